@@ -1,0 +1,210 @@
+//! The fleet's settings (`applecart.yaml`), checked: what every tenant is judged by.
+
+use std::collections::BTreeMap;
+
+use chrono::Duration;
+
+use crate::model::{Kind, Sha256, TenantId};
+
+/// The checked settings of a fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How to sign in where a tenant names no profile.
+    pub auth: Auth,
+    /// Other ways to sign in, by the name a tenant uses for them.
+    pub profiles: BTreeMap<String, Auth>,
+    /// Public keys that token files are sealed to (age and SSH).
+    pub recipients: Vec<String>,
+    /// A token with less than this left is `renewal-due`.
+    pub renew_before: Duration,
+    /// A token with less than this left is `critical`.
+    pub critical: Duration,
+    /// The largest share of the fleet, in percent, that one apply may write to.
+    pub max_share_percent: u32,
+    /// The largest number of tenants that one apply may write to.
+    pub max_tenants: u32,
+    /// The ledger's branch, without `refs/heads/`.
+    pub ledger_branch: String,
+    /// How long a sending may take until live shows it.
+    pub settle: Duration,
+    /// Token files that may go to another tenant than before.
+    pub moves: Vec<Move>,
+    /// How token files are written into requests, where public evidence leaves it open.
+    pub wire: Wire,
+    /// SHA-256 of applecart.yaml's bytes.
+    pub sha256: Sha256,
+}
+
+impl Policy {
+    /// The sign-in of a tenant; `None` when it names a profile that does not exist.
+    pub fn auth_of(&self, profile: Option<&str>) -> Option<&Auth> {
+        match profile {
+            None => Some(&self.auth),
+            Some(name) => self.profiles.get(name),
+        }
+    }
+
+    /// After this long, a sending that is not shown counts as not landed. A push upload shows
+    /// at once (the 200 already carries the new facts), so it does not settle.
+    pub fn settle_of(&self, kind: Kind) -> Duration {
+        match kind {
+            Kind::Push => Duration::zero(),
+            Kind::Enrollment | Kind::Vpp => self.settle,
+        }
+    }
+}
+
+/// How to sign in to Entra.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auth {
+    /// The application (client) id.
+    pub client_id: String,
+    /// What proves to be that application.
+    pub credential: CredentialKind,
+    /// Which of Microsoft's clouds.
+    pub cloud: Cloud,
+}
+
+/// What proves to be the application.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialKind {
+    /// `AZURE_CLIENT_SECRET`.
+    ClientSecret,
+    /// A certificate and its key.
+    ClientCertificate,
+    /// A federated token in a file (AKS).
+    WorkloadIdentity,
+    /// GitHub Actions' OIDC token.
+    Github,
+    /// Azure Pipelines' OIDC token.
+    AzurePipelines,
+    /// The machine's managed identity.
+    ManagedIdentity,
+    /// The signed-in Azure CLI.
+    AzureCli,
+}
+
+/// One of Microsoft's clouds; tokens do not cross them.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cloud {
+    /// Global, including GCC.
+    #[default]
+    Public,
+    /// US Government L4 (GCC High).
+    Usgov,
+    /// US Government L5 (DoD).
+    Dod,
+    /// China, operated by 21Vianet.
+    China,
+}
+
+/// A token file that may go to another tenant than before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// SHA-256 of the opened token file.
+    pub sha256: Sha256,
+    /// The tenant it was bound to.
+    pub from: TenantId,
+    /// The tenant it may go to.
+    pub to: TenantId,
+    /// Why.
+    pub reason: String,
+}
+
+/// How token files are written into requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wire {
+    /// `depToken` of `uploadDepToken`.
+    pub dep_token: DepTokenWire,
+    /// `token` of a VPP token.
+    pub vpp_token: VppTokenWire,
+    /// `certificate` of the push certificate.
+    pub push_certificate: PushCertificateWire,
+}
+
+/// How a `.p7m` is written into `depToken`.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum DepTokenWire {
+    /// Base64 of the file's bytes.
+    #[default]
+    Base64,
+    /// The file's text.
+    Text,
+}
+
+/// How a `.vpptoken` is written into `token`.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum VppTokenWire {
+    /// The file's text, trimmed.
+    #[default]
+    Text,
+    /// Base64 of the file's text.
+    Base64,
+}
+
+/// How a push certificate is written into `certificate`.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum PushCertificateWire {
+    /// PEM text, as the Intune portal sends it.
+    #[default]
+    Pem,
+    /// Base64 of the DER bytes, without armour.
+    Base64Der,
+}
+
+impl PushCertificateWire {
+    /// The encoding as the ledger's `wire` names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pem => "pem",
+            Self::Base64Der => "base64-der",
+        }
+    }
+}

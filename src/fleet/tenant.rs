@@ -1,0 +1,150 @@
+//! The checked desired state of one tenant: what the rest of the program may rely on.
+//!
+//! A [`Tenant`] exists only when its folder had no mistake. The settings that a file leaves out
+//! have their defaults here, so that no reader has to know them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+
+use crate::model::{Facts, Kind, Serial, Sha256, TenantId, TenantName, Timestamp, TokenRef, Topic};
+
+/// A tenant as Git wants it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its name, equal to its folder.
+    pub name: TenantName,
+    /// What people call it.
+    pub display_name: Option<String>,
+    /// Its directory id in Entra.
+    pub tenant_id: TenantId,
+    /// The Git tree id of its folder; of a worktree, the digest of its files.
+    pub tree: String,
+    /// Labels for `--select`.
+    pub labels: BTreeMap<String, String>,
+    /// Who is told.
+    pub contacts: Vec<String>,
+    /// Which kinds are read.
+    pub watch: BTreeSet<Kind>,
+    /// The sign-in profile, where it is not the fleet's default.
+    pub auth: Option<String>,
+    /// Whether the customer consented to data sharing with Apple in this file.
+    pub consent_data_sharing: bool,
+    /// The push certificate.
+    pub push: Option<Token>,
+    /// Enrollment program tokens.
+    pub enrollment: Vec<Token>,
+    /// VPP tokens.
+    pub vpp: Vec<Token>,
+    /// Why and until when nothing may be written.
+    pub suspend: Option<Suspension>,
+}
+
+impl Tenant {
+    /// All tokens that the file names, push first.
+    pub fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.push.iter().chain(&self.enrollment).chain(&self.vpp)
+    }
+
+    /// Whether this kind is read.
+    pub fn watches(&self, kind: Kind) -> bool {
+        self.watch.contains(&kind)
+    }
+}
+
+/// A token as Git wants it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Which token; `id` only where the file has it.
+    pub token: TokenRef,
+    /// The facts in the file, checked against the sealed file when it is opened.
+    pub facts: Facts,
+    /// The sealed file; `None` makes the token tracked.
+    pub file: Option<TokenFile>,
+    /// Enrollment: when the file was downloaded at Apple, which killed the token in use.
+    pub downloaded: Option<Timestamp>,
+    /// Enrollment: the MDM server's name in Apple Business Manager.
+    pub server: Option<String>,
+    /// Enrollment: the certificate the file is encrypted to.
+    pub recipient: Option<Recipient>,
+    /// VPP: `business` or `education`.
+    pub account_type: Option<String>,
+    /// VPP: permits creating a token that Intune does not have yet.
+    pub create: bool,
+    /// VPP: permits taking the token over from another MDM.
+    pub claim: bool,
+    /// Released holds.
+    pub allow: Vec<Allow>,
+}
+
+impl Token {
+    /// A tracked token without facts.
+    pub fn tracked(token: TokenRef) -> Self {
+        Self {
+            token,
+            facts: Facts::default(),
+            file: None,
+            downloaded: None,
+            server: None,
+            recipient: None,
+            account_type: None,
+            create: false,
+            claim: false,
+            allow: Vec::new(),
+        }
+    }
+
+    /// The topic that the file states; push only.
+    pub fn topic(&self) -> Option<&Topic> {
+        self.facts.topic.as_ref()
+    }
+
+    /// The serial number that the file states; push only.
+    pub fn serial(&self) -> Option<&Serial> {
+        self.facts.serial.as_ref()
+    }
+}
+
+/// A sealed token file, as a blob in the tenant's own folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenFile {
+    /// Its name inside the tenant's folder, such as `push.pem.age`.
+    pub name: String,
+    /// SHA-256 of the *opened* file: sealing it again is not a change.
+    pub sha256: Sha256,
+    /// The Git blob id of the sealed file; the way to its bytes.
+    pub blob: String,
+}
+
+/// A certificate named by issuer and serial number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// The issuer's distinguished name, RFC 4514.
+    pub issuer: String,
+    /// The serial number.
+    pub serial: Serial,
+}
+
+/// One reviewed exception: exactly this change of this token is released.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allow {
+    /// The hold's name, such as `topic-change`.
+    pub hold: String,
+    /// The live value it may leave, or `absent`.
+    pub from: String,
+    /// The file's value it may reach.
+    pub to: String,
+    /// Why.
+    pub reason: String,
+    /// The last day (UTC) on which it holds.
+    pub until: NaiveDate,
+}
+
+/// Nothing is written to this tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suspension {
+    /// Why.
+    pub reason: String,
+    /// The last day (UTC) on which it holds; after it, the hold is `suspension-ended`.
+    pub until: NaiveDate,
+}

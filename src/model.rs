@@ -1,0 +1,28 @@
+//! The words of `applecart` as types: identities, public facts, live readings and ledger records.
+//!
+//! Everything here is plain data that is parsed once and then trusted. The module knows no Git,
+//! no HTTP, no clock and no file; every other module may depend on it, and it depends on none.
+//!
+//! * [`TenantName`], [`TenantId`], [`TokenRef`]: who and which.
+//! * [`Topic`], [`Serial`], [`Sha256`], [`Timestamp`]: what Apple's files and Intune state.
+//! * [`Facts`]: a token's public attributes, as plans, the ledger and reports show them.
+//! * [`Reading`], [`LiveTenant`]: the three answers to a read of Intune.
+//! * [`Record`]: one line of the ledger.
+//! * [`Outcome`]: the exit codes, and which one wins.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod facts;
+mod identity;
+mod live;
+mod outcome;
+mod record;
+mod time;
+
+pub use facts::Facts;
+pub use identity::{IdentityError, Kind, Serial, Sha256, TenantId, TenantName, TokenRef, Topic};
+pub use live::{
+    LiveEnrollment, LivePush, LiveTenant, LiveVpp, Problem, ProblemCode, Reading, Resource,
+};
+pub use outcome::Outcome;
+pub use record::{Actor, Cause, Event, FailureCode, Record};
+pub use time::{Timestamp, TimestampError};

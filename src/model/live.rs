@@ -1,0 +1,318 @@
+//! What a read of Intune answered: present, absent or unknown, each resource by itself.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Facts, Kind, Serial, Timestamp, Topic};
+
+/// One of three answers to a read, or that it was not asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading<T> {
+    /// It is there.
+    Present(T),
+    /// It is proved not to be there.
+    Absent,
+    /// Nobody can tell; never leads to a write.
+    Unknown(Problem),
+    /// The caller did not want to know (a kind outside `watch`, a snapshot without it).
+    NotAsked,
+}
+
+impl<T> Reading<T> {
+    /// The value, where it is present.
+    pub fn present(&self) -> Option<&T> {
+        match self {
+            Self::Present(value) => Some(value),
+            Self::Absent | Self::Unknown(_) | Self::NotAsked => None,
+        }
+    }
+
+    /// The problem, where the answer is unknown.
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Unknown(problem) => Some(problem),
+            Self::Present(_) | Self::Absent | Self::NotAsked => None,
+        }
+    }
+}
+
+/// What a problem is about.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resource {
+    /// `applePushNotificationCertificate`.
+    Push,
+    /// `depOnboardingSettings`.
+    Enrollment,
+    /// `vppTokens`.
+    Vpp,
+    /// `dataSharingConsents/appleMDMPushCertificate`.
+    Consent,
+}
+
+impl From<Kind> for Resource {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Push => Self::Push,
+            Kind::Enrollment => Self::Enrollment,
+            Kind::Vpp => Self::Vpp,
+        }
+    }
+}
+
+/// Why an answer is unknown. Stable names, part of every machine output.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProblemCode {
+    /// Entra refused the sign-in for a reason not listed below.
+    SignInFailed,
+    /// Entra does not know the tenant.
+    TenantNotFound,
+    /// The application has no admin consent in the tenant.
+    NoConsent,
+    /// Graph answered 403.
+    Forbidden,
+    /// The tenant has no active Intune licence.
+    NoLicence,
+    /// Still throttled after all retries.
+    Throttled,
+    /// No answer in time.
+    Timeout,
+    /// No connection.
+    Unreachable,
+    /// Graph answered 5xx after all retries.
+    ServerError,
+    /// An answer that is not what Graph documents.
+    BadAnswer,
+    /// The tenant's folder in Git is invalid.
+    InvalidFile,
+    /// The ledger could not be read.
+    LedgerUnknown,
+}
+
+impl ProblemCode {
+    /// The code as it is written in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignInFailed => "sign-in-failed",
+            Self::TenantNotFound => "tenant-not-found",
+            Self::NoConsent => "no-consent",
+            Self::Forbidden => "forbidden",
+            Self::NoLicence => "no-licence",
+            Self::Throttled => "throttled",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::ServerError => "server-error",
+            Self::BadAnswer => "bad-answer",
+            Self::InvalidFile => "invalid-file",
+            Self::LedgerUnknown => "ledger-unknown",
+        }
+    }
+
+    /// Whether it is the sign-in (or consent) that failed, which exit code 8 counts.
+    pub fn is_sign_in(self) -> bool {
+        matches!(self, Self::SignInFailed | Self::TenantNotFound | Self::NoConsent)
+    }
+}
+
+impl fmt::Display for ProblemCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why something could not be observed, with what a person needs to mend it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Problem {
+    /// The stable name.
+    pub code: ProblemCode,
+    /// The resource it is about; `null` when it is the whole tenant.
+    pub resource: Option<Resource>,
+    /// The missing Graph permission, on 403.
+    pub permission: Option<String>,
+    /// Graph's or Entra's request id, for Microsoft's support.
+    pub request_id: Option<String>,
+    /// One sentence for a person; never raw input, never secret.
+    pub detail: Option<String>,
+}
+
+impl Problem {
+    /// A problem of the whole tenant.
+    pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            resource: None,
+            permission: None,
+            request_id: None,
+            detail: Some(detail.into()),
+        }
+    }
+
+    /// The same problem, seen on one resource.
+    #[must_use]
+    pub fn on(mut self, resource: Resource) -> Self {
+        self.resource = Some(resource);
+        self
+    }
+}
+
+/// The live push certificate. Graph's `id` and `lastModifiedDateTime` drift and are not kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LivePush {
+    /// `topicIdentifier`.
+    pub topic: Topic,
+    /// `certificateSerialNumber`.
+    pub serial: Serial,
+    /// `expirationDateTime`.
+    pub expires: Timestamp,
+    /// `appleIdentifier`.
+    pub apple_id: Option<String>,
+    /// `certificateUploadFailureReason`, null when healthy.
+    pub failure: Option<String>,
+}
+
+impl LivePush {
+    /// The facts that plans and the ledger hold.
+    pub fn facts(&self) -> Facts {
+        Facts {
+            topic: Some(self.topic.clone()),
+            serial: Some(self.serial.clone()),
+            expires: Some(self.expires),
+            apple_id: self.apple_id.clone(),
+            ..Facts::default()
+        }
+    }
+}
+
+/// A live enrollment program token (`depOnboardingSetting`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveEnrollment {
+    /// Graph's `id`, stable over renewals.
+    pub id: String,
+    /// `tokenName`.
+    pub name: Option<String>,
+    /// `appleIdentifier`.
+    pub apple_id: Option<String>,
+    /// `tokenExpirationDateTime`; `None` when Graph has no plausible one (year 1 for "never").
+    pub expires: Option<Timestamp>,
+    /// `lastModifiedDateTime`.
+    pub last_modified: Option<Timestamp>,
+    /// `lastSuccessfulSyncDateTime`.
+    pub last_successful_sync: Option<Timestamp>,
+    /// `lastSyncTriggeredDateTime`.
+    pub last_sync_triggered: Option<Timestamp>,
+    /// `lastSyncErrorCode`: 0 is well, 3 means new Apple terms await acceptance.
+    pub last_sync_error_code: i64,
+    /// `roleScopeTagIds`.
+    pub role_scope_tag_ids: Option<Vec<String>>,
+}
+
+impl LiveEnrollment {
+    /// The facts that plans and the ledger hold.
+    pub fn facts(&self) -> Facts {
+        Facts {
+            name: self.name.clone(),
+            apple_id: self.apple_id.clone(),
+            expires: self.expires,
+            role_scope_tag_ids: self.role_scope_tag_ids.clone(),
+            ..Facts::default()
+        }
+    }
+}
+
+/// A live VPP token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveVpp {
+    /// Graph's `id`, stable over renewals.
+    pub id: String,
+    /// `displayName`.
+    pub display_name: Option<String>,
+    /// `organizationName`.
+    pub organization: Option<String>,
+    /// `locationName`.
+    pub location: Option<String>,
+    /// `appleId`.
+    pub apple_id: Option<String>,
+    /// `countryOrRegion`.
+    pub country_or_region: Option<String>,
+    /// `vppTokenAccountType`.
+    pub account_type: Option<String>,
+    /// `automaticallyUpdateApps`.
+    pub automatically_update_apps: Option<bool>,
+    /// `expirationDateTime`.
+    pub expires: Option<Timestamp>,
+    /// `lastModifiedDateTime`.
+    pub last_modified: Option<Timestamp>,
+    /// `lastSyncDateTime`.
+    pub last_sync: Option<Timestamp>,
+    /// `lastSyncStatus`.
+    pub last_sync_status: Option<String>,
+    /// `state`.
+    pub state: String,
+    /// `roleScopeTagIds`.
+    pub role_scope_tag_ids: Option<Vec<String>>,
+}
+
+impl LiveVpp {
+    /// The facts that plans and the ledger hold.
+    pub fn facts(&self) -> Facts {
+        Facts {
+            organization: self.organization.clone(),
+            location: self.location.clone(),
+            apple_id: self.apple_id.clone(),
+            expires: self.expires,
+            state: Some(self.state.clone()),
+            display_name: self.display_name.clone(),
+            country_or_region: self.country_or_region.clone(),
+            automatically_update_apps: self.automatically_update_apps,
+            role_scope_tag_ids: self.role_scope_tag_ids.clone(),
+            ..Facts::default()
+        }
+    }
+}
+
+/// Everything that was read of one tenant. One resource's failure leaves the others as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveTenant {
+    /// The push certificate, one object per tenant.
+    pub push: Reading<LivePush>,
+    /// All enrollment program tokens; a complete collection, maybe empty.
+    pub enrollment: Reading<Vec<LiveEnrollment>>,
+    /// All VPP tokens; a complete collection, maybe empty.
+    pub vpp: Reading<Vec<LiveVpp>>,
+    /// Whether data sharing with Apple was consented to; read only for a first push upload.
+    pub consent: Reading<bool>,
+    /// Seconds by which Graph's `Date` is ahead of the local clock; `None` when not measured.
+    pub clock_skew: Option<i64>,
+}
+
+impl LiveTenant {
+    /// A tenant of which nothing could be read, for one reason.
+    pub fn unknown(problem: &Problem) -> Self {
+        Self {
+            push: Reading::Unknown(problem.clone()),
+            enrollment: Reading::Unknown(problem.clone()),
+            vpp: Reading::Unknown(problem.clone()),
+            consent: Reading::NotAsked,
+            clock_skew: None,
+        }
+    }
+
+    /// A tenant of which nothing was asked.
+    pub fn not_asked() -> Self {
+        Self {
+            push: Reading::NotAsked,
+            enrollment: Reading::NotAsked,
+            vpp: Reading::NotAsked,
+            consent: Reading::NotAsked,
+            clock_skew: None,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Exit codes: what each means, and which one wins.
+
+/// How a command ended, as its exit code. The variants stand in order of precedence: where
+/// several hold, the one listed first wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// 130: stopped by Ctrl-C or SIGTERM, after a clean stop.
+    Interrupted,
+    /// 78: the fleet is invalid.
+    InvalidFleet,
+    /// 64: the command line is wrong.
+    Usage,
+    /// 7: the source is not to be trusted (signature, path, MAC, policy).
+    Untrusted,
+    /// 8: sign-in or consent failed for every selected tenant.
+    SignIn,
+    /// 5: the plan is stale.
+    Stale,
+    /// 4: refused (safety limit, verdict, a file refused on opening).
+    Refused,
+    /// 3: some tenants failed or were not observed.
+    Partial,
+    /// 6: every due write is in progress elsewhere.
+    Elsewhere,
+    /// 1: an unexpected error.
+    Error,
+    /// 9: a token expires inside `--fail-within`.
+    Expiring,
+    /// 2: changes or drift (only with `--detailed-exitcode`).
+    Changes,
+    /// 0: done, or nothing to do.
+    Done,
+}
+
+impl Outcome {
+    /// All outcomes, first in precedence first.
+    pub const ALL: [Self; 13] = [
+        Self::Interrupted,
+        Self::InvalidFleet,
+        Self::Usage,
+        Self::Untrusted,
+        Self::SignIn,
+        Self::Stale,
+        Self::Refused,
+        Self::Partial,
+        Self::Elsewhere,
+        Self::Error,
+        Self::Expiring,
+        Self::Changes,
+        Self::Done,
+    ];
+
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Interrupted => 130,
+            Self::InvalidFleet => 78,
+            Self::Usage => 64,
+            Self::Untrusted => 7,
+            Self::SignIn => 8,
+            Self::Stale => 5,
+            Self::Refused => 4,
+            Self::Partial => 3,
+            Self::Elsewhere => 6,
+            Self::Error => 1,
+            Self::Expiring => 9,
+            Self::Changes => 2,
+            Self::Done => 0,
+        }
+    }
+
+    /// The one that wins of the two.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        self.min(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precedence_is_the_documented_order() {
+        let codes: Vec<u8> = Outcome::ALL.iter().map(|outcome| outcome.code()).collect();
+        assert_eq!(codes, [130, 78, 64, 7, 8, 5, 4, 3, 6, 1, 9, 2, 0]);
+        assert!(Outcome::ALL.is_sorted());
+        assert_eq!(Outcome::Done.and(Outcome::Partial).and(Outcome::Changes), Outcome::Partial);
+    }
+}
