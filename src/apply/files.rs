@@ -1,0 +1,105 @@
+//! Sealed files, opened as late as possible and judged before and again directly before a write.
+
+use crate::apple::{Finding, push};
+use crate::model::{Facts, LivePush, Sha256};
+use crate::plan::{Due, Reason};
+use crate::vault::Secret;
+
+use super::Tools;
+
+/// Opens a sealed file of the applied commit.
+pub trait Files: Send + Sync {
+    /// The opened content of a blob.
+    ///
+    /// # Errors
+    /// When the blob is not there or cannot be opened; nothing of its content is in the error.
+    fn open(&self, blob: &str) -> Result<Secret, FilesError>;
+}
+
+/// Why a sealed file could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    /// Git does not give it.
+    #[error("the file could not be read from Git")]
+    Git(#[from] crate::git::GitError),
+    /// The vault does not open it.
+    #[error("the file could not be opened: {0}")]
+    Open(#[from] crate::vault::OpenError),
+}
+
+/// Why a file was refused.
+pub(super) enum Refused {
+    File(FilesError),
+    Digest { stated: Sha256, actual: Sha256 },
+    Findings(Vec<Finding>),
+}
+
+impl Refused {
+    /// Sentences for a person.
+    pub(super) fn details(&self) -> Vec<String> {
+        match self {
+            Self::File(error) => vec![error.to_string()],
+            Self::Digest { stated, actual } => vec![format!(
+                "bad-file: the opened file has sha256 {actual}, the tenant file says {stated}: it is not the file that was reviewed. Seal the right file again"
+            )],
+            Self::Findings(findings) => {
+                findings.iter().filter(|finding| finding.refuses()).map(ToString::to_string).collect()
+            }
+        }
+    }
+}
+
+/// Opens and judges the file of a due write; `live` is what it would replace.
+pub(super) fn judge(
+    due: &Due,
+    live: Option<&Facts>,
+    tools: &Tools<'_>,
+) -> Result<push::PushCertificate, Refused> {
+    let Some(file) = &due.token.file else { return Err(Refused::Findings(Vec::new())) };
+    let secret = tools.files.open(&file.blob).map_err(Refused::File)?;
+    let actual = Sha256::of(secret.expose());
+    if actual != file.sha256 {
+        return Err(Refused::Digest { stated: file.sha256, actual });
+    }
+    let reading = push::read(secret.expose());
+    let mut findings = reading.findings;
+    if let Some(certificate) = &reading.certificate {
+        let live = live.and_then(as_live);
+        let past = tools.view.tenants.get(&due.tenant.tenant_id);
+        let requested_key = past
+            .and_then(|past| past.renewal_opened(&due.token.token))
+            .and_then(|opened| opened.public_key_sha256);
+        findings.extend(push::judge(
+            certificate,
+            &push::Expectations {
+                now: tools.clock.now(),
+                stated: Some(&due.token.facts),
+                live: live.as_ref(),
+                requested_key,
+                renew_before: tools.policy.renew_before,
+            },
+        ));
+    }
+    findings.retain(|finding| !is_allowed(due, finding));
+    match reading.certificate {
+        Some(certificate) if !findings.iter().any(Finding::refuses) => Ok(certificate),
+        _ => Err(Refused::Findings(findings)),
+    }
+}
+
+/// A hold that the plan's reviewed `allow` line released is not a refusal either.
+fn is_allowed(due: &Due, finding: &Finding) -> bool {
+    due.allows.iter().any(|reason| {
+        *reason == Reason::TopicChange && finding.code == crate::apple::FindingCode::TopicChange
+    })
+}
+
+fn as_live(facts: &Facts) -> Option<LivePush> {
+    Some(LivePush {
+        topic: facts.topic.clone()?,
+        serial: facts.serial.clone()?,
+        expires: facts.expires?,
+        apple_id: facts.apple_id.clone(),
+        failure: None,
+    })
+}

@@ -1,0 +1,156 @@
+//! What an apply tells the ledger.
+
+use chrono::Duration;
+
+use super::report::{ApplyReport, Done, Happened};
+use super::Tools;
+use crate::ledger::Draft;
+use crate::model::{
+    Actor, Cause, Event, Facts, FailureCode, Outcome, TenantId, Timestamp,
+};
+use crate::plan::{Due, Note, Noted, Planned};
+
+/// How long a run may write after it announced to. Long enough for a slow fleet, short enough
+/// that a dead run elsewhere frees the token within one coffee.
+pub(super) const LEASE: Duration = Duration::minutes(15);
+/// No write is started in the last minute of a lease: the answer must come within it.
+pub(super) const LEASE_MARGIN: Duration = Duration::minutes(1);
+
+/// Who runs, and which run it is.
+#[derive(Clone, Debug)]
+pub struct RunContext {
+    /// The run's id.
+    pub run: String,
+    /// The clone's id.
+    pub clone: String,
+    /// Who.
+    pub actor: Actor,
+    /// The fleet commit that is applied.
+    pub rev: String,
+}
+
+fn draft(due: &Due, event: Event, at: Timestamp, tools: &Tools<'_>) -> Draft {
+    Draft {
+        at,
+        event,
+        name: due.tenant.name.clone(),
+        token: due.token.token.clone(),
+        sha256: due.token.file.as_ref().map(|file| file.sha256),
+        rev: Some(tools.run.rev.clone()),
+        before: due.before.clone(),
+        after: Some(due.after.clone()),
+        run: tools.run.run.clone(),
+        clone: tools.run.clone.clone(),
+        actor: tools.run.actor.clone(),
+        wire: None,
+        plan_digest: None,
+        lease_until: None,
+        cause: None,
+        csr: None,
+        public_key_sha256: None,
+    }
+}
+
+/// The run is about to send, until the lease ends.
+pub(super) fn intended(due: &Due, plan_digest: &str, tools: &Tools<'_>) -> (TenantId, Draft) {
+    let now = tools.clock.now();
+    let mut draft = draft(due, Event::Intended, now, tools);
+    draft.wire = Some(tools.policy.wire.push_certificate.as_str().to_owned());
+    draft.plan_digest = Some(plan_digest.to_owned());
+    draft.lease_until = Some(now.plus(LEASE));
+    (due.tenant.tenant_id, draft)
+}
+
+/// Intune accepted the sending.
+pub(super) fn applied(due: &Due, plan_digest: &str, live: Facts, tools: &Tools<'_>) -> (TenantId, Draft) {
+    let mut draft = draft(due, Event::Applied, tools.clock.now(), tools);
+    draft.wire = Some(tools.policy.wire.push_certificate.as_str().to_owned());
+    draft.plan_digest = Some(plan_digest.to_owned());
+    draft.after = Some(live);
+    (due.tenant.tenant_id, draft)
+}
+
+/// A read shows it.
+pub(super) fn confirmed(due: &Due, live: Facts, tools: &Tools<'_>) -> (TenantId, Draft) {
+    let mut draft = draft(due, Event::Confirmed, tools.clock.now(), tools);
+    draft.after = Some(live);
+    (due.tenant.tenant_id, draft)
+}
+
+/// The sending failed, and it is known that and why.
+pub(super) fn failed(due: &Due, cause: Cause, tools: &Tools<'_>) -> (TenantId, Draft) {
+    let mut draft = draft(due, Event::Failed, tools.clock.now(), tools);
+    draft.cause = Some(cause);
+    (due.tenant.tenant_id, draft)
+}
+
+/// Records what the plan noticed although nothing is sent for it.
+pub(super) async fn notes(
+    planned: &Planned,
+    tools: &Tools<'_>,
+    report: &mut ApplyReport,
+) -> Result<(), std::sync::Arc<crate::ledger::LedgerError>> {
+    let drafts: Vec<(TenantId, Draft)> =
+        planned.notes.iter().filter_map(|noted| note(noted, tools)).collect();
+    if drafts.is_empty() {
+        return Ok(());
+    }
+    for (tenant_id, draft) in &drafts {
+        let (happened, outcome) = match draft.event {
+            Event::Confirmed => (Happened::Confirmed, Outcome::Done),
+            Event::Failed => (Happened::Failed, Outcome::Partial),
+            _ => (Happened::ChangedOutsideGit, Outcome::Done),
+        };
+        report.add_noted(*tenant_id, draft, Done {
+            happened,
+            cause: draft.cause.clone(),
+            details: Vec::new(),
+            live: draft.after.clone(),
+            outcome,
+        });
+    }
+    tools.ledger.append(drafts).await.map(|_| ())
+}
+
+fn note(noted: &Noted, tools: &Tools<'_>) -> Option<(TenantId, Draft)> {
+    let now = tools.clock.now();
+    let (event, cause): (Event, Option<Cause>) = match noted.note {
+        Note::Confirmed => (Event::Confirmed, None),
+        Note::ChangedOutsideGit => (Event::ChangedOutsideGit, None),
+        Note::NeverVisible => (
+            Event::Failed,
+            Some(Cause {
+                code: FailureCode::NeverVisible,
+                status: None,
+                request_id: None,
+                detail: Some("sent twice, and neither sending ever showed in Intune".to_owned()),
+            }),
+        ),
+    };
+    let past = tools.view.tenants.get(&noted.tenant_id);
+    let before = past.and_then(|past| past.last_live_facts(&noted.token)).map(|(facts, _)| facts.clone());
+    // A change outside Git is not about the file in Git.
+    let sha256 = noted.sha256.filter(|_| event != Event::ChangedOutsideGit);
+    Some((
+        noted.tenant_id,
+        Draft {
+            at: now,
+            event,
+            name: noted.name.clone(),
+            token: noted.token.clone(),
+            sha256,
+            rev: Some(tools.run.rev.clone()),
+            before,
+            after: noted.live.clone().or_else(|| Some(Facts::default())),
+            run: tools.run.run.clone(),
+            clone: tools.run.clone.clone(),
+            actor: tools.run.actor.clone(),
+            wire: None,
+            plan_digest: None,
+            lease_until: None,
+            cause,
+            csr: None,
+            public_key_sha256: None,
+        },
+    ))
+}

@@ -1,0 +1,119 @@
+//! The command line: one file a command, and one place that turns errors into exit codes.
+//!
+//! This is the outermost room. It alone reads arguments, the environment, the clock and key
+//! files, and it builds the adapters that the rest works with. A command's doc comments *are* its
+//! help.
+
+mod apply;
+mod clock;
+mod demo;
+mod environment;
+mod error;
+mod global;
+mod ledger;
+mod output;
+mod plan;
+mod progress;
+mod schema;
+mod session;
+mod simulate;
+mod status;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::model::Outcome;
+use error::CliError;
+use global::{Context, Global};
+use output::Output;
+
+/// Keeps the Apple credentials of many Microsoft Intune tenants equal to what a Git repository
+/// says.
+///
+/// A Git repository of per-tenant YAML, with encrypted token files beside it, is the desired
+/// state. `validate` checks it, `plan` compares it with live Intune, `apply` uploads what is due
+/// and records it in a ledger, `status` shows what lapses when.
+#[derive(Debug, Parser)]
+#[command(name = "applecart", version, max_term_width = 100, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done · 2 changes (with --detailed-exitcode) · 3 some tenants failed or unobserved ·
+4 refused · 5 stale plan · 6 in progress elsewhere · 7 untrusted source · 8 sign-in failed for all ·
+9 inside --fail-within · 64 usage · 78 invalid fleet · 130 interrupted · 1 any other error
+
+Start with: applecart demo";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Validate(validate::Args),
+    Plan(plan::Args),
+    Apply(apply::Args),
+    Status(status::Args),
+    Ledger(ledger::Args),
+    Demo(demo::Args),
+    Simulate(simulate::Args),
+    Schema(schema::Args),
+}
+
+/// Runs the program with this process's arguments and environment.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let output = Output::new(cli.global.no_color);
+    let outcome = match run(cli, &output) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            output.error(&error);
+            error.outcome()
+        }
+    };
+    ExitCode::from(outcome.code())
+}
+
+/// clap ends with 2 on a wrong command line, which here means "changes".
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nothing can be done where even the message cannot be written.
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { Outcome::Usage.code() } else { Outcome::Done.code() })
+}
+
+fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
+    // One TLS provider for the whole program; a second call only means that it is already set.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    cli.global.start_logging();
+    let context = Context::new(&cli.global)?;
+    match cli.command {
+        Command::Validate(args) => validate::run(&args, &context, output),
+        Command::Plan(args) => plan::run(&args, &context, output),
+        Command::Apply(args) => apply::run(&args, &context, output),
+        Command::Status(args) => status::run(&args, &context, output),
+        Command::Ledger(args) => ledger::run(&args, &context, output),
+        Command::Demo(args) => demo::run(&args, &context, output),
+        Command::Simulate(args) => simulate::run(&args, output),
+        Command::Schema(args) => schema::run(&args, output),
+    }
+}
+
+/// The command line as data, for the reference in `docs/cli.md`.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs a future to its end on the program's runtime.
+fn block_on<T>(future: impl Future<Output = T>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)?;
+    Ok(runtime.block_on(future))
+}

@@ -1,0 +1,222 @@
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use chrono::Duration;
+use clap::ValueEnum;
+
+use super::clock::SystemClock;
+use super::environment;
+use super::error::CliError;
+use super::global::Context;
+use super::output::Output;
+use super::plan::{Selected, make, read_file};
+use super::progress::Bar;
+use super::session;
+use crate::apply::{self, Files, FilesError, RunContext, Tools};
+use crate::fleet::parse_duration;
+use crate::git::Repo;
+use crate::ledger::{ApplyLock, CloneId, LedgerWriter};
+use crate::model::Outcome;
+use crate::plan::{CheckedPlan, Known, Limits, Planned, Source, Sync, Warning};
+use crate::report;
+use crate::vault::{self, Identities, Secret};
+
+/// Upload what is due, verify it, and record it in the ledger
+///
+/// Makes the plan anew (or takes one from a file and refuses it when it is stale), opens the due
+/// files, announces every write in the ledger, re-reads live directly before it, sends, reads
+/// back and records. Needs the Graph write role and an identity that opens the files.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  applecart apply --select contoso
+  applecart plan --out plan.json && applecart apply plan.json
+  SOPS_AGE_KEY_FILE=~/fleet.agekey applecart apply")]
+pub(super) struct Args {
+    /// A plan that `plan --out` wrote; refused when what it would do is no longer the same
+    plan: Option<PathBuf>,
+    #[command(flatten)]
+    selected: Selected,
+    /// Permit a plan over the safety limits: the digest that was reviewed
+    #[arg(long, value_name = "DIGEST")]
+    approve: Option<String>,
+    /// How long to wait until live shows an upload
+    #[arg(long, value_name = "TIME", default_value = "1m")]
+    wait: String,
+    /// A file with age identities; SOPS_AGE_KEY_FILE and SOPS_AGE_KEY are read too
+    #[arg(long, value_name = "FILE")]
+    identity: Vec<PathBuf>,
+    /// Record in this clone only although the repository has a remote
+    #[arg(long)]
+    local_ledger: bool,
+    /// How to show the result
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+}
+
+/// A plan file older than this is stale whatever it says: its holds and dates were judged then.
+const PLAN_LIFE: Duration = Duration::hours(24);
+
+pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
+    let wait = parse_duration(&args.wait)
+        .and_then(|wait| wait.to_std().ok())
+        .ok_or_else(|| CliError::Duration(args.wait.clone()))?;
+    let file = args.plan.as_deref().map(read_file).transpose()?;
+    if file.as_ref().is_some_and(|plan| plan.source == Source::Snapshot) {
+        return Err(crate::plan::Refusal::Snapshot.into());
+    }
+    let selection = match &file {
+        Some(plan) => crate::plan::Selection::parse(&plan.selection.select)?,
+        None => args.selected.selection()?,
+    };
+    let loaded = session::load(context, false, &selection, output)?;
+    let connector = session::connector()?;
+    if matches!(context.clock, SystemClock::Frozen(_)) && !connector.is_loopback() {
+        return Err(CliError::FrozenApply);
+    }
+    if !args.local_ledger && loaded.repo.has_remote()? {
+        return Err(CliError::RemoteLedger);
+    }
+
+    // From here to the end: two applies of one clone would judge by the same ledger.
+    let common = loaded.repo.common_dir();
+    let _lock = ApplyLock::acquire(&common)?;
+    let clone = CloneId::get_or_make(&common)?.to_string();
+    let ledger = session::ledger(&loaded, context);
+    let known = session::known(&ledger);
+
+    super::block_on(async {
+        let live = session::read_live(&connector, &loaded, &selection, context.parallelism).await;
+        let planned = make(context, &loaded, &selection, &live, &known, Source::Live);
+        if let Some(file) = &file {
+            check_fresh(file, &planned, context)?;
+        }
+        let observed = session::observed(&planned.plan);
+        let elsewhere = is_elsewhere(&planned);
+        if args.format == Format::Human {
+            output.note(&report::plan_human(&planned.plan, context.verbose, output.width()));
+        }
+        let view = match (&known, ledger) {
+            (Ok(view), Ok(ledger)) => Some((view, ledger)),
+            _ => None,
+        };
+        let Some((view, ledger)) = view else {
+            // The plan above says ledger-unknown for every tenant; nothing may be written.
+            return Ok(observed.and(Outcome::Partial));
+        };
+        let limits = Limits::of(&loaded.policy, loaded.fleet.len());
+        let checked =
+            CheckedPlan::check(planned, limits, Known::Read(view), args.approve.as_deref())?;
+
+        let identities = if checked.planned().due.is_empty() {
+            Identities::default()
+        } else {
+            environment::identities(&args.identity)?
+        };
+        let files = Vault { repo: Mutex::new(Repo::discover(&context.repo)?), identities };
+        let writer = LedgerWriter::start(ledger);
+        let run = RunContext {
+            run: uuid::Uuid::new_v4().to_string(),
+            clone,
+            actor: environment::actor(),
+            rev: loaded.rev.clone().unwrap_or_default(),
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let watch = tokio::spawn(watch_for_stop(Arc::clone(&stop)));
+        let tools = Tools {
+            connector: &connector,
+            files: &files,
+            ledger: &writer,
+            view,
+            policy: &loaded.policy,
+            clock: &context.clock,
+            run: &run,
+            progress: &Bar::new("applying"),
+            parallelism: context.parallelism,
+            stop,
+            wait,
+        };
+        let applied = apply::apply(&checked, &tools).await;
+        watch.abort();
+        let head = writer.close().await;
+        let mut done = applied?;
+        done.ledger_head = head;
+        output.result(&match args.format {
+            Format::Human => report::apply_human(&done, output.width()),
+            Format::Json => report::json(&done)?,
+        })?;
+        Ok(observed.and(done.outcome).and(if elsewhere { Outcome::Elsewhere } else { Outcome::Done }))
+    })?
+}
+
+/// Ctrl-C and SIGTERM: no further write is started, those under way end and are recorded.
+async fn watch_for_stop(stop: Arc<AtomicBool>) {
+    #[cfg(unix)]
+    {
+        let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(signal) => signal,
+            Err(_) => return,
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+    stop.store(true, Ordering::Relaxed);
+}
+
+/// A plan file is stale when the plan made now would do something else, or it is old.
+fn check_fresh(
+    file: &crate::plan::Plan,
+    now: &Planned,
+    context: &Context,
+) -> Result<(), CliError> {
+    if file.policy_sha256 != now.plan.policy_sha256 {
+        return Err(CliError::StalePlan("applecart.yaml changed since it was made".to_owned()));
+    }
+    if context.now().since(file.generated_at) > PLAN_LIFE {
+        return Err(CliError::StalePlan(format!("it was made at {}, more than 24 hours ago", file.generated_at)));
+    }
+    if file.digest != now.plan.digest {
+        return Err(CliError::StalePlan(format!(
+            "what would be done now has digest {}, the plan file {}: a tenant, a token or live state changed",
+            now.plan.digest, file.digest
+        )));
+    }
+    Ok(())
+}
+
+/// Whether everything that would be due is another run's at this moment.
+fn is_elsewhere(planned: &Planned) -> bool {
+    planned.due.is_empty()
+        && planned.plan.tokens().any(|(_, token)| {
+            token.state.sync == Sync::Progressing
+                && token.state.warnings.contains(&Warning::InProgressElsewhere)
+        })
+}
+
+/// Opens sealed files of the applied commit with the identities at hand.
+struct Vault {
+    repo: Mutex<Repo>,
+    identities: Identities,
+}
+
+impl Files for Vault {
+    fn open(&self, blob: &str) -> Result<Secret, FilesError> {
+        let sealed = {
+            let repo = self.repo.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            repo.blob(blob, vault::MAX_SEALED as u64)?
+        };
+        Ok(vault::open(&sealed, &self.identities)?)
+    }
+}

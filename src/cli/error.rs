@@ -1,0 +1,139 @@
+//! The one place that turns errors into exit codes and hints.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::fleet::Diagnostic;
+use crate::git::GitError;
+use crate::intune::{ConnectorError, SnapshotError};
+use crate::ledger::{LedgerError, LockError};
+use crate::model::Outcome;
+use crate::plan::{Refusal, SelectionError};
+use crate::vault::IdentitiesError;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    #[error("the async runtime could not start")]
+    Runtime(#[source] std::io::Error),
+    #[error("the result could not be written")]
+    Output(#[source] std::io::Error),
+    #[error("could not {doing} {}", path.display())]
+    File { path: PathBuf, doing: &'static str, source: std::io::Error },
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error("the fleet is invalid")]
+    InvalidFleet(Vec<Diagnostic>),
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    #[error("no tenant matches the selection")]
+    NothingSelected,
+    #[error(transparent)]
+    Connector(#[from] ConnectorError),
+    #[error("AZURE_CLIENT_SECRET is not set")]
+    NoSecret,
+    #[error("the snapshot {} cannot be used", path.display())]
+    Snapshot { path: PathBuf, source: SnapshotError },
+    #[error("--live needs a selection of exactly one tenant; {selected} are selected")]
+    SnapshotSelection { selected: usize },
+    #[error(transparent)]
+    Identities(#[from] IdentitiesError),
+    #[error(transparent)]
+    Ledger(#[from] Arc<LedgerError>),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error("this repository has a remote, and the ledger would stay in this clone only")]
+    RemoteLedger,
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("the plan file {} cannot be used: {why}", path.display())]
+    PlanFile { path: PathBuf, why: String },
+    #[error("the plan is stale: {0}")]
+    StalePlan(String),
+    #[error("--now only works against a simulator or proxy on this machine (APPLECART_GRAPH_URL on loopback)")]
+    FrozenApply,
+    #[error("the result could not be written as JSON")]
+    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Simulator(#[from] crate::simulator::SimulatorError),
+    #[error("demo: {0}")]
+    Demo(String),
+    #[error("{0} is not a length of time such as 45d, 12h or 30m")]
+    Duration(String),
+}
+
+impl From<LedgerError> for CliError {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(Arc::new(error))
+    }
+}
+
+impl CliError {
+    /// The exit code of a command that ended with this error.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::InvalidFleet(_) => Outcome::InvalidFleet,
+            Self::Selection(_)
+            | Self::NothingSelected
+            | Self::SnapshotSelection { .. }
+            | Self::RemoteLedger
+            | Self::FrozenApply
+            | Self::Duration(_)
+            | Self::PlanFile { .. }
+            | Self::Refused(Refusal::Snapshot) => Outcome::Usage,
+            Self::Refused(_) => Outcome::Refused,
+            Self::StalePlan(_) => Outcome::Stale,
+            Self::Lock(LockError::Held { .. }) => Outcome::Elsewhere,
+            Self::Ledger(_) => Outcome::Partial,
+            Self::NoSecret => Outcome::SignIn,
+            Self::Git(error) => git_outcome(error),
+            Self::Connector(_) => Outcome::Usage,
+            Self::Snapshot { .. }
+            | Self::Runtime(_)
+            | Self::Output(_)
+            | Self::File { .. }
+            | Self::Identities(_)
+            | Self::Lock(_)
+            | Self::Json(_)
+            | Self::Simulator(_)
+            | Self::Demo(_) => Outcome::Error,
+        }
+    }
+
+    /// What the person can do next.
+    pub(super) fn hints(&self) -> Vec<String> {
+        let one = |text: &str| vec![text.to_owned()];
+        match self {
+            Self::InvalidFleet(_) => one("correct what is listed above; `applecart validate` shows all of it"),
+            Self::NothingSelected => one("`applecart status --offline` lists the tenants and `--select` takes their names or labels"),
+            Self::NoSecret => one("set AZURE_CLIENT_SECRET to the secret of the application that applecart.yaml names"),
+            Self::RemoteLedger => one(
+                "this version records uploads in a local branch only. If nothing else applies this fleet, add --local-ledger; runs of other clones will not see what this one did",
+            ),
+            Self::Refused(Refusal::Safety(excess)) => vec![
+                format!(
+                    "{} writes in a fleet of {} (limits: {}{} tenants). Look at the plan: is it the right branch?",
+                    excess.writes,
+                    excess.limits.fleet,
+                    excess.limits.share.map(|share| format!("share {share}, ")).unwrap_or_default(),
+                    excess.limits.tenants
+                ),
+                format!("if it is what you want: applecart apply --approve {}", excess.digest),
+            ],
+            Self::Refused(Refusal::Approval { .. }) => one("look at the plan again; what was approved is not what would happen now"),
+            Self::Refused(Refusal::Snapshot) => one("plan again without --live"),
+            Self::StalePlan(_) => one("make a new plan, have it reviewed, and apply that"),
+            Self::Lock(LockError::Held { .. }) => one("wait until the other apply of this clone has ended, then run this again"),
+            Self::Ledger(_) => one("nothing was sent. `applecart ledger verify` tells what is wrong"),
+            Self::SnapshotSelection { .. } => one("name the snapshot's tenant: --select NAME"),
+            Self::Identities(_) => one("identities come from SOPS_AGE_KEY_FILE, SOPS_AGE_KEY or --identity FILE"),
+            Self::Git(error) => error.hint().map(|hint| vec![hint]).unwrap_or_default(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn git_outcome(error: &GitError) -> Outcome {
+    let _ = error;
+    Outcome::Error
+}

@@ -1,0 +1,94 @@
+//! Options of every command.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::clock::SystemClock;
+use super::error::CliError;
+use crate::apply::Clock as _;
+use crate::model::Timestamp;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Options of every command.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// The fleet repository
+    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    repo: PathBuf,
+    /// The fleet revision to read
+    #[arg(long, global = true, value_name = "REV", default_value = "HEAD")]
+    rev: String,
+    /// The revision to read applecart.yaml from, instead of --rev
+    #[arg(long, global = true, value_name = "REV")]
+    policy_rev: Option<String>,
+    /// Take this instant (RFC 3339) as now, to ask about next month
+    #[arg(long, global = true, value_name = "TIME")]
+    now: Option<Timestamp>,
+    /// How many tenants to work on at once
+    #[arg(long, global = true, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    parallelism: u16,
+    /// How log lines on standard error look
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+    /// Write no colours; the environment variable NO_COLOR does the same
+    #[arg(long, global = true)]
+    pub(super) no_color: bool,
+    /// Tell more: once for what is done, twice for every request
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+impl Global {
+    /// Logs go to standard error and never hold bodies, tokens or query strings.
+    pub(super) fn start_logging(&self) {
+        let level = match self.verbose {
+            0 => "applecart=warn",
+            1 => "applecart=info",
+            _ => "applecart=debug",
+        };
+        let builder = tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .with_env_filter(tracing_subscriber::EnvFilter::new(level));
+        // A second start only happens in tests, where the first one serves.
+        let _ = match self.log_format {
+            LogFormat::Text => builder.without_time().try_init(),
+            LogFormat::Json => builder.json().try_init(),
+        };
+    }
+}
+
+/// The global options, ready for use.
+pub(super) struct Context {
+    pub(super) repo: PathBuf,
+    pub(super) rev: String,
+    pub(super) policy_rev: Option<String>,
+    pub(super) clock: SystemClock,
+    pub(super) parallelism: usize,
+    pub(super) verbose: bool,
+}
+
+impl Context {
+    pub(super) fn new(global: &Global) -> Result<Self, CliError> {
+        Ok(Self {
+            repo: global.repo.clone(),
+            rev: global.rev.clone(),
+            policy_rev: global.policy_rev.clone(),
+            clock: global.now.map_or(SystemClock::Running, SystemClock::Frozen),
+            parallelism: usize::from(global.parallelism),
+            verbose: global.verbose > 0,
+        })
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,169 @@
+#![expect(clippy::disallowed_methods, reason = "cli reads snapshots and writes plan files")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::error::CliError;
+use super::global::Context;
+use super::output::Output;
+use super::session::{self, Loaded};
+use crate::intune;
+use crate::model::{LiveTenant, Outcome, TenantName};
+use crate::plan::{self, Input, Known, Plan, Planned, Selection, Source};
+use crate::report;
+
+/// Compare Git with live Intune and show what apply would do
+///
+/// Needs read-only Graph permissions and no key: nothing is opened, nothing is written. Exit code
+/// 3 means that some tenants could not be read; with --detailed-exitcode, 2 means that something
+/// is due or held.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  applecart plan
+  applecart plan --select ring=pilot --format markdown
+  applecart plan --out plan.json && applecart apply plan.json")]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) selected: Selected,
+    /// Plan the files as they lie in the worktree; such a plan cannot be applied
+    #[arg(long)]
+    worktree: bool,
+    /// Take live state from this snapshot of one tenant instead of Graph
+    #[arg(long, value_name = "SNAPSHOT")]
+    live: Option<PathBuf>,
+    /// Also write the plan as JSON to this file, for `apply`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// How to show the plan
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+    /// End with 2 when something is due or held
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+/// Which tenants a command is about.
+#[derive(clap::Args, Debug)]
+pub(super) struct Selected {
+    /// Only these tenants: a name (`contoso`, `con*`), `tenantId=…` or labels
+    /// (`ring=pilot,region!=emea`); repeat to add more
+    #[arg(long, value_name = "EXPR")]
+    select: Vec<String>,
+}
+
+impl Selected {
+    pub(super) fn selection(&self) -> Result<Selection, CliError> {
+        Ok(Selection::parse(&self.select)?)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+    Markdown,
+}
+
+pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
+    let selection = args.selected.selection()?;
+    let loaded = session::load(context, args.worktree, &selection, output)?;
+    let (live, source) = match &args.live {
+        Some(path) => (snapshot(path, &loaded, &selection)?, Source::Snapshot),
+        None => {
+            let connector = session::connector()?;
+            let read = session::read_live(&connector, &loaded, &selection, context.parallelism);
+            (super::block_on(read)?, Source::Live)
+        }
+    };
+    let ledger = session::ledger(&loaded, context);
+    let known = session::known(&ledger);
+    let planned = make(context, &loaded, &selection, &live, &known, source);
+    let plan = &planned.plan;
+
+    if let Some(path) = &args.out {
+        std::fs::write(path, report::json(plan)?).map_err(|source| CliError::File {
+            path: path.clone(),
+            doing: "write",
+            source,
+        })?;
+    }
+    output.result(&match args.format {
+        Format::Human => report::plan_human(plan, context.verbose, output.width()),
+        Format::Json => report::json(plan)?,
+        Format::Markdown => report::plan_markdown(plan),
+    })?;
+    let changes = args.detailed_exitcode && plan.has_changes();
+    Ok(session::observed(plan).and(if changes { Outcome::Changes } else { Outcome::Done }))
+}
+
+/// Makes the plan of what was read.
+pub(super) fn make(
+    context: &Context,
+    loaded: &Loaded,
+    selection: &Selection,
+    live: &BTreeMap<TenantName, LiveTenant>,
+    known: &Result<crate::ledger::LedgerView, String>,
+    source: Source,
+) -> Planned {
+    let dead_clone = session::idle_clone(&loaded.repo);
+    plan::make(&Input {
+        now: context.now(),
+        rev: loaded.rev.as_deref(),
+        policy_rev: loaded.policy_rev.as_deref(),
+        policy: &loaded.policy,
+        fleet: &loaded.fleet,
+        selection,
+        live,
+        known: match known {
+            Ok(view) => Known::Read(view),
+            Err(why) => Known::Unknown(why),
+        },
+        source,
+        dead_clone: dead_clone.as_deref(),
+    })
+}
+
+/// One tenant's live state from a file.
+fn snapshot(
+    path: &Path,
+    loaded: &Loaded,
+    selection: &Selection,
+) -> Result<BTreeMap<TenantName, LiveTenant>, CliError> {
+    let names: Vec<TenantName> =
+        session::selected(&loaded.fleet, selection).map(|tenant| tenant.name.clone()).collect();
+    let [name] = names.as_slice() else {
+        return Err(CliError::SnapshotSelection { selected: names.len() });
+    };
+    let bytes = std::fs::read(path).map_err(|source| CliError::File {
+        path: path.to_owned(),
+        doing: "read",
+        source,
+    })?;
+    let live = intune::parse_snapshot(&bytes)
+        .map_err(|source| CliError::Snapshot { path: path.to_owned(), source })?;
+    Ok([(name.clone(), live)].into())
+}
+
+/// Reads a plan file that `plan --out` wrote.
+pub(super) fn read_file(path: &Path) -> Result<Plan, CliError> {
+    let text = std::fs::read_to_string(path).map_err(|source| CliError::File {
+        path: path.to_owned(),
+        doing: "read",
+        source,
+    })?;
+    let wrong = |why: String| CliError::PlanFile { path: path.to_owned(), why };
+    let plan: Plan = serde_json::from_str(&text).map_err(|error| {
+        wrong(format!("line {}, column {}: not a plan of this program", error.line(), error.column()))
+    })?;
+    let major = plan.format_version.split('.').next();
+    if major != plan::FORMAT_VERSION.split('.').next() {
+        return Err(wrong(format!(
+            "it has format {}, this program reads {}",
+            plan.format_version,
+            plan::FORMAT_VERSION
+        )));
+    }
+    Ok(plan)
+}

@@ -1,0 +1,199 @@
+//! What `plan`, `apply` and `status` share: desired state, live state, ledger → a plan.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt as _;
+
+use super::environment::variable;
+use super::error::CliError;
+use super::global::Context;
+use super::output::Output;
+use super::progress::Bar;
+use crate::apply::Progress as _;
+use crate::fleet::{self, Desired, Diagnostic, Policy, Tenant};
+use crate::git::Repo;
+use crate::intune::{ClientSecret, Connector, ConnectorOptions, IntuneRead, ReadRequest};
+use crate::ledger::{CloneId, Ledger, LedgerView};
+use crate::model::{LiveTenant, Outcome, ProblemCode, TenantName};
+use crate::plan::{Plan, Selection};
+
+/// The fleet as it stands at a revision.
+pub(super) struct Loaded {
+    pub(super) repo: Repo,
+    /// The commit; `None` for a worktree.
+    pub(super) rev: Option<String>,
+    pub(super) policy_rev: Option<String>,
+    pub(super) policy: Policy,
+    pub(super) fleet: Vec<Desired>,
+}
+
+/// Reads the fleet. Mistakes in single tenants stay with them; a mistake in applecart.yaml, or
+/// nothing but invalid tenants, makes the fleet invalid.
+pub(super) fn load(
+    context: &Context,
+    worktree: bool,
+    selection: &Selection,
+    output: &Output,
+) -> Result<Loaded, CliError> {
+    let repo = Repo::discover(&context.repo)?;
+    let source = if worktree { repo.worktree_snapshot()? } else { repo.snapshot(&context.rev)? };
+    let rev = source.rev.clone();
+    let (policy_rev, policy, policy_mistakes) = match &context.policy_rev {
+        None => {
+            let (policy, mistakes) = fleet::load_policy(source.policy.as_deref());
+            (rev.clone(), policy, mistakes)
+        }
+        Some(wanted) => {
+            let base = repo.snapshot(wanted)?;
+            let (policy, mistakes) = fleet::load_policy(base.policy.as_deref());
+            (base.rev, policy, mistakes)
+        }
+    };
+    let Some(policy) = policy else {
+        return Err(invalid(policy_mistakes, output));
+    };
+    let fleet = fleet::load_tenants(&source, Some(&policy)).tenants;
+    let mut selected = 0;
+    let mut valid = 0;
+    for desired in &fleet {
+        match desired {
+            Desired::Valid(tenant) if selection.matches(tenant) => {
+                selected += 1;
+                valid += 1;
+            }
+            Desired::Invalid { name, .. } if selection.may_match_invalid(name) => selected += 1,
+            Desired::Valid(_) | Desired::Invalid { .. } => {}
+        }
+    }
+    if selected == 0 && !selection.is_all() {
+        return Err(CliError::NothingSelected);
+    }
+    if selected > 0 && valid == 0 {
+        let mistakes = fleet.into_iter().flat_map(|desired| match desired {
+            Desired::Invalid { mistakes, .. } => mistakes,
+            Desired::Valid(_) => Vec::new(),
+        });
+        return Err(invalid(mistakes.collect(), output));
+    }
+    Ok(Loaded { repo, rev, policy_rev, policy, fleet })
+}
+
+fn invalid(mistakes: Vec<Diagnostic>, output: &Output) -> CliError {
+    for mistake in &mistakes {
+        output.note(&mistake.render());
+    }
+    CliError::InvalidFleet(mistakes)
+}
+
+/// The valid, selected tenants.
+pub(super) fn selected<'a>(
+    fleet: &'a [Desired],
+    selection: &'a Selection,
+) -> impl Iterator<Item = &'a Tenant> {
+    fleet.iter().filter_map(|desired| match desired {
+        Desired::Valid(tenant) if selection.matches(tenant) => Some(tenant),
+        Desired::Valid(_) | Desired::Invalid { .. } => None,
+    })
+}
+
+/// Builds the way to Entra and Graph from the environment.
+pub(super) fn connector() -> Result<Connector, CliError> {
+    let secret = variable("AZURE_CLIENT_SECRET").map(ClientSecret::new);
+    Ok(Connector::new(ConnectorOptions {
+        graph_url: variable("APPLECART_GRAPH_URL"),
+        login_url: variable("APPLECART_LOGIN_URL"),
+        secret,
+        ..ConnectorOptions::default()
+    })?)
+}
+
+/// Reads every selected tenant, many at once. Each is an island: whatever happens to one is in
+/// its own answer.
+pub(super) async fn read_live(
+    connector: &Connector,
+    loaded: &Loaded,
+    selection: &Selection,
+    parallelism: usize,
+) -> BTreeMap<TenantName, LiveTenant> {
+    let tenants: Vec<&Tenant> = selected(&loaded.fleet, selection).collect();
+    let bar = Bar::new("reading");
+    bar.begin(tenants.len());
+    let answers = futures::stream::iter(tenants)
+        .map(|tenant| {
+            let bar = &bar;
+            async move {
+                let live = read_one(connector, &loaded.policy, tenant).await;
+                bar.advance(tenant.name.as_str());
+                (tenant.name.clone(), live)
+            }
+        })
+        .buffer_unordered(parallelism)
+        .collect()
+        .await;
+    bar.end();
+    answers
+}
+
+async fn read_one(connector: &Connector, policy: &Policy, tenant: &Tenant) -> LiveTenant {
+    let Some(auth) = policy.auth_of(tenant.auth.as_deref()) else {
+        return LiveTenant::unknown(&crate::model::Problem::new(
+            ProblemCode::InvalidFile,
+            "the tenant names a sign-in profile that applecart.yaml does not have",
+        ));
+    };
+    let request = ReadRequest {
+        tenant_id: tenant.tenant_id,
+        auth: auth.clone(),
+        watch: tenant.watch.clone(),
+        consent_if_push_absent: tenant.push.as_ref().is_some_and(|push| push.file.is_some()),
+    };
+    connector.read(&request).await
+}
+
+/// Opens the fleet's ledger in this clone.
+pub(super) fn ledger(loaded: &Loaded, context: &Context) -> Result<Ledger, CliError> {
+    Ok(Ledger::open(&context.repo, &loaded.policy.ledger_branch)?)
+}
+
+/// What could be read of the ledger: the view, or the sentence that says why not.
+pub(super) fn known(ledger: &Result<Ledger, CliError>) -> Result<LedgerView, String> {
+    let chain = |error: &dyn std::error::Error| {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        text
+    };
+    match ledger {
+        Ok(ledger) => ledger.read().map_err(|error| chain(&error)),
+        Err(error) => Err(chain(error)),
+    }
+}
+
+/// This clone's id, if no apply of it is running: its unfinished runs are dead then.
+pub(super) fn idle_clone(repo: &Repo) -> Option<String> {
+    let common = repo.common_dir();
+    crate::ledger::ApplyLock::acquire(&common).ok()?;
+    CloneId::read(&common).map(|id| id.to_string())
+}
+
+/// What a plan's problems mean for the exit code: 8 when nobody could sign in anywhere, 3 when
+/// something could not be read.
+pub(super) fn observed(plan: &Plan) -> Outcome {
+    let troubled = plan.tenants.iter().filter(|tenant| !tenant.problems.is_empty()).count();
+    let sign_in = plan
+        .tenants
+        .iter()
+        .filter(|tenant| tenant.problems.iter().any(|problem| problem.code.is_sign_in()))
+        .count();
+    if troubled == 0 {
+        Outcome::Done
+    } else if sign_in == plan.tenants.len() {
+        Outcome::SignIn
+    } else {
+        Outcome::Partial
+    }
+}

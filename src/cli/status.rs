@@ -1,0 +1,91 @@
+use std::collections::BTreeMap;
+
+use clap::ValueEnum;
+
+use super::error::CliError;
+use super::global::Context;
+use super::output::Output;
+use super::plan::{Selected, make};
+use super::session;
+use crate::fleet::parse_duration;
+use crate::model::{LiveTenant, Outcome, Problem, ProblemCode, Reading};
+use crate::plan::Source;
+use crate::report;
+
+/// Show what lapses when, what works, and what differs from Git, most urgent first
+///
+/// Every tenant is a row, also those that could not be read. With --offline Git and the ledger
+/// are asked only: expiry as last seen live, else as Git says.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  applecart status
+  applecart status --offline
+  applecart status --fail-within 14d --format json")]
+pub(super) struct Args {
+    #[command(flatten)]
+    selected: Selected,
+    /// Contact nothing
+    #[arg(long)]
+    offline: bool,
+    /// End with 9 when a token lapses within this time, such as 14d
+    #[arg(long, value_name = "TIME")]
+    fail_within: Option<String>,
+    /// How to show it
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+}
+
+pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
+    let within = match &args.fail_within {
+        Some(text) => {
+            Some(parse_duration(text).ok_or_else(|| CliError::Duration(text.clone()))?)
+        }
+        None => None,
+    };
+    let selection = args.selected.selection()?;
+    let loaded = session::load(context, false, &selection, output)?;
+    let live = if args.offline {
+        session::selected(&loaded.fleet, &selection)
+            .map(|tenant| (tenant.name.clone(), not_looked()))
+            .collect::<BTreeMap<_, _>>()
+    } else {
+        let connector = session::connector()?;
+        let read = session::read_live(&connector, &loaded, &selection, context.parallelism);
+        super::block_on(read)?
+    };
+    let ledger = session::ledger(&loaded, context);
+    let known = session::known(&ledger);
+    let mut planned = make(context, &loaded, &selection, &live, &known, Source::Live);
+    if args.offline {
+        // Nobody asked, so nothing went wrong; a ledger that cannot be read still did.
+        for tenant in &mut planned.plan.tenants {
+            tenant.problems.retain(|problem| problem.code != ProblemCode::Unreachable);
+        }
+    }
+    let status = report::status_of(&planned.plan, args.offline);
+    output.result(&match args.format {
+        Format::Human => report::status_human(&status, output.width()),
+        Format::Json => report::json(&status)?,
+    })?;
+    let expiring = within.is_some_and(|within| status.expires_within(within));
+    let observed = if args.offline { Outcome::Done } else { session::observed(&planned.plan) };
+    Ok(observed.and(if expiring { Outcome::Expiring } else { Outcome::Done }))
+}
+
+/// Offline, nothing is known of live.
+fn not_looked() -> LiveTenant {
+    let unasked = || Problem::new(ProblemCode::Unreachable, "offline");
+    LiveTenant {
+        push: Reading::Unknown(unasked()),
+        enrollment: Reading::Unknown(unasked()),
+        vpp: Reading::Unknown(unasked()),
+        consent: Reading::NotAsked,
+        clock_skew: None,
+    }
+}

@@ -1,0 +1,68 @@
+//! The two axes beside *sync*: how much time a token has left, and whether it works.
+
+use chrono::Duration;
+
+use super::types::{Expiry, Health, HealthReason};
+use crate::fleet::Policy;
+use crate::model::{LiveEnrollment, LivePush, LiveVpp, Timestamp};
+
+/// A token that has not synced for this long is stale. Intune syncs enrollment every 12 hours
+/// and VPP every day by itself (graph-facts: delta sync, daily sync), so three days are at least
+/// two missed turns.
+const STALE: Duration = Duration::days(3);
+
+/// Where an expiry stands.
+pub(super) fn expiry(expires: Option<Timestamp>, now: Timestamp, policy: &Policy) -> Expiry {
+    let Some(expires) = expires else { return Expiry::Unknown };
+    let left = expires.since(now);
+    if left <= Duration::zero() {
+        Expiry::Expired
+    } else if left < policy.critical {
+        Expiry::Critical
+    } else if left < policy.renew_before {
+        Expiry::RenewalDue
+    } else {
+        Expiry::Valid
+    }
+}
+
+fn health(reasons: Vec<HealthReason>) -> (Health, Vec<HealthReason>) {
+    (if reasons.is_empty() { Health::Ok } else { Health::Failing }, reasons)
+}
+
+/// The push certificate's health: Graph tells only the last upload's failure.
+pub(super) fn push(live: &LivePush) -> (Health, Vec<HealthReason>) {
+    health(live.failure.iter().map(|_| HealthReason::TokenInvalid).collect())
+}
+
+/// An enrollment program token's health.
+pub(super) fn enrollment(live: &LiveEnrollment, now: Timestamp) -> (Health, Vec<HealthReason>) {
+    let mut reasons = Vec::new();
+    match live.last_sync_error_code {
+        0 => {}
+        3 => reasons.push(HealthReason::TermsNotAccepted),
+        _ => reasons.push(HealthReason::SyncFailing),
+    }
+    if live.last_successful_sync.is_some_and(|at| now.since(at) > STALE) {
+        reasons.push(HealthReason::SyncStale);
+    }
+    health(reasons)
+}
+
+/// A VPP token's health. `expired` is the expiry axis's business.
+pub(super) fn vpp(live: &LiveVpp, now: Timestamp) -> (Health, Vec<HealthReason>) {
+    let mut reasons = Vec::new();
+    match live.state.as_str() {
+        "invalid" => reasons.push(HealthReason::TokenInvalid),
+        "assignedToExternalMDM" => reasons.push(HealthReason::ExternalMdm),
+        "duplicateLocationId" => reasons.push(HealthReason::DuplicateLocation),
+        _ => {}
+    }
+    if live.last_sync_status.as_deref() == Some("failed") {
+        reasons.push(HealthReason::SyncFailing);
+    }
+    if live.last_sync.is_some_and(|at| now.since(at) > STALE) {
+        reasons.push(HealthReason::SyncStale);
+    }
+    health(reasons)
+}

@@ -1,0 +1,71 @@
+//! A plan that may be applied.
+
+use super::lint::{self, Fault};
+use super::make::Planned;
+use super::safety::{Excess, Limits};
+use super::types::Source;
+use super::Known;
+
+/// Why a plan may not be applied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// More tenants than the limits allow, and no approval of this very plan.
+    #[error("{} of {} tenants would be written to, which is over the safety limit", .0.writes, .0.limits.fleet)]
+    Safety(Excess),
+    /// `--approve` names another plan.
+    #[error("--approve names {given}, but the plan's digest is {actual}")]
+    Approval {
+        /// What was given.
+        given: String,
+        /// What the plan has.
+        actual: String,
+    },
+    /// The plan was made from a snapshot.
+    #[error("a plan made from a snapshot is never applied")]
+    Snapshot,
+    /// The plan breaks an invariant: a mistake in this program.
+    #[error("the plan breaks an invariant; nothing was written. Please report this: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Lint(Vec<Fault>),
+}
+
+/// A plan that passed the lint and the safety limits: the only thing that `apply` takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedPlan(Planned);
+
+impl CheckedPlan {
+    /// Checks a plan. `approve` is the digest that a person approved.
+    ///
+    /// # Errors
+    /// When the plan may not be applied; nothing was written then.
+    pub fn check(
+        planned: Planned,
+        limits: Limits,
+        known: Known<'_>,
+        approve: Option<&str>,
+    ) -> Result<Self, Refusal> {
+        let plan = &planned.plan;
+        if plan.source == Source::Snapshot {
+            return Err(Refusal::Snapshot);
+        }
+        let faults = lint::faults(plan);
+        if !faults.is_empty() {
+            return Err(Refusal::Lint(faults));
+        }
+        // A wrong approval is refused even where none is needed: the person approved something
+        // else than what would happen.
+        if let Some(given) = approve
+            && given != plan.digest
+        {
+            return Err(Refusal::Approval { given: given.to_owned(), actual: plan.digest.clone() });
+        }
+        match limits.check(plan, known) {
+            Some(excess) if approve.is_none() => Err(Refusal::Safety(excess)),
+            _ => Ok(Self(planned)),
+        }
+    }
+
+    /// The plan and what goes with it.
+    pub fn planned(&self) -> &Planned {
+        &self.0
+    }
+}

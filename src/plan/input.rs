@@ -1,0 +1,45 @@
+//! Everything a plan is made from.
+
+use std::collections::BTreeMap;
+
+use super::selection::Selection;
+use super::types::Source;
+use crate::fleet::{Desired, Policy};
+use crate::ledger::LedgerView;
+use crate::model::{LiveTenant, TenantName, Timestamp};
+
+/// What is known of the past: a read of the ledger has three answers too, and *absent* is an
+/// empty view.
+#[derive(Clone, Copy, Debug)]
+pub enum Known<'a> {
+    /// The ledger, whole.
+    Read(&'a LedgerView),
+    /// It could not be read; nothing is written. The sentence says why.
+    Unknown(&'a str),
+}
+
+/// Everything a plan is made from, as values.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The clock.
+    pub now: Timestamp,
+    /// The fleet commit; `None` for a worktree.
+    pub rev: Option<&'a str>,
+    /// The commit that the policy was read from; `None` for a worktree.
+    pub policy_rev: Option<&'a str>,
+    /// The fleet's settings.
+    pub policy: &'a Policy,
+    /// Every tenant of the fleet, selected or not: duplicates are judged over all of them.
+    pub fleet: &'a [Desired],
+    /// Which of them are planned.
+    pub selection: &'a Selection,
+    /// What was read of the selected tenants.
+    pub live: &'a BTreeMap<TenantName, LiveTenant>,
+    /// What is known of the past.
+    pub known: Known<'a>,
+    /// Where `live` came from.
+    pub source: Source,
+    /// The clone whose apply lock is held, or was free a moment ago: runs that it started and
+    /// that have not ended are dead, so their leases do not count.
+    pub dead_clone: Option<&'a str>,
+}

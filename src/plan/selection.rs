@@ -1,0 +1,146 @@
+//! `--select`: which tenants a command is about.
+//!
+//! One `--select` is a comma-separated list of terms that must all hold; several `--select`s add
+//! up. A term is a tenant's name with `*` as wildcard, `name=…` (the same), `tenantId=…`, or a
+//! label as `ring=pilot` or `ring!=pilot`.
+
+use super::types::SelectionReport;
+use crate::fleet::Tenant;
+
+/// Why a `--select` cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("--select {text:?}: a term is a tenant's name (`contoso`, `con*`), `tenantId=…`, or a label (`ring=pilot`, `ring!=pilot`); terms are separated by commas")]
+pub struct SelectionError {
+    /// The expression as it was given.
+    pub text: String,
+}
+
+/// Which tenants; none given means all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    source: Vec<String>,
+    alternatives: Vec<Vec<Term>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Term {
+    Name(String),
+    TenantId(String),
+    Label { key: String, value: String, equal: bool },
+}
+
+impl Selection {
+    /// Reads the `--select` expressions of a command line.
+    ///
+    /// # Errors
+    /// When one is empty or has an empty term.
+    pub fn parse(expressions: &[String]) -> Result<Self, SelectionError> {
+        let alternatives = expressions
+            .iter()
+            .map(|text| {
+                text.split(',')
+                    .map(|term| parse_term(term.trim()))
+                    .collect::<Option<Vec<_>>>()
+                    .ok_or_else(|| SelectionError { text: text.clone() })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { source: expressions.to_vec(), alternatives })
+    }
+
+    /// Whether every tenant is selected.
+    pub fn is_all(&self) -> bool {
+        self.alternatives.is_empty()
+    }
+
+    /// Whether a valid tenant is selected.
+    pub fn matches(&self, tenant: &Tenant) -> bool {
+        self.is_all()
+            || self.alternatives.iter().any(|terms| {
+                terms.iter().all(|term| match term {
+                    Term::Name(pattern) => wildcard(pattern, tenant.name.as_str()),
+                    Term::TenantId(id) => tenant.tenant_id.to_string() == *id,
+                    Term::Label { key, value, equal } => {
+                        (tenant.labels.get(key) == Some(value)) == *equal
+                    }
+                })
+            })
+    }
+
+    /// Whether an invalid tenant may be selected. Its labels cannot be trusted, so only a term
+    /// that names another tenant excludes it: a mistake must not hide behind a selection.
+    pub fn may_match_invalid(&self, name: &str) -> bool {
+        self.is_all()
+            || self.alternatives.iter().any(|terms| {
+                terms.iter().all(|term| match term {
+                    Term::Name(pattern) => wildcard(pattern, name),
+                    Term::TenantId(_) | Term::Label { .. } => true,
+                })
+            })
+    }
+
+    /// The selection as plans show it.
+    pub fn report(&self) -> SelectionReport {
+        SelectionReport { select: self.source.clone() }
+    }
+}
+
+fn parse_term(text: &str) -> Option<Term> {
+    let (key, value, equal) = match (text.split_once("!="), text.split_once('=')) {
+        (Some((key, value)), _) => (key, value, false),
+        (None, Some((key, value))) => (key, value, true),
+        (None, None) => return (!text.is_empty()).then(|| Term::Name(text.to_owned())),
+    };
+    let (key, value) = (key.trim(), value.trim());
+    if key.is_empty() || value.is_empty() {
+        return None;
+    }
+    Some(match (key, equal) {
+        ("name" | "tenant", true) => Term::Name(value.to_owned()),
+        ("tenantId", true) => Term::TenantId(value.to_ascii_lowercase()),
+        _ => Term::Label { key: key.to_owned(), value: value.to_owned(), equal },
+    })
+}
+
+/// `*` stands for any run of characters. Greedy with one point of return, so linear in practice
+/// and never exponential.
+fn wildcard(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(first) = parts.next() else { return text.is_empty() };
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_match_whole_names() {
+        for (pattern, text, expected) in [
+            ("contoso", "contoso", true),
+            ("contoso", "contoso-2", false),
+            ("con*", "contoso", true),
+            ("*so", "contoso", true),
+            ("c*t*o", "contoso", true),
+            ("*", "", true),
+            ("a*a", "a", false),
+        ] {
+            assert_eq!(wildcard(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn an_expression_without_a_term_is_an_error() {
+        for bad in ["", "ring=", "=pilot", "contoso,"] {
+            assert!(Selection::parse(&[bad.to_owned()]).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Pure renderers of one result model: plans, statuses and apply results as text for people and
+//! for machines.
+//!
+//! Every renderer takes values and gives text. Colour is written as ANSI codes and taken out
+//! again at the edge where nobody wants it; the width comes as an argument. Names from Git and
+//! Intune are shown with their control characters escaped, so that no tenant's name can rewrite
+//! a terminal or a pull request comment.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod apply;
+mod facts;
+mod markdown;
+mod plan;
+mod status;
+mod text;
+
+pub use apply::apply_human;
+pub use markdown::plan_markdown;
+pub use plan::plan_human;
+pub use status::{Status, StatusSummary, StatusTenant, status_human, status_of};
+pub use text::{escape, plural};
+
+/// A machine output as JSON text, ending in a newline.
+///
+/// # Errors
+/// Never for the types of this program; `serde_json` cannot know that.
+pub fn json<T: serde::Serialize>(value: &T) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(value).map(|text| text + "\n")
+}

@@ -1,0 +1,64 @@
+//! What an apply did, for people.
+
+use std::fmt::Write as _;
+
+use super::text::{BAD, DIM, GOOD, LOOK, escape, plural, short, styled, wrap};
+use crate::apply::{ApplyReport, Happened};
+
+/// One line a token, then the sentence that counts.
+pub fn apply_human(report: &ApplyReport, width: usize) -> String {
+    let mut out = String::new();
+    for result in &report.results {
+        let (sign, style) = match result.result {
+            Happened::Uploaded | Happened::Confirmed => ("✓", GOOD),
+            Happened::Progressing | Happened::ChangedOutsideGit => ("…", LOOK),
+            Happened::Refused | Happened::Stale | Happened::Failed | Happened::Unknown | Happened::NotStarted => ("✗", BAD),
+        };
+        let name = result.name.as_deref().map(|name| format!(" {}", escape(name))).unwrap_or_default();
+        let until = result
+            .live
+            .as_ref()
+            .and_then(|live| live.expires)
+            .map(|at| format!("  until {at}"))
+            .unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "{} {} {}{name}  {}{until}",
+            styled(style, sign),
+            escape(&result.tenant),
+            result.kind,
+            styled(style, result.result.as_str())
+        );
+        for detail in &result.details {
+            out.push_str(&wrap(&escape(detail), 4, width));
+        }
+        if let Some(request) = result.cause.as_ref().and_then(|cause| cause.request_id.as_ref()) {
+            let _ = writeln!(out, "    {}", styled(DIM, &format!("request id {}", escape(request))));
+        }
+    }
+    if !report.results.is_empty() {
+        out.push('\n');
+    }
+    let summary = &report.summary;
+    let mut parts = Vec::new();
+    for (count, text) in [
+        (summary.uploaded, plural(summary.uploaded, "upload")),
+        (summary.confirmed, format!("{} recorded", plural(summary.confirmed, "earlier upload"))),
+        (summary.progressing, format!("{} in progress", summary.progressing)),
+        (summary.refused, format!("{} refused", summary.refused)),
+        (summary.failed, format!("{} failed", summary.failed)),
+        (summary.holds, plural(summary.holds, "hold")),
+        (summary.unobserved, format!("{} not fully observed", plural(summary.unobserved, "tenant"))),
+    ] {
+        if count > 0 {
+            parts.push(text);
+        }
+    }
+    let bad = summary.failed + summary.refused + summary.unobserved > 0;
+    let text = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
+    let _ = writeln!(out, "{}", styled(if bad { BAD } else { GOOD }, &text));
+    if let Some(head) = &report.ledger_head {
+        let _ = writeln!(out, "{}", styled(DIM, &format!("ledger {}", short(head))));
+    }
+    out
+}

@@ -1,0 +1,136 @@
+//! A plan for people at a terminal.
+
+use std::fmt::Write as _;
+
+use super::facts::diff_human;
+use super::text::{BAD, DIM, GOOD, HEAD, LOOK, escape, plural, short, styled, wrap};
+use crate::plan::{Action, Expiry, Observed, Plan, PlannedTenant, PlannedToken, Source, Sync};
+
+/// The plan: what is due, what is held and why, what could not be read; the rest as a count, or
+/// in full when `all` is set.
+pub fn plan_human(plan: &Plan, all: bool, width: usize) -> String {
+    let mut out = String::new();
+    let rev = plan.rev.as_deref().map_or("the worktree".to_owned(), |rev| short(rev).to_owned());
+    let _ = writeln!(
+        out,
+        "{}",
+        styled(HEAD, &format!("Plan for {} at {rev}", plural(plan.tenants.len(), "tenant")))
+    );
+    if plan.source == Source::Snapshot {
+        let _ = writeln!(out, "{}", styled(LOOK, "Live state comes from a snapshot; this plan cannot be applied."));
+    }
+    for tenant in &plan.tenants {
+        let interesting = all
+            || !tenant.problems.is_empty()
+            || tenant.tokens.iter().any(|token| is_interesting(token));
+        if interesting {
+            tenant_human(&mut out, tenant, all, width);
+        }
+    }
+    out.push('\n');
+    summary(&mut out, plan);
+    out
+}
+
+fn is_interesting(token: &PlannedToken) -> bool {
+    token.action != Action::None
+        || !token.state.warnings.is_empty()
+        || matches!(token.state.sync, Sync::Missing | Sync::Progressing | Sync::Unobserved)
+        || matches!(token.state.expiry, Expiry::Critical | Expiry::Expired)
+}
+
+fn tenant_human(out: &mut String, tenant: &PlannedTenant, all: bool, width: usize) {
+    let display = tenant.display_name.as_deref().map(|name| format!("  {}", styled(DIM, &escape(name))));
+    let _ = writeln!(out, "\n{}{}", styled(HEAD, &escape(&tenant.name)), display.unwrap_or_default());
+    for problem in &tenant.problems {
+        let resource = problem.resource.map(|resource| format!("{resource:?} ").to_lowercase()).unwrap_or_default();
+        let _ = writeln!(out, "  {} {resource}{}", styled(BAD, "?"), styled(BAD, problem.code.as_str()));
+        if let Some(detail) = &problem.detail {
+            out.push_str(&wrap(&escape(detail), 6, width));
+        }
+        if let Some(permission) = &problem.permission {
+            out.push_str(&wrap(&format!("missing permission: {}", escape(permission)), 6, width));
+        }
+        if let Some(request) = &problem.request_id {
+            let _ = writeln!(out, "      {}", styled(DIM, &format!("request id {}", escape(request))));
+        }
+    }
+    for token in tenant.tokens.iter().filter(|token| all || is_interesting(token)) {
+        token_human(out, token, width);
+    }
+}
+
+fn token_human(out: &mut String, token: &PlannedToken, width: usize) {
+    let state = &token.state;
+    let (sign, style, word) = match (token.action, state.sync) {
+        (Action::Upload, _) => ("↑", GOOD, "upload"),
+        (Action::Create, _) => ("+", GOOD, "create"),
+        (Action::Configure, _) => ("~", GOOD, "configure"),
+        (Action::Hold, _) => ("■", LOOK, "held"),
+        (Action::None, Sync::Unobserved) => ("?", BAD, "unobserved"),
+        (Action::None, sync) => ("·", DIM, sync.as_str()),
+    };
+    let name = state.name.as_deref().map(|name| format!(" {}", escape(name))).unwrap_or_default();
+    let mut notes = Vec::new();
+    if !state.reasons.is_empty() {
+        notes.push(state.reasons.iter().map(|reason| reason.as_str()).collect::<Vec<_>>().join(", "));
+    }
+    if !token.allows.is_empty() {
+        notes.push(format!("released: {}", token.allows.iter().map(|reason| reason.as_str()).collect::<Vec<_>>().join(", ")));
+    }
+    match (state.expiry, state.expires) {
+        (Expiry::Unknown, _) | (_, None) => {}
+        (Expiry::Valid, Some(at)) => notes.push(format!("until {at}")),
+        (expiry, Some(at)) => notes.push(format!("{expiry}, until {at}")),
+    }
+    let _ = writeln!(
+        out,
+        "  {} {} {}{name}  {}",
+        styled(style, sign),
+        styled(style, word),
+        state.kind,
+        notes.join("; ")
+    );
+    if token.action.writes() {
+        out.push_str(&diff_human(token.before.as_ref(), token.after.as_ref(), 6));
+    }
+    for detail in &state.details {
+        out.push_str(&wrap(&escape(detail), 6, width));
+    }
+    if !state.warnings.is_empty() {
+        let names = state.warnings.iter().map(|warning| warning.as_str()).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(out, "      {}", styled(LOOK, &format!("warning: {names}")));
+    }
+}
+
+/// The sentence that a reader takes away, and what to do next.
+fn summary(out: &mut String, plan: &Plan) {
+    let summary = &plan.summary;
+    let mut parts = Vec::new();
+    for (count, noun) in [
+        (summary.uploads, "upload"),
+        (summary.creates, "creation"),
+        (summary.configures, "change of settings"),
+        (summary.holds, "hold"),
+    ] {
+        if count > 0 {
+            parts.push(plural(count, noun));
+        }
+    }
+    let unobserved = plan.tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).count();
+    if unobserved > 0 {
+        parts.push(format!("{} not fully observed", plural(unobserved, "tenant")));
+    }
+    let text = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
+    let style = if unobserved > 0 {
+        BAD
+    } else if summary.holds > 0 {
+        LOOK
+    } else {
+        GOOD
+    };
+    let _ = writeln!(out, "{}: {}", plural(plan.tenants.len(), "tenant"), styled(style, &text));
+    if plan.has_changes() {
+        let _ = writeln!(out, "Digest {}", plan.digest);
+    }
+}

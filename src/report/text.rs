@@ -1,0 +1,87 @@
+//! Small pieces of text.
+
+use anstyle::{AnsiColor, Style};
+
+/// Good news.
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+/// Something to look at.
+pub(super) const LOOK: Style = AnsiColor::Yellow.on_default();
+/// Something to act on.
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// A heading.
+pub(super) const HEAD: Style = Style::new().bold();
+/// Less important than its surroundings.
+pub(super) const DIM: Style = Style::new().dimmed();
+
+/// The text in a style.
+pub(super) fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// The text with control and direction-changing characters escaped, on one line.
+pub fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        let dangerous = character.is_control()
+            || matches!(
+                character,
+                '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+            );
+        if dangerous {
+            safe.extend(character.escape_unicode());
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
+/// `1 tenant`, `2 tenants`.
+pub fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// A commit or digest, short enough to read.
+pub(super) fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
+/// Breaks a sentence into lines of at most `width` columns, each with this indent.
+pub(super) fn wrap(text: &str, indent: usize, width: usize) -> String {
+    let room = width.saturating_sub(indent).max(24);
+    let mut out = String::new();
+    let mut used = 0;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > room {
+            out.push('\n');
+            used = 0;
+        }
+        if used == 0 {
+            out.extend(std::iter::repeat_n(' ', indent));
+        } else {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += length;
+    }
+    out.push('\n');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_rewrite_the_terminal() {
+        assert_eq!(escape("Con\u{1b}[2Jtoso\n\u{202e}x"), "Con\\u{1b}[2Jtoso\\u{a}\\u{202e}x");
+        assert_eq!(escape("Ströer GmbH"), "Ströer GmbH");
+    }
+
+    #[test]
+    fn sentences_wrap_at_words() {
+        assert_eq!(wrap("aaaaaaaaaa bbbbbbbbbb cccccccccc", 2, 26), "  aaaaaaaaaa bbbbbbbbbb\n  cccccccccc\n");
+    }
+}

@@ -1,0 +1,25 @@
+//! The JSON Schemas of every file that people write and every output that scripts read,
+//! generated from the types. `schema/` holds them, and a test holds `schema/` to the types.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use schemars::JsonSchema;
+use serde_json::Value;
+
+use crate::{apply, fleet, ledger, plan, report};
+
+/// Every schema with its file name, sorted.
+pub fn all() -> Vec<(&'static str, Value)> {
+    let mut schemas = fleet::schemas();
+    schemas.push(("plan.schema.json", of::<plan::Plan>()));
+    schemas.push(("apply.schema.json", of::<apply::ApplyReport>()));
+    schemas.push(("status.schema.json", of::<report::Status>()));
+    schemas.push(("ledger-line.schema.json", of::<crate::model::Record>()));
+    schemas.push(("ledger-show.schema.json", of::<ledger::ShowReport>()));
+    schemas.push(("ledger-verify.schema.json", of::<ledger::VerifyReport>()));
+    schemas.sort_by_key(|(name, _)| *name);
+    schemas
+}
+
+fn of<T: JsonSchema>() -> Value {
+    schemars::schema_for!(T).to_value()
+}
