@@ -1,0 +1,284 @@
+//! The made-up fleet: twelve customers, each in a situation that an admin knows.
+#![expect(clippy::disallowed_methods, reason = "the demo writes its folder and starts git")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use age::secrecy::ExposeSecret as _;
+use chrono::{DateTime, Duration, Utc};
+use serde_yaml::Value;
+
+use super::file;
+use crate::cli::error::CliError;
+use crate::model::{Sha256, TenantId, Timestamp};
+use crate::simulator::{
+    Consent, Enrollment, Issued, Push, PushRequest, Running, SubjectKey, Tenant, Vpp, WRITER_CLIENT_ID,
+};
+use crate::vault::{Secret, seal};
+
+/// What the story needs to know of the fleet.
+pub(super) struct Fleet {
+    pub(super) repo: PathBuf,
+    pub(super) key_file: PathBuf,
+    pub(super) recipient: String,
+}
+
+/// One customer: a name, what people call it, and its situation.
+struct Customer {
+    name: &'static str,
+    display: &'static str,
+    situation: Situation,
+}
+
+enum Situation {
+    /// Live is Git's file, with this many days left.
+    InSync(i64),
+    /// Git has the renewal of a certificate with this many days left.
+    Renewal(i64),
+    /// Git has the first certificate, and the customer consented.
+    First,
+    /// Watched only, with this many days left.
+    Tracked(i64),
+    /// The application has no consent in the tenant.
+    NoConsent,
+}
+
+const CUSTOMERS: [Customer; 12] = [
+    Customer { name: "adatum", display: "Adatum Corporation", situation: Situation::First },
+    Customer { name: "alpineski", display: "Alpine Ski House", situation: Situation::InSync(300) },
+    Customer { name: "contoso", display: "Contoso Ltd", situation: Situation::Renewal(20) },
+    Customer { name: "fabrikam", display: "Fabrikam GmbH", situation: Situation::InSync(40) },
+    Customer { name: "fourthcoffee", display: "Fourth Coffee", situation: Situation::Tracked(9) },
+    Customer { name: "litware", display: "Litware Inc", situation: Situation::InSync(210) },
+    Customer { name: "lucerne", display: "Lucerne Publishing", situation: Situation::Tracked(160) },
+    Customer { name: "northwind", display: "Northwind Traders", situation: Situation::Tracked(-3) },
+    Customer { name: "proseware", display: "Proseware SA", situation: Situation::InSync(120) },
+    Customer { name: "tailspin", display: "Tailspin Toys", situation: Situation::NoConsent },
+    Customer { name: "trey", display: "Trey Research", situation: Situation::Tracked(250) },
+    Customer { name: "wingtip", display: "Wingtip Toys", situation: Situation::InSync(90) },
+];
+
+/// The tenant id of a customer: made up, the same in every demo.
+pub(super) fn tenant_id(name: &str) -> Result<TenantId, CliError> {
+    let digest = Sha256::of(name.as_bytes()).to_string();
+    let part = |from: usize, to: usize| digest.get(from..to).unwrap_or_default();
+    format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
+        .parse()
+        .map_err(|_| CliError::Demo("a made-up tenant id is none".to_owned()))
+}
+
+/// Builds repository, keys and live state.
+pub(super) fn build(dir: &Path, simulator: &Running, now: Timestamp) -> Result<Fleet, CliError> {
+    let identity = age::x25519::Identity::generate();
+    let fleet = Fleet {
+        repo: dir.join("fleet"),
+        key_file: dir.join("fleet.agekey"),
+        recipient: identity.to_public().to_string(),
+    };
+    write_key(&fleet.key_file, &identity)?;
+    write(
+        &fleet.repo.join("applecart.yaml"),
+        format!(
+            "apiVersion: applecart/v1\nkind: Fleet\nauth:\n  clientId: {WRITER_CLIENT_ID}\n  credential: client-secret\nrecipients:\n  - {}\n",
+            fleet.recipient
+        )
+        .as_bytes(),
+    )?;
+    for customer in &CUSTOMERS {
+        add(&fleet, simulator, customer, now.date_time())?;
+    }
+    git(&fleet.repo, &["init", "--quiet", "--initial-branch=main"])?;
+    commit(&fleet.repo, "Twelve customers")?;
+    Ok(fleet)
+}
+
+fn add(fleet: &Fleet, simulator: &Running, customer: &Customer, now: DateTime<Utc>) -> Result<(), CliError> {
+    let apple_id = format!("mdm@{}.example", customer.name);
+    let mut live = Tenant::new(tenant_id(customer.name)?);
+    customer.display.clone_into(&mut live.display_name);
+    let days = |left: i64| now + Duration::days(left);
+    let issue = |topic: Option<String>, until: DateTime<Utc>| {
+        simulator
+            .apple()
+            .issue(&PushRequest {
+                topic,
+                serial: None,
+                not_before: until - Duration::days(365),
+                not_after: Some(until),
+                key: SubjectKey::Shared,
+            })
+            .map_err(|error| CliError::Demo(error.to_string()))
+    };
+    let mut enrollment = Enrollment::new(&format!("{} ABM", customer.display), days(200));
+    enrollment.apple_identifier = format!("abm@{}.example", customer.name);
+    enrollment.last_successful_sync_date_time = now;
+    enrollment.last_sync_triggered_date_time = now;
+    let mut vpp = Vpp::new("Head office", customer.display, days(140));
+    vpp.apple_id = format!("vpp@{}.example", customer.name);
+    vpp.last_sync_date_time = now;
+
+    let entry = match customer.situation {
+        Situation::InSync(left) => {
+            let certificate = issue(None, days(left))?;
+            live.apple_push_notification_certificate = Some(pushed(&certificate, &apple_id));
+            sealed(fleet, customer.name, &certificate, &apple_id)?
+        }
+        Situation::Renewal(left) => {
+            let old = issue(None, days(left))?;
+            live.apple_push_notification_certificate = Some(pushed(&old, &apple_id));
+            sealed(fleet, customer.name, &issue(Some(old.topic), days(364))?, &apple_id)?
+        }
+        Situation::First => {
+            live.data_sharing_consent = Consent { granted: false, ..Consent::default() };
+            live.switches.require_consent = true;
+            sealed(fleet, customer.name, &issue(None, days(364))?, &apple_id)?
+        }
+        Situation::Tracked(left) => {
+            let certificate = issue(None, days(left))?;
+            live.apple_push_notification_certificate = Some(pushed(&certificate, &apple_id));
+            tracked(&certificate, &apple_id)
+        }
+        Situation::NoConsent => {
+            live.apps.clear();
+            mapping([("appleId", apple_id.as_str().into())])
+        }
+    };
+    // Two customers with trouble that only health shows.
+    match customer.name {
+        "litware" => enrollment.last_sync_error_code = 3,
+        "lucerne" => "invalid".clone_into(&mut vpp.state),
+        _ => {}
+    }
+    live.dep_onboarding_settings.push(enrollment);
+    live.vpp_tokens.push(vpp);
+    simulator.state().add_tenant(live).map_err(|error| CliError::Demo(error.to_string()))?;
+    write_tenant(fleet, customer, entry)
+}
+
+fn write_tenant(fleet: &Fleet, customer: &Customer, push: Value) -> Result<(), CliError> {
+    let id = tenant_id(customer.name)?.to_string();
+    let name = |name: String| Value::from(vec![mapping([("name", name.as_str().into())])]);
+    let mut fields = vec![
+        ("apiVersion", "applecart/v1".into()),
+        ("kind", "Tenant".into()),
+        ("name", customer.name.into()),
+        ("displayName", customer.display.into()),
+        ("tenantId", id.as_str().into()),
+        ("labels", mapping([("ring", if customer.name < "g" { "pilot" } else { "broad" }.into())])),
+    ];
+    if matches!(customer.situation, Situation::First) {
+        fields.push(("consent", mapping([("dataSharing", true.into())])));
+    }
+    fields.push(("push", push));
+    fields.push(("enrollment", name(format!("{} ABM", customer.display))));
+    fields.push(("vpp", name("Head office".to_owned())));
+    let text = serde_yaml::to_string(&mapping(fields))
+        .map_err(|error| CliError::Demo(error.to_string()))?;
+    write(&folder(fleet, customer.name).join("tenant.yaml"), text.as_bytes())
+}
+
+/// The push entry of a certificate, without a file.
+fn tracked(certificate: &Issued, apple_id: &str) -> Value {
+    mapping(facts(certificate, apple_id))
+}
+
+fn facts(certificate: &Issued, apple_id: &str) -> Vec<(&'static str, Value)> {
+    vec![
+        ("appleId", apple_id.into()),
+        ("topic", certificate.topic.as_str().into()),
+        ("serial", certificate.serial.as_str().into()),
+        ("expires", Timestamp::new(certificate.not_after).to_string().into()),
+    ]
+}
+
+/// Seals a certificate into the tenant's folder; the push entry that goes with it.
+fn sealed(fleet: &Fleet, name: &str, certificate: &Issued, apple_id: &str) -> Result<Value, CliError> {
+    let bytes = certificate.pem.as_bytes();
+    let sealed = seal(&Secret::new(bytes.to_vec()), std::slice::from_ref(&fleet.recipient))
+        .map_err(|error| CliError::Demo(error.to_string()))?;
+    write(&folder(fleet, name).join("push.pem.age"), &sealed)?;
+    let mut entry = facts(certificate, apple_id);
+    entry.push(("file", "push.pem.age".into()));
+    entry.push(("sha256", Sha256::of(bytes).to_string().into()));
+    Ok(mapping(entry))
+}
+
+/// Puts another certificate into a tenant's folder and file, as an admin would, and commits it.
+pub(super) fn replace_certificate(
+    fleet: &Fleet,
+    name: &str,
+    certificate: &Issued,
+    message: &str,
+) -> Result<(), CliError> {
+    let entry = sealed(fleet, name, certificate, &format!("mdm@{name}.example"))?;
+    let path = folder(fleet, name).join("tenant.yaml");
+    let text = std::fs::read_to_string(&path).map_err(|source| file(&path, "read", source))?;
+    let mut tenant: serde_yaml::Mapping =
+        serde_yaml::from_str(&text).map_err(|error| CliError::Demo(error.to_string()))?;
+    tenant.insert("push".into(), entry);
+    let text = serde_yaml::to_string(&tenant).map_err(|error| CliError::Demo(error.to_string()))?;
+    write(&path, text.as_bytes())?;
+    commit(&fleet.repo, message)
+}
+
+fn pushed(certificate: &Issued, apple_id: &str) -> Push {
+    Push {
+        apple_identifier: apple_id.to_owned(),
+        topic_identifier: certificate.topic.clone(),
+        certificate_serial_number: certificate.serial.clone(),
+        expiration_date_time: certificate.not_after,
+        certificate_upload_failure_reason: None,
+    }
+}
+
+fn mapping(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    Value::Mapping(fields.into_iter().map(|(key, value)| (Value::from(key), value)).collect())
+}
+
+fn folder(fleet: &Fleet, name: &str) -> PathBuf {
+    fleet.repo.join("tenants").join(name)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(|source| file(parent, "make", source))?;
+    }
+    std::fs::write(path, bytes).map_err(|source| file(path, "write", source))
+}
+
+/// Only the user may read a key.
+fn write_key(path: &Path, identity: &age::x25519::Identity) -> Result<(), CliError> {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut key = options.open(path).map_err(|source| file(path, "write", source))?;
+    writeln!(key, "# public key: {}\n{}", identity.to_public(), identity.to_string().expose_secret())
+        .map_err(|source| file(path, "write", source))
+}
+
+fn commit(repo: &Path, message: &str) -> Result<(), CliError> {
+    git(repo, &["add", "--all"])?;
+    git(repo, &["commit", "--quiet", "--message", message])
+}
+
+/// Runs git without the user's signing key, hooks and templates: this is a sample.
+fn git(repo: &Path, arguments: &[&str]) -> Result<(), CliError> {
+    let status = Command::new("git")
+        .current_dir(repo)
+        .args(["-c", "user.name=Demo", "-c", "user.email=demo@applecart.example"])
+        .args(["-c", "commit.gpgSign=false", "-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|source| file(Path::new("git"), "start", source))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(CliError::Demo(format!("git {} failed", arguments.join(" "))))
+    }
+}
