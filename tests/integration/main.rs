@@ -1,1 +1,10 @@
-fn main() {}
+//! The real program against real repositories and a real HTTP server.
+
+mod cli;
+mod crash;
+mod examples;
+mod foreign_graph;
+mod generated;
+mod journey;
+mod secrets;
+mod world;
