@@ -15,9 +15,25 @@
 //! the token and the retries, `wire` holds Microsoft's shapes and turns them into the model in one
 //! place, `scrub` decides which words of an answer a person may see.
 
+mod batch;
+mod client;
+mod connector;
 mod endpoints;
+mod entra;
+mod error;
+mod read;
 mod retry;
 mod scrub;
+mod session;
+mod sign_in;
+#[cfg(test)]
+mod testing;
+mod wire;
 
+pub use connector::{
+    ClientSecret, ClientSecretSource, Connector, ConnectorError, ConnectorOptions,
+};
 pub use endpoints::{Endpoint, EndpointError, Overrides};
+pub use read::{IntuneRead, ReadRequest};
 pub use retry::RetryPolicy;
+pub use sign_in::SignInError;
