@@ -26,6 +26,7 @@ mod retry;
 mod scrub;
 mod session;
 mod sign_in;
+mod snapshot;
 #[cfg(test)]
 mod testing;
 mod wire;
@@ -37,3 +38,4 @@ pub use endpoints::{Endpoint, EndpointError, Overrides};
 pub use read::{IntuneRead, ReadRequest};
 pub use retry::RetryPolicy;
 pub use sign_in::SignInError;
+pub use snapshot::{SnapshotError, SnapshotReader, parse_snapshot};
