@@ -30,6 +30,7 @@ mod snapshot;
 #[cfg(test)]
 mod testing;
 mod wire;
+mod write;
 
 pub use connector::{
     ClientSecret, ClientSecretSource, Connector, ConnectorError, ConnectorOptions,
@@ -39,3 +40,4 @@ pub use read::{IntuneRead, ReadRequest};
 pub use retry::RetryPolicy;
 pub use sign_in::SignInError;
 pub use snapshot::{SnapshotError, SnapshotReader, parse_snapshot};
+pub use write::{Consented, IntuneWrite, WriteError};

@@ -14,6 +14,7 @@ use super::read::{self, IntuneRead, ReadRequest};
 use super::retry::RetryPolicy;
 use super::session::Session;
 use super::sign_in::{self, SignIn, SignInError};
+use super::write::IntuneWrite;
 use crate::fleet::Auth;
 use crate::model::{LiveTenant, TenantId, Timestamp};
 
@@ -129,6 +130,15 @@ impl Connector {
     pub fn check(&self, auth: &Auth) -> Result<(), SignInError> {
         sign_in::supported(auth)?;
         self.secret(auth).map(|_| ())
+    }
+
+    /// The writer of one tenant; contacts nobody yet.
+    ///
+    /// # Errors
+    ///
+    /// When a sign-in with `auth` cannot be tried.
+    pub fn writer(&self, tenant: TenantId, auth: &Auth) -> Result<IntuneWrite, SignInError> {
+        self.session(tenant, auth).map(IntuneWrite::new)
     }
 
     fn secret(&self, auth: &Auth) -> Result<ClientSecret, SignInError> {

@@ -552,6 +552,8 @@ async fn the_log_shows_no_secret() {
     let connector = connector(&server.uri());
     connector.read(&request(&[Kind::Vpp])).await;
     connector.read(&request(&[Kind::Push])).await;
+    let writer = connector.writer(TENANT.parse().unwrap(), &auth()).unwrap();
+    writer.upload_push("MARKER@contoso.example", "MARKERCERTIFICATE").await.unwrap_err();
     drop(guard);
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(text.contains("vppTokens"), "something was logged: {text}");
