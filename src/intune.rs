@@ -1,0 +1,43 @@
+//! Microsoft Entra ID and Microsoft Graph: what Intune holds of Apple's credentials, and the few
+//! calls that change it.
+//!
+//! The only module that talks HTTP to Microsoft. It turns Microsoft's answers into the words of
+//! [`model`](crate::model), each resource by itself and with three answers (present, absent,
+//! unknown), and it refuses to know plans, files, the ledger or the environment.
+//!
+//! * [`Connector`]: one for a run; the HTTP client, the sign-ins, the retry policy.
+//! * [`IntuneRead`]: the reader. It can send nothing but reads, and `plan` gets nothing else.
+//! * [`IntuneWrite`]: the writer, another type, bound to one tenant id when it is made.
+//! * [`Overrides`]: which hosts; never from the repository, except a cloud from a closed list.
+//! * [`SnapshotReader`]: the reader of a saved live snapshot, which contacts nothing.
+//!
+//! Inside: `client` sends one request and knows no meaning, `sign_in` gets tokens, `session` adds
+//! the token and the retries, `wire` holds Microsoft's shapes and turns them into the model in one
+//! place, `scrub` decides which words of an answer a person may see.
+
+mod batch;
+mod client;
+mod connector;
+mod endpoints;
+mod entra;
+mod error;
+mod read;
+mod retry;
+mod scrub;
+mod session;
+mod sign_in;
+mod snapshot;
+#[cfg(test)]
+mod testing;
+mod wire;
+mod write;
+
+pub use connector::{
+    ClientSecret, ClientSecretSource, Connector, ConnectorError, ConnectorOptions,
+};
+pub use endpoints::{Endpoint, EndpointError, Overrides};
+pub use read::{IntuneRead, ReadRequest};
+pub use retry::RetryPolicy;
+pub use sign_in::SignInError;
+pub use snapshot::{SnapshotError, SnapshotReader, parse_snapshot};
+pub use write::{Consented, IntuneWrite, WriteError};

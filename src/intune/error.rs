@@ -1,0 +1,213 @@
+//! What can go wrong with one request, and what a reader makes of it.
+//!
+//! Two questions, answered here and nowhere else: may a *read* be tried again, and which
+//! [`Problem`] does it become when it may not. Writes judge by themselves, in `write`.
+
+use std::time::Duration;
+
+use super::client::Reply;
+use super::scrub::Scrubber;
+use crate::model::{Problem, ProblemCode, Resource};
+
+/// Why a request brought no usable answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// A whole answer, and not a success.
+    Refused(Refusal),
+    /// No connection: nothing of the request was sent.
+    NotSent {
+        /// The cause, cleaned.
+        detail: String,
+        /// Whether trying again is pointless.
+        lasting: bool,
+    },
+    /// No answer in time; the request may have been carried out.
+    TimedOut,
+    /// The connection ended before the answer did; the request may have been carried out.
+    Cut {
+        /// The cause, cleaned.
+        detail: String,
+    },
+    /// A success that is not what Graph documents.
+    BadAnswer {
+        /// What is wrong with it.
+        detail: String,
+        /// Graph's id of the request.
+        request_id: Option<String>,
+    },
+    /// There is no token to ask with.
+    SignIn(Problem),
+}
+
+/// An answer that is not a success, reduced to what may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// `error.code`; decisions rest on it.
+    pub(super) code: Option<String>,
+    /// The sentence in `error.message`; for people only.
+    pub(super) sentence: Option<String>,
+    /// Graph's id of the request.
+    pub(super) request_id: Option<String>,
+    /// `Retry-After`.
+    pub(super) retry_after: Option<Duration>,
+    /// Whether multi admin approval stands in the way.
+    pub(super) approval: bool,
+    /// Whether the text is the one of a tenant without Intune.
+    unlicensed: bool,
+}
+
+/// Whether a read may be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Retry {
+    /// No: the answer would be the same.
+    No,
+    /// Yes, after the time Graph asked for.
+    Later(Option<Duration>),
+    /// A few times: a garbled answer may be an accident on the way, or may be all there is.
+    Few,
+}
+
+impl Refusal {
+    /// Reads an answer that is not a success.
+    pub(super) fn of(reply: &Reply) -> Self {
+        let error = ErrorBody::parse(&reply.body);
+        let text = error.message.to_lowercase();
+        let scrub: &Scrubber = &reply.scrub;
+        let request_id = reply.header("request-id").or(error.request_id.as_deref());
+        Self {
+            status: reply.status,
+            code: scrub.word(&error.code),
+            sentence: scrub.sentence(&error.message),
+            request_id: request_id.and_then(|id| scrub.word(id)),
+            retry_after: reply.retry_after(),
+            approval: matches!(reply.status, 400 | 403 | 412)
+                && (reply.header("x-msft-approval-code").is_some()
+                    || error.code == "ApprovalRequired"
+                    || asks_for_approval(&text)),
+            unlicensed: matches!(reply.status, 400 | 403 | 404) && says_unlicensed(&text),
+        }
+    }
+
+    /// The answer in a sentence.
+    pub(super) fn describe(&self) -> String {
+        let mut text = format!("Graph answered {}", self.status);
+        if let Some(code) = &self.code {
+            text.push_str(&format!(" {code}"));
+        }
+        if let Some(sentence) = &self.sentence {
+            text.push_str(&format!(": {sentence}"));
+        }
+        text
+    }
+}
+
+/// The documented and the observed ways to say it differ in status and wording.
+/// <https://learn.microsoft.com/en-us/intune/intune-service/fundamentals/multi-admin-approval>
+fn asks_for_approval(text: &str) -> bool {
+    ["x-msft-approval", "approval required", "approval is required", "multi admin approval"]
+        .iter()
+        .any(|phrase| text.contains(phrase))
+}
+
+/// "Request not applicable to target tenant" is what Intune answers where nobody licensed it.
+/// Both readings of such an answer are unknown, so text may choose between them.
+fn says_unlicensed(text: &str) -> bool {
+    ["not applicable to target tenant", "licensed for intune", "intune license", "intune licence"]
+        .iter()
+        .any(|phrase| text.contains(phrase))
+}
+
+/// `{"error":{"code","message","innerError":{"request-id"}}}`, as far as it is there.
+#[derive(Default)]
+struct ErrorBody {
+    code: String,
+    message: String,
+    request_id: Option<String>,
+}
+
+impl ErrorBody {
+    fn parse(body: &[u8]) -> Self {
+        let Ok(json) = serde_json::from_slice::<serde_json::Value>(body) else {
+            return Self::default();
+        };
+        let text = |value: Option<&serde_json::Value>| {
+            value.and_then(serde_json::Value::as_str).map(str::to_owned)
+        };
+        let error = json.get("error");
+        let inner = error.and_then(|error| error.get("innerError").or(error.get("innererror")));
+        Self {
+            code: text(error.and_then(|error| error.get("code"))).unwrap_or_default(),
+            message: text(error.and_then(|error| error.get("message"))).unwrap_or_default(),
+            request_id: text(inner.and_then(|inner| inner.get("request-id"))),
+        }
+    }
+}
+
+impl Fault {
+    /// Whether a read may be tried again.
+    pub(super) fn retry(&self) -> Retry {
+        match self {
+            Self::Refused(refusal) => match refusal.status {
+                429 | 500 | 502 | 503 | 504 => Retry::Later(refusal.retry_after),
+                408 => Retry::Later(None),
+                _ => Retry::No,
+            },
+            Self::NotSent { lasting: false, .. } | Self::TimedOut | Self::Cut { .. } => {
+                Retry::Later(None)
+            }
+            Self::BadAnswer { .. } => Retry::Few,
+            Self::NotSent { lasting: true, .. } | Self::SignIn(_) => Retry::No,
+        }
+    }
+
+    /// The HTTP status, where there is a whole answer.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.status),
+            _ => None,
+        }
+    }
+
+    /// What the reader reports about `resource`, which needs `permission`.
+    pub(super) fn problem(self, resource: Resource, permission: &str) -> Problem {
+        let (code, detail, request_id) = match self {
+            Self::Refused(refusal) => return refused(refusal, resource, permission),
+            Self::SignIn(problem) => return problem.on(resource),
+            Self::NotSent { detail, .. } => (ProblemCode::Unreachable, detail, None),
+            Self::TimedOut => {
+                (ProblemCode::Timeout, "Graph did not answer in time".to_owned(), None)
+            }
+            Self::Cut { detail } => (ProblemCode::Unreachable, detail, None),
+            Self::BadAnswer { detail, request_id } => (ProblemCode::BadAnswer, detail, request_id),
+        };
+        Problem { request_id, ..Problem::new(code, detail).on(resource) }
+    }
+}
+
+fn refused(refusal: Refusal, resource: Resource, permission: &str) -> Problem {
+    let code = match refusal.status {
+        401 => ProblemCode::SignInFailed,
+        _ if refusal.unlicensed => ProblemCode::NoLicence,
+        403 => ProblemCode::Forbidden,
+        408 => ProblemCode::Timeout,
+        429 => ProblemCode::Throttled,
+        500.. => ProblemCode::ServerError,
+        _ => ProblemCode::BadAnswer,
+    };
+    let advice = match code {
+        ProblemCode::NoLicence => "; the tenant needs an active Intune licence".to_owned(),
+        ProblemCode::Forbidden => format!(
+            "; grant the application permission {permission} and have the tenant's administrator consent to it"
+        ),
+        _ if (300..400).contains(&refusal.status) => "; redirects are not followed".to_owned(),
+        _ => String::new(),
+    };
+    Problem {
+        permission: (code == ProblemCode::Forbidden).then(|| permission.to_owned()),
+        detail: Some(format!("{}{advice}", refusal.describe())),
+        request_id: refusal.request_id,
+        ..Problem::new(code, String::new()).on(resource)
+    }
+}

@@ -1,0 +1,155 @@
+//! How long and how often a failed request is tried again.
+//!
+//! Only says when; what may be repeated is the caller's decision, for a write is not a read.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "waiting between two attempts is this module's task"
+)]
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, sleep};
+
+/// The limits within which a tenant's requests are repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// The longest first wait; it doubles with every attempt.
+    pub base: Duration,
+    /// The longest wait, where Graph asks for none.
+    pub max: Duration,
+    /// How often one question is asked at most, the first time included.
+    pub attempts: u32,
+    /// How long all requests for one tenant may take together.
+    pub budget: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            base: Duration::from_millis(500),
+            max: Duration::from_secs(30),
+            attempts: 8,
+            budget: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// The wait after `attempt` attempts, where `chance` is a random number from 0 to 1.
+    ///
+    /// Full jitter: tenants that were throttled together do not come back together. What Graph
+    /// asks for is waited out whole, and the jitter comes on top.
+    fn wait(&self, attempt: u32, asked: Option<Duration>, chance: f64) -> Duration {
+        let doublings = attempt.saturating_sub(1).min(16);
+        let step = self.base.saturating_mul(1 << doublings).min(self.max);
+        asked.unwrap_or_default().saturating_add(step.mul_f64(chance.clamp(0.0, 1.0)))
+    }
+}
+
+/// What is left of one tenant's patience. All requests for that tenant share it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    policy: RetryPolicy,
+    deadline: Instant,
+}
+
+impl Budget {
+    pub(super) fn start(policy: RetryPolicy) -> Self {
+        let now = Instant::now();
+        Self { policy, deadline: now.checked_add(policy.budget).unwrap_or(now) }
+    }
+
+    /// The time left until the deadline, for a request's own timeout.
+    pub(super) fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Waits for the next attempt; `false` when there is none.
+    ///
+    /// A wait that would end after the deadline is not begun: coming back sooner than Graph asks
+    /// prolongs the throttling, and waiting for nothing delays the report.
+    pub(super) async fn wait(&self, attempt: u32, asked: Option<Duration>) -> bool {
+        if attempt >= self.policy.attempts {
+            return false;
+        }
+        let wait = self.policy.wait(attempt, asked, chance());
+        if wait >= self.left() {
+            return false;
+        }
+        sleep(wait).await;
+        true
+    }
+}
+
+/// A random number from 0 to 1; 48 bits of a random UUID are plenty for spreading waits.
+fn chance() -> f64 {
+    let (high, _) = uuid::Uuid::new_v4().as_u64_pair();
+    let bits = u32::try_from(high >> 32).unwrap_or_default();
+    f64::from(bits) / f64::from(u32::MAX)
+}
+
+/// Reads `Retry-After`: seconds, or a date, which is compared with the answer's own `Date`
+/// because the clock here may be wrong.
+pub(super) fn parse_retry_after(
+    value: &str,
+    date: Option<SystemTime>,
+    now: SystemTime,
+) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = httpdate::parse_http_date(value).ok()?;
+    Some(at.duration_since(date.unwrap_or(now)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn waits_double_up_to_the_longest() {
+        let policy = RetryPolicy::default();
+        let longest: Vec<_> = (1..=8).map(|n| policy.wait(n, None, 1.0).as_millis()).collect();
+        assert_eq!(longest, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000]);
+        assert_eq!(policy.wait(5, None, 0.0), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_graph_asks_for_is_never_cut_short() {
+        let policy = RetryPolicy::default();
+        assert_eq!(policy.wait(1, Some(seconds(120)), 0.0), seconds(120));
+        assert!(policy.wait(8, Some(seconds(120)), 0.5) > seconds(120));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let at = httpdate::parse_http_date(date).unwrap();
+        let wrong_clock = epoch;
+        assert_eq!(parse_retry_after(" 17 ", None, epoch), Some(seconds(17)));
+        assert_eq!(parse_retry_after(date, Some(at - seconds(9)), wrong_clock), Some(seconds(9)));
+        assert_eq!(parse_retry_after(date, None, at - seconds(4)), Some(seconds(4)));
+        assert_eq!(parse_retry_after(date, None, at + seconds(4)), Some(seconds(0)));
+        for odd in ["", "-1", "soon", "1.5", "99999999999999999999999"] {
+            assert_eq!(parse_retry_after(odd, None, epoch), None, "{odd:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_attempts_and_the_time_of_a_tenant_end() {
+        let moment = Duration::from_millis(1);
+        let policy = RetryPolicy { base: moment, max: moment, attempts: 3, budget: seconds(60) };
+        let budget = Budget::start(policy);
+        assert!(budget.wait(1, None).await);
+        assert!(budget.wait(2, Some(moment)).await);
+        assert!(!budget.wait(3, None).await, "no fourth attempt");
+        assert!(!budget.wait(1, Some(seconds(60))).await, "no wait beyond the deadline");
+        assert!(budget.left() > seconds(50), "and it was not begun");
+    }
+}

@@ -1,0 +1,179 @@
+//! A live snapshot: what Graph would answer for one tenant, saved in a file.
+//!
+//! Graph's own property names and shapes, read through the same types as live answers. A property
+//! that the snapshot lacks is unknown, not absent: only `null` says that there is no push
+//! certificate.
+
+use serde::{Deserialize, Deserializer};
+
+use super::read::{self, IntuneRead, ReadRequest};
+use super::wire::{self, Item, ShapeError};
+use crate::model::{LiveTenant, Problem, ProblemCode, Reading, Resource};
+
+/// Why a file is not a live snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// It is not JSON, or breaks off.
+    #[error("not JSON, at line {line} column {column}")]
+    NotJson {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+    },
+    /// A property has another type than in Graph.
+    #[error(
+        "not of Graph's shape, at line {line} column {column}: a property is missing, repeated or of another type"
+    )]
+    Shape {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+    },
+    /// None of the three resources is in it.
+    #[error(
+        "none of applePushNotificationCertificate, depOnboardingSettings and vppTokens is in it"
+    )]
+    Empty,
+}
+
+impl From<serde_json::Error> for SnapshotError {
+    fn from(error: serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        match error.classify() {
+            serde_json::error::Category::Data => Self::Shape { line, column },
+            _ => Self::NotJson { line, column },
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Snapshot {
+    #[serde(default, deserialize_with = "even_null")]
+    apple_push_notification_certificate: Option<Option<wire::Push>>,
+    dep_onboarding_settings: Option<Vec<wire::Enrollment>>,
+    vpp_tokens: Option<Vec<wire::Vpp>>,
+}
+
+/// Keeps `null` apart from a property that is not there.
+fn even_null<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// Reads a live snapshot.
+///
+/// # Errors
+///
+/// When the bytes are not JSON, not of Graph's shape, or hold none of the three resources.
+pub fn parse_snapshot(bytes: &[u8]) -> Result<LiveTenant, SnapshotError> {
+    // Windows' editors and PowerShell put this mark in front of UTF-8.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let snapshot: Snapshot = serde_json::from_slice(bytes)?;
+    if snapshot.apple_push_notification_certificate.is_none()
+        && snapshot.dep_onboarding_settings.is_none()
+        && snapshot.vpp_tokens.is_none()
+    {
+        return Err(SnapshotError::Empty);
+    }
+    let push = match snapshot.apple_push_notification_certificate {
+        None => lacking(Resource::Push),
+        Some(None) => Reading::Absent,
+        Some(Some(push)) => match push.live() {
+            Ok(live) => Reading::Present(live),
+            Err(error) => misshapen(&error, Resource::Push),
+        },
+    };
+    Ok(LiveTenant {
+        push,
+        enrollment: collection(snapshot.dep_onboarding_settings, Resource::Enrollment),
+        vpp: collection(snapshot.vpp_tokens, Resource::Vpp),
+        consent: Reading::NotAsked,
+        clock_skew: None,
+    })
+}
+
+fn collection<T: Item>(items: Option<Vec<T>>, resource: Resource) -> Reading<Vec<T::Live>> {
+    match items.map(wire::collection) {
+        None => lacking(resource),
+        Some(Ok(all)) => Reading::Present(all),
+        Some(Err(error)) => misshapen(&error, resource),
+    }
+}
+
+fn lacking<T>(resource: Resource) -> Reading<T> {
+    let problem = Problem::new(ProblemCode::BadAnswer, "the snapshot does not hold this resource");
+    Reading::Unknown(problem.on(resource))
+}
+
+fn misshapen<T>(error: &ShapeError, resource: Resource) -> Reading<T> {
+    let detail = format!("the snapshot holds {error}");
+    Reading::Unknown(Problem::new(ProblemCode::BadAnswer, detail).on(resource))
+}
+
+/// Answers every read from one snapshot and contacts nobody.
+///
+/// A snapshot does not say whose it is; asking for one tenant only is the caller's duty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotReader {
+    live: LiveTenant,
+}
+
+impl SnapshotReader {
+    /// A reader of `live`, as [`parse_snapshot`] returns it.
+    pub fn new(live: LiveTenant) -> Self {
+        Self { live }
+    }
+}
+
+#[async_trait::async_trait]
+impl IntuneRead for SnapshotReader {
+    async fn read(&self, request: &ReadRequest) -> LiveTenant {
+        read::keep(self.live.clone(), &request.watch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_absent_and_missing_is_unknown() {
+        let live = parse_snapshot(
+            br#"{"applePushNotificationCertificate":null,"vppTokens":[],"pushSigningRequest":"x"}"#,
+        );
+        let live = live.unwrap();
+        assert_eq!(live.push, Reading::Absent);
+        assert_eq!(live.vpp, Reading::Present(vec![]));
+        let problem = live.enrollment.problem().unwrap();
+        assert_eq!(
+            (problem.code, problem.resource),
+            (ProblemCode::BadAnswer, Some(Resource::Enrollment))
+        );
+    }
+
+    #[test]
+    fn graphs_objects_are_read_as_live_ones() {
+        let json = r#"{"depOnboardingSettings":[{"id":"1","tokenName":"ABM","tokenType":"dep","encryptionPublicKey":"-----BEGIN","lastSyncErrorCode":0}]}"#;
+        let live = parse_snapshot(format!("\u{feff}{json}").as_bytes()).unwrap();
+        assert_eq!(live.enrollment.present().unwrap()[0].name.as_deref(), Some("ABM"));
+    }
+
+    #[test]
+    fn mistakes_have_a_place_and_are_not_repeated() {
+        let parse = |text: &str| parse_snapshot(text.as_bytes()).unwrap_err();
+        assert_eq!(parse("{\n  \"vppTokens\": ["), SnapshotError::NotJson { line: 2, column: 16 });
+        let wrong = parse("{\n\"vppTokens\": \"MARKER-SECRET\"}");
+        assert!(matches!(wrong, SnapshotError::Shape { line: 2, .. }), "{wrong}");
+        assert!(!wrong.to_string().contains("MARKER"));
+        assert!(matches!(parse(r#"{"vppTokens":[],"vppTokens":[]}"#), SnapshotError::Shape { .. }));
+        assert_eq!(parse(r#"{"vppToken":[]}"#), SnapshotError::Empty);
+        assert_eq!(parse("{}"), SnapshotError::Empty);
+        assert!(matches!(parse("<html>"), SnapshotError::NotJson { .. }));
+    }
+}
