@@ -27,7 +27,8 @@ use crate::model::{Outcome, Timestamp};
 use crate::plan::{CheckedPlan, Due};
 pub use files::{Files, FilesError};
 pub use record::RunContext;
-pub use report::{ApplyReport, ApplySummary, Done, Happened};
+use report::Done;
+use crate::report::{ApplyReport, Happened};
 use tenant::Island;
 
 /// Tells the time. Frozen by `--now`, which only works against a loopback Graph.

@@ -7,6 +7,7 @@
 //! a terminal or a pull request comment.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod applied;
 mod apply;
 mod facts;
 mod markdown;
@@ -14,6 +15,7 @@ mod plan;
 mod status;
 mod text;
 
+pub use applied::{ApplyReport, ApplyResult, ApplySummary, Happened};
 pub use apply::apply_human;
 pub use markdown::plan_markdown;
 pub use plan::plan_human;

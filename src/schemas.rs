@@ -5,13 +5,13 @@
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use crate::{apply, fleet, ledger, plan, report};
+use crate::{fleet, ledger, plan, report};
 
 /// Every schema with its file name, sorted.
 pub fn all() -> Vec<(&'static str, Value)> {
     let mut schemas = fleet::schemas();
     schemas.push(("plan.schema.json", of::<plan::Plan>()));
-    schemas.push(("apply.schema.json", of::<apply::ApplyReport>()));
+    schemas.push(("apply.schema.json", of::<report::ApplyReport>()));
     schemas.push(("status.schema.json", of::<report::Status>()));
     schemas.push(("ledger-line.schema.json", of::<crate::model::Record>()));
     schemas.push(("ledger-show.schema.json", of::<ledger::ShowReport>()));

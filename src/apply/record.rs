@@ -2,13 +2,12 @@
 
 use chrono::Duration;
 
-use super::report::{ApplyReport, Done, Happened};
+use super::report::Done;
 use super::Tools;
-use crate::ledger::Draft;
-use crate::model::{
-    Actor, Cause, Event, Facts, FailureCode, Outcome, TenantId, Timestamp,
-};
+use crate::ledger::{Author, Draft};
+use crate::model::{Cause, Event, Facts, FailureCode, Outcome, TenantId, Timestamp};
 use crate::plan::{Due, Note, Noted, Planned};
+use crate::report::{ApplyReport, Happened};
 
 /// How long a run may write after it announced to. Long enough for a slow fleet, short enough
 /// that a dead run elsewhere frees the token within one coffee.
@@ -16,38 +15,28 @@ pub(super) const LEASE: Duration = Duration::minutes(15);
 /// No write is started in the last minute of a lease: the answer must come within it.
 pub(super) const LEASE_MARGIN: Duration = Duration::minutes(1);
 
-/// Who runs, and which run it is.
+/// Who runs, and what is applied.
 #[derive(Clone, Debug)]
 pub struct RunContext {
-    /// The run's id.
-    pub run: String,
-    /// The clone's id.
-    pub clone: String,
-    /// Who.
-    pub actor: Actor,
+    /// Run, clone and person, as every line names them.
+    pub author: Author,
     /// The fleet commit that is applied.
     pub rev: String,
 }
 
 fn draft(due: &Due, event: Event, at: Timestamp, tools: &Tools<'_>) -> Draft {
     Draft {
-        at,
-        event,
-        name: due.tenant.name.clone(),
-        token: due.token.token.clone(),
         sha256: due.token.file.as_ref().map(|file| file.sha256),
         rev: Some(tools.run.rev.clone()),
         before: due.before.clone(),
         after: Some(due.after.clone()),
-        run: tools.run.run.clone(),
-        clone: tools.run.clone.clone(),
-        actor: tools.run.actor.clone(),
-        wire: None,
-        plan_digest: None,
-        lease_until: None,
-        cause: None,
-        csr: None,
-        public_key_sha256: None,
+        ..Draft::new(
+            at,
+            event,
+            due.tenant.name.clone(),
+            due.token.token.clone(),
+            &tools.run.author,
+        )
     }
 }
 
@@ -134,23 +123,12 @@ fn note(noted: &Noted, tools: &Tools<'_>) -> Option<(TenantId, Draft)> {
     Some((
         noted.tenant_id,
         Draft {
-            at: now,
-            event,
-            name: noted.name.clone(),
-            token: noted.token.clone(),
             sha256,
             rev: Some(tools.run.rev.clone()),
             before,
             after: noted.live.clone().or_else(|| Some(Facts::default())),
-            run: tools.run.run.clone(),
-            clone: tools.run.clone.clone(),
-            actor: tools.run.actor.clone(),
-            wire: None,
-            plan_digest: None,
-            lease_until: None,
             cause,
-            csr: None,
-            public_key_sha256: None,
+            ..Draft::new(now, event, noted.name.clone(), noted.token.clone(), &tools.run.author)
         },
     ))
 }

@@ -1,54 +1,9 @@
-//! What an apply did: the machine output of `apply`.
-
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+//! Filling in the result of an apply.
 
 use crate::ledger::Draft;
-use crate::model::{Cause, Facts, Kind, Outcome, Sha256, TenantId};
+use crate::model::{Cause, Facts, Outcome, TenantId};
 use crate::plan::{Due, FORMAT_VERSION, Plan};
-
-/// What happened to one token.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Happened {
-    /// Sent, and a read shows it.
-    Uploaded,
-    /// Sent and accepted, not yet visible.
-    Progressing,
-    /// An earlier run's sending was found live and recorded.
-    Confirmed,
-    /// Live changed outside Git since the last record, and that was recorded.
-    ChangedOutsideGit,
-    /// The file was refused when it was opened; nothing was sent.
-    Refused,
-    /// Live moved since the plan; nothing was sent.
-    Stale,
-    /// It failed; the cause says how.
-    Failed,
-    /// Nobody can tell whether it landed; the next run finds out.
-    Unknown,
-    /// Not started, because the run was stopped.
-    NotStarted,
-}
-
-impl Happened {
-    /// The value as it is written in output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Uploaded => "uploaded",
-            Self::Progressing => "progressing",
-            Self::Confirmed => "confirmed",
-            Self::ChangedOutsideGit => "changed-outside-git",
-            Self::Refused => "refused",
-            Self::Stale => "stale",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-            Self::NotStarted => "not-started",
-        }
-    }
-}
+use crate::report::{ApplyReport, ApplyResult, ApplySummary, Happened};
 
 /// What happened to one token, before it has a name.
 pub struct Done {
@@ -62,79 +17,6 @@ pub struct Done {
     pub live: Option<Facts>,
     /// What it means for the exit code.
     pub outcome: Outcome,
-}
-
-/// One token's result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ApplyResult {
-    /// The tenant's name.
-    pub tenant: String,
-    /// The tenant.
-    pub tenant_id: TenantId,
-    /// Which of the three credentials.
-    pub kind: Kind,
-    /// The token's name; `null` for push.
-    pub name: Option<String>,
-    /// SHA-256 of the opened file.
-    pub sha256: Option<Sha256>,
-    /// What happened.
-    pub result: Happened,
-    /// Why it failed.
-    pub cause: Option<Cause>,
-    /// Sentences for a person.
-    pub details: Vec<String>,
-    /// Live facts before.
-    pub before: Option<Facts>,
-    /// Live facts afterwards, where they were read.
-    pub live: Option<Facts>,
-}
-
-/// Counts over an [`ApplyReport`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ApplySummary {
-    /// Sent and shown.
-    pub uploaded: usize,
-    /// Sent, not yet visible.
-    pub progressing: usize,
-    /// Found live and recorded.
-    pub confirmed: usize,
-    /// Refused on opening.
-    pub refused: usize,
-    /// Failed, unknown, stale or not started.
-    pub failed: usize,
-    /// Holds that the plan contained.
-    pub holds: usize,
-    /// Tenants of which something could not be read.
-    pub unobserved: usize,
-}
-
-/// What an apply did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ApplyReport {
-    /// Version of this format.
-    pub format_version: String,
-    /// Version of the program.
-    pub applecart: String,
-    /// The fleet commit that was applied.
-    pub rev: Option<String>,
-    /// The digest of the plan that was applied.
-    pub plan_digest: String,
-    /// The ledger's commit afterwards.
-    pub ledger_head: Option<String>,
-    /// One entry for every token that something happened to.
-    pub results: Vec<ApplyResult>,
-    /// Counts.
-    pub summary: ApplySummary,
-    /// What the exit code is made from.
-    #[serde(skip, default = "done")]
-    pub outcome: Outcome,
-}
-
-fn done() -> Outcome {
-    Outcome::Done
 }
 
 impl ApplyReport {

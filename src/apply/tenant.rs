@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use super::report::{Done, Happened};
+use super::report::Done;
 use super::{Tools, files, read_push, record, stopped};
 use crate::fleet::PushCertificateWire;
-use crate::intune::WriteError;
+use crate::intune::{Consented, WriteError};
 use crate::ledger::LedgerError;
 use crate::model::{
     Cause, Facts, FailureCode, LivePush, LiveTenant, Outcome, Problem, Reading, Timestamp,
 };
 use crate::plan::Due;
+use crate::report::Happened;
 
 /// Writes stop when this machine's clock and Graph's differ by more: leases and dates rest on it.
 const SKEW_LIMIT: i64 = 10 * 60;
@@ -104,12 +105,25 @@ impl Island<'_> {
         let Some(auth) = self.tools.policy.auth_of(self.due.tenant.auth.as_deref()) else {
             return self.not_sent(Happened::Failed, Outcome::Partial, "the tenant's sign-in profile does not exist").await;
         };
-        let writer = self.tools.connector.writer(self.due.tenant.tenant_id, auth);
+        let writer = match self.tools.connector.writer(self.due.tenant.tenant_id, auth) {
+            Ok(writer) => writer,
+            Err(error) => {
+                return self.not_sent(Happened::Failed, Outcome::Partial, &error.to_string()).await;
+            }
+        };
         let mut details = Vec::new();
         if consent {
             match writer.consent().await {
-                Ok(granted) => details.extend(granted.warning()),
-                Err(error) => return self.failed(error, details).await,
+                Ok(Consented::Granted) => {}
+                Ok(Consented::NotOffered) => details.push(
+                    "Intune has no consent to data sharing to give; the upload went on without it"
+                        .to_owned(),
+                ),
+                // The certificate did not leave, whatever became of the consent.
+                Err(error) => {
+                    let detail = format!("the consent to data sharing was not given: {error}");
+                    return self.not_sent(Happened::Failed, Outcome::Partial, &detail).await;
+                }
             }
         }
         let apple_id = self.due.after.apple_id.as_deref().unwrap_or_default();
@@ -166,22 +180,26 @@ impl Island<'_> {
 
     async fn failed(&self, error: WriteError, mut details: Vec<String>) -> Done {
         let detail = error.to_string();
-        let cause = |code: FailureCode| Cause {
-            code,
-            status: error.status(),
-            request_id: error.request_id().map(str::to_owned),
-            detail: Some(detail.clone()),
+        let (code, status, request_id) = match error {
+            WriteError::Rejected { status, request_id, .. } => {
+                (FailureCode::Rejected, Some(status), request_id)
+            }
+            WriteError::NotPermitted { status, request_id, .. } => {
+                (FailureCode::NotPermitted, Some(status), request_id)
+            }
+            WriteError::ApprovalRequired { request_id, .. } => {
+                (FailureCode::ApprovalRequired, None, request_id)
+            }
+            WriteError::Throttled { request_id, .. } => (FailureCode::Throttled, Some(429), request_id),
+            WriteError::OutcomeUnknown { request_id, .. } => (FailureCode::NotLanded, None, request_id),
+            WriteError::Refused { .. } | WriteError::NotSent { .. } => (FailureCode::NotSent, None, None),
         };
-        let code = match &error {
-            WriteError::Rejected { .. } => FailureCode::Rejected,
-            WriteError::NotPermitted { .. } => FailureCode::NotPermitted,
-            WriteError::ApprovalRequired { .. } => FailureCode::ApprovalRequired,
-            WriteError::Throttled { .. } => FailureCode::Throttled,
-            WriteError::OutcomeUnknown { .. } => return self.find_out(cause(FailureCode::NotLanded), details).await,
-            _ => FailureCode::NotSent,
-        };
-        details.push(detail.clone());
-        self.record_failure(cause(code), details).await
+        let cause = Cause { code, status, request_id, detail: Some(detail.clone()) };
+        if code == FailureCode::NotLanded {
+            return self.find_out(cause, details).await;
+        }
+        details.push(detail);
+        self.record_failure(cause, details).await
     }
 
     /// A write whose outcome is unknown is never repeated: a read decides.

@@ -16,7 +16,7 @@ use super::session;
 use crate::apply::{self, Files, FilesError, RunContext, Tools};
 use crate::fleet::parse_duration;
 use crate::git::Repo;
-use crate::ledger::{ApplyLock, CloneId, LedgerWriter};
+use crate::ledger::{ApplyLock, Author, Holder, LedgerWriter};
 use crate::model::Outcome;
 use crate::plan::{CheckedPlan, Known, Limits, Planned, Source, Sync, Warning};
 use crate::report;
@@ -60,6 +60,8 @@ enum Format {
     Json,
 }
 
+/// Long enough for another process's glance at the lock, too short to wait for an apply.
+const LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(3);
 /// A plan file older than this is stale whatever it says: its holds and dates were judged then.
 const PLAN_LIFE: Duration = Duration::hours(24);
 
@@ -77,7 +79,9 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     };
     let loaded = session::load(context, false, &selection, output)?;
     let connector = session::connector()?;
-    if matches!(context.clock, SystemClock::Frozen(_)) && !connector.is_loopback() {
+    if matches!(context.clock, SystemClock::Frozen(_))
+        && !session::overrides()?.graph_is_loopback()
+    {
         return Err(CliError::FrozenApply);
     }
     if !args.local_ledger && loaded.repo.has_remote()? {
@@ -85,15 +89,18 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     }
 
     // From here to the end: two applies of one clone would judge by the same ledger.
-    let common = loaded.repo.common_dir();
-    let _lock = ApplyLock::acquire(&common)?;
-    let clone = CloneId::get_or_make(&common)?.to_string();
+    let actor = environment::actor();
+    let run_id = uuid::Uuid::new_v4().to_string();
+    let holder = Holder { run: run_id.clone(), host: actor.host.clone(), since: context.now() };
+    let lock = ApplyLock::acquire(&loaded.repo.common_dir(), &holder, Some(LOCK_WAIT))?;
     let ledger = session::ledger(&loaded, context);
     let known = session::known(&ledger);
+    let dead = known.as_ref().map(|view| lock.dead_runs(view, &run_id)).unwrap_or_default();
+    let author = Author { run: run_id, clone: lock.clone_id().to_string(), actor };
 
     super::block_on(async {
         let live = session::read_live(&connector, &loaded, &selection, context.parallelism).await;
-        let planned = make(context, &loaded, &selection, &live, &known, Source::Live);
+        let planned = make(context, &loaded, &selection, &live, &known, Source::Live, &dead);
         if let Some(file) = &file {
             check_fresh(file, &planned, context)?;
         }
@@ -120,13 +127,8 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             environment::identities(&args.identity)?
         };
         let files = Vault { repo: Mutex::new(Repo::discover(&context.repo)?), identities };
-        let writer = LedgerWriter::start(ledger);
-        let run = RunContext {
-            run: uuid::Uuid::new_v4().to_string(),
-            clone,
-            actor: environment::actor(),
-            rev: loaded.rev.clone().unwrap_or_default(),
-        };
+        let writer = LedgerWriter::start(ledger)?;
+        let run = RunContext { author, rev: loaded.rev.clone().unwrap_or_default() };
         let stop = Arc::new(AtomicBool::new(false));
         let watch = tokio::spawn(watch_for_stop(Arc::clone(&stop)));
         let tools = Tools {
@@ -146,7 +148,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         watch.abort();
         let head = writer.close().await;
         let mut done = applied?;
-        done.ledger_head = head;
+        done.ledger_head = head?;
         output.result(&match args.format {
             Format::Human => report::apply_human(&done, output.width()),
             Format::Json => report::json(&done)?,

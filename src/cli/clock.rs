@@ -11,10 +11,15 @@ pub(super) enum SystemClock {
     Frozen(Timestamp),
 }
 
+/// The machine's clock, frozen or not: what Graph's `Date` is held against.
+pub(super) fn machine() -> Timestamp {
+    Timestamp::new(chrono::Utc::now())
+}
+
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         match self {
-            Self::Running => Timestamp::new(chrono::Utc::now()),
+            Self::Running => machine(),
             Self::Frozen(at) => *at,
         }
     }

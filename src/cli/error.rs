@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::fleet::Diagnostic;
 use crate::git::GitError;
-use crate::intune::{ConnectorError, SnapshotError};
+use crate::intune::{ConnectorError, EndpointError, SnapshotError};
 use crate::ledger::{LedgerError, LockError};
 use crate::model::Outcome;
 use crate::plan::{Refusal, SelectionError};
@@ -30,8 +30,8 @@ pub(super) enum CliError {
     NothingSelected,
     #[error(transparent)]
     Connector(#[from] ConnectorError),
-    #[error("AZURE_CLIENT_SECRET is not set")]
-    NoSecret,
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
     #[error("the snapshot {} cannot be used", path.display())]
     Snapshot { path: PathBuf, source: SnapshotError },
     #[error("--live needs a selection of exactly one tenant; {selected} are selected")]
@@ -78,6 +78,7 @@ impl CliError {
             | Self::SnapshotSelection { .. }
             | Self::RemoteLedger
             | Self::FrozenApply
+            | Self::Endpoint(_)
             | Self::Duration(_)
             | Self::PlanFile { .. }
             | Self::Refused(Refusal::Snapshot) => Outcome::Usage,
@@ -85,10 +86,9 @@ impl CliError {
             Self::StalePlan(_) => Outcome::Stale,
             Self::Lock(LockError::Held { .. }) => Outcome::Elsewhere,
             Self::Ledger(_) => Outcome::Partial,
-            Self::NoSecret => Outcome::SignIn,
             Self::Git(error) => git_outcome(error),
-            Self::Connector(_) => Outcome::Usage,
-            Self::Snapshot { .. }
+            Self::Connector(_)
+            | Self::Snapshot { .. }
             | Self::Runtime(_)
             | Self::Output(_)
             | Self::File { .. }
@@ -106,7 +106,6 @@ impl CliError {
         match self {
             Self::InvalidFleet(_) => one("correct what is listed above; `applecart validate` shows all of it"),
             Self::NothingSelected => one("`applecart status --offline` lists the tenants and `--select` takes their names or labels"),
-            Self::NoSecret => one("set AZURE_CLIENT_SECRET to the secret of the application that applecart.yaml names"),
             Self::RemoteLedger => one(
                 "this version records uploads in a local branch only. If nothing else applies this fleet, add --local-ledger; runs of other clones will not see what this one did",
             ),

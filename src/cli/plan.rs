@@ -1,6 +1,6 @@
 #![expect(clippy::disallowed_methods, reason = "cli reads snapshots and writes plan files")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -79,7 +79,11 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     };
     let ledger = session::ledger(&loaded, context);
     let known = session::known(&ledger);
-    let planned = make(context, &loaded, &selection, &live, &known, source);
+    let dead = match &known {
+        Ok(view) => session::dead_runs(&loaded.repo, view, context.now()),
+        Err(_) => BTreeSet::new(),
+    };
+    let planned = make(context, &loaded, &selection, &live, &known, source, &dead);
     let plan = &planned.plan;
 
     if let Some(path) = &args.out {
@@ -106,8 +110,8 @@ pub(super) fn make(
     live: &BTreeMap<TenantName, LiveTenant>,
     known: &Result<crate::ledger::LedgerView, String>,
     source: Source,
+    dead_runs: &BTreeSet<String>,
 ) -> Planned {
-    let dead_clone = session::idle_clone(&loaded.repo);
     plan::make(&Input {
         now: context.now(),
         rev: loaded.rev.as_deref(),
@@ -121,7 +125,7 @@ pub(super) fn make(
             Err(why) => Known::Unknown(why),
         },
         source,
-        dead_clone: dead_clone.as_deref(),
+        dead_runs,
     })
 }
 

@@ -1,20 +1,23 @@
 //! What `plan`, `apply` and `status` share: desired state, live state, ledger → a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt as _;
 
+use super::clock;
 use super::environment::variable;
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
 use super::progress::Bar;
 use crate::apply::Progress as _;
-use crate::fleet::{self, Desired, Diagnostic, Policy, Tenant};
+use crate::fleet::{self, Auth, Desired, Diagnostic, Policy, Tenant};
 use crate::git::Repo;
-use crate::intune::{ClientSecret, Connector, ConnectorOptions, IntuneRead, ReadRequest};
-use crate::ledger::{CloneId, Ledger, LedgerView};
-use crate::model::{LiveTenant, Outcome, ProblemCode, TenantName};
+use crate::intune::{
+    ClientSecret, Connector, ConnectorOptions, IntuneRead as _, Overrides, ReadRequest,
+};
+use crate::ledger::{ApplyLock, Holder, Ledger, LedgerView};
+use crate::model::{LiveTenant, Outcome, ProblemCode, TenantName, Timestamp};
 use crate::plan::{Plan, Selection};
 
 /// The fleet as it stands at a revision.
@@ -98,13 +101,17 @@ pub(super) fn selected<'a>(
 
 /// Builds the way to Entra and Graph from the environment.
 pub(super) fn connector() -> Result<Connector, CliError> {
-    let secret = variable("AZURE_CLIENT_SECRET").map(ClientSecret::new);
-    Ok(Connector::new(ConnectorOptions {
-        graph_url: variable("APPLECART_GRAPH_URL"),
-        login_url: variable("APPLECART_LOGIN_URL"),
-        secret,
-        ..ConnectorOptions::default()
-    })?)
+    let overrides = overrides()?;
+    // Each tenant's sign-in asks for it; the environment is the only place it is kept.
+    let secret = |_: &Auth| variable("AZURE_CLIENT_SECRET").and_then(ClientSecret::new);
+    let options = ConnectorOptions::new(Box::new(secret), clock::machine);
+    Ok(Connector::new(ConnectorOptions { overrides, ..options })?)
+}
+
+/// Where Graph and Entra are, for simulators and proxies.
+pub(super) fn overrides() -> Result<Overrides, CliError> {
+    let (graph, login) = (variable("APPLECART_GRAPH_URL"), variable("APPLECART_LOGIN_URL"));
+    Ok(Overrides::parse(graph.as_deref(), login.as_deref())?)
 }
 
 /// Reads every selected tenant, many at once. Each is an island: whatever happens to one is in
@@ -173,11 +180,18 @@ pub(super) fn known(ledger: &Result<Ledger, CliError>) -> Result<LedgerView, Str
     }
 }
 
-/// This clone's id, if no apply of it is running: its unfinished runs are dead then.
-pub(super) fn idle_clone(repo: &Repo) -> Option<String> {
-    let common = repo.common_dir();
-    crate::ledger::ApplyLock::acquire(&common).ok()?;
-    CloneId::read(&common).map(|id| id.to_string())
+/// The unfinished runs of this clone that are proved dead, because its apply lock is free. Only
+/// asked where a run is unfinished, so that an ordinary plan takes no lock.
+pub(super) fn dead_runs(repo: &Repo, view: &LedgerView, now: Timestamp) -> BTreeSet<String> {
+    if view.leases("", now, &BTreeSet::new()).is_empty() {
+        return BTreeSet::new();
+    }
+    let holder = Holder { run: "plan".to_owned(), host: None, since: now };
+    match ApplyLock::acquire(&repo.common_dir(), &holder, None) {
+        Ok(lock) => lock.dead_runs(view, ""),
+        // Held: an apply is running. Not to be had at all: nothing is proved either way.
+        Err(_) => BTreeSet::new(),
+    }
 }
 
 /// What a plan's problems mean for the exit code: 8 when nobody could sign in anywhere, 3 when

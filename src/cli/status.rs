@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
 
@@ -61,7 +61,11 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     };
     let ledger = session::ledger(&loaded, context);
     let known = session::known(&ledger);
-    let mut planned = make(context, &loaded, &selection, &live, &known, Source::Live);
+    let dead = match &known {
+        Ok(view) => session::dead_runs(&loaded.repo, view, context.now()),
+        Err(_) => BTreeSet::new(),
+    };
+    let mut planned = make(context, &loaded, &selection, &live, &known, Source::Live, &dead);
     if args.offline {
         // Nobody asked, so nothing went wrong; a ledger that cannot be read still did.
         for tenant in &mut planned.plan.tenants {

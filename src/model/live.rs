@@ -16,7 +16,7 @@ pub enum Reading<T> {
     Absent,
     /// Nobody can tell; never leads to a write.
     Unknown(Problem),
-    /// The caller did not want to know (a kind outside `watch`, a snapshot without it).
+    /// The caller did not want to know (a kind outside `watch`).
     NotAsked,
 }
 

@@ -3,6 +3,8 @@
 //!
 //! The other two kinds are watched: they go through rows 1 and 2 only (see [`super::make`]).
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 
 use super::identity::Bindings;
@@ -24,7 +26,8 @@ pub(super) struct Facts<'a> {
     pub(super) consented: bool,
     pub(super) past: &'a TenantLedger,
     pub(super) bindings: &'a Bindings,
-    pub(super) dead_clone: Option<&'a str>,
+    /// Runs that are proved to have ended.
+    pub(super) dead_runs: &'a BTreeSet<String>,
 }
 
 /// What to do, and why.
@@ -58,7 +61,7 @@ struct Hold {
 pub(super) fn push(facts: &Facts<'_>) -> Decision {
     let Facts { token, file, live, past, .. } = facts;
     let unfinished = past.unfinished(&token.token);
-    let mine: Vec<&Sending> =
+    let mine: Vec<&Sending<'_>> =
         unfinished.iter().filter(|sending| sending.sha256 == file.sha256).collect();
     let same = live.is_some_and(|live| is_same(token, live));
 
@@ -89,10 +92,10 @@ struct Rejected {
     note: Option<Note>,
 }
 
-fn rejected(facts: &Facts<'_>, mine: &[&Sending]) -> Option<Rejected> {
+fn rejected(facts: &Facts<'_>, mine: &[&Sending<'_>]) -> Option<Rejected> {
     let release = Some((live_serial(facts), file_serial(facts)));
     let hold = |detail| Hold { reason: Reason::Rejected, release, detail };
-    if let Some(failed) = facts.past.definite_failure(&facts.token.token, &facts.file.sha256) {
+    if let Some(failed) = facts.past.definite_failure(&facts.token.token, facts.file.sha256) {
         let cause = failed.cause.as_ref();
         let what = match cause.map(|cause| cause.code) {
             Some(FailureCode::NeverVisible) => "was sent twice and never showed",
@@ -120,8 +123,8 @@ fn rejected(facts: &Facts<'_>, mine: &[&Sending]) -> Option<Rejected> {
 
 fn rows_5_to_8(
     facts: &Facts<'_>,
-    unfinished: &[Sending],
-    mine: &[&Sending],
+    unfinished: &[Sending<'_>],
+    mine: &[&Sending<'_>],
     same: bool,
     rejected: Option<Hold>,
 ) -> Decision {
@@ -134,7 +137,7 @@ fn rows_5_to_8(
         decision.details.push(match sending.lease_until {
             Some(until) if is_alive(facts, sending) => format!(
                 "another run ({}) may still write until {until}; wait for it, or run again after that",
-                sending.run
+                sending.run()
             ),
             _ => "sent, not yet visible in Intune; run again later".to_owned(),
         });
@@ -178,7 +181,7 @@ fn hold_classes(facts: &Facts<'_>) -> Vec<Hold> {
         holds.push(Hold { reason, release, detail });
     };
     let serials = || Some((live_serial(facts), file_serial(facts)));
-    let confirmed = past.confirmed(&token.token, &file.sha256);
+    let confirmed = past.confirmed(&token.token, file.sha256);
     let expires = token.facts.expires;
 
     if let (Some(live), Some(topic)) = (live, token.topic())
@@ -334,15 +337,14 @@ fn is_same(token: &Token, live: &LivePush) -> bool {
 }
 
 /// Whether a sending may still show: its run may yet write, or Intune has not settled.
-fn is_pending(facts: &Facts<'_>, sending: &Sending) -> bool {
+fn is_pending(facts: &Facts<'_>, sending: &Sending<'_>) -> bool {
     let settle = facts.policy.settle_of(facts.token.token.kind);
-    is_alive(facts, sending) || facts.now.since(sending.intended_at) < settle
+    is_alive(facts, sending) || facts.now.since(sending.last_at()) < settle
 }
 
 /// Whether the run behind a sending may still write.
-fn is_alive(facts: &Facts<'_>, sending: &Sending) -> bool {
-    facts.dead_clone != Some(sending.clone.as_str())
-        && sending.lease_until.is_some_and(|until| until > facts.now)
+fn is_alive(facts: &Facts<'_>, sending: &Sending<'_>) -> bool {
+    sending.is_leased(facts.now, facts.dead_runs)
 }
 
 fn today(now: Timestamp) -> NaiveDate {

@@ -1,9 +1,9 @@
 //! Who is who: which live object an entry in Git means, and what is bound to which tenant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fleet::{Desired, Move, Tenant, Token};
-use crate::ledger::LedgerView;
+use crate::ledger::{self, LedgerView};
 use crate::model::{Kind, LiveEnrollment, LiveVpp, Sha256, TenantId, Topic};
 
 /// Which live object an entry means.
@@ -72,8 +72,7 @@ pub(super) struct Bindings {
     digests: BTreeMap<Sha256, Vec<String>>,
     blobs: BTreeMap<String, Vec<String>>,
     topics: BTreeMap<Topic, Vec<String>>,
-    ledger_digests: BTreeMap<Sha256, Vec<TenantId>>,
-    ledger_topics: BTreeMap<Topic, Vec<TenantId>>,
+    ledger: ledger::Bindings,
 }
 
 impl Bindings {
@@ -84,8 +83,7 @@ impl Bindings {
             digests: BTreeMap::new(),
             blobs: BTreeMap::new(),
             topics: BTreeMap::new(),
-            ledger_digests: BTreeMap::new(),
-            ledger_topics: BTreeMap::new(),
+            ledger: ledger.map(LedgerView::bindings).unwrap_or_default(),
         };
         for desired in fleet {
             match desired {
@@ -94,19 +92,6 @@ impl Bindings {
                     bindings.tenant_ids.entry(*id).or_default().push(name.clone());
                 }
                 Desired::Invalid { tenant_id: None, .. } => {}
-            }
-        }
-        if let Some(view) = ledger {
-            for (tenant_id, tenant) in &view.tenants {
-                for record in &tenant.records {
-                    if let Some(digest) = record.sha256 {
-                        push_new(bindings.ledger_digests.entry(digest).or_default(), *tenant_id);
-                    }
-                    let sent = record.after.as_ref().and_then(|facts| facts.topic.as_ref());
-                    if let Some(topic) = sent {
-                        push_new(bindings.ledger_topics.entry(topic.clone()).or_default(), *tenant_id);
-                    }
-                }
             }
         }
         bindings
@@ -153,12 +138,8 @@ impl Bindings {
     pub(super) fn conflicts(&self, tenant: &Tenant, token: &Token, moves: &[Move]) -> Vec<String> {
         let Some(file) = &token.file else { return Vec::new() };
         let mine = tenant.tenant_id;
-        let elsewhere = |bound: Option<&Vec<TenantId>>| {
-            bound
-                .into_iter()
-                .flatten()
-                .copied()
-                .find(|other| {
+        let elsewhere = |bound: &BTreeSet<TenantId>| {
+            bound.iter().copied().find(|other| {
                     *other != mine
                         && !moves.iter().any(|line| {
                             line.sha256 == file.sha256 && line.from == *other && line.to == mine
@@ -173,14 +154,8 @@ impl Bindings {
                 ));
             }
         };
-        bound("file", elsewhere(self.ledger_digests.get(&file.sha256)));
-        bound("topic", elsewhere(token.topic().and_then(|topic| self.ledger_topics.get(topic))));
+        bound("file", elsewhere(self.ledger.bound_to(file.sha256)));
+        bound("topic", token.topic().and_then(|topic| elsewhere(self.ledger.topic_bound_to(topic))));
         found
-    }
-}
-
-fn push_new(list: &mut Vec<TenantId>, id: TenantId) {
-    if !list.contains(&id) {
-        list.push(id);
     }
 }

@@ -1,6 +1,6 @@
 //! Everything a plan is made from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::selection::Selection;
 use super::types::Source;
@@ -39,7 +39,6 @@ pub struct Input<'a> {
     pub known: Known<'a>,
     /// Where `live` came from.
     pub source: Source,
-    /// The clone whose apply lock is held, or was free a moment ago: runs that it started and
-    /// that have not ended are dead, so their leases do not count.
-    pub dead_clone: Option<&'a str>,
+    /// Runs that are proved to have ended without finishing: their leases do not count.
+    pub dead_runs: &'a BTreeSet<String>,
 }

@@ -235,7 +235,7 @@ impl OneTenant<'_> {
                     || live.consent.present().copied().unwrap_or(false),
                 past,
                 bindings: self.bindings,
-                dead_clone: self.input.dead_clone,
+                dead_runs: self.input.dead_runs,
             }),
             _ => watched(&shown),
         };
@@ -246,7 +246,7 @@ impl OneTenant<'_> {
     }
 
     fn enrollment(&mut self, live: &LiveTenant, past: Option<&TenantLedger>) -> Vec<PlannedToken> {
-        let known_id = |entry: &Token| past.and_then(|past| past.known_id(&entry.token)).map(str::to_owned);
+        let known_id = |entry: &Token| past.and_then(|past| past.known_id(entry.token.kind, entry.token.name.as_deref()?)).map(str::to_owned);
         let objects = live.enrollment.present().map(Vec::as_slice);
         let mut taken = Vec::new();
         let mut tokens = Vec::new();
@@ -278,7 +278,7 @@ impl OneTenant<'_> {
     }
 
     fn vpp(&mut self, live: &LiveTenant, past: Option<&TenantLedger>) -> Vec<PlannedToken> {
-        let known_id = |entry: &Token| past.and_then(|past| past.known_id(&entry.token)).map(str::to_owned);
+        let known_id = |entry: &Token| past.and_then(|past| past.known_id(entry.token.kind, entry.token.name.as_deref()?)).map(str::to_owned);
         let objects = live.vpp.present().map(Vec::as_slice);
         let mut taken = Vec::new();
         let mut tokens = Vec::new();

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::input::Known;
 use super::types::Plan;
 use crate::fleet::Policy;
-use crate::model::{Event, TenantId};
+use crate::model::TenantId;
 
 /// From this many tenants on, the share counts; below it a single renewal would be over it.
 const SHARE_FROM: usize = 10;
@@ -57,17 +57,9 @@ impl Limits {
             return None;
         }
         let earlier: BTreeSet<TenantId> = match (known, &plan.rev) {
-            (Known::Read(view), Some(rev)) => view
-                .tenants
-                .iter()
-                .filter(|(id, tenant)| {
-                    !due.contains(id)
-                        && tenant.records.iter().any(|record| {
-                            record.event == Event::Intended && record.rev.as_ref() == Some(rev)
-                        })
-                })
-                .map(|(id, _)| *id)
-                .collect(),
+            (Known::Read(view), Some(rev)) => {
+                view.intended_at(rev).difference(&due).copied().collect()
+            }
             _ => BTreeSet::new(),
         };
         let writes = due.len() + earlier.len();

@@ -1,6 +1,6 @@
 //! Test help: equal worlds, in which a test changes one thing and expects one thing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Duration, NaiveDate};
 
@@ -84,7 +84,7 @@ pub(super) struct World {
     pub(super) others: Vec<Desired>,
     pub(super) live: LiveTenant,
     pub(super) ledger: Result<LedgerView, String>,
-    pub(super) dead_clone: Option<String>,
+    pub(super) dead_runs: BTreeSet<String>,
     pub(super) rev: String,
 }
 
@@ -107,7 +107,7 @@ impl World {
             others: Vec::new(),
             live: LiveTenant { push: Reading::Present(live), ..LiveTenant::not_asked() },
             ledger: Ok(LedgerView::default()),
-            dead_clone: None,
+            dead_runs: BTreeSet::new(),
             rev: "1111111111111111111111111111111111111111".into(),
         }
     }
@@ -221,7 +221,7 @@ impl World {
                 Err(why) => Known::Unknown(why),
             },
             source: Source::Live,
-            dead_clone: self.dead_clone.as_deref(),
+            dead_runs: &self.dead_runs,
         })
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::text::{BAD, DIM, GOOD, LOOK, escape, plural, short, styled, wrap};
-use crate::apply::{ApplyReport, Happened};
+use super::applied::{ApplyReport, Happened};
 
 /// One line a token, then the sentence that counts.
 pub fn apply_human(report: &ApplyReport, width: usize) -> String {

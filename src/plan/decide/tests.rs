@@ -162,19 +162,20 @@ fn another_live_run_is_waited_for_whatever_file_it_sends() {
 }
 
 #[test]
-fn a_dead_runs_lease_ends_when_its_clones_lock_is_held() {
+fn the_lease_of_a_run_that_is_proved_dead_does_not_count() {
     let mut world = World::renewal();
     world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:55:00Z");
-    world.dead_clone = Some("clone-1".into());
+    world.dead_runs.insert("run-1".into());
     let token = world.expect_upload();
     assert!(token.state.warnings.contains(&Warning::SentAgain));
 }
 
 #[test]
-fn another_clones_lease_is_respected_although_our_lock_is_held() {
+fn the_lease_of_another_run_counts_although_one_is_proved_dead() {
     let mut world = World::renewal();
-    world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:55:00Z").clone = "clone-2".into();
-    world.dead_clone = Some("clone-1".into());
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:50:00Z");
+    world.recorded(Event::Intended, "AA", "run-2", "2026-11-22T11:55:00Z");
+    world.dead_runs.insert("run-1".into());
     world.expect(Sync::Progressing, Action::None, &[]);
 }
 
