@@ -204,7 +204,8 @@ impl Apple {
             .unwrap_or_else(|| format!("com.apple.mgmt.External.{}", Uuid::new_v4()));
         let uuid = topic.rsplit_once('.').map_or(topic.as_str(), |(_, uuid)| uuid);
         let serial = request.serial.unwrap_or_else(serial);
-        let not_after = request.not_after.unwrap_or(request.not_before + Duration::days(365));
+        let year_later = request.not_before.checked_add_signed(Duration::days(365));
+        let not_after = request.not_after.or(year_later).unwrap_or(request.not_before);
 
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();

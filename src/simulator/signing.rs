@@ -74,10 +74,13 @@ pub(super) fn serial() -> [u8; 8] {
     [first & 0x7F | 1, a, b, c, d, e, f, g]
 }
 
-/// Sets the validity of a certificate to be made; before 1970 counts as 1970.
+/// Sets the validity of a certificate to be made, within what a certificate can state: 1970 to
+/// 9999.
 pub(super) fn set_validity(params: &mut CertificateParams, from: DateTime<Utc>, to: DateTime<Utc>) {
+    const LAST_SECOND_OF_9999: u64 = 253_402_300_799;
     let since_1970 = |at: DateTime<Utc>| {
-        std::time::Duration::from_secs(u64::try_from(at.timestamp()).unwrap_or_default())
+        let seconds = u64::try_from(at.timestamp()).unwrap_or_default();
+        std::time::Duration::from_secs(seconds.min(LAST_SECOND_OF_9999))
     };
     params.not_before = date_time_ymd(1970, 1, 1) + since_1970(from);
     params.not_after = date_time_ymd(1970, 1, 1) + since_1970(to);

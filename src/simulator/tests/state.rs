@@ -161,3 +161,15 @@ async fn the_command_plants_its_seed_once_and_runs_until_told_to_stop() {
     .await
     .unwrap();
 }
+
+#[tokio::test]
+async fn no_time_is_too_strange_to_answer_at() {
+    let world = World::new(full_tenant()).await;
+    for time in ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "+200000-01-01T00:00:00Z"] {
+        let body = json!({ "now": time });
+        assert_eq!(world.post("/_simulator/clock", Some(&body)).await.status, 204);
+        assert_eq!(world.get(PUSH).await.status, 200);
+        let body = json!({ "notBefore": time });
+        assert_eq!(world.post("/_simulator/apple/push", Some(&body)).await.status, 200);
+    }
+}
