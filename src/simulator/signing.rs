@@ -1,0 +1,95 @@
+//! The keys simulated Intune makes: for push signing requests and for enrollment tokens.
+//!
+//! Real Intune's keys are RSA. `ring` cannot make RSA keys, and nothing here depends on the
+//! algorithm, so these are ECDSA P-256, which is also fast enough to make one per tenant.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, KeyPair, PublicKeyData as _, SerialNumber,
+    SigningKey as _, date_time_ymd,
+};
+use uuid::Uuid;
+
+use super::state::PushSigning;
+
+/// A key or certificate could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make a simulated key or certificate")]
+pub struct SigningError(#[from] rcgen::Error);
+
+/// Makes a new key pair and the signing request over it, as the portal's `IntuneCSR.csr`.
+///
+/// The form is what Apple's push portal takes: base64 of a property list with the PKCS#10
+/// request, the vendor's signature over it and the vendor's chain.
+pub(super) fn push_request() -> Result<PushSigning, SigningError> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name = name(&["Microsoft Intune (simulated)"]);
+    let request = params.serialize_request(&key)?;
+
+    // The vendor's chain is there for its shape: nothing in the simulated world checks it.
+    let vendor = KeyPair::generate()?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name = name(&["MDM Vendor: simulated Microsoft"]);
+    let chain = params.self_signed(&vendor)?.pem().replace('\r', "");
+    let signature = vendor.sign(request.der())?;
+
+    let plist = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n\
+         <plist version=\"1.0\">\n<dict>\n\
+         <key>PushCertRequestCSR</key>\n<string>{}</string>\n\
+         <key>PushCertCertificateChain</key>\n<string>{chain}</string>\n\
+         <key>PushCertSignature</key>\n<string>{}</string>\n\
+         </dict>\n</plist>\n",
+        STANDARD.encode(request.der()),
+        STANDARD.encode(signature),
+    );
+    Ok(PushSigning { key: key.serialize_pem(), value: STANDARD.encode(plist) })
+}
+
+/// DER of the public key of a signing request's key pair.
+pub(super) fn public_key(signing: &PushSigning) -> Result<Vec<u8>, SigningError> {
+    Ok(KeyPair::from_pem(&signing.key)?.subject_public_key_info())
+}
+
+/// Makes the certificate whose public key Apple encrypts an enrollment token to, as PEM.
+///
+/// Only the recipient's issuer and serial are ever compared, so its private key is not kept.
+pub(super) fn encryption_certificate(now: DateTime<Utc>) -> Result<String, SigningError> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name = name(&["Microsoft Intune (simulated)", "Enrollment Program"]);
+    params.serial_number = Some(SerialNumber::from_slice(&serial()));
+    set_validity(&mut params, now, now + chrono::Duration::days(3650));
+    Ok(params.self_signed(&key)?.pem().replace('\r', ""))
+}
+
+/// Eight octets, of which the first is neither zero nor has the sign bit, as in Apple's serials.
+pub(super) fn serial() -> [u8; 8] {
+    let [first, rest @ ..] = *Uuid::new_v4().as_bytes();
+    let [a, b, c, d, e, f, g, ..] = rest;
+    [first & 0x7F | 1, a, b, c, d, e, f, g]
+}
+
+/// Sets the validity of a certificate to be made, within what a certificate can state: 1970 to
+/// 9999.
+pub(super) fn set_validity(params: &mut CertificateParams, from: DateTime<Utc>, to: DateTime<Utc>) {
+    const LAST_SECOND_OF_9999: u64 = 253_402_300_799;
+    let since_1970 = |at: DateTime<Utc>| {
+        let seconds = u64::try_from(at.timestamp()).unwrap_or_default();
+        std::time::Duration::from_secs(seconds.min(LAST_SECOND_OF_9999))
+    };
+    params.not_before = date_time_ymd(1970, 1, 1) + since_1970(from);
+    params.not_after = date_time_ymd(1970, 1, 1) + since_1970(to);
+}
+
+fn name(parts: &[&str]) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    for (part, kind) in parts.iter().zip([DnType::CommonName, DnType::OrganizationalUnitName]) {
+        name.push(kind, *part);
+    }
+    name
+}
