@@ -399,3 +399,6 @@ fn differences(certificate: &PushCertificate, stated: &Facts) -> Option<Finding>
         )
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,17 +6,17 @@ use crate::plan::{Due, FORMAT_VERSION, Plan};
 use crate::report::{ApplyReport, ApplyResult, ApplySummary, Happened};
 
 /// What happened to one token, before it has a name.
-pub struct Done {
+pub(super) struct Done {
     /// What.
-    pub happened: Happened,
+    pub(super) happened: Happened,
     /// Why it failed.
-    pub cause: Option<Cause>,
+    pub(super) cause: Option<Cause>,
     /// Sentences for a person.
-    pub details: Vec<String>,
+    pub(super) details: Vec<String>,
     /// Live facts afterwards, where they were read.
-    pub live: Option<Facts>,
+    pub(super) live: Option<Facts>,
     /// What it means for the exit code.
-    pub outcome: Outcome,
+    pub(super) outcome: Outcome,
 }
 
 impl ApplyReport {

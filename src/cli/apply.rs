@@ -84,6 +84,9 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     {
         return Err(CliError::FrozenApply);
     }
+    if loaded.policy.signing.required {
+        return Err(CliError::Signatures);
+    }
     if !args.local_ledger && loaded.repo.has_remote()? {
         return Err(CliError::RemoteLedger);
     }
@@ -92,7 +95,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let actor = environment::actor();
     let run_id = uuid::Uuid::new_v4().to_string();
     let holder = Holder { run: run_id.clone(), host: actor.host.clone(), since: context.now() };
-    let lock = ApplyLock::acquire(&loaded.repo.common_dir(), &holder, Some(LOCK_WAIT))?;
+    let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some(LOCK_WAIT))?;
     let ledger = session::ledger(&loaded, context);
     let known = session::known(&ledger);
     let dead = known.as_ref().map(|view| lock.dead_runs(view, &run_id)).unwrap_or_default();

@@ -22,6 +22,8 @@ pub(super) enum CliError {
     File { path: PathBuf, doing: &'static str, source: std::io::Error },
     #[error(transparent)]
     Git(#[from] GitError),
+    #[error("the policy revision {rev:?} cannot be read")]
+    PolicyRev { rev: String, source: GitError },
     #[error("the fleet is invalid")]
     InvalidFleet(Vec<Diagnostic>),
     #[error(transparent)]
@@ -42,6 +44,8 @@ pub(super) enum CliError {
     Ledger(#[from] Arc<LedgerError>),
     #[error(transparent)]
     Lock(#[from] LockError),
+    #[error("applecart.yaml asks for signed commits, and this version cannot verify signatures")]
+    Signatures,
     #[error("this repository has a remote, and the ledger would stay in this clone only")]
     RemoteLedger,
     #[error(transparent)]
@@ -56,6 +60,8 @@ pub(super) enum CliError {
     Json(#[from] serde_json::Error),
     #[error(transparent)]
     Simulator(#[from] crate::simulator::SimulatorError),
+    #[error(transparent)]
+    Simulate(#[from] crate::simulator::SimulateError),
     #[error("demo: {0}")]
     Demo(String),
     #[error("{0} is not a length of time such as 45d, 12h or 30m")]
@@ -84,6 +90,7 @@ impl CliError {
             | Self::Refused(Refusal::Snapshot) => Outcome::Usage,
             Self::Refused(_) => Outcome::Refused,
             Self::StalePlan(_) => Outcome::Stale,
+            Self::Signatures | Self::PolicyRev { .. } => Outcome::Untrusted,
             Self::Lock(LockError::Held { .. }) => Outcome::Elsewhere,
             Self::Ledger(_) => Outcome::Partial,
             Self::Git(error) => git_outcome(error),
@@ -96,6 +103,7 @@ impl CliError {
             | Self::Lock(_)
             | Self::Json(_)
             | Self::Simulator(_)
+            | Self::Simulate(_)
             | Self::Demo(_) => Outcome::Error,
         }
     }
@@ -106,6 +114,7 @@ impl CliError {
         match self {
             Self::InvalidFleet(_) => one("correct what is listed above; `applecart validate` shows all of it"),
             Self::NothingSelected => one("`applecart status --offline` lists the tenants and `--select` takes their names or labels"),
+            Self::Signatures => one("nothing was sent; take `requireSignedCommits` out, or use a version that verifies them"),
             Self::RemoteLedger => one(
                 "this version records uploads in a local branch only. If nothing else applies this fleet, add --local-ledger; runs of other clones will not see what this one did",
             ),
@@ -126,13 +135,43 @@ impl CliError {
             Self::Ledger(_) => one("nothing was sent. `applecart ledger verify` tells what is wrong"),
             Self::SnapshotSelection { .. } => one("name the snapshot's tenant: --select NAME"),
             Self::Identities(_) => one("identities come from SOPS_AGE_KEY_FILE, SOPS_AGE_KEY or --identity FILE"),
-            Self::Git(error) => error.hint().map(|hint| vec![hint]).unwrap_or_default(),
+            Self::Git(error) => git_hint(error).into_iter().collect(),
+            Self::PolicyRev { rev, .. } => vec![format!(
+                "the policy is never taken from somewhere else instead; run: git fetch origin {}",
+                rev.trim_start_matches("origin/")
+            )],
             _ => Vec::new(),
         }
     }
 }
 
 fn git_outcome(error: &GitError) -> Outcome {
-    let _ = error;
-    Outcome::Error
+    match error {
+        GitError::UnknownRevision { .. } | GitError::NotACommit { .. } | GitError::NotARepository { .. } => Outcome::Usage,
+        // A path that leads elsewhere, or a tree made to confuse or to overwhelm.
+        GitError::WrongKind { .. }
+        | GitError::DuplicateEntry { .. }
+        | GitError::Limit { .. }
+        | GitError::Owner { .. } => Outcome::Untrusted,
+        _ => Outcome::Error,
+    }
+}
+
+fn git_hint(error: &GitError) -> Option<String> {
+    let hint = match error {
+        GitError::NotARepository { .. } => {
+            "run this in a fleet repository, or name one with --repo; `applecart demo` makes a sample"
+        }
+        GitError::Owner { path } => {
+            return Some(format!(
+                "if you trust it: git config --global --add safe.directory {}",
+                path.display()
+            ));
+        }
+        GitError::UnknownRevision { shallow: true, .. } => "fetch it first: git fetch --unshallow",
+        GitError::UnknownRevision { .. } => "commit something, or name an existing branch, tag or commit with --rev",
+        GitError::NoWorktree { .. } => "this is a bare repository; leave --worktree out",
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }

@@ -11,7 +11,7 @@ use super::global::Context;
 use super::output::Output;
 use super::progress::Bar;
 use crate::apply::Progress as _;
-use crate::fleet::{self, Auth, Desired, Diagnostic, Policy, Tenant};
+use crate::fleet::{self, Auth, Desired, Diagnostic, FLEET_FILE, Policy, Source, Tenant};
 use crate::git::Repo;
 use crate::intune::{
     ClientSecret, Connector, ConnectorOptions, IntuneRead as _, Overrides, ReadRequest,
@@ -41,21 +41,15 @@ pub(super) fn load(
     let repo = Repo::discover(&context.repo)?;
     let source = if worktree { repo.worktree_snapshot()? } else { repo.snapshot(&context.rev)? };
     let rev = source.rev.clone();
-    let (policy_rev, policy, policy_mistakes) = match &context.policy_rev {
-        None => {
-            let (policy, mistakes) = fleet::load_policy(source.policy.as_deref());
-            (rev.clone(), policy, mistakes)
-        }
-        Some(wanted) => {
-            let base = repo.snapshot(wanted)?;
-            let (policy, mistakes) = fleet::load_policy(base.policy.as_deref());
-            (base.rev, policy, mistakes)
-        }
+    let base = match &context.policy_rev {
+        Some(wanted) => repo
+            .snapshot(wanted)
+            .map_err(|source| CliError::PolicyRev { rev: wanted.clone(), source })?,
+        None => Source { tenants: Vec::new(), ..source.clone() },
     };
-    let Some(policy) = policy else {
-        return Err(invalid(policy_mistakes, output));
-    };
-    let fleet = fleet::load_tenants(&source, Some(&policy)).tenants;
+    let policy_rev = base.rev.clone();
+    let policy = policy_of(base, output)?;
+    let (fleet, _) = fleet::load_tenants(&source, Some(&policy));
     let mut selected = 0;
     let mut valid = 0;
     for desired in &fleet {
@@ -81,10 +75,24 @@ pub(super) fn load(
     Ok(Loaded { repo, rev, policy_rev, policy, fleet })
 }
 
+/// The settings of one revision, or every mistake in them.
+fn policy_of(source: Source, output: &Output) -> Result<Policy, CliError> {
+    let loaded = fleet::load(&Source { tenants: Vec::new(), strays: Vec::new(), ..source });
+    let mistakes = loaded.diagnostics;
+    loaded.policy.ok_or_else(|| {
+        invalid(mistakes.into_iter().filter(|mistake| mistake.file == FLEET_FILE).collect(), output)
+    })
+}
+
+/// Where the settings say that the ledger is.
+pub(super) fn ledger_branch(context: &Context, output: &Output) -> Result<String, CliError> {
+    let repo = Repo::discover(&context.repo)?;
+    let rev = context.policy_rev.as_deref().unwrap_or(&context.rev);
+    Ok(policy_of(repo.snapshot(rev)?, output)?.ledger_branch)
+}
+
 fn invalid(mistakes: Vec<Diagnostic>, output: &Output) -> CliError {
-    for mistake in &mistakes {
-        output.note(&mistake.render());
-    }
+    output.note(&fleet::render_all(&mistakes));
     CliError::InvalidFleet(mistakes)
 }
 
@@ -187,7 +195,7 @@ pub(super) fn dead_runs(repo: &Repo, view: &LedgerView, now: Timestamp) -> BTree
         return BTreeSet::new();
     }
     let holder = Holder { run: "plan".to_owned(), host: None, since: now };
-    match ApplyLock::acquire(&repo.common_dir(), &holder, None) {
+    match ApplyLock::acquire(&repo.path_common_dir(), &holder, None) {
         Ok(lock) => lock.dead_runs(view, ""),
         // Held: an apply is running. Not to be had at all: nothing is proved either way.
         Err(_) => BTreeSet::new(),

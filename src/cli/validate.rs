@@ -3,7 +3,7 @@ use clap::ValueEnum;
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
-use crate::fleet::{self, Severity, ValidateReport};
+use crate::fleet::{self, ValidateReport};
 use crate::git::Repo;
 use crate::model::Outcome;
 use crate::report::{json, plural};
@@ -33,12 +33,11 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let source =
         if args.worktree { repo.worktree_snapshot()? } else { repo.snapshot(&context.rev)? };
     let loaded = fleet::load(&source);
-    let report = ValidateReport::of(&loaded);
+    let report = ValidateReport::new(&loaded);
     match args.format {
         Format::Json => output.result(&json(&report)?)?,
         Format::Human => {
-            let mut text: String =
-                report.diagnostics.iter().map(|diagnostic| diagnostic.render() + "\n").collect();
+            let mut text = fleet::render_all(&report.diagnostics);
             text.push_str(&format!(
                 "{}: {}, {}\n",
                 plural(report.summary.tenants, "tenant"),
@@ -48,6 +47,5 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             output.result(&text)?;
         }
     }
-    let wrong = report.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    Ok(if wrong { Outcome::InvalidFleet } else { Outcome::Done })
+    Ok(if report.summary.errors > 0 { Outcome::InvalidFleet } else { Outcome::Done })
 }

@@ -113,3 +113,98 @@ fn token_faults(plan: &Plan, tenant: &PlannedTenant, token: &PlannedToken) -> Ve
     }
     faults
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::world::{OTHER_TOPIC, World, at};
+    use super::*;
+
+    /// A plan that was changed after it was made, with its digest made right again.
+    #[track_caller]
+    fn fault_of(change: impl FnOnce(&mut Plan)) -> Vec<&'static str> {
+        let mut plan = World::renewal().plan();
+        assert_eq!(faults(&plan), []);
+        change(&mut plan);
+        plan.digest = digest(&plan.tenants).unwrap();
+        faults(&plan).into_iter().map(|fault| fault.what).collect()
+    }
+
+    #[test]
+    fn a_plan_whose_digest_is_another_ones_is_found() {
+        let mut plan = World::renewal().plan();
+        plan.digest = "sha256:00".into();
+        assert_eq!(faults(&plan)[0].what, "the digest is not the plan's");
+    }
+
+    #[test]
+    fn an_upload_with_another_topic_is_found() {
+        let found = fault_of(|plan| {
+            plan.tenants[0].tokens[0].after.as_mut().unwrap().topic = Some(OTHER_TOPIC.parse().unwrap());
+        });
+        assert_eq!(found, ["a push upload with another topic"]);
+    }
+
+    #[test]
+    fn an_upload_that_goes_backwards_is_found() {
+        let found = fault_of(|plan| {
+            plan.tenants[0].tokens[0].after.as_mut().unwrap().expires = Some(at("2026-12-01T00:00:00Z"));
+        });
+        assert_eq!(found, ["a write that moves an expiry earlier"]);
+    }
+
+    #[test]
+    fn an_upload_of_something_lapsed_is_found() {
+        let found = fault_of(|plan| plan.generated_at = at("2030-01-01T00:00:00Z"));
+        assert_eq!(found, ["an upload of a credential that has lapsed"]);
+    }
+
+    #[test]
+    fn a_write_to_something_nobody_could_read_is_found() {
+        let found = fault_of(|plan| {
+            plan.tenants[0].observed = Observed::None;
+            plan.tenants[0].tokens[0].state.sync = Sync::Unobserved;
+        });
+        assert_eq!(
+            found,
+            [
+                "an action for something nobody could read",
+                "a write to a tenant of which nothing was read",
+                "a write to something that is not out of sync"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_hold_without_a_reason_is_found() {
+        let found = fault_of(|plan| plan.tenants[0].tokens[0].action = Action::Hold);
+        assert_eq!(found[0], "a hold without a reason, or a reason without a hold");
+    }
+
+    #[test]
+    fn one_file_for_two_tenants_is_found() {
+        let found = fault_of(|plan| {
+            let mut twin = plan.tenants[0].clone();
+            twin.name = "fabrikam".into();
+            plan.tenants.push(twin);
+        });
+        assert_eq!(found, ["one file is written twice", "a write without a tenant id of its own"]);
+    }
+
+    #[test]
+    fn two_push_certificates_in_one_tenant_are_found() {
+        let found = fault_of(|plan| {
+            let twin = plan.tenants[0].tokens[0].clone();
+            plan.tenants[0].tokens.push(twin);
+        });
+        assert_eq!(
+            found,
+            ["two writes to one token", "one file is written twice", "more than one push certificate"]
+        );
+    }
+
+    #[test]
+    fn an_upload_without_a_file_is_found() {
+        let found = fault_of(|plan| plan.tenants[0].tokens[0].state.sha256 = None);
+        assert_eq!(found, ["an upload without a file"]);
+    }
+}

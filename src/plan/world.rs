@@ -6,12 +6,12 @@ use chrono::{Duration, NaiveDate};
 
 use super::{Action, Input, Known, Plan, PlannedToken, Planned, Reason, Selection, Source, Sync, make};
 use crate::fleet::{
-    Allow, Auth, Cloud, CredentialKind, Desired, Policy, Suspension, Tenant, Token, TokenFile, Wire,
+    Allow, Auth, Cloud, CredentialKind, Desired, Policy, Signing, Suspension, Tenant, Token, TokenFile, Wire,
 };
 use crate::ledger::{LedgerView, TenantLedger};
 use crate::model::{
     Actor, Cause, Event, Facts, FailureCode, Kind, LivePush, LiveTenant, Reading, Record, Sha256,
-    TenantId, TenantName, Timestamp, TokenRef,
+    TenantId, Timestamp, TokenRef,
 };
 
 pub(super) const NOW: &str = "2026-11-22T12:00:00Z";
@@ -35,6 +35,7 @@ pub(super) fn policy() -> Policy {
         ledger_branch: "applecart/ledger".into(),
         settle: Duration::minutes(30),
         moves: Vec::new(),
+        signing: Signing { required: false, signers: None },
         wire: Wire::default(),
         sha256: Sha256::of(b"policy"),
     }
@@ -256,9 +257,4 @@ impl World {
         assert_eq!(self.planned().due.len(), 1);
         token
     }
-}
-
-/// A tenant name, for maps.
-pub(super) fn name(text: &str) -> TenantName {
-    text.parse().unwrap()
 }

@@ -213,7 +213,7 @@ fn a_rejected_upload_is_recorded_and_not_sent_again_by_the_next_run() {
     let world = World::new();
     world.renewal("contoso");
     world.state().add_fault(
-        FaultRule::always(Fault::Status { status: 400, retry_after: None, body: None })
+        FaultRule::always(Fault::status(400))
             .for_tenant(tenant_id("contoso"))
             .on_method("PATCH"),
     );
@@ -257,7 +257,7 @@ fn a_tenant_that_fails_leaves_the_others_alone() {
     let (_, new) = world.renewal("contoso");
     world.renewal("fabrikam");
     world.state().add_fault(
-        FaultRule::always(Fault::Status { status: 503, retry_after: None, body: None })
+        FaultRule::always(Fault::status(503))
             .for_tenant(tenant_id("fabrikam"))
             .on_method("PATCH"),
     );

@@ -1,5 +1,7 @@
 //! Marker strings in every secret, every error path driven, and none of them anywhere.
 
+use std::collections::BTreeMap;
+
 use applecart::simulator::{AppRegistration, Fault, FaultRule, RetryAfter, StateError, WRITER_CLIENT_ID};
 use base64::Engine as _;
 
@@ -77,10 +79,17 @@ fn no_secret_is_in_any_output_of_any_error_path() {
     let mut markers = Markers::new();
     markers.renewal("contoso");
     let id = tenant_id("contoso");
+    // A server that repeats what it was sent.
+    let echo = Fault::Status {
+        status: 400,
+        retry_after: None,
+        body: Some(serde_json::json!({"error": {"code": "BadRequest", "message": format!("you sent {SECRET}")}})),
+        headers: BTreeMap::new(),
+    };
     let faults = [
-        ("rejected", Fault::Status { status: 400, retry_after: None, body: Some(format!("{{\"error\":{{\"code\":\"BadRequest\",\"message\":\"you sent {SECRET}\"}}}}")) }),
-        ("forbidden", Fault::Status { status: 403, retry_after: None, body: None }),
-        ("server error", Fault::Status { status: 500, retry_after: Some(RetryAfter::Seconds(0)), body: None }),
+        ("rejected", echo),
+        ("forbidden", Fault::status(403)),
+        ("server error", Fault::Status { status: 500, retry_after: Some(RetryAfter::Seconds(0)), body: None, headers: BTreeMap::new() }),
         ("wrong json", Fault::WrongJson),
         ("html", Fault::Html),
         ("truncated", Fault::Truncate),
@@ -91,7 +100,7 @@ fn no_secret_is_in_any_output_of_any_error_path() {
         markers.drive(&format!("{name} on the write"));
         markers.world.state().add_fault(FaultRule::always(fault.clone()).for_tenant(id).on_method("GET").times(3));
         markers.drive(&format!("{name} on the read"));
-        markers.world.state().add_fault(FaultRule::always(fault).for_tenant(id).on("token").times(3));
+        markers.world.state().add_fault(FaultRule::always(fault).for_tenant(id).on("*/token").times(3));
         markers.drive(&format!("{name} at sign-in"));
     }
     markers.drive("at the end");
