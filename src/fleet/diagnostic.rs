@@ -284,16 +284,21 @@ fn write_diagnostic(out: &mut String, d: &Diagnostic) -> std::fmt::Result {
     let gutter = if d.snippet.is_some() { number.len() } else { 1 };
     writeln!(out, "{}[{}]: {}", d.severity.as_str(), d.code, d.message)?;
     write!(out, "{:gutter$}--> {}", "", d.file)?;
+    if d.length > 0 {
+        write!(out, ":{}:{}", d.line, d.column)?;
+    }
+    writeln!(out)?;
     match &d.snippet {
-        None => writeln!(out)?,
+        None => {}
         Some(snippet) => {
-            writeln!(out, ":{}:{}", d.line, d.column)?;
             writeln!(out, "{:gutter$} |", "")?;
             writeln!(out, "{number} | {snippet}")?;
             let (indent, width) = d.caret;
             let label = d.label.as_deref().unwrap_or_default();
             let mark = format!("{:indent$}{:^<width$} {label}", "", "");
-            writeln!(out, "{:gutter$} | {}", "", mark.trim_end())?;
+            if width > 0 {
+                writeln!(out, "{:gutter$} | {}", "", mark.trim_end())?;
+            }
         }
     }
     if let Some(help) = &d.help {

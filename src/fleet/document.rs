@@ -185,10 +185,14 @@ impl<'a> File<'a> {
                 return None;
             }
         }
-        if tree.root.is_none() {
-            self.add(Diagnostic::of_file(Code::EmptyFile, self.name, "the file has no content"));
+        let root = tree.root.filter(|root| root.value != Value::Null);
+        if root.is_none() {
+            self.add(
+                Diagnostic::of_file(Code::EmptyFile, self.name, "the file has no content")
+                    .with_help("start with `apiVersion: applecart/v1`"),
+            );
         }
-        tree.root
+        root
     }
 
     fn span_at(&self, at: usize) -> Span {
@@ -263,7 +267,7 @@ fn words_of(error: &ScanError) -> (Code, String, Option<&'static str>) {
             "a key is expected here, such as `name: value`",
             Some("check the indentation, and that a colon and a space follow each key"),
         ),
-        ErrorKind::InvalidSimpleKey => (
+        ErrorKind::InvalidSimpleKey | ErrorKind::MappingValueNotAllowed => (
             Code::Syntax,
             "a key and its value stand where only a value can",
             Some("a value that contains `: ` needs single quotes"),

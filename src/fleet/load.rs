@@ -333,12 +333,12 @@ fn is_ours(file: &mut File<'_>, root: &Node, kind: &str) -> bool {
         && value != kind
     {
         let message = format!(
-            "this file says `kind: {}`; here stands a {kind}",
+            "this file says `kind: {}`; at this place it must be `kind: {kind}`",
             quote(value).trim_matches('`')
         );
         let mistake = file.mistake(Code::FileKind, span, message);
         file.add(mistake.with_help(format!(
-            "write `kind: {kind}`; {FLEET_FILE} is a Fleet, tenants/<name>/tenant.yaml a Tenant"
+            "{FLEET_FILE} describes a Fleet, tenants/<name>/tenant.yaml a Tenant"
         )));
         return false;
     }

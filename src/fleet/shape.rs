@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::diagnostic::{Code, Diagnostic};
-use super::document::{File, Node, Span, Value};
+use super::document::{File, Key, Node, Span, Value};
 use super::text::{alternatives, nearest, quote};
 
 /// What may stand at a place.
@@ -124,7 +124,7 @@ fn words_of(schema: &Json) -> Option<Vec<String>> {
 pub(super) fn fit(file: &mut File<'_>, shape: &Shape, node: &mut Node) {
     let at = node.span;
     if !matches!(node.value, Value::Map(_)) {
-        let message = format!("the file is {}, not a list of fields", node.value.words());
+        let message = format!("the file is {}; it must be a mapping of fields", node.value.words());
         file.add(
             file.mistake(Code::WrongType, at, message)
                 .with_help("start with `apiVersion: applecart/v1`"),
@@ -215,41 +215,65 @@ fn describe(value: &Value) -> String {
 fn record(
     file: &mut File<'_>,
     fields: &BTreeMap<String, Field>,
-    pairs: &mut Vec<(super::document::Key, Node)>,
+    pairs: &mut Vec<(Key, Node)>,
     place: Place<'_>,
 ) {
-    let mut present: Vec<String> = Vec::new();
-    let mut meant: Vec<&str> = Vec::new();
+    let mut present: Vec<String> = pairs.iter().map(|(key, _)| key.text.clone()).collect();
     pairs.retain_mut(|(key, node)| {
-        let Some(field) = fields.get(&key.text) else {
+        if !fields.contains_key(&key.text) {
             let near = nearest(&key.text, fields.keys().map(String::as_str));
-            meant.extend(near);
-            let message = format!("unknown field {}{}", quote(&key.text), inside(place.name));
-            let mistake = suggest(file.mistake(Code::UnknownField, key.span, message), near);
-            file.add(if near.is_some() {
-                mistake
-            } else {
-                let known = fields.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-                mistake.with_help(format!("fields here are {}", known.join(", ")))
-            });
-            return false;
-        };
-        present.push(key.text.clone());
+            file.add(unknown(file, key, fields, near, place));
+            // A misspelt field is not also a missing one, and its value is checked as it was meant.
+            match near {
+                Some(near) if !present.iter().any(|name| name == near) => {
+                    near.clone_into(&mut key.text);
+                    present.push(near.to_owned());
+                }
+                _ => return false,
+            }
+        }
+        let Some(field) = fields.get(&key.text) else { return false };
         if node.value == Value::Null {
             if field.required {
-                let message = format!("`{}` has no value", key.text);
+                let message = format!("{} has no value", quote(&key.text));
                 file.add(file.mistake(Code::MissingField, key.span, message));
             }
             return false;
         }
         walk(file, &field.shape, node, Place { name: Some(&key.text), span: key.span })
     });
-    for (name, field) in fields {
-        // A misspelt field is not also a missing one.
-        if field.required && !present.contains(name) && !meant.contains(&name.as_str()) {
-            let message = format!("the field `{name}` is missing{}", inside(place.name));
-            file.add(file.mistake(Code::MissingField, place.span, message));
-        }
+    let missing: Vec<String> = fields
+        .iter()
+        .filter(|(name, field)| field.required && !present.contains(name))
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
+    let (noun, verb) = if missing.len() == 1 { ("field", "is") } else { ("fields", "are") };
+    if !missing.is_empty() {
+        let message =
+            format!("the {noun} {} {verb} missing{}", missing.join(", "), inside(place.name));
+        file.add(file.mistake(Code::MissingField, place.span, message));
+    }
+}
+
+fn unknown(
+    file: &File<'_>,
+    key: &Key,
+    fields: &BTreeMap<String, Field>,
+    near: Option<&str>,
+    place: Place<'_>,
+) -> Diagnostic {
+    let message = format!("unknown field {}{}", quote(&key.text), inside(place.name));
+    let mistake = suggest(file.mistake(Code::UnknownField, key.span, message), near);
+    let lower = key.text.to_lowercase();
+    if ["secret", "password", "passphrase", "privatekey"].iter().any(|sign| lower.contains(sign)) {
+        mistake.with_help(
+            "secrets never stand in the repository: replace this one, and give the new one to the program's environment",
+        )
+    } else if near.is_some() {
+        mistake
+    } else {
+        let known = fields.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        mistake.with_help(format!("fields here are {}", known.join(", ")))
     }
 }
 

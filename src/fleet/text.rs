@@ -32,8 +32,29 @@ pub(super) fn safe(text: &str) -> String {
     out
 }
 
+/// Whether the text looks as if it held a secret that somebody put into the wrong file. Such a
+/// line must not travel further, into logs and pull requests.
+fn may_hold_secret(text: &str) -> bool {
+    const SIGNS: [&str; 8] = [
+        "age-secret-key-",
+        "private key",
+        "secret:",
+        "secret\":",
+        "password:",
+        "password\":",
+        "passphrase:",
+        "passphrase\":",
+    ];
+    let lower = text.to_ascii_lowercase();
+    SIGNS.iter().any(|sign| lower.contains(sign))
+}
+
 /// The text in backticks, escaped and capped.
 pub(super) fn quote(text: &str) -> String {
+    let start: String = text.chars().take(MAX_QUOTE).collect();
+    if may_hold_secret(&start) {
+        return "(not shown)".to_owned();
+    }
     let mut out = String::from("`");
     for (n, c) in text.chars().enumerate() {
         if n == MAX_QUOTE {
@@ -104,7 +125,7 @@ pub(super) struct Excerpt {
     pub(super) line: String,
     /// Display columns before the caret.
     pub(super) indent: usize,
-    /// Display columns under the caret, at least one.
+    /// Display columns under the caret; none when the line itself is not shown.
     pub(super) width: usize,
 }
 
@@ -125,6 +146,14 @@ pub(super) fn excerpt(text: &str, start: usize, length: usize) -> Excerpt {
     let cut_tail = tail.len() > AFTER;
     tail.truncate(AFTER);
 
+    let whole: String = head.iter().rev().chain(&tail).collect();
+    if may_hold_secret(&whole) {
+        return Excerpt {
+            line: "(not shown: it may hold a secret)".to_owned(),
+            indent: 0,
+            width: 0,
+        };
+    }
     let mut out = Excerpt::default();
     let show = |line: &mut String, c: char| -> usize {
         let from = line.len();
@@ -180,6 +209,17 @@ mod tests {
         let at = text.find('x').unwrap();
         let excerpt = excerpt(text, at, 1);
         assert_eq!(excerpt, Excerpt { line: "    name: 東京x".into(), indent: 14, width: 1 });
+    }
+
+    #[test]
+    fn lines_that_may_hold_a_secret_are_not_shown() {
+        for line in
+            ["auth: {clientSecret: hunter2, x: 1}", "- AGE-SECRET-KEY-1QQ", "{\"password\": \"x\"}"]
+        {
+            assert!(!excerpt(line, 2, 1).line.contains(['1', 'x', 'Q']), "{line}");
+        }
+        assert_eq!(quote("AGE-SECRET-KEY-1QQ"), "(not shown)");
+        assert_eq!(excerpt("credential: client-secret", 0, 1).line, "credential: client-secret");
     }
 
     #[test]

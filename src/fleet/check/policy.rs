@@ -109,13 +109,9 @@ impl Checks<'_, '_> {
     fn recipient(&mut self, raw: &At<String>) -> Option<String> {
         let text = raw.value.trim();
         if text.starts_with("AGE-SECRET-KEY") || text.contains("PRIVATE KEY") {
-            // No excerpt: the line is a secret.
             let message = "a private key stands here";
-            let mut mistake = self.file.mistake(Code::BadRecipient, raw.span, message).with_help(
-                "write the public key (`age-keygen -y`), and replace this key: Git keeps it forever",
-            );
-            mistake.snippet = None;
-            self.file.add(mistake);
+            let help = "write the public key (`age-keygen -y`), and replace this key: Git keeps it forever";
+            self.error_with_help(Code::BadRecipient, raw.span, message, help);
             return None;
         }
         let fits = if text.starts_with("age1") {

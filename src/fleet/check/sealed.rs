@@ -59,7 +59,7 @@ impl Checks<'_, '_> {
                 None
             }
             Some(0) => {
-                self.error(Code::BadText, *span, format!("{} is empty", quote(value)));
+                self.error(Code::EmptyFile, *span, format!("{} is empty", quote(value)));
                 None
             }
             Some(_) => Some(entry),

@@ -135,8 +135,7 @@ impl Checks<'_, '_> {
         let mut labels = BTreeMap::new();
         for (key, At { value, span }) in raw.into_iter().flatten() {
             if key.is_empty() || !plain(key) || value.is_empty() || !plain(value) {
-                let message =
-                    format!("the label {} cannot be selected by", quote(&format!("{key}={value}")));
+                let message = format!("{} is not a label", quote(&format!("{key}={value}")));
                 let help =
                     "a label's name and value are 1 to 63 letters, digits, `-`, `_`, `.` or `/`";
                 self.error_with_help(Code::BadText, *span, message, help);

@@ -188,8 +188,7 @@ impl Checks<'_, '_> {
             needs.filter(|(_, fact)| fact.is_none()).map(|(name, _)| name).collect();
         if !missing.is_empty() {
             let message = format!(
-                "a {} token with a `file` also needs {}",
-                token.kind,
+                "`file` needs {} beside it",
                 missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
             );
             let help = "`applecart seal` reads them from the downloaded file and writes them here";

@@ -119,7 +119,8 @@ impl Checks<'_, '_> {
             return None;
         };
         if parsed <= Duration::zero() || parsed > max.0 {
-            let message = format!("{} is not more than 0 and at most {}", quote(value), max.1);
+            let message =
+                format!("{} is out of range: more than 0 and at most {}", quote(value), max.1);
             self.error(Code::OutOfRange, *span, message);
             return None;
         }

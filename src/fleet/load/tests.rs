@@ -212,3 +212,279 @@ invalid! {
     wide_characters_before_the_mistake = "wide-characters-before-the-mistake",
     wrong_type = "wrong-type",
 }
+
+fn tenant_yaml(name: &str, id: u32, rest: &str) -> String {
+    format!(
+        "apiVersion: applecart/v1\nkind: Tenant\nname: {name}\ntenantId: {id:08x}-8a34-4b7a-9a51-0d6c2f6f1b11\n{rest}"
+    )
+}
+
+fn codes(diagnostics: &[Diagnostic]) -> Vec<&'static str> {
+    diagnostics.iter().map(|one| one.code.as_str()).collect()
+}
+
+#[test]
+fn what_the_files_say_is_what_is_checked() {
+    let yaml = include_bytes!("../../../tests/data/valid/tenant-whole.yaml");
+    let loaded = load_tenant_file(yaml);
+    let Desired::Valid(tenant) = &loaded.tenants[0] else { panic!() };
+    let tokens: Vec<String> = tenant.tokens().map(|token| token.token.to_string()).collect();
+    assert_eq!(tokens, ["push", "enrollment \"Contoso ABM\"", "vpp \"London\""]);
+    let vpp = &tenant.vpp[0];
+    assert_eq!(vpp.facts.expires.unwrap().to_string(), "2027-11-20T09:11:12Z");
+    assert_eq!(vpp.facts.display_name.as_deref(), Some("London"));
+    assert!(vpp.create && !vpp.claim);
+    assert_eq!(tenant.enrollment[0].recipient.as_ref().unwrap().serial.to_string(), "5050");
+    assert_eq!(
+        tenant.enrollment[0].facts.role_scope_tag_ids,
+        Some(vec!["0".to_owned(), "1".to_owned()])
+    );
+    assert_eq!(tenant.labels["wave"], "2");
+    let file = tenant.push.as_ref().unwrap().file.as_ref().unwrap();
+    assert_eq!(file.blob, Sha256::of(b"push.pem.age").to_string());
+
+    let policy = loaded.policy.unwrap();
+    assert_eq!(policy.critical, chrono::Duration::weeks(2));
+    assert_eq!(policy.sha256, Sha256::of(POLICY));
+    assert_eq!(policy.auth_of(tenant.auth.as_deref()).unwrap().cloud, super::super::Cloud::Usgov);
+    assert_eq!(policy.signing.signers.as_deref(), Some(".applecart/allowed_signers"));
+}
+
+#[test]
+fn plain_words_stay_text() {
+    let yaml = include_bytes!("../../../tests/data/valid/tenant-norway.yaml");
+    let loaded = load_tenant_file(yaml);
+    let vpp = &loaded.tenants[0].valid().unwrap().vpp[0];
+    assert_eq!(vpp.facts.country_or_region.as_deref(), Some("no"));
+    assert_eq!(vpp.facts.organization.as_deref(), Some("007"));
+    let yaml = include_bytes!(
+        "../../../tests/data/valid/tenant-hexadecimal-that-looks-like-a-number.yaml"
+    );
+    let loaded = load_tenant_file(yaml);
+    let push = loaded.tenants[0].valid().unwrap().push.clone().unwrap();
+    assert_eq!(push.facts.serial.unwrap().to_string(), "21E7");
+}
+
+#[test]
+fn defaults_are_the_documented_ones() {
+    let yaml = include_bytes!("../../../tests/data/valid/fleet-minimal.yaml");
+    let policy = load_policy(Some(yaml)).0.unwrap();
+    assert_eq!(policy.renew_before, chrono::Duration::days(45));
+    assert_eq!(policy.critical, chrono::Duration::days(14));
+    assert_eq!((policy.max_share_percent, policy.max_tenants), (30, 50));
+    assert_eq!(policy.ledger_branch, "applecart/ledger");
+    assert_eq!(policy.settle, chrono::Duration::minutes(30));
+    let loaded = load_tenant_file(tenant_yaml("contoso", 1, "").as_bytes());
+    assert_eq!(loaded.tenants[0].valid().unwrap().watch, Kind::ALL.into_iter().collect());
+}
+
+#[test]
+fn a_mistake_makes_one_tenant_invalid_and_no_other() {
+    let good = tenant_yaml("adatum", 1, "");
+    let bad = tenant_yaml("contoso", 2, "colour: blue\n");
+    let loaded = load(&fleet(vec![
+        folder("contoso", bad.as_bytes()),
+        folder("adatum", good.as_bytes()),
+        folder("fabrikam", b"\xff"),
+    ]));
+    assert!(loaded.tenants[0].valid().is_some());
+    let Desired::Invalid { name, tenant_id, file, mistakes } = &loaded.tenants[1] else { panic!() };
+    assert_eq!((name.as_str(), file.as_str()), ("contoso", "tenants/contoso/tenant.yaml"));
+    assert!(tenant_id.is_some());
+    assert_eq!(codes(mistakes), ["unknown-field"]);
+    assert_eq!(loaded.tenants[2].name(), "fabrikam");
+    assert_eq!(codes(&loaded.diagnostics), ["unknown-field", "not-utf8"]);
+    assert!(loaded.policy.is_some());
+}
+
+#[test]
+fn duplicates_are_reported_on_each_and_leave_the_tenants_valid() {
+    let push = "push: {topic: com.apple.mgmt.External.one}\n";
+    let loaded = load(&fleet(vec![
+        folder("adatum", tenant_yaml("adatum", 1, push).as_bytes()),
+        folder("contoso", tenant_yaml("contoso", 1, push).as_bytes()),
+        folder("fabrikam", tenant_yaml("fabrikam", 2, push).as_bytes()),
+    ]));
+    assert!(loaded.tenants.iter().all(|tenant| tenant.valid().is_some()));
+    insta::assert_snapshot!(render_all(&loaded.diagnostics));
+}
+
+#[test]
+fn many_duplicates_name_a_few_of_the_others() {
+    let folders: Vec<Folder> = (0..2_000)
+        .map(|n| {
+            let name = format!("t{n:04}");
+            folder(&name, tenant_yaml(&name, 7, "").as_bytes())
+        })
+        .collect();
+    let loaded = load(&fleet(folders));
+    assert_eq!(loaded.diagnostics.len(), 2_000);
+    assert_eq!(
+        loaded.diagnostics[0].message,
+        "this tenant id is also that of `t0001`, `t0002`, `t0003` and 1996 more"
+    );
+}
+
+#[test]
+fn folders_that_are_none_are_explained() {
+    let mut source = fleet(vec![
+        Folder { tenant_file: None, ..folder("adatum", b"") },
+        Folder { tenant_file: Some(FileBytes::TooLarge { size: 300_000 }), ..folder("big", b"") },
+        Folder { tenant_file: Some(FileBytes::NotHere), ..folder("partial", b"") },
+        Folder { overfull: Some(2_000), entries: Vec::new(), ..folder("crowd", b"") },
+        Folder {
+            tenant_file: None,
+            entries: vec![entry("tenant.yaml", EntryKind::Symlink, Some(3))],
+            ..folder("linked", b"")
+        },
+        Folder {
+            tenant_file: None,
+            entries: vec![entry("tenant.yml", EntryKind::Blob, Some(3))],
+            ..folder("spelt", b"")
+        },
+        folder("UPPER", tenant_yaml("UPPER", 1, "").as_bytes()),
+    ]);
+    source.strays = vec![
+        entry(".gitkeep", EntryKind::Blob, Some(0)),
+        entry("README.md", EntryKind::Blob, Some(10)),
+        entry("link", EntryKind::Symlink, Some(10)),
+        entry("notes.txt", EntryKind::Blob, Some(10)),
+        entry("other", EntryKind::Submodule, None),
+    ];
+    let loaded = load(&source);
+    assert!(loaded.tenants.iter().all(|tenant| tenant.valid().is_none()));
+    assert_eq!(loaded.tenants.len(), 9);
+    insta::assert_snapshot!(render_all(&loaded.diagnostics));
+}
+
+#[test]
+fn a_fleet_without_settings_and_tenants_says_how_to_start() {
+    let loaded = load(&Source::default());
+    assert_eq!(loaded.policy, None);
+    insta::assert_snapshot!(render_all(&loaded.diagnostics));
+    let report = serde_json::to_value(super::super::ValidateReport::new(&loaded)).unwrap();
+    assert_eq!(report["summary"], serde_json::json!({"errors": 1, "warnings": 1, "tenants": 0}));
+    let (_, schema) =
+        schema::schemas().into_iter().find(|(name, _)| name.starts_with("diag")).unwrap();
+    assert!(jsonschema::is_valid(&schema, &report));
+}
+
+#[test]
+fn without_a_policy_profiles_are_not_judged() {
+    let yaml = tenant_yaml("contoso", 1, "auth: anything\n");
+    let source = fleet(vec![folder("contoso", yaml.as_bytes())]);
+    assert!(load_tenants(&source, None).0[0].valid().is_some());
+}
+
+#[test]
+fn a_byte_order_mark_is_no_mistake() {
+    let yaml = format!("\u{feff}{}", tenant_yaml("contoso", 1, ""));
+    assert_eq!(load_tenant_file(yaml.as_bytes()).diagnostics, []);
+}
+
+#[test]
+fn a_file_full_of_mistakes_is_cut_and_says_so() {
+    let mut yaml = tenant_yaml("contoso", 1, "labels: {");
+    for n in 0..20_000 {
+        yaml.push_str(&format!("k{n}: [], "));
+    }
+    yaml.push_str("}\n");
+    assert!(yaml.len() < MAX_SETTINGS_BYTES as usize);
+    let diagnostics = load_tenant_file(yaml.as_bytes()).diagnostics;
+    assert_eq!(diagnostics.len(), 101);
+    assert_eq!(diagnostics[0].code, Code::TooManyMistakes);
+    assert_eq!(diagnostics[0].message, "19900 more mistakes in this file are not shown");
+}
+
+#[test]
+fn no_secret_of_a_file_is_repeated() {
+    for yaml in [
+        "apiVersion: applecart/v1\nkind: Fleet\nauth: {clientSecret: hunter2hunter2, credential: x}\n",
+        "apiVersion: applecart/v1\nkind: Fleet\nrecipients: [x, AGE-SECRET-KEY-1hunter2hunter2]\n",
+    ] {
+        let shown = render_all(&load_policy(Some(yaml.as_bytes())).1);
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+/// Pieces that valid and almost valid files are made of: random bytes alone never get past the
+/// first line.
+fn piece() -> impl Strategy<Value = String> {
+    let words = prop::sample::select(vec![
+        "apiVersion: applecart/v1\n",
+        "kind: Tenant\n",
+        "kind: Fleet\n",
+        "name: contoso\n",
+        "push:\n",
+        "vpp:\n",
+        "  - name: x\n",
+        "  topic: ",
+        "  file: ../x\n",
+        "labels: {a: b",
+        "}",
+        "[",
+        "]",
+        "\t",
+        "\r",
+        ": ",
+        "- ",
+        "? ",
+        "&a ",
+        "*a",
+        "!!str ",
+        "<<: ",
+        "'",
+        "\"",
+        "|",
+        ">",
+        "%",
+        "@",
+        "\u{feff}",
+        "\u{85}",
+        "\u{2028}",
+        "---\n",
+        "...\n",
+        "auth:\n",
+        "  clientId: ",
+        "expiry: {critical: 9d",
+        "suspend: {until: 2026-12-31, ",
+        "\\x41",
+        "~",
+        "null",
+    ])
+    .prop_map(str::to_owned);
+    prop_oneof![4 => words, 1 => any::<char>().prop_map(String::from), 1 => "[ a-z:\n-]{0,8}"]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_bytes_panic_the_loader(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = load_policy(Some(&bytes));
+        let _ = render_all(&load_tenant_file(&bytes).diagnostics);
+    }
+
+    #[test]
+    fn no_text_panics_the_loader(pieces in prop::collection::vec(piece(), 0..40)) {
+        let text = pieces.concat();
+        let loaded = load_tenant_file(text.as_bytes());
+        let _ = render_all(&loaded.diagnostics);
+        let _ = load_policy(Some(text.as_bytes()));
+        // A tenant is valid exactly when nothing is an error.
+        let errors = loaded.diagnostics.iter().any(Diagnostic::is_error);
+        prop_assert_eq!(loaded.tenants[0].valid().is_none(), errors);
+    }
+
+    #[test]
+    fn the_order_of_folders_does_not_matter(order in Just((0..6_usize).collect::<Vec<_>>()).prop_shuffle()) {
+        let all: Vec<Folder> = (0..6)
+            .map(|n| {
+                let name = format!("t{n}");
+                folder(&name, tenant_yaml(&name, n / 2, if n == 3 { "x: y\n" } else { "" }).as_bytes())
+            })
+            .collect();
+        let shuffled = order.iter().map(|&n| all[n].clone()).collect();
+        prop_assert_eq!(load(&fleet(shuffled)), load(&fleet(all)));
+    }
+}
