@@ -12,7 +12,7 @@ use serde_saphyr::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, S
 
 use super::diagnostic::{Code, Diagnostic};
 use super::source::MAX_SETTINGS_BYTES;
-use super::text::{excerpt, quote};
+use super::text::{Excerpt, excerpt, quote};
 
 /// Deepest nesting that is read; the deepest valid file (`applecart.yaml`'s profiles) has 4.
 const MAX_DEPTH: usize = 16;
@@ -129,7 +129,12 @@ impl<'a> File<'a> {
 
     /// A mistake at a place, not yet counted; see [`File::add`].
     pub(super) fn mistake(&self, code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
-        let shown = excerpt(self.text, span.start, span.length);
+        // What will not be shown need not be cut out of the text.
+        let shown = if self.mistakes.len() < MAX_MISTAKES {
+            excerpt(self.text, span.start, span.length)
+        } else {
+            Excerpt::default()
+        };
         Diagnostic::of_file(code, self.name, message).at(span.line, span.column, span.length, shown)
     }
 
@@ -537,6 +542,18 @@ mod tests {
         for unit in ["[", "{a: ", "- ", "? "] {
             assert_eq!(codes(&unit.repeat(long / unit.len())).len(), 1, "{unit:?}");
         }
+    }
+
+    #[test]
+    fn aliases_cannot_grow() {
+        let mut bomb = String::from("a: &a [x, x, x, x, x, x, x, x, x]\n");
+        for (from, to) in "abcdefgh".chars().zip("bcdefghi".chars()) {
+            let list = format!("*{from}, ").repeat(9);
+            bomb.push_str(&format!("{to}: &{to} [{list}]\n"));
+        }
+        let codes = codes(&bomb);
+        assert_eq!(codes.len(), 72);
+        assert!(codes.iter().all(|code| *code == Code::UnsupportedYaml));
     }
 
     #[test]
