@@ -115,14 +115,10 @@ impl<'a> File<'a> {
             Err(error) => {
                 let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
                 let line = good.iter().filter(|&&byte| byte == b'\n').count() + 1;
-                Err(Box::new(
-                    Diagnostic::of_file(
-                        Code::NotUtf8,
-                        name,
-                        format!("line {line} has bytes that are not UTF-8 text"),
-                    )
-                    .with_help("save the file in the encoding UTF-8"),
-                ))
+                let message = format!("line {line} has bytes that are not UTF-8 text");
+                let mistake = Diagnostic::of_file(Code::NotUtf8, name, message)
+                    .with_help("save the file in the encoding UTF-8");
+                Err(Box::new(Diagnostic { line, ..mistake }))
             }
         }
     }
