@@ -10,11 +10,30 @@
 //! or a worktree) is `git`'s business.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod at;
+mod check;
+mod diagnostic;
+mod document;
+mod load;
 mod policy;
+pub mod raw;
+mod report;
+mod schema;
+mod shape;
+mod source;
 mod tenant;
+mod text;
 
+pub use diagnostic::{Code, Diagnostic, Severity, render, render_all};
+pub use load::{Desired, FLEET_FILE, Loaded, load, load_policy, load_tenants};
 pub use policy::{
-    Auth, Cloud, CredentialKind, DepTokenWire, Move, Policy, PushCertificateWire, VppTokenWire,
-    Wire,
+    Auth, Cloud, CredentialKind, DepTokenWire, Move, Policy, PushCertificateWire, Signing,
+    VppTokenWire, Wire,
+};
+pub use report::{REPORT_VERSION, ValidateReport, ValidateSummary};
+pub use schema::{schema_of, schemas};
+pub use source::{
+    Entry, EntryKind, FileBytes, Folder, MAX_ENTRIES, MAX_SETTINGS_BYTES, MAX_TENANTS,
+    MAX_TOKEN_BYTES, MAX_TOKENS, Source,
 };
 pub use tenant::{Allow, Recipient, Suspension, Tenant, Token, TokenFile};

@@ -31,8 +31,20 @@ pub struct Policy {
     pub moves: Vec<Move>,
     /// How token files are written into requests, where public evidence leaves it open.
     pub wire: Wire,
+    /// Whether and by whom an applied commit must be signed.
+    pub signing: Signing,
     /// SHA-256 of applecart.yaml's bytes.
     pub sha256: Sha256,
+}
+
+/// Whether and by whom a commit must be signed to be applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signing {
+    /// Whether an unsigned commit is refused; then `signers` is present.
+    pub required: bool,
+    /// The allowed-signers file, as a path from the root of the repository, read from the policy
+    /// revision.
+    pub signers: Option<String>,
 }
 
 impl Policy {

@@ -1,0 +1,186 @@
+//! `tenant.yaml`: raw → [`Tenant`].
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::super::at::At;
+use super::super::diagnostic::Code;
+use super::super::policy::Policy;
+use super::super::raw::{RawSuspension, RawTenant};
+use super::super::source::{Folder, MAX_TOKENS};
+use super::super::tenant::{Suspension, Tenant, Token};
+use super::super::text::{nearest, quote};
+use super::fleet::{ClaimKind, Claims};
+use super::token::Context;
+use super::{Checks, Span};
+use crate::model::{Kind, TenantId, TenantName};
+
+/// What checking a tenant's file yields.
+pub(in super::super) struct Checked {
+    /// The tenant; counts only when the file has no error.
+    pub(in super::super) tenant: Option<Tenant>,
+    /// Its id, where that much is right: problems of an invalid file are still reported for it.
+    pub(in super::super) tenant_id: Option<TenantId>,
+    /// What must be unique in the fleet.
+    pub(in super::super) claims: Claims,
+}
+
+/// Checks one tenant. Without a policy the names of profiles cannot be judged and are left alone.
+pub(in super::super) fn check_tenant(
+    checks: &mut Checks<'_, '_>,
+    raw: &RawTenant,
+    folder: &Folder,
+    policy: Option<&Policy>,
+) -> Checked {
+    let mut claims = Claims::default();
+    let name = checks.name(raw.name.as_ref(), folder);
+    let tenant_id = checks.tenant_id(raw.tenant_id.as_ref());
+    if let (Some(id), Some(at)) = (tenant_id, &raw.tenant_id) {
+        claims.add(ClaimKind::TenantId, &id.to_string(), "", at.span);
+    }
+    let display_name = checks.text(raw.display_name.as_ref());
+    let labels = checks.labels(raw.labels.as_ref());
+    let contacts = raw.contacts.iter().flatten().filter_map(|one| checks.mail(one)).collect();
+    let watch = match &raw.watch {
+        None => Kind::ALL.into_iter().collect(),
+        Some(At { value, span }) => {
+            if value.is_empty() {
+                let message = "`watch` names nothing";
+                let help = "name push, enrollment or vpp; leave `watch` out for all three";
+                checks.error_with_help(Code::NothingWatched, *span, message, help);
+            }
+            value.iter().copied().collect()
+        }
+    };
+    let auth = checks.profile(raw.auth.as_ref(), policy);
+    let consent = raw.consent.as_ref().and_then(|consent| consent.data_sharing.as_ref());
+
+    let mut context = Context { entries: &folder.entries, claims: &mut claims };
+    let push = raw.push.as_ref().and_then(|raw| checks.push(raw, &mut context));
+    let enrollment = raw.enrollment.as_deref().unwrap_or_default();
+    let vpp = raw.vpp.as_deref().unwrap_or_default();
+    let count = usize::from(raw.push.is_some()) + enrollment.len() + vpp.len();
+    if count > MAX_TOKENS {
+        let span = raw.name.as_ref().map(|at| at.span).unwrap_or_default();
+        let message =
+            format!("the tenant has {count} tokens, more than the {MAX_TOKENS} that are read");
+        checks.error(Code::TooManyTokens, span, message);
+    }
+    checks.distinct_names(enrollment.iter().filter_map(|raw| raw.name.as_ref()));
+    checks.distinct_names(vpp.iter().filter_map(|raw| raw.name.as_ref()));
+    let files = raw.push.iter().map(|raw| (Kind::Push, &raw.file));
+    let files = files.chain(enrollment.iter().map(|raw| (Kind::Enrollment, &raw.file)));
+    let files = files.chain(vpp.iter().map(|raw| (Kind::Vpp, &raw.file)));
+    for (kind, file) in files {
+        if let Some(at) = file
+            && raw.watch.as_ref().is_some_and(|watch| !watch.value.contains(&kind))
+        {
+            let message = format!("a {kind} token has a file, but `watch` leaves {kind} out");
+            let help = format!("add {kind} to `watch`, or remove the file");
+            checks.error_with_help(Code::UnwatchedFile, at.span, message, help);
+        }
+    }
+    let enrollment: Vec<Token> =
+        enrollment.iter().filter_map(|raw| checks.enrollment(raw, &mut context)).collect();
+    let vpp: Vec<Token> = vpp.iter().filter_map(|raw| checks.vpp(raw, &mut context)).collect();
+    let suspend = raw.suspend.as_ref().and_then(|raw| checks.suspension(raw));
+
+    let tenant = match (name, tenant_id) {
+        (Some(name), Some(tenant_id)) => Some(Tenant {
+            name,
+            display_name,
+            tenant_id,
+            tree: folder.tree.clone(),
+            labels,
+            contacts,
+            watch,
+            auth,
+            consent_data_sharing: consent.is_some_and(|at| at.value),
+            push,
+            enrollment,
+            vpp,
+            suspend,
+        }),
+        _ => None,
+    };
+    Checked { tenant, tenant_id, claims }
+}
+
+impl Checks<'_, '_> {
+    fn name(&mut self, raw: Option<&At<String>>, folder: &Folder) -> Option<TenantName> {
+        let At { value, span } = raw?;
+        if *value != folder.name {
+            let message = format!(
+                "the tenant is named {} in the folder {}",
+                quote(value),
+                quote(&folder.name)
+            );
+            let help = "give both the same name; the folder is what commands and reports use";
+            self.error_with_help(Code::NameMismatch, *span, message, help);
+            return None;
+        }
+        let name = value.parse().ok();
+        if name.is_none() {
+            let message = format!("{} cannot be the name of a tenant", quote(value));
+            let help = "use 1 to 64 lower-case letters, digits, `-`, `_` or `.`, with a letter or digit at both ends;\nrename the folder too";
+            self.error_with_help(Code::BadName, *span, message, help);
+        }
+        name
+    }
+
+    fn labels(&mut self, raw: Option<&BTreeMap<String, At<String>>>) -> BTreeMap<String, String> {
+        let plain = |text: &str| {
+            text.chars().count() <= 63
+                && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'))
+        };
+        let mut labels = BTreeMap::new();
+        for (key, At { value, span }) in raw.into_iter().flatten() {
+            if key.is_empty() || !plain(key) || value.is_empty() || !plain(value) {
+                let message = format!("{} is not a label", quote(&format!("{key}={value}")));
+                let help =
+                    "a label's name and value are 1 to 63 letters, digits, `-`, `_`, `.` or `/`";
+                self.error_with_help(Code::BadText, *span, message, help);
+            }
+            labels.insert(key.clone(), value.clone());
+        }
+        labels
+    }
+
+    fn profile(&mut self, raw: Option<&At<String>>, policy: Option<&Policy>) -> Option<String> {
+        let At { value, span } = raw?;
+        if let Some(policy) = policy
+            && !policy.profiles.contains_key(value)
+        {
+            let message = format!("applecart.yaml has no profile {}", quote(value));
+            let mistake = self.file.mistake(Code::UnknownProfile, *span, message);
+            let names = || policy.profiles.keys().map(String::as_str);
+            self.file.add(match nearest(value, names()) {
+                Some(near) => mistake.with_label(format!("did you mean {}?", quote(near))),
+                None => mistake.with_help(
+                    "add it under `auth.profiles` in applecart.yaml, or leave `auth` out to sign in as the fleet does",
+                ),
+            });
+            return None;
+        }
+        Some(value.clone())
+    }
+
+    fn distinct_names<'r>(&mut self, names: impl Iterator<Item = &'r At<String>>) {
+        let mut first: HashMap<&str, Span> = HashMap::new();
+        for At { value, span } in names {
+            if let Some(first) = first.get(value.as_str()) {
+                let message =
+                    format!("the name {} is already used in line {}", quote(value), first.line);
+                let help = "tokens of one kind are told apart by their names";
+                self.error_with_help(Code::DuplicateName, *span, message, help);
+            } else {
+                first.insert(value, *span);
+            }
+        }
+    }
+
+    fn suspension(&mut self, raw: &RawSuspension) -> Option<Suspension> {
+        let reason = self.text(raw.reason.as_ref());
+        let until = self.day(raw.until.as_ref());
+        Some(Suspension { reason: reason?, until: until? })
+    }
+}

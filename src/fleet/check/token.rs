@@ -1,0 +1,248 @@
+//! One token of a tenant: raw → [`Token`].
+
+use super::super::at::At;
+use super::super::diagnostic::Code;
+use super::super::raw::{RawAccountType, RawAllow, RawEnrollment, RawPush, RawRecipient, RawVpp};
+use super::super::source::Entry;
+use super::super::tenant::{Allow, Recipient, Token, TokenFile};
+use super::super::text::{alternatives, nearest, quote};
+use super::Checks;
+use super::fleet::{ClaimKind, Claims};
+use crate::model::{Facts, Kind, Serial, TokenRef};
+
+/// The holds that `allow` releases.
+const RELEASABLE: [&str; 8] = [
+    "topic-change",
+    "organization-differs",
+    "wrong-location",
+    "key-mismatch",
+    "age-unknown",
+    "rejected",
+    "changed-outside-git",
+    "vanished",
+];
+
+/// The holds that nothing in a tenant file releases, and what to do instead.
+const FINAL: [(&str, &str); 18] = [
+    ("renewed-outside-git", "run `applecart import --update`, which takes over what is live"),
+    ("older-than-live", "renew the token, or run `applecart import --update`"),
+    ("external-mdm", "write `claim: true` on the token"),
+    ("create-not-permitted", "write `create: true` on the token"),
+    ("create-in-portal", "create the token in the Intune portal once"),
+    ("consent-missing", "write `consent: {dataSharing: true}` once the customer agreed"),
+    ("suspended", "change or remove `suspend`"),
+    ("suspension-ended", "change or remove `suspend`"),
+    ("wrong-destination", "add a line to `moves` in applecart.yaml"),
+    ("recipient-mismatch", "download the token again for Intune's current key"),
+    ("duplicate-location", "remove one of the two tokens in Intune"),
+    ("expired", "renew the token at Apple"),
+    ("not-yet-valid", "wait until the token is valid"),
+    ("wrong-kind", "name the right file"),
+    ("duplicate", "remove the duplicate from the fleet"),
+    ("bad-file", "seal the right file again"),
+    ("ambiguous", "write the token's `id`"),
+    ("id-gone", "remove or correct the token's `id`"),
+];
+
+/// What a token needs before it may have a file, by field.
+type Needs<'r> = [(&'static str, Option<&'r At<String>>)];
+
+/// What the tokens of a file are checked against, and what they tell about themselves.
+pub(super) struct Context<'a> {
+    pub(super) entries: &'a [Entry],
+    pub(super) claims: &'a mut Claims,
+}
+
+impl Checks<'_, '_> {
+    pub(super) fn push(&mut self, raw: &RawPush, context: &mut Context<'_>) -> Option<Token> {
+        let needs = [
+            ("topic", raw.topic.as_ref()),
+            ("serial", raw.serial.as_ref()),
+            ("expires", raw.expires.as_ref()),
+        ];
+        let topic = self.parse(
+            raw.topic.as_ref(),
+            Code::BadTopic,
+            "an MDM push topic, which starts with com.apple.mgmt",
+        );
+        if let (Some(topic), Some(at)) = (&topic, &raw.topic) {
+            let topic: &crate::model::Topic = topic;
+            context.claims.add(ClaimKind::Topic, topic.as_str(), "push", at.span);
+        }
+        let facts = Facts {
+            topic,
+            serial: self.serial(raw.serial.as_ref()),
+            expires: self.instant(raw.expires.as_ref()),
+            apple_id: self.apple_id(raw.apple_id.as_ref()),
+            ..Facts::default()
+        };
+        let token = TokenRef::push();
+        let file = self.file(&token, raw.file.as_ref(), raw.sha256.as_ref(), &needs, context);
+        let allow = self.allows(raw.allow.as_deref());
+        Some(Token { facts, file, allow, ..Token::tracked(token) })
+    }
+
+    pub(super) fn enrollment(
+        &mut self,
+        raw: &RawEnrollment,
+        context: &mut Context<'_>,
+    ) -> Option<Token> {
+        let name = self.text(raw.name.as_ref());
+        let id = self.text(raw.id.as_ref());
+        let facts = Facts {
+            name: name.clone(),
+            expires: self.instant(raw.expires.as_ref()),
+            apple_id: self.apple_id(raw.apple_id.as_ref()),
+            role_scope_tag_ids: self.texts(raw.role_scope_tag_ids.as_ref()),
+            ..Facts::default()
+        };
+        let token = TokenRef { kind: Kind::Enrollment, id, name: name.clone() };
+        let file = self.file(&token, raw.file.as_ref(), raw.sha256.as_ref(), &[], context);
+        claim_id(context.claims, &token, raw.id.as_ref());
+        let downloaded = self.instant(raw.downloaded.as_ref());
+        let server = self.text(raw.server.as_ref());
+        let recipient = raw.recipient.as_ref().and_then(|raw| self.issuer_and_serial(raw));
+        let allow = self.allows(raw.allow.as_deref());
+        name?;
+        Some(Token { facts, file, downloaded, server, recipient, allow, ..Token::tracked(token) })
+    }
+
+    pub(super) fn vpp(&mut self, raw: &RawVpp, context: &mut Context<'_>) -> Option<Token> {
+        let needs =
+            [("organization", raw.organization.as_ref()), ("expires", raw.expires.as_ref())];
+        let name = self.text(raw.name.as_ref());
+        let id = self.text(raw.id.as_ref());
+        let facts = Facts {
+            organization: self.text(raw.organization.as_ref()),
+            location: self.text(raw.location.as_ref()),
+            expires: self.instant(raw.expires.as_ref()),
+            apple_id: self.apple_id(raw.apple_id.as_ref()),
+            display_name: name.clone(),
+            country_or_region: self.country(raw.country.as_ref()),
+            automatically_update_apps: raw.automatically_update_apps.as_ref().map(|at| at.value),
+            role_scope_tag_ids: self.texts(raw.role_scope_tag_ids.as_ref()),
+            ..Facts::default()
+        };
+        let token = TokenRef { kind: Kind::Vpp, id, name: name.clone() };
+        let file = self.file(&token, raw.file.as_ref(), raw.sha256.as_ref(), &needs, context);
+        claim_id(context.claims, &token, raw.id.as_ref());
+        let account_type = raw.account_type.map(|account_type| match account_type {
+            RawAccountType::Business => "business".to_owned(),
+            RawAccountType::Education => "education".to_owned(),
+        });
+        let allow = self.allows(raw.allow.as_deref());
+        name?;
+        let is = |at: &Option<At<bool>>| at.as_ref().is_some_and(|at| at.value);
+        let (create, claim) = (is(&raw.create), is(&raw.claim));
+        Some(Token { facts, file, account_type, create, claim, allow, ..Token::tracked(token) })
+    }
+
+    fn serial(&mut self, raw: Option<&At<String>>) -> Option<Serial> {
+        self.parse(
+            raw,
+            Code::BadSerial,
+            "a certificate's serial number: 1 to 40 hexadecimal digits",
+        )
+    }
+
+    fn issuer_and_serial(&mut self, raw: &RawRecipient) -> Option<Recipient> {
+        let issuer = self.text(raw.issuer.as_ref());
+        let serial = self.serial(raw.serial.as_ref());
+        Some(Recipient { issuer: issuer?, serial: serial? })
+    }
+
+    fn country(&mut self, raw: Option<&At<String>>) -> Option<String> {
+        let At { value, span } = raw?;
+        let fits = value.len() == 2 && value.bytes().all(|c| c.is_ascii_lowercase());
+        if !fits {
+            let message = format!("{} is not a country code", quote(value));
+            let help = "write two lower-case letters (ISO 3166-1), such as gb";
+            self.error_with_help(Code::BadCountry, *span, message, help);
+        }
+        fits.then(|| value.clone())
+    }
+
+    /// The token's file, with what it needs beside it.
+    fn file(
+        &mut self,
+        token: &TokenRef,
+        file: Option<&At<String>>,
+        sha256: Option<&At<String>>,
+        needs: &Needs<'_>,
+        context: &mut Context<'_>,
+    ) -> Option<TokenFile> {
+        let digest = self.sha256(sha256);
+        let Some(at) = file else {
+            if let Some(sha256) = sha256 {
+                self.error_with_help(
+                    Code::Sha256WithoutFile,
+                    sha256.span,
+                    "`sha256` stands here without a `file`",
+                    "name the sealed file, or remove `sha256`: without a file the token is only watched",
+                );
+            }
+            return None;
+        };
+        let needs = needs.iter().copied().chain([("sha256", sha256)]);
+        let missing: Vec<&str> =
+            needs.filter(|(_, fact)| fact.is_none()).map(|(name, _)| name).collect();
+        if !missing.is_empty() {
+            let message = format!(
+                "`file` needs {} beside it",
+                missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+            );
+            let help = "`applecart seal` reads them from the downloaded file and writes them here";
+            self.error_with_help(Code::MissingFact, at.span, message, help);
+        }
+        let entry = self.sealed(Some(at), context.entries);
+        let of = token.to_string();
+        if let Some(entry) = entry {
+            context.claims.add(ClaimKind::File, &entry.id, &of, at.span);
+        }
+        if let (Some(digest), Some(sha256)) = (digest, sha256) {
+            context.claims.add(ClaimKind::Sha256, &digest.to_string(), &of, sha256.span);
+        }
+        Some(TokenFile { name: at.value.clone(), sha256: digest?, blob: entry?.id.clone() })
+    }
+
+    fn allows(&mut self, raw: Option<&[RawAllow]>) -> Vec<Allow> {
+        raw.unwrap_or_default().iter().filter_map(|raw| self.allow(raw)).collect()
+    }
+
+    fn allow(&mut self, raw: &RawAllow) -> Option<Allow> {
+        let hold = self.hold(raw.hold.as_ref());
+        let from = self.text(raw.from.as_ref());
+        let to = self.text(raw.to.as_ref());
+        let reason = self.text(raw.reason.as_ref());
+        let until = self.day(raw.until.as_ref());
+        Some(Allow { hold: hold?, from: from?, to: to?, reason: reason?, until: until? })
+    }
+
+    fn hold(&mut self, raw: Option<&At<String>>) -> Option<String> {
+        let At { value, span } = raw?;
+        if RELEASABLE.contains(&value.as_str()) {
+            return Some(value.clone());
+        }
+        if let Some((name, instead)) = FINAL.iter().find(|(name, _)| name == value) {
+            let message = format!("`allow` cannot release `{name}`");
+            self.error_with_help(Code::HoldNotReleasable, *span, message, *instead);
+            return None;
+        }
+        let message = format!("there is no hold {}", quote(value));
+        let mistake = self.file.mistake(Code::UnknownHold, *span, message);
+        let mistake = match nearest(value, RELEASABLE) {
+            Some(near) => mistake.with_label(format!("did you mean `{near}`?")),
+            None => mistake,
+        };
+        self.file.add(mistake.with_help(format!("`allow` releases {}", alternatives(RELEASABLE))));
+        None
+    }
+}
+
+fn claim_id(claims: &mut Claims, token: &TokenRef, at: Option<&At<String>>) {
+    if let (Some(id), Some(at)) = (&token.id, at) {
+        // Ids of two kinds live in two collections of Intune; GUIDs compare without case.
+        let value = format!("{} {}", token.kind, id.to_lowercase());
+        claims.add(ClaimKind::TokenId, &value, &token.to_string(), at.span);
+    }
+}

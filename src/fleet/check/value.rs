@@ -1,0 +1,181 @@
+//! Single values: texts, GUIDs, dates, durations, percentages.
+
+use chrono::{Duration, NaiveDate};
+
+use super::super::at::At;
+use super::super::diagnostic::Code;
+use super::super::text::{quote, safe};
+use super::Checks;
+use crate::model::{Sha256, TenantId, Timestamp};
+
+/// Longest text of a field, in characters; Intune takes 256 for a display name.
+const MAX_TEXT: usize = 256;
+
+impl Checks<'_, '_> {
+    /// A text that people read: not empty, one line, nothing hidden in it.
+    pub(super) fn text(&mut self, raw: Option<&At<String>>) -> Option<String> {
+        let At { value, span } = raw?;
+        let fault = if value.trim().is_empty() {
+            "is empty".to_owned()
+        } else if value.trim() != value {
+            "starts or ends with a space".to_owned()
+        } else if value.chars().count() > MAX_TEXT {
+            format!("has more than {MAX_TEXT} characters")
+        } else if safe(value) != *value {
+            "has control characters or invisible ones".to_owned()
+        } else {
+            return Some(value.clone());
+        };
+        self.error(Code::BadText, *span, format!("the text {fault}"));
+        None
+    }
+
+    pub(super) fn texts(&mut self, raw: Option<&Vec<At<String>>>) -> Option<Vec<String>> {
+        raw.map(|raw| raw.iter().filter_map(|one| self.text(Some(one))).collect())
+    }
+
+    /// An Apple Account: a mail address or, in some countries, a phone number.
+    pub(super) fn apple_id(&mut self, raw: Option<&At<String>>) -> Option<String> {
+        let text = self.text(raw)?;
+        if text.contains(char::is_whitespace) {
+            let span = raw?.span;
+            self.error(Code::BadText, span, format!("{} is not an Apple Account", quote(&text)));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A mail address, only so far that it cannot break a header or a list of addresses.
+    pub(super) fn mail(&mut self, raw: &At<String>) -> Option<String> {
+        let text = self.text(Some(raw))?;
+        let fits = text.split_once('@').is_some_and(|(user, host)| {
+            let plain = |part: &str| {
+                !part.is_empty()
+                    && !part.contains(|c: char| c.is_whitespace() || "@,;<>\"()".contains(c))
+            };
+            plain(user) && plain(host)
+        });
+        if !fits {
+            self.error(Code::BadText, raw.span, format!("{} is not a mail address", quote(&text)));
+        }
+        fits.then_some(text)
+    }
+
+    pub(super) fn tenant_id(&mut self, raw: Option<&At<String>>) -> Option<TenantId> {
+        self.parse(raw, Code::BadGuid, "a GUID such as 6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11")
+    }
+
+    pub(super) fn sha256(&mut self, raw: Option<&At<String>>) -> Option<Sha256> {
+        let digest = self.parse(raw, Code::BadSha256, "a SHA-256: 64 hexadecimal digits")?;
+        // What a template leaves behind; no file has it.
+        if digest == Sha256::ZERO {
+            self.error(Code::BadSha256, raw?.span, "64 zeros are not the SHA-256 of a file");
+            return None;
+        }
+        Some(digest)
+    }
+
+    pub(super) fn instant(&mut self, raw: Option<&At<String>>) -> Option<Timestamp> {
+        let At { value, span } = raw?;
+        let parsed = value.parse().ok();
+        if parsed.is_none() {
+            let message = format!("{} is not a date with time", quote(value));
+            let help = if value.parse::<NaiveDate>().is_ok() {
+                format!("add the time of day and the zone: {value}T00:00:00Z")
+            } else {
+                "write it as 2027-11-20T10:11:12Z".to_owned()
+            };
+            self.error_with_help(Code::BadDate, *span, message, help);
+        }
+        parsed
+    }
+
+    pub(super) fn day(&mut self, raw: Option<&At<String>>) -> Option<NaiveDate> {
+        let At { value, span } = raw?;
+        // chrono also takes `2026-1-2` and years of five digits; one spelling is enough.
+        let parsed = (value.len() == 10).then(|| value.parse().ok()).flatten();
+        if parsed.is_none() {
+            let message = format!("{} is not a day", quote(value));
+            self.error_with_help(Code::BadDate, *span, message, "write it as 2026-12-31");
+        }
+        parsed
+    }
+
+    /// A duration of at most `max`, not zero.
+    pub(super) fn duration(
+        &mut self,
+        raw: Option<&At<String>>,
+        max: (Duration, &str),
+    ) -> Option<Duration> {
+        let At { value, span } = raw?;
+        let Some(parsed) = duration(value) else {
+            let message = format!("{} is not a duration", quote(value));
+            self.error_with_help(
+                Code::BadDuration,
+                *span,
+                message,
+                "write a whole number and a unit: 30m, 12h, 45d or 6w",
+            );
+            return None;
+        };
+        if parsed <= Duration::zero() || parsed > max.0 {
+            let message =
+                format!("{} is out of range: more than 0 and at most {}", quote(value), max.1);
+            self.error(Code::OutOfRange, *span, message);
+            return None;
+        }
+        Some(parsed)
+    }
+
+    pub(super) fn percentage(&mut self, raw: Option<&At<String>>) -> Option<u32> {
+        let At { value, span } = raw?;
+        let digits = value.strip_suffix('%').filter(|digits| is_digits(digits));
+        match digits.map(str::parse::<u32>) {
+            Some(Ok(percent @ 1..=100)) => Some(percent),
+            Some(_) => {
+                let message = format!("{} is not from 1% to 100%", quote(value));
+                self.error(Code::OutOfRange, *span, message);
+                None
+            }
+            None => {
+                let message = format!("{} is not a percentage", quote(value));
+                self.error_with_help(Code::BadPercentage, *span, message, "write it as 30%");
+                None
+            }
+        }
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit())
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let unit = text.chars().next_back()?;
+    let number = text.strip_suffix(unit).filter(|digits| is_digits(digits))?.parse().ok()?;
+    match unit {
+        's' => Duration::try_seconds(number),
+        'm' => Duration::try_minutes(number),
+        'h' => Duration::try_hours(number),
+        'd' => Duration::try_days(number),
+        'w' => Duration::try_weeks(number),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_a_number_and_a_unit() {
+        assert_eq!(duration("45d"), Some(Duration::days(45)));
+        assert_eq!(duration("30m"), Some(Duration::minutes(30)));
+        for bad in
+            ["", "d", "45", "45 d", "-1d", "1.5h", "1y", "99999999999999999999d", "1d2h", "9d€"]
+        {
+            assert_eq!(duration(bad), None, "{bad:?}");
+        }
+        assert_eq!(duration("999999999999999999w"), None);
+    }
+}

@@ -1,0 +1,370 @@
+//! A [`Source`] → the desired state and every mistake in it.
+//!
+//! The steps for each file: text, tree, shape, raw, checked. Only the first ends a file's reading;
+//! each later one goes on with what is right. Tenants are islands: a mistake in one folder makes
+//! that tenant [`Desired::Invalid`] and no other.
+
+use std::sync::OnceLock;
+
+use serde::de::DeserializeOwned;
+
+use super::at::At;
+use super::check::{self, Checks, Claimant, Claims};
+use super::diagnostic::{Code, Diagnostic, Severity};
+use super::document::{File, Node, Value, too_long};
+use super::policy::Policy;
+use super::raw::{API_VERSION, RawFleet, RawTenant};
+use super::schema;
+use super::shape::{self, Shape};
+use super::source::{Entry, EntryKind, FileBytes, Folder, MAX_ENTRIES, Source};
+use super::tenant::Tenant;
+use super::text::{nearest, quote};
+use crate::model::{Sha256, TenantId};
+
+/// Where the fleet's settings stand.
+pub const FLEET_FILE: &str = "applecart.yaml";
+
+/// The desired state of a fleet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// The settings; `None` when they are missing or wrong.
+    pub policy: Option<Policy>,
+    /// Every tenant, sorted by name.
+    pub tenants: Vec<Desired>,
+    /// Every mistake, sorted by file and place; those of invalid tenants are among them.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A tenant as Git wants it, or why that cannot be said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "almost all are valid, and they are held by the Vec")]
+pub enum Desired {
+    /// Its folder has no mistake.
+    Valid(Tenant),
+    /// Its folder has a mistake; nothing may be sent for it.
+    Invalid {
+        /// The folder's name.
+        name: String,
+        /// Its id, where that much could be read.
+        tenant_id: Option<TenantId>,
+        /// The file to correct, from the repository's root.
+        file: String,
+        /// The errors of this tenant.
+        mistakes: Vec<Diagnostic>,
+    },
+}
+
+impl Desired {
+    /// The tenant's name, which is its folder's.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Valid(tenant) => tenant.name.as_str(),
+            Self::Invalid { name, .. } => name,
+        }
+    }
+
+    /// The tenant's id, where it is known.
+    pub fn tenant_id(&self) -> Option<TenantId> {
+        match self {
+            Self::Valid(tenant) => Some(tenant.tenant_id),
+            Self::Invalid { tenant_id, .. } => *tenant_id,
+        }
+    }
+
+    /// The checked tenant, where it is valid.
+    pub fn valid(&self) -> Option<&Tenant> {
+        match self {
+            Self::Valid(tenant) => Some(tenant),
+            Self::Invalid { .. } => None,
+        }
+    }
+}
+
+/// Loads settings and tenants of one source.
+pub fn load(source: &Source) -> Loaded {
+    let (policy, mut diagnostics) = match &source.policy {
+        None => load_policy(None),
+        Some(FileBytes::Read(bytes)) => load_policy(Some(bytes)),
+        Some(FileBytes::TooLarge { size }) => (None, vec![too_long(FLEET_FILE, *size)]),
+        Some(FileBytes::NotHere) => (None, vec![not_here(FLEET_FILE)]),
+    };
+    let (tenants, more) = load_tenants(source, policy.as_ref());
+    diagnostics.extend(more);
+    diagnostics.sort();
+    Loaded { policy, tenants, diagnostics }
+}
+
+/// Loads the settings from the bytes of `applecart.yaml`, of whatever revision; `None` when the
+/// revision has no such file.
+pub fn load_policy(file: Option<&[u8]>) -> (Option<Policy>, Vec<Diagnostic>) {
+    let Some(bytes) = file else {
+        let missing =
+            Diagnostic::of_file(Code::MissingFleetFile, FLEET_FILE, "the fleet has no settings file")
+                .with_help(
+                    "run `applecart init`, or write this much:\napiVersion: applecart/v1\nkind: Fleet\nauth:\n  clientId: <the application (client) id in Entra>\n  credential: client-secret",
+                );
+        return (None, vec![missing]);
+    };
+    let mut file = match File::open(FLEET_FILE, bytes) {
+        Ok(file) => file,
+        Err(mistake) => return (None, vec![*mistake]),
+    };
+    let raw: Option<RawFleet> = read(&mut file, "Fleet", fleet_shape());
+    let policy = raw
+        .and_then(|raw| check::check_policy(&mut Checks::new(&mut file), &raw, Sha256::of(bytes)));
+    let mistakes = file.close();
+    let sound = !mistakes.iter().any(Diagnostic::is_error);
+    (policy.filter(|_| sound), mistakes)
+}
+
+/// Loads the tenants, judged by `policy`, which may be of another revision. Without one, names of
+/// profiles are not judged.
+pub fn load_tenants(source: &Source, policy: Option<&Policy>) -> (Vec<Desired>, Vec<Diagnostic>) {
+    let mut tenants = Vec::with_capacity(source.tenants.len());
+    let mut diagnostics = Vec::new();
+    let mut read = Vec::with_capacity(source.tenants.len());
+    for folder in &source.tenants {
+        let path = format!("tenants/{}/tenant.yaml", folder.name);
+        let outcome = load_tenant(folder, &path, policy);
+        read.push((folder, path, outcome.claims));
+        diagnostics.extend(outcome.mistakes);
+        tenants.push(outcome.desired);
+    }
+    for entry in &source.strays {
+        stray(entry, &mut tenants, &mut diagnostics);
+    }
+    let claimants: Vec<Claimant<'_>> = read
+        .iter()
+        .map(|(folder, path, claims)| Claimant {
+            tenant: &folder.name,
+            file: path,
+            text: text_of(folder),
+            claims,
+        })
+        .collect();
+    diagnostics.extend(check::duplicates(&claimants));
+    if tenants.is_empty() {
+        diagnostics.push(
+            Diagnostic::of_file(Code::NoTenants, "tenants", "the fleet has no tenants")
+                .with_help("run `applecart import`, or write tenants/<name>/tenant.yaml")
+                .as_warning(),
+        );
+    }
+    tenants.sort_by(|a, b| a.name().cmp(b.name()));
+    diagnostics.sort();
+    (tenants, diagnostics)
+}
+
+struct Outcome {
+    desired: Desired,
+    mistakes: Vec<Diagnostic>,
+    claims: Claims,
+}
+
+impl Outcome {
+    fn invalid(
+        folder: &Folder,
+        path: &str,
+        tenant_id: Option<TenantId>,
+        mistakes: Vec<Diagnostic>,
+        claims: Claims,
+    ) -> Self {
+        let desired = Desired::Invalid {
+            name: folder.name.clone(),
+            tenant_id,
+            file: path.to_owned(),
+            mistakes: mistakes.iter().filter(|one| one.is_error()).cloned().collect(),
+        };
+        Self { desired, mistakes, claims }
+    }
+}
+
+fn load_tenant(folder: &Folder, path: &str, policy: Option<&Policy>) -> Outcome {
+    let refuse = |mistake| Outcome::invalid(folder, path, None, vec![mistake], Claims::default());
+    if let Some(count) = folder.overfull {
+        return refuse(
+            Diagnostic::of_file(
+                Code::TooManyFiles,
+                &format!("tenants/{}", folder.name),
+                format!("the folder has {count} or more entries, more than the {MAX_ENTRIES} that are read"),
+            )
+            .with_help("remove old token files: Git's history keeps them"),
+        );
+    }
+    let bytes = match &folder.tenant_file {
+        Some(FileBytes::Read(bytes)) => bytes,
+        Some(FileBytes::TooLarge { size }) => return refuse(too_long(path, *size)),
+        Some(FileBytes::NotHere) => return refuse(not_here(path)),
+        None => return refuse(no_tenant_file(folder, path)),
+    };
+    let mut file = match File::open(path, bytes) {
+        Ok(file) => file,
+        Err(mistake) => return refuse(*mistake),
+    };
+    let raw: Option<RawTenant> = read(&mut file, "Tenant", tenant_shape());
+    let checked =
+        raw.map(|raw| check::check_tenant(&mut Checks::new(&mut file), &raw, folder, policy));
+    let mistakes = file.close();
+    let Some(checked) = checked else {
+        return Outcome::invalid(folder, path, None, mistakes, Claims::default());
+    };
+    match checked.tenant {
+        Some(tenant) if !mistakes.iter().any(Diagnostic::is_error) => {
+            Outcome { desired: Desired::Valid(tenant), mistakes, claims: checked.claims }
+        }
+        _ => Outcome::invalid(folder, path, checked.tenant_id, mistakes, checked.claims),
+    }
+}
+
+fn no_tenant_file(folder: &Folder, path: &str) -> Diagnostic {
+    let is_file = |entry: &&Entry| entry.path == "tenant.yaml";
+    if let Some(entry) = folder.entries.iter().find(is_file) {
+        let message = format!("tenant.yaml is {}, not a file", entry.kind.words());
+        return Diagnostic::of_file(Code::MissingTenantFile, path, message);
+    }
+    let missing = Diagnostic::of_file(
+        Code::MissingTenantFile,
+        path,
+        format!("the folder {} has no tenant.yaml", quote(&folder.name)),
+    );
+    let names = folder.entries.iter().map(|entry| entry.path.as_str());
+    match nearest("tenant.yaml", names) {
+        Some(near) => missing.with_help(format!("did you mean {}? rename it", quote(near))),
+        None => missing.with_help("run `applecart import`, or remove the folder"),
+    }
+}
+
+fn stray(entry: &Entry, tenants: &mut Vec<Desired>, diagnostics: &mut Vec<Diagnostic>) {
+    let path = format!("tenants/{}", entry.path);
+    match entry.kind {
+        EntryKind::Symlink | EntryKind::Submodule => {
+            let mistake = Diagnostic::of_file(
+                Code::NotAFolder,
+                &path,
+                format!(
+                    "{} is {}, which is never followed",
+                    quote(&entry.path),
+                    entry.kind.words()
+                ),
+            )
+            .with_help("put the tenant's files into a folder of this repository");
+            diagnostics.push(mistake.clone());
+            tenants.push(Desired::Invalid {
+                name: entry.path.clone(),
+                tenant_id: None,
+                file: path,
+                mistakes: vec![mistake],
+            });
+        }
+        _ if entry.path.starts_with('.') || entry.path.eq_ignore_ascii_case("readme.md") => {}
+        _ => diagnostics.push(
+            Diagnostic::of_file(
+                Code::StrayFile,
+                &path,
+                "this file belongs to no tenant and is not read",
+            )
+            .with_help("each tenant has a folder: tenants/<name>/tenant.yaml")
+            .as_warning(),
+        ),
+    }
+}
+
+fn not_here(path: &str) -> Diagnostic {
+    Diagnostic::of_file(Code::ObjectMissing, path, "the file's content is not in this clone")
+        .with_help("clone without --filter, or fetch the object; git fsck shows damage")
+}
+
+fn text_of(folder: &Folder) -> &str {
+    match &folder.tenant_file {
+        Some(FileBytes::Read(bytes)) => {
+            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+            std::str::from_utf8(bytes).unwrap_or_default()
+        }
+        _ => "",
+    }
+}
+
+/// Text → raw, reporting what is not of the file's shape.
+fn read<T: DeserializeOwned>(file: &mut File<'_>, kind: &str, shape: &Shape) -> Option<T> {
+    let mut root = file.parse()?;
+    if !is_ours(file, &root, kind) {
+        return None;
+    }
+    shape::fit(file, shape, &mut root);
+    match T::deserialize(&root) {
+        Ok(raw) => Some(raw),
+        // The shape comes from the same types, so this is a fault of the program; it must still
+        // not pass for a valid file.
+        Err(error) => {
+            file.add(file.mistake(
+                Code::WrongType,
+                root.span,
+                format!("the file does not fit: {error}"),
+            ));
+            None
+        }
+    }
+}
+
+/// Whether the file is of the version and kind that is read here. If not, nothing else that could
+/// be said about it would help.
+fn is_ours(file: &mut File<'_>, root: &Node, kind: &str) -> bool {
+    let Value::Map(pairs) = &root.value else { return true };
+    let found = |name: &str| {
+        pairs.iter().find(|(key, _)| key.text == name).and_then(|(_, node)| match &node.value {
+            Value::Scalar { text, .. } => Some(At { value: text.as_str(), span: node.span }),
+            _ => None,
+        })
+    };
+    if let Some(At { value, span }) = found("apiVersion")
+        && value != API_VERSION
+    {
+        let message =
+            format!("this file says {}; this program reads `{API_VERSION}`", quote(value));
+        let mistake = file.mistake(Code::ApiVersion, span, message);
+        file.add(if value.starts_with("applecart/") {
+            mistake.with_help("a newer applecart may read it")
+        } else {
+            mistake.with_help(format!("write `apiVersion: {API_VERSION}`"))
+        });
+        return false;
+    }
+    if let Some(At { value, span }) = found("kind")
+        && value != kind
+    {
+        let message = format!(
+            "this file says `kind: {}`; at this place it must be `kind: {kind}`",
+            quote(value).trim_matches('`')
+        );
+        let mistake = file.mistake(Code::FileKind, span, message);
+        file.add(mistake.with_help(format!(
+            "{FLEET_FILE} describes a Fleet, tenants/<name>/tenant.yaml a Tenant"
+        )));
+        return false;
+    }
+    true
+}
+
+fn fleet_shape() -> &'static Shape {
+    static SHAPE: OnceLock<Shape> = OnceLock::new();
+    SHAPE.get_or_init(|| shape_of(&schema::fleet()))
+}
+
+fn tenant_shape() -> &'static Shape {
+    static SHAPE: OnceLock<Shape> = OnceLock::new();
+    SHAPE.get_or_init(|| shape_of(&schema::tenant()))
+}
+
+fn shape_of(schema: &serde_json::Value) -> Shape {
+    // An empty record refuses every field: loud, and impossible while the test below passes.
+    Shape::of_schema(schema).unwrap_or_else(|| Shape::Record(Default::default()))
+}
+
+/// How many of each severity there are.
+pub(super) fn count(diagnostics: &[Diagnostic]) -> (usize, usize) {
+    let of = |severity| diagnostics.iter().filter(|one| one.severity == severity).count();
+    (of(Severity::Error), of(Severity::Warning))
+}
+
+#[cfg(test)]
+mod tests;

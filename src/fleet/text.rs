@@ -1,0 +1,234 @@
+//! Foreign text made safe to show: capped, on one line, without characters that move the cursor
+//! or reorder what stands beside them.
+
+/// Longest piece of a file that a message quotes, in characters.
+const MAX_QUOTE: usize = 60;
+
+/// Characters kept on each side of a mistake in a long source line.
+const BEFORE: usize = 60;
+const AFTER: usize = 90;
+
+/// Whether a terminal or a reader of diffs could be deceived by the character (control and
+/// formatting characters; see CVE-2021-42574 for the bidirectional ones).
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn push_safe(out: &mut String, c: char) {
+    if is_hostile(c) {
+        out.extend(c.escape_unicode());
+    } else {
+        out.push(c);
+    }
+}
+
+/// The text with hostile characters escaped.
+pub(super) fn safe(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    text.chars().for_each(|c| push_safe(&mut out, c));
+    out
+}
+
+/// Whether the text looks as if it held a secret that somebody put into the wrong file. Such a
+/// line must not travel further, into logs and pull requests.
+fn may_hold_secret(text: &str) -> bool {
+    const SIGNS: [&str; 8] = [
+        "age-secret-key-",
+        "private key",
+        "secret:",
+        "secret\":",
+        "password:",
+        "password\":",
+        "passphrase:",
+        "passphrase\":",
+    ];
+    let lower = text.to_ascii_lowercase();
+    SIGNS.iter().any(|sign| lower.contains(sign))
+}
+
+/// The text in backticks, escaped and capped.
+pub(super) fn quote(text: &str) -> String {
+    let start: String = text.chars().take(MAX_QUOTE).collect();
+    if may_hold_secret(&start) {
+        return "(not shown)".to_owned();
+    }
+    let mut out = String::from("`");
+    for (n, c) in text.chars().enumerate() {
+        if n == MAX_QUOTE {
+            out.push('…');
+            break;
+        }
+        push_safe(&mut out, c);
+    }
+    out.push('`');
+    out
+}
+
+/// The nearest of `candidates`, where one is near enough to be what was meant.
+pub(super) fn nearest<'a>(
+    text: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    // Distances of very long texts cost their product, and nobody meant one of our words by them.
+    if text.len() > 64 {
+        return None;
+    }
+    let lower = text.to_lowercase();
+    candidates
+        .into_iter()
+        .filter(|candidate| candidate.len() <= 256)
+        .map(|candidate| {
+            (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate)
+        })
+        .filter(|&(distance, candidate)| {
+            distance <= (candidate.chars().count().max(lower.chars().count()) / 3).max(1)
+        })
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// A list in words: `a`, `b` or `c`.
+pub(super) fn alternatives<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// How many columns a terminal uses for the character. Close enough for a caret: the wide blocks
+/// of East Asian Width and emoji count two, combining marks none.
+fn width(c: char) -> usize {
+    match c as u32 {
+        0x300..=0x36f | 0x20d0..=0x20ff | 0xfe00..=0xfe0f => 0,
+        0x1100..=0x115f
+        | 0x2e80..=0xa4cf
+        | 0xac00..=0xd7a3
+        | 0xf900..=0xfaff
+        | 0xfe30..=0xfe6f
+        | 0xff00..=0xff60
+        | 0xffe0..=0xffe6
+        | 0x1f300..=0x1faff
+        | 0x20000..=0x3fffd => 2,
+        _ => 1,
+    }
+}
+
+/// One source line as it is shown, and where in it the caret goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Excerpt {
+    /// The line: tabs widened, hostile characters escaped, cut to a window around the mistake.
+    pub(super) line: String,
+    /// Display columns before the caret.
+    pub(super) indent: usize,
+    /// Display columns under the caret; none when the line itself is not shown.
+    pub(super) width: usize,
+}
+
+/// The line of `text` around byte offset `start`, with `length` characters marked.
+///
+/// Looks only at a window around the mistake: files of one long line with a mistake in every
+/// word would else cost the square of their size.
+pub(super) fn excerpt(text: &str, start: usize, length: usize) -> Excerpt {
+    let (Some(before), Some(after)) = (text.get(..start), text.get(start..)) else {
+        return Excerpt::default();
+    };
+    let is_break = |c: &char| matches!(c, '\n' | '\r');
+    let mut head: Vec<char> =
+        before.chars().rev().take(BEFORE + 1).take_while(|c| !is_break(c)).collect();
+    let cut_head = head.len() > BEFORE;
+    head.truncate(BEFORE);
+    let mut tail: Vec<char> = after.chars().take(AFTER + 1).take_while(|c| !is_break(c)).collect();
+    let cut_tail = tail.len() > AFTER;
+    tail.truncate(AFTER);
+
+    let whole: String = head.iter().rev().chain(&tail).collect();
+    if may_hold_secret(&whole) {
+        return Excerpt {
+            line: "(not shown: it may hold a secret)".to_owned(),
+            indent: 0,
+            width: 0,
+        };
+    }
+    let mut out = Excerpt::default();
+    let show = |line: &mut String, c: char| -> usize {
+        let from = line.len();
+        match c {
+            '\t' => line.push_str("    "),
+            c => push_safe(line, c),
+        }
+        line.get(from..).unwrap_or_default().chars().map(width).sum()
+    };
+    if cut_head {
+        out.line.push('…');
+        out.indent += 1;
+    }
+    for &c in head.iter().rev() {
+        out.indent += show(&mut out.line, c);
+    }
+    for (n, &c) in tail.iter().enumerate() {
+        let shown = show(&mut out.line, c);
+        if n < length {
+            out.width += shown;
+        }
+    }
+    if cut_tail {
+        out.line.push('…');
+    }
+    out.width = out.width.max(1);
+    out.line.truncate(out.line.trim_end().len());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_characters_are_spelt_out() {
+        assert_eq!(quote("a\u{202e}b\n\u{1b}[31m"), "`a\\u{202e}b\\u{a}\\u{1b}[31m`");
+        assert_eq!(quote(&"x".repeat(100)).chars().count(), 63);
+    }
+
+    #[test]
+    fn the_nearest_word_is_near() {
+        let words = ["topic", "serial", "tenantId"];
+        assert_eq!(nearest("topik", words), Some("topic"));
+        assert_eq!(nearest("TENANTID", words), Some("tenantId"));
+        assert_eq!(nearest("colour", words), None);
+        assert_eq!(nearest(&"topic".repeat(10_000), words), None);
+    }
+
+    #[test]
+    fn carets_stand_under_wide_characters_and_tabs() {
+        let text = "a: b\n\tname: 東京x\n";
+        let at = text.find('x').unwrap();
+        let excerpt = excerpt(text, at, 1);
+        assert_eq!(excerpt, Excerpt { line: "    name: 東京x".into(), indent: 14, width: 1 });
+    }
+
+    #[test]
+    fn lines_that_may_hold_a_secret_are_not_shown() {
+        for line in
+            ["auth: {clientSecret: hunter2, x: 1}", "- AGE-SECRET-KEY-1QQ", "{\"password\": \"x\"}"]
+        {
+            assert!(!excerpt(line, 2, 1).line.contains(['1', 'x', 'Q']), "{line}");
+        }
+        assert_eq!(quote("AGE-SECRET-KEY-1QQ"), "(not shown)");
+        assert_eq!(excerpt("credential: client-secret", 0, 1).line, "credential: client-secret");
+    }
+
+    #[test]
+    fn long_lines_are_cut_around_the_mistake() {
+        let text = format!("{}HERE{}", "a".repeat(5000), "b".repeat(5000));
+        let excerpt = excerpt(&text, 5000, 4);
+        assert_eq!(excerpt.line.chars().count(), 1 + BEFORE + AFTER + 1);
+        let marked: String =
+            excerpt.line.chars().skip(excerpt.indent).take(excerpt.width).collect();
+        assert_eq!(marked, "HERE");
+    }
+}

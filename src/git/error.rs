@@ -1,0 +1,144 @@
+//! What can go wrong with a repository.
+
+use std::path::{Path, PathBuf};
+
+/// Why a repository could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// Neither the path nor a folder above it is a repository.
+    #[error("{} is not in a Git repository", path.display())]
+    NotARepository {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The repository belongs to another user; `git config --global --add safe.directory` names
+    /// it as safe.
+    #[error("the repository at {} belongs to another user", path.display())]
+    Owner {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The repository names its objects by SHA-256, which is not read.
+    #[error(
+        "the repository at {} uses SHA-256 object names; only SHA-1 repositories are read",
+        path.display()
+    )]
+    ObjectFormat {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The repository cannot be opened for another reason.
+    #[error("the repository at {} cannot be opened", path.display())]
+    Open {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: git2::Error,
+    },
+    /// The revision names nothing here.
+    #[error("there is no revision {rev:?} in this repository{}", if *shallow { " (a shallow clone)" } else { "" })]
+    UnknownRevision {
+        /// The revision as it was given.
+        rev: String,
+        /// Whether the clone is shallow, which may be why.
+        shallow: bool,
+    },
+    /// The revision names something that is not a commit.
+    #[error("the revision {rev:?} is not a commit")]
+    NotACommit {
+        /// The revision as it was given.
+        rev: String,
+    },
+    /// A file of the fleet is a link, a submodule or a folder, or the other way round.
+    #[error("{path} is {is}; it must be {must_be}")]
+    WrongKind {
+        /// From the repository's root.
+        path: String,
+        /// What it is, in words.
+        is: &'static str,
+        /// What it must be, in words.
+        must_be: &'static str,
+    },
+    /// A folder names two entries alike, which Git itself never writes.
+    #[error("{path:?} stands twice in its folder")]
+    DuplicateEntry {
+        /// From the repository's root.
+        path: String,
+    },
+    /// The repository has more than is read.
+    #[error("{what}: {found}, more than the {limit} that are read")]
+    Limit {
+        /// What there is too much of.
+        what: String,
+        /// The most that is read.
+        limit: u64,
+        /// How much there is, at least.
+        found: u64,
+    },
+    /// A blob has more bytes than the caller takes.
+    #[error("object {id} has {size} bytes, more than the {max} that are read")]
+    BlobTooLarge {
+        /// The blob.
+        id: String,
+        /// Its size.
+        size: u64,
+        /// The most that is read.
+        max: u64,
+    },
+    /// There is no such blob in this clone.
+    #[error("object {id} is not in this clone")]
+    NoSuchBlob {
+        /// The blob, as it was asked for.
+        id: String,
+    },
+    /// A bare repository has no worktree to preview.
+    #[error("the repository at {} has no worktree", path.display())]
+    NoWorktree {
+        /// The Git directory.
+        path: PathBuf,
+    },
+    /// A file of the worktree cannot be read.
+    #[error("{} cannot be read", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Git's own data cannot be read.
+    #[error("{what} cannot be read")]
+    Read {
+        /// What was read.
+        what: String,
+        /// Why.
+        #[source]
+        source: git2::Error,
+    },
+}
+
+impl GitError {
+    pub(super) fn opening(path: &Path, source: git2::Error) -> Self {
+        let path = path.to_owned();
+        match source.code() {
+            git2::ErrorCode::NotFound => Self::NotARepository { path },
+            git2::ErrorCode::Owner => Self::Owner { path },
+            // libgit2 has no code for it; its text is the only sign.
+            _ if source.message().contains("object format")
+                || source.message().contains("objectformat") =>
+            {
+                Self::ObjectFormat { path }
+            }
+            _ => Self::Open { path, source },
+        }
+    }
+
+    pub(super) fn reading(what: &str, source: git2::Error) -> Self {
+        Self::Read { what: what.to_owned(), source }
+    }
+
+    pub(super) fn file(path: &Path, source: std::io::Error) -> Self {
+        Self::File { path: path.to_owned(), source }
+    }
+}
