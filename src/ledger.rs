@@ -17,6 +17,7 @@
 
 mod chain;
 mod line;
+mod render;
 mod sending;
 mod view;
 
@@ -27,5 +28,8 @@ pub use chain::{
     Chain, ChainError, ChainFault, Extension, MAX_FILE, Tail, extend, read_chain, verify_chain,
 };
 pub use line::{Author, Draft, LineFault, MAX_LINE, decode, encode};
+pub use render::{
+    Fault, Filter, ShowEntry, ShowReport, Verdict, VerifyReport, show, show_text, verify_text,
+};
 pub use sending::Sending;
 pub use view::{Bindings, LedgerView, TenantLedger};
