@@ -15,10 +15,16 @@
 //!
 //! The room knows the local branch only; what a remote says is asked and merged outside of it.
 
+mod append;
 mod chain;
+mod error;
 mod line;
+mod message;
 mod render;
 mod sending;
+mod store;
+mod tree;
+mod verify;
 mod view;
 
 #[cfg(test)]
@@ -27,9 +33,13 @@ mod testing;
 pub use chain::{
     Chain, ChainError, ChainFault, Extension, MAX_FILE, Tail, extend, read_chain, verify_chain,
 };
+pub use error::{LedgerError, LockError};
 pub use line::{Author, Draft, LineFault, MAX_LINE, decode, encode};
 pub use render::{
     Fault, Filter, ShowEntry, ShowReport, Verdict, VerifyReport, show, show_text, verify_text,
 };
 pub use sending::Sending;
+pub use store::Ledger;
+pub use tree::{MAX_TENANTS, MAX_TOTAL};
+pub use verify::verify;
 pub use view::{Bindings, LedgerView, TenantLedger};
