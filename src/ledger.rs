@@ -26,6 +26,7 @@ mod store;
 mod tree;
 mod verify;
 mod view;
+mod writer;
 
 #[cfg(test)]
 mod testing;
@@ -43,3 +44,4 @@ pub use store::Ledger;
 pub use tree::{MAX_TENANTS, MAX_TOTAL};
 pub use verify::verify;
 pub use view::{Bindings, LedgerView, TenantLedger};
+pub use writer::LedgerWriter;
