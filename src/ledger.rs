@@ -17,8 +17,10 @@
 
 mod append;
 mod chain;
+mod clone_id;
 mod error;
 mod line;
+mod lock;
 mod message;
 mod render;
 mod sending;
@@ -34,8 +36,10 @@ mod testing;
 pub use chain::{
     Chain, ChainError, ChainFault, Extension, MAX_FILE, Tail, extend, read_chain, verify_chain,
 };
+pub use clone_id::CloneId;
 pub use error::{LedgerError, LockError};
 pub use line::{Author, Draft, LineFault, MAX_LINE, decode, encode};
+pub use lock::{ApplyLock, Holder};
 pub use render::{
     Fault, Filter, ShowEntry, ShowReport, Verdict, VerifyReport, show, show_text, verify_text,
 };
