@@ -11,7 +11,7 @@
 //!   over.
 //! * [`LedgerWriter`]: one thread that commits for many tenants at once.
 //! * [`ApplyLock`]: one apply at a time in a clone, and the proof that a run is dead.
-//! * [`show`] and [`verify`]: the reports of `ledger show` and `ledger verify`.
+//! * [`show`] and [`verify()`]: the reports of `ledger show` and `ledger verify`.
 //!
 //! The room knows the local branch only; what a remote says is asked and merged outside of it.
 
@@ -26,6 +26,7 @@ mod render;
 mod sending;
 mod store;
 mod tree;
+mod turn;
 mod verify;
 mod view;
 mod writer;

@@ -4,8 +4,8 @@
 //!   read again under the lock, and the branch moves only from the tip that the commit has as its
 //!   parent. That holds for the first commit, too, which libgit2's own compare-and-swap does not
 //!   cover. If the tip has moved, everything is made again on the new one.
-//! * The lock is held for that last step only, because a process killed while holding it leaves
-//!   the lock file behind.
+//! * The lock is held for that last step only. A process killed while holding it leaves the lock
+//!   file behind; `turn` tells such a file from a living one and deletes it.
 //! * HEAD, index and worktree are never touched, even where the ledger branch is checked out:
 //!   what was sent must be recorded, and the worktree can be brought up to date afterwards.
 //! * Objects and the branch are flushed to disk before `append` returns, so that a power cut
@@ -19,7 +19,6 @@
 )]
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use git2::{ConfigLevel, ErrorCode, Oid, Repository, Signature, Time};
@@ -30,6 +29,7 @@ use super::line::Draft;
 use super::message::message;
 use super::store::{Ledger, open};
 use super::tree::{FILE_MODE, FOLDER, FOLDER_MODE, Files, path_of};
+use super::turn::{Asked, Turn};
 use crate::model::{Record, Sha256, TenantId};
 
 /// How often a commit is made again because the tip had moved. Some process wins each time, so
@@ -230,19 +230,39 @@ impl Ledger {
         patience: &mut Patience,
     ) -> Result<bool, LedgerError> {
         let unwritable = self.unwritable("the tip");
-        let mut transaction = loop {
-            let mut transaction = repo.transaction().map_err(&unwritable)?;
-            match transaction.lock_ref(&self.refname) {
-                Ok(()) => break transaction,
-                Err(error) if error.code() == ErrorCode::Locked => {
-                    if !patience.wait() {
-                        let lock_file = self.lock_file();
-                        return Err(LedgerError::Locked { lock_file, waited: patience.waited });
+        let lock_file = self.repo.commondir().join(format!("{}.lock", self.refname));
+        let turn_file = self.repo.commondir().join(STATE_FOLDER).join("append.lock");
+        let state = |source| LedgerError::State { path: turn_file.clone(), source };
+        let mut locked_since = None;
+        let (mut turn, mut transaction) = loop {
+            let locked_for = locked_since.map_or(Duration::ZERO, |since| patience.waited - since);
+            let asked = Turn::ask(&turn_file, &lock_file, locked_for).map_err(state)?;
+            let blocked_by = match asked {
+                Asked::Busy => &turn_file,
+                Asked::Locked => {
+                    locked_since.get_or_insert(patience.waited);
+                    &lock_file
+                }
+                Asked::Ours(mut turn) => {
+                    let mut transaction = repo.transaction().map_err(&unwritable)?;
+                    match transaction.lock_ref(&self.refname) {
+                        Ok(()) => break (turn, transaction),
+                        Err(error) if error.code() == ErrorCode::Locked => {
+                            turn.withdraw().map_err(state)?;
+                            &lock_file
+                        }
+                        Err(error) => return Err(unwritable(error)),
                     }
                 }
-                Err(error) => return Err(unwritable(error)),
+            };
+            if !patience.wait() {
+                let (lock_file, waited) = (blocked_by.clone(), patience.waited);
+                return Err(LedgerError::Locked { lock_file, waited });
             }
         };
+        // Without the note, a kill from here on would leave a lock for a person to delete; that is
+        // no reason to lose the entries.
+        let _ = turn.note(&lock_file);
         let objects = self.objects(repo);
         if objects.tip(&self.refname)? != from {
             return Ok(false);
@@ -256,10 +276,6 @@ impl Ledger {
             Err(_) if objects.tip(&self.refname)? == Some(to) => Ok(true),
             Err(error) => Err(unwritable(error)),
         }
-    }
-
-    fn lock_file(&self) -> PathBuf {
-        self.repo.commondir().join(format!("{}.lock", self.refname))
     }
 }
 
@@ -300,5 +316,8 @@ fn jitter(limit: u8) -> u64 {
     u64::from(byte % limit.saturating_add(1))
 }
 
+#[cfg(test)]
+#[cfg(unix)]
+mod killed;
 #[cfg(test)]
 mod tests;

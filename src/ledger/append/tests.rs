@@ -1,6 +1,6 @@
 //! Appending, alone and against others, in real repositories.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -192,6 +192,23 @@ fn a_branch_locked_by_another_git_process_is_waited_for() {
         ledger.append(&[entry(1, 1)]).unwrap();
     });
     assert_eq!(ledger.read().unwrap().tenant(tenant(1)).records.len(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_lock_file_that_a_killed_append_left_does_not_stop_the_next_one() {
+    let dir = repository();
+    let mut ledger = ledger(&dir);
+    ledger.append(&[entry(1, 0)]).unwrap();
+    let turn_file = dir.path().join(".git/applecart/append.lock");
+    let asked = Turn::ask(&turn_file, &lock_file(&dir), Duration::ZERO).unwrap();
+    let Asked::Ours(mut killed) = asked else { panic!("not ours") };
+    std::fs::write(lock_file(&dir), "").unwrap();
+    killed.note(&lock_file(&dir)).unwrap();
+    drop(killed);
+    ledger.lock_wait = Duration::ZERO;
+    ledger.append(&[entry(1, 1)]).unwrap();
+    assert!(!lock_file(&dir).exists());
 }
 
 #[test]
