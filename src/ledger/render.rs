@@ -1,0 +1,307 @@
+//! The reports of `ledger show` and `ledger verify`, and their text for people.
+//!
+//! The report types are the JSON contract. All text from entries goes through [`plain`] before a
+//! person sees it: names come from Intune and from pull requests, and a terminal obeys what it is
+//! shown.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::fmt::Write as _;
+
+use comfy_table::{Table, presets};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::view::LedgerView;
+use crate::model::{Facts, Record, TenantId};
+
+/// The version of both reports.
+const FORMAT_VERSION: &str = "1.0";
+
+/// Which entries to show; everything by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// A tenant's id, or a name that any of its entries has.
+    pub tenant: Option<String>,
+}
+
+/// What `ledger show --format json` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShowReport {
+    /// The version of this format.
+    pub format_version: &'static str,
+    /// The commit that was read; `null` when there is no ledger.
+    pub head: Option<String>,
+    /// The entries, by tenant, in the order of each chain.
+    pub entries: Vec<ShowEntry>,
+}
+
+/// One entry with its tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShowEntry {
+    /// Whose file it is in.
+    pub tenant_id: TenantId,
+    /// The line.
+    #[serde(flatten)]
+    pub record: Record,
+}
+
+/// What `ledger verify --format json` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifyReport {
+    /// The version of this format.
+    pub format_version: &'static str,
+    /// The commit that was verified; `null` when there is no ledger.
+    pub head: Option<String>,
+    /// How many tenants' files were read.
+    pub tenants: usize,
+    /// How many entries their unbroken chains have.
+    pub entries: usize,
+    /// How many commits were walked.
+    pub commits: usize,
+    /// `broken` if there is any fault.
+    pub verdict: Verdict,
+    /// Everything that was found.
+    pub faults: Vec<Fault>,
+}
+
+/// Whether a ledger can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every chain is unbroken and no commit changed what was written before.
+    Ok,
+    /// There is a fault.
+    Broken,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Fault {
+    /// The file on the branch; `null` when it is about the branch itself.
+    pub file: Option<String>,
+    /// The line in that file.
+    pub line: Option<usize>,
+    /// The commit that did it, where the history tells.
+    pub commit: Option<String>,
+    /// The stable name.
+    pub code: &'static str,
+    /// One sentence.
+    pub message: String,
+}
+
+impl VerifyReport {
+    /// A report with its verdict.
+    pub(super) fn new(
+        head: Option<String>,
+        tenants: usize,
+        entries: usize,
+        commits: usize,
+        faults: Vec<Fault>,
+    ) -> Self {
+        let verdict = if faults.is_empty() { Verdict::Ok } else { Verdict::Broken };
+        Self { format_version: FORMAT_VERSION, head, tenants, entries, commits, verdict, faults }
+    }
+}
+
+/// The entries that the filter lets through.
+pub fn show(view: &LedgerView, filter: &Filter) -> ShowReport {
+    let wanted = |tenant: TenantId, records: &[Record]| {
+        filter.tenant.as_deref().is_none_or(|text| {
+            text.parse() == Ok(tenant) || records.iter().any(|record| record.name.as_str() == text)
+        })
+    };
+    let entries = view
+        .tenants
+        .iter()
+        .filter(|(tenant, ledger)| wanted(**tenant, &ledger.records))
+        .flat_map(|(&tenant_id, ledger)| {
+            ledger.records.iter().cloned().map(move |record| ShowEntry { tenant_id, record })
+        })
+        .collect();
+    ShowReport { format_version: FORMAT_VERSION, head: view.head.clone(), entries }
+}
+
+/// The entries as a table, one line an entry, oldest first over all tenants.
+pub fn show_text(report: &ShowReport) -> String {
+    let Some(head) = &report.head else { return "There is no ledger yet.\n".to_owned() };
+    if report.entries.is_empty() {
+        return format!("No entries (ledger at {}).\n", short(head, 12));
+    }
+    let mut entries: Vec<_> = report.entries.iter().collect();
+    entries.sort_by_key(|entry| entry.record.at);
+    let mut table = Table::new();
+    table.force_no_tty().load_style(presets::NOTHING);
+    table.set_header(["AT", "EVENT", "TENANT", "TOKEN", "SHA256", "WHAT", "BY"]);
+    for ShowEntry { record, .. } in entries {
+        table.add_row([
+            record.at.to_string(),
+            record.event.to_string(),
+            plain(record.name.as_str()),
+            plain(&record.token.to_string()),
+            record.sha256.map(|sha256| short(&sha256.to_string(), 12)).unwrap_or_default(),
+            what(record),
+            by(record),
+        ]);
+    }
+    let mut text = String::new();
+    for line in table.lines() {
+        text.push_str(line.trim());
+        text.push('\n');
+    }
+    text
+}
+
+/// The verdict, and every fault on a line of its own.
+pub fn verify_text(report: &VerifyReport) -> String {
+    let VerifyReport { tenants, entries, commits, faults, .. } = report;
+    let Some(head) = &report.head else {
+        if faults.is_empty() {
+            return "There is no ledger yet.\n".to_owned();
+        }
+        return fault_lines(faults);
+    };
+    let counted = format!(
+        "{tenants} tenants, {entries} entries, {commits} commits (ledger at {})",
+        short(head, 12)
+    );
+    match report.verdict {
+        Verdict::Ok => format!("ok: {counted}\n"),
+        Verdict::Broken => format!("{}broken: {counted}\n", fault_lines(faults)),
+    }
+}
+
+fn fault_lines(faults: &[Fault]) -> String {
+    let mut text = String::new();
+    for Fault { file, line, commit, code, message } in faults {
+        if let Some(file) = file {
+            text.push_str(&plain(file));
+            if let Some(line) = line {
+                let _ = write!(text, ":{line}");
+            }
+            text.push_str(": ");
+        }
+        let _ = write!(text, "{code}: {}", plain(message));
+        if let Some(commit) = commit {
+            let _ = write!(text, " (commit {})", short(commit, 12));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// What an entry says: the facts that changed, the lease of an intent, the cause of a failure.
+fn what(record: &Record) -> String {
+    let mut parts = changes(record.before.as_ref(), record.after.as_ref());
+    if let Some(until) = record.lease_until {
+        parts.push(format!("until {until}"));
+    }
+    if let Some(cause) = &record.cause {
+        let code = serde_json::to_value(cause.code);
+        let code = code.ok().and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default();
+        let status = cause.status.map(|status| format!(" ({status})")).unwrap_or_default();
+        let detail = cause.detail.as_deref().map(|text| format!(": {text}")).unwrap_or_default();
+        parts.push(plain(&format!("{code}{status}{detail}")));
+    }
+    if let Some(key) = record.public_key_sha256 {
+        parts.push(format!("CSR key {}", short(&key.to_string(), 12)));
+    }
+    parts.join(", ")
+}
+
+/// `serial A → B` for each fact that both sides have and that differs; without a before, what is
+/// there now.
+fn changes(before: Option<&Facts>, after: Option<&Facts>) -> Vec<String> {
+    let Some(after) = after else { return Vec::new() };
+    let new = words(after);
+    let Some(before) = before else {
+        return new.into_iter().map(|(name, value)| format!("{name} {value}")).collect();
+    };
+    let old = words(before);
+    new.into_iter()
+        .filter_map(|(name, value)| {
+            let was = old.iter().find(|(other, _)| *other == name).map(|(_, was)| was);
+            match was {
+                Some(was) if *was == value => None,
+                Some(was) => Some(format!("{name} {was} → {value}")),
+                None => Some(format!("{name} {value}")),
+            }
+        })
+        .collect()
+}
+
+fn words(facts: &Facts) -> Vec<(&'static str, String)> {
+    let Facts {
+        topic,
+        serial,
+        name,
+        organization,
+        location,
+        apple_id,
+        expires,
+        state,
+        display_name,
+        country_or_region,
+        automatically_update_apps,
+        role_scope_tag_ids,
+    } = facts;
+    let text = |value: &Option<String>| value.as_deref().map(plain);
+    [
+        ("topic", topic.as_ref().map(ToString::to_string)),
+        ("serial", serial.as_ref().map(ToString::to_string)),
+        ("expires", expires.map(|at| at.to_string())),
+        ("name", text(name)),
+        ("organization", text(organization)),
+        ("location", text(location)),
+        ("Apple ID", text(apple_id)),
+        ("state", text(state)),
+        ("display name", text(display_name)),
+        ("country", text(country_or_region)),
+        ("automatic updates", automatically_update_apps.map(|on| on.to_string())),
+        ("scope tags", role_scope_tag_ids.as_ref().map(|ids| plain(&ids.join(" ")))),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| value.map(|value| (name, value)))
+    .collect()
+}
+
+fn by(record: &Record) -> String {
+    let actor = &record.actor;
+    let who = match (&actor.pipeline, &actor.user, &actor.host) {
+        (Some(pipeline), ..) => pipeline.clone(),
+        (None, Some(user), Some(host)) => format!("{user}@{host}"),
+        (None, Some(one), None) | (None, None, Some(one)) => one.clone(),
+        (None, None, None) => String::new(),
+    };
+    plain(format!("{} {who}", short(&record.run, 8)).trim_end())
+}
+
+/// The first characters of a hash or an id.
+fn short(text: &str, length: usize) -> String {
+    text.chars().take(length).collect()
+}
+
+/// Text with every character that a terminal obeys, or that hides or turns other text, written as
+/// its escape.
+pub(super) fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        let harmful = c.is_control()
+            || matches!(c,
+                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+        if harmful {
+            plain.extend(c.escape_unicode());
+        } else {
+            plain.push(c);
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests;

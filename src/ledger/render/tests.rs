@@ -1,0 +1,132 @@
+//! The texts and the JSON, as people and scripts see them.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::ledger::TenantLedger;
+use crate::ledger::line::Draft;
+use crate::ledger::testing::{at, draft, failure, intent, sha, tenant, vpp};
+use crate::model::{Event, FailureCode};
+
+fn facts(serial: &str, minute: i64) -> Facts {
+    Facts { serial: Some(serial.parse().unwrap()), expires: Some(at(minute)), ..Facts::default() }
+}
+
+fn view() -> LedgerView {
+    let (old, new) = (facts("0A", 10), facts("0B", 500_000));
+    let first = vec![
+        Draft {
+            before: Some(old.clone()),
+            after: Some(new.clone()),
+            ..intent(0, "8c1f0000-run", sha("a"))
+        },
+        Draft {
+            before: Some(old),
+            after: Some(new),
+            ..draft(Event::Applied, 2, "8c1f0000-run", Some(sha("a")))
+        },
+    ];
+    let second = vec![Draft {
+        name: "fabrikam".parse().unwrap(),
+        token: vpp("Lon\u{1b}[31mdon\u{202e}"),
+        ..failure(1, "9d2e0000-run", sha("b"), FailureCode::Rejected)
+    }];
+    LedgerView {
+        tenants: BTreeMap::from([
+            (tenant(1), TenantLedger::from_drafts(first)),
+            (tenant(2), TenantLedger::from_drafts(second)),
+        ]),
+        head: Some("0123456789abcdef0123456789abcdef01234567".into()),
+    }
+}
+
+#[test]
+fn the_table_has_one_line_an_entry_in_the_order_of_time() {
+    insta::assert_snapshot!(show_text(&show(&view(), &Filter::default())), @r#"
+    AT                    EVENT     TENANT    TOKEN                           SHA256        WHAT                                                                                             BY
+    2027-01-15T08:00:00Z  intended  contoso   push                            ca978112ca1b  serial 0A → 0B, expires 2027-01-15T08:10:00Z → 2027-12-28T13:20:00Z, until 2027-01-15T08:15:00Z  8c1f0000 dana@desk
+    2027-01-15T08:01:00Z  failed    fabrikam  vpp "Lon\u{1b}[31mdon\u{202e}"  3e23e8160039  rejected (400)                                                                                   9d2e0000 dana@desk
+    2027-01-15T08:02:00Z  applied   contoso   push                            ca978112ca1b  serial 0A → 0B, expires 2027-01-15T08:10:00Z → 2027-12-28T13:20:00Z                              8c1f0000 dana@desk
+    "#);
+}
+
+#[test]
+fn what_a_name_holds_does_not_reach_the_terminal_as_it_is() {
+    let text = show_text(&show(&view(), &Filter::default()));
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
+    assert_eq!(text.lines().count(), 4);
+}
+
+#[test]
+fn entries_are_filtered_by_id_or_by_any_name_a_tenant_had() {
+    let of = |text: &str| {
+        let filter = Filter { tenant: Some(text.to_owned()) };
+        show(&view(), &filter).entries.len()
+    };
+    assert_eq!(of("contoso"), 2);
+    assert_eq!(of("fabrikam"), 1);
+    assert_eq!(of(&tenant(1).to_string()), 2);
+    assert_eq!(of(&tenant(1).to_string().to_uppercase()), 2);
+    assert_eq!(of("nobody"), 0);
+}
+
+#[test]
+fn an_absent_and_an_empty_ledger_say_so() {
+    let none = show(&LedgerView::default(), &Filter::default());
+    assert_eq!(show_text(&none), "There is no ledger yet.\n");
+    let filter = Filter { tenant: Some("nobody".into()) };
+    assert_eq!(show_text(&show(&view(), &filter)), "No entries (ledger at 0123456789ab).\n");
+}
+
+#[test]
+fn an_entrys_json_is_its_line_and_its_tenant() {
+    let report = show(&view(), &Filter { tenant: Some("fabrikam".into()) });
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["formatVersion"], "1.0");
+    assert_eq!(json["entries"][0]["tenantId"], tenant(2).to_string());
+    assert_eq!(json["entries"][0]["event"], "failed");
+    assert_eq!(json["entries"][0]["cause"]["code"], "rejected");
+}
+
+#[test]
+fn both_reports_fit_their_schemas() {
+    let check = |schema: schemars::Schema, report: serde_json::Value| {
+        let validator = jsonschema::validator_for(schema.as_value()).unwrap();
+        let errors: Vec<_> = validator.iter_errors(&report).map(|e| e.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new());
+    };
+    let shown = serde_json::to_value(show(&view(), &Filter::default())).unwrap();
+    check(schemars::schema_for!(ShowReport), shown);
+    let verified = serde_json::to_value(broken()).unwrap();
+    check(schemars::schema_for!(VerifyReport), verified);
+}
+
+fn broken() -> VerifyReport {
+    let fault = Fault {
+        file: Some("tenants/x.jsonl".into()),
+        line: Some(3),
+        commit: None,
+        code: "bad-seq",
+        message: "`seq` is 4, not 3".into(),
+    };
+    let cut = Fault {
+        line: None,
+        commit: Some("fedcba9876543210fedcba9876543210fedcba98".into()),
+        code: "not-append-only",
+        message: "the commit changes or removes lines written before".into(),
+        ..fault.clone()
+    };
+    let head = Some("0123456789abcdef0123456789abcdef01234567".into());
+    VerifyReport::new(head, 2, 5, 3, vec![fault, cut])
+}
+
+#[test]
+fn faults_are_listed_with_file_line_and_commit() {
+    insta::assert_snapshot!(verify_text(&broken()), @"
+    tenants/x.jsonl:3: bad-seq: `seq` is 4, not 3
+    tenants/x.jsonl: not-append-only: the commit changes or removes lines written before (commit fedcba987654)
+    broken: 2 tenants, 5 entries, 3 commits (ledger at 0123456789ab)
+    ");
+    let ok = VerifyReport::new(broken().head, 2, 5, 3, vec![]);
+    insta::assert_snapshot!(verify_text(&ok), @"ok: 2 tenants, 5 entries, 3 commits (ledger at 0123456789ab)");
+}

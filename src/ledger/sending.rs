@@ -1,0 +1,351 @@
+//! Sendings: what a tenant's lines say about digests that were, or may have been, sent.
+//!
+//! The rules, which the tests name one by one:
+//!
+//! * `intended` opens a sending of its (run, token, digest). A further `intended` of the same run
+//!   extends the lease while the sending has no `applied` and its lease has not run out; otherwise
+//!   it opens another sending, because then the first one's chance to write is over.
+//! * `applied` belongs to the newest open sending of its run, token and digest; without one it
+//!   opens one by itself: a line that says "sent" is never dropped.
+//! * `confirmed`, and a failure that was found by *reading live* (`not-landed`, `never-visible`,
+//!   `wrong-location`), by whatever run, finish every open sending of the token and digest.
+//! * Any other failure (`rejected`, `not-permitted`, `not-sent`, …) is the answer to one request
+//!   and finishes only the newest open sending of the run that writes it. Otherwise a run that
+//!   stands back (`not-sent`) would make another run's sending look finished while it is under
+//!   way.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::collections::BTreeSet;
+
+use crate::model::{Event, Facts, FailureCode, Record, Sha256, Timestamp, TokenRef};
+
+/// A sending that no later line has finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sending<'a> {
+    /// Which token, by the line of it that knows most.
+    pub token: &'a TokenRef,
+    /// Which digest.
+    pub sha256: Sha256,
+    /// The line that opened it.
+    pub opened: &'a Record,
+    /// Its newest line.
+    pub last: &'a Record,
+    /// Until when its run may still write, by the furthest of its lines.
+    pub lease_until: Option<Timestamp>,
+    /// The line that says that Intune accepted it.
+    pub applied: Option<&'a Record>,
+}
+
+impl<'a> Sending<'a> {
+    fn open(record: &'a Record, sha256: Sha256) -> Self {
+        Self {
+            token: &record.token,
+            sha256,
+            opened: record,
+            last: record,
+            lease_until: record.lease_until,
+            applied: None,
+        }
+    }
+
+    /// The run that sends.
+    pub fn run(&self) -> &'a str {
+        &self.opened.run
+    }
+
+    /// The clone whose OS lock proves that run dead.
+    pub fn clone_id(&self) -> &'a str {
+        &self.opened.clone
+    }
+
+    /// When it was first intended: nothing was sent before.
+    pub fn intended_at(&self) -> Timestamp {
+        self.opened.at
+    }
+
+    /// When its newest line was written, from which the settling time counts.
+    pub fn last_at(&self) -> Timestamp {
+        self.last.at
+    }
+
+    /// Live facts before it.
+    pub fn before(&self) -> Option<&'a Facts> {
+        self.opened.before.as_ref()
+    }
+
+    /// The facts that were sent.
+    pub fn after(&self) -> Option<&'a Facts> {
+        self.applied.and_then(|record| record.after.as_ref()).or(self.opened.after.as_ref())
+    }
+
+    /// Whether its run may still be writing: the lease has not run out, and the run is not among
+    /// those proved dead.
+    pub fn is_leased(&self, now: Timestamp, dead: &BTreeSet<String>) -> bool {
+        !dead.contains(self.run()) && self.lease_until.is_some_and(|until| now < until)
+    }
+
+    fn is_of(&self, record: &Record, sha256: Sha256) -> bool {
+        self.sha256 == sha256 && self.token.same_token(&record.token)
+    }
+
+    fn is_extended_by(&self, intent: &Record) -> bool {
+        self.run() == intent.run
+            && self.applied.is_none()
+            && self.lease_until.is_none_or(|until| intent.at <= until)
+    }
+
+    fn add(&mut self, record: &'a Record) {
+        self.last = record;
+        self.lease_until = self.lease_until.max(record.lease_until);
+        if record.token.id.is_some() {
+            self.token = &record.token;
+        }
+        if record.event == Event::Applied {
+            self.applied = Some(record);
+        }
+    }
+}
+
+/// All sendings that `records` leave open, oldest first.
+pub(super) fn open(records: &[Record]) -> Vec<Sending<'_>> {
+    let mut open: Vec<Sending<'_>> = Vec::new();
+    for record in records {
+        let Some(sha256) = record.sha256 else { continue };
+        let newest = |open: &[Sending<'_>]| {
+            open.iter().rposition(|one| one.is_of(record, sha256) && one.run() == record.run)
+        };
+        match record.event {
+            Event::Intended => {
+                let extended = newest(&open)
+                    .and_then(|index| open.get_mut(index))
+                    .filter(|sending| sending.is_extended_by(record));
+                match extended {
+                    Some(sending) => sending.add(record),
+                    None => open.push(Sending::open(record, sha256)),
+                }
+            }
+            Event::Applied => match newest(&open).and_then(|index| open.get_mut(index)) {
+                Some(sending) => sending.add(record),
+                None => {
+                    let mut sending = Sending::open(record, sha256);
+                    sending.add(record);
+                    open.push(sending);
+                }
+            },
+            Event::Confirmed => open.retain(|sending| !sending.is_of(record, sha256)),
+            Event::Failed if was_read_live(record) => {
+                open.retain(|sending| !sending.is_of(record, sha256));
+            }
+            Event::Failed => {
+                if let Some(index) = newest(&open) {
+                    open.remove(index);
+                }
+            }
+            _ => {}
+        }
+    }
+    open
+}
+
+/// Whether a failure was found by reading live, so that it speaks about every sending so far.
+fn was_read_live(failed: &Record) -> bool {
+    failed.cause.as_ref().is_some_and(|cause| {
+        matches!(
+            cause.code,
+            FailureCode::NotLanded | FailureCode::NeverVisible | FailureCode::WrongLocation
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::TenantLedger;
+    use crate::ledger::line::Draft;
+    use crate::ledger::testing::{at, draft, failure, intent, sha, vpp};
+
+    fn ledger(drafts: Vec<Draft>) -> TenantLedger {
+        TenantLedger::from_drafts(drafts)
+    }
+
+    fn push(ledger: &TenantLedger) -> Vec<Sending<'_>> {
+        ledger.unfinished(&TokenRef::push())
+    }
+
+    fn nobody() -> BTreeSet<String> {
+        BTreeSet::new()
+    }
+
+    #[test]
+    fn a_crash_after_the_intent_leaves_one_sending_that_may_have_gone_out() {
+        let ledger = ledger(vec![intent(0, "run-1", sha("a"))]);
+        let open = push(&ledger);
+        assert_eq!(open.len(), 1);
+        assert_eq!((open[0].run(), open[0].clone_id()), ("run-1", "clone-1"));
+        assert_eq!(open[0].intended_at(), at(0));
+        assert_eq!(open[0].lease_until, Some(at(15)));
+        assert_eq!(open[0].applied, None);
+    }
+
+    #[test]
+    fn a_crash_after_the_upload_leaves_the_sending_open_as_applied() {
+        let ledger = ledger(vec![
+            intent(0, "run-1", sha("a")),
+            draft(Event::Applied, 1, "run-1", Some(sha("a"))),
+        ]);
+        let open = push(&ledger);
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].applied.map(|record| record.seq), Some(2));
+        assert_eq!((open[0].intended_at(), open[0].last_at()), (at(0), at(1)));
+    }
+
+    #[test]
+    fn further_intents_of_the_run_extend_the_lease_of_one_sending() {
+        let ledger = ledger(vec![
+            intent(0, "run-1", sha("a")),
+            intent(10, "run-1", sha("a")),
+            intent(20, "run-1", sha("a")),
+        ]);
+        let open = push(&ledger);
+        assert_eq!(open.len(), 1);
+        assert_eq!((open[0].intended_at(), open[0].lease_until), (at(0), Some(at(35))));
+        assert!(open[0].is_leased(at(34), &nobody()));
+        assert!(!open[0].is_leased(at(35), &nobody()));
+    }
+
+    #[test]
+    fn an_intent_after_the_lease_ran_out_is_another_sending() {
+        let ledger = ledger(vec![intent(0, "run-1", sha("a")), intent(16, "run-1", sha("a"))]);
+        assert_eq!(ledger.sendings(&TokenRef::push(), sha("a")), 2);
+    }
+
+    #[test]
+    fn an_intent_after_applied_is_another_sending_of_the_same_run() {
+        let ledger = ledger(vec![
+            intent(0, "run-1", sha("a")),
+            draft(Event::Applied, 1, "run-1", Some(sha("a"))),
+            intent(2, "run-1", sha("a")),
+        ]);
+        assert_eq!(ledger.sendings(&TokenRef::push(), sha("a")), 2);
+    }
+
+    #[test]
+    fn two_runs_that_sent_and_were_never_confirmed_are_two_sendings() {
+        let ledger = ledger(vec![
+            intent(0, "run-1", sha("a")),
+            draft(Event::Applied, 1, "run-1", Some(sha("a"))),
+            intent(40, "run-2", sha("a")),
+            draft(Event::Applied, 41, "run-2", Some(sha("a"))),
+        ]);
+        assert_eq!(ledger.sendings(&TokenRef::push(), sha("a")), 2);
+        assert_eq!(ledger.sendings(&TokenRef::push(), sha("b")), 0);
+    }
+
+    #[test]
+    fn confirmed_by_any_later_run_finishes_every_sending_of_the_digest_only() {
+        let ledger = ledger(vec![
+            intent(0, "run-1", sha("a")),
+            intent(1, "run-1", sha("b")),
+            intent(40, "run-2", sha("a")),
+            draft(Event::Confirmed, 50, "run-3", Some(sha("a"))),
+        ]);
+        let open = push(&ledger);
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].sha256, sha("b"));
+    }
+
+    #[test]
+    fn a_failure_read_from_live_finishes_every_sending_of_the_digest() {
+        for code in [FailureCode::NotLanded, FailureCode::NeverVisible, FailureCode::WrongLocation]
+        {
+            let ledger = ledger(vec![
+                intent(0, "run-1", sha("a")),
+                intent(40, "run-2", sha("a")),
+                failure(50, "run-2", sha("a"), code),
+            ]);
+            assert_eq!(push(&ledger), [], "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_stands_back_does_not_finish_the_run_that_is_sending() {
+        let ledger = ledger(vec![
+            intent(0, "run-1", sha("a")),
+            intent(1, "run-2", sha("a")),
+            failure(2, "run-2", sha("a"), FailureCode::NotSent),
+        ]);
+        let open = push(&ledger);
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].run(), "run-1");
+    }
+
+    #[test]
+    fn a_refused_second_request_leaves_the_runs_first_sending_open() {
+        let ledger = ledger(vec![
+            intent(0, "run-1", sha("a")),
+            draft(Event::Applied, 1, "run-1", Some(sha("a"))),
+            intent(40, "run-1", sha("a")),
+            failure(41, "run-1", sha("a"), FailureCode::Throttled),
+        ]);
+        let open = push(&ledger);
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].intended_at(), at(0));
+    }
+
+    #[test]
+    fn a_failed_sending_that_is_tried_again_is_open_once() {
+        let ledger = ledger(vec![
+            intent(0, "run-1", sha("a")),
+            failure(1, "run-1", sha("a"), FailureCode::NotPermitted),
+            intent(60, "run-2", sha("a")),
+        ]);
+        let open = push(&ledger);
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].run(), "run-2");
+    }
+
+    #[test]
+    fn applied_without_an_intent_is_not_dropped() {
+        let ledger = ledger(vec![draft(Event::Applied, 1, "run-1", Some(sha("a")))]);
+        let open = push(&ledger);
+        assert_eq!(open.len(), 1);
+        assert!(open[0].applied.is_some());
+        assert!(!open[0].is_leased(at(1), &nobody()), "it has no lease");
+    }
+
+    #[test]
+    fn a_created_token_is_followed_from_its_name_to_its_id() {
+        let with_id = TokenRef { id: Some("1".into()), ..vpp("London") };
+        let renamed = TokenRef { name: Some("Paris".into()), ..with_id.clone() };
+        let named = Draft { token: vpp("London"), ..intent(0, "run-1", sha("a")) };
+        let applied =
+            Draft { token: with_id.clone(), ..draft(Event::Applied, 1, "run-1", Some(sha("a"))) };
+        let ledger = ledger(vec![named.clone(), applied.clone()]);
+        let open = ledger.unfinished(&renamed);
+        assert_eq!(open.len(), 1);
+        assert_eq!((open[0].token, open[0].opened.seq), (&with_id, 1));
+
+        let confirmed =
+            Draft { token: renamed, ..draft(Event::Confirmed, 2, "run-1", Some(sha("a"))) };
+        let ledger = TenantLedger::from_drafts(vec![named, applied, confirmed]);
+        assert_eq!(ledger.unfinished(&with_id), []);
+    }
+
+    #[test]
+    fn tokens_of_one_tenant_do_not_touch_each_others_sendings() {
+        let london = Draft { token: vpp("London"), ..intent(0, "run-1", sha("a")) };
+        let paris =
+            Draft { token: vpp("Paris"), ..draft(Event::Confirmed, 1, "run-1", Some(sha("a"))) };
+        let ledger = ledger(vec![london, paris]);
+        assert_eq!(ledger.unfinished(&vpp("London")).len(), 1);
+        assert_eq!(ledger.unfinished(&vpp("Paris")).len(), 0);
+    }
+
+    #[test]
+    fn a_run_proved_dead_holds_no_lease() {
+        let ledger = ledger(vec![intent(0, "run-1", sha("a"))]);
+        let dead = BTreeSet::from(["run-1".to_owned()]);
+        assert!(push(&ledger)[0].is_leased(at(1), &nobody()));
+        assert!(!push(&ledger)[0].is_leased(at(1), &dead));
+    }
+}

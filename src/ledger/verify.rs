@@ -1,0 +1,162 @@
+//! `ledger verify`: every chain, and the branch's history.
+//!
+//! A chain alone does not show that its last lines were cut off, or that a whole file was
+//! replaced by another unbroken one. The history does: each commit's files must begin with what
+//! its parents' files were. Only files whose blob changed are compared, so the cost is that of
+//! the entries ever written, not of commits times tenants' sizes.
+#![expect(clippy::disallowed_types, reason = "walks the history")]
+
+use std::collections::BTreeMap;
+
+use git2::{Oid, Repository, Sort};
+
+use super::error::LedgerError;
+use super::render::{Fault, VerifyReport};
+use super::store::{Ledger, Starts};
+use super::tree::{Files, path_of};
+use crate::model::TenantId;
+
+/// Verifies the ledger. An error means that the branch could not be read at all; everything that
+/// is wrong with what it holds is a fault of the report.
+pub fn verify(ledger: &Ledger) -> Result<VerifyReport, LedgerError> {
+    let mut faults = Vec::new();
+    let Some(tip) = ledger.objects(&ledger.repo).tip(&ledger.refname)? else {
+        return Ok(VerifyReport::new(None, 0, 0, 0, faults));
+    };
+    if let Err(error) = ledger.tip(&ledger.repo) {
+        faults.push(fault(&error));
+    }
+    let mut entries = 0;
+    let mut starts = Starts::default();
+    let files = ledger.objects(&ledger.repo).files(tip).unwrap_or_else(|error| {
+        faults.push(fault(&error));
+        Files::default()
+    });
+    for (&tenant, &blob) in &files.tenants {
+        match ledger.tenant_at(tenant, blob, &mut starts) {
+            Ok((tenant, _)) => entries += tenant.records.len(),
+            Err(error) => faults.push(fault(&error)),
+        }
+    }
+    let mut walk = History { ledger, faults, last: None };
+    let commits = walk.walk(tip);
+    Ok(VerifyReport::new(Some(tip.to_string()), files.tenants.len(), entries, commits, walk.faults))
+}
+
+fn fault(error: &LedgerError) -> Fault {
+    let (file, line, message) = match error {
+        LedgerError::Broken { path, source, .. } => {
+            (Some(path.clone()), Some(source.line), source.fault.to_string())
+        }
+        LedgerError::Shape { path, .. } => (Some(path.clone()), None, error.to_string()),
+        LedgerError::Read { source, .. } => (None, None, format!("{error}: {}", source.message())),
+        _ => (None, None, error.to_string()),
+    };
+    Fault { file, line, commit: None, code: error.code(), message }
+}
+
+struct History<'a> {
+    ledger: &'a Ledger,
+    faults: Vec<Fault>,
+    /// The files of the commit looked at last: walking a line of commits, the parent of one is
+    /// the next, so each tree is read once.
+    last: Option<(Oid, BTreeMap<TenantId, Oid>)>,
+}
+
+impl History<'_> {
+    fn repo(&self) -> &Repository {
+        &self.ledger.repo
+    }
+
+    /// Compares every commit with its parents, newest first, and says how many there are.
+    fn walk(&mut self, tip: Oid) -> usize {
+        let walk = self.repo().revwalk().and_then(|mut walk| {
+            walk.set_sorting(Sort::TOPOLOGICAL)?;
+            walk.push(tip)?;
+            walk.collect::<Result<Vec<_>, _>>()
+        });
+        let commits = match walk {
+            Ok(commits) => commits,
+            Err(error) => {
+                self.unreadable(tip, &error);
+                return 0;
+            }
+        };
+        for &commit in &commits {
+            if let Err(error) = self.compare(commit) {
+                self.unreadable(commit, &error);
+            }
+        }
+        commits.len()
+    }
+
+    fn compare(&mut self, id: Oid) -> Result<(), git2::Error> {
+        let (parents, cut) = {
+            let commit = self.repo().find_commit(id)?;
+            let parents: Vec<Oid> = commit.parent_ids().collect();
+            let named =
+                commit.raw_header_bytes().split(|&b| b == b'\n').any(|l| l.starts_with(b"parent "));
+            (parents.clone(), named && parents.is_empty())
+        };
+        if cut {
+            self.add(None, id, "history-incomplete", "the clone is shallow and ends here");
+        }
+        let new = match self.last.take() {
+            Some((last, files)) if last == id => files,
+            _ => self.files(id)?,
+        };
+        for parent in parents {
+            let old = self.files(parent)?;
+            for (&tenant, &before) in &old {
+                match new.get(&tenant) {
+                    Some(&after) if after == before => {}
+                    Some(&after) => {
+                        let old = self.repo().find_blob(before)?;
+                        let kept =
+                            self.repo().find_blob(after)?.content().starts_with(old.content());
+                        drop(old);
+                        if !kept {
+                            let message = "the commit changes or removes lines written before";
+                            self.add(Some(tenant), id, "not-append-only", message);
+                        }
+                    }
+                    None => {
+                        self.add(Some(tenant), id, "file-removed", "the commit removes the file");
+                    }
+                }
+            }
+            self.last = Some((parent, old));
+        }
+        Ok(())
+    }
+
+    /// The files of a commit of the past. Its shape is not judged again: what a past commit had
+    /// beside the tenants' files, no run has read.
+    fn files(&self, commit: Oid) -> Result<BTreeMap<TenantId, Oid>, git2::Error> {
+        let root = self.repo().find_commit(commit)?.tree()?;
+        let Some(folder) = root.get_name("tenants") else { return Ok(BTreeMap::new()) };
+        let tree = self.repo().find_tree(folder.id())?;
+        let tenants = tree
+            .iter()
+            .filter_map(|entry| Some((super::tree::tenant_of(entry.name_bytes())?, entry.id())));
+        Ok(tenants.collect())
+    }
+
+    fn unreadable(&mut self, commit: Oid, error: &git2::Error) {
+        let message = format!("cannot read the history: {}", error.message());
+        self.add(None, commit, "unreadable", &message);
+    }
+
+    fn add(&mut self, tenant: Option<TenantId>, commit: Oid, code: &'static str, message: &str) {
+        self.faults.push(Fault {
+            file: tenant.map(path_of),
+            line: None,
+            commit: Some(commit.to_string()),
+            code,
+            message: message.to_owned(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;
