@@ -24,6 +24,7 @@ mod source;
 mod tenant;
 mod text;
 
+pub use check::parse_duration;
 pub use diagnostic::{Code, Diagnostic, Severity, render, render_all};
 pub use load::{Desired, FLEET_FILE, Loaded, load, load_policy, load_tenants};
 pub use policy::{

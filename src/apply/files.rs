@@ -1,7 +1,7 @@
 //! Sealed files, opened as late as possible and judged before and again directly before a write.
 
-use crate::apple::{Finding, push};
-use crate::model::{Facts, LivePush, Sha256};
+use crate::apple::{Finding, FindingCode, push};
+use crate::model::{Facts, LivePush, Sha256, Timestamp};
 use crate::plan::{Due, Reason};
 use crate::vault::Secret;
 
@@ -80,18 +80,33 @@ pub(super) fn judge(
             },
         ));
     }
-    findings.retain(|finding| !is_allowed(due, finding));
+    findings.retain(|finding| !is_allowed(due, finding, tools.clock.now()));
     match reading.certificate {
         Some(certificate) if !findings.iter().any(Finding::refuses) => Ok(certificate),
         _ => Err(Refused::Findings(findings)),
     }
 }
 
-/// A hold that the plan's reviewed `allow` line released is not a refusal either.
-fn is_allowed(due: &Due, finding: &Finding) -> bool {
-    due.allows.iter().any(|reason| {
-        *reason == Reason::TopicChange && finding.code == crate::apple::FindingCode::TopicChange
-    })
+/// What a reviewed `allow` line released is not a refusal. A topic change was released by the
+/// plan; whether the key is the requested one only the opened file tells, so its line is read
+/// here.
+fn is_allowed(due: &Due, finding: &Finding, now: Timestamp) -> bool {
+    match finding.code {
+        FindingCode::TopicChange => due.allows.contains(&Reason::TopicChange),
+        FindingCode::KeyMismatch => {
+            let live = due.before.as_ref().and_then(|facts| facts.serial.as_ref());
+            let from = live.map_or_else(|| "absent".to_owned(), ToString::to_string);
+            let to = due.after.serial.as_ref().map(ToString::to_string);
+            let sha256 = due.token.file.as_ref().map(|file| file.sha256.to_string());
+            due.token.allow.iter().any(|allow| {
+                allow.hold == "key-mismatch"
+                    && allow.until >= now.date_time().date_naive()
+                    && allow.from == from
+                    && (Some(&allow.to) == to.as_ref() || Some(&allow.to) == sha256.as_ref())
+            })
+        }
+        _ => false,
+    }
 }
 
 fn as_live(facts: &Facts) -> Option<LivePush> {

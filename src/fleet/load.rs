@@ -101,7 +101,7 @@ pub fn load_policy(file: Option<&[u8]>) -> (Option<Policy>, Vec<Diagnostic>) {
         let missing =
             Diagnostic::of_file(Code::MissingFleetFile, FLEET_FILE, "the fleet has no settings file")
                 .with_help(
-                    "run `applecart init`, or write this much:\napiVersion: applecart/v1\nkind: Fleet\nauth:\n  clientId: <the application (client) id in Entra>\n  credential: client-secret",
+                    "write this much:\napiVersion: applecart/v1\nkind: Fleet\nauth:\n  clientId: <the application (client) id in Entra>\n  credential: client-secret",
                 );
         return (None, vec![missing]);
     };
@@ -146,7 +146,7 @@ pub fn load_tenants(source: &Source, policy: Option<&Policy>) -> (Vec<Desired>, 
     if tenants.is_empty() {
         diagnostics.push(
             Diagnostic::of_file(Code::NoTenants, "tenants", "the fleet has no tenants")
-                .with_help("run `applecart import`, or write tenants/<name>/tenant.yaml")
+                .with_help("write tenants/<name>/tenant.yaml, one folder a tenant")
                 .as_warning(),
         );
     }
@@ -230,7 +230,7 @@ fn no_tenant_file(folder: &Folder, path: &str) -> Diagnostic {
     let names = folder.entries.iter().map(|entry| entry.path.as_str());
     match nearest("tenant.yaml", names) {
         Some(near) => missing.with_help(format!("did you mean {}? rename it", quote(near))),
-        None => missing.with_help("run `applecart import`, or remove the folder"),
+        None => missing.with_help("write tenant.yaml there, or remove the folder"),
     }
 }
 

@@ -134,7 +134,7 @@ pub fn show_text(report: &ShowReport) -> String {
     let mut entries: Vec<_> = report.entries.iter().collect();
     entries.sort_by_key(|entry| entry.record.at);
     let mut table = Table::new();
-    table.force_no_tty().load_style(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(["AT", "EVENT", "TENANT", "TOKEN", "SHA256", "WHAT", "BY"]);
     for ShowEntry { record, .. } in entries {
         table.add_row([

@@ -210,7 +210,7 @@ fn hold_classes(facts: &Facts<'_>) -> Vec<Hold> {
                 Reason::RenewedOutsideGit,
                 None,
                 format!(
-                    "live was renewed by hand: serial {} until {}, Git's file ends {expires}. Nothing is uploaded over it. Adopt it with `applecart import --update`, or seal a newer renewal",
+                    "live was renewed by hand: serial {} until {}, Git's file ends {expires}. Nothing is uploaded over it. Adopt it by removing `file` and `sha256` from the token in the tenant file, or seal a newer renewal",
                     live.serial, live.expires
                 ),
             );
@@ -219,7 +219,7 @@ fn hold_classes(facts: &Facts<'_>) -> Vec<Hold> {
                 Reason::ChangedOutsideGit,
                 (!later).then(serials).flatten(),
                 format!(
-                    "live was changed by hand: serial {} until {}. Find out who did it; then adopt it, or release this upload with an `allow` line",
+                    "live was changed by hand: serial {} until {}. Find out who did it; then adopt it by removing `file` and `sha256`, or release this upload with an `allow` line",
                     live.serial, live.expires
                 ),
             );

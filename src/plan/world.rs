@@ -35,7 +35,7 @@ pub(super) fn policy() -> Policy {
         ledger_branch: "applecart/ledger".into(),
         settle: Duration::minutes(30),
         moves: Vec::new(),
-        signing: Signing { required: false, signers: None },
+        signing: Signing::default(),
         wire: Wire::default(),
         sha256: Sha256::of(b"policy"),
     }

@@ -83,14 +83,9 @@ fn token_human(out: &mut String, token: &PlannedToken, width: usize) {
         (Expiry::Valid, Some(at)) => notes.push(format!("until {at}")),
         (expiry, Some(at)) => notes.push(format!("{expiry}, until {at}")),
     }
-    let _ = writeln!(
-        out,
-        "  {} {} {}{name}  {}",
-        styled(style, sign),
-        styled(style, word),
-        state.kind,
-        notes.join("; ")
-    );
+    let notes = notes.join("; ");
+    let line = format!("  {} {} {}{name}  {notes}", styled(style, sign), styled(style, word), state.kind);
+    let _ = writeln!(out, "{}", line.trim_end());
     if token.action.writes() {
         out.push_str(&diff_human(token.before.as_ref(), token.after.as_ref(), 6));
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use chrono::Duration;
-use comfy_table::{ContentArrangement, Table, presets::UTF8_BORDERS_ONLY};
+use comfy_table::{Table, presets::NOTHING};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -117,6 +117,9 @@ impl Status {
     }
 }
 
+/// From this many columns on there is room for the Apple Account.
+const WIDE: usize = 130;
+
 /// The smaller, the more urgent.
 fn urgency(token: &TokenState) -> u8 {
     match (token.expiry, token.sync, token.health) {
@@ -206,15 +209,17 @@ fn table(status: &Status, width: usize) -> String {
     // Stable, so that equal urgency and expiry keep the order of names.
     rows.sort_by(|a, b| (a.0, a.1.is_none(), a.1).cmp(&(b.0, b.1.is_none(), b.1)));
     let mut table = Table::new();
-    table
-        .load_style(UTF8_BORDERS_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(u16::try_from(width).unwrap_or(u16::MAX))
-        .set_header(["tenant", "token", "expiry", "left", "sync", "health", "Apple Account"]);
+    table.load_style(NOTHING);
+    // One line a token, so that `grep` and eyes find it: on a narrow terminal the Apple Account
+    // gives way instead of wrapping everything.
+    let columns = if width < WIDE { 6 } else { 7 };
+    let header = ["TENANT", "TOKEN", "EXPIRY", "LEFT", "SYNC", "HEALTH", "APPLE ACCOUNT"];
+    table.set_header(header.into_iter().take(columns));
     for (_, _, row) in rows {
-        table.add_row(row);
+        table.add_row(row.into_iter().take(columns));
     }
-    format!("{table}\n")
+    let text: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    text
 }
 
 fn health(token: &TokenState) -> String {

@@ -138,7 +138,7 @@ fn a_file_with_a_private_key_is_refused() {
     world.live("contoso", Some(&live));
     world.tenant_with("contoso", &new, both.as_bytes(), "", "");
     world.commit("With its key");
-    world.run(&["apply"]).ends_with(4).says("private-key").says("In Git it would be a leak".to_lowercase().as_str());
+    world.run(&["apply"]).ends_with(4).says("private-key").says("in Git it would be a leak");
     assert_eq!(world.uploads("contoso"), 0);
 }
 

@@ -16,7 +16,6 @@ use serde_json::Value;
 
 /// How a run of the program ended.
 #[derive(Debug)]
-#[must_use]
 pub struct Run {
     pub code: i32,
     pub stdout: String,

@@ -11,7 +11,7 @@ use super::super::raw::{RawFleet, RawMove};
 use super::super::source::MAX_TENANTS;
 use super::super::text::quote;
 use super::Checks;
-use crate::model::{Sha256, TenantName};
+use crate::model::{Sha256, TenantId, TenantName};
 
 /// Checks the settings; the result counts only when the file has no error.
 pub(in super::super) fn check_policy(
@@ -101,9 +101,25 @@ impl Checks<'_, '_> {
         credential: Option<CredentialKind>,
         cloud: Option<Cloud>,
     ) -> Option<Auth> {
-        // Application ids have the form of tenant ids; the type is only borrowed for its parser.
-        let client_id = self.tenant_id(client_id)?.to_string();
+        let client_id = self.client_id(client_id?)?;
         Some(Auth { client_id, credential: credential?, cloud: cloud.unwrap_or_default() })
+    }
+
+    /// Entra's application ids are GUIDs. Another form is only warned about: whether an
+    /// application exists is Entra's to say, and it says so by name.
+    fn client_id(&mut self, raw: &At<String>) -> Option<String> {
+        let text = raw.value.trim();
+        if text.is_empty() || text.len() > 128 || !text.bytes().all(|c| c.is_ascii_graphic()) {
+            let message = format!("{} is not an application (client) id", quote(&raw.value));
+            self.error(Code::BadGuid, raw.span, message);
+            return None;
+        }
+        if text.parse::<TenantId>().is_err() {
+            let message = format!("{} is not a GUID, as Entra's application ids are", quote(text));
+            let mistake = self.file.mistake(Code::BadGuid, raw.span, message);
+            self.file.add(mistake.as_warning());
+        }
+        Some(text.to_ascii_lowercase())
     }
 
     fn recipient(&mut self, raw: &At<String>) -> Option<String> {

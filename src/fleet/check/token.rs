@@ -24,8 +24,8 @@ const RELEASABLE: [&str; 8] = [
 
 /// The holds that nothing in a tenant file releases, and what to do instead.
 const FINAL: [(&str, &str); 18] = [
-    ("renewed-outside-git", "run `applecart import --update`, which takes over what is live"),
-    ("older-than-live", "renew the token, or run `applecart import --update`"),
+    ("renewed-outside-git", "remove `file` and `sha256`: the token is then tracked as it is live"),
+    ("older-than-live", "renew the token and seal the new file, or remove `file` and `sha256`"),
     ("external-mdm", "write `claim: true` on the token"),
     ("create-not-permitted", "write `create: true` on the token"),
     ("create-in-portal", "create the token in the Intune portal once"),
@@ -191,7 +191,7 @@ impl Checks<'_, '_> {
                 "`file` needs {} beside it",
                 missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
             );
-            let help = "`applecart seal` reads them from the downloaded file and writes them here";
+            let help = "they are facts of the downloaded file; the plan is made from them and `apply` checks them";
             self.error_with_help(Code::MissingFact, at.span, message, help);
         }
         let entry = self.sealed(Some(at), context.entries);

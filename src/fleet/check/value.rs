@@ -108,7 +108,7 @@ impl Checks<'_, '_> {
         max: (Duration, &str),
     ) -> Option<Duration> {
         let At { value, span } = raw?;
-        let Some(parsed) = duration(value) else {
+        let Some(parsed) = parse_duration(value) else {
             let message = format!("{} is not a duration", quote(value));
             self.error_with_help(
                 Code::BadDuration,
@@ -150,7 +150,8 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit())
 }
 
-fn duration(text: &str) -> Option<Duration> {
+/// Reads a length of time: a whole number and `s`, `m`, `h`, `d` or `w`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let unit = text.chars().next_back()?;
     let number = text.strip_suffix(unit).filter(|digits| is_digits(digits))?.parse().ok()?;
     match unit {
@@ -169,13 +170,13 @@ mod tests {
 
     #[test]
     fn durations_are_a_number_and_a_unit() {
-        assert_eq!(duration("45d"), Some(Duration::days(45)));
-        assert_eq!(duration("30m"), Some(Duration::minutes(30)));
+        assert_eq!(parse_duration("45d"), Some(Duration::days(45)));
+        assert_eq!(parse_duration("30m"), Some(Duration::minutes(30)));
         for bad in
             ["", "d", "45", "45 d", "-1d", "1.5h", "1y", "99999999999999999999d", "1d2h", "9d€"]
         {
-            assert_eq!(duration(bad), None, "{bad:?}");
+            assert_eq!(parse_duration(bad), None, "{bad:?}");
         }
-        assert_eq!(duration("999999999999999999w"), None);
+        assert_eq!(parse_duration("999999999999999999w"), None);
     }
 }
