@@ -201,7 +201,7 @@ impl TenantLedger {
     }
 
     /// The other run whose sending of this token comes first: an unfinished sending that may still
-    /// be writing and that stands in the chain before the first intent of `run`.
+    /// be writing and that was opened in the chain before the newest sending of `run`.
     ///
     /// Asked after the run's own intents have landed. Both runs read the same chain, so both give
     /// the same answer, and only one goes on.
@@ -217,7 +217,7 @@ impl TenantLedger {
             .iter()
             .filter(|sending| sending.run() == run)
             .map(|sending| sending.opened.seq)
-            .min()
+            .max()
             .unwrap_or(u64::MAX);
         open.into_iter().find(|sending| {
             sending.run() != run && sending.opened.seq < own && sending.is_leased(now, dead)

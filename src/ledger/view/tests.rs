@@ -117,6 +117,19 @@ fn the_earlier_unexpired_intent_of_another_run_wins() {
 }
 
 #[test]
+fn an_old_sending_of_the_run_gives_its_new_one_no_precedence() {
+    let ledger = ledger(vec![
+        intent(0, "run-1", sha("a")),
+        draft(Event::Applied, 1, "run-1", Some(sha("a"))),
+        intent(40, "run-2", sha("a")),
+        intent(41, "run-1", sha("a")),
+    ]);
+    let nobody = BTreeSet::new();
+    assert_eq!(ledger.holder(&push(), "run-1", at(42), &nobody).unwrap().run(), "run-2");
+    assert_eq!(ledger.holder(&push(), "run-2", at(42), &nobody), None);
+}
+
+#[test]
 fn leases_are_the_unexpired_sendings_of_other_runs_in_all_tenants() {
     let view = LedgerView {
         tenants: BTreeMap::from([
