@@ -25,10 +25,10 @@ use crate::intune::{Connector, IntuneRead};
 use crate::ledger::{LedgerError, LedgerView, LedgerWriter};
 use crate::model::{Outcome, Timestamp};
 use crate::plan::{CheckedPlan, Due};
+use crate::report::{ApplyReport, Happened};
 pub use files::{Files, FilesError};
 pub use record::RunContext;
 use report::Done;
-use crate::report::{ApplyReport, Happened};
 use tenant::Island;
 
 /// Tells the time. Frozen by `--now`, which only works against a loopback Graph.
@@ -87,7 +87,9 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
     for due in &planned.due {
         match files::judge(due, due.before.as_ref(), tools) {
             Ok(_) => ready.push(due),
-            Err(refused) => report.add(due, Happened::Refused, None, refused.details(), Outcome::Refused),
+            Err(refused) => {
+                report.add(due, Happened::Refused, None, refused.details(), Outcome::Refused)
+            }
         }
         if stopped(tools) {
             break;
@@ -102,7 +104,8 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
     }
 
     let plan_digest = planned.plan.digest.as_str();
-    let intents = ready.iter().map(|due| record::intended(due, plan_digest, tools)).collect::<Vec<_>>();
+    let intents =
+        ready.iter().map(|due| record::intended(due, plan_digest, tools)).collect::<Vec<_>>();
     let intents = tools.ledger.append(intents).await?;
 
     tools.progress.begin(ready.len());

@@ -42,9 +42,11 @@ impl Refused {
             Self::Digest { stated, actual } => vec![format!(
                 "bad-file: the opened file has sha256 {actual}, the tenant file says {stated}: it is not the file that was reviewed. Seal the right file again"
             )],
-            Self::Findings(findings) => {
-                findings.iter().filter(|finding| finding.refuses()).map(ToString::to_string).collect()
-            }
+            Self::Findings(findings) => findings
+                .iter()
+                .filter(|finding| finding.refuses())
+                .map(ToString::to_string)
+                .collect(),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use chrono::Duration;
 
-use super::report::Done;
 use super::Tools;
+use super::report::Done;
 use crate::ledger::{Author, Draft};
 use crate::model::{Cause, Event, Facts, FailureCode, Outcome, TenantId, Timestamp};
 use crate::plan::{Due, Note, Noted, Planned};
@@ -30,13 +30,7 @@ fn draft(due: &Due, event: Event, at: Timestamp, tools: &Tools<'_>) -> Draft {
         rev: Some(tools.run.rev.clone()),
         before: due.before.clone(),
         after: Some(due.after.clone()),
-        ..Draft::new(
-            at,
-            event,
-            due.tenant.name.clone(),
-            due.token.token.clone(),
-            &tools.run.author,
-        )
+        ..Draft::new(at, event, due.tenant.name.clone(), due.token.token.clone(), &tools.run.author)
     }
 }
 
@@ -51,7 +45,12 @@ pub(super) fn intended(due: &Due, plan_digest: &str, tools: &Tools<'_>) -> (Tena
 }
 
 /// Intune accepted the sending.
-pub(super) fn applied(due: &Due, plan_digest: &str, live: Facts, tools: &Tools<'_>) -> (TenantId, Draft) {
+pub(super) fn applied(
+    due: &Due,
+    plan_digest: &str,
+    live: Facts,
+    tools: &Tools<'_>,
+) -> (TenantId, Draft) {
     let mut draft = draft(due, Event::Applied, tools.clock.now(), tools);
     draft.wire = Some(tools.policy.wire.push_certificate.as_str().to_owned());
     draft.plan_digest = Some(plan_digest.to_owned());
@@ -90,13 +89,17 @@ pub(super) async fn notes(
             Event::Failed => (Happened::Failed, Outcome::Partial),
             _ => (Happened::ChangedOutsideGit, Outcome::Done),
         };
-        report.add_noted(*tenant_id, draft, Done {
-            happened,
-            cause: draft.cause.clone(),
-            details: Vec::new(),
-            live: draft.after.clone(),
-            outcome,
-        });
+        report.add_noted(
+            *tenant_id,
+            draft,
+            Done {
+                happened,
+                cause: draft.cause.clone(),
+                details: Vec::new(),
+                live: draft.after.clone(),
+                outcome,
+            },
+        );
     }
     tools.ledger.append(drafts).await.map(|_| ())
 }
@@ -117,7 +120,8 @@ fn note(noted: &Noted, tools: &Tools<'_>) -> Option<(TenantId, Draft)> {
         ),
     };
     let past = tools.view.tenants.get(&noted.tenant_id);
-    let before = past.and_then(|past| past.last_live_facts(&noted.token)).map(|(facts, _)| facts.clone());
+    let before =
+        past.and_then(|past| past.last_live_facts(&noted.token)).map(|(facts, _)| facts.clone());
     // A change outside Git is not about the file in Git.
     let sha256 = noted.sha256.filter(|_| event != Event::ChangedOutsideGit);
     Some((

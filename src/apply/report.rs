@@ -102,6 +102,7 @@ impl ApplyReport {
 
     /// The order of names, whichever tenant finished first.
     pub(super) fn sort(&mut self) {
-        self.results.sort_by(|a, b| (&a.tenant, a.kind, &a.name).cmp(&(&b.tenant, b.kind, &b.name)));
+        self.results
+            .sort_by(|a, b| (&a.tenant, a.kind, &a.name).cmp(&(&b.tenant, b.kind, &b.name)));
     }
 }

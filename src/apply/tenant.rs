@@ -40,7 +40,13 @@ enum Recheck {
 impl Island<'_> {
     pub(super) async fn run(mut self) -> Done {
         if stopped(self.tools) {
-            return self.not_sent(Happened::NotStarted, Outcome::Interrupted, "the run was stopped before this write").await;
+            return self
+                .not_sent(
+                    Happened::NotStarted,
+                    Outcome::Interrupted,
+                    "the run was stopped before this write",
+                )
+                .await;
         }
         match self.recheck().await {
             Recheck::Not(done) => done,
@@ -53,10 +59,20 @@ impl Island<'_> {
     /// objects; live can.
     async fn recheck(&self) -> Recheck {
         let Some(live) = read_push(self.due, self.tools).await else {
-            return Recheck::Not(self.not_sent(Happened::Failed, Outcome::Partial, "the tenant's sign-in profile does not exist").await);
+            return Recheck::Not(
+                self.not_sent(
+                    Happened::Failed,
+                    Outcome::Partial,
+                    "the tenant's sign-in profile does not exist",
+                )
+                .await,
+            );
         };
         if let Some(skew) = live.clock_skew.filter(|skew| skew.abs() > SKEW_LIMIT) {
-            let detail = format!("this machine's clock and Microsoft's differ by {} minutes; set the clock, then run again", skew / 60);
+            let detail = format!(
+                "this machine's clock and Microsoft's differ by {} minutes; set the clock, then run again",
+                skew / 60
+            );
             return Recheck::Not(self.not_sent(Happened::Failed, Outcome::Partial, &detail).await);
         }
         let now_live = match &live.push {
@@ -64,7 +80,9 @@ impl Island<'_> {
             Reading::Absent => None,
             Reading::Unknown(problem) => return Recheck::Not(self.unread(problem).await),
             Reading::NotAsked => {
-                return Recheck::Not(self.not_sent(Happened::Failed, Outcome::Partial, "live was not read").await);
+                return Recheck::Not(
+                    self.not_sent(Happened::Failed, Outcome::Partial, "live was not read").await,
+                );
             }
         };
         if let Some(facts) = now_live.as_ref().filter(|facts| self.shows(facts)) {
@@ -72,7 +90,12 @@ impl Island<'_> {
         }
         if now_live != self.due.before {
             return Recheck::Not(
-                self.not_sent(Happened::Stale, Outcome::Stale, "live changed since the plan was made; plan again").await,
+                self.not_sent(
+                    Happened::Stale,
+                    Outcome::Stale,
+                    "live changed since the plan was made; plan again",
+                )
+                .await,
             );
         }
         Recheck::AsPlanned { consent: self.needs_consent(&live) }
@@ -103,7 +126,13 @@ impl Island<'_> {
             PushCertificateWire::Base64Der => certificate.to_base64_der(),
         };
         let Some(auth) = self.tools.policy.auth_of(self.due.tenant.auth.as_deref()) else {
-            return self.not_sent(Happened::Failed, Outcome::Partial, "the tenant's sign-in profile does not exist").await;
+            return self
+                .not_sent(
+                    Happened::Failed,
+                    Outcome::Partial,
+                    "the tenant's sign-in profile does not exist",
+                )
+                .await;
         };
         let writer = match self.tools.connector.writer(self.due.tenant.tenant_id, auth) {
             Ok(writer) => writer,
@@ -146,7 +175,13 @@ impl Island<'_> {
             }
             None => {
                 details.push("Intune accepted the certificate and does not show it yet; run `applecart plan` later".to_owned());
-                Done { happened: Happened::Progressing, cause: None, details, live: None, outcome: Outcome::Done }
+                Done {
+                    happened: Happened::Progressing,
+                    cause: None,
+                    details,
+                    live: None,
+                    outcome: Outcome::Done,
+                }
             }
         }
     }
@@ -157,13 +192,18 @@ impl Island<'_> {
         let mut waited = std::time::Duration::ZERO;
         loop {
             let live = read_push(self.due, self.tools).await?;
-            if let Some(facts) = live.push.present().map(LivePush::facts).filter(|facts| self.shows(facts)) {
+            if let Some(facts) =
+                live.push.present().map(LivePush::facts).filter(|facts| self.shows(facts))
+            {
                 return Some(facts);
             }
             if waited >= self.tools.wait || stopped(self.tools) {
                 return None;
             }
-            #[expect(clippy::disallowed_methods, reason = "Intune needs time to show an upload; the wait is bounded by --wait")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "Intune needs time to show an upload; the wait is bounded by --wait"
+            )]
             tokio::time::sleep(pause).await;
             waited += pause;
             pause = (pause * 2).min(PAUSE_MAX);
@@ -173,7 +213,13 @@ impl Island<'_> {
     async fn confirm(&self, live: Facts, happened: Happened) -> Done {
         let draft = record::confirmed(self.due, live.clone(), self.tools);
         match self.tools.ledger.append(vec![draft]).await {
-            Ok(_) => Done { happened, cause: None, details: Vec::new(), live: Some(live), outcome: Outcome::Done },
+            Ok(_) => Done {
+                happened,
+                cause: None,
+                details: Vec::new(),
+                live: Some(live),
+                outcome: Outcome::Done,
+            },
             Err(error) => unrecorded(&error, happened),
         }
     }
@@ -190,9 +236,15 @@ impl Island<'_> {
             WriteError::ApprovalRequired { request_id, .. } => {
                 (FailureCode::ApprovalRequired, None, request_id)
             }
-            WriteError::Throttled { request_id, .. } => (FailureCode::Throttled, Some(429), request_id),
-            WriteError::OutcomeUnknown { request_id, .. } => (FailureCode::NotLanded, None, request_id),
-            WriteError::Refused { .. } | WriteError::NotSent { .. } => (FailureCode::NotSent, None, None),
+            WriteError::Throttled { request_id, .. } => {
+                (FailureCode::Throttled, Some(429), request_id)
+            }
+            WriteError::OutcomeUnknown { request_id, .. } => {
+                (FailureCode::NotLanded, None, request_id)
+            }
+            WriteError::Refused { .. } | WriteError::NotSent { .. } => {
+                (FailureCode::NotSent, None, None)
+            }
         };
         let cause = Cause { code, status, request_id, detail: Some(detail.clone()) };
         if code == FailureCode::NotLanded {
@@ -211,7 +263,9 @@ impl Island<'_> {
             }
             Some(Reading::Present(_) | Reading::Absent) => {
                 details.extend(cause.detail.clone());
-                details.push("a read shows that it did not land; run `applecart apply` again".to_owned());
+                details.push(
+                    "a read shows that it did not land; run `applecart apply` again".to_owned(),
+                );
                 self.record_failure(cause, details).await
             }
             _ => {
@@ -219,7 +273,13 @@ impl Island<'_> {
                 details.push(
                     "nobody can tell yet whether it landed; the next `applecart apply` reads first and decides".to_owned(),
                 );
-                Done { happened: Happened::Unknown, cause: Some(cause), details, live: None, outcome: Outcome::Partial }
+                Done {
+                    happened: Happened::Unknown,
+                    cause: Some(cause),
+                    details,
+                    live: None,
+                    outcome: Outcome::Partial,
+                }
             }
         }
     }
@@ -227,20 +287,43 @@ impl Island<'_> {
     async fn record_failure(&self, cause: Cause, details: Vec<String>) -> Done {
         let draft = record::failed(self.due, cause.clone(), self.tools);
         match self.tools.ledger.append(vec![draft]).await {
-            Ok(_) => Done { happened: Happened::Failed, cause: Some(cause), details, live: None, outcome: Outcome::Partial },
+            Ok(_) => Done {
+                happened: Happened::Failed,
+                cause: Some(cause),
+                details,
+                live: None,
+                outcome: Outcome::Partial,
+            },
             Err(error) => unrecorded(&error, Happened::Failed),
         }
     }
 
     /// Nothing was sent; the intent is closed so that nobody waits for it.
     async fn not_sent(&self, happened: Happened, outcome: Outcome, detail: &str) -> Done {
-        let cause = Cause { code: FailureCode::NotSent, status: None, request_id: None, detail: Some(detail.to_owned()) };
+        let cause = Cause {
+            code: FailureCode::NotSent,
+            status: None,
+            request_id: None,
+            detail: Some(detail.to_owned()),
+        };
         let done = self.record_failure(cause, vec![detail.to_owned()]).await;
-        Done { happened, outcome: outcome.and(if done.outcome == Outcome::Error { Outcome::Error } else { outcome }), ..done }
+        Done {
+            happened,
+            outcome: outcome.and(if done.outcome == Outcome::Error {
+                Outcome::Error
+            } else {
+                outcome
+            }),
+            ..done
+        }
     }
 
     async fn unread(&self, problem: &Problem) -> Done {
-        let detail = format!("{}: {}", problem.code, problem.detail.as_deref().unwrap_or("live could not be read"));
+        let detail = format!(
+            "{}: {}",
+            problem.code,
+            problem.detail.as_deref().unwrap_or("live could not be read")
+        );
         self.not_sent(Happened::Failed, Outcome::Partial, &detail).await
     }
 
@@ -251,7 +334,8 @@ impl Island<'_> {
             return Ok(());
         }
         let intent = record::intended(self.due, self.plan_digest, self.tools);
-        self.lease = self.tools.ledger.append(vec![intent]).await?.first().and_then(|line| line.lease_until);
+        self.lease =
+            self.tools.ledger.append(vec![intent]).await?.first().and_then(|line| line.lease_until);
         Ok(())
     }
 

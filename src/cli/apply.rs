@@ -79,8 +79,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     };
     let loaded = session::load(context, false, &selection, output)?;
     let connector = session::connector()?;
-    if matches!(context.clock, SystemClock::Frozen(_))
-        && !session::overrides()?.graph_is_loopback()
+    if matches!(context.clock, SystemClock::Frozen(_)) && !session::overrides()?.graph_is_loopback()
     {
         return Err(CliError::FrozenApply);
     }
@@ -156,7 +155,11 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             Format::Human => report::apply_human(&done, output.width()),
             Format::Json => report::json(&done)?,
         })?;
-        Ok(observed.and(done.outcome).and(if elsewhere { Outcome::Elsewhere } else { Outcome::Done }))
+        Ok(observed.and(done.outcome).and(if elsewhere {
+            Outcome::Elsewhere
+        } else {
+            Outcome::Done
+        }))
     })?
 }
 
@@ -164,10 +167,11 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
 async fn watch_for_stop(stop: Arc<AtomicBool>) {
     #[cfg(unix)]
     {
-        let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(signal) => signal,
-            Err(_) => return,
-        };
+        let mut terminate =
+            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+                Ok(signal) => signal,
+                Err(_) => return,
+            };
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}
@@ -181,16 +185,15 @@ async fn watch_for_stop(stop: Arc<AtomicBool>) {
 }
 
 /// A plan file is stale when the plan made now would do something else, or it is old.
-fn check_fresh(
-    file: &crate::plan::Plan,
-    now: &Planned,
-    context: &Context,
-) -> Result<(), CliError> {
+fn check_fresh(file: &crate::plan::Plan, now: &Planned, context: &Context) -> Result<(), CliError> {
     if file.policy_sha256 != now.plan.policy_sha256 {
         return Err(CliError::StalePlan("applecart.yaml changed since it was made".to_owned()));
     }
     if context.now().since(file.generated_at) > PLAN_LIFE {
-        return Err(CliError::StalePlan(format!("it was made at {}, more than 24 hours ago", file.generated_at)));
+        return Err(CliError::StalePlan(format!(
+            "it was made at {}, more than 24 hours ago",
+            file.generated_at
+        )));
     }
     if file.digest != now.plan.digest {
         return Err(CliError::StalePlan(format!(

@@ -1,4 +1,7 @@
-#![expect(clippy::disallowed_methods, reason = "the demo writes its folder and starts this program and git")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the demo writes its folder and starts this program and git"
+)]
 
 //! The story, on a made-up fleet: every step runs the real program, and is checked.
 
@@ -28,7 +31,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let dir = match &args.dir {
         Some(dir) => dir.clone(),
-        None => std::env::temp_dir().join(format!("applecart-demo-{}", uuid::Uuid::new_v4().simple())),
+        None => {
+            std::env::temp_dir().join(format!("applecart-demo-{}", uuid::Uuid::new_v4().simple()))
+        }
     };
     make_dir(&dir)?;
     let dir = dir.canonicalize().map_err(|source| file(&dir, "find", source))?;

@@ -36,9 +36,11 @@ pub(super) fn identities(files: &[PathBuf]) -> Result<Identities, CliError> {
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, CliError> {
-    std::fs::read_to_string(path)
-        .map(Zeroizing::new)
-        .map_err(|source| CliError::File { path: path.to_owned(), doing: "read", source })
+    std::fs::read_to_string(path).map(Zeroizing::new).map_err(|source| CliError::File {
+        path: path.to_owned(),
+        doing: "read",
+        source,
+    })
 }
 
 /// Who runs this: the pipeline's run and user where there is one, else the machine's.
@@ -46,9 +48,19 @@ pub(super) fn actor() -> Actor {
     let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
     Actor {
         pipeline: pipeline(),
-        user: first(&["GITHUB_ACTOR", "BUILD_REQUESTEDFOREMAIL", "GITLAB_USER_LOGIN", "USER", "USERNAME", "LOGNAME"]),
+        user: first(&[
+            "GITHUB_ACTOR",
+            "BUILD_REQUESTEDFOREMAIL",
+            "GITLAB_USER_LOGIN",
+            "USER",
+            "USERNAME",
+            "LOGNAME",
+        ]),
         host: first(&["HOSTNAME", "COMPUTERNAME"]).or_else(|| {
-            std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
+            std::fs::read_to_string("/etc/hostname")
+                .ok()
+                .map(|name| name.trim().to_owned())
+                .filter(|name| !name.is_empty())
         }),
     }
 }

@@ -54,7 +54,9 @@ pub(super) enum CliError {
     PlanFile { path: PathBuf, why: String },
     #[error("the plan is stale: {0}")]
     StalePlan(String),
-    #[error("--now only works against a simulator or proxy on this machine (APPLECART_GRAPH_URL on loopback)")]
+    #[error(
+        "--now only works against a simulator or proxy on this machine (APPLECART_GRAPH_URL on loopback)"
+    )]
     FrozenApply,
     #[error("the result could not be written as JSON")]
     Json(#[from] serde_json::Error),
@@ -112,9 +114,15 @@ impl CliError {
     pub(super) fn hints(&self) -> Vec<String> {
         let one = |text: &str| vec![text.to_owned()];
         match self {
-            Self::InvalidFleet(_) => one("correct what is listed above; `applecart validate` shows all of it"),
-            Self::NothingSelected => one("`applecart status --offline` lists the tenants and `--select` takes their names or labels"),
-            Self::Signatures => one("nothing was sent; take `requireSignedCommits` out, or use a version that verifies them"),
+            Self::InvalidFleet(_) => {
+                one("correct what is listed above; `applecart validate` shows all of it")
+            }
+            Self::NothingSelected => one(
+                "`applecart status --offline` lists the tenants and `--select` takes their names or labels",
+            ),
+            Self::Signatures => one(
+                "nothing was sent; take `requireSignedCommits` out, or use a version that verifies them",
+            ),
             Self::RemoteLedger => one(
                 "this version records uploads in a local branch only. If nothing else applies this fleet, add --local-ledger; runs of other clones will not see what this one did",
             ),
@@ -128,13 +136,21 @@ impl CliError {
                 ),
                 format!("if it is what you want: applecart apply --approve {}", excess.digest),
             ],
-            Self::Refused(Refusal::Approval { .. }) => one("look at the plan again; what was approved is not what would happen now"),
+            Self::Refused(Refusal::Approval { .. }) => {
+                one("look at the plan again; what was approved is not what would happen now")
+            }
             Self::Refused(Refusal::Snapshot) => one("plan again without --live"),
             Self::StalePlan(_) => one("make a new plan, have it reviewed, and apply that"),
-            Self::Lock(LockError::Held { .. }) => one("wait until the other apply of this clone has ended, then run this again"),
-            Self::Ledger(_) => one("nothing was sent. `applecart ledger verify` tells what is wrong"),
+            Self::Lock(LockError::Held { .. }) => {
+                one("wait until the other apply of this clone has ended, then run this again")
+            }
+            Self::Ledger(_) => {
+                one("nothing was sent. `applecart ledger verify` tells what is wrong")
+            }
             Self::SnapshotSelection { .. } => one("name the snapshot's tenant: --select NAME"),
-            Self::Identities(_) => one("identities come from SOPS_AGE_KEY_FILE, SOPS_AGE_KEY or --identity FILE"),
+            Self::Identities(_) => {
+                one("identities come from SOPS_AGE_KEY_FILE, SOPS_AGE_KEY or --identity FILE")
+            }
             Self::Git(error) => git_hint(error).into_iter().collect(),
             Self::PolicyRev { rev, .. } => vec![format!(
                 "the policy is never taken from somewhere else instead; run: git fetch origin {}",
@@ -147,7 +163,9 @@ impl CliError {
 
 fn git_outcome(error: &GitError) -> Outcome {
     match error {
-        GitError::UnknownRevision { .. } | GitError::NotACommit { .. } | GitError::NotARepository { .. } => Outcome::Usage,
+        GitError::UnknownRevision { .. }
+        | GitError::NotACommit { .. }
+        | GitError::NotARepository { .. } => Outcome::Usage,
         // A path that leads elsewhere, or a tree made to confuse or to overwhelm.
         GitError::WrongKind { .. }
         | GitError::DuplicateEntry { .. }
@@ -169,7 +187,9 @@ fn git_hint(error: &GitError) -> Option<String> {
             ));
         }
         GitError::UnknownRevision { shallow: true, .. } => "fetch it first: git fetch --unshallow",
-        GitError::UnknownRevision { .. } => "commit something, or name an existing branch, tag or commit with --rev",
+        GitError::UnknownRevision { .. } => {
+            "commit something, or name an existing branch, tag or commit with --rev"
+        }
         GitError::NoWorktree { .. } => "this is a bare repository; leave --worktree out",
         _ => return None,
     };

@@ -24,7 +24,9 @@ impl Output {
     pub(super) fn result(&self, text: &str) -> Result<(), CliError> {
         let mut out = AutoStream::new(std::io::stdout(), self.color);
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(CliError::Output(error))
+            }
             _ => Ok(()),
         }
     }
@@ -53,6 +55,7 @@ impl Output {
 
     /// How many columns a person sees.
     pub(super) fn width(&self) -> usize {
-        terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(40, 200))
+        terminal_size::terminal_size()
+            .map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(40, 200))
     }
 }

@@ -159,7 +159,11 @@ pub(super) fn read_file(path: &Path) -> Result<Plan, CliError> {
     })?;
     let wrong = |why: String| CliError::PlanFile { path: path.to_owned(), why };
     let plan: Plan = serde_json::from_str(&text).map_err(|error| {
-        wrong(format!("line {}, column {}: not a plan of this program", error.line(), error.column()))
+        wrong(format!(
+            "line {}, column {}: not a plan of this program",
+            error.line(),
+            error.column()
+        ))
     })?;
     let major = plan.format_version.split('.').next();
     if major != plan::FORMAT_VERSION.split('.').next() {

@@ -39,7 +39,10 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<Outcome, CliError> {
             output.result(&list)?;
             Ok(Outcome::Done)
         }
-        Some(wanted) => match schemas.iter().find(|(name, _)| name.trim_end_matches(".schema.json") == wanted) {
+        Some(wanted) => match schemas
+            .iter()
+            .find(|(name, _)| name.trim_end_matches(".schema.json") == wanted)
+        {
             Some((_, schema)) => {
                 output.result(&report::json(schema)?)?;
                 Ok(Outcome::Done)

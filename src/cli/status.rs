@@ -43,9 +43,7 @@ enum Format {
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let within = match &args.fail_within {
-        Some(text) => {
-            Some(parse_duration(text).ok_or_else(|| CliError::Duration(text.clone()))?)
-        }
+        Some(text) => Some(parse_duration(text).ok_or_else(|| CliError::Duration(text.clone()))?),
         None => None,
     };
     let selection = args.selected.selection()?;

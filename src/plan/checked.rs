@@ -1,10 +1,10 @@
 //! A plan that may be applied.
 
+use super::Known;
 use super::lint::{self, Fault};
 use super::make::Planned;
 use super::safety::{Excess, Limits};
 use super::types::Source;
-use super::Known;
 
 /// Why a plan may not be applied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

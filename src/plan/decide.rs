@@ -246,7 +246,9 @@ fn hold_classes(facts: &Facts<'_>) -> Vec<Hold> {
         add(
             Reason::Expired,
             None,
-            format!("Git's file lapsed on {expires}; a dead certificate is never uploaded. Renew it at Apple and seal the new file"),
+            format!(
+                "Git's file lapsed on {expires}; a dead certificate is never uploaded. Renew it at Apple and seal the new file"
+            ),
         );
     }
     if live.is_none() && !facts.consented {
@@ -258,7 +260,10 @@ fn hold_classes(facts: &Facts<'_>) -> Vec<Hold> {
     }
     if let Some(suspension) = &tenant.suspend {
         let (reason, detail) = if today(*now) <= suspension.until {
-            (Reason::Suspended, format!("suspended until {}: {}", suspension.until, suspension.reason))
+            (
+                Reason::Suspended,
+                format!("suspended until {}: {}", suspension.until, suspension.reason),
+            )
         } else {
             (
                 Reason::SuspensionEnded,
@@ -286,7 +291,9 @@ fn add_holds(decision: &mut Decision, facts: &Facts<'_>, mut holds: Vec<Hold>) {
             decision.reasons.push(hold.reason);
         }
         decision.details.push(hold.detail);
-        if let Some(near) = facts.token.allow.iter().find(|allow| allow.hold == hold.reason.as_str()) {
+        if let Some(near) =
+            facts.token.allow.iter().find(|allow| allow.hold == hold.reason.as_str())
+        {
             decision.details.push(near_miss(near, hold.release.as_ref(), today));
         }
     }
@@ -309,7 +316,9 @@ fn releases(allows: &[Allow], hold: &Hold, file: &TokenFile, today: NaiveDate) -
 /// Why an `allow` line of the right class did not release the hold.
 fn near_miss(allow: &Allow, release: Option<&(String, String)>, today: NaiveDate) -> String {
     match release {
-        None => format!("the `allow` line for {} does not help: here it cannot be released", allow.hold),
+        None => {
+            format!("the `allow` line for {} does not help: here it cannot be released", allow.hold)
+        }
         Some(_) if allow.until < today => {
             format!("the `allow` line for {} ended on {}", allow.hold, allow.until)
         }

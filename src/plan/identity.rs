@@ -40,14 +40,17 @@ pub(super) fn enrollment<'a>(
 
 /// The live VPP token of an entry: by id, else by location, else by name, else by Apple Account
 /// and organisation.
-pub(super) fn vpp<'a>(token: &Token, known_id: Option<&str>, live: &'a [LiveVpp]) -> Match<'a, LiveVpp> {
+pub(super) fn vpp<'a>(
+    token: &Token,
+    known_id: Option<&str>,
+    live: &'a [LiveVpp],
+) -> Match<'a, LiveVpp> {
     if let Some(id) = token.token.id.as_deref().or(known_id) {
         return by_key(live, |object| object.id == id);
     }
     let facts = &token.facts;
-    let by_location = by_key(live, |object| {
-        facts.location.is_some() && object.location == facts.location
-    });
+    let by_location =
+        by_key(live, |object| facts.location.is_some() && object.location == facts.location);
     if by_location != Match::None {
         return by_location;
     }
@@ -140,11 +143,11 @@ impl Bindings {
         let mine = tenant.tenant_id;
         let elsewhere = |bound: &BTreeSet<TenantId>| {
             bound.iter().copied().find(|other| {
-                    *other != mine
-                        && !moves.iter().any(|line| {
-                            line.sha256 == file.sha256 && line.from == *other && line.to == mine
-                        })
-                })
+                *other != mine
+                    && !moves.iter().any(|line| {
+                        line.sha256 == file.sha256 && line.from == *other && line.to == mine
+                    })
+            })
         };
         let mut found = Vec::new();
         let mut bound = |what: &str, other: Option<TenantId>| {
@@ -155,7 +158,10 @@ impl Bindings {
             }
         };
         bound("file", elsewhere(self.ledger.bound_to(file.sha256)));
-        bound("topic", token.topic().and_then(|topic| elsewhere(self.ledger.topic_bound_to(topic))));
+        bound(
+            "topic",
+            token.topic().and_then(|topic| elsewhere(self.ledger.topic_bound_to(topic))),
+        );
         found
     }
 }

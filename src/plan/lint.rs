@@ -139,7 +139,8 @@ mod tests {
     #[test]
     fn an_upload_with_another_topic_is_found() {
         let found = fault_of(|plan| {
-            plan.tenants[0].tokens[0].after.as_mut().unwrap().topic = Some(OTHER_TOPIC.parse().unwrap());
+            plan.tenants[0].tokens[0].after.as_mut().unwrap().topic =
+                Some(OTHER_TOPIC.parse().unwrap());
         });
         assert_eq!(found, ["a push upload with another topic"]);
     }
@@ -147,7 +148,8 @@ mod tests {
     #[test]
     fn an_upload_that_goes_backwards_is_found() {
         let found = fault_of(|plan| {
-            plan.tenants[0].tokens[0].after.as_mut().unwrap().expires = Some(at("2026-12-01T00:00:00Z"));
+            plan.tenants[0].tokens[0].after.as_mut().unwrap().expires =
+                Some(at("2026-12-01T00:00:00Z"));
         });
         assert_eq!(found, ["a write that moves an expiry earlier"]);
     }
@@ -198,7 +200,11 @@ mod tests {
         });
         assert_eq!(
             found,
-            ["two writes to one token", "one file is written twice", "more than one push certificate"]
+            [
+                "two writes to one token",
+                "one file is written twice",
+                "more than one push certificate"
+            ]
         );
     }
 

@@ -4,8 +4,8 @@ use super::decide::{self, Decision};
 use super::identity::{self, Bindings, Match};
 use super::input::{Input, Known};
 use super::types::{
-    Action, FORMAT_VERSION, Health, HealthReason, Observed, Plan, PlannedTenant, PlannedToken, Reason,
-    Summary, Sync, TokenState, Warning,
+    Action, FORMAT_VERSION, Health, HealthReason, Observed, Plan, PlannedTenant, PlannedToken,
+    Reason, Summary, Sync, TokenState, Warning,
 };
 use super::{axes, digest};
 use crate::fleet::{Desired, Tenant, Token};
@@ -94,7 +94,10 @@ pub fn make(input: &Input<'_>) -> Planned {
                         "{} {} in {}; run `applecart validate` for all of them. First: {}",
                         mistakes.len(),
                         if mistakes.len() == 1 { "mistake" } else { "mistakes" },
-                        first.map_or_else(|| file.clone(), |m| format!("{}:{}:{}", m.file, m.line, m.column)),
+                        first.map_or_else(
+                            || file.clone(),
+                            |m| format!("{}:{}:{}", m.file, m.line, m.column)
+                        ),
                         first.map(|m| m.message.clone()).unwrap_or_default(),
                     ),
                 );
@@ -109,7 +112,13 @@ pub fn make(input: &Input<'_>) -> Planned {
                 });
             }
             Desired::Valid(tenant) if input.selection.matches(tenant) => {
-                let mut one = OneTenant { input, tenant, bindings: &bindings, due: Vec::new(), notes: Vec::new() };
+                let mut one = OneTenant {
+                    input,
+                    tenant,
+                    bindings: &bindings,
+                    due: Vec::new(),
+                    notes: Vec::new(),
+                };
                 tenants.push(one.plan());
                 due.append(&mut one.due);
                 notes.append(&mut one.notes);
@@ -137,7 +146,11 @@ pub fn make(input: &Input<'_>) -> Planned {
 
 fn summary(tenants: &[PlannedTenant]) -> Summary {
     let count = |action: Action| {
-        tenants.iter().flat_map(|tenant| &tenant.tokens).filter(|token| token.action == action).count()
+        tenants
+            .iter()
+            .flat_map(|tenant| &tenant.tokens)
+            .filter(|token| token.action == action)
+            .count()
     };
     Summary {
         tenants: tenants.len(),
@@ -246,7 +259,10 @@ impl OneTenant<'_> {
     }
 
     fn enrollment(&mut self, live: &LiveTenant, past: Option<&TenantLedger>) -> Vec<PlannedToken> {
-        let known_id = |entry: &Token| past.and_then(|past| past.known_id(entry.token.kind, entry.token.name.as_deref()?)).map(str::to_owned);
+        let known_id = |entry: &Token| {
+            past.and_then(|past| past.known_id(entry.token.kind, entry.token.name.as_deref()?))
+                .map(str::to_owned)
+        };
         let objects = live.enrollment.present().map(Vec::as_slice);
         let mut taken = Vec::new();
         let mut tokens = Vec::new();
@@ -263,11 +279,20 @@ impl OneTenant<'_> {
                 live: one.map(crate::model::LiveEnrollment::facts),
                 health: one.map(|one| axes::enrollment(one, self.input.now)),
             };
-            tokens.push(self.watched_entry(shown, objects.is_some() && past.is_some(), found == Match::Ambiguous, past));
+            tokens.push(self.watched_entry(
+                shown,
+                objects.is_some() && past.is_some(),
+                found == Match::Ambiguous,
+                past,
+            ));
         }
         for one in objects.into_iter().flatten().filter(|one| !taken.contains(&one.id)) {
             let shown = Shown {
-                token: TokenRef { kind: Kind::Enrollment, id: Some(one.id.clone()), name: one.name.clone() },
+                token: TokenRef {
+                    kind: Kind::Enrollment,
+                    id: Some(one.id.clone()),
+                    name: one.name.clone(),
+                },
                 entry: None,
                 live: Some(one.facts()),
                 health: Some(axes::enrollment(one, self.input.now)),
@@ -278,7 +303,10 @@ impl OneTenant<'_> {
     }
 
     fn vpp(&mut self, live: &LiveTenant, past: Option<&TenantLedger>) -> Vec<PlannedToken> {
-        let known_id = |entry: &Token| past.and_then(|past| past.known_id(entry.token.kind, entry.token.name.as_deref()?)).map(str::to_owned);
+        let known_id = |entry: &Token| {
+            past.and_then(|past| past.known_id(entry.token.kind, entry.token.name.as_deref()?))
+                .map(str::to_owned)
+        };
         let objects = live.vpp.present().map(Vec::as_slice);
         let mut taken = Vec::new();
         let mut tokens = Vec::new();
@@ -295,11 +323,20 @@ impl OneTenant<'_> {
                 live: one.map(crate::model::LiveVpp::facts),
                 health: one.map(|one| axes::vpp(one, self.input.now)),
             };
-            tokens.push(self.watched_entry(shown, objects.is_some() && past.is_some(), found == Match::Ambiguous, past));
+            tokens.push(self.watched_entry(
+                shown,
+                objects.is_some() && past.is_some(),
+                found == Match::Ambiguous,
+                past,
+            ));
         }
         for one in objects.into_iter().flatten().filter(|one| !taken.contains(&one.id)) {
             let shown = Shown {
-                token: TokenRef { kind: Kind::Vpp, id: Some(one.id.clone()), name: one.display_name.clone() },
+                token: TokenRef {
+                    kind: Kind::Vpp,
+                    id: Some(one.id.clone()),
+                    name: one.display_name.clone(),
+                },
                 entry: None,
                 live: Some(one.facts()),
                 health: Some(axes::vpp(one, self.input.now)),
@@ -376,7 +413,8 @@ impl OneTenant<'_> {
             token.before = shown.live.clone();
             token.after = shown.entry.map(|entry| entry.facts.clone());
         }
-        if let (true, Some(entry), Some(after)) = (token.action.writes(), shown.entry, &token.after) {
+        if let (true, Some(entry), Some(after)) = (token.action.writes(), shown.entry, &token.after)
+        {
             self.due.push(Due {
                 tenant: self.tenant.clone(),
                 token: entry.clone(),
@@ -447,8 +485,16 @@ fn watched(shown: &Shown<'_>) -> Decision {
             }
         };
         let text = |fact: &Option<Timestamp>| fact.map(|at| at.to_string());
-        compare("topic", stated.topic.as_ref().map(ToString::to_string), live.topic.as_ref().map(ToString::to_string));
-        compare("serial", stated.serial.as_ref().map(ToString::to_string), live.serial.as_ref().map(ToString::to_string));
+        compare(
+            "topic",
+            stated.topic.as_ref().map(ToString::to_string),
+            live.topic.as_ref().map(ToString::to_string),
+        );
+        compare(
+            "serial",
+            stated.serial.as_ref().map(ToString::to_string),
+            live.serial.as_ref().map(ToString::to_string),
+        );
         compare("expires", text(&stated.expires), text(&live.expires));
         compare("organization", stated.organization.clone(), live.organization.clone());
         compare("location", stated.location.clone(), live.location.clone());
@@ -472,7 +518,10 @@ fn warn_apple_id(decision: &mut Decision, entry: &Token, live: Option<&str>) {
 }
 
 fn tokens_unknown(live: &LiveTenant) -> usize {
-    [live.push.problem(), live.enrollment.problem(), live.vpp.problem()].into_iter().flatten().count()
+    [live.push.problem(), live.enrollment.problem(), live.vpp.problem()]
+        .into_iter()
+        .flatten()
+        .count()
 }
 
 #[cfg(test)]
@@ -538,7 +587,8 @@ mod tests {
         let mut world = World::renewal();
         world.policy.max_tenants = 1;
         let other = tenant("fabrikam", 2).tenant_id;
-        let intent = world.recorded_for(other, Event::Intended, "55", "run-0", "2026-11-22T10:00:00Z");
+        let intent =
+            world.recorded_for(other, Event::Intended, "55", "run-0", "2026-11-22T10:00:00Z");
         // Another customer's certificate: its topic is its own.
         intent.after = None;
         let limits = Limits::of(&world.policy, 2);

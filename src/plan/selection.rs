@@ -9,7 +9,9 @@ use crate::fleet::Tenant;
 
 /// Why a `--select` cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("--select {text:?}: a term is a tenant's name (`contoso`, `con*`), `tenantId=…`, or a label (`ring=pilot`, `ring!=pilot`); terms are separated by commas")]
+#[error(
+    "--select {text:?}: a term is a tenant's name (`contoso`, `con*`), `tenantId=…`, or a label (`ring=pilot`, `ring!=pilot`); terms are separated by commas"
+)]
 pub struct SelectionError {
     /// The expression as it was given.
     pub text: String,

@@ -343,7 +343,9 @@ pub struct Plan {
 impl Plan {
     /// Every token with its tenant.
     pub fn tokens(&self) -> impl Iterator<Item = (&PlannedTenant, &PlannedToken)> {
-        self.tenants.iter().flat_map(|tenant| tenant.tokens.iter().map(move |token| (tenant, token)))
+        self.tenants
+            .iter()
+            .flat_map(|tenant| tenant.tokens.iter().map(move |token| (tenant, token)))
     }
 
     /// Whether anything is due or held.

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Duration, NaiveDate};
 
-use super::{Action, Input, Known, Plan, PlannedToken, Planned, Reason, Selection, Source, Sync, make};
+use super::{
+    Action, Input, Known, Plan, Planned, PlannedToken, Reason, Selection, Source, Sync, make,
+};
 use crate::fleet::{
-    Allow, Auth, Cloud, CredentialKind, Desired, Policy, Signing, Suspension, Tenant, Token, TokenFile, Wire,
+    Allow, Auth, Cloud, CredentialKind, Desired, Policy, Signing, Suspension, Tenant, Token,
+    TokenFile, Wire,
 };
 use crate::ledger::{LedgerView, TenantLedger};
 use crate::model::{
@@ -23,7 +26,11 @@ pub(super) fn at(text: &str) -> Timestamp {
 }
 
 pub(super) fn policy() -> Policy {
-    let auth = Auth { client_id: "app".into(), credential: CredentialKind::ClientSecret, cloud: Cloud::Public };
+    let auth = Auth {
+        client_id: "app".into(),
+        credential: CredentialKind::ClientSecret,
+        cloud: Cloud::Public,
+    };
     Policy {
         auth,
         profiles: BTreeMap::new(),
@@ -143,7 +150,13 @@ impl World {
 
     pub(super) fn allow(&mut self, hold: &str, from: &str, to: &str) {
         let until = NaiveDate::from_ymd_opt(2026, 12, 31).unwrap();
-        let allow = Allow { hold: hold.into(), from: from.into(), to: to.into(), reason: "reviewed".into(), until };
+        let allow = Allow {
+            hold: hold.into(),
+            from: from.into(),
+            to: to.into(),
+            reason: "reviewed".into(),
+            until,
+        };
         self.entry().allow.push(allow);
     }
 
@@ -153,7 +166,13 @@ impl World {
     }
 
     /// Appends a line about the tenant's push certificate with this serial.
-    pub(super) fn recorded(&mut self, event: Event, serial: &str, run: &str, at_text: &str) -> &mut Record {
+    pub(super) fn recorded(
+        &mut self,
+        event: Event,
+        serial: &str,
+        run: &str,
+        at_text: &str,
+    ) -> &mut Record {
         let id = self.tenant.tenant_id;
         self.recorded_for(id, event, serial, run, at_text)
     }
@@ -167,7 +186,8 @@ impl World {
         at_text: &str,
     ) -> &mut Record {
         let view = self.ledger.as_mut().unwrap();
-        let records = &mut view.tenants.entry(tenant_id).or_insert_with(TenantLedger::default).records;
+        let records =
+            &mut view.tenants.entry(tenant_id).or_insert_with(TenantLedger::default).records;
         let expires = if serial == "99" { "2026-12-20T10:00:00Z" } else { "2027-11-20T10:00:00Z" };
         let sending = event == Event::Intended;
         records.push(Record {
@@ -201,7 +221,8 @@ impl World {
 
     pub(super) fn failed(&mut self, serial: &str, code: FailureCode) {
         let line = self.recorded(Event::Failed, serial, "run-1", "2026-11-20T10:01:00Z");
-        line.cause = Some(Cause { code, status: Some(400), request_id: None, detail: Some("no".into()) });
+        line.cause =
+            Some(Cause { code, status: Some(400), request_id: None, detail: Some("no".into()) });
     }
 
     pub(super) fn planned(&self) -> Planned {
@@ -239,7 +260,11 @@ impl World {
     #[track_caller]
     pub(super) fn expect(&self, sync: Sync, action: Action, reasons: &[Reason]) -> PlannedToken {
         let token = self.push();
-        assert_eq!((token.state.sync, token.action, token.state.reasons.as_slice()), (sync, action, reasons), "{token:#?}");
+        assert_eq!(
+            (token.state.sync, token.action, token.state.reasons.as_slice()),
+            (sync, action, reasons),
+            "{token:#?}"
+        );
         token
     }
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::text::{BAD, DIM, GOOD, LOOK, escape, plural, short, styled, wrap};
 use super::applied::{ApplyReport, Happened};
+use super::text::{BAD, DIM, GOOD, LOOK, escape, plural, short, styled, wrap};
 
 /// One line a token, then the sentence that counts.
 pub fn apply_human(report: &ApplyReport, width: usize) -> String {
@@ -12,9 +12,14 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
         let (sign, style) = match result.result {
             Happened::Uploaded | Happened::Confirmed => ("✓", GOOD),
             Happened::Progressing | Happened::ChangedOutsideGit => ("…", LOOK),
-            Happened::Refused | Happened::Stale | Happened::Failed | Happened::Unknown | Happened::NotStarted => ("✗", BAD),
+            Happened::Refused
+            | Happened::Stale
+            | Happened::Failed
+            | Happened::Unknown
+            | Happened::NotStarted => ("✗", BAD),
         };
-        let name = result.name.as_deref().map(|name| format!(" {}", escape(name))).unwrap_or_default();
+        let name =
+            result.name.as_deref().map(|name| format!(" {}", escape(name))).unwrap_or_default();
         let until = result
             .live
             .as_ref()
@@ -33,7 +38,8 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
             out.push_str(&wrap(&escape(detail), 4, width));
         }
         if let Some(request) = result.cause.as_ref().and_then(|cause| cause.request_id.as_ref()) {
-            let _ = writeln!(out, "    {}", styled(DIM, &format!("request id {}", escape(request))));
+            let _ =
+                writeln!(out, "    {}", styled(DIM, &format!("request id {}", escape(request))));
         }
     }
     if !report.results.is_empty() {
@@ -48,7 +54,10 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
         (summary.refused, format!("{} refused", summary.refused)),
         (summary.failed, format!("{} failed", summary.failed)),
         (summary.holds, plural(summary.holds, "hold")),
-        (summary.unobserved, format!("{} not fully observed", plural(summary.unobserved, "tenant"))),
+        (
+            summary.unobserved,
+            format!("{} not fully observed", plural(summary.unobserved, "tenant")),
+        ),
     ] {
         if count > 0 {
             parts.push(text);

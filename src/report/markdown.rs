@@ -45,7 +45,8 @@ pub fn plan_markdown(plan: &Plan) -> String {
         summary.unobserved
     );
     let rows: Vec<_> = plan.tokens().filter(|(_, token)| token.action != Action::None).collect();
-    let problems: Vec<_> = plan.tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).collect();
+    let problems: Vec<_> =
+        plan.tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).collect();
     if rows.is_empty() && problems.is_empty() {
         out.push_str("Nothing to do.\n");
         return out;
@@ -59,12 +60,21 @@ pub fn plan_markdown(plan: &Plan) -> String {
             cell(&tenant.name),
             cell(&label(token)),
             cell(&expires(token)),
-            token.state.reasons.iter().chain(&token.allows).map(|reason| reason.as_str()).collect::<Vec<_>>().join(", ")
+            token
+                .state
+                .reasons
+                .iter()
+                .chain(&token.allows)
+                .map(|reason| reason.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
         );
     }
     for tenant in &problems {
-        let codes: Vec<&str> = tenant.problems.iter().map(|problem| problem.code.as_str()).collect();
-        let _ = writeln!(out, "| ❓ unobserved | {} | | | {} |", cell(&tenant.name), codes.join(", "));
+        let codes: Vec<&str> =
+            tenant.problems.iter().map(|problem| problem.code.as_str()).collect();
+        let _ =
+            writeln!(out, "| ❓ unobserved | {} | | | {} |", cell(&tenant.name), codes.join(", "));
     }
     out.push_str("\n<details><summary>Details</summary>\n\n");
     for (tenant, token) in &rows {
@@ -115,7 +125,10 @@ fn label(token: &PlannedToken) -> String {
 
 fn expires(token: &PlannedToken) -> String {
     let text = |facts: &Option<crate::model::Facts>| {
-        facts.as_ref().and_then(|facts| facts.expires).map_or("none".to_owned(), |at| at.to_string())
+        facts
+            .as_ref()
+            .and_then(|facts| facts.expires)
+            .map_or("none".to_owned(), |at| at.to_string())
     };
     if token.action.writes() {
         format!("{} → {}", text(&token.before), text(&token.after))

@@ -17,7 +17,11 @@ pub fn plan_human(plan: &Plan, all: bool, width: usize) -> String {
         styled(HEAD, &format!("Plan for {} at {rev}", plural(plan.tenants.len(), "tenant")))
     );
     if plan.source == Source::Snapshot {
-        let _ = writeln!(out, "{}", styled(LOOK, "Live state comes from a snapshot; this plan cannot be applied."));
+        let _ = writeln!(
+            out,
+            "{}",
+            styled(LOOK, "Live state comes from a snapshot; this plan cannot be applied.")
+        );
     }
     for tenant in &plan.tenants {
         let interesting = all
@@ -40,11 +44,21 @@ fn is_interesting(token: &PlannedToken) -> bool {
 }
 
 fn tenant_human(out: &mut String, tenant: &PlannedTenant, all: bool, width: usize) {
-    let display = tenant.display_name.as_deref().map(|name| format!("  {}", styled(DIM, &escape(name))));
-    let _ = writeln!(out, "\n{}{}", styled(HEAD, &escape(&tenant.name)), display.unwrap_or_default());
+    let display =
+        tenant.display_name.as_deref().map(|name| format!("  {}", styled(DIM, &escape(name))));
+    let _ =
+        writeln!(out, "\n{}{}", styled(HEAD, &escape(&tenant.name)), display.unwrap_or_default());
     for problem in &tenant.problems {
-        let resource = problem.resource.map(|resource| format!("{resource:?} ").to_lowercase()).unwrap_or_default();
-        let _ = writeln!(out, "  {} {resource}{}", styled(BAD, "?"), styled(BAD, problem.code.as_str()));
+        let resource = problem
+            .resource
+            .map(|resource| format!("{resource:?} ").to_lowercase())
+            .unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "  {} {resource}{}",
+            styled(BAD, "?"),
+            styled(BAD, problem.code.as_str())
+        );
         if let Some(detail) = &problem.detail {
             out.push_str(&wrap(&escape(detail), 6, width));
         }
@@ -52,7 +66,8 @@ fn tenant_human(out: &mut String, tenant: &PlannedTenant, all: bool, width: usiz
             out.push_str(&wrap(&format!("missing permission: {}", escape(permission)), 6, width));
         }
         if let Some(request) = &problem.request_id {
-            let _ = writeln!(out, "      {}", styled(DIM, &format!("request id {}", escape(request))));
+            let _ =
+                writeln!(out, "      {}", styled(DIM, &format!("request id {}", escape(request))));
         }
     }
     for token in tenant.tokens.iter().filter(|token| all || is_interesting(token)) {
@@ -73,10 +88,15 @@ fn token_human(out: &mut String, token: &PlannedToken, width: usize) {
     let name = state.name.as_deref().map(|name| format!(" {}", escape(name))).unwrap_or_default();
     let mut notes = Vec::new();
     if !state.reasons.is_empty() {
-        notes.push(state.reasons.iter().map(|reason| reason.as_str()).collect::<Vec<_>>().join(", "));
+        notes.push(
+            state.reasons.iter().map(|reason| reason.as_str()).collect::<Vec<_>>().join(", "),
+        );
     }
     if !token.allows.is_empty() {
-        notes.push(format!("released: {}", token.allows.iter().map(|reason| reason.as_str()).collect::<Vec<_>>().join(", ")));
+        notes.push(format!(
+            "released: {}",
+            token.allows.iter().map(|reason| reason.as_str()).collect::<Vec<_>>().join(", ")
+        ));
     }
     match (state.expiry, state.expires) {
         (Expiry::Unknown, _) | (_, None) => {}
@@ -84,7 +104,8 @@ fn token_human(out: &mut String, token: &PlannedToken, width: usize) {
         (expiry, Some(at)) => notes.push(format!("{expiry}, until {at}")),
     }
     let notes = notes.join("; ");
-    let line = format!("  {} {} {}{name}  {notes}", styled(style, sign), styled(style, word), state.kind);
+    let line =
+        format!("  {} {} {}{name}  {notes}", styled(style, sign), styled(style, word), state.kind);
     let _ = writeln!(out, "{}", line.trim_end());
     if token.action.writes() {
         out.push_str(&diff_human(token.before.as_ref(), token.after.as_ref(), 6));
@@ -93,7 +114,8 @@ fn token_human(out: &mut String, token: &PlannedToken, width: usize) {
         out.push_str(&wrap(&escape(detail), 6, width));
     }
     if !state.warnings.is_empty() {
-        let names = state.warnings.iter().map(|warning| warning.as_str()).collect::<Vec<_>>().join(", ");
+        let names =
+            state.warnings.iter().map(|warning| warning.as_str()).collect::<Vec<_>>().join(", ");
         let _ = writeln!(out, "      {}", styled(LOOK, &format!("warning: {names}")));
     }
 }
@@ -112,7 +134,8 @@ fn summary(out: &mut String, plan: &Plan) {
             parts.push(plural(count, noun));
         }
     }
-    let unobserved = plan.tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).count();
+    let unobserved =
+        plan.tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).count();
     if unobserved > 0 {
         parts.push(format!("{} not fully observed", plural(unobserved, "tenant")));
     }

@@ -143,7 +143,14 @@ pub fn status_human(status: &Status, width: usize) -> String {
     let _ = writeln!(
         out,
         "{}",
-        styled(HEAD, &format!("{} with {}", plural(summary.tenants, "tenant"), plural(summary.tokens, "token")))
+        styled(
+            HEAD,
+            &format!(
+                "{} with {}",
+                plural(summary.tenants, "tenant"),
+                plural(summary.tokens, "token")
+            )
+        )
     );
     let mut any = false;
     for (count, what, style) in [
@@ -155,7 +162,8 @@ pub fn status_human(status: &Status, width: usize) -> String {
     ] {
         if count > 0 {
             any = true;
-            let _ = writeln!(out, "  {}", styled(style, &format!("{} {what}", plural(count, "token"))));
+            let _ =
+                writeln!(out, "  {}", styled(style, &format!("{} {what}", plural(count, "token"))));
         }
     }
     if summary.unobserved > 0 && !status.offline {
@@ -164,7 +172,9 @@ pub fn status_human(status: &Status, width: usize) -> String {
         let _ = writeln!(out, "  {}", styled(BAD, &text));
     }
     if status.offline {
-        out.push_str("  offline: expiry as last seen live or as Git says; sync and health are not known\n");
+        out.push_str(
+            "  offline: expiry as last seen live or as Git says; sync and health are not known\n",
+        );
     } else if !any {
         let _ = writeln!(out, "  {}", styled(GOOD, "nothing needs attention"));
     }
@@ -192,17 +202,31 @@ fn table(status: &Status, width: usize) -> String {
                     left,
                     token.sync.to_string(),
                     health(token),
-                    token.live.as_ref().and_then(|live| live.apple_id.as_deref()).map(escape).unwrap_or_default(),
+                    token
+                        .live
+                        .as_ref()
+                        .and_then(|live| live.apple_id.as_deref())
+                        .map(escape)
+                        .unwrap_or_default(),
                 ],
             ));
         }
         if tenant.tokens.is_empty() {
-            let codes: Vec<&str> = tenant.problems.iter().map(|problem| problem.code.as_str()).collect();
+            let codes: Vec<&str> =
+                tenant.problems.iter().map(|problem| problem.code.as_str()).collect();
             let words = |text: &str| text.to_owned();
             rows.push((
                 3,
                 None,
-                [escape(&tenant.name), words("-"), words("unknown"), String::new(), words("unobserved"), codes.join(", "), String::new()],
+                [
+                    escape(&tenant.name),
+                    words("-"),
+                    words("unknown"),
+                    String::new(),
+                    words("unobserved"),
+                    codes.join(", "),
+                    String::new(),
+                ],
             ));
         }
     }
@@ -256,7 +280,8 @@ fn reasons(status: &Status, width: usize) -> String {
         }
         for token in tenant.tokens.iter().filter(|token| !token.reasons.is_empty()) {
             let names: Vec<&str> = token.reasons.iter().map(|reason| reason.as_str()).collect();
-            let what = format!("{}: {} held: {}", escape(&tenant.name), token.kind, names.join(", "));
+            let what =
+                format!("{}: {} held: {}", escape(&tenant.name), token.kind, names.join(", "));
             let _ = writeln!(out, "\n{}", styled(LOOK, &what));
             for detail in &token.details {
                 out.push_str(&wrap(&escape(detail), 2, width));

@@ -82,6 +82,9 @@ mod tests {
 
     #[test]
     fn sentences_wrap_at_words() {
-        assert_eq!(wrap("aaaaaaaaaa bbbbbbbbbb cccccccccc", 2, 26), "  aaaaaaaaaa bbbbbbbbbb\n  cccccccccc\n");
+        assert_eq!(
+            wrap("aaaaaaaaaa bbbbbbbbbb cccccccccc", 2, 26),
+            "  aaaaaaaaaa bbbbbbbbbb\n  cccccccccc\n"
+        );
     }
 }

@@ -24,7 +24,12 @@ fn the_demo_tells_its_story_to_the_end() {
         .arg(folder.path().join("demo"));
     let run = finish(command).ends_with(0);
     for part in ["nothing to do", "renewed-outside-git", "topic-change", "That is the story"] {
-        assert!(run.stdout.contains(part) || run.stderr.contains(part), "{part}:\n{}\n{}", run.stdout, run.stderr);
+        assert!(
+            run.stdout.contains(part) || run.stderr.contains(part),
+            "{part}:\n{}\n{}",
+            run.stdout,
+            run.stderr
+        );
     }
 }
 

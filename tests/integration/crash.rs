@@ -26,7 +26,10 @@ impl Crash {
 
     /// Lets a request of this kind hang, the first `after` ones excepted.
     fn hang(&self, method: &str, after: u32, fault: Fault) {
-        let rule = FaultRule::always(fault).for_tenant(tenant_id("contoso")).on_method(method).after(after);
+        let rule = FaultRule::always(fault)
+            .for_tenant(tenant_id("contoso"))
+            .on_method(method)
+            .after(after);
         self.world.state().add_fault(rule);
     }
 
@@ -164,7 +167,10 @@ fn asked_to_stop_it_records_what_is_under_way_and_ends_with_130() {
     crash.hang("PATCH", 0, Fault::Latency { milliseconds: 1500 });
     let child = crash.world.spawn(&["apply"]);
     eventually("the request arrived", || crash.requests("PATCH") == 1);
-    let asked = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let asked = std::process::Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(asked.success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));

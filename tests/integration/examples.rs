@@ -14,8 +14,10 @@ fn validator(name: &str) -> jsonschema::Validator {
 
 #[track_caller]
 fn fits(schema: &str, value: &Value) {
-    let errors: Vec<String> =
-        validator(schema).iter_errors(value).map(|error| format!("{error} at {}", error.instance_path())).collect();
+    let errors: Vec<String> = validator(schema)
+        .iter_errors(value)
+        .map(|error| format!("{error} at {}", error.instance_path()))
+        .collect();
     assert!(errors.is_empty(), "{schema}: {errors:#?}\n{value:#}");
 }
 
@@ -58,13 +60,23 @@ fn every_machine_output_fits_its_schema() {
     world.live("fabrikam", Some(&world.issue(None, 5)));
     world.tenant("fabrikam", &world.issue(None, 300));
     world.commit("Another topic for fabrikam");
-    fits("diagnostics.schema.json", &world.run(&["validate", "--format", "json"]).ends_with(0).json());
+    fits(
+        "diagnostics.schema.json",
+        &world.run(&["validate", "--format", "json"]).ends_with(0).json(),
+    );
     fits("plan.schema.json", &world.run(&["plan", "--format", "json"]).ends_with(0).json());
     fits("apply.schema.json", &world.run(&["apply", "--format", "json"]).ends_with(0).json());
     fits("status.schema.json", &world.run(&["status", "--format", "json"]).ends_with(0).json());
-    fits("ledger-show.schema.json", &world.run(&["ledger", "show", "--format", "json"]).ends_with(0).json());
-    fits("ledger-verify.schema.json", &world.run(&["ledger", "verify", "--format", "json"]).ends_with(0).json());
-    let lines = world.git(&["grep", "--no-line-number", "-h", "", "applecart/ledger", "--", "tenants"]);
+    fits(
+        "ledger-show.schema.json",
+        &world.run(&["ledger", "show", "--format", "json"]).ends_with(0).json(),
+    );
+    fits(
+        "ledger-verify.schema.json",
+        &world.run(&["ledger", "verify", "--format", "json"]).ends_with(0).json(),
+    );
+    let lines =
+        world.git(&["grep", "--no-line-number", "-h", "", "applecart/ledger", "--", "tenants"]);
     assert!(lines.lines().count() >= 3);
     for line in lines.lines() {
         fits("ledger-line.schema.json", &serde_json::from_str(line).unwrap());

@@ -39,7 +39,9 @@ fn push(request: &Request, earlier: usize) -> ResponseTemplate {
         "tenant-13" => error(404, "ResourceNotFound"),
         "tenant-14" => error(500, "InternalServerError").insert_header("Retry-After", "0"),
         "tenant-15" => error(403, "Forbidden"),
-        "tenant-17" if earlier < 2 => error(429, "TooManyRequests").insert_header("Retry-After", "0"),
+        "tenant-17" if earlier < 2 => {
+            error(429, "TooManyRequests").insert_header("Retry-After", "0")
+        }
         "tenant-18" => error(404, "BadRequest"),
         _ => ResponseTemplate::new(200).set_body_json(certificate()),
     }
@@ -53,7 +55,11 @@ struct Graph {
 
 impl Graph {
     fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let server = runtime.block_on(async {
             let server = MockServer::start().await;
             let sign_in = |request: &Request| {
@@ -123,11 +129,27 @@ fn every_tenant_has_a_result_of_its_own() {
     assert_eq!(tenants.len(), 20);
     let push_of = |number: usize| {
         let tenant = tenants.iter().find(|tenant| tenant["name"] == name(number)).unwrap();
-        let token = tenant["tokens"].as_array().unwrap().iter().find(|token| token["kind"] == "push").unwrap();
-        let codes: Vec<&str> = tenant["problems"].as_array().unwrap().iter().map(|problem| problem["code"].as_str().unwrap()).collect();
-        (token["sync"].as_str().unwrap().to_owned(), tenant["observed"].as_str().unwrap().to_owned(), codes.join(","))
+        let token = tenant["tokens"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|token| token["kind"] == "push")
+            .unwrap();
+        let codes: Vec<&str> = tenant["problems"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|problem| problem["code"].as_str().unwrap())
+            .collect();
+        (
+            token["sync"].as_str().unwrap().to_owned(),
+            tenant["observed"].as_str().unwrap().to_owned(),
+            codes.join(","),
+        )
     };
-    let row = |sync: &str, observed: &str, codes: &str| (sync.to_owned(), observed.to_owned(), codes.to_owned());
+    let row = |sync: &str, observed: &str, codes: &str| {
+        (sync.to_owned(), observed.to_owned(), codes.to_owned())
+    };
     for number in (1..=12).chain([17, 20]) {
         assert_eq!(push_of(number), row("tracked", "complete", ""), "tenant {number}");
     }
@@ -138,7 +160,9 @@ fn every_tenant_has_a_result_of_its_own() {
     assert_eq!(push_of(18), row("unobserved", "partial", "bad-answer"));
     assert_eq!(push_of(19), row("tracked", "partial", "server-error"));
     assert_eq!(plan["summary"]["unobserved"], 5);
-    let permission = tenants.iter().find(|tenant| tenant["name"] == name(15)).unwrap()["problems"][0]["permission"].clone();
+    let permission = tenants.iter().find(|tenant| tenant["name"] == name(15)).unwrap()["problems"]
+        [0]["permission"]
+        .clone();
     assert_eq!(permission, "DeviceManagementServiceConfig.Read.All");
 }
 
@@ -147,7 +171,9 @@ fn an_unreadable_tenant_is_nowhere_called_deleted_or_in_sync() {
     let graph = Graph::start();
     for arguments in [&["plan"][..], &["status"], &["plan", "--format", "markdown"]] {
         let run = graph.world.run(arguments).ends_with(3);
-        for line in run.stdout.lines().filter(|line| ["tenant-14", "tenant-15", "tenant-16"].iter().any(|name| line.contains(name))) {
+        for line in run.stdout.lines().filter(|line| {
+            ["tenant-14", "tenant-15", "tenant-16"].iter().any(|name| line.contains(name))
+        }) {
             for lie in ["in-sync", "missing", "deleted", "removed", "vanished"] {
                 assert!(!line.contains(lie), "{lie}: {line}");
             }
@@ -169,7 +195,12 @@ fn nothing_but_reads_and_sign_ins_is_sent() {
         );
         let body = String::from_utf8_lossy(&request.body);
         if path == "/beta/$batch" {
-            assert!(!["POST", "PATCH", "PUT", "DELETE"].iter().any(|verb| body.contains(&format!("\"{verb}\""))), "{body}");
+            assert!(
+                !["POST", "PATCH", "PUT", "DELETE"]
+                    .iter()
+                    .any(|verb| body.contains(&format!("\"{verb}\""))),
+                "{body}"
+            );
         }
     }
 }

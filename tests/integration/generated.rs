@@ -29,7 +29,8 @@ fn generated_schemas() {
 
 #[test]
 fn generated_command_line_reference() {
-    let mut text = String::from("# Command line\n\nGenerated from the program; see CONTRIBUTING.md.\n");
+    let mut text =
+        String::from("# Command line\n\nGenerated from the program; see CONTRIBUTING.md.\n");
     let mut command = applecart::cli::command().term_width(100);
     command.build();
     section(&mut text, &mut command, "applecart");

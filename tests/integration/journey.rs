@@ -36,7 +36,13 @@ fn a_first_upload_consents_only_where_the_file_says_so() {
     world.run(&["apply"]).ends_with(0).says("consent-missing").says("consent: {dataSharing: true}");
     assert_eq!(world.uploads("contoso"), 0);
 
-    world.tenant_with("contoso", &first, first.pem.as_bytes(), "", "consent: {dataSharing: true}\n");
+    world.tenant_with(
+        "contoso",
+        &first,
+        first.pem.as_bytes(),
+        "",
+        "consent: {dataSharing: true}\n",
+    );
     world.commit("The customer agreed");
     world.run(&["apply"]).ends_with(0).says("uploaded");
     assert_eq!(world.live_serial("contoso"), Some(first.serial));
@@ -97,7 +103,11 @@ fn an_older_certificate_is_held() {
     world.live("contoso", Some(&live));
     world.tenant("contoso", &older);
     world.commit("Last year's file");
-    world.run(&["apply"]).ends_with(0).says("older-than-live").says("would shorten the tenant's time");
+    world
+        .run(&["apply"])
+        .ends_with(0)
+        .says("older-than-live")
+        .says("would shorten the tenant's time");
     assert_eq!(world.uploads("contoso"), 0);
 }
 
@@ -170,7 +180,11 @@ fn a_renewal_by_hand_is_held_recorded_and_not_overwritten() {
     world.run(&["apply"]).ends_with(0);
     assert_eq!(world.live_serial("contoso"), Some(by_hand.serial));
     let events = world.events("contoso");
-    assert_eq!(events, ["intended", "applied", "confirmed", "changed-outside-git"], "recorded once");
+    assert_eq!(
+        events,
+        ["intended", "applied", "confirmed", "changed-outside-git"],
+        "recorded once"
+    );
 }
 
 #[test]
@@ -179,7 +193,10 @@ fn live_that_moved_between_plan_and_write_stops_the_write() {
     let (old, _) = world.renewal("contoso");
     world.run(&["plan", "--out", "../plan.json"]).ends_with(0);
     let by_hand = world.issue(Some(&old.topic), 30);
-    let upload = PortalUpload::Push { apple_identifier: "mdm@contoso.example".into(), certificate: by_hand.pem };
+    let upload = PortalUpload::Push {
+        apple_identifier: "mdm@contoso.example".into(),
+        certificate: by_hand.pem,
+    };
     world.state().portal_upload(tenant_id("contoso"), &upload).unwrap();
     world.run(&["apply", "../plan.json"]).ends_with(5).says("stale");
     assert_eq!(world.uploads("contoso"), 1, "the one by hand");
@@ -200,9 +217,11 @@ fn throttling_is_ridden_out() {
     let world = World::new();
     let (_, new) = world.renewal("contoso");
     world.state().add_fault(
-        FaultRule::always(Fault::Throttle { retry_after: Some(applecart::simulator::RetryAfter::Seconds(0)) })
-            .for_tenant(tenant_id("contoso"))
-            .times(4),
+        FaultRule::always(Fault::Throttle {
+            retry_after: Some(applecart::simulator::RetryAfter::Seconds(0)),
+        })
+        .for_tenant(tenant_id("contoso"))
+        .times(4),
     );
     world.run(&["apply"]).ends_with(0).says("uploaded");
     assert_eq!(world.live_serial("contoso"), Some(new.serial));
@@ -213,9 +232,7 @@ fn a_rejected_upload_is_recorded_and_not_sent_again_by_the_next_run() {
     let world = World::new();
     world.renewal("contoso");
     world.state().add_fault(
-        FaultRule::always(Fault::status(400))
-            .for_tenant(tenant_id("contoso"))
-            .on_method("PATCH"),
+        FaultRule::always(Fault::status(400)).for_tenant(tenant_id("contoso")).on_method("PATCH"),
     );
     world.run(&["apply"]).ends_with(3).says("failed");
     world.state().clear_faults();
@@ -229,7 +246,10 @@ fn a_write_whose_answer_was_lost_is_found_by_reading() {
     let world = World::new();
     let (_, new) = world.renewal("contoso");
     world.state().add_fault(
-        FaultRule::always(Fault::DoneButLost).for_tenant(tenant_id("contoso")).on_method("PATCH").times(1),
+        FaultRule::always(Fault::DoneButLost)
+            .for_tenant(tenant_id("contoso"))
+            .on_method("PATCH")
+            .times(1),
     );
     world.run(&["apply"]).ends_with(0).says("uploaded");
     assert_eq!(world.live_serial("contoso"), Some(new.serial));
@@ -257,9 +277,7 @@ fn a_tenant_that_fails_leaves_the_others_alone() {
     let (_, new) = world.renewal("contoso");
     world.renewal("fabrikam");
     world.state().add_fault(
-        FaultRule::always(Fault::status(503))
-            .for_tenant(tenant_id("fabrikam"))
-            .on_method("PATCH"),
+        FaultRule::always(Fault::status(503)).for_tenant(tenant_id("fabrikam")).on_method("PATCH"),
     );
     world.run(&["apply"]).ends_with(3);
     assert_eq!(world.live_serial("contoso"), Some(new.serial));
@@ -274,7 +292,10 @@ fn too_many_uploads_need_the_digest_that_was_reviewed() {
     world.run(&["apply"]).ends_with(4).says("over the safety limit").says("--approve sha256:");
     world.run(&["apply", "--approve", "sha256:0000"]).ends_with(4);
     assert_eq!(world.state().writes(), 0);
-    let digest = world.run(&["plan", "--format", "json"]).ends_with(0).json()["digest"].as_str().unwrap().to_owned();
+    let digest = world.run(&["plan", "--format", "json"]).ends_with(0).json()["digest"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let done = world.run(&["apply", "--approve", &digest, "--format", "json"]).ends_with(0).json();
     assert_eq!(done["summary"]["uploaded"], 10);
 }
@@ -285,7 +306,9 @@ fn small_steps_of_one_commit_count_together() {
     for number in 0..10 {
         world.renewal(&format!("tenant-{number}"));
     }
-    world.run(&["apply", "--select", "tenant-0", "--select", "tenant-1", "--select", "tenant-2"]).ends_with(0);
+    world
+        .run(&["apply", "--select", "tenant-0", "--select", "tenant-1", "--select", "tenant-2"])
+        .ends_with(0);
     world.run(&["apply", "--select", "tenant-3"]).ends_with(4).says("over the safety limit");
 }
 
@@ -304,7 +327,9 @@ fn planning_needs_no_key_and_sends_only_reads() {
     world.renewal("contoso");
     world.key = String::new();
     world.secret = applecart::simulator::READER_SECRET.to_owned();
-    let policy = world.policy("").replace(applecart::simulator::WRITER_CLIENT_ID, applecart::simulator::READER_CLIENT_ID);
+    let policy = world
+        .policy("")
+        .replace(applecart::simulator::WRITER_CLIENT_ID, applecart::simulator::READER_CLIENT_ID);
     world.write("applecart.yaml", &policy);
     world.commit("A reader");
     world.run(&["plan"]).ends_with(0).says("upload push");
@@ -321,7 +346,10 @@ fn a_frozen_clock_shows_next_year() {
     world.tenant("contoso", &live);
     world.commit("In sync");
     world.run(&["status", "--fail-within", "14d"]).ends_with(0);
-    world.run(&["status", "--fail-within", "14d", "--now", "2999-01-01T00:00:00Z"]).ends_with(9).says("expired");
+    world
+        .run(&["status", "--fail-within", "14d", "--now", "2999-01-01T00:00:00Z"])
+        .ends_with(9)
+        .says("expired");
     world.run(&["status", "--offline", "--fail-within", "200d"]).ends_with(9);
 }
 
@@ -330,7 +358,8 @@ fn nothing_ever_sends_an_empty_certificate_or_a_delete() {
     let world = World::new();
     let live = world.issue(None, 20);
     world.live("contoso", Some(&live));
-    for (bytes, name) in [(&b""[..], "empty"), (&b"\n \r\n"[..], "blank"), (&b"<html>"[..], "page")] {
+    for (bytes, name) in [(&b""[..], "empty"), (&b"\n \r\n"[..], "blank"), (&b"<html>"[..], "page")]
+    {
         world.tenant_with("contoso", &world.issue(Some(&live.topic), 364), bytes, "", "");
         world.commit(name);
         world.run(&["apply"]).ends_with(4);

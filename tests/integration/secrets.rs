@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use applecart::simulator::{AppRegistration, Fault, FaultRule, RetryAfter, StateError, WRITER_CLIENT_ID};
+use applecart::simulator::{
+    AppRegistration, Fault, FaultRule, RetryAfter, StateError, WRITER_CLIENT_ID,
+};
 use base64::Engine as _;
 
 use crate::world::{Run, World, tenant_id};
@@ -68,7 +70,10 @@ impl Markers {
             for marker in markers {
                 let encoded = base64::engine::general_purpose::STANDARD.encode(marker);
                 assert!(!text.contains(marker), "{marker} is in {place}:\n{text}");
-                assert!(!text.contains(encoded.trim_end_matches('=')), "base64 of {marker} is in {place}");
+                assert!(
+                    !text.contains(encoded.trim_end_matches('=')),
+                    "base64 of {marker} is in {place}"
+                );
             }
         }
     }
@@ -83,24 +88,43 @@ fn no_secret_is_in_any_output_of_any_error_path() {
     let echo = Fault::Status {
         status: 400,
         retry_after: None,
-        body: Some(serde_json::json!({"error": {"code": "BadRequest", "message": format!("you sent {SECRET}")}})),
+        body: Some(
+            serde_json::json!({"error": {"code": "BadRequest", "message": format!("you sent {SECRET}")}}),
+        ),
         headers: BTreeMap::new(),
     };
     let faults = [
         ("rejected", echo),
         ("forbidden", Fault::status(403)),
-        ("server error", Fault::Status { status: 500, retry_after: Some(RetryAfter::Seconds(0)), body: None, headers: BTreeMap::new() }),
+        (
+            "server error",
+            Fault::Status {
+                status: 500,
+                retry_after: Some(RetryAfter::Seconds(0)),
+                body: None,
+                headers: BTreeMap::new(),
+            },
+        ),
         ("wrong json", Fault::WrongJson),
         ("html", Fault::Html),
         ("truncated", Fault::Truncate),
         ("dropped", Fault::Drop),
     ];
     for (name, fault) in faults {
-        markers.world.state().add_fault(FaultRule::always(fault.clone()).for_tenant(id).on_method("PATCH"));
+        markers
+            .world
+            .state()
+            .add_fault(FaultRule::always(fault.clone()).for_tenant(id).on_method("PATCH"));
         markers.drive(&format!("{name} on the write"));
-        markers.world.state().add_fault(FaultRule::always(fault.clone()).for_tenant(id).on_method("GET").times(3));
+        markers
+            .world
+            .state()
+            .add_fault(FaultRule::always(fault.clone()).for_tenant(id).on_method("GET").times(3));
         markers.drive(&format!("{name} on the read"));
-        markers.world.state().add_fault(FaultRule::always(fault).for_tenant(id).on("*/token").times(3));
+        markers
+            .world
+            .state()
+            .add_fault(FaultRule::always(fault).for_tenant(id).on("*/token").times(3));
         markers.drive(&format!("{name} at sign-in"));
     }
     markers.drive("at the end");
@@ -114,13 +138,18 @@ fn no_byte_of_a_refused_file_is_shown() {
     markers.renewal("contoso");
     let live = markers.world.issue(None, 20);
     let stated = markers.world.issue(Some(&live.topic), 364);
-    let vpp = base64::engine::general_purpose::STANDARD.encode(format!("{{\"token\":\"{TOKEN}\"}}"));
-    let with_key = format!("{}-----BEGIN PRIVATE KEY-----\n{TOKEN}\n-----END PRIVATE KEY-----\n", stated.pem);
+    let vpp =
+        base64::engine::general_purpose::STANDARD.encode(format!("{{\"token\":\"{TOKEN}\"}}"));
+    let with_key =
+        format!("{}-----BEGIN PRIVATE KEY-----\n{TOKEN}\n-----END PRIVATE KEY-----\n", stated.pem);
     for (name, bytes) in [
         ("text", TOKEN.to_owned()),
         ("a VPP token", vpp),
         ("a page", format!("<html>{TOKEN}</html>")),
-        ("a broken certificate", format!("-----BEGIN CERTIFICATE-----\n{TOKEN}\n-----END CERTIFICATE-----\n")),
+        (
+            "a broken certificate",
+            format!("-----BEGIN CERTIFICATE-----\n{TOKEN}\n-----END CERTIFICATE-----\n"),
+        ),
         ("a private key", with_key),
     ] {
         markers.world.tenant_with("contoso", &stated, bytes.as_bytes(), "", "");

@@ -16,26 +16,27 @@ use serde_json::Value;
 
 /// How a run of the program ended.
 #[derive(Debug)]
-pub struct Run {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Run {
     #[track_caller]
-    pub fn ends_with(self, code: i32) -> Self {
+    pub(crate) fn ends_with(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 
     #[track_caller]
-    pub fn says(self, text: &str) -> Self {
+    pub(crate) fn says(self, text: &str) -> Self {
         let all = format!("{}{}", self.stdout, self.stderr);
         // Sentences are wrapped to the terminal; a reader sees them whole.
         let flat = all.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -45,28 +46,39 @@ impl Run {
 }
 
 /// A fleet repository, its key, and a simulated Intune.
-pub struct World {
+pub(crate) struct World {
     folder: tempfile::TempDir,
-    pub simulator: Option<Running>,
+    pub(crate) simulator: Option<Running>,
     runtime: tokio::runtime::Runtime,
-    pub recipient: String,
-    pub key: String,
-    pub url: String,
-    pub secret: String,
+    pub(crate) recipient: String,
+    pub(crate) key: String,
+    pub(crate) url: String,
+    pub(crate) secret: String,
 }
 
 /// A tenant id that is told apart by its name.
-pub fn tenant_id(name: &str) -> TenantId {
+pub(crate) fn tenant_id(name: &str) -> TenantId {
     let digest = Sha256::of(name.as_bytes()).to_string();
-    format!("{}-{}-4{}-8{}-{}", &digest[..8], &digest[8..12], &digest[13..16], &digest[17..20], &digest[20..32])
-        .parse()
-        .unwrap()
+    format!(
+        "{}-{}-4{}-8{}-{}",
+        &digest[..8],
+        &digest[8..12],
+        &digest[13..16],
+        &digest[17..20],
+        &digest[20..32]
+    )
+    .parse()
+    .unwrap()
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
         let simulator = runtime.block_on(Simulator::start(Options::default())).unwrap();
         let identity = age::x25519::Identity::generate();
         let world = Self {
@@ -84,41 +96,41 @@ impl World {
         world
     }
 
-    pub fn policy(&self, more: &str) -> String {
+    pub(crate) fn policy(&self, more: &str) -> String {
         format!(
             "apiVersion: applecart/v1\nkind: Fleet\nauth:\n  clientId: {WRITER_CLIENT_ID}\n  credential: client-secret\nrecipients:\n  - {}\n{more}",
             self.recipient
         )
     }
 
-    pub fn repo(&self) -> PathBuf {
+    pub(crate) fn repo(&self) -> PathBuf {
         self.folder.path().join("fleet")
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn simulator(&self) -> &Running {
+    pub(crate) fn simulator(&self) -> &Running {
         self.simulator.as_ref().unwrap()
     }
 
-    pub fn state(&self) -> &State {
+    pub(crate) fn state(&self) -> &State {
         self.simulator().state()
     }
 
-    pub fn write(&self, path: &str, text: &str) {
+    pub(crate) fn write(&self, path: &str, text: &str) {
         self.write_bytes(path, text.as_bytes());
     }
 
-    pub fn write_bytes(&self, path: &str, bytes: &[u8]) {
+    pub(crate) fn write_bytes(&self, path: &str, bytes: &[u8]) {
         let path = self.repo().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
 
     #[track_caller]
-    pub fn git(&self, arguments: &[&str]) -> String {
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
         let output = Command::new("git")
             .current_dir(self.repo())
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
@@ -127,17 +139,21 @@ impl World {
             .args(arguments)
             .output()
             .unwrap();
-        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    pub fn commit(&self, message: &str) {
+    pub(crate) fn commit(&self, message: &str) {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
     }
 
     /// A certificate with so many days left, of this topic or a new one.
-    pub fn issue(&self, topic: Option<&str>, days: i64) -> Issued {
+    pub(crate) fn issue(&self, topic: Option<&str>, days: i64) -> Issued {
         let until = Utc::now() + chrono::Duration::days(days);
         self.simulator()
             .apple()
@@ -150,20 +166,28 @@ impl World {
     }
 
     /// Makes a tenant in Intune with this live certificate.
-    pub fn live(&self, name: &str, certificate: Option<&Issued>) {
+    pub(crate) fn live(&self, name: &str, certificate: Option<&Issued>) {
         let mut tenant = Tenant::new(tenant_id(name));
         tenant.apple_push_notification_certificate = certificate.map(|issued| pushed(name, issued));
         self.state().add_tenant(tenant).unwrap();
     }
 
     /// Writes a tenant file whose push certificate is this one, sealed.
-    pub fn tenant(&self, name: &str, certificate: &Issued) {
+    pub(crate) fn tenant(&self, name: &str, certificate: &Issued) {
         self.tenant_with(name, certificate, certificate.pem.as_bytes(), "", "");
     }
 
     /// The same with other bytes in the sealed file, and more lines in the token or the tenant.
-    pub fn tenant_with(&self, name: &str, stated: &Issued, bytes: &[u8], token: &str, tenant: &str) {
-        let sealed = seal(&Secret::new(bytes.to_vec()), std::slice::from_ref(&self.recipient)).unwrap();
+    pub(crate) fn tenant_with(
+        &self,
+        name: &str,
+        stated: &Issued,
+        bytes: &[u8],
+        token: &str,
+        tenant: &str,
+    ) {
+        let sealed =
+            seal(&Secret::new(bytes.to_vec()), std::slice::from_ref(&self.recipient)).unwrap();
         self.write_bytes(&format!("tenants/{name}/push.pem.age"), &sealed);
         let text = format!(
             "apiVersion: applecart/v1\nkind: Tenant\nname: {name}\ntenantId: {id}\nwatch: [push]\n{tenant}push:\n  appleId: mdm@{name}.example\n  topic: {topic}\n  serial: '{serial}'\n  expires: {expires}\n  file: push.pem.age\n  sha256: {sha256}\n{token}",
@@ -177,7 +201,7 @@ impl World {
     }
 
     /// A tenant whose renewal (old live, new in Git) is due; returns old and new.
-    pub fn renewal(&self, name: &str) -> (Issued, Issued) {
+    pub(crate) fn renewal(&self, name: &str) -> (Issued, Issued) {
         let old = self.issue(None, 20);
         let new = self.issue(Some(&old.topic), 364);
         self.live(name, Some(&old));
@@ -186,16 +210,16 @@ impl World {
         (old, new)
     }
 
-    pub fn live_serial(&self, name: &str) -> Option<String> {
+    pub(crate) fn live_serial(&self, name: &str) -> Option<String> {
         let tenant = self.state().tenant(tenant_id(name))?;
         tenant.apple_push_notification_certificate.map(|push| push.certificate_serial_number)
     }
 
-    pub fn uploads(&self, name: &str) -> usize {
+    pub(crate) fn uploads(&self, name: &str) -> usize {
         self.state().uploads(tenant_id(name)).len()
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_applecart"));
         command
             .current_dir(self.repo())
@@ -211,19 +235,24 @@ impl World {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         finish(self.command(arguments))
     }
 
     /// Starts the program and leaves it running.
-    pub fn spawn(&self, arguments: &[&str]) -> Child {
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// The events in a tenant's ledger, oldest first.
-    pub fn events(&self, name: &str) -> Vec<String> {
+    pub(crate) fn events(&self, name: &str) -> Vec<String> {
         let shown = self.run(&["ledger", "show", name, "--format", "json"]).ends_with(0).json();
-        shown["entries"].as_array().unwrap().iter().map(|entry| entry["event"].as_str().unwrap().to_owned()).collect()
+        shown["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["event"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
@@ -235,7 +264,7 @@ impl Drop for World {
     }
 }
 
-pub fn pushed(name: &str, issued: &Issued) -> Push {
+pub(crate) fn pushed(name: &str, issued: &Issued) -> Push {
     Push {
         apple_identifier: format!("mdm@{name}.example"),
         topic_identifier: issued.topic.clone(),
@@ -245,7 +274,7 @@ pub fn pushed(name: &str, issued: &Issued) -> Push {
     }
 }
 
-pub fn finish(mut command: Command) -> Run {
+pub(crate) fn finish(mut command: Command) -> Run {
     let output = command.output().unwrap();
     Run {
         code: output.status.code().unwrap_or(-1),
@@ -256,7 +285,7 @@ pub fn finish(mut command: Command) -> Run {
 
 /// Waits until something is so; fails after a minute.
 #[track_caller]
-pub fn eventually(what: &str, so: impl Fn() -> bool) {
+pub(crate) fn eventually(what: &str, so: impl Fn() -> bool) {
     let started = Instant::now();
     while !so() {
         assert!(started.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
@@ -265,6 +294,6 @@ pub fn eventually(what: &str, so: impl Fn() -> bool) {
 }
 
 /// The project's folder.
-pub fn project() -> &'static Path {
+pub(crate) fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

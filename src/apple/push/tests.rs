@@ -26,7 +26,11 @@ fn certificate(issued: &Issued) -> PushCertificate {
 }
 
 /// The certificate is what is live, in Git and asked for; nothing is to be said about it.
-fn expected<'a>(certificate: &PushCertificate, live: &'a LivePush, stated: &'a Facts) -> Expectations<'a> {
+fn expected<'a>(
+    certificate: &PushCertificate,
+    live: &'a LivePush,
+    stated: &'a Facts,
+) -> Expectations<'a> {
     Expectations {
         now: Timestamp::new(now()),
         stated: Some(stated),
@@ -129,7 +133,8 @@ fn expired() {
 
 #[test]
 fn expires_soon() {
-    let certificate = certificate(&issue(|request| request.not_after = Some(now() + Duration::days(44))));
+    let certificate =
+        certificate(&issue(|request| request.not_after = Some(now() + Duration::days(44))));
     let live = live_before(&certificate);
     let findings = judge(&certificate, &expected(&certificate, &live, &certificate.facts()));
     assert_eq!(codes(&findings), [(FindingCode::ExpiresSoon, Severity::Warn)]);
@@ -138,7 +143,8 @@ fn expires_soon() {
 #[test]
 fn not_yet_valid() {
     let starts = |minutes: i64| {
-        let certificate = certificate(&issue(|request| request.not_before = now() + Duration::minutes(minutes)));
+        let certificate =
+            certificate(&issue(|request| request.not_before = now() + Duration::minutes(minutes)));
         let live = live_before(&certificate);
         codes(&judge(&certificate, &expected(&certificate, &live, &certificate.facts())))
     };
@@ -151,8 +157,14 @@ fn key_mismatch() {
     let certificate = certificate(&issue(|_| ()));
     let live = live_before(&certificate);
     let facts = certificate.facts();
-    let expected = Expectations { requested_key: Some(Sha256::of(b"other")), ..expected(&certificate, &live, &facts) };
-    assert_eq!(codes(&judge(&certificate, &expected)), [(FindingCode::KeyMismatch, Severity::Refuse)]);
+    let expected = Expectations {
+        requested_key: Some(Sha256::of(b"other")),
+        ..expected(&certificate, &live, &facts)
+    };
+    assert_eq!(
+        codes(&judge(&certificate, &expected)),
+        [(FindingCode::KeyMismatch, Severity::Refuse)]
+    );
 }
 
 #[test]
@@ -196,14 +208,21 @@ fn too_large() {
 fn wrong_kind() {
     for (bytes, word) in [
         (&b"<!DOCTYPE html><html>"[..], "web page"),
-        (b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----", "signing request"),
+        (
+            b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----",
+            "signing request",
+        ),
         (b"Content-Type: application/pkcs7-mime; name=\"smime.p7m\"\n\nMIAG", "enrollment"),
         (b"eyJleHBEYXRlIjoiMjAyNyJ9", "vpp"),
         (b"hello", "no certificate"),
         (&[0xC3, 0x28, 0x01], "neither text"),
     ] {
         let reading = refused(bytes, FindingCode::WrongKind);
-        assert!(reading.findings.iter().any(|finding| finding.message.contains(word)), "{:?}", reading.findings);
+        assert!(
+            reading.findings.iter().any(|finding| finding.message.contains(word)),
+            "{:?}",
+            reading.findings
+        );
     }
 }
 
@@ -212,7 +231,10 @@ fn malformed() {
     let pem = issue(|_| ()).pem;
     refused(&pem.as_bytes()[..pem.len() / 2], FindingCode::Malformed);
     refused(b"-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----", FindingCode::Malformed);
-    refused(b"-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----", FindingCode::Malformed);
+    refused(
+        b"-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----",
+        FindingCode::Malformed,
+    );
 }
 
 #[test]
@@ -231,9 +253,13 @@ fn several_certificates() {
 fn unusual_form_is_read_and_told() {
     let issued = issue(|_| ());
     let base64 = base64::engine::general_purpose::STANDARD.encode(&issued.der);
-    let utf16: Vec<u8> = [0xFF, 0xFE].into_iter().chain(issued.pem.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    let utf16: Vec<u8> = [0xFF, 0xFE]
+        .into_iter()
+        .chain(issued.pem.encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
     let chain = format!("{}\n{}", issued.pem, Apple::open(None, now()).unwrap().authority_pem());
-    for bytes in [base64.as_bytes(), issued.pem.replace('\n', "\r\n").as_bytes(), chain.as_bytes()] {
+    for bytes in [base64.as_bytes(), issued.pem.replace('\n', "\r\n").as_bytes(), chain.as_bytes()]
+    {
         let reading = read(bytes);
         assert_eq!(codes(&reading.findings), [(FindingCode::UnusualForm, Severity::Warn)]);
         assert_eq!(reading.certificate.unwrap().serial.to_string(), issued.serial);

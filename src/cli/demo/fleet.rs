@@ -12,7 +12,8 @@ use super::file;
 use crate::cli::error::CliError;
 use crate::model::{Sha256, TenantId, Timestamp};
 use crate::simulator::{
-    Consent, Enrollment, Issued, Push, PushRequest, Running, SubjectKey, Tenant, Vpp, WRITER_CLIENT_ID,
+    Consent, Enrollment, Issued, Push, PushRequest, Running, SubjectKey, Tenant, Vpp,
+    WRITER_CLIENT_ID,
 };
 use crate::vault::{Secret, seal};
 
@@ -92,7 +93,12 @@ pub(super) fn build(dir: &Path, simulator: &Running, now: Timestamp) -> Result<F
     Ok(fleet)
 }
 
-fn add(fleet: &Fleet, simulator: &Running, customer: &Customer, now: DateTime<Utc>) -> Result<(), CliError> {
+fn add(
+    fleet: &Fleet,
+    simulator: &Running,
+    customer: &Customer,
+    now: DateTime<Utc>,
+) -> Result<(), CliError> {
     let apple_id = format!("mdm@{}.example", customer.name);
     let mut live = Tenant::new(tenant_id(customer.name)?);
     customer.display.clone_into(&mut live.display_name);
@@ -192,7 +198,12 @@ fn facts(certificate: &Issued, apple_id: &str) -> Vec<(&'static str, Value)> {
 }
 
 /// Seals a certificate into the tenant's folder; the push entry that goes with it.
-fn sealed(fleet: &Fleet, name: &str, certificate: &Issued, apple_id: &str) -> Result<Value, CliError> {
+fn sealed(
+    fleet: &Fleet,
+    name: &str,
+    certificate: &Issued,
+    apple_id: &str,
+) -> Result<Value, CliError> {
     let bytes = certificate.pem.as_bytes();
     let sealed = seal(&Secret::new(bytes.to_vec()), std::slice::from_ref(&fleet.recipient))
         .map_err(|error| CliError::Demo(error.to_string()))?;
@@ -257,8 +268,13 @@ fn write_key(path: &Path, identity: &age::x25519::Identity) -> Result<(), CliErr
         options.mode(0o600);
     }
     let mut key = options.open(path).map_err(|source| file(path, "write", source))?;
-    writeln!(key, "# public key: {}\n{}", identity.to_public(), identity.to_string().expose_secret())
-        .map_err(|source| file(path, "write", source))
+    writeln!(
+        key,
+        "# public key: {}\n{}",
+        identity.to_public(),
+        identity.to_string().expose_secret()
+    )
+    .map_err(|source| file(path, "write", source))
 }
 
 fn commit(repo: &Path, message: &str) -> Result<(), CliError> {
@@ -271,7 +287,14 @@ fn git(repo: &Path, arguments: &[&str]) -> Result<(), CliError> {
     let status = Command::new("git")
         .current_dir(repo)
         .args(["-c", "user.name=Demo", "-c", "user.email=demo@applecart.example"])
-        .args(["-c", "commit.gpgSign=false", "-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false"])
+        .args([
+            "-c",
+            "commit.gpgSign=false",
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "core.autocrlf=false",
+        ])
         .args(arguments)
         .stdin(Stdio::null())
         .status()

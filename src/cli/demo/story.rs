@@ -28,7 +28,8 @@ pub(super) fn tell(
     simulator: &Running,
     output: &Output,
 ) -> Result<Outcome, CliError> {
-    let program = std::env::current_exe().map_err(|source| file(Path::new("applecart"), "find", source))?;
+    let program =
+        std::env::current_exe().map_err(|source| file(Path::new("applecart"), "find", source))?;
     let url = simulator.url();
     let mut story = Story { fleet, url, program, output, step: 0 };
     let env = story.write_env(dir)?;
@@ -38,7 +39,11 @@ pub(super) fn tell(
         story.url
     ))?;
 
-    story.step("Is everything in the repository well-formed? No key, no network.", &["validate"], Outcome::Done)?;
+    story.step(
+        "Is everything in the repository well-formed? No key, no network.",
+        &["validate"],
+        Outcome::Done,
+    )?;
     story.step(
         "What lapses when? tailspin never consented to the application: it is shown, not hidden, and the exit code is 3.",
         &["status"],
@@ -54,7 +59,11 @@ pub(super) fn tell(
         &["apply"],
         Outcome::Partial,
     )?;
-    story.step("Plan again: nothing to do.", &["plan", "--select", "contoso", "--select", "adatum", "--detailed-exitcode"], Outcome::Done)?;
+    story.step(
+        "Plan again: nothing to do.",
+        &["plan", "--select", "contoso", "--select", "adatum", "--detailed-exitcode"],
+        Outcome::Done,
+    )?;
 
     renew_in_portal(simulator)?;
     story.step(
@@ -74,7 +83,11 @@ pub(super) fn tell(
         &["plan", "--select", "fabrikam", "--detailed-exitcode"],
         Outcome::Changes,
     )?;
-    story.step("Applying does not help, and no flag does.", &["apply", "--select", "fabrikam"], Outcome::Done)?;
+    story.step(
+        "Applying does not help, and no flag does.",
+        &["apply", "--select", "fabrikam"],
+        Outcome::Done,
+    )?;
 
     story.step("Who sent what, and when?", &["ledger", "show"], Outcome::Done)?;
     story.step("Was the record edited?", &["ledger", "verify"], Outcome::Done)?;
@@ -113,7 +126,8 @@ fn renew_in_portal(simulator: &Running) -> Result<(), CliError> {
             ..PushRequest::new(now)
         })
         .map_err(|error| wrong(&error))?;
-    let upload = PortalUpload::Push { apple_identifier: live.apple_identifier, certificate: renewed.pem };
+    let upload =
+        PortalUpload::Push { apple_identifier: live.apple_identifier, certificate: renewed.pem };
     simulator.state().portal_upload(id, &upload).map_err(|error| wrong(&error))
 }
 

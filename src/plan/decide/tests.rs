@@ -129,7 +129,13 @@ fn a_rejected_digest_that_a_review_releases_is_sent() {
 
 #[test]
 fn a_failure_for_lack_of_permission_is_tried_again() {
-    for code in [FailureCode::NotPermitted, FailureCode::ApprovalRequired, FailureCode::Throttled, FailureCode::NotLanded, FailureCode::NotSent] {
+    for code in [
+        FailureCode::NotPermitted,
+        FailureCode::ApprovalRequired,
+        FailureCode::Throttled,
+        FailureCode::NotLanded,
+        FailureCode::NotSent,
+    ] {
         let mut world = World::renewal();
         world.recorded(Event::Intended, "AA", "run-1", "2026-11-20T10:00:00Z");
         world.failed("AA", code);
@@ -229,7 +235,11 @@ fn another_topic_is_held_whatever_else_is_right() {
     let mut world = World::renewal();
     world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
     let token = world.expect_held(&[Reason::TopicChange]);
-    assert!(token.state.details[0].contains("every Apple device enrolled"), "{:?}", token.state.details);
+    assert!(
+        token.state.details[0].contains("every Apple device enrolled"),
+        "{:?}",
+        token.state.details
+    );
 }
 
 #[test]
@@ -246,7 +256,11 @@ fn an_allow_line_for_another_topic_releases_nothing_and_says_what_it_must_say() 
     world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
     world.allow("topic-change", "com.apple.mgmt.External.someone-else", OTHER_TOPIC);
     let token = world.expect_held(&[Reason::TopicChange]);
-    assert!(token.state.details[1].contains(&format!("from: {TOPIC}")), "{:?}", token.state.details);
+    assert!(
+        token.state.details[1].contains(&format!("from: {TOPIC}")),
+        "{:?}",
+        token.state.details
+    );
 }
 
 #[test]
@@ -265,7 +279,12 @@ fn all_reasons_are_told_and_the_topic_comes_first() {
     world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
     world.entry().facts.expires = Some(at("2026-11-01T00:00:00Z"));
     world.suspend("2026-12-31");
-    world.expect_held(&[Reason::TopicChange, Reason::OlderThanLive, Reason::Expired, Reason::Suspended]);
+    world.expect_held(&[
+        Reason::TopicChange,
+        Reason::OlderThanLive,
+        Reason::Expired,
+        Reason::Suspended,
+    ]);
 }
 
 #[test]
