@@ -71,7 +71,7 @@ fn token_faults(plan: &Plan, tenant: &PlannedTenant, token: &PlannedToken) -> Ve
     };
     let state = &token.state;
     let held = token.action == Action::Hold;
-    must(held == !state.reasons.is_empty(), "a hold without a reason, or a reason without a hold");
+    must(held != state.reasons.is_empty(), "a hold without a reason, or a reason without a hold");
     must(held == (state.sync == Sync::Held), "held on one axis only");
     must(
         state.sync != Sync::Unobserved || token.action == Action::None,

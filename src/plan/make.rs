@@ -255,7 +255,7 @@ impl OneTenant<'_> {
         if let (Some(entry), Some(now_live)) = (entry, live.push.present()) {
             warn_apple_id(&mut decision, entry, now_live.apple_id.as_deref());
         }
-        self.finish(shown, decision)
+        self.finish(&shown, decision)
     }
 
     fn enrollment(&mut self, live: &LiveTenant, past: Option<&TenantLedger>) -> Vec<PlannedToken> {
@@ -280,7 +280,7 @@ impl OneTenant<'_> {
                 health: one.map(|one| axes::enrollment(one, self.input.now)),
             };
             tokens.push(self.watched_entry(
-                shown,
+                &shown,
                 objects.is_some() && past.is_some(),
                 found == Match::Ambiguous,
                 past,
@@ -297,7 +297,7 @@ impl OneTenant<'_> {
                 live: Some(one.facts()),
                 health: Some(axes::enrollment(one, self.input.now)),
             };
-            tokens.push(self.watched_entry(shown, past.is_some(), false, past));
+            tokens.push(self.watched_entry(&shown, past.is_some(), false, past));
         }
         tokens
     }
@@ -324,7 +324,7 @@ impl OneTenant<'_> {
                 health: one.map(|one| axes::vpp(one, self.input.now)),
             };
             tokens.push(self.watched_entry(
-                shown,
+                &shown,
                 objects.is_some() && past.is_some(),
                 found == Match::Ambiguous,
                 past,
@@ -341,7 +341,7 @@ impl OneTenant<'_> {
                 live: Some(one.facts()),
                 health: Some(axes::vpp(one, self.input.now)),
             };
-            tokens.push(self.watched_entry(shown, past.is_some(), false, past));
+            tokens.push(self.watched_entry(&shown, past.is_some(), false, past));
         }
         tokens
     }
@@ -349,15 +349,15 @@ impl OneTenant<'_> {
     /// An enrollment or VPP token: this version watches them and never writes to them.
     fn watched_entry(
         &mut self,
-        shown: Shown<'_>,
+        shown: &Shown<'_>,
         observed: bool,
         ambiguous: bool,
         past: Option<&TenantLedger>,
     ) -> PlannedToken {
         if !observed {
-            return self.unobserved(&shown, past);
+            return self.unobserved(shown, past);
         }
-        let mut decision = watched(&shown);
+        let mut decision = watched(shown);
         if ambiguous {
             decision.sync = Some(Sync::Tracked);
             decision.warnings.push(Warning::Ambiguous);
@@ -390,9 +390,9 @@ impl OneTenant<'_> {
         token
     }
 
-    fn finish(&mut self, shown: Shown<'_>, decision: Decision) -> PlannedToken {
+    fn finish(&mut self, shown: &Shown<'_>, decision: Decision) -> PlannedToken {
         let expires = shown.live.as_ref().and_then(|live| live.expires);
-        let mut token = self.token(&shown, expires);
+        let mut token = self.token(shown, expires);
         token.state.sync = decision.sync.unwrap_or(Sync::Unobserved);
         token.state.reasons = decision.reasons;
         token.state.warnings = decision.warnings;

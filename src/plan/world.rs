@@ -186,8 +186,7 @@ impl World {
         at_text: &str,
     ) -> &mut Record {
         let view = self.ledger.as_mut().unwrap();
-        let records =
-            &mut view.tenants.entry(tenant_id).or_insert_with(TenantLedger::default).records;
+        let records = &mut view.tenants.entry(tenant_id).or_default().records;
         let expires = if serial == "99" { "2026-12-20T10:00:00Z" } else { "2027-11-20T10:00:00Z" };
         let sending = event == Event::Intended;
         records.push(Record {

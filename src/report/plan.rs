@@ -24,9 +24,8 @@ pub fn plan_human(plan: &Plan, all: bool, width: usize) -> String {
         );
     }
     for tenant in &plan.tenants {
-        let interesting = all
-            || !tenant.problems.is_empty()
-            || tenant.tokens.iter().any(|token| is_interesting(token));
+        let interesting =
+            all || !tenant.problems.is_empty() || tenant.tokens.iter().any(is_interesting);
         if interesting {
             tenant_human(&mut out, tenant, all, width);
         }

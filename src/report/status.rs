@@ -231,7 +231,7 @@ fn table(status: &Status, width: usize) -> String {
         }
     }
     // Stable, so that equal urgency and expiry keep the order of names.
-    rows.sort_by(|a, b| (a.0, a.1.is_none(), a.1).cmp(&(b.0, b.1.is_none(), b.1)));
+    rows.sort_by_key(|(urgency, expires, _)| (*urgency, expires.is_none(), *expires));
     let mut table = Table::new();
     table.load_style(NOTHING);
     // One line a token, so that `grep` and eyes find it: on a narrow terminal the Apple Account

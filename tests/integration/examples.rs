@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::world::{World, project};
+use crate::world::{World, finish, project};
 
 #[track_caller]
 fn validator(name: &str) -> jsonschema::Validator {
@@ -51,6 +51,46 @@ fn every_example_validates() {
         }
     }
     assert!(seen >= 2, "examples are missing");
+}
+
+#[test]
+fn the_renewal_is_planned_as_its_readme_says() {
+    let world = World::new();
+    let example = project().join("examples/renewal");
+    let copied = std::process::Command::new("cp")
+        .arg("-R")
+        .arg(format!("{}/.", example.display()))
+        .arg(world.repo())
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    world.commit("A fleet");
+    let mut command = world.command(&[
+        "plan",
+        "--select",
+        "contoso",
+        "--live",
+        "live.json",
+        "--now",
+        "2026-11-22T12:00:00Z",
+        "--format",
+        "json",
+    ]);
+    command.env_remove("SOPS_AGE_KEY").env_remove("AZURE_CLIENT_SECRET");
+    let plan = finish(command).ends_with(0).json();
+    assert_eq!(plan["summary"]["uploads"], 1, "{plan:#}");
+    assert_eq!(plan["source"], "snapshot");
+    world.run(&["plan", "--live", "live.json", "--out", "../plan.json"]).ends_with(0);
+    world.run(&["apply", "../plan.json"]).ends_with(64).says("never applied");
+}
+
+#[test]
+fn a_snapshot_needs_exactly_one_tenant() {
+    let world = World::new();
+    world.renewal("contoso");
+    world.renewal("fabrikam");
+    world.write("live.json", "{}");
+    world.run(&["plan", "--live", "live.json"]).ends_with(64).says("exactly one tenant");
 }
 
 #[test]
