@@ -3,17 +3,40 @@
 //! A parser here takes any bytes at all and ends in facts or in findings that say what the file
 //! is instead. It never panics, never keeps the input, and quotes none of it: a finding names
 //! what is wrong and what to do, so that a file with a secret in it can be complained about in
-//! public. Judging a file against live Intune and against Git is [`push::judge`].
+//! public. What a file is, is told by its content alone; names and slots only decide whether it
+//! is the right one.
 //!
-//! Facts about the formats: Apple's own documents and two dissected certificates; see the
-//! comments at each check.
+//! * `text`, `pem`, `mime`, `base64`: what browsers, mail and editors leave around a file.
+//! * `ber`, `der`, `name`, `x509`, `cms`: the structures inside, with limits on depth and work.
+//! * `content`: which of all that a file is.
+//! * [`push`], [`enrollment`], [`vpp`]: one file each, read and judged.
+//! * [`inspect()`]: all of it for a file of any kind.
+//!
+//! Facts about the formats: Apple's own documents, two dissected certificates and Apple's printed
+//! sample of an enrollment token; see the comments at each check.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod base64;
+mod ber;
+mod cms;
+mod content;
+mod der;
+pub mod enrollment;
 mod finding;
+mod inspect;
+mod issuer;
+mod key;
+mod mime;
+mod name;
 mod pem;
 pub mod push;
+mod text;
+pub mod vpp;
+mod x509;
 
-pub use finding::{Finding, FindingCode, Severity};
+pub use finding::{Finding, FindingCode, Severity, Verdict, reference};
+pub use inspect::{FORMAT_VERSION, FileFacts, Inspection, RecipientFacts, Request, inspect};
+pub use key::requested_key;
 
 /// The largest token file that is looked at. Apple's files have a few kilobytes; a megabyte
 /// leaves room for chains and text around them and bounds what a hostile file can cost.

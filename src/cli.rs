@@ -10,6 +10,7 @@ mod demo;
 mod environment;
 mod error;
 mod global;
+mod inspect;
 mod ledger;
 mod output;
 mod plan;
@@ -57,6 +58,7 @@ enum Command {
     Plan(plan::Args),
     Apply(apply::Args),
     Status(status::Args),
+    Inspect(inspect::Args),
     Ledger(ledger::Args),
     Demo(demo::Args),
     Simulate(simulate::Args),
@@ -97,6 +99,7 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Plan(args) => plan::run(&args, &context, output),
         Command::Apply(args) => apply::run(&args, &context, output),
         Command::Status(args) => status::run(&args, &context, output),
+        Command::Inspect(args) => inspect::run(&args, &context, output),
         Command::Ledger(args) => ledger::run(&args, &context, output),
         Command::Demo(args) => demo::run(&args, &context, output),
         Command::Simulate(args) => simulate::run(&args, output),

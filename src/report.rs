@@ -10,6 +10,7 @@
 mod applied;
 mod apply;
 mod facts;
+mod inspect;
 mod markdown;
 mod plan;
 mod status;
@@ -17,6 +18,7 @@ mod text;
 
 pub use applied::{ApplyReport, ApplyResult, ApplySummary, Happened};
 pub use apply::apply_human;
+pub use inspect::{inspection_human, inspection_json};
 pub use markdown::plan_markdown;
 pub use plan::plan_human;
 pub use status::{Status, StatusSummary, StatusTenant, status_human, status_of};

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use crate::{fleet, ledger, plan, report};
+use crate::{apple, fleet, ledger, plan, report};
 
 /// Every schema with its file name, sorted.
 pub fn all() -> Vec<(&'static str, Value)> {
@@ -13,6 +13,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
     schemas.push(("plan.schema.json", of::<plan::Plan>()));
     schemas.push(("apply.schema.json", of::<report::ApplyReport>()));
     schemas.push(("status.schema.json", of::<report::Status>()));
+    schemas.push(("inspect.schema.json", of::<apple::Inspection>()));
     schemas.push(("ledger-line.schema.json", of::<crate::model::Record>()));
     schemas.push(("ledger-show.schema.json", of::<ledger::ShowReport>()));
     schemas.push(("ledger-verify.schema.json", of::<ledger::VerifyReport>()));

@@ -9,7 +9,7 @@ use crate::intune::{ConnectorError, EndpointError, SnapshotError};
 use crate::ledger::{LedgerError, LockError};
 use crate::model::Outcome;
 use crate::plan::{Refusal, SelectionError};
-use crate::vault::IdentitiesError;
+use crate::vault::{IdentitiesError, OpenError};
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,8 @@ pub(super) enum CliError {
     Endpoint(#[from] EndpointError),
     #[error("the snapshot {} cannot be used", path.display())]
     Snapshot { path: PathBuf, source: SnapshotError },
+    #[error("the sealed file {} could not be opened", path.display())]
+    Sealed { path: PathBuf, source: OpenError },
     #[error("--live needs a selection of exactly one tenant; {selected} are selected")]
     SnapshotSelection { selected: usize },
     #[error(transparent)]
@@ -98,6 +100,7 @@ impl CliError {
             Self::Git(error) => git_outcome(error),
             Self::Connector(_)
             | Self::Snapshot { .. }
+            | Self::Sealed { .. }
             | Self::Runtime(_)
             | Self::Output(_)
             | Self::File { .. }
@@ -148,7 +151,11 @@ impl CliError {
                 one("nothing was sent. `applecart ledger verify` tells what is wrong")
             }
             Self::SnapshotSelection { .. } => one("name the snapshot's tenant: --select NAME"),
-            Self::Identities(_) => {
+            Self::Sealed {
+                source: OpenError::NoIdentity | OpenError::NoMatchingIdentity { .. },
+                ..
+            }
+            | Self::Identities(_) => {
                 one("identities come from SOPS_AGE_KEY_FILE, SOPS_AGE_KEY or --identity FILE")
             }
             Self::Git(error) => git_hint(error).into_iter().collect(),

@@ -88,6 +88,7 @@ fn not_looked() -> LiveTenant {
         enrollment: Reading::Unknown(unasked()),
         vpp: Reading::Unknown(unasked()),
         consent: Reading::NotAsked,
+        push_signing_request: None,
         clock_skew: None,
     }
 }

@@ -104,7 +104,14 @@ pub(super) async fn read(
     } else {
         Reading::NotAsked
     };
-    LiveTenant { push, enrollment, vpp, consent, clock_skew: visit.skew() }
+    LiveTenant {
+        push,
+        enrollment,
+        vpp,
+        consent,
+        push_signing_request: None,
+        clock_skew: visit.skew(),
+    }
 }
 
 /// A tenant of which nothing could be read, where only what is watched was asked for.

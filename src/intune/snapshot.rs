@@ -55,6 +55,7 @@ struct Snapshot {
     apple_push_notification_certificate: Option<Option<wire::Push>>,
     dep_onboarding_settings: Option<Vec<wire::Enrollment>>,
     vpp_tokens: Option<Vec<wire::Vpp>>,
+    push_signing_request: Option<String>,
 }
 
 /// Keeps `null` apart from a property that is not there.
@@ -94,6 +95,7 @@ pub fn parse_snapshot(bytes: &[u8]) -> Result<LiveTenant, SnapshotError> {
         enrollment: collection(snapshot.dep_onboarding_settings, Resource::Enrollment),
         vpp: collection(snapshot.vpp_tokens, Resource::Vpp),
         consent: Reading::NotAsked,
+        push_signing_request: snapshot.push_signing_request,
         clock_skew: None,
     })
 }
@@ -148,6 +150,7 @@ mod tests {
             br#"{"applePushNotificationCertificate":null,"vppTokens":[],"pushSigningRequest":"x"}"#,
         );
         let live = live.unwrap();
+        assert_eq!(live.push_signing_request.as_deref(), Some("x"));
         assert_eq!(live.push, Reading::Absent);
         assert_eq!(live.vpp, Reading::Present(vec![]));
         let problem = live.enrollment.problem().unwrap();
@@ -161,7 +164,9 @@ mod tests {
     fn graphs_objects_are_read_as_live_ones() {
         let json = r#"{"depOnboardingSettings":[{"id":"1","tokenName":"ABM","tokenType":"dep","encryptionPublicKey":"-----BEGIN","lastSyncErrorCode":0}]}"#;
         let live = parse_snapshot(format!("\u{feff}{json}").as_bytes()).unwrap();
-        assert_eq!(live.enrollment.present().unwrap()[0].name.as_deref(), Some("ABM"));
+        let enrollment = &live.enrollment.present().unwrap()[0];
+        assert_eq!(enrollment.name.as_deref(), Some("ABM"));
+        assert_eq!(enrollment.encryption_public_key.as_deref(), Some("-----BEGIN"));
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub(super) struct Enrollment {
     last_sync_triggered_date_time: Option<String>,
     last_sync_error_code: Option<i64>,
     role_scope_tag_ids: Option<Vec<String>>,
+    /// In snapshots only; Graph answers it to a function of its own.
+    encryption_public_key: Option<String>,
 }
 
 /// An item of a collection.
@@ -114,6 +116,7 @@ impl Item for Enrollment {
                 .map_err(|()| lacks("lastSyncTriggeredDateTime"))?,
             last_sync_error_code: self.last_sync_error_code.unwrap_or_default(),
             role_scope_tag_ids: self.role_scope_tag_ids,
+            encryption_public_key: self.encryption_public_key,
         }))
     }
 

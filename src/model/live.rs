@@ -212,6 +212,9 @@ pub struct LiveEnrollment {
     pub last_sync_error_code: i64,
     /// `roleScopeTagIds`.
     pub role_scope_tag_ids: Option<Vec<String>>,
+    /// The public key that Apple encrypts this token to (`getEncryptionPublicKey`), as Graph
+    /// gives it; `None` when it was not asked for.
+    pub encryption_public_key: Option<String>,
 }
 
 impl LiveEnrollment {
@@ -289,6 +292,9 @@ pub struct LiveTenant {
     pub vpp: Reading<Vec<LiveVpp>>,
     /// Whether data sharing with Apple was consented to; read only for a first push upload.
     pub consent: Reading<bool>,
+    /// Intune's outstanding push signing request, as Graph gives it; `None` when it is not known.
+    /// Only a snapshot has it: reading it live is left to the command that opens a renewal.
+    pub push_signing_request: Option<String>,
     /// Seconds by which Graph's `Date` is ahead of the local clock; `None` when not measured.
     pub clock_skew: Option<i64>,
 }
@@ -301,6 +307,7 @@ impl LiveTenant {
             enrollment: Reading::Unknown(problem.clone()),
             vpp: Reading::Unknown(problem.clone()),
             consent: Reading::NotAsked,
+            push_signing_request: None,
             clock_skew: None,
         }
     }
@@ -312,6 +319,7 @@ impl LiveTenant {
             enrollment: Reading::NotAsked,
             vpp: Reading::NotAsked,
             consent: Reading::NotAsked,
+            push_signing_request: None,
             clock_skew: None,
         }
     }

@@ -22,11 +22,7 @@ pub(super) fn styled(style: Style, text: &str) -> String {
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
-        let dangerous = character.is_control()
-            || matches!(
-                character,
-                '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
-            );
+        let dangerous = is_dangerous(character);
         if dangerous {
             safe.extend(character.escape_unicode());
         } else {
@@ -34,6 +30,15 @@ pub fn escape(text: &str) -> String {
         }
     }
     safe
+}
+
+/// Whether a character steers a terminal or turns the direction of text.
+pub(super) fn is_dangerous(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+        )
 }
 
 /// `1 tenant`, `2 tenants`.

@@ -28,6 +28,11 @@ fn generated_schemas() {
 }
 
 #[test]
+fn generated_findings() {
+    same("docs/findings.md", &applecart::apple::reference());
+}
+
+#[test]
 fn generated_command_line_reference() {
     let mut text =
         String::from("# Command line\n\nGenerated from the program; see CONTRIBUTING.md.\n");

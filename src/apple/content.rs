@@ -1,0 +1,530 @@
+//! What a file is, told by its content alone.
+//!
+//! The layers are taken off one by one (encoding of the text, armour, mail headers, base64, maybe
+//! twice) until something shows that is known. Every layer makes the data smaller and there are
+//! few of them, so this is linear in the file's size.
+
+use zeroize::Zeroizing;
+
+use super::der::{Shape, shape};
+use super::{Finding, FindingCode, MAX_FILE, base64, ber, cms, mime, pem, text};
+use crate::model::Kind;
+
+/// Base64 in base64 in base64 is no accident any more.
+const MAX_LAYERS: usize = 3;
+
+/// What a file is.
+pub(super) enum Content {
+    /// Larger than any token file.
+    TooLarge,
+    /// Nothing in it.
+    Empty,
+    /// One or more certificates' DER; `None` for one that cannot be decoded.
+    Certificates(Vec<Option<Vec<u8>>>),
+    /// CMS of any content type, in BER or DER.
+    Cms(Vec<u8>),
+    /// The JSON of a VPP token.
+    Vpp(Zeroizing<Vec<u8>>),
+    /// Several VPP tokens.
+    SeveralVpp,
+    /// The decrypted credentials of an enrollment token.
+    Credentials,
+    /// A token file of this kind that is damaged beyond reading.
+    Broken(Kind),
+    /// Something else.
+    Other(Other),
+}
+
+/// The usual things that are no token file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Other {
+    /// A certificate signing request.
+    Request,
+    /// A private key and nothing else.
+    PrivateKey,
+    /// A PKCS#12 key store.
+    KeyStore,
+    /// A public key.
+    PublicKey,
+    /// CMS that is signed and not encrypted.
+    Signed,
+    /// CMS of another content type.
+    OtherCms,
+    /// A web page.
+    Page,
+    /// A configuration profile or another property list.
+    PropertyList,
+    /// A file that is still encrypted with age or SOPS.
+    Sealed,
+    /// An archive.
+    Archive,
+    /// Nothing known.
+    Unknown,
+}
+
+/// What [`look`] found.
+pub(super) struct Look {
+    pub(super) content: Content,
+    /// What is not as Apple makes it, for people.
+    pub(super) oddities: Vec<&'static str>,
+    /// Whether a private key stands anywhere in it.
+    pub(super) private_key: bool,
+}
+
+impl Look {
+    /// The kind of token file that it is, or was meant to be.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        match self.content {
+            Content::Certificates(_) => Some(Kind::Push),
+            Content::Cms(_) | Content::Credentials => Some(Kind::Enrollment),
+            Content::Vpp(_) | Content::SeveralVpp => Some(Kind::Vpp),
+            Content::Broken(kind) => Some(kind),
+            Content::TooLarge | Content::Empty | Content::Other(_) => None,
+        }
+    }
+
+    /// The findings that any kind of file has in common.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if self.private_key {
+            findings.push(Finding::new(
+                FindingCode::PrivateKey,
+                "the file holds a private key. Apple never hands one out with a token file, so it was added by hand; in Git it would be a leak. Take it out, and treat the key as compromised if it was ever committed",
+            ));
+        }
+        if !self.oddities.is_empty() {
+            findings.push(Finding::new(
+                FindingCode::UnusualForm,
+                format!(
+                    "the file is readable but not as Apple makes it: {}. Only the token itself would be sent",
+                    self.oddities.join("; ")
+                ),
+            ));
+        }
+        findings
+    }
+
+    fn odd(&mut self, oddity: &'static str) {
+        if !self.oddities.contains(&oddity) {
+            self.oddities.push(oddity);
+        }
+    }
+}
+
+/// Tells what a file is.
+pub(super) fn look(bytes: &[u8]) -> Look {
+    let mut look = Look { content: Content::Empty, oddities: Vec::new(), private_key: false };
+    if bytes.len() > MAX_FILE {
+        look.content = Content::TooLarge;
+    } else if !text::is_blank(bytes) {
+        look.content = data(bytes, &mut look, MAX_LAYERS);
+    }
+    if matches!(look.content, Content::Other(Other::PrivateKey | Other::KeyStore)) {
+        look.private_key = true;
+    }
+    look
+}
+
+/// Bytes that may be text or binary.
+fn data(bytes: &[u8], look: &mut Look, layers: usize) -> Content {
+    if let Some(decoded) = text::decode(bytes) {
+        if let Some(oddity) = decoded.oddity {
+            look.odd(oddity);
+        }
+        return from_text(&decoded.text, look, layers);
+    }
+    if let Some(body) = mime::binary_body(bytes) {
+        look.odd("its body is binary instead of base64");
+        return binary(body, look);
+    }
+    match bytes {
+        [0x30, ..] => {
+            let content = binary(bytes, look);
+            match content {
+                Content::Certificates(_) => look.odd("it is DER without PEM armour"),
+                Content::Cms(_) => look.odd("it is binary without mail headers"),
+                _ => {}
+            }
+            content
+        }
+        [b'P', b'K', 3, 4, ..] | [0x1F, 0x8B, ..] => Content::Other(Other::Archive),
+        _ if bytes.starts_with(b"age-encryption.org/") => Content::Other(Other::Sealed),
+        _ => Content::Other(Other::Unknown),
+    }
+}
+
+/// Binary data that opens a SEQUENCE.
+fn binary(bytes: &[u8], look: &mut Look) -> Content {
+    match shape(bytes) {
+        Shape::Certificate => {
+            let (ders, private_key) = certificates(bytes);
+            look.private_key |= private_key;
+            Content::Certificates(ders)
+        }
+        Shape::Cms => match cms::read(bytes) {
+            Ok(cms::Cms::Other(cms::ContentType::Signed)) => Content::Other(Other::Signed),
+            Ok(cms::Cms::Other(_)) => Content::Other(Other::OtherCms),
+            Ok(cms::Cms::Enveloped(_)) | Err(_) => Content::Cms(bytes.to_vec()),
+        },
+        Shape::Request => Content::Other(Other::Request),
+        Shape::PrivateKey => Content::Other(Other::PrivateKey),
+        Shape::KeyStore => Content::Other(Other::KeyStore),
+        Shape::PublicKey => Content::Other(Other::PublicKey),
+        Shape::Other => Content::Other(Other::Unknown),
+    }
+}
+
+/// DER structures one after the other, of which the first is a certificate.
+fn certificates(bytes: &[u8]) -> (Vec<Option<Vec<u8>>>, bool) {
+    let mut budget = ber::Budget::default();
+    let mut rest = bytes;
+    let mut found = Vec::new();
+    let mut private_key = false;
+    while rest.iter().any(|octet| !octet.is_ascii_whitespace() && *octet != 0) {
+        let Ok((element, after)) = ber::first(rest, &mut budget) else {
+            // What is cut off is judged by the certificate's own reader, which tells the place.
+            found.push(Some(rest.to_vec()));
+            break;
+        };
+        match shape(element.whole) {
+            Shape::PrivateKey | Shape::KeyStore => private_key = true,
+            _ => found.push(Some(element.whole.to_vec())),
+        }
+        rest = after;
+    }
+    (found, private_key)
+}
+
+fn from_text(whole: &str, look: &mut Look, layers: usize) -> Content {
+    look.private_key |= names_private_key(whole);
+    let carriage_returns = whole.contains('\r');
+    let unified = Zeroizing::new(if carriage_returns {
+        whole.replace("\r\n", "\n").replace('\r', "\n")
+    } else {
+        whole.to_owned()
+    });
+    let text = unified.as_str();
+    let trimmed = text.trim();
+    if names_credentials(text) {
+        return Content::Credentials;
+    }
+    if text.contains(pem::BEGIN) {
+        return armoured(text, carriage_returns, look);
+    }
+    if let Some(entity) = mime::entity(text) {
+        return mail(&entity, look, layers);
+    }
+    // Markup, JSON and base64 begin with different letters, so the first one decides.
+    if trimmed.starts_with('<') {
+        return markup(trimmed);
+    }
+    if trimmed.starts_with('{') {
+        return json(trimmed.as_bytes(), look, true);
+    }
+    if let Some(decoded) = base64::decode(trimmed) {
+        return layer(&decoded, trimmed, look, layers);
+    }
+    let content = loose(trimmed, look, layers);
+    if matches!(content, Content::Other(_)) && trimmed.to_ascii_lowercase().contains("<html") {
+        return Content::Other(Other::Page);
+    }
+    content
+}
+
+/// Labels that announce a private key, in PEM, SSH, PuTTY and age.
+fn names_private_key(text: &str) -> bool {
+    ["PRIVATE KEY-----", "PuTTY-User-Key-File-", "AGE-SECRET-KEY-1"]
+        .iter()
+        .any(|mark| text.contains(mark))
+}
+
+/// The names that stand in decrypted enrollment credentials and nowhere else.
+fn names_credentials(text: &str) -> bool {
+    text.contains("consumer_secret")
+        || text.contains("access_secret")
+        || text.contains("BEGIN MESSAGE-----")
+}
+
+/// PEM blocks.
+fn armoured(text: &str, carriage_returns: bool, look: &mut Look) -> Content {
+    // Copied out of JSON or a pipeline variable, line ends are two letters.
+    let escaped = text.contains("\\n").then(|| text.replace("\\r", "").replace("\\n", "\n"));
+    if escaped.is_some() {
+        look.odd("its line ends are written as \\n");
+    }
+    let found = pem::blocks(escaped.as_deref().unwrap_or(text));
+    let mut ders = Vec::new();
+    let mut cms = None;
+    let mut other = None;
+    for block in &found.blocks {
+        let content = block.content.as_ref();
+        // A block's label may lie about a key; its content does not.
+        let inner = content.map_or(Shape::Other, |content| shape(content));
+        look.private_key |= matches!(inner, Shape::PrivateKey | Shape::KeyStore);
+        match block.label.as_str() {
+            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => match inner {
+                Shape::Cms => cms = content,
+                Shape::Request => other = Some(Other::Request),
+                Shape::PrivateKey | Shape::KeyStore => {}
+                _ => ders.push(content.map(|content| content.to_vec())),
+            },
+            "CMS" | "PKCS7" | "PKCS #7 SIGNED DATA" => match content {
+                Some(_) => cms = content,
+                None => return Content::Broken(Kind::Enrollment),
+            },
+            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => other = Some(Other::Request),
+            "PUBLIC KEY" | "RSA PUBLIC KEY" => other = Some(Other::PublicKey),
+            "AGE ENCRYPTED FILE" => other = Some(Other::Sealed),
+            _ => {}
+        }
+    }
+    if let (Some(cms), true) = (cms, ders.is_empty()) {
+        look.odd("it is PEM instead of mail");
+        return binary(cms, look);
+    }
+    if ders.is_empty() {
+        return Content::Other(match other {
+            Some(other) => other,
+            None if look.private_key => Other::PrivateKey,
+            None => Other::Unknown,
+        });
+    }
+    if found.text_around {
+        look.odd("other text stands around the certificate");
+    }
+    if found.blocks.len() > 1 {
+        look.odd("it has several PEM blocks");
+    }
+    if carriage_returns {
+        look.odd("its line ends are not LF alone");
+    }
+    Content::Certificates(ders)
+}
+
+/// A MIME entity with a CMS body.
+fn mail(entity: &mime::Entity<'_>, look: &mut Look, layers: usize) -> Content {
+    if let Some(oddity) = entity.oddity {
+        look.odd(oddity);
+    }
+    if !matches!(entity.encoding.as_str(), "base64" | "") {
+        return Content::Broken(Kind::Enrollment);
+    }
+    if entity.encoding.is_empty() {
+        look.odd("its headers do not say that it is base64");
+    }
+    let content = match base64::decode(entity.body) {
+        Some(decoded) => match decoded.bytes.first() {
+            Some(0x30) => binary(&decoded.bytes, look),
+            _ => data(&decoded.bytes, look, layers.saturating_sub(1)),
+        },
+        None => match base64::islands(entity.body).iter().find_map(|island| base64::decode(island))
+        {
+            Some(decoded) => {
+                look.odd("other text follows the token");
+                binary(&decoded.bytes, look)
+            }
+            None => return Content::Broken(Kind::Enrollment),
+        },
+    };
+    match content {
+        Content::Other(Other::Unknown) => Content::Broken(Kind::Enrollment),
+        known => known,
+    }
+}
+
+fn markup(text: &str) -> Content {
+    let head: String = text.chars().take(2048).collect();
+    let lower = head.to_ascii_lowercase();
+    Content::Other(if lower.contains("<plist") {
+        if text.contains("PushCertRequestCSR") { Other::Request } else { Other::PropertyList }
+    } else {
+        Other::Page
+    })
+}
+
+/// A JSON text. Reading it is the VPP parser's task; here it is only told apart.
+fn json(bytes: &[u8], look: &mut Look, bare: bool) -> Content {
+    let has = |name: &str| contains(bytes, name.as_bytes());
+    if has("consumer_secret") || has("access_secret") {
+        return Content::Credentials;
+    }
+    if has("\"sops\"") && has("\"mac\"") {
+        return Content::Other(Other::Sealed);
+    }
+    if !has("\"expDate\"") && !has("\"orgName\"") && !has("\"token\"") {
+        return Content::Other(Other::Unknown);
+    }
+    if bare {
+        look.odd("it is plain JSON instead of base64");
+    }
+    Content::Vpp(Zeroizing::new(bytes.to_vec()))
+}
+
+/// Linear: `windows` with the short names used here.
+fn contains(bytes: &[u8], name: &[u8]) -> bool {
+    bytes.windows(name.len()).any(|window| window == name)
+}
+
+/// What was in base64 without anything around.
+fn layer(decoded: &base64::Decoded, text: &str, look: &mut Look, layers: usize) -> Content {
+    let before = look.oddities.len();
+    let content = unwrapped(&decoded.bytes, look, layers);
+    if decoded.url_safe {
+        look.odd("it uses the URL-safe alphabet of base64");
+    }
+    if decoded.unpadded {
+        look.odd("the padding of its base64 is missing");
+    }
+    match &content {
+        Content::Vpp(_) if text.contains('\n') => look.odd("its base64 is broken into lines"),
+        Content::Certificates(_) if before == look.oddities.len() => {
+            look.odd("it is bare base64 without PEM armour");
+        }
+        Content::Cms(_) => look.odd("it is base64 without mail headers"),
+        _ => {}
+    }
+    content
+}
+
+fn unwrapped(bytes: &[u8], look: &mut Look, layers: usize) -> Content {
+    let start = bytes.iter().position(|octet| !octet.is_ascii_whitespace()).unwrap_or_default();
+    match bytes.get(start..).unwrap_or_default() {
+        [0x30, ..] if text::decode(bytes).is_none() => binary(bytes, look),
+        json_text @ [b'{', ..] => json(json_text, look, false),
+        _ if layers > 1 && text::decode(bytes).is_some() => {
+            look.odd("it is wrapped in base64 once more");
+            data(bytes, look, layers - 1)
+        }
+        _ => Content::Other(Other::Unknown),
+    }
+}
+
+/// A text that is base64 only in parts: several tokens, prose around one, or one cut off.
+fn loose(text: &str, look: &mut Look, layers: usize) -> Content {
+    let unquoted = text.trim_matches(['"', '\'', '`', ',', ';']);
+    if unquoted.len() < text.len()
+        && let Some(decoded) = base64::decode(unquoted)
+    {
+        look.odd("it stands in quotes");
+        return layer(&decoded, unquoted, look, layers);
+    }
+    let is_vpp = |decoded: &base64::Decoded| {
+        decoded.bytes.first() == Some(&b'{') && contains(&decoded.bytes, b"\"token\"")
+    };
+    if base64::parts(text).iter().filter(|part| is_vpp(part)).count() > 1 {
+        return Content::SeveralVpp;
+    }
+    let islands: Vec<String> = base64::islands(text);
+    let known: Vec<(base64::Decoded, &String)> = islands
+        .iter()
+        .filter_map(|island| base64::decode(island).map(|decoded| (decoded, island)))
+        .filter(|(decoded, _)| is_vpp(decoded) || decoded.bytes.first() == Some(&0x30))
+        .collect();
+    match known.as_slice() {
+        [(decoded, island)] => {
+            look.odd("other text stands around it");
+            return layer(decoded, island, look, layers);
+        }
+        [(first, _), ..] if is_vpp(first) => return Content::SeveralVpp,
+        _ => {}
+    }
+    let head = base64::head(text);
+    match head.as_slice() {
+        [b'{', ..] if contains(&head, b"\"expDate\"") || contains(&head, b"\"token\"") => {
+            Content::Broken(Kind::Vpp)
+        }
+        [0x30, ..] => match shape(&head) {
+            Shape::Certificate => Content::Broken(Kind::Push),
+            Shape::Cms => Content::Broken(Kind::Enrollment),
+            Shape::PrivateKey | Shape::KeyStore => Content::Other(Other::PrivateKey),
+            _ => Content::Other(Other::Unknown),
+        },
+        _ => Content::Other(Other::Unknown),
+    }
+}
+
+/// Why a file cannot be read as this kind at all. `None` where the content is of this kind and
+/// its own parser has the word.
+pub(super) fn unusable(look: &Look, wanted: Option<Kind>) -> Option<Finding> {
+    let wrong = |what: &str| {
+        let expected = match wanted {
+            Some(kind) => format!("Expected {}", expected(kind)),
+            None => "Expected a push certificate (.pem), an enrollment token (.p7m) or a VPP token (.vpptoken)".to_owned(),
+        };
+        Some(Finding::new(FindingCode::WrongKind, format!("the file {what}. {expected}")))
+    };
+    if let (Some(wanted), Some(kind)) = (wanted, look.kind())
+        && wanted != kind
+    {
+        return wrong(&format!(
+            "is {}, not {}; it belongs under `{kind}`",
+            noun(kind),
+            noun(wanted)
+        ));
+    }
+    match &look.content {
+        Content::TooLarge => Some(Finding::new(
+            FindingCode::TooLarge,
+            format!(
+                "the file has over {MAX_FILE} bytes; a token file has a few thousand. Download it again from Apple"
+            ),
+        )),
+        Content::Empty => Some(Finding::new(
+            FindingCode::Empty,
+            "the file is empty. Sending an empty certificate would remove the live one; download the file again from Apple",
+        )),
+        Content::Broken(kind) => Some(Finding::new(
+            FindingCode::Malformed,
+            format!(
+                "the file begins like {}, but is cut off or was changed on the way. Download it again from Apple, and copy it as a file, not as text",
+                noun(*kind)
+            ),
+        )),
+        Content::SeveralVpp => Some(Finding::new(
+            FindingCode::SeveralTokens,
+            "the file holds several VPP tokens; which one is meant cannot be told. Keep each in a file of its own",
+        )),
+        Content::Credentials => Some(Finding::new(
+            FindingCode::PlaintextCredentials,
+            "the file holds the decrypted credentials of an enrollment token, with which anyone can act as the MDM server. Do not commit it; if it ever was, download a new token from Apple, which makes these void. Intune takes the encrypted .p7m as Apple hands it out",
+        )),
+        Content::Other(other) => wrong(match other {
+            Other::Request => {
+                "is a certificate signing request: it goes to Apple's push portal, which hands out the certificate that belongs here"
+            }
+            Other::PrivateKey => "holds a private key and no certificate",
+            Other::KeyStore => {
+                "is a key store (PKCS#12), which holds a private key; Apple hands out the certificate alone"
+            }
+            Other::PublicKey => "is a public key alone",
+            Other::Signed => {
+                "is signed, not encrypted: signed mail, a signed profile or a bundle of certificates (.p7b)"
+            }
+            Other::OtherCms => "is CMS (PKCS#7), but not encrypted to a public key",
+            Other::Page => {
+                "is a web page, probably a sign-in or error page saved under the token's name. Sign in at Apple's portal and download again"
+            }
+            Other::PropertyList => "is a property list or configuration profile",
+            Other::Sealed => "is still sealed (age or SOPS)",
+            Other::Archive => "is an archive. Unpack it first",
+            Other::Unknown => "is none of Apple's token files",
+        }),
+        Content::Certificates(_) | Content::Cms(_) | Content::Vpp(_) => None,
+    }
+}
+
+fn noun(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Push => "a certificate",
+        Kind::Enrollment => "an enrollment program token (.p7m)",
+        Kind::Vpp => "a VPP token (.vpptoken)",
+    }
+}
+
+fn expected(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Push => "the .pem that Apple's push portal hands out",
+        Kind::Enrollment => "the .p7m that Apple Business Manager hands out for an MDM server",
+        Kind::Vpp => "the .vpptoken that Apple Business Manager hands out for a location",
+    }
+}

@@ -1,0 +1,276 @@
+//! The enrollment program (ADE/DEP) server token.
+//!
+//! [`read`] tells to which key the file is encrypted, and [`judge`] whether live Intune has that
+//! key. More cannot be known without Intune's private key: not the expiry, not the Apple Account,
+//! not the organisation. Downloading a token at Apple ends the one in use, so a good file is
+//! urgent.
+
+use std::fmt;
+
+use chrono::{Duration, NaiveDateTime};
+
+use super::cms::{self, Cms, CmsError, Envelope};
+use super::content::{self, Content, Look};
+use super::key::{EncryptionKey, encryption_key};
+use super::{Finding, FindingCode, base64, x509};
+use crate::model::{Kind, LiveEnrollment, Serial, Timestamp};
+
+/// Apple's tokens are valid for a year from the download.
+const LIFETIME: Duration = Duration::days(365);
+/// Between Apple's clock, the browser's file name and leap days, a day is no difference.
+const LIFETIME_TOLERANCE: Duration = Duration::hours(24);
+
+/// To whom a token is encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// To the certificate of this issuer and number.
+    IssuerAndSerial {
+        /// The issuer's name in RFC 4514.
+        issuer: String,
+        /// The number. A negative one shows as its octets, which have the top bit set.
+        serial: Serial,
+    },
+    /// To the certificate with this subject key identifier.
+    KeyIdentifier(Vec<u8>),
+    /// To something that is not a certificate.
+    Other,
+}
+
+/// A readable enrollment token. Its secret part is encrypted, so all of it is public.
+pub struct EnrollmentToken {
+    envelope: Envelope,
+    bytes: Vec<u8>,
+}
+
+impl fmt::Debug for EnrollmentToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnrollmentToken")
+            .field("recipients", &self.recipients())
+            .finish_non_exhaustive()
+    }
+}
+
+impl EnrollmentToken {
+    /// To whom it is encrypted, at least one.
+    pub fn recipients(&self) -> Vec<Recipient> {
+        self.envelope
+            .recipients
+            .iter()
+            .map(|recipient| match &recipient.id {
+                cms::RecipientId::IssuerAndSerial { issuer, serial } => {
+                    Recipient::IssuerAndSerial {
+                        issuer: issuer.to_string(),
+                        serial: Serial::from_octets(serial),
+                    }
+                }
+                cms::RecipientId::KeyIdentifier(octets) => Recipient::KeyIdentifier(octets.clone()),
+                cms::RecipientId::Other => Recipient::Other,
+            })
+            .collect()
+    }
+
+    /// The content's cipher, such as `aes-128-cbc`; dotted numbers where it is none of the usual.
+    pub fn content_cipher(&self) -> &str {
+        &self.envelope.cipher
+    }
+
+    /// The CMS structure alone, in BER or DER as it came.
+    pub fn as_cms(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The token as Apple hands it out: its four header lines, LF, base64 in 76 columns.
+    pub fn to_mail(&self) -> String {
+        format!(
+            "Content-Type: application/pkcs7-mime; name=\"smime.p7m\"; smime-type=enveloped-data\n\
+             Content-Transfer-Encoding: base64\n\
+             Content-Disposition: attachment; filename=\"smime.p7m\"\n\
+             Content-Description: S/MIME Encrypted Message\n\n{}",
+            base64::wrapped(&self.bytes, 76)
+        )
+    }
+}
+
+/// What [`read`] made of a file: a token unless something forbids it, and all findings.
+#[derive(Debug)]
+pub struct Reading {
+    /// The token, where one could be read. It must not be used when a finding refuses.
+    pub token: Option<EnrollmentToken>,
+    /// Everything remarkable.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads a file that should be an enrollment token: S/MIME, bare base64, PEM or binary.
+pub fn read(bytes: &[u8]) -> Reading {
+    of(&content::look(bytes))
+}
+
+/// Reads what a file was found to be.
+pub(super) fn of(look: &Look) -> Reading {
+    let mut findings = look.findings();
+    if let Some(unusable) = content::unusable(look, Some(Kind::Enrollment)) {
+        findings.push(unusable);
+        return Reading { token: None, findings };
+    }
+    let Content::Cms(bytes) = &look.content else { return Reading { token: None, findings } };
+    let why = match cms::read(bytes) {
+        Ok(Cms::Enveloped(envelope)) => {
+            let form = |message: &str| Finding::new(FindingCode::UnusualForm, message);
+            if envelope.authenticated {
+                findings.push(form(
+                    "the token is authEnvelopedData; Apple is only known to make envelopedData, and Intune may not read it",
+                ));
+            }
+            findings.extend(
+                envelope.oddity.map(|what| form(&format!("the token is readable, but {what}"))),
+            );
+            return Reading {
+                token: Some(EnrollmentToken { envelope, bytes: bytes.clone() }),
+                findings,
+            };
+        }
+        Ok(Cms::Other(_)) => "it is not encrypted to a public key",
+        Err(CmsError::Ber(super::ber::BerError::Truncated)) => "it is cut off",
+        Err(CmsError::Ber(super::ber::BerError::TooComplex)) => {
+            "it is nested or cut in pieces far beyond any token"
+        }
+        Err(CmsError::Ber(_)) => "its structure is damaged",
+        Err(CmsError::NoRecipient) => "it is encrypted to nobody",
+        Err(CmsError::NoContent) => "its encrypted content is missing or not whole",
+    };
+    findings.push(Finding::new(
+        FindingCode::Malformed,
+        format!("the enrollment token cannot be read: {why}. Download it again from Apple Business Manager"),
+    ));
+    Reading { token: None, findings }
+}
+
+/// When a token was downloaded, out of the name that Apple gives its file:
+/// `<server>_Token_2026-11-20T10-11-12Z_smime.p7m`, maybe with ` (1)` from a browser and with
+/// the ending of a sealed file.
+pub fn downloaded(file_name: &str) -> Option<Timestamp> {
+    const LENGTH: usize = "2026-11-20T10-11-12Z".len();
+    file_name.rmatch_indices("_Token_").take(8).find_map(|(at, mark)| {
+        let rest = file_name.get(at + mark.len()..)?;
+        let (date, after) = rest.split_at_checked(LENGTH)?;
+        if !after.starts_with("_smime") {
+            return None;
+        }
+        let at = NaiveDateTime::parse_from_str(date, "%Y-%m-%dT%H-%M-%SZ").ok()?;
+        Some(Timestamp::new(at.and_utc()))
+    })
+}
+
+/// What a token is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Expectations<'a> {
+    /// The clock.
+    pub now: Timestamp,
+    /// When it was downloaded, where that is known.
+    pub downloaded: Option<Timestamp>,
+    /// All live tokens that it may be for, with their keys; `None` where live is not known.
+    pub live: Option<&'a [LiveEnrollment]>,
+    /// How long before its end a token is due for renewal.
+    pub renew_before: Duration,
+}
+
+/// Holds a readable token against live Intune and the clock.
+pub fn judge(token: &EnrollmentToken, expected: &Expectations<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let (finding, meant) = match expected.live {
+        Some(live) => against_keys(token, live),
+        None => (None, Vec::new()),
+    };
+    findings.extend(finding);
+    let Some(downloaded) = expected.downloaded else { return findings };
+    let lapses = downloaded.plus(LIFETIME);
+    if lapses.plus(LIFETIME_TOLERANCE) <= expected.now {
+        findings.push(Finding::new(
+            FindingCode::Expired,
+            format!("its name says that it was downloaded on {downloaded}; Apple's tokens are valid for a year. Download a new one from Apple Business Manager"),
+        ));
+    } else if lapses.since(expected.now) < expected.renew_before {
+        findings.push(Finding::new(
+            FindingCode::ExpiresSoon,
+            format!("its name says that it was downloaded on {downloaded}, so it lapses on about {lapses}, within the renewal time"),
+        ));
+    }
+    let latest = lapses.plus(LIFETIME_TOLERANCE);
+    let expiries: Vec<Timestamp> = meant.iter().filter_map(|live| live.expires).collect();
+    if let Some(least) = expiries.iter().min()
+        && expiries.len() == meant.len()
+        && latest < *least
+    {
+        findings.push(Finding::new(
+            FindingCode::OlderThanLive,
+            format!("its name says that it was downloaded on {downloaded}, but the live token lapses on {least}, so the live one was downloaded later. Look for a newer download"),
+        ));
+    }
+    findings
+}
+
+/// Whether live Intune has the key, and the live tokens that the file may be for.
+fn against_keys<'a>(
+    token: &EnrollmentToken,
+    live: &'a [LiveEnrollment],
+) -> (Option<Finding>, Vec<&'a LiveEnrollment>) {
+    let mut matching = Vec::new();
+    let mut unverifiable = Vec::new();
+    for setting in live {
+        match setting.encryption_public_key.as_deref().map(encryption_key) {
+            Some(EncryptionKey::Certificate(certificate)) => {
+                if token.envelope.recipients.iter().any(|recipient| is_for(recipient, &certificate))
+                {
+                    matching.push(setting);
+                }
+            }
+            Some(EncryptionKey::Bare | EncryptionKey::Unreadable) | None => {
+                unverifiable.push(setting)
+            }
+        }
+    }
+    if !matching.is_empty() {
+        return (None, matching);
+    }
+    if live.is_empty() || !unverifiable.is_empty() {
+        let why = if live.is_empty() {
+            "Intune has no enrollment token yet"
+        } else {
+            "live Intune's key is not a certificate, or not at hand"
+        };
+        let finding = Finding::new(
+            FindingCode::RecipientUnverifiable,
+            format!(
+                "{why}, so it could not be checked that Intune can open this file. Make sure that it was downloaded after Intune's current public key was uploaded to Apple"
+            ),
+        );
+        return (Some(finding), unverifiable);
+    }
+    let finding = Finding::new(
+        FindingCode::RecipientMismatch,
+        "it is encrypted to another key than Intune's, so Intune cannot open it: it was downloaded before Intune's current public key was uploaded to Apple, or it is another customer's. Upload the key to the MDM server in Apple Business Manager, then download the token again",
+    );
+    (Some(finding), Vec::new())
+}
+
+/// By issuer and number, or key identifier; and the size of the encrypted key must fit the key,
+/// because some servers give every certificate the same name and number.
+fn is_for(recipient: &cms::Recipient, certificate: &x509::X509) -> bool {
+    let named = match &recipient.id {
+        cms::RecipientId::IssuerAndSerial { issuer, serial } => {
+            *issuer == certificate.issuer && *serial == certificate.serial
+        }
+        cms::RecipientId::KeyIdentifier(octets) => {
+            certificate.key_identifier.as_ref() == Some(octets)
+        }
+        cms::RecipientId::Other => false,
+    };
+    let fits = match (recipient.rsa_octets, x509::rsa_octets(&certificate.public_key)) {
+        (Some(encrypted), Some(modulus)) => encrypted == modulus,
+        _ => true,
+    };
+    named && fits
+}
+
+#[cfg(test)]
+mod tests;

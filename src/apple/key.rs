@@ -1,0 +1,68 @@
+//! Live Intune's keys, in whatever form Graph gives them.
+//!
+//! The forms are not documented, so every plausible one is taken: PEM, base64 of DER, base64 of
+//! PEM, and for signing requests the property list that Apple's push portal wants, plain or in
+//! base64.
+
+use der::{Decode as _, Encode as _};
+use x509_cert::request::CertReq;
+
+use super::der::{Shape, shape};
+use super::{MAX_FILE, base64, pem, x509};
+use crate::model::Sha256;
+
+/// Base64 of PEM of base64 is as deep as it goes.
+const MAX_LAYERS: usize = 4;
+
+/// The public key that Apple encrypts an enrollment token to.
+pub(super) enum EncryptionKey {
+    /// With the certificate that a token names it by.
+    Certificate(Box<x509::X509>),
+    /// Alone: no token names it, so nothing can be compared.
+    Bare,
+    /// In no known form.
+    Unreadable,
+}
+
+/// Reads Graph's `encryptionPublicKey`.
+pub(super) fn encryption_key(text: &str) -> EncryptionKey {
+    let Some(der) = unwrapped(text, MAX_LAYERS) else { return EncryptionKey::Unreadable };
+    match shape(&der) {
+        Shape::Certificate => x509::X509::read(&der)
+            .map_or(EncryptionKey::Unreadable, |read| EncryptionKey::Certificate(Box::new(read))),
+        Shape::PublicKey => EncryptionKey::Bare,
+        _ => EncryptionKey::Unreadable,
+    }
+}
+
+/// SHA-256 of the key that Intune's signing request asks a certificate for; `None` where the text
+/// is no signing request in any known form.
+pub fn requested_key(text: &str) -> Option<Sha256> {
+    let der = unwrapped(text, MAX_LAYERS)?;
+    let request = CertReq::from_der(&der).ok()?;
+    Some(Sha256::of(&request.info.public_key.to_der().ok()?))
+}
+
+/// The DER inside.
+fn unwrapped(text: &str, layers: usize) -> Option<Vec<u8>> {
+    let layers = layers.checked_sub(1)?;
+    if text.len() > MAX_FILE {
+        return None;
+    }
+    if let Some((_, rest)) = text.split_once("PushCertRequestCSR") {
+        let (_, rest) = rest.split_once("<string>")?;
+        return unwrapped(rest.split_once("</string>")?.0, layers);
+    }
+    if text.contains(pem::BEGIN) {
+        let unescaped = text.replace("\\n", "\n");
+        let block = pem::blocks(&unescaped).blocks.into_iter().next()?;
+        return block.content.map(|content| content.to_vec());
+    }
+    let bytes = base64::decode(text)?.bytes;
+    match std::str::from_utf8(&bytes) {
+        Ok(inner) if bytes.first() != Some(&0x30) => {
+            unwrapped(inner.trim_start_matches('\u{feff}'), layers)
+        }
+        _ => Some(bytes.to_vec()),
+    }
+}

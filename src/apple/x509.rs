@@ -1,0 +1,150 @@
+//! X.509 certificates, read strictly.
+
+use der::asn1::{ObjectIdentifier, Utf8StringRef};
+use der::{Decode as _, Encode as _, Tagged as _};
+use x509_cert::Certificate;
+
+use super::ber::{BIT_STRING, Budget, OCTET_STRING, SEQUENCE, first};
+use super::cms::shortest;
+use super::name::Name;
+use crate::model::{Sha256, Timestamp, Topic};
+
+/// `userId`, RFC 4519 §2.39: where Apple puts the topic. The CN carries the same UUID by custom
+/// only, and differs in some real certificates, so it is never looked at.
+const UID: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.9.2342.19200300.100.1.1");
+const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
+
+/// A readable certificate.
+pub(super) struct X509 {
+    certificate: Certificate,
+    /// The issuer.
+    pub(super) issuer: Name,
+    /// The number's octets, shortest form, with sign.
+    pub(super) serial: Vec<u8>,
+    /// Start of validity.
+    pub(super) not_before: Timestamp,
+    /// End of validity.
+    pub(super) expires: Timestamp,
+    /// DER of the SubjectPublicKeyInfo.
+    pub(super) public_key: Vec<u8>,
+    /// What is signed.
+    pub(super) signed: Vec<u8>,
+    /// The signature.
+    pub(super) signature: Vec<u8>,
+    /// The subject key identifier, where it is stated.
+    pub(super) key_identifier: Option<Vec<u8>>,
+}
+
+/// What of a certificate cannot be read; a phrase for people.
+pub(super) struct Unreadable(pub(super) String);
+
+impl X509 {
+    /// Reads a certificate's DER.
+    pub(super) fn read(der: &[u8]) -> Result<Self, Unreadable> {
+        let unreadable = |what: &str| Unreadable(what.to_owned());
+        // The decoder's own text says where, never what, so it is safe to pass on its place.
+        let certificate = Certificate::from_der(der).map_err(|error| {
+            Unreadable(format!("at byte {}", error.position().map_or(0, u32::from)))
+        })?;
+        let tbs = &certificate.tbs_certificate;
+        let instant = |time: &x509_cert::time::Time| {
+            i64::try_from(time.to_unix_duration().as_secs()).ok().and_then(Timestamp::from_unix)
+        };
+        let not_before =
+            instant(&tbs.validity.not_before).ok_or_else(|| unreadable("start date"))?;
+        let expires = instant(&tbs.validity.not_after).ok_or_else(|| unreadable("end date"))?;
+        let public_key =
+            tbs.subject_public_key_info.to_der().map_err(|_| unreadable("public key"))?;
+        let mut budget = Budget::default();
+        let issuer = tbs.issuer.to_der().map_err(|_| unreadable("issuer"))?;
+        let issuer = first(&issuer, &mut budget)
+            .and_then(|(element, _)| Name::read(&element, &mut budget))
+            .map_err(|_| unreadable("issuer"))?;
+        // The octets as they stand, not as the decoder would write them again.
+        let signed = first(der, &mut budget)
+            .and_then(|(whole, _)| whole.inside().expect(SEQUENCE, &mut budget))
+            .map_err(|_| unreadable("structure"))?
+            .whole
+            .to_vec();
+        let key_identifier = tbs
+            .extensions
+            .iter()
+            .flatten()
+            .find(|extension| extension.extn_id == SUBJECT_KEY_IDENTIFIER)
+            .and_then(|extension| {
+                let (octets, _) = first(extension.extn_value.as_bytes(), &mut budget).ok()?;
+                (octets.tag == OCTET_STRING).then(|| octets.content.to_vec())
+            });
+        Ok(Self {
+            issuer,
+            serial: shortest(tbs.serial_number.as_bytes()).to_vec(),
+            not_before,
+            expires,
+            public_key,
+            signed,
+            signature: certificate.signature.raw_bytes().to_vec(),
+            key_identifier,
+            certificate,
+        })
+    }
+
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    pub(super) fn public_key_sha256(&self) -> Sha256 {
+        Sha256::of(&self.public_key)
+    }
+
+    /// The subject's UID, when there is exactly one and it is an MDM topic.
+    pub(super) fn topic(&self) -> Option<Topic> {
+        let subject = &self.certificate.tbs_certificate.subject;
+        let mut uids =
+            subject.0.iter().flat_map(|rdn| rdn.0.iter()).filter(|attribute| attribute.oid == UID);
+        let value = &uids.next()?.value;
+        if uids.next().is_some() {
+            return None;
+        }
+        let text = match value.tag() {
+            der::Tag::Utf8String => {
+                value.decode_as::<Utf8StringRef<'_>>().ok()?.as_str().to_owned()
+            }
+            der::Tag::PrintableString => {
+                value.decode_as::<der::asn1::PrintableStringRef<'_>>().ok()?.as_str().to_owned()
+            }
+            der::Tag::Ia5String => {
+                value.decode_as::<der::asn1::Ia5StringRef<'_>>().ok()?.as_str().to_owned()
+            }
+            _ => return None,
+        };
+        text.parse().ok()
+    }
+
+    /// Whether an extension is there.
+    pub(super) fn has(&self, extension: ObjectIdentifier) -> bool {
+        let extensions = &self.certificate.tbs_certificate.extensions;
+        extensions.iter().flatten().any(|other| other.extn_id == extension)
+    }
+
+    /// The signature algorithm.
+    pub(super) fn algorithm(&self) -> ObjectIdentifier {
+        self.certificate.signature_algorithm.oid
+    }
+}
+
+/// Octets of the modulus of an RSA key, given as SubjectPublicKeyInfo; `None` for other keys.
+pub(super) fn rsa_octets(public_key: &[u8]) -> Option<usize> {
+    /// 1.2.840.113549.1.1.1
+    const RSA: [u8; 9] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01];
+    let mut budget = Budget::default();
+    let (info, _) = first(public_key, &mut budget).ok()?;
+    let mut inside = info.inside();
+    let algorithm = inside.expect(SEQUENCE, &mut budget).ok()?;
+    let oid = algorithm.inside().next(&mut budget).ok()??;
+    if oid.content != RSA {
+        return None;
+    }
+    let bits = inside.expect(BIT_STRING, &mut budget).ok()?;
+    // The first octet counts unused bits.
+    let (key, _) = first(bits.content.get(1..)?, &mut budget).ok()?;
+    let modulus = key.inside().next(&mut budget).ok()??;
+    let zeros = modulus.content.iter().take_while(|octet| **octet == 0).count();
+    modulus.content.len().checked_sub(zeros)
+}
