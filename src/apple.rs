@@ -6,7 +6,7 @@
 //! public. What a file is, is told by its content alone; names and slots only decide whether it
 //! is the right one.
 //!
-//! * `text`, `pem`, `mime`, `base64`: what browsers, mail and editors leave around a file.
+//! * `text`, `pem`, `mime`, `radix64`: what browsers, mail and editors leave around a file.
 //! * `ber`, `der`, `name`, `x509`, `cms`: the structures inside, with limits on depth and work.
 //! * `content`: which of all that a file is.
 //! * [`push`], [`enrollment`], [`vpp`]: one file each, read and judged.
@@ -16,7 +16,6 @@
 //! sample of an enrollment token; see the comments at each check.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
-mod base64;
 mod ber;
 mod cms;
 mod content;
@@ -30,6 +29,9 @@ mod mime;
 mod name;
 mod pem;
 pub mod push;
+mod radix64;
+#[cfg(test)]
+mod testing;
 mod text;
 pub mod vpp;
 mod x509;

@@ -7,7 +7,7 @@
 use zeroize::Zeroizing;
 
 use super::der::{Shape, shape};
-use super::{Finding, FindingCode, MAX_FILE, base64, ber, cms, mime, pem, text};
+use super::{Finding, FindingCode, MAX_FILE, ber, cms, mime, pem, radix64, text};
 use crate::model::Kind;
 
 /// Base64 in base64 in base64 is no accident any more.
@@ -221,7 +221,7 @@ fn from_text(whole: &str, look: &mut Look, layers: usize) -> Content {
     if trimmed.starts_with('{') {
         return json(trimmed.as_bytes(), look, true);
     }
-    if let Some(decoded) = base64::decode(trimmed) {
+    if let Some(decoded) = radix64::decode(trimmed) {
         return layer(&decoded, trimmed, look, layers);
     }
     let content = loose(trimmed, look, layers);
@@ -312,13 +312,12 @@ fn mail(entity: &mime::Entity<'_>, look: &mut Look, layers: usize) -> Content {
     if entity.encoding.is_empty() {
         look.odd("its headers do not say that it is base64");
     }
-    let content = match base64::decode(entity.body) {
+    let content = match radix64::decode(entity.body) {
         Some(decoded) => match decoded.bytes.first() {
             Some(0x30) => binary(&decoded.bytes, look),
             _ => data(&decoded.bytes, look, layers.saturating_sub(1)),
         },
-        None => match base64::islands(entity.body).iter().find_map(|island| base64::decode(island))
-        {
+        None => match radix64::islands(entity.body).into_iter().next() {
             Some(decoded) => {
                 look.odd("other text follows the token");
                 binary(&decoded.bytes, look)
@@ -366,7 +365,7 @@ fn contains(bytes: &[u8], name: &[u8]) -> bool {
 }
 
 /// What was in base64 without anything around.
-fn layer(decoded: &base64::Decoded, text: &str, look: &mut Look, layers: usize) -> Content {
+fn layer(decoded: &radix64::Decoded, text: &str, look: &mut Look, layers: usize) -> Content {
     let before = look.oddities.len();
     let content = unwrapped(&decoded.bytes, look, layers);
     if decoded.url_safe {
@@ -403,32 +402,31 @@ fn unwrapped(bytes: &[u8], look: &mut Look, layers: usize) -> Content {
 fn loose(text: &str, look: &mut Look, layers: usize) -> Content {
     let unquoted = text.trim_matches(['"', '\'', '`', ',', ';']);
     if unquoted.len() < text.len()
-        && let Some(decoded) = base64::decode(unquoted)
+        && let Some(decoded) = radix64::decode(unquoted)
     {
         look.odd("it stands in quotes");
         return layer(&decoded, unquoted, look, layers);
     }
-    let is_vpp = |decoded: &base64::Decoded| {
+    let is_vpp = |decoded: &radix64::Decoded| {
         decoded.bytes.first() == Some(&b'{') && contains(&decoded.bytes, b"\"token\"")
     };
-    if base64::parts(text).iter().filter(|part| is_vpp(part)).count() > 1 {
+    if radix64::parts(text).iter().filter(|part| is_vpp(part)).count() > 1 {
         return Content::SeveralVpp;
     }
-    let islands: Vec<String> = base64::islands(text);
-    let known: Vec<(base64::Decoded, &String)> = islands
+    let islands = radix64::islands(text);
+    let known: Vec<&radix64::Decoded> = islands
         .iter()
-        .filter_map(|island| base64::decode(island).map(|decoded| (decoded, island)))
-        .filter(|(decoded, _)| is_vpp(decoded) || decoded.bytes.first() == Some(&0x30))
+        .filter(|decoded| is_vpp(decoded) || decoded.bytes.first() == Some(&0x30))
         .collect();
     match known.as_slice() {
-        [(decoded, island)] => {
+        [decoded] => {
             look.odd("other text stands around it");
-            return layer(decoded, island, look, layers);
+            return layer(decoded, "", look, layers);
         }
-        [(first, _), ..] if is_vpp(first) => return Content::SeveralVpp,
+        [first, ..] if is_vpp(first) => return Content::SeveralVpp,
         _ => {}
     }
-    let head = base64::head(text);
+    let head = radix64::head(text);
     match head.as_slice() {
         [b'{', ..] if contains(&head, b"\"expDate\"") || contains(&head, b"\"token\"") => {
             Content::Broken(Kind::Vpp)

@@ -12,7 +12,7 @@ use chrono::{Duration, NaiveDateTime};
 use super::cms::{self, Cms, CmsError, Envelope};
 use super::content::{self, Content, Look};
 use super::key::{EncryptionKey, encryption_key};
-use super::{Finding, FindingCode, base64, x509};
+use super::{Finding, FindingCode, radix64, x509};
 use crate::model::{Kind, LiveEnrollment, Serial, Timestamp};
 
 /// Apple's tokens are valid for a year from the download.
@@ -86,7 +86,7 @@ impl EnrollmentToken {
              Content-Transfer-Encoding: base64\n\
              Content-Disposition: attachment; filename=\"smime.p7m\"\n\
              Content-Description: S/MIME Encrypted Message\n\n{}",
-            base64::wrapped(&self.bytes, 76)
+            radix64::wrapped(&self.bytes, 76)
         )
     }
 }

@@ -8,7 +8,7 @@ use der::{Decode as _, Encode as _};
 use x509_cert::request::CertReq;
 
 use super::der::{Shape, shape};
-use super::{MAX_FILE, base64, pem, x509};
+use super::{MAX_FILE, pem, radix64, x509};
 use crate::model::Sha256;
 
 /// Base64 of PEM of base64 is as deep as it goes.
@@ -58,7 +58,7 @@ fn unwrapped(text: &str, layers: usize) -> Option<Vec<u8>> {
         let block = pem::blocks(&unescaped).blocks.into_iter().next()?;
         return block.content.map(|content| content.to_vec());
     }
-    let bytes = base64::decode(text)?.bytes;
+    let bytes = radix64::decode(text)?.bytes;
     match std::str::from_utf8(&bytes) {
         Ok(inner) if bytes.first() != Some(&0x30) => {
             unwrapped(inner.trim_start_matches('\u{feff}'), layers)

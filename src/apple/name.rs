@@ -24,7 +24,8 @@ pub(super) struct Name {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Attribute {
-    oid: ObjectIdentifier,
+    /// The content of the OBJECT IDENTIFIER.
+    oid: Vec<u8>,
     value: Value,
 }
 
@@ -57,13 +58,11 @@ impl Name {
                 }
                 let mut inside = attribute.inside();
                 let oid = inside.expect(OBJECT_IDENTIFIER, budget)?;
-                let oid =
-                    ObjectIdentifier::from_bytes(oid.content).map_err(|_| BerError::Encoding)?;
                 let value = inside.next(budget)?.ok_or(BerError::Unexpected)?;
                 if value.content.len() > MAX_VALUE {
                     return Err(BerError::TooComplex);
                 }
-                rdn.push(Attribute { oid, value: Value::of(&value) });
+                rdn.push(Attribute { oid: oid.content.to_vec(), value: Value::of(&value) });
             }
             rdns.push(rdn);
         }
@@ -73,7 +72,7 @@ impl Name {
     /// The name with everything taken out that two encoders may do differently.
     fn canonical(&self) -> Vec<Vec<Attribute>> {
         let plain = |attribute: &Attribute| Attribute {
-            oid: attribute.oid,
+            oid: attribute.oid.clone(),
             value: match &attribute.value {
                 Value::Text(text) => {
                     let words: Vec<&str> = text.split_whitespace().collect();
@@ -92,7 +91,7 @@ impl Name {
             .collect()
     }
 
-    /// All values of an attribute that are text.
+    /// Whether it has no part.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.rdns.is_empty()
@@ -136,8 +135,8 @@ impl Value {
 }
 
 /// The short names of RFC 4514 §3 that certificates use.
-fn short_name(oid: &ObjectIdentifier) -> Option<&'static str> {
-    Some(match oid.as_bytes() {
+fn short_name(oid: &[u8]) -> Option<&'static str> {
+    Some(match oid {
         [0x55, 4, 3] => "CN",
         [0x55, 4, 6] => "C",
         [0x55, 4, 7] => "L",
@@ -149,6 +148,11 @@ fn short_name(oid: &ObjectIdentifier) -> Option<&'static str> {
         [0x09, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 1, 25] => "DC",
         _ => return None,
     })
+}
+
+/// Dotted numbers; hexadecimal for what is no object identifier.
+fn dotted(oid: &[u8]) -> String {
+    ObjectIdentifier::from_bytes(oid).map_or_else(|_| hex::encode_upper(oid), |oid| oid.to_string())
 }
 
 impl fmt::Display for Name {
@@ -167,11 +171,11 @@ impl fmt::Display for Name {
                         escaped(text, f)?;
                     }
                     (None, Value::Text(text)) => {
-                        write!(f, "{}=", attribute.oid)?;
+                        write!(f, "{}=", dotted(&attribute.oid))?;
                         escaped(text, f)?;
                     }
                     (_, Value::Raw(element)) => {
-                        write!(f, "{}=#{}", attribute.oid, hex::encode_upper(element))?;
+                        write!(f, "{}=#{}", dotted(&attribute.oid), hex::encode_upper(element))?;
                     }
                 }
             }
@@ -237,6 +241,6 @@ mod tests {
         let shown = name(&[(CN, 0x0C, b" a,b+c "), (O, 0x0C, "Ströer".as_bytes())]).to_string();
         assert_eq!(shown, "O=Ströer,CN=\\ a\\,b\\+c\\ ");
         assert!(name(&[]).is_empty());
-        assert_eq!(name(&[(&[0x2A, 3], 0x04, &[1])]).to_string(), "1.2.3=#040101");
+        assert_eq!(name(&[(&[0x2A, 3, 4], 0x04, &[1])]).to_string(), "1.2.3.4=#040101");
     }
 }

@@ -6,7 +6,7 @@
 
 use zeroize::Zeroizing;
 
-use super::base64;
+use super::radix64;
 
 /// What opens a block.
 pub(super) const BEGIN: &str = "-----BEGIN ";
@@ -50,7 +50,9 @@ pub(super) fn blocks(text: &str) -> Blocks {
             continue;
         }
         let (content, after) = match body.split_once(&format!("-----END {label}-----")) {
-            Some((content, after)) => (base64::decode(content).map(|decoded| decoded.bytes), after),
+            Some((content, after)) => {
+                (radix64::decode(content).map(|decoded| decoded.bytes), after)
+            }
             None => (None, ""),
         };
         found.blocks.push(Block { label: label.trim().to_owned(), content });
@@ -62,7 +64,7 @@ pub(super) fn blocks(text: &str) -> Blocks {
 
 /// Writes DER as one PEM block: 64 columns, LF, as Apple makes it.
 pub(super) fn armour(der: &[u8]) -> String {
-    format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n", base64::wrapped(der, 64))
+    format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n", radix64::wrapped(der, 64))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use chrono::Duration;
 use der::asn1::ObjectIdentifier;
 
 use super::content::{self, Content, Look};
-use super::{Finding, FindingCode, base64, issuer, pem, x509};
+use super::{Finding, FindingCode, issuer, pem, radix64, x509};
 use crate::model::{Facts, Kind, LivePush, Serial, Sha256, Timestamp, Topic};
 
 /// Apple's mark of a production APNs certificate, found in every real MDM push certificate.
@@ -53,7 +53,7 @@ impl PushCertificate {
 
     /// The certificate's DER in base64, without armour and line ends.
     pub fn to_base64_der(&self) -> String {
-        base64::wrapped(&self.der, usize::MAX).trim_end().to_owned()
+        radix64::wrapped(&self.der, usize::MAX).trim_end().to_owned()
     }
 
     /// The facts that tenant files, plans and the ledger hold.

@@ -12,7 +12,7 @@ use chrono::Duration;
 use zeroize::Zeroizing;
 
 use super::content::{self, Content, Look};
-use super::{Finding, FindingCode, base64};
+use super::{Finding, FindingCode, radix64};
 use crate::model::{Facts, Kind, LiveVpp, Timestamp};
 
 /// A readable VPP token. It has no `Debug` and no `Display`, for its text is a secret.
@@ -98,7 +98,7 @@ pub(super) fn of(look: &Look) -> Reading {
             "its expiry has no time zone and is taken as UTC; the true instant may differ by up to 14 hours",
         )),
     }
-    let text = base64::wrapped(bytes, usize::MAX);
+    let text = radix64::wrapped(bytes, usize::MAX);
     let text = Zeroizing::new(text.trim_end().to_owned());
     let token = VppToken { organization: fields.organization, expires, text };
     Reading { token: Some(token), findings }

@@ -58,22 +58,34 @@ pub(super) fn parts(text: &str) -> Vec<Decoded> {
         .collect()
 }
 
-/// Runs of lines that hold nothing but base64, out of a text around them.
-pub(super) fn islands(text: &str) -> Vec<String> {
+/// Data in a text around it: runs of lines that hold nothing but base64, decoded.
+pub(super) fn islands(text: &str) -> Vec<Decoded> {
     let mut found = Vec::new();
-    let mut island = String::new();
+    let mut island: Vec<&str> = Vec::new();
     for line in text.lines().map(str::trim).chain([""]) {
         let data = !line.is_empty()
             && line.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'='));
-        if data {
-            island.push_str(line);
-        } else if island.len() >= SHORTEST_ISLAND {
-            found.push(std::mem::take(&mut island));
-        } else {
+        // A word can look like base64, so data also begins where its first letters say so: those
+        // of JSON (`{"`) and of a long SEQUENCE.
+        let begins = ["eyJ", "MII", "MIA"].iter().any(|start| line.starts_with(start));
+        if !data || begins {
+            found.extend(land(&island));
             island.clear();
+        }
+        if data {
+            island.push(line);
         }
     }
     found
+}
+
+/// What lines decode to, with or without the last one, which may be a word of the text.
+fn land(lines: &[&str]) -> Option<Decoded> {
+    let of = |lines: &[&str]| {
+        let text = Zeroizing::new(lines.concat());
+        if text.len() < SHORTEST_ISLAND { None } else { decode(&text) }
+    };
+    of(lines).or_else(|| of(lines.split_last()?.1))
 }
 
 /// Standard base64 of bytes, in lines of so many columns.
@@ -110,7 +122,8 @@ mod tests {
 
     #[test]
     fn lines_of_base64_are_found_in_a_mail() {
-        let mail = "Dear all,\nhere it is\n\nAAAABBBBCCCCDDDDEEEEFFFF\nGGGG==\n\nRegards\n";
-        assert_eq!(islands(mail), ["AAAABBBBCCCCDDDDEEEEFFFFGGGG=="]);
+        let mail = "Dear all,\nhere it is\n\nAAAABBBBCCCCDDDDEEEEFFFF\nAA==\n\nRegards\n";
+        let found: Vec<usize> = islands(mail).iter().map(|island| island.bytes.len()).collect();
+        assert_eq!(found, [19]);
     }
 }

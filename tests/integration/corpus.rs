@@ -1,0 +1,255 @@
+//! A corpus of token files, each with what must be said about it.
+//!
+//! OpenSSL is the maker of certificates and CMS, so that no file is made by the code that reads
+//! it, and the second reader from whom the expected facts come. Nothing in it is secret or real.
+
+mod enrollment;
+mod hostile;
+mod maker;
+mod push;
+mod vpp;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use applecart::apple::{Inspection, Request, Verdict, inspect};
+use applecart::model::{Kind, Timestamp};
+use serde_json::{Value, json};
+
+use crate::world::finish;
+use maker::Maker;
+
+/// One file and the answer to it.
+struct Case {
+    name: String,
+    bytes: Vec<u8>,
+    file_name: String,
+    kind: Option<Kind>,
+    verdict: Verdict,
+    /// Codes that must be found; others of the same or less weight may be.
+    codes: Vec<&'static str>,
+    /// Facts that must be stated.
+    facts: Vec<(&'static str, Value)>,
+}
+
+impl Case {
+    fn new(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        let name = name.into();
+        Self {
+            file_name: "file".into(),
+            bytes: bytes.into(),
+            kind: None,
+            verdict: Verdict::Accept,
+            codes: Vec::new(),
+            facts: Vec::new(),
+            name,
+        }
+    }
+
+    fn is(self, kind: Kind, verdict: Verdict, codes: &[&'static str]) -> Self {
+        Self { kind: Some(kind), verdict, codes: codes.to_vec(), ..self }
+    }
+
+    fn is_nothing(self, code: &'static str) -> Self {
+        Self { kind: None, verdict: Verdict::Refuse, codes: vec![code], ..self }
+    }
+
+    fn facts(mut self, facts: &[(&'static str, Value)]) -> Self {
+        self.facts = facts.to_vec();
+        self
+    }
+
+    fn named(mut self, file_name: &str) -> Self {
+        file_name.clone_into(&mut self.file_name);
+        self
+    }
+
+    /// What is wrong with the answer.
+    fn complaint(&self, inspection: &Inspection) -> Option<String> {
+        let json = serde_json::to_value(inspection).unwrap();
+        let found: Vec<&str> =
+            inspection.findings.iter().map(|finding| finding.code.as_str()).collect();
+        let mut wrong = Vec::new();
+        if inspection.kind != self.kind {
+            wrong.push(format!("kind {:?}, expected {:?}", inspection.kind, self.kind));
+        }
+        if inspection.verdict != self.verdict {
+            wrong.push(format!("verdict {:?}, expected {:?}", inspection.verdict, self.verdict));
+        }
+        for code in &self.codes {
+            if !found.contains(code) {
+                wrong.push(format!("lacks {code}"));
+            }
+        }
+        for (name, value) in &self.facts {
+            if json["facts"][*name] != *value {
+                wrong.push(format!("{name} is {}, openssl says {value}", json["facts"][*name]));
+            }
+        }
+        (!wrong.is_empty())
+            .then(|| format!("{}: {} (found {found:?})", self.name, wrong.join("; ")))
+    }
+}
+
+/// The corpus; `None`, with a word about it, where there is no OpenSSL.
+fn corpus() -> Option<(tempfile::TempDir, Vec<Case>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(maker) = Maker::new(folder.path()) else {
+        println!("SKIPPED: this test needs the program openssl 3, which is not on this machine");
+        return None;
+    };
+    let mut cases = push::cases(&maker);
+    cases.extend(enrollment::cases(&maker));
+    cases.extend(vpp::cases());
+    Some((folder, cases))
+}
+
+fn now() -> Timestamp {
+    Timestamp::new(chrono::Utc::now())
+}
+
+#[test]
+fn inspect_says_of_every_file_of_the_corpus_what_openssl_says() {
+    let Some((_folder, cases)) = corpus() else { return };
+    let mut names = BTreeMap::new();
+    let mut complaints = Vec::new();
+    for case in &cases {
+        *names.entry(case.name.clone()).or_insert(0) += 1;
+        let inspection = inspect(&Request {
+            bytes: &case.bytes,
+            file_name: Some(&case.file_name),
+            kind: None,
+            live: None,
+            now: now(),
+            renew_before: chrono::Duration::days(45),
+        });
+        complaints.extend(case.complaint(&inspection));
+        let text = serde_json::to_string(&inspection).unwrap();
+        assert!(!text.contains("SECRET-MARKER"), "{}", case.name);
+    }
+    println!("{} files", cases.len());
+    assert!(
+        complaints.is_empty(),
+        "{} of {}:\n{}",
+        complaints.len(),
+        cases.len(),
+        complaints.join("\n")
+    );
+    assert!(names.values().all(|count| *count == 1), "{names:?}");
+    assert!(cases.len() >= 150, "{}", cases.len());
+}
+
+fn run(path: &Path, arguments: &[&str]) -> crate::world::Run {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_applecart"));
+    command.env_clear().env("NO_COLOR", "1").arg("inspect").arg(path).args(arguments);
+    finish(command)
+}
+
+#[test]
+fn inspect_the_program_answers_as_the_library_does() {
+    let Some((folder, cases)) = corpus() else { return };
+    for case in cases.iter().step_by(9) {
+        let path = folder.path().join("sample");
+        std::fs::write(&path, &case.bytes).unwrap();
+        let expected = if case.verdict == Verdict::Refuse { 4 } else { 0 };
+        let run = run(&path, &["--format", "json"]).ends_with(expected);
+        let inspection: Inspection = serde_json::from_value(run.json()).unwrap();
+        let unnamed = Case { facts: vec![], bytes: vec![], ..Case::new(&case.name, []) };
+        let unnamed =
+            Case { kind: case.kind, verdict: case.verdict, codes: case.codes.clone(), ..unnamed };
+        assert_eq!(unnamed.complaint(&inspection), None);
+    }
+}
+
+#[test]
+fn inspect_compares_with_a_live_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(maker) = Maker::new(folder.path()) else {
+        println!("SKIPPED: this test needs the program openssl 3, which is not on this machine");
+        return;
+    };
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let codes = |run: &crate::world::Run| -> Vec<String> {
+        let all = run.json();
+        let findings = all["findings"].as_array().unwrap().clone();
+        findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned()).collect()
+    };
+    let compare = |file: &Path, live: &Value, code: i32| {
+        let live = write("live.json", live.to_string().as_bytes());
+        let live = live.display().to_string();
+        codes(&run(file, &["--live", &live, "--format", "json"]).ends_with(code))
+    };
+
+    // Push: the topic, the expiry, and the key of the outstanding request in three forms.
+    let push = write("push.pem", maker.push("known").pem.as_bytes());
+    let live = |topic: &str, expires: &str, request: &str| json!({"applePushNotificationCertificate": {"topicIdentifier": topic, "certificateSerialNumber": "01", "expirationDateTime": expires}, "pushSigningRequest": request});
+    let topic = maker::TOPIC;
+    let request = maker.request(&maker.push("known").key);
+    let plist = format!(
+        "<?xml version=\"1.0\"?><plist><dict><key>PushCertRequestCSR</key>\n<string>{}</string></dict></plist>",
+        maker::base64(&request.der)
+    );
+    let known = "issuer-unknown".to_owned();
+    for form in [
+        request.pem.clone(),
+        maker::base64(&request.der),
+        plist.clone(),
+        maker::base64(plist.as_bytes()),
+    ] {
+        assert_eq!(compare(&push, &live(topic, "2026-12-01T00:00:00Z", &form), 0), [known.clone()]);
+    }
+    let other = maker.request(&maker.push("other").key).pem;
+    let early = "2026-12-01T00:00:00Z";
+    assert_eq!(
+        compare(&push, &live(topic, early, &other), 4),
+        ["key-mismatch".to_owned(), known.clone()]
+    );
+    assert_eq!(
+        compare(&push, &live(topic, early, "?"), 0),
+        ["csr-unknown".to_owned(), known.clone()]
+    );
+    assert_eq!(
+        compare(&push, &live("com.apple.mgmt.External.x", early, &request.pem), 4),
+        ["topic-change".to_owned(), known.clone()]
+    );
+    assert_eq!(
+        compare(&push, &live(topic, "2099-12-01T00:00:00Z", &request.pem), 4),
+        ["older-than-live".to_owned(), known.clone()]
+    );
+    assert_eq!(
+        compare(&push, &json!({"vppTokens": []}), 0),
+        ["csr-unknown".to_owned(), "not-compared".to_owned(), known]
+    );
+
+    // Enrollment: the certificate in Intune's string types and another's.
+    let token = write("abm.p7m", &maker.mail("plain", &["-aes128", "-stream"]));
+    let setting =
+        |key: &str| json!({"depOnboardingSettings": [{"id": "1", "encryptionPublicKey": key}]});
+    let plain = maker.recipient("plain");
+    assert_eq!(compare(&token, &setting(&plain.pem), 0), [""; 0]);
+    assert_eq!(compare(&token, &setting(&maker.same_name_other_types("plain")), 0), [""; 0]);
+    assert_eq!(
+        compare(&token, &setting(&maker.recipient("negative").pem), 4),
+        ["recipient-mismatch"]
+    );
+    assert_eq!(
+        compare(&token, &setting(&maker.same_number_longer_key("plain")), 4),
+        ["recipient-mismatch"]
+    );
+    assert_eq!(
+        compare(&token, &setting(&maker.public_key(&plain.pem)), 0),
+        ["recipient-unverifiable"]
+    );
+    let negative = write("negative.p7m", &maker.mail("negative", &["-aes128", "-stream"]));
+    assert_eq!(compare(&negative, &setting(&maker.recipient("negative").pem), 0), [""; 0]);
+    assert_eq!(
+        compare(&negative, &setting(&maker.recipient("positive").pem), 4),
+        ["recipient-mismatch"]
+    );
+    let keyid = write("keyid.p7m", &maker.mail("plain", &["-aes128", "-keyid"]));
+    assert_eq!(compare(&keyid, &setting(&plain.pem), 0), [""; 0]);
+}

@@ -1,0 +1,196 @@
+//! Inputs made to break a parser: mutated files of the corpus, at every layer, by the million.
+
+use std::time::Instant;
+
+use applecart::apple::{Request, inspect};
+use applecart::apple::{Verdict, enrollment, push, vpp};
+
+use super::maker::base64;
+use super::{Case, corpus, now};
+
+/// xorshift64*: repeatable, and enough for choosing what to break.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() >> 33).unwrap() % end.max(1)
+    }
+
+    fn byte(&mut self) -> u8 {
+        // Half of them such as mean something in BER, base64, JSON or mail.
+        const TELLING: &[u8] =
+            b"\x00\x01\x02\x04\x06\x30\x31\x7F\x80\x81\x82\x84\xA0\xA1\xFF{}\"\\:,=-+/\r\n <";
+        if self.next() & 1 == 0 {
+            TELLING[self.below(TELLING.len())]
+        } else {
+            self.next().to_le_bytes()[7]
+        }
+    }
+}
+
+/// Breaks a file in one to four places.
+fn mutate(file: &mut Vec<u8>, random: &mut Random) {
+    for _ in 0..=random.below(4) {
+        let at = random.below(file.len());
+        match random.below(8) {
+            0..=2 => {
+                if let Some(place) = file.get_mut(at) {
+                    *place = random.byte();
+                }
+            }
+            3 => {
+                if let Some(place) = file.get_mut(at) {
+                    *place ^= 1 << random.below(8);
+                }
+            }
+            4 => file.insert(at, random.byte()),
+            5 => file.truncate(at),
+            6 => {
+                let end = (at + random.below(64)).min(file.len());
+                file.drain(at..end);
+            }
+            _ => {
+                let end = (at + random.below(64)).min(file.len());
+                let part = file[at..end].to_vec();
+                for _ in 0..random.below(4) {
+                    file.splice(at..at, part.iter().copied());
+                }
+            }
+        }
+    }
+}
+
+/// The structure inside a file, where breaking it goes past the outer layers.
+fn cores(cases: &[Case], prefix: &str) -> Vec<Vec<u8>> {
+    let chosen =
+        cases.iter().filter(|case| case.name.starts_with(prefix) && case.bytes.len() < 8000);
+    chosen.map(|case| case.bytes.clone()).collect()
+}
+
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM"));
+    line.map_or_else(|| "unknown".to_owned(), |line| line.replace('\t', " "))
+}
+
+/// Breaks files of one kind and reads each with the parser of that kind.
+fn run(name: &str, files: &[Vec<u8>], count: usize, read: impl Fn(&[u8]) -> (bool, Vec<String>)) {
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let started = Instant::now();
+    let (mut usable, mut slowest) = (0, std::time::Duration::ZERO);
+    for _ in 0..count {
+        let mut file = files[random.below(files.len())].clone();
+        mutate(&mut file, &mut random);
+        if random.below(4) == 0 {
+            file = base64(&file).into_bytes();
+        }
+        let before = Instant::now();
+        let (accepted, messages) = read(&file);
+        slowest = slowest.max(before.elapsed());
+        usable += usize::from(accepted);
+        assert!(accepted || !messages.is_empty(), "no verdict: {file:?}");
+        assert!(!messages.iter().any(|message| message.contains("MARKER")), "{messages:?}");
+    }
+    println!(
+        "{name}: {count} inputs, {usable} of them usable, {:?}, slowest {slowest:?}, {}",
+        started.elapsed(),
+        peak_memory()
+    );
+}
+
+fn every_parser(count: usize) {
+    let Some((_folder, cases)) = corpus() else { return };
+    let messages = |findings: &[applecart::apple::Finding]| {
+        let refused = findings.iter().any(applecart::apple::Finding::refuses);
+        (refused, findings.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>())
+    };
+    run("push", &cores(&cases, "push"), count, |file| {
+        let reading = push::read(file);
+        let (refused, messages) = messages(&reading.findings);
+        (reading.certificate.is_some() && !refused, messages)
+    });
+    run("enrollment", &cores(&cases, "enrollment"), count, |file| {
+        let reading = enrollment::read(file);
+        let (refused, messages) = messages(&reading.findings);
+        (reading.token.is_some() && !refused, messages)
+    });
+    // A VPP token's structure is its JSON, so that is what is broken.
+    let mut tokens = cores(&cases, "vpp");
+    let json: Vec<Vec<u8>> = tokens
+        .iter()
+        .filter_map(|text| {
+            base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).ok()
+        })
+        .collect();
+    tokens.extend(json);
+    run("vpp", &tokens, count, |file| {
+        let reading = vpp::read(file);
+        let (refused, messages) = messages(&reading.findings);
+        (reading.token.is_some() && !refused, messages)
+    });
+}
+
+#[test]
+fn hostile_inputs_end_in_a_verdict() {
+    every_parser(2_000);
+}
+
+/// `cargo test --release --test integration a_million -- --ignored --nocapture`
+#[test]
+#[ignore = "minutes; see CONTRIBUTING.md"]
+fn a_million_hostile_inputs_per_parser_end_in_a_verdict() {
+    every_parser(1_000_000);
+}
+
+/// Files of the largest size that cost most: each ends, without a limit of time but with limits
+/// on depth and work that the unit tests count.
+#[test]
+fn hostile_files_of_the_largest_size_end_in_a_verdict() {
+    let fill = |piece: &[u8]| piece.repeat(1024 * 1024 / piece.len());
+    let token = base64(br#"{"token":"x"}"#);
+    let files = [
+        fill(&[0x30, 0x80]),
+        fill(&[0x24, 0x80]),
+        fill(&[0x30, 0x84, 0, 0x0F, 0xFF, 0xF0]),
+        fill(b"-----BEGIN CERTIFICATE-----\n"),
+        fill(b"-----BEGIN "),
+        fill(b"-----BEGIN A-----\n-----END A-----\n"),
+        fill(b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"),
+        fill(b"Content-Type: application/pkcs7-mime\n"),
+        fill(b"Content-Type: application/pkcs7-mime\n\n"),
+        fill(b"Content-Type:\n application/pkcs7-mime\n x\n"),
+        fill(b"=A"),
+        fill(b"eyJ="),
+        fill(format!("{token}\n").as_bytes()),
+        fill(token.as_bytes()),
+        fill(b"{\"token\":"),
+        [b"{\"token\":\"x\",\"expDate\":".to_vec(), fill(b"[")].concat()[..1024 * 1024].to_vec(),
+        fill(b"\x00A"),
+        fill(b"\\n-----BEGIN A-----"),
+        fill(b"_Token_"),
+        fill(b"<"),
+        fill("\u{202e}".as_bytes()),
+    ];
+    for file in files {
+        let name = String::from_utf8_lossy(&file[..20]).into_owned();
+        for bytes in [file.clone(), base64(&file[..700_000]).into_bytes()] {
+            let inspection = inspect(&Request {
+                bytes: &bytes,
+                file_name: Some(&name.repeat(1000)),
+                kind: None,
+                live: None,
+                now: now(),
+                renew_before: chrono::Duration::days(45),
+            });
+            assert_eq!(inspection.verdict, Verdict::Refuse, "{name:?}");
+            assert!(inspection.findings.len() < 8, "{name:?}");
+        }
+    }
+}
