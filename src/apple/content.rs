@@ -49,7 +49,7 @@ pub(super) enum Other {
     /// CMS that is signed and not encrypted.
     Signed,
     /// CMS of another content type.
-    OtherCms,
+    UnencryptedCms,
     /// A web page.
     Page,
     /// A configuration profile or another property list.
@@ -163,7 +163,7 @@ fn binary(bytes: &[u8], look: &mut Look) -> Content {
         }
         Shape::Cms => match cms::read(bytes) {
             Ok(cms::Cms::Other(cms::ContentType::Signed)) => Content::Other(Other::Signed),
-            Ok(cms::Cms::Other(_)) => Content::Other(Other::OtherCms),
+            Ok(cms::Cms::Other(_)) => Content::Other(Other::UnencryptedCms),
             Ok(cms::Cms::Enveloped(_)) | Err(_) => Content::Cms(bytes.to_vec()),
         },
         Shape::Request => Content::Other(Other::Request),
@@ -266,7 +266,7 @@ fn armoured(text: &str, carriage_returns: bool, look: &mut Look) -> Content {
                 Shape::Cms => cms = content,
                 Shape::Request => other = Some(Other::Request),
                 Shape::PrivateKey | Shape::KeyStore => {}
-                _ => ders.push(content.map(|content| content.to_vec())),
+                _ => ders.push(content.map(|content| certificate_alone(&block.label, content))),
             },
             "CMS" | "PKCS7" | "PKCS #7 SIGNED DATA" => match content {
                 Some(_) => cms = content,
@@ -301,6 +301,15 @@ fn armoured(text: &str, carriage_returns: bool, look: &mut Look) -> Content {
     Content::Certificates(ders)
 }
 
+/// OpenSSL's trusted certificates have its own trust settings behind them.
+fn certificate_alone(label: &str, content: &[u8]) -> Vec<u8> {
+    let element = match label {
+        "TRUSTED CERTIFICATE" => ber::first(content, &mut ber::Budget::default()).ok(),
+        _ => None,
+    };
+    element.map_or(content, |(element, _)| element.whole).to_vec()
+}
+
 /// A MIME entity with a CMS body.
 fn mail(entity: &mime::Entity<'_>, look: &mut Look, layers: usize) -> Content {
     if let Some(oddity) = entity.oddity {
@@ -315,7 +324,8 @@ fn mail(entity: &mime::Entity<'_>, look: &mut Look, layers: usize) -> Content {
     let content = match radix64::decode(entity.body) {
         Some(decoded) => match decoded.bytes.first() {
             Some(0x30) => binary(&decoded.bytes, look),
-            _ => data(&decoded.bytes, look, layers.saturating_sub(1)),
+            _ if layers > 1 => data(&decoded.bytes, look, layers - 1),
+            _ => Content::Broken(Kind::Enrollment),
         },
         None => match radix64::islands(entity.body).into_iter().next() {
             Some(decoded) => {
@@ -498,12 +508,14 @@ pub(super) fn unusable(look: &Look, wanted: Option<Kind>) -> Option<Finding> {
             Other::Signed => {
                 "is signed, not encrypted: signed mail, a signed profile or a bundle of certificates (.p7b)"
             }
-            Other::OtherCms => "is CMS (PKCS#7), but not encrypted to a public key",
+            Other::UnencryptedCms => "is CMS (PKCS#7), but not encrypted to a public key",
             Other::Page => {
                 "is a web page, probably a sign-in or error page saved under the token's name. Sign in at Apple's portal and download again"
             }
             Other::PropertyList => "is a property list or configuration profile",
-            Other::Sealed => "is still sealed (age or SOPS)",
+            Other::Sealed => {
+                "is sealed (age or SOPS) in a way that this version does not open. Open it with its own program first"
+            }
             Other::Archive => "is an archive. Unpack it first",
             Other::Unknown => "is none of Apple's token files",
         }),

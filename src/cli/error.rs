@@ -92,7 +92,12 @@ impl CliError {
             | Self::Duration(_)
             | Self::PlanFile { .. }
             | Self::Refused(Refusal::Snapshot) => Outcome::Usage,
-            Self::Refused(_) => Outcome::Refused,
+            Self::Sealed {
+                source: OpenError::NoIdentity | OpenError::NoMatchingIdentity { .. },
+                ..
+            } => Outcome::Error,
+            // A key at hand would not help.
+            Self::Refused(_) | Self::Sealed { .. } => Outcome::Refused,
             Self::StalePlan(_) => Outcome::Stale,
             Self::Signatures | Self::PolicyRev { .. } => Outcome::Untrusted,
             Self::Lock(LockError::Held { .. }) => Outcome::Elsewhere,
@@ -100,7 +105,6 @@ impl CliError {
             Self::Git(error) => git_outcome(error),
             Self::Connector(_)
             | Self::Snapshot { .. }
-            | Self::Sealed { .. }
             | Self::Runtime(_)
             | Self::Output(_)
             | Self::File { .. }

@@ -68,7 +68,7 @@ fn apples_shape_is_read_and_what_is_sent_reads_the_same() {
     let token = reading.token.unwrap();
     let recipient =
         Recipient::IssuerAndSerial { issuer: "CN=Intune".into(), serial: "834C".parse().unwrap() };
-    assert_eq!(token.recipients(), [recipient.clone()]);
+    assert_eq!(token.recipients(), std::slice::from_ref(&recipient));
     assert_eq!(token.content_cipher(), "aes-128-cbc");
     let sent = read(token.to_mail().as_bytes());
     assert_eq!(

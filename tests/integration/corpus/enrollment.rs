@@ -29,7 +29,7 @@ pub(super) fn cases(maker: &Maker) -> Vec<Case> {
     let mut good = |name: &str, bytes: Vec<u8>| {
         cases.push(
             Case::new(format!("enrollment {name}"), bytes)
-                .is(Enrollment, Accept, &[])
+                .of_kind(Enrollment, Accept, &[])
                 .facts(&facts),
         );
     };
@@ -63,7 +63,7 @@ pub(super) fn cases(maker: &Maker) -> Vec<Case> {
     let mut odd = |name: &str, bytes: Vec<u8>| {
         cases.push(
             Case::new(format!("enrollment {name}"), bytes)
-                .is(Enrollment, Warn, &["unusual-form"])
+                .of_kind(Enrollment, Warn, &["unusual-form"])
                 .facts(&facts),
         );
     };
@@ -122,13 +122,13 @@ fn made_by_openssl(maker: &Maker, cases: &mut Vec<Case>) {
             let form = if stream.is_empty() { "DER" } else { "BER" };
             cases.push(
                 Case::new(format!("enrollment {form} to {recipient} with {name}"), bytes)
-                    .is(Enrollment, Accept, &[])
+                    .of_kind(Enrollment, Accept, &[])
                     .facts(&facts),
             );
         }
     }
     let plain = maker.recipient_facts("plain");
-    let more: [(&str, Vec<u8>, Vec<(&'static str, Value)>); 4] = [
+    let more: [(&str, Vec<u8>, Option<&Value>); 4] = [
         (
             "OAEP",
             maker.encrypted(
@@ -143,30 +143,29 @@ fn made_by_openssl(maker: &Maker, cases: &mut Vec<Case>) {
                     "rsa_padding_mode:oaep",
                 ],
             ),
-            vec![("recipient", plain.clone())],
+            Some(&plain),
         ),
         (
             "two recipients",
             maker.encrypted(&["plain", "long"], &["-aes128", "-outform", "SMIME"]),
-            vec![],
+            None,
         ),
         (
             "recipient and password",
             maker.encrypted(&["plain"], &["-aes128", "-outform", "SMIME", "-pwri_password", "x"]),
-            vec![],
+            None,
         ),
         (
             "older PKCS#7",
             maker.openssl(&["smime", "-encrypt", "-aes128", "-in", "content", "plain.pem"]),
-            vec![("recipient", plain.clone())],
+            Some(&plain),
         ),
     ];
-    for (name, bytes, facts) in more {
-        cases.push(
-            Case::new(format!("enrollment {name}"), bytes)
-                .is(Enrollment, Accept, &[])
-                .facts(&facts),
-        );
+    for (name, bytes, recipient) in more {
+        let facts: Vec<_> =
+            recipient.map(|facts| ("recipient", facts.clone())).into_iter().collect();
+        let case = Case::new(format!("enrollment {name}"), bytes);
+        cases.push(case.of_kind(Enrollment, Accept, &[]).facts(&facts));
     }
     let identifier = maker.mail("plain", &["-aes128", "-keyid"]);
     let text = String::from_utf8(maker.openssl(&[
@@ -181,13 +180,13 @@ fn made_by_openssl(maker: &Maker, cases: &mut Vec<Case>) {
     let hex: String = text.lines().last().unwrap().trim().replace(':', "");
     cases.push(
         Case::new("enrollment by key identifier", identifier)
-            .is(Enrollment, Accept, &[])
+            .of_kind(Enrollment, Accept, &[])
             .facts(&[("recipient", json!({"subjectKeyIdentifier": hex}))]),
     );
     let authenticated = maker.mail("plain", &["-aes-128-gcm"]);
     cases.push(
         Case::new("enrollment authenticated", authenticated)
-            .is(Enrollment, Warn, &["unusual-form"])
+            .of_kind(Enrollment, Warn, &["unusual-form"])
             .facts(&[("recipient", plain), ("contentCipher", json!("aes-128-gcm"))]),
     );
 
@@ -232,7 +231,7 @@ fn made_by_openssl(maker: &Maker, cases: &mut Vec<Case>) {
             ]),
         ),
     ] {
-        cases.push(Case::new(format!("not a token: {name}"), bytes).is_nothing("wrong-kind"));
+        cases.push(Case::new(format!("not a token: {name}"), bytes).of_no_kind("wrong-kind"));
     }
 }
 
@@ -248,14 +247,14 @@ fn names(mail: &str, cases: &mut Vec<Case>) {
         cases.push(
             Case::new(format!("enrollment named {name}"), mail)
                 .named(&name)
-                .is(Enrollment, Accept, &[])
+                .of_kind(Enrollment, Accept, &[])
                 .facts(&[("downloaded", at.clone())]),
         );
     }
     cases.push(
         Case::new("enrollment of long ago", mail)
             .named("x_Token_2020-01-02T03-04-05Z_smime.p7m")
-            .is(Enrollment, Refuse, &["expired"])
+            .of_kind(Enrollment, Refuse, &["expired"])
             .facts(&[("downloaded", json!("2020-01-02T03:04:05Z"))]),
     );
 }
@@ -263,7 +262,7 @@ fn names(mail: &str, cases: &mut Vec<Case>) {
 fn damaged(maker: &Maker, apple: &[u8], cases: &mut Vec<Case>) {
     let mail = |bytes: &[u8]| format!("{HEADERS}{}", lines(&base64(bytes), 76)).into_bytes();
     let mut broken = |name: &str, bytes: Vec<u8>| {
-        cases.push(Case::new(format!("enrollment damaged: {name}"), bytes).is(
+        cases.push(Case::new(format!("enrollment damaged: {name}"), bytes).of_kind(
             Enrollment,
             Refuse,
             &["malformed"],
@@ -312,7 +311,7 @@ fn damaged(maker: &Maker, apple: &[u8], cases: &mut Vec<Case>) {
         ("base64", base64(json.as_bytes()).into_bytes()),
         ("UTF-16", json.encode_utf16().flat_map(u16::to_le_bytes).collect()),
     ] {
-        cases.push(Case::new(format!("credentials: {name}"), bytes).is(
+        cases.push(Case::new(format!("credentials: {name}"), bytes).of_kind(
             Enrollment,
             Refuse,
             &["plaintext-credentials"],

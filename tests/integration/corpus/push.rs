@@ -32,7 +32,7 @@ pub(super) fn cases(maker: &Maker) -> Vec<Case> {
     let mut plain = |name: &str, bytes: Vec<u8>| {
         cases.push(
             Case::new(format!("push {name}"), bytes)
-                .is(Push, Warn, &["issuer-unknown"])
+                .of_kind(Push, Warn, &["issuer-unknown"])
                 .facts(&facts),
         );
     };
@@ -41,7 +41,7 @@ pub(super) fn cases(maker: &Maker) -> Vec<Case> {
 
     let mut odd = |name: &str, bytes: Vec<u8>| {
         let case = Case::new(format!("push {name}"), bytes);
-        cases.push(case.is(Push, Warn, &["issuer-unknown", "unusual-form"]).facts(&facts));
+        cases.push(case.of_kind(Push, Warn, &["issuer-unknown", "unusual-form"]).facts(&facts));
     };
     odd("CRLF", pem.replace('\n', "\r\n").into_bytes());
     odd("CR", pem.replace('\n', "\r").into_bytes());
@@ -116,6 +116,21 @@ pub(super) fn cases(maker: &Maker) -> Vec<Case> {
     odd("twice", format!("{pem}\n{pem}").into_bytes());
     odd("DER chain", [&known.der[..], &maker.recipient("ca").der].concat());
     odd(
+        "openssl's trusted certificate",
+        [
+            b"x\n".to_vec(),
+            maker.openssl(&[
+                "x509",
+                "-trustout",
+                "-addtrust",
+                "clientAuth",
+                "-in",
+                "push-known.pem",
+            ]),
+        ]
+        .concat(),
+    );
+    odd(
         "old label",
         pem.replace("CERTIFICATE-----", "X509 CERTIFICATE-----").replace('\n', "\r\n").into_bytes(),
     );
@@ -132,29 +147,37 @@ pub(super) fn cases(maker: &Maker) -> Vec<Case> {
         let made = maker.push(variation);
         let facts = maker.push_facts(&made);
         cases.push(
-            Case::new(format!("push {variation}"), made.pem).is(Push, verdict, codes).facts(&facts),
+            Case::new(format!("push {variation}"), made.pem)
+                .of_kind(Push, verdict, codes)
+                .facts(&facts),
         );
         cases.push(
             Case::new(format!("push {variation} DER"), made.der)
-                .is(Push, verdict, codes)
+                .of_kind(Push, verdict, codes)
                 .facts(&facts),
         );
     }
     for variation in ["no-uid", "two-uids", "mail"] {
-        cases.push(Case::new(format!("push {variation}"), maker.push(variation).pem).is(
+        cases.push(Case::new(format!("push {variation}"), maker.push(variation).pem).of_kind(
             Push,
             Refuse,
             &["no-topic"],
         ));
     }
-    cases.push(Case::new("push authority alone", ca.clone()).is(Push, Refuse, &["no-topic"]));
-    cases.push(Case::new("push two of them", format!("{pem}\n{}", maker.push("other").pem)).is(
+    cases.push(Case::new("push authority alone", ca.clone()).of_kind(Push, Refuse, &["no-topic"]));
+    cases.push(
+        Case::new("push two of them", format!("{pem}\n{}", maker.push("other").pem)).of_kind(
+            Push,
+            Refuse,
+            &["several-certificates"],
+        ),
+    );
+    let elliptic = std::fs::read_to_string(maker.path("ec.pem")).unwrap();
+    cases.push(Case::new("push elliptic certificate", elliptic).of_kind(
         Push,
         Refuse,
-        &["several-certificates"],
+        &["no-topic"],
     ));
-    let elliptic = std::fs::read_to_string(maker.path("ec.pem")).unwrap();
-    cases.push(Case::new("push elliptic certificate", elliptic).is(Push, Refuse, &["no-topic"]));
 
     damaged(maker, &mut cases);
     keys(maker, &mut cases);
@@ -165,7 +188,7 @@ fn damaged(maker: &Maker, cases: &mut Vec<Case>) {
     let known = maker.push("known");
     let (pem, der) = (known.pem, known.der);
     let mut broken = |name: &str, bytes: Vec<u8>| {
-        cases.push(Case::new(format!("push damaged: {name}"), bytes).is(
+        cases.push(Case::new(format!("push damaged: {name}"), bytes).of_kind(
             Push,
             Refuse,
             &["malformed"],
@@ -192,7 +215,11 @@ fn damaged(maker: &Maker, cases: &mut Vec<Case>) {
     let mut altered = der;
     let last = altered.len() - 1;
     altered[last] ^= 1;
-    cases.push(Case::new("push altered signature", altered).is(Push, Warn, &["issuer-unknown"]));
+    cases.push(Case::new("push altered signature", altered).of_kind(
+        Push,
+        Warn,
+        &["issuer-unknown"],
+    ));
 }
 
 fn keys(maker: &Maker, cases: &mut Vec<Case>) {
@@ -212,18 +239,15 @@ fn keys(maker: &Maker, cases: &mut Vec<Case>) {
         ("SEC 1", &sec1),
     ] {
         cases.push(
-            Case::new(format!("push with {name} behind"), format!("{}{key}", pem.trim_end())).is(
-                Push,
-                Refuse,
-                &["private-key"],
-            ),
+            Case::new(format!("push with {name} behind"), format!("{}{key}", pem.trim_end()))
+                .of_kind(Push, Refuse, &["private-key"]),
         );
-        cases.push(Case::new(format!("push with {name} in front"), format!("{key}{pem}")).is(
+        cases.push(Case::new(format!("push with {name} in front"), format!("{key}{pem}")).of_kind(
             Push,
             Refuse,
             &["private-key"],
         ));
-        cases.push(Case::new(format!("{name} alone"), key.as_str()).is_nothing("private-key"));
+        cases.push(Case::new(format!("{name} alone"), key.as_str()).of_no_kind("private-key"));
     }
     let der = |arguments: &[&str]| maker.openssl(&[arguments, &["-outform", "DER"]].concat());
     let keys = [
@@ -249,10 +273,10 @@ fn keys(maker: &Maker, cases: &mut Vec<Case>) {
         ),
     ];
     for (name, key) in keys {
-        cases.push(Case::new(format!("{name} in DER"), key.clone()).is_nothing("private-key"));
-        cases.push(Case::new(format!("{name} in base64"), base64(&key)).is_nothing("private-key"));
+        cases.push(Case::new(format!("{name} in DER"), key.clone()).of_no_kind("private-key"));
+        cases.push(Case::new(format!("{name} in base64"), base64(&key)).of_no_kind("private-key"));
         let lying = format!("{pem}-----BEGIN DATA-----\n{}\n-----END DATA-----\n", base64(&key));
-        cases.push(Case::new(format!("push with {name} under another label"), lying).is(
+        cases.push(Case::new(format!("push with {name} under another label"), lying).of_kind(
             Push,
             Refuse,
             &["private-key"],
@@ -260,7 +284,7 @@ fn keys(maker: &Maker, cases: &mut Vec<Case>) {
     }
     let known = maker.push("known");
     let both = [&known.der[..], &der(&["rsa", "-traditional", "-in", "push-known.key"])].concat();
-    cases.push(Case::new("push DER and key DER", both).is(Push, Refuse, &["private-key"]));
+    cases.push(Case::new("push DER and key DER", both).of_kind(Push, Refuse, &["private-key"]));
 
     let request = maker.request(&known.key);
     let plist = format!(
@@ -289,7 +313,7 @@ fn keys(maker: &Maker, cases: &mut Vec<Case>) {
         ("JSON", b"{\"error\":\"unauthorized\"}".to_vec()),
         ("noise", (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()),
     ] {
-        cases.push(Case::new(format!("not a token: {name}"), bytes).is_nothing("wrong-kind"));
+        cases.push(Case::new(format!("not a token: {name}"), bytes).of_no_kind("wrong-kind"));
     }
     for (name, bytes) in [
         ("nothing", vec![]),
@@ -298,7 +322,7 @@ fn keys(maker: &Maker, cases: &mut Vec<Case>) {
         ("mark alone", vec![0xEF, 0xBB, 0xBF]),
         ("UTF-16 blanks", vec![0xFF, 0xFE, 0x20, 0, 0x0A, 0]),
     ] {
-        cases.push(Case::new(format!("empty: {name}"), bytes).is_nothing("empty"));
+        cases.push(Case::new(format!("empty: {name}"), bytes).of_no_kind("empty"));
     }
-    cases.push(Case::new("too large", vec![b'M'; 1024 * 1024 + 1]).is_nothing("too-large"));
+    cases.push(Case::new("too large", vec![b'M'; 1024 * 1024 + 1]).of_no_kind("too-large"));
 }

@@ -25,7 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
         [("organization", json!("Contoso")), ("expires", json!(format!("{year}-12-31T00:00:00Z")))];
 
     let mut good = |name: &str, bytes: Vec<u8>| {
-        cases.push(Case::new(format!("vpp {name}"), bytes).is(Vpp, Accept, &[]).facts(&facts));
+        cases.push(Case::new(format!("vpp {name}"), bytes).of_kind(Vpp, Accept, &[]).facts(&facts));
     };
     good("as Apple makes it", usual.clone().into_bytes());
     good("newline at the end", format!("{usual}\n").into_bytes());
@@ -60,7 +60,9 @@ pub(super) fn cases() -> Vec<Case> {
 
     let mut odd = |name: &str, bytes: Vec<u8>| {
         cases.push(
-            Case::new(format!("vpp {name}"), bytes).is(Vpp, Warn, &["unusual-form"]).facts(&facts),
+            Case::new(format!("vpp {name}"), bytes)
+                .of_kind(Vpp, Warn, &["unusual-form"])
+                .facts(&facts),
         );
     };
     odd("UTF-8 mark", format!("\u{feff}{usual}").into_bytes());
@@ -125,7 +127,7 @@ pub(super) fn cases() -> Vec<Case> {
     );
 
     let zoneless = Case::new("vpp expiry without a zone", text(&date("00:00:00"), "Contoso"));
-    cases.push(zoneless.is(Vpp, Warn, &["no-time-zone"]).facts(&facts));
+    cases.push(zoneless.of_kind(Vpp, Warn, &["no-time-zone"]).facts(&facts));
     for (name, organization) in [
         ("Chinese", "康托索有限公司"),
         ("markup", "<img src=x onerror=alert(1)>"),
@@ -134,11 +136,11 @@ pub(super) fn cases() -> Vec<Case> {
     ] {
         cases.push(
             Case::new(format!("vpp {name} name"), text(&date("00:00:00+0000"), organization))
-                .is(Vpp, Accept, &[])
+                .of_kind(Vpp, Accept, &[])
                 .facts(&[("organization", json!(organization))]),
         );
     }
-    cases.push(Case::new("vpp expired", text("\"2020-01-01T00:00:00+0000\"", "Contoso")).is(
+    cases.push(Case::new("vpp expired", text("\"2020-01-01T00:00:00+0000\"", "Contoso")).of_kind(
         Vpp,
         Refuse,
         &["expired"],
@@ -146,7 +148,7 @@ pub(super) fn cases() -> Vec<Case> {
     let soon = (chrono::Utc::now() + chrono::Duration::days(10))
         .format("\"%Y-%m-%dT%H:%M:%S+0000\"")
         .to_string();
-    cases.push(Case::new("vpp soon", text(&soon, "Contoso")).is(Vpp, Warn, &["expires-soon"]));
+    cases.push(Case::new("vpp soon", text(&soon, "Contoso")).of_kind(Vpp, Warn, &["expires-soon"]));
 
     let other = text(&date("00:00:00+0000"), "Contoso Ltd");
     for (name, bytes) in [
@@ -155,7 +157,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("with names", format!("London\n{usual}\nParis\n{other}")),
         ("three", format!("{usual}\n{other}\n{usual}\n")),
     ] {
-        cases.push(Case::new(format!("vpp several {name}"), bytes).is(
+        cases.push(Case::new(format!("vpp several {name}"), bytes).of_kind(
             Vpp,
             Refuse,
             &["several-tokens"],
@@ -190,13 +192,13 @@ pub(super) fn cases() -> Vec<Case> {
         ("cut", r#"{"expDate":"2030-01-01T00:00:00+0000","token":"SECRET-MAR"#),
         ("a list", r#"{"expDate":["2030"],"token":"SECRET-MARKER","orgName":"x"}"#),
     ] {
-        cases.push(Case::new(format!("vpp damaged: {name}"), base64(json.as_bytes())).is(
+        cases.push(Case::new(format!("vpp damaged: {name}"), base64(json.as_bytes())).of_kind(
             Vpp,
             Refuse,
             &["malformed"],
         ));
     }
-    cases.push(Case::new("vpp damaged: text cut", usual[..usual.len() - 7].to_owned()).is(
+    cases.push(Case::new("vpp damaged: text cut", usual[..usual.len() - 7].to_owned()).of_kind(
         Vpp,
         Refuse,
         &["malformed"],
