@@ -24,7 +24,7 @@ use crate::fleet::Policy;
 use crate::intune::{Connector, IntuneRead};
 use crate::ledger::{LedgerError, LedgerView, LedgerWriter};
 use crate::model::{Outcome, Timestamp};
-use crate::plan::{CheckedPlan, Due};
+use crate::plan::{CheckedPlan, Due, Plan};
 use crate::report::{ApplyReport, Happened};
 pub use files::{Files, FilesError};
 pub use record::RunContext;
@@ -127,11 +127,18 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
     Ok(report)
 }
 
+/// The report of an apply that must not write anything, because the ledger cannot be read.
+pub fn untouched(plan: &Plan) -> ApplyReport {
+    let mut report = ApplyReport::new(plan);
+    report.outcome = Outcome::Partial;
+    report
+}
+
 fn stopped(tools: &Tools<'_>) -> bool {
     tools.stop.load(Ordering::Relaxed)
 }
 
-/// Re-exported so that a reader can be swapped in tests of single steps.
+/// Reads the push certificate of a due write's tenant, and whether consent was given.
 async fn read_push(due: &Due, tools: &Tools<'_>) -> Option<crate::model::LiveTenant> {
     let auth = tools.policy.auth_of(due.tenant.auth.as_deref())?;
     let request = crate::intune::ReadRequest {

@@ -116,8 +116,10 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             _ => None,
         };
         let Some((view, ledger)) = view else {
-            // The plan above says ledger-unknown for every tenant; nothing may be written.
-            return Ok(observed.and(Outcome::Partial));
+            // The plan says ledger-unknown for every tenant; nothing may be written.
+            let report = apply::untouched(&planned.plan);
+            show(args, &report, output)?;
+            return Ok(observed.and(report.outcome));
         };
         let limits = Limits::of(&loaded.policy, loaded.fleet.len());
         let checked =
@@ -151,16 +153,20 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         let head = writer.close().await;
         let mut done = applied?;
         done.ledger_head = head?;
-        output.result(&match args.format {
-            Format::Human => report::apply_human(&done, output.width()),
-            Format::Json => report::json(&done)?,
-        })?;
+        show(args, &done, output)?;
         Ok(observed.and(done.outcome).and(if elsewhere {
             Outcome::Elsewhere
         } else {
             Outcome::Done
         }))
     })?
+}
+
+fn show(args: &Args, done: &report::ApplyReport, output: &Output) -> Result<(), CliError> {
+    output.result(&match args.format {
+        Format::Human => report::apply_human(done, output.width()),
+        Format::Json => report::json(done)?,
+    })
 }
 
 /// Ctrl-C and SIGTERM: no further write is started, those under way end and are recorded.

@@ -27,6 +27,8 @@ pub enum Note {
     ChangedOutsideGit,
     /// Sent twice, and never shown.
     NeverVisible,
+    /// What was changed outside Git is tracked now.
+    Adopted,
 }
 
 /// A write that is due, with everything `apply` needs to find and check it.
@@ -252,6 +254,7 @@ impl OneTenant<'_> {
             }),
             _ => watched(&shown),
         };
+        note_adoption(&mut decision, &shown, past);
         if let (Some(entry), Some(now_live)) = (entry, live.push.present()) {
             warn_apple_id(&mut decision, entry, now_live.apple_id.as_deref());
         }
@@ -358,6 +361,9 @@ impl OneTenant<'_> {
             return self.unobserved(shown, past);
         }
         let mut decision = watched(shown);
+        if let Some(past) = past {
+            note_adoption(&mut decision, shown, past);
+        }
         if ambiguous {
             decision.sync = Some(Sync::Tracked);
             decision.warnings.push(Warning::Ambiguous);
@@ -504,6 +510,14 @@ fn watched(shown: &Shown<'_>) -> Decision {
         }
     }
     decision
+}
+
+/// What came from outside Git and was recorded so is adopted once Git tracks it without a file.
+fn note_adoption(decision: &mut Decision, shown: &Shown<'_>, past: &TenantLedger) {
+    let tracked = decision.sync == Some(Sync::Tracked) && shown.live.is_some();
+    if tracked && past.changed_outside_git_recorded(&shown.token).is_some() {
+        decision.notes.push(Note::Adopted);
+    }
 }
 
 fn warn_apple_id(decision: &mut Decision, entry: &Token, live: Option<&str>) {

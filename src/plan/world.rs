@@ -11,7 +11,7 @@ use crate::fleet::{
     Allow, Auth, Cloud, CredentialKind, Desired, Policy, Signing, Suspension, Tenant, Token,
     TokenFile, Wire,
 };
-use crate::ledger::{LedgerView, TenantLedger};
+use crate::ledger::LedgerView;
 use crate::model::{
     Actor, Cause, Event, Facts, FailureCode, Kind, LivePush, LiveTenant, Reading, Record, Sha256,
     TenantId, Timestamp, TokenRef,
