@@ -20,7 +20,7 @@ mod safety;
 mod selection;
 mod types;
 #[cfg(test)]
-mod world;
+pub(crate) mod world;
 
 pub use checked::{CheckedPlan, Refusal};
 pub use input::{Input, Known};
