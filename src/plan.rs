@@ -16,16 +16,20 @@ mod identity;
 mod input;
 mod lint;
 mod make;
+mod planned;
 mod safety;
 mod selection;
+mod tenant;
 mod types;
+mod watch;
 #[cfg(test)]
 pub(crate) mod world;
 
 pub use checked::{CheckedPlan, Refusal};
 pub use input::{Input, Known};
 pub use lint::Fault;
-pub use make::{Due, Note, Noted, Planned, make};
+pub use make::make;
+pub use planned::{Due, Note, Noted, Planned};
 pub use safety::{Excess, Limits};
 pub use selection::{Selection, SelectionError};
 pub use types::{

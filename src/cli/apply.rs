@@ -2,13 +2,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use chrono::Duration;
-use clap::ValueEnum;
-
 use super::clock::SystemClock;
 use super::environment;
 use super::error::CliError;
-use super::global::Context;
+use super::global::{Context, Format};
 use super::output::Output;
 use super::plan::{Selected, make, read_file};
 use super::progress::Bar;
@@ -21,6 +18,7 @@ use crate::model::Outcome;
 use crate::plan::{CheckedPlan, Known, Limits, Planned, Source, Sync, Warning};
 use crate::report;
 use crate::vault::{self, Identities, Secret};
+use chrono::Duration;
 
 /// Upload what is due, verify it, and record it in the ledger
 ///
@@ -52,12 +50,6 @@ pub(super) struct Args {
     /// How to show the result
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    Json,
 }
 
 /// Long enough for another process's glance at the lock, too short to wait for an apply.
