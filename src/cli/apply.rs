@@ -32,6 +32,7 @@ use chrono::Duration;
   SOPS_AGE_KEY_FILE=~/fleet.agekey applecart apply")]
 pub(super) struct Args {
     /// A plan that `plan --out` wrote; refused when what it would do is no longer the same
+    #[arg(conflicts_with = "select")]
     plan: Option<PathBuf>,
     #[command(flatten)]
     selected: Selected,
