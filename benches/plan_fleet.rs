@@ -11,6 +11,8 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a benchmark runs programs and prints figures"
 )]

@@ -15,21 +15,25 @@ mod record;
 mod report;
 mod tenant;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 
 use crate::fleet::Policy;
 use crate::intune::{Connector, IntuneRead};
 use crate::ledger::{LedgerError, LedgerView, LedgerWriter};
 use crate::model::{Outcome, Timestamp};
-use crate::plan::{CheckedPlan, Due};
+use crate::plan::{CheckedPlan, Due, Plan};
 use crate::report::{ApplyReport, Happened};
 pub use files::{Files, FilesError};
 pub use record::RunContext;
 use report::Done;
 use tenant::Island;
+
+/// What is said where this program itself failed.
+const INTERNAL: &str = "an internal error ended this tenant's turn; the next `applecart apply` reads first and decides. Please report it";
 
 /// Tells the time. Frozen by `--now`, which only works against a loopback Graph.
 pub trait Clock: Send + Sync {
@@ -110,7 +114,15 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
 
     tools.progress.begin(ready.len());
     let islands = ready.into_iter().zip(intents).map(|(due, intent)| async move {
-        let done = Island { due, plan_digest, tools, lease: intent.lease_until }.run().await;
+        let island = Island { due, plan_digest, tools, lease: intent.lease_until };
+        // A panic is a mistake in this program; it ends this tenant and no other.
+        let done = AssertUnwindSafe(island.run()).catch_unwind().await.unwrap_or_else(|_| Done {
+            happened: Happened::Unknown,
+            cause: None,
+            details: vec![INTERNAL.to_owned()],
+            live: None,
+            outcome: Outcome::Partial,
+        });
         tools.progress.advance(due.tenant.name.as_str());
         (due, done)
     });
@@ -127,11 +139,18 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
     Ok(report)
 }
 
+/// The report of an apply that must not write anything, because the ledger cannot be read.
+pub fn untouched(plan: &Plan) -> ApplyReport {
+    let mut report = ApplyReport::new(plan);
+    report.outcome = Outcome::Partial;
+    report
+}
+
 fn stopped(tools: &Tools<'_>) -> bool {
     tools.stop.load(Ordering::Relaxed)
 }
 
-/// Re-exported so that a reader can be swapped in tests of single steps.
+/// Reads the push certificate of a due write's tenant, and whether consent was given.
 async fn read_push(due: &Due, tools: &Tools<'_>) -> Option<crate::model::LiveTenant> {
     let auth = tools.policy.auth_of(due.tenant.auth.as_deref())?;
     let request = crate::intune::ReadRequest {
@@ -142,3 +161,6 @@ async fn read_push(due: &Due, tools: &Tools<'_>) -> Option<crate::model::LiveTen
     };
     Some(tools.connector.read(&request).await)
 }
+
+#[cfg(test)]
+mod tests;

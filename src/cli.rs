@@ -90,6 +90,11 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
+    // A panic's message could hold anything; its place is what a report needs.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
+        tracing::error!(place = place.unwrap_or_default(), "internal error; please report this");
+    }));
     // One TLS provider for the whole program; a second call only means that it is already set.
     let _ = rustls::crypto::ring::default_provider().install_default();
     cli.global.start_logging();

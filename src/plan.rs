@@ -1,9 +1,9 @@
 //! Desired state × live state × ledger → a plan: what to do with every token, and why.
 //!
 //! [`make`] is a function of values in memory: no clock, no socket, no file. Each token goes
-//! through the decision table in [`decide`], first match wins, and a write that would be due but
+//! through the decision table in `decide`, first match wins, and a write that would be due but
 //! must not happen is a *hold* with typed reasons. A [`CheckedPlan`] is the only thing that
-//! `apply` takes; it exists only after an independent [`lint`] and the [`safety`] limits agreed.
+//! `apply` takes; it exists only after an independent lint and the safety limits agreed.
 //!
 //! What a plan refuses to know: how files are opened, how Graph is called, how a plan is shown.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
@@ -16,16 +16,20 @@ mod identity;
 mod input;
 mod lint;
 mod make;
+mod planned;
 mod safety;
 mod selection;
+mod tenant;
 mod types;
+mod watch;
 #[cfg(test)]
-mod world;
+pub(crate) mod world;
 
 pub use checked::{CheckedPlan, Refusal};
 pub use input::{Input, Known};
 pub use lint::Fault;
-pub use make::{Due, Note, Noted, Planned, make};
+pub use make::make;
+pub use planned::{Due, Note, Noted, Planned};
 pub use safety::{Excess, Limits};
 pub use selection::{Selection, SelectionError};
 pub use types::{

@@ -24,6 +24,9 @@ pub use plan::plan_human;
 pub use status::{Status, StatusSummary, StatusTenant, status_human, status_of};
 pub use text::{escape, plural};
 
+#[cfg(test)]
+mod tests;
+
 /// A machine output as JSON text, ending in a newline.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! Sealed files, opened as late as possible and judged before and again directly before a write.
 
+use std::panic::AssertUnwindSafe;
+
 use crate::apple::{Finding, FindingCode, push};
 use crate::model::{Facts, LivePush, Sha256, Timestamp};
 use crate::plan::{Due, Reason};
@@ -30,8 +32,13 @@ pub enum FilesError {
 /// Why a file was refused.
 pub(super) enum Refused {
     File(FilesError),
-    Digest { stated: Sha256, actual: Sha256 },
+    Digest {
+        stated: Sha256,
+        actual: Sha256,
+    },
     Findings(Vec<Finding>),
+    /// This program failed at it.
+    Internal,
 }
 
 impl Refused {
@@ -42,6 +49,10 @@ impl Refused {
             Self::Digest { stated, actual } => vec![format!(
                 "bad-file: the opened file has sha256 {actual}, the tenant file says {stated}: it is not the file that was reviewed. Seal the right file again"
             )],
+            Self::Internal => vec![
+                "an internal error stopped the check of this file; nothing was sent. Please report it"
+                    .to_owned(),
+            ],
             Self::Findings(findings) => findings
                 .iter()
                 .filter(|finding| finding.refuses())
@@ -52,7 +63,18 @@ impl Refused {
 }
 
 /// Opens and judges the file of a due write; `live` is what it would replace.
+///
+/// Whatever a file does to a parser, it ends here as a refusal.
 pub(super) fn judge(
+    due: &Due,
+    live: Option<&Facts>,
+    tools: &Tools<'_>,
+) -> Result<push::PushCertificate, Refused> {
+    std::panic::catch_unwind(AssertUnwindSafe(|| open_and_judge(due, live, tools)))
+        .unwrap_or(Err(Refused::Internal))
+}
+
+fn open_and_judge(
     due: &Due,
     live: Option<&Facts>,
     tools: &Tools<'_>,

@@ -87,6 +87,7 @@ pub(super) async fn notes(
         let (happened, outcome) = match draft.event {
             Event::Confirmed => (Happened::Confirmed, Outcome::Done),
             Event::Failed => (Happened::Failed, Outcome::Partial),
+            Event::Adopted => (Happened::Adopted, Outcome::Done),
             _ => (Happened::ChangedOutsideGit, Outcome::Done),
         };
         report.add_noted(
@@ -109,6 +110,7 @@ fn note(noted: &Noted, tools: &Tools<'_>) -> Option<(TenantId, Draft)> {
     let (event, cause): (Event, Option<Cause>) = match noted.note {
         Note::Confirmed => (Event::Confirmed, None),
         Note::ChangedOutsideGit => (Event::ChangedOutsideGit, None),
+        Note::Adopted => (Event::Adopted, None),
         Note::NeverVisible => (
             Event::Failed,
             Some(Cause {
@@ -123,7 +125,8 @@ fn note(noted: &Noted, tools: &Tools<'_>) -> Option<(TenantId, Draft)> {
     let before =
         past.and_then(|past| past.last_live_facts(&noted.token)).map(|(facts, _)| facts.clone());
     // A change outside Git is not about the file in Git.
-    let sha256 = noted.sha256.filter(|_| event != Event::ChangedOutsideGit);
+    let sha256 =
+        noted.sha256.filter(|_| !matches!(event, Event::ChangedOutsideGit | Event::Adopted));
     Some((
         noted.tenant_id,
         Draft {

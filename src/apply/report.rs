@@ -87,7 +87,7 @@ impl ApplyReport {
             Happened::Uploaded => summary.uploaded += 1,
             Happened::Progressing => summary.progressing += 1,
             Happened::Confirmed => summary.confirmed += 1,
-            Happened::ChangedOutsideGit => {}
+            Happened::ChangedOutsideGit | Happened::Adopted => {}
             Happened::Refused => summary.refused += 1,
             Happened::Stale | Happened::Failed | Happened::Unknown | Happened::NotStarted => {
                 summary.failed += 1;

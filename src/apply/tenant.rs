@@ -307,15 +307,7 @@ impl Island<'_> {
             detail: Some(detail.to_owned()),
         };
         let done = self.record_failure(cause, vec![detail.to_owned()]).await;
-        Done {
-            happened,
-            outcome: outcome.and(if done.outcome == Outcome::Error {
-                Outcome::Error
-            } else {
-                outcome
-            }),
-            ..done
-        }
+        Done { happened, outcome: outcome.and(done.outcome), ..done }
     }
 
     async fn unread(&self, problem: &Problem) -> Done {

@@ -2,13 +2,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use chrono::Duration;
-use clap::ValueEnum;
-
 use super::clock::SystemClock;
 use super::environment;
 use super::error::CliError;
-use super::global::Context;
+use super::global::{Context, Format};
 use super::output::Output;
 use super::plan::{Selected, make, read_file};
 use super::progress::Bar;
@@ -21,6 +18,7 @@ use crate::model::Outcome;
 use crate::plan::{CheckedPlan, Known, Limits, Planned, Source, Sync, Warning};
 use crate::report;
 use crate::vault::{self, Identities, Secret};
+use chrono::Duration;
 
 /// Upload what is due, verify it, and record it in the ledger
 ///
@@ -34,6 +32,7 @@ use crate::vault::{self, Identities, Secret};
   SOPS_AGE_KEY_FILE=~/fleet.agekey applecart apply")]
 pub(super) struct Args {
     /// A plan that `plan --out` wrote; refused when what it would do is no longer the same
+    #[arg(conflicts_with = "select")]
     plan: Option<PathBuf>,
     #[command(flatten)]
     selected: Selected,
@@ -52,12 +51,6 @@ pub(super) struct Args {
     /// How to show the result
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    Json,
 }
 
 /// Long enough for another process's glance at the lock, too short to wait for an apply.
@@ -116,8 +109,10 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             _ => None,
         };
         let Some((view, ledger)) = view else {
-            // The plan above says ledger-unknown for every tenant; nothing may be written.
-            return Ok(observed.and(Outcome::Partial));
+            // The plan says ledger-unknown for every tenant; nothing may be written.
+            let report = apply::untouched(&planned.plan);
+            show(args, &report, output)?;
+            return Ok(observed.and(report.outcome));
         };
         let limits = Limits::of(&loaded.policy, loaded.fleet.len());
         let checked =
@@ -151,16 +146,20 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         let head = writer.close().await;
         let mut done = applied?;
         done.ledger_head = head?;
-        output.result(&match args.format {
-            Format::Human => report::apply_human(&done, output.width()),
-            Format::Json => report::json(&done)?,
-        })?;
+        show(args, &done, output)?;
         Ok(observed.and(done.outcome).and(if elsewhere {
             Outcome::Elsewhere
         } else {
             Outcome::Done
         }))
     })?
+}
+
+fn show(args: &Args, done: &report::ApplyReport, output: &Output) -> Result<(), CliError> {
+    output.result(&match args.format {
+        Format::Human => report::apply_human(done, output.width()),
+        Format::Json => report::json(done)?,
+    })
 }
 
 /// Ctrl-C and SIGTERM: no further write is started, those under way end and are recorded.

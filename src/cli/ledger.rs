@@ -1,7 +1,7 @@
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
 use super::error::CliError;
-use super::global::Context;
+use super::global::{Context, Format};
 use super::output::Output;
 use super::session;
 use crate::ledger::{self, Filter, Ledger, Verdict};
@@ -33,12 +33,6 @@ enum Command {
         #[arg(long, value_enum, default_value = "human")]
         format: Format,
     },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    Json,
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {

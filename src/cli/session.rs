@@ -1,8 +1,9 @@
 //! What `plan`, `apply` and `status` share: desired state, live state, ledger → a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 
 use super::clock;
 use super::environment::variable;
@@ -17,7 +18,7 @@ use crate::intune::{
     ClientSecret, Connector, ConnectorOptions, IntuneRead as _, Overrides, ReadRequest,
 };
 use crate::ledger::{ApplyLock, Holder, Ledger, LedgerView};
-use crate::model::{LiveTenant, Outcome, ProblemCode, TenantName, Timestamp};
+use crate::model::{LiveTenant, Outcome, Problem, ProblemCode, TenantName, Timestamp};
 use crate::plan::{Plan, Selection};
 
 /// The fleet as it stands at a revision.
@@ -137,7 +138,12 @@ pub(super) async fn read_live(
         .map(|tenant| {
             let bar = &bar;
             async move {
-                let live = read_one(connector, &loaded.policy, tenant).await;
+                // A panic is a mistake in this program; it blinds this tenant and no other.
+                let read = AssertUnwindSafe(read_one(connector, &loaded.policy, tenant));
+                let live = read.catch_unwind().await.unwrap_or_else(|_| {
+                    let detail = "an internal error stopped the read; please report it";
+                    LiveTenant::unknown(&Problem::new(ProblemCode::BadAnswer, detail))
+                });
                 bar.advance(tenant.name.as_str());
                 (tenant.name.clone(), live)
             }
@@ -151,7 +157,7 @@ pub(super) async fn read_live(
 
 async fn read_one(connector: &Connector, policy: &Policy, tenant: &Tenant) -> LiveTenant {
     let Some(auth) = policy.auth_of(tenant.auth.as_deref()) else {
-        return LiveTenant::unknown(&crate::model::Problem::new(
+        return LiveTenant::unknown(&Problem::new(
             ProblemCode::InvalidFile,
             "the tenant names a sign-in profile that applecart.yaml does not have",
         ));

@@ -1,9 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use clap::ValueEnum;
-
 use super::error::CliError;
-use super::global::Context;
+use super::global::{Context, Format};
 use super::output::Output;
 use super::plan::{Selected, make};
 use super::session;
@@ -33,12 +31,6 @@ pub(super) struct Args {
     /// How to show it
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    Json,
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {

@@ -1,7 +1,5 @@
-use clap::ValueEnum;
-
 use super::error::CliError;
-use super::global::Context;
+use super::global::{Context, Format};
 use super::output::Output;
 use crate::fleet::{self, ValidateReport};
 use crate::git::Repo;
@@ -20,12 +18,6 @@ pub(super) struct Args {
     /// How to show the mistakes
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    Json,
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {

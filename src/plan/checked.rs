@@ -2,7 +2,7 @@
 
 use super::Known;
 use super::lint::{self, Fault};
-use super::make::Planned;
+use super::planned::Planned;
 use super::safety::{Excess, Limits};
 use super::types::Source;
 

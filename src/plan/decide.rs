@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use super::identity::Bindings;
-use super::make::Note;
+use super::planned::Note;
 use super::types::{Action, Reason, Sync, Warning};
 use crate::fleet::{Allow, Policy, Tenant, Token, TokenFile};
 use crate::ledger::{Sending, TenantLedger};

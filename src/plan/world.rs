@@ -11,21 +11,21 @@ use crate::fleet::{
     Allow, Auth, Cloud, CredentialKind, Desired, Policy, Signing, Suspension, Tenant, Token,
     TokenFile, Wire,
 };
-use crate::ledger::{LedgerView, TenantLedger};
+use crate::ledger::LedgerView;
 use crate::model::{
     Actor, Cause, Event, Facts, FailureCode, Kind, LivePush, LiveTenant, Reading, Record, Sha256,
     TenantId, Timestamp, TokenRef,
 };
 
-pub(super) const NOW: &str = "2026-11-22T12:00:00Z";
-pub(super) const TOPIC: &str = "com.apple.mgmt.External.11111111-1111-4111-8111-111111111111";
-pub(super) const OTHER_TOPIC: &str = "com.apple.mgmt.External.22222222-2222-4222-8222-222222222222";
+pub(crate) const NOW: &str = "2026-11-22T12:00:00Z";
+pub(crate) const TOPIC: &str = "com.apple.mgmt.External.11111111-1111-4111-8111-111111111111";
+pub(crate) const OTHER_TOPIC: &str = "com.apple.mgmt.External.22222222-2222-4222-8222-222222222222";
 
-pub(super) fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-pub(super) fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     let auth = Auth {
         client_id: "app".into(),
         credential: CredentialKind::ClientSecret,
@@ -48,7 +48,7 @@ pub(super) fn policy() -> Policy {
     }
 }
 
-pub(super) fn push_entry(serial: &str, topic: &str, expires: &str) -> Token {
+pub(crate) fn push_entry(serial: &str, topic: &str, expires: &str) -> Token {
     Token {
         facts: Facts {
             topic: Some(topic.parse().unwrap()),
@@ -66,7 +66,7 @@ pub(super) fn push_entry(serial: &str, topic: &str, expires: &str) -> Token {
     }
 }
 
-pub(super) fn tenant(name: &str, number: u8) -> Tenant {
+pub(crate) fn tenant(name: &str, number: u8) -> Tenant {
     Tenant {
         name: name.parse().unwrap(),
         display_name: None,
@@ -85,20 +85,20 @@ pub(super) fn tenant(name: &str, number: u8) -> Tenant {
 }
 
 /// One tenant, in Git and live and in the ledger.
-pub(super) struct World {
-    pub(super) now: Timestamp,
-    pub(super) policy: Policy,
-    pub(super) tenant: Tenant,
-    pub(super) others: Vec<Desired>,
-    pub(super) live: LiveTenant,
-    pub(super) ledger: Result<LedgerView, String>,
-    pub(super) dead_runs: BTreeSet<String>,
-    pub(super) rev: String,
+pub(crate) struct World {
+    pub(crate) now: Timestamp,
+    pub(crate) policy: Policy,
+    pub(crate) tenant: Tenant,
+    pub(crate) others: Vec<Desired>,
+    pub(crate) live: LiveTenant,
+    pub(crate) ledger: Result<LedgerView, String>,
+    pub(crate) dead_runs: BTreeSet<String>,
+    pub(crate) rev: String,
 }
 
 impl World {
     /// Git's certificate (serial AA, until autumn 2027) is live; nothing is recorded.
-    pub(super) fn equal() -> Self {
+    pub(crate) fn equal() -> Self {
         let mut tenant = tenant("contoso", 1);
         tenant.push = Some(push_entry("AA", TOPIC, "2027-11-20T10:00:00Z"));
         let live = LivePush {
@@ -121,7 +121,7 @@ impl World {
     }
 
     /// An ordinary renewal: live is last year's certificate (serial 99, one month left).
-    pub(super) fn renewal() -> Self {
+    pub(crate) fn renewal() -> Self {
         let mut world = Self::equal();
         world.live_push(|live| {
             live.serial = "99".parse().unwrap();
@@ -131,24 +131,24 @@ impl World {
     }
 
     /// No certificate is live yet, and consent was not given live.
-    pub(super) fn first_upload() -> Self {
+    pub(crate) fn first_upload() -> Self {
         let mut world = Self::equal();
         world.live.push = Reading::Absent;
         world.live.consent = Reading::Present(false);
         world
     }
 
-    pub(super) fn live_push(&mut self, change: impl FnOnce(&mut LivePush)) {
+    pub(crate) fn live_push(&mut self, change: impl FnOnce(&mut LivePush)) {
         if let Reading::Present(push) = &mut self.live.push {
             change(push);
         }
     }
 
-    pub(super) fn entry(&mut self) -> &mut Token {
+    pub(crate) fn entry(&mut self) -> &mut Token {
         self.tenant.push.as_mut().unwrap()
     }
 
-    pub(super) fn allow(&mut self, hold: &str, from: &str, to: &str) {
+    pub(crate) fn allow(&mut self, hold: &str, from: &str, to: &str) {
         let until = NaiveDate::from_ymd_opt(2026, 12, 31).unwrap();
         let allow = Allow {
             hold: hold.into(),
@@ -160,13 +160,13 @@ impl World {
         self.entry().allow.push(allow);
     }
 
-    pub(super) fn suspend(&mut self, until: &str) {
+    pub(crate) fn suspend(&mut self, until: &str) {
         let until = until.parse().unwrap();
         self.tenant.suspend = Some(Suspension { reason: "migration".into(), until });
     }
 
     /// Appends a line about the tenant's push certificate with this serial.
-    pub(super) fn recorded(
+    pub(crate) fn recorded(
         &mut self,
         event: Event,
         serial: &str,
@@ -177,7 +177,7 @@ impl World {
         self.recorded_for(id, event, serial, run, at_text)
     }
 
-    pub(super) fn recorded_for(
+    pub(crate) fn recorded_for(
         &mut self,
         tenant_id: TenantId,
         event: Event,
@@ -218,13 +218,13 @@ impl World {
         records.last_mut().unwrap()
     }
 
-    pub(super) fn failed(&mut self, serial: &str, code: FailureCode) {
+    pub(crate) fn failed(&mut self, serial: &str, code: FailureCode) {
         let line = self.recorded(Event::Failed, serial, "run-1", "2026-11-20T10:01:00Z");
         line.cause =
             Some(Cause { code, status: Some(400), request_id: None, detail: Some("no".into()) });
     }
 
-    pub(super) fn planned(&self) -> Planned {
+    pub(crate) fn planned(&self) -> Planned {
         let mut fleet = self.others.clone();
         fleet.push(Desired::Valid(self.tenant.clone()));
         let selection = Selection::parse(&["contoso".to_owned()]).unwrap();
@@ -246,18 +246,18 @@ impl World {
         })
     }
 
-    pub(super) fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         self.planned().plan
     }
 
     /// The push token of the plan, which every test is about.
-    pub(super) fn push(&self) -> PlannedToken {
+    pub(crate) fn push(&self) -> PlannedToken {
         let plan = self.plan();
         plan.tenants[0].tokens[0].clone()
     }
 
     #[track_caller]
-    pub(super) fn expect(&self, sync: Sync, action: Action, reasons: &[Reason]) -> PlannedToken {
+    pub(crate) fn expect(&self, sync: Sync, action: Action, reasons: &[Reason]) -> PlannedToken {
         let token = self.push();
         assert_eq!(
             (token.state.sync, token.action, token.state.reasons.as_slice()),
@@ -268,7 +268,7 @@ impl World {
     }
 
     #[track_caller]
-    pub(super) fn expect_held(&self, reasons: &[Reason]) -> PlannedToken {
+    pub(crate) fn expect_held(&self, reasons: &[Reason]) -> PlannedToken {
         let token = self.expect(Sync::Held, Action::Hold, reasons);
         assert!(self.planned().due.is_empty());
         assert!(!token.state.details.is_empty(), "a hold tells the way out");
@@ -276,7 +276,7 @@ impl World {
     }
 
     #[track_caller]
-    pub(super) fn expect_upload(&self) -> PlannedToken {
+    pub(crate) fn expect_upload(&self) -> PlannedToken {
         let token = self.expect(Sync::OutOfSync, Action::Upload, &[]);
         assert_eq!(self.planned().due.len(), 1);
         token

@@ -19,6 +19,8 @@ pub enum Happened {
     Confirmed,
     /// Live changed outside Git since the last record, and that was recorded.
     ChangedOutsideGit,
+    /// What was changed outside Git is tracked now, and that was recorded.
+    Adopted,
     /// The file was refused when it was opened; nothing was sent.
     Refused,
     /// Live moved since the plan; nothing was sent.
@@ -39,6 +41,7 @@ impl Happened {
             Self::Progressing => "progressing",
             Self::Confirmed => "confirmed",
             Self::ChangedOutsideGit => "changed-outside-git",
+            Self::Adopted => "adopted",
             Self::Refused => "refused",
             Self::Stale => "stale",
             Self::Failed => "failed",

@@ -10,7 +10,7 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
     let mut out = String::new();
     for result in &report.results {
         let (sign, style) = match result.result {
-            Happened::Uploaded | Happened::Confirmed => ("✓", GOOD),
+            Happened::Uploaded | Happened::Confirmed | Happened::Adopted => ("✓", GOOD),
             Happened::Progressing | Happened::ChangedOutsideGit => ("…", LOOK),
             Happened::Refused
             | Happened::Stale

@@ -9,8 +9,16 @@ use crate::plan::{Action, Observed, Plan, PlannedToken, Source};
 /// Text that cannot open a tag, a link, a table cell, a mention or a code span.
 fn cell(text: &str) -> String {
     let mut safe = String::new();
-    for character in escape(text).chars() {
+    let text = escape(text);
+    let mut characters = text.chars().peekable();
+    let mut before = ' ';
+    while let Some(character) = characters.next() {
+        let inside =
+            before.is_alphanumeric() && characters.peek().is_some_and(|c| c.is_alphanumeric());
+        before = character;
         match character {
+            // Inside a word it marks nothing, and a backslash there would break a link.
+            '_' if inside => safe.push('_'),
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '&' => safe.push_str("&amp;"),
@@ -40,7 +48,7 @@ pub fn plan_markdown(plan: &Plan) -> String {
         plural(summary.tenants, "tenant"),
         plural(summary.uploads, "upload"),
         plural(summary.creates, "creation"),
-        plural(summary.configures, "change of settings"),
+        plural(summary.configures, "settings change"),
         plural(summary.holds, "hold"),
         summary.unobserved
     );

@@ -126,7 +126,7 @@ fn summary(out: &mut String, plan: &Plan) {
     for (count, noun) in [
         (summary.uploads, "upload"),
         (summary.creates, "creation"),
-        (summary.configures, "change of settings"),
+        (summary.configures, "settings change"),
         (summary.holds, "hold"),
     ] {
         if count > 0 {

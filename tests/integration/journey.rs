@@ -185,6 +185,18 @@ fn a_renewal_by_hand_is_held_recorded_and_not_overwritten() {
         ["intended", "applied", "confirmed", "changed-outside-git"],
         "recorded once"
     );
+
+    world.write(
+        "tenants/contoso/tenant.yaml",
+        &format!(
+            "apiVersion: applecart/v1\nkind: Tenant\nname: contoso\ntenantId: {}\nwatch: [push]\npush: {{appleId: mdm@contoso.example}}\n",
+            tenant_id("contoso")
+        ),
+    );
+    world.commit("Adopt what was renewed by hand");
+    world.run(&["apply"]).ends_with(0).says("adopted");
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(0);
+    assert_eq!(world.events("contoso").last().map(String::as_str), Some("adopted"));
 }
 
 #[test]

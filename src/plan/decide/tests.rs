@@ -90,6 +90,17 @@ fn a_kind_that_is_not_watched_is_not_shown() {
     assert!(world.plan().tenants[0].tokens.is_empty());
 }
 
+#[test]
+fn a_change_outside_git_is_adopted_when_its_file_leaves_the_tenant_file() {
+    let mut world = World::renewal();
+    world.entry().file = None;
+    assert!(world.planned().notes.is_empty());
+    world.recorded(Event::ChangedOutsideGit, "99", "run-1", "2026-11-20T10:00:00Z");
+    assert_eq!(world.planned().notes[0].note, Note::Adopted);
+    world.recorded(Event::Adopted, "99", "run-2", "2026-11-21T10:00:00Z");
+    assert!(world.planned().notes.is_empty(), "once");
+}
+
 // Row 3
 
 #[test]

@@ -1,0 +1,117 @@
+//! What holds for whole plans.
+
+use proptest::prelude::*;
+
+use crate::fleet::Desired;
+use crate::model::{Event, Problem, ProblemCode, Reading};
+use crate::plan::world::{World, push_entry, tenant};
+use crate::plan::{CheckedPlan, Known, Limits, Plan, Selection};
+
+#[test]
+fn when_the_upload_has_landed_there_is_nothing_left_to_do() {
+    let mut world = World::renewal();
+    let due = world.planned().due.remove(0);
+    world.live_push(|live| {
+        live.serial = due.after.serial.clone().unwrap();
+        live.expires = due.after.expires.unwrap();
+    });
+    assert!(!world.plan().has_changes());
+}
+
+#[test]
+fn a_plan_survives_its_own_json() {
+    let plan = World::renewal().plan();
+    let text = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+}
+
+#[test]
+fn no_summary_counts_a_tenant_as_clean_that_was_not_read() {
+    let mut world = World::renewal();
+    world.live.push = Reading::Unknown(Problem::new(ProblemCode::Timeout, "no answer"));
+    assert_eq!(world.plan().summary.unobserved, 1);
+    assert_eq!(world.plan().summary.uploads, 0);
+}
+
+#[test]
+fn a_small_fleet_is_limited_by_number_and_a_large_one_by_share_too() {
+    let policy = crate::plan::world::policy();
+    assert_eq!(Limits::of(&policy, 9).share, None);
+    assert_eq!(Limits::of(&policy, 10).share, Some(3));
+    assert_eq!(Limits::of(&policy, 19).share, Some(5));
+}
+
+#[test]
+fn over_the_limit_only_the_reviewed_digest_helps() {
+    let mut world = World::renewal();
+    world.policy.max_tenants = 0;
+    let limits = Limits::of(&world.policy, 1);
+    let view = world.ledger.clone().unwrap();
+    let check = |approve: Option<&str>| {
+        CheckedPlan::check(world.planned(), limits, Known::Read(&view), approve)
+    };
+    let digest = world.plan().digest;
+    assert!(check(None).is_err());
+    assert!(check(Some("sha256:other")).is_err());
+    assert!(check(Some(&digest)).is_ok());
+}
+
+#[test]
+fn earlier_runs_of_the_same_commit_count() {
+    let mut world = World::renewal();
+    world.policy.max_tenants = 1;
+    let other = tenant("fabrikam", 2).tenant_id;
+    let intent = world.recorded_for(other, Event::Intended, "55", "run-0", "2026-11-22T10:00:00Z");
+    // Another customer's certificate: its topic is its own.
+    intent.after = None;
+    let limits = Limits::of(&world.policy, 2);
+    let view = world.ledger.clone().unwrap();
+    let refused = CheckedPlan::check(world.planned(), limits, Known::Read(&view), None);
+    assert!(refused.is_err());
+    world.rev = "2222222222222222222222222222222222222222".into();
+    assert!(CheckedPlan::check(world.planned(), limits, Known::Read(&view), None).is_ok());
+}
+
+proptest! {
+    /// Whoever stands where in the fleet, the plan of a tenant is the same.
+    #[test]
+    fn other_tenants_change_nothing(order in Just((2_u8..30).collect::<Vec<_>>()).prop_shuffle(), take in 0_usize..28) {
+        let alone = World::renewal().push();
+        let mut world = World::renewal();
+        for number in order.into_iter().take(take) {
+            let mut other = tenant(&format!("tenant-{number}"), number);
+            let topic = format!("com.apple.mgmt.External.{number}");
+            other.push = Some(push_entry(&format!("{number:02}{number:02}"), &topic, "2027-01-01T00:00:00Z"));
+            world.others.push(Desired::Valid(other));
+        }
+        prop_assert_eq!(world.push(), alone);
+    }
+
+    /// Whatever is live, no plan moves an expiry backwards or changes a topic by itself.
+    #[test]
+    fn no_plan_goes_backwards(days in -800_i64..800, other_topic: bool, confirmed: bool) {
+        let mut world = World::renewal();
+        world.live_push(|live| {
+            live.expires = live.expires.plus(chrono::Duration::days(days));
+            if other_topic {
+                live.topic = crate::plan::world::OTHER_TOPIC.parse().unwrap();
+            }
+        });
+        if confirmed {
+            world.recorded(Event::Confirmed, "AA", "run-1", "2026-11-01T10:00:00Z");
+        }
+        for due in world.planned().due {
+            let before = due.before.unwrap();
+            prop_assert!(due.after.expires >= before.expires);
+            prop_assert_eq!(due.after.topic, before.topic);
+        }
+    }
+}
+
+#[test]
+fn a_selection_leaves_the_rest_out() {
+    let world = World::renewal();
+    assert!(Selection::parse(&["fabrikam".into()]).unwrap().may_match_invalid("fabrikam"));
+    assert_eq!(world.plan().selection.select, ["contoso"]);
+    assert_eq!(world.plan().tenants.len(), 1);
+}

@@ -1,0 +1,61 @@
+//! A plan with what is not part of its public form: what `apply` does and records.
+
+use super::types::{Plan, Reason};
+use crate::fleet::{Tenant, Token};
+use crate::model::{Facts, Sha256, TenantId, TenantName, TokenRef};
+
+/// Something that `apply` records in the ledger although nothing is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Live shows an unfinished sending.
+    Confirmed,
+    /// Live is another credential than the last recorded one.
+    ChangedOutsideGit,
+    /// Sent twice, and never shown.
+    NeverVisible,
+    /// What was changed outside Git is tracked now.
+    Adopted,
+}
+
+/// A write that is due, with everything `apply` needs to find and check it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The tenant as Git wants it.
+    pub tenant: Tenant,
+    /// The token as Git wants it.
+    pub token: Token,
+    /// Live facts that must still hold directly before the write.
+    pub before: Option<Facts>,
+    /// Facts that live must show after it.
+    pub after: Facts,
+    /// Holds that a reviewed `allow` line released.
+    pub allows: Vec<Reason>,
+}
+
+/// A [`Note`] and what it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// The tenant's name.
+    pub name: TenantName,
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The token.
+    pub token: TokenRef,
+    /// The digest in Git.
+    pub sha256: Option<Sha256>,
+    /// Live facts; `None` when proved absent.
+    pub live: Option<Facts>,
+    /// What to record.
+    pub note: Note,
+}
+
+/// A plan with what is not part of its public form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// The writes that are due, in the plan's order.
+    pub due: Vec<Due>,
+    /// What the ledger should learn although nothing is sent.
+    pub notes: Vec<Noted>,
+}

@@ -1,0 +1,74 @@
+//! What people read, whole.
+
+use insta::assert_snapshot;
+
+use super::{plan_human, plan_markdown, status_human, status_of};
+use crate::model::{Problem, ProblemCode, Reading, Resource};
+use crate::plan::world::{OTHER_TOPIC, World};
+
+/// As a terminal without colours shows it; long digests are the same in every run.
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+#[test]
+fn an_upload_for_a_terminal() {
+    let plan = World::renewal().plan();
+    assert_snapshot!(plain(&plan_human(&plan, false, 100)));
+}
+
+#[test]
+fn a_hold_for_a_terminal() {
+    let mut world = World::renewal();
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    world.suspend("2026-12-31");
+    assert_snapshot!(plain(&plan_human(&world.plan(), false, 100)));
+}
+
+#[test]
+fn something_unreadable_for_a_terminal() {
+    let mut world = World::renewal();
+    let problem = Problem {
+        code: ProblemCode::Forbidden,
+        resource: Some(Resource::Push),
+        permission: Some("DeviceManagementServiceConfig.Read.All".into()),
+        request_id: Some("11111111-2222-4333-8444-555555555555".into()),
+        detail: Some("Graph answered 403".into()),
+    };
+    world.live.push = Reading::Unknown(problem);
+    assert_snapshot!(plain(&plan_human(&world.plan(), false, 100)));
+}
+
+#[test]
+fn nothing_to_do_for_a_terminal() {
+    assert_snapshot!(plain(&plan_human(&World::equal().plan(), false, 100)));
+}
+
+#[test]
+fn an_upload_for_a_pull_request() {
+    assert_snapshot!(plan_markdown(&World::renewal().plan()));
+}
+
+#[test]
+fn a_hostile_name_for_a_pull_request_is_only_text() {
+    let mut world = World::renewal();
+    let name = "</td><img src=x> @everyone [x](http://evil) `a` |b| _c_ d_e \u{202e}";
+    world.entry().facts.apple_id = Some(name.into());
+    world.live.push = Reading::Unknown(Problem::new(ProblemCode::BadAnswer, name));
+    assert_snapshot!(plan_markdown(&world.plan()));
+}
+
+#[test]
+fn the_status_for_a_terminal() {
+    let mut world = World::renewal();
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    let status = status_of(&world.plan(), false);
+    assert_snapshot!("status", plain(&status_human(&status, 100)));
+    assert_snapshot!("status_wide", plain(&status_human(&status, 140)));
+}
+
+#[test]
+fn the_status_offline_says_so() {
+    let status = status_of(&World::equal().plan(), true);
+    assert_snapshot!(plain(&status_human(&status, 100)));
+}
