@@ -23,7 +23,7 @@ use futures::StreamExt as _;
 use crate::fleet::Policy;
 use crate::intune::{Connector, IntuneRead};
 use crate::ledger::{LedgerError, LedgerView, LedgerWriter};
-use crate::model::{Outcome, Timestamp};
+use crate::model::Timestamp;
 use crate::plan::{CheckedPlan, Due};
 use crate::report::{ApplyReport, Happened};
 pub use files::{Files, FilesError};
@@ -88,7 +88,7 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
         match files::judge(due, due.before.as_ref(), tools) {
             Ok(_) => ready.push(due),
             Err(refused) => {
-                report.add(due, Happened::Refused, None, refused.details(), Outcome::Refused)
+                report.add(due, Happened::Refused, None, refused.details(), refused.outcome())
             }
         }
         if stopped(tools) {
