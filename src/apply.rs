@@ -92,7 +92,7 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
         match files::judge(due, due.before.as_ref(), tools) {
             Ok(_) => ready.push(due),
             Err(refused) => {
-                report.add(due, Happened::Refused, None, refused.details(), Outcome::Refused)
+                report.add(due, Happened::Refused, None, refused.details(), refused.outcome())
             }
         }
         if stopped(tools) {

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use crate::apple::{Finding, FindingCode, push};
-use crate::model::{Facts, LivePush, Sha256, Timestamp};
+use crate::model::{Facts, LivePush, Outcome, Sha256, Timestamp};
 use crate::plan::{Due, Reason};
 use crate::vault::Secret;
 
@@ -29,6 +29,14 @@ pub enum FilesError {
     Open(#[from] crate::vault::OpenError),
 }
 
+impl FilesError {
+    /// Whether the file was changed after it was sealed, or cannot show that it was not: then it is
+    /// its source that cannot be trusted.
+    pub fn is_untrusted(&self) -> bool {
+        matches!(self, Self::Open(error) if error.is_untrusted())
+    }
+}
+
 /// Why a file was refused.
 pub(super) enum Refused {
     File(FilesError),
@@ -42,6 +50,14 @@ pub(super) enum Refused {
 }
 
 impl Refused {
+    /// What it means for the run.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::File(error) if error.is_untrusted() => Outcome::Untrusted,
+            _ => Outcome::Refused,
+        }
+    }
+
     /// Sentences for a person.
     pub(super) fn details(&self) -> Vec<String> {
         match self {

@@ -116,7 +116,7 @@ impl Island<'_> {
             Err(refused) => {
                 let details = refused.details();
                 let detail = details.first().cloned().unwrap_or_default();
-                let done = self.not_sent(Happened::Refused, Outcome::Refused, &detail).await;
+                let done = self.not_sent(Happened::Refused, refused.outcome(), &detail).await;
                 return Done { details, ..done };
             }
         };

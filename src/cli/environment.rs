@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::error::CliError;
 use crate::model::Actor;
-use crate::vault::Identities;
+use crate::vault::{Identities, IdentitiesError};
 
 /// A variable's value; an empty one counts as unset, as pipelines set unset ones to nothing.
 pub(super) fn variable(name: &str) -> Option<String> {
@@ -26,11 +26,14 @@ pub(super) fn identities(files: &[PathBuf]) -> Result<Identities, CliError> {
     if let Some(text) = variable("SOPS_AGE_KEY").map(Zeroizing::new) {
         identities.add("SOPS_AGE_KEY", &text)?;
     }
-    if let (true, Some(file)) = (identities.is_empty(), variable("SOPS_AGE_SSH_PRIVATE_KEY_FILE")) {
-        return Err(crate::vault::IdentitiesError::Ssh {
-            source_name: format!("SOPS_AGE_SSH_PRIVATE_KEY_FILE ({file})"),
+    if let Some(file) = variable("SOPS_AGE_SSH_PRIVATE_KEY_FILE") {
+        let source_name = format!("SOPS_AGE_SSH_PRIVATE_KEY_FILE ({file})");
+        if Identities::READS_SSH {
+            identities.add(&source_name, &read(Path::new(&file))?)?;
+        } else if identities.is_empty() {
+            // With another identity at hand this one may never be needed.
+            return Err(IdentitiesError::Ssh { source_name }.into());
         }
-        .into());
     }
     Ok(identities)
 }

@@ -6,6 +6,11 @@ use zeroize::Zeroizing;
 /// An identity file larger than this is not one; age's own limit is 16 MiB for files with many
 /// SSH keys, here they are a few lines each.
 const MAX_IDENTITY_TEXT: usize = 1024 * 1024;
+/// An OpenSSH private key of 16384 bits has 13 KiB.
+#[cfg(feature = "ssh-identities")]
+const MAX_SSH_KEY: usize = 32 * 1024;
+
+const PLUGIN: &[u8] = b"AGE-PLUGIN-";
 
 /// Why an identity could not be read. Never holds any of its text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,8 +24,32 @@ pub enum IdentitiesError {
         line: usize,
     },
     /// The text is an SSH key, which this build does not read.
-    #[error("{source_name}: SSH keys are not supported by this build; use an age identity")]
+    #[error(
+        "{source_name}: SSH keys are not supported by this build; use an age identity, or build with --features ssh-identities"
+    )]
     Ssh {
+        /// Where the text came from.
+        source_name: String,
+    },
+    /// The text is an SSH key with a passphrase.
+    #[error(
+        "{source_name}: the SSH key has a passphrase, which no pipeline can type; use a key without one, or an age identity"
+    )]
+    SshPassphrase {
+        /// Where the text came from.
+        source_name: String,
+    },
+    /// The text is an SSH key of a kind that age does not know.
+    #[error(
+        "{source_name}: not a kind of SSH key that opens age files (ssh-ed25519 and ssh-rsa do; ECDSA and hardware keys do not)"
+    )]
+    SshKind {
+        /// Where the text came from.
+        source_name: String,
+    },
+    /// The text begins like a private key and is none that can be read.
+    #[error("{source_name}: not a whole OpenSSH private key")]
+    SshMalformed {
         /// Where the text came from.
         source_name: String,
     },
@@ -46,15 +75,26 @@ pub enum IdentitiesError {
     },
 }
 
+/// One private key.
+enum Key {
+    X25519(x25519::Identity),
+    #[cfg(feature = "ssh-identities")]
+    Ssh(Box<age::ssh::Identity>),
+}
+
 /// The private keys at hand. Wiped when dropped; never shown.
 #[derive(Default)]
-pub struct Identities(Vec<x25519::Identity>);
+pub struct Identities(Vec<Key>);
 
 impl Identities {
-    /// Adds the identities in the text of an age key file: one a line, `#` comments.
+    /// Whether this build reads SSH keys.
+    pub const READS_SSH: bool = cfg!(feature = "ssh-identities");
+
+    /// Adds the identities in a text: an age key file (one a line, `#` comments), or, with the build
+    /// feature `ssh-identities`, one OpenSSH private key.
     ///
     /// # Errors
-    /// When a line is something else; the line is named, never quoted.
+    /// When there is anything else in it; the line is named, never quoted.
     pub fn add(
         &mut self,
         source_name: &str,
@@ -64,16 +104,19 @@ impl Identities {
         if text.len() > MAX_IDENTITY_TEXT {
             return Err(IdentitiesError::TooLarge { source_name: source_name() });
         }
+        let text = text.trim_start_matches('\u{feff}');
         if text.contains("-----BEGIN") {
-            return Err(IdentitiesError::Ssh { source_name: source_name() });
+            self.0.push(ssh_key(source_name, text)?);
+            return Ok(());
         }
         let before = self.0.len();
-        for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        for (index, line) in text.lines().enumerate() {
             let line_text = line.trim();
             if line_text.is_empty() || line_text.starts_with('#') {
                 continue;
             }
-            if line_text.to_ascii_uppercase().starts_with("AGE-PLUGIN-") {
+            let beginning = line_text.as_bytes().get(..PLUGIN.len()).unwrap_or_default();
+            if beginning.eq_ignore_ascii_case(PLUGIN) {
                 return Err(IdentitiesError::Plugin {
                     source_name: source_name(),
                     line: index + 1,
@@ -82,7 +125,7 @@ impl Identities {
             let identity = line_text.parse::<x25519::Identity>().map_err(|_| {
                 IdentitiesError::NotAnIdentity { source_name: source_name(), line: index + 1 }
             })?;
-            self.0.push(identity);
+            self.0.push(Key::X25519(identity));
         }
         if self.0.len() == before {
             return Err(IdentitiesError::Empty { source_name: source_name() });
@@ -101,6 +144,39 @@ impl Identities {
     }
 
     pub(super) fn as_age(&self) -> impl Iterator<Item = &dyn age::Identity> {
-        self.0.iter().map(|identity| identity as &dyn age::Identity)
+        self.0.iter().map(|key| match key {
+            Key::X25519(identity) => identity as &dyn age::Identity,
+            #[cfg(feature = "ssh-identities")]
+            Key::Ssh(identity) => identity.as_ref() as &dyn age::Identity,
+        })
+    }
+}
+
+#[cfg(not(feature = "ssh-identities"))]
+fn ssh_key(source_name: impl Fn() -> String, _: &str) -> Result<Key, IdentitiesError> {
+    Err(IdentitiesError::Ssh { source_name: source_name() })
+}
+
+#[cfg(feature = "ssh-identities")]
+fn ssh_key(source_name: impl Fn() -> String, text: &str) -> Result<Key, IdentitiesError> {
+    use age::ssh::{Identity, UnsupportedKey};
+    // One key is a whole file, as ssh-keygen writes it; a second one would be passed over.
+    let text = text.trim();
+    let one = text.starts_with("-----BEGIN") && text.matches("-----BEGIN").count() == 1;
+    if !one || text.len() > MAX_SSH_KEY {
+        return Err(IdentitiesError::SshMalformed { source_name: source_name() });
+    }
+    // Windows editors' line ends are not part of the key.
+    let text = Zeroizing::new(text.replace('\r', ""));
+    match Identity::from_buffer(text.as_bytes(), None) {
+        Ok(identity @ Identity::Unencrypted(_)) => Ok(Key::Ssh(Box::new(identity))),
+        Ok(Identity::Encrypted(_))
+        | Ok(Identity::Unsupported(
+            UnsupportedKey::EncryptedPem | UnsupportedKey::EncryptedSsh(_),
+        )) => Err(IdentitiesError::SshPassphrase { source_name: source_name() }),
+        Ok(Identity::Unsupported(_)) => {
+            Err(IdentitiesError::SshKind { source_name: source_name() })
+        }
+        Err(_) => Err(IdentitiesError::SshMalformed { source_name: source_name() }),
     }
 }

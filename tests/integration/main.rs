@@ -14,6 +14,7 @@ mod crash;
 mod examples;
 mod foreign_graph;
 mod generated;
+mod interop;
 mod journey;
 mod secrets;
 mod world;

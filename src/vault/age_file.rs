@@ -1,0 +1,145 @@
+//! age files: armored or binary.
+
+use std::io::Read as _;
+
+use age::armor::ArmoredReader;
+use zeroize::Zeroizing;
+
+use super::{Identities, OpenError};
+
+const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
+const MAGIC: &[u8] = b"age-encryption.org/";
+const VERSION_1: &[u8] = b"age-encryption.org/v1\n";
+/// `--- ` and the base64 of 32 bytes: the last line of a header.
+const MAC_LINE: usize = 4 + 43 + 1;
+/// 64 characters of base64; only the last line about a recipient may be shorter.
+const BODY_LINE: usize = 64 + 1;
+
+/// What one age file may be.
+pub(super) struct Limits {
+    /// The header, all recipients together.
+    pub(super) header: usize,
+    /// What the header says about one recipient.
+    pub(super) stanza: usize,
+    /// How many recipients.
+    pub(super) recipients: usize,
+    /// The opened content.
+    pub(super) opened: u64,
+}
+
+impl Limits {
+    /// A sealed file.
+    ///
+    /// age's parser starts again from the top with every line that it reads, so a header costs its
+    /// lines times its length: 100,000 short lines in 2 MiB would take it hours. 64 recipients of
+    /// age's usual kind have 6 KiB and of the largest kind in use (ssh-rsa with 4096 bits) 46 KiB.
+    /// In 64 KiB there are some thousand lines, as only the last line about a recipient may be
+    /// shorter than 64 characters; CONTRIBUTING.md says how to measure what the worst one takes.
+    pub(super) const FILE: Self = Self {
+        header: 64 * 1024,
+        stanza: 2 * 1024,
+        recipients: super::open::MAX_RECIPIENTS,
+        opened: super::open::MAX_OPENED,
+    };
+
+    /// The data key in a SOPS file: sealed to one recipient, 32 bytes.
+    pub(super) const DATA_KEY: Self =
+        Self { header: 4 * 1024, stanza: 2 * 1024, recipients: 1, opened: 32 };
+}
+
+/// Whether this is an age file, so far as its first bytes tell.
+pub(super) fn is_age(bytes: &[u8]) -> bool {
+    bytes.starts_with(ARMOR) || bytes.starts_with(MAGIC)
+}
+
+/// Opens an age file.
+pub(super) fn open(
+    sealed: &[u8],
+    identities: &Identities,
+    limits: &Limits,
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    // No text of age's errors is passed on: it is written for other places, and holds invisible
+    // marks (U+2068, U+2069).
+    let mut binary = Vec::new();
+    let binary = if sealed.starts_with(ARMOR) {
+        binary.reserve_exact(sealed.len());
+        ArmoredReader::new(sealed).read_to_end(&mut binary).map_err(|_| OpenError::Damaged)?;
+        &binary[..]
+    } else {
+        sealed
+    };
+    check_header(binary, limits)?;
+    let decryptor = age::Decryptor::new_buffered(binary).map_err(|_| OpenError::Damaged)?;
+    if decryptor.is_scrypt() {
+        return Err(OpenError::Passphrase);
+    }
+    if identities.is_empty() {
+        return Err(OpenError::NoIdentity);
+    }
+    let reader = decryptor.decrypt(identities.as_age()).map_err(|error| match error {
+        age::DecryptError::NoMatchingKeys => {
+            OpenError::NoMatchingIdentity { identities: identities.len() }
+        }
+        _ => OpenError::Damaged,
+    })?;
+    // Reserved whole, so that growing leaves no unwiped copies behind: a sealed file is always
+    // longer than its content.
+    let mut opened = Zeroizing::new(Vec::with_capacity(binary.len()));
+    reader.take(limits.opened + 1).read_to_end(&mut opened).map_err(|_| OpenError::Damaged)?;
+    if opened.len() as u64 > limits.opened {
+        return Err(OpenError::TooLarge { limit: limits.opened });
+    }
+    Ok(opened)
+}
+
+/// Measures the header, in one pass, before age's parser sees it.
+///
+/// A line that begins with `---` ends it for age too: neither a recipient's first line (`-> `) nor
+/// base64 can begin so.
+fn check_header(binary: &[u8], limits: &Limits) -> Result<(), OpenError> {
+    if !binary.starts_with(VERSION_1) {
+        return Err(match binary.strip_prefix(MAGIC) {
+            Some(rest) if !rest.starts_with(b"v1") && rest.contains(&b'\n') => {
+                OpenError::UnknownVersion
+            }
+            _ => OpenError::Damaged,
+        });
+    }
+    let mut recipients = 0;
+    let mut greased = false;
+    let mut stanza = 0;
+    let mut body_ended = false;
+    let head = &binary[..binary.len().min(limits.header)];
+    for line in head[VERSION_1.len()..].split_inclusive(|byte| *byte == b'\n') {
+        if line.starts_with(b"---") {
+            return if line.len() == MAC_LINE { Ok(()) } else { Err(OpenError::Damaged) };
+        }
+        if let Some(first) = line.strip_prefix(b"-> ") {
+            // "Grease" is what rage and this program add, once, so that readers stay used to
+            // unknown kinds; it is no recipient.
+            let kind = first.split(|byte| matches!(byte, b' ' | b'\n')).next().unwrap_or_default();
+            if kind.ends_with(b"-grease") && !greased {
+                greased = true;
+            } else {
+                recipients += 1;
+            }
+            stanza = 0;
+            body_ended = false;
+        } else if body_ended || line.len() > BODY_LINE {
+            return Err(OpenError::Damaged);
+        } else {
+            body_ended = line.len() < BODY_LINE;
+        }
+        stanza += line.len();
+        if recipients > limits.recipients {
+            return Err(OpenError::TooManyRecipients { limit: limits.recipients });
+        }
+        if stanza > limits.stanza {
+            return Err(OpenError::HeaderTooLarge { limit: limits.stanza });
+        }
+    }
+    if binary.len() > limits.header {
+        return Err(OpenError::HeaderTooLarge { limit: limits.header });
+    }
+    Err(OpenError::Damaged)
+}

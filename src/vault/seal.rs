@@ -1,0 +1,77 @@
+//! Sealing to recipients, as age files.
+
+use std::io::Write as _;
+
+use age::armor::{ArmoredWriter, Format};
+use age::x25519;
+
+use super::Secret;
+
+/// Why content could not be sealed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// There is nobody to seal it to.
+    #[error("no recipient to seal to; list age recipients in applecart.yaml")]
+    NoRecipient,
+    /// A recipient is not an age X25519 public key.
+    #[error("recipient {index} is not an age public key (age1…)")]
+    Recipient {
+        /// Its place in the list, from 1.
+        index: usize,
+    },
+    /// A recipient is an SSH key, which this build does not seal to.
+    #[error(
+        "recipient {index} is an SSH key, which this build does not seal to; use an age recipient (age1…), or build with --features ssh-identities"
+    )]
+    SshRecipient {
+        /// Its place in the list, from 1.
+        index: usize,
+    },
+    /// The encryption itself failed.
+    #[error("age could not encrypt")]
+    Failed,
+}
+
+/// Seals content to recipients, armored, so that Git shows it as text.
+///
+/// # Errors
+/// See [`SealError`].
+pub fn seal(content: &Secret, recipients: &[String]) -> Result<Vec<u8>, SealError> {
+    let recipients = recipients
+        .iter()
+        .enumerate()
+        .map(|(index, text)| recipient(index + 1, text))
+        .collect::<Result<Vec<_>, _>>()?;
+    let encryptor = age::Encryptor::with_recipients(recipients.iter().map(AsRef::as_ref))
+        .map_err(|_| SealError::NoRecipient)?;
+    let mut sealed = Vec::new();
+    let armor = ArmoredWriter::wrap_output(&mut sealed, Format::AsciiArmor)
+        .map_err(|_| SealError::Failed)?;
+    let mut writer = encryptor.wrap_output(armor).map_err(|_| SealError::Failed)?;
+    writer.write_all(content.expose()).map_err(|_| SealError::Failed)?;
+    writer.finish().and_then(ArmoredWriter::finish).map_err(|_| SealError::Failed)?;
+    Ok(sealed)
+}
+
+fn recipient(index: usize, text: &str) -> Result<Box<dyn age::Recipient>, SealError> {
+    if text.starts_with("ssh-") {
+        return ssh_recipient(index, text);
+    }
+    match text.parse::<x25519::Recipient>() {
+        Ok(recipient) => Ok(Box::new(recipient)),
+        Err(_) => Err(SealError::Recipient { index }),
+    }
+}
+
+#[cfg(feature = "ssh-identities")]
+fn ssh_recipient(index: usize, text: &str) -> Result<Box<dyn age::Recipient>, SealError> {
+    match text.parse::<age::ssh::Recipient>() {
+        Ok(recipient) => Ok(Box::new(recipient)),
+        Err(_) => Err(SealError::Recipient { index }),
+    }
+}
+
+#[cfg(not(feature = "ssh-identities"))]
+fn ssh_recipient(index: usize, _: &str) -> Result<Box<dyn age::Recipient>, SealError> {
+    Err(SealError::SshRecipient { index })
+}
