@@ -13,7 +13,8 @@
 //!
 //! Inside: `client` sends one request and knows no meaning, `sign_in` gets tokens, `session` adds
 //! the token and the retries, `wire` holds Microsoft's shapes and turns them into the model in one
-//! place, `scrub` decides which words of an answer a person may see.
+//! place, `scrub` decides which words of an answer a person may see, and `id` which ids go into a
+//! path.
 
 mod batch;
 mod client;
@@ -21,6 +22,7 @@ mod connector;
 mod endpoints;
 mod entra;
 mod error;
+mod id;
 mod read;
 mod retry;
 mod scrub;
@@ -36,7 +38,7 @@ pub use connector::{
     ClientSecret, ClientSecretSource, Connector, ConnectorError, ConnectorOptions,
 };
 pub use endpoints::{Endpoint, EndpointError, Overrides};
-pub use read::{IntuneRead, ReadRequest};
+pub use read::{IntuneRead, KeyRequest, ReadRequest};
 pub use retry::RetryPolicy;
 pub use sign_in::SignInError;
 pub use snapshot::{SnapshotError, SnapshotReader, parse_snapshot};

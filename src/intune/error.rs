@@ -162,6 +162,13 @@ impl Fault {
         }
     }
 
+    /// Whether Graph says that the object is not there: a 404 alone may also be a wrong path or a
+    /// tenant without Intune.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self, Self::Refused(refusal)
+            if refusal.status == 404 && refusal.code.as_deref() == Some("ResourceNotFound"))
+    }
+
     /// The HTTP status, where there is a whole answer.
     pub(super) fn status(&self) -> Option<u16> {
         match self {

@@ -208,6 +208,12 @@ pub(super) struct Consent {
     pub(super) granted: bool,
 }
 
+/// What a function answers that returns a text.
+#[derive(Deserialize)]
+pub(super) struct Text {
+    pub(super) value: String,
+}
+
 /// A date; `None` where there is none or Graph says "never" with the year 1.
 fn date(text: Option<String>) -> Result<Option<Timestamp>, ()> {
     use chrono::Datelike as _;
