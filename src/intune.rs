@@ -13,14 +13,17 @@
 //!
 //! Inside: `client` sends one request and knows no meaning, `sign_in` gets tokens, `session` adds
 //! the token and the retries, `wire` holds Microsoft's shapes and turns them into the model in one
-//! place, `scrub` decides which words of an answer a person may see.
+//! place, `scrub` decides which words of an answer a person may see, `id` which ids go into a path,
+//! and `encoded` looks through base64.
 
 mod batch;
 mod client;
 mod connector;
+mod encoded;
 mod endpoints;
 mod entra;
 mod error;
+mod id;
 mod read;
 mod retry;
 mod scrub;
@@ -36,8 +39,10 @@ pub use connector::{
     ClientSecret, ClientSecretSource, Connector, ConnectorError, ConnectorOptions,
 };
 pub use endpoints::{Endpoint, EndpointError, Overrides};
-pub use read::{IntuneRead, ReadRequest};
+pub use read::{IntuneRead, KeyRequest, ReadRequest};
 pub use retry::RetryPolicy;
 pub use sign_in::SignInError;
 pub use snapshot::{SnapshotError, SnapshotReader, parse_snapshot};
-pub use write::{Consented, IntuneWrite, WriteError};
+pub use write::{
+    Consented, EnrollmentSettings, IntuneWrite, Synced, VppChange, VppCreation, WriteError,
+};

@@ -7,6 +7,7 @@
 //! * [`Topic`], [`Serial`], [`Sha256`], [`Timestamp`]: what Apple's files and Intune state.
 //! * [`Facts`]: a token's public attributes, as plans, the ledger and reports show them.
 //! * [`Reading`], [`LiveTenant`]: the three answers to a read of Intune.
+//! * [`Setting`], [`SettingChange`]: what an administrator sets, and what changed unasked.
 //! * [`Record`]: one line of the ledger.
 //! * [`Outcome`]: the exit codes, and which one wins.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
@@ -16,6 +17,7 @@ mod identity;
 mod live;
 mod outcome;
 mod record;
+mod settings;
 mod time;
 
 pub use facts::Facts;
@@ -25,4 +27,5 @@ pub use live::{
 };
 pub use outcome::Outcome;
 pub use record::{Actor, Cause, Event, FailureCode, Record};
+pub use settings::{Setting, SettingChange};
 pub use time::{Timestamp, TimestampError};

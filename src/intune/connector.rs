@@ -10,13 +10,15 @@ use zeroize::Zeroizing;
 
 use super::client::Http;
 use super::endpoints::Overrides;
-use super::read::{self, IntuneRead, ReadRequest};
+use super::read::{self, IntuneRead, KeyRequest, ReadRequest, one};
 use super::retry::RetryPolicy;
 use super::session::Session;
 use super::sign_in::{self, SignIn, SignInError};
 use super::write::IntuneWrite;
 use crate::fleet::Auth;
-use crate::model::{LiveTenant, TenantId, Timestamp};
+use crate::model::{
+    LiveEnrollment, LiveTenant, LiveVpp, Problem, Reading, Resource, TenantId, Timestamp,
+};
 
 /// The secret of an application. Has no `Debug` and no `Display`, and is wiped when dropped.
 #[derive(Clone)]
@@ -176,6 +178,32 @@ impl IntuneRead for Connector {
         match self.session(request.tenant_id, &request.auth) {
             Ok(session) => read::read(&session, request, &self.plain_gets).await,
             Err(error) => read::unknown(&error.into(), &request.watch),
+        }
+    }
+
+    async fn encryption_key(&self, request: &KeyRequest) -> Reading<String> {
+        match self.session(request.tenant_id, &request.auth) {
+            Ok(session) => one::encryption_key(&session, &request.id).await,
+            Err(error) => Reading::Unknown(Problem::from(error).on(Resource::Enrollment)),
+        }
+    }
+
+    async fn read_one_enrollment(
+        &self,
+        tenant: TenantId,
+        auth: &Auth,
+        id: &str,
+    ) -> Reading<LiveEnrollment> {
+        match self.session(tenant, auth) {
+            Ok(session) => one::enrollment(&session, id).await,
+            Err(error) => Reading::Unknown(Problem::from(error).on(Resource::Enrollment)),
+        }
+    }
+
+    async fn read_one_vpp(&self, tenant: TenantId, auth: &Auth, id: &str) -> Reading<LiveVpp> {
+        match self.session(tenant, auth) {
+            Ok(session) => one::vpp(&session, id).await,
+            Err(error) => Reading::Unknown(Problem::from(error).on(Resource::Vpp)),
         }
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct Refusal {
     pub(super) retry_after: Option<Duration>,
     /// Whether multi admin approval stands in the way.
     pub(super) approval: bool,
+    /// Whether it says no more than that it came too soon after the one before.
+    pub(super) too_soon: bool,
     /// Whether the text is the one of a tenant without Intune.
     unlicensed: bool,
 }
@@ -76,16 +78,21 @@ impl Refusal {
         let text = error.message.to_lowercase();
         let scrub: &Scrubber = &reply.scrub;
         let request_id = reply.header("request-id").or(error.request_id.as_deref());
+        let approval = matches!(reply.status, 400 | 403 | 412)
+            && (reply.header("x-msft-approval-code").is_some()
+                || error.code == "ApprovalRequired"
+                || asks_for_approval(&text));
         Self {
             status: reply.status,
             code: scrub.word(&error.code),
             sentence: scrub.sentence(&error.message),
             request_id: request_id.and_then(|id| scrub.word(id)),
             retry_after: reply.retry_after(),
-            approval: matches!(reply.status, 400 | 403 | 412)
-                && (reply.header("x-msft-approval-code").is_some()
-                    || error.code == "ApprovalRequired"
-                    || asks_for_approval(&text)),
+            approval,
+            too_soon: reply.status == 429
+                || matches!(reply.status, 400 | 409)
+                    && !approval
+                    && (error.code == "TooManyRequests" || says_too_soon(&text)),
             unlicensed: matches!(reply.status, 400 | 403 | 404) && says_unlicensed(&text),
         }
     }
@@ -107,6 +114,14 @@ impl Refusal {
 /// <https://learn.microsoft.com/en-us/intune/intune-service/fundamentals/multi-admin-approval>
 fn asks_for_approval(text: &str) -> bool {
     ["x-msft-approval", "approval required", "approval is required", "multi admin approval"]
+        .iter()
+        .any(|phrase| text.contains(phrase))
+}
+
+/// How Intune words its limit of one sync in 15 minutes is not documented. Only a sync asks for
+/// this, and nothing depends on a sync, so a text may decide.
+fn says_too_soon(text: &str) -> bool {
+    ["15 minutes", "fifteen minutes", "too soon", "too frequent", "already in progress"]
         .iter()
         .any(|phrase| text.contains(phrase))
 }
@@ -160,6 +175,13 @@ impl Fault {
             Self::BadAnswer { .. } => Retry::Few,
             Self::NotSent { lasting: true, .. } | Self::SignIn(_) => Retry::No,
         }
+    }
+
+    /// Whether Graph says that the object is not there: a 404 alone may also be a wrong path or a
+    /// tenant without Intune.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self, Self::Refused(refusal)
+            if refusal.status == 404 && refusal.code.as_deref() == Some("ResourceNotFound"))
     }
 
     /// The HTTP status, where there is a whole answer.

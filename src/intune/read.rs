@@ -3,6 +3,8 @@
 //! Each resource is observed by itself. A part of the batch that failed is asked for alone, and
 //! what stays unknown leaves the others as they are. Absent is only what Graph names absent.
 
+pub(super) mod one;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,7 +17,9 @@ use super::error::Fault;
 use super::session::{Ask, Failure, Session, Start, Visit};
 use super::wire::{self, Item, Page, ShapeError};
 use crate::fleet::Auth;
-use crate::model::{Kind, LivePush, LiveTenant, Problem, Reading, Resource, TenantId};
+use crate::model::{
+    Kind, LiveEnrollment, LivePush, LiveTenant, LiveVpp, Problem, Reading, Resource, TenantId,
+};
 
 /// Covers all three resources in a live tenant. Microsoft's permission tables ask for
 /// DeviceManagementServiceConfig.ReadWrite.All to read the push certificate.
@@ -48,11 +52,38 @@ pub struct ReadRequest {
     pub consent_if_push_absent: bool,
 }
 
+/// Which enrollment token's public key to read.
+#[derive(Clone, Debug)]
+pub struct KeyRequest {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// How to sign in there.
+    pub auth: Auth,
+    /// Graph's id of the token.
+    pub id: String,
+}
+
 /// Reads tenants, and can do nothing else.
 #[async_trait::async_trait]
 pub trait IntuneRead: Send + Sync {
     /// Reads a tenant. Never fails: what could not be read is unknown, with its problem.
     async fn read(&self, request: &ReadRequest) -> LiveTenant;
+
+    /// Reads the public key that Apple encrypts an enrollment token to: PEM, base64 of DER or
+    /// base64 of PEM, as Graph gives it. Present or unknown, for every token has one; reading it
+    /// makes none.
+    async fn encryption_key(&self, request: &KeyRequest) -> Reading<String>;
+
+    /// Reads one enrollment token with one request, as after a write to it.
+    async fn read_one_enrollment(
+        &self,
+        tenant: TenantId,
+        auth: &Auth,
+        id: &str,
+    ) -> Reading<LiveEnrollment>;
+
+    /// Reads one VPP token with one request, as after a write to it.
+    async fn read_one_vpp(&self, tenant: TenantId, auth: &Auth, id: &str) -> Reading<LiveVpp>;
 }
 
 /// Reads a tenant through its session. `plain_gets` remembers, for all tenants of a run, that
@@ -179,11 +210,7 @@ async fn read_push(visit: &Visit<'_>, start: Start) -> Reading<LivePush> {
             Ok(live) => Reading::Present(live),
             Err(error) => Reading::Unknown(misshapen(&error, request_id, Kind::Push)),
         },
-        Err(Failure { fault: Fault::Refused(refusal), .. })
-            if refusal.status == 404 && refusal.code.as_deref() == Some("ResourceNotFound") =>
-        {
-            Reading::Absent
-        }
+        Err(failure) if failure.fault.is_absent() => Reading::Absent,
         Err(failure) => Reading::Unknown(failure.fault.problem(Resource::Push, READ)),
     }
 }

@@ -8,6 +8,8 @@
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use super::encoded;
+
 /// Longer sentences help nobody in a table or a log line.
 const MAX_CHARS: usize = 300;
 
@@ -16,6 +18,9 @@ const MAX_RUN: usize = 40;
 
 /// Shorter texts would blank out harmless words; no real secret is that short.
 const MIN_SECRET: usize = 6;
+
+/// Base64 of a text that is base64 of JSON, as VPP tokens are, is as deep as it goes.
+const MAX_LAYERS: usize = 3;
 
 /// A shorter piece of a secret may be an everyday word.
 const MIN_PIECE: usize = 16;
@@ -36,6 +41,24 @@ impl Scrubber {
             if encoded != secret {
                 self.held.push(Zeroizing::new(encoded));
             }
+        }
+        self
+    }
+
+    /// Adds the content of a token file: as it is, as a text inside JSON repeats it, and what its
+    /// base64 encodes, for a server that takes a token apart may reflect a part of the inside.
+    #[must_use]
+    pub(super) fn holding_credential(mut self, credential: &str) -> Self {
+        let mut layer = Some(Zeroizing::new(credential.as_bytes().to_vec()));
+        for _ in 0..MAX_LAYERS {
+            let Some(bytes) = layer else { break };
+            let Ok(text) = std::str::from_utf8(&bytes) else { break };
+            self = self.holding(text);
+            let quoted = Zeroizing::new(serde_json::Value::from(text).to_string());
+            if quoted.len() != text.len() + 2 {
+                self = self.holding(quoted.trim_matches('"'));
+            }
+            layer = encoded::decoded(&bytes);
         }
         self
     }
@@ -107,7 +130,8 @@ fn clean_word(word: &str) -> String {
     replace_runs(&word)
 }
 
-fn is_printable(c: char) -> bool {
+/// Whether it shows on a terminal, as more than an effect on what is around it.
+pub(super) fn is_printable(c: char) -> bool {
     let direction_or_invisible = matches!(c,
         '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     !c.is_control() && !direction_or_invisible
@@ -180,6 +204,23 @@ mod tests {
         assert_eq!(scrubber.sentence("at MIIFdjCCBF6gAwIBAg"), None);
         let harmless = "it starts with -----BEGIN CERTIFICATE-----";
         assert_eq!(scrubber.sentence(harmless).as_deref(), Some(harmless));
+    }
+
+    #[test]
+    fn a_piece_of_what_a_token_file_encodes_is_dropped_as_well() {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::STANDARD;
+        let json = r#"{"expDate":"2027-11-20T10:11:12+0000","token":"c2VjcmV0LXNlY3JldA=="}"#;
+        let file = STANDARD.encode(json);
+        let scrubber = Scrubber::default().holding_credential(&STANDARD.encode(&file));
+        for reflected in [&file[..20], "c2VjcmV0LXNlY3JldA", json] {
+            assert_eq!(scrubber.sentence(&format!("got {reflected}")), None, "{reflected}");
+        }
+        assert_eq!(scrubber.sentence("got nothing").as_deref(), Some("got nothing"));
+
+        let p7m = "Content-Type: x\n\nMIAGCSqGSIb3DQEHAqCA\nmore\n";
+        let scrubber = Scrubber::default().holding_credential(p7m);
+        assert_eq!(scrubber.sentence(r"got \nMIAGCSqGSIb3DQEHA"), None, "as JSON in JSON");
     }
 
     #[test]

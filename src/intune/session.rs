@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use azure_core::Bytes;
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
 
 use super::client::{Http, Reply};
 use super::endpoints::Endpoint;
@@ -114,9 +114,13 @@ impl Visit<'_> {
             .header("prefer", "include-unknown-enum-members");
         if let Some(body) = &ask.body {
             request = request.header("content-type", "application/json").body(body.clone());
+        } else if ask.method != Method::GET {
+            // Said, where there is no body: some servers and proxies refuse a POST that does not
+            // (411). RFC 9110, section 8.6.
+            request = request.header(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let scrub = self.session.sign_in.scrubber().holding(bearer.expose());
-        let scrub = scrub.holding(ask.secret.unwrap_or_default());
+        let scrub = scrub.holding_credential(ask.secret.unwrap_or_default());
         let reply = self.session.http.send(request, left, Arc::new(scrub)).await?;
         if let Some(skew) = reply.skew() {
             // The first answer counts; a later one may have waited in a queue.

@@ -6,9 +6,12 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::read::{self, IntuneRead, ReadRequest};
+use super::read::{self, IntuneRead, KeyRequest, ReadRequest};
 use super::wire::{self, Item, ShapeError};
-use crate::model::{LiveTenant, Problem, ProblemCode, Reading, Resource};
+use crate::fleet::Auth;
+use crate::model::{
+    LiveEnrollment, LiveTenant, LiveVpp, Problem, ProblemCode, Reading, Resource, TenantId,
+};
 
 /// Why a file is not a live snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -133,10 +136,57 @@ impl SnapshotReader {
     }
 }
 
+/// The item of a collection that has this id; GUIDs compare without case.
+fn pick<T>(all: &Reading<Vec<T::Live>>, id: &str) -> Reading<T::Live>
+where
+    T: Item<Live: Clone>,
+{
+    match all {
+        Reading::Present(all) => all
+            .iter()
+            .find(|live| T::id(live).eq_ignore_ascii_case(id))
+            .map_or(Reading::Absent, |live| Reading::Present(live.clone())),
+        Reading::Absent => Reading::Absent,
+        Reading::Unknown(problem) => Reading::Unknown(problem.clone()),
+        Reading::NotAsked => Reading::NotAsked,
+    }
+}
+
 #[async_trait::async_trait]
 impl IntuneRead for SnapshotReader {
     async fn read(&self, request: &ReadRequest) -> LiveTenant {
         read::keep(self.live.clone(), &request.watch)
+    }
+
+    async fn encryption_key(&self, request: &KeyRequest) -> Reading<String> {
+        let lacks = |detail| {
+            let problem = Problem::new(ProblemCode::BadAnswer, detail);
+            Reading::Unknown(problem.on(Resource::Enrollment))
+        };
+        match pick::<wire::Enrollment>(&self.live.enrollment, &request.id) {
+            Reading::Present(LiveEnrollment { encryption_public_key: Some(key), .. })
+                if !key.trim().is_empty() =>
+            {
+                Reading::Present(key)
+            }
+            Reading::Present(_) => lacks("the snapshot does not hold this token's public key"),
+            Reading::Absent => lacks("the snapshot does not hold this token"),
+            Reading::Unknown(problem) => Reading::Unknown(problem),
+            Reading::NotAsked => Reading::NotAsked,
+        }
+    }
+
+    async fn read_one_enrollment(
+        &self,
+        _tenant: TenantId,
+        _auth: &Auth,
+        id: &str,
+    ) -> Reading<LiveEnrollment> {
+        pick::<wire::Enrollment>(&self.live.enrollment, id)
+    }
+
+    async fn read_one_vpp(&self, _tenant: TenantId, _auth: &Auth, id: &str) -> Reading<LiveVpp> {
+        pick::<wire::Vpp>(&self.live.vpp, id)
     }
 }
 

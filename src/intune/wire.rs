@@ -73,6 +73,7 @@ pub(super) struct Enrollment {
     last_sync_triggered_date_time: Option<String>,
     last_sync_error_code: Option<i64>,
     role_scope_tag_ids: Option<Vec<String>>,
+    share_token_with_school_data_sync_service: Option<bool>,
     /// In snapshots only; Graph answers it to a function of its own.
     encryption_public_key: Option<String>,
 }
@@ -105,6 +106,7 @@ impl Item for Enrollment {
         Ok(Some(LiveEnrollment {
             id: self.id.filter(|id| !id.is_empty()).ok_or(lacks("id"))?,
             name: self.token_name,
+            token_type: self.token_type,
             apple_id: self.apple_identifier,
             expires: date(self.token_expiration_date_time)
                 .map_err(|()| lacks("tokenExpirationDateTime"))?,
@@ -116,6 +118,7 @@ impl Item for Enrollment {
                 .map_err(|()| lacks("lastSyncTriggeredDateTime"))?,
             last_sync_error_code: self.last_sync_error_code.unwrap_or_default(),
             role_scope_tag_ids: self.role_scope_tag_ids,
+            school_data_sync: self.share_token_with_school_data_sync_service,
             encryption_public_key: self.encryption_public_key,
         }))
     }
@@ -137,6 +140,8 @@ pub(super) struct Vpp {
     country_or_region: Option<String>,
     vpp_token_account_type: Option<String>,
     automatically_update_apps: Option<bool>,
+    claim_token_management_from_external_mdm: Option<bool>,
+    data_sharing_consent_granted: Option<bool>,
     expiration_date_time: Option<String>,
     last_modified_date_time: Option<String>,
     last_sync_date_time: Option<String>,
@@ -160,6 +165,8 @@ impl Item for Vpp {
             country_or_region: self.country_or_region,
             account_type: self.vpp_token_account_type,
             automatically_update_apps: self.automatically_update_apps,
+            claim: self.claim_token_management_from_external_mdm,
+            data_sharing_consent_granted: self.data_sharing_consent_granted,
             expires: date(self.expiration_date_time).map_err(|()| lacks("expirationDateTime"))?,
             last_modified: date(self.last_modified_date_time)
                 .map_err(|()| lacks("lastModifiedDateTime"))?,
@@ -201,6 +208,12 @@ pub(super) struct Consent {
     pub(super) granted: bool,
 }
 
+/// What a function answers that returns a text.
+#[derive(Deserialize)]
+pub(super) struct Text {
+    pub(super) value: String,
+}
+
 /// A date; `None` where there is none or Graph says "never" with the year 1.
 fn date(text: Option<String>) -> Result<Option<Timestamp>, ()> {
     use chrono::Datelike as _;
@@ -239,6 +252,17 @@ mod tests {
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].id.as_str(), all[0].expires), ("b", None));
         assert_eq!(all[0].last_sync_error_code, 3);
+    }
+
+    #[test]
+    fn settings_that_are_only_compared_are_read() {
+        let json = r#"[{"id":"a","tokenType":"appleSchoolManager","shareTokenWithSchoolDataSyncService":true}]"#;
+        let all = collection(serde_json::from_str::<Vec<Enrollment>>(json).unwrap()).unwrap();
+        assert_eq!(all[0].token_type.as_deref(), Some("appleSchoolManager"));
+        assert_eq!(all[0].school_data_sync, Some(true));
+        let json = r#"[{"id":"a","claimTokenManagementFromExternalMdm":true,"dataSharingConsentGranted":false}]"#;
+        let all = collection(serde_json::from_str::<Vec<Vpp>>(json).unwrap()).unwrap();
+        assert_eq!((all[0].claim, all[0].data_sharing_consent_granted), (Some(true), Some(false)));
     }
 
     #[test]

@@ -198,6 +198,8 @@ pub struct LiveEnrollment {
     pub id: String,
     /// `tokenName`.
     pub name: Option<String>,
+    /// `tokenType`: `dep` or `appleSchoolManager`; words that Graph adds are kept.
+    pub token_type: Option<String>,
     /// `appleIdentifier`.
     pub apple_id: Option<String>,
     /// `tokenExpirationDateTime`; `None` when Graph has no plausible one (year 1 for "never").
@@ -212,6 +214,8 @@ pub struct LiveEnrollment {
     pub last_sync_error_code: i64,
     /// `roleScopeTagIds`.
     pub role_scope_tag_ids: Option<Vec<String>>,
+    /// `shareTokenWithSchoolDataSyncService`.
+    pub school_data_sync: Option<bool>,
     /// The public key that Apple encrypts this token to (`getEncryptionPublicKey`), as Graph
     /// gives it; `None` when it was not asked for.
     pub encryption_public_key: Option<String>,
@@ -249,6 +253,10 @@ pub struct LiveVpp {
     pub account_type: Option<String>,
     /// `automaticallyUpdateApps`.
     pub automatically_update_apps: Option<bool>,
+    /// `claimTokenManagementFromExternalMdm`.
+    pub claim: Option<bool>,
+    /// `dataSharingConsentGranted`.
+    pub data_sharing_consent_granted: Option<bool>,
     /// `expirationDateTime`.
     pub expires: Option<Timestamp>,
     /// `lastModifiedDateTime`.

@@ -18,3 +18,4 @@ mod interop;
 mod journey;
 mod secrets;
 mod world;
+mod writers;

@@ -19,6 +19,7 @@ fn live(key: Option<String>) -> LiveEnrollment {
     LiveEnrollment {
         id: "1".into(),
         name: None,
+        token_type: None,
         apple_id: None,
         expires: Some(at("2027-11-22T12:00:00Z")),
         last_modified: None,
@@ -26,6 +27,7 @@ fn live(key: Option<String>) -> LiveEnrollment {
         last_sync_triggered: None,
         last_sync_error_code: 0,
         role_scope_tag_ids: None,
+        school_data_sync: None,
         encryption_public_key: key,
     }
 }

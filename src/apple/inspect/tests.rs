@@ -44,6 +44,7 @@ fn live_enrollment(key: &str) -> LiveTenant {
     let setting = LiveEnrollment {
         id: "1".into(),
         name: None,
+        token_type: None,
         apple_id: None,
         expires: None,
         last_modified: None,
@@ -51,6 +52,7 @@ fn live_enrollment(key: &str) -> LiveTenant {
         last_sync_triggered: None,
         last_sync_error_code: 0,
         role_scope_tag_ids: None,
+        school_data_sync: None,
         encryption_public_key: Some(key.into()),
     };
     LiveTenant { enrollment: Reading::Present(vec![setting]), ..LiveTenant::not_asked() }
@@ -66,6 +68,8 @@ fn live_vpp(organization: &str, expires: &str) -> LiveTenant {
         country_or_region: None,
         account_type: None,
         automatically_update_apps: None,
+        claim: None,
+        data_sharing_consent_granted: None,
         expires: Some(expires.parse().unwrap()),
         last_modified: None,
         last_sync: None,

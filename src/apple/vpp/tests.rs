@@ -45,6 +45,8 @@ fn live(organization: &str, expires: &str) -> LiveVpp {
         country_or_region: None,
         account_type: None,
         automatically_update_apps: None,
+        claim: None,
+        data_sharing_consent_granted: None,
         expires: Some(at(expires)),
         last_modified: None,
         last_sync: None,

@@ -1,4 +1,7 @@
-//! What is sent, what is never sent, and what the caller learns of each answer.
+//! The push certificate and its consent: what is sent, what is never sent, and what the caller
+//! learns of each answer. `every` asks the same of all writes.
+
+mod every;
 
 use std::sync::atomic::Ordering;
 
@@ -15,7 +18,7 @@ const PEM: &str = "-----BEGIN CERTIFICATE-----\nMARKERCERTIFICATE\n-----END CERT
 const GRANT: &str =
     "/beta/deviceManagement/dataSharingConsents/appleMDMPushCertificate/consentToDataSharing";
 
-fn writer(base: &str) -> IntuneWrite {
+pub(super) fn writer(base: &str) -> IntuneWrite {
     connector(base).writer(TENANT.parse().unwrap(), &auth()).unwrap()
 }
 
@@ -29,7 +32,7 @@ async fn upload_error(template: ResponseTemplate) -> (WriteError, usize) {
     (error, count(&server, PUSH).await)
 }
 
-fn status(status: u16) -> ResponseTemplate {
+pub(super) fn status(status: u16) -> ResponseTemplate {
     ResponseTemplate::new(status)
 }
 
@@ -213,7 +216,12 @@ async fn consent_is_granted_once_or_not_offered() {
     let server = graph().await;
     Mock::given(method("POST")).and(path(GRANT)).respond_with(status(204)).mount(&server).await;
     assert_eq!(writer(&server.uri()).consent().await, Ok(Consented::Granted));
-    assert_eq!(count(&server, GRANT).await, 1);
+    let all = server.received_requests().await.unwrap();
+    let grants: Vec<_> = all.iter().filter(|request| request.url.path() == GRANT).collect();
+    let [grant] = grants[..] else { panic!("{grants:?}") };
+    assert!(grant.body.is_empty());
+    assert_eq!(grant.headers.get("content-length").unwrap(), "0");
+    assert_eq!(grant.headers.get("content-type"), None);
 
     let server = graph().await;
     answer(&server, GRANT, status(404)).await;
