@@ -2,38 +2,40 @@
 //!
 //! The order is the safety. Every file is opened and judged once before anything is announced, so
 //! that a refused file leaves no trace. Then every write is announced in the ledger (*intended*),
-//! and only then sent; what Intune accepted is recorded at once (*applied*), and what a later read
+//! the ledger is read again (an earlier announcement of another run wins), and only then it is
+//! sent; what Intune accepted is recorded at once (*applied*), and what a later read
 //! shows is recorded again (*confirmed*). A process that dies between any two of these leaves a
 //! ledger from which the next run can tell what happened.
 //!
 //! Tenants are islands: each is a task of its own, and a failure, a hang or a panic in one ends
-//! nothing but that one. What this module does not know: how a plan was made, where secrets come
+//! nothing but that one. The three kinds are lanes beside each other. In a lane whose wire encoding
+//! is not proved, one token goes first and the others wait for it: the only, deliberate exception.
+//! What this module does not know: how a plan was made, where secrets come
 //! from, how Graph is spoken.
 
 mod files;
+mod lane;
 mod record;
 mod report;
+mod sending;
 mod tenant;
 
-use std::panic::AssertUnwindSafe;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use futures::{FutureExt as _, StreamExt as _};
+use tokio::sync::Semaphore;
 
 use crate::fleet::Policy;
-use crate::intune::{Connector, IntuneRead};
+use crate::intune::Connector;
 use crate::ledger::{LedgerError, LedgerView, LedgerWriter};
-use crate::model::{Outcome, Timestamp};
-use crate::plan::{CheckedPlan, Due, Plan};
+use crate::model::{Kind, Outcome, Timestamp};
+use crate::plan::{Action, CheckedPlan, Due, Plan};
 use crate::report::{ApplyReport, Happened};
 pub use files::{Files, FilesError};
+use lane::Lane;
 pub use record::RunContext;
-use report::Done;
-use tenant::Island;
-
-/// What is said where this program itself failed.
-const INTERNAL: &str = "an internal error ended this tenant's turn; the next `applecart apply` reads first and decides. Please report it";
 
 /// Tells the time. Frozen by `--now`, which only works against a loopback Graph.
 pub trait Clock: Send + Sync {
@@ -63,6 +65,8 @@ pub struct Tools<'a> {
     pub view: &'a LedgerView,
     /// The fleet's settings.
     pub policy: &'a Policy,
+    /// Runs that are proved to have ended.
+    pub dead_runs: &'a BTreeSet<String>,
     /// The clock.
     pub clock: &'a dyn Clock,
     /// Who and which run this is.
@@ -74,7 +78,9 @@ pub struct Tools<'a> {
     /// Set when the user wants to stop; no further write is started then.
     pub stop: Arc<AtomicBool>,
     /// How long a read back may take to show an upload.
-    pub wait: std::time::Duration,
+    pub wait: Duration,
+    /// The same for an upload that proves its wire encoding, for which others wait.
+    pub canary_wait: Duration,
 }
 
 /// Applies a plan. Failures of single tenants are in the report; an error means that nothing was
@@ -87,10 +93,14 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
     let mut report = ApplyReport::new(&planned.plan);
     record::notes(planned, tools, &mut report).await?;
 
-    let mut ready = Vec::new();
+    let mut lanes: BTreeMap<Kind, Vec<&Due>> = BTreeMap::new();
     for due in &planned.due {
-        match files::judge(due, due.before.as_ref(), tools) {
-            Ok(_) => ready.push(due),
+        let judged = match due.action {
+            Action::Configure => Ok(()),
+            _ => files::judge(due, tools).map(|_| ()),
+        };
+        match judged {
+            Ok(()) => lanes.entry(due.token.token.kind).or_default().push(due),
             Err(refused) => {
                 report.add(due, Happened::Refused, None, refused.details(), refused.outcome())
             }
@@ -103,35 +113,28 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
         report.interrupted();
         return Ok(report);
     }
-    if ready.is_empty() {
+    if lanes.is_empty() {
         return Ok(report);
     }
 
-    let plan_digest = planned.plan.digest.as_str();
-    let intents =
-        ready.iter().map(|due| record::intended(due, plan_digest, tools)).collect::<Vec<_>>();
-    let intents = tools.ledger.append(intents).await?;
-
-    tools.progress.begin(ready.len());
-    let islands = ready.into_iter().zip(intents).map(|(due, intent)| async move {
-        let island = Island { due, plan_digest, tools, lease: intent.lease_until };
-        // A panic is a mistake in this program; it ends this tenant and no other.
-        let done = AssertUnwindSafe(island.run()).catch_unwind().await.unwrap_or_else(|_| Done {
-            happened: Happened::Unknown,
-            cause: None,
-            details: vec![INTERNAL.to_owned()],
-            live: None,
-            outcome: Outcome::Partial,
-        });
-        tools.progress.advance(due.tenant.name.as_str());
-        (due, done)
-    });
-    let results: Vec<(&Due, Done)> =
-        futures::stream::iter(islands).buffer_unordered(tools.parallelism.max(1)).collect().await;
+    tools.progress.begin(lanes.values().map(Vec::len).sum());
+    let turns = Semaphore::new(tools.parallelism.max(1));
+    let results = futures::future::join_all(lanes.into_iter().map(|(kind, due)| {
+        let lane = Lane {
+            kind,
+            canary: planned.canaries.get(&kind),
+            plan_digest: &planned.plan.digest,
+            tools,
+            turns: &turns,
+        };
+        async move { lane.run(due).await }
+    }))
+    .await;
     tools.progress.end();
-    for (due, done) in results {
+    for (due, done) in results.into_iter().flatten() {
         report.push(due, done);
     }
+    report.judge_elsewhere(planned.due.len());
     if stopped(tools) {
         report.interrupted();
     }
@@ -148,18 +151,6 @@ pub fn untouched(plan: &Plan) -> ApplyReport {
 
 fn stopped(tools: &Tools<'_>) -> bool {
     tools.stop.load(Ordering::Relaxed)
-}
-
-/// Reads the push certificate of a due write's tenant, and whether consent was given.
-async fn read_push(due: &Due, tools: &Tools<'_>) -> Option<crate::model::LiveTenant> {
-    let auth = tools.policy.auth_of(due.tenant.auth.as_deref())?;
-    let request = crate::intune::ReadRequest {
-        tenant_id: due.tenant.tenant_id,
-        auth: auth.clone(),
-        watch: [crate::model::Kind::Push].into(),
-        consent_if_push_absent: true,
-    };
-    Some(tools.connector.read(&request).await)
 }
 
 #[cfg(test)]

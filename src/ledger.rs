@@ -49,4 +49,4 @@ pub use store::Ledger;
 pub use tree::{MAX_TENANTS, MAX_TOTAL};
 pub use verify::verify;
 pub use view::{Bindings, LedgerView, TenantLedger};
-pub use writer::LedgerWriter;
+pub use writer::{Announced, LedgerWriter};

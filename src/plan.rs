@@ -9,29 +9,38 @@
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod axes;
+mod canary;
 mod checked;
 mod decide;
 mod digest;
+mod holds;
 mod identity;
 mod input;
 mod lint;
 mod make;
 mod planned;
+mod release;
 mod safety;
 mod selection;
+mod settings;
+mod subject;
 mod tenant;
 mod types;
 mod watch;
 #[cfg(test)]
 pub(crate) mod world;
 
+pub use canary::{Canary, wire};
 pub use checked::{CheckedPlan, Refusal};
+pub use holds::location_fault;
 pub use input::{Input, Known};
 pub use lint::Fault;
 pub use make::make;
 pub use planned::{Due, Note, Noted, Planned};
 pub use safety::{Excess, Limits};
 pub use selection::{Selection, SelectionError};
+pub use settings::Settings;
+pub use subject::{Sent, Subject};
 pub use types::{
     Action, Expiry, FORMAT_VERSION, Health, HealthReason, Observed, Plan, PlannedTenant,
     PlannedToken, Reason, SelectionReport, Source, Summary, Sync, TokenState, Warning,

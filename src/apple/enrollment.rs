@@ -209,6 +209,29 @@ pub fn judge(token: &EnrollmentToken, expected: &Expectations<'_>) -> Vec<Findin
     findings
 }
 
+/// A recipient in the tenant file (issuer in RFC 4514, and number) that the opened file does not
+/// have.
+pub fn differences(token: &EnrollmentToken, issuer: &str, serial: &Serial) -> Option<Finding> {
+    let stated = Recipient::IssuerAndSerial { issuer: issuer.to_owned(), serial: serial.clone() };
+    let recipients = token.recipients();
+    // A key identifier is another name for what may be the same certificate.
+    let comparable = recipients.iter().all(|one| matches!(one, Recipient::IssuerAndSerial { .. }));
+    (comparable && !recipients.contains(&stated)).then(|| {
+        let found = match recipients.first() {
+            Some(Recipient::IssuerAndSerial { issuer, serial }) => {
+                format!("{issuer} number {serial}")
+            }
+            _ => "nobody".to_owned(),
+        };
+        Finding::new(
+            FindingCode::BadFile,
+            format!(
+                "the sealed file is not the one that was reviewed: it is encrypted to {found}, the tenant file says {issuer} number {serial}. Seal the right file, or correct the tenant file"
+            ),
+        )
+    })
+}
+
 /// Whether live Intune has the key, and the live tokens that the file may be for.
 fn against_keys<'a>(
     token: &EnrollmentToken,
@@ -233,24 +256,42 @@ fn against_keys<'a>(
         return (None, matching);
     }
     if live.is_empty() || !unverifiable.is_empty() {
-        let why = if live.is_empty() {
-            "Intune has no enrollment token yet"
-        } else {
-            "live Intune's key is not a certificate, or not at hand"
-        };
-        let finding = Finding::new(
-            FindingCode::RecipientUnverifiable,
-            format!(
-                "{why}, so it could not be checked that Intune can open this file. Make sure that it was downloaded after Intune's current public key was uploaded to Apple"
-            ),
-        );
-        return (Some(finding), unverifiable);
+        let why = if live.is_empty() { "Intune has no enrollment token yet" } else { NO_KEY };
+        return (Some(recipient_unverifiable(why)), unverifiable);
     }
-    let finding = Finding::new(
+    (Some(recipient_mismatch()), Vec::new())
+}
+
+/// Holds a readable token against the public key that Intune has for it, as Graph gives it.
+pub fn against_key(token: &EnrollmentToken, key: Option<&str>) -> Option<Finding> {
+    match key.map(encryption_key) {
+        Some(EncryptionKey::Certificate(certificate)) => {
+            let mut recipients = token.envelope.recipients.iter();
+            let fits = recipients.any(|recipient| is_for(recipient, &certificate));
+            (!fits).then(recipient_mismatch)
+        }
+        Some(EncryptionKey::Bare | EncryptionKey::Unreadable) | None => {
+            Some(recipient_unverifiable(NO_KEY))
+        }
+    }
+}
+
+const NO_KEY: &str = "live Intune's key is not a certificate, or not at hand";
+
+fn recipient_unverifiable(why: &str) -> Finding {
+    Finding::new(
+        FindingCode::RecipientUnverifiable,
+        format!(
+            "{why}, so it could not be checked that Intune can open this file. Make sure that it was downloaded after Intune's current public key was uploaded to Apple"
+        ),
+    )
+}
+
+fn recipient_mismatch() -> Finding {
+    Finding::new(
         FindingCode::RecipientMismatch,
         "it is encrypted to another key than Intune's, so Intune cannot open it: it was downloaded before Intune's current public key was uploaded to Apple, or it is another customer's. Upload the key to the MDM server in Apple Business Manager, then download the token again",
-    );
-    (Some(finding), Vec::new())
+    )
 }
 
 /// By issuer and number, or key identifier; and the size of the encrypted key must fit the key,

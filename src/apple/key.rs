@@ -9,7 +9,7 @@ use x509_cert::request::CertReq;
 
 use super::der::{Shape, shape};
 use super::{MAX_FILE, pem, radix64, x509};
-use crate::model::Sha256;
+use crate::model::{Serial, Sha256};
 
 /// Base64 of PEM of base64 is as deep as it goes.
 const MAX_LAYERS: usize = 4;
@@ -32,6 +32,17 @@ pub(super) fn encryption_key(text: &str) -> EncryptionKey {
             .map_or(EncryptionKey::Unreadable, |read| EncryptionKey::Certificate(Box::new(read))),
         Shape::PublicKey => EncryptionKey::Bare,
         _ => EncryptionKey::Unreadable,
+    }
+}
+
+/// Issuer (RFC 4514) and number of the certificate in Graph's `encryptionPublicKey`, by which an
+/// enrollment file names its recipient; `None` where the key comes bare or in no known form.
+pub fn key_identity(text: &str) -> Option<(String, Serial)> {
+    match encryption_key(text) {
+        EncryptionKey::Certificate(certificate) => {
+            Some((certificate.issuer.to_string(), Serial::from_octets(&certificate.serial)))
+        }
+        EncryptionKey::Bare | EncryptionKey::Unreadable => None,
     }
 }
 

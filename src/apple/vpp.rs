@@ -145,6 +145,34 @@ pub fn judge(token: &VppToken, expected: &Expectations<'_>) -> Vec<Finding> {
     findings
 }
 
+/// Facts in the tenant file that the opened file does not bear out.
+pub fn differences(token: &VppToken, stated: &Facts) -> Option<Finding> {
+    let mut wrong = Vec::new();
+    if stated.organization.as_deref().map(str::trim) != Some(token.organization.trim()) {
+        wrong.push(format!(
+            "organization is {:?}, the tenant file says {:?}",
+            token.organization,
+            stated.organization.as_deref().unwrap_or("nothing")
+        ));
+    }
+    if stated.expires != Some(token.expires) {
+        wrong.push(format!(
+            "expires is {}, the tenant file says {}",
+            token.expires,
+            stated.expires.map_or_else(|| "nothing".to_owned(), |at| at.to_string())
+        ));
+    }
+    (!wrong.is_empty()).then(|| {
+        Finding::new(
+            FindingCode::BadFile,
+            format!(
+                "the sealed file is not the one that was reviewed: {}. Seal the right file, or correct the tenant file",
+                wrong.join("; ")
+            ),
+        )
+    })
+}
+
 fn against_live(token: &VppToken, live: &[LiveVpp]) -> Vec<Finding> {
     let mut findings = Vec::new();
     if live.is_empty() {

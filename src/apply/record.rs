@@ -6,7 +6,7 @@ use super::Tools;
 use super::report::Done;
 use crate::ledger::{Author, Draft};
 use crate::model::{Cause, Event, Facts, FailureCode, Outcome, TenantId, Timestamp};
-use crate::plan::{Due, Note, Noted, Planned};
+use crate::plan::{self, Action, Due, Note, Noted, Planned};
 use crate::report::{ApplyReport, Happened};
 
 /// How long a run may write after it announced to. Long enough for a slow fleet, short enough
@@ -24,9 +24,11 @@ pub struct RunContext {
     pub rev: String,
 }
 
+/// A line about a due write. A change of settings is no sending of a file, so it names none.
 fn draft(due: &Due, event: Event, at: Timestamp, tools: &Tools<'_>) -> Draft {
+    let file = due.token.file.as_ref().filter(|_| due.action != Action::Configure);
     Draft {
-        sha256: due.token.file.as_ref().map(|file| file.sha256),
+        sha256: file.map(|file| file.sha256),
         rev: Some(tools.run.rev.clone()),
         before: due.before.clone(),
         after: Some(due.after.clone()),
@@ -34,28 +36,32 @@ fn draft(due: &Due, event: Event, at: Timestamp, tools: &Tools<'_>) -> Draft {
     }
 }
 
+fn sending(due: &Due, event: Event, at: Timestamp, plan_digest: &str, tools: &Tools<'_>) -> Draft {
+    let uploads = due.action != Action::Configure;
+    let wire = plan::wire(tools.policy, due.token.token.kind);
+    Draft {
+        wire: uploads.then(|| wire.to_owned()),
+        plan_digest: Some(plan_digest.to_owned()),
+        ..draft(due, event, at, tools)
+    }
+}
+
 /// The run is about to send, until the lease ends.
 pub(super) fn intended(due: &Due, plan_digest: &str, tools: &Tools<'_>) -> (TenantId, Draft) {
     let now = tools.clock.now();
-    let mut draft = draft(due, Event::Intended, now, tools);
-    draft.wire = Some(tools.policy.wire.push_certificate.as_str().to_owned());
-    draft.plan_digest = Some(plan_digest.to_owned());
-    draft.lease_until = Some(now.plus(LEASE));
-    (due.tenant.tenant_id, draft)
+    let draft = sending(due, Event::Intended, now, plan_digest, tools);
+    (due.tenant.tenant_id, Draft { lease_until: Some(now.plus(LEASE)), ..draft })
 }
 
-/// Intune accepted the sending.
+/// Intune accepted it, and answered with these facts.
 pub(super) fn applied(
     due: &Due,
     plan_digest: &str,
     live: Facts,
     tools: &Tools<'_>,
 ) -> (TenantId, Draft) {
-    let mut draft = draft(due, Event::Applied, tools.clock.now(), tools);
-    draft.wire = Some(tools.policy.wire.push_certificate.as_str().to_owned());
-    draft.plan_digest = Some(plan_digest.to_owned());
-    draft.after = Some(live);
-    (due.tenant.tenant_id, draft)
+    let draft = sending(due, Event::Applied, tools.clock.now(), plan_digest, tools);
+    (due.tenant.tenant_id, Draft { after: Some(live), ..draft })
 }
 
 /// A read shows it.
@@ -118,6 +124,22 @@ fn note(noted: &Noted, tools: &Tools<'_>) -> Option<(TenantId, Draft)> {
                 status: None,
                 request_id: None,
                 detail: Some("sent twice, and neither sending ever showed in Intune".to_owned()),
+            }),
+        ),
+        Note::WrongLocation => (
+            Event::Failed,
+            Some(Cause {
+                code: FailureCode::WrongLocation,
+                status: None,
+                request_id: None,
+                detail: Some(format!(
+                    "found live in the location {:?}",
+                    noted
+                        .live
+                        .as_ref()
+                        .and_then(|live| live.location.as_deref())
+                        .unwrap_or("without a name")
+                )),
             }),
         ),
     };

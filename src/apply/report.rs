@@ -1,6 +1,6 @@
 //! Filling in the result of an apply.
 
-use crate::ledger::Draft;
+use crate::ledger::{Draft, LedgerError};
 use crate::model::{Cause, Facts, Outcome, TenantId};
 use crate::plan::{Due, FORMAT_VERSION, Plan};
 use crate::report::{ApplyReport, ApplyResult, ApplySummary, Happened};
@@ -17,6 +17,43 @@ pub(super) struct Done {
     pub(super) live: Option<Facts>,
     /// What it means for the exit code.
     pub(super) outcome: Outcome,
+}
+
+impl Done {
+    /// This, with nothing to add. What it means for the exit code follows from it.
+    pub(super) fn of(happened: Happened) -> Self {
+        let outcome = match happened {
+            Happened::Uploaded
+            | Happened::Created
+            | Happened::Configured
+            | Happened::Progressing
+            | Happened::Confirmed
+            | Happened::ChangedOutsideGit
+            | Happened::Adopted
+            | Happened::InProgressElsewhere
+            | Happened::CanaryPending => Outcome::Done,
+            Happened::Refused => Outcome::Refused,
+            Happened::Stale => Outcome::Stale,
+            Happened::Failed
+            | Happened::Unknown
+            | Happened::NotStarted
+            | Happened::CanaryFailed => Outcome::Partial,
+        };
+        Self { happened, cause: None, details: Vec::new(), live: None, outcome }
+    }
+
+    /// It was not even announced.
+    pub(super) fn not_started(why: &str) -> Self {
+        Self { details: vec![why.to_owned()], ..Self::of(Happened::NotStarted) }
+    }
+
+    /// The ledger did not take a line: live is as it is, and the next run finds and records it.
+    pub(super) fn unrecorded(error: &LedgerError, happened: Happened) -> Self {
+        let details = vec![format!(
+            "the outcome could not be recorded in the ledger ({error}); the next `applecart apply` finds it out and records it"
+        )];
+        Self { details, outcome: Outcome::Partial, ..Self::of(happened) }
+    }
 }
 
 impl ApplyReport {
@@ -85,6 +122,10 @@ impl ApplyReport {
         let summary = &mut self.summary;
         match happened {
             Happened::Uploaded => summary.uploaded += 1,
+            Happened::Created => summary.created += 1,
+            Happened::Configured => summary.configured += 1,
+            Happened::InProgressElsewhere => summary.elsewhere += 1,
+            Happened::CanaryPending | Happened::CanaryFailed => summary.waiting += 1,
             Happened::Progressing => summary.progressing += 1,
             Happened::Confirmed => summary.confirmed += 1,
             Happened::ChangedOutsideGit | Happened::Adopted => {}
@@ -94,6 +135,13 @@ impl ApplyReport {
             }
         }
         self.outcome = self.outcome.and(outcome);
+    }
+
+    /// Exit code 6 says that *every* due write is another run's; one of many is only reported.
+    pub(super) fn judge_elsewhere(&mut self, due: usize) {
+        if due > 0 && self.summary.elsewhere == due {
+            self.outcome = self.outcome.and(Outcome::Elsewhere);
+        }
     }
 
     pub(super) fn interrupted(&mut self) {

@@ -1,72 +1,146 @@
-//! One tenant's write: re-check, send, read back, record.
+//! One due write: re-check, send, read back, record.
+//!
+//! What is the same for every kind stands here; what is sent, and how, in [`sending`](super::sending).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::report::Done;
-use super::{Tools, files, read_push, record, stopped};
-use crate::fleet::PushCertificateWire;
-use crate::intune::{Consented, WriteError};
+use super::{Tools, files, record, sending, stopped};
+use crate::intune::{IntuneRead as _, ReadRequest, WriteError};
 use crate::ledger::LedgerError;
-use crate::model::{
-    Cause, Facts, FailureCode, LivePush, LiveTenant, Outcome, Problem, Reading, Timestamp,
-};
-use crate::plan::Due;
+use crate::model::{Cause, FailureCode, Kind, LiveTenant, Outcome, Problem, Reading, Timestamp};
+use crate::plan::{Action, Due, Sent, Subject, location_fault};
 use crate::report::Happened;
 
 /// Writes stop when this machine's clock and Graph's differ by more: leases and dates rest on it.
 const SKEW_LIMIT: i64 = 10 * 60;
 /// The first pause of the read back; it doubles up to [`PAUSE_MAX`].
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
-const PAUSE_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// One due write in its tenant.
 pub(super) struct Island<'a> {
     pub(super) due: &'a Due,
     pub(super) plan_digest: &'a str,
     pub(super) tools: &'a Tools<'a>,
+    /// When it was announced: nothing of it was sent before.
+    pub(super) intended_at: Timestamp,
     pub(super) lease: Option<Timestamp>,
+    /// Another run announced a write to this token first.
+    pub(super) elsewhere: Option<String>,
+    /// How long the read back may take.
+    pub(super) patience: Duration,
 }
 
-/// What the re-check directly before the write found.
+/// What live was directly before the write.
+pub(super) struct Before {
+    /// Everything that was read of the tenant.
+    pub(super) live: LiveTenant,
+}
+
+/// What the re-check found.
 enum Recheck {
-    /// As planned; the file may go. Holds whether consent is still to be given.
-    AsPlanned { consent: bool },
+    /// As planned; the write may go.
+    AsPlanned(Box<Before>),
     /// Live already is the file.
-    AlreadyLive(Facts),
+    AlreadyLive(Box<Before>),
     /// Not to be sent.
     Not(Done),
 }
 
 impl Island<'_> {
+    fn kind(&self) -> Kind {
+        self.due.token.token.kind
+    }
+
     pub(super) async fn run(mut self) -> Done {
         if stopped(self.tools) {
-            return self
-                .not_sent(
-                    Happened::NotStarted,
-                    Outcome::Interrupted,
-                    "the run was stopped before this write",
-                )
-                .await;
+            let why = "the run was stopped before this write";
+            return self.not_sent(Happened::NotStarted, Outcome::Interrupted, why).await;
+        }
+        if let Some(why) = self.elsewhere.take() {
+            let detail = format!("{why}; nothing was sent by this run");
+            return self.not_sent(Happened::InProgressElsewhere, Outcome::Done, &detail).await;
         }
         match self.recheck().await {
             Recheck::Not(done) => done,
-            Recheck::AlreadyLive(live) => self.confirm(live, Happened::Confirmed).await,
-            Recheck::AsPlanned { consent } => self.send(consent).await,
+            Recheck::AlreadyLive(before) => match self.subject(&before.live) {
+                Some(live) => self.confirm(live, Happened::Confirmed, Vec::new()).await,
+                None => self.vanished().await,
+            },
+            Recheck::AsPlanned(before) => self.send(&before).await,
         }
+    }
+
+    /// Closes the announcement of a write that this run will not start.
+    pub(super) async fn not_started(&self, why: &str) -> Done {
+        self.not_sent(Happened::NotStarted, Outcome::Partial, why).await
+    }
+
+    /// The live token that the write is about.
+    pub(super) fn subject<'l>(&self, live: &'l LiveTenant) -> Option<Subject<'l>> {
+        let token = &self.due.token.token;
+        let id = token.id.as_deref();
+        match token.kind {
+            Kind::Push => live.push.present().map(Subject::Push),
+            Kind::Enrollment => {
+                let all = live.enrollment.present()?;
+                all.iter().find(|one| Some(one.id.as_str()) == id).map(Subject::Enrollment)
+            }
+            Kind::Vpp => {
+                let all = live.vpp.present()?;
+                let facts = &self.due.token.facts;
+                let twin = |one: &&crate::model::LiveVpp| match id {
+                    Some(id) => one.id == id,
+                    // Not created yet, as far as this run knows.
+                    None => {
+                        (facts.location.is_some() && one.location == facts.location)
+                            || (token.name.is_some() && one.display_name == token.name)
+                    }
+                };
+                all.iter().find(twin).map(Subject::Vpp)
+            }
+        }
+    }
+
+    /// Reads the due token's kind, and the consent that a first push certificate needs.
+    pub(super) async fn read(&self) -> Option<LiveTenant> {
+        let auth = self.tools.policy.auth_of(self.due.tenant.auth.as_deref())?;
+        let request = ReadRequest {
+            tenant_id: self.due.tenant.tenant_id,
+            auth: auth.clone(),
+            watch: [self.kind()].into(),
+            consent_if_push_absent: self.kind() == Kind::Push,
+        };
+        Some(self.tools.connector.read(&request).await)
+    }
+
+    /// Reads the one token that was written to.
+    async fn read_one(&self) -> Option<LiveTenant> {
+        let auth = self.tools.policy.auth_of(self.due.tenant.auth.as_deref())?;
+        let (tenant, token) = (self.due.tenant.tenant_id, &self.due.token.token);
+        let Some(id) = token.id.as_deref() else { return self.read().await };
+        let mut live = LiveTenant::not_asked();
+        match token.kind {
+            Kind::Push => return self.read().await,
+            Kind::Enrollment => {
+                let one = self.tools.connector.read_one_enrollment(tenant, auth, id).await;
+                live.enrollment = in_collection(one);
+            }
+            Kind::Vpp => {
+                live.vpp = in_collection(self.tools.connector.read_one_vpp(tenant, auth, id).await);
+            }
+        }
+        Some(live)
     }
 
     /// Reads live again: policy, tenant and digest cannot have moved, for they come from Git
     /// objects; live can.
     async fn recheck(&self) -> Recheck {
-        let Some(live) = read_push(self.due, self.tools).await else {
-            return Recheck::Not(
-                self.not_sent(
-                    Happened::Failed,
-                    Outcome::Partial,
-                    "the tenant's sign-in profile does not exist",
-                )
-                .await,
-            );
+        let Some(live) = self.read().await else {
+            let why = "the tenant's sign-in profile does not exist";
+            return Recheck::Not(self.not_sent(Happened::Failed, Outcome::Partial, why).await);
         };
         if let Some(skew) = live.clock_skew.filter(|skew| skew.abs() > SKEW_LIMIT) {
             let detail = format!(
@@ -75,64 +149,55 @@ impl Island<'_> {
             );
             return Recheck::Not(self.not_sent(Happened::Failed, Outcome::Partial, &detail).await);
         }
-        let now_live = match &live.push {
-            Reading::Present(push) => Some(push.facts()),
-            Reading::Absent => None,
-            Reading::Unknown(problem) => return Recheck::Not(self.unread(problem).await),
-            Reading::NotAsked => {
-                return Recheck::Not(
-                    self.not_sent(Happened::Failed, Outcome::Partial, "live was not read").await,
-                );
-            }
-        };
-        if let Some(facts) = now_live.as_ref().filter(|facts| self.shows(facts)) {
-            return Recheck::AlreadyLive(facts.clone());
+        if let Some(problem) = self.unknown(&live) {
+            return Recheck::Not(self.unread(problem).await);
         }
-        if now_live != self.due.before {
-            return Recheck::Not(
-                self.not_sent(
-                    Happened::Stale,
-                    Outcome::Stale,
-                    "live changed since the plan was made; plan again",
-                )
-                .await,
-            );
+        let subject = self.subject(&live);
+        // What an enrollment file is cannot be seen: there, a change is a change.
+        let comparable = self.kind() != Kind::Enrollment && self.due.action != Action::Configure;
+        if comparable && subject.is_some_and(|subject| self.shows(subject)) {
+            return Recheck::AlreadyLive(Box::new(Before { live }));
         }
-        Recheck::AsPlanned { consent: self.needs_consent(&live) }
+        if subject.map(Subject::facts) != self.due.before {
+            let why = "live changed since the plan was made; plan again";
+            return Recheck::Not(self.not_sent(Happened::Stale, Outcome::Stale, why).await);
+        }
+        Recheck::AsPlanned(Box::new(Before { live }))
     }
 
-    fn needs_consent(&self, live: &LiveTenant) -> bool {
-        self.due.before.is_none()
-            && self.due.tenant.consent_data_sharing
-            && live.consent.present() != Some(&true)
+    /// Why the due token's kind is not known.
+    pub(super) fn unknown<'l>(&self, live: &'l LiveTenant) -> Option<&'l Problem> {
+        match self.kind() {
+            Kind::Push => live.push.problem(),
+            Kind::Enrollment => live.enrollment.problem(),
+            Kind::Vpp => live.vpp.problem(),
+        }
     }
 
-    async fn send(&mut self, consent: bool) -> Done {
-        if let Err(error) = self.extend_lease().await {
-            return unrecorded(&error, Happened::NotStarted);
-        }
-        let certificate = match files::judge(self.due, self.due.before.as_ref(), self.tools) {
-            Ok(certificate) => certificate,
-            Err(refused) => {
-                let details = refused.details();
-                let detail = details.first().cloned().unwrap_or_default();
-                let done = self.not_sent(Happened::Refused, refused.outcome(), &detail).await;
-                return Done { details, ..done };
+    async fn send(&mut self, before: &Before) -> Done {
+        match self.extend_lease().await {
+            Ok(None) => {}
+            Ok(Some(why)) => {
+                return self.not_sent(Happened::InProgressElsewhere, Outcome::Done, &why).await;
             }
-        };
-        let wire = self.tools.policy.wire.push_certificate;
-        let body = match wire {
-            PushCertificateWire::Pem => certificate.to_pem(),
-            PushCertificateWire::Base64Der => certificate.to_base64_der(),
+            Err(error) => return Done::unrecorded(&error, Happened::NotStarted),
+        }
+        let file = if self.due.action == Action::Configure {
+            None
+        } else {
+            match files::judge(self.due, self.tools) {
+                Ok(file) => Some(file),
+                Err(refused) => {
+                    let details = refused.details();
+                    let detail = details.first().cloned().unwrap_or_default();
+                    let done = self.not_sent(Happened::Refused, refused.outcome(), &detail).await;
+                    return Done { details, ..done };
+                }
+            }
         };
         let Some(auth) = self.tools.policy.auth_of(self.due.tenant.auth.as_deref()) else {
-            return self
-                .not_sent(
-                    Happened::Failed,
-                    Outcome::Partial,
-                    "the tenant's sign-in profile does not exist",
-                )
-                .await;
+            let why = "the tenant's sign-in profile does not exist";
+            return self.not_sent(Happened::Failed, Outcome::Partial, why).await;
         };
         let writer = match self.tools.connector.writer(self.due.tenant.tenant_id, auth) {
             Ok(writer) => writer,
@@ -140,64 +205,19 @@ impl Island<'_> {
                 return self.not_sent(Happened::Failed, Outcome::Partial, &error.to_string()).await;
             }
         };
-        let mut details = Vec::new();
-        if consent {
-            match writer.consent().await {
-                Ok(Consented::Granted) => {}
-                Ok(Consented::NotOffered) => details.push(
-                    "Intune has no consent to data sharing to give; the upload went on without it"
-                        .to_owned(),
-                ),
-                // The certificate did not leave, whatever became of the consent.
-                Err(error) => {
-                    let detail = format!("the consent to data sharing was not given: {error}");
-                    return self.not_sent(Happened::Failed, Outcome::Partial, &detail).await;
-                }
-            }
-        }
-        let apple_id = self.due.after.apple_id.as_deref().unwrap_or_default();
-        match writer.upload_push(apple_id, &body).await {
-            Ok(live) => self.landed(live, details).await,
-            Err(error) => self.failed(error, details).await,
-        }
-    }
-
-    /// Intune accepted it: recorded at once, before anything else can go wrong.
-    async fn landed(&self, answered: LivePush, mut details: Vec<String>) -> Done {
-        let draft = record::applied(self.due, self.plan_digest, answered.facts(), self.tools);
-        if let Err(error) = self.tools.ledger.append(vec![draft]).await {
-            return unrecorded(&error, Happened::Progressing);
-        }
-        match self.read_back().await {
-            Some(facts) => {
-                let done = self.confirm(facts, Happened::Uploaded).await;
-                Done { details: [details, done.details].concat(), ..done }
-            }
-            None => {
-                details.push("Intune accepted the certificate and does not show it yet; run `applecart plan` later".to_owned());
-                Done {
-                    happened: Happened::Progressing,
-                    cause: None,
-                    details,
-                    live: None,
-                    outcome: Outcome::Done,
-                }
-            }
-        }
+        sending::send(self, &writer, file.as_ref(), before).await
     }
 
     /// Reads until live shows the upload, or the time is over.
-    async fn read_back(&self) -> Option<Facts> {
+    pub(super) async fn read_back(&self) -> Option<LiveTenant> {
         let mut pause = PAUSE;
-        let mut waited = std::time::Duration::ZERO;
+        let mut waited = Duration::ZERO;
         loop {
-            let live = read_push(self.due, self.tools).await?;
-            if let Some(facts) =
-                live.push.present().map(LivePush::facts).filter(|facts| self.shows(facts))
-            {
-                return Some(facts);
+            let live = self.read_one().await?;
+            if self.subject(&live).is_some_and(|subject| self.shows(subject)) {
+                return Some(live);
             }
-            if waited >= self.tools.wait || stopped(self.tools) {
+            if waited >= self.patience || stopped(self.tools) {
                 return None;
             }
             #[expect(
@@ -210,21 +230,45 @@ impl Island<'_> {
         }
     }
 
-    async fn confirm(&self, live: Facts, happened: Happened) -> Done {
-        let draft = record::confirmed(self.due, live.clone(), self.tools);
+    /// A read shows the upload. For a VPP token it must also be where it was meant to be.
+    pub(super) async fn confirm(
+        &self,
+        live: Subject<'_>,
+        happened: Happened,
+        mut details: Vec<String>,
+    ) -> Done {
+        if let Some(fault) = self.wrong_location(live) {
+            details.push(fault.clone());
+            let cause = Cause {
+                code: FailureCode::WrongLocation,
+                status: None,
+                request_id: None,
+                detail: Some(fault),
+            };
+            let done = self.record_failure(cause, details).await;
+            return Done { live: Some(live.facts()), ..done };
+        }
+        let facts = live.facts();
+        let draft = record::confirmed(self.due, facts.clone(), self.tools);
         match self.tools.ledger.append(vec![draft]).await {
-            Ok(_) => Done {
-                happened,
-                cause: None,
-                details: Vec::new(),
-                live: Some(live),
-                outcome: Outcome::Done,
-            },
-            Err(error) => unrecorded(&error, happened),
+            Ok(_) => Done { details, live: Some(facts), ..Done::of(happened) },
+            Err(error) => Done::unrecorded(&error, happened),
         }
     }
 
-    async fn failed(&self, error: WriteError, mut details: Vec<String>) -> Done {
+    /// A VPP token in another location than it was meant for.
+    pub(super) fn wrong_location(&self, live: Subject<'_>) -> Option<String> {
+        let Subject::Vpp(live) = live else { return None };
+        location_fault(self.due.after.location.as_ref(), live)
+    }
+
+    /// What a failed request means for the ledger.
+    pub(super) async fn failed(
+        &self,
+        error: WriteError,
+        before: &Before,
+        mut details: Vec<String>,
+    ) -> Done {
         let detail = error.to_string();
         let (code, status, request_id) = match error {
             WriteError::Rejected { status, request_id, .. } => {
@@ -248,66 +292,66 @@ impl Island<'_> {
         };
         let cause = Cause { code, status, request_id, detail: Some(detail.clone()) };
         if code == FailureCode::NotLanded {
-            return self.find_out(cause, details).await;
+            return self.find_out(cause, before, details).await;
         }
         details.push(detail);
         self.record_failure(cause, details).await
     }
 
-    /// A write whose outcome is unknown is never repeated: a read decides.
-    async fn find_out(&self, cause: Cause, mut details: Vec<String>) -> Done {
-        let live = read_push(self.due, self.tools).await;
-        match live.as_ref().map(|live| &live.push) {
-            Some(Reading::Present(push)) if self.shows(&push.facts()) => {
-                self.landed(push.clone(), details).await
-            }
-            Some(Reading::Present(_) | Reading::Absent) => {
-                details.extend(cause.detail.clone());
-                details.push(
-                    "a read shows that it did not land; run `applecart apply` again".to_owned(),
-                );
-                self.record_failure(cause, details).await
-            }
-            _ => {
-                details.extend(cause.detail.clone());
-                details.push(
-                    "nobody can tell yet whether it landed; the next `applecart apply` reads first and decides".to_owned(),
-                );
-                Done {
-                    happened: Happened::Unknown,
-                    cause: Some(cause),
-                    details,
-                    live: None,
-                    outcome: Outcome::Partial,
-                }
-            }
+    /// A write whose outcome is unknown is never repeated: a read decides. Where Intune takes its
+    /// time to show an upload, that it does not show proves nothing yet.
+    async fn find_out(&self, cause: Cause, before: &Before, mut details: Vec<String>) -> Done {
+        let settles = !self.tools.policy.settle_of(self.kind()).is_zero();
+        let live = if settles { self.read_back().await } else { self.read_one().await };
+        let known = live.as_ref().filter(|live| self.unknown(live).is_none());
+        let subject = known.and_then(|live| self.subject(live));
+        if let Some(subject) = subject.filter(|subject| self.shows(*subject)) {
+            return sending::landed(self, subject, before, details).await;
         }
+        details.extend(cause.detail.clone());
+        if known.is_some() && !settles {
+            details
+                .push("a read shows that it did not land; run `applecart apply` again".to_owned());
+            return self.record_failure(cause, details).await;
+        }
+        details.push(
+            "nobody can tell yet whether it landed; the next `applecart apply` reads first and decides".to_owned(),
+        );
+        Done { cause: Some(cause), details, ..Done::of(Happened::Unknown) }
     }
 
-    async fn record_failure(&self, cause: Cause, details: Vec<String>) -> Done {
+    pub(super) async fn record_failure(&self, cause: Cause, details: Vec<String>) -> Done {
         let draft = record::failed(self.due, cause.clone(), self.tools);
         match self.tools.ledger.append(vec![draft]).await {
-            Ok(_) => Done {
-                happened: Happened::Failed,
-                cause: Some(cause),
-                details,
-                live: None,
-                outcome: Outcome::Partial,
-            },
-            Err(error) => unrecorded(&error, Happened::Failed),
+            Ok(_) => Done { cause: Some(cause), details, ..Done::of(Happened::Failed) },
+            Err(error) => Done::unrecorded(&error, Happened::Failed),
         }
     }
 
     /// Nothing was sent; the intent is closed so that nobody waits for it.
-    async fn not_sent(&self, happened: Happened, outcome: Outcome, detail: &str) -> Done {
+    pub(super) async fn not_sent(
+        &self,
+        happened: Happened,
+        outcome: Outcome,
+        detail: &str,
+    ) -> Done {
         let cause = Cause {
             code: FailureCode::NotSent,
             status: None,
             request_id: None,
             detail: Some(detail.to_owned()),
         };
-        let done = self.record_failure(cause, vec![detail.to_owned()]).await;
-        Done { happened, outcome: outcome.and(done.outcome), ..done }
+        let draft = record::failed(self.due, cause.clone(), self.tools);
+        match self.tools.ledger.append(vec![draft]).await {
+            Ok(_) => {
+                let details = vec![detail.to_owned()];
+                Done { cause: Some(cause), details, outcome, ..Done::of(happened) }
+            }
+            Err(error) => {
+                let done = Done::unrecorded(&error, happened);
+                Done { outcome: outcome.and(done.outcome), ..done }
+            }
+        }
     }
 
     async fn unread(&self, problem: &Problem) -> Done {
@@ -319,32 +363,58 @@ impl Island<'_> {
         self.not_sent(Happened::Failed, Outcome::Partial, &detail).await
     }
 
-    /// Extends the lease where its last minute is near: a run that lost its lease must not write.
-    async fn extend_lease(&mut self) -> Result<(), Arc<LedgerError>> {
-        let now = self.tools.clock.now();
-        if self.lease.is_some_and(|until| now.plus(record::LEASE_MARGIN) < until) {
-            return Ok(());
-        }
-        let intent = record::intended(self.due, self.plan_digest, self.tools);
-        self.lease =
-            self.tools.ledger.append(vec![intent]).await?.first().and_then(|line| line.lease_until);
-        Ok(())
+    async fn vanished(&self) -> Done {
+        let why = "live changed while it was read; plan again";
+        self.not_sent(Happened::Stale, Outcome::Stale, why).await
     }
 
-    fn shows(&self, facts: &Facts) -> bool {
-        facts.serial == self.due.after.serial && facts.topic == self.due.after.topic
+    /// Extends the lease where its last minute is near: a run that lost its lease must not write.
+    /// Tells when another run came in between.
+    async fn extend_lease(&mut self) -> Result<Option<String>, Arc<LedgerError>> {
+        let now = self.tools.clock.now();
+        if self.lease.is_some_and(|until| now.plus(record::LEASE_MARGIN) < until) {
+            return Ok(None);
+        }
+        let intent = record::intended(self.due, self.plan_digest, self.tools);
+        let announced = self.tools.ledger.announce(vec![intent]).await?;
+        let Some(announced) = announced.into_iter().next() else { return Ok(None) };
+        self.lease = announced.record.lease_until;
+        let run = &self.tools.run.author.run;
+        let token = &self.due.token.token;
+        let holder = announced.chain.holder(token, run, now, self.tools.dead_runs);
+        Ok(holder.map(|holder| {
+            format!(
+                "this run waited too long, and another one ({}) announced a write meanwhile; nothing was sent",
+                holder.run()
+            )
+        }))
+    }
+
+    /// Whether live proves that this write landed.
+    pub(super) fn shows(&self, live: Subject<'_>) -> bool {
+        live.shows(&Sent {
+            stated: &self.due.token.facts,
+            before: self.due.before.as_ref(),
+            from: self.intended_at,
+            to: self.tools.clock.now(),
+            settle: self.tools.policy.settle_of(self.kind()),
+        })
     }
 }
 
-/// The ledger did not take a line: live is as it is, and the next run finds and records it.
-fn unrecorded(error: &LedgerError, happened: Happened) -> Done {
-    Done {
-        happened,
-        cause: None,
-        details: vec![format!(
-            "the outcome could not be recorded in the ledger ({error}); the next `applecart apply` finds it out and records it"
-        )],
-        live: None,
-        outcome: Outcome::Partial,
+/// One object as the collection that it is of.
+fn in_collection<T>(one: Reading<T>) -> Reading<Vec<T>> {
+    match one {
+        Reading::Present(one) => Reading::Present(vec![one]),
+        Reading::Absent => Reading::Present(Vec::new()),
+        Reading::Unknown(problem) => Reading::Unknown(problem),
+        Reading::NotAsked => Reading::NotAsked,
     }
+}
+
+/// Whether a reading of live says that consent is still to be given.
+pub(super) fn needs_consent(due: &Due, live: &LiveTenant) -> bool {
+    due.before.is_none()
+        && due.tenant.consent_data_sharing
+        && !matches!(live.consent, Reading::Present(true))
 }

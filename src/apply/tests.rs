@@ -114,6 +114,8 @@ async fn a_panic_over_one_file_leaves_the_other_tenants_alone() {
             parallelism: 2,
             stop: Arc::default(),
             wait: Duration::from_secs(5),
+            canary_wait: Duration::from_secs(5),
+            dead_runs: &std::collections::BTreeSet::new(),
         },
     )
     .await

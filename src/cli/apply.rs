@@ -39,9 +39,10 @@ pub(super) struct Args {
     /// Permit a plan over the safety limits: the digest that was reviewed
     #[arg(long, value_name = "DIGEST")]
     approve: Option<String>,
-    /// How long to wait until live shows an upload
-    #[arg(long, value_name = "TIME", default_value = "1m")]
-    wait: String,
+    /// How long to wait until live shows an upload [default: 1m; for the upload that proves a wire
+    /// encoding, the fleet's `ledger.settle`]
+    #[arg(long, value_name = "TIME")]
+    wait: Option<String>,
     /// A file with age identities; SOPS_AGE_KEY_FILE and SOPS_AGE_KEY are read too
     #[arg(long, value_name = "FILE")]
     identity: Vec<PathBuf>,
@@ -55,13 +56,14 @@ pub(super) struct Args {
 
 /// Long enough for another process's glance at the lock, too short to wait for an apply.
 const LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(3);
+/// How long the read back may take where nobody says. Most uploads show at once; one that lags is
+/// found and recorded by the next run, so nobody has to wait for it.
+const WAIT: std::time::Duration = std::time::Duration::from_secs(60);
 /// A plan file older than this is stale whatever it says: its holds and dates were judged then.
 const PLAN_LIFE: Duration = Duration::hours(24);
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
-    let wait = parse_duration(&args.wait)
-        .and_then(|wait| wait.to_std().ok())
-        .ok_or_else(|| CliError::Duration(args.wait.clone()))?;
+    let wait = args.wait.as_deref().map(duration).transpose()?;
     let file = args.plan.as_deref().map(read_file).transpose()?;
     if file.as_ref().is_some_and(|plan| plan.source == Source::Snapshot) {
         return Err(crate::plan::Refusal::Snapshot.into());
@@ -138,8 +140,10 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             run: &run,
             progress: &Bar::new("applying"),
             parallelism: context.parallelism,
+            dead_runs: &dead,
             stop,
-            wait,
+            wait: wait.unwrap_or(WAIT),
+            canary_wait: wait.or_else(|| loaded.policy.settle.to_std().ok()).unwrap_or(WAIT),
         };
         let applied = apply::apply(&checked, &tools).await;
         watch.abort();
@@ -153,6 +157,12 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             Outcome::Done
         }))
     })?
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, CliError> {
+    parse_duration(text)
+        .and_then(|time| time.to_std().ok())
+        .ok_or_else(|| CliError::Duration(text.to_owned()))
 }
 
 fn show(args: &Args, done: &report::ApplyReport, output: &Output) -> Result<(), CliError> {

@@ -211,6 +211,26 @@ pub enum PushCertificateWire {
     Base64Der,
 }
 
+impl DepTokenWire {
+    /// The encoding as the ledger's `wire` names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Base64 => "base64",
+            Self::Text => "text",
+        }
+    }
+}
+
+impl VppTokenWire {
+    /// The encoding as the ledger's `wire` names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Base64 => "base64",
+        }
+    }
+}
+
 impl PushCertificateWire {
     /// The encoding as the ledger's `wire` names it.
     pub fn as_str(self) -> &'static str {

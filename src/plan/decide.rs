@@ -1,27 +1,41 @@
-//! The decision table for the push certificate: first match wins. Rows are numbered as in the
-//! README's table; every row and every hold is a test in `decide/tests.rs`.
+//! The decision table for a token with a file: first match wins. Rows are numbered as in the
+//! README's table; every row and every hold is a test in `decide/tests`.
 //!
-//! The other two kinds are watched: they go through rows 1 and 2 only (see [`super::make`]).
+//! Rows 1 and 2 (unobserved, no file) are decided by the caller. What the rows ask of a live token
+//! is in [`subject`](super::subject), what forbids a write in [`holds`](super::holds), and what
+//! releases it again in [`release`](super::release).
 
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
+use super::holds;
 use super::identity::Bindings;
 use super::planned::Note;
+use super::release::Hold;
+use super::settings::Settings;
+use super::subject::{self, ABSENT, Sent, Subject, noun, renew_at_apple};
 use super::types::{Action, Reason, Sync, Warning};
-use crate::fleet::{Allow, Policy, Tenant, Token, TokenFile};
+use crate::fleet::{Policy, Tenant, Token, TokenFile};
 use crate::ledger::{Sending, TenantLedger};
-use crate::model::{FailureCode, LivePush, Timestamp};
+use crate::model::{FailureCode, Kind, LiveVpp, Timestamp, TokenRef};
 
 /// What one token's decision rests on.
-pub(super) struct Facts<'a> {
+pub(super) struct Case<'a> {
     pub(super) now: Timestamp,
     pub(super) policy: &'a Policy,
     pub(super) tenant: &'a Tenant,
+    /// The entry in Git.
     pub(super) token: &'a Token,
     pub(super) file: &'a TokenFile,
-    pub(super) live: Option<&'a LivePush>,
+    /// Which token it is, with the id that Git, the ledger or live knows.
+    pub(super) of: &'a TokenRef,
+    /// The live token that the entry means; `None` when it is proved absent.
+    pub(super) live: Option<Subject<'a>>,
+    /// Which live token is meant cannot be told.
+    pub(super) ambiguous: bool,
+    /// Every live VPP token of the tenant.
+    pub(super) all_vpp: &'a [LiveVpp],
     /// Data sharing was consented to, by Git or live.
     pub(super) consented: bool,
     pub(super) past: &'a TenantLedger,
@@ -40,6 +54,9 @@ pub(super) struct Decision {
     pub(super) warnings: Vec<Warning>,
     pub(super) details: Vec<String>,
     pub(super) notes: Vec<Note>,
+    /// The settings that a write carries.
+    pub(super) settings: Settings,
+    pub(super) urgent: bool,
 }
 
 impl Decision {
@@ -48,43 +65,103 @@ impl Decision {
     }
 }
 
-/// A hold class with the change it stands for, and what a person should know.
-#[derive(Clone)]
-struct Hold {
-    reason: Reason,
-    /// The live value that an `allow` line must name, and the file's, where it may be released.
-    release: Option<(String, String)>,
-    detail: String,
+impl Case<'_> {
+    pub(super) fn kind(&self) -> Kind {
+        self.of.kind
+    }
+
+    pub(super) fn today(&self) -> NaiveDate {
+        self.now.date_time().date_naive()
+    }
+
+    /// What an `allow` line has to name where the reason is not about one attribute.
+    pub(super) fn values(&self) -> (String, String) {
+        let from = self.live.map_or_else(|| ABSENT.to_owned(), Subject::release_value);
+        let stated = match self.kind() {
+            Kind::Push => self.token.serial().map(ToString::to_string),
+            Kind::Vpp => self.token.facts.expires.map(|at| at.to_string()),
+            Kind::Enrollment => None,
+        };
+        (from, stated.unwrap_or_else(|| self.file.sha256.to_string()))
+    }
+
+    /// Whether live proves that this sending landed.
+    fn is_shown(&self, sending: &Sending<'_>) -> bool {
+        self.live.is_some_and(|live| {
+            live.shows(&Sent {
+                stated: &self.token.facts,
+                before: sending.before(),
+                from: sending.intended_at(),
+                to: sending.last_at(),
+                settle: self.policy.settle_of(self.kind()),
+            })
+        })
+    }
+
+    /// Whether a sending may still show: its run may yet write, or Intune has not settled.
+    fn is_pending(&self, sending: &Sending<'_>) -> bool {
+        self.is_alive(sending)
+            || self.now.since(sending.last_at()) < self.policy.settle_of(self.kind())
+    }
+
+    /// Whether the run behind a sending may still write.
+    fn is_alive(&self, sending: &Sending<'_>) -> bool {
+        sending.is_leased(self.now, self.dead_runs)
+    }
 }
 
-/// Rows 3 to 8 for a push certificate with a file. Rows 1 and 2 are decided by the caller.
-pub(super) fn push(facts: &Facts<'_>) -> Decision {
-    let Facts { token, file, live, past, .. } = facts;
-    let unfinished = past.unfinished(&token.token);
-    let mine: Vec<&Sending<'_>> =
-        unfinished.iter().filter(|sending| sending.sha256 == file.sha256).collect();
-    let same = live.is_some_and(|live| is_same(token, live));
-
-    // Row 3: an upload landed and its end was not recorded.
-    if same && !mine.is_empty() {
-        let mut decision = Decision::of(Sync::InSync, Action::None);
-        decision.warnings.push(Warning::UnrecordedUpload);
-        decision.notes.push(Note::Confirmed);
+/// Rows 3 to 8 for a token with a file.
+pub(super) fn decide(case: &Case<'_>) -> Decision {
+    if case.ambiguous {
+        let mut decision = Decision::default();
+        let mut all = vec![holds::ambiguous(case)];
+        all.extend(holds::without_file(case));
+        add_holds(&mut decision, case, all);
         return decision;
+    }
+    let unfinished = case.past.unfinished(case.of);
+    let mine: Vec<&Sending<'_>> =
+        unfinished.iter().filter(|sending| sending.sha256 == case.file.sha256).collect();
+
+    // Row 3: a sending landed and its end was not recorded.
+    if let Some(shown) = mine.iter().find(|sending| case.is_shown(sending)) {
+        return landed(case, shown);
     }
 
     // Row 4, and row 5's end: this very file was refused, or never showed. When live shows it all
     // the same (somebody uploaded it by hand), no write would be due, so row 6 is the truth.
-    let rejected = if same { None } else { rejected(facts, &mine) };
+    let last = case.past.last_confirmed(case.of);
+    let same =
+        case.live.is_some_and(|live| live.is_file(&case.token.facts, case.file.sha256, last));
+    let rejected = if same { None } else { rejected(case, &mine) };
     if let Some(rejected) = &rejected
-        && !releases(&token.allow, &rejected.hold, file, today(facts.now))
+        && !rejected.hold.is_released(&case.token.allow, case.file, case.today())
     {
         let mut held = Decision::default();
-        add_holds(&mut held, facts, vec![rejected.hold.clone()]);
+        add_holds(&mut held, case, vec![rejected.hold.clone()]);
         held.notes.extend(rejected.note.clone());
+        mark_urgent(&mut held, case);
         return held;
     }
-    rows_5_to_8(facts, &unfinished, &mine, same, rejected.map(|rejected| rejected.hold))
+    let rejected = rejected.map(|rejected| rejected.hold);
+    let mut decision = rows_5_to_8(case, &unfinished, &mine, same, rejected);
+    mark_urgent(&mut decision, case);
+    decision
+}
+
+/// Row 3. A VPP token that landed in another location than it was meant for is no success.
+fn landed(case: &Case<'_>, sending: &Sending<'_>) -> Decision {
+    if let Some(detail) = holds::landed_elsewhere(case, sending) {
+        let mut decision = Decision::default();
+        let hold = Hold { reason: Reason::Rejected, release: Some(case.values()), detail };
+        add_holds(&mut decision, case, vec![hold]);
+        decision.notes.push(Note::WrongLocation);
+        return decision;
+    }
+    let mut decision = Decision::of(Sync::InSync, Action::None);
+    decision.warnings.push(Warning::UnrecordedUpload);
+    decision.notes.push(Note::Confirmed);
+    decision
 }
 
 struct Rejected {
@@ -92,10 +169,11 @@ struct Rejected {
     note: Option<Note>,
 }
 
-fn rejected(facts: &Facts<'_>, mine: &[&Sending<'_>]) -> Option<Rejected> {
-    let release = Some((live_serial(facts), file_serial(facts)));
+fn rejected(case: &Case<'_>, mine: &[&Sending<'_>]) -> Option<Rejected> {
+    let release = Some(case.values());
     let hold = |detail| Hold { reason: Reason::Rejected, release, detail };
-    if let Some(failed) = facts.past.definite_failure(&facts.token.token, facts.file.sha256) {
+    let again = format!("{} and seal the new file", renew_at_apple(case.kind()));
+    if let Some(failed) = case.past.definite_failure(case.of, case.file.sha256) {
         let cause = failed.cause.as_ref();
         let what = match cause.map(|cause| cause.code) {
             Some(FailureCode::NeverVisible) => "was sent twice and never showed",
@@ -105,61 +183,62 @@ fn rejected(facts: &Facts<'_>, mine: &[&Sending<'_>]) -> Option<Rejected> {
         let why = cause.and_then(|cause| cause.detail.as_deref()).unwrap_or("no reason was given");
         return Some(Rejected {
             hold: hold(format!(
-                "this file {what} on {} ({why}). Renew again at Apple and seal the new file, or release it with an `allow` line",
+                "this file {what} on {} ({why}). {again}, or release it with an `allow` line",
                 failed.at
             )),
             note: None,
         });
     }
-    let twice = mine.len() >= 2 && !mine.iter().any(|sending| is_pending(facts, sending));
+    let twice = mine.len() >= 2 && !mine.iter().any(|sending| case.is_pending(sending));
     twice.then(|| Rejected {
         hold: hold(format!(
-            "this file was sent {} times and never showed in Intune. Look at the tenant's push certificate in the portal; renew again at Apple, or release it with an `allow` line",
-            mine.len()
+            "this file was sent {} times and never showed in Intune. Look at the tenant's {} {} in the portal. {again}, or release it with an `allow` line",
+            mine.len(),
+            case.kind(),
+            noun(case.kind())
         )),
         note: Some(Note::NeverVisible),
     })
 }
 
 fn rows_5_to_8(
-    facts: &Facts<'_>,
+    case: &Case<'_>,
     unfinished: &[Sending<'_>],
     mine: &[&Sending<'_>],
     same: bool,
     rejected: Option<Hold>,
 ) -> Decision {
     // Row 5: another run may be about to write, or has just written.
-    if let Some(sending) = unfinished.iter().find(|sending| is_pending(facts, sending)) {
-        let mut decision = Decision::of(Sync::Progressing, Action::None);
-        if is_alive(facts, sending) {
-            decision.warnings.push(Warning::InProgressElsewhere);
-        }
-        decision.details.push(match sending.lease_until {
-            Some(until) if is_alive(facts, sending) => format!(
-                "another run ({}) may still write until {until}; wait for it, or run again after that",
-                sending.run()
-            ),
-            _ => "sent, not yet visible in Intune; run again later".to_owned(),
-        });
-        return decision;
+    if let Some(sending) = unfinished.iter().find(|sending| case.is_pending(sending)) {
+        return progressing(case, sending);
     }
 
     // Row 6: live is this file.
-    if same {
-        return Decision::of(Sync::InSync, Action::None);
+    if same && let Some(live) = case.live {
+        return configured(case, live);
     }
 
     // Row 7: something forbids it.
     let mut decision = Decision::default();
-    add_holds(&mut decision, facts, rejected.into_iter().chain(hold_classes(facts)).collect());
-    decision.notes.extend(outside_change(facts));
+    let mut all: Vec<Hold> = rejected.into_iter().collect();
+    all.extend(holds::all(case));
+    add_holds(&mut decision, case, all);
+    decision.notes.extend(outside_change(case));
+    let recipient = holds::recipient(case);
+    decision.warnings.extend(recipient.warning());
     if decision.action == Some(Action::Hold) {
         return decision;
     }
 
     // Row 8.
     decision.sync = Some(Sync::OutOfSync);
-    decision.action = Some(Action::Upload);
+    decision.action = Some(match (case.kind(), case.live) {
+        (Kind::Vpp, None) => Action::Create,
+        _ => Action::Upload,
+    });
+    if let Some(live) = case.live {
+        decision.settings = Settings::due(&case.token.facts, live);
+    }
     if !mine.is_empty() {
         decision.warnings.push(Warning::SentAgain);
         decision.details.push(
@@ -167,135 +246,59 @@ fn rows_5_to_8(
                 .to_owned(),
         );
     }
-    if facts.past.renewal_opened(&facts.token.token).is_none() {
+    if case.kind() == Kind::Push && case.past.renewal_opened(case.of).is_none() {
         decision.warnings.push(Warning::CsrUnknown);
     }
     decision
 }
 
-/// Every hold class that applies to a push upload.
-fn hold_classes(facts: &Facts<'_>) -> Vec<Hold> {
-    let Facts { now, tenant, token, file, live, past, .. } = facts;
-    let mut holds = Vec::new();
-    let mut add = |reason: Reason, release: Option<(String, String)>, detail: String| {
-        holds.push(Hold { reason, release, detail });
-    };
-    let serials = || Some((live_serial(facts), file_serial(facts)));
-    let confirmed = past.confirmed(&token.token, file.sha256);
-    let expires = token.facts.expires;
+/// Row 5.
+fn progressing(case: &Case<'_>, sending: &Sending<'_>) -> Decision {
+    let mut decision = Decision::of(Sync::Progressing, Action::None);
+    if case.is_alive(sending) {
+        decision.warnings.push(Warning::InProgressElsewhere);
+    }
+    let settled = sending.last_at().plus(case.policy.settle_of(case.kind()));
+    decision.details.push(match sending.lease_until {
+        Some(until) if case.is_alive(sending) => format!(
+            "another run ({}) may still write until {until}; wait for it, or run again after that",
+            sending.run()
+        ),
+        _ => format!("sent, not yet visible in Intune; run again after {settled}"),
+    });
+    decision
+}
 
-    if let (Some(live), Some(topic)) = (live, token.topic())
-        && live.topic != *topic
-    {
-        add(
-            Reason::TopicChange,
-            Some((live.topic.to_string(), topic.to_string())),
-            format!(
-                "Git's certificate has topic {topic}, {} is live: every Apple device enrolled under the live topic would stop answering and have to be enrolled again. At Apple's portal press Renew on the old certificate, not Create{}",
-                live.topic,
-                live.apple_id.as_ref().map(|id| format!(", signed in as {id}")).unwrap_or_default()
-            ),
-        );
+/// Row 6: only settings may still be due.
+fn configured(case: &Case<'_>, live: Subject<'_>) -> Decision {
+    let settings = Settings::due(&case.token.facts, live);
+    if settings.is_empty() {
+        return Decision::of(Sync::InSync, Action::None);
     }
-    for detail in facts.bindings.conflicts(tenant, token, &facts.policy.moves) {
-        add(Reason::WrongDestination, None, detail);
+    let mut decision = Decision::default();
+    add_holds(&mut decision, case, holds::without_file(case));
+    decision.settings = settings;
+    if decision.action.is_none() {
+        decision.sync = Some(Sync::OutOfSync);
+        decision.action = Some(Action::Configure);
     }
-    for detail in facts.bindings.duplicates(tenant, token) {
-        add(Reason::Duplicate, None, detail);
-    }
-    if let (Some(live), Some(expires)) = (live, expires) {
-        let later = live.expires > expires;
-        if confirmed && later {
-            add(
-                Reason::RenewedOutsideGit,
-                None,
-                format!(
-                    "live was renewed by hand: serial {} until {}, Git's file ends {expires}. Nothing is uploaded over it. Adopt it by removing `file` and `sha256` from the token in the tenant file, or seal a newer renewal",
-                    live.serial, live.expires
-                ),
-            );
-        } else if confirmed {
-            add(
-                Reason::ChangedOutsideGit,
-                (!later).then(serials).flatten(),
-                format!(
-                    "live was changed by hand: serial {} until {}. Find out who did it; then adopt it by removing `file` and `sha256`, or release this upload with an `allow` line",
-                    live.serial, live.expires
-                ),
-            );
-        } else if later {
-            // For a confirmed file this is already said, with its cause, by renewed-outside-git.
-            add(
-                Reason::OlderThanLive,
-                None,
-                format!(
-                    "Git's file ends {expires}, the live certificate (serial {}) {}: uploading it would shorten the tenant's time. Seal the newest download",
-                    live.serial, live.expires
-                ),
-            );
-        }
-    }
-    if live.is_none() && confirmed {
-        add(
-            Reason::Vanished,
-            serials(),
-            "this certificate was live before and Intune has none now. Find out who removed it; then release this upload with an `allow` line".to_owned(),
-        );
-    }
-    if let Some(expires) = expires.filter(|expires| expires <= now) {
-        add(
-            Reason::Expired,
-            None,
-            format!(
-                "Git's file lapsed on {expires}; a dead certificate is never uploaded. Renew it at Apple and seal the new file"
-            ),
-        );
-    }
-    if live.is_none() && !facts.consented {
-        add(
-            Reason::ConsentMissing,
-            None,
-            "a first push certificate needs the customer's consent to share data with Apple. When the customer has agreed, add `consent: {dataSharing: true}` to the tenant file".to_owned(),
-        );
-    }
-    if let Some(suspension) = &tenant.suspend {
-        let (reason, detail) = if today(*now) <= suspension.until {
-            (
-                Reason::Suspended,
-                format!("suspended until {}: {}", suspension.until, suspension.reason),
-            )
-        } else {
-            (
-                Reason::SuspensionEnded,
-                format!(
-                    "the suspension ({}) ended on {}. Remove the `suspend` line, or move its date",
-                    suspension.reason, suspension.until
-                ),
-            )
-        };
-        add(reason, None, detail);
-    }
-    holds
+    decision
 }
 
 /// Adds holds to a decision: those that an `allow` line releases as allows, the rest as reasons.
-fn add_holds(decision: &mut Decision, facts: &Facts<'_>, mut holds: Vec<Hold>) {
+fn add_holds(decision: &mut Decision, case: &Case<'_>, mut holds: Vec<Hold>) {
     holds.sort_by_key(|hold| hold.reason);
-    let today = today(facts.now);
     for hold in holds {
-        if releases(&facts.token.allow, &hold, facts.file, today) {
+        if hold.is_released(&case.token.allow, case.file, case.today()) {
             decision.allows.push(hold.reason);
             continue;
         }
         if !decision.reasons.contains(&hold.reason) {
             decision.reasons.push(hold.reason);
         }
+        let near_miss = hold.near_miss(&case.token.allow, case.today());
         decision.details.push(hold.detail);
-        if let Some(near) =
-            facts.token.allow.iter().find(|allow| allow.hold == hold.reason.as_str())
-        {
-            decision.details.push(near_miss(near, hold.release.as_ref(), today));
-        }
+        decision.details.extend(near_miss);
     }
     if !decision.reasons.is_empty() {
         decision.sync = Some(Sync::Held);
@@ -303,69 +306,60 @@ fn add_holds(decision: &mut Decision, facts: &Facts<'_>, mut holds: Vec<Hold>) {
     }
 }
 
-fn releases(allows: &[Allow], hold: &Hold, file: &TokenFile, today: NaiveDate) -> bool {
-    let Some((from, to)) = &hold.release else { return false };
-    allows.iter().any(|allow| {
-        allow.hold == hold.reason.as_str()
-            && allow.until >= today
-            && allow.from == *from
-            && (allow.to == *to || allow.to == file.sha256.to_string())
-    })
-}
-
-/// Why an `allow` line of the right class did not release the hold.
-fn near_miss(allow: &Allow, release: Option<&(String, String)>, today: NaiveDate) -> String {
-    match release {
-        None => {
-            format!("the `allow` line for {} does not help: here it cannot be released", allow.hold)
-        }
-        Some(_) if allow.until < today => {
-            format!("the `allow` line for {} ended on {}", allow.hold, allow.until)
-        }
-        Some((from, to)) => format!(
-            "the `allow` line for {} does not fit: it must say `from: {from}` and `to: {to}`",
-            allow.hold
-        ),
+/// Downloading an enrollment token at Apple ended the one in use, so until it is uploaded no
+/// device syncs. That holds for a file that may not be uploaded just as much, unless it is an old
+/// one.
+fn mark_urgent(decision: &mut Decision, case: &Case<'_>) {
+    const OLD: [Reason; 5] = [
+        Reason::RenewedOutsideGit,
+        Reason::ChangedOutsideGit,
+        Reason::OlderThanLive,
+        Reason::Vanished,
+        Reason::Expired,
+    ];
+    let due = matches!(decision.action, Some(Action::Upload | Action::Hold));
+    let old = decision.reasons.iter().any(|reason| OLD.contains(reason));
+    if case.kind() != Kind::Enrollment || !due || old || case.live.is_none() {
+        return;
     }
+    // A hold of settings alone is not about a new file.
+    let last = case.past.last_confirmed(case.of);
+    if last.is_some_and(|record| record.sha256 == Some(case.file.sha256)) {
+        return;
+    }
+    decision.urgent = true;
+    decision.details.insert(
+        0,
+        match case.token.downloaded {
+            Some(at) => format!(
+                "device sync is down since {at}: downloading this token at Apple ended the one in use. Every hour counts"
+            ),
+            None => "device sync is down since this token was downloaded at Apple: the download ended the one in use. Every hour counts".to_owned(),
+        },
+    );
 }
 
-/// A change of the live certificate that no run made, for the ledger.
-fn outside_change(facts: &Facts<'_>) -> Option<Note> {
-    let (recorded, _) = facts.past.last_live_facts(&facts.token.token)?;
-    let now_live = facts.live.map(LivePush::facts);
-    let differs = match &now_live {
-        Some(live) => recorded.serial != live.serial || recorded.topic != live.topic,
-        None => recorded.serial.is_some(),
+/// A change of the live credential that no run made, for the ledger.
+fn outside_change(case: &Case<'_>) -> Option<Note> {
+    let (recorded, _) = case.past.last_live_facts(case.of)?;
+    let differs = match case.live {
+        None => recorded.expires.is_some(),
+        Some(Subject::Push(live)) => {
+            recorded.serial.as_ref() != Some(&live.serial)
+                || recorded.topic.as_ref() != Some(&live.topic)
+        }
+        Some(live @ (Subject::Enrollment(_) | Subject::Vpp(_))) => {
+            recorded.expires.is_some()
+                && live.expires().is_some()
+                && recorded.expires != live.expires()
+        }
     };
     differs.then_some(Note::ChangedOutsideGit)
 }
 
-/// Whether live is this file: the serial is unique per issuer, the topic binds the devices.
-fn is_same(token: &Token, live: &LivePush) -> bool {
-    token.serial() == Some(&live.serial) && token.topic() == Some(&live.topic)
-}
-
-/// Whether a sending may still show: its run may yet write, or Intune has not settled.
-fn is_pending(facts: &Facts<'_>, sending: &Sending<'_>) -> bool {
-    let settle = facts.policy.settle_of(facts.token.token.kind);
-    is_alive(facts, sending) || facts.now.since(sending.last_at()) < settle
-}
-
-/// Whether the run behind a sending may still write.
-fn is_alive(facts: &Facts<'_>, sending: &Sending<'_>) -> bool {
-    sending.is_leased(facts.now, facts.dead_runs)
-}
-
-fn today(now: Timestamp) -> NaiveDate {
-    now.date_time().date_naive()
-}
-
-fn live_serial(facts: &Facts<'_>) -> String {
-    facts.live.map_or_else(|| "absent".to_owned(), |live| live.serial.to_string())
-}
-
-fn file_serial(facts: &Facts<'_>) -> String {
-    facts.token.serial().map_or_else(|| facts.file.sha256.to_string(), ToString::to_string)
+/// Whether this very file was ever read to be live.
+pub(super) fn was_confirmed(case: &Case<'_>) -> bool {
+    subject::confirmation(case.past, case.of, case.file.sha256).is_some()
 }
 
 #[cfg(test)]

@@ -17,8 +17,15 @@ pub(super) enum Match<'a, T> {
     Ambiguous,
 }
 
-fn by_key<'a, T>(live: &'a [T], fits: impl Fn(&T) -> bool) -> Match<'a, T> {
-    let mut found = live.iter().filter(|object| fits(object));
+impl<T> Match<'_, T> {
+    /// Whether it is the one live object with this id.
+    pub(super) fn is(&self, id_of: impl Fn(&T) -> &str, id: &str) -> bool {
+        matches!(self, Self::One(one) if id_of(one) == id)
+    }
+}
+
+fn by_key<'a, T>(live: &[&'a T], fits: impl Fn(&T) -> bool) -> Match<'a, T> {
+    let mut found = live.iter().copied().filter(|object| fits(object));
     match (found.next(), found.next()) {
         (Some(one), None) => Match::One(one),
         (None, _) => Match::None,
@@ -26,27 +33,27 @@ fn by_key<'a, T>(live: &'a [T], fits: impl Fn(&T) -> bool) -> Match<'a, T> {
     }
 }
 
-/// The live enrollment token of an entry: by id, else by name.
+/// The live enrollment token of an entry: by the id that Git or the ledger knows, else by name.
 pub(super) fn enrollment<'a>(
     token: &Token,
     known_id: Option<&str>,
-    live: &'a [LiveEnrollment],
+    live: &[&'a LiveEnrollment],
 ) -> Match<'a, LiveEnrollment> {
-    match token.token.id.as_deref().or(known_id) {
-        Some(id) => by_key(live, |object| object.id == id),
+    match known_id {
+        Some(id) => by_key(live, |object| object.id.eq_ignore_ascii_case(id)),
         None => by_key(live, |object| object.name.is_some() && object.name == token.token.name),
     }
 }
 
-/// The live VPP token of an entry: by id, else by location, else by name, else by Apple Account
+/// The live VPP token of an entry: by the id that Git or the ledger knows, else by location, else by name, else by Apple Account
 /// and organisation.
 pub(super) fn vpp<'a>(
     token: &Token,
     known_id: Option<&str>,
-    live: &'a [LiveVpp],
+    live: &[&'a LiveVpp],
 ) -> Match<'a, LiveVpp> {
-    if let Some(id) = token.token.id.as_deref().or(known_id) {
-        return by_key(live, |object| object.id == id);
+    if let Some(id) = known_id {
+        return by_key(live, |object| object.id.eq_ignore_ascii_case(id));
     }
     let facts = &token.facts;
     let by_location =

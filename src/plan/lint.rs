@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::digest::digest;
 use super::types::{Action, Observed, Plan, PlannedTenant, PlannedToken, Reason, Sync};
-use crate::model::Kind;
+use crate::model::{Facts, Kind};
 
 /// An invariant that a finished plan breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -97,6 +97,34 @@ fn token_faults(plan: &Plan, tenant: &PlannedTenant, token: &PlannedToken) -> Ve
             "an upload of a credential that has lapsed",
         );
     }
+    match token.action {
+        Action::Create => must(
+            state.kind == Kind::Vpp && token.before.is_none(),
+            "a creation of something that is there, or that Intune makes in its portal only",
+        ),
+        Action::Configure => must(
+            state.kind != Kind::Push
+                && token.before.as_ref().is_some_and(|before| identity(before) == identity(after)),
+            "a change of settings that changes the credential",
+        ),
+        Action::Upload => must(
+            state.kind != Kind::Enrollment || token.before.is_some(),
+            "an upload to an enrollment token that is not there",
+        ),
+        Action::None | Action::Hold => {}
+    }
+    if let (Kind::Vpp, Some(before)) = (state.kind, &token.before) {
+        must(
+            unchanged(&before.location, &after.location)
+                || token.allows.contains(&Reason::WrongLocation),
+            "a VPP upload to another location",
+        );
+        must(
+            unchanged(&before.organization, &after.organization)
+                || token.allows.contains(&Reason::OrganizationDiffers),
+            "a VPP upload of another organisation",
+        );
+    }
     if state.kind == Kind::Push {
         must(after.topic.is_some() && after.serial.is_some(), "a push upload without identity");
         if let Some(before) = &token.before {
@@ -114,6 +142,24 @@ fn token_faults(plan: &Plan, tenant: &PlannedTenant, token: &PlannedToken) -> Ve
     faults
 }
 
+/// What a change of settings must leave as it is.
+fn identity(facts: &Facts) -> Facts {
+    Facts {
+        display_name: None,
+        country_or_region: None,
+        automatically_update_apps: None,
+        role_scope_tag_ids: None,
+        ..facts.clone()
+    }
+}
+
+fn unchanged(before: &Option<String>, after: &Option<String>) -> bool {
+    match (before, after) {
+        (Some(before), Some(after)) => before.trim() == after.trim(),
+        _ => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::world::{OTHER_TOPIC, World, at};
@@ -122,7 +168,12 @@ mod tests {
     /// A plan that was changed after it was made, with its digest made right again.
     #[track_caller]
     fn fault_of(change: impl FnOnce(&mut Plan)) -> Vec<&'static str> {
-        let mut plan = World::renewal().plan();
+        fault_in(&World::renewal(), change)
+    }
+
+    #[track_caller]
+    fn fault_in(world: &World, change: impl FnOnce(&mut Plan)) -> Vec<&'static str> {
+        let mut plan = world.plan();
         assert_eq!(faults(&plan), []);
         change(&mut plan);
         plan.digest = digest(&plan.tenants).unwrap();
@@ -206,6 +257,64 @@ mod tests {
                 "more than one push certificate"
             ]
         );
+    }
+
+    #[test]
+    fn a_vpp_upload_to_another_location_or_organisation_is_found() {
+        let world = World::vpp_renewal();
+        let after = |change: fn(&mut Facts)| {
+            fault_in(&world, |plan| {
+                change(plan.tenants[0].tokens[0].after.as_mut().unwrap());
+            })
+        };
+        let location = after(|facts| facts.location = Some("Paris".into()));
+        assert_eq!(location, ["a VPP upload to another location"]);
+        let organization = after(|facts| facts.organization = Some("Fabrikam".into()));
+        assert_eq!(organization, ["a VPP upload of another organisation"]);
+    }
+
+    #[test]
+    fn a_creation_of_something_that_is_there_is_found() {
+        let found = fault_in(&World::vpp_renewal(), |plan| {
+            plan.tenants[0].tokens[0].action = Action::Create;
+        });
+        assert_eq!(
+            found,
+            ["a creation of something that is there, or that Intune makes in its portal only"]
+        );
+    }
+
+    #[test]
+    fn a_change_of_settings_that_touches_the_credential_is_found() {
+        let mut world = World::vpp();
+        world.live_vpp(|live| live.automatically_update_apps = Some(false));
+        let found = fault_in(&world, |plan| {
+            plan.tenants[0].tokens[0].after.as_mut().unwrap().expires =
+                Some(at("2029-01-01T00:00:00Z"));
+        });
+        assert_eq!(found, ["a change of settings that changes the credential"]);
+    }
+
+    #[test]
+    fn a_change_of_settings_of_either_kind_passes() {
+        let mut world = World::enrollment();
+        world.entry().facts.role_scope_tag_ids = Some(vec!["7".into()]);
+        assert_eq!(faults(&world.plan()), []);
+        let mut world = World::vpp();
+        world.live_vpp(|live| {
+            live.country_or_region = Some("us".into());
+            live.apple_id = Some("someone@contoso.example".into());
+        });
+        assert_eq!(faults(&world.plan()), []);
+    }
+
+    #[test]
+    fn an_enrollment_upload_to_nothing_is_found() {
+        let found = fault_in(&World::enrollment_renewal(), |plan| {
+            let token = &mut plan.tenants[0].tokens[0];
+            (token.before, token.state.live) = (None, None);
+        });
+        assert_eq!(found, ["an upload to an enrollment token that is not there"]);
     }
 
     #[test]

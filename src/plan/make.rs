@@ -1,5 +1,6 @@
 //! The plan of a fleet: each selected tenant by itself, then digest and summary over all.
 
+use super::canary;
 use super::digest;
 use super::identity::Bindings;
 use super::input::{Input, Known};
@@ -35,6 +36,7 @@ pub fn make(input: &Input<'_>) -> Planned {
             Desired::Invalid { .. } | Desired::Valid(_) => {}
         }
     }
+    let canaries = canary::judge(input, &mut tenants, &due, &notes);
     let digest = digest::digest(&tenants).unwrap_or_default();
     let summary = summary(&tenants);
     let plan = Plan {
@@ -50,7 +52,7 @@ pub fn make(input: &Input<'_>) -> Planned {
         tenants,
         summary,
     };
-    Planned { plan, due, notes }
+    Planned { plan, due, notes, canaries }
 }
 
 /// A tenant whose folder has a mistake: a row like every other, of which nothing is known.

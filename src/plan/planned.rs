@@ -1,8 +1,12 @@
 //! A plan with what is not part of its public form: what `apply` does and records.
 
-use super::types::{Plan, Reason};
+use std::collections::BTreeMap;
+
+use super::canary::Canary;
+use super::settings::Settings;
+use super::types::{Action, Plan, Reason};
 use crate::fleet::{Tenant, Token};
-use crate::model::{Facts, Sha256, TenantId, TenantName, TokenRef};
+use crate::model::{Facts, Kind, Sha256, TenantId, TenantName, TokenRef};
 
 /// Something that `apply` records in the ledger although nothing is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +17,8 @@ pub enum Note {
     ChangedOutsideGit,
     /// Sent twice, and never shown.
     NeverVisible,
+    /// A VPP token landed in another location than it was meant for.
+    WrongLocation,
     /// What was changed outside Git is tracked now.
     Adopted,
 }
@@ -22,12 +28,19 @@ pub enum Note {
 pub struct Due {
     /// The tenant as Git wants it.
     pub tenant: Tenant,
-    /// The token as Git wants it.
+    /// What is due: an upload, a creation or a change of settings.
+    pub action: Action,
+    /// The token as Git wants it, with the id that Git, the ledger or live knows.
     pub token: Token,
     /// Live facts that must still hold directly before the write.
     pub before: Option<Facts>,
-    /// Facts that live must show after it.
+    /// Facts that live is expected to show after it.
     pub after: Facts,
+    /// The settings that go along, or all there is to do.
+    pub settings: Settings,
+    /// Enrollment: the public key that Intune can open files for, as Graph gave it; `None` where
+    /// it was not to be had.
+    pub encryption_key: Option<String>,
     /// Holds that a reviewed `allow` line released.
     pub allows: Vec<Reason>,
 }
@@ -58,4 +71,6 @@ pub struct Planned {
     pub due: Vec<Due>,
     /// What the ledger should learn although nothing is sent.
     pub notes: Vec<Noted>,
+    /// For each kind with an upload: whether its wire encoding is proved, and what follows.
+    pub canaries: BTreeMap<Kind, Canary>,
 }

@@ -1,19 +1,19 @@
 //! The plan of one tenant: every watched token, decided one by one.
 
 use super::axes;
-use super::decide::{self, Decision};
+use super::decide::{self, Case, Decision};
 use super::identity::Bindings;
 use super::input::{Input, Known};
 use super::planned::{Due, Noted};
+use super::settings::{Settings, overlay};
+use super::subject::{Subject, VALID};
 use super::types::{
     Action, Health, HealthReason, Observed, PlannedTenant, PlannedToken, Sync, TokenState, Warning,
 };
 use super::watch;
 use crate::fleet::{Tenant, Token};
 use crate::ledger::TenantLedger;
-use crate::model::{
-    Facts, Kind, LivePush, LiveTenant, Problem, ProblemCode, Reading, Timestamp, TokenRef,
-};
+use crate::model::{Facts, Kind, LiveTenant, Problem, ProblemCode, Reading, Timestamp, TokenRef};
 
 /// Clocks that differ by more than this are warned about; certificates and leases depend on them.
 const SKEW_WARNING: i64 = 5 * 60;
@@ -56,10 +56,10 @@ impl<'a> OneTenant<'a> {
             tokens.push(self.push(live, past));
         }
         if self.tenant.watches(Kind::Enrollment) {
-            tokens.extend(self.watched(&self.tenant.enrollment, &live.enrollment, past));
+            tokens.extend(self.watched(&self.tenant.enrollment, &live.enrollment, live, past));
         }
         if self.tenant.watches(Kind::Vpp) {
-            tokens.extend(self.watched(&self.tenant.vpp, &live.vpp, past));
+            tokens.extend(self.watched(&self.tenant.vpp, &live.vpp, live, past));
         }
         if live.clock_skew.is_some_and(|skew| skew.abs() > SKEW_WARNING) {
             for token in tokens.iter_mut().filter(|token| token.action != Action::None) {
@@ -91,33 +91,47 @@ impl<'a> OneTenant<'a> {
         let shown = Shown {
             token,
             entry,
-            live: live.push.present().map(LivePush::facts),
+            live: live.push.present().map(Subject::Push),
             health: live.push.present().map(axes::push),
+            ambiguous: false,
         };
         let (Some(past), Reading::Present(_) | Reading::Absent) = (past, &live.push) else {
             return self.unobserved(&shown, past);
         };
-        let mut decision = match (entry, entry.and_then(|entry| entry.file.as_ref())) {
-            (Some(entry), Some(file)) => decide::push(&decide::Facts {
+        self.one(&shown, live, past)
+    }
+
+    /// Decides one token that was observed.
+    pub(super) fn one(
+        &mut self,
+        shown: &Shown<'_>,
+        live: &LiveTenant,
+        past: &TenantLedger,
+    ) -> PlannedToken {
+        let mut decision = match (shown.entry, shown.entry.and_then(|entry| entry.file.as_ref())) {
+            (Some(token), Some(file)) => decide::decide(&Case {
                 now: self.input.now,
                 policy: self.input.policy,
                 tenant: self.tenant,
-                token: entry,
+                token,
                 file,
-                live: live.push.present(),
+                of: &shown.token,
+                live: shown.live,
+                ambiguous: shown.ambiguous,
+                all_vpp: live.vpp.present().map_or(&[], Vec::as_slice),
                 consented: self.tenant.consent_data_sharing
                     || live.consent.present().copied().unwrap_or(false),
                 past,
                 bindings: self.bindings,
                 dead_runs: self.input.dead_runs,
             }),
-            _ => watch::decide(&shown),
+            _ => watch::decide(shown),
         };
-        watch::note_adoption(&mut decision, &shown, past);
-        if let (Some(entry), Some(now_live)) = (entry, live.push.present()) {
-            watch::warn_apple_id(&mut decision, entry, now_live.apple_id.as_deref());
+        watch::note_adoption(&mut decision, shown, past);
+        if let (Some(entry), Some(live)) = (shown.entry, shown.live) {
+            watch::warn_apple_id(&mut decision, entry, live.apple_id());
         }
-        self.finish(&shown, decision)
+        self.finish(shown, decision)
     }
 
     pub(super) fn unobserved(
@@ -126,7 +140,7 @@ impl<'a> OneTenant<'a> {
         past: Option<&TenantLedger>,
     ) -> PlannedToken {
         // Live may be known while the ledger is not.
-        let live = shown.live.as_ref().and_then(|live| live.expires);
+        let live = shown.live.and_then(Subject::expires);
         let last_seen = past
             .and_then(|past| past.last_live_facts(&shown.token))
             .and_then(|(facts, _)| facts.expires);
@@ -139,7 +153,7 @@ impl<'a> OneTenant<'a> {
     }
 
     pub(super) fn finish(&mut self, shown: &Shown<'_>, decision: Decision) -> PlannedToken {
-        let expires = shown.live.as_ref().and_then(|live| live.expires);
+        let expires = shown.live.and_then(Subject::expires);
         let mut token = self.token(shown, expires);
         token.state.sync = decision.sync.unwrap_or(Sync::Unobserved);
         token.state.reasons = decision.reasons;
@@ -153,21 +167,31 @@ impl<'a> OneTenant<'a> {
                 tenant_id: self.tenant.tenant_id,
                 token: shown.token.clone(),
                 sha256: token.state.sha256,
-                live: shown.live.clone(),
+                live: shown.live.map(Subject::facts),
                 note,
             });
         }
+        token.urgent = decision.urgent;
         if token.action != Action::None {
-            token.before = shown.live.clone();
-            token.after = shown.entry.map(|entry| entry.facts.clone());
+            token.before = shown.live.map(Subject::facts);
+            token.after = shown.entry.map(|entry| match (token.action, shown.live) {
+                (Action::Configure, Some(live)) => decision.settings.over(live.facts()),
+                _ => after(entry, shown.live, &decision.settings),
+            });
         }
         if let (true, Some(entry), Some(after)) = (token.action.writes(), shown.entry, &token.after)
         {
             self.due.push(Due {
                 tenant: self.tenant.clone(),
-                token: entry.clone(),
+                action: token.action,
+                token: Token { token: shown.token.clone(), ..entry.clone() },
                 before: token.before.clone(),
                 after: after.clone(),
+                settings: decision.settings,
+                encryption_key: match shown.live {
+                    Some(Subject::Enrollment(live)) => live.encryption_public_key.clone(),
+                    _ => None,
+                },
                 allows: token.allows.clone(),
             });
         }
@@ -191,7 +215,7 @@ impl<'a> OneTenant<'a> {
                 reasons: Vec::new(),
                 warnings: Vec::new(),
                 details: Vec::new(),
-                live: shown.live.clone(),
+                live: shown.live.map(Subject::facts),
             },
             action: Action::None,
             allows: Vec::new(),
@@ -206,8 +230,35 @@ impl<'a> OneTenant<'a> {
 pub(super) struct Shown<'a> {
     pub(super) token: TokenRef,
     pub(super) entry: Option<&'a Token>,
-    pub(super) live: Option<Facts>,
+    pub(super) live: Option<Subject<'a>>,
     pub(super) health: Option<(Health, Vec<HealthReason>)>,
+    /// Which live token the entry means cannot be told.
+    pub(super) ambiguous: bool,
+}
+
+/// What live is expected to be once the token file in Git is live.
+fn after(entry: &Token, live: Option<Subject<'_>>, settings: &Settings) -> Facts {
+    let stated = &entry.facts;
+    if entry.token.kind == Kind::Push {
+        // Graph wants an Apple Account with every certificate.
+        let live = live.and_then(Subject::apple_id).map(str::to_owned);
+        return Facts { apple_id: stated.apple_id.clone().or(live), ..stated.clone() };
+    }
+    let mut facts = match live {
+        Some(live) => settings.over(live.facts()),
+        None => stated.clone(),
+    };
+    overlay(&mut facts.apple_id, &stated.apple_id);
+    if entry.token.kind == Kind::Enrollment {
+        // Only Intune can read when the file lapses; the tenant file says what was last seen live.
+        facts.expires = None;
+    } else {
+        overlay(&mut facts.organization, &stated.organization);
+        overlay(&mut facts.location, &stated.location);
+        overlay(&mut facts.expires, &stated.expires);
+        facts.state = Some(VALID.to_owned());
+    }
+    facts
 }
 
 fn tokens_unknown(live: &LiveTenant) -> usize {

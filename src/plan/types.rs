@@ -160,6 +160,8 @@ kebab_enum! {
         ExternalMdm => "external-mdm",
         /// Another token has the same location.
         DuplicateLocation => "duplicate-location",
+        /// The file is encrypted to another key than Intune's.
+        RecipientMismatch => "recipient-mismatch",
         /// The customer's consent is missing.
         ConsentMissing => "consent-missing",
         /// The tenant is suspended.
@@ -186,8 +188,14 @@ kebab_enum! {
         Ambiguous => "ambiguous",
         /// The facts in Git are not the live ones.
         FactsDiffer => "facts-differ",
-        /// This version watches the kind and does not upload it.
-        UploadNotSupported => "upload-not-supported",
+        /// Whether Intune can open the file is known only when it is opened.
+        RecipientUnverifiable => "recipient-unverifiable",
+        /// The wire encoding is not proved yet: this token is sent alone, before all others.
+        Canary => "canary",
+        /// The wire encoding is not proved yet: another token is sent first.
+        CanaryPending => "canary-pending",
+        /// The token that was to prove the wire encoding failed: nothing more of the kind is sent.
+        CanaryFailed => "canary-failed",
         /// This machine's clock and Graph's differ by more than 5 minutes.
         ClockSkew => "clock-skew",
     }

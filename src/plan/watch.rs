@@ -1,14 +1,15 @@
-//! Tokens that are watched and not written to: push without a file, and the other two kinds.
+//! The two collections, and tokens that are watched without a file.
 
 use super::axes;
 use super::decide::Decision;
 use super::identity::{self, Match};
 use super::planned::Note;
+use super::subject::Subject;
 use super::tenant::{OneTenant, Shown};
 use super::types::{Health, HealthReason, PlannedToken, Sync, Warning};
 use crate::fleet::Token;
 use crate::ledger::TenantLedger;
-use crate::model::{Facts, Kind, LiveEnrollment, LiveVpp, Reading, Timestamp, TokenRef};
+use crate::model::{Kind, LiveEnrollment, LiveTenant, LiveVpp, Reading, Timestamp, TokenRef};
 
 /// What the two collections have in common.
 pub(super) trait LiveToken: Sized {
@@ -16,9 +17,9 @@ pub(super) trait LiveToken: Sized {
 
     fn id(&self) -> &str;
     fn name(&self) -> Option<&str>;
-    fn facts(&self) -> Facts;
+    fn subject(&self) -> Subject<'_>;
     fn health(&self, now: Timestamp) -> (Health, Vec<HealthReason>);
-    fn of<'a>(entry: &Token, known_id: Option<&str>, live: &'a [Self]) -> Match<'a, Self>;
+    fn of<'a>(entry: &Token, known_id: Option<&str>, live: &[&'a Self]) -> Match<'a, Self>;
 }
 
 impl LiveToken for LiveEnrollment {
@@ -32,15 +33,15 @@ impl LiveToken for LiveEnrollment {
         self.name.as_deref()
     }
 
-    fn facts(&self) -> Facts {
-        self.facts()
+    fn subject(&self) -> Subject<'_> {
+        Subject::Enrollment(self)
     }
 
     fn health(&self, now: Timestamp) -> (Health, Vec<HealthReason>) {
         axes::enrollment(self, now)
     }
 
-    fn of<'a>(entry: &Token, known_id: Option<&str>, live: &'a [Self]) -> Match<'a, Self> {
+    fn of<'a>(entry: &Token, known_id: Option<&str>, live: &[&'a Self]) -> Match<'a, Self> {
         identity::enrollment(entry, known_id, live)
     }
 }
@@ -56,15 +57,15 @@ impl LiveToken for LiveVpp {
         self.display_name.as_deref()
     }
 
-    fn facts(&self) -> Facts {
-        self.facts()
+    fn subject(&self) -> Subject<'_> {
+        Subject::Vpp(self)
     }
 
     fn health(&self, now: Timestamp) -> (Health, Vec<HealthReason>) {
         axes::vpp(self, now)
     }
 
-    fn of<'a>(entry: &Token, known_id: Option<&str>, live: &'a [Self]) -> Match<'a, Self> {
+    fn of<'a>(entry: &Token, known_id: Option<&str>, live: &[&'a Self]) -> Match<'a, Self> {
         identity::vpp(entry, known_id, live)
     }
 }
@@ -74,35 +75,55 @@ impl OneTenant<'_> {
     pub(super) fn watched<T: LiveToken>(
         &mut self,
         entries: &[Token],
-        live: &Reading<Vec<T>>,
+        objects: &Reading<Vec<T>>,
+        live: &LiveTenant,
         past: Option<&TenantLedger>,
     ) -> Vec<PlannedToken> {
-        let objects = live.present().map(Vec::as_slice);
-        let observed = objects.is_some() && past.is_some();
+        let objects = objects.present().map(Vec::as_slice);
         let now = self.input.now;
-        let mut taken = Vec::new();
+        let known_id = |entry: &Token| {
+            let name = entry.token.name.as_deref();
+            let learnt = past.zip(name).and_then(|(past, name)| past.known_id(T::KIND, name));
+            entry.token.id.as_deref().or(learnt).map(str::to_owned)
+        };
+        let ids: Vec<Option<String>> = entries.iter().map(known_id).collect();
+        let found: Vec<Match<'_, T>> = entries
+            .iter()
+            .zip(&ids)
+            .map(|(entry, id)| {
+                // What another entry names by its id is not this one's, however alike they are.
+                let free: Vec<&T> = objects
+                    .into_iter()
+                    .flatten()
+                    .filter(|one| {
+                        id.is_some()
+                            || !ids.iter().flatten().any(|id| id.eq_ignore_ascii_case(one.id()))
+                    })
+                    .collect();
+                T::of(entry, id.as_deref(), &free)
+            })
+            .collect();
+        let times = |id: &str| found.iter().filter(|found| found.is(T::id, id)).count();
         let mut tokens = Vec::new();
-        for entry in entries {
-            let known_id = past
-                .zip(entry.token.name.as_deref())
-                .and_then(|(past, name)| past.known_id(T::KIND, name));
-            let found = objects.map_or(Match::None, |objects| T::of(entry, known_id, objects));
+        for ((entry, id), found) in entries.iter().zip(&ids).zip(&found) {
             let (one, ambiguous) = match found {
-                Match::One(one) => (Some(one), false),
+                // Two entries that mean one live token would write over each other.
+                Match::One(one) if times(one.id()) > 1 => (None, true),
+                Match::One(one) => (Some(*one), false),
                 Match::None => (None, false),
                 Match::Ambiguous => (None, true),
             };
-            taken.extend(one.map(T::id));
-            let id = one.map(|one| one.id().to_owned()).or_else(|| entry.token.id.clone());
+            let id = one.map(T::id).or(id.as_deref());
             let shown = Shown {
-                token: TokenRef { id, ..entry.token.clone() },
+                token: TokenRef { id: id.map(str::to_owned), ..entry.token.clone() },
                 entry: Some(entry),
-                live: one.map(T::facts),
+                live: one.map(T::subject),
                 health: one.map(|one| one.health(now)),
+                ambiguous,
             };
-            tokens.push(self.watched_one(&shown, observed, ambiguous, past));
+            tokens.push(self.collected(&shown, objects.is_some(), live, past));
         }
-        for one in objects.into_iter().flatten().filter(|one| !taken.contains(&one.id())) {
+        for one in objects.into_iter().flatten().filter(|one| times(one.id()) == 0) {
             let token = TokenRef {
                 kind: T::KIND,
                 id: Some(one.id().to_owned()),
@@ -111,60 +132,48 @@ impl OneTenant<'_> {
             let shown = Shown {
                 token,
                 entry: None,
-                live: Some(one.facts()),
+                live: Some(one.subject()),
                 health: Some(one.health(now)),
+                ambiguous: false,
             };
-            tokens.push(self.watched_one(&shown, observed, false, past));
+            tokens.push(self.collected(&shown, true, live, past));
         }
         tokens
     }
 
-    /// An enrollment or VPP token: this version watches them and never writes to them.
-    fn watched_one(
+    fn collected(
         &mut self,
         shown: &Shown<'_>,
         observed: bool,
-        ambiguous: bool,
+        live: &LiveTenant,
         past: Option<&TenantLedger>,
     ) -> PlannedToken {
-        if !observed {
-            return self.unobserved(shown, past);
+        match past.filter(|_| observed) {
+            Some(past) => self.one(shown, live, past),
+            None => self.unobserved(shown, past),
         }
-        let mut decision = decide(shown);
-        if let Some(past) = past {
-            note_adoption(&mut decision, shown, past);
-        }
-        if ambiguous {
-            decision.sync = Some(Sync::Tracked);
-            decision.warnings.push(Warning::Ambiguous);
-            decision.details.push(
-                "more than one live token fits this entry; add Intune's `id` to it".to_owned(),
-            );
-        }
-        if shown.entry.is_some_and(|entry| entry.file.is_some()) {
-            decision.warnings.push(Warning::UploadNotSupported);
-            decision.details.push(format!(
-                "this version watches {} tokens and does not upload their files yet; upload it in the portal",
-                shown.token.kind
-            ));
-        }
-        if let (Some(entry), Some(live)) = (shown.entry, &shown.live) {
-            warn_apple_id(&mut decision, entry, live.apple_id.as_deref());
-        }
-        self.finish(shown, decision)
     }
 }
 
-/// Row 2 and the kinds that are only watched.
+/// Row 2: watched, never configured.
 pub(super) fn decide(shown: &Shown<'_>) -> Decision {
     let sync = match (shown.entry, &shown.live) {
         (Some(_), Some(_)) => Sync::Tracked,
+        (Some(_), None) if shown.ambiguous => Sync::Tracked,
         (_, None) => Sync::Missing,
         (None, Some(_)) => Sync::Unmanaged,
     };
     let mut decision = Decision { sync: Some(sync), ..Decision::default() };
-    if let (Some(entry), Some(live)) = (shown.entry, &shown.live) {
+    if shown.ambiguous {
+        decision.warnings.push(Warning::Ambiguous);
+        decision.details.push(
+            "more than one live token fits this entry, or two entries fit one; add Intune's `id` to it"
+                .to_owned(),
+        );
+    }
+    if let (Some(entry), Some(live)) = (shown.entry, shown.live) {
         let stated = &entry.facts;
+        let live = live.facts();
         let mut differ = Vec::new();
         let mut compare = |what: &str, git: Option<String>, live: Option<String>| {
             if let (Some(git), Some(live)) = (git, live)

@@ -7,85 +7,21 @@ use chrono::{Duration, NaiveDate};
 use super::{
     Action, Input, Known, Plan, Planned, PlannedToken, Reason, Selection, Source, Sync, make,
 };
-use crate::fleet::{
-    Allow, Auth, Cloud, CredentialKind, Desired, Policy, Signing, Suspension, Tenant, Token,
-    TokenFile, Wire,
-};
+use crate::fleet::{Allow, Desired, Policy, Suspension, Tenant, Token};
 use crate::ledger::LedgerView;
 use crate::model::{
-    Actor, Cause, Event, Facts, FailureCode, Kind, LivePush, LiveTenant, Reading, Record, Sha256,
-    TenantId, Timestamp, TokenRef,
+    Actor, Cause, Event, Facts, FailureCode, Kind, LiveEnrollment, LivePush, LiveTenant, LiveVpp,
+    Reading, Record, Sha256, TenantId, Timestamp,
 };
 
-pub(crate) const NOW: &str = "2026-11-22T12:00:00Z";
-pub(crate) const TOPIC: &str = "com.apple.mgmt.External.11111111-1111-4111-8111-111111111111";
-pub(crate) const OTHER_TOPIC: &str = "com.apple.mgmt.External.22222222-2222-4222-8222-222222222222";
+mod entries;
 
-pub(crate) fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
-pub(crate) fn policy() -> Policy {
-    let auth = Auth {
-        client_id: "app".into(),
-        credential: CredentialKind::ClientSecret,
-        cloud: Cloud::Public,
-    };
-    Policy {
-        auth,
-        profiles: BTreeMap::new(),
-        recipients: Vec::new(),
-        renew_before: Duration::days(45),
-        critical: Duration::days(14),
-        max_share_percent: 30,
-        max_tenants: 50,
-        ledger_branch: "applecart/ledger".into(),
-        settle: Duration::minutes(30),
-        moves: Vec::new(),
-        signing: Signing::default(),
-        wire: Wire::default(),
-        sha256: Sha256::of(b"policy"),
-    }
-}
-
-pub(crate) fn push_entry(serial: &str, topic: &str, expires: &str) -> Token {
-    Token {
-        facts: Facts {
-            topic: Some(topic.parse().unwrap()),
-            serial: Some(serial.parse().unwrap()),
-            expires: Some(at(expires)),
-            apple_id: Some("mdm@contoso.example".into()),
-            ..Facts::default()
-        },
-        file: Some(TokenFile {
-            name: "push.pem.age".into(),
-            sha256: Sha256::of(serial.as_bytes()),
-            blob: format!("blob-{serial}"),
-        }),
-        ..Token::tracked(TokenRef::push())
-    }
-}
-
-pub(crate) fn tenant(name: &str, number: u8) -> Tenant {
-    Tenant {
-        name: name.parse().unwrap(),
-        display_name: None,
-        tenant_id: format!("{number:08x}-0000-4000-8000-000000000000").parse().unwrap(),
-        tree: format!("tree-{name}"),
-        labels: BTreeMap::new(),
-        contacts: Vec::new(),
-        watch: [Kind::Push].into(),
-        auth: None,
-        consent_data_sharing: true,
-        push: None,
-        enrollment: Vec::new(),
-        vpp: Vec::new(),
-        suspend: None,
-    }
-}
+pub(crate) use entries::*;
 
 /// One tenant, in Git and live and in the ledger.
 pub(crate) struct World {
+    /// Which of the tenant's tokens the test is about.
+    pub(crate) kind: Kind,
     pub(crate) now: Timestamp,
     pub(crate) policy: Policy,
     pub(crate) tenant: Tenant,
@@ -101,14 +37,9 @@ impl World {
     pub(crate) fn equal() -> Self {
         let mut tenant = tenant("contoso", 1);
         tenant.push = Some(push_entry("AA", TOPIC, "2027-11-20T10:00:00Z"));
-        let live = LivePush {
-            topic: TOPIC.parse().unwrap(),
-            serial: "AA".parse().unwrap(),
-            expires: at("2027-11-20T10:00:00Z"),
-            apple_id: Some("mdm@contoso.example".into()),
-            failure: None,
-        };
+        let live = live_push();
         Self {
+            kind: Kind::Push,
             now: at(NOW),
             policy: policy(),
             tenant,
@@ -138,6 +69,81 @@ impl World {
         world
     }
 
+    /// Contoso's VPP token for London: Git's file (AA) is live, and was confirmed.
+    pub(crate) fn vpp() -> Self {
+        let mut world = Self { kind: Kind::Vpp, ..Self::equal() };
+        world.tenant.push = None;
+        world.tenant.watch = [Kind::Vpp].into();
+        world.tenant.vpp = vec![vpp_entry("London", Some("vpp-1"), "AA", NEXT_YEAR)];
+        world.live = LiveTenant {
+            vpp: Reading::Present(vec![live_vpp("London", "vpp-1", NEXT_YEAR)]),
+            ..LiveTenant::not_asked()
+        };
+        world.recorded(Event::Confirmed, "AA", "run-0", "2026-11-20T11:00:00Z");
+        world
+    }
+
+    /// The same a year later: live is last year's file (99), and that was confirmed.
+    pub(crate) fn vpp_renewal() -> Self {
+        let mut world = Self::vpp();
+        world.live_vpp(|live| live.expires = Some(at(THIS_YEAR)));
+        world.forget();
+        world.recorded(Event::Confirmed, "99", "run-0", "2025-12-20T11:00:00Z");
+        world
+    }
+
+    /// Contoso's enrollment token: Git's file (AA) is live, and was confirmed.
+    pub(crate) fn enrollment() -> Self {
+        let mut world = Self { kind: Kind::Enrollment, ..Self::equal() };
+        world.tenant.push = None;
+        world.tenant.watch = [Kind::Enrollment].into();
+        world.tenant.enrollment = vec![enrollment_entry("AA")];
+        let live = live_enrollment();
+        world.live =
+            LiveTenant { enrollment: Reading::Present(vec![live]), ..LiveTenant::not_asked() };
+        world.recorded(Event::Confirmed, "AA", "run-0", "2026-11-20T11:00:00Z");
+        world
+    }
+
+    /// The same a year later: live is last year's token (99), and that was confirmed.
+    pub(crate) fn enrollment_renewal() -> Self {
+        let mut world = Self::enrollment();
+        world.live_enrollment(|live| {
+            live.expires = Some(at(THIS_YEAR));
+            live.last_modified = Some(at("2025-12-20T10:30:00Z"));
+        });
+        world.forget();
+        world.recorded(Event::Confirmed, "99", "run-0", "2025-12-20T11:00:00Z");
+        world
+    }
+
+    /// The ledger is empty again.
+    pub(crate) fn forget(&mut self) {
+        self.ledger = Ok(LedgerView::default());
+    }
+
+    pub(crate) fn live_vpp(&mut self, change: impl FnOnce(&mut LiveVpp)) {
+        change(&mut self.live_vpps()[0]);
+    }
+
+    pub(crate) fn live_vpps(&mut self) -> &mut Vec<LiveVpp> {
+        match &mut self.live.vpp {
+            Reading::Present(all) => all,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn live_enrollment(&mut self, change: impl FnOnce(&mut LiveEnrollment)) {
+        change(&mut self.live_enrollments()[0]);
+    }
+
+    pub(crate) fn live_enrollments(&mut self) -> &mut Vec<LiveEnrollment> {
+        match &mut self.live.enrollment {
+            Reading::Present(all) => all,
+            other => panic!("{other:?}"),
+        }
+    }
+
     pub(crate) fn live_push(&mut self, change: impl FnOnce(&mut LivePush)) {
         if let Reading::Present(push) = &mut self.live.push {
             change(push);
@@ -145,7 +151,12 @@ impl World {
     }
 
     pub(crate) fn entry(&mut self) -> &mut Token {
-        self.tenant.push.as_mut().unwrap()
+        let all = match self.kind {
+            Kind::Push => return self.tenant.push.as_mut().unwrap(),
+            Kind::Enrollment => &mut self.tenant.enrollment,
+            Kind::Vpp => &mut self.tenant.vpp,
+        };
+        &mut all[0]
     }
 
     pub(crate) fn allow(&mut self, hold: &str, from: &str, to: &str) {
@@ -165,7 +176,7 @@ impl World {
         self.tenant.suspend = Some(Suspension { reason: "migration".into(), until });
     }
 
-    /// Appends a line about the tenant's push certificate with this serial.
+    /// Appends a line about the world's token with this file.
     pub(crate) fn recorded(
         &mut self,
         event: Event,
@@ -185,32 +196,40 @@ impl World {
         run: &str,
         at_text: &str,
     ) -> &mut Record {
+        let token = self.entry().token.clone();
+        let expires = at(if serial == "99" { THIS_YEAR } else { NEXT_YEAR });
+        let entry = self.entry().clone();
+        let after = match self.kind {
+            Kind::Push => Facts {
+                topic: Some(TOPIC.parse().unwrap()),
+                serial: Some(serial.parse().unwrap()),
+                expires: Some(expires),
+                ..Facts::default()
+            },
+            Kind::Enrollment | Kind::Vpp => Facts { expires: Some(expires), ..entry.facts },
+        };
+        let wire = super::wire(&self.policy, self.kind).to_owned();
         let view = self.ledger.as_mut().unwrap();
         let records = &mut view.tenants.entry(tenant_id).or_default().records;
-        let expires = if serial == "99" { "2026-12-20T10:00:00Z" } else { "2027-11-20T10:00:00Z" };
-        let sending = event == Event::Intended;
+        let sending = matches!(event, Event::Intended | Event::Applied);
         records.push(Record {
             seq: records.len() as u64 + 1,
             prev: Sha256::ZERO,
             at: at(at_text),
             event,
             name: "contoso".parse().unwrap(),
-            token: TokenRef::push(),
+            token,
             sha256: Some(Sha256::of(serial.as_bytes())),
             rev: Some(self.rev.clone()),
             before: None,
-            after: Some(Facts {
-                topic: Some(TOPIC.parse().unwrap()),
-                serial: Some(serial.parse().unwrap()),
-                expires: Some(at(expires)),
-                ..Facts::default()
-            }),
+            after: Some(after),
             run: run.into(),
             clone: "clone-1".into(),
             actor: Actor::default(),
-            wire: sending.then(|| "pem".to_owned()),
+            wire: sending.then_some(wire),
             plan_digest: None,
-            lease_until: sending.then(|| at(at_text).plus(Duration::minutes(15))),
+            lease_until: (event == Event::Intended)
+                .then(|| at(at_text).plus(Duration::minutes(15))),
             cause: None,
             csr: None,
             public_key_sha256: None,
@@ -250,15 +269,15 @@ impl World {
         self.planned().plan
     }
 
-    /// The push token of the plan, which every test is about.
-    pub(crate) fn push(&self) -> PlannedToken {
+    /// The first token of the plan, which most tests are about.
+    pub(crate) fn first(&self) -> PlannedToken {
         let plan = self.plan();
         plan.tenants[0].tokens[0].clone()
     }
 
     #[track_caller]
     pub(crate) fn expect(&self, sync: Sync, action: Action, reasons: &[Reason]) -> PlannedToken {
-        let token = self.push();
+        let token = self.first();
         assert_eq!(
             (token.state.sync, token.action, token.state.reasons.as_slice()),
             (sync, action, reasons),
@@ -272,6 +291,20 @@ impl World {
         let token = self.expect(Sync::Held, Action::Hold, reasons);
         assert!(self.planned().due.is_empty());
         assert!(!token.state.details.is_empty(), "a hold tells the way out");
+        token
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_configure(&self) -> PlannedToken {
+        let token = self.expect(Sync::OutOfSync, Action::Configure, &[]);
+        assert_eq!(self.planned().due.len(), 1);
+        token
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_create(&self) -> PlannedToken {
+        let token = self.expect(Sync::OutOfSync, Action::Create, &[]);
+        assert_eq!(self.planned().due.len(), 1);
         token
     }
 

@@ -13,6 +13,10 @@ use crate::model::{Cause, Facts, Kind, Outcome, Sha256, TenantId};
 pub enum Happened {
     /// Sent, and a read shows it.
     Uploaded,
+    /// Created, and a read shows it.
+    Created,
+    /// Settings were changed; the answer shows it.
+    Configured,
     /// Sent and accepted, not yet visible.
     Progressing,
     /// An earlier run's sending was found live and recorded.
@@ -29,8 +33,14 @@ pub enum Happened {
     Failed,
     /// Nobody can tell whether it landed; the next run finds out.
     Unknown,
-    /// Not started, because the run was stopped.
+    /// Not started: the run was stopped, could not announce it, or an earlier write forbids it.
     NotStarted,
+    /// Another run announced a write to this token first; nothing was sent.
+    InProgressElsewhere,
+    /// The wire encoding is not proved yet, and another token goes first; nothing was sent.
+    CanaryPending,
+    /// The token that was to prove the wire encoding failed; nothing was sent.
+    CanaryFailed,
 }
 
 impl Happened {
@@ -38,6 +48,8 @@ impl Happened {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Uploaded => "uploaded",
+            Self::Created => "created",
+            Self::Configured => "configured",
             Self::Progressing => "progressing",
             Self::Confirmed => "confirmed",
             Self::ChangedOutsideGit => "changed-outside-git",
@@ -47,6 +59,9 @@ impl Happened {
             Self::Failed => "failed",
             Self::Unknown => "unknown",
             Self::NotStarted => "not-started",
+            Self::InProgressElsewhere => "in-progress-elsewhere",
+            Self::CanaryPending => "canary-pending",
+            Self::CanaryFailed => "canary-failed",
         }
     }
 }
@@ -83,10 +98,18 @@ pub struct ApplyResult {
 pub struct ApplySummary {
     /// Sent and shown.
     pub uploaded: usize,
+    /// Created and shown.
+    pub created: usize,
+    /// Settings changed.
+    pub configured: usize,
     /// Sent, not yet visible.
     pub progressing: usize,
     /// Found live and recorded.
     pub confirmed: usize,
+    /// Another run's.
+    pub elsewhere: usize,
+    /// Waiting for the token that proves the wire encoding, or stopped by its failure.
+    pub waiting: usize,
     /// Refused on opening.
     pub refused: usize,
     /// Failed, unknown, stale or not started.

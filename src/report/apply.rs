@@ -10,13 +10,21 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
     let mut out = String::new();
     for result in &report.results {
         let (sign, style) = match result.result {
-            Happened::Uploaded | Happened::Confirmed | Happened::Adopted => ("✓", GOOD),
-            Happened::Progressing | Happened::ChangedOutsideGit => ("…", LOOK),
+            Happened::Uploaded
+            | Happened::Created
+            | Happened::Configured
+            | Happened::Confirmed
+            | Happened::Adopted => ("✓", GOOD),
+            Happened::Progressing
+            | Happened::ChangedOutsideGit
+            | Happened::InProgressElsewhere
+            | Happened::CanaryPending => ("…", LOOK),
             Happened::Refused
             | Happened::Stale
             | Happened::Failed
             | Happened::Unknown
-            | Happened::NotStarted => ("✗", BAD),
+            | Happened::NotStarted
+            | Happened::CanaryFailed => ("✗", BAD),
         };
         let name =
             result.name.as_deref().map(|name| format!(" {}", escape(name))).unwrap_or_default();
@@ -49,8 +57,15 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
     let mut parts = Vec::new();
     for (count, text) in [
         (summary.uploaded, plural(summary.uploaded, "upload")),
+        (summary.created, plural(summary.created, "creation")),
+        (summary.configured, plural(summary.configured, "settings change")),
         (summary.confirmed, format!("{} recorded", plural(summary.confirmed, "earlier upload"))),
         (summary.progressing, format!("{} in progress", summary.progressing)),
+        (summary.elsewhere, format!("{} in progress elsewhere", summary.elsewhere)),
+        (
+            summary.waiting,
+            format!("{} not sent before the first of its kind shows", summary.waiting),
+        ),
         (summary.refused, format!("{} refused", summary.refused)),
         (summary.failed, format!("{} failed", summary.failed)),
         (summary.holds, plural(summary.holds, "hold")),

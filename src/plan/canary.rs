@@ -1,0 +1,259 @@
+//! The wire encodings that public evidence leaves open, and who proves them.
+//!
+//! Nobody outside Microsoft knows how Intune wants a token file written into a request. So until
+//! one upload of a kind was sent in the fleet's encoding *and* seen live, one token goes alone and
+//! is waited for: a wrong encoding then costs one customer an hour, not two hundred. The kinds and
+//! encodings are judged over the whole ledger, not over the selection.
+//!
+//! The rules, beside those of the design:
+//!
+//! * An unfinished intent blocks its kind only while it may still show (its run is alive, or
+//!   Intune has not settled). Afterwards its token is sent once more, and is the canary itself;
+//!   a token that left the fleet in between blocks nobody.
+//! * Only a failure that speaks about the file in its encoding (refused, never visible) stops the
+//!   kind. A customer that lacks a permission proves nothing, and the next token is the canary.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::input::{Input, Known};
+use super::planned::{Due, Note, Noted};
+use super::types::{Action, PlannedTenant, Reason, Warning};
+use crate::fleet::{Desired, Policy, Tenant, Token};
+use crate::ledger::{LedgerView, TenantLedger};
+use crate::model::{Event, Kind, Record, Sha256, TenantId, TokenRef};
+
+/// Whether a kind's wire encoding is proved, and what follows for its uploads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Canary {
+    /// An upload in it was seen live: all may be sent.
+    Proved,
+    /// This token is sent alone and waited for, then the others.
+    First {
+        /// Its tenant.
+        tenant_id: TenantId,
+        /// The token.
+        token: TokenRef,
+    },
+    /// Nothing of the kind is sent yet: a sending may still show.
+    Pending(String),
+    /// Nothing of the kind is sent: the token that went first failed.
+    Failed(String),
+}
+
+/// What each kind with an upload has to go by. Marks the tokens of the plan with it.
+pub(super) fn judge(
+    input: &Input<'_>,
+    tenants: &mut [PlannedTenant],
+    due: &[Due],
+    notes: &[Noted],
+) -> BTreeMap<Kind, Canary> {
+    let Known::Read(view) = input.known else { return BTreeMap::new() };
+    let kinds: BTreeSet<Kind> =
+        due.iter().filter(|due| uploads(due.action)).map(|due| due.token.token.kind).collect();
+    let mut canaries = BTreeMap::new();
+    for kind in kinds {
+        let wire = wire(input.policy, kind);
+        let canary = if view.is_wire_proved(kind, wire) || is_proved_by(view, notes, kind, wire) {
+            Canary::Proved
+        } else if let Some(detail) = failed(input, view, tenants, kind, wire) {
+            Canary::Failed(detail)
+        } else if let Some(detail) = pending(input, view, notes, kind, wire) {
+            Canary::Pending(detail)
+        } else {
+            first(view, due, kind)
+        };
+        mark(tenants, kind, &canary);
+        canaries.insert(kind, canary);
+    }
+    canaries
+}
+
+/// The encoding of a kind, as the ledger's `wire` names it.
+pub fn wire(policy: &Policy, kind: Kind) -> &'static str {
+    match kind {
+        Kind::Push => policy.wire.push_certificate.as_str(),
+        Kind::Enrollment => policy.wire.dep_token.as_str(),
+        Kind::Vpp => policy.wire.vpp_token.as_str(),
+    }
+}
+
+fn uploads(action: Action) -> bool {
+    matches!(action, Action::Upload | Action::Create)
+}
+
+/// A sending that was accepted in this encoding and is found live by this very plan.
+fn is_proved_by(view: &LedgerView, notes: &[Noted], kind: Kind, wire: &str) -> bool {
+    notes.iter().filter(|noted| noted.note == Note::Confirmed && noted.token.kind == kind).any(
+        |noted| {
+            let past = view.tenant(noted.tenant_id);
+            past.unfinished(&noted.token).iter().any(|sending| {
+                Some(sending.sha256) == noted.sha256
+                    && sending.applied.is_some_and(|line| line.wire.as_deref() == Some(wire))
+            })
+        },
+    )
+}
+
+/// The canary that failed and whose hold nobody released.
+fn failed(
+    input: &Input<'_>,
+    view: &LedgerView,
+    tenants: &[PlannedTenant],
+    kind: Kind,
+    wire: &str,
+) -> Option<String> {
+    input.fleet.iter().find_map(|desired| {
+        let Desired::Valid(tenant) = desired else { return None };
+        let past = view.tenant(tenant.tenant_id);
+        tenant.tokens().filter(|token| token.token.kind == kind).find_map(|entry| {
+            let sha256 = entry.file.as_ref()?.sha256;
+            let token = known(entry, past);
+            let failure = past.definite_failure(&token, sha256)?;
+            let sent = last_intent(past, &token, sha256)?;
+            if sent.wire.as_deref() != Some(wire) || is_released(input, tenants, tenant, entry) {
+                return None;
+            }
+            let why = failure.cause.as_ref().and_then(|cause| cause.detail.as_deref());
+            Some(format!(
+                "the first {kind} token that was sent as {wire:?} failed on {} ({} of {}: {}); nothing more of the kind is sent. If the encoding is wrong, change `wire` in applecart.yaml; else correct or release that token",
+                failure.at,
+                token,
+                tenant.name,
+                why.unwrap_or("no reason was given")
+            ))
+        })
+    })
+}
+
+/// Whether the hold of the failed token was released by review. Where it is not among the planned
+/// ones, a line for it that has not ended is enough: whether its `from` is live is not known.
+fn is_released(
+    input: &Input<'_>,
+    tenants: &[PlannedTenant],
+    tenant: &Tenant,
+    entry: &Token,
+) -> bool {
+    let planned = tenants
+        .iter()
+        .filter(|planned| planned.tenant_id == Some(tenant.tenant_id))
+        .flat_map(|planned| &planned.tokens)
+        .find(|planned| {
+            planned.state.kind == entry.token.kind && planned.state.name == entry.token.name
+        });
+    match planned {
+        Some(planned) => !planned.state.reasons.contains(&Reason::Rejected),
+        None => {
+            let today = input.now.date_time().date_naive();
+            let rejected = Reason::Rejected.as_str();
+            entry.allow.iter().any(|allow| allow.hold == rejected && allow.until >= today)
+        }
+    }
+}
+
+/// A sending that may still show.
+fn pending(
+    input: &Input<'_>,
+    view: &LedgerView,
+    notes: &[Noted],
+    kind: Kind,
+    wire: &str,
+) -> Option<String> {
+    let settle = input.policy.settle_of(kind);
+    view.tenants.iter().find_map(|(&tenant, past)| {
+        past.all_unfinished().into_iter().find_map(|sending| {
+            let ours =
+                sending.token.kind == kind && sending.opened.wire.as_deref() == Some(wire);
+            let shown = notes.iter().any(|noted| {
+                noted.tenant_id == tenant && noted.sha256 == Some(sending.sha256)
+            });
+            let settled = sending.last_at().plus(settle);
+            let open = sending.is_leased(input.now, input.dead_runs) || input.now < settled;
+            (ours && open && !shown).then(|| {
+                let until = sending.lease_until.map_or(settled, |lease| lease.max(settled));
+                format!(
+                    "no {kind} token was seen live in the encoding {wire:?} yet, and {} of {} is under way since {}; nothing more of the kind is sent until it shows. Run again after {until}",
+                    sending.token,
+                    sending.opened.name,
+                    sending.intended_at()
+                )
+            })
+        })
+    })
+}
+
+/// A token that was sent before and did not show comes first, else the lowest in (tenantId, id).
+fn first(view: &LedgerView, due: &[Due], kind: Kind) -> Canary {
+    let candidates = due.iter().filter(|due| due.token.token.kind == kind && uploads(due.action));
+    let order = |due: &&Due| {
+        let past = view.tenant(due.tenant.tenant_id);
+        let sent_before = due
+            .token
+            .file
+            .as_ref()
+            .is_some_and(|file| past.sendings(&due.token.token, file.sha256) > 0);
+        let token = &due.token.token;
+        (
+            !sent_before,
+            due.tenant.tenant_id.to_string(),
+            token.id.clone().unwrap_or_default(),
+            token.name.clone(),
+        )
+    };
+    match candidates.min_by_key(order) {
+        Some(due) => {
+            Canary::First { tenant_id: due.tenant.tenant_id, token: due.token.token.clone() }
+        }
+        None => Canary::Proved,
+    }
+}
+
+fn mark(tenants: &mut [PlannedTenant], kind: Kind, canary: &Canary) {
+    let all = tenants.iter().flat_map(|tenant| &tenant.tokens);
+    let alone = all
+        .filter(|planned| planned.state.kind == kind && uploads(planned.action))
+        .nth(1)
+        .is_none();
+    for tenant in tenants {
+        let tenant_id = tenant.tenant_id;
+        for planned in &mut tenant.tokens {
+            if planned.state.kind != kind || !uploads(planned.action) {
+                continue;
+            }
+            let (warning, detail) = match canary {
+                Canary::Proved => continue,
+                // A single due token is its own canary, and nobody waits for it.
+                Canary::First { .. } if alone => continue,
+                Canary::First { tenant_id: first, token }
+                    if tenant_id == Some(*first)
+                        && token.id == planned.state.id
+                        && token.name == planned.state.name =>
+                {
+                    (Warning::Canary, None)
+                }
+                Canary::First { .. } => (Warning::CanaryPending, None),
+                Canary::Pending(detail) => (Warning::CanaryPending, Some(detail)),
+                Canary::Failed(detail) => (Warning::CanaryFailed, Some(detail)),
+            };
+            planned.state.warnings.push(warning);
+            planned.state.details.extend(detail.cloned());
+        }
+    }
+}
+
+/// The entry with the id that the ledger learnt.
+fn known(entry: &Token, past: &TenantLedger) -> TokenRef {
+    let name = entry.token.name.as_deref();
+    let learnt = name.and_then(|name| past.known_id(entry.token.kind, name));
+    let id = entry.token.id.as_deref().or(learnt).map(str::to_owned);
+    TokenRef { id, ..entry.token.clone() }
+}
+
+fn last_intent<'a>(
+    past: &'a TenantLedger,
+    token: &'a TokenRef,
+    sha256: Sha256,
+) -> Option<&'a Record> {
+    past.of(token).rfind(|record| {
+        matches!(record.event, Event::Intended | Event::Applied) && record.sha256 == Some(sha256)
+    })
+}

@@ -1,0 +1,469 @@
+//! Every row of the decision table and every hold class of the push certificate: equal worlds,
+//! change one thing, expect one thing.
+
+use crate::fleet::{Desired, Move};
+use crate::model::{Event, FailureCode, Kind, Problem, ProblemCode, Reading, Resource, Sha256};
+use crate::plan::world::{NOW, OTHER_TOPIC, TOPIC, World, at, tenant};
+use crate::plan::{Action, Expiry, Note, Observed, Reason, Sync, Warning};
+
+// Row 1
+
+#[test]
+fn a_resource_that_could_not_be_read_is_unobserved_and_never_written() {
+    let mut world = World::renewal();
+    let problem = Problem::new(ProblemCode::Forbidden, "403").on(Resource::Push);
+    world.live.push = Reading::Unknown(problem.clone());
+    world.expect(Sync::Unobserved, Action::None, &[]);
+    let plan = world.plan();
+    assert_eq!(plan.tenants[0].observed, Observed::None);
+    assert_eq!(plan.tenants[0].problems, [problem]);
+}
+
+#[test]
+fn an_unreadable_ledger_makes_every_token_unobserved() {
+    let mut world = World::renewal();
+    world.ledger = Err("the chain is broken".into());
+    world.expect(Sync::Unobserved, Action::None, &[]);
+    assert_eq!(world.plan().tenants[0].problems[0].code, ProblemCode::LedgerUnknown);
+}
+
+#[test]
+fn an_invalid_folder_is_a_row_and_nothing_is_sent_for_it() {
+    let mut world = World::renewal();
+    let broken = Desired::Invalid {
+        name: "contoso".into(),
+        tenant_id: None,
+        file: "tenants/contoso/tenant.yaml".into(),
+        mistakes: Vec::new(),
+    };
+    world.others.push(broken);
+    let plan = world.plan();
+    assert_eq!(plan.tenants[0].problems[0].code, ProblemCode::InvalidFile);
+    assert_eq!(plan.tenants[0].observed, Observed::None);
+}
+
+#[test]
+fn an_unobserved_token_still_shows_the_expiry_that_was_last_seen() {
+    let mut world = World::renewal();
+    world.recorded(Event::Confirmed, "99", "run-1", "2026-11-01T10:00:00Z");
+    world.live.push = Reading::Unknown(Problem::new(ProblemCode::Timeout, "no answer"));
+    let token = world.expect(Sync::Unobserved, Action::None, &[]);
+    assert_eq!(token.state.expires, Some(at("2026-12-20T10:00:00Z")));
+    assert_eq!(token.state.expiry, Expiry::RenewalDue);
+}
+
+// Row 2
+
+#[test]
+fn a_token_without_a_file_is_tracked() {
+    let mut world = World::renewal();
+    world.entry().file = None;
+    let token = world.expect(Sync::Tracked, Action::None, &[]);
+    assert_eq!(token.state.warnings, [Warning::FactsDiffer]);
+}
+
+#[test]
+fn a_token_without_a_file_that_is_absent_is_missing() {
+    let mut world = World::first_upload();
+    world.entry().file = None;
+    world.expect(Sync::Missing, Action::None, &[]);
+}
+
+#[test]
+fn a_live_certificate_that_git_does_not_name_is_unmanaged() {
+    let mut world = World::equal();
+    world.tenant.push = None;
+    world.expect(Sync::Unmanaged, Action::None, &[]);
+}
+
+#[test]
+fn no_certificate_in_git_and_none_live_is_missing() {
+    let mut world = World::first_upload();
+    world.tenant.push = None;
+    world.expect(Sync::Missing, Action::None, &[]);
+}
+
+#[test]
+fn a_kind_that_is_not_watched_is_not_shown() {
+    let mut world = World::equal();
+    world.tenant.watch.remove(&Kind::Push);
+    assert!(world.plan().tenants[0].tokens.is_empty());
+}
+
+#[test]
+fn a_change_outside_git_is_adopted_when_its_file_leaves_the_tenant_file() {
+    let mut world = World::renewal();
+    world.entry().file = None;
+    assert!(world.planned().notes.is_empty());
+    world.recorded(Event::ChangedOutsideGit, "99", "run-1", "2026-11-20T10:00:00Z");
+    assert_eq!(world.planned().notes[0].note, Note::Adopted);
+    world.recorded(Event::Adopted, "99", "run-2", "2026-11-21T10:00:00Z");
+    assert!(world.planned().notes.is_empty(), "once");
+}
+
+// Row 3
+
+#[test]
+fn an_upload_that_landed_unrecorded_is_in_sync_and_recorded() {
+    let mut world = World::equal();
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:59:00Z");
+    let token = world.expect(Sync::InSync, Action::None, &[]);
+    assert_eq!(token.state.warnings, [Warning::UnrecordedUpload]);
+    assert_eq!(world.planned().notes[0].note, Note::Confirmed);
+}
+
+// Row 4
+
+#[test]
+fn a_digest_that_graph_rejected_for_good_is_not_sent_again() {
+    let mut world = World::renewal();
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-20T10:00:00Z");
+    world.failed("AA", FailureCode::Rejected);
+    world.expect_held(&[Reason::Rejected]);
+}
+
+#[test]
+fn a_new_digest_is_sent_although_the_last_one_was_rejected() {
+    let mut world = World::renewal();
+    world.recorded(Event::Intended, "77", "run-1", "2026-11-20T10:00:00Z");
+    world.failed("77", FailureCode::Rejected);
+    world.expect_upload();
+}
+
+#[test]
+fn a_rejected_digest_that_a_review_releases_is_sent() {
+    let mut world = World::renewal();
+    world.failed("AA", FailureCode::Rejected);
+    world.allow("rejected", "99", "AA");
+    assert_eq!(world.expect_upload().allows, [Reason::Rejected]);
+}
+
+#[test]
+fn a_failure_for_lack_of_permission_is_tried_again() {
+    for code in [
+        FailureCode::NotPermitted,
+        FailureCode::ApprovalRequired,
+        FailureCode::Throttled,
+        FailureCode::NotLanded,
+        FailureCode::NotSent,
+    ] {
+        let mut world = World::renewal();
+        world.recorded(Event::Intended, "AA", "run-1", "2026-11-20T10:00:00Z");
+        world.failed("AA", code);
+        world.expect_upload();
+    }
+}
+
+#[test]
+fn a_rejected_file_that_somebody_uploaded_by_hand_is_in_sync() {
+    let mut world = World::equal();
+    world.failed("AA", FailureCode::Rejected);
+    world.expect(Sync::InSync, Action::None, &[]);
+}
+
+// Row 5
+
+#[test]
+fn another_live_run_is_waited_for() {
+    let mut world = World::renewal();
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:55:00Z");
+    let token = world.expect(Sync::Progressing, Action::None, &[]);
+    assert_eq!(token.state.warnings, [Warning::InProgressElsewhere]);
+}
+
+#[test]
+fn another_live_run_is_waited_for_whatever_file_it_sends() {
+    let mut world = World::renewal();
+    world.recorded(Event::Intended, "77", "run-1", "2026-11-22T11:55:00Z");
+    world.expect(Sync::Progressing, Action::None, &[]);
+}
+
+#[test]
+fn the_lease_of_a_run_that_is_proved_dead_does_not_count() {
+    let mut world = World::renewal();
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:55:00Z");
+    world.dead_runs.insert("run-1".into());
+    let token = world.expect_upload();
+    assert!(token.state.warnings.contains(&Warning::SentAgain));
+}
+
+#[test]
+fn the_lease_of_another_run_counts_although_one_is_proved_dead() {
+    let mut world = World::renewal();
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:50:00Z");
+    world.recorded(Event::Intended, "AA", "run-2", "2026-11-22T11:55:00Z");
+    world.dead_runs.insert("run-1".into());
+    world.expect(Sync::Progressing, Action::None, &[]);
+}
+
+#[test]
+fn a_lease_that_ran_out_leaves_the_file_to_be_sent_once_more() {
+    let mut world = World::renewal();
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:30:00Z");
+    let token = world.expect_upload();
+    assert!(token.state.warnings.contains(&Warning::SentAgain));
+}
+
+#[test]
+fn a_file_sent_twice_that_never_showed_is_not_sent_a_third_time() {
+    let mut world = World::renewal();
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-21T10:00:00Z");
+    world.recorded(Event::Intended, "AA", "run-2", "2026-11-21T12:00:00Z");
+    world.expect_held(&[Reason::Rejected]);
+    assert_eq!(world.planned().notes[0].note, Note::NeverVisible);
+}
+
+// Row 6
+
+#[test]
+fn equal_worlds_need_nothing() {
+    let world = World::equal();
+    world.expect(Sync::InSync, Action::None, &[]);
+    assert!(!world.plan().has_changes());
+    assert!(world.planned().notes.is_empty());
+}
+
+#[test]
+fn a_suspended_tenant_in_sync_is_in_sync_and_its_expiry_is_shown() {
+    let mut world = World::equal();
+    world.suspend("2026-12-31");
+    let token = world.expect(Sync::InSync, Action::None, &[]);
+    assert_eq!(token.state.expiry, Expiry::Valid);
+}
+
+#[test]
+fn a_certificate_in_sync_can_be_expired() {
+    let mut world = World::equal();
+    world.now = at("2028-01-01T00:00:00Z");
+    let token = world.expect(Sync::InSync, Action::None, &[]);
+    assert_eq!(token.state.expiry, Expiry::Expired);
+}
+
+// Row 7
+
+#[test]
+fn another_topic_is_held_whatever_else_is_right() {
+    let mut world = World::renewal();
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    let token = world.expect_held(&[Reason::TopicChange]);
+    assert!(
+        token.state.details[0].contains("every Apple device enrolled"),
+        "{:?}",
+        token.state.details
+    );
+}
+
+#[test]
+fn a_topic_change_is_released_by_a_reviewed_line_and_nothing_else() {
+    let mut world = World::renewal();
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    world.allow("topic-change", TOPIC, OTHER_TOPIC);
+    assert_eq!(world.expect_upload().allows, [Reason::TopicChange]);
+}
+
+#[test]
+fn an_allow_line_for_another_topic_releases_nothing_and_says_what_it_must_say() {
+    let mut world = World::renewal();
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    world.allow("topic-change", "com.apple.mgmt.External.someone-else", OTHER_TOPIC);
+    let token = world.expect_held(&[Reason::TopicChange]);
+    assert!(
+        token.state.details[1].contains(&format!("from: {TOPIC}")),
+        "{:?}",
+        token.state.details
+    );
+}
+
+#[test]
+fn an_allow_line_that_ended_releases_nothing() {
+    let mut world = World::renewal();
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    world.allow("topic-change", TOPIC, OTHER_TOPIC);
+    world.now = at("2027-01-01T00:00:00Z");
+    world.live_push(|live| live.expires = at("2027-01-20T00:00:00Z"));
+    world.expect_held(&[Reason::TopicChange]);
+}
+
+#[test]
+fn all_reasons_are_told_and_the_topic_comes_first() {
+    let mut world = World::renewal();
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    world.entry().facts.expires = Some(at("2026-11-01T00:00:00Z"));
+    world.suspend("2026-12-31");
+    world.expect_held(&[
+        Reason::TopicChange,
+        Reason::OlderThanLive,
+        Reason::Expired,
+        Reason::Suspended,
+    ]);
+}
+
+#[test]
+fn last_years_file_is_older_than_live() {
+    let mut world = World::renewal();
+    world.live_push(|live| live.expires = at("2028-01-01T00:00:00Z"));
+    world.expect_held(&[Reason::OlderThanLive]);
+}
+
+#[test]
+fn no_allow_line_moves_an_expiry_backwards() {
+    let mut world = World::renewal();
+    world.live_push(|live| live.expires = at("2028-01-01T00:00:00Z"));
+    world.allow("older-than-live", "99", "AA");
+    let token = world.expect_held(&[Reason::OlderThanLive]);
+    assert!(token.state.details[1].contains("cannot be released"), "{:?}", token.state.details);
+}
+
+#[test]
+fn a_renewal_by_hand_is_held_and_recorded() {
+    let mut world = World::renewal();
+    world.recorded(Event::Confirmed, "AA", "run-1", "2026-11-01T10:00:00Z");
+    world.live_push(|live| live.expires = at("2028-01-01T00:00:00Z"));
+    world.expect_held(&[Reason::RenewedOutsideGit]);
+    assert_eq!(world.planned().notes[0].note, Note::ChangedOutsideGit);
+}
+
+#[test]
+fn a_change_by_hand_to_something_not_later_is_held_and_can_be_released() {
+    let mut world = World::renewal();
+    world.recorded(Event::Confirmed, "AA", "run-1", "2026-11-01T10:00:00Z");
+    world.expect_held(&[Reason::ChangedOutsideGit]);
+    world.allow("changed-outside-git", "99", "AA");
+    assert_eq!(world.expect_upload().allows, [Reason::ChangedOutsideGit]);
+}
+
+#[test]
+fn a_git_revert_of_a_renewal_moves_nothing_backwards() {
+    // 99 was confirmed, then AA was uploaded and confirmed; Git goes back to 99.
+    let mut world = World::equal();
+    world.recorded(Event::Confirmed, "99", "run-1", "2025-12-20T10:00:00Z");
+    world.recorded(Event::Confirmed, "AA", "run-2", "2026-11-20T10:00:00Z");
+    let entry = world.entry();
+    entry.facts.serial = Some("99".parse().unwrap());
+    entry.facts.expires = Some(at("2026-12-20T10:00:00Z"));
+    entry.file.as_mut().unwrap().sha256 = Sha256::of(b"99");
+    world.expect_held(&[Reason::RenewedOutsideGit]);
+    assert!(world.planned().notes.is_empty(), "live is what was last recorded");
+}
+
+#[test]
+fn a_confirmed_certificate_that_is_gone_is_held_as_vanished() {
+    let mut world = World::first_upload();
+    world.recorded(Event::Confirmed, "AA", "run-1", "2026-11-01T10:00:00Z");
+    world.expect_held(&[Reason::Vanished]);
+    world.allow("vanished", "absent", "AA");
+    assert_eq!(world.expect_upload().allows, [Reason::Vanished]);
+}
+
+#[test]
+fn a_lapsed_file_is_never_uploaded() {
+    let mut world = World::renewal();
+    world.now = at("2027-11-20T10:00:00Z");
+    world.expect_held(&[Reason::Expired]);
+}
+
+#[test]
+fn a_first_upload_without_consent_is_held() {
+    let mut world = World::first_upload();
+    world.tenant.consent_data_sharing = false;
+    world.expect_held(&[Reason::ConsentMissing]);
+}
+
+#[test]
+fn a_first_upload_needs_no_line_where_consent_was_given_live() {
+    let mut world = World::first_upload();
+    world.tenant.consent_data_sharing = false;
+    world.live.consent = Reading::Present(true);
+    world.expect_upload();
+}
+
+#[test]
+fn unreadable_consent_is_no_consent() {
+    let mut world = World::first_upload();
+    world.tenant.consent_data_sharing = false;
+    world.live.consent = Reading::Unknown(Problem::new(ProblemCode::ServerError, "503"));
+    world.expect_held(&[Reason::ConsentMissing]);
+}
+
+#[test]
+fn a_suspended_tenant_is_held_until_the_end_of_the_last_day() {
+    let mut world = World::renewal();
+    world.suspend("2026-11-22");
+    world.now = at("2026-11-22T23:59:59Z");
+    world.expect_held(&[Reason::Suspended]);
+    world.now = at("2026-11-23T00:00:00Z");
+    world.expect_held(&[Reason::SuspensionEnded]);
+}
+
+#[test]
+fn the_same_tenant_id_twice_holds_every_one_of_them() {
+    let mut world = World::renewal();
+    let mut twin = tenant("fabrikam", 1);
+    twin.push = None;
+    world.others.push(Desired::Valid(twin));
+    world.expect_held(&[Reason::Duplicate]);
+}
+
+#[test]
+fn the_same_topic_in_two_tenants_holds_both() {
+    let mut world = World::renewal();
+    let mut other = tenant("fabrikam", 2);
+    let mut entry = world.entry().clone();
+    entry.file = None;
+    other.push = Some(entry);
+    world.others.push(Desired::Valid(other));
+    world.expect_held(&[Reason::Duplicate]);
+}
+
+#[test]
+fn a_file_that_went_to_another_customer_is_held_until_the_policy_moves_it() {
+    let mut world = World::renewal();
+    let other = tenant("fabrikam", 2).tenant_id;
+    world.recorded_for(other, Event::Confirmed, "AA", "run-1", "2026-11-01T10:00:00Z");
+    world.expect_held(&[Reason::WrongDestination]);
+    world.policy.moves.push(Move {
+        sha256: Sha256::of(b"AA"),
+        from: other,
+        to: world.tenant.tenant_id,
+        reason: "tenant migration".into(),
+    });
+    world.expect_upload();
+}
+
+// Row 8
+
+#[test]
+fn an_ordinary_renewal_is_uploaded() {
+    let world = World::renewal();
+    let token = world.expect_upload();
+    assert_eq!(token.before.unwrap().serial, Some("99".parse().unwrap()));
+    assert_eq!(token.after.unwrap().serial, Some("AA".parse().unwrap()));
+    assert_eq!(token.state.warnings, [Warning::CsrUnknown]);
+}
+
+#[test]
+fn a_first_upload_with_consent_is_uploaded() {
+    let token = World::first_upload().expect_upload();
+    assert_eq!(token.before, None);
+}
+
+#[test]
+fn another_apple_account_is_a_warning_and_case_does_not_count() {
+    let mut world = World::equal();
+    world.live_push(|live| live.apple_id = Some("MDM@contoso.example".into()));
+    assert!(world.first().state.warnings.is_empty());
+    world.live_push(|live| live.apple_id = Some("someone@contoso.example".into()));
+    let token = world.expect(Sync::InSync, Action::None, &[]);
+    assert_eq!(token.state.warnings, [Warning::AppleIdDiffers]);
+}
+
+#[test]
+fn the_digest_names_what_is_done_and_not_when() {
+    let mut world = World::renewal();
+    let digest = world.plan().digest;
+    world.now = at(NOW).plus(chrono::Duration::hours(1));
+    world.rev = "2222222222222222222222222222222222222222".into();
+    assert_eq!(world.plan().digest, digest);
+    world.live_push(|live| live.serial = "98".parse().unwrap());
+    assert_ne!(world.plan().digest, digest);
+}

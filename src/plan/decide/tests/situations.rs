@@ -1,0 +1,425 @@
+//! The decision table in the words of an admin's year. Each row starts from equal worlds, or from
+//! an ordinary renewal, changes one thing, and expects one thing.
+
+use crate::fleet::Desired;
+use crate::model::{Event, FailureCode, Kind, Problem, ProblemCode, Reading, Resource, Sha256};
+use crate::plan::world::{
+    NEXT_YEAR, OTHER_TOPIC, THIS_YEAR, World, at, live_vpp, tenant, vpp_entry,
+};
+use crate::plan::{Action, HealthReason, Reason, Sync};
+
+/// What happened, in which world, and what must follow for its first token.
+struct Situation {
+    what: &'static str,
+    world: fn() -> World,
+    change: fn(&mut World),
+    sync: Sync,
+    action: Action,
+    reasons: &'static [Reason],
+}
+
+use Action as A;
+use Reason as R;
+use Sync as S;
+
+macro_rules! situations {
+    ($($what:literal: $world:expr, $change:expr => $sync:ident $action:ident [$($reason:ident),*];)+) => {
+        const SITUATIONS: &[Situation] = &[$(Situation {
+            what: $what,
+            world: $world,
+            change: $change,
+            sync: S::$sync,
+            action: A::$action,
+            reasons: &[$(R::$reason),*],
+        }),+];
+    };
+}
+
+situations! {
+    // Nothing happened.
+    "the push certificate is the one in Git": World::equal, |_| {} => InSync None [];
+    "the enrollment token is the one in Git": World::enrollment, |_| {} => InSync None [];
+    "the VPP token is the one in Git": World::vpp, |_| {} => InSync None [];
+
+    // Ordinary days.
+    "a first push certificate": World::first_upload, |_| {} => OutOfSync Upload [];
+    "an ordinary renewal of the push certificate": World::renewal, |_| {} => OutOfSync Upload [];
+    "an ordinary renewal of the enrollment token": World::enrollment_renewal, |_| {} => OutOfSync Upload [];
+    "an ordinary renewal of the VPP token": World::vpp_renewal, |_| {} => OutOfSync Upload [];
+    "an enrollment token was downloaded again and is not uploaded yet": World::enrollment, |world| {
+        new_file(world, "BB");
+        world.entry().downloaded = Some(at("2026-11-22T10:00:00Z"));
+    } => OutOfSync Upload [];
+    "a VPP setting differs from Git": World::vpp, |world| {
+        world.live_vpp(|live| live.automatically_update_apps = Some(false));
+    } => OutOfSync Configure [];
+    "an enrollment token has other scope tags than Git says": World::enrollment, |world| {
+        world.entry().facts.role_scope_tag_ids = Some(vec!["7".into()]);
+    } => OutOfSync Configure [];
+    "scope tags stand in another order": World::vpp, |world| {
+        world.entry().facts.role_scope_tag_ids = Some(vec!["7".into(), "0".into()]);
+        world.live_vpp(|live| live.role_scope_tag_ids = Some(vec!["0".into(), "7".into()]));
+    } => InSync None [];
+    "a VPP token that Git permits to create": World::vpp, |world| {
+        no_vpp_token(world);
+        world.entry().create = true;
+    } => OutOfSync Create [];
+    "a VPP token to create, and the customer has not consented": World::vpp, |world| {
+        no_vpp_token(world);
+        world.entry().create = true;
+        world.tenant.consent_data_sharing = false;
+    } => Held Hold [ConsentMissing];
+    "an enrollment token that is tracked has other scope tags": World::enrollment, |world| {
+        world.entry().file = None;
+        world.entry().facts.role_scope_tag_ids = Some(vec!["7".into()]);
+    } => Tracked None [];
+
+    // Somebody was in the portal.
+    "the push certificate was renewed by hand": World::equal, |world| {
+        world.recorded(Event::Confirmed, "AA", "run-0", "2026-11-20T11:00:00Z");
+        world.live_push(|live| {
+            live.serial = "BB".parse().unwrap();
+            live.expires = at("2028-01-01T00:00:00Z");
+        });
+    } => Held Hold [RenewedOutsideGit];
+    "the enrollment token was renewed by hand": World::enrollment, |world| {
+        world.live_enrollment(|live| live.expires = Some(at("2028-01-01T00:00:00Z")));
+    } => Held Hold [RenewedOutsideGit];
+    "the VPP token was renewed by hand": World::vpp, |world| {
+        world.live_vpp(|live| live.expires = Some(at("2028-01-01T00:00:00Z")));
+    } => Held Hold [RenewedOutsideGit];
+    "an older enrollment token was put back by hand": World::enrollment, |world| {
+        world.live_enrollment(|live| live.expires = Some(at(THIS_YEAR)));
+    } => Held Hold [ChangedOutsideGit];
+    "an older VPP token was put back by hand": World::vpp, |world| {
+        world.live_vpp(|live| live.expires = Some(at(THIS_YEAR)));
+    } => Held Hold [ChangedOutsideGit];
+    "the push certificate was removed by hand": World::equal, |world| {
+        world.recorded(Event::Confirmed, "AA", "run-0", "2026-11-20T11:00:00Z");
+        world.live.push = Reading::Absent;
+    } => Held Hold [Vanished];
+    "the enrollment token was deleted in the portal": World::enrollment, |world| {
+        world.live_enrollments().clear();
+    } => Held Hold [Vanished];
+    "the VPP token was deleted before its first file was uploaded": World::vpp, |world| {
+        world.forget();
+        world.live_vpps().clear();
+    } => Held Hold [IdGone];
+    "no enrollment token of that name was made in the portal yet": World::enrollment, |world| {
+        world.forget();
+        world.live_enrollments().clear();
+        world.entry().token.id = None;
+    } => Held Hold [CreateInPortal];
+    "a VPP token that Git does not permit to create": World::vpp, no_vpp_token => Held Hold [CreateNotPermitted];
+    "a VPP token to create whose owner has one already": World::vpp, |world| {
+        let mut lyon = vpp_entry("Lyon", None, "LL", NEXT_YEAR);
+        lyon.create = true;
+        world.tenant.vpp.insert(0, lyon);
+    } => Held Hold [CreateNotPermitted];
+
+    // Mistakes in Git.
+    "a tracked push certificate gets its first file, last year's by mistake": World::equal, |world| {
+        world.entry().facts.serial = Some("99".parse().unwrap());
+        world.entry().facts.expires = Some(at(THIS_YEAR));
+    } => Held Hold [OlderThanLive];
+    "a tracked VPP token gets its first file, last year's by mistake": World::vpp, |world| {
+        world.forget();
+        world.entry().facts.expires = Some(at(THIS_YEAR));
+    } => Held Hold [OlderThanLive];
+    "a tracked enrollment token gets its first file, last year's by mistake": World::enrollment, |world| {
+        world.forget();
+        world.entry().downloaded = Some(at("2025-12-20T10:00:00Z"));
+    } => Held Hold [OlderThanLive];
+    "an enrollment file of which nobody wrote down when it was downloaded": World::enrollment_renewal, |world| {
+        world.entry().downloaded = None;
+    } => Held Hold [AgeUnknown];
+    "a renewal of the push certificate was reverted in Git": World::equal, |world| {
+        world.recorded(Event::Confirmed, "99", "run-0", "2025-12-20T10:00:00Z");
+        world.recorded(Event::Confirmed, "AA", "run-1", "2026-11-20T10:00:00Z");
+        new_file(world, "99");
+        world.entry().facts.serial = Some("99".parse().unwrap());
+        world.entry().facts.expires = Some(at(THIS_YEAR));
+    } => Held Hold [RenewedOutsideGit];
+    "a renewal of the VPP token was reverted in Git": World::vpp, |world| {
+        world.forget();
+        world.recorded(Event::Confirmed, "99", "run-0", "2025-12-20T10:00:00Z");
+        world.recorded(Event::Confirmed, "AA", "run-1", "2026-11-20T10:00:00Z");
+        new_file(world, "99");
+        world.entry().facts.expires = Some(at(THIS_YEAR));
+    } => Held Hold [RenewedOutsideGit];
+    "a renewal of the enrollment token was reverted in Git": World::enrollment, |world| {
+        world.forget();
+        world.recorded(Event::Confirmed, "99", "run-0", "2025-12-20T10:00:00Z");
+        world.recorded(Event::Confirmed, "AA", "run-1", "2026-11-20T10:00:00Z");
+        new_file(world, "99");
+        world.entry().downloaded = Some(at("2025-12-20T09:00:00Z"));
+    } => Held Hold [RenewedOutsideGit];
+    "the new push certificate was created, not renewed": World::renewal, |world| {
+        world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    } => Held Hold [TopicChange];
+    "the VPP token in Git is for another location than the live one": World::vpp_renewal, |world| {
+        world.entry().facts.location = Some("Paris".into());
+    } => Held Hold [WrongLocation];
+    "London's file lies in Paris's slot": World::vpp, |world| {
+        // London's entry was confirmed with this file; Git has moved it to Paris's entry.
+        world.entry().file = None;
+        world.entry().facts.expires = None;
+        let paris = vpp_entry("Paris", Some("vpp-2"), "AA", NEXT_YEAR);
+        world.tenant.vpp.insert(0, paris);
+        world.live_vpps().push(live_vpp("Paris", "vpp-2", THIS_YEAR));
+    } => Held Hold [WrongLocation];
+    "London's file lies in Paris's slot as well": World::vpp_renewal, |world| {
+        let paris = vpp_entry("Paris", Some("vpp-2"), "AA", NEXT_YEAR);
+        world.tenant.vpp.push(paris);
+        world.live_vpps().push(live_vpp("Paris", "vpp-2", THIS_YEAR));
+    } => Held Hold [Duplicate];
+    "the organisation has a new name at Apple": World::vpp_renewal, |world| {
+        world.live_vpp(|live| live.organization = Some("Contoso".into()));
+    } => Held Hold [OrganizationDiffers];
+    "the organisation has a new name at Apple, and a review says so": World::vpp_renewal, |world| {
+        world.live_vpp(|live| live.organization = Some("Contoso".into()));
+        world.allow("organization-differs", "Contoso", "Contoso Ltd");
+    } => OutOfSync Upload [];
+    "a token file was moved to another tenant": World::vpp_renewal, |world| {
+        let other = tenant("fabrikam", 2).tenant_id;
+        world.recorded_for(other, Event::Confirmed, "AA", "run-0", "2026-11-20T10:00:00Z");
+    } => Held Hold [WrongDestination];
+    "an enrollment token file was moved to another tenant": World::enrollment_renewal, |world| {
+        let other = tenant("fabrikam", 2).tenant_id;
+        world.recorded_for(other, Event::Applied, "AA", "run-0", "2026-11-20T10:00:00Z");
+    } => Held Hold [WrongDestination];
+    "a tenant's folder was copied": World::vpp_renewal, |world| {
+        let mut twin = world.tenant.clone();
+        twin.name = "contoso-copy".parse().unwrap();
+        world.others.push(Desired::Valid(twin));
+    } => Held Hold [Duplicate];
+    "a tenant's folder was renamed": World::vpp, |world| {
+        let all = world.ledger.as_mut().unwrap().tenants.values_mut();
+        for record in all.flat_map(|ledger| &mut ledger.records) {
+            record.name = "contoso-old".parse().unwrap();
+        }
+    } => InSync None [];
+    "a lapsed VPP file": World::vpp_renewal, |world| {
+        world.now = at(NEXT_YEAR);
+    } => Held Hold [Expired];
+    "an enrollment file that was downloaded over a year ago": World::enrollment_renewal, |world| {
+        world.now = at("2027-11-21T11:00:00Z");
+    } => Held Hold [Expired];
+
+    // Apple and other MDMs.
+    "the Managed Apple Account's password changed and the VPP token is dead": World::vpp, |world| {
+        world.live_vpp(|live| live.state = "invalid".into());
+    } => InSync None [];
+    "a new VPP token after a password change ends in the same second": World::vpp, |world| {
+        world.live_vpp(|live| live.state = "invalid".into());
+        new_file(world, "BB");
+    } => OutOfSync Upload [];
+    "a dead VPP token that Git never uploaded": World::vpp, |world| {
+        world.forget();
+        world.live_vpp(|live| live.state = "invalid".into());
+    } => OutOfSync Upload [];
+    "a VPP token that was uploaded by hand and works": World::vpp, World::forget => InSync None [];
+    "another MDM holds the VPP token, and it is in sync": World::vpp, |world| {
+        world.live_vpp(|live| live.state = "assignedToExternalMDM".into());
+    } => InSync None [];
+    "another MDM holds the VPP token that is to be renewed": World::vpp_renewal, |world| {
+        world.live_vpp(|live| live.state = "assignedToExternalMDM".into());
+    } => Held Hold [ExternalMdm];
+    "another MDM holds the VPP token, and Git claims it": World::vpp_renewal, |world| {
+        world.live_vpp(|live| live.state = "assignedToExternalMDM".into());
+        world.entry().claim = true;
+    } => OutOfSync Upload [];
+    "two VPP tokens of one location": World::vpp_renewal, |world| {
+        world.live_vpp(|live| live.state = "duplicateLocationId".into());
+    } => Held Hold [DuplicateLocation];
+    "Apple has new terms": World::enrollment, |world| {
+        world.live_enrollment(|live| live.last_sync_error_code = 3);
+    } => InSync None [];
+
+    // Which token is meant.
+    "two VPP tokens of one organisation end in the same second": World::vpp, |world| {
+        world.tenant.vpp.push(vpp_entry("Paris", Some("vpp-2"), "PP", NEXT_YEAR));
+        world.live_vpps().push(live_vpp("Paris", "vpp-2", NEXT_YEAR));
+    } => InSync None [];
+    "two live enrollment tokens have the name in Git": World::enrollment, |world| {
+        world.entry().token.id = None;
+        let mut twin = world.live_enrollments()[0].clone();
+        twin.id = "dep-2".into();
+        world.live_enrollments().push(twin);
+        world.forget();
+    } => Held Hold [Ambiguous];
+    "two live enrollment tokens have the name in Git, and the ledger learnt the id": World::enrollment, |world| {
+        world.entry().token.id = None;
+        let mut twin = world.live_enrollments()[0].clone();
+        twin.id = "dep-2".into();
+        world.live_enrollments().push(twin);
+    } => InSync None [];
+    "two entries mean one live VPP token": World::vpp_renewal, |world| {
+        let mut twin = vpp_entry("Londinium", Some("vpp-1"), "PP", NEXT_YEAR);
+        twin.facts.location = Some("London".into());
+        world.tenant.vpp.push(twin);
+    } => Held Hold [Ambiguous];
+
+    // Suspended.
+    "a suspended tenant has a renewal due": World::vpp_renewal, |world| {
+        world.suspend("2026-12-31");
+    } => Held Hold [Suspended];
+    "a suspended tenant's settings differ": World::vpp, |world| {
+        world.suspend("2026-12-31");
+        world.live_vpp(|live| live.automatically_update_apps = Some(false));
+    } => Held Hold [Suspended];
+    "a suspended tenant with nothing due": World::vpp, |world| {
+        world.suspend("2026-12-31");
+    } => InSync None [];
+    "a suspension ended and its line is still there": World::enrollment_renewal, |world| {
+        world.suspend("2026-11-21");
+    } => Held Hold [SuspensionEnded];
+
+    // Intune could not be read, or does not permit it.
+    "the token does not permit reading VPP tokens": World::vpp_renewal, |world| {
+        let problem = Problem::new(ProblemCode::Forbidden, "403").on(Resource::Vpp);
+        world.live.vpp = Reading::Unknown(problem);
+    } => Unobserved None [];
+    "page 2 of the enrollment tokens failed": World::enrollment_renewal, |world| {
+        let problem = Problem::new(ProblemCode::ServerError, "500").on(Resource::Enrollment);
+        world.live.enrollment = Reading::Unknown(problem);
+    } => Unobserved None [];
+    "the tenant has no Intune licence": World::renewal, |world| {
+        world.live.push = Reading::Unknown(Problem::new(ProblemCode::NoLicence, "no licence"));
+    } => Unobserved None [];
+    "the ledger branch was deleted on the remote": World::vpp_renewal, |world| {
+        world.ledger = Err("ledger-lost".into());
+    } => Unobserved None [];
+
+    // Earlier runs.
+    "a sending of a VPP token landed and was not recorded": World::vpp, |world| {
+        world.forget();
+        let line = world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:50:00Z");
+        line.before = Some(crate::model::Facts { expires: Some(at(THIS_YEAR)), ..Default::default() });
+    } => InSync None [];
+    "a sending of an enrollment token landed and was not recorded": World::enrollment_renewal, |world| {
+        let line = world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:50:00Z");
+        line.before = Some(crate::model::Facts { expires: Some(at(THIS_YEAR)), ..Default::default() });
+        world.live_enrollment(|live| live.expires = Some(at("2027-11-22T10:00:00Z")));
+    } => InSync None [];
+    "a VPP token was sent ten minutes ago and does not show yet": World::vpp_renewal, |world| {
+        sent(world, "2026-11-22T11:30:00Z", Some("2026-11-22T11:50:00Z"));
+    } => Progressing None [];
+    "an enrollment token was sent ten minutes ago and does not show yet": World::enrollment_renewal, |world| {
+        sent(world, "2026-11-22T11:30:00Z", Some("2026-11-22T11:50:00Z"));
+    } => Progressing None [];
+    "a VPP token was sent an hour ago and does not show": World::vpp_renewal, |world| {
+        sent(world, "2026-11-22T10:50:00Z", Some("2026-11-22T11:00:00Z"));
+    } => OutOfSync Upload [];
+    "a VPP token was sent twice and never showed": World::vpp_renewal, |world| {
+        sent(world, "2026-11-22T08:50:00Z", Some("2026-11-22T09:00:00Z"));
+        sent(world, "2026-11-22T09:50:00Z", Some("2026-11-22T10:00:00Z"));
+    } => Held Hold [Rejected];
+    "a run died between announcing and sending, and its lease runs": World::vpp_renewal, |world| {
+        sent(world, "2026-11-22T11:50:00Z", None);
+    } => Progressing None [];
+    "a run of this clone died with a push certificate announced": World::renewal, |world| {
+        sent(world, "2026-11-22T11:50:00Z", None);
+        world.dead_runs.insert("run-1".into());
+    } => OutOfSync Upload [];
+    "Graph rejected the VPP token for good": World::vpp_renewal, |world| {
+        sent(world, "2026-11-20T10:00:00Z", None);
+        world.failed("AA", FailureCode::Rejected);
+    } => Held Hold [Rejected];
+    "Graph rejected the VPP token for good, and Git has another one now": World::vpp_renewal, |world| {
+        sent(world, "2026-11-20T10:00:00Z", None);
+        world.failed("AA", FailureCode::Rejected);
+        new_file(world, "BB");
+    } => OutOfSync Upload [];
+    "a VPP token turned out to belong to another location": World::vpp_renewal, |world| {
+        sent(world, "2026-11-20T10:00:00Z", None);
+        world.failed("AA", FailureCode::WrongLocation);
+    } => Held Hold [Rejected];
+    "a second administrator did not approve": World::vpp_renewal, |world| {
+        sent(world, "2026-11-20T10:00:00Z", None);
+        world.failed("AA", FailureCode::ApprovalRequired);
+    } => OutOfSync Upload [];
+}
+
+fn new_file(world: &mut World, label: &str) {
+    let file = world.entry().file.as_mut().unwrap();
+    file.sha256 = Sha256::of(label.as_bytes());
+    file.blob = format!("blob-{label}");
+}
+
+fn no_vpp_token(world: &mut World) {
+    world.forget();
+    world.live_vpps().clear();
+    world.entry().token.id = None;
+}
+
+fn sent(world: &mut World, intended: &str, applied: Option<&str>) {
+    world.recorded(Event::Intended, "AA", "run-1", intended);
+    if let Some(applied) = applied {
+        let line = world.recorded(Event::Applied, "AA", "run-1", applied);
+        line.after = None;
+    }
+}
+
+#[test]
+fn every_situation_ends_as_its_sentence_says() {
+    let mut wrong = Vec::new();
+    for situation in SITUATIONS {
+        let mut world = (situation.world)();
+        (situation.change)(&mut world);
+        let token = world.first();
+        let found = (token.state.sync, token.action, token.state.reasons.as_slice());
+        if found != (situation.sync, situation.action, situation.reasons) {
+            wrong.push(format!("{}: {found:?}\n    {:?}", situation.what, token.state.details));
+        }
+        let writes = world.planned().due.iter().any(|due| due.token.token.kind == world.kind);
+        assert!(
+            situation.action.writes() || world.kind == Kind::Vpp || !writes,
+            "{}: something is written",
+            situation.what
+        );
+        let told = situation.action != A::Hold || !token.state.details.is_empty();
+        assert!(told, "{}: a hold tells the way out", situation.what);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn sentences_are_told_once() {
+    let mut sentences: Vec<&str> = SITUATIONS.iter().map(|situation| situation.what).collect();
+    sentences.sort_unstable();
+    sentences.dedup();
+    assert_eq!(sentences.len(), SITUATIONS.len());
+}
+
+#[test]
+fn every_hold_that_a_plan_can_tell_has_its_situation() {
+    let seen = |reason: &Reason| {
+        SITUATIONS.iter().any(|situation| situation.reasons.contains(reason))
+            || *reason == R::RecipientMismatch
+    };
+    let missing: Vec<_> = Reason::ALL.iter().filter(|reason| !seen(reason)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn what_is_wrong_with_a_token_in_sync_is_shown_beside() {
+    let health = |start: fn() -> World, change: fn(&mut World)| {
+        let mut world = start();
+        change(&mut world);
+        world.first().state.health_reasons
+    };
+    for (state, reason) in [
+        ("invalid", HealthReason::TokenInvalid),
+        ("assignedToExternalMDM", HealthReason::ExternalMdm),
+        ("duplicateLocationId", HealthReason::DuplicateLocation),
+    ] {
+        let mut world = World::vpp();
+        world.live_vpp(|live| live.state = state.into());
+        assert_eq!(world.first().state.health_reasons, [reason]);
+    }
+    let terms = health(World::enrollment, |world| {
+        world.live_enrollment(|live| live.last_sync_error_code = 3);
+    });
+    assert_eq!(terms, [HealthReason::TermsNotAccepted]);
+}

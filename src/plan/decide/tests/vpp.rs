@@ -1,0 +1,118 @@
+//! A closer look at VPP tokens: what is written beside the file, and what a review may release.
+
+use crate::model::{Event, Facts, Sha256};
+use crate::plan::world::{NEXT_YEAR, THIS_YEAR, World, at};
+use crate::plan::{Note, Reason, Warning};
+
+#[test]
+fn a_renewal_carries_the_settings_that_differ_and_no_others() {
+    let mut world = World::vpp_renewal();
+    world.live_vpp(|live| live.automatically_update_apps = Some(false));
+    world.expect_upload();
+    let due = world.planned().due.remove(0);
+    assert_eq!(due.settings.automatically_update_apps, Some(true));
+    assert_eq!(due.settings.country_or_region, None);
+    let after = due.after;
+    assert_eq!(
+        (after.automatically_update_apps, after.state.as_deref()),
+        (Some(true), Some("valid"))
+    );
+}
+
+#[test]
+fn a_held_renewal_holds_its_settings_too() {
+    let mut world = World::vpp_renewal();
+    world.live_vpp(|live| {
+        live.automatically_update_apps = Some(false);
+        live.organization = Some("Fabrikam".into());
+    });
+    world.expect_held(&[Reason::OrganizationDiffers]);
+}
+
+#[test]
+fn a_setting_that_git_leaves_out_is_intunes_business() {
+    let mut world = World::vpp();
+    world.entry().facts.automatically_update_apps = None;
+    world.live_vpp(|live| live.automatically_update_apps = Some(false));
+    assert!(!world.plan().has_changes());
+}
+
+#[test]
+fn a_change_of_settings_leaves_the_credential_as_it_is() {
+    let mut world = World::vpp();
+    world.live_vpp(|live| live.country_or_region = Some("us".into()));
+    let token = world.expect_configure();
+    let (before, after) = (token.before.unwrap(), token.after.unwrap());
+    assert_eq!(after.expires, before.expires);
+    assert_eq!(after.country_or_region.as_deref(), Some("gb"));
+}
+
+#[test]
+fn an_apple_account_that_differs_is_told_and_never_written_by_itself() {
+    let mut world = World::vpp();
+    world.live_vpp(|live| live.apple_id = Some("someone@contoso.example".into()));
+    assert!(!world.plan().has_changes());
+    assert_eq!(world.first().state.warnings, [Warning::AppleIdDiffers]);
+    world.live_vpp(|live| live.apple_id = Some("VPP@Contoso.example".into()));
+    assert_eq!(world.first().state.warnings, []);
+}
+
+#[test]
+fn a_move_to_another_location_is_released_by_a_line_that_names_both() {
+    let mut world = World::vpp_renewal();
+    world.entry().facts.location = Some("Paris".into());
+    world.allow("wrong-location", "Paris", "London");
+    let token = world.expect_held(&[Reason::WrongLocation]);
+    assert!(token.state.details[1].contains("from: London"), "{:?}", token.state.details);
+    world.allow("wrong-location", "London", "Paris");
+    // The first line still does not fit; one that fits is enough.
+    assert_eq!(world.expect_upload().allows, [Reason::WrongLocation]);
+}
+
+#[test]
+fn an_older_token_put_back_by_hand_can_be_replaced_after_review() {
+    let mut world = World::vpp();
+    world.live_vpp(|live| live.expires = Some(at(THIS_YEAR)));
+    assert_eq!(world.planned().notes[0].note, Note::ChangedOutsideGit);
+    world.allow("changed-outside-git", "2026-12-20T10:00:00+00:00", NEXT_YEAR);
+    assert_eq!(world.expect_upload().allows, [Reason::ChangedOutsideGit]);
+}
+
+#[test]
+fn a_vanished_token_is_created_again_only_after_review() {
+    let mut world = World::vpp();
+    world.live_vpps().clear();
+    world.expect_held(&[Reason::Vanished]);
+    world.allow("vanished", "absent", NEXT_YEAR);
+    world.expect_create();
+}
+
+#[test]
+fn an_upload_of_the_same_expiry_shows_by_its_state_and_time() {
+    let mut world = World::vpp();
+    world.live_vpp(|live| live.state = "invalid".into());
+    world.entry().file.as_mut().unwrap().sha256 = Sha256::of(b"BB");
+    let line = world.recorded(Event::Intended, "BB", "run-1", "2026-11-22T11:50:00Z");
+    line.before = Some(Facts { expires: Some(at(NEXT_YEAR)), ..Facts::default() });
+    let not_yet = world.first();
+    assert_eq!(not_yet.state.sync, crate::plan::Sync::Progressing);
+    world.live_vpp(|live| {
+        live.state = "valid".into();
+        live.last_modified = Some(at("2026-11-22T11:51:00Z"));
+    });
+    assert_eq!(world.first().state.warnings, [Warning::UnrecordedUpload]);
+    // A change from before the sending is not its doing.
+    world.live_vpp(|live| live.last_modified = Some(at("2026-11-22T11:49:00Z")));
+    assert_eq!(world.first().state.sync, crate::plan::Sync::Progressing);
+}
+
+#[test]
+fn a_sending_that_landed_in_another_location_is_no_success() {
+    let mut world = World::vpp();
+    world.forget();
+    let line = world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:50:00Z");
+    line.before = Some(Facts { expires: Some(at(THIS_YEAR)), ..Facts::default() });
+    world.live_vpp(|live| live.location = Some("Paris".into()));
+    world.expect_held(&[Reason::Rejected]);
+    assert_eq!(world.planned().notes[0].note, Note::WrongLocation);
+}
