@@ -9,7 +9,7 @@
 //! * [`Simulator`] and [`Running`]: the server, on loopback only.
 //! * [`State`]: tenants, journal and clock, in memory or in a folder.
 //! * [`FaultRule`]: what goes wrong, where, and how often.
-//! * [`Apple`]: a certificate authority that issues what Apple's push portal would.
+//! * [`Apple`]: what Apple's portals hand out: push certificates, enrollment and VPP tokens.
 //! * [`run`]: the whole of the `simulate` command.
 //!
 //! Only the commands `simulate` and `demo` and tests use it; nothing else may depend on it.
@@ -19,6 +19,7 @@ mod certificate;
 mod clock;
 mod command;
 mod control;
+mod crypto;
 mod dispatch;
 mod fault;
 mod graph;
@@ -31,17 +32,23 @@ mod signing;
 mod state;
 #[cfg(test)]
 mod tests;
+mod token;
 
-pub use apple::{Apple, AppleError, Issued, PushRequest, SubjectKey, VppRequest};
+pub use apple::{
+    Apple, AppleError, EnrollmentRequest, Issued, IssuedEnrollment, PushRequest, SubjectKey,
+    VppRequest,
+};
 pub use certificate::CertificateError;
 pub use command::{SimulateError, SimulateOptions, run};
+pub use crypto::CryptoError;
 pub use fault::{Fault, FaultRule, RetryAfter};
 pub use journal::{Counters, LoggedRequest, Violation};
 pub use seed::{Seed, seed_fleet};
 pub use server::{Options, Running, Simulator, SimulatorError};
 pub use signing::SigningError;
 pub use state::{
-    AppRegistration, Consent, DepEncoding, Enrollment, PortalError, PortalUpload, Push,
-    PushSigning, READER_CLIENT_ID, READER_SECRET, State, StateError, Switches, Tenant, Upload, Via,
-    Vpp, VppEncoding, WRITER_CLIENT_ID, WRITER_SECRET,
+    AppRegistration, Approval, ApprovalPolicy, Consent, DepEncoding, Enrollment, EnrollmentLag,
+    HeldElsewhereAnswer, PortalError, PortalUpload, PublicKeyForm, Push, PushSigning,
+    READER_CLIENT_ID, READER_SECRET, State, StateError, Switches, Tenant, Upload, Via, Vpp,
+    VppEncoding, VppLag, WRITER_CLIENT_ID, WRITER_SECRET,
 };

@@ -1,10 +1,12 @@
-//! A small simulated Apple: the certificate authority behind the push portal, and VPP tokens.
+//! A small simulated Apple: the certificate authority behind the push portal, enrollment server
+//! tokens and VPP tokens.
 //!
 //! Its certificates have the shape of Apple's (subject, extensions, serial, 365 days, PEM form),
 //! but an issuer whose name says that it is simulated, and an ECDSA P-256 signature, because
-//! `ring` cannot make RSA keys.
+//! thousands of RSA keys would take too long.
 #![expect(clippy::disallowed_methods, reason = "the authority keeps its key in the state folder")]
 
+mod enrollment;
 mod extensions;
 mod request;
 mod vpp;
@@ -19,7 +21,9 @@ use rcgen::{
 };
 use uuid::Uuid;
 
+use super::crypto::CryptoError;
 use super::signing::{serial, set_validity};
+pub use enrollment::{EnrollmentRequest, IssuedEnrollment};
 pub use vpp::VppRequest;
 pub(super) use vpp::location;
 
@@ -41,6 +45,12 @@ pub enum AppleError {
     /// A key or certificate cannot be made or read.
     #[error("cannot make or read a key or certificate")]
     Certificate(#[from] rcgen::Error),
+    /// What an enrollment token should be encrypted to is no certificate.
+    #[error("not a certificate: neither PEM nor base64 of DER or of PEM")]
+    NotACertificate,
+    /// The enrollment token cannot be encrypted, most likely because the key is not RSA.
+    #[error("cannot encrypt to this certificate; its key must be RSA")]
+    Encrypt(#[from] CryptoError),
     /// The text is not a signing request in any known form.
     #[error("not a signing request: neither Intune's file nor PKCS#10")]
     NotARequest,

@@ -40,6 +40,12 @@ pub enum CertificateError {
     NoTopic,
 }
 
+/// The file that a text on the wire stands for: PEM is one already, base64 is of DER.
+pub(super) fn file(text: &str) -> Vec<u8> {
+    let compact: String = text.split_ascii_whitespace().collect();
+    STANDARD.decode(compact).unwrap_or_else(|_| text.as_bytes().to_vec())
+}
+
 /// Reads PEM text or the base64 of DER, both of which are reported to work.
 pub(super) fn parse(text: &str) -> Result<PushCertificate, CertificateError> {
     if text.contains("PRIVATE KEY") {

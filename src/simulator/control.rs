@@ -3,13 +3,15 @@
 //! No path of Graph or of the sign-in begins so. Faults do not strike these routes, and the
 //! journal does not hold them. There is no access control: the server listens on loopback only.
 
+mod apple;
+
 use axum::http::{Method, StatusCode};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::apple::{Apple, AppleError, PushRequest, SubjectKey, VppRequest};
+use super::apple::{Apple, AppleError};
 use super::fault::FaultRule;
 use super::message::{Call, Reply, query_value};
 use super::state::{PortalError, PortalUpload, State, StateError, Tenant};
@@ -43,19 +45,9 @@ struct SetClock {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct IssuePush {
-    request: Option<String>,
-    topic: Option<String>,
-    not_before: Option<DateTime<Utc>>,
-    not_after: Option<DateTime<Utc>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct IssueVpp {
-    organization: String,
-    location: String,
-    expires: DateTime<Utc>,
+struct Approve {
+    tenant_id: TenantId,
+    code: String,
 }
 
 /// A refusal of a control route, as text for the person who wrote the request.
@@ -65,6 +57,10 @@ enum Refusal {
     Route,
     #[error("cannot read the body: {0}")]
     Body(#[from] serde_json::Error),
+    #[error("name a tenant and an id, or a certificate, or all three")]
+    NoRecipient,
+    #[error("name either an id or a token")]
+    WhichToken,
     #[error("not a tenant id")]
     TenantId,
     #[error(transparent)]
@@ -82,7 +78,9 @@ pub(super) fn answer(state: &State, apple: &Apple, call: &Call) -> Reply {
         Err(refusal) => {
             let status = match &refusal {
                 Refusal::Route | Refusal::State(StateError::NoTenant(_)) => StatusCode::NOT_FOUND,
-                Refusal::Portal(PortalError::NoToken(_)) => StatusCode::NOT_FOUND,
+                Refusal::Portal(
+                    PortalError::NoToken(_) | PortalError::State(StateError::NoTenant(_)),
+                ) => StatusCode::NOT_FOUND,
                 _ => StatusCode::BAD_REQUEST,
             };
             Reply::json(status, json!({ "error": refusal.to_string() }))
@@ -142,7 +140,12 @@ fn routed(state: &State, apple: &Apple, call: &Call) -> Result<Value, Refusal> {
             Ok(Value::Null)
         }
         (&Method::POST, ["portal", kind]) => portal(state, call, kind),
-        (&Method::POST, ["apple", kind]) => issue(state, apple, call, kind),
+        (&Method::POST, ["apple", what]) => apple::answer(state, apple, call, what),
+        (&Method::POST, ["approvals"]) => {
+            let Approve { tenant_id, code } = body(call)?;
+            state.approve(tenant_id, &code)?;
+            Ok(Value::Null)
+        }
         _ => Err(Refusal::Route),
     }
 }
@@ -156,34 +159,6 @@ fn portal(state: &State, call: &Call, kind: &str) -> Result<Value, Refusal> {
     let upload: PortalUpload = serde_json::from_value(Value::Object(fields))?;
     state.portal_upload(id, &upload)?;
     Ok(Value::Null)
-}
-
-fn issue(state: &State, apple: &Apple, call: &Call, kind: &str) -> Result<Value, Refusal> {
-    match kind {
-        "push" => {
-            let wanted: IssuePush = body(call)?;
-            let issued = apple.issue(&PushRequest {
-                topic: wanted.topic,
-                serial: None,
-                not_before: wanted.not_before.unwrap_or_else(|| state.now()),
-                not_after: wanted.not_after,
-                key: wanted.request.map_or(SubjectKey::Shared, SubjectKey::Request),
-            })?;
-            Ok(json!({
-                "certificate": issued.pem,
-                "topic": issued.topic,
-                "serial": issued.serial,
-                "notBefore": issued.not_before,
-                "notAfter": issued.not_after,
-            }))
-        }
-        "vpp" => {
-            let IssueVpp { organization, location, expires } = body(call)?;
-            let token = apple.vpp_token(&VppRequest { organization, location, expires });
-            Ok(json!({ "token": token }))
-        }
-        _ => Err(Refusal::Route),
-    }
 }
 
 fn body<T: DeserializeOwned>(call: &Call) -> Result<T, Refusal> {

@@ -1,8 +1,9 @@
 //! Microsoft Graph: who may call, what there is, and the answers of the three resources.
 //!
 //! An answer is made in Graph's order: access token, then path, then method and permission, then
-//! body. Everything is synchronous; faults, `$batch` and sockets are `dispatch`'s.
+//! licence and approval, then body. Everything is synchronous; faults, `$batch` and sockets are `dispatch`'s.
 
+mod approval;
 pub(super) mod batch;
 mod body;
 mod enrollment;
@@ -154,6 +155,9 @@ pub(super) fn refuse(state: &State, call: &Call, failure: &Failure) -> Reply {
     if failure.status == StatusCode::UNAUTHORIZED {
         reply = reply.with(header::WWW_AUTHENTICATE, "Bearer realm=\"\"");
     }
+    if let Some((name, value)) = &failure.header {
+        reply = reply.with(HeaderName::from_static(name), value);
+    }
     finish(state, call, reply, id)
 }
 
@@ -197,6 +201,10 @@ fn routed(state: &State, origin: &str, call: &Call, grant: &Grant) -> Answer {
     }
     route::permit(&target, &call.method, &grant.roles)?;
     options(call)?;
+    if state.look(grant.tenant, |tenant| tenant.switches.unlicensed).unwrap_or_default() {
+        return Err(Failure::unlicensed());
+    }
+    approval::gate(&context)?;
     match target {
         Target::Push => push::answer(&context),
         Target::PushRequest => push::request(&context, false),
@@ -250,6 +258,7 @@ impl From<StateError> for Failure {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             code: "InternalServerError",
             message: "The simulator could not keep its state.".to_owned(),
+            header: None,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The keys simulated Intune makes: for push signing requests and for enrollment tokens.
 //!
-//! Real Intune's keys are RSA. `ring` cannot make RSA keys, and nothing here depends on the
-//! algorithm, so these are ECDSA P-256, which is also fast enough to make one per tenant.
+//! Real Intune's keys are RSA. Those for enrollment tokens are RSA 2048 here as well, because
+//! whoever encrypts to one needs it. Nothing depends on the algorithm of the others, so they are
+//! ECDSA P-256, which is fast enough to make one per tenant.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,12 +13,26 @@ use rcgen::{
 };
 use uuid::Uuid;
 
+use super::crypto::{self, CryptoError};
 use super::state::PushSigning;
 
 /// A key or certificate could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot make a simulated key or certificate")]
-pub struct SigningError(#[from] rcgen::Error);
+pub enum SigningError {
+    /// The certificate.
+    Certificate(#[from] rcgen::Error),
+    /// The RSA key.
+    Key(#[from] CryptoError),
+}
+
+/// A certificate and its private key, both as PEM.
+#[derive(Clone, Debug)]
+pub(super) struct EncryptionKey {
+    pub(super) certificate: String,
+    /// PKCS#8.
+    pub(super) key: String,
+}
 
 /// Makes a new key pair and the signing request over it, as the portal's `IntuneCSR.csr`.
 ///
@@ -55,16 +70,16 @@ pub(super) fn public_key(signing: &PushSigning) -> Result<Vec<u8>, SigningError>
     Ok(KeyPair::from_pem(&signing.key)?.subject_public_key_info())
 }
 
-/// Makes the certificate whose public key Apple encrypts an enrollment token to, as PEM.
-///
-/// Only the recipient's issuer and serial are ever compared, so its private key is not kept.
-pub(super) fn encryption_certificate(now: DateTime<Utc>) -> Result<String, SigningError> {
-    let key = KeyPair::generate()?;
+/// Makes the certificate whose public key Apple encrypts an enrollment token to: RSA 2048. It
+/// takes a noticeable part of a second, so it is made when it is first asked for.
+pub(super) fn encryption_key(now: DateTime<Utc>) -> Result<EncryptionKey, SigningError> {
+    let key = KeyPair::try_from(crypto::new_rsa_key()?)?;
     let mut params = CertificateParams::default();
     params.distinguished_name = name(&["Microsoft Intune (simulated)", "Enrollment Program"]);
     params.serial_number = Some(SerialNumber::from_slice(&serial()));
     set_validity(&mut params, now, now + chrono::Duration::days(3650));
-    Ok(params.self_signed(&key)?.pem().replace('\r', ""))
+    let certificate = params.self_signed(&key)?.pem().replace('\r', "");
+    Ok(EncryptionKey { certificate, key: key.serialize_pem().replace('\r', "") })
 }
 
 /// Eight octets, of which the first is neither zero nor has the sign bit, as in Apple's serials.

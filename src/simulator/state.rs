@@ -5,11 +5,15 @@
 //! tokens are not kept, so clients sign in again, as they must at any time. Without a folder
 //! nothing touches the disk.
 
+mod approval;
 mod disk;
+mod enrollment;
 mod portal;
 mod snapshot;
 mod switches;
 mod tenant;
+mod upload;
+mod vpp;
 
 use std::collections::HashMap;
 use std::io;
@@ -27,13 +31,23 @@ use super::signing::SigningError;
 use crate::model::TenantId;
 use disk::Disk;
 
+pub use approval::Approval;
+pub(super) use enrollment::Renewal;
+pub use enrollment::{Enrollment, EnrollmentLag};
+pub(super) use portal::push_from;
 pub use portal::{PortalError, PortalUpload};
-pub(super) use portal::{push_from, vpp_contents};
-pub use switches::{DepEncoding, Switches, VppEncoding};
-pub use tenant::{
-    AppRegistration, Consent, Enrollment, Push, PushSigning, READER_CLIENT_ID, READER_SECRET,
-    Tenant, Upload, Via, Vpp, WRITER_CLIENT_ID, WRITER_SECRET,
+pub use switches::{
+    ApprovalPolicy, DepEncoding, HeldElsewhereAnswer, PublicKeyForm, Switches, VppEncoding,
 };
+pub(super) use tenant::never;
+pub use tenant::{
+    AppRegistration, Consent, Push, PushSigning, READER_CLIENT_ID, READER_SECRET, Tenant,
+    WRITER_CLIENT_ID, WRITER_SECRET,
+};
+pub(super) use upload::Incoming;
+pub use upload::{Upload, Via};
+pub(super) use vpp::{HeldElsewhere, vpp_contents};
+pub use vpp::{Vpp, VppLag};
 
 /// The state could not be read or kept.
 #[derive(Debug, thiserror::Error)]

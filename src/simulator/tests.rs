@@ -2,11 +2,13 @@
 #![expect(clippy::disallowed_types, reason = "tests talk HTTP")]
 
 mod apple;
+mod approval;
 mod batch;
 mod conformance;
 mod enrollment;
 mod faults;
 mod graph;
+mod interop;
 mod login;
 mod push;
 mod state;

@@ -4,17 +4,24 @@ use axum::http::StatusCode;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::simulator::state::ApprovalPolicy;
+
+/// Names a request that waits for approval, in the answer and when it is sent again.
+pub(super) const APPROVAL_CODE: &str = "x-msft-approval-code";
+
 /// A refusal.
 #[derive(Clone, Debug)]
 pub(in crate::simulator) struct Failure {
     pub(in crate::simulator) status: StatusCode,
     pub(in crate::simulator) code: &'static str,
     pub(in crate::simulator) message: String,
+    /// A header that only this refusal has.
+    pub(in crate::simulator) header: Option<(&'static str, String)>,
 }
 
 impl Failure {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), header: None }
     }
 
     /// 401: the access token opens nothing.
@@ -35,6 +42,42 @@ impl Failure {
     /// 400 from Intune: a sentence in Intune's shell.
     pub(super) fn intune(sentence: &str) -> Self {
         Self::bad_request(shell(sentence, "StatelessDeviceFEService/deviceManagement"))
+    }
+
+    /// The last manual sync was too short a time ago. Neither status nor sentence are confirmed.
+    pub(super) fn early_sync(status: u16) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::TOO_MANY_REQUESTS);
+        let sentence = "A sync was requested too recently";
+        Self {
+            message: shell(sentence, "StatelessDeviceFEService/deviceManagement"),
+            ..Self::of_status(status)
+        }
+    }
+
+    /// 400: nobody licensed Intune, or chose it for device management.
+    pub(super) fn unlicensed() -> Self {
+        Self::bad_request("Request not applicable to target tenant.")
+    }
+
+    /// A second admin must approve first; `code` is the request that now waits for it.
+    pub(super) fn approval(policy: ApprovalPolicy, code: Option<String>) -> Self {
+        const ASK: &str =
+            "The header x-msft-approval-justification is required to request approval";
+        const WAIT: &str =
+            "Approval Required. The request waits for the approval of another administrator";
+        let (status, name, sentence) = match (policy, &code) {
+            (ApprovalPolicy::Documented, None) => (StatusCode::FORBIDDEN, "Forbidden", ASK),
+            (ApprovalPolicy::Documented, Some(_)) => {
+                (StatusCode::FORBIDDEN, "ApprovalRequired", WAIT)
+            }
+            (ApprovalPolicy::Seen, None) => (StatusCode::BAD_REQUEST, "BadRequest", ASK),
+            (ApprovalPolicy::Seen, Some(_)) => {
+                (StatusCode::PRECONDITION_FAILED, "BadRequest", WAIT)
+            }
+        };
+        let message = shell(sentence, "StatelessDeviceFEService/deviceManagement");
+        let header = code.map(|code| (APPROVAL_CODE, code));
+        Self { header, ..Self::new(status, name, message) }
     }
 
     /// 404: the object is not there.

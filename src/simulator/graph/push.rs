@@ -7,7 +7,7 @@ use super::{Answer, Context, Failure, Success, body, shape};
 use crate::model::Kind;
 use crate::simulator::certificate::{self, CertificateError};
 use crate::simulator::signing;
-use crate::simulator::state::{Push, StateError, Via, push_from};
+use crate::simulator::state::{Incoming, Push, StateError, Via, push_from};
 
 const PATH: &str = "deviceManagement/applePushNotificationCertificate";
 const CONSENT: &str = "appleMDMPushCertificate";
@@ -73,7 +73,14 @@ fn upload(context: &Context<'_>) -> Answer {
         // Another topic is accepted: nothing public shows that Intune refuses one.
         let push = push_from(apple_identifier, &read);
         tenant.apple_push_notification_certificate = Some(push.clone());
-        tenant.uploaded(context.now, Kind::Push, None, Via::Graph, text);
+        tenant.uploaded(Incoming {
+            at: context.now,
+            kind: Kind::Push,
+            id: None,
+            via: Via::Graph,
+            value: text,
+            file: Some(&certificate::file(text)),
+        });
         Ok(push)
     })?;
     Ok(Success::ok(entity(context, &push)))

@@ -124,7 +124,13 @@ fn needed(target: &Target, method: &Method) -> Option<&'static [&'static str]> {
         | (Target::Push, "PATCH")
         | (Target::PushRequestNew, "POST") => &[WRITE, CONFIGURATION_WRITE],
         (Target::Consent(_), "GET") => &[WRITE, CONFIGURATION_READ, CONFIGURATION_WRITE],
-        (Target::ConsentGrant(_) | Target::EnrollmentUpload(_) | Target::EnrollmentSync(_), "POST")
+        (
+            Target::ConsentGrant(_)
+            | Target::Enrollments
+            | Target::EnrollmentUpload(_)
+            | Target::EnrollmentSync(_),
+            "POST",
+        )
         | (Target::Enrollment(_), "PATCH")
         | (Target::Harmful(_), "POST") => &[WRITE],
         (Target::Vpps | Target::Vpp(_), "GET") => {

@@ -97,7 +97,11 @@ pub(in crate::simulator) fn vpp(vpp: &Vpp, version: Version) -> Map<String, Valu
         // Never comes back.
         "token": null,
         "lastModifiedDateTime": time(vpp.last_modified_date_time),
-        "state": vpp.state,
+        "state": match (version, vpp.state.as_str()) {
+            // v1.0 does not have this one.
+            (Version::V1, "duplicateLocationId") => "unknown",
+            (_, state) => state,
+        },
         "lastSyncStatus": vpp.last_sync_status,
         "automaticallyUpdateApps": vpp.automatically_update_apps,
         "countryOrRegion": vpp.country_or_region,

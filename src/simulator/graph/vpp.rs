@@ -1,17 +1,18 @@
 //! VPP tokens.
-//!
-//! What a token says shows at once; real Intune may lag for minutes.
 
 use axum::http::{Method, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::Duration;
 use serde_json::{Map, Value};
 
 use super::body::Body;
 use super::shape::Version;
 use super::{Answer, Context, Failure, Success, body, shape};
 use crate::model::Kind;
-use crate::simulator::state::{Tenant, Via, Vpp, VppEncoding, vpp_contents};
+use crate::simulator::state::{
+    HeldElsewhere, Incoming, Tenant, Via, Vpp, VppEncoding, vpp_contents,
+};
 
 const PATH: &str = "deviceAppManagement/vppTokens";
 /// What a request may set. Properties that Apple or Intune decide (organisation, location,
@@ -31,8 +32,8 @@ pub(super) fn collection(context: &Context<'_>) -> Answer {
         return create(context);
     }
     let tokens = context.state.look(context.tenant(), |tenant| {
-        let shaped = tenant.vpp_tokens.iter().map(|vpp| shape::vpp(vpp, context.version));
-        shaped.map(Value::Object).collect()
+        let shown = tenant.vpp_tokens.iter().map(|vpp| vpp.shown(context.now));
+        shown.map(|vpp| Value::Object(shape::vpp(&vpp, context.version))).collect()
     });
     Ok(context.collection(PATH, tokens.unwrap_or_default(), false))
 }
@@ -44,7 +45,7 @@ pub(super) fn one(context: &Context<'_>, id: &str) -> Answer {
             return Err(Failure::bad_request("The request changes nothing."));
         }
         context.state.change(context.tenant(), |tenant| {
-            let at = position(tenant, id)?;
+            let at = tenant.vpp_position(id)?;
             update(context, tenant, at, &body)
         })?
     } else {
@@ -62,7 +63,7 @@ pub(super) fn one(context: &Context<'_>, id: &str) -> Answer {
 fn entity(context: &Context<'_>, vpp: &Vpp) -> Value {
     let mut object = Map::new();
     object.insert("@odata.context".to_owned(), context.odata(&format!("{PATH}/$entity")));
-    object.extend(shape::vpp(vpp, context.version));
+    object.extend(shape::vpp(&vpp.shown(context.now), context.version));
     Value::Object(object)
 }
 
@@ -72,7 +73,7 @@ fn create(context: &Context<'_>) -> Answer {
     let vpp = context.state.change(context.tenant(), |tenant| {
         // Replaced by what the token says, but for the location of a token that the simulated
         // Apple did not make.
-        tenant.vpp_tokens.push(Vpp::new("", "", context.now));
+        tenant.vpp_tokens.push(Vpp::blank());
         let at = tenant.vpp_tokens.len() - 1;
         update(context, tenant, at, &body)
     })?;
@@ -82,10 +83,6 @@ fn create(context: &Context<'_>) -> Answer {
 fn read(context: &Context<'_>) -> Result<Body, Failure> {
     let beta = if context.version == Version::Beta { &WRITABLE_ON_BETA[..] } else { &[] };
     body::read(context.call, &[&WRITABLE, beta].concat())
-}
-
-fn position(tenant: &Tenant, id: &str) -> Result<usize, Failure> {
-    tenant.vpp_tokens.iter().position(|vpp| vpp.id == id).ok_or_else(Failure::not_found)
 }
 
 fn update(
@@ -122,22 +119,37 @@ fn update(
     for (name, flag) in flags {
         *flag = body.flag(name)?.unwrap_or(*flag);
     }
-    vpp.last_modified_date_time = context.now;
     let token = body.text("token")?;
+    if token.is_none() {
+        vpp.last_modified_date_time = context.now;
+    }
     if let Some(token) = token {
         if token.is_empty() {
             context.violation("empty-token");
         }
-        let contents = decoded(token, encoding)
-            .and_then(|text| vpp_contents(&text))
-            .ok_or_else(|| Failure::intune("The VPP token is invalid"))?;
-        vpp.renew(contents, context.now);
+        let id = vpp.id.clone();
+        let file = decoded(token, encoding).filter(|file| !file.is_empty());
+        let contents = file.as_deref().and_then(vpp_contents);
+        let contents = contents.ok_or_else(|| Failure::intune("The VPP token is invalid"))?;
+        // What an earlier request claimed is not claimed for ever.
+        let claim = body.flag("claimTokenManagementFromExternalMdm")?.unwrap_or(false);
+        tenant.renew_vpp(at, contents, claim, context.now)?;
+        tenant.uploaded(Incoming {
+            at: context.now,
+            kind: Kind::Vpp,
+            id: Some(&id),
+            via: Via::Graph,
+            value: token,
+            file: file.as_deref().map(str::as_bytes),
+        });
     }
-    let vpp = vpp.clone();
-    if let Some(token) = token {
-        tenant.uploaded(context.now, Kind::Vpp, Some(&vpp.id), Via::Graph, token);
+    tenant.vpp_tokens.get(at).cloned().ok_or_else(Failure::not_found)
+}
+
+impl From<HeldElsewhere> for Failure {
+    fn from(error: HeldElsewhere) -> Self {
+        Self::intune(&error.to_string())
     }
-    Ok(vpp)
 }
 
 fn decoded(token: &str, encoding: VppEncoding) -> Option<String> {
@@ -150,15 +162,14 @@ fn decoded(token: &str, encoding: VppEncoding) -> Option<String> {
 pub(super) fn sync(context: &Context<'_>, id: &str) -> Answer {
     body::none(context.call)?;
     let vpp = context.state.change(context.tenant(), |tenant| {
-        let at = position(tenant, id)?;
+        let pause = tenant.switches.vpp_sync_seconds;
+        let status = tenant.switches.early_sync_status;
+        let at = tenant.vpp_position(id)?;
         let vpp = tenant.vpp_tokens.get_mut(at).ok_or_else(Failure::not_found)?;
-        vpp.last_sync_date_time = context.now;
-        // A token that ended since the last look is found out by a sync.
-        if vpp.state == "valid" && vpp.expiration_date_time <= context.now {
-            "expired".clone_into(&mut vpp.state);
+        if context.now - vpp.last_sync_date_time < Duration::seconds(i64::from(pause)) {
+            return Err(Failure::early_sync(status));
         }
-        let status = if vpp.state == "valid" { "completed" } else { "failed" };
-        status.clone_into(&mut vpp.last_sync_status);
+        vpp.sync(context.now);
         Ok::<_, Failure>(vpp.clone())
     })?;
     Ok(Success::ok(entity(context, &vpp)))

@@ -1,14 +1,14 @@
-//! What changes a token: the rules that Graph and the portal share, and the portal itself.
+//! The portal: what an admin uploads by hand.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 use serde::Deserialize;
-use sha2::Digest as _;
 
-use super::{Push, State, StateError, Tenant, Upload, Via, Vpp};
+use super::enrollment::Renewal;
+use super::upload::Incoming;
+use super::vpp::{HeldElsewhere, vpp_contents};
+use super::{Push, State, StateError, Via};
 use crate::model::{Kind, TenantId};
-use crate::simulator::apple;
+use crate::simulator::apple::AppleError;
 use crate::simulator::certificate::{self, CertificateError, PushCertificate};
 
 /// A token that an admin uploads by hand in the portal.
@@ -55,97 +55,59 @@ pub enum PortalError {
     /// The VPP token cannot be read.
     #[error("not a VPP token")]
     Vpp,
+    /// Another MDM has the VPP token's location.
+    #[error("another MDM server manages this token")]
+    HeldElsewhere,
+    /// Apple cannot make the file.
+    #[error(transparent)]
+    Apple(#[from] AppleError),
     /// There is no such token.
     #[error("no token {0}")]
     NoToken(String),
 }
 
-/// What the text of a `.vpptoken` file says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::simulator) struct VppContents {
-    pub(in crate::simulator) organization: String,
-    pub(in crate::simulator) location: Option<String>,
-    pub(in crate::simulator) expires: DateTime<Utc>,
-}
-
 impl State {
     /// Uploads a token as an admin does in the portal: not through Graph, and in no counter.
     pub fn portal_upload(&self, id: TenantId, upload: &PortalUpload) -> Result<(), PortalError> {
-        let now = self.now();
+        let (now, via) = (self.now(), Via::Portal);
         self.change(id, |tenant| match upload {
             PortalUpload::Push { apple_identifier, certificate } => {
                 let read = certificate::parse(certificate)?;
                 tenant.apple_push_notification_certificate =
                     Some(push_from(apple_identifier, &read));
-                tenant.uploaded(now, Kind::Push, None, Via::Portal, certificate);
+                let (value, file) = (certificate.as_str(), certificate::file(certificate));
+                let (kind, file) = (Kind::Push, Some(file.as_slice()));
+                tenant.uploaded(Incoming { at: now, kind, id: None, via, value, file });
                 Ok(())
             }
             PortalUpload::Enrollment { id, apple_identifier } => {
-                tenant.renew_enrollment(id, apple_identifier, now)?;
-                tenant.uploaded(now, Kind::Enrollment, Some(id), Via::Portal, "");
+                let lag_seconds = tenant.switches.enrollment_lag_seconds;
+                let setting = tenant.enrollment(id)?;
+                // An admin in the portal uploads what was downloaded last.
+                let access_token_sha256 = setting.token_at_apple.clone();
+                let expires = now + Duration::days(365);
+                let renewal =
+                    Renewal { apple_identifier, access_token_sha256, expires, lag_seconds };
+                setting.renew(renewal, now);
+                let (kind, id) = (Kind::Enrollment, Some(id.as_str()));
+                tenant.uploaded(Incoming { at: now, kind, id, via, value: "", file: None });
                 Ok(())
             }
             PortalUpload::Vpp { id, token } => {
                 let contents = vpp_contents(token).ok_or(PortalError::Vpp)?;
-                let vpp = tenant
-                    .vpp_tokens
-                    .iter_mut()
-                    .find(|vpp| vpp.id == *id)
-                    .ok_or_else(|| PortalError::NoToken(id.clone()))?;
-                vpp.renew(contents, now);
-                tenant.uploaded(now, Kind::Vpp, Some(id), Via::Portal, token);
+                let at = tenant.vpp_position(id)?;
+                tenant.renew_vpp(at, contents, false, now)?;
+                let (kind, id, file) = (Kind::Vpp, Some(id.as_str()), Some(token.as_bytes()));
+                tenant.uploaded(Incoming { at: now, kind, id, via, value: token, file });
                 Ok(())
             }
         })
     }
 }
 
-impl Tenant {
-    /// Notes that a token came in.
-    pub(in crate::simulator) fn uploaded(
-        &mut self,
-        at: DateTime<Utc>,
-        kind: Kind,
-        id: Option<&str>,
-        via: Via,
-        value: &str,
-    ) {
-        let sha256 = hex::encode(sha2::Sha256::digest(value));
-        self.uploads.push(Upload { at, kind, id: id.map(str::to_owned), via, sha256 });
-    }
-
-    /// A new server token came in: its expiry is inside the encrypted file, one year after the
-    /// download, which is taken to be now.
-    pub(in crate::simulator) fn renew_enrollment(
-        &mut self,
-        id: &str,
-        apple_identifier: &str,
-        now: DateTime<Utc>,
-    ) -> Result<(), PortalError> {
-        let setting = self
-            .dep_onboarding_settings
-            .iter_mut()
-            .find(|setting| setting.id == id)
-            .ok_or_else(|| PortalError::NoToken(id.to_owned()))?;
-        apple_identifier.clone_into(&mut setting.apple_identifier);
-        setting.last_modified_date_time = now;
-        setting.token_expiration_date_time = now + Duration::days(365);
-        setting.last_sync_error_code = 0;
-        Ok(())
-    }
-}
-
-impl Vpp {
-    /// A new token came in: what it says replaces what was there, the rest stays.
-    pub(in crate::simulator) fn renew(&mut self, contents: VppContents, now: DateTime<Utc>) {
-        self.organization_name = contents.organization;
-        // Apple, not the caller, says which location a token is for.
-        if let Some(location) = contents.location {
-            self.location_name = location;
-        }
-        self.state = if contents.expires > now { "valid" } else { "expired" }.to_owned();
-        self.expiration_date_time = contents.expires;
-        self.last_modified_date_time = now;
+impl From<HeldElsewhere> for PortalError {
+    fn from(_: HeldElsewhere) -> Self {
+        Self::HeldElsewhere
     }
 }
 
@@ -158,22 +120,4 @@ pub(in crate::simulator) fn push_from(apple_identifier: &str, read: &PushCertifi
         expiration_date_time: read.not_after,
         certificate_upload_failure_reason: None,
     }
-}
-
-/// Reads the text of a `.vpptoken` file; `None` when it is none.
-pub(in crate::simulator) fn vpp_contents(text: &str) -> Option<VppContents> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct File {
-        exp_date: String,
-        token: String,
-        org_name: String,
-    }
-    let file: File = serde_json::from_slice(&STANDARD.decode(text.trim()).ok()?).ok()?;
-    let expires = DateTime::parse_from_str(&file.exp_date, "%Y-%m-%dT%H:%M:%S%z").ok()?;
-    Some(VppContents {
-        organization: file.org_name,
-        location: apple::location(&file.token),
-        expires: expires.with_timezone(&Utc),
-    })
 }

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::{State, StateError};
 use crate::model::TenantId;
 use crate::simulator::graph::shape;
-use crate::simulator::signing;
 
 impl State {
     /// Everything that a reader with all permissions could learn about a tenant, on beta:
@@ -17,13 +16,10 @@ impl State {
         self.change(id, |tenant| {
             let mut settings = Vec::new();
             for setting in &mut tenant.dep_onboarding_settings {
-                let key = match &setting.encryption_public_key {
-                    Some(key) => key.clone(),
-                    None => signing::encryption_certificate(now)?,
-                };
-                let mut value = shape::enrollment(setting);
+                let key = setting.encryption_certificate(now, false)?;
+                let key = tenant.switches.public_key_form.written(key);
+                let mut value = shape::enrollment(&setting.shown(now));
                 value.insert("encryptionPublicKey".to_owned(), json!(key));
-                setting.encryption_public_key = Some(key);
                 settings.push(Value::Object(value));
             }
             let push = tenant.apple_push_notification_certificate.as_ref();
@@ -33,7 +29,7 @@ impl State {
                 "vppTokens": tenant
                     .vpp_tokens
                     .iter()
-                    .map(|vpp| shape::vpp(vpp, shape::Version::Beta))
+                    .map(|vpp| shape::vpp(&vpp.shown(now), shape::Version::Beta))
                     .collect::<Vec<_>>(),
             });
             if let (Some(signing), Some(object)) = (&tenant.push_signing, snapshot.as_object_mut())

@@ -3,12 +3,12 @@
 //! Properties of the three resources bear Graph's own names. Everything but `tenantId` may be
 //! left out; what Graph would fill with "never" is then year 1, as Graph has it.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Switches;
-use crate::model::{Kind, TenantId};
+use super::{Approval, Enrollment, Switches, Upload, Vpp};
+use crate::model::TenantId;
 
 /// The application that tenants get by default and that may write.
 pub const WRITER_CLIENT_ID: &str = "2f6b0000-0000-4000-8000-000000000001";
@@ -52,6 +52,15 @@ pub struct Tenant {
     /// What was uploaded, oldest first.
     #[serde(default)]
     pub uploads: Vec<Upload>,
+    /// Locations whose VPP token another MDM has.
+    #[serde(default)]
+    pub locations_held_elsewhere: Vec<String>,
+    /// VPP tokens that Apple revoked: SHA-256 in hex of the file's text.
+    #[serde(default)]
+    pub revoked_vpp_tokens: Vec<String>,
+    /// Requests that wait for, or have, a second admin's approval.
+    #[serde(default)]
+    pub approvals: Vec<Approval>,
 }
 
 impl Tenant {
@@ -68,6 +77,9 @@ impl Tenant {
             switches: Switches::default(),
             push_signing: None,
             uploads: Vec::new(),
+            locations_held_elsewhere: Vec::new(),
+            revoked_vpp_tokens: Vec::new(),
+            approvals: Vec::new(),
         }
     }
 }
@@ -85,52 +97,6 @@ pub struct AppRegistration {
     pub secret_expires: Option<DateTime<Utc>>,
     /// The application permissions consented to.
     pub roles: Vec<String>,
-}
-
-impl Enrollment {
-    /// A healthy token of this name and expiry.
-    pub fn new(name: &str, expires: DateTime<Utc>) -> Self {
-        Self {
-            id: new_id(),
-            apple_identifier: String::new(),
-            token_name: name.to_owned(),
-            token_type: dep(),
-            token_expiration_date_time: expires,
-            last_modified_date_time: never(),
-            last_successful_sync_date_time: never(),
-            last_sync_triggered_date_time: never(),
-            last_sync_error_code: 0,
-            synced_device_count: 0,
-            share_token_with_school_data_sync_service: false,
-            data_sharing_consent_granted: true,
-            role_scope_tag_ids: default_scope(),
-            encryption_public_key: None,
-        }
-    }
-}
-
-impl Vpp {
-    /// A healthy token of this name (also its location) and expiry.
-    pub fn new(name: &str, organization: &str, expires: DateTime<Utc>) -> Self {
-        Self {
-            id: new_id(),
-            display_name: name.to_owned(),
-            organization_name: organization.to_owned(),
-            location_name: name.to_owned(),
-            apple_id: String::new(),
-            vpp_token_account_type: business(),
-            country_or_region: us(),
-            automatically_update_apps: false,
-            claim_token_management_from_external_mdm: false,
-            data_sharing_consent_granted: true,
-            expiration_date_time: expires,
-            last_modified_date_time: never(),
-            last_sync_date_time: never(),
-            last_sync_status: completed(),
-            state: valid(),
-            role_scope_tag_ids: default_scope(),
-        }
-    }
 }
 
 impl AppRegistration {
@@ -169,81 +135,6 @@ pub struct Push {
     pub certificate_upload_failure_reason: Option<String>,
 }
 
-/// An enrollment program token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(missing_docs, reason = "Graph's own properties, documented there")]
-pub struct Enrollment {
-    #[serde(default = "new_id")]
-    pub id: String,
-    #[serde(default)]
-    pub apple_identifier: String,
-    #[serde(default)]
-    pub token_name: String,
-    #[serde(default = "dep")]
-    pub token_type: String,
-    #[serde(default = "never")]
-    pub token_expiration_date_time: DateTime<Utc>,
-    #[serde(default = "never")]
-    pub last_modified_date_time: DateTime<Utc>,
-    #[serde(default = "never")]
-    pub last_successful_sync_date_time: DateTime<Utc>,
-    #[serde(default = "never")]
-    pub last_sync_triggered_date_time: DateTime<Utc>,
-    #[serde(default)]
-    pub last_sync_error_code: i32,
-    #[serde(default)]
-    pub synced_device_count: i32,
-    #[serde(default)]
-    pub share_token_with_school_data_sync_service: bool,
-    #[serde(default = "yes")]
-    pub data_sharing_consent_granted: bool,
-    #[serde(default = "default_scope")]
-    pub role_scope_tag_ids: Vec<String>,
-    /// PEM; made on first use.
-    #[serde(default)]
-    pub encryption_public_key: Option<String>,
-}
-
-/// A VPP token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(missing_docs, reason = "Graph's own properties, documented there")]
-pub struct Vpp {
-    #[serde(default = "new_id")]
-    pub id: String,
-    #[serde(default)]
-    pub display_name: String,
-    #[serde(default)]
-    pub organization_name: String,
-    #[serde(default)]
-    pub location_name: String,
-    #[serde(default)]
-    pub apple_id: String,
-    #[serde(default = "business")]
-    pub vpp_token_account_type: String,
-    #[serde(default = "us")]
-    pub country_or_region: String,
-    #[serde(default)]
-    pub automatically_update_apps: bool,
-    #[serde(default)]
-    pub claim_token_management_from_external_mdm: bool,
-    #[serde(default = "yes")]
-    pub data_sharing_consent_granted: bool,
-    #[serde(default = "never")]
-    pub expiration_date_time: DateTime<Utc>,
-    #[serde(default = "never")]
-    pub last_modified_date_time: DateTime<Utc>,
-    #[serde(default = "never")]
-    pub last_sync_date_time: DateTime<Utc>,
-    #[serde(default = "completed")]
-    pub last_sync_status: String,
-    #[serde(default = "valid")]
-    pub state: String,
-    #[serde(default = "default_scope")]
-    pub role_scope_tag_ids: Vec<String>,
-}
-
 /// Consent to share data with Apple; granted by default, because a tenant with tokens has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -271,66 +162,25 @@ pub struct PushSigning {
     pub value: String,
 }
 
-/// One token that reached the tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Upload {
-    /// When.
-    pub at: DateTime<Utc>,
-    /// Which credential.
-    pub kind: Kind,
-    /// Graph's id; `null` for push.
-    pub id: Option<String>,
-    /// On which way.
-    pub via: Via,
-    /// SHA-256 in hex of the value as it was sent.
-    pub sha256: String,
-}
-
-/// On which way a token came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Via {
-    /// Through Graph.
-    Graph,
-    /// By an admin's hand in the portal.
-    Portal,
-}
-
 /// A new id, as Graph makes them.
 pub(in crate::simulator) fn new_id() -> String {
     Uuid::new_v4().to_string()
 }
 
 /// Graph's way to say never.
-fn never() -> DateTime<Utc> {
+pub(in crate::simulator) fn never() -> DateTime<Utc> {
     NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or_default().and_time(NaiveTime::MIN).and_utc()
 }
 
-fn yes() -> bool {
+/// The end of a delay that begins now; `None` for none.
+pub(super) fn until(now: DateTime<Utc>, seconds: u32) -> Option<DateTime<Utc>> {
+    (seconds > 0).then(|| now + Duration::seconds(i64::from(seconds)))
+}
+
+pub(super) fn yes() -> bool {
     true
 }
 
-fn dep() -> String {
-    "dep".to_owned()
-}
-
-fn business() -> String {
-    "business".to_owned()
-}
-
-fn us() -> String {
-    "us".to_owned()
-}
-
-fn completed() -> String {
-    "completed".to_owned()
-}
-
-fn valid() -> String {
-    "valid".to_owned()
-}
-
-fn default_scope() -> Vec<String> {
+pub(super) fn default_scope() -> Vec<String> {
     vec!["0".to_owned()]
 }

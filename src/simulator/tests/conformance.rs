@@ -83,6 +83,7 @@ async fn every_path_exists_with_its_method() {
         ("get", format!("{consent}/{{dataSharingConsent-id}}")),
         ("post", format!("{consent}/{{dataSharingConsent-id}}/consentToDataSharing")),
         ("get", dep.to_owned()),
+        ("post", dep.to_owned()),
         ("get", setting.clone()),
         ("patch", setting.clone()),
         ("post", format!("{setting}/uploadDepToken")),

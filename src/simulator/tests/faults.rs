@@ -133,6 +133,19 @@ async fn a_next_link_can_point_elsewhere_or_to_itself() {
 }
 
 #[tokio::test]
+async fn a_second_page_can_fail_alone() {
+    let mut tenant = full_tenant();
+    tenant.switches.page_size = Some(1);
+    tenant.vpp_tokens.push(Vpp::new("Paris", "Contoso", now()));
+    let world = World::new(tenant).await;
+    world.state().add_fault(FaultRule::always(Fault::status(503)).on(VPP).after(1).times(1));
+    let next = world.get(VPP).await.json()["@odata.nextLink"].clone();
+    let next = next.as_str().unwrap().replace(&world.running.url(), "");
+    assert_eq!(world.get(&next).await.status, 503);
+    assert_eq!(world.get(&next).await.json()["value"][0]["displayName"], "Paris");
+}
+
+#[tokio::test]
 async fn latency_delays_and_then_answers() {
     let (world, token) = world(Fault::Latency { milliseconds: 60 }).await;
     let begin = tokio::time::Instant::now();

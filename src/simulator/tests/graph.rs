@@ -102,7 +102,7 @@ async fn unknown_paths_name_the_segment() {
 async fn methods_that_are_not_there_are_405() {
     let world = World::new(full_tenant()).await;
     assert_eq!(world.post(PUSH, Some(&json!({}))).await.status, 405);
-    assert_eq!(world.post(DEP, Some(&json!({}))).await.status, 405);
+    assert_eq!(world.patch(DEP, &json!({})).await.status, 405);
 }
 
 #[tokio::test]

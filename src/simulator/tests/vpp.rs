@@ -99,6 +99,152 @@ async fn a_sync_finds_out_that_a_token_ended() {
 }
 
 #[tokio::test]
+async fn a_second_manual_sync_comes_too_early() {
+    let world = World::new(full_tenant()).await;
+    let sync = format!("{}/syncLicenses", path());
+    assert_eq!(world.post(&sync, None).await.status, 200);
+    assert_eq!(world.post(&sync, None).await.status, 429);
+    world.state().set_clock(Some(now() + chrono::Duration::minutes(1)));
+    assert_eq!(world.post(&sync, None).await.status, 200);
+}
+
+#[tokio::test]
+async fn old_facts_show_until_the_lag_is_over() {
+    let mut tenant = full_tenant();
+    tenant.switches.vpp_lag_seconds = 60;
+    tenant.vpp_tokens[0].state = "expired".to_owned();
+    let world = World::new(tenant).await;
+    let names =
+        ["expirationDateTime", "lastModifiedDateTime", "state", "organizationName", "locationName"];
+    let before = world.get(&path()).await.json();
+    let body = json!({ "token": token(&world, "Contoso Ltd", "Paris") });
+    let answered = world.patch(&path(), &body).await.json();
+    let single = world.get(&path()).await.json();
+    let listed = world.get(VPP).await.json()["value"][0].clone();
+    for shown in [&answered, &single, &listed] {
+        for name in names {
+            assert_eq!(shown[name], before[name], "{name}");
+        }
+        assert_eq!(shown["lastSyncStatus"], "inProgress");
+    }
+    world.state().set_clock(Some(now() + chrono::Duration::minutes(1)));
+    let after = world.get(&path()).await.json();
+    for name in names {
+        assert_ne!(after[name], before[name], "{name}");
+    }
+    assert_eq!((&after["state"], &after["lastSyncStatus"]), (&json!("valid"), &json!("completed")));
+}
+
+#[tokio::test]
+async fn a_second_token_of_a_location_is_a_duplicate() {
+    let world = World::new(full_tenant()).await;
+    let body = json!({ "displayName": "Again", "token": token(&world, "Contoso", "London") });
+    let created = world.post(VPP, Some(&body)).await.json();
+    assert_eq!(created["state"], "duplicateLocationId");
+    let id = created["id"].as_str().unwrap();
+    let v1 = world.get(&format!("{}/{id}", VPP.replace("beta", "v1.0"))).await.json();
+    assert_eq!(v1["state"], "unknown");
+    // The first is as it was, and the second recovers with a location of its own.
+    assert_eq!(world.get(&path()).await.json()["state"], "valid");
+    let body = json!({ "token": token(&world, "Contoso", "Paris") });
+    assert_eq!(world.patch(&format!("{VPP}/{id}"), &body).await.json()["state"], "valid");
+}
+
+#[tokio::test]
+async fn a_token_that_another_mdm_has_must_be_claimed() {
+    for answer in [HeldElsewhereAnswer::State, HeldElsewhereAnswer::Refuse] {
+        let mut tenant = full_tenant();
+        tenant.switches.held_elsewhere = answer;
+        // An old claim is not one for ever.
+        tenant.vpp_tokens[0].claim_token_management_from_external_mdm = true;
+        let world = World::new(tenant).await;
+        let held = json!({ "tenantId": world.id, "location": "London", "held": true });
+        assert_eq!(world.post("/_simulator/apple/vpp-elsewhere", Some(&held)).await.status, 204);
+        assert_eq!(world.get(&path()).await.json()["state"], "assignedToExternalMDM");
+
+        let mut body = json!({ "token": token(&world, "Contoso", "London") });
+        let unclaimed = world.patch(&path(), &body).await;
+        if answer == HeldElsewhereAnswer::State {
+            assert_eq!(unclaimed.json()["state"], "assignedToExternalMDM");
+        } else {
+            assert_eq!((unclaimed.status, unclaimed.code().as_str()), (400, "BadRequest"));
+        }
+        body["claimTokenManagementFromExternalMdm"] = json!(true);
+        assert_eq!(world.patch(&path(), &body).await.json()["state"], "valid");
+        body["claimTokenManagementFromExternalMdm"] = json!(false);
+        assert_eq!(world.patch(&path(), &body).await.json()["state"], "valid");
+    }
+}
+
+#[tokio::test]
+async fn a_location_that_another_mdm_has_is_claimed_by_the_first_upload() {
+    let world = World::new(full_tenant()).await;
+    world.state().hold_elsewhere(world.id, "Paris", true).unwrap();
+    let body = json!({
+        "displayName": "Paris", "token": token(&world, "Contoso", "Paris"),
+        "claimTokenManagementFromExternalMdm": true,
+    });
+    let created = world.post(VPP, Some(&body)).await;
+    assert_eq!((created.status, &created.json()["state"]), (201, &json!("valid")));
+    assert!(world.tenant().locations_held_elsewhere.is_empty());
+}
+
+#[tokio::test]
+async fn a_changed_password_ends_a_token_but_not_its_expiry() {
+    let world = World::new(full_tenant()).await;
+    let old = token(&world, "Contoso", "London");
+    world.patch(&path(), &json!({ "token": old })).await;
+    let before = world.get(&path()).await.json();
+    let body = json!({ "tenantId": world.id, "id": "vpp-1" });
+    assert_eq!(world.post("/_simulator/apple/vpp-revoke", Some(&body)).await.status, 204);
+    let after = world.get(&path()).await.json();
+    assert_eq!((&after["state"], &after["lastSyncStatus"]), (&json!("invalid"), &json!("failed")));
+    assert_eq!(after["expirationDateTime"], before["expirationDateTime"]);
+    // The same file again does not help; a new one does.
+    assert_eq!(world.patch(&path(), &json!({ "token": old })).await.json()["state"], "invalid");
+    let new = token(&world, "Contoso", "London");
+    assert_eq!(world.patch(&path(), &json!({ "token": new })).await.json()["state"], "valid");
+    // A file that was revoked before anybody uploaded it.
+    let unsent = token(&world, "Contoso", "London");
+    let body = json!({ "tenantId": world.id, "token": unsent });
+    assert_eq!(world.post("/_simulator/apple/vpp-revoke", Some(&body)).await.status, 204);
+    assert_eq!(world.get(&path()).await.json()["state"], "valid");
+    assert_eq!(world.patch(&path(), &json!({ "token": unsent })).await.json()["state"], "invalid");
+}
+
+#[tokio::test]
+async fn a_lapsed_token_is_taken_and_expired() {
+    let world = World::new(full_tenant()).await;
+    world.state().set_clock(Some("2028-01-01T00:00:00Z".parse().unwrap()));
+    let body = json!({ "token": token(&world, "Contoso", "London") });
+    let json = world.patch(&path(), &body).await.json();
+    assert_eq!((&json["state"], &json["lastSyncStatus"]), (&json!("expired"), &json!("failed")));
+}
+
+#[tokio::test]
+async fn uploads_are_counted_by_the_file_whatever_the_encoding() {
+    let mut digests = Vec::new();
+    let text = Apple::open(None, now()).unwrap().vpp_token(&VppRequest {
+        organization: "Contoso".to_owned(),
+        location: "London".to_owned(),
+        expires: "2028-01-01T00:00:00Z".parse().unwrap(),
+    });
+    for encoding in [VppEncoding::Text, VppEncoding::Base64] {
+        let mut tenant = full_tenant();
+        tenant.switches.vpp_encoding = encoding;
+        let world = World::new(tenant).await;
+        let twice = STANDARD.encode(&text);
+        let sent = if encoding == VppEncoding::Text { &text } else { &twice };
+        world.patch(&path(), &json!({ "token": sent })).await;
+        let [upload] = world.state().uploads(world.id).try_into().unwrap();
+        digests.push((upload.sha256, upload.file_sha256));
+    }
+    let file = crate::model::Sha256::of(text.as_bytes()).to_string();
+    assert!(digests.iter().all(|(_, found)| found.as_ref() == Some(&file)), "{digests:?}");
+    assert_ne!(digests[0].0, digests[1].0);
+}
+
+#[tokio::test]
 async fn a_country_is_two_small_letters() {
     let world = World::new(full_tenant()).await;
     assert_eq!(world.patch(&path(), &json!({ "countryOrRegion": "GB" })).await.status, 400);
