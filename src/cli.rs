@@ -11,6 +11,7 @@ mod environment;
 mod error;
 mod global;
 mod inspect;
+mod keys;
 mod ledger;
 mod output;
 mod plan;

@@ -7,7 +7,7 @@ use super::environment;
 use super::error::CliError;
 use super::global::{Context, Format};
 use super::output::Output;
-use super::plan::{Selected, make, read_file};
+use super::plan::{Selected, live_plan, read_file};
 use super::progress::Bar;
 use super::session;
 use crate::apply::{self, Files, FilesError, RunContext, Tools};
@@ -96,8 +96,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let author = Author { run: run_id, clone: lock.clone_id().to_string(), actor };
 
     super::block_on(async {
-        let live = session::read_live(&connector, &loaded, &selection, context.parallelism).await;
-        let planned = make(context, &loaded, &selection, &live, &known, Source::Live, &dead);
+        let planned = live_plan(context, &connector, &loaded, &selection, &known, &dead).await;
         if let Some(file) = &file {
             check_fresh(file, &planned, context)?;
         }

@@ -7,9 +7,10 @@ use clap::ValueEnum;
 
 use super::error::CliError;
 use super::global::Context;
+use super::keys;
 use super::output::Output;
 use super::session::{self, Loaded};
-use crate::intune;
+use crate::intune::{self, Connector};
 use crate::model::{LiveTenant, Outcome, TenantName};
 use crate::plan::{self, Input, Known, Plan, Planned, Selection, Source};
 use crate::report;
@@ -69,21 +70,22 @@ enum Format {
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let selection = args.selected.selection()?;
     let loaded = session::load(context, args.worktree, &selection, output)?;
-    let (live, source) = match &args.live {
-        Some(path) => (snapshot(path, &loaded, &selection)?, Source::Snapshot),
-        None => {
-            let connector = session::connector()?;
-            let read = session::read_live(&connector, &loaded, &selection, context.parallelism);
-            (super::block_on(read)?, Source::Live)
-        }
-    };
     let ledger = session::ledger(&loaded, context);
     let known = session::known(&ledger);
     let dead = match &known {
         Ok(view) => session::dead_runs(&loaded.repo, view, context.now()),
         Err(_) => BTreeSet::new(),
     };
-    let planned = make(context, &loaded, &selection, &live, &known, source, &dead);
+    let planned = match &args.live {
+        Some(path) => {
+            let live = snapshot(path, &loaded, &selection)?;
+            make(context, &loaded, &selection, &live, &known, Source::Snapshot, &dead)
+        }
+        None => {
+            let connector = session::connector()?;
+            super::block_on(live_plan(context, &connector, &loaded, &selection, &known, &dead))?
+        }
+    };
     let plan = &planned.plan;
 
     if let Some(path) = &args.out {
@@ -100,6 +102,23 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     })?;
     let changes = args.detailed_exitcode && plan.has_changes();
     Ok(session::observed(plan).and(if changes { Outcome::Changes } else { Outcome::Done }))
+}
+
+/// Reads live state and makes the plan of it.
+pub(super) async fn live_plan(
+    context: &Context,
+    connector: &Connector,
+    loaded: &Loaded,
+    selection: &Selection,
+    known: &Result<crate::ledger::LedgerView, String>,
+    dead: &BTreeSet<String>,
+) -> Planned {
+    let mut live = session::read_live(connector, loaded, selection, context.parallelism).await;
+    let planned = make(context, loaded, selection, &live, known, Source::Live, dead);
+    if keys::read(connector, loaded, &planned, &mut live, context.parallelism).await {
+        return make(context, loaded, selection, &live, known, Source::Live, dead);
+    }
+    planned
 }
 
 /// Makes the plan of what was read.

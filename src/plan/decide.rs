@@ -129,11 +129,12 @@ pub(super) fn decide(case: &Case<'_>) -> Decision {
     }
 
     // Row 4, and row 5's end: this very file was refused, or never showed. When live shows it all
-    // the same (somebody uploaded it by hand), no write would be due, so row 6 is the truth.
+    // the same (somebody uploaded it by hand), no write would be due, so row 6 is the truth; but a
+    // file that landed in another location is live, and wrong.
     let last = case.past.last_confirmed(case.of);
     let same =
         case.live.is_some_and(|live| live.is_file(&case.token.facts, case.file.sha256, last));
-    let rejected = if same { None } else { rejected(case, &mine) };
+    let rejected = rejected(case, &mine).filter(|rejected| !same || rejected.landed);
     if let Some(rejected) = &rejected
         && !rejected.hold.is_released(&case.token.allow, case.file, case.today())
     {
@@ -167,6 +168,8 @@ fn landed(case: &Case<'_>, sending: &Sending<'_>) -> Decision {
 struct Rejected {
     hold: Hold,
     note: Option<Note>,
+    /// It is live, where it must not be.
+    landed: bool,
 }
 
 fn rejected(case: &Case<'_>, mine: &[&Sending<'_>]) -> Option<Rejected> {
@@ -187,6 +190,7 @@ fn rejected(case: &Case<'_>, mine: &[&Sending<'_>]) -> Option<Rejected> {
                 failed.at
             )),
             note: None,
+            landed: cause.is_some_and(|cause| cause.code == FailureCode::WrongLocation),
         });
     }
     let twice = mine.len() >= 2 && !mine.iter().any(|sending| case.is_pending(sending));
@@ -198,6 +202,7 @@ fn rejected(case: &Case<'_>, mine: &[&Sending<'_>]) -> Option<Rejected> {
             noun(case.kind())
         )),
         note: Some(Note::NeverVisible),
+        landed: false,
     })
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::facts::changes;
 use super::text::{escape, plural, short};
+use crate::model::Kind;
 use crate::plan::{Action, Observed, Plan, PlannedToken, Source};
 
 /// Text that cannot open a tag, a link, a table cell, a mention or a code span.
@@ -52,6 +53,16 @@ pub fn plan_markdown(plan: &Plan) -> String {
         plural(summary.holds, "hold"),
         summary.unobserved
     );
+    for (tenant, token) in plan.tokens().filter(|(_, token)| token.urgent) {
+        let why = token.state.details.first().map(String::as_str).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "> 🚨 **Urgent: {}**, {}: {}\n",
+            cell(&tenant.name),
+            cell(&label(token)),
+            cell(why)
+        );
+    }
     let rows: Vec<_> = plan.tokens().filter(|(_, token)| token.action != Action::None).collect();
     let problems: Vec<_> =
         plan.tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).collect();
@@ -139,7 +150,10 @@ fn expires(token: &PlannedToken) -> String {
             .map_or("none".to_owned(), |at| at.to_string())
     };
     if token.action.writes() {
-        format!("{} → {}", text(&token.before), text(&token.after))
+        // Only Intune can read when an enrollment file lapses.
+        let unknown = token.state.kind == Kind::Enrollment && token.action == Action::Upload;
+        let after = if unknown { "known after the upload".to_owned() } else { text(&token.after) };
+        format!("{} → {after}", text(&token.before))
     } else {
         token.state.expires.map_or_else(String::new, |at| at.to_string())
     }

@@ -86,6 +86,9 @@ fn token_human(out: &mut String, token: &PlannedToken, width: usize) {
     };
     let name = state.name.as_deref().map(|name| format!(" {}", escape(name))).unwrap_or_default();
     let mut notes = Vec::new();
+    if token.urgent {
+        notes.push(styled(BAD, "urgent"));
+    }
     if !state.reasons.is_empty() {
         notes.push(
             state.reasons.iter().map(|reason| reason.as_str()).collect::<Vec<_>>().join(", "),

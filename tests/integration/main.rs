@@ -16,6 +16,7 @@ mod foreign_graph;
 mod generated;
 mod interop;
 mod journey;
+mod kinds;
 mod secrets;
 mod world;
 mod writers;

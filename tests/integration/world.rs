@@ -1,5 +1,7 @@
 //! A fleet in a temporary folder, a simulated Intune beside it, and the program run on both.
 
+mod tokens;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +15,8 @@ use applecart::simulator::{
 use applecart::vault::{Secret, seal};
 use chrono::Utc;
 use serde_json::Value;
+
+pub(crate) use tokens::in_days;
 
 /// How a run of the program ended.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use applecart::intune::{
 };
 use applecart::model::{Reading, Setting, Timestamp};
 use applecart::simulator::{
-    Enrollment, Options, Running, Simulator, Tenant, Vpp, VppRequest, WRITER_CLIENT_ID,
-    WRITER_SECRET,
+    Enrollment, EnrollmentRequest, Options, Running, Simulator, Tenant, Vpp, VppRequest,
+    WRITER_CLIENT_ID, WRITER_SECRET,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -56,7 +56,9 @@ async fn an_enrollment_token_is_renewed_configured_and_synced() {
     let Reading::Present(before) = read().await else { panic!("no token") };
 
     let writer = connector.writer(tenant, &auth()).unwrap();
-    let file = STANDARD.encode("Content-Type: application/pkcs7-mime\r\n\r\nMIAG\r\n");
+    let (apple, request) = (simulator.apple(), EnrollmentRequest::default());
+    let issued = simulator.state().download_enrollment(apple, tenant, "dep-1", &request).unwrap();
+    let file = STANDARD.encode(issued.file);
     writer.upload_enrollment("dep-1", "abm@contoso.example", &file).await.unwrap();
     let Reading::Present(after) = read().await else { panic!("no token") };
     assert_ne!(before.expires, after.expires);

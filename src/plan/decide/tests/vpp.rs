@@ -1,6 +1,6 @@
 //! A closer look at VPP tokens: what is written beside the file, and what a review may release.
 
-use crate::model::{Event, Facts, Sha256};
+use crate::model::{Event, Facts, FailureCode, Sha256};
 use crate::plan::world::{NEXT_YEAR, THIS_YEAR, World, at};
 use crate::plan::{Note, Reason, Warning};
 
@@ -115,4 +115,14 @@ fn a_sending_that_landed_in_another_location_is_no_success() {
     world.live_vpp(|live| live.location = Some("Paris".into()));
     world.expect_held(&[Reason::Rejected]);
     assert_eq!(world.planned().notes[0].note, Note::WrongLocation);
+}
+
+#[test]
+fn a_token_that_landed_in_another_location_is_held_although_it_is_live() {
+    let mut world = World::vpp();
+    world.forget();
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-20T10:00:00Z");
+    world.failed("AA", FailureCode::WrongLocation);
+    world.live_vpp(|live| live.location = Some("Paris".into()));
+    world.expect_held(&[Reason::Rejected]);
 }

@@ -1,0 +1,294 @@
+//! Enrollment and VPP tokens on the whole way: first upload, renewal, settings, creation; and what
+//! must stop.
+
+use applecart::model::Kind;
+use applecart::simulator::{Fault, FaultRule, Vpp};
+
+use crate::world::{World, in_days, tenant_id};
+
+const KINDS: [Kind; 3] = [Kind::Push, Kind::Enrollment, Kind::Vpp];
+
+#[test]
+fn a_renewal_of_every_kind_is_uploaded_once_and_then_there_is_nothing_to_do() {
+    for kind in KINDS {
+        let world = World::new();
+        world.renewal_of("contoso", kind);
+        world.run(&["plan", "--detailed-exitcode"]).ends_with(2).says(&format!("upload {kind}"));
+        world.run(&["apply"]).ends_with(0).says("uploaded");
+        assert!(world.live_until("contoso", kind).unwrap() > in_days(300), "{kind}");
+        world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to do");
+        world.run(&["apply"]).ends_with(0).says("nothing to do");
+        assert_eq!(world.uploads_of("contoso", kind), 1, "{kind}");
+        assert_eq!(world.events("contoso"), ["intended", "applied", "confirmed"], "{kind}");
+        world.run(&["ledger", "verify"]).ends_with(0);
+        assert_eq!(world.state().violations(), []);
+    }
+}
+
+#[test]
+fn the_file_that_was_reviewed_is_the_file_that_arrives() {
+    for kind in [Kind::Enrollment, Kind::Vpp] {
+        let world = World::new();
+        world.renewal_of("contoso", kind);
+        let planned = world.run(&["plan", "--format", "json"]).ends_with(0).json();
+        let sha256 = planned["tenants"][0]["tokens"][0]["sha256"].as_str().unwrap().to_owned();
+        world.run(&["apply"]).ends_with(0);
+        assert_eq!(world.uploaded_digests(), [sha256], "{kind}");
+    }
+}
+
+#[test]
+fn an_enrollment_upload_is_urgent_in_plan_and_markdown() {
+    let world = World::new();
+    world.renewal_of("contoso", Kind::Enrollment);
+    world.run(&["plan"]).ends_with(0).says("urgent").says("device sync is down since");
+    world.run(&["plan", "--format", "markdown"]).ends_with(0).says("device sync is down since");
+}
+
+#[test]
+fn after_an_enrollment_upload_the_devices_sync_again() {
+    let world = World::new();
+    world.renewal_of("contoso", Kind::Enrollment);
+    world.run(&["apply"]).ends_with(0);
+    let tenant = world.state().tenant(tenant_id("contoso")).unwrap();
+    let setting = &tenant.dep_onboarding_settings[0];
+    assert_eq!(setting.last_sync_error_code, 0);
+    assert!(setting.last_successful_sync_date_time > in_days(-1));
+}
+
+#[test]
+fn a_vpp_token_is_created_where_git_and_the_customer_permit_it() {
+    let world = World::new();
+    world.live_of_all_kinds("contoso");
+    world.change("contoso", |tenant| tenant.vpp_tokens.clear());
+    let file = world.vpp_file("London", in_days(364));
+    let entry = |more: &str, head: &str| {
+        world.tokens("contoso").head(head).vpp("London", None, &file, in_days(364), more).commit();
+    };
+    entry("", "");
+    world.run(&["apply"]).ends_with(0).says("create-not-permitted").says("create: true");
+    entry("    create: true\n", "");
+    world.run(&["apply"]).ends_with(0).says("consent-missing");
+    assert_eq!(world.uploads_of("contoso", Kind::Vpp), 0);
+    entry("    create: true\n    country: gb\n", "consent: {dataSharing: true}\n");
+    world.run(&["apply"]).ends_with(0).says("created");
+    let tenant = world.state().tenant(tenant_id("contoso")).unwrap();
+    let vpp = &tenant.vpp_tokens[0];
+    assert_eq!((vpp.display_name.as_str(), vpp.location_name.as_str()), ("London", "London"));
+    assert_eq!(vpp.country_or_region, "gb");
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to do");
+    // The ledger learnt the id: another name in Git's neighbour does not confuse it.
+    let shown = world.run(&["ledger", "show", "--format", "json"]).json();
+    assert_eq!(shown["entries"][2]["token"]["id"], vpp.id.as_str());
+}
+
+#[test]
+fn settings_are_changed_without_the_file_and_without_a_key() {
+    let world = World::new();
+    world.live_of_all_kinds("contoso");
+    let until = in_days(364);
+    let file = world.vpp_file("London", until);
+    let entry = |more: &str| {
+        world.tokens("contoso").vpp("London", Some("vpp-contoso"), &file, until, more).commit();
+    };
+    entry("");
+    world.run(&["apply"]).ends_with(0);
+    entry("    automaticallyUpdateApps: true\n    roleScopeTagIds: ['7', '0']\n");
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(2).says("configure vpp");
+    let mut command = world.command(&["apply"]);
+    command.env_remove("SOPS_AGE_KEY");
+    crate::world::finish(command).ends_with(0).says("configured");
+    let vpp = world.state().tenant(tenant_id("contoso")).unwrap().vpp_tokens.remove(0);
+    assert!(vpp.automatically_update_apps);
+    assert_eq!(vpp.role_scope_tag_ids, ["7", "0"]);
+    assert_eq!(world.uploads_of("contoso", Kind::Vpp), 1);
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to do");
+    world.run(&["ledger", "verify"]).ends_with(0);
+}
+
+#[test]
+fn the_scope_tags_of_an_enrollment_token_are_changed() {
+    let world = World::new();
+    world.live_of_all_kinds("contoso");
+    let file = world.enrollment_file("contoso");
+    world.tokens("contoso").enrollment(&file, "    roleScopeTagIds: ['7']\n").commit();
+    world.run(&["apply"]).ends_with(0).says("uploaded");
+    let tags = || {
+        let tenant = world.state().tenant(tenant_id("contoso")).unwrap();
+        tenant.dep_onboarding_settings[0].role_scope_tag_ids.clone()
+    };
+    assert_eq!(tags(), ["7"]);
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(0);
+    world.tokens("contoso").enrollment(&file, "    roleScopeTagIds: ['8']\n").commit();
+    world.run(&["apply"]).ends_with(0).says("configured");
+    assert_eq!(tags(), ["8"]);
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(0);
+}
+
+#[test]
+fn a_token_for_another_location_stops_the_tenants_other_vpp_uploads() {
+    let world = World::new();
+    world.live_of_all_kinds("contoso");
+    world.change("contoso", |tenant| {
+        tenant.vpp_tokens.push(world.live_vpp("vpp-paris", "Paris", 20));
+    });
+    // London's entry holds a file that Apple made for Lyon.
+    let wrong = world.vpp_file("Lyon", in_days(364));
+    let paris = world.vpp_file("Paris", in_days(364));
+    world
+        .tokens("contoso")
+        .vpp("London", Some("vpp-contoso"), &wrong, in_days(364), "")
+        .vpp("Paris", Some("vpp-paris"), &paris, in_days(364), "")
+        .commit();
+    world
+        .run(&["apply"])
+        .ends_with(3)
+        .says("belongs to the location \"Lyon\", not to \"London\"")
+        .says("canary-failed");
+    assert_eq!(world.uploads_of("contoso", Kind::Vpp), 1);
+    // The next run sends it no second time.
+    world.run(&["apply"]).ends_with(3).says("rejected").says("another location");
+    assert_eq!(world.uploads_of("contoso", Kind::Vpp), 1);
+}
+
+#[test]
+fn a_proved_encoding_does_not_save_the_tenants_other_tokens_from_a_wrong_location() {
+    let world = World::new();
+    world.renewal_of("adatum", Kind::Vpp);
+    world.run(&["apply"]).ends_with(0);
+    world.live_of_all_kinds("contoso");
+    world.change("contoso", |tenant| {
+        tenant.vpp_tokens.push(world.live_vpp("vpp-paris", "Paris", 20));
+    });
+    let wrong = world.vpp_file("Lyon", in_days(364));
+    let paris = world.vpp_file("Paris", in_days(364));
+    world
+        .tokens("contoso")
+        .vpp("London", Some("vpp-contoso"), &wrong, in_days(364), "")
+        .vpp("Paris", Some("vpp-paris"), &paris, in_days(364), "")
+        .commit();
+    world.run(&["apply"]).ends_with(3).says("not sent, because");
+    assert_eq!(world.uploads_of("contoso", Kind::Vpp), 1);
+}
+
+#[test]
+fn an_enrollment_file_for_another_key_is_refused_before_anything_is_sent() {
+    let world = World::new();
+    world.live_of_all_kinds("contoso");
+    world.live_of_all_kinds("fabrikam");
+    let theirs = world.enrollment_file("fabrikam");
+    world.tokens("contoso").enrollment(&theirs, "").commit();
+    world.run(&["apply"]).ends_with(4).says("encrypted to another key than Intune's");
+    assert_eq!(world.uploads_of("contoso", Kind::Enrollment), 0);
+    assert!(world.events("contoso").is_empty());
+}
+
+#[test]
+fn a_vpp_file_that_is_not_the_reviewed_one_is_refused() {
+    let world = World::new();
+    world.live_of_all_kinds("contoso");
+    // The tenant file states another expiry than the file has.
+    let file = world.vpp_file("London", in_days(300));
+    world.tokens("contoso").vpp("London", Some("vpp-contoso"), &file, in_days(364), "").commit();
+    world.run(&["apply"]).ends_with(4).says("bad-file").says("the tenant file says");
+    assert_eq!(world.uploads_of("contoso", Kind::Vpp), 0);
+}
+
+#[test]
+fn another_mdm_keeps_its_vpp_token_until_git_claims_it() {
+    let world = World::new();
+    world.live_of_all_kinds("contoso");
+    let file = world.vpp_file("London", in_days(364));
+    world.state().hold_elsewhere(tenant_id("contoso"), "London", true).unwrap();
+    let entry = |more: &str| {
+        world
+            .tokens("contoso")
+            .vpp("London", Some("vpp-contoso"), &file, in_days(364), more)
+            .commit();
+    };
+    entry("");
+    world.run(&["apply"]).ends_with(0).says("external-mdm").says("claim: true");
+    assert_eq!(world.uploads_of("contoso", Kind::Vpp), 0);
+    entry("    claim: true\n");
+    world.run(&["apply"]).ends_with(0).says("uploaded");
+    let vpp: Vpp = world.state().tenant(tenant_id("contoso")).unwrap().vpp_tokens.remove(0);
+    assert_eq!(vpp.state, "valid");
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(0);
+}
+
+#[test]
+fn one_token_proves_the_encoding_before_the_others_are_sent() {
+    let world = World::new();
+    for name in ["adatum", "contoso", "fabrikam"] {
+        world.renewal_of(name, Kind::Vpp);
+    }
+    world.run(&["plan"]).ends_with(0).says("canary-pending");
+    world.run(&["apply"]).ends_with(0);
+    for name in ["adatum", "contoso", "fabrikam"] {
+        assert_eq!(world.events(name), ["intended", "applied", "confirmed"]);
+        assert_eq!(world.uploads_of(name, Kind::Vpp), 1);
+    }
+    // The first was confirmed before the others were announced.
+    let lowest = ["adatum", "contoso", "fabrikam"].map(|name| tenant_id(name).to_string());
+    let lowest = lowest.iter().min().unwrap();
+    let files = |commit: &str| world.git(&["ls-tree", "-r", "--name-only", commit]);
+    let commits = world.git(&["rev-list", "--reverse", "applecart/ledger"]);
+    let alone: Vec<&str> =
+        commits.lines().filter(|commit| files(commit).matches(".jsonl").count() == 1).collect();
+    assert_eq!(alone.len(), 3, "intended, applied and confirmed of one tenant");
+    assert!(files(alone[0]).contains(lowest.as_str()));
+}
+
+#[test]
+fn a_wrong_encoding_costs_one_tenant_and_is_mended_in_the_policy() {
+    let world = World::new();
+    let names = ["adatum", "contoso", "fabrikam"];
+    for name in names {
+        world.renewal_of(name, Kind::Vpp);
+        world.switch(name, |switches| {
+            switches.vpp_encoding = applecart::simulator::VppEncoding::Base64;
+        });
+    }
+    world.run(&["apply"]).ends_with(3).says("canary-failed").says("change `wire`");
+    let sent = || names.iter().map(|name| world.events(name).len()).filter(|len| *len > 0).count();
+    assert_eq!(sent(), 1);
+    world.run(&["apply"]).ends_with(3).says("canary-failed");
+    assert_eq!(sent(), 1, "nothing more is sent in the encoding that failed");
+    world.write("applecart.yaml", &world.policy("wire: {vppToken: base64}\n"));
+    world.commit("Another encoding");
+    // The token that failed stays held; the others go.
+    world.run(&["apply"]).ends_with(0).says("uploaded").says("rejected");
+    assert_eq!(sent(), 3);
+}
+
+#[test]
+fn a_setting_that_intune_changes_by_itself_is_told() {
+    let world = World::new();
+    world.renewal_of("contoso", Kind::Vpp);
+    // Between the plan and the write nothing moves; the write itself moves a setting.
+    let rule = FaultRule::always(Fault::Latency { milliseconds: 1500 })
+        .for_tenant(tenant_id("contoso"))
+        .on_method("POST")
+        .on("syncLicenses");
+    world.state().add_fault(rule);
+    let child = world.spawn(&["apply"]);
+    crate::world::eventually("the upload landed", || world.uploads_of("contoso", Kind::Vpp) == 1);
+    world.change("contoso", |tenant| tenant.vpp_tokens[0].country_or_region = "fr".to_owned());
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(flat.contains("Intune changed countryOrRegion from us to fr"), "{text}");
+}
+
+#[test]
+fn a_second_administrators_approval_is_told_apart_from_a_refusal() {
+    let world = World::new();
+    world.renewal_of("contoso", Kind::Vpp);
+    world.switch("contoso", |switches| {
+        switches.approval = Some(applecart::simulator::ApprovalPolicy::Seen);
+    });
+    world.run(&["apply"]).ends_with(3).says("approval required").says("second administrator");
+    world.switch("contoso", |switches| switches.approval = None);
+    world.run(&["apply"]).ends_with(0).says("uploaded");
+}
