@@ -4,6 +4,8 @@
 //! No hook in the program: the points are held open from outside, by a request that hangs in the
 //! simulator or by a lock that Git itself respects.
 
+mod lagging;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::Child;

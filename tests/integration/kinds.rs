@@ -269,7 +269,7 @@ fn a_setting_that_intune_changes_by_itself_is_told() {
     let rule = FaultRule::always(Fault::Latency { milliseconds: 1500 })
         .for_tenant(tenant_id("contoso"))
         .on_method("POST")
-        .on("syncLicenses");
+        .on("*/syncLicenses");
     world.state().add_fault(rule);
     let child = world.spawn(&["apply"]);
     crate::world::eventually("the upload landed", || world.uploads_of("contoso", Kind::Vpp) == 1);

@@ -1,0 +1,178 @@
+//! The same for all three kinds, where Intune takes its time to show an upload: an immediate second
+//! run sends nothing, a run after the settling time ends in the right state, and no digest is sent
+//! again once its first sending became visible.
+
+use std::time::{Duration, Instant};
+
+use applecart::model::Kind;
+use applecart::simulator::{Fault, FaultRule};
+
+use crate::world::{World, eventually, in_days, tenant_id};
+
+/// How long Intune may take, by the fleet's settings; and how long it takes.
+const SETTLE: Duration = Duration::from_secs(6);
+const LAG: u32 = 3;
+
+struct Lagging {
+    world: World,
+    kind: Kind,
+}
+
+impl Lagging {
+    fn new(kind: Kind) -> Self {
+        let world = World::new();
+        let policy = world.policy(&format!("ledger: {{settle: {}s}}\n", SETTLE.as_secs()));
+        world.write("applecart.yaml", &policy);
+        world.renewal_of("contoso", kind);
+        world.switch("contoso", |switches| {
+            switches.enrollment_lag_seconds = LAG;
+            switches.vpp_lag_seconds = LAG;
+        });
+        Self { world, kind }
+    }
+
+    /// The request that uploads a file of this kind.
+    fn upload(&self) -> (&'static str, &'static str) {
+        match self.kind {
+            Kind::Push => ("PATCH", "applePushNotificationCertificate"),
+            Kind::Enrollment => ("POST", "uploadDepToken"),
+            Kind::Vpp => ("PATCH", "vppTokens"),
+        }
+    }
+
+    fn hang_upload(&self, fault: Fault) {
+        let (method, route) = self.upload();
+        let rule = FaultRule::always(fault)
+            .for_tenant(tenant_id("contoso"))
+            .on_method(method)
+            .on(&format!("*{route}*"));
+        self.world.state().add_fault(rule);
+    }
+
+    fn arrived(&self) -> usize {
+        let (method, route) = self.upload();
+        let requests = self.world.state().requests();
+        requests
+            .iter()
+            .filter(|request| request.method == method && request.path.contains(route))
+            .count()
+    }
+
+    fn uploads(&self) -> usize {
+        self.world.uploads_of("contoso", self.kind)
+    }
+
+    /// A run right after the crash: nothing is sent, unless the kind shows at once (push).
+    fn run_at_once(&self) {
+        let before = self.arrived();
+        let run = self.world.run(&["apply"]).ends_with(0);
+        if self.kind != Kind::Push {
+            assert_eq!(self.arrived(), before, "{}", self.kind);
+            run.says("progressing");
+        }
+    }
+
+    /// Runs until everything settled, and looks at the end.
+    fn run_to_the_end(&self, uploads: usize) {
+        let started = Instant::now();
+        eventually("the settling time is over", || started.elapsed() > SETTLE);
+        self.world.run(&["apply", "--wait", "10s"]).ends_with(0);
+        self.world.run(&["plan", "--detailed-exitcode"]).ends_with(0);
+        assert!(self.world.live_until("contoso", self.kind).unwrap() > in_days(300));
+        assert_eq!(self.uploads(), uploads, "{}", self.kind);
+        assert_eq!(self.world.events("contoso").last().unwrap(), "confirmed", "{}", self.kind);
+        self.world.run(&["ledger", "verify"]).ends_with(0);
+        assert_eq!(self.world.state().violations(), []);
+    }
+}
+
+fn kill(world: &World, mut child: std::process::Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+    world.state().clear_faults();
+}
+
+fn for_every_kind(test: impl Fn(&Lagging) + Sync) {
+    std::thread::scope(|scope| {
+        for kind in [Kind::Push, Kind::Enrollment, Kind::Vpp] {
+            let test = &test;
+            scope.spawn(move || test(&Lagging::new(kind)));
+        }
+    });
+}
+
+#[test]
+fn killed_before_the_request_nothing_is_sent_until_the_sending_settled() {
+    for_every_kind(|lagging| {
+        let world = &lagging.world;
+        // Plan, then the re-check hangs. (An enrollment plan also reads the public key.)
+        let reads = if lagging.kind == Kind::Enrollment { 2 } else { 1 };
+        let rule = FaultRule::always(Fault::Hang)
+            .for_tenant(tenant_id("contoso"))
+            .on_method("GET")
+            .after(reads);
+        world.state().add_fault(rule);
+        let child = world.spawn(&["apply"]);
+        eventually("the intent is recorded", || {
+            world.git(&["for-each-ref", "refs/heads/applecart/ledger"]).contains("ledger")
+        });
+        kill(world, child);
+        assert_eq!(lagging.arrived(), 0);
+        lagging.run_at_once();
+        lagging.run_to_the_end(1);
+    });
+}
+
+#[test]
+fn killed_during_a_request_that_did_not_land() {
+    for_every_kind(|lagging| {
+        lagging.hang_upload(Fault::Hang);
+        let child = lagging.world.spawn(&["apply"]);
+        eventually("the request arrived", || lagging.arrived() == 1);
+        kill(&lagging.world, child);
+        assert_eq!(lagging.uploads(), 0);
+        lagging.run_at_once();
+        lagging.run_to_the_end(1);
+    });
+}
+
+#[test]
+fn killed_during_a_request_that_landed_and_lags() {
+    for_every_kind(|lagging| {
+        lagging.hang_upload(Fault::DoneThenHang);
+        let child = lagging.world.spawn(&["apply"]);
+        eventually("the upload landed", || lagging.uploads() == 1);
+        kill(&lagging.world, child);
+        lagging.run_at_once();
+        lagging.run_to_the_end(1);
+    });
+}
+
+#[test]
+fn killed_while_it_waits_for_live_to_show_it() {
+    for_every_kind(|lagging| {
+        let child = lagging.world.spawn(&["apply", "--wait", "60s"]);
+        eventually("the upload landed", || lagging.uploads() == 1);
+        kill(&lagging.world, child);
+        lagging.run_at_once();
+        lagging.run_to_the_end(1);
+    });
+}
+
+#[test]
+fn a_lag_that_is_waited_out_is_confirmed_by_the_run_itself() {
+    for_every_kind(|lagging| {
+        lagging.world.run(&["apply", "--wait", "30s"]).ends_with(0).says("uploaded");
+        assert_eq!(lagging.world.events("contoso"), ["intended", "applied", "confirmed"]);
+        lagging.world.run(&["plan", "--detailed-exitcode"]).ends_with(0);
+    });
+}
+
+#[test]
+fn a_lag_that_is_not_waited_out_is_found_and_recorded_by_the_next_run() {
+    for_every_kind(|lagging| {
+        lagging.world.run(&["apply", "--wait", "1s"]).ends_with(0);
+        lagging.run_at_once();
+        lagging.run_to_the_end(1);
+    });
+}
