@@ -17,4 +17,5 @@ mod generated;
 mod interop;
 mod journey;
 mod secrets;
+mod shared_ledger;
 mod world;
