@@ -27,6 +27,8 @@ pub(crate) enum Depth {
     New,
     /// All of it, also where this clone has only the end of it.
     Whole,
+    /// All of it and everything in it once more, for a clone that was made without file contents.
+    Again,
 }
 
 /// How a push ended.
@@ -107,8 +109,10 @@ impl Repo {
             "--show-forced-updates",
             "--refmap=",
         ];
-        if depth == Depth::Whole {
-            args.push(WHOLE);
+        match depth {
+            Depth::New => {}
+            Depth::Whole => args.push(WHOLE),
+            Depth::Again => args.push("--refetch"),
         }
         args.extend(["--", checked_remote(remote)?, &spec]);
         GitProgram::of(self).within(FETCH_LIMIT).run(&args).map(|_| ())

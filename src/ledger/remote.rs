@@ -157,7 +157,9 @@ impl Ledger {
         let memory = remote.memory.as_str();
         let mut tip = match remote.repo.fetch(&remote.name, refname, Some(memory), Depth::New) {
             Ok(()) => self.tip_of(memory)?,
-            Err(_) => None,
+            // Git does not say in data why, so it is found out below.
+            Err(GitError::Program { .. }) => None,
+            Err(error) => return Err(unreachable(error)),
         };
         if tip.is_none() {
             let there = patiently(|| remote.repo.ls_remote(&remote.name, &[refname]));
@@ -256,23 +258,51 @@ impl Ledger {
         Err(LedgerError::Contended { branch: self.branch.clone(), attempts: MAX_MOVES })
     }
 
-    /// In a shallow clone, fetches the history of the branch that the clone was made without.
+    /// Fetches what the clone was made without: the history of the branch in a shallow clone, the
+    /// files in a partial one.
     fn complete(&self, remote: &Remote, tip: Oid) -> Result<(), LedgerError> {
+        let fetch = |depth| {
+            patiently(|| remote.repo.fetch(&remote.name, &self.refname, None, depth))
+                .map_err(remote.unreachable(&self.branch))
+        };
+        if self.is_cut(tip)? {
+            fetch(Depth::Whole)?;
+        }
+        if self.lacks_files(remote, tip)? {
+            fetch(Depth::Again)?;
+        }
+        Ok(())
+    }
+
+    /// Whether this clone has only the end of a history.
+    fn is_cut(&self, tip: Oid) -> Result<bool, LedgerError> {
         let ends = self.shallow_ends()?;
         if ends.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let unreadable = |source| self.objects(&self.repo).unreadable("the history", source);
-        let repo = open(self.repo.path())?;
+        let repo = self.history()?;
         let mut walk = repo.revwalk().map_err(unreadable)?;
         walk.push(tip).map_err(unreadable)?;
         for commit in walk {
             if ends.contains(&commit.map_err(unreadable)?) {
-                let whole = || remote.repo.fetch(&remote.name, &self.refname, None, Depth::Whole);
-                return patiently(whole).map_err(remote.unreachable(&self.branch));
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(false)
+    }
+
+    /// Whether a clone that was made without file contents has not those of a commit either.
+    fn lacks_files(&self, remote: &Remote, tip: Oid) -> Result<bool, LedgerError> {
+        let unreadable = |source| self.objects(&self.repo).unreadable("the files", source);
+        let config = self.repo.config().map_err(unreadable)?;
+        if !config.get_bool(&format!("remote.{}.promisor", remote.name)).unwrap_or(false) {
+            return Ok(false);
+        }
+        let odb = self.repo.odb().map_err(unreadable)?;
+        // A tree that holds something else is for whoever reads it to complain about.
+        let Ok(files) = self.objects(&self.repo).files(tip) else { return Ok(false) };
+        Ok(files.tenants.values().any(|&blob| !odb.exists(blob)))
     }
 
     /// The commits where a shallow clone's history ends; none in an ordinary one.

@@ -45,11 +45,14 @@ use crate::git::network::Pushed;
 use crate::model::{Record, Sha256, TenantId};
 
 /// How often a push is tried again because the branch had moved. Somebody wins each time.
-const MAX_PUSHES: u32 = 200;
+const MAX_PUSHES: u32 = 60;
+/// How often a push is tried again because the branch is locked at the remote. A lock that a dead
+/// process left there stays for good.
+const MAX_BUSY: u32 = 20;
 /// How often the local branch is set anew because another process of this clone moved it.
 const MAX_MOVES: u32 = 1000;
 /// The longest pause after a lost race, as a power of two of 8 ms.
-const MAX_BACKOFF: u32 = 5;
+const MAX_BACKOFF: u32 = 7;
 
 /// An entry that has landed where every run sees it.
 #[derive(Clone, Debug)]
@@ -231,6 +234,7 @@ impl Ledger {
             return Ok(Landed { records, commit: self.tip(&self.repo)? });
         }
         let mut patience = Patience::new(self.lock_wait);
+        let mut busy = 0;
         for attempt in 0..MAX_PUSHES {
             let Some(remote) = &self.remote else { return Err(LedgerError::NoRemote) };
             let place = self.place(&mut patience)?;
@@ -253,7 +257,11 @@ impl Ledger {
                 Pushed::Moved => {
                     self.ask(remote)?;
                 }
-                Pushed::Busy => {}
+                Pushed::Busy if busy < MAX_BUSY => busy += 1,
+                Pushed::Busy => {
+                    let reason = "the branch stays locked there".to_owned();
+                    return Err(self.refused(remote, reason));
+                }
                 Pushed::Refused { reason } => return Err(self.refused(remote, reason)),
             }
             step_aside(attempt);

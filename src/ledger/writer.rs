@@ -266,7 +266,9 @@ impl Desk {
         }
         let head = self.ledger.head().map_err(Arc::new)?;
         let unpushed = std::mem::take(&mut self.pending);
-        Ok(Closed { head, unpushed, error: error.map(Arc::new) })
+        // A push that failed after all had arrived has failed nobody.
+        let error = error.filter(|_| !unpushed.is_empty()).map(Arc::new);
+        Ok(Closed { head, unpushed, error })
     }
 
     /// Leaves in `pending` what has not arrived. With `again`, first appends it once more: all was

@@ -175,6 +175,23 @@ fn a_pipelines_checkout_of_one_commit_sees_and_continues_the_whole_ledger() {
     writer.run(&["ledger", "verify"]).ends_with(0).says("7 commits");
 }
 
+#[test]
+fn a_clone_without_file_contents_gets_those_of_the_ledger() {
+    let hub = Hub::new();
+    hub.git(&["config", "uploadpack.allowFilter", "true"]);
+    let writer = hub.clone("writer", &[]);
+    for run in ["run-1", "run-2"] {
+        writer.append(&hub.saved(run, &[entry("contoso", run, 0)])).ends_with(0);
+    }
+    for (name, options) in [
+        ("every", &["--filter=blob:none"][..]),
+        ("single", &["--filter=blob:none", "--single-branch"]),
+    ] {
+        let partial = hub.clone(name, options);
+        partial.run(&["ledger", "verify"]).ends_with(0).says("2 entries, 2 commits");
+    }
+}
+
 /// The transport that most people have: `git` starts a program that talks to the other side.
 #[test]
 #[cfg(unix)]
