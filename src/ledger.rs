@@ -11,9 +11,10 @@
 //!   over.
 //! * [`LedgerWriter`]: one thread that commits for many tenants at once.
 //! * [`ApplyLock`]: one apply at a time in a clone, and the proof that a run is dead.
+//! * `remote` and `shared`: the same ledger in many clones. The remote is asked, entries are
+//!   pushed without ever forcing one, and lost races are run again.
+//! * [`SavedEntries`]: the file for entries that could not be pushed.
 //! * [`show`] and [`verify()`]: the reports of `ledger show` and `ledger verify`.
-//!
-//! The room knows the local branch only; what a remote says is asked and merged outside of it.
 
 mod append;
 mod chain;
@@ -21,9 +22,13 @@ mod clone_id;
 mod error;
 mod line;
 mod lock;
+mod merge;
 mod message;
+mod remote;
 mod render;
+mod saved;
 mod sending;
+mod shared;
 mod store;
 mod tree;
 mod turn;
@@ -42,11 +47,14 @@ pub use error::{LedgerError, LockError};
 pub use line::{Author, Draft, LineFault, MAX_LINE, decode, encode};
 pub use lock::{ApplyLock, Holder};
 pub use render::{
-    Fault, Filter, ShowEntry, ShowReport, Verdict, VerifyReport, show, show_text, verify_text,
+    BrokenTenant, Fault, Filter, ShowEntry, ShowReport, Verdict, VerifyReport, show, show_text,
+    verify_text,
 };
+pub use saved::{SavedEntries, SavedEntry, SavedError, read_saved, save_unpushed};
 pub use sending::Sending;
+pub use shared::{Announced, Delivered};
 pub use store::Ledger;
 pub use tree::{MAX_TENANTS, MAX_TOTAL};
 pub use verify::verify;
 pub use view::{Bindings, LedgerView, TenantLedger};
-pub use writer::{Announced, LedgerWriter};
+pub use writer::{Closed, LedgerWriter};

@@ -15,6 +15,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
     schemas.push(("status.schema.json", of::<report::Status>()));
     schemas.push(("inspect.schema.json", of::<apple::Inspection>()));
     schemas.push(("ledger-line.schema.json", of::<crate::model::Record>()));
+    schemas.push(("ledger-entries.schema.json", of::<ledger::SavedEntries>()));
     schemas.push(("ledger-show.schema.json", of::<ledger::ShowReport>()));
     schemas.push(("ledger-verify.schema.json", of::<ledger::VerifyReport>()));
     schemas.sort_by_key(|(name, _)| *name);

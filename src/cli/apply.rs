@@ -146,9 +146,9 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         };
         let applied = apply::apply(&checked, &tools).await;
         watch.abort();
-        let head = writer.close().await;
+        let closed = writer.close().await;
         let mut done = applied?;
-        done.ledger_head = head?;
+        done.ledger_head = closed?.head;
         show(args, &done, output)?;
         Ok(observed.and(done.outcome).and(if elsewhere {
             Outcome::Elsewhere

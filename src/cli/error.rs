@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::fleet::Diagnostic;
 use crate::git::GitError;
 use crate::intune::{ConnectorError, EndpointError, SnapshotError};
-use crate::ledger::{LedgerError, LockError};
+use crate::ledger::{LedgerError, LockError, SavedError};
 use crate::model::Outcome;
 use crate::plan::{Refusal, SelectionError};
 use crate::vault::{IdentitiesError, OpenError};
@@ -44,6 +44,8 @@ pub(super) enum CliError {
     Identities(#[from] IdentitiesError),
     #[error(transparent)]
     Ledger(#[from] Arc<LedgerError>),
+    #[error(transparent)]
+    Saved(#[from] SavedError),
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error("applecart.yaml asks for signed commits, and this version cannot verify signatures")]
@@ -101,7 +103,10 @@ impl CliError {
             Self::StalePlan(_) => Outcome::Stale,
             Self::Signatures | Self::PolicyRev { .. } => Outcome::Untrusted,
             Self::Lock(LockError::Held { .. }) => Outcome::Elsewhere,
-            Self::Ledger(_) => Outcome::Partial,
+            Self::Ledger(error) => match **error {
+                LedgerError::WhichRemote { .. } | LedgerError::NoRemote => Outcome::Usage,
+                _ => Outcome::Partial,
+            },
             Self::Git(error) => git_outcome(error),
             Self::Connector(_)
             | Self::Snapshot { .. }
@@ -110,6 +115,7 @@ impl CliError {
             | Self::File { .. }
             | Self::Identities(_)
             | Self::Lock(_)
+            | Self::Saved(_)
             | Self::Json(_)
             | Self::Simulator(_)
             | Self::Simulate(_)
@@ -151,6 +157,7 @@ impl CliError {
             Self::Lock(LockError::Held { .. }) => {
                 one("wait until the other apply of this clone has ended, then run this again")
             }
+            Self::Ledger(error) if error.tells_what_next() => Vec::new(),
             Self::Ledger(_) => {
                 one("nothing was sent. `applecart ledger verify` tells what is wrong")
             }
@@ -200,6 +207,12 @@ fn git_hint(error: &GitError) -> Option<String> {
         GitError::UnknownRevision { shallow: true, .. } => "fetch it first: git fetch --unshallow",
         GitError::UnknownRevision { .. } => {
             "commit something, or name an existing branch, tag or commit with --rev"
+        }
+        GitError::NoProgram => {
+            "install Git (https://git-scm.com/downloads), or correct PATH, and run this again"
+        }
+        GitError::TooSlow { .. } => {
+            "try the same by hand: git ls-remote; it may be waiting for a password, a key or a proxy"
         }
         GitError::NoWorktree { .. } => "this is a bare repository; leave --worktree out",
         _ => return None,

@@ -1,14 +1,18 @@
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
 
 use super::error::CliError;
 use super::global::{Context, Format};
 use super::output::Output;
 use super::session;
-use crate::ledger::{self, Filter, Ledger, Verdict};
-use crate::model::Outcome;
+use crate::ledger::{self, Draft, Filter, Ledger, LedgerError, Verdict};
+use crate::model::{Outcome, TenantId};
 use crate::report::json;
 
-/// Show the record of what was sent and seen, or verify that it is whole
+/// Show the record of what was sent and seen, verify that it is whole, or add to it
+///
+/// Where the repository has a remote, the ledger is the remote's: it is fetched first.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -21,35 +25,59 @@ enum Command {
     Show {
         /// Only this tenant: its name or its id
         tenant: Option<String>,
+        /// Contact nothing: show what this clone has seen and recorded
+        #[arg(long)]
+        offline: bool,
         /// How to show it
         #[arg(long, value_enum, default_value = "human")]
         format: Format,
     },
     /// Check every chain, and that no commit changed what was written before
     ///
-    /// Ends with 7 if the record was edited.
+    /// Ends with 7 if the record was edited, or was taken away from where it was seen before.
     Verify {
+        /// Contact nothing: check what this clone has
+        #[arg(long)]
+        offline: bool,
         /// How to show it
         #[arg(long, value_enum, default_value = "human")]
         format: Format,
+    },
+    /// Record entries that a run saved in a file because it could not push them
+    ///
+    /// Entries that the ledger already has are left out, so a file can be appended twice. Once the
+    /// entries are pushed, the file is not needed any more.
+    #[command(arg_required_else_help = true)]
+    Append {
+        /// The file that the run named
+        #[arg(value_name = "FILE", required_unless_present = "publish")]
+        file: Option<PathBuf>,
+        /// First push a ledger that only this clone has, because it is older than the remote
+        #[arg(long)]
+        publish: bool,
     },
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let branch = session::ledger_branch(context, output)?;
-    let ledger = Ledger::open(&context.repo, &branch)?;
+    let open = |offline: bool| {
+        let open = if offline { Ledger::open_offline } else { Ledger::open_shared };
+        open(&context.repo, &branch)
+    };
     match &args.command {
-        Command::Show { tenant, format } => {
+        Command::Show { tenant, offline, format } => {
+            let ledger = open(*offline)?;
             let view = ledger.read()?;
-            let report = ledger::show(&view, &Filter { tenant: tenant.clone() });
+            let filter = Filter { tenant: tenant.clone() };
+            let report = ledger::show(&view, &filter, ledger.asked_remote());
             output.result(&match format {
                 Format::Human => ledger::show_text(&report),
                 Format::Json => json(&report)?,
             })?;
-            Ok(Outcome::Done)
+            Ok(if report.broken.is_empty() { Outcome::Done } else { Outcome::Partial })
         }
-        Command::Verify { format } => {
-            let report = ledger::verify(&ledger)?;
+        Command::Verify { offline, format } => {
+            let report = ledger::verify(&open(*offline)?)?;
             output.result(&match format {
                 Format::Human => ledger::verify_text(&report),
                 Format::Json => json(&report)?,
@@ -59,5 +87,78 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
                 Verdict::Broken => Outcome::Untrusted,
             })
         }
+        Command::Append { file, publish } => {
+            let mut ledger = open(false)?;
+            if *publish {
+                output.result(&match ledger.publish()? {
+                    Some(tip) => format!("The ledger is published (at {tip}).\n"),
+                    None => "There is no ledger yet, so there is nothing to publish.\n".to_owned(),
+                })?;
+            }
+            match file {
+                Some(file) => append(&mut ledger, file, output),
+                None => Ok(Outcome::Done),
+            }
+        }
     }
+}
+
+/// Hands a file's entries over, and says so only once they are where they belong.
+fn append(ledger: &mut Ledger, file: &Path, output: &Output) -> Result<Outcome, CliError> {
+    let entries = ledger::read_saved(file)?;
+    let where_to = match ledger.asked_remote() {
+        Some(remote) => format!("at {remote}"),
+        None => "in this clone".to_owned(),
+    };
+    let (delivered, refused) = deliver(ledger, &entries)?;
+    let mut text = format!(
+        "{} of {} entries recorded, {} were there already; the ledger {where_to} has them all{}.\n",
+        delivered.recorded,
+        entries.len(),
+        delivered.known,
+        if refused.is_empty() { "" } else { " but those below" },
+    );
+    for error in &refused {
+        text.push_str(&format!("not recorded: {}\n", crate::report::escape(&error.sentence())));
+    }
+    if refused.is_empty() {
+        text.push_str(&format!("You can delete {}.\n", file.display()));
+    } else {
+        text.push_str(&format!(
+            "Keep {}; once that is mended, run this again: applecart ledger append {}\n",
+            file.display(),
+            file.display()
+        ));
+    }
+    output.result(&text)?;
+    Ok(if refused.is_empty() { Outcome::Done } else { Outcome::Partial })
+}
+
+/// All together; where one tenant's entries cannot be recorded, each tenant's by themselves.
+fn deliver(
+    ledger: &mut Ledger,
+    entries: &[(TenantId, Draft)],
+) -> Result<(ledger::Delivered, Vec<LedgerError>), CliError> {
+    match ledger.deliver(entries) {
+        Err(error) if error.is_of_one_tenant() => {}
+        delivered => return Ok((delivered?, Vec::new())),
+    }
+    let mut tenants: Vec<TenantId> = entries.iter().map(|(tenant, _)| *tenant).collect();
+    tenants.sort();
+    tenants.dedup();
+    let mut total = ledger::Delivered { recorded: 0, known: 0, head: None };
+    let mut refused = Vec::new();
+    for tenant in tenants {
+        let own: Vec<_> = entries.iter().filter(|(of, _)| *of == tenant).cloned().collect();
+        match ledger.deliver(&own) {
+            Ok(delivered) => {
+                total.recorded += delivered.recorded;
+                total.known += delivered.known;
+                total.head = delivered.head;
+            }
+            Err(error) if error.is_of_one_tenant() => refused.push(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok((total, refused))
 }

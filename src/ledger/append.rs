@@ -3,7 +3,8 @@
 //! * The commit is made beside the branch; then the branch is locked as Git locks it, the tip is
 //!   read again under the lock, and the branch moves only from the tip that the commit has as its
 //!   parent. That holds for the first commit, too, which libgit2's own compare-and-swap does not
-//!   cover. If the tip has moved, everything is made again on the new one.
+//!   cover. If the tip has moved, everything is made again on the new one. Where the ledger is
+//!   shared, what the commit is made on top of is `shared`'s business.
 //! * The lock is held for that last step only. A process killed while holding it leaves the lock
 //!   file behind; `turn` tells such a file from a living one and deletes it.
 //! * HEAD, index and worktree are never touched, even where the ledger branch is checked out:
@@ -18,12 +19,12 @@
     reason = "writes Git objects, waits for other Git processes"
 )]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use git2::{ConfigLevel, ErrorCode, Oid, Repository, Signature, Time};
 
-use super::chain::{MAX_FILE, Tail, extend, read_chain};
+use super::chain::{ChainError, ChainFault, MAX_FILE, Tail, extend, read_chain};
 use super::error::LedgerError;
 use super::line::Draft;
 use super::message::message;
@@ -49,40 +50,88 @@ const README: &str = "# Applecart ledger\n\n\
 const ATTRIBUTES: &str = "*.jsonl -text\n";
 
 /// A commit that the branch does not name yet.
-struct Built {
-    commit: Oid,
-    records: Vec<Record>,
+pub(super) struct Built {
+    pub(super) commit: Oid,
+    /// The entries' records, in the order in which they were given.
+    pub(super) records: Vec<Record>,
     tails: Vec<(TenantId, (Oid, Tail))>,
     starts: HashMap<Sha256, TenantId>,
+}
+
+/// What to do with entries that the chain already has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Twice {
+    /// Append them again: who records something knows that it happened again.
+    Append,
+    /// Leave them out: who hands over a file may have handed it over before.
+    Skip,
+}
+
+/// Where the next commit goes.
+pub(super) struct Place {
+    /// Where the branch is.
+    pub(super) from: Option<Oid>,
+    /// What the commit is made on top of: the same, unless the remote is ahead.
+    pub(super) parent: Option<Oid>,
 }
 
 impl Ledger {
     /// Appends the entries in one commit, in the order given for each tenant, and returns their
     /// records in the order of `drafts`.
     ///
-    /// When it returns, the entries are on disk. On an error nothing was appended, except that an
-    /// error of the last step is reported as success if the branch is found to have moved. Without
-    /// drafts there is no commit.
+    /// When it returns, the entries are on disk in this clone; where the ledger is shared through
+    /// a remote, they may get another place in their chains until they are pushed. On an error
+    /// nothing was appended, except that an error of the last step is reported as success if the
+    /// branch is found to have moved. Without drafts there is no commit.
     pub fn append(&mut self, drafts: &[(TenantId, Draft)]) -> Result<Vec<Record>, LedgerError> {
-        let Some(newest) = drafts.iter().map(|(_, draft)| draft.at).max() else {
+        self.append_here(drafts, Twice::Append)
+    }
+
+    pub(super) fn append_here(
+        &mut self,
+        drafts: &[(TenantId, Draft)],
+        twice: Twice,
+    ) -> Result<Vec<Record>, LedgerError> {
+        if drafts.is_empty() {
             return Ok(Vec::new());
-        };
-        let seconds = newest.date_time().timestamp();
+        }
         let mut patience = Patience::new(self.lock_wait);
         for _ in 0..MAX_ATTEMPTS {
-            let repo = self.durable()?;
-            let signature = self.signature(repo, seconds)?;
-            let tip = self.tip(repo)?;
-            let built = self.build(repo, tip, drafts, &signature)?;
-            if self.advance(repo, tip, built.commit, &signature, &mut patience)? {
+            let place = self.place(&mut patience)?;
+            let Some(built) = self.prepare(&place, drafts, twice)? else { return Ok(Vec::new()) };
+            if self.advance(place.from, built.commit, &mut patience)? {
                 self.seen.set(Some(built.commit));
-                self.tails.extend(built.tails);
-                self.starts.extend(built.starts);
-                return Ok(built.records);
+                return Ok(self.keep(built));
             }
             patience.step_aside();
         }
         Err(LedgerError::Contended { branch: self.branch.clone(), attempts: MAX_ATTEMPTS })
+    }
+
+    /// Makes the commit for those of the entries that are to be appended; `None` if none is.
+    pub(super) fn prepare(
+        &self,
+        place: &Place,
+        drafts: &[(TenantId, Draft)],
+        twice: Twice,
+    ) -> Result<Option<Built>, LedgerError> {
+        let known = match (twice, place.parent) {
+            (Twice::Skip, Some(tip)) => self.known_at(tip, drafts)?,
+            _ => BTreeSet::new(),
+        };
+        if known.is_empty() {
+            return self.build(place.parent, drafts);
+        }
+        let new = drafts.iter().enumerate().filter(|(index, _)| !known.contains(index));
+        let new: Vec<_> = new.map(|(_, entry)| entry.clone()).collect();
+        self.build(place.parent, &new)
+    }
+
+    /// Remembers what was built and is now on the branch.
+    pub(super) fn keep(&mut self, built: Built) -> Vec<Record> {
+        self.tails.extend(built.tails);
+        self.starts.extend(built.starts);
+        built.records
     }
 
     fn unwritable(&self, what: &'static str) -> impl Fn(git2::Error) -> LedgerError + '_ {
@@ -130,13 +179,15 @@ impl Ledger {
             .map_err(self.unwritable("the author"))
     }
 
-    fn build(
+    /// Makes a commit with these entries on top of `tip`; `None` without entries.
+    pub(super) fn build(
         &self,
-        repo: &Repository,
         tip: Option<Oid>,
         drafts: &[(TenantId, Draft)],
-        signature: &Signature<'_>,
-    ) -> Result<Built, LedgerError> {
+    ) -> Result<Option<Built>, LedgerError> {
+        let Some(newest) = drafts.iter().map(|(_, draft)| draft.at).max() else { return Ok(None) };
+        let repo = self.durable()?;
+        let signature = self.signature(repo, newest.date_time().timestamp())?;
         let objects = self.objects(repo);
         let files = tip.map(|tip| objects.files(tip)).transpose()?.unwrap_or_default();
         let mut of_tenant: BTreeMap<TenantId, Vec<(usize, &Draft)>> = BTreeMap::new();
@@ -177,9 +228,9 @@ impl Ledger {
         }
         let folder = builder.write().map_err(self.unwritable("the folder tenants/"))?;
         let commit = self
-            .commit(repo, tip, &files, folder, signature, &message(drafts))
+            .commit(repo, tip, &files, folder, &signature, &message(drafts))
             .map_err(self.unwritable("a commit"))?;
-        Ok(Built { commit, records: records.into_values().collect(), tails, starts })
+        Ok(Some(Built { commit, records: records.into_values().collect(), tails, starts }))
     }
 
     /// A tenant's file and the end of its chain, which is verified unless this handle already has.
@@ -191,6 +242,12 @@ impl Ledger {
     ) -> Result<(Vec<u8>, Tail), LedgerError> {
         let objects = self.objects(repo);
         let bytes = objects.file(tenant, blob)?;
+        if let Some(&(_, other)) =
+            self.copies.borrow().get(&tenant).filter(|(copy, _)| *copy == blob)
+        {
+            let fault = ChainFault::OtherTenant { tenant: other };
+            return Err(objects.broken(tenant, ChainError { line: 1, fault }));
+        }
         let tail = match self.tails.get(&tenant) {
             Some(&(known, tail)) if known == blob => tail,
             _ => read_chain(&bytes).map_err(|source| objects.broken(tenant, source))?.tail,
@@ -221,15 +278,15 @@ impl Ledger {
     }
 
     /// Moves the branch from `from` to `to`; `false` when it is not at `from` any more.
-    fn advance(
+    pub(super) fn advance(
         &self,
-        repo: &Repository,
         from: Option<Oid>,
         to: Oid,
-        signature: &Signature<'_>,
         patience: &mut Patience,
     ) -> Result<bool, LedgerError> {
+        let repo = self.durable()?;
         let unwritable = self.unwritable("the tip");
+        let signature = repo.find_commit(to).map_err(&unwritable)?.author().to_owned();
         let lock_file = self.repo.commondir().join(format!("{}.lock", self.refname));
         let turn_file = self.repo.commondir().join(STATE_FOLDER).join("append.lock");
         let state = |source| LedgerError::State { path: turn_file.clone(), source };
@@ -268,7 +325,7 @@ impl Ledger {
             return Ok(false);
         }
         let moved = transaction
-            .set_target(&self.refname, to, Some(signature), "applecart: append")
+            .set_target(&self.refname, to, Some(&signature), "applecart: append")
             .and_then(|()| transaction.commit());
         match moved {
             Ok(()) => Ok(true),
@@ -281,14 +338,14 @@ impl Ledger {
 
 /// How long this append has waited, and how long it may. Counts its sleeps instead of reading a
 /// clock.
-struct Patience {
+pub(super) struct Patience {
     limit: Duration,
     waited: Duration,
     losses: u8,
 }
 
 impl Patience {
-    fn new(limit: Duration) -> Self {
+    pub(super) fn new(limit: Duration) -> Self {
         Self { limit, waited: Duration::ZERO, losses: 0 }
     }
 
@@ -304,14 +361,14 @@ impl Patience {
     }
 
     /// Lets the others go first after a lost race, longer after each loss.
-    fn step_aside(&mut self) {
+    pub(super) fn step_aside(&mut self) {
         self.losses = self.losses.saturating_add(1);
         std::thread::sleep(Duration::from_millis(jitter(self.losses.min(50))));
     }
 }
 
 /// A random number of milliseconds up to `limit`, so that processes do not meet again in step.
-fn jitter(limit: u8) -> u64 {
+pub(super) fn jitter(limit: u8) -> u64 {
     let [byte, ..] = uuid::Uuid::new_v4().into_bytes();
     u64::from(byte % limit.saturating_add(1))
 }

@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::chain::{ChainError, MAX_FILE};
+use super::chain::{ChainError, ChainFault, MAX_FILE};
 use super::line::LineFault;
 use super::tree::{MAX_TENANTS, MAX_TOTAL};
+use crate::git::GitError;
 use crate::model::TenantId;
 
 /// Why a ledger could not be read or written.
@@ -67,7 +68,7 @@ pub enum LedgerError {
     },
     /// A tenant's chain is broken.
     #[error(
-        "{path} on the ledger branch {branch} is broken at line {}. Nothing is written over it; compare it with another clone or with the branch's earlier commits (`git log -p {branch} -- {path}`)",
+        "{path} on the ledger branch {branch} is broken at line {}. Nothing is written to it; `applecart ledger verify` names the commit that broke it, if one did",
         source.line
     )]
     Broken {
@@ -142,6 +143,98 @@ pub enum LedgerError {
         /// The tip now.
         found: String,
     },
+    /// The remotes cannot be read.
+    #[error("cannot tell which remote the ledger branch {branch} is shared through")]
+    Remotes {
+        /// The branch.
+        branch: String,
+        /// Why.
+        #[source]
+        source: GitError,
+    },
+    /// The branch has no upstream that is a remote here, and there are several remotes.
+    #[error(
+        "the ledger could be shared through any of the remotes {}; name one: `git config branch.{branch}.remote {}`",
+        remotes.join(", "), remotes.first().map_or("NAME", String::as_str)
+    )]
+    WhichRemote {
+        /// The branch.
+        branch: String,
+        /// The remotes that there are.
+        remotes: Vec<String>,
+    },
+    /// The remote could not be asked, or what it has could not be fetched, or nobody can tell
+    /// whether a push arrived.
+    #[error(
+        "the remote {remote} could not be reached for the ledger branch {branch}; see whether `git ls-remote {remote}` works here, and run this again"
+    )]
+    Unreachable {
+        /// The branch.
+        branch: String,
+        /// The remote.
+        remote: String,
+        /// What `git` says.
+        #[source]
+        source: Box<GitError>,
+    },
+    /// The remote had the branch and has it no more.
+    #[error(
+        "the remote {remote} has no branch {branch} any more, and had it at {seen}; put it back with `git push {remote} {seen}:refs/heads/{branch}`"
+    )]
+    LostThere {
+        /// The branch.
+        branch: String,
+        /// The remote.
+        remote: String,
+        /// The tip that was seen last.
+        seen: String,
+    },
+    /// Only this clone has the branch.
+    #[error(
+        "this clone has a ledger branch {branch} and the remote {remote} has none; if it was never there, publish it with `applecart ledger append --publish`"
+    )]
+    Unpublished {
+        /// The branch.
+        branch: String,
+        /// The remote.
+        remote: String,
+    },
+    /// The remote's branch does not contain what it was seen at before.
+    #[error(
+        "the ledger branch {branch} on the remote {remote} was rewritten: its tip {found} does not contain {seen}, which was seen there before. `git log --oneline {found}..{seen}` shows what is missing. Have the old one put back; only if the new one is right, accept it with `git update-ref {memory} {found}`"
+    )]
+    RewrittenThere {
+        /// The branch.
+        branch: String,
+        /// The remote.
+        remote: String,
+        /// The tip that was seen last.
+        seen: String,
+        /// The tip now.
+        found: String,
+        /// The reference that remembers what was seen.
+        memory: String,
+    },
+    /// The remote does not let this user push to the branch.
+    #[error(
+        "the remote {remote} refuses pushes to the ledger branch {branch} ({reason}); let this user push to refs/heads/{branch} there (it needs no force), and run this again"
+    )]
+    PushRefused {
+        /// The branch.
+        branch: String,
+        /// The remote.
+        remote: String,
+        /// What the remote says.
+        reason: String,
+    },
+    /// Entries are not written to a ledger that was opened without asking its remote.
+    #[error(
+        "the ledger was opened without asking its remote, and is only read; run this again without --offline"
+    )]
+    Offline,
+    /// There is no remote to publish the branch to.
+    #[error("this repository has no remote; add one with `git remote add origin URL`")]
+    NoRemote,
     /// Another process kept the branch locked.
     #[error(
         "the ledger branch is locked by {} for over {} s; if no Git process is running in this repository, one was killed and left the file: delete it and run again",
@@ -198,6 +291,55 @@ impl LedgerError {
         )
     }
 
+    /// The tenant whose file this one starts like, if that is what is wrong.
+    pub(super) fn copy_of(&self) -> Option<TenantId> {
+        match self {
+            Self::Broken { source, .. } => match source.fault {
+                ChainFault::OtherTenant { tenant } => Some(tenant),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether the branch is not what was seen of it before: proof that something was taken away,
+    /// unlike an error that only keeps one from looking.
+    pub fn is_about_loss(&self) -> bool {
+        matches!(
+            self,
+            Self::Lost { .. }
+                | Self::Rewritten { .. }
+                | Self::LostThere { .. }
+                | Self::Unpublished { .. }
+                | Self::RewrittenThere { .. }
+        )
+    }
+
+    /// Whether the sentence itself names the command to run next.
+    pub fn tells_what_next(&self) -> bool {
+        self.is_about_loss()
+            || matches!(
+                self,
+                Self::WhichRemote { .. }
+                    | Self::Unreachable { .. }
+                    | Self::PushRefused { .. }
+                    | Self::Offline
+                    | Self::NoRemote
+            )
+    }
+
+    /// What happened and why, in one sentence.
+    pub fn sentence(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        text
+    }
+
     /// The stable name that `ledger verify` shows.
     pub fn code(&self) -> &'static str {
         match self {
@@ -215,6 +357,14 @@ impl LedgerError {
             Self::SameStart { .. } => "same-start",
             Self::Lost { .. } => "ledger-lost",
             Self::Rewritten { .. } => "ledger-rewritten",
+            Self::LostThere { .. } | Self::Unpublished { .. } => "ledger-lost",
+            Self::RewrittenThere { .. } => "ledger-rewritten",
+            Self::Remotes { .. } => "remotes",
+            Self::WhichRemote { .. } => "which-remote",
+            Self::Unreachable { .. } => "unreachable",
+            Self::PushRefused { .. } => "push-refused",
+            Self::Offline => "offline",
+            Self::NoRemote => "no-remote",
             Self::Locked { .. } => "locked",
             Self::Contended { .. } => "contended",
             Self::Write { .. } => "cannot-write",

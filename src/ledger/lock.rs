@@ -201,7 +201,7 @@ mod tests {
                 (tenant(2), ledger(here("me"))),
                 (tenant(3), ledger(elsewhere)),
             ]),
-            head: None,
+            ..LedgerView::default()
         };
         assert_eq!(lock.dead_runs(&view, "me"), BTreeSet::from(["run-1".to_owned()]));
     }

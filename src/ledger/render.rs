@@ -30,10 +30,27 @@ pub struct Filter {
 pub struct ShowReport {
     /// The version of this format.
     pub format_version: &'static str,
+    /// The remote that was asked; `null` when only this clone was looked at.
+    pub remote: Option<String>,
     /// The commit that was read; `null` when there is no ledger.
     pub head: Option<String>,
     /// The entries, by tenant, in the order of each chain.
     pub entries: Vec<ShowEntry>,
+    /// How many of the ledger's entries this clone has recorded and not pushed yet. They stand at
+    /// the ends of their chains and may get another place there.
+    pub unpushed: usize,
+    /// Tenants whose files are broken, so that their entries are not shown.
+    pub broken: Vec<BrokenTenant>,
+}
+
+/// A tenant whose file is broken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BrokenTenant {
+    /// Whose file it is.
+    pub tenant_id: TenantId,
+    /// One sentence.
+    pub message: String,
 }
 
 /// One entry with its tenant.
@@ -53,6 +70,8 @@ pub struct ShowEntry {
 pub struct VerifyReport {
     /// The version of this format.
     pub format_version: &'static str,
+    /// The remote that was asked; `null` when only this clone was looked at.
+    pub remote: Option<String>,
     /// The commit that was verified; `null` when there is no ledger.
     pub head: Option<String>,
     /// How many tenants' files were read.
@@ -96,6 +115,7 @@ pub struct Fault {
 impl VerifyReport {
     /// A report with its verdict.
     pub(super) fn new(
+        remote: Option<String>,
         head: Option<String>,
         tenants: usize,
         entries: usize,
@@ -103,12 +123,13 @@ impl VerifyReport {
         faults: Vec<Fault>,
     ) -> Self {
         let verdict = if faults.is_empty() { Verdict::Ok } else { Verdict::Broken };
-        Self { format_version: FORMAT_VERSION, head, tenants, entries, commits, verdict, faults }
+        let format_version = FORMAT_VERSION;
+        Self { format_version, remote, head, tenants, entries, commits, verdict, faults }
     }
 }
 
-/// The entries that the filter lets through.
-pub fn show(view: &LedgerView, filter: &Filter) -> ShowReport {
+/// The entries that the filter lets through. `remote` is the one that was asked for the view.
+pub fn show(view: &LedgerView, filter: &Filter, remote: Option<&str>) -> ShowReport {
     let wanted = |tenant: TenantId, records: &[Record]| {
         filter.tenant.as_deref().is_none_or(|text| {
             text.parse() == Ok(tenant) || records.iter().any(|record| record.name.as_str() == text)
@@ -122,14 +143,35 @@ pub fn show(view: &LedgerView, filter: &Filter) -> ShowReport {
             ledger.records.iter().cloned().map(move |record| ShowEntry { tenant_id, record })
         })
         .collect();
-    ShowReport { format_version: FORMAT_VERSION, head: view.head.clone(), entries }
+    // The name of a tenant whose file is broken is not known, so a filter hides none of them.
+    let broken = view
+        .broken
+        .iter()
+        .map(|(&tenant_id, message)| BrokenTenant { tenant_id, message: message.clone() });
+    ShowReport {
+        format_version: FORMAT_VERSION,
+        remote: remote.map(str::to_owned),
+        head: view.head.clone(),
+        entries,
+        unpushed: view.unpushed,
+        broken: broken.collect(),
+    }
 }
 
 /// The entries as a table, one line an entry, oldest first over all tenants.
 pub fn show_text(report: &ShowReport) -> String {
-    let Some(head) = &report.head else { return "There is no ledger yet.\n".to_owned() };
+    let Some(head) = &report.head else { return none(report.remote.as_deref()) };
+    let place = place(report.remote.as_deref(), head);
+    let mut notes = String::new();
+    if report.unpushed > 0 {
+        let (count, noun) = counted(report.unpushed, "entry", "entries");
+        let _ = writeln!(notes, "{count} {noun} of this clone not pushed yet");
+    }
+    for BrokenTenant { tenant_id, message } in &report.broken {
+        let _ = writeln!(notes, "tenant {tenant_id} is not shown: {}", plain(message));
+    }
     if report.entries.is_empty() {
-        return format!("No entries (ledger at {}).\n", short(head, 12));
+        return format!("No entries ({place}).\n{notes}");
     }
     let mut entries: Vec<_> = report.entries.iter().collect();
     entries.sort_by_key(|entry| entry.record.at);
@@ -152,7 +194,30 @@ pub fn show_text(report: &ShowReport) -> String {
         text.push_str(line.trim());
         text.push('\n');
     }
-    text
+    if report.remote.is_some() {
+        let _ = writeln!(text, "({place})");
+    }
+    text + &notes
+}
+
+/// Which ledger it is, and where.
+fn place(remote: Option<&str>, head: &str) -> String {
+    let head = short(head, 12);
+    match remote {
+        Some(remote) => format!("ledger of {} at {head}", plain(remote)),
+        None => format!("ledger in this clone at {head}"),
+    }
+}
+
+fn none(remote: Option<&str>) -> String {
+    match remote {
+        Some(remote) => format!("There is no ledger yet ({} was asked).\n", plain(remote)),
+        None => "There is no ledger yet in this clone.\n".to_owned(),
+    }
+}
+
+fn counted(count: usize, one: &'static str, many: &'static str) -> (usize, &'static str) {
+    (count, if count == 1 { one } else { many })
 }
 
 /// The verdict, and every fault on a line of its own.
@@ -160,13 +225,13 @@ pub fn verify_text(report: &VerifyReport) -> String {
     let VerifyReport { tenants, entries, commits, faults, .. } = report;
     let Some(head) = &report.head else {
         if faults.is_empty() {
-            return "There is no ledger yet.\n".to_owned();
+            return none(report.remote.as_deref());
         }
         return fault_lines(faults);
     };
     let counted = format!(
-        "{tenants} tenants, {entries} entries, {commits} commits (ledger at {})",
-        short(head, 12)
+        "{tenants} tenants, {entries} entries, {commits} commits ({})",
+        place(report.remote.as_deref(), head)
     );
     match report.verdict {
         Verdict::Ok => format!("ok: {counted}\n"),

@@ -1,8 +1,8 @@
 //! Reading the ledger branch through libgit2. Appending is in `append`.
 #![expect(clippy::disallowed_types, reason = "opens the repository")]
 
-use std::cell::{Cell, OnceCell};
-use std::collections::{BTreeMap, HashMap};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use git2::{ErrorCode, Oid, Repository, RepositoryOpenFlags};
 
 use super::chain::{ChainError, ChainFault, Tail, read_chain};
 use super::error::LedgerError;
+use super::remote::Remote;
 use super::tree::{MAX_TOTAL, Objects};
 use super::view::{LedgerView, TenantLedger};
 use crate::model::{Sha256, TenantId};
@@ -21,6 +22,10 @@ use crate::model::{Sha256, TenantId};
 const LOCK_WAIT: Duration = Duration::from_secs(60);
 
 /// The ledger branch of one repository: reads it, and appends to it.
+///
+/// It is opened in one of three ways: [`Ledger::open`] looks at this clone only,
+/// [`Ledger::open_shared`] asks the remote where there is one, and [`Ledger::open_offline`] reads
+/// what this clone last saw of the remote.
 ///
 /// It remembers the tip it has seen, so that a branch which disappears or is rewritten while the
 /// program runs is an error instead of an empty or shorter ledger.
@@ -36,6 +41,10 @@ pub struct Ledger {
     /// The hashes of the first lines that this handle wrote. No two tenants' files may start with
     /// the same line, or reading takes one for a copy of the other.
     pub(super) starts: HashMap<Sha256, TenantId>,
+    /// Files that were read and start as another tenant's does: nothing is appended to them.
+    pub(super) copies: RefCell<HashMap<TenantId, (Oid, TenantId)>>,
+    /// The remote that the ledger is shared through.
+    pub(super) remote: Option<Remote>,
     pub(super) lock_wait: Duration,
 }
 
@@ -49,7 +58,8 @@ impl fmt::Debug for Ledger {
 }
 
 impl Ledger {
-    /// Opens the repository that `repo_path` is in. The branch need not exist.
+    /// Opens the repository that `repo_path` is in, and looks at its local branch only, whatever
+    /// remotes there are. The branch need not exist.
     pub fn open(repo_path: &Path, branch: &str) -> Result<Self, LedgerError> {
         let repo = open(repo_path)?;
         let refname = format!("refs/heads/{branch}");
@@ -68,6 +78,8 @@ impl Ledger {
             seen: Cell::new(None),
             tails: HashMap::new(),
             starts: HashMap::new(),
+            copies: RefCell::default(),
+            remote: None,
             lock_wait: LOCK_WAIT,
         })
     }
@@ -82,22 +94,64 @@ impl Ledger {
         &self.branch
     }
 
-    /// The branch's tip now; `None` when it is proved absent.
+    /// The local branch's tip now; of a shared ledger, the newest one that this handle knows of.
+    /// `None` when there is none.
     pub fn head(&self) -> Result<Option<String>, LedgerError> {
-        Ok(self.tip(&self.repo)?.map(|tip| tip.to_string()))
+        let tip = match &self.remote {
+            None => self.tip(&self.repo)?,
+            Some(remote) => match (self.tip_of(&self.refname)?, remote.known()) {
+                (Some(local), Some(there)) if !self.contains(local, there)? => Some(there),
+                (local, there) => local.or(there),
+            },
+        };
+        Ok(tip.map(|tip| tip.to_string()))
     }
 
-    /// Reads and verifies every tenant's file. An empty view is proved absence.
+    /// Reads and verifies every tenant's file. An empty view is proved absence. A broken file is
+    /// its own tenant's trouble; see [`LedgerView::broken`].
+    ///
+    /// A shared ledger is fetched first, and what this clone has recorded and not pushed yet
+    /// stands at the end of the chains as if it were.
     pub fn read(&self) -> Result<LedgerView, LedgerError> {
-        let Some(tip) = self.tip(&self.repo)? else { return Ok(LedgerView::default()) };
-        let mut tenants = BTreeMap::new();
+        match &self.remote {
+            None => self.read_at(self.tip(&self.repo)?),
+            Some(remote) => self.read_shared(remote),
+        }
+    }
+
+    /// The ledger as one commit has it.
+    pub(super) fn read_at(&self, tip: Option<Oid>) -> Result<LedgerView, LedgerError> {
+        let Some(tip) = tip else { return Ok(LedgerView::default()) };
+        let mut view = LedgerView { head: Some(tip.to_string()), ..LedgerView::default() };
         let mut starts = Starts::default();
         let objects = self.objects(&self.repo);
-        for (tenant, blob) in objects.files(tip)?.tenants {
-            let (ledger, _) = self.tenant_at(tenant, blob, &mut starts)?;
-            tenants.insert(tenant, ledger);
+        let files = objects.files(tip)?.tenants;
+        let mut copies = HashMap::new();
+        for (&tenant, &blob) in &files {
+            match self.tenant_at(tenant, blob, &mut starts) {
+                Ok((ledger, _)) => {
+                    view.tenants.insert(tenant, ledger);
+                }
+                Err(error) => {
+                    if let Some(other) = error.copy_of() {
+                        // Which of the two is the original, the files do not tell.
+                        copies.insert(tenant, (blob, other));
+                        if let Some(&original) = files.get(&other) {
+                            copies.insert(other, (original, tenant));
+                        }
+                    }
+                    view.breaks(tenant, error)?;
+                }
+            }
         }
-        Ok(LedgerView { tenants, head: Some(tip.to_string()) })
+        for (&tenant, &(_, other)) in &copies {
+            let fault = ChainFault::OtherTenant { tenant: other };
+            let error = objects.broken(tenant, ChainError { line: 1, fault });
+            view.tenants.remove(&tenant);
+            view.broken.insert(tenant, error.sentence());
+        }
+        self.copies.replace(copies);
+        Ok(view)
     }
 
     /// One tenant's file, verified.

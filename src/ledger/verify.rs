@@ -20,12 +20,10 @@ use crate::model::TenantId;
 /// is wrong with what it holds is a fault of the report.
 pub fn verify(ledger: &Ledger) -> Result<VerifyReport, LedgerError> {
     let mut faults = Vec::new();
-    let Some(tip) = ledger.objects(&ledger.repo).tip(&ledger.refname)? else {
-        return Ok(VerifyReport::new(None, 0, 0, 0, faults));
+    let remote = ledger.asked_remote().map(str::to_owned);
+    let Some(tip) = tip_of(ledger, &mut faults)? else {
+        return Ok(VerifyReport::new(remote, None, 0, 0, 0, faults));
     };
-    if let Err(error) = ledger.tip(&ledger.repo) {
-        faults.push(fault(&error));
-    }
     let mut entries = 0;
     let mut starts = Starts::default();
     let files = ledger.objects(&ledger.repo).files(tip).unwrap_or_else(|error| {
@@ -38,9 +36,29 @@ pub fn verify(ledger: &Ledger) -> Result<VerifyReport, LedgerError> {
             Err(error) => faults.push(fault(&error)),
         }
     }
-    let mut walk = History { ledger, faults, last: None };
+    let mut walk = History { repo: ledger.history()?, faults, last: None };
     let commits = walk.walk(tip);
-    Ok(VerifyReport::new(Some(tip.to_string()), files.tenants.len(), entries, commits, walk.faults))
+    let (tip, tenants) = (tip.to_string(), files.tenants.len());
+    Ok(VerifyReport::new(remote, Some(tip), tenants, entries, commits, walk.faults))
+}
+
+/// The commit to verify. A branch that is not what it was is a fault, and what was seen of it last
+/// is verified instead.
+fn tip_of(ledger: &Ledger, faults: &mut Vec<Fault>) -> Result<Option<Oid>, LedgerError> {
+    let local = || ledger.tip_of(&ledger.refname);
+    let asked = match &ledger.remote {
+        None => ledger.tip(&ledger.repo),
+        Some(remote) if remote.asked => ledger.ask(remote),
+        Some(remote) => return Ok(local()?.or(ledger.remembered(remote)?)),
+    };
+    match (asked, &ledger.remote) {
+        (Err(error), remote) if error.is_about_loss() => {
+            faults.push(fault(&error));
+            let seen = remote.as_ref().map(|remote| ledger.remembered(remote)).transpose()?;
+            Ok(seen.flatten().or(local()?))
+        }
+        (asked, _) => asked,
+    }
 }
 
 fn fault(error: &LedgerError) -> Fault {
@@ -55,22 +73,19 @@ fn fault(error: &LedgerError) -> Fault {
     Fault { file, line, commit: None, code: error.code(), message }
 }
 
-struct History<'a> {
-    ledger: &'a Ledger,
+struct History {
+    /// Opened for the walk, so that it knows how deep the clone is by now.
+    repo: Repository,
     faults: Vec<Fault>,
     /// The files of the commit looked at last: walking a line of commits, the parent of one is
     /// the next, so each tree is read once.
     last: Option<(Oid, BTreeMap<TenantId, Oid>)>,
 }
 
-impl History<'_> {
-    fn repo(&self) -> &Repository {
-        &self.ledger.repo
-    }
-
+impl History {
     /// Compares every commit with its parents, newest first, and says how many there are.
     fn walk(&mut self, tip: Oid) -> usize {
-        let walk = self.repo().revwalk().and_then(|mut walk| {
+        let walk = self.repo.revwalk().and_then(|mut walk| {
             walk.set_sorting(Sort::TOPOLOGICAL)?;
             walk.push(tip)?;
             walk.collect::<Result<Vec<_>, _>>()
@@ -92,7 +107,7 @@ impl History<'_> {
 
     fn compare(&mut self, id: Oid) -> Result<(), git2::Error> {
         let (parents, cut) = {
-            let commit = self.repo().find_commit(id)?;
+            let commit = self.repo.find_commit(id)?;
             let parents: Vec<Oid> = commit.parent_ids().collect();
             let named =
                 commit.raw_header_bytes().split(|&b| b == b'\n').any(|l| l.starts_with(b"parent "));
@@ -111,9 +126,8 @@ impl History<'_> {
                 match new.get(&tenant) {
                     Some(&after) if after == before => {}
                     Some(&after) => {
-                        let old = self.repo().find_blob(before)?;
-                        let kept =
-                            self.repo().find_blob(after)?.content().starts_with(old.content());
+                        let old = self.repo.find_blob(before)?;
+                        let kept = self.repo.find_blob(after)?.content().starts_with(old.content());
                         drop(old);
                         if !kept {
                             let message = "the commit changes or removes lines written before";
@@ -133,9 +147,9 @@ impl History<'_> {
     /// The files of a commit of the past. Its shape is not judged again: what a past commit had
     /// beside the tenants' files, no run has read.
     fn files(&self, commit: Oid) -> Result<BTreeMap<TenantId, Oid>, git2::Error> {
-        let root = self.repo().find_commit(commit)?.tree()?;
+        let root = self.repo.find_commit(commit)?.tree()?;
         let Some(folder) = root.get_name("tenants") else { return Ok(BTreeMap::new()) };
-        let tree = self.repo().find_tree(folder.id())?;
+        let tree = self.repo.find_tree(folder.id())?;
         let tenants = tree
             .iter()
             .filter_map(|entry| Some((super::tree::tenant_of(entry.name_bytes())?, entry.id())));

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::error::LedgerError;
 use super::sending::{self, Sending};
 use crate::model::{
     Event, Facts, Kind, Record, Sha256, TenantId, TenantName, Timestamp, TokenRef, Topic,
@@ -15,10 +16,15 @@ use crate::model::{
 /// The whole ledger, as read at one commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LedgerView {
-    /// Every tenant that has a file.
+    /// Every tenant that has a file that could be read.
     pub tenants: BTreeMap<TenantId, TenantLedger>,
+    /// Tenants whose file is broken, and the sentence that says how. Of these nothing is known:
+    /// no upload may follow, and nothing is appended to their files.
+    pub broken: BTreeMap<TenantId, String>,
     /// The branch's tip; `None` when the branch is proved absent.
     pub head: Option<String>,
+    /// How many of the entries this clone has recorded and not pushed yet.
+    pub unpushed: usize,
 }
 
 /// One tenant's records, in the order of the chain.
@@ -43,9 +49,27 @@ static NO_TENANT: BTreeSet<TenantId> = BTreeSet::new();
 static NO_RECORD: TenantLedger = TenantLedger { records: Vec::new() };
 
 impl LedgerView {
-    /// One tenant's records; none when it has no file.
+    /// One tenant's records; none when it has no file. Callers look at [`LedgerView::broken`]
+    /// first: a broken file is not an empty one.
     pub fn tenant(&self, tenant: TenantId) -> &TenantLedger {
         self.tenants.get(&tenant).unwrap_or(&NO_RECORD)
+    }
+
+    /// Notes that a tenant's file is broken.
+    ///
+    /// # Errors
+    /// The error itself, when it is about more than this tenant.
+    pub(super) fn breaks(
+        &mut self,
+        tenant: TenantId,
+        error: LedgerError,
+    ) -> Result<(), LedgerError> {
+        if !error.is_of_one_tenant() {
+            return Err(error);
+        }
+        self.tenants.remove(&tenant);
+        self.broken.insert(tenant, error.sentence());
+        Ok(())
     }
 
     /// The tenants to which digests and topics are bound: by an intent, an accepted or a

@@ -18,5 +18,6 @@ mod interop;
 mod journey;
 mod kinds;
 mod secrets;
+mod shared_ledger;
 mod world;
 mod writers;

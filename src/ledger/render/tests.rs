@@ -37,12 +37,13 @@ fn view() -> LedgerView {
             (tenant(2), TenantLedger::from_drafts(second)),
         ]),
         head: Some("0123456789abcdef0123456789abcdef01234567".into()),
+        ..LedgerView::default()
     }
 }
 
 #[test]
 fn the_table_has_one_line_an_entry_in_the_order_of_time() {
-    insta::assert_snapshot!(show_text(&show(&view(), &Filter::default())), @r#"
+    insta::assert_snapshot!(show_text(&show(&view(), &Filter::default(), None)), @r#"
     AT                    EVENT     TENANT    TOKEN                           SHA256        WHAT                                                                                             BY
     2027-01-15T08:00:00Z  intended  contoso   push                            ca978112ca1b  serial 0A → 0B, expires 2027-01-15T08:10:00Z → 2027-12-28T13:20:00Z, until 2027-01-15T08:15:00Z  8c1f0000 dana@desk
     2027-01-15T08:01:00Z  failed    fabrikam  vpp "Lon\u{1b}[31mdon\u{202e}"  3e23e8160039  rejected (400)                                                                                   9d2e0000 dana@desk
@@ -52,7 +53,7 @@ fn the_table_has_one_line_an_entry_in_the_order_of_time() {
 
 #[test]
 fn what_a_name_holds_does_not_reach_the_terminal_as_it_is() {
-    let text = show_text(&show(&view(), &Filter::default()));
+    let text = show_text(&show(&view(), &Filter::default(), None));
     assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
     assert_eq!(text.lines().count(), 4);
 }
@@ -61,7 +62,7 @@ fn what_a_name_holds_does_not_reach_the_terminal_as_it_is() {
 fn entries_are_filtered_by_id_or_by_any_name_a_tenant_had() {
     let of = |text: &str| {
         let filter = Filter { tenant: Some(text.to_owned()) };
-        show(&view(), &filter).entries.len()
+        show(&view(), &filter, None).entries.len()
     };
     assert_eq!(of("contoso"), 2);
     assert_eq!(of("fabrikam"), 1);
@@ -72,15 +73,40 @@ fn entries_are_filtered_by_id_or_by_any_name_a_tenant_had() {
 
 #[test]
 fn an_absent_and_an_empty_ledger_say_so() {
-    let none = show(&LedgerView::default(), &Filter::default());
-    assert_eq!(show_text(&none), "There is no ledger yet.\n");
+    let none = show(&LedgerView::default(), &Filter::default(), None);
+    assert_eq!(show_text(&none), "There is no ledger yet in this clone.\n");
     let filter = Filter { tenant: Some("nobody".into()) };
-    assert_eq!(show_text(&show(&view(), &filter)), "No entries (ledger at 0123456789ab).\n");
+    assert_eq!(
+        show_text(&show(&view(), &filter, None)),
+        "No entries (ledger in this clone at 0123456789ab).\n"
+    );
+}
+
+#[test]
+fn what_was_asked_what_is_not_pushed_and_what_is_broken_is_said() {
+    let text = |report: &ShowReport| show_text(report);
+    let none = show(&LedgerView::default(), &Filter::default(), Some("origin"));
+    assert_eq!(text(&none), "There is no ledger yet (origin was asked).\n");
+    let troubled = LedgerView {
+        broken: BTreeMap::from([(tenant(3), "cut\u{1b}[2J off".to_owned())]),
+        unpushed: 1,
+        ..view()
+    };
+    let shown = text(&show(&troubled, &Filter::default(), Some("origin")));
+    let notes: Vec<&str> = shown.lines().rev().take(3).collect();
+    assert_eq!(
+        notes,
+        [
+            "tenant 00000000-0000-4000-8000-000000000003 is not shown: cut\\u{1b}[2J off",
+            "1 entry of this clone not pushed yet",
+            "(ledger of origin at 0123456789ab)",
+        ]
+    );
 }
 
 #[test]
 fn an_entrys_json_is_its_line_and_its_tenant() {
-    let report = show(&view(), &Filter { tenant: Some("fabrikam".into()) });
+    let report = show(&view(), &Filter { tenant: Some("fabrikam".into()) }, None);
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["formatVersion"], "1.0");
     assert_eq!(json["entries"][0]["tenantId"], tenant(2).to_string());
@@ -95,7 +121,7 @@ fn both_reports_fit_their_schemas() {
         let errors: Vec<_> = validator.iter_errors(&report).map(|e| e.to_string()).collect();
         assert_eq!(errors, Vec::<String>::new());
     };
-    let shown = serde_json::to_value(show(&view(), &Filter::default())).unwrap();
+    let shown = serde_json::to_value(show(&view(), &Filter::default(), None)).unwrap();
     check(schemars::schema_for!(ShowReport), shown);
     let verified = serde_json::to_value(broken()).unwrap();
     check(schemars::schema_for!(VerifyReport), verified);
@@ -117,7 +143,7 @@ fn broken() -> VerifyReport {
         ..fault.clone()
     };
     let head = Some("0123456789abcdef0123456789abcdef01234567".into());
-    VerifyReport::new(head, 2, 5, 3, vec![fault, cut])
+    VerifyReport::new(None, head, 2, 5, 3, vec![fault, cut])
 }
 
 #[test]
@@ -125,8 +151,8 @@ fn faults_are_listed_with_file_line_and_commit() {
     insta::assert_snapshot!(verify_text(&broken()), @"
     tenants/x.jsonl:3: bad-seq: `seq` is 4, not 3
     tenants/x.jsonl: not-append-only: the commit changes or removes lines written before (commit fedcba987654)
-    broken: 2 tenants, 5 entries, 3 commits (ledger at 0123456789ab)
+    broken: 2 tenants, 5 entries, 3 commits (ledger in this clone at 0123456789ab)
     ");
-    let ok = VerifyReport::new(broken().head, 2, 5, 3, vec![]);
-    insta::assert_snapshot!(verify_text(&ok), @"ok: 2 tenants, 5 entries, 3 commits (ledger at 0123456789ab)");
+    let ok = VerifyReport::new(None, broken().head, 2, 5, 3, vec![]);
+    insta::assert_snapshot!(verify_text(&ok), @"ok: 2 tenants, 5 entries, 3 commits (ledger in this clone at 0123456789ab)");
 }

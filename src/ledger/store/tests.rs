@@ -4,7 +4,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::ledger::testing::{draft, repository, sha, tenant};
+use crate::ledger::testing::{draft, named, repository, sha, tenant};
 use crate::ledger::tree::{FILE_MODE, FOLDER_MODE};
 use crate::model::Event;
 
@@ -99,11 +99,26 @@ fn a_broken_chain_names_file_and_line() {
     replace(&ledger, tenant(1), |text| {
         text.lines().enumerate().filter(|(n, _)| *n != 1).map(|(_, l)| format!("{l}\n")).collect()
     });
-    let error = ledger.read().unwrap_err();
-    assert_eq!(error.code(), "bad-seq");
-    let text = error.to_string();
+    let view = ledger.read().unwrap();
+    let text = &view.broken[&tenant(1)];
     assert!(text.contains("tenants/00000000-0000-4000-8000-000000000001.jsonl"), "{text}");
-    assert!(text.contains("line 2"), "{text}");
+    assert!(text.contains("line 2: `seq` is 3, not 2"), "{text}");
+    assert!(!view.tenants.contains_key(&tenant(1)), "nothing is known of it");
+}
+
+#[test]
+fn one_tenants_broken_chain_leaves_the_others_readable_and_is_not_written_to() {
+    let dir = repository();
+    let mut ledger = written(&dir);
+    let entry = |number, minute| named(number, draft(Event::Intended, minute, "run-1", None));
+    ledger.append(&[entry(2, 0)]).unwrap();
+    replace(&ledger, tenant(1), |text| text.replacen("2027", "2028", 1));
+    let view = ledger.read().unwrap();
+    assert_eq!(view.tenant(tenant(2)).records.len(), 1);
+    assert_eq!(view.broken.keys().collect::<Vec<_>>(), [&tenant(1)]);
+    let error = ledger.append(&[entry(1, 1), entry(2, 1)]).unwrap_err();
+    assert_eq!(error.code(), "broken-prev");
+    ledger.append(&[entry(2, 1)]).unwrap();
 }
 
 #[test]
@@ -149,7 +164,17 @@ fn a_file_copied_to_another_tenant_is_found() {
     let tip = ledger.repo.revparse_single(&format!("{BRANCH}:tenants")).unwrap();
     let blob = tip.as_tree().unwrap().iter().next().unwrap().id();
     put(&ledger, &format!("{}.jsonl", tenant(2)), blob, FILE_MODE);
-    assert_eq!(ledger.read().unwrap_err().code(), "other-tenant");
+    let view = ledger.read().unwrap();
+    // Which of the two is the copy, the files do not tell.
+    assert_eq!(view.broken.keys().collect::<Vec<_>>(), [&tenant(1), &tenant(2)]);
+    assert!(view.tenants.is_empty());
+    let mut fresh = Ledger::open(dir.path(), BRANCH).unwrap();
+    fresh.read().unwrap();
+    for number in [1, 2] {
+        let entry = draft(Event::Intended, 9, "run-1", None);
+        let error = fresh.append(&[(tenant(number), entry)]).unwrap_err();
+        assert_eq!(error.code(), "other-tenant");
+    }
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn leases_are_the_unexpired_sendings_of_other_runs_in_all_tenants() {
             (tenant(2), ledger(vec![intent(10, "run-2", sha("b"))])),
             (tenant(3), ledger(vec![intent(10, "me", sha("c"))])),
         ]),
-        head: None,
+        ..LedgerView::default()
     };
     let leases = view.leases("me", at(16), &BTreeSet::new());
     let runs: Vec<_> = leases.iter().map(|(id, sending)| (*id, sending.run())).collect();
@@ -208,7 +208,7 @@ fn a_digest_and_a_topic_are_bound_to_every_tenant_they_were_meant_for() {
             (tenant(3), about(draft(Event::ChangedOutsideGit, 0, "run-1", None), "two")),
             (tenant(4), ledger(vec![failure(0, "r", sha("a"), FailureCode::NotSent)])),
         ]),
-        head: None,
+        ..LedgerView::default()
     };
     let bindings = view.bindings();
     assert_eq!(bindings.bound_to(sha("a")), &BTreeSet::from([tenant(1), tenant(2)]));
@@ -221,8 +221,10 @@ fn a_digest_and_a_topic_are_bound_to_every_tenant_they_were_meant_for() {
 fn a_wire_encoding_is_proved_by_an_applied_with_its_confirmed() {
     let applied =
         Draft { wire: Some("pem".into()), ..draft(Event::Applied, 0, "run-1", Some(sha("a"))) };
-    let view =
-        |drafts| LedgerView { tenants: BTreeMap::from([(tenant(1), ledger(drafts))]), head: None };
+    let view = |drafts| LedgerView {
+        tenants: BTreeMap::from([(tenant(1), ledger(drafts))]),
+        ..LedgerView::default()
+    };
     let other = draft(Event::Confirmed, 1, "run-1", Some(sha("b")));
     let same = draft(Event::Confirmed, 1, "run-1", Some(sha("a")));
     assert!(!view(vec![applied.clone()]).is_wire_proved(Kind::Push, "pem"));
@@ -239,7 +241,7 @@ fn tenants_intended_for_one_commit_are_counted_together() {
         |rev: &str| ledger(vec![Draft { rev: Some(rev.into()), ..intent(0, "run-1", sha("a")) }]);
     let view = LedgerView {
         tenants: BTreeMap::from([(tenant(1), with_rev("aaa")), (tenant(2), with_rev("bbb"))]),
-        head: None,
+        ..LedgerView::default()
     };
     assert_eq!(view.intended_at("aaa"), BTreeSet::from([tenant(1)]));
 }

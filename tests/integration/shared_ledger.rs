@@ -1,0 +1,380 @@
+//! The ledger in several clones with a remote between them, as pipelines and people use it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use applecart::ledger::{Author, Draft, read_saved, save_unpushed};
+use applecart::model::{Actor, Event, Sha256, TenantId, Timestamp, TokenRef};
+
+use crate::world::{Run, World, finish, tenant_id};
+
+const REFNAME: &str = "refs/heads/applecart/ledger";
+
+/// A bare repository with a fleet in it, and folders for clones.
+struct Hub {
+    world: World,
+}
+
+impl Hub {
+    fn new() -> Self {
+        let world = World::new();
+        world.commit("Start");
+        let hub = Self { world };
+        git(hub.world.path(""), &["init", "--quiet", "--bare", "--initial-branch=main", "hub"]);
+        hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+        hub
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.world.path("hub")
+    }
+
+    fn url(&self) -> String {
+        format!("file://{}", self.folder().display())
+    }
+
+    fn clone(&self, name: &str, options: &[&str]) -> Clone<'_> {
+        let folder = self.world.path(name);
+        let path = folder.to_str().unwrap();
+        let url = self.url();
+        let arguments = [&["clone", "--quiet"], options, &["--", &url, path]].concat();
+        git(self.world.path(""), &arguments);
+        Clone { hub: self, folder }
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        git(self.folder(), arguments)
+    }
+
+    /// Entries of a run in a file, as a run that could not push them leaves it.
+    fn saved(&self, name: &str, entries: &[(TenantId, Draft)]) -> PathBuf {
+        let path = self.world.path(name);
+        save_unpushed(&path, entries).unwrap();
+        path
+    }
+
+    /// Lets a hook of the server decline every push to the ledger.
+    #[cfg(unix)]
+    fn protect(&self, hook: &str) -> PathBuf {
+        let path = self.folder().join("hooks").join(hook);
+        script(&path, "echo 'GH006: Protected branch update failed' >&2\nexit 1");
+        path
+    }
+
+    /// Every line of a tenant's file at the remote.
+    fn lines(&self, tenant: &str) -> Vec<serde_json::Value> {
+        let text = self.git(&["show", &format!("{REFNAME}:tenants/{}.jsonl", tenant_id(tenant))]);
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+struct Clone<'a> {
+    hub: &'a Hub,
+    folder: PathBuf,
+}
+
+impl Clone<'_> {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.hub.world.command(arguments);
+        command.current_dir(&self.folder);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        finish(self.command(arguments))
+    }
+
+    fn append(&self, file: &Path) -> Run {
+        self.run(&["ledger", "append", file.to_str().unwrap()])
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        git(self.folder.clone(), arguments)
+    }
+}
+
+#[track_caller]
+fn git(folder: PathBuf, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .current_dir(folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null")
+        .args(arguments)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "git {arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[cfg(unix)]
+fn script(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn entry(tenant: &str, run: &str, second: i64) -> (TenantId, Draft) {
+    let actor = Actor { user: Some("dana".into()), host: None, pipeline: None };
+    let author = Author { run: run.into(), clone: "clone".into(), actor };
+    let at = Timestamp::from_unix(1_800_000_000 + second).unwrap();
+    let name = tenant.parse().unwrap();
+    let draft = Draft {
+        sha256: Some(Sha256::of(tenant.as_bytes())),
+        ..Draft::new(at, Event::Applied, name, TokenRef::push(), &author)
+    };
+    (tenant_id(tenant), draft)
+}
+
+#[test]
+fn what_one_clone_records_another_shows_and_verifies() {
+    let hub = Hub::new();
+    let (one, two) = (hub.clone("one", &[]), hub.clone("two", &[]));
+    two.run(&["ledger", "show"]).ends_with(0).says("There is no ledger yet (origin was asked)");
+    let file =
+        hub.saved("file.json", &[entry("contoso", "run-1", 0), entry("fabrikam", "run-1", 1)]);
+    one.append(&file).ends_with(0).says("2 of 2 entries recorded").says("You can delete");
+    let shown = two.run(&["ledger", "show", "--format", "json"]).ends_with(0).json();
+    assert_eq!(shown["remote"], "origin");
+    assert_eq!(shown["entries"].as_array().unwrap().len(), 2);
+    two.run(&["ledger", "verify"])
+        .ends_with(0)
+        .says("ok: 2 tenants, 2 entries, 1 commits")
+        .says("of origin");
+    one.append(&file).ends_with(0).says("0 of 2 entries recorded, 2 were there already");
+    two.append(&file).ends_with(0).says("2 were there already");
+    assert_eq!(hub.lines("contoso").len(), 1);
+}
+
+#[test]
+fn a_pipelines_checkout_of_one_commit_sees_and_continues_the_whole_ledger() {
+    let hub = Hub::new();
+    let writer = hub.clone("writer", &[]);
+    for second in 0..5 {
+        let run = format!("run-{second}");
+        let file = hub.saved(&run, &[entry("contoso", &run, second)]);
+        writer.append(&file).ends_with(0);
+    }
+    hub.world.commit("More history");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    for (name, options) in
+        [("single", &["--depth=1"][..]), ("every", &["--depth=1", "--no-single-branch"])]
+    {
+        let checkout = hub.clone(name, options);
+        // The history is only whole if no commit of it is missing.
+        let verified = checkout.run(&["ledger", "verify", "--format", "json"]).ends_with(0).json();
+        assert_eq!(verified["verdict"], "ok", "{verified}");
+        assert!(verified["commits"].as_u64().unwrap() >= 5, "{verified}");
+        let file = hub.saved(&format!("{name}.json"), &[entry("contoso", name, 10)]);
+        checkout.append(&file).ends_with(0);
+        assert_eq!(checkout.git(&["rev-list", "--count", "HEAD"]), "1", "{name} stays shallow");
+        assert_eq!(checkout.git(&["rev-parse", "--is-shallow-repository"]), "true");
+    }
+    assert_eq!(hub.lines("contoso").len(), 7);
+    writer.run(&["ledger", "verify"]).ends_with(0).says("7 commits");
+}
+
+#[test]
+fn a_clone_without_file_contents_gets_those_of_the_ledger() {
+    let hub = Hub::new();
+    hub.git(&["config", "uploadpack.allowFilter", "true"]);
+    let writer = hub.clone("writer", &[]);
+    for run in ["run-1", "run-2"] {
+        writer.append(&hub.saved(run, &[entry("contoso", run, 0)])).ends_with(0);
+    }
+    for (name, options) in [
+        ("every", &["--filter=blob:none"][..]),
+        ("single", &["--filter=blob:none", "--single-branch"]),
+    ] {
+        let partial = hub.clone(name, options);
+        partial.run(&["ledger", "verify"]).ends_with(0).says("2 entries, 2 commits");
+    }
+}
+
+/// The transport that most people have: `git` starts a program that talks to the other side.
+#[test]
+#[cfg(unix)]
+fn a_remote_over_ssh_is_reached_as_git_is_told_to() {
+    let hub = Hub::new();
+    let clone = hub.clone("clone", &[]);
+    let (ssh, log) = (hub.world.path("ssh"), hub.world.path("ssh.log"));
+    // As ssh does: the last argument is the command to run over there.
+    let text =
+        format!("echo \"$@\" >> {}\nfor last; do :; done\nexec sh -c \"$last\"", log.display());
+    script(&ssh, &text);
+    let url = format!("ssh://git@git.example.invalid{}", hub.folder().display());
+    clone.git(&["remote", "set-url", "origin", &url]);
+    let file = hub.saved("file.json", &[entry("contoso", "run-1", 0)]);
+    let append = |clone: &Clone<'_>| clone.command(&["ledger", "append", file.to_str().unwrap()]);
+    let mut by_variable = append(&clone);
+    by_variable.env("GIT_SSH_COMMAND", &ssh).env("GIT_SSH_VARIANT", "ssh");
+    finish(by_variable).ends_with(0).says("1 of 1 entries recorded");
+    clone.git(&["config", "core.sshCommand", ssh.to_str().unwrap()]);
+    clone.git(&["config", "ssh.variant", "ssh"]);
+    finish(append(&clone)).ends_with(0).says("1 were there already");
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("git@git.example.invalid") && log.contains("git-receive-pack"), "{log}");
+    assert_eq!(hub.lines("contoso").len(), 1);
+}
+
+#[test]
+fn sixteen_processes_lose_no_line_and_break_no_chain() {
+    let hub = Hub::new();
+    // Nobody has a ledger yet, so that first pushes race, too; and two processes share a clone.
+    let clones: Vec<_> = (0..8).map(|number| hub.clone(&format!("clone-{number}"), &[])).collect();
+    let children: Vec<_> = (0..16)
+        .map(|number: usize| {
+            let run = format!("run-{number}");
+            let own = format!("tenant-{number}");
+            let entries =
+                [entry("contoso", &run, 0), entry(&own, &run, 1), entry("contoso", &run, 2)];
+            let file = hub.saved(&run, &entries);
+            clones[number / 2]
+                .command(&["ledger", "append", file.to_str().unwrap()])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let lines = hub.lines("contoso");
+    assert_eq!(lines.len(), 32);
+    for number in 0..16 {
+        let run = format!("run-{number}");
+        assert_eq!(lines.iter().filter(|line| line["run"] == run.as_str()).count(), 2, "{run}");
+        assert_eq!(hub.lines(&format!("tenant-{number}")).len(), 1);
+    }
+    let verified = clones[0].run(&["ledger", "verify", "--format", "json"]).ends_with(0).json();
+    assert_eq!(
+        (verified["verdict"].as_str(), verified["entries"].as_u64()),
+        (Some("ok"), Some(48))
+    );
+    let roots = hub.git(&["rev-list", "--max-parents=0", REFNAME]);
+    assert_eq!(roots.lines().count(), 1, "one of the first pushes won");
+}
+
+#[test]
+#[cfg(unix)]
+fn entries_that_the_server_declines_stay_in_their_file_and_are_recorded_later() {
+    for hook in ["pre-receive", "update"] {
+        let hub = Hub::new();
+        let clone = hub.clone("clone", &[]);
+        let file = hub.saved("file.json", &[entry("contoso", "run-1", 0)]);
+        let declining = hub.protect(hook);
+        let run = clone.append(&file).ends_with(3).says("GH006: Protected branch update failed");
+        let run = run.says("let this user push to refs/heads/applecart/ledger");
+        assert!(!run.stdout.contains("delete"), "{}", run.stdout);
+        assert_eq!(read_saved(&file).unwrap().len(), 1);
+        std::fs::remove_file(declining).unwrap();
+        clone.append(&file).ends_with(0).says("You can delete");
+        assert_eq!(hub.lines("contoso").len(), 1);
+    }
+}
+
+#[test]
+fn a_remote_that_cannot_be_reached_is_no_empty_ledger() {
+    let hub = Hub::new();
+    let clone = hub.clone("clone", &[]);
+    let file = hub.saved("file.json", &[entry("contoso", "run-1", 0)]);
+    clone.append(&file).ends_with(0);
+    std::fs::rename(hub.folder(), hub.world.path("away")).unwrap();
+    for arguments in [&["ledger", "show"][..], &["ledger", "verify"]] {
+        clone.run(arguments).ends_with(3).says("could not be reached").says("git ls-remote origin");
+    }
+    clone.append(&file).ends_with(3);
+    let shown = clone.run(&["ledger", "show", "--offline", "--format", "json"]).ends_with(0).json();
+    assert_eq!(shown["entries"].as_array().unwrap().len(), 1);
+    assert!(shown["remote"].is_null());
+    clone.run(&["ledger", "verify", "--offline"]).ends_with(0).says("ledger in this clone");
+}
+
+#[test]
+fn a_password_in_the_remotes_url_is_in_no_message() {
+    let hub = Hub::new();
+    let clone = hub.clone("clone", &[]);
+    clone.git(&["remote", "set-url", "origin", "http://dana:hunter2@127.0.0.1:9/fleet.git"]);
+    let run =
+        clone.run(&["ledger", "show", "-vv"]).ends_with(3).says("http://127.0.0.1:9/fleet.git");
+    assert!(!format!("{}{}", run.stdout, run.stderr).contains("hunter2"), "{}", run.stderr);
+}
+
+#[test]
+fn a_ledger_that_is_gone_or_rewritten_over_there_is_a_broken_one() {
+    let hub = Hub::new();
+    let clone = hub.clone("clone", &[]);
+    let file = hub.saved("one.json", &[entry("contoso", "run-1", 0)]);
+    clone.append(&file).ends_with(0);
+    let first = hub.git(&["rev-parse", REFNAME]);
+    let file = hub.saved("two.json", &[entry("contoso", "run-2", 1)]);
+    clone.append(&file).ends_with(0);
+    let tip = hub.git(&["rev-parse", REFNAME]);
+
+    hub.git(&["update-ref", REFNAME, &first]);
+    clone.run(&["ledger", "show"]).ends_with(3).says("was rewritten").says(&tip);
+    clone.run(&["ledger", "verify"]).ends_with(7).says("ledger-rewritten");
+    hub.git(&["update-ref", "-d", REFNAME]);
+    clone.run(&["ledger", "verify"]).ends_with(7).says("ledger-lost");
+    clone.append(&file).ends_with(3).says(&format!("git push origin {tip}:{REFNAME}"));
+    // What it says to run mends it.
+    clone.git(&["push", "--quiet", "origin", &format!("{tip}:{REFNAME}")]);
+    clone.run(&["ledger", "verify"]).ends_with(0);
+}
+
+#[test]
+fn a_ledger_from_before_the_remote_is_published_with_one_command() {
+    let hub = Hub::new();
+    let clone = hub.clone("clone", &[]);
+    clone.git(&["remote", "rename", "origin", "later"]);
+    clone.git(&["remote", "remove", "later"]);
+    let file = hub.saved("one.json", &[entry("contoso", "run-1", 0)]);
+    clone.append(&file).ends_with(0).says("the ledger in this clone has them all");
+    clone.run(&["ledger", "append", "--publish"]).ends_with(64).says("git remote add origin URL");
+    clone.git(&["remote", "add", "origin", &hub.url()]);
+    clone.run(&["ledger", "show"]).ends_with(3).says("applecart ledger append --publish");
+    clone.run(&["ledger", "append", "--publish"]).ends_with(0).says("The ledger is published");
+    clone.run(&["ledger", "show"]).ends_with(0).says("run-1");
+    assert_eq!(hub.lines("contoso").len(), 1);
+}
+
+#[test]
+fn several_remotes_of_which_none_is_named_are_a_usage_error() {
+    let hub = Hub::new();
+    let clone = hub.clone("clone", &[]);
+    clone.git(&["remote", "rename", "origin", "alpha"]);
+    clone.git(&["remote", "add", "beta", &hub.url()]);
+    clone.run(&["ledger", "show"]).ends_with(64).says("alpha, beta");
+    clone.git(&["config", "branch.applecart/ledger.remote", "beta"]);
+    clone.run(&["ledger", "show"]).ends_with(0).says("beta was asked");
+}
+
+/// In a hook, `git` names its own repository and index in the environment.
+#[test]
+fn a_surrounding_hooks_variables_lead_nowhere_else() {
+    let hub = Hub::new();
+    let clone = hub.clone("clone", &[]);
+    let file = hub.saved("one.json", &[entry("contoso", "run-1", 0)]);
+    let mut command = clone.command(&["ledger", "append", file.to_str().unwrap()]);
+    command
+        .env("GIT_DIR", hub.world.repo().join(".git"))
+        .env("GIT_INDEX_FILE", "/nonexistent/index")
+        .env("GIT_WORK_TREE", hub.world.repo())
+        .env("GIT_QUARANTINE_PATH", "/nonexistent");
+    finish(command).ends_with(0);
+    assert_eq!(hub.lines("contoso").len(), 1);
+}
+
+#[test]
+fn a_file_that_holds_no_entries_is_refused() {
+    let hub = Hub::new();
+    let clone = hub.clone("clone", &[]);
+    let file = hub.world.path("notes.json");
+    std::fs::write(&file, "{\"formatVersion\":\"1.0\",\"entries\":[{}]}").unwrap();
+    clone.append(&file).ends_with(1).says("is not a file of ledger entries");
+    clone.append(&hub.world.path("none.json")).ends_with(1).says("cannot be read");
+    clone.run(&["ledger", "append"]).ends_with(64);
+}
