@@ -189,14 +189,7 @@ pub(super) fn known(ledger: &Result<Ledger, CliError>) -> Result<LedgerView, Str
         text
     };
     match ledger {
-        Ok(ledger) => {
-            let view = ledger.read().map_err(|error| chain(&error))?;
-            // A plan cannot yet tell one tenant's broken file from an empty one.
-            match view.broken.values().next() {
-                Some(broken) => Err(broken.clone()),
-                None => Ok(view),
-            }
-        }
+        Ok(ledger) => ledger.read().map_err(|error| chain(&error)),
         Err(error) => Err(chain(error)),
     }
 }

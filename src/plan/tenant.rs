@@ -42,14 +42,19 @@ impl<'a> OneTenant<'a> {
                 problems.push(problem.clone());
             }
         }
-        if let Known::Unknown(why) = self.input.known {
-            problems.push(Problem::new(ProblemCode::LedgerUnknown, why));
-        }
         let empty = TenantLedger::default();
         let past = match self.input.known {
-            Known::Read(view) => Some(view.tenants.get(&self.tenant.tenant_id).unwrap_or(&empty)),
-            Known::Unknown(_) => None,
+            Known::Read(view) => match view.broken.get(&self.tenant.tenant_id) {
+                None => Ok(view.tenants.get(&self.tenant.tenant_id).unwrap_or(&empty)),
+                // Only this tenant's record is broken; the others' go on.
+                Some(why) => Err(why.as_str()),
+            },
+            Known::Unknown(why) => Err(why),
         };
+        if let Err(why) = past {
+            problems.push(Problem::new(ProblemCode::LedgerUnknown, why));
+        }
+        let past = past.ok();
 
         let mut tokens = Vec::new();
         if self.tenant.watches(Kind::Push) {

@@ -28,6 +28,20 @@ fn an_unreadable_ledger_makes_every_token_unobserved() {
 }
 
 #[test]
+fn one_tenants_broken_record_makes_only_that_tenant_unobserved() {
+    let mut world = World::renewal();
+    let id = world.tenant.tenant_id;
+    let broken = &mut world.ledger.as_mut().unwrap().broken;
+    broken.insert(tenant("fabrikam", 2).tenant_id, "line 3".into());
+    world.expect_upload();
+    world.ledger.as_mut().unwrap().broken.insert(id, "line 4".into());
+    world.expect(Sync::Unobserved, Action::None, &[]);
+    let problems = world.plan().tenants.remove(0).problems;
+    assert_eq!(problems[0].code, ProblemCode::LedgerUnknown);
+    assert_eq!(problems[0].detail.as_deref(), Some("line 4"));
+}
+
+#[test]
 fn an_invalid_folder_is_a_row_and_nothing_is_sent_for_it() {
     let mut world = World::renewal();
     let broken = Desired::Invalid {
