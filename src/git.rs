@@ -5,11 +5,12 @@
 //! is the worktree preview, which says so in its name and is never applied.
 //!
 //! The module decides which bytes and names a [`Source`](crate::fleet::Source) gets, and where
-//! reading stops; what they mean is `fleet`'s business. Everything here is local: network Git goes
-//! through the user's own `git`.
+//! reading stops; what they mean is `fleet`'s business. Everything local goes through libgit2;
+//! network Git goes through the user's own `git` (`program`).
 #![expect(clippy::disallowed_types, reason = "this module is the adapter to Git repositories")]
 
 mod error;
+pub(crate) mod program;
 mod snapshot;
 #[cfg(test)]
 mod tests;

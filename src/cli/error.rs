@@ -201,6 +201,12 @@ fn git_hint(error: &GitError) -> Option<String> {
         GitError::UnknownRevision { .. } => {
             "commit something, or name an existing branch, tag or commit with --rev"
         }
+        GitError::NoProgram => {
+            "install Git (https://git-scm.com/downloads), or correct PATH, and run this again"
+        }
+        GitError::TooSlow { .. } => {
+            "try the same by hand: git ls-remote; it may be waiting for a password, a key or a proxy"
+        }
         GitError::NoWorktree { .. } => "this is a bare repository; leave --worktree out",
         _ => return None,
     };

@@ -1,6 +1,7 @@
 //! What can go wrong with a repository.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Why a repository could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +107,50 @@ pub enum GitError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// There is no `git` to ask a remote with.
+    #[error("the program `git` was not found; it is needed to reach a remote")]
+    NoProgram,
+    /// `git` could not be started.
+    #[error("the program `git` could not be started")]
+    Start {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// `git` ended with an error.
+    #[error(
+        "`git {command}` ended with {}{}{complaint}",
+        code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}")),
+        if complaint.is_empty() { "" } else { ": " }
+    )]
+    Program {
+        /// The subcommand.
+        command: String,
+        /// Its exit code; `None` where a signal ended it.
+        code: Option<i32>,
+        /// The last lines it wrote to standard error, without credentials.
+        complaint: String,
+    },
+    /// `git` did not end in time.
+    #[error("`git {command}` did not end within {} s and was stopped", limit.as_secs())]
+    TooSlow {
+        /// The subcommand.
+        command: String,
+        /// How long it had.
+        limit: Duration,
+    },
+    /// The name is none that a remote can have; it is not given to `git`.
+    #[error("{name:?} is not a name that a remote can have")]
+    RemoteName {
+        /// The name.
+        name: String,
+    },
+    /// The name is none that a reference can have; it is not given to `git`.
+    #[error("{name:?} is not the full name of a reference")]
+    RefName {
+        /// The name.
+        name: String,
     },
     /// Git's own data cannot be read.
     #[error("{what} cannot be read")]
