@@ -10,6 +10,7 @@
 #![expect(clippy::disallowed_types, reason = "this module is the adapter to Git repositories")]
 
 mod error;
+pub(crate) mod network;
 pub(crate) mod program;
 mod snapshot;
 #[cfg(test)]

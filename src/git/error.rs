@@ -140,6 +140,9 @@ pub enum GitError {
         /// How long it had.
         limit: Duration,
     },
+    /// A remote's answer is none that `git ls-remote` gives of a repository with SHA-1 names.
+    #[error("the remote's answer is not understood; only repositories with SHA-1 names are read")]
+    Answer,
     /// The name is none that a remote can have; it is not given to `git`.
     #[error("{name:?} is not a name that a remote can have")]
     RemoteName {
