@@ -9,9 +9,12 @@
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod axes;
+mod base;
+mod bindings;
 mod checked;
 mod decide;
 mod digest;
+mod fresh;
 mod identity;
 mod input;
 mod lint;
@@ -26,7 +29,8 @@ mod watch;
 pub(crate) mod world;
 
 pub use checked::{CheckedPlan, Refusal};
-pub use input::{Input, Known};
+pub use fresh::{Reviewed, Stale, fresh};
+pub use input::{Base, Input, Known};
 pub use lint::Fault;
 pub use make::make;
 pub use planned::{Due, Note, Noted, Planned};
@@ -34,5 +38,6 @@ pub use safety::{Excess, Limits};
 pub use selection::{Selection, SelectionError};
 pub use types::{
     Action, Expiry, FORMAT_VERSION, Health, HealthReason, Observed, Plan, PlannedTenant,
-    PlannedToken, Reason, SelectionReport, Source, Summary, Sync, TokenState, Warning,
+    PlannedToken, Reason, RecipientsChange, RemovedTenant, SelectionReport, Source, Summary, Sync,
+    TokenState, Warning,
 };

@@ -13,6 +13,7 @@ mod facts;
 mod inspect;
 mod markdown;
 mod plan;
+mod revision;
 mod status;
 mod text;
 

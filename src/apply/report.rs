@@ -88,12 +88,22 @@ impl ApplyReport {
             Happened::Progressing => summary.progressing += 1,
             Happened::Confirmed => summary.confirmed += 1,
             Happened::ChangedOutsideGit | Happened::Adopted => {}
+            Happened::NotReviewed => summary.not_reviewed += 1,
             Happened::Refused => summary.refused += 1,
             Happened::Stale | Happened::Failed | Happened::Unknown | Happened::NotStarted => {
                 summary.failed += 1;
             }
         }
         self.outcome = self.outcome.and(outcome);
+    }
+
+    /// What was due beside the reviewed plan, for whoever reads the result only.
+    pub(super) fn left_out(&mut self, left_out: &[Due]) {
+        for due in left_out {
+            let detail =
+                "it is due and not in the reviewed plan; plan again, and have that reviewed";
+            self.add(due, Happened::NotReviewed, None, vec![detail.to_owned()], Outcome::Done);
+        }
     }
 
     pub(super) fn interrupted(&mut self) {

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::base::Reach;
 use super::clock::SystemClock;
 use super::environment;
 use super::error::CliError;
@@ -15,23 +16,25 @@ use crate::fleet::parse_duration;
 use crate::git::Repo;
 use crate::ledger::{ApplyLock, Author, Holder, LedgerWriter};
 use crate::model::Outcome;
-use crate::plan::{CheckedPlan, Known, Limits, Planned, Source, Sync, Warning};
+use crate::plan::{self, CheckedPlan, Known, Limits, Plan, Planned, Source, Sync, Warning};
 use crate::report;
 use crate::vault::{self, Identities, Secret};
-use chrono::Duration;
 
 /// Upload what is due, verify it, and record it in the ledger
 ///
-/// Makes the plan anew (or takes one from a file and refuses it when it is stale), opens the due
+/// Makes the plan anew (and does only what a plan file holds, where one is given), opens the due
 /// files, announces every write in the ledger, re-reads live directly before it, sends, reads
-/// back and records. Needs the Graph write role and an identity that opens the files.
+/// back and records. Needs the Graph write role and an identity that opens the files. Where the
+/// repository has a remote, only a commit that was merged into its default branch is applied (or
+/// into the pipeline's target branch, or --policy-rev).
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart apply --select contoso
   applecart plan --out plan.json && applecart apply plan.json
   SOPS_AGE_KEY_FILE=~/fleet.agekey applecart apply")]
 pub(super) struct Args {
-    /// A plan that `plan --out` wrote; refused when what it would do is no longer the same
+    /// A plan that `plan --out` wrote: only what it holds is done, and it is refused when a tenant
+    /// in it, live state or the policy changed, or after 24 hours
     #[arg(conflicts_with = "select")]
     plan: Option<PathBuf>,
     #[command(flatten)]
@@ -55,8 +58,6 @@ pub(super) struct Args {
 
 /// Long enough for another process's glance at the lock, too short to wait for an apply.
 const LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(3);
-/// A plan file older than this is stale whatever it says: its holds and dates were judged then.
-const PLAN_LIFE: Duration = Duration::hours(24);
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let wait = parse_duration(&args.wait)
@@ -64,13 +65,16 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         .ok_or_else(|| CliError::Duration(args.wait.clone()))?;
     let file = args.plan.as_deref().map(read_file).transpose()?;
     if file.as_ref().is_some_and(|plan| plan.source == Source::Snapshot) {
-        return Err(crate::plan::Refusal::Snapshot.into());
+        return Err(plan::Refusal::Snapshot.into());
     }
     let selection = match &file {
-        Some(plan) => crate::plan::Selection::parse(&plan.selection.select)?,
+        Some(plan) => plan::Selection::parse(&plan.selection.select)?,
         None => args.selected.selection()?,
     };
-    let loaded = session::load(context, false, &selection, output)?;
+    let loaded = session::load(context, false, Reach::Remote, &selection, output)?;
+    if let (Some(base), Some(rev)) = (&loaded.base, &loaded.rev) {
+        loaded.repo.must_contain(base, rev)?;
+    }
     let connector = session::connector()?;
     if matches!(context.clock, SystemClock::Frozen(_)) && !session::overrides()?.graph_is_loopback()
     {
@@ -95,10 +99,8 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
 
     super::block_on(async {
         let live = session::read_live(&connector, &loaded, &selection, context.parallelism).await;
-        let planned = make(context, &loaded, &selection, &live, &known, Source::Live, &dead);
-        if let Some(file) = &file {
-            check_fresh(file, &planned, context)?;
-        }
+        let made = make(context, &loaded, &selection, &live, &known, Source::Live, &dead);
+        let (planned, approve) = reviewed(file.as_ref(), made, args.approve.as_deref())?;
         let observed = session::observed(&planned.plan);
         let elsewhere = is_elsewhere(&planned);
         if args.format == Format::Human {
@@ -115,8 +117,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             return Ok(observed.and(report.outcome));
         };
         let limits = Limits::of(&loaded.policy, loaded.fleet.len());
-        let checked =
-            CheckedPlan::check(planned, limits, Known::Read(view), args.approve.as_deref())?;
+        let checked = CheckedPlan::check(planned, limits, Known::Read(view), approve.as_deref())?;
 
         let identities = if checked.planned().due.is_empty() {
             Identities::default()
@@ -183,24 +184,20 @@ async fn watch_for_stop(stop: Arc<AtomicBool>) {
     stop.store(true, Ordering::Relaxed);
 }
 
-/// A plan file is stale when the plan made now would do something else, or it is old.
-fn check_fresh(file: &crate::plan::Plan, now: &Planned, context: &Context) -> Result<(), CliError> {
-    if file.policy_sha256 != now.plan.policy_sha256 {
-        return Err(CliError::StalePlan("applecart.yaml changed since it was made".to_owned()));
-    }
-    if context.now().since(file.generated_at) > PLAN_LIFE {
-        return Err(CliError::StalePlan(format!(
-            "it was made at {}, more than 24 hours ago",
-            file.generated_at
-        )));
-    }
-    if file.digest != now.plan.digest {
-        return Err(CliError::StalePlan(format!(
-            "what would be done now has digest {}, the plan file {}: a tenant, a token or live state changed",
-            now.plan.digest, file.digest
-        )));
-    }
-    Ok(())
+/// What of a plan may happen: all of it, or what a plan file holds that is not stale. `--approve`
+/// may name the file's digest, for what happens is the file or less.
+fn reviewed(
+    file: Option<&Plan>,
+    made: Planned,
+    approve: Option<&str>,
+) -> Result<(Planned, Option<String>), CliError> {
+    let approve = approve.map(str::to_owned);
+    let Some(file) = file else { return Ok((made, approve)) };
+    let reviewed = plan::fresh(file, &made)?;
+    let planned = made.keep_only(&reviewed);
+    let approve = approve
+        .map(|given| if given == reviewed.digest() { planned.plan.digest.clone() } else { given });
+    Ok((planned, approve))
 }
 
 /// Whether everything that would be due is another run's at this moment.

@@ -1,5 +1,6 @@
 use clap::Subcommand;
 
+use super::base::Reach;
 use super::error::CliError;
 use super::global::{Context, Format};
 use super::output::Output;
@@ -36,7 +37,7 @@ enum Command {
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
-    let branch = session::ledger_branch(context, output)?;
+    let branch = session::ledger_branch(context, Reach::Remote, output)?;
     let ledger = Ledger::open(&context.repo, &branch)?;
     match &args.command {
         Command::Show { tenant, format } => {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
+use super::base::{Other, Reach};
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
@@ -68,7 +69,8 @@ enum Format {
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let selection = args.selected.selection()?;
-    let loaded = session::load(context, args.worktree, &selection, output)?;
+    let reach = if args.live.is_some() { Reach::Clone } else { Reach::Remote };
+    let loaded = session::load(context, args.worktree, reach, &selection, output)?;
     let (live, source) = match &args.live {
         Some(path) => (snapshot(path, &loaded, &selection)?, Source::Snapshot),
         None => {
@@ -117,6 +119,7 @@ pub(super) fn make(
         rev: loaded.rev.as_deref(),
         policy_rev: loaded.policy_rev.as_deref(),
         policy: &loaded.policy,
+        base: loaded.other.as_ref().map(Other::as_input),
         fleet: &loaded.fleet,
         selection,
         live,
@@ -172,6 +175,14 @@ pub(super) fn read_file(path: &Path) -> Result<Plan, CliError> {
             plan.format_version,
             plan::FORMAT_VERSION
         )));
+    }
+    if !plan.is_intact() {
+        return Err(wrong(
+            "its digest is not that of its content: it was edited or damaged".to_owned(),
+        ));
+    }
+    if plan.rev.is_none() {
+        return Err(wrong("it was made from the worktree; plan the commit".to_owned()));
     }
     Ok(plan)
 }

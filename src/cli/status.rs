@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::base::Reach;
 use super::error::CliError;
 use super::global::{Context, Format};
 use super::output::Output;
@@ -13,7 +14,8 @@ use crate::report;
 /// Show what lapses when, what works, and what differs from Git, most urgent first
 ///
 /// Every tenant is a row, also those that could not be read. With --offline Git and the ledger
-/// are asked only: expiry as last seen live, else as Git says.
+/// are asked only: expiry as last seen live, else as Git says; the settings are the revision's own
+/// then, unless --policy-rev names others.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart status
@@ -39,7 +41,8 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         None => None,
     };
     let selection = args.selected.selection()?;
-    let loaded = session::load(context, false, &selection, output)?;
+    let reach = if args.offline { Reach::Revision } else { Reach::Remote };
+    let loaded = session::load(context, false, reach, &selection, output)?;
     let live = if args.offline {
         session::selected(&loaded.fleet, &selection)
             .map(|tenant| (tenant.name.clone(), not_looked()))

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
-use super::identity::Bindings;
+use super::bindings::Bindings;
 use super::planned::Note;
 use super::types::{Action, Reason, Sync, Warning};
 use crate::fleet::{Allow, Policy, Tenant, Token, TokenFile};

@@ -58,4 +58,7 @@ pub struct Planned {
     pub due: Vec<Due>,
     /// What the ledger should learn although nothing is sent.
     pub notes: Vec<Noted>,
+    /// Writes that are due and not in the plan file that was reviewed; see
+    /// [`Planned::keep_only`].
+    pub left_out: Vec<Due>,
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Duration, NaiveDate};
 
 use super::{
-    Action, Input, Known, Plan, Planned, PlannedToken, Reason, Selection, Source, Sync, make,
+    Action, Base, Input, Known, Plan, Planned, PlannedToken, Reason, Selection, Source, Sync, make,
 };
 use crate::fleet::{
     Allow, Auth, Cloud, CredentialKind, Desired, Policy, Signing, Suspension, Tenant, Token,
@@ -14,7 +14,7 @@ use crate::fleet::{
 use crate::ledger::LedgerView;
 use crate::model::{
     Actor, Cause, Event, Facts, FailureCode, Kind, LivePush, LiveTenant, Reading, Record, Sha256,
-    TenantId, Timestamp, TokenRef,
+    TenantId, TenantName, Timestamp, TokenRef,
 };
 
 pub(crate) const NOW: &str = "2026-11-22T12:00:00Z";
@@ -84,12 +84,24 @@ pub(crate) fn tenant(name: &str, number: u8) -> Tenant {
     }
 }
 
+/// What the base revision holds, where it is not the planned one.
+#[derive(Clone, Default)]
+pub(crate) struct BaseWorld {
+    pub(crate) tenants: Vec<Desired>,
+    pub(crate) fork: Option<Vec<Desired>>,
+    /// The settings of the planned revision, where they are not the base's.
+    pub(crate) proposed: Option<Policy>,
+}
+
 /// One tenant, in Git and live and in the ledger.
 pub(crate) struct World {
     pub(crate) now: Timestamp,
     pub(crate) policy: Policy,
     pub(crate) tenant: Tenant,
     pub(crate) others: Vec<Desired>,
+    pub(crate) others_live: BTreeMap<TenantName, LiveTenant>,
+    pub(crate) base: Option<BaseWorld>,
+    pub(crate) selection: Selection,
     pub(crate) live: LiveTenant,
     pub(crate) ledger: Result<LedgerView, String>,
     pub(crate) dead_runs: BTreeSet<String>,
@@ -113,6 +125,9 @@ impl World {
             policy: policy(),
             tenant,
             others: Vec::new(),
+            others_live: BTreeMap::new(),
+            base: None,
+            selection: Selection::parse(&["contoso".to_owned()]).unwrap(),
             live: LiveTenant { push: Reading::Present(live), ..LiveTenant::not_asked() },
             ledger: Ok(LedgerView::default()),
             dead_runs: BTreeSet::new(),
@@ -136,6 +151,13 @@ impl World {
         world.live.push = Reading::Absent;
         world.live.consent = Reading::Present(false);
         world
+    }
+
+    /// The base revision has the fleet as it is now; what a test changes after this is new.
+    pub(crate) fn reviewed(&mut self) {
+        let mut tenants = self.others.clone();
+        tenants.push(Desired::Valid(self.tenant.clone()));
+        self.base = Some(BaseWorld { tenants, ..BaseWorld::default() });
     }
 
     pub(crate) fn live_push(&mut self, change: impl FnOnce(&mut LivePush)) {
@@ -227,15 +249,21 @@ impl World {
     pub(crate) fn planned(&self) -> Planned {
         let mut fleet = self.others.clone();
         fleet.push(Desired::Valid(self.tenant.clone()));
-        let selection = Selection::parse(&["contoso".to_owned()]).unwrap();
-        let live = BTreeMap::from([(self.tenant.name.clone(), self.live.clone())]);
+        let mut live = self.others_live.clone();
+        live.insert(self.tenant.name.clone(), self.live.clone());
         make(&Input {
             now: self.now,
             rev: Some(&self.rev),
             policy_rev: Some(&self.rev),
             policy: &self.policy,
+            base: self.base.as_ref().map(|base| Base {
+                tenants: &base.tenants,
+                fork: base.fork.as_deref(),
+                policy_changed: base.proposed.is_some(),
+                proposed: base.proposed.as_ref(),
+            }),
             fleet: &fleet,
-            selection: &selection,
+            selection: &self.selection,
             live: &live,
             known: match &self.ledger {
                 Ok(view) => Known::Read(view),

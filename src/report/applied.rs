@@ -31,6 +31,8 @@ pub enum Happened {
     Unknown,
     /// Not started, because the run was stopped.
     NotStarted,
+    /// Due, but not in the plan file that was applied; left out.
+    NotReviewed,
 }
 
 impl Happened {
@@ -47,6 +49,7 @@ impl Happened {
             Self::Failed => "failed",
             Self::Unknown => "unknown",
             Self::NotStarted => "not-started",
+            Self::NotReviewed => "not-reviewed",
         }
     }
 }
@@ -91,6 +94,8 @@ pub struct ApplySummary {
     pub refused: usize,
     /// Failed, unknown, stale or not started.
     pub failed: usize,
+    /// Due, but not in the plan file that was applied; left out.
+    pub not_reviewed: usize,
     /// Holds that the plan contained.
     pub holds: usize,
     /// Tenants of which something could not be read.

@@ -11,7 +11,9 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
     for result in &report.results {
         let (sign, style) = match result.result {
             Happened::Uploaded | Happened::Confirmed | Happened::Adopted => ("✓", GOOD),
-            Happened::Progressing | Happened::ChangedOutsideGit => ("…", LOOK),
+            Happened::Progressing | Happened::ChangedOutsideGit | Happened::NotReviewed => {
+                ("…", LOOK)
+            }
             Happened::Refused
             | Happened::Stale
             | Happened::Failed
@@ -53,6 +55,7 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
         (summary.progressing, format!("{} in progress", summary.progressing)),
         (summary.refused, format!("{} refused", summary.refused)),
         (summary.failed, format!("{} failed", summary.failed)),
+        (summary.not_reviewed, format!("{} not in the reviewed plan", summary.not_reviewed)),
         (summary.holds, plural(summary.holds, "hold")),
         (
             summary.unobserved,
