@@ -8,6 +8,7 @@
     reason = "tests build files, repositories and processes, and fail by panicking"
 )]
 
+mod base;
 mod cli;
 mod corpus;
 mod crash;
@@ -16,5 +17,6 @@ mod foreign_graph;
 mod generated;
 mod interop;
 mod journey;
+mod reviewed;
 mod secrets;
 mod world;
