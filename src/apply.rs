@@ -91,6 +91,7 @@ pub struct Tools<'a> {
 pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport, Arc<LedgerError>> {
     let planned = plan.planned();
     let mut report = ApplyReport::new(&planned.plan);
+    report.left_out(&planned.left_out);
     record::notes(planned, tools, &mut report).await?;
 
     let mut lanes: BTreeMap<Kind, Vec<&Due>> = BTreeMap::new();

@@ -5,6 +5,7 @@
 //! help.
 
 mod apply;
+mod base;
 mod clock;
 mod demo;
 mod environment;

@@ -9,6 +9,7 @@
 //! network Git goes through the user's own `git` (`program`).
 #![expect(clippy::disallowed_types, reason = "this module is the adapter to Git repositories")]
 
+mod base;
 mod error;
 pub(crate) mod network;
 pub(crate) mod program;
@@ -17,6 +18,7 @@ mod snapshot;
 mod tests;
 mod worktree;
 
+pub use base::{Base, BaseError, Wanted};
 pub use error::GitError;
 
 use std::path::{Path, PathBuf};

@@ -9,10 +9,13 @@
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod axes;
+mod base;
+mod bindings;
 mod canary;
 mod checked;
 mod decide;
 mod digest;
+mod fresh;
 mod holds;
 mod identity;
 mod input;
@@ -32,8 +35,9 @@ pub(crate) mod world;
 
 pub use canary::{Canary, wire};
 pub use checked::{CheckedPlan, Refusal};
+pub use fresh::{Reviewed, Stale, fresh};
 pub use holds::location_fault;
-pub use input::{Input, Known};
+pub use input::{Base, Input, Known};
 pub use lint::Fault;
 pub use make::make;
 pub use planned::{Due, Note, Noted, Planned};
@@ -43,5 +47,6 @@ pub use settings::Settings;
 pub use subject::{Sent, Subject};
 pub use types::{
     Action, Expiry, FORMAT_VERSION, Health, HealthReason, Observed, Plan, PlannedTenant,
-    PlannedToken, Reason, SelectionReport, Source, Summary, Sync, TokenState, Warning,
+    PlannedToken, Reason, RecipientsChange, RemovedTenant, SelectionReport, Source, Summary, Sync,
+    TokenState, Warning,
 };

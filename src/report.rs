@@ -13,10 +13,11 @@ mod facts;
 mod inspect;
 mod markdown;
 mod plan;
+mod revision;
 mod status;
 mod text;
 
-pub use applied::{ApplyReport, ApplyResult, ApplySummary, Happened};
+pub use applied::{ApplyReport, ApplyResult, ApplySummary, Happened, NotPushed};
 pub use apply::apply_human;
 pub use inspect::{inspection_human, inspection_json};
 pub use markdown::plan_markdown;

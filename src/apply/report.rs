@@ -3,7 +3,7 @@
 use crate::ledger::{Draft, LedgerError};
 use crate::model::{Cause, Facts, Outcome, TenantId};
 use crate::plan::{Due, FORMAT_VERSION, Plan};
-use crate::report::{ApplyReport, ApplyResult, ApplySummary, Happened};
+use crate::report::{ApplyReport, ApplyResult, ApplySummary, Happened, NotPushed};
 
 /// What happened to one token, before it has a name.
 pub(super) struct Done {
@@ -31,7 +31,8 @@ impl Done {
             | Happened::ChangedOutsideGit
             | Happened::Adopted
             | Happened::InProgressElsewhere
-            | Happened::CanaryPending => Outcome::Done,
+            | Happened::CanaryPending
+            | Happened::NotReviewed => Outcome::Done,
             Happened::Refused => Outcome::Refused,
             Happened::Stale => Outcome::Stale,
             Happened::Failed
@@ -69,6 +70,7 @@ impl ApplyReport {
             rev: plan.rev.clone(),
             plan_digest: plan.digest.clone(),
             ledger_head: None,
+            not_pushed: None,
             results: Vec::new(),
             summary,
             outcome: Outcome::Done,
@@ -129,6 +131,7 @@ impl ApplyReport {
             Happened::Progressing => summary.progressing += 1,
             Happened::Confirmed => summary.confirmed += 1,
             Happened::ChangedOutsideGit | Happened::Adopted => {}
+            Happened::NotReviewed => summary.not_reviewed += 1,
             Happened::Refused => summary.refused += 1,
             Happened::Stale | Happened::Failed | Happened::Unknown | Happened::NotStarted => {
                 summary.failed += 1;
@@ -142,6 +145,22 @@ impl ApplyReport {
         if due > 0 && self.summary.elsewhere == due {
             self.outcome = self.outcome.and(Outcome::Elsewhere);
         }
+    }
+
+    /// What was due beside the reviewed plan, for whoever reads the result only.
+    pub(super) fn left_out(&mut self, left_out: &[Due]) {
+        for due in left_out {
+            let detail =
+                "it is due and not in the reviewed plan; plan again, and have that reviewed";
+            self.add(due, Happened::NotReviewed, None, vec![detail.to_owned()], Outcome::Done);
+        }
+    }
+
+    /// The ledger could not be pushed at the end: others do not know yet what was sent.
+    pub fn not_pushed(&mut self, entries: usize, file: &str, why: &str) {
+        let (file, why) = (file.to_owned(), why.to_owned());
+        self.not_pushed = Some(NotPushed { entries, file, why });
+        self.outcome = self.outcome.and(Outcome::Partial);
     }
 
     pub(super) fn interrupted(&mut self) {

@@ -82,6 +82,7 @@ async fn a_panic_over_one_file_leaves_the_other_tenants_alone() {
         rev: Some("1111111111111111111111111111111111111111"),
         policy_rev: None,
         policy: &policy,
+        base: None,
         fleet: &fleet,
         selection: &Selection::default(),
         live: &live,

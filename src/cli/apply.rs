@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::base::Reach;
 use super::clock::SystemClock;
 use super::environment;
 use super::error::CliError;
@@ -9,29 +10,31 @@ use super::global::{Context, Format};
 use super::output::Output;
 use super::plan::{Selected, live_plan, read_file};
 use super::progress::Bar;
-use super::session;
+use super::session::{self, Which};
 use crate::apply::{self, Files, FilesError, RunContext, Tools};
 use crate::fleet::parse_duration;
 use crate::git::Repo;
-use crate::ledger::{ApplyLock, Author, Holder, LedgerWriter};
+use crate::ledger::{self, ApplyLock, Author, Closed, Holder, LedgerWriter};
 use crate::model::Outcome;
-use crate::plan::{CheckedPlan, Known, Limits, Planned, Source, Sync, Warning};
-use crate::report;
+use crate::plan::{self, CheckedPlan, Known, Limits, Plan, Planned, Source, Sync, Warning};
+use crate::report::{self, ApplyReport};
 use crate::vault::{self, Identities, Secret};
-use chrono::Duration;
 
 /// Upload what is due, verify it, and record it in the ledger
 ///
-/// Makes the plan anew (or takes one from a file and refuses it when it is stale), opens the due
+/// Makes the plan anew (and does only what a plan file holds, where one is given), opens the due
 /// files, announces every write in the ledger, re-reads live directly before it, sends, reads
-/// back and records. Needs the Graph write role and an identity that opens the files.
+/// back and records. Needs the Graph write role and an identity that opens the files. Where the
+/// repository has a remote, only a commit that was merged into its default branch is applied (or
+/// into the pipeline's target branch, or --policy-rev).
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart apply --select contoso
   applecart plan --out plan.json && applecart apply plan.json
   SOPS_AGE_KEY_FILE=~/fleet.agekey applecart apply")]
 pub(super) struct Args {
-    /// A plan that `plan --out` wrote; refused when what it would do is no longer the same
+    /// A plan that `plan --out` wrote: only what it holds is done, and it is refused when a tenant
+    /// in it, live state or the policy changed, or after 24 hours
     #[arg(conflicts_with = "select")]
     plan: Option<PathBuf>,
     #[command(flatten)]
@@ -46,7 +49,7 @@ pub(super) struct Args {
     /// A file with age identities; SOPS_AGE_KEY_FILE and SOPS_AGE_KEY are read too
     #[arg(long, value_name = "FILE")]
     identity: Vec<PathBuf>,
-    /// Record in this clone only although the repository has a remote
+    /// Read and record in this clone only, although the repository has a remote
     #[arg(long)]
     local_ledger: bool,
     /// How to show the result
@@ -59,20 +62,21 @@ const LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(3);
 /// How long the read back may take where nobody says. Most uploads show at once; one that lags is
 /// found and recorded by the next run, so nobody has to wait for it.
 const WAIT: std::time::Duration = std::time::Duration::from_secs(60);
-/// A plan file older than this is stale whatever it says: its holds and dates were judged then.
-const PLAN_LIFE: Duration = Duration::hours(24);
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let wait = args.wait.as_deref().map(duration).transpose()?;
     let file = args.plan.as_deref().map(read_file).transpose()?;
     if file.as_ref().is_some_and(|plan| plan.source == Source::Snapshot) {
-        return Err(crate::plan::Refusal::Snapshot.into());
+        return Err(plan::Refusal::Snapshot.into());
     }
     let selection = match &file {
-        Some(plan) => crate::plan::Selection::parse(&plan.selection.select)?,
+        Some(plan) => plan::Selection::parse(&plan.selection.select)?,
         None => args.selected.selection()?,
     };
-    let loaded = session::load(context, false, &selection, output)?;
+    let loaded = session::load(context, false, Reach::Remote, &selection, output)?;
+    if let (Some(base), Some(rev)) = (&loaded.base, &loaded.rev) {
+        loaded.repo.must_contain(base, rev)?;
+    }
     let connector = session::connector()?;
     if matches!(context.clock, SystemClock::Frozen(_)) && !session::overrides()?.graph_is_loopback()
     {
@@ -81,32 +85,27 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     if loaded.policy.signing.required {
         return Err(CliError::Signatures);
     }
-    if !args.local_ledger && loaded.repo.has_remote()? {
-        return Err(CliError::RemoteLedger);
-    }
 
     // From here to the end: two applies of one clone would judge by the same ledger.
     let actor = environment::actor();
     let run_id = uuid::Uuid::new_v4().to_string();
     let holder = Holder { run: run_id.clone(), host: actor.host.clone(), since: context.now() };
     let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some(LOCK_WAIT))?;
-    let ledger = session::ledger(&loaded, context);
-    let known = session::known(&ledger);
+    let which = if args.local_ledger { Which::Local } else { Which::Writing };
+    let session::Past { ledger, known } = session::past(&loaded, context, which)?;
     let dead = known.as_ref().map(|view| lock.dead_runs(view, &run_id)).unwrap_or_default();
     let author = Author { run: run_id, clone: lock.clone_id().to_string(), actor };
 
     super::block_on(async {
-        let planned = live_plan(context, &connector, &loaded, &selection, &known, &dead).await;
-        if let Some(file) = &file {
-            check_fresh(file, &planned, context)?;
-        }
+        let made = live_plan(context, &connector, &loaded, &selection, &known, &dead).await;
+        let (planned, approve) = reviewed(file.as_ref(), made, args.approve.as_deref())?;
         let observed = session::observed(&planned.plan);
         let elsewhere = is_elsewhere(&planned);
         if args.format == Format::Human {
             output.note(&report::plan_human(&planned.plan, context.verbose, output.width()));
         }
         let view = match (&known, ledger) {
-            (Ok(view), Ok(ledger)) => Some((view, ledger)),
+            (Ok(view), Some(ledger)) => Some((view, ledger)),
             _ => None,
         };
         let Some((view, ledger)) = view else {
@@ -116,8 +115,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             return Ok(observed.and(report.outcome));
         };
         let limits = Limits::of(&loaded.policy, loaded.fleet.len());
-        let checked =
-            CheckedPlan::check(planned, limits, Known::Read(view), args.approve.as_deref())?;
+        let checked = CheckedPlan::check(planned, limits, Known::Read(view), approve.as_deref())?;
 
         let identities = if checked.planned().due.is_empty() {
             Identities::default()
@@ -148,7 +146,9 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         watch.abort();
         let closed = writer.close().await;
         let mut done = applied?;
-        done.ledger_head = closed?.head;
+        let closed = closed?;
+        done.ledger_head = closed.head.clone();
+        keep_unpushed(&mut done, &closed, context, &run.author.run)?;
         show(args, &done, output)?;
         Ok(observed.and(done.outcome).and(if elsewhere {
             Outcome::Elsewhere
@@ -158,13 +158,31 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     })?
 }
 
+/// What is recorded in this clone and could not be pushed is saved where a pipeline can keep it:
+/// its clone may be gone by the next run.
+fn keep_unpushed(
+    done: &mut ApplyReport,
+    closed: &Closed,
+    context: &Context,
+    run: &str,
+) -> Result<(), CliError> {
+    if closed.unpushed.is_empty() {
+        return Ok(());
+    }
+    let path = context.repo.join(format!("applecart-unpushed-{run}.json"));
+    ledger::save_unpushed(&path, &closed.unpushed)?;
+    let why = closed.error.as_ref().map(|error| error.sentence()).unwrap_or_default();
+    done.not_pushed(closed.unpushed.len(), &path.display().to_string(), &why);
+    Ok(())
+}
+
 fn duration(text: &str) -> Result<std::time::Duration, CliError> {
     parse_duration(text)
         .and_then(|time| time.to_std().ok())
         .ok_or_else(|| CliError::Duration(text.to_owned()))
 }
 
-fn show(args: &Args, done: &report::ApplyReport, output: &Output) -> Result<(), CliError> {
+fn show(args: &Args, done: &ApplyReport, output: &Output) -> Result<(), CliError> {
     output.result(&match args.format {
         Format::Human => report::apply_human(done, output.width()),
         Format::Json => report::json(done)?,
@@ -192,24 +210,20 @@ async fn watch_for_stop(stop: Arc<AtomicBool>) {
     stop.store(true, Ordering::Relaxed);
 }
 
-/// A plan file is stale when the plan made now would do something else, or it is old.
-fn check_fresh(file: &crate::plan::Plan, now: &Planned, context: &Context) -> Result<(), CliError> {
-    if file.policy_sha256 != now.plan.policy_sha256 {
-        return Err(CliError::StalePlan("applecart.yaml changed since it was made".to_owned()));
-    }
-    if context.now().since(file.generated_at) > PLAN_LIFE {
-        return Err(CliError::StalePlan(format!(
-            "it was made at {}, more than 24 hours ago",
-            file.generated_at
-        )));
-    }
-    if file.digest != now.plan.digest {
-        return Err(CliError::StalePlan(format!(
-            "what would be done now has digest {}, the plan file {}: a tenant, a token or live state changed",
-            now.plan.digest, file.digest
-        )));
-    }
-    Ok(())
+/// What of a plan may happen: all of it, or what a plan file holds that is not stale. `--approve`
+/// may name the file's digest, for what happens is the file or less.
+fn reviewed(
+    file: Option<&Plan>,
+    made: Planned,
+    approve: Option<&str>,
+) -> Result<(Planned, Option<String>), CliError> {
+    let approve = approve.map(str::to_owned);
+    let Some(file) = file else { return Ok((made, approve)) };
+    let reviewed = plan::fresh(file, &made)?;
+    let planned = made.keep_only(&reviewed);
+    let approve = approve
+        .map(|given| if given == reviewed.digest() { planned.plan.digest.clone() } else { given });
+    Ok((planned, approve))
 }
 
 /// Whether everything that would be due is another run's at this moment.

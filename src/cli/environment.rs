@@ -14,6 +14,19 @@ pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The variables in which pipelines name the branch that a pull request is to be merged into.
+pub(super) const TARGET_BRANCH: [&str; 3] =
+    ["GITHUB_BASE_REF", "SYSTEM_PULLREQUEST_TARGETBRANCH", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"];
+
+/// The target branch that the pipeline names, without `refs/heads/` (Azure Pipelines names it in
+/// full), and the variable that does.
+pub(super) fn target_branch() -> Option<(&'static str, String)> {
+    TARGET_BRANCH.into_iter().find_map(|name| {
+        let value = variable(name)?;
+        Some((name, value.strip_prefix("refs/heads/").unwrap_or(&value).to_owned()))
+    })
+}
+
 /// Identities from the places where SOPS users have them, and from `--identity`.
 pub(super) fn identities(files: &[PathBuf]) -> Result<Identities, CliError> {
     let mut identities = Identities::default();

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::fleet::Diagnostic;
-use crate::git::GitError;
+use crate::git::{BaseError, GitError};
 use crate::intune::{ConnectorError, EndpointError, SnapshotError};
 use crate::ledger::{LedgerError, LockError, SavedError};
 use crate::model::Outcome;
-use crate::plan::{Refusal, SelectionError};
+use crate::plan::{Refusal, SelectionError, Stale};
 use crate::vault::{IdentitiesError, OpenError};
 
 /// Why a command could not do its work.
@@ -22,8 +22,8 @@ pub(super) enum CliError {
     File { path: PathBuf, doing: &'static str, source: std::io::Error },
     #[error(transparent)]
     Git(#[from] GitError),
-    #[error("the policy revision {rev:?} cannot be read")]
-    PolicyRev { rev: String, source: GitError },
+    #[error(transparent)]
+    Base(Box<BaseError>),
     #[error("the fleet is invalid")]
     InvalidFleet(Vec<Diagnostic>),
     #[error(transparent)]
@@ -50,14 +50,12 @@ pub(super) enum CliError {
     Lock(#[from] LockError),
     #[error("applecart.yaml asks for signed commits, and this version cannot verify signatures")]
     Signatures,
-    #[error("this repository has a remote, and the ledger would stay in this clone only")]
-    RemoteLedger,
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error("the plan file {} cannot be used: {why}", path.display())]
     PlanFile { path: PathBuf, why: String },
     #[error("the plan is stale: {0}")]
-    StalePlan(String),
+    StalePlan(Box<Stale>),
     #[error(
         "--now only works against a simulator or proxy on this machine (APPLECART_GRAPH_URL on loopback)"
     )]
@@ -80,6 +78,18 @@ impl From<LedgerError> for CliError {
     }
 }
 
+impl From<BaseError> for CliError {
+    fn from(error: BaseError) -> Self {
+        Self::Base(Box::new(error))
+    }
+}
+
+impl From<Stale> for CliError {
+    fn from(error: Stale) -> Self {
+        Self::StalePlan(Box::new(error))
+    }
+}
+
 impl CliError {
     /// The exit code of a command that ended with this error.
     pub(super) fn outcome(&self) -> Outcome {
@@ -88,7 +98,6 @@ impl CliError {
             Self::Selection(_)
             | Self::NothingSelected
             | Self::SnapshotSelection { .. }
-            | Self::RemoteLedger
             | Self::FrozenApply
             | Self::Endpoint(_)
             | Self::Duration(_)
@@ -101,7 +110,8 @@ impl CliError {
             // A key at hand would not help.
             Self::Refused(_) | Self::Sealed { .. } => Outcome::Refused,
             Self::StalePlan(_) => Outcome::Stale,
-            Self::Signatures | Self::PolicyRev { .. } => Outcome::Untrusted,
+            Self::Signatures => Outcome::Untrusted,
+            Self::Base(error) => base_outcome(error),
             Self::Lock(LockError::Held { .. }) => Outcome::Elsewhere,
             Self::Ledger(error) => match **error {
                 LedgerError::WhichRemote { .. } | LedgerError::NoRemote => Outcome::Usage,
@@ -136,9 +146,6 @@ impl CliError {
             Self::Signatures => one(
                 "nothing was sent; take `requireSignedCommits` out, or use a version that verifies them",
             ),
-            Self::RemoteLedger => one(
-                "this version records uploads in a local branch only. If nothing else applies this fleet, add --local-ledger; runs of other clones will not see what this one did",
-            ),
             Self::Refused(Refusal::Safety(excess)) => vec![
                 format!(
                     "{} writes in a fleet of {} (limits: {}{} tenants). Look at the plan: is it the right branch?",
@@ -170,13 +177,56 @@ impl CliError {
                 one("identities come from SOPS_AGE_KEY_FILE, SOPS_AGE_KEY or --identity FILE")
             }
             Self::Git(error) => git_hint(error).into_iter().collect(),
-            Self::PolicyRev { rev, .. } => vec![format!(
-                "the policy is never taken from somewhere else instead; run: git fetch origin {}",
-                rev.trim_start_matches("origin/")
-            )],
+            Self::Base(error) => base_hints(error),
             _ => Vec::new(),
         }
     }
+}
+
+/// Whatever keeps the base from being known, its source is not one to be trusted; only which of
+/// several remotes counts is for the person to say.
+fn base_outcome(error: &BaseError) -> Outcome {
+    match error {
+        BaseError::ManyRemotes { .. } => Outcome::Usage,
+        BaseError::Git(error) => git_outcome(error),
+        _ => Outcome::Untrusted,
+    }
+}
+
+fn base_hints(error: &BaseError) -> Vec<String> {
+    let named = "or name the revision that the policy is read from: --policy-rev REV";
+    let mut hints: Vec<String> =
+        error.fetch_line().map(|line| format!("run: {line}")).into_iter().collect();
+    match error {
+        BaseError::NotFetched { .. } | BaseError::Revision { .. } => {
+            hints.push("the policy is never taken from another revision instead".to_owned());
+        }
+        BaseError::Unreachable { .. } => {
+            hints.push("make the remote answer to `git ls-remote`".to_owned());
+            hints.push(named.to_owned());
+        }
+        BaseError::NoDefault { remote } => {
+            hints.push(format!("push the default branch to {remote}, or set its HEAD"));
+            hints.push(named.to_owned());
+        }
+        BaseError::NoRemote { .. } | BaseError::BranchName { .. } => {
+            hints.push("unset the variable where this is no pull request".to_owned());
+            hints.push(named.to_owned());
+        }
+        BaseError::ManyRemotes { .. } => {
+            hints.push("set an upstream: git branch --set-upstream-to REMOTE/BRANCH".to_owned());
+            hints.push(named.to_owned());
+        }
+        BaseError::NotContained { base, .. } => hints.push(format!(
+            "nothing was sent. Merge it into {} first, then apply that commit; pull requests get `plan` and `validate`",
+            base.name
+        )),
+        BaseError::CannotTell { .. } => {
+            hints.push("nothing was sent".to_owned());
+        }
+        BaseError::Git(error) => hints.extend(git_hint(error)),
+    }
+    hints
 }
 
 fn git_outcome(error: &GitError) -> Outcome {

@@ -33,7 +33,8 @@ pub(super) struct Global {
     /// The fleet revision to read
     #[arg(long, global = true, value_name = "REV", default_value = "HEAD")]
     rev: String,
-    /// The revision to read applecart.yaml from, instead of --rev
+    /// The revision to read applecart.yaml from. Without it: the target branch that the pipeline
+    /// names, else the remote's default branch, else (without a remote) --rev
     #[arg(long, global = true, value_name = "REV")]
     policy_rev: Option<String>,
     /// Take this instant (RFC 3339) as now, to ask about next month

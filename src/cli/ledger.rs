@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
+use super::base::Reach;
 use super::error::CliError;
 use super::global::{Context, Format};
 use super::output::Output;
@@ -59,7 +60,7 @@ enum Command {
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
-    let branch = session::ledger_branch(context, output)?;
+    let branch = session::ledger_branch(context, Reach::Remote, output)?;
     let open = |offline: bool| {
         let open = if offline { Ledger::open_offline } else { Ledger::open_shared };
         open(&context.repo, &branch)

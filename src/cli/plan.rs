@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
+use super::base::{Other, Reach};
 use super::error::CliError;
 use super::global::Context;
 use super::keys;
 use super::output::Output;
-use super::session::{self, Loaded};
+use super::session::{self, Loaded, Which};
 use crate::intune::{self, Connector};
 use crate::model::{LiveTenant, Outcome, TenantName};
 use crate::plan::{self, Input, Known, Plan, Planned, Selection, Source};
@@ -69,9 +70,10 @@ enum Format {
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let selection = args.selected.selection()?;
-    let loaded = session::load(context, args.worktree, &selection, output)?;
-    let ledger = session::ledger(&loaded, context);
-    let known = session::known(&ledger);
+    let reach = if args.live.is_some() { Reach::Clone } else { Reach::Remote };
+    let loaded = session::load(context, args.worktree, reach, &selection, output)?;
+    let which = if args.live.is_some() { Which::Offline } else { Which::Shared };
+    let known = session::past(&loaded, context, which)?.known;
     let dead = match &known {
         Ok(view) => session::dead_runs(&loaded.repo, view, context.now()),
         Err(_) => BTreeSet::new(),
@@ -136,6 +138,7 @@ pub(super) fn make(
         rev: loaded.rev.as_deref(),
         policy_rev: loaded.policy_rev.as_deref(),
         policy: &loaded.policy,
+        base: loaded.other.as_ref().map(Other::as_input),
         fleet: &loaded.fleet,
         selection,
         live,
@@ -191,6 +194,14 @@ pub(super) fn read_file(path: &Path) -> Result<Plan, CliError> {
             plan.format_version,
             plan::FORMAT_VERSION
         )));
+    }
+    if !plan.is_intact() {
+        return Err(wrong(
+            "its digest is not that of its content: it was edited or damaged".to_owned(),
+        ));
+    }
+    if plan.rev.is_none() {
+        return Err(wrong("it was made from the worktree; plan the commit".to_owned()));
     }
     Ok(plan)
 }

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 
 use futures::{FutureExt as _, StreamExt as _};
 
+use super::base::{self, Other, Reach};
 use super::clock;
 use super::environment::variable;
 use super::error::CliError;
@@ -13,11 +14,11 @@ use super::output::Output;
 use super::progress::Bar;
 use crate::apply::Progress as _;
 use crate::fleet::{self, Auth, Desired, Diagnostic, FLEET_FILE, Policy, Source, Tenant};
-use crate::git::Repo;
+use crate::git::{Base, Repo};
 use crate::intune::{
     ClientSecret, Connector, ConnectorOptions, IntuneRead as _, Overrides, ReadRequest,
 };
-use crate::ledger::{ApplyLock, Holder, Ledger, LedgerView};
+use crate::ledger::{ApplyLock, Holder, Ledger, LedgerError, LedgerView};
 use crate::model::{LiveTenant, Outcome, Problem, ProblemCode, TenantName, Timestamp};
 use crate::plan::{Plan, Selection};
 
@@ -26,31 +27,38 @@ pub(super) struct Loaded {
     pub(super) repo: Repo,
     /// The commit; `None` for a worktree.
     pub(super) rev: Option<String>,
+    /// The commit of the policy; `None` for a worktree that is its own base.
     pub(super) policy_rev: Option<String>,
     pub(super) policy: Policy,
+    /// The base; `None` where the planned revision is its own, for want of a remote.
+    pub(super) base: Option<Base>,
+    /// What it holds, where it is another commit than the planned one.
+    pub(super) other: Option<Other>,
     pub(super) fleet: Vec<Desired>,
 }
 
-/// Reads the fleet. Mistakes in single tenants stay with them; a mistake in applecart.yaml, or
-/// nothing but invalid tenants, makes the fleet invalid.
+/// Reads the fleet, and its policy from the base; of a worktree as of a commit. Mistakes in single
+/// tenants stay with them; a mistake in the policy, or nothing but invalid tenants, makes the fleet
+/// invalid.
 pub(super) fn load(
     context: &Context,
     worktree: bool,
+    reach: Reach,
     selection: &Selection,
     output: &Output,
 ) -> Result<Loaded, CliError> {
     let repo = Repo::discover(&context.repo)?;
     let source = if worktree { repo.worktree_snapshot()? } else { repo.snapshot(&context.rev)? };
     let rev = source.rev.clone();
-    let base = match &context.policy_rev {
-        Some(wanted) => repo
-            .snapshot(wanted)
-            .map_err(|source| CliError::PolicyRev { rev: wanted.clone(), source })?,
-        None => Source { tenants: Vec::new(), ..source.clone() },
-    };
-    let policy_rev = base.rev.clone();
-    let policy = policy_of(base, output)?;
+    let base = base::find(&repo, context, reach)?;
+    let elsewhere = base.as_ref().filter(|base| rev.as_ref() != Some(&base.commit));
+    let there = elsewhere.map(|base| repo.snapshot(&base.commit)).transpose()?;
+    let policy_source = there.as_ref().unwrap_or(&source);
+    let policy_rev = policy_source.rev.clone();
+    let policy = policy_of(policy_source, output)?;
     let (fleet, _) = fleet::load_tenants(&source, Some(&policy));
+    let other =
+        there.map(|there| Other::of(&repo, &there, &policy, &source, &fleet)).transpose()?;
     let mut selected = 0;
     let mut valid = 0;
     for desired in &fleet {
@@ -73,12 +81,16 @@ pub(super) fn load(
         });
         return Err(invalid(mistakes.collect(), output));
     }
-    Ok(Loaded { repo, rev, policy_rev, policy, fleet })
+    Ok(Loaded { repo, rev, policy_rev, policy, base, other, fleet })
 }
 
 /// The settings of one revision, or every mistake in them.
-fn policy_of(source: Source, output: &Output) -> Result<Policy, CliError> {
-    let loaded = fleet::load(&Source { tenants: Vec::new(), strays: Vec::new(), ..source });
+fn policy_of(source: &Source, output: &Output) -> Result<Policy, CliError> {
+    let loaded = fleet::load(&Source {
+        rev: source.rev.clone(),
+        policy: source.policy.clone(),
+        ..Source::default()
+    });
     let mistakes = loaded.diagnostics;
     loaded.policy.ok_or_else(|| {
         invalid(mistakes.into_iter().filter(|mistake| mistake.file == FLEET_FILE).collect(), output)
@@ -86,10 +98,15 @@ fn policy_of(source: Source, output: &Output) -> Result<Policy, CliError> {
 }
 
 /// Where the settings say that the ledger is.
-pub(super) fn ledger_branch(context: &Context, output: &Output) -> Result<String, CliError> {
+pub(super) fn ledger_branch(
+    context: &Context,
+    reach: Reach,
+    output: &Output,
+) -> Result<String, CliError> {
     let repo = Repo::discover(&context.repo)?;
-    let rev = context.policy_rev.as_deref().unwrap_or(&context.rev);
-    Ok(policy_of(repo.snapshot(rev)?, output)?.ledger_branch)
+    let base = base::find(&repo, context, reach)?;
+    let rev = base.as_ref().map_or(context.rev.as_str(), |base| base.commit.as_str());
+    Ok(policy_of(&repo.snapshot(rev)?, output)?.ledger_branch)
 }
 
 fn invalid(mistakes: Vec<Diagnostic>, output: &Output) -> CliError {
@@ -171,27 +188,50 @@ async fn read_one(connector: &Connector, policy: &Policy, tenant: &Tenant) -> Li
     connector.read(&request).await
 }
 
-/// Opens the fleet's ledger in this clone.
-pub(super) fn ledger(loaded: &Loaded, context: &Context) -> Result<Ledger, CliError> {
-    Ok(Ledger::open(&context.repo, &loaded.policy.ledger_branch)?)
+/// Which ledger a command looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// The one that all clones share; this clone's own where there is no remote.
+    Shared,
+    /// The same for a run that writes: what an earlier run of this clone could not push is pushed
+    /// first.
+    Writing,
+    /// This clone's own, whatever the remote has.
+    Local,
+    /// What this clone saw last; nothing is contacted.
+    Offline,
 }
 
-/// What could be read of the ledger: the view, or the sentence that says why not.
-pub(super) fn known(ledger: &Result<Ledger, CliError>) -> Result<LedgerView, String> {
-    let chain = |error: &dyn std::error::Error| {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        text
+/// The ledger and what could be read of it.
+pub(super) struct Past {
+    /// `None` when it could not even be opened.
+    pub(super) ledger: Option<Ledger>,
+    /// The view, or the sentence that says why there is none.
+    pub(super) known: Result<LedgerView, String>,
+}
+
+/// Opens and reads the fleet's ledger. What cannot be read is unknown, which the plan deals with.
+///
+/// # Errors
+/// When the person has to say which remote has the ledger.
+pub(super) fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, CliError> {
+    let branch = &loaded.policy.ledger_branch;
+    let opened = match which {
+        Which::Shared | Which::Writing => Ledger::open_shared(&context.repo, branch),
+        Which::Local => Ledger::open(&context.repo, branch),
+        Which::Offline => Ledger::open_offline(&context.repo, branch),
     };
-    match ledger {
-        Ok(ledger) => ledger.read().map_err(|error| chain(&error)),
-        Err(error) => Err(chain(error)),
-    }
+    let mut ledger = match opened {
+        Ok(ledger) => ledger,
+        Err(error @ LedgerError::WhichRemote { .. }) => return Err(error.into()),
+        Err(error) => return Ok(Past { ledger: None, known: Err(unknown(&error)) }),
+    };
+    let read = if which == Which::Writing { ledger.begin() } else { ledger.read() };
+    Ok(Past { ledger: Some(ledger), known: read.map_err(|error| unknown(&error)) })
+}
+
+fn unknown(error: &LedgerError) -> String {
+    format!("{}: {}", error.code(), error.sentence())
 }
 
 /// The unfinished runs of this clone that are proved dead, because its apply lock is free. Only

@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::base::Reach;
 use super::error::CliError;
 use super::global::{Context, Format};
 use super::output::Output;
 use super::plan::{Selected, make};
-use super::session;
+use super::session::{self, Which};
 use crate::fleet::parse_duration;
 use crate::model::{LiveTenant, Outcome, Problem, ProblemCode, Reading};
 use crate::plan::Source;
@@ -13,7 +14,8 @@ use crate::report;
 /// Show what lapses when, what works, and what differs from Git, most urgent first
 ///
 /// Every tenant is a row, also those that could not be read. With --offline Git and the ledger
-/// are asked only: expiry as last seen live, else as Git says.
+/// are asked only: expiry as last seen live, else as Git says; the settings are the revision's own
+/// then, unless --policy-rev names others.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart status
@@ -39,7 +41,8 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         None => None,
     };
     let selection = args.selected.selection()?;
-    let loaded = session::load(context, false, &selection, output)?;
+    let reach = if args.offline { Reach::Revision } else { Reach::Remote };
+    let loaded = session::load(context, false, reach, &selection, output)?;
     let live = if args.offline {
         session::selected(&loaded.fleet, &selection)
             .map(|tenant| (tenant.name.clone(), not_looked()))
@@ -49,8 +52,8 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         let read = session::read_live(&connector, &loaded, &selection, context.parallelism);
         super::block_on(read)?
     };
-    let ledger = session::ledger(&loaded, context);
-    let known = session::known(&ledger);
+    let which = if args.offline { Which::Offline } else { Which::Shared };
+    let known = session::past(&loaded, context, which)?.known;
     let dead = match &known {
         Ok(view) => session::dead_runs(&loaded.repo, view, context.now()),
         Err(_) => BTreeSet::new(),

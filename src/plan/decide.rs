@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
+use super::bindings::Bindings;
 use super::holds;
-use super::identity::Bindings;
 use super::planned::Note;
 use super::release::Hold;
 use super::settings::Settings;

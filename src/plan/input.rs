@@ -18,6 +18,21 @@ pub enum Known<'a> {
     Unknown(&'a str),
 }
 
+/// The base revision, where it is another one than the planned: what reviewers have agreed to.
+#[derive(Clone, Copy, Debug)]
+pub struct Base<'a> {
+    /// Every tenant of it.
+    pub tenants: &'a [Desired],
+    /// Every tenant of the commit at which the planned revision left the base's history, where
+    /// that is another one than the base: what this one does not have was added to the base since
+    /// then, and not removed by the planned revision.
+    pub fork: Option<&'a [Desired]>,
+    /// Whether the planned revision changes `applecart.yaml`.
+    pub policy_changed: bool,
+    /// The settings of the planned revision itself, where they can be read.
+    pub proposed: Option<&'a Policy>,
+}
+
 /// Everything a plan is made from, as values.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
@@ -25,10 +40,12 @@ pub struct Input<'a> {
     pub now: Timestamp,
     /// The fleet commit; `None` for a worktree.
     pub rev: Option<&'a str>,
-    /// The commit that the policy was read from; `None` for a worktree.
+    /// The commit that the policy was read from; `None` for a worktree without a remote.
     pub policy_rev: Option<&'a str>,
-    /// The fleet's settings.
+    /// The fleet's settings, of the base revision.
     pub policy: &'a Policy,
+    /// The base revision; `None` where it is the planned one.
+    pub base: Option<Base<'a>>,
     /// Every tenant of the fleet, selected or not: duplicates are judged over all of them.
     pub fleet: &'a [Desired],
     /// Which of them are planned.

@@ -1,8 +1,9 @@
 //! The plan of a fleet: each selected tenant by itself, then digest and summary over all.
 
+use super::base::Changes;
+use super::bindings::Bindings;
 use super::canary;
 use super::digest;
-use super::identity::Bindings;
 use super::input::{Input, Known};
 use super::planned::Planned;
 use super::tenant::OneTenant;
@@ -16,7 +17,7 @@ pub fn make(input: &Input<'_>) -> Planned {
         Known::Read(view) => Some(view),
         Known::Unknown(_) => None,
     };
-    let bindings = Bindings::of(input.fleet, ledger);
+    let bindings = Bindings::of(input.fleet, input.base.as_ref(), ledger);
     let mut due = Vec::new();
     let mut notes = Vec::new();
     let mut tenants = Vec::new();
@@ -37,6 +38,10 @@ pub fn make(input: &Input<'_>) -> Planned {
         }
     }
     let canaries = canary::judge(input, &mut tenants, &due, &notes);
+    let changes = Changes::of(input);
+    for tenant in &mut tenants {
+        tenant.new_destination = changes.is_new(tenant.tenant_id);
+    }
     let digest = digest::digest(&tenants).unwrap_or_default();
     let summary = summary(&tenants);
     let plan = Plan {
@@ -45,6 +50,9 @@ pub fn make(input: &Input<'_>) -> Planned {
         rev: input.rev.map(str::to_owned),
         policy_rev: input.policy_rev.map(str::to_owned),
         policy_sha256: input.policy.sha256,
+        policy_changed: changes.policy,
+        recipients_changed: changes.recipients,
+        removed_tenants: changes.removed,
         source: input.source,
         selection: input.selection.report(),
         generated_at: input.now,
@@ -52,7 +60,7 @@ pub fn make(input: &Input<'_>) -> Planned {
         tenants,
         summary,
     };
-    Planned { plan, due, notes, canaries }
+    Planned { plan, due, notes, canaries, left_out: Vec::new() }
 }
 
 /// A tenant whose folder has a mistake: a row like every other, of which nothing is known.
@@ -74,6 +82,7 @@ fn invalid(
         name: name.to_owned(),
         tenant_id,
         display_name: None,
+        new_destination: false,
         tree: None,
         observed: Observed::None,
         problems: vec![Problem::new(ProblemCode::InvalidFile, detail)],
@@ -81,7 +90,7 @@ fn invalid(
     }
 }
 
-fn summary(tenants: &[PlannedTenant]) -> Summary {
+pub(super) fn summary(tenants: &[PlannedTenant]) -> Summary {
     let count = |action: Action| {
         tenants
             .iter()

@@ -73,4 +73,7 @@ pub struct Planned {
     pub notes: Vec<Noted>,
     /// For each kind with an upload: whether its wire encoding is proved, and what follows.
     pub canaries: BTreeMap<Kind, Canary>,
+    /// Writes that are due and not in the plan file that was reviewed; see
+    /// [`Planned::keep_only`].
+    pub left_out: Vec<Due>,
 }

@@ -1,8 +1,8 @@
 //! The plan of one tenant: every watched token, decided one by one.
 
 use super::axes;
+use super::bindings::Bindings;
 use super::decide::{self, Case, Decision};
-use super::identity::Bindings;
 use super::input::{Input, Known};
 use super::planned::{Due, Noted};
 use super::settings::{Settings, overlay};
@@ -77,6 +77,7 @@ impl<'a> OneTenant<'a> {
             name: self.tenant.name.to_string(),
             tenant_id: Some(self.tenant.tenant_id),
             display_name: self.tenant.display_name.clone(),
+            new_destination: false,
             tree: Some(self.tenant.tree.clone()),
             observed: if past.is_none() || (asked > 0 && unknown >= asked) {
                 Observed::None

@@ -198,6 +198,8 @@ kebab_enum! {
         CanaryFailed => "canary-failed",
         /// This machine's clock and Graph's differ by more than 5 minutes.
         ClockSkew => "clock-skew",
+        /// Due, but not in the plan file that is applied; left out.
+        NotReviewed => "not-reviewed",
     }
 }
 
@@ -284,6 +286,10 @@ pub struct PlannedTenant {
     pub tenant_id: Option<TenantId>,
     /// What people call it.
     pub display_name: Option<String>,
+    /// The base revision has no tenant with this directory id: credentials would go where none
+    /// went before.
+    #[serde(default)]
+    pub new_destination: bool,
     /// The Git tree id of the folder.
     pub tree: Option<String>,
     /// How much was read.
@@ -300,6 +306,28 @@ pub struct PlannedTenant {
 pub struct SelectionReport {
     /// The `--select` expressions; empty means all tenants.
     pub select: Vec<String>,
+}
+
+/// A tenant that the base revision has and the planned one does not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RemovedTenant {
+    /// The folder's name.
+    pub name: String,
+    /// The directory id; `null` when the folder was invalid and did not say.
+    pub tenant_id: Option<TenantId>,
+    /// How many tokens its file names; `null` when that could not be read.
+    pub tokens: Option<usize>,
+}
+
+/// How the planned revision changes the list of public keys that token files are sealed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecipientsChange {
+    /// Who could open files sealed from then on, and could not before.
+    pub added: Vec<String>,
+    /// Who could no longer open files sealed from then on.
+    pub removed: Vec<String>,
 }
 
 /// Counts over the plan.
@@ -330,10 +358,20 @@ pub struct Plan {
     pub applecart: String,
     /// The fleet commit; `null` for a worktree.
     pub rev: Option<String>,
-    /// The commit that the policy was read from; `null` for a worktree.
+    /// The commit that the policy was read from; `null` for a worktree without a remote.
     pub policy_rev: Option<String>,
     /// SHA-256 of the policy file.
     pub policy_sha256: Sha256,
+    /// Whether the planned revision changes `applecart.yaml`; the plan is judged by the one before.
+    #[serde(default)]
+    pub policy_changed: bool,
+    /// How it changes the recipients; `null` where it does not, or cannot be read.
+    #[serde(default)]
+    pub recipients_changed: Option<RecipientsChange>,
+    /// Selected tenants that the base revision has and the planned one does not, by name: they
+    /// are no longer watched. Nothing is removed in Intune.
+    #[serde(default)]
+    pub removed_tenants: Vec<RemovedTenant>,
     /// Where live state came from.
     pub source: Source,
     /// Which tenants.

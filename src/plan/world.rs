@@ -5,18 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Duration, NaiveDate};
 
 use super::{
-    Action, Input, Known, Plan, Planned, PlannedToken, Reason, Selection, Source, Sync, make,
+    Action, Base, Input, Known, Plan, Planned, PlannedToken, Reason, Selection, Source, Sync, make,
 };
 use crate::fleet::{Allow, Desired, Policy, Suspension, Tenant, Token};
 use crate::ledger::LedgerView;
 use crate::model::{
     Actor, Cause, Event, Facts, FailureCode, Kind, LiveEnrollment, LivePush, LiveTenant, LiveVpp,
-    Reading, Record, Sha256, TenantId, Timestamp,
+    Reading, Record, Sha256, TenantId, TenantName, Timestamp,
 };
 
 mod entries;
 
 pub(crate) use entries::*;
+
+/// What the base revision holds, where it is not the planned one.
+#[derive(Clone, Default)]
+pub(crate) struct BaseWorld {
+    pub(crate) tenants: Vec<Desired>,
+    pub(crate) fork: Option<Vec<Desired>>,
+    /// The settings of the planned revision, where they are not the base's.
+    pub(crate) proposed: Option<Policy>,
+}
 
 /// One tenant, in Git and live and in the ledger.
 pub(crate) struct World {
@@ -26,6 +35,9 @@ pub(crate) struct World {
     pub(crate) policy: Policy,
     pub(crate) tenant: Tenant,
     pub(crate) others: Vec<Desired>,
+    pub(crate) others_live: BTreeMap<TenantName, LiveTenant>,
+    pub(crate) base: Option<BaseWorld>,
+    pub(crate) selection: Selection,
     pub(crate) live: LiveTenant,
     pub(crate) ledger: Result<LedgerView, String>,
     pub(crate) dead_runs: BTreeSet<String>,
@@ -44,6 +56,9 @@ impl World {
             policy: policy(),
             tenant,
             others: Vec::new(),
+            others_live: BTreeMap::new(),
+            base: None,
+            selection: Selection::parse(&["contoso".to_owned()]).unwrap(),
             live: LiveTenant { push: Reading::Present(live), ..LiveTenant::not_asked() },
             ledger: Ok(LedgerView::default()),
             dead_runs: BTreeSet::new(),
@@ -142,6 +157,13 @@ impl World {
             Reading::Present(all) => all,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// The base revision has the fleet as it is now; what a test changes after this is new.
+    pub(crate) fn reviewed(&mut self) {
+        let mut tenants = self.others.clone();
+        tenants.push(Desired::Valid(self.tenant.clone()));
+        self.base = Some(BaseWorld { tenants, ..BaseWorld::default() });
     }
 
     pub(crate) fn live_push(&mut self, change: impl FnOnce(&mut LivePush)) {
@@ -246,15 +268,21 @@ impl World {
     pub(crate) fn planned(&self) -> Planned {
         let mut fleet = self.others.clone();
         fleet.push(Desired::Valid(self.tenant.clone()));
-        let selection = Selection::parse(&["contoso".to_owned()]).unwrap();
-        let live = BTreeMap::from([(self.tenant.name.clone(), self.live.clone())]);
+        let mut live = self.others_live.clone();
+        live.insert(self.tenant.name.clone(), self.live.clone());
         make(&Input {
             now: self.now,
             rev: Some(&self.rev),
             policy_rev: Some(&self.rev),
             policy: &self.policy,
+            base: self.base.as_ref().map(|base| Base {
+                tenants: &base.tenants,
+                fork: base.fork.as_deref(),
+                policy_changed: base.proposed.is_some(),
+                proposed: base.proposed.as_ref(),
+            }),
             fleet: &fleet,
-            selection: &selection,
+            selection: &self.selection,
             live: &live,
             known: match &self.ledger {
                 Ok(view) => Known::Read(view),

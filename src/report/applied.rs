@@ -41,6 +41,8 @@ pub enum Happened {
     CanaryPending,
     /// The token that was to prove the wire encoding failed; nothing was sent.
     CanaryFailed,
+    /// Due, but not in the plan file that was applied; left out.
+    NotReviewed,
 }
 
 impl Happened {
@@ -62,6 +64,7 @@ impl Happened {
             Self::InProgressElsewhere => "in-progress-elsewhere",
             Self::CanaryPending => "canary-pending",
             Self::CanaryFailed => "canary-failed",
+            Self::NotReviewed => "not-reviewed",
         }
     }
 }
@@ -114,6 +117,8 @@ pub struct ApplySummary {
     pub refused: usize,
     /// Failed, unknown, stale or not started.
     pub failed: usize,
+    /// Due, but not in the plan file that was applied; left out.
+    pub not_reviewed: usize,
     /// Holds that the plan contained.
     pub holds: usize,
     /// Tenants of which something could not be read.
@@ -134,6 +139,8 @@ pub struct ApplyReport {
     pub plan_digest: String,
     /// The ledger's commit afterwards.
     pub ledger_head: Option<String>,
+    /// Entries that are recorded in this clone only, because the ledger could not be pushed.
+    pub not_pushed: Option<NotPushed>,
     /// One entry for every token that something happened to.
     pub results: Vec<ApplyResult>,
     /// Counts.
@@ -141,6 +148,18 @@ pub struct ApplyReport {
     /// What the exit code is made from.
     #[serde(skip, default = "done")]
     pub outcome: Outcome,
+}
+
+/// Entries of the ledger that the other clones do not know yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotPushed {
+    /// How many.
+    pub entries: usize,
+    /// The file that holds them; `applecart ledger append` takes it.
+    pub file: String,
+    /// Why they could not be pushed.
+    pub why: String,
 }
 
 fn done() -> Outcome {

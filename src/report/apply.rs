@@ -18,7 +18,8 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
             Happened::Progressing
             | Happened::ChangedOutsideGit
             | Happened::InProgressElsewhere
-            | Happened::CanaryPending => ("…", LOOK),
+            | Happened::CanaryPending
+            | Happened::NotReviewed => ("…", LOOK),
             Happened::Refused
             | Happened::Stale
             | Happened::Failed
@@ -68,6 +69,7 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
         ),
         (summary.refused, format!("{} refused", summary.refused)),
         (summary.failed, format!("{} failed", summary.failed)),
+        (summary.not_reviewed, format!("{} not in the reviewed plan", summary.not_reviewed)),
         (summary.holds, plural(summary.holds, "hold")),
         (
             summary.unobserved,
@@ -81,6 +83,16 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
     let bad = summary.failed + summary.refused + summary.unobserved > 0;
     let text = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
     let _ = writeln!(out, "{}", styled(if bad { BAD } else { GOOD }, &text));
+    if let Some(kept) = &report.not_pushed {
+        let text = format!(
+            "{} of the ledger could not be pushed: {} Until they are, other clones do not know what was sent. They are saved: run `applecart ledger append {}` where the remote can be reached",
+            plural(kept.entries, "line"),
+            escape(&kept.why),
+            escape(&kept.file)
+        );
+        out.push_str(&styled(BAD, wrap(&text, 0, width).trim_end()));
+        out.push('\n');
+    }
     if let Some(head) = &report.ledger_head {
         let _ = writeln!(out, "{}", styled(DIM, &format!("ledger {}", short(head))));
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::facts::changes;
+use super::revision;
 use super::text::{escape, plural, short};
 use crate::model::Kind;
 use crate::plan::{Action, Observed, Plan, PlannedToken, Source};
@@ -43,6 +44,18 @@ pub fn plan_markdown(plan: &Plan) -> String {
     if plan.source == Source::Snapshot {
         out.push_str("> Live state comes from a snapshot; this plan cannot be applied.\n\n");
     }
+    for line in revision::notes(plan) {
+        let _ = writeln!(out, "> ⚠️ {}\n", cell(&line));
+    }
+    let new: Vec<_> = plan.tenants.iter().filter(|tenant| tenant.new_destination).collect();
+    if !new.is_empty() {
+        let _ = writeln!(out, "#### {}\n", revision::NEW);
+        for tenant in new {
+            let id = tenant.tenant_id.map(|id| id.to_string()).unwrap_or_default();
+            let _ = writeln!(out, "- {} (tenant `{id}`)", cell(&tenant.name));
+        }
+        out.push('\n');
+    }
     let _ = writeln!(
         out,
         "{}: {}, {}, {}, {}; {} not fully observed.\n",
@@ -63,7 +76,9 @@ pub fn plan_markdown(plan: &Plan) -> String {
             cell(why)
         );
     }
-    let rows: Vec<_> = plan.tokens().filter(|(_, token)| token.action != Action::None).collect();
+    let mut rows: Vec<_> =
+        plan.tokens().filter(|(_, token)| token.action != Action::None).collect();
+    rows.sort_by_key(|(tenant, _)| !tenant.new_destination);
     let problems: Vec<_> =
         plan.tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).collect();
     if rows.is_empty() && problems.is_empty() {

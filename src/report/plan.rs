@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::facts::diff_human;
+use super::revision;
 use super::text::{BAD, DIM, GOOD, HEAD, LOOK, escape, plural, short, styled, wrap};
 use crate::plan::{Action, Expiry, Observed, Plan, PlannedTenant, PlannedToken, Source, Sync};
 
@@ -23,7 +24,18 @@ pub fn plan_human(plan: &Plan, all: bool, width: usize) -> String {
             styled(LOOK, "Live state comes from a snapshot; this plan cannot be applied.")
         );
     }
-    for tenant in &plan.tenants {
+    for line in revision::notes(plan) {
+        let _ = write!(out, "{}", styled(LOOK, &wrap(&escape(&line), 0, width)));
+    }
+    let (new, known): (Vec<_>, Vec<_>) =
+        plan.tenants.iter().partition(|tenant| tenant.new_destination);
+    if !new.is_empty() {
+        let _ = writeln!(out, "\n{}", styled(LOOK, revision::NEW));
+    }
+    for tenant in new {
+        tenant_human(&mut out, tenant, all, width);
+    }
+    for tenant in known {
         let interesting =
             all || !tenant.problems.is_empty() || tenant.tokens.iter().any(is_interesting);
         if interesting {
@@ -47,6 +59,10 @@ fn tenant_human(out: &mut String, tenant: &PlannedTenant, all: bool, width: usiz
         tenant.display_name.as_deref().map(|name| format!("  {}", styled(DIM, &escape(name))));
     let _ =
         writeln!(out, "\n{}{}", styled(HEAD, &escape(&tenant.name)), display.unwrap_or_default());
+    if tenant.new_destination {
+        let id = tenant.tenant_id.map(|id| id.to_string()).unwrap_or_default();
+        let _ = writeln!(out, "  {} tenant {id}", styled(LOOK, "new destination:"));
+    }
     for problem in &tenant.problems {
         let resource = problem
             .resource

@@ -3,8 +3,10 @@
 use insta::assert_snapshot;
 
 use super::{plan_human, plan_markdown, status_human, status_of};
+use crate::fleet::Desired;
 use crate::model::{Problem, ProblemCode, Reading, Resource};
-use crate::plan::world::{OTHER_TOPIC, World};
+use crate::plan::Selection;
+use crate::plan::world::{OTHER_TOPIC, World, policy, push_entry, tenant};
 
 /// As a terminal without colours shows it; long digests are the same in every run.
 fn plain(text: &str) -> String {
@@ -42,6 +44,32 @@ fn something_unreadable_for_a_terminal() {
 #[test]
 fn nothing_to_do_for_a_terminal() {
     assert_snapshot!(plain(&plan_human(&World::equal().plan(), false, 100)));
+}
+
+/// A revision with other settings and recipients, a new tenant, and one that is gone.
+fn revision() -> World {
+    let mut world = World::renewal();
+    let mut gone = tenant("fabrikam", 2);
+    gone.push = Some(push_entry("02", "com.apple.mgmt.External.2", "2027-01-01T00:00:00Z"));
+    world.others.push(Desired::Valid(gone));
+    world.policy.recipients = vec!["age1old".into()];
+    let mut proposed = policy();
+    proposed.recipients = vec!["age1new".into()];
+    world.reviewed();
+    world.base.as_mut().unwrap().proposed = Some(proposed);
+    world.others = vec![Desired::Valid(tenant("tailspin", 3))];
+    world.selection = Selection::default();
+    world
+}
+
+#[test]
+fn what_a_revision_changes_for_a_terminal() {
+    assert_snapshot!(plain(&plan_human(&revision().plan(), false, 100)));
+}
+
+#[test]
+fn what_a_revision_changes_for_a_pull_request() {
+    assert_snapshot!(plan_markdown(&revision().plan()));
 }
 
 #[test]

@@ -9,6 +9,9 @@ fn command_lines() {
     trycmd::TestCases::new()
         .case("tests/cmd/*.toml")
         .env("NO_COLOR", "1")
+        .env("GITHUB_BASE_REF", "")
+        .env("SYSTEM_PULLREQUEST_TARGETBRANCH", "")
+        .env("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "")
         .env("AZURE_CLIENT_SECRET", "");
 }
 

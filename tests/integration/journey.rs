@@ -328,7 +328,9 @@ fn small_steps_of_one_commit_count_together() {
 fn a_remote_makes_apply_ask_for_a_local_ledger() {
     let world = World::new();
     world.renewal("contoso");
-    world.git(&["remote", "add", "origin", "https://git.example.invalid/fleet.git"]);
+    world.git(&["init", "--quiet", "--bare", "--initial-branch=main", "../remote"]);
+    world.git(&["remote", "add", "origin", "../remote"]);
+    world.git(&["push", "--quiet", "origin", "main"]);
     world.run(&["apply"]).ends_with(64).says("--local-ledger");
     world.run(&["apply", "--local-ledger"]).ends_with(0).says("uploaded");
 }

@@ -8,6 +8,7 @@
     reason = "tests build files, repositories and processes, and fail by panicking"
 )]
 
+mod base;
 mod cli;
 mod corpus;
 mod crash;
@@ -17,6 +18,7 @@ mod generated;
 mod interop;
 mod journey;
 mod kinds;
+mod reviewed;
 mod secrets;
 mod shared_ledger;
 mod world;

@@ -9,6 +9,7 @@ use chrono::{Duration, Utc};
 
 use super::file;
 use super::fleet::{Fleet, replace_certificate, tenant_id};
+use crate::cli::environment::TARGET_BRANCH;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::model::Outcome;
@@ -154,7 +155,12 @@ impl Story<'_> {
             self.step,
             arguments.join(" ")
         ))?;
-        let status = Command::new(&self.program)
+        let mut program = Command::new(&self.program);
+        for name in TARGET_BRANCH {
+            // A pipeline that runs the demo is about another repository.
+            program.env_remove(name);
+        }
+        let status = program
             .current_dir(&self.fleet.repo)
             .args(arguments)
             .env("APPLECART_GRAPH_URL", &self.url)

@@ -41,6 +41,7 @@ impl Two {
             fleet: &fleet,
             selection: &Selection::default(),
             live: &live,
+            base: None,
             known: Known::Read(self.contoso.ledger.as_ref().unwrap()),
             source: Source::Live,
             dead_runs: &self.contoso.dead_runs,

@@ -1,0 +1,102 @@
+//! Which revision the policy is read from, for every command that has one.
+
+use super::environment;
+use super::error::CliError;
+use super::global::Context;
+use crate::fleet::{self, Desired, Policy, Source};
+use crate::git::{Base, Repo, Wanted};
+use crate::model::TenantId;
+use std::collections::BTreeSet;
+
+/// How far a command goes to find the base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// It asks the remote.
+    Remote,
+    /// It contacts nothing: `--policy-rev` and a pipeline's target branch are in this clone, and
+    /// else the planned revision is its own base. What comes of it is never applied.
+    Clone,
+    /// It contacts nothing and judges nothing: `--policy-rev`, else the planned revision.
+    Revision,
+}
+
+/// Finds the base: `--policy-rev`, else the target branch that the pipeline names, else the
+/// remote's default branch; `None` where the planned revision is its own base.
+pub(super) fn find(repo: &Repo, context: &Context, reach: Reach) -> Result<Option<Base>, CliError> {
+    let wanted = match (&context.policy_rev, reach) {
+        (Some(rev), _) => Wanted::Revision(rev.clone()),
+        (None, Reach::Revision) => return Ok(None),
+        (None, _) => match environment::target_branch() {
+            Some((variable, branch)) => Wanted::Target { branch, variable },
+            None if reach == Reach::Remote => Wanted::Default,
+            None => return Ok(None),
+        },
+    };
+    Ok(repo.base(&wanted)?)
+}
+
+/// The base's tenants, where it is another commit than the planned one, and what the planned
+/// revision changes.
+pub(super) struct Other {
+    pub(super) tenants: Vec<Desired>,
+    pub(super) fork: Option<Vec<Desired>>,
+    pub(super) policy_changed: bool,
+    pub(super) proposed: Option<Policy>,
+}
+
+impl Other {
+    /// Compares the planned `source`, of which `fleet` was read, with the base.
+    pub(super) fn of(
+        repo: &Repo,
+        base: &Source,
+        policy: &Policy,
+        source: &Source,
+        fleet: &[Desired],
+    ) -> Result<Self, CliError> {
+        let (tenants, _) = fleet::load_tenants(base, Some(policy));
+        // A worktree goes on from the commit that is checked out.
+        let planned = source.rev.clone().or_else(|| repo.resolve("HEAD").ok());
+        let fork = match (&planned, &base.rev) {
+            (Some(planned), Some(base)) => repo.fork(planned, base).filter(|fork| fork != base),
+            _ => None,
+        };
+        let unchanged = source.policy == base.policy
+            || fork.as_ref().is_some_and(|fork| is_policy_of(repo, fork, source));
+        // Reading a third revision whole is for the few that need it.
+        let fork = match fork {
+            Some(fork) if lacks_any(fleet, &tenants) => {
+                Some(fleet::load_tenants(&repo.snapshot(&fork)?, Some(policy)).0)
+            }
+            _ => None,
+        };
+        Ok(Self { tenants, fork, policy_changed: !unchanged, proposed: proposed(source) })
+    }
+
+    pub(super) fn as_input(&self) -> crate::plan::Base<'_> {
+        crate::plan::Base {
+            tenants: &self.tenants,
+            fork: self.fork.as_deref(),
+            policy_changed: self.policy_changed,
+            proposed: self.proposed.as_ref(),
+        }
+    }
+}
+
+/// Whether the planned settings are those of this commit: then the base changed them since, and
+/// not the planned revision.
+fn is_policy_of(repo: &Repo, commit: &str, source: &Source) -> bool {
+    let there = repo.policy(commit).ok().map(|bytes| bytes.map(fleet::FileBytes::Read));
+    there == Some(source.policy.clone())
+}
+
+fn proposed(source: &Source) -> Option<Policy> {
+    match &source.policy {
+        Some(fleet::FileBytes::Read(bytes)) => fleet::load_policy(Some(bytes)).0,
+        _ => None,
+    }
+}
+
+fn lacks_any(fleet: &[Desired], base: &[Desired]) -> bool {
+    let here: BTreeSet<TenantId> = fleet.iter().filter_map(Desired::tenant_id).collect();
+    base.iter().any(|desired| desired.tenant_id().is_none_or(|id| !here.contains(&id)))
+}

@@ -1,0 +1,106 @@
+//! What the planned revision changes about the fleet as a whole, against its base: where
+//! credentials would go for the first time, who is no longer watched, and other settings.
+
+use std::collections::BTreeSet;
+
+use super::input::{Base, Input};
+use super::types::{RecipientsChange, RemovedTenant};
+use crate::fleet::{Desired, Policy, Tenant};
+use crate::model::TenantId;
+
+/// The changes; none where the planned revision is its own base.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// Tenants of the base; `None` where the planned revision is its own base.
+    known: Option<BTreeSet<TenantId>>,
+    pub(super) policy: bool,
+    pub(super) recipients: Option<RecipientsChange>,
+    pub(super) removed: Vec<RemovedTenant>,
+}
+
+impl Changes {
+    pub(super) fn of(input: &Input<'_>) -> Self {
+        let Some(base) = &input.base else { return Self::default() };
+        let recipients = base
+            .proposed
+            .filter(|_| base.policy_changed)
+            .and_then(|proposed| recipients(input.policy, proposed));
+        Self {
+            known: Some(base.tenants.iter().filter_map(Desired::tenant_id).collect()),
+            policy: base.policy_changed,
+            recipients,
+            removed: removed(input, base),
+        }
+    }
+
+    /// Whether the base has no tenant with this id.
+    pub(super) fn is_new(&self, tenant: Option<TenantId>) -> bool {
+        match (&self.known, tenant) {
+            (Some(known), Some(id)) => !known.contains(&id),
+            _ => false,
+        }
+    }
+}
+
+fn recipients(before: &Policy, after: &Policy) -> Option<RecipientsChange> {
+    let missing = |from: &Policy, of: &Policy| -> Vec<String> {
+        of.recipients.iter().filter(|one| !from.recipients.contains(one)).cloned().collect()
+    };
+    let change =
+        RecipientsChange { added: missing(before, after), removed: missing(after, before) };
+    (change != RecipientsChange::default()).then_some(change)
+}
+
+/// A tenant is its directory id, so that another folder name removes nobody; a folder that does
+/// not tell its id is known by its name.
+struct Present<'a> {
+    ids: BTreeSet<TenantId>,
+    names: BTreeSet<&'a str>,
+    nameless: BTreeSet<&'a str>,
+}
+
+impl<'a> Present<'a> {
+    fn of(fleet: &'a [Desired]) -> Self {
+        Self {
+            ids: fleet.iter().filter_map(Desired::tenant_id).collect(),
+            names: fleet.iter().map(Desired::name).collect(),
+            nameless: fleet
+                .iter()
+                .filter(|desired| desired.tenant_id().is_none())
+                .map(Desired::name)
+                .collect(),
+        }
+    }
+
+    fn has(&self, desired: &Desired) -> bool {
+        match desired.tenant_id() {
+            Some(id) => self.ids.contains(&id) || self.nameless.contains(desired.name()),
+            None => self.names.contains(desired.name()),
+        }
+    }
+}
+
+fn removed(input: &Input<'_>, base: &Base<'_>) -> Vec<RemovedTenant> {
+    let now = Present::of(input.fleet);
+    let fork = base.fork.map(Present::of);
+    let mut removed: Vec<RemovedTenant> = base
+        .tenants
+        .iter()
+        .filter(|desired| match desired {
+            Desired::Valid(tenant) => input.selection.matches(tenant),
+            Desired::Invalid { name, .. } => input.selection.may_match_invalid(name),
+        })
+        .filter(|desired| !now.has(desired))
+        .filter(|desired| fork.as_ref().is_none_or(|fork| fork.has(desired)))
+        .map(|desired| RemovedTenant {
+            name: desired.name().to_owned(),
+            tenant_id: desired.tenant_id(),
+            tokens: desired.valid().map(|tenant| Tenant::tokens(tenant).count()),
+        })
+        .collect();
+    removed.sort_by(|a, b| a.name.cmp(&b.name));
+    removed
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! What a revision changes about the fleet: equal worlds, change one thing, expect one thing.
+
+use crate::fleet::Desired;
+use crate::plan::world::{World, policy, push_entry, tenant};
+use crate::plan::{RecipientsChange, RemovedTenant, Selection};
+
+fn other(name: &str, number: u8) -> Desired {
+    let mut other = tenant(name, number);
+    let topic = format!("com.apple.mgmt.External.{number}");
+    other.push = Some(push_entry(&format!("{number:02}"), &topic, "2027-01-01T00:00:00Z"));
+    Desired::Valid(other)
+}
+
+/// The base is equal to the planned revision, which has two tenants.
+fn world() -> World {
+    let mut world = World::equal();
+    world.others.push(other("fabrikam", 2));
+    world.reviewed();
+    world.selection = Selection::default();
+    world
+}
+
+fn new(world: &World) -> Vec<String> {
+    let tenants = world.plan().tenants;
+    tenants.into_iter().filter(|one| one.new_destination).map(|one| one.name).collect()
+}
+
+#[test]
+fn equal_revisions_change_nothing() {
+    let plan = world().plan();
+    assert!(!plan.policy_changed);
+    assert_eq!((plan.recipients_changed, plan.removed_tenants), (None, Vec::new()));
+    assert!(new(&world()).is_empty());
+}
+
+#[test]
+fn a_tenant_that_the_base_does_not_have_is_a_new_destination() {
+    let mut world = world();
+    world.others.push(other("tailspin", 3));
+    assert_eq!(new(&world), ["tailspin"]);
+}
+
+#[test]
+fn where_the_planned_revision_is_its_own_base_nothing_is_new() {
+    let mut world = world();
+    world.base = None;
+    assert!(new(&world).is_empty());
+}
+
+#[test]
+fn another_name_is_no_new_destination_and_removes_nobody() {
+    let mut world = world();
+    world.tenant.name = "contoso-ltd".parse().unwrap();
+    assert!(new(&world).is_empty());
+    assert!(world.plan().removed_tenants.is_empty());
+}
+
+#[test]
+fn another_tenant_id_in_the_same_folder_is_a_new_destination_and_the_old_one_is_removed() {
+    let mut world = world();
+    let before = world.tenant.tenant_id;
+    world.tenant.tenant_id = tenant("contoso", 7).tenant_id;
+    assert_eq!(new(&world), ["contoso"]);
+    let removed = world.plan().removed_tenants;
+    assert_eq!(removed.len(), 1);
+    assert_eq!(removed[0].tenant_id, Some(before));
+}
+
+#[test]
+fn a_tenant_that_only_the_base_has_is_told_with_its_tokens() {
+    let mut world = world();
+    world.others.clear();
+    let gone = RemovedTenant {
+        name: "fabrikam".into(),
+        tenant_id: Some(tenant("fabrikam", 2).tenant_id),
+        tokens: Some(1),
+    };
+    assert_eq!(world.plan().removed_tenants, [gone]);
+    world.selection = Selection::parse(&["contoso".to_owned()]).unwrap();
+    assert!(world.plan().removed_tenants.is_empty(), "nobody asked");
+}
+
+#[test]
+fn a_tenant_that_the_base_got_since_the_fork_was_not_removed() {
+    let mut world = world();
+    world.others.clear();
+    let fork = vec![Desired::Valid(world.tenant.clone())];
+    world.base.as_mut().unwrap().fork = Some(fork);
+    assert!(world.plan().removed_tenants.is_empty());
+}
+
+#[test]
+fn a_folder_that_broke_was_not_removed() {
+    let mut world = world();
+    let broken = |name: &str| Desired::Invalid {
+        name: name.into(),
+        tenant_id: None,
+        file: format!("tenants/{name}/tenant.yaml"),
+        mistakes: Vec::new(),
+    };
+    world.others = vec![broken("fabrikam")];
+    assert!(world.plan().removed_tenants.is_empty());
+    world.others = vec![broken("northwind")];
+    assert_eq!(world.plan().removed_tenants[0].name, "fabrikam");
+}
+
+#[test]
+fn other_recipients_are_named() {
+    let mut world = world();
+    world.policy.recipients = vec!["age1old".into(), "age1both".into()];
+    let mut proposed = policy();
+    proposed.recipients = vec!["age1both".into(), "age1new".into()];
+    world.base.as_mut().unwrap().proposed = Some(proposed);
+    let plan = world.plan();
+    assert!(plan.policy_changed);
+    let change =
+        RecipientsChange { added: vec!["age1new".into()], removed: vec!["age1old".into()] };
+    assert_eq!(plan.recipients_changed, Some(change));
+}
+
+#[test]
+fn other_settings_with_the_same_recipients_are_no_change_of_recipients() {
+    let mut world = world();
+    let mut proposed = policy();
+    proposed.max_tenants = 10_000;
+    world.base.as_mut().unwrap().proposed = Some(proposed);
+    let plan = world.plan();
+    assert!(plan.policy_changed);
+    assert_eq!(plan.recipients_changed, None);
+}

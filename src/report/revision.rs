@@ -1,0 +1,49 @@
+//! What stands at the top of a plan: what its revision changes about the fleet as a whole.
+
+use super::text::{plural, short};
+use crate::plan::{Plan, RecipientsChange, RemovedTenant};
+
+/// The heading over tenants that the base does not have.
+pub(super) const NEW: &str = "New destinations";
+
+/// One sentence each, most consequential first.
+pub(super) fn notes(plan: &Plan) -> Vec<String> {
+    let mut notes = Vec::new();
+    if plan.policy_changed {
+        let base = plan.policy_rev.as_deref().map(short).unwrap_or_default();
+        notes.push(format!(
+            "applecart.yaml changes in this revision; the plan is judged by the base's policy (at {base})."
+        ));
+    }
+    if let Some(change) = &plan.recipients_changed {
+        notes.push(recipients(change));
+    }
+    notes.extend(plan.removed_tenants.iter().map(removed));
+    notes
+}
+
+fn recipients(change: &RecipientsChange) -> String {
+    let list = |what: &str, keys: &[String]| {
+        (!keys.is_empty()).then(|| format!("{what} {}", keys.join(", ")))
+    };
+    let parts = [list("adds", &change.added), list("removes", &change.removed)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let warning = if change.added.is_empty() {
+        ""
+    } else {
+        " Whoever holds an added key can open what is sealed from then on."
+    };
+    format!("The recipients of token files change: this revision {}.{warning}", parts.join(" and "))
+}
+
+fn removed(tenant: &RemovedTenant) -> String {
+    let id = tenant.tenant_id.map(|id| format!(" (tenant {id})")).unwrap_or_default();
+    let tokens = match tenant.tokens {
+        Some(count) => plural(count, "token"),
+        None => "tokens that could not be counted".to_owned(),
+    };
+    format!(
+        "This revision stops watching {tokens} of {}{id}. Nothing is removed in Intune.",
+        tenant.name
+    )
+}

@@ -1,0 +1,380 @@
+//! By which revision a revision is judged, and what may be applied: the real program in real
+//! clones, as pipelines and people make them.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::world::{Run, World, finish, tenant_id};
+
+/// A fleet whose `main` is at a bare remote, and clones of that.
+struct Fleet {
+    world: World,
+}
+
+impl Fleet {
+    /// One renewal is due, and merged.
+    fn new() -> Self {
+        let world = World::new();
+        world.renewal("contoso");
+        world.git(&["init", "--quiet", "--bare", "--initial-branch=main", "../remote"]);
+        world.git(&["remote", "add", "origin", "../remote"]);
+        let fleet = Self { world };
+        fleet.push("main");
+        fleet
+    }
+
+    fn url(&self) -> String {
+        format!("file://{}", self.world.path("remote").display())
+    }
+
+    fn push(&self, branch: &str) {
+        self.world.git(&["push", "--quiet", "--force", "origin", &format!("HEAD:{branch}")]);
+    }
+
+    /// Starts a branch at what is checked out.
+    fn branch(&self, name: &str) {
+        self.world.git(&["checkout", "--quiet", "-b", name]);
+    }
+
+    /// A pull request's merge commit as GitHub makes it, under `refs/pull/1/merge`.
+    fn pull_request(&self, branch: &str) {
+        let head = self.rev("HEAD");
+        self.world.git(&["checkout", "--quiet", "--detach", "main"]);
+        self.world.git(&["merge", "--quiet", "--no-ff", "--message", branch, &head]);
+        self.world.git(&["push", "--quiet", "origin", "HEAD:refs/pull/1/merge"]);
+    }
+
+    fn rev(&self, rev: &str) -> String {
+        self.world.git(&["rev-parse", rev])
+    }
+
+    fn clone_path(&self) -> PathBuf {
+        self.world.path("clone")
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        let clone = self.clone_path().display().to_string();
+        self.world.git(&[&["-C", clone.as_str()], arguments].concat())
+    }
+
+    fn clone(&self, arguments: &[&str]) {
+        let (url, into) = (self.url(), self.clone_path().display().to_string());
+        self.world
+            .git(&[&["clone", "--quiet"], arguments, &[url.as_str(), into.as_str()]].concat());
+    }
+
+    /// What `actions/checkout` does for a pull request: one commit, detached, and no branch.
+    fn checkout_action(&self) {
+        let clone = self.clone_path();
+        std::fs::create_dir_all(&clone).unwrap();
+        self.git(&["init", "--quiet", "--initial-branch=work"]);
+        self.git(&["remote", "add", "origin", &self.url()]);
+        let refs = "+refs/pull/1/merge:refs/remotes/pull/1/merge";
+        self.git(&["fetch", "--quiet", "--no-tags", "--depth=1", "origin", refs]);
+        self.git(&["checkout", "--quiet", "--force", "refs/remotes/pull/1/merge"]);
+    }
+
+    /// The program in the clone, with more in its environment.
+    fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
+        let mut command = self.world.command(arguments);
+        command.current_dir(self.clone_path()).envs(variables.iter().copied());
+        finish(command)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        self.run_with(&[], arguments)
+    }
+
+    /// Runs the `git fetch` line that the program told, in the clone.
+    #[track_caller]
+    fn obey(&self, run: &Run) -> bool {
+        let lines: Vec<&str> =
+            run.stderr.lines().filter_map(|line| line.trim().strip_prefix("next: run: ")).collect();
+        let [line] = lines.as_slice() else { panic!("one line to run, not {lines:?}") };
+        let mut shell = Command::new("sh");
+        shell.current_dir(self.clone_path()).args(["-c", line]);
+        shell.status().unwrap().success()
+    }
+
+    /// Settings that differ from the base's in this line.
+    fn policy(&self, more: &str) {
+        self.world.write("applecart.yaml", &self.world.policy(more));
+    }
+}
+
+const PULL_REQUEST: (&str, &str) = ("GITHUB_BASE_REF", "main");
+
+#[test]
+fn a_pull_request_is_judged_by_the_policy_of_its_target_and_not_by_its_own() {
+    let fleet = Fleet::new();
+    let main = fleet.rev("main");
+    fleet.branch("evil");
+    fleet.policy("safety: {maxTenants: 9999}\nexpiry: {renewBefore: 1d, critical: 1h}\n");
+    fleet.world.commit("Other settings");
+    fleet.pull_request("evil");
+    fleet.checkout_action();
+
+    let refused = fleet.run_with(&[PULL_REQUEST], &["plan"]).ends_with(7);
+    assert!(fleet.obey(&refused), "{refused:?}");
+    let plan = fleet.run_with(&[PULL_REQUEST], &["plan", "--format", "json"]).ends_with(0).json();
+    assert_eq!(plan["policyRev"], main.as_str());
+    assert_eq!(plan["policyChanged"], true);
+    assert_eq!(plan["tenants"][0]["tokens"][0]["expiry"], "renewal-due", "by the base's 45 days");
+    fleet
+        .run_with(&[PULL_REQUEST], &["plan", "--format", "markdown"])
+        .ends_with(0)
+        .says("applecart.yaml changes in this revision; the plan is judged by the base's policy");
+}
+
+#[test]
+fn every_pipeline_names_its_target_in_its_own_way() {
+    let fleet = Fleet::new();
+    fleet.world.git(&["push", "--quiet", "origin", "HEAD:stable"]);
+    let stable = fleet.rev("HEAD");
+    fleet.world.write("README.md", "later\n");
+    fleet.world.commit("Later");
+    fleet.push("main");
+    let main = fleet.rev("HEAD");
+    fleet.clone(&[]);
+    for (variables, expected) in [
+        (&[("GITHUB_BASE_REF", "stable")][..], &stable),
+        (&[("SYSTEM_PULLREQUEST_TARGETBRANCH", "refs/heads/stable")], &stable),
+        (&[("SYSTEM_PULLREQUEST_TARGETBRANCH", "stable")], &stable),
+        (&[("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "stable")], &stable),
+        (&[("GITHUB_BASE_REF", ""), ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "stable")], &stable),
+        (&[("GITHUB_BASE_REF", "")], &main),
+        (&[], &main),
+    ] {
+        let plan = fleet.run_with(variables, &["plan", "--format", "json"]).ends_with(0).json();
+        assert_eq!(plan["policyRev"], expected.as_str(), "{variables:?}");
+    }
+    // The command line comes before the pipeline.
+    let named = ["plan", "--format", "json", "--policy-rev", "origin/main"];
+    let plan = fleet.run_with(&[("GITHUB_BASE_REF", "stable")], &named).ends_with(0).json();
+    assert_eq!(plan["policyRev"], main.as_str());
+}
+
+#[test]
+fn a_fork_that_lacks_the_target_branch_is_told_and_nothing_else_is_taken() {
+    let fleet = Fleet::new();
+    fleet.clone(&[]);
+    let target = [("GITHUB_BASE_REF", "production")];
+    for command in [&["plan"][..], &["apply", "--local-ledger"], &["status"], &["ledger", "show"]] {
+        let refused = fleet.run_with(&target, command).ends_with(7);
+        assert!(!fleet.obey(&refused), "the fork does not have it");
+    }
+    assert_eq!(fleet.world.state().requests().len(), 0, "nobody signed in");
+    fleet.run_with(&target, &["validate"]).ends_with(0);
+    fleet.run_with(&target, &["status", "--offline"]).ends_with(0);
+}
+
+#[test]
+fn a_missing_policy_revision_is_told_with_the_line_that_fetches_it() {
+    let fleet = Fleet::new();
+    fleet.world.git(&["push", "--quiet", "origin", "HEAD:stable"]);
+    fleet.clone(&["--single-branch"]);
+    let refused = fleet.run(&["plan", "--policy-rev", "origin/stable"]).ends_with(7);
+    assert!(fleet.obey(&refused));
+    fleet.run(&["plan", "--policy-rev", "origin/stable"]).ends_with(0);
+}
+
+#[test]
+fn a_remote_that_does_not_answer_stops_everything_but_what_needs_none() {
+    let fleet = Fleet::new();
+    fleet.clone(&[]);
+    fleet.git(&["remote", "set-url", "origin", "file:///nowhere/at/all"]);
+    for command in [&["plan"][..], &["apply", "--local-ledger"], &["status"], &["ledger", "show"]] {
+        fleet.run(command).ends_with(7).says("could not be asked").says("--policy-rev REV");
+    }
+    fleet.run(&["validate"]).ends_with(0);
+    fleet.run(&["status", "--offline"]).ends_with(0);
+    let snapshot = r#"{"vppTokens": []}"#;
+    std::fs::write(fleet.clone_path().join("live.json"), snapshot).unwrap();
+    fleet.run(&["plan", "--live", "live.json"]).ends_with(3);
+    fleet.run(&["plan", "--policy-rev", "origin/main"]).ends_with(0).says("upload push");
+}
+
+#[test]
+fn without_a_remote_the_applied_revision_is_its_own_base() {
+    let world = World::new();
+    world.renewal("contoso");
+    let rev = world.git(&["rev-parse", "HEAD"]);
+    let plan = world.run(&["plan", "--format", "json"]).ends_with(0).json();
+    assert_eq!(plan["policyRev"], rev.as_str());
+    let mut command = world.command(&["plan"]);
+    command.env("GITHUB_BASE_REF", "main");
+    finish(command).ends_with(7).says("this repository has no remote");
+    world.run(&["apply"]).ends_with(0).says("uploaded");
+}
+
+#[test]
+fn several_remotes_without_a_sign_are_for_the_person_to_choose_from() {
+    let fleet = Fleet::new();
+    fleet.clone(&["--origin", "one"]);
+    fleet.git(&["remote", "add", "two", &fleet.url()]);
+    fleet.run(&["plan"]).ends_with(0);
+    fleet.git(&["checkout", "--quiet", "--detach"]);
+    fleet.run(&["plan"]).ends_with(64).says("several remotes (one, two)");
+}
+
+#[test]
+fn a_commit_that_nobody_merged_is_not_applied() {
+    let fleet = Fleet::new();
+    fleet.clone(&[]);
+    fleet.git(&["checkout", "--quiet", "-b", "feature"]);
+    fleet.git(&["commit", "--quiet", "--allow-empty", "--message", "Not merged"]);
+    for variables in [&[][..], &[PULL_REQUEST]] {
+        fleet
+            .run_with(variables, &["apply", "--local-ledger"])
+            .ends_with(7)
+            .says("is not contained in the base (origin/main at")
+            .says("Merge it into origin/main first");
+    }
+    assert_eq!(fleet.world.state().requests().len(), 0, "nobody signed in");
+    fleet.run(&["plan"]).ends_with(0).says("upload push");
+
+    fleet.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    fleet.run(&["apply", "--local-ledger"]).ends_with(0).says("uploaded");
+}
+
+#[test]
+fn what_was_merged_before_the_newest_merge_is_still_applied() {
+    let fleet = Fleet::new();
+    fleet.clone(&["--depth=1"]);
+    fleet.world.write("README.md", "later\n");
+    fleet.world.commit("Somebody else's merge while the pipeline starts");
+    fleet.push("main");
+    let plan = fleet.run(&["plan", "--format", "json"]).ends_with(0).json();
+    assert_eq!(plan["policyRev"], fleet.rev("main").as_str());
+    assert_eq!(plan["policyChanged"], false);
+    fleet.run(&["apply", "--local-ledger"]).ends_with(0).says("uploaded");
+}
+
+#[test]
+fn a_shallow_clone_applies_the_tip_and_says_what_it_cannot_tell() {
+    let fleet = Fleet::new();
+    let old = fleet.rev("HEAD");
+    for message in ["Two", "Three"] {
+        fleet.world.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
+    }
+    fleet.push("main");
+    fleet.clone(&["--depth=1"]);
+    fleet.git(&["fetch", "--quiet", "--depth=1", "origin", &old]);
+    let unclear = fleet.run(&["apply", "--local-ledger", "--rev", &old]).ends_with(7);
+    assert!(fleet.world.state().requests().is_empty(), "nobody signed in");
+    fleet.run(&["apply", "--local-ledger"]).ends_with(0).says("uploaded");
+    assert!(unclear.stderr.contains("cannot tell"), "{unclear:?}");
+    assert!(fleet.obey(&unclear));
+    fleet.run(&["apply", "--local-ledger", "--rev", &old]).ends_with(0);
+}
+
+#[test]
+fn uncommitted_settings_are_shown_and_judge_nothing() {
+    let fleet = Fleet::new();
+    fleet.policy("expiry: {renewBefore: 1d, critical: 1h}\n");
+    let plan = fleet.world.run(&["plan", "--worktree", "--format", "json"]).ends_with(0).json();
+    assert_eq!(plan["policyRev"], fleet.rev("main").as_str());
+    assert_eq!(plan["policyChanged"], true);
+    assert_eq!(plan["tenants"][0]["tokens"][0]["expiry"], "renewal-due");
+    fleet.world.write("applecart.yaml", "nonsense: [");
+    fleet.world.run(&["plan", "--worktree"]).ends_with(0).says("applecart.yaml changes");
+    fleet.world.run(&["validate", "--worktree"]).ends_with(78);
+}
+
+#[test]
+fn a_branch_that_is_behind_takes_nothing_away() {
+    let fleet = Fleet::new();
+    fleet.branch("feature");
+    fleet.world.git(&["checkout", "--quiet", "main"]);
+    fleet.world.renewal("fabrikam");
+    fleet.policy("expiry: {renewBefore: 60d}\n");
+    fleet.world.commit("New settings, and a new customer");
+    fleet.push("main");
+    fleet.world.git(&["checkout", "--quiet", "feature"]);
+    let changes = |fleet: &Fleet| {
+        let plan = fleet.world.run(&["plan", "--format", "json"]).json();
+        (plan["policyChanged"].clone(), plan["removedTenants"].as_array().unwrap().len())
+    };
+    assert_eq!(changes(&fleet), (false.into(), 0));
+    // What it does take away is told.
+    fleet.world.git(&["merge", "--quiet", "main"]);
+    fleet.world.git(&["rm", "-r", "--quiet", "tenants/fabrikam"]);
+    fleet.world.commit("Fabrikam left");
+    assert_eq!(changes(&fleet), (false.into(), 1));
+}
+
+#[test]
+fn a_pull_request_shows_new_destinations_and_who_is_no_longer_watched_first() {
+    let fleet = Fleet::new();
+    fleet.branch("change");
+    fleet.world.git(&["mv", "tenants/contoso", "tenants/contoso-ltd"]);
+    let file = fleet.world.repo().join("tenants/contoso-ltd/tenant.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let renamed = text.replace("name: contoso", "name: contoso-ltd");
+    std::fs::write(&file, &renamed).unwrap();
+    fleet.world.renewal("aardvark");
+    fleet.world.renewal("fabrikam");
+    let run = fleet.world.run(&["plan", "--format", "markdown"]).ends_with(0);
+    let new = run.stdout.find("New destinations").unwrap();
+    let table = run.stdout.find("| | tenant").unwrap();
+    assert!(new < table, "{}", run.stdout);
+    assert!(run.stdout.contains(&format!("fabrikam (tenant `{}`)", tenant_id("fabrikam"))));
+    assert!(!run.stdout.contains("contoso-ltd (tenant"), "another name is no new destination");
+    assert!(!run.stdout.contains("stops watching"));
+
+    fleet.world.git(&["rm", "-r", "--quiet", "tenants/contoso-ltd"]);
+    fleet.world.commit("Contoso left");
+    let gone = "This revision stops watching 1 token of contoso";
+    fleet.world.run(&["plan", "--format", "markdown"]).ends_with(0).says(gone);
+    fleet.world.run(&["plan"]).ends_with(0).says(gone).says("new destination: tenant");
+}
+
+#[test]
+fn a_pull_request_cannot_send_a_file_to_another_tenant_and_release_it_itself() {
+    let fleet = Fleet::new();
+    fleet.world.live("elsewhere", None);
+    fleet.branch("evil");
+    let file = fleet.world.repo().join("tenants/contoso/tenant.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (from, to) = (tenant_id("contoso").to_string(), tenant_id("elsewhere").to_string());
+    std::fs::write(&file, text.replace(&from, &to)).unwrap();
+    let sha256 = text.lines().find_map(|line| line.trim().strip_prefix("sha256: ")).unwrap();
+    let moves =
+        format!("moves:\n  - {{sha256: {sha256}, from: {from}, to: {to}, reason: trust me}}\n");
+    fleet.policy(&moves);
+    fleet.world.commit("Nothing to see here");
+    let plan = fleet.world.run(&["plan", "--format", "json"]).ends_with(0).json();
+    let token = &plan["tenants"][0]["tokens"][0];
+    assert_eq!(
+        (&token["action"], &token["reasons"][0]),
+        (&"hold".into(), &"wrong-destination".into())
+    );
+    assert_eq!(plan["tenants"][0]["newDestination"], true);
+    assert_eq!(plan["removedTenants"][0]["name"], "contoso");
+
+    // The line is reviewed and merged by itself: now the change goes through.
+    fleet.world.git(&["checkout", "--quiet", "main"]);
+    fleet.policy(&moves);
+    fleet.world.commit("Contoso moved to another tenant");
+    fleet.push("main");
+    fleet.world.git(&["checkout", "--quiet", "evil"]);
+    fleet.world.run(&["plan"]).ends_with(0).says("upload push");
+}
+
+#[test]
+fn other_recipients_stand_at_the_top() {
+    let fleet = Fleet::new();
+    fleet.branch("keys");
+    let text = fleet.world.policy("");
+    let other = age::x25519::Identity::generate().to_public().to_string();
+    fleet.world.write("applecart.yaml", &format!("{text}  - {other}\n"));
+    fleet.world.commit("Another key");
+    let plan = fleet.world.run(&["plan", "--format", "json"]).ends_with(0).json();
+    assert_eq!(plan["recipientsChanged"]["added"][0], other.as_str());
+    fleet
+        .world
+        .run(&["plan"])
+        .ends_with(0)
+        .says("The recipients of token files change")
+        .says(&other);
+}
