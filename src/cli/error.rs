@@ -188,6 +188,8 @@ impl CliError {
 fn base_outcome(error: &BaseError) -> Outcome {
     match error {
         BaseError::ManyRemotes { .. } => Outcome::Usage,
+        // Nothing is wrong with the source; nobody can tell.
+        BaseError::Unreachable { .. } => Outcome::Partial,
         BaseError::Git(error) => git_outcome(error),
         _ => Outcome::Untrusted,
     }

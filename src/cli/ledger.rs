@@ -60,7 +60,12 @@ enum Command {
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
-    let branch = session::ledger_branch(context, Reach::Remote, output)?;
+    // Only writing needs to know where the ledger is by the base's word.
+    let reach = match args.command {
+        Command::Show { .. } | Command::Verify { .. } => Reach::Clone,
+        Command::Append { .. } => Reach::Remote,
+    };
+    let branch = session::ledger_branch(context, reach, output)?;
     let open = |offline: bool| {
         let open = if offline { Ledger::open_offline } else { Ledger::open_shared };
         open(&context.repo, &branch)

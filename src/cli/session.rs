@@ -14,7 +14,7 @@ use super::output::Output;
 use super::progress::Bar;
 use crate::apply::Progress as _;
 use crate::fleet::{self, Auth, Desired, Diagnostic, FLEET_FILE, Policy, Source, Tenant};
-use crate::git::{Base, Repo};
+use crate::git::{Base, BaseError, Repo};
 use crate::intune::{
     ClientSecret, Connector, ConnectorOptions, IntuneRead as _, Overrides, ReadRequest,
 };
@@ -34,6 +34,9 @@ pub(super) struct Loaded {
     pub(super) base: Option<Base>,
     /// What it holds, where it is another commit than the planned one.
     pub(super) other: Option<Other>,
+    /// Why the base is not known: the remote did not answer. The settings are then the planned
+    /// revision's own, good enough to say what is unknown; Intune is not contacted with them.
+    pub(super) blind: Option<String>,
     pub(super) fleet: Vec<Desired>,
 }
 
@@ -50,7 +53,14 @@ pub(super) fn load(
     let repo = Repo::discover(&context.repo)?;
     let source = if worktree { repo.worktree_snapshot()? } else { repo.snapshot(&context.rev)? };
     let rev = source.rev.clone();
-    let base = base::find(&repo, context, reach)?;
+    let (base, blind) = match base::find(&repo, context, reach) {
+        Ok(base) => (base, None),
+        // The ledger is at that remote, too: whatever is due, it cannot be written now.
+        Err(CliError::Base(error)) if matches!(*error, BaseError::Unreachable { .. }) => {
+            (None, Some(sentence(&error)))
+        }
+        Err(error) => return Err(error),
+    };
     let elsewhere = base.as_ref().filter(|base| rev.as_ref() != Some(&base.commit));
     let there = elsewhere.map(|base| repo.snapshot(&base.commit)).transpose()?;
     let policy_source = there.as_ref().unwrap_or(&source);
@@ -81,7 +91,7 @@ pub(super) fn load(
         });
         return Err(invalid(mistakes.collect(), output));
     }
-    Ok(Loaded { repo, rev, policy_rev, policy, base, other, fleet })
+    Ok(Loaded { repo, rev, policy_rev, policy, base, other, blind, fleet })
 }
 
 /// The settings of one revision, or every mistake in them.
@@ -148,6 +158,9 @@ pub(super) async fn read_live(
     selection: &Selection,
     parallelism: usize,
 ) -> BTreeMap<TenantName, LiveTenant> {
+    if loaded.blind.is_some() {
+        return BTreeMap::new();
+    }
     let tenants: Vec<&Tenant> = selected(&loaded.fleet, selection).collect();
     let bar = Bar::new("reading");
     bar.begin(tenants.len());
@@ -215,6 +228,9 @@ pub(super) struct Past {
 /// # Errors
 /// When the person has to say which remote has the ledger.
 pub(super) fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, CliError> {
+    if let Some(why) = &loaded.blind {
+        return Ok(Past { ledger: None, known: Err(why.clone()) });
+    }
     let branch = &loaded.policy.ledger_branch;
     let opened = match which {
         Which::Shared | Which::Writing => Ledger::open_shared(&context.repo, branch),
@@ -228,6 +244,24 @@ pub(super) fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<P
     };
     let read = if which == Which::Writing { ledger.begin() } else { ledger.read() };
     Ok(Past { ledger: Some(ledger), known: read.map_err(|error| unknown(&error)) })
+}
+
+/// What keeps the base unknown, with what to do.
+fn sentence(error: &BaseError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    let remote = match error {
+        BaseError::Unreachable { remote, .. } => remote.as_str(),
+        _ => "the remote",
+    };
+    format!(
+        "{text}. The ledger is there as well, so nothing was read from Intune and nothing is written. Try `git ls-remote {remote}`; a plan needs only the policy: --policy-rev REV names a commit of this clone"
+    )
 }
 
 fn unknown(error: &LedgerError) -> String {

@@ -183,15 +183,23 @@ fn a_remote_that_does_not_answer_stops_everything_but_what_needs_none() {
     let fleet = Fleet::new();
     fleet.clone(&[]);
     fleet.git(&["remote", "set-url", "origin", "file:///nowhere/at/all"]);
-    for command in [&["plan"][..], &["apply", "--local-ledger"], &["status"], &["ledger", "show"]] {
-        fleet.run(command).ends_with(7).says("could not be asked").says("--policy-rev REV");
+    for command in [&["plan"][..], &["apply"], &["apply", "--local-ledger"], &["status"]] {
+        let run = fleet.run(command).ends_with(3);
+        if command[0] != "status" {
+            run.says("could not be asked").says("--policy-rev REV");
+        }
     }
+    fleet.run(&["plan"]).ends_with(3).says("ledger-unknown").says("git ls-remote origin");
+    assert_eq!(fleet.world.state().requests().len(), 0, "settings nobody reviewed sign in nowhere");
+    fleet.run(&["ledger", "show"]).ends_with(3).says("could not be reached");
     fleet.run(&["validate"]).ends_with(0);
     fleet.run(&["status", "--offline"]).ends_with(0);
     let snapshot = r#"{"vppTokens": []}"#;
     std::fs::write(fleet.clone_path().join("live.json"), snapshot).unwrap();
     fleet.run(&["plan", "--live", "live.json"]).ends_with(3);
-    fleet.run(&["plan", "--policy-rev", "origin/main"]).ends_with(0).says("upload push");
+    // The policy is known then, the ledger still is not.
+    let plan = fleet.run(&["plan", "--policy-rev", "origin/main"]).ends_with(3);
+    plan.says("ledger-unknown").says("unreachable");
 }
 
 #[test]
@@ -212,6 +220,9 @@ fn several_remotes_without_a_sign_are_for_the_person_to_choose_from() {
     let fleet = Fleet::new();
     fleet.clone(&["--origin", "one"]);
     fleet.git(&["remote", "add", "two", &fleet.url()]);
+    let asks = "git config branch.applecart/ledger.remote one";
+    fleet.run(&["plan"]).ends_with(64).says(asks);
+    fleet.git(&["config", "branch.applecart/ledger.remote", "one"]);
     fleet.run(&["plan"]).ends_with(0);
     fleet.git(&["checkout", "--quiet", "--detach"]);
     fleet.run(&["plan"]).ends_with(64).says("several remotes (one, two)");

@@ -325,17 +325,6 @@ fn small_steps_of_one_commit_count_together() {
 }
 
 #[test]
-fn a_remote_makes_apply_ask_for_a_local_ledger() {
-    let world = World::new();
-    world.renewal("contoso");
-    world.git(&["init", "--quiet", "--bare", "--initial-branch=main", "../remote"]);
-    world.git(&["remote", "add", "origin", "../remote"]);
-    world.git(&["push", "--quiet", "origin", "main"]);
-    world.run(&["apply"]).ends_with(64).says("--local-ledger");
-    world.run(&["apply", "--local-ledger"]).ends_with(0).says("uploaded");
-}
-
-#[test]
 fn planning_needs_no_key_and_sends_only_reads() {
     let mut world = World::new();
     world.renewal("contoso");
