@@ -150,7 +150,11 @@ async fn outcomes_are_pushed_when_their_time_has_come() {
     writer.announce(vec![intent]).await.unwrap();
     let entry = named(1, draft(Event::Applied, 1, "run-1", None));
     writer.append(vec![entry]).await.unwrap();
+    // Looks for a minute, and then says what is missing instead of hanging.
+    let mut looks = 0;
     while at_the_remote(&hub).tenant(tenant(1)).records.len() < 2 {
+        assert!(looks < 1200, "not pushed by itself");
+        looks += 1;
         tokio::time::timeout(every, std::future::pending::<()>()).await.unwrap_err();
     }
     assert!(writer.close().await.unwrap().unpushed.is_empty());
