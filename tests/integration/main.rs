@@ -21,5 +21,6 @@ mod kinds;
 mod reviewed;
 mod secrets;
 mod shared_ledger;
+mod two_clones;
 mod world;
 mod writers;

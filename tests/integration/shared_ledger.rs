@@ -1,119 +1,12 @@
 //! The ledger in several clones with a remote between them, as pipelines and people use it.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use applecart::ledger::{Author, Draft, read_saved, save_unpushed};
+use applecart::ledger::{Author, Draft, read_saved};
 use applecart::model::{Actor, Event, Sha256, TenantId, Timestamp, TokenRef};
 
-use crate::world::{Run, World, finish, tenant_id};
-
-const REFNAME: &str = "refs/heads/applecart/ledger";
-
-/// A bare repository with a fleet in it, and folders for clones.
-struct Hub {
-    world: World,
-}
-
-impl Hub {
-    fn new() -> Self {
-        let world = World::new();
-        world.commit("Start");
-        let hub = Self { world };
-        git(hub.world.path(""), &["init", "--quiet", "--bare", "--initial-branch=main", "hub"]);
-        hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
-        hub
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.world.path("hub")
-    }
-
-    fn url(&self) -> String {
-        format!("file://{}", self.folder().display())
-    }
-
-    fn clone(&self, name: &str, options: &[&str]) -> Clone<'_> {
-        let folder = self.world.path(name);
-        let path = folder.to_str().unwrap();
-        let url = self.url();
-        let arguments = [&["clone", "--quiet"], options, &["--", &url, path]].concat();
-        git(self.world.path(""), &arguments);
-        Clone { hub: self, folder }
-    }
-
-    fn git(&self, arguments: &[&str]) -> String {
-        git(self.folder(), arguments)
-    }
-
-    /// Entries of a run in a file, as a run that could not push them leaves it.
-    fn saved(&self, name: &str, entries: &[(TenantId, Draft)]) -> PathBuf {
-        let path = self.world.path(name);
-        save_unpushed(&path, entries).unwrap();
-        path
-    }
-
-    /// Lets a hook of the server decline every push to the ledger.
-    #[cfg(unix)]
-    fn protect(&self, hook: &str) -> PathBuf {
-        let path = self.folder().join("hooks").join(hook);
-        script(&path, "echo 'GH006: Protected branch update failed' >&2\nexit 1");
-        path
-    }
-
-    /// Every line of a tenant's file at the remote.
-    fn lines(&self, tenant: &str) -> Vec<serde_json::Value> {
-        let text = self.git(&["show", &format!("{REFNAME}:tenants/{}.jsonl", tenant_id(tenant))]);
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-}
-
-struct Clone<'a> {
-    hub: &'a Hub,
-    folder: PathBuf,
-}
-
-impl Clone<'_> {
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.hub.world.command(arguments);
-        command.current_dir(&self.folder);
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Run {
-        finish(self.command(arguments))
-    }
-
-    fn append(&self, file: &Path) -> Run {
-        self.run(&["ledger", "append", file.to_str().unwrap()])
-    }
-
-    fn git(&self, arguments: &[&str]) -> String {
-        git(self.folder.clone(), arguments)
-    }
-}
-
-#[track_caller]
-fn git(folder: PathBuf, arguments: &[&str]) -> String {
-    let output = Command::new("git")
-        .current_dir(folder)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_SYSTEM", "/dev/null")
-        .args(arguments)
-        .output()
-        .unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "git {arguments:?}: {stderr}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-#[cfg(unix)]
-fn script(path: &Path, text: &str) {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-}
+use crate::world::hub::{Clone, Hub, REFNAME, script};
+use crate::world::{finish, tenant_id};
 
 fn entry(tenant: &str, run: &str, second: i64) -> (TenantId, Draft) {
     let actor = Actor { user: Some("dana".into()), host: None, pipeline: None };

@@ -1,5 +1,6 @@
 //! A fleet in a temporary folder, a simulated Intune beside it, and the program run on both.
 
+pub(crate) mod hub;
 mod tokens;
 
 use std::path::{Path, PathBuf};

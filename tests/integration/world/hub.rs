@@ -1,0 +1,117 @@
+//! A bare repository that clones of a fleet share.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use applecart::ledger::{Draft, save_unpushed};
+use applecart::model::TenantId;
+
+use super::{Run, World, finish, tenant_id};
+
+/// The ledger's branch.
+pub(crate) const REFNAME: &str = "refs/heads/applecart/ledger";
+
+/// A bare repository with a fleet in it, and folders for clones.
+pub(crate) struct Hub {
+    pub(crate) world: World,
+}
+
+impl Hub {
+    pub(crate) fn new() -> Self {
+        let world = World::new();
+        world.commit("Start");
+        let hub = Self { world };
+        git(hub.world.path(""), &["init", "--quiet", "--bare", "--initial-branch=main", "hub"]);
+        hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+        hub
+    }
+
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.world.path("hub")
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("file://{}", self.folder().display())
+    }
+
+    pub(crate) fn clone(&self, name: &str, options: &[&str]) -> Clone<'_> {
+        let folder = self.world.path(name);
+        let path = folder.to_str().unwrap();
+        let url = self.url();
+        let arguments = [&["clone", "--quiet"], options, &["--", &url, path]].concat();
+        git(self.world.path(""), &arguments);
+        Clone { hub: self, folder }
+    }
+
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+        git(self.folder(), arguments)
+    }
+
+    /// Entries of a run in a file, as a run that could not push them leaves it.
+    pub(crate) fn saved(&self, name: &str, entries: &[(TenantId, Draft)]) -> PathBuf {
+        let path = self.world.path(name);
+        save_unpushed(&path, entries).unwrap();
+        path
+    }
+
+    /// Lets a hook of the server decline every push to the ledger.
+    #[cfg(unix)]
+    pub(crate) fn protect(&self, hook: &str) -> PathBuf {
+        let path = self.folder().join("hooks").join(hook);
+        script(&path, "echo 'GH006: Protected branch update failed' >&2\nexit 1");
+        path
+    }
+
+    /// Every line of a tenant's file at the remote.
+    pub(crate) fn lines(&self, tenant: &str) -> Vec<serde_json::Value> {
+        let text = self.git(&["show", &format!("{REFNAME}:tenants/{}.jsonl", tenant_id(tenant))]);
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+pub(crate) struct Clone<'a> {
+    hub: &'a Hub,
+    pub(crate) folder: PathBuf,
+}
+
+impl Clone<'_> {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.hub.world.command(arguments);
+        command.current_dir(&self.folder);
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        finish(self.command(arguments))
+    }
+
+    pub(crate) fn append(&self, file: &Path) -> Run {
+        self.run(&["ledger", "append", file.to_str().unwrap()])
+    }
+
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+        git(self.folder.clone(), arguments)
+    }
+}
+
+#[track_caller]
+pub(crate) fn git(folder: PathBuf, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .current_dir(folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null")
+        .args(arguments)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "git {arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[cfg(unix)]
+pub(crate) fn script(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
