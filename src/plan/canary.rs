@@ -228,14 +228,22 @@ fn mark(tenants: &mut [PlannedTenant], kind: Kind, canary: &Canary) {
                         && token.id == planned.state.id
                         && token.name == planned.state.name =>
                 {
-                    (Warning::Canary, None)
+                    (
+                        Warning::Canary,
+                        format!(
+                            "goes first, alone: no {kind} upload in the fleet's wire encoding was seen live yet"
+                        ),
+                    )
                 }
-                Canary::First { .. } => (Warning::CanaryPending, None),
-                Canary::Pending(detail) => (Warning::CanaryPending, Some(detail)),
-                Canary::Failed(detail) => (Warning::CanaryFailed, Some(detail)),
+                Canary::First { .. } => (
+                    Warning::CanaryPending,
+                    format!("waits until another {kind} upload proved the wire encoding"),
+                ),
+                Canary::Pending(detail) => (Warning::CanaryPending, detail.clone()),
+                Canary::Failed(detail) => (Warning::CanaryFailed, detail.clone()),
             };
             planned.state.warnings.push(warning);
-            planned.state.details.extend(detail.cloned());
+            planned.state.details.push(detail);
         }
     }
 }

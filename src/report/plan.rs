@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::facts::diff_human;
 use super::revision;
 use super::text::{BAD, DIM, GOOD, HEAD, LOOK, escape, plural, short, styled, wrap};
+use crate::model::Kind;
 use crate::plan::{Action, Expiry, Observed, Plan, PlannedTenant, PlannedToken, Source, Sync};
 
 /// The plan: what is due, what is held and why, what could not be read; the rest as a count, or
@@ -127,6 +128,11 @@ fn token_human(out: &mut String, token: &PlannedToken, width: usize) {
     let _ = writeln!(out, "{}", line.trim_end());
     if token.action.writes() {
         out.push_str(&diff_human(token.before.as_ref(), token.after.as_ref(), 6));
+        // Only Intune can read when an enrollment file lapses.
+        if state.kind == Kind::Enrollment && token.action == Action::Upload {
+            let line = styled(GOOD, "+ expires: known after the upload");
+            let _ = writeln!(out, "      {line}");
+        }
     }
     for detail in &state.details {
         out.push_str(&wrap(&escape(detail), 6, width));

@@ -9,11 +9,12 @@ use chrono::{DateTime, Duration, Utc};
 use serde_yaml::Value;
 
 use super::file;
+use crate::apple::enrollment;
 use crate::cli::error::CliError;
 use crate::model::{Sha256, TenantId, Timestamp};
 use crate::simulator::{
-    Consent, Enrollment, Issued, Push, PushRequest, Running, SubjectKey, Tenant, Vpp,
-    WRITER_CLIENT_ID,
+    Consent, Enrollment, EnrollmentRequest, Issued, Push, PushRequest, Running, SubjectKey, Tenant,
+    Vpp, VppRequest, WRITER_CLIENT_ID,
 };
 use crate::vault::{Secret, seal};
 
@@ -32,6 +33,10 @@ struct Customer {
 }
 
 enum Situation {
+    /// Git has an enrollment token that was downloaded an hour ago: device sync is down.
+    Enrollment,
+    /// Git has the renewal of the VPP token.
+    Vpp,
     /// Live is Git's file, with this many days left.
     InSync(i64),
     /// Git has the renewal of a certificate with this many days left.
@@ -53,10 +58,10 @@ const CUSTOMERS: [Customer; 12] = [
     Customer { name: "litware", display: "Litware Inc", situation: Situation::InSync(210) },
     Customer { name: "lucerne", display: "Lucerne Publishing", situation: Situation::Tracked(160) },
     Customer { name: "northwind", display: "Northwind Traders", situation: Situation::Tracked(-3) },
-    Customer { name: "proseware", display: "Proseware SA", situation: Situation::InSync(120) },
+    Customer { name: "proseware", display: "Proseware SA", situation: Situation::Enrollment },
     Customer { name: "tailspin", display: "Tailspin Toys", situation: Situation::NoConsent },
     Customer { name: "trey", display: "Trey Research", situation: Situation::Tracked(250) },
-    Customer { name: "wingtip", display: "Wingtip Toys", situation: Situation::InSync(90) },
+    Customer { name: "wingtip", display: "Wingtip Toys", situation: Situation::Vpp },
 ];
 
 /// The tenant id of a customer: made up, the same in every demo.
@@ -117,53 +122,133 @@ fn add(
     };
     let mut enrollment = Enrollment::new(&format!("{} ABM", customer.display), days(200));
     enrollment.apple_identifier = format!("abm@{}.example", customer.name);
-    enrollment.last_successful_sync_date_time = now;
-    enrollment.last_sync_triggered_date_time = now;
+    enrollment.last_successful_sync_date_time = now - Duration::hours(6);
+    enrollment.last_sync_triggered_date_time = now - Duration::hours(6);
     let mut vpp = Vpp::new("Head office", customer.display, days(140));
     vpp.apple_id = format!("vpp@{}.example", customer.name);
-    vpp.last_sync_date_time = now;
+    vpp.last_sync_date_time = now - Duration::hours(6);
 
-    let entry = match customer.situation {
+    let mut entries = Entries {
+        push: mapping([("appleId", apple_id.as_str().into())]),
+        enrollment: named(&enrollment.token_name),
+        vpp: named(&vpp.display_name),
+    };
+    match customer.situation {
         Situation::InSync(left) => {
             let certificate = issue(None, days(left))?;
             live.apple_push_notification_certificate = Some(pushed(&certificate, &apple_id));
-            sealed(fleet, customer.name, &certificate, &apple_id)?
+            entries.push = sealed_push(fleet, customer.name, &certificate, &apple_id)?;
         }
         Situation::Renewal(left) => {
             let old = issue(None, days(left))?;
             live.apple_push_notification_certificate = Some(pushed(&old, &apple_id));
-            sealed(fleet, customer.name, &issue(Some(old.topic), days(364))?, &apple_id)?
+            let new = issue(Some(old.topic), days(364))?;
+            entries.push = sealed_push(fleet, customer.name, &new, &apple_id)?;
         }
         Situation::First => {
             live.data_sharing_consent = Consent { granted: false, ..Consent::default() };
             live.switches.require_consent = true;
-            sealed(fleet, customer.name, &issue(None, days(364))?, &apple_id)?
+            entries.push = sealed_push(fleet, customer.name, &issue(None, days(364))?, &apple_id)?;
         }
         Situation::Tracked(left) => {
             let certificate = issue(None, days(left))?;
             live.apple_push_notification_certificate = Some(pushed(&certificate, &apple_id));
-            tracked(&certificate, &apple_id)
+            entries.push = tracked(&certificate, &apple_id);
         }
-        Situation::NoConsent => {
-            live.apps.clear();
-            mapping([("appleId", apple_id.as_str().into())])
+        Situation::Enrollment | Situation::Vpp => {
+            let certificate = issue(None, days(250))?;
+            live.apple_push_notification_certificate = Some(pushed(&certificate, &apple_id));
+            entries.push = tracked(&certificate, &apple_id);
         }
-    };
+        Situation::NoConsent => live.apps.clear(),
+    }
+    match customer.situation {
+        Situation::Enrollment => enrollment.token_expiration_date_time = days(12),
+        Situation::Vpp => vpp.expiration_date_time = days(12),
+        _ => {}
+    }
     // Two customers with trouble that only health shows.
     match customer.name {
         "litware" => enrollment.last_sync_error_code = 3,
         "lucerne" => "invalid".clone_into(&mut vpp.state),
         _ => {}
     }
+    let (enrollment_id, vpp_id) = (enrollment.id.clone(), vpp.id.clone());
     live.dep_onboarding_settings.push(enrollment);
     live.vpp_tokens.push(vpp);
-    simulator.state().add_tenant(live).map_err(|error| CliError::Demo(error.to_string()))?;
-    write_tenant(fleet, customer, entry)
+    let id = live.tenant_id;
+    let wrong = |error: &dyn std::fmt::Display| CliError::Demo(error.to_string());
+    simulator.state().add_tenant(live).map_err(|error| wrong(&error))?;
+    match customer.situation {
+        Situation::Enrollment => {
+            let request = EnrollmentRequest::default();
+            let issued = simulator
+                .state()
+                .download_enrollment(simulator.apple(), id, &enrollment_id, &request)
+                .map_err(|error| wrong(&error))?;
+            let sha256 = seal_file(fleet, customer.name, "abm.p7m.age", issued.file.as_bytes())?;
+            let recipient = recipient(issued.file.as_bytes())?;
+            let apple_id = format!("abm@{}.example", customer.name);
+            entries.enrollment = mapping([
+                ("name", format!("{} ABM", customer.display).as_str().into()),
+                ("id", enrollment_id.as_str().into()),
+                ("appleId", apple_id.as_str().into()),
+                ("downloaded", Timestamp::new(now - Duration::hours(1)).to_string().into()),
+                ("file", "abm.p7m.age".into()),
+                ("sha256", sha256.to_string().into()),
+                ("recipient", recipient),
+            ]);
+        }
+        Situation::Vpp => {
+            let text = simulator.apple().vpp_token(&VppRequest {
+                organization: customer.display.to_owned(),
+                location: "Head office".to_owned(),
+                expires: days(364),
+            });
+            let file = "head-office.vpptoken.age";
+            let sha256 = seal_file(fleet, customer.name, file, text.as_bytes())?;
+            let apple_id = format!("vpp@{}.example", customer.name);
+            entries.vpp = mapping([
+                ("name", "Head office".into()),
+                ("id", vpp_id.as_str().into()),
+                ("appleId", apple_id.as_str().into()),
+                ("organization", customer.display.into()),
+                ("location", "Head office".into()),
+                ("automaticallyUpdateApps", true.into()),
+                ("expires", Timestamp::new(days(364)).to_string().into()),
+                ("file", file.into()),
+                ("sha256", sha256.to_string().into()),
+            ]);
+        }
+        _ => {}
+    }
+    write_tenant(fleet, customer, entries)
 }
 
-fn write_tenant(fleet: &Fleet, customer: &Customer, push: Value) -> Result<(), CliError> {
+/// To whom Apple encrypted an enrollment token.
+fn recipient(file: &[u8]) -> Result<Value, CliError> {
+    let read = enrollment::read(file).token;
+    match read.and_then(|token| token.recipients().into_iter().next()) {
+        Some(enrollment::Recipient::IssuerAndSerial { issuer, serial }) => {
+            Ok(mapping([("issuer", issuer.as_str().into()), ("serial", serial.to_string().into())]))
+        }
+        _ => Err(CliError::Demo("a made-up enrollment token names no recipient".to_owned())),
+    }
+}
+
+/// What a tenant file says of the three kinds.
+struct Entries {
+    push: Value,
+    enrollment: Value,
+    vpp: Value,
+}
+
+fn named(name: &str) -> Value {
+    mapping([("name", name.into())])
+}
+
+fn write_tenant(fleet: &Fleet, customer: &Customer, entries: Entries) -> Result<(), CliError> {
     let id = tenant_id(customer.name)?.to_string();
-    let name = |name: String| Value::from(vec![mapping([("name", name.as_str().into())])]);
     let mut fields = vec![
         ("apiVersion", "applecart/v1".into()),
         ("kind", "Tenant".into()),
@@ -175,9 +260,9 @@ fn write_tenant(fleet: &Fleet, customer: &Customer, push: Value) -> Result<(), C
     if matches!(customer.situation, Situation::First) {
         fields.push(("consent", mapping([("dataSharing", true.into())])));
     }
-    fields.push(("push", push));
-    fields.push(("enrollment", name(format!("{} ABM", customer.display))));
-    fields.push(("vpp", name("Head office".to_owned())));
+    fields.push(("push", entries.push));
+    fields.push(("enrollment", Value::from(vec![entries.enrollment])));
+    fields.push(("vpp", Value::from(vec![entries.vpp])));
     let text = serde_yaml::to_string(&mapping(fields))
         .map_err(|error| CliError::Demo(error.to_string()))?;
     write(&folder(fleet, customer.name).join("tenant.yaml"), text.as_bytes())
@@ -198,20 +283,25 @@ fn facts(certificate: &Issued, apple_id: &str) -> Vec<(&'static str, Value)> {
 }
 
 /// Seals a certificate into the tenant's folder; the push entry that goes with it.
-fn sealed(
+fn sealed_push(
     fleet: &Fleet,
     name: &str,
     certificate: &Issued,
     apple_id: &str,
 ) -> Result<Value, CliError> {
-    let bytes = certificate.pem.as_bytes();
-    let sealed = seal(&Secret::new(bytes.to_vec()), std::slice::from_ref(&fleet.recipient))
-        .map_err(|error| CliError::Demo(error.to_string()))?;
-    write(&folder(fleet, name).join("push.pem.age"), &sealed)?;
+    let sha256 = seal_file(fleet, name, "push.pem.age", certificate.pem.as_bytes())?;
     let mut entry = facts(certificate, apple_id);
     entry.push(("file", "push.pem.age".into()));
-    entry.push(("sha256", Sha256::of(bytes).to_string().into()));
+    entry.push(("sha256", sha256.to_string().into()));
     Ok(mapping(entry))
+}
+
+/// Seals a file into the tenant's folder.
+fn seal_file(fleet: &Fleet, name: &str, file: &str, bytes: &[u8]) -> Result<Sha256, CliError> {
+    let sealed = seal(&Secret::new(bytes.to_vec()), std::slice::from_ref(&fleet.recipient))
+        .map_err(|error| CliError::Demo(error.to_string()))?;
+    write(&folder(fleet, name).join(file), &sealed)?;
+    Ok(Sha256::of(bytes))
 }
 
 /// Puts another certificate into a tenant's folder and file, as an admin would, and commits it.
@@ -221,7 +311,7 @@ pub(super) fn replace_certificate(
     certificate: &Issued,
     message: &str,
 ) -> Result<(), CliError> {
-    let entry = sealed(fleet, name, certificate, &format!("mdm@{name}.example"))?;
+    let entry = sealed_push(fleet, name, certificate, &format!("mdm@{name}.example"))?;
     let path = folder(fleet, name).join("tenant.yaml");
     let text = std::fs::read_to_string(&path).map_err(|source| file(&path, "read", source))?;
     let mut tenant: serde_yaml::Mapping =

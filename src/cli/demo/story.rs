@@ -51,18 +51,35 @@ pub(super) fn tell(
         Outcome::Partial,
     )?;
     story.step(
-        "What would be done? A renewal for contoso, a first certificate for adatum.",
+        "What would be done? Push certificates for contoso and adatum, an enrollment token for proseware (urgent: its download ended the one in use), a VPP token for wingtip.",
         &["plan"],
         Outcome::Partial,
     )?;
     story.step(
-        "Do it: open the two files, announce, re-read, send, read back, record. The exit code is 3 because of tailspin alone.",
+        "Four customers of twelve at once is over the safety limit of 30 %: refused, until somebody who looked at this very plan approves it by its digest.",
         &["apply"],
+        Outcome::Refused,
+    )?;
+    let digest = story.digest()?;
+    story.step(
+        "Do it: open the four files, announce, re-read, send, read back, record. Of each kind one upload goes first, alone, and proves that Intune takes it. The exit code is 3 because of tailspin alone.",
+        &["apply", "--approve", &digest],
         Outcome::Partial,
     )?;
     story.step(
         "Plan again: nothing to do.",
-        &["plan", "--select", "contoso", "--select", "adatum", "--detailed-exitcode"],
+        &[
+            "plan",
+            "--select",
+            "contoso",
+            "--select",
+            "adatum",
+            "--select",
+            "proseware",
+            "--select",
+            "wingtip",
+            "--detailed-exitcode",
+        ],
         Outcome::Done,
     )?;
 
@@ -93,13 +110,13 @@ pub(super) fn tell(
     story.step("Who sent what, and when?", &["ledger", "show"], Outcome::Done)?;
     story.step("Was the record edited?", &["ledger", "verify"], Outcome::Done)?;
 
-    let uploads = ["contoso", "adatum", "fabrikam"]
+    let uploads = ["contoso", "adatum", "proseware", "wingtip", "fabrikam"]
         .into_iter()
         .map(|name| tenant_id(name).map(|id| simulator.state().uploads(id).len()))
         .collect::<Result<Vec<_>, _>>()?;
     // contoso: one from Git and one by hand.
-    if uploads != [2, 1, 0] {
-        return Err(CliError::Demo(format!("expected 2, 1 and 0 uploads, saw {uploads:?}")));
+    if uploads != [2, 1, 1, 1, 0] {
+        return Err(CliError::Demo(format!("expected 2, 1, 1, 1 and 0 uploads, saw {uploads:?}")));
     }
     output.result(&format!(
         "\nThat is the story. To run any of it again by hand:\n\n  . {}\n  applecart simulate --state {} --listen {} &\n  applecart status\n",
@@ -147,6 +164,35 @@ impl Story<'_> {
         Ok(path)
     }
 
+    /// The digest of the plan as it is now, as a reviewer copies it from the plan's last line.
+    fn digest(&self) -> Result<String, CliError> {
+        let output = self
+            .command(&["plan", "--format", "json"])
+            .output()
+            .map_err(|source| file(&self.program, "start", source))?;
+        let plan: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+        let digest = plan.get("digest").and_then(serde_json::Value::as_str);
+        digest.map(str::to_owned).ok_or_else(|| CliError::Demo("the plan has no digest".to_owned()))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        for name in TARGET_BRANCH {
+            // A pipeline that runs the demo is about another repository.
+            command.env_remove(name);
+        }
+        command
+            .current_dir(&self.fleet.repo)
+            .args(arguments)
+            .env("APPLECART_GRAPH_URL", &self.url)
+            .env("APPLECART_LOGIN_URL", &self.url)
+            .env("AZURE_CLIENT_SECRET", WRITER_SECRET)
+            .env("SOPS_AGE_KEY_FILE", &self.fleet.key_file)
+            .env_remove("SOPS_AGE_KEY")
+            .stdin(Stdio::null());
+        command
+    }
+
     fn step(&mut self, says: &str, arguments: &[&str], expected: Outcome) -> Result<(), CliError> {
         self.step += 1;
         let bold = anstyle::Style::new().bold();
@@ -155,20 +201,8 @@ impl Story<'_> {
             self.step,
             arguments.join(" ")
         ))?;
-        let mut program = Command::new(&self.program);
-        for name in TARGET_BRANCH {
-            // A pipeline that runs the demo is about another repository.
-            program.env_remove(name);
-        }
-        let status = program
-            .current_dir(&self.fleet.repo)
-            .args(arguments)
-            .env("APPLECART_GRAPH_URL", &self.url)
-            .env("APPLECART_LOGIN_URL", &self.url)
-            .env("AZURE_CLIENT_SECRET", WRITER_SECRET)
-            .env("SOPS_AGE_KEY_FILE", &self.fleet.key_file)
-            .env_remove("SOPS_AGE_KEY")
-            .stdin(Stdio::null())
+        let status = self
+            .command(arguments)
             .status()
             .map_err(|source| file(&self.program, "start", source))?;
         let code = status.code();
