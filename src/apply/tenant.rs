@@ -42,9 +42,9 @@ pub(super) struct Before {
 /// What the re-check found.
 enum Recheck {
     /// As planned; the write may go.
-    AsPlanned(Box<Before>),
+    AsPlanned(Before),
     /// Live already is the file.
-    AlreadyLive(Box<Before>),
+    AlreadyLive(Before),
     /// Not to be sent.
     Not(Done),
 }
@@ -156,13 +156,13 @@ impl Island<'_> {
         // What an enrollment file is cannot be seen: there, a change is a change.
         let comparable = self.kind() != Kind::Enrollment && self.due.action != Action::Configure;
         if comparable && subject.is_some_and(|subject| self.shows(subject)) {
-            return Recheck::AlreadyLive(Box::new(Before { live }));
+            return Recheck::AlreadyLive(Before { live });
         }
         if subject.map(Subject::facts) != self.due.before {
             let why = "live changed since the plan was made; plan again";
             return Recheck::Not(self.not_sent(Happened::Stale, Outcome::Stale, why).await);
         }
-        Recheck::AsPlanned(Box::new(Before { live }))
+        Recheck::AsPlanned(Before { live })
     }
 
     /// Why the due token's kind is not known.

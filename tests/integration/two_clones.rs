@@ -50,9 +50,11 @@ fn two_applies_of_one_commit_at_once_upload_each_digest_once() {
     let names = ["adatum", "contoso", "fabrikam", "litware"];
     let hub = hub(&names, Kind::Push);
     let clones = [hub.clone("one", &[]), hub.clone("two", &[]), hub.clone("three", &[])];
-    // The plans are made before anybody has announced anything.
-    let rule = FaultRule::always(Fault::Latency { milliseconds: 400 }).on_method("GET");
-    hub.world.state().add_fault(rule);
+    // The plans are made before anybody has announced anything, and no upload shows before
+    // everybody has announced.
+    let slow = |milliseconds| FaultRule::always(Fault::Latency { milliseconds });
+    hub.world.state().add_fault(slow(400).on_method("POST").on("*/token"));
+    hub.world.state().add_fault(slow(2500).on_method("PATCH"));
     let children: Vec<_> = clones
         .iter()
         .map(|clone| {
