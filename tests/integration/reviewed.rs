@@ -149,10 +149,16 @@ fn the_reviewed_digest_approves_what_is_left_of_the_plan() {
     let digest = plan(&world)["digest"].as_str().unwrap().to_owned();
     // One more is due by now, and is neither applied nor part of what was approved.
     world.renewal("tenant-late");
+    // And one more is held, so that the digest of what is left is not the reviewed one.
+    let live = world.issue(None, 300);
+    world.live("tenant-held", Some(&live));
+    world.tenant("tenant-held", &world.issue(Some(&live.topic), 100));
+    world.commit("Last year's file");
     world.run(&["apply", FILE]).ends_with(4).says("over the safety limit");
     world.run(&["apply", FILE, "--approve", "sha256:0000"]).ends_with(4);
     let approved = ["apply", FILE, "--approve", &digest, "--format", "json"];
     let done = world.run(&approved).ends_with(0).json();
+    assert_ne!(done["planDigest"], digest.as_str());
     assert_eq!(
         (&done["summary"]["uploaded"], &done["summary"]["notReviewed"]),
         (&10.into(), &1.into())
