@@ -90,6 +90,28 @@ fn two_applies_of_one_commit_at_once_upload_each_digest_once() {
 }
 
 #[test]
+fn many_applies_in_one_clone_at_once_upload_each_digest_once() {
+    let hub = hub(&["contoso", "fabrikam"], Kind::Vpp);
+    let clone = hub.clone("one", &[]);
+    let children: Vec<_> = (0..6)
+        .map(|_| {
+            let mut command = clone.command(&["apply"]);
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+            command.spawn().unwrap()
+        })
+        .collect();
+    let codes: Vec<_> =
+        children.into_iter().map(|mut child| child.wait().unwrap().code().unwrap()).collect();
+    assert!(codes.contains(&0), "{codes:?}");
+    assert!(codes.iter().all(|code| [0, 6].contains(code)), "{codes:?}");
+    for name in ["contoso", "fabrikam"] {
+        assert_eq!(hub.world.uploads_of(name, Kind::Vpp), 1, "{name}");
+    }
+    clone.run(&["plan", "--detailed-exitcode"]).ends_with(0);
+    clone.run(&["ledger", "verify"]).ends_with(0);
+}
+
+#[test]
 fn a_second_clone_waits_for_the_first_and_says_so_with_6() {
     let hub = hub(&["contoso"], Kind::Vpp);
     let (one, two) = (hub.clone("one", &[]), hub.clone("two", &[]));

@@ -149,6 +149,33 @@ fn killed_during_a_request_that_landed_and_lags() {
 }
 
 #[test]
+fn killed_after_the_answer_and_before_its_record() {
+    for_every_kind(|lagging| {
+        let world = &lagging.world;
+        let reads = if lagging.kind == Kind::Enrollment { 2 } else { 1 };
+        let rule = FaultRule::always(Fault::Latency { milliseconds: 1500 })
+            .for_tenant(tenant_id("contoso"))
+            .on_method("GET")
+            .after(reads);
+        world.state().add_fault(rule);
+        let child = world.spawn(&["apply"]);
+        let ledger = || world.git(&["for-each-ref", "refs/heads/applecart/ledger"]);
+        eventually("the intent is recorded", || ledger().contains("ledger"));
+        // From here on the branch cannot be moved: the answer comes, its record does not.
+        let tip = ledger();
+        let lock = world.repo().join(".git/refs/heads/applecart/ledger.lock");
+        std::fs::write(&lock, "").unwrap();
+        eventually("the upload landed", || lagging.uploads() == 1);
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(ledger(), tip);
+        kill(world, child);
+        std::fs::remove_file(lock).unwrap();
+        lagging.run_at_once();
+        lagging.run_to_the_end(1);
+    });
+}
+
+#[test]
 fn killed_while_it_waits_for_live_to_show_it() {
     for_every_kind(|lagging| {
         let child = lagging.world.spawn(&["apply", "--wait", "60s"]);
