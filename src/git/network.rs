@@ -65,7 +65,6 @@ impl Repo {
         Ok(found)
     }
 
-    #[allow(dead_code, reason = "for the policy's base revision; the ledger has its own branch")]
     /// The branch (without `refs/heads/`) that the remote reports as its default one, and where
     /// it is; `None` when it reports none.
     pub(crate) fn default_branch(&self, remote: &str) -> Result<Option<(String, Oid)>, GitError> {
