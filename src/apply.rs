@@ -15,6 +15,7 @@
 
 mod files;
 mod lane;
+mod outcome;
 mod record;
 mod report;
 mod sending;

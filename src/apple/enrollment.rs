@@ -216,20 +216,16 @@ pub fn differences(token: &EnrollmentToken, issuer: &str, serial: &Serial) -> Op
     let recipients = token.recipients();
     // A key identifier is another name for what may be the same certificate.
     let comparable = recipients.iter().all(|one| matches!(one, Recipient::IssuerAndSerial { .. }));
-    (comparable && !recipients.contains(&stated)).then(|| {
-        let found = match recipients.first() {
-            Some(Recipient::IssuerAndSerial { issuer, serial }) => {
-                format!("{issuer} number {serial}")
-            }
-            _ => "nobody".to_owned(),
-        };
-        Finding::new(
-            FindingCode::BadFile,
-            format!(
-                "the sealed file is not the one that was reviewed: it is encrypted to {found}, the tenant file says {issuer} number {serial}. Seal the right file, or correct the tenant file"
-            ),
-        )
-    })
+    if !comparable || recipients.contains(&stated) {
+        return None;
+    }
+    let found = match recipients.first() {
+        Some(Recipient::IssuerAndSerial { issuer, serial }) => format!("{issuer} number {serial}"),
+        _ => "nobody".to_owned(),
+    };
+    Finding::not_reviewed(&[format!(
+        "it is encrypted to {found}, the tenant file says {issuer} number {serial}"
+    )])
 }
 
 /// Whether live Intune has the key, and the live tokens that the file may be for.

@@ -218,6 +218,19 @@ impl Finding {
         Self { code, severity: code.severity(), message: message.into() }
     }
 
+    /// The opened file is not the one that the tenant file describes; `None` when nothing differs.
+    pub(super) fn not_reviewed(wrong: &[String]) -> Option<Self> {
+        (!wrong.is_empty()).then(|| {
+            Self::new(
+                FindingCode::BadFile,
+                format!(
+                    "the sealed file is not the one that was reviewed: {}. Seal the right file, or correct the tenant file",
+                    wrong.join("; ")
+                ),
+            )
+        })
+    }
+
     /// Whether the file must not be used.
     pub fn refuses(&self) -> bool {
         self.severity == Severity::Refuse

@@ -279,15 +279,7 @@ fn differences(certificate: &PushCertificate, stated: &Facts) -> Option<Finding>
         certificate.serial.to_string(),
     );
     differ("expires", stated.expires.map(|at| at.to_string()), certificate.expires.to_string());
-    (!wrong.is_empty()).then(|| {
-        Finding::new(
-            FindingCode::BadFile,
-            format!(
-                "the sealed file is not the one that was reviewed: {}. Seal the right file, or correct the tenant file",
-                wrong.join("; ")
-            ),
-        )
-    })
+    Finding::not_reviewed(&wrong)
 }
 
 #[cfg(test)]

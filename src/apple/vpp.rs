@@ -162,15 +162,7 @@ pub fn differences(token: &VppToken, stated: &Facts) -> Option<Finding> {
             stated.expires.map_or_else(|| "nothing".to_owned(), |at| at.to_string())
         ));
     }
-    (!wrong.is_empty()).then(|| {
-        Finding::new(
-            FindingCode::BadFile,
-            format!(
-                "the sealed file is not the one that was reviewed: {}. Seal the right file, or correct the tenant file",
-                wrong.join("; ")
-            ),
-        )
-    })
+    Finding::not_reviewed(&wrong)
 }
 
 fn against_live(token: &VppToken, live: &[LiveVpp]) -> Vec<Finding> {

@@ -4,7 +4,7 @@
 use applecart::model::Kind;
 use applecart::simulator::{Fault, FaultRule, Vpp};
 
-use crate::world::{World, in_days, tenant_id};
+use crate::world::{VppFile, World, in_days, tenant_id};
 
 const KINDS: [Kind; 3] = [Kind::Push, Kind::Enrollment, Kind::Vpp];
 
@@ -61,9 +61,9 @@ fn a_vpp_token_is_created_where_git_and_the_customer_permit_it() {
     let world = World::new();
     world.live_of_all_kinds("contoso");
     world.change("contoso", |tenant| tenant.vpp_tokens.clear());
-    let file = world.vpp_file("London", in_days(364));
+    let file = world.vpp_file("London", 364);
     let entry = |more: &str, head: &str| {
-        world.tokens("contoso").head(head).vpp("London", None, &file, in_days(364), more).commit();
+        world.tokens("contoso").head(head).vpp("London", None, &file, more).commit();
     };
     entry("", "");
     world.run(&["apply"]).ends_with(0).says("create-not-permitted").says("create: true");
@@ -86,10 +86,9 @@ fn a_vpp_token_is_created_where_git_and_the_customer_permit_it() {
 fn settings_are_changed_without_the_file_and_without_a_key() {
     let world = World::new();
     world.live_of_all_kinds("contoso");
-    let until = in_days(364);
-    let file = world.vpp_file("London", until);
+    let file = world.vpp_file("London", 364);
     let entry = |more: &str| {
-        world.tokens("contoso").vpp("London", Some("vpp-contoso"), &file, until, more).commit();
+        world.tokens("contoso").vpp("London", Some("vpp-contoso"), &file, more).commit();
     };
     entry("");
     world.run(&["apply"]).ends_with(0);
@@ -125,21 +124,23 @@ fn the_scope_tags_of_an_enrollment_token_are_changed() {
     world.run(&["plan", "--detailed-exitcode"]).ends_with(0);
 }
 
-#[test]
-fn a_token_for_another_location_stops_the_tenants_other_vpp_uploads() {
-    let world = World::new();
+/// contoso has two VPP tokens; London's entry holds a file that Apple made for Lyon.
+fn lyons_file_in_londons_entry(world: &World) {
     world.live_of_all_kinds("contoso");
     world.change("contoso", |tenant| {
         tenant.vpp_tokens.push(world.live_vpp("vpp-paris", "Paris", 20));
     });
-    // London's entry holds a file that Apple made for Lyon.
-    let wrong = world.vpp_file("Lyon", in_days(364));
-    let paris = world.vpp_file("Paris", in_days(364));
     world
         .tokens("contoso")
-        .vpp("London", Some("vpp-contoso"), &wrong, in_days(364), "")
-        .vpp("Paris", Some("vpp-paris"), &paris, in_days(364), "")
+        .vpp("London", Some("vpp-contoso"), &world.vpp_file("Lyon", 364), "")
+        .vpp("Paris", Some("vpp-paris"), &world.vpp_file("Paris", 364), "")
         .commit();
+}
+
+#[test]
+fn a_token_for_another_location_stops_the_kind_while_nothing_is_proved() {
+    let world = World::new();
+    lyons_file_in_londons_entry(&world);
     world
         .run(&["apply"])
         .ends_with(3)
@@ -152,21 +153,11 @@ fn a_token_for_another_location_stops_the_tenants_other_vpp_uploads() {
 }
 
 #[test]
-fn a_proved_encoding_does_not_save_the_tenants_other_tokens_from_a_wrong_location() {
+fn a_token_for_another_location_stops_its_tenant_where_the_encoding_is_proved() {
     let world = World::new();
     world.renewal_of("adatum", Kind::Vpp);
     world.run(&["apply"]).ends_with(0);
-    world.live_of_all_kinds("contoso");
-    world.change("contoso", |tenant| {
-        tenant.vpp_tokens.push(world.live_vpp("vpp-paris", "Paris", 20));
-    });
-    let wrong = world.vpp_file("Lyon", in_days(364));
-    let paris = world.vpp_file("Paris", in_days(364));
-    world
-        .tokens("contoso")
-        .vpp("London", Some("vpp-contoso"), &wrong, in_days(364), "")
-        .vpp("Paris", Some("vpp-paris"), &paris, in_days(364), "")
-        .commit();
+    lyons_file_in_londons_entry(&world);
     world.run(&["apply"]).ends_with(3).says("not sent, because");
     assert_eq!(world.uploads_of("contoso", Kind::Vpp), 1);
 }
@@ -188,9 +179,10 @@ fn a_vpp_file_that_is_not_the_reviewed_one_is_refused() {
     let world = World::new();
     world.live_of_all_kinds("contoso");
     // The tenant file states another expiry than the file has.
-    let file = world.vpp_file("London", in_days(300));
-    world.tokens("contoso").vpp("London", Some("vpp-contoso"), &file, in_days(364), "").commit();
-    world.run(&["apply"]).ends_with(4).says("bad-file").says("the tenant file says");
+    let file = VppFile { expires: in_days(364), ..world.vpp_file("London", 300) };
+    world.tokens("contoso").vpp("London", Some("vpp-contoso"), &file, "").commit();
+    let run = world.run(&["apply", "--wait", "5s"]).ends_with(4);
+    run.says("bad-file").says("the tenant file says");
     assert_eq!(world.uploads_of("contoso", Kind::Vpp), 0);
 }
 
@@ -198,13 +190,10 @@ fn a_vpp_file_that_is_not_the_reviewed_one_is_refused() {
 fn another_mdm_keeps_its_vpp_token_until_git_claims_it() {
     let world = World::new();
     world.live_of_all_kinds("contoso");
-    let file = world.vpp_file("London", in_days(364));
+    let file = world.vpp_file("London", 364);
     world.state().hold_elsewhere(tenant_id("contoso"), "London", true).unwrap();
     let entry = |more: &str| {
-        world
-            .tokens("contoso")
-            .vpp("London", Some("vpp-contoso"), &file, in_days(364), more)
-            .commit();
+        world.tokens("contoso").vpp("London", Some("vpp-contoso"), &file, more).commit();
     };
     entry("");
     world.run(&["apply"]).ends_with(0).says("external-mdm").says("claim: true");

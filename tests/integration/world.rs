@@ -17,7 +17,7 @@ use applecart::vault::{Secret, seal};
 use chrono::Utc;
 use serde_json::Value;
 
-pub(crate) use tokens::in_days;
+pub(crate) use tokens::{VppFile, in_days};
 
 /// How a run of the program ended.
 #[derive(Debug)]

@@ -19,6 +19,12 @@ pub(crate) struct Tokens<'w> {
     vpp: String,
 }
 
+/// A VPP token file and when it lapses.
+pub(crate) struct VppFile {
+    pub(crate) text: String,
+    pub(crate) expires: DateTime<Utc>,
+}
+
 /// A time as Intune and the files have it.
 pub(crate) fn in_days(days: i64) -> DateTime<Utc> {
     let at = Utc::now() + Duration::days(days);
@@ -59,12 +65,14 @@ impl World {
     }
 
     /// A VPP token file as Apple hands it out.
-    pub(crate) fn vpp_file(&self, location: &str, expires: DateTime<Utc>) -> String {
-        self.simulator().apple().vpp_token(&VppRequest {
+    pub(crate) fn vpp_file(&self, location: &str, days: i64) -> VppFile {
+        let expires = in_days(days);
+        let text = self.simulator().apple().vpp_token(&VppRequest {
             organization: "Contoso Ltd".to_owned(),
             location: location.to_owned(),
             expires,
-        })
+        });
+        VppFile { text, expires }
     }
 
     /// Presses "Download Token" at Apple, which ends the token in use.
@@ -140,8 +148,7 @@ impl World {
             Kind::Vpp => tokens.vpp(
                 "London",
                 Some(&format!("vpp-{name}")),
-                &self.vpp_file("London", in_days(364)),
-                in_days(364),
+                &self.vpp_file("London", 364),
                 "",
             ),
         };
@@ -189,19 +196,18 @@ impl Tokens<'_> {
         mut self,
         location: &str,
         id: Option<&str>,
-        file: &str,
-        expires: DateTime<Utc>,
+        file: &VppFile,
         more: &str,
     ) -> Self {
         let name = format!("{location}.vpptoken.age");
-        let sha256 = self.seal(&name, file.as_bytes());
+        let sha256 = self.seal(&name, file.text.as_bytes());
         if self.vpp.is_empty() {
             self.vpp.push_str("vpp:\n");
         }
         let id = id.map(|id| format!("    id: {id}\n")).unwrap_or_default();
         self.vpp.push_str(&format!(
             "  - name: {location}\n{id}    appleId: vpp@contoso.example\n    organization: Contoso Ltd\n    location: {location}\n    expires: {}\n    file: {name}\n    sha256: {sha256}\n{more}",
-            Timestamp::new(expires),
+            Timestamp::new(file.expires),
         ));
         self
     }
