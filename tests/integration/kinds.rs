@@ -103,6 +103,45 @@ fn settings_are_changed_without_the_file_and_without_a_key() {
     assert_eq!(world.uploads_of("contoso", Kind::Vpp), 1);
     world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to do");
     world.run(&["ledger", "verify"]).ends_with(0);
+    // No file was sent, so no line says that one was.
+    let shown = world.run(&["ledger", "show", "--format", "json"]).json();
+    let lines = shown["entries"].as_array().unwrap();
+    assert_eq!(world.events("contoso")[3..], ["intended", "applied"]);
+    assert!(lines[3..].iter().all(|line| line["sha256"].is_null() && line["wire"].is_null()));
+}
+
+#[test]
+fn live_that_moved_between_the_plan_and_the_write_is_not_written_over() {
+    for kind in KINDS {
+        let world = World::new();
+        world.renewal_of("contoso", kind);
+        // Plan (and the public key of an enrollment token), then the re-check is slow.
+        let reads = if kind == Kind::Enrollment { 2 } else { 1 };
+        let rule = FaultRule::always(Fault::Latency { milliseconds: 1500 })
+            .for_tenant(tenant_id("contoso"))
+            .on_method("GET")
+            .after(reads);
+        world.state().add_fault(rule);
+        let child = world.spawn(&["apply"]);
+        crate::world::eventually("the write is announced", || {
+            world.git(&["for-each-ref", "refs/heads/applecart/ledger"]).contains("ledger")
+        });
+        world.change("contoso", |tenant| {
+            let later = in_days(700);
+            if let Some(push) = &mut tenant.apple_push_notification_certificate {
+                push.certificate_serial_number = "00FF00FF00FF00FF".to_owned();
+                push.expiration_date_time = later;
+            }
+            tenant.dep_onboarding_settings[0].token_expiration_date_time = later;
+            tenant.vpp_tokens[0].expiration_date_time = later;
+        });
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(5), "{kind}: {text}");
+        assert!(text.contains("live changed since the plan was made"), "{kind}: {text}");
+        assert_eq!(world.uploads_of("contoso", kind), 0, "{kind}");
+        assert_eq!(world.events("contoso"), ["intended", "failed"], "{kind}");
+    }
 }
 
 #[test]
