@@ -126,10 +126,11 @@ impl Visit<'_> {
             // The first answer counts; a later one may have waited in a queue.
             let _ = self.skew.set(skew);
         }
-        if reply.status == 401 {
+        let outcome = reply.judge();
+        if outcome.as_ref().is_err_and(Fault::wants_fresh_token) {
             self.session.sign_in.forget(&bearer).await;
         }
-        reply.judge()
+        outcome
     }
 
     /// Asks until there is an answer that `parse` accepts, or trying again is no use.
@@ -152,7 +153,7 @@ impl Visit<'_> {
                 Ok(value) => return Ok(value),
                 Err(fault) => fault,
             };
-            if fault.status() == Some(401) {
+            if fault.wants_fresh_token() {
                 if signed_in_again {
                     return Err(Failure { fault: refused_twice(fault), attempts: attempt });
                 }
@@ -180,7 +181,7 @@ impl Visit<'_> {
 }
 
 /// A fresh token was refused as well: it is the sign-in that does not fit this Graph.
-fn refused_twice(fault: Fault) -> Fault {
+pub(super) fn refused_twice(fault: Fault) -> Fault {
     let Fault::Refused(refusal) = fault else { return fault };
     let detail = format!(
         "{}; a fresh token was refused too, so check that cloud and APPLECART_GRAPH_URL belong together",

@@ -13,6 +13,7 @@ mod cli;
 mod corpus;
 mod crash;
 mod examples;
+mod faults;
 mod foreign_graph;
 mod generated;
 mod interop;
