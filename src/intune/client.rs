@@ -240,3 +240,6 @@ impl Reply {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,8 +14,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
 use super::client::{Http, Reply};
 use super::endpoints::Endpoint;
 use super::error::{Fault, Retry};
-use super::retry::{Budget, RetryPolicy};
+use super::retry::{Budget, RetryPolicy, Run};
 use super::sign_in::{Bearer, SignIn};
+use super::turn::Turn;
 use crate::model::{Problem, ProblemCode};
 
 /// A success with a garbled body is asked for this often in all.
@@ -27,6 +28,7 @@ pub(super) struct Session {
     pub(super) sign_in: SignIn,
     pub(super) http: Arc<Http>,
     pub(super) retry: RetryPolicy,
+    pub(super) run: Run,
 }
 
 /// One request, as often as it may be sent.
@@ -69,7 +71,13 @@ pub(super) struct Visit<'s> {
 
 impl Session {
     pub(super) fn visit(&self) -> Visit<'_> {
-        Visit { session: self, budget: Budget::start(self.retry), skew: OnceLock::new() }
+        self.visit_in(None)
+    }
+
+    /// A visit that has a place among the tenants that are read at once.
+    pub(super) fn visit_in(&self, turn: Option<Arc<Turn>>) -> Visit<'_> {
+        let budget = Budget::start(self.retry, self.run.left(self.retry), turn);
+        Visit { session: self, budget, skew: OnceLock::new() }
     }
 }
 
@@ -89,8 +97,17 @@ impl Visit<'_> {
         self.skew.get().copied()
     }
 
-    /// Signs in, so that a failure of the sign-in is seen before any resource is asked for.
+    /// Signs in, so that a failure of the sign-in is seen before any resource is asked for. Nobody
+    /// signs in, and nothing is asked or sent, when the run is over.
     pub(super) async fn sign_in(&self) -> Result<Bearer, Problem> {
+        let Session { run, retry, .. } = self.session;
+        if run.left(*retry).is_zero() {
+            let minutes = retry.run.as_secs() / 60;
+            let detail = format!(
+                "not asked: the {minutes} minutes that a run may take were over; see what the other tenants waited for, then run again, or for fewer tenants with --select"
+            );
+            return Err(Problem::new(ProblemCode::Timeout, detail));
+        }
         self.session.sign_in.bearer(&self.budget).await
     }
 

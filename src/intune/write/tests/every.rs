@@ -332,6 +332,19 @@ async fn without_a_sign_in_nothing_is_sent() {
 }
 
 #[tokio::test]
+async fn after_the_end_of_the_run_nothing_is_sent() {
+    let server = graph_with(status(204)).await;
+    let change = |options: &mut ConnectorOptions| options.retry.run = std::time::Duration::ZERO;
+    let connector = connector_with(&server.uri(), change);
+    let writer = connector.writer(TENANT.parse().unwrap(), &auth()).unwrap();
+    for call in ALL {
+        let error = call.send(&writer).await.unwrap_err();
+        assert!(matches!(error, WriteError::NotSent { .. }), "{call:?}: {error}");
+    }
+    assert_eq!(connector.requests(), 0);
+}
+
+#[tokio::test]
 async fn no_reflected_secret_is_shown() {
     let quoted = Value::from(TOKEN).to_string();
     for call in [UploadEnrollment, UpdateVpp, CreateVpp] {
