@@ -10,6 +10,7 @@
 
 mod base;
 mod cli;
+mod conformance;
 mod corpus;
 mod crash;
 mod examples;
