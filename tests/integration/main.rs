@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "tests build files, repositories and processes, and fail by panicking"
 )]
 
@@ -21,6 +22,7 @@ mod interop;
 mod journey;
 mod kinds;
 mod reviewed;
+mod sdk;
 mod secrets;
 mod shared_ledger;
 mod two_clones;
