@@ -9,6 +9,7 @@
 //! * [`IntuneRead`]: the reader. It can send nothing but reads, and `plan` gets nothing else.
 //! * [`IntuneWrite`]: the writer, another type, bound to one tenant id when it is made.
 //! * [`Overrides`]: which hosts; never from the repository, except a cloud from a closed list.
+//! * [`Turns`]: how many tenants are read at once; one in trouble leaves its place to the next.
 //! * [`SnapshotReader`]: the reader of a saved live snapshot, which contacts nothing.
 //!
 //! Inside: `client` sends one request and knows no meaning, `sign_in` gets tokens, `session` adds
@@ -32,6 +33,7 @@ mod sign_in;
 mod snapshot;
 #[cfg(test)]
 mod testing;
+mod turn;
 mod wire;
 mod write;
 
@@ -43,6 +45,7 @@ pub use read::{IntuneRead, KeyRequest, ReadRequest};
 pub use retry::RetryPolicy;
 pub use sign_in::SignInError;
 pub use snapshot::{SnapshotError, SnapshotReader, parse_snapshot};
+pub use turn::{Turn, Turns};
 pub use write::{
     Consented, EnrollmentSettings, IntuneWrite, Synced, VppChange, VppCreation, WriteError,
 };

@@ -16,7 +16,7 @@ use crate::apply::Progress as _;
 use crate::fleet::{self, Auth, Desired, Diagnostic, FLEET_FILE, Policy, Source, Tenant};
 use crate::git::{Base, BaseError, Repo};
 use crate::intune::{
-    ClientSecret, Connector, ConnectorOptions, IntuneRead as _, Overrides, ReadRequest,
+    ClientSecret, Connector, ConnectorOptions, Overrides, ReadRequest, Turn, Turns,
 };
 use crate::ledger::{ApplyLock, Holder, Ledger, LedgerError, LedgerView};
 use crate::model::{LiveTenant, Outcome, Problem, ProblemCode, TenantName, Timestamp};
@@ -164,12 +164,14 @@ pub(super) async fn read_live(
     let tenants: Vec<&Tenant> = selected(&loaded.fleet, selection).collect();
     let bar = Bar::new("reading");
     bar.begin(tenants.len());
+    let turns = Turns::new(parallelism);
     let answers = futures::stream::iter(tenants)
         .map(|tenant| {
-            let bar = &bar;
+            let (bar, turns) = (&bar, &turns);
             async move {
+                let turn = turns.take().await;
                 // A panic is a mistake in this program; it blinds this tenant and no other.
-                let read = AssertUnwindSafe(read_one(connector, &loaded.policy, tenant));
+                let read = AssertUnwindSafe(read_one(connector, &loaded.policy, tenant, turn));
                 let live = read.catch_unwind().await.unwrap_or_else(|_| {
                     let detail = "an internal error stopped the read; please report it";
                     LiveTenant::unknown(&Problem::new(ProblemCode::BadAnswer, detail))
@@ -178,14 +180,19 @@ pub(super) async fn read_live(
                 (tenant.name.clone(), live)
             }
         })
-        .buffer_unordered(parallelism)
+        .buffer_unordered(turns.under_way())
         .collect()
         .await;
     bar.end();
     answers
 }
 
-async fn read_one(connector: &Connector, policy: &Policy, tenant: &Tenant) -> LiveTenant {
+async fn read_one(
+    connector: &Connector,
+    policy: &Policy,
+    tenant: &Tenant,
+    turn: Turn,
+) -> LiveTenant {
     let Some(auth) = policy.auth_of(tenant.auth.as_deref()) else {
         return LiveTenant::unknown(&Problem::new(
             ProblemCode::InvalidFile,
@@ -198,7 +205,7 @@ async fn read_one(connector: &Connector, policy: &Policy, tenant: &Tenant) -> Li
         watch: tenant.watch.clone(),
         consent_if_push_absent: tenant.push.as_ref().is_some_and(|push| push.file.is_some()),
     };
-    connector.read(&request).await
+    connector.read_in_turn(&request, turn).await
 }
 
 /// Which ledger a command looks at.

@@ -87,6 +87,7 @@ impl Part {
             body: serde_json::to_vec(&self.body).unwrap_or_default(),
             received: outer.received,
             scrub: Arc::clone(&outer.scrub),
+            client_request_id: Arc::clone(&outer.client_request_id),
         }
     }
 }

@@ -85,10 +85,11 @@ impl Http {
             .header("client-request-id", &id)
             .timeout(self.timeout.min(left).max(Duration::from_millis(1)))
             .build_split();
-        let (client, request) = (request.0, request.1.map_err(|error| fault(&error, &scrub))?);
+        let (client, request) = (request.0, request.1.map_err(|error| fault(&error, &scrub, &id))?);
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
         self.sent.fetch_add(1, Ordering::Relaxed);
-        let mut response = client.execute(request).await.map_err(|error| fault(&error, &scrub))?;
+        let mut response =
+            client.execute(request).await.map_err(|error| fault(&error, &scrub, &id))?;
         let received = (self.clock)();
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
@@ -99,15 +100,17 @@ impl Http {
             Err(_) if !(200..300).contains(&status) => Vec::new(),
             Err(BodyFault::TooLarge) => {
                 let detail = format!("an answer of more than {} MiB", MAX_BODY >> 20);
-                return Err(Fault::BadAnswer { detail, request_id: None });
+                return Err(Fault::BadAnswer { detail, request_id: Some(id) });
             }
-            Err(BodyFault::Cut(error)) if error.is_timeout() => return Err(Fault::TimedOut),
+            Err(BodyFault::Cut(error)) if error.is_timeout() => {
+                return Err(Fault::TimedOut { request_id: id });
+            }
             Err(BodyFault::Cut(_)) => {
                 let detail = "the answer broke off before its end".to_owned();
-                return Err(Fault::Cut { detail });
+                return Err(Fault::Cut { detail, request_id: id });
             }
         };
-        Ok(Reply { status, headers, body, received, scrub })
+        Ok(Reply { status, headers, body, received, scrub, client_request_id: id.into() })
     }
 }
 
@@ -129,7 +132,7 @@ async fn read_body(response: &mut reqwest::Response) -> Result<Vec<u8>, BodyFaul
 }
 
 /// What a failed exchange says about whether the request left.
-fn fault(error: &reqwest::Error, scrub: &Scrubber) -> Fault {
+fn fault(error: &reqwest::Error, scrub: &Scrubber, id: &str) -> Fault {
     let cause = innermost(error);
     let shown = scrub.sentence(&cause).unwrap_or_else(|| "no cause was given".to_owned());
     if error.is_builder() {
@@ -144,9 +147,12 @@ fn fault(error: &reqwest::Error, scrub: &Scrubber) -> Fault {
         return Fault::NotSent { detail: format!("no connection: {shown}"), lasting };
     }
     if error.is_timeout() {
-        return Fault::TimedOut;
+        return Fault::TimedOut { request_id: id.to_owned() };
     }
-    Fault::Cut { detail: format!("the connection ended without an answer: {shown}") }
+    Fault::Cut {
+        detail: format!("the connection ended without an answer: {shown}"),
+        request_id: id.to_owned(),
+    }
 }
 
 /// The deepest cause; the outer ones repeat the URL.
@@ -171,6 +177,8 @@ pub(super) struct Reply {
     pub(super) received: Timestamp,
     /// Knows what was sent and must not be shown.
     pub(super) scrub: Arc<Scrubber>,
+    /// The id that this program gave the request.
+    pub(super) client_request_id: Arc<str>,
 }
 
 impl Reply {
@@ -179,9 +187,13 @@ impl Reply {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// Graph's id of the request.
+    /// The id under which Microsoft's support finds the request: Graph's, else Entra's, else the
+    /// one that this program sent along, which Graph and Entra keep as well.
     pub(super) fn request_id(&self) -> Option<String> {
-        self.header("request-id").and_then(|id| self.scrub.word(id))
+        ["request-id", "x-ms-request-id"]
+            .into_iter()
+            .find_map(|name| self.header(name).and_then(|id| self.scrub.word(id)))
+            .or_else(|| Some(self.client_request_id.to_string()))
     }
 
     fn date(&self) -> Option<SystemTime> {
@@ -228,3 +240,6 @@ impl Reply {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

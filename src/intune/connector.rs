@@ -11,9 +11,10 @@ use zeroize::Zeroizing;
 use super::client::Http;
 use super::endpoints::Overrides;
 use super::read::{self, IntuneRead, KeyRequest, ReadRequest, one};
-use super::retry::RetryPolicy;
+use super::retry::{RetryPolicy, Run};
 use super::session::Session;
 use super::sign_in::{self, SignIn, SignInError};
+use super::turn::Turn;
 use super::write::IntuneWrite;
 use crate::fleet::Auth;
 use crate::model::{
@@ -90,6 +91,7 @@ pub struct Connector {
     overrides: Overrides,
     client_secret: ClientSecretSource,
     retry: RetryPolicy,
+    run: Run,
     sessions: Mutex<HashMap<TenantId, Vec<Arc<Session>>>>,
     /// Set once `$batch` turned out not to exist here.
     plain_gets: AtomicBool,
@@ -114,6 +116,7 @@ impl Connector {
             overrides: options.overrides,
             client_secret: options.client_secret,
             retry: options.retry,
+            run: Run::start(),
             sessions: Mutex::default(),
             plain_gets: AtomicBool::new(false),
         })
@@ -143,6 +146,20 @@ impl Connector {
         self.session(tenant, auth).map(IntuneWrite::new)
     }
 
+    /// Reads a tenant that has a place among those that are read at once; it leaves the place to
+    /// the next one where it has to wait. As [`read`](IntuneRead::read) otherwise.
+    pub async fn read_in_turn(&self, request: &ReadRequest, turn: Turn) -> LiveTenant {
+        let turn = Arc::new(turn);
+        turn.watch(self.read_as(request, Some(Arc::clone(&turn)))).await
+    }
+
+    async fn read_as(&self, request: &ReadRequest, turn: Option<Arc<Turn>>) -> LiveTenant {
+        match self.session(request.tenant_id, &request.auth) {
+            Ok(session) => read::read(&session.visit_in(turn), request, &self.plain_gets).await,
+            Err(error) => read::unknown(&error.into(), &request.watch),
+        }
+    }
+
     fn secret(&self, auth: &Auth) -> Result<ClientSecret, SignInError> {
         (self.client_secret)(auth)
             .ok_or_else(|| SignInError::NoSecret { client_id: auth.client_id.clone() })
@@ -160,7 +177,8 @@ impl Connector {
         let secret = self.secret(auth)?;
         let http = Arc::clone(&self.http);
         let sign_in = SignIn::new(tenant, auth, secret, &endpoint, Arc::clone(&http))?;
-        let session = Arc::new(Session { endpoint, sign_in, http, retry: self.retry });
+        let session =
+            Arc::new(Session { endpoint, sign_in, http, retry: self.retry, run: self.run });
         known.push(Arc::clone(&session));
         Ok(session)
     }
@@ -175,10 +193,7 @@ impl fmt::Debug for Connector {
 #[async_trait::async_trait]
 impl IntuneRead for Connector {
     async fn read(&self, request: &ReadRequest) -> LiveTenant {
-        match self.session(request.tenant_id, &request.auth) {
-            Ok(session) => read::read(&session, request, &self.plain_gets).await,
-            Err(error) => read::unknown(&error.into(), &request.watch),
-        }
+        self.read_as(request, None).await
     }
 
     async fn encryption_key(&self, request: &KeyRequest) -> Reading<String> {

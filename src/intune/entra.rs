@@ -61,18 +61,19 @@ impl Application {
 
     fn transport(&self, fault: Fault) -> SignInFault {
         let retry = fault.retry();
+        let request_id = fault.request_id();
         let (code, detail) = match fault {
-            Fault::NotSent { detail, .. } | Fault::Cut { detail } => {
+            Fault::NotSent { detail, .. } | Fault::Cut { detail, .. } => {
                 (ProblemCode::Unreachable, format!("Entra is not reachable: {detail}"))
             }
             Fault::BadAnswer { detail, .. } => (ProblemCode::BadAnswer, detail),
-            Fault::TimedOut => {
+            Fault::TimedOut { .. } => {
                 (ProblemCode::Timeout, "Entra did not answer the sign-in in time".to_owned())
             }
             Fault::SignIn(problem) => return SignInFault { problem, retry },
             Fault::Refused(refusal) => (ProblemCode::SignInFailed, refusal.describe()),
         };
-        SignInFault { problem: Problem::new(code, detail), retry }
+        SignInFault { problem: Problem { request_id, ..Problem::new(code, detail) }, retry }
     }
 
     /// 429, 5xx and redirects.
@@ -83,6 +84,7 @@ impl Application {
             _ => (ProblemCode::BadAnswer, "the sign-in address answered with a redirect or less"),
         };
         let mut fault = SignInFault::lasting(code, format!("{what} (status {status})"));
+        fault.problem.request_id = reply.request_id();
         if matches!(status, 429 | 500 | 502 | 503 | 504) {
             fault.retry = Retry::Later(reply.retry_after());
         }
@@ -91,13 +93,15 @@ impl Application {
 
     fn refused(&self, reply: &Reply) -> SignInFault {
         let Ok(body) = serde_json::from_slice::<ErrorBody>(&reply.body) else {
-            return SignInFault::lasting(
+            let mut fault = SignInFault::lasting(
                 ProblemCode::SignInFailed,
                 format!(
                     "the sign-in address answered {} without Entra's JSON; check APPLECART_LOGIN_URL and the proxy",
                     reply.status
                 ),
             );
+            fault.problem.request_id = reply.request_id();
+            return fault;
         };
         let number = body.error_codes.first().copied().or_else(|| aadsts(&body.error_description));
         let (code, advice) = self.advice(number.unwrap_or_default());
@@ -113,7 +117,8 @@ impl Application {
         };
         let id = body.trace_id.or(body.correlation_id);
         let mut fault = SignInFault::lasting(code, detail);
-        fault.problem.request_id = id.and_then(|id| reply.scrub.word(&id));
+        fault.problem.request_id =
+            id.and_then(|id| reply.scrub.word(&id)).or_else(|| reply.request_id());
         if number == Some(90033) || body.error == "temporarily_unavailable" {
             fault.problem.code = ProblemCode::ServerError;
             fault.retry = Retry::Later(reply.retry_after());
@@ -198,7 +203,9 @@ fn check_token(reply: Reply) -> Result<Reply, SignInFault> {
         return Ok(reply);
     }
     let detail = "the sign-in address answered 200 without a usable token; check APPLECART_LOGIN_URL and the proxy";
-    Err(SignInFault { problem: Problem::new(ProblemCode::BadAnswer, detail), retry: Retry::Few })
+    let problem = Problem::new(ProblemCode::BadAnswer, detail);
+    let problem = Problem { request_id: reply.request_id(), ..problem };
+    Err(SignInFault { problem, retry: Retry::Few })
 }
 
 #[cfg(test)]

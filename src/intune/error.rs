@@ -22,17 +22,22 @@ pub(super) enum Fault {
         lasting: bool,
     },
     /// No answer in time; the request may have been carried out.
-    TimedOut,
+    TimedOut {
+        /// The id that this program gave the request; Graph keeps it too.
+        request_id: String,
+    },
     /// The connection ended before the answer did; the request may have been carried out.
     Cut {
         /// The cause, cleaned.
         detail: String,
+        /// The id that this program gave the request; Graph keeps it too.
+        request_id: String,
     },
     /// A success that is not what Graph documents.
     BadAnswer {
         /// What is wrong with it.
         detail: String,
-        /// Graph's id of the request.
+        /// The request's id.
         request_id: Option<String>,
     },
     /// There is no token to ask with.
@@ -48,7 +53,7 @@ pub(super) struct Refusal {
     pub(super) code: Option<String>,
     /// The sentence in `error.message`; for people only.
     pub(super) sentence: Option<String>,
-    /// Graph's id of the request.
+    /// The request's id.
     pub(super) request_id: Option<String>,
     /// `Retry-After`.
     pub(super) retry_after: Option<Duration>,
@@ -58,6 +63,8 @@ pub(super) struct Refusal {
     pub(super) too_soon: bool,
     /// Whether the text is the one of a tenant without Intune.
     unlicensed: bool,
+    /// Whether the token's time has not begun, by Graph's clock.
+    too_early: bool,
 }
 
 /// Whether a read may be tried again.
@@ -77,7 +84,7 @@ impl Refusal {
         let error = ErrorBody::parse(&reply.body);
         let text = error.message.to_lowercase();
         let scrub: &Scrubber = &reply.scrub;
-        let request_id = reply.header("request-id").or(error.request_id.as_deref());
+        let inner_id = error.request_id.as_deref().filter(|_| reply.header("request-id").is_none());
         let approval = matches!(reply.status, 400 | 403 | 412)
             && (reply.header("x-msft-approval-code").is_some()
                 || error.code == "ApprovalRequired"
@@ -86,7 +93,7 @@ impl Refusal {
             status: reply.status,
             code: scrub.word(&error.code),
             sentence: scrub.sentence(&error.message),
-            request_id: request_id.and_then(|id| scrub.word(id)),
+            request_id: inner_id.and_then(|id| scrub.word(id)).or_else(|| reply.request_id()),
             retry_after: reply.retry_after(),
             approval,
             too_soon: reply.status == 429
@@ -94,6 +101,7 @@ impl Refusal {
                     && !approval
                     && (error.code == "TooManyRequests" || says_too_soon(&text)),
             unlicensed: matches!(reply.status, 400 | 403 | 404) && says_unlicensed(&text),
+            too_early: reply.status == 401 && text.contains("not yet valid"),
         }
     }
 
@@ -167,9 +175,11 @@ impl Fault {
             Self::Refused(refusal) => match refusal.status {
                 429 | 500 | 502 | 503 | 504 => Retry::Later(refusal.retry_after),
                 408 => Retry::Later(None),
+                // Its time will come; a fresh token would begin later still.
+                401 if refusal.too_early => Retry::Later(None),
                 _ => Retry::No,
             },
-            Self::NotSent { lasting: false, .. } | Self::TimedOut | Self::Cut { .. } => {
+            Self::NotSent { lasting: false, .. } | Self::TimedOut { .. } | Self::Cut { .. } => {
                 Retry::Later(None)
             }
             Self::BadAnswer { .. } => Retry::Few,
@@ -184,6 +194,25 @@ impl Fault {
             if refusal.status == 404 && refusal.code.as_deref() == Some("ResourceNotFound"))
     }
 
+    /// Whether a fresh token may help: Graph looked at the token, refused it, and did nothing else
+    /// (RFC 9110, section 15.5.2).
+    pub(super) fn wants_fresh_token(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.status == 401 && !refusal.too_early)
+    }
+
+    /// The id of the request, where one left.
+    pub(super) fn request_id(&self) -> Option<String> {
+        match self {
+            Self::Refused(refusal) => refusal.request_id.clone(),
+            Self::TimedOut { request_id } | Self::Cut { request_id, .. } => {
+                Some(request_id.clone())
+            }
+            Self::BadAnswer { request_id, .. } => request_id.clone(),
+            Self::SignIn(problem) => problem.request_id.clone(),
+            Self::NotSent { .. } => None,
+        }
+    }
+
     /// The HTTP status, where there is a whole answer.
     pub(super) fn status(&self) -> Option<u16> {
         match self {
@@ -194,21 +223,24 @@ impl Fault {
 
     /// What the reader reports about `resource`, which needs `permission`.
     pub(super) fn problem(self, resource: Resource, permission: &str) -> Problem {
-        let (code, detail, request_id) = match self {
-            Self::Refused(refusal) => return refused(refusal, resource, permission),
+        let request_id = self.request_id();
+        let (code, detail) = match self {
+            Self::Refused(refusal) => return refused(refusal, permission).on(resource),
             Self::SignIn(problem) => return problem.on(resource),
-            Self::NotSent { detail, .. } => (ProblemCode::Unreachable, detail, None),
-            Self::TimedOut => {
-                (ProblemCode::Timeout, "Graph did not answer in time".to_owned(), None)
+            Self::NotSent { detail, .. } | Self::Cut { detail, .. } => {
+                (ProblemCode::Unreachable, detail)
             }
-            Self::Cut { detail } => (ProblemCode::Unreachable, detail, None),
-            Self::BadAnswer { detail, request_id } => (ProblemCode::BadAnswer, detail, request_id),
+            Self::TimedOut { .. } => {
+                (ProblemCode::Timeout, "Graph did not answer in time".to_owned())
+            }
+            Self::BadAnswer { detail, .. } => (ProblemCode::BadAnswer, detail),
         };
         Problem { request_id, ..Problem::new(code, detail).on(resource) }
     }
 }
 
-fn refused(refusal: Refusal, resource: Resource, permission: &str) -> Problem {
+/// What an answer that is not a success means for a call that needs `permission`.
+pub(super) fn refused(refusal: Refusal, permission: &str) -> Problem {
     let code = match refusal.status {
         401 => ProblemCode::SignInFailed,
         _ if refusal.unlicensed => ProblemCode::NoLicence,
@@ -224,12 +256,16 @@ fn refused(refusal: Refusal, resource: Resource, permission: &str) -> Problem {
             "; grant the application permission {permission} and have the tenant's administrator consent to it"
         ),
         _ if (300..400).contains(&refusal.status) => "; redirects are not followed".to_owned(),
+        _ if refusal.too_early => {
+            "; by Graph's clock the token's time has not begun: try again in some minutes"
+                .to_owned()
+        }
         _ => String::new(),
     };
     Problem {
         permission: (code == ProblemCode::Forbidden).then(|| permission.to_owned()),
         detail: Some(format!("{}{advice}", refusal.describe())),
         request_id: refusal.request_id,
-        ..Problem::new(code, String::new()).on(resource)
+        ..Problem::new(code, String::new())
     }
 }

@@ -14,7 +14,7 @@ use reqwest::Method;
 use super::batch;
 use super::client::Reply;
 use super::error::Fault;
-use super::session::{Ask, Failure, Session, Start, Visit};
+use super::session::{Ask, Failure, Start, Visit};
 use super::wire::{self, Item, Page, ShapeError};
 use crate::fleet::Auth;
 use crate::model::{
@@ -86,22 +86,21 @@ pub trait IntuneRead: Send + Sync {
     async fn read_one_vpp(&self, tenant: TenantId, auth: &Auth, id: &str) -> Reading<LiveVpp>;
 }
 
-/// Reads a tenant through its session. `plain_gets` remembers, for all tenants of a run, that
+/// Reads a tenant in one visit. `plain_gets` remembers, for all tenants of a run, that
 /// this Graph has no `$batch`.
 pub(super) async fn read(
-    session: &Session,
+    visit: &Visit<'_>,
     request: &ReadRequest,
     plain_gets: &AtomicBool,
 ) -> LiveTenant {
     if request.watch.is_empty() {
         return LiveTenant::not_asked();
     }
-    let visit = session.visit();
     if let Err(problem) = visit.sign_in().await {
         return unknown(&problem, &request.watch);
     }
     let starts = if request.watch.len() > 1 && !plain_gets.load(Ordering::Relaxed) {
-        ask_batch(&visit, &request.watch, plain_gets).await
+        ask_batch(visit, &request.watch, plain_gets).await
     } else {
         BTreeMap::new()
     };
@@ -110,14 +109,14 @@ pub(super) async fn read(
     let (push, enrollment, vpp) = futures::join!(
         async {
             match watched(Kind::Push) {
-                true => read_push(&visit, start(Kind::Push)).await,
+                true => read_push(visit, start(Kind::Push)).await,
                 false => Reading::NotAsked,
             }
         },
         async {
             match watched(Kind::Enrollment) {
                 true => {
-                    read_all::<wire::Enrollment>(&visit, Kind::Enrollment, start(Kind::Enrollment))
+                    read_all::<wire::Enrollment>(visit, Kind::Enrollment, start(Kind::Enrollment))
                         .await
                 }
                 false => Reading::NotAsked,
@@ -125,13 +124,13 @@ pub(super) async fn read(
         },
         async {
             match watched(Kind::Vpp) {
-                true => read_all::<wire::Vpp>(&visit, Kind::Vpp, start(Kind::Vpp)).await,
+                true => read_all::<wire::Vpp>(visit, Kind::Vpp, start(Kind::Vpp)).await,
                 false => Reading::NotAsked,
             }
         },
     );
     let consent = if request.consent_if_push_absent && push == Reading::Absent {
-        read_consent(&visit).await
+        read_consent(visit).await
     } else {
         Reading::NotAsked
     };

@@ -6,11 +6,14 @@
     reason = "waiting between two attempts is this module's task"
 )]
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
 
-/// The limits within which a tenant's requests are repeated.
+use super::turn::Turn;
+
+/// The limits within which requests are repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// The longest first wait; it doubles with every attempt.
@@ -21,6 +24,9 @@ pub struct RetryPolicy {
     pub attempts: u32,
     /// How long all requests for one tenant may take together.
     pub budget: Duration,
+    /// How long all requests of a run may take. What was not asked for by then is unknown, and what
+    /// was not sent is not sent.
+    pub run: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -32,6 +38,9 @@ impl Default for RetryPolicy {
             max: Duration::from_secs(8),
             attempts: 8,
             budget: Duration::from_secs(5 * 60),
+            // Where Graph is down for everybody, 10,000 tenants would otherwise take days. A whole
+            // fleet takes minutes, and hosted pipelines end a job after an hour or more.
+            run: Duration::from_secs(50 * 60),
         }
     }
 }
@@ -48,17 +57,36 @@ impl RetryPolicy {
     }
 }
 
-/// What is left of one tenant's patience. All requests for that tenant share it.
+/// When a run began.
 #[derive(Clone, Copy, Debug)]
+pub(super) struct Run(Instant);
+
+impl Run {
+    pub(super) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time left of the run.
+    pub(super) fn left(self, policy: RetryPolicy) -> Duration {
+        policy.run.saturating_sub(self.0.elapsed())
+    }
+}
+
+/// What is left of one tenant's patience. All requests for that tenant share it.
+#[derive(Debug)]
 pub(super) struct Budget {
     policy: RetryPolicy,
     deadline: Instant,
+    /// Its place among the tenants that are read at once, where it has one.
+    turn: Option<Arc<Turn>>,
 }
 
 impl Budget {
-    pub(super) fn start(policy: RetryPolicy) -> Self {
+    /// Begins to count; `run` is what is left of the whole run.
+    pub(super) fn start(policy: RetryPolicy, run: Duration, turn: Option<Arc<Turn>>) -> Self {
         let now = Instant::now();
-        Self { policy, deadline: now.checked_add(policy.budget).unwrap_or(now) }
+        let deadline = now.checked_add(policy.budget.min(run)).unwrap_or(now);
+        Self { policy, deadline, turn }
     }
 
     /// The time left until the deadline, for a request's own timeout.
@@ -77,6 +105,9 @@ impl Budget {
         let wait = self.policy.wait(attempt, asked, chance());
         if wait >= self.left() {
             return false;
+        }
+        if let Some(turn) = &self.turn {
+            turn.step_aside();
         }
         sleep(wait).await;
         true
@@ -146,12 +177,24 @@ mod tests {
     #[tokio::test]
     async fn the_attempts_and_the_time_of_a_tenant_end() {
         let moment = Duration::from_millis(1);
-        let policy = RetryPolicy { base: moment, max: moment, attempts: 3, budget: seconds(60) };
-        let budget = Budget::start(policy);
+        let policy = RetryPolicy {
+            base: moment,
+            max: moment,
+            attempts: 3,
+            budget: seconds(60),
+            run: seconds(600),
+        };
+        let budget = Budget::start(policy, seconds(600), None);
         assert!(budget.wait(1, None).await);
         assert!(budget.wait(2, Some(moment)).await);
         assert!(!budget.wait(3, None).await, "no fourth attempt");
         assert!(!budget.wait(1, Some(seconds(60))).await, "no wait beyond the deadline");
         assert!(budget.left() > seconds(50), "and it was not begun");
+    }
+
+    #[test]
+    fn the_end_of_the_run_is_the_end_of_every_tenant() {
+        let budget = Budget::start(RetryPolicy::default(), seconds(7), None);
+        assert!(budget.left() <= seconds(7));
     }
 }

@@ -14,8 +14,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
 use super::client::{Http, Reply};
 use super::endpoints::Endpoint;
 use super::error::{Fault, Retry};
-use super::retry::{Budget, RetryPolicy};
+use super::retry::{Budget, RetryPolicy, Run};
 use super::sign_in::{Bearer, SignIn};
+use super::turn::Turn;
 use crate::model::{Problem, ProblemCode};
 
 /// A success with a garbled body is asked for this often in all.
@@ -27,6 +28,7 @@ pub(super) struct Session {
     pub(super) sign_in: SignIn,
     pub(super) http: Arc<Http>,
     pub(super) retry: RetryPolicy,
+    pub(super) run: Run,
 }
 
 /// One request, as often as it may be sent.
@@ -69,7 +71,13 @@ pub(super) struct Visit<'s> {
 
 impl Session {
     pub(super) fn visit(&self) -> Visit<'_> {
-        Visit { session: self, budget: Budget::start(self.retry), skew: OnceLock::new() }
+        self.visit_in(None)
+    }
+
+    /// A visit that has a place among the tenants that are read at once.
+    pub(super) fn visit_in(&self, turn: Option<Arc<Turn>>) -> Visit<'_> {
+        let budget = Budget::start(self.retry, self.run.left(self.retry), turn);
+        Visit { session: self, budget, skew: OnceLock::new() }
     }
 }
 
@@ -89,8 +97,17 @@ impl Visit<'_> {
         self.skew.get().copied()
     }
 
-    /// Signs in, so that a failure of the sign-in is seen before any resource is asked for.
+    /// Signs in, so that a failure of the sign-in is seen before any resource is asked for. Nobody
+    /// signs in, and nothing is asked or sent, when the run is over.
     pub(super) async fn sign_in(&self) -> Result<Bearer, Problem> {
+        let Session { run, retry, .. } = self.session;
+        if run.left(*retry).is_zero() {
+            let minutes = retry.run.as_secs() / 60;
+            let detail = format!(
+                "not asked: the {minutes} minutes that a run may take were over; see what the other tenants waited for, then run again, or for fewer tenants with --select"
+            );
+            return Err(Problem::new(ProblemCode::Timeout, detail));
+        }
         self.session.sign_in.bearer(&self.budget).await
     }
 
@@ -126,10 +143,11 @@ impl Visit<'_> {
             // The first answer counts; a later one may have waited in a queue.
             let _ = self.skew.set(skew);
         }
-        if reply.status == 401 {
+        let outcome = reply.judge();
+        if outcome.as_ref().is_err_and(Fault::wants_fresh_token) {
             self.session.sign_in.forget(&bearer).await;
         }
-        reply.judge()
+        outcome
     }
 
     /// Asks until there is an answer that `parse` accepts, or trying again is no use.
@@ -152,7 +170,7 @@ impl Visit<'_> {
                 Ok(value) => return Ok(value),
                 Err(fault) => fault,
             };
-            if fault.status() == Some(401) {
+            if fault.wants_fresh_token() {
                 if signed_in_again {
                     return Err(Failure { fault: refused_twice(fault), attempts: attempt });
                 }
@@ -180,7 +198,7 @@ impl Visit<'_> {
 }
 
 /// A fresh token was refused as well: it is the sign-in that does not fit this Graph.
-fn refused_twice(fault: Fault) -> Fault {
+pub(super) fn refused_twice(fault: Fault) -> Fault {
     let Fault::Refused(refusal) = fault else { return fault };
     let detail = format!(
         "{}; a fresh token was refused too, so check that cloud and APPLECART_GRAPH_URL belong together",

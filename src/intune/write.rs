@@ -1,7 +1,7 @@
 //! Writing to one tenant: the three credentials, their settings, and the consent that one needs.
 //!
-//! A write leaves at most once. Only 429 is followed by another attempt, because Graph says with
-//! it that nothing was done; of everything else the caller learns whether it was refused or may
+//! A write is carried out at most once. Only 429 and a refused token (401) are followed by another
+//! attempt, because Graph says with them that nothing was done; of everything else the caller learns whether it was refused or may
 //! have happened, and reads before it decides. Nothing here deletes, and nothing empty is sent.
 //!
 //! `check` says what must never leave, `body` makes bodies that are wiped, `error` judges the
@@ -21,8 +21,8 @@ use std::time::Duration;
 use reqwest::Method;
 
 use super::client::Reply;
-use super::error::Fault;
-use super::session::{Ask, Session};
+use super::error::{Fault, Retry};
+use super::session::{Ask, Session, Visit, refused_twice};
 use super::wire::Item;
 pub use enrollment::EnrollmentSettings;
 pub use error::WriteError;
@@ -49,22 +49,26 @@ impl IntuneWrite {
         Self { session }
     }
 
-    /// Sends a write; again only where Graph says that it did nothing but throttle.
+    /// Sends a write; again only where Graph says that it did nothing but throttle, or look at the
+    /// token.
     async fn send(&self, ask: &Ask<'_>) -> Result<Reply, WriteError> {
         let visit = self.session.visit();
         let mut attempt = 0;
         loop {
             attempt += 1;
-            // The request gets its whole time: cutting it short would make its outcome unknown.
-            let fault = match visit.once(ask, Duration::MAX).await {
+            let fault = match once(&visit, ask).await {
                 Ok(reply) => return Ok(reply),
                 Err(fault) => fault,
             };
-            let throttled = match &fault {
-                Fault::Refused(refusal) if refusal.status == 429 => refusal.retry_after,
+            let asked = match (&fault, fault.retry()) {
+                (Fault::Refused(refusal), Retry::Later(asked))
+                    if matches!(refusal.status, 401 | 429) =>
+                {
+                    asked
+                }
                 _ => return Err(fault.into()),
             };
-            if !visit.budget.wait(attempt, throttled).await {
+            if !visit.budget.wait(attempt, asked).await {
                 return Err(fault.into());
             }
         }
@@ -85,11 +89,24 @@ impl IntuneWrite {
     /// hour, and the credential is live without it.
     async fn sync(&self, path: &str, of: Object<'_>) -> Result<Synced, WriteError> {
         let ask = self.action(path);
-        match self.session.visit().once(&ask, Duration::MAX).await {
+        match once(&self.session.visit(), &ask).await {
             Ok(_) => Ok(Synced::Started),
             Err(Fault::Refused(refusal)) if refusal.too_soon => Ok(Synced::TooSoon),
             Err(fault) => Err(of.explain(fault.into())),
         }
+    }
+}
+
+/// Sends a request, and again with a fresh token where Graph refused the old one: a refused token
+/// has asked for nothing.
+async fn once(visit: &Visit<'_>, ask: &Ask<'_>) -> Result<Reply, Fault> {
+    // The request gets its whole time: cutting it short would make its outcome unknown.
+    match visit.once(ask, Duration::MAX).await {
+        Err(fault) if fault.wants_fresh_token() => match visit.once(ask, Duration::MAX).await {
+            Err(fault) if fault.wants_fresh_token() => Err(refused_twice(fault)),
+            outcome => outcome,
+        },
+        outcome => outcome,
     }
 }
 

@@ -137,7 +137,8 @@ pub struct Problem {
     pub resource: Option<Resource>,
     /// The missing Graph permission, on 403.
     pub permission: Option<String>,
-    /// Graph's or Entra's request id, for Microsoft's support.
+    /// The request's id, for Microsoft's support: Graph's or Entra's, or the `client-request-id`
+    /// that was sent along where they did not answer. `null` where nothing was sent.
     pub request_id: Option<String>,
     /// One sentence for a person; never raw input, never secret.
     pub detail: Option<String>,

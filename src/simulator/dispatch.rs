@@ -111,6 +111,11 @@ impl Dispatcher {
             Fault::Drop | Fault::Hang | Fault::DoneButLost | Fault::DoneThenHang => {
                 return Outcome::Dropped;
             }
+            Fault::Reset => return Outcome::Reset,
+            Fault::ExpireToken => {
+                self.state.expire(call.bearer().unwrap_or_default());
+                return self.answer(call).await;
+            }
             Fault::Latency { .. } => return self.answer(call).await,
         };
         Outcome::Reply(reply)

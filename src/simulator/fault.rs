@@ -123,6 +123,11 @@ pub enum Fault {
     },
     /// Closes the connection; does nothing, answers nothing.
     Drop,
+    /// Resets the connection (TCP RST); does nothing, answers nothing.
+    Reset,
+    /// Lets the request's access token expire, then goes on as usual: this request and every later
+    /// one with that token are refused.
+    ExpireToken,
     /// Does as asked, but the body of the answer breaks off.
     Truncate,
     /// Answers 200 with JSON that is not what was asked for; does nothing.
@@ -160,6 +165,8 @@ impl Fault {
             Self::Status { .. } => "status",
             Self::Throttle { .. } => "throttle",
             Self::Drop => "drop",
+            Self::Reset => "reset",
+            Self::ExpireToken => "expire-token",
             Self::Truncate => "truncate",
             Self::WrongJson => "wrong-json",
             Self::Html => "html",

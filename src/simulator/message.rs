@@ -85,19 +85,24 @@ pub(super) enum Outcome {
     Truncated(Reply),
     /// With a closed connection and no answer.
     Dropped,
+    /// With a reset connection and no answer.
+    Reset,
 }
 
 /// The connection is to be closed without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("connection dropped on purpose")]
-pub(super) struct Dropped;
+pub(super) struct Dropped {
+    /// Abruptly, as a crashed peer or a firewall does it.
+    pub(super) reset: bool,
+}
 
 impl Outcome {
     /// The status that was answered, if any was.
     pub(super) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Reply(reply) | Self::Truncated(reply) => Some(reply.status),
-            Self::Dropped => None,
+            Self::Dropped | Self::Reset => None,
         }
     }
 
@@ -106,7 +111,8 @@ impl Outcome {
         match self {
             Self::Reply(reply) => Ok(respond(reply, false)),
             Self::Truncated(reply) => Ok(respond(reply, true)),
-            Self::Dropped => Err(Dropped),
+            Self::Dropped => Err(Dropped { reset: false }),
+            Self::Reset => Err(Dropped { reset: true }),
         }
     }
 }
@@ -132,7 +138,7 @@ fn respond(reply: Reply, truncate: bool) -> Response<Body> {
                 None => {
                     // Without a pause hyper fails before it has written headers and first half.
                     tokio::task::yield_now().await;
-                    Some((Err(Dropped), None))
+                    Some((Err(Dropped { reset: false }), None))
                 }
             }
         });

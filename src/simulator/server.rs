@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
@@ -166,12 +167,21 @@ async fn serve(stream: TcpStream, world: Arc<World>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let world = Arc::clone(&world);
-        async move { world.respond(request).await }
+        // Boxed, for the connection is polled in place.
+        Box::pin(async move { world.respond(request).await })
     });
+    let mut connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // An error is a client that went away or a connection dropped on purpose.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let ended = std::future::poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    let mut stream = connection.into_parts().io.into_inner();
+    let dropped = ended.as_ref().err().and_then(std::error::Error::source);
+    if dropped.and_then(|cause| cause.downcast_ref()).is_some_and(|Dropped { reset }| *reset) {
+        // Closing it now sends a reset.
+        let _ = stream.set_zero_linger();
+    } else {
+        let _ = stream.shutdown().await;
+    }
 }
 
 impl World {

@@ -262,6 +262,14 @@ impl State {
         if grant.expires <= self.now() { Err(NoGrant::Expired) } else { Ok(grant.clone()) }
     }
 
+    /// Lets an access token expire before its time.
+    pub(super) fn expire(&self, token: &str) {
+        let mut grants = self.grants.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(grant) = grants.get_mut(token) {
+            grant.expires = DateTime::<Utc>::MIN_UTC;
+        }
+    }
+
     fn entry(&self, id: TenantId) -> Option<Arc<Mutex<Tenant>>> {
         self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }

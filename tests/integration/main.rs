@@ -5,20 +5,24 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "tests build files, repositories and processes, and fail by panicking"
 )]
 
 mod base;
 mod cli;
+mod conformance;
 mod corpus;
 mod crash;
 mod examples;
+mod faults;
 mod foreign_graph;
 mod generated;
 mod interop;
 mod journey;
 mod kinds;
 mod reviewed;
+mod sdk;
 mod secrets;
 mod shared_ledger;
 mod two_clones;

@@ -212,6 +212,18 @@ async fn failures_of_the_server_are_tried_again() {
 }
 
 #[tokio::test]
+async fn after_the_end_of_the_run_nothing_is_asked() {
+    let server = graph().await;
+    let change = |options: &mut ConnectorOptions| options.retry.run = std::time::Duration::ZERO;
+    let connector = connector_with(&server.uri(), change);
+    let live = connector.read(&request(&Kind::ALL)).await;
+    let problem = live.vpp.problem().unwrap();
+    assert_eq!(problem.code, ProblemCode::Timeout);
+    assert!(problem.detail.as_deref().unwrap().contains("run again"));
+    assert_eq!(connector.requests(), 0);
+}
+
+#[tokio::test]
 async fn a_server_that_stays_down_is_reported() {
     assert_eq!(push_problem(status(503)).await.code, ProblemCode::ServerError);
 }
@@ -472,7 +484,8 @@ async fn what_the_server_reflects_is_not_shown() {
             .insert_header("retry-after", "3600")
             .set_body_json(error);
         let problem = push_problem(template).await;
-        assert_eq!(problem.request_id, None);
+        let id = problem.request_id.unwrap();
+        assert!(!id.contains(BEARER), "the id that was sent along stands in for it: {id}");
     }
 }
 

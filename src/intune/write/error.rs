@@ -1,6 +1,6 @@
 //! Why a write did not happen, or that nobody knows whether it did.
 
-use super::super::error::{Fault, Refusal};
+use super::super::error::{self, Fault, Refusal};
 use crate::model::{Problem, ProblemCode};
 
 /// The one application permission that covers every write.
@@ -17,7 +17,7 @@ pub enum WriteError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// The request did not leave: no connection, or no sign-in.
+    /// Nothing was done: no connection, or no sign-in that Graph takes.
     #[error("not sent: {}", detail(.problem))]
     NotSent {
         /// What stood in the way.
@@ -35,7 +35,7 @@ pub enum WriteError {
         /// One sentence for a person.
         detail: String,
     },
-    /// 401 or 403: nothing was done.
+    /// 403: nothing was done.
     #[error(
         "not permitted: {detail}; grant the application permission {permission} and have the tenant's administrator consent to it"
     )]
@@ -70,7 +70,7 @@ pub enum WriteError {
     /// It may or may not have happened: read before anything else.
     #[error("outcome unknown: {detail}")]
     OutcomeUnknown {
-        /// Graph's id of the request, where there was an answer.
+        /// The request's id: Graph's, or this program's own where Graph did not answer.
         request_id: Option<String>,
         /// One sentence for a person.
         detail: String,
@@ -83,18 +83,24 @@ fn detail(problem: &Problem) -> String {
 
 impl From<Fault> for WriteError {
     fn from(fault: Fault) -> Self {
+        let request_id = fault.request_id();
         match fault {
+            // Whose token is refused has asked for nothing (RFC 9110, section 15.5.2).
+            Fault::Refused(refusal) if refusal.status == 401 && !refusal.approval => {
+                Self::NotSent { problem: error::refused(refusal, WRITE) }
+            }
             Fault::Refused(refusal) => refused(refusal),
             Fault::SignIn(problem) => Self::NotSent { problem },
             Fault::NotSent { detail, .. } => {
                 Self::NotSent { problem: Problem::new(ProblemCode::Unreachable, detail) }
             }
-            Fault::TimedOut => Self::OutcomeUnknown {
-                request_id: None,
+            Fault::TimedOut { .. } => Self::OutcomeUnknown {
+                request_id,
                 detail: "Graph did not answer in time".to_owned(),
             },
-            Fault::Cut { detail } => Self::OutcomeUnknown { request_id: None, detail },
-            Fault::BadAnswer { detail, request_id } => Self::OutcomeUnknown { request_id, detail },
+            Fault::Cut { detail, .. } | Fault::BadAnswer { detail, .. } => {
+                Self::OutcomeUnknown { request_id, detail }
+            }
         }
     }
 }
@@ -104,7 +110,7 @@ fn refused(refusal: Refusal) -> WriteError {
     let Refusal { status, code, request_id, approval, .. } = refusal;
     match status {
         _ if approval => WriteError::ApprovalRequired { request_id, detail },
-        401 | 403 => WriteError::NotPermitted { status, permission: WRITE, request_id, detail },
+        403 => WriteError::NotPermitted { status, permission: WRITE, request_id, detail },
         429 => WriteError::Throttled { request_id, detail },
         // A conflict and a timeout of the gateway leave open what happened behind it.
         408 | 409 => WriteError::OutcomeUnknown { request_id, detail },

@@ -118,7 +118,7 @@ async fn carry_out(world: &Dispatcher, outer: &Call, version: &str, batch: Batch
                         truncated = true;
                         reply
                     }
-                    Outcome::Dropped => return Outcome::Dropped,
+                    gone @ (Outcome::Dropped | Outcome::Reset) => return gone,
                 },
             }
         };

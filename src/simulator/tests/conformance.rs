@@ -4,13 +4,17 @@
 use super::*;
 use serde_json::json;
 
-/// Microsoft's metadata, where a copy lies beside the repository.
+/// Microsoft's metadata, where a copy lies beside the repository or is named.
 fn metadata() -> Option<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/graph-openapi-subset.json");
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/graph-openapi-subset.json");
+    let path = std::env::var_os("APPLECART_GRAPH_METADATA").map_or(beside, Into::into);
     match std::fs::read_to_string(&path) {
         Ok(text) => Some(serde_json::from_str(&text).unwrap()),
         Err(error) => {
-            println!("skipped: {} is not there ({error})", path.display());
+            println!(
+                "skipped: Microsoft's metadata is not at {} ({error}); APPLECART_GRAPH_METADATA names another file",
+                path.display()
+            );
             None
         }
     }

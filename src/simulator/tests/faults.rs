@@ -171,3 +171,23 @@ async fn a_drop_in_a_part_takes_the_whole_batch() {
     ]});
     assert!(world.try_call(Method::POST, "/beta/$batch", &token, Some(&body)).await.is_err());
 }
+
+#[tokio::test]
+async fn a_reset_connection_says_so() {
+    let (world, token) = world(Fault::Reset).await;
+    let error = world.try_call(Method::GET, PUSH, &token, None).await.unwrap_err();
+    assert!(format!("{error:?}").contains("ConnectionReset"), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_expired_token_stays_expired_and_another_one_opens() {
+    let world = World::new(full_tenant()).await;
+    let token = world.writer().await;
+    world.state().add_fault(FaultRule::always(Fault::ExpireToken).times(1));
+    for _ in 0..2 {
+        let answer = world.call(Method::GET, PUSH, &token, None).await;
+        assert_eq!((answer.status, answer.code().as_str()), (401, "InvalidAuthenticationToken"));
+    }
+    let fresh = world.writer().await;
+    assert_eq!(world.call(Method::GET, PUSH, &fresh, None).await.status, 200);
+}

@@ -10,6 +10,7 @@ use super::super::super::testing::*;
 use super::super::super::{ConnectorOptions, EnrollmentSettings, VppChange, VppCreation};
 use super::super::{IntuneWrite, WriteError};
 use super::{status, writer};
+use crate::model::ProblemCode;
 
 const ID: &str = "1ce97c24-0000-4000-8000-000000000001";
 /// Two lines, as files have; each is a marker.
@@ -198,13 +199,29 @@ async fn a_definite_refusal_is_told_once() {
 #[tokio::test]
 async fn a_missing_permission_is_named() {
     for call in ALL {
-        for code in [401, 403] {
-            let (error, sent) = error(call, status(code)).await;
-            assert!(matches!(error, WriteError::NotPermitted { .. }), "{call:?}: {error}");
-            let text = error.to_string();
-            assert!(text.contains("DeviceManagementServiceConfig.ReadWrite.All"), "{text}");
-            assert_eq!(sent, 1, "{call:?}");
-        }
+        let (error, sent) = error(call, status(403)).await;
+        assert!(matches!(error, WriteError::NotPermitted { .. }), "{call:?}: {error}");
+        let text = error.to_string();
+        assert!(text.contains("DeviceManagementServiceConfig.ReadWrite.All"), "{text}");
+        assert_eq!(sent, 1, "{call:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_once_and_the_call_is_then_carried_out_once() {
+    for call in ALL {
+        let (method_name, path) = call.request();
+        let server = graph().await;
+        answers(&server, &path, vec![status(401), done(call)]).await;
+        call.send(&writer(&server.uri())).await.unwrap();
+        assert_eq!(sent(&server).await, vec![(method_name.to_owned(), path); 2], "{call:?}");
+        assert_eq!(count(&server, &token_path()).await, 2, "{call:?}");
+
+        let (error, sent) = error(call, status(401)).await;
+        let WriteError::NotSent { problem } = &error else { panic!("{call:?}: {error}") };
+        assert_eq!(problem.code, ProblemCode::SignInFailed);
+        assert!(!error.to_string().contains("permission"), "{error}");
+        assert_eq!(sent, 2, "{call:?}");
     }
 }
 
@@ -312,6 +329,19 @@ async fn without_a_sign_in_nothing_is_sent() {
         assert!(matches!(error, WriteError::NotSent { .. }), "{call:?}: {error}");
     }
     assert_eq!(sent(&server).await, []);
+}
+
+#[tokio::test]
+async fn after_the_end_of_the_run_nothing_is_sent() {
+    let server = graph_with(status(204)).await;
+    let change = |options: &mut ConnectorOptions| options.retry.run = std::time::Duration::ZERO;
+    let connector = connector_with(&server.uri(), change);
+    let writer = connector.writer(TENANT.parse().unwrap(), &auth()).unwrap();
+    for call in ALL {
+        let error = call.send(&writer).await.unwrap_err();
+        assert!(matches!(error, WriteError::NotSent { .. }), "{call:?}: {error}");
+    }
+    assert_eq!(connector.requests(), 0);
 }
 
 #[tokio::test]
