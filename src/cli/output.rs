@@ -59,3 +59,17 @@ impl Output {
             .map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(40, 200))
     }
 }
+
+impl Output {
+    /// Writes a machine output, which has no colour, piece by piece.
+    pub(super) fn json<T: serde::Serialize>(&self, value: &T) -> Result<(), CliError> {
+        let out = std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
+        match crate::report::write_json(value, out) {
+            // A reader that went away (`| head`) is no error.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(CliError::Output(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -91,17 +91,17 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let plan = &planned.plan;
 
     if let Some(path) = &args.out {
-        std::fs::write(path, report::json(plan)?).map_err(|source| CliError::File {
-            path: path.clone(),
-            doing: "write",
-            source,
-        })?;
+        let file = std::fs::File::create(path);
+        file.and_then(|file| report::write_json(plan, std::io::BufWriter::new(file)))
+            .map_err(|source| CliError::File { path: path.clone(), doing: "write", source })?;
     }
-    output.result(&match args.format {
-        Format::Human => report::plan_human(plan, context.verbose, output.width()),
-        Format::Json => report::json(plan)?,
-        Format::Markdown => report::plan_markdown(plan),
-    })?;
+    match args.format {
+        Format::Human => {
+            output.result(&report::plan_human(plan, context.verbose, output.width()))?;
+        }
+        Format::Json => output.json(plan)?,
+        Format::Markdown => output.result(&report::plan_markdown(plan))?,
+    }
     let changes = args.detailed_exitcode && plan.has_changes();
     Ok(session::observed(plan).and(if changes { Outcome::Changes } else { Outcome::Done }))
 }

@@ -1,6 +1,6 @@
 //! The connector: made once for a run, it hands out the reader and, per tenant, the writer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -85,6 +85,35 @@ pub enum ConnectorError {
     Client(#[source] reqwest::Error),
 }
 
+/// How many tenants' sign-ins are kept. A token is asked for once where a tenant is read and then
+/// written to, or read again; with a token of 2 KiB, those of 10,000 tenants that are read once
+/// would take more room than the plan.
+const KEPT: usize = 512;
+
+/// The latest sign-ins.
+#[derive(Default)]
+struct Sessions {
+    of: HashMap<TenantId, Vec<Arc<Session>>>,
+    /// The tenants, in the order of their first sign-in.
+    order: VecDeque<TenantId>,
+}
+
+impl Sessions {
+    /// The kept sessions of a tenant; the oldest tenant's make room for a new one's. Whoever is
+    /// using those goes on with them.
+    fn of(&mut self, tenant: TenantId) -> &mut Vec<Arc<Session>> {
+        if !self.of.contains_key(&tenant) {
+            if self.order.len() >= KEPT
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.of.remove(&oldest);
+            }
+            self.order.push_back(tenant);
+        }
+        self.of.entry(tenant).or_default()
+    }
+}
+
 /// The connections and sign-ins of a run, shared by all tenants and safe to use from many tasks.
 pub struct Connector {
     http: Arc<Http>,
@@ -92,7 +121,7 @@ pub struct Connector {
     client_secret: ClientSecretSource,
     retry: RetryPolicy,
     run: Run,
-    sessions: Mutex<HashMap<TenantId, Vec<Arc<Session>>>>,
+    sessions: Mutex<Sessions>,
     /// Set once `$batch` turned out not to exist here.
     plain_gets: AtomicBool,
 }
@@ -165,11 +194,11 @@ impl Connector {
             .ok_or_else(|| SignInError::NoSecret { client_id: auth.client_id.clone() })
     }
 
-    /// The session of a tenant, kept so that its token is asked for once.
+    /// The session of a tenant, kept for a while so that its token is asked for once.
     fn session(&self, tenant: TenantId, auth: &Auth) -> Result<Arc<Session>, SignInError> {
         sign_in::supported(auth)?;
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = sessions.entry(tenant).or_default();
+        let known = sessions.of(tenant);
         if let Some(session) = known.iter().find(|session| session.sign_in.is_of(auth)) {
             return Ok(Arc::clone(session));
         }
@@ -220,5 +249,28 @@ impl IntuneRead for Connector {
             Ok(session) => one::vpp(&session, id).await,
             Err(error) => Reading::Unknown(Problem::from(error).on(Resource::Vpp)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{auth, connector};
+    use super::*;
+
+    #[test]
+    fn the_latest_sign_ins_are_kept_and_no_more() {
+        let connector = connector("http://127.0.0.1:1");
+        let tenant = |number: usize| -> TenantId {
+            format!("6d1f0c5e-8a34-4b7a-9a51-{number:012}").parse().unwrap()
+        };
+        let session = |number| connector.session(tenant(number), &auth()).unwrap();
+        let (first, second) = (session(0), session(1));
+        assert!(Arc::ptr_eq(&first, &session(0)), "its token is asked for once");
+        for number in 2..=KEPT {
+            session(number);
+        }
+        assert!(Arc::ptr_eq(&second, &session(1)));
+        assert!(!Arc::ptr_eq(&first, &session(0)), "the oldest made room");
+        assert_eq!(connector.sessions.lock().unwrap().of.len(), KEPT);
     }
 }

@@ -85,7 +85,7 @@ fn token_faults(plan: &Plan, tenant: &PlannedTenant, token: &PlannedToken) -> Ve
         return faults;
     }
     must(state.sync == Sync::OutOfSync, "a write to something that is not out of sync");
-    must(token.before == state.live, "`before` is not what is live");
+    must(token.before.as_deref() == state.live.as_ref(), "`before` is not what is live");
     let Some(after) = &token.after else {
         must(false, "a write without facts");
         return faults;

@@ -71,6 +71,8 @@ impl<'a> OneTenant<'a> {
                 token.state.warnings.push(Warning::ClockSkew);
             }
         }
+        // Most tenants have fewer tokens than a vector begins with, and each takes a kilobyte.
+        tokens.shrink_to_fit();
         let asked = self.tenant.watch.len();
         let unknown = tokens_unknown(live);
         PlannedTenant {
@@ -179,11 +181,12 @@ impl<'a> OneTenant<'a> {
         }
         token.urgent = decision.urgent;
         if token.action != Action::None {
-            token.before = shown.live.map(Subject::facts);
-            token.after = shown.entry.map(|entry| match (token.action, shown.live) {
+            token.before = shown.live.map(|live| Box::new(live.facts()));
+            let after = shown.entry.map(|entry| match (token.action, shown.live) {
                 (Action::Configure, Some(live)) => decision.settings.over(live.facts()),
                 _ => after(entry, shown.live, &decision.settings),
             });
+            token.after = after.map(Box::new);
         }
         if let (true, Some(entry), Some(after)) = (token.action.writes(), shown.entry, &token.after)
         {
@@ -191,8 +194,8 @@ impl<'a> OneTenant<'a> {
                 tenant: self.tenant.clone(),
                 action: token.action,
                 token: Token { token: shown.token.clone(), ..entry.clone() },
-                before: token.before.clone(),
-                after: after.clone(),
+                before: token.before.as_deref().cloned(),
+                after: Facts::clone(after),
                 settings: decision.settings,
                 encryption_key: match shown.live {
                     Some(Subject::Enrollment(live)) => live.encryption_public_key.clone(),

@@ -270,10 +270,10 @@ pub struct PlannedToken {
     pub allows: Vec<Reason>,
     /// Every hour counts: device sync is down until this is uploaded.
     pub urgent: bool,
-    /// Live facts before the action.
-    pub before: Option<Facts>,
+    /// Live facts before the action. Boxed, as `after`: most tokens have no action.
+    pub before: Option<Box<Facts>>,
     /// Facts after it.
-    pub after: Option<Facts>,
+    pub after: Option<Box<Facts>>,
 }
 
 /// A tenant and its tokens.

@@ -118,7 +118,7 @@ pub fn plan_markdown(plan: &Plan) -> String {
         }
         if token.action.writes() {
             out.push_str("```diff\n");
-            for (sign, line) in changes(token.before.as_ref(), token.after.as_ref()) {
+            for (sign, line) in changes(token.before.as_deref(), token.after.as_deref()) {
                 // A fact that holds a fence would end the block.
                 let _ = writeln!(out, "{sign} {}", line.replace('`', "'"));
             }
@@ -158,17 +158,18 @@ fn label(token: &PlannedToken) -> String {
 }
 
 fn expires(token: &PlannedToken) -> String {
-    let text = |facts: &Option<crate::model::Facts>| {
-        facts
-            .as_ref()
-            .and_then(|facts| facts.expires)
-            .map_or("none".to_owned(), |at| at.to_string())
+    let text = |facts: Option<&crate::model::Facts>| {
+        facts.and_then(|facts| facts.expires).map_or("none".to_owned(), |at| at.to_string())
     };
     if token.action.writes() {
         // Only Intune can read when an enrollment file lapses.
         let unknown = token.state.kind == Kind::Enrollment && token.action == Action::Upload;
-        let after = if unknown { "known after the upload".to_owned() } else { text(&token.after) };
-        format!("{} → {after}", text(&token.before))
+        let after = if unknown {
+            "known after the upload".to_owned()
+        } else {
+            text(token.after.as_deref())
+        };
+        format!("{} → {after}", text(token.before.as_deref()))
     } else {
         token.state.expires.map_or_else(String::new, |at| at.to_string())
     }

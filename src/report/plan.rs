@@ -127,7 +127,7 @@ fn token_human(out: &mut String, token: &PlannedToken, width: usize) {
         format!("  {} {} {}{name}  {notes}", styled(style, sign), styled(style, word), state.kind);
     let _ = writeln!(out, "{}", line.trim_end());
     if token.action.writes() {
-        out.push_str(&diff_human(token.before.as_ref(), token.after.as_ref(), 6));
+        out.push_str(&diff_human(token.before.as_deref(), token.after.as_deref(), 6));
         // Only Intune can read when an enrollment file lapses.
         if state.kind == Kind::Enrollment && token.action == Action::Upload {
             let line = styled(GOOD, "+ expires: known after the upload");
