@@ -17,7 +17,9 @@ mod ledger;
 mod output;
 mod plan;
 mod progress;
+mod replace;
 mod schema;
+mod seal;
 mod session;
 mod simulate;
 mod status;
@@ -61,6 +63,7 @@ enum Command {
     Apply(apply::Args),
     Status(status::Args),
     Inspect(inspect::Args),
+    Seal(seal::Args),
     Ledger(ledger::Args),
     Demo(demo::Args),
     Simulate(simulate::Args),
@@ -107,6 +110,7 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Apply(args) => apply::run(&args, &context, output),
         Command::Status(args) => status::run(&args, &context, output),
         Command::Inspect(args) => inspect::run(&args, &context, output),
+        Command::Seal(args) => seal::run(&args, &context, output),
         Command::Ledger(args) => ledger::run(&args, &context, output),
         Command::Demo(args) => demo::run(&args, &context, output),
         Command::Simulate(args) => simulate::run(&args, output),

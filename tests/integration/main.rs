@@ -19,6 +19,7 @@ mod interop;
 mod journey;
 mod kinds;
 mod reviewed;
+mod seal;
 mod secrets;
 mod shared_ledger;
 mod two_clones;
