@@ -18,6 +18,7 @@ mod output;
 mod plan;
 mod progress;
 mod replace;
+mod reseal;
 mod schema;
 mod seal;
 mod session;
@@ -64,6 +65,7 @@ enum Command {
     Status(status::Args),
     Inspect(inspect::Args),
     Seal(seal::Args),
+    Reseal(reseal::Args),
     Ledger(ledger::Args),
     Demo(demo::Args),
     Simulate(simulate::Args),
@@ -111,6 +113,7 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Status(args) => status::run(&args, &context, output),
         Command::Inspect(args) => inspect::run(&args, &context, output),
         Command::Seal(args) => seal::run(&args, &context, output),
+        Command::Reseal(args) => reseal::run(&args, &context, output),
         Command::Ledger(args) => ledger::run(&args, &context, output),
         Command::Demo(args) => demo::run(&args, &context, output),
         Command::Simulate(args) => simulate::run(&args, output),

@@ -18,6 +18,7 @@ mod generated;
 mod interop;
 mod journey;
 mod kinds;
+mod reseal;
 mod reviewed;
 mod seal;
 mod secrets;
