@@ -11,6 +11,7 @@ mod demo;
 mod environment;
 mod error;
 mod global;
+mod init;
 mod inspect;
 mod keys;
 mod ledger;
@@ -59,6 +60,7 @@ Start with: applecart demo";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
     Validate(validate::Args),
     Plan(plan::Args),
     Apply(apply::Args),
@@ -107,6 +109,7 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
     cli.global.start_logging();
     let context = Context::new(&cli.global)?;
     match cli.command {
+        Command::Init(args) => init::run(&args, output),
         Command::Validate(args) => validate::run(&args, &context, output),
         Command::Plan(args) => plan::run(&args, &context, output),
         Command::Apply(args) => apply::run(&args, &context, output),

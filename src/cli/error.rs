@@ -82,6 +82,12 @@ pub(super) enum CliError {
     SealWithSops { encrypt: String, then: String },
     #[error("live Intune of {tenant} could not be read, so the file was not checked: {why}")]
     LiveUnknown { tenant: String, why: String, sign_in: bool },
+    #[error("{} has {} already; nothing was written", dir.display(), files.join(", "))]
+    InitExists { dir: PathBuf, files: Vec<String> },
+    #[error("{} is inside the repository {}; nothing was written", dir.display(), outer.display())]
+    InitInside { dir: PathBuf, outer: PathBuf },
+    #[error("{0}; nothing was written")]
+    InitKey(String),
     #[error("{0} is not a length of time such as 45d, 12h or 30m")]
     Duration(String),
 }
@@ -117,6 +123,9 @@ impl CliError {
             | Self::Duration(_)
             | Self::PlanFile { .. }
             | Self::SealUsage(_)
+            | Self::InitExists { .. }
+            | Self::InitInside { .. }
+            | Self::InitKey(_)
             | Self::Refused(Refusal::Snapshot) => Outcome::Usage,
             Self::Sealed {
                 source: OpenError::NoIdentity | OpenError::NoMatchingIdentity { .. },
@@ -201,6 +210,10 @@ impl CliError {
                 format!("then: {then}"),
                 "or seal with age all the same: --age".to_owned(),
             ],
+            Self::InitExists { .. } => one("nothing is ever overwritten: choose an empty folder"),
+            Self::InitInside { .. } => one(
+                "a fleet is a repository of its own: choose a folder outside, or that one's root",
+            ),
             Self::LiveUnknown { .. } => one(
                 "try again, or seal without that check: --offline; `plan` and `apply` compare again",
             ),

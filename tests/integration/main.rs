@@ -15,6 +15,7 @@ mod crash;
 mod examples;
 mod foreign_graph;
 mod generated;
+mod init;
 mod interop;
 mod journey;
 mod kinds;
