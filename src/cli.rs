@@ -11,13 +11,17 @@ mod demo;
 mod environment;
 mod error;
 mod global;
+mod init;
 mod inspect;
 mod keys;
 mod ledger;
 mod output;
 mod plan;
 mod progress;
+mod replace;
+mod reseal;
 mod schema;
+mod seal;
 mod session;
 mod simulate;
 mod status;
@@ -56,11 +60,14 @@ Start with: applecart demo";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
     Validate(validate::Args),
     Plan(plan::Args),
     Apply(apply::Args),
     Status(status::Args),
     Inspect(inspect::Args),
+    Seal(seal::Args),
+    Reseal(reseal::Args),
     Ledger(ledger::Args),
     Demo(demo::Args),
     Simulate(simulate::Args),
@@ -102,11 +109,14 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
     cli.global.start_logging();
     let context = Context::new(&cli.global)?;
     match cli.command {
+        Command::Init(args) => init::run(&args, output),
         Command::Validate(args) => validate::run(&args, &context, output),
         Command::Plan(args) => plan::run(&args, &context, output),
         Command::Apply(args) => apply::run(&args, &context, output),
         Command::Status(args) => status::run(&args, &context, output),
         Command::Inspect(args) => inspect::run(&args, &context, output),
+        Command::Seal(args) => seal::run(&args, &context, output),
+        Command::Reseal(args) => reseal::run(&args, &context, output),
         Command::Ledger(args) => ledger::run(&args, &context, output),
         Command::Demo(args) => demo::run(&args, &context, output),
         Command::Simulate(args) => simulate::run(&args, output),

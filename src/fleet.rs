@@ -14,6 +14,7 @@ mod at;
 mod check;
 mod diagnostic;
 mod document;
+mod edit;
 mod load;
 mod policy;
 pub mod raw;
@@ -26,6 +27,7 @@ mod text;
 
 pub use check::parse_duration;
 pub use diagnostic::{Code, Diagnostic, Severity, render, render_all};
+pub use edit::{Change, EditError, NewValue, edit};
 pub use load::{Desired, FLEET_FILE, Loaded, load, load_policy, load_tenants};
 pub use policy::{
     Auth, Cloud, CredentialKind, DepTokenWire, Move, Policy, PushCertificateWire, Signing,

@@ -48,6 +48,18 @@ impl Repo {
             .map_err(|error| GitError::opening(path, error))
     }
 
+    /// Makes a folder a repository, with the branch that the user's Git begins with, else `main`.
+    pub fn init(path: &Path) -> Result<Self, GitError> {
+        let branch = git2::Config::open_default()
+            .and_then(|config| config.get_string("init.defaultBranch"))
+            .unwrap_or_else(|_| "main".to_owned());
+        let mut options = git2::RepositoryInitOptions::new();
+        options.initial_head(&branch).no_reinit(true);
+        Repository::init_opts(path, &options)
+            .map(|repo| Self { repo })
+            .map_err(|error| GitError::opening(path, error))
+    }
+
     /// Opens the same repository once more, for another thread.
     pub fn reopen(&self) -> Result<Self, GitError> {
         Self::discover(self.worktree().unwrap_or(self.repo.path()))

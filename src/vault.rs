@@ -9,6 +9,7 @@
 
 mod age_file;
 mod error;
+mod form;
 mod identities;
 mod open;
 mod seal;
@@ -18,6 +19,7 @@ mod sops;
 mod tests;
 
 pub use error::OpenError;
+pub use form::{Form, form};
 pub use identities::{Identities, IdentitiesError};
 pub use open::{MAX_SEALED, open};
 pub use seal::{SealError, seal};

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::fleet::Diagnostic;
+use crate::fleet::{Diagnostic, EditError};
 use crate::git::{BaseError, GitError};
 use crate::intune::{ConnectorError, EndpointError, SnapshotError};
 use crate::ledger::{LedgerError, LockError, SavedError};
 use crate::model::Outcome;
 use crate::plan::{Refusal, SelectionError, Stale};
-use crate::vault::{IdentitiesError, OpenError};
+use crate::vault::{IdentitiesError, OpenError, SealError};
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +68,26 @@ pub(super) enum CliError {
     Simulate(#[from] crate::simulator::SimulateError),
     #[error("demo: {0}")]
     Demo(String),
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error("nothing was written: {}", .0.join("; "))]
+    SealRefused(Vec<String>),
+    #[error("{0}")]
+    SealUsage(String),
+    #[error(
+        "the repository has a .sops.yaml, and this program does not write SOPS files; nothing was written"
+    )]
+    SealWithSops { encrypt: String, then: String },
+    #[error("live Intune of {tenant} could not be read, so the file was not checked: {why}")]
+    LiveUnknown { tenant: String, why: String, sign_in: bool },
+    #[error("{} has {} already; nothing was written", dir.display(), files.join(", "))]
+    InitExists { dir: PathBuf, files: Vec<String> },
+    #[error("{} is inside the repository {}; nothing was written", dir.display(), outer.display())]
+    InitInside { dir: PathBuf, outer: PathBuf },
+    #[error("{0}; nothing was written")]
+    InitKey(String),
     #[error("{0} is not a length of time such as 45d, 12h or 30m")]
     Duration(String),
 }
@@ -102,13 +122,19 @@ impl CliError {
             | Self::Endpoint(_)
             | Self::Duration(_)
             | Self::PlanFile { .. }
+            | Self::SealUsage(_)
+            | Self::InitExists { .. }
+            | Self::InitInside { .. }
+            | Self::InitKey(_)
             | Self::Refused(Refusal::Snapshot) => Outcome::Usage,
             Self::Sealed {
                 source: OpenError::NoIdentity | OpenError::NoMatchingIdentity { .. },
                 ..
             } => Outcome::Error,
             // A key at hand would not help.
-            Self::Refused(_) | Self::Sealed { .. } => Outcome::Refused,
+            Self::Refused(_) | Self::Sealed { .. } | Self::SealRefused(_) => Outcome::Refused,
+            Self::LiveUnknown { sign_in: true, .. } => Outcome::SignIn,
+            Self::LiveUnknown { .. } => Outcome::Partial,
             Self::StalePlan(_) => Outcome::Stale,
             Self::Signatures => Outcome::Untrusted,
             Self::Base(error) => base_outcome(error),
@@ -124,6 +150,9 @@ impl CliError {
             | Self::Output(_)
             | Self::File { .. }
             | Self::Identities(_)
+            | Self::Edit(_)
+            | Self::Seal(_)
+            | Self::SealWithSops { .. }
             | Self::Lock(_)
             | Self::Saved(_)
             | Self::Json(_)
@@ -176,6 +205,18 @@ impl CliError {
             | Self::Identities(_) => {
                 one("identities come from SOPS_AGE_KEY_FILE, SOPS_AGE_KEY or --identity FILE")
             }
+            Self::SealWithSops { encrypt, then } => vec![
+                format!("run: {encrypt}"),
+                format!("then: {then}"),
+                "or seal with age all the same: --age".to_owned(),
+            ],
+            Self::InitExists { .. } => one("nothing is ever overwritten: choose an empty folder"),
+            Self::InitInside { .. } => one(
+                "a fleet is a repository of its own: choose a folder outside, or that one's root",
+            ),
+            Self::LiveUnknown { .. } => one(
+                "try again, or seal without that check: --offline; `plan` and `apply` compare again",
+            ),
             Self::Git(error) => git_hint(error).into_iter().collect(),
             Self::Base(error) => base_hints(error),
             _ => Vec::new(),

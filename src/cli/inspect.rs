@@ -19,7 +19,7 @@ use crate::report;
 use crate::vault::{self, OpenError, Secret};
 
 /// No more than this is ever read of a file; one that is longer is refused.
-const MAX_READ: u64 = 2 * 1024 * 1024;
+pub(super) const MAX_READ: u64 = 2 * 1024 * 1024;
 /// A snapshot of a tenant with hundreds of tokens has a few hundred kilobytes.
 const MAX_SNAPSHOT: u64 = 16 * 1024 * 1024;
 /// What a fleet has unless it says otherwise.
@@ -62,7 +62,7 @@ enum Format {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum KindName {
+pub(super) enum KindName {
     Push,
     Enrollment,
     Vpp,
@@ -120,7 +120,7 @@ fn opened(args: &Args) -> Result<Secret, CliError> {
 
 /// Whether a file shows the marks of age or SOPS. The vault decides; this only keeps identities
 /// unread where they are not needed.
-fn is_sealed(bytes: &[u8]) -> bool {
+pub(super) fn is_sealed(bytes: &[u8]) -> bool {
     let start = bytes.trim_ascii_start();
     start.starts_with(b"age-encryption.org/")
         || start.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
@@ -128,7 +128,7 @@ fn is_sealed(bytes: &[u8]) -> bool {
 }
 
 /// A file's bytes, at most one more than the limit.
-fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, CliError> {
+pub(super) fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, CliError> {
     let failed = |source| CliError::File { path: path.to_owned(), doing: "read", source };
     let mut bytes = Zeroizing::new(Vec::new());
     if path == Path::new("-") {
@@ -140,7 +140,7 @@ fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, CliError> {
     Ok(bytes)
 }
 
-fn snapshot(path: &Path) -> Result<LiveTenant, CliError> {
+pub(super) fn snapshot(path: &Path) -> Result<LiveTenant, CliError> {
     let bytes = read(path, MAX_SNAPSHOT)?;
     intune::parse_snapshot(&bytes)
         .map_err(|source| CliError::Snapshot { path: path.to_owned(), source })

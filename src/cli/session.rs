@@ -95,7 +95,7 @@ pub(super) fn load(
 }
 
 /// The settings of one revision, or every mistake in them.
-fn policy_of(source: &Source, output: &Output) -> Result<Policy, CliError> {
+pub(super) fn policy_of(source: &Source, output: &Output) -> Result<Policy, CliError> {
     let loaded = fleet::load(&Source {
         rev: source.rev.clone(),
         policy: source.policy.clone(),

@@ -57,6 +57,8 @@ pub(super) struct Node {
     /// Of a mapping or list: of its first key or value.
     pub(super) span: Span,
     pub(super) value: Value,
+    /// Of a mapping or list between brackets: where they stand, both included, as byte offsets.
+    pub(super) brackets: Option<(usize, usize)>,
 }
 
 /// What stands there.
@@ -194,6 +196,18 @@ impl<'a> File<'a> {
             );
         }
         root
+    }
+
+    /// Where a collection's brackets stand; `None` of one that is told by its indentation.
+    fn brackets(
+        &self,
+        start: usize,
+        end: usize,
+        open: &str,
+        close: &str,
+    ) -> Option<(usize, usize)> {
+        let text = self.text.get(start..end)?;
+        (text.starts_with(open) && text.ends_with(close)).then_some((start, end))
     }
 
     fn span_at(&self, at: usize) -> Span {
@@ -359,12 +373,15 @@ impl Tree {
                 return self.push(file, map, span);
             }
             Event::SequenceEnd | Event::MappingEnd => {
+                let end = span.end;
                 let node = match self.open.pop() {
                     Some(Open::List(span, items)) => Node {
+                        brackets: file.brackets(span.start, end, "[", "]"),
                         span: items.first().map_or(span, |first| first.span),
                         value: Value::List(items),
                     },
                     Some(Open::Map { span, pairs, .. }) => Node {
+                        brackets: file.brackets(span.start, end, "{", "}"),
                         span: pairs.first().map_or(span, |(key, _)| key.span),
                         value: Value::Map(pairs),
                     },
@@ -383,7 +400,7 @@ impl Tree {
                         "write the value out, or put it in single quotes if it is meant as text",
                     ),
                 );
-                self.place(file, Node { span, value: Value::Refused });
+                self.place(file, Node { span, value: Value::Refused, brackets: None });
             }
             _ => {}
         }
@@ -430,7 +447,7 @@ impl Tree {
             "" | "~" | "null" | "Null" | "NULL" if plain => Value::Null,
             _ => Value::Scalar { text: text.to_owned(), plain },
         };
-        self.place(file, Node { span, value });
+        self.place(file, Node { span, value, brackets: None });
     }
 
     /// Puts a finished node where it belongs.

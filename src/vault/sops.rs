@@ -86,6 +86,17 @@ pub(super) fn open(text: &[u8], identities: &Identities) -> Result<Secret, OpenE
     }
 }
 
+/// Whom a SOPS file says it is sealed to: `None` for anything that is no SOPS file, nobody named
+/// where other keys than age's open it too.
+#[expect(clippy::option_option, reason = "is it SOPS, and if so: does it tell")]
+pub(super) fn stated_recipients(text: &[u8]) -> Option<Option<Vec<String>>> {
+    let Ok(Json::Object(document)) = json::parse(text) else { return None };
+    let (_, Json::Object(metadata)) = document.iter().find(|(key, _)| key == METADATA)? else {
+        return None;
+    };
+    Some(metadata::recipients(metadata))
+}
+
 /// Compares the MAC with the values. Neither of the two is ever shown: the MAC is a plain hash of
 /// the values, and would let anyone try values out.
 fn check_mac(metadata: &Metadata<'_>, cipher: &Cipher, hash: Sha512) -> Result<(), OpenError> {

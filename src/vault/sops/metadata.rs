@@ -92,6 +92,31 @@ impl<'a> Metadata<'a> {
     }
 }
 
+/// Whom the metadata name, where nothing but age recipients opens the file.
+pub(super) fn recipients(members: &[(Cow<'_, str>, Json<'_>)]) -> Option<Vec<String>> {
+    let mut found = None;
+    for (key, value) in members {
+        match (key.as_ref(), value) {
+            ("age", Json::List(entries)) => {
+                found = Some(entries.iter().map(recipient).collect::<Option<Vec<String>>>()?);
+            }
+            // Texts, dates and empty lists; another list is one of another kind of keys.
+            (_, Json::List(others)) if others.is_empty() => {}
+            (_, Json::List(_) | Json::Object(_)) => return None,
+            _ => {}
+        }
+    }
+    found
+}
+
+fn recipient(entry: &Json<'_>) -> Option<String> {
+    let Json::Object(members) = entry else { return None };
+    members.iter().find_map(|(key, value)| match value {
+        Json::Text(text) if key == "recipient" => Some(text.to_string()),
+        _ => None,
+    })
+}
+
 fn sealed_key<'a>(entry: &'a Json<'a>) -> Result<&'a str, OpenError> {
     let Json::Object(members) = entry else { return Err(OpenError::Damaged) };
     match members.iter().find(|(key, _)| key == "enc") {

@@ -1,0 +1,152 @@
+//! What speaks against a downloaded file: its own content, live Intune, and what the tenant file
+//! said so far.
+
+use crate::apple::{FileFacts, Finding, FindingCode, Inspection};
+use crate::fleet::Token;
+use crate::model::{Kind, LiveTenant, Reading, Timestamp};
+
+/// The live state of this token alone, so that the file is held against what it would replace.
+/// Where the token is not told apart from others, all of its kind stay.
+pub(super) fn narrow(mut live: LiveTenant, token: &Token) -> LiveTenant {
+    let (id, name) = (token.token.id.as_deref(), token.token.name.as_deref());
+    match token.token.kind {
+        Kind::Push => {}
+        Kind::Enrollment => {
+            if let Reading::Present(all) = &mut live.enrollment {
+                let place = all
+                    .iter()
+                    .position(|one| Some(one.id.as_str()) == id)
+                    .or_else(|| only(all.iter().map(|one| one.name.as_deref() == name)));
+                if let Some(place) = place {
+                    *all = vec![all.swap_remove(place)];
+                }
+            }
+        }
+        Kind::Vpp => {
+            let location = token.facts.location.as_deref();
+            if let Reading::Present(all) = &mut live.vpp {
+                let place = all
+                    .iter()
+                    .position(|one| Some(one.id.as_str()) == id)
+                    .or_else(|| {
+                        location.and_then(|location| {
+                            only(all.iter().map(|one| one.location.as_deref() == Some(location)))
+                        })
+                    })
+                    .or_else(|| only(all.iter().map(|one| one.display_name.as_deref() == name)));
+                if let Some(place) = place {
+                    *all = vec![all.swap_remove(place)];
+                }
+            }
+        }
+    }
+    live
+}
+
+/// The place of the only one that is so.
+fn only(mut all: impl Iterator<Item = bool>) -> Option<usize> {
+    let first = all.position(|so| so)?;
+    (!all.any(|so| so)).then_some(first)
+}
+
+/// Every reason not to seal the file, as sentences; empty when it may be sealed.
+pub(super) fn refusals(
+    inspection: &Inspection,
+    token: &Token,
+    live: Option<&LiveTenant>,
+    now: Timestamp,
+) -> Vec<String> {
+    let facts = &inspection.facts;
+    let refusing = inspection.findings.iter().filter(|finding| finding.refuses());
+    let mut all: Vec<String> = refusing
+        .filter(|finding| !is_allowed(finding, token, facts, live, now))
+        .map(ToString::to_string)
+        .collect();
+    let told: Vec<FindingCode> = inspection.findings.iter().map(|finding| finding.code).collect();
+    all.extend(against_entry(facts, token, &told, now));
+    all
+}
+
+fn against_entry(
+    facts: &FileFacts,
+    token: &Token,
+    told: &[FindingCode],
+    now: Timestamp,
+) -> Vec<String> {
+    let mut all = Vec::new();
+    if let (Some(stated), Some(found)) = (&token.facts.topic, &facts.topic)
+        && stated != found
+        && !told.contains(&FindingCode::TopicChange)
+        && !allows(token, "topic-change", Some(stated.as_str()), &[found.as_str()], now)
+    {
+        all.push(format!(
+            "topic-change: the certificate's topic is {found}, the tenant file says {stated}: every device enrolled under the stated topic would stop answering. At Apple's push portal press Renew on the old certificate, not Create"
+        ));
+    }
+    if let (Some(stated), Some(found)) = (&token.facts.organization, &facts.organization)
+        && stated.trim() != found.trim()
+        && !allows(token, "organization-differs", Some(stated), &[found], now)
+    {
+        all.push(format!(
+            "organization-differs: the token is for {found:?}, the tenant file says {stated:?}: another customer's licences would be used. Download this customer's token, or correct `organization` in the tenant file if the customer was renamed"
+        ));
+    }
+    if let (Some(stated), Some(found)) = (&token.recipient, &facts.recipient)
+        && (found.issuer.as_ref() != Some(&stated.issuer)
+            || found.serial.as_ref() != Some(&stated.serial))
+    {
+        all.push(
+            "recipient-mismatch: the token is encrypted to another key than the tenant file's `recipient`, so Intune could not open it. Upload Intune's current public key to the MDM server in Apple Business Manager and download the token again; if Intune's key is a new one, remove `recipient` from the tenant file".to_owned(),
+        );
+    }
+    if let (Some(stated), Some(found)) = (token.facts.expires, facts.expires)
+        && found < stated
+        && token.token.kind != Kind::Enrollment
+        && !told.contains(&FindingCode::OlderThanLive)
+    {
+        all.push(format!(
+            "older-than-live: it lapses on {found}, the one in the tenant file on {stated}. Look for a newer download; if the tenant file is wrong, correct `expires`"
+        ));
+    }
+    if let (Some(stated), Some(found)) = (token.downloaded, facts.downloaded)
+        && found < stated
+    {
+        all.push(format!(
+            "older-than-live: it was downloaded on {found}, the one in the tenant file on {stated}, which ended it at Apple. Look for the newer download"
+        ));
+    }
+    all
+}
+
+/// Whether a reviewed `allow` line of the entry releases what a finding is about.
+fn is_allowed(
+    finding: &Finding,
+    token: &Token,
+    facts: &FileFacts,
+    live: Option<&LiveTenant>,
+    now: Timestamp,
+) -> bool {
+    let push = live.and_then(|live| live.push.present());
+    match finding.code {
+        FindingCode::TopicChange => {
+            let from = push.map(|push| push.topic.as_str().to_owned());
+            let to = facts.topic.as_ref().map(ToString::to_string);
+            allows(token, "topic-change", from.as_deref(), &[to.as_deref().unwrap_or("")], now)
+        }
+        FindingCode::KeyMismatch => {
+            let from = push.map_or_else(|| "absent".to_owned(), |push| push.serial.to_string());
+            let to = facts.serial.as_ref().map(ToString::to_string);
+            allows(token, "key-mismatch", Some(&from), &[to.as_deref().unwrap_or("")], now)
+        }
+        _ => false,
+    }
+}
+
+fn allows(token: &Token, hold: &str, from: Option<&str>, to: &[&str], now: Timestamp) -> bool {
+    token.allow.iter().any(|allow| {
+        allow.hold == hold
+            && Some(allow.from.as_str()) == from
+            && to.contains(&allow.to.as_str())
+            && allow.until >= now.date_time().date_naive()
+    })
+}

@@ -1,0 +1,177 @@
+//! A new fleet.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::world::{Run, finish};
+
+fn applecart(home: &Path, at: &Path, arguments: &[&str]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_applecart"));
+    command
+        .current_dir(at)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", home)
+        .args(arguments);
+    finish(command)
+}
+
+fn git(at: &Path, arguments: &[&str]) -> std::process::Output {
+    let program = Path::new(env!("CARGO_BIN_EXE_applecart")).parent().unwrap();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(
+        std::iter::once(program.to_owned()).chain(std::env::split_paths(&path)),
+    );
+    Command::new("git")
+        .current_dir(at)
+        .env("PATH", path.unwrap())
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null")
+        .args(["-c", "user.name=Test", "-c", "user.email=test@example.invalid"])
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn a_new_fleet_is_valid_at_once_on_every_host() {
+    for (host, reviewers) in [
+        ("github", ".github/CODEOWNERS"),
+        ("gitlab", ".gitlab/CODEOWNERS"),
+        ("azure", ".azuredevops/required-reviewers.md"),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let fleet = home.path().join("work/fleet");
+        applecart(home.path(), home.path(), &["init", "work/fleet", "--host", host])
+            .ends_with(0)
+            .says("private key: ")
+            .says("write your application's clientId into applecart.yaml");
+        assert!(read(&fleet.join(reviewers)).contains("apple-mdm"), "{host}");
+        applecart(home.path(), &fleet, &["validate", "--worktree"])
+            .ends_with(0)
+            .says("1 tenant: 0 errors, 0 warnings");
+        let policy = read(&fleet.join("applecart.yaml"));
+        assert!(!policy.contains('@'), "every place is filled: {policy}");
+        for (file, schema) in [
+            ("applecart.yaml", "fleet.schema.json"),
+            ("tenants/example/tenant.yaml", "tenant.schema.json"),
+        ] {
+            let text = read(&fleet.join(file));
+            let line = text.lines().next().unwrap();
+            let named = line.strip_prefix("# yaml-language-server: $schema=").unwrap();
+            let schema_there = read(&fleet.join(file).parent().unwrap().join(named));
+            assert!(named.ends_with(schema) && schema_there.contains("$schema"), "{line}");
+        }
+        assert!(git(&fleet, &["add", "--all"]).status.success());
+        assert!(git(&fleet, &["commit", "--quiet", "-m", "Begin"]).status.success());
+        applecart(home.path(), &fleet, &["validate"]).ends_with(0);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_private_key_is_outside_and_readable_by_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = tempfile::tempdir().unwrap();
+    applecart(home.path(), home.path(), &["init", "contoso-fleet"]).ends_with(0);
+    let key = home.path().join(".config/applecart/contoso-fleet.agekey");
+    assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = read(&key);
+    let public = text.lines().next().unwrap().strip_prefix("# public key: ").unwrap().to_owned();
+    let policy = read(&home.path().join("contoso-fleet/applecart.yaml"));
+    assert!(policy.contains(&format!("  - {public}\n")), "{policy}");
+    let private = text.lines().nth(1).unwrap().to_owned();
+    assert!(private.starts_with("AGE-SECRET-KEY-1"));
+    // Nowhere in the repository, and a file sealed to it opens with it.
+    let found = Command::new("grep")
+        .args(["-r", "AGE-SECRET-KEY", "."])
+        .current_dir(home.path().join("contoso-fleet"))
+        .output()
+        .unwrap();
+    assert!(found.stdout.is_empty());
+}
+
+#[test]
+fn a_key_never_goes_into_the_repository() {
+    let home = tempfile::tempdir().unwrap();
+    for key in ["fleet/key.agekey", "fleet/secrets/key.agekey", "other/../fleet/key.agekey"] {
+        applecart(home.path(), home.path(), &["init", "fleet", "--key", key])
+            .ends_with(64)
+            .says("would lie inside the repository");
+    }
+    assert!(!home.path().join("fleet").exists());
+    #[cfg(unix)]
+    {
+        std::fs::create_dir(home.path().join("fleet")).unwrap();
+        std::os::unix::fs::symlink(home.path().join("fleet"), home.path().join("link")).unwrap();
+        applecart(home.path(), home.path(), &["init", "fleet", "--key", "link/key"])
+            .ends_with(64)
+            .says("would lie inside the repository");
+    }
+}
+
+#[test]
+fn nothing_that_exists_is_overwritten() {
+    let home = tempfile::tempdir().unwrap();
+    let fleet = home.path().join("fleet");
+    std::fs::create_dir(&fleet).unwrap();
+    std::fs::write(fleet.join(".gitignore"), "mine").unwrap();
+    applecart(home.path(), &fleet, &["init"]).ends_with(64).says(".gitignore");
+    assert_eq!(std::fs::read_dir(&fleet).unwrap().count(), 1);
+    assert!(!home.path().join(".config").exists(), "no key either");
+
+    std::fs::remove_file(fleet.join(".gitignore")).unwrap();
+    std::fs::write(home.path().join("key"), "mine").unwrap();
+    applecart(home.path(), &fleet, &["init", "--key", "../key"])
+        .ends_with(64)
+        .says("is never overwritten");
+    assert_eq!(read(&home.path().join("key")), "mine");
+    assert_eq!(std::fs::read_dir(&fleet).unwrap().count(), 0);
+}
+
+#[test]
+fn a_key_that_exists_is_named_by_its_public_half() {
+    let home = tempfile::tempdir().unwrap();
+    let recipient = age::x25519::Identity::generate().to_public().to_string();
+    applecart(home.path(), home.path(), &["init", "fleet", "--recipient", &recipient]).ends_with(0);
+    assert!(!home.path().join(".config").exists());
+    assert!(read(&home.path().join("fleet/applecart.yaml")).contains(&recipient));
+    applecart(home.path(), home.path(), &["init", "other", "--recipient", "age1nobody"])
+        .ends_with(1)
+        .says("recipient 1 is not an age public key");
+    assert!(!home.path().join("other").exists());
+}
+
+#[test]
+fn an_empty_repository_is_used_and_another_is_not_entered() {
+    let home = tempfile::tempdir().unwrap();
+    let fleet = home.path().join("fleet");
+    std::fs::create_dir(&fleet).unwrap();
+    assert!(git(&fleet, &["init", "--quiet"]).status.success());
+    applecart(home.path(), &fleet, &["init", "inside"])
+        .ends_with(64)
+        .says("is inside the repository");
+    applecart(home.path(), &fleet, &["init"]).ends_with(0);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_hook_keeps_a_mistake_out_of_a_commit() {
+    let home = tempfile::tempdir().unwrap();
+    let fleet = home.path().join("fleet");
+    applecart(home.path(), home.path(), &["init", "fleet"]).ends_with(0);
+    assert!(git(&fleet, &["config", "core.hooksPath", ".githooks"]).status.success());
+    assert!(git(&fleet, &["add", "--all"]).status.success());
+    let begun = git(&fleet, &["commit", "--quiet", "-m", "Begin"]);
+    assert!(begun.status.success(), "{}", String::from_utf8_lossy(&begun.stderr));
+    let tenant = fleet.join("tenants/example/tenant.yaml");
+    std::fs::write(&tenant, read(&tenant).replace("name: example ", "name: exmaple ")).unwrap();
+    let refused = git(&fleet, &["commit", "--quiet", "--all", "-m", "A mistake"]);
+    assert!(!refused.status.success());
+    let told = String::from_utf8_lossy(&[refused.stdout, refused.stderr].concat()).into_owned();
+    assert!(told.contains("name-mismatch"), "{told}");
+}

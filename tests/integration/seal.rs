@@ -1,0 +1,285 @@
+//! From a download to a sealed file and a tenant file that says what it is, and everything that
+//! must stop on the way.
+
+use std::path::PathBuf;
+
+use applecart::model::Kind;
+use applecart::simulator::{Fault, FaultRule, VppRequest};
+use chrono::Utc;
+
+use crate::world::{Run, World, in_days, tenant_id};
+
+/// contoso, live with a token of every kind, watched by a file that somebody wrote by hand.
+fn watched() -> World {
+    let mut world = World::new();
+    world.live_of_all_kinds("contoso");
+    let topic = live_topic(&world);
+    world.write(
+        "tenants/contoso/tenant.yaml",
+        &format!(
+            "# Call Ms Doe first.\r\napiVersion: applecart/v1\r\nkind: Tenant\r\nname: 'contoso'\r\ntenantId: {}\r\npush:\r\n    appleId: mdm@contoso.example   # the shared mailbox\r\n    topic: \"{topic}\" # never another\r\nenrollment:\r\n- name: ABM\r\n  id: dep-contoso\r\n  appleId: abm@contoso.example\r\n  server: Contoso Intune\r\n\r\nvpp: # one location\r\n- {{name: London, id: vpp-contoso, organization: Contoso Ltd, location: London}}\r\n",
+            tenant_id("contoso")
+        ),
+    );
+    world.commit("Import contoso");
+    world.key = String::new();
+    world
+}
+
+fn live_topic(world: &World) -> String {
+    let tenant = world.state().tenant(tenant_id("contoso")).unwrap();
+    tenant.apple_push_notification_certificate.unwrap().topic_identifier
+}
+
+fn download(world: &World, name: &str, bytes: &str) -> PathBuf {
+    let path = world.path(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn renewed_push(world: &World) -> PathBuf {
+    download(world, "MDM_Certificate.pem", &world.issue(Some(&live_topic(world)), 364).pem)
+}
+
+fn seal(world: &World, file: &std::path::Path, more: &[&str]) -> Run {
+    let mut arguments = vec!["seal", file.to_str().unwrap()];
+    arguments.extend(more);
+    world.run(&arguments)
+}
+
+fn tenant_file(world: &World) -> String {
+    std::fs::read_to_string(world.repo().join("tenants/contoso/tenant.yaml")).unwrap()
+}
+
+#[track_caller]
+fn unchanged(world: &World) {
+    assert_eq!(world.git(&["status", "--porcelain", "--ignored"]), "", "nothing was written");
+}
+
+#[test]
+fn a_download_of_every_kind_is_sealed_without_a_key_and_applied() {
+    let mut world = watched();
+    let key = {
+        use age::secrecy::ExposeSecret as _;
+        let identity = age::x25519::Identity::generate();
+        world.recipient = identity.to_public().to_string();
+        world.write("applecart.yaml", &world.policy(""));
+        world.commit("Another key");
+        identity.to_string().expose_secret().to_owned()
+    };
+    let before = tenant_file(&world);
+    let push = renewed_push(&world);
+    seal(&world, &push, &["contoso"])
+        .ends_with(0)
+        .says("+ file: push.pem.age")
+        .says("sealed tenants/contoso/push.pem.age to 1 recipient");
+    assert!(push.exists(), "only --remove-download deletes it");
+    let name = format!("Contoso_Token_{}_smime.p7m", Utc::now().format("%Y-%m-%dT%H-%M-%SZ"));
+    let dep = download(&world, &name, &world.enrollment_file("contoso"));
+    seal(&world, &dep, &["contoso/ABM", "--remove-download"]).ends_with(0).says("deleted");
+    assert!(!dep.exists());
+    let vpp = download(&world, "sToken.vpptoken", &world.vpp_file("London", 364).text);
+    seal(&world, &vpp, &["contoso/vpp-contoso"]).ends_with(0);
+
+    let after = tenant_file(&world);
+    for line in before.lines().filter(|line| !line.contains("vpp-contoso")) {
+        assert!(after.lines().any(|kept| kept == line), "{line:?} is gone:\n{after}");
+    }
+    assert_eq!(after.matches('\n').count(), after.matches("\r\n").count(), "{after:?}");
+    assert!(after.contains("location: London, expires: "), "{after}");
+    assert!(after.contains("  recipient: {issuer: "), "{after}");
+    assert!(after.contains("  file: contoso-intune.p7m.age\r\n"), "{after}");
+    world.run(&["validate", "--worktree"]).ends_with(0).says("0 errors, 0 warnings");
+
+    world.commit("Renew all of contoso");
+    world.run(&["plan"]).ends_with(0).says("upload push").says("upload enrollment");
+    world.key = key;
+    world.run(&["apply"]).ends_with(0);
+    for kind in [Kind::Push, Kind::Enrollment, Kind::Vpp] {
+        assert_eq!(world.uploads_of("contoso", kind), 1, "{kind}");
+    }
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(0);
+}
+
+#[test]
+fn what_lands_in_the_repository_is_never_the_opened_file() {
+    let world = watched();
+    let vpp = world.vpp_file("London", 364).text;
+    let file = download(&world, "sToken.vpptoken", &vpp);
+    seal(&world, &file, &["contoso", "--kind", "vpp"]).ends_with(0);
+    let folder = world.repo().join("tenants/contoso");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(!text.contains(&vpp[..40]), "{text}");
+    }
+}
+
+#[test]
+fn a_dry_run_shows_everything_and_writes_nothing() {
+    let world = watched();
+    let push = renewed_push(&world);
+    seal(&world, &push, &["contoso", "--dry-run"])
+        .ends_with(0)
+        .says("+ sha256: ")
+        .says("nothing was written");
+    unchanged(&world);
+}
+
+#[test]
+fn a_created_certificate_is_refused_with_the_consequence() {
+    let world = watched();
+    let created = download(&world, "new.pem", &world.issue(None, 364).pem);
+    for how in [&["contoso"][..], &["contoso/push", "--offline"]] {
+        seal(&world, &created, how)
+            .ends_with(4)
+            .says("topic-change")
+            .says("would stop answering")
+            .says("Renew on the old certificate, not Create");
+    }
+    unchanged(&world);
+}
+
+#[test]
+fn another_organisation_is_refused() {
+    let world = watched();
+    let text = world.simulator().apple().vpp_token(&VppRequest {
+        organization: "Fabrikam GmbH".to_owned(),
+        location: "London".to_owned(),
+        expires: in_days(300),
+    });
+    let file = download(&world, "sToken.vpptoken", &text);
+    seal(&world, &file, &["contoso"])
+        .ends_with(4)
+        .says("organization-differs")
+        .says("another customer's licences would be used");
+    unchanged(&world);
+}
+
+#[test]
+fn an_enrollment_token_for_another_key_is_refused() {
+    let world = watched();
+    world.live_of_all_kinds("fabrikam");
+    let file = download(&world, "token.p7m", &world.enrollment_file("fabrikam"));
+    seal(&world, &file, &["contoso"]).ends_with(4).says("recipient-mismatch");
+    unchanged(&world);
+}
+
+#[test]
+fn lapsed_older_and_foreign_files_are_refused() {
+    let world = watched();
+    let topic = live_topic(&world);
+    let expired = download(&world, "expired.pem", &world.issue(Some(&topic), -1).pem);
+    seal(&world, &expired, &["contoso", "--offline"]).ends_with(4).says("expired");
+    let older = download(&world, "older.pem", &world.issue(Some(&topic), 5).pem);
+    seal(&world, &older, &["contoso"]).ends_with(4).says("older-than-live");
+    let page = download(&world, "page.pem", "<html>Sign in</html>");
+    seal(&world, &page, &["contoso"]).ends_with(4).says("wrong-kind");
+    let with_key = world.issue(Some(&topic), 364).pem_with_key().unwrap();
+    let with_key = download(&world, "key.pem", &with_key);
+    seal(&world, &with_key, &["contoso"]).ends_with(4).says("private-key");
+    unchanged(&world);
+}
+
+#[test]
+fn a_file_for_another_slot_or_tenant_is_refused() {
+    let world = watched();
+    let push = renewed_push(&world);
+    seal(&world, &push, &["contoso/London"])
+        .ends_with(4)
+        .says("the file is for a push certificate, and contoso/London is a VPP token");
+    seal(&world, &push, &["contoso/Leeds"]).ends_with(64).says("write contoso/push");
+    seal(&world, &push, &["nobody"]).ends_with(64);
+    // fabrikam has no push entry yet; the certificate is contoso's.
+    world.write(
+        "tenants/fabrikam/tenant.yaml",
+        &format!(
+            "apiVersion: applecart/v1\nkind: Tenant\nname: fabrikam\ntenantId: {}\n",
+            tenant_id("fabrikam")
+        ),
+    );
+    world.commit("A new customer");
+    seal(&world, &push, &["fabrikam", "--offline"])
+        .ends_with(4)
+        .says("the tenant contoso has this push topic already");
+    unchanged(&world);
+}
+
+#[test]
+fn a_first_certificate_begins_the_entry() {
+    let world = watched();
+    world.write(
+        "tenants/fabrikam/tenant.yaml",
+        &format!(
+            "apiVersion: applecart/v1\nkind: Tenant\nname: fabrikam\ntenantId: {}\n# tokens follow\n",
+            tenant_id("fabrikam")
+        ),
+    );
+    let first = download(&world, "first.pem", &world.issue(None, 364).pem);
+    seal(&world, &first, &["fabrikam", "--offline"]).ends_with(0);
+    world.run(&["validate", "--worktree"]).ends_with(0);
+}
+
+#[test]
+fn live_that_cannot_be_read_stops_it_unless_told_otherwise() {
+    let world = watched();
+    let push = renewed_push(&world);
+    world.state().add_fault(FaultRule::always(Fault::status(403)).for_tenant(tenant_id("contoso")));
+    seal(&world, &push, &["contoso"]).ends_with(3).says("was not checked").says("--offline");
+    unchanged(&world);
+    seal(&world, &push, &["contoso", "--offline"]).ends_with(0);
+}
+
+#[test]
+fn a_download_inside_the_repository_is_a_loud_warning() {
+    let world = watched();
+    let pem = world.issue(Some(&live_topic(&world)), 364).pem;
+    world.write("MDM_Certificate.pem", &pem);
+    let file = world.repo().join("MDM_Certificate.pem");
+    seal(&world, &file, &["contoso", "--offline", "--remove-download"])
+        .ends_with(0)
+        .says("lies inside the repository and is not encrypted")
+        .says("never commit it");
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_fleet_that_uses_sops_is_told_the_command() {
+    let world = watched();
+    world.write(".sops.yaml", &format!("creation_rules: [{{age: {}}}]\n", world.recipient));
+    world.commit("SOPS");
+    let push = renewed_push(&world);
+    seal(&world, &push, &["contoso", "--offline"])
+        .ends_with(1)
+        .says("sops encrypt --input-type binary --output-type binary --filename-override tenants/contoso/push.pem.sops --output tenants/contoso/push.pem.sops")
+        .says("seal --sealed push.pem.sops");
+    unchanged(&world);
+    let sealed = ["contoso", "--offline", "--sealed", "push.pem.sops"];
+    seal(&world, &push, &sealed).ends_with(64).says("is not in tenants/contoso");
+    let pem = std::fs::read(&push).unwrap();
+    world.write_bytes("tenants/contoso/push.pem.sops", &pem);
+    seal(&world, &push, &sealed).ends_with(4).says("is not sealed");
+    world.write(
+        "tenants/contoso/push.pem.sops",
+        "{\"data\": \"ENC[AES256_GCM,data:x]\", \"sops\": {}}",
+    );
+    seal(&world, &push, &sealed).ends_with(0);
+    assert!(tenant_file(&world).contains("file: push.pem.sops"));
+}
+
+#[test]
+fn an_entry_without_apple_id_is_warned_of() {
+    let world = watched();
+    let vpp = download(&world, "sToken.vpptoken", &world.vpp_file("London", 364).text);
+    seal(&world, &vpp, &["contoso"]).ends_with(0).says("the entry has no `appleId`");
+}
+
+#[test]
+fn nobody_to_seal_to_is_said() {
+    let world = watched();
+    let policy = world.policy("").lines().take(6).collect::<Vec<_>>().join("\n");
+    world.write("applecart.yaml", &format!("{}\n", policy.replace("recipients:", "")));
+    world.commit("No recipients");
+    let push = renewed_push(&world);
+    seal(&world, &push, &["contoso", "--offline"]).ends_with(1).says("no recipient to seal to");
+    unchanged(&world);
+}
