@@ -77,7 +77,7 @@ pub(super) enum CliError {
     #[error("{0}")]
     SealUsage(String),
     #[error(
-        "the repository has a .sops.yaml, and this program does not write SOPS files; nothing was written"
+        "this fleet seals with SOPS (it has a .sops.yaml, or the file of before is SOPS's), and this program does not write SOPS files; nothing was written"
     )]
     SealWithSops { encrypt: String, then: String },
     #[error("live Intune of {tenant} could not be read, so the file was not checked: {why}")]

@@ -71,6 +71,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
+    if args.remove_download && args.file == Path::new("-") {
+        let why = "--remove-download needs a FILE; standard input cannot be deleted";
+        return Err(CliError::SealUsage(why.to_owned()));
+    }
     let repo = Repo::discover(&context.repo)?;
     let Some(root) = repo.worktree().map(Path::to_owned) else {
         return Err(GitError::NoWorktree { path: repo.path_common_dir() }.into());
@@ -265,7 +269,7 @@ impl Draft<'_> {
 
     fn seal(&self, args: &Args, content: &Secret) -> Result<Sealed, CliError> {
         let name = target::file_name(self.token, self.entries());
-        if !args.age && self.root.join(".sops.yaml").exists() {
+        if !args.age && self.is_for_sops(&name)? {
             let stem = name.strip_suffix(".age").unwrap_or(&name);
             let sops = format!("{}.sops", stem.strip_suffix(".sops").unwrap_or(stem));
             let target = format!("tenants/{}/{sops}", self.tenant.name);
@@ -286,6 +290,19 @@ impl Draft<'_> {
         }
         let bytes = vault::seal(content, &self.policy.recipients)?;
         Ok(Sealed { name, bytes: Some(bytes) })
+    }
+
+    /// Whether the file is SOPS's to write: the repository says so, or the file of before was.
+    fn is_for_sops(&self, name: &str) -> Result<bool, CliError> {
+        if self.root.join(".sops.yaml").exists() {
+            return Ok(true);
+        }
+        if !self.entries().iter().any(|entry| entry.path == name) {
+            return Ok(false);
+        }
+        let path = self.root.join("tenants").join(self.tenant.name.as_str()).join(name);
+        let before = inspect::read(&path, inspect::MAX_READ)?;
+        Ok(matches!(vault::form(&before), Some(vault::Form::Sops { .. })))
     }
 
     /// Whether the fleet would be valid with the edited file: it may not describe what another
@@ -320,7 +337,7 @@ impl Draft<'_> {
         if mistakes.is_empty() { Ok(()) } else { Err(CliError::SealRefused(mistakes)) }
     }
 
-    /// What other tenants have of this file.
+    /// What other tokens have of this file.
     fn shared(&self, tenants: &[Desired], opened: &[u8]) -> Vec<String> {
         let sha256 = Sha256::of(opened);
         let ours = tenants.iter().filter_map(Desired::valid);
@@ -328,23 +345,28 @@ impl Draft<'_> {
             .clone()
             .find(|tenant| tenant.name == self.tenant.name)
             .and_then(|tenant| tenant.push.as_ref()?.topic());
-        let others = ours.filter(|tenant| tenant.name != self.tenant.name);
-        let theirs = others.filter_map(|tenant| {
-            let file = tenant
-                .tokens()
-                .any(|token| token.file.as_ref().is_some_and(|file| file.sha256 == sha256));
-            let same_topic = self.token.token.kind == Kind::Push
-                && topic.is_some()
-                && tenant.push.as_ref().and_then(Token::topic) == topic;
-            (file || same_topic).then(|| {
-                format!(
-                    "duplicate: the tenant {} has {} already: the file is that customer's. Download this customer's own",
-                    tenant.name,
-                    if file { "this very file" } else { "this push topic" }
-                )
-            })
-        });
-        theirs.collect()
+        let mut told = Vec::new();
+        for tenant in ours {
+            let own = tenant.name == self.tenant.name;
+            for token in tenant.tokens() {
+                if own && token.token.same_token(&self.token.token) {
+                    continue;
+                }
+                let is_file = token.file.as_ref().is_some_and(|file| file.sha256 == sha256);
+                let is_topic = self.token.token.kind == Kind::Push
+                    && topic.is_some()
+                    && token.topic() == topic;
+                if is_file || is_topic {
+                    told.push(format!(
+                        "duplicate: {} of the tenant {} has {} already: the file is for that one. Download this one's own",
+                        token.token,
+                        tenant.name,
+                        if is_file { "this very file" } else { "this push topic" }
+                    ));
+                }
+            }
+        }
+        told
     }
 
     /// That the file that is said to be sealed is not the opened one.

@@ -200,7 +200,16 @@ fn a_file_for_another_slot_or_tenant_is_refused() {
     world.commit("A new customer");
     seal(&world, &push, &["fabrikam", "--offline"])
         .ends_with(4)
-        .says("the tenant contoso has this push topic already");
+        .says("push of the tenant contoso has this push topic already");
+    unchanged(&world);
+    let vpp = download(&world, "sToken.vpptoken", &world.vpp_file("London", 364).text);
+    seal(&world, &vpp, &["contoso"]).ends_with(0);
+    let text = tenant_file(&world);
+    world.write("tenants/contoso/tenant.yaml", &format!("{text}- name: Leeds\r\n"));
+    world.commit("Another location");
+    seal(&world, &vpp, &["contoso/Leeds", "--offline"])
+        .ends_with(4)
+        .says("has this very file already");
     unchanged(&world);
 }
 
@@ -264,6 +273,11 @@ fn a_fleet_that_uses_sops_is_told_the_command() {
     );
     seal(&world, &push, &sealed).ends_with(0);
     assert!(tenant_file(&world).contains("file: push.pem.sops"));
+    world.git(&["rm", "--quiet", ".sops.yaml"]);
+    seal(&world, &push, &["contoso", "--offline"])
+        .ends_with(1)
+        .says("the file of before is SOPS's");
+    seal(&world, &push, &["contoso", "--offline", "--age"]).ends_with(0);
 }
 
 #[test]
