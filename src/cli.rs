@@ -18,6 +18,7 @@ mod plan;
 mod progress;
 mod schema;
 mod session;
+mod sign_in;
 mod simulate;
 mod status;
 mod validate;

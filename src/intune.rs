@@ -41,7 +41,7 @@ pub use connector::{
 pub use endpoints::{Endpoint, EndpointError, Overrides};
 pub use read::{IntuneRead, KeyRequest, ReadRequest};
 pub use retry::RetryPolicy;
-pub use sign_in::SignInError;
+pub use sign_in::{CertificateError, SignInError, Variables, of_application};
 pub use snapshot::{SnapshotError, SnapshotReader, parse_snapshot};
 pub use write::{
     Consented, EnrollmentSettings, IntuneWrite, Synced, VppChange, VppCreation, WriteError,
