@@ -23,6 +23,7 @@ mod reseal;
 mod schema;
 mod seal;
 mod session;
+mod sign_in;
 mod simulate;
 mod status;
 mod validate;

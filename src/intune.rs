@@ -43,7 +43,7 @@ pub use connector::{
 pub use endpoints::{Endpoint, EndpointError, Overrides};
 pub use read::{IntuneRead, KeyRequest, ReadRequest};
 pub use retry::RetryPolicy;
-pub use sign_in::SignInError;
+pub use sign_in::{CertificateError, SignInError, Variables, of_application};
 pub use snapshot::{SnapshotError, SnapshotReader, parse_snapshot};
 pub use turn::{Turn, Turns};
 pub use write::{

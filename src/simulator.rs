@@ -48,7 +48,7 @@ pub use server::{Options, Running, Simulator, SimulatorError};
 pub use signing::SigningError;
 pub use state::{
     AppRegistration, Approval, ApprovalPolicy, Consent, DepEncoding, Enrollment, EnrollmentLag,
-    HeldElsewhereAnswer, PortalError, PortalUpload, PublicKeyForm, Push, PushSigning,
-    READER_CLIENT_ID, READER_SECRET, State, StateError, Switches, Tenant, Upload, Via, Vpp,
-    VppEncoding, VppLag, WRITER_CLIENT_ID, WRITER_SECRET,
+    FederatedCredential, HeldElsewhereAnswer, PortalError, PortalUpload, PublicKeyForm, Push,
+    PushSigning, READER_CLIENT_ID, READER_SECRET, State, StateError, Switches, Tenant, Upload, Via,
+    Vpp, VppEncoding, VppLag, WRITER_CLIENT_ID, WRITER_SECRET,
 };

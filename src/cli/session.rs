@@ -6,18 +6,16 @@ use std::panic::AssertUnwindSafe;
 use futures::{FutureExt as _, StreamExt as _};
 
 use super::base::{self, Other, Reach};
-use super::clock;
 use super::environment::variable;
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
 use super::progress::Bar;
+pub(super) use super::sign_in::connector;
 use crate::apply::Progress as _;
-use crate::fleet::{self, Auth, Desired, Diagnostic, FLEET_FILE, Policy, Source, Tenant};
+use crate::fleet::{self, Desired, Diagnostic, FLEET_FILE, Policy, Source, Tenant};
 use crate::git::{Base, BaseError, Repo};
-use crate::intune::{
-    ClientSecret, Connector, ConnectorOptions, Overrides, ReadRequest, Turn, Turns,
-};
+use crate::intune::{Connector, Overrides, ReadRequest, Turn, Turns};
 use crate::ledger::{ApplyLock, Holder, Ledger, LedgerError, LedgerView};
 use crate::model::{LiveTenant, Outcome, Problem, ProblemCode, TenantName, Timestamp};
 use crate::plan::{Plan, Selection};
@@ -133,15 +131,6 @@ pub(super) fn selected<'a>(
         Desired::Valid(tenant) if selection.matches(tenant) => Some(tenant),
         Desired::Valid(_) | Desired::Invalid { .. } => None,
     })
-}
-
-/// Builds the way to Entra and Graph from the environment.
-pub(super) fn connector() -> Result<Connector, CliError> {
-    let overrides = overrides()?;
-    // Each tenant's sign-in asks for it; the environment is the only place it is kept.
-    let secret = |_: &Auth| variable("AZURE_CLIENT_SECRET").and_then(ClientSecret::new);
-    let options = ConnectorOptions::new(Box::new(secret), clock::machine);
-    Ok(Connector::new(ConnectorOptions { overrides, ..options })?)
 }
 
 /// Where Graph and Entra are, for simulators and proxies.

@@ -2,8 +2,8 @@
 #![expect(clippy::disallowed_types, reason = "the one place that talks HTTP to Microsoft")]
 
 use std::error::Error as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -21,6 +21,8 @@ const MAX_BODY: usize = 16 << 20;
 pub(super) struct Http {
     outside: Client,
     loopback: Client,
+    near: OnceLock<Client>,
+    connect_timeout: Duration,
     timeout: Duration,
     clock: fn() -> Timestamp,
     sent: AtomicU64,
@@ -33,28 +35,19 @@ impl Http {
         clock: fn() -> Timestamp,
         loopback: bool,
     ) -> Result<Self, reqwest::Error> {
-        let builder = || {
-            ClientBuilder::new()
-                .user_agent(concat!("applecart/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(connect_timeout)
-                // A redirect would carry the token, or the certificate, to a host nobody named.
-                .redirect(reqwest::redirect::Policy::none())
-                // A write must leave here at most once, so repeating is decided in `retry` only.
-                .retry(reqwest::retry::never())
-                // HTTP/2 needs one connection; a simulator on HTTP/1.1 needs one a request.
-                .pool_max_idle_per_host(1024)
-                // Shorter than servers keep them: a connection that the server has just closed
-                // would leave the outcome of a write unknown.
-                .pool_idle_timeout(Duration::from_secs(30))
-                // All tenants share one HTTP/2 connection; a dead one must not outlive a request.
-                .http2_keep_alive_interval(Duration::from_secs(15))
-                .http2_keep_alive_timeout(Duration::from_secs(10))
-        };
-        let outside = builder().https_only(true).build()?;
+        let outside = builder(connect_timeout).https_only(true).build()?;
         // A proxy from the environment must not see what is meant for this machine.
         let on_this_machine =
-            if loopback { builder().no_proxy().build()? } else { outside.clone() };
-        Ok(Self { outside, loopback: on_this_machine, timeout, clock, sent: AtomicU64::new(0) })
+            if loopback { builder(connect_timeout).no_proxy().build()? } else { outside.clone() };
+        Ok(Self {
+            outside,
+            loopback: on_this_machine,
+            near: OnceLock::new(),
+            connect_timeout,
+            timeout,
+            clock,
+            sent: AtomicU64::new(0),
+        })
     }
 
     /// How many requests were sent so far.
@@ -71,6 +64,23 @@ impl Http {
     ) -> RequestBuilder {
         let client = if loopback { &self.loopback } else { &self.outside };
         client.request(method, url)
+    }
+
+    /// Begins a request to the machine or the host under it, in clear text and past every proxy:
+    /// where a pipeline's agent or Azure's metadata service answers.
+    pub(super) fn request_near(
+        &self,
+        method: reqwest::Method,
+        url: &str,
+    ) -> Result<RequestBuilder, Fault> {
+        if let Some(client) = self.near.get() {
+            return Ok(client.request(method, url));
+        }
+        let built = builder(self.connect_timeout).no_proxy().build().map_err(|_| {
+            let detail = "the HTTP client for this machine cannot be made".to_owned();
+            Fault::NotSent { detail, lasting: true }
+        })?;
+        Ok(self.near.get_or_init(|| built).request(method, url))
     }
 
     /// Sends a request once and reads its whole answer, success or not.
@@ -112,6 +122,24 @@ impl Http {
         };
         Ok(Reply { status, headers, body, received, scrub, client_request_id: id.into() })
     }
+}
+
+fn builder(connect_timeout: Duration) -> ClientBuilder {
+    ClientBuilder::new()
+        .user_agent(concat!("applecart/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(connect_timeout)
+        // A redirect would carry the token, or the certificate, to a host nobody named.
+        .redirect(reqwest::redirect::Policy::none())
+        // A write must leave here at most once, so repeating is decided in `retry` only.
+        .retry(reqwest::retry::never())
+        // HTTP/2 needs one connection; a simulator on HTTP/1.1 needs one a request.
+        .pool_max_idle_per_host(1024)
+        // Shorter than servers keep them: a connection that the server has just closed would
+        // leave the outcome of a write unknown.
+        .pool_idle_timeout(Duration::from_secs(30))
+        // All tenants share one HTTP/2 connection; a dead one must not outlive a request.
+        .http2_keep_alive_interval(Duration::from_secs(15))
+        .http2_keep_alive_timeout(Duration::from_secs(10))
 }
 
 enum BodyFault {

@@ -13,7 +13,7 @@ use super::endpoints::Overrides;
 use super::read::{self, IntuneRead, KeyRequest, ReadRequest, one};
 use super::retry::{RetryPolicy, Run};
 use super::session::Session;
-use super::sign_in::{self, SignIn, SignInError};
+use super::sign_in::{SignIn, SignInError, Sources, Variables};
 use super::turn::Turn;
 use super::write::IntuneWrite;
 use crate::fleet::Auth;
@@ -48,13 +48,16 @@ pub struct ConnectorOptions {
     pub overrides: Overrides,
     /// Where client secrets come from; asked at the first sign-in to a tenant.
     pub client_secret: ClientSecretSource,
+    /// Where the other kinds of credential are found: environment variables by name. Asked at
+    /// the first sign-in with a kind.
+    pub variables: Variables,
     /// The limits of retrying.
     pub retry: RetryPolicy,
     /// How long one request may take, its answer included.
     pub timeout: Duration,
     /// How long making a connection may take.
     pub connect_timeout: Duration,
-    /// The real time, against which Graph's clock is measured.
+    /// The real time: Graph's clock is measured against it, and assertions are dated by it.
     pub clock: fn() -> Timestamp,
 }
 
@@ -64,6 +67,7 @@ impl ConnectorOptions {
         Self {
             overrides: Overrides::default(),
             client_secret,
+            variables: Box::new(|_| None),
             retry: RetryPolicy::default(),
             timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
@@ -118,7 +122,7 @@ impl Sessions {
 pub struct Connector {
     http: Arc<Http>,
     overrides: Overrides,
-    client_secret: ClientSecretSource,
+    sources: Sources,
     retry: RetryPolicy,
     run: Run,
     sessions: Mutex<Sessions>,
@@ -143,7 +147,7 @@ impl Connector {
         Ok(Self {
             http: Arc::new(http),
             overrides: options.overrides,
-            client_secret: options.client_secret,
+            sources: Sources::new(options.client_secret, options.variables, options.clock),
             retry: options.retry,
             run: Run::start(),
             sessions: Mutex::default(),
@@ -160,10 +164,10 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// When the kind of credential is not supported or there is no secret for it.
+    /// When what proves to be the application is missing or unusable: a variable, a file, `az`.
+    /// The texts say what to set.
     pub fn check(&self, auth: &Auth) -> Result<(), SignInError> {
-        sign_in::supported(auth)?;
-        self.secret(auth).map(|_| ())
+        self.sources.proof(auth).map(|_| ())
     }
 
     /// The writer of one tenant; contacts nobody yet.
@@ -189,23 +193,17 @@ impl Connector {
         }
     }
 
-    fn secret(&self, auth: &Auth) -> Result<ClientSecret, SignInError> {
-        (self.client_secret)(auth)
-            .ok_or_else(|| SignInError::NoSecret { client_id: auth.client_id.clone() })
-    }
-
     /// The session of a tenant, kept for a while so that its token is asked for once.
     fn session(&self, tenant: TenantId, auth: &Auth) -> Result<Arc<Session>, SignInError> {
-        sign_in::supported(auth)?;
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let known = sessions.of(tenant);
         if let Some(session) = known.iter().find(|session| session.sign_in.is_of(auth)) {
             return Ok(Arc::clone(session));
         }
         let endpoint = self.overrides.endpoint(auth.cloud);
-        let secret = self.secret(auth)?;
+        let proof = self.sources.proof(auth)?;
         let http = Arc::clone(&self.http);
-        let sign_in = SignIn::new(tenant, auth, secret, &endpoint, Arc::clone(&http))?;
+        let sign_in = SignIn::new(tenant, auth, proof, &endpoint, Arc::clone(&http))?;
         let session =
             Arc::new(Session { endpoint, sign_in, http, retry: self.retry, run: self.run });
         known.push(Arc::clone(&session));

@@ -184,6 +184,12 @@ impl Endpoint {
         self.login.join(&format!("/{tenant}/oauth2/v2.0/token"))
     }
 
+    /// What a signed assertion for `tenant` names as its audience: the cloud's own token address,
+    /// whatever the overrides say, so that a proxy's assertion is good at Entra.
+    pub(super) fn audience(&self, tenant: TenantId) -> String {
+        format!("{}/{tenant}/oauth2/v2.0/token", self.portal)
+    }
+
     /// The page on which an administrator of `tenant` consents to the application.
     pub fn admin_consent(&self, tenant: TenantId, client_id: &str) -> String {
         format!("{}/{tenant}/adminconsent?client_id={client_id}", self.portal)

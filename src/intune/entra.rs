@@ -3,10 +3,14 @@
 //! Entra names its errors by number (AADSTS…); the texts change, the numbers do not.
 //! <https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes>
 
+mod advice;
+
 use serde::Deserialize;
 
 use super::client::Reply;
 use super::error::{Fault, Retry};
+use super::sign_in::jwt::Claims;
+use crate::fleet::{Cloud, CredentialKind};
 use crate::model::{Problem, ProblemCode, TenantId};
 
 /// A day; Entra issues tokens for about an hour. A larger number would be an accident, or an
@@ -17,6 +21,8 @@ const MAX_LIFETIME: i64 = 24 * 60 * 60;
 pub(super) struct Application {
     pub(super) tenant: TenantId,
     pub(super) client_id: String,
+    pub(super) credential: CredentialKind,
+    pub(super) cloud: Cloud,
     pub(super) admin_consent: String,
 }
 
@@ -49,12 +55,17 @@ struct ErrorBody {
 }
 
 impl Application {
-    /// Passes an answer that holds a usable token, and explains any other.
-    pub(super) fn judge(&self, outcome: Result<Reply, Fault>) -> Result<Reply, SignInFault> {
+    /// Passes an answer that holds a usable token, and explains any other. `presented` is what
+    /// the assertion said that was sent, if one was.
+    pub(super) fn judge(
+        &self,
+        outcome: Result<Reply, Fault>,
+        presented: Option<&Claims>,
+    ) -> Result<Reply, SignInFault> {
         let reply = outcome.map_err(|fault| self.transport(fault))?;
         match reply.status {
             200 => check_token(reply),
-            400..=499 if reply.status != 429 => Err(self.refused(&reply)),
+            400..=499 if reply.status != 429 => Err(self.refused(&reply, presented)),
             status => Err(self.unavailable(status, &reply)),
         }
     }
@@ -91,7 +102,7 @@ impl Application {
         fault
     }
 
-    fn refused(&self, reply: &Reply) -> SignInFault {
+    fn refused(&self, reply: &Reply, presented: Option<&Claims>) -> SignInFault {
         let Ok(body) = serde_json::from_slice::<ErrorBody>(&reply.body) else {
             let mut fault = SignInFault::lasting(
                 ProblemCode::SignInFailed,
@@ -104,7 +115,7 @@ impl Application {
             return fault;
         };
         let number = body.error_codes.first().copied().or_else(|| aadsts(&body.error_description));
-        let (code, advice) = self.advice(number.unwrap_or_default());
+        let (code, advice) = self.advice(number.unwrap_or_default(), presented);
         let said = advice.unwrap_or_else(|| {
             let said = reply.scrub.sentence(&body.error_description);
             let said = said.or_else(|| reply.scrub.word(&body.error));
@@ -125,68 +136,10 @@ impl Application {
         }
         fault
     }
-
-    /// What an error number means here, and what to do next.
-    fn advice(&self, number: u64) -> (ProblemCode, Option<String>) {
-        let Self { tenant, client_id, admin_consent } = self;
-        let consent = |why: &str| {
-            format!(
-                "{why}; an administrator of the tenant consents at {admin_consent}, or clientId in applecart.yaml is wrong"
-            )
-        };
-        let (code, text) = match number {
-            90002 | 900_021 | 900_023 => (
-                ProblemCode::TenantNotFound,
-                format!(
-                    "Entra does not know tenant {tenant}; check tenantId and the cloud of its sign-in"
-                ),
-            ),
-            700_016 | 7_000_229 => {
-                (ProblemCode::NoConsent, consent("the application does not exist in the tenant"))
-            }
-            65001 => (ProblemCode::NoConsent, consent("nobody consented to the application")),
-            650_052 | 650_057 => (
-                ProblemCode::NoConsent,
-                consent(
-                    "the tenant lacks a service the application asks for, or its consent is old",
-                ),
-            ),
-            7_000_215 => (
-                ProblemCode::SignInFailed,
-                format!(
-                    "the client secret of application {client_id} is wrong; take the secret's value, not its id, or make a new one"
-                ),
-            ),
-            7_000_222 => (
-                ProblemCode::SignInFailed,
-                format!("the client secret of application {client_id} has expired; make a new one"),
-            ),
-            7_000_216 | 7_000_218 => (
-                ProblemCode::SignInFailed,
-                "Entra got no client secret it could read; set AZURE_CLIENT_SECRET".to_owned(),
-            ),
-            7_000_112 => (
-                ProblemCode::SignInFailed,
-                format!("application {client_id} is disabled; enable it in its home tenant"),
-            ),
-            50194 => (
-                ProblemCode::SignInFailed,
-                format!(
-                    "application {client_id} is single-tenant; allow accounts in any organisation"
-                ),
-            ),
-            53003 => (
-                ProblemCode::SignInFailed,
-                "a Conditional Access policy of the tenant blocks the application".to_owned(),
-            ),
-            _ => return (ProblemCode::SignInFailed, None),
-        };
-        (code, Some(text))
-    }
 }
 
 /// The number in a text such as `AADSTS7000215: Invalid client secret provided.`
-fn aadsts(text: &str) -> Option<u64> {
+pub(super) fn aadsts(text: &str) -> Option<u64> {
     let digits = text.split_once("AADSTS")?.1;
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     digits.get(..end)?.parse().ok()

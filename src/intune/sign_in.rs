@@ -4,6 +4,13 @@
 //! and no retries of its own: its requests leave through [`Exchange`], which sends them where
 //! [`Endpoint`] says, and [`SignIn`] repeats them within the tenant's [`Budget`].
 
+mod azure_cli;
+mod certificate;
+mod error;
+mod federated;
+pub(super) mod jwt;
+mod source;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,20 +19,30 @@ use azure_core::credentials::{Secret, TokenCredential};
 use azure_core::error::ErrorKind;
 use azure_core::http::headers::Headers;
 use azure_core::http::{
-    AsyncRawResponse, Body, ClientOptions, HttpClient, Request, RetryOptions, StatusCode, Transport,
+    AsyncRawResponse, Body, ClientMethodOptions, ClientOptions, HttpClient, Request, RetryOptions,
+    StatusCode, Transport,
 };
-use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
+use azure_identity::{
+    ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions,
+    ClientSecretCredential, ClientSecretCredentialOptions,
+};
 use zeroize::Zeroizing;
 
 use super::client::Http;
-use super::connector::ClientSecret;
 use super::endpoints::Endpoint;
 use super::entra::{Application, SignInFault};
 use super::error::Retry;
 use super::retry::Budget;
 use super::scrub::Scrubber;
-use crate::fleet::{Auth, CredentialKind};
+use crate::fleet::{Auth, Cloud};
 use crate::model::{Problem, ProblemCode, TenantId};
+
+use azure_cli::{Cli, CliCredential};
+pub use certificate::CertificateError;
+pub use error::SignInError;
+use source::value;
+pub(super) use source::{Proof, Sources};
+pub use source::{Variables, of_application};
 
 /// `azure_identity` insists on https and would read `AZURE_AUTHORITY_HOST`; it gets this name,
 /// which nothing resolves, and [`Exchange`] puts the real address in its place.
@@ -33,49 +50,6 @@ const PLACEHOLDER: &str = "https://login.override.invalid";
 
 /// A garbled token answer is asked for this often in all.
 const GARBLED_ATTEMPTS: u32 = 3;
-
-/// Why a sign-in cannot even be tried.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SignInError {
-    /// This build cannot sign in that way.
-    #[error("credential {credential} is not supported yet; use client-secret")]
-    UnsupportedYet {
-        /// The credential as applecart.yaml names it.
-        credential: &'static str,
-    },
-    /// There is no client secret for the application.
-    #[error("there is no client secret for application {client_id}; set AZURE_CLIENT_SECRET")]
-    NoSecret {
-        /// The application's id.
-        client_id: String,
-    },
-    /// The client id is empty or otherwise unusable.
-    #[error("clientId {client_id:?} in applecart.yaml is not an application id")]
-    ClientId {
-        /// The id.
-        client_id: String,
-    },
-}
-
-impl From<SignInError> for Problem {
-    fn from(error: SignInError) -> Self {
-        Self::new(ProblemCode::SignInFailed, error.to_string())
-    }
-}
-
-/// Says whether this build can sign in with `auth` at all.
-pub(super) fn supported(auth: &Auth) -> Result<(), SignInError> {
-    let credential = match auth.credential {
-        CredentialKind::ClientSecret => return Ok(()),
-        CredentialKind::ClientCertificate => "client-certificate",
-        CredentialKind::WorkloadIdentity => "workload-identity",
-        CredentialKind::Github => "github",
-        CredentialKind::AzurePipelines => "azure-pipelines",
-        CredentialKind::ManagedIdentity => "managed-identity",
-        CredentialKind::AzureCli => "azure-cli",
-    };
-    Err(SignInError::UnsupportedYet { credential })
-}
 
 /// A bearer token. Has no `Debug` and no `Display`.
 #[derive(Clone, PartialEq, Eq)]
@@ -97,7 +71,7 @@ pub(super) struct SignIn {
 }
 
 struct State {
-    credential: Arc<ClientSecretCredential>,
+    credential: Arc<dyn TokenCredential>,
     issued: Option<Bearer>,
 }
 
@@ -105,20 +79,22 @@ impl SignIn {
     pub(super) fn new(
         tenant: TenantId,
         auth: &Auth,
-        secret: ClientSecret,
+        proof: Proof,
         endpoint: &Endpoint,
         http: Arc<Http>,
     ) -> Result<Self, SignInError> {
-        supported(auth)?;
         let url = endpoint.token(tenant);
         let exchange = Arc::new(Exchange {
             loopback: endpoint.is_loopback(&url),
             url,
             http,
-            secret,
+            proof,
+            audience: endpoint.audience(tenant),
             application: Application {
                 tenant,
                 client_id: auth.client_id.clone(),
+                credential: auth.credential,
+                cloud: auth.cloud,
                 admin_consent: endpoint.admin_consent(tenant, &auth.client_id),
             },
             fault: Mutex::new(None),
@@ -137,9 +113,9 @@ impl SignIn {
         self.auth == *auth
     }
 
-    /// A scrubber that knows the client secret.
+    /// A scrubber that knows the client secret, where there is one.
     pub(super) fn scrubber(&self) -> Scrubber {
-        Scrubber::default().holding(self.exchange.secret.expose())
+        self.exchange.scrubber()
     }
 
     /// A token, from memory or from Entra.
@@ -192,7 +168,9 @@ struct Exchange {
     http: Arc<Http>,
     url: String,
     loopback: bool,
-    secret: ClientSecret,
+    proof: Proof,
+    /// For whom an assertion of the application's own key is made.
+    audience: String,
     application: Application,
     /// Why the last request failed. The library's errors lose the headers, and of an answer
     /// that is not JSON everything; so the reason is left here, and `SignIn` fetches it.
@@ -200,24 +178,70 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn credential(self: &Arc<Self>) -> Result<Arc<ClientSecretCredential>, SignInError> {
+    fn credential(self: &Arc<Self>) -> Result<Arc<dyn TokenCredential>, SignInError> {
+        let (tenant, client_id) =
+            (self.application.tenant.to_string(), &self.application.client_id);
+        let client_options = self.client_options();
+        let made = match &self.proof {
+            Proof::Secret(secret) => ClientSecretCredential::new(
+                &tenant,
+                client_id.clone(),
+                Secret::new(secret.expose().to_owned()),
+                Some(ClientSecretCredentialOptions { client_options }),
+            )
+            .map(|credential| credential as Arc<dyn TokenCredential>),
+            Proof::Assertion(_) => ClientAssertionCredential::new(
+                tenant,
+                client_id.clone(),
+                Presented(Arc::clone(self)),
+                Some(ClientAssertionCredentialOptions { client_options }),
+            )
+            .map(|credential| credential as Arc<dyn TokenCredential>),
+            Proof::AzureCli(cli) => CliCredential::new(self, cli)
+                .map(|credential| credential as Arc<dyn TokenCredential>),
+        };
+        made.map_err(|_| SignInError::ClientId { client_id: client_id.clone() })
+    }
+
+    fn client_options(self: &Arc<Self>) -> ClientOptions {
         let mut cloud = CustomConfiguration::default();
         cloud.authority_host = PLACEHOLDER.to_owned();
         let transport: Arc<dyn HttpClient> = Arc::clone(self) as _;
-        let client_options = ClientOptions {
+        ClientOptions {
             // Its own retries hide the cause and know nothing of the tenant's budget.
             retry: RetryOptions::none(),
             transport: Some(Transport::new(transport)),
             cloud: Some(Arc::new(cloud.into())),
             ..ClientOptions::default()
-        };
-        ClientSecretCredential::new(
-            &self.application.tenant.to_string(),
-            self.application.client_id.clone(),
-            Secret::new(self.secret.expose().to_owned()),
-            Some(ClientSecretCredentialOptions { client_options }),
-        )
-        .map_err(|_| SignInError::ClientId { client_id: self.application.client_id.clone() })
+        }
+    }
+
+    fn tenant(&self) -> TenantId {
+        self.application.tenant
+    }
+
+    fn cloud(&self) -> Cloud {
+        self.application.cloud
+    }
+
+    fn cli(&self) -> Option<&Cli> {
+        match &self.proof {
+            Proof::AzureCli(cli) => Some(cli),
+            Proof::Secret(_) | Proof::Assertion(_) => None,
+        }
+    }
+
+    fn scrubber(&self) -> Scrubber {
+        match &self.proof {
+            Proof::Secret(secret) => Scrubber::default().holding(secret.expose()),
+            Proof::Assertion(_) | Proof::AzureCli(_) => Scrubber::default(),
+        }
+    }
+
+    /// Leaves the reason of a failure; the error that is returned only says that there is one.
+    fn leave(&self, fault: SignInFault) -> azure_core::Error {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+        azure_core::Error::with_message(ErrorKind::Credential, "sign-in failed")
     }
 
     fn take_fault(&self) -> SignInFault {
@@ -238,30 +262,56 @@ impl fmt::Debug for Exchange {
     }
 }
 
+/// Hands `azure_identity` the assertion that this sign-in presents.
+#[derive(Debug)]
+struct Presented(Arc<Exchange>);
+
+#[async_trait::async_trait]
+impl ClientAssertion for Presented {
+    async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
+        let exchange = &self.0;
+        let Proof::Assertion(assertions) = &exchange.proof else {
+            return Err(azure_core::Error::with_message(ErrorKind::Credential, "no assertion"));
+        };
+        let client_id = &exchange.application.client_id;
+        match assertions.assertion(client_id, &exchange.audience, &exchange.http).await {
+            Ok(assertion) => Ok(assertion.to_string()),
+            Err(fault) => Err(exchange.leave(fault)),
+        }
+    }
+}
+
 #[async_trait::async_trait]
 impl HttpClient for Exchange {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let failed = || azure_core::Error::with_message(ErrorKind::Credential, "sign-in failed");
-        let Body::Bytes(form) = request.body().clone() else { return Err(failed()) };
+        let Body::Bytes(form) = request.body().clone() else {
+            return Err(azure_core::Error::with_message(ErrorKind::Credential, "no form"));
+        };
+        let assertion = url::form_urlencoded::parse(&form)
+            .find(|(name, _)| name == "client_assertion")
+            .map(|(_, value)| Zeroizing::new(value.into_owned()));
+        let presented = assertion.as_ref().and_then(|assertion| jwt::claims(assertion));
+        let scrub = match &assertion {
+            Some(assertion) => self.scrubber().holding(assertion),
+            None => self.scrubber(),
+        };
         let post = self
             .http
             .request(reqwest::Method::POST, &self.url, self.loopback)
             .header("content-type", "application/x-www-form-urlencoded")
             .header("accept", "application/json")
             .body(form);
-        let scrub = Scrubber::default().holding(self.secret.expose());
         let outcome = self.http.send(post, std::time::Duration::MAX, Arc::new(scrub)).await;
-        match self.application.judge(outcome) {
+        match self.application.judge(outcome, presented.as_ref()) {
             Ok(reply) => {
                 Ok(AsyncRawResponse::from_bytes(StatusCode::Ok, Headers::new(), reply.body))
             }
-            Err(fault) => {
-                *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
-                Err(failed())
-            }
+            Err(fault) => Err(self.leave(fault)),
         }
     }
 }
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

@@ -38,7 +38,7 @@ pub(super) fn connector(base: &str) -> Connector {
     connector_with(base, |_| ())
 }
 
-pub(super) fn connector_with(base: &str, change: fn(&mut ConnectorOptions)) -> Connector {
+pub(super) fn connector_with(base: &str, change: impl FnOnce(&mut ConnectorOptions)) -> Connector {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let secret = Box::new(|_: &Auth| ClientSecret::new(format!("{SECRET}\n")));
     let mut options = ConnectorOptions::new(secret, || Timestamp::new(chrono::Utc::now()));

@@ -1,6 +1,9 @@
-//! Entra ID: client credentials against `/{directory}/oauth2/v2.0/token`.
+//! Entra ID: client credentials against `/{directory}/oauth2/v2.0/token`, with a secret or a signed
+//! assertion.
 //!
 //! Errors bear Entra's AADSTS numbers, the ones an operator meets in practice.
+
+mod assertion;
 
 use std::collections::HashMap;
 
@@ -9,15 +12,16 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::message::{Call, Reply};
-use super::state::{State, Tenant};
+use super::state::{AppRegistration, State, Tenant};
 use crate::model::TenantId;
 
-/// Graph's host in each of the four clouds; tokens are asked for one of them.
-const GRAPH_HOSTS: [&str; 4] = [
-    "graph.microsoft.com",
-    "graph.microsoft.us",
-    "dod-graph.microsoft.us",
-    "microsoftgraph.chinacloudapi.cn",
+/// Graph's and Entra's host in each of the four clouds: tokens are asked for one of the former,
+/// and assertions are made for the latter.
+const CLOUDS: [(&str, &str); 4] = [
+    ("graph.microsoft.com", "login.microsoftonline.com"),
+    ("graph.microsoft.us", "login.microsoftonline.us"),
+    ("dod-graph.microsoft.us", "login.microsoftonline.us"),
+    ("microsoftgraph.chinacloudapi.cn", "login.chinacloudapi.cn"),
 ];
 /// How long an access token lives, in seconds, as Entra most often says.
 const LIFETIME: i64 = 3599;
@@ -124,11 +128,11 @@ fn token(state: &State, call: &Call, directory: &str) -> Result<String, Refusal>
     }
     let client = field("client_id")?;
     let scope = field("scope")?;
-    let is_graph = GRAPH_HOSTS.iter().any(|host| *scope == format!("https://{host}/.default"));
-    if !is_graph {
+    let cloud = CLOUDS.iter().find(|(graph, _)| *scope == format!("https://{graph}/.default"));
+    let Some((_, login)) = cloud else {
         let text = format!("The provided value for scope {scope} is not valid.");
         return Err(Refusal::bad("invalid_scope", 1_002_012, text));
-    }
+    };
     let unknown = || {
         let text = format!(
             "Tenant '{directory}' not found. Check to make sure you have the correct tenant ID \
@@ -137,18 +141,37 @@ fn token(state: &State, call: &Call, directory: &str) -> Result<String, Refusal>
         Refusal::bad("invalid_request", 90_002, text)
     };
     let id: TenantId = directory.parse().map_err(|_| unknown())?;
-    let roles = state
-        .look(id, |tenant| roles(state, tenant, client, form.get("client_secret")))
-        .ok_or_else(unknown)??;
+    let proof = match assertion::of_form(&form)? {
+        Some(text) => {
+            Proof::Assertion { text, audience: format!("https://{login}/{id}/oauth2/v2.0/token") }
+        }
+        None => match form.get("client_secret").filter(|secret| !secret.is_empty()) {
+            Some(secret) => Proof::Secret(secret),
+            None => Proof::None,
+        },
+    };
+    let roles =
+        state.look(id, |tenant| roles(state, tenant, client, &proof)).ok_or_else(unknown)??;
     Ok(state.grant(id, &roles, LIFETIME))
 }
 
-/// The permissions of an application that proves itself with `secret`.
+/// What a client shows to prove which application it is.
+enum Proof<'a> {
+    Secret(&'a str),
+    Assertion {
+        text: &'a str,
+        /// The address that the application's own assertions name.
+        audience: String,
+    },
+    None,
+}
+
+/// The permissions of an application that proves itself.
 fn roles(
     state: &State,
     tenant: &Tenant,
     client: &str,
-    secret: Option<&String>,
+    proof: &Proof<'_>,
 ) -> Result<Vec<String>, Refusal> {
     let app = tenant.apps.iter().find(|app| app.client_id.eq_ignore_ascii_case(client));
     let app = app.ok_or_else(|| {
@@ -160,12 +183,24 @@ fn roles(
         );
         Refusal::bad("unauthorized_client", 700_016, text)
     })?;
-    let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
-        let text = "'client_assertion', 'client_secret' or 'request' is required for the \
-                    'client_credentials' grant type.";
-        return Err(Refusal::client(7_000_216, text));
-    };
-    if *secret != app.secret {
+    match proof {
+        Proof::Secret(given) => secret(state, app, given)?,
+        Proof::Assertion { text, audience } => {
+            assertion::check(app, text, audience, state.now())?;
+        }
+        Proof::None => {
+            let text = "'client_assertion', 'client_secret' or 'request' is required for the \
+                        'client_credentials' grant type.";
+            return Err(Refusal::client(7_000_216, text));
+        }
+    }
+    Ok(app.roles.clone())
+}
+
+fn secret(state: &State, app: &AppRegistration, given: &str) -> Result<(), Refusal> {
+    let client = &app.client_id;
+    // An application without a secret has an empty one, which nobody can present.
+    if given != app.secret {
         let text = format!(
             "Invalid client secret provided. Ensure the secret being sent in the request is the \
              client secret value, not the client secret ID, for a secret added to app '{client}'."
@@ -176,5 +211,5 @@ fn roles(
         let text = format!("The provided client secret keys for app '{client}' are expired.");
         return Err(Refusal::client(7_000_222, text));
     }
-    Ok(app.roles.clone())
+    Ok(())
 }

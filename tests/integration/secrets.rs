@@ -33,8 +33,8 @@ impl Markers {
                 let writer = AppRegistration {
                     client_id: WRITER_CLIENT_ID.to_owned(),
                     secret: SECRET.to_owned(),
-                    secret_expires: None,
                     roles: vec!["DeviceManagementServiceConfig.ReadWrite.All".to_owned()],
+                    ..AppRegistration::default()
                 };
                 tenant.apps = vec![writer];
                 Ok::<_, StateError>(())

@@ -6,7 +6,6 @@ use wiremock::{Mock, ResponseTemplate};
 
 use super::super::testing::*;
 use super::super::{ConnectorOptions, IntuneRead, ReadRequest};
-use crate::fleet::CredentialKind;
 use crate::model::{Kind, LiveTenant, Problem, ProblemCode, Reading, Resource};
 
 async fn read_push(server: &wiremock::MockServer) -> LiveTenant {
@@ -487,29 +486,6 @@ async fn what_the_server_reflects_is_not_shown() {
         let id = problem.request_id.unwrap();
         assert!(!id.contains(BEARER), "the id that was sent along stands in for it: {id}");
     }
-}
-
-#[tokio::test]
-async fn other_credentials_are_refused_before_any_request() {
-    let server = graph().await;
-    let connector = connector(&server.uri());
-    let mut request = request(&Kind::ALL);
-    for (credential, name) in [
-        (CredentialKind::ClientCertificate, "client-certificate"),
-        (CredentialKind::WorkloadIdentity, "workload-identity"),
-        (CredentialKind::Github, "github"),
-        (CredentialKind::AzurePipelines, "azure-pipelines"),
-        (CredentialKind::ManagedIdentity, "managed-identity"),
-        (CredentialKind::AzureCli, "azure-cli"),
-    ] {
-        request.auth.credential = credential;
-        let live = connector.read(&request).await;
-        let problem = live.vpp.problem().unwrap();
-        assert_eq!(problem.code, ProblemCode::SignInFailed);
-        assert!(problem.detail.as_ref().unwrap().contains(name));
-        assert!(connector.check(&request.auth).is_err());
-    }
-    assert_eq!(connector.requests(), 0);
 }
 
 #[tokio::test]

@@ -85,18 +85,48 @@ impl Tenant {
 }
 
 /// An application that an admin of the tenant consented to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AppRegistration {
     /// The application (client) id.
     pub client_id: String,
-    /// Its client secret.
+    /// Its client secret; none when empty.
+    #[serde(default)]
     pub secret: String,
     /// When the secret ends; never when absent.
     #[serde(default)]
     pub secret_expires: Option<DateTime<Utc>>,
+    /// Its certificates, as PEM; an assertion that one of their keys signed is as good as a
+    /// secret.
+    #[serde(default)]
+    pub certificates: Vec<String>,
+    /// Whose assertions are as good as its own.
+    #[serde(default)]
+    pub federated_credentials: Vec<FederatedCredential>,
     /// The application permissions consented to.
     pub roles: Vec<String>,
+}
+
+/// An issuer and a subject whose assertions an application trusts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FederatedCredential {
+    /// The claim `iss`, letter for letter.
+    pub issuer: String,
+    /// The claim `sub`, letter for letter.
+    pub subject: String,
+    /// What the claim `aud` may be.
+    #[serde(default = "FederatedCredential::audiences")]
+    pub audiences: Vec<String>,
+    /// PEM of a certificate with the key that the issuer signs with (PS256 or RS256). Real Entra
+    /// fetches the issuer's keys; the simulator asks nobody.
+    pub issuer_certificate: String,
+}
+
+impl FederatedCredential {
+    fn audiences() -> Vec<String> {
+        vec!["api://AzureADTokenExchange".to_owned()]
+    }
 }
 
 impl AppRegistration {
@@ -104,8 +134,8 @@ impl AppRegistration {
         let app = |id: &str, secret: &str, roles: &[&str]| Self {
             client_id: id.to_owned(),
             secret: secret.to_owned(),
-            secret_expires: None,
             roles: roles.iter().map(|&role| role.to_owned()).collect(),
+            ..Self::default()
         };
         vec![
             app(WRITER_CLIENT_ID, WRITER_SECRET, &["DeviceManagementServiceConfig.ReadWrite.All"]),

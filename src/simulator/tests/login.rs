@@ -44,7 +44,7 @@ async fn every_missing_or_wrong_field_is_named_as_entra_does() {
         client_id: "old".to_owned(),
         secret: "old".to_owned(),
         secret_expires: Some(now()),
-        roles: Vec::new(),
+        ..AppRegistration::default()
     };
     tenant.apps.push(old);
     let world = World::new(tenant).await;
