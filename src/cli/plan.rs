@@ -1,4 +1,8 @@
-#![expect(clippy::disallowed_methods, reason = "cli reads snapshots and writes plan files")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "cli reads snapshots and writes plan files"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

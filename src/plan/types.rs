@@ -270,7 +270,8 @@ pub struct PlannedToken {
     pub allows: Vec<Reason>,
     /// Every hour counts: device sync is down until this is uploaded.
     pub urgent: bool,
-    /// Live facts before the action. Boxed, as `after`: most tokens have no action.
+    // Boxed, as `after`: most tokens have no action.
+    /// Live facts before the action.
     pub before: Option<Box<Facts>>,
     /// Facts after it.
     pub after: Option<Box<Facts>>,
