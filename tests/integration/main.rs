@@ -18,5 +18,6 @@ mod interop;
 mod journey;
 mod kinds;
 mod secrets;
+mod sign_in;
 mod world;
 mod writers;
