@@ -29,5 +29,6 @@ mod seal;
 mod secrets;
 mod shared_ledger;
 mod two_clones;
+mod sign_in;
 mod world;
 mod writers;
