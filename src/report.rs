@@ -22,7 +22,10 @@ pub use apply::apply_human;
 pub use inspect::{inspection_human, inspection_json};
 pub use markdown::plan_markdown;
 pub use plan::plan_human;
-pub use status::{Status, StatusSummary, StatusTenant, status_human, status_of};
+pub use status::{
+    Recorded, Status, StatusSummary, StatusTenant, StatusToken, StatusView, status_csv,
+    status_human, status_markdown, status_of,
+};
 pub use text::{escape, plural};
 
 #[cfg(test)]

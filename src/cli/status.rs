@@ -1,25 +1,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use clap::ValueEnum;
+
 use super::base::Reach;
 use super::error::CliError;
-use super::global::{Context, Format};
+use super::global::Context;
 use super::output::Output;
 use super::plan::{Selected, make};
 use super::session::{self, Which};
 use crate::fleet::parse_duration;
 use crate::model::{LiveTenant, Outcome, Problem, ProblemCode, Reading};
 use crate::plan::Source;
-use crate::report;
+use crate::report::{self, StatusView};
 
 /// Show what lapses when, what works, and what differs from Git, most urgent first
 ///
-/// Every tenant is a row, also those that could not be read. With --offline Git and the ledger
-/// are asked only: expiry as last seen live, else as Git says; the settings are the revision's own
-/// then, unless --policy-rev names others.
+/// Counts come first, then the tokens that need attention with what to do about them; --all shows
+/// every token, -v also who uploaded each. JSON and CSV always hold all of them. Tenants that could
+/// not be read are rows like every other. With --offline Git and the ledger are asked only: expiry
+/// as last seen live, else as Git says; the settings are the revision's own then, unless
+/// --policy-rev names others.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart status
-  applecart status --offline
+  applecart status --within 30d --all
+  applecart status --select contoso --verbose
+  applecart status --offline --format csv > tokens.csv
   applecart status --fail-within 14d --format json")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -27,19 +33,35 @@ pub(super) struct Args {
     /// Contact nothing
     #[arg(long)]
     offline: bool,
-    /// End with 9 when a token lapses within this time, such as 14d
+    /// Show only tokens that lapse within this time, such as 30d, or of which nobody can tell
+    #[arg(long, value_name = "TIME")]
+    within: Option<String>,
+    /// End with 9 when a selected token lapses within this time, such as 14d
     #[arg(long, value_name = "TIME")]
     fail_within: Option<String>,
+    /// Show every token, also those in order
+    #[arg(long)]
+    all: bool,
     /// How to show it
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+    Csv,
+    Markdown,
+}
+
+fn duration(text: &str) -> Result<chrono::Duration, CliError> {
+    parse_duration(text).ok_or_else(|| CliError::Duration(text.to_owned()))
+}
+
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
-    let within = match &args.fail_within {
-        Some(text) => Some(parse_duration(text).ok_or_else(|| CliError::Duration(text.clone()))?),
-        None => None,
-    };
+    let fail_within = args.fail_within.as_deref().map(duration).transpose()?;
+    let within = args.within.as_deref().map(duration).transpose()?;
     let selection = args.selected.selection()?;
     let reach = if args.offline { Reach::Revision } else { Reach::Remote };
     let loaded = session::load(context, false, reach, &selection, output)?;
@@ -65,12 +87,20 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             tenant.problems.retain(|problem| problem.code != ProblemCode::Unreachable);
         }
     }
-    let status = report::status_of(&planned.plan, args.offline);
+    let mut status =
+        report::status_of(&planned.plan, &loaded.fleet, known.as_ref().ok(), args.offline);
+    // Judged before anything is left out: what is shown decides nothing.
+    let expiring = fail_within.is_some_and(|within| status.expires_within(within));
+    if let (Some(within), Some(text)) = (within, &args.within) {
+        status.keep_within(within, text);
+    }
+    let view = StatusView { all: args.all, verbose: context.verbose, width: output.width() };
     output.result(&match args.format {
-        Format::Human => report::status_human(&status, output.width()),
+        Format::Human => report::status_human(&status, view),
         Format::Json => report::json(&status)?,
+        Format::Csv => report::status_csv(&status),
+        Format::Markdown => report::status_markdown(&status, view),
     })?;
-    let expiring = within.is_some_and(|within| status.expires_within(within));
     let observed = if args.offline { Outcome::Done } else { session::observed(&planned.plan) };
     Ok(observed.and(if expiring { Outcome::Expiring } else { Outcome::Done }))
 }

@@ -9,7 +9,7 @@ use crate::model::Kind;
 use crate::plan::{Action, Observed, Plan, PlannedToken, Source};
 
 /// Text that cannot open a tag, a link, a table cell, a mention or a code span.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let mut safe = String::new();
     let text = escape(text);
     let mut characters = text.chars().peekable();

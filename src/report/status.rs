@@ -1,15 +1,50 @@
 //! The fleet's state over the three axes, most urgent first.
+//!
+//! This file holds the result as data. `rows` puts it in order, and `human`, `csv` and `markdown`
+//! write it down.
 
-use std::fmt::Write as _;
+mod advice;
+mod csv;
+mod human;
+mod markdown;
+mod past;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::Duration;
-use comfy_table::{Table, presets::NOTHING};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{BAD, GOOD, HEAD, LOOK, escape, plural, styled, wrap};
-use crate::model::{Problem, TenantId, Timestamp};
+use crate::fleet::{Desired, Tenant};
+use crate::ledger::LedgerView;
+use crate::model::{Problem, TenantId, Timestamp, TokenRef};
 use crate::plan::{Expiry, FORMAT_VERSION, Health, Observed, Plan, Sync, TokenState};
+
+pub use csv::status_csv;
+pub use human::{StatusView, status_human};
+pub use markdown::status_markdown;
+pub use past::Recorded;
+
+/// A token of a [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusToken {
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: TokenState,
+    /// The Apple Account that renews it: live where known, else as Git says.
+    #[serde(default)]
+    pub apple_id: Option<String>,
+    /// The newest upload that the ledger holds; `null` where there is none or the ledger is unknown.
+    #[serde(default)]
+    pub last_upload: Option<Recorded>,
+    /// The newest entry by which a read showed what was sent.
+    #[serde(default)]
+    pub last_confirmed: Option<Recorded>,
+}
 
 /// A tenant of a [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,11 +61,11 @@ pub struct StatusTenant {
     /// What could not be read, and why.
     pub problems: Vec<Problem>,
     /// Its tokens, push first.
-    pub tokens: Vec<TokenState>,
+    pub tokens: Vec<StatusToken>,
 }
 
 /// Counts over a [`Status`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusSummary {
     /// Selected tenants.
@@ -49,6 +84,18 @@ pub struct StatusSummary {
     pub held: usize,
     /// Tenants of which something could not be read.
     pub unobserved: usize,
+    /// Tokens that need nobody's attention.
+    #[serde(default)]
+    pub ok: usize,
+    /// How many tokens have each value of `sync`; values that none has are left out.
+    #[serde(default)]
+    pub by_sync: BTreeMap<String, usize>,
+    /// How many tokens have each value of `expiry`.
+    #[serde(default)]
+    pub by_expiry: BTreeMap<String, usize>,
+    /// How many tokens have each value of `health`.
+    #[serde(default)]
+    pub by_health: BTreeMap<String, usize>,
 }
 
 /// The fleet over the three axes: the machine output of `status`.
@@ -65,228 +112,121 @@ pub struct Status {
     pub generated_at: Timestamp,
     /// Whether Intune was left alone.
     pub offline: bool,
+    /// The time that `--within` named; only tokens that lapse within it, or of which nobody can
+    /// tell, are in here then.
+    #[serde(default)]
+    pub within: Option<String>,
     /// The tenants, by name.
     pub tenants: Vec<StatusTenant>,
-    /// Counts.
+    /// Counts over what is in here.
     pub summary: StatusSummary,
 }
 
-/// The status that a plan holds.
-pub fn status_of(plan: &Plan, offline: bool) -> Status {
-    let tenants: Vec<StatusTenant> = plan
+/// The status that a plan holds, with what Git and the ledger know beside it. An unknown ledger
+/// is `None`.
+pub fn status_of(
+    plan: &Plan,
+    fleet: &[Desired],
+    ledger: Option<&LedgerView>,
+    offline: bool,
+) -> Status {
+    let in_git: HashMap<&str, &Tenant> = fleet
+        .iter()
+        .filter_map(Desired::valid)
+        .map(|tenant| (tenant.name.as_str(), tenant))
+        .collect();
+    let tenants = plan
         .tenants
         .iter()
-        .map(|tenant| StatusTenant {
-            name: tenant.name.clone(),
-            tenant_id: tenant.tenant_id,
-            display_name: tenant.display_name.clone(),
-            observed: tenant.observed,
-            problems: tenant.problems.clone(),
-            tokens: tenant.tokens.iter().map(|token| token.state.clone()).collect(),
+        .map(|tenant| {
+            let desired = in_git.get(tenant.name.as_str()).copied();
+            // A broken record is not an empty one: nothing of it is shown.
+            let past = ledger.zip(tenant.tenant_id).and_then(|(view, id)| view.tenants.get(&id));
+            let token = |state: &TokenState| {
+                let of =
+                    TokenRef { kind: state.kind, name: state.name.clone(), id: state.id.clone() };
+                let entry = desired
+                    .and_then(|tenant| tenant.tokens().find(|entry| entry.token.same_token(&of)));
+                let live = state.live.as_ref().and_then(|facts| facts.apple_id.clone());
+                StatusToken {
+                    apple_id: live.or_else(|| entry?.facts.apple_id.clone()),
+                    last_upload: past.and_then(|past| past::last_upload(past, &of)),
+                    last_confirmed: past.and_then(|past| past::last_confirmed(past, &of)),
+                    state: state.clone(),
+                }
+            };
+            StatusTenant {
+                name: tenant.name.clone(),
+                tenant_id: tenant.tenant_id,
+                display_name: tenant.display_name.clone(),
+                observed: tenant.observed,
+                problems: tenant.problems.clone(),
+                tokens: tenant.tokens.iter().map(|planned| token(&planned.state)).collect(),
+            }
         })
         .collect();
-    let tokens = || tenants.iter().flat_map(|tenant| &tenant.tokens);
-    let expiry = |wanted: Expiry| tokens().filter(|token| token.expiry == wanted).count();
-    let summary = StatusSummary {
-        tenants: tenants.len(),
-        tokens: tokens().count(),
-        expired: expiry(Expiry::Expired),
-        critical: expiry(Expiry::Critical),
-        renewal_due: expiry(Expiry::RenewalDue),
-        failing: tokens().filter(|token| token.health == Health::Failing).count(),
-        held: tokens().filter(|token| token.sync == Sync::Held).count(),
-        unobserved: tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).count(),
-    };
-    Status {
+    let mut status = Status {
         format_version: FORMAT_VERSION.to_owned(),
         applecart: plan.applecart.clone(),
         rev: plan.rev.clone(),
         generated_at: plan.generated_at,
         offline,
+        within: None,
         tenants,
-        summary,
-    }
+        summary: StatusSummary::default(),
+    };
+    status.count();
+    status
 }
 
 impl Status {
     /// Whether a token lapses within this time, or has lapsed.
     pub fn expires_within(&self, within: Duration) -> bool {
-        self.tenants.iter().flat_map(|tenant| &tenant.tokens).any(|token| {
-            token.expires.is_some_and(|expires| expires.since(self.generated_at) <= within)
-        })
+        self.tokens().any(|token| self.lapses(token, within) == Some(true))
     }
-}
 
-/// From this many columns on there is room for the Apple Account.
-const WIDE: usize = 130;
-
-/// The smaller, the more urgent.
-fn urgency(token: &TokenState) -> u8 {
-    match (token.expiry, token.sync, token.health) {
-        (Expiry::Expired, _, _) => 0,
-        (Expiry::Critical, _, _) => 1,
-        (_, _, Health::Failing) => 2,
-        (_, Sync::Unobserved, _) => 3,
-        (_, Sync::Held, _) => 4,
-        (Expiry::RenewalDue, _, _) => 5,
-        (_, Sync::OutOfSync | Sync::Missing, _) => 6,
-        (_, Sync::Progressing, _) => 7,
-        (_, Sync::Unmanaged, _) => 8,
-        (_, Sync::InSync | Sync::Tracked, _) => 9,
-    }
-}
-
-/// The status for people: summary first, then every token, most urgent first.
-pub fn status_human(status: &Status, width: usize) -> String {
-    let mut out = String::new();
-    let summary = &status.summary;
-    let _ = writeln!(
-        out,
-        "{}",
-        styled(
-            HEAD,
-            &format!(
-                "{} with {}",
-                plural(summary.tenants, "tenant"),
-                plural(summary.tokens, "token")
-            )
-        )
-    );
-    let mut any = false;
-    for (count, what, style) in [
-        (summary.expired, "expired", BAD),
-        (summary.critical, "critical", BAD),
-        (summary.failing, "failing", BAD),
-        (summary.held, "held", LOOK),
-        (summary.renewal_due, "due for renewal", LOOK),
-    ] {
-        if count > 0 {
-            any = true;
-            let _ =
-                writeln!(out, "  {}", styled(style, &format!("{} {what}", plural(count, "token"))));
+    /// Leaves only the tokens that lapse within this time, which the person wrote as `text`. Those
+    /// of which nobody can tell stay, for they may; so do tenants of which nothing was read.
+    pub fn keep_within(&mut self, within: Duration, text: &str) {
+        let now = self.generated_at;
+        for tenant in &mut self.tenants {
+            tenant.tokens.retain(|token| lapses(token, now, within).unwrap_or(true));
         }
+        self.tenants.retain(|tenant| !tenant.tokens.is_empty() || !tenant.problems.is_empty());
+        self.within = Some(text.to_owned());
+        self.count();
     }
-    if summary.unobserved > 0 && !status.offline {
-        any = true;
-        let text = format!("{} not fully observed", plural(summary.unobserved, "tenant"));
-        let _ = writeln!(out, "  {}", styled(BAD, &text));
-    }
-    if status.offline {
-        out.push_str(
-            "  offline: expiry as last seen live or as Git says; sync and health are not known\n",
-        );
-    } else if !any {
-        let _ = writeln!(out, "  {}", styled(GOOD, "nothing needs attention"));
-    }
-    out.push('\n');
-    out.push_str(&table(status, width));
-    out.push_str(&reasons(status, width));
-    out
-}
 
-fn table(status: &Status, width: usize) -> String {
-    let mut rows: Vec<(u8, Option<Timestamp>, [String; 7])> = Vec::new();
-    for tenant in &status.tenants {
-        for token in &tenant.tokens {
-            let left = token.expires.map(|at| left(at, status.generated_at)).unwrap_or_default();
-            rows.push((
-                urgency(token),
-                token.expires,
-                [
-                    escape(&tenant.name),
-                    match &token.name {
-                        Some(name) => format!("{} {}", token.kind, escape(name)),
-                        None => token.kind.to_string(),
-                    },
-                    token.expiry.to_string(),
-                    left,
-                    token.sync.to_string(),
-                    health(token),
-                    token
-                        .live
-                        .as_ref()
-                        .and_then(|live| live.apple_id.as_deref())
-                        .map(escape)
-                        .unwrap_or_default(),
-                ],
-            ));
+    fn tokens(&self) -> impl Iterator<Item = &StatusToken> {
+        self.tenants.iter().flat_map(|tenant| &tenant.tokens)
+    }
+
+    fn lapses(&self, token: &StatusToken, within: Duration) -> Option<bool> {
+        lapses(token, self.generated_at, within)
+    }
+
+    fn count(&mut self) {
+        let mut summary = StatusSummary { tenants: self.tenants.len(), ..Default::default() };
+        summary.unobserved =
+            self.tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).count();
+        for token in self.tokens() {
+            let state = &token.state;
+            summary.tokens += 1;
+            summary.expired += usize::from(state.expiry == Expiry::Expired);
+            summary.critical += usize::from(state.expiry == Expiry::Critical);
+            summary.renewal_due += usize::from(state.expiry == Expiry::RenewalDue);
+            summary.failing += usize::from(state.health == Health::Failing);
+            summary.held += usize::from(state.sync == Sync::Held);
+            summary.ok += usize::from(!rows::urgency(token, self.offline).needs_attention());
+            *summary.by_sync.entry(state.sync.to_string()).or_default() += 1;
+            *summary.by_expiry.entry(state.expiry.to_string()).or_default() += 1;
+            *summary.by_health.entry(state.health.to_string()).or_default() += 1;
         }
-        if tenant.tokens.is_empty() {
-            let codes: Vec<&str> =
-                tenant.problems.iter().map(|problem| problem.code.as_str()).collect();
-            let words = |text: &str| text.to_owned();
-            rows.push((
-                3,
-                None,
-                [
-                    escape(&tenant.name),
-                    words("-"),
-                    words("unknown"),
-                    String::new(),
-                    words("unobserved"),
-                    codes.join(", "),
-                    String::new(),
-                ],
-            ));
-        }
-    }
-    // Stable, so that equal urgency and expiry keep the order of names.
-    rows.sort_by_key(|(urgency, expires, _)| (*urgency, expires.is_none(), *expires));
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    // One line a token, so that `grep` and eyes find it: on a narrow terminal the Apple Account
-    // gives way instead of wrapping everything.
-    let columns = if width < WIDE { 6 } else { 7 };
-    let header = ["TENANT", "TOKEN", "EXPIRY", "LEFT", "SYNC", "HEALTH", "APPLE ACCOUNT"];
-    table.set_header(header.into_iter().take(columns));
-    for (_, _, row) in rows {
-        table.add_row(row.into_iter().take(columns));
-    }
-    let text: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
-    text
-}
-
-fn health(token: &TokenState) -> String {
-    if token.health_reasons.is_empty() {
-        return token.health.to_string();
-    }
-    let reasons: Vec<&str> = token.health_reasons.iter().map(|reason| reason.as_str()).collect();
-    reasons.join(", ")
-}
-
-/// How long until then, in the largest fitting unit.
-fn left(expires: Timestamp, now: Timestamp) -> String {
-    let left = expires.since(now);
-    let (sign, left) = if left < Duration::zero() { ("-", -left) } else { ("", left) };
-    if left.num_days() >= 2 {
-        format!("{sign}{}d", left.num_days())
-    } else if left.num_hours() >= 2 {
-        format!("{sign}{}h", left.num_hours())
-    } else {
-        format!("{sign}{}m", left.num_minutes())
+        self.summary = summary;
     }
 }
 
-/// Holds and problems with their way out, below the table.
-fn reasons(status: &Status, width: usize) -> String {
-    let mut out = String::new();
-    for tenant in &status.tenants {
-        for problem in &tenant.problems {
-            let what = format!("{}: {}", escape(&tenant.name), problem.code);
-            let _ = writeln!(out, "\n{}", styled(BAD, &what));
-            if let Some(detail) = &problem.detail {
-                out.push_str(&wrap(&escape(detail), 2, width));
-            }
-        }
-        for token in tenant.tokens.iter().filter(|token| !token.reasons.is_empty()) {
-            let names: Vec<&str> = token.reasons.iter().map(|reason| reason.as_str()).collect();
-            let what =
-                format!("{}: {} held: {}", escape(&tenant.name), token.kind, names.join(", "));
-            let _ = writeln!(out, "\n{}", styled(LOOK, &what));
-            for detail in &token.details {
-                out.push_str(&wrap(&escape(detail), 2, width));
-            }
-        }
-    }
-    out
+/// Whether a token lapses within this time; `None` where nobody can tell.
+fn lapses(token: &StatusToken, now: Timestamp, within: Duration) -> Option<bool> {
+    token.state.expires.map(|expires| expires.since(now) <= within)
 }

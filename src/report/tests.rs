@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{plan_human, plan_markdown, status_human, status_of};
+use super::{plan_human, plan_markdown};
 use crate::fleet::Desired;
 use crate::model::{Problem, ProblemCode, Reading, Resource};
 use crate::plan::Selection;
@@ -84,19 +84,4 @@ fn a_hostile_name_for_a_pull_request_is_only_text() {
     world.entry().facts.apple_id = Some(name.into());
     world.live.push = Reading::Unknown(Problem::new(ProblemCode::BadAnswer, name));
     assert_snapshot!(plan_markdown(&world.plan()));
-}
-
-#[test]
-fn the_status_for_a_terminal() {
-    let mut world = World::renewal();
-    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
-    let status = status_of(&world.plan(), false);
-    assert_snapshot!("status", plain(&status_human(&status, 100)));
-    assert_snapshot!("status_wide", plain(&status_human(&status, 140)));
-}
-
-#[test]
-fn the_status_offline_says_so() {
-    let status = status_of(&World::equal().plan(), true);
-    assert_snapshot!(plain(&status_human(&status, 100)));
 }
