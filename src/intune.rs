@@ -3,7 +3,8 @@
 //!
 //! The only module that talks HTTP to Microsoft. It turns Microsoft's answers into the words of
 //! [`model`](crate::model), each resource by itself and with three answers (present, absent,
-//! unknown), and it refuses to know plans, files, the ledger or the environment.
+//! unknown), and it refuses to know plans, the ledger or the environment. The only files it reads
+//! are those that prove who signs in.
 //!
 //! * [`Connector`]: one for a run; the HTTP client, the sign-ins, the retry policy.
 //! * [`IntuneRead`]: the reader. It can send nothing but reads, and `plan` gets nothing else.
@@ -12,7 +13,8 @@
 //! * [`Turns`]: how many tenants are read at once; one in trouble leaves its place to the next.
 //! * [`SnapshotReader`]: the reader of a saved live snapshot, which contacts nothing.
 //!
-//! Inside: `client` sends one request and knows no meaning, `sign_in` gets tokens, `session` adds
+//! Inside: `client` sends one request and knows no meaning, `sign_in` gets tokens in each of the ways
+//! that `credential:` names, `entra` makes sentences of Entra's refusals, `session` adds
 //! the token and the retries, `wire` holds Microsoft's shapes and turns them into the model in one
 //! place, `scrub` decides which words of an answer a person may see, `id` which ids go into a path,
 //! and `encoded` looks through base64.

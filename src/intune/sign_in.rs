@@ -2,7 +2,12 @@
 //!
 //! `azure_identity` does the protocol and keeps the token until near its expiry. It gets no host
 //! and no retries of its own: its requests leave through [`Exchange`], which sends them where
-//! [`Endpoint`] says, and [`SignIn`] repeats them within the tenant's [`Budget`].
+//! [`Endpoint`] says, and [`SignIn`] repeats them within the tenant's [`Budget`]. That holds for a
+//! client secret and for every kind of assertion; only `azure-cli` asks a program instead.
+//!
+//! Rooms: `source` finds what proves to be the application, once a run; `certificate` signs an
+//! assertion with the application's own key, `federated` fetches one that somebody else signs,
+//! `azure_cli` asks `az`; `jwt` is the form of assertions; `error` says what is missing.
 
 mod azure_cli;
 mod certificate;

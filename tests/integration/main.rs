@@ -28,7 +28,7 @@ mod sdk;
 mod seal;
 mod secrets;
 mod shared_ledger;
-mod two_clones;
 mod sign_in;
+mod two_clones;
 mod world;
 mod writers;

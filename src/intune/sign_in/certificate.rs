@@ -2,6 +2,9 @@
 //!
 //! <https://learn.microsoft.com/en-us/entra/identity-platform/certificate-credentials>
 
+mod pbes2;
+mod pkcs12;
+
 use std::path::Path;
 
 use base64::Engine as _;
@@ -16,6 +19,7 @@ use zeroize::Zeroizing;
 
 use super::jwt;
 use crate::model::Timestamp;
+use pbes2::Shut;
 
 /// A certificate with its whole chain and a key has some ten kilobytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -32,23 +36,26 @@ pub enum CertificateError {
     /// The file is far too large.
     #[error("the file is too large to be a certificate")]
     TooLarge,
-    /// PKCS#12.
-    #[error("{}", pkcs12(path))]
+    /// PKCS#12 of a form that is not read.
+    #[error("{}", pkcs12_advice(path))]
     Pkcs12 {
         /// The file.
         path: String,
     },
-    /// The key is encrypted.
+    /// The key is encrypted in a form that is not read.
     #[error(
-        "its private key is encrypted; write it in the clear to a place that only this job can read: openssl pkey -in {path} -passin env:AZURE_CLIENT_CERTIFICATE_PASSWORD -out key.pem, and put the certificate behind it: openssl x509 -in {path} >> key.pem"
+        "its private key is encrypted in an old form; write it anew: openssl pkey -in {path} -passin env:AZURE_CLIENT_CERTIFICATE_PASSWORD -aes256 -passout env:AZURE_CLIENT_CERTIFICATE_PASSWORD -out key.pem, and put the certificate behind it: openssl x509 -in {path} >> key.pem"
     )]
     EncryptedKey {
         /// The file.
         path: String,
     },
+    /// The password does not open it.
+    #[error("AZURE_CLIENT_CERTIFICATE_PASSWORD does not open it; set it to the file's password")]
+    Password,
     /// Not PEM at all.
     #[error(
-        "it is not PEM; write the certificate (-----BEGIN CERTIFICATE-----) and its private key (-----BEGIN PRIVATE KEY-----) into one file"
+        "it is neither PEM nor PKCS#12; write the certificate (-----BEGIN CERTIFICATE-----) and its private key (-----BEGIN PRIVATE KEY-----) into one file"
     )]
     NotPem,
     /// No key.
@@ -82,10 +89,10 @@ pub enum CertificateError {
     Signing,
 }
 
-fn pkcs12(path: &str) -> String {
+fn pkcs12_advice(path: &str) -> String {
     let pem = Path::new(path).with_extension("pem");
     format!(
-        "PKCS#12 is not read here; turn it into PEM in a place that only this job can read: openssl pkcs12 -in {path} -passin env:AZURE_CLIENT_CERTIFICATE_PASSWORD -nodes -out {} (older files also need -legacy), and set AZURE_CLIENT_CERTIFICATE_PATH to the new file",
+        "it is PKCS#12 of an old or unusual form (RC2, triple DES, streamed); turn it into PEM in a place that only this job can read: openssl pkcs12 -legacy -in {path} -passin env:AZURE_CLIENT_CERTIFICATE_PASSWORD -nodes -out {}, and set AZURE_CLIENT_CERTIFICATE_PATH to the new file",
         pem.display()
     )
 }
@@ -99,13 +106,12 @@ pub(in crate::intune) struct Certificate {
 }
 
 impl Certificate {
-    /// Reads a file.
+    /// Reads a file; `password` opens what is encrypted in it.
     #[expect(
-        clippy::disallowed_methods,
         clippy::disallowed_types,
         reason = "the credential of the program itself, named by who starts it"
     )]
-    pub(super) fn read(path: &Path) -> Result<Self, CertificateError> {
+    pub(super) fn read(path: &Path, password: &str) -> Result<Self, CertificateError> {
         let unreadable = |error: std::io::Error| CertificateError::Unreadable(error.kind());
         let mut file = std::fs::File::open(path).map_err(unreadable)?;
         let length = file.metadata().map_err(unreadable)?.len();
@@ -116,62 +122,83 @@ impl Certificate {
         let room = usize::try_from(length).unwrap_or_default() + 1;
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         std::io::Read::read_to_end(&mut file, &mut bytes).map_err(unreadable)?;
-        Self::parse(&bytes, &path.display().to_string())
+        Self::parse(&bytes, &path.display().to_string(), password)
     }
 
-    /// Finds the key in a PEM file and the certificate that it belongs to.
-    pub(super) fn parse(bytes: &[u8], path: &str) -> Result<Self, CertificateError> {
-        let path = path.to_owned();
-        // Both forms of PKCS#12 begin so: a SEQUENCE in DER, or in BER of unknown length.
+    /// Finds the key in a PEM or PKCS#12 file, and the certificate that it belongs to.
+    pub(super) fn parse(
+        bytes: &[u8],
+        path: &str,
+        password: &str,
+    ) -> Result<Self, CertificateError> {
+        // A SEQUENCE in DER, or in BER of unknown length. PEM begins with a letter or a dash.
         if matches!(bytes, [0x30, 0x80..=0x84, ..]) {
-            return Err(CertificateError::Pkcs12 { path });
+            let store = pkcs12::open(bytes, password).map_err(|shut| match shut {
+                Shut::Form => CertificateError::Pkcs12 { path: path.to_owned() },
+                Shut::Password => CertificateError::Password,
+            })?;
+            let keys: Result<Vec<_>, _> =
+                store.keys.iter().map(|key| RsaKeyPair::from_pkcs8(key)).collect();
+            return Self::of(keys.map_err(rejected)?, store.certificates);
         }
         let text = std::str::from_utf8(bytes).map_err(|_| CertificateError::NotPem)?;
-        let (mut key, mut certificates) = (None, Vec::new());
+        let (mut keys, mut certificates) = (Vec::new(), Vec::new());
         for (label, content) in blocks(text) {
-            let garbled = || CertificateError::Garbled(label.to_owned());
-            let read: fn(&[u8]) -> Result<RsaKeyPair, ring::error::KeyRejected> = match label {
+            let whole = content.ok_or_else(|| CertificateError::Garbled(label.to_owned()));
+            let old = || CertificateError::EncryptedKey { path: path.to_owned() };
+            let key = match label {
                 "CERTIFICATE" => {
-                    let der = content.ok_or_else(garbled)?;
-                    let certificate = X509::from_der(&der).map_err(|_| garbled())?;
-                    certificates.push((der, certificate));
+                    certificates.push(whole?.to_vec());
                     continue;
                 }
-                "PRIVATE KEY" => RsaKeyPair::from_pkcs8,
-                "RSA PRIVATE KEY" if text.contains("Proc-Type: 4,ENCRYPTED") => {
-                    return Err(CertificateError::EncryptedKey { path });
+                "PRIVATE KEY" => RsaKeyPair::from_pkcs8(&whole?),
+                "ENCRYPTED PRIVATE KEY" => {
+                    let clear = pbes2::private_key(&whole?, password);
+                    RsaKeyPair::from_pkcs8(&clear.map_err(|shut| match shut {
+                        Shut::Form => old(),
+                        Shut::Password => CertificateError::Password,
+                    })?)
                 }
-                "RSA PRIVATE KEY" => RsaKeyPair::from_der,
-                "ENCRYPTED PRIVATE KEY" => return Err(CertificateError::EncryptedKey { path }),
+                "RSA PRIVATE KEY" if text.contains("Proc-Type: 4,ENCRYPTED") => return Err(old()),
+                "RSA PRIVATE KEY" => RsaKeyPair::from_der(&whole?),
                 "EC PRIVATE KEY" => return Err(CertificateError::NotRsa),
                 _ => continue,
             };
-            if key.is_some() {
-                return Err(CertificateError::TwoKeys);
-            }
-            key = Some(read(&content.ok_or_else(garbled)?).map_err(rejected)?);
+            keys.push(key.map_err(rejected)?);
         }
-        let key = match key {
-            Some(key) => key,
-            None if certificates.is_empty() => return Err(CertificateError::NotPem),
-            None => return Err(CertificateError::NoKey),
-        };
+        if keys.is_empty() && certificates.is_empty() {
+            return Err(CertificateError::NotPem);
+        }
+        Self::of(keys, certificates)
+    }
+
+    /// The one key, and the certificate that it belongs to.
+    fn of(mut keys: Vec<RsaKeyPair>, certificates: Vec<Vec<u8>>) -> Result<Self, CertificateError> {
+        let key = keys.pop().ok_or(CertificateError::NoKey)?;
+        if !keys.is_empty() {
+            return Err(CertificateError::TwoKeys);
+        }
         if certificates.is_empty() {
             return Err(CertificateError::NoCertificate);
         }
         let public = key.public_key().as_ref();
-        let own = certificates.iter().find(|(_, certificate)| {
-            let bits = &certificate.tbs_certificate.subject_public_key_info.subject_public_key;
-            bits.as_bytes() == Some(public)
-        });
-        let (der, certificate) = own.ok_or(CertificateError::Mismatch)?;
-        let not_after = certificate.tbs_certificate.validity.not_after.to_unix_duration();
-        let not_after = i64::try_from(not_after.as_secs()).ok().and_then(Timestamp::from_unix);
-        Ok(Self {
-            key,
-            thumbprint: URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(der.as_slice())),
-            not_after: not_after.ok_or(CertificateError::NoCertificate)?,
-        })
+        for der in certificates {
+            let garbled = |_| CertificateError::Garbled("CERTIFICATE".to_owned());
+            let certificate = X509::from_der(&der).map_err(garbled)?.tbs_certificate;
+            let bits = certificate.subject_public_key_info.subject_public_key;
+            if bits.as_bytes() != Some(public) {
+                continue;
+            }
+            let not_after = certificate.validity.not_after.to_unix_duration().as_secs();
+            let not_after = i64::try_from(not_after).ok().and_then(Timestamp::from_unix);
+            return Ok(Self {
+                key,
+                thumbprint: URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(der)),
+                not_after: not_after
+                    .ok_or_else(|| CertificateError::Garbled("CERTIFICATE".to_owned()))?,
+            });
+        }
+        Err(CertificateError::Mismatch)
     }
 
     /// Whether it is still good.

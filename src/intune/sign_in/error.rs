@@ -23,7 +23,7 @@ pub enum SignInError {
     },
     /// There is no certificate for the application.
     #[error(
-        "there is no certificate for application {client_id}; set AZURE_CLIENT_CERTIFICATE_PATH to a PEM file that holds the certificate and its private key"
+        "there is no certificate for application {client_id}; set AZURE_CLIENT_CERTIFICATE_PATH to a PEM or PKCS#12 file that holds the certificate and its private key"
     )]
     NoCertificate {
         /// The application's id.

@@ -5,24 +5,25 @@
 //! One assertion serves all tenants of a run: it says who asks, not about which tenant.
 //! <https://learn.microsoft.com/en-us/entra/workload-id/workload-identity-federation>
 
+mod service;
+
 use std::path::PathBuf;
 
 use chrono::Duration;
 use reqwest::Method;
-use serde::Deserialize;
 use tokio::sync::Mutex;
 use url::{Host, Url};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
-use super::super::client::{Http, Reply};
+use super::super::client::Http;
 use super::super::entra::SignInFault;
-use super::super::error::{Fault, Retry};
-use super::super::scrub::Scrubber;
+use super::super::error::Retry;
 use super::error::SignInError;
 use super::jwt;
 use super::{Variables, value};
 use crate::fleet::Cloud;
-use crate::model::{Problem, ProblemCode, Timestamp};
+use crate::model::Timestamp;
+use service::Service;
 
 /// An assertion is fetched anew so long before its end: sign-ins that wait in a retry must not
 /// present one that has ended meanwhile. GitHub's live for five minutes.
@@ -44,23 +45,6 @@ pub(super) enum Issuer {
     File(PathBuf),
     /// A token service over HTTP.
     Service(Service),
-}
-
-/// One request that is answered with a token.
-pub(super) struct Service {
-    /// How it is called in sentences.
-    name: &'static str,
-    method: Method,
-    url: Url,
-    /// Clear text, to this machine or its host.
-    near: bool,
-    headers: Vec<(&'static str, Zeroizing<String>)>,
-    /// Where the token is in the answer.
-    field: &'static str,
-    /// What a person checks when it is refused.
-    hint: &'static str,
-    /// Statuses that pass by themselves, beside 429 and 5xx.
-    passing: &'static [u16],
 }
 
 /// An assertion of somebody else's, kept until shortly before its end.
@@ -273,101 +257,6 @@ fn bearer(variable: &'static str, token: &str) -> Result<Zeroizing<String>, Sign
 fn sendable(variable: &'static str, text: &str) -> Result<Zeroizing<String>, SignInError> {
     reqwest::header::HeaderValue::from_str(text).map_err(|_| SignInError::Value { variable })?;
     Ok(Zeroizing::new(text.to_owned()))
-}
-
-impl Service {
-    async fn ask(&self, http: &Http) -> Result<Zeroizing<String>, SignInFault> {
-        let transport = |fault: Fault| self.unreachable(fault);
-        let mut request = if self.near {
-            http.request_near(self.method.clone(), self.url.as_str()).map_err(transport)?
-        } else {
-            http.request(self.method.clone(), self.url.as_str(), false)
-        };
-        let mut scrub = Scrubber::default();
-        for (name, value) in &self.headers {
-            scrub = scrub.holding(value.trim_start_matches("Bearer "));
-            let unusable = |_| self.fault(ProblemCode::SignInFailed, "cannot be asked");
-            let mut value = reqwest::header::HeaderValue::from_str(value).map_err(unusable)?;
-            value.set_sensitive(true);
-            request = request.header(*name, value);
-        }
-        let request = request.header("accept", "application/json");
-        let reply = http.send(request, std::time::Duration::MAX, std::sync::Arc::new(scrub)).await;
-        self.judge(reply.map_err(transport)?)
-    }
-
-    fn judge(&self, mut reply: Reply) -> Result<Zeroizing<String>, SignInFault> {
-        let status = reply.status;
-        if status == 200 {
-            let body = std::mem::take(&mut reply.body);
-            return self.token(&Zeroizing::new(body)).ok_or_else(|| {
-                let mut fault = self.fault(ProblemCode::BadAnswer, "answered without a token");
-                fault.retry = Retry::Few;
-                fault
-            });
-        }
-        let said = Said::parse(&reply.body);
-        let said =
-            said.and_then(|said| reply.scrub.sentence(&said)).map(|said| format!(": {said}"));
-        let said = said.unwrap_or_default();
-        let passing = status == 429 || status >= 500 || self.passing.contains(&status);
-        let mut fault = self.fault(
-            if status == 429 { ProblemCode::Throttled } else { ProblemCode::SignInFailed },
-            &format!("answered {status}{said}; {}", self.hint),
-        );
-        if passing {
-            fault.retry = Retry::Later(reply.retry_after());
-        }
-        Err(fault)
-    }
-
-    fn token(&self, body: &[u8]) -> Option<Zeroizing<String>> {
-        let mut body: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_slice(body).ok()?;
-        let Some(serde_json::Value::String(mut text)) = body.remove(self.field) else {
-            return None;
-        };
-        let token = jwt::is_token(&text).then(|| Zeroizing::new(text.clone()));
-        text.zeroize();
-        token
-    }
-
-    fn unreachable(&self, fault: Fault) -> SignInFault {
-        let (code, what) = match &fault {
-            Fault::NotSent { detail, .. } | Fault::Cut { detail, .. } => {
-                (ProblemCode::Unreachable, format!("is not reachable: {detail}; {}", self.hint))
-            }
-            Fault::TimedOut { .. } => (ProblemCode::Timeout, "did not answer in time".to_owned()),
-            Fault::BadAnswer { detail, .. } => (ProblemCode::BadAnswer, format!("sent {detail}")),
-            Fault::SignIn(_) | Fault::Refused(_) => {
-                (ProblemCode::SignInFailed, "refused".to_owned())
-            }
-        };
-        let mut problem = self.fault(code, &what);
-        // Who has no such endpoint on the machine has none a minute later either.
-        problem.retry = if self.near { Retry::No } else { fault.retry() };
-        problem
-    }
-
-    fn fault(&self, code: ProblemCode, what: &str) -> SignInFault {
-        let problem = Problem::new(code, format!("{} {what}", self.name));
-        SignInFault { problem, retry: Retry::No }
-    }
-}
-
-/// What the services write into a refusal, in their several ways.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Said {
-    message: String,
-    error_description: String,
-}
-
-impl Said {
-    fn parse(body: &[u8]) -> Option<String> {
-        let Self { message, error_description } = serde_json::from_slice(body).ok()?;
-        [message, error_description].into_iter().find(|text| !text.is_empty())
-    }
 }
 
 impl From<SignInError> for SignInFault {

@@ -49,7 +49,7 @@ pub(in crate::intune) enum Assertions {
         clock: fn() -> Timestamp,
     },
     /// Somebody whom the application registration trusts.
-    Federated(Federated),
+    Federated(Box<Federated>),
 }
 
 impl Assertions {
@@ -147,17 +147,19 @@ impl Sources {
             CredentialKind::ManagedIdentity => federated::managed_identity(variables, exchange)?,
         };
         let federated = Federated::new(issuer, self.clock);
-        Ok(Proof::Assertion(Arc::new(Assertions::Federated(federated))))
+        Ok(Proof::Assertion(Arc::new(Assertions::Federated(Box::new(federated)))))
     }
 
     fn certificate(&self, auth: &Auth) -> Result<Assertions, SignInError> {
-        const NAME: &str = "AZURE_CLIENT_CERTIFICATE_PATH";
-        let path = value(&self.variables, &of_application(NAME, &auth.client_id));
-        let path = path
-            .or_else(|| value(&self.variables, NAME))
+        let own = |name: &str| {
+            value(&self.variables, &of_application(name, &auth.client_id))
+                .or_else(|| value(&self.variables, name))
+        };
+        let path = own("AZURE_CLIENT_CERTIFICATE_PATH")
             .ok_or_else(|| SignInError::NoCertificate { client_id: auth.client_id.clone() })?;
+        let password = own("AZURE_CLIENT_CERTIFICATE_PASSWORD").unwrap_or_default();
         let path = PathBuf::from(path.as_str());
-        let certificate = Certificate::read(&path)
+        let certificate = Certificate::read(&path, &password)
             .and_then(|certificate| certificate.check((self.clock)()).map(|()| certificate))
             .map_err(|error| SignInError::Certificate { path: path.clone(), error })?;
         Ok(Assertions::Certificate { path, certificate: Box::new(certificate), clock: self.clock })

@@ -1,4 +1,5 @@
 //! Keys, certificates and tokens for the tests of the sign-in.
+#![expect(clippy::disallowed_methods, reason = "tokens are good for a while from now")]
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -13,7 +14,11 @@ use super::super::testing::{auth, connector_with};
 use super::super::{Connector, ReadRequest};
 use super::{Variables, jwt};
 use crate::fleet::{Auth, CredentialKind};
-use crate::model::Kind;
+use crate::model::{Kind, Timestamp};
+
+pub(super) fn now() -> Timestamp {
+    Timestamp::new(chrono::Utc::now())
+}
 
 /// An RSA key and its certificate.
 pub(super) struct Identity {
@@ -33,9 +38,9 @@ impl Identity {
     pub(super) fn of(pkcs8: Vec<u8>, days: i64) -> Self {
         let pair = rcgen::KeyPair::try_from(pkcs8.clone()).unwrap();
         let mut params = rcgen::CertificateParams::default();
-        let now = chrono::Utc::now().timestamp();
+        let begin = now().date_time().timestamp();
         let at = |days: i64| {
-            let seconds = u64::try_from(now + days * 86_400).unwrap();
+            let seconds = u64::try_from(begin + days * 86_400).unwrap();
             rcgen::date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(seconds)
         };
         params.not_before = at(-30);
@@ -69,7 +74,7 @@ pub(super) fn token(subject: &str, seconds: i64) -> String {
         "iss": "https://token.actions.githubusercontent.com",
         "sub": subject,
         "aud": "api://AzureADTokenExchange",
-        "exp": chrono::Utc::now().timestamp() + seconds,
+        "exp": now().date_time().timestamp() + seconds,
     });
     token_of(&claims)
 }

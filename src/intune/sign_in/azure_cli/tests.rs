@@ -9,11 +9,10 @@ use serde_json::json;
 use super::super::super::client::Http;
 use super::super::super::endpoints::Overrides;
 use super::super::super::retry::{Budget, RetryPolicy};
-use super::super::testing::{auth_with, token_of, variables};
+use super::super::testing::{auth_with, now, token_of, variables};
 use super::super::{Proof, SignIn};
 use super::*;
 use crate::fleet::CredentialKind;
-use crate::model::Timestamp;
 
 const TENANT: &str = "6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11";
 
@@ -45,7 +44,7 @@ fn printed(token: &str) -> String {
     json!({
         "accessToken": token,
         "expiresOn": "2026-11-22 12:00:00.000000",
-        "expires_on": chrono::Utc::now().timestamp() + 3600,
+        "expires_on": now().date_time().timestamp() + 3600,
         "subscription": "00000000-0000-0000-0000-000000000000",
         "tenant": TENANT,
         "tokenType": "Bearer",
@@ -58,13 +57,12 @@ fn sign_in(code: i32, stdout: String, stderr: &'static str) -> (SignIn, Arc<Az>)
     let az = Arc::new(Az { code, stdout, stderr, asked: StdMutex::default() });
     let cli = Cli { turn: Mutex::new(()), executor: Some(Arc::clone(&az) as _) };
     let short = std::time::Duration::from_secs(1);
-    let clock = || Timestamp::new(chrono::Utc::now());
     let sign_in = SignIn::new(
         TENANT.parse().unwrap(),
         &auth_with(CredentialKind::AzureCli),
         Proof::AzureCli(Arc::new(cli)),
         &Overrides::default().endpoint(Cloud::Public),
-        Arc::new(Http::new(short, short, clock, false).unwrap()),
+        Arc::new(Http::new(short, short, now, false).unwrap()),
     );
     (sign_in.unwrap(), az)
 }

@@ -1,15 +1,11 @@
 use ring::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
 use serde_json::Value;
 
-use super::super::testing::{Identity, identity, pem};
+use super::super::testing::{Identity, identity, now, pem};
 use super::*;
 
-fn now() -> Timestamp {
-    Timestamp::new(chrono::Utc::now())
-}
-
 fn parse(text: &str) -> Result<Certificate, CertificateError> {
-    Certificate::parse(text.as_bytes(), "login.pem")
+    Certificate::parse(text.as_bytes(), "login.pem", "")
 }
 
 fn part(token: &str, number: usize) -> Vec<u8> {
@@ -80,8 +76,8 @@ fn what_cannot_be_used_is_said_with_the_way_out() {
     let ec = rcgen::KeyPair::generate().unwrap().serialize_pem();
     let inner: Vec<&str> = key.lines().collect();
     for (text, says) in [
-        (String::new(), "not PEM"),
-        ("MARKER secret".to_owned(), "not PEM"),
+        (String::new(), "neither PEM nor PKCS#12"),
+        ("MARKER secret".to_owned(), "neither PEM nor PKCS#12"),
         (certificate.clone(), "no private key"),
         (key.clone(), "no certificate"),
         (key.clone() + &key + &certificate, "more than one private key"),
@@ -99,10 +95,50 @@ fn what_cannot_be_used_is_said_with_the_way_out() {
         assert!(shown.contains(says), "{shown}");
         assert!(!shown.contains("MARKER") && !shown.contains(inner[2]), "{shown}");
     }
-    let error = Certificate::parse(&[0x30, 0x82, 1, 2, 3], "/run/login.pfx").err().unwrap();
-    assert!(error.to_string().contains(
-        "openssl pkcs12 -in /run/login.pfx -passin env:AZURE_CLIENT_CERTIFICATE_PASSWORD -nodes -out /run/login.pem"
-    ), "{error}");
+}
+
+/// Made by OpenSSL 3: `openssl req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem`, then
+/// `openssl pkcs12 -export -inkey k.pem -in c.pem -passout pass:MARKER-pässword -out openssl3.p12`,
+/// with `-legacy` the second, with `openssl pkey -in k.pem -aes256` and `c.pem` the third.
+const OPENSSL: &[u8] = include_bytes!("openssl3.p12");
+const LEGACY: &[u8] = include_bytes!("legacy.p12");
+const ENCRYPTED: &[u8] = include_bytes!("encrypted.pem");
+const PASSWORD: &str = "MARKER-pässword";
+
+#[test]
+fn files_with_a_password_are_opened() {
+    let pkcs12 = Certificate::parse(OPENSSL, "x", PASSWORD).ok().unwrap();
+    let pem = Certificate::parse(ENCRYPTED, "x", PASSWORD).ok().unwrap();
+    assert_eq!(pkcs12.thumbprint, pem.thumbprint);
+    assert!(pkcs12.assertion("the-client", "x", now()).is_ok());
+    for file in [OPENSSL, ENCRYPTED] {
+        for password in ["", "MARKER-password", "MARKER-pässword "] {
+            let error = Certificate::parse(file, "x", password).err().unwrap();
+            assert_eq!(error, CertificateError::Password, "{password}");
+            assert!(!error.to_string().contains("MARKER"));
+        }
+    }
+}
+
+#[test]
+fn an_old_pkcs12_file_comes_with_the_line_that_turns_it_into_pem() {
+    for file in [LEGACY, &[0x30, 0x80, 1, 2, 3], &[0x30, 0x82, 1, 2, 3]] {
+        let error = Certificate::parse(file, "/run/login.pfx", PASSWORD).err().unwrap();
+        assert!(error.to_string().contains(
+            "openssl pkcs12 -legacy -in /run/login.pfx -passin env:AZURE_CLIENT_CERTIFICATE_PASSWORD -nodes -out /run/login.pem"
+        ), "{error}");
+    }
+}
+
+#[test]
+fn a_broken_pkcs12_file_is_refused_wherever_it_breaks() {
+    for at in (0..OPENSSL.len()).step_by(7) {
+        assert!(Certificate::parse(&OPENSSL[..at], "x", PASSWORD).is_err(), "{at}");
+        let mut other = OPENSSL.to_vec();
+        other[at] ^= 0x41;
+        // No panic; what still opens has its own key.
+        let _ = Certificate::parse(&other, "x", PASSWORD);
+    }
 }
 
 #[test]
@@ -117,12 +153,12 @@ fn an_expired_certificate_signs_nothing() {
 fn a_file_is_read_once_it_is_there_and_not_huge() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("login.pem");
-    let missing = Certificate::read(&path).err();
+    let missing = Certificate::read(&path, "").err();
     assert_eq!(missing, Some(CertificateError::Unreadable(std::io::ErrorKind::NotFound)));
     #[expect(clippy::disallowed_methods, reason = "a file for the test")]
     let write = |text: &str| std::fs::write(&path, text).unwrap();
     write(&(identity().certificate.clone() + &identity().key()));
-    assert!(Certificate::read(&path).is_ok());
+    assert!(Certificate::read(&path, "").is_ok());
     write(&" ".repeat(2 << 20));
-    assert_eq!(Certificate::read(&path).err(), Some(CertificateError::TooLarge));
+    assert_eq!(Certificate::read(&path, "").err(), Some(CertificateError::TooLarge));
 }

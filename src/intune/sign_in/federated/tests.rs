@@ -10,6 +10,7 @@ use super::super::super::{Connector, IntuneRead as _};
 use super::super::testing::*;
 use super::*;
 use crate::fleet::{Auth, CredentialKind};
+use crate::model::{Problem, ProblemCode};
 
 const REQUEST: &str = "MARKER.REQUEST.TOKEN";
 const SUBJECT: &str = "repo:octo/fleet:ref:refs/heads/main";
