@@ -43,7 +43,7 @@ const HEADER: [&str; 24] = [
 /// One line a token, most urgent first, and one for every tenant of which no token is known.
 pub fn status_csv(status: &Status) -> String {
     let mut out = String::new();
-    line(&mut out, HEADER.map(str::to_owned));
+    line(&mut out, &HEADER.map(str::to_owned));
     for row in rows(status) {
         let token = row.token;
         let of = |get: fn(&StatusToken) -> String| token.map(get).unwrap_or_default();
@@ -62,7 +62,7 @@ pub fn status_csv(status: &Status) -> String {
         let expires = row.expires();
         line(
             &mut out,
-            [
+            &[
                 text(&row.tenant.name),
                 row.tenant.tenant_id.map(|id| id.to_string()).unwrap_or_default(),
                 text(row.tenant.display_name.as_deref().unwrap_or_default()),
@@ -109,7 +109,7 @@ fn text(text: &str) -> String {
     if formula { format!("'{text}") } else { text }
 }
 
-fn line<const N: usize>(out: &mut String, cells: [String; N]) {
+fn line<const N: usize>(out: &mut String, cells: &[String; N]) {
     for (index, cell) in cells.iter().enumerate() {
         if index > 0 {
             out.push(',');
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn quotes_commas_and_blanks_are_kept() {
         let mut out = String::new();
-        line(&mut out, ["plain", "a,b", "say \"hi\"", "two\r\nlines", " "].map(str::to_owned));
+        line(&mut out, &["plain", "a,b", "say \"hi\"", "two\r\nlines", " "].map(str::to_owned));
         assert_eq!(out, "plain,\"a,b\",\"say \"\"hi\"\"\",\"two\r\nlines\",\" \"\r\n");
     }
 }
