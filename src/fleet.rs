@@ -15,6 +15,7 @@ mod check;
 mod diagnostic;
 mod document;
 mod load;
+mod places;
 mod policy;
 pub mod raw;
 mod report;
@@ -27,6 +28,7 @@ mod text;
 pub use check::parse_duration;
 pub use diagnostic::{Code, Diagnostic, Severity, render, render_all};
 pub use load::{Desired, FLEET_FILE, Loaded, load, load_policy, load_tenants};
+pub use places::{TokenLines, token_lines};
 pub use policy::{
     Auth, Cloud, CredentialKind, DepTokenWire, Move, Policy, PushCertificateWire, Signing,
     VppTokenWire, Wire,
