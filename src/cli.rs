@@ -7,14 +7,18 @@
 mod apply;
 mod base;
 mod clock;
+mod completions;
 mod demo;
+mod doctor;
 mod environment;
 mod error;
 mod global;
 mod init;
 mod inspect;
+mod interrupt;
 mod keys;
 mod ledger;
+mod man;
 mod output;
 mod plan;
 mod progress;
@@ -57,7 +61,11 @@ Exit codes: 0 done · 2 changes (with --detailed-exitcode) · 3 some tenants fai
 4 refused · 5 stale plan · 6 in progress elsewhere · 7 untrusted source · 8 sign-in failed for all ·
 9 inside --fail-within · 64 usage · 78 invalid fleet · 130 interrupted · 1 any other error
 
-Start with: applecart demo";
+Examples:
+  applecart demo
+  applecart validate && applecart plan
+  applecart status --within 45d
+  applecart help apply";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -69,10 +77,37 @@ enum Command {
     Inspect(inspect::Args),
     Seal(seal::Args),
     Reseal(reseal::Args),
+    Doctor(doctor::Args),
     Ledger(ledger::Args),
     Demo(demo::Args),
     Simulate(simulate::Args),
     Schema(schema::Args),
+    Completions(completions::Args),
+    #[command(hide = true)]
+    Man(man::Args),
+}
+
+impl Command {
+    /// Whether it may be left at any moment, because it sends nothing and records nothing.
+    fn is_read_only(&self) -> bool {
+        match self {
+            Self::Validate(_)
+            | Self::Plan(_)
+            | Self::Status(_)
+            | Self::Inspect(_)
+            | Self::Doctor(_)
+            | Self::Schema(_)
+            | Self::Completions(_)
+            | Self::Man(_) => true,
+            Self::Ledger(args) => args.is_read_only(),
+            Self::Init(_)
+            | Self::Apply(_)
+            | Self::Seal(_)
+            | Self::Reseal(_)
+            | Self::Demo(_)
+            | Self::Simulate(_) => false,
+        }
+    }
 }
 
 /// Runs the program with this process's arguments and environment.
@@ -81,7 +116,8 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let output = Output::new(cli.global.no_color);
+    let output = Output::new(cli.global.no_color, cli.global.json_log());
+    cli.global.start_logging();
     let outcome = match run(cli, &output) {
         Ok(outcome) => outcome,
         Err(error) => {
@@ -89,6 +125,7 @@ pub fn main() -> ExitCode {
             error.outcome()
         }
     };
+    tracing::info!(code = outcome.code(), "ended");
     ExitCode::from(outcome.code())
 }
 
@@ -107,7 +144,9 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
     }));
     // One TLS provider for the whole program; a second call only means that it is already set.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    cli.global.start_logging();
+    if cli.command.is_read_only() {
+        interrupt::end_at_once();
+    }
     let context = Context::new(&cli.global)?;
     match cli.command {
         Command::Init(args) => init::run(&args, output),
@@ -118,10 +157,13 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Inspect(args) => inspect::run(&args, &context, output),
         Command::Seal(args) => seal::run(&args, &context, output),
         Command::Reseal(args) => reseal::run(&args, &context, output),
+        Command::Doctor(args) => doctor::run(&args, &context, output),
         Command::Ledger(args) => ledger::run(&args, &context, output),
         Command::Demo(args) => demo::run(&args, &context, output),
         Command::Simulate(args) => simulate::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),
+        Command::Completions(args) => completions::run(&args, output),
+        Command::Man(args) => man::run(&args, output),
     }
 }
 
@@ -137,4 +179,22 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T, CliError> {
         .build()
         .map_err(CliError::Runtime)?;
     Ok(runtime.block_on(future))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_command_has_an_example() {
+        fn look(command: &clap::Command) {
+            for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+                let after = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(after.contains("Examples:\n  applecart "), "{}", sub.get_name());
+                look(sub);
+            }
+        }
+        let mut command = super::command();
+        command.build();
+        look(&command);
+        command.debug_assert();
+    }
 }

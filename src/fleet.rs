@@ -16,6 +16,7 @@ mod diagnostic;
 mod document;
 mod edit;
 mod load;
+mod places;
 mod policy;
 pub mod raw;
 mod report;
@@ -29,6 +30,7 @@ pub use check::parse_duration;
 pub use diagnostic::{Code, Diagnostic, Severity, render, render_all};
 pub use edit::{Change, EditError, NewValue, edit};
 pub use load::{Desired, FLEET_FILE, Loaded, load, load_policy, load_tenants};
+pub use places::{TokenLines, token_lines};
 pub use policy::{
     Auth, Cloud, CredentialKind, DepTokenWire, Move, Policy, PushCertificateWire, Signing,
     VppTokenWire, Wire,

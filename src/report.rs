@@ -7,8 +7,10 @@
 //! a terminal or a pull request comment.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod annotations;
 mod applied;
 mod apply;
+mod doctor;
 mod facts;
 mod inspect;
 mod markdown;
@@ -17,11 +19,16 @@ mod revision;
 mod status;
 mod text;
 
+pub use annotations::{Annotation, AnnotationFormat, Level, annotate, of_diagnostics, of_plan};
 pub use applied::{ApplyReport, ApplyResult, ApplySummary, Happened, NotPushed};
 pub use apply::apply_human;
+pub use doctor::{
+    Area, CLOCK_LIMIT, Check, CheckState, ConsentState, Doctor, DoctorSummary, TenantHealth,
+    Trouble, doctor_human,
+};
 pub use inspect::{inspection_human, inspection_json};
 pub use markdown::plan_markdown;
-pub use plan::plan_human;
+pub use plan::{plan_human, plan_summary};
 pub use status::{
     Recorded, Status, StatusSummary, StatusTenant, StatusToken, StatusView, status_csv,
     status_human, status_markdown, status_of,

@@ -23,6 +23,9 @@ use crate::simulator::{Options, Simulator};
 /// certificate with the wrong topic, and the ledger. Each step prints its command, so that it can
 /// be run again by hand. Contacts nothing outside this machine.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  applecart demo
+  applecart demo ./sample")]
 pub(super) struct Args {
     /// Where to build it; must be new or empty [default: a new folder for temporary files]
     dir: Option<PathBuf>,

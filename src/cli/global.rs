@@ -43,10 +43,10 @@ pub(super) struct Global {
     /// How many tenants to work on at once
     #[arg(long, global = true, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     parallelism: u16,
-    /// How log lines on standard error look
+    /// How messages and log lines on standard error look: json is one object a line
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
-    /// Write no colours; the environment variable NO_COLOR does the same
+    /// Write no colours, as with NO_COLOR set; CLICOLOR_FORCE=1 writes them into pipes, too
     #[arg(long, global = true)]
     pub(super) no_color: bool,
     /// Tell more: once for what is done, twice for every request
@@ -55,6 +55,11 @@ pub(super) struct Global {
 }
 
 impl Global {
+    /// Whether standard error holds JSON lines and nothing else.
+    pub(super) fn json_log(&self) -> bool {
+        self.log_format == LogFormat::Json
+    }
+
     /// Logs go to standard error and never hold bodies, tokens or query strings.
     pub(super) fn start_logging(&self) {
         let level = match self.verbose {
@@ -62,6 +67,10 @@ impl Global {
             1 => "applecart=info",
             _ => "applecart=debug",
         };
+        if self.verbose > 0 || self.json_log() {
+            // Log lines and a bar would write through each other.
+            super::progress::switch_off();
+        }
         let builder = tracing_subscriber::fmt()
             .with_writer(std::io::stderr)
             .with_ansi(false)

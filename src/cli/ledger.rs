@@ -15,6 +15,10 @@ use crate::report::json;
 ///
 /// Where the repository has a remote, the ledger is the remote's: it is fetched first.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  applecart ledger show contoso
+  applecart ledger verify
+  applecart ledger append applecart-unpushed-….json")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -23,6 +27,10 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show every entry, oldest first
+    #[command(after_help = "Examples:
+  applecart ledger show
+  applecart ledger show contoso --format json
+  applecart ledger show --offline")]
     Show {
         /// Only this tenant: its name or its id
         tenant: Option<String>,
@@ -36,6 +44,9 @@ enum Command {
     /// Check every chain, and that no commit changed what was written before
     ///
     /// Ends with 7 if the record was edited, or was taken away from where it was seen before.
+    #[command(after_help = "Examples:
+  applecart ledger verify
+  applecart ledger verify --offline --format json")]
     Verify {
         /// Contact nothing: check what this clone has
         #[arg(long)]
@@ -48,7 +59,12 @@ enum Command {
     ///
     /// Entries that the ledger already has are left out, so a file can be appended twice. Once the
     /// entries are pushed, the file is not needed any more.
-    #[command(arg_required_else_help = true)]
+    #[command(
+        arg_required_else_help = true,
+        after_help = "Examples:
+  applecart ledger append applecart-unpushed-….json
+  applecart ledger append --publish"
+    )]
     Append {
         /// The file that the run named
         #[arg(value_name = "FILE", required_unless_present = "publish")]
@@ -57,6 +73,13 @@ enum Command {
         #[arg(long)]
         publish: bool,
     },
+}
+
+impl Args {
+    /// Whether it only looks at the record.
+    pub(super) fn is_read_only(&self) -> bool {
+        !matches!(self.command, Command::Append { .. })
+    }
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {

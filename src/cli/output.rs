@@ -1,28 +1,43 @@
 //! Standard output and standard error.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use anstream::{AutoStream, ColorChoice};
 
+use super::environment;
 use super::error::CliError;
 
-/// Where a command's results and messages go. Colour is taken out where it is not wanted:
-/// `--no-color`, `NO_COLOR`, or no terminal.
+/// Where a command's results and messages go.
+///
+/// Colour follows convention, the first that applies: `--no-color` or `NO_COLOR` takes it away,
+/// `CLICOLOR_FORCE` puts it anywhere, `CLICOLOR=0` takes it away, and else it is on a terminal only.
+/// With `--log-format json`, standard error holds JSON lines and nothing else.
 pub(super) struct Output {
-    color: ColorChoice,
+    out: ColorChoice,
+    err: ColorChoice,
+    json_log: bool,
 }
 
 /// What tables and sentences are cut to where there is no terminal to measure.
 const WIDTH: usize = 100;
 
 impl Output {
-    pub(super) fn new(no_color: bool) -> Self {
-        Self { color: if no_color { ColorChoice::Never } else { ColorChoice::Auto } }
+    pub(super) fn new(no_color: bool, json_log: bool) -> Self {
+        let choice = |terminal| match !no_color && wants_color(terminal, environment::variable) {
+            true => ColorChoice::Always,
+            false => ColorChoice::Never,
+        };
+        Self {
+            out: choice(std::io::stdout().is_terminal()),
+            err: choice(std::io::stderr().is_terminal()),
+            json_log,
+        }
     }
 
-    /// Writes a result. A reader that went away (`| head`) is no error.
+    /// Writes a result. A reader that went away (`| head`) is no error: the command ends quietly,
+    /// with the exit code that it would have had.
     pub(super) fn result(&self, text: &str) -> Result<(), CliError> {
-        let mut out = AutoStream::new(std::io::stdout(), self.color);
+        let mut out = AutoStream::new(std::io::stdout(), self.out);
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
                 Err(CliError::Output(error))
@@ -33,13 +48,27 @@ impl Output {
 
     /// Tells the person something beside the result.
     pub(super) fn note(&self, text: &str) {
-        let mut err = AutoStream::new(std::io::stderr(), self.color);
+        if self.json_log {
+            // At this level it is always written, as it is in text.
+            return tracing::warn!(note = true, "{}", anstream::adapter::strip_str(text));
+        }
+        let mut err = AutoStream::new(std::io::stderr(), self.err);
         // Nothing can be done where even the message cannot be written.
         let _ = writeln!(err, "{text}");
     }
 
     /// An error: what happened, why, and what to do next.
     pub(super) fn error(&self, error: &CliError) {
+        if self.json_log {
+            let mut because = Vec::new();
+            let mut source = std::error::Error::source(error);
+            while let Some(cause) = source {
+                because.push(cause.to_string());
+                source = cause.source();
+            }
+            let (code, next) = (error.outcome().code(), error.hints().join("; "));
+            return tracing::error!(code, because = because.join(": "), next, "{error}");
+        }
         let bad = anstyle::AnsiColor::Red.on_default().bold();
         let mut text = format!("{bad}error{bad:#}: {}", crate::report::escape(&error.to_string()));
         let mut source = std::error::Error::source(error);
@@ -71,5 +100,39 @@ impl Output {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Whether a stream gets colours: <https://no-color.org>, <https://bixense.com/clicolors>.
+fn wants_color(terminal: bool, variable: impl Fn(&str) -> Option<String>) -> bool {
+    let is = |name: &str, value: &str| variable(name).is_some_and(|found| found == value);
+    if variable("NO_COLOR").is_some() {
+        return false;
+    }
+    if variable("CLICOLOR_FORCE").is_some() && !is("CLICOLOR_FORCE", "0") {
+        return true;
+    }
+    terminal && !is("CLICOLOR", "0") && !is("TERM", "dumb")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wants_color;
+
+    #[test]
+    fn colours_follow_the_conventions() {
+        let wants = |terminal, set: &[(&str, &str)]| {
+            wants_color(terminal, |name| {
+                set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert!(wants(true, &[]));
+        assert!(!wants(false, &[]));
+        assert!(!wants(true, &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]));
+        assert!(wants(false, &[("CLICOLOR_FORCE", "1")]));
+        assert!(!wants(false, &[("CLICOLOR_FORCE", "0")]));
+        assert!(!wants(true, &[("CLICOLOR", "0")]));
+        assert!(!wants(false, &[("CLICOLOR", "1")]));
+        assert!(!wants(true, &[("TERM", "dumb")]));
     }
 }

@@ -15,20 +15,23 @@ use super::global::Context;
 use super::keys;
 use super::output::Output;
 use super::session::{self, Loaded, Which};
+use crate::fleet::{self, FileBytes, TokenLines};
 use crate::intune::{self, Connector};
 use crate::model::{LiveTenant, Outcome, TenantName};
 use crate::plan::{self, Input, Known, Plan, Planned, Selection, Source};
-use crate::report;
+use crate::report::{self, AnnotationFormat};
 
 /// Compare Git with live Intune and show what apply would do
 ///
 /// Needs read-only Graph permissions and no key: nothing is opened, nothing is written. Exit code
 /// 3 means that some tenants could not be read; with --detailed-exitcode, 2 means that something
-/// is due or held.
+/// is due or held. The formats github, azure, gitlab and sarif remark urgent uploads, holds and what
+/// could not be observed beside the token's line of the tenant file.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart plan
   applecart plan --select ring=pilot --format markdown
+  applecart plan --format github
   applecart plan --out plan.json && applecart apply plan.json")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -70,6 +73,10 @@ enum Format {
     Human,
     Json,
     Markdown,
+    Github,
+    Azure,
+    Gitlab,
+    Sarif,
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
@@ -99,15 +106,43 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         file.and_then(|file| report::write_json(plan, std::io::BufWriter::new(file)))
             .map_err(|source| CliError::File { path: path.clone(), doing: "write", source })?;
     }
+    let remarks = |format| -> Result<String, CliError> {
+        let lines = token_lines(args, context, &loaded)?;
+        Ok(report::annotate(format, &report::of_plan(plan, &lines), &report::plan_summary(plan))?)
+    };
     match args.format {
         Format::Human => {
             output.result(&report::plan_human(plan, context.verbose, output.width()))?;
         }
         Format::Json => output.json(plan)?,
         Format::Markdown => output.result(&report::plan_markdown(plan))?,
+        Format::Github => output.result(&remarks(AnnotationFormat::Github)?)?,
+        Format::Azure => output.result(&remarks(AnnotationFormat::Azure)?)?,
+        Format::Gitlab => output.result(&remarks(AnnotationFormat::Gitlab)?)?,
+        Format::Sarif => output.result(&remarks(AnnotationFormat::Sarif)?)?,
     }
     let changes = args.detailed_exitcode && plan.has_changes();
     Ok(session::observed(plan).and(if changes { Outcome::Changes } else { Outcome::Done }))
+}
+
+/// Where each tenant's file speaks of its tokens, in the files that were planned.
+fn token_lines(
+    args: &Args,
+    context: &Context,
+    loaded: &Loaded,
+) -> Result<BTreeMap<String, TokenLines>, CliError> {
+    let source = match (&loaded.rev, args.worktree) {
+        (Some(rev), false) => loaded.repo.snapshot(rev)?,
+        (None, false) => loaded.repo.snapshot(&context.rev)?,
+        (_, true) => loaded.repo.worktree_snapshot()?,
+    };
+    let lines = source.tenants.iter().filter_map(|folder| match &folder.tenant_file {
+        Some(FileBytes::Read(bytes)) => {
+            Some((folder.name.clone(), fleet::token_lines(&folder.name, bytes)))
+        }
+        _ => None,
+    });
+    Ok(lines.collect())
 }
 
 /// Reads live state and makes the plan of it.

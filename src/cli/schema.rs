@@ -11,6 +11,10 @@ use crate::report;
 ///
 /// Without a name the list; with a name that schema; with --out all of them as files.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  applecart schema
+  applecart schema tenant > tenant.schema.json
+  applecart schema --out ./schema")]
 pub(super) struct Args {
     /// Which schema, such as `tenant`
     name: Option<String>,

@@ -79,6 +79,7 @@ pub(super) fn load(
             Desired::Valid(_) | Desired::Invalid { .. } => {}
         }
     }
+    tracing::info!(rev, tenants = fleet.len(), selected, "the fleet is read");
     if selected == 0 && !selection.is_all() {
         return Err(CliError::NothingSelected);
     }

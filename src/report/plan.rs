@@ -144,8 +144,13 @@ fn token_human(out: &mut String, token: &PlannedToken, width: usize) {
     }
 }
 
-/// The sentence that a reader takes away, and what to do next.
-fn summary(out: &mut String, plan: &Plan) {
+/// The sentence that a reader takes away, on one line without colours.
+pub fn plan_summary(plan: &Plan) -> String {
+    format!("{}: {}", plural(plan.tenants.len(), "tenant"), counted(plan).0)
+}
+
+/// What is due and held, and how many tenants could not be observed.
+fn counted(plan: &Plan) -> (String, usize) {
     let summary = &plan.summary;
     let mut parts = Vec::new();
     for (count, noun) in [
@@ -163,10 +168,15 @@ fn summary(out: &mut String, plan: &Plan) {
     if unobserved > 0 {
         parts.push(format!("{} not fully observed", plural(unobserved, "tenant")));
     }
-    let text = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
+    (if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }, unobserved)
+}
+
+/// The same sentence for a terminal, and what to do next.
+fn summary(out: &mut String, plan: &Plan) {
+    let (text, unobserved) = counted(plan);
     let style = if unobserved > 0 {
         BAD
-    } else if summary.holds > 0 {
+    } else if plan.summary.holds > 0 {
         LOOK
     } else {
         GOOD

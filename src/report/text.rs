@@ -18,12 +18,20 @@ pub(super) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// The text with control and direction-changing characters escaped, on one line.
+/// The text with control and direction-changing characters escaped, on one line, and without
+/// what pipelines take for commands in a job's log: `##[…]` and `##vso[…]` anywhere, `::…::` at the
+/// beginning of a line, where a wrapped word may come to stand.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
+    let mut before = [' ', ' '];
     for character in text.chars() {
-        let dangerous = is_dangerous(character);
-        if dangerous {
+        let command = match (before, character) {
+            ([_, '#'], '#') => true,
+            ([start, ':'], ':') => start.is_whitespace(),
+            _ => false,
+        };
+        before = [before[1], character];
+        if command || is_dangerous(character) {
             safe.extend(character.escape_unicode());
         } else {
             safe.push(character);
@@ -83,6 +91,13 @@ mod tests {
     fn a_name_cannot_rewrite_the_terminal() {
         assert_eq!(escape("Con\u{1b}[2Jtoso\n\u{202e}x"), "Con\\u{1b}[2Jtoso\\u{a}\\u{202e}x");
         assert_eq!(escape("Ströer GmbH"), "Ströer GmbH");
+    }
+
+    #[test]
+    fn a_name_is_no_command_of_a_pipeline() {
+        assert_eq!(escape("::add-mask::x ::y"), ":\\u{3a}add-mask::x :\\u{3a}y");
+        assert_eq!(escape("a##vso[task.x]##[y]"), "a#\\u{23}vso[task.x]#\\u{23}[y]");
+        assert_eq!(escape("http://[::1]:80 C# a:b"), "http://[::1]:80 C# a:b");
     }
 
     #[test]

@@ -143,6 +143,19 @@ impl Identities {
         self.0.len()
     }
 
+    /// The public keys that belong to them, as `recipients` in applecart.yaml has them. SSH keys
+    /// are left out: which recipient they are is known when they open a file.
+    pub fn recipients(&self) -> Vec<String> {
+        self.0
+            .iter()
+            .filter_map(|key| match key {
+                Key::X25519(identity) => Some(identity.to_public().to_string()),
+                #[cfg(feature = "ssh-identities")]
+                Key::Ssh(_) => None,
+            })
+            .collect()
+    }
+
     pub(super) fn as_age(&self) -> impl Iterator<Item = &dyn age::Identity> {
         self.0.iter().map(|key| match key {
             Key::X25519(identity) => identity as &dyn age::Identity,

@@ -1,0 +1,30 @@
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use super::Cli;
+use super::error::CliError;
+use super::output::Output;
+use crate::model::Outcome;
+
+/// Print completions for a shell
+///
+/// The shell then completes commands, flags and their values. Manual pages are written by
+/// `applecart man DIR`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  applecart completions bash > ~/.local/share/bash-completion/completions/applecart
+  applecart completions zsh > \"${fpath[1]}/_applecart\"
+  applecart completions fish > ~/.config/fish/completions/applecart.fish
+  applecart completions powershell >> $PROFILE")]
+pub(super) struct Args {
+    /// For which shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+pub(super) fn run(args: &Args, output: &Output) -> Result<Outcome, CliError> {
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "applecart", &mut text);
+    output.result(&String::from_utf8_lossy(&text))?;
+    Ok(Outcome::Done)
+}

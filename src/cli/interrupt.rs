@@ -1,0 +1,41 @@
+//! Ctrl-C and SIGTERM while nothing is written: the program ends at once, with 130.
+
+use super::progress;
+use crate::model::Outcome;
+
+/// Ends the program on the first signal. Only for commands that write nothing: there is nothing to
+/// finish, so whatever is under way (a read of Graph, a fetch) is simply left.
+///
+/// Where signals cannot be had, the system's own way of ending a program stays as it is.
+pub(super) fn end_at_once() {
+    let watch = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+        runtime.block_on(signal())?;
+        progress::clear();
+        leave()
+    };
+    // Without the thread, the signal ends the program by itself.
+    let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(watch);
+}
+
+#[expect(clippy::exit, reason = "the other threads may wait for a network that never answers")]
+fn leave() -> Option<()> {
+    std::process::exit(i32::from(Outcome::Interrupted.code()))
+}
+
+#[cfg(unix)]
+async fn signal() -> Option<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).ok()?;
+    let mut terminate = signal(SignalKind::terminate()).ok()?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Some(())
+}
+
+#[cfg(not(unix))]
+async fn signal() -> Option<()> {
+    tokio::signal::ctrl_c().await.ok()
+}

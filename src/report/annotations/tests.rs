@@ -1,0 +1,278 @@
+//! The exact lines and files that pipelines read.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use super::*;
+use crate::fleet::token_lines;
+use crate::model::{Problem, ProblemCode, Reading};
+use crate::plan::world::{OTHER_TOPIC, World};
+
+fn hostile() -> Vec<Annotation> {
+    let first = Annotation {
+        level: Level::Error,
+        file: "tenants/a b,c:d;e]f/tenant.yaml".into(),
+        line: 7,
+        columns: Some((3, 9)),
+        code: "unknown-field".into(),
+        message: "100 % wrong\r\n::add-mask::x\n##vso[task.setvariable variable=a]b".into(),
+    };
+    let second = Annotation {
+        level: Level::Warning,
+        columns: None,
+        line: 1,
+        message: "quiet".into(),
+        ..first.clone()
+    };
+    vec![first, second]
+}
+
+fn text(format: AnnotationFormat) -> String {
+    annotate(format, &hostile(), "1 error").unwrap()
+}
+
+#[test]
+fn for_github_nothing_ends_a_remark_early() {
+    assert_snapshot!(text(AnnotationFormat::Github), @"
+    ::error file=tenants/a b%2Cc%3Ad;e]f/tenant.yaml,line=7,col=3,endColumn=9,title=applecart unknown-field::100 %25 wrong%0D%0A::add-mask::x%0A##vso[task.setvariable variable=a]b
+    ::warning file=tenants/a b%2Cc%3Ad;e]f/tenant.yaml,line=1,title=applecart unknown-field::quiet
+    1 error
+    ");
+}
+
+#[test]
+fn for_azure_nothing_ends_a_remark_early() {
+    assert_snapshot!(text(AnnotationFormat::Azure), @"
+    ##vso[task.logissue type=error;sourcepath=tenants/a b,c:d%3Be%5Df/tenant.yaml;linenumber=7;columnnumber=3;code=unknown-field]100 %AZP25 wrong%0D%0A::add-mask::x%0A##vso[task.setvariable variable=a]b
+    ##vso[task.logissue type=warning;sourcepath=tenants/a b,c:d%3Be%5Df/tenant.yaml;linenumber=1;code=unknown-field]quiet
+    1 error
+    ");
+}
+
+#[test]
+fn gitlab_gets_every_field_that_it_asks_for() {
+    let report: Value = serde_json::from_str(&text(AnnotationFormat::Gitlab)).unwrap();
+    let all = report.as_array().unwrap();
+    assert_eq!(all.len(), 2);
+    for one in all {
+        assert!(one["description"].is_string() && one["check_name"].is_string(), "{one}");
+        assert!(
+            ["info", "minor", "major", "critical", "blocker"]
+                .contains(&one["severity"].as_str().unwrap())
+        );
+        assert!(one["location"]["lines"]["begin"].as_u64().unwrap() > 0);
+    }
+    assert_ne!(all[0]["fingerprint"], all[1]["fingerprint"]);
+}
+
+#[test]
+fn a_fingerprint_outlives_a_moved_line_and_is_unique() {
+    let prints = |all: &[Annotation]| -> Vec<String> {
+        let report: Value =
+            serde_json::from_str(&annotate(AnnotationFormat::Gitlab, all, "").unwrap()).unwrap();
+        let print = |one: &Value| one["fingerprint"].as_str().unwrap().to_owned();
+        report.as_array().unwrap().iter().map(print).collect()
+    };
+    let mut moved = hostile();
+    moved[0].line += 40;
+    assert_eq!(prints(&hostile()), prints(&moved));
+    let twice = vec![hostile().remove(0), hostile().remove(0)];
+    let both = prints(&twice);
+    assert_ne!(both[0], both[1]);
+}
+
+/// What this program uses of the SARIF 2.1.0 schema, with the same words, types and limits.
+fn sarif_schema() -> Value {
+    serde_json::from_str(SARIF).unwrap()
+}
+
+/// Of the schema at <https://json.schemastore.org/sarif-2.1.0.json>.
+const SARIF: &str = r##"{
+ "type": "object",
+ "required": [
+  "version",
+  "runs"
+ ],
+ "additionalProperties": false,
+ "properties": {
+  "$schema": {
+   "type": "string",
+   "format": "uri"
+  },
+  "version": {
+   "enum": [
+    "2.1.0"
+   ]
+  },
+  "runs": {
+   "type": "array",
+   "items": {
+    "type": "object",
+    "required": [
+     "tool"
+    ],
+    "additionalProperties": false,
+    "properties": {
+     "columnKind": {
+      "enum": [
+       "utf16CodeUnits",
+       "unicodeCodePoints"
+      ]
+     },
+     "tool": {
+      "type": "object",
+      "required": [
+       "driver"
+      ],
+      "properties": {
+       "driver": {
+        "type": "object",
+        "required": [
+         "name"
+        ],
+        "properties": {
+         "name": {
+          "type": "string"
+         },
+         "semanticVersion": {
+          "type": "string"
+         },
+         "informationUri": {
+          "type": "string",
+          "format": "uri"
+         },
+         "rules": {
+          "type": "array",
+          "uniqueItems": true,
+          "items": {
+           "type": "object",
+           "required": [
+            "id"
+           ]
+          }
+         }
+        },
+        "additionalProperties": false
+       }
+      }
+     },
+     "results": {
+      "type": "array",
+      "items": {
+       "type": "object",
+       "required": [
+        "message"
+       ],
+       "additionalProperties": false,
+       "properties": {
+        "ruleId": {
+         "type": "string"
+        },
+        "ruleIndex": {
+         "type": "integer",
+         "minimum": -1
+        },
+        "level": {
+         "enum": [
+          "none",
+          "note",
+          "warning",
+          "error"
+         ]
+        },
+        "message": {
+         "type": "object",
+         "required": [
+          "text"
+         ]
+        },
+        "partialFingerprints": {
+         "type": "object",
+         "additionalProperties": {
+          "type": "string"
+         }
+        },
+        "locations": {
+         "type": "array",
+         "items": {
+          "type": "object",
+          "properties": {
+           "physicalLocation": {
+            "type": "object",
+            "properties": {
+             "artifactLocation": {
+              "type": "object",
+              "properties": {
+               "uri": {
+                "type": "string",
+                "format": "uri-reference",
+                "pattern": "^[A-Za-z0-9._~/%-]*$"
+               },
+               "uriBaseId": {
+                "type": "string"
+               }
+              }
+             },
+             "region": {
+              "type": "object",
+              "properties": {
+               "startLine": {
+                "type": "integer",
+                "minimum": 1
+               },
+               "startColumn": {
+                "type": "integer",
+                "minimum": 1
+               },
+               "endColumn": {
+                "type": "integer",
+                "minimum": 1
+               }
+              }
+             }
+            }
+           }
+          }
+         }
+        }
+       }
+      }
+     }
+    }
+   }
+  }
+ }
+}"##;
+
+#[test]
+fn sarif_is_of_its_shape_and_points_into_its_rules() {
+    let report: Value = serde_json::from_str(&text(AnnotationFormat::Sarif)).unwrap();
+    jsonschema::validate(&sarif_schema(), &report).unwrap();
+    let run = &report["runs"][0];
+    for result in run["results"].as_array().unwrap() {
+        let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(run["tool"]["driver"]["rules"][index]["id"], result["ruleId"]);
+    }
+    assert_eq!(
+        run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
+        "tenants/a%20b%2Cc%3Ad%3Be%5Df/tenant.yaml"
+    );
+    assert_eq!(run["results"][0]["locations"][0]["physicalLocation"]["region"]["endColumn"], 10);
+}
+
+#[test]
+fn a_plan_is_remarked_where_the_token_stands() {
+    let mut world = World::renewal();
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    let yaml = b"apiVersion: applecart/v1\nkind: Tenant\nname: contoso\nwatch: [push]\npush:\n  topic: x\n";
+    let lines = [("contoso".to_owned(), token_lines("tenants/contoso/tenant.yaml", yaml))].into();
+    let [held] = of_plan(&world.plan(), &lines).try_into().unwrap();
+    assert_eq!((held.level, held.line, held.code.as_str()), (Level::Warning, 5, "topic-change"));
+    assert!(held.message.contains("enrolled again"), "{}", held.message);
+
+    world.live.push = Reading::Unknown(Problem::new(ProblemCode::Timeout, "no answer"));
+    let [unobserved] = of_plan(&world.plan(), &lines).try_into().unwrap();
+    assert_eq!((unobserved.line, unobserved.code.as_str()), (1, "timeout"));
+
+    assert!(of_plan(&World::equal().plan(), &lines).is_empty());
+}

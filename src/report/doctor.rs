@@ -1,0 +1,224 @@
+//! What is well around a fleet and what is not: the machine, the repository, the keys, and each
+//! tenant's sign-in, with the next step for everything that is not well.
+
+mod human;
+mod tenants;
+#[cfg(test)]
+mod tests;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Problem, ProblemCode, TenantId, Timestamp};
+use crate::plan::FORMAT_VERSION;
+
+pub use human::doctor_human;
+pub use tenants::CLOCK_LIMIT;
+use tenants::tenant_checks;
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Area {
+    /// The user's own `git`, the repository and the planned revision.
+    Git,
+    /// The remote, and the revision that the policy is read from.
+    Remote,
+    /// The files of the fleet.
+    Fleet,
+    /// The ledger.
+    Ledger,
+    /// The keys that open token files.
+    Identities,
+    /// This machine's clock against Graph's.
+    Clock,
+    /// Signing in to the tenants.
+    SignIn,
+    /// What the application may read there.
+    Permissions,
+    /// Intune's licence.
+    Licence,
+    /// Everything else that Graph can answer with.
+    Graph,
+    /// The customers' consent to sharing data with Apple, for first push certificates.
+    Consent,
+}
+
+impl Area {
+    /// The area as it is written in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Git => "git",
+            Self::Remote => "remote",
+            Self::Fleet => "fleet",
+            Self::Ledger => "ledger",
+            Self::Identities => "identities",
+            Self::Clock => "clock",
+            Self::SignIn => "sign-in",
+            Self::Permissions => "permissions",
+            Self::Licence => "licence",
+            Self::Graph => "graph",
+            Self::Consent => "consent",
+        }
+    }
+}
+
+/// How it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckState {
+    /// Well.
+    Ok,
+    /// Works, and somebody should look.
+    Warning,
+    /// Not well; the next step is said.
+    Failed,
+    /// Nobody looked, because of what is not well before it or because there was nothing to look at.
+    NotChecked,
+}
+
+/// Tenants with the same trouble.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Trouble {
+    /// The stable name.
+    pub code: ProblemCode,
+    /// The missing Graph permission.
+    pub permission: Option<String>,
+    /// Who has it.
+    pub tenants: Vec<String>,
+    /// What the first of them was told.
+    pub detail: Option<String>,
+    /// What to do, for the first of them.
+    pub next: Vec<String>,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// What.
+    pub area: Area,
+    /// How it is.
+    pub state: CheckState,
+    /// One sentence.
+    pub text: String,
+    /// What to do next.
+    pub next: Vec<String>,
+    /// The tenants with trouble, grouped by it.
+    pub troubles: Vec<Trouble>,
+}
+
+impl Check {
+    /// A check without tenants.
+    pub fn new(area: Area, state: CheckState, text: impl Into<String>) -> Self {
+        Self { area, state, text: text.into(), next: Vec::new(), troubles: Vec::new() }
+    }
+
+    /// The same with a next step.
+    #[must_use]
+    pub fn with_next(mut self, next: impl Into<String>) -> Self {
+        self.next.push(next.into());
+        self
+    }
+}
+
+/// What was found of the customer's consent to sharing data with Apple.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsentState {
+    /// Given live.
+    Granted,
+    /// Not given live; the tenant's file gives it, so `apply` does.
+    InFile,
+    /// Not given: the first push certificate will be held.
+    Missing,
+    /// It could not be read.
+    Unknown,
+    /// Not needed: there is a push certificate, or no file to upload.
+    NotNeeded,
+}
+
+/// What was found of one tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantHealth {
+    /// The tenant's name.
+    pub name: String,
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// What could not be read, and why.
+    pub problems: Vec<Problem>,
+    /// Where an administrator of the tenant consents to the application.
+    pub consent_link: Option<String>,
+    /// The customer's consent to sharing data with Apple.
+    pub data_sharing: ConsentState,
+    /// Seconds by which Graph's clock is ahead; `null` when it did not answer.
+    pub clock_skew: Option<i64>,
+}
+
+/// Counts over a [`Doctor`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DoctorSummary {
+    /// Checks that are well.
+    pub ok: usize,
+    /// Checks that work, and somebody should look.
+    pub warnings: usize,
+    /// Checks that are not well.
+    pub failed: usize,
+    /// Checks that nobody could make.
+    pub not_checked: usize,
+    /// Tenants that were looked at.
+    pub tenants: usize,
+    /// Those that nobody could sign in to.
+    pub sign_in_failed: usize,
+}
+
+/// The machine output of `doctor`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Doctor {
+    /// Version of this format.
+    pub format_version: String,
+    /// Version of the program.
+    pub applecart: String,
+    /// When.
+    pub generated_at: Timestamp,
+    /// What was looked at.
+    pub checks: Vec<Check>,
+    /// Every selected tenant that was asked.
+    pub tenants: Vec<TenantHealth>,
+    /// Counts.
+    pub summary: DoctorSummary,
+}
+
+impl Doctor {
+    /// The whole, of what was looked at around the tenants and of the tenants.
+    pub fn new(now: Timestamp, mut checks: Vec<Check>, tenants: Vec<TenantHealth>) -> Self {
+        checks.extend(tenant_checks(&tenants));
+        let count = |state| checks.iter().filter(|check| check.state == state).count();
+        let summary = DoctorSummary {
+            ok: count(CheckState::Ok),
+            warnings: count(CheckState::Warning),
+            failed: count(CheckState::Failed),
+            not_checked: count(CheckState::NotChecked),
+            tenants: tenants.len(),
+            sign_in_failed: tenants.iter().filter(|tenant| tenant.sign_in_failed()).count(),
+        };
+        Self {
+            format_version: FORMAT_VERSION.to_owned(),
+            applecart: env!("CARGO_PKG_VERSION").to_owned(),
+            generated_at: now,
+            checks,
+            tenants,
+            summary,
+        }
+    }
+}
+
+impl TenantHealth {
+    fn sign_in_failed(&self) -> bool {
+        self.problems.iter().any(|problem| problem.code.is_sign_in())
+    }
+}

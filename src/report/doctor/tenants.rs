@@ -1,0 +1,189 @@
+//! What was found of many tenants as a few checks: each trouble once, with who has it.
+
+use super::{Area, Check, CheckState, ConsentState, TenantHealth, Trouble};
+use crate::model::{Problem, ProblemCode};
+use crate::report::text::plural;
+
+/// Seconds by which clocks may differ. Entra and the leases of the ledger bear five minutes.
+pub const CLOCK_LIMIT: i64 = 5 * 60;
+
+/// The checks that tenants answer.
+pub(super) fn tenant_checks(tenants: &[TenantHealth]) -> Vec<Check> {
+    if tenants.is_empty() {
+        let none = |area| Check::new(area, CheckState::NotChecked, "no tenant was asked");
+        return [
+            Area::Clock,
+            Area::SignIn,
+            Area::Permissions,
+            Area::Licence,
+            Area::Graph,
+            Area::Consent,
+        ]
+        .map(none)
+        .into();
+    }
+    let signed_in = tenants.iter().filter(|tenant| !tenant.sign_in_failed()).count();
+    let all = plural(tenants.len(), "tenant");
+    let mut checks = vec![clock(tenants)];
+    let answered = format!("{} of {}", signed_in, all);
+    checks.push(check(tenants, Area::SignIn, &format!("signed in to {answered}"), true));
+    let well = [
+        (
+            Area::Permissions,
+            "every read that was made is allowed; only an upload proves the write role",
+        ),
+        (Area::Licence, "no tenant lacks an Intune licence"),
+        (Area::Graph, "every read that was made was answered"),
+    ];
+    for (area, text) in well {
+        checks.push(check(tenants, area, text, signed_in > 0));
+    }
+    checks.push(consent(tenants));
+    checks
+}
+
+fn clock(tenants: &[TenantHealth]) -> Check {
+    let skew = tenants.iter().filter_map(|tenant| tenant.clock_skew).max_by_key(|skew| skew.abs());
+    let Some(skew) = skew else {
+        return Check::new(Area::Clock, CheckState::NotChecked, "Graph did not tell its time");
+    };
+    let text = match skew {
+        0 => "this machine's clock is Graph's".to_owned(),
+        behind @ 1.. => format!("this machine's clock is {behind} s behind Graph's"),
+        ahead => format!("this machine's clock is {} s ahead of Graph's", -ahead),
+    };
+    if skew.abs() <= CLOCK_LIMIT {
+        return Check::new(Area::Clock, CheckState::Ok, text);
+    }
+    Check::new(Area::Clock, CheckState::Failed, text)
+        .with_next("set the clock by NTP: sign-ins, certificates and leases depend on it")
+}
+
+/// Where a problem belongs.
+fn area_of(code: ProblemCode) -> Area {
+    match code {
+        ProblemCode::SignInFailed | ProblemCode::TenantNotFound | ProblemCode::NoConsent => {
+            Area::SignIn
+        }
+        ProblemCode::Forbidden => Area::Permissions,
+        ProblemCode::NoLicence => Area::Licence,
+        ProblemCode::InvalidFile => Area::Fleet,
+        ProblemCode::LedgerUnknown => Area::Ledger,
+        ProblemCode::Throttled
+        | ProblemCode::Timeout
+        | ProblemCode::Unreachable
+        | ProblemCode::ServerError
+        | ProblemCode::BadAnswer => Area::Graph,
+    }
+}
+
+fn check(tenants: &[TenantHealth], area: Area, well: &str, looked: bool) -> Check {
+    let troubles = troubles(tenants, area);
+    let mut ill: Vec<&String> = troubles.iter().flat_map(|trouble| &trouble.tenants).collect();
+    ill.sort();
+    ill.dedup();
+    let ill = ill.len();
+    let (state, text) = if !looked {
+        (CheckState::NotChecked, "nobody could sign in".to_owned())
+    } else if troubles.is_empty() {
+        (CheckState::Ok, well.to_owned())
+    } else {
+        let all = plural(tenants.len(), "tenant");
+        (CheckState::Failed, format!("not well in {ill} of {all}"))
+    };
+    Check { troubles, ..Check::new(area, state, text) }
+}
+
+/// Each trouble of an area, the most frequent first.
+fn troubles(tenants: &[TenantHealth], area: Area) -> Vec<Trouble> {
+    let mut all: Vec<Trouble> = Vec::new();
+    for tenant in tenants {
+        for problem in tenant.problems.iter().filter(|problem| area_of(problem.code) == area) {
+            let known = all.iter_mut().find(|trouble| {
+                (trouble.code, &trouble.permission) == (problem.code, &problem.permission)
+            });
+            match known {
+                // A tenant may have the same trouble with each of its resources.
+                Some(trouble) => {
+                    if trouble.tenants.last() != Some(&tenant.name) {
+                        trouble.tenants.push(tenant.name.clone());
+                    }
+                }
+                None => all.push(Trouble {
+                    code: problem.code,
+                    permission: problem.permission.clone(),
+                    tenants: vec![tenant.name.clone()],
+                    detail: problem.detail.clone(),
+                    next: next(tenant, problem),
+                }),
+            }
+        }
+    }
+    all.sort_by_key(|trouble| std::cmp::Reverse(trouble.tenants.len()));
+    all
+}
+
+/// What to do about a problem.
+fn next(tenant: &TenantHealth, problem: &Problem) -> Vec<String> {
+    let consent = || {
+        tenant
+            .consent_link
+            .as_ref()
+            .map(|link| format!("an administrator of {} opens {link} and accepts", tenant.name))
+    };
+    match problem.code {
+        ProblemCode::NoConsent => consent().into_iter().collect(),
+        ProblemCode::Forbidden => {
+            let permission = problem.permission.as_deref().unwrap_or("the permission that Graph wants");
+            let grant = format!(
+                "add the application permission {permission} to the app registration, then have it consented to in each tenant"
+            );
+            std::iter::once(grant).chain(consent()).collect()
+        }
+        ProblemCode::SignInFailed => {
+            vec!["check the credential that applecart.yaml names under `auth`".to_owned()]
+        }
+        ProblemCode::TenantNotFound => {
+            vec!["correct `tenantId` in the tenant's file, or `cloud` under `auth`".to_owned()]
+        }
+        ProblemCode::NoLicence => vec![
+            "assign an Intune licence in the tenant and wait until Intune is set up, or take the kind out of `watch`".to_owned(),
+        ],
+        ProblemCode::Throttled => {
+            vec!["run this again later, or with a smaller --parallelism".to_owned()]
+        }
+        ProblemCode::Timeout | ProblemCode::Unreachable => vec![
+            "look at the network, the proxy settings (HTTPS_PROXY) and the firewall between here and Graph".to_owned(),
+        ],
+        ProblemCode::ServerError | ProblemCode::BadAnswer => vec![
+            "run this again later; if it stays, give Microsoft the request id that --format json has".to_owned(),
+        ],
+        ProblemCode::InvalidFile | ProblemCode::LedgerUnknown => Vec::new(),
+    }
+}
+
+fn consent(tenants: &[TenantHealth]) -> Check {
+    let of = |state| -> Vec<&str> {
+        tenants
+            .iter()
+            .filter(|tenant| tenant.data_sharing == state)
+            .map(|tenant| tenant.name.as_str())
+            .collect()
+    };
+    let (missing, unknown) = (of(ConsentState::Missing), of(ConsentState::Unknown));
+    if let Some(first) = missing.first() {
+        let text = format!(
+            "{} without the customer's consent to share data with Apple: first push certificates are held there ({first}{})",
+            plural(missing.len(), "tenant"),
+            if missing.len() > 1 { ", …" } else { "" }
+        );
+        return Check::new(Area::Consent, CheckState::Warning, text).with_next(
+            "once the customer agreed, write `consent: {dataSharing: true}` into the tenant's file",
+        );
+    }
+    if !unknown.is_empty() {
+        let text = format!("not known of {}", plural(unknown.len(), "tenant"));
+        return Check::new(Area::Consent, CheckState::NotChecked, text);
+    }
+    Check::new(Area::Consent, CheckState::Ok, "no first push certificate waits for a consent")
+}
