@@ -82,6 +82,16 @@ enum Key {
     Ssh(Box<age::ssh::Identity>),
 }
 
+impl Key {
+    fn recipient(&self) -> Option<String> {
+        match self {
+            Self::X25519(identity) => Some(identity.to_public().to_string()),
+            #[cfg(feature = "ssh-identities")]
+            Self::Ssh(_) => None,
+        }
+    }
+}
+
 /// The private keys at hand. Wiped when dropped; never shown.
 #[derive(Default)]
 pub struct Identities(Vec<Key>);
@@ -146,14 +156,7 @@ impl Identities {
     /// The public keys that belong to them, as `recipients` in applecart.yaml has them. SSH keys
     /// are left out: which recipient they are is known when they open a file.
     pub fn recipients(&self) -> Vec<String> {
-        self.0
-            .iter()
-            .filter_map(|key| match key {
-                Key::X25519(identity) => Some(identity.to_public().to_string()),
-                #[cfg(feature = "ssh-identities")]
-                Key::Ssh(_) => None,
-            })
-            .collect()
+        self.0.iter().filter_map(Key::recipient).collect()
     }
 
     pub(super) fn as_age(&self) -> impl Iterator<Item = &dyn age::Identity> {
