@@ -264,7 +264,8 @@ fn names_are_shown_harmlessly() {
     let human = crate::report::inspection_human(&inspection, "x\u{1b}.vpptoken", 100);
     assert!(!human.replace("\u{1b}[", "").contains('\u{1b}') || !human.contains("\u{1b}[2J"));
     assert!(
-        human.contains(r"organization:") && human.contains(r"a\u{1b}[2J\u{a}::error::\u{202e}")
+        human.contains(r"organization:")
+            && human.contains(r"a\u{1b}[2J\u{a}:\u{3a}error::\u{202e}")
     );
     let json = crate::report::inspection_json(&inspection).unwrap();
     assert!(json.bytes().all(|c| c == b'\n' || (c >= 0x20 && c != b'<' && c != b'>')));
