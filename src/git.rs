@@ -16,9 +16,10 @@ pub(crate) mod program;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod worktree;
 
-pub use base::{Base, BaseError, Wanted};
+pub use base::{Base, BaseError, Flag, Wanted};
 pub use error::GitError;
 
 use std::path::{Path, PathBuf};

@@ -33,6 +33,7 @@ mod watch;
 #[cfg(test)]
 pub(crate) mod world;
 
+pub use base::resealed;
 pub use canary::{Canary, wire};
 pub use checked::{CheckedPlan, Refusal};
 pub use fresh::{Reviewed, Stale, fresh};
@@ -47,6 +48,6 @@ pub use settings::Settings;
 pub use subject::{Sent, Subject};
 pub use types::{
     Action, Expiry, FORMAT_VERSION, Health, HealthReason, Observed, Plan, PlannedTenant,
-    PlannedToken, Reason, RecipientsChange, RemovedTenant, SelectionReport, Source, Summary, Sync,
-    TokenState, Warning,
+    PlannedToken, Reason, RecipientsChange, RemovedTenant, ResealedTenant, SelectionReport, Source,
+    Summary, Sync, TokenState, Touched, Warning,
 };

@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         return Err(plan::Refusal::Snapshot.into());
     }
     let selection = match &file {
-        Some(plan) => plan::Selection::parse(&plan.selection.select)?,
+        Some(plan) => plan::Selection::of_report(&plan.selection)?,
         None => args.selected.selection()?,
     };
     let loaded = session::load(context, false, Reach::Remote, &selection, output)?;

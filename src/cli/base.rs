@@ -6,6 +6,7 @@ use super::global::Context;
 use crate::fleet::{self, Desired, Policy, Source};
 use crate::git::{Base, Repo, Wanted};
 use crate::model::TenantId;
+use crate::plan;
 use std::collections::BTreeSet;
 
 /// How far a command goes to find the base.
@@ -64,7 +65,9 @@ impl Other {
             || fork.as_ref().is_some_and(|fork| is_policy_of(repo, fork, source));
         // Reading a third revision whole is for the few that need it.
         let fork = match fork {
-            Some(fork) if lacks_any(fleet, &tenants) => {
+            Some(fork)
+                if lacks_any(fleet, &tenants) || !plan::resealed(fleet, &tenants).is_empty() =>
+            {
                 Some(fleet::load_tenants(&repo.snapshot(&fork)?, Some(policy)).0)
             }
             _ => None,

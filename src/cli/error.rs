@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::fleet::{Diagnostic, EditError};
-use crate::git::{BaseError, GitError};
+use crate::git::{BaseError, Flag, GitError};
 use crate::intune::{ConnectorError, EndpointError, SnapshotError};
 use crate::ledger::{LedgerError, LockError, SavedError};
 use crate::model::Outcome;
@@ -241,6 +241,13 @@ fn base_hints(error: &BaseError) -> Vec<String> {
     let mut hints: Vec<String> =
         error.fetch_line().map(|line| format!("run: {line}")).into_iter().collect();
     match error {
+        BaseError::NoMergeBase { shallow: false, .. } => {
+            hints.push("name a base that the branch comes from: --base origin/main".to_owned());
+        }
+        BaseError::NoMergeBase { .. } => {}
+        BaseError::Revision { flag: Flag::Base, .. } => {
+            hints.push("without --base, every tenant is planned".to_owned());
+        }
         BaseError::NotFetched { .. } | BaseError::Revision { .. } => {
             hints.push("the policy is never taken from another revision instead".to_owned());
         }

@@ -16,9 +16,10 @@ use super::keys;
 use super::output::Output;
 use super::session::{self, Loaded, Which};
 use crate::fleet::{self, FileBytes, TokenLines};
+use crate::git::Repo;
 use crate::intune::{self, Connector};
 use crate::model::{LiveTenant, Outcome, TenantName};
-use crate::plan::{self, Input, Known, Plan, Planned, Selection, Source};
+use crate::plan::{self, Input, Known, Plan, Planned, Selection, Source, Touched};
 use crate::report::{self, AnnotationFormat};
 
 /// Compare Git with live Intune and show what apply would do
@@ -31,11 +32,15 @@ use crate::report::{self, AnnotationFormat};
 #[command(after_help = "Examples:
   applecart plan
   applecart plan --select ring=pilot --format markdown
+  applecart plan --base origin/main --format markdown
   applecart plan --format github
   applecart plan --out plan.json && applecart apply plan.json")]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) selected: Selected,
+    /// Only the tenants that this branch touches: whose folder differs from where it left REV
+    #[arg(long, value_name = "REV", conflicts_with = "worktree")]
+    base: Option<String>,
     /// Plan the files as they lie in the worktree; such a plan cannot be applied
     #[arg(long)]
     worktree: bool,
@@ -48,9 +53,24 @@ pub(super) struct Args {
     /// How to show the plan
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
+    /// Markdown of at most this many bytes, cut at whole rows; 0 for no limit. GitHub takes comments
+    /// of 65,536 characters, Azure DevOps of 150,000
+    #[arg(long, value_name = "BYTES", default_value = "60000")]
+    max_size: usize,
     /// End with 2 when something is due or held
     #[arg(long)]
     detailed_exitcode: bool,
+}
+
+impl Args {
+    /// What `--select` names, of that what the branch touches.
+    fn selection(&self, context: &Context) -> Result<Selection, CliError> {
+        let selection = self.selected.selection()?;
+        let Some(base) = &self.base else { return Ok(selection) };
+        let repo = Repo::discover(&context.repo)?;
+        let (since, tenants) = repo.touched(&context.rev, base)?;
+        Ok(selection.within(Touched { base: base.clone(), since, tenants }))
+    }
 }
 
 /// Which tenants a command is about.
@@ -80,9 +100,9 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
-    let selection = args.selected.selection()?;
+    let selection = args.selection(context)?;
     let reach = if args.live.is_some() { Reach::Clone } else { Reach::Remote };
-    let loaded = session::load(context, args.worktree, reach, &selection, output)?;
+    let loaded = session::load(context, args.worktree, reach, &selection, output)?.for_reading();
     let which = if args.live.is_some() { Which::Offline } else { Which::Shared };
     let known = session::past(&loaded, context, which)?.known;
     let dead = match &known {
@@ -115,7 +135,10 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             output.result(&report::plan_human(plan, context.verbose, output.width()))?;
         }
         Format::Json => output.json(plan)?,
-        Format::Markdown => output.result(&report::plan_markdown(plan))?,
+        Format::Markdown => {
+            let limit = if args.max_size == 0 { usize::MAX } else { args.max_size };
+            output.result(&report::plan_markdown(plan, limit))?;
+        }
         Format::Github => output.result(&remarks(AnnotationFormat::Github)?)?,
         Format::Azure => output.result(&remarks(AnnotationFormat::Azure)?)?,
         Format::Gitlab => output.result(&remarks(AnnotationFormat::Gitlab)?)?,

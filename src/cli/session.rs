@@ -38,6 +38,15 @@ pub(super) struct Loaded {
     pub(super) fleet: Vec<Desired>,
 }
 
+impl Loaded {
+    /// For a command that only reads: it signs in with no more than it needs.
+    #[must_use]
+    pub(super) fn for_reading(mut self) -> Self {
+        self.policy = self.policy.for_reading();
+        self
+    }
+}
+
 /// Reads the fleet, and its policy from the base; of a worktree as of a commit. Mistakes in single
 /// tenants stay with them; a mistake in the policy, or nothing but invalid tenants, makes the fleet
 /// invalid.
@@ -80,7 +89,7 @@ pub(super) fn load(
         }
     }
     tracing::info!(rev, tenants = fleet.len(), selected, "the fleet is read");
-    if selected == 0 && !selection.is_all() {
+    if selected == 0 && !selection.may_be_empty() {
         return Err(CliError::NothingSelected);
     }
     if selected > 0 && valid == 0 {

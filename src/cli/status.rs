@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let within = args.within.as_deref().map(duration).transpose()?;
     let selection = args.selected.selection()?;
     let reach = if args.offline { Reach::Revision } else { Reach::Remote };
-    let loaded = session::load(context, false, reach, &selection, output)?;
+    let loaded = session::load(context, false, reach, &selection, output)?.for_reading();
     let live = if args.offline {
         session::selected(&loaded.fleet, &selection)
             .map(|tenant| (tenant.name.clone(), not_looked()))

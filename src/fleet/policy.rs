@@ -48,6 +48,18 @@ pub struct Signing {
 }
 
 impl Policy {
+    /// The same settings for a command that only reads: it signs in as the application that may do
+    /// no more, where there is one.
+    #[must_use]
+    pub fn for_reading(mut self) -> Self {
+        for auth in self.profiles.values_mut().chain([&mut self.auth]) {
+            if let Some(reader) = auth.reader_client_id.take() {
+                auth.client_id = reader;
+            }
+        }
+        self
+    }
+
     /// The sign-in of a tenant; `None` when it names a profile that does not exist.
     pub fn auth_of(&self, profile: Option<&str>) -> Option<&Auth> {
         match profile {
@@ -71,6 +83,8 @@ impl Policy {
 pub struct Auth {
     /// The application (client) id.
     pub client_id: String,
+    /// The application for commands that only read, where it is another one.
+    pub reader_client_id: Option<String>,
     /// What proves to be that application.
     pub credential: CredentialKind,
     /// Which of Microsoft's clouds.

@@ -40,14 +40,34 @@ pub struct Base {
     branch: Option<(String, String)>,
 }
 
+/// The flags that name a revision to compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// `--policy-rev`
+    PolicyRev,
+    /// `--base`
+    Base,
+}
+
+impl std::fmt::Display for Flag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::PolicyRev => "--policy-rev",
+            Self::Base => "--base",
+        })
+    }
+}
+
 /// Why there is no base, or why a commit may not be applied against it.
 #[derive(Debug, thiserror::Error)]
 pub enum BaseError {
     /// The revision of the command line names nothing here.
-    #[error("the policy revision {rev:?} cannot be read")]
+    #[error("the revision {rev:?} of {flag} cannot be read")]
     Revision {
         /// As it was given.
         rev: String,
+        /// By which flag.
+        flag: Flag,
         /// The remote that may have it.
         remote: Option<String>,
         /// Why.
@@ -119,6 +139,16 @@ pub enum BaseError {
         /// The base.
         base: Base,
     },
+    /// The branch and the base that it is compared with have no commit in common.
+    #[error("commit {commit} and {} (at {}) have no commit in common, so nobody can tell what the branch touches", base.name, base.commit)]
+    NoMergeBase {
+        /// The planned commit.
+        commit: String,
+        /// What it was to be compared with.
+        base: Base,
+        /// Whether this clone is shallow, so that there may be one that is not here.
+        shallow: bool,
+    },
     /// The repository cannot be read.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -133,6 +163,7 @@ impl BaseError {
                 rev,
                 remote: Some(remote),
                 source: GitError::UnknownRevision { .. },
+                ..
             } => {
                 let branch = rev.strip_prefix(&format!("{remote}/")).unwrap_or(rev);
                 let is_id = branch.len() == 40 && branch.chars().all(|c| c.is_ascii_hexdigit());
@@ -142,14 +173,16 @@ impl BaseError {
                     tracking_line(remote, branch)
                 })
             }
-            Self::CannotTell { base, .. } => Some(match &base.branch {
-                Some((remote, branch)) => format!(
-                    "git fetch --unshallow {} {}",
-                    quoted(remote),
-                    quoted(&format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}"))
-                ),
-                None => "git fetch --unshallow".to_owned(),
-            }),
+            Self::CannotTell { base, .. } | Self::NoMergeBase { base, shallow: true, .. } => {
+                Some(match &base.branch {
+                    Some((remote, branch)) => format!(
+                        "git fetch --unshallow {} {}",
+                        quoted(remote),
+                        quoted(&format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}"))
+                    ),
+                    None => "git fetch --unshallow".to_owned(),
+                })
+            }
             _ => None,
         }
     }
@@ -192,7 +225,7 @@ impl Repo {
     /// When what was named cannot be found. There is no second choice.
     pub fn base(&self, wanted: &Wanted) -> Result<Option<Base>, BaseError> {
         match wanted {
-            Wanted::Revision(rev) => self.named_base(rev).map(Some),
+            Wanted::Revision(rev) => self.named_base(rev, Flag::PolicyRev).map(Some),
             Wanted::Target { branch, variable } => self.target_base(branch, variable).map(Some),
             Wanted::Default => match self.fleet_remote()? {
                 Some(remote) => self.default_base(remote).map(Some),
@@ -201,11 +234,12 @@ impl Repo {
         }
     }
 
-    fn named_base(&self, rev: &str) -> Result<Base, BaseError> {
+    pub(super) fn named_base(&self, rev: &str, flag: Flag) -> Result<Base, BaseError> {
         match self.resolve(rev) {
             Ok(commit) => Ok(Base { commit, name: escaped(rev.as_bytes()), branch: None }),
             Err(source) => Err(BaseError::Revision {
                 rev: rev.to_owned(),
+                flag,
                 // Only for the hint; which of several remotes has it, nobody knows.
                 remote: self.fleet_remote().ok().flatten(),
                 source,

@@ -22,7 +22,7 @@ const MAX_TREE_BYTES: u64 = MAX_ENTRIES as u64 * (255 + 28);
 
 /// Most bytes of the tree object of `tenants`: as many folders as are read, with the longest
 /// valid names, and room for strays.
-const MAX_TENANTS_TREE_BYTES: u64 = 2 * MAX_TENANTS as u64 * (64 + 28);
+pub(super) const MAX_TENANTS_TREE_BYTES: u64 = 2 * MAX_TENANTS as u64 * (64 + 28);
 
 /// Most entries of all tenants' folders together: ten for each of the most tenants.
 const MAX_TOTAL_ENTRIES: u64 = 10 * MAX_TENANTS as u64;

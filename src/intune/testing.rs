@@ -28,6 +28,7 @@ pub(super) const CONSENT: &str =
 pub(super) fn auth() -> Auth {
     Auth {
         client_id: "2f6b1111-2222-3333-4444-555566667777".to_owned(),
+        reader_client_id: None,
         credential: CredentialKind::ClientSecret,
         cloud: Cloud::Public,
     }

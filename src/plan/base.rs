@@ -1,10 +1,10 @@
 //! What the planned revision changes about the fleet as a whole, against its base: where
 //! credentials would go for the first time, who is no longer watched, and other settings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::input::{Base, Input};
-use super::types::{RecipientsChange, RemovedTenant};
+use super::types::{RecipientsChange, RemovedTenant, ResealedTenant};
 use crate::fleet::{Desired, Policy, Tenant};
 use crate::model::TenantId;
 
@@ -16,6 +16,7 @@ pub(super) struct Changes {
     pub(super) policy: bool,
     pub(super) recipients: Option<RecipientsChange>,
     pub(super) removed: Vec<RemovedTenant>,
+    pub(super) resealed: Vec<ResealedTenant>,
 }
 
 impl Changes {
@@ -30,6 +31,11 @@ impl Changes {
             policy: base.policy_changed,
             recipients,
             removed: removed(input, base),
+            resealed: resealed(input.fleet, base.fork.unwrap_or(base.tenants))
+                .into_iter()
+                .filter(|(tenant, _)| input.selection.matches(tenant))
+                .map(|(tenant, files)| ResealedTenant { name: tenant.name.to_string(), files })
+                .collect(),
         }
     }
 
@@ -100,6 +106,28 @@ fn removed(input: &Input<'_>, base: &Base<'_>) -> Vec<RemovedTenant> {
         .collect();
     removed.sort_by(|a, b| a.name.cmp(&b.name));
     removed
+}
+
+/// The tenants with files that are other bytes than `before` and, by the tenant file's word, the
+/// same when opened; with their number. `apply` checks that word on opening.
+pub fn resealed<'a>(fleet: &'a [Desired], before: &[Desired]) -> Vec<(&'a Tenant, usize)> {
+    let before: BTreeMap<TenantId, &Tenant> =
+        before.iter().filter_map(Desired::valid).map(|tenant| (tenant.tenant_id, tenant)).collect();
+    fleet
+        .iter()
+        .filter_map(Desired::valid)
+        .filter_map(|tenant| {
+            let old: Vec<_> =
+                before.get(&tenant.tenant_id)?.tokens().filter_map(|t| t.file.as_ref()).collect();
+            let files = tenant
+                .tokens()
+                .filter_map(|token| token.file.as_ref())
+                .filter(|file| old.iter().any(|old| old.sha256 == file.sha256))
+                .filter(|file| old.iter().all(|old| old.blob != file.blob))
+                .count();
+            (files > 0).then_some((tenant, files))
+        })
+        .collect()
 }
 
 #[cfg(test)]

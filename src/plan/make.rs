@@ -53,6 +53,7 @@ pub fn make(input: &Input<'_>) -> Planned {
         policy_changed: changes.policy,
         recipients_changed: changes.recipients,
         removed_tenants: changes.removed,
+        resealed_tenants: changes.resealed,
         source: input.source,
         selection: input.selection.report(),
         generated_at: input.now,

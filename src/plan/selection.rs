@@ -2,9 +2,10 @@
 //!
 //! One `--select` is a comma-separated list of terms that must all hold; several `--select`s add
 //! up. A term is a tenant's name with `*` as wildcard, `name=…` (the same), `tenantId=…`, or a
-//! label as `ring=pilot` or `ring!=pilot`.
+//! label as `ring=pilot` or `ring!=pilot`. `--base` narrows all that to the tenants that a branch
+//! touches.
 
-use super::types::SelectionReport;
+use super::types::{SelectionReport, Touched};
 use crate::fleet::Tenant;
 
 /// Why a `--select` cannot be read.
@@ -22,6 +23,7 @@ pub struct SelectionError {
 pub struct Selection {
     source: Vec<String>,
     alternatives: Vec<Vec<Term>>,
+    touched: Option<Touched>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,17 +48,47 @@ impl Selection {
                     .ok_or_else(|| SelectionError { text: text.clone() })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { source: expressions.to_vec(), alternatives })
+        Ok(Self { source: expressions.to_vec(), alternatives, touched: None })
+    }
+
+    /// The selection that a plan shows.
+    ///
+    /// # Errors
+    /// When the plan was edited.
+    pub fn of_report(report: &SelectionReport) -> Result<Self, SelectionError> {
+        let mut selection = Self::parse(&report.select)?;
+        selection.touched.clone_from(&report.touched);
+        Ok(selection)
+    }
+
+    /// Of the selected tenants only those that a branch touches.
+    #[must_use]
+    pub fn within(mut self, touched: Touched) -> Self {
+        self.touched = Some(touched);
+        self
     }
 
     /// Whether every tenant is selected.
     pub fn is_all(&self) -> bool {
-        self.alternatives.is_empty()
+        self.alternatives.is_empty() && self.touched.is_none()
+    }
+
+    /// Whether selecting nobody is an answer and not a slip of the pen: a branch may touch no tenant.
+    pub fn may_be_empty(&self) -> bool {
+        self.alternatives.is_empty() || self.touched.is_some()
+    }
+
+    fn is_touched(&self, name: &str) -> bool {
+        self.touched.as_ref().is_none_or(|touched| touched.tenants.contains(name))
     }
 
     /// Whether a valid tenant is selected.
     pub fn matches(&self, tenant: &Tenant) -> bool {
-        self.is_all()
+        self.is_touched(tenant.name.as_str()) && self.is_named(tenant)
+    }
+
+    fn is_named(&self, tenant: &Tenant) -> bool {
+        self.alternatives.is_empty()
             || self.alternatives.iter().any(|terms| {
                 terms.iter().all(|term| match term {
                     Term::Name(pattern) => wildcard(pattern, tenant.name.as_str()),
@@ -71,7 +103,10 @@ impl Selection {
     /// Whether an invalid tenant may be selected. Its labels cannot be trusted, so only a term
     /// that names another tenant excludes it: a mistake must not hide behind a selection.
     pub fn may_match_invalid(&self, name: &str) -> bool {
-        self.is_all()
+        if !self.is_touched(name) {
+            return false;
+        }
+        self.alternatives.is_empty()
             || self.alternatives.iter().any(|terms| {
                 terms.iter().all(|term| match term {
                     Term::Name(pattern) => wildcard(pattern, name),
@@ -82,7 +117,7 @@ impl Selection {
 
     /// The selection as plans show it.
     pub fn report(&self) -> SelectionReport {
-        SelectionReport { select: self.source.clone() }
+        SelectionReport { select: self.source.clone(), touched: self.touched.clone() }
     }
 }
 

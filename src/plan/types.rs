@@ -1,5 +1,6 @@
 //! The plan as data: the contract for scripts (`schema/plan.schema.json`).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -307,6 +308,33 @@ pub struct PlannedTenant {
 pub struct SelectionReport {
     /// The `--select` expressions; empty means all tenants.
     pub select: Vec<String>,
+    /// What `--base` narrows that to; absent without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub touched: Option<Touched>,
+}
+
+/// The tenants that a branch touches: those whose folder is another one than where the branch left
+/// its base.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Touched {
+    /// The base as it was named, such as `origin/main`.
+    pub base: String,
+    /// The commit where the branch left it.
+    pub since: String,
+    /// The folders, by name; also those that the branch removes.
+    pub tenants: BTreeSet<String>,
+}
+
+/// A tenant with files that were sealed again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResealedTenant {
+    /// The folder's name.
+    pub name: String,
+    /// How many of its token files are other bytes than in the base, with the same `sha256` of the
+    /// opened file.
+    pub files: usize,
 }
 
 /// A tenant that the base revision has and the planned one does not.
@@ -373,6 +401,9 @@ pub struct Plan {
     /// are no longer watched. Nothing is removed in Intune.
     #[serde(default)]
     pub removed_tenants: Vec<RemovedTenant>,
+    /// Selected tenants whose files this revision sealed again, by name. That alone uploads nothing.
+    #[serde(default)]
+    pub resealed_tenants: Vec<ResealedTenant>,
     /// Where live state came from.
     pub source: Source,
     /// Which tenants.

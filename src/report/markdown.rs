@@ -6,7 +6,7 @@ use super::facts::changes;
 use super::revision;
 use super::text::{escape, plural, short};
 use crate::model::Kind;
-use crate::plan::{Action, Observed, Plan, PlannedToken, Source};
+use crate::plan::{Action, Observed, Plan, PlannedTenant, PlannedToken, Source};
 
 /// Text that cannot open a tag, a link, a table cell, a mention or a code span.
 pub(super) fn cell(text: &str) -> String {
@@ -35,26 +35,107 @@ pub(super) fn cell(text: &str) -> String {
     safe
 }
 
+/// The marker by which a pipeline finds its own comment to write it anew.
+pub(super) const MARKER: &str = "<!-- applecart:plan -->\n";
+
+/// What the sentences about what was left out, the fold and the digest take.
+const ENDING: usize = 1_200;
+
+/// As many new destinations are listed before they are counted.
+const LISTED: usize = 50;
+
 /// The plan: one table of everything due, held or unobserved, then the details folded.
-pub fn plan_markdown(plan: &Plan) -> String {
-    let mut out = String::from("<!-- applecart:plan -->\n");
+///
+/// It is at most `limit` bytes long where that is enough for the headline (some 4 KiB): rows and
+/// details are left out whole, and counted. Hosts count characters, which are never more.
+pub fn plan_markdown(plan: &Plan, limit: usize) -> String {
+    let mut out = head(plan);
+    let mut tokens: Vec<_> =
+        plan.tokens().filter(|(_, token)| token.action != Action::None).collect();
+    tokens.sort_by_key(|(tenant, token)| (!tenant.new_destination, !token.urgent));
+    let problems: Vec<_> =
+        plan.tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).collect();
+    if tokens.is_empty() && problems.is_empty() {
+        out.push_str("Nothing to do.\n");
+        return out;
+    }
+    let room = limit.saturating_sub(out.len() + ENDING);
+    out.push_str("| | tenant | token | expires | why |\n|---|---|---|---|---|\n");
+    let rows = tokens
+        .iter()
+        .map(|(tenant, token)| row(tenant, token))
+        .chain(problems.iter().map(|tenant| problem_row(tenant)));
+    // The table is what decides; details are for those who ask.
+    let rows_left_out = fill(&mut out, rows, room / 4 * 3);
+    if rows_left_out > 0 {
+        let _ = writeln!(out, "\n> ✂️ {} left out here. {WHOLE}", plural(rows_left_out, "row"));
+    }
+    out.push_str("\n<details><summary>Details</summary>\n\n");
+    let details = tokens
+        .iter()
+        .map(|(tenant, token)| detail(tenant, token))
+        .chain(problems.iter().map(|tenant| problem_detail(tenant)));
+    let room = limit.saturating_sub(out.len() + ENDING / 2);
+    let details_left_out = fill(&mut out, details, room);
+    if details_left_out > 0 {
+        let _ = writeln!(out, "✂️ {} left out here. {WHOLE}\n", plural(details_left_out, "detail"));
+    }
+    let _ = writeln!(out, "</details>\n\nDigest `{}`", plan.digest);
+    out
+}
+
+/// Where the rest is.
+const WHOLE: &str = "The whole plan is what `applecart plan --format markdown --max-size 0` writes; \
+                     the pipeline keeps it beside plan.json.";
+
+/// Adds what fits into `room` bytes, in order, and tells how many did not.
+fn fill(out: &mut String, parts: impl Iterator<Item = String>, room: usize) -> usize {
+    let mut used = 0_usize;
+    let mut left_out = 0;
+    for part in parts {
+        used = used.saturating_add(part.len());
+        if left_out > 0 || used > room {
+            left_out += 1;
+        } else {
+            out.push_str(&part);
+        }
+    }
+    left_out
+}
+
+/// What stands above the table: what the revision changes as a whole, the counts, what is urgent.
+fn head(plan: &Plan) -> String {
+    let mut out = String::from(MARKER);
     let rev = plan.rev.as_deref().map_or("the worktree", short);
     let summary = &plan.summary;
     let _ = writeln!(out, "### Applecart plan at `{rev}`\n");
     if plan.source == Source::Snapshot {
         out.push_str("> Live state comes from a snapshot; this plan cannot be applied.\n\n");
     }
-    for line in revision::notes(plan) {
+    let mut notes = revision::notes(plan);
+    let removed_left_out = notes.len().saturating_sub(LISTED);
+    notes.truncate(LISTED);
+    for line in notes {
         let _ = writeln!(out, "> ⚠️ {}\n", cell(&line));
+    }
+    if removed_left_out > 0 {
+        let _ =
+            writeln!(out, "> ⚠️ {} left out here. {WHOLE}\n", plural(removed_left_out, "warning"));
     }
     let new: Vec<_> = plan.tenants.iter().filter(|tenant| tenant.new_destination).collect();
     if !new.is_empty() {
         let _ = writeln!(out, "#### {}\n", revision::NEW);
-        for tenant in new {
+        for tenant in new.iter().take(LISTED) {
             let id = tenant.tenant_id.map(|id| id.to_string()).unwrap_or_default();
             let _ = writeln!(out, "- {} (tenant `{id}`)", cell(&tenant.name));
         }
+        if new.len() > LISTED {
+            let _ = writeln!(out, "- and {} more", new.len() - LISTED);
+        }
         out.push('\n');
+    }
+    if let Some(line) = revision::touched(plan) {
+        let _ = write!(out, "{} ", cell(&line));
     }
     let _ = writeln!(
         out,
@@ -66,7 +147,8 @@ pub fn plan_markdown(plan: &Plan) -> String {
         plural(summary.holds, "hold"),
         summary.unobserved
     );
-    for (tenant, token) in plan.tokens().filter(|(_, token)| token.urgent) {
+    let urgent: Vec<_> = plan.tokens().filter(|(_, token)| token.urgent).collect();
+    for (tenant, token) in urgent.iter().take(LISTED) {
         let why = token.state.details.first().map(String::as_str).unwrap_or_default();
         let _ = writeln!(
             out,
@@ -76,67 +158,57 @@ pub fn plan_markdown(plan: &Plan) -> String {
             cell(why)
         );
     }
-    let mut rows: Vec<_> =
-        plan.tokens().filter(|(_, token)| token.action != Action::None).collect();
-    rows.sort_by_key(|(tenant, _)| !tenant.new_destination);
-    let problems: Vec<_> =
-        plan.tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).collect();
-    if rows.is_empty() && problems.is_empty() {
-        out.push_str("Nothing to do.\n");
-        return out;
+    if urgent.len() > LISTED {
+        let _ = writeln!(out, "> 🚨 **Urgent: {} more**\n", urgent.len() - LISTED);
     }
-    out.push_str("| | tenant | token | expires | why |\n|---|---|---|---|---|\n");
-    for (tenant, token) in &rows {
+    out
+}
+
+fn row(tenant: &PlannedTenant, token: &PlannedToken) -> String {
+    let why: Vec<&str> =
+        token.state.reasons.iter().chain(&token.allows).map(|reason| reason.as_str()).collect();
+    format!(
+        "| {} | {} | {} | {} | {} |\n",
+        sign(token),
+        cell(&tenant.name),
+        cell(&label(token)),
+        cell(&expires(token)),
+        why.join(", ")
+    )
+}
+
+fn problem_row(tenant: &PlannedTenant) -> String {
+    let codes: Vec<&str> = tenant.problems.iter().map(|problem| problem.code.as_str()).collect();
+    format!("| ❓ unobserved | {} | | | {} |\n", cell(&tenant.name), codes.join(", "))
+}
+
+fn detail(tenant: &PlannedTenant, token: &PlannedToken) -> String {
+    let mut out = format!("**{}**: {}\n\n", cell(&tenant.name), cell(&label(token)));
+    for detail in &token.state.details {
+        let _ = writeln!(out, "{}\n", cell(detail));
+    }
+    if token.action.writes() {
+        out.push_str("```diff\n");
+        for (sign, line) in changes(token.before.as_deref(), token.after.as_deref()) {
+            // A fact that holds a fence would end the block.
+            let _ = writeln!(out, "{sign} {}", line.replace('`', "'"));
+        }
+        out.push_str("```\n\n");
+    }
+    out
+}
+
+fn problem_detail(tenant: &PlannedTenant) -> String {
+    let mut out = String::new();
+    for problem in &tenant.problems {
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {} | {} |",
-            sign(token),
+            "**{}**: {} {}\n",
             cell(&tenant.name),
-            cell(&label(token)),
-            cell(&expires(token)),
-            token
-                .state
-                .reasons
-                .iter()
-                .chain(&token.allows)
-                .map(|reason| reason.as_str())
-                .collect::<Vec<_>>()
-                .join(", ")
+            problem.code,
+            cell(problem.detail.as_deref().unwrap_or_default())
         );
     }
-    for tenant in &problems {
-        let codes: Vec<&str> =
-            tenant.problems.iter().map(|problem| problem.code.as_str()).collect();
-        let _ =
-            writeln!(out, "| ❓ unobserved | {} | | | {} |", cell(&tenant.name), codes.join(", "));
-    }
-    out.push_str("\n<details><summary>Details</summary>\n\n");
-    for (tenant, token) in &rows {
-        let _ = writeln!(out, "**{}**: {}\n", cell(&tenant.name), cell(&label(token)));
-        for detail in &token.state.details {
-            let _ = writeln!(out, "{}\n", cell(detail));
-        }
-        if token.action.writes() {
-            out.push_str("```diff\n");
-            for (sign, line) in changes(token.before.as_deref(), token.after.as_deref()) {
-                // A fact that holds a fence would end the block.
-                let _ = writeln!(out, "{sign} {}", line.replace('`', "'"));
-            }
-            out.push_str("```\n\n");
-        }
-    }
-    for tenant in &problems {
-        for problem in &tenant.problems {
-            let _ = writeln!(
-                out,
-                "**{}**: {} {}\n",
-                cell(&tenant.name),
-                problem.code,
-                cell(problem.detail.as_deref().unwrap_or_default())
-            );
-        }
-    }
-    let _ = writeln!(out, "</details>\n\nDigest `{}`", plan.digest);
     out
 }
 

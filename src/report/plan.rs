@@ -25,6 +25,9 @@ pub fn plan_human(plan: &Plan, all: bool, width: usize) -> String {
             styled(LOOK, "Live state comes from a snapshot; this plan cannot be applied.")
         );
     }
+    if let Some(line) = revision::touched(plan) {
+        out.push_str(&wrap(&escape(&line), 0, width));
+    }
     for line in revision::notes(plan) {
         let _ = write!(out, "{}", styled(LOOK, &wrap(&escape(&line), 0, width)));
     }

@@ -1,7 +1,7 @@
 //! What stands at the top of a plan: what its revision changes about the fleet as a whole.
 
 use super::text::{plural, short};
-use crate::plan::{Plan, RecipientsChange, RemovedTenant};
+use crate::plan::{Plan, RecipientsChange, RemovedTenant, ResealedTenant};
 
 /// The heading over tenants that the base does not have.
 pub(super) const NEW: &str = "New destinations";
@@ -19,8 +19,40 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
         notes.push(recipients(change));
     }
     notes.extend(plan.removed_tenants.iter().map(removed));
+    notes.extend(resealed(&plan.resealed_tenants));
     notes
 }
+
+/// Which tenants are planned, where the branch decides that.
+pub(super) fn touched(plan: &Plan) -> Option<String> {
+    let touched = plan.selection.touched.as_ref()?;
+    let base = format!("{} (at {})", touched.base, short(&touched.since));
+    Some(if touched.tenants.is_empty() {
+        format!("No tenant differs from {base}.")
+    } else {
+        format!("Only what differs from {base}.")
+    })
+}
+
+fn resealed(tenants: &[ResealedTenant]) -> Option<String> {
+    let files: usize = tenants.iter().map(|tenant| tenant.files).sum();
+    let names: Vec<&str> = tenants.iter().take(NAMED).map(|one| one.name.as_str()).collect();
+    let more = match tenants.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let are = if files == 1 { "is" } else { "are" };
+    (files > 0).then(|| {
+        format!(
+            "{} of {}{more} {are} re-encrypted, with the same sha256 when opened: nothing to upload.",
+            plural(files, "token file"),
+            names.join(", ")
+        )
+    })
+}
+
+/// As many tenants are named in a sentence.
+const NAMED: usize = 5;
 
 fn recipients(change: &RecipientsChange) -> String {
     let list = |what: &str, keys: &[String]| {

@@ -69,12 +69,12 @@ fn what_a_revision_changes_for_a_terminal() {
 
 #[test]
 fn what_a_revision_changes_for_a_pull_request() {
-    assert_snapshot!(plan_markdown(&revision().plan()));
+    assert_snapshot!(plan_markdown(&revision().plan(), usize::MAX));
 }
 
 #[test]
 fn an_upload_for_a_pull_request() {
-    assert_snapshot!(plan_markdown(&World::renewal().plan()));
+    assert_snapshot!(plan_markdown(&World::renewal().plan(), usize::MAX));
 }
 
 #[test]
@@ -83,5 +83,47 @@ fn a_hostile_name_for_a_pull_request_is_only_text() {
     let name = "</td><img src=x> @everyone [x](http://evil) `a` |b| _c_ d_e \u{202e}";
     world.entry().facts.apple_id = Some(name.into());
     world.live.push = Reading::Unknown(Problem::new(ProblemCode::BadAnswer, name));
-    assert_snapshot!(plan_markdown(&world.plan()));
+    assert_snapshot!(plan_markdown(&world.plan(), usize::MAX));
+}
+
+/// A fleet with a held certificate and two thousand folders that cannot be read.
+fn large() -> World {
+    let mut world = World::renewal();
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    world.others = (0..2_000_u32)
+        .map(|number| Desired::Invalid {
+            name: format!("customer-{number:04}"),
+            tenant_id: None,
+            file: format!("tenants/customer-{number:04}/tenant.yaml"),
+            mistakes: Vec::new(),
+        })
+        .collect();
+    world.selection = Selection::default();
+    world
+}
+
+#[test]
+fn a_comment_is_cut_at_whole_rows_and_says_so() {
+    let plan = large().plan();
+    let whole = plan_markdown(&plan, usize::MAX);
+    assert!(whole.len() > 200_000, "{}", whole.len());
+    assert!(!whole.contains("left out"));
+    for limit in [8_000, 60_000, 150_000] {
+        let text = plan_markdown(&plan, limit);
+        assert!(text.len() <= limit, "{} of {limit}", text.len());
+        assert!(text.len() > limit / 2, "{} of {limit}: more would have fitted", text.len());
+        let rows = text.lines().filter(|line| line.starts_with("| ")).count() - 1;
+        let left_out: usize = text
+            .lines()
+            .find_map(|line| line.strip_prefix("> ✂️ ")?.split(' ').next()?.parse().ok())
+            .unwrap_or(0);
+        assert_eq!(
+            rows + left_out,
+            whole.lines().filter(|line| line.starts_with("| ")).count() - 1
+        );
+        // What is folded and fenced is closed again, and the digest is there.
+        assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+        assert_eq!(text.matches("```").count() % 2, 0);
+        assert!(text.trim_end().ends_with('`') && text.contains(&plan.digest));
+    }
 }

@@ -89,6 +89,7 @@ async fn pass(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<Bod
 fn auth() -> Auth {
     Auth {
         client_id: WRITER_CLIENT_ID.to_owned(),
+        reader_client_id: None,
         credential: CredentialKind::ClientSecret,
         cloud: Cloud::Public,
     }

@@ -235,6 +235,7 @@ impl Ground {
 fn auth() -> Auth {
     Auth {
         client_id: WRITER_CLIENT_ID.to_owned(),
+        reader_client_id: None,
         credential: CredentialKind::ClientSecret,
         cloud: Cloud::Public,
     }

@@ -18,6 +18,7 @@ use crate::world::tenant_id;
 fn auth() -> Auth {
     Auth {
         client_id: WRITER_CLIENT_ID.to_owned(),
+        reader_client_id: None,
         credential: CredentialKind::ClientSecret,
         cloud: Cloud::Public,
     }

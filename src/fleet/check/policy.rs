@@ -77,7 +77,8 @@ pub(in super::super) fn check_policy(
 impl Checks<'_, '_> {
     fn auth(&mut self, raw: &RawFleet) -> Option<Auth> {
         let auth = raw.auth.as_ref()?;
-        self.sign_in(auth.client_id.as_ref(), auth.credential, auth.cloud)
+        let ids = (auth.client_id.as_ref(), auth.reader_client_id.as_ref());
+        self.sign_in(ids, auth.credential, auth.cloud)
     }
 
     fn profiles(&mut self, raw: &RawFleet) -> BTreeMap<String, Auth> {
@@ -89,7 +90,8 @@ impl Checks<'_, '_> {
                 let help = "use lower-case letters, digits, `-`, `_` and `.`";
                 self.error_with_help(Code::BadName, *span, message, help);
             }
-            let auth = self.sign_in(value.client_id.as_ref(), value.credential, value.cloud);
+            let ids = (value.client_id.as_ref(), value.reader_client_id.as_ref());
+            let auth = self.sign_in(ids, value.credential, value.cloud);
             profiles.extend(auth.map(|auth| (name.clone(), auth)));
         }
         profiles
@@ -97,12 +99,18 @@ impl Checks<'_, '_> {
 
     fn sign_in(
         &mut self,
-        client_id: Option<&At<String>>,
+        (client_id, reader): (Option<&At<String>>, Option<&At<String>>),
         credential: Option<CredentialKind>,
         cloud: Option<Cloud>,
     ) -> Option<Auth> {
-        let client_id = self.client_id(client_id?)?;
-        Some(Auth { client_id, credential: credential?, cloud: cloud.unwrap_or_default() })
+        // Both are looked at before giving up, so that every mistake is told in one run.
+        let client_id = client_id.map(|id| self.client_id(id));
+        let reader_client_id = match reader.map(|id| self.client_id(id)) {
+            Some(None) => return None,
+            given => given.flatten(),
+        };
+        let cloud = cloud.unwrap_or_default();
+        Some(Auth { client_id: client_id??, reader_client_id, credential: credential?, cloud })
     }
 
     /// Entra's application ids are GUIDs. Another form is only warned about: whether an

@@ -63,6 +63,11 @@ pub struct RawAuth {
     #[schemars(required, extend("format" = "uuid"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<At<String>>,
+    /// The application that commands sign in as which only read (`plan`, `status`), a GUID. It needs
+    /// read permissions only. Default: `clientId`.
+    #[schemars(extend("format" = "uuid"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reader_client_id: Option<At<String>>,
     /// What proves to be that application. The secret itself never stands in the repository.
     #[schemars(required)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,6 +89,11 @@ pub struct RawProfile {
     #[schemars(required, extend("format" = "uuid"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<At<String>>,
+    /// The application that commands sign in as which only read (`plan`, `status`), a GUID. It needs
+    /// read permissions only. Default: `clientId`.
+    #[schemars(extend("format" = "uuid"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reader_client_id: Option<At<String>>,
     /// What proves to be that application.
     #[schemars(required)]
     #[serde(skip_serializing_if = "Option::is_none")]

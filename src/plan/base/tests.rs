@@ -1,8 +1,9 @@
 //! What a revision changes about the fleet: equal worlds, change one thing, expect one thing.
 
 use crate::fleet::Desired;
+use crate::model::Sha256;
 use crate::plan::world::{World, policy, push_entry, tenant};
-use crate::plan::{RecipientsChange, RemovedTenant, Selection};
+use crate::plan::{RecipientsChange, RemovedTenant, ResealedTenant, Selection};
 
 fn other(name: &str, number: u8) -> Desired {
     let mut other = tenant(name, number);
@@ -127,4 +128,40 @@ fn other_settings_with_the_same_recipients_are_no_change_of_recipients() {
     let plan = world.plan();
     assert!(plan.policy_changed);
     assert_eq!(plan.recipients_changed, None);
+}
+
+#[test]
+fn a_file_that_is_other_bytes_with_the_same_content_was_sealed_again() {
+    let mut world = world();
+    let sealed = |world: &mut World| {
+        world.entry().file.as_mut().unwrap().blob = "f".repeat(40);
+    };
+    sealed(&mut world);
+    let resealed = vec![ResealedTenant { name: "contoso".into(), files: 1 }];
+    assert_eq!(world.plan().resealed_tenants, resealed);
+    world.selection = Selection::parse(&["fabrikam".to_owned()]).unwrap();
+    assert!(world.plan().resealed_tenants.is_empty(), "nobody asked");
+}
+
+#[test]
+fn a_file_with_another_content_was_renewed_and_not_sealed_again() {
+    let mut world = world();
+    let file = world.entry().file.as_mut().unwrap();
+    file.blob = "f".repeat(40);
+    file.sha256 = Sha256::of(b"another");
+    assert!(world.plan().resealed_tenants.is_empty());
+}
+
+#[test]
+fn what_the_base_sealed_again_since_the_fork_is_not_this_revisions_doing() {
+    let mut world = world();
+    let fork = vec![Desired::Valid(world.tenant.clone())];
+    let base = world.base.as_mut().unwrap();
+    base.fork = Some(fork);
+    let Some(Desired::Valid(there)) = base.tenants.iter_mut().find(|one| one.name() == "contoso")
+    else {
+        panic!("the base has contoso")
+    };
+    there.push.as_mut().unwrap().file.as_mut().unwrap().blob = "f".repeat(40);
+    assert!(world.plan().resealed_tenants.is_empty());
 }

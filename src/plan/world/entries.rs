@@ -18,6 +18,7 @@ pub(crate) fn at(text: &str) -> Timestamp {
 pub(crate) fn policy() -> Policy {
     let auth = Auth {
         client_id: "app".into(),
+        reader_client_id: None,
         credential: CredentialKind::ClientSecret,
         cloud: Cloud::Public,
     };
