@@ -3,9 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
 use zeroize::Zeroizing;
 
 use super::error::CliError;
+use crate::fleet::CredentialKind;
 use crate::model::Actor;
 use crate::vault::{Identities, IdentitiesError};
 
@@ -26,6 +29,17 @@ pub(super) fn target_branch() -> Option<(&'static str, String)> {
         Some((name, value.strip_prefix("refs/heads/").unwrap_or(&value).to_owned()))
     })
 }
+
+/// Another way to sign in than the fleet's, for people: a pipeline's token is not on their machine.
+pub(super) fn credential() -> Result<Option<CredentialKind>, CliError> {
+    let Some(value) = variable(CREDENTIAL) else { return Ok(None) };
+    match CredentialKind::deserialize(value.as_str().into_deserializer()) {
+        Ok(kind) => Ok(Some(kind)),
+        Err::<_, serde::de::value::Error>(_) => Err(CliError::Credential(value)),
+    }
+}
+
+const CREDENTIAL: &str = "APPLECART_CREDENTIAL";
 
 /// Identities from the places where SOPS users have them, and from `--identity`.
 pub(super) fn identities(files: &[PathBuf]) -> Result<Identities, CliError> {

@@ -30,6 +30,8 @@ pub(super) enum CliError {
     Selection(#[from] SelectionError),
     #[error("no tenant matches the selection")]
     NothingSelected,
+    #[error("APPLECART_CREDENTIAL={0:?} is no way to sign in")]
+    Credential(String),
     #[error(transparent)]
     Connector(#[from] ConnectorError),
     #[error(transparent)]
@@ -117,6 +119,7 @@ impl CliError {
             Self::InvalidFleet(_) => Outcome::InvalidFleet,
             Self::Selection(_)
             | Self::NothingSelected
+            | Self::Credential(_)
             | Self::SnapshotSelection { .. }
             | Self::FrozenApply
             | Self::Endpoint(_)
@@ -169,6 +172,9 @@ impl CliError {
             Self::InvalidFleet(_) => {
                 one("correct what is listed above; `applecart validate` shows all of it")
             }
+            Self::Credential(_) => one(
+                "client-secret, client-certificate, workload-identity, github, azure-pipelines, managed-identity or azure-cli; unset it to sign in as applecart.yaml says",
+            ),
             Self::NothingSelected => one(
                 "`applecart status --offline` lists the tenants and `--select` takes their names or labels",
             ),

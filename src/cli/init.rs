@@ -1,6 +1,7 @@
 #![expect(clippy::disallowed_methods, reason = "cli writes the new fleet and its key")]
 
 mod key;
+mod pipelines;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,8 +16,8 @@ use crate::report::{escape, json};
 
 /// Begin a fleet repository: settings, an example tenant, and a key to seal files with
 ///
-/// Writes a skeleton that `validate` accepts at once, with a pre-commit hook and a sample of who
-/// must review what, and makes the folder a Git repository if it is none. The private key is
+/// Writes a skeleton that `validate` accepts at once, with a pre-commit hook, a sample of who must
+/// review what and the pipelines of the host (pull request, apply, schedule), and makes the folder a Git repository if it is none. The private key is
 /// written outside it, readable by you alone. Nothing that exists is overwritten.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
@@ -26,7 +27,7 @@ pub(super) struct Args {
     /// The fleet's folder; made where it does not exist
     #[arg(value_name = "DIR", default_value = ".")]
     dir: PathBuf,
-    /// Where the repository will be hosted: decides where the reviewers' file stands
+    /// Where the repository will be hosted: decides which pipelines and which reviewers' file are written
     #[arg(long, value_enum, default_value = "github")]
     host: Host,
     /// The application (client) id in Entra ID
@@ -96,7 +97,7 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<Outcome, CliError> {
         identity.write(path)?;
     }
     for (path, text) in &files {
-        write(&root.join(path), text, path == HOOK)?;
+        write(&root.join(path), text, path == HOOK || pipelines::is_script(path))?;
     }
     if !existing {
         Repo::init(&root)?;
@@ -126,7 +127,9 @@ fn skeleton(args: &Args, recipients: &[String]) -> Result<Vec<(String, String)>,
         .replace("@client_id@", &args.client_id.to_string())
         .replace("@recipients@", &listed.join("\n"));
     let (reviewers, who) = args.host.reviewers();
-    let mut files = vec![
+    let mut files: Vec<(String, String)> =
+        pipelines::of(args.host).map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
+    files.extend([
         ("applecart.yaml".to_owned(), policy),
         (
             "tenants/example/tenant.yaml".to_owned(),
@@ -136,7 +139,7 @@ fn skeleton(args: &Args, recipients: &[String]) -> Result<Vec<(String, String)>,
         (".gitignore".to_owned(), include_str!("init/skeleton/gitignore").to_owned()),
         (HOOK.to_owned(), include_str!("init/skeleton/pre-commit").to_owned()),
         (reviewers.to_owned(), who),
-    ];
+    ]);
     for (name, schema) in crate::schemas::all() {
         // What an editor checks; the others are for scripts.
         if ["fleet.schema.json", "tenant.schema.json"].contains(&name) {
@@ -187,6 +190,7 @@ fn told(files: &[(String, String)], key: Option<&Path>, root: &Path, args: &Args
     steps.push(
         "copy tenants/example for each customer, with the customer's tenantId, and remove it",
     );
+    steps.push("write into the pipelines where Applecart is built from, and at which commit");
     steps.push("git config core.hooksPath .githooks");
     steps.push("applecart validate --worktree, then commit");
     text.push_str("\nnext:\n");

@@ -47,9 +47,10 @@ pub(super) struct Args {
     /// Take live state from this snapshot of one tenant instead of Graph
     #[arg(long, value_name = "SNAPSHOT")]
     live: Option<PathBuf>,
-    /// Also write the plan as JSON to this file, for `apply`
+    /// Also write the plan to this file: as JSON, for `apply`, or as Markdown where the name ends with
+    /// .md; repeat for both
     #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    out: Vec<PathBuf>,
     /// How to show the plan
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
@@ -121,10 +122,17 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     };
     let plan = &planned.plan;
 
-    if let Some(path) = &args.out {
-        let file = std::fs::File::create(path);
-        file.and_then(|file| report::write_json(plan, std::io::BufWriter::new(file)))
-            .map_err(|source| CliError::File { path: path.clone(), doing: "write", source })?;
+    let markdown = || {
+        let limit = if args.max_size == 0 { usize::MAX } else { args.max_size };
+        report::plan_markdown(plan, limit)
+    };
+    for path in &args.out {
+        let written = match path.extension() {
+            Some(extension) if extension == "md" => std::fs::write(path, markdown()),
+            _ => std::fs::File::create(path)
+                .and_then(|file| report::write_json(plan, std::io::BufWriter::new(file))),
+        };
+        written.map_err(|source| CliError::File { path: path.clone(), doing: "write", source })?;
     }
     let remarks = |format| -> Result<String, CliError> {
         let lines = token_lines(args, context, &loaded)?;
@@ -135,10 +143,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             output.result(&report::plan_human(plan, context.verbose, output.width()))?;
         }
         Format::Json => output.json(plan)?,
-        Format::Markdown => {
-            let limit = if args.max_size == 0 { usize::MAX } else { args.max_size };
-            output.result(&report::plan_markdown(plan, limit))?;
-        }
+        Format::Markdown => output.result(&markdown())?,
         Format::Github => output.result(&remarks(AnnotationFormat::Github)?)?,
         Format::Azure => output.result(&remarks(AnnotationFormat::Azure)?)?,
         Format::Gitlab => output.result(&remarks(AnnotationFormat::Gitlab)?)?,

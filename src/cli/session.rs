@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use futures::{FutureExt as _, StreamExt as _};
 
 use super::base::{self, Other, Reach};
-use super::environment::variable;
+use super::environment::{self, variable};
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
@@ -72,7 +72,10 @@ pub(super) fn load(
     let there = elsewhere.map(|base| repo.snapshot(&base.commit)).transpose()?;
     let policy_source = there.as_ref().unwrap_or(&source);
     let policy_rev = policy_source.rev.clone();
-    let policy = policy_of(policy_source, output)?;
+    let mut policy = policy_of(policy_source, output)?;
+    if let Some(credential) = environment::credential()? {
+        policy = policy.with_credential(credential);
+    }
     let (fleet, _) = fleet::load_tenants(&source, Some(&policy));
     let other =
         there.map(|there| Other::of(&repo, &there, &policy, &source, &fleet)).transpose()?;

@@ -60,6 +60,16 @@ impl Policy {
         self
     }
 
+    /// The same settings with another proof of who is asking, for every profile: a person's own
+    /// where the fleet's is a pipeline's.
+    #[must_use]
+    pub fn with_credential(mut self, credential: CredentialKind) -> Self {
+        for auth in self.profiles.values_mut().chain([&mut self.auth]) {
+            auth.credential = credential;
+        }
+        self
+    }
+
     /// The sign-in of a tenant; `None` when it names a profile that does not exist.
     pub fn auth_of(&self, profile: Option<&str>) -> Option<&Auth> {
         match profile {

@@ -51,6 +51,18 @@ fn a_new_fleet_is_valid_at_once_on_every_host() {
             .says("private key: ")
             .says("write your application's clientId into applecart.yaml");
         assert!(read(&fleet.join(reviewers)).contains("apple-mdm"), "{host}");
+        let pipeline = fleet.join(match host {
+            "github" => ".github/workflows/applecart-apply.yml",
+            "azure" => ".azuredevops/applecart-apply.yml",
+            _ => ".gitlab-ci.yml",
+        });
+        assert!(read(&pipeline).contains(".applecart/pipeline/apply.sh"), "{host}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let script = fleet.join(".applecart/pipeline/apply.sh").metadata().unwrap();
+            assert_ne!(script.permissions().mode() & 0o111, 0, "a pipeline runs it as it is");
+        }
         applecart(home.path(), &fleet, &["validate", "--worktree"])
             .ends_with(0)
             .says("1 tenant: 0 errors, 0 warnings");

@@ -24,6 +24,7 @@ mod interop;
 mod journey;
 mod kinds;
 mod manners;
+mod pipelines;
 mod pull_request;
 mod reseal;
 mod reviewed;

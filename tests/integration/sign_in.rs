@@ -264,3 +264,20 @@ fn the_azure_cli_hands_over_one_token_a_tenant() {
     let all = partly.stdout + &partly.stderr;
     assert!(all.contains(&format!("az login --tenant {}", tenant_id("contoso"))), "{all}");
 }
+
+#[test]
+fn a_person_signs_in_otherwise_than_the_pipelines_do() {
+    let world = World::new();
+    world.renewal("contoso");
+    let policy = world.policy("").replace("credential: client-secret", "credential: github");
+    world.write("applecart.yaml", &policy);
+    world.commit("Pipelines sign in with GitHub's token");
+    let with = |credential: &str| {
+        let mut command = world.command(&["plan"]);
+        command.env("APPLECART_CREDENTIAL", credential);
+        finish(command)
+    };
+    with("").ends_with(8).says("ACTIONS_ID_TOKEN_REQUEST");
+    with("client-secret").ends_with(0).says("upload push");
+    with("password").ends_with(64).says("is no way to sign in").says("next: client-secret");
+}

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Checks a pull request, and plans the tenants that it touches. It needs no key and no permission to
+# write. Leaves plan.md (for one comment) and plan.json in OUT.
+#
+# Needs: TARGET (the target branch), HOST (github, azure or gitlab: how remarks are written).
+# FORK=true checks the files only: a stranger's pull request gets no access to any tenant.
+set -eu
+out=${OUT:-applecart-out}
+mkdir -p "$out"
+: "${TARGET:?the target branch}" "${HOST:?github, azure or gitlab}"
+
+# GitLab reads remarks from a file, the others from the log.
+remark() {
+  if [ "$HOST" = gitlab ]; then
+    applecart "$@" --format gitlab >"$out/gl-code-quality-report.json"
+  else
+    applecart "$@" --format "$HOST"
+  fi
+}
+
+git fetch --quiet --no-tags origin "+refs/heads/$TARGET:refs/remotes/origin/$TARGET"
+remark validate
+if [ "${FORK:-false}" = true ]; then
+  echo "This comes from a fork: its files are valid, and no tenant was contacted."
+  exit 0
+fi
+# 3: some tenants could not be read. The comment names them, and the job fails with it.
+remark plan --base "origin/$TARGET" --out "$out/plan.json" --out "$out/plan.md"

@@ -1,0 +1,32 @@
+#!/bin/sh
+# What a morning needs to know: what lapses, whose renewal is due, and what differs from Git.
+# Leaves status.md, renewals.md and plan.md in OUT. It needs no key and no permission to write.
+#
+# Ends with 9 when something lapses within FAIL_WITHIN, with 2 when live differs from Git, with 3
+# when a tenant could not be read: the host mails that to whoever watches the pipeline.
+set -u
+out=${OUT:-applecart-out}
+mkdir -p "$out" || exit 1
+status=0
+applecart status --within "${DUE:-60d}" --fail-within "${FAIL_WITHIN:-14d}" --format markdown \
+  >"$out/status.md" || status=$?
+renewals=0
+applecart renew --due "${DUE:-60d}" --no-csr --format markdown >"$out/renewals.md" || renewals=$?
+drift=0
+applecart plan --detailed-exitcode --format markdown --out "$out/plan.json" >"$out/plan.md" || drift=$?
+cat "$out/status.md" "$out/renewals.md" "$out/plan.md"
+if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then
+  cat "$out/status.md" "$out/renewals.md" "$out/plan.md" >>"$GITHUB_STEP_SUMMARY"
+elif [ -n "${TF_BUILD:-}" ]; then
+  for file in status renewals plan; do
+    echo "##vso[task.uploadsummary]$(cd "$out" && pwd)/$file.md"
+  done
+fi
+# What must be mended first decides: a mistake, then a tenant that is not seen, then a date, then
+# drift.
+for code in 78 64 7 8 4 3 1 9 2; do
+  for got in "$status" "$drift" "$renewals"; do
+    [ "$got" -ne "$code" ] || exit "$code"
+  done
+done
+exit 0

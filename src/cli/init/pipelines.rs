@@ -1,0 +1,49 @@
+//! The pipelines of a host, as they stand in `examples/pipelines`.
+
+use super::Host;
+
+macro_rules! example {
+    ($path:literal) => {
+        include_str!(concat!("../../../examples/pipelines/", $path))
+    };
+}
+
+/// Where the scripts stand in a fleet; every host runs the same.
+const SCRIPTS: &str = ".applecart/pipeline/";
+
+const SHARED: &[(&str, &str)] = &[
+    (".applecart/pipeline/install.sh", example!("scripts/install.sh")),
+    (".applecart/pipeline/pull-request.sh", example!("scripts/pull-request.sh")),
+    (".applecart/pipeline/comment.sh", example!("scripts/comment.sh")),
+    (".applecart/pipeline/apply.sh", example!("scripts/apply.sh")),
+    (".applecart/pipeline/schedule.sh", example!("scripts/schedule.sh")),
+];
+
+/// Path and text of each file.
+pub(super) fn of(host: Host) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let own: &[(&str, &str)] = match host {
+        Host::Github => &[
+            (
+                ".github/workflows/applecart-pull-request.yml",
+                example!("github/applecart-pull-request.yml"),
+            ),
+            (".github/workflows/applecart-apply.yml", example!("github/applecart-apply.yml")),
+            (".github/workflows/applecart-schedule.yml", example!("github/applecart-schedule.yml")),
+        ],
+        Host::Azure => &[
+            (
+                ".azuredevops/applecart-pull-request.yml",
+                example!("azure/applecart-pull-request.yml"),
+            ),
+            (".azuredevops/applecart-apply.yml", example!("azure/applecart-apply.yml")),
+            (".azuredevops/applecart-schedule.yml", example!("azure/applecart-schedule.yml")),
+        ],
+        Host::Gitlab => &[(".gitlab-ci.yml", example!("gitlab/.gitlab-ci.yml"))],
+    };
+    own.iter().chain(SHARED).copied()
+}
+
+/// Whether the file is run, and so must be executable.
+pub(super) fn is_script(path: &str) -> bool {
+    path.starts_with(SCRIPTS)
+}

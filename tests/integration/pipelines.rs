@@ -1,0 +1,288 @@
+//! The pipelines' own scripts, run as a host runs them: a clone of a bare remote, the simulator, and
+//! the host's interface for comments.
+
+mod hosts;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_yaml::Value;
+
+use crate::world::hub::{Clone, Hub};
+use crate::world::{Run, finish, project};
+use hosts::{Comments, Host};
+
+fn script(name: &str) -> PathBuf {
+    project().join("examples/pipelines/scripts").join(name)
+}
+
+/// The script in a clone, with the program on the path and what a pipeline gives it.
+fn step(clone: &Clone<'_>, name: &str, variables: &[(&str, &str)]) -> Run {
+    let pipeline = clone.command(&[]);
+    let mut command = Command::new(script(name));
+    command.current_dir(&clone.folder).env_clear();
+    for (name, value) in pipeline.get_envs() {
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+    }
+    command.env("PATH", with_program()).env("GIT_CONFIG_GLOBAL", "/dev/null");
+    command.envs(variables.iter().copied());
+    finish(command)
+}
+
+/// The path, with the program that is tested in front.
+fn with_program() -> std::ffi::OsString {
+    let own = Path::new(env!("CARGO_BIN_EXE_applecart")).parent().unwrap().to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).unwrap()
+}
+
+/// A remote with two tenants in order, and the branch `renew/contoso` that renews one.
+fn hub() -> Hub {
+    let hub = Hub::new();
+    for name in ["contoso", "fabrikam"] {
+        let live = hub.world.issue(None, 300);
+        hub.world.live(name, Some(&live));
+        hub.world.tenant(name, &live);
+    }
+    hub.world.commit("Two tenants");
+    hub.world.git(&["remote", "add", "origin", &hub.url()]);
+    hub.world.git(&["push", "--quiet", "origin", "main"]);
+    hub.world.git(&["checkout", "--quiet", "-b", "renew/contoso"]);
+    hub.world.renewal("contoso");
+    hub.world.git(&["push", "--quiet", "origin", "renew/contoso"]);
+    hub
+}
+
+fn read(clone: &Clone<'_>, file: &str) -> String {
+    std::fs::read_to_string(clone.folder.join("applecart-out").join(file)).unwrap()
+}
+
+const NO_KEY: (&str, &str) = ("SOPS_AGE_KEY", "");
+
+#[test]
+fn a_pull_request_is_checked_and_planned_on_every_host() {
+    let hub = hub();
+    for (host, target) in [
+        ("github", "GITHUB_BASE_REF"),
+        ("azure", "SYSTEM_PULLREQUEST_TARGETBRANCH"),
+        ("gitlab", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"),
+    ] {
+        let clone = hub.clone(host, &["--branch", "renew/contoso"]);
+        let variables = [("HOST", host), ("TARGET", "main"), (target, "main"), NO_KEY];
+        let run = step(&clone, "pull-request.sh", &variables).ends_with(0);
+        let markdown = read(&clone, "plan.md");
+        assert!(markdown.contains("| ⬆️ upload | contoso | push |"), "{host}: {markdown}");
+        assert!(!markdown.contains("fabrikam"), "{host}: {markdown}");
+        let plan: serde_json::Value = serde_json::from_str(&read(&clone, "plan.json")).unwrap();
+        assert_eq!(plan["summary"]["uploads"], 1, "{host}");
+        if host == "gitlab" {
+            let report = read(&clone, "gl-code-quality-report.json");
+            assert!(serde_json::from_str::<Vec<serde_json::Value>>(&report).is_ok(), "{report}");
+        } else {
+            run.says("1 tenant: 1 upload");
+        }
+    }
+    assert_eq!(hub.world.state().writes(), 0);
+}
+
+#[test]
+fn a_mistake_stops_the_pull_request_before_any_tenant_is_asked() {
+    let hub = hub();
+    hub.world.write("tenants/fabrikam/tenant.yaml", "kind: Tenant\ncolour: red\n");
+    hub.world.commit("A mistake");
+    hub.world.git(&["push", "--quiet", "origin", "renew/contoso"]);
+    let clone = hub.clone("clone", &["--branch", "renew/contoso"]);
+    hub.world.state().clear_journal();
+    step(&clone, "pull-request.sh", &[("HOST", "github"), ("TARGET", "main")])
+        .ends_with(78)
+        .says("::error file=tenants/fabrikam/tenant.yaml,line=2");
+    assert!(!clone.folder.join("applecart-out/plan.md").exists());
+    assert!(hub.world.state().requests().is_empty());
+}
+
+#[test]
+fn a_fork_gets_its_files_checked_and_no_tenant_is_asked() {
+    let hub = hub();
+    let clone = hub.clone("clone", &["--branch", "renew/contoso"]);
+    hub.world.state().clear_journal();
+    let variables = [("HOST", "github"), ("TARGET", "main"), ("FORK", "true")];
+    step(&clone, "pull-request.sh", &variables).ends_with(0).says("no tenant was contacted");
+    assert!(hub.world.state().requests().is_empty());
+    assert!(!clone.folder.join("applecart-out/plan.md").exists());
+}
+
+#[test]
+fn what_was_merged_is_applied_once_and_the_ledger_is_at_the_remote() {
+    let hub = hub();
+    let branch = hub.clone("branch", &["--branch", "renew/contoso"]);
+    step(&branch, "apply.sh", &[]).ends_with(7).says("nobody has merged it");
+    assert_eq!(hub.world.uploads("contoso"), 0);
+
+    hub.world.git(&["push", "--quiet", "origin", "renew/contoso:main"]);
+    let main = hub.clone("main", &[]);
+    let summary = hub.world.path("summary.md");
+    let variables = [("GITHUB_STEP_SUMMARY", summary.to_str().unwrap())];
+    step(&main, "apply.sh", &variables).ends_with(0);
+    assert_eq!(hub.world.uploads("contoso"), 1);
+    assert_eq!(hub.lines("contoso").len(), 3, "intended, applied, confirmed");
+    let shown = std::fs::read_to_string(&summary).unwrap();
+    assert!(shown.starts_with("```text\n") && shown.contains("contoso"), "{shown}");
+    assert!(read(&main, "apply.txt").contains("contoso"));
+    step(&main, "apply.sh", &[]).ends_with(0);
+    assert_eq!(hub.world.uploads("contoso"), 1);
+}
+
+/// Whether the programs of the comment are here; they are on every host's machines.
+fn can_comment() -> bool {
+    let missing: Vec<&str> = ["curl", "jq"]
+        .into_iter()
+        .filter(|name| Command::new(name).arg("--version").output().is_err())
+        .collect();
+    assert!(
+        missing.is_empty() || std::env::var_os("APPLECART_REQUIRE_INTEROP").is_none(),
+        "{missing:?} not installed, and APPLECART_REQUIRE_INTEROP is set"
+    );
+    if !missing.is_empty() {
+        eprintln!("{missing:?} not installed: the comment is not tested here");
+    }
+    missing.is_empty()
+}
+
+#[test]
+fn a_comment_is_made_once_and_then_written_anew() {
+    if !can_comment() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plan.md");
+    for host in [Host::Github, Host::Azure, Host::Gitlab] {
+        // More than a page of other people's words, one of which quotes the marker.
+        let comments = Comments::new(host, 130);
+        for text in ["first", "second"] {
+            std::fs::write(&file, format!("<!-- applecart:plan -->\n{text} \"plan\"\n")).unwrap();
+            comment(&comments, &file).ends_with(0);
+            let own = comments.starting_with("<!-- applecart:plan -->");
+            assert_eq!(own, [format!("<!-- applecart:plan -->\n{text} \"plan\"\n")], "{host:?}");
+        }
+        assert_eq!(comments.len(), 131, "{host:?}");
+    }
+}
+
+#[test]
+fn a_comment_that_is_not_permitted_fails_and_shows_no_token() {
+    if !can_comment() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plan.md");
+    std::fs::write(&file, "<!-- applecart:plan -->\ntext\n").unwrap();
+    for host in [Host::Github, Host::Azure, Host::Gitlab] {
+        let comments = Comments::new(host, 1);
+        comments.forbid();
+        let run = comment(&comments, &file);
+        assert_ne!(run.code, 0, "{host:?}");
+        assert!(!format!("{run:?}").contains(hosts::TOKEN), "{run:?}");
+    }
+    // Without a plan there is nothing to say, and the step before has failed already.
+    let comments = Comments::new(Host::Github, 1);
+    comment(&comments, &folder.path().join("none.md")).ends_with(0).says("no plan to comment");
+    std::fs::write(&file, "no marker\n").unwrap();
+    comment(&comments, &file).ends_with(64).says("does not begin with a marker");
+    assert_eq!(comments.len(), 1);
+}
+
+fn comment(comments: &Comments, file: &Path) -> Run {
+    let mut command = Command::new(script("comment.sh"));
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .envs(comments.environment())
+        .arg(comments.host().name())
+        .arg(file);
+    finish(command)
+}
+
+#[test]
+fn an_installation_is_pinned_to_a_commit() {
+    for rev in ["main", "v0.1.0", "", "0123456", &"g".repeat(40)] {
+        let mut command = Command::new(script("install.sh"));
+        command.env("APPLECART_REV", rev).env("APPLECART_SOURCE", "file:///nowhere");
+        let run = finish(command);
+        assert_ne!(run.code, 0, "{rev:?}");
+        assert!(!run.stderr.contains("nowhere"), "{rev:?}: nothing was fetched");
+    }
+}
+
+/// Every mapping in a YAML document.
+fn mappings(value: &Value, found: &mut Vec<serde_yaml::Mapping>) {
+    match value {
+        Value::Mapping(mapping) => {
+            found.push(mapping.clone());
+            mapping.values().for_each(|value| mappings(value, found));
+        }
+        Value::Sequence(all) => all.iter().for_each(|value| mappings(value, found)),
+        _ => {}
+    }
+}
+
+fn pipelines() -> Vec<(String, Value)> {
+    let mut all = Vec::new();
+    for folder in ["github", "azure", "gitlab"] {
+        let folder = project().join("examples/pipelines").join(folder);
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let value = serde_yaml::from_str(&text).unwrap();
+            all.push((path.display().to_string(), value));
+        }
+    }
+    assert_eq!(all.len(), 7);
+    all
+}
+
+#[test]
+fn actions_are_pinned_and_every_script_that_is_run_is_there() {
+    for (path, pipeline) in pipelines() {
+        let mut found = Vec::new();
+        mappings(&pipeline, &mut found);
+        for uses in found.iter().filter_map(|mapping| mapping.get("uses")?.as_str()) {
+            let pin = uses.split_once('@').unwrap().1;
+            assert!(
+                pin.len() == 40 && pin.bytes().all(|c| c.is_ascii_hexdigit()),
+                "{path}: {uses}"
+            );
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut run = 0;
+        for part in text.split(".applecart/pipeline/").skip(1) {
+            let end = part.find(".sh").unwrap() + 3;
+            assert!(script(&part[..end]).is_file(), "{path}: {}", &part[..end]);
+            run += 1;
+        }
+        assert!(run >= 2, "{path}");
+    }
+}
+
+#[test]
+fn a_pull_request_has_no_key_and_may_write_nothing_but_its_comment() {
+    for (path, pipeline) in pipelines() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        if path.contains("pull-request") || path.contains("schedule") {
+            assert!(!text.contains("AGE_KEY") && !text.contains("writer"), "{path}");
+        }
+        if path.contains("github") {
+            assert_eq!(pipeline["permissions"], Value::Mapping(Default::default()), "{path}");
+            let jobs = pipeline["jobs"].as_mapping().unwrap();
+            for job in jobs.values() {
+                let contents = job["permissions"]["contents"].as_str().unwrap();
+                let expected = if path.contains("apply") { "write" } else { "read" };
+                assert_eq!(contents, expected, "{path}");
+                assert_eq!(job["environment"].is_null(), !path.contains("apply"), "{path}");
+            }
+        }
+        // A secret that signs in is nowhere.
+        assert!(!text.contains("CLIENT_SECRET"), "{path}");
+    }
+}

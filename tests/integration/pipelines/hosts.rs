@@ -1,0 +1,195 @@
+//! As much of the interfaces of GitHub, Azure DevOps and GitLab as one comment needs, from their
+//! documentation: <https://docs.github.com/en/rest/issues/comments>,
+//! <https://learn.microsoft.com/rest/api/azure/devops/git/pull-request-threads>,
+//! <https://docs.gitlab.com/api/notes/>.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+
+pub(super) const TOKEN: &str = "token-of-the-host";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Host {
+    Github,
+    Azure,
+    Gitlab,
+}
+
+impl Host {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Github => "github",
+            Self::Azure => "azure",
+            Self::Gitlab => "gitlab",
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Store {
+    comments: Vec<String>,
+    forbidden: bool,
+}
+
+/// A pull request with comments, served on loopback until it is dropped.
+pub(super) struct Comments {
+    host: Host,
+    url: String,
+    store: Arc<Mutex<Store>>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Comments {
+    pub(super) fn new(host: Host, others: usize) -> Self {
+        let quote = "they wrote: <!-- applecart:plan -->";
+        let comments = (0..others).map(|number| format!("{number}: {quote}")).collect();
+        let store = Arc::new(Mutex::new(Store { comments, forbidden: false }));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(answer).with_state((host, Arc::clone(&store)));
+        runtime.spawn(async move { axum::serve(listener, router).await });
+        Self { host, url, store, _runtime: runtime }
+    }
+
+    pub(super) fn host(&self) -> Host {
+        self.host
+    }
+
+    pub(super) fn forbid(&self) {
+        self.store.lock().unwrap().forbidden = true;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.store.lock().unwrap().comments.len()
+    }
+
+    pub(super) fn starting_with(&self, start: &str) -> Vec<String> {
+        let store = self.store.lock().unwrap();
+        store.comments.iter().filter(|text| text.starts_with(start)).cloned().collect()
+    }
+
+    /// What the host's pipeline gives the script.
+    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+        let url = &self.url;
+        match self.host {
+            Host::Github => vec![
+                ("GITHUB_TOKEN", TOKEN.into()),
+                ("GITHUB_API_URL", url.clone()),
+                ("GITHUB_REPOSITORY", "org/fleet".into()),
+                ("PULL_REQUEST", "7".into()),
+            ],
+            Host::Azure => vec![
+                ("SYSTEM_ACCESSTOKEN", TOKEN.into()),
+                ("SYSTEM_COLLECTIONURI", format!("{url}/org/")),
+                ("SYSTEM_TEAMPROJECTID", "project".into()),
+                ("BUILD_REPOSITORY_ID", "fleet".into()),
+                ("SYSTEM_PULLREQUEST_PULLREQUESTID", "7".into()),
+            ],
+            Host::Gitlab => vec![
+                ("GITLAB_TOKEN", TOKEN.into()),
+                ("CI_API_V4_URL", format!("{url}/api/v4")),
+                ("CI_PROJECT_ID", "42".into()),
+                ("CI_MERGE_REQUEST_IID", "7".into()),
+            ],
+        }
+    }
+}
+
+async fn answer(
+    State((host, store)): State<(Host, Arc<Mutex<Store>>)>,
+    method: Method,
+    uri: Uri,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
+    let mut store = store.lock().unwrap();
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let authorized = match host {
+        Host::Gitlab => header("private-token") == Some(TOKEN),
+        Host::Github | Host::Azure => {
+            header("authorization") == Some(format!("Bearer {TOKEN}").as_str())
+        }
+    };
+    if !authorized {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    if store.forbidden {
+        return (StatusCode::FORBIDDEN, "Resource not accessible by integration").into_response();
+    }
+    let path = uri.path();
+    let sent = |member: &str| -> Option<String> {
+        let value: Value = serde_json::from_str(&body).ok()?;
+        value.pointer(member)?.as_str().map(str::to_owned)
+    };
+    let shape = |number: usize, text: &str| json!({ "id": 1_000 + number, "body": text });
+    let (list, change, member, verb) = match host {
+        Host::Github => (
+            "/repos/org/fleet/issues/7/comments",
+            "/repos/org/fleet/issues/comments/",
+            "/body",
+            Method::PATCH,
+        ),
+        Host::Gitlab => (
+            "/api/v4/projects/42/merge_requests/7/notes",
+            "/api/v4/projects/42/merge_requests/7/notes/",
+            "/body",
+            Method::PUT,
+        ),
+        Host::Azure => (
+            "/org/project/_apis/git/repositories/fleet/pullRequests/7/threads",
+            "/org/project/_apis/git/repositories/fleet/pullRequests/7/threads/",
+            "/content",
+            Method::PATCH,
+        ),
+    };
+    if host == Host::Azure && query.get("api-version").map(String::as_str) != Some("7.1") {
+        return (StatusCode::BAD_REQUEST, "api-version").into_response();
+    }
+    if method == Method::GET && path == list {
+        let all = store.comments.iter().enumerate();
+        let value = if host == Host::Azure {
+            // A thread of the system has comments without content.
+            let system = json!({ "id": 1, "comments": [{ "id": 1 }] });
+            let threads = all.map(|(number, text)| {
+                json!({ "id": 1_000 + number, "comments": [{ "id": 1, "content": text }] })
+            });
+            json!({ "value": std::iter::once(system).chain(threads).collect::<Vec<_>>() })
+        } else {
+            let number = |name: &str| query.get(name).and_then(|value| value.parse().ok());
+            let size: usize = number("per_page").unwrap_or(30);
+            let page: usize = number("page").unwrap_or(1);
+            let page = all.skip((page - 1) * size).take(size);
+            page.map(|(number, text)| shape(number, text)).collect()
+        };
+        return axum::Json(value).into_response();
+    }
+    if method == Method::POST && path == list {
+        let member = if host == Host::Azure { "/comments/0/content" } else { member };
+        let Some(text) = sent(member) else { return StatusCode::BAD_REQUEST.into_response() };
+        store.comments.push(text);
+        return (StatusCode::CREATED, "{}").into_response();
+    }
+    let named = path.strip_prefix(change).and_then(|rest| {
+        let id = if host == Host::Azure { rest.strip_suffix("/comments/1")? } else { rest };
+        id.parse::<usize>().ok()?.checked_sub(1_000)
+    });
+    match (named, sent(member)) {
+        (Some(number), Some(text)) if method == verb && number < store.comments.len() => {
+            store.comments[number] = text;
+            axum::Json(json!({})).into_response()
+        }
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
