@@ -8,6 +8,7 @@ mod apply;
 mod base;
 mod clock;
 mod demo;
+mod download;
 mod environment;
 mod error;
 mod global;

@@ -15,7 +15,7 @@ pub(super) use super::sign_in::connector;
 use crate::apply::Progress as _;
 use crate::fleet::{self, Desired, Diagnostic, FLEET_FILE, Policy, Source, Tenant};
 use crate::git::{Base, BaseError, Repo};
-use crate::intune::{Connector, Overrides, ReadRequest, Turn, Turns};
+use crate::intune::{Connector, IntuneRead as _, Overrides, ReadRequest, Turn, Turns};
 use crate::ledger::{ApplyLock, Holder, Ledger, LedgerError, LedgerView};
 use crate::model::{LiveTenant, Outcome, Problem, ProblemCode, TenantName, Timestamp};
 use crate::plan::{Plan, Selection};
@@ -176,25 +176,44 @@ pub(super) async fn read_live(
     answers
 }
 
+/// Reads one tenant outside a queue.
+pub(super) async fn read_tenant(
+    connector: &Connector,
+    policy: &Policy,
+    tenant: &Tenant,
+) -> LiveTenant {
+    match request_of(policy, tenant) {
+        Ok(request) => connector.read(&request).await,
+        Err(problem) => LiveTenant::unknown(&problem),
+    }
+}
+
 async fn read_one(
     connector: &Connector,
     policy: &Policy,
     tenant: &Tenant,
     turn: Turn,
 ) -> LiveTenant {
+    match request_of(policy, tenant) {
+        Ok(request) => connector.read_in_turn(&request, turn).await,
+        Err(problem) => LiveTenant::unknown(&problem),
+    }
+}
+
+/// What to read of a tenant, or why it cannot be read.
+fn request_of(policy: &Policy, tenant: &Tenant) -> Result<ReadRequest, Problem> {
     let Some(auth) = policy.auth_of(tenant.auth.as_deref()) else {
-        return LiveTenant::unknown(&Problem::new(
+        return Err(Problem::new(
             ProblemCode::InvalidFile,
             "the tenant names a sign-in profile that applecart.yaml does not have",
         ));
     };
-    let request = ReadRequest {
+    Ok(ReadRequest {
         tenant_id: tenant.tenant_id,
         auth: auth.clone(),
         watch: tenant.watch.clone(),
         consent_if_push_absent: tenant.push.as_ref().is_some_and(|push| push.file.is_some()),
-    };
-    connector.read_in_turn(&request, turn).await
+    })
 }
 
 /// Which ledger a command looks at.

@@ -7,7 +7,7 @@ use crate::model::{Kind, LiveTenant, Reading, Timestamp};
 
 /// The live state of this token alone, so that the file is held against what it would replace.
 /// Where the token is not told apart from others, all of its kind stay.
-pub(super) fn narrow(mut live: LiveTenant, token: &Token) -> LiveTenant {
+pub(in crate::cli) fn narrow(mut live: LiveTenant, token: &Token) -> LiveTenant {
     let (id, name) = (token.token.id.as_deref(), token.token.name.as_deref());
     match token.token.kind {
         Kind::Push => {}
@@ -50,7 +50,7 @@ fn only(mut all: impl Iterator<Item = bool>) -> Option<usize> {
 }
 
 /// Every reason not to seal the file, as sentences; empty when it may be sealed.
-pub(super) fn refusals(
+pub(in crate::cli) fn refusals(
     inspection: &Inspection,
     token: &Token,
     live: Option<&LiveTenant>,
@@ -65,6 +65,18 @@ pub(super) fn refusals(
     let told: Vec<FindingCode> = inspection.findings.iter().map(|finding| finding.code).collect();
     all.extend(against_entry(facts, token, &told, now));
     all
+}
+
+/// What a person should know although the file is taken.
+pub(in crate::cli) fn doubts(facts: &FileFacts, token: &Token, kind: Kind) -> Vec<&'static str> {
+    let mut doubts = Vec::new();
+    if kind == Kind::Enrollment && facts.downloaded.is_none() {
+        doubts.push("nothing tells when this token was downloaded, so a plan holds it (age-unknown) while another one is live; give --downloaded TIME");
+    }
+    if token.facts.apple_id.is_none() {
+        doubts.push("the entry has no `appleId`; write the Apple Account that the file was downloaded with: Intune wants it with an upload, and next year's person needs it");
+    }
+    doubts
 }
 
 fn against_entry(
