@@ -19,6 +19,7 @@ mod ledger;
 mod output;
 mod plan;
 mod progress;
+mod renew;
 mod replace;
 mod reseal;
 mod schema;
@@ -69,6 +70,7 @@ enum Command {
     Status(status::Args),
     Inspect(inspect::Args),
     Seal(seal::Args),
+    Renew(renew::Args),
     Reseal(reseal::Args),
     Ledger(ledger::Args),
     Demo(demo::Args),
@@ -118,6 +120,7 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Status(args) => status::run(&args, &context, output),
         Command::Inspect(args) => inspect::run(&args, &context, output),
         Command::Seal(args) => seal::run(&args, &context, output),
+        Command::Renew(args) => renew::run(&args, &context, output),
         Command::Reseal(args) => reseal::run(&args, &context, output),
         Command::Ledger(args) => ledger::run(&args, &context, output),
         Command::Demo(args) => demo::run(&args, &context, output),

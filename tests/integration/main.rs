@@ -22,6 +22,7 @@ mod init;
 mod interop;
 mod journey;
 mod kinds;
+mod renew;
 mod reseal;
 mod reviewed;
 mod sdk;

@@ -2,7 +2,7 @@
 //! said so far.
 
 use crate::apple::{FileFacts, Finding, FindingCode, Inspection};
-use crate::fleet::Token;
+use crate::fleet::{Desired, Tenant, Token};
 use crate::model::{Kind, LiveTenant, Reading, Timestamp};
 
 /// The live state of this token alone, so that the file is held against what it would replace.
@@ -65,6 +65,91 @@ pub(in crate::cli) fn refusals(
     let told: Vec<FindingCode> = inspection.findings.iter().map(|finding| finding.code).collect();
     all.extend(against_entry(facts, token, &told, now));
     all
+}
+
+/// What speaks against the file as a renewal, beyond [`refusals`]: there has to be something live
+/// that it follows, and all of it has to be known.
+pub(in crate::cli) fn against_renewal(
+    inspection: &Inspection,
+    token: &Token,
+    live: &LiveTenant,
+    now: Timestamp,
+) -> Vec<String> {
+    let facts = &inspection.facts;
+    let (is_live, expires, organization) = match token.token.kind {
+        Kind::Push => {
+            let push = live.push.present();
+            (push.is_some(), push.map(|push| push.expires), None)
+        }
+        Kind::Enrollment => {
+            // When an enrollment token lapses, its file does not tell.
+            (live.enrollment.present().is_some_and(|all| all.len() == 1), None, None)
+        }
+        Kind::Vpp => match live.vpp.present().map(Vec::as_slice) {
+            Some([only]) => (true, only.expires, only.organization.clone()),
+            _ => (false, None, None),
+        },
+    };
+    let mut all = Vec::new();
+    if !is_live {
+        all.push(format!(
+            "not-live: nothing that this file would follow was found in Intune for {}, so it is no renewal. Bring a first one with `applecart seal`; where several tokens could be meant, write the `id` into the tenant file",
+            token.token
+        ));
+    }
+    let told = |code| inspection.findings.iter().any(|finding| finding.code == code);
+    if told(FindingCode::SameAsLive) {
+        all.push(
+            "same-as-live: this very credential is live already, so nothing would be renewed. Look for the newer download, or download it again".to_owned(),
+        );
+    } else if let (Some(live), Some(found)) = (expires, facts.expires)
+        && found == live
+    {
+        all.push(format!(
+            "not-later: it lapses on {found}, as the live one does, so nothing would be renewed. Look for the newer download"
+        ));
+    }
+    if let (Some(live), Some(found), None) =
+        (&organization, &facts.organization, &token.facts.organization)
+        && live.trim() != found.trim()
+        && !allows(token, "organization-differs", Some(live), &[found], now)
+    {
+        all.push(format!(
+            "organization-differs: the token is for {found:?}, the live one for {live:?}: another customer's licences would be used. Download this customer's token"
+        ));
+    }
+    all
+}
+
+/// Whose the file is, where that is plainly another tenant of the fleet.
+pub(in crate::cli) fn elsewhere(
+    fleet: &[Desired],
+    tenant: &Tenant,
+    facts: &FileFacts,
+) -> Vec<String> {
+    let others = fleet.iter().filter_map(Desired::valid).filter(|one| one.name != tenant.name);
+    let is_theirs = |other: &&Tenant| {
+        other.tokens().any(|token| {
+            let topic = facts.topic.is_some() && token.facts.topic == facts.topic;
+            let recipient = match (&token.recipient, &facts.recipient) {
+                (Some(stated), Some(found)) => {
+                    found.issuer.as_ref() == Some(&stated.issuer)
+                        && found.serial.as_ref() == Some(&stated.serial)
+                }
+                _ => false,
+            };
+            topic || recipient
+        })
+    };
+    others
+        .filter(is_theirs)
+        .map(|other| {
+            format!(
+                "wrong-tenant: the file is for the tenant {}, not for {}. Run: applecart renew {} --file FILE",
+                other.name, tenant.name, other.name
+            )
+        })
+        .collect()
 }
 
 /// What a person should know although the file is taken.
