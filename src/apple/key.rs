@@ -81,7 +81,7 @@ pub fn request_file(text: &str) -> Option<String> {
         }
         outer = next.to_owned();
     }
-    Some(der::pem::encode_string("CERTIFICATE REQUEST", der::pem::LineEnding::LF, &der).ok()?)
+    der::pem::encode_string("CERTIFICATE REQUEST", der::pem::LineEnding::LF, &der).ok()
 }
 
 /// The DER inside.

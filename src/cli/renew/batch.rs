@@ -26,7 +26,7 @@ use crate::report::{Proposal, ProposalStatus, escape};
 /// A file that was looked at.
 enum Looked<'a> {
     Matched(Box<Matched<'a>>),
-    Told(Proposal),
+    Told(Box<Proposal>),
     Failed(Box<Failed>),
 }
 
@@ -147,12 +147,12 @@ fn look<'a>(
 ) -> Looked<'a> {
     let shown = download.shown();
     let told = |reasons| {
-        Looked::Told(Proposal {
+        Looked::Told(Box::new(Proposal {
             status: ProposalStatus::Unmatched,
             reasons,
             sha256: Some(download.sha256()),
             ..unknown(&shown)
-        })
+        }))
     };
     let Some(kind) = inspection.kind else { return told(refusing(inspection)) };
     let mut all = matcher.candidates(kind, &inspection.facts, download.sha256());
@@ -244,12 +244,12 @@ fn part(looked: &mut [Looked<'_>]) {
         let status = if same { ProposalStatus::Exists } else { ProposalStatus::Unmatched };
         for (at, shown, sha256) in files.iter().skip(usize::from(same)) {
             if let Some(place) = looked.get_mut(*at) {
-                *place = Looked::Told(Proposal {
+                *place = Looked::Told(Box::new(Proposal {
                     status,
                     sha256: Some(*sha256),
                     reasons: vec![reason.clone()],
                     ..unknown(shown)
-                });
+                }));
             }
         }
     }
@@ -267,7 +267,7 @@ fn finish(
                 ProposalStatus::Exists => Outcome::Done,
                 _ => Outcome::Partial,
             };
-            return (proposal, outcome);
+            return (*proposal, outcome);
         }
         Looked::Failed(error) => return failed(&error),
         Looked::Matched(matched) => matched,

@@ -58,7 +58,7 @@ pub(super) fn attach(
         (_, known) => {
             let why = known.err().unwrap_or_else(|| "the ledger cannot be opened".to_owned());
             for at in places {
-                put(sheets, at, ledger_unknown(why.clone()));
+                put(sheets, at, ledger_unknown(&why));
             }
             return Ok(());
         }
@@ -106,7 +106,7 @@ fn is_push(due: Option<&Due<'_>>) -> bool {
 /// The request of the renewal that is open.
 fn recorded(view: &LedgerView, due: &Due<'_>) -> Result<Option<Ready>, Problem> {
     if let Some(why) = view.broken.get(&due.tenant.tenant_id) {
-        return Err(ledger_unknown(why.clone()));
+        return Err(ledger_unknown(why));
     }
     let opened = view.tenant(due.tenant.tenant_id).renewal_opened(&due.token.token);
     Ok(opened.and_then(|record| ready(record, CsrOrigin::Ledger)))
@@ -121,7 +121,7 @@ fn ready(record: &Record, origin: CsrOrigin) -> Option<Ready> {
     })
 }
 
-fn ledger_unknown(why: String) -> Problem {
+fn ledger_unknown(why: &str) -> Problem {
     let why = format!(
         "Intune was not asked for its signing request, because what comes of it could not be recorded: {why}"
     );
