@@ -10,6 +10,7 @@ mod clock;
 mod completions;
 mod demo;
 mod doctor;
+mod download;
 mod environment;
 mod error;
 mod global;
@@ -22,6 +23,7 @@ mod man;
 mod output;
 mod plan;
 mod progress;
+mod renew;
 mod replace;
 mod reseal;
 mod schema;
@@ -76,6 +78,7 @@ enum Command {
     Status(status::Args),
     Inspect(inspect::Args),
     Seal(seal::Args),
+    Renew(renew::Args),
     Reseal(reseal::Args),
     Doctor(doctor::Args),
     Ledger(ledger::Args),
@@ -103,6 +106,7 @@ impl Command {
             Self::Init(_)
             | Self::Apply(_)
             | Self::Seal(_)
+            | Self::Renew(_)
             | Self::Reseal(_)
             | Self::Demo(_)
             | Self::Simulate(_) => false,
@@ -156,6 +160,7 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Status(args) => status::run(&args, &context, output),
         Command::Inspect(args) => inspect::run(&args, &context, output),
         Command::Seal(args) => seal::run(&args, &context, output),
+        Command::Renew(args) => renew::run(&args, &context, output),
         Command::Reseal(args) => reseal::run(&args, &context, output),
         Command::Doctor(args) => doctor::run(&args, &context, output),
         Command::Ledger(args) => ledger::run(&args, &context, output),

@@ -13,6 +13,7 @@ mod base;
 mod error;
 pub(crate) mod network;
 pub(crate) mod program;
+mod propose;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ mod worktree;
 
 pub use base::{Base, BaseError, Flag, Wanted};
 pub use error::GitError;
+pub use propose::{Change, Found};
 
 use std::path::{Path, PathBuf};
 

@@ -15,6 +15,7 @@ mod facts;
 mod inspect;
 mod markdown;
 mod plan;
+mod renew;
 mod revision;
 mod status;
 mod text;
@@ -29,6 +30,11 @@ pub use doctor::{
 pub use inspect::{inspection_human, inspection_json};
 pub use markdown::plan_markdown;
 pub use plan::{plan_human, plan_summary};
+pub use renew::{
+    CsrOrigin, FactRow, Link, Proposal, ProposalStatus, ProposalText, RENEW_FORMAT_VERSION,
+    Renewals, Sheet, SheetCsr, Sheets, proposal_text, renewals_human, renewals_markdown,
+    sheet_links, sheet_steps, sheets_human, sheets_markdown,
+};
 pub use status::{
     Recorded, Status, StatusSummary, StatusTenant, StatusToken, StatusView, status_csv,
     status_human, status_markdown, status_of,

@@ -23,6 +23,11 @@ use applecart::simulator::{
     Options, Running, Simulator, WRITER_CLIENT_ID, WRITER_SECRET, seed_fleet,
 };
 
+/// Whom the fleet's files are sealed to. The key of the age format's own documentation: nobody
+/// opens them here.
+/// <https://github.com/FiloSottile/age#readme>
+const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+
 /// Numbers from the command line, or what stands in for them.
 pub fn numbers<const N: usize>(defaults: [u64; N]) -> [u64; N] {
     let given: Vec<u64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
@@ -99,6 +104,11 @@ impl Fleet {
         }
     }
 
+    /// The fleet's repository.
+    pub fn repository(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub fn stop(self) {
         self.runtime.block_on(self.simulator.stop());
     }
@@ -114,7 +124,7 @@ fn build(folder: &Path, simulator: &Running, count: usize) -> Vec<TenantId> {
     write(
         "applecart.yaml",
         format!(
-            "apiVersion: applecart/v1\nkind: Fleet\nauth:\n  clientId: {WRITER_CLIENT_ID}\n  credential: client-secret\n"
+            "apiVersion: applecart/v1\nkind: Fleet\nauth:\n  clientId: {WRITER_CLIENT_ID}\n  credential: client-secret\nrecipients:\n  - {RECIPIENT}\n"
         ),
     );
     let mut tenants = Vec::new();

@@ -4,6 +4,8 @@
 //! PEM, and for signing requests the property list that Apple's push portal wants, plain or in
 //! base64.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use der::{Decode as _, Encode as _};
 use x509_cert::request::CertReq;
 
@@ -54,6 +56,34 @@ pub fn requested_key(text: &str) -> Option<Sha256> {
     Some(Sha256::of(&request.info.public_key.to_der().ok()?))
 }
 
+/// Intune's signing request as the file that Apple's push portal takes, which is what Intune's own
+/// portal saves as `IntuneCSR.csr`: base64 of the property list with the vendor's signature. Text
+/// that has that form already stays byte for byte; the same wrapped once more, or not wrapped, is
+/// brought into it. A bare PKCS#10 request becomes PEM. `None` where it is no request.
+/// <https://developer.apple.com/documentation/devicemanagement/setting-up-push-notifications-for-your-mdm-customers>
+pub fn request_file(text: &str) -> Option<String> {
+    // Whatever the wrapping, a request has to be inside.
+    let der = unwrapped(text, MAX_LAYERS)?;
+    CertReq::from_der(&der).ok()?;
+    let mut outer = text.to_owned();
+    for _ in 0..MAX_LAYERS {
+        let inner = outer.trim_start_matches('\u{feff}');
+        if inner.contains("PushCertRequestCSR") {
+            return Some(STANDARD.encode(inner));
+        }
+        if inner.contains(pem::BEGIN) {
+            return Some(inner.replace("\\n", "\n"));
+        }
+        let bytes = radix64::decode(inner)?.bytes;
+        let Ok(next) = std::str::from_utf8(&bytes) else { break };
+        if next.contains("PushCertRequestCSR") {
+            return Some(inner.to_owned());
+        }
+        outer = next.to_owned();
+    }
+    der::pem::encode_string("CERTIFICATE REQUEST", der::pem::LineEnding::LF, &der).ok()
+}
+
 /// The DER inside.
 fn unwrapped(text: &str, layers: usize) -> Option<Vec<u8>> {
     let layers = layers.checked_sub(1)?;
@@ -75,5 +105,46 @@ fn unwrapped(text: &str, layers: usize) -> Option<Vec<u8>> {
             unwrapped(inner.trim_start_matches('\u{feff}'), layers)
         }
         _ => Some(bytes.to_vec()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> String {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let request = rcgen::CertificateParams::default().serialize_request(&key).unwrap();
+        request.pem().unwrap()
+    }
+
+    #[test]
+    fn whatever_the_wrapping_apple_gets_base64_of_the_property_list() {
+        let der = unwrapped(&request(), MAX_LAYERS).unwrap();
+        let plist = format!(
+            "<plist><dict><key>PushCertRequestCSR</key>\n<string>{}</string></dict></plist>\n",
+            STANDARD.encode(&der)
+        );
+        let wanted = STANDARD.encode(&plist);
+        for text in [wanted.clone(), plist.clone(), STANDARD.encode(&wanted)] {
+            assert_eq!(request_file(&text).as_ref(), Some(&wanted), "{text}");
+            assert_eq!(requested_key(&text), requested_key(&request_file(&text).unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_bare_request_becomes_pem_and_anything_else_nothing() {
+        let pem = request();
+        let der = unwrapped(&pem, MAX_LAYERS).unwrap();
+        for text in
+            [pem.clone(), pem.replace('\n', "\\n"), STANDARD.encode(&der), STANDARD.encode(&pem)]
+        {
+            let file = request_file(&text).unwrap();
+            assert!(file.starts_with("-----BEGIN CERTIFICATE REQUEST-----\n"), "{file}");
+            assert_eq!(requested_key(&file), requested_key(&pem));
+        }
+        for text in ["", "<html>", "PushCertRequestCSR", &STANDARD.encode("<html>")] {
+            assert_eq!(request_file(text), None, "{text}");
+        }
     }
 }

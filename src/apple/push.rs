@@ -252,7 +252,7 @@ pub(super) fn against_key(
         Some(key) if key == certificate.public_key_sha256 => None,
         Some(_) => Some(Finding::new(
             FindingCode::KeyMismatch,
-            "its key is not the one of the signing request that was opened for this renewal, so Intune holds no private key for it. Upload this renewal's request at Apple's portal and use the file that comes back",
+            "its key is not the one of the signing request that was opened for this renewal, so Intune holds no private key for it and could wake no device. Upload this renewal's request at Apple's portal and use the file that comes back",
         )),
         None => Some(Finding::new(
             FindingCode::CsrUnknown,

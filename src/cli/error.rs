@@ -84,6 +84,12 @@ pub(super) enum CliError {
     SealWithSops { encrypt: String, then: String },
     #[error("live Intune of {tenant} could not be read, so the file was not checked: {why}")]
     LiveUnknown { tenant: String, why: String, sign_in: bool },
+    #[error(
+        "the branch {branch} is there already, with another file than this one; nothing was written"
+    )]
+    RenewExists { branch: String, remote: Option<String> },
+    #[error("the branch {branch} was made in this clone, and {remote} did not take it: {why}")]
+    RenewNotPushed { branch: String, remote: String, why: String },
     #[error("{} has {} already; nothing was written", dir.display(), files.join(", "))]
     InitExists { dir: PathBuf, files: Vec<String> },
     #[error("{} is inside the repository {}; nothing was written", dir.display(), outer.display())]
@@ -135,7 +141,10 @@ impl CliError {
                 ..
             } => Outcome::Error,
             // A key at hand would not help.
-            Self::Refused(_) | Self::Sealed { .. } | Self::SealRefused(_) => Outcome::Refused,
+            Self::Refused(_)
+            | Self::Sealed { .. }
+            | Self::SealRefused(_)
+            | Self::RenewExists { .. } => Outcome::Refused,
             Self::LiveUnknown { sign_in: true, .. } => Outcome::SignIn,
             Self::LiveUnknown { .. } => Outcome::Partial,
             Self::StalePlan(_) => Outcome::Stale,
@@ -156,6 +165,7 @@ impl CliError {
             | Self::Edit(_)
             | Self::Seal(_)
             | Self::SealWithSops { .. }
+            | Self::RenewNotPushed { .. }
             | Self::Lock(_)
             | Self::Saved(_)
             | Self::Json(_)
@@ -216,12 +226,27 @@ impl CliError {
                 format!("then: {then}"),
                 "or seal with age all the same: --age".to_owned(),
             ],
+            Self::RenewExists { branch, remote } => {
+                let mut hints = vec![format!(
+                    "look at it: git log -p {branch}; merge or close its pull request, and run this again"
+                )];
+                let delete = match remote {
+                    Some(remote) => format!("git push {remote} --delete {branch}"),
+                    None => format!("git branch -D {branch}"),
+                };
+                hints.push(format!("or, if nobody needs it, delete it: {delete}"));
+                hints
+            }
+            Self::RenewNotPushed { branch, remote, .. } => vec![
+                format!("push it: git push {remote} {branch}"),
+                "or run this again, which finds the branch and pushes it".to_owned(),
+            ],
             Self::InitExists { .. } => one("nothing is ever overwritten: choose an empty folder"),
             Self::InitInside { .. } => one(
                 "a fleet is a repository of its own: choose a folder outside, or that one's root",
             ),
             Self::LiveUnknown { .. } => one(
-                "try again, or seal without that check: --offline; `plan` and `apply` compare again",
+                "try again, or seal without that check: `applecart seal --offline`; `plan` and `apply` compare again",
             ),
             Self::Git(error) => git_hint(error).into_iter().collect(),
             Self::Base(error) => base_hints(error),

@@ -15,7 +15,7 @@ pub(super) use super::sign_in::connector;
 use crate::apply::Progress as _;
 use crate::fleet::{self, Desired, Diagnostic, FLEET_FILE, Policy, Source, Tenant};
 use crate::git::{Base, BaseError, Repo};
-use crate::intune::{Connector, Overrides, ReadRequest, Turn, Turns};
+use crate::intune::{Connector, IntuneRead as _, Overrides, ReadRequest, Turn, Turns};
 use crate::ledger::{ApplyLock, Holder, Ledger, LedgerError, LedgerView};
 use crate::model::{LiveTenant, Outcome, Problem, ProblemCode, TenantName, Timestamp};
 use crate::plan::{Plan, Selection};
@@ -72,10 +72,7 @@ pub(super) fn load(
     let there = elsewhere.map(|base| repo.snapshot(&base.commit)).transpose()?;
     let policy_source = there.as_ref().unwrap_or(&source);
     let policy_rev = policy_source.rev.clone();
-    let mut policy = policy_of(policy_source, output)?;
-    if let Some(credential) = environment::credential()? {
-        policy = policy.with_credential(credential);
-    }
+    let policy = policy_of(policy_source, output)?;
     let (fleet, _) = fleet::load_tenants(&source, Some(&policy));
     let other =
         there.map(|there| Other::of(&repo, &there, &policy, &source, &fleet)).transpose()?;
@@ -105,7 +102,7 @@ pub(super) fn load(
     Ok(Loaded { repo, rev, policy_rev, policy, base, other, blind, fleet })
 }
 
-/// The settings of one revision, or every mistake in them.
+/// The settings of one revision, or every mistake in them. How a person signs in is theirs to say.
 pub(super) fn policy_of(source: &Source, output: &Output) -> Result<Policy, CliError> {
     let loaded = fleet::load(&Source {
         rev: source.rev.clone(),
@@ -113,8 +110,12 @@ pub(super) fn policy_of(source: &Source, output: &Output) -> Result<Policy, CliE
         ..Source::default()
     });
     let mistakes = loaded.diagnostics;
-    loaded.policy.ok_or_else(|| {
+    let policy = loaded.policy.ok_or_else(|| {
         invalid(mistakes.into_iter().filter(|mistake| mistake.file == FLEET_FILE).collect(), output)
+    })?;
+    Ok(match environment::credential()? {
+        Some(credential) => policy.with_credential(credential),
+        None => policy,
     })
 }
 
@@ -189,25 +190,44 @@ pub(super) async fn read_live(
     answers
 }
 
+/// Reads one tenant outside a queue.
+pub(super) async fn read_tenant(
+    connector: &Connector,
+    policy: &Policy,
+    tenant: &Tenant,
+) -> LiveTenant {
+    match request_of(policy, tenant) {
+        Ok(request) => connector.read(&request).await,
+        Err(problem) => LiveTenant::unknown(&problem),
+    }
+}
+
 async fn read_one(
     connector: &Connector,
     policy: &Policy,
     tenant: &Tenant,
     turn: Turn,
 ) -> LiveTenant {
+    match request_of(policy, tenant) {
+        Ok(request) => connector.read_in_turn(&request, turn).await,
+        Err(problem) => LiveTenant::unknown(&problem),
+    }
+}
+
+/// What to read of a tenant, or why it cannot be read.
+fn request_of(policy: &Policy, tenant: &Tenant) -> Result<ReadRequest, Problem> {
     let Some(auth) = policy.auth_of(tenant.auth.as_deref()) else {
-        return LiveTenant::unknown(&Problem::new(
+        return Err(Problem::new(
             ProblemCode::InvalidFile,
             "the tenant names a sign-in profile that applecart.yaml does not have",
         ));
     };
-    let request = ReadRequest {
+    Ok(ReadRequest {
         tenant_id: tenant.tenant_id,
         auth: auth.clone(),
         watch: tenant.watch.clone(),
         consent_if_push_absent: tenant.push.as_ref().is_some_and(|push| push.file.is_some()),
-    };
-    connector.read_in_turn(&request, turn).await
+    })
 }
 
 /// Which ledger a command looks at.

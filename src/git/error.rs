@@ -155,6 +155,25 @@ pub enum GitError {
         /// The name.
         name: String,
     },
+    /// A branch could not be made: another program made it meanwhile, or a branch has the name of
+    /// one of its folders.
+    #[error("the branch {branch} cannot be made")]
+    Branch {
+        /// The branch.
+        branch: String,
+        /// Why.
+        #[source]
+        source: git2::Error,
+    },
+    /// Git's own data cannot be written.
+    #[error("{what} cannot be written")]
+    Write {
+        /// What was written.
+        what: String,
+        /// Why.
+        #[source]
+        source: git2::Error,
+    },
     /// Git's own data cannot be read.
     #[error("{what} cannot be read")]
     Read {
@@ -184,6 +203,10 @@ impl GitError {
 
     pub(super) fn reading(what: &str, source: git2::Error) -> Self {
         Self::Read { what: what.to_owned(), source }
+    }
+
+    pub(super) fn writing(what: &str, source: git2::Error) -> Self {
+        Self::Write { what: what.to_owned(), source }
     }
 
     pub(super) fn file(path: &Path, source: std::io::Error) -> Self {

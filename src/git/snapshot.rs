@@ -91,6 +91,23 @@ impl Repo {
         Ok(source)
     }
 
+    /// One tenant's files of a revision; `None` where it has no such folder.
+    pub fn tenant(&self, rev: &str, name: &str) -> Result<Option<Folder>, GitError> {
+        let tree = self.commit(rev)?.tree();
+        let root = tree.map_err(|error| GitError::reading("the commit's tree", error))?;
+        let Some(tenants) = root.get_name(TENANTS).filter(|it| kind_of(it) == EntryKind::Tree)
+        else {
+            return Ok(None);
+        };
+        let size = self.header(tenants.id())?.map_or(0, |(size, _)| size);
+        limit("the bytes of the folder `tenants`", MAX_TENANTS_TREE_BYTES, size)?;
+        let tenants = self.tree(tenants.id())?;
+        match tenants.get_name(name).filter(|entry| kind_of(entry) == EntryKind::Tree) {
+            Some(entry) => self.folder(&entry).map(Some),
+            None => Ok(None),
+        }
+    }
+
     fn folder(&self, entry: &TreeEntry<'_>) -> Result<Folder, GitError> {
         let mut folder = Folder {
             name: escaped(entry.name_bytes()),

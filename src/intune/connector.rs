@@ -230,6 +230,13 @@ impl IntuneRead for Connector {
         }
     }
 
+    async fn push_signing_request(&self, tenant: TenantId, auth: &Auth) -> Reading<String> {
+        match self.session(tenant, auth) {
+            Ok(session) => one::push_signing_request(&session).await,
+            Err(error) => Reading::Unknown(Problem::from(error).on(Resource::Push)),
+        }
+    }
+
     async fn read_one_enrollment(
         &self,
         tenant: TenantId,

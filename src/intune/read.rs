@@ -74,6 +74,10 @@ pub trait IntuneRead: Send + Sync {
     /// makes none.
     async fn encryption_key(&self, request: &KeyRequest) -> Reading<String>;
 
+    /// Reads Intune's signing request for the push certificate, as Graph gives it. Needs the write
+    /// role, and may make a key pair where there is none yet: only what opens a renewal asks.
+    async fn push_signing_request(&self, tenant: TenantId, auth: &Auth) -> Reading<String>;
+
     /// Reads one enrollment token with one request, as after a write to it.
     async fn read_one_enrollment(
         &self,

@@ -176,6 +176,17 @@ impl IntuneRead for SnapshotReader {
         }
     }
 
+    async fn push_signing_request(&self, _tenant: TenantId, _auth: &Auth) -> Reading<String> {
+        match &self.live.push_signing_request {
+            Some(request) => Reading::Present(request.clone()),
+            None => {
+                let detail = "the snapshot does not hold a signing request";
+                let problem = Problem::new(ProblemCode::BadAnswer, detail);
+                Reading::Unknown(problem.on(Resource::Push))
+            }
+        }
+    }
+
     async fn read_one_enrollment(
         &self,
         _tenant: TenantId,

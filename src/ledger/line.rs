@@ -103,7 +103,7 @@ pub struct Draft {
     /// Failures: why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// Opened renewals: the CSR, PEM.
+    /// Opened renewals: the CSR, as the file that Apple's push portal takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub csr: Option<String>,
     /// Opened renewals: SHA-256 of the CSR's SubjectPublicKeyInfo.

@@ -260,9 +260,16 @@ impl TenantLedger {
         })
     }
 
-    /// The newest opened renewal that names its key and that no `confirmed` has closed.
+    /// The newest opened renewal that names its key, while it is open.
+    ///
+    /// A renewal ends when live is read to show a certificate that a run sent (`confirmed`), or
+    /// another one that somebody uploaded by hand (`changed-outside-git`, and `adopted` after it):
+    /// the request has been answered then, and the next renewal needs one of its own. An `applied`
+    /// alone ends nothing, for nobody has seen it live yet.
     pub fn renewal_opened<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
-        self.of(token).rev().take_while(|record| record.event != Event::Confirmed).find(|record| {
+        let ends =
+            |event| matches!(event, Event::Confirmed | Event::ChangedOutsideGit | Event::Adopted);
+        self.of(token).rev().take_while(|record| !ends(record.event)).find(|record| {
             record.event == Event::RenewalOpened && record.public_key_sha256.is_some()
         })
     }

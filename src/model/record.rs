@@ -165,7 +165,7 @@ pub struct Record {
     /// Failures: why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// Opened renewals: the certificate signing request, PEM.
+    /// Opened renewals: the certificate signing request, as the file that Apple's push portal takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub csr: Option<String>,
     /// Opened renewals: SHA-256 of the CSR's SubjectPublicKeyInfo.

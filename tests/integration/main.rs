@@ -26,6 +26,7 @@ mod kinds;
 mod manners;
 mod pipelines;
 mod pull_request;
+mod renew;
 mod reseal;
 mod reviewed;
 mod sdk;

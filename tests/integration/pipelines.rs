@@ -151,6 +151,27 @@ fn can_comment() -> bool {
 }
 
 #[test]
+fn a_morning_tells_what_lapses_what_is_due_and_what_differs_and_needs_no_key() {
+    let hub = hub();
+    let clone = hub.clone("main", &[]);
+    // The renewal is on its branch; live lapses in 20 days.
+    step(&clone, "schedule.sh", &[NO_KEY, ("FAIL_WITHIN", "14d")]).ends_with(0);
+    let renewals = read(&clone, "renewals.md");
+    assert!(renewals.contains("press Renew on it. Never press Create"), "{renewals}");
+    assert!(renewals.contains("applecart renew contoso/push"), "{renewals}");
+    assert!(!renewals.contains("fabrikam"), "{renewals}");
+    step(&clone, "schedule.sh", &[NO_KEY, ("FAIL_WITHIN", "30d")]).ends_with(9);
+
+    hub.world.git(&["push", "--quiet", "origin", "renew/contoso:main"]);
+    clone.git(&["pull", "--quiet"]);
+    step(&clone, "schedule.sh", &[NO_KEY]).ends_with(2);
+    assert!(read(&clone, "plan.md").contains("| ⬆️ upload | contoso | push |"));
+    assert_eq!(hub.world.state().writes(), 0);
+    assert!(hub.world.state().violations().is_empty());
+    assert!(hub.git(&["branch", "--list", "applecart/ledger"]).is_empty(), "nothing is recorded");
+}
+
+#[test]
 fn a_comment_is_made_once_and_then_written_anew() {
     if !can_comment() {
         return;

@@ -9,6 +9,10 @@ use super::super::wire::{self, Item};
 use super::{READ, misshapen};
 use crate::model::{Kind, LiveEnrollment, LiveVpp, Problem, ProblemCode, Reading};
 
+/// Reading a signing request needs the write role, although it is a GET (Microsoft's permission
+/// tables).
+const READ_REQUEST: &str = "DeviceManagementServiceConfig.ReadWrite.All";
+
 /// Reads one enrollment token.
 pub(in crate::intune) async fn enrollment(session: &Session, id: &str) -> Reading<LiveEnrollment> {
     object::<wire::Enrollment>(session, Kind::Enrollment, id).await
@@ -38,6 +42,28 @@ pub(in crate::intune) async fn encryption_key(session: &Session, id: &str) -> Re
         }
         Ok((key, _)) => Reading::Present(key),
         Err(failure) => Reading::Unknown(failure.fault.problem(KIND.into(), READ)),
+    }
+}
+
+/// Reads the outstanding signing request of the push certificate. Whether Intune makes a new key
+/// pair each time is not documented, so it is asked for once a renewal; the action that surely
+/// makes one (`generate…`) is never called.
+/// <https://learn.microsoft.com/en-us/graph/api/intune-devices-applepushnotificationcertificate-downloadapplepushnotificationcertificatesigningrequest>
+pub(in crate::intune) async fn push_signing_request(session: &Session) -> Reading<String> {
+    const KIND: Kind = Kind::Push;
+    let path =
+        format!("{}/downloadApplePushNotificationCertificateSigningRequest", batch::path(KIND));
+    let visit = session.visit();
+    let ask = Ask::get(visit.beta(&path));
+    let parse = |reply: &Reply| Ok((reply.json::<wire::Text>()?.value, reply.request_id()));
+    match visit.ask(&ask, Start::default(), parse).await {
+        Ok((request, request_id)) if request.trim().is_empty() => {
+            let detail = "Graph answered with an empty signing request".to_owned();
+            let fault = Fault::BadAnswer { detail, request_id };
+            Reading::Unknown(fault.problem(KIND.into(), READ_REQUEST))
+        }
+        Ok((request, _)) => Reading::Present(request),
+        Err(failure) => Reading::Unknown(failure.fault.problem(KIND.into(), READ_REQUEST)),
     }
 }
 

@@ -170,8 +170,18 @@ fn a_renewal_is_open_until_a_credential_is_confirmed() {
     let mut drafts = vec![opened(0, "k1"), opened(1, "k2"), intent(2, "run-2", sha("a"))];
     let found = ledger(drafts.clone());
     assert_eq!(found.renewal_opened(&push()).unwrap().public_key_sha256, Some(sha("k2")));
-    drafts.push(draft(Event::Confirmed, 3, "run-2", Some(sha("a"))));
-    assert_eq!(ledger(drafts).renewal_opened(&push()), None);
+    drafts.push(draft(Event::Applied, 3, "run-2", Some(sha("a"))));
+    assert!(ledger(drafts.clone()).renewal_opened(&push()).is_some(), "nobody saw it live yet");
+    for event in [Event::Confirmed, Event::ChangedOutsideGit, Event::Adopted] {
+        let mut ended = drafts.clone();
+        ended.push(draft(event, 4, "run-2", Some(sha("a"))));
+        assert_eq!(ledger(ended.clone()).renewal_opened(&push()), None, "{event}");
+        ended.push(opened(5, "k3"));
+        let next = ledger(ended);
+        let token = push();
+        let next = next.renewal_opened(&token).unwrap();
+        assert_eq!(next.public_key_sha256, Some(sha("k3")), "{event}");
+    }
 }
 
 #[test]

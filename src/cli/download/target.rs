@@ -5,7 +5,11 @@ use crate::fleet::{Entry, Tenant, Token};
 use crate::model::{Kind, TokenRef};
 
 /// The entry that the person named, or the only one of the file's kind.
-pub(super) fn choose(tenant: &Tenant, kind: Kind, wanted: Option<&str>) -> Result<Token, CliError> {
+pub(in crate::cli) fn choose(
+    tenant: &Tenant,
+    kind: Kind,
+    wanted: Option<&str>,
+) -> Result<Token, CliError> {
     let name = tenant.name.as_str();
     let fits = |token: &Token, wanted: &str| {
         token.token.name.as_deref() == Some(wanted)
@@ -51,7 +55,8 @@ pub(super) fn choose(tenant: &Tenant, kind: Kind, wanted: Option<&str>) -> Resul
     }
 }
 
-fn words(kind: Kind) -> &'static str {
+/// The kind in words, with article.
+pub(in crate::cli) fn words(kind: Kind) -> &'static str {
     match kind {
         Kind::Push => "a push certificate",
         Kind::Enrollment => "an enrollment token",
@@ -77,7 +82,7 @@ fn choices(tenant: &Tenant, kind: Kind) -> String {
 }
 
 /// The sealed file's name: what the entry says, else one that tells what it is.
-pub(super) fn file_name(token: &Token, entries: &[Entry]) -> String {
+pub(in crate::cli) fn file_name(token: &Token, entries: &[Entry]) -> String {
     if let Some(file) = &token.file {
         return file.name.clone();
     }
@@ -103,7 +108,14 @@ pub(super) fn file_name(token: &Token, entries: &[Entry]) -> String {
     (1..=entries.len() + 1).map(whole).find(is_free).unwrap_or_else(|| whole(1))
 }
 
-fn slug(name: &str) -> String {
+/// The same name for a file that SOPS seals.
+pub(in crate::cli) fn sops_name(name: &str) -> String {
+    let stem = name.strip_suffix(".age").unwrap_or(name);
+    format!("{}.sops", stem.strip_suffix(".sops").unwrap_or(stem))
+}
+
+/// A name as a part of a file or branch name.
+pub(in crate::cli) fn slug(name: &str) -> String {
     let mut slug = String::new();
     for c in name.chars() {
         if c.is_ascii_alphanumeric() {

@@ -2,12 +2,12 @@
 //! said so far.
 
 use crate::apple::{FileFacts, Finding, FindingCode, Inspection};
-use crate::fleet::Token;
+use crate::fleet::{Desired, Tenant, Token};
 use crate::model::{Kind, LiveTenant, Reading, Timestamp};
 
 /// The live state of this token alone, so that the file is held against what it would replace.
 /// Where the token is not told apart from others, all of its kind stay.
-pub(super) fn narrow(mut live: LiveTenant, token: &Token) -> LiveTenant {
+pub(in crate::cli) fn narrow(mut live: LiveTenant, token: &Token) -> LiveTenant {
     let (id, name) = (token.token.id.as_deref(), token.token.name.as_deref());
     match token.token.kind {
         Kind::Push => {}
@@ -50,7 +50,7 @@ fn only(mut all: impl Iterator<Item = bool>) -> Option<usize> {
 }
 
 /// Every reason not to seal the file, as sentences; empty when it may be sealed.
-pub(super) fn refusals(
+pub(in crate::cli) fn refusals(
     inspection: &Inspection,
     token: &Token,
     live: Option<&LiveTenant>,
@@ -65,6 +65,103 @@ pub(super) fn refusals(
     let told: Vec<FindingCode> = inspection.findings.iter().map(|finding| finding.code).collect();
     all.extend(against_entry(facts, token, &told, now));
     all
+}
+
+/// What speaks against the file as a renewal, beyond [`refusals`]: there has to be something live
+/// that it follows, and all of it has to be known.
+pub(in crate::cli) fn against_renewal(
+    inspection: &Inspection,
+    token: &Token,
+    live: &LiveTenant,
+    now: Timestamp,
+) -> Vec<String> {
+    let facts = &inspection.facts;
+    let (is_live, expires, organization) = match token.token.kind {
+        Kind::Push => {
+            let push = live.push.present();
+            (push.is_some(), push.map(|push| push.expires), None)
+        }
+        Kind::Enrollment => {
+            // When an enrollment token lapses, its file does not tell.
+            (live.enrollment.present().is_some_and(|all| all.len() == 1), None, None)
+        }
+        Kind::Vpp => match live.vpp.present().map(Vec::as_slice) {
+            Some([only]) => (true, only.expires, only.organization.clone()),
+            _ => (false, None, None),
+        },
+    };
+    let mut all = Vec::new();
+    if !is_live {
+        all.push(format!(
+            "not-live: nothing that this file would follow was found in Intune for {}, so it is no renewal. Bring a first one with `applecart seal`; where several tokens could be meant, write the `id` into the tenant file",
+            token.token
+        ));
+    }
+    let told = |code| inspection.findings.iter().any(|finding| finding.code == code);
+    if told(FindingCode::SameAsLive) {
+        all.push(
+            "same-as-live: this very credential is live already, so nothing would be renewed. Look for the newer download, or download it again".to_owned(),
+        );
+    } else if let (Some(live), Some(found)) = (expires, facts.expires)
+        && found == live
+    {
+        all.push(format!(
+            "not-later: it lapses on {found}, as the live one does, so nothing would be renewed. Look for the newer download"
+        ));
+    }
+    if let (Some(live), Some(found), None) =
+        (&organization, &facts.organization, &token.facts.organization)
+        && live.trim() != found.trim()
+        && !allows(token, "organization-differs", Some(live), &[found], now)
+    {
+        all.push(format!(
+            "organization-differs: the token is for {found:?}, the live one for {live:?}: another customer's licences would be used. Download this customer's token"
+        ));
+    }
+    all
+}
+
+/// Whose the file is, where that is plainly another tenant of the fleet.
+pub(in crate::cli) fn elsewhere(
+    fleet: &[Desired],
+    tenant: &Tenant,
+    facts: &FileFacts,
+) -> Vec<String> {
+    let others = fleet.iter().filter_map(Desired::valid).filter(|one| one.name != tenant.name);
+    let is_theirs = |other: &&Tenant| {
+        other.tokens().any(|token| {
+            let topic = facts.topic.is_some() && token.facts.topic == facts.topic;
+            let recipient = match (&token.recipient, &facts.recipient) {
+                (Some(stated), Some(found)) => {
+                    found.issuer.as_ref() == Some(&stated.issuer)
+                        && found.serial.as_ref() == Some(&stated.serial)
+                }
+                _ => false,
+            };
+            topic || recipient
+        })
+    };
+    others
+        .filter(is_theirs)
+        .map(|other| {
+            format!(
+                "wrong-tenant: the file is for the tenant {}, not for {}. Run: applecart renew {} --file FILE",
+                other.name, tenant.name, other.name
+            )
+        })
+        .collect()
+}
+
+/// What a person should know although the file is taken.
+pub(in crate::cli) fn doubts(facts: &FileFacts, token: &Token, kind: Kind) -> Vec<&'static str> {
+    let mut doubts = Vec::new();
+    if kind == Kind::Enrollment && facts.downloaded.is_none() {
+        doubts.push("nothing tells when this token was downloaded, so a plan holds it (age-unknown) while another one is live; give --downloaded TIME");
+    }
+    if token.facts.apple_id.is_none() {
+        doubts.push("the entry has no `appleId`; write the Apple Account that the file was downloaded with: Intune wants it with an upload, and next year's person needs it");
+    }
+    doubts
 }
 
 fn against_entry(

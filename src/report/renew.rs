@@ -1,0 +1,34 @@
+//! Renewals for people: the sheet that opens one, and the pull request that brings its file.
+
+mod proposal;
+mod sheet;
+
+pub use proposal::{
+    FactRow, Proposal, ProposalStatus, ProposalText, Renewals, proposal_text, renewals_human,
+    renewals_markdown,
+};
+pub use sheet::{
+    CsrOrigin, Link, Sheet, SheetCsr, Sheets, sheet_links, sheet_steps, sheets_human,
+    sheets_markdown,
+};
+
+use crate::model::{Kind, TokenRef};
+
+/// The version of [`Sheets`] and [`Renewals`] as JSON.
+pub const RENEW_FORMAT_VERSION: &str = "1.0";
+
+/// `push certificate`, `enrollment token Contoso ABM`.
+fn label(token: &TokenRef) -> String {
+    let kind = match token.kind {
+        Kind::Push => "push certificate",
+        Kind::Enrollment => "enrollment token",
+        Kind::Vpp => "VPP token",
+    };
+    match token.name.as_ref().or(token.id.as_ref()) {
+        Some(name) if token.kind != Kind::Push => format!("{kind} {name}"),
+        _ => kind.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

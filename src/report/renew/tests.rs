@@ -1,0 +1,113 @@
+use super::*;
+use crate::model::{Facts, Sha256, Timestamp};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn sheet(kind: Kind) -> Sheet {
+    let name = (kind != Kind::Push).then(|| "London".to_owned());
+    let mut sheet = Sheet {
+        tenant: "contoso".parse().unwrap(),
+        display_name: Some("Contoso | Ltd".to_owned()),
+        tenant_id: "6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11".parse().unwrap(),
+        token: TokenRef { kind, id: None, name },
+        facts: Facts {
+            apple_id: Some("mdm@contoso.example".to_owned()),
+            expires: Some(at("2026-12-01T09:00:00Z")),
+            ..Facts::default()
+        },
+        live: true,
+        days_left: Some(8),
+        server: None,
+        school: false,
+        contacts: vec!["it@contoso.example".to_owned()],
+        csr: None,
+        problems: Vec::new(),
+        links: Vec::new(),
+        steps: Vec::new(),
+        next: "applecart renew contoso/push --file FILE --push".to_owned(),
+    };
+    sheet.links = sheet_links(kind, sheet.tenant_id, sheet.school);
+    sheet.steps = sheet_steps(&sheet);
+    sheet
+}
+
+fn sheets(sheet: Sheet) -> Sheets {
+    Sheets {
+        format_version: RENEW_FORMAT_VERSION.to_owned(),
+        generated_at: at("2026-11-23T00:00:00Z"),
+        base: "0".repeat(40),
+        sheets: vec![sheet],
+    }
+}
+
+#[test]
+fn each_kind_says_what_must_not_be_pressed() {
+    let text = |kind| sheets_markdown(&sheets(sheet(kind)));
+    assert!(
+        text(Kind::Push).contains("Never press Create: that makes another topic, and every device")
+    );
+    assert!(text(Kind::Push).contains("(https://identity.apple.com/pushcert)"));
+    assert!(text(Kind::Enrollment).contains("Apple ends the token in use the moment"));
+    assert!(text(Kind::Enrollment).contains("Do not add another MDM server"));
+    assert!(text(Kind::Vpp).contains("Another location's file looks the same"));
+    let mut school = sheet(Kind::Vpp);
+    school.school = true;
+    school.steps = sheet_steps(&school);
+    assert!(sheets_human(&sheets(school), 100).contains("https://school.apple.com"));
+}
+
+#[test]
+fn a_name_opens_no_cell_and_a_command_can_be_copied() {
+    let text = sheets_markdown(&sheets(sheet(Kind::Push)));
+    assert!(text.contains("Contoso \\| Ltd"), "{text}");
+    assert!(
+        text.contains("  ```sh\n  applecart renew contoso/push --file FILE --push\n  ```"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_time_left_is_said_and_a_lapsed_one_too() {
+    let mut late = sheet(Kind::Push);
+    late.days_left = Some(-1);
+    late.live = false;
+    let text = sheets_human(&sheets(late), 100);
+    assert!(text.contains("lapsed on 2026-12-01T09:00:00Z, 1 day ago (as Git says"), "{text}");
+    assert!(sheets_human(&sheets(sheet(Kind::Push)), 100).contains("8 days left"));
+}
+
+#[test]
+fn a_pull_request_puts_old_and_new_side_by_side() {
+    let tenant = "contoso".parse().unwrap();
+    let token = TokenRef { kind: Kind::Enrollment, id: None, name: Some("ABM".to_owned()) };
+    let row = |name, old: &str, new: &str| FactRow {
+        name,
+        old: Some(old.to_owned()),
+        new: Some(new.to_owned()),
+    };
+    let facts = [row("name", "ABM", "ABM"), row("expires", "2026-12-01", "2027-11-20")];
+    let text = ProposalText {
+        tenant: &tenant,
+        display_name: None,
+        token: &token,
+        facts: &facts,
+        expires: None,
+        downloaded: Some(at("2026-11-20T10:11:12Z")),
+        sha256: Sha256::of(b"x"),
+        checks: &["it is encrypted to Intune's key".to_owned()],
+        warnings: &[],
+    };
+    let (title, body) = proposal_text(&text);
+    assert_eq!(
+        title,
+        "Urgent: renew enrollment token ABM of contoso: device sync is down since 2026-11-20T10:11:12Z"
+    );
+    assert!(body.contains("| expires | 2026-12-01 | **2027-11-20** |"), "{body}");
+    assert!(body.contains("| name | ABM | ABM |"), "{body}");
+    let push = TokenRef::push();
+    let later = Some(at("2027-11-20T10:11:12Z"));
+    let text = ProposalText { token: &push, expires: later, downloaded: None, ..text };
+    assert_eq!(proposal_text(&text).0, "Renew push certificate of contoso until 2027-11-20");
+}

@@ -1,0 +1,175 @@
+//! Downloads that must not become a renewal: each is refused with the consequence and the way out,
+//! and leaves nothing behind.
+
+use applecart::simulator::{Fault, FaultRule, PushRequest, SubjectKey, VppRequest};
+
+use super::*;
+use crate::world::in_days;
+
+/// Runs the renewal, which must be refused and leave everything as it was; gives the message
+/// without what differs from run to run.
+#[track_caller]
+fn refusal(hub: &Hub, clone: &Clone<'_>, token: &str, file: &Path) -> String {
+    let before = state(hub, clone);
+    let asked = run(clone, &["renew", token, "--file", text(file), "--push"]).ends_with(4);
+    assert_eq!(state(hub, clone), before, "nothing was written");
+    let message = asked.stderr.lines().skip_while(|line| !line.starts_with("error"));
+    message.collect::<Vec<_>>().join("\n")
+}
+
+fn shown(message: &str) -> insta::internals::SettingsBindDropGuard {
+    assert!(!message.contains("BEGIN"), "{message}");
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "DATE");
+    settings.add_filter(
+        r"com\.apple\.mgmt\.External\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+        "TOPIC",
+    );
+    settings.set_prepend_module_to_snapshot(false);
+    settings.bind_to_scope()
+}
+
+macro_rules! message {
+    ($message:expr, @$snapshot:literal) => {
+        let message = $message;
+        let _guard = shown(&message);
+        insta::assert_snapshot!(message, @$snapshot);
+    };
+}
+
+#[test]
+fn a_created_certificate_instead_of_a_renewed_one() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    renewed(&hub, &clone, "contoso");
+    let request = std::fs::read_to_string(hub.world.path("IntuneCSR-contoso.csr")).unwrap();
+    let created = hub.world.simulator().apple().create(&request, Utc::now()).unwrap();
+    let file = download(&hub.world, "created.pem", &created.pem);
+    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: topic-change: the topic is TOPIC, but TOPIC is live: every device enrolled under it would stop answering and have to be enrolled again. At Apple's portal press Renew on the old certificate, not Create, with the Apple Account that made it"#);
+}
+
+#[test]
+fn a_certificate_over_another_key() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    renewed(&hub, &clone, "contoso");
+    let other = hub.world.simulator().apple().issue(&PushRequest {
+        topic: Some(topic(&hub.world, "contoso")),
+        key: SubjectKey::Fresh,
+        ..PushRequest::new(Utc::now())
+    });
+    let file = download(&hub.world, "other-key.pem", &other.unwrap().pem);
+    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: key-mismatch: its key is not the one of the signing request that was opened for this renewal, so Intune holds no private key for it and could wake no device. Upload this renewal's request at Apple's portal and use the file that comes back"#);
+}
+
+#[test]
+fn another_organisation() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let text = hub.world.simulator().apple().vpp_token(&VppRequest {
+        organization: "Fabrikam GmbH".to_owned(),
+        location: "London".to_owned(),
+        expires: in_days(300),
+    });
+    let file = download(&hub.world, "sToken.vpptoken", &text);
+    message!(refusal(&hub, &clone, "contoso/London", &file), @r#"error: nothing was written: organization-differs: the token is for "Fabrikam GmbH", the tenant file says "Contoso Ltd": another customer's licences would be used. Download this customer's token, or correct `organization` in the tenant file if the customer was renamed"#);
+}
+
+#[test]
+fn an_older_one_and_the_live_one_itself() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let older = hub.world.issue(Some(&topic(&hub.world, "contoso")), 5);
+    let older = download(&hub.world, "older.pem", &older.pem);
+    message!(refusal(&hub, &clone, "contoso/push", &older), @r#"error: nothing was written: older-than-live: it lapses on DATE, the live one on DATE: uploading it would shorten the tenant's time. Look for a newer download"#);
+
+    let live = hub.world.issue(Some(&topic(&hub.world, "contoso")), 30);
+    hub.world
+        .state()
+        .set_push(tenant_id("contoso"), Some(crate::world::pushed("contoso", &live)))
+        .unwrap();
+    let live = download(&hub.world, "live.pem", &live.pem);
+    message!(refusal(&hub, &clone, "contoso/push", &live), @r#"error: nothing was written: same-as-live: this very credential is live already, so nothing would be renewed. Look for the newer download, or download it again"#);
+}
+
+#[test]
+fn another_tenants_certificate() {
+    let hub = hub(&["contoso", "fabrikam"]);
+    let clone = admin(&hub, "admin");
+    let (file, _) = renewed(&hub, &clone, "fabrikam");
+    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: wrong-tenant: the file is for the tenant fabrikam, not for contoso. Run: applecart renew fabrikam --file FILE; topic-change: the topic is TOPIC, but TOPIC is live: every device enrolled under it would stop answering and have to be enrolled again. At Apple's portal press Renew on the old certificate, not Create, with the Apple Account that made it"#);
+}
+
+#[test]
+fn another_tenants_enrollment_token() {
+    let hub = hub(&["contoso", "fabrikam"]);
+    let clone = admin(&hub, "admin");
+    let file = enrollment(&hub, "fabrikam");
+    message!(refusal(&hub, &clone, "contoso/ABM", &file), @r#"error: nothing was written: recipient-mismatch: it is encrypted to another key than Intune's, so Intune cannot open it: it was downloaded before Intune's current public key was uploaded to Apple, or it is another customer's. Upload the key to the MDM server in Apple Business Manager, then download the token again"#);
+}
+
+#[test]
+fn another_slot() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let file = enrollment(&hub, "contoso");
+    message!(refusal(&hub, &clone, "contoso/London", &file), @r#"error: nothing was written: wrong-kind: the file is for an enrollment token, and contoso/London is a VPP token. Name the token that it is for, or download the right file"#);
+}
+
+#[test]
+fn an_expired_one() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let expired = hub.world.issue(Some(&topic(&hub.world, "contoso")), -1);
+    let file = download(&hub.world, "expired.pem", &expired.pem);
+    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: expired: it lapsed on DATE. Renew it at Apple's portal (Renew, not Create) and use the new file; older-than-live: it lapses on DATE, the live one on DATE: uploading it would shorten the tenant's time. Look for a newer download"#);
+}
+
+#[test]
+fn something_else_entirely() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let file = download(&hub.world, "page.html", "<html>Sign in</html>");
+    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: wrong-kind: the file is a web page, probably a sign-in or error page saved under the token's name. Sign in at Apple's portal and download again. Expected a push certificate (.pem), an enrollment token (.p7m) or a VPP token (.vpptoken)"#);
+}
+
+#[test]
+fn a_first_certificate_is_no_renewal() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let (file, _) = renewed(&hub, &clone, "contoso");
+    hub.world.state().set_push(tenant_id("contoso"), None).unwrap();
+    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: not-live: nothing that this file would follow was found in Intune for push, so it is no renewal. Bring a first one with `applecart seal`; where several tokens could be meant, write the `id` into the tenant file"#);
+}
+
+#[test]
+fn a_refusal_is_machine_readable_too() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let expired = hub.world.issue(Some(&topic(&hub.world, "contoso")), -1);
+    let file = download(&hub.world, "expired.pem", &expired.pem);
+    let arguments = ["renew", "contoso/push", "--file", text(&file), "--format", "json"];
+    let json = run(&clone, &arguments).ends_with(4).json();
+    assert_eq!(json["renewals"][0]["status"], "refused");
+    let reasons = json["renewals"][0]["reasons"].as_array().unwrap();
+    assert!(reasons[0].as_str().unwrap().starts_with("expired: "), "{reasons:?}");
+}
+
+#[test]
+fn what_cannot_be_read_is_not_taken_for_right() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let (file, _) = renewed(&hub, &clone, "contoso");
+    let arguments = ["renew", "contoso/push", "--file", text(&file), "--push"];
+    let before = state(&hub, &clone);
+    hub.world
+        .state()
+        .add_fault(FaultRule::always(Fault::status(403)).for_tenant(tenant_id("contoso")));
+    run(&clone, &arguments).ends_with(3).says("could not be read, so the file was not checked");
+    hub.world.state().clear_faults();
+    assert_eq!(state(&hub, &clone), before);
+    // The ledger alone knows whose key it has to be.
+    hub.git(&["update-ref", "-d", "refs/heads/applecart/ledger"]);
+    run(&clone, &arguments).ends_with(3).says("ledger-unknown");
+    assert!(clone.git(&["for-each-ref", "refs/heads/renew"]).is_empty());
+}
