@@ -4,6 +4,7 @@ mod matching;
 mod open;
 mod propose;
 mod request;
+mod wording;
 
 use std::path::{Path, PathBuf};
 

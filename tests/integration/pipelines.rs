@@ -38,19 +38,20 @@ fn with_program() -> std::ffi::OsString {
     std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).unwrap()
 }
 
-/// A remote with two tenants in order, and the branch `renew/contoso` that renews one.
+/// A remote with two tenants in order, one of them for 20 days, and the branch that renews it.
 fn hub() -> Hub {
     let hub = Hub::new();
-    for name in ["contoso", "fabrikam"] {
-        let live = hub.world.issue(None, 300);
-        hub.world.live(name, Some(&live));
-        hub.world.tenant(name, &live);
+    let soon = hub.world.issue(None, 20);
+    for (name, live) in [("contoso", &soon), ("fabrikam", &hub.world.issue(None, 300))] {
+        hub.world.live(name, Some(live));
+        hub.world.tenant(name, live);
     }
     hub.world.commit("Two tenants");
     hub.world.git(&["remote", "add", "origin", &hub.url()]);
     hub.world.git(&["push", "--quiet", "origin", "main"]);
     hub.world.git(&["checkout", "--quiet", "-b", "renew/contoso"]);
-    hub.world.renewal("contoso");
+    hub.world.tenant("contoso", &hub.world.issue(Some(&soon.topic), 364));
+    hub.world.commit("Renew");
     hub.world.git(&["push", "--quiet", "origin", "renew/contoso"]);
     hub
 }

@@ -25,6 +25,8 @@ pub(super) struct Due<'a> {
     /// What is live; `None` where it is not known.
     pub(super) live: Option<Facts>,
     pub(super) problem: Option<Problem>,
+    /// Whether it is a school's.
+    school: bool,
 }
 
 impl Due<'_> {
@@ -123,14 +125,23 @@ fn tokens<'a>(
             if !tenant.watches(token.token.kind) {
                 continue;
             }
-            let (live, problem) = match live {
-                Some(live) => facts(judge::narrow(live.clone(), &token), token.token.kind),
-                None => (None, None),
-            };
-            all.push(Due { tenant, token, live, problem });
+            let live = live.map(|live| judge::narrow(live.clone(), &token));
+            let school = is_school(&token, live.as_ref());
+            let (live, problem) = live.map_or((None, None), |live| facts(live, token.token.kind));
+            all.push(Due { tenant, token, live, problem, school });
         }
     }
     all
+}
+
+/// Whether the token is renewed in Apple School Manager.
+fn is_school(token: &Token, live: Option<&LiveTenant>) -> bool {
+    let only = match live.map(|live| &live.enrollment) {
+        Some(Reading::Present(all)) if token.token.kind == Kind::Enrollment => all.first(),
+        _ => None,
+    };
+    token.account_type.as_deref() == Some("education")
+        || only.is_some_and(|live| live.token_type.as_deref() == Some("appleSchoolManager"))
 }
 
 /// The live facts of the only token of this kind, or why they are not known.
@@ -224,7 +235,7 @@ pub(super) fn spec(tenant: &Tenant, token: &TokenRef) -> String {
 }
 
 fn sheet(due: &Due<'_>, now: Timestamp) -> Sheet {
-    let Due { tenant, token, live, .. } = due;
+    let Due { tenant, token, live, school, .. } = due;
     let stated = token.facts.clone();
     // What Intune shows was true at the last upload; what Git says fills in what it does not show.
     let facts = match live.clone() {
@@ -237,7 +248,6 @@ fn sheet(due: &Due<'_>, now: Timestamp) -> Sheet {
         None => stated,
     };
     let kind = token.token.kind;
-    let school = token.account_type.as_deref() == Some("education");
     Sheet {
         tenant: tenant.name.clone(),
         display_name: tenant.display_name.clone(),
@@ -247,11 +257,11 @@ fn sheet(due: &Due<'_>, now: Timestamp) -> Sheet {
         facts,
         live: live.is_some(),
         server: token.server.clone(),
-        school,
+        school: *school,
         contacts: tenant.contacts.clone(),
         csr: None,
         problems: due.problem.clone().into_iter().collect(),
-        links: sheet_links(kind, tenant.tenant_id, school),
+        links: sheet_links(kind, tenant.tenant_id, *school),
         steps: Vec::new(),
         next: format!("applecart renew {} --file FILE --push", spec(tenant, &token.token)),
     }

@@ -32,6 +32,10 @@ fn a_sheet_says_who_what_where_and_by_when() {
         .says("## Renew the enrollment token ABM of contoso Ltd")
         .says("Apple ends the token in use the moment a new one is downloaded")
         .says("the MDM server contoso Intune");
+    hub.world.change("contoso", |tenant| {
+        tenant.dep_onboarding_settings[0].token_type = "appleSchoolManager".to_owned();
+    });
+    run(&clone, &["renew", "contoso/ABM"]).ends_with(0).says("Sign in at https://school.apple.com");
     let json = run(&clone, &["renew", "contoso/vpp", "--format", "json"]).ends_with(0).json();
     let sheet = &json["sheets"][0];
     assert_eq!(sheet["facts"]["location"], "London");

@@ -1,0 +1,135 @@
+//! What a renewal's branch, commit and pull request say.
+
+use chrono::Duration;
+
+use crate::apple::{FindingCode, Inspection};
+use crate::cli::download::target;
+use crate::fleet::{Tenant, Token};
+use crate::model::{Facts, Kind, LiveTenant, Sha256, Timestamp};
+use crate::report::{FactRow, Proposal};
+
+/// What the file was held against without a finding.
+pub(super) fn checks(inspection: &Inspection, kind: Kind, live: &LiveTenant) -> Vec<String> {
+    let told = |code| inspection.findings.iter().any(|finding| finding.code == code);
+    let mut checks = Vec::new();
+    match kind {
+        Kind::Push => {
+            checks.push("the topic is the live one, so no device has to enrol again".to_owned());
+            if live.push_signing_request.is_some() && !told(FindingCode::CsrUnknown) {
+                checks.push(
+                    "its key is the one of the signing request that this renewal was opened with"
+                        .to_owned(),
+                );
+            }
+            checks.push("it lapses later than the live one".to_owned());
+        }
+        Kind::Enrollment => {
+            if !told(FindingCode::RecipientUnverifiable) {
+                checks.push("it is encrypted to the key that Intune has for this token".to_owned());
+            }
+        }
+        Kind::Vpp => {
+            if !told(FindingCode::OrganizationDiffers) {
+                checks.push("it is of the live one's organisation".to_owned());
+            }
+            checks.push("it lapses later than the live one".to_owned());
+        }
+    }
+    checks
+}
+
+/// Live and new facts, side by side.
+pub(super) fn rows(token: &Token, live: &LiveTenant, inspection: &Inspection) -> Vec<FactRow> {
+    let new = &inspection.facts;
+    let old: Facts = match token.token.kind {
+        Kind::Push => live.push.present().map(crate::model::LivePush::facts),
+        Kind::Enrollment => live
+            .enrollment
+            .present()
+            .and_then(|all| all.first())
+            .map(crate::model::LiveEnrollment::facts),
+        Kind::Vpp => {
+            live.vpp.present().and_then(|all| all.first()).map(crate::model::LiveVpp::facts)
+        }
+    }
+    .unwrap_or_default();
+    let text = |value: Option<Timestamp>| value.map(|at| at.to_string());
+    let account = token.facts.apple_id.clone();
+    let row = |name, old, new| FactRow { name, old, new };
+    match token.token.kind {
+        Kind::Push => vec![
+            row(
+                "topic",
+                old.topic.as_ref().map(ToString::to_string),
+                new.topic.as_ref().map(ToString::to_string),
+            ),
+            row(
+                "serial",
+                old.serial.as_ref().map(ToString::to_string),
+                new.serial.as_ref().map(ToString::to_string),
+            ),
+            row("expires", text(old.expires), text(new.expires)),
+            row("Apple Account", old.apple_id, account),
+        ],
+        Kind::Enrollment => vec![
+            row("name", old.name.clone(), token.token.name.clone().or(old.name)),
+            row("downloaded", text(token.downloaded), text(new.downloaded)),
+            row(
+                "expires",
+                text(old.expires),
+                Some("known after the upload; Apple gives a year".to_owned()),
+            ),
+            row("Apple Account", old.apple_id, account),
+        ],
+        Kind::Vpp => vec![
+            row("organisation", old.organization, new.organization.clone()),
+            row("location", old.location, token.facts.location.clone()),
+            row("expires", text(old.expires), text(new.expires)),
+            row("Apple Account", old.apple_id, account),
+        ],
+    }
+}
+
+/// `renew/contoso/push-2027-11-20`.
+///
+/// An enrollment file does not tell when it lapses; Apple's tokens last a year from the download.
+/// Where that is unknown too, its digest tells files apart.
+pub(super) fn branch(
+    tenant: &Tenant,
+    token: &Token,
+    inspection: &Inspection,
+    sha256: Sha256,
+) -> String {
+    let kind = token.token.kind;
+    let label = |token: &Token| {
+        let name = token.token.name.as_deref().or(token.token.id.as_deref()).unwrap_or_default();
+        target::slug(name)
+    };
+    let own = label(token);
+    let twins = tenant.tokens().filter(|one| one.token.kind == kind && label(one) == own).count();
+    let name = match kind {
+        Kind::Push => "push".to_owned(),
+        _ if own.is_empty() || twins > 1 => {
+            let name = token.token.id.as_deref().or(token.token.name.as_deref());
+            let digest = Sha256::of(name.unwrap_or_default().as_bytes()).to_string();
+            format!("{kind}-{}", digest.get(..8).unwrap_or_default())
+        }
+        _ => format!("{kind}-{own}"),
+    };
+    let facts = &inspection.facts;
+    let year = |at: Timestamp| at.plus(Duration::days(365));
+    let date = match facts.expires.or(facts.downloaded.map(year)) {
+        Some(at) => at.date_time().format("%Y-%m-%d").to_string(),
+        None => sha256.to_string().get(..12).unwrap_or_default().to_owned(),
+    };
+    format!("renew/{}/{name}-{date}", tenant.name)
+}
+
+/// The commit's message: what a log shows, and what an auditor looks for.
+pub(super) fn message(about: &Proposal, token: &Token, sha256: Sha256) -> String {
+    let title = about.title.as_deref().unwrap_or("Renew a token");
+    // Names come from the tenant file; a line break in one would end the title.
+    let title = crate::report::escape(title);
+    let token = crate::report::escape(&token.token.to_string());
+    format!("{title}\n\nToken: {token}\nOpened-file-SHA-256: {sha256}\n")
+}
