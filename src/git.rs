@@ -11,6 +11,7 @@
 
 mod base;
 mod error;
+mod history;
 pub(crate) mod network;
 pub(crate) mod program;
 mod snapshot;
@@ -20,6 +21,7 @@ mod worktree;
 
 pub use base::{Base, BaseError, Wanted};
 pub use error::GitError;
+pub use history::{FleetWalk, FolderChange, FolderHistory, Walked};
 
 use std::path::{Path, PathBuf};
 
