@@ -4,6 +4,7 @@
 //! files, and it builds the adapters that the rest works with. A command's doc comments *are* its
 //! help.
 
+mod acknowledge;
 mod apply;
 mod base;
 mod clock;
@@ -11,6 +12,7 @@ mod demo;
 mod environment;
 mod error;
 mod global;
+mod history;
 mod init;
 mod inspect;
 mod keys;
@@ -66,6 +68,8 @@ enum Command {
     Plan(plan::Args),
     Apply(apply::Args),
     Status(status::Args),
+    History(history::Args),
+    Acknowledge(acknowledge::Args),
     Inspect(inspect::Args),
     Seal(seal::Args),
     Reseal(reseal::Args),
@@ -115,6 +119,8 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Plan(args) => plan::run(&args, &context, output),
         Command::Apply(args) => apply::run(&args, &context, output),
         Command::Status(args) => status::run(&args, &context, output),
+        Command::History(args) => history::run(&args, &context, output),
+        Command::Acknowledge(args) => acknowledge::run(&args, &context, output),
         Command::Inspect(args) => inspect::run(&args, &context, output),
         Command::Seal(args) => seal::run(&args, &context, output),
         Command::Reseal(args) => reseal::run(&args, &context, output),

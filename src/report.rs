@@ -9,7 +9,9 @@
 
 mod applied;
 mod apply;
+mod csv;
 mod facts;
+mod history;
 mod inspect;
 mod markdown;
 mod plan;
@@ -19,6 +21,11 @@ mod text;
 
 pub use applied::{ApplyReport, ApplyResult, ApplySummary, Happened, NotPushed};
 pub use apply::apply_human;
+pub use history::{
+    CommitEntry, FactChange, ForceState, Happening, Heading, History, HistorySummary, InForce,
+    Origin, Period, RecordEntry, RequestKind, Review, TenantPast, TimelineEntry, TokenHistory,
+    Version, history_csv, history_html, history_human, history_markdown, tokens_of,
+};
 pub use inspect::{inspection_human, inspection_json};
 pub use markdown::plan_markdown;
 pub use plan::plan_human;

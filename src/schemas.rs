@@ -13,6 +13,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
     schemas.push(("plan.schema.json", of::<plan::Plan>()));
     schemas.push(("apply.schema.json", of::<report::ApplyReport>()));
     schemas.push(("status.schema.json", of::<report::Status>()));
+    schemas.push(("history.schema.json", of::<report::History>()));
     schemas.push(("inspect.schema.json", of::<apple::Inspection>()));
     schemas.push(("ledger-line.schema.json", of::<crate::model::Record>()));
     schemas.push(("ledger-entries.schema.json", of::<ledger::SavedEntries>()));

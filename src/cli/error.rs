@@ -90,6 +90,12 @@ pub(super) enum CliError {
     InitKey(String),
     #[error("{0} is not a length of time such as 45d, 12h or 30m")]
     Duration(String),
+    #[error("{0} is not a day such as 2027-03-03, or an instant such as 2027-03-03T14:00:00Z")]
+    Instant(String),
+    #[error("neither Git's history nor the ledger has {0}")]
+    NoHistory(String),
+    #[error("nothing was recorded: {0}")]
+    Acknowledge(String),
 }
 
 impl From<LedgerError> for CliError {
@@ -121,6 +127,8 @@ impl CliError {
             | Self::FrozenApply
             | Self::Endpoint(_)
             | Self::Duration(_)
+            | Self::Instant(_)
+            | Self::NoHistory(_)
             | Self::PlanFile { .. }
             | Self::SealUsage(_)
             | Self::InitExists { .. }
@@ -132,7 +140,10 @@ impl CliError {
                 ..
             } => Outcome::Error,
             // A key at hand would not help.
-            Self::Refused(_) | Self::Sealed { .. } | Self::SealRefused(_) => Outcome::Refused,
+            Self::Refused(_)
+            | Self::Sealed { .. }
+            | Self::SealRefused(_)
+            | Self::Acknowledge(_) => Outcome::Refused,
             Self::LiveUnknown { sign_in: true, .. } => Outcome::SignIn,
             Self::LiveUnknown { .. } => Outcome::Partial,
             Self::StalePlan(_) => Outcome::Stale,
