@@ -12,7 +12,7 @@ use super::session;
 use crate::fleet::{self, Desired, FileBytes, Source};
 use crate::git::{FleetWalk, GitError, Repo};
 use crate::ledger::{Ledger, LedgerError, LedgerView, TenantLedger};
-use crate::model::{Commit, Outcome, TenantId, Timestamp};
+use crate::model::{Commit, Outcome, TenantId, TenantName, Timestamp};
 use crate::plan::Selection;
 use crate::report::{self, Heading, History, Period, TenantPast, TokenHistory, Version};
 
@@ -84,6 +84,9 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             Some((folder, token)) => (Some(folder), Some(token)),
         },
     };
+    if let Some(folder) = folder.filter(|folder| folder.parse::<TenantName>().is_err()) {
+        return Err(CliError::NoHistory(format!("a tenant {folder:?}")));
+    }
     let walk = repo.walk(&rev, folder)?;
     let reader = Reader { repo: &repo, walk: &walk, known: &known, folders: HashMap::new() };
     let tokens = match folder {

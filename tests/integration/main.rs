@@ -9,6 +9,7 @@
     reason = "tests build files, repositories and processes, and fail by panicking"
 )]
 
+mod acknowledge;
 mod base;
 mod cli;
 mod conformance;
@@ -18,6 +19,7 @@ mod examples;
 mod faults;
 mod foreign_graph;
 mod generated;
+mod history;
 mod init;
 mod interop;
 mod journey;

@@ -56,11 +56,12 @@ pub fn tokens_of(past: &TenantPast<'_>, period: Period, now: Timestamp) -> Vec<T
     let named_by_git = lines.all.len();
     let mut records: Vec<Vec<(TenantId, &Record)>> = vec![Vec::new(); named_by_git];
     let names = names_of(past);
-    for (place, &(tenant, ledger)) in past.ledgers.iter().enumerate() {
+    let tenant_id = known_id(past);
+    for &(tenant, ledger) in &past.ledgers {
         for record in &ledger.records {
             // The folder may once have named another customer's id by mistake; that customer's
             // lines are not this one's.
-            if place > 0 && !names.contains(record.name.as_str()) {
+            if Some(tenant) != tenant_id && !names.contains(record.name.as_str()) {
                 continue;
             }
             let line = lines.of_record(record);
@@ -81,7 +82,6 @@ pub fn tokens_of(past: &TenantPast<'_>, period: Period, now: Timestamp) -> Vec<T
     let head_lines = newest
         .and_then(|newest| past.versions.iter().position(|one| std::ptr::eq(one, newest)))
         .and_then(|index| lines.of_versions.get(index));
-    let tenant_id = known_id(past);
     let display_name = past
         .versions
         .iter()
@@ -200,8 +200,11 @@ fn steps(past: &TenantPast<'_>, lines: &Lines, line: usize) -> Vec<GitStep> {
                     changes = readable.as_ref().map_or(changes, |last| between(last, &new));
                     Happening::Readable
                 }
-                (Side::Absent, Side::Here(..)) if version.cut_off => Happening::CutOff,
-                (Side::Absent, Side::Here(..)) => Happening::Added,
+                (Side::Absent, Side::Here(..)) => {
+                    // It says nothing that its place does not say.
+                    changes.retain(|change| change.fact != "folder");
+                    if version.cut_off { Happening::CutOff } else { Happening::Added }
+                }
                 (_, Side::Absent) if version.renamed_to.is_some() => Happening::FolderRenamed,
                 (_, Side::Absent) => {
                     changes.clear();

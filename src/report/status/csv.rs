@@ -7,7 +7,7 @@ use super::{Status, StatusToken};
 use crate::report::csv::{line, text};
 
 /// The columns, in order. New ones are added at the end.
-const HEADER: [&str; 24] = [
+const HEADER: [&str; 25] = [
     "tenant",
     "tenantId",
     "displayName",
@@ -32,6 +32,7 @@ const HEADER: [&str; 24] = [
     "sha256",
     "problems",
     "next",
+    "unacknowledgedSince",
 ];
 
 /// One line a token, most urgent first, and one for every tenant of which no token is known.
@@ -83,6 +84,10 @@ pub fn status_csv(status: &Status) -> String {
                 of(|token| token.state.sha256.map(|sha| sha.to_string()).unwrap_or_default()),
                 words(problems.into_iter()),
                 text(&advice::of(&row).join(" ")),
+                token
+                    .and_then(|token| token.unacknowledged.as_ref())
+                    .map(|upload| upload.at.to_string())
+                    .unwrap_or_default(),
             ],
         );
     }
