@@ -1,7 +1,7 @@
 //! Which entry of one commit is which token of the next.
 //!
-//! Entries are matched as everywhere (by id, else by name), and where several entries have one
-//! name, by their sealed files.
+//! Entries are matched as everywhere (by id, else by name), and before the name by the sealed file:
+//! a name can be given to another token, a file cannot.
 
 use super::Version;
 use crate::fleet::{Desired, Tenant, Token};
@@ -52,7 +52,8 @@ impl Line {
         let file = token.file.as_ref();
         let same_name = file.is_some() && file.map(|file| &file.name) == self.file.as_ref();
         let same_file = file.is_some() && file.map(|file| file.sha256) == self.sha256;
-        u32::from(id) * 8 + u32::from(name) * 4 + u32::from(same_file) * 2 + u32::from(same_name)
+        // The same file under another name is the same token, renamed.
+        u32::from(id) * 16 + u32::from(same_file) * 8 + u32::from(name) * 4 + u32::from(same_name)
     }
 
     fn learn(&mut self, token: &Token) {
