@@ -80,8 +80,11 @@ pub(super) fn picture(token: &TokenHistory, asked: Option<Timestamp>) -> String 
             text(&what)
         );
     }
-    for entry in &token.entries {
-        mark(&mut out, entry, scale.at(entry.at));
+    // Trouble last, so that nothing lies on top of it.
+    for trouble in [false, true] {
+        for entry in token.entries.iter().filter(|one| one.event.is_trouble() == trouble) {
+            mark(&mut out, entry, scale.at(entry.at));
+        }
     }
     if let Some(asked) = asked {
         let x = scale.at(asked);
