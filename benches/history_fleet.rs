@@ -107,8 +107,8 @@ fn timed(repo: &Path, program: &str, arguments: &[&str]) -> Timed {
     let id = child.id();
     let watch = std::thread::spawn(move || {
         let (mut own, mut largest) = (0.0_f64, 0.0_f64);
-        while let Some(peak) = peak(id) {
-            own = own.max(peak);
+        while let Some(now) = peak(id) {
+            own = own.max(now);
             let tasks = format!("/proc/{id}/task");
             for task in std::fs::read_dir(tasks).into_iter().flatten().flatten() {
                 let children = std::fs::read_to_string(task.path().join("children"));

@@ -67,7 +67,7 @@ fn openpgp_key(bytes: &[u8]) -> Option<String> {
     let find = |wanted: u8| [hashed, unhashed].into_iter().find_map(|area| subpacket(area, wanted));
     // A fingerprint has the key's version in front.
     let fingerprint = find(33).and_then(|value| value.get(1..));
-    fingerprint.or_else(|| find(16)).map(|key| hex::encode_upper(key))
+    fingerprint.or_else(|| find(16)).map(hex::encode_upper)
 }
 
 /// Bytes with their length, of `N` bytes, in front; and what follows.
