@@ -4,6 +4,7 @@
 //! files, and it builds the adapters that the rest works with. A command's doc comments *are* its
 //! help.
 
+mod acknowledge;
 mod apply;
 mod base;
 mod clock;
@@ -14,6 +15,7 @@ mod download;
 mod environment;
 mod error;
 mod global;
+mod history;
 mod init;
 mod inspect;
 mod interrupt;
@@ -76,6 +78,8 @@ enum Command {
     Plan(plan::Args),
     Apply(apply::Args),
     Status(status::Args),
+    History(history::Args),
+    Acknowledge(acknowledge::Args),
     Inspect(inspect::Args),
     Seal(seal::Args),
     Renew(renew::Args),
@@ -98,6 +102,7 @@ impl Command {
             | Self::Plan(_)
             | Self::Status(_)
             | Self::Inspect(_)
+            | Self::History(_)
             | Self::Doctor(_)
             | Self::Schema(_)
             | Self::Completions(_)
@@ -105,6 +110,7 @@ impl Command {
             Self::Ledger(args) => args.is_read_only(),
             Self::Init(_)
             | Self::Apply(_)
+            | Self::Acknowledge(_)
             | Self::Seal(_)
             | Self::Renew(_)
             | Self::Reseal(_)
@@ -158,6 +164,8 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Plan(args) => plan::run(&args, &context, output),
         Command::Apply(args) => apply::run(&args, &context, output),
         Command::Status(args) => status::run(&args, &context, output),
+        Command::History(args) => history::run(&args, &context, output),
+        Command::Acknowledge(args) => acknowledge::run(&args, &context, output),
         Command::Inspect(args) => inspect::run(&args, &context, output),
         Command::Seal(args) => seal::run(&args, &context, output),
         Command::Renew(args) => renew::run(&args, &context, output),

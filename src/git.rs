@@ -11,6 +11,7 @@
 
 mod base;
 mod error;
+mod history;
 pub(crate) mod network;
 pub(crate) mod program;
 mod propose;
@@ -22,6 +23,7 @@ mod worktree;
 
 pub use base::{Base, BaseError, Flag, Wanted};
 pub use error::GitError;
+pub use history::{FleetWalk, FolderChange, FolderHistory, Walked};
 pub use propose::{Change, Found};
 
 use std::path::{Path, PathBuf};

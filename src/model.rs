@@ -9,9 +9,11 @@
 //! * [`Reading`], [`LiveTenant`]: the three answers to a read of Intune.
 //! * [`Setting`], [`SettingChange`]: what an administrator sets, and what changed unasked.
 //! * [`Record`]: one line of the ledger.
+//! * [`Commit`]: a commit's public facts.
 //! * [`Outcome`]: the exit codes, and which one wins.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod commit;
 mod facts;
 mod identity;
 mod live;
@@ -20,6 +22,7 @@ mod record;
 mod settings;
 mod time;
 
+pub use commit::{Commit, Person, Signature, SignatureFormat, Verification};
 pub use facts::Facts;
 pub use identity::{IdentityError, Kind, Serial, Sha256, TenantId, TenantName, TokenRef, Topic};
 pub use live::{

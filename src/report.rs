@@ -10,8 +10,10 @@
 mod annotations;
 mod applied;
 mod apply;
+mod csv;
 mod doctor;
 mod facts;
+mod history;
 mod inspect;
 mod markdown;
 mod plan;
@@ -26,6 +28,11 @@ pub use apply::apply_human;
 pub use doctor::{
     Area, CLOCK_LIMIT, Check, CheckState, ConsentState, Doctor, DoctorSummary, TenantHealth,
     Trouble, doctor_human,
+};
+pub use history::{
+    CommitEntry, FactChange, ForceState, Happening, Heading, History, HistorySummary, InForce,
+    Origin, Period, RecordEntry, RequestKind, Review, TenantPast, TimelineEntry, TokenHistory,
+    Version, history_csv, history_html, history_human, history_markdown, tokens_of,
 };
 pub use inspect::{inspection_human, inspection_json};
 pub use markdown::plan_markdown;

@@ -98,6 +98,12 @@ pub(super) enum CliError {
     InitKey(String),
     #[error("{0} is not a length of time such as 45d, 12h or 30m")]
     Duration(String),
+    #[error("{0} is not a day such as 2027-03-03, or an instant such as 2027-03-03T14:00:00Z")]
+    Instant(String),
+    #[error("neither Git's history nor the ledger has {0}")]
+    NoHistory(String),
+    #[error("nothing was recorded: {0}")]
+    Acknowledge(String),
 }
 
 impl From<LedgerError> for CliError {
@@ -130,6 +136,8 @@ impl CliError {
             | Self::FrozenApply
             | Self::Endpoint(_)
             | Self::Duration(_)
+            | Self::Instant(_)
+            | Self::NoHistory(_)
             | Self::PlanFile { .. }
             | Self::SealUsage(_)
             | Self::InitExists { .. }
@@ -144,7 +152,8 @@ impl CliError {
             Self::Refused(_)
             | Self::Sealed { .. }
             | Self::SealRefused(_)
-            | Self::RenewExists { .. } => Outcome::Refused,
+            | Self::RenewExists { .. }
+            | Self::Acknowledge(_) => Outcome::Refused,
             Self::LiveUnknown { sign_in: true, .. } => Outcome::SignIn,
             Self::LiveUnknown { .. } => Outcome::Partial,
             Self::StalePlan(_) => Outcome::Stale,

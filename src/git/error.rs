@@ -174,6 +174,15 @@ pub enum GitError {
         #[source]
         source: git2::Error,
     },
+    /// `git log` printed something else than it was asked for.
+    #[error("what `git log` printed is not understood; a newer Git may help")]
+    Walk,
+    /// The name is none that a tenant's folder can have.
+    #[error("{name:?} is not a name that a tenant's folder can have")]
+    NotAFolder {
+        /// The name.
+        name: String,
+    },
     /// Git's own data cannot be read.
     #[error("{what} cannot be read")]
     Read {

@@ -13,6 +13,7 @@
 //! run has a time limit. What `git` says in an error is shown without credentials.
 
 mod scrub;
+mod stream;
 #[cfg(test)]
 mod tests;
 

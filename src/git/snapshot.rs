@@ -109,19 +109,34 @@ impl Repo {
     }
 
     fn folder(&self, entry: &TreeEntry<'_>) -> Result<Folder, GitError> {
+        self.folder_at(escaped(entry.name_bytes()), entry.id())
+    }
+
+    /// A tenant's folder as it was when its tree was `tree`, under the name that it had.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub fn folder_of_tree(&self, name: &str, tree: &str) -> Result<Folder, GitError> {
+        let id = Oid::from_str(tree).map_err(|error| GitError::reading("a tree's name", error))?;
+        let mut folder = self.folder_at(name.to_owned(), id)?;
+        folder.entries.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(folder)
+    }
+
+    fn folder_at(&self, name: String, id: Oid) -> Result<Folder, GitError> {
         let mut folder = Folder {
-            name: escaped(entry.name_bytes()),
-            tree: entry.id().to_string(),
+            name,
+            tree: id.to_string(),
             tenant_file: None,
             entries: Vec::new(),
             overfull: None,
         };
-        let size = self.header(entry.id())?.map_or(0, |(size, _)| size);
+        let size = self.header(id)?.map_or(0, |(size, _)| size);
         if size > MAX_TREE_BYTES {
             folder.overfull = Some(MAX_ENTRIES + 1);
             return Ok(folder);
         }
-        let tree = self.tree(entry.id())?;
+        let tree = self.tree(id)?;
         if tree.len() > MAX_ENTRIES {
             folder.overfull = Some(tree.len());
             return Ok(folder);

@@ -109,6 +109,12 @@ pub struct Draft {
     /// Opened renewals: SHA-256 of the CSR's SubjectPublicKeyInfo.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_key_sha256: Option<Sha256>,
+    /// Acknowledgements: who of the customer confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Acknowledgements: what they said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl Draft {
@@ -138,6 +144,8 @@ impl Draft {
             cause: None,
             csr: None,
             public_key_sha256: None,
+            by: None,
+            note: None,
         }
     }
 
@@ -163,6 +171,8 @@ impl Draft {
             cause: self.cause,
             csr: self.csr,
             public_key_sha256: self.public_key_sha256,
+            by: self.by,
+            note: self.note,
         }
     }
 }
@@ -188,6 +198,8 @@ impl From<Record> for Draft {
             cause: record.cause,
             csr: record.csr,
             public_key_sha256: record.public_key_sha256,
+            by: record.by,
+            note: record.note,
         }
     }
 }

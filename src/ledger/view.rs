@@ -274,6 +274,29 @@ impl TenantLedger {
         })
     }
 
+    /// The newest upload, while no `acknowledged` of its digest follows it: the customer has not
+    /// confirmed that devices work. `None` also where another credential took its place.
+    pub fn unacknowledged<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
+        let records: Vec<&Record> = self.of(token).collect();
+        let is_upload = |record: &&Record| {
+            record.sha256.is_some() && matches!(record.event, Event::Applied | Event::Confirmed)
+        };
+        let last = records.iter().rev().find(|record| {
+            is_upload(record) || matches!(record.event, Event::ChangedOutsideGit | Event::Adopted)
+        })?;
+        let sha256 = Some(last).filter(|record| is_upload(record))?.sha256;
+        // A sending that only a later read proved has no `applied`.
+        let of = |event| {
+            records.iter().rposition(|record| record.event == event && record.sha256 == sha256)
+        };
+        let upload = of(Event::Applied).or_else(|| of(Event::Confirmed))?;
+        let is_acknowledged = records
+            .iter()
+            .skip(upload)
+            .any(|record| record.event == Event::Acknowledged && record.sha256 == sha256);
+        records.get(upload).copied().filter(|_| !is_acknowledged)
+    }
+
     /// The record of a change outside Git, while neither `confirmed` nor `adopted` follows it.
     pub fn changed_outside_git_recorded<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
         self.of(token)

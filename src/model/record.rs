@@ -171,4 +171,10 @@ pub struct Record {
     /// Opened renewals: SHA-256 of the CSR's SubjectPublicKeyInfo.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_key_sha256: Option<Sha256>,
+    /// Acknowledgements: who of the customer confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Acknowledgements: what they said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }

@@ -255,6 +255,8 @@ impl World {
             cause: None,
             csr: None,
             public_key_sha256: None,
+            by: None,
+            note: None,
         });
         records.last_mut().unwrap()
     }

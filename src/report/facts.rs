@@ -5,9 +5,8 @@ use similar::{ChangeTag, TextDiff};
 use super::text::{DIM, GOOD, escape, styled};
 use crate::model::Facts;
 
-/// Facts as `name: value` lines, in a fixed order.
-fn lines(facts: Option<&Facts>) -> String {
-    let Some(facts) = facts else { return String::new() };
+/// Facts as name and value, in a fixed order.
+pub(super) fn pairs(facts: &Facts) -> Vec<(&'static str, String)> {
     // Opened field by field, so that a new fact must be given its place here.
     let Facts {
         topic,
@@ -23,28 +22,27 @@ fn lines(facts: Option<&Facts>) -> String {
         automatically_update_apps,
         role_scope_tag_ids,
     } = facts;
-    let mut out = String::new();
-    let mut line = |name: &str, value: Option<String>| {
-        if let Some(value) = value {
-            out.push_str(name);
-            out.push_str(": ");
-            out.push_str(&escape(&value));
-            out.push('\n');
-        }
-    };
-    line("topic", topic.as_ref().map(ToString::to_string));
-    line("serial", serial.as_ref().map(ToString::to_string));
-    line("name", name.clone());
-    line("organization", organization.clone());
-    line("location", location.clone());
-    line("appleId", apple_id.clone());
-    line("expires", expires.map(|at| at.to_string()));
-    line("state", state.clone());
-    line("displayName", display_name.clone());
-    line("countryOrRegion", country_or_region.clone());
-    line("automaticallyUpdateApps", automatically_update_apps.map(|on| on.to_string()));
-    line("roleScopeTagIds", role_scope_tag_ids.as_ref().map(|ids| ids.join(", ")));
-    out
+    let mut pairs = Vec::new();
+    let mut add = |name, value: Option<String>| pairs.extend(value.map(|value| (name, value)));
+    add("topic", topic.as_ref().map(ToString::to_string));
+    add("serial", serial.as_ref().map(ToString::to_string));
+    add("name", name.clone());
+    add("organization", organization.clone());
+    add("location", location.clone());
+    add("appleId", apple_id.clone());
+    add("expires", expires.map(|at| at.to_string()));
+    add("state", state.clone());
+    add("displayName", display_name.clone());
+    add("countryOrRegion", country_or_region.clone());
+    add("automaticallyUpdateApps", automatically_update_apps.map(|on| on.to_string()));
+    add("roleScopeTagIds", role_scope_tag_ids.as_ref().map(|ids| ids.join(", ")));
+    pairs
+}
+
+/// Facts as `name: value` lines.
+fn lines(facts: Option<&Facts>) -> String {
+    let pairs = facts.map(pairs).unwrap_or_default();
+    pairs.iter().map(|(name, value)| format!("{name}: {}\n", escape(value))).collect()
 }
 
 /// One line of a difference: its sign and its text.

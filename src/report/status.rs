@@ -44,6 +44,9 @@ pub struct StatusToken {
     /// The newest entry by which a read showed what was sent.
     #[serde(default)]
     pub last_confirmed: Option<Recorded>,
+    /// The upload that the customer has not confirmed yet; `null` where none waits for it.
+    #[serde(default)]
+    pub unacknowledged: Option<Recorded>,
 }
 
 /// A tenant of a [`Status`].
@@ -84,6 +87,9 @@ pub struct StatusSummary {
     pub held: usize,
     /// Tenants of which something could not be read.
     pub unobserved: usize,
+    /// Tokens with an upload that the customer has not confirmed yet.
+    #[serde(default)]
+    pub unacknowledged: usize,
     /// Tokens that need nobody's attention.
     #[serde(default)]
     pub ok: usize,
@@ -152,6 +158,7 @@ pub fn status_of(
                     apple_id: live.or_else(|| entry?.facts.apple_id.clone()),
                     last_upload: past.and_then(|past| past::last_upload(past, &of)),
                     last_confirmed: past.and_then(|past| past::last_confirmed(past, &of)),
+                    unacknowledged: past.and_then(|past| past::unacknowledged(past, &of)),
                     state: state.clone(),
                 }
             };
@@ -217,6 +224,7 @@ impl Status {
             summary.renewal_due += usize::from(state.expiry == Expiry::RenewalDue);
             summary.failing += usize::from(state.health == Health::Failing);
             summary.held += usize::from(state.sync == Sync::Held);
+            summary.unacknowledged += usize::from(token.unacknowledged.is_some());
             summary.ok += usize::from(!rows::urgency(token, self.offline).needs_attention());
             *summary.by_sync.entry(state.sync.to_string()).or_default() += 1;
             *summary.by_expiry.entry(state.expiry.to_string()).or_default() += 1;

@@ -9,6 +9,7 @@
     reason = "tests build files, repositories and processes, and fail by panicking"
 )]
 
+mod acknowledge;
 mod base;
 mod cli;
 mod conformance;
@@ -19,6 +20,7 @@ mod examples;
 mod faults;
 mod foreign_graph;
 mod generated;
+mod history;
 mod init;
 mod interop;
 mod journey;

@@ -59,6 +59,38 @@ pub fn status_human(status: &Status, view: StatusView) -> String {
     out.push_str(&problems(status, view));
     out.push_str(&failures(&shown, view.width));
     out.push_str(&holds(&shown, view));
+    out.push_str(&waiting(&rows, view));
+    out
+}
+
+/// The tokens with an upload that the customer has not confirmed yet, longest waiting first.
+pub(super) fn unacknowledged(rows: &[Row<'_>]) -> Vec<(String, Timestamp)> {
+    let mut all: Vec<(String, Timestamp)> = rows
+        .iter()
+        .filter_map(|row| {
+            let upload = row.token?.unacknowledged.as_ref()?;
+            Some((format!("{} {}", row.tenant.name, row.label()), upload.at))
+        })
+        .collect();
+    all.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+    all
+}
+
+fn waiting(rows: &[Row<'_>], view: StatusView) -> String {
+    let all = unacknowledged(rows);
+    let Some((_, oldest)) = all.first() else { return String::new() };
+    let limit = if view.all { usize::MAX } else { MAX_NAMES };
+    let who = names(all.iter().map(|(name, _)| name.as_str()), limit);
+    let what = format!(
+        "uploaded and not yet confirmed by the customer, {}: {who}",
+        plural(all.len(), "token")
+    );
+    let mut out = heading(LOOK, &what, view.width);
+    let next = format!(
+        "since {} the longest. Ask whether a device enrols and apps arrive, then: applecart acknowledge TENANT/TOKEN",
+        day(*oldest)
+    );
+    out.push_str(&wrap(&next, 2, view.width));
     out
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Status;
 use super::advice;
-use super::human::{StatusView, counts};
+use super::human::{StatusView, counts, unacknowledged};
 use super::rows::{Row, left, rows};
 use crate::report::markdown::cell;
 use crate::report::text::{plural, short};
@@ -32,6 +32,11 @@ pub fn status_markdown(status: &Status, view: StatusView) -> String {
     }
     out.push('\n');
     let rows = rows(status);
+    let waiting = unacknowledged(&rows);
+    if !waiting.is_empty() {
+        let names: Vec<String> = waiting.iter().map(|(name, _)| cell(name)).collect();
+        let _ = writeln!(out, "Not yet confirmed by the customer: {}.\n", names.join(", "));
+    }
     let shown: Vec<&Row<'_>> =
         rows.iter().filter(|row| view.all || row.urgency.needs_attention()).collect();
     if shown.is_empty() {

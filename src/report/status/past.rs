@@ -1,4 +1,5 @@
-//! What the ledger knows of a token: its last upload and its last confirmation.
+//! What the ledger knows of a token: its last upload, its last confirmation, and whether the
+//! customer confirmed it, too.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -58,4 +59,9 @@ pub(super) fn last_upload(past: &TenantLedger, token: &TokenRef) -> Option<Recor
 /// The newest read that showed what was sent.
 pub(super) fn last_confirmed(past: &TenantLedger, token: &TokenRef) -> Option<Recorded> {
     past.last_confirmed(token).map(Recorded::from)
+}
+
+/// The upload that the customer has not confirmed yet.
+pub(super) fn unacknowledged(past: &TenantLedger, token: &TokenRef) -> Option<Recorded> {
+    past.unacknowledged(token).map(Recorded::from)
 }

@@ -1,0 +1,91 @@
+//! A commit's public facts: who wrote it, who committed it, with which key it is signed.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+
+/// A person as a commit names them. Anybody can write any name into a commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Person {
+    /// The name.
+    pub name: String,
+    /// The mail address.
+    pub email: String,
+}
+
+/// How a commit is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignatureFormat {
+    /// An SSH key's signature.
+    Ssh,
+    /// An OpenPGP signature.
+    Openpgp,
+    /// A CMS signature with an X.509 certificate.
+    X509,
+    /// Something else in the place of a signature.
+    Other,
+}
+
+impl SignatureFormat {
+    /// The format as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::Openpgp => "openpgp",
+            Self::X509 => "x509",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What is known about whether a signature is right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verification {
+    /// Nobody has verified it: it may be of any key, over anything.
+    #[default]
+    Unknown,
+}
+
+/// A commit's signature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Signature {
+    /// Its format.
+    pub format: SignatureFormat,
+    /// The key that the signature names: `SHA256:…` for SSH, the fingerprint or key id in
+    /// hexadecimal for OpenPGP. A claim while `verified` is `unknown`.
+    pub key: Option<String>,
+    /// Whether it is right.
+    pub verified: Verification,
+}
+
+/// A commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Commit {
+    /// 40 hexadecimal digits.
+    pub id: String,
+    /// Who wrote the change.
+    pub author: Person,
+    /// When, by the author's clock.
+    pub authored: Timestamp,
+    /// Who made the commit.
+    pub committer: Person,
+    /// When, by the committer's clock.
+    pub committed: Timestamp,
+    /// The message, at most its first 64 KiB.
+    pub message: String,
+    /// The signature; `null` where there is none.
+    pub signature: Option<Signature>,
+}
+
+impl Commit {
+    /// The message's first line.
+    pub fn subject(&self) -> &str {
+        self.message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,58 @@
+//! Comma-separated values, for spreadsheets and scripts.
+//!
+//! RFC 4180: a header, CRLF at every line's end, cells with commas, quotes or line breaks in
+//! quotes, quotes doubled. Spreadsheets run a cell that begins with `=`, `+`, `-` or `@` as a
+//! formula, quoted or not, and names come from Intune and Git: such a text gets an apostrophe in
+//! front, which spreadsheets take as "this is text". Scripts that need names letter by letter read
+//! JSON. Numbers and times are this program's own and stay as they are.
+
+use super::text::escape;
+
+/// Text from elsewhere: on one line, and no formula.
+pub(super) fn text(text: &str) -> String {
+    let text = escape(text);
+    // Spreadsheets drop blanks before a formula; wide forms count as the signs they look like.
+    let first = text.trim_start().chars().next();
+    let formula = matches!(first, Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠'));
+    if formula { format!("'{text}") } else { text }
+}
+
+/// One line of cells, which are text already.
+pub(super) fn line<const N: usize>(out: &mut String, cells: &[String; N]) {
+    for (index, cell) in cells.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        if cell.contains([',', '"', '\r', '\n']) || cell.starts_with(' ') || cell.ends_with(' ') {
+            out.push('"');
+            out.push_str(&cell.replace('"', "\"\""));
+            out.push('"');
+        } else {
+            out.push_str(cell);
+        }
+    }
+    out.push_str("\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_from_elsewhere_is_a_formula() {
+        for hostile in ["=1+1", "+1", "-1", "@SUM(A1)", "  =1", "＝1", "=cmd|' /C calc'!A0"] {
+            assert_eq!(text(hostile), format!("'{hostile}"));
+        }
+        // A tab or line feed is spelt out, so that it hides nothing.
+        assert_eq!(text("\t=1"), "\\u{9}=1");
+        assert_eq!(text("a=b"), "a=b");
+        assert_eq!(text(""), "");
+    }
+
+    #[test]
+    fn quotes_commas_and_blanks_are_kept() {
+        let mut out = String::new();
+        line(&mut out, &["plain", "a,b", "say \"hi\"", "two\r\nlines", " "].map(str::to_owned));
+        assert_eq!(out, "plain,\"a,b\",\"say \"\"hi\"\"\",\"two\r\nlines\",\" \"\r\n");
+    }
+}

@@ -1,0 +1,435 @@
+//! One timeline per token: what Git's history says, joined with what the ledger says.
+//!
+//! This file holds the result as data. `tokens` tells which entry of one commit is which of the
+//! next, `changes` what differs between them, `review` reads the request's number out of a message,
+//! `join` puts both records in order, and `force` answers what was in force when. `human`, `csv`,
+//! `markdown` and `html` write it down.
+
+mod changes;
+mod csv;
+mod force;
+mod html;
+mod human;
+mod join;
+mod markdown;
+mod picture;
+mod review;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod words;
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::fleet::Desired;
+use crate::model::{
+    Cause, Commit, Event, Facts, Kind, Person, Record, Sha256, Signature, TenantId, Timestamp,
+};
+
+pub use csv::history_csv;
+pub use html::history_html;
+pub use human::history_human;
+pub use join::{Period, TenantPast, tokens_of};
+pub use markdown::history_markdown;
+pub use review::{RequestKind, Review};
+
+/// The version of the format of `history`.
+const FORMAT_VERSION: &str = "1.0";
+
+/// A commit that changed a tenant's folder, with what the folder held before and after.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// The commit.
+    pub commit: Commit,
+    /// The merge of the mainline that brought it; `None` for a commit of the mainline itself.
+    pub via: Option<Commit>,
+    /// The folder's name then.
+    pub folder: String,
+    /// The folder that it was moved from.
+    pub renamed_from: Option<String>,
+    /// The folder that it was moved to.
+    pub renamed_to: Option<String>,
+    /// Whether the clone is cut off here.
+    pub cut_off: bool,
+    /// What the folder held before; `None` where there was none.
+    pub before: Option<Arc<Desired>>,
+    /// What it held after.
+    pub after: Option<Arc<Desired>>,
+}
+
+/// What happened to a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Happening {
+    /// Git: the entry came.
+    Added,
+    /// Git: another file took the place of the sealed one.
+    FileReplaced,
+    /// Git: a tracked token got a sealed file.
+    FileAdded,
+    /// Git: the token lost its sealed file and is tracked since.
+    FileRemoved,
+    /// Git: the same file was sealed anew.
+    Resealed,
+    /// Git: something in the entry changed, not the file.
+    Edited,
+    /// Git: the tenant's folder got another name.
+    FolderRenamed,
+    /// Git: the entry went. Nothing is ever removed from Intune because of it.
+    Removed,
+    /// Git: the folder has a mistake since, so that nothing can be said about the token.
+    Unreadable,
+    /// Git: the mistake was corrected.
+    Readable,
+    /// Git: this clone has no history from before.
+    CutOff,
+    /// Ledger: a renewal was opened.
+    RenewalOpened,
+    /// Ledger: a run was about to send the file.
+    Intended,
+    /// Ledger: Intune accepted it.
+    Applied,
+    /// Ledger: sending it failed.
+    Failed,
+    /// Ledger: a later read showed it live.
+    Confirmed,
+    /// Ledger: live was changed, and no run did it.
+    ChangedOutsideGit,
+    /// Ledger: what came from outside Git is tracked.
+    Adopted,
+    /// Ledger: somebody was told.
+    Notified,
+    /// Ledger: the customer confirmed that devices work.
+    Acknowledged,
+}
+
+impl From<Event> for Happening {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::RenewalOpened => Self::RenewalOpened,
+            Event::Intended => Self::Intended,
+            Event::Applied => Self::Applied,
+            Event::Failed => Self::Failed,
+            Event::Confirmed => Self::Confirmed,
+            Event::ChangedOutsideGit => Self::ChangedOutsideGit,
+            Event::Adopted => Self::Adopted,
+            Event::Notified => Self::Notified,
+            Event::Acknowledged => Self::Acknowledged,
+        }
+    }
+}
+
+/// Where an entry of a timeline comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The fleet's Git history.
+    Git,
+    /// The ledger.
+    Ledger,
+}
+
+/// One fact's old and new value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FactChange {
+    /// Its name in the tenant file.
+    pub fact: String,
+    /// The old value; `null` where there was none.
+    pub from: Option<String>,
+    /// The new value; `null` where there is none.
+    pub to: Option<String>,
+}
+
+/// A commit as a timeline shows it. Names and mail addresses are what the commit says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CommitEntry {
+    /// 40 hexadecimal digits.
+    pub id: String,
+    /// The first line of the message.
+    pub subject: String,
+    /// Who wrote the change.
+    pub author: Person,
+    /// When, by the author's clock.
+    pub authored: Timestamp,
+    /// Who made the commit.
+    pub committer: Person,
+    /// When, by the committer's clock.
+    pub committed: Timestamp,
+    /// The signature; `null` where there is none.
+    pub signature: Option<Signature>,
+}
+
+impl From<&Commit> for CommitEntry {
+    fn from(commit: &Commit) -> Self {
+        Self {
+            id: commit.id.clone(),
+            subject: commit.subject().to_owned(),
+            author: commit.author.clone(),
+            authored: commit.authored,
+            committer: commit.committer.clone(),
+            committed: commit.committed,
+            signature: commit.signature.clone(),
+        }
+    }
+}
+
+/// A line of the ledger as a timeline shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordEntry {
+    /// Whose file of the ledger it stands in.
+    pub tenant_id: TenantId,
+    /// Its place there.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The run.
+    pub run: String,
+    /// The pipeline run's URL, where one ran it.
+    pub pipeline: Option<String>,
+    /// The user.
+    pub user: Option<String>,
+    /// The machine.
+    pub host: Option<String>,
+    /// The fleet commit that was applied.
+    pub rev: Option<String>,
+    /// The digest of the plan that asked for it.
+    pub plan_digest: Option<String>,
+    /// Failures: why.
+    pub cause: Option<Cause>,
+    /// Acknowledgements: who of the customer confirmed.
+    pub by: Option<String>,
+    /// Acknowledgements: what they said.
+    pub note: Option<String>,
+}
+
+impl RecordEntry {
+    fn of(tenant_id: TenantId, record: &Record) -> Self {
+        Self {
+            tenant_id,
+            seq: record.seq,
+            at: record.at,
+            run: record.run.clone(),
+            pipeline: record.actor.pipeline.clone(),
+            user: record.actor.user.clone(),
+            host: record.actor.host.clone(),
+            rev: record.rev.clone(),
+            plan_digest: record.plan_digest.clone(),
+            cause: record.cause.clone(),
+            by: record.by.clone(),
+            note: record.note.clone(),
+        }
+    }
+
+    /// The user, else the machine.
+    pub fn who(&self) -> Option<&str> {
+        self.user.as_deref().or(self.host.as_deref())
+    }
+}
+
+/// One entry of a timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TimelineEntry {
+    /// When: a commit's by its committer's clock, a line's as it was recorded.
+    pub at: Timestamp,
+    /// Which record has it.
+    pub origin: Origin,
+    /// What happened.
+    pub event: Happening,
+    /// SHA-256 of the opened token file that it is about.
+    pub sha256: Option<Sha256>,
+    /// What became different by it.
+    pub changes: Vec<FactChange>,
+    /// Git: the commit.
+    pub commit: Option<CommitEntry>,
+    /// Git: the merge of the mainline that brought the commit; `null` for one of the mainline.
+    pub merge: Option<CommitEntry>,
+    /// Git: the pull or merge request, as the message of the merge or of the commit names it.
+    pub review: Option<Review>,
+    /// Ledger: the line.
+    pub record: Option<RecordEntry>,
+}
+
+/// How a credential was in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForceState {
+    /// A read showed it live.
+    Confirmed,
+    /// Intune accepted it, and no read had shown it yet.
+    Applied,
+    /// It was put there by somebody else, not from Git.
+    OutsideGit,
+    /// It came from outside Git, and Git tracked it.
+    Adopted,
+    /// The ledger has nothing of the token from until then.
+    NotRecorded,
+    /// The ledger is not known.
+    Unknown,
+}
+
+/// What was in force at an instant, and how it came to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InForce {
+    /// The instant.
+    pub at: Timestamp,
+    /// How it was in force.
+    pub state: ForceState,
+    /// SHA-256 of the opened token file; `null` for what did not come from Git.
+    pub sha256: Option<Sha256>,
+    /// Its public facts.
+    pub facts: Option<Facts>,
+    /// Whether it had lapsed by then; `null` where no expiry is known.
+    pub lapsed: Option<bool>,
+    /// The line by which it reached Intune: the accepted sending, or the read that saw it first.
+    pub reached: Option<RecordEntry>,
+    /// The line by which a read showed it.
+    pub confirmed: Option<RecordEntry>,
+    /// The commit that brought the file into Git.
+    pub brought_in: Option<CommitEntry>,
+    /// The merge of the mainline by which it came.
+    pub merge: Option<CommitEntry>,
+    /// The pull or merge request.
+    pub review: Option<Review>,
+    /// The digest that Git named then, by the committers' clocks.
+    pub desired: Option<Sha256>,
+    /// The commit that made Git name it.
+    pub desired_since: Option<CommitEntry>,
+}
+
+/// One token's timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenHistory {
+    /// The tenant's folder.
+    pub tenant: String,
+    /// The directory id, as it was last known.
+    pub tenant_id: Option<TenantId>,
+    /// What people call the tenant.
+    pub display_name: Option<String>,
+    /// The token's kind.
+    pub kind: Kind,
+    /// Its name; push has none.
+    pub name: Option<String>,
+    /// Intune's id, where it is known.
+    pub id: Option<String>,
+    /// Whether Git names it at the revision.
+    pub in_git: bool,
+    /// Why the ledger's lines are missing; `null` where they are all there.
+    pub ledger_problem: Option<String>,
+    /// What was in force at the instant that was asked about.
+    pub in_force: InForce,
+    /// What happened, oldest first.
+    pub entries: Vec<TimelineEntry>,
+    /// How many entries there are outside `since` and `until`.
+    pub left_out: usize,
+}
+
+/// Counts over a [`History`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HistorySummary {
+    /// Tenants.
+    pub tenants: usize,
+    /// Tokens.
+    pub tokens: usize,
+    /// Entries in the timelines.
+    pub entries: usize,
+    /// Commits among them.
+    pub commits: usize,
+    /// Accepted sendings.
+    pub uploads: usize,
+    /// Changes outside Git.
+    pub outside: usize,
+    /// Failed sendings.
+    pub failed: usize,
+}
+
+/// The machine output of `history`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct History {
+    /// Version of this format.
+    pub format_version: String,
+    /// Version of the program.
+    pub applecart: String,
+    /// The fleet commit up to which Git's history was read.
+    pub rev: String,
+    /// When.
+    pub generated_at: Timestamp,
+    /// Whether this clone does not have the whole history.
+    pub cut_off: bool,
+    /// The ledger's commit; `null` when it is absent or not known.
+    pub ledger_head: Option<String>,
+    /// Why the ledger is not known; `null` when it is.
+    pub ledger_problem: Option<String>,
+    /// From when on entries are shown.
+    pub since: Option<Timestamp>,
+    /// Until when.
+    pub until: Option<Timestamp>,
+    /// The instant that was asked about, where one was.
+    pub asked_at: Option<Timestamp>,
+    /// Counts over what is in here.
+    pub summary: HistorySummary,
+    /// The timelines, by tenant, push first.
+    pub tokens: Vec<TokenHistory>,
+}
+
+/// What a [`History`] says of itself.
+#[derive(Clone, Debug)]
+pub struct Heading {
+    /// The fleet commit.
+    pub rev: String,
+    /// When.
+    pub now: Timestamp,
+    /// Whether the clone is cut off.
+    pub cut_off: bool,
+    /// The ledger's commit.
+    pub ledger_head: Option<String>,
+    /// Why the ledger is not known.
+    pub ledger_problem: Option<String>,
+}
+
+impl History {
+    /// The history of these tokens.
+    pub fn new(heading: Heading, period: Period, tokens: Vec<TokenHistory>) -> Self {
+        let mut summary = HistorySummary { tokens: tokens.len(), ..HistorySummary::default() };
+        let mut tenants: Vec<&str> = tokens.iter().map(|token| token.tenant.as_str()).collect();
+        tenants.dedup();
+        summary.tenants = tenants.len();
+        for entry in tokens.iter().flat_map(|token| &token.entries) {
+            summary.entries += 1;
+            summary.commits += usize::from(entry.origin == Origin::Git);
+            summary.uploads += usize::from(entry.event == Happening::Applied);
+            summary.outside += usize::from(entry.event == Happening::ChangedOutsideGit);
+            summary.failed += usize::from(entry.event == Happening::Failed);
+        }
+        Self {
+            format_version: FORMAT_VERSION.to_owned(),
+            applecart: env!("CARGO_PKG_VERSION").to_owned(),
+            rev: heading.rev,
+            generated_at: heading.now,
+            cut_off: heading.cut_off,
+            ledger_head: heading.ledger_head,
+            ledger_problem: heading.ledger_problem,
+            since: period.since,
+            until: period.until,
+            asked_at: period.at,
+            summary,
+            tokens,
+        }
+    }
+
+    /// Whether something of the ledger is not known, so that timelines lack lines.
+    pub fn lacks_lines(&self) -> bool {
+        self.ledger_problem.is_some()
+            || self.tokens.iter().any(|token| token.ledger_problem.is_some())
+    }
+}

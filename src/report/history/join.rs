@@ -1,0 +1,322 @@
+//! Git's history and the ledger's lines, as one timeline per token.
+//!
+//! Each record keeps its own order, commits that of the mainline and lines that of their chain,
+//! for clocks can be wrong and parents cannot. Between the two, times decide.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::changes::{Pairs, between, of_record, of_token};
+use super::force::{Past, in_force};
+use super::tokens::Lines;
+use super::{
+    CommitEntry, Happening, Origin, RecordEntry, Review, TimelineEntry, TokenHistory, Version,
+};
+use crate::fleet::{Desired, Tenant, Token};
+use crate::ledger::TenantLedger;
+use crate::model::{Event, Record, Sha256, TenantId, Timestamp};
+
+/// Which entries are wanted, and which instant is asked about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Period {
+    /// The instant for which the credential in force is wanted; now where none is.
+    pub at: Option<Timestamp>,
+    /// From when on.
+    pub since: Option<Timestamp>,
+    /// Until when.
+    pub until: Option<Timestamp>,
+}
+
+/// What is known of a tenant's past.
+#[derive(Clone, Debug)]
+pub struct TenantPast<'a> {
+    /// The folder's name.
+    pub name: String,
+    /// The commits that changed the folder, newest first; behind each merge those that it brought.
+    pub versions: Vec<Version>,
+    /// The ledger's files of every tenant id that the folder had, the newest id first.
+    pub ledgers: Vec<(TenantId, &'a TenantLedger)>,
+    /// Why there are none, where that is not because nothing was recorded.
+    pub ledger_problem: Option<String>,
+}
+
+/// A commit's entry in a timeline, with what it made of the token.
+pub(super) struct GitStep {
+    pub(super) entry: TimelineEntry,
+    /// The digest that Git names since; `None` where the token has no file or is gone.
+    pub(super) sha256: Option<Sha256>,
+    pub(super) before: Option<Sha256>,
+    /// Whether it is of the mainline, and not of a branch that a merge brought.
+    pub(super) mainline: bool,
+}
+
+/// Every token's timeline: those that Git names now first, each kind by itself, push first.
+pub fn tokens_of(past: &TenantPast<'_>, period: Period, now: Timestamp) -> Vec<TokenHistory> {
+    let mut lines = Lines::of(&past.versions);
+    let named_by_git = lines.all.len();
+    let mut records: Vec<Vec<(TenantId, &Record)>> = vec![Vec::new(); named_by_git];
+    let names = names_of(past);
+    let tenant_id = known_id(past);
+    for &(tenant, ledger) in &past.ledgers {
+        for record in &ledger.records {
+            // The folder may once have named another customer's id by mistake; that customer's
+            // lines are not this one's.
+            if Some(tenant) != tenant_id && !names.contains(record.name.as_str()) {
+                continue;
+            }
+            let line = lines.of_record(record);
+            records.resize_with(lines.all.len().max(records.len()), Vec::new);
+            if let Some(of) = records.get_mut(line) {
+                of.push((tenant, record));
+            }
+        }
+    }
+    if past.ledgers.len() > 1 {
+        records.iter_mut().for_each(|of| of.sort_by_key(|(_, record)| record.at));
+    }
+    let newest = past.versions.iter().find(|version| version.via.is_none());
+    let head = newest.and_then(|version| version.after.as_deref()).and_then(Desired::valid);
+    // An invalid folder still has the tokens that it had while it was right.
+    let is_broken = newest.and_then(|version| version.after.as_deref());
+    let is_broken = is_broken.is_some_and(|desired| desired.valid().is_none());
+    let head_lines = newest
+        .and_then(|newest| past.versions.iter().position(|one| std::ptr::eq(one, newest)))
+        .and_then(|index| lines.of_versions.get(index));
+    let display_name = past
+        .versions
+        .iter()
+        .flat_map(|version| [&version.after, &version.before])
+        .find_map(|side| side.as_deref()?.valid()?.display_name.clone());
+    let mut tokens = Vec::new();
+    for (index, line) in lines.all.iter().enumerate() {
+        let in_git = is_broken
+            || (head.is_some() && head_lines.is_some_and(|[after, _]| after.contains(&index)));
+        let steps = steps(past, &lines, index);
+        let records = records.get(index).map(Vec::as_slice).unwrap_or_default();
+        let ordered = Past { steps: &steps, records, problem: past.ledger_problem.as_deref() };
+        let in_force = in_force(&ordered, period.at.unwrap_or(now));
+        let mut entries = merged(steps, records);
+        let all = entries.len();
+        entries.retain(|entry| {
+            period.since.is_none_or(|since| entry.at >= since)
+                && period.until.is_none_or(|until| entry.at <= until)
+        });
+        tokens.push(TokenHistory {
+            tenant: past.name.clone(),
+            tenant_id,
+            display_name: display_name.clone(),
+            kind: line.kind(),
+            name: line.name().map(str::to_owned),
+            id: line.id().map(str::to_owned),
+            in_git: in_git && index < named_by_git,
+            ledger_problem: past.ledger_problem.clone(),
+            in_force,
+            left_out: all - entries.len(),
+            entries,
+        });
+    }
+    tokens.sort_by_key(|token| (!token.in_git, token.kind));
+    tokens
+}
+
+/// Every name that the folder had.
+fn names_of<'a>(past: &'a TenantPast<'_>) -> BTreeSet<&'a str> {
+    let folders = past.versions.iter().map(|version| version.folder.as_str());
+    folders.chain([past.name.as_str()]).collect()
+}
+
+/// The tenant id that the newest readable version has.
+fn known_id(past: &TenantPast<'_>) -> Option<TenantId> {
+    past.versions
+        .iter()
+        .flat_map(|version| [&version.after, &version.before])
+        .find_map(|side| side.as_deref()?.tenant_id())
+        .or_else(|| past.ledgers.first().map(|(tenant, _)| *tenant))
+}
+
+/// One side of a version, as far as one token is concerned.
+enum Side<'a> {
+    /// There is no such token.
+    Absent,
+    /// The folder has a mistake.
+    Unreadable,
+    Here(&'a Tenant, &'a Token),
+}
+
+impl Side<'_> {
+    fn pairs(&self) -> Pairs {
+        match self {
+            Self::Here(tenant, token) => of_token(tenant, token),
+            _ => Pairs::new(),
+        }
+    }
+
+    fn sha256(&self) -> Option<Sha256> {
+        match self {
+            Self::Here(_, token) => token.file.as_ref().map(|file| file.sha256),
+            _ => None,
+        }
+    }
+}
+
+fn side<'a>(desired: Option<&'a Arc<Desired>>, found: &[usize], line: usize) -> Side<'a> {
+    match desired.map(|desired| (&**desired, desired.valid())) {
+        None => Side::Absent,
+        Some((_, None)) => Side::Unreadable,
+        Some((_, Some(tenant))) => {
+            let place = found.iter().position(|&of| of == line);
+            place
+                .and_then(|place| tenant.tokens().nth(place))
+                .map_or(Side::Absent, |token| Side::Here(tenant, token))
+        }
+    }
+}
+
+/// What every commit did to one token, oldest first; commits that left it alone are left out.
+fn steps(past: &TenantPast<'_>, lines: &Lines, line: usize) -> Vec<GitStep> {
+    let mut steps = Vec::new();
+    // The token as the mainline had it when it could last be read.
+    let mut readable: Option<Pairs> = None;
+    for (group, of_versions) in groups(&past.versions, &lines.of_versions) {
+        // Behind a merge stand the commits that it brought, newest first; they were made before it.
+        for (version, [after_lines, before_lines]) in group.iter().zip(of_versions).rev() {
+            let after = side(version.after.as_ref(), after_lines, line);
+            let before = side(version.before.as_ref(), before_lines, line);
+            let mainline = version.via.is_none();
+            let (old, new) = (before.pairs(), after.pairs());
+            let mut changes = between(&old, &new);
+            let event = match (&before, &after) {
+                (Side::Absent, Side::Absent) => continue,
+                (Side::Unreadable, Side::Unreadable | Side::Absent)
+                    if readable.is_none() && mainline =>
+                {
+                    continue;
+                }
+                (_, Side::Unreadable) => {
+                    changes.clear();
+                    Happening::Unreadable
+                }
+                (Side::Unreadable, Side::Here(..)) => {
+                    changes = readable.as_ref().map_or(changes, |last| between(last, &new));
+                    Happening::Readable
+                }
+                (Side::Absent, Side::Here(..)) => {
+                    // It says nothing that its place does not say.
+                    changes.retain(|change| change.fact != "folder");
+                    if version.cut_off { Happening::CutOff } else { Happening::Added }
+                }
+                (_, Side::Absent) if version.renamed_to.is_some() => Happening::FolderRenamed,
+                (_, Side::Absent) => {
+                    changes.clear();
+                    Happening::Removed
+                }
+                (Side::Here(_, old), Side::Here(_, new)) => {
+                    match edited(old, new, version, !changes.is_empty()) {
+                        Some(event) => event,
+                        None => continue,
+                    }
+                }
+            };
+            if event == Happening::FolderRenamed
+                && let Some(to) = &version.renamed_to
+            {
+                changes.retain(|change| change.fact == "folder");
+                changes.iter_mut().for_each(|change| change.to = Some(to.clone()));
+            }
+            if mainline && matches!(after, Side::Here(..)) {
+                readable = Some(new);
+            }
+            let (sha256, was) = (after.sha256(), before.sha256());
+            steps.push(GitStep {
+                sha256,
+                before: was,
+                mainline,
+                entry: TimelineEntry {
+                    at: version.commit.committed,
+                    origin: Origin::Git,
+                    event,
+                    sha256: sha256.or(was.filter(|_| event == Happening::Removed)),
+                    changes,
+                    commit: Some(CommitEntry::from(&version.commit)),
+                    merge: version.via.as_ref().map(CommitEntry::from),
+                    review: version
+                        .via
+                        .as_ref()
+                        .and_then(Review::of)
+                        .or_else(|| Review::of(&version.commit)),
+                    record: None,
+                },
+            });
+        }
+    }
+    steps
+}
+
+/// Each commit of the mainline with those that it brought, oldest first.
+fn groups<'a>(
+    versions: &'a [Version],
+    lines: &'a [[Vec<usize>; 2]],
+) -> impl Iterator<Item = (&'a [Version], &'a [[Vec<usize>; 2]])> {
+    let mut bounds: Vec<usize> = versions
+        .iter()
+        .enumerate()
+        .filter(|(_, version)| version.via.is_none())
+        .map(|(index, _)| index)
+        .collect();
+    if bounds.first() != Some(&0) {
+        bounds.insert(0, 0);
+    }
+    bounds.push(versions.len());
+    let ranges: Vec<_> =
+        bounds.windows(2).filter_map(|pair| Some(*pair.first()?..*pair.get(1)?)).collect();
+    ranges
+        .into_iter()
+        .rev()
+        .filter_map(|range| Some((versions.get(range.clone())?, lines.get(range)?)))
+}
+
+fn edited(old: &Token, new: &Token, version: &Version, differs: bool) -> Option<Happening> {
+    let event = match (&old.file, &new.file) {
+        (Some(old), Some(new)) if old.sha256 != new.sha256 => Happening::FileReplaced,
+        (None, Some(_)) => Happening::FileAdded,
+        (Some(_), None) => Happening::FileRemoved,
+        _ if version.renamed_from.is_some() => Happening::FolderRenamed,
+        (Some(old), Some(new)) if !differs && old.blob != new.blob => Happening::Resealed,
+        _ if differs => Happening::Edited,
+        _ => return None,
+    };
+    Some(event)
+}
+
+/// Both records, oldest first.
+fn merged(steps: Vec<GitStep>, records: &[(TenantId, &Record)]) -> Vec<TimelineEntry> {
+    let mut commits = steps.into_iter().map(|step| step.entry).peekable();
+    let mut lines = records.iter().map(|&(tenant, record)| entry_of(tenant, record)).peekable();
+    let mut all = Vec::new();
+    loop {
+        let commit_first = match (commits.peek(), lines.peek()) {
+            (None, None) => return all,
+            (Some(commit), Some(line)) => commit.at <= line.at,
+            (commit, _) => commit.is_some(),
+        };
+        all.extend(if commit_first { commits.next() } else { lines.next() });
+    }
+}
+
+fn entry_of(tenant: TenantId, record: &Record) -> TimelineEntry {
+    let changes = match record.event {
+        Event::Notified | Event::Acknowledged => Vec::new(),
+        _ => of_record(record.before.as_ref(), record.after.as_ref()),
+    };
+    TimelineEntry {
+        at: record.at,
+        origin: Origin::Ledger,
+        event: record.event.into(),
+        sha256: record.sha256,
+        changes,
+        commit: None,
+        merge: None,
+        review: None,
+        record: Some(RecordEntry::of(tenant, record)),
+    }
+}

@@ -1,0 +1,260 @@
+//! The sentences of a timeline, the same in every format for people.
+
+use super::{ForceState, Happening, InForce, RecordEntry, TimelineEntry, TokenHistory};
+use crate::model::{Person, Signature, Timestamp, Verification};
+use crate::report::text::short;
+
+impl Happening {
+    /// As it is written in machine formats.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::FileReplaced => "file-replaced",
+            Self::FileAdded => "file-added",
+            Self::FileRemoved => "file-removed",
+            Self::Resealed => "resealed",
+            Self::Edited => "edited",
+            Self::FolderRenamed => "folder-renamed",
+            Self::Removed => "removed",
+            Self::Unreadable => "unreadable",
+            Self::Readable => "readable",
+            Self::CutOff => "cut-off",
+            Self::RenewalOpened => "renewal-opened",
+            Self::Intended => "intended",
+            Self::Applied => "applied",
+            Self::Failed => "failed",
+            Self::Confirmed => "confirmed",
+            Self::ChangedOutsideGit => "changed-outside-git",
+            Self::Adopted => "adopted",
+            Self::Notified => "notified",
+            Self::Acknowledged => "acknowledged",
+        }
+    }
+
+    /// For people.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Added => "entry added",
+            Self::FileReplaced => "new token file",
+            Self::FileAdded => "first token file",
+            Self::FileRemoved => "token file removed, tracked since",
+            Self::Resealed => "same file, sealed anew",
+            Self::Edited => "entry edited",
+            Self::FolderRenamed => "folder renamed",
+            Self::Removed => "entry removed (Intune is left as it is)",
+            Self::Unreadable => "tenant file has a mistake",
+            Self::Readable => "mistake corrected",
+            Self::CutOff => "history of this clone begins here",
+            Self::RenewalOpened => "renewal opened",
+            Self::Intended => "about to upload",
+            Self::Applied => "uploaded",
+            Self::Failed => "upload failed",
+            Self::Confirmed => "seen live",
+            Self::ChangedOutsideGit => "changed outside Git",
+            Self::Adopted => "change outside Git adopted",
+            Self::Notified => "notified",
+            Self::Acknowledged => "confirmed by the customer",
+        }
+    }
+
+    /// Whether somebody should look at it.
+    pub(super) fn is_trouble(self) -> bool {
+        matches!(self, Self::Failed | Self::ChangedOutsideGit | Self::Unreadable)
+    }
+
+    /// Whether it is a credential that came or went.
+    pub(super) fn is_milestone(self) -> bool {
+        matches!(
+            self,
+            Self::Applied
+                | Self::Confirmed
+                | Self::Acknowledged
+                | Self::FileReplaced
+                | Self::FileAdded
+        )
+    }
+}
+
+/// A token as people name it.
+pub(super) fn label(token: &TokenHistory) -> String {
+    match token.name.as_ref().or(token.id.as_ref()) {
+        Some(name) => format!("{} {name}", token.kind),
+        None => token.kind.to_string(),
+    }
+}
+
+/// What a signature is worth.
+pub(super) fn signature(signature: Option<&Signature>) -> String {
+    let Some(signature) = signature else { return "not signed".to_owned() };
+    let Verification::Unknown = signature.verified;
+    match &signature.key {
+        Some(key) => format!("signed by {} key {key}, not verified", signature.format.as_str()),
+        None => format!("{} signature, not verified", signature.format.as_str()),
+    }
+}
+
+/// A person with their address.
+pub(super) fn person(person: &Person) -> String {
+    match (person.name.as_str(), person.email.as_str()) {
+        ("", email) => email.to_owned(),
+        (name, "") => name.to_owned(),
+        (name, email) => format!("{name} <{email}>"),
+    }
+}
+
+/// The lines under an entry's title: who, through what, why.
+pub(super) fn particulars(entry: &TimelineEntry) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(commit) = &entry.commit {
+        lines.push(format!("{} {}", short(&commit.id), commit.subject));
+        let mut by = format!("by {}", person(&commit.author));
+        if commit.committer != commit.author {
+            by.push_str(&format!(", committed by {}", person(&commit.committer)));
+        }
+        if commit.authored != commit.committed {
+            by.push_str(&format!(", written {}", commit.authored));
+        }
+        lines.push(by);
+        if let Some(review) = &entry.review {
+            lines.push(match &entry.merge {
+                Some(merge) => format!(
+                    "{}, merged {} by {} ({})",
+                    review.label(),
+                    merge.committed,
+                    person(&merge.author),
+                    short(&merge.id)
+                ),
+                None => format!("{}, as the message says", review.label()),
+            });
+        } else if let Some(merge) = &entry.merge {
+            lines.push(format!(
+                "merged {} by {} ({}), which names no request",
+                merge.committed,
+                person(&merge.author),
+                short(&merge.id)
+            ));
+        }
+        lines.push(signature(commit.signature.as_ref()));
+    }
+    if let Some(record) = &entry.record {
+        lines.extend(of_record(record));
+    }
+    lines
+}
+
+fn of_record(record: &RecordEntry) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(cause) = &record.cause {
+        let code = serde_json::to_value(cause.code).ok();
+        let code = code.as_ref().and_then(|code| code.as_str()).unwrap_or_default();
+        let mut text = format!("because: {code}");
+        if let Some(status) = cause.status {
+            text.push_str(&format!(", HTTP {status}"));
+        }
+        if let Some(detail) = &cause.detail {
+            text.push_str(&format!(", {detail}"));
+        }
+        if let Some(request) = &cause.request_id {
+            text.push_str(&format!(" (request {request})"));
+        }
+        lines.push(text);
+    }
+    if record.by.is_some() || record.note.is_some() {
+        let by = record.by.as_deref().map(|by| format!("said by {by}"));
+        let note = record.note.as_deref().map(|note| format!("“{note}”"));
+        lines.push(by.into_iter().chain(note).collect::<Vec<_>>().join(": "));
+    }
+    lines.push(run(record));
+    lines
+}
+
+/// Which run, and who ran it.
+pub(super) fn run(record: &RecordEntry) -> String {
+    let mut text = format!("run {}", record.run);
+    if let Some(who) = record.who() {
+        text.push_str(&format!(" by {who}"));
+    }
+    if let Some(rev) = &record.rev {
+        text.push_str(&format!(" at commit {}", short(rev)));
+    }
+    if let Some(pipeline) = &record.pipeline {
+        text.push_str(&format!(", {pipeline}"));
+    }
+    text
+}
+
+/// The answer to "what was in force": a headline, and the lines under it.
+pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
+    let mut lines = Vec::new();
+    let head = match force.state {
+        ForceState::Confirmed => "live, as a read showed".to_owned(),
+        ForceState::Applied => "accepted by Intune, not yet seen live".to_owned(),
+        ForceState::OutsideGit => "put there by somebody else, not from Git".to_owned(),
+        ForceState::Adopted => "put there from outside Git, and tracked in Git since".to_owned(),
+        ForceState::NotRecorded => "not known: the ledger has no upload until then".to_owned(),
+        ForceState::Unknown => "not known, because the ledger is not".to_owned(),
+    };
+    if let Some(sha256) = force.sha256 {
+        lines.push(format!("file: sha256 {sha256}"));
+    }
+    if let Some(facts) = &force.facts {
+        let facts = crate::report::facts::pairs(facts);
+        lines.extend(facts.into_iter().map(|(name, value)| format!("{name}: {value}")));
+    }
+    if force.lapsed == Some(true) {
+        lines.push("it had lapsed by then".to_owned());
+    }
+    if let Some(commit) = &force.brought_in {
+        lines.push(format!(
+            "brought in by {} with commit {} ({})",
+            person(&commit.author),
+            short(&commit.id),
+            signature(commit.signature.as_ref())
+        ));
+        lines.push(match (&force.review, &force.merge) {
+            (Some(review), Some(merge)) => format!(
+                "reviewed as {}, merged by {} with {}",
+                review.label(),
+                person(&merge.author),
+                short(&merge.id)
+            ),
+            (Some(review), None) => format!("reviewed as {}, as the message says", review.label()),
+            (None, Some(merge)) => format!(
+                "merged by {} with {}; no request is named",
+                person(&merge.author),
+                short(&merge.id)
+            ),
+            (None, None) => "no pull or merge request is named".to_owned(),
+        });
+    } else if force.sha256.is_some() {
+        lines.push("no commit of this history brought the file in".to_owned());
+    }
+    if let Some(reached) = &force.reached {
+        let how = match force.state {
+            ForceState::OutsideGit | ForceState::Adopted => "first recorded",
+            _ => "reached Intune",
+        };
+        lines.push(format!("{how} {}, {}", reached.at, run(reached)));
+    }
+    if let Some(confirmed) = &force.confirmed {
+        lines.push(format!("seen live {}, {}", confirmed.at, run(confirmed)));
+    }
+    match (force.desired, &force.desired_since) {
+        (Some(desired), _) if Some(desired) == force.sha256 => {
+            lines.push("Git named the same file".to_owned());
+        }
+        (Some(desired), since) => {
+            let since = since.as_ref().map_or(String::new(), |commit| {
+                format!(" since commit {} of {}", short(&commit.id), commit.committed)
+            });
+            lines.push(format!("Git named another file then: sha256 {desired}{since}"));
+        }
+        (None, _) => lines.push("Git named no file then".to_owned()),
+    }
+    (head, lines)
+}
+
+/// The day, for narrow places.
+pub(super) fn day(at: Timestamp) -> String {
+    at.date_time().format("%Y-%m-%d").to_string()
+}

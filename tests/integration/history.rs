@@ -1,0 +1,398 @@
+//! `history`: commits, requests and uploads of a token as one timeline, from real repositories.
+
+use applecart::ledger::{Author, Draft, Ledger};
+use applecart::model::{Actor, Event, Sha256, TokenRef};
+use serde_json::Value;
+
+use crate::world::hub::Hub;
+use crate::world::{Run, World, tenant_id};
+
+impl World {
+    /// The only token's history.
+    #[track_caller]
+    fn history(&self, arguments: &[&str]) -> Value {
+        let all = [&["history", "--format", "json"], arguments].concat();
+        token(&self.run(&all).ends_with(0))
+    }
+
+    /// A tracked push certificate, as a person writes it by hand.
+    fn tracked(&self, folder: &str, apple_id: &str) {
+        let text = format!(
+            "apiVersion: applecart/v1\nkind: Tenant\nname: {folder}\ntenantId: {}\nwatch: [push]\npush:\n  appleId: {apple_id}\n",
+            tenant_id("contoso")
+        );
+        self.write(&format!("tenants/{folder}/tenant.yaml"), &text);
+    }
+
+    fn record(&self, entries: &[(Event, &str, Option<&str>)]) {
+        let author = Author {
+            run: "run-1".into(),
+            clone: "clone-1".into(),
+            actor: Actor {
+                pipeline: Some("https://ci.example/7".into()),
+                user: Some("dana".into()),
+                host: None,
+            },
+        };
+        let drafts: Vec<_> = entries
+            .iter()
+            .map(|(event, at, file)| {
+                let draft = Draft::new(
+                    at.parse().unwrap(),
+                    *event,
+                    "contoso".parse().unwrap(),
+                    TokenRef::push(),
+                    &author,
+                );
+                let sha256 = file.map(|file| Sha256::of(file.as_bytes()));
+                (tenant_id("contoso"), Draft { sha256, ..draft })
+            })
+            .collect();
+        let mut ledger = Ledger::open(&self.repo(), "applecart/ledger").unwrap();
+        ledger.append(&drafts).unwrap();
+    }
+}
+
+#[track_caller]
+fn token(run: &Run) -> Value {
+    let json = run.json();
+    let tokens = json["tokens"].as_array().unwrap();
+    assert_eq!(tokens.len(), 1, "{json:#}");
+    tokens[0].clone()
+}
+
+fn events(token: &Value) -> Vec<&str> {
+    let entries = token["entries"].as_array().unwrap();
+    entries.iter().map(|entry| entry["event"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_renewal_is_one_timeline_from_the_commit_to_the_confirmation() {
+    let world = World::new();
+    world.renewal("contoso");
+    world.run(&["apply"]).ends_with(0);
+    let history = world.history(&["contoso/push"]);
+    assert_eq!(events(&history), ["added", "intended", "applied", "confirmed"]);
+    let entries = history["entries"].as_array().unwrap();
+    let head = world.git(&["rev-parse", "main"]);
+    assert_eq!(entries[0]["commit"]["id"], head);
+    assert_eq!(entries[0]["commit"]["author"]["email"], "test@example.invalid");
+    assert_eq!(entries[2]["record"]["rev"], head);
+    let force = &history["inForce"];
+    assert_eq!(force["state"], "confirmed");
+    assert_eq!(force["broughtIn"]["id"], head);
+    assert_eq!(force["reached"]["run"], entries[2]["record"]["run"]);
+    assert_eq!(force["desired"], force["sha256"]);
+    world.run(&["history", "contoso"]).ends_with(0).says("live, as a read showed");
+    let before = world.history(&["contoso", "--at", "2001-01-01"]);
+    assert_eq!(before["inForce"]["state"], "not-recorded");
+    assert_eq!(before["inForce"]["desired"], Value::Null);
+    for format in ["human", "csv", "html"] {
+        world.run(&["history", "--format", format]).ends_with(0).says("test@example.invalid");
+    }
+    let markdown = world.run(&["history", "--format", "markdown"]).ends_with(0);
+    markdown.says("reached Intune").says("test&#64;example.invalid");
+}
+
+#[test]
+fn merges_and_squashes_name_their_requests() {
+    let world = World::new();
+    world.tracked("contoso", "one@contoso.example");
+    world.commit("First");
+    world.git(&["checkout", "--quiet", "-b", "renew"]);
+    world.tracked("contoso", "two@contoso.example");
+    world.commit("Another account");
+    let written = world.git(&["rev-parse", "HEAD"]);
+    world.git(&["checkout", "--quiet", "main"]);
+    world.write("README.md", "meanwhile\n");
+    world.commit("Unrelated");
+    let message = "Merge pull request #12 from contoso/renew";
+    world.git(&["merge", "--quiet", "--no-ff", "--message", message, "renew"]);
+    let merge = world.git(&["rev-parse", "HEAD"]);
+    world.tracked("contoso", "three@contoso.example");
+    world.commit("Yet another account (#13)");
+    let history = world.history(&["contoso"]);
+    assert_eq!(events(&history), ["added", "edited", "edited", "edited"]);
+    let entries = history["entries"].as_array().unwrap();
+    assert_eq!(entries[0]["review"], Value::Null);
+    assert_eq!(entries[1]["commit"]["id"], written);
+    assert_eq!(entries[1]["merge"]["id"], merge);
+    assert_eq!(entries[1]["review"]["number"], 12);
+    assert_eq!(entries[1]["review"]["commit"], merge);
+    assert_eq!(entries[2]["commit"]["id"], merge);
+    assert_eq!(entries[2]["review"]["number"], 12);
+    assert_eq!(entries[3]["review"]["number"], 13);
+    assert_eq!(entries[3]["changes"][0]["fact"], "appleId");
+    assert_eq!(entries[3]["changes"][0]["from"], "two@contoso.example");
+    assert_eq!(entries[3]["changes"][0]["to"], "three@contoso.example");
+}
+
+#[test]
+fn a_folder_keeps_its_history_under_another_name() {
+    let world = World::new();
+    world.tracked("contoso", "one@contoso.example");
+    // Another tenant comes and goes in the same commits, to be taken for the moved one.
+    let other = "apiVersion: applecart/v1\nkind: Tenant\nname: other\ntenantId: 11111111-1111-4111-8111-111111111111\n";
+    world.write("tenants/other/tenant.yaml", other);
+    world.commit("First");
+    world.tracked("contoso", "two@contoso.example");
+    world.commit("Second");
+    world.git(&["rm", "--quiet", "-r", "tenants/contoso", "tenants/other"]);
+    world.tracked("contoso-ltd", "two@contoso.example");
+    world.commit("Renamed");
+    world.git(&["checkout", "--quiet", "-b", "again"]);
+    world.git(&["rm", "--quiet", "-r", "tenants/contoso-ltd"]);
+    world.tracked("acme", "three@contoso.example");
+    world.commit("Renamed on a branch");
+    world.git(&["checkout", "--quiet", "main"]);
+    let message = "Merged PR 7: renamed";
+    world.git(&["merge", "--quiet", "--no-ff", "--message", message, "again"]);
+    world.record(&[(Event::Applied, "2020-01-01T00:00:00Z", Some("old"))]);
+    for attempt in ["cold", "from the index"] {
+        let history = world.history(&["acme/push"]);
+        let expected =
+            ["applied", "added", "edited", "folder-renamed", "folder-renamed", "folder-renamed"];
+        assert_eq!(events(&history), expected, "{attempt}");
+        let moved = &history["entries"][5];
+        assert_eq!(moved["changes"][0]["from"], "contoso-ltd");
+        assert_eq!(moved["changes"][0]["to"], "acme");
+        assert_eq!(moved["review"]["number"], 7);
+        assert_eq!(history["entries"][4]["merge"]["id"], moved["commit"]["id"]);
+    }
+    // The whole fleet, from one walk, tells the same.
+    let fleet = world.run(&["history", "--format", "json"]).ends_with(0).json();
+    let names: Vec<_> =
+        fleet["tokens"].as_array().unwrap().iter().map(|one| &one["tenant"]).collect();
+    assert_eq!(names, ["acme"]);
+    assert_eq!(events(&fleet["tokens"][0]).len(), 6);
+    let old = world.history(&["contoso/push"]);
+    assert_eq!(old["inGit"], false);
+    assert_eq!(events(&old).last(), Some(&"folder-renamed"));
+    assert_eq!(old["entries"][3]["changes"][0]["to"], "contoso-ltd");
+}
+
+#[test]
+fn a_new_file_a_resealed_one_and_a_revert_are_told_apart() {
+    let world = World::new();
+    let (one, two) = (world.issue(None, 20), world.issue(None, 364));
+    world.tenant("contoso", &one);
+    world.commit("First");
+    world.tenant("contoso", &one);
+    world.commit("Sealed anew");
+    world.tenant("contoso", &two);
+    world.commit("Renewed");
+    world.git(&["revert", "--no-edit", "HEAD"]);
+    world.write("tenants/contoso/tenant.yaml", "name: contoso\n");
+    world.commit("A mistake");
+    world.git(&["revert", "--no-edit", "HEAD"]);
+    let history = world.history(&["contoso"]);
+    assert_eq!(
+        events(&history),
+        ["added", "resealed", "file-replaced", "file-replaced", "unreadable", "readable"]
+    );
+    let serials = |entry: usize| {
+        let changes = history["entries"][entry]["changes"].as_array().unwrap();
+        let change = changes.iter().find(|change| change["fact"] == "serial").unwrap();
+        (change["from"].clone(), change["to"].clone())
+    };
+    assert_eq!(serials(2), (one.serial.clone().into(), two.serial.clone().into()));
+    assert_eq!(serials(3), (two.serial.into(), one.serial.into()));
+    assert_eq!(history["entries"][5]["changes"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn what_was_in_force_is_told_for_any_day() {
+    let world = World::new();
+    world.tracked("contoso", "one@contoso.example");
+    world.commit("First");
+    world.record(&[
+        (Event::Applied, "2026-01-10T10:00:00Z", Some("a")),
+        (Event::Confirmed, "2026-01-10T10:01:00Z", Some("a")),
+        (Event::Intended, "2026-02-10T10:00:00Z", Some("b")),
+        (Event::Failed, "2026-02-10T10:00:05Z", Some("b")),
+        (Event::ChangedOutsideGit, "2026-03-01T09:00:00Z", None),
+        (Event::Applied, "2026-03-05T12:00:00Z", Some("b")),
+    ]);
+    for (at, state, file) in [
+        ("2026-01-09", "not-recorded", None),
+        ("2026-01-10T10:00:30Z", "applied", Some("a")),
+        ("2026-01-10", "confirmed", Some("a")),
+        ("2026-02-28", "confirmed", Some("a")),
+        ("2026-03-03", "outside-git", None),
+        ("2026-03-05", "applied", Some("b")),
+    ] {
+        let force = &world.history(&["contoso", "--at", at])["inForce"];
+        assert_eq!(force["state"], state, "{at}");
+        let sha256 = file.map(|file| Sha256::of(file.as_bytes()).to_string());
+        assert_eq!(force["sha256"].as_str(), sha256.as_deref(), "{at}");
+    }
+    let force = &world.history(&["contoso", "--at", "2026-02-28"])["inForce"];
+    assert_eq!(force["reached"]["at"], "2026-01-10T10:00:00Z");
+    assert_eq!(force["reached"]["pipeline"], "https://ci.example/7");
+    world
+        .run(&["history", "contoso", "--at", "2026-02-28"])
+        .says("reached Intune 2026-01-10T10:00:00Z, run run-1 by dana, https://ci.example/7");
+    let part = world.history(&["contoso", "--since", "2026-02-10", "--until", "2026-03-01"]);
+    assert_eq!(events(&part), ["intended", "failed", "changed-outside-git"]);
+    assert_eq!(part["leftOut"], 4);
+    world.run(&["history", "contoso", "--at", "March"]).ends_with(64).says("2027-03-03");
+}
+
+#[test]
+fn what_people_wrote_cannot_change_the_page() {
+    let world = World::new();
+    let hostile = "<script>alert(1)</script><img src=x onerror=alert(2)>";
+    let text = format!(
+        "apiVersion: applecart/v1\nkind: Tenant\nname: contoso\ntenantId: {}\ndisplayName: '{hostile}'\nwatch: [vpp]\nvpp:\n  - name: '{hostile}'\n    location: '\"><script src=//x>'\n",
+        tenant_id("contoso")
+    );
+    world.write("tenants/contoso/tenant.yaml", &text);
+    world.git(&["add", "--all"]);
+    let author = "Eve\" onload=\"alert(3) & <x@'\"onload=alert(4)>";
+    world.git(&["commit", "--quiet", "--author", author, "--message", "</title><script>(#1)\n\n|"]);
+    let html = world.run(&["history", "--format", "html"]).ends_with(0).stdout;
+    assert!(html.contains("&lt;script&gt;alert(1)"), "{html}");
+    for forbidden in ["<script", "<img", "<x@", "\"onload", "http://", "https://"] {
+        assert!(!html.contains(forbidden), "{forbidden} in {html}");
+    }
+    let markdown = world.run(&["history", "--format", "markdown"]).ends_with(0).stdout;
+    assert!(!markdown.contains("<script") && !markdown.contains("<img"), "{markdown}");
+}
+
+#[test]
+fn asked_again_nothing_is_walked_until_something_came() {
+    let world = World::new();
+    world.tracked("contoso", "one@contoso.example");
+    world.commit("First");
+    let without_git = |arguments: &[&str]| {
+        let mut command = world.command(&[&["history", "--format", "json"], arguments].concat());
+        command.env("PATH", "");
+        crate::world::finish(command)
+    };
+    without_git(&["contoso"]).ends_with(1).says("`git` was not found");
+    let cold = world.run(&["history", "contoso", "--format", "json"]).ends_with(0);
+    let again = without_git(&["contoso"]).ends_with(0);
+    assert_eq!(token(&again), token(&cold));
+
+    // What came since is found, whatever is in between.
+    world.write("README.md", "x\n");
+    world.commit("Unrelated");
+    world.tracked("contoso", "two@contoso.example");
+    world.commit("Second");
+    without_git(&["contoso"]).ends_with(1);
+    assert_eq!(events(&world.history(&["contoso"])), ["added", "edited"]);
+    without_git(&["contoso"]).ends_with(0);
+
+    // A branch that was set back and went another way.
+    world.git(&["reset", "--quiet", "--hard", "HEAD~2"]);
+    world.git(&["rm", "--quiet", "-r", "tenants/contoso"]);
+    world.commit("Gone");
+    assert_eq!(events(&world.history(&["contoso"])), ["added", "removed"]);
+
+    // The whole fleet's index answers for each tenant.
+    let folder = world.repo().join(".git/applecart/history");
+    std::fs::remove_dir_all(&folder).unwrap();
+    world.run(&["history"]).ends_with(0);
+    without_git(&["contoso"]).ends_with(0);
+
+    // A line that was taken out, and a clone that is cut off elsewhere.
+    for file in std::fs::read_dir(&folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.remove(lines.len() - 2);
+        std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+    }
+    without_git(&["contoso"]).ends_with(1);
+    assert_eq!(events(&world.history(&["contoso"])), ["added", "removed"]);
+    std::fs::write(world.repo().join(".git/info/grafts"), "# none\n").unwrap();
+    without_git(&["contoso"]).ends_with(1);
+}
+
+#[test]
+fn a_replaced_commit_changes_nothing() {
+    let world = World::new();
+    world.tracked("contoso", "one@contoso.example");
+    world.commit("First");
+    world.tracked("contoso", "two@contoso.example");
+    world.commit("Second");
+    let hidden = world.git(&["commit-tree", "-m", "Nothing happened", "HEAD^{tree}"]);
+    world.git(&["replace", "HEAD", &hidden]);
+    assert_eq!(events(&world.history(&["contoso"])), ["added", "edited"]);
+}
+
+#[test]
+fn an_unknown_ledger_leaves_gits_half() {
+    let world = World::new();
+    world.tracked("contoso", "one@contoso.example");
+    world.commit("First");
+    world.record(&[(Event::Applied, "2026-01-10T10:00:00Z", Some("a"))]);
+    world.git(&["checkout", "--quiet", "applecart/ledger"]);
+    let path = format!("tenants/{}.jsonl", tenant_id("contoso"));
+    let line = std::fs::read_to_string(world.repo().join(&path)).unwrap();
+    world.write(&path, &line.replace("run-1", "run-2"));
+    world.write(&path, &format!("{line}{line}"));
+    world.commit("Tampered");
+    world.git(&["checkout", "--quiet", "main"]);
+    let run = world.run(&["history", "contoso", "--format", "json"]).ends_with(3);
+    let history = token(&run);
+    assert_eq!(events(&history), ["added"]);
+    assert_eq!(history["inForce"]["state"], "unknown");
+    assert!(history["ledgerProblem"].is_string());
+    for format in ["human", "markdown", "html"] {
+        let run = world.run(&["history", "contoso", "--format", format]).ends_with(3);
+        run.says("its lines are missing");
+    }
+    // Another branch stands where the ledger was.
+    world.git(&["branch", "--force", "applecart/ledger", "main"]);
+    let run = world.run(&["history", "contoso"]).ends_with(3).says("The ledger is not known");
+    run.says("entry added");
+}
+
+#[test]
+fn a_shallow_clone_says_where_its_history_ends() {
+    let hub = Hub::new();
+    hub.world.tracked("contoso", "one@contoso.example");
+    hub.world.commit("First");
+    hub.world.tracked("contoso", "two@contoso.example");
+    hub.world.commit("Second");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let shallow = hub.clone("shallow", &["--depth", "1"]);
+    let run = shallow.run(&["history", "contoso", "--format", "json"]).ends_with(0);
+    assert_eq!(run.json()["cutOff"], true);
+    assert_eq!(events(&token(&run)), ["cut-off"]);
+    shallow.run(&["history", "contoso"]).says("--unshallow");
+    shallow.git(&["fetch", "--quiet", "--unshallow"]);
+    let run = shallow.run(&["history", "contoso", "--format", "json"]).ends_with(0);
+    assert_eq!(events(&token(&run)), ["added", "edited"]);
+}
+
+#[test]
+fn another_customers_lines_are_not_this_ones() {
+    let world = World::new();
+    world.tracked("contoso", "one@contoso.example");
+    world.commit("First");
+    world.record(&[(Event::Applied, "2026-01-10T10:00:00Z", Some("a"))]);
+    // Somebody copied the id into another customer's folder, and corrected it later.
+    world.tracked("fabrikam", "it@fabrikam.example");
+    world.commit("Fabrikam, with the wrong id");
+    let path = world.repo().join("tenants/fabrikam/tenant.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let right = text.replace(&tenant_id("contoso").to_string(), &tenant_id("fabrikam").to_string());
+    std::fs::write(&path, right).unwrap();
+    world.commit("The right id");
+    let history = world.history(&["fabrikam"]);
+    assert_eq!(events(&history), ["added", "edited"]);
+    assert_eq!(history["entries"][1]["changes"][0]["fact"], "tenantId");
+}
+
+#[test]
+fn a_tenant_that_nobody_knows_is_not_an_empty_history() {
+    let world = World::new();
+    world.tracked("contoso", "one@contoso.example");
+    world.commit("First");
+    for target in ["nobody", "contoso/London", "../x", "contoso*"] {
+        world.run(&["history", target]).ends_with(64).says("neither Git's history nor the ledger");
+    }
+    world.run(&["history", "--select", "nobody"]).ends_with(64);
+}
