@@ -11,6 +11,7 @@ mod demo;
 mod environment;
 mod error;
 mod global;
+mod import;
 mod init;
 mod inspect;
 mod keys;
@@ -62,6 +63,7 @@ Start with: applecart demo";
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Args),
+    Import(import::Args),
     Validate(validate::Args),
     Plan(plan::Args),
     Apply(apply::Args),
@@ -111,6 +113,7 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
     let context = Context::new(&cli.global)?;
     match cli.command {
         Command::Init(args) => init::run(&args, output),
+        Command::Import(args) => import::run(&args, &context, output),
         Command::Validate(args) => validate::run(&args, &context, output),
         Command::Plan(args) => plan::run(&args, &context, output),
         Command::Apply(args) => apply::run(&args, &context, output),

@@ -10,6 +10,7 @@
 mod applied;
 mod apply;
 mod facts;
+mod import;
 mod inspect;
 mod markdown;
 mod plan;
@@ -19,6 +20,10 @@ mod text;
 
 pub use applied::{ApplyReport, ApplyResult, ApplySummary, Happened, NotPushed};
 pub use apply::apply_human;
+pub use import::{
+    IMPORT_VERSION, ImportNote, ImportNoteCode, ImportReport, ImportSummary, Imported,
+    ImportedTenant, import_human,
+};
 pub use inspect::{inspection_human, inspection_json};
 pub use markdown::plan_markdown;
 pub use plan::plan_human;

@@ -150,23 +150,34 @@ pub(super) async fn read_live(
     if loaded.blind.is_some() {
         return BTreeMap::new();
     }
-    let tenants: Vec<&Tenant> = selected(&loaded.fleet, selection).collect();
+    let asked = selected(&loaded.fleet, selection)
+        .map(|tenant| (tenant.name.clone(), request(&loaded.policy, tenant)))
+        .collect();
+    read_each(connector, asked, parallelism).await
+}
+
+/// Reads tenants, many at once; a problem instead of a request is that tenant's answer.
+pub(super) async fn read_each(
+    connector: &Connector,
+    asked: Vec<(TenantName, Result<ReadRequest, Problem>)>,
+    parallelism: usize,
+) -> BTreeMap<TenantName, LiveTenant> {
     let bar = Bar::new("reading");
-    bar.begin(tenants.len());
+    bar.begin(asked.len());
     let turns = Turns::new(parallelism);
-    let answers = futures::stream::iter(tenants)
-        .map(|tenant| {
+    let answers = futures::stream::iter(asked)
+        .map(|(name, request)| {
             let (bar, turns) = (&bar, &turns);
             async move {
                 let turn = turns.take().await;
                 // A panic is a mistake in this program; it blinds this tenant and no other.
-                let read = AssertUnwindSafe(read_one(connector, &loaded.policy, tenant, turn));
+                let read = AssertUnwindSafe(read_one(connector, request, turn));
                 let live = read.catch_unwind().await.unwrap_or_else(|_| {
                     let detail = "an internal error stopped the read; please report it";
                     LiveTenant::unknown(&Problem::new(ProblemCode::BadAnswer, detail))
                 });
-                bar.advance(tenant.name.as_str());
-                (tenant.name.clone(), live)
+                bar.advance(name.as_str());
+                (name, live)
             }
         })
         .buffer_unordered(turns.under_way())
@@ -178,23 +189,29 @@ pub(super) async fn read_live(
 
 async fn read_one(
     connector: &Connector,
-    policy: &Policy,
-    tenant: &Tenant,
+    request: Result<ReadRequest, Problem>,
     turn: Turn,
 ) -> LiveTenant {
+    match request {
+        Ok(request) => connector.read_in_turn(&request, turn).await,
+        Err(problem) => LiveTenant::unknown(&problem),
+    }
+}
+
+/// What to ask about a tenant, or why it cannot be asked.
+pub(super) fn request(policy: &Policy, tenant: &Tenant) -> Result<ReadRequest, Problem> {
     let Some(auth) = policy.auth_of(tenant.auth.as_deref()) else {
-        return LiveTenant::unknown(&Problem::new(
+        return Err(Problem::new(
             ProblemCode::InvalidFile,
             "the tenant names a sign-in profile that applecart.yaml does not have",
         ));
     };
-    let request = ReadRequest {
+    Ok(ReadRequest {
         tenant_id: tenant.tenant_id,
         auth: auth.clone(),
         watch: tenant.watch.clone(),
         consent_if_push_absent: tenant.push.as_ref().is_some_and(|push| push.file.is_some()),
-    };
-    connector.read_in_turn(&request, turn).await
+    })
 }
 
 /// Which ledger a command looks at.
