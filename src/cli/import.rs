@@ -1,5 +1,4 @@
 //! `applecart import`: live state → tenant files.
-#![expect(clippy::disallowed_methods, reason = "cli reads lists and asks on the terminal")]
 
 mod error;
 mod fresh;

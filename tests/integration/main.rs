@@ -18,6 +18,7 @@ mod examples;
 mod faults;
 mod foreign_graph;
 mod generated;
+mod import;
 mod init;
 mod interop;
 mod journey;

@@ -20,9 +20,7 @@ pub(in crate::cli) enum ImportError {
     #[error("{0}")]
     Blind(String),
     /// Existing files would change, and nobody can be asked.
-    #[error(
-        "{files} existing tenant files would change, and there is no terminal to ask; nothing was written"
-    )]
+    #[error("{} would change, and there is no terminal to ask; nothing was written", crate::report::plural(*.files, "existing tenant file"))]
     NobodyToAsk { files: usize },
 }
 

@@ -8,6 +8,9 @@ use crate::model::TenantName;
 /// Longest part of a name that is taken from a customer's, so that room is left for an ending.
 const LONGEST: usize = 48;
 
+/// The same before a whole GUID.
+const LONGEST_BEFORE_ID: usize = 27;
+
 /// Names that Windows gives to devices; a checkout there could not have the folder.
 const RESERVED: [&str; 22] = [
     "con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8",
@@ -46,7 +49,12 @@ pub(super) fn folders(
             };
             let Some(why) = why else { return (name.parse().ok(), None) };
             let longer = format!("{name}-{ending}");
-            let longer = if taken.contains(&longer) { format!("{name}-{id}") } else { longer };
+            let longer = if taken.contains(&longer) {
+                let short: String = name.chars().take(LONGEST_BEFORE_ID).collect();
+                format!("{}-{id}", short.trim_end_matches('-'))
+            } else {
+                longer
+            };
             let name: Option<TenantName> = longer.parse().ok().filter(|_| !taken.contains(&longer));
             (name, Some(format!("the folder is named {longer}, because {why}")))
         })
@@ -137,7 +145,7 @@ mod tests {
         assert_eq!(one(Some("--"), Some("fabrikam.example")), "fabrikam");
         assert_eq!(one(None, None), "tenant-00000001");
         assert_eq!(one(Some("Con"), None), "con-00000001");
-        assert_eq!(one(Some(&"x y".repeat(60)), None).len(), 47);
+        assert_eq!(one(Some(&"xy".repeat(60)), None).len(), LONGEST);
     }
 
     #[test]

@@ -41,10 +41,10 @@ pub(super) fn update(
     if let (Some(entry), Some(token)) = (&tenant.push, of(Kind::Push).next()) {
         let live = live.push.present();
         work.entry(entry, token, live.map(Live::Push))?;
-    } else if let Some(one) = live.push.present().filter(|_| tenant.push.is_none()) {
-        if of(Kind::Push).any(|token| token.state.sync == Sync::Unmanaged) {
-            work.add(|entries| entries.push(one))?;
-        }
+    } else if let Some(one) = live.push.present().filter(|_| tenant.push.is_none())
+        && of(Kind::Push).any(|token| token.state.sync == Sync::Unmanaged)
+    {
+        work.add(|entries| entries.push(one))?;
     }
     // Entries stand first and in the file's order, then what only Intune has.
     for (entry, token) in tenant.enrollment.iter().zip(of(Kind::Enrollment)) {

@@ -137,13 +137,18 @@ pub(super) fn remove(root: &Path, name: &TenantName, file: &str) -> Result<(), P
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 
+    fn name() -> TenantName {
+        "contoso".parse().unwrap()
+    }
+
     fn draft(before: Option<&str>) -> Draft {
         Draft {
-            name: "contoso".parse().unwrap(),
+            name: name(),
             before: before.map(str::to_owned),
             after: "new".to_owned(),
             left: Vec::new(),
@@ -175,7 +180,7 @@ mod tests {
         let error = put(root.path(), &draft(Some("old"))).unwrap_err().to_string();
         assert!(error.contains("a symbolic link"), "{error}");
         assert_eq!(fs::read_to_string(elsewhere.path().join("theirs")).unwrap(), "old");
-        remove(root.path(), &draft(None).name, "tenant.yaml").unwrap_err();
+        remove(root.path(), &name(), "tenant.yaml").unwrap_err();
     }
 
     #[test]
