@@ -303,6 +303,17 @@ fn adopting_a_renewal_made_by_hand_clears_the_hold_and_is_recorded() {
 }
 
 #[test]
+fn an_adoption_is_recorded_although_no_run_saw_the_change() {
+    let world = renewed_by_hand();
+    world.run(&["import", "--update", "--yes"]).ends_with(0);
+    world.commit("Adopt");
+    world.run(&["apply"]).ends_with(0).says("adopted");
+    world.run(&["apply"]).ends_with(0);
+    let events = world.events("contoso");
+    assert_eq!(events.iter().filter(|event| *event == "adopted").count(), 1, "{events:?}");
+}
+
+#[test]
 fn tokens_of_every_kind_are_adopted() {
     for kind in [Kind::Enrollment, Kind::Vpp] {
         let world = World::new();

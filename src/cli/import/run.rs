@@ -171,6 +171,14 @@ impl Work {
             let mut entries = fresh::entries(live);
             row.notes.append(&mut entries.notes);
             let display_name = target.display_name.clone().map(|name| name.trim().to_owned());
+            if let Some(name) =
+                display_name.as_ref().filter(|name| !name.is_empty() && !is_text(name))
+            {
+                let detail = format!(
+                    "the name {name:?} cannot stand in a tenant file; `displayName` was left out"
+                );
+                row.notes.push(note(ImportNoteCode::NotWritten, detail));
+            }
             let after = fleet::new_tenant(&NewTenant {
                 name: target.name.clone(),
                 display_name: display_name.filter(|name| is_text(name)),
