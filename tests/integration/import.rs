@@ -376,13 +376,12 @@ fn a_file_that_is_live_or_due_keeps_its_place() {
 fn what_cannot_be_read_is_left_out_and_told() {
     let world = World::new();
     world.live_of_all_kinds("contoso");
-    let blind = FaultRule::always(Fault::Status {
-        status: 403,
-        retry_after: None,
-        body: None,
-        headers: std::collections::BTreeMap::new(),
-    });
-    world.state().add_fault(blind.for_tenant(tenant_id("contoso")).on("*/vppTokens"));
+    let blind = || {
+        let headers = std::collections::BTreeMap::new();
+        let fault = Fault::Status { status: 403, retry_after: None, body: None, headers };
+        FaultRule::always(fault).for_tenant(tenant_id("contoso")).on("*/vppTokens")
+    };
+    world.state().add_fault(blind());
     let id = tenant_id("contoso").to_string();
     let run = [one("contoso", &id).as_slice(), &["--format", "json"]].concat();
     let report = world.run(&run).ends_with(3).json();
@@ -397,7 +396,12 @@ fn what_cannot_be_read_is_left_out_and_told() {
     assert_eq!(file(&world, "contoso"), text);
     world.state().clear_faults();
     world.run(&["import", "--update", "--yes"]).ends_with(0).says("1 updated");
-    assert!(file(&world, "contoso").starts_with(&text), "only added to");
+    let whole = file(&world, "contoso");
+    assert!(whole.starts_with(&text), "only added to");
+    world.state().add_fault(blind());
+    let again = world.run(&["import", "--update", "--yes"]).ends_with(3);
+    assert!(!again.says("0 updated, 1 unchanged").stdout.contains("does not have it"));
+    assert_eq!(file(&world, "contoso"), whole);
 }
 
 #[test]
