@@ -74,7 +74,7 @@ pub(super) struct Args {
     /// Show what would be written, and write nothing
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
-    /// Also write what was read of each tenant as a snapshot, DIR/<tenant>.json, for `plan --live`
+    /// Also write what was read of each tenant as a snapshot in this folder, for `plan --live`
     #[arg(long, value_name = "DIR")]
     live_out: Option<PathBuf>,
     /// How to show it
