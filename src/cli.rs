@@ -16,6 +16,7 @@ mod environment;
 mod error;
 mod global;
 mod history;
+mod import;
 mod init;
 mod inspect;
 mod interrupt;
@@ -74,6 +75,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Args),
+    Import(import::Args),
     Validate(validate::Args),
     Plan(plan::Args),
     Apply(apply::Args),
@@ -109,6 +111,7 @@ impl Command {
             | Self::Man(_) => true,
             Self::Ledger(args) => args.is_read_only(),
             Self::Init(_)
+            | Self::Import(_)
             | Self::Apply(_)
             | Self::Acknowledge(_)
             | Self::Seal(_)
@@ -160,6 +163,7 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
     let context = Context::new(&cli.global)?;
     match cli.command {
         Command::Init(args) => init::run(&args, output),
+        Command::Import(args) => import::run(&args, &context, output),
         Command::Validate(args) => validate::run(&args, &context, output),
         Command::Plan(args) => plan::run(&args, &context, output),
         Command::Apply(args) => apply::run(&args, &context, output),

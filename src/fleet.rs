@@ -26,9 +26,11 @@ mod source;
 mod tenant;
 mod text;
 
-pub use check::parse_duration;
+pub use check::{is_apple_id, is_country, is_text, parse_duration};
 pub use diagnostic::{Code, Diagnostic, Severity, render, render_all};
-pub use edit::{Change, EditError, NewValue, edit};
+pub use edit::{
+    Change, EditError, NewField, NewTenant, NewToken, NewValue, add_token, edit, new_tenant,
+};
 pub use load::{Desired, FLEET_FILE, Loaded, load, load_policy, load_tenants};
 pub use places::{TokenLines, token_lines};
 pub use policy::{

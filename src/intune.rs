@@ -43,10 +43,11 @@ pub use connector::{
     ClientSecret, ClientSecretSource, Connector, ConnectorError, ConnectorOptions,
 };
 pub use endpoints::{Endpoint, EndpointError, Overrides};
+pub use read::customers::{Customer, Customers};
 pub use read::{IntuneRead, KeyRequest, ReadRequest};
 pub use retry::RetryPolicy;
 pub use sign_in::{CertificateError, SignInError, Variables, of_application};
-pub use snapshot::{SnapshotError, SnapshotReader, parse_snapshot};
+pub use snapshot::{SnapshotError, SnapshotReader, parse_snapshot, snapshot_of};
 pub use turn::{Turn, Turns};
 pub use write::{
     Consented, EnrollmentSettings, IntuneWrite, Synced, VppChange, VppCreation, WriteError,

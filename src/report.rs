@@ -14,6 +14,7 @@ mod csv;
 mod doctor;
 mod facts;
 mod history;
+mod import;
 mod inspect;
 mod markdown;
 mod plan;
@@ -33,6 +34,10 @@ pub use history::{
     CommitEntry, FactChange, ForceState, Happening, Heading, History, HistorySummary, InForce,
     Origin, Period, RecordEntry, RequestKind, Review, TenantPast, TimelineEntry, TokenHistory,
     Version, history_csv, history_html, history_human, history_markdown, tokens_of,
+};
+pub use import::{
+    IMPORT_VERSION, ImportNote, ImportNoteCode, ImportReport, ImportSummary, Imported,
+    ImportedTenant, import_human,
 };
 pub use inspect::{inspection_human, inspection_json};
 pub use markdown::plan_markdown;

@@ -12,6 +12,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
     let mut schemas = fleet::schemas();
     schemas.push(("plan.schema.json", of::<plan::Plan>()));
     schemas.push(("apply.schema.json", of::<report::ApplyReport>()));
+    schemas.push(("import.schema.json", of::<report::ImportReport>()));
     schemas.push(("status.schema.json", of::<report::Status>()));
     schemas.push(("doctor.schema.json", of::<report::Doctor>()));
     schemas.push(("renew.schema.json", of::<report::Renewals>()));

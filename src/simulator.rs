@@ -47,8 +47,8 @@ pub use seed::{Seed, seed_fleet};
 pub use server::{Options, Running, Simulator, SimulatorError};
 pub use signing::SigningError;
 pub use state::{
-    AppRegistration, Approval, ApprovalPolicy, Consent, DepEncoding, Enrollment, EnrollmentLag,
-    FederatedCredential, HeldElsewhereAnswer, PortalError, PortalUpload, PublicKeyForm, Push,
-    PushSigning, READER_CLIENT_ID, READER_SECRET, State, StateError, Switches, Tenant, Upload, Via,
-    Vpp, VppEncoding, VppLag, WRITER_CLIENT_ID, WRITER_SECRET,
+    AppRegistration, Approval, ApprovalPolicy, Consent, Customer, DepEncoding, Enrollment,
+    EnrollmentLag, FederatedCredential, HeldElsewhereAnswer, PortalError, PortalUpload,
+    PublicKeyForm, Push, PushSigning, READER_CLIENT_ID, READER_SECRET, State, StateError, Switches,
+    Tenant, Upload, Via, Vpp, VppEncoding, VppLag, WRITER_CLIENT_ID, WRITER_SECRET,
 };

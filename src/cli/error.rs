@@ -71,6 +71,8 @@ pub(super) enum CliError {
     #[error("demo: {0}")]
     Demo(String),
     #[error(transparent)]
+    Import(#[from] super::import::ImportError),
+    #[error(transparent)]
     Edit(#[from] EditError),
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -156,6 +158,7 @@ impl CliError {
             | Self::Acknowledge(_) => Outcome::Refused,
             Self::LiveUnknown { sign_in: true, .. } => Outcome::SignIn,
             Self::LiveUnknown { .. } => Outcome::Partial,
+            Self::Import(error) => error.outcome(),
             Self::StalePlan(_) => Outcome::Stale,
             Self::Signatures => Outcome::Untrusted,
             Self::Base(error) => base_outcome(error),
@@ -257,6 +260,7 @@ impl CliError {
             Self::LiveUnknown { .. } => one(
                 "try again, or seal without that check: `applecart seal --offline`; `plan` and `apply` compare again",
             ),
+            Self::Import(error) => error.hint().map(str::to_owned).into_iter().collect(),
             Self::Git(error) => git_hint(error).into_iter().collect(),
             Self::Base(error) => base_hints(error),
             _ => Vec::new(),

@@ -164,23 +164,34 @@ pub(super) async fn read_live(
     if loaded.blind.is_some() {
         return BTreeMap::new();
     }
-    let tenants: Vec<&Tenant> = selected(&loaded.fleet, selection).collect();
+    let asked = selected(&loaded.fleet, selection)
+        .map(|tenant| (tenant.name.clone(), request(&loaded.policy, tenant)))
+        .collect();
+    read_each(connector, asked, parallelism).await
+}
+
+/// Reads tenants, many at once; a problem instead of a request is that tenant's answer.
+pub(super) async fn read_each(
+    connector: &Connector,
+    asked: Vec<(TenantName, Result<ReadRequest, Problem>)>,
+    parallelism: usize,
+) -> BTreeMap<TenantName, LiveTenant> {
     let bar = Bar::new("reading");
-    bar.begin(tenants.len());
+    bar.begin(asked.len());
     let turns = Turns::new(parallelism);
-    let answers = futures::stream::iter(tenants)
-        .map(|tenant| {
+    let answers = futures::stream::iter(asked)
+        .map(|(name, request)| {
             let (bar, turns) = (&bar, &turns);
             async move {
                 let turn = turns.take().await;
                 // A panic is a mistake in this program; it blinds this tenant and no other.
-                let read = AssertUnwindSafe(read_one(connector, &loaded.policy, tenant, turn));
+                let read = AssertUnwindSafe(read_one(connector, request, turn));
                 let live = read.catch_unwind().await.unwrap_or_else(|_| {
                     let detail = "an internal error stopped the read; please report it";
                     LiveTenant::unknown(&Problem::new(ProblemCode::BadAnswer, detail))
                 });
-                bar.advance(tenant.name.as_str());
-                (tenant.name.clone(), live)
+                bar.advance(name.as_str());
+                (name, live)
             }
         })
         .buffer_unordered(turns.under_way())
@@ -196,7 +207,7 @@ pub(super) async fn read_tenant(
     policy: &Policy,
     tenant: &Tenant,
 ) -> LiveTenant {
-    match request_of(policy, tenant) {
+    match request(policy, tenant) {
         Ok(request) => connector.read(&request).await,
         Err(problem) => LiveTenant::unknown(&problem),
     }
@@ -204,18 +215,17 @@ pub(super) async fn read_tenant(
 
 async fn read_one(
     connector: &Connector,
-    policy: &Policy,
-    tenant: &Tenant,
+    request: Result<ReadRequest, Problem>,
     turn: Turn,
 ) -> LiveTenant {
-    match request_of(policy, tenant) {
+    match request {
         Ok(request) => connector.read_in_turn(&request, turn).await,
         Err(problem) => LiveTenant::unknown(&problem),
     }
 }
 
-/// What to read of a tenant, or why it cannot be read.
-fn request_of(policy: &Policy, tenant: &Tenant) -> Result<ReadRequest, Problem> {
+/// What to ask about a tenant, or why it cannot be asked.
+pub(super) fn request(policy: &Policy, tenant: &Tenant) -> Result<ReadRequest, Problem> {
     let Some(auth) = policy.auth_of(tenant.auth.as_deref()) else {
         return Err(Problem::new(
             ProblemCode::InvalidFile,

@@ -5,6 +5,7 @@
 //! After every step the text is read again and must say exactly what was meant: an edit that
 //! cannot be shown to be right is not made, and the error says what to write by hand.
 
+mod entry;
 mod scalar;
 mod splice;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 use super::diagnostic::Diagnostic;
 use super::document::{File, Key, Node, Value};
 use crate::model::{Kind, TokenRef};
+pub use entry::{NewField, NewTenant, NewToken, add_token, new_tenant};
 use splice::Entry;
 
 const BOM: &str = "\u{feff}";
@@ -25,6 +27,8 @@ pub enum NewValue {
     /// A mapping of texts, such as an enrollment token's `recipient`. Members that stand there
     /// already and are not named here stay.
     Fields(Vec<(&'static str, String)>),
+    /// `true` or `false`.
+    Flag(bool),
 }
 
 /// A change of one field of a token's entry.
@@ -166,13 +170,17 @@ pub fn edit(
     let mut body = body.to_owned();
     for change in changes {
         let steps = match change {
-            Change::Remove(field) => vec![Step { path: vec![*field], to: None }],
+            Change::Remove(field) => vec![Step { path: vec![*field], to: None, bare: false }],
             Change::Set(field, NewValue::Text(text)) => {
-                vec![Step { path: vec![*field], to: Some(text) }]
+                vec![Step { path: vec![*field], to: Some(text), bare: false }]
+            }
+            Change::Set(field, NewValue::Flag(flag)) => {
+                let word = if *flag { "true" } else { "false" };
+                vec![Step { path: vec![*field], to: Some(word), bare: true }]
             }
             Change::Set(field, NewValue::Fields(fields)) => fields
                 .iter()
-                .map(|(name, text)| Step { path: vec![*field, *name], to: Some(text) })
+                .map(|(name, text)| Step { path: vec![*field, *name], to: Some(text), bare: false })
                 .collect(),
         };
         for step in steps {
@@ -186,13 +194,21 @@ pub fn edit(
 struct Step<'a> {
     path: Vec<&'static str>,
     to: Option<&'a str>,
+    /// It is a word of YAML's own, such as `true`, and stands without quotes.
+    bare: bool,
 }
 
 impl Step<'_> {
+    /// The text, and whether it stands without quotes.
+    fn word(&self) -> Option<(&str, bool)> {
+        self.to.map(|text| (text, self.bare))
+    }
+
     /// What a person writes instead.
     fn instead(&self) -> String {
         let path = self.path.join(".");
         match self.to {
+            Some(text) if self.bare => format!("write by hand: {path}: {text}"),
             Some(text) => format!("write by hand: {path}: {}", scalar::render(text, None, true)),
             None => format!("remove `{path}` by hand"),
         }
@@ -200,7 +216,7 @@ impl Step<'_> {
 }
 
 fn apply(file: &str, text: &str, token: &TokenRef, step: &Step<'_>) -> Result<String, EditError> {
-    let root = parse(file, text, step)?;
+    let root = parse(file, text, &|| step.instead())?;
     let by_hand = |place: &Node| EditError::ByHand {
         file: file.to_owned(),
         line: place.span.line,
@@ -216,25 +232,22 @@ fn apply(file: &str, text: &str, token: &TokenRef, step: &Step<'_>) -> Result<St
         return Err(by_hand(nearest.last().unwrap_or(&root)));
     };
     // What cannot be shown to be right is not done.
-    match parse(file, &edited, step) {
+    match parse(file, &edited, &|| step.instead()) {
         Ok(read) if same(&read, &wanted) => Ok(edited),
         _ => Err(by_hand(path.last().and_then(|_| node_at(&root, &path)).unwrap_or(&root))),
     }
 }
 
-fn parse(file: &str, text: &str, step: &Step<'_>) -> Result<Node, EditError> {
-    let unreadable = |mistake| EditError::Unreadable { mistake, instead: step.instead() };
+fn parse(file: &str, text: &str, instead: &dyn Fn() -> String) -> Result<Node, EditError> {
+    let unreadable = |mistake| EditError::Unreadable { mistake, instead: instead() };
     let mut opened = File::open(file, text.as_bytes()).map_err(unreadable)?;
     let root = opened.parse();
     match (root, opened.close().into_iter().next()) {
         (Some(root), None) => Ok(root),
         (_, Some(mistake)) => Err(unreadable(Box::new(mistake))),
-        (None, None) => Err(EditError::ByHand {
-            file: file.to_owned(),
-            line: 1,
-            column: 1,
-            instead: step.instead(),
-        }),
+        (None, None) => {
+            Err(EditError::ByHand { file: file.to_owned(), line: 1, column: 1, instead: instead() })
+        }
     }
 }
 
@@ -340,14 +353,14 @@ fn change(
     let (&name, rest) = step.path.split_first()?;
     match node_at(root, path) {
         Some(entry) => match (rest, step.to) {
-            ([], _) => field_of(text, root, path, entry, name, step.to, order(kind)),
+            ([], _) => field_of(text, root, path, entry, name, step.word(), order(kind)),
             ([inner], Some(to)) => {
                 let deeper: Vec<Member> =
                     path.iter().copied().chain([Member::Field(name)]).collect();
                 match node_at(root, &deeper) {
                     Some(node) if matches!(node.value, Value::Map(_)) => {
                         let inner_order = ["issuer", "serial"];
-                        field_of(text, root, &deeper, node, inner, Some(to), &inner_order)
+                        field_of(text, root, &deeper, node, inner, Some((to, false)), &inner_order)
                     }
                     Some(node) if node.value != Value::Null => None,
                     _ => begin(text, root, path, entry, name, (inner, to), order(kind)),
@@ -378,10 +391,11 @@ fn field_of(
     path: &[Member],
     entry: &Node,
     name: &'static str,
-    to: Option<&str>,
+    to: Option<(&str, bool)>,
     order: &[&str],
 ) -> Option<(String, Node)> {
     let mut wanted = root.clone();
+    let (to, bare) = (to.map(|(text, _)| text), to.is_some_and(|(_, bare)| bare));
     if entry.value == Value::Null {
         // `push:` with nothing behind it.
         let Some(to) = to else { return Some((text.to_owned(), wanted)) };
@@ -391,15 +405,15 @@ fn field_of(
         if path.len() != 1 {
             return None;
         }
-        let (edited, plain) = Entry::of(text, parent)?.fill(own, (name, to))?;
+        let (edited, plain) = Entry::of(text, parent)?.bare(bare).fill(own, (name, to))?;
         *node_at_mut(&mut wanted, path)? = mapping(name, to, plain);
         return Some((edited, wanted));
     }
-    let here = Entry::of(text, entry)?;
+    let here = Entry::of(text, entry)?.bare(bare);
     let Value::Map(pairs) = &entry.value else { return None };
     let (edited, plain) = match (field(pairs, name), to) {
         (None, None) => return Some((text.to_owned(), wanted)),
-        (Some((_, node)), Some(to)) if matches!(&node.value, Value::Scalar { text, .. } if text == to) =>
+        (Some((_, node)), Some(to)) if matches!(&node.value, Value::Scalar { text, plain } if text == to && (*plain || !bare)) =>
         {
             return Some((text.to_owned(), wanted));
         }

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::client::Http;
 use super::endpoints::Overrides;
+use super::read::customers::{self, Customers};
 use super::read::{self, IntuneRead, KeyRequest, ReadRequest, one};
 use super::retry::{RetryPolicy, Run};
 use super::session::Session;
@@ -177,6 +178,15 @@ impl Connector {
     /// When a sign-in with `auth` cannot be tried.
     pub fn writer(&self, tenant: TenantId, auth: &Auth) -> Result<IntuneWrite, SignInError> {
         self.session(tenant, auth).map(IntuneWrite::new)
+    }
+
+    /// Lists the customers of a partner tenant.
+    ///
+    /// # Errors
+    ///
+    /// When the list could not be read to its end: part of it is worth nothing.
+    pub async fn customers(&self, partner: TenantId, auth: &Auth) -> Result<Customers, Problem> {
+        customers::customers(&*self.session(partner, auth)?).await
     }
 
     /// Reads a tenant that has a place among those that are read at once; it leaves the place to

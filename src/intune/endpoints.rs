@@ -179,6 +179,11 @@ impl Endpoint {
         self.graph.join(&format!("/beta{path}"))
     }
 
+    /// The address of a v1.0 resource; `path` starts with a slash.
+    pub fn v1(&self, path: &str) -> String {
+        self.graph.join(&format!("/v1.0{path}"))
+    }
+
     /// The address that issues tokens for `tenant`.
     pub fn token(&self, tenant: TenantId) -> String {
         self.login.join(&format!("/{tenant}/oauth2/v2.0/token"))

@@ -3,6 +3,7 @@
 //! Each resource is observed by itself. A part of the batch that failed is asked for alone, and
 //! what stays unknown leaves the others as they are. Absent is only what Graph names absent.
 
+pub(super) mod customers;
 pub(super) mod one;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

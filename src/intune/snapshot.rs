@@ -5,6 +5,7 @@
 //! certificate.
 
 use serde::{Deserialize, Deserializer};
+use serde_json::json;
 
 use super::read::{self, IntuneRead, KeyRequest, ReadRequest};
 use super::wire::{self, Item, ShapeError};
@@ -121,6 +122,85 @@ fn misshapen<T>(error: &ShapeError, resource: Resource) -> Reading<T> {
     Reading::Unknown(Problem::new(ProblemCode::BadAnswer, detail).on(resource))
 }
 
+/// Writes what was read as a live snapshot; `None` where nothing is known. What is unknown or was
+/// not asked for is left out; what Graph has beyond what is read here is not in it.
+pub fn snapshot_of(live: &LiveTenant) -> Option<serde_json::Value> {
+    let mut snapshot = serde_json::Map::new();
+    match &live.push {
+        Reading::Present(push) => {
+            let push = json!({
+                "appleIdentifier": push.apple_id,
+                "topicIdentifier": push.topic,
+                "certificateSerialNumber": push.serial,
+                "expirationDateTime": push.expires,
+                "certificateUploadFailureReason": push.failure,
+            });
+            snapshot.insert("applePushNotificationCertificate".to_owned(), push);
+        }
+        Reading::Absent => {
+            snapshot.insert("applePushNotificationCertificate".to_owned(), json!(null));
+        }
+        Reading::Unknown(_) | Reading::NotAsked => {}
+    }
+    if let Reading::Present(all) = &live.enrollment {
+        snapshot.insert(
+            "depOnboardingSettings".to_owned(),
+            all.iter().map(enrollment_object).collect(),
+        );
+    }
+    if let Reading::Present(all) = &live.vpp {
+        snapshot.insert("vppTokens".to_owned(), all.iter().map(vpp_object).collect());
+    }
+    if snapshot.is_empty() {
+        return None;
+    }
+    if let Some(request) = &live.push_signing_request {
+        snapshot.insert("pushSigningRequest".to_owned(), json!(request));
+    }
+    Some(snapshot.into())
+}
+
+fn enrollment_object(live: &LiveEnrollment) -> serde_json::Value {
+    let mut object = json!({
+        "id": live.id,
+        "tokenName": live.name,
+        "tokenType": live.token_type,
+        "appleIdentifier": live.apple_id,
+        "tokenExpirationDateTime": live.expires,
+        "lastModifiedDateTime": live.last_modified,
+        "lastSuccessfulSyncDateTime": live.last_successful_sync,
+        "lastSyncTriggeredDateTime": live.last_sync_triggered,
+        "lastSyncErrorCode": live.last_sync_error_code,
+        "roleScopeTagIds": live.role_scope_tag_ids,
+        "shareTokenWithSchoolDataSyncService": live.school_data_sync,
+    });
+    if let (Some(key), Some(object)) = (&live.encryption_public_key, object.as_object_mut()) {
+        object.insert("encryptionPublicKey".to_owned(), json!(key));
+    }
+    object
+}
+
+fn vpp_object(live: &LiveVpp) -> serde_json::Value {
+    json!({
+        "id": live.id,
+        "displayName": live.display_name,
+        "organizationName": live.organization,
+        "locationName": live.location,
+        "appleId": live.apple_id,
+        "countryOrRegion": live.country_or_region,
+        "vppTokenAccountType": live.account_type,
+        "automaticallyUpdateApps": live.automatically_update_apps,
+        "claimTokenManagementFromExternalMdm": live.claim,
+        "dataSharingConsentGranted": live.data_sharing_consent_granted,
+        "expirationDateTime": live.expires,
+        "lastModifiedDateTime": live.last_modified,
+        "lastSyncDateTime": live.last_sync,
+        "lastSyncStatus": live.last_sync_status,
+        "state": live.state,
+        "roleScopeTagIds": live.role_scope_tag_ids,
+    })
+}
+
 /// Answers every read from one snapshot and contacts nobody.
 ///
 /// A snapshot does not say whose it is; asking for one tenant only is the caller's duty.
@@ -228,6 +308,21 @@ mod tests {
         let enrollment = &live.enrollment.present().unwrap()[0];
         assert_eq!(enrollment.name.as_deref(), Some("ABM"));
         assert_eq!(enrollment.encryption_public_key.as_deref(), Some("-----BEGIN"));
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let text = r#"{"applePushNotificationCertificate":{"topicIdentifier":"com.apple.mgmt.External.1","certificateSerialNumber":"0B70","expirationDateTime":"2027-11-20T10:11:12Z","appleIdentifier":"a@b"},"depOnboardingSettings":[{"id":"1","tokenName":"ABM","tokenType":"dep","encryptionPublicKey":"-----BEGIN","lastSyncErrorCode":3,"tokenExpirationDateTime":"2027-11-20T10:11:12Z","roleScopeTagIds":["0"]}],"vppTokens":[{"id":"2","state":"valid","displayName":"L","automaticallyUpdateApps":true,"expirationDateTime":"2027-11-20T10:11:12Z"}],"pushSigningRequest":"x"}"#;
+        let live = parse_snapshot(text.as_bytes()).unwrap();
+        let again = |live: &LiveTenant| {
+            parse_snapshot(snapshot_of(live).unwrap().to_string().as_bytes()).unwrap()
+        };
+        assert_eq!(again(&live), live);
+        let unknown = Problem::new(ProblemCode::Timeout, "x");
+        let some = LiveTenant { push: Reading::Absent, ..LiveTenant::unknown(&unknown) };
+        assert_eq!(again(&some).push, Reading::Absent);
+        assert!(again(&some).vpp.problem().is_some(), "unknown stays unknown");
+        assert_eq!(snapshot_of(&LiveTenant::unknown(&unknown)), None);
     }
 
     #[test]

@@ -306,6 +306,16 @@ impl TenantLedger {
             .filter(|record| record.event == Event::ChangedOutsideGit)
     }
 
+    /// The newest confirmation of a file, while neither a change outside Git nor an adoption
+    /// follows it.
+    pub fn confirmed_still<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
+        self.of(token)
+            .rfind(|record| {
+                matches!(record.event, Event::Confirmed | Event::Adopted | Event::ChangedOutsideGit)
+            })
+            .filter(|record| record.event == Event::Confirmed)
+    }
+
     /// The id that the ledger learnt last for a token of this kind and name.
     pub fn known_id(&self, kind: Kind, name: &str) -> Option<&str> {
         self.records

@@ -349,15 +349,7 @@ fn outside_change(case: &Case<'_>) -> Option<Note> {
     let (recorded, _) = case.past.last_live_facts(case.of)?;
     let differs = match case.live {
         None => recorded.expires.is_some(),
-        Some(Subject::Push(live)) => {
-            recorded.serial.as_ref() != Some(&live.serial)
-                || recorded.topic.as_ref() != Some(&live.topic)
-        }
-        Some(live @ (Subject::Enrollment(_) | Subject::Vpp(_))) => {
-            recorded.expires.is_some()
-                && live.expires().is_some()
-                && recorded.expires != live.expires()
-        }
+        Some(live) => live.differs_from(recorded),
     };
     differs.then_some(Note::ChangedOutsideGit)
 }

@@ -108,6 +108,21 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// Whether it is another credential than the one with these facts, which were read live.
+    pub(super) fn differs_from(self, recorded: &Facts) -> bool {
+        match self {
+            Self::Push(live) => {
+                recorded.serial.as_ref() != Some(&live.serial)
+                    || recorded.topic.as_ref() != Some(&live.topic)
+            }
+            Self::Enrollment(_) | Self::Vpp(_) => {
+                recorded.expires.is_some()
+                    && self.expires().is_some()
+                    && recorded.expires != self.expires()
+            }
+        }
+    }
+
     /// The value that an `allow` line names where no other one fits: push serial, else expiry.
     pub(super) fn release_value(self) -> String {
         match self {

@@ -204,10 +204,16 @@ pub(super) fn decide(shown: &Shown<'_>) -> Decision {
     decision
 }
 
-/// What came from outside Git and was recorded so is adopted once Git tracks it without a file.
+/// What came from outside Git is adopted once Git tracks it without a file: it was recorded so, or
+/// the ledger's last word is that a file was live, and now something else is.
 pub(super) fn note_adoption(decision: &mut Decision, shown: &Shown<'_>, past: &TenantLedger) {
-    let tracked = decision.sync == Some(Sync::Tracked) && shown.live.is_some();
-    if tracked && past.changed_outside_git_recorded(&shown.token).is_some() {
+    let Some(live) = shown.live.filter(|_| decision.sync == Some(Sync::Tracked)) else { return };
+    let recorded = past.changed_outside_git_recorded(&shown.token).is_some();
+    let unrecorded = past
+        .confirmed_still(&shown.token)
+        .and_then(|record| record.after.as_ref())
+        .is_some_and(|facts| live.differs_from(facts));
+    if recorded || unrecorded {
         decision.notes.push(Note::Adopted);
     }
 }

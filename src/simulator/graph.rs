@@ -6,6 +6,7 @@
 mod approval;
 pub(super) mod batch;
 mod body;
+mod contract;
 mod enrollment;
 mod failure;
 mod push;
@@ -201,11 +202,16 @@ fn routed(state: &State, origin: &str, call: &Call, grant: &Grant) -> Answer {
     }
     route::permit(&target, &call.method, &grant.roles)?;
     options(call)?;
-    if state.look(grant.tenant, |tenant| tenant.switches.unlicensed).unwrap_or_default() {
+    // The directory's, not Intune's: neither licence nor approval counts there.
+    let of_intune = target != Target::Contracts;
+    if of_intune
+        && state.look(grant.tenant, |tenant| tenant.switches.unlicensed).unwrap_or_default()
+    {
         return Err(Failure::unlicensed());
     }
     approval::gate(&context)?;
     match target {
+        Target::Contracts => Ok(contract::list(&context)),
         Target::Push => push::answer(&context),
         Target::PushRequest => push::request(&context, false),
         Target::PushRequestNew => push::request(&context, true),

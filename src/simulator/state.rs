@@ -41,7 +41,7 @@ pub use switches::{
 };
 pub(super) use tenant::never;
 pub use tenant::{
-    AppRegistration, Consent, FederatedCredential, Push, PushSigning, READER_CLIENT_ID,
+    AppRegistration, Consent, Customer, FederatedCredential, Push, PushSigning, READER_CLIENT_ID,
     READER_SECRET, Tenant, WRITER_CLIENT_ID, WRITER_SECRET,
 };
 pub(super) use upload::Incoming;

@@ -81,6 +81,12 @@ pub(super) fn full_tenant() -> Tenant {
     tenant.dep_onboarding_settings =
         vec![Enrollment { id: "dep-1".to_owned(), ..Enrollment::new("Contoso ABM", soon) }];
     tenant.vpp_tokens = vec![Vpp { id: "vpp-1".to_owned(), ..Vpp::new("London", "Contoso", soon) }];
+    let customer = "6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11".parse().unwrap();
+    let fabrikam = Customer::new(customer, "Fabrikam", "fabrikam.onmicrosoft.com");
+    tenant.customers = vec![Customer { id: "contract-1".to_owned(), ..fabrikam }];
+    for app in &mut tenant.apps {
+        app.roles.push("Directory.Read.All".to_owned());
+    }
     tenant
 }
 

@@ -21,6 +21,7 @@ mod faults;
 mod foreign_graph;
 mod generated;
 mod history;
+mod import;
 mod init;
 mod interop;
 mod journey;

@@ -153,7 +153,7 @@ impl Checks<'_, '_> {
 
     fn country(&mut self, raw: Option<&At<String>>) -> Option<String> {
         let At { value, span } = raw?;
-        let fits = value.len() == 2 && value.bytes().all(|c| c.is_ascii_lowercase());
+        let fits = super::is_country(value);
         if !fits {
             let message = format!("{} is not a country code", quote(value));
             let help = "write two lower-case letters (ISO 3166-1), such as gb";

@@ -11,21 +11,42 @@ use crate::model::{Sha256, TenantId, Timestamp};
 /// Longest text of a field, in characters; Intune takes 256 for a display name.
 const MAX_TEXT: usize = 256;
 
+/// What keeps a text from standing in a file.
+fn fault(text: &str) -> Option<String> {
+    if text.trim().is_empty() {
+        Some("is empty".to_owned())
+    } else if text.trim() != text {
+        Some("starts or ends with a space".to_owned())
+    } else if text.chars().count() > MAX_TEXT {
+        Some(format!("has more than {MAX_TEXT} characters"))
+    } else if safe(text) != *text {
+        Some("has control characters or invisible ones".to_owned())
+    } else {
+        None
+    }
+}
+
+/// Whether a text may stand in a file: not empty, one line, of at most 256 characters, nothing
+/// hidden in it.
+pub fn is_text(text: &str) -> bool {
+    fault(text).is_none()
+}
+
+/// Whether a text may stand in a file as an Apple Account.
+pub fn is_apple_id(text: &str) -> bool {
+    is_text(text) && !text.contains(char::is_whitespace)
+}
+
+/// Whether a text may stand in a file as a country: two lower-case letters.
+pub fn is_country(text: &str) -> bool {
+    text.len() == 2 && text.bytes().all(|c| c.is_ascii_lowercase())
+}
+
 impl Checks<'_, '_> {
     /// A text that people read: not empty, one line, nothing hidden in it.
     pub(super) fn text(&mut self, raw: Option<&At<String>>) -> Option<String> {
         let At { value, span } = raw?;
-        let fault = if value.trim().is_empty() {
-            "is empty".to_owned()
-        } else if value.trim() != value {
-            "starts or ends with a space".to_owned()
-        } else if value.chars().count() > MAX_TEXT {
-            format!("has more than {MAX_TEXT} characters")
-        } else if safe(value) != *value {
-            "has control characters or invisible ones".to_owned()
-        } else {
-            return Some(value.clone());
-        };
+        let Some(fault) = fault(value) else { return Some(value.clone()) };
         self.error(Code::BadText, *span, format!("the text {fault}"));
         None
     }

@@ -8,6 +8,7 @@ pub(super) struct Entry<'t> {
     text: &'t str,
     pairs: &'t [(Key, Node)],
     brackets: Option<(usize, usize)>,
+    bare: bool,
 }
 
 /// The index of the member behind which a new one goes.
@@ -19,9 +20,14 @@ pub(super) fn neighbour(pairs: &[(Key, Node)], name: &str, order: &[&str]) -> Op
 impl<'t> Entry<'t> {
     pub(super) fn of(text: &'t str, node: &'t Node) -> Option<Self> {
         match &node.value {
-            Value::Map(pairs) => Some(Self { text, pairs, brackets: node.brackets }),
+            Value::Map(pairs) => Some(Self { text, pairs, brackets: node.brackets, bare: false }),
             _ => None,
         }
+    }
+
+    /// Whether what is written is a word of YAML's own, which has no quotes.
+    pub(super) fn bare(self, bare: bool) -> Self {
+        Self { bare, ..self }
     }
 
     /// Gives a member another text, in the quotes that it has; says whether it now has none.
@@ -41,6 +47,9 @@ impl<'t> Entry<'t> {
         };
         let old = self.text.get(node.span.start..node.span.end)?;
         let quotes = old.chars().next().filter(|c| !plain && matches!(c, '\'' | '"'));
+        if self.bare && quotes.is_some() {
+            return Some((self.splice(node.span.start, node.span.end, to), true));
+        }
         if !plain && quotes.is_none() {
             return self.replace_block(key, node, to);
         }
@@ -154,7 +163,7 @@ impl<'t> Entry<'t> {
         Some(text)
     }
 
-    fn insert_raw(&self, name: &str, value: &str, order: &[&str]) -> Option<String> {
+    pub(super) fn insert_raw(&self, name: &str, value: &str, order: &[&str]) -> Option<String> {
         let quote = if self.quotes() == Some('"') { "\"" } else { "" };
         let space = if value.starts_with(['\n', '\r']) { "" } else { " " };
         let member = format!("{quote}{name}{quote}:{space}{value}");
@@ -193,6 +202,9 @@ impl<'t> Entry<'t> {
 
     /// A text as a value here, and whether it has no quotes.
     fn value(&self, to: &str, quotes: Option<char>) -> (String, bool) {
+        if self.bare {
+            return (to.to_owned(), true);
+        }
         let value = scalar::render(to, quotes, self.brackets.is_some());
         let plain = !value.starts_with(['\'', '"']);
         (value, plain)
@@ -213,7 +225,7 @@ impl<'t> Entry<'t> {
     }
 
     /// `"` where the keys have it too, as in JSON.
-    fn quotes(&self) -> Option<char> {
+    pub(super) fn quotes(&self) -> Option<char> {
         let (key, _) = self.pairs.first()?;
         self.text.get(key.span.start..)?.starts_with('"').then_some('"')
     }
@@ -225,14 +237,14 @@ impl<'t> Entry<'t> {
     }
 
     /// Behind the colon of a key.
-    fn colon(&self, key: &Key) -> Option<usize> {
+    pub(super) fn colon(&self, key: &Key) -> Option<usize> {
         let rest = self.text.get(key.span.end..)?;
         let spaces = rest.len() - rest.trim_start_matches([' ', '\t']).len();
         rest.get(spaces..)?.starts_with(':').then_some(key.span.end + spaces + 1)
     }
 
     /// Where a member's own text ends, comments not counted.
-    fn content_end(&self, key: &Key, node: &Node) -> Option<usize> {
+    pub(super) fn content_end(&self, key: &Key, node: &Node) -> Option<usize> {
         if let Some((_, end)) = node.brackets {
             return Some(end);
         }
@@ -251,7 +263,7 @@ impl<'t> Entry<'t> {
     }
 
     /// The next comma, if only space and comments stand before it.
-    fn comma(&self, from: usize) -> Option<usize> {
+    pub(super) fn comma(&self, from: usize) -> Option<usize> {
         let mut rest = self.text.get(from..)?;
         loop {
             rest = rest.trim_start();
@@ -263,25 +275,25 @@ impl<'t> Entry<'t> {
         rest.starts_with(',').then_some(self.text.len() - rest.len())
     }
 
-    fn line_start(&self, at: usize) -> usize {
+    pub(super) fn line_start(&self, at: usize) -> usize {
         let before = self.text.get(..at).unwrap_or_default();
         before.rfind(['\n', '\r']).map_or(0, |end| end + 1)
     }
 
     /// Before the line's break.
-    fn line_end(&self, at: usize) -> usize {
+    pub(super) fn line_end(&self, at: usize) -> usize {
         let rest = self.text.get(at..).unwrap_or_default();
         at + rest.find(['\n', '\r']).unwrap_or(rest.len())
     }
 
     /// Behind the break that stands at `end`.
-    fn after_line(&self, end: usize) -> usize {
+    pub(super) fn after_line(&self, end: usize) -> usize {
         let rest = self.text.get(end..).unwrap_or_default();
         end + if rest.starts_with("\r\n") { 2 } else { usize::from(!rest.is_empty()) }
     }
 
     /// The line break near a place: that line's own, else the file's first, else LF.
-    fn line_break(&self, at: usize) -> &'t str {
+    pub(super) fn line_break(&self, at: usize) -> &'t str {
         let of = |from: usize| {
             let end = self.line_end(from);
             self.text.get(end..self.after_line(end)).filter(|text| !text.is_empty())
@@ -289,7 +301,7 @@ impl<'t> Entry<'t> {
         of(at).or_else(|| of(0)).unwrap_or("\n")
     }
 
-    fn splice(&self, start: usize, end: usize, new: &str) -> String {
+    pub(super) fn splice(&self, start: usize, end: usize, new: &str) -> String {
         let mut text = self.text.to_owned();
         text.replace_range(start..end, new);
         text

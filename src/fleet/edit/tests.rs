@@ -44,6 +44,10 @@ fn set(field: &'static str, text: &str) -> Vec<Change> {
     vec![Change::set(field, text)]
 }
 
+fn flag(flag: bool) -> Vec<Change> {
+    vec![Change::Set("automaticallyUpdateApps", NewValue::Flag(flag))]
+}
+
 fn recipient() -> Vec<Change> {
     let fields = vec![("issuer", "CN=Intune, O=MS".to_owned()), ("serial", "0A".to_owned())];
     vec![Change::Set("recipient", NewValue::Fields(fields))]
@@ -52,6 +56,10 @@ fn recipient() -> Vec<Change> {
 /// Token, changes, and the file behind its head.
 fn corpus() -> Vec<(TokenRef, Vec<Change>, &'static str)> {
     vec![
+        // Words of YAML's own have no quotes, whatever stood there.
+        (vpp(), flag(false), "vpp:\n- name: London\n  automaticallyUpdateApps: ⟦true¦false⟧ # x\n"),
+        (vpp(), flag(true), "vpp:\n- name: London⟦¦\n  automaticallyUpdateApps: true⟧\n"),
+        (vpp(), flag(true), "vpp: [{name: London⟦¦, automaticallyUpdateApps: true⟧}]\n"),
         // Values in every style.
         (push(), set("sha256", "bee"), "push:\n  sha256: ⟦abc¦bee⟧\n"),
         (push(), set("sha256", "bee"), "push:\n  sha256:    ⟦abc¦bee⟧   # old one\n  allow: []\n"),

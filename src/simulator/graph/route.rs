@@ -13,6 +13,8 @@ const WRITE: &str = "DeviceManagementServiceConfig.ReadWrite.All";
 const CONFIGURATION_READ: &str = "DeviceManagementConfiguration.Read.All";
 const CONFIGURATION_WRITE: &str = "DeviceManagementConfiguration.ReadWrite.All";
 const APPS_READ: &str = "DeviceManagementApps.Read.All";
+const DIRECTORY_READ: &str = "Directory.Read.All";
+const DIRECTORY_WRITE: &str = "Directory.ReadWrite.All";
 const APPS_WRITE: &str = "DeviceManagementApps.ReadWrite.All";
 
 /// What a path names.
@@ -29,6 +31,8 @@ pub(super) enum Target {
     EnrollmentSync(String),
     EnrollmentKey(String),
     EnrollmentKeyNew(String),
+    /// The customers of a partner tenant.
+    Contracts,
     Vpps,
     Vpp(String),
     VppSync(String),
@@ -50,6 +54,8 @@ pub(super) fn resolve(path: &str) -> Result<(Version, Target), Failure> {
     let target = match *segments.as_slice() {
         ["deviceManagement", ref rest @ ..] => management(version, rest),
         ["deviceAppManagement", ref rest @ ..] => apps(version, rest),
+        // The metadata at hand has the type in v1.0 only.
+        ["contracts"] if version == Version::V1 => Ok(Target::Contracts),
         [first, ..] => Err(first),
         [] => Err(""),
     };
@@ -133,6 +139,7 @@ fn needed(target: &Target, method: &Method) -> Option<&'static [&'static str]> {
         )
         | (Target::Enrollment(_), "PATCH")
         | (Target::Harmful(_), "POST") => &[WRITE],
+        (Target::Contracts, "GET") => &[DIRECTORY_READ, DIRECTORY_WRITE],
         (Target::Vpps | Target::Vpp(_), "GET") => {
             &[READ, WRITE, CONFIGURATION_READ, CONFIGURATION_WRITE, APPS_READ, APPS_WRITE]
         }

@@ -58,6 +58,9 @@ pub struct Tenant {
     /// VPP tokens that Apple revoked: SHA-256 in hex of the file's text.
     #[serde(default)]
     pub revoked_vpp_tokens: Vec<String>,
+    /// Of a partner: the customers that `/contracts` lists.
+    #[serde(default)]
+    pub customers: Vec<Customer>,
     /// Requests that wait for, or have, a second admin's approval.
     #[serde(default)]
     pub approvals: Vec<Approval>,
@@ -79,8 +82,46 @@ impl Tenant {
             uploads: Vec::new(),
             locations_held_elsewhere: Vec::new(),
             revoked_vpp_tokens: Vec::new(),
+            customers: Vec::new(),
             approvals: Vec::new(),
         }
+    }
+}
+
+/// A customer of a partner tenant, as `/contracts` lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Customer {
+    /// The contract's own id.
+    #[serde(default = "new_id")]
+    pub id: String,
+    /// Such as `ResellerPartner`.
+    #[serde(default = "Customer::reseller")]
+    pub contract_type: String,
+    /// The customer's directory id; its tenant need not be simulated.
+    pub customer_id: TenantId,
+    /// Such as `contoso.onmicrosoft.com`.
+    #[serde(default)]
+    pub default_domain_name: Option<String>,
+    /// What people call it.
+    #[serde(default)]
+    pub display_name: Option<String>,
+}
+
+impl Customer {
+    /// A reseller's customer.
+    pub fn new(customer_id: TenantId, display_name: &str, default_domain_name: &str) -> Self {
+        Self {
+            id: new_id(),
+            contract_type: Self::reseller(),
+            customer_id,
+            default_domain_name: Some(default_domain_name.to_owned()),
+            display_name: Some(display_name.to_owned()),
+        }
+    }
+
+    fn reseller() -> String {
+        "ResellerPartner".to_owned()
     }
 }
 

@@ -69,6 +69,25 @@ async fn every_property_exists_and_none_is_missing() {
     }
 }
 
+/// The subset has the type and the permissions of `/contracts`, and no list of its methods.
+#[tokio::test]
+async fn a_contract_is_as_the_metadata_has_it() {
+    let Some(metadata) = metadata() else { return };
+    let world = World::new(full_tenant()).await;
+    let answer = world.get("/v1.0/contracts").await.json();
+    let mut known = properties(&metadata, "v1.0", "contract");
+    let contract = answer["value"][0].as_object().unwrap();
+    let mut answered: Vec<_> = contract.keys().map(String::as_str).collect();
+    answered.retain(|name| *name != "id");
+    known.sort_unstable();
+    answered.sort_unstable();
+    assert_eq!(answered, known);
+    let listed = metadata["permissions"]["/contracts"].as_array().unwrap();
+    let app = |entry: &&Value| entry["schemes"].as_array().unwrap().contains(&json!("Application"));
+    let roles: Vec<_> = listed.iter().filter(app).map(|entry| &entry["permission"]).collect();
+    assert_eq!(roles, ["Directory.Read.All", "Directory.ReadWrite.All"]);
+}
+
 #[tokio::test]
 async fn every_path_exists_with_its_method() {
     let Some(metadata) = metadata() else { return };

@@ -185,3 +185,30 @@ async fn a_collection_comes_in_pages_where_the_tenant_has_them() {
     }
     assert_eq!(sizes, [2, 2, 1]);
 }
+
+#[tokio::test]
+async fn customers_come_in_pages_to_whoever_may_read_the_directory() {
+    let mut tenant = full_tenant();
+    for number in 2..5 {
+        let id = format!("6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b1{number}").parse().unwrap();
+        tenant.customers.push(Customer::new(id, "Contoso", "contoso.onmicrosoft.com"));
+    }
+    tenant.switches.page_size = Some(3);
+    // Intune's licence has nothing to do with the directory.
+    tenant.switches.unlicensed = true;
+    let world = World::new(tenant.clone()).await;
+    let first = world.get("/v1.0/contracts").await.json();
+    assert_eq!(first["value"].as_array().unwrap().len(), 3);
+    let link = first["@odata.nextLink"].as_str().unwrap();
+    let path = link.split_once("/v1.0").unwrap().1;
+    let last = world.get(&format!("/v1.0{path}")).await.json();
+    assert_eq!(last["value"].as_array().unwrap().len(), 1);
+    assert_eq!(last["@odata.nextLink"], Value::Null);
+    assert_eq!(world.get("/beta/contracts").await.status, 400);
+
+    for app in &mut tenant.apps {
+        app.roles.retain(|role| !role.starts_with("Directory"));
+    }
+    let world = World::new(tenant).await;
+    assert_eq!(world.get("/v1.0/contracts").await.status, 403);
+}

@@ -115,6 +115,19 @@ fn a_change_outside_git_is_adopted_when_its_file_leaves_the_tenant_file() {
     assert!(world.planned().notes.is_empty(), "once");
 }
 
+#[test]
+fn a_renewal_by_hand_that_no_run_saw_is_adopted_all_the_same() {
+    let mut world = World::renewal();
+    world.entry().file = None;
+    let live = world.live.push.present().unwrap().serial.to_string();
+    world.recorded(Event::Confirmed, &live, "run-1", "2026-11-19T10:00:00Z");
+    assert!(world.planned().notes.is_empty(), "live is what was confirmed");
+    world.recorded(Event::Confirmed, "98", "run-2", "2026-11-20T10:00:00Z");
+    assert_eq!(world.planned().notes[0].note, Note::Adopted);
+    world.recorded(Event::Adopted, "99", "run-3", "2026-11-21T10:00:00Z");
+    assert!(world.planned().notes.is_empty(), "once");
+}
+
 // Row 3
 
 #[test]

@@ -1,0 +1,161 @@
+//! A list of tenants: CSV (RFC 4180) with the columns `name`, `tenantId` and, where wanted,
+//! `displayName` and `auth`, in any order.
+
+use std::collections::BTreeMap;
+
+use crate::model::{TenantId, TenantName};
+
+/// A tenant of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) name: TenantName,
+    pub(super) tenant_id: TenantId,
+    pub(super) display_name: Option<String>,
+    pub(super) auth: Option<String>,
+}
+
+const COLUMNS: [&str; 4] = ["name", "tenantId", "displayName", "auth"];
+
+/// Reads a list, or says every mistake in it with its line.
+pub(super) fn parse(text: &str) -> Result<Vec<Row>, Vec<String>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut records = records(text).map_err(|mistake| vec![mistake])?.into_iter();
+    let Some((_, header)) = records.next() else {
+        return Err(vec!["it is empty".to_owned()]);
+    };
+    let header: Vec<&str> = header.iter().map(|name| name.trim()).collect();
+    let mut mistakes = Vec::new();
+    if let Some(unknown) = header.iter().find(|name| !COLUMNS.contains(name)) {
+        let separators = if unknown.contains(';') { ", and separate them with commas" } else { "" };
+        mistakes.push(format!(
+            "line 1: there is no column {unknown:?}; write {}{separators}",
+            COLUMNS.join(", ")
+        ));
+    }
+    for needed in ["name", "tenantId"] {
+        if header.iter().filter(|name| **name == needed).count() != 1 {
+            mistakes.push(format!("line 1: the column {needed} must stand there once"));
+        }
+    }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let mut rows = Vec::new();
+    let mut lines: BTreeMap<String, usize> = BTreeMap::new();
+    for (line, record) in records {
+        if record.len() != header.len() {
+            let (has, wants) = (record.len(), header.len());
+            mistakes.push(format!("line {line}: {has} values where the first line has {wants}"));
+            continue;
+        }
+        let value = |column: &str| {
+            let at = header.iter().position(|name| *name == column)?;
+            record.get(at).map(|value| value.trim()).filter(|value| !value.is_empty())
+        };
+        let (name, id) = (value("name").unwrap_or_default(), value("tenantId").unwrap_or_default());
+        let (name, tenant_id) = match (name.parse::<TenantName>(), id.parse::<TenantId>()) {
+            (Ok(name), Ok(tenant_id)) => (name, tenant_id),
+            (name, id) => {
+                let wrong = [name.err(), id.err()];
+                mistakes
+                    .extend(wrong.into_iter().flatten().map(|why| format!("line {line}: {why}")));
+                continue;
+            }
+        };
+        for key in [name.to_string(), tenant_id.to_string()] {
+            if let Some(first) = lines.insert(key.clone(), line) {
+                mistakes.push(format!("line {line}: {key} stands in line {first} already"));
+            }
+        }
+        let owned = |column| value(column).map(str::to_owned);
+        rows.push(Row { name, tenant_id, display_name: owned("displayName"), auth: owned("auth") });
+    }
+    if mistakes.is_empty() { Ok(rows) } else { Err(mistakes) }
+}
+
+/// The records that are not empty, each with the number of its first line.
+fn records(text: &str) -> Result<Vec<(usize, Vec<String>)>, String> {
+    let mut records = Vec::new();
+    let (mut record, mut value) = (Vec::new(), String::new());
+    let (mut line, mut first, mut quoted) = (1, 1, None);
+    let mut rest = text.chars().peekable();
+    let mut end = |record: &mut Vec<String>, value: &mut String, first: usize| {
+        record.push(std::mem::take(value));
+        let done = std::mem::take(record);
+        if done.iter().any(|value| !value.trim().is_empty()) {
+            records.push((first, done));
+        }
+    };
+    while let Some(c) = rest.next() {
+        match (c, quoted) {
+            ('"', Some(_)) if rest.peek() == Some(&'"') => {
+                rest.next();
+                value.push('"');
+            }
+            ('"', Some(_)) => quoted = None,
+            ('"', None) if value.trim().is_empty() => {
+                value.clear();
+                quoted = Some(line);
+            }
+            (',', None) => record.push(std::mem::take(&mut value)),
+            ('\r', None) if rest.peek() == Some(&'\n') => {}
+            ('\n' | '\r', None) => {
+                end(&mut record, &mut value, first);
+                line += 1;
+                first = line;
+            }
+            (c, _) => {
+                line += usize::from(c == '\n');
+                value.push(c);
+            }
+        }
+    }
+    if let Some(from) = quoted {
+        return Err(format!("line {from}: a quotation mark is not closed"));
+    }
+    end(&mut record, &mut value, first);
+    Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11";
+    const OTHER: &str = "7d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11";
+
+    #[test]
+    fn a_list_is_read_as_spreadsheets_write_it() {
+        let text = format!(
+            "\u{feff}tenantId,displayName,name\r\n{ID},\"Contoso, \"\"Ltd\"\"\",contoso\r\n\r\n{OTHER},,fabrikam\r\n"
+        );
+        let rows = parse(&text).unwrap();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[0].display_name.as_deref(), Some("Contoso, \"Ltd\""));
+        assert_eq!((rows[1].name.as_str(), &rows[1].display_name), ("fabrikam", &None));
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_line() {
+        let text = format!(
+            "name,tenantId\nContoso,{ID}\nfabrikam,x\n\nfabrikam,{ID}\nfabrikam,{OTHER}\nadatum\n"
+        );
+        let mistakes = parse(&text).unwrap_err();
+        let lines: Vec<&str> = mistakes.iter().map(|m| m.split(':').next().unwrap()).collect();
+        assert_eq!(lines, ["line 2", "line 3", "line 6", "line 7"], "{mistakes:?}");
+    }
+
+    #[test]
+    fn a_header_that_is_not_ours_is_refused() {
+        for (text, says) in [
+            ("", "empty"),
+            ("name;tenantId\n", "separate them with commas"),
+            ("name,tenantId,color\n", "no column \"color\""),
+            ("name\n", "tenantId must stand there once"),
+            ("name,tenantId\n\"a,b\n", "line 2: a quotation mark"),
+        ] {
+            let mistakes = parse(text).unwrap_err().join(" ");
+            assert!(mistakes.contains(says), "{text:?}: {mistakes}");
+        }
+    }
+}
