@@ -13,6 +13,7 @@ mod base;
 mod error;
 pub(crate) mod network;
 pub(crate) mod program;
+mod signatures;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,8 @@ mod worktree;
 
 pub use base::{Base, BaseError, Wanted};
 pub use error::GitError;
+pub use program::ToolError;
+pub use signatures::{Signature, SignatureFormat, Signer, Signers, SignersError, SigningKey};
 
 use std::path::{Path, PathBuf};
 
