@@ -1,10 +1,11 @@
 //! A ledger whose commits are signed, made and verified with the real `ssh-keygen`.
 
-use applecart::ledger::{Author, Draft};
+use applecart::git::SigningKey;
+use applecart::ledger::{Author, Draft, Ledger};
 use applecart::model::{Actor, Event, TenantId, Timestamp, TokenRef};
 
 use crate::signatures::keys::Keys;
-use crate::world::hub::{Hub, REFNAME};
+use crate::world::hub::{Clone, Hub, REFNAME};
 use crate::world::{Run, World, finish, tenant_id};
 
 const KEY: &str = "APPLECART_LEDGER_SIGNING_KEY";
@@ -142,25 +143,34 @@ fn entries_that_are_appended_anew_after_a_lost_race_are_signed_too() {
     hub.world.commit("Signed ledger");
     hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
     let (one, two) = (hub.clone("one", &[]), hub.clone("two", &[]));
-    let append = |clone: &crate::world::hub::Clone<'_>, name: &str, code| {
-        let file = hub.world.path(&format!("{name}.json"));
-        if !file.exists() {
-            hub.saved(&format!("{name}.json"), &entries(name, name));
-        }
-        let mut command = clone.command(&["ledger", "append", file.to_str().unwrap()]);
-        command.env(KEY, keys.ssh("robot"));
-        finish(command).ends_with(code)
+    let key = SigningKey::open(&keys.ssh("robot")).unwrap();
+    let open = |clone: &Clone<'_>| {
+        let mut ledger = Ledger::open_shared(&clone.folder, "applecart/ledger").unwrap();
+        ledger.sign_with(key.clone());
+        ledger
     };
-    append(&one, "contoso", 0);
-    append(&two, "fabrikam", 0);
-    // `one` records what it cannot push; meanwhile `two` pushes, so that it is appended anew.
-    let hook = hub.protect("pre-receive");
-    append(&one, "adatum", 3);
-    std::fs::remove_file(hook).unwrap();
-    append(&two, "tailspin", 0);
-    append(&one, "adatum", 0);
+    open(&one).announce(&entries("contoso", "first")).unwrap();
+    // `two` records something, and before it is pushed `one` pushes something else.
+    let mut late = open(&two);
+    late.begin().unwrap();
+    late.append(&entries("fabrikam", "late")).unwrap();
+    let before = two.git(&["rev-parse", REFNAME]);
+    open(&one).announce(&entries("adatum", "meanwhile")).unwrap();
+    late.begin().unwrap();
+    assert_ne!(two.git(&["rev-parse", REFNAME]), before);
+    assert_eq!(hub.lines("fabrikam").len(), 1);
     let found = one.run(&["ledger", "verify", "--format", "json"]).ends_with(0).json();
-    assert_eq!((&found["tenants"], &found["verdict"]), (&4.into(), &"ok".into()));
-    let file = hub.saved("more.json", &entries("contoso", "more"));
-    one.append(&file).ends_with(1).says("no key to sign it with is at hand");
+    assert_eq!((&found["tenants"], &found["verdict"]), (&3.into(), &"ok".into()), "{found}");
+}
+
+#[test]
+fn entries_that_are_handed_over_need_the_key_too() {
+    let Some((world, keys)) = fleet() else { return };
+    let file = world.path("saved.json");
+    applecart::ledger::save_unpushed(&file, &entries("contoso", "saved")).unwrap();
+    let append = ["ledger", "append", file.to_str().unwrap()];
+    world.run(&append).ends_with(1).says("no key to sign it with is at hand");
+    assert_eq!(world.git(&["for-each-ref", REFNAME]), "");
+    with_key(&world, &keys, "robot", &append).ends_with(0);
+    assert_eq!(unsigned(&world), 0);
 }

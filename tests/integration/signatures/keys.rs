@@ -19,7 +19,6 @@ impl Keys {
     pub(crate) fn new(folder: PathBuf) -> Option<Self> {
         program("ssh-keygen", "APPLECART_SSH_KEYGEN")?;
         std::fs::create_dir_all(folder.join("gpg")).unwrap();
-        #[expect(clippy::permissions_set_readonly_false, reason = "not what happens here")]
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(folder.join("gpg"), private).unwrap();
         let keys = Self { folder, used_gpg: Cell::new(false) };
