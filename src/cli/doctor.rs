@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 /// Check the machine, the repository, the keys and every tenant's sign-in, and say what to do
 ///
-/// Looks at Git and its remote, the ledger, the identities at hand (each opens a probe, and one
+/// Looks at Git and its remote, required signatures, the ledger, the identities at hand (each opens a probe, and one
 /// sealed file of the fleet is opened without showing anything of it), the clock, and each selected
 /// tenant: sign-in, permissions, licence, the consent to share data with Apple. Writes nothing
 /// anywhere and asks Intune for no signing request or key. Ends with 0 when all is well, 3 when

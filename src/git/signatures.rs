@@ -259,7 +259,8 @@ impl Signers {
                     format: SignatureFormat::Ssh,
                 };
                 match status {
-                    "G" if key == claimed => Signature::Good(by(signer)),
+                    // Of a certificate, Git names the key in it, and the claim the whole.
+                    "G" => Signature::Good(Signer { key: plain(key), ..by(signer) }),
                     "U" if said.contains("key has expired") => {
                         Signature::Expired { by: by(""), since: None }
                     }

@@ -192,6 +192,22 @@ fn an_ssh_key_that_may_sign_only_other_things_is_refused() {
 }
 
 #[test]
+fn a_key_that_a_named_authority_certified_may_sign() {
+    let Some(fleet) = Signed::ssh() else { return };
+    let line = fleet.keys.allowed("authority", "cert-authority");
+    let line = line.replace("authority@example.com", "*@example.com");
+    fleet.world.write(".applecart/allowed_signers", &line);
+    let mut settings = fleet.keys.ssh_settings("lee");
+    fleet.commit(&settings, "As reviewed");
+    fleet.refuses(", which the policy does not name as a signer");
+    let certificate = fleet.keys.certificate("lee", "authority");
+    settings.push(format!("user.signingKey={}", certificate.display()));
+    fleet.commit(&settings, "As reviewed");
+    fleet.world.run(&["validate"]).ends_with(0);
+    fleet.applies();
+}
+
+#[test]
 fn a_commit_changed_after_it_was_signed_with_ssh_is_refused() {
     let Some(fleet) = Signed::ssh() else { return };
     fleet.commit_ssh("dana", "As reviewed");

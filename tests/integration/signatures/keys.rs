@@ -70,6 +70,14 @@ impl Keys {
         format!("{name}@example.com {options} {}", self.public(name))
     }
 
+    /// The certificate that another key makes of it, for signing as `name`.
+    pub(crate) fn certificate(&self, name: &str, by: &str) -> PathBuf {
+        let (public, by) = (format!("{}.pub", self.ssh(name).display()), self.ssh(by));
+        let (by, user) = (by.display().to_string(), format!("{name}@example.com"));
+        self.run("ssh-keygen", &["-q", "-s", &by, "-I", name, "-n", &user, &public], b"");
+        self.path(&format!("{name}-cert.pub"))
+    }
+
     pub(crate) fn revocation_list(&self, name: &str) -> Vec<u8> {
         self.ssh(name);
         self.run("ssh-keygen", &["-k", "-f", "list.krl", &format!("{name}.pub")], b"");
