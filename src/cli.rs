@@ -35,6 +35,7 @@ mod session;
 mod sign_in;
 mod simulate;
 mod status;
+mod trust;
 mod validate;
 
 use std::process::ExitCode;

@@ -22,6 +22,7 @@ pub mod raw;
 mod report;
 mod schema;
 mod shape;
+mod signers;
 mod source;
 mod tenant;
 mod text;
@@ -34,11 +35,13 @@ pub use edit::{
 pub use load::{Desired, FLEET_FILE, Loaded, load, load_policy, load_tenants};
 pub use places::{TokenLines, token_lines};
 pub use policy::{
-    Auth, Cloud, CredentialKind, DepTokenWire, Move, Policy, PushCertificateWire, Signing,
-    VppTokenWire, Wire,
+    Auth, Cloud, CredentialKind, DepTokenWire, LedgerSigning, Move, Policy, PushCertificateWire,
+    Signing, VppTokenWire, Wire,
 };
 pub use report::{REPORT_VERSION, ValidateReport, ValidateSummary};
 pub use schema::{schema_of, schemas};
+pub use signers::{SignerFile, check_signers, wrong_signers};
+pub(crate) use signers::{holds_private_key, names_anybody};
 pub use source::{
     Entry, EntryKind, FileBytes, Folder, MAX_ENTRIES, MAX_SETTINGS_BYTES, MAX_TENANTS,
     MAX_TOKEN_BYTES, MAX_TOKENS, Source,

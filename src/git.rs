@@ -15,6 +15,7 @@ mod history;
 pub(crate) mod network;
 pub(crate) mod program;
 mod propose;
+mod signatures;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,9 @@ mod worktree;
 pub use base::{Base, BaseError, Flag, Wanted};
 pub use error::GitError;
 pub use history::{FleetWalk, FolderChange, FolderHistory, Walked};
+pub use program::ToolError;
 pub use propose::{Change, Found};
+pub use signatures::{Signature, SignatureFormat, Signer, Signers, SignersError, SigningKey};
 
 use std::path::{Path, PathBuf};
 

@@ -55,6 +55,6 @@ pub use sending::Sending;
 pub use shared::{Announced, Delivered};
 pub use store::Ledger;
 pub use tree::{MAX_TENANTS, MAX_TOTAL};
-pub use verify::verify;
+pub use verify::{MustBeSigned, verify, verify_signed};
 pub use view::{Bindings, LedgerView, TenantLedger};
 pub use writer::{Closed, LedgerWriter};

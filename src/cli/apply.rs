@@ -11,6 +11,7 @@ use super::output::Output;
 use super::plan::{Selected, live_plan, read_file};
 use super::progress::Bar;
 use super::session::{self, Which};
+use super::trust;
 use crate::apply::{self, Files, FilesError, RunContext, Tools};
 use crate::fleet::parse_duration;
 use crate::git::Repo;
@@ -26,7 +27,9 @@ use crate::vault::{self, Identities, Secret};
 /// files, announces every write in the ledger, re-reads live directly before it, sends, reads
 /// back and records. Needs the Graph write role and an identity that opens the files. Where the
 /// repository has a remote, only a commit that was merged into its default branch is applied (or
-/// into the pipeline's target branch, or --policy-rev).
+/// into the pipeline's target branch, or --policy-rev). Where the policy asks for signed commits,
+/// it must be signed by somebody whom the policy names. Commits of the ledger are signed with the
+/// SSH key that APPLECART_LEDGER_SIGNING_KEY names.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart apply --select contoso
@@ -77,13 +80,11 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     if let (Some(base), Some(rev)) = (&loaded.base, &loaded.rev) {
         loaded.repo.must_contain(base, rev)?;
     }
+    trust::check(&loaded)?;
     let connector = session::connector()?;
     if matches!(context.clock, SystemClock::Frozen(_)) && !session::overrides()?.graph_is_loopback()
     {
         return Err(CliError::FrozenApply);
-    }
-    if loaded.policy.signing.required {
-        return Err(CliError::Signatures);
     }
 
     // From here to the end: two applies of one clone would judge by the same ledger.

@@ -7,6 +7,7 @@ use super::global::{Context, Format};
 use super::output::Output;
 use super::plan::Selected;
 use super::session::{self, Loaded, Which};
+use super::trust;
 use crate::git::Repo;
 use crate::git::program::GitProgram;
 use crate::model::{LiveTenant, Outcome, Reading};
@@ -17,7 +18,7 @@ use std::path::PathBuf;
 
 /// Check the machine, the repository, the keys and every tenant's sign-in, and say what to do
 ///
-/// Looks at Git and its remote, the ledger, the identities at hand (each opens a probe, and one
+/// Looks at Git and its remote, required signatures, the ledger, the identities at hand (each opens a probe, and one
 /// sealed file of the fleet is opened without showing anything of it), the clock, and each selected
 /// tenant: sign-in, permissions, licence, the consent to share data with Apple. Writes nothing
 /// anywhere and asks Intune for no signing request or key. Ends with 0 when all is well, 3 when
@@ -56,6 +57,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let tenants = match &loaded {
         Some(loaded) => {
             checks.push(fleet(loaded, &selection));
+            checks.extend(signatures(loaded, context));
             checks.push(ledger(loaded, context));
             checks.push(identities(args, loaded));
             tenants(loaded, &selection, context, &mut checks)?
@@ -167,6 +169,44 @@ fn fleet(loaded: &Loaded, selection: &Selection) -> Check {
                 .with_next("`applecart validate` lists every mistake")
         }
     }
+}
+
+/// Who signed the planned commit, and whether this machine could sign the ledger; nothing where
+/// the policy asks for neither.
+fn signatures(loaded: &Loaded, context: &Context) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let rev = loaded.rev.as_deref().map(short).unwrap_or_default();
+    match trust::signature(loaded) {
+        Ok(None) => {}
+        Ok(Some(signature)) if signature.is_good() => {
+            let text = format!("commit {rev} {signature}");
+            checks.push(Check::new(Area::Signatures, CheckState::Ok, text));
+        }
+        Ok(Some(signature)) => {
+            let text = format!("commit {rev} {signature}: `apply` refuses it");
+            let check = Check::new(Area::Signatures, CheckState::Failed, text);
+            checks.push(signature.next_step().into_iter().fold(check, Check::with_next));
+        }
+        Err(error) => checks.push(failed(Area::Signatures, &error.into())),
+    }
+    if loaded.policy.ledger_signing.required {
+        let rev = loaded.policy_rev.as_deref();
+        let key = trust::ledger_key(&loaded.repo, &loaded.policy, rev, context.now());
+        checks.push(match key {
+            Ok(_) => {
+                let text = "the ledger can be signed with the key at hand";
+                Check::new(Area::Signatures, CheckState::Ok, text)
+            }
+            Err(error @ CliError::NoLedgerKey { .. }) => {
+                let text =
+                    "no key to sign the ledger with is at hand; only commands that record need one";
+                let check = Check::new(Area::Signatures, CheckState::NotChecked, text);
+                error.hints().into_iter().fold(check, Check::with_next)
+            }
+            Err(error) => failed(Area::Signatures, &error),
+        });
+    }
+    checks
 }
 
 fn ledger(loaded: &Loaded, context: &Context) -> Check {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::fleet::{Diagnostic, EditError};
-use crate::git::{BaseError, Flag, GitError};
+use crate::git::{BaseError, Flag, GitError, Signature, SignersError, SigningKey};
 use crate::intune::{ConnectorError, EndpointError, SnapshotError};
 use crate::ledger::{LedgerError, LockError, SavedError};
 use crate::model::Outcome;
@@ -50,8 +50,19 @@ pub(super) enum CliError {
     Saved(#[from] SavedError),
     #[error(transparent)]
     Lock(#[from] LockError),
-    #[error("applecart.yaml asks for signed commits, and this version cannot verify signatures")]
-    Signatures,
+    #[error("commit {commit} {signature}, and applecart.yaml asks for signed commits")]
+    Signature { commit: String, policy_rev: String, signature: Box<Signature> },
+    #[error(transparent)]
+    Signers(#[from] SignersError),
+    #[error(
+        "applecart.yaml asks for a signed ledger, and no key to sign it with is at hand; nothing was sent"
+    )]
+    NoLedgerKey { signers: String },
+    #[error(
+        "the key of {} cannot sign the ledger: what it signs {signature}; nothing was sent",
+        SigningKey::VARIABLE
+    )]
+    LedgerKey { signers: String, signature: Box<Signature> },
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error("the plan file {} cannot be used: {why}", path.display())]
@@ -160,7 +171,13 @@ impl CliError {
             Self::LiveUnknown { .. } => Outcome::Partial,
             Self::Import(error) => error.outcome(),
             Self::StalePlan(_) => Outcome::Stale,
-            Self::Signatures => Outcome::Untrusted,
+            Self::Signature { .. } => Outcome::Untrusted,
+            Self::Signers(error) => match error {
+                SignersError::Git(error) => git_outcome(error),
+                error if error.is_about_source() => Outcome::Untrusted,
+                // Nothing is wrong with the source; nobody can tell.
+                _ => Outcome::Error,
+            },
             Self::Base(error) => base_outcome(error),
             Self::Lock(LockError::Held { .. }) => Outcome::Elsewhere,
             Self::Ledger(error) => match **error {
@@ -179,6 +196,8 @@ impl CliError {
             | Self::SealWithSops { .. }
             | Self::RenewNotPushed { .. }
             | Self::Lock(_)
+            | Self::NoLedgerKey { .. }
+            | Self::LedgerKey { .. }
             | Self::Saved(_)
             | Self::Json(_)
             | Self::Simulator(_)
@@ -200,9 +219,22 @@ impl CliError {
             Self::NothingSelected => one(
                 "`applecart status --offline` lists the tenants and `--select` takes their names or labels",
             ),
-            Self::Signatures => one(
-                "nothing was sent; take `requireSignedCommits` out, or use a version that verifies them",
-            ),
+            Self::Signature { policy_rev, signature, .. } => {
+                let rev = policy_rev.get(..12).unwrap_or(policy_rev);
+                let judged =
+                    format!("nothing was sent; judged by the signers of the policy at {rev}");
+                signature.next_step().map(str::to_owned).into_iter().chain([judged]).collect()
+            }
+            Self::Signers(error) => signers_hints(error),
+            Self::NoLedgerKey { signers } => vec![format!(
+                "name the file of an SSH key whose public key stands in {signers}: {}",
+                SigningKey::VARIABLE
+            )],
+            Self::LedgerKey { signers, .. } => {
+                vec![format!(
+                    "name the file of a key whose public key stands in {signers}, or have it added there and merged"
+                )]
+            }
             Self::Refused(Refusal::Safety(excess)) => vec![
                 format!(
                     "{} writes in a fleet of {} (limits: {}{} tenants). Look at the plan: is it the right branch?",
@@ -265,6 +297,25 @@ impl CliError {
             Self::Base(error) => base_hints(error),
             _ => Vec::new(),
         }
+    }
+}
+
+fn signers_hints(error: &SignersError) -> Vec<String> {
+    match error {
+        SignersError::File { setting, .. } => vec![
+            format!("nothing was sent; correct the file that `{setting}` names, and have that merged"),
+            "`applecart validate` shows every mistake in it".to_owned(),
+        ],
+        SignersError::Nobody => {
+            vec!["nothing was sent; add `signers` or `openpgpKeys` to applecart.yaml".to_owned()]
+        }
+        SignersError::Key { .. } => vec![
+            "try it by hand: echo | ssh-keygen -Y sign -n git -f KEY; a key with a passphrase needs an agent: name its public key then".to_owned(),
+        ],
+        SignersError::Tool(_) | SignersError::Folder(_) => {
+            vec!["nothing was sent; who signed cannot be told here".to_owned()]
+        }
+        SignersError::Git(error) => git_hint(error).into_iter().collect(),
     }
 }
 

@@ -7,7 +7,9 @@ use super::error::CliError;
 use super::global::{Context, Format};
 use super::output::Output;
 use super::session;
-use crate::ledger::{self, Draft, Filter, Ledger, LedgerError, Verdict};
+use super::trust;
+use crate::git::{Repo, Signers};
+use crate::ledger::{self, Draft, Filter, Ledger, LedgerError, MustBeSigned, Verdict};
 use crate::model::{Outcome, TenantId};
 use crate::report::json;
 
@@ -43,7 +45,9 @@ enum Command {
     },
     /// Check every chain, and that no commit changed what was written before
     ///
-    /// Ends with 7 if the record was edited, or was taken away from where it was seen before.
+    /// Where the policy asks for a signed ledger, also that every commit is signed by somebody who
+    /// may. Ends with 7 if the record was edited, was taken away from where it was seen before, or
+    /// has a commit that nobody signed who may.
     #[command(after_help = "Examples:
   applecart ledger verify
   applecart ledger verify --offline --format json")]
@@ -88,10 +92,11 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         Command::Show { .. } | Command::Verify { .. } => Reach::Clone,
         Command::Append { .. } => Reach::Remote,
     };
-    let branch = session::ledger_branch(context, reach, output)?;
+    let repo = Repo::discover(&context.repo)?;
+    let (policy, policy_rev) = session::ledger_policy(&repo, context, reach, output)?;
     let open = |offline: bool| {
         let open = if offline { Ledger::open_offline } else { Ledger::open_shared };
-        open(&context.repo, &branch)
+        open(&context.repo, &policy.ledger_branch)
     };
     match &args.command {
         Command::Show { tenant, offline, format } => {
@@ -106,7 +111,15 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             Ok(if report.broken.is_empty() { Outcome::Done } else { Outcome::Partial })
         }
         Command::Verify { offline, format } => {
-            let report = ledger::verify(&open(*offline)?)?;
+            let ledger = open(*offline)?;
+            let report = if policy.ledger_signing.required {
+                let signers = Signers::of(&repo, Some(&policy_rev), &policy.ledger_signers())?;
+                let unsigned_until = policy.ledger_signing.unsigned_until.as_deref();
+                let signed = MustBeSigned { signers: &signers, repo: &repo, unsigned_until };
+                ledger::verify_signed(&ledger, signed)?
+            } else {
+                ledger::verify(&ledger)?
+            };
             output.result(&match format {
                 Format::Human => ledger::verify_text(&report),
                 Format::Json => json(&report)?,
@@ -118,6 +131,10 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         }
         Command::Append { file, publish } => {
             let mut ledger = open(false)?;
+            let key = trust::ledger_key(&repo, &policy, Some(&policy_rev), context.now())?;
+            if let Some(key) = key {
+                ledger.sign_with(key);
+            }
             if *publish {
                 output.result(&match ledger.publish()? {
                     Some(tip) => format!("The ledger is published (at {tip}).\n"),

@@ -15,6 +15,7 @@ use super::global::Context;
 use super::keys;
 use super::output::Output;
 use super::session::{self, Loaded, Which};
+use super::trust;
 use crate::fleet::{self, FileBytes, TokenLines};
 use crate::git::Repo;
 use crate::intune::{self, Connector};
@@ -110,7 +111,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         Ok(view) => session::dead_runs(&loaded.repo, view, context.now()),
         Err(_) => BTreeSet::new(),
     };
-    let planned = match &args.live {
+    let mut planned = match &args.live {
         Some(path) => {
             let live = snapshot(path, &loaded, &selection)?;
             make(context, &loaded, &selection, &live, &known, Source::Snapshot, &dead)
@@ -120,6 +121,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             super::block_on(live_plan(context, &connector, &loaded, &selection, &known, &dead))?
         }
     };
+    planned.plan.refusal = trust::refusal(&loaded);
     let plan = &planned.plan;
 
     let markdown = || {

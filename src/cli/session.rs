@@ -12,6 +12,7 @@ use super::global::Context;
 use super::output::Output;
 use super::progress::Bar;
 pub(super) use super::sign_in::connector;
+use super::trust;
 use crate::apply::Progress as _;
 use crate::fleet::{self, Desired, Diagnostic, FLEET_FILE, Policy, Source, Tenant};
 use crate::git::{Base, BaseError, Repo};
@@ -119,16 +120,16 @@ pub(super) fn policy_of(source: &Source, output: &Output) -> Result<Policy, CliE
     })
 }
 
-/// Where the settings say that the ledger is.
-pub(super) fn ledger_branch(
+/// The settings that say where the ledger is and who signs it, and the commit that has them.
+pub(super) fn ledger_policy(
+    repo: &Repo,
     context: &Context,
     reach: Reach,
     output: &Output,
-) -> Result<String, CliError> {
-    let repo = Repo::discover(&context.repo)?;
-    let base = base::find(&repo, context, reach)?;
+) -> Result<(Policy, String), CliError> {
+    let base = base::find(repo, context, reach)?;
     let rev = base.as_ref().map_or(context.rev.as_str(), |base| base.commit.as_str());
-    Ok(policy_of(&repo.snapshot(rev)?, output)?.ledger_branch)
+    Ok((policy_of(&repo.snapshot(rev)?, output)?, repo.resolve(rev)?))
 }
 
 fn invalid(mistakes: Vec<Diagnostic>, output: &Output) -> CliError {
@@ -276,11 +277,21 @@ pub(super) fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<P
         Which::Local => Ledger::open(&context.repo, branch),
         Which::Offline => Ledger::open_offline(&context.repo, branch),
     };
+    let key = match which {
+        Which::Writing | Which::Local => {
+            let rev = loaded.policy_rev.as_deref();
+            trust::ledger_key(&loaded.repo, &loaded.policy, rev, context.now())?
+        }
+        Which::Shared | Which::Offline => None,
+    };
     let mut ledger = match opened {
         Ok(ledger) => ledger,
         Err(error @ LedgerError::WhichRemote { .. }) => return Err(error.into()),
         Err(error) => return Ok(Past { ledger: None, known: Err(unknown(&error)) }),
     };
+    if let Some(key) = key {
+        ledger.sign_with(key);
+    }
     let read = if which == Which::Writing { ledger.begin() } else { ledger.read() };
     Ok(Past { ledger: Some(ledger), known: read.map_err(|error| unknown(&error)) })
 }

@@ -3,6 +3,7 @@ use clap::ValueEnum;
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
+use super::trust;
 use crate::fleet::{self, ValidateReport};
 use crate::git::Repo;
 use crate::model::Outcome;
@@ -44,7 +45,11 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let repo = Repo::discover(&context.repo)?;
     let source =
         if args.worktree { repo.worktree_snapshot()? } else { repo.snapshot(&context.rev)? };
-    let loaded = fleet::load(&source);
+    let mut loaded = fleet::load(&source);
+    if let Some(policy) = &loaded.policy {
+        loaded.diagnostics.extend(trust::mistakes(&repo, source.rev.as_deref(), policy)?);
+        loaded.diagnostics.sort();
+    }
     let report = ValidateReport::new(&loaded);
     let summary = format!(
         "{}: {}, {}",

@@ -108,6 +108,10 @@ codes! {
     BadPath = "bad-path",
     /// `signers` is missing though signatures are required.
     MissingSigners = "missing-signers",
+    /// A file that says who may sign is missing, empty, or not of its format.
+    BadSigners = "bad-signers",
+    /// Not the whole name of a commit.
+    BadCommit = "bad-commit",
     /// A move that leads nowhere, or stands twice.
     BadMove = "bad-move",
     /// A token's `file` needs facts that are missing.

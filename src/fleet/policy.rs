@@ -33,18 +33,35 @@ pub struct Policy {
     pub wire: Wire,
     /// Whether and by whom an applied commit must be signed.
     pub signing: Signing,
+    /// Whether and by whom the ledger's commits must be signed.
+    pub ledger_signing: LedgerSigning,
     /// SHA-256 of applecart.yaml's bytes.
     pub sha256: Sha256,
 }
 
-/// Whether and by whom a commit must be signed to be applied.
+/// Whether and by whom a commit must be signed to be applied. All paths lead from the root of the
+/// repository, and are read from the policy revision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Signing {
-    /// Whether an unsigned commit is refused; then `signers` is present.
+    /// Whether an unsigned commit is refused; then `signers` or `openpgp_keys` is present.
     pub required: bool,
-    /// The allowed-signers file, as a path from the root of the repository, read from the policy
-    /// revision.
+    /// The allowed-signers file.
     pub signers: Option<String>,
+    /// The file with OpenPGP public keys.
+    pub openpgp_keys: Option<String>,
+    /// The file with SSH keys that count no more.
+    pub revoked_signers: Option<String>,
+}
+
+/// Whether and by whom the ledger's commits must be signed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerSigning {
+    /// Whether an unsigned commit is a fault.
+    pub required: bool,
+    /// The ledger's own allowed-signers file; without it, the fleet's.
+    pub signers: Option<String>,
+    /// The last commit that needs no signature, nor do its ancestors; 40 hexadecimal digits.
+    pub unsigned_until: Option<String>,
 }
 
 impl Policy {
@@ -75,6 +92,16 @@ impl Policy {
         match profile {
             None => Some(&self.auth),
             Some(name) => self.profiles.get(name),
+        }
+    }
+
+    /// The files that say who may sign the ledger's commits: SSH keys only.
+    pub fn ledger_signers(&self) -> Signing {
+        Signing {
+            required: self.ledger_signing.required,
+            signers: self.ledger_signing.signers.clone().or_else(|| self.signing.signers.clone()),
+            openpgp_keys: None,
+            revoked_signers: self.signing.revoked_signers.clone(),
         }
     }
 

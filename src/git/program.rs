@@ -16,8 +16,9 @@ mod scrub;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tool;
 
-use std::io::{IsTerminal as _, Read};
+use std::io::{IsTerminal as _, Read, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -25,7 +26,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{GitError, Repo, escaped};
+pub(super) use scrub::is_printable;
 use scrub::last_lines;
+pub(crate) use tool::Tool;
+pub use tool::ToolError;
 
 /// How long a run may take, unless it says otherwise. Asking a remote takes seconds; two minutes
 /// outlast a slow VPN and a typed passphrase.
@@ -132,29 +136,20 @@ impl GitProgram {
     /// # Errors
     /// When there is no `git`, or it did not end within the time limit.
     pub(crate) fn ended(&self, args: &[&str]) -> Result<Ended, GitError> {
-        let mut child = self.command(args).spawn().map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound if self.folder.is_dir() => GitError::NoProgram,
-            _ => GitError::Start { source },
-        })?;
-        let stdout = Pipe::read(child.stdout.take(), |all, new| {
-            let room = MAX_OUTPUT.saturating_sub(all.len()).min(new.len());
-            all.extend_from_slice(new.get(..room).unwrap_or_default());
-        });
-        let stderr = Pipe::read(child.stderr.take(), |all, new| {
-            all.extend_from_slice(new);
-            all.drain(..all.len().saturating_sub(MAX_COMPLAINT));
-        });
-        let Some(status) = wait(&mut child, self.time_limit)? else {
-            // Its helpers end when they find it gone; nobody waits for them.
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(GitError::TooSlow { command: name_of(args), limit: self.time_limit });
-        };
-        Ok(Ended {
-            code: status.code(),
-            stdout: stdout.content(self.time_limit),
-            complaint: last_lines(&stderr.content(LINGER)),
-        })
+        match to_end(self.command(args), Vec::new(), self.time_limit) {
+            Ok(ended) => Ok(Ended {
+                code: ended.code,
+                stdout: ended.stdout,
+                complaint: last_lines(&ended.stderr),
+            }),
+            Err(Stopped::TooSlow) => {
+                Err(GitError::TooSlow { command: name_of(args), limit: self.time_limit })
+            }
+            Err(Stopped::Start(source)) => Err(match source.kind() {
+                std::io::ErrorKind::NotFound if self.folder.is_dir() => GitError::NoProgram,
+                _ => GitError::Start { source },
+            }),
+        }
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that starts the user's git")]
@@ -180,7 +175,6 @@ impl GitProgram {
             command.args(["-c", setting]);
         }
         command.args(args);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 }
@@ -211,13 +205,56 @@ fn name_of(args: &[&str]) -> String {
     args.iter().find(|arg| !arg.starts_with('-')).map(|arg| (*arg).to_owned()).unwrap_or_default()
 }
 
+/// What a program left behind.
+#[derive(Debug)]
+struct Left {
+    /// The exit code; `None` where a signal ended it.
+    code: Option<i32>,
+    stdout: Vec<u8>,
+    /// The end of it.
+    stderr: Vec<u8>,
+}
+
+/// Why there is nothing that it left behind.
+#[derive(Debug)]
+enum Stopped {
+    Start(std::io::Error),
+    TooSlow,
+}
+
+/// Runs a program to its end and gives it this input.
+fn to_end(mut command: Command, input: Vec<u8>, limit: Duration) -> Result<Left, Stopped> {
+    let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(Stopped::Start)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that does not read its input says why in its complaint.
+        std::thread::spawn(move || stdin.write_all(&input));
+    }
+    let stdout = Pipe::read(child.stdout.take(), |all, new| {
+        let room = MAX_OUTPUT.saturating_sub(all.len()).min(new.len());
+        all.extend_from_slice(new.get(..room).unwrap_or_default());
+    });
+    let stderr = Pipe::read(child.stderr.take(), |all, new| {
+        all.extend_from_slice(new);
+        all.drain(..all.len().saturating_sub(MAX_COMPLAINT));
+    });
+    let Some(status) = wait(&mut child, limit).map_err(Stopped::Start)? else {
+        // Its helpers end when they find it gone; nobody waits for them.
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(Stopped::TooSlow);
+    };
+    Ok(Left { code: status.code(), stdout: stdout.content(limit), stderr: stderr.content(LINGER) })
+}
+
 /// Waits for the end; `None` when the time is over. Counts its pauses instead of reading a clock.
 #[expect(clippy::disallowed_methods, reason = "waits for another program")]
-fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>, GitError> {
+fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
     let mut waited = Duration::ZERO;
     let mut pause = Duration::from_millis(1);
     loop {
-        if let Some(status) = child.try_wait().map_err(|source| GitError::Start { source })? {
+        if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
         if waited >= limit {

@@ -168,6 +168,30 @@ impl Repo {
         Ok(self.header(id)?.filter(|&(_, kind)| kind == ObjectType::Blob).map(|(size, _)| size))
     }
 
+    /// A plain file of a revision, named from the root with `/`; `None` when there is none. A link
+    /// on the way is an error, never followed.
+    pub fn plain_file(&self, rev: &str, path: &str) -> Result<Option<FileBytes>, GitError> {
+        let commit = self.commit(rev)?;
+        let mut tree =
+            commit.tree().map_err(|error| GitError::reading("the commit's tree", error))?;
+        let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let mut so_far = String::new();
+        for part in folders.split('/').filter(|part| !part.is_empty()) {
+            so_far.push_str(part);
+            let Some((kind, id)) = tree.get_name(part).map(|entry| (kind_of(&entry), entry.id()))
+            else {
+                return Ok(None);
+            };
+            if kind != EntryKind::Tree {
+                let (is, must_be) = (kind.words(), EntryKind::Tree.words());
+                return Err(GitError::WrongKind { path: so_far, is, must_be });
+            }
+            tree = self.tree(id)?;
+            so_far.push('/');
+        }
+        self.settings_file(&tree, name)
+    }
+
     /// A settings file of a tree; `None` when it has none by that name.
     pub(super) fn settings_file(
         &self,

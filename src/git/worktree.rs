@@ -53,6 +53,23 @@ impl Repo {
         sort(&mut source)?;
         Ok(source)
     }
+
+    /// A plain file of the worktree, named from the root with `/`; `None` when there is none. A
+    /// link on the way is an error, never followed.
+    pub fn worktree_file(&self, path: &str) -> Result<Option<FileBytes>, GitError> {
+        let Some(root) = self.worktree() else {
+            return Err(GitError::NoWorktree { path: self.repo.path().to_owned() });
+        };
+        let mut at = root.to_owned();
+        let mut parts = path.split('/').peekable();
+        while let Some(part) = parts.next() {
+            at.push(part);
+            let Some(kind) = kind_at(&at)? else { return Ok(None) };
+            let must_be = if parts.peek().is_some() { EntryKind::Tree } else { EntryKind::Blob };
+            expect(path, kind, must_be)?;
+        }
+        settings(&at).map(|(bytes, _)| Some(bytes))
+    }
 }
 
 fn expect(path: &str, kind: EntryKind, must_be: EntryKind) -> Result<(), GitError> {

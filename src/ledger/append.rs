@@ -22,7 +22,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use git2::{ConfigLevel, ErrorCode, Oid, Repository, Signature, Time};
+use git2::{ConfigLevel, ErrorCode, ObjectType, Oid, Repository, Signature, Time};
 
 use super::chain::{ChainError, ChainFault, MAX_FILE, Tail, extend, read_chain};
 use super::error::LedgerError;
@@ -227,9 +227,7 @@ impl Ledger {
             records.extend(drafts.iter().map(|(index, _)| *index).zip(added.records));
         }
         let folder = builder.write().map_err(self.unwritable("the folder tenants/"))?;
-        let commit = self
-            .commit(repo, tip, &files, folder, &signature, &message(drafts))
-            .map_err(self.unwritable("a commit"))?;
+        let commit = self.commit(repo, tip, &files, folder, &signature, &message(drafts))?;
         Ok(Some(Built { commit, records: records.into_values().collect(), tails, starts }))
     }
 
@@ -263,18 +261,31 @@ impl Ledger {
         folder: Oid,
         signature: &Signature<'_>,
         message: &str,
-    ) -> Result<Oid, git2::Error> {
-        let base = files.root.map(|root| repo.find_tree(root)).transpose()?;
-        let mut root = repo.treebuilder(base.as_ref())?;
-        root.insert(FOLDER, folder, FOLDER_MODE)?;
-        if base.is_none() {
-            root.insert("README.md", repo.blob(README.as_bytes())?, FILE_MODE)?;
-            root.insert(".gitattributes", repo.blob(ATTRIBUTES.as_bytes())?, FILE_MODE)?;
-        }
-        let tree = repo.find_tree(root.write()?)?;
-        let parent = tip.map(|tip| repo.find_commit(tip)).transpose()?;
-        let parents: Vec<_> = parent.iter().collect();
-        repo.commit(None, signature, signature, message, &tree, &parents)
+    ) -> Result<Oid, LedgerError> {
+        let content = || {
+            let base = files.root.map(|root| repo.find_tree(root)).transpose()?;
+            let mut root = repo.treebuilder(base.as_ref())?;
+            root.insert(FOLDER, folder, FOLDER_MODE)?;
+            if base.is_none() {
+                root.insert("README.md", repo.blob(README.as_bytes())?, FILE_MODE)?;
+                root.insert(".gitattributes", repo.blob(ATTRIBUTES.as_bytes())?, FILE_MODE)?;
+            }
+            let tree = repo.find_tree(root.write()?)?;
+            let parent = tip.map(|tip| repo.find_commit(tip)).transpose()?;
+            let parents: Vec<_> = parent.iter().collect();
+            repo.commit_create_buffer(signature, signature, message, &tree, &parents)
+        };
+        let content = content().map_err(self.unwritable("a commit"))?;
+        let Some(key) = &self.signing_key else {
+            let odb = repo.odb().and_then(|odb| odb.write(ObjectType::Commit, &content));
+            return odb.map_err(self.unwritable("a commit"));
+        };
+        let signature = key
+            .sign(&content)
+            .map_err(|source| LedgerError::Sign { branch: self.branch.clone(), source })?;
+        // What git2 makes is text: names and messages are.
+        let content = String::from_utf8_lossy(&content);
+        repo.commit_signed(&content, &signature, None).map_err(self.unwritable("a commit"))
     }
 
     /// Moves the branch from `from` to `to`; `false` when it is not at `from` any more.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::chain::{ChainError, ChainFault, MAX_FILE};
 use super::line::LineFault;
 use super::tree::{MAX_TENANTS, MAX_TOTAL};
-use crate::git::GitError;
+use crate::git::{GitError, SignersError, ToolError};
 use crate::model::TenantId;
 
 /// Why a ledger could not be read or written.
@@ -265,6 +265,24 @@ pub enum LedgerError {
         #[source]
         source: git2::Error,
     },
+    /// The key did not sign a commit, which was then not made.
+    #[error("a commit of the ledger branch {branch} could not be signed, so nothing was recorded")]
+    Sign {
+        /// The branch.
+        branch: String,
+        /// Why.
+        #[source]
+        source: ToolError,
+    },
+    /// Whether commits are signed by somebody who may cannot be judged here.
+    #[error("the signatures of the ledger branch {branch} could not be verified")]
+    Judge {
+        /// The branch.
+        branch: String,
+        /// Why.
+        #[source]
+        source: Box<SignersError>,
+    },
     /// Applecart's own folder inside the Git directory could not be used.
     #[error("cannot use {}", path.display())]
     State {
@@ -368,6 +386,8 @@ impl LedgerError {
             Self::Locked { .. } => "locked",
             Self::Contended { .. } => "contended",
             Self::Write { .. } => "cannot-write",
+            Self::Sign { .. } => "cannot-sign",
+            Self::Judge { .. } => "cannot-judge",
             Self::State { .. } => "state",
             Self::Closed => "closed",
         }

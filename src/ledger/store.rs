@@ -15,6 +15,7 @@ use super::error::LedgerError;
 use super::remote::Remote;
 use super::tree::{MAX_TOTAL, Objects};
 use super::view::{LedgerView, TenantLedger};
+use crate::git::SigningKey;
 use crate::model::{Sha256, TenantId};
 
 /// How long a process waits for another Git process that has locked the branch. Git itself holds
@@ -46,6 +47,8 @@ pub struct Ledger {
     /// The remote that the ledger is shared through.
     pub(super) remote: Option<Remote>,
     pub(super) lock_wait: Duration,
+    /// What its commits are signed with.
+    pub(super) signing_key: Option<SigningKey>,
 }
 
 impl fmt::Debug for Ledger {
@@ -81,7 +84,13 @@ impl Ledger {
             copies: RefCell::default(),
             remote: None,
             lock_wait: LOCK_WAIT,
+            signing_key: None,
         })
+    }
+
+    /// Signs every commit that is made from here on.
+    pub fn sign_with(&mut self, key: SigningKey) {
+        self.signing_key = Some(key);
     }
 
     /// The Git directory that all worktrees of the clone share, where locks live.

@@ -14,11 +14,35 @@ use super::error::LedgerError;
 use super::render::{Fault, VerifyReport};
 use super::store::{Ledger, Starts};
 use super::tree::{Files, path_of};
+use crate::git::{Repo, Signature, Signers, SignersError};
 use crate::model::TenantId;
+
+/// Whose signatures the ledger's commits must have.
+#[derive(Clone, Copy, Debug)]
+pub struct MustBeSigned<'a> {
+    /// Who may sign.
+    pub signers: &'a Signers,
+    /// The repository, for them.
+    pub repo: &'a Repo,
+    /// The last commit that needs no signature, nor do its ancestors.
+    pub unsigned_until: Option<&'a str>,
+}
 
 /// Verifies the ledger. An error means that the branch could not be read at all; everything that
 /// is wrong with what it holds is a fault of the report.
 pub fn verify(ledger: &Ledger) -> Result<VerifyReport, LedgerError> {
+    judge(ledger, None)
+}
+
+/// The same, and every commit's signature.
+pub fn verify_signed(
+    ledger: &Ledger,
+    signed: MustBeSigned<'_>,
+) -> Result<VerifyReport, LedgerError> {
+    judge(ledger, Some(signed))
+}
+
+fn judge(ledger: &Ledger, signed: Option<MustBeSigned<'_>>) -> Result<VerifyReport, LedgerError> {
     let mut faults = Vec::new();
     let remote = ledger.asked_remote().map(str::to_owned);
     let Some(tip) = tip_of(ledger, &mut faults)? else {
@@ -38,6 +62,12 @@ pub fn verify(ledger: &Ledger) -> Result<VerifyReport, LedgerError> {
     }
     let mut walk = History { repo: ledger.history()?, faults, last: None };
     let commits = walk.walk(tip);
+    if let Some(signed) = signed {
+        walk.signatures(tip, signed).map_err(|source| {
+            let branch = ledger.branch.clone();
+            LedgerError::Judge { branch, source: Box::new(source) }
+        })?;
+    }
     let (tip, tenants) = (tip.to_string(), files.tenants.len());
     Ok(VerifyReport::new(remote, Some(tip), tenants, entries, commits, walk.faults))
 }
@@ -103,6 +133,52 @@ impl History {
             }
         }
         commits.len()
+    }
+
+    /// Judges every commit's signature but those from before there were any.
+    fn signatures(&mut self, tip: Oid, signed: MustBeSigned<'_>) -> Result<(), SignersError> {
+        let from = signed.unsigned_until.and_then(|id| Oid::from_str(id).ok());
+        let from = match from {
+            Some(from) if self.holds(tip, from) => Some(from),
+            Some(from) => {
+                let message = "`ledger.unsignedUntil` names this commit, which the ledger does not hold; every signature was judged";
+                self.add(None, from, "unsigned-until", message);
+                None
+            }
+            None => None,
+        };
+        let walk = self.repo.revwalk().and_then(|mut walk| {
+            walk.push(tip)?;
+            from.map_or(Ok(()), |from| walk.hide(from))?;
+            walk.collect::<Result<Vec<_>, _>>()
+        });
+        let commits = match walk {
+            Ok(commits) => commits,
+            Err(error) => {
+                self.unreadable(tip, &error);
+                return Ok(());
+            }
+        };
+        let names: Vec<String> = commits.iter().map(Oid::to_string).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let found = signed.signers.verify(signed.repo, &names)?;
+        for (&commit, signature) in commits.iter().zip(&found) {
+            if signature.is_good() {
+                continue;
+            }
+            let hint = match signature {
+                Signature::Unsigned => {
+                    "; if it is from before the ledger was signed, name the last such commit in `ledger.unsignedUntil`"
+                }
+                _ => "",
+            };
+            self.add(None, commit, signature.code(), &format!("the commit {signature}{hint}"));
+        }
+        Ok(())
+    }
+
+    fn holds(&self, tip: Oid, id: Oid) -> bool {
+        tip == id || self.repo.graph_descendant_of(tip, id).unwrap_or(false)
     }
 
     fn compare(&mut self, id: Oid) -> Result<(), git2::Error> {

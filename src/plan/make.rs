@@ -50,6 +50,8 @@ pub fn make(input: &Input<'_>) -> Planned {
         rev: input.rev.map(str::to_owned),
         policy_rev: input.policy_rev.map(str::to_owned),
         policy_sha256: input.policy.sha256,
+        // What a signature is worth is not for pure code to say.
+        refusal: None,
         policy_changed: changes.policy,
         recipients_changed: changes.recipients,
         removed_tenants: changes.removed,

@@ -391,6 +391,9 @@ pub struct Plan {
     pub policy_rev: Option<String>,
     /// SHA-256 of the policy file.
     pub policy_sha256: Sha256,
+    /// Why `apply` would refuse the commit for its signature; `null` where it would not.
+    #[serde(default)]
+    pub refusal: Option<String>,
     /// Whether the planned revision changes `applecart.yaml`; the plan is judged by the one before.
     #[serde(default)]
     pub policy_changed: bool,

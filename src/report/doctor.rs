@@ -26,6 +26,8 @@ pub enum Area {
     Remote,
     /// The files of the fleet.
     Fleet,
+    /// Who signed the planned commit, and what the ledger is signed with.
+    Signatures,
     /// The ledger.
     Ledger,
     /// The keys that open token files.
@@ -51,6 +53,7 @@ impl Area {
             Self::Git => "git",
             Self::Remote => "remote",
             Self::Fleet => "fleet",
+            Self::Signatures => "signatures",
             Self::Ledger => "ledger",
             Self::Identities => "identities",
             Self::Clock => "clock",

@@ -9,6 +9,7 @@ pub(super) const NEW: &str = "New destinations";
 /// One sentence each, most consequential first.
 pub(super) fn notes(plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();
+    notes.extend(plan.refusal.clone());
     if plan.policy_changed {
         let base = plan.policy_rev.as_deref().map(short).unwrap_or_default();
         notes.push(format!(

@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 use crate::world::{World, tenant_id};
 
 /// A program, or nothing after the reason was printed.
-fn program(name: &str, variable: &str) -> Option<PathBuf> {
+pub(crate) fn program(name: &str, variable: &str) -> Option<PathBuf> {
     let named = std::env::var_os(variable).map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = named

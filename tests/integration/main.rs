@@ -37,6 +37,10 @@ mod seal;
 mod secrets;
 mod shared_ledger;
 mod sign_in;
+#[cfg(unix)]
+mod signatures;
+#[cfg(unix)]
+mod signed_ledger;
 mod two_clones;
 mod world;
 mod writers;

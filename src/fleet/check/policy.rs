@@ -6,8 +6,10 @@ use chrono::Duration;
 
 use super::super::at::At;
 use super::super::diagnostic::Code;
-use super::super::policy::{Auth, Cloud, CredentialKind, Move, Policy, Signing, Wire};
-use super::super::raw::{RawFleet, RawMove};
+use super::super::policy::{
+    Auth, Cloud, CredentialKind, LedgerSigning, Move, Policy, Signing, Wire,
+};
+use super::super::raw::{RawFleet, RawLedger, RawMove};
 use super::super::source::MAX_TENANTS;
 use super::super::text::quote;
 use super::Checks;
@@ -53,6 +55,7 @@ pub(in super::super) fn check_policy(
     let moves = checks.moves(raw.moves.as_deref().unwrap_or_default());
     let wire = raw.wire.clone().unwrap_or_default();
     let signing = checks.signing(raw);
+    let ledger_signing = checks.ledger_signing(raw, &ledger);
     Some(Policy {
         auth: auth?,
         profiles,
@@ -70,6 +73,7 @@ pub(in super::super) fn check_policy(
             push_certificate: wire.push_certificate.unwrap_or_default(),
         },
         signing,
+        ledger_signing,
         sha256,
     })
 }
@@ -212,23 +216,57 @@ impl Checks<'_, '_> {
 
     fn signing(&mut self, raw: &RawFleet) -> Signing {
         let required = raw.require_signed_commits.as_ref();
-        let signers = raw.signers.as_ref().and_then(|at| {
-            let fits = is_repository_path(&at.value);
-            if !fits {
-                let message = format!("{} is not a path inside the repository", quote(&at.value));
-                let help = "write it from the root, with `/`, such as .applecart/allowed_signers";
-                self.error_with_help(Code::BadPath, at.span, message, help);
-            }
-            fits.then(|| at.value.clone())
-        });
         if let Some(At { value: true, span }) = required
             && raw.signers.is_none()
+            && raw.openpgp_keys.is_none()
         {
             let message = "signed commits are required, but nobody is named who may sign";
-            let help = "add `signers`, the path of an allowed-signers file";
+            let help = "add `signers`, the path of an allowed-signers file, or `openpgpKeys`";
             self.error_with_help(Code::MissingSigners, *span, message, help);
         }
-        Signing { required: required.is_some_and(|at| at.value), signers }
+        Signing {
+            required: required.is_some_and(|at| at.value),
+            signers: self.repository_path(raw.signers.as_ref()),
+            openpgp_keys: self.repository_path(raw.openpgp_keys.as_ref()),
+            revoked_signers: self.repository_path(raw.revoked_signers.as_ref()),
+        }
+    }
+
+    fn ledger_signing(&mut self, raw: &RawFleet, ledger: &RawLedger) -> LedgerSigning {
+        if let Some(At { value: true, span }) = &ledger.require_signed
+            && ledger.signers.is_none()
+            && raw.signers.is_none()
+        {
+            let message = "the ledger must be signed, but nobody is named who may sign it";
+            let help = "add `ledger.signers`, the path of an allowed-signers file with the key of the pipeline that applies";
+            self.error_with_help(Code::MissingSigners, *span, message, help);
+        }
+        let unsigned_until = ledger.unsigned_until.as_ref().and_then(|At { value, span }| {
+            let lower = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+            let fits = value.len() == 40 && value.bytes().all(lower);
+            if !fits {
+                let message = format!("{} is not the whole name of a commit", quote(value));
+                let help = "write all 40 hexadecimal digits, as `applecart ledger verify` shows them with --format json";
+                self.error_with_help(Code::BadCommit, *span, message, help);
+            }
+            fits.then(|| value.clone())
+        });
+        LedgerSigning {
+            required: ledger.require_signed.as_ref().is_some_and(|at| at.value),
+            signers: self.repository_path(ledger.signers.as_ref()),
+            unsigned_until,
+        }
+    }
+
+    fn repository_path(&mut self, raw: Option<&At<String>>) -> Option<String> {
+        let At { value, span } = raw?;
+        let fits = is_repository_path(value);
+        if !fits {
+            let message = format!("{} is not a path inside the repository", quote(value));
+            let help = "write it from the root, with `/`, such as .applecart/allowed_signers";
+            self.error_with_help(Code::BadPath, *span, message, help);
+        }
+        fits.then(|| value.clone())
     }
 }
 

@@ -45,13 +45,23 @@ pub struct RawFleet {
     /// How token files are written into requests; change it only when the canary failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wire: Option<RawWire>,
-    /// Whether a commit must be signed by one of `signers` to be applied. Default: false.
+    /// Whether a commit must be signed by one of `signers` or `openpgpKeys` to be applied.
+    /// Default: false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub require_signed_commits: Option<At<bool>>,
-    /// The allowed-signers file (see ssh-keygen, ALLOWED SIGNERS), as a path from the root of the
-    /// repository.
+    /// Who may sign with an SSH key: an allowed-signers file (see ssh-keygen, ALLOWED SIGNERS), as
+    /// a path from the root of the repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signers: Option<At<String>>,
+    /// Who may sign with OpenPGP: a file with their public keys (`gpg --armor --export`), as a path
+    /// from the root of the repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub openpgp_keys: Option<At<String>>,
+    /// SSH keys that count no more, also for what they signed before: a file with public keys, or a
+    /// key revocation list (see ssh-keygen, KEY REVOCATION LISTS), as a path from the root of the
+    /// repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked_signers: Option<At<String>>,
 }
 
 /// How to sign in to Entra.
@@ -145,6 +155,19 @@ pub struct RawLedger {
     #[schemars(regex(pattern = r"^[0-9]+[smhdw]$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settle: Option<At<String>>,
+    /// Whether its commits must be signed with an SSH key; runs that write then need
+    /// APPLECART_LEDGER_SIGNING_KEY. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub require_signed: Option<At<bool>>,
+    /// Who may sign them: an allowed-signers file, as a path from the root of the repository.
+    /// Default: the fleet's `signers`, who may then sign both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signers: Option<At<String>>,
+    /// The last ledger commit from before commits were signed, as 40 hexadecimal digits: it and
+    /// what is before it needs no signature.
+    #[schemars(regex(pattern = r"^[0-9a-f]{40}$"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsigned_until: Option<At<String>>,
 }
 
 /// A token file that may go to another tenant than before.

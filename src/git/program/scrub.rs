@@ -66,7 +66,8 @@ fn clean_word(word: &str) -> String {
     shown
 }
 
-fn is_printable(c: char) -> bool {
+/// Whether a character is seen, and obeyed by no terminal.
+pub(in crate::git) fn is_printable(c: char) -> bool {
     let direction_or_invisible = matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 
-use crate::fleet::{Auth, Cloud, CredentialKind, Policy, Signing, Tenant, Token, TokenFile, Wire};
+use crate::fleet::{
+    Auth, Cloud, CredentialKind, LedgerSigning, Policy, Signing, Tenant, Token, TokenFile, Wire,
+};
 use crate::model::{Facts, Kind, LiveEnrollment, LivePush, LiveVpp, Sha256, Timestamp, TokenRef};
 
 pub(crate) const NOW: &str = "2026-11-22T12:00:00Z";
@@ -34,6 +36,7 @@ pub(crate) fn policy() -> Policy {
         settle: Duration::minutes(30),
         moves: Vec::new(),
         signing: Signing::default(),
+        ledger_signing: LedgerSigning::default(),
         wire: Wire::default(),
         sha256: Sha256::of(b"policy"),
     }

@@ -1,0 +1,136 @@
+//! Who signed the commit that is planned, whether that person may, and with what the ledger is
+//! signed.
+
+use std::path::Path;
+
+use super::environment::variable;
+use super::error::CliError;
+use super::session::Loaded;
+use crate::fleet::{self, Diagnostic, FileBytes, Policy, SignerFile};
+use crate::git::{GitError, Repo, Signature, Signers, SignersError, SigningKey};
+use crate::model::Timestamp;
+
+/// What was found out about the planned commit; `None` where no signature is asked for, where
+/// there is no commit, and where nobody knows by whose policy to judge.
+pub(super) fn signature(loaded: &Loaded) -> Result<Option<Signature>, SignersError> {
+    let signing = &loaded.policy.signing;
+    let Some(rev) = loaded.rev.as_deref().filter(|_| signing.required && loaded.blind.is_none())
+    else {
+        return Ok(None);
+    };
+    let signers = Signers::of(&loaded.repo, loaded.policy_rev.as_deref(), signing)?;
+    signers.verify_one(&loaded.repo, rev).map(Some)
+}
+
+/// Refuses a commit that is not signed by somebody who may.
+pub(super) fn check(loaded: &Loaded) -> Result<(), CliError> {
+    match signature(loaded)? {
+        Some(signature) if !signature.is_good() => Err(CliError::Signature {
+            commit: loaded.rev.clone().unwrap_or_default(),
+            policy_rev: loaded.policy_rev.clone().unwrap_or_default(),
+            signature: Box::new(signature),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Why `apply` would refuse the planned commit, for the top of a plan.
+pub(super) fn refusal(loaded: &Loaded) -> Option<String> {
+    let rev = loaded.rev.as_deref().unwrap_or_default();
+    let short = rev.get(..12).unwrap_or(rev);
+    let why = match signature(loaded) {
+        Ok(None) => return None,
+        Ok(Some(signature)) if signature.is_good() => return None,
+        Ok(Some(signature)) => format!("commit {short} {signature}"),
+        Err(error) if error.is_about_source() => sentence(&error),
+        Err(error) => {
+            return Some(format!(
+                "Who signed commit {short} cannot be told: {}.",
+                sentence(&error)
+            ));
+        }
+    };
+    let merged =
+        loaded.base.as_ref().is_none_or(|base| loaded.repo.must_contain(base, rev).is_ok());
+    Some(if merged {
+        format!("`apply` would refuse this commit: {why}.")
+    } else {
+        format!(
+            "Signed commits are required, and {why}. The commit that is merged and applied must be signed."
+        )
+    })
+}
+
+/// The key that ledger commits are signed with, where the environment names one.
+///
+/// # Errors
+/// When it cannot sign; and where the policy asks for a signed ledger, when there is none, or when
+/// those who verify the ledger would not take it.
+pub(super) fn ledger_key(
+    repo: &Repo,
+    policy: &Policy,
+    policy_rev: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<SigningKey>, CliError> {
+    let key = variable(SigningKey::VARIABLE);
+    let key = key.map(|path| SigningKey::open(Path::new(&path))).transpose()?;
+    if !policy.ledger_signing.required {
+        return Ok(key);
+    }
+    let signers = policy.ledger_signers();
+    let path = signers.signers.clone().unwrap_or_default();
+    let Some(key) = key else { return Err(CliError::NoLedgerKey { signers: path }) };
+    let signers = Signers::of(repo, policy_rev, &signers)?;
+    let signature = key.judged_by(&signers, now.date_time().timestamp())?;
+    if signature.is_good() {
+        Ok(Some(key))
+    } else {
+        Err(CliError::LedgerKey { signers: path, signature: Box::new(signature) })
+    }
+}
+
+/// Every mistake in the files that say who may sign, of a revision or (`None`) of the worktree.
+pub(super) fn mistakes(
+    repo: &Repo,
+    rev: Option<&str>,
+    policy: &Policy,
+) -> Result<Vec<Diagnostic>, CliError> {
+    let (signing, ledger) = (&policy.signing, &policy.ledger_signing);
+    let named = [
+        (SignerFile::Allowed, &signing.signers),
+        (SignerFile::Openpgp, &signing.openpgp_keys),
+        (SignerFile::Revoked, &signing.revoked_signers),
+        (SignerFile::Allowed, &ledger.signers),
+    ];
+    let mut found = Vec::new();
+    for (which, path) in named {
+        let Some(path) = path else { continue };
+        let file: Result<Option<FileBytes>, GitError> = match rev {
+            Some(rev) => repo.plain_file(rev, path),
+            None => repo.worktree_file(path),
+        };
+        for mistake in match file {
+            Err(error @ GitError::WrongKind { .. }) => {
+                fleet::wrong_signers(path, &error.to_string())
+            }
+            file => fleet::check_signers(which, path, file?.as_ref()),
+        } {
+            if !found.contains(&mistake) {
+                found.push(mistake);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// An error with its causes.
+pub(super) fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
