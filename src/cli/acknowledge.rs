@@ -3,9 +3,9 @@ use super::environment;
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
-use super::session;
+use super::session::{self, Past, Which};
 use crate::fleet::{Desired, Tenant};
-use crate::ledger::{ApplyLock, Author, Draft, Holder, Ledger, LedgerView};
+use crate::ledger::{ApplyLock, Author, Draft, Holder, LedgerView};
 use crate::model::{Event, Outcome, Record, TenantName, TokenRef};
 use crate::plan::Selection;
 use crate::report::escape;
@@ -68,8 +68,14 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let holder = Holder { run: run.clone(), host: actor.host.clone(), since: context.now() };
     let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some(LOCK_WAIT))?;
     let author = Author { run, clone: lock.clone_id().to_string(), actor };
-    let mut ledger = Ledger::open_shared(&context.repo, &loaded.policy.ledger_branch)?;
-    let view = ledger.begin()?;
+    let (mut ledger, view) = match session::past(&loaded, context, Which::Writing)? {
+        Past { ledger: Some(ledger), known: Ok(view) } => (ledger, view),
+        Past { known, .. } => {
+            let why = known.err().unwrap_or_else(|| "the ledger cannot be opened".to_owned());
+            output.note(&format!("Nothing was recorded: {}", escape(&why)));
+            return Ok(Outcome::Partial);
+        }
+    };
     if let Some(why) = view.broken.get(&tenant.tenant_id) {
         output.note(&format!("Nothing was recorded: {}", escape(why)));
         return Ok(Outcome::Partial);

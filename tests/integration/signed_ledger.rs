@@ -67,6 +67,26 @@ fn without_the_key_or_with_another_nothing_is_sent() {
 }
 
 #[test]
+fn what_people_record_is_signed_too() {
+    let Some((world, keys)) = fleet() else { return };
+    with_key(&world, &keys, "robot", &["apply"]).ends_with(0);
+    world.run(&["acknowledge", "contoso"]).ends_with(1).says(KEY);
+    world.state().clear_journal();
+    world.run(&["renew", "contoso/push"]).ends_with(1).says(KEY);
+    let asked = |path: &str| world.state().requests().iter().any(|one| one.path.contains(path));
+    assert!(!asked("SigningRequest"), "a request that cannot be recorded is not made");
+
+    with_key(&world, &keys, "robot", &["acknowledge", "contoso"]).ends_with(0);
+    let out = world.path("").display().to_string();
+    with_key(&world, &keys, "robot", &["renew", "contoso/push", "--out", &out]).ends_with(0);
+    assert!(asked("SigningRequest"));
+    let events = world.events("contoso");
+    assert_eq!(events[3..], ["acknowledged", "renewal-opened"]);
+    assert_eq!(unsigned(&world), 0);
+    world.run(&["ledger", "verify"]).ends_with(0);
+}
+
+#[test]
 fn a_key_is_used_where_it_is_at_hand_also_unasked() {
     let Some((world, keys)) = fleet() else { return };
     world.write("applecart.yaml", &world.policy(""));

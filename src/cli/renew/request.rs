@@ -16,6 +16,7 @@ use crate::cli::error::CliError;
 use crate::cli::global::Context;
 use crate::cli::replace::{self, New};
 use crate::cli::session::{self, Past};
+use crate::cli::trust;
 use crate::intune::{Connector, IntuneRead as _};
 use crate::ledger::{Author, CloneId, Draft, Ledger, LedgerError, LedgerView};
 use crate::model::{
@@ -53,7 +54,7 @@ pub(super) fn attach(
     }
     let mut ready: Vec<(usize, Result<Ready, Problem>)> = Vec::new();
     let Past { ledger, known } = ground.past(context)?;
-    let (ledger, view) = match (ledger, known) {
+    let (mut ledger, view) = match (ledger, known) {
         (Some(ledger), Ok(view)) => (ledger, view),
         (_, known) => {
             let why = known.err().unwrap_or_else(|| "the ledger cannot be opened".to_owned());
@@ -78,6 +79,12 @@ pub(super) fn attach(
             && !session::overrides()?.graph_is_loopback()
         {
             return Err(CliError::FrozenApply);
+        }
+        // Before Intune is asked: a request that cannot be recorded is not to be made.
+        let rev = ground.loaded.policy_rev.as_deref();
+        let policy = &ground.loaded.policy;
+        if let Some(key) = trust::ledger_key(&ground.loaded.repo, policy, rev, context.now())? {
+            ledger.sign_with(key);
         }
         let author = Author {
             run: uuid::Uuid::new_v4().to_string(),
