@@ -42,7 +42,7 @@ pub(super) fn prepare(args: &Args, context: &Context, output: &Output) -> Result
     };
     let source = repo.worktree_snapshot()?;
     let all = Selection::parse(&[])?;
-    let loaded = session::load(context, true, Reach::Remote, &all, output)?;
+    let loaded = session::load(context, true, Reach::Remote, &all, output)?.for_reading();
     if let Some(why) = &loaded.blind {
         return Err(ImportError::Blind(why.clone()).into());
     }
