@@ -187,6 +187,8 @@ fn killed_while_it_waits_for_live_to_show_it() {
     for_every_kind(|lagging| {
         let child = lagging.world.spawn(&["apply", "--wait", "60s"]);
         eventually("the upload landed", || lagging.uploads() == 1);
+        // The simulator writes its journal after it answered.
+        eventually("the upload is in the journal", || lagging.arrived() == 1);
         kill(&lagging.world, child);
         lagging.run_at_once();
         lagging.run_to_the_end(1);
