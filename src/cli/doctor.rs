@@ -228,8 +228,9 @@ fn ledger(loaded: &Loaded, context: &Context) -> Check {
     let entries: usize = view.tenants.values().map(|tenant| tenant.records.len()).sum();
     let tip = view.head.as_deref().map_or("nothing recorded yet".to_owned(), |head| {
         format!(
-            "{}, {entries} entries of {}",
+            "{}, {} of {}",
             short(head),
+            report::plural(entries, "entry"),
             report::plural(view.tenants.len(), "tenant")
         )
     });
@@ -280,7 +281,7 @@ fn identities(args: &Args, loaded: &Loaded) -> Check {
     let known = own.iter().filter(|key| loaded.policy.recipients.contains(key)).count();
     let mut text = format!(
         "{} opens its probe; {known} of the fleet's {}",
-        report::plural(at_hand.len(), "identity").replace("identitys", "identities"),
+        report::plural(at_hand.len(), "identity"),
         report::plural(loaded.policy.recipients.len(), "recipient")
     );
     match opens(loaded, &sealed, &at_hand) {

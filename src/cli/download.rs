@@ -3,11 +3,13 @@
 //! * `target`: which entry it is for, and how its sealed file is called;
 //! * `live`: the live state it is held against;
 //! * `judge`: what speaks against it;
+//! * `sops`: how a fleet that uses SOPS gets it sealed;
 //! * `draft`: what the tenant file is to say of it, and whether the fleet would be valid with that.
 
 mod draft;
 pub(super) mod judge;
 pub(super) mod live;
+pub(super) mod sops;
 pub(super) mod target;
 
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::download::sops::SopsError;
 use crate::fleet::{Diagnostic, EditError};
 use crate::git::{BaseError, Flag, GitError, Signature, SignersError, SigningKey};
 use crate::intune::{ConnectorError, EndpointError, SnapshotError};
@@ -92,9 +93,14 @@ pub(super) enum CliError {
     #[error("{0}")]
     SealUsage(String),
     #[error(
-        "this fleet seals with SOPS (it has a .sops.yaml, or the file of before is SOPS's), and this program does not write SOPS files; nothing was written"
+        "this fleet seals with SOPS (it has a .sops.yaml, or the file of before is SOPS's), and SOPS did not; nothing was written"
     )]
-    SealWithSops { encrypt: String, then: String },
+    SealWithSops {
+        #[source]
+        why: SopsError,
+        encrypt: String,
+        then: String,
+    },
     #[error("live Intune of {tenant} could not be read, so the file was not checked: {why}")]
     LiveUnknown { tenant: String, why: String, sign_in: bool },
     #[error(
@@ -265,8 +271,8 @@ impl CliError {
             | Self::Identities(_) => {
                 one("identities come from SOPS_AGE_KEY_FILE, SOPS_AGE_KEY or --identity FILE")
             }
-            Self::SealWithSops { encrypt, then } => vec![
-                format!("run: {encrypt}"),
+            Self::SealWithSops { encrypt, then, .. } => vec![
+                format!("mend that, or run: {encrypt}"),
                 format!("then: {then}"),
                 "or seal with age all the same: --age".to_owned(),
             ],

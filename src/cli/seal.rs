@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use similar::TextDiff;
 
 use super::base::Reach;
-use super::download::{Download, Draft, judge, live, quoted, refusing, target};
+use super::download::{Download, Draft, judge, live, quoted, refusing, sops, target};
 use super::error::CliError;
 use super::global::Context;
 use super::inspect::{self, KindName};
@@ -236,9 +236,16 @@ impl Place<'_> {
         if !args.age && self.is_for_sops(&name)? {
             let sops = target::sops_name(&name);
             let target = format!("tenants/{}/{sops}", self.draft.tenant.name);
+            let recipients = &self.draft.policy.recipients;
+            let why = match sops::seal(&download.content, recipients, &sops) {
+                Ok(bytes) => return Ok(Sealed { name: sops, bytes: Some(bytes) }),
+                Err(why) => why,
+            };
             return Err(CliError::SealWithSops {
+                why,
                 encrypt: format!(
-                    "sops encrypt --input-type binary --output-type binary --filename-override {} --output {} {}",
+                    "sops encrypt --age {} --input-type binary --output-type binary --filename-override {} --output {} {}",
+                    quoted(&recipients.join(",")),
                     quoted(&target),
                     quoted(&target),
                     quoted(&download.shown())

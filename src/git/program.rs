@@ -228,6 +228,8 @@ fn to_end(mut command: Command, input: Vec<u8>, limit: Duration) -> Result<Left,
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(Stopped::Start)?;
     if let Some(mut stdin) = child.stdin.take() {
+        // It may be a token's plaintext.
+        let input = zeroize::Zeroizing::new(input);
         // A program that does not read its input says why in its complaint.
         std::thread::spawn(move || stdin.write_all(&input));
     }

@@ -49,9 +49,15 @@ pub(super) fn is_dangerous(character: char) -> bool {
         )
 }
 
-/// `1 tenant`, `2 tenants`.
+/// `1 tenant`, `2 tenants`, `2 entries`.
 pub fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 {
+        return format!("1 {noun}");
+    }
+    match noun.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{count} {stem}ies"),
+        _ => format!("{count} {noun}s"),
+    }
 }
 
 /// A commit or digest, short enough to read.
@@ -91,6 +97,14 @@ mod tests {
     fn a_name_cannot_rewrite_the_terminal() {
         assert_eq!(escape("Con\u{1b}[2Jtoso\n\u{202e}x"), "Con\\u{1b}[2Jtoso\\u{a}\\u{202e}x");
         assert_eq!(escape("Ströer GmbH"), "Ströer GmbH");
+    }
+
+    #[test]
+    fn nouns_have_their_plurals() {
+        assert_eq!(plural(1, "entry"), "1 entry");
+        assert_eq!(plural(2, "entry"), "2 entries");
+        assert_eq!(plural(0, "key"), "0 keys");
+        assert_eq!(plural(3, "tenant"), "3 tenants");
     }
 
     #[test]

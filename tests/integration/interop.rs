@@ -44,7 +44,7 @@ fn age() -> Option<PathBuf> {
     program("age", "APPLECART_AGE")
 }
 
-fn sops() -> Option<PathBuf> {
+pub(crate) fn sops() -> Option<PathBuf> {
     program("sops", "APPLECART_SOPS")
 }
 

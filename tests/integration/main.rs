@@ -41,6 +41,7 @@ mod sign_in;
 mod signatures;
 #[cfg(unix)]
 mod signed_ledger;
+mod sops;
 mod two_clones;
 mod world;
 mod writers;

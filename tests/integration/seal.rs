@@ -252,35 +252,6 @@ fn a_download_inside_the_repository_is_a_loud_warning() {
 }
 
 #[test]
-fn a_fleet_that_uses_sops_is_told_the_command() {
-    let world = watched();
-    world.write(".sops.yaml", &format!("creation_rules: [{{age: {}}}]\n", world.recipient));
-    world.commit("SOPS");
-    let push = renewed_push(&world);
-    seal(&world, &push, &["contoso", "--offline"])
-        .ends_with(1)
-        .says("sops encrypt --input-type binary --output-type binary --filename-override tenants/contoso/push.pem.sops --output tenants/contoso/push.pem.sops")
-        .says("seal --sealed push.pem.sops");
-    unchanged(&world);
-    let sealed = ["contoso", "--offline", "--sealed", "push.pem.sops"];
-    seal(&world, &push, &sealed).ends_with(64).says("is not in tenants/contoso");
-    let pem = std::fs::read(&push).unwrap();
-    world.write_bytes("tenants/contoso/push.pem.sops", &pem);
-    seal(&world, &push, &sealed).ends_with(4).says("is not sealed");
-    world.write(
-        "tenants/contoso/push.pem.sops",
-        "{\"data\": \"ENC[AES256_GCM,data:x]\", \"sops\": {}}",
-    );
-    seal(&world, &push, &sealed).ends_with(0);
-    assert!(tenant_file(&world).contains("file: push.pem.sops"));
-    world.git(&["rm", "--quiet", ".sops.yaml"]);
-    seal(&world, &push, &["contoso", "--offline"])
-        .ends_with(1)
-        .says("the file of before is SOPS's");
-    seal(&world, &push, &["contoso", "--offline", "--age"]).ends_with(0);
-}
-
-#[test]
 fn an_entry_without_apple_id_is_warned_of() {
     let world = watched();
     let vpp = download(&world, "sToken.vpptoken", &world.vpp_file("London", 364).text);

@@ -6,7 +6,7 @@ use super::Args;
 use super::ground::Ground;
 use super::wording::{branch, checks, message, rows};
 use crate::apple::Inspection;
-use crate::cli::download::{Download, Draft, judge, live, quoted, refusing, target};
+use crate::cli::download::{Download, Draft, judge, live, quoted, refusing, sops, target};
 use crate::cli::error::CliError;
 use crate::cli::global::Context;
 use crate::cli::inspect;
@@ -223,8 +223,8 @@ impl<'a> Bench<'a> {
         let branch = branch(tenant, token, inspection, sha256);
         let name = target::file_name(token, draft.entries());
         let path = draft.path();
+        let (name, sealed) = self.seal(matched, &draft, name)?;
         let after = draft.edited(&inspection.facts, &name, sha256)?;
-        let sealed = self.seal(matched, &draft, &name)?;
         draft.check(&after, &name, Some(sealed.len()), sha256)?;
 
         let repo = &self.ground.loaded.repo;
@@ -308,17 +308,24 @@ impl<'a> Bench<'a> {
         &self,
         matched: &Matched<'_>,
         draft: &Draft<'_>,
-        name: &str,
-    ) -> Result<Vec<u8>, CliError> {
+        name: String,
+    ) -> Result<(String, Vec<u8>), CliError> {
         let Matched { download, tenant, token } = matched;
-        if !self.age && self.is_for_sops(draft.entries(), name)? {
-            let sops = target::sops_name(name);
+        let recipients = &self.ground.loaded.policy.recipients;
+        if !self.age && self.is_for_sops(draft.entries(), &name)? {
+            let sops = target::sops_name(&name);
+            let why = match sops::seal(&download.content, recipients, &sops) {
+                Ok(bytes) => return Ok((sops, bytes)),
+                Err(why) => why,
+            };
             let path = format!("tenants/{}/{sops}", tenant.name);
+            let to = quoted(&recipients.join(","));
             let (path, file) = (quoted(&path), quoted(&download.shown()));
             let spec = super::open::spec(tenant, &token.token);
             return Err(CliError::SealWithSops {
+                why,
                 encrypt: format!(
-                    "sops encrypt --input-type binary --output-type binary --filename-override {path} --output {path} {file}"
+                    "sops encrypt --age {to} --input-type binary --output-type binary --filename-override {path} --output {path} {file}"
                 ),
                 then: format!(
                     "on a branch of its own, applecart seal --sealed {} {file} {spec}",
@@ -326,7 +333,8 @@ impl<'a> Bench<'a> {
                 ),
             });
         }
-        Ok(vault::seal(&download.content, &self.ground.loaded.policy.recipients)?)
+        let bytes = vault::seal(&download.content, recipients)?;
+        Ok((name, bytes))
     }
 
     fn is_for_sops(&self, entries: &[Entry], name: &str) -> Result<bool, CliError> {

@@ -1,4 +1,5 @@
-//! Programs that judge or make signatures: `git` without its configuration, `gpg`, `ssh-keygen`.
+//! Programs that judge or make signatures (`git` without its configuration, `gpg`, `ssh-keygen`), and
+//! `sops`, which seals where a fleet uses it.
 //!
 //! What they say must depend on what they are given and on nothing that happens to be set up for
 //! the user, the machine or the repository. So they start with an empty environment but for the
@@ -80,6 +81,7 @@ pub enum ToolError {
 fn install(program: &str) -> &'static str {
     match program {
         "gpg" => "install GnuPG 2.2 or newer (gnupg, https://gnupg.org/download)",
+        "sops" => "install SOPS 3.9 or newer (https://getsops.io)",
         "ssh-keygen" => "install OpenSSH 8.9 or newer (openssh-client, https://www.openssh.com)",
         _ => "install Git 2.34 or newer (https://git-scm.com/downloads)",
     }

@@ -73,10 +73,7 @@ pub(super) fn headline(history: &History) -> String {
         plural(summary.tokens, "token"),
         plural(summary.tenants, "tenant"),
         short(&history.rev),
-        match summary.entries {
-            1 => "1 entry".to_owned(),
-            more => format!("{more} entries"),
-        },
+        plural(summary.entries, "entry"),
         plural(summary.commits, "commit"),
         plural(summary.uploads, "upload"),
         plural(summary.outside, "change"),
@@ -94,10 +91,10 @@ pub(super) fn headline(history: &History) -> String {
 fn one_line(token: &TokenHistory) -> String {
     let last = token.entries.last();
     format!(
-        "{} {}: {} entries, last {}; {}",
+        "{} {}: {}, last {}; {}",
         token.tenant,
         label(token),
-        token.entries.len(),
+        plural(token.entries.len(), "entry"),
         last.map_or("-".to_owned(), |last| format!("{} {}", last.at, last.event.as_str())),
         force(&token.in_force).0
     )

@@ -6,6 +6,7 @@ use super::History;
 use super::human::{headline, standing, warnings};
 use super::words::{force, label, particulars};
 use crate::report::markdown::cell;
+use crate::report::text::plural;
 use crate::report::text::short;
 
 /// For issues, wikis and reports.
@@ -50,7 +51,11 @@ pub fn history_markdown(history: &History) -> String {
             );
         }
         if token.left_out > 0 {
-            let _ = writeln!(out, "\n{} entries outside the period asked about.", token.left_out);
+            let _ = writeln!(
+                out,
+                "\n{} outside the period asked about.",
+                plural(token.left_out, "entry")
+            );
         }
     }
     out

@@ -236,17 +236,3 @@ fn a_git_that_knows_nobody_is_told() {
     run(&clone, &["renew", "contoso/vpp", "--file", text(&file)]).ends_with(1).says("git config");
     assert_eq!(clone.git(&["for-each-ref", "refs/heads/renew"]), "");
 }
-
-#[test]
-fn a_fleet_that_uses_sops_is_told_the_command() {
-    let hub = hub(&["contoso"]);
-    hub.world.write(".sops.yaml", "creation_rules: []\n");
-    hub.world.commit("SOPS");
-    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
-    let clone = admin(&hub, "admin");
-    let file = download(&hub.world, "sToken.vpptoken", &hub.world.vpp_file("London", 364).text);
-    let arguments = ["renew", "contoso/vpp", "--file", text(&file)];
-    run(&clone, &arguments).ends_with(1).says("seal --sealed london.vpptoken.sops");
-    assert_eq!(clone.git(&["for-each-ref", "refs/heads/renew"]), "");
-    run(&clone, &[&arguments[..], &["--age"]].concat()).ends_with(0);
-}

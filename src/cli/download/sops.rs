@@ -1,0 +1,53 @@
+//! Sealing with SOPS, for fleets that use it: the program of that name writes its own format.
+
+use crate::git::ToolError;
+use crate::git::program::Tool;
+use crate::vault::{self, Form, Secret};
+
+/// Why SOPS did not seal a file.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::cli) enum SopsError {
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    #[error("no private folder could be made to run `sops` in")]
+    Folder(#[source] std::io::Error),
+    #[error("what `sops` wrote is not a file that only the fleet's recipients open")]
+    Other,
+}
+
+/// Seals to these recipients. The opened file goes through a pipe, never through a file.
+///
+/// SOPS runs in an empty folder with an empty environment: neither a `.sops.yaml` nor a variable
+/// adds a key that `recipients` in applecart.yaml does not list.
+pub(in crate::cli) fn seal(
+    content: &Secret,
+    recipients: &[String],
+    name: &str,
+) -> Result<Vec<u8>, SopsError> {
+    let folder = tempfile::tempdir().map_err(SopsError::Folder)?;
+    let to = recipients.join(",");
+    let sealed = Tool::new("sops", folder.path()).run(
+        "seal the file",
+        &[
+            "encrypt",
+            "--age",
+            &to,
+            "--input-type",
+            "binary",
+            "--output-type",
+            "binary",
+            "--filename-override",
+            name,
+        ],
+        content.expose().to_vec(),
+    )?;
+    match vault::form(&sealed) {
+        Some(Form::Sops { recipients: Some(mut found) }) => {
+            let mut wanted = recipients.to_vec();
+            wanted.sort();
+            found.sort();
+            if found == wanted { Ok(sealed) } else { Err(SopsError::Other) }
+        }
+        _ => Err(SopsError::Other),
+    }
+}
