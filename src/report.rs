@@ -32,8 +32,9 @@ pub use doctor::{
 };
 pub use history::{
     CommitEntry, FactChange, ForceState, Happening, Heading, History, HistorySummary, InForce,
-    Origin, Period, RecordEntry, RequestKind, Review, TenantPast, TimelineEntry, TokenHistory,
-    Version, history_csv, history_html, history_human, history_markdown, tokens_of,
+    LiveNow, Origin, Period, RecordEntry, RequestKind, Review, TenantPast, TimelineEntry,
+    TokenHistory, Version, history_csv, history_html, history_human, history_markdown, tokens_of,
+    with_live,
 };
 pub use import::{
     IMPORT_VERSION, ImportNote, ImportNoteCode, ImportReport, ImportSummary, Imported,

@@ -21,7 +21,7 @@ use crate::report::{self, Heading, History, Period, TenantPast, TokenHistory, Ve
 /// One timeline per token, oldest first, joined from the fleet's Git history (also from when the
 /// folder had another name) and from the ledger; above it, what is in force and how it got there.
 /// With --at, what was in force then. Nothing is contacted: the ledger is what this clone last saw
-/// of it, unless --fetch brings it up to date. Names, request numbers and signatures are what
+/// of it, unless --fetch brings it up to date, and Intune is asked only with --live. Names, request numbers and signatures are what
 /// commits say; nothing of it is verified. Ends with 3 when the ledger is not known or broken; the
 /// rest is still shown.
 #[derive(clap::Args, Debug)]
@@ -48,6 +48,9 @@ pub(super) struct Args {
     /// Fetch the ledger from the remote first
     #[arg(long)]
     fetch: bool,
+    /// Also read what Intune shows now, and hold it against what the records say
+    #[arg(long, conflicts_with = "at")]
+    live: bool,
     /// Show whole timelines, of however many tokens
     #[arg(long)]
     all: bool,
@@ -93,6 +96,13 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         Some(folder) => one(reader, folder, token, period, context.now())?,
         None => all(reader, &rev, &selection, period, context.now())?,
     };
+    let mut tokens = tokens;
+    if args.live {
+        let named = folder.map(|folder| Selection::parse(&[folder.to_owned()])).transpose()?;
+        live(&mut tokens, &named.unwrap_or(selection), context, output)?;
+    }
+    let unread =
+        tokens.iter().filter_map(|token| token.live.as_ref()).any(|it| it.problem.is_some());
     let heading = Heading {
         rev,
         now: context.now(),
@@ -110,7 +120,30 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         Format::Markdown => output.result(&report::history_markdown(&history))?,
         Format::Html => output.result(&report::history_html(&history))?,
     }
-    Ok(if history.lacks_lines() { Outcome::Partial } else { Outcome::Done })
+    Ok(if unread || history.lacks_lines() { Outcome::Partial } else { Outcome::Done })
+}
+
+/// Reads the tenants that the revision has, and notes beside each token what was seen.
+fn live(
+    tokens: &mut [TokenHistory],
+    selection: &Selection,
+    context: &Context,
+    output: &Output,
+) -> Result<(), CliError> {
+    let loaded = session::load(context, false, Reach::Remote, selection, output)?.for_reading();
+    if let Some(why) = &loaded.blind {
+        output.note(&report::escape(why));
+    }
+    let connector = session::connector()?;
+    let reading = session::read_live(&connector, &loaded, selection, context.parallelism);
+    let seen = super::block_on(reading)?;
+    for tenant in session::selected(&loaded.fleet, selection) {
+        let Some(live) = seen.get(&tenant.name) else { continue };
+        for token in tokens.iter_mut().filter(|one| one.tenant_id == Some(tenant.tenant_id)) {
+            report::with_live(token, live, context.now());
+        }
+    }
+    Ok(())
 }
 
 /// An instant; of a day its first or its last second, in UTC.

@@ -2,7 +2,8 @@
 //!
 //! This file holds the result as data. `tokens` tells which entry of one commit is which of the
 //! next, `changes` what differs between them, `review` reads the request's number out of a message,
-//! `join` puts both records in order, and `force` answers what was in force when. `human`, `csv`,
+//! `join` puts both records in order, `force` answers what was in force when, and `live` holds that
+//! against what Intune shows. `human`, `csv`,
 //! `markdown` and `html` write it down.
 
 mod changes;
@@ -11,6 +12,7 @@ mod force;
 mod html;
 mod human;
 mod join;
+mod live;
 mod markdown;
 mod picture;
 mod review;
@@ -26,15 +28,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::fleet::Desired;
 use crate::model::{
-    Cause, Commit, Event, Facts, Kind, Person, Record, Sha256, Signature, TenantId, Timestamp,
+    Cause, Commit, Event, Facts, Kind, Person, Problem, Record, Sha256, Signature, TenantId,
+    Timestamp,
 };
 
 pub use csv::history_csv;
 pub use html::history_html;
 pub use human::history_human;
 pub use join::{Period, TenantPast, tokens_of};
+pub use live::with_live;
 pub use markdown::history_markdown;
 pub use review::{RequestKind, Review};
+
+/// What a read of Intune showed of a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LiveNow {
+    /// When it was read.
+    pub at: Timestamp,
+    /// The public facts; `null` where Intune does not have it, or could not be asked.
+    pub facts: Option<Facts>,
+    /// Why it could not be asked.
+    pub problem: Option<Problem>,
+    /// Whether it is the credential that the records say is in force; `null` where that cannot be
+    /// told.
+    pub same: Option<bool>,
+}
 
 /// The version of the format of `history`.
 const FORMAT_VERSION: &str = "1.0";
@@ -326,6 +345,9 @@ pub struct TokenHistory {
     pub ledger_problem: Option<String>,
     /// What was in force at the instant that was asked about.
     pub in_force: InForce,
+    /// What Intune shows, where it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveNow>,
     /// What happened, oldest first.
     pub entries: Vec<TimelineEntry>,
     /// How many entries there are outside `since` and `until`.

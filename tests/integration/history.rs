@@ -2,6 +2,7 @@
 
 use applecart::ledger::{Author, Draft, Ledger};
 use applecart::model::{Actor, Event, Sha256, TokenRef};
+use applecart::simulator::{Fault, FaultRule};
 use serde_json::Value;
 
 use crate::world::hub::Hub;
@@ -395,4 +396,32 @@ fn a_tenant_that_nobody_knows_is_not_an_empty_history() {
         world.run(&["history", target]).ends_with(64).says("neither Git's history nor the ledger");
     }
     world.run(&["history", "--select", "nobody"]).ends_with(64);
+}
+
+#[test]
+fn live_is_held_against_what_the_records_say_only_when_asked() {
+    let world = World::new();
+    world.renewal("contoso");
+    world.run(&["apply"]).ends_with(0);
+    world.state().clear_journal();
+    assert_eq!(world.history(&["contoso/push"])["live"], Value::Null);
+    assert!(world.state().requests().is_empty(), "offline unless asked");
+
+    let history = world.history(&["contoso/push", "--live"]);
+    assert_eq!(history["live"]["same"], true, "{:#}", history["live"]);
+    world.run(&["history", "contoso", "--live"]).ends_with(0).says("Intune shows it now: serial");
+
+    // Somebody renews in the portal, and no run has seen it yet.
+    let by_hand = world.issue(None, 300);
+    world.live("contoso", Some(&by_hand));
+    let history = world.history(&["contoso/push", "--live"]);
+    assert_eq!(history["live"]["same"], false);
+    assert_eq!(history["live"]["facts"]["serial"], by_hand.serial.to_string());
+    world.run(&["history", "contoso", "--live"]).says("Intune shows another one now");
+    world.live("contoso", None);
+    world.run(&["history", "contoso", "--live"]).ends_with(0).says("Intune does not have it now");
+
+    world.state().add_fault(FaultRule::always(Fault::status(503)).on("/beta/deviceManagement/*"));
+    let run = world.run(&["history", "contoso", "--live"]).ends_with(3);
+    run.says("Intune could not be asked (server-error)").says("uploaded");
 }

@@ -109,6 +109,7 @@ pub(super) fn standing(token: &TokenHistory) -> String {
     if !token.in_git {
         parts.push("not in Git any more, or never was".to_owned());
     }
+    parts.extend(token.live.as_ref().map(super::live::words));
     parts.join(" · ")
 }
 

@@ -112,6 +112,7 @@ pub fn tokens_of(past: &TenantPast<'_>, period: Period, now: Timestamp) -> Vec<T
             ledger_problem: past.ledger_problem.clone(),
             in_force,
             left_out: all - entries.len(),
+            live: None,
             entries,
         });
     }

@@ -1,0 +1,87 @@
+//! What Intune shows now, beside what the records say is in force.
+
+use super::{LiveNow, TokenHistory};
+use crate::model::{Facts, Kind, LiveEnrollment, LiveTenant, LiveVpp, Reading, Timestamp};
+
+/// Notes beside each token what a read of its tenant showed. Tokens of other tenants stay as they
+/// are.
+pub fn with_live(token: &mut TokenHistory, live: &LiveTenant, at: Timestamp) {
+    let found = match token.kind {
+        Kind::Push => match &live.push {
+            Reading::Present(push) => Reading::Present(push.facts()),
+            Reading::Absent => Reading::Absent,
+            Reading::NotAsked => Reading::NotAsked,
+            Reading::Unknown(problem) => Reading::Unknown(problem.clone()),
+        },
+        Kind::Enrollment => {
+            only(&live.enrollment, |one| is(token, &one.id, &one.name), LiveEnrollment::facts)
+        }
+        Kind::Vpp => only(
+            &live.vpp,
+            |one| is(token, &one.id, &one.display_name) || is(token, &one.id, &one.location),
+            LiveVpp::facts,
+        ),
+    };
+    let (facts, problem) = match found {
+        Reading::Present(facts) => (Some(facts), None),
+        Reading::Absent => (None, None),
+        Reading::NotAsked => return,
+        Reading::Unknown(problem) => (None, Some(problem)),
+    };
+    let same = match (&facts, &token.in_force.facts) {
+        (Some(live), Some(recorded)) => is_same(live, recorded),
+        _ => None,
+    };
+    token.live = Some(LiveNow { at, facts, problem, same });
+}
+
+/// By id where one is known, else by name.
+fn is(token: &TokenHistory, id: &str, name: &Option<String>) -> bool {
+    match &token.id {
+        Some(known) => known.eq_ignore_ascii_case(id),
+        None => name.is_some() && token.name == *name,
+    }
+}
+
+fn only<T>(
+    all: &Reading<Vec<T>>,
+    is: impl Fn(&T) -> bool,
+    facts: impl Fn(&T) -> Facts,
+) -> Reading<Facts> {
+    match all {
+        Reading::Present(all) => all
+            .iter()
+            .find(|one| is(one))
+            .map_or(Reading::Absent, |one| Reading::Present(facts(one))),
+        Reading::Absent => Reading::Absent,
+        Reading::NotAsked => Reading::NotAsked,
+        Reading::Unknown(problem) => Reading::Unknown(problem.clone()),
+    }
+}
+
+/// A push certificate is its serial number, the others show only when they lapse.
+fn is_same(live: &Facts, recorded: &Facts) -> Option<bool> {
+    match (&live.serial, &recorded.serial) {
+        (Some(live), Some(recorded)) => Some(live == recorded),
+        _ => Some(live.expires? == recorded.expires?),
+    }
+}
+
+/// The sentence.
+pub(super) fn words(live: &LiveNow) -> String {
+    if let Some(problem) = &live.problem {
+        let detail = problem.detail.as_deref().unwrap_or_default();
+        return format!("Intune could not be asked ({}): {detail}", problem.code);
+    }
+    let Some(facts) = &live.facts else { return "Intune does not have it now".to_owned() };
+    let until = facts.expires.map(|at| format!(" until {at}")).unwrap_or_default();
+    let what = match &facts.serial {
+        Some(serial) => format!("serial {serial}{until}"),
+        None => format!("a token{until}"),
+    };
+    match live.same {
+        Some(true) => format!("Intune shows it now: {what}"),
+        Some(false) => format!("Intune shows another one now: {what}"),
+        None => format!("Intune shows now: {what}"),
+    }
+}
