@@ -4,7 +4,7 @@
 use applecart::simulator::{READER_CLIENT_ID, READER_SECRET};
 
 use crate::world::hub::{Clone, Hub};
-use crate::world::{Run, World, finish};
+use crate::world::{Run, World, finish, tenant_id};
 
 /// `main` at a bare remote, with three tenants in order, and a clone to make branches in.
 fn hub() -> Hub {
@@ -95,7 +95,10 @@ fn a_reviewed_plan_of_a_branch_applies_what_the_branch_touched_and_nothing_else(
     let file = file.to_str().unwrap();
     run(&hub.world, &["plan", "--base", "origin/main", "--out", file]).ends_with(0);
     push(&hub.world, "main");
+    hub.world.state().clear_journal();
     hub.world.run(&["apply", file]).ends_with(0);
+    let contoso = Some(tenant_id("contoso"));
+    assert!(hub.world.state().requests().iter().all(|one| one.tenant == contoso), "nobody else");
     assert_eq!((hub.world.uploads("contoso"), hub.world.uploads("adatum")), (1, 0));
 }
 
