@@ -33,6 +33,8 @@ pub(super) struct Download {
     pub(super) kind: Option<Kind>,
     /// When it was downloaded, where its name no longer tells.
     pub(super) downloaded: Option<Timestamp>,
+    /// With which Apple Account, where the tenant file does not say yet.
+    pub(super) apple_id: Option<String>,
 }
 
 impl Download {
@@ -44,7 +46,12 @@ impl Download {
     ) -> Result<Self, CliError> {
         let mut bytes = inspect::read(path, inspect::MAX_READ)?;
         let content = Secret::new(std::mem::take(&mut *bytes));
-        Ok(Self { path: path.to_owned(), content, kind, downloaded })
+        Ok(Self { path: path.to_owned(), content, kind, downloaded, apple_id: None })
+    }
+
+    /// The same, downloaded with this Apple Account.
+    pub(super) fn with(self, apple_id: Option<String>) -> Self {
+        Self { apple_id, ..self }
     }
 
     /// SHA-256 of the opened file.

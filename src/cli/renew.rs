@@ -74,6 +74,9 @@ pub(super) struct Args {
     /// When an enrollment token was downloaded (RFC 3339), where its name no longer tells
     #[arg(long, value_name = "TIME", requires = "file")]
     downloaded: Option<Timestamp>,
+    /// The Apple Account that the file was downloaded with; written as `appleId`
+    #[arg(long, value_name = "ACCOUNT", requires = "file")]
+    apple_id: Option<String>,
     /// Seal with age although the repository has a .sops.yaml
     #[arg(long)]
     age: bool,
@@ -107,6 +110,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
                 file,
                 kind: args.kind.map(Kind::from),
                 downloaded: args.downloaded,
+                apple_id: args.apple_id.clone(),
                 tenant: ground.tenant(name, output)?,
                 wanted,
             };

@@ -51,6 +51,9 @@ pub(super) struct Args {
     /// When an enrollment token was downloaded (RFC 3339), where its name no longer tells
     #[arg(long, value_name = "TIME")]
     downloaded: Option<Timestamp>,
+    /// The Apple Account that the file was downloaded with; written as `appleId`
+    #[arg(long, value_name = "ACCOUNT")]
+    apple_id: Option<String>,
     /// The file is sealed already under this name beside tenant.yaml, by sops for example; only
     /// write its facts
     #[arg(long, value_name = "NAME")]
@@ -84,7 +87,8 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let (tenants, _) = fleet::load_tenants(&source, Some(&policy));
     let tenant = tenant(&tenants, name, output)?;
 
-    let download = Download::open(&args.file, args.kind.map(Kind::from), args.downloaded)?;
+    let download = Download::open(&args.file, args.kind.map(Kind::from), args.downloaded)?
+        .with(args.apple_id.clone());
     let in_worktree = download.is_inside(&root);
     if in_worktree {
         output.note(&format!(
@@ -101,13 +105,20 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         (None, false) => Some(read_live(context, &tenant, &token, output)?),
     };
     let inspection = download.inspect(&policy, context.now(), live.as_ref());
-    let refusals = judge::refusals(&inspection, &token, live.as_ref(), context.now());
+    let mut refusals = judge::refusals(&inspection, &token, live.as_ref(), context.now());
+    refusals.extend(judge::no_apple_id(&download, &token, live.as_ref()));
     if !refusals.is_empty() {
         return refuse(args, &inspection, Some(refusals), output);
     }
 
-    let draft =
-        Draft { source: &source, policy: &policy, fleet: &tenants, tenant: &tenant, token: &token };
+    let draft = Draft {
+        source: &source,
+        policy: &policy,
+        fleet: &tenants,
+        tenant: &tenant,
+        token: &token,
+        apple_id: args.apple_id.as_deref(),
+    };
     let place = Place { root: &root, draft: &draft };
     let sealed = match &args.sealed {
         Some(name) => Sealed { name: name.clone(), bytes: None },
@@ -145,7 +156,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         escape(&sealed.name),
     ));
     output.result(&text)?;
-    for warning in judge::doubts(&inspection.facts, &token, kind) {
+    for warning in judge::doubts(&inspection.facts, &token, kind, args.apple_id.as_deref()) {
         output.note(&format!("warning: {warning}"));
     }
     finish(args, in_worktree, output)?;

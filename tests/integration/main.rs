@@ -42,6 +42,7 @@ mod signatures;
 #[cfg(unix)]
 mod signed_ledger;
 mod sops;
+mod story;
 mod two_clones;
 mod world;
 mod writers;

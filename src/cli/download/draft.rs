@@ -17,6 +17,8 @@ pub(in crate::cli) struct Draft<'a> {
     pub(in crate::cli) fleet: &'a [Desired],
     pub(in crate::cli) tenant: &'a Tenant,
     pub(in crate::cli) token: &'a Token,
+    /// The Apple Account that is to be written, where a person named one.
+    pub(in crate::cli) apple_id: Option<&'a str>,
 }
 
 impl Draft<'_> {
@@ -51,7 +53,8 @@ impl Draft<'_> {
         file: &str,
         sha256: Sha256,
     ) -> Result<String, CliError> {
-        let changes = changes(facts, &self.token.token, file, sha256);
+        let mut changes = changes(facts, &self.token.token, file, sha256);
+        changes.extend(self.apple_id.map(|apple_id| Change::set("appleId", apple_id)));
         Ok(fleet::edit(&self.path(), self.tenant_file()?, &self.token.token, &changes)?)
     }
 

@@ -1,6 +1,7 @@
 //! What speaks against a downloaded file: its own content, live Intune, and what the tenant file
 //! said so far.
 
+use super::Download;
 use crate::apple::{FileFacts, Finding, FindingCode, Inspection};
 use crate::fleet::{Desired, Tenant, Token};
 use crate::model::{Kind, LiveTenant, Reading, Timestamp};
@@ -152,14 +153,45 @@ pub(in crate::cli) fn elsewhere(
         .collect()
 }
 
+/// Why Intune would take no upload of the file: it wants the Apple Account with it, and nobody says
+/// which. Asked before the merge, for after it every hour counts.
+pub(in crate::cli) fn no_apple_id(
+    download: &Download,
+    token: &Token,
+    live: Option<&LiveTenant>,
+) -> Option<String> {
+    let is_known = |id: &Option<String>| id.as_ref().is_some_and(|id| !id.trim().is_empty());
+    if is_known(&download.apple_id) || is_known(&token.facts.apple_id) {
+        return None;
+    }
+    let live = live?;
+    let in_intune = match token.token.kind {
+        Kind::Push => live.push.present().is_some_and(|push| is_known(&push.apple_id)),
+        Kind::Enrollment => {
+            let all = live.enrollment.present();
+            all.is_some_and(|all| all.iter().any(|one| is_known(&one.apple_id)))
+        }
+        // Its upload names none.
+        Kind::Vpp => true,
+    };
+    (!in_intune).then(|| {
+        "apple-id-missing: neither the tenant file nor Intune says with which Apple Account the file was downloaded, and Intune takes no upload without. Name it: --apple-id ACCOUNT".to_owned()
+    })
+}
+
 /// What a person should know although the file is taken.
-pub(in crate::cli) fn doubts(facts: &FileFacts, token: &Token, kind: Kind) -> Vec<&'static str> {
+pub(in crate::cli) fn doubts(
+    facts: &FileFacts,
+    token: &Token,
+    kind: Kind,
+    apple_id: Option<&str>,
+) -> Vec<&'static str> {
     let mut doubts = Vec::new();
     if kind == Kind::Enrollment && facts.downloaded.is_none() {
         doubts.push("nothing tells when this token was downloaded, so a plan holds it (age-unknown) while another one is live; give --downloaded TIME");
     }
-    if token.facts.apple_id.is_none() {
-        doubts.push("the entry has no `appleId`; write the Apple Account that the file was downloaded with: Intune wants it with an upload, and next year's person needs it");
+    if token.facts.apple_id.is_none() && apple_id.is_none() {
+        doubts.push("the entry has no `appleId`; write the Apple Account that the file was downloaded with: next year's person needs it (--apple-id writes it)");
     }
     doubts
 }

@@ -25,6 +25,7 @@ pub(super) struct Wish<'a> {
     pub(super) file: &'a Path,
     pub(super) kind: Option<Kind>,
     pub(super) downloaded: Option<Timestamp>,
+    pub(super) apple_id: Option<String>,
     pub(super) tenant: &'a Tenant,
     /// The name or id of one of its tokens.
     pub(super) wanted: Option<&'a str>,
@@ -125,7 +126,8 @@ impl<'a> Bench<'a> {
         let failed =
             |inspection, error| Box::new(Failed { file: shown.clone(), inspection, error });
         let download = Download::open(wish.file, wish.kind, wish.downloaded)
-            .map_err(|error| failed(None, error))?;
+            .map_err(|error| failed(None, error))?
+            .with(wish.apple_id.clone());
         let inspection = download.inspect(&self.ground.loaded.policy, self.now, None);
         let Some(kind) = inspection.kind else {
             let error = CliError::SealRefused(refusing(&inspection));
@@ -208,6 +210,7 @@ impl<'a> Bench<'a> {
         let mut refusals = judge::elsewhere(fleet, tenant, &inspection.facts);
         refusals.extend(judge::refusals(inspection, token, Some(live), self.now));
         refusals.extend(judge::against_renewal(inspection, token, live, self.now));
+        refusals.extend(judge::no_apple_id(download, token, Some(live)));
         if !refusals.is_empty() {
             return Err(CliError::SealRefused(refusals));
         }
@@ -218,6 +221,7 @@ impl<'a> Bench<'a> {
             fleet,
             tenant,
             token,
+            apple_id: download.apple_id.as_deref(),
         };
         let about = self.with_text(about, matched, live, inspection);
         let branch = branch(tenant, token, inspection, sha256);
@@ -362,7 +366,11 @@ impl<'a> Bench<'a> {
         let facts = &inspection.facts;
         let mut warnings: Vec<String> =
             inspection.findings.iter().map(ToString::to_string).collect();
-        warnings.extend(judge::doubts(facts, token, kind).into_iter().map(str::to_owned));
+        warnings.extend(
+            judge::doubts(facts, token, kind, download.apple_id.as_deref())
+                .into_iter()
+                .map(str::to_owned),
+        );
         let root = self.ground.loaded.repo.worktree();
         if root.is_some_and(|root| download.is_inside(root)) {
             warnings.push(format!(
