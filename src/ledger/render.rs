@@ -222,7 +222,10 @@ fn counted(count: usize, one: &'static str, many: &'static str) -> (usize, &'sta
 
 /// The verdict, and every fault on a line of its own.
 pub fn verify_text(report: &VerifyReport) -> String {
-    let VerifyReport { tenants, entries, commits, faults, .. } = report;
+    let faults = &report.faults;
+    let tenants = counted(report.tenants, "tenant", "tenants");
+    let entries = counted(report.entries, "entry", "entries");
+    let commits = counted(report.commits, "commit", "commits");
     let Some(head) = &report.head else {
         if faults.is_empty() {
             return none(report.remote.as_deref());
@@ -230,7 +233,13 @@ pub fn verify_text(report: &VerifyReport) -> String {
         return fault_lines(faults);
     };
     let counted = format!(
-        "{tenants} tenants, {entries} entries, {commits} commits ({})",
+        "{} {}, {} {}, {} {} ({})",
+        tenants.0,
+        tenants.1,
+        entries.0,
+        entries.1,
+        commits.0,
+        commits.1,
         place(report.remote.as_deref(), head)
     );
     match report.verdict {

@@ -43,6 +43,7 @@ mod signatures;
 mod signed_ledger;
 mod sops;
 mod story;
+mod tutorial;
 mod two_clones;
 mod world;
 mod writers;

@@ -33,7 +33,7 @@ fn what_one_clone_records_another_shows_and_verifies() {
     assert_eq!(shown["entries"].as_array().unwrap().len(), 2);
     two.run(&["ledger", "verify"])
         .ends_with(0)
-        .says("ok: 2 tenants, 2 entries, 1 commits")
+        .says("ok: 2 tenants, 2 entries, 1 commit (")
         .says("of origin");
     one.append(&file).ends_with(0).says("0 of 2 entries recorded, 2 were there already");
     two.append(&file).ends_with(0).says("2 were there already");

@@ -44,7 +44,7 @@ fn every_commit_is_signed_and_verify_says_so() {
     let allowed = world.repo().join(".applecart/ledger_signers");
     let setting = format!("gpg.ssh.allowedSignersFile={}", allowed.display());
     world.git(&["-c", &setting, "verify-commit", REFNAME]);
-    world.run(&["ledger", "verify"]).ends_with(0).says("ok: 1 tenants");
+    world.run(&["ledger", "verify"]).ends_with(0).says("ok: 1 tenant,");
     // Signing is no part of the lines: the chain is as ever.
     assert_eq!(world.events("contoso"), ["intended", "applied", "confirmed"]);
 }
