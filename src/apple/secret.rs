@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use memchr::memmem;
+
 use super::content::{self, Content, Other};
 use super::{radix64, text};
 use crate::model::Kind;
@@ -44,7 +46,8 @@ pub fn secrets_in(bytes: &[u8]) -> BTreeSet<SecretKind> {
         return found;
     }
     // UTF-16, as PowerShell writes it, hides every mark.
-    let wide = matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [_, 0, _, 0, ..] | [0, _, 0, _, ..]);
+    let wide =
+        matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [_, 0, _, 0, ..] | [0, _, 0, _, ..]);
     match wide.then(|| text::decode(bytes)).flatten() {
         Some(decoded) => marks(decoded.text.as_bytes(), &mut found, 1),
         None => marks(bytes, &mut found, 1),
@@ -66,10 +69,19 @@ fn is_sealed(bytes: &[u8]) -> bool {
 /// A glance that spares most files the whole look.
 fn may_be_token(bytes: &[u8]) -> bool {
     const MARKS: [&[u8]; 8] = [
-        b"pkcs7-mime", b"BEGIN PKCS7", b"BEGIN CMS", b"\"token\"", b"eyJ", b"MII", b"MIA", b"consumer_secret",
+        b"pkcs7-mime",
+        b"BEGIN PKCS7",
+        b"BEGIN CMS",
+        b"\"expDate\"",
+        b"\"orgName\"",
+        b"MII",
+        b"MIA",
+        b"consumer_secret",
     ];
-    matches!(bytes, [0x30, ..] | [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [_, 0, _, 0, ..] | [0, _, 0, _, ..])
-        || MARKS.iter().any(|mark| has(bytes, mark))
+    matches!(
+        bytes,
+        [0x30, ..] | [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [_, 0, _, 0, ..] | [0, _, 0, _, ..]
+    ) || MARKS.iter().any(|mark| has(bytes, mark))
         || is_base64(bytes)
 }
 
@@ -94,11 +106,16 @@ fn whole(bytes: &[u8], found: &mut BTreeSet<SecretKind>) {
         Content::Vpp(json) => is_vpp(json) && found.insert(SecretKind::VppToken),
         Content::SeveralVpp | Content::Broken(Kind::Vpp) => found.insert(SecretKind::VppToken),
         Content::Credentials => {
-            has(bytes, b"CS_") && has(bytes, b"consumer_secret") && found.insert(SecretKind::EnrollmentCredentials)
+            has(bytes, b"CS_")
+                && has(bytes, b"consumer_secret")
+                && found.insert(SecretKind::EnrollmentCredentials)
         }
         // Armoured ones are looked at closer, for their marks stand in texts about keys, too.
         Content::Other(Other::PrivateKey) => {
-            !has(bytes, b"PRIVATE KEY") && !has(bytes, b"AGE-SECRET-KEY-") && !has(bytes, b"PuTTY") && found.insert(SecretKind::PrivateKey)
+            !has(bytes, b"PRIVATE KEY")
+                && !has(bytes, b"AGE-SECRET-KEY-")
+                && !has(bytes, b"PuTTY")
+                && found.insert(SecretKind::PrivateKey)
         }
         Content::Other(Other::KeyStore) => found.insert(SecretKind::KeyStore),
         _ => false,
@@ -113,7 +130,9 @@ fn is_vpp(json: &[u8]) -> bool {
 fn marks(bytes: &[u8], found: &mut BTreeSet<SecretKind>, layers: usize) {
     for prefix in AGE {
         let is_one = |rest: &[u8]| {
-            rest.iter().take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()).count()
+            rest.iter()
+                .take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+                .count()
                 >= IDENTITY
         };
         if after(bytes, prefix).any(is_one) {
@@ -163,29 +182,20 @@ fn is_letter(byte: u8) -> bool {
 }
 
 fn letters(start: &[u8], rest: &[u8]) -> String {
-    let more = rest.iter().take(8 * 1024).take_while(|byte| is_letter(**byte) || byte.is_ascii_whitespace());
+    let more = rest
+        .iter()
+        .take(8 * 1024)
+        .take_while(|byte| is_letter(**byte) || byte.is_ascii_whitespace());
     start.iter().chain(more).map(|byte| char::from(*byte)).collect()
 }
 
 /// What follows each place where `mark` stands.
 fn after<'a>(bytes: &'a [u8], mark: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-    let first = mark.first().copied().unwrap_or_default();
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        loop {
-            let at = rest.iter().position(|byte| *byte == first)?;
-            rest = rest.get(at..)?;
-            if let Some(tail) = rest.strip_prefix(mark) {
-                rest = tail;
-                return Some(tail);
-            }
-            rest = rest.get(1..)?;
-        }
-    })
+    memmem::find_iter(bytes, mark).filter_map(move |at| bytes.get(at + mark.len()..))
 }
 
 fn has(bytes: &[u8], mark: &[u8]) -> bool {
-    after(bytes, mark).next().is_some()
+    memmem::find(bytes, mark).is_some()
 }
 
 #[cfg(test)]
@@ -198,20 +208,28 @@ mod tests {
     }
 
     fn pem(label: &str) -> String {
-        let body = format!("{}\n", "MC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF");
+        let body =
+            format!("{}\n", "MC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF");
         ["-----BEGIN ", label, "-----\n", &body, "-----END ", label, "-----\n"].concat()
     }
 
     #[test]
     fn keys_of_every_form_are_found_wherever_they_stand() {
-        for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY"] {
+        for label in [
+            "PRIVATE KEY",
+            "RSA PRIVATE KEY",
+            "EC PRIVATE KEY",
+            "OPENSSH PRIVATE KEY",
+            "ENCRYPTED PRIVATE KEY",
+        ] {
             let key = pem(label);
             assert_eq!(kinds(key.as_bytes()), [SecretKind::PrivateKey], "{label}");
             let inside = format!("secret: |\n  {}\nmore: 1\n", key.replace('\n', "\n  "));
             assert_eq!(kinds(inside.as_bytes()), [SecretKind::PrivateKey], "{label}");
             let escaped = format!("{{\"key\": \"{}\"}}", key.replace('\n', "\\n"));
             assert_eq!(kinds(escaped.as_bytes()), [SecretKind::PrivateKey], "{label}");
-            let coded = format!("tls.key: {}\n", radix64::wrapped(key.as_bytes(), usize::MAX).trim());
+            let coded =
+                format!("tls.key: {}\n", radix64::wrapped(key.as_bytes(), usize::MAX).trim());
             assert_eq!(kinds(coded.as_bytes()), [SecretKind::PrivateKey], "{label}");
             let wide: Vec<u8> = key.encode_utf16().flat_map(u16::to_le_bytes).collect();
             assert_eq!(kinds(&wide), [SecretKind::PrivateKey], "{label}");
@@ -224,8 +242,14 @@ mod tests {
 
     #[test]
     fn an_age_identity_is_found_by_its_length() {
-        let key = format!("AGE-SECRET-KEY-1{}", "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7LQPZRY9X8GF2TVDW0S3JN54KHCE");
-        assert_eq!(kinds(format!("# public key: age1…\n{key}\n").as_bytes()), [SecretKind::AgeIdentity]);
+        let key = format!(
+            "AGE-SECRET-KEY-1{}",
+            "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7LQPZRY9X8GF2TVDW0S3JN54KHCE"
+        );
+        assert_eq!(
+            kinds(format!("# public key: age1…\n{key}\n").as_bytes()),
+            [SecretKind::AgeIdentity]
+        );
         assert_eq!(kinds(b"export SOPS_AGE_KEY=AGE-SECRET-KEY-1...\n"), []);
     }
 
@@ -233,11 +257,15 @@ mod tests {
     fn tokens_are_found_alone_and_inside_of_something() {
         let vpp = testing::vpp("2027-01-31T00:00:00+0000", "Contoso Ltd");
         assert_eq!(kinds(vpp.as_bytes()), [SecretKind::VppToken]);
-        assert_eq!(kinds(format!("token: {vpp}\nfor: London\n").as_bytes()), [SecretKind::VppToken]);
+        assert_eq!(
+            kinds(format!("token: {vpp}\nfor: London\n").as_bytes()),
+            [SecretKind::VppToken]
+        );
         let token = testing::envelope(&testing::name("x"), &[1]);
         assert_eq!(kinds(testing::mail(&token).as_bytes()), [SecretKind::EnrollmentToken]);
         assert_eq!(kinds(&token), [SecretKind::EnrollmentToken]);
-        let opened = "-----BEGIN MESSAGE-----\n{\"consumer_secret\":\"CS_1\"}\n-----END MESSAGE-----\n";
+        let opened =
+            "-----BEGIN MESSAGE-----\n{\"consumer_secret\":\"CS_1\"}\n-----END MESSAGE-----\n";
         assert_eq!(kinds(opened.as_bytes()), [SecretKind::EnrollmentCredentials]);
     }
 
@@ -255,6 +283,9 @@ mod tests {
         ] {
             assert_eq!(kinds(text.as_bytes()), [], "{text}");
         }
-        assert_eq!(kinds(b"-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCRYPTED FILE-----\n"), []);
+        assert_eq!(
+            kinds(b"-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCRYPTED FILE-----\n"),
+            []
+        );
     }
 }

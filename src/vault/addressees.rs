@@ -131,10 +131,13 @@ mod tests {
 
     #[test]
     fn an_ssh_stanza_is_the_keys_mark() {
-        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8e3w0hJ2dH0m2iT7xTn9mGqkq0y8tD6o4kqv0dW5aG dana";
+        let key =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8e3w0hJ2dH0m2iT7xTn9mGqkq0y8tD6o4kqv0dW5aG dana";
         let Key::Ssh(mark) = Key::of(key) else { panic!("no SSH key") };
         let mark = STANDARD_NO_PAD.encode(hex::decode(mark).unwrap());
-        let file = format!("age-encryption.org/v1\n-> ssh-ed25519 {mark} abc\nYWJj\n-> x-grease a\n\n-> scrypt a 18\nYQ\n--- mac\n");
+        let file = format!(
+            "age-encryption.org/v1\n-> ssh-ed25519 {mark} abc\nYWJj\n-> x-grease a\n\n-> scrypt a 18\nYQ\n--- mac\n"
+        );
         let shown = addressees(file.as_bytes()).unwrap();
         assert_eq!(shown.keys, BTreeSet::from([Key::of(key)]));
         assert_eq!((shown.anonymous, shown.others), (0, 1));

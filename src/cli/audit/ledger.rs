@@ -93,8 +93,14 @@ fn of_fault(branch: &str, fault: &Fault) -> AuditFinding {
         "ledger-lost" | "ledger-rewritten" => {
             "somebody pushed by force or deleted the branch: find out who, and push what this clone has seen (refs/applecart/seen/…) back; forbid force pushes on it"
         }
-        "unsigned" | "unknown-key" | "revoked-key" | "expired-key" | "bad-signature"
-        | "wrong-namespace" | "unsupported-signature" | "key-not-yet-valid" => {
+        "unsigned"
+        | "unknown-key"
+        | "revoked-key"
+        | "expired-key"
+        | "bad-signature"
+        | "wrong-namespace"
+        | "unsupported-signature"
+        | "key-not-yet-valid" => {
             "find out who made the commit and what it records; only those whom `ledger.signers` names may"
         }
         _ => {
@@ -133,37 +139,33 @@ fn expected_head(
         None => Some(finding(
             "head-not-found",
             place,
-            format!("the expected head {expected} is not in this repository; the head is {present}"),
+            format!(
+                "the expected head {expected} is not in this repository; the head is {present}"
+            ),
             ADVICE,
         )),
     })
 }
 
 /// Whether what this clone knows of the branch elsewhere goes together with the verified head.
-fn other_tips(
-    ledger: &Ledger,
-    branch: &str,
-    head: &str,
-) -> Result<Vec<AuditFinding>, LedgerError> {
+fn other_tips(ledger: &Ledger, branch: &str, head: &str) -> Result<Vec<AuditFinding>, LedgerError> {
     let mut found = Vec::new();
     for (refname, tip) in ledger.known_tips()? {
-        let agrees = ledger.holds(head, &tip)? == Some(true)
-            || ledger.holds(&tip, head)? == Some(true);
+        let agrees =
+            ledger.holds(head, &tip)? == Some(true) || ledger.holds(&tip, head)? == Some(true);
         if agrees {
             continue;
         }
         let place = AuditPlace { refname: Some(refname.clone()), ..AuditPlace::commit(&tip) };
         if refname.starts_with("refs/heads/") {
             // Entries that lost a race are appended anew by the next push.
-            let message = format!(
-                "this clone's branch has entries that {branch} at {head} does not have"
-            );
+            let message =
+                format!("this clone's branch has entries that {branch} at {head} does not have");
             let advice = "push them: applecart ledger append --publish, or the next apply does";
             found.push(finding("ledger-unpushed", place, message, advice).at(AuditLevel::Note));
         } else {
-            let message = format!(
-                "this clone saw the remote's branch at {tip}, which {head} does not hold"
-            );
+            let message =
+                format!("this clone saw the remote's branch at {tip}, which {head} does not hold");
             let advice = "somebody pushed by force: find out who, compare the two, and push the longer one back";
             found.push(finding("ledger-rewritten", place, message, advice));
         }

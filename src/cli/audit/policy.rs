@@ -107,10 +107,7 @@ fn judge(
     Ok(Some(AuditFinding::new(
         AuditArea::Policy,
         "policy-change-unsigned",
-        AuditPlace {
-            commit: Some(version.commit.clone()),
-            ..AuditPlace::file(fleet::FLEET_FILE)
-        },
+        AuditPlace { commit: Some(version.commit.clone()), ..AuditPlace::file(fleet::FLEET_FILE) },
         format!("the commit changes {}, and {why}", changed.join(", ")),
         "find out who merged it; until somebody who might sign before says so in a signed commit, trust neither the keys nor the recipients that it brought",
     )))

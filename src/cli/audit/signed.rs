@@ -18,9 +18,7 @@ pub(super) fn unsigned(
     for commit in commits {
         let bytes = repo.policy(commit)?;
         let key = bytes.as_deref().map(Sha256::of);
-        let policy = policies
-            .entry(key)
-            .or_insert_with(|| fleet::load_policy(bytes.as_deref()).0);
+        let policy = policies.entry(key).or_insert_with(|| fleet::load_policy(bytes.as_deref()).0);
         let Some(policy) = policy.as_ref().filter(|policy| policy.signing.required) else {
             continue;
         };
@@ -66,11 +64,7 @@ pub(super) fn unsigned(
 }
 
 /// Whether a signature counted when it was made: an OpenPGP key that expired later did.
-pub(super) fn counts(
-    repo: &Repo,
-    commit: &str,
-    signature: &Signature,
-) -> Result<bool, GitError> {
+pub(super) fn counts(repo: &Repo, commit: &str, signature: &Signature) -> Result<bool, GitError> {
     Ok(match signature {
         Signature::Good(_) => true,
         Signature::Expired { since: Some(since), .. } => {

@@ -1,6 +1,7 @@
 //! A run whose output is taken piece by piece, however much there is of it.
 
 use std::io::Read as _;
+use std::process::Stdio;
 
 use super::{GitProgram, LINGER, MAX_COMPLAINT, Pipe, last_lines, name_of};
 use crate::git::GitError;
@@ -20,6 +21,7 @@ impl GitProgram {
     ) -> Result<(), GitError> {
         let mut command = self.command(args);
         command.env("GIT_NO_LAZY_FETCH", "1");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound if self.folder.is_dir() => GitError::NoProgram,
             _ => GitError::Start { source },

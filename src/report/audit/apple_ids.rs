@@ -102,14 +102,27 @@ pub fn apple_ids(rev: &str, fleet: &[Desired]) -> AppleIds {
 pub fn apple_ids_human(found: &AppleIds) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["APPLE ID", "TOKENS", "TENANTS", "PUSH", "ENROLLMENT", "VPP", "IF IT IS LOST"]);
+    table.set_header([
+        "APPLE ID",
+        "TOKENS",
+        "TENANTS",
+        "PUSH",
+        "ENROLLMENT",
+        "VPP",
+        "IF IT IS LOST",
+    ]);
     for one in &found.apple_ids {
         let name = one.apple_id.as_deref().map_or_else(|| "(none named)".to_owned(), escape);
         let lost = match (&one.apple_id, one.push) {
             (None, 0) => "find out whose they are".to_owned(),
-            (None, push) => format!("find out whose they are: {} cannot be renewed without", plural(push, "push certificate")),
+            (None, push) => format!(
+                "find out whose they are: {} cannot be renewed without",
+                plural(push, "push certificate")
+            ),
             (Some(_), 0) => "another administrator renews".to_owned(),
-            (Some(_), push) => format!("{} stranded: their devices enrol anew", plural(push, "push certificate")),
+            (Some(_), push) => {
+                format!("{} stranded: their devices enrol anew", plural(push, "push certificate"))
+            }
         };
         table.add_row([
             name,
@@ -126,8 +139,17 @@ pub fn apple_ids_human(found: &AppleIds) -> String {
         text.push_str(line.trim());
         text.push('\n');
     }
-    for one in found.apple_ids.iter().filter(|one| one.apple_id.is_some() && one.push > 0 && one.tenants > 1) {
-        let mut tenants: Vec<&str> = one.tokens.iter().filter(|token| token.kind == Kind::Push).map(|token| token.tenant.as_str()).collect();
+    for one in found
+        .apple_ids
+        .iter()
+        .filter(|one| one.apple_id.is_some() && one.push > 0 && one.tenants > 1)
+    {
+        let mut tenants: Vec<&str> = one
+            .tokens
+            .iter()
+            .filter(|token| token.kind == Kind::Push)
+            .map(|token| token.tenant.as_str())
+            .collect();
         tenants.dedup();
         if tenants.len() > 1 {
             let shown: Vec<String> = tenants.iter().take(10).map(|name| escape(name)).collect();

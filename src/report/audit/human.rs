@@ -24,7 +24,8 @@ pub fn audit_human(audit: &Audit, width: usize) -> String {
     let mut more: Vec<_> = told.into_iter().filter(|(_, count)| *count > MAX_OF_A_CODE).collect();
     more.sort_unstable();
     for (code, count) in more {
-        let _ = writeln!(out, "and {} more of {code}; --format json has all\n", count - MAX_OF_A_CODE);
+        let _ =
+            writeln!(out, "and {} more of {code}; --format json has all\n", count - MAX_OF_A_CODE);
     }
     let line = |out: &mut String, name: &str, text: &str| {
         let _ = writeln!(out, "{}{}", styled(HEAD, &format!("{name:<10}")), escape(text));
@@ -32,21 +33,25 @@ pub fn audit_human(audit: &Audit, width: usize) -> String {
     let policy = format!("{} at {}", audit.policy_name, short(&audit.policy_rev));
     line(&mut out, "revision", &format!("{}, policy of {policy}", short(&audit.rev)));
     let ledger = &audit.ledger;
-    let asked = ledger.remote.as_deref().map_or_else(
-        || "in this clone".to_owned(),
-        |remote| format!("of {remote}"),
+    let asked = ledger
+        .remote
+        .as_deref()
+        .map_or_else(|| "in this clone".to_owned(), |remote| format!("of {remote}"));
+    line(
+        &mut out,
+        "ledger",
+        &match &ledger.head {
+            None => format!("{} {asked}: none yet", ledger.branch),
+            Some(_) => format!(
+                "{} {asked}: {}, {}, {}; {} traced",
+                ledger.branch,
+                plural(ledger.tenants, "tenant"),
+                counted(ledger.entries, "entry", "entries"),
+                plural(ledger.commits, "commit"),
+                plural(audit.uploads, "upload"),
+            ),
+        },
     );
-    line(&mut out, "ledger", &match &ledger.head {
-        None => format!("{} {asked}: none yet", ledger.branch),
-        Some(_) => format!(
-            "{} {asked}: {}, {}, {}; {} traced",
-            ledger.branch,
-            plural(ledger.tenants, "tenant"),
-            counted(ledger.entries, "entry", "entries"),
-            plural(ledger.commits, "commit"),
-            plural(audit.uploads, "upload"),
-        ),
-    });
     line(&mut out, "objects", &format!("{} looked at", plural(audit.objects.blobs, "blob")));
     if let Some(head) = &ledger.head {
         line(&mut out, "head", head);

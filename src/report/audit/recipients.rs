@@ -24,7 +24,8 @@ pub fn judge_recipients(files: &[SealedFile], listed: &[String]) -> Vec<AuditFin
             AuditFinding::new(AuditArea::Recipients, code, place, message, advice)
         };
         let Some(shown) = &file.shown else {
-            let message = "the file that the tenant names is not sealed with age or SOPS".to_owned();
+            let message =
+                "the file that the tenant names is not sealed with age or SOPS".to_owned();
             found.push(finding("not-sealed", message, "seal it: applecart seal"));
             continue;
         };
@@ -59,7 +60,8 @@ pub fn judge_recipients(files: &[SealedFile], listed: &[String]) -> Vec<AuditFin
                     shown.anonymous
                 ));
             }
-            let advice = "applecart reseal; if a key that is not listed could open it, renew the token, too";
+            let advice =
+                "applecart reseal; if a key that is not listed could open it, renew the token, too";
             found.push(finding("recipients-differ", parts.join("; "), advice));
         }
         unverifiable += usize::from(shown.anonymous > 0 && !count_differs);
@@ -89,7 +91,8 @@ pub fn former_recipients(
     listed: &[String],
     known: &BTreeSet<String>,
 ) -> Vec<AuditFinding> {
-    let listed: BTreeSet<Key> = listed.iter().flat_map(|text| [Key::of(text), Key::Named(text.clone())]).collect();
+    let listed: BTreeSet<Key> =
+        listed.iter().flat_map(|text| [Key::of(text), Key::Named(text.clone())]).collect();
     let names: BTreeMap<Key, &String> = known.iter().map(|text| (Key::of(text), text)).collect();
     shown
         .iter()

@@ -15,7 +15,8 @@ pub struct LeakPlace {
 /// One finding for each place; for a blob that no reference reaches, one that says so.
 pub fn judge_secret(kind: SecretKind, blob: &str, places: &[LeakPlace]) -> Vec<AuditFinding> {
     let (code, what, advice) = words(kind);
-    let finding = |place, message| AuditFinding::new(AuditArea::Secrets, code, place, message, advice);
+    let finding =
+        |place, message| AuditFinding::new(AuditArea::Secrets, code, place, message, advice);
     if places.is_empty() {
         let message = format!(
             "{what} lies in blob {blob}, which no branch, tag or other reference reaches (unreachable); it was in a commit that was removed, or was staged. A push or a backup may have taken it along"

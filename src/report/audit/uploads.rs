@@ -80,20 +80,14 @@ pub fn judge_uploads(
             }
             Event::Confirmed if !was_sent(before, record) => {
                 found.extend(of_commit(&trace(record), record, &finding));
-                let message = format!(
-                    "{}: no run announced this file; it was found live, so somebody uploaded it by hand",
-                    what(record)
-                );
-                let advice = "nothing, if the fleet was taken over with this credential in place; else ask who did";
-                found.push(finding("confirmed-without-intent", message, advice).at(AuditLevel::Note));
+                let message =
+                    format!("{}: no run announced or sent this file before", what(record));
+                found.push(finding("confirmed-without-intent", message, REVIEW));
             }
             Event::ChangedOutsideGit => {
                 let answered = after.iter().any(|later| {
                     later.token.same_token(&record.token)
-                        && matches!(
-                            later.event,
-                            Event::Adopted | Event::Applied | Event::Confirmed
-                        )
+                        && matches!(later.event, Event::Adopted | Event::Applied | Event::Confirmed)
                 });
                 if !answered {
                     let message = format!(
@@ -134,7 +128,8 @@ fn of_commit(
         Trace::Missing(true) => {
             let message = format!("{line}: commit {rev} is not in this clone, which is cut off");
             return vec![
-                finding("history-incomplete", message, "git fetch --unshallow").at(AuditLevel::Unknown),
+                finding("history-incomplete", message, "git fetch --unshallow")
+                    .at(AuditLevel::Unknown),
             ];
         }
         Trace::Missing(false) => {
@@ -155,7 +150,9 @@ fn of_commit(
             found.push(finding("commit-not-on-branch", message, REVIEW));
         }
         None => {
-            let message = format!("{line}: whether commit {rev} is on the protected branch cannot be told, the clone is cut off");
+            let message = format!(
+                "{line}: whether commit {rev} is on the protected branch cannot be told, the clone is cut off"
+            );
             let unknown = finding("history-incomplete", message, "git fetch --unshallow");
             found.push(unknown.at(AuditLevel::Unknown));
         }
@@ -196,7 +193,9 @@ fn of_intent(
             format!("{line}: no line of the same run announced it before"),
             REVIEW,
         )),
-        Some(intent) if intent.plan_digest.is_none() || intent.plan_digest != record.plan_digest => {
+        Some(intent)
+            if intent.plan_digest.is_none() || intent.plan_digest != record.plan_digest =>
+        {
             Some(finding(
                 "applied-without-plan",
                 format!("{line}: the line that announced it does not name the same plan"),
@@ -218,8 +217,7 @@ pub fn judge_bindings(
     for (&tenant, records) in ledger {
         let mut seen = BTreeSet::new();
         for record in records {
-            let sent =
-                matches!(record.event, Event::Intended | Event::Applied | Event::Confirmed);
+            let sent = matches!(record.event, Event::Intended | Event::Applied | Event::Confirmed);
             if let Some(sha256) = record.sha256.filter(|_| sent)
                 && seen.insert(sha256)
             {
@@ -232,13 +230,10 @@ pub fn judge_bindings(
         lines.sort_by_key(|(tenant, record)| (record.at, *tenant));
         let Some(((owner, _), later)) = lines.split_first() else { continue };
         for (tenant, record) in later {
-            let released =
-                moves.iter().any(|line| line.sha256 == sha256 && line.to == *tenant);
+            let released = moves.iter().any(|line| line.sha256 == sha256 && line.to == *tenant);
             if !released {
-                let message = format!(
-                    "{}: the same file went to tenant {owner} before",
-                    what(record)
-                );
+                let message =
+                    format!("{}: the same file went to tenant {owner} before", what(record));
                 found.push(AuditFinding::new(
                     AuditArea::Uploads,
                     "wrong-destination",
