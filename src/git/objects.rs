@@ -81,7 +81,12 @@ impl Repo {
         let unreadable = |error| GitError::reading("the objects", error);
         let odb = self.repo.odb().map_err(unreadable)?;
         let mut ids = HashSet::new();
-        odb.foreach(|id| ids.insert(*id) || true).map_err(unreadable)?;
+        odb.foreach(|id| {
+            // An object may be in a pack and beside it.
+            ids.insert(*id);
+            true
+        })
+        .map_err(unreadable)?;
         let mut count = BlobCount::default();
         for id in ids {
             let unreadable = |error| GitError::reading(&format!("object {id}"), error);

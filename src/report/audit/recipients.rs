@@ -34,7 +34,7 @@ pub fn judge_recipients(files: &[SealedFile], listed: &[String]) -> Vec<AuditFin
                 "{} of other kinds than age's can open it, too",
                 crate::report::plural(shown.others, "key")
             );
-            let advice = "reseal it to the fleet's list alone: applecart reseal";
+            let advice = "reseal it to the fleet's list alone: applecart reseal --write";
             found.push(finding("recipients-differ", message, advice));
         }
         let wanted: BTreeSet<Key> = listed
@@ -60,8 +60,7 @@ pub fn judge_recipients(files: &[SealedFile], listed: &[String]) -> Vec<AuditFin
                     shown.anonymous
                 ));
             }
-            let advice =
-                "applecart reseal; if a key that is not listed could open it, renew the token, too";
+            let advice = "applecart reseal --write; if a key that is not listed could open it, renew the token, too";
             found.push(finding("recipients-differ", parts.join("; "), advice));
         }
         unverifiable += usize::from(shown.anonymous > 0 && !count_differs);
@@ -76,7 +75,7 @@ pub fn judge_recipients(files: &[SealedFile], listed: &[String]) -> Vec<AuditFin
                     "{}: age does not write into a file for whom it is, so only the number of recipients was compared",
                     crate::report::plural(unverifiable, "sealed file")
                 ),
-                "whoever has a key can tell: `applecart reseal` seals all of them to the list anew",
+                "whoever has a key can tell: `applecart reseal --write` seals all of them to the list anew",
             )
             .at(AuditLevel::Note),
         );

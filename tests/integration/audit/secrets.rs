@@ -50,7 +50,7 @@ fn what_was_committed_once_and_removed_later_is_found_with_its_commit() {
         assert!(!finding["advice"].as_str().unwrap().is_empty());
         for format in ["human", "json", "sarif"] {
             let run = world.run(&["audit", "--format", format]).ends_with(7).says("notes/some.txt");
-            let secret = text.lines().filter(|line| line.len() > 40).last().unwrap();
+            let secret = text.lines().rfind(|line| line.len() > 40).unwrap();
             assert!(!run.stdout.contains(secret), "{format} shows it");
         }
         // Off every branch it is still there, and said to be so.
