@@ -58,7 +58,8 @@ fn a_long_list_of_one_kind_is_cut_for_people_only() {
     assert!(text.contains("and 10 more of plaintext-vpp-token"), "{text}");
 }
 
-const SSH: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8e3w0hJ2dH0m2iT7xTn9mGqkq0y8tD6o4kqv0dW5aG";
+const SSH: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8e3w0hJ2dH0m2iT7xTn9mGqkq0y8tD6o4kqv0dW5aG";
 
 fn codes(shown: Addressees, listed: &[&str]) -> Vec<String> {
     let listed: Vec<String> = listed.iter().map(|text| (*text).to_owned()).collect();
