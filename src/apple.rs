@@ -11,6 +11,7 @@
 //! * `content`: which of all that a file is.
 //! * [`push`], [`enrollment`], [`vpp`]: one file each, read and judged.
 //! * [`inspect()`]: all of it for a file of any kind.
+//! * [`secrets_in`]: whether bytes from anywhere hold something that must not lie open.
 //!
 //! Facts about the formats: Apple's own documents, two dissected certificates and Apple's printed
 //! sample of an enrollment token; see the comments at each check.
@@ -30,6 +31,7 @@ mod name;
 mod pem;
 pub mod push;
 mod radix64;
+mod secret;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -39,6 +41,7 @@ mod x509;
 pub use finding::{Finding, FindingCode, Severity, Verdict, reference};
 pub use inspect::{FORMAT_VERSION, FileFacts, Inspection, RecipientFacts, Request, inspect};
 pub use key::{key_identity, request_file, requested_key};
+pub use secret::{SecretKind, secrets_in};
 
 /// The largest token file that is looked at. Apple's files have a few kilobytes; a megabyte
 /// leaves room for chains and text around them and bounds what a hostile file can cost.

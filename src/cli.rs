@@ -6,6 +6,7 @@
 
 mod acknowledge;
 mod apply;
+mod audit;
 mod base;
 mod clock;
 mod completions;
@@ -82,6 +83,7 @@ enum Command {
     Apply(apply::Args),
     Status(status::Args),
     History(history::Args),
+    Audit(audit::Args),
     Acknowledge(acknowledge::Args),
     Inspect(inspect::Args),
     Seal(seal::Args),
@@ -106,6 +108,7 @@ impl Command {
             | Self::Status(_)
             | Self::Inspect(_)
             | Self::History(_)
+            | Self::Audit(_)
             | Self::Doctor(_)
             | Self::Schema(_)
             | Self::Completions(_)
@@ -170,6 +173,7 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Apply(args) => apply::run(&args, &context, output),
         Command::Status(args) => status::run(&args, &context, output),
         Command::History(args) => history::run(&args, &context, output),
+        Command::Audit(args) => audit::run(&args, &context, output),
         Command::Acknowledge(args) => acknowledge::run(&args, &context, output),
         Command::Inspect(args) => inspect::run(&args, &context, output),
         Command::Seal(args) => seal::run(&args, &context, output),

@@ -17,6 +17,7 @@
 //! * [`show`] and [`verify()`]: the reports of `ledger show` and `ledger verify`.
 
 mod append;
+mod audit;
 mod chain;
 mod clone_id;
 mod error;

@@ -10,6 +10,7 @@
 mod annotations;
 mod applied;
 mod apply;
+mod audit;
 mod csv;
 mod doctor;
 mod facts;
@@ -26,6 +27,12 @@ mod text;
 pub use annotations::{Annotation, AnnotationFormat, Level, annotate, of_diagnostics, of_plan};
 pub use applied::{ApplyReport, ApplyResult, ApplySummary, Happened, NotPushed};
 pub use apply::apply_human;
+pub use audit::{
+    AUDIT_VERSION, AppleId, AppleIdToken, AppleIds, Audit, AuditArea, AuditFinding, AuditLedger,
+    AuditLevel, AuditObjects, AuditPlace, AuditSummary, Fit, Held, LeakPlace, SealedFile, Trace,
+    apple_ids, apple_ids_human, audit_human, former_recipients, judge_bindings, judge_recipients,
+    judge_secret, judge_uploads,
+};
 pub use doctor::{
     Area, CLOCK_LIMIT, Check, CheckState, ConsentState, Doctor, DoctorSummary, TenantHealth,
     Trouble, doctor_human,

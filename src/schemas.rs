@@ -18,6 +18,8 @@ pub fn all() -> Vec<(&'static str, Value)> {
     schemas.push(("renew.schema.json", of::<report::Renewals>()));
     schemas.push(("renew-sheet.schema.json", of::<report::Sheets>()));
     schemas.push(("history.schema.json", of::<report::History>()));
+    schemas.push(("audit.schema.json", of::<report::Audit>()));
+    schemas.push(("apple-ids.schema.json", of::<report::AppleIds>()));
     schemas.push(("inspect.schema.json", of::<apple::Inspection>()));
     schemas.push(("ledger-line.schema.json", of::<crate::model::Record>()));
     schemas.push(("ledger-entries.schema.json", of::<ledger::SavedEntries>()));

@@ -7,6 +7,7 @@
 //! name a program to run. SOPS's MAC is always checked: there is no switch.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod addressees;
 mod age_file;
 mod error;
 mod form;
@@ -18,6 +19,7 @@ mod sops;
 #[cfg(test)]
 mod tests;
 
+pub use addressees::{Addressees, Key, addressees};
 pub use error::OpenError;
 pub use form::{Form, form};
 pub use identities::{Identities, IdentitiesError};

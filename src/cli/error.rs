@@ -123,6 +123,8 @@ pub(super) enum CliError {
     NoHistory(String),
     #[error("nothing was recorded: {0}")]
     Acknowledge(String),
+    #[error("--apple-ids is a table of the fleet, which SARIF has no place for")]
+    AuditFormat,
 }
 
 impl From<LedgerError> for CliError {
@@ -157,6 +159,7 @@ impl CliError {
             | Self::Duration(_)
             | Self::Instant(_)
             | Self::NoHistory(_)
+            | Self::AuditFormat
             | Self::PlanFile { .. }
             | Self::SealUsage(_)
             | Self::InitExists { .. }
@@ -222,6 +225,7 @@ impl CliError {
             Self::Credential(_) => one(
                 "client-secret, client-certificate, workload-identity, github, azure-pipelines, managed-identity or azure-cli; unset it to sign in as applecart.yaml says",
             ),
+            Self::AuditFormat => one("take --format human or --format json"),
             Self::NothingSelected => one(
                 "`applecart status --offline` lists the tenants and `--select` takes their names or labels",
             ),

@@ -187,7 +187,7 @@ impl Repo {
     }
 
     /// The commits at which this clone's history is cut off.
-    fn shallow_commits(&self) -> Result<HashSet<Oid>, GitError> {
+    pub(super) fn shallow_commits(&self) -> Result<HashSet<Oid>, GitError> {
         let path = self.path_common_dir().join("shallow");
         match read_text(&path) {
             Ok(text) => Ok(text.lines().filter_map(|line| Oid::from_str(line).ok()).collect()),
@@ -236,6 +236,13 @@ impl FleetWalk<'_> {
     /// The names of all folders that it came upon, sorted.
     pub fn folders(&self) -> BTreeSet<String> {
         self.hits.iter().map(|hit| hit.folder.clone()).collect()
+    }
+
+    /// Every tree that a folder ever became, with the commit and the folder's name, newest first.
+    pub fn trees(&self) -> impl DoubleEndedIterator<Item = (String, &str, String)> {
+        self.hits.iter().filter_map(|hit| {
+            Some((hit.commit.to_string(), hit.folder.as_str(), hit.after?.to_string()))
+        })
     }
 
     /// The changes of one folder, also from when it had another name.

@@ -44,7 +44,7 @@ pub(super) struct Remote {
     pub(super) asked: bool,
     /// The memory's name.
     pub(super) memory: String,
-    tracking: String,
+    pub(super) tracking: String,
     /// Where the branch was when this handle asked last.
     there: Cell<There>,
 }

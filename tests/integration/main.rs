@@ -10,6 +10,7 @@
 )]
 
 mod acknowledge;
+mod audit;
 mod base;
 mod cli;
 mod conformance;

@@ -1,0 +1,174 @@
+//! Whether the record is whole.
+
+use super::{Args, AuditedLedger, Ground};
+use crate::cli::error::CliError;
+use crate::cli::global::Context;
+use crate::git::Signers;
+use crate::ledger::{self, Fault, Ledger, LedgerError, MustBeSigned};
+use crate::report::{AuditArea, AuditFinding, AuditLedger, AuditLevel, AuditPlace};
+
+pub(super) fn audit(
+    args: &Args,
+    context: &Context,
+    ground: &Ground<'_>,
+    findings: &mut Vec<AuditFinding>,
+) -> Result<AuditedLedger, CliError> {
+    let branch = ground.policy.ledger_branch.clone();
+    let mut summary = AuditLedger {
+        branch: branch.clone(),
+        expected_head: args.expect_head.clone(),
+        ..AuditLedger::default()
+    };
+    let open = if args.offline { Ledger::open_offline } else { Ledger::open_shared };
+    let ledger = match open(&context.repo, &branch) {
+        Ok(ledger) => ledger,
+        Err(error @ LedgerError::WhichRemote { .. }) => return Err(error.into()),
+        Err(error) => {
+            findings.push(unknown(&branch, &error));
+            return Ok(AuditedLedger { summary, view: None });
+        }
+    };
+    let verified = if ground.policy.ledger_signing.required {
+        let signers =
+            Signers::of(ground.repo, Some(ground.policy_rev), &ground.policy.ledger_signers())?;
+        let unsigned_until = ground.policy.ledger_signing.unsigned_until.as_deref();
+        let signed = MustBeSigned { signers: &signers, repo: ground.repo, unsigned_until };
+        ledger::verify_signed(&ledger, signed)
+    } else {
+        ledger::verify(&ledger)
+    };
+    let report = match verified {
+        Ok(report) => report,
+        Err(error) => {
+            findings.push(unknown(&branch, &error));
+            return Ok(AuditedLedger { summary, view: None });
+        }
+    };
+    findings.extend(report.faults.iter().map(|fault| of_fault(&branch, fault)));
+    summary.remote = report.remote.clone();
+    summary.head = report.head.clone();
+    (summary.tenants, summary.entries, summary.commits) =
+        (report.tenants, report.entries, report.commits);
+    if let Some(expected) = &args.expect_head {
+        findings.extend(expected_head(&ledger, &branch, expected, report.head.as_deref())?);
+    }
+    let mut view = None;
+    if let Some(head) = &report.head {
+        findings.extend(other_tips(&ledger, &branch, head)?);
+        match ledger.view_at(head) {
+            Ok(read) => view = Some(read),
+            // What is wrong with it, the faults say; that its lines were not traced follows.
+            Err(error) if report.faults.is_empty() => findings.push(unknown(&branch, &error)),
+            Err(_) => {}
+        }
+    }
+    Ok(AuditedLedger { summary, view })
+}
+
+fn finding(code: &str, place: AuditPlace, message: String, advice: &str) -> AuditFinding {
+    AuditFinding::new(AuditArea::Ledger, code, place, message, advice)
+}
+
+fn at(branch: &str) -> AuditPlace {
+    AuditPlace { refname: Some(branch.to_owned()), ..AuditPlace::default() }
+}
+
+fn unknown(branch: &str, error: &LedgerError) -> AuditFinding {
+    let advice = "make the remote answer, or audit what this clone has with --offline";
+    finding(error.code(), at(branch), error.sentence(), advice).at(AuditLevel::Unknown)
+}
+
+fn of_fault(branch: &str, fault: &Fault) -> AuditFinding {
+    let place = AuditPlace {
+        refname: Some(branch.to_owned()),
+        commit: fault.commit.clone(),
+        file: fault.file.clone(),
+        line: fault.line,
+    };
+    let advice = match fault.code {
+        "not-append-only" | "file-removed" => {
+            "compare the commit with its parent (git diff), find out who pushed it, and bring the branch back to the last whole commit; forbid force pushes and edits by hand on it"
+        }
+        "history-incomplete" => "git fetch --unshallow",
+        "ledger-lost" | "ledger-rewritten" => {
+            "somebody pushed by force or deleted the branch: find out who, and push what this clone has seen (refs/applecart/seen/…) back; forbid force pushes on it"
+        }
+        "unsigned"
+        | "unknown-key"
+        | "revoked-key"
+        | "expired-key"
+        | "bad-signature"
+        | "wrong-namespace"
+        | "unsupported-signature"
+        | "key-not-yet-valid" => {
+            "find out who made the commit and what it records; only those whom `ledger.signers` names may"
+        }
+        _ => {
+            "compare the file with the commit before (git log -p), find out who changed it, and bring the branch back to the last whole commit"
+        }
+    };
+    let level = match fault.code {
+        "history-incomplete" | "unreadable" | "unverifiable-signature" => AuditLevel::Unknown,
+        _ => AuditLevel::Finding,
+    };
+    finding(fault.code, place, fault.message.clone(), advice).at(level)
+}
+
+/// Whether the present head holds the one that was seen before.
+fn expected_head(
+    ledger: &Ledger,
+    branch: &str,
+    expected: &str,
+    head: Option<&str>,
+) -> Result<Option<AuditFinding>, LedgerError> {
+    const ADVICE: &str = "the record was rewritten or replaced since that head was noted: fetch the commit from a clone or a backup that has it, and compare";
+    let place = AuditPlace { commit: Some(expected.to_owned()), ..at(branch) };
+    let held = match head {
+        Some(head) => ledger.holds(head, expected)?,
+        None => Some(false),
+    };
+    let present = head.unwrap_or("none");
+    Ok(match held {
+        Some(true) => None,
+        Some(false) => Some(finding(
+            "head-rewritten",
+            place,
+            format!("the ledger's head {present} does not hold the expected {expected}"),
+            ADVICE,
+        )),
+        None => Some(finding(
+            "head-not-found",
+            place,
+            format!(
+                "the expected head {expected} is not in this repository; the head is {present}"
+            ),
+            ADVICE,
+        )),
+    })
+}
+
+/// Whether what this clone knows of the branch elsewhere goes together with the verified head.
+fn other_tips(ledger: &Ledger, branch: &str, head: &str) -> Result<Vec<AuditFinding>, LedgerError> {
+    let mut found = Vec::new();
+    for (refname, tip) in ledger.known_tips()? {
+        let agrees =
+            ledger.holds(head, &tip)? == Some(true) || ledger.holds(&tip, head)? == Some(true);
+        if agrees {
+            continue;
+        }
+        let place = AuditPlace { refname: Some(refname.clone()), ..AuditPlace::commit(&tip) };
+        if refname.starts_with("refs/heads/") {
+            // Entries that lost a race are appended anew by the next push.
+            let message =
+                format!("this clone's branch has entries that {branch} at {head} does not have");
+            let advice = "push them: applecart ledger append --publish, or the next apply does";
+            found.push(finding("ledger-unpushed", place, message, advice).at(AuditLevel::Note));
+        } else {
+            let message =
+                format!("this clone saw the remote's branch at {tip}, which {head} does not hold");
+            let advice = "somebody pushed by force: find out who, compare the two, and push the longer one back";
+            found.push(finding("ledger-rewritten", place, message, advice));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,114 @@
+//! Who changed those who may sign and those who can open.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{Ground, signed};
+use crate::cli::error::CliError;
+use crate::fleet::{self, Policy};
+use crate::git::{PolicyVersion, Signers};
+use crate::model::Sha256;
+use crate::report::{AuditArea, AuditFinding, AuditPlace};
+
+/// The findings, and every recipient that was ever listed.
+pub(super) fn audit(
+    ground: &Ground<'_>,
+) -> Result<(Vec<AuditFinding>, BTreeSet<String>), CliError> {
+    let versions = ground.repo.policy_versions(ground.policy_rev, |bytes| {
+        fleet::load_policy(bytes).0.as_ref().map(files_of).unwrap_or_default()
+    })?;
+    let mut parsed: HashMap<Sha256, Option<Policy>> = HashMap::new();
+    let mut ever = BTreeSet::new();
+    let mut found = Vec::new();
+    for version in &versions {
+        let mut parse = |bytes: &Option<Vec<u8>>| {
+            let bytes = bytes.as_deref()?;
+            let known = parsed.entry(Sha256::of(bytes));
+            known.or_insert_with(|| fleet::load_policy(Some(bytes)).0).clone()
+        };
+        let (before, after) = (parse(&version.before), parse(&version.after));
+        for policy in [&before, &after].into_iter().flatten() {
+            ever.extend(policy.recipients.iter().cloned());
+        }
+        let changed = changes(before.as_ref(), after.as_ref(), version.files_changed);
+        if changed.is_empty() {
+            continue;
+        }
+        found.extend(judge(ground, version, before.as_ref(), &changed)?);
+    }
+    Ok((found, ever))
+}
+
+fn files_of(policy: &Policy) -> Vec<String> {
+    let signing = &policy.signing;
+    [
+        &signing.signers,
+        &signing.openpgp_keys,
+        &signing.revoked_signers,
+        &policy.ledger_signing.signers,
+    ]
+    .into_iter()
+    .flatten()
+    .cloned()
+    .collect()
+}
+
+/// What of the trust changed, in words.
+fn changes(
+    before: Option<&Policy>,
+    after: Option<&Policy>,
+    files_changed: bool,
+) -> Vec<&'static str> {
+    let mut changed = Vec::new();
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            if before.signing != after.signing {
+                changed.push("who may sign");
+            }
+            if before.ledger_signing != after.ledger_signing {
+                changed.push("who may sign the ledger");
+            }
+            if before.recipients != after.recipients {
+                changed.push("the recipients");
+            }
+        }
+        (Some(_), None) => changed.push("applecart.yaml, which is no policy any more"),
+        (None, _) => {}
+    }
+    if files_changed {
+        changed.push("the files that name the signers");
+    }
+    changed
+}
+
+fn judge(
+    ground: &Ground<'_>,
+    version: &PolicyVersion,
+    before: Option<&Policy>,
+    changed: &[&str],
+) -> Result<Option<AuditFinding>, CliError> {
+    let (Some(parent), Some(before)) = (&version.parent, before) else { return Ok(None) };
+    if !before.signing.required {
+        return Ok(None);
+    }
+    let why = match Signers::of(ground.repo, Some(parent), &before.signing) {
+        Ok(signers) => {
+            let signature = signers.verify_one(ground.repo, &version.commit)?;
+            if signed::counts(ground.repo, &version.commit, &signature)? {
+                return Ok(None);
+            }
+            signature.to_string()
+        }
+        // A policy that nobody can satisfy lets nobody change it.
+        Err(error) if error.is_about_source() => {
+            format!("cannot be judged by the files of its parent ({error})")
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Some(AuditFinding::new(
+        AuditArea::Policy,
+        "policy-change-unsigned",
+        AuditPlace { commit: Some(version.commit.clone()), ..AuditPlace::file(fleet::FLEET_FILE) },
+        format!("the commit changes {}, and {why}", changed.join(", ")),
+        "find out who merged it; until somebody who might sign before says so in a signed commit, trust neither the keys nor the recipients that it brought",
+    )))
+}

@@ -1,0 +1,129 @@
+//! Where each upload came from.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{Ground, signed};
+use crate::cli::error::CliError;
+use crate::fleet::{self, Desired, Source, Tenant};
+use crate::git::{Ancestors, GitError, Repo};
+use crate::ledger::LedgerView;
+use crate::model::{Event, Record, TenantId};
+use crate::report::{AuditFinding, Fit, Held, Trace, judge_bindings, judge_uploads};
+
+/// The findings, and how many uploads were traced.
+pub(super) fn audit(
+    ground: &Ground<'_>,
+    view: Option<&LedgerView>,
+    branch: &str,
+) -> Result<(Vec<AuditFinding>, usize), CliError> {
+    let Some(view) = view else { return Ok((Vec::new(), 0)) };
+    let uploads: Vec<&Record> = view
+        .tenants
+        .values()
+        .flat_map(|ledger| &ledger.records)
+        .filter(|record| matches!(record.event, Event::Applied | Event::Confirmed))
+        .collect();
+    let applied = uploads.iter().filter(|record| record.event == Event::Applied).count();
+    let revs: BTreeSet<&str> = uploads.iter().filter_map(|record| record.rev.as_deref()).collect();
+    let here: Vec<String> =
+        revs.into_iter().filter(|rev| is_here(ground.repo, rev)).map(str::to_owned).collect();
+    let reached = ground.repo.ancestors(ground.policy_rev)?;
+    let unsigned = signed::unsigned(ground.repo, (ground.policy, ground.policy_rev), &here)?;
+    let mut tracer = Tracer {
+        repo: ground.repo,
+        here: here.iter().map(String::as_str).collect(),
+        reached,
+        unsigned,
+        folders: HashMap::new(),
+        trees: HashMap::new(),
+    };
+    let mut found = Vec::new();
+    let mut records = BTreeMap::new();
+    for (&tenant, ledger) in &view.tenants {
+        // Reading may fail, judging cannot: what is asked of Git is asked first.
+        let mut traces = HashMap::new();
+        for record in &ledger.records {
+            if matches!(record.event, Event::Applied | Event::Confirmed) {
+                traces.insert(record.seq, tracer.trace(tenant, record)?);
+            }
+        }
+        found.extend(judge_uploads(branch, tenant, &ledger.records, |record| {
+            traces.get(&record.seq).cloned().unwrap_or(Trace::NoCommit)
+        }));
+        records.insert(tenant, ledger.records.clone());
+    }
+    found.extend(judge_bindings(branch, &records, &ground.policy.moves));
+    Ok((found, applied))
+}
+
+/// Whether it is a commit of this clone, by its whole name.
+fn is_here(repo: &Repo, rev: &str) -> bool {
+    rev.len() == 40 && repo.resolve(rev).is_ok_and(|found| found == rev)
+}
+
+struct Tracer<'a> {
+    repo: &'a Repo,
+    here: BTreeSet<&'a str>,
+    reached: Ancestors,
+    unsigned: HashMap<String, String>,
+    /// What a folder's tree held, by name and tree.
+    folders: HashMap<(String, String), Option<Tenant>>,
+    /// The tree of a folder at a commit.
+    trees: HashMap<(String, String), Option<String>>,
+}
+
+impl Tracer<'_> {
+    fn trace(&mut self, tenant: TenantId, record: &Record) -> Result<Trace, GitError> {
+        let Some(rev) = record.rev.as_deref() else { return Ok(Trace::NoCommit) };
+        if !self.here.contains(rev) {
+            return Ok(Trace::Missing(self.reached.cut_off));
+        }
+        let on_branch = match (self.reached.contains(rev), self.reached.cut_off) {
+            (true, _) => Some(true),
+            (false, true) => None,
+            (false, false) => Some(false),
+        };
+        let held = match record.sha256 {
+            None => Held::NotAsked,
+            Some(sha256) => match self.tenant(rev, record.name.as_str())? {
+                None => Held::No,
+                Some(found) if found.tenant_id != tenant => Held::OtherTenant(found.tenant_id),
+                Some(found) => {
+                    let names = found.tokens().any(|token| {
+                        token.token.kind == record.token.kind
+                            && token.file.as_ref().is_some_and(|file| file.sha256 == sha256)
+                    });
+                    if names { Held::Yes } else { Held::No }
+                }
+            },
+        };
+        Ok(Trace::Found(Fit { on_branch, held, unsigned: self.unsigned.get(rev).cloned() }))
+    }
+
+    /// The tenant that a folder was at a commit, if it was valid.
+    fn tenant(&mut self, rev: &str, name: &str) -> Result<Option<&Tenant>, GitError> {
+        let at = (rev.to_owned(), name.to_owned());
+        if !self.trees.contains_key(&at) {
+            let folder = self.repo.tenant(rev, name)?;
+            let tree = folder.as_ref().map(|folder| folder.tree.clone());
+            if let Some(folder) = folder {
+                let key = (name.to_owned(), folder.tree.clone());
+                self.folders.entry(key).or_insert_with(|| valid(folder));
+            }
+            self.trees.insert(at.clone(), tree);
+        }
+        let Some(Some(tree)) = self.trees.get(&at) else { return Ok(None) };
+        Ok(self.folders.get(&(name.to_owned(), tree.clone())).and_then(Option::as_ref))
+    }
+}
+
+/// A folder as the tenant that it is; its name and id may be any, for nothing is compared with
+/// others.
+pub(super) fn valid(mut folder: fleet::Folder) -> Option<Tenant> {
+    folder.entries.sort_by(|a, b| a.path.cmp(&b.path));
+    let source = Source { tenants: vec![folder], ..Source::default() };
+    match fleet::load_tenants(&source, None).0.into_iter().next() {
+        Some(Desired::Valid(tenant)) => Some(tenant),
+        _ => None,
+    }
+}

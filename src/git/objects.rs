@@ -1,0 +1,217 @@
+//! Every object of the repository, reachable or not, and which commit brought one in.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use git2::{ObjectType, Oid, Sort};
+
+use super::{GitError, Repo, escaped};
+
+/// A folder in a folder in a folder: more than any fleet has, and less than a stack.
+const MAX_DEPTH: usize = 64;
+
+/// The commits that a commit is or comes after.
+#[derive(Clone, Debug)]
+pub struct Ancestors {
+    ids: HashSet<Oid>,
+    /// Whether the clone is cut off somewhere among them.
+    pub cut_off: bool,
+}
+
+impl Ancestors {
+    /// Whether the commit, by its whole name, is one of them.
+    pub fn contains(&self, commit: &str) -> bool {
+        commit.len() == 40 && Oid::from_str(commit).is_ok_and(|id| self.ids.contains(&id))
+    }
+}
+
+/// How many blobs there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BlobCount {
+    /// Those that were read.
+    pub read: usize,
+    /// Those over the limit.
+    pub too_large: usize,
+}
+
+/// Where a blob came in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// The commit.
+    pub commit: String,
+    /// From its root.
+    pub path: String,
+}
+
+impl Repo {
+    /// The commits that `commit` is or comes after.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn ancestors(&self, commit: &str) -> Result<Ancestors, GitError> {
+        let unreadable = |error| GitError::reading("the history", error);
+        let mut walk = self.repo.revwalk().map_err(unreadable)?;
+        walk.push(self.commit(commit)?.id()).map_err(unreadable)?;
+        let ids: HashSet<Oid> = walk.collect::<Result<_, _>>().map_err(unreadable)?;
+        let cut_off = self.shallow_commits()?.iter().any(|end| ids.contains(end));
+        Ok(Ancestors { ids, cut_off })
+    }
+
+    /// Whether objects may be missing that a remote would send when asked (a partial clone).
+    pub fn is_partial(&self) -> bool {
+        let config = self.repo.config().and_then(|mut config| config.snapshot());
+        config.is_ok_and(|config| {
+            let mut found = false;
+            let named = config.entries(Some("^remote\\..*\\.promisor$"));
+            let _ = named.and_then(|entries| {
+                entries.for_each(|entry| found |= entry.value().is_ok_and(|value| value != "false"))
+            });
+            found
+        })
+    }
+
+    /// Shows every blob of at most `max` bytes, once each, whether anything reaches it or not.
+    ///
+    /// # Errors
+    /// When an object cannot be read.
+    pub fn each_blob(
+        &self,
+        max: u64,
+        mut look: impl FnMut(&str, &[u8]),
+    ) -> Result<BlobCount, GitError> {
+        let unreadable = |error| GitError::reading("the objects", error);
+        let odb = self.repo.odb().map_err(unreadable)?;
+        let mut ids = HashSet::new();
+        odb.foreach(|id| {
+            // An object may be in a pack and beside it.
+            ids.insert(*id);
+            true
+        })
+        .map_err(unreadable)?;
+        let mut count = BlobCount::default();
+        for id in ids {
+            let unreadable = |error| GitError::reading(&format!("object {id}"), error);
+            let (size, kind) = odb.read_header(id).map_err(unreadable)?;
+            if kind != ObjectType::Blob {
+                continue;
+            }
+            if size as u64 > max {
+                count.too_large += 1;
+                continue;
+            }
+            let object = odb.read(id).map_err(unreadable)?;
+            look(&id.to_string(), object.data());
+            count.read += 1;
+        }
+        Ok(count)
+    }
+
+    /// The commits that brought these blobs in, of all that any reference reaches: for each blob and
+    /// path the first one. What is not in the answer, nothing reaches.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn origins(
+        &self,
+        blobs: &HashSet<String>,
+    ) -> Result<BTreeMap<String, Vec<Origin>>, GitError> {
+        let unreadable = |error| GitError::reading("the history", error);
+        let wanted = blobs.iter().filter_map(|id| Oid::from_str(id).ok()).collect();
+        let mut search =
+            Search { repo: self, wanted, seen: HashMap::new(), found: BTreeMap::new() };
+        let mut walk = self.repo.revwalk().map_err(unreadable)?;
+        walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE).map_err(unreadable)?;
+        for reference in self.repo.references().map_err(unreadable)? {
+            let reference = reference.map_err(unreadable)?;
+            let name = escaped(reference.name_bytes());
+            // A reference that names what is not there reaches nothing.
+            let Ok(target) = reference.peel(ObjectType::Any) else { continue };
+            match target.kind() {
+                Some(ObjectType::Commit) => walk.push(target.id()).map_err(unreadable)?,
+                Some(ObjectType::Tag) => match target.peel(ObjectType::Any) {
+                    Ok(inner) if inner.kind() == Some(ObjectType::Commit) => {
+                        walk.push(inner.id()).map_err(unreadable)?;
+                    }
+                    Ok(inner) => search.other(&inner, &name)?,
+                    Err(_) => {}
+                },
+                _ => search.other(&target, &name)?,
+            }
+        }
+        // A detached HEAD has no reference of its own.
+        if let Ok(head) = self.repo.head().and_then(|head| head.peel_to_commit()) {
+            walk.push(head.id()).map_err(unreadable)?;
+        }
+        for id in walk {
+            let id = id.map_err(unreadable)?;
+            let tree = self.repo.find_commit(id).map_err(unreadable)?.tree_id();
+            search.tree(tree, &id.to_string(), &mut String::new(), 0)?;
+        }
+        Ok(search.found)
+    }
+}
+
+struct Search<'r> {
+    repo: &'r Repo,
+    wanted: HashSet<Oid>,
+    /// Trees that were looked through, and whether anything is in them.
+    seen: HashMap<Oid, bool>,
+    found: BTreeMap<String, Vec<Origin>>,
+}
+
+impl Search<'_> {
+    /// What a reference names that is no commit.
+    fn other(&mut self, object: &git2::Object<'_>, name: &str) -> Result<(), GitError> {
+        match object.kind() {
+            Some(ObjectType::Tree) => {
+                self.tree(object.id(), name, &mut String::new(), 0).map(|_| ())
+            }
+            Some(ObjectType::Blob) if self.wanted.contains(&object.id()) => {
+                self.add(object.id(), name, String::new());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn add(&mut self, blob: Oid, commit: &str, path: String) {
+        let places = self.found.entry(blob.to_string()).or_default();
+        if !places.iter().any(|place| place.path == path) {
+            places.push(Origin { commit: commit.to_owned(), path });
+        }
+    }
+
+    /// Looks through a tree, once; through one that holds something every time, for it may stand
+    /// under another path now.
+    fn tree(
+        &mut self,
+        id: Oid,
+        commit: &str,
+        path: &mut String,
+        depth: usize,
+    ) -> Result<bool, GitError> {
+        if self.seen.get(&id) == Some(&false) || depth > MAX_DEPTH {
+            return Ok(false);
+        }
+        let tree = self.repo.repo.find_tree(id);
+        let tree = tree.map_err(|error| GitError::reading(&format!("tree {id}"), error))?;
+        let mut holds = false;
+        for entry in &tree {
+            let length = path.len();
+            match entry.kind() {
+                Some(ObjectType::Blob) if self.wanted.contains(&entry.id()) => {
+                    self.add(entry.id(), commit, format!("{path}{}", escaped(entry.name_bytes())));
+                    holds = true;
+                }
+                Some(ObjectType::Tree) if self.seen.get(&entry.id()) != Some(&false) => {
+                    path.push_str(&escaped(entry.name_bytes()));
+                    path.push('/');
+                    holds |= self.tree(entry.id(), commit, path, depth + 1)?;
+                    path.truncate(length);
+                }
+                _ => {}
+            }
+        }
+        self.seen.insert(id, holds);
+        Ok(holds)
+    }
+}

@@ -1,0 +1,242 @@
+//! What an audit found: the ledger's wholeness, where each upload came from, who changed the
+//! policy, what lies open in Git, and to whom token files are sealed.
+//!
+//! Judging is pure: [`uploads`] holds ledger lines against what was read of Git, and
+//! [`recipients`] a file's shown recipients against the fleet's list. Reading is `cli`'s business.
+
+mod apple_ids;
+mod human;
+mod recipients;
+mod secrets;
+#[cfg(test)]
+mod tests;
+mod uploads;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::annotations::{Annotation, Level};
+use crate::model::Timestamp;
+
+pub use apple_ids::{AppleId, AppleIdToken, AppleIds, apple_ids, apple_ids_human};
+pub use human::audit_human;
+pub use recipients::{SealedFile, former_recipients, judge_recipients};
+pub use secrets::{LeakPlace, judge_secret};
+pub use uploads::{Fit, Held, Trace, judge_bindings, judge_uploads};
+
+/// The version of both machine outputs.
+pub const AUDIT_VERSION: &str = "1.0";
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuditArea {
+    /// Whether the record is whole.
+    Ledger,
+    /// Whether each upload traces to a reviewed commit, and each live change to an upload.
+    Uploads,
+    /// Whether those who may sign, and those who can open, were changed by somebody who may.
+    Policy,
+    /// Whether a token, a private key or an age identity lies open in Git.
+    Secrets,
+    /// Whether token files are sealed to those whom the fleet lists.
+    Recipients,
+}
+
+impl AuditArea {
+    /// The area as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ledger => "ledger",
+            Self::Uploads => "uploads",
+            Self::Policy => "policy",
+            Self::Secrets => "secrets",
+            Self::Recipients => "recipients",
+        }
+    }
+}
+
+/// How much it weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuditLevel {
+    /// Something does not hold: exit code 7.
+    Finding,
+    /// It could not be told: exit code 3.
+    Unknown,
+    /// Worth knowing; fails nothing.
+    Note,
+}
+
+/// Where it is. What does not apply is `null`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditPlace {
+    /// The branch or other reference; `null` for the audited revision.
+    #[serde(rename = "ref")]
+    pub refname: Option<String>,
+    /// The commit that did it, or that has it.
+    pub commit: Option<String>,
+    /// The file, from the root of the commit or of the reference.
+    pub file: Option<String>,
+    /// The line in that file.
+    pub line: Option<usize>,
+}
+
+impl AuditPlace {
+    /// A file of the audited revision, or of a commit.
+    pub fn file(file: impl Into<String>) -> Self {
+        Self { file: Some(file.into()), ..Self::default() }
+    }
+
+    /// A commit.
+    pub fn commit(commit: impl Into<String>) -> Self {
+        Self { commit: Some(commit.into()), ..Self::default() }
+    }
+}
+
+/// One thing that was found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditFinding {
+    /// How much it weighs.
+    pub level: AuditLevel,
+    /// What it is about.
+    pub area: AuditArea,
+    /// The stable name, in kebab-case.
+    pub code: String,
+    /// Where.
+    pub place: AuditPlace,
+    /// What is so.
+    pub message: String,
+    /// What to do.
+    pub advice: String,
+}
+
+impl AuditFinding {
+    /// Something that does not hold.
+    pub fn new(
+        area: AuditArea,
+        code: &str,
+        place: AuditPlace,
+        message: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        let (code, message, advice) = (code.to_owned(), message.into(), advice.into());
+        Self { level: AuditLevel::Finding, area, code, place, message, advice }
+    }
+
+    /// The same with another weight.
+    #[must_use]
+    pub fn at(self, level: AuditLevel) -> Self {
+        Self { level, ..self }
+    }
+}
+
+/// The ledger as it was audited.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditLedger {
+    /// The branch.
+    pub branch: String,
+    /// The remote that was asked; `null` when only this clone was looked at.
+    pub remote: Option<String>,
+    /// The present head, for the next audit's `--expect-head`; `null` when there is no ledger.
+    pub head: Option<String>,
+    /// The head that was given, which the present one must hold.
+    pub expected_head: Option<String>,
+    /// How many tenants have a file.
+    pub tenants: usize,
+    /// How many entries their unbroken chains have.
+    pub entries: usize,
+    /// How many commits were walked.
+    pub commits: usize,
+}
+
+/// The objects that were looked at for secrets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditObjects {
+    /// Blobs that were looked at, reachable or not.
+    pub blobs: usize,
+    /// Blobs larger than any token file, which were not.
+    pub too_large: usize,
+}
+
+/// How much of each weight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditSummary {
+    /// Does not hold.
+    pub findings: usize,
+    /// Could not be told.
+    pub unknown: usize,
+    /// Worth knowing.
+    pub notes: usize,
+}
+
+/// What `audit --format json` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Audit {
+    /// The version of this format.
+    pub format_version: &'static str,
+    /// When.
+    pub generated_at: Timestamp,
+    /// The audited revision.
+    pub rev: String,
+    /// The commit of the protected branch that uploads must come from and that the policy is of.
+    pub policy_rev: String,
+    /// What the protected branch is called here.
+    pub policy_name: String,
+    /// The ledger.
+    pub ledger: AuditLedger,
+    /// How many `applied` lines were traced.
+    pub uploads: usize,
+    /// The objects.
+    pub objects: AuditObjects,
+    /// Everything that was found, heaviest first.
+    pub findings: Vec<AuditFinding>,
+    /// How much of it.
+    pub summary: AuditSummary,
+}
+
+impl Audit {
+    /// Sorts what was found, without what is said twice, and counts it.
+    #[must_use]
+    pub fn finish(mut self) -> Self {
+        self.findings.sort();
+        self.findings.dedup();
+        let count = |level| self.findings.iter().filter(|one| one.level == level).count();
+        self.summary = AuditSummary {
+            findings: count(AuditLevel::Finding),
+            unknown: count(AuditLevel::Unknown),
+            notes: count(AuditLevel::Note),
+        };
+        self
+    }
+
+    /// What was found as remarks, for a code scanner. What has no file of its own stands at the
+    /// fleet's settings.
+    pub fn remarks(&self) -> Vec<Annotation> {
+        self.findings
+            .iter()
+            .map(|one| Annotation {
+                level: match one.level {
+                    AuditLevel::Finding => Level::Error,
+                    AuditLevel::Unknown | AuditLevel::Note => Level::Warning,
+                },
+                file: one.place.file.clone().unwrap_or_else(|| crate::fleet::FLEET_FILE.to_owned()),
+                line: one.place.line.unwrap_or(1),
+                columns: None,
+                code: one.code.clone(),
+                message: super::escape(&format!(
+                    "{}{}. {}",
+                    human::place(&one.place).map(|place| place + ": ").unwrap_or_default(),
+                    one.message,
+                    one.advice
+                )),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,169 @@
+//! Which tokens hang on which Apple ID.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use comfy_table::{Table, presets};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::AUDIT_VERSION;
+use crate::fleet::Desired;
+use crate::model::{Kind, Timestamp};
+use crate::report::text::{escape, plural};
+
+/// A token of an Apple ID.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AppleIdToken {
+    /// The tenant.
+    pub tenant: String,
+    /// The kind.
+    pub kind: Kind,
+    /// The token's name; push certificates have none.
+    pub name: Option<String>,
+    /// When it lapses, as Git says.
+    pub expires: Option<Timestamp>,
+}
+
+/// An Apple ID and what hangs on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AppleId {
+    /// As the tenant files write it, in lower case; `null` for tokens that name none.
+    pub apple_id: Option<String>,
+    /// How many tenants.
+    pub tenants: usize,
+    /// How many push certificates: without this Apple ID they cannot be renewed, and every device
+    /// of their tenants has to enrol anew.
+    pub push: usize,
+    /// How many enrollment program tokens: another administrator of the organisation can renew
+    /// them.
+    pub enrollment: usize,
+    /// How many VPP tokens, of which the same is true.
+    pub vpp: usize,
+    /// All of them.
+    pub tokens: Vec<AppleIdToken>,
+}
+
+/// What `audit --apple-ids --format json` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AppleIds {
+    /// The version of this format.
+    pub format_version: &'static str,
+    /// The revision.
+    pub rev: String,
+    /// Those with most tokens first; tokens without one last.
+    pub apple_ids: Vec<AppleId>,
+    /// Tenants whose files are invalid, so that nothing is known of them.
+    pub not_read: Vec<String>,
+}
+
+/// Sorts a fleet's tokens by Apple ID.
+pub fn apple_ids(rev: &str, fleet: &[Desired]) -> AppleIds {
+    let mut tokens: BTreeMap<Option<String>, BTreeSet<AppleIdToken>> = BTreeMap::new();
+    for tenant in fleet.iter().filter_map(Desired::valid) {
+        for token in tenant.tokens() {
+            let apple_id = token.facts.apple_id.as_deref().map(|id| id.trim().to_lowercase());
+            tokens.entry(apple_id.filter(|id| !id.is_empty())).or_default().insert(AppleIdToken {
+                tenant: tenant.name.to_string(),
+                kind: token.token.kind,
+                name: token.token.name.clone(),
+                expires: token.facts.expires,
+            });
+        }
+    }
+    let mut apple_ids: Vec<AppleId> = tokens
+        .into_iter()
+        .map(|(apple_id, tokens)| {
+            let count = |kind| tokens.iter().filter(|token| token.kind == kind).count();
+            AppleId {
+                apple_id,
+                tenants: tokens.iter().map(|token| &token.tenant).collect::<BTreeSet<_>>().len(),
+                push: count(Kind::Push),
+                enrollment: count(Kind::Enrollment),
+                vpp: count(Kind::Vpp),
+                tokens: tokens.into_iter().collect(),
+            }
+        })
+        .collect();
+    apple_ids.sort_by_key(|one| (one.apple_id.is_none(), std::cmp::Reverse(one.tokens.len())));
+    let not_read =
+        fleet.iter().filter(|one| one.valid().is_none()).map(|one| one.name().to_owned());
+    AppleIds {
+        format_version: AUDIT_VERSION,
+        rev: rev.to_owned(),
+        apple_ids,
+        not_read: not_read.collect(),
+    }
+}
+
+/// As a table, and below it what would be stranded.
+pub fn apple_ids_human(found: &AppleIds) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header([
+        "APPLE ID",
+        "TOKENS",
+        "TENANTS",
+        "PUSH",
+        "ENROLLMENT",
+        "VPP",
+        "IF IT IS LOST",
+    ]);
+    for one in &found.apple_ids {
+        let name = one.apple_id.as_deref().map_or_else(|| "(none named)".to_owned(), escape);
+        let lost = match (&one.apple_id, one.push) {
+            (None, 0) => "find out whose they are".to_owned(),
+            (None, push) => format!(
+                "find out whose they are: {} cannot be renewed without",
+                plural(push, "push certificate")
+            ),
+            (Some(_), 0) => "another administrator renews".to_owned(),
+            (Some(_), push) => {
+                format!("{} stranded: their devices enrol anew", plural(push, "push certificate"))
+            }
+        };
+        table.add_row([
+            name,
+            one.tokens.len().to_string(),
+            one.tenants.to_string(),
+            one.push.to_string(),
+            one.enrollment.to_string(),
+            one.vpp.to_string(),
+            lost,
+        ]);
+    }
+    let mut text = String::new();
+    for line in table.lines() {
+        text.push_str(line.trim());
+        text.push('\n');
+    }
+    for one in found
+        .apple_ids
+        .iter()
+        .filter(|one| one.apple_id.is_some() && one.push > 0 && one.tenants > 1)
+    {
+        let mut tenants: Vec<&str> = one
+            .tokens
+            .iter()
+            .filter(|token| token.kind == Kind::Push)
+            .map(|token| token.tenant.as_str())
+            .collect();
+        tenants.dedup();
+        if tenants.len() > 1 {
+            let shown: Vec<String> = tenants.iter().take(10).map(|name| escape(name)).collect();
+            let more = tenants.len().saturating_sub(10);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            text.push_str(&format!(
+                "\n{} holds the push certificates of {}{more}: one lost password strands all of them.\n",
+                escape(one.apple_id.as_deref().unwrap_or_default()),
+                shown.join(", ")
+            ));
+        }
+    }
+    for name in &found.not_read {
+        text.push_str(&format!("\nnot read, its file is invalid: {}\n", escape(name)));
+    }
+    text
+}

@@ -1,0 +1,114 @@
+//! A sealed file's recipients, so far as it shows them, against the fleet's list.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{AuditArea, AuditFinding, AuditLevel, AuditPlace};
+use crate::vault::{Addressees, Key};
+
+/// A sealed file of the audited revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedFile {
+    /// From the root.
+    pub path: String,
+    /// What it shows; `None` where it is not sealed, or not readable as such.
+    pub shown: Option<Addressees>,
+}
+
+/// Compares every file with the list of its own revision.
+pub fn judge_recipients(files: &[SealedFile], listed: &[String]) -> Vec<AuditFinding> {
+    let mut found = Vec::new();
+    let mut unverifiable = 0;
+    for file in files {
+        let finding = |code, message: String, advice| {
+            let place = AuditPlace::file(&file.path);
+            AuditFinding::new(AuditArea::Recipients, code, place, message, advice)
+        };
+        let Some(shown) = &file.shown else {
+            let message =
+                "the file that the tenant names is not sealed with age or SOPS".to_owned();
+            found.push(finding("not-sealed", message, "seal it: applecart seal"));
+            continue;
+        };
+        if shown.others > 0 {
+            let message = format!(
+                "{} of other kinds than age's can open it, too",
+                crate::report::plural(shown.others, "key")
+            );
+            let advice = "reseal it to the fleet's list alone: applecart reseal --write";
+            found.push(finding("recipients-differ", message, advice));
+        }
+        let wanted: BTreeSet<Key> = listed
+            .iter()
+            .map(|text| Key::of(text))
+            .filter(|key| shown.names_all || !matches!(key, Key::Named(_)))
+            .collect();
+        let missing = wanted.difference(&shown.keys).count();
+        let extra: Vec<String> = shown.keys.difference(&wanted).map(ToString::to_string).collect();
+        let anonymous = listed.iter().filter(|text| matches!(Key::of(text), Key::Named(_))).count();
+        let count_differs = !shown.names_all && anonymous != shown.anonymous;
+        if missing > 0 || !extra.is_empty() || count_differs {
+            let mut parts = Vec::new();
+            if missing > 0 {
+                parts.push(format!("it is not sealed to {missing} of those listed"));
+            }
+            if !extra.is_empty() {
+                parts.push(format!("it is sealed to {}, not listed", extra.join(", ")));
+            }
+            if count_differs {
+                parts.push(format!(
+                    "it is sealed to {} age keys, and {anonymous} are listed",
+                    shown.anonymous
+                ));
+            }
+            let advice = "applecart reseal --write; if a key that is not listed could open it, renew the token, too";
+            found.push(finding("recipients-differ", parts.join("; "), advice));
+        }
+        unverifiable += usize::from(shown.anonymous > 0 && !count_differs);
+    }
+    if unverifiable > 0 {
+        found.push(
+            AuditFinding::new(
+                AuditArea::Recipients,
+                "not-verifiable",
+                AuditPlace::default(),
+                format!(
+                    "{}: age does not write into a file for whom it is, so only the number of recipients was compared",
+                    crate::report::plural(unverifiable, "sealed file")
+                ),
+                "whoever has a key can tell: `applecart reseal --write` seals all of them to the list anew",
+            )
+            .at(AuditLevel::Note),
+        );
+    }
+    found
+}
+
+/// Keys that old blobs name and the list does not have any more. They open those blobs for ever.
+/// `known` are all recipients that were ever listed, to give a short mark its name.
+pub fn former_recipients(
+    shown: &BTreeMap<Key, usize>,
+    listed: &[String],
+    known: &BTreeSet<String>,
+) -> Vec<AuditFinding> {
+    let listed: BTreeSet<Key> =
+        listed.iter().flat_map(|text| [Key::of(text), Key::Named(text.clone())]).collect();
+    let names: BTreeMap<Key, &String> = known.iter().map(|text| (Key::of(text), text)).collect();
+    shown
+        .iter()
+        .filter(|(key, _)| !listed.contains(*key))
+        .map(|(key, count)| {
+            let name = names.get(key).map_or_else(|| key.to_string(), |name| (*name).clone());
+            AuditFinding::new(
+                AuditArea::Recipients,
+                "former-recipient",
+                AuditPlace::default(),
+                format!(
+                    "{name} is not listed any more and can open {} of Git's history",
+                    crate::report::plural(*count, "sealed file")
+                ),
+                "Git keeps them: what was sealed to it and is still in force must be renewed at Apple before the key counts as out",
+            )
+            .at(AuditLevel::Note)
+        })
+        .collect()
+}

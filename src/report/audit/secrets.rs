@@ -1,0 +1,72 @@
+//! What lies open in Git, and what to revoke for it.
+
+use super::{AuditArea, AuditFinding, AuditPlace};
+use crate::apple::SecretKind;
+
+/// Where a blob came in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LeakPlace {
+    /// The commit that brought it in.
+    pub commit: String,
+    /// Under this path.
+    pub path: String,
+}
+
+/// One finding for each place; for a blob that no reference reaches, one that says so.
+pub fn judge_secret(kind: SecretKind, blob: &str, places: &[LeakPlace]) -> Vec<AuditFinding> {
+    let (code, what, advice) = words(kind);
+    let finding =
+        |place, message| AuditFinding::new(AuditArea::Secrets, code, place, message, advice);
+    if places.is_empty() {
+        let message = format!(
+            "{what} lies in blob {blob}, which no branch, tag or other reference reaches (unreachable); it was in a commit that was removed, or was staged. A push or a backup may have taken it along"
+        );
+        return vec![finding(AuditPlace::default(), message)];
+    }
+    places
+        .iter()
+        .map(|at| {
+            let place =
+                AuditPlace { commit: Some(at.commit.clone()), ..AuditPlace::file(&at.path) };
+            let message = format!(
+                "{what} came in with this commit (blob {blob}); removing the file later took nothing back"
+            );
+            finding(place, message)
+        })
+        .collect()
+}
+
+fn words(kind: SecretKind) -> (&'static str, &'static str, &'static str) {
+    match kind {
+        SecretKind::EnrollmentToken => (
+            "plaintext-enrollment-token",
+            "an enrollment program token",
+            "download a new token in Apple Business Manager, which ends this one, and replace Intune's key pair for it (a new token in Intune has a new public key to upload at Apple); seal the new file",
+        ),
+        SecretKind::EnrollmentCredentials => (
+            "plaintext-enrollment-credentials",
+            "the opened credentials of an enrollment program token",
+            "download a new token in Apple Business Manager at once: it ends these credentials",
+        ),
+        SecretKind::VppToken => (
+            "plaintext-vpp-token",
+            "a VPP content token",
+            "download a new content token in Apple Business Manager (Payments and Billing) and upload it: whoever has this one can assign the organisation's licences",
+        ),
+        SecretKind::PrivateKey => (
+            "plaintext-private-key",
+            "a private key",
+            "treat it as known to everybody who could read the repository: make a new key pair and replace the old one wherever it counts. If it is a push certificate's, make a new signing request and renew the certificate in place (never create a new one); if it signs commits, list it as revoked",
+        ),
+        SecretKind::KeyStore => (
+            "plaintext-key-store",
+            "a key store with a private key (PKCS#12)",
+            "its password is all that protects the key: make a new key pair and replace the old one wherever it counts",
+        ),
+        SecretKind::AgeIdentity => (
+            "plaintext-age-identity",
+            "an age identity",
+            "make a new identity, replace its recipient in applecart.yaml and reseal; then renew at Apple every token that was ever sealed to the old one, for Git's history keeps those files",
+        ),
+    }
+}

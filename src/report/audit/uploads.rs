@@ -1,0 +1,248 @@
+//! Ledger lines against Git: where an upload came from, and whether anything became live without
+//! one.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{AuditArea, AuditFinding, AuditLevel, AuditPlace};
+use crate::fleet::Move;
+use crate::model::{Event, Record, Sha256, TenantId};
+
+/// What the commit that a line names says about the line's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// The tenant's file at that commit names the digest for a token of this kind.
+    Yes,
+    /// It does not.
+    No,
+    /// The folder of that name was another tenant's at that commit.
+    OtherTenant(TenantId),
+    /// The line is about settings, and names no file.
+    NotAsked,
+}
+
+/// What was found of the commit that a line names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fit {
+    /// Whether it is reachable from the protected branch; `None` where the clone is too shallow to
+    /// tell.
+    pub on_branch: Option<bool>,
+    /// Whether it holds the digest.
+    pub held: Held,
+    /// Why its signature does not count, where the policy asked for one.
+    pub unsigned: Option<String>,
+}
+
+/// What was found of a line's commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// The line names none.
+    NoCommit,
+    /// The repository does not have it; `true` where the clone is cut off and may only lack it.
+    Missing(bool),
+    /// It is there.
+    Found(Fit),
+}
+
+const REVIEW: &str = "find out who ran it (the line names run, clone and person), compare the live credential with the reviewed one, and upload the reviewed one again if in doubt";
+
+fn place(branch: &str, tenant: TenantId, record: &Record) -> AuditPlace {
+    AuditPlace {
+        refname: Some(branch.to_owned()),
+        commit: record.rev.clone(),
+        file: Some(format!("tenants/{tenant}.jsonl")),
+        line: usize::try_from(record.seq).ok(),
+    }
+}
+
+fn what(record: &Record) -> String {
+    format!("{} {} of {} at {}", record.token, record.event, record.name, record.at)
+}
+
+/// Judges one tenant's lines. `trace` answers for a line that names, or should name, a commit.
+pub fn judge_uploads(
+    branch: &str,
+    tenant: TenantId,
+    records: &[Record],
+    trace: impl Fn(&Record) -> Trace,
+) -> Vec<AuditFinding> {
+    let mut found = Vec::new();
+    for (index, record) in records.iter().enumerate() {
+        let before = records.get(..index).unwrap_or_default();
+        let after = records.get(index + 1..).unwrap_or_default();
+        let finding = |code: &str, message: String, advice: &str| {
+            let place = place(branch, tenant, record);
+            AuditFinding::new(AuditArea::Uploads, code, place, message, advice)
+        };
+        match record.event {
+            Event::Applied => {
+                found.extend(of_commit(&trace(record), record, &finding));
+                found.extend(of_intent(before, record, &finding));
+            }
+            Event::Confirmed if !was_sent(before, record) => {
+                found.extend(of_commit(&trace(record), record, &finding));
+                let message =
+                    format!("{}: no run announced or sent this file before", what(record));
+                found.push(finding("confirmed-without-intent", message, REVIEW));
+            }
+            Event::ChangedOutsideGit => {
+                let answered = after.iter().any(|later| {
+                    later.token.same_token(&record.token)
+                        && matches!(later.event, Event::Adopted | Event::Applied | Event::Confirmed)
+                });
+                if !answered {
+                    let message = format!(
+                        "{}: live changed, and no run uploaded it; nothing has answered that since",
+                        what(record)
+                    );
+                    let advice = "find out who did it in the portal; adopt it (`applecart import --update`) or upload the reviewed file again";
+                    found.push(finding("live-change-without-upload", message, advice));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether a run announced or made the sending that a later read shows.
+fn was_sent(before: &[Record], record: &Record) -> bool {
+    before.iter().any(|earlier| {
+        matches!(earlier.event, Event::Intended | Event::Applied)
+            && earlier.sha256 == record.sha256
+            && earlier.token.same_token(&record.token)
+    })
+}
+
+fn of_commit(
+    trace: &Trace,
+    record: &Record,
+    finding: &impl Fn(&str, String, &str) -> AuditFinding,
+) -> Vec<AuditFinding> {
+    let line = what(record);
+    let rev = record.rev.as_deref().unwrap_or_default();
+    let fit = match trace {
+        Trace::NoCommit => {
+            let message = format!("{line}: the line names no commit");
+            return vec![finding("upload-without-commit", message, REVIEW)];
+        }
+        Trace::Missing(true) => {
+            let message = format!("{line}: commit {rev} is not in this clone, which is cut off");
+            return vec![
+                finding("history-incomplete", message, "git fetch --unshallow")
+                    .at(AuditLevel::Unknown),
+            ];
+        }
+        Trace::Missing(false) => {
+            let message = format!(
+                "{line}: commit {rev} does not exist here; it was amended, rebased or never pushed"
+            );
+            return vec![finding("upload-without-commit", message, REVIEW)];
+        }
+        Trace::Found(fit) => fit,
+    };
+    let mut found = Vec::new();
+    match fit.on_branch {
+        Some(true) => {}
+        Some(false) => {
+            let message = format!(
+                "{line}: commit {rev} is not on the protected branch; it was amended or rebased after the upload, or never merged"
+            );
+            found.push(finding("commit-not-on-branch", message, REVIEW));
+        }
+        None => {
+            let message = format!(
+                "{line}: whether commit {rev} is on the protected branch cannot be told, the clone is cut off"
+            );
+            let unknown = finding("history-incomplete", message, "git fetch --unshallow");
+            found.push(unknown.at(AuditLevel::Unknown));
+        }
+    }
+    match fit.held {
+        Held::Yes | Held::NotAsked => {}
+        Held::No => {
+            let message = format!("{line}: commit {rev} does not name this digest for the token");
+            found.push(finding("digest-not-in-commit", message, REVIEW));
+        }
+        Held::OtherTenant(other) => {
+            let message = format!("{line}: at commit {rev} the folder is tenant {other}'s");
+            found.push(finding("wrong-destination", message, REVIEW));
+        }
+    }
+    if let Some(why) = &fit.unsigned {
+        let message = format!("{line}: commit {rev} {why}, and the policy asks for signed commits");
+        found.push(finding("upload-not-signed", message, REVIEW));
+    }
+    found
+}
+
+fn of_intent(
+    before: &[Record],
+    record: &Record,
+    finding: &impl Fn(&str, String, &str) -> AuditFinding,
+) -> Option<AuditFinding> {
+    let intent = before.iter().rev().find(|earlier| {
+        earlier.event == Event::Intended
+            && earlier.run == record.run
+            && earlier.sha256 == record.sha256
+            && earlier.token.same_token(&record.token)
+    });
+    let line = what(record);
+    match intent {
+        None => Some(finding(
+            "applied-without-intent",
+            format!("{line}: no line of the same run announced it before"),
+            REVIEW,
+        )),
+        Some(intent)
+            if intent.plan_digest.is_none() || intent.plan_digest != record.plan_digest =>
+        {
+            Some(finding(
+                "applied-without-plan",
+                format!("{line}: the line that announced it does not name the same plan"),
+                REVIEW,
+            ))
+        }
+        Some(_) => None,
+    }
+}
+
+/// Files that went to several tenants, each told at the line of whoever came later. A `moves` line
+/// of the policy releases one.
+pub fn judge_bindings(
+    branch: &str,
+    ledger: &BTreeMap<TenantId, Vec<Record>>,
+    moves: &[Move],
+) -> Vec<AuditFinding> {
+    let mut firsts: HashMap<Sha256, Vec<(TenantId, &Record)>> = HashMap::new();
+    for (&tenant, records) in ledger {
+        let mut seen = BTreeSet::new();
+        for record in records {
+            let sent = matches!(record.event, Event::Intended | Event::Applied | Event::Confirmed);
+            if let Some(sha256) = record.sha256.filter(|_| sent)
+                && seen.insert(sha256)
+            {
+                firsts.entry(sha256).or_default().push((tenant, record));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for (sha256, mut lines) in firsts {
+        lines.sort_by_key(|(tenant, record)| (record.at, *tenant));
+        let Some(((owner, _), later)) = lines.split_first() else { continue };
+        for (tenant, record) in later {
+            let released = moves.iter().any(|line| line.sha256 == sha256 && line.to == *tenant);
+            if !released {
+                let message =
+                    format!("{}: the same file went to tenant {owner} before", what(record));
+                found.push(AuditFinding::new(
+                    AuditArea::Uploads,
+                    "wrong-destination",
+                    place(branch, *tenant, record),
+                    message,
+                    "a customer's credential must never reach another customer's Intune: upload each tenant's own; if it really moved, a `moves` line in applecart.yaml says so",
+                ));
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,156 @@
+//! Lines that were removed, reordered, edited, inserted, forked or cut off.
+
+use super::{file_of, finding, found};
+use crate::world::World;
+use crate::world::hub::{Hub, REFNAME};
+
+/// Ways to tamper with a chain of six lines, by a commit on top of it: what it is called, what it
+/// does, and the codes and the line that the audit names.
+pub(super) type Way = (&'static str, fn(&mut Vec<String>), &'static [&'static str], Option<usize>);
+
+pub(super) const WAYS: [Way; 6] = [
+    ("remove", |lines| drop(lines.remove(1)), &["bad-seq", "not-append-only"], Some(2)),
+    ("reorder", |lines| lines.swap(1, 2), &["bad-seq", "not-append-only"], Some(2)),
+    (
+        "edit",
+        |lines| lines[1] = lines[1].replace("\"event\":\"applied\"", "\"event\":\"notified\""),
+        &["broken-prev", "not-append-only"],
+        Some(3),
+    ),
+    (
+        "insert",
+        |lines| {
+            let forged = lines[1].replace("\"run\":\"", "\"run\":\"x");
+            lines.insert(1, forged);
+        },
+        &["bad-seq", "not-append-only"],
+        Some(3),
+    ),
+    (
+        // The last line is another one: each chain for itself is whole.
+        "fork",
+        |lines| {
+            let last = lines.pop().unwrap();
+            lines.push(last.replace("\"run\":\"", "\"run\":\"x"));
+        },
+        &["not-append-only"],
+        None,
+    ),
+    ("truncate", |lines| drop(lines.pop()), &["not-append-only"], None),
+];
+
+#[test]
+fn every_way_to_tamper_is_found_and_named() {
+    let world = World::new();
+    world.applied("contoso");
+    let clean = world.ledger_head();
+    let lines = world.lines("contoso");
+    for (name, tamper, codes, line) in WAYS {
+        let mut tampered = lines.clone();
+        tamper(&mut tampered);
+        assert_ne!(tampered, lines, "{name}");
+        world.write_lines("contoso", &tampered);
+        let run = world.audit().ends_with(7);
+        let all = found(&run);
+        for code in codes {
+            assert!(all.contains(&(*code).to_owned()), "{name}: {all:?}");
+        }
+        let first = finding(&run, codes[0]);
+        assert_eq!(first["place"]["file"], file_of("contoso"), "{name}");
+        assert_eq!(
+            first["place"]["line"],
+            line.map_or(serde_json::Value::Null, Into::into),
+            "{name}"
+        );
+        let by = finding(&run, "not-append-only");
+        assert_eq!(by["place"]["commit"], world.ledger_head().as_str(), "{name}");
+        world.git(&["update-ref", REFNAME, &clean]);
+        world.audit().ends_with(0);
+    }
+}
+
+#[test]
+fn a_merge_that_drops_one_sides_lines_is_found() {
+    let world = World::new();
+    world.applied("contoso");
+    let base = world.ledger_head();
+    world.run(&["acknowledge", "contoso/push", "--by", "dana"]).ends_with(0);
+    let ours = world.ledger_head();
+    world.git(&["update-ref", REFNAME, &base]);
+    world.run(&["acknowledge", "contoso/push", "--by", "lee"]).ends_with(0);
+    let tree = world.git(&["rev-parse", &format!("{REFNAME}^{{tree}}")]);
+    let merge = world.git(&["commit-tree", "-m", "Merge", "-p", REFNAME, "-p", &ours, &tree]);
+    world.git(&["update-ref", REFNAME, &merge]);
+    let run = world.audit().ends_with(7);
+    assert_eq!(found(&run), ["not-append-only"]);
+    assert_eq!(finding(&run, "not-append-only")["place"]["commit"], merge.as_str());
+}
+
+#[test]
+fn a_history_that_was_rewritten_is_found_by_the_head_that_was_kept() {
+    let world = World::new();
+    world.applied("contoso");
+    let kept = world.ledger_head();
+    world.run(&["audit", "--expect-head", &kept]).ends_with(0);
+    // Cut back: every chain and every commit is whole.
+    world.git(&["update-ref", REFNAME, &format!("{kept}~1")]);
+    assert!(!found(&world.audit()).contains(&"head-rewritten".to_owned()));
+    let expect = ["audit", "--format", "json", "--expect-head", &kept];
+    let run = world.run(&expect).ends_with(7);
+    assert!(found(&run).contains(&"head-rewritten".to_owned()));
+    assert_eq!(run.json()["ledger"]["expectedHead"], kept.as_str());
+    // Gone altogether, and one that nobody has.
+    world.git(&["update-ref", "-d", REFNAME]);
+    assert_eq!(found(&world.run(&expect).ends_with(7)), ["head-rewritten"]);
+    world.git(&["update-ref", REFNAME, &kept]);
+    let unknown = "0123456789012345678901234567890123456789";
+    let run = world.run(&["audit", "--format", "json", "--expect-head", unknown]).ends_with(7);
+    assert_eq!(found(&run), ["head-not-found"]);
+    // What came after is held.
+    world.run(&["acknowledge", "contoso/push"]).ends_with(0);
+    world.run(&expect).ends_with(0);
+}
+
+#[test]
+fn an_older_ledger_that_was_pushed_by_force_is_found_by_whoever_saw_the_newer_one() {
+    let hub = Hub::new();
+    hub.world.renewal("contoso");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let clone = hub.clone("one", &[]);
+    clone.run(&["apply"]).ends_with(0);
+    clone.run(&["audit"]).ends_with(0);
+    let newer = hub.git(&["rev-parse", REFNAME]);
+    hub.git(&["update-ref", REFNAME, &format!("{REFNAME}~1")]);
+    let run = clone.run(&["audit", "--format", "json"]).ends_with(7);
+    assert!(found(&run).contains(&"ledger-rewritten".to_owned()), "{run:?}");
+    // Who sees it for the first time has only the kept head.
+    let fresh = hub.clone("two", &[]);
+    let expect = ["audit", "--format", "json", "--expect-head", &newer];
+    let run = fresh.run(&expect).ends_with(7);
+    assert!(found(&run).contains(&"head-not-found".to_owned()), "{run:?}");
+    // Taken away altogether.
+    hub.git(&["update-ref", "-d", REFNAME]);
+    let run = clone.run(&["audit", "--format", "json"]).ends_with(7);
+    assert!(found(&run).contains(&"ledger-lost".to_owned()), "{run:?}");
+}
+
+#[test]
+fn a_remote_that_does_not_answer_leaves_it_open() {
+    let hub = Hub::new();
+    let clone = hub.clone("one", &[]);
+    std::fs::rename(hub.folder(), hub.world.path("gone")).unwrap();
+    clone.run(&["audit"]).ends_with(3);
+    clone.run(&["audit", "--offline"]).ends_with(0);
+}
+
+#[test]
+fn a_shallow_clone_is_not_audited_as_if_it_were_whole() {
+    let hub = Hub::new();
+    hub.world.renewal("contoso");
+    hub.world.commit("Another");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    hub.clone("one", &[]).run(&["apply"]).ends_with(0);
+    let shallow = hub.clone("two", &["--depth", "1"]);
+    let run = shallow.run(&["audit", "--format", "json"]).ends_with(3);
+    assert_eq!(found(&run), ["history-incomplete"]);
+}
