@@ -115,3 +115,37 @@ fn relinked(lines: &[String]) -> Vec<String> {
     }
     out
 }
+
+#[test]
+fn an_openpgp_key_that_expired_later_counted_when_it_signed() {
+    let world = World::new();
+    let Some(keys) = Keys::new(world.path("keys")).filter(Keys::has_gpg) else { return };
+    keys.openpgp("lee", &["--faked-system-time", "20200101T000000"]);
+    keys.at("20200105T000000");
+    let settings = "requireSignedCommits: true\nopenpgpKeys: .applecart/keys.asc\n";
+    world.write(".applecart/keys.asc", &keys.exported(&["lee"]));
+    world.write("applecart.yaml", &world.policy(settings));
+    world.commit("Start");
+    for (date, expected) in [
+        ("2020-01-05T00:00:00Z", &[][..]),
+        ("2020-03-05T00:00:00Z", &["policy-change-unsigned"][..]),
+    ] {
+        let more = age::x25519::Identity::generate().to_public();
+        let text = world
+            .policy(settings)
+            .replace("\nrecipients:\n", &format!("\nrecipients:\n  - {more}\n"));
+        world.write("applecart.yaml", &text);
+        let settings = keys.openpgp_settings("lee");
+        let mut command = std::process::Command::new("git");
+        command.current_dir(world.repo()).envs([
+            ("GIT_CONFIG_GLOBAL", "/dev/null"),
+            ("GIT_CONFIG_SYSTEM", "/dev/null"),
+            ("GIT_COMMITTER_DATE", date),
+        ]);
+        command.args(["-c", "user.name=Lee", "-c", "user.email=lee@example.com"]);
+        command.args(settings.iter().flat_map(|one| ["-c", one]));
+        command.args(["commit", "--quiet", "--all", "-S", "-m", "One more recipient"]);
+        assert!(command.status().unwrap().success());
+        assert_eq!(found(&world.audit()), expected, "{date}");
+    }
+}
