@@ -30,6 +30,7 @@ pub(super) fn all(case: &Case<'_>) -> Vec<Hold> {
     });
     holds.extend(expired(case));
     holds.extend(consent(case));
+    holds.extend(apple_id(case));
     if let Recipient::Other(detail) = recipient(case) {
         holds.push(Hold::firm(Reason::RecipientMismatch, detail));
     }
@@ -307,6 +308,27 @@ fn consent(case: &Case<'_>) -> Option<Hold> {
         Reason::ConsentMissing,
         format!(
             "{what} needs the customer's consent to share data with Apple. When the customer has agreed, add `consent: {{dataSharing: true}}` to the tenant file"
+        ),
+    ))
+}
+
+/// Intune takes the Apple Account with every certificate, every enrollment token and every new VPP
+/// token, and refuses a blank one; a VPP renewal names none. Without this hold the plan would promise
+/// an upload that `apply` cannot make.
+fn apple_id(case: &Case<'_>) -> Option<Hold> {
+    let is_known = |id: Option<&str>| id.is_some_and(|id| !id.trim().is_empty());
+    let is_renewed_vpp = case.kind() == Kind::Vpp && case.live.is_some();
+    if is_renewed_vpp
+        || is_known(case.token.facts.apple_id.as_deref())
+        || is_known(case.live.and_then(Subject::apple_id))
+    {
+        return None;
+    }
+    Some(Hold::firm(
+        Reason::AppleIdMissing,
+        format!(
+            "neither the tenant file nor Intune says with which Apple Account this {} was made, and Intune takes none without. Add `appleId` to the entry",
+            noun(case.kind())
         ),
     ))
 }

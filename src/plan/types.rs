@@ -165,6 +165,8 @@ kebab_enum! {
         RecipientMismatch => "recipient-mismatch",
         /// The customer's consent is missing.
         ConsentMissing => "consent-missing",
+        /// Nobody says with which Apple Account it was made, and Intune takes none without.
+        AppleIdMissing => "apple-id-missing",
         /// The tenant is suspended.
         Suspended => "suspended",
         /// The suspension ran out and its line is still there.

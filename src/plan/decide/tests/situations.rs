@@ -69,6 +69,29 @@ situations! {
         world.entry().create = true;
         world.tenant.consent_data_sharing = false;
     } => Held Hold [ConsentMissing];
+    "a first push certificate without an Apple Account": World::first_upload, |world| {
+        world.entry().facts.apple_id = None;
+    } => Held Hold [AppleIdMissing];
+    "a renewal, and neither Git nor Intune knows the Apple Account": World::renewal, |world| {
+        world.entry().facts.apple_id = Some(" ".into());
+        world.live_push(|live| live.apple_id = Some(String::new()));
+    } => Held Hold [AppleIdMissing];
+    "a renewal, and only Intune knows the Apple Account": World::renewal, |world| {
+        world.entry().facts.apple_id = None;
+    } => OutOfSync Upload [];
+    "an enrollment renewal without an Apple Account": World::enrollment_renewal, |world| {
+        world.entry().facts.apple_id = None;
+        world.live_enrollment(|live| live.apple_id = None);
+    } => Held Hold [AppleIdMissing];
+    "a VPP renewal names no Apple Account": World::vpp_renewal, |world| {
+        world.entry().facts.apple_id = None;
+        world.live_vpp(|live| live.apple_id = None);
+    } => OutOfSync Upload [];
+    "a VPP token to create without an Apple Account": World::vpp, |world| {
+        no_vpp_token(world);
+        world.entry().create = true;
+        world.entry().facts.apple_id = None;
+    } => Held Hold [AppleIdMissing];
     "an enrollment token that is tracked has other scope tags": World::enrollment, |world| {
         world.entry().file = None;
         world.entry().facts.role_scope_tag_ids = Some(vec!["7".into()]);
