@@ -10,6 +10,7 @@
 //! * [`Setting`], [`SettingChange`]: what an administrator sets, and what changed unasked.
 //! * [`Record`]: one line of the ledger.
 //! * [`Commit`]: a commit's public facts.
+//! * [`safe_text`]: text from elsewhere, safe to show.
 //! * [`Outcome`]: the exit codes, and which one wins.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -20,6 +21,7 @@ mod live;
 mod outcome;
 mod record;
 mod settings;
+mod text;
 mod time;
 
 pub use commit::{Commit, Person, Signature, SignatureFormat, Verification};
@@ -31,4 +33,5 @@ pub use live::{
 pub use outcome::Outcome;
 pub use record::{Actor, Cause, Event, FailureCode, Record};
 pub use settings::{Setting, SettingChange};
+pub use text::{is_hostile, push_safe, safe_text};
 pub use time::{Timestamp, TimestampError};

@@ -9,7 +9,8 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{Excerpt, safe};
+use super::text::Excerpt;
+use crate::model::safe_text;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal,)+) => {
@@ -220,7 +221,7 @@ impl Diagnostic {
     /// A mistake of a file as a whole.
     pub fn of_file(code: Code, file: &str, message: impl Into<String>) -> Self {
         Self {
-            file: safe(file),
+            file: safe_text(file),
             line: 1,
             column: 1,
             length: 0,

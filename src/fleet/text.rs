@@ -1,36 +1,14 @@
 //! Foreign text made safe to show: capped, on one line, without characters that move the cursor
 //! or reorder what stands beside them.
 
+use crate::model::push_safe;
+
 /// Longest piece of a file that a message quotes, in characters.
 const MAX_QUOTE: usize = 60;
 
 /// Characters kept on each side of a mistake in a long source line.
 const BEFORE: usize = 60;
 const AFTER: usize = 90;
-
-/// Whether a terminal or a reader of diffs could be deceived by the character (control and
-/// formatting characters; see CVE-2021-42574 for the bidirectional ones).
-fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-fn push_safe(out: &mut String, c: char) {
-    if is_hostile(c) {
-        out.extend(c.escape_unicode());
-    } else {
-        out.push(c);
-    }
-}
-
-/// The text with hostile characters escaped.
-pub(super) fn safe(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    text.chars().for_each(|c| push_safe(&mut out, c));
-    out
-}
 
 /// Whether the text looks as if it held a secret that somebody put into the wrong file. Such a
 /// line must not travel further, into logs and pull requests.

@@ -26,7 +26,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{GitError, Repo, escaped};
-pub(super) use scrub::is_printable;
 use scrub::last_lines;
 pub(crate) use tool::Tool;
 pub use tool::ToolError;

@@ -39,9 +39,10 @@ use std::ffi::OsString;
 
 use git2::{ObjectType, Oid};
 
-use super::program::{Tool, ToolError, is_printable};
+use super::program::{Tool, ToolError};
 use super::{GitError, Repo};
 use crate::fleet::Signing;
+use crate::model::is_hostile;
 use file::SignerFiles;
 use format::Claim;
 use openpgp::Keyring;
@@ -360,5 +361,5 @@ fn git_version(text: &str) -> Option<(u32, u32)> {
 fn plain(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let joined = lines.collect::<Vec<_>>().join("; ");
-    joined.chars().filter(|&c| is_printable(c)).take(300).collect()
+    joined.chars().filter(|&c| !is_hostile(c)).take(300).collect()
 }

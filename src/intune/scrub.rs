@@ -9,6 +9,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::encoded;
+use crate::model::is_hostile;
 
 /// Longer sentences help nobody in a table or a log line.
 const MAX_CHARS: usize = 300;
@@ -120,7 +121,7 @@ fn cut_trailer(text: &str) -> &str {
 /// A word without control and direction marks, without a URL's user, query and fragment, and
 /// with `…` for anything that could be encoded bytes.
 fn clean_word(word: &str) -> String {
-    let word: String = word.chars().filter(|c| is_printable(*c)).collect();
+    let word: String = word.chars().filter(|c| !is_hostile(*c)).collect();
     if let Some((scheme, rest)) = word.split_once("://") {
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -128,13 +129,6 @@ fn clean_word(word: &str) -> String {
         return replace_runs(&format!("{scheme}://{host}/{path}"));
     }
     replace_runs(&word)
-}
-
-/// Whether it shows on a terminal, as more than an effect on what is around it.
-pub(super) fn is_printable(c: char) -> bool {
-    let direction_or_invisible = matches!(c,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    !c.is_control() && !direction_or_invisible
 }
 
 /// Whether base64, in any of its alphabets, uses this letter.

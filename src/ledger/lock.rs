@@ -19,9 +19,9 @@ use std::time::Duration;
 use super::append::STATE_FOLDER;
 use super::clone_id::CloneId;
 use super::error::LockError;
-use super::render::plain;
 use super::view::LedgerView;
 use crate::model::Timestamp;
+use crate::model::safe_text;
 
 /// How long to sleep between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -134,7 +134,7 @@ fn read_holder(file: &mut File) -> Option<String> {
     let mut text = Vec::new();
     file.rewind().ok()?;
     file.take(MAX_HOLDER).read_to_end(&mut text).ok()?;
-    let text = plain(String::from_utf8_lossy(&text).trim_end());
+    let text = safe_text(String::from_utf8_lossy(&text).trim_end());
     (!text.is_empty()).then_some(text)
 }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::line::Draft;
-use super::render::plain;
 use crate::model::TenantId;
+use crate::model::safe_text;
 
 /// The longest text from an entry that a message repeats; subjects are read in one line.
 const MAX_TEXT: usize = 80;
@@ -37,7 +37,7 @@ pub(super) fn message(drafts: &[(TenantId, Draft)]) -> String {
 
 /// Text that cannot end its line early and forge a trailer.
 fn short(text: &str) -> String {
-    let clean = plain(text);
+    let clean = safe_text(text);
     if clean.chars().count() <= MAX_TEXT {
         return clean;
     }

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::view::LedgerView;
-use crate::model::{Facts, Record, TenantId};
+use crate::model::{Facts, Record, TenantId, safe_text};
 
 /// The version of both reports.
 const FORMAT_VERSION: &str = "1.0";
@@ -168,7 +168,7 @@ pub fn show_text(report: &ShowReport) -> String {
         let _ = writeln!(notes, "{count} {noun} of this clone not pushed yet");
     }
     for BrokenTenant { tenant_id, message } in &report.broken {
-        let _ = writeln!(notes, "tenant {tenant_id} is not shown: {}", plain(message));
+        let _ = writeln!(notes, "tenant {tenant_id} is not shown: {}", safe_text(message));
     }
     if report.entries.is_empty() {
         return format!("No entries ({place}).\n{notes}");
@@ -182,8 +182,8 @@ pub fn show_text(report: &ShowReport) -> String {
         table.add_row([
             record.at.to_string(),
             record.event.to_string(),
-            plain(record.name.as_str()),
-            plain(&record.token.to_string()),
+            safe_text(record.name.as_str()),
+            safe_text(&record.token.to_string()),
             record.sha256.map(|sha256| short(&sha256.to_string(), 12)).unwrap_or_default(),
             what(record),
             by(record),
@@ -204,14 +204,14 @@ pub fn show_text(report: &ShowReport) -> String {
 fn place(remote: Option<&str>, head: &str) -> String {
     let head = short(head, 12);
     match remote {
-        Some(remote) => format!("ledger of {} at {head}", plain(remote)),
+        Some(remote) => format!("ledger of {} at {head}", safe_text(remote)),
         None => format!("ledger in this clone at {head}"),
     }
 }
 
 fn none(remote: Option<&str>) -> String {
     match remote {
-        Some(remote) => format!("There is no ledger yet ({} was asked).\n", plain(remote)),
+        Some(remote) => format!("There is no ledger yet ({} was asked).\n", safe_text(remote)),
         None => "There is no ledger yet in this clone.\n".to_owned(),
     }
 }
@@ -252,13 +252,13 @@ fn fault_lines(faults: &[Fault]) -> String {
     let mut text = String::new();
     for Fault { file, line, commit, code, message } in faults {
         if let Some(file) = file {
-            text.push_str(&plain(file));
+            text.push_str(&safe_text(file));
             if let Some(line) = line {
                 let _ = write!(text, ":{line}");
             }
             text.push_str(": ");
         }
-        let _ = write!(text, "{code}: {}", plain(message));
+        let _ = write!(text, "{code}: {}", safe_text(message));
         if let Some(commit) = commit {
             let _ = write!(text, " (commit {})", short(commit, 12));
         }
@@ -278,7 +278,7 @@ fn what(record: &Record) -> String {
         let code = code.ok().and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default();
         let status = cause.status.map(|status| format!(" ({status})")).unwrap_or_default();
         let detail = cause.detail.as_deref().map(|text| format!(": {text}")).unwrap_or_default();
-        parts.push(plain(&format!("{code}{status}{detail}")));
+        parts.push(safe_text(&format!("{code}{status}{detail}")));
     }
     if let Some(key) = record.public_key_sha256 {
         parts.push(format!("CSR key {}", short(&key.to_string(), 12)));
@@ -308,38 +308,7 @@ fn changes(before: Option<&Facts>, after: Option<&Facts>) -> Vec<String> {
 }
 
 fn words(facts: &Facts) -> Vec<(&'static str, String)> {
-    let Facts {
-        topic,
-        serial,
-        name,
-        organization,
-        location,
-        apple_id,
-        expires,
-        state,
-        display_name,
-        country_or_region,
-        automatically_update_apps,
-        role_scope_tag_ids,
-    } = facts;
-    let text = |value: &Option<String>| value.as_deref().map(plain);
-    [
-        ("topic", topic.as_ref().map(ToString::to_string)),
-        ("serial", serial.as_ref().map(ToString::to_string)),
-        ("expires", expires.map(|at| at.to_string())),
-        ("name", text(name)),
-        ("organization", text(organization)),
-        ("location", text(location)),
-        ("Apple ID", text(apple_id)),
-        ("state", text(state)),
-        ("display name", text(display_name)),
-        ("country", text(country_or_region)),
-        ("automatic updates", automatically_update_apps.map(|on| on.to_string())),
-        ("scope tags", role_scope_tag_ids.as_ref().map(|ids| plain(&ids.join(" ")))),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| value.map(|value| (name, value)))
-    .collect()
+    facts.pairs().into_iter().map(|(name, value)| (name, safe_text(&value))).collect()
 }
 
 fn by(record: &Record) -> String {
@@ -350,31 +319,12 @@ fn by(record: &Record) -> String {
         (None, Some(one), None) | (None, None, Some(one)) => one.clone(),
         (None, None, None) => String::new(),
     };
-    plain(format!("{} {who}", short(&record.run, 8)).trim_end())
+    safe_text(format!("{} {who}", short(&record.run, 8)).trim_end())
 }
 
 /// The first characters of a hash or an id.
 fn short(text: &str, length: usize) -> String {
     text.chars().take(length).collect()
-}
-
-/// Text with every character that a terminal obeys, or that hides or turns other text, written as
-/// its escape.
-pub(super) fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
-        let harmful = c.is_control()
-            || matches!(c,
-                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-        if harmful {
-            plain.extend(c.escape_unicode());
-        } else {
-            plain.push(c);
-        }
-    }
-    plain
 }
 
 #[cfg(test)]

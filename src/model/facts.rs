@@ -50,3 +50,39 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role_scope_tag_ids: Option<Vec<String>>,
 }
+
+impl Facts {
+    /// The facts that are set, each by its name in files and its value as text, in a fixed order.
+    pub fn pairs(&self) -> Vec<(&'static str, String)> {
+        // Opened field by field, so that a new fact must be given its place here.
+        let Self {
+            topic,
+            serial,
+            name,
+            organization,
+            location,
+            apple_id,
+            expires,
+            state,
+            display_name,
+            country_or_region,
+            automatically_update_apps,
+            role_scope_tag_ids,
+        } = self;
+        let mut pairs = Vec::new();
+        let mut add = |name, value: Option<String>| pairs.extend(value.map(|value| (name, value)));
+        add("topic", topic.as_ref().map(ToString::to_string));
+        add("serial", serial.as_ref().map(ToString::to_string));
+        add("name", name.clone());
+        add("organization", organization.clone());
+        add("location", location.clone());
+        add("appleId", apple_id.clone());
+        add("expires", expires.map(|at| at.to_string()));
+        add("state", state.clone());
+        add("displayName", display_name.clone());
+        add("countryOrRegion", country_or_region.clone());
+        add("automaticallyUpdateApps", automatically_update_apps.map(|on| on.to_string()));
+        add("roleScopeTagIds", role_scope_tag_ids.as_ref().map(|ids| ids.join(", ")));
+        pairs
+    }
+}

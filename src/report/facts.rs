@@ -5,43 +5,9 @@ use similar::{ChangeTag, TextDiff};
 use super::text::{DIM, GOOD, escape, styled};
 use crate::model::Facts;
 
-/// Facts as name and value, in a fixed order.
-pub(super) fn pairs(facts: &Facts) -> Vec<(&'static str, String)> {
-    // Opened field by field, so that a new fact must be given its place here.
-    let Facts {
-        topic,
-        serial,
-        name,
-        organization,
-        location,
-        apple_id,
-        expires,
-        state,
-        display_name,
-        country_or_region,
-        automatically_update_apps,
-        role_scope_tag_ids,
-    } = facts;
-    let mut pairs = Vec::new();
-    let mut add = |name, value: Option<String>| pairs.extend(value.map(|value| (name, value)));
-    add("topic", topic.as_ref().map(ToString::to_string));
-    add("serial", serial.as_ref().map(ToString::to_string));
-    add("name", name.clone());
-    add("organization", organization.clone());
-    add("location", location.clone());
-    add("appleId", apple_id.clone());
-    add("expires", expires.map(|at| at.to_string()));
-    add("state", state.clone());
-    add("displayName", display_name.clone());
-    add("countryOrRegion", country_or_region.clone());
-    add("automaticallyUpdateApps", automatically_update_apps.map(|on| on.to_string()));
-    add("roleScopeTagIds", role_scope_tag_ids.as_ref().map(|ids| ids.join(", ")));
-    pairs
-}
-
 /// Facts as `name: value` lines.
 fn lines(facts: Option<&Facts>) -> String {
-    let pairs = facts.map(pairs).unwrap_or_default();
+    let pairs = facts.map(Facts::pairs).unwrap_or_default();
     pairs.iter().map(|(name, value)| format!("{name}: {}\n", escape(value))).collect()
 }
 

@@ -1,8 +1,8 @@
 //! What a token file is, for people and for scripts.
 
-use super::text::{BAD, DIM, GOOD, HEAD, LOOK, escape, is_dangerous, styled, wrap};
+use super::text::{BAD, DIM, GOOD, HEAD, LOOK, escape, styled, wrap};
 use crate::apple::{FileFacts, Inspection, RecipientFacts, Severity, Verdict};
-use crate::model::Kind;
+use crate::model::{Kind, is_hostile};
 
 /// The verdict, then the findings, then the facts.
 pub fn inspection_human(inspection: &Inspection, file: &str, width: usize) -> String {
@@ -89,7 +89,7 @@ pub fn inspection_json(inspection: &Inspection) -> Result<String, serde_json::Er
     for character in json.chars() {
         // Line feeds stand between the members; inside strings serde_json has escaped them.
         let plain =
-            character == '\n' || !(is_dangerous(character) || matches!(character, '<' | '>' | '&'));
+            character == '\n' || !(is_hostile(character) || matches!(character, '<' | '>' | '&'));
         if plain {
             safe.push(character);
         } else {

@@ -2,6 +2,8 @@
 
 use anstyle::{AnsiColor, Style};
 
+use crate::model::is_hostile;
+
 /// Good news.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 /// Something to look at.
@@ -31,22 +33,13 @@ pub fn escape(text: &str) -> String {
             _ => false,
         };
         before = [before[1], character];
-        if command || is_dangerous(character) {
+        if command || is_hostile(character) {
             safe.extend(character.escape_unicode());
         } else {
             safe.push(character);
         }
     }
     safe
-}
-
-/// Whether a character steers a terminal or turns the direction of text.
-pub(super) fn is_dangerous(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
-        )
 }
 
 /// `1 tenant`, `2 tenants`, `2 entries`.

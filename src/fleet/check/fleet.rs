@@ -130,7 +130,7 @@ pub(in super::super) fn duplicates(claimants: &[Claimant<'_>]) -> Vec<Diagnostic
 fn name_of(claimant: &Claimant<'_>, claim: &Claim) -> String {
     match claim.of.as_str() {
         "" => quote(claimant.tenant),
-        of => format!("{} ({})", quote(claimant.tenant), super::super::text::safe(of)),
+        of => format!("{} ({})", quote(claimant.tenant), crate::model::safe_text(of)),
     }
 }
 

@@ -4,9 +4,9 @@ use chrono::{Duration, NaiveDate};
 
 use super::super::at::At;
 use super::super::diagnostic::Code;
-use super::super::text::{quote, safe};
+use super::super::text::quote;
 use super::Checks;
-use crate::model::{Sha256, TenantId, Timestamp};
+use crate::model::{Sha256, TenantId, Timestamp, safe_text};
 
 /// Longest text of a field, in characters; Intune takes 256 for a display name.
 const MAX_TEXT: usize = 256;
@@ -19,7 +19,7 @@ fn fault(text: &str) -> Option<String> {
         Some("starts or ends with a space".to_owned())
     } else if text.chars().count() > MAX_TEXT {
         Some(format!("has more than {MAX_TEXT} characters"))
-    } else if safe(text) != *text {
+    } else if safe_text(text) != *text {
         Some("has control characters or invisible ones".to_owned())
     } else {
         None

@@ -5,6 +5,8 @@
 //! obeys.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use crate::model::is_hostile;
+
 /// How many lines are shown; the reason is among the last ones.
 const MAX_LINES: usize = 6;
 
@@ -39,7 +41,7 @@ fn clean_line(line: &str) -> String {
 }
 
 fn clean_word(word: &str) -> String {
-    let word: String = word.chars().filter(|c| is_printable(*c)).collect();
+    let word: String = word.chars().filter(|c| !is_hostile(*c)).collect();
     let word = match word.split_once("://") {
         // Up to the last `@`, wherever it is: a password may hold a slash.
         Some((scheme, rest)) => {
@@ -64,14 +66,6 @@ fn clean_word(word: &str) -> String {
         }
     }
     shown
-}
-
-/// Whether a character is seen, and obeyed by no terminal.
-pub(in crate::git) fn is_printable(c: char) -> bool {
-    let direction_or_invisible = matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-    !c.is_control() && !direction_or_invisible
 }
 
 #[cfg(test)]

@@ -10,8 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::super::scrub::is_printable;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, is_hostile};
 
 /// No issuer's token comes near; a larger file or answer is something else.
 pub(super) const MAX_BYTES: usize = 64 << 10;
@@ -79,7 +78,7 @@ fn shown(claim: &Value) -> Option<String> {
         Value::Array(all) => all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
         _ => return None,
     };
-    let clean: String = text.chars().filter(|c| is_printable(*c)).take(MAX_CHARS).collect();
+    let clean: String = text.chars().filter(|c| !is_hostile(*c)).take(MAX_CHARS).collect();
     (!clean.is_empty()).then_some(clean)
 }
 

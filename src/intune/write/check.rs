@@ -3,8 +3,8 @@
 
 use super::super::encoded;
 use super::super::id::{self, Segment};
-use super::super::scrub::is_printable;
 use super::WriteError;
+use crate::model::is_hostile;
 
 /// Base64 of a text that is base64 itself, as VPP tokens are, is as deep as it goes.
 const MAX_LAYERS: usize = 3;
@@ -15,7 +15,7 @@ fn refuse<T>(what: &'static str, why: &'static str) -> Result<T, WriteError> {
 
 /// A text that a setting is given: not blank.
 pub(super) fn text(what: &'static str, value: &str) -> Result<(), WriteError> {
-    if !value.chars().any(|c| is_printable(c) && !c.is_whitespace()) {
+    if !value.chars().any(|c| !is_hostile(c) && !c.is_whitespace()) {
         return refuse(what, "is empty");
     }
     Ok(())

@@ -3,7 +3,6 @@
 use super::FactChange;
 use crate::fleet::{Tenant, Token};
 use crate::model::Facts;
-use crate::report::facts::pairs;
 
 /// Name and value, in a fixed order.
 pub(super) type Pairs = Vec<(&'static str, String)>;
@@ -33,7 +32,7 @@ pub(super) fn of_token(tenant: &Tenant, token: &Token) -> Pairs {
         tenant.suspend.as_ref().map(|one| format!("until {}: {}", one.until, one.reason)),
     );
     add("id", named.id.clone());
-    for (name, value) in pairs(facts) {
+    for (name, value) in facts.pairs() {
         // The token's name in Intune has two homes in the facts, one for each kind.
         add(if name == "displayName" { "name" } else { name }, Some(value));
     }
@@ -93,7 +92,7 @@ pub(super) fn between(before: &Pairs, after: &Pairs) -> Vec<FactChange> {
 
 /// What a line of the ledger says changed.
 pub(super) fn of_record(before: Option<&Facts>, after: Option<&Facts>) -> Vec<FactChange> {
-    let all = |facts: Option<&Facts>| facts.map(pairs).unwrap_or_default();
+    let all = |facts: Option<&Facts>| facts.map(Facts::pairs).unwrap_or_default();
     match after {
         Some(_) => between(&all(before), &all(after)),
         // A line without facts of after says what was there, not that it went.

@@ -198,7 +198,7 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
         lines.push(format!("file: sha256 {sha256}"));
     }
     if let Some(facts) = &force.facts {
-        let facts = crate::report::facts::pairs(facts);
+        let facts = facts.pairs();
         lines.extend(facts.into_iter().map(|(name, value)| format!("{name}: {value}")));
     }
     if force.lapsed == Some(true) {

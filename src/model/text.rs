@@ -1,0 +1,42 @@
+//! Text from elsewhere (files, Git, Graph), made safe to show.
+
+/// Whether a terminal obeys the character, or a reader is deceived by it: controls, and what is not
+/// seen but hides or turns the text around it (CVE-2021-42574).
+pub fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Adds the character, or its escape if it is hostile.
+pub fn push_safe(text: &mut String, c: char) {
+    if is_hostile(c) {
+        text.extend(c.escape_unicode());
+    } else {
+        text.push(c);
+    }
+}
+
+/// The text on one line, every hostile character written as its escape.
+pub fn safe_text(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    text.chars().for_each(|c| push_safe(&mut safe, c));
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_or_hides_is_written_out_and_letters_are_left() {
+        assert_eq!(safe_text("Zoë's Büro, 東京 🍎"), "Zoë's Büro, 東京 🍎");
+        assert_eq!(safe_text("a\u{1b}[2J\nb\u{202e}c"), "a\\u{1b}[2J\\u{a}b\\u{202e}c");
+        for hidden in
+            ['\u{ad}', '\u{9b}', '\u{61c}', '\u{2028}', '\u{2066}', '\u{feff}', '\u{e0041}']
+        {
+            assert!(is_hostile(hidden), "{hidden:?}");
+        }
+    }
+}
