@@ -100,7 +100,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             (tenant.tenant_id, entry)
         })
         .collect();
-    ledger.deliver(&drafts)?;
+    let delivered = ledger.deliver(&drafts)?;
     let mut text = String::new();
     for upload in waiting {
         text.push_str(&format!(
@@ -110,6 +110,9 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             upload.at,
             args.by.as_ref().map(|by| format!(" ({})", escape(by))).unwrap_or_default(),
         ));
+    }
+    if let Some(head) = delivered.head {
+        text.push_str(&format!("ledger {head}\n"));
     }
     output.result(&text)?;
     Ok(Outcome::Done)

@@ -5,6 +5,7 @@
 
 //! The story, on a made-up fleet: every step runs the real program, and is checked.
 
+mod chapters;
 mod fleet;
 mod story;
 
@@ -19,9 +20,9 @@ use crate::simulator::{Options, Simulator};
 /// Build a sample fleet of 12 tenants and walk through the whole story
 ///
 /// Makes a Git repository with freshly made certificates, starts a simulated Intune on this
-/// machine, and runs status, plan, apply, a second plan, a renewal made in the portal, a
-/// certificate with the wrong topic, and the ledger. Each step prints its command, so that it can
-/// be run again by hand. Contacts nothing outside this machine.
+/// machine, and runs status, plan, apply and a second plan, a renewal from its sheet to the customer's
+/// word, one made in the portal, a certificate with the wrong topic, history and audit. Each step
+/// prints its command, so that it can be run again by hand. Contacts nothing outside this machine.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart demo
@@ -44,7 +45,8 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         let options = Options { state: Some(dir.join("simulator")), ..Options::default() };
         let simulator = Simulator::start(options).await?;
         let fleet = fleet::build(&dir, &simulator, context.now())?;
-        let result = tokio::task::block_in_place(|| story::tell(&dir, &fleet, &simulator, output));
+        let result =
+            tokio::task::block_in_place(|| chapters::tell(&dir, &fleet, &simulator, output));
         simulator.stop().await;
         result
     })?

@@ -12,6 +12,7 @@ use git2::{ErrorCode, Oid};
 use super::network::Depth;
 use super::program::checked_remote;
 use super::{GitError, Repo, escaped};
+use crate::model::shell_word;
 
 /// By what the base is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,7 +169,7 @@ impl BaseError {
                 let branch = rev.strip_prefix(&format!("{remote}/")).unwrap_or(rev);
                 let is_id = branch.len() == 40 && branch.chars().all(|c| c.is_ascii_hexdigit());
                 Some(if is_id || !is_branch(branch) {
-                    format!("git fetch {} {}", quoted(remote), quoted(branch))
+                    format!("git fetch {} {}", shell_word(remote), shell_word(branch))
                 } else {
                     tracking_line(remote, branch)
                 })
@@ -177,8 +178,8 @@ impl BaseError {
                 Some(match &base.branch {
                     Some((remote, branch)) => format!(
                         "git fetch --unshallow {} {}",
-                        quoted(remote),
-                        quoted(&format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}"))
+                        shell_word(remote),
+                        shell_word(&format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}"))
                     ),
                     None => "git fetch --unshallow".to_owned(),
                 })
@@ -358,16 +359,7 @@ fn is_branch(name: &str) -> bool {
 
 fn tracking_line(remote: &str, branch: &str) -> String {
     let spec = format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}");
-    format!("git fetch {} {}", quoted(remote), quoted(&spec))
-}
-
-/// An argument for a POSIX shell: a branch may be called `;reboot`.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._/+@:=-".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    format!("git fetch {} {}", shell_word(remote), shell_word(&spec))
 }
 
 #[cfg(test)]

@@ -25,6 +25,16 @@ pub fn safe_text(text: &str) -> String {
     safe
 }
 
+/// The text as one word of a POSIX shell, for commands that a person pastes: a branch may be called
+/// `;reboot`.
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._/+@:=-".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,5 +48,12 @@ mod tests {
         {
             assert!(is_hostile(hidden), "{hidden:?}");
         }
+    }
+
+    #[test]
+    fn a_shell_takes_it_for_one_word() {
+        assert_eq!(shell_word("origin/main"), "origin/main");
+        assert_eq!(shell_word("it's;reboot"), r"'it'\''s;reboot'");
+        assert_eq!(shell_word(""), "''");
     }
 }

@@ -104,8 +104,9 @@ fn age(case: &Case<'_>, live: Subject<'_>) -> Option<Hold> {
                     live.described()
                 ),
                 None => format!(
-                    "live was renewed by hand: {}{ends}. Nothing is uploaded over it. Adopt it by removing `file` and `sha256` from the token in the tenant file, or seal a newer renewal",
-                    live.described()
+                    "live was renewed by hand: {}{ends}. Nothing is uploaded over it. Adopt it with `applecart import --update {}`, or seal a newer renewal",
+                    live.described(),
+                    case.tenant.name
                 ),
             },
         ));
@@ -115,8 +116,9 @@ fn age(case: &Case<'_>, live: Subject<'_>) -> Option<Hold> {
             reason: Reason::ChangedOutsideGit,
             release: Some(case.values()),
             detail: format!(
-                "live was changed by hand: {}. Find out who did it; then adopt it by removing `file` and `sha256`, or release this upload with an `allow` line",
-                live.described()
+                "live was changed by hand: {}. Find out who did it; then adopt it with `applecart import --update {}`, or release this upload with an `allow` line",
+                live.described(),
+                case.tenant.name
             ),
         });
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::applied::{ApplyReport, Happened};
-use super::text::{BAD, DIM, GOOD, LOOK, escape, plural, short, styled, wrap};
+use super::text::{BAD, DIM, GOOD, LOOK, escape, plural, styled, wrap};
 
 /// One line a token, then the sentence that counts.
 pub fn apply_human(report: &ApplyReport, width: usize) -> String {
@@ -94,7 +94,7 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
         out.push('\n');
     }
     if let Some(head) = &report.ledger_head {
-        let _ = writeln!(out, "{}", styled(DIM, &format!("ledger {}", short(head))));
+        let _ = writeln!(out, "{}", styled(DIM, &format!("ledger {head}")));
     }
     out
 }

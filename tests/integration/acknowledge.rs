@@ -36,6 +36,17 @@ fn an_upload_waits_for_the_customer_until_somebody_records_their_word() {
     world.run(&["plan", "--detailed-exitcode"]).ends_with(0);
 }
 
+/// Whoever keeps what a run printed has what `audit --expect-head` takes.
+#[test]
+fn what_writes_to_the_ledger_prints_its_whole_head() {
+    let world = World::new();
+    world.renewal("contoso");
+    let run = world.run(&["apply"]).ends_with(0);
+    run.says(&format!("ledger {}", world.ledger_head()));
+    let run = world.run(&["acknowledge", "contoso"]).ends_with(0);
+    run.says(&format!("ledger {}", world.ledger_head()));
+}
+
 #[test]
 fn the_next_upload_waits_again() {
     let world = World::new();

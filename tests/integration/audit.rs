@@ -73,7 +73,7 @@ impl World {
         self.git(&["checkout", "--quiet", "main"]);
     }
 
-    fn ledger_head(&self) -> String {
+    pub(crate) fn ledger_head(&self) -> String {
         self.git(&["rev-parse", REFNAME])
     }
 }

@@ -26,7 +26,16 @@ fn the_demo_tells_its_story_to_the_end() {
         .args(["demo"])
         .arg(folder.path().join("demo"));
     let run = finish(command).ends_with(0);
-    for part in ["nothing to do", "renewed-outside-git", "topic-change", "That is the story"] {
+    for part in [
+        "nothing to do",
+        "press Renew",
+        "IntuneCSR-fourthcoffee.csr",
+        "reviewed as pull request #1",
+        "renewed-outside-git",
+        "topic-change",
+        "all holds",
+        "That is the story",
+    ] {
         assert!(
             run.stdout.contains(part) || run.stderr.contains(part),
             "{part}:\n{}\n{}",

@@ -94,6 +94,16 @@ pub(super) fn build(dir: &Path, simulator: &Running, now: Timestamp) -> Result<F
         add(&fleet, simulator, customer, now.date_time())?;
     }
     git(&fleet.repo, &["init", "--quiet", "--initial-branch=main"])?;
+    // For the commits that `renew` makes; and this is a sample, so without the user's signing key.
+    for (name, value) in [
+        ("user.name", "Demo"),
+        ("user.email", "demo@applecart.example"),
+        ("commit.gpgSign", "false"),
+        ("core.hooksPath", "/dev/null"),
+        ("core.autocrlf", "false"),
+    ] {
+        git(&fleet.repo, &["config", name, value])?;
+    }
     commit(&fleet.repo, "Twelve customers")?;
     Ok(fleet)
 }
@@ -340,7 +350,7 @@ fn folder(fleet: &Fleet, name: &str) -> PathBuf {
     fleet.repo.join("tenants").join(name)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(|source| file(parent, "make", source))?;
     }
@@ -367,24 +377,15 @@ fn write_key(path: &Path, identity: &age::x25519::Identity) -> Result<(), CliErr
     .map_err(|source| file(path, "write", source))
 }
 
-fn commit(repo: &Path, message: &str) -> Result<(), CliError> {
+pub(super) fn commit(repo: &Path, message: &str) -> Result<(), CliError> {
     git(repo, &["add", "--all"])?;
     git(repo, &["commit", "--quiet", "--message", message])
 }
 
-/// Runs git without the user's signing key, hooks and templates: this is a sample.
-fn git(repo: &Path, arguments: &[&str]) -> Result<(), CliError> {
+/// Runs git in the sample, with what the sample's own configuration says.
+pub(super) fn git(repo: &Path, arguments: &[&str]) -> Result<(), CliError> {
     let status = Command::new("git")
         .current_dir(repo)
-        .args(["-c", "user.name=Demo", "-c", "user.email=demo@applecart.example"])
-        .args([
-            "-c",
-            "commit.gpgSign=false",
-            "-c",
-            "core.hooksPath=/dev/null",
-            "-c",
-            "core.autocrlf=false",
-        ])
         .args(arguments)
         .stdin(Stdio::null())
         .status()

@@ -1,0 +1,212 @@
+//! What the demo tells, chapter by chapter.
+
+use std::path::Path;
+
+use chrono::{Duration, Utc};
+
+use super::fleet::{Fleet, commit, git, replace_certificate, tenant_id, write};
+use super::story::Story;
+use crate::cli::error::CliError;
+use crate::cli::output::Output;
+use crate::model::Outcome;
+use crate::simulator::{Issued, PortalUpload, PushRequest, Running, SubjectKey};
+
+pub(super) fn tell(
+    dir: &Path,
+    fleet: &Fleet,
+    simulator: &Running,
+    output: &Output,
+) -> Result<Outcome, CliError> {
+    let mut story = Story::new(fleet, simulator.url(), output)?;
+    let env = story.write_env(dir)?;
+    output.result(&format!(
+        "A fleet of 12 customers is in {}, a simulated Intune answers at {}.\n",
+        fleet.repo.display(),
+        story.url
+    ))?;
+    what_is_due(&mut story)?;
+    a_renewal(dir, &mut story, simulator)?;
+    somebody_was_in_the_portal(&mut story, simulator)?;
+    create_instead_of_renew(&mut story, simulator)?;
+    the_record(&mut story)?;
+
+    let customers = ["contoso", "adatum", "proseware", "wingtip", "fourthcoffee", "fabrikam"];
+    let uploads = customers
+        .into_iter()
+        .map(|name| tenant_id(name).map(|id| simulator.state().uploads(id).len()))
+        .collect::<Result<Vec<_>, _>>()?;
+    // contoso: one from Git and one by hand.
+    if uploads != [2, 1, 1, 1, 1, 0] {
+        let expected = "expected 2, 1, 1, 1, 1 and 0 uploads";
+        return Err(CliError::Demo(format!("{expected}, saw {uploads:?}")));
+    }
+    output.result(&format!(
+        "\nThat is the story. To run any of it again by hand:\n\n  . {}\n  applecart simulate --state {} --listen {} &\n  applecart status\n",
+        env.display(),
+        dir.join("simulator").display(),
+        story.url.trim_start_matches("http://")
+    ))?;
+    Ok(Outcome::Done)
+}
+
+fn what_is_due(story: &mut Story<'_>) -> Result<(), CliError> {
+    story.step(
+        "Is everything in the repository well-formed? No key, no network.",
+        &["validate"],
+        Outcome::Done,
+    )?;
+    story.step(
+        "What lapses when? tailspin never consented to the application: it is shown, not hidden, and the exit code is 3.",
+        &["status"],
+        Outcome::Partial,
+    )?;
+    story.step(
+        "What would be done? Push certificates for contoso and adatum, an enrollment token for proseware (urgent: its download ended the one in use), a VPP token for wingtip.",
+        &["plan"],
+        Outcome::Partial,
+    )?;
+    story.step(
+        "Four customers of twelve at once is over the safety limit of 30 %: refused, until somebody who looked at this very plan approves it by its digest.",
+        &["apply"],
+        Outcome::Refused,
+    )?;
+    let digest = story.digest()?;
+    story.step(
+        "Do it: open the four files, announce, re-read, send, read back, record. Of each kind one upload goes first, alone, and proves that Intune takes it. The exit code is 3 because of tailspin alone.",
+        &["apply", "--approve", &digest],
+        Outcome::Partial,
+    )?;
+    story.step(
+        "Plan again: nothing to do.",
+        &[
+            "plan",
+            "--select",
+            "contoso",
+            "--select",
+            "adatum",
+            "--select",
+            "proseware",
+            "--select",
+            "wingtip",
+            "--detailed-exitcode",
+        ],
+        Outcome::Done,
+    )
+}
+
+/// A renewal from its sheet to the customer's word.
+fn a_renewal(dir: &Path, story: &mut Story<'_>, simulator: &Running) -> Result<(), CliError> {
+    let downloads = dir.join("downloads");
+    let folder = downloads.display().to_string();
+    std::fs::create_dir_all(&downloads)
+        .map_err(|source| super::file(&downloads, "make", source))?;
+    story.step(
+        "fourthcoffee's certificate lapses next: who presses what at Apple, and Intune's signing request for it.",
+        &["renew", "fourthcoffee/push", "--out", &folder],
+        Outcome::Done,
+    )?;
+    let request = downloads.join("IntuneCSR-fourthcoffee.csr");
+    let csr = std::fs::read_to_string(&request)
+        .map_err(|source| super::file(&request, "read", source))?;
+    let renewed = issue(simulator, Some("fourthcoffee"), SubjectKey::Request(csr))?;
+    let download = downloads.join("MDM_Fourth Coffee_Certificate.pem");
+    write(&download, renewed.pem.as_bytes())?;
+    story.step(
+        "Somebody did that and downloaded the certificate. It is held against live Intune as a renewal, sealed, and committed to a branch of its own.",
+        &["renew", "fourthcoffee/push", "--file", &download.display().to_string()],
+        Outcome::Done,
+    )?;
+    let branch = format!("renew/fourthcoffee/push-{}", renewed.not_after.format("%Y-%m-%d"));
+    story.step(
+        "What the pull request shows its reviewer, without a key: this customer, and nothing else.",
+        &["plan", "--rev", &branch, "--base", "main", "--detailed-exitcode"],
+        Outcome::Changes,
+    )?;
+    let message = format!("Merge pull request #1 from {branch}");
+    git(&story.fleet.repo, &["merge", "--quiet", "--no-ff", "--message", &message, &branch])?;
+    story.step("A colleague merged it.", &["apply", "--select", "fourthcoffee"], Outcome::Done)?;
+    story.step(
+        "The customer saw a device enrol.",
+        &["acknowledge", "fourthcoffee/push", "--by", "Ms Doe"],
+        Outcome::Done,
+    )
+}
+
+fn somebody_was_in_the_portal(story: &mut Story<'_>, simulator: &Running) -> Result<(), CliError> {
+    let renewed = issue(simulator, Some("contoso"), SubjectKey::Shared)?;
+    let upload = PortalUpload::Push {
+        apple_identifier: "mdm@contoso.example".to_owned(),
+        certificate: renewed.pem,
+    };
+    simulator.state().portal_upload(tenant_id("contoso")?, &upload).map_err(wrong)?;
+    story.step(
+        "Meanwhile somebody renewed contoso's certificate by hand in the portal. Git's file is now the older one: held, not uploaded.",
+        &["plan", "--select", "contoso", "--detailed-exitcode"],
+        Outcome::Changes,
+    )?;
+    story.step(
+        "It was meant: Git follows, and the token is watched until its next renewal.",
+        &["import", "--update", "contoso", "--yes", "--remove-files"],
+        Outcome::Done,
+    )?;
+    commit(&story.fleet.repo, "Adopt contoso's renewal from the portal")?;
+    story.step(
+        "Nothing is sent; the adoption goes on record.",
+        &["apply", "--select", "contoso"],
+        Outcome::Done,
+    )
+}
+
+fn create_instead_of_renew(story: &mut Story<'_>, simulator: &Running) -> Result<(), CliError> {
+    let created = issue(simulator, None, SubjectKey::Shared)?;
+    let message = "Renew the push certificate of fabrikam";
+    replace_certificate(story.fleet, "fabrikam", &created, message)?;
+    story.step(
+        "For fabrikam somebody pressed Create instead of Renew at Apple and committed the file. Uploading it would silence every Apple device of that customer: held.",
+        &["plan", "--select", "fabrikam", "--detailed-exitcode"],
+        Outcome::Changes,
+    )?;
+    story.step(
+        "Applying does not help, and no flag does.",
+        &["apply", "--select", "fabrikam"],
+        Outcome::Done,
+    )
+}
+
+fn the_record(story: &mut Story<'_>) -> Result<(), CliError> {
+    story.step(
+        "What happened to that certificate, who did it and who let it pass?",
+        &["history", "fourthcoffee/push"],
+        Outcome::Done,
+    )?;
+    story.step(
+        "Was anything uploaded that no commit asked for, was the record edited, does a secret lie open?",
+        &["audit"],
+        Outcome::Done,
+    )
+}
+
+/// A certificate for a year from now: with the topic that is live for the customer, or a new one.
+fn issue(simulator: &Running, renews: Option<&str>, key: SubjectKey) -> Result<Issued, CliError> {
+    let topic = match renews {
+        None => None,
+        Some(name) => Some(
+            simulator
+                .state()
+                .tenant(tenant_id(name)?)
+                .and_then(|tenant| tenant.apple_push_notification_certificate)
+                .ok_or_else(|| CliError::Demo(format!("{name} has no live certificate")))?
+                .topic_identifier,
+        ),
+    };
+    let now = Utc::now();
+    let not_after = Some(now + Duration::days(365));
+    simulator
+        .apple()
+        .issue(&PushRequest { topic, not_after, key, ..PushRequest::new(now) })
+        .map_err(wrong)
+}
+
+fn wrong(error: impl std::fmt::Display) -> CliError {
+    CliError::Demo(error.to_string())
+}
