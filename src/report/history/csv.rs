@@ -4,7 +4,7 @@ use super::{History, Origin};
 use crate::report::csv::{line, text};
 
 /// The columns, in order. New ones are added at the end.
-const HEADER: [&str; 25] = [
+const HEADER: [&str; 28] = [
     "tenant",
     "tenantId",
     "kind",
@@ -30,6 +30,9 @@ const HEADER: [&str; 25] = [
     "by",
     "pipeline",
     "rev",
+    "merged",
+    "mergedBy",
+    "mergedByEmail",
 ];
 
 /// One line an entry, oldest first within each token.
@@ -39,6 +42,7 @@ pub fn history_csv(history: &History) -> String {
     for token in &history.tokens {
         for entry in &token.entries {
             let commit = entry.commit.as_ref();
+            let merge = entry.merge.as_ref();
             let record = entry.record.as_ref();
             let signature = commit.and_then(|commit| commit.signature.as_ref());
             let changes: Vec<String> = entry
@@ -76,7 +80,7 @@ pub fn history_csv(history: &History) -> String {
                     optional(commit.map(|commit| commit.committer.name.as_str())),
                     optional(commit.map(|commit| commit.committer.email.as_str())),
                     optional(commit.map(|commit| commit.subject.as_str())),
-                    optional(entry.merge.as_ref().map(|merge| merge.id.as_str())),
+                    optional(merge.map(|merge| merge.id.as_str())),
                     text(&entry.review.as_ref().map(|one| one.label()).unwrap_or_default()),
                     optional(signature.and_then(|one| one.key.as_deref())),
                     signature.map(|_| "unknown".to_owned()).unwrap_or_default(),
@@ -85,6 +89,9 @@ pub fn history_csv(history: &History) -> String {
                     optional(record.and_then(|record| record.by.as_deref().or(record.who()))),
                     optional(record.and_then(|record| record.pipeline.as_deref())),
                     optional(record.and_then(|record| record.rev.as_deref())),
+                    merge.map(|merge| merge.committed.to_string()).unwrap_or_default(),
+                    optional(merge.map(|merge| merge.author.name.as_str())),
+                    optional(merge.map(|merge| merge.author.email.as_str())),
                 ],
             );
         }

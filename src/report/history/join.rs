@@ -27,6 +27,16 @@ pub struct Period {
     pub until: Option<Timestamp>,
 }
 
+impl Period {
+    /// A change counts when it was made, and when it was merged: until then it changed nothing.
+    fn touches(&self, entry: &TimelineEntry) -> bool {
+        let merged = entry.merge.as_ref().map(|merge| merge.committed);
+        [Some(entry.at), merged].into_iter().flatten().any(|at| {
+            self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at <= until)
+        })
+    }
+}
+
 /// What is known of a tenant's past.
 #[derive(Clone, Debug)]
 pub struct TenantPast<'a> {
@@ -48,6 +58,9 @@ pub(super) struct GitStep {
     pub(super) before: Option<Sha256>,
     /// Whether it is of the mainline, and not of a branch that a merge brought.
     pub(super) mainline: bool,
+    /// Whether it is a merge that did to the token what the commits that it brought had done: their
+    /// entries tell of the merge, and another one would tell the same change twice.
+    pub(super) told: bool,
 }
 
 /// Every token's timeline: those that Git names now first, each kind by itself, push first.
@@ -97,10 +110,7 @@ pub fn tokens_of(past: &TenantPast<'_>, period: Period, now: Timestamp) -> Vec<T
         let in_force = in_force(&ordered, period.at.unwrap_or(now));
         let mut entries = merged(steps, records);
         let all = entries.len();
-        entries.retain(|entry| {
-            period.since.is_none_or(|since| entry.at >= since)
-                && period.until.is_none_or(|until| entry.at <= until)
-        });
+        entries.retain(|entry| period.touches(entry));
         tokens.push(TokenHistory {
             tenant: past.name.clone(),
             tenant_id,
@@ -144,11 +154,22 @@ enum Side<'a> {
     Here(&'a Tenant, &'a Token),
 }
 
-impl Side<'_> {
+impl<'a> Side<'a> {
     fn pairs(&self) -> Pairs {
         match self {
             Self::Here(tenant, token) => of_token(tenant, token),
             _ => Pairs::new(),
+        }
+    }
+
+    fn state(&self) -> State<'a> {
+        match *self {
+            Self::Absent => State::Absent,
+            Self::Unreadable => State::Unreadable,
+            Self::Here(_, token) => State::Here(
+                self.pairs(),
+                token.file.as_ref().map(|file| (file.sha256, file.blob.as_str())),
+            ),
         }
     }
 
@@ -158,6 +179,14 @@ impl Side<'_> {
             _ => None,
         }
     }
+}
+
+/// What a commit left, for telling two that left the same.
+#[derive(PartialEq, Eq)]
+enum State<'a> {
+    Absent,
+    Unreadable,
+    Here(Pairs, Option<(Sha256, &'a str)>),
 }
 
 fn side<'a>(desired: Option<&'a Arc<Desired>>, found: &[usize], line: usize) -> Side<'a> {
@@ -179,6 +208,8 @@ fn steps(past: &TenantPast<'_>, lines: &Lines, line: usize) -> Vec<GitStep> {
     // The token as the mainline had it when it could last be read.
     let mut readable: Option<Pairs> = None;
     for (group, of_versions) in groups(&past.versions, &lines.of_versions) {
+        // What it was before the commits that the group's merge brought, and what they left.
+        let mut brought: Option<[State<'_>; 2]> = None;
         // Behind a merge stand the commits that it brought, newest first; they were made before it.
         for (version, [after_lines, before_lines]) in group.iter().zip(of_versions).rev() {
             let after = side(version.after.as_ref(), after_lines, line);
@@ -228,10 +259,15 @@ fn steps(past: &TenantPast<'_>, lines: &Lines, line: usize) -> Vec<GitStep> {
                 readable = Some(new);
             }
             let (sha256, was) = (after.sha256(), before.sha256());
+            let states = [before.state(), after.state()];
+            let told = mainline && brought.as_ref() == Some(&states);
+            let [from, to] = states;
+            brought = Some([brought.map_or(from, |[first, _]| first), to]);
             steps.push(GitStep {
                 sha256,
                 before: was,
                 mainline,
+                told,
                 entry: TimelineEntry {
                     at: version.commit.committed,
                     origin: Origin::Git,
@@ -291,7 +327,7 @@ fn edited(old: &Token, new: &Token, version: &Version, differs: bool) -> Option<
 
 /// Both records, oldest first.
 fn merged(steps: Vec<GitStep>, records: &[(TenantId, &Record)]) -> Vec<TimelineEntry> {
-    let mut commits = steps.into_iter().map(|step| step.entry).peekable();
+    let mut commits = steps.into_iter().filter(|step| !step.told).map(|step| step.entry).peekable();
     let mut lines = records.iter().map(|&(tenant, record)| entry_of(tenant, record)).peekable();
     let mut all = Vec::new();
     loop {

@@ -118,20 +118,22 @@ pub(super) fn particulars(entry: &TimelineEntry) -> Vec<String> {
         if let Some(review) = &entry.review {
             lines.push(match &entry.merge {
                 Some(merge) => format!(
-                    "{}, merged {} by {} ({})",
+                    "{}, merged {} by {} ({}, {})",
                     review.label(),
                     merge.committed,
                     person(&merge.author),
-                    short(&merge.id)
+                    short(&merge.id),
+                    signature(merge.signature.as_ref())
                 ),
                 None => format!("{}, as the message says", review.label()),
             });
         } else if let Some(merge) = &entry.merge {
             lines.push(format!(
-                "merged {} by {} ({}), which names no request",
+                "merged {} by {} ({}, {}), which names no request",
                 merge.committed,
                 person(&merge.author),
-                short(&merge.id)
+                short(&merge.id),
+                signature(merge.signature.as_ref())
             ));
         }
         lines.push(signature(commit.signature.as_ref()));
