@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use similar::TextDiff;
 
 use super::base::Reach;
-use super::download::{Download, Draft, judge, live, quoted, refusing, sops, target};
+use super::download::{self, Download, Draft, judge, live, quoted, refusing, sops, target};
 use super::error::CliError;
 use super::global::Context;
 use super::inspect::{self, KindName};
@@ -15,7 +15,7 @@ use super::session::{self, Which};
 use crate::apple::Inspection;
 use crate::fleet::{self, Desired, Tenant, Token};
 use crate::git::{GitError, Repo};
-use crate::model::{Kind, LiveTenant, Outcome, Problem, ProblemCode, Timestamp};
+use crate::model::{Kind, LiveTenant, Outcome, Problem, ProblemCode, Sha256, Timestamp};
 use crate::plan::Selection;
 use crate::report::{self, escape, plural};
 use crate::vault;
@@ -159,7 +159,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     for warning in judge::doubts(&inspection.facts, &token, kind, args.apple_id.as_deref()) {
         output.note(&format!("warning: {warning}"));
     }
-    finish(args, in_worktree, output)?;
+    finish(args, download.sha256(), in_worktree, output)?;
     Ok(Outcome::Done)
 }
 
@@ -188,17 +188,11 @@ fn read_live(
 }
 
 /// Removes the download where that was asked for, else says what to do with it.
-fn finish(args: &Args, in_worktree: bool, output: &Output) -> Result<(), CliError> {
-    let shown = args.file.display();
+fn finish(args: &Args, sha256: Sha256, in_worktree: bool, output: &Output) -> Result<(), CliError> {
     if args.remove_download {
-        std::fs::remove_file(&args.file).map_err(|source| CliError::File {
-            path: args.file.clone(),
-            doing: "delete",
-            source,
-        })?;
-        output.note(&format!("deleted {shown}"));
+        download::remove(&args.file, sha256, output)?;
     } else if !in_worktree && args.file != Path::new("-") {
-        output.note(&format!("{shown} is no longer needed: delete it (--remove-download does)"));
+        output.note(&download::left(&args.file));
     }
     Ok(())
 }

@@ -282,12 +282,18 @@ impl<'a> Bench<'a> {
             true => Some(true),
             false => self.push(&branch, &found.commit)?,
         };
+        let reason = match pushed {
+            Some(true) if !found.at_remote => {
+                "the branch had this very file already, and was pushed now"
+            }
+            _ => "the branch has this very file already; nothing was written",
+        };
         Ok(Proposal {
             status: ProposalStatus::Exists,
             branch: Some(branch),
             commit: Some(found.commit.clone()),
             pushed,
-            reasons: vec!["the branch has this very file already; nothing was written".to_owned()],
+            reasons: vec![reason.to_owned()],
             ..about
         })
     }
@@ -371,13 +377,6 @@ impl<'a> Bench<'a> {
                 .into_iter()
                 .map(str::to_owned),
         );
-        let root = self.ground.loaded.repo.worktree();
-        if root.is_some_and(|root| download.is_inside(root)) {
-            warnings.push(format!(
-                "{} lies inside the repository and is not encrypted. Delete it, and never commit it",
-                download.shown()
-            ));
-        }
         let (title, body) = proposal_text(&ProposalText {
             tenant: &tenant.name,
             display_name: tenant.display_name.as_deref(),
@@ -389,6 +388,14 @@ impl<'a> Bench<'a> {
             checks: &checks(inspection, kind, live),
             warnings: &warnings,
         });
+        // Of this machine: whoever reads the pull request can do nothing about it.
+        let root = self.ground.loaded.repo.worktree();
+        if root.is_some_and(|root| download.is_inside(root)) {
+            warnings.push(format!(
+                "{} lies inside the repository and is not encrypted. Delete it (--remove-download does), and never commit it",
+                download.shown()
+            ));
+        }
         Proposal { title: Some(title), body: Some(body), warnings, ..about }
     }
 }

@@ -117,11 +117,14 @@ fn the_same_file_again_finds_its_branch_and_another_file_is_refused() {
     let again = |file: &Path, more: &[&str]| {
         run(&clone, &[&["renew", "contoso/vpp", "--file", text(file)], more].concat())
     };
-    again(&file, &[]).ends_with(0).says("not pushed; push it");
+    again(&file, &[]).ends_with(0).says("not pushed: --push does that");
     assert_eq!(pushed(&hub), "", "only --push pushes");
     let made = clone.git(&["for-each-ref", "refs/heads/renew"]);
     // It is found, and pushed now; nothing is sealed or committed again.
-    again(&file, &["--push"]).ends_with(0).says("has this very file already").says("pushed; open");
+    again(&file, &["--push"])
+        .ends_with(0)
+        .says("had this very file already, and was pushed now")
+        .says("pushed; open");
     assert_eq!(clone.git(&["for-each-ref", "refs/heads/renew"]), made);
     assert_ne!(pushed(&hub), "");
     // A colleague finds it at the remote.
@@ -147,14 +150,48 @@ fn a_remote_that_declines_the_branch_is_told_with_the_way_out() {
     let clone = admin(&hub, "admin");
     let hook = hub.protect("pre-receive");
     let file = download(&hub.world, "sToken.vpptoken", &hub.world.vpp_file("London", 364).text);
-    let arguments = ["renew", "contoso/vpp", "--file", text(&file), "--push"];
+    let arguments = ["renew", "contoso/vpp", "--file", text(&file), "--push", "--remove-download"];
     run(&clone, &arguments)
         .ends_with(1)
         .says("origin did not take it")
         .says("Protected branch update failed")
         .says("git push origin renew/contoso/vpp-london-");
+    assert!(file.exists(), "the download goes only when the remote has it");
     std::fs::remove_file(hook).unwrap();
-    run(&clone, &arguments).ends_with(0).says("pushed; open the pull request");
+    run(&clone, &arguments)
+        .ends_with(0)
+        .says("pushed; open the pull request")
+        .says(&format!("deleted {}", text(&file)));
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_download_is_deleted_when_told_to_and_only_where_it_landed() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    // In the repository, which whoever reads the pull request need not know.
+    let file = clone.folder.join("sToken.vpptoken");
+    std::fs::write(&file, hub.world.vpp_file("London", 364).text).unwrap();
+    let arguments = ["renew", "contoso/vpp", "--file", text(&file), "--format", "json"];
+    let json = run(&clone, &arguments).ends_with(0).says("delete it (--remove-download does)");
+    assert!(file.exists());
+    let one = &json.json()["renewals"][0];
+    let warnings = one["warnings"].to_string();
+    assert!(warnings.contains("lies inside the repository"), "{warnings}");
+    assert!(!one["body"].to_string().contains("repository"), "{}", one["body"]);
+    run(&clone, &[&arguments[..], &["--remove-download"]].concat()).ends_with(0).says("deleted");
+    assert!(!file.exists());
+
+    let page = download(&hub.world, "page.html", "<html>Sign in</html>");
+    run(&clone, &["renew", "contoso/vpp", "--file", text(&page), "--remove-download"]).ends_with(4);
+    assert!(page.exists());
+    run(&clone, &["renew", "contoso/vpp", "--file", "-", "--remove-download"]).ends_with(64);
+    // What is about a download is no word of a sheet's.
+    for flag in ["--push", "--remove-download", "--age"] {
+        run(&clone, &["renew", "contoso/vpp", flag]).ends_with(64).says("--file");
+    }
+    let folder = hub.world.path("downloads");
+    run(&clone, &["renew", "contoso/vpp", "--file", text(&folder)]).ends_with(64).says("--batch");
 }
 
 #[test]
