@@ -176,15 +176,14 @@ fn read_live(
         let problem = Problem::new(ProblemCode::LedgerUnknown, why.clone());
         return Err(live::unknown(tenant.name.as_str(), &problem));
     }
-    let csr = if token.token.kind == Kind::Push {
+    let past = if token.token.kind == Kind::Push {
         // Without the record the finding is `csr-unknown`, a warning.
-        let past = session::past(&loaded, context, Which::Shared)?;
-        past.known.ok().and_then(|view| live::requested(&view, tenant, token))
+        session::past(&loaded, context, Which::Shared)?.known.ok()
     } else {
         None
     };
     let connector = session::connector()?;
-    crate::cli::block_on(live::read(&connector, &loaded.policy, tenant, token, csr))?
+    crate::cli::block_on(live::read(&connector, &loaded.policy, tenant, token, past.as_ref()))?
 }
 
 /// Removes the download where that was asked for, else says what to do with it.

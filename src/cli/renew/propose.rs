@@ -149,9 +149,9 @@ impl<'a> Bench<'a> {
         if token.file.as_ref().is_some_and(|file| file.sha256 == download.sha256()) {
             return Ok(None);
         }
-        let csr = match (&self.known, token.token.kind) {
+        let past = match (&self.known, token.token.kind) {
             (Ok(view), Kind::Push) => match view.broken.get(&tenant.tenant_id) {
-                None => live::requested(view, tenant, token),
+                None => Some(view),
                 Some(why) => return Err(self.no_ledger(tenant, why)),
             },
             // Without it nobody can tell whose key the certificate has to be over.
@@ -159,7 +159,7 @@ impl<'a> Bench<'a> {
             (_, Kind::Enrollment | Kind::Vpp) => None,
         };
         let policy = &self.ground.loaded.policy;
-        live::read(&self.connector, policy, tenant, token, csr).await.map(Some)
+        live::read(&self.connector, policy, tenant, token, past).await.map(Some)
     }
 
     fn no_ledger(&self, tenant: &Tenant, why: &str) -> CliError {

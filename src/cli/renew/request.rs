@@ -115,7 +115,8 @@ fn recorded(view: &LedgerView, due: &Due<'_>) -> Result<Option<Ready>, Problem> 
     if let Some(why) = view.broken.get(&due.tenant.tenant_id) {
         return Err(ledger_unknown(why));
     }
-    let opened = view.tenant(due.tenant.tenant_id).renewal_opened(&due.token.token);
+    let past = view.tenant(due.tenant.tenant_id);
+    let opened = past.renewal_opened(&due.token.token, due.live.as_ref());
     Ok(opened.and_then(|record| ready(record, CsrOrigin::Ledger)))
 }
 

@@ -153,6 +153,25 @@ fn a_renewal_ends_when_its_certificate_is_live() {
 }
 
 #[test]
+fn a_renewal_that_somebody_finished_in_the_portal_is_not_gone_on_with() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    // Nobody records what people upload for a token that is only watched.
+    let (file, issued) = renewed(&hub, &clone, "contoso");
+    let live = crate::world::pushed("contoso", &issued);
+    hub.world.state().set_push(tenant_id("contoso"), Some(live)).unwrap();
+    run(&clone, &["renew", "contoso/push", "--file", text(&file)])
+        .ends_with(4)
+        .says("same-as-live");
+    open(&hub, &clone, &[]).ends_with(0).says("read from Intune and recorded");
+    assert_eq!(requests(&hub.world), 2, "the next renewal has a request of its own");
+    assert_eq!(hub.lines("contoso").len(), 2);
+    // It is open, like the first one was.
+    open(&hub, &clone, &[]).ends_with(0).says("of the renewal opened");
+    assert_eq!(requests(&hub.world), 2);
+}
+
+#[test]
 fn what_to_renew_has_to_be_clear() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");
