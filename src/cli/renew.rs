@@ -72,7 +72,7 @@ pub(super) struct Args {
     /// recorded
     #[arg(long, conflicts_with_all = ["file", "batch", "new_csr"])]
     no_csr: bool,
-    /// Where the signing requests are saved
+    /// Where the signing requests are saved; made where it does not exist
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
     /// Refuse any other kind of file

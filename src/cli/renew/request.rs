@@ -52,6 +52,13 @@ pub(super) fn attach(
     if places.is_empty() {
         return Ok(());
     }
+    // Before Intune is asked, for a request that was read is to be handed out.
+    #[expect(clippy::disallowed_methods, reason = "cli makes the folder that requests go to")]
+    std::fs::create_dir_all(&args.out).map_err(|source| CliError::File {
+        path: args.out.clone(),
+        doing: "make",
+        source,
+    })?;
     let mut ready: Vec<(usize, Result<Ready, Problem>)> = Vec::new();
     let Past { ledger, known } = ground.past(context)?;
     let (mut ledger, view) = match (ledger, known) {

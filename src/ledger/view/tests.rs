@@ -187,8 +187,7 @@ fn a_renewal_is_open_until_a_credential_is_confirmed() {
 
 #[test]
 fn a_renewal_has_ended_where_live_is_another_certificate_than_when_it_was_opened() {
-    let serial =
-        |text: &str| Facts { serial: Some(text.parse().unwrap()), ..topic("same") };
+    let serial = |text: &str| Facts { serial: Some(text.parse().unwrap()), ..topic("same") };
     let opened = |before| Draft {
         csr: Some("-----BEGIN CERTIFICATE REQUEST-----".into()),
         public_key_sha256: Some(sha("k1")),

@@ -72,6 +72,21 @@ fn the_request_is_read_once_recorded_and_handed_out_again() {
 }
 
 #[test]
+fn the_folder_of_requests_is_made_before_intune_is_asked() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let file = download(&hub.world, "not-a-folder", "x");
+    let wrong = file.join("requests");
+    run(&clone, &["renew", "contoso/push", "--out", text(&wrong)])
+        .ends_with(1)
+        .says("could not make");
+    assert_eq!(requests(&hub.world), 0);
+    let out = hub.world.path("new/requests");
+    run(&clone, &["renew", "contoso/push", "--out", text(&out)]).ends_with(0);
+    assert!(out.join("IntuneCSR-contoso.csr").exists());
+}
+
+#[test]
 fn a_request_that_may_not_be_read_names_the_permission() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");
