@@ -275,8 +275,9 @@ impl<'a> Bench<'a> {
             })
         });
         if !is_same {
-            let remote = self.ground.remote.clone().filter(|_| found.at_remote);
-            return Err(CliError::RenewExists { branch, remote });
+            // What is not here is at the remote, or was when this clone looked there last.
+            let remote = self.ground.remote.clone().filter(|_| found.at_remote || !found.here);
+            return Err(CliError::RenewExists { branch, remote, here: found.here });
         }
         let pushed = match found.at_remote {
             true => Some(true),
@@ -306,7 +307,9 @@ impl<'a> Bench<'a> {
         let why = match self.ground.loaded.repo.push_branch(remote, branch, commit) {
             Ok(Pushed::Done) => return Ok(Some(true)),
             Ok(Pushed::Moved) => "somebody pushed another commit there meanwhile".to_owned(),
-            Ok(Pushed::Busy) => "it is busy with another push".to_owned(),
+            Ok(Pushed::Busy) => format!(
+                "it is busy with another push, or one of its branches has the name of a folder of this one (git ls-remote {remote} lists them)"
+            ),
             Ok(Pushed::Refused { reason }) => reason,
             Err(error) => error.to_string(),
         };

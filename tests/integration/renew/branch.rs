@@ -139,8 +139,17 @@ fn the_same_file_again_finds_its_branch_and_another_file_is_refused() {
     again(&second, &["--push"])
         .ends_with(4)
         .says("is there already, with another file than this one; nothing was written")
-        .says("git push origin --delete renew/contoso/vpp-london-");
+        .says("git fetch origin renew/contoso/vpp-london-")
+        .says("git push origin --delete renew/contoso/vpp-london-")
+        .says("&& git branch -D renew/contoso/vpp-london-");
     assert_eq!(state(&hub, &clone), before);
+    // Who has not made the branch has none to delete; the lines that are shown work.
+    let told = run(&other, &["renew", "contoso/vpp", "--file", text(&second), "--push"]);
+    let told = told.ends_with(4).stderr;
+    assert!(!told.contains("git branch -D"), "{told}");
+    let line = told.lines().find_map(|line| line.split_once("look at it: ")).unwrap().1;
+    let look = Command::new("sh").args(["-c", line]).current_dir(&other.folder).output().unwrap();
+    assert!(String::from_utf8_lossy(&look.stdout).contains("Opened-file-SHA-256"), "{line}");
 }
 
 #[test]
@@ -213,6 +222,21 @@ fn a_new_file_goes_where_the_old_one_is() {
 }
 
 #[test]
+fn a_branch_in_the_way_is_told_here_and_at_the_remote() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let file = download(&hub.world, "sToken.vpptoken", &hub.world.vpp_file("London", 364).text);
+    let arguments = ["renew", "contoso/vpp", "--file", text(&file), "--push"];
+    clone.git(&["branch", "renew"]);
+    run(&clone, &arguments).ends_with(1).says("git for-each-ref refs/heads/renew");
+    clone.git(&["branch", "-D", "renew"]);
+    hub.git(&["branch", "renew", "main"]);
+    run(&clone, &arguments).ends_with(1).says("git ls-remote origin lists them");
+    hub.git(&["branch", "-D", "renew"]);
+    run(&clone, &arguments).ends_with(0);
+}
+
+#[test]
 fn what_is_not_merged_does_not_come_along() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");
@@ -260,7 +284,8 @@ fn a_commit_is_signed_where_git_signs() {
     std::fs::remove_file(&key).unwrap();
     run(&clone, &["renew", "contoso/vpp", "--file", text(&file), "--push"])
         .ends_with(1)
-        .says("`git commit-tree` ended with");
+        .says("`git commit-tree` ended with")
+        .says("no commit and no branch was made");
     assert_eq!(clone.git(&["for-each-ref", "refs/heads/renew"]), "");
 }
 

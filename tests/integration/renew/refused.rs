@@ -134,6 +134,15 @@ fn something_else_entirely() {
 }
 
 #[test]
+fn the_signing_request_itself() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    renewed(&hub, &clone, "contoso");
+    let file = hub.world.path("IntuneCSR-contoso.csr");
+    message!(refusal(&hub, &clone, "contoso/push", &file), @"error: nothing was written: wrong-kind: the file is a certificate signing request: it goes to Apple's push portal, which hands out the certificate that belongs here. Expected a push certificate (.pem), an enrollment token (.p7m) or a VPP token (.vpptoken)");
+}
+
+#[test]
 fn a_first_certificate_is_no_renewal() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");
