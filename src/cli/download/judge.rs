@@ -98,6 +98,19 @@ pub(in crate::cli) fn against_renewal(
             token.token
         ));
     }
+    let is_released = || {
+        let today = now.date_time().date_naive();
+        token.allow.iter().any(|allow| allow.hold == "age-unknown" && allow.until >= today)
+    };
+    if is_live
+        && token.token.kind == Kind::Enrollment
+        && facts.downloaded.is_none()
+        && !is_released()
+    {
+        all.push(
+            "age-unknown: neither the file's name nor --downloaded tells when it was downloaded, so nobody could tell it from an older one, and `apply` would hold it. Apple's name has the time (…_Token_2026-11-20T10-11-12Z_smime.p7m); else name the token and the time: applecart renew TENANT/TOKEN --file FILE --downloaded 2026-11-20T10:11:12Z".to_owned(),
+        );
+    }
     let told = |code| inspection.findings.iter().any(|finding| finding.code == code);
     if told(FindingCode::SameAsLive) {
         all.push(

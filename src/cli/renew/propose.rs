@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Args;
 use super::ground::Ground;
-use super::wording::{branch, checks, message, rows};
+use super::wording::{branch, checks, message, rows, siblings};
 use crate::apple::Inspection;
 use crate::cli::download::{Download, Draft, judge, live, quoted, refusing, sops, target};
 use crate::cli::error::CliError;
@@ -375,6 +375,7 @@ impl<'a> Bench<'a> {
         let facts = &inspection.facts;
         let mut warnings: Vec<String> =
             inspection.findings.iter().map(ToString::to_string).collect();
+        warnings.extend(siblings(tenant, token, inspection));
         warnings.extend(
             judge::doubts(facts, token, kind, download.apple_id.as_deref())
                 .into_iter()

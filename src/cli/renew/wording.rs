@@ -38,6 +38,27 @@ pub(super) fn checks(inspection: &Inspection, kind: Kind, live: &LiveTenant) -> 
     checks
 }
 
+/// Which tokens the file could be for as well: nothing in a VPP token tells its location.
+pub(super) fn siblings(tenant: &Tenant, token: &Token, inspection: &Inspection) -> Option<String> {
+    let organization = inspection.facts.organization.as_deref().map(str::trim)?;
+    let name = |one: &Token| one.token.name.clone().or(one.token.id.clone()).unwrap_or_default();
+    let others: Vec<String> = tenant
+        .vpp
+        .iter()
+        .filter(|one| !one.token.same_token(&token.token))
+        .filter(|one| one.facts.organization.as_deref().map(str::trim) == Some(organization))
+        .map(name)
+        .collect();
+    (token.token.kind == Kind::Vpp && !others.is_empty()).then(|| {
+        format!(
+            "nothing in the file tells its location, and {} has other tokens of this organisation ({}): make sure that the one of {} was downloaded, or devices there lose their apps' licences",
+            tenant.name,
+            others.join(", "),
+            token.facts.location.clone().unwrap_or_else(|| name(token))
+        )
+    })
+}
+
 /// Live and new facts, side by side.
 pub(super) fn rows(token: &Token, live: &LiveTenant, inspection: &Inspection) -> Vec<FactRow> {
     let new = &inspection.facts;
@@ -83,7 +104,12 @@ pub(super) fn rows(token: &Token, live: &LiveTenant, inspection: &Inspection) ->
         ],
         Kind::Vpp => vec![
             row("organisation", old.organization, new.organization.clone()),
-            row("location", old.location, token.facts.location.clone()),
+            // Apple's file does not name it, and what the tenant file says is not what it is.
+            row(
+                "location",
+                old.location,
+                Some("not in the file; compared after the upload".to_owned()),
+            ),
             row("expires", text(old.expires), text(new.expires)),
             row("Apple Account", old.apple_id, account),
         ],

@@ -91,6 +91,31 @@ fn an_enrollment_token_says_since_when_devices_are_cut_off() {
 }
 
 #[test]
+fn a_location_that_no_file_tells_is_not_claimed() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let body = |file: &Path| {
+        let arguments = ["renew", "contoso/London", "--file", text(file), "--format", "json"];
+        let json = run(&clone, &arguments).ends_with(0).json();
+        json["renewals"][0]["body"].as_str().unwrap().to_owned()
+    };
+    let file = download(&hub.world, "sToken.vpptoken", &hub.world.vpp_file("London", 364).text);
+    let alone = body(&file);
+    assert!(alone.contains("| location | London | **not in the file"), "{alone}");
+    assert!(!alone.contains("other tokens of this organisation"), "{alone}");
+
+    clone.git(&["branch", "-D", clone.git(&["branch", "--list", "renew/*"]).trim()]);
+    let path = hub.world.repo().join("tenants/contoso/tenant.yaml");
+    let mut tenant = std::fs::read_to_string(&path).unwrap();
+    tenant.push_str("  - name: Paris\n    organization: Contoso Ltd\n    location: Paris\n");
+    hub.world.write("tenants/contoso/tenant.yaml", &tenant);
+    hub.world.commit("Another location");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let two = body(&file);
+    assert!(two.contains("other tokens of this organisation (Paris)"), "{two}");
+}
+
+#[test]
 fn a_vpp_token_works_from_a_bare_clone_too() {
     let hub = hub(&["contoso"]);
     let clone = hub.clone("bare", &["--bare"]);

@@ -143,6 +143,17 @@ fn the_signing_request_itself() {
 }
 
 #[test]
+fn an_enrollment_token_of_unknown_age() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let file = download(&hub.world, "renamed.p7m", &hub.world.enrollment_file("contoso"));
+    message!(refusal(&hub, &clone, "contoso/ABM", &file), @"error: nothing was written: age-unknown: neither the file's name nor --downloaded tells when it was downloaded, so nobody could tell it from an older one, and `apply` would hold it. Apple's name has the time (…_Token_2026-11-20T10-11-12Z_smime.p7m); else name the token and the time: applecart renew TENANT/TOKEN --file FILE --downloaded DATE");
+    let now = Timestamp::new(Utc::now()).to_string();
+    let arguments = ["renew", "contoso/ABM", "--file", text(&file), "--downloaded", &now];
+    run(&clone, &arguments).ends_with(0).says(&format!("device sync is down since {now}"));
+}
+
+#[test]
 fn a_first_certificate_is_no_renewal() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");
