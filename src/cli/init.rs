@@ -188,7 +188,7 @@ fn told(files: &[(String, String)], key: Option<&Path>, root: &Path, args: &Args
         steps.push("write your application's clientId into applecart.yaml");
     }
     steps.push(
-        "copy tenants/example for each customer, with the customer's tenantId, and remove it",
+        "adopt your customers: applecart import --from customers.csv, or --customers PARTNER_TENANT;\n     or copy tenants/example for each, with the customer's tenantId; then remove tenants/example",
     );
     steps.push("write into the pipelines where Applecart is built from, and at which commit");
     steps.push("git config core.hooksPath .githooks");
