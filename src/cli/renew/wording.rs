@@ -5,7 +5,7 @@ use chrono::Duration;
 use crate::apple::{FindingCode, Inspection};
 use crate::cli::download::target;
 use crate::fleet::{Tenant, Token};
-use crate::model::{Facts, Kind, LiveTenant, Sha256, Timestamp};
+use crate::model::{Facts, Kind, LiveTenant, Sha256, TenantName, Timestamp};
 use crate::report::{FactRow, Proposal};
 
 /// What the file was held against without a finding.
@@ -148,7 +148,17 @@ pub(super) fn branch(
         Some(at) => at.date_time().format("%Y-%m-%d").to_string(),
         None => sha256.to_string().get(..12).unwrap_or_default().to_owned(),
     };
-    format!("renew/{}/{name}-{date}", tenant.name)
+    format!("renew/{}/{name}-{date}", folder(&tenant.name))
+}
+
+/// The tenant's name as a part of a branch's. Git takes neither two dots nor the ending `.lock`.
+fn folder(tenant: &TenantName) -> String {
+    let name = tenant.as_str();
+    if !name.contains("..") && !name.ends_with(".lock") {
+        return name.to_owned();
+    }
+    let digest = Sha256::of(name.as_bytes()).to_string();
+    format!("{}-{}", name.replace('.', "-"), digest.get(..8).unwrap_or_default())
 }
 
 /// The commit's message: what a log shows, and what an auditor looks for.
@@ -158,4 +168,24 @@ pub(super) fn message(about: &Proposal, token: &Token, sha256: Sha256) -> String
     let title = crate::report::escape(title);
     let token = crate::report::escape(&token.token.to_string());
     format!("{title}\n\nToken: {token}\nOpened-file-SHA-256: {sha256}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tenants_name_is_a_part_of_a_branchs() {
+        let part = |name: &str| folder(&name.parse().unwrap());
+        assert_eq!(part("contoso.co-uk_1"), "contoso.co-uk_1");
+        let odd = ["a..b", "a.-b", "a--b", "key.lock", "key-lock"].map(part);
+        let mut different = odd.to_vec();
+        different.sort();
+        different.dedup();
+        assert_eq!(different.len(), odd.len(), "{odd:?}");
+        for name in odd {
+            let whole = format!("refs/heads/renew/{name}/push-2027-11-20");
+            assert!(git2::Reference::is_valid_name(&whole), "{whole}");
+        }
+    }
 }
