@@ -144,6 +144,12 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         Some(_) => format!("to {}", plural(policy.recipients.len(), "recipient")),
         None => "by another program".to_owned(),
     };
+    // Reading Intune takes seconds, in which an editor may have saved the file.
+    if *inspect::read(&root.join(&path), inspect::MAX_READ)? != before.as_bytes() {
+        return Err(CliError::SealRefused(vec![format!(
+            "{path} was changed by somebody else meanwhile; run this again"
+        )]));
+    }
     let mut files = Vec::new();
     // First the sealed file: a tenant file that names one which is not there would be invalid.
     if let Some(bytes) = sealed.bytes {
