@@ -209,7 +209,10 @@ fn tenant(tenants: &[Desired], name: &str, output: &Output) -> Result<Tenant, Cl
             output.note(&fleet::render_all(mistakes));
             Err(CliError::InvalidFleet(mistakes.clone()))
         }
-        None => Err(CliError::NothingSelected),
+        None => Err(CliError::SealUsage(format!(
+            "the fleet has no tenant {name:?}; a new one: applecart import {} --tenant-id GUID",
+            quoted(name)
+        ))),
     }
 }
 

@@ -207,7 +207,7 @@ fn a_file_for_another_slot_or_tenant_is_refused() {
         .ends_with(4)
         .says("the file is for a push certificate, and contoso/London is a VPP token");
     seal(&world, &push, &["contoso/Leeds"]).ends_with(64).says("write contoso/push");
-    seal(&world, &push, &["nobody"]).ends_with(64);
+    seal(&world, &push, &["nobody"]).ends_with(64).says("the fleet has no tenant \"nobody\"");
     // fabrikam has no push entry yet; the certificate is contoso's.
     world.write(
         "tenants/fabrikam/tenant.yaml",
