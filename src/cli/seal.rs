@@ -1,5 +1,3 @@
-#![expect(clippy::disallowed_methods, reason = "cli writes the files of the worktree")]
-
 use std::path::{Path, PathBuf};
 
 use similar::TextDiff;

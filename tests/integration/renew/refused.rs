@@ -159,7 +159,22 @@ fn a_first_certificate_is_no_renewal() {
     let clone = admin(&hub, "admin");
     let (file, _) = renewed(&hub, &clone, "contoso");
     hub.world.state().set_push(tenant_id("contoso"), None).unwrap();
-    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: not-live: nothing that this file would follow was found in Intune for push, so it is no renewal. Bring a first one with `applecart seal`; where several tokens could be meant, write the `id` into the tenant file"#);
+    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: not-live: nothing that this file would follow was found in Intune for push, so it is no renewal. Bring a first one with `applecart seal`; where several tokens could be meant, or Intune has it under another id, correct `id` in the tenant file"#);
+}
+
+#[test]
+fn a_token_whose_id_is_gone_is_not_another_one_of_its_name() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let file = download(&hub.world, "sToken.vpptoken", &hub.world.vpp_file("London", 364).text);
+    // Removed and made anew in the portal: `apply` would hold it (id-gone).
+    hub.world.change("contoso", |tenant| tenant.vpp_tokens[0].id = "made-anew".to_owned());
+    let message = refusal(&hub, &clone, "contoso/London", &file);
+    assert!(message.contains("not-live") && message.contains("correct `id`"), "{message}");
+    run(&clone, &["renew", "contoso/London"]).ends_with(64).says("is not live in Intune");
+    // Graph's ids are the same in capitals.
+    hub.world.change("contoso", |tenant| tenant.vpp_tokens[0].id = "VPP-Contoso".to_owned());
+    run(&clone, &["renew", "contoso/London", "--file", text(&file)]).ends_with(0);
 }
 
 #[test]
