@@ -27,7 +27,7 @@ mod source;
 mod tenant;
 mod text;
 
-pub use check::{is_apple_id, is_country, is_text, parse_duration};
+pub use check::{is_apple_id, is_country, is_device_name, is_text, parse_duration};
 pub use diagnostic::{Code, Diagnostic, Severity, render, render_all};
 pub use edit::{
     Change, EditError, NewField, NewTenant, NewToken, NewValue, add_token, edit, new_tenant,

@@ -212,6 +212,10 @@ fn from_text(whole: &str, look: &mut Look, layers: usize) -> Content {
     if names_credentials(text) {
         return Content::Credentials;
     }
+    // Before PEM: the vendor's certificates stand in it, and none of them is the answer.
+    if text.contains("PushCertRequestCSR") {
+        return Content::Other(Other::Request);
+    }
     if text.contains(pem::BEGIN) {
         return armoured(text, carriage_returns, look);
     }
@@ -348,11 +352,7 @@ fn mail(entity: &mime::Entity<'_>, look: &mut Look, layers: usize) -> Content {
 fn markup(text: &str) -> Content {
     let head: String = text.chars().take(2048).collect();
     let lower = head.to_ascii_lowercase();
-    Content::Other(if lower.contains("<plist") {
-        if text.contains("PushCertRequestCSR") { Other::Request } else { Other::PropertyList }
-    } else {
-        Other::Page
-    })
+    Content::Other(if lower.contains("<plist") { Other::PropertyList } else { Other::Page })
 }
 
 /// A JSON text. Reading it is the VPP parser's task; here it is only told apart.

@@ -126,7 +126,7 @@ fn push_file(due: &Due, secret: &Secret, tools: &Tools<'_>) -> Result<Ready, Ref
         let live = due.before.as_ref().and_then(as_live);
         let past = tools.view.tenants.get(&due.tenant.tenant_id);
         let requested_key = past
-            .and_then(|past| past.renewal_opened(&due.token.token))
+            .and_then(|past| past.renewal_opened(&due.token.token, due.before.as_ref()))
             .and_then(|opened| opened.public_key_sha256);
         findings.extend(push::judge(
             certificate,

@@ -6,6 +6,8 @@
 //! * `sops`: how a fleet that uses SOPS gets it sealed;
 //! * `draft`: what the tenant file is to say of it, and whether the fleet would be valid with that.
 
+#![expect(clippy::disallowed_methods, reason = "cli deletes a download when told to")]
+
 mod draft;
 pub(super) mod judge;
 pub(super) mod live;
@@ -20,6 +22,7 @@ pub(super) use draft::Draft;
 
 use super::error::CliError;
 use super::inspect;
+use super::output::Output;
 use crate::apple::{self, Inspection};
 use crate::fleet::Policy;
 use crate::model::{Kind, LiveTenant, Sha256, Timestamp};
@@ -102,6 +105,28 @@ impl Download {
 pub(super) fn refusing(inspection: &Inspection) -> Vec<String> {
     let refusing = inspection.findings.iter().filter(|finding| finding.refuses());
     refusing.map(ToString::to_string).collect()
+}
+
+/// What to do with a download that the fleet has now.
+pub(super) fn left(file: &Path) -> String {
+    format!("{} is no longer needed: delete it (--remove-download does)", file.display())
+}
+
+/// Deletes a download that the fleet has now; another file that came to its name meanwhile, such as
+/// the browser's next download, stays.
+pub(super) fn remove(file: &Path, sha256: Sha256, output: &Output) -> Result<(), CliError> {
+    let shown = file.display();
+    if Sha256::of(&inspect::read(file, inspect::MAX_READ)?) != sha256 {
+        output.note(&format!("warning: {shown} is another file by now, and was not deleted"));
+        return Ok(());
+    }
+    std::fs::remove_file(file).map_err(|source| CliError::File {
+        path: file.to_owned(),
+        doing: "delete",
+        source,
+    })?;
+    output.note(&format!("deleted {shown}"));
+    Ok(())
 }
 
 /// A word for a shell.

@@ -106,7 +106,7 @@ pub(super) enum CliError {
     #[error(
         "the branch {branch} is there already, with another file than this one; nothing was written"
     )]
-    RenewExists { branch: String, remote: Option<String> },
+    RenewExists { branch: String, remote: Option<String>, here: bool },
     #[error("the branch {branch} was made in this clone, and {remote} did not take it: {why}")]
     RenewNotPushed { branch: String, remote: String, why: String },
     #[error("{} has {} already; nothing was written", dir.display(), files.join(", "))]
@@ -280,16 +280,24 @@ impl CliError {
                 format!("then: {then}"),
                 "or seal with age all the same: --age".to_owned(),
             ],
-            Self::RenewExists { branch, remote } => {
-                let mut hints = vec![format!(
-                    "look at it: git log -p {branch}; merge or close its pull request, and run this again"
-                )];
-                let delete = match remote {
-                    Some(remote) => format!("git push {remote} --delete {branch}"),
-                    None => format!("git branch -D {branch}"),
+            Self::RenewExists { branch, remote, here } => {
+                let look = match remote {
+                    Some(remote) => {
+                        format!("git fetch {remote} {branch} && git log -1 -p FETCH_HEAD")
+                    }
+                    None => format!("git log -1 -p {branch}"),
                 };
-                hints.push(format!("or, if nobody needs it, delete it: {delete}"));
-                hints
+                let there = remote.as_ref().map(|it| format!("git push {it} --delete {branch}"));
+                let here = here.then(|| format!("git branch -D {branch}"));
+                let delete: Vec<String> = there.into_iter().chain(here).collect();
+                vec![
+                    format!("look at it: {look}"),
+                    "if that file is the right one, have its pull request merged; then this renewal is done".to_owned(),
+                    format!(
+                        "if this one is, close that pull request, delete the branch and run this again: {}",
+                        delete.join(" && ")
+                    ),
+                ]
             }
             Self::RenewNotPushed { branch, remote, .. } => vec![
                 format!("push it: git push {remote} {branch}"),
@@ -420,6 +428,12 @@ fn git_hint(error: &GitError) -> Option<String> {
             "try the same by hand: git ls-remote; it may be waiting for a password, a key or a proxy"
         }
         GitError::NoWorktree { .. } => "this is a bare repository; leave --worktree out",
+        GitError::Program { command, .. } if command == "commit-tree" => {
+            "no commit and no branch was made. Who you are, Git takes from user.name and user.email; where commit.gpgSign is on, it signs with user.signingKey. Mend what it complains of (git config --list --show-origin shows all of them), and run this again"
+        }
+        GitError::Branch { .. } => {
+            "another branch may have the name of a folder of this one, such as `renew`: git for-each-ref refs/heads/renew shows them. Rename or delete it (git branch -m, git branch -D), and run this again"
+        }
         _ => return None,
     };
     Some(hint.to_owned())

@@ -103,7 +103,19 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<Outcome, CliError> {
         Repo::init(&root)?;
     }
     output.result(&told(&files, private.as_deref(), &root, args))?;
+    if let Some((key, outer)) = private.as_deref().and_then(|key| Some((key, outer(key)?))) {
+        output.note(&format!(
+            "warning: the private key {} lies inside another repository, {}; move it, or never commit it there",
+            key.display(),
+            outer.display()
+        ));
+    }
     Ok(Outcome::Done)
+}
+
+/// The worktree that a file lies in, such as a home folder whose settings are kept in Git.
+fn outer(file: &Path) -> Option<PathBuf> {
+    Repo::discover(file.parent()?).ok()?.worktree().map(Path::to_owned)
 }
 
 /// Whether the folder is a repository's root already. A fleet is a repository of its own, so
@@ -188,7 +200,7 @@ fn told(files: &[(String, String)], key: Option<&Path>, root: &Path, args: &Args
         steps.push("write your application's clientId into applecart.yaml");
     }
     steps.push(
-        "copy tenants/example for each customer, with the customer's tenantId, and remove it",
+        "adopt your customers: applecart import --from customers.csv, or --customers PARTNER_TENANT;\n     or copy tenants/example for each, with the customer's tenantId; then remove tenants/example",
     );
     steps.push("write into the pipelines where Applecart is built from, and at which commit");
     steps.push("git config core.hooksPath .githooks");

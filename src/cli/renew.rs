@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
+use super::download;
 use super::error::CliError;
 use super::global::Context;
 use super::inspect::KindName;
@@ -35,11 +36,14 @@ use propose::{Bench, Wish};
 /// With --batch: the same for every file of a folder, each matched by its content. Exit code 4
 /// means that a file was refused, 3 that one could not be checked or matched.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:
+#[command(
+    group = clap::ArgGroup::new("download").args(["file", "batch"]),
+    after_help = "Examples:
   applecart renew contoso/push
   applecart renew --due 60d --format markdown
   applecart renew contoso/push --file ~/Downloads/MDM_*_Certificate.pem --push
-  applecart renew --batch ~/Downloads/renewed --push")]
+  applecart renew --batch ~/Downloads/renewed --push --remove-download"
+)]
 pub(super) struct Args {
     /// The tenant, and which of its tokens where there are several: `push`, a name or an id
     #[arg(value_name = "TENANT[/TOKEN]", required_unless_present_any = ["due", "batch"])]
@@ -56,8 +60,11 @@ pub(super) struct Args {
     #[command(flatten)]
     selected: Selected,
     /// Push the branch; Git asks for credentials as always
-    #[arg(long)]
+    #[arg(long, requires = "download")]
     push: bool,
+    /// Delete FILE, or each file of DIR, once a branch has it (with --push, once the remote has that)
+    #[arg(long, requires = "download")]
+    remove_download: bool,
     /// Read a signing request from Intune although a renewal is open
     #[arg(long, conflicts_with_all = ["file", "batch"])]
     new_csr: bool,
@@ -65,7 +72,7 @@ pub(super) struct Args {
     /// recorded
     #[arg(long, conflicts_with_all = ["file", "batch", "new_csr"])]
     no_csr: bool,
-    /// Where the signing requests are saved
+    /// Where the signing requests are saved; made where it does not exist
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
     /// Refuse any other kind of file
@@ -78,7 +85,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "ACCOUNT", requires = "file")]
     apple_id: Option<String>,
     /// Seal with age although the repository has a .sops.yaml
-    #[arg(long)]
+    #[arg(long, requires = "download")]
     age: bool,
     /// How to show the result
     #[arg(long, value_enum, default_value = "human")]
@@ -93,6 +100,10 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
+    if args.remove_download && args.file.as_deref() == Some(Path::new("-")) {
+        let why = "--remove-download needs a FILE; standard input cannot be deleted";
+        return Err(CliError::SealUsage(why.to_owned()));
+    }
     let selection = args.selected.selection()?;
     if args.token.is_some() && !selection.is_all() {
         let why = "--select goes with --due and --batch; a token is named by itself";
@@ -136,6 +147,12 @@ fn one(
     context: &Context,
     output: &Output,
 ) -> Result<Outcome, CliError> {
+    if wish.file.is_dir() {
+        return Err(CliError::SealUsage(format!(
+            "{} is a folder; name the file, or bring every file of it with --batch",
+            wish.file.display()
+        )));
+    }
     let bench = Bench::new(args, ground, context)?;
     let proposal = match bench.propose(wish) {
         Ok(proposal) => proposal,
@@ -149,9 +166,12 @@ fn one(
             return Err(failed.error);
         }
     };
+    let sha256 = proposal.sha256;
     show(args, ground, vec![proposal], output)?;
-    if wish.file != Path::new("-") {
-        output.note(&format!("{} is no longer needed: delete it", wish.file.display()));
+    match sha256.filter(|_| wish.file != Path::new("-")) {
+        Some(sha256) if args.remove_download => download::remove(wish.file, sha256, output)?,
+        Some(_) => output.note(&download::left(wish.file)),
+        None => {}
     }
     Ok(Outcome::Done)
 }

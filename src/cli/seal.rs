@@ -1,11 +1,9 @@
-#![expect(clippy::disallowed_methods, reason = "cli writes the files of the worktree")]
-
 use std::path::{Path, PathBuf};
 
 use similar::TextDiff;
 
 use super::base::Reach;
-use super::download::{Download, Draft, judge, live, quoted, refusing, sops, target};
+use super::download::{self, Download, Draft, judge, live, quoted, refusing, sops, target};
 use super::error::CliError;
 use super::global::Context;
 use super::inspect::{self, KindName};
@@ -15,7 +13,7 @@ use super::session::{self, Which};
 use crate::apple::Inspection;
 use crate::fleet::{self, Desired, Tenant, Token};
 use crate::git::{GitError, Repo};
-use crate::model::{Kind, LiveTenant, Outcome, Problem, ProblemCode, Timestamp};
+use crate::model::{Kind, LiveTenant, Outcome, Problem, ProblemCode, Sha256, Timestamp};
 use crate::plan::Selection;
 use crate::report::{self, escape, plural};
 use crate::vault;
@@ -144,6 +142,12 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         Some(_) => format!("to {}", plural(policy.recipients.len(), "recipient")),
         None => "by another program".to_owned(),
     };
+    // Reading Intune takes seconds, in which an editor may have saved the file.
+    if *inspect::read(&root.join(&path), inspect::MAX_READ)? != before.as_bytes() {
+        return Err(CliError::SealRefused(vec![format!(
+            "{path} was changed by somebody else meanwhile; run this again"
+        )]));
+    }
     let mut files = Vec::new();
     // First the sealed file: a tenant file that names one which is not there would be invalid.
     if let Some(bytes) = sealed.bytes {
@@ -159,7 +163,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     for warning in judge::doubts(&inspection.facts, &token, kind, args.apple_id.as_deref()) {
         output.note(&format!("warning: {warning}"));
     }
-    finish(args, in_worktree, output)?;
+    finish(args, download.sha256(), in_worktree, output)?;
     Ok(Outcome::Done)
 }
 
@@ -176,29 +180,22 @@ fn read_live(
         let problem = Problem::new(ProblemCode::LedgerUnknown, why.clone());
         return Err(live::unknown(tenant.name.as_str(), &problem));
     }
-    let csr = if token.token.kind == Kind::Push {
+    let past = if token.token.kind == Kind::Push {
         // Without the record the finding is `csr-unknown`, a warning.
-        let past = session::past(&loaded, context, Which::Shared)?;
-        past.known.ok().and_then(|view| live::requested(&view, tenant, token))
+        session::past(&loaded, context, Which::Shared)?.known.ok()
     } else {
         None
     };
     let connector = session::connector()?;
-    crate::cli::block_on(live::read(&connector, &loaded.policy, tenant, token, csr))?
+    crate::cli::block_on(live::read(&connector, &loaded.policy, tenant, token, past.as_ref()))?
 }
 
 /// Removes the download where that was asked for, else says what to do with it.
-fn finish(args: &Args, in_worktree: bool, output: &Output) -> Result<(), CliError> {
-    let shown = args.file.display();
+fn finish(args: &Args, sha256: Sha256, in_worktree: bool, output: &Output) -> Result<(), CliError> {
     if args.remove_download {
-        std::fs::remove_file(&args.file).map_err(|source| CliError::File {
-            path: args.file.clone(),
-            doing: "delete",
-            source,
-        })?;
-        output.note(&format!("deleted {shown}"));
+        download::remove(&args.file, sha256, output)?;
     } else if !in_worktree && args.file != Path::new("-") {
-        output.note(&format!("{shown} is no longer needed: delete it (--remove-download does)"));
+        output.note(&download::left(&args.file));
     }
     Ok(())
 }
@@ -210,7 +207,10 @@ fn tenant(tenants: &[Desired], name: &str, output: &Output) -> Result<Tenant, Cl
             output.note(&fleet::render_all(mistakes));
             Err(CliError::InvalidFleet(mistakes.clone()))
         }
-        None => Err(CliError::NothingSelected),
+        None => Err(CliError::SealUsage(format!(
+            "the fleet has no tenant {name:?}; a new one: applecart import {} --tenant-id GUID",
+            quoted(name)
+        ))),
     }
 }
 

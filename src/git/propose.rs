@@ -28,7 +28,7 @@ pub struct Found {
     pub commit: String,
     /// Whether the remote has it there; not known where the remote was not asked.
     pub at_remote: bool,
-    /// Whether this clone has it as a branch.
+    /// Whether this clone has a branch of that name, wherever it is.
     pub here: bool,
 }
 
@@ -126,7 +126,7 @@ impl Repo {
                 self.fetch(remote, &refname, None, Depth::New)?;
             }
             let commit = there.to_string();
-            return Ok(Some(Found { commit, at_remote: true, here: here == Some(there) }));
+            return Ok(Some(Found { commit, at_remote: true, here: here.is_some() }));
         }
         let mut tip = here;
         if remote.is_none() {

@@ -260,18 +260,31 @@ impl TenantLedger {
         })
     }
 
-    /// The newest opened renewal that names its key, while it is open.
+    /// The newest opened renewal that names its key, while it is open. `live` is what Intune shows
+    /// now, where that is known.
     ///
     /// A renewal ends when live is read to show a certificate that a run sent (`confirmed`), or
     /// another one that somebody uploaded by hand (`changed-outside-git`, and `adopted` after it):
     /// the request has been answered then, and the next renewal needs one of its own. An `applied`
-    /// alone ends nothing, for nobody has seen it live yet.
-    pub fn renewal_opened<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
+    /// alone ends nothing, for nobody has seen it live yet. Of a token that is only watched nobody
+    /// records what people upload; it has ended where live has another serial than when it was opened.
+    pub fn renewal_opened<'a>(
+        &'a self,
+        token: &'a TokenRef,
+        live: Option<&Facts>,
+    ) -> Option<&'a Record> {
         let ends =
             |event| matches!(event, Event::Confirmed | Event::ChangedOutsideGit | Event::Adopted);
-        self.of(token).rev().take_while(|record| !ends(record.event)).find(|record| {
-            record.event == Event::RenewalOpened && record.public_key_sha256.is_some()
-        })
+        let serial = |facts: Option<&Facts>| facts.and_then(|facts| facts.serial.clone());
+        let opened =
+            self.of(token).rev().take_while(|record| !ends(record.event)).find(|record| {
+                record.event == Event::RenewalOpened && record.public_key_sha256.is_some()
+            })?;
+        let is_answered = match (serial(opened.before.as_ref()), serial(live)) {
+            (Some(then), Some(now)) => then != now,
+            _ => false,
+        };
+        (!is_answered).then_some(opened)
     }
 
     /// The newest upload, while no `acknowledged` of its digest follows it: the customer has not

@@ -251,7 +251,8 @@ fn rows_5_to_8(
                 .to_owned(),
         );
     }
-    if case.kind() == Kind::Push && case.past.renewal_opened(case.of).is_none() {
+    let live = case.live.map(Subject::facts);
+    if case.kind() == Kind::Push && case.past.renewal_opened(case.of, live.as_ref()).is_none() {
         decision.warnings.push(Warning::CsrUnknown);
     }
     decision

@@ -8,7 +8,10 @@ use super::text::{escape, plural, short};
 use crate::model::Kind;
 use crate::plan::{Action, Observed, Plan, PlannedTenant, PlannedToken, Source};
 
-/// Text that cannot open a tag, a link, a table cell, a mention or a code span.
+/// Text that cannot open a tag, a link, a table cell, a mention, a reference or a code span.
+///
+/// Hosts look for `@somebody` and `#12` in what Markdown has become, where neither a backslash nor
+/// an entity is seen any more; an empty comment between the two is (cmark-gfm issue 181).
 pub(super) fn cell(text: &str) -> String {
     let mut safe = String::new();
     let text = escape(text);
@@ -17,6 +20,8 @@ pub(super) fn cell(text: &str) -> String {
     while let Some(character) = characters.next() {
         let inside =
             before.is_alphanumeric() && characters.peek().is_some_and(|c| c.is_alphanumeric());
+        // Behind a letter it is a mail address, and no mention.
+        let starts = !before.is_alphanumeric();
         before = character;
         match character {
             // Inside a word it marks nothing, and a backslash there would break a link.
@@ -24,7 +29,11 @@ pub(super) fn cell(text: &str) -> String {
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '&' => safe.push_str("&amp;"),
+            '@' if starts => safe.push_str("@<!-- -->"),
             '@' => safe.push_str("&#64;"),
+            '#' if characters.peek().is_some_and(char::is_ascii_digit) => {
+                safe.push_str("#<!-- -->");
+            }
             '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '~' | '!' => {
                 safe.push('\\');
                 safe.push(character);
@@ -244,5 +253,21 @@ fn expires(token: &PlannedToken) -> String {
         format!("{} → {after}", text(token.before.as_deref()))
     } else {
         token.state.expires.map_or_else(String::new, |at| at.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cell;
+
+    #[test]
+    fn nobody_is_mentioned_and_nothing_referred_to() {
+        assert_eq!(cell("@org/team"), "@<!-- -->org/team");
+        assert_eq!(cell("ask (@dana)"), "ask (@<!-- -->dana)");
+        assert_eq!(cell("mdm@contoso.example"), "mdm&#64;contoso.example", "an address");
+        assert_eq!(cell("owner/repo#12"), "owner/repo#<!-- -->12");
+        assert_eq!(cell("# a"), "\\# a");
+        // What a name holds of an empty comment is text.
+        assert_eq!(cell("@<!-- -->x"), "@<!-- -->&lt;\\!-- --&gt;x");
     }
 }

@@ -102,6 +102,9 @@ fn a_list_of_thirty_tenants_is_imported_and_again_skipped() {
     world.run(&import).ends_with(0).says("0 created, 0 updated, 0 unchanged, 30 skipped");
     assert_eq!(everything(&world.repo().join("tenants")), before);
 
+    let id = tenant_id("somebody");
+    std::fs::write(&path, format!("name,tenantId\naux,{id}\n")).unwrap();
+    world.run(&import).ends_with(4).says("Windows cannot have a folder aux");
     std::fs::write(&path, "name,tenantId\nContoso,x\n").unwrap();
     world.run(&import).ends_with(64).says("line 2: a tenant name is").says("a tenant id is a GUID");
 }

@@ -127,6 +127,18 @@ fn a_key_never_goes_into_the_repository() {
 }
 
 #[test]
+fn a_key_in_another_repository_is_warned_of() {
+    let home = tempfile::tempdir().unwrap();
+    // Some keep the settings of their home folder in Git.
+    applecart(home.path(), home.path(), &["init", "first"]).ends_with(0);
+    let key = "first/keys/second.agekey";
+    let run = applecart(home.path(), home.path(), &["init", "second", "--key", key]);
+    run.ends_with(0).says("lies inside another repository").says("never commit it there");
+    let run = applecart(home.path(), home.path(), &["init", "third"]).ends_with(0);
+    assert!(!run.stderr.contains("warning"), "{run:?}");
+}
+
+#[test]
 fn nothing_that_exists_is_overwritten() {
     let home = tempfile::tempdir().unwrap();
     let fleet = home.path().join("fleet");

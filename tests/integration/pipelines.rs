@@ -99,7 +99,12 @@ fn a_mistake_stops_the_pull_request_before_any_tenant_is_asked() {
     step(&clone, "pull-request.sh", &[("HOST", "github"), ("TARGET", "main")])
         .ends_with(78)
         .says("::error file=tenants/fabrikam/tenant.yaml,line=2");
-    assert!(!clone.folder.join("applecart-out/plan.md").exists());
+    // The comment does not go on showing the plan of the commit before.
+    let markdown = read(&clone, "plan.md");
+    assert!(
+        markdown.starts_with("<!-- applecart:plan -->\n### No Applecart plan at `"),
+        "{markdown}"
+    );
     assert!(hub.world.state().requests().is_empty());
 }
 
@@ -189,6 +194,24 @@ fn a_comment_is_made_once_and_then_written_anew() {
             assert_eq!(own, [format!("<!-- applecart:plan -->\n{text} \"plan\"\n")], "{host:?}");
         }
         assert_eq!(comments.len(), 131, "{host:?}");
+    }
+}
+
+#[test]
+fn a_plan_is_never_written_into_somebody_elses_comment() {
+    if !can_comment() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plan.md");
+    let comments = Comments::new(Host::Github, 1);
+    let theirs = "<!-- applecart:plan -->\nNothing to do.\n";
+    comments.add_of_another(theirs);
+    for text in ["first", "second"] {
+        let own = format!("<!-- applecart:plan -->\n{text}\n");
+        std::fs::write(&file, &own).unwrap();
+        comment(&comments, &file).ends_with(0);
+        assert_eq!(comments.starting_with("<!-- applecart:plan -->"), [theirs, &own]);
     }
 }
 

@@ -7,7 +7,7 @@ use applecart::model::Kind;
 use applecart::simulator::{Fault, FaultRule, VppRequest};
 use chrono::Utc;
 
-use crate::world::{Run, World, in_days, tenant_id};
+use crate::world::{Run, World, eventually, in_days, tenant_id};
 
 /// contoso, live with a token of every kind, watched by a file that somebody wrote by hand.
 fn watched() -> World {
@@ -54,6 +54,25 @@ fn tenant_file(world: &World) -> String {
 #[track_caller]
 fn unchanged(world: &World) {
     assert_eq!(world.git(&["status", "--porcelain", "--ignored"]), "", "nothing was written");
+}
+
+#[test]
+fn what_somebody_saves_meanwhile_is_not_overwritten() {
+    let world = watched();
+    let file = renewed_push(&world);
+    world.state().add_fault(FaultRule::always(Fault::Hang));
+    let asked = world.state().requests().len();
+    let child = world.spawn(&["seal", file.to_str().unwrap(), "contoso"]);
+    eventually("Intune is asked", || world.state().requests().len() > asked);
+    let edited = tenant_file(&world).replace("Call Ms Doe first", "Call Mr Roe first");
+    world.write("tenants/contoso/tenant.yaml", &edited);
+    world.state().clear_faults();
+    let done = child.wait_with_output().unwrap();
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(4), "{told}");
+    assert!(told.contains("was changed by somebody else meanwhile; run this again"), "{told}");
+    assert_eq!(tenant_file(&world), edited);
+    assert!(!world.repo().join("tenants/contoso/push.pem.age").exists());
 }
 
 #[test]
@@ -188,7 +207,7 @@ fn a_file_for_another_slot_or_tenant_is_refused() {
         .ends_with(4)
         .says("the file is for a push certificate, and contoso/London is a VPP token");
     seal(&world, &push, &["contoso/Leeds"]).ends_with(64).says("write contoso/push");
-    seal(&world, &push, &["nobody"]).ends_with(64);
+    seal(&world, &push, &["nobody"]).ends_with(64).says("the fleet has no tenant \"nobody\"");
     // fabrikam has no push entry yet; the certificate is contoso's.
     world.write(
         "tenants/fabrikam/tenant.yaml",

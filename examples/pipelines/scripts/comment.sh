@@ -1,9 +1,12 @@
 #!/bin/sh
 # Puts a Markdown file into the one comment of a pull request that it owns, and writes that anew on
-# each run. The comment is found by the marker in the file's first line.
+# each run. The comment is found by the marker in the file's first line. On GitHub, where a pipeline
+# may write other people's comments too, it also has to be the pipeline's own: in somebody else's, the
+# plan could be changed after it was written.
 #
 # comment.sh github|azure|gitlab FILE, with in the environment:
-#   github  GITHUB_TOKEN (pull-requests: write), GITHUB_REPOSITORY, GITHUB_API_URL, PULL_REQUEST
+#   github  GITHUB_TOKEN (pull-requests: write), GITHUB_REPOSITORY, GITHUB_API_URL, PULL_REQUEST;
+#           with a token of another app than Actions, COMMENT_AUTHOR: its login, such as `name[bot]`
 #   azure   SYSTEM_ACCESSTOKEN, SYSTEM_COLLECTIONURI, SYSTEM_TEAMPROJECTID, BUILD_REPOSITORY_ID,
 #           SYSTEM_PULLREQUEST_PULLREQUESTID
 #   gitlab  GITLAB_TOKEN (a project access token: api, Reporter), CI_API_V4_URL, CI_PROJECT_ID,
@@ -32,16 +35,17 @@ call() {
       ${1:+--data-binary "$1"} "$url"
 }
 
-# Prints the id of the comment in a page of them, if it is there. $1 is the member with the text.
-own() { jq --raw-output --arg marker "$marker" --arg text "$1" \
-  'map(select(.[$text] // "" | startswith($marker))) | first | .id // empty'; }
+# Prints the id of the comment in a page of them, if it is there.
+own() { jq --raw-output --arg marker "$marker" --arg author "$author" \
+  'map(select((.body // "" | startswith($marker)) and ($author == "" or .user.login == $author)))
+    | first | .id // empty'; }
 
 # Looks for it page by page: a busy pull request has more than one.
 find_own() {
   page=1
   while :; do
     answer=$(call GET "$1?per_page=100&page=$page")
-    id=$(printf '%s' "$answer" | own body)
+    id=$(printf '%s' "$answer" | own)
     if [ -n "$id" ]; then
       echo "$id"
       return
@@ -51,8 +55,10 @@ find_own() {
   done
 }
 
+author=
 case $host in
 github)
+  author=${COMMENT_AUTHOR:-github-actions[bot]}
   header="Authorization: Bearer ${GITHUB_TOKEN:?}"
   base=${GITHUB_API_URL:-https://api.github.com}/repos/${GITHUB_REPOSITORY:?}/issues
   body=$(jq --raw-input --slurp '{body: .}' <"$file")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Checks a pull request, and plans the tenants that it touches. It needs no key and no permission to
-# write. Leaves plan.md (for one comment) and plan.json in OUT.
+# write. Leaves plan.md (for one comment; that there is no plan, where it failed) and plan.json in OUT.
 #
 # Needs: TARGET (the target branch), HOST (github, azure or gitlab: how remarks are written).
 # FORK=true checks the files only: a stranger's pull request gets no access to any tenant.
@@ -18,6 +18,15 @@ remark() {
   fi
 }
 
+# Until there is a plan of this revision, the comment must not go on showing that of an earlier one.
+if [ "${FORK:-false}" != true ]; then
+  cat >"$out/plan.md" <<END
+<!-- applecart:plan -->
+### No Applecart plan at \`$(git rev-parse --short=12 HEAD)\`
+
+Its files have mistakes, or it could not be planned: the log of this pipeline says why.
+END
+fi
 git fetch --quiet --no-tags origin "+refs/heads/$TARGET:refs/remotes/origin/$TARGET"
 remark validate
 if [ "${FORK:-false}" = true ]; then

@@ -7,41 +7,59 @@ use crate::fleet::{Desired, Tenant, Token};
 use crate::model::{Kind, LiveTenant, Reading, Timestamp};
 
 /// The live state of this token alone, so that the file is held against what it would replace.
-/// Where the token is not told apart from others, all of its kind stay.
+///
+/// As in a plan, an `id` in the tenant file decides alone: where Intune has it no more, nothing is
+/// live, whatever else has its name. Without one, a token that is not told apart from others leaves
+/// all of its kind.
 pub(in crate::cli) fn narrow(mut live: LiveTenant, token: &Token) -> LiveTenant {
     let (id, name) = (token.token.id.as_deref(), token.token.name.as_deref());
     match token.token.kind {
         Kind::Push => {}
         Kind::Enrollment => {
             if let Reading::Present(all) = &mut live.enrollment {
-                let place = all
-                    .iter()
-                    .position(|one| Some(one.id.as_str()) == id)
-                    .or_else(|| only(all.iter().map(|one| one.name.as_deref() == name)));
-                if let Some(place) = place {
-                    *all = vec![all.swap_remove(place)];
-                }
+                let named = || only(all.iter().map(|one| one.name.as_deref() == name));
+                let place = place(all, id, |one| &one.id, named);
+                keep(all, place, id);
             }
         }
         Kind::Vpp => {
             let location = token.facts.location.as_deref();
             if let Reading::Present(all) = &mut live.vpp {
-                let place = all
-                    .iter()
-                    .position(|one| Some(one.id.as_str()) == id)
-                    .or_else(|| {
-                        location.and_then(|location| {
+                let named = || {
+                    location
+                        .and_then(|location| {
                             only(all.iter().map(|one| one.location.as_deref() == Some(location)))
                         })
-                    })
-                    .or_else(|| only(all.iter().map(|one| one.display_name.as_deref() == name)));
-                if let Some(place) = place {
-                    *all = vec![all.swap_remove(place)];
-                }
+                        .or_else(|| only(all.iter().map(|one| one.display_name.as_deref() == name)))
+                };
+                let place = place(all, id, |one| &one.id, named);
+                keep(all, place, id);
             }
         }
     }
     live
+}
+
+/// Where the token is: by its id, and only without one by its name.
+fn place<T>(
+    all: &[T],
+    id: Option<&str>,
+    id_of: fn(&T) -> &String,
+    named: impl Fn() -> Option<usize>,
+) -> Option<usize> {
+    match id {
+        Some(id) => all.iter().position(|one| id_of(one).eq_ignore_ascii_case(id)),
+        None => named(),
+    }
+}
+
+/// Keeps the token at this place; of an id that is not there, nothing.
+fn keep<T>(all: &mut Vec<T>, place: Option<usize>, id: Option<&str>) {
+    match place {
+        Some(place) => *all = vec![all.swap_remove(place)],
+        None if id.is_some() => all.clear(),
+        None => {}
+    }
 }
 
 /// The place of the only one that is so.
@@ -94,9 +112,22 @@ pub(in crate::cli) fn against_renewal(
     let mut all = Vec::new();
     if !is_live {
         all.push(format!(
-            "not-live: nothing that this file would follow was found in Intune for {}, so it is no renewal. Bring a first one with `applecart seal`; where several tokens could be meant, write the `id` into the tenant file",
+            "not-live: nothing that this file would follow was found in Intune for {}, so it is no renewal. Bring a first one with `applecart seal`; where several tokens could be meant, or Intune has it under another id, correct `id` in the tenant file",
             token.token
         ));
+    }
+    let is_released = || {
+        let today = now.date_time().date_naive();
+        token.allow.iter().any(|allow| allow.hold == "age-unknown" && allow.until >= today)
+    };
+    if is_live
+        && token.token.kind == Kind::Enrollment
+        && facts.downloaded.is_none()
+        && !is_released()
+    {
+        all.push(
+            "age-unknown: neither the file's name nor --downloaded tells when it was downloaded, so nobody could tell it from an older one, and `apply` would hold it. Apple's name has the time (…_Token_2026-11-20T10-11-12Z_smime.p7m); else name the token and the time: applecart renew TENANT/TOKEN --file FILE --downloaded 2026-11-20T10:11:12Z".to_owned(),
+        );
     }
     let told = |code| inspection.findings.iter().any(|finding| finding.code == code);
     if told(FindingCode::SameAsLive) {

@@ -7,16 +7,16 @@ use crate::cli::session;
 use crate::fleet::{Policy, Tenant, Token};
 use crate::intune::{Connector, IntuneRead as _, KeyRequest};
 use crate::ledger::LedgerView;
-use crate::model::{Kind, LiveTenant, Problem, Reading};
+use crate::model::{Kind, LivePush, LiveTenant, Problem, Reading};
 
 /// Reads the tenant; an answer that is not known for this kind is an error, for then nothing was
-/// checked. `csr` is the signing request that the renewal was opened with.
+/// checked. `past` is where the signing request stands that the renewal was opened with.
 pub(in crate::cli) async fn read(
     connector: &Connector,
     policy: &Policy,
     tenant: &Tenant,
     token: &Token,
-    csr: Option<String>,
+    past: Option<&LedgerView>,
 ) -> Result<LiveTenant, CliError> {
     let mut live = judge::narrow(session::read_tenant(connector, policy, tenant).await, token);
     let problem = match token.token.kind {
@@ -30,7 +30,9 @@ pub(in crate::cli) async fn read(
     if token.token.kind == Kind::Enrollment {
         read_keys(connector, policy, tenant, &mut live).await;
     }
-    live.push_signing_request = csr;
+    if token.token.kind == Kind::Push {
+        live.push_signing_request = past.and_then(|view| requested(view, tenant, token, &live));
+    }
     Ok(live)
 }
 
@@ -55,12 +57,14 @@ pub(in crate::cli) async fn read_keys(
 }
 
 /// The signing request that the token's renewal was opened with, while it is open.
-pub(in crate::cli) fn requested(
+fn requested(
     view: &LedgerView,
     tenant: &Tenant,
     token: &Token,
+    live: &LiveTenant,
 ) -> Option<String> {
-    view.tenant(tenant.tenant_id).renewal_opened(&token.token)?.csr.clone()
+    let live = live.push.present().map(LivePush::facts);
+    view.tenant(tenant.tenant_id).renewal_opened(&token.token, live.as_ref())?.csr.clone()
 }
 
 pub(in crate::cli) fn unknown(name: &str, problem: &Problem) -> CliError {

@@ -1,7 +1,7 @@
 //! Which entry of the tenant file a downloaded file is for, and how its sealed file is called.
 
 use crate::cli::error::CliError;
-use crate::fleet::{Entry, Tenant, Token};
+use crate::fleet::{Entry, Tenant, Token, is_device_name};
 use crate::model::{Kind, TokenRef};
 
 /// The entry that the person named, or the only one of the file's kind.
@@ -98,6 +98,9 @@ pub(in crate::cli) fn file_name(token: &Token, entries: &[Entry]) -> String {
         match &stem {
             _ if token.token.kind == Kind::Push && number.is_empty() => ending.to_owned(),
             _ if token.token.kind == Kind::Push => format!("push{number}.pem.age"),
+            Some(stem) if is_device_name(stem) => {
+                format!("{}-{stem}{number}.{ending}", token.token.kind)
+            }
             Some(stem) => format!("{stem}{number}.{ending}"),
             None => format!("{}{number}.{ending}", token.token.kind),
         }
@@ -152,6 +155,7 @@ mod tests {
         server.server = Some("../Intune: Büro".to_owned());
         assert_eq!(file_name(&server, &[]), "intune-b-ro.p7m.age");
         assert_eq!(file_name(&token(Kind::Vpp, "東京"), &[]), "vpp.vpptoken.age");
+        assert_eq!(file_name(&token(Kind::Vpp, "Con"), &[]), "vpp-con.vpptoken.age", "Windows");
         let taken = [entry("london.vpptoken.age"), entry("LONDON-2.vpptoken.age")];
         assert_eq!(file_name(&token(Kind::Vpp, "London"), &taken), "london-3.vpptoken.age");
         assert_eq!(

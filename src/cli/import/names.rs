@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::fleet::is_device_name;
 use crate::intune::Customer;
 use crate::model::TenantName;
 
@@ -10,12 +11,6 @@ const LONGEST: usize = 48;
 
 /// The same before a whole GUID.
 const LONGEST_BEFORE_ID: usize = 27;
-
-/// Names that Windows gives to devices; a checkout there could not have the folder.
-const RESERVED: [&str; 22] = [
-    "con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8",
-    "com9", "lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
-];
 
 /// The folder's name of each customer, and why it is not simply the customer's. `taken` are the
 /// folders that there are already. The order of the customers does not matter: where two would
@@ -42,7 +37,7 @@ pub(super) fn folders(
                 Some(format!("several customers would be named {name}"))
             } else if taken.contains(name) {
                 Some(format!("the folder {name} belongs to another tenant"))
-            } else if RESERVED.contains(&name.as_str()) {
+            } else if is_device_name(name) {
                 Some(format!("Windows cannot have a folder {name}"))
             } else {
                 None

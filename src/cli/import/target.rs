@@ -8,7 +8,7 @@ use super::error::ImportError;
 use super::{Args, list, names};
 use crate::cli::error::CliError;
 use crate::cli::session::Loaded;
-use crate::fleet::{Desired, Source, Tenant};
+use crate::fleet::{Desired, Source, Tenant, is_device_name};
 use crate::intune::Connector;
 use crate::model::{TenantId, TenantName};
 use crate::report::{ImportNote, ImportNoteCode, Imported, ImportedTenant};
@@ -268,6 +268,10 @@ fn sort<'f>(
             |id| format!("it belongs to the tenant {id}"),
         );
         let detail = format!("tenants/{name} is there already: {whose}. Choose another name");
+        return targets.settled.push(refused(detail, notes, name.as_str()));
+    }
+    if is_device_name(name.as_str()) {
+        let detail = format!("Windows cannot have a folder {name}. Choose another name");
         return targets.settled.push(refused(detail, notes, name.as_str()));
     }
     if loaded.policy.auth_of(auth.as_deref()).is_none() {

@@ -1,7 +1,7 @@
 //! A folder of downloads, each brought to the token that its content names.
 #![expect(clippy::disallowed_methods, reason = "cli reads the folder of downloads")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,15 +13,15 @@ use super::open::spec;
 use super::propose::{Bench, Failed, Matched, unknown};
 use super::{Args, Format, show};
 use crate::apple::Inspection;
-use crate::cli::download::{Download, live, refusing};
+use crate::cli::download::{self, Download, live, quoted, refusing};
 use crate::cli::error::CliError;
 use crate::cli::global::Context;
 use crate::cli::output::Output;
 use crate::cli::session;
 use crate::fleet::Tenant;
-use crate::model::{Kind, LiveTenant, Outcome, TenantName};
+use crate::model::{Kind, LiveTenant, Outcome, Sha256, TenantName};
 use crate::plan::Selection;
-use crate::report::{Proposal, ProposalStatus, escape};
+use crate::report::{Proposal, ProposalStatus, escape, plural};
 
 /// A file that was looked at.
 enum Looked<'a> {
@@ -39,11 +39,11 @@ pub(super) fn run(
     output: &Output,
 ) -> Result<Outcome, CliError> {
     let bench = Bench::new(args, ground, context)?;
-    let files = files(folder)?;
+    let paths = files(folder)?;
     let mut downloads = Vec::new();
-    for path in files {
+    for path in &paths {
         let shown = path.display().to_string();
-        let opened = Download::open(&path, None, None).map(|download| {
+        let opened = Download::open(path, None, None).map(|download| {
             let inspection = download.inspect(&ground.loaded.policy, context.now(), None);
             (download, inspection)
         });
@@ -90,8 +90,49 @@ pub(super) fn run(
         renewals.push(proposal);
         outcomes.push(outcome);
     }
+    let landed = landed(&paths, &renewals);
     show(args, ground, renewals, output)?;
-    Ok(together(&outcomes))
+    Ok(together(&outcomes).and(leave(args.remove_download, &landed, output)))
+}
+
+/// The files that a branch or the base has now. The same file under a second name is among them
+/// where the first one is.
+fn landed<'a>(paths: &'a [PathBuf], renewals: &[Proposal]) -> Vec<(&'a Path, Sha256)> {
+    let has_it = |one: &&Proposal| match one.status {
+        ProposalStatus::Proposed | ProposalStatus::Merged => true,
+        ProposalStatus::Exists => one.branch.is_some(),
+        ProposalStatus::Refused | ProposalStatus::Unmatched | ProposalStatus::Failed => false,
+    };
+    let there: BTreeSet<Sha256> =
+        renewals.iter().filter(has_it).filter_map(|one| one.sha256).collect();
+    let all = paths.iter().zip(renewals);
+    all.filter(|(_, one)| has_it(one) || one.status == ProposalStatus::Exists)
+        .filter_map(|(path, one)| Some((path.as_path(), one.sha256?)))
+        .filter(|(_, sha256)| there.contains(sha256))
+        .collect()
+}
+
+/// Deletes what landed where that was asked for, else says what to do with it.
+fn leave(remove: bool, landed: &[(&Path, Sha256)], output: &Output) -> Outcome {
+    if !remove {
+        match landed {
+            [] => {}
+            [(only, _)] => output.note(&download::left(only)),
+            all => output.note(&format!(
+                "{} are no longer needed: delete them (--remove-download does)",
+                plural(all.len(), "file")
+            )),
+        }
+        return Outcome::Done;
+    }
+    let mut outcome = Outcome::Done;
+    for (path, sha256) in landed {
+        if let Err(error) = download::remove(path, *sha256, output) {
+            output.note(&format!("warning: {error}"));
+            outcome = Outcome::Error;
+        }
+    }
+    outcome
 }
 
 /// 8 only where no file got past the sign-in; a tenant's failure is 3 beside others.
@@ -172,9 +213,9 @@ fn look<'a>(
         several => {
             let names = several.iter().map(|one| spec(one.tenant, &one.token.token));
             told(vec![format!(
-                "ambiguous: its content fits {}. Say which: applecart renew {} --file {shown}",
+                "ambiguous: its content fits {}. Say which: applecart renew TENANT/TOKEN --file {}",
                 names.collect::<Vec<_>>().join(", "),
-                "TENANT/TOKEN"
+                quoted(&shown)
             )])
         }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Args;
 use super::ground::Ground;
-use super::wording::{branch, checks, message, rows};
+use super::wording::{branch, checks, message, rows, siblings};
 use crate::apple::Inspection;
 use crate::cli::download::{Download, Draft, judge, live, quoted, refusing, sops, target};
 use crate::cli::error::CliError;
@@ -149,9 +149,9 @@ impl<'a> Bench<'a> {
         if token.file.as_ref().is_some_and(|file| file.sha256 == download.sha256()) {
             return Ok(None);
         }
-        let csr = match (&self.known, token.token.kind) {
+        let past = match (&self.known, token.token.kind) {
             (Ok(view), Kind::Push) => match view.broken.get(&tenant.tenant_id) {
-                None => live::requested(view, tenant, token),
+                None => Some(view),
                 Some(why) => return Err(self.no_ledger(tenant, why)),
             },
             // Without it nobody can tell whose key the certificate has to be over.
@@ -159,7 +159,7 @@ impl<'a> Bench<'a> {
             (_, Kind::Enrollment | Kind::Vpp) => None,
         };
         let policy = &self.ground.loaded.policy;
-        live::read(&self.connector, policy, tenant, token, csr).await.map(Some)
+        live::read(&self.connector, policy, tenant, token, past).await.map(Some)
     }
 
     fn no_ledger(&self, tenant: &Tenant, why: &str) -> CliError {
@@ -275,19 +275,26 @@ impl<'a> Bench<'a> {
             })
         });
         if !is_same {
-            let remote = self.ground.remote.clone().filter(|_| found.at_remote);
-            return Err(CliError::RenewExists { branch, remote });
+            // What is not here is at the remote, or was when this clone looked there last.
+            let remote = self.ground.remote.clone().filter(|_| found.at_remote || !found.here);
+            return Err(CliError::RenewExists { branch, remote, here: found.here });
         }
         let pushed = match found.at_remote {
             true => Some(true),
             false => self.push(&branch, &found.commit)?,
+        };
+        let reason = match pushed {
+            Some(true) if !found.at_remote => {
+                "the branch had this very file already, and was pushed now"
+            }
+            _ => "the branch has this very file already; nothing was written",
         };
         Ok(Proposal {
             status: ProposalStatus::Exists,
             branch: Some(branch),
             commit: Some(found.commit.clone()),
             pushed,
-            reasons: vec!["the branch has this very file already; nothing was written".to_owned()],
+            reasons: vec![reason.to_owned()],
             ..about
         })
     }
@@ -300,7 +307,9 @@ impl<'a> Bench<'a> {
         let why = match self.ground.loaded.repo.push_branch(remote, branch, commit) {
             Ok(Pushed::Done) => return Ok(Some(true)),
             Ok(Pushed::Moved) => "somebody pushed another commit there meanwhile".to_owned(),
-            Ok(Pushed::Busy) => "it is busy with another push".to_owned(),
+            Ok(Pushed::Busy) => format!(
+                "it is busy with another push, or one of its branches has the name of a folder of this one (git ls-remote {remote} lists them)"
+            ),
             Ok(Pushed::Refused { reason }) => reason,
             Err(error) => error.to_string(),
         };
@@ -366,18 +375,12 @@ impl<'a> Bench<'a> {
         let facts = &inspection.facts;
         let mut warnings: Vec<String> =
             inspection.findings.iter().map(ToString::to_string).collect();
+        warnings.extend(siblings(tenant, token, inspection));
         warnings.extend(
             judge::doubts(facts, token, kind, download.apple_id.as_deref())
                 .into_iter()
                 .map(str::to_owned),
         );
-        let root = self.ground.loaded.repo.worktree();
-        if root.is_some_and(|root| download.is_inside(root)) {
-            warnings.push(format!(
-                "{} lies inside the repository and is not encrypted. Delete it, and never commit it",
-                download.shown()
-            ));
-        }
         let (title, body) = proposal_text(&ProposalText {
             tenant: &tenant.name,
             display_name: tenant.display_name.as_deref(),
@@ -389,6 +392,14 @@ impl<'a> Bench<'a> {
             checks: &checks(inspection, kind, live),
             warnings: &warnings,
         });
+        // Of this machine: whoever reads the pull request can do nothing about it.
+        let root = self.ground.loaded.repo.worktree();
+        if root.is_some_and(|root| download.is_inside(root)) {
+            warnings.push(format!(
+                "{} lies inside the repository and is not encrypted. Delete it (--remove-download does), and never commit it",
+                download.shown()
+            ));
+        }
         Proposal { title: Some(title), body: Some(body), warnings, ..about }
     }
 }

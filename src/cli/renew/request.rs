@@ -52,6 +52,13 @@ pub(super) fn attach(
     if places.is_empty() {
         return Ok(());
     }
+    // Before Intune is asked, for a request that was read is to be handed out.
+    #[expect(clippy::disallowed_methods, reason = "cli makes the folder that requests go to")]
+    std::fs::create_dir_all(&args.out).map_err(|source| CliError::File {
+        path: args.out.clone(),
+        doing: "make",
+        source,
+    })?;
     let mut ready: Vec<(usize, Result<Ready, Problem>)> = Vec::new();
     let Past { ledger, known } = ground.past(context)?;
     let (mut ledger, view) = match (ledger, known) {
@@ -115,7 +122,8 @@ fn recorded(view: &LedgerView, due: &Due<'_>) -> Result<Option<Ready>, Problem> 
     if let Some(why) = view.broken.get(&due.tenant.tenant_id) {
         return Err(ledger_unknown(why));
     }
-    let opened = view.tenant(due.tenant.tenant_id).renewal_opened(&due.token.token);
+    let past = view.tenant(due.tenant.tenant_id);
+    let opened = past.renewal_opened(&due.token.token, due.live.as_ref());
     Ok(opened.and_then(|record| ready(record, CsrOrigin::Ledger)))
 }
 

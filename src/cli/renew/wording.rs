@@ -5,7 +5,7 @@ use chrono::Duration;
 use crate::apple::{FindingCode, Inspection};
 use crate::cli::download::target;
 use crate::fleet::{Tenant, Token};
-use crate::model::{Facts, Kind, LiveTenant, Sha256, Timestamp};
+use crate::model::{Facts, Kind, LiveTenant, Sha256, TenantName, Timestamp};
 use crate::report::{FactRow, Proposal};
 
 /// What the file was held against without a finding.
@@ -36,6 +36,27 @@ pub(super) fn checks(inspection: &Inspection, kind: Kind, live: &LiveTenant) -> 
         }
     }
     checks
+}
+
+/// Which tokens the file could be for as well: nothing in a VPP token tells its location.
+pub(super) fn siblings(tenant: &Tenant, token: &Token, inspection: &Inspection) -> Option<String> {
+    let organization = inspection.facts.organization.as_deref().map(str::trim)?;
+    let name = |one: &Token| one.token.name.clone().or(one.token.id.clone()).unwrap_or_default();
+    let others: Vec<String> = tenant
+        .vpp
+        .iter()
+        .filter(|one| !one.token.same_token(&token.token))
+        .filter(|one| one.facts.organization.as_deref().map(str::trim) == Some(organization))
+        .map(name)
+        .collect();
+    (token.token.kind == Kind::Vpp && !others.is_empty()).then(|| {
+        format!(
+            "nothing in the file tells its location, and {} has other tokens of this organisation ({}): make sure that the one of {} was downloaded, or devices there lose their apps' licences",
+            tenant.name,
+            others.join(", "),
+            token.facts.location.clone().unwrap_or_else(|| name(token))
+        )
+    })
 }
 
 /// Live and new facts, side by side.
@@ -83,7 +104,12 @@ pub(super) fn rows(token: &Token, live: &LiveTenant, inspection: &Inspection) ->
         ],
         Kind::Vpp => vec![
             row("organisation", old.organization, new.organization.clone()),
-            row("location", old.location, token.facts.location.clone()),
+            // Apple's file does not name it, and what the tenant file says is not what it is.
+            row(
+                "location",
+                old.location,
+                Some("not in the file; compared after the upload".to_owned()),
+            ),
             row("expires", text(old.expires), text(new.expires)),
             row("Apple Account", old.apple_id, account),
         ],
@@ -122,7 +148,17 @@ pub(super) fn branch(
         Some(at) => at.date_time().format("%Y-%m-%d").to_string(),
         None => sha256.to_string().get(..12).unwrap_or_default().to_owned(),
     };
-    format!("renew/{}/{name}-{date}", tenant.name)
+    format!("renew/{}/{name}-{date}", folder(&tenant.name))
+}
+
+/// The tenant's name as a part of a branch's. Git takes neither two dots nor the ending `.lock`.
+fn folder(tenant: &TenantName) -> String {
+    let name = tenant.as_str();
+    if !name.contains("..") && !name.ends_with(".lock") {
+        return name.to_owned();
+    }
+    let digest = Sha256::of(name.as_bytes()).to_string();
+    format!("{}-{}", name.replace('.', "-"), digest.get(..8).unwrap_or_default())
 }
 
 /// The commit's message: what a log shows, and what an auditor looks for.
@@ -132,4 +168,24 @@ pub(super) fn message(about: &Proposal, token: &Token, sha256: Sha256) -> String
     let title = crate::report::escape(title);
     let token = crate::report::escape(&token.token.to_string());
     format!("{title}\n\nToken: {token}\nOpened-file-SHA-256: {sha256}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tenants_name_is_a_part_of_a_branchs() {
+        let part = |name: &str| folder(&name.parse().unwrap());
+        assert_eq!(part("contoso.co-uk_1"), "contoso.co-uk_1");
+        let odd = ["a..b", "a.-b", "a--b", "key.lock", "key-lock"].map(part);
+        let mut different = odd.to_vec();
+        different.sort();
+        different.dedup();
+        assert_eq!(different.len(), odd.len(), "{odd:?}");
+        for name in odd {
+            let whole = format!("refs/heads/renew/{name}/push-2027-11-20");
+            assert!(git2::Reference::is_valid_name(&whole), "{whole}");
+        }
+    }
 }

@@ -26,6 +26,19 @@ fn fault(text: &str) -> Option<String> {
     }
 }
 
+/// Names that Windows gives to devices; a checkout there could not have the folder.
+const DEVICES: [&str; 22] = [
+    "con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8",
+    "com9", "lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
+];
+
+/// Whether Windows takes a file or folder of this name for a device, whatever ending it has: a
+/// checkout there could not have it.
+pub fn is_device_name(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default();
+    DEVICES.iter().any(|device| stem.eq_ignore_ascii_case(device))
+}
+
 /// Whether a text may stand in a file: not empty, one line, of at most 256 characters, nothing
 /// hidden in it.
 pub fn is_text(text: &str) -> bool {

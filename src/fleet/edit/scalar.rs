@@ -47,9 +47,10 @@ fn is_printable(text: &str) -> bool {
     text.chars().all(is_harmless)
 }
 
-/// Not a control character, a line break in anyone's eyes, or a byte order mark.
+/// Not a control character, a line break in anyone's eyes, a byte order mark, or one of the two that
+/// YAML has in no form but escaped.
 fn is_harmless(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+    !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// Whether a text can do without quotes: for this reader, and for others that take some plain
@@ -101,5 +102,6 @@ mod tests {
         assert_eq!(render("O'Neill", Some('\''), false), "'O''Neill'");
         assert_eq!(render("a\"\\\n", Some('"'), false), r#""a\"\\\n""#);
         assert_eq!(render("a\u{2028}b", None, false), r#""a\u2028b""#);
+        assert_eq!(render("\u{ffff}", None, false), r#""\uffff""#);
     }
 }

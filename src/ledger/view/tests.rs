@@ -169,17 +169,39 @@ fn a_renewal_is_open_until_a_credential_is_confirmed() {
     };
     let mut drafts = vec![opened(0, "k1"), opened(1, "k2"), intent(2, "run-2", sha("a"))];
     let found = ledger(drafts.clone());
-    assert_eq!(found.renewal_opened(&push()).unwrap().public_key_sha256, Some(sha("k2")));
+    assert_eq!(found.renewal_opened(&push(), None).unwrap().public_key_sha256, Some(sha("k2")));
     drafts.push(draft(Event::Applied, 3, "run-2", Some(sha("a"))));
-    assert!(ledger(drafts.clone()).renewal_opened(&push()).is_some(), "nobody saw it live yet");
+    assert!(
+        ledger(drafts.clone()).renewal_opened(&push(), None).is_some(),
+        "nobody saw it live yet"
+    );
     for event in [Event::Confirmed, Event::ChangedOutsideGit, Event::Adopted] {
         let mut ended = drafts.clone();
         ended.push(draft(event, 4, "run-2", Some(sha("a"))));
-        assert_eq!(ledger(ended.clone()).renewal_opened(&push()), None, "{event}");
+        assert_eq!(ledger(ended.clone()).renewal_opened(&push(), None), None, "{event}");
         ended.push(opened(5, "k3"));
-        let next = ledger(ended).renewal_opened(&push()).unwrap().public_key_sha256;
+        let next = ledger(ended).renewal_opened(&push(), None).unwrap().public_key_sha256;
         assert_eq!(next, Some(sha("k3")), "{event}");
     }
+}
+
+#[test]
+fn a_renewal_has_ended_where_live_is_another_certificate_than_when_it_was_opened() {
+    let serial = |text: &str| Facts { serial: Some(text.parse().unwrap()), ..topic("same") };
+    let opened = |before| Draft {
+        csr: Some("-----BEGIN CERTIFICATE REQUEST-----".into()),
+        public_key_sha256: Some(sha("k1")),
+        before,
+        ..draft(Event::RenewalOpened, 0, "run-1", None)
+    };
+    let is_open = |before: Option<Facts>, live: Option<Facts>| {
+        ledger(vec![opened(before)]).renewal_opened(&push(), live.as_ref()).is_some()
+    };
+    assert!(is_open(Some(serial("11AA")), Some(serial("11AA"))));
+    assert!(!is_open(Some(serial("11AA")), Some(serial("22BB"))));
+    // What is not known ends nothing.
+    assert!(is_open(None, Some(serial("22BB"))));
+    assert!(is_open(Some(serial("11AA")), None));
 }
 
 #[test]

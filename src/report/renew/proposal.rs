@@ -233,7 +233,7 @@ fn line(one: &Proposal, renewals: &Renewals) -> String {
     if let (Some(branch), Some(commit)) = (&one.branch, &one.commit) {
         let pushed = match one.pushed {
             Some(true) => "pushed; open the pull request into",
-            _ => "not pushed; push it, then open the pull request into",
+            _ => "not pushed: --push does that; then open the pull request into",
         };
         text.push_str(&format!(
             "  branch {} at {} ({pushed} {})\n",

@@ -204,19 +204,23 @@ fn day(at: Timestamp) -> String {
 fn deadline(sheet: &Sheet) -> (String, anstyle::Style) {
     let source = if sheet.live { "" } else { " (as Git says; live is not known)" };
     match (sheet.facts.expires, sheet.days_left) {
+        // Days are rounded down, so one day less than nothing began within the last 24 hours.
         (Some(at), Some(days)) if days < 0 => {
-            (format!("lapsed on {at}, {} ago{source}", plural(count(-days), "day")), BAD)
+            (format!("lapsed on {at}, {} ago{source}", whole_days(-days - 1)), BAD)
         }
         (Some(at), Some(days)) => {
             let style = if days < 14 { BAD } else { LOOK };
-            (format!("by {at}, {} left{source}", plural(count(days), "day")), style)
+            (format!("by {at}, {} left{source}", whole_days(days)), style)
         }
         _ => (format!("nobody knows by when{source}"), LOOK),
     }
 }
 
-fn count(days: i64) -> usize {
-    usize::try_from(days).unwrap_or(0)
+fn whole_days(days: i64) -> String {
+    match usize::try_from(days) {
+        Ok(0) | Err(_) => "less than a day".to_owned(),
+        Ok(days) => plural(days, "day"),
+    }
 }
 
 /// Who has what, as names and values.
@@ -269,8 +273,16 @@ pub fn sheets_human(sheets: &Sheets, width: usize) -> String {
         }
         out.push('\n');
         for (number, step) in sheet.steps.iter().enumerate() {
-            let text = wrap(&escape(step), 5, width);
+            // A command is copied: it stands on a line of its own, however long.
+            let (words, command) = match step.split_once(&sheet.next) {
+                Some((before, _)) => (before, Some(&sheet.next)),
+                None => (step.as_str(), None),
+            };
+            let text = wrap(&escape(words), 5, width);
             out.push_str(&format!("  {}. {}", number + 1, text.trim_start()));
+            if let Some(command) = command {
+                out.push_str(&format!("     {}\n", escape(command)));
+            }
         }
         out.push('\n');
         for link in &sheet.links {

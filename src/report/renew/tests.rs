@@ -69,12 +69,33 @@ fn a_name_opens_no_cell_and_a_command_can_be_copied() {
 }
 
 #[test]
+fn a_command_is_not_broken_into_lines() {
+    let mut sheet = sheet(Kind::Vpp);
+    sheet.next = "applecart renew 'contoso/A location with a long name' --file FILE --push".into();
+    sheet.steps = sheet_steps(&sheet);
+    let text = sheets_human(&sheets(sheet.clone()), 60);
+    assert!(text.lines().any(|line| line.trim() == sheet.next), "{text}");
+    assert!(text.contains("run:\n     applecart renew"), "{text}");
+}
+
+#[test]
 fn the_time_left_is_said_and_a_lapsed_one_too() {
     let mut late = sheet(Kind::Push);
     late.days_left = Some(-1);
     late.live = false;
     let text = sheets_human(&sheets(late), 100);
-    assert!(text.contains("lapsed on 2026-12-01T09:00:00Z, 1 day ago (as Git says"), "{text}");
+    assert!(
+        text.contains("lapsed on 2026-12-01T09:00:00Z, less than a day ago (as Git says"),
+        "{text}"
+    );
+    let left = |days: i64| {
+        let mut sheet = sheet(Kind::Push);
+        sheet.days_left = Some(days);
+        sheets_human(&sheets(sheet), 100)
+    };
+    assert!(left(-2).contains("1 day ago"));
+    assert!(left(0).contains("less than a day left"), "an hour is not no time");
+    assert!(left(1).contains("1 day left"));
     assert!(sheets_human(&sheets(sheet(Kind::Push)), 100).contains("8 days left"));
 }
 

@@ -105,6 +105,27 @@ fn a_selection_narrows_who_may_be_meant() {
 }
 
 #[test]
+fn what_landed_is_deleted_when_told_to_and_the_rest_stays() {
+    let hub = hub(&["contoso", "fabrikam"]);
+    let clone = admin(&hub, "admin");
+    let (file, _) = renewed(&hub, &clone, "contoso");
+    let twin = file.with_file_name("MDM_contoso (1).pem");
+    std::fs::copy(&file, &twin).unwrap();
+    // Both tenants have this organisation.
+    let vpp = download(&hub.world, "s Token.vpptoken", &hub.world.vpp_file("London", 364).text);
+    let expired = hub.world.issue(Some(&topic(&hub.world, "fabrikam")), -1);
+    let expired = download(&hub.world, "expired.pem", &expired.pem);
+    batch(&hub, &clone, &[])
+        .ends_with(4)
+        .says("2 files are no longer needed: delete them (--remove-download does)")
+        .says(&format!("--file '{}'", text(&vpp)));
+    assert!(file.exists() && twin.exists());
+    batch(&hub, &clone, &["--remove-download"]).ends_with(4).says("deleted");
+    assert!(!file.exists() && !twin.exists());
+    assert!(vpp.exists() && expired.exists());
+}
+
+#[test]
 fn an_empty_folder_is_nothing_to_do() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");

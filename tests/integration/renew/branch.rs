@@ -91,6 +91,31 @@ fn an_enrollment_token_says_since_when_devices_are_cut_off() {
 }
 
 #[test]
+fn a_location_that_no_file_tells_is_not_claimed() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let body = |file: &Path| {
+        let arguments = ["renew", "contoso/London", "--file", text(file), "--format", "json"];
+        let json = run(&clone, &arguments).ends_with(0).json();
+        json["renewals"][0]["body"].as_str().unwrap().to_owned()
+    };
+    let file = download(&hub.world, "sToken.vpptoken", &hub.world.vpp_file("London", 364).text);
+    let alone = body(&file);
+    assert!(alone.contains("| location | London | **not in the file"), "{alone}");
+    assert!(!alone.contains("other tokens of this organisation"), "{alone}");
+
+    clone.git(&["branch", "-D", clone.git(&["branch", "--list", "renew/*"]).trim()]);
+    let path = hub.world.repo().join("tenants/contoso/tenant.yaml");
+    let mut tenant = std::fs::read_to_string(&path).unwrap();
+    tenant.push_str("  - name: Paris\n    organization: Contoso Ltd\n    location: Paris\n");
+    hub.world.write("tenants/contoso/tenant.yaml", &tenant);
+    hub.world.commit("Another location");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let two = body(&file);
+    assert!(two.contains("other tokens of this organisation (Paris)"), "{two}");
+}
+
+#[test]
 fn a_vpp_token_works_from_a_bare_clone_too() {
     let hub = hub(&["contoso"]);
     let clone = hub.clone("bare", &["--bare"]);
@@ -117,11 +142,14 @@ fn the_same_file_again_finds_its_branch_and_another_file_is_refused() {
     let again = |file: &Path, more: &[&str]| {
         run(&clone, &[&["renew", "contoso/vpp", "--file", text(file)], more].concat())
     };
-    again(&file, &[]).ends_with(0).says("not pushed; push it");
+    again(&file, &[]).ends_with(0).says("not pushed: --push does that");
     assert_eq!(pushed(&hub), "", "only --push pushes");
     let made = clone.git(&["for-each-ref", "refs/heads/renew"]);
     // It is found, and pushed now; nothing is sealed or committed again.
-    again(&file, &["--push"]).ends_with(0).says("has this very file already").says("pushed; open");
+    again(&file, &["--push"])
+        .ends_with(0)
+        .says("had this very file already, and was pushed now")
+        .says("pushed; open");
     assert_eq!(clone.git(&["for-each-ref", "refs/heads/renew"]), made);
     assert_ne!(pushed(&hub), "");
     // A colleague finds it at the remote.
@@ -136,8 +164,17 @@ fn the_same_file_again_finds_its_branch_and_another_file_is_refused() {
     again(&second, &["--push"])
         .ends_with(4)
         .says("is there already, with another file than this one; nothing was written")
-        .says("git push origin --delete renew/contoso/vpp-london-");
+        .says("git fetch origin renew/contoso/vpp-london-")
+        .says("git push origin --delete renew/contoso/vpp-london-")
+        .says("&& git branch -D renew/contoso/vpp-london-");
     assert_eq!(state(&hub, &clone), before);
+    // Who has not made the branch has none to delete; the lines that are shown work.
+    let told = run(&other, &["renew", "contoso/vpp", "--file", text(&second), "--push"]);
+    let told = told.ends_with(4).stderr;
+    assert!(!told.contains("git branch -D"), "{told}");
+    let line = told.lines().find_map(|line| line.split_once("look at it: ")).unwrap().1;
+    let look = Command::new("sh").args(["-c", line]).current_dir(&other.folder).output().unwrap();
+    assert!(String::from_utf8_lossy(&look.stdout).contains("Opened-file-SHA-256"), "{line}");
 }
 
 #[test]
@@ -147,14 +184,48 @@ fn a_remote_that_declines_the_branch_is_told_with_the_way_out() {
     let clone = admin(&hub, "admin");
     let hook = hub.protect("pre-receive");
     let file = download(&hub.world, "sToken.vpptoken", &hub.world.vpp_file("London", 364).text);
-    let arguments = ["renew", "contoso/vpp", "--file", text(&file), "--push"];
+    let arguments = ["renew", "contoso/vpp", "--file", text(&file), "--push", "--remove-download"];
     run(&clone, &arguments)
         .ends_with(1)
         .says("origin did not take it")
         .says("Protected branch update failed")
         .says("git push origin renew/contoso/vpp-london-");
+    assert!(file.exists(), "the download goes only when the remote has it");
     std::fs::remove_file(hook).unwrap();
-    run(&clone, &arguments).ends_with(0).says("pushed; open the pull request");
+    run(&clone, &arguments)
+        .ends_with(0)
+        .says("pushed; open the pull request")
+        .says(&format!("deleted {}", text(&file)));
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_download_is_deleted_when_told_to_and_only_where_it_landed() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    // In the repository, which whoever reads the pull request need not know.
+    let file = clone.folder.join("sToken.vpptoken");
+    std::fs::write(&file, hub.world.vpp_file("London", 364).text).unwrap();
+    let arguments = ["renew", "contoso/vpp", "--file", text(&file), "--format", "json"];
+    let json = run(&clone, &arguments).ends_with(0).says("delete it (--remove-download does)");
+    assert!(file.exists());
+    let one = &json.json()["renewals"][0];
+    let warnings = one["warnings"].to_string();
+    assert!(warnings.contains("lies inside the repository"), "{warnings}");
+    assert!(!one["body"].to_string().contains("repository"), "{}", one["body"]);
+    run(&clone, &[&arguments[..], &["--remove-download"]].concat()).ends_with(0).says("deleted");
+    assert!(!file.exists());
+
+    let page = download(&hub.world, "page.html", "<html>Sign in</html>");
+    run(&clone, &["renew", "contoso/vpp", "--file", text(&page), "--remove-download"]).ends_with(4);
+    assert!(page.exists());
+    run(&clone, &["renew", "contoso/vpp", "--file", "-", "--remove-download"]).ends_with(64);
+    // What is about a download is no word of a sheet's.
+    for flag in ["--push", "--remove-download", "--age"] {
+        run(&clone, &["renew", "contoso/vpp", flag]).ends_with(64).says("--file");
+    }
+    let folder = hub.world.path("downloads");
+    run(&clone, &["renew", "contoso/vpp", "--file", text(&folder)]).ends_with(64).says("--batch");
 }
 
 #[test]
@@ -173,6 +244,21 @@ fn a_new_file_goes_where_the_old_one_is() {
         hub.git(&["diff-tree", "-r", "--name-status", "main", &pushed(&hub)]),
         "M\ttenants/contoso/London.vpptoken.age\nM\ttenants/contoso/tenant.yaml"
     );
+}
+
+#[test]
+fn a_branch_in_the_way_is_told_here_and_at_the_remote() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let file = download(&hub.world, "sToken.vpptoken", &hub.world.vpp_file("London", 364).text);
+    let arguments = ["renew", "contoso/vpp", "--file", text(&file), "--push"];
+    clone.git(&["branch", "renew"]);
+    run(&clone, &arguments).ends_with(1).says("git for-each-ref refs/heads/renew");
+    clone.git(&["branch", "-D", "renew"]);
+    hub.git(&["branch", "renew", "main"]);
+    run(&clone, &arguments).ends_with(1).says("git ls-remote origin lists them");
+    hub.git(&["branch", "-D", "renew"]);
+    run(&clone, &arguments).ends_with(0);
 }
 
 #[test]
@@ -223,7 +309,8 @@ fn a_commit_is_signed_where_git_signs() {
     std::fs::remove_file(&key).unwrap();
     run(&clone, &["renew", "contoso/vpp", "--file", text(&file), "--push"])
         .ends_with(1)
-        .says("`git commit-tree` ended with");
+        .says("`git commit-tree` ended with")
+        .says("no commit and no branch was made");
     assert_eq!(clone.git(&["for-each-ref", "refs/heads/renew"]), "");
 }
 

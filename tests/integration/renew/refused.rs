@@ -134,12 +134,47 @@ fn something_else_entirely() {
 }
 
 #[test]
+fn the_signing_request_itself() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    renewed(&hub, &clone, "contoso");
+    let file = hub.world.path("IntuneCSR-contoso.csr");
+    message!(refusal(&hub, &clone, "contoso/push", &file), @"error: nothing was written: wrong-kind: the file is a certificate signing request: it goes to Apple's push portal, which hands out the certificate that belongs here. Expected a push certificate (.pem), an enrollment token (.p7m) or a VPP token (.vpptoken)");
+}
+
+#[test]
+fn an_enrollment_token_of_unknown_age() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let file = download(&hub.world, "renamed.p7m", &hub.world.enrollment_file("contoso"));
+    message!(refusal(&hub, &clone, "contoso/ABM", &file), @"error: nothing was written: age-unknown: neither the file's name nor --downloaded tells when it was downloaded, so nobody could tell it from an older one, and `apply` would hold it. Apple's name has the time (…_Token_2026-11-20T10-11-12Z_smime.p7m); else name the token and the time: applecart renew TENANT/TOKEN --file FILE --downloaded DATE");
+    let now = Timestamp::new(Utc::now()).to_string();
+    let arguments = ["renew", "contoso/ABM", "--file", text(&file), "--downloaded", &now];
+    run(&clone, &arguments).ends_with(0).says(&format!("device sync is down since {now}"));
+}
+
+#[test]
 fn a_first_certificate_is_no_renewal() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");
     let (file, _) = renewed(&hub, &clone, "contoso");
     hub.world.state().set_push(tenant_id("contoso"), None).unwrap();
-    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: not-live: nothing that this file would follow was found in Intune for push, so it is no renewal. Bring a first one with `applecart seal`; where several tokens could be meant, write the `id` into the tenant file"#);
+    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: not-live: nothing that this file would follow was found in Intune for push, so it is no renewal. Bring a first one with `applecart seal`; where several tokens could be meant, or Intune has it under another id, correct `id` in the tenant file"#);
+}
+
+#[test]
+fn a_token_whose_id_is_gone_is_not_another_one_of_its_name() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let file = download(&hub.world, "sToken.vpptoken", &hub.world.vpp_file("London", 364).text);
+    // Removed and made anew in the portal: `apply` would hold it (id-gone).
+    hub.world.change("contoso", |tenant| tenant.vpp_tokens[0].id = "made-anew".to_owned());
+    let message = refusal(&hub, &clone, "contoso/London", &file);
+    assert!(message.contains("not-live") && message.contains("correct `id`"), "{message}");
+    run(&clone, &["renew", "contoso/London"]).ends_with(64).says("is not live in Intune");
+    // Graph's ids are the same in capitals.
+    hub.world.change("contoso", |tenant| tenant.vpp_tokens[0].id = "VPP-Contoso".to_owned());
+    run(&clone, &["renew", "contoso/London", "--file", text(&file)]).ends_with(0);
 }
 
 #[test]

@@ -72,6 +72,21 @@ fn the_request_is_read_once_recorded_and_handed_out_again() {
 }
 
 #[test]
+fn the_folder_of_requests_is_made_before_intune_is_asked() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let file = download(&hub.world, "not-a-folder", "x");
+    let wrong = file.join("requests");
+    run(&clone, &["renew", "contoso/push", "--out", text(&wrong)])
+        .ends_with(1)
+        .says("could not make");
+    assert_eq!(requests(&hub.world), 0);
+    let out = hub.world.path("new/requests");
+    run(&clone, &["renew", "contoso/push", "--out", text(&out)]).ends_with(0);
+    assert!(out.join("IntuneCSR-contoso.csr").exists());
+}
+
+#[test]
 fn a_request_that_may_not_be_read_names_the_permission() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");
@@ -149,6 +164,25 @@ fn a_renewal_ends_when_its_certificate_is_live() {
     clone.git(&["pull", "--quiet"]);
     clone.run(&["apply"]).ends_with(0).says("uploaded");
     open(&hub, &clone, &[]).ends_with(0).says("read from Intune and recorded");
+    assert_eq!(requests(&hub.world), 2);
+}
+
+#[test]
+fn a_renewal_that_somebody_finished_in_the_portal_is_not_gone_on_with() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    // Nobody records what people upload for a token that is only watched.
+    let (file, issued) = renewed(&hub, &clone, "contoso");
+    let live = crate::world::pushed("contoso", &issued);
+    hub.world.state().set_push(tenant_id("contoso"), Some(live)).unwrap();
+    run(&clone, &["renew", "contoso/push", "--file", text(&file)])
+        .ends_with(4)
+        .says("same-as-live");
+    open(&hub, &clone, &[]).ends_with(0).says("read from Intune and recorded");
+    assert_eq!(requests(&hub.world), 2, "the next renewal has a request of its own");
+    assert_eq!(hub.lines("contoso").len(), 2);
+    // It is open, like the first one was.
+    open(&hub, &clone, &[]).ends_with(0).says("of the renewal opened");
     assert_eq!(requests(&hub.world), 2);
 }
 
