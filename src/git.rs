@@ -109,6 +109,14 @@ impl Repo {
         self.commit(rev).map(|commit| commit.id().to_string())
     }
 
+    /// What people call a revision: of `HEAD` the branch that is checked out, of any other what was
+    /// written. A detached `HEAD` has no other name.
+    pub fn name_of(&self, rev: &str) -> String {
+        let head = self.repo.head().ok().filter(|head| rev == "HEAD" && head.is_branch());
+        let name = head.map(|head| escaped(head.shorthand_bytes()));
+        name.unwrap_or_else(|| rev.to_owned())
+    }
+
     /// `applecart.yaml` of a revision; `None` when the revision has none.
     pub fn policy(&self, rev: &str) -> Result<Option<Vec<u8>>, GitError> {
         let commit = self.commit(rev)?;

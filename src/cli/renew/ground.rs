@@ -32,7 +32,7 @@ impl Ground {
         let found = base::find(&repo, context, Reach::Remote)?;
         let (base, rev) = match &found {
             Some(base) => (base.name.clone(), base.commit.clone()),
-            None => (context.rev.clone(), context.rev.clone()),
+            None => (repo.name_of(&context.rev), context.rev.clone()),
         };
         let source = repo.snapshot(&rev)?;
         let commit = repo.resolve(&rev)?;
