@@ -113,10 +113,22 @@ fn a_fork_gets_its_files_checked_and_no_tenant_is_asked() {
     let hub = hub();
     let clone = hub.clone("clone", &["--branch", "renew/contoso"]);
     hub.world.state().clear_journal();
-    let variables = [("HOST", "github"), ("TARGET", "main"), ("FORK", "true")];
-    step(&clone, "pull-request.sh", &variables).ends_with(0).says("no tenant was contacted");
-    assert!(hub.world.state().requests().is_empty());
-    assert!(!clone.folder.join("applecart-out/plan.md").exists());
+    // As Azure Pipelines says it, and what nobody has heard of.
+    for fork in ["true", "True", "$(System.PullRequest.IsFork)"] {
+        let variables = [("HOST", "github"), ("TARGET", "main"), ("FORK", fork)];
+        step(&clone, "pull-request.sh", &variables).ends_with(0).says("no tenant was contacted");
+        assert!(hub.world.state().requests().is_empty(), "{fork}");
+        assert!(!clone.folder.join("applecart-out/plan.md").exists(), "{fork}");
+    }
+    for fork in ["false", "False", ""] {
+        let variables = [("HOST", "github"), ("TARGET", "main"), ("FORK", fork)];
+        step(&clone, "pull-request.sh", &variables).ends_with(0).says("1 tenant: 1 upload");
+    }
+    // A fleet that was forked from another one is its own: the two repositories decide.
+    let github = project().join("examples/pipelines/github/applecart-pull-request.yml");
+    let text = std::fs::read_to_string(github).unwrap();
+    assert!(!text.contains("repo.fork"), "{text}");
+    assert_eq!(text.matches("head.repo.full_name").count(), 2);
 }
 
 #[test]
@@ -136,8 +148,11 @@ fn what_was_merged_is_applied_once_and_the_ledger_is_at_the_remote() {
     let shown = std::fs::read_to_string(&summary).unwrap();
     assert!(shown.starts_with("```text\n") && shown.contains("contoso"), "{shown}");
     assert!(read(&main, "apply.txt").contains("contoso"));
+    // What could not be pushed is kept with the rest.
+    std::fs::write(main.folder.join("applecart-unpushed-run.json"), "{}").unwrap();
     step(&main, "apply.sh", &[]).ends_with(0);
     assert_eq!(hub.world.uploads("contoso"), 1);
+    assert_eq!(read(&main, "applecart-unpushed-run.json"), "{}");
 }
 
 /// Whether the programs of the comment are here; they are on every host's machines.

@@ -10,6 +10,10 @@ mkdir -p "$out" || exit 1
 code=0
 applecart apply --no-color "$@" >"$out/apply.txt" 2>&1 || code=$?
 cat "$out/apply.txt"
+# A machine that is thrown away would take them along.
+for left in applecart-unpushed-*.json; do
+  [ ! -e "$left" ] || cp "$left" "$out/"
+done
 if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then
   { echo '```text' && cat "$out/apply.txt" && echo '```'; } >>"$GITHUB_STEP_SUMMARY"
 fi

@@ -3,7 +3,8 @@
 # write. Leaves plan.md (for one comment; that there is no plan, where it failed) and plan.json in OUT.
 #
 # Needs: TARGET (the target branch), HOST (github, azure or gitlab: how remarks are written).
-# FORK=true checks the files only: a stranger's pull request gets no access to any tenant.
+# FORK checks the files only, unless it is empty or false: a stranger's pull request gets no access to
+# any tenant. (Azure Pipelines says True and False.)
 set -eu
 out=${OUT:-applecart-out}
 mkdir -p "$out"
@@ -18,8 +19,12 @@ remark() {
   fi
 }
 
+case "${FORK:-}" in
+'' | false | False) fork=false ;;
+*) fork=true ;;
+esac
 # Until there is a plan of this revision, the comment must not go on showing that of an earlier one.
-if [ "${FORK:-false}" != true ]; then
+if [ $fork = false ]; then
   cat >"$out/plan.md" <<END
 <!-- applecart:plan -->
 ### No Applecart plan at \`$(git rev-parse --short=12 HEAD)\`
@@ -29,7 +34,7 @@ END
 fi
 git fetch --quiet --no-tags origin "+refs/heads/$TARGET:refs/remotes/origin/$TARGET"
 remark validate
-if [ "${FORK:-false}" = true ]; then
+if [ $fork = true ]; then
   echo "This comes from a fork: its files are valid, and no tenant was contacted."
   exit 0
 fi

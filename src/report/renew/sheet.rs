@@ -202,7 +202,13 @@ fn day(at: Timestamp) -> String {
 
 /// How much time is left, in words, and how bad that is.
 fn deadline(sheet: &Sheet) -> (String, anstyle::Style) {
-    let source = if sheet.live { "" } else { " (as Git says; live is not known)" };
+    let source = match (sheet.live, sheet.problems.is_empty()) {
+        (true, _) => "",
+        (false, false) => " (as Git says; live is not known)",
+        (false, true) => {
+            " (as Git says; Intune shows no such token, or several: `applecart plan` tells)"
+        }
+    };
     match (sheet.facts.expires, sheet.days_left) {
         // Days are rounded down, so one day less than nothing began within the last 24 hours.
         (Some(at), Some(days)) if days < 0 => {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Facts, Sha256, Timestamp};
+use crate::model::{Facts, Problem, Sha256, Timestamp};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -88,6 +88,11 @@ fn the_time_left_is_said_and_a_lapsed_one_too() {
         text.contains("lapsed on 2026-12-01T09:00:00Z, less than a day ago (as Git says"),
         "{text}"
     );
+    assert!(text.contains("Intune shows no such token, or several"), "{text}");
+    let mut unread = sheet(Kind::Push);
+    unread.live = false;
+    unread.problems = vec![Problem::new(crate::model::ProblemCode::Forbidden, "403")];
+    assert!(sheets_human(&sheets(unread), 100).contains("live is not known"));
     let left = |days: i64| {
         let mut sheet = sheet(Kind::Push);
         sheet.days_left = Some(days);
