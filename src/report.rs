@@ -52,8 +52,8 @@ pub use markdown::plan_markdown;
 pub use plan::{plan_human, plan_summary};
 pub use renew::{
     CsrOrigin, FactRow, Link, Proposal, ProposalStatus, ProposalText, RENEW_FORMAT_VERSION,
-    Renewals, Sheet, SheetCsr, Sheets, proposal_text, renewals_human, renewals_markdown,
-    sheet_links, sheet_steps, sheets_human, sheets_markdown,
+    Renewals, Sheet, SheetCsr, Sheets, complete_sheet, proposal_text, renewals_human,
+    renewals_markdown, sheet_links, sheets_human, sheets_markdown,
 };
 pub use status::{
     Recorded, Status, StatusSummary, StatusTenant, StatusToken, StatusView, status_csv,

@@ -8,8 +8,8 @@ pub use proposal::{
     renewals_markdown,
 };
 pub use sheet::{
-    CsrOrigin, Link, Sheet, SheetCsr, Sheets, sheet_links, sheet_steps, sheets_human,
-    sheets_markdown,
+    CsrOrigin, Link, Sheet, SheetCsr, Sheets, complete as complete_sheet, sheet_links,
+    sheets_human, sheets_markdown,
 };
 
 use crate::model::{Kind, TokenRef};

@@ -2,6 +2,7 @@
 //! the host's interface for comments.
 
 mod hosts;
+mod issues;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -24,16 +24,7 @@ case $marker in
 *) echo "$file does not begin with a marker" >&2 && exit 64 ;;
 esac
 
-# call METHOD URL [JSON]: the answer on standard output. The token goes through a file that curl
-# reads, so that no list of processes shows it.
-call() {
-  method=$1 url=$2
-  shift 2
-  printf 'header = "%s"\n' "$header" |
-    curl --silent --show-error --fail-with-body --retry 3 --max-time 30 --config - \
-      --request "$method" --header 'Content-Type: application/json' \
-      ${1:+--data-binary "$1"} "$url"
-}
+. "$(dirname "$0")/host.sh"
 
 # Prints the id of the comment in a page of them, if it is there.
 own() { jq --raw-output --arg marker "$marker" --arg author "$author" \

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What a morning needs to know: what lapses, whose renewal is due, and what differs from Git.
-# Leaves status.md, renewals.md and plan.md in OUT. It needs no key and no permission to write.
+# Leaves status.md, renewals.md (renewals.json for issues.sh) and plan.md in OUT. It needs no key and no permission to write.
 #
 # Ends with 9 when something lapses within FAIL_WITHIN, with 2 when live differs from Git, with 3
 # when a tenant could not be read: the host mails that to whoever watches the pipeline.
@@ -11,7 +11,9 @@ status=0
 applecart status --within "${DUE:-60d}" --fail-within "${FAIL_WITHIN:-14d}" --format markdown \
   >"$out/status.md" || status=$?
 renewals=0
-applecart renew --due "${DUE:-60d}" --no-csr --format markdown >"$out/renewals.md" || renewals=$?
+applecart renew --due "${DUE:-60d}" --no-csr --format json >"$out/renewals.json" || renewals=$?
+jq --raw-output 'if .sheets == [] then "Nothing is due." else .sheets[].markdown end' \
+  "$out/renewals.json" >"$out/renewals.md"
 drift=0
 applecart plan --detailed-exitcode --format markdown --out "$out/plan.json" >"$out/plan.md" || drift=$?
 cat "$out/status.md" "$out/renewals.md" "$out/plan.md"

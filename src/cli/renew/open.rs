@@ -16,7 +16,7 @@ use crate::model::{
     Facts, Kind, LiveTenant, Outcome, Problem, Reading, TenantName, Timestamp, TokenRef,
 };
 use crate::plan::Selection;
-use crate::report::{self, RENEW_FORMAT_VERSION, Sheet, Sheets, sheet_links, sheet_steps};
+use crate::report::{self, RENEW_FORMAT_VERSION, Sheet, Sheets, complete_sheet, sheet_links};
 
 /// A token whose renewal may be opened.
 pub(super) struct Due<'a> {
@@ -76,7 +76,7 @@ pub(super) fn run(
     }
     for sheet in &mut sheets {
         // They name the request's file.
-        sheet.steps = sheet_steps(sheet);
+        complete_sheet(sheet);
     }
     let outcome = outcome(&sheets);
     let sheets = Sheets {
@@ -264,6 +264,9 @@ fn sheet(due: &Due<'_>, now: Timestamp) -> Sheet {
         links: sheet_links(kind, tenant.tenant_id, *school),
         steps: Vec::new(),
         next: format!("applecart renew {} --file FILE --push", spec(tenant, &token.token)),
+        title: String::new(),
+        key: String::new(),
+        markdown: String::new(),
     }
 }
 

@@ -56,6 +56,13 @@ pub struct Sheet {
     pub steps: Vec<String>,
     /// The command to run with the downloaded file.
     pub next: String,
+    /// One line, such as for an issue's title.
+    pub title: String,
+    /// Twenty letters and digits that this renewal keeps until the token has another expiry, so that
+    /// an issue about it is found again. Nothing can be read out of it.
+    pub key: String,
+    /// The sheet as Markdown.
+    pub markdown: String,
 }
 
 /// A place on the web.
@@ -92,6 +99,9 @@ pub enum CsrOrigin {
     Ledger,
 }
 
+/// 80 bits: no two renewals of a fleet are taken for each other.
+const KEY_LENGTH: usize = 20;
+
 /// Apple's push portal.
 /// <https://learn.microsoft.com/en-us/intune/device-enrollment/apple/create-mdm-push-certificate>
 const PUSH_PORTAL: &str = "https://identity.apple.com/pushcert";
@@ -126,7 +136,7 @@ pub fn sheet_links(kind: Kind, tenant_id: TenantId, school: bool) -> Vec<Link> {
 }
 
 /// What to do, in order.
-pub fn sheet_steps(sheet: &Sheet) -> Vec<String> {
+fn steps(sheet: &Sheet) -> Vec<String> {
     let account = match &sheet.facts.apple_id {
         Some(account) => account.clone(),
         None => "the Apple Account of last time (nobody wrote it into `appleId`)".to_owned(),
@@ -301,48 +311,56 @@ pub fn sheets_human(sheets: &Sheets, width: usize) -> String {
     out
 }
 
-/// The sheets as Markdown, for an issue.
-pub fn sheets_markdown(sheets: &Sheets) -> String {
-    let mut out = String::new();
-    for sheet in &sheets.sheets {
-        if !out.is_empty() {
-            out.push('\n');
-        }
-        out.push_str(&format!(
-            "## {}\n\n**{}**\n\n",
-            cell(&title(sheet)),
-            cell(&deadline(sheet).0)
-        ));
-        out.push_str("| | |\n|---|---|\n");
-        out.push_str(&format!("| tenant | {} |\n", cell(sheet.tenant.as_str())));
-        for (name, value) in people(sheet) {
-            out.push_str(&format!("| {name} | {} |\n", cell(&value)));
-        }
-        out.push('\n');
-        for problem in &sheet.problems {
-            let detail = problem.detail.as_deref().unwrap_or_default();
-            out.push_str(&format!("> ⚠️ {}: {}\n\n", problem.code, cell(detail)));
-        }
-        for step in &sheet.steps {
-            // A command is copied: it stands in a code block, where nothing is escaped.
-            match step.split_once(&sheet.next) {
-                Some((before, _)) => {
-                    let command = escape(&sheet.next).replace("```", "'''");
-                    out.push_str(&format!(
-                        "- [ ] {}\n\n  ```sh\n  {command}\n  ```\n",
-                        cell(before.trim_end())
-                    ));
-                }
-                None => out.push_str(&format!("- [ ] {}\n", cell(step))),
+/// Fills in what is made of the rest.
+pub fn complete(sheet: &mut Sheet) {
+    sheet.steps = steps(sheet);
+    let by = sheet.facts.expires.map(|at| format!(" by {}", day(at))).unwrap_or_default();
+    sheet.title = escape(&format!("{}{by}", title(sheet)));
+    let token = &sheet.token;
+    let which = token.id.as_deref().or(token.name.as_deref()).unwrap_or_default();
+    let expires = sheet.facts.expires.map(|at| at.to_string()).unwrap_or_default();
+    let all = [&sheet.tenant_id.to_string(), token.kind.as_str(), which, &expires].join("\n");
+    sheet.key = Sha256::of(all.as_bytes()).to_string().chars().take(KEY_LENGTH).collect();
+    sheet.markdown = markdown(sheet);
+}
+
+fn markdown(sheet: &Sheet) -> String {
+    let mut out = format!("## {}\n\n**{}**\n\n", cell(&title(sheet)), cell(&deadline(sheet).0));
+    out.push_str("| | |\n|---|---|\n");
+    out.push_str(&format!("| tenant | {} |\n", cell(sheet.tenant.as_str())));
+    for (name, value) in people(sheet) {
+        out.push_str(&format!("| {name} | {} |\n", cell(&value)));
+    }
+    out.push('\n');
+    for problem in &sheet.problems {
+        let detail = problem.detail.as_deref().unwrap_or_default();
+        out.push_str(&format!("> ⚠️ {}: {}\n\n", problem.code, cell(detail)));
+    }
+    for step in &sheet.steps {
+        // A command is copied: it stands in a code block, where nothing is escaped.
+        match step.split_once(&sheet.next) {
+            Some((before, _)) => {
+                let command = escape(&sheet.next).replace("```", "'''");
+                out.push_str(&format!(
+                    "- [ ] {}\n\n  ```sh\n  {command}\n  ```\n",
+                    cell(before.trim_end())
+                ));
             }
-        }
-        out.push('\n');
-        for link in &sheet.links {
-            out.push_str(&format!("- [{}]({})\n", cell(&link.title), link.url));
+            None => out.push_str(&format!("- [ ] {}\n", cell(step))),
         }
     }
-    if sheets.sheets.is_empty() {
-        out.push_str("Nothing is due.\n");
+    out.push('\n');
+    for link in &sheet.links {
+        out.push_str(&format!("- [{}]({})\n", cell(&link.title), link.url));
     }
     out
+}
+
+/// The sheets as Markdown, for an issue.
+pub fn sheets_markdown(sheets: &Sheets) -> String {
+    if sheets.sheets.is_empty() {
+        return "Nothing is due.\n".to_owned();
+    }
+    let all: Vec<&str> = sheets.sheets.iter().map(|sheet| sheet.markdown.as_str()).collect();
+    all.join("\n")
 }

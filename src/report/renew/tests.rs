@@ -27,10 +27,37 @@ fn sheet(kind: Kind) -> Sheet {
         links: Vec::new(),
         steps: Vec::new(),
         next: "applecart renew contoso/push --file FILE --push".to_owned(),
+        title: String::new(),
+        key: String::new(),
+        markdown: String::new(),
     };
     sheet.links = sheet_links(kind, sheet.tenant_id, sheet.school);
-    sheet.steps = sheet_steps(&sheet);
+    complete_sheet(&mut sheet);
     sheet
+}
+
+#[test]
+fn a_sheet_keeps_its_key_until_the_token_has_another_expiry() {
+    let changed = |change: fn(&mut Sheet)| {
+        let mut sheet = sheet(Kind::Vpp);
+        change(&mut sheet);
+        complete_sheet(&mut sheet);
+        sheet.key
+    };
+    let key = changed(|_| {});
+    assert_eq!(key.len(), 20);
+    assert_eq!(changed(|sheet| sheet.days_left = Some(3)), key);
+    assert_eq!(changed(|sheet| sheet.display_name = None), key);
+    assert_eq!(changed(|sheet| sheet.facts.apple_id = None), key);
+    let others = [
+        changed(|sheet| sheet.facts.expires = Some(at("2027-12-01T09:00:00Z"))),
+        changed(|sheet| sheet.token.name = Some("Paris".into())),
+        changed(|sheet| sheet.token = TokenRef::push()),
+        changed(|sheet| {
+            sheet.tenant_id = "11111111-1111-4111-8111-111111111111".parse().unwrap();
+        }),
+    ];
+    assert!(!others.contains(&key));
 }
 
 fn sheets(sheet: Sheet) -> Sheets {
@@ -54,7 +81,7 @@ fn each_kind_says_what_must_not_be_pressed() {
     assert!(text(Kind::Vpp).contains("Another location's file looks the same"));
     let mut school = sheet(Kind::Vpp);
     school.school = true;
-    school.steps = sheet_steps(&school);
+    complete_sheet(&mut school);
     assert!(sheets_human(&sheets(school), 100).contains("https://school.apple.com"));
 }
 
@@ -72,7 +99,7 @@ fn a_name_opens_no_cell_and_a_command_can_be_copied() {
 fn a_command_is_not_broken_into_lines() {
     let mut sheet = sheet(Kind::Vpp);
     sheet.next = "applecart renew 'contoso/A location with a long name' --file FILE --push".into();
-    sheet.steps = sheet_steps(&sheet);
+    complete_sheet(&mut sheet);
     let text = sheets_human(&sheets(sheet.clone()), 60);
     assert!(text.lines().any(|line| line.trim() == sheet.next), "{text}");
     assert!(text.contains("run:\n     applecart renew"), "{text}");

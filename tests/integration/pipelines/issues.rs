@@ -1,0 +1,321 @@
+//! The script that opens issues for renewals, against as much of the interfaces of GitHub, GitLab and
+//! Azure DevOps as it needs, from their documentation: <https://docs.github.com/en/rest/issues/issues>,
+//! <https://docs.gitlab.com/api/issues/>,
+//! <https://learn.microsoft.com/rest/api/azure/devops/wit/work-items/create>,
+//! <https://learn.microsoft.com/rest/api/azure/devops/wit/wiql/query-by-wiql>.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use applecart::simulator::{Fault, FaultRule};
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+
+use super::hosts::{Host, TOKEN};
+use super::{NO_KEY, can_comment, hub, script, step};
+use crate::world::{Run, finish};
+
+#[derive(Clone, Debug)]
+struct Issue {
+    title: String,
+    body: String,
+    labels: Vec<String>,
+    author: &'static str,
+    open: bool,
+}
+
+#[derive(Debug, Default)]
+struct Store {
+    issues: Vec<Issue>,
+    /// Whether the token may set labels.
+    drops_labels: bool,
+}
+
+struct Tracker {
+    host: Host,
+    url: String,
+    store: Arc<Mutex<Store>>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Tracker {
+    /// With more than a page of issues of the same label, which name no renewal.
+    fn new(host: Host) -> Self {
+        let other = Issue {
+            title: "Something else".into(),
+            body: "they wrote: <!-- applecart:renewal 00000000000000000000 -->".into(),
+            labels: vec!["applecart-renewal".into()],
+            author: "dana",
+            open: true,
+        };
+        let store = Store { issues: vec![other; 130], drops_labels: false };
+        let store = Arc::new(Mutex::new(store));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(answer).with_state((host, Arc::clone(&store)));
+        runtime.spawn(async move { axum::serve(listener, router).await });
+        Self { host, url, store, _runtime: runtime }
+    }
+
+    /// What the script opened.
+    fn opened(&self) -> Vec<Issue> {
+        self.store.lock().unwrap().issues.iter().skip(130).cloned().collect()
+    }
+
+    fn tell(&self, file: &Path) -> Run {
+        let url = &self.url;
+        let variables = match self.host {
+            Host::Github => vec![
+                ("GITHUB_TOKEN", TOKEN.into()),
+                ("GITHUB_API_URL", url.clone()),
+                ("GITHUB_REPOSITORY", "org/fleet".into()),
+            ],
+            Host::Gitlab => vec![
+                ("GITLAB_TOKEN", TOKEN.into()),
+                ("CI_API_V4_URL", format!("{url}/api/v4")),
+                ("CI_PROJECT_ID", "42".into()),
+            ],
+            Host::Azure => vec![
+                ("SYSTEM_ACCESSTOKEN", TOKEN.into()),
+                ("SYSTEM_COLLECTIONURI", format!("{url}/org/")),
+                ("SYSTEM_TEAMPROJECTID", "project".into()),
+            ],
+        };
+        let mut command = Command::new(script("issues.sh"));
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .envs(variables)
+            .arg(self.host.name())
+            .arg(file);
+        finish(command)
+    }
+}
+
+async fn answer(
+    State((host, store)): State<(Host, Arc<Mutex<Store>>)>,
+    method: Method,
+    uri: Uri,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
+    let mut store = store.lock().unwrap();
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let token = match host {
+        Host::Gitlab => header("private-token"),
+        Host::Github | Host::Azure => {
+            header("authorization").and_then(|value| value.strip_prefix("Bearer "))
+        }
+    };
+    if token != Some(TOKEN) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let body: Value = serde_json::from_str(&body).unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let path = uri.path();
+    if host == Host::Azure {
+        if query.get("api-version").map(String::as_str) != Some("7.1") {
+            return (StatusCode::BAD_REQUEST, "api-version").into_response();
+        }
+        return match path {
+            "/org/project/_apis/wit/wiql" => {
+                let wanted = text(&body["query"]);
+                let (start, rest) = wanted.split_once("[System.Tags] Contains '").unwrap();
+                assert!(start.contains("[System.TeamProject] = @project And"), "{wanted}");
+                let tag = rest.strip_suffix('\'').unwrap();
+                let tagged =
+                    store.issues.iter().filter(|one| one.labels.iter().any(|label| label == tag));
+                axum::Json(
+                    json!({ "workItems": tagged.map(|_| json!({"id": 1})).collect::<Vec<_>>() }),
+                )
+                .into_response()
+            }
+            "/org/project/_apis/wit/workitems/$Task" => {
+                if header("content-type") != Some("application/json-patch+json") {
+                    return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
+                }
+                let field = |name: &str| {
+                    let all = body.as_array().unwrap();
+                    let of = all.iter().find(|one| one["path"] == format!("/fields/{name}"));
+                    text(&of.unwrap()["value"])
+                };
+                let labels = field("System.Tags").split("; ").map(str::to_owned).collect();
+                let (title, body) = (field("System.Title"), field("System.Description"));
+                store.issues.push(Issue { title, body, labels, author: "build", open: true });
+                axum::Json(json!({ "id": 1 })).into_response()
+            }
+            _ => StatusCode::NOT_FOUND.into_response(),
+        };
+    }
+    let (list, number, description, author) = match host {
+        Host::Github => ("/repos/org/fleet/issues", "number", "body", "github-actions[bot]"),
+        _ => ("/api/v4/projects/42/issues", "iid", "description", "project_42_bot"),
+    };
+    let shape = |at: usize, one: &Issue| {
+        let labels: Vec<Value> = match host {
+            Host::Github => one.labels.iter().map(|name| json!({ "name": name })).collect(),
+            _ => one.labels.iter().map(|name| json!(name)).collect(),
+        };
+        let open = if host == Host::Github { "open" } else { "opened" };
+        json!({
+            number: at, description: one.body, "title": one.title, "labels": labels,
+            "state": if one.open { open } else { "closed" }, "user": { "login": one.author },
+        })
+    };
+    if method == Method::GET && path == list {
+        assert_eq!(query["state"], "all");
+        let size: usize = query["per_page"].parse().unwrap();
+        let page: usize = query["page"].parse().unwrap();
+        let tagged = store
+            .issues
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| one.labels.contains(&query["labels"]));
+        let page = tagged.skip((page - 1) * size).take(size);
+        return axum::Json(page.map(|(at, one)| shape(at, one)).collect::<Vec<_>>())
+            .into_response();
+    }
+    if method == Method::POST && path == list {
+        let labels = match &body["labels"] {
+            _ if store.drops_labels => Vec::new(),
+            Value::Array(all) => all.iter().map(text).collect(),
+            other => vec![text(other)],
+        };
+        let (title, body) = (text(&body["title"]), text(&body[description]));
+        store.issues.push(Issue { title, body, labels, author, open: true });
+        let at = store.issues.len() - 1;
+        return (StatusCode::CREATED, axum::Json(shape(at, &store.issues[at]))).into_response();
+    }
+    let closes = match host {
+        Host::Github => method == Method::PATCH && body == json!({ "state": "closed" }),
+        _ => method == Method::PUT && body == json!({ "state_event": "close" }),
+    };
+    let named = path.strip_prefix(list).and_then(|rest| rest.strip_prefix('/')?.parse().ok());
+    match named.and_then(|at: usize| store.issues.get_mut(at)) {
+        Some(issue) if closes => {
+            issue.open = false;
+            axum::Json(json!({})).into_response()
+        }
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+#[test]
+fn a_renewal_that_is_due_is_one_issue_until_it_is_done() {
+    if !can_comment() {
+        return;
+    }
+    let hub = hub();
+    let clone = hub.clone("main", &[]);
+    let file = clone.folder.join("applecart-out/renewals.json");
+    let trackers = [Host::Github, Host::Gitlab, Host::Azure].map(Tracker::new);
+    step(&clone, "schedule.sh", &[NO_KEY]).ends_with(0);
+    for tracker in &trackers {
+        let host = tracker.host;
+        tracker.tell(&file).ends_with(0).says("1 opened, 0 closed");
+        tracker.tell(&file).ends_with(0).says("0 opened, 0 closed");
+        let opened = tracker.opened();
+        assert_eq!(opened.len(), 1, "{host:?}: {opened:?}");
+        assert!(opened[0].title.starts_with("Renew the push certificate of contoso by 20"));
+        assert!(opened[0].body.contains("press Renew on it. Never press Create"), "{host:?}");
+        assert!(!opened[0].body.contains("<h"), "{host:?}: {}", opened[0].body);
+    }
+
+    // Nobody could look: what is open stays open, and what is unknown opens nothing.
+    let forbidden =
+        Fault::Status { status: 403, retry_after: None, body: None, headers: BTreeMap::new() };
+    hub.world.state().add_fault(FaultRule::always(forbidden).on("/beta/*"));
+    step(&clone, "schedule.sh", &[NO_KEY]).ends_with(3);
+    for tracker in &trackers {
+        tracker.tell(&file).ends_with(0).says("0 opened, 0 closed");
+    }
+    hub.world.state().clear_faults();
+
+    // The renewal is applied: live runs for a year.
+    hub.world.git(&["push", "--quiet", "origin", "renew/contoso:main"]);
+    clone.git(&["pull", "--quiet"]);
+    step(&clone, "apply.sh", &[]).ends_with(0);
+    step(&clone, "schedule.sh", &[NO_KEY]).ends_with(0);
+    for tracker in &trackers {
+        let azure = tracker.host == Host::Azure;
+        let says = if azure { "0 opened, 0 closed" } else { "0 opened, 1 closed" };
+        tracker.tell(&file).ends_with(0).says(says);
+        tracker.tell(&file).ends_with(0).says("0 opened, 0 closed");
+        assert_eq!(tracker.opened()[0].open, azure);
+        // Other people's issues are left alone.
+        let store = tracker.store.lock().unwrap();
+        assert!(store.issues.iter().take(130).all(|one| one.open));
+    }
+    assert!(hub.world.state().violations().is_empty());
+}
+
+#[test]
+fn an_issue_that_somebody_closed_or_wrote_is_not_taken_for_the_pipelines_own() {
+    if !can_comment() {
+        return;
+    }
+    let hub = hub();
+    let folder = tempfile::tempdir().unwrap();
+    let clone = hub.clone("main", &[]);
+    let file = clone.folder.join("applecart-out/renewals.json");
+    step(&clone, "schedule.sh", &[NO_KEY]).ends_with(0);
+    for host in [Host::Github, Host::Gitlab] {
+        let tracker = Tracker::new(host);
+        tracker.tell(&file).ends_with(0).says("1 opened");
+        let mine = tracker.opened()[0].clone();
+        // Another tenant could not be read: nobody knows whether this one is done.
+        let other = folder.path().join("other.json");
+        let unknown = json!({ "key": "0123456789abcdef0123", "title": "Renew", "markdown": "x",
+            "facts": { "expires": null }, "problems": [{ "code": "forbidden" }] });
+        std::fs::write(&other, json!({ "sheets": [unknown] }).to_string()).unwrap();
+        tracker.tell(&other).ends_with(0).says("0 opened, 0 closed");
+        assert!(tracker.opened()[0].open, "{host:?}");
+        tracker.store.lock().unwrap().issues[130].open = false;
+        tracker.tell(&file).ends_with(0).says("0 opened, 0 closed");
+        assert_eq!(tracker.opened().len(), 1, "closed by hand: {host:?}");
+        if host == Host::Github {
+            // Who may open issues could otherwise keep the pipeline from telling anybody.
+            tracker.store.lock().unwrap().issues[130] = Issue { author: "mallory", ..mine };
+            tracker.tell(&file).ends_with(0).says("1 opened");
+        }
+    }
+}
+
+#[test]
+fn an_issue_without_its_label_or_permission_fails_and_shows_no_token() {
+    if !can_comment() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("renewals.json");
+    let tracker = Tracker::new(Host::Github);
+    tracker.tell(&file).ends_with(0).says("no renewals to tell");
+    let sheet = json!({ "key": "0123456789abcdef0123", "title": "Renew", "markdown": "x",
+        "facts": { "expires": "2026-12-01T00:00:00Z" }, "problems": [] });
+    std::fs::write(&file, json!({ "sheets": [sheet] }).to_string()).unwrap();
+    tracker.store.lock().unwrap().drops_labels = true;
+    tracker.tell(&file).ends_with(1).says("without the label applecart-renewal");
+    let mut command = Command::new(script("issues.sh"));
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("GITHUB_TOKEN", "another-token-of-the-host")
+        .env("GITHUB_API_URL", &tracker.url)
+        .env("GITHUB_REPOSITORY", "org/fleet")
+        .arg("github")
+        .arg(&file);
+    let run = finish(command);
+    assert_ne!(run.code, 0);
+    assert!(!format!("{run:?}").contains("another-token-of-the-host"), "{run:?}");
+}
