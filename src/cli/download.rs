@@ -128,13 +128,3 @@ pub(super) fn remove(file: &Path, sha256: Sha256, output: &Output) -> Result<(),
     output.note(&format!("deleted {shown}"));
     Ok(())
 }
-
-/// A word for a shell.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_' | '-' | '+');
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use similar::TextDiff;
 
 use super::base::Reach;
-use super::download::{self, Download, Draft, judge, live, quoted, refusing, sops, target};
+use super::download::{self, Download, Draft, judge, live, refusing, sops, target};
 use super::error::CliError;
 use super::global::Context;
 use super::inspect::{self, KindName};
@@ -13,7 +13,9 @@ use super::session::{self, Which};
 use crate::apple::Inspection;
 use crate::fleet::{self, Desired, Tenant, Token};
 use crate::git::{GitError, Repo};
-use crate::model::{Kind, LiveTenant, Outcome, Problem, ProblemCode, Sha256, Timestamp};
+use crate::model::{
+    Kind, LiveTenant, Outcome, Problem, ProblemCode, Sha256, Timestamp, shell_word,
+};
 use crate::plan::Selection;
 use crate::report::{self, escape, plural};
 use crate::vault;
@@ -209,7 +211,7 @@ fn tenant(tenants: &[Desired], name: &str, output: &Output) -> Result<Tenant, Cl
         }
         None => Err(CliError::SealUsage(format!(
             "the fleet has no tenant {name:?}; a new one: applecart import {} --tenant-id GUID",
-            quoted(name)
+            shell_word(name)
         ))),
     }
 }
@@ -256,16 +258,16 @@ impl Place<'_> {
                 why,
                 encrypt: format!(
                     "sops encrypt --age {} --input-type binary --output-type binary --filename-override {} --output {} {}",
-                    quoted(&recipients.join(",")),
-                    quoted(&target),
-                    quoted(&target),
-                    quoted(&download.shown())
+                    shell_word(&recipients.join(",")),
+                    shell_word(&target),
+                    shell_word(&target),
+                    shell_word(&download.shown())
                 ),
                 then: format!(
                     "applecart seal --sealed {} {} {}",
-                    quoted(&sops),
-                    quoted(&download.shown()),
-                    quoted(&args.token)
+                    shell_word(&sops),
+                    shell_word(&download.shown()),
+                    shell_word(&args.token)
                 ),
             });
         }

@@ -13,13 +13,13 @@ use super::open::spec;
 use super::propose::{Bench, Failed, Matched, unknown};
 use super::{Args, Format, show};
 use crate::apple::Inspection;
-use crate::cli::download::{self, Download, live, quoted, refusing};
+use crate::cli::download::{self, Download, live, refusing};
 use crate::cli::error::CliError;
 use crate::cli::global::Context;
 use crate::cli::output::Output;
 use crate::cli::session;
 use crate::fleet::Tenant;
-use crate::model::{Kind, LiveTenant, Outcome, Sha256, TenantName};
+use crate::model::{Kind, LiveTenant, Outcome, Sha256, TenantName, shell_word};
 use crate::plan::Selection;
 use crate::report::{Proposal, ProposalStatus, escape, plural};
 
@@ -215,7 +215,7 @@ fn look<'a>(
             told(vec![format!(
                 "ambiguous: its content fits {}. Say which: applecart renew TENANT/TOKEN --file {}",
                 names.collect::<Vec<_>>().join(", "),
-                quoted(&shown)
+                shell_word(&shown)
             )])
         }
     }

@@ -6,14 +6,14 @@ use chrono::Duration;
 
 use super::ground::Ground;
 use super::{Args, Format, request, split};
-use crate::cli::download::{judge, quoted};
+use crate::cli::download::judge;
 use crate::cli::error::CliError;
 use crate::cli::global::Context;
 use crate::cli::output::Output;
 use crate::cli::session;
 use crate::fleet::{Tenant, Token, parse_duration};
 use crate::model::{
-    Facts, Kind, LiveTenant, Outcome, Problem, Reading, TenantName, Timestamp, TokenRef,
+    Facts, Kind, LiveTenant, Outcome, Problem, Reading, TenantName, Timestamp, TokenRef, shell_word,
 };
 use crate::plan::Selection;
 use crate::report::{self, RENEW_FORMAT_VERSION, Sheet, Sheets, complete_sheet, sheet_links};
@@ -231,7 +231,7 @@ pub(super) fn spec(tenant: &Tenant, token: &TokenRef) -> String {
         Kind::Push => None,
         _ => token.name.as_deref().or(token.id.as_deref()),
     };
-    quoted(&format!("{}/{}", tenant.name, name.unwrap_or(token.kind.as_str())))
+    shell_word(&format!("{}/{}", tenant.name, name.unwrap_or(token.kind.as_str())))
 }
 
 fn sheet(due: &Due<'_>, now: Timestamp) -> Sheet {

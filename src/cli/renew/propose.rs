@@ -6,7 +6,7 @@ use super::Args;
 use super::ground::Ground;
 use super::wording::{branch, checks, message, rows, siblings};
 use crate::apple::Inspection;
-use crate::cli::download::{Download, Draft, judge, live, quoted, refusing, sops, target};
+use crate::cli::download::{Download, Draft, judge, live, refusing, sops, target};
 use crate::cli::error::CliError;
 use crate::cli::global::Context;
 use crate::cli::inspect;
@@ -16,7 +16,7 @@ use crate::git::network::Pushed;
 use crate::git::{Change, Found};
 use crate::intune::Connector;
 use crate::ledger::LedgerView;
-use crate::model::{Kind, LiveTenant, Outcome, Problem, ProblemCode, Timestamp};
+use crate::model::{Kind, LiveTenant, Outcome, Problem, ProblemCode, Timestamp, shell_word};
 use crate::report::{Proposal, ProposalStatus, ProposalText, proposal_text};
 use crate::vault;
 
@@ -332,8 +332,8 @@ impl<'a> Bench<'a> {
                 Err(why) => why,
             };
             let path = format!("tenants/{}/{sops}", tenant.name);
-            let to = quoted(&recipients.join(","));
-            let (path, file) = (quoted(&path), quoted(&download.shown()));
+            let to = shell_word(&recipients.join(","));
+            let (path, file) = (shell_word(&path), shell_word(&download.shown()));
             let spec = super::open::spec(tenant, &token.token);
             return Err(CliError::SealWithSops {
                 why,
@@ -342,7 +342,7 @@ impl<'a> Bench<'a> {
                 ),
                 then: format!(
                     "on a branch of its own, applecart seal --sealed {} {file} {spec}",
-                    quoted(&sops)
+                    shell_word(&sops)
                 ),
             });
         }
