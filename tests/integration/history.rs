@@ -85,6 +85,7 @@ fn a_renewal_is_one_timeline_from_the_commit_to_the_confirmation() {
     assert_eq!(force["reached"]["run"], entries[2]["record"]["run"]);
     assert_eq!(force["desired"], force["sha256"]);
     world.run(&["history", "contoso"]).ends_with(0).says("live, as a read showed");
+    world.run(&["history", "contoso/push", "--format", "csv"]).says("host,planDigest");
     let before = world.history(&["contoso", "--at", "2001-01-01"]);
     assert_eq!(before["inForce"]["state"], "not-recorded");
     assert_eq!(before["inForce"]["desired"], Value::Null);
@@ -217,8 +218,8 @@ fn what_was_in_force_is_told_for_any_day() {
     for (at, state, file) in [
         ("2026-01-09", "not-recorded", None),
         ("2026-01-10T10:00:30Z", "applied", Some("a")),
-        ("2026-01-10", "confirmed", Some("a")),
-        ("2026-02-28", "confirmed", Some("a")),
+        // Somebody changed it outside Git until March, when a run looked again.
+        ("2026-02-28", "uncertain", Some("a")),
         ("2026-03-03", "outside-git", None),
         ("2026-03-05", "applied", Some("b")),
     ] {
@@ -230,12 +231,18 @@ fn what_was_in_force_is_told_for_any_day() {
     let force = &world.history(&["contoso", "--at", "2026-02-28"])["inForce"];
     assert_eq!(force["reached"]["at"], "2026-01-10T10:00:00Z");
     assert_eq!(force["reached"]["pipeline"], "https://ci.example/7");
+    assert_eq!(force["replaced"]["seen"]["at"], "2026-03-01T09:00:00Z");
+    assert_eq!(force["replaced"]["lastKnown"], "2026-01-10T10:01:00Z");
     world
         .run(&["history", "contoso", "--at", "2026-02-28"])
         .says("reached Intune 2026-01-10T10:00:00Z, run run-1 by dana, https://ci.example/7");
     let part = world.history(&["contoso", "--since", "2026-02-10", "--until", "2026-03-01"]);
     assert_eq!(events(&part), ["intended", "failed", "changed-outside-git"]);
     assert_eq!(part["leftOut"], 4);
+    world
+        .run(&["history", "contoso", "--since", "2026-03-02", "--until", "2026-03-01"])
+        .ends_with(64)
+        .says("is later than --until");
     world.run(&["history", "contoso", "--at", "March"]).ends_with(64).says("2027-03-03");
 }
 

@@ -1,10 +1,11 @@
 //! A history as comma-separated values: one line an entry.
 
+use super::words::cause;
 use super::{History, Origin};
 use crate::report::csv::{line, text};
 
 /// The columns, in order. New ones are added at the end.
-const HEADER: [&str; 25] = [
+const HEADER: [&str; 31] = [
     "tenant",
     "tenantId",
     "kind",
@@ -30,6 +31,12 @@ const HEADER: [&str; 25] = [
     "by",
     "pipeline",
     "rev",
+    "reviewers",
+    "cause",
+    "note",
+    "user",
+    "host",
+    "planDigest",
 ];
 
 /// One line an entry, oldest first within each token.
@@ -85,6 +92,16 @@ pub fn history_csv(history: &History) -> String {
                     optional(record.and_then(|record| record.by.as_deref().or(record.who()))),
                     optional(record.and_then(|record| record.pipeline.as_deref())),
                     optional(record.and_then(|record| record.rev.as_deref())),
+                    text(&entry.reviewers.join("; ")),
+                    text(
+                        &record
+                            .and_then(|record| record.cause.as_ref())
+                            .map_or(String::new(), cause),
+                    ),
+                    optional(record.and_then(|record| record.note.as_deref())),
+                    optional(record.and_then(|record| record.user.as_deref())),
+                    optional(record.and_then(|record| record.host.as_deref())),
+                    optional(record.and_then(|record| record.plan_digest.as_deref())),
                 ],
             );
         }
