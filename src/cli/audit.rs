@@ -92,11 +92,15 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         let message = "the clone is shallow: what came before its ends was not audited";
         findings.push(incomplete("history-incomplete", message, "git fetch --unshallow"));
     }
+    if repo.is_grafted()? {
+        let message = "this clone gives commits other parents than they name (.git/info/grafts): what that hides was not audited";
+        findings.push(incomplete("history-grafted", message, "audit a fresh clone"));
+    }
     let ledger = ledger::audit(args, context, &ground, &mut findings)?;
     let (uploads, traced) = uploads::audit(&ground, ledger.view.as_ref(), &ledger.summary.branch)?;
     findings.extend(uploads);
     findings.extend(bindings::audit(&ground)?);
-    let (changes, listed_ever) = policy::audit(&ground)?;
+    let (changes, listed_ever) = policy::audit(&ground, ledger.summary.head.is_some())?;
     findings.extend(changes);
     let (objects, shown) = secrets::audit(&repo, &mut findings)?;
     findings.extend(recipients::audit(&ground, &shown, &listed_ever)?);

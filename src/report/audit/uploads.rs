@@ -85,18 +85,27 @@ pub fn judge_uploads(
                 found.push(finding("confirmed-without-intent", message, REVIEW));
             }
             Event::ChangedOutsideGit => {
-                let answered = after.iter().any(|later| {
+                let answered = after.iter().find(|later| {
                     later.token.same_token(&record.token)
                         && matches!(later.event, Event::Adopted | Event::Applied | Event::Confirmed)
                 });
-                if !answered {
-                    let message = format!(
-                        "{}: live changed, and no run uploaded it; nothing has answered that since",
-                        what(record)
-                    );
-                    let advice = "find out who did it in the portal; adopt it (`applecart import --update`) or upload the reviewed file again";
-                    found.push(finding("live-change-without-upload", message, advice));
-                }
+                let (level, so_far) = match answered {
+                    None => (AuditLevel::Finding, "nothing has answered that since".to_owned()),
+                    Some(later) => (AuditLevel::Note, format!("{} at {}", later.event, later.at)),
+                };
+                let message =
+                    format!("{}: live changed, and no run uploaded it; {so_far}", what(record));
+                let (code, advice) = match answered {
+                    None => (
+                        "live-change-without-upload",
+                        "find out who did it in the portal; adopt it (`applecart import --update`) or upload the reviewed file again",
+                    ),
+                    Some(_) => (
+                        "live-change-answered",
+                        "Intune's audit log names who did it in the portal",
+                    ),
+                };
+                found.push(finding(code, message, advice).at(level));
             }
             _ => {}
         }

@@ -122,7 +122,12 @@ fn an_upload_by_hand_is_found_until_it_is_answered() {
     world.tenant("contoso", &new);
     world.commit("Renew contoso again");
     world.run(&["apply"]).ends_with(0);
-    assert_eq!(found(&world.audit().ends_with(0)), Vec::<String>::new());
+    let run = world.audit().ends_with(0);
+    assert_eq!(found(&run), Vec::<String>::new());
+    // That it happened stays told.
+    let note = finding(&run, "live-change-answered");
+    assert_eq!((&note["level"], &note["place"]["line"]), (&"note".into(), &4.into()));
+    assert!(note["message"].as_str().unwrap().contains("applied at"), "{note}");
 }
 
 #[test]
