@@ -330,6 +330,36 @@ fn a_replaced_commit_changes_nothing() {
 }
 
 #[test]
+fn settings_of_the_user_and_the_clone_change_nothing() {
+    let world = World::new();
+    world.tracked("contoso", "one@contoso.example");
+    world.commit("First");
+    world.git(&["checkout", "--quiet", "-b", "renew"]);
+    world.tracked("contoso", "two@contoso.example");
+    world.commit("Another account");
+    world.git(&["checkout", "--quiet", "main"]);
+    world.git(&["merge", "--quiet", "--no-ff", "--message", "Merge", "renew"]);
+    let expected = world.history(&["contoso"]);
+    for (name, value) in [
+        ("log.diffMerges", "combined"),
+        ("log.showSignature", "true"),
+        ("log.showRoot", "false"),
+        ("diff.orderFile", "/nowhere"),
+        ("diff.renames", "copies"),
+        ("diff.relative", "true"),
+        ("i18n.logOutputEncoding", "UTF-16"),
+        ("format.pretty", "oneline"),
+        ("color.ui", "always"),
+    ] {
+        world.git(&["config", name, value]);
+        let _ = std::fs::remove_dir_all(world.repo().join(".git/applecart"));
+        let found = world.history(&["contoso"]);
+        assert_eq!(found["entries"], expected["entries"], "{name}");
+        world.git(&["config", "--unset", name]);
+    }
+}
+
+#[test]
 fn an_unknown_ledger_leaves_gits_half() {
     let world = World::new();
     world.tracked("contoso", "one@contoso.example");
