@@ -5,6 +5,7 @@
 //! with a parent whose policy the mainline never had.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use git2::Oid;
 
@@ -155,10 +156,12 @@ impl Repo {
         let file_of =
             |path: &str| tree.get_path(std::path::Path::new(path)).ok().map(|entry| entry.id());
         let Some(policy) = file_of(FLEET_FILE) else { return Ok((None, Vec::new())) };
-        if !names.contains_key(&policy) {
-            names.insert(policy, files(self.policy_bytes(&commit.to_string())?.as_deref()));
-        }
-        let named = names.get(&policy).cloned().unwrap_or_default();
+        let named = match names.entry(policy) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(place) => {
+                place.insert(files(self.policy_bytes(&commit.to_string())?.as_deref())).clone()
+            }
+        };
         let named = named.into_iter().map(|path| {
             let id = file_of(&path);
             (path, id)

@@ -20,7 +20,9 @@ use crate::model::Timestamp;
 
 pub use apple_ids::{AppleId, AppleIdToken, AppleIds, apple_ids, apple_ids_human};
 pub use human::audit_human;
-pub use recipients::{SealedFile, former_recipients, judge_recipients};
+pub use recipients::{
+    OnceSealed, SealedFile, former_recipients, judge_once_sealed, judge_recipients, strangers,
+};
 pub use secrets::{LeakPart, LeakPlace, judge_secret};
 pub use uploads::{Fit, Held, Trace, judge_bindings, judge_uploads};
 

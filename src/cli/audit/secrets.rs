@@ -1,6 +1,6 @@
 //! What lies open in any object of the repository, and for whom sealed files are.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::incomplete;
 use crate::apple::{self, SecretKind};
@@ -10,19 +10,19 @@ use crate::git::{Origin, Part, Repo};
 use crate::report::{
     self, AuditFinding, AuditLevel, AuditObjects, AuditPlace, LeakPart, LeakPlace,
 };
-use crate::vault::{Key, addressees};
+use crate::vault::{Addressees, addressees};
 
 /// The largest blob that is looked at: more than forges take. It is in memory as a whole.
 const MAX_BLOB: u64 = 128 * 1024 * 1024;
 
-/// Looks at every object once. The keys that sealed files show are counted on the way.
+/// Looks at every object once. What sealed files show is gathered on the way, by their blobs.
 pub(super) fn audit(
     repo: &Repo,
     findings: &mut Vec<AuditFinding>,
-) -> Result<(AuditObjects, BTreeMap<Key, usize>), CliError> {
+) -> Result<(AuditObjects, HashMap<String, Addressees>), CliError> {
     let mut leaks: BTreeMap<(String, Part), BTreeSet<SecretKind>> = BTreeMap::new();
     let mut closed: Vec<String> = Vec::new();
-    let mut shown: BTreeMap<Key, usize> = BTreeMap::new();
+    let mut sealed: HashMap<String, Addressees> = HashMap::new();
     let searched = repo.each_object(MAX_BLOB, |id, part, bytes| {
         let secrets = apple::secrets_in(bytes);
         if !secrets.kinds.is_empty() {
@@ -34,10 +34,9 @@ pub(super) fn audit(
         if secrets.is_closed {
             closed.push(id.to_owned());
         }
-        let sealed = Some(bytes).filter(|bytes| bytes.len() as u64 <= MAX_TOKEN_BYTES);
-        let keys = sealed.and_then(addressees).map(|shown| shown.keys).unwrap_or_default();
-        for key in keys {
-            *shown.entry(key).or_default() += 1;
+        let small = Some(bytes).filter(|bytes| bytes.len() as u64 <= MAX_TOKEN_BYTES);
+        if let Some(shown) = small.and_then(addressees) {
+            sealed.insert(id.to_owned(), shown);
         }
     })?;
     let blobs = leaks.keys().filter(|(_, part)| *part != Part::Message).map(|(id, _)| id);
@@ -84,7 +83,7 @@ pub(super) fn audit(
         findings.push(incomplete("objects-missing", message, "audit a full clone"));
     }
     let too_large = searched.too_large.len();
-    Ok((AuditObjects { blobs: searched.blobs, messages: searched.messages, too_large }, shown))
+    Ok((AuditObjects { blobs: searched.blobs, messages: searched.messages, too_large }, sealed))
 }
 
 fn place(origin: &Origin) -> LeakPlace {

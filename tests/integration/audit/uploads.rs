@@ -180,3 +180,15 @@ fn a_file_that_the_ledger_has_for_two_tenants_is_found() {
     assert_eq!(found(&run), ["wrong-destination"]);
     assert_eq!(finding(&run, "wrong-destination")["place"]["file"], file_of("contoso"));
 }
+
+#[test]
+fn lines_that_are_dated_before_those_above_them_are_told() {
+    let world = World::new();
+    world.applied("contoso");
+    let (good, rev) = (Some(world.digest()), Some(world.git(&["rev-parse", "HEAD"])));
+    world.forge([(Event::Notified, good, rev, None)]);
+    assert_eq!(found(&world.audit().ends_with(0)), Vec::<String>::new());
+    world.run(&["acknowledge", "contoso"]).ends_with(0);
+    let note = finding(&world.audit().ends_with(0), "out-of-order");
+    assert_eq!((&note["level"], &note["place"]["line"]), (&"note".into(), &5.into()));
+}
