@@ -170,6 +170,15 @@ fn a_clone_that_gives_commits_other_parents_hides_nothing() {
     let run = world.audit().ends_with(3);
     assert_eq!(found(&run), ["history-grafted"]);
     world.run(&["ledger", "verify"]).ends_with(7).says("history-grafted");
+    // Of the fleet's branch as well, and a file that grafts nothing is none.
+    world.git(&["update-ref", REFNAME, &clean]);
+    let head = world.git(&["rev-parse", "main"]);
+    for (text, codes) in [(format!("{head}\n"), vec!["history-grafted"]), (String::new(), vec![])] {
+        std::fs::write(world.repo().join(".git/info/grafts"), text).unwrap();
+        let run = world.audit();
+        let expected: Vec<String> = codes.into_iter().map(str::to_owned).collect();
+        assert_eq!(found(&run), expected);
+    }
 }
 
 #[test]
