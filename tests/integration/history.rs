@@ -458,6 +458,20 @@ fn live_is_held_against_what_the_records_say_only_when_asked() {
     world.live("contoso", None);
     world.run(&["history", "contoso", "--live"]).ends_with(0).says("Intune does not have it now");
 
+    // What Git only tracks is held against it as well.
+    let tracked = world.issue(None, 200);
+    world.live("fabrikam", Some(&tracked));
+    let text = format!(
+        "apiVersion: applecart/v1\nkind: Tenant\nname: fabrikam\ntenantId: {}\nwatch: [push]\npush:\n  serial: {}\n",
+        tenant_id("fabrikam"),
+        tracked.serial
+    );
+    world.write("tenants/fabrikam/tenant.yaml", &text);
+    world.commit("Track fabrikam");
+    assert_eq!(world.history(&["fabrikam", "--live"])["live"]["same"], true);
+    world.live("fabrikam", Some(&world.issue(Some(&tracked.topic), 300)));
+    assert_eq!(world.history(&["fabrikam", "--live"])["live"]["same"], false);
+
     world.state().add_fault(FaultRule::always(Fault::status(503)).on("/beta/deviceManagement/*"));
     let run = world.run(&["history", "contoso", "--live"]).ends_with(3);
     run.says("Intune could not be asked (server-error)").says("uploaded");
