@@ -41,7 +41,7 @@ mod x509;
 pub use finding::{Finding, FindingCode, Severity, Verdict, reference};
 pub use inspect::{FORMAT_VERSION, FileFacts, Inspection, RecipientFacts, Request, inspect};
 pub use key::{key_identity, request_file, requested_key};
-pub use secret::{SecretKind, secrets_in};
+pub use secret::{SecretKind, Secrets, secrets_in};
 
 /// The largest token file that is looked at. Apple's files have a few kilobytes; a megabyte
 /// leaves room for chains and text around them and bounds what a hostile file can cost.

@@ -29,9 +29,9 @@ pub use applied::{ApplyReport, ApplyResult, ApplySummary, Happened, NotPushed};
 pub use apply::apply_human;
 pub use audit::{
     AUDIT_VERSION, AppleId, AppleIdToken, AppleIds, Audit, AuditArea, AuditFinding, AuditLedger,
-    AuditLevel, AuditObjects, AuditPlace, AuditSummary, Fit, Held, LeakPlace, SealedFile, Trace,
-    apple_ids, apple_ids_human, audit_human, former_recipients, judge_bindings, judge_recipients,
-    judge_secret, judge_uploads,
+    AuditLevel, AuditObjects, AuditPlace, AuditSummary, Fit, Held, LeakPart, LeakPlace, OnceSealed,
+    SealedFile, Trace, apple_ids, apple_ids_human, audit_human, former_recipients, judge_bindings,
+    judge_once_sealed, judge_recipients, judge_secret, judge_uploads, strangers,
 };
 pub use doctor::{
     Area, CLOCK_LIMIT, Check, CheckState, ConsentState, Doctor, DoctorSummary, TenantHealth,

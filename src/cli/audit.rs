@@ -4,10 +4,9 @@ mod bindings;
 mod ledger;
 mod policy;
 mod recipients;
+mod secrets;
 mod signed;
 mod uploads;
-
-use std::collections::{BTreeMap, HashSet};
 
 use clap::ValueEnum;
 
@@ -16,15 +15,13 @@ use super::error::CliError;
 use super::global::{Context, Format as TableFormat};
 use super::output::Output;
 use super::session;
-use crate::apple::{self, SecretKind};
-use crate::fleet::{self, MAX_TOKEN_BYTES, Policy};
+use crate::fleet::{self, Policy};
 use crate::git::Repo;
 use crate::model::Outcome;
 use crate::report::{
     self, AUDIT_VERSION, AnnotationFormat, Audit, AuditArea, AuditFinding, AuditLedger, AuditLevel,
-    AuditObjects, AuditPlace, AuditSummary, LeakPlace,
+    AuditPlace, AuditSummary,
 };
-use crate::vault::{Key, addressees};
 
 /// Prove that the record is whole, that uploads were reviewed, and that nothing secret lies open
 ///
@@ -95,13 +92,17 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         let message = "the clone is shallow: what came before its ends was not audited";
         findings.push(incomplete("history-incomplete", message, "git fetch --unshallow"));
     }
+    if repo.is_grafted()? {
+        let message = "this clone gives commits other parents than they name (.git/info/grafts): what that hides was not audited";
+        findings.push(incomplete("history-grafted", message, "audit a fresh clone"));
+    }
     let ledger = ledger::audit(args, context, &ground, &mut findings)?;
     let (uploads, traced) = uploads::audit(&ground, ledger.view.as_ref(), &ledger.summary.branch)?;
     findings.extend(uploads);
     findings.extend(bindings::audit(&ground)?);
-    let (changes, listed_ever) = policy::audit(&ground)?;
+    let (changes, listed_ever) = policy::audit(&ground, ledger.summary.head.is_some())?;
     findings.extend(changes);
-    let (objects, shown) = secrets(&repo, &mut findings)?;
+    let (objects, shown) = secrets::audit(&repo, &mut findings)?;
     findings.extend(recipients::audit(&ground, &shown, &listed_ever)?);
 
     let audit = Audit {
@@ -171,50 +172,4 @@ fn apple_ids(
         TableFormat::Json => output.json(&found)?,
     }
     Ok(if found.not_read.is_empty() { Outcome::Done } else { Outcome::Partial })
-}
-
-/// Looks at every blob once: for secrets, and for whom sealed files are for.
-fn secrets(
-    repo: &Repo,
-    findings: &mut Vec<AuditFinding>,
-) -> Result<(AuditObjects, BTreeMap<Key, usize>), CliError> {
-    let mut leaks: BTreeMap<String, Vec<SecretKind>> = BTreeMap::new();
-    let mut shown: BTreeMap<Key, usize> = BTreeMap::new();
-    let count = repo.each_blob(MAX_TOKEN_BYTES, |id, bytes| {
-        let kinds = apple::secrets_in(bytes);
-        if !kinds.is_empty() {
-            leaks.insert(id.to_owned(), kinds.into_iter().collect());
-        }
-        for key in addressees(bytes).map(|shown| shown.keys).unwrap_or_default() {
-            *shown.entry(key).or_default() += 1;
-        }
-    })?;
-    if !leaks.is_empty() {
-        let wanted: HashSet<String> = leaks.keys().cloned().collect();
-        let mut origins = repo.origins(&wanted)?;
-        for (blob, kinds) in leaks {
-            let places: Vec<LeakPlace> = origins
-                .remove(&blob)
-                .unwrap_or_default()
-                .into_iter()
-                .map(|origin| LeakPlace { commit: origin.commit, path: origin.path })
-                .collect();
-            for kind in kinds {
-                findings.extend(report::judge_secret(kind, &blob, &places));
-            }
-        }
-    }
-    if count.too_large > 0 {
-        let message = format!(
-            "{} larger than any token file were not looked at",
-            report::plural(count.too_large, "blob")
-        );
-        let note = incomplete("large-blobs", &message, "look at them with another scanner");
-        findings.push(note.at(AuditLevel::Note));
-    }
-    if repo.is_partial() {
-        let message = "the clone was made without file contents (--filter): what it does not have was not looked at";
-        findings.push(incomplete("objects-missing", message, "audit a full clone"));
-    }
-    Ok((AuditObjects { blobs: count.read, too_large: count.too_large }, shown))
 }

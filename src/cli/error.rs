@@ -8,7 +8,7 @@ use crate::fleet::{Diagnostic, EditError};
 use crate::git::{BaseError, Flag, GitError, Signature, SignersError, SigningKey};
 use crate::intune::{ConnectorError, EndpointError, SnapshotError};
 use crate::ledger::{LedgerError, LockError, SavedError};
-use crate::model::Outcome;
+use crate::model::{Outcome, Timestamp};
 use crate::plan::{Refusal, SelectionError, Stale};
 use crate::vault::{IdentitiesError, OpenError, SealError};
 
@@ -119,6 +119,14 @@ pub(super) enum CliError {
     Duration(String),
     #[error("{0} is not a day such as 2027-03-03, or an instant such as 2027-03-03T14:00:00Z")]
     Instant(String),
+    /// A period that ends before it begins.
+    #[error("--since {since} is later than --until {until}: nothing can have happened between")]
+    Period {
+        /// From when on.
+        since: Timestamp,
+        /// Until when.
+        until: Timestamp,
+    },
     #[error("neither Git's history nor the ledger has {0}")]
     NoHistory(String),
     #[error("nothing was recorded: {0}")]
@@ -158,6 +166,7 @@ impl CliError {
             | Self::Endpoint(_)
             | Self::Duration(_)
             | Self::Instant(_)
+            | Self::Period { .. }
             | Self::NoHistory(_)
             | Self::AuditFormat
             | Self::PlanFile { .. }

@@ -20,10 +20,11 @@ use crate::report::{self, Heading, History, Period, TenantPast, TokenHistory, Ve
 ///
 /// One timeline per token, oldest first, joined from the fleet's Git history (also from when the
 /// folder had another name) and from the ledger; above it, what is in force and how it got there.
-/// With --at, what was in force then. Nothing is contacted: the ledger is what this clone last saw
-/// of it, unless --fetch brings it up to date, and Intune is asked only with --live. Names, request numbers and signatures are what
-/// commits say; nothing of it is verified. Ends with 3 when the ledger is not known or broken; the
-/// rest is still shown.
+/// With --at, what was in force then; where somebody changed it outside Git before a run looked
+/// again, that is said to be not certain. Nothing is contacted: the ledger is what this clone last
+/// saw of it, unless --fetch brings it up to date, and Intune is asked only with --live. Names,
+/// request numbers, reviewers and signatures are what commits say; nothing of it is verified. Ends
+/// with 3 when the ledger is not known or broken; the rest is still shown.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart history contoso
@@ -76,6 +77,11 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         since: time(&args.since, false)?,
         until: time(&args.until, true)?,
     };
+    if let (Some(since), Some(until)) = (period.since, period.until)
+        && since > until
+    {
+        return Err(CliError::Period { since, until });
+    }
     let selection = args.selected.selection()?;
     let repo = Repo::discover(&context.repo)?;
     let rev = repo.resolve(&context.rev)?;

@@ -196,6 +196,22 @@ impl Repo {
         }
     }
 
+    /// Whether a file of this clone gives commits other parents than they name.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn is_grafted(&self) -> Result<bool, GitError> {
+        let path = self.path_common_dir().join("info").join("grafts");
+        match read_text(&path) {
+            Ok(text) => {
+                let mut lines = text.lines().map(str::trim);
+                Ok(lines.any(|line| !line.is_empty() && !line.starts_with('#')))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(GitError::file(&path, error)),
+        }
+    }
+
     /// The trees of these folders under `tenants/` in a commit.
     fn folders_of(&self, commit: Oid, names: &[String]) -> Result<Vec<Option<Oid>>, GitError> {
         let Some(tenants) = self.tenants_of(commit)? else { return Ok(vec![None; names.len()]) };

@@ -6,6 +6,13 @@ use git2::{ObjectType, Oid, Sort};
 
 use super::{GitError, Repo, escaped};
 
+/// Most octets of trees that are read for the names in them. A fleet of hundreds of tenants has less
+/// in all its history.
+const MAX_TREES: u64 = 1024 * 1024 * 1024;
+
+/// Shorter names hold no secret.
+const LONG_NAME: usize = 40;
+
 /// A folder in a folder in a folder: more than any fleet has, and less than a stack.
 const MAX_DEPTH: usize = 64;
 
@@ -24,13 +31,28 @@ impl Ancestors {
     }
 }
 
-/// How many blobs there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BlobCount {
-    /// Those that were read.
-    pub read: usize,
-    /// Those over the limit.
-    pub too_large: usize,
+/// What is looked at of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// All of a file.
+    Blob,
+    /// All of a commit or of an annotated tag: its message, and who is said to have made it.
+    Message,
+    /// The names in a folder, each on a line; short ones left out.
+    Names,
+}
+
+/// What was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Searched {
+    /// How many blobs.
+    pub blobs: usize,
+    /// How many commits and annotated tags.
+    pub messages: usize,
+    /// Blobs over the limit, which were not looked at.
+    pub too_large: Vec<String>,
+    /// Whether there are so many folders that their names were not looked at.
+    pub without_names: bool,
 }
 
 /// Where a blob came in.
@@ -69,15 +91,16 @@ impl Repo {
         })
     }
 
-    /// Shows every blob of at most `max` bytes, once each, whether anything reaches it or not.
+    /// Shows every blob of at most `max` bytes, every message and every name, once each, whether
+    /// anything reaches it or not.
     ///
     /// # Errors
     /// When an object cannot be read.
-    pub fn each_blob(
+    pub fn each_object(
         &self,
         max: u64,
-        mut look: impl FnMut(&str, &[u8]),
-    ) -> Result<BlobCount, GitError> {
+        mut look: impl FnMut(&str, Part, &[u8]),
+    ) -> Result<Searched, GitError> {
         let unreadable = |error| GitError::reading("the objects", error);
         let odb = self.repo.odb().map_err(unreadable)?;
         let mut ids = HashSet::new();
@@ -87,26 +110,47 @@ impl Repo {
             true
         })
         .map_err(unreadable)?;
-        let mut count = BlobCount::default();
+        let mut searched = Searched::default();
+        let mut trees = Vec::new();
+        let mut size_of_trees = 0;
         for id in ids {
             let unreadable = |error| GitError::reading(&format!("object {id}"), error);
             let (size, kind) = odb.read_header(id).map_err(unreadable)?;
-            if kind != ObjectType::Blob {
-                continue;
-            }
-            if size as u64 > max {
-                count.too_large += 1;
-                continue;
-            }
+            let part = match kind {
+                ObjectType::Blob if size as u64 > max => {
+                    searched.too_large.push(id.to_string());
+                    continue;
+                }
+                ObjectType::Blob => Part::Blob,
+                ObjectType::Commit | ObjectType::Tag => Part::Message,
+                ObjectType::Tree => {
+                    size_of_trees += size as u64;
+                    trees.push(id);
+                    continue;
+                }
+                ObjectType::Any => continue,
+            };
             let object = odb.read(id).map_err(unreadable)?;
-            look(&id.to_string(), object.data());
-            count.read += 1;
+            look(&id.to_string(), part, object.data());
+            match part {
+                Part::Blob => searched.blobs += 1,
+                Part::Message | Part::Names => searched.messages += 1,
+            }
         }
-        Ok(count)
+        searched.too_large.sort_unstable();
+        searched.without_names = size_of_trees > MAX_TREES;
+        for id in trees.into_iter().filter(|_| !searched.without_names) {
+            let unreadable = |error| GitError::reading(&format!("tree {id}"), error);
+            let names = long_names(odb.read(id).map_err(unreadable)?.data());
+            if !names.is_empty() {
+                look(&id.to_string(), Part::Names, &names);
+            }
+        }
+        Ok(searched)
     }
 
-    /// The commits that brought these blobs in, of all that any reference reaches: for each blob and
-    /// path the first one. What is not in the answer, nothing reaches.
+    /// The commits that brought these blobs or folders in, of all that any reference reaches: for each
+    /// one and each path the first. What is not in the answer, nothing reaches.
     ///
     /// # Errors
     /// When the history cannot be read.
@@ -148,6 +192,22 @@ impl Repo {
         }
         Ok(search.found)
     }
+}
+
+/// The long names of a tree object: `mode name NUL id`, one after the other.
+fn long_names(tree: &[u8]) -> Vec<u8> {
+    let mut names = Vec::new();
+    let mut rest = tree;
+    while let Some(end) = rest.iter().position(|byte| *byte == 0) {
+        let (entry, tail) = rest.split_at(end);
+        let name = entry.splitn(2, |byte| *byte == b' ').nth(1).unwrap_or_default();
+        if name.len() >= LONG_NAME {
+            names.extend_from_slice(name);
+            names.push(b'\n');
+        }
+        rest = tail.get(21..).unwrap_or_default();
+    }
+    names
 }
 
 struct Search<'r> {
@@ -194,7 +254,10 @@ impl Search<'_> {
         }
         let tree = self.repo.repo.find_tree(id);
         let tree = tree.map_err(|error| GitError::reading(&format!("tree {id}"), error))?;
-        let mut holds = false;
+        let mut holds = self.wanted.contains(&id);
+        if holds {
+            self.add(id, commit, path.clone());
+        }
         for entry in &tree {
             let length = path.len();
             match entry.kind() {

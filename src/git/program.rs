@@ -201,7 +201,16 @@ pub(crate) fn checked_ref(name: &str) -> Result<&str, GitError> {
 
 /// The subcommand, for messages: arguments may hold anything.
 fn name_of(args: &[&str]) -> String {
-    args.iter().find(|arg| !arg.starts_with('-')).map(|arg| (*arg).to_owned()).unwrap_or_default()
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match *arg {
+            // A setting follows.
+            "-c" => drop(args.next()),
+            arg if arg.starts_with('-') => {}
+            arg => return arg.to_owned(),
+        }
+    }
+    String::new()
 }
 
 /// What a program left behind.

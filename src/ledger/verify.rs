@@ -182,15 +182,24 @@ impl History {
     }
 
     fn compare(&mut self, id: Oid) -> Result<(), git2::Error> {
-        let (parents, cut) = {
+        let (parents, named) = {
             let commit = self.repo.find_commit(id)?;
             let parents: Vec<Oid> = commit.parent_ids().collect();
+            let lines = commit.raw_header_bytes().split(|&b| b == b'\n');
+            let named = lines.filter_map(|line| line.strip_prefix(b"parent "));
             let named =
-                commit.raw_header_bytes().split(|&b| b == b'\n').any(|l| l.starts_with(b"parent "));
-            (parents.clone(), named && parents.is_empty())
+                named.map(|id| std::str::from_utf8(id).ok().and_then(|id| Oid::from_str(id).ok()));
+            (parents, named.collect::<Vec<_>>())
         };
-        if cut {
-            self.add(None, id, "history-incomplete", "the clone is shallow and ends here");
+        if !parents.iter().map(|id| Some(*id)).eq(named.iter().copied()) {
+            let (code, message) = if parents.is_empty() {
+                ("history-incomplete", "the clone is shallow and ends here")
+            } else {
+                let message =
+                    "this clone gives the commit other parents than it names (.git/info/grafts)";
+                ("history-grafted", message)
+            };
+            self.add(None, id, code, message);
         }
         let new = match self.last.take() {
             Some((last, files)) if last == id => files,
@@ -225,6 +234,10 @@ impl History {
     fn files(&self, commit: Oid) -> Result<BTreeMap<TenantId, Oid>, git2::Error> {
         let root = self.repo.find_commit(commit)?.tree()?;
         let Some(folder) = root.get_name("tenants") else { return Ok(BTreeMap::new()) };
+        // What is no folder holds no file.
+        if folder.kind() != Some(git2::ObjectType::Tree) {
+            return Ok(BTreeMap::new());
+        }
         let tree = self.repo.find_tree(folder.id())?;
         let tenants = tree
             .iter()

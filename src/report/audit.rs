@@ -20,8 +20,10 @@ use crate::model::Timestamp;
 
 pub use apple_ids::{AppleId, AppleIdToken, AppleIds, apple_ids, apple_ids_human};
 pub use human::audit_human;
-pub use recipients::{SealedFile, former_recipients, judge_recipients};
-pub use secrets::{LeakPlace, judge_secret};
+pub use recipients::{
+    OnceSealed, SealedFile, former_recipients, judge_once_sealed, judge_recipients, strangers,
+};
+pub use secrets::{LeakPart, LeakPlace, judge_secret};
 pub use uploads::{Fit, Held, Trace, judge_bindings, judge_uploads};
 
 /// The version of both machine outputs.
@@ -159,7 +161,9 @@ pub struct AuditLedger {
 pub struct AuditObjects {
     /// Blobs that were looked at, reachable or not.
     pub blobs: usize,
-    /// Blobs larger than any token file, which were not.
+    /// Commits and annotated tags whose messages were looked at.
+    pub messages: usize,
+    /// Blobs over 128 MiB, which were not looked at.
     pub too_large: usize,
 }
 

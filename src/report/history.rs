@@ -38,6 +38,7 @@ pub use human::history_human;
 pub use join::{Period, TenantPast, tokens_of};
 pub use live::with_live;
 pub use markdown::history_markdown;
+use review::reviewers;
 pub use review::{RequestKind, Review};
 
 /// What a read of Intune showed of a token.
@@ -271,6 +272,8 @@ pub struct TimelineEntry {
     pub merge: Option<CommitEntry>,
     /// Git: the pull or merge request, as the message of the merge or of the commit names it.
     pub review: Option<Review>,
+    /// Git: who reviewed or approved, as the trailers of the messages name them.
+    pub reviewers: Vec<String>,
     /// Ledger: the line.
     pub record: Option<RecordEntry>,
 }
@@ -287,10 +290,25 @@ pub enum ForceState {
     OutsideGit,
     /// It came from outside Git, and Git tracked it.
     Adopted,
+    /// It was seen live before, and by the time of the next entry somebody had changed it outside
+    /// Git: which of the two was in force then, the record does not tell.
+    Uncertain,
     /// The ledger has nothing of the token from until then.
     NotRecorded,
     /// The ledger is not known.
     Unknown,
+}
+
+/// What was found in place of a credential, changed outside Git.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replaced {
+    /// The line by which it was seen first.
+    pub seen: RecordEntry,
+    /// Its public facts.
+    pub facts: Option<Facts>,
+    /// When the one before was recorded last.
+    pub last_known: Timestamp,
 }
 
 /// What was in force at an instant, and how it came to be.
@@ -311,12 +329,20 @@ pub struct InForce {
     pub reached: Option<RecordEntry>,
     /// The line by which a read showed it.
     pub confirmed: Option<RecordEntry>,
-    /// The commit that brought the file into Git.
+    /// Of an uncertain one: what was found in its place.
+    pub replaced: Option<Replaced>,
+    /// The commit that brought the file into Git; of an adopted one, the commit that tracks it.
     pub brought_in: Option<CommitEntry>,
     /// The merge of the mainline by which it came.
     pub merge: Option<CommitEntry>,
     /// The pull or merge request.
     pub review: Option<Review>,
+    /// Who reviewed or approved, as the messages name them.
+    pub reviewers: Vec<String>,
+    /// Where nothing was recorded: the facts of the token that Git tracked without a file.
+    pub tracked: Option<Facts>,
+    /// The commit from which Git says so.
+    pub tracked_since: Option<CommitEntry>,
     /// The digest that Git named then, by the committers' clocks.
     pub desired: Option<Sha256>,
     /// The commit that made Git name it.

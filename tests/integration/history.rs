@@ -87,6 +87,7 @@ fn a_renewal_is_one_timeline_from_the_commit_to_the_confirmation() {
     assert_eq!(force["reached"]["run"], entries[2]["record"]["run"]);
     assert_eq!(force["desired"], force["sha256"]);
     world.run(&["history", "contoso"]).ends_with(0).says("live, as a read showed");
+    world.run(&["history", "contoso/push", "--format", "csv"]).says("host,planDigest");
     let before = world.history(&["contoso", "--at", "2001-01-01"]);
     assert_eq!(before["inForce"]["state"], "not-recorded");
     assert_eq!(before["inForce"]["desired"], Value::Null);
@@ -285,8 +286,8 @@ fn what_was_in_force_is_told_for_any_day() {
     for (at, state, file) in [
         ("2026-01-09", "not-recorded", None),
         ("2026-01-10T10:00:30Z", "applied", Some("a")),
-        ("2026-01-10", "confirmed", Some("a")),
-        ("2026-02-28", "confirmed", Some("a")),
+        // Somebody changed it outside Git until March, when a run looked again.
+        ("2026-02-28", "uncertain", Some("a")),
         ("2026-03-03", "outside-git", None),
         ("2026-03-05", "applied", Some("b")),
     ] {
@@ -298,12 +299,18 @@ fn what_was_in_force_is_told_for_any_day() {
     let force = &world.history(&["contoso", "--at", "2026-02-28"])["inForce"];
     assert_eq!(force["reached"]["at"], "2026-01-10T10:00:00Z");
     assert_eq!(force["reached"]["pipeline"], "https://ci.example/7");
+    assert_eq!(force["replaced"]["seen"]["at"], "2026-03-01T09:00:00Z");
+    assert_eq!(force["replaced"]["lastKnown"], "2026-01-10T10:01:00Z");
     world
         .run(&["history", "contoso", "--at", "2026-02-28"])
         .says("reached Intune 2026-01-10T10:00:00Z, run run-1 by dana, https://ci.example/7");
     let part = world.history(&["contoso", "--since", "2026-02-10", "--until", "2026-03-01"]);
     assert_eq!(events(&part), ["intended", "failed", "changed-outside-git"]);
     assert_eq!(part["leftOut"], 4);
+    world
+        .run(&["history", "contoso", "--since", "2026-03-02", "--until", "2026-03-01"])
+        .ends_with(64)
+        .says("is later than --until");
     world.run(&["history", "contoso", "--at", "March"]).ends_with(64).says("2027-03-03");
 }
 
@@ -388,6 +395,36 @@ fn a_replaced_commit_changes_nothing() {
     let hidden = world.git(&["commit-tree", "-m", "Nothing happened", "HEAD^{tree}"]);
     world.git(&["replace", "HEAD", &hidden]);
     assert_eq!(events(&world.history(&["contoso"])), ["added", "edited"]);
+}
+
+#[test]
+fn settings_of_the_user_and_the_clone_change_nothing() {
+    let world = World::new();
+    world.tracked("contoso", "one@contoso.example");
+    world.commit("First");
+    world.git(&["checkout", "--quiet", "-b", "renew"]);
+    world.tracked("contoso", "two@contoso.example");
+    world.commit("Another account");
+    world.git(&["checkout", "--quiet", "main"]);
+    world.git(&["merge", "--quiet", "--no-ff", "--message", "Merge", "renew"]);
+    let expected = world.history(&["contoso"]);
+    for (name, value) in [
+        ("log.diffMerges", "combined"),
+        ("log.showSignature", "true"),
+        ("log.showRoot", "false"),
+        ("diff.orderFile", "/nowhere"),
+        ("diff.renames", "copies"),
+        ("diff.relative", "true"),
+        ("i18n.logOutputEncoding", "UTF-16"),
+        ("format.pretty", "oneline"),
+        ("color.ui", "always"),
+    ] {
+        world.git(&["config", name, value]);
+        let _ = std::fs::remove_dir_all(world.repo().join(".git/applecart"));
+        let found = world.history(&["contoso"]);
+        assert_eq!(found["entries"], expected["entries"], "{name}");
+        world.git(&["config", "--unset", name]);
+    }
 }
 
 #[test]
@@ -488,6 +525,20 @@ fn live_is_held_against_what_the_records_say_only_when_asked() {
     world.run(&["history", "contoso", "--live"]).says("Intune shows another one now");
     world.live("contoso", None);
     world.run(&["history", "contoso", "--live"]).ends_with(0).says("Intune does not have it now");
+
+    // What Git only tracks is held against it as well.
+    let tracked = world.issue(None, 200);
+    world.live("fabrikam", Some(&tracked));
+    let text = format!(
+        "apiVersion: applecart/v1\nkind: Tenant\nname: fabrikam\ntenantId: {}\nwatch: [push]\npush:\n  serial: {}\n",
+        tenant_id("fabrikam"),
+        tracked.serial
+    );
+    world.write("tenants/fabrikam/tenant.yaml", &text);
+    world.commit("Track fabrikam");
+    assert_eq!(world.history(&["fabrikam", "--live"])["live"]["same"], true);
+    world.live("fabrikam", Some(&world.issue(Some(&tracked.topic), 300)));
+    assert_eq!(world.history(&["fabrikam", "--live"])["live"]["same"], false);
 
     world.state().add_fault(FaultRule::always(Fault::status(503)).on("/beta/deviceManagement/*"));
     let run = world.run(&["history", "contoso", "--live"]).ends_with(3);

@@ -90,6 +90,7 @@ fn of_fault(branch: &str, fault: &Fault) -> AuditFinding {
             "compare the commit with its parent (git diff), find out who pushed it, and bring the branch back to the last whole commit; forbid force pushes and edits by hand on it"
         }
         "history-incomplete" => "git fetch --unshallow",
+        "history-grafted" => "audit a fresh clone",
         "ledger-lost" | "ledger-rewritten" => {
             "somebody pushed by force or deleted the branch: find out who, and push what this clone has seen (refs/applecart/seen/…) back; forbid force pushes on it"
         }
@@ -108,7 +109,9 @@ fn of_fault(branch: &str, fault: &Fault) -> AuditFinding {
         }
     };
     let level = match fault.code {
-        "history-incomplete" | "unreadable" | "unverifiable-signature" => AuditLevel::Unknown,
+        "history-incomplete" | "history-grafted" | "unreadable" | "unverifiable-signature" => {
+            AuditLevel::Unknown
+        }
         _ => AuditLevel::Finding,
     };
     finding(fault.code, place, fault.message.clone(), advice).at(level)

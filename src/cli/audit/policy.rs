@@ -7,11 +7,12 @@ use crate::cli::error::CliError;
 use crate::fleet::{self, Policy};
 use crate::git::{PolicyVersion, Signers};
 use crate::model::Sha256;
-use crate::report::{AuditArea, AuditFinding, AuditPlace};
+use crate::report::{AuditArea, AuditFinding, AuditLevel, AuditPlace};
 
 /// The findings, and every recipient that was ever listed.
 pub(super) fn audit(
     ground: &Ground<'_>,
+    has_ledger: bool,
 ) -> Result<(Vec<AuditFinding>, BTreeSet<String>), CliError> {
     let versions = ground.repo.policy_versions(ground.policy_rev, |bytes| {
         fleet::load_policy(bytes).0.as_ref().map(files_of).unwrap_or_default()
@@ -28,6 +29,11 @@ pub(super) fn audit(
         let (before, after) = (parse(&version.before), parse(&version.after));
         for policy in [&before, &after].into_iter().flatten() {
             ever.extend(policy.recipients.iter().cloned());
+        }
+        if let (Some(before), Some(after)) = (&before, &after)
+            && before.ledger_branch != after.ledger_branch
+        {
+            found.push(moved_ledger(&version.commit, before, after, has_ledger));
         }
         let changed = changes(before.as_ref(), after.as_ref(), version.files_changed);
         if changed.is_empty() {
@@ -52,6 +58,20 @@ fn files_of(policy: &Policy) -> Vec<String> {
     .collect()
 }
 
+/// The record goes on elsewhere since: what stands on the branch before was not audited.
+fn moved_ledger(commit: &str, before: &Policy, after: &Policy, has_ledger: bool) -> AuditFinding {
+    let (old, new) = (&before.ledger_branch, &after.ledger_branch);
+    let empty = if has_ledger { "" } else { ", where there is none yet" };
+    AuditFinding::new(
+        AuditArea::Policy,
+        "ledger-moved",
+        AuditPlace { commit: Some(commit.to_owned()), ..AuditPlace::file(fleet::FLEET_FILE) },
+        format!("the commit moves the ledger from {old} to {new}{empty}; what {old} has was not audited"),
+        format!("audit the time before with --policy-rev {commit}~1 and keep both heads; a ledger is carried on by pushing the old branch under the new name"),
+    )
+    .at(AuditLevel::Note)
+}
+
 /// What of the trust changed, in words.
 fn changes(
     before: Option<&Policy>,
@@ -66,6 +86,9 @@ fn changes(
             }
             if before.ledger_signing != after.ledger_signing {
                 changed.push("who may sign the ledger");
+            }
+            if before.ledger_branch != after.ledger_branch {
+                changed.push("where the ledger is");
             }
             if before.recipients != after.recipients {
                 changed.push("the recipients");

@@ -17,14 +17,17 @@ const MIN_RANGE: usize = 2_000;
 const MAX_RANGES: usize = 4;
 
 /// Options before the subcommand: no replaced objects, no pathspec magic, and room for a few
-/// hundred versions of a large folder (Git's own 96 MiB are slower to fill than to do without).
-const GLOBAL: [&str; 6] = [
+/// hundred versions of a large folder (Git's own 96 MiB are slower to fill than to do without). What
+/// the user set for `git log` must not change the answer.
+const GLOBAL: [&str; 8] = [
     "--no-replace-objects",
     "--literal-pathspecs",
     "-c",
     "core.deltaBaseCacheLimit=8m",
     "-c",
     "log.showRoot=true",
+    "-c",
+    "log.diffMerges=separate",
 ];
 
 /// Every hit of the mainline from `tip` down to `stop` (not included), newest first.
@@ -109,6 +112,8 @@ fn range(
         "--no-relative",
         "--no-show-signature",
         "--no-notes",
+        "--encoding=UTF-8",
+        "-O/dev/null",
         "--format=%x00%H",
         &tip,
     ]);

@@ -123,3 +123,9 @@ fn names_that_could_be_options_or_urls_reach_no_command_line() {
     }
     assert_eq!(checked_ref("refs/heads/applecart/ledger").unwrap(), "refs/heads/applecart/ledger");
 }
+
+#[test]
+fn a_command_is_called_by_its_name_not_by_a_setting() {
+    assert_eq!(super::name_of(&["--no-replace-objects", "-c", "a.b=c", "log", "-z"]), "log");
+    assert_eq!(super::name_of(&["-c"]), "");
+}

@@ -64,6 +64,22 @@ fn a_removed_file_is_found() {
 }
 
 #[test]
+fn a_folder_that_was_a_file_for_a_while_is_found() {
+    let dir = repository();
+    let ledger = written(&dir);
+    let mut kept = None;
+    commit(&ledger, |root| {
+        kept = root.get("tenants").unwrap().map(|entry| entry.id());
+        let blob = ledger.repo.blob(b"nothing").unwrap();
+        root.insert("tenants", blob, 0o100_644).unwrap();
+    });
+    commit(&ledger, |root| {
+        root.insert("tenants", kept.unwrap(), 0o040_000).unwrap();
+    });
+    assert_eq!(codes(&ledger), ["file-removed", "file-removed"]);
+}
+
+#[test]
 fn a_change_that_was_taken_back_later_is_still_found() {
     let dir = repository();
     let ledger = written(&dir);

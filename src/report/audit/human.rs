@@ -52,7 +52,10 @@ pub fn audit_human(audit: &Audit, width: usize) -> String {
             ),
         },
     );
-    line(&mut out, "objects", &format!("{} looked at", plural(audit.objects.blobs, "blob")));
+    let (blobs, messages) = (audit.objects.blobs, audit.objects.messages);
+    let objects =
+        format!("{} and {} looked at", plural(blobs, "blob"), plural(messages, "message"));
+    line(&mut out, "objects", &objects);
     if let Some(head) = &ledger.head {
         line(&mut out, "head", head);
         let hint = format!("keep it outside the forge; next time: --expect-head {head}");

@@ -83,6 +83,58 @@ pub fn judge_recipients(files: &[SealedFile], listed: &[String]) -> Vec<AuditFin
     found
 }
 
+/// A file of the past that more could open than its own revision listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnceSealed {
+    /// From the root.
+    pub path: String,
+    /// The commit of the mainline by which it came.
+    pub commit: String,
+    /// Who else could, in words; see [`strangers`].
+    pub strangers: Vec<String>,
+    /// Whether the token that is in it is still the one that Git names.
+    pub is_in_force: bool,
+}
+
+/// Who can open a file beside those whom its own revision lists, as far as the file shows it.
+pub fn strangers(shown: &Addressees, listed: &[String]) -> Vec<String> {
+    let listed: BTreeSet<Key> = listed.iter().map(|text| Key::of(text)).collect();
+    let mut found: Vec<String> = shown.keys.difference(&listed).map(ToString::to_string).collect();
+    let anonymous = listed.iter().filter(|key| matches!(key, Key::Named(_))).count();
+    if !shown.names_all && shown.anonymous > anonymous {
+        let more = shown.anonymous - anonymous;
+        found.push(format!("{} more than listed", crate::report::plural(more, "age key")));
+    }
+    if shown.others > 0 {
+        found.push(format!("{} of other kinds", crate::report::plural(shown.others, "key")));
+    }
+    found
+}
+
+/// What Git keeps of such files: whoever could open one can still do so.
+pub fn judge_once_sealed(files: &[OnceSealed]) -> Vec<AuditFinding> {
+    files
+        .iter()
+        .map(|file| {
+            let place =
+                AuditPlace { commit: Some(file.commit.clone()), ..AuditPlace::file(&file.path) };
+            let who = file.strangers.join(", ");
+            let (level, so_far, advice) = if file.is_in_force {
+                let advice = "resealing takes nothing back: find out whose key it is, and renew the token at Apple";
+                (AuditLevel::Finding, "the token in it is still named", advice)
+            } else {
+                let advice = "find out whose key it was; the token in it was replaced since";
+                (AuditLevel::Note, "the token in it was replaced since", advice)
+            };
+            let message = format!(
+                "this commit brought a file that its own revision's list does not explain: {who} can open it; {so_far}"
+            );
+            let area = AuditArea::Recipients;
+            AuditFinding::new(area, "was-sealed-to-others", place, message, advice).at(level)
+        })
+        .collect()
+}
+
 /// Keys that old blobs name and the list does not have any more. They open those blobs for ever.
 /// `known` are all recipients that were ever listed, to give a short mark its name.
 pub fn former_recipients(
@@ -97,13 +149,15 @@ pub fn former_recipients(
         .iter()
         .filter(|(key, _)| !listed.contains(*key))
         .map(|(key, count)| {
-            let name = names.get(key).map_or_else(|| key.to_string(), |name| (*name).clone());
+            let known = names.get(key).map(|name| (*name).clone());
+            let since = if known.is_some() { "is not listed any more" } else { "was never listed on the protected branch" };
+            let name = known.unwrap_or_else(|| key.to_string());
             AuditFinding::new(
                 AuditArea::Recipients,
                 "former-recipient",
                 AuditPlace::default(),
                 format!(
-                    "{name} is not listed any more and can open {} of Git's history",
+                    "{name} {since} and can open {} of Git's history",
                     crate::report::plural(*count, "sealed file")
                 ),
                 "Git keeps them: what was sealed to it and is still in force must be renewed at Apple before the key counts as out",

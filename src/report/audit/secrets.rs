@@ -3,7 +3,7 @@
 use super::{AuditArea, AuditFinding, AuditPlace};
 use crate::apple::SecretKind;
 
-/// Where a blob came in.
+/// Where it came in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LeakPlace {
     /// The commit that brought it in.
@@ -12,14 +12,41 @@ pub struct LeakPlace {
     pub path: String,
 }
 
-/// One finding for each place; for a blob that no reference reaches, one that says so.
-pub fn judge_secret(kind: SecretKind, blob: &str, places: &[LeakPlace]) -> Vec<AuditFinding> {
+/// Of what it is a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeakPart {
+    /// A file's content.
+    Blob,
+    /// The names in a folder.
+    Names,
+    /// A commit or an annotated tag.
+    Message,
+}
+
+/// One finding for each place; for what no reference reaches, one that says so. `id` is the
+/// object's; of a message it is the place.
+pub fn judge_secret(
+    kind: SecretKind,
+    part: LeakPart,
+    id: &str,
+    places: &[LeakPlace],
+) -> Vec<AuditFinding> {
     let (code, what, advice) = words(kind);
     let finding =
         |place, message| AuditFinding::new(AuditArea::Secrets, code, place, message, advice);
+    let object = match part {
+        LeakPart::Blob => format!("blob {id}"),
+        LeakPart::Names => format!("a name in folder {id}"),
+        LeakPart::Message => {
+            let message = format!(
+                "{what} stands in the message of this commit or tag; a later commit took nothing back"
+            );
+            return vec![finding(AuditPlace::commit(id), message)];
+        }
+    };
     if places.is_empty() {
         let message = format!(
-            "{what} lies in blob {blob}, which no branch, tag or other reference reaches (unreachable); it was in a commit that was removed, or was staged. A push or a backup may have taken it along"
+            "{what} lies in {object}, which no branch, tag or other reference reaches (unreachable); it was in a commit that was removed, or was staged. A push or a backup may have taken it along"
         );
         return vec![finding(AuditPlace::default(), message)];
     }
@@ -29,7 +56,7 @@ pub fn judge_secret(kind: SecretKind, blob: &str, places: &[LeakPlace]) -> Vec<A
             let place =
                 AuditPlace { commit: Some(at.commit.clone()), ..AuditPlace::file(&at.path) };
             let message = format!(
-                "{what} came in with this commit (blob {blob}); removing the file later took nothing back"
+                "{what} came in with this commit ({object}); removing the file later took nothing back"
             );
             finding(place, message)
         })
@@ -62,6 +89,11 @@ fn words(kind: SecretKind) -> (&'static str, &'static str, &'static str) {
             "plaintext-key-store",
             "a key store with a private key (PKCS#12)",
             "its password is all that protects the key: make a new key pair and replace the old one wherever it counts",
+        ),
+        SecretKind::ClientSecret => (
+            "plaintext-client-secret",
+            "a client secret of an application in Entra ID",
+            "delete it at the app registration at once, for it may write to every tenant that consented; look at the sign-in logs, and go over to workload identity or a certificate",
         ),
         SecretKind::AgeIdentity => (
             "plaintext-age-identity",

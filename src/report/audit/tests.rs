@@ -40,7 +40,7 @@ fn the_heaviest_stands_first_and_nothing_twice() {
 #[test]
 fn a_hostile_path_is_only_text() {
     let places = [LeakPlace { commit: "d".repeat(40), path: "a\u{1b}[2J\n::error::x".to_owned() }];
-    let found = audit(judge_secret(SecretKind::PrivateKey, "e", &places));
+    let found = audit(judge_secret(SecretKind::PrivateKey, LeakPart::Blob, "e", &places));
     let text = audit_human(&found, 80);
     assert!(text.contains("a\\u{1b}[2J") && !text.contains("\n::error"), "{text}");
     assert!(!found.remarks()[0].message.contains('\u{1b}'));
@@ -52,7 +52,7 @@ fn a_long_list_of_one_kind_is_cut_for_people_only() {
     let places: Vec<LeakPlace> = (0..30)
         .map(|index| LeakPlace { commit: "d".repeat(40), path: format!("f{index}") })
         .collect();
-    let found = audit(judge_secret(SecretKind::VppToken, "e", &places));
+    let found = audit(judge_secret(SecretKind::VppToken, LeakPart::Blob, "e", &places));
     assert_eq!(found.summary.findings, 30);
     let text = audit_human(&found, 80);
     assert!(text.contains("and 10 more of plaintext-vpp-token"), "{text}");

@@ -43,6 +43,9 @@ pub enum Trace {
     Found(Fit),
 }
 
+/// Clocks may differ by so much; over ten minutes from Graph's, nothing is sent.
+const MAX_BACKWARDS: chrono::Duration = chrono::Duration::hours(1);
+
 const REVIEW: &str = "find out who ran it (the line names run, clone and person), compare the live credential with the reviewed one, and upload the reviewed one again if in doubt";
 
 fn place(branch: &str, tenant: TenantId, record: &Record) -> AuditPlace {
@@ -65,7 +68,7 @@ pub fn judge_uploads(
     records: &[Record],
     trace: impl Fn(&Record) -> Trace,
 ) -> Vec<AuditFinding> {
-    let mut found = Vec::new();
+    let mut found = out_of_order(branch, tenant, records);
     for (index, record) in records.iter().enumerate() {
         let before = records.get(..index).unwrap_or_default();
         let after = records.get(index + 1..).unwrap_or_default();
@@ -85,23 +88,52 @@ pub fn judge_uploads(
                 found.push(finding("confirmed-without-intent", message, REVIEW));
             }
             Event::ChangedOutsideGit => {
-                let answered = after.iter().any(|later| {
+                let answered = after.iter().find(|later| {
                     later.token.same_token(&record.token)
                         && matches!(later.event, Event::Adopted | Event::Applied | Event::Confirmed)
                 });
-                if !answered {
-                    let message = format!(
-                        "{}: live changed, and no run uploaded it; nothing has answered that since",
-                        what(record)
-                    );
-                    let advice = "find out who did it in the portal; adopt it (`applecart import --update`) or upload the reviewed file again";
-                    found.push(finding("live-change-without-upload", message, advice));
-                }
+                let (level, so_far) = match answered {
+                    None => (AuditLevel::Finding, "nothing has answered that since".to_owned()),
+                    Some(later) => (AuditLevel::Note, format!("{} at {}", later.event, later.at)),
+                };
+                let message =
+                    format!("{}: live changed, and no run uploaded it; {so_far}", what(record));
+                let (code, advice) = match answered {
+                    None => (
+                        "live-change-without-upload",
+                        "find out who did it in the portal; adopt it (`applecart import --update`) or upload the reviewed file again",
+                    ),
+                    Some(_) => (
+                        "live-change-answered",
+                        "Intune's audit log names who did it in the portal",
+                    ),
+                };
+                found.push(finding(code, message, advice).at(level));
             }
             _ => {}
         }
     }
     found
+}
+
+/// Lines that are dated well before the one above them: entries that a run could not push were handed
+/// over later, a clock was wrong, or somebody wrote history. Days that are asked about stand on it.
+fn out_of_order(branch: &str, tenant: TenantId, records: &[Record]) -> Vec<AuditFinding> {
+    let pairs = records.iter().zip(records.iter().skip(1));
+    pairs
+        .filter(|(above, below)| above.at.since(below.at) > MAX_BACKWARDS)
+        .map(|(above, below)| {
+            let message = format!(
+                "{}: the line above is dated {}; entries that were handed over later look like this, and so do forged ones",
+                what(below),
+                above.at
+            );
+            let advice = "compare it with the run that the line names and with the date of the ledger's commit";
+            let place = place(branch, tenant, below);
+            AuditFinding::new(AuditArea::Ledger, "out-of-order", place, message, advice)
+                .at(AuditLevel::Note)
+        })
+        .collect()
 }
 
 /// Whether a run announced or made the sending that a later read shows.

@@ -1,10 +1,11 @@
 //! A history as comma-separated values: one line an entry.
 
+use super::words::cause;
 use super::{History, Origin};
 use crate::report::csv::{line, text};
 
 /// The columns, in order. New ones are added at the end.
-const HEADER: [&str; 28] = [
+const HEADER: [&str; 34] = [
     "tenant",
     "tenantId",
     "kind",
@@ -33,6 +34,12 @@ const HEADER: [&str; 28] = [
     "merged",
     "mergedBy",
     "mergedByEmail",
+    "reviewers",
+    "cause",
+    "note",
+    "user",
+    "host",
+    "planDigest",
 ];
 
 /// One line an entry, oldest first within each token.
@@ -92,6 +99,16 @@ pub fn history_csv(history: &History) -> String {
                     merge.map(|merge| merge.committed.to_string()).unwrap_or_default(),
                     optional(merge.map(|merge| merge.author.name.as_str())),
                     optional(merge.map(|merge| merge.author.email.as_str())),
+                    text(&entry.reviewers.join("; ")),
+                    text(
+                        &record
+                            .and_then(|record| record.cause.as_ref())
+                            .map_or(String::new(), cause),
+                    ),
+                    optional(record.and_then(|record| record.note.as_deref())),
+                    optional(record.and_then(|record| record.user.as_deref())),
+                    optional(record.and_then(|record| record.host.as_deref())),
+                    optional(record.and_then(|record| record.plan_digest.as_deref())),
                 ],
             );
         }

@@ -2,10 +2,13 @@
 //!
 //! The ledger decides: what Intune accepted or a read showed. Git only says who brought the file in,
 //! and what was wanted. Where the ledger says nothing, nothing is in force as far as anybody knows.
+//!
+//! A change outside Git is recorded when a run sees it, not when it is made. From the moment at which
+//! the other credential can have existed until it was seen, nobody knows which of the two was live.
 
 use super::join::GitStep;
-use super::{ForceState, InForce, RecordEntry};
-use crate::model::{Event, Record, Sha256, TenantId, Timestamp};
+use super::{ForceState, InForce, RecordEntry, Replaced};
+use crate::model::{Event, FailureCode, Record, Sha256, TenantId, Timestamp};
 
 /// One token's past, each part in its own order, oldest first.
 pub(super) struct Past<'a> {
@@ -24,9 +27,13 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
         lapsed: None,
         reached: None,
         confirmed: None,
+        replaced: None,
         brought_in: None,
         merge: None,
         review: None,
+        reviewers: Vec::new(),
+        tracked: None,
+        tracked_since: None,
         desired: None,
         desired_since: None,
     };
@@ -34,10 +41,20 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
     if past.problem.is_some() {
         return answer;
     }
-    let until: Vec<&(TenantId, &Record)> =
-        past.records.iter().filter(|(_, record)| record.at <= at).collect();
+    // What was sent and never came to be seen was never live.
+    let lines: Vec<&(TenantId, &Record)> = past
+        .records
+        .iter()
+        .enumerate()
+        .filter(|(index, (_, record))| !never_landed(record, past.records.get(index + 1..)))
+        .map(|(_, line)| line)
+        .collect();
+    let is_until = |line: &&&(TenantId, &Record)| line.1.at <= at;
+    let until: Vec<&(TenantId, &Record)> = lines.iter().filter(is_until).copied().collect();
     let Some(last) = until.iter().rposition(|(_, record)| decides(record)) else { return answer };
     let Some(&&(tenant, record)) = until.get(last) else { return answer };
+    answer.tracked = None;
+    answer.tracked_since = None;
     answer.sha256 = record.sha256;
     answer.state = match record.event {
         Event::Confirmed => ForceState::Confirmed,
@@ -61,10 +78,19 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
         found.map(|(tenant, one)| RecordEntry::of(*tenant, one))
     };
     match answer.state {
-        ForceState::OutsideGit | ForceState::Adopted => {
+        ForceState::OutsideGit => {
             // The first read that saw it; a digest in the line is the one that it replaced.
             answer.sha256 = None;
             answer.reached = Some(RecordEntry::of(tenant, record));
+        }
+        ForceState::Adopted => {
+            answer.sha256 = None;
+            let seen = until.iter().take(last).rev().take_while(|(_, one)| {
+                !decides(one) || matches!(one.event, Event::ChangedOutsideGit | Event::Adopted)
+            });
+            let seen = seen.into_iter().find(|(_, one)| one.event == Event::ChangedOutsideGit);
+            answer.reached = line(seen).or_else(|| Some(RecordEntry::of(tenant, record)));
+            adopted_by(past, record.at, &mut answer);
         }
         _ => {
             answer.reached = line(first(Event::Applied).or_else(|| first(Event::Intended)))
@@ -78,7 +104,47 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
     }
     let expires = answer.facts.as_ref().and_then(|facts| facts.expires);
     answer.lapsed = expires.map(|expires| expires <= at);
+    let next = lines.iter().skip_while(|(_, one)| !std::ptr::eq(*one, record)).skip(1);
+    let next = next.into_iter().find(|(_, one)| decides(one) && one.at > at);
+    if let Some((tenant, next)) = next.filter(|(_, one)| one.event == Event::ChangedOutsideGit)
+        && can_exist(next, at)
+    {
+        answer.state = ForceState::Uncertain;
+        answer.replaced = Some(Replaced {
+            seen: RecordEntry::of(*tenant, next),
+            facts: next.after.clone(),
+            last_known: record.at,
+        });
+    }
     answer
+}
+
+/// The longest that Apple makes any of the three valid, and a day for clocks: push certificates and
+/// server tokens 365 days, content tokens a year.
+const LONGEST_LIFE: chrono::Duration = chrono::Duration::days(367);
+
+/// Whether the credential that a line names may have been made by then. Without its expiry nobody
+/// can tell.
+fn can_exist(record: &Record, at: Timestamp) -> bool {
+    let expires = record.after.as_ref().and_then(|facts| facts.expires);
+    expires.is_none_or(|expires| expires.since(at) <= LONGEST_LIFE)
+}
+
+/// Whether a sending was accepted and then given up, for no read ever showed it.
+fn never_landed(record: &Record, later: Option<&[(TenantId, &Record)]>) -> bool {
+    let is_end = |one: &Record| match one.event {
+        Event::Confirmed => true,
+        Event::Failed => {
+            one.cause.as_ref().is_some_and(|cause| cause.code == FailureCode::NeverVisible)
+        }
+        _ => false,
+    };
+    let mut later = later.unwrap_or_default().iter().map(|(_, one)| *one);
+    record.event == Event::Applied
+        && record.sha256.is_some()
+        && later
+            .find(|one| one.sha256 == record.sha256 && is_end(one))
+            .is_some_and(|end| end.event == Event::Failed)
 }
 
 /// Whether a line says which credential is live. A change of settings carries no digest.
@@ -95,6 +161,10 @@ fn wanted(past: &Past<'_>, at: Timestamp, answer: &mut InForce) {
     let mainline = || past.steps.iter().filter(|step| step.mainline);
     let Some(last) = mainline().take_while(|step| step.entry.at <= at).last() else { return };
     answer.desired = last.sha256;
+    answer.tracked = last.tracked.clone();
+    if last.tracked.is_some() {
+        answer.tracked_since = last.entry.commit.clone();
+    }
     let since = mainline()
         .take_while(|step| step.entry.at <= at)
         .filter(|step| step.sha256 == last.sha256 && step.before != last.sha256)
@@ -121,7 +191,21 @@ fn brought_in(past: &Past<'_>, sha256: Sha256, reached: Timestamp, answer: &mut 
         .filter(|one| !one.mainline)
         .filter(brings)
         .find(|one| one.entry.merge.as_ref().map(|merge| &merge.id) == id);
-    answer.brought_in = written.unwrap_or(step).entry.commit.clone();
+    let of = written.unwrap_or(step);
+    answer.brought_in = of.entry.commit.clone();
     answer.merge = written.and(step.entry.commit.clone());
-    answer.review = written.unwrap_or(step).entry.review.clone();
+    answer.review = of.entry.review.clone();
+    answer.reviewers = of.entry.reviewers.clone();
+}
+
+/// The commit by which Git tracks what came from outside: the newest one before the run that took
+/// note of it.
+fn adopted_by(past: &Past<'_>, noted: Timestamp, answer: &mut InForce) {
+    let tracks = |step: &&GitStep| step.mainline && step.tracked.is_some();
+    let Some(step) = past.steps.iter().filter(tracks).rfind(|step| step.entry.at <= noted) else {
+        return;
+    };
+    answer.brought_in = step.entry.commit.clone();
+    answer.review = step.entry.review.clone();
+    answer.reviewers = step.entry.reviewers.clone();
 }

@@ -81,7 +81,7 @@ fn section(out: &mut String, history: &History, token: &TokenHistory, index: usi
     let (head, lines) = force(&token.in_force);
     let class = match token.in_force.state {
         ForceState::Confirmed => "good",
-        ForceState::OutsideGit => "bad",
+        ForceState::OutsideGit | ForceState::Uncertain => "bad",
         _ => "look",
     };
     let _ = writeln!(

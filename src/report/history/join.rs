@@ -11,10 +11,11 @@ use super::force::{Past, in_force};
 use super::tokens::Lines;
 use super::{
     CommitEntry, Happening, Origin, RecordEntry, Review, TimelineEntry, TokenHistory, Version,
+    reviewers,
 };
 use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::TenantLedger;
-use crate::model::{Event, Record, Sha256, TenantId, Timestamp};
+use crate::model::{Event, Facts, Record, Sha256, TenantId, Timestamp};
 
 /// Which entries are wanted, and which instant is asked about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub(super) struct GitStep {
     /// The digest that Git names since; `None` where the token has no file or is gone.
     pub(super) sha256: Option<Sha256>,
     pub(super) before: Option<Sha256>,
+    /// The facts of a token that Git tracks without a file.
+    pub(super) tracked: Option<Facts>,
     /// Whether it is of the mainline, and not of a branch that a merge brought.
     pub(super) mainline: bool,
     /// Whether it is a merge that did to the token what the commits that it brought had done: their
@@ -189,6 +192,15 @@ enum State<'a> {
     Here(Pairs, Option<(Sha256, &'a str)>),
 }
 
+impl Side<'_> {
+    fn tracked(&self) -> Option<Facts> {
+        match self {
+            Self::Here(_, token) if token.file.is_none() => Some(token.facts.clone()),
+            _ => None,
+        }
+    }
+}
+
 fn side<'a>(desired: Option<&'a Arc<Desired>>, found: &[usize], line: usize) -> Side<'a> {
     match desired.map(|desired| (&**desired, desired.valid())) {
         None => Side::Absent,
@@ -266,6 +278,7 @@ fn steps(past: &TenantPast<'_>, lines: &Lines, line: usize) -> Vec<GitStep> {
             steps.push(GitStep {
                 sha256,
                 before: was,
+                tracked: after.tracked(),
                 mainline,
                 told,
                 entry: TimelineEntry {
@@ -281,6 +294,7 @@ fn steps(past: &TenantPast<'_>, lines: &Lines, line: usize) -> Vec<GitStep> {
                         .as_ref()
                         .and_then(Review::of)
                         .or_else(|| Review::of(&version.commit)),
+                    reviewers: reviewers(version.via.iter().chain([&version.commit])),
                     record: None,
                 },
             });
@@ -354,6 +368,7 @@ fn entry_of(tenant: TenantId, record: &Record) -> TimelineEntry {
         commit: None,
         merge: None,
         review: None,
+        reviewers: Vec::new(),
         record: Some(RecordEntry::of(tenant, record)),
     }
 }

@@ -28,7 +28,9 @@ pub fn with_live(token: &mut TokenHistory, live: &LiveTenant, at: Timestamp) {
         Reading::NotAsked => return,
         Reading::Unknown(problem) => (None, Some(problem)),
     };
-    let same = match (&facts, &token.in_force.facts) {
+    // Of what nobody uploaded, Git's own facts are the record.
+    let recorded = token.in_force.facts.as_ref().or(token.in_force.tracked.as_ref());
+    let same = match (&facts, recorded) {
         (Some(live), Some(recorded)) => is_same(live, recorded),
         _ => None,
     };

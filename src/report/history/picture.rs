@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::html::text;
 use super::words::day;
 use super::{Happening, Origin, TimelineEntry, TokenHistory};
-use crate::model::{Sha256, Timestamp};
+use crate::model::{FailureCode, Sha256, Timestamp};
 
 /// The rows, from the top: what was live, the ledger's marks, Git's marks, the dates.
 const BAR: u32 = 8;
@@ -144,6 +144,15 @@ fn mark(out: &mut String, entry: &TimelineEntry, x: f64) {
 fn live(entries: &[TimelineEntry], end: Timestamp) -> Vec<Live> {
     let mut all: Vec<Live> = Vec::new();
     for entry in entries {
+        // What was given up because no read ever showed it was not live.
+        let cause = entry.record.as_ref().and_then(|record| record.cause.as_ref());
+        if cause.is_some_and(|cause| cause.code == FailureCode::NeverVisible) {
+            let sent = |last: &mut Live| entry.sha256.is_some() && last.sha256 == entry.sha256;
+            if all.pop_if(sent).is_some() {
+                all.iter_mut().rev().take(1).for_each(|last| last.to = end.max(last.from));
+            }
+            continue;
+        }
         let outside = matches!(entry.event, Happening::ChangedOutsideGit | Happening::Adopted);
         let ours = matches!(entry.event, Happening::Applied | Happening::Confirmed)
             && entry.sha256.is_some();

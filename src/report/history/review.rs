@@ -53,6 +53,22 @@ impl Review {
     }
 }
 
+/// Who reviewed or approved a commit, as its message's trailers name them: GitLab writes
+/// `Approved-by` and `Reviewed-by` where its templates say so, others by hand. A claim as well.
+pub(super) fn reviewers<'a>(commits: impl IntoIterator<Item = &'a Commit>) -> Vec<String> {
+    const TRAILERS: [&str; 3] = ["reviewed-by", "approved-by", "acked-by"];
+    let mut found: Vec<String> = Vec::new();
+    for line in commits.into_iter().flat_map(|commit| commit.message.lines().skip(1)) {
+        let Some((name, person)) = line.split_once(':') else { continue };
+        let person = person.trim();
+        let is_trailer = TRAILERS.iter().any(|one| name.trim().eq_ignore_ascii_case(one));
+        if is_trailer && !person.is_empty() && !found.iter().any(|one| one == person) {
+            found.push(person.to_owned());
+        }
+    }
+    found
+}
+
 fn named(message: &str) -> Option<(RequestKind, u64, Option<String>)> {
     let subject = message.lines().map(str::trim).find(|line| !line.is_empty())?;
     let pull = |number| Some((RequestKind::PullRequest, number, None));
@@ -111,5 +127,26 @@ mod tests {
         ] {
             assert_eq!(named(message), expected, "{message}");
         }
+    }
+
+    #[test]
+    fn reviewers_are_those_whom_trailers_name() {
+        let person = crate::model::Person { name: "x".into(), email: "x@x".into() };
+        let at = crate::model::Timestamp::from_unix(0).unwrap();
+        let commit = |message: &str| Commit {
+            id: String::new(),
+            author: person.clone(),
+            authored: at,
+            committer: person.clone(),
+            committed: at,
+            message: message.to_owned(),
+            signature: None,
+        };
+        let one = commit(
+            "Renew (#3)\n\nReviewed-by: Lee <lee@x>\napproved-BY:  Kim <kim@x>\nReviewed-by:\nSee: y",
+        );
+        let two = commit("Reviewed-by: not a trailer\n\nReviewed-by: Lee <lee@x>\n");
+        assert_eq!(reviewers([&one, &two]), ["Lee <lee@x>", "Kim <kim@x>"]);
+        assert!(reviewers([&two]).len() == 1);
     }
 }

@@ -110,7 +110,12 @@ fn ledger(entries: &[(Event, &str, Option<&str>, Option<&str>)]) -> TenantLedger
 fn year(period: Period) -> History {
     let old = || push("contoso", "old", "1A", "2026-03-01T00:00:00Z");
     let new = || push("contoso", "new", "2B", "2027-02-20T00:00:00Z");
-    let merge = commit('c', "2026-02-21", "lee", "Merge pull request #12 from contoso/renew");
+    let merge = commit(
+        'c',
+        "2026-02-21",
+        "lee",
+        "Merge pull request #12 from contoso/renew\n\nApproved-by: Kim <kim@msp.example>",
+    );
     let mut written = commit('b', "2026-02-20", "dana", "Renew the push certificate");
     written.signature = Some(Signature {
         format: SignatureFormat::Ssh,
@@ -192,6 +197,80 @@ fn the_credential_in_force_has_its_whole_way() {
     assert_eq!(summer.reached.unwrap().at, at("2026-06-01T10:00:00Z"));
     assert_eq!(force("2028-01-01").lapsed, Some(true));
     assert_eq!(force("2024-01-01").state, ForceState::NotRecorded);
+}
+
+#[test]
+fn between_the_last_sight_and_a_change_outside_git_nobody_knows() {
+    let force = |day: &str| {
+        let period = Period { at: Some(at(&format!("{day}T12:00:00Z"))), ..Period::default() };
+        year(period).tokens.remove(0).in_force
+    };
+    // The other certificate lapses on 2027-05-30, so that it cannot have been there much sooner.
+    assert_eq!(force("2026-05-20").state, ForceState::Confirmed);
+    let may = force("2026-05-31");
+    assert_eq!((may.state, may.sha256), (ForceState::Uncertain, Some(sha("new"))));
+    let replaced = may.replaced.unwrap();
+    assert_eq!(replaced.seen.at, at("2026-06-01T10:00:00Z"));
+    assert_eq!(replaced.last_known, at("2026-02-22T10:00:09Z"));
+    let history = year(Period { at: Some(at("2026-05-31T12:00:00Z")), ..Period::default() });
+    for text in [history_human(&history, false, 300), history_html(&history)] {
+        assert!(text.contains("not certain: it was changed outside Git"), "{text}");
+        assert!(
+            text.contains("another one (expires 2027-05-30T00:00:00Z) was seen first 2026-06-01")
+        );
+        assert!(!text.contains("live, as a read showed"), "{text}");
+    }
+}
+
+/// One token's ledger alone, as `in_force` sees it.
+fn force_of(entries: &[(Event, &str, Option<&str>, Option<&str>)], day: &str) -> InForce {
+    let ledger = ledger(entries);
+    let past = TenantPast {
+        name: "contoso".to_owned(),
+        versions: Vec::new(),
+        ledgers: vec![(TENANT.parse().unwrap(), &ledger)],
+        ledger_problem: None,
+    };
+    let period = Period { at: Some(at(&format!("{day}T12:00:00Z"))), ..Period::default() };
+    tokens_of(&past, period, at("2027-01-01T00:00:00Z")).remove(0).in_force
+}
+
+#[test]
+fn what_was_sent_and_never_seen_was_not_in_force() {
+    let mut lines = ledger(&[
+        (Event::Applied, "2026-01-01T10:00:00Z", Some("old"), None),
+        (Event::Confirmed, "2026-01-01T10:00:05Z", Some("old"), None),
+        (Event::Applied, "2026-02-01T10:00:00Z", Some("new"), None),
+        (Event::Failed, "2026-02-02T10:00:00Z", Some("new"), None),
+    ]);
+    let force = |lines: &TenantLedger| {
+        let past = TenantPast {
+            name: "contoso".to_owned(),
+            versions: Vec::new(),
+            ledgers: vec![(TENANT.parse().unwrap(), lines)],
+            ledger_problem: None,
+        };
+        let history = tokens_of(&past, Period::default(), at("2027-01-01T00:00:00Z")).remove(0);
+        let bars = picture::picture(&history, None).matches("<title>live").count();
+        (history.in_force.state, history.in_force.sha256, bars)
+    };
+    assert_eq!(force(&lines), (ForceState::Applied, Some(sha("new")), 2));
+    if let Some(cause) = &mut lines.records[3].cause {
+        cause.code = FailureCode::NeverVisible;
+    }
+    assert_eq!(force(&lines), (ForceState::Confirmed, Some(sha("old")), 1));
+}
+
+#[test]
+fn what_was_adopted_was_there_since_it_was_seen_first() {
+    let lines = [
+        (Event::Confirmed, "2026-01-01T10:00:00Z", Some("old"), None),
+        (Event::ChangedOutsideGit, "2026-02-01T10:00:00Z", None, None),
+        (Event::Adopted, "2026-02-05T10:00:00Z", None, None),
+    ];
+    let adopted = force_of(&lines, "2026-03-03");
+    assert_eq!(adopted.state, ForceState::Adopted);
+    assert_eq!(adopted.reached.unwrap().at, at("2026-02-01T10:00:00Z"));
 }
 
 #[test]

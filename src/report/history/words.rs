@@ -1,7 +1,7 @@
 //! The sentences of a timeline, the same in every format for people.
 
 use super::{ForceState, Happening, InForce, RecordEntry, TimelineEntry, TokenHistory};
-use crate::model::{Person, Signature, Timestamp, Verification};
+use crate::model::{Cause, Facts, Person, Signature, Timestamp, Verification};
 use crate::report::text::short;
 
 impl Happening {
@@ -136,6 +136,9 @@ pub(super) fn particulars(entry: &TimelineEntry) -> Vec<String> {
                 signature(merge.signature.as_ref())
             ));
         }
+        if !entry.reviewers.is_empty() {
+            lines.push(reviewed_by(&entry.reviewers));
+        }
         lines.push(signature(commit.signature.as_ref()));
     }
     if let Some(record) = &entry.record {
@@ -144,22 +147,14 @@ pub(super) fn particulars(entry: &TimelineEntry) -> Vec<String> {
     lines
 }
 
+fn reviewed_by(reviewers: &[String]) -> String {
+    format!("reviewed by {}, as the message says", reviewers.join(", "))
+}
+
 fn of_record(record: &RecordEntry) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Some(cause) = &record.cause {
-        let code = serde_json::to_value(cause.code).ok();
-        let code = code.as_ref().and_then(|code| code.as_str()).unwrap_or_default();
-        let mut text = format!("because: {code}");
-        if let Some(status) = cause.status {
-            text.push_str(&format!(", HTTP {status}"));
-        }
-        if let Some(detail) = &cause.detail {
-            text.push_str(&format!(", {detail}"));
-        }
-        if let Some(request) = &cause.request_id {
-            text.push_str(&format!(" (request {request})"));
-        }
-        lines.push(text);
+    if let Some(why) = &record.cause {
+        lines.push(format!("because: {}", cause(why)));
     }
     if record.by.is_some() || record.note.is_some() {
         let by = record.by.as_deref().map(|by| format!("said by {by}"));
@@ -168,6 +163,22 @@ fn of_record(record: &RecordEntry) -> Vec<String> {
     }
     lines.push(run(record));
     lines
+}
+
+/// Why something failed.
+pub(super) fn cause(cause: &Cause) -> String {
+    let code = serde_json::to_value(cause.code).ok();
+    let mut text = code.as_ref().and_then(|code| code.as_str()).unwrap_or_default().to_owned();
+    if let Some(status) = cause.status {
+        text.push_str(&format!(", HTTP {status}"));
+    }
+    if let Some(detail) = &cause.detail {
+        text.push_str(&format!(", {detail}"));
+    }
+    if let Some(request) = &cause.request_id {
+        text.push_str(&format!(" (request {request})"));
+    }
+    text
 }
 
 /// Which run, and who ran it.
@@ -193,9 +204,30 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
         ForceState::Applied => "accepted by Intune, not yet seen live".to_owned(),
         ForceState::OutsideGit => "put there by somebody else, not from Git".to_owned(),
         ForceState::Adopted => "put there from outside Git, and tracked in Git since".to_owned(),
+        ForceState::Uncertain => {
+            "not certain: it was changed outside Git before a run looked again".to_owned()
+        }
         ForceState::NotRecorded => "not known: the ledger has no upload until then".to_owned(),
         ForceState::Unknown => "not known, because the ledger is not".to_owned(),
     };
+    if let Some(replaced) = &force.replaced {
+        let other = replaced.facts.as_ref().map(Facts::pairs).unwrap_or_default();
+        let told = ["serial", "expires"];
+        let other: Vec<String> = other
+            .into_iter()
+            .filter(|(name, _)| told.contains(name))
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        let other =
+            if other.is_empty() { String::new() } else { format!(" ({})", other.join(", ")) };
+        lines.push(format!(
+            "another one{other} was seen first {}, {}; somebody put it there after {}",
+            replaced.seen.at,
+            run(&replaced.seen),
+            replaced.last_known
+        ));
+        lines.push("before that, and perhaps still then:".to_owned());
+    }
     if let Some(sha256) = force.sha256 {
         lines.push(format!("file: sha256 {sha256}"));
     }
@@ -207,8 +239,12 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
         lines.push("it had lapsed by then".to_owned());
     }
     if let Some(commit) = &force.brought_in {
+        let how = match force.sha256 {
+            Some(_) => "brought in",
+            None => "tracked in Git",
+        };
         lines.push(format!(
-            "brought in by {} with commit {} ({})",
+            "{how} by {} with commit {} ({})",
             person(&commit.author),
             short(&commit.id),
             signature(commit.signature.as_ref())
@@ -228,12 +264,15 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
             ),
             (None, None) => "no pull or merge request is named".to_owned(),
         });
+        if !force.reviewers.is_empty() {
+            lines.push(reviewed_by(&force.reviewers));
+        }
     } else if force.sha256.is_some() {
         lines.push("no commit of this history brought the file in".to_owned());
     }
     if let Some(reached) = &force.reached {
-        let how = match force.state {
-            ForceState::OutsideGit | ForceState::Adopted => "first recorded",
+        let how = match (force.state, force.sha256) {
+            (ForceState::OutsideGit | ForceState::Adopted, _) | (_, None) => "first recorded",
             _ => "reached Intune",
         };
         lines.push(format!("{how} {}, {}", reached.at, run(reached)));
@@ -249,9 +288,18 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
             let since = since.as_ref().map_or(String::new(), |commit| {
                 format!(" since commit {} of {}", short(&commit.id), commit.committed)
             });
-            lines.push(format!("Git named another file then: sha256 {desired}{since}"));
+            let which = if force.sha256.is_some() { "another file" } else { "a file" };
+            lines.push(format!("Git named {which} then: sha256 {desired}{since}"));
         }
         (None, _) => lines.push("Git named no file then".to_owned()),
+    }
+    if let Some(facts) = &force.tracked {
+        let facts: Vec<String> =
+            facts.pairs().into_iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let since = force.tracked_since.as_ref().map_or(String::new(), |commit| {
+            format!(" since commit {} of {}", short(&commit.id), commit.committed)
+        });
+        lines.push(format!("Git tracked it{since} as {}", facts.join(", ")));
     }
     (head, lines)
 }

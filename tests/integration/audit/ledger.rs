@@ -154,3 +154,42 @@ fn a_shallow_clone_is_not_audited_as_if_it_were_whole() {
     let run = shallow.run(&["audit", "--format", "json"]).ends_with(3);
     assert_eq!(found(&run), ["history-incomplete"]);
 }
+
+#[test]
+fn a_clone_that_gives_commits_other_parents_hides_nothing() {
+    let world = World::new();
+    world.applied("contoso");
+    let clean = world.ledger_head();
+    let lines = world.lines("contoso");
+    world.write_lines("contoso", &lines[..1]);
+    world.write_lines("contoso", &lines);
+    world.audit().ends_with(7);
+    std::fs::create_dir_all(world.repo().join(".git/info")).unwrap();
+    let graft = format!("{} {clean}\n", world.ledger_head());
+    std::fs::write(world.repo().join(".git/info/grafts"), graft).unwrap();
+    let run = world.audit().ends_with(3);
+    assert_eq!(found(&run), ["history-grafted"]);
+    world.run(&["ledger", "verify"]).ends_with(7).says("history-grafted");
+    // Of the fleet's branch as well, and a file that grafts nothing is none.
+    world.git(&["update-ref", REFNAME, &clean]);
+    let head = world.git(&["rev-parse", "main"]);
+    for (text, codes) in [(format!("{head}\n"), vec!["history-grafted"]), (String::new(), vec![])] {
+        std::fs::write(world.repo().join(".git/info/grafts"), text).unwrap();
+        let run = world.audit();
+        let expected: Vec<String> = codes.into_iter().map(str::to_owned).collect();
+        assert_eq!(found(&run), expected);
+    }
+}
+
+#[test]
+fn a_ledger_that_goes_on_elsewhere_is_told() {
+    let world = World::new();
+    world.applied("contoso");
+    world.write("applecart.yaml", &world.policy("ledger: {branch: applecart/other}\n"));
+    world.commit("Elsewhere");
+    let run = world.audit().ends_with(0);
+    let note = finding(&run, "ledger-moved");
+    assert!(note["message"].as_str().unwrap().contains("where there is none yet"), "{note}");
+    let head = world.git(&["rev-parse", "HEAD"]);
+    assert_eq!((&note["level"], &note["place"]["commit"]), (&"note".into(), &head.as_str().into()));
+}

@@ -92,3 +92,85 @@ fn a_certificate_alone_is_public() {
     world.commit("Public");
     assert_eq!(found(&world.audit().ends_with(0)), NOTHING);
 }
+
+fn identity() -> String {
+    age::x25519::Identity::generate().to_string().expose_secret().to_owned()
+}
+
+#[test]
+fn what_is_hidden_large_or_no_file_is_found_as_well() {
+    use base64::Engine as _;
+    let world = World::new();
+    world.commit("Start");
+    world.audit().ends_with(0);
+    let clean = world.git(&["rev-parse", "HEAD"]);
+    // A Kubernetes secret with the age key, as Flux takes it.
+    let coded = base64::engine::general_purpose::STANDARD
+        .encode(format!("# created: today\n{}\n", identity()));
+    let manifest = format!("kind: Secret\ndata:\n  age.agekey: {coded}\n");
+    // Behind more than any token file has.
+    let long = format!("{}\n{}\n", "a line of a log.\n".repeat(100_000), identity());
+    for (path, text) in [("k8s/secret.yaml", &manifest), ("logs/run.log", &long)] {
+        world.write(path, text);
+        world.commit("By mistake");
+        let leak = world.git(&["rev-parse", "HEAD"]);
+        let run = world.audit().ends_with(7);
+        let finding = finding(&run, "plaintext-age-identity");
+        assert_eq!(found(&run), ["plaintext-age-identity"]);
+        assert_eq!(
+            (&finding["place"]["commit"], &finding["place"]["file"]),
+            (&leak.as_str().into(), &path.into())
+        );
+        world.forget(&clean);
+    }
+    // The message of a commit, and of a tag.
+    let secret = identity();
+    world.git(&["commit", "--quiet", "--allow-empty", "-m", &format!("Use\n\n{secret}")]);
+    let leak = world.git(&["rev-parse", "HEAD"]);
+    let run = world.audit().ends_with(7).says("message of this commit or tag");
+    assert_eq!(finding(&run, "plaintext-age-identity")["place"]["commit"], leak.as_str());
+    world.forget(&clean);
+    world.git(&["tag", "-a", "key", "-m", &secret]);
+    world.audit().ends_with(7).says("message of this commit or tag");
+    world.git(&["tag", "-d", "key"]);
+    world.forget(&clean);
+    // A name, which no report repeats.
+    world.write(&format!("notes/{secret}"), &secret);
+    world.commit("Named");
+    for format in ["human", "json", "sarif"] {
+        let run = world.run(&["audit", "--format", format]).ends_with(7).says("a name in folder");
+        assert!(!run.stdout.contains(&secret), "{format} shows it");
+    }
+}
+
+impl World {
+    /// Goes back to a commit and drops what came after.
+    fn forget(&self, commit: &str) {
+        self.git(&["reset", "--quiet", "--hard", commit]);
+        self.git(&["reflog", "expire", "--expire=now", "--all"]);
+        self.git(&["gc", "--quiet", "--prune=now"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_looked_into_is_named_with_its_place() {
+    let world = World::new();
+    world.commit("Start");
+    std::fs::write(world.repo().join("keys.7z"), b"7z\xBC\xAF\x27\x1C\0\x04 and what follows")
+        .unwrap();
+    world.commit("An archive");
+    let run = world.audit().ends_with(0);
+    let note = finding(&run, "closed-archive");
+    assert_eq!((&note["level"], &note["place"]["file"]), (&"note".into(), &"keys.7z".into()));
+    // Over the bound it is not known whether there is a secret, so that not all holds.
+    let file = std::fs::File::create(world.repo().join("large.bin")).unwrap();
+    file.set_len(128 * 1024 * 1024 + 1).unwrap();
+    world.commit("Large");
+    let run = world.audit().ends_with(3);
+    let unknown = finding(&run, "large-blob");
+    assert_eq!(
+        (&unknown["level"], &unknown["place"]["file"]),
+        (&"unknown".into(), &"large.bin".into())
+    );
+    assert_eq!(run.json()["objects"]["tooLarge"], 1);
+}

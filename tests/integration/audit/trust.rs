@@ -149,3 +149,37 @@ fn an_openpgp_key_that_expired_later_counted_when_it_signed() {
         assert_eq!(found(&world.audit()), expected, "{date}");
     }
 }
+
+#[test]
+fn a_merge_that_puts_another_policy_in_place_of_the_old_one_is_found() {
+    let Some((world, keys)) = fleet() else { return };
+    // An ordinary branch from before a change of the signers is well.
+    world.git(&["checkout", "--quiet", "-b", "branch"]);
+    world.write("README.md", "from a branch\n");
+    world.signed(&keys, "dana", "On a branch");
+    world.git(&["checkout", "--quiet", "main"]);
+    let both = keys.allowed("dana", "") + &keys.allowed("lee", "");
+    world.write(".applecart/allowed_signers", &both);
+    world.signed(&keys, "dana", "Lee, too");
+    let settings = keys.ssh_settings("lee");
+    let mut merge: Vec<&str> = settings.iter().flat_map(|one| ["-c", one]).collect();
+    merge.extend(["merge", "--quiet", "--no-ff", "-S", "-m", "Merge", "branch"]);
+    world.git(&merge);
+    assert_eq!(found(&world.audit().ends_with(0)), Vec::<String>::new());
+    // Mallory makes a history of her own with the same settings and only herself as signer, and
+    // pushes a merge of it whose second parent is the old mainline: nothing is lost, nothing forced.
+    let old = world.git(&["rev-parse", "main"]);
+    world.git(&["checkout", "--quiet", "--orphan", "mine"]);
+    world.write(".applecart/allowed_signers", &keys.allowed("mallory", ""));
+    world.signed(&keys, "mallory", "All is as it was");
+    let tree = world.git(&["rev-parse", "HEAD^{tree}"]);
+    let settings = keys.ssh_settings("mallory");
+    let mut merge: Vec<&str> = settings.iter().flat_map(|one| ["-c", one]).collect();
+    merge.extend(["commit-tree", "-S", "-m", "Merge", "-p", "HEAD", "-p", &old, &tree]);
+    let merge = world.git(&merge);
+    world.git(&["checkout", "--quiet", "main"]);
+    world.git(&["merge", "--quiet", "--ff-only", &merge]);
+    let run = world.audit().ends_with(7);
+    assert_eq!(found(&run), ["policy-change-unsigned"]);
+    assert_eq!(finding(&run, "policy-change-unsigned")["place"]["commit"], merge.as_str());
+}

@@ -122,7 +122,12 @@ fn an_upload_by_hand_is_found_until_it_is_answered() {
     world.tenant("contoso", &new);
     world.commit("Renew contoso again");
     world.run(&["apply"]).ends_with(0);
-    assert_eq!(found(&world.audit().ends_with(0)), Vec::<String>::new());
+    let run = world.audit().ends_with(0);
+    assert_eq!(found(&run), Vec::<String>::new());
+    // That it happened stays told.
+    let note = finding(&run, "live-change-answered");
+    assert_eq!((&note["level"], &note["place"]["line"]), (&"note".into(), &4.into()));
+    assert!(note["message"].as_str().unwrap().contains("applied at"), "{note}");
 }
 
 #[test]
@@ -174,4 +179,16 @@ fn a_file_that_the_ledger_has_for_two_tenants_is_found() {
     let run = world.audit().ends_with(7);
     assert_eq!(found(&run), ["wrong-destination"]);
     assert_eq!(finding(&run, "wrong-destination")["place"]["file"], file_of("contoso"));
+}
+
+#[test]
+fn lines_that_are_dated_before_those_above_them_are_told() {
+    let world = World::new();
+    world.applied("contoso");
+    let (good, rev) = (Some(world.digest()), Some(world.git(&["rev-parse", "HEAD"])));
+    world.forge([(Event::Notified, good, rev, None)]);
+    assert_eq!(found(&world.audit().ends_with(0)), Vec::<String>::new());
+    world.run(&["acknowledge", "contoso"]).ends_with(0);
+    let note = finding(&world.audit().ends_with(0), "out-of-order");
+    assert_eq!((&note["level"], &note["place"]["line"]), (&"note".into(), &5.into()));
 }
