@@ -91,7 +91,6 @@ fn place(origin: &Origin) -> LeakPlace {
     let is_harmless = apple::secrets_in(origin.path.as_bytes()).kinds.is_empty();
     let path = match origin.path.as_str() {
         _ if !is_harmless => "(a name that is a secret)",
-        "" => ".",
         path => path,
     };
     LeakPlace { commit: origin.commit.clone(), path: path.to_owned() }
@@ -103,9 +102,5 @@ fn unseen(code: &str, message: &str, advice: &str, origins: &[Origin]) -> Vec<Au
     if origins.is_empty() {
         return vec![at(AuditPlace::default())];
     }
-    let of = |origin| {
-        let LeakPlace { commit, path } = place(origin);
-        AuditPlace { commit: Some(commit), ..AuditPlace::file(path) }
-    };
-    origins.iter().map(|origin| at(of(origin))).collect()
+    origins.iter().map(|origin| at(place(origin).place())).collect()
 }

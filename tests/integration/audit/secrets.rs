@@ -134,6 +134,19 @@ fn what_is_hidden_large_or_no_file_is_found_as_well() {
     world.audit().ends_with(7).says("message of this commit or tag");
     world.git(&["tag", "-d", "key"]);
     world.forget(&clean);
+    // A blob that only a tag names.
+    world.write("once", &secret);
+    let blob = world.git(&["hash-object", "-w", "once"]);
+    std::fs::remove_file(world.repo().join("once")).unwrap();
+    world.git(&["tag", "key", &blob]);
+    let run = world.audit().ends_with(7).says("is named by this reference");
+    let place = finding(&run, "plaintext-age-identity")["place"].clone();
+    assert_eq!(
+        (&place["ref"], &place["commit"]),
+        (&"refs/tags/key".into(), &serde_json::Value::Null)
+    );
+    world.git(&["tag", "-d", "key"]);
+    world.forget(&clean);
     // A name, which no report repeats.
     world.write(&format!("notes/{secret}"), &secret);
     world.commit("Named");
