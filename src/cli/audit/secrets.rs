@@ -41,7 +41,7 @@ pub(super) fn audit(
     })?;
     let blobs = leaks.keys().filter(|(_, part)| *part != Part::Message).map(|(id, _)| id);
     let wanted: HashSet<String> =
-        blobs.chain(&closed).chain(&searched.too_large).cloned().collect();
+        blobs.chain(&closed).chain(&searched.too_large).chain(&searched.missing).cloned().collect();
     let origins = if wanted.is_empty() { BTreeMap::new() } else { repo.origins(&wanted)? };
     let places = |id: &str| origins.get(id).map(Vec::as_slice).unwrap_or_default();
     for ((id, part), kinds) in &leaks {
@@ -77,6 +77,15 @@ pub(super) fn audit(
         let message = "there are so many folders in the history that file names were not looked at";
         let advice = "git log --all --name-only shows them";
         findings.push(incomplete("names-not-searched", message, advice).at(AuditLevel::Note));
+    }
+    let lost = searched.missing.iter().filter(|id| origins.contains_key(*id)).count();
+    if lost > 0 && !repo.is_partial() {
+        let message = format!(
+            "{} of the history are not in this clone and were not looked at",
+            report::plural(lost, "blob")
+        );
+        let advice = "git fsck names them; audit a fresh, full clone";
+        findings.push(incomplete("objects-missing", &message, advice));
     }
     if repo.is_partial() {
         let message = "the clone was made without file contents (--filter): what it does not have was not looked at";

@@ -187,3 +187,23 @@ fn what_cannot_be_looked_into_is_named_with_its_place() {
     );
     assert_eq!(run.json()["objects"]["tooLarge"], 1);
 }
+
+#[test]
+fn a_clone_that_lost_a_file_of_its_history_does_not_hold() {
+    let world = World::new();
+    world.write("notes.txt", "something\n");
+    world.commit("Start");
+    let blob = world.git(&["rev-parse", "HEAD:notes.txt"]);
+    world.git(&["rm", "--quiet", "notes.txt"]);
+    world.commit("Removed");
+    assert_eq!(found(&world.audit().ends_with(0)), NOTHING);
+    let (folder, name) = blob.split_at(2);
+    std::fs::remove_file(world.repo().join(".git/objects").join(folder).join(name)).unwrap();
+    assert_eq!(found(&world.audit().ends_with(3)), ["objects-missing"]);
+    // What nothing reaches may be gone.
+    world.git(&["update-ref", "-d", "refs/heads/main"]);
+    world.git(&["checkout", "--quiet", "--orphan", "fresh"]);
+    world.commit("Anew");
+    world.git(&["reflog", "expire", "--expire=now", "--all"]);
+    assert_eq!(found(&world.audit().ends_with(0)), NOTHING);
+}
