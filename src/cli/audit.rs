@@ -99,11 +99,12 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let ledger = ledger::audit(args, context, &ground, &mut findings)?;
     let (uploads, traced) = uploads::audit(&ground, ledger.view.as_ref(), &ledger.summary.branch)?;
     findings.extend(uploads);
-    findings.extend(bindings::audit(&ground)?);
+    let past = bindings::past_files(&ground)?;
+    findings.extend(bindings::audit(&ground, &past)?);
     let (changes, listed_ever) = policy::audit(&ground, ledger.summary.head.is_some())?;
     findings.extend(changes);
     let (objects, shown) = secrets::audit(&repo, &mut findings)?;
-    findings.extend(recipients::audit(&ground, &shown, &listed_ever)?);
+    findings.extend(recipients::audit(&ground, &past, &shown, &listed_ever)?);
 
     let audit = Audit {
         format_version: AUDIT_VERSION,

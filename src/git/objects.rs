@@ -1,6 +1,6 @@
 //! Every object of the repository, reachable or not, and which commit brought one in.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use git2::{ObjectType, Oid, Sort};
 
@@ -53,6 +53,9 @@ pub struct Searched {
     pub too_large: Vec<String>,
     /// Whether there are so many folders that their names were not looked at.
     pub without_names: bool,
+    /// Files that some folder names and this clone does not have. Where nothing reaches the folder,
+    /// they were pruned.
+    pub missing: BTreeSet<String>,
 }
 
 /// Where a blob came in.
@@ -113,7 +116,7 @@ impl Repo {
         let mut searched = Searched::default();
         let mut trees = Vec::new();
         let mut size_of_trees = 0;
-        for id in ids {
+        for &id in &ids {
             let unreadable = |error| GitError::reading(&format!("object {id}"), error);
             let (size, kind) = odb.read_header(id).map_err(unreadable)?;
             let part = match kind {
@@ -141,7 +144,18 @@ impl Repo {
         searched.without_names = size_of_trees > MAX_TREES;
         for id in trees.into_iter().filter(|_| !searched.without_names) {
             let unreadable = |error| GitError::reading(&format!("tree {id}"), error);
-            let names = long_names(odb.read(id).map_err(unreadable)?.data());
+            let tree = odb.read(id).map_err(unreadable)?;
+            let mut names = Vec::new();
+            for (mode, name, id) in entries(tree.data()) {
+                if name.len() >= LONG_NAME {
+                    names.extend_from_slice(name);
+                    names.push(b'\n');
+                }
+                let is_file = mode.starts_with(b"100") || mode == b"120000";
+                if is_file && !ids.contains(&id) {
+                    searched.missing.insert(id.to_string());
+                }
+            }
             if !names.is_empty() {
                 look(&id.to_string(), Part::Names, &names);
             }
@@ -194,20 +208,17 @@ impl Repo {
     }
 }
 
-/// The long names of a tree object: `mode name NUL id`, one after the other.
-fn long_names(tree: &[u8]) -> Vec<u8> {
-    let mut names = Vec::new();
+/// The entries of a tree object (`mode name NUL id`, one after the other), as far as it is whole.
+fn entries(tree: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], Oid)> {
     let mut rest = tree;
-    while let Some(end) = rest.iter().position(|byte| *byte == 0) {
+    std::iter::from_fn(move || {
+        let end = rest.iter().position(|byte| *byte == 0)?;
         let (entry, tail) = rest.split_at(end);
-        let name = entry.splitn(2, |byte| *byte == b' ').nth(1).unwrap_or_default();
-        if name.len() >= LONG_NAME {
-            names.extend_from_slice(name);
-            names.push(b'\n');
-        }
-        rest = tail.get(21..).unwrap_or_default();
-    }
-    names
+        let id = Oid::from_bytes(tail.get(1..21)?).ok()?;
+        rest = tail.get(21..)?;
+        let space = entry.iter().position(|byte| *byte == b' ')?;
+        Some((entry.get(..space)?, entry.get(space + 1..)?, id))
+    })
 }
 
 struct Search<'r> {

@@ -1,13 +1,13 @@
 //! Whether a tenant's present files were another tenant's before, by Git's history.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Ground;
 use super::uploads::valid;
 use crate::cli::error::CliError;
 use crate::fleet::{FileBytes, token_lines};
 use crate::git::GitError;
-use crate::model::TenantId;
+use crate::model::{Sha256, TenantId};
 use crate::report::{AuditArea, AuditFinding, AuditPlace};
 
 /// To whom a file belonged first, and since when each tenant has it.
@@ -17,18 +17,46 @@ struct Bound {
     since: HashMap<TenantId, String>,
 }
 
-pub(super) fn audit(ground: &Ground<'_>) -> Result<Vec<AuditFinding>, CliError> {
+/// A sealed file as a commit of the past had it.
+pub(super) struct PastFile {
+    pub(super) commit: String,
+    /// From the root.
+    pub(super) path: String,
+    pub(super) tenant: TenantId,
+    pub(super) sha256: Sha256,
+    pub(super) blob: String,
+}
+
+/// Every sealed file of every version of a folder, oldest first; told once for each tenant.
+pub(super) fn past_files(ground: &Ground<'_>) -> Result<Vec<PastFile>, GitError> {
     let walk = ground.repo.walk(ground.rev, None)?;
-    // The digest of the opened file, and the sealed file itself: either may have been moved alone.
-    let mut bound: HashMap<String, Bound> = HashMap::new();
+    let mut seen = HashSet::new();
+    let mut files = Vec::new();
     for (commit, name, tree) in walk.trees().rev() {
         let Some(tenant) = valid(ground.repo.folder_of_tree(name, &tree)?) else { continue };
         for file in tenant.tokens().filter_map(|token| token.file.as_ref()) {
-            for key in [file.sha256.to_string(), file.blob.clone()] {
-                let bound = bound.entry(key).or_default();
-                bound.first.get_or_insert(tenant.tenant_id);
-                bound.since.entry(tenant.tenant_id).or_insert_with(|| commit.clone());
+            if seen.insert((tenant.tenant_id, file.sha256, file.blob.clone())) {
+                files.push(PastFile {
+                    commit: commit.clone(),
+                    path: format!("tenants/{name}/{}", file.name),
+                    tenant: tenant.tenant_id,
+                    sha256: file.sha256,
+                    blob: file.blob.clone(),
+                });
             }
+        }
+    }
+    Ok(files)
+}
+
+pub(super) fn audit(ground: &Ground<'_>, past: &[PastFile]) -> Result<Vec<AuditFinding>, CliError> {
+    // The digest of the opened file, and the sealed file itself: either may have been moved alone.
+    let mut bound: HashMap<String, Bound> = HashMap::new();
+    for file in past {
+        for key in [file.sha256.to_string(), file.blob.clone()] {
+            let bound = bound.entry(key).or_default();
+            bound.first.get_or_insert(file.tenant);
+            bound.since.entry(file.tenant).or_insert_with(|| file.commit.clone());
         }
     }
     let mut found = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Ground;
-use super::bindings::sealed_files;
+use super::bindings::{PastFile, sealed_files};
 use super::uploads::valid;
 use crate::cli::error::CliError;
 use crate::fleet;
@@ -15,6 +15,7 @@ use crate::vault::{Addressees, Key};
 /// `sealed` is what every sealed blob shows, `ever` all recipients that were ever listed.
 pub(super) fn audit(
     ground: &Ground<'_>,
+    past: &[PastFile],
     sealed: &HashMap<String, Addressees>,
     ever: &BTreeSet<String>,
 ) -> Result<Vec<AuditFinding>, CliError> {
@@ -35,7 +36,7 @@ pub(super) fn audit(
     let mut found = report::judge_recipients(&files, &listed);
     found.extend(report::former_recipients(&shown, &listed, ever));
     let present = present.into_iter().map(|(_, blob)| blob).collect();
-    found.extend(report::judge_once_sealed(&once_sealed(ground, sealed, &present)?));
+    found.extend(report::judge_once_sealed(&once_sealed(ground, past, sealed, &present)?));
     Ok(found)
 }
 
@@ -43,6 +44,7 @@ pub(super) fn audit(
 /// ones are judged by the present list alone.
 fn once_sealed(
     ground: &Ground<'_>,
+    past: &[PastFile],
     sealed: &HashMap<String, Addressees>,
     present: &HashSet<String>,
 ) -> Result<Vec<OnceSealed>, GitError> {
@@ -52,30 +54,26 @@ fn once_sealed(
         in_force.extend(tenant.tokens().filter_map(|token| Some(token.file.as_ref()?.sha256)));
     }
     let mut lists: HashMap<Option<Sha256>, Option<Vec<String>>> = HashMap::new();
-    let mut seen: HashSet<String> = HashSet::new();
+    let mut seen: HashSet<&String> = HashSet::new();
     let mut found = Vec::new();
-    let walk = ground.repo.walk(ground.rev, None)?;
-    for (commit, name, tree) in walk.trees().rev() {
-        let Some(tenant) = valid(ground.repo.folder_of_tree(name, &tree)?) else { continue };
-        for file in tenant.tokens().filter_map(|token| token.file.as_ref()) {
-            let Some(shown) = sealed.get(&file.blob) else { continue };
-            if present.contains(&file.blob) || !seen.insert(file.blob.clone()) {
-                continue;
-            }
-            let bytes = ground.repo.policy(&commit)?;
-            let list = lists.entry(bytes.as_deref().map(Sha256::of)).or_insert_with(|| {
-                fleet::load_policy(bytes.as_deref()).0.map(|policy| policy.recipients)
+    for file in past {
+        let Some(shown) = sealed.get(&file.blob) else { continue };
+        if present.contains(&file.blob) || !seen.insert(&file.blob) {
+            continue;
+        }
+        let bytes = ground.repo.policy(&file.commit)?;
+        let list = lists.entry(bytes.as_deref().map(Sha256::of)).or_insert_with(|| {
+            fleet::load_policy(bytes.as_deref()).0.map(|policy| policy.recipients)
+        });
+        let Some(list) = list else { continue };
+        let strangers = report::strangers(shown, list);
+        if !strangers.is_empty() {
+            found.push(OnceSealed {
+                path: file.path.clone(),
+                commit: file.commit.clone(),
+                strangers,
+                is_in_force: in_force.contains(&file.sha256),
             });
-            let Some(list) = list else { continue };
-            let strangers = report::strangers(shown, list);
-            if !strangers.is_empty() {
-                found.push(OnceSealed {
-                    path: format!("tenants/{name}/{}", file.name),
-                    commit: commit.clone(),
-                    strangers,
-                    is_in_force: in_force.contains(&file.sha256),
-                });
-            }
         }
     }
     Ok(found)

@@ -41,7 +41,7 @@ pub(super) fn audit(
     })?;
     let blobs = leaks.keys().filter(|(_, part)| *part != Part::Message).map(|(id, _)| id);
     let wanted: HashSet<String> =
-        blobs.chain(&closed).chain(&searched.too_large).cloned().collect();
+        blobs.chain(&closed).chain(&searched.too_large).chain(&searched.missing).cloned().collect();
     let origins = if wanted.is_empty() { BTreeMap::new() } else { repo.origins(&wanted)? };
     let places = |id: &str| origins.get(id).map(Vec::as_slice).unwrap_or_default();
     for ((id, part), kinds) in &leaks {
@@ -78,6 +78,15 @@ pub(super) fn audit(
         let advice = "git log --all --name-only shows them";
         findings.push(incomplete("names-not-searched", message, advice).at(AuditLevel::Note));
     }
+    let lost = searched.missing.iter().filter(|id| origins.contains_key(*id)).count();
+    if lost > 0 && !repo.is_partial() {
+        let message = format!(
+            "{} of the history are not in this clone and were not looked at",
+            report::plural(lost, "blob")
+        );
+        let advice = "git fsck names them; audit a fresh, full clone";
+        findings.push(incomplete("objects-missing", &message, advice));
+    }
     if repo.is_partial() {
         let message = "the clone was made without file contents (--filter): what it does not have was not looked at";
         findings.push(incomplete("objects-missing", message, "audit a full clone"));
@@ -91,7 +100,6 @@ fn place(origin: &Origin) -> LeakPlace {
     let is_harmless = apple::secrets_in(origin.path.as_bytes()).kinds.is_empty();
     let path = match origin.path.as_str() {
         _ if !is_harmless => "(a name that is a secret)",
-        "" => ".",
         path => path,
     };
     LeakPlace { commit: origin.commit.clone(), path: path.to_owned() }
@@ -103,9 +111,5 @@ fn unseen(code: &str, message: &str, advice: &str, origins: &[Origin]) -> Vec<Au
     if origins.is_empty() {
         return vec![at(AuditPlace::default())];
     }
-    let of = |origin| {
-        let LeakPlace { commit, path } = place(origin);
-        AuditPlace { commit: Some(commit), ..AuditPlace::file(path) }
-    };
-    origins.iter().map(|origin| at(of(origin))).collect()
+    origins.iter().map(|origin| at(place(origin).place())).collect()
 }

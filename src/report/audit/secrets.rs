@@ -6,10 +6,25 @@ use crate::apple::SecretKind;
 /// Where it came in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LeakPlace {
-    /// The commit that brought it in.
+    /// The commit that brought it in, or the reference that names it without any commit.
     pub commit: String,
     /// Under this path.
     pub path: String,
+}
+
+impl LeakPlace {
+    /// As a finding names it.
+    pub fn place(&self) -> AuditPlace {
+        let file = Some(self.path.clone()).filter(|path| !path.is_empty());
+        if self.commit.starts_with("refs/") {
+            return AuditPlace {
+                refname: Some(self.commit.clone()),
+                file,
+                ..AuditPlace::default()
+            };
+        }
+        AuditPlace { commit: Some(self.commit.clone()), file, ..AuditPlace::default() }
+    }
 }
 
 /// Of what it is a part.
@@ -53,12 +68,12 @@ pub fn judge_secret(
     places
         .iter()
         .map(|at| {
-            let place =
-                AuditPlace { commit: Some(at.commit.clone()), ..AuditPlace::file(&at.path) };
-            let message = format!(
-                "{what} came in with this commit ({object}); removing the file later took nothing back"
-            );
-            finding(place, message)
+            let by = if at.commit.starts_with("refs/") {
+                format!("{what} is named by this reference without a commit ({object})")
+            } else {
+                format!("{what} came in with this commit ({object}); removing the file later took nothing back")
+            };
+            finding(at.place(), by)
         })
         .collect()
 }

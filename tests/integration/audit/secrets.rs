@@ -134,6 +134,19 @@ fn what_is_hidden_large_or_no_file_is_found_as_well() {
     world.audit().ends_with(7).says("message of this commit or tag");
     world.git(&["tag", "-d", "key"]);
     world.forget(&clean);
+    // A blob that only a tag names.
+    world.write("once", &secret);
+    let blob = world.git(&["hash-object", "-w", "once"]);
+    std::fs::remove_file(world.repo().join("once")).unwrap();
+    world.git(&["tag", "key", &blob]);
+    let run = world.audit().ends_with(7).says("is named by this reference");
+    let place = finding(&run, "plaintext-age-identity")["place"].clone();
+    assert_eq!(
+        (&place["ref"], &place["commit"]),
+        (&"refs/tags/key".into(), &serde_json::Value::Null)
+    );
+    world.git(&["tag", "-d", "key"]);
+    world.forget(&clean);
     // A name, which no report repeats.
     world.write(&format!("notes/{secret}"), &secret);
     world.commit("Named");
@@ -173,4 +186,24 @@ fn what_cannot_be_looked_into_is_named_with_its_place() {
         (&"unknown".into(), &"large.bin".into())
     );
     assert_eq!(run.json()["objects"]["tooLarge"], 1);
+}
+
+#[test]
+fn a_clone_that_lost_a_file_of_its_history_does_not_hold() {
+    let world = World::new();
+    world.write("notes.txt", "something\n");
+    world.commit("Start");
+    let blob = world.git(&["rev-parse", "HEAD:notes.txt"]);
+    world.git(&["rm", "--quiet", "notes.txt"]);
+    world.commit("Removed");
+    assert_eq!(found(&world.audit().ends_with(0)), NOTHING);
+    let (folder, name) = blob.split_at(2);
+    std::fs::remove_file(world.repo().join(".git/objects").join(folder).join(name)).unwrap();
+    assert_eq!(found(&world.audit().ends_with(3)), ["objects-missing"]);
+    // What nothing reaches may be gone.
+    world.git(&["update-ref", "-d", "refs/heads/main"]);
+    world.git(&["checkout", "--quiet", "--orphan", "fresh"]);
+    world.commit("Anew");
+    world.git(&["reflog", "expire", "--expire=now", "--all"]);
+    assert_eq!(found(&world.audit().ends_with(0)), NOTHING);
 }
