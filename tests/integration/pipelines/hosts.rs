@@ -29,6 +29,28 @@ impl Host {
             Self::Gitlab => "gitlab",
         }
     }
+
+    /// Whether the request shows the token in the way that the host wants it.
+    pub(super) fn admits(self, headers: &HeaderMap) -> bool {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let token = match self {
+            Self::Gitlab => header("private-token"),
+            Self::Github | Self::Azure => {
+                header("authorization").and_then(|value| value.strip_prefix("Bearer "))
+            }
+        };
+        token == Some(TOKEN)
+    }
+}
+
+/// Answers on loopback as long as the runtime lives.
+pub(super) fn serve(router: Router) -> (String, tokio::runtime::Runtime) {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    runtime.spawn(async move { axum::serve(listener, router).await });
+    (url, runtime)
 }
 
 #[derive(Debug, Default)]
@@ -52,15 +74,8 @@ impl Comments {
         let quote = "they wrote: <!-- applecart:plan -->";
         let comments = (0..others).map(|number| format!("{number}: {quote}")).collect();
         let store = Arc::new(Mutex::new(Store { comments, others, forbidden: false }));
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(answer).with_state((host, Arc::clone(&store)));
-        runtime.spawn(async move { axum::serve(listener, router).await });
+        let (url, runtime) = serve(router);
         Self { host, url, store, _runtime: runtime }
     }
 
@@ -124,14 +139,7 @@ async fn answer(
     body: String,
 ) -> Response {
     let mut store = store.lock().unwrap();
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let authorized = match host {
-        Host::Gitlab => header("private-token") == Some(TOKEN),
-        Host::Github | Host::Azure => {
-            header("authorization") == Some(format!("Bearer {TOKEN}").as_str())
-        }
-    };
-    if !authorized {
+    if !host.admits(&headers) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     if store.forbidden {

@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
-use super::hosts::{Host, TOKEN};
+use super::hosts::{Host, TOKEN, serve};
 use super::{NO_KEY, can_comment, hub, script, step};
 use crate::world::{Run, finish};
 
@@ -55,15 +55,8 @@ impl Tracker {
         };
         let store = Store { issues: vec![other; 130], drops_labels: false };
         let store = Arc::new(Mutex::new(store));
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(answer).with_state((host, Arc::clone(&store)));
-        runtime.spawn(async move { axum::serve(listener, router).await });
+        let (url, runtime) = serve(router);
         Self { host, url, store, _runtime: runtime }
     }
 
@@ -112,13 +105,7 @@ async fn answer(
 ) -> Response {
     let mut store = store.lock().unwrap();
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let token = match host {
-        Host::Gitlab => header("private-token"),
-        Host::Github | Host::Azure => {
-            header("authorization").and_then(|value| value.strip_prefix("Bearer "))
-        }
-    };
-    if token != Some(TOKEN) {
+    if !host.admits(&headers) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let body: Value = serde_json::from_str(&body).unwrap_or_default();
