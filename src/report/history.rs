@@ -445,6 +445,25 @@ pub struct Heading {
     pub ledger_problem: Option<String>,
 }
 
+/// How often a token was changed outside Git: an adoption is the same change again where a run had
+/// seen it before, and else all that is known of it.
+fn outside(token: &TokenHistory) -> usize {
+    let mut seen = false;
+    let mut count = 0;
+    for entry in &token.entries {
+        match entry.event {
+            Happening::ChangedOutsideGit => (seen, count) = (true, count + 1),
+            Happening::Adopted => {
+                count += usize::from(!seen);
+                seen = false;
+            }
+            Happening::Confirmed => seen = false,
+            _ => {}
+        }
+    }
+    count
+}
+
 impl History {
     /// The history of these tokens.
     pub fn new(heading: Heading, period: Period, tokens: Vec<TokenHistory>) -> Self {
@@ -456,9 +475,9 @@ impl History {
             summary.entries += 1;
             summary.commits += usize::from(entry.origin == Origin::Git);
             summary.uploads += usize::from(entry.event == Happening::Applied);
-            summary.outside += usize::from(entry.event == Happening::ChangedOutsideGit);
             summary.failed += usize::from(entry.event == Happening::Failed);
         }
+        summary.outside = tokens.iter().map(outside).sum();
         Self {
             format_version: FORMAT_VERSION.to_owned(),
             applecart: env!("CARGO_PKG_VERSION").to_owned(),

@@ -200,6 +200,30 @@ fn the_credential_in_force_has_its_whole_way() {
 }
 
 #[test]
+fn an_adoption_is_a_change_outside_git_that_is_counted_once() {
+    let token = year(Period::default()).tokens.remove(0);
+    let with = |events: &[Happening]| {
+        let mut token = token.clone();
+        let entry = token.entries.pop().unwrap();
+        token.entries =
+            events.iter().map(|&event| TimelineEntry { event, ..entry.clone() }).collect();
+        outside(&token)
+    };
+    use Happening::{Adopted, ChangedOutsideGit, Confirmed};
+    assert_eq!(outside(&token), 1);
+    for (events, expected) in [
+        (&[ChangedOutsideGit, Adopted][..], 1),
+        (&[Adopted], 1),
+        (&[ChangedOutsideGit, Adopted, Adopted], 2),
+        (&[ChangedOutsideGit, Confirmed, Adopted], 2),
+        (&[ChangedOutsideGit, ChangedOutsideGit], 2),
+        (&[Confirmed], 0),
+    ] {
+        assert_eq!(with(events), expected, "{events:?}");
+    }
+}
+
+#[test]
 fn between_the_last_sight_and_a_change_outside_git_nobody_knows() {
     let force = |day: &str| {
         let period = Period { at: Some(at(&format!("{day}T12:00:00Z"))), ..Period::default() };
