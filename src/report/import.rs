@@ -30,8 +30,11 @@ pub enum Imported {
 }
 
 impl Imported {
-    fn word(self) -> &'static str {
+    /// `written` tells what became of it from what would.
+    fn word(self, written: bool) -> &'static str {
         match self {
+            Self::Created if !written => "to create",
+            Self::Updated if !written => "to update",
             Self::Created => "created",
             Self::Updated => "updated",
             Self::Unchanged => "unchanged",
@@ -186,7 +189,7 @@ pub fn import_human(report: &ImportReport, width: usize) -> String {
         let called = tenant.display_name.as_deref().map(|name| format!("  {}", escape(name)));
         out.push_str(&format!(
             "{}  {}{}\n",
-            styled(style, &format!("{:<9}", tenant.result.word())),
+            styled(style, &format!("{:<9}", tenant.result.word(report.written))),
             styled(HEAD, &escape(&tenant.name)),
             called.unwrap_or_default(),
         ));
@@ -224,8 +227,9 @@ pub fn import_human(report: &ImportReport, width: usize) -> String {
     }
     let ImportSummary { created, updated, unchanged, skipped, refused, failed } = &report.summary;
     let would = if report.written { "" } else { " (nothing was written)" };
+    let [new, old] = [Imported::Created, Imported::Updated].map(|one| one.word(report.written));
     out.push_str(&format!(
-        "{created} created, {updated} updated, {unchanged} unchanged, {skipped} skipped, {refused} refused, {failed} failed{would}\n"
+        "{created} {new}, {updated} {old}, {unchanged} unchanged, {skipped} skipped, {refused} refused, {failed} failed{would}\n"
     ));
     out
 }

@@ -450,7 +450,7 @@ fn a_dry_run_writes_nothing_at_all() {
     world.live_of_all_kinds("contoso");
     let id = tenant_id("contoso").to_string();
     let run = [one("contoso", &id).as_slice(), &["--dry-run"]].concat();
-    world.run(&run).ends_with(0).says("created contoso").says("(nothing was written)");
+    world.run(&run).ends_with(0).says("to create contoso").says("(nothing was written)");
     assert_eq!(folders(&world), [""; 0]);
 }
 
