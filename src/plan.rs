@@ -1,6 +1,6 @@
 //! Desired state × live state × ledger → a plan: what to do with every token, and why.
 //!
-//! [`make`] is a function of values in memory: no clock, no socket, no file. Each token goes
+//! [`make()`] is a function of values in memory: no clock, no socket, no file. Each token goes
 //! through the decision table in `decide`, first match wins, and a write that would be due but
 //! must not happen is a *hold* with typed reasons. A [`CheckedPlan`] is the only thing that
 //! `apply` takes; it exists only after an independent lint and the safety limits agreed.

@@ -1,6 +1,6 @@
 //! One due write: re-check, send, read back.
 //!
-//! What is the same for every kind stands here; what is sent, and how, in [`sending`](super::sending),
+//! What is the same for every kind stands here; what is sent, and how, in [`super::sending`],
 //! and what the ledger learns of its end in [`outcome`](super::outcome).
 
 use std::sync::Arc;

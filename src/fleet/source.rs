@@ -1,4 +1,4 @@
-//! What a repository holds, as plain data: the input of [`load`](super::load).
+//! What a repository holds, as plain data: the input of [`load`](super::load()).
 //!
 //! A reader (Git objects at a revision, or a worktree) fills it; nothing here says how. Token
 //! files are named, never held: checking needs their names, kinds and sizes only.

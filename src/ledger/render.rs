@@ -1,6 +1,6 @@
 //! The reports of `ledger show` and `ledger verify`, and their text for people.
 //!
-//! The report types are the JSON contract. All text from entries goes through [`plain`] before a
+//! The report types are the JSON contract. All text from entries goes through [`safe_text`] before a
 //! person sees it: names come from Intune and from pull requests, and a terminal obeys what it is
 //! shown.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]

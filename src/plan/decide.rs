@@ -2,7 +2,7 @@
 //! README's table; every row and every hold is a test in `decide/tests`.
 //!
 //! Rows 1 and 2 (unobserved, no file) are decided by the caller. What the rows ask of a live token
-//! is in [`subject`](super::subject), what forbids a write in [`holds`](super::holds), and what
+//! is in [`super::subject`], what forbids a write in [`super::holds`], and what
 //! releases it again in [`release`](super::release).
 
 use std::collections::BTreeSet;
