@@ -238,6 +238,9 @@ impl CliError {
             Self::NothingSelected => one(
                 "`applecart status --offline` lists the tenants and `--select` takes their names or labels",
             ),
+            Self::NoHistory(_) => one(
+                "`applecart history` without a name shows every token there ever was, `applecart status --offline` those of now",
+            ),
             Self::Signature { policy_rev, signature, .. } => {
                 let rev = policy_rev.get(..12).unwrap_or(policy_rev);
                 let judged =

@@ -498,7 +498,11 @@ fn a_tenant_that_nobody_knows_is_not_an_empty_history() {
     world.tracked("contoso", "one@contoso.example");
     world.commit("First");
     for target in ["nobody", "contoso/London", "../x", "contoso*"] {
-        world.run(&["history", target]).ends_with(64).says("neither Git's history nor the ledger");
+        world
+            .run(&["history", target])
+            .ends_with(64)
+            .says("neither Git's history nor the ledger")
+            .says("`applecart history` without a name shows every token");
     }
     world.run(&["history", "--select", "nobody"]).ends_with(64);
 }
