@@ -18,8 +18,9 @@ mod long;
 use std::path::Path;
 use std::process::Command;
 
-use applecart::ledger::{Author, Draft, Ledger};
-use applecart::model::{Actor, Event, TenantId, Timestamp, TokenRef};
+use applecart_core::ledger::{Author, Draft};
+use applecart_core::model::{Actor, Event, TenantId, Timestamp, TokenRef};
+use applecart_io::store::Ledger;
 use long::{PROGRAM, digest, git, import, load, names, timed};
 
 const EVENTS: [Event; 5] =

@@ -23,8 +23,8 @@ use std::collections::HashSet;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use applecart::model::TenantId;
-use applecart::simulator::{Fault, FaultRule, LoggedRequest, RetryAfter};
+use applecart_core::model::TenantId;
+use applecart_simulator::{Fault, FaultRule, LoggedRequest, RetryAfter};
 use fleet::Fleet;
 
 /// How long the others may take before the benchmark gives up.

@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use age::secrecy::ExposeSecret as _;
-use applecart::vault::{Identities, Secret, open, seal};
+use applecart_io::vault::{Identities, Secret, open, seal};
 use zeroize::Zeroizing;
 
 /// How large a token file is.

@@ -10,6 +10,7 @@ mod audit;
 mod base;
 mod clock;
 mod completions;
+#[cfg(feature = "simulator")]
 mod demo;
 mod doctor;
 mod download;
@@ -34,6 +35,7 @@ mod schema;
 mod seal;
 mod session;
 mod sign_in;
+#[cfg(feature = "simulator")]
 mod simulate;
 mod status;
 mod trust;
@@ -43,7 +45,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::model::Outcome;
+use applecart_core::model::Outcome;
 use error::CliError;
 use global::{Context, Global};
 use output::Output;
@@ -91,7 +93,9 @@ enum Command {
     Reseal(reseal::Args),
     Doctor(doctor::Args),
     Ledger(ledger::Args),
+    #[cfg(feature = "simulator")]
     Demo(demo::Args),
+    #[cfg(feature = "simulator")]
     Simulate(simulate::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -120,9 +124,9 @@ impl Command {
             | Self::Acknowledge(_)
             | Self::Seal(_)
             | Self::Renew(_)
-            | Self::Reseal(_)
-            | Self::Demo(_)
-            | Self::Simulate(_) => false,
+            | Self::Reseal(_) => false,
+            #[cfg(feature = "simulator")]
+            Self::Demo(_) | Self::Simulate(_) => false,
         }
     }
 }
@@ -181,7 +185,9 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Reseal(args) => reseal::run(&args, &context, output),
         Command::Doctor(args) => doctor::run(&args, &context, output),
         Command::Ledger(args) => ledger::run(&args, &context, output),
+        #[cfg(feature = "simulator")]
         Command::Demo(args) => demo::run(&args, &context, output),
+        #[cfg(feature = "simulator")]
         Command::Simulate(args) => simulate::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),

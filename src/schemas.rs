@@ -5,7 +5,8 @@
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use crate::{apple, fleet, ledger, plan, report};
+use applecart_core::{apple, fleet, ledger, model, plan, report};
+use applecart_io::store;
 
 /// Every schema with its file name, sorted.
 pub fn all() -> Vec<(&'static str, Value)> {
@@ -21,8 +22,8 @@ pub fn all() -> Vec<(&'static str, Value)> {
     schemas.push(("audit.schema.json", of::<report::Audit>()));
     schemas.push(("apple-ids.schema.json", of::<report::AppleIds>()));
     schemas.push(("inspect.schema.json", of::<apple::Inspection>()));
-    schemas.push(("ledger-line.schema.json", of::<crate::model::Record>()));
-    schemas.push(("ledger-entries.schema.json", of::<ledger::SavedEntries>()));
+    schemas.push(("ledger-line.schema.json", of::<model::Record>()));
+    schemas.push(("ledger-entries.schema.json", of::<store::SavedEntries>()));
     schemas.push(("ledger-show.schema.json", of::<ledger::ShowReport>()));
     schemas.push(("ledger-verify.schema.json", of::<ledger::VerifyReport>()));
     schemas.sort_by_key(|(name, _)| *name);

@@ -18,8 +18,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use applecart::model::TenantId;
-use applecart::simulator::{
+use applecart_core::model::TenantId;
+use applecart_simulator::{
     Options, Running, Simulator, WRITER_CLIENT_ID, WRITER_SECRET, seed_fleet,
 };
 

@@ -4,11 +4,12 @@ use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
 use super::session::{self, Past, Which};
-use crate::fleet::{Desired, Tenant};
-use crate::ledger::{ApplyLock, Author, Draft, Holder, LedgerView};
-use crate::model::{Event, Outcome, Record, TenantName, TokenRef};
-use crate::plan::Selection;
-use crate::report::escape;
+use applecart_core::fleet::{Desired, Tenant};
+use applecart_core::ledger::{Author, Draft, LedgerView};
+use applecart_core::model::{Event, Outcome, Record, TenantName, TokenRef};
+use applecart_core::plan::Selection;
+use applecart_core::report::escape;
+use applecart_io::store::{ApplyLock, Holder};
 
 /// How long another apply of this clone is waited for.
 const LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(60);

@@ -12,14 +12,18 @@ use super::plan::{Selected, live_plan, read_file};
 use super::progress::Bar;
 use super::session::{self, Which};
 use super::trust;
-use crate::apply::{self, Files, FilesError, RunContext, Tools};
-use crate::fleet::parse_duration;
-use crate::git::Repo;
-use crate::ledger::{self, ApplyLock, Author, Closed, Holder, LedgerWriter};
-use crate::model::Outcome;
-use crate::plan::{self, CheckedPlan, Known, Limits, Plan, Planned, Source, Sync, Warning};
-use crate::report::{self, ApplyReport};
-use crate::vault::{self, Identities, Secret};
+use applecart_core::fleet::parse_duration;
+use applecart_core::ledger::Author;
+use applecart_core::model::Outcome;
+use applecart_core::plan::{
+    self, CheckedPlan, Known, Limits, Plan, Planned, Source, Sync, Warning,
+};
+use applecart_core::report::{self, ApplyReport};
+use applecart_io::apply::{self, Files, FilesError, RunContext, Tools};
+use applecart_io::git::Repo;
+use applecart_io::store;
+use applecart_io::store::{ApplyLock, Closed, Holder, LedgerWriter};
+use applecart_io::vault::{self, Identities, Secret};
 
 /// Upload what is due, verify it, and record it in the ledger
 ///
@@ -171,7 +175,7 @@ fn keep_unpushed(
         return Ok(());
     }
     let path = context.repo.join(format!("applecart-unpushed-{run}.json"));
-    ledger::save_unpushed(&path, &closed.unpushed)?;
+    store::save_unpushed(&path, &closed.unpushed)?;
     let why = closed.error.as_ref().map(|error| error.sentence()).unwrap_or_default();
     done.not_pushed(closed.unpushed.len(), &path.display().to_string(), &why);
     Ok(())

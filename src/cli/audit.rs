@@ -15,13 +15,13 @@ use super::error::CliError;
 use super::global::{Context, Format as TableFormat};
 use super::output::Output;
 use super::session;
-use crate::fleet::{self, Policy};
-use crate::git::Repo;
-use crate::model::Outcome;
-use crate::report::{
+use applecart_core::fleet::{self, Policy};
+use applecart_core::model::Outcome;
+use applecart_core::report::{
     self, AUDIT_VERSION, AnnotationFormat, Audit, AuditArea, AuditFinding, AuditLedger, AuditLevel,
     AuditPlace, AuditSummary,
 };
+use applecart_io::git::Repo;
 
 /// Prove that the record is whole, that uploads were reviewed, and that nothing secret lies open
 ///
@@ -151,7 +151,7 @@ fn incomplete(code: &str, message: &str, advice: &str) -> AuditFinding {
 /// What was found of the ledger.
 struct AuditedLedger {
     summary: AuditLedger,
-    view: Option<crate::ledger::LedgerView>,
+    view: Option<applecart_core::ledger::LedgerView>,
 }
 
 fn apple_ids(

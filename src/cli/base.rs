@@ -3,10 +3,10 @@
 use super::environment;
 use super::error::CliError;
 use super::global::Context;
-use crate::fleet::{self, Desired, Policy, Source};
-use crate::git::{Base, Repo, Wanted};
-use crate::model::TenantId;
-use crate::plan;
+use applecart_core::fleet::{self, Desired, Policy, Source};
+use applecart_core::model::TenantId;
+use applecart_core::plan;
+use applecart_io::git::{Base, Repo, Wanted};
 use std::collections::BTreeSet;
 
 /// How far a command goes to find the base.
@@ -75,8 +75,8 @@ impl Other {
         Ok(Self { tenants, fork, policy_changed: !unchanged, proposed: proposed(source) })
     }
 
-    pub(super) fn as_input(&self) -> crate::plan::Base<'_> {
-        crate::plan::Base {
+    pub(super) fn as_input(&self) -> applecart_core::plan::Base<'_> {
+        applecart_core::plan::Base {
             tenants: &self.tenants,
             fork: self.fork.as_deref(),
             policy_changed: self.policy_changed,

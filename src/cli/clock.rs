@@ -1,8 +1,8 @@
 //! The only clock of the program.
 #![expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
 
-use crate::apply::Clock;
-use crate::model::Timestamp;
+use applecart_core::model::Timestamp;
+use applecart_io::apply::Clock;
 
 /// The machine's clock, or the instant that `--now` froze.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use clap_complete::Shell;
 use super::Cli;
 use super::error::CliError;
 use super::output::Output;
-use crate::model::Outcome;
+use applecart_core::model::Outcome;
 
 /// Print completions for a shell
 ///

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
-use crate::model::Outcome;
-use crate::simulator::{Options, Simulator};
+use applecart_core::model::Outcome;
+use applecart_simulator::{Options, Simulator};
 
 /// Build a sample fleet of 12 tenants and walk through the whole story
 ///

@@ -8,12 +8,12 @@ use super::output::Output;
 use super::plan::Selected;
 use super::session::{self, Loaded, Which};
 use super::trust;
-use crate::git::Repo;
-use crate::git::program::GitProgram;
-use crate::model::{LiveTenant, Outcome, Reading};
-use crate::plan::Selection;
-use crate::report::{self, Area, Check, CheckState, ConsentState, Doctor, TenantHealth};
-use crate::vault::{self, Identities, Secret};
+use applecart_core::model::{LiveTenant, Outcome, Reading};
+use applecart_core::plan::Selection;
+use applecart_core::report::{self, Area, Check, CheckState, ConsentState, Doctor, TenantHealth};
+use applecart_io::git::Repo;
+use applecart_io::git::program::GitProgram;
+use applecart_io::vault::{self, Identities, Secret};
 use std::path::PathBuf;
 
 /// Check the machine, the repository, the keys and every tenant's sign-in, and say what to do

@@ -23,10 +23,10 @@ pub(super) use draft::Draft;
 use super::error::CliError;
 use super::inspect;
 use super::output::Output;
-use crate::apple::{self, Inspection};
-use crate::fleet::Policy;
-use crate::model::{Kind, LiveTenant, Sha256, Timestamp};
-use crate::vault::Secret;
+use applecart_core::apple::{self, Inspection};
+use applecart_core::fleet::Policy;
+use applecart_core::model::{Kind, LiveTenant, Sha256, Timestamp};
+use applecart_io::vault::Secret;
 
 /// A downloaded file and what the person says of it.
 pub(super) struct Download {

@@ -8,9 +8,9 @@ use serde::de::IntoDeserializer as _;
 use zeroize::Zeroizing;
 
 use super::error::CliError;
-use crate::fleet::CredentialKind;
-use crate::model::Actor;
-use crate::vault::{Identities, IdentitiesError};
+use applecart_core::fleet::CredentialKind;
+use applecart_core::model::Actor;
+use applecart_io::vault::{Identities, IdentitiesError};
 
 /// A variable's value; an empty one counts as unset, as pipelines set unset ones to nothing.
 pub(super) fn variable(name: &str) -> Option<String> {

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::download::sops::SopsError;
-use crate::fleet::{Diagnostic, EditError};
-use crate::git::{BaseError, Flag, GitError, Signature, SignersError, SigningKey};
-use crate::intune::{ConnectorError, EndpointError, SnapshotError};
-use crate::ledger::{LedgerError, LockError, SavedError};
-use crate::model::{Outcome, Timestamp};
-use crate::plan::{Refusal, SelectionError, Stale};
-use crate::vault::{IdentitiesError, OpenError, SealError};
+use applecart_core::fleet::{Diagnostic, EditError};
+use applecart_core::model::{Outcome, Timestamp};
+use applecart_core::plan::{Refusal, SelectionError, Stale};
+use applecart_io::git::{BaseError, Flag, GitError, Signature, SignersError, SigningKey};
+use applecart_io::intune::{ConnectorError, EndpointError, SnapshotError};
+use applecart_io::store::{LedgerError, LockError, SavedError};
+use applecart_io::vault::{IdentitiesError, OpenError, SealError};
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -76,10 +76,13 @@ pub(super) enum CliError {
     FrozenApply,
     #[error("the result could not be written as JSON")]
     Json(#[from] serde_json::Error),
+    #[cfg(feature = "simulator")]
     #[error(transparent)]
-    Simulator(#[from] crate::simulator::SimulatorError),
+    Simulator(#[from] applecart_simulator::SimulatorError),
+    #[cfg(feature = "simulator")]
     #[error(transparent)]
-    Simulate(#[from] crate::simulator::SimulateError),
+    Simulate(#[from] applecart_simulator::SimulateError),
+    #[cfg(feature = "simulator")]
     #[error("demo: {0}")]
     Demo(String),
     #[error(transparent)]
@@ -217,10 +220,9 @@ impl CliError {
             | Self::NoLedgerKey { .. }
             | Self::LedgerKey { .. }
             | Self::Saved(_)
-            | Self::Json(_)
-            | Self::Simulator(_)
-            | Self::Simulate(_)
-            | Self::Demo(_) => Outcome::Error,
+            | Self::Json(_) => Outcome::Error,
+            #[cfg(feature = "simulator")]
+            Self::Simulator(_) | Self::Simulate(_) | Self::Demo(_) => Outcome::Error,
         }
     }
 

@@ -6,8 +6,8 @@ use clap::{Args, ValueEnum};
 
 use super::clock::SystemClock;
 use super::error::CliError;
-use crate::apply::Clock as _;
-use crate::model::Timestamp;
+use applecart_core::model::Timestamp;
+use applecart_io::apply::Clock as _;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -9,12 +9,13 @@ use super::global::Context;
 use super::output::Output;
 use super::plan::Selected;
 use super::session;
-use crate::fleet::{self, Desired, FileBytes, Source};
-use crate::git::{FleetWalk, GitError, Repo};
-use crate::ledger::{Ledger, LedgerError, LedgerView, TenantLedger};
-use crate::model::{Commit, Outcome, TenantId, TenantName, Timestamp};
-use crate::plan::Selection;
-use crate::report::{self, Heading, History, Period, TenantPast, TokenHistory, Version};
+use applecart_core::fleet::{self, Desired, FileBytes, Source};
+use applecart_core::ledger::{LedgerView, TenantLedger};
+use applecart_core::model::{Commit, Outcome, TenantId, TenantName, Timestamp};
+use applecart_core::plan::Selection;
+use applecart_core::report::{self, Heading, History, Period, TenantPast, TokenHistory, Version};
+use applecart_io::git::{FleetWalk, GitError, Repo};
+use applecart_io::store::{Ledger, LedgerError};
 
 /// Show every change of a token: commits and requests, uploads, changes outside Git, by whom
 ///

@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use super::error::CliError;
 use super::global::{Context, Format};
 use super::output::Output;
-use crate::model::{Outcome, TenantId};
-use crate::report;
+use applecart_core::model::{Outcome, TenantId};
+use applecart_core::report;
 pub(super) use error::ImportError;
 
 /// Write tenant files from live Intune: tracked tokens with their Apple IDs, topics and expiries

@@ -10,9 +10,9 @@ use clap::ValueEnum;
 
 use super::error::CliError;
 use super::output::Output;
-use crate::git::Repo;
-use crate::model::Outcome;
-use crate::report::{escape, json};
+use applecart_core::model::Outcome;
+use applecart_core::report::{escape, json};
+use applecart_io::git::Repo;
 
 /// Begin a fleet repository: settings, an example tenant, and a key to seal files with
 ///
@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<Outcome, CliError> {
         None => args.recipient.clone(),
     };
     // Refuses what is no public key before anything is written.
-    crate::vault::seal(&crate::vault::Secret::new(Vec::new()), &recipients)?;
+    applecart_io::vault::seal(&applecart_io::vault::Secret::new(Vec::new()), &recipients)?;
     let files = skeleton(args, &recipients)?;
     let in_the_way: Vec<String> = files
         .iter()

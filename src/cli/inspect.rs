@@ -12,11 +12,11 @@ use super::environment;
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
-use crate::apple::{self, Verdict};
-use crate::intune;
-use crate::model::{Kind, LiveTenant, Outcome};
-use crate::report;
-use crate::vault::{self, OpenError, Secret};
+use applecart_core::apple::{self, Verdict};
+use applecart_core::model::{Kind, LiveTenant, Outcome};
+use applecart_core::report;
+use applecart_io::intune;
+use applecart_io::vault::{self, OpenError, Secret};
 
 /// No more than this is ever read of a file; one that is longer is refused.
 pub(super) const MAX_READ: u64 = 2 * 1024 * 1024;

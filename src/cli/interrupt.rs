@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM while nothing is written: the program ends at once, with 130.
 
 use super::progress;
-use crate::model::Outcome;
+use applecart_core::model::Outcome;
 
 /// Ends the program on the first signal. Only for commands that write nothing: there is nothing to
 /// finish, so whatever is under way (a read of Graph, a fetch) is simply left.

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use futures::StreamExt as _;
 
 use super::session::Loaded;
-use crate::intune::{Connector, IntuneRead as _, KeyRequest};
-use crate::model::{Kind, LiveTenant, Reading, TenantName};
-use crate::plan::{Action, Due, Planned};
+use applecart_core::model::{Kind, LiveTenant, Reading, TenantName};
+use applecart_core::plan::{Action, Due, Planned};
+use applecart_io::intune::{Connector, IntuneRead as _, KeyRequest};
 
 /// Adds the keys that the due uploads need to `live`; says whether there are any, so that the plan
 /// has to be made again with them. A key that cannot be read stays unknown, which the plan warns

@@ -8,10 +8,12 @@ use super::global::{Context, Format};
 use super::output::Output;
 use super::session;
 use super::trust;
-use crate::git::{Repo, Signers};
-use crate::ledger::{self, Draft, Filter, Ledger, LedgerError, MustBeSigned, Verdict};
-use crate::model::{Outcome, TenantId};
-use crate::report::json;
+use applecart_core::ledger::{Draft, Filter, Verdict};
+use applecart_core::model::{Outcome, TenantId};
+use applecart_core::report::json;
+use applecart_io::git::{Repo, Signers};
+use applecart_io::store;
+use applecart_io::store::{Ledger, LedgerError, MustBeSigned};
 
 /// Show the record of what was sent and seen, verify that it is whole, or add to it
 ///
@@ -103,9 +105,9 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             let ledger = open(*offline)?;
             let view = ledger.read()?;
             let filter = Filter { tenant: tenant.clone() };
-            let report = ledger::show(&view, &filter, ledger.asked_remote());
+            let report = applecart_core::ledger::show(&view, &filter, ledger.asked_remote());
             output.result(&match format {
-                Format::Human => ledger::show_text(&report),
+                Format::Human => applecart_core::ledger::show_text(&report),
                 Format::Json => json(&report)?,
             })?;
             Ok(if report.broken.is_empty() { Outcome::Done } else { Outcome::Partial })
@@ -116,12 +118,12 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
                 let signers = Signers::of(&repo, Some(&policy_rev), &policy.ledger_signers())?;
                 let unsigned_until = policy.ledger_signing.unsigned_until.as_deref();
                 let signed = MustBeSigned { signers: &signers, repo: &repo, unsigned_until };
-                ledger::verify_signed(&ledger, signed)?
+                store::verify_signed(&ledger, signed)?
             } else {
-                ledger::verify(&ledger)?
+                store::verify(&ledger)?
             };
             output.result(&match format {
-                Format::Human => ledger::verify_text(&report),
+                Format::Human => applecart_core::ledger::verify_text(&report),
                 Format::Json => json(&report)?,
             })?;
             Ok(match report.verdict {
@@ -151,7 +153,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
 
 /// Hands a file's entries over, and says so only once they are where they belong.
 fn append(ledger: &mut Ledger, file: &Path, output: &Output) -> Result<Outcome, CliError> {
-    let entries = ledger::read_saved(file)?;
+    let entries = store::read_saved(file)?;
     let where_to = match ledger.asked_remote() {
         Some(remote) => format!("at {remote}"),
         None => "in this clone".to_owned(),
@@ -165,7 +167,10 @@ fn append(ledger: &mut Ledger, file: &Path, output: &Output) -> Result<Outcome, 
         if refused.is_empty() { "" } else { " but those below" },
     );
     for error in &refused {
-        text.push_str(&format!("not recorded: {}\n", crate::report::escape(&error.sentence())));
+        text.push_str(&format!(
+            "not recorded: {}\n",
+            applecart_core::report::escape(&error.sentence())
+        ));
     }
     if refused.is_empty() {
         text.push_str(&format!("You can delete {}.\n", file.display()));
@@ -184,7 +189,7 @@ fn append(ledger: &mut Ledger, file: &Path, output: &Output) -> Result<Outcome, 
 fn deliver(
     ledger: &mut Ledger,
     entries: &[(TenantId, Draft)],
-) -> Result<(ledger::Delivered, Vec<LedgerError>), CliError> {
+) -> Result<(store::Delivered, Vec<LedgerError>), CliError> {
     match ledger.deliver(entries) {
         Err(error) if error.is_of_one_tenant() => {}
         delivered => return Ok((delivered?, Vec::new())),
@@ -192,7 +197,7 @@ fn deliver(
     let mut tenants: Vec<TenantId> = entries.iter().map(|(tenant, _)| *tenant).collect();
     tenants.sort();
     tenants.dedup();
-    let mut total = ledger::Delivered { recorded: 0, known: 0, head: None };
+    let mut total = store::Delivered { recorded: 0, known: 0, head: None };
     let mut refused = Vec::new();
     for tenant in tenants {
         let own: Vec<_> = entries.iter().filter(|(of, _)| *of == tenant).cloned().collect();

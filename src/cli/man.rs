@@ -7,7 +7,7 @@ use clap::CommandFactory as _;
 use super::Cli;
 use super::error::CliError;
 use super::output::Output;
-use crate::model::Outcome;
+use applecart_core::model::Outcome;
 
 /// Write a manual page for every command into a folder
 ///

@@ -70,14 +70,18 @@ impl Output {
             return tracing::error!(code, because = because.join(": "), next, "{error}");
         }
         let bad = anstyle::AnsiColor::Red.on_default().bold();
-        let mut text = format!("{bad}error{bad:#}: {}", crate::report::escape(&error.to_string()));
+        let mut text =
+            format!("{bad}error{bad:#}: {}", applecart_core::report::escape(&error.to_string()));
         let mut source = std::error::Error::source(error);
         while let Some(cause) = source {
-            text.push_str(&format!("\n  because: {}", crate::report::escape(&cause.to_string())));
+            text.push_str(&format!(
+                "\n  because: {}",
+                applecart_core::report::escape(&cause.to_string())
+            ));
             source = cause.source();
         }
         for hint in error.hints() {
-            text.push_str(&format!("\n  next: {}", crate::report::escape(&hint)));
+            text.push_str(&format!("\n  next: {}", applecart_core::report::escape(&hint)));
         }
         self.note(&text);
     }
@@ -93,7 +97,7 @@ impl Output {
     /// Writes a machine output, which has no colour, piece by piece.
     pub(super) fn json<T: serde::Serialize>(&self, value: &T) -> Result<(), CliError> {
         let out = std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
-        match crate::report::write_json(value, out) {
+        match applecart_core::report::write_json(value, out) {
             // A reader that went away (`| head`) is no error.
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
                 Err(CliError::Output(error))

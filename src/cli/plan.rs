@@ -16,12 +16,12 @@ use super::keys;
 use super::output::Output;
 use super::session::{self, Loaded, Which};
 use super::trust;
-use crate::fleet::{self, FileBytes, TokenLines};
-use crate::git::Repo;
-use crate::intune::{self, Connector};
-use crate::model::{LiveTenant, Outcome, TenantName};
-use crate::plan::{self, Input, Known, Plan, Planned, Selection, Source, Touched};
-use crate::report::{self, AnnotationFormat};
+use applecart_core::fleet::{self, FileBytes, TokenLines};
+use applecart_core::model::{LiveTenant, Outcome, TenantName};
+use applecart_core::plan::{self, Input, Known, Plan, Planned, Selection, Source, Touched};
+use applecart_core::report::{self, AnnotationFormat};
+use applecart_io::git::Repo;
+use applecart_io::intune::{self, Connector};
 
 /// Compare Git with live Intune and show what apply would do
 ///
@@ -181,7 +181,7 @@ pub(super) async fn live_plan(
     connector: &Connector,
     loaded: &Loaded,
     selection: &Selection,
-    known: &Result<crate::ledger::LedgerView, String>,
+    known: &Result<applecart_core::ledger::LedgerView, String>,
     dead: &BTreeSet<String>,
 ) -> Planned {
     let mut live = session::read_live(connector, loaded, selection, context.parallelism).await;
@@ -198,7 +198,7 @@ pub(super) fn make(
     loaded: &Loaded,
     selection: &Selection,
     live: &BTreeMap<TenantName, LiveTenant>,
-    known: &Result<crate::ledger::LedgerView, String>,
+    known: &Result<applecart_core::ledger::LedgerView, String>,
     source: Source,
     dead_runs: &BTreeSet<String>,
 ) -> Planned {

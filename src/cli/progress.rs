@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::apply::Progress;
+use applecart_io::apply::Progress;
 
 /// The bar that is on the screen, so that an interrupt can take it away.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);

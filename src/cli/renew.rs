@@ -16,8 +16,8 @@ use super::global::Context;
 use super::inspect::KindName;
 use super::output::Output;
 use super::plan::Selected;
-use crate::model::{Kind, Outcome, Timestamp};
-use crate::report::{self, Proposal, RENEW_FORMAT_VERSION, Renewals};
+use applecart_core::model::{Kind, Outcome, Timestamp};
+use applecart_core::report::{self, Proposal, RENEW_FORMAT_VERSION, Renewals};
 use ground::Ground;
 use propose::{Bench, Wish};
 

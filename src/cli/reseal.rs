@@ -8,11 +8,11 @@ use super::output::Output;
 use super::plan::Selected;
 use super::replace::{self, New};
 use super::session;
-use crate::fleet::{self, Desired, Policy, Tenant, TokenFile};
-use crate::git::{GitError, Repo};
-use crate::model::{Outcome, Sha256};
-use crate::report::{escape, plural};
-use crate::vault::{self, Form, Identities, OpenError, Secret};
+use applecart_core::fleet::{self, Desired, Policy, Tenant, TokenFile};
+use applecart_core::model::{Outcome, Sha256};
+use applecart_core::report::{escape, plural};
+use applecart_io::git::{GitError, Repo};
+use applecart_io::vault::{self, Form, Identities, OpenError, Secret};
 
 /// Seal the fleet's token files again, to the recipients that applecart.yaml lists now
 ///

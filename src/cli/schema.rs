@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::error::CliError;
 use super::output::Output;
-use crate::model::Outcome;
-use crate::report;
+use applecart_core::model::Outcome;
+use applecart_core::report;
 
 /// Print the JSON Schemas of every file and every machine output
 ///

@@ -10,15 +10,15 @@ use super::inspect::{self, KindName};
 use super::output::Output;
 use super::replace::{self, New};
 use super::session::{self, Which};
-use crate::apple::Inspection;
-use crate::fleet::{self, Desired, Tenant, Token};
-use crate::git::{GitError, Repo};
-use crate::model::{
+use applecart_core::apple::Inspection;
+use applecart_core::fleet::{self, Desired, Tenant, Token};
+use applecart_core::model::{
     Kind, LiveTenant, Outcome, Problem, ProblemCode, Sha256, Timestamp, shell_word,
 };
-use crate::plan::Selection;
-use crate::report::{self, escape, plural};
-use crate::vault;
+use applecart_core::plan::Selection;
+use applecart_core::report::{self, escape, plural};
+use applecart_io::git::{GitError, Repo};
+use applecart_io::vault;
 
 /// Check a downloaded token file, seal it, and write its facts into the tenant file
 ///

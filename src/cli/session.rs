@@ -13,13 +13,14 @@ use super::output::Output;
 use super::progress::Bar;
 pub(super) use super::sign_in::connector;
 use super::trust;
-use crate::apply::Progress as _;
-use crate::fleet::{self, Desired, Diagnostic, FLEET_FILE, Policy, Source, Tenant};
-use crate::git::{Base, BaseError, Repo};
-use crate::intune::{Connector, IntuneRead as _, Overrides, ReadRequest, Turn, Turns};
-use crate::ledger::{ApplyLock, Holder, Ledger, LedgerError, LedgerView};
-use crate::model::{LiveTenant, Outcome, Problem, ProblemCode, TenantName, Timestamp};
-use crate::plan::{Plan, Selection};
+use applecart_core::fleet::{self, Desired, Diagnostic, FLEET_FILE, Policy, Source, Tenant};
+use applecart_core::ledger::LedgerView;
+use applecart_core::model::{LiveTenant, Outcome, Problem, ProblemCode, TenantName, Timestamp};
+use applecart_core::plan::{Plan, Selection};
+use applecart_io::apply::Progress as _;
+use applecart_io::git::{Base, BaseError, Repo};
+use applecart_io::intune::{Connector, IntuneRead as _, Overrides, ReadRequest, Turn, Turns};
+use applecart_io::store::{ApplyLock, Holder, Ledger, LedgerError};
 
 /// The fleet as it stands at a revision.
 pub(super) struct Loaded {

@@ -5,8 +5,8 @@ use super::clock;
 use super::environment::variable;
 use super::error::CliError;
 use super::session::overrides;
-use crate::fleet::Auth;
-use crate::intune::{ClientSecret, Connector, ConnectorOptions, of_application};
+use applecart_core::fleet::Auth;
+use applecart_io::intune::{ClientSecret, Connector, ConnectorOptions, of_application};
 
 /// Builds the way to Entra and Graph from the environment.
 pub(super) fn connector() -> Result<Connector, CliError> {

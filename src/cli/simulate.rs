@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::error::CliError;
 use super::output::Output;
-use crate::model::{Outcome, Timestamp};
-use crate::simulator::{Options, SimulateOptions, run as simulate};
+use applecart_core::model::{Outcome, Timestamp};
+use applecart_simulator::{Options, SimulateOptions, run as simulate};
 
 /// Run a local Intune and Entra ID that speak Graph over HTTP
 ///

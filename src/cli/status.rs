@@ -8,10 +8,10 @@ use super::global::Context;
 use super::output::Output;
 use super::plan::{Selected, make};
 use super::session::{self, Which};
-use crate::fleet::parse_duration;
-use crate::model::{LiveTenant, Outcome, Problem, ProblemCode, Reading};
-use crate::plan::Source;
-use crate::report::{self, StatusView};
+use applecart_core::fleet::parse_duration;
+use applecart_core::model::{LiveTenant, Outcome, Problem, ProblemCode, Reading};
+use applecart_core::plan::Source;
+use applecart_core::report::{self, StatusView};
 
 /// Show what lapses when, what works, and what differs from Git, most urgent first
 ///

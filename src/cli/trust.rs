@@ -6,9 +6,9 @@ use std::path::Path;
 use super::environment::variable;
 use super::error::CliError;
 use super::session::Loaded;
-use crate::fleet::{self, Diagnostic, FileBytes, Policy, SignerFile};
-use crate::git::{GitError, Repo, Signature, Signers, SignersError, SigningKey};
-use crate::model::Timestamp;
+use applecart_core::fleet::{self, Diagnostic, FileBytes, Policy, SignerFile};
+use applecart_core::model::Timestamp;
+use applecart_io::git::{GitError, Repo, Signature, Signers, SignersError, SigningKey};
 
 /// What was found out about the planned commit; `None` where no signature is asked for, where
 /// there is no commit, and where nobody knows by whose policy to judge.

@@ -4,10 +4,10 @@ use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
 use super::trust;
-use crate::fleet::{self, ValidateReport};
-use crate::git::Repo;
-use crate::model::Outcome;
-use crate::report::{AnnotationFormat, annotate, json, of_diagnostics, plural};
+use applecart_core::fleet::{self, ValidateReport};
+use applecart_core::model::Outcome;
+use applecart_core::report::{AnnotationFormat, annotate, json, of_diagnostics, plural};
+use applecart_io::git::Repo;
 
 /// Check everything that can be checked offline, and show all mistakes at once
 ///

@@ -1,6 +1,6 @@
 //! `acknowledge`: the customer's word, recorded once for each upload.
 
-use applecart::model::Kind;
+use applecart_core::model::Kind;
 
 use crate::world::World;
 use crate::world::hub::Hub;

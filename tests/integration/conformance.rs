@@ -7,13 +7,13 @@ mod metadata;
 
 use std::sync::{Arc, Mutex};
 
-use applecart::fleet::{Auth, Cloud, CredentialKind};
-use applecart::intune::{
+use applecart_core::fleet::{Auth, Cloud, CredentialKind};
+use applecart_core::model::{Kind, Reading, TenantId, Timestamp};
+use applecart_io::intune::{
     ClientSecret, Connector, ConnectorOptions, Consented, EnrollmentSettings, IntuneRead as _,
     KeyRequest, Overrides, ReadRequest, Synced, VppChange, VppCreation,
 };
-use applecart::model::{Kind, Reading, TenantId, Timestamp};
-use applecart::simulator::WRITER_CLIENT_ID;
+use applecart_simulator::WRITER_CLIENT_ID;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::Response;

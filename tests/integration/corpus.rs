@@ -14,8 +14,8 @@ mod vpp;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use applecart::apple::{Inspection, Request, Verdict, inspect};
-use applecart::model::{Kind, Timestamp};
+use applecart_core::apple::{Inspection, Request, Verdict, inspect};
+use applecart_core::model::{Kind, Timestamp};
 use serde_json::{Value, json};
 
 use crate::world::finish;
@@ -185,8 +185,8 @@ fn inspect_opens_sealed_files_and_says_what_it_cannot_read() {
     let token = maker::base64(
         br#"{"expDate":"2099-01-01T00:00:00+0000","token":"SECRET-MARKER","orgName":"Contoso"}"#,
     );
-    let sealed = applecart::vault::seal(
-        &applecart::vault::Secret::new(token.clone().into_bytes()),
+    let sealed = applecart_io::vault::seal(
+        &applecart_io::vault::Secret::new(token.clone().into_bytes()),
         &[identity.to_public().to_string()],
     );
     let sealed = write("london.vpptoken.age", &sealed.unwrap());

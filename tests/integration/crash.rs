@@ -10,7 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Child;
 
-use applecart::simulator::{Fault, FaultRule, Issued};
+use applecart_simulator::{Fault, FaultRule, Issued};
 
 use crate::world::{World, eventually, tenant_id};
 

@@ -1,6 +1,6 @@
 //! `doctor` against a fleet that is well, and against everything that is not.
 
-use applecart::simulator::{Fault, FaultRule};
+use applecart_simulator::{Fault, FaultRule};
 use serde_json::Value;
 
 use crate::world::{World, finish, tenant_id};

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use applecart::fleet::{Auth, Cloud, CredentialKind};
-use applecart::intune::{
+use applecart_core::fleet::{Auth, Cloud, CredentialKind};
+use applecart_core::model::{Kind, LiveTenant, Problem, Reading, TenantId, Timestamp};
+use applecart_io::intune::{
     ClientSecret, Connector, ConnectorOptions, IntuneRead as _, Overrides, ReadRequest,
     RetryPolicy, VppChange, WriteError,
 };
-use applecart::model::{Kind, LiveTenant, Problem, Reading, TenantId, Timestamp};
-use applecart::simulator::{
+use applecart_simulator::{
     FaultRule, LoggedRequest, Options, Push, Running, Simulator, Tenant, Vpp, WRITER_CLIENT_ID,
     WRITER_SECRET,
 };

@@ -23,13 +23,13 @@ fn same(path: &str, text: &str) {
 #[test]
 fn generated_schemas() {
     for (name, schema) in applecart::schemas::all() {
-        same(&format!("schema/{name}"), &applecart::report::json(&schema).unwrap());
+        same(&format!("schema/{name}"), &applecart_core::report::json(&schema).unwrap());
     }
 }
 
 #[test]
 fn generated_findings() {
-    same("docs/findings.md", &applecart::apple::reference());
+    same("docs/findings.md", &applecart_core::apple::reference());
 }
 
 #[test]

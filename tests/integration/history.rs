@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
-use applecart::ledger::{Author, Draft, Ledger};
-use applecart::model::{Actor, Event, Sha256, TokenRef};
-use applecart::simulator::{Fault, FaultRule};
+use applecart_core::ledger::{Author, Draft};
+use applecart_core::model::{Actor, Event, Sha256, TokenRef};
+use applecart_io::store::Ledger;
+use applecart_simulator::{Fault, FaultRule};
 use serde_json::Value;
 
 use crate::world::hub::Hub;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use applecart::model::Kind;
-use applecart::simulator::{Customer, Fault, FaultRule, Tenant, seed_fleet};
+use applecart_core::model::Kind;
+use applecart_simulator::{Customer, Fault, FaultRule, Tenant, seed_fleet};
 
 use crate::world::{Run, World, in_days, tenant_id};
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use age::secrecy::ExposeSecret as _;
-use applecart::vault::{Identities, OpenError, Secret, open, seal};
+use applecart_io::vault::{Identities, OpenError, Secret, open, seal};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -341,7 +341,7 @@ fn a_certificate_changed_after_sops_sealed_it_is_untrusted_and_not_sent() {
 #[cfg(feature = "ssh-identities")]
 mod ssh {
     use super::*;
-    use applecart::vault::IdentitiesError;
+    use applecart_io::vault::IdentitiesError;
 
     fn ssh_keygen() -> Option<PathBuf> {
         program("ssh-keygen", "APPLECART_SSH_KEYGEN")

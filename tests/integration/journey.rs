@@ -1,6 +1,6 @@
 //! From a commit to Intune and back to "nothing to do", and everything that must stop on the way.
 
-use applecart::simulator::{Consent, Fault, FaultRule, PortalUpload, PushRequest};
+use applecart_simulator::{Consent, Fault, FaultRule, PortalUpload, PushRequest};
 
 use crate::world::{World, tenant_id};
 
@@ -28,7 +28,7 @@ fn a_first_upload_consents_only_where_the_file_says_so() {
         .change(tenant_id("contoso"), |tenant| {
             tenant.data_sharing_consent = Consent { granted: false, ..Consent::default() };
             tenant.switches.require_consent = true;
-            Ok::<_, applecart::simulator::StateError>(())
+            Ok::<_, applecart_simulator::StateError>(())
         })
         .unwrap();
     world.tenant("contoso", &first);
@@ -230,7 +230,7 @@ fn throttling_is_ridden_out() {
     let (_, new) = world.renewal("contoso");
     world.state().add_fault(
         FaultRule::always(Fault::Throttle {
-            retry_after: Some(applecart::simulator::RetryAfter::Seconds(0)),
+            retry_after: Some(applecart_simulator::RetryAfter::Seconds(0)),
         })
         .for_tenant(tenant_id("contoso"))
         .times(4),
@@ -329,10 +329,10 @@ fn planning_needs_no_key_and_sends_only_reads() {
     let mut world = World::new();
     world.renewal("contoso");
     world.key = String::new();
-    world.secret = applecart::simulator::READER_SECRET.to_owned();
+    world.secret = applecart_simulator::READER_SECRET.to_owned();
     let policy = world
         .policy("")
-        .replace(applecart::simulator::WRITER_CLIENT_ID, applecart::simulator::READER_CLIENT_ID);
+        .replace(applecart_simulator::WRITER_CLIENT_ID, applecart_simulator::READER_CLIENT_ID);
     world.write("applecart.yaml", &policy);
     world.commit("A reader");
     world.run(&["plan"]).ends_with(0).says("upload push");

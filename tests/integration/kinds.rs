@@ -1,8 +1,8 @@
 //! Enrollment and VPP tokens on the whole way: first upload, renewal, settings, creation; and what
 //! must stop.
 
-use applecart::model::Kind;
-use applecart::simulator::{Fault, FaultRule, Vpp};
+use applecart_core::model::Kind;
+use applecart_simulator::{Fault, FaultRule, Vpp};
 
 use crate::world::{VppFile, World, in_days, tenant_id};
 
@@ -274,7 +274,7 @@ fn a_wrong_encoding_costs_one_tenant_and_is_mended_in_the_policy() {
     for name in names {
         world.renewal_of(name, Kind::Vpp);
         world.switch(name, |switches| {
-            switches.vpp_encoding = applecart::simulator::VppEncoding::Base64;
+            switches.vpp_encoding = applecart_simulator::VppEncoding::Base64;
         });
     }
     world.run(&["apply"]).ends_with(3).says("canary-failed").says("change `wire`");
@@ -314,7 +314,7 @@ fn a_second_administrators_approval_is_told_apart_from_a_refusal() {
     let world = World::new();
     world.renewal_of("contoso", Kind::Vpp);
     world.switch("contoso", |switches| {
-        switches.approval = Some(applecart::simulator::ApprovalPolicy::Seen);
+        switches.approval = Some(applecart_simulator::ApprovalPolicy::Seen);
     });
     world.run(&["apply"]).ends_with(3).says("approval required").says("second administrator");
     world.switch("contoso", |switches| switches.approval = None);

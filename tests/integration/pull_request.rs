@@ -1,7 +1,7 @@
 //! The plan of a branch, as a pipeline of a pull request makes it: no key, no permission to write,
 //! and only what the branch touches.
 
-use applecart::simulator::{READER_CLIENT_ID, READER_SECRET};
+use applecart_simulator::{READER_CLIENT_ID, READER_SECRET};
 
 use crate::world::hub::{Clone, Hub};
 use crate::world::{Run, World, finish, tenant_id};

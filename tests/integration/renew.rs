@@ -7,8 +7,8 @@ mod sheet;
 
 use std::path::{Path, PathBuf};
 
-use applecart::model::Timestamp;
-use applecart::simulator::Issued;
+use applecart_core::model::Timestamp;
+use applecart_simulator::Issued;
 use chrono::Utc;
 
 use crate::world::hub::{Clone, Hub};

@@ -1,7 +1,7 @@
 //! New recipients: the same files, sealed again.
 
 use age::secrecy::ExposeSecret as _;
-use applecart::vault::{Secret, seal};
+use applecart_io::vault::{Secret, seal};
 
 use crate::world::World;
 

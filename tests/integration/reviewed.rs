@@ -1,6 +1,6 @@
 //! A plan file from review to apply: what of it still holds, and what it must not bring along.
 
-use applecart::simulator::PortalUpload;
+use applecart_simulator::PortalUpload;
 use serde_json::Value;
 
 use crate::world::{World, tenant_id};

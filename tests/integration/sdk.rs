@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use applecart::simulator::{WRITER_CLIENT_ID, WRITER_SECRET, seed_fleet};
+use applecart_simulator::{WRITER_CLIENT_ID, WRITER_SECRET, seed_fleet};
 use serde_json::{Value, json};
 
 use crate::world::project;

@@ -3,8 +3,8 @@
 
 use std::path::PathBuf;
 
-use applecart::model::Kind;
-use applecart::simulator::{Fault, FaultRule, VppRequest};
+use applecart_core::model::Kind;
+use applecart_simulator::{Fault, FaultRule, VppRequest};
 use chrono::Utc;
 
 use crate::world::{Run, World, eventually, in_days, tenant_id};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use applecart::simulator::{
+use applecart_simulator::{
     AppRegistration, Fault, FaultRule, Issued, RetryAfter, StateError, WRITER_CLIENT_ID,
 };
 use base64::Engine as _;

@@ -2,8 +2,9 @@
 
 use std::process::Stdio;
 
-use applecart::ledger::{Author, Draft, read_saved};
-use applecart::model::{Actor, Event, Sha256, TenantId, Timestamp, TokenRef};
+use applecart_core::ledger::{Author, Draft};
+use applecart_core::model::{Actor, Event, Sha256, TenantId, Timestamp, TokenRef};
+use applecart_io::store::read_saved;
 
 use crate::world::hub::{Clone, Hub, REFNAME, script};
 use crate::world::{finish, tenant_id};

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use applecart::simulator::{
+use applecart_simulator::{
     AppRegistration, FederatedCredential, StateError, WRITER_CLIENT_ID, WRITER_SECRET,
 };
 use base64::Engine as _;
@@ -77,7 +77,7 @@ fn world(credential: &str, app: &AppRegistration) -> World {
     world.write("applecart.yaml", &policy);
     for name in ["contoso", "fabrikam"] {
         world.renewal(name);
-        let change = |tenant: &mut applecart::simulator::Tenant| {
+        let change = |tenant: &mut applecart_simulator::Tenant| {
             tenant.apps = vec![app.clone()];
             Ok::<_, StateError>(())
         };

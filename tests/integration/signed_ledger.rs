@@ -1,8 +1,9 @@
 //! A ledger whose commits are signed, made and verified with the real `ssh-keygen`.
 
-use applecart::git::SigningKey;
-use applecart::ledger::{Author, Draft, Ledger};
-use applecart::model::{Actor, Event, TenantId, Timestamp, TokenRef};
+use applecart_core::ledger::{Author, Draft};
+use applecart_core::model::{Actor, Event, TenantId, Timestamp, TokenRef};
+use applecart_io::git::SigningKey;
+use applecart_io::store::Ledger;
 
 use crate::signatures::keys::Keys;
 use crate::world::hub::{Clone, Hub, REFNAME};
@@ -187,7 +188,7 @@ fn entries_that_are_appended_anew_after_a_lost_race_are_signed_too() {
 fn entries_that_are_handed_over_need_the_key_too() {
     let Some((world, keys)) = fleet() else { return };
     let file = world.path("saved.json");
-    applecart::ledger::save_unpushed(&file, &entries("contoso", "saved")).unwrap();
+    applecart_io::store::save_unpushed(&file, &entries("contoso", "saved")).unwrap();
     let append = ["ledger", "append", file.to_str().unwrap()];
     world.run(&append).ends_with(1).says("no key to sign it with is at hand");
     assert_eq!(world.git(&["for-each-ref", REFNAME]), "");

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use applecart::model::Kind;
-use applecart::simulator::{READER_CLIENT_ID, READER_SECRET};
+use applecart_core::model::Kind;
+use applecart_simulator::{READER_CLIENT_ID, READER_SECRET};
 use chrono::{DateTime, Utc};
 
 use crate::world::hub::{Clone, Hub};

@@ -1,8 +1,8 @@
 //! Applying one commit from several clones of one remote: each digest is uploaded once, everybody
 //! sees what the others did, and what could not be pushed is not lost.
 
-use applecart::model::Kind;
-use applecart::simulator::{Fault, FaultRule};
+use applecart_core::model::Kind;
+use applecart_simulator::{Fault, FaultRule};
 
 use crate::world::hub::Hub;
 use crate::world::{eventually, tenant_id};

@@ -8,12 +8,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use age::secrecy::ExposeSecret as _;
-use applecart::model::{Sha256, TenantId, Timestamp};
-use applecart::simulator::{
+use applecart_core::model::{Sha256, TenantId, Timestamp};
+use applecart_io::vault::{Secret, seal};
+use applecart_simulator::{
     Issued, Options, Push, PushRequest, Running, Simulator, State, Tenant, WRITER_CLIENT_ID,
     WRITER_SECRET,
 };
-use applecart::vault::{Secret, seal};
 use chrono::Utc;
 use serde_json::Value;
 

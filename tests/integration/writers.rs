@@ -1,12 +1,12 @@
 //! The writer and the one-token reads against a Graph that takes nothing but documented requests.
 
-use applecart::fleet::{Auth, Cloud, CredentialKind};
-use applecart::intune::{
+use applecart_core::fleet::{Auth, Cloud, CredentialKind};
+use applecart_core::model::{Reading, Setting, Timestamp};
+use applecart_io::intune::{
     ClientSecret, Connector, ConnectorOptions, EnrollmentSettings, IntuneRead as _, KeyRequest,
     Overrides, Synced, VppChange, VppCreation,
 };
-use applecart::model::{Reading, Setting, Timestamp};
-use applecart::simulator::{
+use applecart_simulator::{
     Enrollment, EnrollmentRequest, Options, Running, Simulator, Tenant, Vpp, VppRequest,
     WRITER_CLIENT_ID, WRITER_SECRET,
 };

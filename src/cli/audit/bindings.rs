@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use super::Ground;
 use super::uploads::valid;
 use crate::cli::error::CliError;
-use crate::fleet::{FileBytes, token_lines};
-use crate::git::GitError;
-use crate::model::{Sha256, TenantId};
-use crate::report::{AuditArea, AuditFinding, AuditPlace};
+use applecart_core::fleet::{FileBytes, token_lines};
+use applecart_core::model::{Sha256, TenantId};
+use applecart_core::report::{AuditArea, AuditFinding, AuditPlace};
+use applecart_io::git::GitError;
 
 /// To whom a file belonged first, and since when each tenant has it.
 #[derive(Default)]

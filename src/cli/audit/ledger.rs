@@ -3,9 +3,11 @@
 use super::{Args, AuditedLedger, Ground};
 use crate::cli::error::CliError;
 use crate::cli::global::Context;
-use crate::git::Signers;
-use crate::ledger::{self, Fault, Ledger, LedgerError, MustBeSigned};
-use crate::report::{AuditArea, AuditFinding, AuditLedger, AuditLevel, AuditPlace};
+use applecart_core::ledger::Fault;
+use applecart_core::report::{AuditArea, AuditFinding, AuditLedger, AuditLevel, AuditPlace};
+use applecart_io::git::Signers;
+use applecart_io::store;
+use applecart_io::store::{Ledger, LedgerError, MustBeSigned};
 
 pub(super) fn audit(
     args: &Args,
@@ -33,9 +35,9 @@ pub(super) fn audit(
             Signers::of(ground.repo, Some(ground.policy_rev), &ground.policy.ledger_signers())?;
         let unsigned_until = ground.policy.ledger_signing.unsigned_until.as_deref();
         let signed = MustBeSigned { signers: &signers, repo: ground.repo, unsigned_until };
-        ledger::verify_signed(&ledger, signed)
+        store::verify_signed(&ledger, signed)
     } else {
-        ledger::verify(&ledger)
+        store::verify(&ledger)
     };
     let report = match verified {
         Ok(report) => report,

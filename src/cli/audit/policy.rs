@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Ground, signed};
 use crate::cli::error::CliError;
-use crate::fleet::{self, Policy};
-use crate::git::{PolicyVersion, Signers};
-use crate::model::Sha256;
-use crate::report::{AuditArea, AuditFinding, AuditLevel, AuditPlace};
+use applecart_core::fleet::{self, Policy};
+use applecart_core::model::Sha256;
+use applecart_core::report::{AuditArea, AuditFinding, AuditLevel, AuditPlace};
+use applecart_io::git::{PolicyVersion, Signers};
 
 /// The findings, and every recipient that was ever listed.
 pub(super) fn audit(

@@ -6,11 +6,11 @@ use super::Ground;
 use super::bindings::{PastFile, sealed_files};
 use super::uploads::valid;
 use crate::cli::error::CliError;
-use crate::fleet;
-use crate::git::GitError;
-use crate::model::Sha256;
-use crate::report::{self, AuditFinding, OnceSealed, SealedFile};
-use crate::vault::{Addressees, Key};
+use applecart_core::fleet;
+use applecart_core::model::Sha256;
+use applecart_core::report::{self, AuditFinding, OnceSealed, SealedFile};
+use applecart_io::git::GitError;
+use applecart_io::vault::{Addressees, Key};
 
 /// `sealed` is what every sealed blob shows, `ever` all recipients that were ever listed.
 pub(super) fn audit(

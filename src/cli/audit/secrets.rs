@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::incomplete;
-use crate::apple::{self, SecretKind};
 use crate::cli::error::CliError;
-use crate::fleet::MAX_TOKEN_BYTES;
-use crate::git::{Origin, Part, Repo};
-use crate::report::{
+use applecart_core::apple::{self, SecretKind};
+use applecart_core::fleet::MAX_TOKEN_BYTES;
+use applecart_core::report::{
     self, AuditFinding, AuditLevel, AuditObjects, AuditPlace, LeakPart, LeakPlace,
 };
-use crate::vault::{Addressees, addressees};
+use applecart_io::git::{Origin, Part, Repo};
+use applecart_io::vault::{Addressees, addressees};
 
 /// The largest blob that is looked at: more than forges take. It is in memory as a whole.
 const MAX_BLOB: u64 = 128 * 1024 * 1024;

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::fleet::{self, FileBytes, Policy, Signing};
-use crate::git::{GitError, Repo, Signature, Signers, SignersError};
-use crate::model::Sha256;
+use applecart_core::fleet::{self, FileBytes, Policy, Signing};
+use applecart_core::model::Sha256;
+use applecart_io::git::{GitError, Repo, Signature, Signers, SignersError};
 
 /// Commits of a policy, and why each is not signed as it asks; those that are have no answer.
 pub(super) fn unsigned(

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Ground, signed};
 use crate::cli::error::CliError;
-use crate::fleet::{self, Desired, Source, Tenant};
-use crate::git::{Ancestors, GitError, Repo};
-use crate::ledger::LedgerView;
-use crate::model::{Event, Record, TenantId};
-use crate::report::{AuditFinding, Fit, Held, Trace, judge_bindings, judge_uploads};
+use applecart_core::fleet::{self, Desired, Source, Tenant};
+use applecart_core::ledger::LedgerView;
+use applecart_core::model::{Event, Record, TenantId};
+use applecart_core::report::{AuditFinding, Fit, Held, Trace, judge_bindings, judge_uploads};
+use applecart_io::git::{Ancestors, GitError, Repo};
 
 /// The findings, and how many uploads were traced.
 pub(super) fn audit(

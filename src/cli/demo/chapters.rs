@@ -8,8 +8,8 @@ use super::fleet::{Fleet, commit, git, replace_certificate, tenant_id, write};
 use super::story::Story;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
-use crate::model::Outcome;
-use crate::simulator::{Issued, PortalUpload, PushRequest, Running, SubjectKey};
+use applecart_core::model::Outcome;
+use applecart_simulator::{Issued, PortalUpload, PushRequest, Running, SubjectKey};
 
 pub(super) fn tell(
     dir: &Path,

@@ -9,14 +9,14 @@ use chrono::{DateTime, Duration, Utc};
 use serde_yaml::Value;
 
 use super::file;
-use crate::apple::enrollment;
 use crate::cli::error::CliError;
-use crate::model::{Sha256, TenantId, Timestamp};
-use crate::simulator::{
+use applecart_core::apple::enrollment;
+use applecart_core::model::{Sha256, TenantId, Timestamp};
+use applecart_io::vault::{Secret, seal};
+use applecart_simulator::{
     Consent, Enrollment, EnrollmentRequest, Issued, Push, PushRequest, Running, SubjectKey, Tenant,
     Vpp, VppRequest, WRITER_CLIENT_ID,
 };
-use crate::vault::{Secret, seal};
 
 /// What the story needs to know of the fleet.
 pub(super) struct Fleet {

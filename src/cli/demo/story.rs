@@ -10,8 +10,8 @@ use super::fleet::Fleet;
 use crate::cli::environment::TARGET_BRANCH;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
-use crate::model::{Outcome, shell_word};
-use crate::simulator::WRITER_SECRET;
+use applecart_core::model::{Outcome, shell_word};
+use applecart_simulator::WRITER_SECRET;
 
 pub(super) struct Story<'a> {
     pub(super) fleet: &'a Fleet,

@@ -1,12 +1,12 @@
 //! What the tenant file is to say of a downloaded file.
 
-use crate::apple::FileFacts;
 use crate::cli::error::CliError;
-use crate::fleet::{
+use applecart_core::apple::FileFacts;
+use applecart_core::fleet::{
     self, Change, Desired, Entry, EntryKind, FileBytes, Folder, NewValue, Policy, Source, Tenant,
     Token,
 };
-use crate::model::{Kind, Sha256, TokenRef};
+use applecart_core::model::{Kind, Sha256, TokenRef};
 
 /// One token's place in a fleet, before the file is in it.
 pub(in crate::cli) struct Draft<'a> {

@@ -2,9 +2,9 @@
 //! said so far.
 
 use super::Download;
-use crate::apple::{FileFacts, Finding, FindingCode, Inspection};
-use crate::fleet::{Desired, Tenant, Token};
-use crate::model::{Kind, LiveTenant, Reading, Timestamp};
+use applecart_core::apple::{FileFacts, Finding, FindingCode, Inspection};
+use applecart_core::fleet::{Desired, Tenant, Token};
+use applecart_core::model::{Kind, LiveTenant, Reading, Timestamp};
 
 /// The live state of this token alone, so that the file is held against what it would replace.
 ///

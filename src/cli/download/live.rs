@@ -4,10 +4,10 @@
 use super::judge;
 use crate::cli::error::CliError;
 use crate::cli::session;
-use crate::fleet::{Policy, Tenant, Token};
-use crate::intune::{Connector, IntuneRead as _, KeyRequest};
-use crate::ledger::LedgerView;
-use crate::model::{Kind, LivePush, LiveTenant, Problem, Reading};
+use applecart_core::fleet::{Policy, Tenant, Token};
+use applecart_core::ledger::LedgerView;
+use applecart_core::model::{Kind, LivePush, LiveTenant, Problem, Reading};
+use applecart_io::intune::{Connector, IntuneRead as _, KeyRequest};
 
 /// Reads the tenant; an answer that is not known for this kind is an error, for then nothing was
 /// checked. `past` is where the signing request stands that the renewal was opened with.

@@ -1,8 +1,8 @@
 //! Sealing with SOPS, for fleets that use it: the program of that name writes its own format.
 
-use crate::git::ToolError;
-use crate::git::program::Tool;
-use crate::vault::{self, Form, Secret};
+use applecart_io::git::ToolError;
+use applecart_io::git::program::Tool;
+use applecart_io::vault::{self, Form, Secret};
 
 /// Why SOPS did not seal a file.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,8 @@
 //! Which entry of the tenant file a downloaded file is for, and how its sealed file is called.
 
 use crate::cli::error::CliError;
-use crate::fleet::{Entry, Tenant, Token, is_device_name};
-use crate::model::{Kind, TokenRef};
+use applecart_core::fleet::{Entry, Tenant, Token, is_device_name};
+use applecart_core::model::{Kind, TokenRef};
 
 /// The entry that the person named, or the only one of the file's kind.
 pub(in crate::cli) fn choose(
@@ -136,7 +136,7 @@ pub(in crate::cli) fn slug(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::EntryKind;
+    use applecart_core::fleet::EntryKind;
 
     #[test]
     fn names_tell_what_a_file_is_and_never_overwrite_another() {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::{Outcome, Problem, TenantId};
+use applecart_core::model::{Outcome, Problem, TenantId};
 
 /// Why nothing was imported. What goes wrong with one tenant is in the report instead.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +20,7 @@ pub(in crate::cli) enum ImportError {
     #[error("{0}")]
     Blind(String),
     /// Existing files would change, and nobody can be asked.
-    #[error("{} would change, and there is no terminal to ask; nothing was written", crate::report::plural(*.files, "existing tenant file"))]
+    #[error("{} would change, and there is no terminal to ask; nothing was written", applecart_core::report::plural(*.files, "existing tenant file"))]
     NobodyToAsk { files: usize },
 }
 

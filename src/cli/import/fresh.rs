@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::fleet::{NewField, NewToken, is_apple_id, is_country, is_text};
-use crate::model::{Kind, LiveEnrollment, LivePush, LiveTenant, LiveVpp};
-use crate::report::{ImportNote, ImportNoteCode};
+use applecart_core::fleet::{NewField, NewToken, is_apple_id, is_country, is_text};
+use applecart_core::model::{Kind, LiveEnrollment, LivePush, LiveTenant, LiveVpp};
+use applecart_core::report::{ImportNote, ImportNoteCode};
 
 /// The scope tags of a token that nobody gave any.
 const DEFAULT_SCOPE: &str = "0";
@@ -157,7 +157,7 @@ pub(super) fn is_account_type(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intune::parse_snapshot;
+    use applecart_io::intune::parse_snapshot;
 
     fn of(json: &str) -> Entries {
         entries(&parse_snapshot(json.as_bytes()).unwrap())

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{TenantId, TenantName};
+use applecart_core::model::{TenantId, TenantName};
 
 /// A tenant of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]

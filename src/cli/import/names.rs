@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fleet::is_device_name;
-use crate::intune::Customer;
-use crate::model::TenantName;
+use applecart_core::fleet::is_device_name;
+use applecart_core::model::TenantName;
+use applecart_io::intune::Customer;
 
 /// Longest part of a name that is taken from a customer's, so that room is left for an ending.
 const LONGEST: usize = 48;

@@ -16,12 +16,12 @@ use crate::cli::output::Output;
 use crate::cli::plan::make;
 use crate::cli::replace::{self, New};
 use crate::cli::session::{self, Which};
-use crate::fleet::{self, FileBytes, NewTenant, Source, is_text};
-use crate::git::{GitError, Repo};
-use crate::intune::{self, ReadRequest};
-use crate::model::{Kind, LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName};
-use crate::plan::{self, Observed, PlannedTenant, Selection};
-use crate::report::{self, ImportNoteCode, ImportReport, Imported, ImportedTenant};
+use applecart_core::fleet::{self, FileBytes, NewTenant, Source, is_text};
+use applecart_core::model::{Kind, LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName};
+use applecart_core::plan::{self, Observed, PlannedTenant, Selection};
+use applecart_core::report::{self, ImportNoteCode, ImportReport, Imported, ImportedTenant};
+use applecart_io::git::{GitError, Repo};
+use applecart_io::intune::{self, ReadRequest};
 
 /// What is to be written, and what to tell.
 pub(super) struct Work {

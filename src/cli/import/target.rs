@@ -8,10 +8,10 @@ use super::error::ImportError;
 use super::{Args, list, names};
 use crate::cli::error::CliError;
 use crate::cli::session::Loaded;
-use crate::fleet::{Desired, Source, Tenant, is_device_name};
-use crate::intune::Connector;
-use crate::model::{TenantId, TenantName};
-use crate::report::{ImportNote, ImportNoteCode, Imported, ImportedTenant};
+use applecart_core::fleet::{Desired, Source, Tenant, is_device_name};
+use applecart_core::model::{TenantId, TenantName};
+use applecart_core::report::{ImportNote, ImportNoteCode, Imported, ImportedTenant};
+use applecart_io::intune::Connector;
 
 /// A tenant to read.
 pub(super) struct Target<'f> {

@@ -6,12 +6,12 @@
 use std::collections::BTreeSet;
 
 use super::fresh::{Entries, country, is_account_type};
-use crate::fleet::{
+use applecart_core::fleet::{
     self, Change, EditError, NewValue, Tenant, Token, is_apple_id, is_country, is_text,
 };
-use crate::model::{Facts, Kind, LiveEnrollment, LivePush, LiveTenant, LiveVpp};
-use crate::plan::{Action, PlannedTenant, PlannedToken, Reason, Sync, Warning};
-use crate::report::{ImportNote, ImportNoteCode};
+use applecart_core::model::{Facts, Kind, LiveEnrollment, LivePush, LiveTenant, LiveVpp};
+use applecart_core::plan::{Action, PlannedTenant, PlannedToken, Reason, Sync, Warning};
+use applecart_core::report::{ImportNote, ImportNoteCode};
 
 /// Live is another credential than the file, and the file must not go over it.
 const OUTSIDE: [Reason; 3] =

@@ -8,8 +8,8 @@ use std::io;
 use std::path::Path;
 
 use crate::cli::replace::{self, New};
-use crate::fleet::{self, Diagnostic, FileBytes, Folder, Policy, Source};
-use crate::model::TenantName;
+use applecart_core::fleet::{self, Diagnostic, FileBytes, Folder, Policy, Source};
+use applecart_core::model::TenantName;
 
 /// A tenant file that is to be written.
 pub(super) struct Draft {

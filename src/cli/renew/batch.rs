@@ -12,16 +12,16 @@ use super::matching::{Candidate, Matcher};
 use super::open::spec;
 use super::propose::{Bench, Failed, Matched, unknown};
 use super::{Args, Format, show};
-use crate::apple::Inspection;
 use crate::cli::download::{self, Download, live, refusing};
 use crate::cli::error::CliError;
 use crate::cli::global::Context;
 use crate::cli::output::Output;
 use crate::cli::session;
-use crate::fleet::Tenant;
-use crate::model::{Kind, LiveTenant, Outcome, Sha256, TenantName, shell_word};
-use crate::plan::Selection;
-use crate::report::{Proposal, ProposalStatus, escape, plural};
+use applecart_core::apple::Inspection;
+use applecart_core::fleet::Tenant;
+use applecart_core::model::{Kind, LiveTenant, Outcome, Sha256, TenantName, shell_word};
+use applecart_core::plan::Selection;
+use applecart_core::report::{Proposal, ProposalStatus, escape, plural};
 
 /// A file that was looked at.
 enum Looked<'a> {

@@ -5,9 +5,9 @@ use crate::cli::error::CliError;
 use crate::cli::global::Context;
 use crate::cli::output::Output;
 use crate::cli::session::{self, Loaded, Past, Which};
-use crate::fleet::{self, Desired, Source, Tenant};
-use crate::git::Repo;
-use crate::plan::Selection;
+use applecart_core::fleet::{self, Desired, Source, Tenant};
+use applecart_core::plan::Selection;
+use applecart_io::git::Repo;
 
 /// The fleet at the base.
 pub(super) struct Ground {

@@ -1,10 +1,10 @@
 //! Whose a downloaded file is, by its content. A file's name proves nothing: browsers number it,
 //! people rename it, and every tenant's has the same.
 
-use crate::apple::{self, FileFacts};
-use crate::fleet::{Desired, Tenant, Token};
-use crate::ledger::{Bindings, LedgerView};
-use crate::model::{Kind, LiveTenant, Reading, Sha256, TenantName};
+use applecart_core::apple::{self, FileFacts};
+use applecart_core::fleet::{Desired, Tenant, Token};
+use applecart_core::ledger::{Bindings, LedgerView};
+use applecart_core::model::{Kind, LiveTenant, Reading, Sha256, TenantName};
 use std::collections::BTreeMap;
 
 /// A token that a file may be for.
@@ -84,7 +84,7 @@ impl<'a> Matcher<'a> {
             token: tenant
                 .push
                 .clone()
-                .unwrap_or_else(|| Token::tracked(crate::model::TokenRef::push())),
+                .unwrap_or_else(|| Token::tracked(applecart_core::model::TokenRef::push())),
         };
         self.tenants
             .iter()

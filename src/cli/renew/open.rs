@@ -11,12 +11,14 @@ use crate::cli::error::CliError;
 use crate::cli::global::Context;
 use crate::cli::output::Output;
 use crate::cli::session;
-use crate::fleet::{Tenant, Token, parse_duration};
-use crate::model::{
+use applecart_core::fleet::{Tenant, Token, parse_duration};
+use applecart_core::model::{
     Facts, Kind, LiveTenant, Outcome, Problem, Reading, TenantName, Timestamp, TokenRef, shell_word,
 };
-use crate::plan::Selection;
-use crate::report::{self, RENEW_FORMAT_VERSION, Sheet, Sheets, complete_sheet, sheet_links};
+use applecart_core::plan::Selection;
+use applecart_core::report::{
+    self, RENEW_FORMAT_VERSION, Sheet, Sheets, complete_sheet, sheet_links,
+};
 
 /// A token whose renewal may be opened.
 pub(super) struct Due<'a> {
@@ -162,8 +164,8 @@ fn facts(live: LiveTenant, kind: Kind) -> (Option<Facts>, Option<Problem>) {
             Reading::Unknown(problem) => (None, Some(problem)),
             Reading::Absent | Reading::NotAsked => (None, None),
         },
-        Kind::Enrollment => only(live.enrollment, crate::model::LiveEnrollment::facts),
-        Kind::Vpp => only(live.vpp, crate::model::LiveVpp::facts),
+        Kind::Enrollment => only(live.enrollment, applecart_core::model::LiveEnrollment::facts),
+        Kind::Vpp => only(live.vpp, applecart_core::model::LiveVpp::facts),
     }
 }
 

@@ -5,20 +5,22 @@ use std::path::Path;
 use super::Args;
 use super::ground::Ground;
 use super::wording::{branch, checks, message, rows, siblings};
-use crate::apple::Inspection;
 use crate::cli::download::{Download, Draft, judge, live, refusing, sops, target};
 use crate::cli::error::CliError;
 use crate::cli::global::Context;
 use crate::cli::inspect;
 use crate::cli::session;
-use crate::fleet::{self, Desired, Entry, Source, Tenant, Token};
-use crate::git::network::Pushed;
-use crate::git::{Change, Found};
-use crate::intune::Connector;
-use crate::ledger::LedgerView;
-use crate::model::{Kind, LiveTenant, Outcome, Problem, ProblemCode, Timestamp, shell_word};
-use crate::report::{Proposal, ProposalStatus, ProposalText, proposal_text};
-use crate::vault;
+use applecart_core::apple::Inspection;
+use applecart_core::fleet::{self, Desired, Entry, Source, Tenant, Token};
+use applecart_core::ledger::LedgerView;
+use applecart_core::model::{
+    Kind, LiveTenant, Outcome, Problem, ProblemCode, Timestamp, shell_word,
+};
+use applecart_core::report::{Proposal, ProposalStatus, ProposalText, proposal_text};
+use applecart_io::git::network::Pushed;
+use applecart_io::git::{Change, Found};
+use applecart_io::intune::Connector;
+use applecart_io::vault;
 
 /// A file and the token that it is meant for.
 pub(super) struct Wish<'a> {

@@ -9,7 +9,6 @@ use futures::StreamExt as _;
 use super::Args;
 use super::ground::Ground;
 use super::open::{Due, request_name};
-use crate::apple;
 use crate::cli::clock::SystemClock;
 use crate::cli::environment;
 use crate::cli::error::CliError;
@@ -17,12 +16,14 @@ use crate::cli::global::Context;
 use crate::cli::replace::{self, New};
 use crate::cli::session::{self, Past};
 use crate::cli::trust;
-use crate::intune::{Connector, IntuneRead as _};
-use crate::ledger::{Author, CloneId, Draft, Ledger, LedgerError, LedgerView};
-use crate::model::{
+use applecart_core::apple;
+use applecart_core::ledger::{Author, Draft, LedgerView};
+use applecart_core::model::{
     Event, Kind, Problem, ProblemCode, Reading, Record, Resource, Sha256, TenantId, Timestamp,
 };
-use crate::report::{CsrOrigin, Sheet, SheetCsr};
+use applecart_core::report::{CsrOrigin, Sheet, SheetCsr};
+use applecart_io::intune::{Connector, IntuneRead as _};
+use applecart_io::store::{CloneId, Ledger, LedgerError};
 
 /// A request that may be handed out.
 struct Ready {

@@ -2,11 +2,11 @@
 
 use chrono::Duration;
 
-use crate::apple::{FindingCode, Inspection};
 use crate::cli::download::target;
-use crate::fleet::{Tenant, Token};
-use crate::model::{Facts, Kind, LiveTenant, Sha256, TenantName, Timestamp};
-use crate::report::{FactRow, Proposal};
+use applecart_core::apple::{FindingCode, Inspection};
+use applecart_core::fleet::{Tenant, Token};
+use applecart_core::model::{Facts, Kind, LiveTenant, Sha256, TenantName, Timestamp};
+use applecart_core::report::{FactRow, Proposal};
 
 /// What the file was held against without a finding.
 pub(super) fn checks(inspection: &Inspection, kind: Kind, live: &LiveTenant) -> Vec<String> {
@@ -63,15 +63,17 @@ pub(super) fn siblings(tenant: &Tenant, token: &Token, inspection: &Inspection) 
 pub(super) fn rows(token: &Token, live: &LiveTenant, inspection: &Inspection) -> Vec<FactRow> {
     let new = &inspection.facts;
     let old: Facts = match token.token.kind {
-        Kind::Push => live.push.present().map(crate::model::LivePush::facts),
+        Kind::Push => live.push.present().map(applecart_core::model::LivePush::facts),
         Kind::Enrollment => live
             .enrollment
             .present()
             .and_then(|all| all.first())
-            .map(crate::model::LiveEnrollment::facts),
-        Kind::Vpp => {
-            live.vpp.present().and_then(|all| all.first()).map(crate::model::LiveVpp::facts)
-        }
+            .map(applecart_core::model::LiveEnrollment::facts),
+        Kind::Vpp => live
+            .vpp
+            .present()
+            .and_then(|all| all.first())
+            .map(applecart_core::model::LiveVpp::facts),
     }
     .unwrap_or_default();
     let text = |value: Option<Timestamp>| value.map(|at| at.to_string());
@@ -165,8 +167,8 @@ fn folder(tenant: &TenantName) -> String {
 pub(super) fn message(about: &Proposal, token: &Token, sha256: Sha256) -> String {
     let title = about.title.as_deref().unwrap_or("Renew a token");
     // Names come from the tenant file; a line break in one would end the title.
-    let title = crate::report::escape(title);
-    let token = crate::report::escape(&token.token.to_string());
+    let title = applecart_core::report::escape(title);
+    let token = applecart_core::report::escape(&token.token.to_string());
     format!("{title}\n\nToken: {token}\nOpened-file-SHA-256: {sha256}\n")
 }
 

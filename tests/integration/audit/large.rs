@@ -1,7 +1,8 @@
 //! A long clean history.
 
-use applecart::ledger::{Author, Draft, Ledger};
-use applecart::model::{Actor, Event, Sha256, Timestamp, TokenRef};
+use applecart_core::ledger::{Author, Draft};
+use applecart_core::model::{Actor, Event, Sha256, Timestamp, TokenRef};
+use applecart_io::store::Ledger;
 
 use super::found;
 use crate::world::{World, tenant_id};

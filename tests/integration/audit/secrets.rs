@@ -1,7 +1,7 @@
 //! Tokens, private keys and age identities in any blob of any commit.
 
 use age::secrecy::ExposeSecret as _;
-use applecart::simulator::EnrollmentRequest;
+use applecart_simulator::EnrollmentRequest;
 
 use super::{finding, found};
 use crate::world::{World, tenant_id};

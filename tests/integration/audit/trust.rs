@@ -110,7 +110,7 @@ fn relinked(lines: &[String]) -> Vec<String> {
     for line in lines {
         let at = line.find("\"prev\":\"").unwrap() + 8;
         let line = format!("{}{prev}{}", &line[..at], &line[at + 64..]);
-        prev = applecart::model::Sha256::of(line.as_bytes()).to_string();
+        prev = applecart_core::model::Sha256::of(line.as_bytes()).to_string();
         out.push(line);
     }
     out

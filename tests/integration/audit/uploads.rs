@@ -1,7 +1,8 @@
 //! Uploads without a reviewed commit, and live changes without an upload.
 
-use applecart::ledger::{Author, Draft, Ledger};
-use applecart::model::{Actor, Event, Sha256, Timestamp, TokenRef};
+use applecart_core::ledger::{Author, Draft};
+use applecart_core::model::{Actor, Event, Sha256, Timestamp, TokenRef};
+use applecart_io::store::Ledger;
 
 use super::{file_of, finding, found};
 use crate::world::hub::REFNAME;

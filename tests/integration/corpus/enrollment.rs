@@ -1,7 +1,7 @@
 //! Enrollment tokens: Apple's shape first, then everything that mail and openssl make.
 
-use applecart::apple::Verdict::{Accept, Refuse, Warn};
-use applecart::model::Kind::Enrollment;
+use applecart_core::apple::Verdict::{Accept, Refuse, Warn};
+use applecart_core::model::Kind::Enrollment;
 use serde_json::{Value, json};
 
 use super::Case;

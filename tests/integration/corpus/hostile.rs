@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use applecart::apple::{Request, inspect};
-use applecart::apple::{Verdict, enrollment, push, vpp};
+use applecart_core::apple::{Request, inspect};
+use applecart_core::apple::{Verdict, enrollment, push, vpp};
 
 use super::maker::base64;
 use super::{Case, corpus, now};
@@ -107,8 +107,8 @@ fn run(name: &str, files: &[Vec<u8>], count: usize, read: impl Fn(&[u8]) -> (boo
 
 fn every_parser(count: usize) {
     let Some((_folder, cases)) = corpus() else { return };
-    let messages = |findings: &[applecart::apple::Finding]| {
-        let refused = findings.iter().any(applecart::apple::Finding::refuses);
+    let messages = |findings: &[applecart_core::apple::Finding]| {
+        let refused = findings.iter().any(applecart_core::apple::Finding::refuses);
         (refused, findings.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>())
     };
     run("push", &cores(&cases, "push"), count, |file| {

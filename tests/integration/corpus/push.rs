@@ -1,7 +1,7 @@
 //! Push certificates in every shape, and what is mistaken for them.
 
-use applecart::apple::Verdict::{Refuse, Warn};
-use applecart::model::Kind::Push;
+use applecart_core::apple::Verdict::{Refuse, Warn};
+use applecart_core::model::Kind::Push;
 
 use super::Case;
 use super::maker::{Maker, base64};

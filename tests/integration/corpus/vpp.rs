@@ -1,7 +1,7 @@
 //! VPP tokens. They are plain base64 and JSON, so no second reader is needed.
 
-use applecart::apple::Verdict::{Accept, Refuse, Warn};
-use applecart::model::Kind::Vpp;
+use applecart_core::apple::Verdict::{Accept, Refuse, Warn};
+use applecart_core::model::Kind::Vpp;
 use serde_json::json;
 
 use super::Case;

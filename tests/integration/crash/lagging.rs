@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use applecart::model::{Kind, Timestamp};
-use applecart::simulator::{Fault, FaultRule};
+use applecart_core::model::{Kind, Timestamp};
+use applecart_simulator::{Fault, FaultRule};
 use chrono::Utc;
 
 use crate::world::{World, eventually, in_days, tenant_id};

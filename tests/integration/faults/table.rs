@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use applecart::simulator::{Fault, RetryAfter};
+use applecart_simulator::{Fault, RetryAfter};
 use serde_json::json;
 
 use super::{Column, Ground, Lasting};

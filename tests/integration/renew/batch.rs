@@ -68,7 +68,7 @@ fn one_refused_file_stops_no_other() {
 
 #[test]
 fn a_tenant_that_cannot_be_read_stops_no_other() {
-    use applecart::simulator::{Fault, FaultRule};
+    use applecart_simulator::{Fault, FaultRule};
     let hub = hub(&["contoso", "fabrikam"]);
     let clone = admin(&hub, "admin");
     renewed(&hub, &clone, "contoso");

@@ -1,7 +1,7 @@
 //! Downloads that must not become a renewal: each is refused with the consequence and the way out,
 //! and leaves nothing behind.
 
-use applecart::simulator::{Fault, FaultRule, PushRequest, SubjectKey, VppRequest};
+use applecart_simulator::{Fault, FaultRule, PushRequest, SubjectKey, VppRequest};
 
 use super::*;
 use crate::world::in_days;

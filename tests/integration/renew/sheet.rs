@@ -1,6 +1,6 @@
 //! The sheet, and Intune's signing request behind it.
 
-use applecart::simulator::{Fault, FaultRule};
+use applecart_simulator::{Fault, FaultRule};
 
 use super::*;
 

@@ -1,7 +1,7 @@
 //! Who signed, in what other commands show.
 
-use applecart::fleet::Signing;
-use applecart::git::{Repo, Signature, SignatureFormat, Signers, SignersError};
+use applecart_core::fleet::Signing;
+use applecart_io::git::{Repo, Signature, SignatureFormat, Signers, SignersError};
 
 use super::{SETTINGS, Signed};
 

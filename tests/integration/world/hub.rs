@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use applecart::ledger::{Draft, save_unpushed};
-use applecart::model::TenantId;
+use applecart_core::ledger::Draft;
+use applecart_core::model::TenantId;
+use applecart_io::store::save_unpushed;
 
 use super::{Run, World, finish, tenant_id};
 

@@ -1,10 +1,10 @@
 //! Tenants with enrollment and VPP tokens, in Intune and in Git.
 
-use applecart::model::{Kind, Sha256, Timestamp};
-use applecart::simulator::{
+use applecart_core::model::{Kind, Sha256, Timestamp};
+use applecart_io::vault::{Secret, seal};
+use applecart_simulator::{
     Enrollment, EnrollmentRequest, StateError, Switches, Tenant, Via, Vpp, VppRequest,
 };
-use applecart::vault::{Secret, seal};
 use chrono::{DateTime, Duration, Utc};
 
 use super::{World, pushed, tenant_id};
@@ -169,7 +169,7 @@ impl Tokens<'_> {
         Sha256::of(bytes)
     }
 
-    pub(crate) fn push(mut self, certificate: &applecart::simulator::Issued) -> Self {
+    pub(crate) fn push(mut self, certificate: &applecart_simulator::Issued) -> Self {
         let sha256 = self.seal("push.pem.age", certificate.pem.as_bytes());
         self.push = format!(
             "push:\n  appleId: mdm@{}.example\n  topic: {}\n  serial: '{}'\n  expires: {}\n  file: push.pem.age\n  sha256: {sha256}\n",

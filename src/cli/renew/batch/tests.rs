@@ -1,7 +1,7 @@
 use super::*;
-use crate::fleet::Token;
-use crate::model::TokenRef;
-use crate::plan::world;
+use applecart_core::fleet::Token;
+use applecart_core::model::TokenRef;
+use applecart_core::plan::world;
 
 #[test]
 fn a_question_takes_a_number_and_anything_else_is_no_answer() {

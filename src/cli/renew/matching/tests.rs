@@ -1,8 +1,8 @@
 use super::*;
-use crate::apple::RecipientFacts;
-use crate::fleet::{Recipient, TokenFile};
-use crate::model::{Event, TokenRef};
-use crate::plan::world;
+use applecart_core::apple::RecipientFacts;
+use applecart_core::fleet::{Recipient, TokenFile};
+use applecart_core::model::{Event, TokenRef};
+use applecart_core::plan::world;
 
 /// contoso with a push topic, and a sibling with London and Leeds of one organisation.
 fn fleet() -> Vec<Desired> {

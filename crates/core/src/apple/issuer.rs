@@ -1,0 +1,151 @@
+//! Whether Apple signed a push certificate.
+//!
+//! Every MDM push certificate known is issued by "Apple Application Integration 2 Certification
+//! Authority", whose public key is pinned here. That authority signs other things too (mail push,
+//! profiles), so it proves who made the certificate, not what it is for; the topic does that. Its
+//! own certificate ends on 2028-05-24: before then Apple will issue from another, which shows as
+//! `issuer-unknown` until it is pinned here as well. That is why an unknown issuer, and even a
+//! wrong signature, only warns: Apple's servers decide, and a guard that cries wolf on Apple's
+//! next key would be switched off.
+
+use std::sync::LazyLock;
+
+use num_bigint::BigUint;
+use sha2::{Digest as _, Sha256};
+
+use super::name::Name;
+use super::x509::X509;
+use super::{Finding, FindingCode};
+
+/// The pinned authority's name in RFC 4514, as its certificates have it.
+const AUTHORITY: &str = "C=US,O=Apple Inc.,OU=Apple Certification Authority,CN=Apple Application Integration 2 Certification Authority";
+/// 1.2.840.113549.1.1.11
+const SHA256_WITH_RSA: der::asn1::ObjectIdentifier =
+    der::asn1::ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+/// The modulus of its RSA key, from AppleAAI2CA.cer on Apple's page of certificate authorities
+/// (SHA-256 d3496f4b…023d6). Its certificate chains to Apple Root CA, and it verifies a push
+/// certificate that Apple issued in 2021. A test holds it to the key identifier that Apple's push
+/// certificates name.
+const MODULUS: &str = "\
+b848a1676c56089de570c546f4af85e3bd3adea1e7d9a8363c1962a57c15a047b36b811b10acfed874e60e35\
+    b0584f74d8a3feed2deea4732559d496dc26cf9d278b549cdc92b1e03312186299c8b9af3618a46a8191a715\
+    6ddddd0f2dcc05811d7d10cc2989a3c90c99aaa2ecd901676907023c17bf442824b1c42c35d6b102000825ef\
+    50a707db25c6c34f6f5b87be2af193a7d46c5eb2392e04a9e16d1c3bae39713f04f3b9f4579d23004f99835e\
+    9ff00c0158beb5d1ecd7b27ec265e2f1ec3ca6fc6edb56b3ee0a06b20b4bc9a2f0f131f6aede356cc3805e50\
+    6390b6ba6d5cc0e39f26834a1dde9ba9b05a6ffb9b6b81ecdddf32defc2e42a2ca785ad7";
+/// The exponent, 65537.
+const EXPONENT: [u8; 3] = [1, 0, 1];
+
+/// An RSA key of an authority.
+pub(super) struct Pin {
+    modulus: Vec<u8>,
+    exponent: Vec<u8>,
+}
+
+/// The pinned key. The constant is hexadecimal; a test would fail if it were not.
+static APPLE: LazyLock<Pin> = LazyLock::new(|| Pin {
+    modulus: hex::decode(MODULUS).unwrap_or_default(),
+    exponent: EXPONENT.to_vec(),
+});
+
+/// Says so when Apple did not, or may not have, signed a certificate.
+pub(super) fn judge(certificate: &X509) -> Option<Finding> {
+    against(certificate, &APPLE)
+}
+
+fn against(certificate: &X509, pin: &Pin) -> Option<Finding> {
+    if !is_apple(&certificate.issuer) {
+        return Some(Finding::new(
+            FindingCode::IssuerUnknown,
+            "its issuer is not the Apple authority that signs MDM push certificates, so nothing shows that Apple made it. Check where the file comes from",
+        ));
+    }
+    if signed_by(certificate, pin) {
+        return None;
+    }
+    Some(Finding::new(
+        FindingCode::IssuerForged,
+        "it names Apple's authority as its issuer, but Apple's key did not sign it: it was altered, damaged or forged. Download it again at Apple's portal",
+    ))
+}
+
+/// Compared by value: two encoders may spell one name in different string types.
+fn is_apple(issuer: &Name) -> bool {
+    issuer.to_string().eq_ignore_ascii_case(AUTHORITY)
+}
+
+fn signed_by(certificate: &X509, pin: &Pin) -> bool {
+    certificate.algorithm() == SHA256_WITH_RSA
+        && verifies(pin, &certificate.signed, &certificate.signature)
+}
+
+/// RSASSA-PKCS1-v1_5 with SHA-256 as RFC 8017 §8.2.2 verifies it: the one encoding that the message
+/// can have is built and compared, so that nothing of a signature is parsed. Public values only,
+/// so time may tell what it likes.
+fn verifies(pin: &Pin, message: &[u8], signature: &[u8]) -> bool {
+    /// The DER of a `DigestInfo` for SHA-256, up to the digest (RFC 8017 §9.2, note 1).
+    const DIGEST_INFO: [u8; 19] = [
+        0x30, 0x31, 0x30, 0x0D, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01,
+        0x05, 0x00, 0x04, 0x20,
+    ];
+    let length = pin.modulus.len();
+    let modulus = BigUint::from_bytes_be(&pin.modulus);
+    let value = BigUint::from_bytes_be(signature);
+    let digest = Sha256::digest(message);
+    let Some(padding) = length.checked_sub(3 + DIGEST_INFO.len() + digest.len()) else {
+        return false;
+    };
+    if signature.len() != length || value >= modulus || padding < 8 {
+        return false;
+    }
+    let mut wanted = vec![0x00, 0x01];
+    wanted.resize(2 + padding, 0xFF);
+    wanted.push(0x00);
+    wanted.extend(DIGEST_INFO);
+    wanted.extend(digest);
+    value.modpow(&BigUint::from_bytes_be(&pin.exponent), &modulus)
+        == BigUint::from_bytes_be(&wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pinned_key_is_the_one_that_apples_certificates_name() {
+        // RFC 5280 §4.2.1.2 (1): SHA-1 of the RSAPublicKey. Apple's push certificates carry it as
+        // authorityKeyIdentifier.
+        let mut key = vec![0x30, 0x82, 0x01, 0x0A, 0x02, 0x82, 0x01, 0x01, 0x00];
+        key.extend(&APPLE.modulus);
+        key.extend([0x02, 0x03, 1, 0, 1]);
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, &key);
+        assert_eq!(hex::encode_upper(digest), "F7BE7C216091DB3D1B7BD83A328169DF9E6C7F9B");
+    }
+
+    #[test]
+    fn a_signature_verifies_for_its_message_and_key_and_for_nothing_else() {
+        use aws_lc_rs::rsa::{KeyPair, KeySize};
+        use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+        let make = || KeyPair::generate(KeySize::Rsa2048).unwrap();
+        let pin = |key: &KeyPair| Pin {
+            // Behind the heads of the sequence and the integer, as above.
+            modulus: key.public_key().as_ref()[9..265].to_vec(),
+            exponent: EXPONENT.to_vec(),
+        };
+        let key = make();
+        let mut signature = vec![0; key.public_modulus_len()];
+        let random = aws_lc_rs::rand::SystemRandom::new();
+        key.sign(&RSA_PKCS1_SHA256, &random, b"certificate", &mut signature).unwrap();
+        assert!(verifies(&pin(&key), b"certificate", &signature));
+        assert!(!verifies(&pin(&key), b"Certificate", &signature));
+        assert!(!verifies(&pin(&make()), b"certificate", &signature));
+        assert!(!verifies(&pin(&key), b"certificate", &signature[1..]));
+        assert!(!verifies(&pin(&key), b"certificate", &[&[0], &signature[..]].concat()));
+        let mut altered = signature.clone();
+        altered[100] ^= 1;
+        assert!(!verifies(&pin(&key), b"certificate", &altered));
+        for nothing in [vec![], vec![0; 256], vec![1; 256], vec![0xFF; 256]] {
+            assert!(!verifies(&pin(&key), b"certificate", &nothing));
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The VPP (content, location) token.
+//!
+//! [`read`] takes the base64 of a JSON object apart and keeps the organisation, the expiry and
+//! the text that is to be sent; [`judge`] holds it against live Intune and the clock. The file is
+//! a bearer secret: nothing here can print it. It names no location, so two locations of one
+//! organisation cannot be told apart by their files.
+
+mod date;
+mod json;
+
+use chrono::Duration;
+use zeroize::Zeroizing;
+
+use super::content::{self, Content, Look};
+use super::{Finding, FindingCode, radix64};
+use crate::model::{Facts, Kind, LiveVpp, Timestamp};
+
+/// A readable VPP token. It has no `Debug` and no `Display`, for its text is a secret.
+///
+/// ```compile_fail
+/// fn shown(token: &applecart_core::apple::vpp::VppToken) -> String {
+///     format!("{token:?}")
+/// }
+/// ```
+pub struct VppToken {
+    /// `orgName`.
+    pub organization: String,
+    /// `expDate`.
+    pub expires: Timestamp,
+    text: Zeroizing<String>,
+}
+
+impl VppToken {
+    /// What Apple and Intune take: one line of standard base64 over the JSON. Each use of this is
+    /// a place to review.
+    pub fn expose_text(&self) -> &str {
+        &self.text
+    }
+
+    /// The facts that tenant files, plans and the ledger hold.
+    pub fn facts(&self) -> Facts {
+        Facts {
+            organization: Some(self.organization.clone()),
+            expires: Some(self.expires),
+            ..Facts::default()
+        }
+    }
+}
+
+/// What [`read`] made of a file: a token unless something forbids it, and all findings.
+pub struct Reading {
+    /// The token, where one could be read. It must not be used when a finding refuses.
+    pub token: Option<VppToken>,
+    /// Everything remarkable.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads a file that should be a VPP token: base64 of JSON in any of the forms that copying
+/// leaves.
+pub fn read(bytes: &[u8]) -> Reading {
+    of(&content::look(bytes))
+}
+
+/// Reads what a file was found to be.
+pub(super) fn of(look: &Look) -> Reading {
+    let mut findings = look.findings();
+    if let Some(unusable) = content::unusable(look, Some(Kind::Vpp)) {
+        findings.push(unusable);
+        return Reading { token: None, findings };
+    }
+    let Content::Vpp(bytes) = &look.content else { return Reading { token: None, findings } };
+    let fields = match json::read(bytes) {
+        Ok(fields) => fields,
+        Err(json::Unreadable::Several) => {
+            findings.push(Finding::new(
+                FindingCode::SeveralTokens,
+                "the file holds several VPP tokens; which one is meant cannot be told. Keep each in a file of its own",
+            ));
+            return Reading { token: None, findings };
+        }
+        Err(error) => {
+            findings.push(malformed(&error.to_string()));
+            return Reading { token: None, findings };
+        }
+    };
+    let Some((expires, form)) = fields.expires.and_then(date::read) else {
+        findings.push(malformed("its `expDate` is not a date and time"));
+        return Reading { token: None, findings };
+    };
+    match form {
+        date::Form::Apple => {}
+        date::Form::Unusual => findings.push(Finding::new(
+            FindingCode::UnusualForm,
+            "its expiry is readable but not written as Apple does (2027-01-31T00:00:00+0000)",
+        )),
+        date::Form::NoZone => findings.push(Finding::new(
+            FindingCode::NoTimeZone,
+            "its expiry has no time zone and is taken as UTC; the true instant may differ by up to 14 hours",
+        )),
+    }
+    let text = radix64::wrapped(bytes, usize::MAX);
+    let text = Zeroizing::new(text.trim_end().to_owned());
+    let token = VppToken { organization: fields.organization, expires, text };
+    Reading { token: Some(token), findings }
+}
+
+fn malformed(what: &str) -> Finding {
+    Finding::new(
+        FindingCode::Malformed,
+        format!(
+            "the VPP token cannot be read: {what}. Download it again from Apple Business Manager"
+        ),
+    )
+}
+
+/// What a token is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Expectations<'a> {
+    /// The clock.
+    pub now: Timestamp,
+    /// All live tokens that it may replace; `None` where live is not known.
+    pub live: Option<&'a [LiveVpp]>,
+    /// How long before its end a token is due for renewal.
+    pub renew_before: Duration,
+}
+
+/// Holds a readable token against live Intune and the clock.
+pub fn judge(token: &VppToken, expected: &Expectations<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(expected.live.into_iter().flat_map(|live| against_live(token, live)));
+    if token.expires <= expected.now {
+        findings.push(Finding::new(
+            FindingCode::Expired,
+            format!(
+                "it lapsed on {}. Download a new one from Apple Business Manager",
+                token.expires
+            ),
+        ));
+    } else if token.expires.since(expected.now) < expected.renew_before {
+        findings.push(Finding::new(
+            FindingCode::ExpiresSoon,
+            format!("it lapses on {}, within the renewal time", token.expires),
+        ));
+    }
+    findings
+}
+
+/// Facts in the tenant file that the opened file does not bear out.
+pub fn differences(token: &VppToken, stated: &Facts) -> Option<Finding> {
+    let mut wrong = Vec::new();
+    if stated.organization.as_deref().map(str::trim) != Some(token.organization.trim()) {
+        wrong.push(format!(
+            "organization is {:?}, the tenant file says {:?}",
+            token.organization,
+            stated.organization.as_deref().unwrap_or("nothing")
+        ));
+    }
+    if stated.expires != Some(token.expires) {
+        wrong.push(format!(
+            "expires is {}, the tenant file says {}",
+            token.expires,
+            stated.expires.map_or_else(|| "nothing".to_owned(), |at| at.to_string())
+        ));
+    }
+    Finding::not_reviewed(&wrong)
+}
+
+fn against_live(token: &VppToken, live: &[LiveVpp]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if live.is_empty() {
+        return findings;
+    }
+    let ours = |live: &&LiveVpp| {
+        live.organization.as_deref().is_some_and(|name| name.trim() == token.organization.trim())
+    };
+    let mut meant: Vec<&LiveVpp> = live.iter().filter(ours).collect();
+    if meant.is_empty() {
+        // With one token live, the file can only be meant for that one.
+        meant = if live.len() == 1 { live.iter().collect() } else { Vec::new() };
+        findings.push(Finding::new(
+            FindingCode::OrganizationDiffers,
+            "it is for another organisation than any live token. Check that it belongs to this customer",
+        ));
+    } else if meant.iter().any(|live| live.expires == Some(token.expires)) {
+        findings.push(Finding::new(
+            FindingCode::SameAsLive,
+            "a live token has the same organisation and expiry: this one is already live",
+        ));
+        return findings;
+    }
+    // The file does not name its location, so it is older only if it is older than all.
+    let expiries: Vec<Timestamp> = meant.iter().filter_map(|live| live.expires).collect();
+    if let Some(least) = expiries.iter().min()
+        && expiries.len() == meant.len()
+        && token.expires < *least
+    {
+        findings.push(Finding::new(
+            FindingCode::OlderThanLive,
+            format!(
+                "it lapses on {}, the live one on {least}: uploading it would shorten the tenant's time. Look for a newer download",
+                token.expires
+            ),
+        ));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! The desired state: bytes of a fleet repository → checked [`Tenant`]s, or every mistake with
+//! its place.
+//!
+//! Two steps, so that checks only ever see well-formed data: *raw* (the files' own shape, from
+//! which the JSON Schemas are generated) and *checked* ([`Policy`], [`Tenant`]). A mistake in one
+//! tenant's folder makes that tenant invalid and leaves the others alone; a mistake in
+//! `applecart.yaml` makes the fleet invalid.
+//!
+//! The module gets bytes and gives values. Where the bytes come from (Git objects at a revision,
+//! or a worktree) is `git`'s business.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod at;
+mod check;
+mod diagnostic;
+mod document;
+mod edit;
+mod load;
+mod places;
+mod policy;
+pub mod raw;
+mod report;
+mod schema;
+mod shape;
+mod signers;
+mod source;
+mod tenant;
+mod text;
+
+pub use check::{is_apple_id, is_country, is_device_name, is_text, parse_duration};
+pub use diagnostic::{Code, Diagnostic, Severity, render, render_all};
+pub use edit::{
+    Change, EditError, NewField, NewTenant, NewToken, NewValue, add_token, edit, new_tenant,
+};
+pub use load::{Desired, FLEET_FILE, Loaded, load, load_policy, load_tenants};
+pub use places::{TokenLines, token_lines};
+pub use policy::{
+    Auth, Cloud, CredentialKind, DepTokenWire, LedgerSigning, Move, Policy, PushCertificateWire,
+    Signing, VppTokenWire, Wire,
+};
+pub use report::{REPORT_VERSION, ValidateReport, ValidateSummary};
+pub use schema::{schema_of, schemas};
+pub use signers::{SignerFile, check_signers, wrong_signers};
+pub use signers::{holds_private_key, names_anybody};
+pub use source::{
+    Entry, EntryKind, FileBytes, Folder, MAX_ENTRIES, MAX_SETTINGS_BYTES, MAX_TENANTS,
+    MAX_TOKEN_BYTES, MAX_TOKENS, Source,
+};
+pub use tenant::{Allow, Recipient, Suspension, Tenant, Token, TokenFile};

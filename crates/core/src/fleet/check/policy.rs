@@ -1,0 +1,342 @@
+//! `applecart.yaml`: raw → [`Policy`].
+
+use std::collections::BTreeMap;
+
+use chrono::Duration;
+
+use super::super::at::At;
+use super::super::diagnostic::Code;
+use super::super::policy::{
+    Auth, Cloud, CredentialKind, LedgerSigning, Move, Policy, Signing, Wire,
+};
+use super::super::raw::{RawFleet, RawLedger, RawMove};
+use super::super::source::MAX_TENANTS;
+use super::super::text::quote;
+use super::Checks;
+use crate::model::{Sha256, TenantId, TenantName};
+
+/// Checks the settings; the result counts only when the file has no error.
+pub(in super::super) fn check_policy(
+    checks: &mut Checks<'_, '_>,
+    raw: &RawFleet,
+    sha256: Sha256,
+) -> Option<Policy> {
+    let auth = checks.auth(raw);
+    let profiles = checks.profiles(raw);
+    let recipients = raw.recipients.iter().flatten();
+    let recipients = recipients.filter_map(|one| checks.recipient(one)).collect();
+
+    let expiry = raw.expiry.clone().unwrap_or_default();
+    let year = (Duration::days(365), "365d");
+    let renew_before = checks.duration(expiry.renew_before.as_ref(), year);
+    let critical = checks.duration(expiry.critical.as_ref(), year);
+    let renew_before_or_default = renew_before.unwrap_or(Duration::days(45));
+    let critical_or_default =
+        critical.unwrap_or_else(|| Duration::days(14).min(renew_before_or_default));
+    if critical_or_default > renew_before_or_default
+        && let Some(at) = &expiry.critical
+    {
+        let message = "`critical` is longer than `renewBefore`";
+        let help = "a token must be due before it is critical: make `critical` shorter";
+        checks.error_with_help(Code::OutOfRange, at.span, message, help);
+    }
+
+    let safety = raw.safety.clone().unwrap_or_default();
+    let max_share_percent = checks.percentage(safety.max_share.as_ref()).unwrap_or(30);
+    let max_tenants = checks.max_tenants(safety.max_tenants.as_ref()).unwrap_or(50);
+
+    let ledger = raw.ledger.clone().unwrap_or_default();
+    let ledger_branch =
+        checks.branch(ledger.branch.as_ref()).unwrap_or_else(|| "applecart/ledger".to_owned());
+    let week = (Duration::days(7), "7d");
+    let settle =
+        checks.duration(ledger.settle.as_ref(), week).unwrap_or_else(|| Duration::minutes(30));
+
+    let moves = checks.moves(raw.moves.as_deref().unwrap_or_default());
+    let wire = raw.wire.clone().unwrap_or_default();
+    let signing = checks.signing(raw);
+    let ledger_signing = checks.ledger_signing(raw, &ledger);
+    Some(Policy {
+        auth: auth?,
+        profiles,
+        recipients,
+        renew_before: renew_before_or_default,
+        critical: critical_or_default,
+        max_share_percent,
+        max_tenants,
+        ledger_branch,
+        settle,
+        moves,
+        wire: Wire {
+            dep_token: wire.dep_token.unwrap_or_default(),
+            vpp_token: wire.vpp_token.unwrap_or_default(),
+            push_certificate: wire.push_certificate.unwrap_or_default(),
+        },
+        signing,
+        ledger_signing,
+        sha256,
+    })
+}
+
+impl Checks<'_, '_> {
+    fn auth(&mut self, raw: &RawFleet) -> Option<Auth> {
+        let auth = raw.auth.as_ref()?;
+        let ids = (auth.client_id.as_ref(), auth.reader_client_id.as_ref());
+        self.sign_in(ids, auth.credential, auth.cloud)
+    }
+
+    fn profiles(&mut self, raw: &RawFleet) -> BTreeMap<String, Auth> {
+        let mut profiles = BTreeMap::new();
+        for (name, profile) in raw.auth.iter().flat_map(|auth| auth.profiles.iter().flatten()) {
+            let At { value, span } = profile;
+            if name.parse::<TenantName>().is_err() {
+                let message = format!("{} is not a profile's name", quote(name));
+                let help = "use lower-case letters, digits, `-`, `_` and `.`";
+                self.error_with_help(Code::BadName, *span, message, help);
+            }
+            let ids = (value.client_id.as_ref(), value.reader_client_id.as_ref());
+            let auth = self.sign_in(ids, value.credential, value.cloud);
+            profiles.extend(auth.map(|auth| (name.clone(), auth)));
+        }
+        profiles
+    }
+
+    fn sign_in(
+        &mut self,
+        (client_id, reader): (Option<&At<String>>, Option<&At<String>>),
+        credential: Option<CredentialKind>,
+        cloud: Option<Cloud>,
+    ) -> Option<Auth> {
+        // Both are looked at before giving up, so that every mistake is told in one run.
+        let client_id = client_id.map(|id| self.client_id(id));
+        let reader_client_id = match reader.map(|id| self.client_id(id)) {
+            Some(None) => return None,
+            given => given.flatten(),
+        };
+        let cloud = cloud.unwrap_or_default();
+        Some(Auth { client_id: client_id??, reader_client_id, credential: credential?, cloud })
+    }
+
+    /// Entra's application ids are GUIDs. Another form is only warned about: whether an
+    /// application exists is Entra's to say, and it says so by name.
+    fn client_id(&mut self, raw: &At<String>) -> Option<String> {
+        let text = raw.value.trim();
+        if text.is_empty() || text.len() > 128 || !text.bytes().all(|c| c.is_ascii_graphic()) {
+            let message = format!("{} is not an application (client) id", quote(&raw.value));
+            self.error(Code::BadGuid, raw.span, message);
+            return None;
+        }
+        if text.parse::<TenantId>().is_err() {
+            let message = format!("{} is not a GUID, as Entra's application ids are", quote(text));
+            let mistake = self.file.mistake(Code::BadGuid, raw.span, message);
+            self.file.add(mistake.as_warning());
+        }
+        Some(text.to_ascii_lowercase())
+    }
+
+    fn recipient(&mut self, raw: &At<String>) -> Option<String> {
+        let text = raw.value.trim();
+        if text.starts_with("AGE-SECRET-KEY") || text.contains("PRIVATE KEY") {
+            let message = "a private key stands here";
+            let help = "write the public key (`age-keygen -y`), and replace this key: Git keeps it forever";
+            self.error_with_help(Code::BadRecipient, raw.span, message, help);
+            return None;
+        }
+        let fits = if text.starts_with("age1") { is_age_key(text) } else { is_ssh_key(text) };
+        if !fits {
+            let message = format!("{} is not a key that files can be sealed to", quote(text));
+            let help = "write a public key: age1…, ssh-ed25519 AAAA… or ssh-rsa AAAA…";
+            self.error_with_help(Code::BadRecipient, raw.span, message, help);
+        }
+        fits.then(|| text.to_owned())
+    }
+
+    fn max_tenants(&mut self, raw: Option<&At<u64>>) -> Option<u32> {
+        let At { value, span } = raw?;
+        let fits = u32::try_from(*value).ok().filter(|n| (1..=MAX_TENANTS as u32).contains(n));
+        if fits.is_none() {
+            let message = format!("{value} is not from 1 to {MAX_TENANTS}");
+            self.error(Code::OutOfRange, *span, message);
+        }
+        fits
+    }
+
+    fn branch(&mut self, raw: Option<&At<String>>) -> Option<String> {
+        let At { value, span } = raw?;
+        if value.starts_with("refs/") {
+            let message = format!("{} is a whole ref, not a branch", quote(value));
+            let help = "leave `refs/heads/` out";
+            self.error_with_help(Code::BadBranch, *span, message, help);
+            return None;
+        }
+        if !is_branch(value) {
+            let message = format!("{} cannot be the name of a branch", quote(value));
+            let help = "see git check-ref-format; the default is applecart/ledger";
+            self.error_with_help(Code::BadBranch, *span, message, help);
+            return None;
+        }
+        // Which branch the fleet itself is on cannot be known here; these are the usual ones.
+        if matches!(value.as_str(), "HEAD" | "main" | "master" | "trunk" | "develop") {
+            let message = format!("{} is a branch for the fleet's files", quote(value));
+            let help = "the ledger needs a branch of its own, such as applecart/ledger";
+            self.error_with_help(Code::BadBranch, *span, message, help);
+            return None;
+        }
+        Some(value.clone())
+    }
+
+    fn moves(&mut self, raw: &[RawMove]) -> Vec<Move> {
+        let mut moves: Vec<Move> = Vec::new();
+        for one in raw {
+            let sha256 = self.sha256(one.sha256.as_ref());
+            let from = self.tenant_id(one.from.as_ref());
+            let to = self.tenant_id(one.to.as_ref());
+            let reason = self.text(one.reason.as_ref());
+            let (Some(sha256), Some(from), Some(to), Some(reason)) = (sha256, from, to, reason)
+            else {
+                continue;
+            };
+            let span = one.to.as_ref().map(|to| to.span).unwrap_or_default();
+            if from == to {
+                let message = "`from` and `to` are the same tenant";
+                self.error(Code::BadMove, span, message);
+            }
+            if moves.iter().any(|other| (other.sha256, other.from) == (sha256, from)) {
+                let message = "this file's move away from this tenant stands here twice";
+                self.error(Code::BadMove, span, message);
+            }
+            moves.push(Move { sha256, from, to, reason });
+        }
+        moves
+    }
+
+    fn signing(&mut self, raw: &RawFleet) -> Signing {
+        let required = raw.require_signed_commits.as_ref();
+        if let Some(At { value: true, span }) = required
+            && raw.signers.is_none()
+            && raw.openpgp_keys.is_none()
+        {
+            let message = "signed commits are required, but nobody is named who may sign";
+            let help = "add `signers`, the path of an allowed-signers file, or `openpgpKeys`";
+            self.error_with_help(Code::MissingSigners, *span, message, help);
+        }
+        Signing {
+            required: required.is_some_and(|at| at.value),
+            signers: self.repository_path(raw.signers.as_ref()),
+            openpgp_keys: self.repository_path(raw.openpgp_keys.as_ref()),
+            revoked_signers: self.repository_path(raw.revoked_signers.as_ref()),
+        }
+    }
+
+    fn ledger_signing(&mut self, raw: &RawFleet, ledger: &RawLedger) -> LedgerSigning {
+        if let Some(At { value: true, span }) = &ledger.require_signed
+            && ledger.signers.is_none()
+            && raw.signers.is_none()
+        {
+            let message = "the ledger must be signed, but nobody is named who may sign it";
+            let help = "add `ledger.signers`, the path of an allowed-signers file with the key of the pipeline that applies";
+            self.error_with_help(Code::MissingSigners, *span, message, help);
+        }
+        let unsigned_until = ledger.unsigned_until.as_ref().and_then(|At { value, span }| {
+            let lower = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+            let fits = value.len() == 40 && value.bytes().all(lower);
+            if !fits {
+                let message = format!("{} is not the whole name of a commit", quote(value));
+                let help = "write all 40 hexadecimal digits, as `applecart ledger verify` shows them with --format json";
+                self.error_with_help(Code::BadCommit, *span, message, help);
+            }
+            fits.then(|| value.clone())
+        });
+        LedgerSigning {
+            required: ledger.require_signed.as_ref().is_some_and(|at| at.value),
+            signers: self.repository_path(ledger.signers.as_ref()),
+            unsigned_until,
+        }
+    }
+
+    fn repository_path(&mut self, raw: Option<&At<String>>) -> Option<String> {
+        let At { value, span } = raw?;
+        let fits = is_repository_path(value);
+        if !fits {
+            let message = format!("{} is not a path inside the repository", quote(value));
+            let help = "write it from the root, with `/`, such as .applecart/allowed_signers";
+            self.error_with_help(Code::BadPath, *span, message, help);
+        }
+        fits.then(|| value.clone())
+    }
+}
+
+/// `ssh-ed25519 AAAA… comment`, so far that a truncated paste is noticed: the blob names its own
+/// algorithm. Sealing parses it in full.
+fn is_ssh_key(text: &str) -> bool {
+    use base64::Engine as _;
+    let mut words = text.split_ascii_whitespace();
+    let (Some(algorithm @ ("ssh-ed25519" | "ssh-rsa")), Some(blob)) = (words.next(), words.next())
+    else {
+        return false;
+    };
+    let Ok(blob) = base64::engine::general_purpose::STANDARD.decode(blob) else {
+        return false;
+    };
+    let prefix = [&(algorithm.len() as u32).to_be_bytes(), algorithm.as_bytes()].concat();
+    let fits = if algorithm == "ssh-ed25519" { blob.len() == 51 } else { blob.len() > 200 };
+    fits && blob.starts_with(&prefix)
+}
+
+/// git-check-ref-format(1), and printable ASCII only.
+fn is_branch(name: &str) -> bool {
+    (1..=200).contains(&name.len())
+        && !name.starts_with(['-', '/'])
+        && !name.ends_with(['/', '.'])
+        && name != "@"
+        && !name.contains("..")
+        && !name.contains("//")
+        && !name.contains("@{")
+        && name.bytes().all(|c| c.is_ascii_graphic() && !b"~^:?*[\\".contains(&c))
+        && name.split('/').all(|part| !part.starts_with('.') && !part.ends_with(".lock"))
+}
+
+fn is_repository_path(path: &str) -> bool {
+    (1..=1024).contains(&path.len())
+        && !path.contains(['\\', ':'])
+        && path.chars().all(|c| !c.is_control())
+        && path
+            .split('/')
+            .all(|part| !matches!(part, "" | "." | "..") && !part.eq_ignore_ascii_case(".git"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_are_what_git_takes() {
+        for good in ["applecart/ledger", "ledger", "a/b-c_d.e"] {
+            assert!(is_branch(good), "{good}");
+        }
+        for bad in [
+            "", "-x", "a..b", "a b", "a~", "a/", "/a", "a//b", ".a", "a/.b", "a.lock", "a@{b", "@",
+            "ä", "a.",
+        ] {
+            assert!(!is_branch(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn ssh_keys_are_whole_and_public() {
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8e3w0hJ2dH0m2iT7xTn9mGqkq0y8tD6o4kqv0dW5aG me@host";
+        assert!(is_ssh_key(key));
+        assert!(!is_ssh_key("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8e"));
+        assert!(!is_ssh_key("ssh-dss AAAA"));
+        assert!(!is_ssh_key("ssh-rsa"));
+    }
+}
+
+/// Whether it is an age X25519 recipient: 32 octets in Bech32 (<https://c2sp.org/age>).
+fn is_age_key(text: &str) -> bool {
+    let Ok(decoded) = bech32::primitives::decode::CheckedHrpstring::new::<bech32::Bech32>(text)
+    else {
+        return false;
+    };
+    decoded.hrp().as_str() == "age" && decoded.byte_iter().count() == 32
+}

@@ -1,0 +1,331 @@
+//! The reports of `ledger show` and `ledger verify`, and their text for people.
+//!
+//! The report types are the JSON contract. All text from entries goes through [`safe_text`] before a
+//! person sees it: names come from Intune and from pull requests, and a terminal obeys what it is
+//! shown.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::fmt::Write as _;
+
+use comfy_table::{Table, presets};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::view::LedgerView;
+use crate::model::{Facts, Record, TenantId, safe_text};
+
+/// The version of both reports.
+const FORMAT_VERSION: &str = "1.0";
+
+/// Which entries to show; everything by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// A tenant's id, or a name that any of its entries has.
+    pub tenant: Option<String>,
+}
+
+/// What `ledger show --format json` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShowReport {
+    /// The version of this format.
+    pub format_version: &'static str,
+    /// The remote that was asked; `null` when only this clone was looked at.
+    pub remote: Option<String>,
+    /// The commit that was read; `null` when there is no ledger.
+    pub head: Option<String>,
+    /// The entries, by tenant, in the order of each chain.
+    pub entries: Vec<ShowEntry>,
+    /// How many of the ledger's entries this clone has recorded and not pushed yet. They stand at
+    /// the ends of their chains and may get another place there.
+    pub unpushed: usize,
+    /// Tenants whose files are broken, so that their entries are not shown.
+    pub broken: Vec<BrokenTenant>,
+}
+
+/// A tenant whose file is broken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BrokenTenant {
+    /// Whose file it is.
+    pub tenant_id: TenantId,
+    /// One sentence.
+    pub message: String,
+}
+
+/// One entry with its tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShowEntry {
+    /// Whose file it is in.
+    pub tenant_id: TenantId,
+    /// The line.
+    #[serde(flatten)]
+    pub record: Record,
+}
+
+/// What `ledger verify --format json` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifyReport {
+    /// The version of this format.
+    pub format_version: &'static str,
+    /// The remote that was asked; `null` when only this clone was looked at.
+    pub remote: Option<String>,
+    /// The commit that was verified; `null` when there is no ledger.
+    pub head: Option<String>,
+    /// How many tenants' files were read.
+    pub tenants: usize,
+    /// How many entries their unbroken chains have.
+    pub entries: usize,
+    /// How many commits were walked.
+    pub commits: usize,
+    /// `broken` if there is any fault.
+    pub verdict: Verdict,
+    /// Everything that was found.
+    pub faults: Vec<Fault>,
+}
+
+/// Whether a ledger can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every chain is unbroken and no commit changed what was written before.
+    Ok,
+    /// There is a fault.
+    Broken,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Fault {
+    /// The file on the branch; `null` when it is about the branch itself.
+    pub file: Option<String>,
+    /// The line in that file.
+    pub line: Option<usize>,
+    /// The commit that did it, where the history tells.
+    pub commit: Option<String>,
+    /// The stable name.
+    pub code: &'static str,
+    /// One sentence.
+    pub message: String,
+}
+
+impl VerifyReport {
+    /// A report with its verdict.
+    pub fn new(
+        remote: Option<String>,
+        head: Option<String>,
+        tenants: usize,
+        entries: usize,
+        commits: usize,
+        faults: Vec<Fault>,
+    ) -> Self {
+        let verdict = if faults.is_empty() { Verdict::Ok } else { Verdict::Broken };
+        let format_version = FORMAT_VERSION;
+        Self { format_version, remote, head, tenants, entries, commits, verdict, faults }
+    }
+}
+
+/// The entries that the filter lets through. `remote` is the one that was asked for the view.
+pub fn show(view: &LedgerView, filter: &Filter, remote: Option<&str>) -> ShowReport {
+    let wanted = |tenant: TenantId, records: &[Record]| {
+        filter.tenant.as_deref().is_none_or(|text| {
+            text.parse() == Ok(tenant) || records.iter().any(|record| record.name.as_str() == text)
+        })
+    };
+    let entries = view
+        .tenants
+        .iter()
+        .filter(|(tenant, ledger)| wanted(**tenant, &ledger.records))
+        .flat_map(|(&tenant_id, ledger)| {
+            ledger.records.iter().cloned().map(move |record| ShowEntry { tenant_id, record })
+        })
+        .collect();
+    // The name of a tenant whose file is broken is not known, so a filter hides none of them.
+    let broken = view
+        .broken
+        .iter()
+        .map(|(&tenant_id, message)| BrokenTenant { tenant_id, message: message.clone() });
+    ShowReport {
+        format_version: FORMAT_VERSION,
+        remote: remote.map(str::to_owned),
+        head: view.head.clone(),
+        entries,
+        unpushed: view.unpushed,
+        broken: broken.collect(),
+    }
+}
+
+/// The entries as a table, one line an entry, oldest first over all tenants.
+pub fn show_text(report: &ShowReport) -> String {
+    let Some(head) = &report.head else { return none(report.remote.as_deref()) };
+    let place = place(report.remote.as_deref(), head);
+    let mut notes = String::new();
+    if report.unpushed > 0 {
+        let (count, noun) = counted(report.unpushed, "entry", "entries");
+        let _ = writeln!(notes, "{count} {noun} of this clone not pushed yet");
+    }
+    for BrokenTenant { tenant_id, message } in &report.broken {
+        let _ = writeln!(notes, "tenant {tenant_id} is not shown: {}", safe_text(message));
+    }
+    if report.entries.is_empty() {
+        return format!("No entries ({place}).\n{notes}");
+    }
+    let mut entries: Vec<_> = report.entries.iter().collect();
+    entries.sort_by_key(|entry| entry.record.at);
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["AT", "EVENT", "TENANT", "TOKEN", "SHA256", "WHAT", "BY"]);
+    for ShowEntry { record, .. } in entries {
+        table.add_row([
+            record.at.to_string(),
+            record.event.to_string(),
+            safe_text(record.name.as_str()),
+            safe_text(&record.token.to_string()),
+            record.sha256.map(|sha256| short(&sha256.to_string(), 12)).unwrap_or_default(),
+            what(record),
+            by(record),
+        ]);
+    }
+    let mut text = String::new();
+    for line in table.lines() {
+        text.push_str(line.trim());
+        text.push('\n');
+    }
+    if report.remote.is_some() {
+        let _ = writeln!(text, "({place})");
+    }
+    text + &notes
+}
+
+/// Which ledger it is, and where.
+fn place(remote: Option<&str>, head: &str) -> String {
+    let head = short(head, 12);
+    match remote {
+        Some(remote) => format!("ledger of {} at {head}", safe_text(remote)),
+        None => format!("ledger in this clone at {head}"),
+    }
+}
+
+fn none(remote: Option<&str>) -> String {
+    match remote {
+        Some(remote) => format!("There is no ledger yet ({} was asked).\n", safe_text(remote)),
+        None => "There is no ledger yet in this clone.\n".to_owned(),
+    }
+}
+
+fn counted(count: usize, one: &'static str, many: &'static str) -> (usize, &'static str) {
+    (count, if count == 1 { one } else { many })
+}
+
+/// The verdict, and every fault on a line of its own.
+pub fn verify_text(report: &VerifyReport) -> String {
+    let faults = &report.faults;
+    let tenants = counted(report.tenants, "tenant", "tenants");
+    let entries = counted(report.entries, "entry", "entries");
+    let commits = counted(report.commits, "commit", "commits");
+    let Some(head) = &report.head else {
+        if faults.is_empty() {
+            return none(report.remote.as_deref());
+        }
+        return fault_lines(faults);
+    };
+    let counted = format!(
+        "{} {}, {} {}, {} {} ({})",
+        tenants.0,
+        tenants.1,
+        entries.0,
+        entries.1,
+        commits.0,
+        commits.1,
+        place(report.remote.as_deref(), head)
+    );
+    match report.verdict {
+        Verdict::Ok => format!("ok: {counted}\n"),
+        Verdict::Broken => format!("{}broken: {counted}\n", fault_lines(faults)),
+    }
+}
+
+fn fault_lines(faults: &[Fault]) -> String {
+    let mut text = String::new();
+    for Fault { file, line, commit, code, message } in faults {
+        if let Some(file) = file {
+            text.push_str(&safe_text(file));
+            if let Some(line) = line {
+                let _ = write!(text, ":{line}");
+            }
+            text.push_str(": ");
+        }
+        let _ = write!(text, "{code}: {}", safe_text(message));
+        if let Some(commit) = commit {
+            let _ = write!(text, " (commit {})", short(commit, 12));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// What an entry says: the facts that changed, the lease of an intent, the cause of a failure.
+fn what(record: &Record) -> String {
+    let mut parts = changes(record.before.as_ref(), record.after.as_ref());
+    if let Some(until) = record.lease_until {
+        parts.push(format!("until {until}"));
+    }
+    if let Some(cause) = &record.cause {
+        let code = serde_json::to_value(cause.code);
+        let code = code.ok().and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default();
+        let status = cause.status.map(|status| format!(" ({status})")).unwrap_or_default();
+        let detail = cause.detail.as_deref().map(|text| format!(": {text}")).unwrap_or_default();
+        parts.push(safe_text(&format!("{code}{status}{detail}")));
+    }
+    if let Some(key) = record.public_key_sha256 {
+        parts.push(format!("CSR key {}", short(&key.to_string(), 12)));
+    }
+    parts.join(", ")
+}
+
+/// `serial A → B` for each fact that both sides have and that differs; without a before, what is
+/// there now.
+fn changes(before: Option<&Facts>, after: Option<&Facts>) -> Vec<String> {
+    let Some(after) = after else { return Vec::new() };
+    let new = words(after);
+    let Some(before) = before else {
+        return new.into_iter().map(|(name, value)| format!("{name} {value}")).collect();
+    };
+    let old = words(before);
+    new.into_iter()
+        .filter_map(|(name, value)| {
+            let was = old.iter().find(|(other, _)| *other == name).map(|(_, was)| was);
+            match was {
+                Some(was) if *was == value => None,
+                Some(was) => Some(format!("{name} {was} → {value}")),
+                None => Some(format!("{name} {value}")),
+            }
+        })
+        .collect()
+}
+
+fn words(facts: &Facts) -> Vec<(&'static str, String)> {
+    facts.pairs().into_iter().map(|(name, value)| (name, safe_text(&value))).collect()
+}
+
+fn by(record: &Record) -> String {
+    let actor = &record.actor;
+    let who = match (&actor.pipeline, &actor.user, &actor.host) {
+        (Some(pipeline), ..) => pipeline.clone(),
+        (None, Some(user), Some(host)) => format!("{user}@{host}"),
+        (None, Some(one), None) | (None, None, Some(one)) => one.clone(),
+        (None, None, None) => String::new(),
+    };
+    safe_text(format!("{} {who}", short(&record.run, 8)).trim_end())
+}
+
+/// The first characters of a hash or an id.
+fn short(text: &str, length: usize) -> String {
+    text.chars().take(length).collect()
+}
+
+#[cfg(test)]
+mod tests;

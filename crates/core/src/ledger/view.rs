@@ -1,0 +1,352 @@
+//! What was read of the ledger, and the questions that planning asks it.
+//!
+//! Everything here is a pure question over records whose chains are verified. A token is matched
+//! by [`TokenRef::same_token`]: by its id once both sides know one, else by its name. Callers
+//! that know only a name ask [`TenantLedger::known_id`] first.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::sending::{self, Sending};
+use crate::model::{
+    Event, Facts, Kind, Record, Sha256, TenantId, TenantName, Timestamp, TokenRef, Topic,
+};
+
+/// The whole ledger, as read at one commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerView {
+    /// Every tenant that has a file that could be read.
+    pub tenants: BTreeMap<TenantId, TenantLedger>,
+    /// Tenants whose file is broken, and the sentence that says how. Of these nothing is known:
+    /// no upload may follow, and nothing is appended to their files.
+    pub broken: BTreeMap<TenantId, String>,
+    /// The branch's tip; `None` when the branch is proved absent.
+    pub head: Option<String>,
+    /// How many of the entries this clone has recorded and not pushed yet.
+    pub unpushed: usize,
+}
+
+/// One tenant's records, in the order of the chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TenantLedger {
+    /// The records.
+    pub records: Vec<Record>,
+}
+
+/// Which tenants a digest or a topic was ever meant for or seen in.
+///
+/// An index, made once: asking every record again for every token would be quadratic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bindings {
+    digests: HashMap<Sha256, BTreeSet<TenantId>>,
+    topics: HashMap<Topic, BTreeSet<TenantId>>,
+}
+
+/// No tenant at all, for answers by reference.
+static NO_TENANT: BTreeSet<TenantId> = BTreeSet::new();
+/// A tenant without records, for answers by reference.
+static NO_RECORD: TenantLedger = TenantLedger { records: Vec::new() };
+
+impl LedgerView {
+    /// One tenant's records; none when it has no file. Callers look at [`LedgerView::broken`]
+    /// first: a broken file is not an empty one.
+    pub fn tenant(&self, tenant: TenantId) -> &TenantLedger {
+        self.tenants.get(&tenant).unwrap_or(&NO_RECORD)
+    }
+
+    /// Notes that a tenant's file is broken, and why.
+    pub fn breaks(&mut self, tenant: TenantId, why: String) {
+        self.tenants.remove(&tenant);
+        self.broken.insert(tenant, why);
+    }
+
+    /// The tenants to which digests and topics are bound: by an intent, an accepted or a
+    /// confirmed sending, or (topics) because live was seen with it.
+    pub fn bindings(&self) -> Bindings {
+        let mut bindings = Bindings::default();
+        for (&tenant, ledger) in &self.tenants {
+            for record in &ledger.records {
+                let sent =
+                    matches!(record.event, Event::Intended | Event::Applied | Event::Confirmed);
+                let seen = matches!(record.event, Event::ChangedOutsideGit | Event::Adopted);
+                if let Some(sha256) = record.sha256.filter(|_| sent) {
+                    bindings.digests.entry(sha256).or_default().insert(tenant);
+                }
+                let topic = record.after.as_ref().and_then(|facts| facts.topic.as_ref());
+                if let Some(topic) = topic.filter(|_| sent || seen) {
+                    bindings.topics.entry(topic.clone()).or_default().insert(tenant);
+                }
+            }
+        }
+        bindings
+    }
+
+    /// Every unfinished sending of a run other than `run` that may still be writing.
+    pub fn leases(
+        &self,
+        run: &str,
+        now: Timestamp,
+        dead: &BTreeSet<String>,
+    ) -> Vec<(TenantId, Sending<'_>)> {
+        let leased = |sending: &Sending<'_>| sending.run() != run && sending.is_leased(now, dead);
+        self.tenants
+            .iter()
+            .flat_map(|(&tenant, ledger)| {
+                ledger.all_unfinished().into_iter().map(move |sending| (tenant, sending))
+            })
+            .filter(|(_, sending)| leased(sending))
+            .collect()
+    }
+
+    /// The tenants for which any run of the fleet commit `rev` intended a sending; the safety
+    /// limits count them together.
+    pub fn intended_at(&self, rev: &str) -> BTreeSet<TenantId> {
+        let intends =
+            |record: &Record| record.event == Event::Intended && record.rev.as_deref() == Some(rev);
+        self.tenants
+            .iter()
+            .filter(|(_, ledger)| ledger.records.iter().any(intends))
+            .map(|(&tenant, _)| tenant)
+            .collect()
+    }
+
+    /// Whether this wire encoding of this kind is proved: some tenant has an `applied` with it and
+    /// a later `confirmed` of the same token and digest.
+    pub fn is_wire_proved(&self, kind: Kind, wire: &str) -> bool {
+        self.tenants.values().any(|ledger| {
+            ledger.records.iter().enumerate().any(|(index, applied)| {
+                applied.event == Event::Applied
+                    && applied.token.kind == kind
+                    && applied.wire.as_deref() == Some(wire)
+                    && ledger.records.iter().skip(index + 1).any(|later| {
+                        later.event == Event::Confirmed
+                            && later.sha256 == applied.sha256
+                            && later.token.same_token(&applied.token)
+                    })
+            })
+        })
+    }
+}
+
+impl Bindings {
+    /// The tenants for which this digest was intended, applied or confirmed.
+    pub fn bound_to(&self, sha256: Sha256) -> &BTreeSet<TenantId> {
+        self.digests.get(&sha256).unwrap_or(&NO_TENANT)
+    }
+
+    /// The tenants for which this topic was intended, applied or confirmed, or seen live.
+    pub fn topic_bound_to(&self, topic: &Topic) -> &BTreeSet<TenantId> {
+        self.topics.get(topic).unwrap_or(&NO_TENANT)
+    }
+}
+
+impl TenantLedger {
+    /// The tenant's name in its newest record.
+    pub fn name(&self) -> Option<&TenantName> {
+        self.records.last().map(|record| &record.name)
+    }
+
+    /// Every record of a token, oldest first.
+    pub fn of<'a>(&'a self, token: &'a TokenRef) -> impl DoubleEndedIterator<Item = &'a Record> {
+        self.records.iter().filter(|record| record.token.same_token(token))
+    }
+
+    /// Whether live was ever read to show this digest.
+    pub fn confirmed(&self, token: &TokenRef, sha256: Sha256) -> bool {
+        self.of(token)
+            .any(|record| record.event == Event::Confirmed && record.sha256 == Some(sha256))
+    }
+
+    /// The newest confirmation of the token, of whatever digest.
+    pub fn last_confirmed<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
+        self.of(token).rfind(|record| record.event == Event::Confirmed)
+    }
+
+    /// The newest of `intended`, `applied`, `failed` and `confirmed` of this digest; telling
+    /// somebody about it is no event in its life.
+    pub fn last_event<'a>(&'a self, token: &'a TokenRef, sha256: Sha256) -> Option<&'a Record> {
+        self.life(token, sha256).next_back()
+    }
+
+    /// The definite failure that this digest's life ends with, which must not be tried again.
+    ///
+    /// That is the last event, with one exception: a run that intended before the failure and
+    /// stood back after it (say `not-sent`) does not undo the failure.
+    pub fn definite_failure<'a>(
+        &'a self,
+        token: &'a TokenRef,
+        sha256: Sha256,
+    ) -> Option<&'a Record> {
+        let life: Vec<&Record> = self.life(token, sha256).collect();
+        let (last, earlier) = life.split_last()?;
+        if last.event != Event::Failed {
+            return None;
+        }
+        if is_definite(last) {
+            return Some(last);
+        }
+        earlier
+            .iter()
+            .rev()
+            .take_while(|record| !(record.event == Event::Intended && record.run == last.run))
+            .find(|record| is_definite(record))
+            .copied()
+    }
+
+    /// The token's sendings that nothing has finished, oldest first; see
+    /// [`Sending`] for what finishes one.
+    pub fn unfinished(&self, token: &TokenRef) -> Vec<Sending<'_>> {
+        let mut open = self.all_unfinished();
+        open.retain(|sending| sending.token.same_token(token));
+        open
+    }
+
+    /// The unfinished sendings of all tokens, oldest first.
+    pub fn all_unfinished(&self) -> Vec<Sending<'_>> {
+        sending::open(&self.records)
+    }
+
+    /// How many sendings of this digest are unfinished: with one, it may be sent once more after
+    /// the settling time; with two that do not show, it is never visible.
+    pub fn sendings(&self, token: &TokenRef, sha256: Sha256) -> usize {
+        self.unfinished(token).iter().filter(|sending| sending.sha256 == sha256).count()
+    }
+
+    /// The other run whose sending of this token comes first: an unfinished sending that may still
+    /// be writing and that was opened in the chain before the newest sending of `run`.
+    ///
+    /// Asked after the run's own intents have landed. Both runs read the same chain, so both give
+    /// the same answer, and only one goes on.
+    pub fn holder(
+        &self,
+        token: &TokenRef,
+        run: &str,
+        now: Timestamp,
+        dead: &BTreeSet<String>,
+    ) -> Option<Sending<'_>> {
+        let open = self.unfinished(token);
+        let own = open
+            .iter()
+            .filter(|sending| sending.run() == run)
+            .map(|sending| sending.opened.seq)
+            .max()
+            .unwrap_or(u64::MAX);
+        open.into_iter().find(|sending| {
+            sending.run() != run && sending.opened.seq < own && sending.is_leased(now, dead)
+        })
+    }
+
+    /// The newest facts that Intune accepted or showed, and when.
+    pub fn last_live_facts<'a>(&'a self, token: &'a TokenRef) -> Option<(&'a Facts, Timestamp)> {
+        self.of(token).rev().find_map(|record| {
+            let facts = record.after.as_ref()?;
+            let live = matches!(
+                record.event,
+                Event::Confirmed | Event::Applied | Event::ChangedOutsideGit | Event::Adopted
+            );
+            live.then_some((facts, record.at))
+        })
+    }
+
+    /// The newest opened renewal that names its key, while it is open. `live` is what Intune shows
+    /// now, where that is known.
+    ///
+    /// A renewal ends when live is read to show a certificate that a run sent (`confirmed`), or
+    /// another one that somebody uploaded by hand (`changed-outside-git`, and `adopted` after it):
+    /// the request has been answered then, and the next renewal needs one of its own. An `applied`
+    /// alone ends nothing, for nobody has seen it live yet. Of a token that is only watched nobody
+    /// records what people upload; it has ended where live has another serial than when it was opened.
+    pub fn renewal_opened<'a>(
+        &'a self,
+        token: &'a TokenRef,
+        live: Option<&Facts>,
+    ) -> Option<&'a Record> {
+        let ends =
+            |event| matches!(event, Event::Confirmed | Event::ChangedOutsideGit | Event::Adopted);
+        let serial = |facts: Option<&Facts>| facts.and_then(|facts| facts.serial.clone());
+        let opened =
+            self.of(token).rev().take_while(|record| !ends(record.event)).find(|record| {
+                record.event == Event::RenewalOpened && record.public_key_sha256.is_some()
+            })?;
+        let is_answered = match (serial(opened.before.as_ref()), serial(live)) {
+            (Some(then), Some(now)) => then != now,
+            _ => false,
+        };
+        (!is_answered).then_some(opened)
+    }
+
+    /// The newest upload, while no `acknowledged` of its digest follows it: the customer has not
+    /// confirmed that devices work. `None` also where another credential took its place.
+    pub fn unacknowledged<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
+        let records: Vec<&Record> = self.of(token).collect();
+        let is_upload = |record: &&Record| {
+            record.sha256.is_some() && matches!(record.event, Event::Applied | Event::Confirmed)
+        };
+        let last = records.iter().rev().find(|record| {
+            is_upload(record) || matches!(record.event, Event::ChangedOutsideGit | Event::Adopted)
+        })?;
+        let sha256 = Some(last).filter(|record| is_upload(record))?.sha256;
+        // A sending that only a later read proved has no `applied`.
+        let of = |event| {
+            records.iter().rposition(|record| record.event == event && record.sha256 == sha256)
+        };
+        let upload = of(Event::Applied).or_else(|| of(Event::Confirmed))?;
+        let is_acknowledged = records
+            .iter()
+            .skip(upload)
+            .any(|record| record.event == Event::Acknowledged && record.sha256 == sha256);
+        records.get(upload).copied().filter(|_| !is_acknowledged)
+    }
+
+    /// The record of a change outside Git, while neither `confirmed` nor `adopted` follows it.
+    pub fn changed_outside_git_recorded<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
+        self.of(token)
+            .rfind(|record| {
+                matches!(record.event, Event::Confirmed | Event::Adopted | Event::ChangedOutsideGit)
+            })
+            .filter(|record| record.event == Event::ChangedOutsideGit)
+    }
+
+    /// The newest confirmation of a file, while neither a change outside Git nor an adoption
+    /// follows it.
+    pub fn confirmed_still<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
+        self.of(token)
+            .rfind(|record| {
+                matches!(record.event, Event::Confirmed | Event::Adopted | Event::ChangedOutsideGit)
+            })
+            .filter(|record| record.event == Event::Confirmed)
+    }
+
+    /// The id that the ledger learnt last for a token of this kind and name.
+    pub fn known_id(&self, kind: Kind, name: &str) -> Option<&str> {
+        self.records
+            .iter()
+            .rev()
+            .filter(|record| {
+                record.token.kind == kind && record.token.name.as_deref() == Some(name)
+            })
+            .find_map(|record| record.token.id.as_deref())
+    }
+
+    fn life<'a>(
+        &'a self,
+        token: &'a TokenRef,
+        sha256: Sha256,
+    ) -> impl DoubleEndedIterator<Item = &'a Record> {
+        self.of(token).filter(move |record| {
+            record.sha256 == Some(sha256)
+                && matches!(
+                    record.event,
+                    Event::Intended | Event::Applied | Event::Failed | Event::Confirmed
+                )
+        })
+    }
+}
+
+fn is_definite(record: &Record) -> bool {
+    record.event == Event::Failed
+        && record.cause.as_ref().is_some_and(|cause| cause.code.is_definite())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,21 @@
+//! What Applecart decides, and on what grounds, without a socket, a clock, a file or a process.
+//!
+//! * [`model`]: the words that all rooms speak, as types.
+//! * [`fleet`]: bytes of a fleet repository, checked, or every mistake with its place.
+//! * [`apple`]: Apple's token files, their facts and findings.
+//! * [`sealed`]: what a sealed file shows without a key.
+//! * [`ledger`]: the record of what was sent and seen, as text and as questions.
+//! * [`plan`]: what to do with every token, and why.
+//! * [`report`]: all of it, for people and for scripts.
+//!
+//! That this crate is pure is a fact of its `Cargo.toml`, which names neither Git, HTTP, a runtime,
+//! age nor a source of randomness, and of the lints below.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod apple;
+pub mod fleet;
+pub mod ledger;
+pub mod model;
+pub mod plan;
+pub mod report;
+pub mod sealed;

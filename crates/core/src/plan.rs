@@ -1,0 +1,53 @@
+//! Desired state × live state × ledger → a plan: what to do with every token, and why.
+//!
+//! [`make()`] is a function of values in memory: no clock, no socket, no file. Each token goes
+//! through the decision table in `decide`, first match wins, and a write that would be due but
+//! must not happen is a *hold* with typed reasons. A [`CheckedPlan`] is the only thing that
+//! `apply` takes; it exists only after an independent lint and the safety limits agreed.
+//!
+//! What a plan refuses to know: how files are opened, how Graph is called, how a plan is shown.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod axes;
+mod base;
+mod bindings;
+mod canary;
+mod checked;
+mod decide;
+mod digest;
+mod fresh;
+mod holds;
+mod identity;
+mod input;
+mod lint;
+mod make;
+mod planned;
+mod release;
+mod safety;
+mod selection;
+mod settings;
+mod subject;
+mod tenant;
+mod types;
+mod watch;
+#[cfg(any(test, feature = "testing"))]
+pub mod world;
+
+pub use base::resealed;
+pub use canary::{Canary, wire};
+pub use checked::{CheckedPlan, Refusal};
+pub use fresh::{Reviewed, Stale, fresh};
+pub use holds::location_fault;
+pub use input::{Base, Input, Known};
+pub use lint::Fault;
+pub use make::make;
+pub use planned::{Due, Note, Noted, Planned};
+pub use safety::{Excess, Limits};
+pub use selection::{Selection, SelectionError};
+pub use settings::Settings;
+pub use subject::{Sent, Subject};
+pub use types::{
+    Action, Expiry, FORMAT_VERSION, Health, HealthReason, Observed, Plan, PlannedTenant,
+    PlannedToken, Reason, RecipientsChange, RemovedTenant, ResealedTenant, SelectionReport, Source,
+    Summary, Sync, TokenState, Touched, Warning,
+};

@@ -1,0 +1,354 @@
+//! Test help: equal worlds, in which a test changes one thing and expects one thing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "for tests"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Duration, NaiveDate};
+
+use super::{
+    Action, Base, Input, Known, Plan, Planned, PlannedToken, Reason, Selection, Source, Sync, make,
+};
+use crate::fleet::{Allow, Desired, Policy, Suspension, Tenant, Token};
+use crate::ledger::LedgerView;
+use crate::model::{
+    Actor, Cause, Event, Facts, FailureCode, Kind, LiveEnrollment, LivePush, LiveTenant, LiveVpp,
+    Reading, Record, Sha256, TenantId, TenantName, Timestamp,
+};
+
+mod entries;
+
+pub use entries::*;
+
+/// What the base revision holds, where it is not the planned one.
+#[derive(Clone, Default)]
+pub struct BaseWorld {
+    pub tenants: Vec<Desired>,
+    pub fork: Option<Vec<Desired>>,
+    /// The settings of the planned revision, where they are not the base's.
+    pub proposed: Option<Policy>,
+}
+
+/// One tenant, in Git and live and in the ledger.
+pub struct World {
+    /// Which of the tenant's tokens the test is about.
+    pub kind: Kind,
+    pub now: Timestamp,
+    pub policy: Policy,
+    pub tenant: Tenant,
+    pub others: Vec<Desired>,
+    pub others_live: BTreeMap<TenantName, LiveTenant>,
+    pub base: Option<BaseWorld>,
+    pub selection: Selection,
+    pub live: LiveTenant,
+    pub ledger: Result<LedgerView, String>,
+    pub dead_runs: BTreeSet<String>,
+    pub rev: String,
+}
+
+impl World {
+    /// Git's certificate (serial AA, until autumn 2027) is live; nothing is recorded.
+    pub fn equal() -> Self {
+        let mut tenant = tenant("contoso", 1);
+        tenant.push = Some(push_entry("AA", TOPIC, "2027-11-20T10:00:00Z"));
+        let live = live_push();
+        Self {
+            kind: Kind::Push,
+            now: at(NOW),
+            policy: policy(),
+            tenant,
+            others: Vec::new(),
+            others_live: BTreeMap::new(),
+            base: None,
+            selection: Selection::parse(&["contoso".to_owned()]).unwrap(),
+            live: LiveTenant { push: Reading::Present(live), ..LiveTenant::not_asked() },
+            ledger: Ok(LedgerView::default()),
+            dead_runs: BTreeSet::new(),
+            rev: "1111111111111111111111111111111111111111".into(),
+        }
+    }
+
+    /// An ordinary renewal: live is last year's certificate (serial 99, one month left).
+    pub fn renewal() -> Self {
+        let mut world = Self::equal();
+        world.live_push(|live| {
+            live.serial = "99".parse().unwrap();
+            live.expires = at("2026-12-20T10:00:00Z");
+        });
+        world
+    }
+
+    /// No certificate is live yet, and consent was not given live.
+    pub fn first_upload() -> Self {
+        let mut world = Self::equal();
+        world.live.push = Reading::Absent;
+        world.live.consent = Reading::Present(false);
+        world
+    }
+
+    /// Contoso's VPP token for London: Git's file (AA) is live, and was confirmed.
+    pub fn vpp() -> Self {
+        let mut world = Self { kind: Kind::Vpp, ..Self::equal() };
+        world.tenant.push = None;
+        world.tenant.watch = [Kind::Vpp].into();
+        world.tenant.vpp = vec![vpp_entry("London", Some("vpp-1"), "AA", NEXT_YEAR)];
+        world.live = LiveTenant {
+            vpp: Reading::Present(vec![live_vpp("London", "vpp-1", NEXT_YEAR)]),
+            ..LiveTenant::not_asked()
+        };
+        world.recorded(Event::Confirmed, "AA", "run-0", "2026-11-20T11:00:00Z");
+        world
+    }
+
+    /// The same a year later: live is last year's file (99), and that was confirmed.
+    pub fn vpp_renewal() -> Self {
+        let mut world = Self::vpp();
+        world.live_vpp(|live| live.expires = Some(at(THIS_YEAR)));
+        world.forget();
+        world.recorded(Event::Confirmed, "99", "run-0", "2025-12-20T11:00:00Z");
+        world
+    }
+
+    /// Contoso's enrollment token: Git's file (AA) is live, and was confirmed.
+    pub fn enrollment() -> Self {
+        let mut world = Self { kind: Kind::Enrollment, ..Self::equal() };
+        world.tenant.push = None;
+        world.tenant.watch = [Kind::Enrollment].into();
+        world.tenant.enrollment = vec![enrollment_entry("AA")];
+        let live = live_enrollment();
+        world.live =
+            LiveTenant { enrollment: Reading::Present(vec![live]), ..LiveTenant::not_asked() };
+        world.recorded(Event::Confirmed, "AA", "run-0", "2026-11-20T11:00:00Z");
+        world
+    }
+
+    /// The same a year later: live is last year's token (99), and that was confirmed.
+    pub fn enrollment_renewal() -> Self {
+        let mut world = Self::enrollment();
+        world.live_enrollment(|live| {
+            live.expires = Some(at(THIS_YEAR));
+            live.last_modified = Some(at("2025-12-20T10:30:00Z"));
+        });
+        world.forget();
+        world.recorded(Event::Confirmed, "99", "run-0", "2025-12-20T11:00:00Z");
+        world
+    }
+
+    /// The ledger is empty again.
+    pub fn forget(&mut self) {
+        self.ledger = Ok(LedgerView::default());
+    }
+
+    pub fn live_vpp(&mut self, change: impl FnOnce(&mut LiveVpp)) {
+        change(&mut self.live_vpps()[0]);
+    }
+
+    pub fn live_vpps(&mut self) -> &mut Vec<LiveVpp> {
+        match &mut self.live.vpp {
+            Reading::Present(all) => all,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn live_enrollment(&mut self, change: impl FnOnce(&mut LiveEnrollment)) {
+        change(&mut self.live_enrollments()[0]);
+    }
+
+    pub fn live_enrollments(&mut self) -> &mut Vec<LiveEnrollment> {
+        match &mut self.live.enrollment {
+            Reading::Present(all) => all,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The base revision has the fleet as it is now; what a test changes after this is new.
+    pub fn reviewed(&mut self) {
+        let mut tenants = self.others.clone();
+        tenants.push(Desired::Valid(self.tenant.clone()));
+        self.base = Some(BaseWorld { tenants, ..BaseWorld::default() });
+    }
+
+    pub fn live_push(&mut self, change: impl FnOnce(&mut LivePush)) {
+        if let Reading::Present(push) = &mut self.live.push {
+            change(push);
+        }
+    }
+
+    pub fn entry(&mut self) -> &mut Token {
+        let all = match self.kind {
+            Kind::Push => return self.tenant.push.as_mut().unwrap(),
+            Kind::Enrollment => &mut self.tenant.enrollment,
+            Kind::Vpp => &mut self.tenant.vpp,
+        };
+        &mut all[0]
+    }
+
+    pub fn allow(&mut self, hold: &str, from: &str, to: &str) {
+        let until = NaiveDate::from_ymd_opt(2026, 12, 31).unwrap();
+        let allow = Allow {
+            hold: hold.into(),
+            from: from.into(),
+            to: to.into(),
+            reason: "reviewed".into(),
+            until,
+        };
+        self.entry().allow.push(allow);
+    }
+
+    pub fn suspend(&mut self, until: &str) {
+        let until = until.parse().unwrap();
+        self.tenant.suspend = Some(Suspension { reason: "migration".into(), until });
+    }
+
+    /// Appends a line about the world's token with this file.
+    pub fn recorded(
+        &mut self,
+        event: Event,
+        serial: &str,
+        run: &str,
+        at_text: &str,
+    ) -> &mut Record {
+        let id = self.tenant.tenant_id;
+        self.recorded_for(id, event, serial, run, at_text)
+    }
+
+    pub fn recorded_for(
+        &mut self,
+        tenant_id: TenantId,
+        event: Event,
+        serial: &str,
+        run: &str,
+        at_text: &str,
+    ) -> &mut Record {
+        let token = self.entry().token.clone();
+        let expires = at(if serial == "99" { THIS_YEAR } else { NEXT_YEAR });
+        let entry = self.entry().clone();
+        let after = match self.kind {
+            Kind::Push => Facts {
+                topic: Some(TOPIC.parse().unwrap()),
+                serial: Some(serial.parse().unwrap()),
+                expires: Some(expires),
+                ..Facts::default()
+            },
+            Kind::Enrollment | Kind::Vpp => Facts { expires: Some(expires), ..entry.facts },
+        };
+        let wire = super::wire(&self.policy, self.kind).to_owned();
+        let view = self.ledger.as_mut().unwrap();
+        let records = &mut view.tenants.entry(tenant_id).or_default().records;
+        let sending = matches!(event, Event::Intended | Event::Applied);
+        records.push(Record {
+            seq: records.len() as u64 + 1,
+            prev: Sha256::ZERO,
+            at: at(at_text),
+            event,
+            name: "contoso".parse().unwrap(),
+            token,
+            sha256: Some(Sha256::of(serial.as_bytes())),
+            rev: Some(self.rev.clone()),
+            before: None,
+            after: Some(after),
+            run: run.into(),
+            clone: "clone-1".into(),
+            actor: Actor::default(),
+            wire: sending.then_some(wire),
+            plan_digest: None,
+            lease_until: (event == Event::Intended)
+                .then(|| at(at_text).plus(Duration::minutes(15))),
+            cause: None,
+            csr: None,
+            public_key_sha256: None,
+            by: None,
+            note: None,
+        });
+        records.last_mut().unwrap()
+    }
+
+    pub fn failed(&mut self, serial: &str, code: FailureCode) {
+        let line = self.recorded(Event::Failed, serial, "run-1", "2026-11-20T10:01:00Z");
+        line.cause =
+            Some(Cause { code, status: Some(400), request_id: None, detail: Some("no".into()) });
+    }
+
+    pub fn planned(&self) -> Planned {
+        let mut fleet = self.others.clone();
+        fleet.push(Desired::Valid(self.tenant.clone()));
+        let mut live = self.others_live.clone();
+        live.insert(self.tenant.name.clone(), self.live.clone());
+        make(&Input {
+            now: self.now,
+            rev: Some(&self.rev),
+            policy_rev: Some(&self.rev),
+            policy: &self.policy,
+            base: self.base.as_ref().map(|base| Base {
+                tenants: &base.tenants,
+                fork: base.fork.as_deref(),
+                policy_changed: base.proposed.is_some(),
+                proposed: base.proposed.as_ref(),
+            }),
+            fleet: &fleet,
+            selection: &self.selection,
+            live: &live,
+            known: match &self.ledger {
+                Ok(view) => Known::Read(view),
+                Err(why) => Known::Unknown(why),
+            },
+            source: Source::Live,
+            dead_runs: &self.dead_runs,
+        })
+    }
+
+    pub fn plan(&self) -> Plan {
+        self.planned().plan
+    }
+
+    /// The first token of the plan, which most tests are about.
+    pub fn first(&self) -> PlannedToken {
+        let plan = self.plan();
+        plan.tenants[0].tokens[0].clone()
+    }
+
+    #[track_caller]
+    pub fn expect(&self, sync: Sync, action: Action, reasons: &[Reason]) -> PlannedToken {
+        let token = self.first();
+        assert_eq!(
+            (token.state.sync, token.action, token.state.reasons.as_slice()),
+            (sync, action, reasons),
+            "{token:#?}"
+        );
+        token
+    }
+
+    #[track_caller]
+    pub fn expect_held(&self, reasons: &[Reason]) -> PlannedToken {
+        let token = self.expect(Sync::Held, Action::Hold, reasons);
+        assert!(self.planned().due.is_empty());
+        assert!(!token.state.details.is_empty(), "a hold tells the way out");
+        token
+    }
+
+    #[track_caller]
+    pub fn expect_configure(&self) -> PlannedToken {
+        let token = self.expect(Sync::OutOfSync, Action::Configure, &[]);
+        assert_eq!(self.planned().due.len(), 1);
+        token
+    }
+
+    #[track_caller]
+    pub fn expect_create(&self) -> PlannedToken {
+        let token = self.expect(Sync::OutOfSync, Action::Create, &[]);
+        assert_eq!(self.planned().due.len(), 1);
+        token
+    }
+
+    #[track_caller]
+    pub fn expect_upload(&self) -> PlannedToken {
+        let token = self.expect(Sync::OutOfSync, Action::Upload, &[]);
+        assert_eq!(self.planned().due.len(), 1);
+        token
+    }
+}

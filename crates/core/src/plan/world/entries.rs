@@ -1,0 +1,181 @@
+//! What a world is made of: settings, tenants, entries in Git, live tokens.
+
+use std::collections::BTreeMap;
+
+use chrono::Duration;
+
+use crate::fleet::{
+    Auth, Cloud, CredentialKind, LedgerSigning, Policy, Signing, Tenant, Token, TokenFile, Wire,
+};
+use crate::model::{Facts, Kind, LiveEnrollment, LivePush, LiveVpp, Sha256, Timestamp, TokenRef};
+
+pub const NOW: &str = "2026-11-22T12:00:00Z";
+pub const TOPIC: &str = "com.apple.mgmt.External.11111111-1111-4111-8111-111111111111";
+pub const OTHER_TOPIC: &str = "com.apple.mgmt.External.22222222-2222-4222-8222-222222222222";
+
+pub fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub fn policy() -> Policy {
+    let auth = Auth {
+        client_id: "app".into(),
+        reader_client_id: None,
+        credential: CredentialKind::ClientSecret,
+        cloud: Cloud::Public,
+    };
+    Policy {
+        auth,
+        profiles: BTreeMap::new(),
+        recipients: Vec::new(),
+        renew_before: Duration::days(45),
+        critical: Duration::days(14),
+        max_share_percent: 30,
+        max_tenants: 50,
+        ledger_branch: "applecart/ledger".into(),
+        settle: Duration::minutes(30),
+        moves: Vec::new(),
+        signing: Signing::default(),
+        ledger_signing: LedgerSigning::default(),
+        wire: Wire::default(),
+        sha256: Sha256::of(b"policy"),
+    }
+}
+
+pub fn push_entry(serial: &str, topic: &str, expires: &str) -> Token {
+    Token {
+        facts: Facts {
+            topic: Some(topic.parse().unwrap()),
+            serial: Some(serial.parse().unwrap()),
+            expires: Some(at(expires)),
+            apple_id: Some("mdm@contoso.example".into()),
+            ..Facts::default()
+        },
+        file: Some(TokenFile {
+            name: "push.pem.age".into(),
+            sha256: Sha256::of(serial.as_bytes()),
+            blob: format!("blob-{serial}"),
+        }),
+        ..Token::tracked(TokenRef::push())
+    }
+}
+
+pub fn tenant(name: &str, number: u8) -> Tenant {
+    Tenant {
+        name: name.parse().unwrap(),
+        display_name: None,
+        tenant_id: format!("{number:08x}-0000-4000-8000-000000000000").parse().unwrap(),
+        tree: format!("tree-{name}"),
+        labels: BTreeMap::new(),
+        contacts: Vec::new(),
+        watch: [Kind::Push].into(),
+        auth: None,
+        consent_data_sharing: true,
+        push: None,
+        enrollment: Vec::new(),
+        vpp: Vec::new(),
+        suspend: None,
+    }
+}
+
+/// When Git's file ends, and when last year's does.
+pub const NEXT_YEAR: &str = "2027-11-20T10:00:00Z";
+pub const THIS_YEAR: &str = "2026-12-20T10:00:00Z";
+
+fn file(name: &str, label: &str) -> TokenFile {
+    TokenFile {
+        name: name.into(),
+        sha256: Sha256::of(label.as_bytes()),
+        blob: format!("blob-{label}"),
+    }
+}
+
+/// A VPP token of Contoso with the file `label`.
+pub fn vpp_entry(name: &str, id: Option<&str>, label: &str, expires: &str) -> Token {
+    let token =
+        TokenRef { kind: Kind::Vpp, id: id.map(str::to_owned), name: Some(name.to_owned()) };
+    Token {
+        facts: Facts {
+            organization: Some("Contoso Ltd".into()),
+            location: Some(name.into()),
+            apple_id: Some("vpp@contoso.example".into()),
+            expires: Some(at(expires)),
+            display_name: Some(name.into()),
+            country_or_region: Some("gb".into()),
+            automatically_update_apps: Some(true),
+            ..Facts::default()
+        },
+        file: Some(file(&format!("{name}.vpptoken.age"), label)),
+        ..Token::tracked(token)
+    }
+}
+
+/// The live token that [`vpp_entry`] describes.
+pub fn live_vpp(name: &str, id: &str, expires: &str) -> LiveVpp {
+    LiveVpp {
+        id: id.into(),
+        display_name: Some(name.into()),
+        organization: Some("Contoso Ltd".into()),
+        location: Some(name.into()),
+        apple_id: Some("vpp@contoso.example".into()),
+        country_or_region: Some("gb".into()),
+        account_type: Some("business".into()),
+        automatically_update_apps: Some(true),
+        expires: Some(at(expires)),
+        last_modified: Some(at("2025-12-20T10:00:00Z")),
+        last_sync: Some(at("2026-11-22T06:00:00Z")),
+        last_sync_status: Some("completed".into()),
+        state: "valid".into(),
+        claim: Some(false),
+        data_sharing_consent_granted: Some(true),
+        role_scope_tag_ids: Some(vec!["0".into()]),
+    }
+}
+
+/// The live certificate that Git's (serial AA) describes.
+pub fn live_push() -> LivePush {
+    LivePush {
+        topic: TOPIC.parse().unwrap(),
+        serial: "AA".parse().unwrap(),
+        expires: at(NEXT_YEAR),
+        apple_id: Some("mdm@contoso.example".into()),
+        failure: None,
+    }
+}
+
+/// Contoso's enrollment token with the file `label`, downloaded two days ago.
+pub fn enrollment_entry(label: &str) -> Token {
+    Token {
+        facts: Facts {
+            name: Some("Contoso ABM".into()),
+            apple_id: Some("abm@contoso.example".into()),
+            ..Facts::default()
+        },
+        file: Some(file("abm.p7m.age", label)),
+        downloaded: Some(at("2026-11-20T10:00:00Z")),
+        server: Some("Contoso Intune".into()),
+        ..Token::tracked(TokenRef {
+            kind: Kind::Enrollment,
+            id: Some("dep-1".into()),
+            name: Some("Contoso ABM".into()),
+        })
+    }
+}
+
+/// The live token that [`enrollment_entry`] describes.
+pub fn live_enrollment() -> LiveEnrollment {
+    LiveEnrollment {
+        id: "dep-1".into(),
+        name: Some("Contoso ABM".into()),
+        apple_id: Some("abm@contoso.example".into()),
+        expires: Some(at(NEXT_YEAR)),
+        last_modified: Some(at("2026-11-20T10:30:00Z")),
+        last_successful_sync: Some(at("2026-11-22T06:00:00Z")),
+        last_sync_triggered: None,
+        last_sync_error_code: 0,
+        role_scope_tag_ids: Some(vec!["0".into()]),
+        encryption_public_key: None,
+        token_type: Some("dep".into()),
+        school_data_sync: Some(false),
+    }
+}

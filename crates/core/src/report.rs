@@ -1,0 +1,87 @@
+//! Pure renderers of one result model: plans, statuses and apply results as text for people and
+//! for machines.
+//!
+//! Every renderer takes values and gives text. Colour is written as ANSI codes and taken out
+//! again at the edge where nobody wants it; the width comes as an argument. Names from Git and
+//! Intune are shown with their control characters escaped, so that no tenant's name can rewrite
+//! a terminal or a pull request comment.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod annotations;
+mod applied;
+mod apply;
+mod audit;
+mod csv;
+mod doctor;
+mod facts;
+mod history;
+mod import;
+mod inspect;
+mod markdown;
+mod plan;
+mod renew;
+mod revision;
+mod status;
+mod text;
+
+pub use annotations::{Annotation, AnnotationFormat, Level, annotate, of_diagnostics, of_plan};
+pub use applied::{ApplyReport, ApplyResult, ApplySummary, Done, Happened, NotPushed};
+pub use apply::apply_human;
+pub use audit::{
+    AUDIT_VERSION, AppleId, AppleIdToken, AppleIds, Audit, AuditArea, AuditFinding, AuditLedger,
+    AuditLevel, AuditObjects, AuditPlace, AuditSummary, Fit, Held, LeakPart, LeakPlace, OnceSealed,
+    SealedFile, Trace, apple_ids, apple_ids_human, audit_human, former_recipients, judge_bindings,
+    judge_once_sealed, judge_recipients, judge_secret, judge_uploads, strangers,
+};
+pub use doctor::{
+    Area, CLOCK_LIMIT, Check, CheckState, ConsentState, Doctor, DoctorSummary, TenantHealth,
+    Trouble, doctor_human,
+};
+pub use history::{
+    CommitEntry, FactChange, ForceState, Happening, Heading, History, HistorySummary, InForce,
+    LiveNow, Origin, Period, RecordEntry, RequestKind, Review, TenantPast, TimelineEntry,
+    TokenHistory, Version, history_csv, history_html, history_human, history_markdown, tokens_of,
+    with_live,
+};
+pub use import::{
+    IMPORT_VERSION, ImportNote, ImportNoteCode, ImportReport, ImportSummary, Imported,
+    ImportedTenant, import_human,
+};
+pub use inspect::{inspection_human, inspection_json};
+pub use markdown::plan_markdown;
+pub use plan::{plan_human, plan_summary};
+pub use renew::{
+    CsrOrigin, FactRow, Link, Proposal, ProposalStatus, ProposalText, RENEW_FORMAT_VERSION,
+    Renewals, Sheet, SheetCsr, Sheets, complete_sheet, proposal_text, renewals_human,
+    renewals_markdown, sheet_links, sheets_human, sheets_markdown,
+};
+pub use status::{
+    Recorded, Status, StatusSummary, StatusTenant, StatusToken, StatusView, status_csv,
+    status_human, status_markdown, status_of,
+};
+pub use text::{escape, plural};
+
+#[cfg(test)]
+mod tests;
+
+/// Writes a machine output as [`json`] does, piece by piece: the text of 10,000 tenants takes more
+/// room than the tenants.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn write_json<T: serde::Serialize>(
+    value: &T,
+    mut out: impl std::io::Write,
+) -> std::io::Result<()> {
+    serde_json::to_writer_pretty(&mut out, value)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// A machine output as JSON text, ending in a newline.
+///
+/// # Errors
+/// Never for the types of this program; `serde_json` cannot know that.
+pub fn json<T: serde::Serialize>(value: &T) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(value).map(|text| text + "\n")
+}

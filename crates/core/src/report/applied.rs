@@ -1,0 +1,338 @@
+//! The result of an apply: the machine output of `apply`, filled in by that room.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::Draft;
+use crate::model::{Cause, Facts, Kind, Outcome, Sha256, TenantId};
+use crate::plan::{Due, FORMAT_VERSION, Plan};
+
+/// What happened to one token.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Happened {
+    /// Sent, and a read shows it.
+    Uploaded,
+    /// Created, and a read shows it.
+    Created,
+    /// Settings were changed; the answer shows it.
+    Configured,
+    /// Sent and accepted, not yet visible.
+    Progressing,
+    /// An earlier run's sending was found live and recorded.
+    Confirmed,
+    /// Live changed outside Git since the last record, and that was recorded.
+    ChangedOutsideGit,
+    /// What was changed outside Git is tracked now, and that was recorded.
+    Adopted,
+    /// The file was refused when it was opened; nothing was sent.
+    Refused,
+    /// Live moved since the plan; nothing was sent.
+    Stale,
+    /// It failed; the cause says how.
+    Failed,
+    /// Nobody can tell whether it landed; the next run finds out.
+    Unknown,
+    /// Not started: the run was stopped, could not announce it, or an earlier write forbids it.
+    NotStarted,
+    /// Another run announced a write to this token first; nothing was sent.
+    InProgressElsewhere,
+    /// The wire encoding is not proved yet, and another token goes first; nothing was sent.
+    CanaryPending,
+    /// The token that was to prove the wire encoding failed; nothing was sent.
+    CanaryFailed,
+    /// Due, but not in the plan file that was applied; left out.
+    NotReviewed,
+}
+
+impl Happened {
+    /// The value as it is written in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Uploaded => "uploaded",
+            Self::Created => "created",
+            Self::Configured => "configured",
+            Self::Progressing => "progressing",
+            Self::Confirmed => "confirmed",
+            Self::ChangedOutsideGit => "changed-outside-git",
+            Self::Adopted => "adopted",
+            Self::Refused => "refused",
+            Self::Stale => "stale",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::NotStarted => "not-started",
+            Self::InProgressElsewhere => "in-progress-elsewhere",
+            Self::CanaryPending => "canary-pending",
+            Self::CanaryFailed => "canary-failed",
+            Self::NotReviewed => "not-reviewed",
+        }
+    }
+}
+
+/// One token's result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplyResult {
+    /// The tenant's name.
+    pub tenant: String,
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// Which of the three credentials.
+    pub kind: Kind,
+    /// The token's name; `null` for push.
+    pub name: Option<String>,
+    /// SHA-256 of the opened file.
+    pub sha256: Option<Sha256>,
+    /// What happened.
+    pub result: Happened,
+    /// Why it failed.
+    pub cause: Option<Cause>,
+    /// Sentences for a person.
+    pub details: Vec<String>,
+    /// Live facts before.
+    pub before: Option<Facts>,
+    /// Live facts afterwards, where they were read.
+    pub live: Option<Facts>,
+}
+
+/// Counts over an [`ApplyReport`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplySummary {
+    /// Sent and shown.
+    pub uploaded: usize,
+    /// Created and shown.
+    pub created: usize,
+    /// Settings changed.
+    pub configured: usize,
+    /// Sent, not yet visible.
+    pub progressing: usize,
+    /// Found live and recorded.
+    pub confirmed: usize,
+    /// Another run's.
+    pub elsewhere: usize,
+    /// Waiting for the token that proves the wire encoding, or stopped by its failure.
+    pub waiting: usize,
+    /// Refused on opening.
+    pub refused: usize,
+    /// Failed, unknown, stale or not started.
+    pub failed: usize,
+    /// Due, but not in the plan file that was applied; left out.
+    pub not_reviewed: usize,
+    /// Holds that the plan contained.
+    pub holds: usize,
+    /// Tenants of which something could not be read.
+    pub unobserved: usize,
+}
+
+/// What an apply did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplyReport {
+    /// Version of this format.
+    pub format_version: String,
+    /// Version of the program.
+    pub applecart: String,
+    /// The fleet commit that was applied.
+    pub rev: Option<String>,
+    /// The digest of the plan that was applied.
+    pub plan_digest: String,
+    /// The ledger's commit afterwards.
+    pub ledger_head: Option<String>,
+    /// Entries that are recorded in this clone only, because the ledger could not be pushed.
+    pub not_pushed: Option<NotPushed>,
+    /// One entry for every token that something happened to.
+    pub results: Vec<ApplyResult>,
+    /// Counts.
+    pub summary: ApplySummary,
+    /// What the exit code is made from.
+    #[serde(skip, default = "done")]
+    pub outcome: Outcome,
+}
+
+/// Entries of the ledger that the other clones do not know yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotPushed {
+    /// How many.
+    pub entries: usize,
+    /// The file that holds them; `applecart ledger append` takes it.
+    pub file: String,
+    /// Why they could not be pushed.
+    pub why: String,
+}
+
+fn done() -> Outcome {
+    Outcome::Done
+}
+
+/// What happened to one token, before it has a name.
+pub struct Done {
+    /// What.
+    pub happened: Happened,
+    /// Why it failed.
+    pub cause: Option<Cause>,
+    /// Sentences for a person.
+    pub details: Vec<String>,
+    /// Live facts afterwards, where they were read.
+    pub live: Option<Facts>,
+    /// What it means for the exit code.
+    pub outcome: Outcome,
+}
+
+impl Done {
+    /// This, with nothing to add. What it means for the exit code follows from it.
+    pub fn of(happened: Happened) -> Self {
+        let outcome = match happened {
+            Happened::Uploaded
+            | Happened::Created
+            | Happened::Configured
+            | Happened::Progressing
+            | Happened::Confirmed
+            | Happened::ChangedOutsideGit
+            | Happened::Adopted
+            | Happened::InProgressElsewhere
+            | Happened::CanaryPending
+            | Happened::NotReviewed => Outcome::Done,
+            Happened::Refused => Outcome::Refused,
+            Happened::Stale => Outcome::Stale,
+            Happened::Failed
+            | Happened::Unknown
+            | Happened::NotStarted
+            | Happened::CanaryFailed => Outcome::Partial,
+        };
+        Self { happened, cause: None, details: Vec::new(), live: None, outcome }
+    }
+
+    /// It was not even announced.
+    pub fn not_started(why: &str) -> Self {
+        Self { details: vec![why.to_owned()], ..Self::of(Happened::NotStarted) }
+    }
+
+    /// The ledger did not take a line: live is as it is, and the next run finds and records it.
+    pub fn unrecorded(error: &dyn std::error::Error, happened: Happened) -> Self {
+        let details = vec![format!(
+            "the outcome could not be recorded in the ledger ({error}); the next `applecart apply` finds it out and records it"
+        )];
+        Self { details, outcome: Outcome::Partial, ..Self::of(happened) }
+    }
+}
+
+impl ApplyReport {
+    pub fn new(plan: &Plan) -> Self {
+        let summary = ApplySummary {
+            holds: plan.summary.holds,
+            unobserved: plan.summary.unobserved,
+            ..ApplySummary::default()
+        };
+        Self {
+            format_version: FORMAT_VERSION.to_owned(),
+            applecart: plan.applecart.clone(),
+            rev: plan.rev.clone(),
+            plan_digest: plan.digest.clone(),
+            ledger_head: None,
+            not_pushed: None,
+            results: Vec::new(),
+            summary,
+            outcome: Outcome::Done,
+        }
+    }
+
+    pub fn add(
+        &mut self,
+        due: &Due,
+        happened: Happened,
+        cause: Option<Cause>,
+        details: Vec<String>,
+        outcome: Outcome,
+    ) {
+        self.push(due, Done { happened, cause, details, live: None, outcome });
+    }
+
+    pub fn push(&mut self, due: &Due, done: Done) {
+        self.results.push(ApplyResult {
+            tenant: due.tenant.name.to_string(),
+            tenant_id: due.tenant.tenant_id,
+            kind: due.token.token.kind,
+            name: due.token.token.name.clone(),
+            sha256: due.token.file.as_ref().map(|file| file.sha256),
+            result: done.happened,
+            cause: done.cause,
+            details: done.details,
+            before: due.before.clone(),
+            live: done.live,
+        });
+        self.count(done.happened, done.outcome);
+    }
+
+    pub fn add_noted(&mut self, tenant_id: TenantId, draft: &Draft, done: Done) {
+        self.results.push(ApplyResult {
+            tenant: draft.name.to_string(),
+            tenant_id,
+            kind: draft.token.kind,
+            name: draft.token.name.clone(),
+            sha256: draft.sha256,
+            result: done.happened,
+            cause: done.cause,
+            details: done.details,
+            before: draft.before.clone(),
+            live: done.live,
+        });
+        self.count(done.happened, done.outcome);
+    }
+
+    fn count(&mut self, happened: Happened, outcome: Outcome) {
+        let summary = &mut self.summary;
+        match happened {
+            Happened::Uploaded => summary.uploaded += 1,
+            Happened::Created => summary.created += 1,
+            Happened::Configured => summary.configured += 1,
+            Happened::InProgressElsewhere => summary.elsewhere += 1,
+            Happened::CanaryPending | Happened::CanaryFailed => summary.waiting += 1,
+            Happened::Progressing => summary.progressing += 1,
+            Happened::Confirmed => summary.confirmed += 1,
+            Happened::ChangedOutsideGit | Happened::Adopted => {}
+            Happened::NotReviewed => summary.not_reviewed += 1,
+            Happened::Refused => summary.refused += 1,
+            Happened::Stale | Happened::Failed | Happened::Unknown | Happened::NotStarted => {
+                summary.failed += 1;
+            }
+        }
+        self.outcome = self.outcome.and(outcome);
+    }
+
+    /// Exit code 6 says that *every* due write is another run's; one of many is only reported.
+    pub fn judge_elsewhere(&mut self, due: usize) {
+        if due > 0 && self.summary.elsewhere == due {
+            self.outcome = self.outcome.and(Outcome::Elsewhere);
+        }
+    }
+
+    /// What was due beside the reviewed plan, for whoever reads the result only.
+    pub fn left_out(&mut self, left_out: &[Due]) {
+        for due in left_out {
+            let detail =
+                "it is due and not in the reviewed plan; plan again, and have that reviewed";
+            self.add(due, Happened::NotReviewed, None, vec![detail.to_owned()], Outcome::Done);
+        }
+    }
+
+    /// The ledger could not be pushed at the end: others do not know yet what was sent.
+    pub fn not_pushed(&mut self, entries: usize, file: &str, why: &str) {
+        let (file, why) = (file.to_owned(), why.to_owned());
+        self.not_pushed = Some(NotPushed { entries, file, why });
+        self.outcome = self.outcome.and(Outcome::Partial);
+    }
+
+    pub fn interrupted(&mut self) {
+        self.outcome = self.outcome.and(Outcome::Interrupted);
+    }
+
+    /// The order of names, whichever tenant finished first.
+    pub fn sort(&mut self) {
+        self.results
+            .sort_by(|a, b| (&a.tenant, a.kind, &a.name).cmp(&(&b.tenant, b.kind, &b.name)));
+    }
+}

@@ -1,0 +1,168 @@
+//! A sealed file's recipients, so far as it shows them, against the fleet's list.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{AuditArea, AuditFinding, AuditLevel, AuditPlace};
+use crate::sealed::{Addressees, Key};
+
+/// A sealed file of the audited revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedFile {
+    /// From the root.
+    pub path: String,
+    /// What it shows; `None` where it is not sealed, or not readable as such.
+    pub shown: Option<Addressees>,
+}
+
+/// Compares every file with the list of its own revision.
+pub fn judge_recipients(files: &[SealedFile], listed: &[String]) -> Vec<AuditFinding> {
+    let mut found = Vec::new();
+    let mut unverifiable = 0;
+    for file in files {
+        let finding = |code, message: String, advice| {
+            let place = AuditPlace::file(&file.path);
+            AuditFinding::new(AuditArea::Recipients, code, place, message, advice)
+        };
+        let Some(shown) = &file.shown else {
+            let message =
+                "the file that the tenant names is not sealed with age or SOPS".to_owned();
+            found.push(finding("not-sealed", message, "seal it: applecart seal"));
+            continue;
+        };
+        if shown.others > 0 {
+            let message = format!(
+                "{} of other kinds than age's can open it, too",
+                crate::report::plural(shown.others, "key")
+            );
+            let advice = "reseal it to the fleet's list alone: applecart reseal --write";
+            found.push(finding("recipients-differ", message, advice));
+        }
+        let wanted: BTreeSet<Key> = listed
+            .iter()
+            .map(|text| Key::of(text))
+            .filter(|key| shown.names_all || !matches!(key, Key::Named(_)))
+            .collect();
+        let missing = wanted.difference(&shown.keys).count();
+        let extra: Vec<String> = shown.keys.difference(&wanted).map(ToString::to_string).collect();
+        let anonymous = listed.iter().filter(|text| matches!(Key::of(text), Key::Named(_))).count();
+        let count_differs = !shown.names_all && anonymous != shown.anonymous;
+        if missing > 0 || !extra.is_empty() || count_differs {
+            let mut parts = Vec::new();
+            if missing > 0 {
+                parts.push(format!("it is not sealed to {missing} of those listed"));
+            }
+            if !extra.is_empty() {
+                parts.push(format!("it is sealed to {}, not listed", extra.join(", ")));
+            }
+            if count_differs {
+                parts.push(format!(
+                    "it is sealed to {} age keys, and {anonymous} are listed",
+                    shown.anonymous
+                ));
+            }
+            let advice = "applecart reseal --write; if a key that is not listed could open it, renew the token, too";
+            found.push(finding("recipients-differ", parts.join("; "), advice));
+        }
+        unverifiable += usize::from(shown.anonymous > 0 && !count_differs);
+    }
+    if unverifiable > 0 {
+        found.push(
+            AuditFinding::new(
+                AuditArea::Recipients,
+                "not-verifiable",
+                AuditPlace::default(),
+                format!(
+                    "{}: age does not write into a file for whom it is, so only the number of recipients was compared",
+                    crate::report::plural(unverifiable, "sealed file")
+                ),
+                "whoever has a key can tell: `applecart reseal --write` seals all of them to the list anew",
+            )
+            .at(AuditLevel::Note),
+        );
+    }
+    found
+}
+
+/// A file of the past that more could open than its own revision listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnceSealed {
+    /// From the root.
+    pub path: String,
+    /// The commit of the mainline by which it came.
+    pub commit: String,
+    /// Who else could, in words; see [`strangers`].
+    pub strangers: Vec<String>,
+    /// Whether the token that is in it is still the one that Git names.
+    pub is_in_force: bool,
+}
+
+/// Who can open a file beside those whom its own revision lists, as far as the file shows it.
+pub fn strangers(shown: &Addressees, listed: &[String]) -> Vec<String> {
+    let listed: BTreeSet<Key> = listed.iter().map(|text| Key::of(text)).collect();
+    let mut found: Vec<String> = shown.keys.difference(&listed).map(ToString::to_string).collect();
+    let anonymous = listed.iter().filter(|key| matches!(key, Key::Named(_))).count();
+    if !shown.names_all && shown.anonymous > anonymous {
+        let more = shown.anonymous - anonymous;
+        found.push(format!("{} more than listed", crate::report::plural(more, "age key")));
+    }
+    if shown.others > 0 {
+        found.push(format!("{} of other kinds", crate::report::plural(shown.others, "key")));
+    }
+    found
+}
+
+/// What Git keeps of such files: whoever could open one can still do so.
+pub fn judge_once_sealed(files: &[OnceSealed]) -> Vec<AuditFinding> {
+    files
+        .iter()
+        .map(|file| {
+            let place =
+                AuditPlace { commit: Some(file.commit.clone()), ..AuditPlace::file(&file.path) };
+            let who = file.strangers.join(", ");
+            let (level, so_far, advice) = if file.is_in_force {
+                let advice = "resealing takes nothing back: find out whose key it is, and renew the token at Apple";
+                (AuditLevel::Finding, "the token in it is still named", advice)
+            } else {
+                let advice = "find out whose key it was; the token in it was replaced since";
+                (AuditLevel::Note, "the token in it was replaced since", advice)
+            };
+            let message = format!(
+                "this commit brought a file that its own revision's list does not explain: {who} can open it; {so_far}"
+            );
+            let area = AuditArea::Recipients;
+            AuditFinding::new(area, "was-sealed-to-others", place, message, advice).at(level)
+        })
+        .collect()
+}
+
+/// Keys that old blobs name and the list does not have any more. They open those blobs for ever.
+/// `known` are all recipients that were ever listed, to give a short mark its name.
+pub fn former_recipients(
+    shown: &BTreeMap<Key, usize>,
+    listed: &[String],
+    known: &BTreeSet<String>,
+) -> Vec<AuditFinding> {
+    let listed: BTreeSet<Key> =
+        listed.iter().flat_map(|text| [Key::of(text), Key::Named(text.clone())]).collect();
+    let names: BTreeMap<Key, &String> = known.iter().map(|text| (Key::of(text), text)).collect();
+    shown
+        .iter()
+        .filter(|(key, _)| !listed.contains(*key))
+        .map(|(key, count)| {
+            let known = names.get(key).map(|name| (*name).clone());
+            let since = if known.is_some() { "is not listed any more" } else { "was never listed on the protected branch" };
+            let name = known.unwrap_or_else(|| key.to_string());
+            AuditFinding::new(
+                AuditArea::Recipients,
+                "former-recipient",
+                AuditPlace::default(),
+                format!(
+                    "{name} {since} and can open {} of Git's history",
+                    crate::report::plural(*count, "sealed file")
+                ),
+                "Git keeps them: what was sealed to it and is still in force must be renewed at Apple before the key counts as out",
+            )
+            .at(AuditLevel::Note)
+        })
+        .collect()
+}

@@ -1,0 +1,135 @@
+//! One tenant's panic ends nothing but that tenant's turn.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests build repositories")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::*;
+use crate::intune::{ClientSecret, ConnectorOptions, Overrides};
+use crate::store::Ledger;
+use crate::vault::Secret;
+use applecart_core::fleet::Desired;
+use applecart_core::ledger::Author;
+use applecart_core::model::{Actor, Kind, LiveTenant, Reading, Sha256};
+use applecart_core::plan::world::{policy, push_entry, tenant};
+use applecart_core::plan::{self, Input, Known, Limits, Selection, Source};
+use applecart_simulator::{
+    Options, PushRequest, Simulator, Tenant, WRITER_CLIENT_ID, WRITER_SECRET,
+};
+
+struct Now(Timestamp);
+
+impl Clock for Now {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+struct Quiet;
+
+impl Progress for Quiet {
+    fn begin(&self, _: usize) {}
+    fn advance(&self, _: &str) {}
+    fn end(&self) {}
+}
+
+/// Gives each blob's bytes, and panics where it has none.
+struct Blobs(BTreeMap<String, Vec<u8>>);
+
+impl Files for Blobs {
+    fn open(&self, blob: &str) -> Result<Secret, FilesError> {
+        Ok(Secret::new(self.0.get(blob).expect("a parser's mistake").clone()))
+    }
+}
+
+#[tokio::test]
+async fn a_panic_over_one_file_leaves_the_other_tenants_alone() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let simulator = Simulator::start(Options::default()).await.unwrap();
+    let now = Timestamp::new(simulator.state().now());
+    let mut policy = policy();
+    policy.auth.client_id = WRITER_CLIENT_ID.to_owned();
+    let mut fleet = Vec::new();
+    let mut blobs = BTreeMap::new();
+    for (name, number) in [("contoso", 1), ("fabrikam", 2)] {
+        let request = PushRequest::new(now.date_time() - chrono::Duration::days(1));
+        let issued = simulator.apple().issue(&request).unwrap();
+        let expires = Timestamp::new(issued.not_after).to_string();
+        let mut tenant = tenant(name, number);
+        let mut entry = push_entry(&issued.serial, &issued.topic, &expires);
+        let file = entry.file.as_mut().unwrap();
+        file.sha256 = Sha256::of(issued.pem.as_bytes());
+        if name == "contoso" {
+            blobs.insert(file.blob.clone(), issued.pem.into_bytes());
+        }
+        tenant.push = Some(entry);
+        simulator.state().add_tenant(Tenant::new(tenant.tenant_id)).unwrap();
+        fleet.push(tenant);
+    }
+    let live = fleet
+        .iter()
+        .map(|tenant| {
+            let absent = LiveTenant { push: Reading::Absent, ..LiveTenant::not_asked() };
+            assert!(tenant.watches(Kind::Push));
+            (tenant.name.clone(), absent)
+        })
+        .collect();
+
+    let folder = tempfile::tempdir().unwrap();
+    git2::Repository::init(folder.path()).unwrap();
+    let ledger = Ledger::open(folder.path(), "applecart/ledger").unwrap();
+    let view = ledger.read().unwrap();
+    let fleet: Vec<Desired> = fleet.into_iter().map(Desired::Valid).collect();
+    let planned = plan::make(&Input {
+        now,
+        rev: Some("1111111111111111111111111111111111111111"),
+        policy_rev: None,
+        policy: &policy,
+        base: None,
+        fleet: &fleet,
+        selection: &Selection::default(),
+        live: &live,
+        known: Known::Read(&view),
+        source: Source::Live,
+        dead_runs: &std::collections::BTreeSet::new(),
+    });
+    assert_eq!(planned.due.len(), 2);
+    let limits = Limits::of(&policy, 2);
+    let checked = CheckedPlan::check(planned, limits, Known::Read(&view), None).unwrap();
+
+    let secret = |_: &applecart_core::fleet::Auth| ClientSecret::new(WRITER_SECRET.to_owned());
+    let url = simulator.url();
+    let options = ConnectorOptions::new(Box::new(secret), || Timestamp::new(chrono::Utc::now()));
+    let overrides = Overrides::parse(Some(&url), Some(&url)).unwrap();
+    let connector = Connector::new(ConnectorOptions { overrides, ..options }).unwrap();
+    let writer = LedgerWriter::start(ledger).unwrap();
+    let author = Author { run: "run".into(), clone: "clone".into(), actor: Actor::default() };
+    let report = apply(
+        &checked,
+        &Tools {
+            connector: &connector,
+            files: &Blobs(blobs),
+            ledger: &writer,
+            view: &view,
+            policy: &policy,
+            clock: &Now(now),
+            run: &RunContext { author, rev: "1111111111111111111111111111111111111111".into() },
+            progress: &Quiet,
+            parallelism: 2,
+            stop: Arc::default(),
+            wait: Duration::from_secs(5),
+            canary_wait: Duration::from_secs(5),
+            dead_runs: &std::collections::BTreeSet::new(),
+        },
+    )
+    .await
+    .unwrap();
+    writer.close().await.unwrap();
+
+    let of = |name: &str| report.results.iter().find(|result| result.tenant == name).unwrap();
+    assert_eq!(of("contoso").result, Happened::Uploaded, "{:?}", of("contoso").details);
+    assert_eq!(of("fabrikam").result, Happened::Refused);
+    assert!(of("fabrikam").details[0].contains("internal error"));
+    assert_eq!(report.outcome, Outcome::Refused);
+    simulator.stop().await;
+}

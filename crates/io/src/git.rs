@@ -1,0 +1,205 @@
+//! Git repositories: what a revision holds, read as objects.
+//!
+//! Desired state never comes through a checkout: no filter, hook, attribute, symbolic link or
+//! case-folding file system stands between what was reviewed and what is read. The one exception
+//! is the worktree preview, which says so in its name and is never applied.
+//!
+//! The module decides which bytes and names a [`Source`](applecart_core::fleet::Source) gets, and where
+//! reading stops; what they mean is `fleet`'s business. Everything local goes through libgit2;
+//! network Git goes through the user's own `git` (`program`).
+#![expect(clippy::disallowed_types, reason = "this module is the adapter to Git repositories")]
+
+mod base;
+mod error;
+mod history;
+pub mod network;
+mod objects;
+mod policies;
+pub mod program;
+mod propose;
+mod signatures;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod touched;
+mod worktree;
+
+pub use base::{Base, BaseError, Flag, Wanted};
+pub use error::GitError;
+pub use history::{FleetWalk, FolderChange, FolderHistory, Walked};
+pub use objects::{Ancestors, Origin, Part, Searched};
+pub use policies::PolicyVersion;
+pub use program::ToolError;
+pub use propose::{Change, Found};
+pub use signatures::{Signature, SignatureFormat, Signer, Signers, SignersError, SigningKey};
+
+use std::path::{Path, PathBuf};
+
+use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
+
+use applecart_core::fleet::{FLEET_FILE, FileBytes};
+
+/// An open repository, bare or with a worktree.
+///
+/// It can be sent to another thread, but not shared: a thread that needs its own calls
+/// [`Repo::reopen`], which costs a few file reads.
+pub struct Repo {
+    repo: Repository,
+}
+
+impl Repo {
+    /// Opens the repository that `path` is in, as `git -C path` finds it.
+    ///
+    /// A repository of another user is refused, as by `git` itself: its configuration could name
+    /// programs to run. The environment (`GIT_DIR` and the like) is not asked.
+    pub fn discover(path: &Path) -> Result<Self, GitError> {
+        // `Repository::open_bare` would skip the check of the owner, so it is used nowhere.
+        let none: [&Path; 0] = [];
+        Repository::open_ext(path, RepositoryOpenFlags::empty(), none)
+            .map(|repo| Self { repo })
+            .map_err(|error| GitError::opening(path, error))
+    }
+
+    /// Makes a folder a repository, with the branch that the user's Git begins with, else `main`.
+    pub fn init(path: &Path) -> Result<Self, GitError> {
+        let branch = git2::Config::open_default()
+            .and_then(|config| config.get_string("init.defaultBranch"))
+            .unwrap_or_else(|_| "main".to_owned());
+        let mut options = git2::RepositoryInitOptions::new();
+        options.initial_head(&branch).no_reinit(true);
+        Repository::init_opts(path, &options)
+            .map(|repo| Self { repo })
+            .map_err(|error| GitError::opening(path, error))
+    }
+
+    /// Opens the same repository once more, for another thread.
+    pub fn reopen(&self) -> Result<Self, GitError> {
+        Self::discover(self.worktree().unwrap_or(self.repo.path()))
+    }
+
+    /// The Git directory that all worktrees of the repository share.
+    pub fn path_common_dir(&self) -> PathBuf {
+        self.repo.commondir().to_owned()
+    }
+
+    /// The root of the worktree; `None` in a bare repository.
+    pub fn worktree(&self) -> Option<&Path> {
+        self.repo.workdir()
+    }
+
+    /// Whether history is cut off at some depth.
+    pub fn is_shallow(&self) -> bool {
+        self.repo.is_shallow()
+    }
+
+    /// Whether any remote is configured.
+    pub fn has_remote(&self) -> Result<bool, GitError> {
+        Ok(!self.remotes()?.is_empty())
+    }
+
+    /// The names of the remotes. Their URLs may hold passwords and are not given out.
+    pub fn remotes(&self) -> Result<Vec<String>, GitError> {
+        let remotes =
+            self.repo.remotes().map_err(|error| GitError::reading("the remotes", error))?;
+        Ok(remotes.iter_bytes().map(escaped).collect())
+    }
+
+    /// The commit that a revision names, as 40 hexadecimal digits.
+    pub fn resolve(&self, rev: &str) -> Result<String, GitError> {
+        self.commit(rev).map(|commit| commit.id().to_string())
+    }
+
+    /// What people call a revision: of `HEAD` the branch that is checked out, of any other what was
+    /// written. A detached `HEAD` has no other name.
+    pub fn name_of(&self, rev: &str) -> String {
+        let head = self.repo.head().ok().filter(|head| rev == "HEAD" && head.is_branch());
+        let name = head.map(|head| escaped(head.shorthand_bytes()));
+        name.unwrap_or_else(|| rev.to_owned())
+    }
+
+    /// `applecart.yaml` of a revision; `None` when the revision has none.
+    pub fn policy(&self, rev: &str) -> Result<Option<Vec<u8>>, GitError> {
+        let commit = self.commit(rev)?;
+        let root = commit.tree().map_err(|error| GitError::reading("the commit's tree", error))?;
+        match self.settings_file(&root, FLEET_FILE)? {
+            None => Ok(None),
+            Some(FileBytes::Read(bytes)) => Ok(Some(bytes)),
+            Some(FileBytes::TooLarge { size }) => Err(GitError::Limit {
+                what: format!("the bytes of {FLEET_FILE}"),
+                limit: applecart_core::fleet::MAX_SETTINGS_BYTES,
+                found: size,
+            }),
+            Some(FileBytes::NotHere) => {
+                Err(GitError::NoSuchBlob { id: format!("{rev}:{FLEET_FILE}") })
+            }
+        }
+    }
+
+    /// The bytes of a blob of at most `max` bytes.
+    pub fn blob(&self, id: &str, max: u64) -> Result<Vec<u8>, GitError> {
+        let missing = || GitError::NoSuchBlob { id: escaped(id.as_bytes()) };
+        // git2 pads a shorter text with zeros; only a whole id names what was reviewed.
+        let oid = Some(id).filter(|id| id.len() == 40).and_then(|id| Oid::from_str(id).ok());
+        let oid = oid.ok_or_else(missing)?;
+        match self.header(oid)? {
+            Some((size, ObjectType::Blob)) if size > max => {
+                Err(GitError::BlobTooLarge { id: id.to_owned(), size, max })
+            }
+            Some((_, ObjectType::Blob)) => self.content(oid),
+            _ => Err(missing()),
+        }
+    }
+
+    fn commit(&self, rev: &str) -> Result<git2::Commit<'_>, GitError> {
+        let unknown = || GitError::UnknownRevision {
+            rev: escaped(rev.as_bytes()),
+            shallow: self.is_shallow(),
+        };
+        if rev.is_empty() || rev.contains('\0') {
+            return Err(unknown());
+        }
+        let object = self.repo.revparse_single(rev).map_err(|error| match error.code() {
+            ErrorCode::NotFound
+            | ErrorCode::InvalidSpec
+            | ErrorCode::UnbornBranch
+            | ErrorCode::Ambiguous => unknown(),
+            _ => GitError::reading("a revision", error),
+        })?;
+        object.peel_to_commit().map_err(|_| GitError::NotACommit { rev: escaped(rev.as_bytes()) })
+    }
+
+    /// Size and type of an object; `None` when it is not in this clone.
+    fn header(&self, id: Oid) -> Result<Option<(u64, ObjectType)>, GitError> {
+        let odb = self.repo.odb().map_err(|error| GitError::reading("the objects", error))?;
+        match odb.read_header(id) {
+            Ok((size, kind)) => Ok(Some((size as u64, kind))),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(GitError::reading(&format!("object {id}"), error)),
+        }
+    }
+
+    fn content(&self, id: Oid) -> Result<Vec<u8>, GitError> {
+        self.repo
+            .find_blob(id)
+            .map(|blob| blob.content().to_vec())
+            .map_err(|error| GitError::reading(&format!("object {id}"), error))
+    }
+}
+
+impl std::fmt::Debug for Repo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Repo").field("path", &self.repo.path()).finish()
+    }
+}
+
+/// Bytes as text, with what is not UTF-8 spelt out so that two names never become one.
+fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}

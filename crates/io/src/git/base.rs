@@ -1,0 +1,366 @@
+//! The base: the revision that reviewers have agreed to, from which the policy is read.
+//!
+//! Whoever opens a pull request writes its files, so no file of a revision can say by which rules
+//! that revision is judged. The base is found without it: by the command line, by the pipeline,
+//! or by the remote. What was named and cannot be found is an error with the command that fetches
+//! it, never another revision instead.
+
+use std::collections::{BinaryHeap, HashSet};
+
+use git2::{ErrorCode, Oid};
+
+use super::network::Depth;
+use super::program::checked_remote;
+use super::{GitError, Repo, escaped};
+use applecart_core::model::shell_word;
+
+/// By what the base is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A revision, named on the command line.
+    Revision(String),
+    /// The target branch that a pipeline names, as this clone knows it of the remote.
+    Target {
+        /// Without `refs/heads/`.
+        branch: String,
+        /// The variable that names it.
+        variable: &'static str,
+    },
+    /// The remote's default branch, as the remote reports it.
+    Default,
+}
+
+/// A revision that reviewers have agreed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// The commit, as 40 hexadecimal digits.
+    pub commit: String,
+    /// Its name for people, such as `origin/main`.
+    pub name: String,
+    /// The remote and the branch there, where it is one.
+    branch: Option<(String, String)>,
+}
+
+/// The flags that name a revision to compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// `--policy-rev`
+    PolicyRev,
+    /// `--base`
+    Base,
+}
+
+impl std::fmt::Display for Flag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::PolicyRev => "--policy-rev",
+            Self::Base => "--base",
+        })
+    }
+}
+
+/// Why there is no base, or why a commit may not be applied against it.
+#[derive(Debug, thiserror::Error)]
+pub enum BaseError {
+    /// The revision of the command line names nothing here.
+    #[error("the revision {rev:?} of {flag} cannot be read")]
+    Revision {
+        /// As it was given.
+        rev: String,
+        /// By which flag.
+        flag: Flag,
+        /// The remote that may have it.
+        remote: Option<String>,
+        /// Why.
+        #[source]
+        source: GitError,
+    },
+    /// The pipeline names a target branch that this clone does not have of the remote.
+    #[error(
+        "{variable} names the target branch {branch:?}, and this clone has not fetched it from {remote}"
+    )]
+    NotFetched {
+        /// The variable.
+        variable: &'static str,
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: String,
+    },
+    /// The pipeline names a target branch, and there is no remote to have it.
+    #[error("{variable} names the target branch {branch:?}, and this repository has no remote")]
+    NoRemote {
+        /// The variable.
+        variable: &'static str,
+        /// The branch.
+        branch: String,
+    },
+    /// The pipeline names something that no branch can be called.
+    #[error("{variable} names {branch:?}, which is no name of a branch")]
+    BranchName {
+        /// The variable.
+        variable: &'static str,
+        /// What it names.
+        branch: String,
+    },
+    /// Several remotes, and nothing says which one counts.
+    #[error("this repository has several remotes ({}), none of them called origin, and the branch has no upstream", remotes.join(", "))]
+    ManyRemotes {
+        /// Their names.
+        remotes: Vec<String>,
+    },
+    /// The remote could not be asked, or did not give what it reported.
+    #[error("{remote} could not be asked for its default branch, from which the policy is read")]
+    Unreachable {
+        /// The remote.
+        remote: String,
+        /// Why.
+        #[source]
+        source: GitError,
+    },
+    /// The remote reports no default branch: it is empty, or its HEAD names none.
+    #[error("{remote} reports no default branch, from which the policy would be read")]
+    NoDefault {
+        /// The remote.
+        remote: String,
+    },
+    /// The commit is not part of the base.
+    #[error("commit {commit} is not contained in the base ({} at {}): nobody has merged it", base.name, base.commit)]
+    NotContained {
+        /// The commit that was to be applied.
+        commit: String,
+        /// The base.
+        base: Base,
+    },
+    /// The history that would tell is not in this clone.
+    #[error("this shallow clone cannot tell whether commit {commit} is contained in the base ({} at {})", base.name, base.commit)]
+    CannotTell {
+        /// The commit that was to be applied.
+        commit: String,
+        /// The base.
+        base: Base,
+    },
+    /// The branch and the base that it is compared with have no commit in common.
+    #[error("commit {commit} and {} (at {}) have no commit in common, so nobody can tell what the branch touches", base.name, base.commit)]
+    NoMergeBase {
+        /// The planned commit.
+        commit: String,
+        /// What it was to be compared with.
+        base: Base,
+        /// Whether this clone is shallow, so that there may be one that is not here.
+        shallow: bool,
+    },
+    /// The repository cannot be read.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl BaseError {
+    /// The command that gets what is missing, ready for a shell.
+    pub fn fetch_line(&self) -> Option<String> {
+        match self {
+            Self::NotFetched { remote, branch, .. } => Some(tracking_line(remote, branch)),
+            Self::Revision {
+                rev,
+                remote: Some(remote),
+                source: GitError::UnknownRevision { .. },
+                ..
+            } => {
+                let branch = rev.strip_prefix(&format!("{remote}/")).unwrap_or(rev);
+                let is_id = branch.len() == 40 && branch.chars().all(|c| c.is_ascii_hexdigit());
+                Some(if is_id || !is_branch(branch) {
+                    format!("git fetch {} {}", shell_word(remote), shell_word(branch))
+                } else {
+                    tracking_line(remote, branch)
+                })
+            }
+            Self::CannotTell { base, .. } | Self::NoMergeBase { base, shallow: true, .. } => {
+                Some(match &base.branch {
+                    Some((remote, branch)) => format!(
+                        "git fetch --unshallow {} {}",
+                        shell_word(remote),
+                        shell_word(&format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}"))
+                    ),
+                    None => "git fetch --unshallow".to_owned(),
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Repo {
+    /// The remote that the fleet comes from: the upstream's of the branch that is checked out,
+    /// else `origin`, else the only one; `None` where there is none.
+    ///
+    /// # Errors
+    /// When several are left.
+    pub fn fleet_remote(&self) -> Result<Option<String>, BaseError> {
+        let mut remotes = self.remotes()?;
+        let upstream = self.upstream_remote().filter(|name| remotes.contains(name));
+        let origin = || remotes.iter().find(|name| *name == "origin").cloned();
+        if let Some(name) = upstream.or_else(origin) {
+            return Ok(Some(name));
+        }
+        match remotes.len() {
+            0 | 1 => Ok(remotes.pop()),
+            _ => Err(BaseError::ManyRemotes { remotes }),
+        }
+    }
+
+    /// The remote of the checked-out branch's upstream; a detached HEAD has none.
+    fn upstream_remote(&self) -> Option<String> {
+        let head = self.repo.find_reference("HEAD").ok()?;
+        let branch = head.symbolic_target().ok().flatten()?.to_owned();
+        let remote = self.repo.branch_upstream_remote(&branch).ok()?;
+        remote.as_str().ok().map(str::to_owned)
+    }
+
+    /// Finds the base; `None` where nothing was named and there is no remote, so that the planned
+    /// revision is its own base.
+    ///
+    /// Only [`Wanted::Default`] asks the remote. Where this clone does not have the tip that the
+    /// remote reports, its objects are fetched, and no reference is moved.
+    ///
+    /// # Errors
+    /// When what was named cannot be found. There is no second choice.
+    pub fn base(&self, wanted: &Wanted) -> Result<Option<Base>, BaseError> {
+        match wanted {
+            Wanted::Revision(rev) => self.named_base(rev, Flag::PolicyRev).map(Some),
+            Wanted::Target { branch, variable } => self.target_base(branch, variable).map(Some),
+            Wanted::Default => match self.fleet_remote()? {
+                Some(remote) => self.default_base(remote).map(Some),
+                None => Ok(None),
+            },
+        }
+    }
+
+    pub(super) fn named_base(&self, rev: &str, flag: Flag) -> Result<Base, BaseError> {
+        match self.resolve(rev) {
+            Ok(commit) => Ok(Base { commit, name: escaped(rev.as_bytes()), branch: None }),
+            Err(source) => Err(BaseError::Revision {
+                rev: rev.to_owned(),
+                flag,
+                // Only for the hint; which of several remotes has it, nobody knows.
+                remote: self.fleet_remote().ok().flatten(),
+                source,
+            }),
+        }
+    }
+
+    fn target_base(&self, branch: &str, variable: &'static str) -> Result<Base, BaseError> {
+        let branch = branch.to_owned();
+        if !is_branch(&branch) {
+            return Err(BaseError::BranchName { variable, branch });
+        }
+        let Some(remote) = self.fleet_remote()? else {
+            return Err(BaseError::NoRemote { variable, branch });
+        };
+        // By its full name: a local branch or tag that is called `origin/main` is not it.
+        match self.repo.refname_to_id(&format!("refs/remotes/{remote}/{branch}")) {
+            Ok(id) => Ok(branch_base(self.resolve(&id.to_string())?, remote, branch)),
+            Err(error) if error.code() == ErrorCode::NotFound => {
+                Err(BaseError::NotFetched { variable, remote, branch })
+            }
+            Err(error) => Err(GitError::reading("the target branch", error).into()),
+        }
+    }
+
+    fn default_base(&self, remote: String) -> Result<Base, BaseError> {
+        let asked = checked_remote(&remote).and_then(|name| self.default_branch(name));
+        let (branch, tip) = match asked {
+            Ok(Some(found)) => found,
+            Ok(None) => return Err(BaseError::NoDefault { remote }),
+            Err(source) => return Err(BaseError::Unreachable { remote, source }),
+        };
+        if self.header(tip)?.is_none()
+            && let Err(source) =
+                self.fetch(&remote, &format!("refs/heads/{branch}"), None, Depth::New)
+        {
+            return Err(BaseError::Unreachable { remote, source });
+        }
+        match self.resolve(&tip.to_string()) {
+            Ok(commit) => Ok(branch_base(commit, remote, branch)),
+            // It was replaced by force between the two questions.
+            Err(source) => Err(BaseError::Unreachable { remote, source }),
+        }
+    }
+
+    /// Checks that `commit` is the base or an ancestor of it.
+    ///
+    /// # Errors
+    /// When it is not, or when this clone is too shallow to tell.
+    pub fn must_contain(&self, base: &Base, commit: &str) -> Result<(), BaseError> {
+        let named = |id: &str| {
+            Oid::from_str(id).map_err(|error| GitError::reading("the name of a commit", error))
+        };
+        let wanted = named(commit)?;
+        let mut is_cut_off = false;
+        let mut seen = HashSet::from([named(&base.commit)?]);
+        let mut ahead = BinaryHeap::new();
+        ahead.extend(seen.iter().map(|&id| (0, id)));
+        // Newest first, so that what was merged lately is found soon.
+        while let Some((_, id)) = ahead.pop() {
+            if id == wanted {
+                return Ok(());
+            }
+            let parents = match self.header(id)? {
+                None => {
+                    is_cut_off = true;
+                    continue;
+                }
+                Some(_) => self.true_parents(id)?,
+            };
+            for parent in parents {
+                if seen.insert(parent) {
+                    ahead.push((self.time_of(parent), parent));
+                }
+            }
+        }
+        let (commit, base) = (commit.to_owned(), base.clone());
+        Err(if is_cut_off {
+            BaseError::CannotTell { commit, base }
+        } else {
+            BaseError::NotContained { commit, base }
+        })
+    }
+
+    /// The parents that a commit names, also where the clone is cut off and libgit2 shows none.
+    fn true_parents(&self, id: Oid) -> Result<Vec<Oid>, GitError> {
+        let unreadable = |error| GitError::reading(&format!("commit {id}"), error);
+        let commit = self.repo.find_commit(id).map_err(unreadable)?;
+        let header = String::from_utf8_lossy(commit.raw_header_bytes()).into_owned();
+        header
+            .lines()
+            .filter_map(|line| line.strip_prefix("parent "))
+            .map(|parent| Oid::from_str(parent).map_err(unreadable))
+            .collect()
+    }
+
+    fn time_of(&self, id: Oid) -> i64 {
+        self.repo.find_commit(id).map_or(i64::MAX, |commit| commit.time().seconds())
+    }
+
+    /// The commit at which two histories parted; `None` where there is none, or none in this
+    /// clone.
+    pub fn fork(&self, one: &str, other: &str) -> Option<String> {
+        let (one, other) = (Oid::from_str(one).ok()?, Oid::from_str(other).ok()?);
+        self.repo.merge_base(one, other).ok().map(|id| id.to_string())
+    }
+}
+
+fn branch_base(commit: String, remote: String, branch: String) -> Base {
+    Base { commit, name: format!("{remote}/{branch}"), branch: Some((remote, branch)) }
+}
+
+fn is_branch(name: &str) -> bool {
+    git2::Reference::is_valid_name(&format!("refs/heads/{name}"))
+}
+
+fn tracking_line(remote: &str, branch: &str) -> String {
+    let spec = format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}");
+    format!("git fetch {} {}", shell_word(remote), shell_word(&spec))
+}
+
+#[cfg(test)]
+mod tests;

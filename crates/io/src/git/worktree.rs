@@ -1,0 +1,247 @@
+//! The worktree's fleet files, for previews of what is not committed yet.
+//!
+//! The same shape as a snapshot of a commit, and for an unchanged tenant the same ids: a plan of
+//! the worktree differs from one of `HEAD` only where the files do. Links are seen and never
+//! followed; ignore rules, filters and attributes are not applied.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this file is the adapter to the worktree"
+)]
+
+use std::fs::{self, File, Metadata};
+use std::io::Read as _;
+use std::path::Path;
+
+use git2::{ObjectType, Oid};
+
+use super::snapshot::{TENANT_FILE, TENANTS, Totals, is_plain, limit, sort};
+use super::{GitError, Repo, escaped};
+use applecart_core::fleet::{
+    Entry, EntryKind, FLEET_FILE, FileBytes, Folder, MAX_ENTRIES, MAX_SETTINGS_BYTES, MAX_TENANTS,
+    MAX_TOKEN_BYTES, Source,
+};
+
+impl Repo {
+    /// Reads the fleet's files of the worktree, committed or not.
+    pub fn worktree_snapshot(&self) -> Result<Source, GitError> {
+        let Some(root) = self.worktree() else {
+            return Err(GitError::NoWorktree { path: self.repo.path().to_owned() });
+        };
+        let mut source = Source::default();
+        if let Some(kind) = kind_at(&root.join(FLEET_FILE))? {
+            expect(FLEET_FILE, kind, EntryKind::Blob)?;
+            let (bytes, _) = settings(&root.join(FLEET_FILE))?;
+            source.policy = Some(bytes);
+        }
+        let tenants = root.join(TENANTS);
+        let Some(kind) = kind_at(&tenants)? else { return Ok(source) };
+        expect(TENANTS, kind, EntryKind::Tree)?;
+        let mut totals = Totals::default();
+        let children = children(&tenants, MAX_TENANTS)?;
+        let count = children.as_ref().map_or_else(|count| *count, Vec::len);
+        limit("the entries of the folder `tenants`", MAX_TENANTS as u64, count as u64)?;
+        for child in children.unwrap_or_default() {
+            if child.kind == EntryKind::Tree {
+                let folder = folder(&tenants, &child)?;
+                totals.count(&folder)?;
+                source.tenants.push(folder);
+            } else {
+                source.strays.push(child.entry(&tenants)?.0);
+            }
+        }
+        sort(&mut source)?;
+        Ok(source)
+    }
+
+    /// A plain file of the worktree, named from the root with `/`; `None` when there is none. A
+    /// link on the way is an error, never followed.
+    pub fn worktree_file(&self, path: &str) -> Result<Option<FileBytes>, GitError> {
+        let Some(root) = self.worktree() else {
+            return Err(GitError::NoWorktree { path: self.repo.path().to_owned() });
+        };
+        let mut at = root.to_owned();
+        let mut parts = path.split('/').peekable();
+        while let Some(part) = parts.next() {
+            at.push(part);
+            let Some(kind) = kind_at(&at)? else { return Ok(None) };
+            let must_be = if parts.peek().is_some() { EntryKind::Tree } else { EntryKind::Blob };
+            expect(path, kind, must_be)?;
+        }
+        settings(&at).map(|(bytes, _)| Some(bytes))
+    }
+}
+
+fn expect(path: &str, kind: EntryKind, must_be: EntryKind) -> Result<(), GitError> {
+    if kind == must_be || (is_plain(kind) && is_plain(must_be)) {
+        return Ok(());
+    }
+    Err(GitError::WrongKind { path: path.to_owned(), is: kind.words(), must_be: must_be.words() })
+}
+
+/// A member of a folder, as `lstat` shows it.
+struct Child {
+    name: std::ffi::OsString,
+    kind: EntryKind,
+    size: u64,
+}
+
+/// The members of a folder, or how many there are at least when that is over `max`. Sockets,
+/// pipes and devices are left out, as Git leaves them out.
+fn children(folder: &Path, max: usize) -> Result<Result<Vec<Child>, usize>, GitError> {
+    let mut children = Vec::new();
+    for member in fs::read_dir(folder).map_err(|error| GitError::file(folder, error))? {
+        let member = member.map_err(|error| GitError::file(folder, error))?;
+        let path = member.path();
+        let metadata = fs::symlink_metadata(&path).map_err(|error| GitError::file(&path, error))?;
+        let Some(kind) = kind_of(&path, &metadata) else { continue };
+        children.push(Child { name: member.file_name(), kind, size: metadata.len() });
+        if children.len() > max {
+            return Ok(Err(children.len()));
+        }
+    }
+    Ok(Ok(children))
+}
+
+fn folder(parent: &Path, child: &Child) -> Result<Folder, GitError> {
+    let path = parent.join(&child.name);
+    let mut folder = Folder {
+        name: escaped(child.name.as_encoded_bytes()),
+        tree: Oid::ZERO_SHA1.to_string(),
+        tenant_file: None,
+        entries: Vec::new(),
+        overfull: None,
+    };
+    let members = match children(&path, MAX_ENTRIES)? {
+        Ok(members) => members,
+        Err(count) => {
+            folder.overfull = Some(count);
+            return Ok(folder);
+        }
+    };
+    let mut listed = Vec::with_capacity(members.len());
+    for member in members {
+        let id;
+        if member.name == TENANT_FILE && is_plain(member.kind) {
+            let (bytes, blob) = settings(&path.join(&member.name))?;
+            folder.tenant_file = Some(bytes);
+            id = blob;
+        } else {
+            let (entry, blob) = member.entry(&path)?;
+            folder.entries.push(entry);
+            id = blob;
+        }
+        listed.push((member, id));
+    }
+    folder.tree = tree_id(listed)?.to_string();
+    Ok(folder)
+}
+
+impl Child {
+    fn entry(&self, parent: &Path) -> Result<(Entry, Oid), GitError> {
+        let path = parent.join(&self.name);
+        let (id, size) = match self.kind {
+            EntryKind::Tree | EntryKind::Submodule => (Oid::ZERO_SHA1, None),
+            EntryKind::Symlink => {
+                let target = fs::read_link(&path).map_err(|error| GitError::file(&path, error))?;
+                (blob_id(target.as_os_str().as_encoded_bytes())?, Some(self.size))
+            }
+            // Too large to be a token file, so nobody will ask for its content.
+            _ if self.size > MAX_TOKEN_BYTES => (Oid::ZERO_SHA1, Some(self.size)),
+            _ => match read(&path, MAX_TOKEN_BYTES)? {
+                Some(bytes) => (blob_id(&bytes)?, Some(bytes.len() as u64)),
+                None => (Oid::ZERO_SHA1, Some(MAX_TOKEN_BYTES + 1)),
+            },
+        };
+        let name = escaped(self.name.as_encoded_bytes());
+        Ok((Entry { path: name, kind: self.kind, id: id.to_string(), size }, id))
+    }
+}
+
+fn settings(path: &Path) -> Result<(FileBytes, Oid), GitError> {
+    Ok(match read(path, MAX_SETTINGS_BYTES)? {
+        Some(bytes) => {
+            let id = blob_id(&bytes)?;
+            (FileBytes::Read(bytes), id)
+        }
+        None => {
+            let metadata = fs::metadata(path).map_err(|error| GitError::file(path, error))?;
+            (FileBytes::TooLarge { size: metadata.len() }, Oid::ZERO_SHA1)
+        }
+    })
+}
+
+/// The bytes of a file; `None` when there are more than `max`, also if it grows meanwhile.
+fn read(path: &Path, max: u64) -> Result<Option<Vec<u8>>, GitError> {
+    let file = File::open(path).map_err(|error| GitError::file(path, error))?;
+    let mut bytes = Vec::new();
+    file.take(max + 1).read_to_end(&mut bytes).map_err(|error| GitError::file(path, error))?;
+    Ok((bytes.len() as u64 <= max).then_some(bytes))
+}
+
+fn kind_at(path: &Path) -> Result<Option<EntryKind>, GitError> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(kind_of(path, &metadata)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(GitError::file(path, error)),
+    }
+}
+
+fn kind_of(path: &Path, metadata: &Metadata) -> Option<EntryKind> {
+    let kind = metadata.file_type();
+    if kind.is_symlink() {
+        Some(EntryKind::Symlink)
+    } else if kind.is_dir() {
+        // Git takes a folder with a repository in it as a submodule.
+        let nested = fs::symlink_metadata(path.join(".git")).is_ok();
+        Some(if nested { EntryKind::Submodule } else { EntryKind::Tree })
+    } else if kind.is_file() {
+        Some(if is_executable(metadata) { EntryKind::Executable } else { EntryKind::Blob })
+    } else {
+        None
+    }
+}
+
+#[cfg(unix)]
+fn is_executable(metadata: &Metadata) -> bool {
+    std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o100 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_: &Metadata) -> bool {
+    false
+}
+
+fn blob_id(bytes: &[u8]) -> Result<Oid, GitError> {
+    Oid::hash_object(ObjectType::Blob, bytes)
+        .map_err(|error| GitError::reading("a file's object name", error))
+}
+
+/// The id of the tree that Git would write for a folder without folders in it. With folders it is
+/// still a digest of the files, only not Git's.
+fn tree_id(mut listed: Vec<(Child, Oid)>) -> Result<Oid, GitError> {
+    let key = |child: &Child| {
+        let mut key = child.name.as_encoded_bytes().to_vec();
+        if child.kind == EntryKind::Tree {
+            key.push(b'/');
+        }
+        key
+    };
+    listed.sort_by_cached_key(|(child, _)| key(child));
+    let mut tree = Vec::new();
+    for (child, id) in &listed {
+        let mode: &[u8] = match child.kind {
+            EntryKind::Blob => b"100644 ",
+            EntryKind::Executable => b"100755 ",
+            EntryKind::Symlink => b"120000 ",
+            EntryKind::Submodule => b"160000 ",
+            EntryKind::Tree => b"40000 ",
+        };
+        tree.extend_from_slice(mode);
+        tree.extend_from_slice(child.name.as_encoded_bytes());
+        tree.push(0);
+        tree.extend_from_slice(id.as_bytes());
+    }
+    Oid::hash_object(ObjectType::Tree, &tree)
+        .map_err(|error| GitError::reading("a folder's object name", error))
+}

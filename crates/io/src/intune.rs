@@ -1,0 +1,54 @@
+//! Microsoft Entra ID and Microsoft Graph: what Intune holds of Apple's credentials, and the few
+//! calls that change it.
+//!
+//! The only module that talks HTTP to Microsoft. It turns Microsoft's answers into the words of
+//! [`model`](applecart_core::model), each resource by itself and with three answers (present, absent,
+//! unknown), and it refuses to know plans, the ledger or the environment. The only files it reads
+//! are those that prove who signs in.
+//!
+//! * [`Connector`]: one for a run; the HTTP client, the sign-ins, the retry policy.
+//! * [`IntuneRead`]: the reader. It can send nothing but reads, and `plan` gets nothing else.
+//! * [`IntuneWrite`]: the writer, another type, bound to one tenant id when it is made.
+//! * [`Overrides`]: which hosts; never from the repository, except a cloud from a closed list.
+//! * [`Turns`]: how many tenants are read at once; one in trouble leaves its place to the next.
+//! * [`SnapshotReader`]: the reader of a saved live snapshot, which contacts nothing.
+//!
+//! Inside: `client` sends one request and knows no meaning, `sign_in` gets tokens in each of the ways
+//! that `credential:` names, `entra` makes sentences of Entra's refusals, `session` adds
+//! the token and the retries, `wire` holds Microsoft's shapes and turns them into the model in one
+//! place, `scrub` decides which words of an answer a person may see, `id` which ids go into a path,
+//! and `encoded` looks through base64.
+
+mod batch;
+mod client;
+mod connector;
+mod encoded;
+mod endpoints;
+mod entra;
+mod error;
+mod id;
+mod read;
+mod retry;
+mod scrub;
+mod session;
+mod sign_in;
+mod snapshot;
+#[cfg(test)]
+mod testing;
+mod turn;
+mod wire;
+mod write;
+
+pub use connector::{
+    ClientSecret, ClientSecretSource, Connector, ConnectorError, ConnectorOptions,
+};
+pub use endpoints::{Endpoint, EndpointError, Overrides};
+pub use read::customers::{Customer, Customers};
+pub use read::{IntuneRead, KeyRequest, ReadRequest};
+pub use retry::RetryPolicy;
+pub use sign_in::{CertificateError, SignInError, Variables, of_application};
+pub use snapshot::{SnapshotError, SnapshotReader, parse_snapshot, snapshot_of};
+pub use turn::{Turn, Turns};
+pub use write::{
+    Consented, EnrollmentSettings, IntuneWrite, Synced, VppChange, VppCreation, WriteError,
+};

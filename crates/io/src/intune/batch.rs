@@ -1,0 +1,93 @@
+//! `$batch`: the three reads of a tenant in one request, each answer by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+
+use super::client::Reply;
+use super::error::Fault;
+use applecart_core::model::Kind;
+
+/// Where the resource of a kind is, below the API version.
+pub(super) fn path(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Push => "/deviceManagement/applePushNotificationCertificate",
+        Kind::Enrollment => "/deviceManagement/depOnboardingSettings",
+        Kind::Vpp => "/deviceAppManagement/vppTokens",
+    }
+}
+
+/// The body that asks for `kinds`; it holds nothing but GETs.
+pub(super) fn body(kinds: &BTreeSet<Kind>) -> Vec<u8> {
+    let requests: Vec<_> = kinds
+        .iter()
+        .map(|kind| {
+            serde_json::json!({
+                "id": kind.as_str(),
+                "method": "GET",
+                "url": path(*kind),
+                // The outer request's headers do not reach the inner ones.
+                "headers": {"Accept": "application/json", "Prefer": "include-unknown-enum-members"},
+            })
+        })
+        .collect();
+    serde_json::json!({ "requests": requests }).to_string().into_bytes()
+}
+
+#[derive(Deserialize)]
+struct Batch {
+    responses: Vec<Part>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    id: String,
+    status: u16,
+    #[serde(default)]
+    headers: serde_json::Map<String, serde_json::Value>,
+    #[serde(default)]
+    body: serde_json::Value,
+}
+
+/// Takes a batch answer apart. A kind that is missing in it, or answered twice, is left out:
+/// it is then asked for alone.
+pub(super) fn parts(reply: &Reply) -> Result<BTreeMap<Kind, Reply>, Fault> {
+    let batch: Batch = reply.json()?;
+    let mut parts = BTreeMap::new();
+    for kind in Kind::ALL {
+        let mut answers = batch.responses.iter().filter(|part| part.id == kind.as_str());
+        if let (Some(part), None) = (answers.next(), answers.next()) {
+            parts.insert(kind, part.reply(reply));
+        }
+    }
+    Ok(parts)
+}
+
+impl Part {
+    fn reply(&self, outer: &Reply) -> Reply {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let name = HeaderName::from_bytes(name.as_bytes());
+            let value = value.as_str().map(HeaderValue::from_str);
+            if let (Ok(name), Some(Ok(value))) = (name, value) {
+                headers.insert(name, value);
+            }
+        }
+        // A part has no id of its own in its headers; the batch's leads support to it.
+        if let Some(id) = outer.headers.get("request-id")
+            && !headers.contains_key("request-id")
+        {
+            headers.insert("request-id", id.clone());
+        }
+        Reply {
+            status: self.status,
+            headers,
+            body: serde_json::to_vec(&self.body).unwrap_or_default(),
+            received: outer.received,
+            scrub: Arc::clone(&outer.scrub),
+            client_request_id: Arc::clone(&outer.client_request_id),
+        }
+    }
+}

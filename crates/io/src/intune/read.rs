@@ -1,0 +1,275 @@
+//! Reading a tenant: one sign-in, one `$batch`, three answers to each question.
+//!
+//! Each resource is observed by itself. A part of the batch that failed is asked for alone, and
+//! what stays unknown leaves the others as they are. Absent is only what Graph names absent.
+
+pub(super) mod customers;
+pub(super) mod one;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use azure_core::Bytes;
+use reqwest::Method;
+
+use super::batch;
+use super::client::Reply;
+use super::error::Fault;
+use super::session::{Ask, Failure, Start, Visit};
+use super::wire::{self, Item, Page, ShapeError};
+use applecart_core::fleet::Auth;
+use applecart_core::model::{
+    Kind, LiveEnrollment, LivePush, LiveTenant, LiveVpp, Problem, Reading, Resource, TenantId,
+};
+
+/// Covers all three resources in a live tenant. Microsoft's permission tables ask for
+/// DeviceManagementServiceConfig.ReadWrite.All to read the push certificate.
+const READ: &str = "DeviceManagementServiceConfig.Read.All";
+
+/// The application permission listed for reading a consent.
+const READ_CONSENT: &str = "DeviceManagementServiceConfig.ReadWrite.All";
+
+/// Where Apple's push consent is, below the API version.
+pub(super) const CONSENT: &str = "/deviceManagement/dataSharingConsents/appleMDMPushCertificate";
+
+/// Intune allows 3,000 VPP and 2,000 enrollment tokens; a collection with more pages than that
+/// does not end.
+const MAX_PAGES: usize = 1_000;
+
+/// A batch that fails for Graph's own reasons is not asked for often: the single resources may
+/// be well.
+const BATCH_ATTEMPTS: u32 = 3;
+
+/// What to read of which tenant.
+#[derive(Clone, Debug)]
+pub struct ReadRequest {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// How to sign in there.
+    pub auth: Auth,
+    /// The kinds to read; the others are not asked for.
+    pub watch: BTreeSet<Kind>,
+    /// Whether to read the data-sharing consent where there is no push certificate yet.
+    pub consent_if_push_absent: bool,
+}
+
+/// Which enrollment token's public key to read.
+#[derive(Clone, Debug)]
+pub struct KeyRequest {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// How to sign in there.
+    pub auth: Auth,
+    /// Graph's id of the token.
+    pub id: String,
+}
+
+/// Reads tenants, and can do nothing else.
+#[async_trait::async_trait]
+pub trait IntuneRead: Send + Sync {
+    /// Reads a tenant. Never fails: what could not be read is unknown, with its problem.
+    async fn read(&self, request: &ReadRequest) -> LiveTenant;
+
+    /// Reads the public key that Apple encrypts an enrollment token to: PEM, base64 of DER or
+    /// base64 of PEM, as Graph gives it. Present or unknown, for every token has one; reading it
+    /// makes none.
+    async fn encryption_key(&self, request: &KeyRequest) -> Reading<String>;
+
+    /// Reads Intune's signing request for the push certificate, as Graph gives it. Needs the write
+    /// role, and may make a key pair where there is none yet: only what opens a renewal asks.
+    async fn push_signing_request(&self, tenant: TenantId, auth: &Auth) -> Reading<String>;
+
+    /// Reads one enrollment token with one request, as after a write to it.
+    async fn read_one_enrollment(
+        &self,
+        tenant: TenantId,
+        auth: &Auth,
+        id: &str,
+    ) -> Reading<LiveEnrollment>;
+
+    /// Reads one VPP token with one request, as after a write to it.
+    async fn read_one_vpp(&self, tenant: TenantId, auth: &Auth, id: &str) -> Reading<LiveVpp>;
+}
+
+/// Reads a tenant in one visit. `plain_gets` remembers, for all tenants of a run, that
+/// this Graph has no `$batch`.
+pub(super) async fn read(
+    visit: &Visit<'_>,
+    request: &ReadRequest,
+    plain_gets: &AtomicBool,
+) -> LiveTenant {
+    if request.watch.is_empty() {
+        return LiveTenant::not_asked();
+    }
+    if let Err(problem) = visit.sign_in().await {
+        return unknown(&problem, &request.watch);
+    }
+    let starts = if request.watch.len() > 1 && !plain_gets.load(Ordering::Relaxed) {
+        ask_batch(visit, &request.watch, plain_gets).await
+    } else {
+        BTreeMap::new()
+    };
+    let start = |kind| starts.get(&kind).cloned().unwrap_or_default();
+    let watched = |kind| request.watch.contains(&kind);
+    let (push, enrollment, vpp) = futures::join!(
+        async {
+            match watched(Kind::Push) {
+                true => read_push(visit, start(Kind::Push)).await,
+                false => Reading::NotAsked,
+            }
+        },
+        async {
+            match watched(Kind::Enrollment) {
+                true => {
+                    read_all::<wire::Enrollment>(visit, Kind::Enrollment, start(Kind::Enrollment))
+                        .await
+                }
+                false => Reading::NotAsked,
+            }
+        },
+        async {
+            match watched(Kind::Vpp) {
+                true => read_all::<wire::Vpp>(visit, Kind::Vpp, start(Kind::Vpp)).await,
+                false => Reading::NotAsked,
+            }
+        },
+    );
+    let consent = if request.consent_if_push_absent && push == Reading::Absent {
+        read_consent(visit).await
+    } else {
+        Reading::NotAsked
+    };
+    LiveTenant {
+        push,
+        enrollment,
+        vpp,
+        consent,
+        push_signing_request: None,
+        clock_skew: visit.skew(),
+    }
+}
+
+/// A tenant of which nothing could be read, where only what is watched was asked for.
+pub(super) fn unknown(problem: &Problem, watch: &BTreeSet<Kind>) -> LiveTenant {
+    keep(LiveTenant::unknown(problem), watch)
+}
+
+/// `live` without the kinds outside `watch`.
+pub(super) fn keep(mut live: LiveTenant, watch: &BTreeSet<Kind>) -> LiveTenant {
+    if !watch.contains(&Kind::Push) {
+        live.push = Reading::NotAsked;
+    }
+    if !watch.contains(&Kind::Enrollment) {
+        live.enrollment = Reading::NotAsked;
+    }
+    if !watch.contains(&Kind::Vpp) {
+        live.vpp = Reading::NotAsked;
+    }
+    live
+}
+
+/// What a batch tells about each kind; a kind that is missing in the result is asked for alone.
+async fn ask_batch(
+    visit: &Visit<'_>,
+    watch: &BTreeSet<Kind>,
+    plain_gets: &AtomicBool,
+) -> BTreeMap<Kind, Start> {
+    let ask = Ask {
+        method: Method::POST,
+        url: visit.beta("/$batch"),
+        body: Some(Bytes::from(batch::body(watch))),
+        secret: None,
+        attempts: BATCH_ATTEMPTS,
+    };
+    match visit.ask(&ask, Start::default(), batch::parts).await {
+        Ok(parts) => parts
+            .into_iter()
+            // A refused token is not this part's own trouble; alone it gets a fresh one.
+            .filter(|(_, part)| part.status != 401)
+            .map(|(kind, part)| (kind, Start { answer: Some(part.judge()), attempts: 1 }))
+            .collect(),
+        Err(Failure { fault, attempts }) => {
+            if matches!(fault.status(), Some(404 | 405 | 501)) {
+                plain_gets.store(true, Ordering::Relaxed);
+            }
+            let own_trouble = match &fault {
+                Fault::Refused(refusal) => refusal.status < 500 && refusal.status != 429,
+                Fault::BadAnswer { .. } => true,
+                _ => false,
+            };
+            if own_trouble || fault.status() == Some(501) {
+                return BTreeMap::new();
+            }
+            let start = Start { answer: Some(Err(fault)), attempts };
+            watch.iter().map(|kind| (*kind, start.clone())).collect()
+        }
+    }
+}
+
+async fn read_push(visit: &Visit<'_>, start: Start) -> Reading<LivePush> {
+    let ask = Ask::get(visit.beta(batch::path(Kind::Push)));
+    let parse = |reply: &Reply| Ok((reply.json::<wire::Push>()?, reply.request_id()));
+    match visit.ask(&ask, start, parse).await {
+        Ok((push, request_id)) => match push.live() {
+            Ok(live) => Reading::Present(live),
+            Err(error) => Reading::Unknown(misshapen(&error, request_id, Kind::Push)),
+        },
+        Err(failure) if failure.fault.is_absent() => Reading::Absent,
+        Err(failure) => Reading::Unknown(failure.fault.problem(Resource::Push, READ)),
+    }
+}
+
+/// Reads a collection to its end; one that could not be read to its end is unknown.
+async fn read_all<T: Item>(visit: &Visit<'_>, kind: Kind, start: Start) -> Reading<Vec<T::Live>> {
+    match all_pages::<T>(visit, batch::path(kind), start).await {
+        Ok((items, request_id)) => match wire::collection(items) {
+            Ok(all) => Reading::Present(all),
+            Err(error) => Reading::Unknown(misshapen(&error, request_id, kind)),
+        },
+        Err(fault) => Reading::Unknown(fault.problem(kind.into(), READ)),
+    }
+}
+
+async fn all_pages<T: Item>(
+    visit: &Visit<'_>,
+    path: &str,
+    mut start: Start,
+) -> Result<(Vec<T>, Option<String>), Fault> {
+    let mut url = visit.beta(path);
+    let mut seen = HashSet::new();
+    let mut items = Vec::new();
+    loop {
+        let parse = |reply: &Reply| Ok((reply.json::<Page<T>>()?, reply.request_id()));
+        let asked = visit.ask(&Ask::get(url.clone()), std::mem::take(&mut start), parse).await;
+        let (page, request_id) = asked.map_err(|failure| failure.fault)?;
+        items.extend(page.value);
+        let Some(link) = page.next_link else { return Ok((items, request_id)) };
+        seen.insert(url);
+        let bad = |detail: &str| Fault::BadAnswer { detail: detail.to_owned(), request_id };
+        url = match visit.own_link(&link) {
+            None => return Err(bad("the next page is on another host; it was not asked for")),
+            Some(next) if seen.contains(&next) => return Err(bad("the pages lead in a circle")),
+            Some(_) if seen.len() >= MAX_PAGES => return Err(bad("the pages do not end")),
+            Some(next) => next,
+        };
+    }
+}
+
+async fn read_consent(visit: &Visit<'_>) -> Reading<bool> {
+    let ask = Ask::get(visit.beta(CONSENT));
+    match visit.ask(&ask, Start::default(), Reply::json::<wire::Consent>).await {
+        Ok(consent) => Reading::Present(consent.granted),
+        // No record of a consent is a consent that was not given.
+        Err(failure) if failure.fault.status() == Some(404) => Reading::Present(false),
+        Err(failure) => Reading::Unknown(failure.fault.problem(Resource::Consent, READ_CONSENT)),
+    }
+}
+
+fn misshapen(error: &ShapeError, request_id: Option<String>, kind: Kind) -> Problem {
+    let detail = format!("Graph answered with {error}");
+    let fault = Fault::BadAnswer { detail, request_id };
+    fault.problem(kind.into(), READ)
+}
+
+#[cfg(test)]
+mod tests;

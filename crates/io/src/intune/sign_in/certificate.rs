@@ -1,0 +1,273 @@
+//! `credential: client-certificate`: an assertion that the application's own key signs.
+//!
+//! <https://learn.microsoft.com/en-us/entra/identity-platform/certificate-credentials>
+
+mod pbes2;
+mod pkcs12;
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use der::Decode as _;
+use ring::rand::SystemRandom;
+use ring::signature::{KeyPair as _, RSA_PSS_SHA256, RsaKeyPair};
+use serde_json::json;
+use sha2::Digest as _;
+use x509_cert::Certificate as X509;
+use zeroize::Zeroizing;
+
+use super::jwt;
+use applecart_core::model::Timestamp;
+use pbes2::Shut;
+
+/// A certificate with its whole chain and a key has some ten kilobytes.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// How long an assertion is good; Entra advises 5 to 10 minutes. One is made for every sign-in.
+const LIFETIME: i64 = 8 * 60;
+
+/// Why a certificate cannot be used. Holds nothing of the file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateError {
+    /// The file cannot be read.
+    #[error("the file cannot be read ({0})")]
+    Unreadable(std::io::ErrorKind),
+    /// The file is far too large.
+    #[error("the file is too large to be a certificate")]
+    TooLarge,
+    /// PKCS#12 of a form that is not read.
+    #[error("{}", pkcs12_advice(path))]
+    Pkcs12 {
+        /// The file.
+        path: String,
+    },
+    /// The key is encrypted in a form that is not read.
+    #[error(
+        "its private key is encrypted in an old form; write it anew: openssl pkey -in {path} -passin env:AZURE_CLIENT_CERTIFICATE_PASSWORD -aes256 -passout env:AZURE_CLIENT_CERTIFICATE_PASSWORD -out key.pem, and put the certificate behind it: openssl x509 -in {path} >> key.pem"
+    )]
+    EncryptedKey {
+        /// The file.
+        path: String,
+    },
+    /// The password does not open it.
+    #[error("AZURE_CLIENT_CERTIFICATE_PASSWORD does not open it; set it to the file's password")]
+    Password,
+    /// Not PEM at all.
+    #[error(
+        "it is neither PEM nor PKCS#12; write the certificate (-----BEGIN CERTIFICATE-----) and its private key (-----BEGIN PRIVATE KEY-----) into one file"
+    )]
+    NotPem,
+    /// No key.
+    #[error("it holds no private key; put the PEM of the private key behind the certificate")]
+    NoKey,
+    /// More than one key.
+    #[error("it holds more than one private key; leave only the certificate's own")]
+    TwoKeys,
+    /// No certificate.
+    #[error("it holds no certificate; put the PEM of the certificate in front of the private key")]
+    NoCertificate,
+    /// A block that is garbled.
+    #[error("its {0} block is garbled")]
+    Garbled(String),
+    /// Not RSA.
+    #[error(
+        "its private key is not RSA, which Entra requires; make a certificate with RSA 2048 or more"
+    )]
+    NotRsa,
+    /// RSA that ring refuses.
+    #[error("its RSA key is refused ({0}); use RSA from 2048 to 4096 bits")]
+    Key(String),
+    /// The key belongs to no certificate of the file.
+    #[error("its private key belongs to none of its certificates")]
+    Mismatch,
+    /// The certificate has ended.
+    #[error("it expired at {0}; make a new one and add it to the application registration")]
+    Expired(Timestamp),
+    /// The signature cannot be made.
+    #[error("its key cannot sign")]
+    Signing,
+}
+
+fn pkcs12_advice(path: &str) -> String {
+    let pem = Path::new(path).with_extension("pem");
+    format!(
+        "it is PKCS#12 of an old or unusual form (RC2, triple DES, streamed); turn it into PEM in a place that only this job can read: openssl pkcs12 -legacy -in {path} -passin env:AZURE_CLIENT_CERTIFICATE_PASSWORD -nodes -out {}, and set AZURE_CLIENT_CERTIFICATE_PATH to the new file",
+        pem.display()
+    )
+}
+
+/// A certificate and its key, ready to sign. Has no `Debug`.
+pub(in crate::intune) struct Certificate {
+    key: RsaKeyPair,
+    /// Base64url of SHA-256 of the certificate's DER.
+    thumbprint: String,
+    not_after: Timestamp,
+}
+
+impl Certificate {
+    /// Reads a file; `password` opens what is encrypted in it.
+    #[expect(
+        clippy::disallowed_types,
+        reason = "the credential of the program itself, named by who starts it"
+    )]
+    pub(super) fn read(path: &Path, password: &str) -> Result<Self, CertificateError> {
+        let unreadable = |error: std::io::Error| CertificateError::Unreadable(error.kind());
+        let mut file = std::fs::File::open(path).map_err(unreadable)?;
+        let length = file.metadata().map_err(unreadable)?.len();
+        if length > MAX_BYTES {
+            return Err(CertificateError::TooLarge);
+        }
+        // Made large enough at once: a buffer that grows leaves pieces of the key behind.
+        let room = usize::try_from(length).unwrap_or_default() + 1;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+        std::io::Read::read_to_end(&mut file, &mut bytes).map_err(unreadable)?;
+        Self::parse(&bytes, &path.display().to_string(), password)
+    }
+
+    /// Finds the key in a PEM or PKCS#12 file, and the certificate that it belongs to.
+    pub(super) fn parse(
+        bytes: &[u8],
+        path: &str,
+        password: &str,
+    ) -> Result<Self, CertificateError> {
+        // A SEQUENCE in DER, or in BER of unknown length. PEM begins with a letter or a dash.
+        if matches!(bytes, [0x30, 0x80..=0x84, ..]) {
+            let store = pkcs12::open(bytes, password).map_err(|shut| match shut {
+                Shut::Form => CertificateError::Pkcs12 { path: path.to_owned() },
+                Shut::Password => CertificateError::Password,
+            })?;
+            let keys: Result<Vec<_>, _> =
+                store.keys.iter().map(|key| RsaKeyPair::from_pkcs8(key)).collect();
+            return Self::of(keys.map_err(rejected)?, store.certificates);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| CertificateError::NotPem)?;
+        let (mut keys, mut certificates) = (Vec::new(), Vec::new());
+        for (label, content) in blocks(text) {
+            let whole = content.ok_or_else(|| CertificateError::Garbled(label.to_owned()));
+            let old = || CertificateError::EncryptedKey { path: path.to_owned() };
+            let key = match label {
+                "CERTIFICATE" => {
+                    certificates.push(whole?.to_vec());
+                    continue;
+                }
+                "PRIVATE KEY" => RsaKeyPair::from_pkcs8(&whole?),
+                "ENCRYPTED PRIVATE KEY" => {
+                    let clear = pbes2::private_key(&whole?, password);
+                    RsaKeyPair::from_pkcs8(&clear.map_err(|shut| match shut {
+                        Shut::Form => old(),
+                        Shut::Password => CertificateError::Password,
+                    })?)
+                }
+                "RSA PRIVATE KEY" if text.contains("Proc-Type: 4,ENCRYPTED") => return Err(old()),
+                "RSA PRIVATE KEY" => RsaKeyPair::from_der(&whole?),
+                "EC PRIVATE KEY" => return Err(CertificateError::NotRsa),
+                _ => continue,
+            };
+            keys.push(key.map_err(rejected)?);
+        }
+        if keys.is_empty() && certificates.is_empty() {
+            return Err(CertificateError::NotPem);
+        }
+        Self::of(keys, certificates)
+    }
+
+    /// The one key, and the certificate that it belongs to.
+    fn of(mut keys: Vec<RsaKeyPair>, certificates: Vec<Vec<u8>>) -> Result<Self, CertificateError> {
+        let key = keys.pop().ok_or(CertificateError::NoKey)?;
+        if !keys.is_empty() {
+            return Err(CertificateError::TwoKeys);
+        }
+        if certificates.is_empty() {
+            return Err(CertificateError::NoCertificate);
+        }
+        let public = key.public_key().as_ref();
+        for der in certificates {
+            let garbled = |_| CertificateError::Garbled("CERTIFICATE".to_owned());
+            let certificate = X509::from_der(&der).map_err(garbled)?.tbs_certificate;
+            let bits = certificate.subject_public_key_info.subject_public_key;
+            if bits.as_bytes() != Some(public) {
+                continue;
+            }
+            let not_after = certificate.validity.not_after.to_unix_duration().as_secs();
+            let not_after = i64::try_from(not_after).ok().and_then(Timestamp::from_unix);
+            return Ok(Self {
+                key,
+                thumbprint: URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(der)),
+                not_after: not_after
+                    .ok_or_else(|| CertificateError::Garbled("CERTIFICATE".to_owned()))?,
+            });
+        }
+        Err(CertificateError::Mismatch)
+    }
+
+    /// Whether it is still good.
+    pub(super) fn check(&self, now: Timestamp) -> Result<(), CertificateError> {
+        if self.not_after < now {
+            return Err(CertificateError::Expired(self.not_after));
+        }
+        Ok(())
+    }
+
+    /// An assertion that this application signs in, for one tenant's token address.
+    pub(super) fn assertion(
+        &self,
+        client_id: &str,
+        audience: &str,
+        now: Timestamp,
+    ) -> Result<Zeroizing<String>, CertificateError> {
+        self.check(now)?;
+        let now = now.date_time().timestamp();
+        let header = json!({ "alg": "PS256", "typ": "JWT", "x5t#S256": self.thumbprint });
+        let body = json!({
+            "aud": audience,
+            "iss": client_id,
+            "sub": client_id,
+            "jti": uuid::Uuid::new_v4().to_string(),
+            "iat": now,
+            "nbf": now,
+            "exp": now + LIFETIME,
+        });
+        jwt::signed(&header, &body, |message| {
+            let mut signature = vec![0; self.key.public().modulus_len()];
+            self.key
+                .sign(&RSA_PSS_SHA256, &SystemRandom::new(), message, &mut signature)
+                .map_err(|_| CertificateError::Signing)?;
+            Ok(signature)
+        })
+    }
+}
+
+fn rejected(error: ring::error::KeyRejected) -> CertificateError {
+    match error.to_string().as_str() {
+        "WrongAlgorithm" => CertificateError::NotRsa,
+        other => CertificateError::Key(other.to_owned()),
+    }
+}
+
+/// The PEM blocks of a text with their labels; the content is `None` where it is not base64.
+fn blocks(text: &str) -> Vec<(&str, Option<Zeroizing<Vec<u8>>>)> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((_, tail)) = rest.split_once("-----BEGIN ") {
+        let Some((label, tail)) = tail.split_once("-----") else { break };
+        let Some((content, after)) = tail.split_once("-----END ") else {
+            found.push((label, None));
+            break;
+        };
+        found.push((label, decode(content)));
+        rest = after;
+    }
+    found
+}
+
+fn decode(base64: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut packed = Zeroizing::new(String::with_capacity(base64.len()));
+    packed.extend(base64.chars().filter(|c| !c.is_whitespace()));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(packed.len()));
+    STANDARD.decode_vec(packed.as_bytes(), &mut bytes).ok()?;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests;

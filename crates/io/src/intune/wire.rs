@@ -1,0 +1,285 @@
+//! Microsoft's shapes, and the one place where they become the model's.
+//!
+//! Members that Graph adds are passed over, unknown words of its enumerations are kept as text,
+//! and a member that is missing is missing, not zero.
+
+use serde::Deserialize;
+
+use applecart_core::model::{LiveEnrollment, LivePush, LiveVpp, Timestamp};
+
+/// Apple's device management is younger; earlier dates are Graph's way to say "never".
+const FIRST_YEAR: i32 = 2000;
+
+/// What an object of Graph's lacks to be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ShapeError {
+    #[error("{object} without a usable {property}")]
+    Property { object: &'static str, property: &'static str },
+    #[error("two {object}s share one id and differ")]
+    Twins { object: &'static str },
+}
+
+/// One page of a collection.
+#[derive(Deserialize)]
+pub(super) struct Page<T> {
+    pub(super) value: Vec<T>,
+    #[serde(rename = "@odata.nextLink")]
+    pub(super) next_link: Option<String>,
+}
+
+/// `applePushNotificationCertificate`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Push {
+    topic_identifier: Option<String>,
+    certificate_serial_number: Option<String>,
+    expiration_date_time: Option<String>,
+    apple_identifier: Option<String>,
+    certificate_upload_failure_reason: Option<String>,
+}
+
+impl Push {
+    /// The live certificate; one that lacks topic, serial or expiry cannot be compared with Git.
+    pub(super) fn live(self) -> Result<LivePush, ShapeError> {
+        let lacks = |property| ShapeError::Property { object: "a push certificate", property };
+        let parsed = |text: Option<String>| text.filter(|text| !text.is_empty());
+        Ok(LivePush {
+            topic: parsed(self.topic_identifier)
+                .and_then(|text| text.parse().ok())
+                .ok_or(lacks("topicIdentifier"))?,
+            serial: parsed(self.certificate_serial_number)
+                .and_then(|text| text.parse().ok())
+                .ok_or(lacks("certificateSerialNumber"))?,
+            expires: date(self.expiration_date_time)
+                .map_err(|()| lacks("expirationDateTime"))?
+                .ok_or(lacks("expirationDateTime"))?,
+            apple_id: self.apple_identifier,
+            failure: self.certificate_upload_failure_reason,
+        })
+    }
+}
+
+/// `depOnboardingSetting`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Enrollment {
+    id: Option<String>,
+    token_name: Option<String>,
+    token_type: Option<String>,
+    apple_identifier: Option<String>,
+    token_expiration_date_time: Option<String>,
+    last_modified_date_time: Option<String>,
+    last_successful_sync_date_time: Option<String>,
+    last_sync_triggered_date_time: Option<String>,
+    last_sync_error_code: Option<i64>,
+    role_scope_tag_ids: Option<Vec<String>>,
+    share_token_with_school_data_sync_service: Option<bool>,
+    /// In snapshots only; Graph answers it to a function of its own.
+    encryption_public_key: Option<String>,
+}
+
+/// An item of a collection.
+pub(super) trait Item: serde::de::DeserializeOwned {
+    /// What it becomes.
+    type Live: PartialEq;
+
+    /// The live object; `None` for an entry that is no token.
+    fn live(self) -> Result<Option<Self::Live>, ShapeError>;
+
+    /// Graph's id of the live object.
+    fn id(live: &Self::Live) -> &str;
+
+    /// What it is called in a sentence.
+    const NAME: &'static str;
+}
+
+impl Item for Enrollment {
+    type Live = LiveEnrollment;
+    const NAME: &'static str = "enrollment token";
+
+    fn live(self) -> Result<Option<LiveEnrollment>, ShapeError> {
+        // The pseudo-entry of Apple Configurator: always there, never a token.
+        if self.token_type.as_deref() == Some("none") {
+            return Ok(None);
+        }
+        let lacks = |property| ShapeError::Property { object: "an enrollment token", property };
+        Ok(Some(LiveEnrollment {
+            id: self.id.filter(|id| !id.is_empty()).ok_or(lacks("id"))?,
+            name: self.token_name,
+            token_type: self.token_type,
+            apple_id: self.apple_identifier,
+            expires: date(self.token_expiration_date_time)
+                .map_err(|()| lacks("tokenExpirationDateTime"))?,
+            last_modified: date(self.last_modified_date_time)
+                .map_err(|()| lacks("lastModifiedDateTime"))?,
+            last_successful_sync: date(self.last_successful_sync_date_time)
+                .map_err(|()| lacks("lastSuccessfulSyncDateTime"))?,
+            last_sync_triggered: date(self.last_sync_triggered_date_time)
+                .map_err(|()| lacks("lastSyncTriggeredDateTime"))?,
+            last_sync_error_code: self.last_sync_error_code.unwrap_or_default(),
+            role_scope_tag_ids: self.role_scope_tag_ids,
+            school_data_sync: self.share_token_with_school_data_sync_service,
+            encryption_public_key: self.encryption_public_key,
+        }))
+    }
+
+    fn id(live: &LiveEnrollment) -> &str {
+        &live.id
+    }
+}
+
+/// `vppToken`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Vpp {
+    id: Option<String>,
+    display_name: Option<String>,
+    organization_name: Option<String>,
+    location_name: Option<String>,
+    apple_id: Option<String>,
+    country_or_region: Option<String>,
+    vpp_token_account_type: Option<String>,
+    automatically_update_apps: Option<bool>,
+    claim_token_management_from_external_mdm: Option<bool>,
+    data_sharing_consent_granted: Option<bool>,
+    expiration_date_time: Option<String>,
+    last_modified_date_time: Option<String>,
+    last_sync_date_time: Option<String>,
+    last_sync_status: Option<String>,
+    state: Option<String>,
+    role_scope_tag_ids: Option<Vec<String>>,
+}
+
+impl Item for Vpp {
+    type Live = LiveVpp;
+    const NAME: &'static str = "VPP token";
+
+    fn live(self) -> Result<Option<LiveVpp>, ShapeError> {
+        let lacks = |property| ShapeError::Property { object: "a VPP token", property };
+        Ok(Some(LiveVpp {
+            id: self.id.filter(|id| !id.is_empty()).ok_or(lacks("id"))?,
+            display_name: self.display_name,
+            organization: self.organization_name,
+            location: self.location_name,
+            apple_id: self.apple_id,
+            country_or_region: self.country_or_region,
+            account_type: self.vpp_token_account_type,
+            automatically_update_apps: self.automatically_update_apps,
+            claim: self.claim_token_management_from_external_mdm,
+            data_sharing_consent_granted: self.data_sharing_consent_granted,
+            expires: date(self.expiration_date_time).map_err(|()| lacks("expirationDateTime"))?,
+            last_modified: date(self.last_modified_date_time)
+                .map_err(|()| lacks("lastModifiedDateTime"))?,
+            last_sync: date(self.last_sync_date_time).map_err(|()| lacks("lastSyncDateTime"))?,
+            last_sync_status: self.last_sync_status,
+            // Graph's own word for it.
+            state: self.state.unwrap_or_else(|| "unknown".to_owned()),
+            role_scope_tag_ids: self.role_scope_tag_ids,
+        }))
+    }
+
+    fn id(live: &LiveVpp) -> &str {
+        &live.id
+    }
+}
+
+/// All items of a collection. An item that two pages repeat counts once; two different ones
+/// with one id mean that nobody can tell which is true.
+pub(super) fn collection<T: Item>(items: Vec<T>) -> Result<Vec<T::Live>, ShapeError> {
+    let mut all: Vec<T::Live> = Vec::with_capacity(items.len());
+    let mut seen = std::collections::HashMap::new();
+    for item in items {
+        let Some(live) = item.live()? else { continue };
+        match seen.get(T::id(&live)).and_then(|at: &usize| all.get(*at)) {
+            Some(earlier) if *earlier == live => continue,
+            Some(_) => return Err(ShapeError::Twins { object: T::NAME }),
+            None => {
+                seen.insert(T::id(&live).to_owned(), all.len());
+                all.push(live);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// `dataSharingConsent`.
+#[derive(Deserialize)]
+pub(super) struct Consent {
+    pub(super) granted: bool,
+}
+
+/// What a function answers that returns a text.
+#[derive(Deserialize)]
+pub(super) struct Text {
+    pub(super) value: String,
+}
+
+/// A date; `None` where there is none or Graph says "never" with the year 1.
+fn date(text: Option<String>) -> Result<Option<Timestamp>, ()> {
+    use chrono::Datelike as _;
+    let Some(text) = text else { return Ok(None) };
+    let at: Timestamp = text.parse().map_err(|_| ())?;
+    Ok(Some(at).filter(|at| at.date_time().year() >= FIRST_YEAR))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(json: &str) -> Result<LivePush, ShapeError> {
+        serde_json::from_str::<Push>(json).unwrap().live()
+    }
+
+    #[test]
+    fn a_push_certificate_without_its_identity_is_not_absent_but_unusable() {
+        let whole = r#"{"topicIdentifier":"com.apple.mgmt.External.1","certificateSerialNumber":"0B70","expirationDateTime":"2027-11-20T10:11:12.1234567Z","certificate":null,"newMember":1}"#;
+        assert_eq!(push(whole).unwrap().serial.to_string(), "0B70");
+        for (from, to) in [
+            ("\"com.apple.mgmt.External.1\"", "null"),
+            ("\"0B70\"", "\"\""),
+            ("2027-11-20T10:11:12.1234567Z", "0001-01-01T00:00:00Z"),
+            ("2027-11-20T10:11:12.1234567Z", "tomorrow"),
+        ] {
+            assert!(push(&whole.replace(from, to)).is_err(), "{to}");
+        }
+    }
+
+    #[test]
+    fn the_year_one_is_no_date_and_the_configurator_entry_no_token() {
+        let json = r#"{"value":[{"id":"a","tokenType":"none"},{"id":"b","tokenType":"somethingNew","tokenExpirationDateTime":"0001-01-01T00:00:00Z","lastSyncErrorCode":3}]}"#;
+        let page: Page<Enrollment> = serde_json::from_str(json).unwrap();
+        let all = collection(page.value).unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!((all[0].id.as_str(), all[0].expires), ("b", None));
+        assert_eq!(all[0].last_sync_error_code, 3);
+    }
+
+    #[test]
+    fn settings_that_are_only_compared_are_read() {
+        let json = r#"[{"id":"a","tokenType":"appleSchoolManager","shareTokenWithSchoolDataSyncService":true}]"#;
+        let all = collection(serde_json::from_str::<Vec<Enrollment>>(json).unwrap()).unwrap();
+        assert_eq!(all[0].token_type.as_deref(), Some("appleSchoolManager"));
+        assert_eq!(all[0].school_data_sync, Some(true));
+        let json = r#"[{"id":"a","claimTokenManagementFromExternalMdm":true,"dataSharingConsentGranted":false}]"#;
+        let all = collection(serde_json::from_str::<Vec<Vpp>>(json).unwrap()).unwrap();
+        assert_eq!((all[0].claim, all[0].data_sharing_consent_granted), (Some(true), Some(false)));
+    }
+
+    #[test]
+    fn unknown_words_of_an_enumeration_are_kept() {
+        let json = r#"[{"id":"a","state":"duplicateLocationId","lastSyncStatus":"novel"}]"#;
+        let all = collection(serde_json::from_str::<Vec<Vpp>>(json).unwrap()).unwrap();
+        assert_eq!(all[0].state, "duplicateLocationId");
+        assert_eq!(all[0].last_sync_status.as_deref(), Some("novel"));
+    }
+
+    #[test]
+    fn an_item_on_two_pages_counts_once_unless_it_changed() {
+        let same = r#"[{"id":"a","state":"valid"},{"id":"a","state":"valid"}]"#;
+        let twins = r#"[{"id":"a","state":"valid"},{"id":"a","state":"expired"}]"#;
+        let all = |json| collection(serde_json::from_str::<Vec<Vpp>>(json).unwrap());
+        assert_eq!(all(same).unwrap().len(), 1);
+        assert_eq!(all(twins), Err(ShapeError::Twins { object: "VPP token" }));
+        assert!(all(r#"[{"state":"valid"}]"#).is_err());
+    }
+}

@@ -1,0 +1,79 @@
+//! The push certificate and the consent that a first one needs.
+
+use reqwest::Method;
+use serde::Serialize;
+
+use super::super::batch;
+use super::super::read::CONSENT;
+use super::super::session::Ask;
+use super::super::wire;
+use super::{IntuneWrite, WriteError, body, check};
+use applecart_core::model::{Kind, LivePush};
+
+/// What became of a consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consented {
+    /// It is granted.
+    Granted,
+    /// Graph has no such consent to grant (404): worth a warning, no reason to stop.
+    NotOffered,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PushBody<'a> {
+    apple_identifier: &'a str,
+    certificate: &'a str,
+}
+
+impl IntuneWrite {
+    /// Uploads a push certificate, encoded as the fleet's `wire` setting says, and returns what
+    /// Graph then shows.
+    ///
+    /// # Errors
+    ///
+    /// Before any request, when a value is blank (Graph takes that for a removal) or holds a
+    /// private key; afterwards as [`WriteError`] tells.
+    pub async fn upload_push(
+        &self,
+        apple_id: &str,
+        certificate: &str,
+    ) -> Result<LivePush, WriteError> {
+        check::text("the Apple ID", apple_id)?;
+        check::credential("the certificate", certificate)?;
+        let body = PushBody { apple_identifier: apple_id, certificate };
+        let ask = Ask {
+            method: Method::PATCH,
+            url: self.session.endpoint.beta(batch::path(Kind::Push)),
+            body: Some(body::json(&body)?),
+            secret: Some(certificate),
+            attempts: 1,
+        };
+        let reply = self.send(&ask).await?;
+        let request_id = reply.request_id();
+        let unknown = |detail| WriteError::OutcomeUnknown { request_id, detail };
+        match reply.json::<wire::Push>() {
+            Ok(push) => {
+                push.live().map_err(|error| unknown(format!("Graph answered with {error}")))
+            }
+            Err(_) => Err(unknown(format!(
+                "Graph answered {} with something other than a push certificate",
+                reply.status
+            ))),
+        }
+    }
+
+    /// Consents, for the tenant, to sharing data with Apple. There is no way back.
+    ///
+    /// # Errors
+    ///
+    /// As [`WriteError`] tells.
+    pub async fn consent(&self) -> Result<Consented, WriteError> {
+        let ask = self.action(&format!("{CONSENT}/consentToDataSharing"));
+        match self.send(&ask).await {
+            Ok(_) => Ok(Consented::Granted),
+            Err(WriteError::Rejected { status: 404, .. }) => Ok(Consented::NotOffered),
+            Err(error) => Err(error),
+        }
+    }
+}

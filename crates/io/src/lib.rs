@@ -1,0 +1,14 @@
+//! The outside world: Git, Microsoft Graph, sealed files, the ledger's branch, and the run that
+//! writes.
+//!
+//! * [`git`]: the fleet as Git objects, the user's own `git`, signatures and history.
+//! * [`intune`]: Entra and Graph; a reader and a writer.
+//! * [`vault`]: age and SOPS files, and secrets that cannot be printed.
+//! * [`store`]: the ledger's branch, its remote and its lock.
+//! * [`apply`]: walks a checked plan: opens, announces, sends, reads back, records.
+
+pub mod apply;
+pub mod git;
+pub mod intune;
+pub mod store;
+pub mod vault;

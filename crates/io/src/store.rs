@@ -1,0 +1,36 @@
+//! The ledger's branch: read, appended to, shared between clones, and locked.
+//!
+//! * [`Ledger`]: reads the branch and appends to it. A reading has three answers: an empty view
+//!   is *proved* absence, every doubt is a [`LedgerError`]. What cannot be read is never written
+//!   over.
+//! * [`LedgerWriter`]: one thread that commits for many tenants at once.
+//! * [`ApplyLock`]: one apply at a time in a clone, and the proof that a run is dead.
+//! * `remote` and `shared`: the same ledger in many clones. The remote is asked, entries are
+//!   pushed without ever forcing one, and lost races are run again.
+//! * [`SavedEntries`]: the file for entries that could not be pushed.
+
+mod append;
+mod audit;
+mod branch;
+mod clone_id;
+mod error;
+mod lock;
+mod remote;
+mod saved;
+mod shared;
+#[cfg(test)]
+mod testing;
+mod tree;
+mod turn;
+mod verify;
+mod writer;
+
+pub use branch::Ledger;
+pub use clone_id::CloneId;
+pub use error::{LedgerError, LockError};
+pub use lock::{ApplyLock, Holder};
+pub use saved::{SavedEntries, SavedEntry, SavedError, read_saved, save_unpushed};
+pub use shared::{Announced, Delivered};
+pub use tree::{MAX_TENANTS, MAX_TOTAL};
+pub use verify::{MustBeSigned, verify, verify_signed};
+pub use writer::{Closed, LedgerWriter};

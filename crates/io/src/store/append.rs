@@ -1,0 +1,391 @@
+//! Appending to the ledger branch: one commit for all entries, on top of the tip, or nothing.
+//!
+//! * The commit is made beside the branch; then the branch is locked as Git locks it, the tip is
+//!   read again under the lock, and the branch moves only from the tip that the commit has as its
+//!   parent. That holds for the first commit, too, which libgit2's own compare-and-swap does not
+//!   cover. If the tip has moved, everything is made again on the new one. Where the ledger is
+//!   shared, what the commit is made on top of is `shared`'s business.
+//! * The lock is held for that last step only. A process killed while holding it leaves the lock
+//!   file behind; `turn` tells such a file from a living one and deletes it.
+//! * HEAD, index and worktree are never touched, even where the ledger branch is checked out:
+//!   what was sent must be recorded, and the worktree can be brought up to date afterwards.
+//! * Objects and the branch are flushed to disk before `append` returns, so that a power cut
+//!   cannot take back an intent whose upload went out. libgit2 does that only when the setting
+//!   `core.fsyncObjectFiles` says so; the writing handle gets it from a file of ours, and the
+//!   user's configuration stays as it is.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "writes Git objects, waits for other Git processes"
+)]
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use git2::{ConfigLevel, ErrorCode, ObjectType, Oid, Repository, Signature, Time};
+
+use super::branch::{Ledger, open};
+use super::error::LedgerError;
+use super::tree::{FILE_MODE, FOLDER, FOLDER_MODE, Files, path_of};
+use super::turn::{Asked, Turn};
+use applecart_core::ledger::Draft;
+use applecart_core::ledger::message;
+use applecart_core::ledger::{ChainError, ChainFault, MAX_FILE, Tail, extend, read_chain};
+use applecart_core::model::{Record, Sha256, TenantId};
+
+/// How often a commit is made again because the tip had moved. Some process wins each time, so
+/// this many losses in a row mean that something is wrong.
+const MAX_ATTEMPTS: u32 = 1000;
+
+/// Applecart's folder inside the shared Git directory.
+pub(super) const STATE_FOLDER: &str = "applecart";
+const DURABLE_CONFIG: &str = "[core]\n\tfsyncObjectFiles = true\n";
+
+const README: &str = "# Applecart ledger\n\n\
+    What Applecart sent to Intune, and what it saw there: one file a tenant, one line an event.\n\
+    The branch is append-only. Each line is canonical JSON (RFC 8785), and its `prev` is the\n\
+    SHA-256 of the line before it, without the line feed. Check it with `applecart ledger verify`.\n\
+    Do not edit it: a changed line stops every upload of that tenant.\n";
+/// Hashes are over bytes, so Git must convert no line ends when the branch is checked out.
+const ATTRIBUTES: &str = "*.jsonl -text\n";
+
+/// A commit that the branch does not name yet.
+pub(super) struct Built {
+    pub(super) commit: Oid,
+    /// The entries' records, in the order in which they were given.
+    pub(super) records: Vec<Record>,
+    tails: Vec<(TenantId, (Oid, Tail))>,
+    starts: HashMap<Sha256, TenantId>,
+}
+
+/// What to do with entries that the chain already has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Twice {
+    /// Append them again: who records something knows that it happened again.
+    Append,
+    /// Leave them out: who hands over a file may have handed it over before.
+    Skip,
+}
+
+/// Where the next commit goes.
+pub(super) struct Place {
+    /// Where the branch is.
+    pub(super) from: Option<Oid>,
+    /// What the commit is made on top of: the same, unless the remote is ahead.
+    pub(super) parent: Option<Oid>,
+}
+
+impl Ledger {
+    /// Appends the entries in one commit, in the order given for each tenant, and returns their
+    /// records in the order of `drafts`.
+    ///
+    /// When it returns, the entries are on disk in this clone; where the ledger is shared through
+    /// a remote, they may get another place in their chains until they are pushed. On an error
+    /// nothing was appended, except that an error of the last step is reported as success if the
+    /// branch is found to have moved. Without drafts there is no commit.
+    pub fn append(&mut self, drafts: &[(TenantId, Draft)]) -> Result<Vec<Record>, LedgerError> {
+        self.append_here(drafts, Twice::Append)
+    }
+
+    pub(super) fn append_here(
+        &mut self,
+        drafts: &[(TenantId, Draft)],
+        twice: Twice,
+    ) -> Result<Vec<Record>, LedgerError> {
+        if drafts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut patience = Patience::new(self.lock_wait);
+        for _ in 0..MAX_ATTEMPTS {
+            let place = self.place(&mut patience)?;
+            let Some(built) = self.prepare(&place, drafts, twice)? else { return Ok(Vec::new()) };
+            if self.advance(place.from, built.commit, &mut patience)? {
+                self.seen.set(Some(built.commit));
+                return Ok(self.keep(built));
+            }
+            patience.step_aside();
+        }
+        Err(LedgerError::Contended { branch: self.branch.clone(), attempts: MAX_ATTEMPTS })
+    }
+
+    /// Makes the commit for those of the entries that are to be appended; `None` if none is.
+    pub(super) fn prepare(
+        &self,
+        place: &Place,
+        drafts: &[(TenantId, Draft)],
+        twice: Twice,
+    ) -> Result<Option<Built>, LedgerError> {
+        let known = match (twice, place.parent) {
+            (Twice::Skip, Some(tip)) => self.known_at(tip, drafts)?,
+            _ => BTreeSet::new(),
+        };
+        if known.is_empty() {
+            return self.build(place.parent, drafts);
+        }
+        let new = drafts.iter().enumerate().filter(|(index, _)| !known.contains(index));
+        let new: Vec<_> = new.map(|(_, entry)| entry.clone()).collect();
+        self.build(place.parent, &new)
+    }
+
+    /// Remembers what was built and is now on the branch.
+    pub(super) fn keep(&mut self, built: Built) -> Vec<Record> {
+        self.tails.extend(built.tails);
+        self.starts.extend(built.starts);
+        built.records
+    }
+
+    fn unwritable(&self, what: &'static str) -> impl Fn(git2::Error) -> LedgerError + '_ {
+        move |source| LedgerError::Write { branch: self.branch.clone(), what, source }
+    }
+
+    /// The handle that flushes to disk. It has to be told before it touches its first object.
+    fn durable(&self) -> Result<&Repository, LedgerError> {
+        if let Some(repo) = self.durable.get() {
+            return Ok(repo);
+        }
+        let folder = self.repo.commondir().join(STATE_FOLDER);
+        let config = folder.join("gitconfig");
+        let state = |source| LedgerError::State { path: config.clone(), source };
+        std::fs::create_dir_all(&folder).map_err(state)?;
+        if std::fs::read_to_string(&config).ok().as_deref() != Some(DURABLE_CONFIG) {
+            // Others may read it at this moment, so it must never be half written.
+            let fresh = folder.join(format!("gitconfig.{}", uuid::Uuid::new_v4()));
+            std::fs::write(&fresh, DURABLE_CONFIG)
+                .and_then(|()| std::fs::rename(&fresh, &config))
+                .map_err(state)?;
+        }
+        let repo = open(self.repo.path())?;
+        repo.config()
+            .and_then(|mut all| all.add_file(&config, ConfigLevel::App, true))
+            .map_err(self.unwritable("the settings"))?;
+        Ok(self.durable.get_or_init(|| repo))
+    }
+
+    /// The Git user where one is set up, at the time of the entries.
+    fn signature(
+        &self,
+        repo: &Repository,
+        seconds: i64,
+    ) -> Result<Signature<'static>, LedgerError> {
+        let time = Time::new(seconds, 0);
+        let user = repo.config().and_then(|config| {
+            Signature::new(
+                &config.get_string("user.name")?,
+                &config.get_string("user.email")?,
+                &time,
+            )
+        });
+        user.or_else(|_| Signature::new("Applecart", "applecart@localhost", &time))
+            .map_err(self.unwritable("the author"))
+    }
+
+    /// Makes a commit with these entries on top of `tip`; `None` without entries.
+    pub(super) fn build(
+        &self,
+        tip: Option<Oid>,
+        drafts: &[(TenantId, Draft)],
+    ) -> Result<Option<Built>, LedgerError> {
+        let Some(newest) = drafts.iter().map(|(_, draft)| draft.at).max() else { return Ok(None) };
+        let repo = self.durable()?;
+        let signature = self.signature(repo, newest.date_time().timestamp())?;
+        let objects = self.objects(repo);
+        let files = tip.map(|tip| objects.files(tip)).transpose()?.unwrap_or_default();
+        let mut of_tenant: BTreeMap<TenantId, Vec<(usize, &Draft)>> = BTreeMap::new();
+        for (index, (tenant, draft)) in drafts.iter().enumerate() {
+            of_tenant.entry(*tenant).or_default().push((index, draft));
+        }
+        let folder = files.folder.map(|folder| repo.find_tree(folder)).transpose();
+        let folder = folder.map_err(self.unwritable("the folder tenants/"))?;
+        let mut builder =
+            repo.treebuilder(folder.as_ref()).map_err(self.unwritable("the folder tenants/"))?;
+        let mut records = BTreeMap::new();
+        let mut tails = Vec::new();
+        let mut starts = HashMap::new();
+        for (tenant, drafts) in of_tenant {
+            let (mut bytes, tail) = match files.tenants.get(&tenant) {
+                Some(&blob) => self.end_of(repo, tenant, blob)?,
+                None => (Vec::new(), Tail::EMPTY),
+            };
+            let path = path_of(tenant);
+            let added = extend(tail, drafts.iter().map(|(_, draft)| (*draft).clone()))
+                .map_err(|source| LedgerError::Line { path: path.clone(), source })?;
+            if let Some(first) = added.first.filter(|_| bytes.is_empty()) {
+                let other = self.starts.get(&first).copied().or(starts.insert(first, tenant));
+                if let Some(tenant) = other.filter(|&other| other != tenant) {
+                    return Err(LedgerError::SameStart { path, tenant });
+                }
+            }
+            bytes.extend_from_slice(&added.bytes);
+            if bytes.len() > MAX_FILE {
+                return Err(LedgerError::FileFull { path, length: bytes.len() });
+            }
+            let blob = repo.blob(&bytes).map_err(self.unwritable("a tenant's file"))?;
+            builder
+                .insert(format!("{tenant}.jsonl"), blob, FILE_MODE)
+                .map_err(self.unwritable("the folder tenants/"))?;
+            tails.push((tenant, (blob, added.tail)));
+            records.extend(drafts.iter().map(|(index, _)| *index).zip(added.records));
+        }
+        let folder = builder.write().map_err(self.unwritable("the folder tenants/"))?;
+        let commit = self.commit(repo, tip, &files, folder, &signature, &message(drafts))?;
+        Ok(Some(Built { commit, records: records.into_values().collect(), tails, starts }))
+    }
+
+    /// A tenant's file and the end of its chain, which is verified unless this handle already has.
+    fn end_of(
+        &self,
+        repo: &Repository,
+        tenant: TenantId,
+        blob: Oid,
+    ) -> Result<(Vec<u8>, Tail), LedgerError> {
+        let objects = self.objects(repo);
+        let bytes = objects.file(tenant, blob)?;
+        if let Some(&(_, other)) =
+            self.copies.borrow().get(&tenant).filter(|(copy, _)| *copy == blob)
+        {
+            let fault = ChainFault::OtherTenant { tenant: other };
+            return Err(objects.broken(tenant, ChainError { line: 1, fault }));
+        }
+        let tail = match self.tails.get(&tenant) {
+            Some(&(known, tail)) if known == blob => tail,
+            _ => read_chain(&bytes).map_err(|source| objects.broken(tenant, source))?.tail,
+        };
+        Ok((bytes, tail))
+    }
+
+    fn commit(
+        &self,
+        repo: &Repository,
+        tip: Option<Oid>,
+        files: &Files,
+        folder: Oid,
+        signature: &Signature<'_>,
+        message: &str,
+    ) -> Result<Oid, LedgerError> {
+        let content = || {
+            let base = files.root.map(|root| repo.find_tree(root)).transpose()?;
+            let mut root = repo.treebuilder(base.as_ref())?;
+            root.insert(FOLDER, folder, FOLDER_MODE)?;
+            if base.is_none() {
+                root.insert("README.md", repo.blob(README.as_bytes())?, FILE_MODE)?;
+                root.insert(".gitattributes", repo.blob(ATTRIBUTES.as_bytes())?, FILE_MODE)?;
+            }
+            let tree = repo.find_tree(root.write()?)?;
+            let parent = tip.map(|tip| repo.find_commit(tip)).transpose()?;
+            let parents: Vec<_> = parent.iter().collect();
+            repo.commit_create_buffer(signature, signature, message, &tree, &parents)
+        };
+        let content = content().map_err(self.unwritable("a commit"))?;
+        let Some(key) = &self.signing_key else {
+            let odb = repo.odb().and_then(|odb| odb.write(ObjectType::Commit, &content));
+            return odb.map_err(self.unwritable("a commit"));
+        };
+        let signature = key
+            .sign(&content)
+            .map_err(|source| LedgerError::Sign { branch: self.branch.clone(), source })?;
+        // What git2 makes is text: names and messages are.
+        let content = String::from_utf8_lossy(&content);
+        repo.commit_signed(&content, &signature, None).map_err(self.unwritable("a commit"))
+    }
+
+    /// Moves the branch from `from` to `to`; `false` when it is not at `from` any more.
+    pub(super) fn advance(
+        &self,
+        from: Option<Oid>,
+        to: Oid,
+        patience: &mut Patience,
+    ) -> Result<bool, LedgerError> {
+        let repo = self.durable()?;
+        let unwritable = self.unwritable("the tip");
+        let signature = repo.find_commit(to).map_err(&unwritable)?.author().to_owned();
+        let lock_file = self.repo.commondir().join(format!("{}.lock", self.refname));
+        let turn_file = self.repo.commondir().join(STATE_FOLDER).join("append.lock");
+        let state = |source| LedgerError::State { path: turn_file.clone(), source };
+        let mut locked_since = None;
+        let (mut turn, mut transaction) = loop {
+            let locked_for = locked_since.map_or(Duration::ZERO, |since| patience.waited - since);
+            let asked = Turn::ask(&turn_file, &lock_file, locked_for).map_err(state)?;
+            let blocked_by = match asked {
+                Asked::Busy => &turn_file,
+                Asked::Locked => {
+                    locked_since.get_or_insert(patience.waited);
+                    &lock_file
+                }
+                Asked::Ours(mut turn) => {
+                    let mut transaction = repo.transaction().map_err(&unwritable)?;
+                    match transaction.lock_ref(&self.refname) {
+                        Ok(()) => break (turn, transaction),
+                        Err(error) if error.code() == ErrorCode::Locked => {
+                            turn.withdraw().map_err(state)?;
+                            &lock_file
+                        }
+                        Err(error) => return Err(unwritable(error)),
+                    }
+                }
+            };
+            if !patience.wait() {
+                let (lock_file, waited) = (blocked_by.clone(), patience.waited);
+                return Err(LedgerError::Locked { lock_file, waited });
+            }
+        };
+        // Without the note, a kill from here on would leave a lock for a person to delete; that is
+        // no reason to lose the entries.
+        let _ = turn.note(&lock_file);
+        let objects = self.objects(repo);
+        if objects.tip(&self.refname)? != from {
+            return Ok(false);
+        }
+        let moved = transaction
+            .set_target(&self.refname, to, Some(&signature), "applecart: append")
+            .and_then(|()| transaction.commit());
+        match moved {
+            Ok(()) => Ok(true),
+            // Whether the branch moved before the error is read, not guessed.
+            Err(_) if objects.tip(&self.refname)? == Some(to) => Ok(true),
+            Err(error) => Err(unwritable(error)),
+        }
+    }
+}
+
+/// How long this append has waited, and how long it may. Counts its sleeps instead of reading a
+/// clock.
+pub(super) struct Patience {
+    limit: Duration,
+    waited: Duration,
+    losses: u8,
+}
+
+impl Patience {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { limit, waited: Duration::ZERO, losses: 0 }
+    }
+
+    /// Sleeps a little; `false` when the limit is reached.
+    fn wait(&mut self) -> bool {
+        if self.waited >= self.limit {
+            return false;
+        }
+        let pause = Duration::from_millis(10 + jitter(30));
+        std::thread::sleep(pause);
+        self.waited += pause;
+        true
+    }
+
+    /// Lets the others go first after a lost race, longer after each loss.
+    pub(super) fn step_aside(&mut self) {
+        self.losses = self.losses.saturating_add(1);
+        std::thread::sleep(Duration::from_millis(jitter(self.losses.min(50))));
+    }
+}
+
+/// A random number of milliseconds up to `limit`, so that processes do not meet again in step.
+pub(super) fn jitter(limit: u8) -> u64 {
+    let [byte, ..] = uuid::Uuid::new_v4().into_bytes();
+    u64::from(byte % limit.saturating_add(1))
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod killed;
+#[cfg(test)]
+mod tests;

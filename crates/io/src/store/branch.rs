@@ -1,0 +1,234 @@
+//! Reading the ledger branch through libgit2. Appending is in `append`.
+#![expect(clippy::disallowed_types, reason = "opens the repository")]
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use git2::{ErrorCode, Oid, Repository, RepositoryOpenFlags};
+
+use super::error::LedgerError;
+use super::remote::Remote;
+use super::tree::{MAX_TOTAL, Objects};
+use crate::git::SigningKey;
+use applecart_core::ledger::{ChainError, ChainFault, Tail, read_chain};
+use applecart_core::ledger::{LedgerView, TenantLedger};
+use applecart_core::model::{Sha256, TenantId};
+
+/// How long a process waits for another Git process that has locked the branch. Git itself holds
+/// such a lock for milliseconds; a minute outlasts a slow disk.
+const LOCK_WAIT: Duration = Duration::from_secs(60);
+
+/// The ledger branch of one repository: reads it, and appends to it.
+///
+/// It is opened in one of three ways: [`Ledger::open`] looks at this clone only,
+/// [`Ledger::open_shared`] asks the remote where there is one, and [`Ledger::open_offline`] reads
+/// what this clone last saw of the remote.
+///
+/// It remembers the tip it has seen, so that a branch which disappears or is rewritten while the
+/// program runs is an error instead of an empty or shorter ledger.
+pub struct Ledger {
+    pub(super) repo: Repository,
+    /// The handle that writes, opened at the first append; it flushes to disk.
+    pub(super) durable: OnceCell<Repository>,
+    pub(super) branch: String,
+    pub(super) refname: String,
+    pub(super) seen: Cell<Option<Oid>>,
+    /// The chain's end in blobs that this handle wrote or verified.
+    pub(super) tails: HashMap<TenantId, (Oid, Tail)>,
+    /// The hashes of the first lines that this handle wrote. No two tenants' files may start with
+    /// the same line, or reading takes one for a copy of the other.
+    pub(super) starts: HashMap<Sha256, TenantId>,
+    /// Files that were read and start as another tenant's does: nothing is appended to them.
+    pub(super) copies: RefCell<HashMap<TenantId, (Oid, TenantId)>>,
+    /// The remote that the ledger is shared through.
+    pub(super) remote: Option<Remote>,
+    pub(super) lock_wait: Duration,
+    /// What its commits are signed with.
+    pub(super) signing_key: Option<SigningKey>,
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger")
+            .field("path", &self.repo.path())
+            .field("branch", &self.branch)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ledger {
+    /// Opens the repository that `repo_path` is in, and looks at its local branch only, whatever
+    /// remotes there are. The branch need not exist.
+    pub fn open(repo_path: &Path, branch: &str) -> Result<Self, LedgerError> {
+        let repo = open(repo_path)?;
+        let refname = format!("refs/heads/{branch}");
+        // HEAD is a valid reference name, but a branch of that name is a trap.
+        let valid = git2::Reference::is_valid_name(&refname)
+            && !branch.starts_with('-')
+            && branch != "HEAD";
+        if !valid {
+            return Err(LedgerError::BranchName { branch: branch.to_owned() });
+        }
+        Ok(Self {
+            repo,
+            durable: OnceCell::new(),
+            branch: branch.to_owned(),
+            refname,
+            seen: Cell::new(None),
+            tails: HashMap::new(),
+            starts: HashMap::new(),
+            copies: RefCell::default(),
+            remote: None,
+            lock_wait: LOCK_WAIT,
+            signing_key: None,
+        })
+    }
+
+    /// Signs every commit that is made from here on.
+    pub fn sign_with(&mut self, key: SigningKey) {
+        self.signing_key = Some(key);
+    }
+
+    /// The Git directory that all worktrees of the clone share, where locks live.
+    pub fn common_dir(&self) -> &Path {
+        self.repo.commondir()
+    }
+
+    /// The branch's name.
+    pub fn branch(&self) -> &str {
+        &self.branch
+    }
+
+    /// The local branch's tip now; of a shared ledger, the newest one that this handle knows of.
+    /// `None` when there is none.
+    pub fn head(&self) -> Result<Option<String>, LedgerError> {
+        let tip = match &self.remote {
+            None => self.tip(&self.repo)?,
+            Some(remote) => match (self.tip_of(&self.refname)?, remote.known()) {
+                (Some(local), Some(there)) if !self.contains(local, there)? => Some(there),
+                (local, there) => local.or(there),
+            },
+        };
+        Ok(tip.map(|tip| tip.to_string()))
+    }
+
+    /// Reads and verifies every tenant's file. An empty view is proved absence. A broken file is
+    /// its own tenant's trouble; see [`LedgerView::broken`].
+    ///
+    /// A shared ledger is fetched first, and what this clone has recorded and not pushed yet
+    /// stands at the end of the chains as if it were.
+    pub fn read(&self) -> Result<LedgerView, LedgerError> {
+        match &self.remote {
+            None => self.read_at(self.tip(&self.repo)?),
+            Some(remote) => self.read_shared(remote),
+        }
+    }
+
+    /// The ledger as one commit has it.
+    pub(super) fn read_at(&self, tip: Option<Oid>) -> Result<LedgerView, LedgerError> {
+        let Some(tip) = tip else { return Ok(LedgerView::default()) };
+        let mut view = LedgerView { head: Some(tip.to_string()), ..LedgerView::default() };
+        let mut starts = Starts::default();
+        let objects = self.objects(&self.repo);
+        let files = objects.files(tip)?.tenants;
+        let mut copies = HashMap::new();
+        for (&tenant, &blob) in &files {
+            match self.tenant_at(tenant, blob, &mut starts) {
+                Ok((ledger, _)) => {
+                    view.tenants.insert(tenant, ledger);
+                }
+                Err(error) => {
+                    if let Some(other) = error.copy_of() {
+                        // Which of the two is the original, the files do not tell.
+                        copies.insert(tenant, (blob, other));
+                        if let Some(&original) = files.get(&other) {
+                            copies.insert(other, (original, tenant));
+                        }
+                    }
+                    error.breaks(&mut view, tenant)?;
+                }
+            }
+        }
+        for (&tenant, &(_, other)) in &copies {
+            let fault = ChainFault::OtherTenant { tenant: other };
+            let error = objects.broken(tenant, ChainError { line: 1, fault });
+            view.tenants.remove(&tenant);
+            view.broken.insert(tenant, error.sentence());
+        }
+        self.copies.replace(copies);
+        Ok(view)
+    }
+
+    /// One tenant's file, verified.
+    pub(super) fn tenant_at(
+        &self,
+        tenant: TenantId,
+        blob: Oid,
+        starts: &mut Starts,
+    ) -> Result<(TenantLedger, Tail), LedgerError> {
+        let objects = self.objects(&self.repo);
+        let bytes = objects.file(tenant, blob)?;
+        starts.total += bytes.len() as u64;
+        if starts.total > MAX_TOTAL {
+            return Err(LedgerError::TooMuch { branch: self.branch.clone() });
+        }
+        let chain = read_chain(&bytes).map_err(|source| objects.broken(tenant, source))?;
+        if let Some(other) = starts.first_lines.insert(chain.first, tenant) {
+            let fault = ChainFault::OtherTenant { tenant: other };
+            return Err(objects.broken(tenant, ChainError { line: 1, fault }));
+        }
+        Ok((TenantLedger { records: chain.records }, chain.tail))
+    }
+
+    pub(super) fn objects<'a>(&'a self, repo: &'a Repository) -> Objects<'a> {
+        Objects { repo, branch: &self.branch }
+    }
+
+    /// The branch's tip, compared with the one seen last.
+    pub(super) fn tip(&self, repo: &Repository) -> Result<Option<Oid>, LedgerError> {
+        let objects = self.objects(repo);
+        let tip = objects.tip(&self.refname)?;
+        let Some(seen) = self.seen.get().filter(|&seen| Some(seen) != tip) else {
+            self.seen.set(tip);
+            return Ok(tip);
+        };
+        let branch = self.branch.clone();
+        let Some(found) = tip else {
+            return Err(LedgerError::Lost { branch, seen: seen.to_string() });
+        };
+        let contains = repo.graph_descendant_of(found, seen);
+        if !contains.map_err(|source| objects.unreadable("the history", source))? {
+            let (seen, found) = (seen.to_string(), found.to_string());
+            return Err(LedgerError::Rewritten { branch, seen, found });
+        }
+        self.seen.set(tip);
+        Ok(tip)
+    }
+}
+
+/// What was read of all files so far: their size, and which tenant's file starts with which line.
+#[derive(Debug, Default)]
+pub(super) struct Starts {
+    total: u64,
+    first_lines: HashMap<Sha256, TenantId>,
+}
+
+/// Opens the repository that `path` is in, refusing one of another user as Git does.
+pub(super) fn open(path: &Path) -> Result<Repository, LedgerError> {
+    let no_ceiling: [&OsStr; 0] = [];
+    let open = || Repository::open_ext(path, RepositoryOpenFlags::empty(), no_ceiling);
+    open().map_err(|source| {
+        let path = PathBuf::from(path);
+        match source.code() {
+            ErrorCode::Owner => LedgerError::Owner { path },
+            _ => LedgerError::Open { path, source },
+        }
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,208 @@
+//! The apply lock: one apply at a time in a clone, and the proof that a run is dead.
+//!
+//! The lock is the operating system's, on a file in the Git directory that all worktrees share.
+//! The system takes it back when its process ends, however it ends, so nothing has to be cleaned
+//! up after a crash. Whoever writes `intended` lines must hold it until its last write: then a
+//! process that holds it knows that no other run of this clone can still be writing.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "locks a file, waits for other processes"
+)]
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::append::STATE_FOLDER;
+use super::clone_id::CloneId;
+use super::error::LockError;
+use applecart_core::ledger::LedgerView;
+use applecart_core::model::Timestamp;
+use applecart_core::model::safe_text;
+
+/// How long to sleep between two tries.
+const PAUSE: Duration = Duration::from_millis(100);
+/// More than a holder ever writes about itself.
+const MAX_HOLDER: u64 = 512;
+
+/// What a holder tells others about itself, for their message only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The run's id.
+    pub run: String,
+    /// The machine's name.
+    pub host: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// The held lock. Dropping it, or the end of the process, frees it.
+#[derive(Debug)]
+pub struct ApplyLock {
+    file: File,
+    path: PathBuf,
+    clone: CloneId,
+}
+
+impl ApplyLock {
+    /// Takes the lock of the clone with this shared Git directory. With `wait`, keeps trying for
+    /// that long; without, says at once that it is held.
+    pub fn acquire(
+        common_git_dir: &Path,
+        holder: &Holder,
+        wait: Option<Duration>,
+    ) -> Result<Self, LockError> {
+        let folder = common_git_dir.join(STATE_FOLDER);
+        let path = folder.join("apply.lock");
+        let io = |source| LockError::Io { path: path.clone(), source };
+        fs::create_dir_all(&folder).map_err(io)?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(io)?;
+        let mut left = wait.unwrap_or_default();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(source)) => return Err(io(source)),
+                Err(TryLockError::WouldBlock) if left.is_zero() => {
+                    let holder = read_holder(&mut file);
+                    return Err(LockError::Held { path, holder });
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let pause = PAUSE.min(left);
+                    std::thread::sleep(pause);
+                    left -= pause;
+                }
+            }
+        }
+        // The text only helps people, so a full disk must not stop an apply here.
+        let _ = write_holder(&mut file, holder);
+        let clone = CloneId::of(common_git_dir)?;
+        Ok(Self { file, path, clone })
+    }
+
+    /// The lock file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The id of the clone that is locked, which the run's entries have to name.
+    pub fn clone_id(&self) -> &CloneId {
+        &self.clone
+    }
+
+    /// The runs with unfinished sendings that holding this lock proves dead: all of this clone,
+    /// except the one that holds it.
+    ///
+    /// The view must have been read while the lock is held.
+    pub fn dead_runs(&self, view: &LedgerView, own_run: &str) -> BTreeSet<String> {
+        view.tenants
+            .values()
+            .flat_map(|ledger| ledger.all_unfinished())
+            .filter(|sending| sending.clone_id() == self.clone.as_str())
+            .map(|sending| sending.run())
+            .filter(|&run| run != own_run)
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl Drop for ApplyLock {
+    fn drop(&mut self) {
+        // The file stays: deleting it would let a process that waits lock a file nobody else sees.
+        let _ = self.file.set_len(0);
+    }
+}
+
+fn write_holder(file: &mut File, holder: &Holder) -> io::Result<()> {
+    let pid = std::process::id();
+    let host = holder.host.as_deref().unwrap_or("this machine");
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "run {} (process {pid} on {host}, since {})", holder.run, holder.since)
+}
+
+/// What the holder wrote, made harmless; nothing where the system keeps others from reading it.
+fn read_holder(file: &mut File) -> Option<String> {
+    let mut text = Vec::new();
+    file.rewind().ok()?;
+    file.take(MAX_HOLDER).read_to_end(&mut text).ok()?;
+    let text = safe_text(String::from_utf8_lossy(&text).trim_end());
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::store::testing::{at, intent, sha, tenant};
+    use applecart_core::ledger::Draft;
+    use applecart_core::ledger::TenantLedger;
+
+    fn holder(run: &str) -> Holder {
+        Holder { run: run.into(), host: Some("desk".into()), since: at(0) }
+    }
+
+    #[test]
+    fn a_held_lock_is_reported_with_what_its_holder_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = ApplyLock::acquire(dir.path(), &holder("run-1"), None).unwrap();
+        let error = ApplyLock::acquire(dir.path(), &holder("run-2"), None).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("run-1") && text.contains("desk"), "{text}");
+        assert!(text.contains("apply.lock"), "{text}");
+        drop(held);
+        ApplyLock::acquire(dir.path(), &holder("run-2"), None).unwrap();
+    }
+
+    #[test]
+    fn waiting_outlasts_a_short_holder_but_not_a_long_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = ApplyLock::acquire(dir.path(), &holder("run-1"), None).unwrap();
+        let brief = Some(Duration::from_millis(150));
+        assert!(ApplyLock::acquire(dir.path(), &holder("run-2"), brief).is_err());
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                std::thread::sleep(Duration::from_millis(200));
+                drop(held);
+            });
+            let long = Some(Duration::from_secs(30));
+            ApplyLock::acquire(dir.path(), &holder("run-2"), long).unwrap();
+        });
+    }
+
+    #[test]
+    fn what_a_holder_wrote_cannot_play_with_the_terminal() {
+        let dir = tempfile::tempdir().unwrap();
+        let bad = holder("run\u{1b}[2J\nError: all tenants lost");
+        let _held = ApplyLock::acquire(dir.path(), &bad, None).unwrap();
+        let text = ApplyLock::acquire(dir.path(), &holder("run-2"), None).unwrap_err().to_string();
+        assert!(!text.chars().any(char::is_control), "{text:?}");
+    }
+
+    #[test]
+    fn holding_the_lock_proves_every_other_run_of_this_clone_dead() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = ApplyLock::acquire(dir.path(), &holder("me"), None).unwrap();
+        let here = |run| Draft { clone: lock.clone_id().to_string(), ..intent(0, run, sha(run)) };
+        let elsewhere = intent(0, "run-3", sha("c"));
+        let ledger = |draft| TenantLedger::from_drafts(vec![draft]);
+        let view = LedgerView {
+            tenants: BTreeMap::from([
+                (tenant(1), ledger(here("run-1"))),
+                (tenant(2), ledger(here("me"))),
+                (tenant(3), ledger(elsewhere)),
+            ]),
+            ..LedgerView::default()
+        };
+        assert_eq!(lock.dead_runs(&view, "me"), BTreeSet::from(["run-1".to_owned()]));
+    }
+}

@@ -1,0 +1,265 @@
+//! `ledger verify`: every chain, and the branch's history.
+//!
+//! A chain alone does not show that its last lines were cut off, or that a whole file was
+//! replaced by another unbroken one. The history does: each commit's files must begin with what
+//! its parents' files were. Only files whose blob changed are compared, so the cost is that of
+//! the entries ever written, not of commits times tenants' sizes.
+#![expect(clippy::disallowed_types, reason = "walks the history")]
+
+use std::collections::BTreeMap;
+
+use git2::{Oid, Repository, Sort};
+
+use super::branch::{Ledger, Starts};
+use super::error::LedgerError;
+use super::tree::{Files, path_of};
+use crate::git::{Repo, Signature, Signers, SignersError};
+use applecart_core::ledger::{Fault, VerifyReport};
+use applecart_core::model::TenantId;
+
+/// Whose signatures the ledger's commits must have.
+#[derive(Clone, Copy, Debug)]
+pub struct MustBeSigned<'a> {
+    /// Who may sign.
+    pub signers: &'a Signers,
+    /// The repository, for them.
+    pub repo: &'a Repo,
+    /// The last commit that needs no signature, nor do its ancestors.
+    pub unsigned_until: Option<&'a str>,
+}
+
+/// Verifies the ledger. An error means that the branch could not be read at all; everything that
+/// is wrong with what it holds is a fault of the report.
+pub fn verify(ledger: &Ledger) -> Result<VerifyReport, LedgerError> {
+    judge(ledger, None)
+}
+
+/// The same, and every commit's signature.
+pub fn verify_signed(
+    ledger: &Ledger,
+    signed: MustBeSigned<'_>,
+) -> Result<VerifyReport, LedgerError> {
+    judge(ledger, Some(signed))
+}
+
+fn judge(ledger: &Ledger, signed: Option<MustBeSigned<'_>>) -> Result<VerifyReport, LedgerError> {
+    let mut faults = Vec::new();
+    let remote = ledger.asked_remote().map(str::to_owned);
+    let Some(tip) = tip_of(ledger, &mut faults)? else {
+        return Ok(VerifyReport::new(remote, None, 0, 0, 0, faults));
+    };
+    let mut entries = 0;
+    let mut starts = Starts::default();
+    let files = ledger.objects(&ledger.repo).files(tip).unwrap_or_else(|error| {
+        faults.push(fault(&error));
+        Files::default()
+    });
+    for (&tenant, &blob) in &files.tenants {
+        match ledger.tenant_at(tenant, blob, &mut starts) {
+            Ok((tenant, _)) => entries += tenant.records.len(),
+            Err(error) => faults.push(fault(&error)),
+        }
+    }
+    let mut walk = History { repo: ledger.history()?, faults, last: None };
+    let commits = walk.walk(tip);
+    if let Some(signed) = signed {
+        walk.signatures(tip, signed).map_err(|source| {
+            let branch = ledger.branch.clone();
+            LedgerError::Judge { branch, source: Box::new(source) }
+        })?;
+    }
+    let (tip, tenants) = (tip.to_string(), files.tenants.len());
+    Ok(VerifyReport::new(remote, Some(tip), tenants, entries, commits, walk.faults))
+}
+
+/// The commit to verify. A branch that is not what it was is a fault, and what was seen of it last
+/// is verified instead.
+fn tip_of(ledger: &Ledger, faults: &mut Vec<Fault>) -> Result<Option<Oid>, LedgerError> {
+    let local = || ledger.tip_of(&ledger.refname);
+    let asked = match &ledger.remote {
+        None => ledger.tip(&ledger.repo),
+        Some(remote) if remote.asked => ledger.ask(remote),
+        Some(remote) => return Ok(local()?.or(ledger.remembered(remote)?)),
+    };
+    match (asked, &ledger.remote) {
+        (Err(error), remote) if error.is_about_loss() => {
+            faults.push(fault(&error));
+            let seen = remote.as_ref().map(|remote| ledger.remembered(remote)).transpose()?;
+            Ok(seen.flatten().or(local()?))
+        }
+        (asked, _) => asked,
+    }
+}
+
+fn fault(error: &LedgerError) -> Fault {
+    let (file, line, message) = match error {
+        LedgerError::Broken { path, source, .. } => {
+            (Some(path.clone()), Some(source.line), source.fault.to_string())
+        }
+        LedgerError::Shape { path, .. } => (Some(path.clone()), None, error.to_string()),
+        LedgerError::Read { source, .. } => (None, None, format!("{error}: {}", source.message())),
+        _ => (None, None, error.to_string()),
+    };
+    Fault { file, line, commit: None, code: error.code(), message }
+}
+
+struct History {
+    /// Opened for the walk, so that it knows how deep the clone is by now.
+    repo: Repository,
+    faults: Vec<Fault>,
+    /// The files of the commit looked at last: walking a line of commits, the parent of one is
+    /// the next, so each tree is read once.
+    last: Option<(Oid, BTreeMap<TenantId, Oid>)>,
+}
+
+impl History {
+    /// Compares every commit with its parents, newest first, and says how many there are.
+    fn walk(&mut self, tip: Oid) -> usize {
+        let walk = self.repo.revwalk().and_then(|mut walk| {
+            walk.set_sorting(Sort::TOPOLOGICAL)?;
+            walk.push(tip)?;
+            walk.collect::<Result<Vec<_>, _>>()
+        });
+        let commits = match walk {
+            Ok(commits) => commits,
+            Err(error) => {
+                self.unreadable(tip, &error);
+                return 0;
+            }
+        };
+        for &commit in &commits {
+            if let Err(error) = self.compare(commit) {
+                self.unreadable(commit, &error);
+            }
+        }
+        commits.len()
+    }
+
+    /// Judges every commit's signature but those from before there were any.
+    fn signatures(&mut self, tip: Oid, signed: MustBeSigned<'_>) -> Result<(), SignersError> {
+        let from = signed.unsigned_until.and_then(|id| Oid::from_str(id).ok());
+        let from = match from {
+            Some(from) if self.holds(tip, from) => Some(from),
+            Some(from) => {
+                let message = "`ledger.unsignedUntil` names this commit, which the ledger does not hold; every signature was judged";
+                self.add(None, from, "unsigned-until", message);
+                None
+            }
+            None => None,
+        };
+        let walk = self.repo.revwalk().and_then(|mut walk| {
+            walk.push(tip)?;
+            from.map_or(Ok(()), |from| walk.hide(from))?;
+            walk.collect::<Result<Vec<_>, _>>()
+        });
+        let commits = match walk {
+            Ok(commits) => commits,
+            Err(error) => {
+                self.unreadable(tip, &error);
+                return Ok(());
+            }
+        };
+        let names: Vec<String> = commits.iter().map(Oid::to_string).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let found = signed.signers.verify(signed.repo, &names)?;
+        for (&commit, signature) in commits.iter().zip(&found) {
+            if signature.is_good() {
+                continue;
+            }
+            let hint = match signature {
+                Signature::Unsigned => {
+                    "; if it is from before the ledger was signed, name the last such commit in `ledger.unsignedUntil`"
+                }
+                _ => "",
+            };
+            self.add(None, commit, signature.code(), &format!("the commit {signature}{hint}"));
+        }
+        Ok(())
+    }
+
+    fn holds(&self, tip: Oid, id: Oid) -> bool {
+        tip == id || self.repo.graph_descendant_of(tip, id).unwrap_or(false)
+    }
+
+    fn compare(&mut self, id: Oid) -> Result<(), git2::Error> {
+        let (parents, named) = {
+            let commit = self.repo.find_commit(id)?;
+            let parents: Vec<Oid> = commit.parent_ids().collect();
+            let lines = commit.raw_header_bytes().split(|&b| b == b'\n');
+            let named = lines.filter_map(|line| line.strip_prefix(b"parent "));
+            let named =
+                named.map(|id| std::str::from_utf8(id).ok().and_then(|id| Oid::from_str(id).ok()));
+            (parents, named.collect::<Vec<_>>())
+        };
+        if !parents.iter().map(|id| Some(*id)).eq(named.iter().copied()) {
+            let (code, message) = if parents.is_empty() {
+                ("history-incomplete", "the clone is shallow and ends here")
+            } else {
+                let message =
+                    "this clone gives the commit other parents than it names (.git/info/grafts)";
+                ("history-grafted", message)
+            };
+            self.add(None, id, code, message);
+        }
+        let new = match self.last.take() {
+            Some((last, files)) if last == id => files,
+            _ => self.files(id)?,
+        };
+        for parent in parents {
+            let old = self.files(parent)?;
+            for (&tenant, &before) in &old {
+                match new.get(&tenant) {
+                    Some(&after) if after == before => {}
+                    Some(&after) => {
+                        let old = self.repo.find_blob(before)?;
+                        let kept = self.repo.find_blob(after)?.content().starts_with(old.content());
+                        drop(old);
+                        if !kept {
+                            let message = "the commit changes or removes lines written before";
+                            self.add(Some(tenant), id, "not-append-only", message);
+                        }
+                    }
+                    None => {
+                        self.add(Some(tenant), id, "file-removed", "the commit removes the file");
+                    }
+                }
+            }
+            self.last = Some((parent, old));
+        }
+        Ok(())
+    }
+
+    /// The files of a commit of the past. Its shape is not judged again: what a past commit had
+    /// beside the tenants' files, no run has read.
+    fn files(&self, commit: Oid) -> Result<BTreeMap<TenantId, Oid>, git2::Error> {
+        let root = self.repo.find_commit(commit)?.tree()?;
+        let Some(folder) = root.get_name("tenants") else { return Ok(BTreeMap::new()) };
+        // What is no folder holds no file.
+        if folder.kind() != Some(git2::ObjectType::Tree) {
+            return Ok(BTreeMap::new());
+        }
+        let tree = self.repo.find_tree(folder.id())?;
+        let tenants = tree
+            .iter()
+            .filter_map(|entry| Some((super::tree::tenant_of(entry.name_bytes())?, entry.id())));
+        Ok(tenants.collect())
+    }
+
+    fn unreadable(&mut self, commit: Oid, error: &git2::Error) {
+        let message = format!("cannot read the history: {}", error.message());
+        self.add(None, commit, "unreadable", &message);
+    }
+
+    fn add(&mut self, tenant: Option<TenantId>, commit: Oid, code: &'static str, message: &str) {
+        self.faults.push(Fault {
+            file: tenant.map(path_of),
+            line: None,
+            commit: Some(commit.to_string()),
+            code,
+            message: message.to_owned(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;
