@@ -148,7 +148,7 @@ fn killed_during_a_request_that_landed_and_lags() {
     for_every_kind(|lagging| {
         lagging.hang_upload(Fault::DoneThenHang);
         let child = lagging.world.spawn(&["apply"]);
-        eventually("the upload landed", || lagging.uploads() == 1);
+        eventually("the upload landed", || lagging.uploads() == 1 && lagging.arrived() == 1);
         kill(&lagging.world, child);
         lagging.run_at_once();
         lagging.run_to_the_end(1);
