@@ -305,6 +305,15 @@ fn is_repository_path(path: &str) -> bool {
             .all(|part| !matches!(part, "" | "." | "..") && !part.eq_ignore_ascii_case(".git"))
 }
 
+/// Whether it is an age X25519 recipient: 32 octets in Bech32 (<https://c2sp.org/age>).
+fn is_age_key(text: &str) -> bool {
+    let Ok(decoded) = bech32::primitives::decode::CheckedHrpstring::new::<bech32::Bech32>(text)
+    else {
+        return false;
+    };
+    decoded.hrp().as_str() == "age" && decoded.byte_iter().count() == 32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,13 +339,4 @@ mod tests {
         assert!(!is_ssh_key("ssh-dss AAAA"));
         assert!(!is_ssh_key("ssh-rsa"));
     }
-}
-
-/// Whether it is an age X25519 recipient: 32 octets in Bech32 (<https://c2sp.org/age>).
-fn is_age_key(text: &str) -> bool {
-    let Ok(decoded) = bech32::primitives::decode::CheckedHrpstring::new::<bech32::Bech32>(text)
-    else {
-        return false;
-    };
-    decoded.hrp().as_str() == "age" && decoded.byte_iter().count() == 32
 }
