@@ -1,4 +1,4 @@
-//! What the benchmarks share: a simulated fleet, a repository that tracks it, and one run of the
+//! What the benchmarks share: a simulated fleet, a repository that watches it, and one run of the
 //! program with its time and memory.
 //!
 //! The simulator runs in the benchmark's process, the program in one of its own, so the figures are
@@ -35,7 +35,7 @@ pub fn numbers<const N: usize>(defaults: [u64; N]) -> [u64; N] {
 }
 
 /// A simulated fleet: each tenant has one push certificate, one enrollment token and two VPP
-/// tokens, all of them tracked.
+/// tokens, all of them watched.
 pub struct Fleet {
     folder: tempfile::TempDir,
     pub simulator: Running,
@@ -114,7 +114,7 @@ impl Fleet {
     }
 }
 
-/// The simulator's tenants, and a repository that tracks each of them.
+/// The simulator's tenants, and a repository that watches each of them.
 fn build(folder: &Path, simulator: &Running, count: usize) -> Vec<TenantId> {
     let write = |path: &str, text: String| {
         let path = folder.join(path);

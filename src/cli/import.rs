@@ -19,12 +19,12 @@ use applecart_core::model::{Outcome, TenantId};
 use applecart_core::report;
 pub(super) use error::ImportError;
 
-/// Write tenant files from live Intune: tracked tokens with their Apple IDs, topics and expiries
+/// Write tenant files from live Intune: watched tokens with their Apple IDs, topics and expiries
 ///
 /// Needs read-only Graph permissions and no key. A folder that is there already is left alone;
 /// with --update its facts become those of live Intune, and comments, order, quotes and line ends
 /// stay. Entries are added, never removed. A token whose live credential is not its `file` (renewed
-/// or changed by hand) is adopted: it is tracked from then on, and the hold is gone. Changes of
+/// or changed by hand) is adopted: it is watched from then on, and the hold is gone. Changes of
 /// existing files are shown first, and asked about on a terminal. What could not be read is said
 /// and left out, never taken for absent. A VPP or enrollment setting of a token with a file is a
 /// wish and stays.

@@ -151,14 +151,14 @@ fn every_tenant_has_a_result_of_its_own() {
         (sync.to_owned(), observed.to_owned(), codes.to_owned())
     };
     for number in (1..=12).chain([17, 20]) {
-        assert_eq!(push_of(number), row("tracked", "complete", ""), "tenant {number}");
+        assert_eq!(push_of(number), row("watched", "complete", ""), "tenant {number}");
     }
     assert_eq!(push_of(13), row("missing", "complete", ""));
     assert_eq!(push_of(14), row("unobserved", "partial", "server-error"));
     assert_eq!(push_of(15), row("unobserved", "partial", "forbidden"));
     assert_eq!(push_of(16), row("unobserved", "none", "tenant-not-found"));
     assert_eq!(push_of(18), row("unobserved", "partial", "bad-answer"));
-    assert_eq!(push_of(19), row("tracked", "partial", "server-error"));
+    assert_eq!(push_of(19), row("watched", "partial", "server-error"));
     assert_eq!(plan["summary"]["unobserved"], 5);
     let permission = tenants.iter().find(|tenant| tenant["name"] == name(15)).unwrap()["problems"]
         [0]["permission"]

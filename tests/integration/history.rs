@@ -19,8 +19,8 @@ impl World {
         token(&self.run(&all).ends_with(0))
     }
 
-    /// A tracked push certificate, as a person writes it by hand.
-    fn tracked(&self, folder: &str, apple_id: &str) {
+    /// A watched push certificate, as a person writes it by hand.
+    fn watched(&self, folder: &str, apple_id: &str) {
         let text = format!(
             "apiVersion: applecart/v1\nkind: Tenant\nname: {folder}\ntenantId: {}\nwatch: [push]\npush:\n  appleId: {apple_id}\n",
             tenant_id("contoso")
@@ -102,10 +102,10 @@ fn a_renewal_is_one_timeline_from_the_commit_to_the_confirmation() {
 #[test]
 fn merges_and_squashes_name_their_requests() {
     let world = World::new();
-    world.tracked("contoso", "one@contoso.example");
+    world.watched("contoso", "one@contoso.example");
     world.commit("First");
     world.git(&["checkout", "--quiet", "-b", "renew"]);
-    world.tracked("contoso", "two@contoso.example");
+    world.watched("contoso", "two@contoso.example");
     world.commit("Another account");
     let written = world.git(&["rev-parse", "HEAD"]);
     world.git(&["checkout", "--quiet", "main"]);
@@ -114,7 +114,7 @@ fn merges_and_squashes_name_their_requests() {
     let message = "Merge pull request #12 from contoso/renew";
     world.git(&["merge", "--quiet", "--no-ff", "--message", message, "renew"]);
     let merge = world.git(&["rev-parse", "HEAD"]);
-    world.tracked("contoso", "three@contoso.example");
+    world.watched("contoso", "three@contoso.example");
     world.commit("Yet another account (#13)");
     let history = world.history(&["contoso"]);
     assert_eq!(events(&history), ["added", "edited", "edited"]);
@@ -139,19 +139,19 @@ fn a_merge_that_changed_the_token_has_an_entry_of_its_own() {
         ("over a change of main", "three", "two", vec!["added", "edited", "edited", "edited"]),
     ] {
         let world = World::new();
-        world.tracked("contoso", "one@contoso.example");
+        world.watched("contoso", "one@contoso.example");
         world.commit("First");
         world.git(&["checkout", "--quiet", "-b", "renew"]);
-        world.tracked("contoso", "two@contoso.example");
+        world.watched("contoso", "two@contoso.example");
         world.commit("On the branch");
         world.git(&["checkout", "--quiet", "main"]);
         if on_main != "one" {
-            world.tracked("contoso", &format!("{on_main}@contoso.example"));
+            world.watched("contoso", &format!("{on_main}@contoso.example"));
         }
         world.write("README.md", "meanwhile\n");
         world.commit("On main");
         world.git(&["merge", "--quiet", "--no-commit", "--strategy=ours", "renew"]);
-        world.tracked("contoso", &format!("{merged}@contoso.example"));
+        world.watched("contoso", &format!("{merged}@contoso.example"));
         world.commit("Merge pull request #12 from contoso/renew");
         let history = world.history(&["contoso"]);
         assert_eq!(events(&history), expected, "{name}");
@@ -180,10 +180,10 @@ fn a_period_has_what_was_merged_in_it() {
         world.git(&["add", "--all"]);
         at(when, &["commit", "--quiet", "--message", message]);
     };
-    world.tracked("contoso", "one@contoso.example");
+    world.watched("contoso", "one@contoso.example");
     commit("2026-01-01T00:00:00Z", "First");
     world.git(&["checkout", "--quiet", "-b", "renew"]);
-    world.tracked("contoso", "two@contoso.example");
+    world.watched("contoso", "two@contoso.example");
     commit("2026-01-02T00:00:00Z", "Second");
     world.git(&["checkout", "--quiet", "main"]);
     let merge = ["merge", "--quiet", "--no-ff", "--message", "Merge pull request #3", "renew"];
@@ -202,19 +202,19 @@ fn a_period_has_what_was_merged_in_it() {
 #[test]
 fn a_folder_keeps_its_history_under_another_name() {
     let world = World::new();
-    world.tracked("contoso", "one@contoso.example");
+    world.watched("contoso", "one@contoso.example");
     // Another tenant comes and goes in the same commits, to be taken for the moved one.
     let other = "apiVersion: applecart/v1\nkind: Tenant\nname: other\ntenantId: 11111111-1111-4111-8111-111111111111\n";
     world.write("tenants/other/tenant.yaml", other);
     world.commit("First");
-    world.tracked("contoso", "two@contoso.example");
+    world.watched("contoso", "two@contoso.example");
     world.commit("Second");
     world.git(&["rm", "--quiet", "-r", "tenants/contoso", "tenants/other"]);
-    world.tracked("contoso-ltd", "two@contoso.example");
+    world.watched("contoso-ltd", "two@contoso.example");
     world.commit("Renamed");
     world.git(&["checkout", "--quiet", "-b", "again"]);
     world.git(&["rm", "--quiet", "-r", "tenants/contoso-ltd"]);
-    world.tracked("acme", "three@contoso.example");
+    world.watched("acme", "three@contoso.example");
     world.commit("Renamed on a branch");
     world.git(&["checkout", "--quiet", "main"]);
     let message = "Merged PR 7: renamed";
@@ -274,7 +274,7 @@ fn a_new_file_a_resealed_one_and_a_revert_are_told_apart() {
 #[test]
 fn what_was_in_force_is_told_for_any_day() {
     let world = World::new();
-    world.tracked("contoso", "one@contoso.example");
+    world.watched("contoso", "one@contoso.example");
     world.commit("First");
     world.record(&[
         (Event::Applied, "2026-01-10T10:00:00Z", Some("a")),
@@ -339,7 +339,7 @@ fn what_people_wrote_cannot_change_the_page() {
 #[test]
 fn asked_again_nothing_is_walked_until_something_came() {
     let world = World::new();
-    world.tracked("contoso", "one@contoso.example");
+    world.watched("contoso", "one@contoso.example");
     world.commit("First");
     let without_git = |arguments: &[&str]| {
         let mut command = world.command(&[&["history", "--format", "json"], arguments].concat());
@@ -356,7 +356,7 @@ fn asked_again_nothing_is_walked_until_something_came() {
     // What came since is found, whatever is in between.
     world.write("README.md", "x\n");
     world.commit("Unrelated");
-    world.tracked("contoso", "two@contoso.example");
+    world.watched("contoso", "two@contoso.example");
     world.commit("Second");
     without_git(&["contoso"]).ends_with(1);
     assert_eq!(events(&world.history(&["contoso"])), ["added", "edited"]);
@@ -391,9 +391,9 @@ fn asked_again_nothing_is_walked_until_something_came() {
 #[test]
 fn a_replaced_commit_changes_nothing() {
     let world = World::new();
-    world.tracked("contoso", "one@contoso.example");
+    world.watched("contoso", "one@contoso.example");
     world.commit("First");
-    world.tracked("contoso", "two@contoso.example");
+    world.watched("contoso", "two@contoso.example");
     world.commit("Second");
     let hidden = world.git(&["commit-tree", "-m", "Nothing happened", "HEAD^{tree}"]);
     world.git(&["replace", "HEAD", &hidden]);
@@ -403,10 +403,10 @@ fn a_replaced_commit_changes_nothing() {
 #[test]
 fn settings_of_the_user_and_the_clone_change_nothing() {
     let world = World::new();
-    world.tracked("contoso", "one@contoso.example");
+    world.watched("contoso", "one@contoso.example");
     world.commit("First");
     world.git(&["checkout", "--quiet", "-b", "renew"]);
-    world.tracked("contoso", "two@contoso.example");
+    world.watched("contoso", "two@contoso.example");
     world.commit("Another account");
     world.git(&["checkout", "--quiet", "main"]);
     world.git(&["merge", "--quiet", "--no-ff", "--message", "Merge", "renew"]);
@@ -433,7 +433,7 @@ fn settings_of_the_user_and_the_clone_change_nothing() {
 #[test]
 fn an_unknown_ledger_leaves_gits_half() {
     let world = World::new();
-    world.tracked("contoso", "one@contoso.example");
+    world.watched("contoso", "one@contoso.example");
     world.commit("First");
     world.record(&[(Event::Applied, "2026-01-10T10:00:00Z", Some("a"))]);
     world.git(&["checkout", "--quiet", "applecart/ledger"]);
@@ -461,9 +461,9 @@ fn an_unknown_ledger_leaves_gits_half() {
 #[test]
 fn a_shallow_clone_says_where_its_history_ends() {
     let hub = Hub::new();
-    hub.world.tracked("contoso", "one@contoso.example");
+    hub.world.watched("contoso", "one@contoso.example");
     hub.world.commit("First");
-    hub.world.tracked("contoso", "two@contoso.example");
+    hub.world.watched("contoso", "two@contoso.example");
     hub.world.commit("Second");
     hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
     let shallow = hub.clone("shallow", &["--depth", "1"]);
@@ -479,11 +479,11 @@ fn a_shallow_clone_says_where_its_history_ends() {
 #[test]
 fn another_customers_lines_are_not_this_ones() {
     let world = World::new();
-    world.tracked("contoso", "one@contoso.example");
+    world.watched("contoso", "one@contoso.example");
     world.commit("First");
     world.record(&[(Event::Applied, "2026-01-10T10:00:00Z", Some("a"))]);
     // Somebody copied the id into another customer's folder, and corrected it later.
-    world.tracked("fabrikam", "it@fabrikam.example");
+    world.watched("fabrikam", "it@fabrikam.example");
     world.commit("Fabrikam, with the wrong id");
     let path = world.repo().join("tenants/fabrikam/tenant.yaml");
     let text = std::fs::read_to_string(&path).unwrap();
@@ -498,7 +498,7 @@ fn another_customers_lines_are_not_this_ones() {
 #[test]
 fn a_tenant_that_nobody_knows_is_not_an_empty_history() {
     let world = World::new();
-    world.tracked("contoso", "one@contoso.example");
+    world.watched("contoso", "one@contoso.example");
     world.commit("First");
     for target in ["nobody", "contoso/London", "../x", "contoso*"] {
         world
@@ -533,18 +533,18 @@ fn live_is_held_against_what_the_records_say_only_when_asked() {
     world.live("contoso", None);
     world.run(&["history", "contoso", "--live"]).ends_with(0).says("Intune does not have it now");
 
-    // What Git only tracks is held against it as well.
-    let tracked = world.issue(None, 200);
-    world.live("fabrikam", Some(&tracked));
+    // What Git only watches is held against it as well.
+    let watched = world.issue(None, 200);
+    world.live("fabrikam", Some(&watched));
     let text = format!(
         "apiVersion: applecart/v1\nkind: Tenant\nname: fabrikam\ntenantId: {}\nwatch: [push]\npush:\n  serial: {}\n",
         tenant_id("fabrikam"),
-        tracked.serial
+        watched.serial
     );
     world.write("tenants/fabrikam/tenant.yaml", &text);
-    world.commit("Track fabrikam");
+    world.commit("Watch fabrikam");
     assert_eq!(world.history(&["fabrikam", "--live"])["live"]["same"], true);
-    world.live("fabrikam", Some(&world.issue(Some(&tracked.topic), 300)));
+    world.live("fabrikam", Some(&world.issue(Some(&watched.topic), 300)));
     assert_eq!(world.history(&["fabrikam", "--live"])["live"]["same"], false);
 
     world.state().add_fault(FaultRule::always(Fault::status(503)).on("/beta/deviceManagement/*"));

@@ -75,7 +75,7 @@ fn what_is_imported_is_valid_and_leaves_nothing_to_do() {
     world.run(&["plan", "--detailed-exitcode"]).ends_with(0);
     let plan = world.run(&["plan", "--format", "json"]).ends_with(0).json();
     let syncs = plan["tenants"][0]["tokens"].as_array().unwrap();
-    assert!(syncs.iter().all(|token| token["sync"] == "tracked"), "{syncs:?}");
+    assert!(syncs.iter().all(|token| token["sync"] == "watched"), "{syncs:?}");
     assert!(syncs.iter().all(|token| token["warnings"].as_array().unwrap().is_empty()));
     assert_eq!(world.state().writes(), 0);
     world.run(&["import", "--update"]).ends_with(0).says("0 updated, 1 unchanged");
@@ -328,7 +328,7 @@ fn tokens_of_every_kind_are_adopted() {
             _ => tenant.dep_onboarding_settings[0].token_expiration_date_time = in_days(500),
         });
         world.run(&["plan"]).ends_with(0).says("renewed-outside-git");
-        world.run(&["import", "--update", "--yes"]).ends_with(0).says("is tracked from now on");
+        world.run(&["import", "--update", "--yes"]).ends_with(0).says("is watched from now on");
         let text = file(&world, "contoso");
         for gone in ["file:", "sha256:", "downloaded:", "recipient:"] {
             assert!(!text.contains(gone), "{text}");

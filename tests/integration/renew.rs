@@ -14,7 +14,7 @@ use chrono::Utc;
 use crate::world::hub::{Clone, Hub};
 use crate::world::{Run, World, tenant_id};
 
-/// Fleets of tracked tenants at a remote, each with a token of every kind that lapses in 20 days.
+/// Fleets of watched tenants at a remote, each with a token of every kind that lapses in 20 days.
 fn hub(names: &[&str]) -> Hub {
     let hub = Hub::new();
     for name in names {
@@ -25,7 +25,7 @@ fn hub(names: &[&str]) -> Hub {
     hub
 }
 
-/// Makes the tenant in Intune, and a file that tracks it.
+/// Makes the tenant in Intune, and a file that watches it.
 fn track(world: &World, name: &str) {
     world.live_of_all_kinds(name);
     world.write(

@@ -44,7 +44,7 @@ enum Situation {
     /// Git has the first certificate, and the customer consented.
     First,
     /// Watched only, with this many days left.
-    Tracked(i64),
+    Watched(i64),
     /// The application has no consent in the tenant.
     NoConsent,
 }
@@ -54,13 +54,13 @@ const CUSTOMERS: [Customer; 12] = [
     Customer { name: "alpineski", display: "Alpine Ski House", situation: Situation::InSync(300) },
     Customer { name: "contoso", display: "Contoso Ltd", situation: Situation::Renewal(20) },
     Customer { name: "fabrikam", display: "Fabrikam GmbH", situation: Situation::InSync(40) },
-    Customer { name: "fourthcoffee", display: "Fourth Coffee", situation: Situation::Tracked(9) },
+    Customer { name: "fourthcoffee", display: "Fourth Coffee", situation: Situation::Watched(9) },
     Customer { name: "litware", display: "Litware Inc", situation: Situation::InSync(210) },
-    Customer { name: "lucerne", display: "Lucerne Publishing", situation: Situation::Tracked(160) },
-    Customer { name: "northwind", display: "Northwind Traders", situation: Situation::Tracked(-3) },
+    Customer { name: "lucerne", display: "Lucerne Publishing", situation: Situation::Watched(160) },
+    Customer { name: "northwind", display: "Northwind Traders", situation: Situation::Watched(-3) },
     Customer { name: "proseware", display: "Proseware SA", situation: Situation::Enrollment },
     Customer { name: "tailspin", display: "Tailspin Toys", situation: Situation::NoConsent },
-    Customer { name: "trey", display: "Trey Research", situation: Situation::Tracked(250) },
+    Customer { name: "trey", display: "Trey Research", situation: Situation::Watched(250) },
     Customer { name: "wingtip", display: "Wingtip Toys", situation: Situation::Vpp },
 ];
 
@@ -160,15 +160,15 @@ fn add(
             live.switches.require_consent = true;
             entries.push = sealed_push(fleet, customer.name, &issue(None, days(364))?, &apple_id)?;
         }
-        Situation::Tracked(left) => {
+        Situation::Watched(left) => {
             let certificate = issue(None, days(left))?;
             live.apple_push_notification_certificate = Some(pushed(&certificate, &apple_id));
-            entries.push = tracked(&certificate, &apple_id);
+            entries.push = watched(&certificate, &apple_id);
         }
         Situation::Enrollment | Situation::Vpp => {
             let certificate = issue(None, days(250))?;
             live.apple_push_notification_certificate = Some(pushed(&certificate, &apple_id));
-            entries.push = tracked(&certificate, &apple_id);
+            entries.push = watched(&certificate, &apple_id);
         }
         Situation::NoConsent => live.apps.clear(),
     }
@@ -279,7 +279,7 @@ fn write_tenant(fleet: &Fleet, customer: &Customer, entries: Entries) -> Result<
 }
 
 /// The push entry of a certificate, without a file.
-fn tracked(certificate: &Issued, apple_id: &str) -> Value {
+fn watched(certificate: &Issued, apple_id: &str) -> Value {
     mapping(facts(certificate, apple_id))
 }
 

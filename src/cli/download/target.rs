@@ -42,7 +42,7 @@ pub(in crate::cli) fn choose(
     }
     if kind == Kind::Push {
         // A first certificate has no entry yet.
-        return Ok(tenant.push.clone().unwrap_or_else(|| Token::tracked(TokenRef::push())));
+        return Ok(tenant.push.clone().unwrap_or_else(|| Token::watched(TokenRef::push())));
     }
     let mut all = tenant.tokens().filter(|token| token.token.kind == kind);
     match (all.next(), all.next()) {
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn names_tell_what_a_file_is_and_never_overwrite_another() {
         let token = |kind, name: &str| {
-            Token::tracked(TokenRef { kind, id: None, name: Some(name.to_owned()) })
+            Token::watched(TokenRef { kind, id: None, name: Some(name.to_owned()) })
         };
         let entry = |path: &str| Entry {
             path: path.to_owned(),
@@ -149,7 +149,7 @@ mod tests {
             id: String::new(),
             size: Some(1),
         };
-        assert_eq!(file_name(&Token::tracked(TokenRef::push()), &[]), "push.pem.age");
+        assert_eq!(file_name(&Token::watched(TokenRef::push()), &[]), "push.pem.age");
         assert_eq!(file_name(&token(Kind::Enrollment, "Contoso ABM"), &[]), "contoso-abm.p7m.age");
         let mut server = token(Kind::Enrollment, "x");
         server.server = Some("../Intune: Büro".to_owned());
@@ -159,7 +159,7 @@ mod tests {
         let taken = [entry("london.vpptoken.age"), entry("LONDON-2.vpptoken.age")];
         assert_eq!(file_name(&token(Kind::Vpp, "London"), &taken), "london-3.vpptoken.age");
         assert_eq!(
-            file_name(&Token::tracked(TokenRef::push()), &[entry("push.pem.age")]),
+            file_name(&Token::watched(TokenRef::push()), &[entry("push.pem.age")]),
             "push-2.pem.age"
         );
     }

@@ -1,6 +1,6 @@
 //! What an existing tenant file has to say differently, judged as `plan` judges.
 //!
-//! Facts of a tracked token follow Intune. Of a token with a file they are the file's: they change
+//! Facts of a watched token follow Intune. Of a token with a file they are the file's: they change
 //! only when the token is adopted, because live is another credential.
 
 use std::collections::BTreeSet;
@@ -130,7 +130,7 @@ impl Work<'_> {
             });
             let name = name
                 .map_or_else(|| token.kind.to_string(), |name| format!("{} {name:?}", token.kind));
-            self.note(ImportNoteCode::Added, name, "live and not in the file; added as tracked");
+            self.note(ImportNoteCode::Added, name, "live and not in the file; added; it is watched");
         }
         self.updated.notes.append(&mut entries.notes);
         Ok(())
@@ -177,7 +177,7 @@ impl Work<'_> {
                 let reasons: Vec<&str> =
                     state.reasons.iter().map(|reason| reason.as_str()).collect();
                 let detail = format!(
-                    "live is another credential than {} ({}); it is tracked from now on, as it is live",
+                    "live is another credential than {} ({}); it is watched from now on, as it is live",
                     file.name,
                     reasons.join(", ")
                 );
@@ -252,7 +252,7 @@ impl Work<'_> {
         }
     }
 
-    /// Settings that the file states: of a tracked token they tell what is, for nothing configures
+    /// Settings that the file states: of a watched token they tell what is, for nothing configures
     /// it. What the file leaves out is Intune's business.
     fn settings(&mut self, entry: &Token, live: Live<'_>, changes: &mut Vec<Change>) {
         let (stated, now) = (&entry.facts, live.facts());

@@ -84,7 +84,7 @@ impl<'a> Matcher<'a> {
             token: tenant
                 .push
                 .clone()
-                .unwrap_or_else(|| Token::tracked(applecart_core::model::TokenRef::push())),
+                .unwrap_or_else(|| Token::watched(applecart_core::model::TokenRef::push())),
         };
         self.tenants
             .iter()

@@ -122,7 +122,7 @@ fn tokens<'a>(
         // A certificate that nobody wrote an entry for lapses all the same.
         let unwritten =
             tenant.push.is_none() && live.is_some_and(|live| live.push.present().is_some());
-        let unwritten = unwritten.then(|| Token::tracked(TokenRef::push()));
+        let unwritten = unwritten.then(|| Token::watched(TokenRef::push()));
         for token in tenant.tokens().cloned().chain(unwritten) {
             if !tenant.watches(token.token.kind) {
                 continue;

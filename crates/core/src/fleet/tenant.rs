@@ -59,7 +59,7 @@ pub struct Token {
     pub token: TokenRef,
     /// The facts in the file, checked against the sealed file when it is opened.
     pub facts: Facts,
-    /// The sealed file; `None` makes the token tracked.
+    /// The sealed file; `None` makes the token watched.
     pub file: Option<TokenFile>,
     /// Enrollment: when the file was downloaded at Apple, which killed the token in use.
     pub downloaded: Option<Timestamp>,
@@ -78,8 +78,8 @@ pub struct Token {
 }
 
 impl Token {
-    /// A tracked token without facts.
-    pub fn tracked(token: TokenRef) -> Self {
+    /// A watched token without facts.
+    pub fn watched(token: TokenRef) -> Self {
         Self {
             token,
             facts: Facts::default(),

@@ -25,7 +25,7 @@ pub enum Event {
     Confirmed,
     /// Live is another credential than the last recorded one, and no run sent it.
     ChangedOutsideGit,
-    /// A credential that came from outside Git is now tracked in Git.
+    /// A credential that came from outside Git is now watched in Git.
     Adopted,
     /// Somebody was told.
     Notified,

@@ -19,7 +19,7 @@ pub enum Note {
     NeverVisible,
     /// A VPP token landed in another location than it was meant for.
     WrongLocation,
-    /// What was changed outside Git is tracked now.
+    /// What was changed outside Git is watched now.
     Adopted,
 }
 

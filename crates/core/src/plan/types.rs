@@ -50,7 +50,7 @@ kebab_enum! {
         /// Sent, not yet visible.
         Progressing => "progressing",
         /// Watched; Git has no file for it.
-        Tracked => "tracked",
+        Watched => "watched",
         /// Named in Git, proved absent live.
         Missing => "missing",
         /// Live, not in Git.

@@ -158,8 +158,8 @@ impl OneTenant<'_> {
 /// Row 2: watched, never configured.
 pub(super) fn decide(shown: &Shown<'_>) -> Decision {
     let sync = match (shown.entry, &shown.live) {
-        (Some(_), Some(_)) => Sync::Tracked,
-        (Some(_), None) if shown.ambiguous => Sync::Tracked,
+        (Some(_), Some(_)) => Sync::Watched,
+        (Some(_), None) if shown.ambiguous => Sync::Watched,
         (_, None) => Sync::Missing,
         (None, Some(_)) => Sync::Unmanaged,
     };
@@ -204,10 +204,10 @@ pub(super) fn decide(shown: &Shown<'_>) -> Decision {
     decision
 }
 
-/// What came from outside Git is adopted once Git tracks it without a file: it was recorded so, or
+/// What came from outside Git is adopted once Git watches it without a file: it was recorded so, or
 /// the ledger's last word is that a file was live, and now something else is.
 pub(super) fn note_adoption(decision: &mut Decision, shown: &Shown<'_>, past: &TenantLedger) {
-    let Some(live) = shown.live.filter(|_| decision.sync == Some(Sync::Tracked)) else { return };
+    let Some(live) = shown.live.filter(|_| decision.sync == Some(Sync::Watched)) else { return };
     let recorded = past.changed_outside_git_recorded(&shown.token).is_some();
     let unrecorded = past
         .confirmed_still(&shown.token)

@@ -25,7 +25,7 @@ pub enum Happened {
     Confirmed,
     /// Live changed outside Git since the last record, and that was recorded.
     ChangedOutsideGit,
-    /// What was changed outside Git is tracked now, and that was recorded.
+    /// What was changed outside Git is watched now, and that was recorded.
     Adopted,
     /// The file was refused when it was opened; nothing was sent.
     Refused,

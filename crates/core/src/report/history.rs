@@ -88,9 +88,9 @@ pub enum Happening {
     Added,
     /// Git: another file took the place of the sealed one.
     FileReplaced,
-    /// Git: a tracked token got a sealed file.
+    /// Git: a watched token got a sealed file.
     FileAdded,
-    /// Git: the token lost its sealed file and is tracked since.
+    /// Git: the token lost its sealed file and is watched since.
     FileRemoved,
     /// Git: the same file was sealed anew.
     Resealed,
@@ -288,7 +288,7 @@ pub enum ForceState {
     Applied,
     /// It was put there by somebody else, not from Git.
     OutsideGit,
-    /// It came from outside Git, and Git tracked it.
+    /// It came from outside Git, and Git watches it.
     Adopted,
     /// It was seen live before, and by the time of the next entry somebody had changed it outside
     /// Git: which of the two was in force then, the record does not tell.
@@ -331,7 +331,7 @@ pub struct InForce {
     pub confirmed: Option<RecordEntry>,
     /// Of an uncertain one: what was found in its place.
     pub replaced: Option<Replaced>,
-    /// The commit that brought the file into Git; of an adopted one, the commit that tracks it.
+    /// The commit that brought the file into Git; of an adopted one, the commit from which Git watches it.
     pub brought_in: Option<CommitEntry>,
     /// The merge of the mainline by which it came.
     pub merge: Option<CommitEntry>,
@@ -339,7 +339,7 @@ pub struct InForce {
     pub review: Option<Review>,
     /// Who reviewed or approved, as the messages name them.
     pub reviewers: Vec<String>,
-    /// Where nothing was recorded: the facts of the token that Git tracked without a file.
+    /// Where nothing was recorded: the facts of the token that Git watched without a file.
     pub tracked: Option<Facts>,
     /// The commit from which Git says so.
     pub tracked_since: Option<CommitEntry>,

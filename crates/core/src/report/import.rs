@@ -56,7 +56,7 @@ pub enum ImportNoteCode {
     NotWritten,
     /// A token was added to the tenant file.
     Added,
-    /// A token whose live credential is not its file is tracked from now on.
+    /// A token whose live credential is not its file is watched from now on.
     Adopted,
     /// The live push certificate has another topic than the file of before.
     TopicChanged,

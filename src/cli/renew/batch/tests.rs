@@ -8,7 +8,7 @@ fn a_question_takes_a_number_and_anything_else_is_no_answer() {
     let tenant = world::World::equal().tenant;
     let candidate = |name: &str| Candidate {
         tenant: &tenant,
-        token: Token::tracked(TokenRef { kind: Kind::Vpp, id: None, name: Some(name.to_owned()) }),
+        token: Token::watched(TokenRef { kind: Kind::Vpp, id: None, name: Some(name.to_owned()) }),
     };
     let all = [candidate("London"), candidate("Leeds\u{1b}[2J")];
     let answer = |text: &str| {

@@ -15,13 +15,13 @@ fn fleet() -> Vec<Desired> {
         .into_iter()
         .map(|name| {
             let mut token =
-                Token::tracked(TokenRef { kind: Kind::Vpp, id: None, name: Some(name.to_owned()) });
+                Token::watched(TokenRef { kind: Kind::Vpp, id: None, name: Some(name.to_owned()) });
             token.facts.organization = Some("Fabrikam GmbH ".to_owned());
             token
         })
         .collect();
     let mut abm =
-        Token::tracked(TokenRef { kind: Kind::Enrollment, id: None, name: Some("ABM".to_owned()) });
+        Token::watched(TokenRef { kind: Kind::Enrollment, id: None, name: Some("ABM".to_owned()) });
     abm.recipient =
         Some(Recipient { issuer: "CN=Intune".to_owned(), serial: "AA".parse().unwrap() });
     fabrikam.enrollment = vec![abm];

@@ -24,7 +24,7 @@ const RELEASABLE: [&str; 8] = [
 
 /// The holds that nothing in a tenant file releases, and what to do instead.
 const FINAL: [(&str, &str); 18] = [
-    ("renewed-outside-git", "remove `file` and `sha256`: the token is then tracked as it is live"),
+    ("renewed-outside-git", "remove `file` and `sha256`: the token is then watched as it is live"),
     ("older-than-live", "renew the token and seal the new file, or remove `file` and `sha256`"),
     ("external-mdm", "write `claim: true` on the token"),
     ("create-not-permitted", "write `create: true` on the token"),
@@ -79,7 +79,7 @@ impl Checks<'_, '_> {
         let token = TokenRef::push();
         let file = self.file(&token, raw.file.as_ref(), raw.sha256.as_ref(), &needs, context);
         let allow = self.allows(raw.allow.as_deref());
-        Some(Token { facts, file, allow, ..Token::tracked(token) })
+        Some(Token { facts, file, allow, ..Token::watched(token) })
     }
 
     pub(super) fn enrollment(
@@ -104,7 +104,7 @@ impl Checks<'_, '_> {
         let recipient = raw.recipient.as_ref().and_then(|raw| self.issuer_and_serial(raw));
         let allow = self.allows(raw.allow.as_deref());
         name?;
-        Some(Token { facts, file, downloaded, server, recipient, allow, ..Token::tracked(token) })
+        Some(Token { facts, file, downloaded, server, recipient, allow, ..Token::watched(token) })
     }
 
     pub(super) fn vpp(&mut self, raw: &RawVpp, context: &mut Context<'_>) -> Option<Token> {
@@ -134,7 +134,7 @@ impl Checks<'_, '_> {
         name?;
         let is = |at: &Option<At<bool>>| at.as_ref().is_some_and(|at| at.value);
         let (create, claim) = (is(&raw.create), is(&raw.claim));
-        Some(Token { facts, file, account_type, create, claim, allow, ..Token::tracked(token) })
+        Some(Token { facts, file, account_type, create, claim, allow, ..Token::watched(token) })
     }
 
     fn serial(&mut self, raw: Option<&At<String>>) -> Option<Serial> {

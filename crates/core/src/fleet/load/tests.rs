@@ -125,7 +125,7 @@ valid! {
     tenant_minimal = "tenant-minimal",
     tenant_norway = "tenant-norway",
     tenant_optional_fields_left_empty = "tenant-optional-fields-left-empty",
-    tenant_tracked = "tenant-tracked",
+    tenant_watched = "tenant-watched",
     tenant_whole = "tenant-whole",
     tenant_windows_line_ends = "tenant-windows-line-ends",
 }

@@ -56,7 +56,7 @@ pub fn push_entry(serial: &str, topic: &str, expires: &str) -> Token {
             sha256: Sha256::of(serial.as_bytes()),
             blob: format!("blob-{serial}"),
         }),
-        ..Token::tracked(TokenRef::push())
+        ..Token::watched(TokenRef::push())
     }
 }
 
@@ -106,7 +106,7 @@ pub fn vpp_entry(name: &str, id: Option<&str>, label: &str, expires: &str) -> To
             ..Facts::default()
         },
         file: Some(file(&format!("{name}.vpptoken.age"), label)),
-        ..Token::tracked(token)
+        ..Token::watched(token)
     }
 }
 
@@ -154,7 +154,7 @@ pub fn enrollment_entry(label: &str) -> Token {
         file: Some(file("abm.p7m.age", label)),
         downloaded: Some(at("2026-11-20T10:00:00Z")),
         server: Some("Contoso Intune".into()),
-        ..Token::tracked(TokenRef {
+        ..Token::watched(TokenRef {
             kind: Kind::Enrollment,
             id: Some("dep-1".into()),
             name: Some("Contoso ABM".into()),

@@ -198,7 +198,7 @@ fn brought_in(past: &Past<'_>, sha256: Sha256, reached: Timestamp, answer: &mut 
     answer.reviewers = of.entry.reviewers.clone();
 }
 
-/// The commit by which Git tracks what came from outside: the newest one before the run that took
+/// The commit from which Git watches what came from outside: the newest one before the run that took
 /// note of it.
 fn adopted_by(past: &Past<'_>, noted: Timestamp, answer: &mut InForce) {
     let tracks = |step: &&GitStep| step.mainline && step.tracked.is_some();

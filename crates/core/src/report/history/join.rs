@@ -57,7 +57,7 @@ pub(super) struct GitStep {
     /// The digest that Git names since; `None` where the token has no file or is gone.
     pub(super) sha256: Option<Sha256>,
     pub(super) before: Option<Sha256>,
-    /// The facts of a token that Git tracks without a file.
+    /// The facts of a token that Git watches without a file.
     pub(super) tracked: Option<Facts>,
     /// Whether it is of the mainline, and not of a branch that a merge brought.
     pub(super) mainline: bool,

@@ -37,7 +37,7 @@ impl Happening {
             Self::Added => "entry added",
             Self::FileReplaced => "new token file",
             Self::FileAdded => "first token file",
-            Self::FileRemoved => "token file removed, tracked since",
+            Self::FileRemoved => "token file removed, watched since",
             Self::Resealed => "same file, sealed anew",
             Self::Edited => "entry edited",
             Self::FolderRenamed => "folder renamed",
@@ -203,7 +203,7 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
         ForceState::Confirmed => "live, as a read showed".to_owned(),
         ForceState::Applied => "accepted by Intune, not yet seen live".to_owned(),
         ForceState::OutsideGit => "put there by somebody else, not from Git".to_owned(),
-        ForceState::Adopted => "put there from outside Git, and tracked in Git since".to_owned(),
+        ForceState::Adopted => "put there from outside Git, and watched by Git since".to_owned(),
         ForceState::Uncertain => {
             "not certain: it was changed outside Git before a run looked again".to_owned()
         }
@@ -241,7 +241,7 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
     if let Some(commit) = &force.brought_in {
         let how = match force.sha256 {
             Some(_) => "brought in",
-            None => "tracked in Git",
+            None => "watched by Git",
         };
         lines.push(format!(
             "{how} by {} with commit {} ({})",
@@ -299,7 +299,7 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
         let since = force.tracked_since.as_ref().map_or(String::new(), |commit| {
             format!(" since commit {} of {}", short(&commit.id), commit.committed)
         });
-        lines.push(format!("Git tracked it{since} as {}", facts.join(", ")));
+        lines.push(format!("Git watched it{since} as {}", facts.join(", ")));
     }
     (head, lines)
 }

@@ -112,7 +112,7 @@ pub(super) fn counts(status: &Status) -> Vec<(&'static str, Vec<(&'static str, u
         Sync::Missing,
         Sync::Progressing,
         Sync::Unmanaged,
-        Sync::Tracked,
+        Sync::Watched,
         Sync::InSync,
     ];
     let health = [Health::Failing, Health::Unknown, Health::Ok];

@@ -47,7 +47,7 @@ pub(super) fn urgency(token: &StatusToken, offline: bool) -> Urgency {
         (_, Sync::OutOfSync | Sync::Missing, _) => Urgency::Due,
         (_, Sync::Progressing, _) => Urgency::Progressing,
         (_, Sync::Unmanaged, _) => Urgency::Unmanaged,
-        (_, Sync::InSync | Sync::Tracked, _) => Urgency::Fine,
+        (_, Sync::InSync | Sync::Watched, _) => Urgency::Fine,
     }
 }
 

@@ -72,7 +72,7 @@ fn an_unobserved_token_still_shows_the_expiry_that_was_last_seen() {
 fn a_token_without_a_file_is_tracked() {
     let mut world = World::renewal();
     world.entry().file = None;
-    let token = world.expect(Sync::Tracked, Action::None, &[]);
+    let token = world.expect(Sync::Watched, Action::None, &[]);
     assert_eq!(token.state.warnings, [Warning::FactsDiffer]);
 }
 

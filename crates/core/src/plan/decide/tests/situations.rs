@@ -92,10 +92,10 @@ situations! {
         world.entry().create = true;
         world.entry().facts.apple_id = None;
     } => Held Hold [AppleIdMissing];
-    "an enrollment token that is tracked has other scope tags": World::enrollment, |world| {
+    "an enrollment token that is watched has other scope tags": World::enrollment, |world| {
         world.entry().file = None;
         world.entry().facts.role_scope_tag_ids = Some(vec!["7".into()]);
-    } => Tracked None [];
+    } => Watched None [];
 
     // Somebody was in the portal.
     "the push certificate was renewed by hand": World::equal, |world| {
@@ -141,15 +141,15 @@ situations! {
     } => Held Hold [CreateNotPermitted];
 
     // Mistakes in Git.
-    "a tracked push certificate gets its first file, last year's by mistake": World::equal, |world| {
+    "a watched push certificate gets its first file, last year's by mistake": World::equal, |world| {
         world.entry().facts.serial = Some("99".parse().unwrap());
         world.entry().facts.expires = Some(at(THIS_YEAR));
     } => Held Hold [OlderThanLive];
-    "a tracked VPP token gets its first file, last year's by mistake": World::vpp, |world| {
+    "a watched VPP token gets its first file, last year's by mistake": World::vpp, |world| {
         world.forget();
         world.entry().facts.expires = Some(at(THIS_YEAR));
     } => Held Hold [OlderThanLive];
-    "a tracked enrollment token gets its first file, last year's by mistake": World::enrollment, |world| {
+    "a watched enrollment token gets its first file, last year's by mistake": World::enrollment, |world| {
         world.forget();
         world.entry().downloaded = Some(at("2025-12-20T10:00:00Z"));
     } => Held Hold [OlderThanLive];
