@@ -7,14 +7,11 @@
 mod acknowledge;
 mod apply;
 mod audit;
-mod base;
-mod clock;
 mod completions;
 #[cfg(feature = "simulator")]
 mod demo;
 mod doctor;
 mod download;
-mod environment;
 mod error;
 mod global;
 mod history;
@@ -22,23 +19,18 @@ mod import;
 mod init;
 mod inspect;
 mod interrupt;
-mod keys;
 mod ledger;
 mod man;
 mod output;
 mod plan;
 mod progress;
 mod renew;
-mod replace;
 mod reseal;
 mod schema;
 mod seal;
-mod session;
-mod sign_in;
 #[cfg(feature = "simulator")]
 mod simulate;
 mod status;
-mod trust;
 mod validate;
 
 use std::process::ExitCode;
@@ -46,8 +38,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use applecart_core::model::Outcome;
-use error::CliError;
-use global::{Context, Global};
+use error::{CliError, Explain as _};
+use global::Global;
 use output::Output;
 
 /// Keeps the Apple credentials of many Microsoft Intune tenants equal to what a Git repository
@@ -137,7 +129,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let output = Output::new(cli.global.no_color, cli.global.json_log());
+    let output = Output::new(&cli.global);
     cli.global.start_logging();
     let outcome = match run(cli, &output) {
         Ok(outcome) => outcome,
@@ -168,7 +160,7 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
     if cli.command.is_read_only() {
         interrupt::end_at_once();
     }
-    let context = Context::new(&cli.global)?;
+    let context = cli.global.context();
     match cli.command {
         Command::Init(args) => init::run(&args, output),
         Command::Import(args) => import::run(&args, &context, output),
@@ -198,15 +190,6 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
 /// The command line as data, for the reference in `docs/cli.md`.
 pub fn command() -> clap::Command {
     Cli::command()
-}
-
-/// Runs a future to its end on the program's runtime.
-fn block_on<T>(future: impl Future<Output = T>) -> Result<T, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(CliError::Runtime)?;
-    Ok(runtime.block_on(future))
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //!
 //! A map of one run of `applecart apply`, and of the rooms on its way:
 //!
-//! 1. [`cli`] parses the command line, reads the environment, and builds the adapters.
+//! 1. [`cli`] parses the command line and hands the environment and the clock to a use case in
+//!    [`app`].
 //! 2. [`git`](applecart_io::git) reads the fleet as Git *objects* at a revision;
 //!    [`fleet`](applecart_core::fleet) turns the bytes into a checked policy and checked tenants, or
 //!    into every mistake with its place.
@@ -22,5 +23,6 @@
 //! `applecart_simulator` stands in for Intune, Entra and Apple; only `simulate`, `demo` and tests
 //! know it.
 
+pub mod app;
 pub mod cli;
 pub mod schemas;

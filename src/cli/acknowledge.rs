@@ -1,9 +1,8 @@
-use super::base::Reach;
-use super::environment;
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
-use super::session::{self, Past, Which};
+use crate::app::Reach;
+use crate::app::session::{self, Past, Tree, Which};
 use applecart_core::fleet::{Desired, Tenant};
 use applecart_core::ledger::{Author, Draft, LedgerView};
 use applecart_core::model::{Event, Outcome, Record, TenantName, TokenRef};
@@ -53,9 +52,9 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     // A pattern would say of several customers what one of them said.
     let name: TenantName = name.parse().map_err(|_| CliError::NothingSelected)?;
     let selection = Selection::parse(&[name.as_str().to_owned()])?;
-    let loaded = session::load(context, false, Reach::Remote, &selection, output)?;
+    let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection)?;
     if let Some(why) = &loaded.blind {
-        output.note(&format!("Nothing was recorded: {}", escape(why)));
+        output.note(&format!("Nothing was recorded: {}", escape(&why.to_string())));
         return Ok(Outcome::Partial);
     }
     let tenant = loaded
@@ -64,15 +63,17 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         .filter_map(Desired::valid)
         .find(|tenant| tenant.name == name)
         .ok_or(CliError::NothingSelected)?;
-    let actor = environment::actor();
-    let run = uuid::Uuid::new_v4().to_string();
+    let actor = context.environment.actor();
+    let run = context.ids.next().to_string();
     let holder = Holder { run: run.clone(), host: actor.host.clone(), since: context.now() };
     let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some(LOCK_WAIT))?;
     let author = Author { run, clone: lock.clone_id().to_string(), actor };
     let (mut ledger, view) = match session::past(&loaded, context, Which::Writing)? {
         Past { ledger: Some(ledger), known: Ok(view) } => (ledger, view),
         Past { known, .. } => {
-            let why = known.err().unwrap_or_else(|| "the ledger cannot be opened".to_owned());
+            let why = known
+                .err()
+                .map_or_else(|| "the ledger cannot be opened".to_owned(), |why| why.to_string());
             output.note(&format!("Nothing was recorded: {}", escape(&why)));
             return Ok(Outcome::Partial);
         }

@@ -2,16 +2,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::base::Reach;
-use super::clock::SystemClock;
-use super::environment;
 use super::error::CliError;
 use super::global::{Context, Format};
 use super::output::Output;
-use super::plan::{Selected, live_plan, read_file};
-use super::progress::Bar;
-use super::session::{self, Which};
-use super::trust;
+use super::plan::{Selected, read_file};
+use crate::app::Reach;
+use crate::app::session::{self, Session, Tree, Which};
+use crate::app::trust;
 use applecart_core::fleet::parse_duration;
 use applecart_core::ledger::Author;
 use applecart_core::model::Outcome;
@@ -80,34 +77,40 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         Some(plan) => plan::Selection::of_report(&plan.selection)?,
         None => args.selected.selection()?,
     };
-    let loaded = session::load(context, false, Reach::Remote, &selection, output)?;
+    let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection)?;
     if let (Some(base), Some(rev)) = (&loaded.base, &loaded.rev) {
         loaded.repo.must_contain(base, rev)?;
     }
     trust::check(&loaded)?;
-    let connector = session::connector()?;
-    if matches!(context.clock, SystemClock::Frozen(_)) && !session::overrides()?.graph_is_loopback()
-    {
+    let connector = session::connector(context)?;
+    if context.frozen.is_some() && !context.environment.overrides()?.graph_is_loopback() {
         return Err(CliError::FrozenApply);
     }
 
     // From here to the end: two applies of one clone would judge by the same ledger.
-    let actor = environment::actor();
-    let run_id = uuid::Uuid::new_v4().to_string();
+    let actor = context.environment.actor();
+    let run_id = context.ids.next().to_string();
     let holder = Holder { run: run_id.clone(), host: actor.host.clone(), since: context.now() };
     let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some(LOCK_WAIT))?;
     let which = if args.local_ledger { Which::Local } else { Which::Writing };
     let session::Past { ledger, known } = session::past(&loaded, context, which)?;
     let dead = known.as_ref().map(|view| lock.dead_runs(view, &run_id)).unwrap_or_default();
+    let session = Session {
+        context,
+        loaded: &loaded,
+        selection: &selection,
+        known: &known,
+        dead_runs: dead.clone(),
+    };
     let author = Author { run: run_id, clone: lock.clone_id().to_string(), actor };
 
-    super::block_on(async {
-        let made = live_plan(context, &connector, &loaded, &selection, &known, &dead).await;
+    crate::app::block_on(async {
+        let made = session.plan(&connector).await;
         let (planned, approve) = reviewed(file.as_ref(), made, args.approve.as_deref())?;
         let observed = session::observed(&planned.plan);
         let elsewhere = is_elsewhere(&planned);
         if args.format == Format::Human {
-            output.note(&report::plan_human(&planned.plan, context.verbose, output.width()));
+            output.note(&report::plan_human(&planned.plan, output.verbose, output.width()));
         }
         let view = match (&known, ledger) {
             (Ok(view), Some(ledger)) => Some((view, ledger)),
@@ -125,7 +128,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         let identities = if checked.planned().due.is_empty() {
             Identities::default()
         } else {
-            environment::identities(&args.identity)?
+            context.environment.identities(&args.identity)?
         };
         let files = Vault { repo: Mutex::new(Repo::discover(&context.repo)?), identities };
         let writer = LedgerWriter::start(ledger)?;
@@ -138,9 +141,9 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             ledger: &writer,
             view,
             policy: &loaded.policy,
-            clock: &context.clock,
+            clock: context,
             run: &run,
-            progress: &Bar::new("applying"),
+            progress: &*(context.progress)("applying"),
             parallelism: context.parallelism,
             dead_runs: &dead,
             stop,

@@ -10,11 +10,11 @@ mod uploads;
 
 use clap::ValueEnum;
 
-use super::base::{self, Reach};
 use super::error::CliError;
 use super::global::{Context, Format as TableFormat};
 use super::output::Output;
-use super::session;
+use crate::app::session;
+use crate::app::{self, Reach};
 use applecart_core::fleet::{self, Policy};
 use applecart_core::model::Outcome;
 use applecart_core::report::{
@@ -79,12 +79,12 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     }
     let reach = if args.offline { Reach::Clone } else { Reach::Remote };
     let rev = repo.resolve(&context.rev)?;
-    let base = base::find(&repo, context, reach)?;
+    let base = app::find_base(&repo, context, reach)?;
     let (policy_rev, policy_name) = match &base {
         Some(base) => (base.commit.clone(), base.name.clone()),
         None => (rev.clone(), context.rev.clone()),
     };
-    let policy = session::policy_of(&repo.snapshot(&policy_rev)?, output)?;
+    let policy = session::policy_of(context, &repo.snapshot(&policy_rev)?)?;
     let ground = Ground { repo: &repo, rev: &rev, policy: &policy, policy_rev: &policy_rev };
 
     let mut findings = Vec::new();

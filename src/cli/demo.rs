@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     };
     make_dir(&dir)?;
     let dir = dir.canonicalize().map_err(|source| file(&dir, "find", source))?;
-    super::block_on(async {
+    crate::app::block_on(async {
         let options = Options { state: Some(dir.join("simulator")), ..Options::default() };
         let simulator = Simulator::start(options).await?;
         let fleet = fleet::build(&dir, &simulator, context.now())?;

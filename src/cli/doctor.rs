@@ -1,14 +1,13 @@
 //! Gathers what `doctor` reports. Everything here reads; nothing is written, created or sent.
 
-use super::base::{self, Reach};
-use super::environment;
-use super::error::CliError;
+use super::error::{CliError, Explain as _};
 use super::global::{Context, Format};
 use super::output::Output;
 use super::plan::Selected;
-use super::session::{self, Loaded, Which};
-use super::trust;
-use applecart_core::model::{LiveTenant, Outcome, Reading};
+use crate::app::session::{self, Loaded, Tree, Which};
+use crate::app::trust;
+use crate::app::{self, Reach};
+use applecart_core::model::{LiveTenant, Outcome, Reading, sentence};
 use applecart_core::plan::Selection;
 use applecart_core::report::{self, Area, Check, CheckState, ConsentState, Doctor, TenantHealth};
 use applecart_io::git::Repo;
@@ -46,7 +45,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let selection = args.selected.selection()?;
     let repo = Repo::discover(&context.repo)?;
     let mut checks = vec![git(&repo, context), remote(&repo, context)];
-    let loaded = match session::load(context, false, Reach::Remote, &selection, output) {
+    let loaded = match session::load(context, Tree::Commit, Reach::Remote, &selection) {
         Ok(loaded) => Some(loaded),
         Err(error @ (CliError::Selection(_) | CliError::NothingSelected)) => return Err(error),
         Err(error) => {
@@ -59,7 +58,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
             checks.push(fleet(loaded, &selection));
             checks.extend(signatures(loaded, context));
             checks.push(ledger(loaded, context));
-            checks.push(identities(args, loaded));
+            checks.push(identities(args, context, loaded));
             tenants(loaded, &selection, context, &mut checks)?
         }
         None => {
@@ -88,14 +87,8 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
 
 /// An error as a check: what happened, why, and what to do.
 fn failed(area: Area, error: &CliError) -> Check {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    error.hints().into_iter().fold(Check::new(area, CheckState::Failed, text), Check::with_next)
+    let check = Check::new(area, CheckState::Failed, sentence(error));
+    error.hints().into_iter().fold(check, Check::with_next)
 }
 
 fn git(repo: &Repo, context: &Context) -> Check {
@@ -134,7 +127,7 @@ fn remote(repo: &Repo, context: &Context) -> Check {
         return failed(Area::Remote, &error.into())
             .with_next(format!("make the remote answer: git ls-remote {name}"));
     }
-    match base::find(repo, context, Reach::Remote) {
+    match app::find_base(repo, context, Reach::Remote) {
         Ok(Some(base)) => {
             let text =
                 format!("{name} answers; policy of {} at {}", base.name, short(&base.commit));
@@ -191,7 +184,7 @@ fn signatures(loaded: &Loaded, context: &Context) -> Vec<Check> {
     }
     if loaded.policy.ledger_signing.required {
         let rev = loaded.policy_rev.as_deref();
-        let key = trust::ledger_key(&loaded.repo, &loaded.policy, rev, context.now());
+        let key = trust::ledger_key(context, &loaded.repo, &loaded.policy, rev);
         checks.push(match key {
             Ok(_) => {
                 let text = "the ledger can be signed with the key at hand";
@@ -217,7 +210,7 @@ fn ledger(loaded: &Loaded, context: &Context) -> Check {
     let view = match &past.known {
         Ok(view) => view,
         Err(why) => {
-            return Check::new(Area::Ledger, CheckState::Failed, why.clone())
+            return Check::new(Area::Ledger, CheckState::Failed, why.to_string())
                 .with_next("`applecart ledger verify` tells more; until then nothing is uploaded");
         }
     };
@@ -252,8 +245,8 @@ fn ledger(loaded: &Loaded, context: &Context) -> Check {
 }
 
 /// Every identity opens a probe of its own, and together they open one of the fleet's files.
-fn identities(args: &Args, loaded: &Loaded) -> Check {
-    let at_hand = match environment::identities(&args.identity) {
+fn identities(args: &Args, context: &Context, loaded: &Loaded) -> Check {
+    let at_hand = match context.environment.identities(&args.identity) {
         Ok(at_hand) => at_hand,
         Err(error) => return failed(Area::Identities, &error),
     };
@@ -363,16 +356,16 @@ fn tenants(
         // With whose settings to sign in is not known; the remote's line says why.
         return Ok(Vec::new());
     }
-    let connector = match session::connector() {
+    let connector = match session::connector(context) {
         Ok(connector) => connector,
         Err(error) => {
             checks.push(failed(Area::SignIn, &error));
             return Ok(Vec::new());
         }
     };
-    let read = session::read_live(&connector, loaded, selection, context.parallelism);
-    let live = super::block_on(read)?;
-    let overrides = session::overrides()?;
+    let read = session::read_live(context, &connector, loaded, selection);
+    let live = crate::app::block_on(read)?;
+    let overrides = context.environment.overrides()?;
     let health = session::selected(&loaded.fleet, selection).filter_map(|tenant| {
         let seen = live.get(&tenant.name)?;
         let readings = [seen.push.problem(), seen.enrollment.problem(), seen.vpp.problem()];

@@ -1,164 +1,23 @@
-//! The one place that turns errors into exit codes and hints.
+//! The one place that turns errors into exit codes and next steps.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+pub(super) use crate::app::AppError as CliError;
+use crate::app::{AppError, ImportError};
+use applecart_core::model::Outcome;
+use applecart_core::plan::Refusal;
+use applecart_io::git::{BaseError, Flag, GitError, SignersError, SigningKey};
+use applecart_io::store::{LedgerError, LockError};
+use applecart_io::vault::OpenError;
 
-use super::download::sops::SopsError;
-use applecart_core::fleet::{Diagnostic, EditError};
-use applecart_core::model::{Outcome, Timestamp};
-use applecart_core::plan::{Refusal, SelectionError, Stale};
-use applecart_io::git::{BaseError, Flag, GitError, Signature, SignersError, SigningKey};
-use applecart_io::intune::{ConnectorError, EndpointError, SnapshotError};
-use applecart_io::store::{LedgerError, LockError, SavedError};
-use applecart_io::vault::{IdentitiesError, OpenError, SealError};
-
-/// Why a command could not do its work.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CliError {
-    #[error("the async runtime could not start")]
-    Runtime(#[source] std::io::Error),
-    #[error("the result could not be written")]
-    Output(#[source] std::io::Error),
-    #[error("could not {doing} {}", path.display())]
-    File { path: PathBuf, doing: &'static str, source: std::io::Error },
-    #[error(transparent)]
-    Git(#[from] GitError),
-    #[error(transparent)]
-    Base(Box<BaseError>),
-    #[error("the fleet is invalid")]
-    InvalidFleet(Vec<Diagnostic>),
-    #[error(transparent)]
-    Selection(#[from] SelectionError),
-    #[error("no tenant matches the selection")]
-    NothingSelected,
-    #[error("APPLECART_CREDENTIAL={0:?} is no way to sign in")]
-    Credential(String),
-    #[error(transparent)]
-    Connector(#[from] ConnectorError),
-    #[error(transparent)]
-    Endpoint(#[from] EndpointError),
-    #[error("the snapshot {} cannot be used", path.display())]
-    Snapshot { path: PathBuf, source: SnapshotError },
-    #[error("the sealed file {} could not be opened", path.display())]
-    Sealed { path: PathBuf, source: OpenError },
-    #[error("--live needs a selection of exactly one tenant; {selected} are selected")]
-    SnapshotSelection { selected: usize },
-    #[error(transparent)]
-    Identities(#[from] IdentitiesError),
-    #[error(transparent)]
-    Ledger(#[from] Arc<LedgerError>),
-    #[error(transparent)]
-    Saved(#[from] SavedError),
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    #[error("commit {commit} {signature}, and applecart.yaml asks for signed commits")]
-    Signature { commit: String, policy_rev: String, signature: Box<Signature> },
-    #[error(transparent)]
-    Signers(#[from] SignersError),
-    #[error(
-        "applecart.yaml asks for a signed ledger, and no key to sign it with is at hand; nothing was sent"
-    )]
-    NoLedgerKey { signers: String },
-    #[error(
-        "the key of {} cannot sign the ledger: what it signs {signature}; nothing was sent",
-        SigningKey::VARIABLE
-    )]
-    LedgerKey { signers: String, signature: Box<Signature> },
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    #[error("the plan file {} cannot be used: {why}", path.display())]
-    PlanFile { path: PathBuf, why: String },
-    #[error("the plan is stale: {0}")]
-    StalePlan(Box<Stale>),
-    #[error(
-        "--now only works against a simulator or proxy on this machine (APPLECART_GRAPH_URL on loopback)"
-    )]
-    FrozenApply,
-    #[error("the result could not be written as JSON")]
-    Json(#[from] serde_json::Error),
-    #[cfg(feature = "simulator")]
-    #[error(transparent)]
-    Simulator(#[from] applecart_simulator::SimulatorError),
-    #[cfg(feature = "simulator")]
-    #[error(transparent)]
-    Simulate(#[from] applecart_simulator::SimulateError),
-    #[cfg(feature = "simulator")]
-    #[error("demo: {0}")]
-    Demo(String),
-    #[error(transparent)]
-    Import(#[from] super::import::ImportError),
-    #[error(transparent)]
-    Edit(#[from] EditError),
-    #[error(transparent)]
-    Seal(#[from] SealError),
-    #[error("nothing was written: {}", .0.join("; "))]
-    SealRefused(Vec<String>),
-    #[error("{0}")]
-    SealUsage(String),
-    #[error(
-        "this fleet seals with SOPS (it has a .sops.yaml, or the file of before is SOPS's), and SOPS did not; nothing was written"
-    )]
-    SealWithSops {
-        #[source]
-        why: SopsError,
-        encrypt: String,
-        then: String,
-    },
-    #[error("live Intune of {tenant} could not be read, so the file was not checked: {why}")]
-    LiveUnknown { tenant: String, why: String, sign_in: bool },
-    #[error(
-        "the branch {branch} is there already, with another file than this one; nothing was written"
-    )]
-    RenewExists { branch: String, remote: Option<String>, here: bool },
-    #[error("the branch {branch} was made in this clone, and {remote} did not take it: {why}")]
-    RenewNotPushed { branch: String, remote: String, why: String },
-    #[error("{} has {} already; nothing was written", dir.display(), files.join(", "))]
-    InitExists { dir: PathBuf, files: Vec<String> },
-    #[error("{} is inside the repository {}; nothing was written", dir.display(), outer.display())]
-    InitInside { dir: PathBuf, outer: PathBuf },
-    #[error("{0}; nothing was written")]
-    InitKey(String),
-    #[error("{0} is not a length of time such as 45d, 12h or 30m")]
-    Duration(String),
-    #[error("{0} is not a day such as 2027-03-03, or an instant such as 2027-03-03T14:00:00Z")]
-    Instant(String),
-    /// A period that ends before it begins.
-    #[error("--since {since} is later than --until {until}: nothing can have happened between")]
-    Period {
-        /// From when on.
-        since: Timestamp,
-        /// Until when.
-        until: Timestamp,
-    },
-    #[error("neither Git's history nor the ledger has {0}")]
-    NoHistory(String),
-    #[error("nothing was recorded: {0}")]
-    Acknowledge(String),
-    #[error("--apple-ids is a table of the fleet, which SARIF has no place for")]
-    AuditFormat,
-}
-
-impl From<LedgerError> for CliError {
-    fn from(error: LedgerError) -> Self {
-        Self::Ledger(Arc::new(error))
-    }
-}
-
-impl From<BaseError> for CliError {
-    fn from(error: BaseError) -> Self {
-        Self::Base(Box::new(error))
-    }
-}
-
-impl From<Stale> for CliError {
-    fn from(error: Stale) -> Self {
-        Self::StalePlan(Box::new(error))
-    }
-}
-
-impl CliError {
+/// What an error means to whoever started the command.
+pub(super) trait Explain {
     /// The exit code of a command that ended with this error.
-    pub(super) fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> Outcome;
+    /// What the user can do next.
+    fn hints(&self) -> Vec<String>;
+}
+
+impl Explain for AppError {
+    fn outcome(&self) -> Outcome {
         match self {
             Self::InvalidFleet(_) => Outcome::InvalidFleet,
             Self::Selection(_)
@@ -190,7 +49,7 @@ impl CliError {
             | Self::Acknowledge(_) => Outcome::Refused,
             Self::LiveUnknown { sign_in: true, .. } => Outcome::SignIn,
             Self::LiveUnknown { .. } => Outcome::Partial,
-            Self::Import(error) => error.outcome(),
+            Self::Import(error) => import_outcome(error),
             Self::StalePlan(_) => Outcome::Stale,
             Self::Signature { .. } => Outcome::Untrusted,
             Self::Signers(error) => match error {
@@ -226,8 +85,7 @@ impl CliError {
         }
     }
 
-    /// What the person can do next.
-    pub(super) fn hints(&self) -> Vec<String> {
+    fn hints(&self) -> Vec<String> {
         let one = |text: &str| vec![text.to_owned()];
         match self {
             Self::InvalidFleet(_) => {
@@ -324,7 +182,7 @@ impl CliError {
             Self::LiveUnknown { .. } => one(
                 "try again, or seal without that check: `applecart seal --offline`; `plan` and `apply` compare again",
             ),
-            Self::Import(error) => error.hint().map(str::to_owned).into_iter().collect(),
+            Self::Import(error) => import_hint(error).map(str::to_owned).into_iter().collect(),
             Self::Git(error) => git_hint(error).into_iter().collect(),
             Self::Base(error) => base_hints(error),
             _ => Vec::new(),
@@ -451,4 +309,29 @@ fn git_hint(error: &GitError) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+fn import_outcome(error: &ImportError) -> Outcome {
+    match error {
+        ImportError::Usage(_) | ImportError::List { .. } | ImportError::NobodyToAsk { .. } => {
+            Outcome::Usage
+        }
+        ImportError::Customers { problem, .. } if problem.code.is_sign_in() => Outcome::SignIn,
+        ImportError::Customers { .. } | ImportError::Blind(_) => Outcome::Partial,
+    }
+}
+
+fn import_hint(error: &ImportError) -> Option<&'static str> {
+    match error {
+        ImportError::Usage(_) | ImportError::Blind(_) => None,
+        ImportError::List { .. } => Some(
+            "the first line is `name,tenantId`, with `displayName` and `auth` where wanted; one tenant a line, as CSV",
+        ),
+        ImportError::Customers { .. } => Some(
+            "only a partner's own directory lists customers; the application needs Directory.Read.All there. A list works without: --from FILE",
+        ),
+        ImportError::NobodyToAsk { .. } => {
+            Some("look at the changes above, then go on with --yes, or only look with --dry-run")
+        }
+    }
 }

@@ -1,13 +1,14 @@
 //! Options of every command.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use super::clock::SystemClock;
-use super::error::CliError;
+use super::progress::Bar;
+pub(super) use crate::app::Context;
+use crate::app::{Environment, Ids};
 use applecart_core::model::Timestamp;
-use applecart_io::apply::Clock as _;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -81,31 +82,43 @@ impl Global {
             LogFormat::Json => builder.json().try_init(),
         };
     }
-}
 
-/// The global options, ready for use.
-pub(super) struct Context {
-    pub(super) repo: PathBuf,
-    pub(super) rev: String,
-    pub(super) policy_rev: Option<String>,
-    pub(super) clock: SystemClock,
-    pub(super) parallelism: usize,
-    pub(super) verbose: bool,
-}
-
-impl Context {
-    pub(super) fn new(global: &Global) -> Result<Self, CliError> {
-        Ok(Self {
-            repo: global.repo.clone(),
-            rev: global.rev.clone(),
-            policy_rev: global.policy_rev.clone(),
-            clock: global.now.map_or(SystemClock::Running, SystemClock::Frozen),
-            parallelism: usize::from(global.parallelism),
-            verbose: global.verbose > 0,
-        })
+    /// Whether more is told than by default.
+    pub(super) fn is_verbose(&self) -> bool {
+        self.verbose > 0
     }
 
-    pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
+    /// What every use case is given.
+    pub(super) fn context(&self) -> Context {
+        Context {
+            repo: self.repo.clone(),
+            rev: self.rev.clone(),
+            policy_rev: self.policy_rev.clone(),
+            parallelism: usize::from(self.parallelism),
+            frozen: self.now,
+            clock: real_time,
+            ids: Arc::new(RandomIds),
+            environment: environment(),
+            progress: |title| Box::new(Bar::new(title)),
+        }
+    }
+}
+
+/// This process's environment.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(super) fn environment() -> Environment {
+    Environment::new(|name| std::env::var(name).ok())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+fn real_time() -> Timestamp {
+    Timestamp::new(chrono::Utc::now())
+}
+
+struct RandomIds;
+
+impl Ids for RandomIds {
+    fn next(&self) -> uuid::Uuid {
+        uuid::Uuid::new_v4()
     }
 }

@@ -3,12 +3,12 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 
-use super::base::{self, Reach};
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
 use super::plan::Selected;
-use super::session;
+use crate::app::session::{self, Tree};
+use crate::app::{self, Reach};
 use applecart_core::fleet::{self, Desired, FileBytes, Source};
 use applecart_core::ledger::{LedgerView, TenantLedger};
 use applecart_core::model::{Commit, Outcome, TenantId, TenantName, Timestamp};
@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let selection = args.selected.selection()?;
     let repo = Repo::discover(&context.repo)?;
     let rev = repo.resolve(&context.rev)?;
-    let known = ledger(args, context, &repo, output)?;
+    let known = ledger(args, context, &repo)?;
     let (folder, token) = match args.target.as_deref() {
         None => (None, None),
         Some(target) => match target.split_once('/') {
@@ -137,13 +137,13 @@ fn live(
     context: &Context,
     output: &Output,
 ) -> Result<(), CliError> {
-    let loaded = session::load(context, false, Reach::Remote, selection, output)?.for_reading();
+    let loaded = session::load(context, Tree::Commit, Reach::Remote, selection)?.for_reading();
     if let Some(why) = &loaded.blind {
-        output.note(&report::escape(why));
+        output.note(&report::escape(&why.to_string()));
     }
-    let connector = session::connector()?;
-    let reading = session::read_live(&connector, &loaded, selection, context.parallelism);
-    let seen = super::block_on(reading)?;
+    let connector = session::connector(context)?;
+    let reading = session::read_live(context, &connector, &loaded, selection);
+    let seen = crate::app::block_on(reading)?;
     for tenant in session::selected(&loaded.fleet, selection) {
         let Some(live) = seen.get(&tenant.name) else { continue };
         for token in tokens.iter_mut().filter(|one| one.tenant_id == Some(tenant.tenant_id)) {
@@ -168,13 +168,12 @@ fn ledger(
     args: &Args,
     context: &Context,
     repo: &Repo,
-    output: &Output,
 ) -> Result<Result<LedgerView, String>, CliError> {
-    let base = base::find(repo, context, Reach::Clone)?;
+    let base = app::find_base(repo, context, Reach::Clone)?;
     let rev = base.as_ref().map_or(context.rev.as_str(), |base| base.commit.as_str());
     let policy = repo.policy(rev)?.map(FileBytes::Read);
     let source = Source { rev: Some(rev.to_owned()), policy, ..Source::default() };
-    let branch = session::policy_of(&source, output)?.ledger_branch;
+    let branch = session::policy_of(context, &source)?.ledger_branch;
     let opened = if args.fetch {
         Ledger::open_shared(&context.repo, &branch)
     } else {

@@ -1,6 +1,5 @@
 //! `applecart import`: live state → tenant files.
 
-mod error;
 mod fresh;
 mod list;
 mod names;
@@ -15,9 +14,9 @@ use std::path::PathBuf;
 use super::error::CliError;
 use super::global::{Context, Format};
 use super::output::Output;
+use crate::app::ImportError;
 use applecart_core::model::{Outcome, TenantId};
 use applecart_core::report;
-pub(super) use error::ImportError;
 
 /// Write tenant files from live Intune: watched tokens with their Apple IDs, topics and expiries
 ///
@@ -83,7 +82,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
-    let mut work = run::prepare(args, context, output)?;
+    let mut work = run::prepare(args, context)?;
     let changes = work.updates();
     let show = |report: &report::ImportReport| match args.format {
         Format::Human => output.result(&report::import_human(report, output.width())),

@@ -8,7 +8,6 @@ use chrono::Duration;
 use clap::ValueEnum;
 use zeroize::Zeroizing;
 
-use super::environment;
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
@@ -80,7 +79,7 @@ impl From<KindName> for Kind {
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let live = args.live.as_deref().map(snapshot).transpose()?;
-    let content = opened(args)?;
+    let content = opened(args, context)?;
     let name = args.file.file_name().map(|name| name.to_string_lossy().into_owned());
     let inspection = apple::inspect(&apple::Request {
         bytes: content.expose(),
@@ -103,13 +102,13 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
 }
 
 /// The file's content; a sealed one is opened.
-fn opened(args: &Args) -> Result<Secret, CliError> {
+fn opened(args: &Args, context: &Context) -> Result<Secret, CliError> {
     let mut bytes = read(&args.file, MAX_READ)?;
     if !is_sealed(&bytes) {
         return Ok(Secret::new(std::mem::take(&mut *bytes)));
     }
     // Read only now: keys that cannot be read are no reason not to look at a plain file.
-    let identities = environment::identities(&args.identity)?;
+    let identities = context.environment.identities(&args.identity)?;
     match vault::open(&bytes, &identities) {
         Ok(content) => Ok(content),
         // Sealed in a way that this build does not open: the verdict says so.

@@ -2,12 +2,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use super::base::Reach;
 use super::error::CliError;
 use super::global::{Context, Format};
 use super::output::Output;
-use super::session;
-use super::trust;
+use crate::app::Reach;
+use crate::app::session;
+use crate::app::trust;
 use applecart_core::ledger::{Draft, Filter, Verdict};
 use applecart_core::model::{Outcome, TenantId};
 use applecart_core::report::json;
@@ -95,7 +95,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         Command::Append { .. } => Reach::Remote,
     };
     let repo = Repo::discover(&context.repo)?;
-    let (policy, policy_rev) = session::ledger_policy(&repo, context, reach, output)?;
+    let (policy, policy_rev) = session::ledger_policy(&repo, context, reach)?;
     let open = |offline: bool| {
         let open = if offline { Ledger::open_offline } else { Ledger::open_shared };
         open(&context.repo, &policy.ledger_branch)
@@ -133,7 +133,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         }
         Command::Append { file, publish } => {
             let mut ledger = open(false)?;
-            let key = trust::ledger_key(&repo, &policy, Some(&policy_rev), context.now())?;
+            let key = trust::ledger_key(context, &repo, &policy, Some(&policy_rev))?;
             if let Some(key) = key {
                 ledger.sign_with(key);
             }

@@ -4,8 +4,10 @@ use std::io::{IsTerminal as _, Write as _};
 
 use anstream::{AutoStream, ColorChoice};
 
-use super::environment;
-use super::error::CliError;
+use super::error::{CliError, Explain as _};
+use super::global::{self, Global};
+use applecart_core::fleet;
+use applecart_core::model::sentence;
 
 /// Where a command's results and messages go.
 ///
@@ -16,21 +18,26 @@ pub(super) struct Output {
     out: ColorChoice,
     err: ColorChoice,
     json_log: bool,
+    /// Whether more is told than by default.
+    pub(super) verbose: bool,
 }
 
 /// What tables and sentences are cut to where there is no terminal to measure.
 const WIDTH: usize = 100;
 
 impl Output {
-    pub(super) fn new(no_color: bool, json_log: bool) -> Self {
-        let choice = |terminal| match !no_color && wants_color(terminal, environment::variable) {
+    pub(super) fn new(global: &Global) -> Self {
+        let environment = global::environment();
+        let wants = |terminal| wants_color(terminal, |name| environment.variable(name));
+        let choice = |terminal| match !global.no_color && wants(terminal) {
             true => ColorChoice::Always,
             false => ColorChoice::Never,
         };
         Self {
             out: choice(std::io::stdout().is_terminal()),
             err: choice(std::io::stderr().is_terminal()),
-            json_log,
+            json_log: global.json_log(),
+            verbose: global.is_verbose(),
         }
     }
 
@@ -59,15 +66,13 @@ impl Output {
 
     /// An error: what happened, why, and what to do next.
     pub(super) fn error(&self, error: &CliError) {
+        if let CliError::InvalidFleet(mistakes) = error {
+            self.note(&fleet::render_all(mistakes));
+        }
         if self.json_log {
-            let mut because = Vec::new();
-            let mut source = std::error::Error::source(error);
-            while let Some(cause) = source {
-                because.push(cause.to_string());
-                source = cause.source();
-            }
+            let because = std::error::Error::source(error).map(sentence).unwrap_or_default();
             let (code, next) = (error.outcome().code(), error.hints().join("; "));
-            return tracing::error!(code, because = because.join(": "), next, "{error}");
+            return tracing::error!(code, because, next, "{error}");
         }
         let bad = anstyle::AnsiColor::Red.on_default().bold();
         let mut text =

@@ -4,24 +4,23 @@
     reason = "cli reads snapshots and writes plan files"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::base::{Other, Reach};
 use super::error::CliError;
 use super::global::Context;
-use super::keys;
 use super::output::Output;
-use super::session::{self, Loaded, Which};
-use super::trust;
+use crate::app::Reach;
+use crate::app::session::{self, Intune, Loaded, Made, Tree, Wanted, Which};
+use crate::app::trust;
 use applecart_core::fleet::{self, FileBytes, TokenLines};
 use applecart_core::model::{LiveTenant, Outcome, TenantName};
-use applecart_core::plan::{self, Input, Known, Plan, Planned, Selection, Source, Touched};
+use applecart_core::plan::{self, Plan, Selection, Source, Touched};
 use applecart_core::report::{self, AnnotationFormat};
 use applecart_io::git::Repo;
-use applecart_io::intune::{self, Connector};
+use applecart_io::intune;
 
 /// Compare Git with live Intune and show what apply would do
 ///
@@ -103,24 +102,18 @@ enum Format {
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let selection = args.selection(context)?;
-    let reach = if args.live.is_some() { Reach::Clone } else { Reach::Remote };
-    let loaded = session::load(context, args.worktree, reach, &selection, output)?.for_reading();
-    let which = if args.live.is_some() { Which::Offline } else { Which::Shared };
-    let known = session::past(&loaded, context, which)?.known;
-    let dead = match &known {
-        Ok(view) => session::dead_runs(&loaded.repo, view, context.now()),
-        Err(_) => BTreeSet::new(),
+    let offline = args.live.is_some();
+    let wanted = Wanted {
+        tree: if args.worktree { Tree::Worktree } else { Tree::Commit },
+        reach: if offline { Reach::Clone } else { Reach::Remote },
+        which: if offline { Which::Offline } else { Which::Shared },
+        reading: true,
     };
-    let mut planned = match &args.live {
-        Some(path) => {
-            let live = snapshot(path, &loaded, &selection)?;
-            make(context, &loaded, &selection, &live, &known, Source::Snapshot, &dead)
-        }
-        None => {
-            let connector = session::connector()?;
-            super::block_on(live_plan(context, &connector, &loaded, &selection, &known, &dead))?
-        }
+    let intune = |loaded: &Loaded| match &args.live {
+        Some(path) => Ok(Intune::Read(snapshot(path, loaded, &selection)?, Source::Snapshot)),
+        None => Ok(Intune::Graph(session::connector(context)?)),
     };
+    let Made { loaded, mut planned, .. } = session::plan(context, &selection, &wanted, intune)?;
     planned.plan.refusal = trust::refusal(&loaded);
     let plan = &planned.plan;
 
@@ -142,7 +135,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     };
     match args.format {
         Format::Human => {
-            output.result(&report::plan_human(plan, context.verbose, output.width()))?;
+            output.result(&report::plan_human(plan, output.verbose, output.width()))?;
         }
         Format::Json => output.json(plan)?,
         Format::Markdown => output.result(&markdown())?,
@@ -173,51 +166,6 @@ fn token_lines(
         _ => None,
     });
     Ok(lines.collect())
-}
-
-/// Reads live state and makes the plan of it.
-pub(super) async fn live_plan(
-    context: &Context,
-    connector: &Connector,
-    loaded: &Loaded,
-    selection: &Selection,
-    known: &Result<applecart_core::ledger::LedgerView, String>,
-    dead: &BTreeSet<String>,
-) -> Planned {
-    let mut live = session::read_live(connector, loaded, selection, context.parallelism).await;
-    let planned = make(context, loaded, selection, &live, known, Source::Live, dead);
-    if keys::read(connector, loaded, &planned, &mut live, context.parallelism).await {
-        return make(context, loaded, selection, &live, known, Source::Live, dead);
-    }
-    planned
-}
-
-/// Makes the plan of what was read.
-pub(super) fn make(
-    context: &Context,
-    loaded: &Loaded,
-    selection: &Selection,
-    live: &BTreeMap<TenantName, LiveTenant>,
-    known: &Result<applecart_core::ledger::LedgerView, String>,
-    source: Source,
-    dead_runs: &BTreeSet<String>,
-) -> Planned {
-    plan::make(&Input {
-        now: context.now(),
-        rev: loaded.rev.as_deref(),
-        policy_rev: loaded.policy_rev.as_deref(),
-        policy: &loaded.policy,
-        base: loaded.other.as_ref().map(Other::as_input),
-        fleet: &loaded.fleet,
-        selection,
-        live,
-        known: match known {
-            Ok(view) => Known::Read(view),
-            Err(why) => Known::Unknown(why),
-        },
-        source,
-        dead_runs,
-    })
 }
 
 /// One tenant's live state from a file.

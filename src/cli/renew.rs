@@ -110,19 +110,19 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         return Err(CliError::SealUsage(why.to_owned()));
     }
     if let Some(folder) = &args.batch {
-        let ground = Ground::load(context, &selection, output)?;
+        let ground = Ground::load(context, &selection)?;
         return batch::run(args, folder, &ground, &selection, context, output);
     }
     match (&args.token, &args.file) {
         (Some(token), Some(file)) => {
-            let ground = Ground::load(context, &selection, output)?;
+            let ground = Ground::load(context, &selection)?;
             let (name, wanted) = split(token);
             let wish = Wish {
                 file,
                 kind: args.kind.map(Kind::from),
                 downloaded: args.downloaded,
                 apple_id: args.apple_id.clone(),
-                tenant: ground.tenant(name, output)?,
+                tenant: ground.tenant(name)?,
                 wanted,
             };
             one(args, &wish, &ground, context, output)

@@ -1,13 +1,12 @@
 use std::path::{Path, PathBuf};
 
-use super::environment;
 use super::error::CliError;
 use super::global::Context;
 use super::inspect;
 use super::output::Output;
 use super::plan::Selected;
-use super::replace::{self, New};
-use super::session;
+use crate::app::replace::{self, New};
+use crate::app::session;
 use applecart_core::fleet::{self, Desired, Policy, Tenant, TokenFile};
 use applecart_core::model::{Outcome, Sha256};
 use applecart_core::report::{escape, plural};
@@ -53,10 +52,10 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         return Err(GitError::NoWorktree { path: repo.path_common_dir() }.into());
     };
     let source = repo.worktree_snapshot()?;
-    let policy = session::policy_of(&source, output)?;
+    let policy = session::policy_of(context, &source)?;
     // Whether there is anybody to seal to is one question for the whole fleet.
     vault::seal(&Secret::new(Vec::new()), &policy.recipients)?;
-    let identities = environment::identities(&args.identity)?;
+    let identities = context.environment.identities(&args.identity)?;
     let (tenants, _) = fleet::load_tenants(&source, Some(&policy));
     let work = Work { root: &root, policy: &policy, identities: &identities, write: args.write };
 

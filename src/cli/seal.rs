@@ -2,14 +2,14 @@ use std::path::{Path, PathBuf};
 
 use similar::TextDiff;
 
-use super::base::Reach;
 use super::download::{self, Download, Draft, judge, live, refusing, sops, target};
 use super::error::CliError;
 use super::global::Context;
 use super::inspect::{self, KindName};
 use super::output::Output;
-use super::replace::{self, New};
-use super::session::{self, Which};
+use crate::app::Reach;
+use crate::app::replace::{self, New};
+use crate::app::session::{self, Tree, Which};
 use applecart_core::apple::Inspection;
 use applecart_core::fleet::{self, Desired, Tenant, Token};
 use applecart_core::model::{
@@ -79,13 +79,13 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         return Err(GitError::NoWorktree { path: repo.path_common_dir() }.into());
     };
     let source = repo.worktree_snapshot()?;
-    let policy = session::policy_of(&source, output)?;
+    let policy = session::policy_of(context, &source)?;
     let (name, wanted) = match args.token.split_once('/') {
         Some((name, wanted)) => (name, Some(wanted)),
         None => (args.token.as_str(), None),
     };
     let (tenants, _) = fleet::load_tenants(&source, Some(&policy));
-    let tenant = tenant(&tenants, name, output)?;
+    let tenant = tenant(&tenants, name)?;
 
     let download = Download::open(&args.file, args.kind.map(Kind::from), args.downloaded)?
         .with(args.apple_id.clone());
@@ -102,7 +102,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let live = match (&args.live, args.offline) {
         (_, true) => None,
         (Some(path), false) => Some(judge::narrow(inspect::snapshot(path)?, &token)),
-        (None, false) => Some(read_live(context, &tenant, &token, output)?),
+        (None, false) => Some(read_live(context, &tenant, &token)?),
     };
     let inspection = download.inspect(&policy, context.now(), live.as_ref());
     let mut refusals = judge::refusals(&inspection, &token, live.as_ref(), context.now());
@@ -170,16 +170,11 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
 }
 
 /// Reads the tenant as `plan --worktree` does.
-fn read_live(
-    context: &Context,
-    tenant: &Tenant,
-    token: &Token,
-    output: &Output,
-) -> Result<LiveTenant, CliError> {
+fn read_live(context: &Context, tenant: &Tenant, token: &Token) -> Result<LiveTenant, CliError> {
     let selection = Selection::parse(&[tenant.name.to_string()])?;
-    let loaded = session::load(context, true, Reach::Remote, &selection, output)?;
+    let loaded = session::load(context, Tree::Worktree, Reach::Remote, &selection)?;
     if let Some(why) = &loaded.blind {
-        let problem = Problem::new(ProblemCode::LedgerUnknown, why.clone());
+        let problem = Problem::new(ProblemCode::LedgerUnknown, why.to_string());
         return Err(live::unknown(tenant.name.as_str(), &problem));
     }
     let past = if token.token.kind == Kind::Push {
@@ -188,8 +183,8 @@ fn read_live(
     } else {
         None
     };
-    let connector = session::connector()?;
-    crate::cli::block_on(live::read(&connector, &loaded.policy, tenant, token, past.as_ref()))?
+    let connector = session::connector(context)?;
+    crate::app::block_on(live::read(&connector, &loaded.policy, tenant, token, past.as_ref()))?
 }
 
 /// Removes the download where that was asked for, else says what to do with it.
@@ -202,13 +197,10 @@ fn finish(args: &Args, sha256: Sha256, in_worktree: bool, output: &Output) -> Re
     Ok(())
 }
 
-fn tenant(tenants: &[Desired], name: &str, output: &Output) -> Result<Tenant, CliError> {
+fn tenant(tenants: &[Desired], name: &str) -> Result<Tenant, CliError> {
     match tenants.iter().find(|tenant| tenant.name() == name) {
         Some(Desired::Valid(tenant)) => Ok(tenant.clone()),
-        Some(Desired::Invalid { mistakes, .. }) => {
-            output.note(&fleet::render_all(mistakes));
-            Err(CliError::InvalidFleet(mistakes.clone()))
-        }
+        Some(Desired::Invalid { mistakes, .. }) => Err(CliError::InvalidFleet(mistakes.clone())),
         None => Err(CliError::SealUsage(format!(
             "the fleet has no tenant {name:?}; a new one: applecart import {} --tenant-id GUID",
             shell_word(name)

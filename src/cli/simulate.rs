@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<Outcome, CliError> {
         }
     };
     let mut printed = Ok(());
-    super::block_on(simulate(options, shutdown, |running| {
+    crate::app::block_on(simulate(options, shutdown, |running| {
         let url = running.url();
         printed = output.result(&format!(
             "export APPLECART_GRAPH_URL={url}\nexport APPLECART_LOGIN_URL={url}\n"

@@ -1,13 +1,11 @@
-use std::collections::{BTreeMap, BTreeSet};
-
 use clap::ValueEnum;
 
-use super::base::Reach;
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
-use super::plan::{Selected, make};
-use super::session::{self, Which};
+use super::plan::Selected;
+use crate::app::session::{self, Intune, Loaded, Made, Tree, Wanted, Which};
+use crate::app::{Reach, block_on};
 use applecart_core::fleet::parse_duration;
 use applecart_core::model::{LiveTenant, Outcome, Problem, ProblemCode, Reading};
 use applecart_core::plan::Source;
@@ -63,24 +61,23 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let fail_within = args.fail_within.as_deref().map(duration).transpose()?;
     let within = args.within.as_deref().map(duration).transpose()?;
     let selection = args.selected.selection()?;
-    let reach = if args.offline { Reach::Revision } else { Reach::Remote };
-    let loaded = session::load(context, false, reach, &selection, output)?.for_reading();
-    let live = if args.offline {
-        session::selected(&loaded.fleet, &selection)
-            .map(|tenant| (tenant.name.clone(), not_looked()))
-            .collect::<BTreeMap<_, _>>()
-    } else {
-        let connector = session::connector()?;
-        let read = session::read_live(&connector, &loaded, &selection, context.parallelism);
-        super::block_on(read)?
+    let wanted = Wanted {
+        tree: Tree::Commit,
+        reach: if args.offline { Reach::Revision } else { Reach::Remote },
+        which: if args.offline { Which::Offline } else { Which::Shared },
+        reading: true,
     };
-    let which = if args.offline { Which::Offline } else { Which::Shared };
-    let known = session::past(&loaded, context, which)?.known;
-    let dead = match &known {
-        Ok(view) => session::dead_runs(&loaded.repo, view, context.now()),
-        Err(_) => BTreeSet::new(),
+    let intune = |loaded: &Loaded| {
+        if args.offline {
+            let tenants = session::selected(&loaded.fleet, &selection);
+            let live = tenants.map(|tenant| (tenant.name.clone(), not_looked())).collect();
+            return Ok(Intune::Read(live, Source::Live));
+        }
+        let connector = session::connector(context)?;
+        let read = session::read_live(context, &connector, loaded, &selection);
+        Ok(Intune::Read(block_on(read)?, Source::Live))
     };
-    let mut planned = make(context, &loaded, &selection, &live, &known, Source::Live, &dead);
+    let Made { loaded, known, mut planned } = session::plan(context, &selection, &wanted, intune)?;
     if args.offline {
         // Nobody asked, so nothing went wrong; a ledger that cannot be read still did.
         for tenant in &mut planned.plan.tenants {
@@ -94,7 +91,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     if let (Some(within), Some(text)) = (within, &args.within) {
         status.keep_within(within, text);
     }
-    let view = StatusView { all: args.all, verbose: context.verbose, width: output.width() };
+    let view = StatusView { all: args.all, verbose: output.verbose, width: output.width() };
     output.result(&match args.format {
         Format::Human => report::status_human(&status, view),
         Format::Json => report::json(&status)?,

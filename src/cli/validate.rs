@@ -3,7 +3,7 @@ use clap::ValueEnum;
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
-use super::trust;
+use crate::app::trust;
 use applecart_core::fleet::{self, ValidateReport};
 use applecart_core::model::Outcome;
 use applecart_core::report::{AnnotationFormat, annotate, json, of_diagnostics, plural};

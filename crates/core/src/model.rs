@@ -33,5 +33,5 @@ pub use live::{
 pub use outcome::Outcome;
 pub use record::{Actor, Cause, Event, FailureCode, Record};
 pub use settings::{Setting, SettingChange};
-pub use text::{is_hostile, push_safe, safe_text, shell_word};
+pub use text::{is_hostile, push_safe, safe_text, sentence, shell_word};
 pub use time::{Timestamp, TimestampError};

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::file;
 use super::fleet::Fleet;
-use crate::cli::environment::TARGET_BRANCH;
+use crate::app::TARGET_BRANCH;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use applecart_core::model::{Outcome, shell_word};

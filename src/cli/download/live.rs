@@ -2,8 +2,8 @@
 //! key of an enrollment token, the request that a renewal of the push certificate was opened with.
 
 use super::judge;
+use crate::app::session;
 use crate::cli::error::CliError;
-use crate::cli::session;
 use applecart_core::fleet::{Policy, Tenant, Token};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Kind, LivePush, LiveTenant, Problem, Reading};

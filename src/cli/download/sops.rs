@@ -1,19 +1,8 @@
 //! Sealing with SOPS, for fleets that use it: the program of that name writes its own format.
 
-use applecart_io::git::ToolError;
+pub(in crate::cli) use crate::app::SopsError;
 use applecart_io::git::program::Tool;
 use applecart_io::vault::{self, Form, Secret};
-
-/// Why SOPS did not seal a file.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::cli) enum SopsError {
-    #[error(transparent)]
-    Tool(#[from] ToolError),
-    #[error("no private folder could be made to run `sops` in")]
-    Folder(#[source] std::io::Error),
-    #[error("what `sops` wrote is not a file that only the fleet's recipients open")]
-    Other,
-}
 
 /// Seals to these recipients. The opened file goes through a pipe, never through a file.
 ///

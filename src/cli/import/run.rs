@@ -1,21 +1,19 @@
 //! One import from beginning to end: read, draft, check, write.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use similar::TextDiff;
 
-use super::error::ImportError;
 use super::target::{self, Target, note};
 use super::write::{self, Draft, PlaceError};
 use super::{Args, fresh, update};
-use crate::cli::base::Reach;
+use crate::app::ImportError;
+use crate::app::Reach;
+use crate::app::replace::{self, New};
+use crate::app::session::{self, Session, Tree, Which};
 use crate::cli::error::CliError;
 use crate::cli::global::Context;
-use crate::cli::output::Output;
-use crate::cli::plan::make;
-use crate::cli::replace::{self, New};
-use crate::cli::session::{self, Which};
 use applecart_core::fleet::{self, FileBytes, NewTenant, Source, is_text};
 use applecart_core::model::{Kind, LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName};
 use applecart_core::plan::{self, Observed, PlannedTenant, Selection};
@@ -35,31 +33,27 @@ pub(super) struct Work {
 }
 
 /// Reads live state and drafts the files; writes nothing but snapshots.
-pub(super) fn prepare(args: &Args, context: &Context, output: &Output) -> Result<Work, CliError> {
+pub(super) fn prepare(args: &Args, context: &Context) -> Result<Work, CliError> {
     let repo = Repo::discover(&context.repo)?;
     let Some(root) = repo.worktree().map(std::path::Path::to_owned) else {
         return Err(GitError::NoWorktree { path: repo.path_common_dir() }.into());
     };
     let source = repo.worktree_snapshot()?;
     let all = Selection::parse(&[])?;
-    let loaded = session::load(context, true, Reach::Remote, &all, output)?.for_reading();
+    let loaded = session::load(context, Tree::Worktree, Reach::Remote, &all)?.for_reading();
     if let Some(why) = &loaded.blind {
         return Err(ImportError::Blind(why.clone()).into());
     }
-    let connector = session::connector()?;
+    let connector = session::connector(context)?;
     let targets = target::find(args, &loaded, &source, &connector)?;
 
     let asked = targets.read.iter().map(|target| (target.name.clone(), request(target, &loaded)));
     let asked = asked.collect();
-    let live = crate::cli::block_on(session::read_each(&connector, asked, context.parallelism))?;
+    let live = crate::app::block_on(session::read_each(context, &connector, asked))?;
     let planned = if targets.read.iter().any(|target| target.there.is_some()) {
         let known = session::past(&loaded, context, Which::Shared)?.known;
-        let dead = match &known {
-            Ok(view) => session::dead_runs(&loaded.repo, view, context.now()),
-            Err(_) => BTreeSet::new(),
-        };
-        let source = plan::Source::Live;
-        make(context, &loaded, &all, &live, &known, source, &dead).plan.tenants
+        let session = Session::new(context, &loaded, &all, &known);
+        session.make(&live, plan::Source::Live).plan.tenants
     } else {
         Vec::new()
     };

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::error::ImportError;
 use super::{Args, list, names};
+use crate::app::ImportError;
+use crate::app::session::Loaded;
 use crate::cli::error::CliError;
-use crate::cli::session::Loaded;
 use applecart_core::fleet::{Desired, Source, Tenant, is_device_name};
 use applecart_core::model::{TenantId, TenantName};
 use applecart_core::report::{ImportNote, ImportNoteCode, Imported, ImportedTenant};
@@ -147,7 +147,7 @@ fn customers(
     let Some(auth) = loaded.policy.auth_of(args.auth.as_deref()) else {
         return Err(usage("applecart.yaml does not say how to sign in"));
     };
-    let all = crate::cli::block_on(connector.customers(partner, auth))?
+    let all = crate::app::block_on(connector.customers(partner, auth))?
         .map_err(|problem| ImportError::Customers { partner, problem: Box::new(problem) })?;
     // Those with a folder keep it; only the others need a name.
     let (known, new): (Vec<_>, Vec<_>) =

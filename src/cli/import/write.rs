@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::cli::replace::{self, New};
+use crate::app::replace::{self, New};
 use applecart_core::fleet::{self, Diagnostic, FileBytes, Folder, Policy, Source};
 use applecart_core::model::TenantName;
 

@@ -6,8 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use age::secrecy::ExposeSecret as _;
 use age::x25519;
 
-use crate::cli::environment::variable;
 use crate::cli::error::CliError;
+use crate::cli::global::environment;
 
 /// A new key.
 pub(super) struct Identity(x25519::Identity);
@@ -118,10 +118,11 @@ fn real(path: &Path) -> PathBuf {
 
 fn config_folder() -> Option<PathBuf> {
     if cfg!(windows) {
-        return variable("APPDATA").map(PathBuf::from);
+        return environment().variable("APPDATA").map(PathBuf::from);
     }
-    variable("XDG_CONFIG_HOME")
+    environment()
+        .variable("XDG_CONFIG_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
-        .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")))
+        .or_else(|| environment().variable("HOME").map(|home| Path::new(&home).join(".config")))
 }

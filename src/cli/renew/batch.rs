@@ -12,11 +12,11 @@ use super::matching::{Candidate, Matcher};
 use super::open::spec;
 use super::propose::{Bench, Failed, Matched, unknown};
 use super::{Args, Format, show};
+use crate::app::session;
 use crate::cli::download::{self, Download, live, refusing};
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, Explain as _};
 use crate::cli::global::Context;
 use crate::cli::output::Output;
-use crate::cli::session;
 use applecart_core::apple::Inspection;
 use applecart_core::fleet::Tenant;
 use applecart_core::model::{Kind, LiveTenant, Outcome, Sha256, TenantName, shell_word};
@@ -54,7 +54,7 @@ pub(super) fn run(
     let mut matcher = Matcher::new(fleet, |tenant| selection.matches(tenant), known);
     let is_enrollment = |inspection: &Inspection| inspection.kind == Some(Kind::Enrollment);
     if downloads.iter().any(|(_, one)| one.as_ref().is_ok_and(|(_, it)| is_enrollment(it))) {
-        let keys = crate::cli::block_on(keys(&bench, &matcher.tenants, context.parallelism))?;
+        let keys = crate::app::block_on(keys(&bench, &matcher.tenants, context.parallelism))?;
         matcher.with_keys(keys);
     }
 
@@ -71,7 +71,7 @@ pub(super) fn run(
     part(&mut looked);
 
     // Reading is what takes time; everything after it is this machine's own.
-    let lives = crate::cli::block_on(async {
+    let lives = crate::app::block_on(async {
         futures::stream::iter(&looked)
             .map(|one| async {
                 match one {

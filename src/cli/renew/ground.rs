@@ -1,10 +1,9 @@
 //! What renewals go on from: the base, which reviewers have agreed to.
 
-use crate::cli::base::{self, Reach};
+use crate::app::session::{self, Loaded, Past, Which};
+use crate::app::{self, Reach};
 use crate::cli::error::CliError;
 use crate::cli::global::Context;
-use crate::cli::output::Output;
-use crate::cli::session::{self, Loaded, Past, Which};
 use applecart_core::fleet::{self, Desired, Source, Tenant};
 use applecart_core::plan::Selection;
 use applecart_io::git::Repo;
@@ -23,20 +22,16 @@ pub(super) struct Ground {
 impl Ground {
     /// Reads the fleet at the base: what `plan` judges by, so that a branch brings one file and
     /// nothing else that is not merged yet. Without a remote it is `--rev`.
-    pub(super) fn load(
-        context: &Context,
-        selection: &Selection,
-        output: &Output,
-    ) -> Result<Self, CliError> {
+    pub(super) fn load(context: &Context, selection: &Selection) -> Result<Self, CliError> {
         let repo = Repo::discover(&context.repo)?;
-        let found = base::find(&repo, context, Reach::Remote)?;
+        let found = app::find_base(&repo, context, Reach::Remote)?;
         let (base, rev) = match &found {
             Some(base) => (base.name.clone(), base.commit.clone()),
             None => (repo.name_of(&context.rev), context.rev.clone()),
         };
         let source = repo.snapshot(&rev)?;
         let commit = repo.resolve(&rev)?;
-        let policy = session::policy_of(&source, output)?;
+        let policy = session::policy_of(context, &source)?;
         let (fleet, _) = fleet::load_tenants(&source, Some(&policy));
         let remote = repo.fleet_remote()?;
         let any = fleet.iter().filter_map(Desired::valid).any(|tenant| selection.matches(tenant));
@@ -58,11 +53,10 @@ impl Ground {
     }
 
     /// The tenant of this name.
-    pub(super) fn tenant(&self, name: &str, output: &Output) -> Result<&Tenant, CliError> {
+    pub(super) fn tenant(&self, name: &str) -> Result<&Tenant, CliError> {
         match self.loaded.fleet.iter().find(|desired| desired.name() == name) {
             Some(Desired::Valid(tenant)) => Ok(tenant),
             Some(Desired::Invalid { mistakes, .. }) => {
-                output.note(&fleet::render_all(mistakes));
                 Err(CliError::InvalidFleet(mistakes.clone()))
             }
             None => Err(CliError::SealUsage(format!(

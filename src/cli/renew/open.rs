@@ -6,11 +6,11 @@ use chrono::Duration;
 
 use super::ground::Ground;
 use super::{Args, Format, request, split};
+use crate::app::session;
 use crate::cli::download::judge;
 use crate::cli::error::CliError;
 use crate::cli::global::Context;
 use crate::cli::output::Output;
-use crate::cli::session;
 use applecart_core::fleet::{Tenant, Token, parse_duration};
 use applecart_core::model::{
     Facts, Kind, LiveTenant, Outcome, Problem, Reading, TenantName, Timestamp, TokenRef, shell_word,
@@ -47,19 +47,19 @@ pub(super) fn run(
     output: &Output,
 ) -> Result<Outcome, CliError> {
     let within = args.due.as_deref().map(duration).transpose()?;
-    let mut ground = Ground::load(context, selection, output)?;
+    let mut ground = Ground::load(context, selection)?;
     if args.no_csr {
         ground.loaded = ground.loaded.for_reading();
     }
     let named = args.token.as_deref().map(split);
     // Reading one tenant is reading a selection of one.
     let selection = match named {
-        Some((name, _)) => Selection::parse(&[ground.tenant(name, output)?.name.to_string()])?,
+        Some((name, _)) => Selection::parse(&[ground.tenant(name)?.name.to_string()])?,
         None => selection.clone(),
     };
-    let connector = session::connector()?;
-    let reading = session::read_live(&connector, &ground.loaded, &selection, context.parallelism);
-    let live = crate::cli::block_on(reading)?;
+    let connector = session::connector(context)?;
+    let reading = session::read_live(context, &connector, &ground.loaded, &selection);
+    let live = crate::app::block_on(reading)?;
     let now = context.now();
     let all = tokens(&ground, &selection, &live);
     let due: Vec<Due<'_>> = match (named, within) {

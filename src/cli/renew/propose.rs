@@ -5,16 +5,16 @@ use std::path::Path;
 use super::Args;
 use super::ground::Ground;
 use super::wording::{branch, checks, message, rows, siblings};
+use crate::app::session;
 use crate::cli::download::{Download, Draft, judge, live, refusing, sops, target};
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, Explain as _};
 use crate::cli::global::Context;
 use crate::cli::inspect;
-use crate::cli::session;
 use applecart_core::apple::Inspection;
 use applecart_core::fleet::{self, Desired, Entry, Source, Tenant, Token};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{
-    Kind, LiveTenant, Outcome, Problem, ProblemCode, Timestamp, shell_word,
+    Kind, LiveTenant, Outcome, Problem, ProblemCode, Timestamp, sentence, shell_word,
 };
 use applecart_core::report::{Proposal, ProposalStatus, ProposalText, proposal_text};
 use applecart_io::git::network::Pushed;
@@ -56,15 +56,7 @@ impl Failed {
         };
         let mut reasons = match &self.error {
             CliError::SealRefused(reasons) => reasons.clone(),
-            error => {
-                let mut text = error.to_string();
-                let mut source = std::error::Error::source(error);
-                while let Some(cause) = source {
-                    text.push_str(&format!(": {cause}"));
-                    source = cause.source();
-                }
-                vec![text]
-            }
+            error => vec![sentence(error)],
         };
         reasons.extend(self.error.hints().into_iter().map(|hint| format!("next: {hint}")));
         Proposal { status, reasons, ..unknown(&self.file) }
@@ -96,7 +88,7 @@ pub(super) struct Bench<'a> {
     pub(super) ground: &'a Ground,
     pub(super) connector: Connector,
     /// The ledger, or why it is not known.
-    pub(super) known: Result<LedgerView, String>,
+    pub(super) known: Result<LedgerView, session::Unknown>,
     now: Timestamp,
     push: bool,
     age: bool,
@@ -114,7 +106,7 @@ impl<'a> Bench<'a> {
         }
         Ok(Self {
             ground,
-            connector: session::connector()?,
+            connector: session::connector(context)?,
             known: ground.past(context)?.known,
             now: context.now(),
             push: args.push,
@@ -140,7 +132,7 @@ impl<'a> Bench<'a> {
             Err(error) => return Err(failed(None, error)),
         };
         let matched = Matched { download, tenant: wish.tenant, token };
-        let live = crate::cli::block_on(self.read(&matched));
+        let live = crate::app::block_on(self.read(&matched));
         let live = live.and_then(|read| read).map_err(|error| failed(None, error))?;
         self.finish(&matched, live)
     }
@@ -157,7 +149,7 @@ impl<'a> Bench<'a> {
                 Some(why) => return Err(self.no_ledger(tenant, why)),
             },
             // Without it nobody can tell whose key the certificate has to be over.
-            (Err(why), Kind::Push) => return Err(self.no_ledger(tenant, why)),
+            (Err(why), Kind::Push) => return Err(self.no_ledger(tenant, &why.to_string())),
             (_, Kind::Enrollment | Kind::Vpp) => None,
         };
         let policy = &self.ground.loaded.policy;

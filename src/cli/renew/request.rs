@@ -9,13 +9,11 @@ use futures::StreamExt as _;
 use super::Args;
 use super::ground::Ground;
 use super::open::{Due, request_name};
-use crate::cli::clock::SystemClock;
-use crate::cli::environment;
+use crate::app::replace::{self, New};
+use crate::app::session::Past;
+use crate::app::trust;
 use crate::cli::error::CliError;
 use crate::cli::global::Context;
-use crate::cli::replace::{self, New};
-use crate::cli::session::{self, Past};
-use crate::cli::trust;
 use applecart_core::apple;
 use applecart_core::ledger::{Author, Draft, LedgerView};
 use applecart_core::model::{
@@ -65,7 +63,9 @@ pub(super) fn attach(
     let (mut ledger, view) = match (ledger, known) {
         (Some(ledger), Ok(view)) => (ledger, view),
         (_, known) => {
-            let why = known.err().unwrap_or_else(|| "the ledger cannot be opened".to_owned());
+            let why = known
+                .err()
+                .map_or_else(|| "the ledger cannot be opened".to_owned(), |why| why.to_string());
             for at in places {
                 put(sheets, at, ledger_unknown(&why));
             }
@@ -83,23 +83,21 @@ pub(super) fn attach(
     }
     if !missing.is_empty() {
         // What is recorded must not have a made-up date.
-        if matches!(context.clock, SystemClock::Frozen(_))
-            && !session::overrides()?.graph_is_loopback()
-        {
+        if context.frozen.is_some() && !context.environment.overrides()?.graph_is_loopback() {
             return Err(CliError::FrozenApply);
         }
         // Before Intune is asked: a request that cannot be recorded is not to be made.
         let rev = ground.loaded.policy_rev.as_deref();
         let policy = &ground.loaded.policy;
-        if let Some(key) = trust::ledger_key(&ground.loaded.repo, policy, rev, context.now())? {
+        if let Some(key) = trust::ledger_key(context, &ground.loaded.repo, policy, rev)? {
             ledger.sign_with(key);
         }
         let author = Author {
-            run: uuid::Uuid::new_v4().to_string(),
+            run: context.ids.next().to_string(),
             clone: CloneId::of(&ground.loaded.repo.path_common_dir())?.to_string(),
-            actor: environment::actor(),
+            actor: context.environment.actor(),
         };
-        let answers = crate::cli::block_on(fetch(&missing, ground, connector, context))?;
+        let answers = crate::app::block_on(fetch(&missing, ground, connector, context))?;
         let mut fetched = Vec::new();
         for ((at, due), answer) in missing.iter().zip(answers) {
             match draft(due, answer, ground, &author, context.now()) {

@@ -1,8 +1,7 @@
 //! Which revision the policy is read from, for every command that has one.
 
-use super::environment;
-use super::error::CliError;
-use super::global::Context;
+use super::AppError;
+use super::Context;
 use applecart_core::fleet::{self, Desired, Policy, Source};
 use applecart_core::model::TenantId;
 use applecart_core::plan;
@@ -11,7 +10,7 @@ use std::collections::BTreeSet;
 
 /// How far a command goes to find the base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
+pub enum Reach {
     /// It asks the remote.
     Remote,
     /// It contacts nothing: `--policy-rev` and a pipeline's target branch are in this clone, and
@@ -23,11 +22,11 @@ pub(super) enum Reach {
 
 /// Finds the base: `--policy-rev`, else the target branch that the pipeline names, else the
 /// remote's default branch; `None` where the planned revision is its own base.
-pub(super) fn find(repo: &Repo, context: &Context, reach: Reach) -> Result<Option<Base>, CliError> {
+pub fn find(repo: &Repo, context: &Context, reach: Reach) -> Result<Option<Base>, AppError> {
     let wanted = match (&context.policy_rev, reach) {
         (Some(rev), _) => Wanted::Revision(rev.clone()),
         (None, Reach::Revision) => return Ok(None),
-        (None, _) => match environment::target_branch() {
+        (None, _) => match context.environment.target_branch() {
             Some((variable, branch)) => Wanted::Target { branch, variable },
             None if reach == Reach::Remote => Wanted::Default,
             None => return Ok(None),
@@ -38,22 +37,22 @@ pub(super) fn find(repo: &Repo, context: &Context, reach: Reach) -> Result<Optio
 
 /// The base's tenants, where it is another commit than the planned one, and what the planned
 /// revision changes.
-pub(super) struct Other {
-    pub(super) tenants: Vec<Desired>,
-    pub(super) fork: Option<Vec<Desired>>,
-    pub(super) policy_changed: bool,
-    pub(super) proposed: Option<Policy>,
+pub struct Other {
+    pub tenants: Vec<Desired>,
+    pub fork: Option<Vec<Desired>>,
+    pub policy_changed: bool,
+    pub proposed: Option<Policy>,
 }
 
 impl Other {
     /// Compares the planned `source`, of which `fleet` was read, with the base.
-    pub(super) fn of(
+    pub fn of(
         repo: &Repo,
         base: &Source,
         policy: &Policy,
         source: &Source,
         fleet: &[Desired],
-    ) -> Result<Self, CliError> {
+    ) -> Result<Self, AppError> {
         let (tenants, _) = fleet::load_tenants(base, Some(policy));
         // A worktree goes on from the commit that is checked out.
         let planned = source.rev.clone().or_else(|| repo.resolve("HEAD").ok());
@@ -75,7 +74,7 @@ impl Other {
         Ok(Self { tenants, fork, policy_changed: !unchanged, proposed: proposed(source) })
     }
 
-    pub(super) fn as_input(&self) -> applecart_core::plan::Base<'_> {
+    pub fn as_input(&self) -> applecart_core::plan::Base<'_> {
         applecart_core::plan::Base {
             tenants: &self.tenants,
             fork: self.fork.as_deref(),

@@ -3,16 +3,15 @@
 
 use std::path::Path;
 
-use super::environment::variable;
-use super::error::CliError;
 use super::session::Loaded;
+use super::{AppError, Context};
 use applecart_core::fleet::{self, Diagnostic, FileBytes, Policy, SignerFile};
-use applecart_core::model::Timestamp;
+use applecart_core::model::sentence;
 use applecart_io::git::{GitError, Repo, Signature, Signers, SignersError, SigningKey};
 
 /// What was found out about the planned commit; `None` where no signature is asked for, where
 /// there is no commit, and where nobody knows by whose policy to judge.
-pub(super) fn signature(loaded: &Loaded) -> Result<Option<Signature>, SignersError> {
+pub fn signature(loaded: &Loaded) -> Result<Option<Signature>, SignersError> {
     let signing = &loaded.policy.signing;
     let Some(rev) = loaded.rev.as_deref().filter(|_| signing.required && loaded.blind.is_none())
     else {
@@ -23,9 +22,9 @@ pub(super) fn signature(loaded: &Loaded) -> Result<Option<Signature>, SignersErr
 }
 
 /// Refuses a commit that is not signed by somebody who may.
-pub(super) fn check(loaded: &Loaded) -> Result<(), CliError> {
+pub fn check(loaded: &Loaded) -> Result<(), AppError> {
     match signature(loaded)? {
-        Some(signature) if !signature.is_good() => Err(CliError::Signature {
+        Some(signature) if !signature.is_good() => Err(AppError::Signature {
             commit: loaded.rev.clone().unwrap_or_default(),
             policy_rev: loaded.policy_rev.clone().unwrap_or_default(),
             signature: Box::new(signature),
@@ -35,7 +34,7 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), CliError> {
 }
 
 /// Why `apply` would refuse the planned commit, for the top of a plan.
-pub(super) fn refusal(loaded: &Loaded) -> Option<String> {
+pub fn refusal(loaded: &Loaded) -> Option<String> {
     let rev = loaded.rev.as_deref().unwrap_or_default();
     let short = rev.get(..12).unwrap_or(rev);
     let why = match signature(loaded) {
@@ -66,35 +65,35 @@ pub(super) fn refusal(loaded: &Loaded) -> Option<String> {
 /// # Errors
 /// When it cannot sign; and where the policy asks for a signed ledger, when there is none, or when
 /// those who verify the ledger would not take it.
-pub(super) fn ledger_key(
+pub fn ledger_key(
+    context: &Context,
     repo: &Repo,
     policy: &Policy,
     policy_rev: Option<&str>,
-    now: Timestamp,
-) -> Result<Option<SigningKey>, CliError> {
-    let key = variable(SigningKey::VARIABLE);
+) -> Result<Option<SigningKey>, AppError> {
+    let key = context.environment.variable(SigningKey::VARIABLE);
     let key = key.map(|path| SigningKey::open(Path::new(&path))).transpose()?;
     if !policy.ledger_signing.required {
         return Ok(key);
     }
     let signers = policy.ledger_signers();
     let path = signers.signers.clone().unwrap_or_default();
-    let Some(key) = key else { return Err(CliError::NoLedgerKey { signers: path }) };
+    let Some(key) = key else { return Err(AppError::NoLedgerKey { signers: path }) };
     let signers = Signers::of(repo, policy_rev, &signers)?;
-    let signature = key.judged_by(&signers, now.date_time().timestamp())?;
+    let signature = key.judged_by(&signers, context.now().date_time().timestamp())?;
     if signature.is_good() {
         Ok(Some(key))
     } else {
-        Err(CliError::LedgerKey { signers: path, signature: Box::new(signature) })
+        Err(AppError::LedgerKey { signers: path, signature: Box::new(signature) })
     }
 }
 
 /// Every mistake in the files that say who may sign, of a revision or (`None`) of the worktree.
-pub(super) fn mistakes(
+pub fn mistakes(
     repo: &Repo,
     rev: Option<&str>,
     policy: &Policy,
-) -> Result<Vec<Diagnostic>, CliError> {
+) -> Result<Vec<Diagnostic>, AppError> {
     let (signing, ledger) = (&policy.signing, &policy.ledger_signing);
     let named = [
         (SignerFile::Allowed, &signing.signers),
@@ -121,16 +120,4 @@ pub(super) fn mistakes(
         }
     }
     Ok(found)
-}
-
-/// An error with its causes.
-pub(super) fn sentence(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -5,17 +5,17 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::error::CliError;
+use super::AppError;
 
 /// A file and what it is to hold.
-pub(super) struct New {
-    pub(super) path: PathBuf,
-    pub(super) bytes: Vec<u8>,
+pub struct New {
+    pub path: PathBuf,
+    pub bytes: Vec<u8>,
 }
 
 /// Writes all files beside their places first and then renames each into its place, in order. What
 /// was renamed is put back where a later one fails.
-pub(super) fn replace(files: &[New]) -> Result<(), CliError> {
+pub fn replace(files: &[New]) -> Result<(), AppError> {
     let mut waiting = Vec::new();
     let result = files.iter().try_for_each(|file| {
         let beside = beside(&file.path);
@@ -30,7 +30,7 @@ pub(super) fn replace(files: &[New]) -> Result<(), CliError> {
     result
 }
 
-fn rename(files: &[New], waiting: &[PathBuf]) -> Result<(), CliError> {
+fn rename(files: &[New], waiting: &[PathBuf]) -> Result<(), AppError> {
     let mut done: Vec<(&Path, Option<Vec<u8>>)> = Vec::new();
     for (file, beside) in files.iter().zip(waiting) {
         let before = match fs::read(&file.path) {
@@ -59,8 +59,8 @@ fn rename(files: &[New], waiting: &[PathBuf]) -> Result<(), CliError> {
     Ok(())
 }
 
-fn failed(path: &Path, source: io::Error) -> CliError {
-    CliError::File { path: path.to_owned(), doing: "write", source }
+fn failed(path: &Path, source: io::Error) -> AppError {
+    AppError::File { path: path.to_owned(), doing: "write", source }
 }
 
 /// A name that no other process has, and that neither Git nor the fleet takes for a token file.

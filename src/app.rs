@@ -1,0 +1,70 @@
+//! The use cases: what the program does, without a command line.
+//!
+//! A use case takes a [`Context`] and plain options, and returns a typed result or an
+//! [`AppError`]. Nothing here prints, parses arguments, reads the clock or the environment: `cli`
+//! hands all of it in, shows the result, and turns errors into exit codes.
+
+mod base;
+mod environment;
+mod error;
+pub mod replace;
+pub mod session;
+pub mod trust;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use base::{Other, Reach, find as find_base};
+pub use environment::{Environment, TARGET_BRANCH};
+pub use error::{AppError, ImportError, SopsError};
+
+use applecart_core::model::Timestamp;
+use applecart_io::apply::{Clock, Progress};
+
+/// Where the fleet is, and the world around the program: everything that a use case takes from
+/// outside comes through here.
+pub struct Context {
+    /// A folder of the fleet repository.
+    pub repo: PathBuf,
+    /// The planned revision.
+    pub rev: String,
+    /// The revision of the policy, where the user names one.
+    pub policy_rev: Option<String>,
+    /// How many tenants are worked on at once.
+    pub parallelism: usize,
+    /// The instant that stands for now (`--now`).
+    pub frozen: Option<Timestamp>,
+    /// The machine's clock. Graph's clock is compared with it even where `frozen` is set.
+    pub clock: fn() -> Timestamp,
+    pub ids: Arc<dyn Ids>,
+    pub environment: Environment,
+    /// Makes the display of one long task, by its title.
+    pub progress: fn(&'static str) -> Box<dyn Progress>,
+}
+
+impl Context {
+    /// What time it is, or is said to be.
+    pub fn now(&self) -> Timestamp {
+        self.frozen.unwrap_or_else(self.clock)
+    }
+}
+
+impl Clock for Context {
+    fn now(&self) -> Timestamp {
+        Self::now(self)
+    }
+}
+
+/// Makes identifiers that no other run has.
+pub trait Ids: Send + Sync {
+    fn next(&self) -> uuid::Uuid;
+}
+
+/// Runs a future to its end.
+pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, AppError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(AppError::Runtime)?;
+    Ok(runtime.block_on(future))
+}

@@ -1,0 +1,516 @@
+//! What the use cases share: desired state, Intune's state and the ledger become a plan.
+//!
+//! [`plan`] is the whole way, load → past → policy → read → plan, as one function. A use case that
+//! has to do something between the steps (`apply` checks signatures and takes a lock) takes them
+//! one by one: [`load`], [`past`], [`Session::plan`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::{FutureExt as _, StreamExt as _};
+
+use super::base::{self, Other, Reach};
+use super::trust;
+use super::{AppError, Context};
+use applecart_core::fleet::{self, Desired, FLEET_FILE, Policy, Source, Tenant};
+use applecart_core::ledger::LedgerView;
+use applecart_core::model::{
+    Kind, LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName, sentence,
+};
+use applecart_core::plan::{self, Action, Due, Input, Known, Plan, Planned, Selection};
+use applecart_io::git::{Base, BaseError, Repo};
+use applecart_io::intune::{
+    Connector, ConnectorOptions, IntuneRead as _, KeyRequest, ReadRequest, Turn, Turns,
+};
+use applecart_io::store::{ApplyLock, Holder, Ledger, LedgerError};
+
+/// Which files are planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tree {
+    /// Those of the revision.
+    Commit,
+    /// Those of the worktree, committed or not.
+    Worktree,
+}
+
+/// The fleet as it stands at a revision.
+pub struct Loaded {
+    pub repo: Repo,
+    /// The commit; `None` for a worktree.
+    pub rev: Option<String>,
+    /// The commit of the policy; `None` for a worktree that is its own base.
+    pub policy_rev: Option<String>,
+    pub policy: Policy,
+    /// The base; `None` where the planned revision is its own, for want of a remote.
+    pub base: Option<Base>,
+    /// What it holds, where it is another commit than the planned one.
+    pub other: Option<Other>,
+    /// Why the base is not known: the remote did not answer. The settings are then the planned
+    /// revision's own, good enough to say what is unknown; Intune is not contacted with them.
+    pub blind: Option<Unknown>,
+    pub fleet: Vec<Desired>,
+}
+
+impl Loaded {
+    /// For a command that only reads: it signs in with no more than it needs.
+    #[must_use]
+    pub fn for_reading(mut self) -> Self {
+        self.policy = self.policy.for_reading();
+        self
+    }
+}
+
+/// Reads the fleet, and its policy from the base; of a worktree as of a commit. Mistakes in single
+/// tenants stay with them; a mistake in the policy, or nothing but invalid tenants, makes the fleet
+/// invalid.
+pub fn load(
+    context: &Context,
+    tree: Tree,
+    reach: Reach,
+    selection: &Selection,
+) -> Result<Loaded, AppError> {
+    let repo = Repo::discover(&context.repo)?;
+    let source = match tree {
+        Tree::Commit => repo.snapshot(&context.rev)?,
+        Tree::Worktree => repo.worktree_snapshot()?,
+    };
+    let rev = source.rev.clone();
+    let (base, blind) = match base::find(&repo, context, reach) {
+        Ok(base) => (base, None),
+        // The ledger is at that remote, too: whatever is due, it cannot be written now.
+        Err(AppError::Base(error)) if matches!(*error, BaseError::Unreachable { .. }) => {
+            (None, Some(Unknown::Base(error.into())))
+        }
+        Err(error) => return Err(error),
+    };
+    let elsewhere = base.as_ref().filter(|base| rev.as_ref() != Some(&base.commit));
+    let there = elsewhere.map(|base| repo.snapshot(&base.commit)).transpose()?;
+    let policy_source = there.as_ref().unwrap_or(&source);
+    let policy_rev = policy_source.rev.clone();
+    let policy = policy_of(context, policy_source)?;
+    let (fleet, _) = fleet::load_tenants(&source, Some(&policy));
+    let other =
+        there.map(|there| Other::of(&repo, &there, &policy, &source, &fleet)).transpose()?;
+    let mut selected = 0;
+    let mut valid = 0;
+    for desired in &fleet {
+        match desired {
+            Desired::Valid(tenant) if selection.matches(tenant) => {
+                selected += 1;
+                valid += 1;
+            }
+            Desired::Invalid { name, .. } if selection.may_match_invalid(name) => selected += 1,
+            Desired::Valid(_) | Desired::Invalid { .. } => {}
+        }
+    }
+    tracing::info!(rev, tenants = fleet.len(), selected, "the fleet is read");
+    if selected == 0 && !selection.may_be_empty() {
+        return Err(AppError::NothingSelected);
+    }
+    if selected > 0 && valid == 0 {
+        let mistakes = fleet.into_iter().flat_map(|desired| match desired {
+            Desired::Invalid { mistakes, .. } => mistakes,
+            Desired::Valid(_) => Vec::new(),
+        });
+        return Err(AppError::InvalidFleet(mistakes.collect()));
+    }
+    Ok(Loaded { repo, rev, policy_rev, policy, base, other, blind, fleet })
+}
+
+/// The settings of one revision, or every mistake in them. How a person signs in is theirs to say.
+pub fn policy_of(context: &Context, source: &Source) -> Result<Policy, AppError> {
+    let loaded = fleet::load(&Source {
+        rev: source.rev.clone(),
+        policy: source.policy.clone(),
+        ..Source::default()
+    });
+    let Some(policy) = loaded.policy else {
+        let mut mistakes = loaded.diagnostics;
+        mistakes.retain(|mistake| mistake.file == FLEET_FILE);
+        return Err(AppError::InvalidFleet(mistakes));
+    };
+    Ok(match context.environment.credential()? {
+        Some(credential) => policy.with_credential(credential),
+        None => policy,
+    })
+}
+
+/// The settings that say where the ledger is and who signs it, and the commit that has them.
+pub fn ledger_policy(
+    repo: &Repo,
+    context: &Context,
+    reach: Reach,
+) -> Result<(Policy, String), AppError> {
+    let base = base::find(repo, context, reach)?;
+    let rev = base.as_ref().map_or(context.rev.as_str(), |base| base.commit.as_str());
+    Ok((policy_of(context, &repo.snapshot(rev)?)?, repo.resolve(rev)?))
+}
+
+/// The valid, selected tenants.
+pub fn selected<'a>(
+    fleet: &'a [Desired],
+    selection: &'a Selection,
+) -> impl Iterator<Item = &'a Tenant> {
+    fleet.iter().filter_map(|desired| match desired {
+        Desired::Valid(tenant) if selection.matches(tenant) => Some(tenant),
+        Desired::Valid(_) | Desired::Invalid { .. } => None,
+    })
+}
+
+/// Builds the way to Entra and Graph from the environment.
+pub fn connector(context: &Context) -> Result<Connector, AppError> {
+    let overrides = context.environment.overrides()?;
+    // Each tenant's sign-in asks for it; the environment is the only place it is kept.
+    let secrets = context.environment.clone();
+    let variables = context.environment.clone();
+    let options =
+        ConnectorOptions::new(Box::new(move |auth| secrets.client_secret(auth)), context.clock);
+    let variables = Box::new(move |name: &str| variables.variable(name));
+    Ok(Connector::new(ConnectorOptions { overrides, variables, ..options })?)
+}
+
+/// Reads every selected tenant, many at once. Each is an island: whatever happens to one is in
+/// its own answer.
+pub async fn read_live(
+    context: &Context,
+    connector: &Connector,
+    loaded: &Loaded,
+    selection: &Selection,
+) -> BTreeMap<TenantName, LiveTenant> {
+    if loaded.blind.is_some() {
+        return BTreeMap::new();
+    }
+    let asked = selected(&loaded.fleet, selection)
+        .map(|tenant| (tenant.name.clone(), request(&loaded.policy, tenant)))
+        .collect();
+    read_each(context, connector, asked).await
+}
+
+/// Reads tenants, many at once; a problem instead of a request is that tenant's answer.
+pub async fn read_each(
+    context: &Context,
+    connector: &Connector,
+    asked: Vec<(TenantName, Result<ReadRequest, Problem>)>,
+) -> BTreeMap<TenantName, LiveTenant> {
+    let progress = (context.progress)("reading");
+    progress.begin(asked.len());
+    let turns = Turns::new(context.parallelism);
+    let answers = futures::stream::iter(asked)
+        .map(|(name, request)| {
+            let (progress, turns) = (&progress, &turns);
+            async move {
+                let turn = turns.take().await;
+                // A panic is a mistake in this program; it blinds this tenant and no other.
+                let read = AssertUnwindSafe(read_one(connector, request, turn));
+                let live = read.catch_unwind().await.unwrap_or_else(|_| {
+                    let detail = "an internal error stopped the read; please report it";
+                    LiveTenant::unknown(&Problem::new(ProblemCode::BadAnswer, detail))
+                });
+                progress.advance(name.as_str());
+                (name, live)
+            }
+        })
+        .buffer_unordered(turns.under_way())
+        .collect()
+        .await;
+    progress.end();
+    answers
+}
+
+/// Reads one tenant outside a queue.
+pub async fn read_tenant(connector: &Connector, policy: &Policy, tenant: &Tenant) -> LiveTenant {
+    match request(policy, tenant) {
+        Ok(request) => connector.read(&request).await,
+        Err(problem) => LiveTenant::unknown(&problem),
+    }
+}
+
+async fn read_one(
+    connector: &Connector,
+    request: Result<ReadRequest, Problem>,
+    turn: Turn,
+) -> LiveTenant {
+    match request {
+        Ok(request) => connector.read_in_turn(&request, turn).await,
+        Err(problem) => LiveTenant::unknown(&problem),
+    }
+}
+
+/// What to ask about a tenant, or why it cannot be asked.
+pub fn request(policy: &Policy, tenant: &Tenant) -> Result<ReadRequest, Problem> {
+    let Some(auth) = policy.auth_of(tenant.auth.as_deref()) else {
+        return Err(Problem::new(
+            ProblemCode::InvalidFile,
+            "the tenant names a sign-in profile that applecart.yaml does not have",
+        ));
+    };
+    Ok(ReadRequest {
+        tenant_id: tenant.tenant_id,
+        auth: auth.clone(),
+        watch: tenant.watch.clone(),
+        consent_if_push_absent: tenant.push.as_ref().is_some_and(|push| push.file.is_some()),
+    })
+}
+
+/// Which ledger a use case looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The one that all clones share; this clone's own where there is no remote.
+    Shared,
+    /// The same for a run that writes: what an earlier run of this clone could not push is pushed
+    /// first.
+    Writing,
+    /// This clone's own, whatever the remote has.
+    Local,
+    /// What this clone saw last; nothing is contacted.
+    Offline,
+}
+
+/// The ledger and what could be read of it.
+pub struct Past {
+    /// `None` when it could not even be opened.
+    pub ledger: Option<Ledger>,
+    pub known: Result<LedgerView, Unknown>,
+}
+
+/// Why nothing is known of what happened before, so that nothing may be written.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Unknown {
+    #[error("{}", unreachable(.0))]
+    Base(Arc<BaseError>),
+    #[error("{}: {}", .0.code(), .0.sentence())]
+    Ledger(Arc<LedgerError>),
+}
+
+/// What keeps the base unknown, with what to do.
+fn unreachable(error: &BaseError) -> String {
+    let remote = match error {
+        BaseError::Unreachable { remote, .. } => remote.as_str(),
+        _ => "the remote",
+    };
+    format!(
+        "{}. The ledger is there as well, so nothing was read from Intune and nothing is written. Try `git ls-remote {remote}`; a plan needs only the policy: --policy-rev REV names a commit of this clone",
+        sentence(error)
+    )
+}
+
+/// Opens and reads the fleet's ledger. What cannot be read is unknown, which the plan deals with.
+///
+/// # Errors
+/// When the person has to say which remote has the ledger.
+pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, AppError> {
+    let unknown = |why| Ok(Past { ledger: None, known: Err(why) });
+    if let Some(why) = &loaded.blind {
+        return unknown(why.clone());
+    }
+    let branch = &loaded.policy.ledger_branch;
+    let opened = match which {
+        Which::Shared | Which::Writing => Ledger::open_shared(&context.repo, branch),
+        Which::Local => Ledger::open(&context.repo, branch),
+        Which::Offline => Ledger::open_offline(&context.repo, branch),
+    };
+    let key = match which {
+        Which::Writing | Which::Local => {
+            let rev = loaded.policy_rev.as_deref();
+            trust::ledger_key(context, &loaded.repo, &loaded.policy, rev)?
+        }
+        Which::Shared | Which::Offline => None,
+    };
+    let mut ledger = match opened {
+        Ok(ledger) => ledger,
+        Err(error @ LedgerError::WhichRemote { .. }) => return Err(error.into()),
+        Err(error) => return unknown(Unknown::Ledger(error.into())),
+    };
+    if let Some(key) = key {
+        ledger.sign_with(key);
+    }
+    let read = if which == Which::Writing { ledger.begin() } else { ledger.read() };
+    let known = read.map_err(|error| Unknown::Ledger(error.into()));
+    Ok(Past { ledger: Some(ledger), known })
+}
+
+/// Where Intune's state comes from.
+pub enum Intune {
+    /// From Graph. The public keys of enrollment tokens that a due upload is encrypted to are read,
+    /// too: an ordinary plan costs no request for them.
+    Graph(Connector),
+    /// From a file, or from what was read before.
+    Read(BTreeMap<TenantName, LiveTenant>, plan::Source),
+}
+
+/// What a plan is to be made of.
+pub struct Wanted {
+    pub tree: Tree,
+    pub reach: Reach,
+    pub which: Which,
+    /// Whether everything is only looked at: it signs in with no more than it needs.
+    pub reading: bool,
+}
+
+/// A plan, and what it was made of.
+pub struct Made {
+    pub loaded: Loaded,
+    pub known: Result<LedgerView, Unknown>,
+    pub planned: Planned,
+}
+
+/// The whole way from a repository to a plan: load → past → policy → read → plan.
+///
+/// `intune` says where Intune's state comes from, once the fleet is known.
+pub fn plan(
+    context: &Context,
+    selection: &Selection,
+    wanted: &Wanted,
+    intune: impl FnOnce(&Loaded) -> Result<Intune, AppError>,
+) -> Result<Made, AppError> {
+    let mut loaded = load(context, wanted.tree, wanted.reach, selection)?;
+    if wanted.reading {
+        loaded = loaded.for_reading();
+    }
+    let known = past(&loaded, context, wanted.which)?.known;
+    let intune = intune(&loaded)?;
+    let planned = Session::new(context, &loaded, selection, &known).plan_now(intune)?;
+    Ok(Made { loaded, known, planned })
+}
+
+/// Everything that a plan is made of besides Intune's state.
+pub struct Session<'a> {
+    pub context: &'a Context,
+    pub loaded: &'a Loaded,
+    pub selection: &'a Selection,
+    pub known: &'a Result<LedgerView, Unknown>,
+    pub dead_runs: BTreeSet<String>,
+}
+
+impl<'a> Session<'a> {
+    pub fn new(
+        context: &'a Context,
+        loaded: &'a Loaded,
+        selection: &'a Selection,
+        known: &'a Result<LedgerView, Unknown>,
+    ) -> Self {
+        let dead_runs = match known {
+            Ok(view) => dead_runs(context, &loaded.repo, view),
+            Err(_) => BTreeSet::new(),
+        };
+        Self { context, loaded, selection, known, dead_runs }
+    }
+
+    /// Makes the plan, on a runtime of its own.
+    pub fn plan_now(&self, intune: Intune) -> Result<Planned, AppError> {
+        match intune {
+            Intune::Graph(connector) => super::block_on(self.plan(&connector)),
+            Intune::Read(live, source) => Ok(self.make(&live, source)),
+        }
+    }
+
+    /// Reads Intune and makes the plan of it.
+    pub async fn plan(&self, connector: &Connector) -> Planned {
+        let mut live = read_live(self.context, connector, self.loaded, self.selection).await;
+        let planned = self.make(&live, plan::Source::Live);
+        if self.read_keys(connector, &planned, &mut live).await {
+            return self.make(&live, plan::Source::Live);
+        }
+        planned
+    }
+
+    /// Makes the plan of what was read.
+    pub fn make(&self, live: &BTreeMap<TenantName, LiveTenant>, source: plan::Source) -> Planned {
+        let unknown = self.known.as_ref().err().map(ToString::to_string);
+        plan::make(&Input {
+            now: self.context.now(),
+            rev: self.loaded.rev.as_deref(),
+            policy_rev: self.loaded.policy_rev.as_deref(),
+            policy: &self.loaded.policy,
+            base: self.loaded.other.as_ref().map(Other::as_input),
+            fleet: &self.loaded.fleet,
+            selection: self.selection,
+            live,
+            known: match self.known {
+                Ok(view) => Known::Read(view),
+                Err(_) => Known::Unknown(unknown.as_deref().unwrap_or_default()),
+            },
+            source,
+            dead_runs: &self.dead_runs,
+        })
+    }
+
+    /// Adds to `live` the keys that the due uploads need; says whether there are any, so that the
+    /// plan has to be made again with them. A key that cannot be read stays unknown, which the plan
+    /// warns about.
+    async fn read_keys(
+        &self,
+        connector: &Connector,
+        planned: &Planned,
+        live: &mut BTreeMap<TenantName, LiveTenant>,
+    ) -> bool {
+        let due = planned.due.iter().filter(|due| {
+            due.token.token.kind == Kind::Enrollment
+                && due.action == Action::Upload
+                && due.encryption_key.is_none()
+        });
+        let policy = &self.loaded.policy;
+        let keys: Vec<(&Due, Reading<String>)> = futures::stream::iter(due)
+            .filter_map(|due| async move {
+                let request = KeyRequest {
+                    tenant_id: due.tenant.tenant_id,
+                    auth: policy.auth_of(due.tenant.auth.as_deref())?.clone(),
+                    id: due.token.token.id.clone()?,
+                };
+                Some((due, request))
+            })
+            .map(|(due, request)| async move { (due, connector.encryption_key(&request).await) })
+            .buffer_unordered(self.context.parallelism)
+            .collect()
+            .await;
+        let mut any = false;
+        for (due, key) in keys {
+            let Reading::Present(key) = key else { continue };
+            let Some(LiveTenant { enrollment: Reading::Present(tokens), .. }) =
+                live.get_mut(&due.tenant.name)
+            else {
+                continue;
+            };
+            let id = due.token.token.id.as_ref();
+            for token in tokens.iter_mut().filter(|one| Some(&one.id) == id) {
+                token.encryption_public_key = Some(key.clone());
+                any = true;
+            }
+        }
+        any
+    }
+}
+
+/// The unfinished runs of this clone that are proved dead, because its apply lock is free. Only
+/// asked where a run is unfinished, so that an ordinary plan takes no lock.
+fn dead_runs(context: &Context, repo: &Repo, view: &LedgerView) -> BTreeSet<String> {
+    let now = context.now();
+    if view.leases("", now, &BTreeSet::new()).is_empty() {
+        return BTreeSet::new();
+    }
+    let holder = Holder { run: "plan".to_owned(), host: None, since: now };
+    match ApplyLock::acquire(&repo.path_common_dir(), &holder, None) {
+        Ok(lock) => lock.dead_runs(view, ""),
+        // Held: an apply is running. Not to be had at all: nothing is proved either way.
+        Err(_) => BTreeSet::new(),
+    }
+}
+
+/// What a plan's problems mean for the exit code: 8 when nobody could sign in anywhere, 3 when
+/// something could not be read.
+pub fn observed(plan: &Plan) -> Outcome {
+    let troubled = plan.tenants.iter().filter(|tenant| !tenant.problems.is_empty()).count();
+    let sign_in = plan
+        .tenants
+        .iter()
+        .filter(|tenant| tenant.problems.iter().any(|problem| problem.code.is_sign_in()))
+        .count();
+    if troubled == 0 {
+        Outcome::Done
+    } else if sign_in == plan.tenants.len() {
+        Outcome::SignIn
+    } else {
+        Outcome::Partial
+    }
+}
