@@ -13,13 +13,16 @@ pub mod trust;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use base::{Other, Reach, find as find_base};
 pub use environment::{Environment, TARGET_BRANCH};
 pub use error::{AppError, ImportError, SopsError};
 
 use applecart_core::model::Timestamp;
-use applecart_io::apply::{Clock, Progress};
+use applecart_io::apply::Progress;
+use applecart_io::seams::{Clock, MachineClock};
+use futures::future::BoxFuture;
 
 /// Where the fleet is, and the world around the program: everything that a use case takes from
 /// outside comes through here.
@@ -52,6 +55,14 @@ impl Context {
 impl Clock for Context {
     fn now(&self) -> Timestamp {
         Self::now(self)
+    }
+
+    fn elapsed(&self) -> Duration {
+        MachineClock.elapsed()
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'_, ()> {
+        MachineClock.sleep(time)
     }
 }
 

@@ -16,9 +16,9 @@ use super::{AppError, Context};
 use applecart_core::fleet::{self, Desired, FLEET_FILE, Policy, Source, Tenant};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{
-    Kind, LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName, sentence,
+    LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName, sentence,
 };
-use applecart_core::plan::{self, Action, Due, Input, Known, Plan, Planned, Selection};
+use applecart_core::plan::{self, Due, Input, Known, Plan, Planned, Selection, Write};
 use applecart_io::git::{Base, BaseError, Repo};
 use applecart_io::intune::{
     Connector, ConnectorOptions, IntuneRead as _, KeyRequest, ReadRequest, Turn, Turns,
@@ -445,18 +445,16 @@ impl<'a> Session<'a> {
         planned: &Planned,
         live: &mut BTreeMap<TenantName, LiveTenant>,
     ) -> bool {
-        let due = planned.due.iter().filter(|due| {
-            due.token.token.kind == Kind::Enrollment
-                && due.action == Action::Upload
-                && due.encryption_key.is_none()
-        });
         let policy = &self.loaded.policy;
-        let keys: Vec<(&Due, Reading<String>)> = futures::stream::iter(due)
+        let keys: Vec<(&Due, Reading<String>)> = futures::stream::iter(&planned.due)
             .filter_map(|due| async move {
+                let Write::UploadEnrollment { id, encryption_key: None, .. } = &due.write else {
+                    return None;
+                };
                 let request = KeyRequest {
                     tenant_id: due.tenant.tenant_id,
                     auth: policy.auth_of(due.tenant.auth.as_deref())?.clone(),
-                    id: due.token.token.id.clone()?,
+                    id: id.clone(),
                 };
                 Some((due, request))
             })

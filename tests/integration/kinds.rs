@@ -138,7 +138,7 @@ fn live_that_moved_between_the_plan_and_the_write_is_not_written_over() {
         let output = child.wait_with_output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(5), "{kind}: {text}");
-        assert!(text.contains("live changed since the plan was made"), "{kind}: {text}");
+        assert!(text.contains("Intune changed since the plan was made"), "{kind}: {text}");
         assert_eq!(world.uploads_of("contoso", kind), 0, "{kind}");
         assert_eq!(world.events("contoso"), ["intended", "failed"], "{kind}");
     }
@@ -197,7 +197,7 @@ fn a_token_for_another_location_stops_its_tenant_where_the_encoding_is_proved() 
     world.renewal_of("adatum", Kind::Vpp);
     world.run(&["apply"]).ends_with(0);
     lyons_file_in_londons_entry(&world);
-    world.run(&["apply"]).ends_with(3).says("not sent, because");
+    world.run(&["apply"]).ends_with(3).says("not uploaded, because");
     assert_eq!(world.uploads_of("contoso", Kind::Vpp), 1);
 }
 

@@ -163,7 +163,7 @@ fn a_remote_that_takes_no_intent_gets_no_upload() {
     let hub = hub(&["contoso"], Kind::Push);
     let clone = hub.clone("one", &[]);
     let hook = hub.protect("pre-receive");
-    clone.run(&["apply"]).ends_with(3).says("nothing was sent").says("Protected branch");
+    clone.run(&["apply"]).ends_with(3).says("nothing was uploaded").says("Protected branch");
     assert_eq!(hub.world.uploads_of("contoso", Kind::Push), 0);
     std::fs::remove_file(hook).unwrap();
     clone.run(&["apply"]).ends_with(0).says("uploaded");

@@ -1,94 +1,40 @@
-//! Walks a checked plan: opens files late, re-checks, writes, reads back, records.
+//! Walks a checked plan: opens files late, compares again, writes, reads back, records.
 //!
-//! The order is the safety. Every file is opened and judged once before anything is announced, so
-//! that a refused file leaves no trace. Then every write is announced in the ledger (*intended*),
-//! the ledger is read again (an earlier announcement of another run wins), and only then it is
-//! sent; what Intune accepted is recorded at once (*applied*), and what a later read
-//! shows is recorded again (*confirmed*). A process that dies between any two of these leaves a
-//! ledger from which the next run can tell what happened.
+//! The order is the safety. Every file is opened and judged once before any write is recorded as
+//! *intended*, so that a refused file leaves no trace. Then every write is recorded as *intended*
+//! and the ledger is read again, because an earlier intent of another run wins. Only then is it
+//! sent. What Intune accepted is recorded at once (*applied*), and what a later read shows is
+//! recorded again (*confirmed*). A process that dies between any two of these leaves a ledger from
+//! which the next run can tell what happened.
 //!
-//! Tenants are islands: each is a task of its own, and a failure, a hang or a panic in one ends
-//! nothing but that one. The three kinds are lanes beside each other. In a lane whose wire encoding
-//! is not proved, one token goes first and the others wait for it: the only, deliberate exception.
-//! What this module does not know: how a plan was made, where secrets come
-//! from, how Graph is spoken.
+//! Tenants are islands: a failure, a hang or a panic in one ends nothing but that one. The three
+//! kinds are lanes beside each other. In a lane whose wire encoding is not proved, one token goes
+//! first and the others wait for it: the only, deliberate exception. How a plan was made, where
+//! secrets come from and how Graph is spoken to is not known here.
 
 mod files;
+mod island;
 mod lane;
-mod outcome;
 mod record;
 mod sending;
-mod tenant;
+mod tools;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::intune::Connector;
-use crate::store::{LedgerError, LedgerWriter};
-use applecart_core::fleet::Policy;
-use applecart_core::ledger::LedgerView;
-use applecart_core::model::{Kind, Outcome, Timestamp};
-use applecart_core::plan::{Action, CheckedPlan, Due, Plan};
-use applecart_core::report::{ApplyReport, Happened};
-pub use files::{Files, FilesError};
+use crate::store::LedgerError;
+use applecart_core::model::{Kind, Outcome};
+use applecart_core::plan::{CheckedPlan, Due, Plan};
+use applecart_core::report::{ApplyReport, Done, Happened};
 use lane::Lane;
-pub use record::RunContext;
+pub use tools::{Files, FilesError, Progress, RunContext, Tools};
 
-/// Tells the time. Frozen by `--now`, which only works against a loopback Graph.
-pub trait Clock: Send + Sync {
-    /// The instant.
-    fn now(&self) -> Timestamp;
-}
-
-/// Is told how far an apply is.
-pub trait Progress: Send + Sync {
-    /// So many tenants have a write.
-    fn begin(&self, tenants: usize);
-    /// One of them is finished.
-    fn advance(&self, tenant: &str);
-    /// All are.
-    fn end(&self);
-}
-
-/// Everything that an apply works with.
-pub struct Tools<'a> {
-    /// Reads live state and makes writers.
-    pub connector: &'a Connector,
-    /// Opens sealed files.
-    pub files: &'a dyn Files,
-    /// Appends to the ledger.
-    pub ledger: &'a LedgerWriter,
-    /// The ledger as it was read under the lock.
-    pub view: &'a LedgerView,
-    /// The fleet's settings.
-    pub policy: &'a Policy,
-    /// Runs that are proved to have ended.
-    pub dead_runs: &'a BTreeSet<String>,
-    /// The clock.
-    pub clock: &'a dyn Clock,
-    /// Who and which run this is.
-    pub run: &'a RunContext,
-    /// Is told how far it is.
-    pub progress: &'a dyn Progress,
-    /// How many tenants are written to at once.
-    pub parallelism: usize,
-    /// Set when the user wants to stop; no further write is started then.
-    pub stop: Arc<AtomicBool>,
-    /// How long a read back may take to show an upload.
-    pub wait: Duration,
-    /// The same for an upload that proves its wire encoding, for which others wait.
-    pub canary_wait: Duration,
-}
-
-/// Applies a plan. Failures of single tenants are in the report; an error means that nothing was
-/// sent.
+/// Applies a plan. Failures of single tenants are in the report.
 ///
 /// # Errors
-/// When the ledger does not take the intents: without them nothing may be written.
+/// When the ledger does not take what the plan found out: then nothing was written.
 pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport, Arc<LedgerError>> {
     let planned = plan.planned();
     let mut report = ApplyReport::new(&planned.plan);
@@ -97,21 +43,19 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
 
     let mut lanes: BTreeMap<Kind, Vec<&Due>> = BTreeMap::new();
     for due in &planned.due {
-        let judged = match due.action {
-            Action::Configure => Ok(()),
-            _ => files::judge(due, tools).map(|_| ()),
-        };
+        let judged = due.file().map(|file| files::judge(due, file, tools)).transpose();
         match judged {
-            Ok(()) => lanes.entry(due.token.token.kind).or_default().push(due),
+            Ok(_) => lanes.entry(due.kind()).or_default().push(due),
             Err(refused) => {
-                report.add(due, Happened::Refused, None, refused.details(), refused.outcome())
+                let (details, outcome) = (refused.details(), refused.outcome());
+                report.push(due, Done { details, outcome, ..Done::of(Happened::Refused) });
             }
         }
-        if stopped(tools) {
+        if tools.stopped() {
             break;
         }
     }
-    if stopped(tools) {
+    if tools.stopped() {
         report.interrupted();
         return Ok(report);
     }
@@ -137,7 +81,7 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
         report.push(due, done);
     }
     report.judge_elsewhere(planned.due.len());
-    if stopped(tools) {
+    if tools.stopped() {
         report.interrupted();
     }
     report.sort();
@@ -149,10 +93,6 @@ pub fn untouched(plan: &Plan) -> ApplyReport {
     let mut report = ApplyReport::new(plan);
     report.outcome = Outcome::Partial;
     report
-}
-
-fn stopped(tools: &Tools<'_>) -> bool {
-    tools.stop.load(Ordering::Relaxed)
 }
 
 #[cfg(test)]

@@ -5,10 +5,12 @@
 //! * [`intune`]: Entra and Graph; a reader and a writer.
 //! * [`vault`]: age and SOPS files, and secrets that cannot be printed.
 //! * [`store`]: the ledger's branch, its remote and its lock.
-//! * [`apply`]: walks a checked plan: opens, announces, sends, reads back, records.
+//! * [`apply`]: walks a checked plan: opens, records the intent, sends, reads back, records.
+//! * [`seams`]: time and chance, which a run is given.
 
 pub mod apply;
 pub mod git;
 pub mod intune;
+pub mod seams;
 pub mod store;
 pub mod vault;

@@ -49,7 +49,7 @@ pub(super) fn judge(
 ) -> BTreeMap<Kind, Canary> {
     let Known::Read(view) = input.known else { return BTreeMap::new() };
     let kinds: BTreeSet<Kind> =
-        due.iter().filter(|due| uploads(due.action)).map(|due| due.token.token.kind).collect();
+        due.iter().filter(|due| due.file().is_some()).map(Due::kind).collect();
     let mut canaries = BTreeMap::new();
     for kind in kinds {
         let wire = wire(input.policy, kind);
@@ -183,14 +183,11 @@ fn pending(
 
 /// A token that was sent before and did not show comes first, else the lowest in (tenantId, id).
 fn first(view: &LedgerView, due: &[Due], kind: Kind) -> Canary {
-    let candidates = due.iter().filter(|due| due.token.token.kind == kind && uploads(due.action));
+    let candidates = due.iter().filter(|due| due.kind() == kind && due.file().is_some());
     let order = |due: &&Due| {
         let past = view.tenant(due.tenant.tenant_id);
-        let sent_before = due
-            .token
-            .file
-            .as_ref()
-            .is_some_and(|file| past.sendings(&due.token.token, file.sha256) > 0);
+        let sent_before =
+            due.file().is_some_and(|file| past.sendings(&due.token.token, file.sha256) > 0);
         let token = &due.token.token;
         (
             !sent_before,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::canary::Canary;
 use super::settings::Settings;
 use super::types::{Action, Plan, Reason};
-use crate::fleet::{Tenant, Token};
+use crate::fleet::{Tenant, Token, TokenFile};
 use crate::model::{Facts, Kind, Sha256, TenantId, TenantName, TokenRef};
 
 /// Something that `apply` records in the ledger although nothing is sent.
@@ -28,21 +28,136 @@ pub enum Note {
 pub struct Due {
     /// The tenant as Git wants it.
     pub tenant: Tenant,
-    /// What is due: an upload, a creation or a change of settings.
-    pub action: Action,
-    /// The token as Git wants it, with the id that Git, the ledger or live knows.
+    /// The token as Git wants it, with the id that Git, the ledger or Intune knows.
     pub token: Token,
-    /// Live facts that must still hold directly before the write.
+    /// Intune's facts that must still be true directly before the write.
     pub before: Option<Facts>,
-    /// Facts that live is expected to show after it.
+    /// Facts that Intune is expected to have after it.
     pub after: Facts,
-    /// The settings that go along, or all there is to do.
-    pub settings: Settings,
-    /// Enrollment: the public key that Intune can open files for, as Graph gave it; `None` where
-    /// it was not to be had.
-    pub encryption_key: Option<String>,
     /// Holds that a reviewed `allow` line released.
     pub allows: Vec<Reason>,
+    /// What is written.
+    pub write: Write,
+}
+
+impl Due {
+    pub fn kind(&self) -> Kind {
+        self.token.token.kind
+    }
+
+    pub fn action(&self) -> Action {
+        match self.write {
+            Write::UploadPush { .. } | Write::UploadEnrollment { .. } | Write::UploadVpp { .. } => {
+                Action::Upload
+            }
+            Write::CreateVpp { .. } => Action::Create,
+            Write::ConfigureEnrollment { .. } | Write::ConfigureVpp { .. } => Action::Configure,
+        }
+    }
+
+    /// The sealed file that is sent; a change of settings sends none.
+    pub fn file(&self) -> Option<&TokenFile> {
+        match &self.write {
+            Write::UploadPush { file, .. }
+            | Write::UploadEnrollment { file, .. }
+            | Write::UploadVpp { file, .. }
+            | Write::CreateVpp { file, .. } => Some(file),
+            Write::ConfigureEnrollment { .. } | Write::ConfigureVpp { .. } => None,
+        }
+    }
+
+    /// The settings that go along, or all there is to do.
+    pub fn settings(&self) -> Option<&Settings> {
+        match &self.write {
+            Write::UploadEnrollment { settings, .. }
+            | Write::ConfigureEnrollment { settings, .. }
+            | Write::UploadVpp { settings, .. }
+            | Write::ConfigureVpp { settings, .. } => Some(settings),
+            Write::UploadPush { .. } | Write::CreateVpp { .. } => None,
+        }
+    }
+}
+
+/// What is written, by what its request cannot do without: a blank id would address another
+/// object, and Intune takes a blank Apple Account for a removal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    UploadPush {
+        file: TokenFile,
+        apple_id: String,
+    },
+    UploadEnrollment {
+        id: String,
+        file: TokenFile,
+        apple_id: String,
+        settings: Settings,
+        /// The public key that Intune can open files for, as Graph gave it; `None` where it could
+        /// not be read.
+        encryption_key: Option<String>,
+    },
+    ConfigureEnrollment {
+        id: String,
+        settings: Settings,
+    },
+    UploadVpp {
+        id: String,
+        file: TokenFile,
+        settings: Settings,
+    },
+    ConfigureVpp {
+        id: String,
+        settings: Settings,
+    },
+    CreateVpp {
+        name: String,
+        file: TokenFile,
+        apple_id: String,
+    },
+}
+
+impl Write {
+    /// The write that `action` asks for, or why it is held after all: the request would lack
+    /// something. `token.token` names the token by the id that Git, the ledger or Intune knows.
+    pub(super) fn of(
+        action: Action,
+        token: &Token,
+        apple_id: Option<&str>,
+        settings: Settings,
+        encryption_key: Option<String>,
+    ) -> Result<Self, Reason> {
+        let id = || token.token.id.clone().filter(|id| !id.is_empty()).ok_or(Reason::Ambiguous);
+        let file = || token.file.clone().ok_or(Reason::Ambiguous);
+        let apple_id = || {
+            let known = apple_id.filter(|id| !id.trim().is_empty());
+            known.map(str::to_owned).ok_or(Reason::AppleIdMissing)
+        };
+        Ok(match (action, token.token.kind) {
+            (Action::Upload, Kind::Push) => {
+                Self::UploadPush { file: file()?, apple_id: apple_id()? }
+            }
+            (Action::Upload, Kind::Enrollment) => Self::UploadEnrollment {
+                id: id()?,
+                file: file()?,
+                apple_id: apple_id()?,
+                settings,
+                encryption_key,
+            },
+            (Action::Upload, Kind::Vpp) => Self::UploadVpp { id: id()?, file: file()?, settings },
+            (Action::Configure, Kind::Enrollment) => {
+                Self::ConfigureEnrollment { id: id()?, settings }
+            }
+            (Action::Configure, Kind::Vpp) => Self::ConfigureVpp { id: id()?, settings },
+            (Action::Create, Kind::Vpp) => {
+                let name = token.token.name.clone().ok_or(Reason::Ambiguous)?;
+                Self::CreateVpp { name, file: file()?, apple_id: apple_id()? }
+            }
+            // Intune makes push certificates and enrollment tokens in its portal only, and a push
+            // certificate has no settings.
+            (Action::Create, Kind::Push | Kind::Enrollment)
+            | (Action::Configure, Kind::Push)
+            | (Action::None | Action::Hold, _) => return Err(Reason::Ambiguous),
+        })
+    }
 }
 
 /// A [`Note`] and what it is about.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::subject::Subject;
-use crate::model::Facts;
+use crate::model::{Facts, Setting};
 
 /// The settings that are to be written: only those that Git states and that differ. What Git
 /// leaves out is Intune's business.
@@ -45,6 +45,21 @@ impl Settings {
             })
             .cloned();
         due
+    }
+
+    /// Which settings a request with these holds.
+    pub fn requested(&self) -> Vec<Setting> {
+        let Self { display_name, country_or_region, automatically_update_apps, role_scope_tag_ids } =
+            self;
+        [
+            display_name.is_some().then_some(Setting::DisplayName),
+            country_or_region.is_some().then_some(Setting::CountryOrRegion),
+            automatically_update_apps.is_some().then_some(Setting::AutomaticallyUpdateApps),
+            role_scope_tag_ids.is_some().then_some(Setting::RoleScopeTagIds),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     /// Whether nothing has to change.

@@ -4,7 +4,7 @@ use super::axes;
 use super::bindings::Bindings;
 use super::decide::{self, Case, Decision};
 use super::input::{Input, Known};
-use super::planned::{Due, Noted};
+use super::planned::{Due, Noted, Write};
 use super::settings::{Settings, overlay};
 use super::subject::{Subject, VALID};
 use super::types::{
@@ -188,23 +188,36 @@ impl<'a> OneTenant<'a> {
             });
             token.after = after.map(Box::new);
         }
-        if let (true, Some(entry), Some(after)) = (token.action.writes(), shown.entry, &token.after)
-        {
-            self.due.push(Due {
-                tenant: self.tenant.clone(),
-                action: token.action,
-                token: Token { token: shown.token.clone(), ..entry.clone() },
-                before: token.before.as_deref().cloned(),
-                after: Facts::clone(after),
-                settings: decision.settings,
-                encryption_key: match shown.live {
-                    Some(Subject::Enrollment(live)) => live.encryption_public_key.clone(),
-                    _ => None,
-                },
-                allows: token.allows.clone(),
-            });
+        if token.action.writes() {
+            self.write(&mut token, shown, decision.settings);
         }
         token
+    }
+
+    /// Notes the write that the token's action asks for. One whose request would lack an id or an
+    /// account is held instead; the decision table lets none through.
+    fn write(&mut self, token: &mut PlannedToken, shown: &Shown<'_>, settings: Settings) {
+        let (Some(entry), Some(after)) = (shown.entry, token.after.as_deref()) else { return };
+        let wanted = Token { token: shown.token.clone(), ..entry.clone() };
+        let key = match shown.live {
+            Some(Subject::Enrollment(live)) => live.encryption_public_key.clone(),
+            _ => None,
+        };
+        match Write::of(token.action, &wanted, after.apple_id.as_deref(), settings, key) {
+            Ok(write) => self.due.push(Due {
+                tenant: self.tenant.clone(),
+                token: wanted,
+                before: token.before.as_deref().cloned(),
+                after: after.clone(),
+                allows: token.allows.clone(),
+                write,
+            }),
+            Err(reason) => {
+                token.action = Action::Hold;
+                token.state.sync = Sync::Held;
+                token.state.reasons = vec![reason];
+            }
+        }
     }
 
     fn token(&self, shown: &Shown<'_>, expires: Option<Timestamp>) -> PlannedToken {

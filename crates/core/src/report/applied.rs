@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::Draft;
-use crate::model::{Cause, Facts, Kind, Outcome, Sha256, TenantId};
+use crate::model::{Cause, Facts, Kind, Outcome, Sha256, TenantId, TenantName, TokenRef};
 use crate::plan::{Due, FORMAT_VERSION, Plan};
 
 /// What happened to one token.
@@ -206,15 +206,10 @@ impl Done {
         Self { happened, cause: None, details: Vec::new(), live: None, outcome }
     }
 
-    /// It was not even announced.
-    pub fn not_started(why: &str) -> Self {
-        Self { details: vec![why.to_owned()], ..Self::of(Happened::NotStarted) }
-    }
-
-    /// The ledger did not take a line: live is as it is, and the next run finds and records it.
+    /// The ledger did not take a line: Intune has what it has, and the next run finds and records it.
     pub fn unrecorded(error: &dyn std::error::Error, happened: Happened) -> Self {
         let details = vec![format!(
-            "the outcome could not be recorded in the ledger ({error}); the next `applecart apply` finds it out and records it"
+            "what happened could not be recorded in the ledger ({error}). The next `applecart apply` reads Intune and records it"
         )];
         Self { details, outcome: Outcome::Partial, ..Self::of(happened) }
     }
@@ -240,44 +235,36 @@ impl ApplyReport {
         }
     }
 
-    pub fn add(
-        &mut self,
-        due: &Due,
-        happened: Happened,
-        cause: Option<Cause>,
-        details: Vec<String>,
-        outcome: Outcome,
-    ) {
-        self.push(due, Done { happened, cause, details, live: None, outcome });
-    }
-
     pub fn push(&mut self, due: &Due, done: Done) {
-        self.results.push(ApplyResult {
-            tenant: due.tenant.name.to_string(),
-            tenant_id: due.tenant.tenant_id,
-            kind: due.token.token.kind,
-            name: due.token.token.name.clone(),
-            sha256: due.token.file.as_ref().map(|file| file.sha256),
-            result: done.happened,
-            cause: done.cause,
-            details: done.details,
-            before: due.before.clone(),
-            live: done.live,
-        });
-        self.count(done.happened, done.outcome);
+        let sha256 = due.token.file.as_ref().map(|file| file.sha256);
+        let before = due.before.clone();
+        self.add(&due.tenant.name, due.tenant.tenant_id, &due.token.token, sha256, before, done);
     }
 
     pub fn add_noted(&mut self, tenant_id: TenantId, draft: &Draft, done: Done) {
+        let before = draft.before.clone();
+        self.add(&draft.name, tenant_id, &draft.token, draft.sha256, before, done);
+    }
+
+    fn add(
+        &mut self,
+        tenant: &TenantName,
+        tenant_id: TenantId,
+        token: &TokenRef,
+        sha256: Option<Sha256>,
+        before: Option<Facts>,
+        done: Done,
+    ) {
         self.results.push(ApplyResult {
-            tenant: draft.name.to_string(),
+            tenant: tenant.to_string(),
             tenant_id,
-            kind: draft.token.kind,
-            name: draft.token.name.clone(),
-            sha256: draft.sha256,
+            kind: token.kind,
+            name: token.name.clone(),
+            sha256,
             result: done.happened,
             cause: done.cause,
             details: done.details,
-            before: draft.before.clone(),
+            before,
             live: done.live,
         });
         self.count(done.happened, done.outcome);
@@ -314,8 +301,9 @@ impl ApplyReport {
     pub fn left_out(&mut self, left_out: &[Due]) {
         for due in left_out {
             let detail =
-                "it is due and not in the reviewed plan; plan again, and have that reviewed";
-            self.add(due, Happened::NotReviewed, None, vec![detail.to_owned()], Outcome::Done);
+                "it is due, but not in the reviewed plan. Make a new plan and have that reviewed";
+            let details = vec![detail.to_owned()];
+            self.push(due, Done { details, ..Done::of(Happened::NotReviewed) });
         }
     }
 

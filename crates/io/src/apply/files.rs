@@ -6,40 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::Tools;
+use super::tools::{FilesError, Tools};
 use crate::vault::Secret;
 use applecart_core::apple::{Finding, FindingCode, enrollment, push, vpp};
-use applecart_core::fleet::{DepTokenWire, PushCertificateWire, VppTokenWire};
+use applecart_core::fleet::{DepTokenWire, PushCertificateWire, TokenFile, VppTokenWire};
 use applecart_core::model::{Facts, Kind, LivePush, Outcome, Sha256, Timestamp};
-use applecart_core::plan::{Due, Reason};
-
-/// Opens a sealed file of the applied commit.
-pub trait Files: Send + Sync {
-    /// The opened content of a blob.
-    ///
-    /// # Errors
-    /// When the blob is not there or cannot be opened; nothing of its content is in the error.
-    fn open(&self, blob: &str) -> Result<Secret, FilesError>;
-}
-
-/// Why a sealed file could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum FilesError {
-    /// Git does not give it.
-    #[error("the file could not be read from Git")]
-    Git(#[from] crate::git::GitError),
-    /// The vault does not open it.
-    #[error("the file could not be opened: {0}")]
-    Open(#[from] crate::vault::OpenError),
-}
-
-impl FilesError {
-    /// Whether the file was changed after it was sealed, or cannot show that it was not: then it is
-    /// its source that cannot be trusted.
-    pub fn is_untrusted(&self) -> bool {
-        matches!(self, Self::Open(error) if error.is_untrusted())
-    }
-}
+use applecart_core::plan::{Due, Reason, Write};
 
 /// Why a file was refused.
 pub(super) enum Refused {
@@ -49,14 +21,12 @@ pub(super) enum Refused {
         actual: Sha256,
     },
     Findings(Vec<Finding>),
-    /// The file cannot be written in the encoding that `wire` asks for.
-    Encoding(&'static str),
+    EmptyToken,
     /// This program failed at it.
     Internal,
 }
 
 impl Refused {
-    /// What it means for the run.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::File(error) if error.is_untrusted() => Outcome::Untrusted,
@@ -64,18 +34,18 @@ impl Refused {
         }
     }
 
-    /// Sentences for a person.
     pub(super) fn details(&self) -> Vec<String> {
         match self {
             Self::File(error) => vec![error.to_string()],
             Self::Digest { stated, actual } => vec![format!(
-                "bad-file: the opened file has sha256 {actual}, the tenant file says {stated}: it is not the file that was reviewed. Seal the right file again"
+                "bad-file: the opened file has sha256 {actual}, but the tenant file says {stated}. It is not the file that was reviewed. Seal the right file again"
             )],
-            Self::Encoding(why) => vec![format!(
-                "bad-file: {why}. Seal the file as Apple handed it out, or change `wire` in applecart.yaml"
-            )],
+            Self::EmptyToken => vec![
+                "bad-file: the token's text is empty. Download the token at Apple again, and seal that file"
+                    .to_owned(),
+            ],
             Self::Internal => vec![
-                "an internal error stopped the check of this file; nothing was sent. Please report it"
+                "an internal error stopped the check of this file. Nothing was uploaded. Please report it"
                     .to_owned(),
             ],
             Self::Findings(findings) => findings
@@ -97,29 +67,33 @@ impl Ready {
     }
 }
 
-/// Opens and judges the file of a due write; `live` is what it would replace.
+/// Opens and judges the file of a due write.
 ///
 /// Whatever a file does to a parser, it ends here as a refusal.
-pub(super) fn judge(due: &Due, tools: &Tools<'_>) -> Result<Ready, Refused> {
-    std::panic::catch_unwind(AssertUnwindSafe(|| open_and_judge(due, tools)))
+pub(super) fn judge(due: &Due, file: &TokenFile, tools: &Tools<'_>) -> Result<Ready, Refused> {
+    std::panic::catch_unwind(AssertUnwindSafe(|| open_and_judge(due, file, tools)))
         .unwrap_or(Err(Refused::Internal))
 }
 
-fn open_and_judge(due: &Due, tools: &Tools<'_>) -> Result<Ready, Refused> {
-    let Some(file) = &due.token.file else { return Err(Refused::Findings(Vec::new())) };
+fn open_and_judge(due: &Due, file: &TokenFile, tools: &Tools<'_>) -> Result<Ready, Refused> {
     let secret = tools.files.open(&file.blob).map_err(Refused::File)?;
     let actual = Sha256::of(secret.expose());
     if actual != file.sha256 {
         return Err(Refused::Digest { stated: file.sha256, actual });
     }
-    match due.token.token.kind {
-        Kind::Push => push_file(due, &secret, tools),
+    match due.kind() {
+        Kind::Push => push_file(due, file, &secret, tools),
         Kind::Enrollment => enrollment_file(due, &secret, tools),
         Kind::Vpp => vpp_file(due, &secret, tools),
     }
 }
 
-fn push_file(due: &Due, secret: &Secret, tools: &Tools<'_>) -> Result<Ready, Refused> {
+fn push_file(
+    due: &Due,
+    file: &TokenFile,
+    secret: &Secret,
+    tools: &Tools<'_>,
+) -> Result<Ready, Refused> {
     let reading = push::read(secret.expose());
     let mut findings = reading.findings;
     if let Some(certificate) = &reading.certificate {
@@ -139,7 +113,7 @@ fn push_file(due: &Due, secret: &Secret, tools: &Tools<'_>) -> Result<Ready, Ref
             },
         ));
     }
-    findings.retain(|finding| !is_allowed(due, finding, tools.clock.now()));
+    findings.retain(|finding| !is_allowed(due, file, finding, tools.clock.now()));
     let certificate = usable(reading.certificate, findings)?;
     let text = match tools.policy.wire.push_certificate {
         PushCertificateWire::Pem => certificate.to_pem(),
@@ -153,7 +127,11 @@ fn enrollment_file(due: &Due, secret: &Secret, tools: &Tools<'_>) -> Result<Read
     let mut findings = reading.findings;
     if let Some(token) = &reading.token {
         // Its age was judged by the plan, and a review may have released it.
-        findings.extend(enrollment::against_key(token, due.encryption_key.as_deref()));
+        let key = match &due.write {
+            Write::UploadEnrollment { encryption_key, .. } => encryption_key.as_deref(),
+            _ => None,
+        };
+        findings.extend(enrollment::against_key(token, key));
         let stated = due.token.recipient.as_ref();
         findings.extend(
             stated
@@ -180,7 +158,8 @@ fn vpp_file(due: &Due, secret: &Secret, tools: &Tools<'_>) -> Result<Ready, Refu
             token,
             &vpp::Expectations {
                 now: tools.clock.now(),
-                // The plan compared the stated facts with live; that they are the file's is next.
+                // The plan compared the stated facts with Intune's. That they are the file's
+                // comes next.
                 live: None,
                 renew_before: tools.policy.renew_before,
             },
@@ -190,7 +169,7 @@ fn vpp_file(due: &Due, secret: &Secret, tools: &Tools<'_>) -> Result<Ready, Refu
     let token = usable(reading.token, findings)?;
     let text = token.expose_text();
     if text.is_empty() {
-        return Err(Refused::Encoding("the token's text is empty"));
+        return Err(Refused::EmptyToken);
     }
     Ok(Ready(Zeroizing::new(match tools.policy.wire.vpp_token {
         VppTokenWire::Text => text.to_owned(),
@@ -205,22 +184,21 @@ fn usable<T>(read: Option<T>, findings: Vec<Finding>) -> Result<T, Refused> {
     }
 }
 
-/// What a reviewed `allow` line released is not a refusal. A topic change was released by the
-/// plan; whether the key is the requested one only the opened file tells, so its line is read
-/// here.
-fn is_allowed(due: &Due, finding: &Finding, now: Timestamp) -> bool {
+/// What a reviewed `allow` line released is not a refusal. The plan released a topic change. Only
+/// the opened file tells whether the key is the requested one, so that line is read here.
+fn is_allowed(due: &Due, file: &TokenFile, finding: &Finding, now: Timestamp) -> bool {
     match finding.code {
         FindingCode::TopicChange => due.allows.contains(&Reason::TopicChange),
         FindingCode::KeyMismatch => {
             let live = due.before.as_ref().and_then(|facts| facts.serial.as_ref());
             let from = live.map_or_else(|| "absent".to_owned(), ToString::to_string);
             let to = due.after.serial.as_ref().map(ToString::to_string);
-            let sha256 = due.token.file.as_ref().map(|file| file.sha256.to_string());
+            let sha256 = file.sha256.to_string();
             due.token.allow.iter().any(|allow| {
                 allow.hold == "key-mismatch"
                     && allow.until >= now.date_time().date_naive()
                     && allow.from == from
-                    && (Some(&allow.to) == to.as_ref() || Some(&allow.to) == sha256.as_ref())
+                    && (Some(&allow.to) == to.as_ref() || allow.to == sha256)
             })
         }
         _ => false,

@@ -3,22 +3,30 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::Semaphore;
 
-use super::tenant::Island;
-use super::{Tools, record, stopped};
+use super::island::Island;
+use super::record;
+use super::tools::Tools;
+use crate::store::LedgerError;
 use applecart_core::ledger::TenantLedger;
-use applecart_core::model::{FailureCode, Kind, Outcome, TenantId};
-use applecart_core::plan::{Action, Canary, Due};
-use applecart_core::report::Done;
-use applecart_core::report::Happened;
+use applecart_core::model::{FailureCode, Kind, LiveTenant, Outcome, TenantId, Timestamp};
+use applecart_core::plan::{Canary, Due, Subject};
+use applecart_core::report::{Done, Happened};
+
+/// Writes stop when this machine's clock and Graph's differ by more: leases and dates rest on it.
+const SKEW_LIMIT: i64 = 10 * 60;
 
 /// What is said where this program itself failed.
-const INTERNAL: &str = "an internal error ended this tenant's turn; the next `applecart apply` reads first and decides. Please report it";
+const INTERNAL: &str = "an internal error ended this write. The next `applecart apply` reads Intune first and decides. Please report it";
 
-/// The due writes of one kind.
+const NO_PROFILE: &str =
+    "the tenant's sign-in profile does not exist; check `auth` in its tenant file";
+
 pub(super) struct Lane<'a> {
     pub(super) kind: Kind,
     pub(super) canary: Option<&'a Canary>,
@@ -32,7 +40,7 @@ type Results<'a> = Vec<(&'a Due, Done)>;
 
 /// Whether the encoding is still to be proved after a canary's turn.
 enum Proof {
-    /// It was seen live.
+    /// Intune shows it.
     Given,
     /// It says nothing about the encoding: another token may try.
     None,
@@ -47,7 +55,7 @@ impl<'a> Lane<'a> {
     /// in the result as well.
     pub(super) async fn run(&self, due: Vec<&'a Due>) -> Results<'a> {
         let (uploads, settings): (Vec<&Due>, Vec<&Due>) =
-            due.into_iter().partition(|due| due.action != Action::Configure);
+            due.into_iter().partition(|due| due.file().is_some());
         let (mut results, others) = futures::join!(self.uploads(uploads), self.all(settings));
         results.extend(others);
         results
@@ -66,7 +74,7 @@ impl<'a> Lane<'a> {
         let mut at = due
             .iter()
             .position(|due| (due.tenant.tenant_id, &due.token.token) == (first.0, &first.1))
-            .unwrap_or_default();
+            .unwrap_or(0);
         while !due.is_empty() {
             let canary = due.remove(std::mem::take(&mut at));
             let mut one = self.some(vec![canary], self.tools.canary_wait).await;
@@ -74,7 +82,7 @@ impl<'a> Lane<'a> {
             results.append(&mut one);
             match proof {
                 Proof::Given => break,
-                Proof::None if stopped(self.tools) => break,
+                Proof::None if self.tools.stopped() => break,
                 Proof::None => {}
                 Proof::Awaited(why) => {
                     results.extend(held_back(due, Happened::CanaryPending, &why));
@@ -94,8 +102,8 @@ impl<'a> Lane<'a> {
         self.some(due, self.tools.wait).await
     }
 
-    /// Announces the writes, then sends them: tenants side by side, one tenant's tokens in order.
-    async fn some(&self, due: Vec<&'a Due>, patience: std::time::Duration) -> Results<'a> {
+    /// Records the writes as intended, then sends them: tenants side by side, one tenant's tokens in order.
+    async fn some(&self, due: Vec<&'a Due>, patience: Duration) -> Results<'a> {
         if due.is_empty() {
             return Vec::new();
         }
@@ -105,68 +113,66 @@ impl<'a> Lane<'a> {
             Ok(announced) => announced,
             Err(error) => {
                 let why = format!(
-                    "nothing was sent, because the ledger did not take the announcement: {error}"
+                    "nothing was uploaded: the planned uploads could not be recorded in the ledger ({error})"
                 );
-                return due.into_iter().map(|due| (due, Done::not_started(&why))).collect();
+                return held_back(due, Happened::NotStarted, &why);
             }
         };
-        let mut tenants: BTreeMap<TenantId, Vec<Island<'a>>> = BTreeMap::new();
+        let mut tenants: BTreeMap<TenantId, Vec<Turn<'a>>> = BTreeMap::new();
         for (due, announced) in due.into_iter().zip(announced) {
-            let island = Island {
-                due,
-                plan_digest: self.plan_digest,
-                tools: self.tools,
-                intended_at: announced.record.at,
+            let turn = Turn {
+                island: Island {
+                    due,
+                    plan_digest: self.plan_digest,
+                    tools: self.tools,
+                    intended_at: announced.record.at,
+                    patience,
+                },
                 lease: announced.record.lease_until,
                 elsewhere: self.elsewhere(due, &announced.chain),
-                patience,
             };
-            tenants.entry(due.tenant.tenant_id).or_default().push(island);
+            tenants.entry(due.tenant.tenant_id).or_default().push(turn);
         }
         let count = tenants.len();
         futures::stream::iter(tenants)
-            .map(|(_, islands)| self.tenant(islands))
+            .map(|(_, turns)| self.tenant(turns))
             .buffer_unordered(count)
             .concat()
             .await
     }
 
-    /// The run whose earlier announcement of this token wins, in a sentence.
+    /// The run whose earlier intent for this token wins, in a sentence.
     fn elsewhere(&self, due: &Due, chain: &TenantLedger) -> Option<String> {
         let tools = self.tools;
         let run = &tools.run.author.run;
-        chain.holder(&due.token.token, run, tools.clock.now(), tools.dead_runs).map(|holder| {
-            format!(
-                "another run ({}) announced this {} first{}",
-                holder.run(),
-                self.kind,
-                holder
-                    .lease_until
-                    .map(|until| format!(" and may write until {until}"))
-                    .unwrap_or_default()
-            )
-        })
+        let holder = chain.holder(&due.token.token, run, tools.clock.now(), tools.dead_runs)?;
+        let until = holder.lease_until.map(|until| format!(" and may write until {until}"));
+        let (run, until) = (holder.run(), until.unwrap_or_default());
+        Some(format!(
+            "another run ({run}) recorded its intent to upload this {} first{until}; nothing was uploaded by this run",
+            self.kind
+        ))
     }
 
     /// One tenant's tokens of this kind, in order. A token that landed in another location stops
     /// the rest of them: the next one might take that location away as well.
-    async fn tenant(&self, islands: Vec<Island<'a>>) -> Results<'a> {
+    async fn tenant(&self, turns: Vec<Turn<'a>>) -> Results<'a> {
         // The semaphore is never closed.
         let _turn = self.turns.acquire().await;
         let mut results: Results<'a> = Vec::new();
         let mut stop: Option<String> = None;
-        for island in islands {
-            let due = island.due;
+        for turn in turns {
+            let due = turn.island.due;
             let done = match &stop {
-                Some(why) => island.not_started(why).await,
+                Some(why) => turn.island.not_sent(Happened::NotStarted, why).await,
                 // A panic is a mistake in this program; it ends this token's turn and no other.
-                None => AssertUnwindSafe(island.run()).catch_unwind().await.unwrap_or_else(|_| {
+                None => AssertUnwindSafe(turn.run()).catch_unwind().await.unwrap_or_else(|_| {
                     Done { details: vec![INTERNAL.to_owned()], ..Done::of(Happened::Unknown) }
                 }),
             };
             if done.cause.as_ref().is_some_and(|cause| cause.code == FailureCode::WrongLocation) {
                 stop = Some(format!(
-                    "not sent, because {} turned out to belong to another location",
+                    "not uploaded, because {} turned out to belong to another location",
                     due.token.token
                 ));
             }
@@ -177,17 +183,105 @@ impl<'a> Lane<'a> {
     }
 }
 
+/// One write from its intent to its end.
+struct Turn<'a> {
+    island: Island<'a>,
+    lease: Option<Timestamp>,
+    /// Another run recorded its intent to write to this token first.
+    elsewhere: Option<String>,
+}
+
+impl Turn<'_> {
+    async fn run(mut self) -> Done {
+        let island = self.island;
+        if island.tools.stopped() {
+            let why = "the run was stopped before this write".to_owned();
+            let cause = record::cause(FailureCode::NotSent, why.clone());
+            let done = Done::of(Happened::NotStarted);
+            let done = Done { details: vec![why], outcome: Outcome::Interrupted, ..done };
+            return island.close(cause, done).await;
+        }
+        if let Some(why) = self.elsewhere.take() {
+            return island.not_sent(Happened::InProgressElsewhere, why).await;
+        }
+        let live = match self.compare().await {
+            Ok(live) => live,
+            Err(done) => return done,
+        };
+        match self.extend_lease().await {
+            Ok(None) => {}
+            Ok(Some(why)) => return island.not_sent(Happened::InProgressElsewhere, why).await,
+            Err(error) => return Done::unrecorded(&error, Happened::NotStarted),
+        }
+        let tenant = &island.due.tenant;
+        let Some(auth) = island.tools.policy.auth_of(tenant.auth.as_deref()) else {
+            return island.not_sent(Happened::Failed, NO_PROFILE).await;
+        };
+        match island.tools.connector.writer(tenant.tenant_id, auth) {
+            Ok(writer) => island.send(&writer, &live).await,
+            Err(error) => island.not_sent(Happened::Failed, error.to_string()).await,
+        }
+    }
+
+    /// Reads Intune again. Policy, tenant and digest cannot have moved, for they come from Git
+    /// objects; Intune can. An error is the end of a write that is not to be sent.
+    async fn compare(&self) -> Result<LiveTenant, Done> {
+        let island = &self.island;
+        let not = |happened, why: String| island.not_sent(happened, why);
+        let Some(live) = island.read().await else {
+            return Err(not(Happened::Failed, NO_PROFILE.to_owned()).await);
+        };
+        if let Some(skew) = live.clock_skew.filter(|skew| skew.abs() > SKEW_LIMIT) {
+            let detail = format!(
+                "this machine's clock and Microsoft's differ by {} minutes; set the clock, then run again",
+                skew / 60
+            );
+            return Err(not(Happened::Failed, detail).await);
+        }
+        if let Some(problem) = island.unknown(&live) {
+            let detail = problem.detail.as_deref().unwrap_or("Intune could not be read");
+            return Err(not(Happened::Failed, format!("{}: {detail}", problem.code)).await);
+        }
+        let subject = island.subject(&live);
+        // What an enrollment file is cannot be seen: there, a change is a change.
+        let comparable = island.kind() != Kind::Enrollment && island.due.file().is_some();
+        if let Some(live) = subject.filter(|live| comparable && island.shows(*live)) {
+            return Err(island.confirm(live, Happened::Confirmed, Vec::new()).await);
+        }
+        if subject.map(Subject::facts) != island.due.before {
+            let why =
+                "Intune changed since the plan was made; run `applecart plan` again".to_owned();
+            return Err(not(Happened::Stale, why).await);
+        }
+        Ok(live)
+    }
+
+    /// Extends the lease where its last minute is near: a run that lost its lease must not write.
+    /// Tells when another run came in between.
+    async fn extend_lease(&mut self) -> Result<Option<String>, Arc<LedgerError>> {
+        let Island { due, tools, plan_digest, .. } = self.island;
+        let now = tools.clock.now();
+        if self.lease.is_some_and(|until| now.plus(record::LEASE_MARGIN) < until) {
+            return Ok(None);
+        }
+        let intent = record::intended(due, plan_digest, tools);
+        let announced = tools.ledger.announce(vec![intent]).await?;
+        let Some(announced) = announced.into_iter().next() else { return Ok(None) };
+        self.lease = announced.record.lease_until;
+        let run = &tools.run.author.run;
+        let holder = announced.chain.holder(&due.token.token, run, now, tools.dead_runs);
+        Ok(holder.map(|holder| {
+            format!(
+                "this run waited too long, and another run ({}) recorded its intent to upload meanwhile; nothing was uploaded",
+                holder.run()
+            )
+        }))
+    }
+}
+
 fn held_back<'a>(due: Vec<&'a Due>, happened: Happened, why: &str) -> Results<'a> {
-    due.into_iter()
-        .map(|due| {
-            let outcome = match happened {
-                Happened::CanaryFailed => Outcome::Partial,
-                _ => Outcome::Done,
-            };
-            let details = vec![why.to_owned()];
-            (due, Done { details, outcome, ..Done::of(happened) })
-        })
-        .collect()
+    let done = |due| (due, Done { details: vec![why.to_owned()], ..Done::of(happened) });
+    due.into_iter().map(done).collect()
 }
 
 /// What a canary's turn says about the encoding.
@@ -196,11 +290,11 @@ fn proof(due: &Due, done: &Done) -> Proof {
     match done.happened {
         Happened::Uploaded | Happened::Created | Happened::Confirmed => Proof::Given,
         Happened::Progressing | Happened::Unknown => Proof::Awaited(format!(
-            "{who} was sent first to prove the wire encoding and does not show yet; run `applecart apply` again later"
+            "{who} was uploaded first, alone, to prove how Intune takes this kind of file, and Intune does not show it yet. Run `applecart apply` again later"
         )),
         _ if done.cause.as_ref().is_some_and(|cause| cause.code.is_definite()) => {
             Proof::Failed(format!(
-                "{who} was sent first to prove the wire encoding and failed. If the encoding is wrong, change `wire` in applecart.yaml; else correct or release that token"
+                "{who} was uploaded first, alone, to prove how Intune takes this kind of file, and failed. If the encoding is wrong, change `wire` in applecart.yaml; else correct or release that token"
             ))
         }
         _ => Proof::None,

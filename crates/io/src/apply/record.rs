@@ -2,33 +2,22 @@
 
 use chrono::Duration;
 
-use super::Tools;
-use applecart_core::ledger::{Author, Draft};
-use applecart_core::model::{Cause, Event, Facts, FailureCode, Outcome, TenantId, Timestamp};
-use applecart_core::plan::{self, Action, Due, Note, Noted, Planned};
-use applecart_core::report::Done;
-use applecart_core::report::{ApplyReport, Happened};
+use super::tools::Tools;
+use applecart_core::ledger::Draft;
+use applecart_core::model::{Cause, Event, Facts, FailureCode, TenantId, Timestamp};
+use applecart_core::plan::{self, Due, Note, Noted, Planned};
+use applecart_core::report::{ApplyReport, Done, Happened};
 
-/// How long a run may write after it announced to. Long enough for a slow fleet, short enough
-/// that a dead run elsewhere frees the token within one coffee.
+/// How long a run may write after it recorded its intent: long enough for a slow fleet, short enough
+/// that a run that died elsewhere soon frees the token.
 pub(super) const LEASE: Duration = Duration::minutes(15);
 /// No write is started in the last minute of a lease: the answer must come within it.
 pub(super) const LEASE_MARGIN: Duration = Duration::minutes(1);
 
-/// Who runs, and what is applied.
-#[derive(Clone, Debug)]
-pub struct RunContext {
-    /// Run, clone and person, as every line names them.
-    pub author: Author,
-    /// The fleet commit that is applied.
-    pub rev: String,
-}
-
-/// A line about a due write. A change of settings is no sending of a file, so it names none.
+/// A line about a due write. A change of settings sends no file, so its line names none.
 fn draft(due: &Due, event: Event, at: Timestamp, tools: &Tools<'_>) -> Draft {
-    let file = due.token.file.as_ref().filter(|_| due.action != Action::Configure);
     Draft {
-        sha256: file.map(|file| file.sha256),
+        sha256: due.file().map(|file| file.sha256),
         rev: Some(tools.run.rev.clone()),
         before: due.before.clone(),
         after: Some(due.after.clone()),
@@ -37,10 +26,8 @@ fn draft(due: &Due, event: Event, at: Timestamp, tools: &Tools<'_>) -> Draft {
 }
 
 fn sending(due: &Due, event: Event, at: Timestamp, plan_digest: &str, tools: &Tools<'_>) -> Draft {
-    let uploads = due.action != Action::Configure;
-    let wire = plan::wire(tools.policy, due.token.token.kind);
     Draft {
-        wire: uploads.then(|| wire.to_owned()),
+        wire: due.file().map(|_| plan::wire(tools.policy, due.kind()).to_owned()),
         plan_digest: Some(plan_digest.to_owned()),
         ..draft(due, event, at, tools)
     }
@@ -71,7 +58,7 @@ pub(super) fn confirmed(due: &Due, live: Facts, tools: &Tools<'_>) -> (TenantId,
     (due.tenant.tenant_id, draft)
 }
 
-/// The sending failed, and it is known that and why.
+/// The write failed, and the cause is known.
 pub(super) fn failed(due: &Due, cause: Cause, tools: &Tools<'_>) -> (TenantId, Draft) {
     let mut draft = draft(due, Event::Failed, tools.clock.now(), tools);
     draft.cause = Some(cause);
@@ -85,79 +72,58 @@ pub(super) async fn notes(
     report: &mut ApplyReport,
 ) -> Result<(), std::sync::Arc<crate::store::LedgerError>> {
     let drafts: Vec<(TenantId, Draft)> =
-        planned.notes.iter().filter_map(|noted| note(noted, tools)).collect();
+        planned.notes.iter().map(|noted| note(noted, tools)).collect();
     if drafts.is_empty() {
         return Ok(());
     }
     for (tenant_id, draft) in &drafts {
-        let (happened, outcome) = match draft.event {
-            Event::Confirmed => (Happened::Confirmed, Outcome::Done),
-            Event::Failed => (Happened::Failed, Outcome::Partial),
-            Event::Adopted => (Happened::Adopted, Outcome::Done),
-            _ => (Happened::ChangedOutsideGit, Outcome::Done),
+        let happened = match draft.event {
+            Event::Confirmed => Happened::Confirmed,
+            Event::Failed => Happened::Failed,
+            Event::Adopted => Happened::Adopted,
+            _ => Happened::ChangedOutsideGit,
         };
-        report.add_noted(
-            *tenant_id,
-            draft,
-            Done {
-                happened,
-                cause: draft.cause.clone(),
-                details: Vec::new(),
-                live: draft.after.clone(),
-                outcome,
-            },
-        );
+        let (cause, live) = (draft.cause.clone(), draft.after.clone());
+        report.add_noted(*tenant_id, draft, Done { cause, live, ..Done::of(happened) });
     }
     tools.ledger.append(drafts).await.map(|_| ())
 }
 
-fn note(noted: &Noted, tools: &Tools<'_>) -> Option<(TenantId, Draft)> {
-    let now = tools.clock.now();
-    let (event, cause): (Event, Option<Cause>) = match noted.note {
+fn note(noted: &Noted, tools: &Tools<'_>) -> (TenantId, Draft) {
+    let (event, cause) = match noted.note {
         Note::Confirmed => (Event::Confirmed, None),
         Note::ChangedOutsideGit => (Event::ChangedOutsideGit, None),
         Note::Adopted => (Event::Adopted, None),
-        Note::NeverVisible => (
-            Event::Failed,
-            Some(Cause {
-                code: FailureCode::NeverVisible,
-                status: None,
-                request_id: None,
-                detail: Some("sent twice, and neither sending ever showed in Intune".to_owned()),
-            }),
-        ),
-        Note::WrongLocation => (
-            Event::Failed,
-            Some(Cause {
-                code: FailureCode::WrongLocation,
-                status: None,
-                request_id: None,
-                detail: Some(format!(
-                    "found live in the location {:?}",
-                    noted
-                        .live
-                        .as_ref()
-                        .and_then(|live| live.location.as_deref())
-                        .unwrap_or("without a name")
-                )),
-            }),
-        ),
+        Note::NeverVisible => {
+            let detail = "uploaded twice, and Intune never showed it".to_owned();
+            (Event::Failed, Some(cause(FailureCode::NeverVisible, detail)))
+        }
+        Note::WrongLocation => {
+            let location = noted.live.as_ref().and_then(|live| live.location.as_deref());
+            let detail = match location {
+                Some(location) => format!("in Intune it belongs to the location {location:?}"),
+                None => "in Intune it belongs to a location without a name".to_owned(),
+            };
+            (Event::Failed, Some(cause(FailureCode::WrongLocation, detail)))
+        }
     };
     let past = tools.view.tenants.get(&noted.tenant_id);
-    let before =
-        past.and_then(|past| past.last_live_facts(&noted.token)).map(|(facts, _)| facts.clone());
+    let before = past.and_then(|past| past.last_live_facts(&noted.token));
     // A change outside Git is not about the file in Git.
-    let sha256 =
-        noted.sha256.filter(|_| !matches!(event, Event::ChangedOutsideGit | Event::Adopted));
-    Some((
-        noted.tenant_id,
-        Draft {
-            sha256,
-            rev: Some(tools.run.rev.clone()),
-            before,
-            after: noted.live.clone().or_else(|| Some(Facts::default())),
-            cause,
-            ..Draft::new(now, event, noted.name.clone(), noted.token.clone(), &tools.run.author)
-        },
-    ))
+    let about_file = !matches!(event, Event::ChangedOutsideGit | Event::Adopted);
+    let (name, now) = (noted.name.clone(), tools.clock.now());
+    let draft = Draft {
+        sha256: noted.sha256.filter(|_| about_file),
+        rev: Some(tools.run.rev.clone()),
+        before: before.map(|(facts, _)| facts.clone()),
+        after: Some(noted.live.clone().unwrap_or_default()),
+        cause,
+        ..Draft::new(now, event, name, noted.token.clone(), &tools.run.author)
+    };
+    (noted.tenant_id, draft)
+}
+
+/// A cause that no answer of Graph's tells.
+pub(super) fn cause(code: FailureCode, detail: String) -> Cause {
+    Cause { code, status: None, request_id: None, detail: Some(detail) }
 }

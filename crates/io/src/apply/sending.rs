@@ -1,258 +1,239 @@
 //! What is sent for each kind, and what follows an upload that Intune accepted.
 
-use super::files::Ready;
+use super::files::{self, Ready};
+use super::island::{Island, with};
 use super::record;
-use super::tenant::{Before, Island, needs_consent};
 use crate::intune::{
     Consented, EnrollmentSettings, IntuneWrite, Synced, VppChange, VppCreation, WriteError,
 };
-use applecart_core::model::{Kind, Outcome, Setting, SettingChange, TokenRef};
-use applecart_core::plan::{Action, Settings, Subject};
-use applecart_core::report::Done;
-use applecart_core::report::Happened;
+use applecart_core::fleet::TokenFile;
+use applecart_core::model::{FailureCode, LiveTenant, Outcome, Setting, TokenRef};
+use applecart_core::plan::{Settings, Subject, Write};
+use applecart_core::report::{Done, Happened};
 
-/// Sends a due write whose file was judged.
-pub(super) async fn send(
-    island: &Island<'_>,
-    writer: &IntuneWrite,
-    file: Option<&Ready>,
-    before: &Before,
-) -> Done {
-    let due = island.due;
-    match (due.token.token.kind, file) {
-        (Kind::Push, Some(file)) => push(island, writer, file, before).await,
-        (Kind::Enrollment, Some(file)) => enrollment(island, writer, file, before).await,
-        (Kind::Vpp, Some(file)) if due.action == Action::Create => {
-            create_vpp(island, writer, file, before).await
-        }
-        (Kind::Vpp, file) => vpp(island, writer, file, before).await,
-        (Kind::Enrollment, None) => configure_enrollment(island, writer, before).await,
-        // A push certificate has no settings; the lint keeps such a plan away.
-        (Kind::Push, None) => island.not_started("a push certificate has no settings").await,
-    }
-}
-
-async fn push(island: &Island<'_>, writer: &IntuneWrite, file: &Ready, before: &Before) -> Done {
-    let mut details = Vec::new();
-    if needs_consent(island.due, &before.live) {
-        match writer.consent().await {
-            Ok(Consented::Granted) => {}
-            Ok(Consented::NotOffered) => details.push(
-                "Intune has no consent to data sharing to give; the upload went on without it"
-                    .to_owned(),
-            ),
-            // The certificate did not leave, whatever became of the consent.
-            Err(error) => {
-                let detail = format!("the consent to data sharing was not given: {error}");
-                return island.not_sent(Happened::Failed, Outcome::Partial, &detail).await;
+impl Island<'_> {
+    /// Opens the write's file once more, and sends it. `before` is what Intune has at this moment.
+    pub(super) async fn send(&self, writer: &IntuneWrite, before: &LiveTenant) -> Done {
+        let sent = match &self.due.write {
+            Write::UploadPush { file, apple_id } => self.push(writer, file, apple_id, before).await,
+            Write::UploadEnrollment { id, file, apple_id, settings, .. } => {
+                self.enrollment(writer, id, file, apple_id, settings, before).await
             }
-        }
-    }
-    let apple_id = island.due.after.apple_id.as_deref().unwrap_or_default();
-    match writer.upload_push(apple_id, file.expose()).await {
-        Ok(live) => landed(island, Subject::Push(&live), before, details).await,
-        Err(error) => island.failed(error, before, details).await,
-    }
-}
-
-async fn enrollment(
-    island: &Island<'_>,
-    writer: &IntuneWrite,
-    file: &Ready,
-    before: &Before,
-) -> Done {
-    let due = island.due;
-    let id = due.token.token.id.as_deref().unwrap_or_default();
-    let apple_id = due.after.apple_id.as_deref().unwrap_or_default();
-    if let Err(error) = writer.upload_enrollment(id, apple_id, file.expose()).await {
-        return island.failed(error, before, Vec::new()).await;
-    }
-    // 204 tells nothing about the token, so only what was known before is recorded.
-    let draft = record::applied(due, island.plan_digest, due.after.clone(), island.tools);
-    if let Err(error) = island.tools.ledger.append(vec![draft]).await {
-        return Done::unrecorded(&error, Happened::Progressing);
-    }
-    let mut details = Vec::new();
-    let mut outcome = Outcome::Done;
-    let settings = enrollment_settings(island);
-    if settings.role_scope_tag_ids.is_some()
-        && let Err(error) = writer.configure_enrollment(id, &settings).await
-    {
-        details.push(format!("the token was uploaded, but its settings were not changed: {error}"));
-        outcome = Outcome::Partial;
-    }
-    details.extend(synced("device sync", writer.sync_enrollment(id).await));
-    with(shown(island, before, &settings.requested(), details).await, outcome)
-}
-
-async fn vpp(
-    island: &Island<'_>,
-    writer: &IntuneWrite,
-    file: Option<&Ready>,
-    before: &Before,
-) -> Done {
-    let due = island.due;
-    let id = due.token.token.id.as_deref().unwrap_or_default();
-    // An Apple Account is never written by itself, only along with a token.
-    let live_apple_id = due.before.as_ref().and_then(|facts| facts.apple_id.as_deref());
-    let stated = due.token.facts.apple_id.as_deref();
-    let change = VppChange {
-        token: file.map(Ready::expose),
-        apple_id: stated.filter(|stated| file.is_some() && live_apple_id != Some(stated)),
-        claim: (file.is_some() && due.token.claim).then_some(true),
-        display_name: due.settings.display_name.as_deref(),
-        country_or_region: due.settings.country_or_region.as_deref(),
-        automatically_update_apps: due.settings.automatically_update_apps,
-        role_scope_tag_ids: due.settings.role_scope_tag_ids.as_deref(),
-    };
-    let requested = change.requested();
-    match writer.update_vpp(id, &change).await {
-        Err(error) => island.failed(error, before, Vec::new()).await,
-        Ok(live) if file.is_none() => {
-            configured(island, before, Subject::Vpp(&live), &requested).await
-        }
-        Ok(live) => {
-            let draft = record::applied(due, island.plan_digest, live.facts(), island.tools);
-            if let Err(error) = island.tools.ledger.append(vec![draft]).await {
-                return Done::unrecorded(&error, Happened::Progressing);
+            Write::ConfigureEnrollment { id, settings } => {
+                self.configure_enrollment(writer, id, settings, before).await
             }
-            // Another location is wrong from the first answer on; waiting would only hurt.
-            let live = Subject::Vpp(&live);
-            if island.shows(live) && island.wrong_location(live).is_some() {
-                return island.confirm(live, Happened::Uploaded, Vec::new()).await;
+            Write::UploadVpp { id, file, settings } => {
+                self.vpp(writer, id, file, settings, before).await
             }
-            let details = synced("licence sync", writer.sync_vpp(id).await);
-            shown(island, before, &requested, details.into_iter().collect()).await
-        }
-    }
-}
-
-async fn create_vpp(
-    island: &Island<'_>,
-    writer: &IntuneWrite,
-    file: &Ready,
-    before: &Before,
-) -> Done {
-    let due = island.due;
-    let facts = &due.token.facts;
-    let creation = VppCreation {
-        display_name: due.token.token.name.as_deref().unwrap_or_default(),
-        apple_id: facts.apple_id.as_deref().unwrap_or_default(),
-        token: file.expose(),
-        account_type: due.token.account_type.as_deref(),
-        country_or_region: facts.country_or_region.as_deref(),
-        automatically_update_apps: facts.automatically_update_apps.unwrap_or_default(),
-        claim: due.token.claim,
-        role_scope_tag_ids: facts.role_scope_tag_ids.as_deref(),
-    };
-    let live = match writer.create_vpp(&creation).await {
-        Ok(live) => live,
-        Err(error) => return island.failed(error, before, Vec::new()).await,
-    };
-    // From here on the token has an id; every later line names it.
-    let mut due = due.clone();
-    due.token.token = TokenRef { id: Some(live.id.clone()), ..due.token.token };
-    let created = Island { due: &due, elsewhere: None, ..*island };
-    let draft = record::applied(&due, island.plan_digest, live.facts(), island.tools);
-    if let Err(error) = island.tools.ledger.append(vec![draft]).await {
-        return Done::unrecorded(&error, Happened::Progressing);
-    }
-    let details = synced("licence sync", writer.sync_vpp(&live.id).await);
-    let done = shown(&created, before, &[], details.into_iter().collect()).await;
-    let happened = match done.happened {
-        Happened::Uploaded => Happened::Created,
-        other => other,
-    };
-    Done { happened, ..done }
-}
-
-async fn configure_enrollment(island: &Island<'_>, writer: &IntuneWrite, before: &Before) -> Done {
-    let id = island.due.token.token.id.as_deref().unwrap_or_default();
-    let settings = enrollment_settings(island);
-    match writer.configure_enrollment(id, &settings).await {
-        Ok(live) => {
-            configured(island, before, Subject::Enrollment(&live), &settings.requested()).await
-        }
-        Err(error) => island.failed(error, before, Vec::new()).await,
-    }
-}
-
-fn enrollment_settings(island: &Island<'_>) -> EnrollmentSettings {
-    EnrollmentSettings { role_scope_tag_ids: island.due.settings.role_scope_tag_ids.clone() }
-}
-
-/// Settings were changed: the answer shows them, and nothing else may have moved.
-async fn configured(
-    island: &Island<'_>,
-    before: &Before,
-    live: Subject<'_>,
-    requested: &[Setting],
-) -> Done {
-    let due = island.due;
-    let facts = live.facts();
-    let draft = record::applied(due, island.plan_digest, facts.clone(), island.tools);
-    if let Err(error) = island.tools.ledger.append(vec![draft]).await {
-        return Done::unrecorded(&error, Happened::Configured);
-    }
-    let details = unrequested(island, before, live, requested);
-    let outcome = if details.is_empty() { Outcome::Done } else { Outcome::Partial };
-    Done { details, live: Some(facts), outcome, ..Done::of(Happened::Configured) }
-}
-
-/// Intune accepted a push certificate, or a read found an upload whose answer was lost: recorded
-/// at once, before anything else can go wrong.
-pub(super) async fn landed(
-    island: &Island<'_>,
-    answered: Subject<'_>,
-    before: &Before,
-    details: Vec<String>,
-) -> Done {
-    let draft = record::applied(island.due, island.plan_digest, answered.facts(), island.tools);
-    if let Err(error) = island.tools.ledger.append(vec![draft]).await {
-        return Done::unrecorded(&error, Happened::Progressing);
-    }
-    shown(island, before, &requested(island), details).await
-}
-
-/// The settings that the lost answer's request held.
-fn requested(island: &Island<'_>) -> Vec<Setting> {
-    let Settings { display_name, country_or_region, automatically_update_apps, role_scope_tag_ids } =
-        &island.due.settings;
-    let mut requested = Vec::new();
-    requested.extend(display_name.as_ref().map(|_| Setting::DisplayName));
-    requested.extend(country_or_region.as_ref().map(|_| Setting::CountryOrRegion));
-    requested.extend(automatically_update_apps.map(|_| Setting::AutomaticallyUpdateApps));
-    requested.extend(role_scope_tag_ids.as_ref().map(|_| Setting::RoleScopeTagIds));
-    requested.extend(island.due.token.claim.then_some(Setting::Claim));
-    requested
-}
-
-/// Waits until live shows the upload, and records it.
-async fn shown(
-    island: &Island<'_>,
-    before: &Before,
-    requested: &[Setting],
-    mut details: Vec<String>,
-) -> Done {
-    let read = island.read_back().await;
-    let Some(subject) = read.as_ref().and_then(|live| island.subject(live)) else {
-        let what = match island.due.token.token.kind {
-            Kind::Push => "certificate",
-            Kind::Enrollment | Kind::Vpp => "token",
+            Write::ConfigureVpp { id, settings } => {
+                self.configure_vpp(writer, id, settings, before).await
+            }
+            Write::CreateVpp { name, file, apple_id } => {
+                self.create_vpp(writer, name, file, apple_id, before).await
+            }
         };
-        details.push(format!(
-            "Intune accepted the {what} and does not show it yet; run `applecart plan` later"
-        ));
-        return Done { details, ..Done::of(Happened::Progressing) };
-    };
-    let moved = unrequested(island, before, subject, requested);
-    let outcome = if moved.is_empty() { Outcome::Done } else { Outcome::Partial };
-    details.extend(moved);
-    with(island.confirm(subject, Happened::Uploaded, details).await, outcome)
+        sent.unwrap_or_else(|ended_early| ended_early)
+    }
+
+    /// The file, judged again directly before it leaves.
+    async fn open(&self, file: &TokenFile) -> Result<Ready, Done> {
+        let refused = match files::judge(self.due, file, self.tools) {
+            Ok(ready) => return Ok(ready),
+            Err(refused) => refused,
+        };
+        let (details, outcome) = (refused.details(), refused.outcome());
+        let detail = details.first().cloned().unwrap_or_default();
+        let done = Done { details, outcome, ..Done::of(Happened::Refused) };
+        Err(self.close(record::cause(FailureCode::NotSent, detail), done).await)
+    }
+
+    async fn push(
+        &self,
+        writer: &IntuneWrite,
+        file: &TokenFile,
+        apple_id: &str,
+        before: &LiveTenant,
+    ) -> Result<Done, Done> {
+        let file = self.open(file).await?;
+        let mut details = Vec::new();
+        if self.needs_consent(before) {
+            match writer.consent().await {
+                Ok(Consented::Granted) => {}
+                Ok(Consented::NotOffered) => details.push(
+                    "Intune offers no consent to data sharing; the upload went on without it"
+                        .to_owned(),
+                ),
+                // The certificate did not leave, whatever became of the consent.
+                Err(error) => {
+                    let detail = format!("the consent to data sharing was not given: {error}");
+                    return Err(self.not_sent(Happened::Failed, detail).await);
+                }
+            }
+        }
+        Ok(match writer.upload_push(apple_id, file.expose()).await {
+            Ok(live) => self.landed(Subject::Push(&live), before, details).await,
+            Err(error) => self.failed(error, before, details).await,
+        })
+    }
+
+    async fn enrollment(
+        &self,
+        writer: &IntuneWrite,
+        id: &str,
+        file: &TokenFile,
+        apple_id: &str,
+        settings: &Settings,
+        before: &LiveTenant,
+    ) -> Result<Done, Done> {
+        let file = self.open(file).await?;
+        if let Err(error) = writer.upload_enrollment(id, apple_id, file.expose()).await {
+            return Ok(self.failed(error, before, Vec::new()).await);
+        }
+        // The answer is empty, so only what was known before is recorded.
+        self.accepted(self.due.after.clone(), Happened::Progressing).await?;
+        let mut details = Vec::new();
+        let mut outcome = Outcome::Done;
+        let settings = enrollment_settings(settings);
+        if settings.role_scope_tag_ids.is_some()
+            && let Err(error) = writer.configure_enrollment(id, &settings).await
+        {
+            details.push(format!(
+                "the token was uploaded, but its settings could not be changed: {error}"
+            ));
+            outcome = Outcome::Partial;
+        }
+        details.extend(synced("device sync", writer.sync_enrollment(id).await));
+        Ok(with(self.shown(before, &settings.requested(), details).await, outcome))
+    }
+
+    async fn configure_enrollment(
+        &self,
+        writer: &IntuneWrite,
+        id: &str,
+        settings: &Settings,
+        before: &LiveTenant,
+    ) -> Result<Done, Done> {
+        let settings = enrollment_settings(settings);
+        match writer.configure_enrollment(id, &settings).await {
+            Ok(live) => {
+                self.configured(before, Subject::Enrollment(&live), &settings.requested()).await
+            }
+            Err(error) => Ok(self.failed(error, before, Vec::new()).await),
+        }
+    }
+
+    async fn vpp(
+        &self,
+        writer: &IntuneWrite,
+        id: &str,
+        file: &TokenFile,
+        settings: &Settings,
+        before: &LiveTenant,
+    ) -> Result<Done, Done> {
+        let file = self.open(file).await?;
+        let entry = &self.due.token;
+        // An Apple Account is never written by itself, only along with a token.
+        let account = self.due.before.as_ref().and_then(|facts| facts.apple_id.as_deref());
+        let stated = entry.facts.apple_id.as_deref();
+        let change = VppChange {
+            token: Some(file.expose()),
+            apple_id: stated.filter(|stated| account != Some(stated)),
+            claim: entry.claim.then_some(true),
+            ..vpp_settings(settings)
+        };
+        let live = match writer.update_vpp(id, &change).await {
+            Ok(live) => live,
+            Err(error) => return Ok(self.failed(error, before, Vec::new()).await),
+        };
+        self.accepted(live.facts(), Happened::Progressing).await?;
+        // Another location is wrong from the first answer on; waiting would only hurt.
+        let live = Subject::Vpp(&live);
+        if self.shows(live) && self.wrong_location(live).is_some() {
+            return Ok(self.confirm(live, Happened::Uploaded, Vec::new()).await);
+        }
+        let details = synced("licence sync", writer.sync_vpp(id).await);
+        Ok(self.shown(before, &change.requested(), details.into_iter().collect()).await)
+    }
+
+    async fn configure_vpp(
+        &self,
+        writer: &IntuneWrite,
+        id: &str,
+        settings: &Settings,
+        before: &LiveTenant,
+    ) -> Result<Done, Done> {
+        let change = vpp_settings(settings);
+        match writer.update_vpp(id, &change).await {
+            Ok(live) => self.configured(before, Subject::Vpp(&live), &change.requested()).await,
+            Err(error) => Ok(self.failed(error, before, Vec::new()).await),
+        }
+    }
+
+    async fn create_vpp(
+        &self,
+        writer: &IntuneWrite,
+        name: &str,
+        file: &TokenFile,
+        apple_id: &str,
+        before: &LiveTenant,
+    ) -> Result<Done, Done> {
+        let file = self.open(file).await?;
+        let entry = &self.due.token;
+        let creation = VppCreation {
+            display_name: name,
+            apple_id,
+            token: file.expose(),
+            account_type: entry.account_type.as_deref(),
+            country_or_region: entry.facts.country_or_region.as_deref(),
+            automatically_update_apps: entry.facts.automatically_update_apps.unwrap_or_default(),
+            claim: entry.claim,
+            role_scope_tag_ids: entry.facts.role_scope_tag_ids.as_deref(),
+        };
+        let live = match writer.create_vpp(&creation).await {
+            Ok(live) => live,
+            Err(error) => return Ok(self.failed(error, before, Vec::new()).await),
+        };
+        // From here on the token has an id; every later line names it.
+        let mut due = self.due.clone();
+        due.token.token = TokenRef { id: Some(live.id.clone()), ..due.token.token };
+        let created = Island { due: &due, ..*self };
+        created.accepted(live.facts(), Happened::Progressing).await?;
+        let details = synced("licence sync", writer.sync_vpp(&live.id).await);
+        let done = created.shown(before, &[], details.into_iter().collect()).await;
+        let happened = match done.happened {
+            Happened::Uploaded => Happened::Created,
+            other => other,
+        };
+        Ok(Done { happened, ..done })
+    }
+
+    /// Settings were changed: the answer shows them, and nothing else may have changed.
+    async fn configured(
+        &self,
+        before: &LiveTenant,
+        live: Subject<'_>,
+        requested: &[Setting],
+    ) -> Result<Done, Done> {
+        let facts = live.facts();
+        self.accepted(facts.clone(), Happened::Configured).await?;
+        let details = self.unrequested(before, live, requested);
+        let outcome = if details.is_empty() { Outcome::Done } else { Outcome::Partial };
+        Ok(Done { details, live: Some(facts), outcome, ..Done::of(Happened::Configured) })
+    }
 }
 
-fn with(done: Done, outcome: Outcome) -> Done {
-    Done { outcome: done.outcome.and(outcome), ..done }
+fn enrollment_settings(settings: &Settings) -> EnrollmentSettings {
+    EnrollmentSettings { role_scope_tag_ids: settings.role_scope_tag_ids.clone() }
+}
+
+fn vpp_settings(settings: &Settings) -> VppChange<'_> {
+    VppChange {
+        display_name: settings.display_name.as_deref(),
+        country_or_region: settings.country_or_region.as_deref(),
+        automatically_update_apps: settings.automatically_update_apps,
+        role_scope_tag_ids: settings.role_scope_tag_ids.as_deref(),
+        ..VppChange::default()
+    }
 }
 
 /// What became of the sync that follows an upload. It decides nothing: Intune syncs by itself.
@@ -263,34 +244,7 @@ fn synced(what: &str, result: Result<Synced, WriteError>) -> Option<String> {
             "a {what} was started only a short while ago; Intune starts the next one by itself"
         )),
         Err(error) => Some(format!(
-            "the token was uploaded, but the {what} could not be started ({error}); start it in the portal, or wait for Intune's own"
+            "the token was uploaded, but the {what} could not be started ({error}). Start it in the portal, or wait until Intune does"
         )),
     }
-}
-
-/// Settings that were not in the request and are not what they were before, in sentences.
-fn unrequested(
-    island: &Island<'_>,
-    before: &Before,
-    live: Subject<'_>,
-    requested: &[Setting],
-) -> Vec<String> {
-    let changes = match (island.subject(&before.live), live) {
-        (Some(Subject::Vpp(before)), Subject::Vpp(live)) => {
-            before.unrequested_changes(live, requested)
-        }
-        (Some(Subject::Enrollment(before)), Subject::Enrollment(live)) => {
-            before.unrequested_changes(live, requested)
-        }
-        _ => Vec::new(),
-    };
-    let sentence = |change: SettingChange| {
-        format!(
-            "Intune changed {} from {} to {}, which nobody asked for; set it back in the portal, or state it in the tenant file",
-            change.setting.property(),
-            change.before,
-            change.after
-        )
-    };
-    changes.into_iter().map(sentence).collect()
 }

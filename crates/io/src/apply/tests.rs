@@ -4,13 +4,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
+
 use super::*;
-use crate::intune::{ClientSecret, ConnectorOptions, Overrides};
-use crate::store::Ledger;
+use crate::intune::{ClientSecret, Connector, ConnectorOptions, Overrides};
+use crate::seams::{Clock, MachineClock};
+use crate::store::{Ledger, LedgerWriter};
 use crate::vault::Secret;
 use applecart_core::fleet::Desired;
 use applecart_core::ledger::Author;
-use applecart_core::model::{Actor, Kind, LiveTenant, Reading, Sha256};
+use applecart_core::model::{Actor, LiveTenant, Reading, Sha256, Timestamp};
 use applecart_core::plan::world::{policy, push_entry, tenant};
 use applecart_core::plan::{self, Input, Known, Limits, Selection, Source};
 use applecart_simulator::{
@@ -22,6 +25,14 @@ struct Now(Timestamp);
 impl Clock for Now {
     fn now(&self) -> Timestamp {
         self.0
+    }
+
+    fn elapsed(&self) -> Duration {
+        MachineClock.elapsed()
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'_, ()> {
+        MachineClock.sleep(time)
     }
 }
 

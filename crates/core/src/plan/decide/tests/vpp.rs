@@ -10,8 +10,8 @@ fn a_renewal_carries_the_settings_that_differ_and_no_others() {
     world.live_vpp(|live| live.automatically_update_apps = Some(false));
     world.expect_upload();
     let due = world.planned().due.remove(0);
-    assert_eq!(due.settings.automatically_update_apps, Some(true));
-    assert_eq!(due.settings.country_or_region, None);
+    assert_eq!(due.settings().unwrap().automatically_update_apps, Some(true));
+    assert_eq!(due.settings().unwrap().country_or_region, None);
     let after = due.after;
     assert_eq!(
         (after.automatically_update_apps, after.state.as_deref()),

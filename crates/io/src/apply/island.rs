@@ -1,0 +1,340 @@
+//! One due write in its tenant: what Intune shows of the token, and what the ledger learns of the
+//! end. It is the same for every kind; what is sent stands in [`sending`](super::sending).
+
+use std::time::Duration;
+
+use super::record;
+use super::tools::Tools;
+use crate::intune::{IntuneRead as _, ReadRequest, WriteError};
+use applecart_core::model::{
+    Cause, Facts, FailureCode, Kind, LiveTenant, LiveVpp, Outcome, Problem, Reading, Setting,
+    SettingChange, Timestamp,
+};
+use applecart_core::plan::{Due, Sent, Subject, Write, location_fault};
+use applecart_core::report::{Done, Happened};
+
+/// The first pause of the read back; it doubles up to [`PAUSE_MAX`].
+const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Copy)]
+pub(super) struct Island<'a> {
+    pub(super) due: &'a Due,
+    pub(super) plan_digest: &'a str,
+    pub(super) tools: &'a Tools<'a>,
+    /// When it was recorded as intended: nothing of it was sent before.
+    pub(super) intended_at: Timestamp,
+    /// How long the read back may take.
+    pub(super) patience: Duration,
+}
+
+impl Island<'_> {
+    pub(super) fn kind(&self) -> Kind {
+        self.due.kind()
+    }
+
+    /// The token in Intune that the write is about.
+    pub(super) fn subject<'l>(&self, live: &'l LiveTenant) -> Option<Subject<'l>> {
+        let token = &self.due.token.token;
+        let id = token.id.as_deref();
+        match token.kind {
+            Kind::Push => live.push.present().map(Subject::Push),
+            Kind::Enrollment => {
+                let all = live.enrollment.present()?;
+                all.iter().find(|one| Some(one.id.as_str()) == id).map(Subject::Enrollment)
+            }
+            Kind::Vpp => {
+                let all = live.vpp.present()?;
+                let facts = &self.due.token.facts;
+                let twin = |one: &&LiveVpp| match id {
+                    Some(id) => one.id == id,
+                    // Not created yet, as far as this run knows.
+                    None => {
+                        (facts.location.is_some() && one.location == facts.location)
+                            || (token.name.is_some() && one.display_name == token.name)
+                    }
+                };
+                all.iter().find(twin).map(Subject::Vpp)
+            }
+        }
+    }
+
+    /// Reads the due token's kind, and the consent that a first push certificate needs. `None`
+    /// where the tenant names a sign-in profile that does not exist.
+    pub(super) async fn read(&self) -> Option<LiveTenant> {
+        let auth = self.tools.policy.auth_of(self.due.tenant.auth.as_deref())?;
+        let request = ReadRequest {
+            tenant_id: self.due.tenant.tenant_id,
+            auth: auth.clone(),
+            watch: [self.kind()].into(),
+            consent_if_push_absent: self.kind() == Kind::Push,
+        };
+        Some(self.tools.connector.read(&request).await)
+    }
+
+    /// Reads the one token that was written to.
+    async fn read_one(&self) -> Option<LiveTenant> {
+        let auth = self.tools.policy.auth_of(self.due.tenant.auth.as_deref())?;
+        let (tenant, connector) = (self.due.tenant.tenant_id, self.tools.connector);
+        let mut live = LiveTenant::not_asked();
+        match (self.kind(), self.due.token.token.id.as_deref()) {
+            (Kind::Push, _) | (_, None) => return self.read().await,
+            (Kind::Enrollment, Some(id)) => {
+                let one = connector.read_one_enrollment(tenant, auth, id).await;
+                live.enrollment = in_collection(one);
+            }
+            (Kind::Vpp, Some(id)) => {
+                live.vpp = in_collection(connector.read_one_vpp(tenant, auth, id).await);
+            }
+        }
+        Some(live)
+    }
+
+    /// Reads until Intune shows the upload, or the time is over.
+    async fn read_back(&self) -> Option<LiveTenant> {
+        let mut pause = PAUSE;
+        let mut waited = Duration::ZERO;
+        loop {
+            let live = self.read_one().await?;
+            if self.subject(&live).is_some_and(|subject| self.shows(subject)) {
+                return Some(live);
+            }
+            if waited >= self.patience || self.tools.stopped() {
+                return None;
+            }
+            // Intune needs time to show an upload.
+            self.tools.clock.sleep(pause).await;
+            waited += pause;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Why the due token's kind is not known.
+    pub(super) fn unknown<'l>(&self, live: &'l LiveTenant) -> Option<&'l Problem> {
+        match self.kind() {
+            Kind::Push => live.push.problem(),
+            Kind::Enrollment => live.enrollment.problem(),
+            Kind::Vpp => live.vpp.problem(),
+        }
+    }
+
+    /// Whether what Intune has proves that this write landed.
+    pub(super) fn shows(&self, live: Subject<'_>) -> bool {
+        live.shows(&Sent {
+            stated: &self.due.token.facts,
+            before: self.due.before.as_ref(),
+            from: self.intended_at,
+            to: self.tools.clock.now(),
+            settle: self.tools.policy.settle_of(self.kind()),
+        })
+    }
+
+    /// A VPP token in another location than it was meant for.
+    pub(super) fn wrong_location(&self, live: Subject<'_>) -> Option<String> {
+        let Subject::Vpp(live) = live else { return None };
+        location_fault(self.due.after.location.as_ref(), live)
+    }
+
+    /// Records that Intune accepted the write, before anything else can go wrong. `happened` is
+    /// what is known of the token if the ledger does not take it.
+    pub(super) async fn accepted(&self, facts: Facts, happened: Happened) -> Result<(), Done> {
+        let draft = record::applied(self.due, self.plan_digest, facts, self.tools);
+        let recorded = self.tools.ledger.append(vec![draft]).await;
+        recorded.map(|_| ()).map_err(|error| Done::unrecorded(&error, happened))
+    }
+
+    /// Records an accepted upload, and then what a read shows.
+    pub(super) async fn landed(
+        &self,
+        answered: Subject<'_>,
+        before: &LiveTenant,
+        details: Vec<String>,
+    ) -> Done {
+        match self.accepted(answered.facts(), Happened::Progressing).await {
+            Ok(()) => self.shown(before, &self.requested(), details).await,
+            Err(done) => done,
+        }
+    }
+
+    /// Waits until Intune shows the upload, and records it.
+    pub(super) async fn shown(
+        &self,
+        before: &LiveTenant,
+        requested: &[Setting],
+        mut details: Vec<String>,
+    ) -> Done {
+        let read = self.read_back().await;
+        let Some(subject) = read.as_ref().and_then(|live| self.subject(live)) else {
+            let what = match self.kind() {
+                Kind::Push => "certificate",
+                Kind::Enrollment | Kind::Vpp => "token",
+            };
+            details.push(format!(
+                "Intune accepted the {what} and does not show it yet; run `applecart plan` later"
+            ));
+            return Done { details, ..Done::of(Happened::Progressing) };
+        };
+        let moved = self.unrequested(before, subject, requested);
+        let outcome = if moved.is_empty() { Outcome::Done } else { Outcome::Partial };
+        details.extend(moved);
+        with(self.confirm(subject, Happened::Uploaded, details).await, outcome)
+    }
+
+    /// Intune shows the upload. A VPP token must also be in the location it was meant for.
+    pub(super) async fn confirm(
+        &self,
+        live: Subject<'_>,
+        happened: Happened,
+        mut details: Vec<String>,
+    ) -> Done {
+        let facts = live.facts();
+        if let Some(fault) = self.wrong_location(live) {
+            details.push(fault.clone());
+            let cause = record::cause(FailureCode::WrongLocation, fault);
+            let done = self.record_failure(cause, details).await;
+            return Done { live: Some(facts), ..done };
+        }
+        let draft = record::confirmed(self.due, facts.clone(), self.tools);
+        match self.tools.ledger.append(vec![draft]).await {
+            Ok(_) => Done { details, live: Some(facts), ..Done::of(happened) },
+            Err(error) => Done::unrecorded(&error, happened),
+        }
+    }
+
+    /// The settings that the write's request holds.
+    fn requested(&self) -> Vec<Setting> {
+        let mut requested = self.due.settings().map(|due| due.requested()).unwrap_or_default();
+        requested.extend(self.due.token.claim.then_some(Setting::Claim));
+        requested
+    }
+
+    /// Settings that were not in the request and are not what they were before, in sentences.
+    pub(super) fn unrequested(
+        &self,
+        before: &LiveTenant,
+        live: Subject<'_>,
+        requested: &[Setting],
+    ) -> Vec<String> {
+        let changes = match (self.subject(before), live) {
+            (Some(Subject::Vpp(before)), Subject::Vpp(live)) => {
+                before.unrequested_changes(live, requested)
+            }
+            (Some(Subject::Enrollment(before)), Subject::Enrollment(live)) => {
+                before.unrequested_changes(live, requested)
+            }
+            _ => Vec::new(),
+        };
+        let sentence = |change: SettingChange| {
+            format!(
+                "Intune changed {} from {} to {} although the upload did not ask for it. Change it back in the portal, or state it in the tenant file",
+                change.setting.property(),
+                change.before,
+                change.after
+            )
+        };
+        changes.into_iter().map(sentence).collect()
+    }
+
+    /// The request failed. A write whose outcome is unknown is never repeated: a read decides.
+    pub(super) async fn failed(
+        &self,
+        error: WriteError,
+        before: &LiveTenant,
+        mut details: Vec<String>,
+    ) -> Done {
+        let detail = error.to_string();
+        let (code, status, request_id) = match error {
+            WriteError::Rejected { status, request_id, .. } => {
+                (FailureCode::Rejected, Some(status), request_id)
+            }
+            WriteError::NotPermitted { status, request_id, .. } => {
+                (FailureCode::NotPermitted, Some(status), request_id)
+            }
+            WriteError::ApprovalRequired { request_id, .. } => {
+                (FailureCode::ApprovalRequired, None, request_id)
+            }
+            WriteError::Throttled { request_id, .. } => {
+                (FailureCode::Throttled, Some(429), request_id)
+            }
+            WriteError::OutcomeUnknown { request_id, .. } => {
+                (FailureCode::NotLanded, None, request_id)
+            }
+            WriteError::Refused { .. } | WriteError::NotSent { .. } => {
+                (FailureCode::NotSent, None, None)
+            }
+        };
+        let cause = Cause { code, status, request_id, detail: Some(detail.clone()) };
+        if code == FailureCode::NotLanded {
+            return self.find_out(cause, before, details).await;
+        }
+        details.push(detail);
+        self.record_failure(cause, details).await
+    }
+
+    /// Where Intune takes its time to show an upload, that it does not show proves nothing yet.
+    async fn find_out(&self, cause: Cause, before: &LiveTenant, mut details: Vec<String>) -> Done {
+        let settles = !self.tools.policy.settle_of(self.kind()).is_zero();
+        let live = if settles { self.read_back().await } else { self.read_one().await };
+        let known = live.as_ref().filter(|live| self.unknown(live).is_none());
+        let subject = known.and_then(|live| self.subject(live));
+        if let Some(subject) = subject.filter(|subject| self.shows(*subject)) {
+            return self.landed(subject, before, details).await;
+        }
+        details.extend(cause.detail.clone());
+        if known.is_some() && !settles {
+            details.push(
+                "Intune does not show it, so it did not land; run `applecart apply` again"
+                    .to_owned(),
+            );
+            return self.record_failure(cause, details).await;
+        }
+        details.push(
+            "it is unknown whether the upload landed; the next `applecart apply` reads Intune first and decides"
+                .to_owned(),
+        );
+        Done { cause: Some(cause), details, ..Done::of(Happened::Unknown) }
+    }
+
+    async fn record_failure(&self, cause: Cause, details: Vec<String>) -> Done {
+        self.close(cause, Done { details, ..Done::of(Happened::Failed) }).await
+    }
+
+    /// Nothing was written; the intent is closed so that no run waits for it.
+    pub(super) async fn not_sent(&self, happened: Happened, detail: impl Into<String>) -> Done {
+        let detail = detail.into();
+        let cause = record::cause(FailureCode::NotSent, detail.clone());
+        self.close(cause, Done { details: vec![detail], ..Done::of(happened) }).await
+    }
+
+    /// Ends the write with a failure in the ledger.
+    pub(super) async fn close(&self, cause: Cause, done: Done) -> Done {
+        let draft = record::failed(self.due, cause.clone(), self.tools);
+        match self.tools.ledger.append(vec![draft]).await {
+            Ok(_) => Done { cause: Some(cause), ..done },
+            Err(error) => with(Done::unrecorded(&error, done.happened), done.outcome),
+        }
+    }
+
+    /// Whether a reading says that the consent to data sharing is still to be given.
+    pub(super) fn needs_consent(&self, live: &LiveTenant) -> bool {
+        matches!(self.due.write, Write::UploadPush { .. })
+            && self.due.before.is_none()
+            && self.due.tenant.consent_data_sharing
+            && !matches!(live.consent, Reading::Present(true))
+    }
+}
+
+/// `done`, with what else it means for the exit code.
+pub(super) fn with(done: Done, outcome: Outcome) -> Done {
+    Done { outcome: done.outcome.and(outcome), ..done }
+}
+
+/// One object as the collection that it is of.
+fn in_collection<T>(one: Reading<T>) -> Reading<Vec<T>> {
+    match one {
+        Reading::Present(one) => Reading::Present(vec![one]),
+        Reading::Absent => Reading::Present(Vec::new()),
+        Reading::Unknown(problem) => Reading::Unknown(problem),
+        Reading::NotAsked => Reading::NotAsked,
+    }
+}

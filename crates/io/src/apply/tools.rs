@@ -1,0 +1,83 @@
+//! Everything that an apply works with.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::intune::Connector;
+use crate::seams::Clock;
+use crate::store::LedgerWriter;
+use crate::vault::Secret;
+use applecart_core::fleet::Policy;
+use applecart_core::ledger::{Author, LedgerView};
+
+/// Opens a sealed file of the applied commit.
+pub trait Files: Send + Sync {
+    /// The opened content of a blob; nothing of it is in an error.
+    fn open(&self, blob: &str) -> Result<Secret, FilesError>;
+}
+
+/// Why a sealed file could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    #[error("the file could not be read from Git")]
+    Git(#[from] crate::git::GitError),
+    #[error("the file could not be opened: {0}")]
+    Open(#[from] crate::vault::OpenError),
+}
+
+impl FilesError {
+    /// Whether the file was changed after it was sealed, or cannot show that it was not: then it is
+    /// its source that cannot be trusted.
+    pub fn is_untrusted(&self) -> bool {
+        matches!(self, Self::Open(error) if error.is_untrusted())
+    }
+}
+
+/// Is told how far an apply is.
+pub trait Progress: Send + Sync {
+    /// So many writes are due.
+    fn begin(&self, writes: usize);
+    /// A write of this tenant is finished.
+    fn advance(&self, tenant: &str);
+    fn end(&self);
+}
+
+/// Who runs, and what is applied.
+#[derive(Clone, Debug)]
+pub struct RunContext {
+    /// Run, clone and person, as every line of the ledger names them.
+    pub author: Author,
+    /// The fleet commit that is applied.
+    pub rev: String,
+}
+
+/// Everything that an apply works with.
+pub struct Tools<'a> {
+    pub connector: &'a Connector,
+    pub files: &'a dyn Files,
+    pub ledger: &'a LedgerWriter,
+    /// The ledger as it was read under the lock.
+    pub view: &'a LedgerView,
+    pub policy: &'a Policy,
+    /// Runs that are proved to have ended.
+    pub dead_runs: &'a BTreeSet<String>,
+    pub clock: &'a dyn Clock,
+    pub run: &'a RunContext,
+    pub progress: &'a dyn Progress,
+    /// How many tenants are written to at once.
+    pub parallelism: usize,
+    /// Set when the user wants to stop; no further write is started then.
+    pub stop: Arc<AtomicBool>,
+    /// How long Intune may take to show an upload.
+    pub wait: Duration,
+    /// The same for an upload that proves its wire encoding, for which others wait.
+    pub canary_wait: Duration,
+}
+
+impl Tools<'_> {
+    pub(super) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}

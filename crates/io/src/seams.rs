@@ -1,0 +1,80 @@
+//! Time and chance. A run is given both, so that a test of a whole run waits for nothing and gets
+//! the same ids twice.
+
+use std::pin::pin;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use applecart_core::model::Timestamp;
+use futures::future::{BoxFuture, Either, FutureExt as _, select};
+use uuid::Uuid;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+/// Tells the time, and lets it pass.
+pub trait Clock: Send + Sync {
+    /// The instant by which everything is judged and dated. `--now` freezes it.
+    fn now(&self) -> Timestamp;
+
+    /// The time since some moment in the past. It never goes back and never stands still, so limits
+    /// are measured by it.
+    fn elapsed(&self) -> Duration;
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'_, ()>;
+}
+
+/// What comes of `work`; `None` when that takes longer than `limit`.
+pub(crate) async fn within<T>(
+    clock: &dyn Clock,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    match select(pin!(work), clock.sleep(limit)).await {
+        Either::Left((done, _)) => Some(done),
+        Either::Right(_) => None,
+    }
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MachineClock;
+
+#[expect(clippy::disallowed_methods, reason = "the clock that everything else is given")]
+impl Clock for MachineClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::new(std::time::SystemTime::now().into())
+    }
+
+    fn elapsed(&self) -> Duration {
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'_, ()> {
+        tokio::time::sleep(time).boxed()
+    }
+}
+
+/// Makes ids, and numbers by chance.
+pub trait Ids: Send + Sync {
+    fn uuid(&self) -> Uuid;
+
+    /// A number from 0 to 1, which spreads what would otherwise happen at once.
+    fn chance(&self) -> f64 {
+        // 32 bits of a random UUID are plenty for that.
+        let (high, _) = self.uuid().as_u64_pair();
+        let bits = u32::try_from(high >> 32).unwrap_or_default();
+        f64::from(bits) / f64::from(u32::MAX)
+    }
+}
+
+/// Ids that nobody can foresee.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RandomIds;
+
+impl Ids for RandomIds {
+    fn uuid(&self) -> Uuid {
+        Uuid::new_v4()
+    }
+}
