@@ -5,13 +5,13 @@
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use applecart_core::{apple, fleet, ledger, model, plan, report};
+use applecart_core::{apple, fleet, ledger, model, report};
 use applecart_io::store;
 
 /// Every schema with its file name, sorted.
 pub fn all() -> Vec<(&'static str, Value)> {
     let mut schemas = fleet::schemas();
-    schemas.push(("plan.schema.json", of::<plan::Plan>()));
+    schemas.push(("plan.schema.json", of::<report::PlanOutput<'_>>()));
     schemas.push(("apply.schema.json", of::<report::ApplyReport>()));
     schemas.push(("import.schema.json", of::<report::ImportReport>()));
     schemas.push(("status.schema.json", of::<report::Status>()));

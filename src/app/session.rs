@@ -13,6 +13,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use super::base::{self, Other, Reach};
 use super::trust;
 use super::{AppError, Context};
+use applecart_core::attention::{self, Attention, CloneState};
 use applecart_core::fleet::{self, Desired, FLEET_FILE, Policy, Source, Tenant};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{
@@ -353,6 +354,25 @@ pub struct Made {
     pub loaded: Loaded,
     pub known: Result<LedgerView, Unknown>,
     pub planned: Planned,
+}
+
+impl Made {
+    /// What needs a person.
+    pub fn attention(&self) -> Attention {
+        attention_of(&self.planned.plan, &self.loaded, self.known.as_ref().ok())
+    }
+}
+
+/// What needs a person, by a plan and what it was made of.
+pub fn attention_of(plan: &Plan, loaded: &Loaded, ledger: Option<&LedgerView>) -> Attention {
+    attention::list(&attention::Input {
+        plan,
+        fleet: &loaded.fleet,
+        ledger,
+        policy: &loaded.policy,
+        clone: &CloneState::default(),
+        earlier: None,
+    })
 }
 
 /// The whole way from a repository to a plan: load → past → policy → read → plan.

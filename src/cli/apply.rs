@@ -110,7 +110,10 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         let observed = session::observed(&planned.plan);
         let elsewhere = is_elsewhere(&planned);
         if args.format == Format::Human {
-            output.note(&report::plan_human(&planned.plan, output.verbose, output.width()));
+            let ledger = known.as_ref().ok();
+            let attention = session::attention_of(&planned.plan, &loaded, ledger);
+            let (all, width) = (output.verbose, output.width());
+            output.note(&report::plan_human(&planned.plan, &attention, all, width));
         }
         let view = match (&known, ledger) {
             (Ok(view), Some(ledger)) => Some((view, ledger)),

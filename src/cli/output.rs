@@ -91,6 +91,11 @@ impl Output {
         self.note(&text);
     }
 
+    /// Whether standard output is a screen, which has an edge.
+    pub(super) fn is_terminal(&self) -> bool {
+        std::io::stdout().is_terminal()
+    }
+
     /// How many columns a person sees.
     pub(super) fn width(&self) -> usize {
         terminal_size::terminal_size()

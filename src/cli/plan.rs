@@ -18,7 +18,7 @@ use crate::app::trust;
 use applecart_core::fleet::{self, FileBytes, TokenLines};
 use applecart_core::model::{LiveTenant, Outcome, TenantName};
 use applecart_core::plan::{self, Plan, Selection, Source, Touched};
-use applecart_core::report::{self, AnnotationFormat};
+use applecart_core::report::{self, AnnotationFormat, PlanOutput};
 use applecart_io::git::Repo;
 use applecart_io::intune;
 
@@ -26,8 +26,8 @@ use applecart_io::intune;
 ///
 /// Needs read-only Graph permissions and no key: nothing is opened, nothing is written. Exit code
 /// 3 means that some tenants could not be read; with --detailed-exitcode, 2 means that something
-/// is due or held. The formats github, azure, gitlab and sarif remark urgent uploads, holds and what
-/// could not be observed beside the token's line of the tenant file.
+/// is due, held, or needs attention critically. The formats github, azure, gitlab and sarif remark
+/// urgent uploads, holds and what could not be observed beside the token's line of the tenant file.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart plan
@@ -58,7 +58,7 @@ pub(super) struct Args {
     /// of 65,536 characters, Azure DevOps of 150,000
     #[arg(long, value_name = "BYTES", default_value = "60000")]
     max_size: usize,
-    /// End with 2 when something is due or held
+    /// End with 2 when something is due, held, or needs attention critically
     #[arg(long)]
     detailed_exitcode: bool,
 }
@@ -113,38 +113,43 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         Some(path) => Ok(Intune::Read(snapshot(path, loaded, &selection)?, Source::Snapshot)),
         None => Ok(Intune::Graph(session::connector(context)?)),
     };
-    let Made { loaded, mut planned, .. } = session::plan(context, &selection, &wanted, intune)?;
-    planned.plan.refusal = trust::refusal(&loaded);
+    let mut made = session::plan(context, &selection, &wanted, intune)?;
+    made.planned.plan.refusal = trust::refusal(&made.loaded);
+    let attention = &made.attention();
+    let Made { loaded, planned, .. } = made;
     let plan = &planned.plan;
+    let whole = PlanOutput { plan, attention: &attention.matters };
 
     let markdown = || {
         let limit = if args.max_size == 0 { usize::MAX } else { args.max_size };
-        report::plan_markdown(plan, limit)
+        report::plan_markdown(plan, attention, limit)
     };
     for path in &args.out {
         let written = match path.extension() {
             Some(extension) if extension == "md" => std::fs::write(path, markdown()),
             _ => std::fs::File::create(path)
-                .and_then(|file| report::write_json(plan, std::io::BufWriter::new(file))),
+                .and_then(|file| report::write_json(&whole, std::io::BufWriter::new(file))),
         };
         written.map_err(|source| CliError::File { path: path.clone(), doing: "write", source })?;
     }
     let remarks = |format| -> Result<String, CliError> {
         let lines = token_lines(args, context, &loaded)?;
-        Ok(report::annotate(format, &report::of_plan(plan, &lines), &report::plan_summary(plan))?)
+        let summary = report::plan_summary(plan, attention);
+        Ok(report::annotate(format, &report::of_plan(plan, &lines), &summary)?)
     };
     match args.format {
         Format::Human => {
-            output.result(&report::plan_human(plan, output.verbose, output.width()))?;
+            let (all, width) = (output.verbose, output.width());
+            output.result(&report::plan_human(plan, attention, all, width))?;
         }
-        Format::Json => output.json(plan)?,
+        Format::Json => output.json(&whole)?,
         Format::Markdown => output.result(&markdown())?,
         Format::Github => output.result(&remarks(AnnotationFormat::Github)?)?,
         Format::Azure => output.result(&remarks(AnnotationFormat::Azure)?)?,
         Format::Gitlab => output.result(&remarks(AnnotationFormat::Gitlab)?)?,
         Format::Sarif => output.result(&remarks(AnnotationFormat::Sarif)?)?,
     }
-    let changes = args.detailed_exitcode && plan.has_changes();
+    let changes = args.detailed_exitcode && (plan.has_changes() || attention.is_critical());
     Ok(session::observed(plan).and(if changes { Outcome::Changes } else { Outcome::Done }))
 }
 

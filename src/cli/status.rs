@@ -6,24 +6,27 @@ use super::output::Output;
 use super::plan::Selected;
 use crate::app::session::{self, Intune, Loaded, Made, Tree, Wanted, Which};
 use crate::app::{Reach, block_on};
+use applecart_core::attention::FailOn;
 use applecart_core::fleet::parse_duration;
 use applecart_core::model::{LiveTenant, Outcome, Problem, ProblemCode, Reading};
 use applecart_core::plan::Source;
 use applecart_core::report::{self, StatusView};
 
-/// Show what lapses when, what works, and what differs from Git, most urgent first
+/// Show what expires when, what works, and what differs from Git, most urgent first
 ///
-/// Counts come first, then the tokens that need attention with what to do about them; --all shows
-/// every token, -v also who uploaded each. JSON and CSV always hold all of them. Tenants that could
-/// not be read are rows like every other. With --offline Git and the ledger are asked only: expiry
-/// as last seen live, else as Git says; the settings are the revision's own then, unless
-/// --policy-rev names others.
+/// Counts come first, then what needs attention and what to do about it, then the tokens that it
+/// concerns; --all shows every token, -v also who uploaded each. JSON and CSV always hold all of
+/// them. With --offline only Git and the ledger are read: expiry as last seen in Intune, else as Git
+/// says; the settings are then the revision's own, unless --policy-rev names others. A schedule
+/// should use --fail-on urgent: it ends with 9 when something is expired, critical, held, missing,
+/// failing or unobserved.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart status
   applecart status --within 30d --all
   applecart status --select contoso --verbose
   applecart status --offline --format csv > tokens.csv
+  applecart status --fail-on urgent
   applecart status --fail-within 14d --format json")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -31,13 +34,16 @@ pub(super) struct Args {
     /// Contact nothing
     #[arg(long)]
     offline: bool,
-    /// Show only tokens that lapse within this time, such as 30d, or of which nobody can tell
+    /// Show only tokens that expire within this time, such as 30d, or at an unknown time
     #[arg(long, value_name = "TIME")]
     within: Option<String>,
-    /// End with 9 when a selected token lapses within this time, such as 14d
+    /// End with 9 when a selected token expires within this time, such as 14d
     #[arg(long, value_name = "TIME")]
     fail_within: Option<String>,
-    /// Show every token, also those in order
+    /// End with 9 when something of these needs attention: `urgent`, or codes such as `expired`
+    #[arg(long, value_name = "CODES", value_delimiter = ',')]
+    fail_on: Vec<FailOn>,
+    /// Show every token
     #[arg(long)]
     all: bool,
     /// How to show it
@@ -77,21 +83,30 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         let read = session::read_live(context, &connector, loaded, &selection);
         Ok(Intune::Read(block_on(read)?, Source::Live))
     };
-    let Made { loaded, known, mut planned } = session::plan(context, &selection, &wanted, intune)?;
+    let mut made = session::plan(context, &selection, &wanted, intune)?;
     if args.offline {
-        // Nobody asked, so nothing went wrong; a ledger that cannot be read still did.
-        for tenant in &mut planned.plan.tenants {
+        // Intune was not asked, so nothing went wrong; a ledger that cannot be read still did.
+        for tenant in &mut made.planned.plan.tenants {
             tenant.problems.retain(|problem| problem.code != ProblemCode::Unreachable);
         }
     }
+    let attention = made.attention().matters;
+    let Made { loaded, known, planned } = made;
+    let failing = args.fail_on.iter().any(|on| attention.iter().any(|matter| on.fails(matter)));
+    let ledger = known.as_ref().ok();
     let mut status =
-        report::status_of(&planned.plan, &loaded.fleet, known.as_ref().ok(), args.offline);
+        report::status_of(&planned.plan, &loaded.fleet, ledger, attention, args.offline);
     // Judged before anything is left out: what is shown decides nothing.
-    let expiring = fail_within.is_some_and(|within| status.expires_within(within));
+    let expiring = failing || fail_within.is_some_and(|within| status.expires_within(within));
     if let (Some(within), Some(text)) = (within, &args.within) {
         status.keep_within(within, text);
     }
-    let view = StatusView { all: args.all, verbose: output.verbose, width: output.width() };
+    let view = StatusView {
+        all: args.all,
+        verbose: output.verbose,
+        width: output.width(),
+        is_terminal: output.is_terminal(),
+    };
     output.result(&match args.format {
         Format::Human => report::status_human(&status, view),
         Format::Json => report::json(&status)?,
@@ -102,7 +117,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     Ok(observed.and(if expiring { Outcome::Expiring } else { Outcome::Done }))
 }
 
-/// Offline, nothing is known of live.
+/// Offline, nothing is known of Intune.
 fn not_looked() -> LiveTenant {
     let unasked = || Problem::new(ProblemCode::Unreachable, "offline");
     LiveTenant {

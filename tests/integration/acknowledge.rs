@@ -11,7 +11,7 @@ fn an_upload_waits_for_the_customer_until_somebody_records_their_word() {
     world.renewal("contoso");
     world.run(&["acknowledge", "contoso"]).ends_with(4).says("has no upload of contoso");
     world.run(&["apply"]).ends_with(0);
-    let waits = "not yet confirmed by the customer, 1 token: contoso push";
+    let waits = "awaiting-confirmation, 1 token: contoso push";
     world.run(&["status"]).ends_with(0).says(waits);
     let status = world.run(&["status", "--offline", "--format", "json"]).ends_with(0).json();
     assert_eq!(status["summary"]["unacknowledged"], 1);

@@ -27,7 +27,7 @@ fn the_demo_tells_its_story_to_the_end() {
         .arg(folder.path().join("demo"));
     let run = finish(command).ends_with(0);
     for part in [
-        "nothing to do",
+        "nothing to upload",
         "press Renew",
         "IntuneCSR-fourthcoffee.csr",
         "reviewed as pull request #1",

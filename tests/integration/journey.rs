@@ -1,4 +1,4 @@
-//! From a commit to Intune and back to "nothing to do", and everything that must stop on the way.
+//! From a commit to Intune and back to "nothing to upload", and everything that must stop on the way.
 
 use applecart_simulator::{Consent, Fault, FaultRule, PortalUpload, PushRequest};
 
@@ -11,8 +11,8 @@ fn a_renewal_is_uploaded_once_and_then_there_is_nothing_to_do() {
     world.run(&["plan", "--detailed-exitcode"]).ends_with(2).says("upload push");
     world.run(&["apply"]).ends_with(0).says("uploaded");
     assert_eq!(world.live_serial("contoso"), Some(new.serial));
-    world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to do");
-    world.run(&["apply"]).ends_with(0).says("nothing to do");
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to upload");
+    world.run(&["apply"]).ends_with(0).says("nothing to upload");
     assert_eq!(world.uploads("contoso"), 1);
     assert_eq!(world.events("contoso"), ["intended", "applied", "confirmed"]);
     world.run(&["ledger", "verify"]).ends_with(0);
@@ -354,6 +354,34 @@ fn a_frozen_clock_shows_next_year() {
         .ends_with(9)
         .says("expired");
     world.run(&["status", "--offline", "--fail-within", "200d"]).ends_with(9);
+}
+
+#[test]
+fn a_schedule_fails_for_what_is_urgent_and_a_plan_is_not_green_beside_it() {
+    let world = World::new();
+    let live = world.issue(None, 30);
+    world.live("contoso", Some(&live));
+    world.tenant("contoso", &live);
+    world.commit("In sync");
+    // In sync, and due for renewal: worth a look, and no reason to wake anybody.
+    let status = world.run(&["status", "--fail-on", "urgent"]).ends_with(0);
+    status.says("renewal-due, 1 token: contoso push");
+    let plan = world.run(&["plan", "--detailed-exitcode"]).ends_with(0);
+    let plan = plan.says("nothing to upload · 1 token expires within 45 days:");
+    assert!(plan.stdout.contains("\n  applecart renew --due 45d\n"), "{}", plan.stdout);
+    world.run(&["status", "--fail-on", "missing,renewal-due"]).ends_with(9);
+    world.run(&["status", "--fail-on", "soon"]).ends_with(64).says("`urgent` nor a code");
+    // The same fleet four weeks later.
+    let later = (live.not_after - chrono::Duration::days(2)).to_rfc3339();
+    let at = |arguments: &[&str]| world.run(&[arguments, &["--now", &later]].concat());
+    let status = at(&["status", "--fail-on", "urgent"]).ends_with(9);
+    status.says("critical, 1 token: contoso push").says("applecart renew contoso/push");
+    at(&["plan"]).ends_with(0);
+    at(&["plan", "--detailed-exitcode"]).ends_with(2).says("1 token expires within 14 days:");
+    let plan = at(&["plan", "--format", "json"]).ends_with(0).json();
+    let status = at(&["status", "--format", "json"]).ends_with(0).json();
+    assert_eq!(plan["attention"], status["attention"]);
+    assert_eq!(plan["attention"][0]["code"], "critical");
 }
 
 #[test]

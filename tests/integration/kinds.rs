@@ -16,8 +16,8 @@ fn a_renewal_of_every_kind_is_uploaded_once_and_then_there_is_nothing_to_do() {
         world.run(&["plan", "--detailed-exitcode"]).ends_with(2).says(&format!("upload {kind}"));
         world.run(&["apply"]).ends_with(0).says("uploaded");
         assert!(world.live_until("contoso", kind).unwrap() > in_days(300), "{kind}");
-        world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to do");
-        world.run(&["apply"]).ends_with(0).says("nothing to do");
+        world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to upload");
+        world.run(&["apply"]).ends_with(0).says("nothing to upload");
         assert_eq!(world.uploads_of("contoso", kind), 1, "{kind}");
         assert_eq!(world.events("contoso"), ["intended", "applied", "confirmed"], "{kind}");
         world.run(&["ledger", "verify"]).ends_with(0);
@@ -76,7 +76,7 @@ fn a_vpp_token_is_created_where_git_and_the_customer_permit_it() {
     let vpp = &tenant.vpp_tokens[0];
     assert_eq!((vpp.display_name.as_str(), vpp.location_name.as_str()), ("London", "London"));
     assert_eq!(vpp.country_or_region, "gb");
-    world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to do");
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to upload");
     // The ledger learnt the id: another name in Git's neighbour does not confuse it.
     let shown = world.run(&["ledger", "show", "--format", "json"]).json();
     assert_eq!(shown["entries"][2]["token"]["id"], vpp.id.as_str());
@@ -101,7 +101,7 @@ fn settings_are_changed_without_the_file_and_without_a_key() {
     assert!(vpp.automatically_update_apps);
     assert_eq!(vpp.role_scope_tag_ids, ["7", "0"]);
     assert_eq!(world.uploads_of("contoso", Kind::Vpp), 1);
-    world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to do");
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to upload");
     world.run(&["ledger", "verify"]).ends_with(0);
     // No file was sent, so no line says that one was.
     let shown = world.run(&["ledger", "show", "--format", "json"]).json();

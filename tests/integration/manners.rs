@@ -198,7 +198,7 @@ fn status_narrows_to_a_time_and_writes_csv_and_markdown() {
     world
         .run(&["status", "--within", "1d", "--fail-within", "30d", "--format", "json"])
         .ends_with(9);
-    world.run(&["status"]).ends_with(0).says("1 more in order");
+    world.run(&["status"]).ends_with(0).says("and 1 more");
     world.run(&["status", "--all"]).ends_with(0).says("fabrikam");
     world.run(&["status", "--format", "markdown"]).ends_with(0).says("| contoso | push |");
     world.run(&["status", "--within", "soon"]).ends_with(64).says("not a length of time");

@@ -221,7 +221,7 @@ fn a_plan_is_never_written_into_somebody_elses_comment() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("plan.md");
     let comments = Comments::new(Host::Github, 1);
-    let theirs = "<!-- applecart:plan -->\nNothing to do.\n";
+    let theirs = "<!-- applecart:plan -->\nNothing to upload.\n";
     comments.add_of_another(theirs);
     for text in ["first", "second"] {
         let own = format!("<!-- applecart:plan -->\n{text}\n");

@@ -97,7 +97,7 @@ fn a_reviewed_plan_of_a_branch_applies_what_the_branch_touched_and_nothing_else(
     push(&hub.world, "main");
     hub.world.state().clear_journal();
     hub.world.run(&["apply", file]).ends_with(0);
-    let contoso = Some(tenant_id("contoso").into());
+    let contoso = Some(tenant_id("contoso"));
     assert!(hub.world.state().requests().iter().all(|one| one.tenant == contoso), "nobody else");
     assert_eq!((hub.world.uploads("contoso"), hub.world.uploads("adatum")), (1, 0));
 }
@@ -129,7 +129,7 @@ fn a_branch_that_touches_no_tenant_has_nothing_to_do() {
     hub.world.state().clear_journal();
     for more in [&[][..], &["--select", "contoso"]] {
         let plan = [&["plan", "--detailed-exitcode", "--base", "origin/main"], more].concat();
-        run(&hub.world, &plan).ends_with(0).says("No tenant differs").says("nothing to do");
+        run(&hub.world, &plan).ends_with(0).says("No tenant differs").says("nothing to upload");
     }
     assert!(hub.world.state().requests().is_empty(), "nobody was asked");
     // A slip of the pen is still one.
@@ -154,7 +154,7 @@ fn sealing_again_is_told_and_uploads_nothing() {
         .find("2 token files of adatum, contoso are re-encrypted, with the same sha256")
         .unwrap();
     assert!(policy < resealed, "{}", screen.stdout);
-    assert!(screen.stdout.contains("nothing to do"), "{}", screen.stdout);
+    assert!(screen.stdout.contains("nothing to upload"), "{}", screen.stdout);
     let json = run(&hub.world, &["plan", "--format", "json"]).ends_with(0).json();
     assert_eq!(json["resealedTenants"][0], serde_json::json!({"name": "adatum", "files": 1}));
 }

@@ -49,7 +49,7 @@ fn new_recipients_open_the_same_files_and_nothing_is_uploaded_again() {
     assert_eq!(changed, "tenants/contoso/push.pem.age\ntenants/fabrikam/push.pem.age");
     assert_ne!(sealed(&world, "contoso"), before);
     world.commit("Seal again");
-    world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to do");
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to upload");
 
     world.run(&["reseal"]).ends_with(3).says("none of the 1 identities at hand opens it");
     world.key = new_key;

@@ -139,7 +139,7 @@ fn thirty_customers_three_renewals_and_everybody_agrees() {
         .says("30 created, 0 updated");
     run(&alice, &["validate", "--worktree"]).ends_with(0).says("30 tenants: 0 errors, 0 warnings");
     commit(&alice, "Import thirty customers");
-    run(&alice, &["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to do");
+    run(&alice, &["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to upload");
     run(&alice, &["status", "--within", "60d"]).ends_with(0).says("90");
     assert_eq!(world.state().writes(), 0);
 
@@ -210,7 +210,7 @@ fn thirty_customers_three_renewals_and_everybody_agrees() {
 
     // Alice's clone agrees, and so does the record.
     alice.git(&["pull", "--quiet", "origin", "main"]);
-    run(&alice, &["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to do");
+    run(&alice, &["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to upload");
     run(&alice, &["ledger", "verify"]).ends_with(0);
     let push = RENEWED[0].0;
     run(&alice, &["history", &format!("{push}/push"), "--fetch"])

@@ -23,8 +23,8 @@ fn what_one_clone_applied_another_has_not_to_do() {
         let hub = hub(&["contoso"], kind);
         let (one, two) = (hub.clone("one", &[]), hub.clone("two", &[]));
         one.run(&["apply"]).ends_with(0).says("uploaded");
-        two.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to do");
-        two.run(&["apply"]).ends_with(0).says("nothing to do");
+        two.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to upload");
+        two.run(&["apply"]).ends_with(0).says("nothing to upload");
         assert_eq!(hub.world.uploads_of("contoso", kind), 1);
         let events: Vec<_> =
             hub.lines("contoso").iter().map(|line| line["event"].clone()).collect();
@@ -38,8 +38,8 @@ fn a_clone_of_depth_one_sees_the_whole_ledger() {
     hub.clone("one", &[]).run(&["apply"]).ends_with(0).says("uploaded");
     let shallow = hub.clone("shallow", &["--depth", "1"]);
     // Without the ledger, the setting alone could not be told from a new file.
-    shallow.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to do");
-    shallow.run(&["apply"]).ends_with(0).says("nothing to do");
+    shallow.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to upload");
+    shallow.run(&["apply"]).ends_with(0).says("nothing to upload");
     let shown = shallow.run(&["ledger", "show", "--format", "json"]).ends_with(0).json();
     assert_eq!(shown["entries"].as_array().unwrap().len(), 3);
     shallow.run(&["ledger", "verify"]).ends_with(0).says("3 entries");
@@ -204,8 +204,8 @@ fn outcomes_that_could_not_be_pushed_are_saved_and_delivered_later() {
     other.append(&saved).ends_with(0).says("2 of 2 entries recorded");
     let events: Vec<_> = hub.lines("contoso").iter().map(|line| line["event"].clone()).collect();
     assert_eq!(events, ["intended", "applied", "confirmed"]);
-    other.run(&["apply"]).ends_with(0).says("nothing to do");
-    clone.run(&["apply"]).ends_with(0).says("nothing to do");
+    other.run(&["apply"]).ends_with(0).says("nothing to upload");
+    clone.run(&["apply"]).ends_with(0).says("nothing to upload");
     assert_eq!(hub.lines("contoso").len(), 3);
 }
 

@@ -6,6 +6,7 @@
 //! * [`sealed`]: what a sealed file shows without a key.
 //! * [`ledger`]: the record of what was sent and seen, as text and as questions.
 //! * [`plan`]: what to do with every token, and why.
+//! * [`attention`]: what needs a person, most urgent first.
 //! * [`report`]: all of it, for people and for scripts.
 //!
 //! That this crate is pure is a fact of its `Cargo.toml`, which names neither Git, HTTP, a runtime,
@@ -13,6 +14,7 @@
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod apple;
+pub mod attention;
 pub mod fleet;
 pub mod ledger;
 pub mod model;

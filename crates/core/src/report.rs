@@ -10,6 +10,7 @@
 mod annotations;
 mod applied;
 mod apply;
+mod attention;
 mod audit;
 mod csv;
 mod doctor;
@@ -22,6 +23,7 @@ mod plan;
 mod renew;
 mod revision;
 mod status;
+mod table;
 mod text;
 
 pub use annotations::{Annotation, AnnotationFormat, Level, annotate, of_diagnostics, of_plan};
@@ -49,7 +51,7 @@ pub use import::{
 };
 pub use inspect::{inspection_human, inspection_json};
 pub use markdown::plan_markdown;
-pub use plan::{plan_human, plan_summary};
+pub use plan::{PlanOutput, plan_human, plan_summary};
 pub use renew::{
     CsrOrigin, FactRow, Link, Proposal, ProposalStatus, ProposalText, RENEW_FORMAT_VERSION,
     Renewals, Sheet, SheetCsr, Sheets, complete_sheet, proposal_text, renewals_human,

@@ -56,7 +56,7 @@ fn what_is_due(story: &mut Story<'_>) -> Result<(), CliError> {
         Outcome::Done,
     )?;
     story.step(
-        "What lapses when? tailspin never consented to the application: it is shown, not hidden, and the exit code is 3.",
+        "What expires when? tailspin never consented to the application: it is shown, not hidden, and the exit code is 3.",
         &["status"],
         Outcome::Partial,
     )?;
@@ -77,7 +77,7 @@ fn what_is_due(story: &mut Story<'_>) -> Result<(), CliError> {
         Outcome::Partial,
     )?;
     story.step(
-        "Plan again: nothing to do.",
+        "Plan again: nothing to upload.",
         &[
             "plan",
             "--select",

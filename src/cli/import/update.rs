@@ -130,7 +130,11 @@ impl Work<'_> {
             });
             let name = name
                 .map_or_else(|| token.kind.to_string(), |name| format!("{} {name:?}", token.kind));
-            self.note(ImportNoteCode::Added, name, "live and not in the file; added; it is watched");
+            self.note(
+                ImportNoteCode::Added,
+                name,
+                "live and not in the file; added; it is watched",
+            );
         }
         self.updated.notes.append(&mut entries.notes);
         Ok(())

@@ -97,6 +97,22 @@ pub enum ProblemCode {
 }
 
 impl ProblemCode {
+    /// Every code.
+    pub const ALL: &[Self] = &[
+        Self::SignInFailed,
+        Self::TenantNotFound,
+        Self::NoConsent,
+        Self::Forbidden,
+        Self::NoLicence,
+        Self::Throttled,
+        Self::Timeout,
+        Self::Unreachable,
+        Self::ServerError,
+        Self::BadAnswer,
+        Self::InvalidFile,
+        Self::LedgerUnknown,
+    ];
+
     /// The code as it is written in output.
     pub fn as_str(self) -> &'static str {
         match self {

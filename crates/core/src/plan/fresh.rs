@@ -195,7 +195,7 @@ fn same_decision(was: &PlannedToken, is: &PlannedToken) -> bool {
 
 impl TokenState {
     /// Which token it is.
-    pub(super) fn token(&self) -> TokenRef {
+    pub fn token(&self) -> TokenRef {
         TokenRef { kind: self.kind, id: self.id.clone(), name: self.name.clone() }
     }
 }

@@ -81,7 +81,7 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
         }
     }
     let bad = summary.failed + summary.refused + summary.unobserved > 0;
-    let text = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
+    let text = if parts.is_empty() { "nothing to upload".to_owned() } else { parts.join(", ") };
     let _ = writeln!(out, "{}", styled(if bad { BAD } else { GOOD }, &text));
     if let Some(kept) = &report.not_pushed {
         let text = format!(

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::attention;
 use super::facts::changes;
 use super::revision;
-use super::text::{escape, plural, short};
+use super::text::{escape, joined, label as named, plural, short};
+use crate::attention::Attention;
 use crate::model::Kind;
 use crate::plan::{Action, Observed, Plan, PlannedTenant, PlannedToken, Source};
 
@@ -44,7 +46,7 @@ pub(super) fn cell(text: &str) -> String {
     safe
 }
 
-/// The marker by which a pipeline finds its own comment to write it anew.
+/// The marker by which a pipeline finds its own comment to update it.
 pub(super) const MARKER: &str = "<!-- applecart:plan -->\n";
 
 /// What the sentences about what was left out, the fold and the digest take.
@@ -57,15 +59,15 @@ const LISTED: usize = 50;
 ///
 /// It is at most `limit` bytes long where that is enough for the headline (some 4 KiB): rows and
 /// details are left out whole, and counted. Hosts count characters, which are never more.
-pub fn plan_markdown(plan: &Plan, limit: usize) -> String {
-    let mut out = head(plan);
+pub fn plan_markdown(plan: &Plan, attention: &Attention, limit: usize) -> String {
+    let mut out = head(plan, attention);
     let mut tokens: Vec<_> =
         plan.tokens().filter(|(_, token)| token.action != Action::None).collect();
     tokens.sort_by_key(|(tenant, token)| (!tenant.new_destination, !token.urgent));
     let problems: Vec<_> =
         plan.tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).collect();
     if tokens.is_empty() && problems.is_empty() {
-        out.push_str("Nothing to do.\n");
+        out.push_str("Nothing to upload.\n");
         return out;
     }
     let room = limit.saturating_sub(out.len() + ENDING);
@@ -113,14 +115,15 @@ fn fill(out: &mut String, parts: impl Iterator<Item = String>, room: usize) -> u
 }
 
 /// What stands above the table: what the revision changes as a whole, the counts, what is urgent.
-fn head(plan: &Plan) -> String {
+fn head(plan: &Plan, attention: &Attention) -> String {
     let mut out = String::from(MARKER);
     let rev = plan.rev.as_deref().map_or("the worktree", short);
     let summary = &plan.summary;
     let _ = writeln!(out, "### Applecart plan at `{rev}`\n");
     if plan.source == Source::Snapshot {
-        out.push_str("> Live state comes from a snapshot; this plan cannot be applied.\n\n");
+        let _ = writeln!(out, "> {}\n", revision::SNAPSHOT);
     }
+    out.push_str(&attention::brief_markdown(attention));
     let mut notes = revision::notes(plan);
     let removed_left_out = notes.len().saturating_sub(LISTED);
     notes.truncate(LISTED);
@@ -148,28 +151,18 @@ fn head(plan: &Plan) -> String {
     }
     let _ = writeln!(
         out,
-        "{}: {}, {}, {}, {}; {} not fully observed.\n",
+        "{}: {}, {}, {}, {}; {} not fully observed.{}\n",
         plural(summary.tenants, "tenant"),
         plural(summary.uploads, "upload"),
         plural(summary.creates, "creation"),
         plural(summary.configures, "settings change"),
         plural(summary.holds, "hold"),
-        summary.unobserved
+        summary.unobserved,
+        match attention::counted(attention) {
+            parts if parts.is_empty() => String::new(),
+            parts => format!(" {}.", parts.join(", ")),
+        }
     );
-    let urgent: Vec<_> = plan.tokens().filter(|(_, token)| token.urgent).collect();
-    for (tenant, token) in urgent.iter().take(LISTED) {
-        let why = token.state.details.first().map(String::as_str).unwrap_or_default();
-        let _ = writeln!(
-            out,
-            "> 🚨 **Urgent: {}**, {}: {}\n",
-            cell(&tenant.name),
-            cell(&label(token)),
-            cell(why)
-        );
-    }
-    if urgent.len() > LISTED {
-        let _ = writeln!(out, "> 🚨 **Urgent: {} more**\n", urgent.len() - LISTED);
-    }
     out
 }
 
@@ -187,8 +180,8 @@ fn row(tenant: &PlannedTenant, token: &PlannedToken) -> String {
 }
 
 fn problem_row(tenant: &PlannedTenant) -> String {
-    let codes: Vec<&str> = tenant.problems.iter().map(|problem| problem.code.as_str()).collect();
-    format!("| ❓ unobserved | {} | | | {} |\n", cell(&tenant.name), codes.join(", "))
+    let codes: Vec<_> = tenant.problems.iter().map(|problem| problem.code).collect();
+    format!("| ❓ unobserved | {} | | | {} |\n", cell(&tenant.name), joined(&codes, ", "))
 }
 
 fn detail(tenant: &PlannedTenant, token: &PlannedToken) -> String {
@@ -232,10 +225,7 @@ fn sign(token: &PlannedToken) -> &'static str {
 }
 
 fn label(token: &PlannedToken) -> String {
-    match &token.state.name {
-        Some(name) => format!("{} {name}", token.state.kind),
-        None => token.state.kind.to_string(),
-    }
+    named(token.state.kind, token.state.name.as_deref())
 }
 
 fn expires(token: &PlannedToken) -> String {
@@ -243,7 +233,7 @@ fn expires(token: &PlannedToken) -> String {
         facts.and_then(|facts| facts.expires).map_or("none".to_owned(), |at| at.to_string())
     };
     if token.action.writes() {
-        // Only Intune can read when an enrollment file lapses.
+        // Only Intune can read when an enrollment file expires.
         let unknown = token.state.kind == Kind::Enrollment && token.action == Action::Upload;
         let after = if unknown {
             "known after the upload".to_owned()

@@ -2,15 +2,31 @@
 
 use std::fmt::Write as _;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::attention;
 use super::facts::diff_human;
 use super::revision;
-use super::text::{BAD, DIM, GOOD, HEAD, LOOK, escape, plural, short, styled, wrap};
+use super::text::{
+    BAD, DIM, GOOD, HEAD, LOOK, command, escape, joined, label, plural, prose, short, styled, wrap,
+};
+use crate::attention::{Attention, Matter};
 use crate::model::Kind;
-use crate::plan::{Action, Expiry, Observed, Plan, PlannedTenant, PlannedToken, Source, Sync};
+use crate::plan::{Action, Expiry, Plan, PlannedTenant, PlannedToken, Source, Sync};
 
-/// The plan: what is due, what is held and why, what could not be read; the rest as a count, or
-/// in full when `all` is set.
-pub fn plan_human(plan: &Plan, all: bool, width: usize) -> String {
+/// The plan with what needs a person: the machine output of `plan`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PlanOutput<'a> {
+    #[serde(flatten)]
+    pub plan: &'a Plan,
+    /// What needs a person, most urgent first.
+    pub attention: &'a [Matter],
+}
+
+/// The plan: what needs attention, what is due, what is held and why, what could not be read; the
+/// rest as a count, or in full when `all` is set.
+pub fn plan_human(plan: &Plan, attention: &Attention, all: bool, width: usize) -> String {
     let mut out = String::new();
     let rev = plan.rev.as_deref().map_or("the worktree".to_owned(), |rev| short(rev).to_owned());
     let _ = writeln!(
@@ -19,12 +35,9 @@ pub fn plan_human(plan: &Plan, all: bool, width: usize) -> String {
         styled(HEAD, &format!("Plan for {} at {rev}", plural(plan.tenants.len(), "tenant")))
     );
     if plan.source == Source::Snapshot {
-        let _ = writeln!(
-            out,
-            "{}",
-            styled(LOOK, "Live state comes from a snapshot; this plan cannot be applied.")
-        );
+        let _ = writeln!(out, "{}", styled(LOOK, revision::SNAPSHOT));
     }
+    out.push_str(&attention::brief(attention, width));
     if let Some(line) = revision::touched(plan) {
         out.push_str(&wrap(&escape(&line), 0, width));
     }
@@ -47,7 +60,7 @@ pub fn plan_human(plan: &Plan, all: bool, width: usize) -> String {
         }
     }
     out.push('\n');
-    summary(&mut out, plan);
+    out.push_str(&summary(plan, attention));
     out
 }
 
@@ -104,21 +117,16 @@ fn token_human(out: &mut String, token: &PlannedToken, width: usize) {
         (Action::None, Sync::Unobserved) => ("?", BAD, "unobserved"),
         (Action::None, sync) => ("·", DIM, sync.as_str()),
     };
-    let name = state.name.as_deref().map(|name| format!(" {}", escape(name))).unwrap_or_default();
+    let name = escape(&label(state.kind, state.name.as_deref()));
     let mut notes = Vec::new();
     if token.urgent {
         notes.push(styled(BAD, "urgent"));
     }
     if !state.reasons.is_empty() {
-        notes.push(
-            state.reasons.iter().map(|reason| reason.as_str()).collect::<Vec<_>>().join(", "),
-        );
+        notes.push(joined(&state.reasons, ", "));
     }
     if !token.allows.is_empty() {
-        notes.push(format!(
-            "released: {}",
-            token.allows.iter().map(|reason| reason.as_str()).collect::<Vec<_>>().join(", ")
-        ));
+        notes.push(format!("released: {}", joined(&token.allows, ", ")));
     }
     match (state.expiry, state.expires) {
         (Expiry::Unknown, _) | (_, None) => {}
@@ -126,12 +134,11 @@ fn token_human(out: &mut String, token: &PlannedToken, width: usize) {
         (expiry, Some(at)) => notes.push(format!("{expiry}, until {at}")),
     }
     let notes = notes.join("; ");
-    let line =
-        format!("  {} {} {}{name}  {notes}", styled(style, sign), styled(style, word), state.kind);
+    let line = format!("  {} {} {name}  {notes}", styled(style, sign), styled(style, word));
     let _ = writeln!(out, "{}", line.trim_end());
     if token.action.writes() {
         out.push_str(&diff_human(token.before.as_deref(), token.after.as_deref(), 6));
-        // Only Intune can read when an enrollment file lapses.
+        // Only Intune can read when an enrollment file expires.
         if state.kind == Kind::Enrollment && token.action == Action::Upload {
             let line = styled(GOOD, "+ expires: known after the upload");
             let _ = writeln!(out, "      {line}");
@@ -141,19 +148,18 @@ fn token_human(out: &mut String, token: &PlannedToken, width: usize) {
         out.push_str(&wrap(&escape(detail), 6, width));
     }
     if !state.warnings.is_empty() {
-        let names =
-            state.warnings.iter().map(|warning| warning.as_str()).collect::<Vec<_>>().join(", ");
-        let _ = writeln!(out, "      {}", styled(LOOK, &format!("warning: {names}")));
+        let names = joined(&state.warnings, ", ");
+        out.push_str(&prose(LOOK, &format!("warning: {names}"), 6, width));
     }
 }
 
 /// The sentence that a reader takes away, on one line without colours.
-pub fn plan_summary(plan: &Plan) -> String {
-    format!("{}: {}", plural(plan.tenants.len(), "tenant"), counted(plan).0)
+pub fn plan_summary(plan: &Plan, attention: &Attention) -> String {
+    format!("{}: {}", plural(plan.tenants.len(), "tenant"), counted(plan, attention))
 }
 
-/// What is due and held, and how many tenants could not be observed.
-fn counted(plan: &Plan) -> (String, usize) {
+/// What is due, held, unknown and about to expire.
+fn counted(plan: &Plan, attention: &Attention) -> String {
     let summary = &plan.summary;
     let mut parts = Vec::new();
     for (count, noun) in [
@@ -166,26 +172,35 @@ fn counted(plan: &Plan) -> (String, usize) {
             parts.push(plural(count, noun));
         }
     }
-    let unobserved =
-        plan.tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).count();
-    if unobserved > 0 {
-        parts.push(format!("{} not fully observed", plural(unobserved, "tenant")));
+    if parts.is_empty() {
+        parts.push("nothing to upload".to_owned());
     }
-    (if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }, unobserved)
+    if summary.unobserved > 0 {
+        parts.push(format!("{} not fully observed", plural(summary.unobserved, "tenant")));
+    }
+    let expiring = attention::counted(attention);
+    let expiring =
+        if expiring.is_empty() { String::new() } else { format!(" · {}", expiring.join(", ")) };
+    format!("{}{expiring}", parts.join(", "))
 }
 
 /// The same sentence for a terminal, and what to do next.
-fn summary(out: &mut String, plan: &Plan) {
-    let (text, unobserved) = counted(plan);
-    let style = if unobserved > 0 {
+fn summary(plan: &Plan, attention: &Attention) -> String {
+    let style = if plan.summary.unobserved > 0 || attention.is_critical() {
         BAD
-    } else if plan.summary.holds > 0 {
+    } else if plan.summary.holds > 0 || !attention.matters.is_empty() {
         LOOK
     } else {
         GOOD
     };
-    let _ = writeln!(out, "{}: {}", plural(plan.tenants.len(), "tenant"), styled(style, &text));
+    let renewals = attention::renewals(attention);
+    let end = if renewals.is_some() { ":" } else { "" };
+    let tenants = plural(plan.tenants.len(), "tenant");
+    let text = styled(style, &format!("{}{end}", counted(plan, attention)));
+    let mut out = format!("{tenants}: {text}\n");
+    out.extend(renewals.map(|text| command(text, 2)));
     if plan.has_changes() {
         let _ = writeln!(out, "Digest {}", plan.digest);
     }
+    out
 }

@@ -6,6 +6,10 @@ use crate::plan::{Plan, RecipientsChange, RemovedTenant, ResealedTenant};
 /// The heading over tenants that the base does not have.
 pub(super) const NEW: &str = "New destinations";
 
+/// What a plan of a snapshot is good for.
+pub(super) const SNAPSHOT: &str =
+    "What Intune has comes from a snapshot; this plan cannot be applied.";
+
 /// One sentence each, most consequential first.
 pub(super) fn notes(plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();

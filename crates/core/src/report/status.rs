@@ -1,32 +1,76 @@
 //! The fleet's state over the three axes, most urgent first.
 //!
-//! This file holds the result as data. `rows` puts it in order, and `human`, `csv` and `markdown`
-//! write it down.
+//! This file holds the result as data and puts it in order; `human` and `flat` write it down. What
+//! needs a person is [`crate::attention`]'s to say, and so is the order.
 
-mod advice;
-mod csv;
+mod flat;
 mod human;
-mod markdown;
-mod past;
-mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::text;
+use crate::attention::Matter;
 use crate::fleet::{Desired, Tenant};
-use crate::ledger::LedgerView;
-use crate::model::{Problem, TenantId, Timestamp, TokenRef};
+use crate::ledger::{LedgerView, TenantLedger};
+use crate::model::{Event, Problem, Record, Sha256, TenantId, Timestamp, TokenRef};
 use crate::plan::{Expiry, FORMAT_VERSION, Health, Observed, Plan, Sync, TokenState};
 
-pub use csv::status_csv;
+pub use flat::{status_csv, status_markdown};
 pub use human::{StatusView, status_human};
-pub use markdown::status_markdown;
-pub use past::Recorded;
+
+/// When, what and by whom, as the ledger has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Recorded {
+    pub at: Timestamp,
+    /// SHA-256 of the opened file that it is about.
+    pub sha256: Option<Sha256>,
+    /// The fleet commit that was applied.
+    pub rev: Option<String>,
+    /// The run's id.
+    pub run: String,
+    /// The user, else the machine.
+    pub by: Option<String>,
+    /// The pipeline run's URL, where one ran it.
+    pub pipeline: Option<String>,
+}
+
+impl From<&Record> for Recorded {
+    fn from(record: &Record) -> Self {
+        Self {
+            at: record.at,
+            sha256: record.sha256,
+            rev: record.rev.clone(),
+            run: record.run.clone(),
+            by: record.actor.user.clone().or_else(|| record.actor.host.clone()),
+            pipeline: record.actor.pipeline.clone(),
+        }
+    }
+}
+
+/// The newest upload that landed: one that Intune accepted, or the announced one that a later read
+/// proved. Changes of settings carry no digest and are no uploads.
+fn last_upload(past: &TenantLedger, token: &TokenRef) -> Option<Recorded> {
+    let records: Vec<&Record> = past.of(token).filter(|record| record.sha256.is_some()).collect();
+    let landed = records
+        .iter()
+        .rposition(|record| matches!(record.event, Event::Applied | Event::Confirmed))?;
+    let last = records.get(landed)?;
+    let earlier = || records.iter().take(landed).rev().filter(|one| one.sha256 == last.sha256);
+    let upload = match last.event {
+        Event::Applied => Some(last),
+        _ => earlier()
+            .find(|record| record.event == Event::Applied)
+            .or_else(|| earlier().find(|record| record.event == Event::Intended)),
+    };
+    upload.map(|record| Recorded::from(*record))
+}
 
 /// A token of a [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -35,7 +79,7 @@ pub struct StatusToken {
     /// Where it stands.
     #[serde(flatten)]
     pub state: TokenState,
-    /// The Apple Account that renews it: live where known, else as Git says.
+    /// The Apple Account that renews it: as Intune has it where known, else as Git says.
     #[serde(default)]
     pub apple_id: Option<String>,
     /// The newest upload that the ledger holds; `null` where there is none or the ledger is unknown.
@@ -63,7 +107,7 @@ pub struct StatusTenant {
     pub observed: Observed,
     /// What could not be read, and why.
     pub problems: Vec<Problem>,
-    /// Its tokens, push first.
+    /// Push first.
     pub tokens: Vec<StatusToken>,
 }
 
@@ -75,7 +119,7 @@ pub struct StatusSummary {
     pub tenants: usize,
     /// Their tokens.
     pub tokens: usize,
-    /// Tokens that have lapsed.
+    /// Tokens that have expired.
     pub expired: usize,
     /// Tokens with less than `critical` left.
     pub critical: usize,
@@ -90,7 +134,7 @@ pub struct StatusSummary {
     /// Tokens with an upload that the customer has not confirmed yet.
     #[serde(default)]
     pub unacknowledged: usize,
-    /// Tokens that need nobody's attention.
+    /// Tokens that were read and need no attention.
     #[serde(default)]
     pub ok: usize,
     /// How many tokens have each value of `sync`; values that none has are left out.
@@ -114,14 +158,16 @@ pub struct Status {
     pub applecart: String,
     /// The fleet commit.
     pub rev: Option<String>,
-    /// When.
     pub generated_at: Timestamp,
     /// Whether Intune was left alone.
     pub offline: bool,
-    /// The time that `--within` named; only tokens that lapse within it, or of which nobody can
-    /// tell, are in here then.
+    /// The time that `--within` named: then only tokens that expire within it, or at an unknown
+    /// time, are in here.
     #[serde(default)]
     pub within: Option<String>,
+    /// What needs a person, most urgent first.
+    #[serde(default)]
+    pub attention: Vec<Matter>,
     /// The tenants, by name.
     pub tenants: Vec<StatusTenant>,
     /// Counts over what is in here.
@@ -134,6 +180,7 @@ pub fn status_of(
     plan: &Plan,
     fleet: &[Desired],
     ledger: Option<&LedgerView>,
+    attention: Vec<Matter>,
     offline: bool,
 ) -> Status {
     let in_git: HashMap<&str, &Tenant> = fleet
@@ -149,16 +196,19 @@ pub fn status_of(
             // A broken record is not an empty one: nothing of it is shown.
             let past = ledger.zip(tenant.tenant_id).and_then(|(view, id)| view.tenants.get(&id));
             let token = |state: &TokenState| {
-                let of =
-                    TokenRef { kind: state.kind, name: state.name.clone(), id: state.id.clone() };
+                let of = state.token();
                 let entry = desired
                     .and_then(|tenant| tenant.tokens().find(|entry| entry.token.same_token(&of)));
                 let live = state.live.as_ref().and_then(|facts| facts.apple_id.clone());
                 StatusToken {
                     apple_id: live.or_else(|| entry?.facts.apple_id.clone()),
-                    last_upload: past.and_then(|past| past::last_upload(past, &of)),
-                    last_confirmed: past.and_then(|past| past::last_confirmed(past, &of)),
-                    unacknowledged: past.and_then(|past| past::unacknowledged(past, &of)),
+                    last_upload: past.and_then(|past| last_upload(past, &of)),
+                    last_confirmed: past
+                        .and_then(|past| past.last_confirmed(&of))
+                        .map(Recorded::from),
+                    unacknowledged: past
+                        .and_then(|past| past.unacknowledged(&of))
+                        .map(Recorded::from),
                     state: state.clone(),
                 }
             };
@@ -179,6 +229,7 @@ pub fn status_of(
         generated_at: plan.generated_at,
         offline,
         within: None,
+        attention,
         tenants,
         summary: StatusSummary::default(),
     };
@@ -187,29 +238,36 @@ pub fn status_of(
 }
 
 impl Status {
-    /// Whether a token lapses within this time, or has lapsed.
+    /// Whether a token expires within this time, or has expired.
     pub fn expires_within(&self, within: Duration) -> bool {
-        self.tokens().any(|token| self.lapses(token, within) == Some(true))
+        self.tokens().any(|token| expires_within(token, self.generated_at, within) == Some(true))
     }
 
-    /// Leaves only the tokens that lapse within this time, which the person wrote as `text`. Those
-    /// of which nobody can tell stay, for they may; so do tenants of which nothing was read.
+    /// Leaves only the tokens that expire within this time, which the person wrote as `text`. Those
+    /// of which that is unknown stay, for they may; so do tenants of which nothing was read.
     pub fn keep_within(&mut self, within: Duration, text: &str) {
         let now = self.generated_at;
         for tenant in &mut self.tenants {
-            tenant.tokens.retain(|token| lapses(token, now, within).unwrap_or(true));
+            tenant.tokens.retain(|token| expires_within(token, now, within).unwrap_or(true));
         }
         self.tenants.retain(|tenant| !tenant.tokens.is_empty() || !tenant.problems.is_empty());
+        let shown = |matter: &Matter| {
+            let Some(of) = &matter.tenant else { return true };
+            let Some(tenant) = self.tenants.iter().find(|tenant| tenant.name == of.name) else {
+                return false;
+            };
+            matter.token.as_ref().is_none_or(|token| matter.is_about_all(token.kind))
+                || tenant.tokens.iter().any(|token| matter.is_about(&token.state.token()))
+        };
+        let shown: Vec<bool> = self.attention.iter().map(shown).collect();
+        let mut shown = shown.into_iter();
+        self.attention.retain(|_| shown.next() == Some(true));
         self.within = Some(text.to_owned());
         self.count();
     }
 
     fn tokens(&self) -> impl Iterator<Item = &StatusToken> {
         self.tenants.iter().flat_map(|tenant| &tenant.tokens)
-    }
-
-    fn lapses(&self, token: &StatusToken, within: Duration) -> Option<bool> {
-        lapses(token, self.generated_at, within)
     }
 
     fn count(&mut self) {
@@ -225,16 +283,104 @@ impl Status {
             summary.failing += usize::from(state.health == Health::Failing);
             summary.held += usize::from(state.sync == Sync::Held);
             summary.unacknowledged += usize::from(token.unacknowledged.is_some());
-            summary.ok += usize::from(!rows::urgency(token, self.offline).needs_attention());
             *summary.by_sync.entry(state.sync.to_string()).or_default() += 1;
             *summary.by_expiry.entry(state.expiry.to_string()).or_default() += 1;
             *summary.by_health.entry(state.health.to_string()).or_default() += 1;
         }
+        let is_ok = |row: &Row<'_>| {
+            row.token.is_some_and(|token| self.offline || token.state.sync != Sync::Unobserved)
+        };
+        summary.ok = self.rows().iter().filter(|row| row.matters.is_empty() && is_ok(row)).count();
         self.summary = summary;
+    }
+
+    /// Every row, most urgent first; of equal urgency the one that expires first, then by name.
+    fn rows(&self) -> Vec<Row<'_>> {
+        let mut of_tenant: BTreeMap<&str, Vec<(usize, &Matter)>> = BTreeMap::new();
+        for (place, matter) in self.attention.iter().enumerate() {
+            let name = matter.tenant.as_ref().map_or("", |tenant| tenant.name.as_str());
+            of_tenant.entry(name).or_default().push((place, matter));
+        }
+        let mut rows: Vec<Row<'_>> = Vec::new();
+        for tenant in &self.tenants {
+            let matters = of_tenant.remove(tenant.name.as_str()).unwrap_or_default();
+            let mut shown = BTreeSet::new();
+            for token in &tenant.tokens {
+                let of = token.state.token();
+                let its: Vec<_> = matters
+                    .iter()
+                    .filter(|(_, one)| one.is_about(&of) || one.is_about_all(of.kind))
+                    .copied()
+                    .collect();
+                shown.extend(its.iter().map(|(place, _)| *place));
+                rows.push(Row::new(Some(tenant), Some(token), its));
+            }
+            let rest: Vec<_> =
+                matters.into_iter().filter(|(place, _)| !shown.contains(place)).collect();
+            if !rest.is_empty() || (tenant.tokens.is_empty() && !tenant.problems.is_empty()) {
+                rows.push(Row::new(Some(tenant), None, rest));
+            }
+        }
+        rows.extend(of_tenant.into_values().map(|matters| Row::new(None, None, matters)));
+        // Stable, so that equal urgency and expiry keep the order of names.
+        rows.sort_by_key(|row| (row.place, row.expires().is_none(), row.expires()));
+        rows
     }
 }
 
-/// Whether a token lapses within this time; `None` where nobody can tell.
-fn lapses(token: &StatusToken, now: Timestamp, within: Duration) -> Option<bool> {
+/// A line of the table: a token, a tenant of which no token is known, or the fleet.
+struct Row<'a> {
+    tenant: Option<&'a StatusTenant>,
+    token: Option<&'a StatusToken>,
+    /// What is about it, most urgent first.
+    matters: Vec<&'a Matter>,
+    /// Where the first of them stands among all.
+    place: usize,
+}
+
+impl<'a> Row<'a> {
+    fn new(
+        tenant: Option<&'a StatusTenant>,
+        token: Option<&'a StatusToken>,
+        matters: Vec<(usize, &'a Matter)>,
+    ) -> Self {
+        let place = matters.first().map_or(usize::MAX, |(place, _)| *place);
+        let matters = matters.into_iter().map(|(_, matter)| matter).collect();
+        Self { tenant, token, matters, place }
+    }
+
+    fn expires(&self) -> Option<Timestamp> {
+        self.token.and_then(|token| token.state.expires)
+    }
+
+    /// The facts that tables show, each once: tenant, token, expiry, time left, sync, health, Apple
+    /// Account, and the last upload.
+    fn cells(&self, now: Timestamp) -> [String; 8] {
+        let state = self.token.map(|token| &token.state);
+        let token = |state: &TokenState| text::label(state.kind, state.name.as_deref());
+        let upload = self.token.and_then(|token| token.last_upload.as_ref());
+        [
+            self.tenant.map(|tenant| tenant.name.clone()).unwrap_or_default(),
+            state.map_or_else(|| "-".to_owned(), token),
+            state.map_or("unknown", |state| state.expiry.as_str()).to_owned(),
+            self.expires().map(|at| text::left(at, now)).unwrap_or_default(),
+            state.map_or("unobserved", |state| state.sync.as_str()).to_owned(),
+            state.map_or("unknown", |state| state.health.as_str()).to_owned(),
+            self.token.and_then(|token| token.apple_id.clone()).unwrap_or_default(),
+            upload.map(|upload| text::day(upload.at)).unwrap_or_default(),
+        ]
+    }
+
+    /// What happened and what to do, in one paragraph.
+    fn advice(&self) -> String {
+        let sentences = self.matters.iter().flat_map(|matter| {
+            [Some(&matter.message), Some(&matter.next), matter.command.as_ref()]
+        });
+        text::joined(&sentences.flatten().collect::<Vec<_>>(), " ")
+    }
+}
+
+/// Whether a token expires within this time; `None` where that is unknown.
+fn expires_within(token: &StatusToken, now: Timestamp, within: Duration) -> Option<bool> {
     token.state.expires.map(|expires| expires.since(now) <= within)
 }

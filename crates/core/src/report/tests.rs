@@ -3,10 +3,17 @@
 use insta::assert_snapshot;
 
 use super::{plan_human, plan_markdown};
+use crate::attention::Attention;
+use crate::attention::tests::attention_of;
 use crate::fleet::Desired;
 use crate::model::{Problem, ProblemCode, Reading, Resource};
 use crate::plan::Selection;
 use crate::plan::world::{OTHER_TOPIC, World, policy, push_entry, tenant};
+
+/// What the world's plan and fleet ask of a person.
+fn attention(world: &World) -> Attention {
+    attention_of(world, &world.plan())
+}
 
 /// As a terminal without colours shows it; long digests are the same in every run.
 fn plain(text: &str) -> String {
@@ -15,8 +22,9 @@ fn plain(text: &str) -> String {
 
 #[test]
 fn an_upload_for_a_terminal() {
-    let plan = World::renewal().plan();
-    assert_snapshot!(plain(&plan_human(&plan, false, 100)));
+    let world = World::renewal();
+    let plan = world.plan();
+    assert_snapshot!(plain(&plan_human(&plan, &attention(&world), false, 100)));
 }
 
 #[test]
@@ -24,7 +32,7 @@ fn a_hold_for_a_terminal() {
     let mut world = World::renewal();
     world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
     world.suspend("2026-12-31");
-    assert_snapshot!(plain(&plan_human(&world.plan(), false, 100)));
+    assert_snapshot!(plain(&plan_human(&world.plan(), &attention(&world), false, 100)));
 }
 
 #[test]
@@ -38,12 +46,13 @@ fn something_unreadable_for_a_terminal() {
         detail: Some("Graph answered 403".into()),
     };
     world.live.push = Reading::Unknown(problem);
-    assert_snapshot!(plain(&plan_human(&world.plan(), false, 100)));
+    assert_snapshot!(plain(&plan_human(&world.plan(), &attention(&world), false, 100)));
 }
 
 #[test]
 fn nothing_to_do_for_a_terminal() {
-    assert_snapshot!(plain(&plan_human(&World::equal().plan(), false, 100)));
+    let world = World::equal();
+    assert_snapshot!(plain(&plan_human(&world.plan(), &attention(&world), false, 100)));
 }
 
 /// A revision with other settings and recipients, a new tenant, and one that is gone.
@@ -64,17 +73,20 @@ fn revision() -> World {
 
 #[test]
 fn what_a_revision_changes_for_a_terminal() {
-    assert_snapshot!(plain(&plan_human(&revision().plan(), false, 100)));
+    let world = revision();
+    assert_snapshot!(plain(&plan_human(&world.plan(), &attention(&world), false, 100)));
 }
 
 #[test]
 fn what_a_revision_changes_for_a_pull_request() {
-    assert_snapshot!(plan_markdown(&revision().plan(), usize::MAX));
+    let world = revision();
+    assert_snapshot!(plan_markdown(&world.plan(), &attention(&world), usize::MAX));
 }
 
 #[test]
 fn an_upload_for_a_pull_request() {
-    assert_snapshot!(plan_markdown(&World::renewal().plan(), usize::MAX));
+    let world = World::renewal();
+    assert_snapshot!(plan_markdown(&world.plan(), &attention(&world), usize::MAX));
 }
 
 #[test]
@@ -83,7 +95,7 @@ fn a_hostile_name_for_a_pull_request_is_only_text() {
     let name = "</td><img src=x> @everyone [x](http://evil) `a` |b| _c_ d_e \u{202e}";
     world.entry().facts.apple_id = Some(name.into());
     world.live.push = Reading::Unknown(Problem::new(ProblemCode::BadAnswer, name));
-    assert_snapshot!(plan_markdown(&world.plan(), usize::MAX));
+    assert_snapshot!(plan_markdown(&world.plan(), &attention(&world), usize::MAX));
 }
 
 /// A fleet with a held certificate and two thousand folders that cannot be read.
@@ -104,12 +116,14 @@ fn large() -> World {
 
 #[test]
 fn a_comment_is_cut_at_whole_rows_and_says_so() {
-    let plan = large().plan();
-    let whole = plan_markdown(&plan, usize::MAX);
+    let world = large();
+    let plan = world.plan();
+    let attention = attention(&world);
+    let whole = plan_markdown(&plan, &attention, usize::MAX);
     assert!(whole.len() > 200_000, "{}", whole.len());
     assert!(!whole.contains("left out"));
     for limit in [8_000, 60_000, 150_000] {
-        let text = plan_markdown(&plan, limit);
+        let text = plan_markdown(&plan, &attention, limit);
         assert!(text.len() <= limit, "{} of {limit}", text.len());
         assert!(text.len() > limit / 2, "{} of {limit}: more would have fitted", text.len());
         let rows = text.lines().filter(|line| line.starts_with("| ")).count() - 1;

@@ -2,7 +2,9 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::model::is_hostile;
+use chrono::Duration;
+
+use crate::model::{Kind, Timestamp, is_hostile};
 
 /// Good news.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
@@ -51,6 +53,63 @@ pub fn plural(count: usize, noun: &str) -> String {
         Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{count} {stem}ies"),
         _ => format!("{count} {noun}s"),
     }
+}
+
+/// A token as people name it: `vpp London`, `push`.
+pub(super) fn label(kind: Kind, name: Option<&str>) -> String {
+    name.map_or_else(|| kind.to_string(), |name| format!("{kind} {name}"))
+}
+
+/// Codes and other words in one line.
+pub(super) fn joined<T: ToString>(words: &[T], separator: &str) -> String {
+    words.iter().map(ToString::to_string).collect::<Vec<_>>().join(separator)
+}
+
+/// Names in one line, escaped, and of more than `limit` the rest as a count.
+pub(super) fn names<T: AsRef<str>>(all: &[T], limit: usize) -> String {
+    let mut text =
+        all.iter().take(limit).map(|name| escape(name.as_ref())).collect::<Vec<_>>().join(", ");
+    if all.len() > limit {
+        text.push_str(&format!(" and {} more", all.len() - limit));
+    }
+    text
+}
+
+/// The date, for narrow places.
+pub(super) fn day(at: Timestamp) -> String {
+    crate::attention::advice::day(at)
+}
+
+/// How long until then, in the largest fitting unit.
+pub(super) fn left(expires: Timestamp, now: Timestamp) -> String {
+    let left = expires.since(now);
+    let (sign, left) = if left < Duration::zero() { ("-", -left) } else { ("", left) };
+    if left.num_days() >= 2 {
+        format!("{sign}{}d", left.num_days())
+    } else if left.num_hours() >= 2 {
+        format!("{sign}{}h", left.num_hours())
+    } else {
+        format!("{sign}{}m", left.num_minutes())
+    }
+}
+
+/// A length of time in words: `14 days`, `36 hours`.
+pub(super) fn period(time: Duration) -> String {
+    let count = |count: i64, noun| plural(usize::try_from(count).unwrap_or_default(), noun);
+    match (time.num_days(), time.num_hours()) {
+        (days, hours) if days > 0 && hours == days * 24 => count(days, "day"),
+        (_, hours) => count(hours, "hour"),
+    }
+}
+
+/// Wrapped prose in a style, which has no width.
+pub(super) fn prose(style: Style, text: &str, indent: usize, width: usize) -> String {
+    format!("{}\n", styled(style, wrap(text, indent, width).trim_end()))
+}
+
+/// A command to copy: on a line of its own, never wrapped.
+pub(super) fn command(text: &str, indent: usize) -> String {
+    format!("{:indent$}{}\n", "", escape(text))
 }
 
 /// A commit or digest, short enough to read.

@@ -14,7 +14,7 @@ use crate::state::{
     DepEncoding, Enrollment, Incoming, PortalError, Renewal, StateError, Via, never,
 };
 use crate::token::{self, TokenError};
-use crate::words::Kind;
+use applecart_core::model::Kind;
 
 const PATH: &str = "deviceManagement/depOnboardingSettings";
 

@@ -1,6 +1,7 @@
 //! What was found of many tenants as a few checks: each trouble once, with who has it.
 
 use super::{Area, Check, CheckState, ConsentState, TenantHealth, Trouble};
+use crate::attention::advice;
 use crate::model::{Problem, ProblemCode};
 use crate::report::text::plural;
 
@@ -134,31 +135,11 @@ fn next(tenant: &TenantHealth, problem: &Problem) -> Vec<String> {
     match problem.code {
         ProblemCode::NoConsent => consent().into_iter().collect(),
         ProblemCode::Forbidden => {
-            let permission = problem.permission.as_deref().unwrap_or("the permission that Graph wants");
-            let grant = format!(
-                "add the application permission {permission} to the app registration, then have it consented to in each tenant"
-            );
-            std::iter::once(grant).chain(consent()).collect()
+            std::iter::once(advice::of_problem(problem)).chain(consent()).collect()
         }
-        ProblemCode::SignInFailed => {
-            vec!["check the credential that applecart.yaml names under `auth`".to_owned()]
-        }
-        ProblemCode::TenantNotFound => {
-            vec!["correct `tenantId` in the tenant's file, or `cloud` under `auth`".to_owned()]
-        }
-        ProblemCode::NoLicence => vec![
-            "assign an Intune licence in the tenant and wait until Intune is set up, or take the kind out of `watch`".to_owned(),
-        ],
-        ProblemCode::Throttled => {
-            vec!["run this again later, or with a smaller --parallelism".to_owned()]
-        }
-        ProblemCode::Timeout | ProblemCode::Unreachable => vec![
-            "look at the network, the proxy settings (HTTPS_PROXY) and the firewall between here and Graph".to_owned(),
-        ],
-        ProblemCode::ServerError | ProblemCode::BadAnswer => vec![
-            "run this again later; if it stays, give Microsoft the request id that --format json has".to_owned(),
-        ],
+        // The problem's own detail says it.
         ProblemCode::InvalidFile | ProblemCode::LedgerUnknown => Vec::new(),
+        _ => vec![advice::of_problem(problem)],
     }
 }
 

@@ -1,19 +1,15 @@
-//! A status for people: counts first, then what needs attention, then how to mend it.
+//! A status for people: the counts, what needs attention with what to do, then the tokens.
 //!
-//! A fleet of thousands has to fit a screen, so by default only the rows that need attention are
-//! shown, and of those no more than somebody would read; the rest is counted.
+//! A fleet of thousands has to fit a screen, so by default only the tokens that need attention are
+//! shown, and of those no more than a person reads; the rest is counted.
 
 use std::fmt::Write as _;
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Row as Line, Table, presets::NOTHING};
-
-use super::advice;
-use super::past::Recorded;
-use super::rows::{Row, label, left, rows};
-use super::{Status, StatusTenant};
-use crate::model::{Problem, Timestamp};
+use super::{Recorded, Row, Status};
 use crate::plan::{Expiry, Health, Sync};
-use crate::report::text::{BAD, DIM, GOOD, HEAD, LOOK, escape, plural, styled, wrap};
+use crate::report::attention;
+use crate::report::table::{Column, table};
+use crate::report::text::{BAD, DIM, GOOD, HEAD, LOOK, escape, label, plural, prose, styled, wrap};
 
 /// What of a status is shown to a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,8 +18,10 @@ pub struct StatusView {
     pub all: bool,
     /// Also who uploaded and confirmed each shown token, and its Apple Account.
     pub verbose: bool,
-    /// The columns of the screen.
+    /// The columns that prose is wrapped to.
     pub width: usize,
+    /// Whether a screen has an edge: in a file no name is cut.
+    pub is_terminal: bool,
 }
 
 /// From this many columns on there is room for the Apple Account.
@@ -32,65 +30,26 @@ const WIDE: usize = 100;
 const WIDEST: usize = 120;
 /// As many rows as anybody reads before narrowing the selection.
 const MAX_ROWS: usize = 30;
-/// As many holds as anybody reads in one go; each has some lines.
-const MAX_HOLDS: usize = 10;
-/// As many names as one line of a group has.
-const MAX_NAMES: usize = 5;
 
 /// The status for people.
 pub fn status_human(status: &Status, view: StatusView) -> String {
-    let rows = rows(status);
+    let rows = status.rows();
     let limit = if view.all { usize::MAX } else { MAX_ROWS };
-    let shown: Vec<Row<'_>> = rows
+    let shown: Vec<&Row<'_>> = rows
         .iter()
-        .filter(|row| view.all || row.urgency.needs_attention())
+        .filter(|row| row.tenant.is_some() && (view.all || !row.matters.is_empty()))
         .take(limit)
-        .copied()
         .collect();
     let mut out = head(status, view.width);
+    out.push_str(&attention::human(&status.attention, view.width));
     if !shown.is_empty() {
         out.push('\n');
-        out.push_str(&table(status, &shown, view.width));
+        out.push_str(&tokens(status, &shown, view));
     }
-    out.push_str(&rest(status, &rows, &shown, view.width));
+    out.push_str(&rest(&rows, &shown, view.width));
     if view.verbose {
         out.push_str(&particulars(&shown, view.width));
     }
-    out.push_str(&problems(status, view));
-    out.push_str(&failures(&shown, view.width));
-    out.push_str(&holds(&shown, view));
-    out.push_str(&waiting(&rows, view));
-    out
-}
-
-/// The tokens with an upload that the customer has not confirmed yet, longest waiting first.
-pub(super) fn unacknowledged(rows: &[Row<'_>]) -> Vec<(String, Timestamp)> {
-    let mut all: Vec<(String, Timestamp)> = rows
-        .iter()
-        .filter_map(|row| {
-            let upload = row.token?.unacknowledged.as_ref()?;
-            Some((format!("{} {}", row.tenant.name, row.label()), upload.at))
-        })
-        .collect();
-    all.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
-    all
-}
-
-fn waiting(rows: &[Row<'_>], view: StatusView) -> String {
-    let all = unacknowledged(rows);
-    let Some((_, oldest)) = all.first() else { return String::new() };
-    let limit = if view.all { usize::MAX } else { MAX_NAMES };
-    let who = names(all.iter().map(|(name, _)| name.as_str()), limit);
-    let what = format!(
-        "uploaded and not yet confirmed by the customer, {}: {who}",
-        plural(all.len(), "token")
-    );
-    let mut out = heading(LOOK, &what, view.width);
-    let next = format!(
-        "since {} the longest. Ask whether a device enrols and apps arrive, then: applecart acknowledge TENANT/TOKEN",
-        day(*oldest)
-    );
-    out.push_str(&wrap(&next, 2, view.width));
     out
 }
 
@@ -132,7 +91,7 @@ pub(super) fn counts(status: &Status) -> Vec<(&'static str, Vec<(&'static str, u
 fn head(status: &Status, width: usize) -> String {
     let summary = &status.summary;
     let within = match &status.within {
-        Some(within) => format!(" that lapse within {}, or may", escape(within)),
+        Some(within) => format!(" that expire within {}, or may", escape(within)),
         None => String::new(),
     };
     let title = format!(
@@ -159,9 +118,9 @@ fn head(status: &Status, width: usize) -> String {
     }
     if status.offline {
         let text =
-            "offline: expiry as last seen live or as Git says; sync and health are not known";
+            "offline: expiry as last seen in Intune or as Git says; sync and health are unknown";
         out.push_str(&wrap(text, 2, width));
-    } else if summary.ok == summary.tokens && summary.unobserved == 0 {
+    } else if status.attention.is_empty() && summary.unobserved == 0 {
         let _ = writeln!(out, "  {}", styled(GOOD, "nothing needs attention"));
     }
     out
@@ -177,98 +136,70 @@ fn style_of(value: &str) -> anstyle::Style {
 }
 
 /// The sentence about what is not in the table.
-fn rest(status: &Status, rows: &[Row<'_>], shown: &[Row<'_>], width: usize) -> String {
-    let attention = rows.iter().filter(|row| row.urgency.needs_attention()).count();
+fn rest(rows: &[Row<'_>], shown: &[&Row<'_>], width: usize) -> String {
+    let all = rows.iter().filter(|row| row.tenant.is_some());
+    let attention = all.clone().filter(|row| !row.matters.is_empty()).count();
     let cut = attention.saturating_sub(shown.len());
-    let fine = rows.len() - attention.max(shown.len());
-    let fine_words = if status.offline { "that lapse later" } else { "in order" };
+    let other = all.count() - attention.max(shown.len());
     let mut parts = Vec::new();
     if cut > 0 {
         parts.push(format!("{cut} more that need attention"));
     }
-    if fine > 0 {
-        let more = if cut > 0 { "" } else { " more" };
-        parts.push(format!("{fine}{more} {fine_words}"));
+    if other > 0 {
+        parts.push(if cut > 0 { format!("{other} others") } else { format!("{other} more") });
     }
     if parts.is_empty() {
         return String::new();
     }
     let how = if cut > 0 { "--all shows them, --select narrows" } else { "--all shows them" };
     let indent = if shown.is_empty() { 2 } else { 1 };
-    let text = wrap(&format!("… and {} ({how})", parts.join(" and ")), indent, width);
-    format!("{}\n", styled(DIM, text.trim_end()))
+    prose(DIM, &format!("… and {} ({how})", parts.join(" and ")), indent, width)
 }
 
-fn table(status: &Status, shown: &[Row<'_>], width: usize) -> String {
-    let mut header = vec!["TENANT", "TOKEN", "EXPIRY", "LEFT", "SYNC", "HEALTH"];
-    if width >= WIDE {
-        header.push("APPLE ACCOUNT");
+fn tokens(status: &Status, shown: &[&Row<'_>], view: StatusView) -> String {
+    use Column::{Fixed, Name, Spare};
+    let mut columns = vec![
+        Name("TENANT"),
+        Name("TOKEN"),
+        Fixed("EXPIRY"),
+        Fixed("LEFT"),
+        Spare("SYNC"),
+        Spare("HEALTH"),
+    ];
+    if view.width >= WIDE {
+        columns.push(Spare("APPLE ACCOUNT"));
     }
-    if width >= WIDEST {
-        header.push("LAST UPLOAD");
+    if view.width >= WIDEST {
+        columns.push(Spare("LAST UPLOAD"));
     }
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    // Names give way, the axes never: they are what is looked for, and what `grep` finds.
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
-    table.set_truncation_indicator("…");
-    let columns = header.len();
-    table.set_header(Line::from(header));
-    for row in shown {
-        let mut line = Line::from(cells(status, row).into_iter().take(columns).collect::<Vec<_>>());
-        line.max_height(1);
-        table.add_row(line);
-    }
-    for index in [2, 3, 4, 5, 7] {
-        if let Some(column) = table.column_mut(index) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-    }
-    let blanks = |line: String| line.replace('\u{a0}', " ");
-    table.lines().map(blanks).map(|line| format!("{}\n", line.trim_end())).collect()
-}
-
-fn cells(status: &Status, row: &Row<'_>) -> Vec<String> {
-    let state = row.token.map(|token| &token.state);
-    let upload = row.token.and_then(|token| token.last_upload.as_ref());
-    vec![
-        unbroken(&row.tenant.name),
-        unbroken(&row.label()),
-        state.map_or("unknown", |state| state.expiry.as_str()).to_owned(),
-        row.expires().map(|at| left(at, status.generated_at)).unwrap_or_default(),
-        state.map_or("unobserved", |state| state.sync.as_str()).to_owned(),
-        state.map_or("unknown", |state| state.health.as_str()).to_owned(),
-        row.token.and_then(|token| token.apple_id.as_deref()).map(unbroken).unwrap_or_default(),
-        upload.map(|upload| day(upload.at)).unwrap_or_default(),
-    ]
-}
-
-/// The table cuts a name that is too long; at a blank it would show the first word only.
-fn unbroken(name: &str) -> String {
-    escape(name).replace(' ', "\u{a0}")
-}
-
-fn day(at: Timestamp) -> String {
-    at.date_time().format("%Y-%m-%d").to_string()
+    let rows: Vec<_> = shown
+        .iter()
+        .map(|row| {
+            let severity = row.matters.first().map(|matter| matter.severity);
+            let loud = severity.filter(|one| *one != crate::attention::Severity::Notice);
+            (loud.map(attention::style), row.cells(status.generated_at).to_vec())
+        })
+        .collect();
+    table(&columns, &rows, view.is_terminal.then_some(view.width))
 }
 
 /// Each shown token's owner and past, for `-v`.
-fn particulars(shown: &[Row<'_>], width: usize) -> String {
+fn particulars(shown: &[&Row<'_>], width: usize) -> String {
     let mut out = String::new();
     for row in shown {
-        let Some(token) = row.token else { continue };
-        let title = format!("{} {}", escape(&row.tenant.name), escape(&label(token)));
+        let (Some(tenant), Some(token)) = (row.tenant, row.token) else { continue };
+        let name = label(token.state.kind, token.state.name.as_deref());
+        let title = format!("{} {}", escape(&tenant.name), escape(&name));
         let _ = writeln!(out, "\n{}", styled(HEAD, &title));
         let mut line = |name: &str, text: String| {
             out.push_str(&wrap(&format!("{name}: {text}"), 2, width));
         };
-        if let Some(name) = &row.tenant.display_name {
+        if let Some(name) = &tenant.display_name {
             line("customer", escape(name));
         }
-        line("Apple Account", token.apple_id.as_deref().map_or("not known".to_owned(), escape));
+        line("Apple Account", token.apple_id.as_deref().map_or("unknown".to_owned(), escape));
         if let Some(expires) = token.state.expires {
-            line("lapses", expires.to_string());
+            line("expires", expires.to_string());
         }
         let past = |recorded: &Option<Recorded>| match recorded {
             None => "not in the ledger".to_owned(),
@@ -290,101 +221,4 @@ fn recorded_text(one: &Recorded) -> String {
         let _ = write!(text, " ({})", escape(pipeline));
     }
     text
-}
-
-/// A line of its own above what belongs to it.
-fn heading(style: anstyle::Style, text: &str, width: usize) -> String {
-    format!("\n{}\n", styled(style, wrap(text, 0, width).trim_end()))
-}
-
-/// Names in one line, no more than anybody reads.
-fn names<'a>(all: impl Iterator<Item = &'a str>, limit: usize) -> String {
-    let all: Vec<&str> = all.collect();
-    let mut text = all.iter().take(limit).map(|name| escape(name)).collect::<Vec<_>>().join(", ");
-    if all.len() > limit {
-        let _ = write!(text, " and {} more", all.len() - limit);
-    }
-    text
-}
-
-/// What could not be read: each problem once, with the tenants that have it.
-fn problems(status: &Status, view: StatusView) -> String {
-    let mut groups: Vec<(&Problem, Vec<(&StatusTenant, &Problem)>)> = Vec::new();
-    for tenant in &status.tenants {
-        for problem in &tenant.problems {
-            let same = |other: &Problem| {
-                (other.code, other.resource, &other.permission)
-                    == (problem.code, problem.resource, &problem.permission)
-            };
-            match groups.iter_mut().find(|(first, _)| same(first)) {
-                Some((_, all)) => all.push((tenant, problem)),
-                None => groups.push((problem, vec![(tenant, problem)])),
-            }
-        }
-    }
-    groups.sort_by_key(|(_, all)| std::cmp::Reverse(all.len()));
-    let limit = if view.all { usize::MAX } else { MAX_NAMES };
-    let mut out = String::new();
-    for (first, all) in groups {
-        let who = names(all.iter().map(|(tenant, _)| tenant.name.as_str()), limit);
-        let many = plural(all.len(), "tenant");
-        out.push_str(&heading(BAD, &format!("{}, {many}: {who}", first.code), view.width));
-        let alike = all.iter().all(|(_, problem)| problem.detail == first.detail);
-        for (tenant, problem) in all.iter().take(if alike { 1 } else { limit }) {
-            let Some(detail) = &problem.detail else { continue };
-            let whose = if alike { String::new() } else { format!("{}: ", escape(&tenant.name)) };
-            out.push_str(&wrap(&format!("{whose}{}", escape(detail)), 2, view.width));
-        }
-    }
-    out
-}
-
-/// What Intune calls broken: each reason once, with the shown tokens that have it.
-fn failures(shown: &[Row<'_>], width: usize) -> String {
-    let mut out = String::new();
-    for reason in crate::plan::HealthReason::ALL {
-        let whose: Vec<String> = shown
-            .iter()
-            .filter_map(|row| row.token.map(|token| (row, token)))
-            .filter(|(_, token)| token.state.health_reasons.contains(reason))
-            .map(|(row, token)| format!("{} {}", row.tenant.name, label(token)))
-            .collect();
-        if whose.is_empty() {
-            continue;
-        }
-        let who = names(whose.iter().map(String::as_str), MAX_NAMES);
-        let many = plural(whose.len(), "token");
-        out.push_str(&heading(BAD, &format!("{reason}, {many}: {who}"), width));
-        out.push_str(&wrap(advice::of_health(*reason), 2, width));
-    }
-    out
-}
-
-/// Every shown hold with its way out.
-fn holds(shown: &[Row<'_>], view: StatusView) -> String {
-    let held: Vec<_> = shown
-        .iter()
-        .filter_map(|row| row.token.map(|token| (row, token)))
-        .filter(|(_, token)| !token.state.reasons.is_empty())
-        .collect();
-    let limit = if view.all { usize::MAX } else { MAX_HOLDS };
-    let mut out = String::new();
-    for (row, token) in held.iter().take(limit) {
-        let reasons: Vec<&str> = token.state.reasons.iter().map(|reason| reason.as_str()).collect();
-        let what = format!(
-            "{}: {} held: {}",
-            escape(&row.tenant.name),
-            escape(&label(token)),
-            reasons.join(", ")
-        );
-        out.push_str(&heading(LOOK, &what, view.width));
-        for detail in &token.state.details {
-            out.push_str(&wrap(&escape(detail), 2, view.width));
-        }
-    }
-    if held.len() > limit {
-        let text = format!("… and {} (--all shows them)", plural(held.len() - limit, "more hold"));
-        let _ = writeln!(out, "\n{}", styled(DIM, &text));
-    }
-    out
 }

@@ -4,10 +4,18 @@ use chrono::Duration;
 use insta::assert_snapshot;
 
 use super::*;
+use crate::attention::tests::{attention_of, attention_of_plan};
 use crate::fleet::Desired;
 use crate::model::{Event, Problem, ProblemCode, Reading};
 use crate::plan::Selection;
 use crate::plan::world::{OTHER_TOPIC, World, push_entry, tenant};
+
+/// The status of a world with its ledger, or without one.
+fn status(world: &World) -> Status {
+    let attention = attention_of(world, &world.plan()).matters;
+    let fleet = [Desired::Valid(world.tenant.clone())];
+    status_of(&world.plan(), &fleet, world.ledger.as_ref().ok(), attention, false)
+}
 
 /// As a terminal without colours shows it.
 fn plain(status: &Status, view: StatusView) -> String {
@@ -15,13 +23,13 @@ fn plain(status: &Status, view: StatusView) -> String {
 }
 
 fn view(width: usize) -> StatusView {
-    StatusView { width, ..StatusView::default() }
+    StatusView { width, is_terminal: true, ..StatusView::default() }
 }
 
 fn held() -> Status {
     let mut world = World::renewal();
     world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
-    status_of(&world.plan(), &[], None, false)
+    status(&world)
 }
 
 /// `count` copies of the first tenant under other names, changed by `change`.
@@ -29,18 +37,46 @@ fn many(mut status: Status, count: usize, change: impl Fn(usize, &mut StatusTena
     let first = status.tenants.first().unwrap().clone();
     status.tenants = (0..count)
         .map(|number| {
-            let mut tenant =
-                StatusTenant { name: format!("customer-{number:05}"), ..first.clone() };
+            let mut tenant = StatusTenant {
+                name: format!("customer-{number:05}"),
+                tenant_id: Some(
+                    format!("{number:08}-0000-4000-8000-000000000000").parse().unwrap(),
+                ),
+                ..first.clone()
+            };
             change(number, &mut tenant);
             tenant
         })
         .collect();
+    // The list is made of a plan, and here it is the status that a test changed.
+    let mut plan = World::equal().plan();
+    let tokens = |tenant: &StatusTenant| {
+        let planned = plan.tenants[0].tokens[0].clone();
+        let of = |token: &StatusToken| crate::plan::PlannedToken {
+            state: token.state.clone(),
+            ..planned.clone()
+        };
+        tenant.tokens.iter().map(of).collect()
+    };
+    plan.tenants = status
+        .tenants
+        .iter()
+        .map(|tenant| crate::plan::PlannedTenant {
+            name: tenant.name.clone(),
+            tenant_id: tenant.tenant_id,
+            problems: tenant.problems.clone(),
+            observed: tenant.observed,
+            tokens: tokens(tenant),
+            ..plan.tenants[0].clone()
+        })
+        .collect();
+    status.attention = attention_of_plan(&plan).matters;
     status.count();
     status
 }
 
 fn equal() -> Status {
-    status_of(&World::equal().plan(), &[], None, false)
+    status(&World::equal())
 }
 
 #[test]
@@ -72,37 +108,71 @@ fn of_ten_thousand_rows_the_screen_shows_what_needs_attention() {
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines.len() < 70, "{text}");
     assert!(lines.iter().all(|line| line.chars().count() <= 80), "{text}");
-    let rows: Vec<_> = lines.iter().filter(|line| line.contains("customer-")).collect();
+    let rows: Vec<_> = lines.iter().filter(|line| line.starts_with(" customer-")).collect();
     assert!(rows.first().unwrap().contains("customer-04321"), "{text}");
     assert!(text.contains("… and 71 more that need attention and 9899"), "{text}");
 
     let all = plain(&status, StatusView { all: true, ..view(80) });
-    assert_eq!(all.lines().filter(|line| line.contains("customer-")).count(), 10_000);
+    assert_eq!(all.lines().filter(|line| line.starts_with(" customer-")).count(), 10_000);
     assert_eq!(status_csv(&status).lines().count(), 10_001);
 }
 
+/// Names are what a reader looks for; how healthy and how equal a token is stands in the list above.
 #[test]
-fn the_axes_are_never_cut_off_by_a_long_name() {
+fn on_a_narrow_screen_names_stay_and_health_goes_first() {
+    let table = |width| -> Vec<String> {
+        let text = plain(&held(), view(width));
+        let table = text.lines().skip_while(|line| !line.contains("TENANT"));
+        table.take(2).map(str::to_owned).collect()
+    };
+    let wide = table(80);
+    assert!(wide[0].contains("SYNC") && wide[0].contains("HEALTH"), "{wide:?}");
+    let narrow = table(46);
+    assert!(narrow[0].contains("SYNC") && !narrow[0].contains("HEALTH"), "{narrow:?}");
+    let phone = table(40);
+    assert!(!phone[0].contains("SYNC"), "{phone:?}");
+    for table in [wide, narrow, phone] {
+        assert!(table[1].contains("contoso") && table[1].contains("renewal-due"), "{table:?}");
+    }
+}
+
+#[test]
+fn a_screen_cuts_a_long_name_and_keeps_the_expiry_and_a_file_cuts_nothing() {
+    let name = "a".repeat(60);
     let status = many(held(), 1, |_, tenant| {
         tenant.name = "a".repeat(60);
         tenant.tokens[0].apple_id = Some("somebody.with.a.very.long.name@example.invalid".into());
         tenant.tokens[0].state.name = Some("The one and only token of the whole customer".into());
     });
-    for width in [60, 80, 100, 120, 160] {
+    for width in [40, 60, 80, 100, 120, 160] {
         let text = plain(&status, view(width));
-        let row = text.lines().find(|line| line.contains("renewal-due ")).unwrap();
-        assert!(row.contains("held") && row.contains("ok"), "{text}");
         let table: Vec<_> =
             text.lines().skip_while(|line| !line.contains("TENANT")).take(2).collect();
         assert!(table.iter().all(|line| line.chars().count() <= width), "{width}\n{text}");
+        assert!(table[1].contains("renewal-due"), "{text}");
+        let file = plain(&status, StatusView { is_terminal: false, ..view(width) });
+        let row = file.lines().find(|line| line.contains("renewal-due ")).unwrap();
+        assert!(row.contains(&name) && row.contains("token of the whole customer"), "{file}");
+        assert!(row.contains("held") && row.contains("ok"), "{file}");
     }
+}
+
+#[test]
+fn an_urgent_row_has_a_colour_and_another_has_none() {
+    let rows = |status: &Status| {
+        let text = status_human(status, StatusView { all: true, ..view(100) });
+        let row = text.lines().rfind(|line| line.contains("customer-00000")).unwrap().to_owned();
+        row.contains('\u{1b}')
+    };
+    assert!(rows(&many(held(), 1, |_, _| {})));
+    assert!(!rows(&many(equal(), 1, |_, _| {})));
 }
 
 #[test]
 fn one_problem_of_many_tenants_is_told_once() {
     let mut world = World::equal();
     world.live.push = Reading::Unknown(Problem::new(ProblemCode::NoConsent, "Open this link"));
-    let status = many(status_of(&world.plan(), &[], None, false), 200, |number, tenant| {
+    let status = many(status(&world), 200, |number, tenant| {
         tenant.problems[0].detail = Some(format!("link {number}"));
     });
     assert_snapshot!(plain(&status, view(80)));
@@ -119,18 +189,19 @@ fn what_intune_calls_broken_comes_with_advice() {
 
 #[test]
 fn offline_only_the_time_is_judged() {
-    let status = status_of(&World::equal().plan(), &[], None, true);
+    let world = World::equal();
+    let status = status_of(&world.plan(), &[], None, Vec::new(), true);
     assert_snapshot!(plain(&status, view(100)));
 }
 
 #[test]
-fn only_what_lapses_within_a_time_or_may() {
+fn only_what_expires_within_a_time_or_may() {
     let mut world = World::renewal();
     let mut other = tenant("fabrikam", 2);
     other.push = Some(push_entry("02", "com.apple.mgmt.External.2", "2027-01-01T00:00:00Z"));
     world.others.push(Desired::Valid(other));
     world.selection = Selection::default();
-    let status = status_of(&world.plan(), &[], None, false);
+    let status = status(&world);
     let within = |status: &Status, days: i64| -> Vec<String> {
         let mut status = status.clone();
         status.keep_within(Duration::days(days), &format!("{days}d"));
@@ -158,13 +229,12 @@ fn who_owns_uploaded_and_confirmed_it() {
         line.actor.user = Some("dana".into());
     }
     world.live_push(|push| push.apple_id = None);
-    let desired = Desired::Valid(world.tenant.clone());
-    let status = status_of(&world.plan(), &[desired], world.ledger.as_ref().ok(), false);
+    let status = status(&world);
     let token = &status.tenants[0].tokens[0];
     assert_eq!(token.apple_id, world.tenant.push.as_ref().unwrap().facts.apple_id);
     assert_eq!(token.last_upload.as_ref().unwrap().at.to_string(), "2026-11-01T08:00:00Z");
     assert!(token.last_confirmed.is_some());
-    let view = StatusView { all: true, verbose: true, width: 120 };
+    let view = StatusView { all: true, verbose: true, ..view(120) };
     assert_snapshot!(plain(&status, view));
 }
 

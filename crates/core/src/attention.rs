@@ -1,0 +1,234 @@
+//! What needs a person, most urgent first: the one list that every outlet shows.
+//!
+//! [`list`] is computed once from the plan, the ledger with its notes, the policy and what the
+//! session saw of the clone. Outlets (`status`, `plan`, exit codes) render it and add nothing of
+//! their own, so that no two of them disagree about what is wrong.
+//!
+//! The key of a matter is its identity: tenant, token, code and renewal period, never its text. A
+//! matter ends only by a reading that disproves it: while its token is unobserved, or outside the
+//! selection, it stays as last known, with the time of that knowledge.
+//!
+//! To add a cause: a variant of [`Cause`] with its code and severity, and the place that raises it
+//! in `raise`. The compiler asks for the rest, and a test for an example in every outlet.
+
+pub(crate) mod advice;
+mod code;
+mod raise;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::Duration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::fleet::{Desired, Policy};
+use crate::ledger::LedgerView;
+use crate::model::{Kind, TenantId, Timestamp, TokenRef};
+use crate::plan::{Plan, PlannedTenant, Sync};
+
+pub use code::{Cause, Code, FailOn, FailOnError, Severity};
+
+/// One matter that needs a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Matter {
+    /// The identity of the matter: the same in every run for as long as it lasts.
+    pub key: String,
+    pub code: Code,
+    pub severity: Severity,
+    /// Whom it concerns; `null` for the fleet as a whole.
+    pub tenant: Option<MatterTenant>,
+    /// Which token; `null` for the tenant as a whole. A token without name and id stands for all of
+    /// its kind.
+    pub token: Option<TokenRef>,
+    /// Since when it is so, where that is known.
+    pub since: Option<Timestamp>,
+    /// By when it must be settled, where there is a deadline.
+    pub due: Option<Timestamp>,
+    /// What happened, and why it matters.
+    pub message: String,
+    /// What to do.
+    pub next: String,
+    /// The command that does it, for a shell.
+    pub command: Option<String>,
+    /// When it was last known to be so; `null` where this run saw it.
+    pub as_of: Option<Timestamp>,
+    /// Whether a reviewed `suspend` covers it.
+    pub suspended: bool,
+    /// The command that does it for every matter of this code at once.
+    #[serde(skip)]
+    pub command_for_all: Option<String>,
+}
+
+/// The tenant that a matter concerns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MatterTenant {
+    pub name: String,
+    pub tenant_id: Option<TenantId>,
+}
+
+impl Matter {
+    /// Whether a schedule should fail because of it. What a reviewed `suspend` covers does not
+    /// count, except that suspending never hides an expiry.
+    pub fn is_urgent(&self) -> bool {
+        let expires = [Cause::Expired, Cause::Critical].map(Cause::code).contains(&self.code);
+        self.severity <= Severity::Urgent && (expires || !self.suspended)
+    }
+
+    /// Whether it concerns this token of its tenant.
+    pub fn is_about(&self, token: &TokenRef) -> bool {
+        self.token.as_ref().is_some_and(|about| about.same_token(token))
+    }
+
+    /// Whether it is about a whole tenant, or about all its tokens of this kind.
+    pub fn is_about_all(&self, kind: Kind) -> bool {
+        self.token.as_ref().is_none_or(|about| {
+            about.kind == kind
+                && about.kind != Kind::Push
+                && about.name.is_none()
+                && about.id.is_none()
+        })
+    }
+
+    /// `contoso push`, `contoso vpp London`, `contoso`, or the empty text for the fleet.
+    pub fn subject(&self) -> String {
+        let tenant = self.tenant.as_ref().map(|tenant| tenant.name.clone()).unwrap_or_default();
+        match &self.token {
+            None => tenant,
+            Some(token) => match token.name.as_ref().or(token.id.as_ref()) {
+                Some(name) => format!("{tenant} {} {name}", token.kind),
+                None => format!("{tenant} {}", token.kind),
+            },
+        }
+    }
+}
+
+/// What the session saw of the clone and its remote.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CloneState {
+    /// Branches with a renewal that is not merged yet.
+    pub open_renewals: Vec<OpenRenewal>,
+    /// How many commits of the remote's default branch this clone lacks.
+    pub behind: usize,
+    /// Whether the fleet's files have changes that are not committed.
+    pub dirty: bool,
+}
+
+/// A renewal that waits on a branch to be merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenRenewal {
+    pub branch: String,
+    /// The tenant's name.
+    pub tenant: String,
+    pub token: TokenRef,
+}
+
+/// A list that was made before, of which unobserved tokens keep their matters.
+#[derive(Clone, Copy, Debug)]
+pub struct Earlier<'a> {
+    pub at: Timestamp,
+    pub matters: &'a [Matter],
+}
+
+/// Everything that the list is made from.
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    pub plan: &'a Plan,
+    pub fleet: &'a [Desired],
+    /// The ledger and its notes; `None` while they are unknown.
+    pub ledger: Option<&'a LedgerView>,
+    pub policy: &'a Policy,
+    pub clone: &'a CloneState,
+    pub earlier: Option<Earlier<'a>>,
+}
+
+/// The list, most urgent first, and the limits of the policy that it was judged by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attention {
+    pub matters: Vec<Matter>,
+    pub critical: Duration,
+    pub renew_before: Duration,
+}
+
+impl Attention {
+    /// Whether `plan --detailed-exitcode` counts it as a change.
+    pub fn is_critical(&self) -> bool {
+        self.matters.iter().any(|one| one.severity == Severity::Critical && one.is_urgent())
+    }
+}
+
+/// Computes the list. Same input, same list.
+pub fn list(input: &Input<'_>) -> Attention {
+    let mut matters = raise::all(input);
+    join_same_keys(&mut matters);
+    if let Some(earlier) = input.earlier {
+        let kept = kept(input, earlier, &matters);
+        matters.extend(kept);
+    }
+    matters.sort_by_cached_key(|one| {
+        (one.severity, one.code.rank(), one.due.is_none(), one.due, one.subject())
+    });
+    let (critical, renew_before) = (input.policy.critical, input.policy.renew_before);
+    Attention { matters, critical, renew_before }
+}
+
+/// Two causes may speak of one matter, such as a token whose certificate expired in Intune and in
+/// Git. It is told once, with both sentences.
+fn join_same_keys(matters: &mut Vec<Matter>) {
+    // Two folders with one tenant id have the same keys, and each is told.
+    let identity = |one: &Matter| (one.key.clone(), one.subject());
+    let mut seen: HashMap<(String, String), usize> = HashMap::new();
+    let mut joined: Vec<Matter> = Vec::with_capacity(matters.len());
+    for matter in matters.drain(..) {
+        match seen.get(&identity(&matter)).and_then(|index| joined.get_mut(*index)) {
+            Some(first) => {
+                first.severity = first.severity.min(matter.severity);
+                if !first.message.contains(&matter.message) {
+                    first.message = format!("{} {}", first.message, matter.message);
+                }
+            }
+            None => {
+                seen.insert(identity(&matter), joined.len());
+                joined.push(matter);
+            }
+        }
+    }
+    *matters = joined;
+}
+
+/// The earlier matters that no reading of this run disproves.
+fn kept(input: &Input<'_>, earlier: Earlier<'_>, now: &[Matter]) -> Vec<Matter> {
+    let planned: BTreeMap<&str, &PlannedTenant> =
+        input.plan.tenants.iter().map(|tenant| (tenant.name.as_str(), tenant)).collect();
+    let in_fleet = |name: &str| input.fleet.iter().any(|desired| desired.name() == name);
+    let is_unread = |matter: &Matter| {
+        let Some(tenant) = &matter.tenant else { return false };
+        let Some(planned) = planned.get(tenant.name.as_str()) else {
+            // Outside the selection; a tenant that left Git is watched no longer.
+            return in_fleet(&tenant.name);
+        };
+        let unobserved = |about: &TokenRef| {
+            planned.tokens.iter().any(|token| {
+                token.state.sync == Sync::Unobserved && token.state.token().same_token(about)
+            })
+        };
+        matter.token.as_ref().is_some_and(unobserved)
+    };
+    earlier
+        .matters
+        .iter()
+        .filter(|old| is_unread(old) && !now.iter().any(|new| new.key == old.key))
+        .map(|old| Matter { as_of: old.as_of.or(Some(earlier.at)), ..old.clone() })
+        .collect()
+}
+
+/// A length of time as settings and command lines write it.
+pub(crate) fn setting(time: Duration) -> String {
+    match (time.num_days(), time.num_hours()) {
+        (days, hours) if days > 0 && hours == days * 24 => format!("{days}d"),
+        (_, hours) => format!("{hours}h"),
+    }
+}

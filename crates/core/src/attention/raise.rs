@@ -1,0 +1,515 @@
+//! What raises each cause, with its sentences.
+
+use std::collections::HashMap;
+
+use chrono::{Days, NaiveTime};
+
+use super::advice;
+use super::{Cause, Input, Matter, MatterTenant, setting};
+use crate::fleet::{Desired, Suspension, Tenant, Token};
+use crate::ledger::TenantLedger;
+use crate::model::{Facts, Kind, Problem, ProblemCode, Timestamp, TokenRef, shell_word};
+use crate::plan::{Action, Expiry, PlannedTenant, PlannedToken, Reason, Sync, Warning};
+
+pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
+    let mut matters = of_clone(input);
+    if input.ledger.is_none() {
+        matters.extend(ledger_unknown(input));
+    }
+    let in_git: HashMap<&str, &Tenant> = input
+        .fleet
+        .iter()
+        .filter_map(Desired::valid)
+        .map(|tenant| (tenant.name.as_str(), tenant))
+        .collect();
+    for tenant in &input.plan.tenants {
+        let one = OneTenant {
+            input,
+            tenant,
+            desired: in_git.get(tenant.name.as_str()).copied(),
+            past: input
+                .ledger
+                .zip(tenant.tenant_id)
+                .and_then(|(ledger, id)| ledger.tenants.get(&id)),
+        };
+        matters.extend(one.matters());
+    }
+    matters
+}
+
+/// What happened and what to do about it, in sentences.
+struct Words {
+    message: String,
+    next: String,
+    command: Option<String>,
+    command_for_all: Option<String>,
+}
+
+impl Words {
+    fn new(message: impl Into<String>, next: impl Into<String>) -> Self {
+        let (message, next) = (message.into(), next.into());
+        Self { message, next, command: None, command_for_all: None }
+    }
+
+    fn run(self, command: impl Into<String>) -> Self {
+        Self { command: Some(command.into()), ..self }
+    }
+}
+
+fn matter(key: String, cause: Cause, words: Words) -> Matter {
+    Matter {
+        key,
+        code: cause.code(),
+        severity: cause.severity(),
+        tenant: None,
+        token: None,
+        since: None,
+        due: None,
+        message: words.message,
+        next: words.next,
+        command: words.command,
+        as_of: None,
+        suspended: false,
+        command_for_all: words.command_for_all,
+    }
+}
+
+fn of_fleet(cause: Cause, words: Words) -> Matter {
+    matter(format!("fleet/-/-/{}/-", cause.code()), cause, words)
+}
+
+fn of_clone(input: &Input<'_>) -> Vec<Matter> {
+    let mut matters = Vec::new();
+    if input.clone.behind > 0 {
+        let message = format!(
+            "The remote has {} that this clone lacks, so what is shown may be outdated.",
+            crate::report::plural(input.clone.behind, "commit")
+        );
+        let words = Words::new(message, "Bring the clone up to date:").run("git pull --ff-only");
+        matters.push(of_fleet(Cause::CloneBehind, words));
+    }
+    if input.clone.dirty {
+        let words = Words::new(
+            "The fleet's files have changes that are not committed. Only commits are applied.",
+            "Check the changes and commit them, or drop them:",
+        );
+        matters.push(of_fleet(Cause::CloneDirty, words.run("git status")));
+    }
+    matters
+}
+
+/// The ledger of the whole fleet is unknown: that is one matter, not one for each tenant.
+fn ledger_unknown(input: &Input<'_>) -> Option<Matter> {
+    let problems = input.plan.tenants.iter().flat_map(|tenant| &tenant.problems);
+    let problem = problems.into_iter().find(|one| one.code == ProblemCode::LedgerUnknown)?;
+    Some(of_fleet(Cause::Unobserved(problem.code), of_problem(problem)))
+}
+
+fn of_problem(problem: &Problem) -> Words {
+    let message = problem.detail.clone().unwrap_or_else(|| "It could not be read.".to_owned());
+    Words::new(message, advice::of_problem(problem))
+}
+
+/// The parts of a key are separated by slashes, which a name may hold.
+fn part(text: &str) -> String {
+    text.replace('%', "%25").replace('/', "%2F")
+}
+
+struct OneTenant<'a> {
+    input: &'a Input<'a>,
+    tenant: &'a PlannedTenant,
+    desired: Option<&'a Tenant>,
+    past: Option<&'a TenantLedger>,
+}
+
+impl OneTenant<'_> {
+    fn matters(&self) -> Vec<Matter> {
+        let mut matters = Vec::new();
+        for problem in &self.tenant.problems {
+            if problem.code == ProblemCode::LedgerUnknown && self.input.ledger.is_none() {
+                continue;
+            }
+            let kinds = [Kind::Push, Kind::Enrollment, Kind::Vpp];
+            let kind = kinds.into_iter().find(|kind| problem.resource == Some((*kind).into()));
+            let token = kind.map(|kind| TokenRef { kind, id: None, name: None });
+            let cause = Cause::Unobserved(problem.code);
+            matters.push(self.matter(cause, token.as_ref(), None, of_problem(problem)));
+        }
+        for token in &self.tenant.tokens {
+            OneToken::new(self, token).raise(&mut matters);
+        }
+        if let Some(suspension) = self.desired.and_then(|tenant| tenant.suspend.as_ref()) {
+            matters.extend(self.suspension(suspension));
+        }
+        matters
+    }
+
+    fn matter(
+        &self,
+        cause: Cause,
+        token: Option<&TokenRef>,
+        period: Option<Timestamp>,
+        words: Words,
+    ) -> Matter {
+        let tenant = match self.tenant.tenant_id {
+            Some(id) => id.to_string(),
+            None => format!("folder:{}", part(&self.tenant.name)),
+        };
+        let kind = token.map_or("-", |token| token.kind.as_str());
+        let which = match token.map(|token| (&token.id, &token.name)) {
+            Some((Some(id), _)) => part(&id.to_lowercase()),
+            Some((None, Some(name))) => part(name),
+            Some((None, None)) | None => "-".to_owned(),
+        };
+        let period = period.map_or_else(|| "-".to_owned(), advice::day);
+        let key = format!("{tenant}/{kind}/{which}/{}/{period}", cause.code());
+        Matter {
+            tenant: Some(MatterTenant {
+                name: self.tenant.name.clone(),
+                tenant_id: self.tenant.tenant_id,
+            }),
+            token: token.cloned(),
+            suspended: self.is_suspended(),
+            ..matter(key, cause, words)
+        }
+    }
+
+    fn today(&self) -> chrono::NaiveDate {
+        self.input.plan.generated_at.date_time().date_naive()
+    }
+
+    fn is_suspended(&self) -> bool {
+        let suspension = self.desired.and_then(|tenant| tenant.suspend.as_ref());
+        suspension.is_some_and(|suspension| self.today() <= suspension.until)
+    }
+
+    /// A suspended tenant is shown every time, also while no write of it is due.
+    fn suspension(&self, suspension: &Suspension) -> Option<Matter> {
+        let held =
+            |reason| self.tenant.tokens.iter().any(|one| one.state.reasons.contains(&reason));
+        let (cause, words) = if self.is_suspended() {
+            if held(Reason::Suspended) {
+                return None;
+            }
+            let message = format!(
+                "Suspended until {}: {}. Nothing is uploaded.",
+                suspension.until, suspension.reason
+            );
+            let next = "Remove the `suspend` line from the tenant file once the reason is gone.";
+            (Cause::Suspended, Words::new(message, next))
+        } else {
+            if held(Reason::SuspensionEnded) {
+                return None;
+            }
+            let message = format!(
+                "The suspension ({}) ended on {}, and its line is still there.",
+                suspension.reason, suspension.until
+            );
+            let next = "Remove the `suspend` line from the tenant file, or move its date.";
+            (Cause::SuspensionOver, Words::new(message, next))
+        };
+        // A suspension ends with its last day.
+        let ended = suspension.until.checked_add_days(Days::new(1));
+        let ended = ended.map(|day| Timestamp::new(day.and_time(NaiveTime::MIN).and_utc()));
+        let mut matter = self.matter(cause, None, None, words);
+        match cause {
+            Cause::Suspended => matter.due = ended,
+            _ => matter.since = ended,
+        }
+        Some(matter)
+    }
+}
+
+struct OneToken<'a> {
+    of: &'a OneTenant<'a>,
+    planned: &'a PlannedToken,
+    token: TokenRef,
+    entry: Option<&'a Token>,
+    /// The newest facts of Intune that the ledger holds, and when they were recorded.
+    last_seen: Option<(Facts, Timestamp)>,
+}
+
+impl<'a> OneToken<'a> {
+    fn new(of: &'a OneTenant<'a>, planned: &'a PlannedToken) -> Self {
+        let token = planned.state.token();
+        let entry = of
+            .desired
+            .and_then(|tenant| tenant.tokens().find(|entry| entry.token.same_token(&token)));
+        let last_seen = of
+            .past
+            .and_then(|past| past.last_live_facts(&token))
+            .map(|(facts, at)| (facts.clone(), at));
+        Self { of, planned, token, entry, last_seen }
+    }
+
+    fn raise(&self, matters: &mut Vec<Matter>) {
+        let state = &self.planned.state;
+        matters.extend(self.topic_changed());
+        matters.extend(self.expiry());
+        for (reason, message) in self.holds() {
+            let next = "Read what this hold means and what releases it:";
+            let words = Words::new(format!("Held: {message}"), next)
+                .run(format!("applecart explain {reason}"));
+            matters.push(self.matter(Cause::Held(reason), words));
+        }
+        if self.planned.urgent {
+            let mut down = self.matter(Cause::DeviceSyncDown, self.device_sync_down());
+            down.since = self.entry.and_then(|entry| entry.downloaded);
+            matters.push(down);
+        }
+        if state.warnings.contains(&Warning::CanaryFailed) {
+            let next = "Correct `wire` in applecart.yaml, or the file that was refused:";
+            let failed = "The first upload of this kind failed, so no other is sent.";
+            let message = format!("{failed} {}", state.details.join(" "));
+            let words = Words::new(message.trim_end(), next);
+            matters.push(self.matter(Cause::CanaryFailed, words.run(self.history())));
+        }
+        if state.sync == Sync::Missing {
+            matters.push(self.matter(Cause::Missing, self.missing()));
+        }
+        for reason in &state.health_reasons {
+            let (message, next) = advice::of_health(*reason);
+            matters.push(self.matter(Cause::Failing(*reason), Words::new(message, next)));
+        }
+        if state.sync == Sync::OutOfSync {
+            matters.push(self.matter(Cause::OutOfSync, self.out_of_sync()));
+        }
+        if state.warnings.contains(&Warning::Ambiguous) {
+            let words = Words::new(
+                "More than one token in Intune fits this entry, or two entries fit one.",
+                "Add Intune's `id` to the entry. The ids are in:",
+            );
+            let command = format!("applecart status --format json --select {}", self.tenant());
+            matters.push(self.matter(Cause::Ambiguous, words.run(command)));
+        }
+        if state.sync == Sync::Unobserved {
+            matters.extend(self.last_known());
+        }
+        if let Some(upload) = self.of.past.and_then(|past| past.unacknowledged(&self.token)) {
+            let message = format!(
+                "Uploaded on {} and not yet confirmed by the customer.",
+                advice::day(upload.at)
+            );
+            let next = "Ask whether a device enrols and apps arrive, then record the answer:";
+            let words = Words {
+                command: Some(format!("applecart acknowledge {}", self.target())),
+                command_for_all: Some("applecart acknowledge TENANT/TOKEN".to_owned()),
+                ..Words::new(message, next)
+            };
+            let since = Some(upload.at);
+            let waiting = self.matter(Cause::AwaitingConfirmation, words);
+            // It does not become more pressing as the certificate nears its end.
+            matters.push(Matter { since, due: None, ..waiting });
+        }
+    }
+
+    /// The credential's expiry in Intune, else the last known one: what names the renewal period.
+    fn period(&self) -> Option<Timestamp> {
+        let recorded = || self.last_seen.as_ref().and_then(|(facts, _)| facts.expires);
+        self.planned.state.expires.or_else(recorded)
+    }
+
+    fn matter(&self, cause: Cause, words: Words) -> Matter {
+        let expires = self.planned.state.expires;
+        Matter { due: expires, ..self.of.matter(cause, Some(&self.token), self.period(), words) }
+    }
+
+    fn tenant(&self) -> String {
+        shell_word(&self.of.tenant.name)
+    }
+
+    /// The token as the command line names it.
+    fn target(&self) -> String {
+        let which = self.token.name.as_deref().or(self.token.id.as_deref());
+        let which = which.unwrap_or_else(|| self.token.kind.as_str());
+        shell_word(&format!("{}/{which}", self.of.tenant.name))
+    }
+
+    fn history(&self) -> String {
+        format!("applecart history {}", self.target())
+    }
+
+    fn topic_changed(&self) -> Option<Matter> {
+        let entry = self.entry.filter(|entry| entry.file.is_none())?;
+        let (stated, live) = (entry.topic()?, self.planned.state.live.as_ref()?.topic.as_ref()?);
+        if stated == live {
+            return None;
+        }
+        let message = format!(
+            "Git names the topic {stated}, but Intune uses {live}. Devices enrolled under the earlier topic no longer answer."
+        );
+        let next =
+            "Find out who uploaded the other certificate, and renew the earlier one at Apple:";
+        let words = Words::new(message, next).run(self.history());
+        Some(self.matter(Cause::TopicChanged, words))
+    }
+
+    fn expiry(&self) -> Option<Matter> {
+        let state = &self.planned.state;
+        let policy = self.of.input.policy;
+        let unexplained = state.sync == Sync::Unobserved && self.of.tenant.problems.is_empty();
+        let (cause, window) = match state.expiry {
+            Expiry::Expired => (Cause::Expired, policy.critical),
+            Expiry::Critical => (Cause::Critical, policy.critical),
+            Expiry::RenewalDue => (Cause::RenewalDue, policy.renew_before),
+            Expiry::Unknown if unexplained => {
+                let words = Words::new(
+                    "Neither Git nor the ledger tells when it expires.",
+                    "Read it from Intune:",
+                );
+                let words = words.run(format!("applecart status --select {}", self.tenant()));
+                return Some(self.matter(Cause::ExpiryUnknown, words));
+            }
+            Expiry::Unknown | Expiry::Valid => return None,
+        };
+        let expires = state.expires?;
+        let source = match (state.sync, &self.last_seen) {
+            (Sync::Unobserved, Some((_, at))) => format!(", as last seen on {}", advice::day(*at)),
+            (Sync::Unobserved, None) => ", as the tenant file says".to_owned(),
+            _ => String::new(),
+        };
+        let day = advice::day(expires);
+        let stops = advice::what_stops(state.kind);
+        let (message, since) = match cause {
+            Cause::Expired => (format!("Expired on {day}{source}: {stops}."), expires),
+            _ => {
+                let message = format!("Expires on {day}{source}: after that, {stops}.");
+                (message, expires.plus(-window))
+            }
+        };
+        let words = self.renewal(message, &setting(window));
+        let as_of = match state.sync {
+            Sync::Unobserved => self.last_seen.as_ref().map(|(_, at)| *at),
+            _ => None,
+        };
+        Some(Matter { since: Some(since), as_of, ..self.matter(cause, words) })
+    }
+
+    /// How to go on with a renewal, from where it stands.
+    fn renewal(&self, message: String, window: &str) -> Words {
+        let open_branch =
+            self.of.input.clone.open_renewals.iter().find(|open| {
+                open.tenant == self.of.tenant.name && open.token.same_token(&self.token)
+            });
+        let live = self.planned.state.live.as_ref();
+        let opened = self.of.past.and_then(|past| past.renewal_opened(&self.token, live));
+        let target = self.target();
+        match self.planned.action {
+            Action::Upload | Action::Create => {
+                Words::new(message, "Git has the renewed file; it is not uploaded yet:")
+                    .run(format!("applecart apply --select {}", self.tenant()))
+            }
+            Action::Hold => Words::new(message, "Git has another file, but it is held. See why:")
+                .run(format!("applecart plan --select {}", self.tenant())),
+            Action::None | Action::Configure => {
+                if let Some(open) = open_branch {
+                    let next =
+                        format!("Its renewal waits on the branch {} to be merged.", open.branch);
+                    Words::new(message, next)
+                } else if let Some(opened) = opened {
+                    let next = format!(
+                        "Its renewal was opened on {}. Once Apple's file is downloaded:",
+                        advice::day(opened.at)
+                    );
+                    Words::new(message, next).run(format!("applecart renew {target} --file FILE"))
+                } else if self.planned.state.sync == Sync::Unmanaged {
+                    Words::new(message, "It is not in Git. Bring it there, then renew it:")
+                        .run("applecart import --update")
+                } else {
+                    Words {
+                        command: Some(format!("applecart renew {target}")),
+                        command_for_all: Some(format!("applecart renew --due {window}")),
+                        ..Words::new(message, "Open the renewal:")
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every hold with its sentence. The plan has one a reason, with remarks between them; where they
+    /// cannot be told apart, the most dangerous reason has all.
+    fn holds(&self) -> Vec<(Reason, String)> {
+        let state = &self.planned.state;
+        let details = state.details.get(usize::from(self.planned.urgent)..).unwrap_or_default();
+        if details.len() == state.reasons.len() {
+            return state.reasons.iter().copied().zip(details.iter().cloned()).collect();
+        }
+        let also = "It is also held for this reason.";
+        let first = details.join(" ");
+        let sentences = std::iter::once(first).chain(std::iter::repeat(also.to_owned()));
+        state.reasons.iter().copied().zip(sentences).collect()
+    }
+
+    fn device_sync_down(&self) -> Words {
+        let since = match self.entry.and_then(|entry| entry.downloaded) {
+            Some(at) => format!("Device sync is down since {at}"),
+            None => "Device sync is down since this token was downloaded at Apple".to_owned(),
+        };
+        let message = format!("{since}: the download ended the token in use.");
+        if self.planned.action == Action::Hold {
+            return Words::new(message, "Its upload is held. See why:")
+                .run(format!("applecart plan --select {}", self.tenant()));
+        }
+        Words::new(message, "Upload it at once:")
+            .run(format!("applecart apply --select {}", self.tenant()))
+    }
+
+    fn missing(&self) -> Words {
+        match self.entry {
+            Some(_) => Words::new(
+                "Git names it, and Intune has no such token.",
+                "Create it in Intune, or remove it from the tenant file. What was recorded of it:",
+            )
+            .run(self.history()),
+            None => Words::new(
+                "It is watched, and Intune has none: no Apple device can be managed here.",
+                "Open the first request, or take the kind out of `watch` in the tenant file:",
+            )
+            .run(format!("applecart renew {}", self.target())),
+        }
+    }
+
+    fn out_of_sync(&self) -> Words {
+        let message = match self.planned.action {
+            Action::Configure => "Its settings in Intune differ from Git.",
+            _ => "Git has another file than Intune.",
+        };
+        Words {
+            command: Some(format!("applecart apply --select {}", self.tenant())),
+            command_for_all: Some("applecart apply".to_owned()),
+            ..Words::new(message, "Once reviewed and merged, a run of apply brings it:")
+        }
+    }
+
+    /// What the ledger tells of a token that could not be read: it stays until a reading disproves it.
+    fn last_known(&self) -> Vec<Matter> {
+        let (Some(past), Some(file)) =
+            (self.of.past, self.entry.and_then(|entry| entry.file.as_ref()))
+        else {
+            return Vec::new();
+        };
+        let rejected = past.definite_failure(&self.token, file.sha256).map(|failure| {
+            let why = failure.cause.as_ref().and_then(|cause| cause.detail.as_deref());
+            let why = why.unwrap_or("Intune gave no reason");
+            let message = format!("This file was refused on {}: {why}.", advice::day(failure.at));
+            (Reason::Rejected, failure.at, message)
+        });
+        let changed = past
+            .changed_outside_git_recorded(&self.token)
+            .filter(|_| past.confirmed(&self.token, file.sha256))
+            .map(|change| {
+                let day = advice::day(change.at);
+                let message = format!("On {day} Intune had another credential than Git's.");
+                (Reason::ChangedOutsideGit, change.at, message)
+            });
+        [rejected, changed]
+            .into_iter()
+            .flatten()
+            .map(|(reason, at, message)| {
+                let words = Words::new(message, "It could not be read since. What was recorded:");
+                let matter = self.matter(Cause::Held(reason), words.run(self.history()));
+                Matter { since: Some(at), as_of: Some(at), ..matter }
+            })
+            .collect()
+    }
+}
