@@ -23,7 +23,7 @@ use std::collections::HashSet;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use applecart_core::model::TenantId;
+use applecart_simulator::TenantId;
 use applecart_simulator::{Fault, FaultRule, LoggedRequest, RetryAfter};
 use fleet::Fleet;
 

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use applecart_core::model::TenantId;
+use applecart_simulator::TenantId;
 use applecart_simulator::{
     Options, Running, Simulator, WRITER_CLIENT_ID, WRITER_SECRET, seed_fleet,
 };

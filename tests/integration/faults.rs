@@ -163,7 +163,7 @@ impl Ground {
     /// What comes of one fault at one kind of request, in the table's words.
     async fn see(&self, row: &Row, column: Column, lasting: Lasting) -> String {
         let tenant = self.tenant(&format!("{}/{column:?}/{lasting:?}", row.name), column);
-        let id = tenant.tenant_id;
+        let id = TenantId::from(tenant.tenant_id);
         let token = tenant.vpp_tokens[0].id.clone();
         let connector = self.connector(row);
         if column != Column::SignIn {
@@ -227,7 +227,7 @@ impl Ground {
 
     fn log(&self, id: TenantId) -> Vec<LoggedRequest> {
         let mut log = self.simulator.state().requests();
-        log.retain(|request| request.tenant == Some(id) && !request.part);
+        log.retain(|request| request.tenant == Some(id.into()) && !request.part);
         log
     }
 }

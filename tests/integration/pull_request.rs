@@ -97,7 +97,7 @@ fn a_reviewed_plan_of_a_branch_applies_what_the_branch_touched_and_nothing_else(
     push(&hub.world, "main");
     hub.world.state().clear_journal();
     hub.world.run(&["apply", file]).ends_with(0);
-    let contoso = Some(tenant_id("contoso"));
+    let contoso = Some(tenant_id("contoso").into());
     assert!(hub.world.state().requests().iter().all(|one| one.tenant == contoso), "nobody else");
     assert_eq!((hub.world.uploads("contoso"), hub.world.uploads("adatum")), (1, 0));
 }

@@ -15,7 +15,7 @@ use super::apple::{Apple, AppleError};
 use super::fault::FaultRule;
 use super::message::{Call, Reply, query_value};
 use super::state::{PortalError, PortalUpload, State, StateError, Tenant};
-use applecart_core::model::TenantId;
+use crate::words::{self, TenantId};
 
 /// What all control routes begin with.
 pub(super) const PREFIX: &str = "/_simulator";
@@ -166,5 +166,5 @@ fn body<T: DeserializeOwned>(call: &Call) -> Result<T, Refusal> {
 }
 
 fn tenant_id(text: &str) -> Result<TenantId, Refusal> {
-    text.parse().map_err(|_| Refusal::TenantId)
+    words::tenant_id(text).ok_or(Refusal::TenantId)
 }

@@ -13,7 +13,7 @@ use super::journal::LoggedRequest;
 use super::login;
 use super::message::{Call, Content, Outcome, Reply};
 use super::state::State;
-use applecart_core::model::TenantId;
+use crate::words::{self, TenantId};
 
 const PORTAL_PAGE: &str =
     "<!doctype html><html><head><title>Sign in</title></head><body>Guest network</body></html>";
@@ -151,7 +151,7 @@ impl Dispatcher {
     /// The tenant a request is for, as far as it can be told before it is checked.
     fn tenant(&self, call: &Call) -> Option<TenantId> {
         match login::directory(&call.path) {
-            Some(directory) => directory.parse().ok(),
+            Some(directory) => words::tenant_id(directory),
             None => self.state.granted(call.bearer()?).ok().map(|grant| grant.tenant),
         }
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use applecart_core::model::TenantId;
+use crate::words::TenantId;
 
 /// One fault and the requests it applies to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,8 +44,8 @@ impl FaultRule {
 
     /// The same rule for one tenant only.
     #[must_use]
-    pub fn for_tenant(mut self, tenant: TenantId) -> Self {
-        self.tenant = Some(tenant);
+    pub fn for_tenant(mut self, tenant: impl Into<TenantId>) -> Self {
+        self.tenant = Some(tenant.into());
         self
     }
 

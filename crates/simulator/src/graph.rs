@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::journal::Violation;
 use super::message::{Call, Content, Reply, query_value};
 use super::state::{Grant, NoGrant, State, StateError};
-use applecart_core::model::TenantId;
+use crate::words::TenantId;
 pub(super) use failure::Failure;
 use route::Target;
 use shape::Version;

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use applecart_core::model::TenantId;
+use crate::words::TenantId;
 
 /// How many requests are remembered one by one: enough for any test, and bounded for benchmarks.
 /// The counters go on.

@@ -33,6 +33,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod token;
+mod words;
 
 pub use apple::{
     Apple, AppleError, EnrollmentRequest, Issued, IssuedEnrollment, PushRequest, SubjectKey,
@@ -52,3 +53,4 @@ pub use state::{
     PublicKeyForm, Push, PushSigning, READER_CLIENT_ID, READER_SECRET, State, StateError, Switches,
     Tenant, Upload, Via, Vpp, VppEncoding, VppLag, WRITER_CLIENT_ID, WRITER_SECRET,
 };
+pub use words::{Kind, TenantId};

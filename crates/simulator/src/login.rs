@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::message::{Call, Reply};
 use super::state::{AppRegistration, State, Tenant};
-use applecart_core::model::TenantId;
+use crate::words;
 
 /// Graph's and Entra's host in each of the four clouds: tokens are asked for one of the former,
 /// and assertions are made for the latter.
@@ -140,7 +140,7 @@ fn token(state: &State, call: &Call, directory: &str) -> Result<String, Refusal>
         );
         Refusal::bad("invalid_request", 90_002, text)
     };
-    let id: TenantId = directory.parse().map_err(|_| unknown())?;
+    let id = words::tenant_id(directory).ok_or_else(unknown)?;
     let proof = match assertion::of_form(&form)? {
         Some(text) => {
             Proof::Assertion { text, audience: format!("https://{login}/{id}/oauth2/v2.0/token") }

@@ -43,7 +43,7 @@ fn seed_tenant(number: usize, now: DateTime<Utc>) -> Option<Tenant> {
         vpp.apple_id = format!("vpp@tenant{number:05}.example");
         vpp
     };
-    let mut tenant = Tenant::new(id("directory").to_string().parse().ok()?);
+    let mut tenant = Tenant::new(id("directory"));
     tenant.apple_push_notification_certificate = Some(Push {
         apple_identifier: format!("mdm@tenant{number:05}.example"),
         topic_identifier: format!("com.apple.mgmt.External.{}", id("topic")),

@@ -28,7 +28,7 @@ use super::clock::Clock;
 use super::fault::{FaultRule, Faults};
 use super::journal::{Counters, Journal, LoggedRequest, Violation};
 use super::signing::SigningError;
-use applecart_core::model::TenantId;
+use crate::words::TenantId;
 use disk::Disk;
 
 pub use approval::Approval;
@@ -161,13 +161,13 @@ impl State {
     }
 
     /// A copy of a tenant as it is now.
-    pub fn tenant(&self, id: TenantId) -> Option<Tenant> {
+    pub fn tenant(&self, id: impl Into<TenantId>) -> Option<Tenant> {
         self.look(id, Tenant::clone)
     }
 
     /// Reads something off a tenant without copying all of it.
-    pub fn look<T>(&self, id: TenantId, view: impl FnOnce(&Tenant) -> T) -> Option<T> {
-        let tenant = self.entry(id)?;
+    pub fn look<T>(&self, id: impl Into<TenantId>, view: impl FnOnce(&Tenant) -> T) -> Option<T> {
+        let tenant = self.entry(id.into())?;
         let tenant = tenant.lock().unwrap_or_else(PoisonError::into_inner);
         Some(view(&tenant))
     }
@@ -175,9 +175,10 @@ impl State {
     /// Changes a tenant; nothing changes where `change` fails or the disk does.
     pub fn change<T, E: From<StateError>>(
         &self,
-        id: TenantId,
+        id: impl Into<TenantId>,
         change: impl FnOnce(&mut Tenant) -> Result<T, E>,
     ) -> Result<T, E> {
+        let id = id.into();
         let entry = self.entry(id).ok_or(StateError::NoTenant(id))?;
         let mut tenant = entry.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = tenant.clone();
@@ -188,7 +189,7 @@ impl State {
     }
 
     /// Sets or removes a push certificate behind everybody's back.
-    pub fn set_push(&self, id: TenantId, push: Option<Push>) -> Result<(), StateError> {
+    pub fn set_push(&self, id: impl Into<TenantId>, push: Option<Push>) -> Result<(), StateError> {
         self.change(id, |tenant| {
             tenant.apple_push_notification_certificate = push;
             Ok(())
@@ -196,7 +197,7 @@ impl State {
     }
 
     /// All uploads into a tenant, oldest first.
-    pub fn uploads(&self, id: TenantId) -> Vec<Upload> {
+    pub fn uploads(&self, id: impl Into<TenantId>) -> Vec<Upload> {
         self.look(id, |tenant| tenant.uploads.clone()).unwrap_or_default()
     }
 

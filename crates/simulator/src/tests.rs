@@ -23,7 +23,7 @@ use reqwest::Client;
 use serde_json::Value;
 
 use super::*;
-use applecart_core::model::TenantId;
+use crate::words::TenantId;
 
 pub(super) const PUSH: &str = "/beta/deviceManagement/applePushNotificationCertificate";
 pub(super) const CSR: &str = "/beta/deviceManagement/applePushNotificationCertificate/downloadApplePushNotificationCertificateSigningRequest";
@@ -81,7 +81,7 @@ pub(super) fn full_tenant() -> Tenant {
     tenant.dep_onboarding_settings =
         vec![Enrollment { id: "dep-1".to_owned(), ..Enrollment::new("Contoso ABM", soon) }];
     tenant.vpp_tokens = vec![Vpp { id: "vpp-1".to_owned(), ..Vpp::new("London", "Contoso", soon) }];
-    let customer = "6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11".parse().unwrap();
+    let customer: TenantId = "6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11".parse().unwrap();
     let fabrikam = Customer::new(customer, "Fabrikam", "fabrikam.onmicrosoft.com");
     tenant.customers = vec![Customer { id: "contract-1".to_owned(), ..fabrikam }];
     for app in &mut tenant.apps {

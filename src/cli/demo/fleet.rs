@@ -11,11 +11,11 @@ use serde_yaml::Value;
 use super::file;
 use crate::cli::error::CliError;
 use applecart_core::apple::enrollment;
-use applecart_core::model::{Sha256, TenantId, Timestamp};
+use applecart_core::model::{Sha256, Timestamp};
 use applecart_io::vault::{Secret, seal};
 use applecart_simulator::{
     Consent, Enrollment, EnrollmentRequest, Issued, Push, PushRequest, Running, SubjectKey, Tenant,
-    Vpp, VppRequest, WRITER_CLIENT_ID,
+    TenantId, Vpp, VppRequest, WRITER_CLIENT_ID,
 };
 
 /// What the story needs to know of the fleet.

@@ -100,7 +100,9 @@ impl World {
         self.state()
             .uploads(tenant_id(name))
             .iter()
-            .filter(|upload| upload.kind == kind && upload.via == Via::Graph)
+            .filter(|upload| {
+                upload.kind.to_string() == kind.to_string() && upload.via == Via::Graph
+            })
             .count()
     }
 

@@ -118,6 +118,18 @@ impl FromStr for TenantId {
     }
 }
 
+impl From<uuid::Uuid> for TenantId {
+    fn from(id: uuid::Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl From<TenantId> for uuid::Uuid {
+    fn from(id: TenantId) -> Self {
+        id.0
+    }
+}
+
 impl fmt::Display for TenantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.as_hyphenated().fmt(f)

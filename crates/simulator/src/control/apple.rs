@@ -18,7 +18,7 @@ use super::{Refusal, body};
 use crate::apple::{Apple, EnrollmentRequest, PushRequest, SubjectKey, VppRequest};
 use crate::message::Call;
 use crate::state::State;
-use applecart_core::model::TenantId;
+use crate::words::TenantId;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -14,7 +14,7 @@ use crate::state::{
     DepEncoding, Enrollment, Incoming, PortalError, Renewal, StateError, Via, never,
 };
 use crate::token::{self, TokenError};
-use applecart_core::model::Kind;
+use crate::words::Kind;
 
 const PATH: &str = "deviceManagement/depOnboardingSettings";
 

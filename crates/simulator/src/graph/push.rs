@@ -7,7 +7,7 @@ use super::{Answer, Context, Failure, Success, body, shape};
 use crate::certificate::{self, CertificateError};
 use crate::signing;
 use crate::state::{Incoming, Push, StateError, Via, push_from};
-use applecart_core::model::Kind;
+use crate::words::Kind;
 
 const PATH: &str = "deviceManagement/applePushNotificationCertificate";
 const CONSENT: &str = "appleMDMPushCertificate";

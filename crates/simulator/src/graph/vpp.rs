@@ -10,7 +10,7 @@ use super::body::Body;
 use super::shape::Version;
 use super::{Answer, Context, Failure, Success, body, shape};
 use crate::state::{HeldElsewhere, Incoming, Tenant, Via, Vpp, VppEncoding, vpp_contents};
-use applecart_core::model::Kind;
+use crate::words::Kind;
 
 const PATH: &str = "deviceAppManagement/vppTokens";
 /// What a request may set. Properties that Apple or Intune decide (organisation, location,

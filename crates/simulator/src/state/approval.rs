@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{PortalError, State, Tenant};
 use crate::message::Call;
-use applecart_core::model::TenantId;
+use crate::words::TenantId;
 
 /// A write that waits for, or has, a second admin's approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Tenant {
 
 impl State {
     /// A second admin approves a request.
-    pub fn approve(&self, tenant: TenantId, code: &str) -> Result<(), PortalError> {
+    pub fn approve(&self, tenant: impl Into<TenantId>, code: &str) -> Result<(), PortalError> {
         self.change(tenant, |tenant| {
             let approval = tenant.approvals.iter_mut().find(|approval| approval.code == code);
             approval.ok_or_else(|| PortalError::NoToken(code.to_owned()))?.approved = true;

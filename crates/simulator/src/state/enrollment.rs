@@ -7,7 +7,7 @@ use super::tenant::{default_scope, never, new_id, until, yes};
 use super::{PortalError, State, StateError, Tenant};
 use crate::apple::{Apple, EnrollmentRequest, IssuedEnrollment};
 use crate::signing::{self, EncryptionKey, SigningError};
-use applecart_core::model::TenantId;
+use crate::words::TenantId;
 
 /// `lastSyncErrorCode` while Apple's new terms wait for somebody to accept them.
 const TERMS: i32 = 3;
@@ -188,7 +188,7 @@ impl State {
     pub fn download_enrollment(
         &self,
         apple: &Apple,
-        tenant: TenantId,
+        tenant: impl Into<TenantId>,
         id: &str,
         request: &EnrollmentRequest,
     ) -> Result<IssuedEnrollment, PortalError> {

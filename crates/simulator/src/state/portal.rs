@@ -9,7 +9,7 @@ use super::vpp::{HeldElsewhere, vpp_contents};
 use super::{Push, State, StateError, Via};
 use crate::apple::AppleError;
 use crate::certificate::{self, CertificateError, PushCertificate};
-use applecart_core::model::{Kind, TenantId};
+use crate::words::{Kind, TenantId};
 
 /// A token that an admin uploads by hand in the portal.
 #[derive(Clone, Debug, Deserialize)]
@@ -68,7 +68,11 @@ pub enum PortalError {
 
 impl State {
     /// Uploads a token as an admin does in the portal: not through Graph, and in no counter.
-    pub fn portal_upload(&self, id: TenantId, upload: &PortalUpload) -> Result<(), PortalError> {
+    pub fn portal_upload(
+        &self,
+        id: impl Into<TenantId>,
+        upload: &PortalUpload,
+    ) -> Result<(), PortalError> {
         let (now, via) = (self.now(), Via::Portal);
         self.change(id, |tenant| match upload {
             PortalUpload::Push { apple_identifier, certificate } => {

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::{State, StateError};
 use crate::graph::shape;
-use applecart_core::model::TenantId;
+use crate::words::TenantId;
 
 impl State {
     /// Everything that a reader with all permissions could learn about a tenant, on beta:
     /// `applePushNotificationCertificate`, `depOnboardingSettings` with their
     /// `encryptionPublicKey`, `vppTokens`, and `pushSigningRequest` if one is outstanding.
-    pub fn snapshot(&self, id: TenantId) -> Result<Value, StateError> {
+    pub fn snapshot(&self, id: impl Into<TenantId>) -> Result<Value, StateError> {
         let now = self.now();
         let read = self.next_read();
         self.change(id, |tenant| {

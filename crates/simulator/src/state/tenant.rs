@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Approval, Enrollment, Switches, Upload, Vpp};
-use applecart_core::model::TenantId;
+use crate::words::TenantId;
 
 /// The application that tenants get by default and that may write.
 pub const WRITER_CLIENT_ID: &str = "2f6b0000-0000-4000-8000-000000000001";
@@ -68,9 +68,9 @@ pub struct Tenant {
 
 impl Tenant {
     /// A tenant with the two default applications, consent given, and no token.
-    pub fn new(tenant_id: TenantId) -> Self {
+    pub fn new(tenant_id: impl Into<TenantId>) -> Self {
         Self {
-            tenant_id,
+            tenant_id: tenant_id.into(),
             display_name: String::new(),
             apps: AppRegistration::defaults(),
             apple_push_notification_certificate: None,
@@ -110,11 +110,15 @@ pub struct Customer {
 
 impl Customer {
     /// A reseller's customer.
-    pub fn new(customer_id: TenantId, display_name: &str, default_domain_name: &str) -> Self {
+    pub fn new(
+        customer_id: impl Into<TenantId>,
+        display_name: &str,
+        default_domain_name: &str,
+    ) -> Self {
         Self {
             id: new_id(),
             contract_type: Self::reseller(),
-            customer_id,
+            customer_id: customer_id.into(),
             default_domain_name: Some(default_domain_name.to_owned()),
             display_name: Some(display_name.to_owned()),
         }

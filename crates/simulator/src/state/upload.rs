@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
 use super::Tenant;
-use applecart_core::model::Kind;
+use crate::words::Kind;
 
 /// One token that reached the tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use sha2::Digest as _;
 use super::tenant::{default_scope, never, new_id, until, yes};
 use super::{HeldElsewhereAnswer, PortalError, State, StateError, Tenant};
 use crate::apple;
-use applecart_core::model::TenantId;
+use crate::words::TenantId;
 
 /// A VPP token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,7 +244,7 @@ impl Tenant {
 impl State {
     /// The password of the account behind a VPP token was changed, which ends the token that
     /// Intune has: it keeps its expiry and is `invalid`, also when it is uploaded again.
-    pub fn revoke_vpp(&self, tenant: TenantId, id: &str) -> Result<(), PortalError> {
+    pub fn revoke_vpp(&self, tenant: impl Into<TenantId>, id: &str) -> Result<(), PortalError> {
         self.change(tenant, |tenant| {
             let at = tenant.vpp_position(id)?;
             let Some(vpp) = tenant.vpp_tokens.get_mut(at) else { return Ok(()) };
@@ -256,7 +256,11 @@ impl State {
     }
 
     /// Apple revokes a token that may not have been uploaded yet, given as the file's text.
-    pub fn revoke_vpp_text(&self, tenant: TenantId, text: &str) -> Result<(), PortalError> {
+    pub fn revoke_vpp_text(
+        &self,
+        tenant: impl Into<TenantId>,
+        text: &str,
+    ) -> Result<(), PortalError> {
         let contents = vpp_contents(text).ok_or(PortalError::Vpp)?;
         self.change(tenant, |tenant| {
             for vpp in &mut tenant.vpp_tokens {
@@ -273,7 +277,7 @@ impl State {
     /// Another MDM takes a location's token, or gives it up, which revives nothing by itself.
     pub fn hold_elsewhere(
         &self,
-        tenant: TenantId,
+        tenant: impl Into<TenantId>,
         location: &str,
         held: bool,
     ) -> Result<(), StateError> {

@@ -190,7 +190,8 @@ async fn a_collection_comes_in_pages_where_the_tenant_has_them() {
 async fn customers_come_in_pages_to_whoever_may_read_the_directory() {
     let mut tenant = full_tenant();
     for number in 2..5 {
-        let id = format!("6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b1{number}").parse().unwrap();
+        let id: crate::TenantId =
+            format!("6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b1{number}").parse().unwrap();
         tenant.customers.push(Customer::new(id, "Contoso", "contoso.onmicrosoft.com"));
     }
     tenant.switches.page_size = Some(3);
