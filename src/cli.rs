@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod download;
 mod error;
+mod explain;
 mod global;
 mod history;
 mod import;
@@ -84,6 +85,7 @@ enum Command {
     Renew(renew::Args),
     Reseal(reseal::Args),
     Doctor(doctor::Args),
+    Explain(explain::Args),
     Ledger(ledger::Args),
     #[cfg(feature = "simulator")]
     Demo(demo::Args),
@@ -106,6 +108,7 @@ impl Command {
             | Self::History(_)
             | Self::Audit(_)
             | Self::Doctor(_)
+            | Self::Explain(_)
             | Self::Schema(_)
             | Self::Completions(_)
             | Self::Man(_) => true,
@@ -176,6 +179,7 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Renew(args) => renew::run(&args, &context, output),
         Command::Reseal(args) => reseal::run(&args, &context, output),
         Command::Doctor(args) => doctor::run(&args, &context, output),
+        Command::Explain(args) => explain::run(&args, output),
         Command::Ledger(args) => ledger::run(&args, &context, output),
         #[cfg(feature = "simulator")]
         Command::Demo(args) => demo::run(&args, &context, output),

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use applecart_core::{apple, fleet, ledger, model, report};
+use applecart_core::{apple, fleet, ledger, model, report, rules};
 use applecart_io::store;
 
 /// Every schema with its file name, sorted.
@@ -22,6 +22,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
     schemas.push(("audit.schema.json", of::<report::Audit>()));
     schemas.push(("apple-ids.schema.json", of::<report::AppleIds>()));
     schemas.push(("inspect.schema.json", of::<apple::Inspection>()));
+    schemas.push(("explain.schema.json", of::<rules::codes::Explanations>()));
     schemas.push(("ledger-line.schema.json", of::<model::Record>()));
     schemas.push(("ledger-entries.schema.json", of::<store::SavedEntries>()));
     schemas.push(("ledger-show.schema.json", of::<ledger::ShowReport>()));

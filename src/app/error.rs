@@ -32,6 +32,8 @@ pub enum AppError {
     Selection(#[from] SelectionError),
     #[error("no tenant matches the selection")]
     NothingSelected,
+    #[error("there is no code {code:?}")]
+    UnknownCode { code: String },
     #[error("APPLECART_CREDENTIAL={0:?} is no way to sign in")]
     Credential(String),
     #[error(transparent)]

@@ -4,6 +4,7 @@ pub(super) use crate::app::AppError as CliError;
 use crate::app::{AppError, ImportError};
 use applecart_core::model::Outcome;
 use applecart_core::plan::Refusal;
+use applecart_core::rules::codes;
 use applecart_io::git::{BaseError, Flag, GitError, SignersError, SigningKey};
 use applecart_io::store::{LedgerError, LockError};
 use applecart_io::vault::OpenError;
@@ -22,6 +23,7 @@ impl Explain for AppError {
             Self::InvalidFleet(_) => Outcome::InvalidFleet,
             Self::Selection(_)
             | Self::NothingSelected
+            | Self::UnknownCode { .. }
             | Self::Credential(_)
             | Self::SnapshotSelection { .. }
             | Self::FrozenApply
@@ -98,6 +100,10 @@ impl Explain for AppError {
             Self::NothingSelected => one(
                 "`applecart status --offline` lists the tenants and `--select` takes their names or labels",
             ),
+            Self::UnknownCode { code } => vec![match codes::nearest(code) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`applecart explain` lists every code".to_owned(),
+            }],
             Self::NoHistory(_) => one(
                 "`applecart history` without a name shows every token there ever was, `applecart status --offline` those of now",
             ),

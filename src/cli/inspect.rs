@@ -35,7 +35,7 @@ const RENEW_BEFORE: Duration = Duration::days(45);
   applecart inspect --kind push --live contoso.json push.pem
   applecart inspect tenants/contoso/london.vpptoken.age --format json
 
-docs/findings.md lists every finding with what to do.")]
+`applecart explain CODE` says what a finding means and what to do.")]
 pub(super) struct Args {
     /// The file; `-` reads standard input
     #[arg(value_name = "FILE")]

@@ -1,7 +1,10 @@
 //! Generated files in the repository are what the types and the command line generate.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+
+use applecart_core::rules::codes::{self, Appearance};
 
 use crate::world::project;
 
@@ -28,8 +31,39 @@ fn generated_schemas() {
 }
 
 #[test]
-fn generated_findings() {
-    same("docs/findings.md", &applecart_core::apple::reference());
+fn generated_codes() {
+    same("docs/codes.md", &applecart_core::rules::codes::reference());
+}
+
+#[test]
+fn every_code_is_in_the_table_the_docs_and_the_schemas() {
+    let docs = codes::reference();
+    let schemas: BTreeMap<_, _> = applecart::schemas::all()
+        .into_iter()
+        .map(|(name, schema)| (name, schema.to_string()))
+        .collect();
+    for code in codes::all() {
+        assert!(docs.contains(&format!("\n### {}\n", code.code)), "{}", code.code);
+        assert!(docs.contains(code.next), "{}", code.code);
+        for appearance in code.appears {
+            let schema = match appearance {
+                Appearance::Hold
+                | Appearance::Warning
+                | Appearance::Health
+                | Appearance::Problem
+                | Appearance::Sync
+                | Appearance::Expiry => "plan",
+                Appearance::Refusal | Appearance::Remark => "inspect",
+                Appearance::Failure => "ledger-line",
+                Appearance::Diagnostic => "diagnostics",
+                // Sentences, and a text that other versions may add to.
+                Appearance::Renewal | Appearance::Ledger => continue,
+            };
+            let schema = &schemas[format!("{schema}.schema.json").as_str()];
+            let value = format!("\"const\":\"{}\"", code.code);
+            assert!(schema.contains(&value), "{} {appearance:?}", code.code);
+        }
+    }
 }
 
 #[test]

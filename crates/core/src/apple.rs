@@ -38,7 +38,7 @@ mod text;
 pub mod vpp;
 mod x509;
 
-pub use finding::{Finding, FindingCode, Severity, Verdict, reference};
+pub use finding::{Finding, FindingCode, Severity, Verdict};
 pub use inspect::{FORMAT_VERSION, FileFacts, Inspection, RecipientFacts, Request, inspect};
 pub use key::{key_identity, request_file, requested_key};
 pub use secret::{SecretKind, Secrets, secrets_in};

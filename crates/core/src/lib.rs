@@ -5,6 +5,7 @@
 //! * [`apple`]: Apple's token files, their facts and findings.
 //! * [`sealed`]: what a sealed file shows without a key.
 //! * [`ledger`]: the record of what was sent and seen, as text and as questions.
+//! * [`rules`]: each rule once, and what every code means.
 //! * [`plan`]: what to do with every token, and why.
 //! * [`attention`]: what needs a person, most urgent first.
 //! * [`report`]: all of it, for people and for scripts.
@@ -20,4 +21,5 @@ pub mod ledger;
 pub mod model;
 pub mod plan;
 pub mod report;
+pub mod rules;
 pub mod sealed;

@@ -1,7 +1,8 @@
 //! The words of `applecart` as types: identities, public facts, live readings and ledger records.
 //!
 //! Everything here is plain data that is parsed once and then trusted. The module knows no Git,
-//! no HTTP, no clock and no file; every other module may depend on it, and it depends on none.
+//! no HTTP, no clock and no file; every other module may depend on it, and it depends on none
+//! but the table of codes ([`crate::rules::codes`]).
 //!
 //! * [`TenantName`], [`TenantId`], [`TokenRef`]: who and which.
 //! * [`Topic`], [`Serial`], [`Sha256`], [`Timestamp`]: what Apple's files and Intune state.
@@ -33,5 +34,5 @@ pub use live::{
 pub use outcome::Outcome;
 pub use record::{Actor, Cause, Event, FailureCode, Record};
 pub use settings::{Setting, SettingChange};
-pub use text::{is_hostile, push_safe, safe_text, sentence, shell_word};
+pub use text::{is_hostile, nearest, push_safe, safe_text, sentence, shell_word};
 pub use time::{Timestamp, TimestampError};

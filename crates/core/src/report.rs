@@ -12,6 +12,7 @@ mod applied;
 mod apply;
 mod attention;
 mod audit;
+mod codes;
 mod csv;
 mod doctor;
 mod facts;
@@ -35,6 +36,7 @@ pub use audit::{
     SealedFile, Trace, apple_ids, apple_ids_human, audit_human, former_recipients, judge_bindings,
     judge_once_sealed, judge_recipients, judge_secret, judge_uploads, strangers,
 };
+pub use codes::{codes_listed, explained};
 pub use doctor::{
     Area, CLOCK_LIMIT, Check, CheckState, ConsentState, Doctor, DoctorSummary, TenantHealth,
     Trouble, doctor_human,

@@ -5,6 +5,7 @@ use super::Download;
 use applecart_core::apple::{FileFacts, Finding, FindingCode, Inspection};
 use applecart_core::fleet::{Desired, Tenant, Token};
 use applecart_core::model::{Kind, LiveTenant, Reading, Timestamp};
+use applecart_core::rules::codes::Reason;
 
 /// The live state of this token alone, so that the file is held against what it would replace.
 ///
@@ -118,7 +119,7 @@ pub(in crate::cli) fn against_renewal(
     }
     let is_released = || {
         let today = now.date_time().date_naive();
-        token.allow.iter().any(|allow| allow.hold == "age-unknown" && allow.until >= today)
+        token.allow.iter().any(|allow| allow.hold == Reason::AgeUnknown && allow.until >= today)
     };
     if is_live
         && token.token.kind == Kind::Enrollment
@@ -144,7 +145,7 @@ pub(in crate::cli) fn against_renewal(
     if let (Some(live), Some(found), None) =
         (&organization, &facts.organization, &token.facts.organization)
         && live.trim() != found.trim()
-        && !allows(token, "organization-differs", Some(live), &[found], now)
+        && !allows(token, Reason::OrganizationDiffers, Some(live), &[found], now)
     {
         all.push(format!(
             "organization-differs: the token is for {found:?}, the live one for {live:?}: another customer's licences would be used. Download this customer's token"
@@ -237,7 +238,7 @@ fn against_entry(
     if let (Some(stated), Some(found)) = (&token.facts.topic, &facts.topic)
         && stated != found
         && !told.contains(&FindingCode::TopicChange)
-        && !allows(token, "topic-change", Some(stated.as_str()), &[found.as_str()], now)
+        && !allows(token, Reason::TopicChange, Some(stated.as_str()), &[found.as_str()], now)
     {
         all.push(format!(
             "topic-change: the certificate's topic is {found}, the tenant file says {stated}: every device enrolled under the stated topic would stop answering. At Apple's push portal press Renew on the old certificate, not Create"
@@ -245,7 +246,7 @@ fn against_entry(
     }
     if let (Some(stated), Some(found)) = (&token.facts.organization, &facts.organization)
         && stated.trim() != found.trim()
-        && !allows(token, "organization-differs", Some(stated), &[found], now)
+        && !allows(token, Reason::OrganizationDiffers, Some(stated), &[found], now)
     {
         all.push(format!(
             "organization-differs: the token is for {found:?}, the tenant file says {stated:?}: another customer's licences would be used. Download this customer's token, or correct `organization` in the tenant file if the customer was renamed"
@@ -291,18 +292,18 @@ fn is_allowed(
         FindingCode::TopicChange => {
             let from = push.map(|push| push.topic.as_str().to_owned());
             let to = facts.topic.as_ref().map(ToString::to_string);
-            allows(token, "topic-change", from.as_deref(), &[to.as_deref().unwrap_or("")], now)
+            allows(token, Reason::TopicChange, from.as_deref(), &[to.as_deref().unwrap_or("")], now)
         }
         FindingCode::KeyMismatch => {
             let from = push.map_or_else(|| "absent".to_owned(), |push| push.serial.to_string());
             let to = facts.serial.as_ref().map(ToString::to_string);
-            allows(token, "key-mismatch", Some(&from), &[to.as_deref().unwrap_or("")], now)
+            allows(token, Reason::KeyMismatch, Some(&from), &[to.as_deref().unwrap_or("")], now)
         }
         _ => false,
     }
 }
 
-fn allows(token: &Token, hold: &str, from: Option<&str>, to: &[&str], now: Timestamp) -> bool {
+fn allows(token: &Token, hold: Reason, from: Option<&str>, to: &[&str], now: Timestamp) -> bool {
     token.allow.iter().any(|allow| {
         allow.hold == hold
             && Some(allow.from.as_str()) == from

@@ -12,150 +12,68 @@ use serde::{Deserialize, Serialize};
 use super::text::Excerpt;
 use crate::model::safe_text;
 
-macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal,)+) => {
-        /// What kind of mistake it is; stable.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-        pub enum Code {
-            $($(#[doc = $doc])+ #[serde(rename = $text)] $variant,)+
-        }
-
-        impl Code {
-            /// All codes.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The code as it is written in output.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)+ }
-            }
-        }
-    };
-}
-
-codes! {
-    /// The file is not UTF-8.
-    NotUtf8 = "not-utf8",
-    /// The file is larger than a settings file may be.
-    FileTooLong = "file-too-long",
-    /// The file is not well-formed YAML, or has a character YAML forbids.
-    Syntax = "syntax",
-    /// The file nests deeper than any valid file does.
-    TooDeep = "too-deep",
-    /// A key stands twice in one mapping.
-    DuplicateKey = "duplicate-key",
-    /// A YAML feature that is not read here: alias, merge key, tag, directive, complex key.
-    UnsupportedYaml = "unsupported-yaml",
-    /// More than one document in a file.
-    SeveralDocuments = "several-documents",
-    /// The file has no content.
-    EmptyFile = "empty-file",
-    /// More mistakes than are shown for one file.
-    TooManyMistakes = "too-many-mistakes",
-    /// `apiVersion` is not one that this program reads.
-    ApiVersion = "api-version",
-    /// `kind` does not belong into this file.
-    FileKind = "file-kind",
-    /// A field that the format does not have.
-    UnknownField = "unknown-field",
-    /// A required field is missing.
-    MissingField = "missing-field",
-    /// A value of another type than the field takes.
-    WrongType = "wrong-type",
-    /// A word that is not one of the field's words.
-    UnknownValue = "unknown-value",
-    /// The fleet has no `applecart.yaml`.
-    MissingFleetFile = "missing-fleet-file",
-    /// A tenant's folder has no `tenant.yaml`.
-    MissingTenantFile = "missing-tenant-file",
-    /// No tenant at all.
-    NoTenants = "no-tenants",
-    /// A file directly under `tenants/`.
-    StrayFile = "stray-file",
-    /// A symbolic link or submodule where a tenant's folder should be.
-    NotAFolder = "not-a-folder",
-    /// A tenant's folder has too many entries.
-    TooManyFiles = "too-many-files",
-    /// The object is not in this clone.
-    ObjectMissing = "object-missing",
-    /// A text is empty, too long, or has characters that it must not have.
-    BadText = "bad-text",
-    /// A folder's or tenant's name that is not allowed.
-    BadName = "bad-name",
-    /// `name` differs from the folder.
-    NameMismatch = "name-mismatch",
-    /// Not a GUID.
-    BadGuid = "bad-guid",
-    /// Not a date or instant.
-    BadDate = "bad-date",
-    /// Not a duration.
-    BadDuration = "bad-duration",
-    /// Not a percentage.
-    BadPercentage = "bad-percentage",
-    /// A number outside its range.
-    OutOfRange = "out-of-range",
-    /// Not a SHA-256.
-    BadSha256 = "bad-sha256",
-    /// Not a certificate's serial number.
-    BadSerial = "bad-serial",
-    /// Not an MDM push topic.
-    BadTopic = "bad-topic",
-    /// Not a country code.
-    BadCountry = "bad-country",
-    /// Not a key that files can be sealed to.
-    BadRecipient = "bad-recipient",
-    /// Not a branch that the ledger can live on.
-    BadBranch = "bad-branch",
-    /// Not a path inside the repository.
-    BadPath = "bad-path",
-    /// `signers` is missing though signatures are required.
-    MissingSigners = "missing-signers",
-    /// A file that says who may sign is missing, empty, or not of its format.
-    BadSigners = "bad-signers",
-    /// Not the whole name of a commit.
-    BadCommit = "bad-commit",
-    /// A move that leads nowhere, or stands twice.
-    BadMove = "bad-move",
-    /// A token's `file` needs facts that are missing.
-    MissingFact = "missing-fact",
-    /// `sha256` without a `file`.
-    Sha256WithoutFile = "sha256-without-file",
-    /// A token file of a kind that is not watched.
-    UnwatchedFile = "unwatched-file",
-    /// `watch` is empty.
-    NothingWatched = "nothing-watched",
-    /// `file` names something that is not in the folder.
-    MissingFile = "missing-file",
-    /// `file` does not name a direct member of the folder.
-    FileOutsideFolder = "file-outside-folder",
-    /// `file` names a link, folder or submodule.
-    FileNotPlain = "file-not-plain",
-    /// A token file over the limit.
-    FileTooLarge = "file-too-large",
-    /// `auth` names a profile that does not exist.
-    UnknownProfile = "unknown-profile",
-    /// `allow` names a hold that does not exist.
-    UnknownHold = "unknown-hold",
-    /// `allow` names a hold that nothing releases.
-    HoldNotReleasable = "hold-not-releasable",
-    /// More tokens than a tenant may have.
-    TooManyTokens = "too-many-tokens",
-    /// A token's name stands twice in one tenant.
-    DuplicateName = "duplicate-name",
-    /// A token's id stands twice.
-    DuplicateTokenId = "duplicate-token-id",
-    /// Two tenants have the same `tenantId`.
-    DuplicateTenantId = "duplicate-tenant-id",
-    /// Two tokens have the same file.
-    DuplicateTokenFile = "duplicate-token-file",
-    /// Two tokens have the same `sha256`.
-    DuplicateSha256 = "duplicate-sha256",
-    /// Two tenants have the same push topic.
-    DuplicateTopic = "duplicate-topic",
-}
-
-impl std::fmt::Display for Code {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
+crate::code_enum! {
+    /// What kind of mistake it is; stable.
+    Code [Diagnostic] {
+        NotUtf8 = "not-utf8",
+        FileTooLong = "file-too-long",
+        Syntax = "syntax",
+        TooDeep = "too-deep",
+        DuplicateKey = "duplicate-key",
+        UnsupportedYaml = "unsupported-yaml",
+        SeveralDocuments = "several-documents",
+        EmptyFile = "empty-file",
+        TooManyMistakes = "too-many-mistakes",
+        ApiVersion = "api-version",
+        FileKind = "file-kind",
+        UnknownField = "unknown-field",
+        MissingField = "missing-field",
+        WrongType = "wrong-type",
+        UnknownValue = "unknown-value",
+        MissingFleetFile = "missing-fleet-file",
+        MissingTenantFile = "missing-tenant-file",
+        NoTenants = "no-tenants",
+        StrayFile = "stray-file",
+        NotAFolder = "not-a-folder",
+        TooManyFiles = "too-many-files",
+        ObjectMissing = "object-missing",
+        BadText = "bad-text",
+        BadName = "bad-name",
+        NameMismatch = "name-mismatch",
+        BadGuid = "bad-guid",
+        BadDate = "bad-date",
+        BadDuration = "bad-duration",
+        BadPercentage = "bad-percentage",
+        OutOfRange = "out-of-range",
+        BadSha256 = "bad-sha256",
+        BadSerial = "bad-serial",
+        BadTopic = "bad-topic",
+        BadCountry = "bad-country",
+        BadRecipient = "bad-recipient",
+        BadBranch = "bad-branch",
+        BadPath = "bad-path",
+        MissingSigners = "missing-signers",
+        BadSigners = "bad-signers",
+        BadCommit = "bad-commit",
+        BadMove = "bad-move",
+        MissingFact = "missing-fact",
+        Sha256WithoutFile = "sha256-without-file",
+        UnwatchedFile = "unwatched-file",
+        NothingWatched = "nothing-watched",
+        MissingFile = "missing-file",
+        FileOutsideFolder = "file-outside-folder",
+        FileNotPlain = "file-not-plain",
+        FileTooLarge = "file-too-large",
+        UnknownProfile = "unknown-profile",
+        UnknownHold = "unknown-hold",
+        HoldNotReleasable = "hold-not-releasable",
+        TooManyTokens = "too-many-tokens",
+        DuplicateName = "duplicate-name",
+        DuplicateTokenId = "duplicate-token-id",
+        DuplicateTenantId = "duplicate-tenant-id",
+        DuplicateTokenFile = "duplicate-token-file",
+        DuplicateSha256 = "duplicate-sha256",
+        DuplicateTopic = "duplicate-topic",
     }
 }
 

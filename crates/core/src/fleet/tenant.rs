@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use crate::model::{Facts, Kind, Serial, Sha256, TenantId, TenantName, Timestamp, TokenRef, Topic};
+use crate::rules::codes::Reason;
 
 /// A tenant as Git wants it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,8 +129,8 @@ pub struct Recipient {
 /// One reviewed exception: exactly this change of this token is released.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allow {
-    /// The hold's name, such as `topic-change`.
-    pub hold: String,
+    /// The hold that it releases.
+    pub hold: Reason,
     /// The live value it may leave, or `absent`.
     pub from: String,
     /// The file's value it may reach.

@@ -1,6 +1,7 @@
 //! Foreign text made safe to show: capped, on one line, without characters that move the cursor
 //! or reorder what stands beside them.
 
+pub(super) use crate::model::nearest;
 use crate::model::push_safe;
 
 /// Longest piece of a file that a message quotes, in characters.
@@ -43,29 +44,6 @@ pub(super) fn quote(text: &str) -> String {
     }
     out.push('`');
     out
-}
-
-/// The nearest of `candidates`, where one is near enough to be what was meant.
-pub(super) fn nearest<'a>(
-    text: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    // Distances of very long texts cost their product, and nobody meant one of our words by them.
-    if text.len() > 64 {
-        return None;
-    }
-    let lower = text.to_lowercase();
-    candidates
-        .into_iter()
-        .filter(|candidate| candidate.len() <= 256)
-        .map(|candidate| {
-            (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate)
-        })
-        .filter(|&(distance, candidate)| {
-            distance <= (candidate.chars().count().max(lower.chars().count()) / 3).max(1)
-        })
-        .min_by_key(|&(distance, _)| distance)
-        .map(|(_, candidate)| candidate)
 }
 
 /// A list in words: `a`, `b` or `c`.

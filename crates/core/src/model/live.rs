@@ -1,7 +1,5 @@
 //! What a read of Intune answered: present, absent or unknown, each resource by itself.
 
-use std::fmt;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -64,82 +62,28 @@ impl From<Kind> for Resource {
     }
 }
 
-/// Why an answer is unknown. Stable names, part of every machine output.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProblemCode {
-    /// Entra refused the sign-in for a reason not listed below.
-    SignInFailed,
-    /// Entra does not know the tenant.
-    TenantNotFound,
-    /// The application has no admin consent in the tenant.
-    NoConsent,
-    /// Graph answered 403.
-    Forbidden,
-    /// The tenant has no active Intune licence.
-    NoLicence,
-    /// Still throttled after all retries.
-    Throttled,
-    /// No answer in time.
-    Timeout,
-    /// No connection.
-    Unreachable,
-    /// Graph answered 5xx after all retries.
-    ServerError,
-    /// An answer that is not what Graph documents.
-    BadAnswer,
-    /// The tenant's folder in Git is invalid.
-    InvalidFile,
-    /// The ledger could not be read.
-    LedgerUnknown,
+crate::code_enum! {
+    /// Why an answer is unknown. Stable names, part of every machine output.
+    ProblemCode [Problem] {
+        SignInFailed = "sign-in-failed",
+        TenantNotFound = "tenant-not-found",
+        NoConsent = "no-consent",
+        Forbidden = "forbidden",
+        NoLicence = "no-licence",
+        Throttled = "throttled",
+        Timeout = "timeout",
+        Unreachable = "unreachable",
+        ServerError = "server-error",
+        BadAnswer = "bad-answer",
+        InvalidFile = "invalid-file",
+        LedgerUnknown = "ledger-unknown",
+    }
 }
 
 impl ProblemCode {
-    /// Every code.
-    pub const ALL: &[Self] = &[
-        Self::SignInFailed,
-        Self::TenantNotFound,
-        Self::NoConsent,
-        Self::Forbidden,
-        Self::NoLicence,
-        Self::Throttled,
-        Self::Timeout,
-        Self::Unreachable,
-        Self::ServerError,
-        Self::BadAnswer,
-        Self::InvalidFile,
-        Self::LedgerUnknown,
-    ];
-
-    /// The code as it is written in output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SignInFailed => "sign-in-failed",
-            Self::TenantNotFound => "tenant-not-found",
-            Self::NoConsent => "no-consent",
-            Self::Forbidden => "forbidden",
-            Self::NoLicence => "no-licence",
-            Self::Throttled => "throttled",
-            Self::Timeout => "timeout",
-            Self::Unreachable => "unreachable",
-            Self::ServerError => "server-error",
-            Self::BadAnswer => "bad-answer",
-            Self::InvalidFile => "invalid-file",
-            Self::LedgerUnknown => "ledger-unknown",
-        }
-    }
-
     /// Whether it is the sign-in (or consent) that failed, which exit code 8 counts.
     pub fn is_sign_in(self) -> bool {
         matches!(self, Self::SignInFailed | Self::TenantNotFound | Self::NoConsent)
-    }
-}
-
-impl fmt::Display for ProblemCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

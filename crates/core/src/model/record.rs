@@ -56,28 +56,18 @@ impl fmt::Display for Event {
     }
 }
 
-/// Why a sending failed.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum FailureCode {
-    /// Graph refused it for good (4xx other than 401, 403, 408, 409, 429).
-    Rejected,
-    /// Graph refused it for lack of a permission or a valid sign-in (401, 403); nothing landed.
-    NotPermitted,
-    /// Multi-admin approval is required; nothing landed.
-    ApprovalRequired,
-    /// Throttled until the run gave up; nothing landed.
-    Throttled,
-    /// A read after the failed request shows that it did not land.
-    NotLanded,
-    /// The request was never sent (live had moved, the lease ran out, the run was stopped).
-    NotSent,
-    /// Sent twice, and neither sending ever showed.
-    NeverVisible,
-    /// VPP: the token belongs to another location than the one it was meant for.
-    WrongLocation,
+crate::code_enum! {
+    /// Why a sending failed.
+    FailureCode [Failure] {
+        Rejected = "rejected",
+        NotPermitted = "not-permitted",
+        ApprovalRequired = "approval-required",
+        Throttled = "throttled",
+        NotLanded = "not-landed",
+        NotSent = "not-sent",
+        NeverVisible = "never-visible",
+        WrongLocation = "wrong-location",
+    }
 }
 
 impl FailureCode {

@@ -41,6 +41,26 @@ pub fn sentence(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
+/// The nearest of `candidates`, where one is near enough to be what was meant.
+pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Distances of very long texts cost their product, and nobody meant one of our words by them.
+    if text.len() > 64 {
+        return None;
+    }
+    let lower = text.to_lowercase();
+    candidates
+        .into_iter()
+        .filter(|candidate| candidate.len() <= 256)
+        .map(|candidate| {
+            (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate)
+        })
+        .filter(|&(distance, candidate)| {
+            distance <= (candidate.chars().count().max(lower.chars().count()) / 3).max(1)
+        })
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, candidate)| candidate)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

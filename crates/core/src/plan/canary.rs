@@ -144,8 +144,7 @@ fn is_released(
         Some(planned) => !planned.state.reasons.contains(&Reason::Rejected),
         None => {
             let today = input.now.date_time().date_naive();
-            let rejected = Reason::Rejected.as_str();
-            entry.allow.iter().any(|allow| allow.hold == rejected && allow.until >= today)
+            entry.allow.iter().any(|allow| allow.hold == Reason::Rejected && allow.until >= today)
         }
     }
 }

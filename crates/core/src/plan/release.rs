@@ -25,7 +25,7 @@ impl Hold {
     pub(super) fn is_released(&self, allows: &[Allow], file: &TokenFile, today: NaiveDate) -> bool {
         let Some((from, to)) = &self.release else { return false };
         allows.iter().any(|allow| {
-            allow.hold == self.reason.as_str()
+            allow.hold == self.reason
                 && allow.until >= today
                 && is_same_value(&allow.from, from)
                 && (is_same_value(&allow.to, to) || allow.to == file.sha256.to_string())
@@ -34,7 +34,7 @@ impl Hold {
 
     /// Why a line for this hold did not release it.
     pub(super) fn near_miss(&self, allows: &[Allow], today: NaiveDate) -> Option<String> {
-        let allow = allows.iter().find(|allow| allow.hold == self.reason.as_str())?;
+        let allow = allows.iter().find(|allow| allow.hold == self.reason)?;
         Some(match &self.release {
             None => format!(
                 "the `allow` line for {} does not help: here it cannot be released",

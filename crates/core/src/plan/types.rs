@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Facts, Kind, Problem, Sha256, TenantId, Timestamp};
 
+pub use crate::rules::codes::Reason;
+
 /// The version of every machine output: a new minor adds members, a new major changes some.
 pub const FORMAT_VERSION: &str = "1.0";
 
@@ -38,41 +40,28 @@ macro_rules! kebab_enum {
     };
 }
 
-kebab_enum! {
+crate::code_enum! {
     /// Whether live equals Git.
-    Sync {
-        /// Live is what Git says.
-        InSync => "in-sync",
-        /// A write is due.
-        OutOfSync => "out-of-sync",
-        /// A write would be due but must not happen; see the reasons.
-        Held => "held",
-        /// Sent, not yet visible.
-        Progressing => "progressing",
-        /// Watched; Git has no file for it.
-        Watched => "watched",
-        /// Named in Git, proved absent live.
-        Missing => "missing",
-        /// Live, not in Git.
-        Unmanaged => "unmanaged",
-        /// Nobody can tell.
-        Unobserved => "unobserved",
+    Sync [Sync] {
+        InSync = "in-sync",
+        OutOfSync = "out-of-sync",
+        Held = "held",
+        Progressing = "progressing",
+        Watched = "watched",
+        Missing = "missing",
+        Unmanaged = "unmanaged",
+        Unobserved = "unobserved",
     }
 }
 
-kebab_enum! {
+crate::code_enum! {
     /// How much time a token has left.
-    Expiry {
-        /// More than `renewBefore`.
-        Valid => "valid",
-        /// Less than `renewBefore`.
-        RenewalDue => "renewal-due",
-        /// Less than `critical`.
-        Critical => "critical",
-        /// None.
-        Expired => "expired",
-        /// Not known.
-        Unknown => "unknown",
+    Expiry [Expiry] {
+        Valid = "valid",
+        RenewalDue = "renewal-due",
+        Critical = "critical",
+        Expired = "expired",
+        Unknown = "unknown",
     }
 }
 
@@ -88,21 +77,15 @@ kebab_enum! {
     }
 }
 
-kebab_enum! {
+crate::code_enum! {
     /// Why a token is failing.
-    HealthReason {
-        /// Apple has new terms that nobody accepted (`lastSyncErrorCode` 3).
-        TermsNotAccepted => "terms-not-accepted",
-        /// The last sync failed.
-        SyncFailing => "sync-failing",
-        /// The last successful sync is old.
-        SyncStale => "sync-stale",
-        /// Intune calls the credential invalid.
-        TokenInvalid => "token-invalid",
-        /// Another MDM holds the VPP token.
-        ExternalMdm => "external-mdm",
-        /// Another VPP token has the same location.
-        DuplicateLocation => "duplicate-location",
+    HealthReason [Health] {
+        TermsNotAccepted = "terms-not-accepted",
+        SyncFailing = "sync-failing",
+        SyncStale = "sync-stale",
+        TokenInvalid = "token-invalid",
+        ExternalMdm = "external-mdm",
+        DuplicateLocation = "duplicate-location",
     }
 }
 
@@ -122,87 +105,22 @@ kebab_enum! {
     }
 }
 
-kebab_enum! {
-    /// Why a write is held, most dangerous first.
-    Reason {
-        /// The topic differs: every enrolled device would stop answering.
-        TopicChange => "topic-change",
-        /// The digest, topic or tenant id is bound to another Intune tenant.
-        WrongDestination => "wrong-destination",
-        /// The same tenant id, file or topic stands twice in the fleet.
-        Duplicate => "duplicate",
-        /// More than one live token fits.
-        Ambiguous => "ambiguous",
-        /// Live was renewed by hand after the last upload from Git.
-        RenewedOutsideGit => "renewed-outside-git",
-        /// Live was changed by hand after the last upload from Git.
-        ChangedOutsideGit => "changed-outside-git",
-        /// It was live before, and is gone.
-        Vanished => "vanished",
-        /// The known id is gone.
-        IdGone => "id-gone",
-        /// Intune creates it only in the portal.
-        CreateInPortal => "create-in-portal",
-        /// Git does not permit creating it.
-        CreateNotPermitted => "create-not-permitted",
-        /// Git's file lapses before the live one.
-        OlderThanLive => "older-than-live",
-        /// Whether the file is older than live cannot be told.
-        AgeUnknown => "age-unknown",
-        /// The file has lapsed.
-        Expired => "expired",
-        /// Intune refused it, or it never showed.
-        Rejected => "rejected",
-        /// The organisation differs.
-        OrganizationDiffers => "organization-differs",
-        /// The location differs.
-        WrongLocation => "wrong-location",
-        /// Another MDM holds it.
-        ExternalMdm => "external-mdm",
-        /// Another token has the same location.
-        DuplicateLocation => "duplicate-location",
-        /// The file is encrypted to another key than Intune's.
-        RecipientMismatch => "recipient-mismatch",
-        /// The customer's consent is missing.
-        ConsentMissing => "consent-missing",
-        /// Nobody says with which Apple Account it was made, and Intune takes none without.
-        AppleIdMissing => "apple-id-missing",
-        /// The tenant is suspended.
-        Suspended => "suspended",
-        /// The suspension ran out and its line is still there.
-        SuspensionEnded => "suspension-ended",
-    }
-}
-
-kebab_enum! {
+crate::code_enum! {
     /// Worth knowing; holds nothing.
-    Warning {
-        /// The Apple Account in Git is not the live one. Never written by itself.
-        AppleIdDiffers => "apple-id-differs",
-        /// No signing request is on record, so the file's key cannot be checked.
-        CsrUnknown => "csr-unknown",
-        /// Live shows an upload whose end was not recorded; `apply` will record it.
-        UnrecordedUpload => "unrecorded-upload",
-        /// An earlier sending did not show; this one is the second and last.
-        SentAgain => "sent-again",
-        /// Another run may still write to this token.
-        InProgressElsewhere => "in-progress-elsewhere",
-        /// More than one live token fits this entry.
-        Ambiguous => "ambiguous",
-        /// The facts in Git are not the live ones.
-        FactsDiffer => "facts-differ",
-        /// Whether Intune can open the file is known only when it is opened.
-        RecipientUnverifiable => "recipient-unverifiable",
-        /// The wire encoding is not proved yet: this token is sent alone, before all others.
-        Canary => "canary",
-        /// The wire encoding is not proved yet: another token is sent first.
-        CanaryPending => "canary-pending",
-        /// The token that was to prove the wire encoding failed: nothing more of the kind is sent.
-        CanaryFailed => "canary-failed",
-        /// This machine's clock and Graph's differ by more than 5 minutes.
-        ClockSkew => "clock-skew",
-        /// Due, but not in the plan file that is applied; left out.
-        NotReviewed => "not-reviewed",
+    Warning [Warning] {
+        AppleIdDiffers = "apple-id-differs",
+        CsrUnknown = "csr-unknown",
+        UnrecordedUpload = "unrecorded-upload",
+        SentAgain = "sent-again",
+        InProgressElsewhere = "in-progress-elsewhere",
+        Ambiguous = "ambiguous",
+        FactsDiffer = "facts-differ",
+        RecipientUnverifiable = "recipient-unverifiable",
+        Canary = "canary",
+        CanaryPending = "canary-pending",
+        CanaryFailed = "canary-failed",
+        ClockSkew = "clock-skew",
+        NotReviewed = "not-reviewed",
     }
 }
 

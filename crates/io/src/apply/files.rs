@@ -195,7 +195,7 @@ fn is_allowed(due: &Due, file: &TokenFile, finding: &Finding, now: Timestamp) ->
             let to = due.after.serial.as_ref().map(ToString::to_string);
             let sha256 = file.sha256.to_string();
             due.token.allow.iter().any(|allow| {
-                allow.hold == "key-mismatch"
+                allow.hold == Reason::KeyMismatch
                     && allow.until >= now.date_time().date_naive()
                     && allow.from == from
                     && (Some(&allow.to) == to.as_ref() || allow.to == sha256)

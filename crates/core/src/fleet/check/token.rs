@@ -5,44 +5,11 @@ use super::super::diagnostic::Code;
 use super::super::raw::{RawAccountType, RawAllow, RawEnrollment, RawPush, RawRecipient, RawVpp};
 use super::super::source::Entry;
 use super::super::tenant::{Allow, Recipient, Token, TokenFile};
-use super::super::text::{alternatives, nearest, quote};
+use super::super::text::{alternatives, quote};
 use super::Checks;
 use super::fleet::{ClaimKind, Claims};
-use crate::model::{Facts, Kind, Serial, TokenRef};
-
-/// The holds that `allow` releases.
-const RELEASABLE: [&str; 8] = [
-    "topic-change",
-    "organization-differs",
-    "wrong-location",
-    "key-mismatch",
-    "age-unknown",
-    "rejected",
-    "changed-outside-git",
-    "vanished",
-];
-
-/// The holds that nothing in a tenant file releases, and what to do instead.
-const FINAL: [(&str, &str); 18] = [
-    ("renewed-outside-git", "remove `file` and `sha256`: the token is then watched as it is live"),
-    ("older-than-live", "renew the token and seal the new file, or remove `file` and `sha256`"),
-    ("external-mdm", "write `claim: true` on the token"),
-    ("create-not-permitted", "write `create: true` on the token"),
-    ("create-in-portal", "create the token in the Intune portal once"),
-    ("consent-missing", "write `consent: {dataSharing: true}` once the customer agreed"),
-    ("suspended", "change or remove `suspend`"),
-    ("suspension-ended", "change or remove `suspend`"),
-    ("wrong-destination", "add a line to `moves` in applecart.yaml"),
-    ("recipient-mismatch", "download the token again for Intune's current key"),
-    ("duplicate-location", "remove one of the two tokens in Intune"),
-    ("expired", "renew the token at Apple"),
-    ("not-yet-valid", "wait until the token is valid"),
-    ("wrong-kind", "name the right file"),
-    ("duplicate", "remove the duplicate from the fleet"),
-    ("bad-file", "seal the right file again"),
-    ("ambiguous", "write the token's `id`"),
-    ("id-gone", "remove or correct the token's `id`"),
-];
+use crate::model::{Facts, Kind, Serial, TokenRef, nearest};
+use crate::rules::codes::Reason;
 
 /// What a token needs before it may have a file, by field.
 type Needs<'r> = [(&'static str, Option<&'r At<String>>)];
@@ -218,23 +185,31 @@ impl Checks<'_, '_> {
         Some(Allow { hold: hold?, from: from?, to: to?, reason: reason?, until: until? })
     }
 
-    fn hold(&mut self, raw: Option<&At<String>>) -> Option<String> {
+    fn hold(&mut self, raw: Option<&At<String>>) -> Option<Reason> {
         let At { value, span } = raw?;
-        if RELEASABLE.contains(&value.as_str()) {
-            return Some(value.clone());
+        let releasable = || Reason::releasable().map(Reason::as_str);
+        match Reason::of(value) {
+            Some(hold) if hold.explained().is_releasable() => return Some(hold),
+            Some(hold) => {
+                let message = format!("`allow` cannot release `{hold}`");
+                self.error_with_help(
+                    Code::HoldNotReleasable,
+                    *span,
+                    message,
+                    hold.explained().next,
+                );
+            }
+            None => {
+                let message = format!("there is no hold {}", quote(value));
+                let mistake = self.file.mistake(Code::UnknownHold, *span, message);
+                let mistake = match nearest(value, releasable()) {
+                    Some(near) => mistake.with_label(format!("did you mean `{near}`?")),
+                    None => mistake,
+                };
+                let help = format!("`allow` releases {}", alternatives(releasable()));
+                self.file.add(mistake.with_help(help));
+            }
         }
-        if let Some((name, instead)) = FINAL.iter().find(|(name, _)| name == value) {
-            let message = format!("`allow` cannot release `{name}`");
-            self.error_with_help(Code::HoldNotReleasable, *span, message, *instead);
-            return None;
-        }
-        let message = format!("there is no hold {}", quote(value));
-        let mistake = self.file.mistake(Code::UnknownHold, *span, message);
-        let mistake = match nearest(value, RELEASABLE) {
-            Some(near) => mistake.with_label(format!("did you mean `{near}`?")),
-            None => mistake,
-        };
-        self.file.add(mistake.with_help(format!("`allow` releases {}", alternatives(RELEASABLE))));
         None
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{At, Loose};
 use crate::model::Kind;
+use crate::rules::codes::Reason;
 
 /// tenant.yaml: one Intune tenant and its Apple credentials.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -238,14 +239,8 @@ pub struct RawRecipient {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Allow")]
 pub struct RawAllow {
-    /// The hold that is released: topic-change, organization-differs, wrong-location,
-    /// key-mismatch, age-unknown, rejected, changed-outside-git or vanished.
-    #[schemars(
-        required,
-        regex(
-            pattern = "^(topic-change|organization-differs|wrong-location|key-mismatch|age-unknown|rejected|changed-outside-git|vanished)$"
-        )
-    )]
+    /// The hold that is released.
+    #[schemars(required, schema_with = "releasable")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<At<String>>,
     /// The value in Intune that may be left, or `absent`.
@@ -264,6 +259,13 @@ pub struct RawAllow {
     #[schemars(required, extend("format" = "date"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<At<String>>,
+}
+
+/// The holds that such a line may name.
+fn releasable(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let holds: Vec<&str> = Reason::releasable().map(Reason::as_str).collect();
+    // A pattern, for a hold that no line releases is another mistake than one that does not exist.
+    schemars::json_schema!({ "type": "string", "pattern": format!("^({})$", holds.join("|")) })
 }
 
 /// Stops all writes to a tenant for a while.

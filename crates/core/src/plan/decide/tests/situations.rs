@@ -420,6 +420,7 @@ fn every_hold_that_a_plan_can_tell_has_its_situation() {
     let seen = |reason: &Reason| {
         SITUATIONS.iter().any(|situation| situation.reasons.contains(reason))
             || *reason == R::RecipientMismatch
+            || reason.is_seen_on_opening()
     };
     let missing: Vec<_> = Reason::ALL.iter().filter(|reason| !seen(reason)).collect();
     assert!(missing.is_empty(), "{missing:?}");

@@ -1,0 +1,157 @@
+//! Why a write is held, most dangerous first.
+
+super::rows! {
+    "topic-change" [Hold Refusal] Critical (Allow)
+        "The push certificate has another topic than the one that Intune uses.",
+        "Enrolled Apple devices know only the old topic: uploading this certificate would cut off every one of them, and each would have to enrol again.",
+        "At Apple's push portal press Renew on the old certificate, not Create, with the Apple Account that made it. If no device is enrolled, have an `allow` line with both topics reviewed.";
+    "wrong-destination" [Hold] Critical (Moves)
+        "The folder, file or topic belongs to another Intune tenant, as the base revision or the ledger says.",
+        "A credential must never reach another customer's Intune.",
+        "Put the file into the folder of its own tenant. If it really moved, have a `moves` line in applecart.yaml reviewed and merged first.";
+    "duplicate" [Hold Renewal] Critical ()
+        "The same tenantId, token file, sha256 or push topic stands more than once in the fleet.",
+        "Only one of the places can be right, and the others would receive a foreign credential.",
+        "Remove it everywhere but where it belongs.";
+    "ambiguous" [Hold Warning] Error (Id)
+        "More than one token in Intune fits the entry, or several entries fit one token.",
+        "Nothing tells which token an upload would replace.",
+        "Write Intune's `id` on the entry; `applecart status --format json` lists the ids.";
+    "renewed-outside-git" [Hold] Error (Import)
+        "Intune has a later credential than the file in Git, which was there before.",
+        "The credential was renewed in the portal, or Git went back to an older file. An upload would move the expiry date backwards.",
+        "Run `applecart import --update TENANT`, which makes the token watched as it is in Intune; or seal a newer renewal.";
+    "changed-outside-git" [Hold] Critical (Allow Import)
+        "Intune has another credential than the file in Git, which was there before.",
+        "It was changed outside Git. Until it is known by whom and why, nothing is uploaded over it.",
+        "Find out who changed it. Then run `applecart import --update TENANT`, or have an `allow` line reviewed.";
+    "vanished" [Hold] Critical (Allow)
+        "The credential was in Intune before, and Intune has none now.",
+        "It was deleted on purpose, which an upload would undo, or by accident, which a person has to know of.",
+        "Find out who removed it. Then have an `allow` line reviewed.";
+    "id-gone" [Hold] Error (Id Create)
+        "Intune has no token with the `id` that the entry or the ledger names.",
+        "The token was deleted in the portal; a new one would have another id.",
+        "Find out who deleted it. To create a new one, remove `id` and write `create: true`; else write the right `id`.";
+    "create-in-portal" [Hold] Error (Id)
+        "Intune has no enrollment token of this name.",
+        "Intune creates enrollment tokens only in its portal.",
+        "Create it there once (Devices > Enrollment > Apple > Enrollment program tokens), and run `applecart plan` again. If it has another name there, correct `name`.";
+    "create-not-permitted" [Hold] Error (Create Id)
+        "Intune has no such VPP token, and the entry does not permit creating it; or one that looks like it exists.",
+        "Two tokens of one location stop each other.",
+        "Write `create: true` on the entry, or the `id` of the token that Intune has.";
+    "older-than-live" [Hold Refusal] Error ()
+        "The file in Git expires before the credential that Intune has.",
+        "Uploading it would shorten the tenant's time, and an older enrollment token no longer works at Apple.",
+        "Download a new one from Apple and seal it; or remove `file` and `sha256`, which makes the token watched.";
+    "age-unknown" [Hold Renewal] Error (Allow Downloaded)
+        "Nothing tells when the enrollment token was downloaded.",
+        "Its file has no date, so it cannot be told from an older one, which no longer works at Apple.",
+        "Write `downloaded` on the entry (Apple's file name has the time), or have an `allow` line reviewed.";
+    "expired" [Hold Refusal Expiry] Critical ()
+        "The credential has expired.",
+        "Apple no longer accepts it, so devices are no longer managed or synced by it. An expired file is never uploaded.",
+        "Renew it at Apple, and seal the new file.";
+    "not-yet-valid" [Hold Refusal] Error ()
+        "The certificate becomes valid more than ten minutes from now.",
+        "Intune and Apple would refuse it.",
+        "Check this machine's clock; wait until the certificate is valid.";
+    "rejected" [Hold Failure] Error (Allow)
+        "Intune refused this file, or it was sent twice and never appeared.",
+        "Sending the same file again would end the same way.",
+        "Read the cause. Download a new file from Apple and seal it, or have an `allow` line reviewed to send this one once more.";
+    "organization-differs" [Hold Remark Renewal] Error (Allow)
+        "The VPP token is of another organisation than the one in Intune or in the tenant file.",
+        "It may be another customer's token, whose licences would then be used.",
+        "Seal the right customer's token. If Apple renamed the organisation, have an `allow` line with both names reviewed.";
+    "wrong-location" [Hold Failure] Critical (Allow)
+        "The VPP token is for another location than the one in Intune.",
+        "Apps and licences of the location that Intune has would be taken away from its devices.",
+        "Correct `id` or `location`, or seal the right location's token. If the move is meant, have an `allow` line reviewed.";
+    "external-mdm" [Hold Health] Error (Claim)
+        "Another device management system uses this VPP token.",
+        "Taking it back ends the licences there.",
+        "If it is to be taken back, write `claim: true` on the entry.";
+    "duplicate-location" [Hold Health] Error ()
+        "Intune has another VPP token for the same location.",
+        "Neither of the two works.",
+        "Remove one of them in the Intune portal, and run `applecart plan` again.";
+    "recipient-mismatch" [Hold Refusal] Error ()
+        "The enrollment token is encrypted to another key than the one that Intune has.",
+        "Intune could not open it.",
+        "Upload Intune's current public key to the MDM server in Apple Business Manager, download the token again, and seal it.";
+    "key-mismatch" [Hold Refusal] Error (Allow)
+        "The push certificate's key is not the one of the request that the renewal was opened with.",
+        "Intune has no private key for it, so it could not reach any device.",
+        "Upload this renewal's request at Apple's push portal, and use the certificate that comes back.";
+    "wrong-kind" [Hold Refusal] Error ()
+        "The file is something else: another kind of token, a request, a key or a web page.",
+        "Intune would refuse it.",
+        "Download the right file, or put it where it belongs.";
+    "bad-file" [Hold Refusal] Error ()
+        "The opened file is not the one that the tenant file describes.",
+        "What would be uploaded is not what was reviewed.",
+        "Seal the right file again, or correct the tenant file.";
+    "consent-missing" [Hold] Error (Consent)
+        "The customer has not consented to sharing data with Apple.",
+        "Intune takes no first push certificate and no new VPP token without it, and consenting is the customer's legal act.",
+        "When the customer has agreed, write `consent: {dataSharing: true}` in the tenant file.";
+    "apple-id-missing" [Hold Renewal] Error (AppleId)
+        "Neither the tenant file nor Intune says with which Apple Account the credential was made.",
+        "Intune takes no upload without the account.",
+        "Write `appleId` on the entry, or run `seal` or `renew` with `--apple-id ACCOUNT`.";
+    "suspended" [Hold] Note (Suspend)
+        "The tenant is suspended in its tenant file.",
+        "A reviewer asked for it; the reason stands there. Expiry is still reported.",
+        "Wait until the date, or change or remove `suspend`.";
+    "suspension-ended" [Hold] Error (Suspend)
+        "The suspension has ended, and its line is still in the tenant file.",
+        "Nothing is uploaded until a person says how to go on.",
+        "Remove `suspend`, or move its date.";
+}
+
+crate::code_enum! {
+    /// Why a write is held, most dangerous first.
+    Reason [Hold] {
+        TopicChange = "topic-change",
+        WrongDestination = "wrong-destination",
+        Duplicate = "duplicate",
+        Ambiguous = "ambiguous",
+        RenewedOutsideGit = "renewed-outside-git",
+        ChangedOutsideGit = "changed-outside-git",
+        Vanished = "vanished",
+        IdGone = "id-gone",
+        CreateInPortal = "create-in-portal",
+        CreateNotPermitted = "create-not-permitted",
+        OlderThanLive = "older-than-live",
+        AgeUnknown = "age-unknown",
+        Expired = "expired",
+        NotYetValid = "not-yet-valid",
+        Rejected = "rejected",
+        OrganizationDiffers = "organization-differs",
+        WrongLocation = "wrong-location",
+        ExternalMdm = "external-mdm",
+        DuplicateLocation = "duplicate-location",
+        RecipientMismatch = "recipient-mismatch",
+        KeyMismatch = "key-mismatch",
+        WrongKind = "wrong-kind",
+        BadFile = "bad-file",
+        ConsentMissing = "consent-missing",
+        AppleIdMissing = "apple-id-missing",
+        Suspended = "suspended",
+        SuspensionEnded = "suspension-ended",
+    }
+}
+
+impl Reason {
+    /// The holds that an `allow` line may release.
+    pub fn releasable() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|hold| hold.explained().is_releasable())
+    }
+
+    /// Whether only the opened file shows it, so that no plan does.
+    pub fn is_seen_on_opening(self) -> bool {
+        matches!(self, Self::KeyMismatch | Self::WrongKind | Self::BadFile | Self::NotYetValid)
+    }
+}

@@ -1,0 +1,109 @@
+//! How a token is: against Git, in time, and in Intune's and Apple's eyes; and what is worth
+//! knowing of it.
+
+super::rows! {
+    "in-sync" [Sync] Note ()
+        "Intune has what Git says.",
+        "The last reading proves it.",
+        "Nothing to do.";
+    "out-of-sync" [Sync] Warning ()
+        "An upload or a change of settings is due.",
+        "The file or the settings in Git are not what Intune has.",
+        "Run `applecart apply`.";
+    "held" [Sync] Error ()
+        "An upload would be due but must not happen.",
+        "The reasons name what speaks against it.",
+        "Run `applecart explain` with each reason.";
+    "progressing" [Sync] Note ()
+        "The file was uploaded and Intune does not show it yet.",
+        "Intune takes up to `settle` to show it.",
+        "Run `applecart plan` again later.";
+    "watched" [Sync] Note ()
+        "Git has no file for the token.",
+        "Its expiry, identity and health are reported; nothing is uploaded.",
+        "Nothing to do. Its next renewal with `applecart renew` brings a file.";
+    "missing" [Sync] Warning ()
+        "The entry in Git is proved absent in Intune.",
+        "It was deleted there, or never created.",
+        "Upload a first file with `applecart seal`, or remove the entry.";
+    "unmanaged" [Sync] Warning ()
+        "Intune has the token, and Git has no entry for it.",
+        "Nobody is told when it expires.",
+        "Run `applecart import --update TENANT`.";
+    "unobserved" [Sync] Error ()
+        "Unknown: Intune or the ledger could not be read.",
+        "The problems of the tenant say why. Nothing is uploaded on a guess.",
+        "Correct what the problem names, and run the command again.";
+    "valid" [Expiry] Note ()
+        "More time is left than `renewBefore`.",
+        "The expiry date is known.",
+        "Nothing to do.";
+    "renewal-due" [Expiry] Warning ()
+        "Less time is left than `renewBefore`.",
+        "A renewal at Apple needs a person and may take days.",
+        "Run `applecart renew TENANT/TOKEN`.";
+    "critical" [Expiry] Critical ()
+        "Less time is left than `critical`.",
+        "After the expiry date devices are no longer managed or synced.",
+        "Run `applecart renew TENANT/TOKEN` today.";
+    "unknown" [Expiry] Warning ()
+        "The expiry date is unknown.",
+        "It could not be read, or Intune has none.",
+        "Correct what the tenant's problems name; else look at the token in the Intune portal.";
+    "terms-not-accepted" [Health] Critical ()
+        "Apple has new terms that the customer has not accepted.",
+        "Until then Apple refuses every sync (`lastSyncErrorCode` 3).",
+        "Ask the customer's administrator to accept them in Apple Business Manager or Apple School Manager.";
+    "sync-failing" [Health] Error ()
+        "The last sync between Intune and Apple failed.",
+        "New devices and licences do not arrive.",
+        "Look at the token in the Intune portal, and start a sync there.";
+    "sync-stale" [Health] Warning ()
+        "The last successful sync between Intune and Apple is old.",
+        "New devices and licences may not have arrived.",
+        "Start a sync in the Intune portal, and look at its result.";
+    "token-invalid" [Health] Critical ()
+        "Intune calls the credential invalid.",
+        "Apple does not accept it any more, whatever its expiry date says.",
+        "Renew it at Apple: run `applecart renew TENANT/TOKEN`.";
+    "apple-id-differs" [Warning] Warning ()
+        "The Apple Account in Git is not the one in Intune.",
+        "The next renewal needs the account that made the credential. It is never written by itself.",
+        "Correct `appleId` in the tenant file, or the account in the Intune portal.";
+    "unrecorded-upload" [Warning] Warning ()
+        "Intune has the file, and the ledger does not say how that upload ended.",
+        "A run was interrupted.",
+        "Run `applecart apply`, which records it.";
+    "sent-again" [Warning] Warning ()
+        "An earlier upload of this file did not appear; this is the second and last try.",
+        "An earlier run was interrupted, or Intune lost the upload.",
+        "Nothing to do; if it does not appear again, the file is held as `rejected`.";
+    "in-progress-elsewhere" [Warning] Note ()
+        "Another run may still write to this token.",
+        "It announced the upload in the ledger, and its time is not over.",
+        "Wait until that run has ended, and run the command again.";
+    "facts-differ" [Warning] Warning ()
+        "The facts in the tenant file are not the ones in Intune.",
+        "The tenant file is behind.",
+        "Run `applecart import --update TENANT`.";
+    "canary" [Warning] Note ()
+        "This upload is the first of its kind and goes alone.",
+        "Until one was seen in Intune, it is unknown whether Intune takes the encoding that `wire` names.",
+        "Nothing to do; the others follow when it was seen.";
+    "canary-pending" [Warning] Note ()
+        "Another token of this kind is uploaded first.",
+        "The first upload of a kind goes alone, until it was seen in Intune.",
+        "Run `applecart apply` again when it was seen.";
+    "canary-failed" [Warning] Error (Wire)
+        "The first upload of this kind failed, so the others are not uploaded.",
+        "The encoding that `wire` names is probably not the one that Intune takes.",
+        "Read the cause. Change `wire` in applecart.yaml, or seal another file for that token.";
+    "clock-skew" [Warning] Warning ()
+        "This machine's clock and Microsoft Graph's differ by more than 5 minutes.",
+        "Expiry dates and times in the ledger would be wrong.",
+        "Set the clock, with NTP for example.";
+    "not-reviewed" [Warning] Note ()
+        "The upload is due, but not in the plan file that is applied.",
+        "Only what was reviewed is applied.",
+        "Make a new plan file, and have it reviewed.";
+}
