@@ -6,6 +6,8 @@
 //! * [`sealed`]: what a sealed file shows without a key.
 //! * [`ledger`]: the record of what was sent and seen, as text and as questions.
 //! * [`rules`]: each rule once, and what every code means.
+//! * [`import`]: what Intune has, as tenant files.
+//! * [`renewal`]: a download from Apple, its token, and the tenant file that names it.
 //! * [`plan`]: what to do with every token, and why.
 //! * [`attention`]: what needs a person, most urgent first.
 //! * [`report`]: all of it, for people and for scripts.
@@ -17,9 +19,11 @@
 pub mod apple;
 pub mod attention;
 pub mod fleet;
+pub mod import;
 pub mod ledger;
 pub mod model;
 pub mod plan;
+pub mod renewal;
 pub mod report;
 pub mod rules;
 pub mod sealed;

@@ -29,7 +29,8 @@ pub use commit::{Commit, Person, Signature, SignatureFormat, Verification};
 pub use facts::Facts;
 pub use identity::{IdentityError, Kind, Serial, Sha256, TenantId, TenantName, TokenRef, Topic};
 pub use live::{
-    LiveEnrollment, LivePush, LiveTenant, LiveVpp, Problem, ProblemCode, Reading, Resource,
+    LiveEnrollment, LivePush, LiveTenant, LiveToken, LiveVpp, Problem, ProblemCode, Reading,
+    Resource,
 };
 pub use outcome::Outcome;
 pub use record::{Actor, Cause, Event, FailureCode, Record};

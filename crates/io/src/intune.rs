@@ -43,7 +43,7 @@ pub use connector::{
     ClientSecret, ClientSecretSource, Connector, ConnectorError, ConnectorOptions,
 };
 pub use endpoints::{Endpoint, EndpointError, Overrides};
-pub use read::customers::{Customer, Customers};
+pub use read::customers::Customers;
 pub use read::{IntuneRead, KeyRequest, ReadRequest};
 pub use retry::RetryPolicy;
 pub use sign_in::{CertificateError, SignInError, Variables, of_application};

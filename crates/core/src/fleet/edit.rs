@@ -150,6 +150,15 @@ const ROOT: [&str; 14] = [
     "suspend",
 ];
 
+/// The change of a file's text as a unified diff.
+pub fn diff(path: &str, before: &str, after: &str) -> String {
+    similar::TextDiff::from_lines(before, after)
+        .unified_diff()
+        .context_radius(3)
+        .header(&format!("a/{path}"), &format!("b/{path}"))
+        .to_string()
+}
+
 /// Edits the entry of one token in a tenant file's text; `file` is its name for messages.
 ///
 /// The entry of an enrollment or VPP token is found by `id`, else by `name`; a push entry that is

@@ -117,6 +117,12 @@ pub fn load_policy(file: Option<&[u8]>) -> (Option<Policy>, Vec<Diagnostic>) {
     (policy.filter(|_| sound), mistakes)
 }
 
+/// Loads one folder by itself: nothing is compared with other tenants.
+pub fn load_folder(folder: Folder, policy: Option<&Policy>) -> Option<Desired> {
+    let source = Source { tenants: vec![folder], ..Source::default() };
+    load_tenants(&source, policy).0.into_iter().next()
+}
+
 /// Loads the tenants, judged by `policy`, which may be of another revision. Without one, names of
 /// profiles are not judged.
 pub fn load_tenants(source: &Source, policy: Option<&Policy>) -> (Vec<Desired>, Vec<Diagnostic>) {

@@ -75,6 +75,16 @@ pub struct Folder {
     pub overfull: Option<usize>,
 }
 
+impl Folder {
+    /// The tenant file's text, where it was read and is UTF-8.
+    pub fn text(&self) -> Option<&str> {
+        match &self.tenant_file {
+            Some(FileBytes::Read(bytes)) => std::str::from_utf8(bytes).ok(),
+            _ => None,
+        }
+    }
+}
+
 /// Something in a folder that is named but not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

@@ -210,6 +210,13 @@ impl TokenRef {
         Self { kind: Kind::Push, id: None, name: None }
     }
 
+    /// Whether a person who writes this means the token: its kind, name or id.
+    pub fn is_called(&self, wanted: &str) -> bool {
+        self.kind.as_str() == wanted
+            || self.name.as_deref() == Some(wanted)
+            || self.id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(wanted))
+    }
+
     /// Whether both mean the same token: equal ids where both are known, else equal names.
     pub fn same_token(&self, other: &Self) -> bool {
         self.kind == other.kind

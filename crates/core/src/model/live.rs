@@ -292,4 +292,76 @@ impl LiveTenant {
             clock_skew: None,
         }
     }
+
+    /// The tokens that Intune has of a kind; none where that is not known.
+    pub fn tokens(&self, kind: Kind) -> Vec<LiveToken<'_>> {
+        match kind {
+            Kind::Push => self.push.present().map(LiveToken::Push).into_iter().collect(),
+            Kind::Enrollment => {
+                self.enrollment.present().into_iter().flatten().map(LiveToken::Enrollment).collect()
+            }
+            Kind::Vpp => self.vpp.present().into_iter().flatten().map(LiveToken::Vpp).collect(),
+        }
+    }
+
+    /// The token of a kind, where Intune has exactly one.
+    pub fn only(&self, kind: Kind) -> Option<LiveToken<'_>> {
+        match self.tokens(kind).as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        }
+    }
+
+    /// Why the tokens of a kind are not known.
+    pub fn problem(&self, kind: Kind) -> Option<&Problem> {
+        match kind {
+            Kind::Push => self.push.problem(),
+            Kind::Enrollment => self.enrollment.problem(),
+            Kind::Vpp => self.vpp.problem(),
+        }
+    }
+}
+
+/// One token as Intune has it.
+#[derive(Clone, Copy, Debug)]
+pub enum LiveToken<'a> {
+    Push(&'a LivePush),
+    Enrollment(&'a LiveEnrollment),
+    Vpp(&'a LiveVpp),
+}
+
+impl<'a> LiveToken<'a> {
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Push(_) => Kind::Push,
+            Self::Enrollment(_) => Kind::Enrollment,
+            Self::Vpp(_) => Kind::Vpp,
+        }
+    }
+
+    /// Graph's id; the push certificate has none that lasts.
+    pub fn id(self) -> Option<&'a str> {
+        match self {
+            Self::Push(_) => None,
+            Self::Enrollment(live) => Some(&live.id),
+            Self::Vpp(live) => Some(&live.id),
+        }
+    }
+
+    /// The name that administrators gave it.
+    pub fn name(self) -> Option<&'a str> {
+        match self {
+            Self::Push(_) => None,
+            Self::Enrollment(live) => live.name.as_deref(),
+            Self::Vpp(live) => live.display_name.as_deref(),
+        }
+    }
+
+    pub fn facts(self) -> Facts {
+        match self {
+            Self::Push(live) => live.facts(),
+            Self::Enrollment(live) => live.facts(),
+            Self::Vpp(live) => live.facts(),
+        }
+    }
 }

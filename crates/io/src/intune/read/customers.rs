@@ -9,6 +9,7 @@ use super::super::error::Fault;
 use super::super::session::{Ask, Session, Start};
 use super::super::wire::Page;
 use super::{MAX_PAGES, Resource};
+use applecart_core::import::Customer;
 use applecart_core::model::{Problem, TenantId};
 
 /// Where a partner's customers are, below the API version.
@@ -16,17 +17,6 @@ const CONTRACTS: &str = "/contracts";
 
 /// The least application permission listed for it.
 const READ_DIRECTORY: &str = "Directory.Read.All";
-
-/// A customer of a partner, as the partner's directory names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Customer {
-    /// `customerId`: the customer's own directory.
-    pub tenant_id: TenantId,
-    /// `displayName`.
-    pub display_name: Option<String>,
-    /// `defaultDomainName`, such as `contoso.onmicrosoft.com`.
-    pub domain: Option<String>,
-}
 
 /// A partner's customers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,26 +2,26 @@
 
 use chrono::Duration;
 
-use crate::cli::download::target;
-use applecart_core::apple::{FindingCode, Inspection};
-use applecart_core::fleet::{Tenant, Token};
-use applecart_core::model::{Facts, Kind, LiveTenant, Sha256, TenantName, Timestamp};
-use applecart_core::report::{FactRow, Proposal};
+use super::target::slug;
+use crate::apple::{FindingCode, Inspection};
+use crate::fleet::{Tenant, Token};
+use crate::model::{Kind, LiveTenant, LiveToken, Sha256, TenantName, Timestamp};
+use crate::report::{FactRow, escape};
 
-/// What the file was held against without a finding.
-pub(super) fn checks(inspection: &Inspection, kind: Kind, live: &LiveTenant) -> Vec<String> {
+/// What the file was compared with, without a finding.
+pub fn checks(inspection: &Inspection, kind: Kind, live: &LiveTenant) -> Vec<String> {
     let told = |code| inspection.findings.iter().any(|finding| finding.code == code);
     let mut checks = Vec::new();
     match kind {
         Kind::Push => {
-            checks.push("the topic is the live one, so no device has to enrol again".to_owned());
+            checks.push("the topic is the one in Intune, so no device has to enrol again".to_owned());
             if live.push_signing_request.is_some() && !told(FindingCode::CsrUnknown) {
                 checks.push(
-                    "its key is the one of the signing request that this renewal was opened with"
+                    "its key is the one of the request for Apple (CSR) that this renewal was opened with"
                         .to_owned(),
                 );
             }
-            checks.push("it lapses later than the live one".to_owned());
+            checks.push("it expires later than the certificate in Intune".to_owned());
         }
         Kind::Enrollment => {
             if !told(FindingCode::RecipientUnverifiable) {
@@ -30,16 +30,16 @@ pub(super) fn checks(inspection: &Inspection, kind: Kind, live: &LiveTenant) -> 
         }
         Kind::Vpp => {
             if !told(FindingCode::OrganizationDiffers) {
-                checks.push("it is of the live one's organisation".to_owned());
+                checks.push("its organisation is the one in Intune".to_owned());
             }
-            checks.push("it lapses later than the live one".to_owned());
+            checks.push("it expires later than the token in Intune".to_owned());
         }
     }
     checks
 }
 
-/// Which tokens the file could be for as well: nothing in a VPP token tells its location.
-pub(super) fn siblings(tenant: &Tenant, token: &Token, inspection: &Inspection) -> Option<String> {
+/// Which other tokens the file could be for: nothing in a VPP token tells its location.
+pub fn siblings(tenant: &Tenant, token: &Token, inspection: &Inspection) -> Option<String> {
     let organization = inspection.facts.organization.as_deref().map(str::trim)?;
     let name = |one: &Token| one.token.name.clone().or(one.token.id.clone()).unwrap_or_default();
     let others: Vec<String> = tenant
@@ -51,7 +51,7 @@ pub(super) fn siblings(tenant: &Tenant, token: &Token, inspection: &Inspection) 
         .collect();
     (token.token.kind == Kind::Vpp && !others.is_empty()).then(|| {
         format!(
-            "nothing in the file tells its location, and {} has other tokens of this organisation ({}): make sure that the one of {} was downloaded, or devices there lose their apps' licences",
+            "nothing in the file tells its location, and {} has other tokens of this organisation ({}): make sure that the one of {} was downloaded, or devices there lose the licences of their apps",
             tenant.name,
             others.join(", "),
             token.facts.location.clone().unwrap_or_else(|| name(token))
@@ -59,47 +59,29 @@ pub(super) fn siblings(tenant: &Tenant, token: &Token, inspection: &Inspection) 
     })
 }
 
-/// Live and new facts, side by side.
-pub(super) fn rows(token: &Token, live: &LiveTenant, inspection: &Inspection) -> Vec<FactRow> {
+fn shown<T: ToString>(value: &Option<T>) -> Option<String> {
+    value.as_ref().map(ToString::to_string)
+}
+
+/// The facts in Intune and the file's, side by side.
+pub fn rows(token: &Token, live: &LiveTenant, inspection: &Inspection) -> Vec<FactRow> {
     let new = &inspection.facts;
-    let old: Facts = match token.token.kind {
-        Kind::Push => live.push.present().map(applecart_core::model::LivePush::facts),
-        Kind::Enrollment => live
-            .enrollment
-            .present()
-            .and_then(|all| all.first())
-            .map(applecart_core::model::LiveEnrollment::facts),
-        Kind::Vpp => live
-            .vpp
-            .present()
-            .and_then(|all| all.first())
-            .map(applecart_core::model::LiveVpp::facts),
-    }
-    .unwrap_or_default();
-    let text = |value: Option<Timestamp>| value.map(|at| at.to_string());
+    let old = live.only(token.token.kind).map(LiveToken::facts).unwrap_or_default();
     let account = token.facts.apple_id.clone();
     let row = |name, old, new| FactRow { name, old, new };
     match token.token.kind {
         Kind::Push => vec![
-            row(
-                "topic",
-                old.topic.as_ref().map(ToString::to_string),
-                new.topic.as_ref().map(ToString::to_string),
-            ),
-            row(
-                "serial",
-                old.serial.as_ref().map(ToString::to_string),
-                new.serial.as_ref().map(ToString::to_string),
-            ),
-            row("expires", text(old.expires), text(new.expires)),
+            row("topic", shown(&old.topic), shown(&new.topic)),
+            row("serial", shown(&old.serial), shown(&new.serial)),
+            row("expires", shown(&old.expires), shown(&new.expires)),
             row("Apple Account", old.apple_id, account),
         ],
         Kind::Enrollment => vec![
             row("name", old.name.clone(), token.token.name.clone().or(old.name)),
-            row("downloaded", text(token.downloaded), text(new.downloaded)),
+            row("downloaded", shown(&token.downloaded), shown(&new.downloaded)),
             row(
                 "expires",
-                text(old.expires),
+                shown(&old.expires),
                 Some("known after the upload; Apple gives a year".to_owned()),
             ),
             row("Apple Account", old.apple_id, account),
@@ -112,7 +94,7 @@ pub(super) fn rows(token: &Token, live: &LiveTenant, inspection: &Inspection) ->
                 old.location,
                 Some("not in the file; compared after the upload".to_owned()),
             ),
-            row("expires", text(old.expires), text(new.expires)),
+            row("expires", shown(&old.expires), shown(&new.expires)),
             row("Apple Account", old.apple_id, account),
         ],
     }
@@ -120,9 +102,9 @@ pub(super) fn rows(token: &Token, live: &LiveTenant, inspection: &Inspection) ->
 
 /// `renew/contoso/push-2027-11-20`.
 ///
-/// An enrollment file does not tell when it lapses; Apple's tokens last a year from the download.
+/// An enrollment file does not tell its expiry; Apple's tokens last a year from the download.
 /// Where that is unknown too, its digest tells files apart.
-pub(super) fn branch(
+pub fn branch(
     tenant: &Tenant,
     token: &Token,
     inspection: &Inspection,
@@ -131,7 +113,7 @@ pub(super) fn branch(
     let kind = token.token.kind;
     let label = |token: &Token| {
         let name = token.token.name.as_deref().or(token.token.id.as_deref()).unwrap_or_default();
-        target::slug(name)
+        slug(name)
     };
     let own = label(token);
     let twins = tenant.tokens().filter(|one| one.token.kind == kind && label(one) == own).count();
@@ -164,11 +146,10 @@ fn folder(tenant: &TenantName) -> String {
 }
 
 /// The commit's message: what a log shows, and what an auditor looks for.
-pub(super) fn message(about: &Proposal, token: &Token, sha256: Sha256) -> String {
-    let title = about.title.as_deref().unwrap_or("Renew a token");
+pub fn message(title: &str, token: &Token, sha256: Sha256) -> String {
     // Names come from the tenant file; a line break in one would end the title.
-    let title = applecart_core::report::escape(title);
-    let token = applecart_core::report::escape(&token.token.to_string());
+    let title = escape(title);
+    let token = escape(&token.token.to_string());
     format!("{title}\n\nToken: {token}\nOpened-file-SHA-256: {sha256}\n")
 }
 
@@ -187,7 +168,8 @@ mod tests {
         assert_eq!(different.len(), odd.len(), "{odd:?}");
         for name in odd {
             let whole = format!("refs/heads/renew/{name}/push-2027-11-20");
-            assert!(git2::Reference::is_valid_name(&whole), "{whole}");
+            // The rules of `git check-ref-format` that a tenant's name could break.
+            assert!(!whole.contains("..") && !whole.contains(".lock/"), "{whole}");
         }
     }
 }

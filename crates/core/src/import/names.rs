@@ -2,24 +2,34 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use applecart_core::fleet::is_device_name;
-use applecart_core::model::TenantName;
-use applecart_io::intune::Customer;
+use crate::fleet::is_device_name;
+use crate::model::{TenantId, TenantName};
+
+/// A customer of a partner, as the partner's directory names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Customer {
+    /// `customerId`: the customer's own directory.
+    pub tenant_id: TenantId,
+    /// `displayName`.
+    pub display_name: Option<String>,
+    /// `defaultDomainName`, such as `contoso.onmicrosoft.com`.
+    pub domain: Option<String>,
+}
 
 /// Longest part of a name that is taken from a customer's, so that room is left for an ending.
 const LONGEST: usize = 48;
 
-/// The same before a whole GUID.
+/// Longest part before a whole GUID.
 const LONGEST_BEFORE_ID: usize = 27;
 
 /// The folder's name of each customer, and why it is not simply the customer's. `taken` are the
 /// folders that there are already. The order of the customers does not matter: where two would
 /// have one name, both get an ending.
 pub(super) fn folders(
-    customers: &[Customer],
+    customers: &[&Customer],
     taken: &BTreeSet<String>,
 ) -> Vec<(Option<TenantName>, Option<String>)> {
-    let plain: Vec<(String, bool)> = customers.iter().map(plain).collect();
+    let plain: Vec<(String, bool)> = customers.iter().map(|one| plain(one)).collect();
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for (name, _) in &plain {
         *times.entry(name.as_str()).or_default() += 1;
@@ -32,7 +42,7 @@ pub(super) fn folders(
             // The GUID's first group: what people see of it first.
             let ending = id.split('-').next().unwrap_or_default();
             let why = if *from_nothing {
-                Some("the customer has no name that a folder could have".to_owned())
+                Some("the customer has no name that a folder can have".to_owned())
             } else if times.get(name.as_str()).copied().unwrap_or_default() > 1 {
                 Some(format!("several customers would be named {name}"))
             } else if taken.contains(name) {
@@ -126,7 +136,7 @@ mod tests {
 
     fn names(customers: &[Customer], taken: &[&str]) -> Vec<String> {
         let taken = taken.iter().map(|name| (*name).to_owned()).collect();
-        let all = folders(customers, &taken);
+        let all = folders(&customers.iter().collect::<Vec<_>>(), &taken);
         all.into_iter().map(|(name, _)| name.unwrap().to_string()).collect()
     }
 
@@ -149,13 +159,14 @@ mod tests {
         assert_eq!(names(&two, &[]), ["contoso-00000001", "contoso-00000002"]);
         let turned = [two[1].clone(), two[0].clone()];
         assert_eq!(names(&turned, &[]), ["contoso-00000002", "contoso-00000001"]);
-        let why = folders(&two, &BTreeSet::new()).remove(0).1.unwrap();
+        let why = folders(&two.iter().collect::<Vec<_>>(), &BTreeSet::new()).remove(0).1.unwrap();
         assert!(why.contains("several customers would be named contoso"), "{why}");
         let one = [two[0].clone()];
         assert_eq!(names(&one, &["contoso"]), ["contoso-00000001"]);
         let long = "contoso-00000001-8a34-4b7a-9a51-0d6c2f6f1b11";
         assert_eq!(names(&one, &["contoso", "contoso-00000001"]), [long]);
-        let all = folders(&one, &["contoso", "contoso-00000001", long].map(str::to_owned).into());
+        let taken = ["contoso", "contoso-00000001", long].map(str::to_owned).into();
+        let all = folders(&[&one[0]], &taken);
         assert_eq!(all[0].0, None, "never onto another's");
     }
 }

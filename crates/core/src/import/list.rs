@@ -3,38 +3,47 @@
 
 use std::collections::BTreeMap;
 
-use applecart_core::model::{TenantId, TenantName};
-
-/// A tenant of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Row {
-    pub(super) name: TenantName,
-    pub(super) tenant_id: TenantId,
-    pub(super) display_name: Option<String>,
-    pub(super) auth: Option<String>,
-}
+use super::targets::Wanted;
+use crate::model::{IdentityError, TenantId, TenantName};
 
 const COLUMNS: [&str; 4] = ["name", "tenantId", "displayName", "auth"];
 
+/// A mistake in a list.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ListMistake {
+    #[error("it is empty")]
+    Empty,
+    #[error(
+        "line 1: there is no column {0:?}; write {columns}{separators}",
+        columns = COLUMNS.join(", "),
+        separators = if .0.contains(';') { ", and separate them with commas" } else { "" }
+    )]
+    UnknownColumn(String),
+    #[error("line 1: the column {0} must be there exactly once")]
+    NeededColumn(&'static str),
+    #[error("line {line}: {has} values where the first line has {wants}")]
+    Values { line: usize, has: usize, wants: usize },
+    #[error("line {line}: {why}")]
+    Identity { line: usize, why: IdentityError },
+    #[error("line {line}: {key} is in line {first} already")]
+    Twice { line: usize, key: String, first: usize },
+    #[error("line {0}: a quotation mark is not closed")]
+    OpenQuote(usize),
+}
+
 /// Reads a list, or says every mistake in it with its line.
-pub(super) fn parse(text: &str) -> Result<Vec<Row>, Vec<String>> {
+pub fn parse_list(text: &str) -> Result<Vec<Wanted>, Vec<ListMistake>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut records = records(text).map_err(|mistake| vec![mistake])?.into_iter();
-    let Some((_, header)) = records.next() else {
-        return Err(vec!["it is empty".to_owned()]);
-    };
+    let Some((_, header)) = records.next() else { return Err(vec![ListMistake::Empty]) };
     let header: Vec<&str> = header.iter().map(|name| name.trim()).collect();
     let mut mistakes = Vec::new();
     if let Some(unknown) = header.iter().find(|name| !COLUMNS.contains(name)) {
-        let separators = if unknown.contains(';') { ", and separate them with commas" } else { "" };
-        mistakes.push(format!(
-            "line 1: there is no column {unknown:?}; write {}{separators}",
-            COLUMNS.join(", ")
-        ));
+        mistakes.push(ListMistake::UnknownColumn((*unknown).to_owned()));
     }
     for needed in ["name", "tenantId"] {
         if header.iter().filter(|name| **name == needed).count() != 1 {
-            mistakes.push(format!("line 1: the column {needed} must stand there once"));
+            mistakes.push(ListMistake::NeededColumn(needed));
         }
     }
     if !mistakes.is_empty() {
@@ -45,7 +54,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Row>, Vec<String>> {
     for (line, record) in records {
         if record.len() != header.len() {
             let (has, wants) = (record.len(), header.len());
-            mistakes.push(format!("line {line}: {has} values where the first line has {wants}"));
+            mistakes.push(ListMistake::Values { line, has, wants });
             continue;
         }
         let value = |column: &str| {
@@ -56,25 +65,30 @@ pub(super) fn parse(text: &str) -> Result<Vec<Row>, Vec<String>> {
         let (name, tenant_id) = match (name.parse::<TenantName>(), id.parse::<TenantId>()) {
             (Ok(name), Ok(tenant_id)) => (name, tenant_id),
             (name, id) => {
-                let wrong = [name.err(), id.err()];
-                mistakes
-                    .extend(wrong.into_iter().flatten().map(|why| format!("line {line}: {why}")));
+                let wrong = [name.err(), id.err()].into_iter().flatten();
+                mistakes.extend(wrong.map(|why| ListMistake::Identity { line, why }));
                 continue;
             }
         };
         for key in [name.to_string(), tenant_id.to_string()] {
             if let Some(first) = lines.insert(key.clone(), line) {
-                mistakes.push(format!("line {line}: {key} stands in line {first} already"));
+                mistakes.push(ListMistake::Twice { line, key, first });
             }
         }
         let owned = |column| value(column).map(str::to_owned);
-        rows.push(Row { name, tenant_id, display_name: owned("displayName"), auth: owned("auth") });
+        rows.push(Wanted {
+            name: Some(name),
+            tenant_id,
+            display_name: owned("displayName"),
+            auth: owned("auth"),
+            note: None,
+        });
     }
     if mistakes.is_empty() { Ok(rows) } else { Err(mistakes) }
 }
 
 /// The records that are not empty, each with the number of its first line.
-fn records(text: &str) -> Result<Vec<(usize, Vec<String>)>, String> {
+fn records(text: &str) -> Result<Vec<(usize, Vec<String>)>, ListMistake> {
     let mut records = Vec::new();
     let (mut record, mut value) = (Vec::new(), String::new());
     let (mut line, mut first, mut quoted) = (1, 1, None);
@@ -111,7 +125,7 @@ fn records(text: &str) -> Result<Vec<(usize, Vec<String>)>, String> {
         }
     }
     if let Some(from) = quoted {
-        return Err(format!("line {from}: a quotation mark is not closed"));
+        return Err(ListMistake::OpenQuote(from));
     }
     end(&mut record, &mut value, first);
     Ok(records)
@@ -129,10 +143,10 @@ mod tests {
         let text = format!(
             "\u{feff}tenantId,displayName,name\r\n{ID},\"Contoso, \"\"Ltd\"\"\",contoso\r\n\r\n{OTHER},,fabrikam\r\n"
         );
-        let rows = parse(&text).unwrap();
+        let rows = parse_list(&text).unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[0].display_name.as_deref(), Some("Contoso, \"Ltd\""));
-        assert_eq!((rows[1].name.as_str(), &rows[1].display_name), ("fabrikam", &None));
+        assert_eq!((rows[1].name.as_ref().unwrap().as_str(), &rows[1].display_name), ("fabrikam", &None));
     }
 
     #[test]
@@ -140,8 +154,9 @@ mod tests {
         let text = format!(
             "name,tenantId\nContoso,{ID}\nfabrikam,x\n\nfabrikam,{ID}\nfabrikam,{OTHER}\nadatum\n"
         );
-        let mistakes = parse(&text).unwrap_err();
-        let lines: Vec<&str> = mistakes.iter().map(|m| m.split(':').next().unwrap()).collect();
+        let mistakes = parse_list(&text).unwrap_err();
+        let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        let lines: Vec<&str> = told.iter().map(|one| one.split(':').next().unwrap()).collect();
         assert_eq!(lines, ["line 2", "line 3", "line 6", "line 7"], "{mistakes:?}");
     }
 
@@ -151,10 +166,11 @@ mod tests {
             ("", "empty"),
             ("name;tenantId\n", "separate them with commas"),
             ("name,tenantId,color\n", "no column \"color\""),
-            ("name\n", "tenantId must stand there once"),
+            ("name\n", "tenantId must be there exactly once"),
             ("name,tenantId\n\"a,b\n", "line 2: a quotation mark"),
         ] {
-            let mistakes = parse(text).unwrap_err().join(" ");
+            let mistakes = parse_list(text).unwrap_err();
+            let mistakes: String = mistakes.iter().map(ToString::to_string).collect();
             assert!(mistakes.contains(says), "{text:?}: {mistakes}");
         }
     }

@@ -1,62 +1,64 @@
 //! Which entry of the tenant file a downloaded file is for, and how its sealed file is called.
 
-use crate::cli::error::CliError;
-use applecart_core::fleet::{Entry, Tenant, Token, is_device_name};
-use applecart_core::model::{Kind, TokenRef};
+use crate::fleet::{Entry, Tenant, Token, is_device_name};
+use crate::model::{Kind, TenantName, TokenRef};
 
-/// The entry that the person named, or the only one of the file's kind.
-pub(in crate::cli) fn choose(
-    tenant: &Tenant,
-    kind: Kind,
-    wanted: Option<&str>,
-) -> Result<Token, CliError> {
-    let name = tenant.name.as_str();
-    let fits = |token: &Token, wanted: &str| {
-        token.token.name.as_deref() == Some(wanted)
-            || token.token.id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(wanted))
-    };
+/// Why a file is for no token that a person named.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    #[error(
+        "wrong-kind: the file is for {file}, and {named} is {token}. Name the token that it is for, or download the right file"
+    )]
+    WrongKind { file: &'static str, named: String, token: &'static str },
+    #[error(
+        "{tenant} has no token {wanted:?} that this file, which is for {file}, could be for; {choices}"
+    )]
+    NoToken { tenant: TenantName, wanted: String, file: &'static str, choices: String },
+    #[error(
+        "{tenant} has several tokens or none that this file, which is for {file}, could be for; {choices}"
+    )]
+    NotNamed { tenant: TenantName, file: &'static str, choices: String },
+}
+
+/// The entry that a person named, or the only one of the file's kind.
+pub fn choose(tenant: &Tenant, kind: Kind, wanted: Option<&str>) -> Result<Token, TargetError> {
+    let of_kind = || tenant.tokens().filter(|token| token.token.kind == kind);
+    let (file, choices) = (words(kind), || choices(tenant, kind));
     // The kind's own name means its only token.
-    let wanted = wanted.filter(|wanted| *wanted != kind.as_str());
-    if let Some(wanted) = wanted {
-        if let Some(token) = tenant
-            .tokens()
-            .find(|token| token.token.kind == kind && kind != Kind::Push && fits(token, wanted))
-        {
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != kind.as_str()) {
+        if let Some(token) = of_kind().find(|token| token.token.is_called(wanted)) {
             return Ok(token.clone());
         }
-        let other = tenant.tokens().find(|token| {
-            token.token.kind != kind && (token.token.kind.as_str() == wanted || fits(token, wanted))
-        });
+        let other = tenant.tokens().find(|token| token.token.is_called(wanted));
         return Err(match other {
-            Some(other) => CliError::SealRefused(vec![format!(
-                "wrong-kind: the file is for {}, and {name}/{wanted} is {}. Name the token that it is for, or download the right file",
-                words(kind),
-                words(other.token.kind)
-            )]),
-            None => CliError::SealUsage(format!(
-                "{name} has no token {wanted:?} that this file, which is for {}, could be for; {}",
-                words(kind),
-                choices(tenant, kind)
-            )),
+            Some(other) => TargetError::WrongKind {
+                file,
+                named: format!("{}/{wanted}", tenant.name),
+                token: words(other.token.kind),
+            },
+            None => TargetError::NoToken {
+                tenant: tenant.name.clone(),
+                wanted: wanted.to_owned(),
+                file,
+                choices: choices(),
+            },
         });
     }
     if kind == Kind::Push {
         // A first certificate has no entry yet.
         return Ok(tenant.push.clone().unwrap_or_else(|| Token::watched(TokenRef::push())));
     }
-    let mut all = tenant.tokens().filter(|token| token.token.kind == kind);
+    let mut all = of_kind();
     match (all.next(), all.next()) {
         (Some(only), None) => Ok(only.clone()),
-        _ => Err(CliError::SealUsage(format!(
-            "nothing tells which token of {name} this file, which is for {}, is for; {}",
-            words(kind),
-            choices(tenant, kind)
-        ))),
+        _ => {
+            Err(TargetError::NotNamed { tenant: tenant.name.clone(), file, choices: choices() })
+        }
     }
 }
 
 /// The kind in words, with article.
-pub(in crate::cli) fn words(kind: Kind) -> &'static str {
+fn words(kind: Kind) -> &'static str {
     match kind {
         Kind::Push => "a push certificate",
         Kind::Enrollment => "an enrollment token",
@@ -82,7 +84,7 @@ fn choices(tenant: &Tenant, kind: Kind) -> String {
 }
 
 /// The sealed file's name: what the entry says, else one that tells what it is.
-pub(in crate::cli) fn file_name(token: &Token, entries: &[Entry]) -> String {
+pub fn file_name(token: &Token, entries: &[Entry]) -> String {
     if let Some(file) = &token.file {
         return file.name.clone();
     }
@@ -105,20 +107,20 @@ pub(in crate::cli) fn file_name(token: &Token, entries: &[Entry]) -> String {
             None => format!("{}{number}.{ending}", token.token.kind),
         }
     };
-    // Another token's file, or anybody's, is never overwritten.
+    // No other file in the folder is ever overwritten.
     let is_free =
         |name: &String| !entries.iter().any(|entry| entry.path.eq_ignore_ascii_case(name));
     (1..=entries.len() + 1).map(whole).find(is_free).unwrap_or_else(|| whole(1))
 }
 
 /// The same name for a file that SOPS seals.
-pub(in crate::cli) fn sops_name(name: &str) -> String {
+pub fn sops_name(name: &str) -> String {
     let stem = name.strip_suffix(".age").unwrap_or(name);
     format!("{}.sops", stem.strip_suffix(".sops").unwrap_or(stem))
 }
 
 /// A name as a part of a file or branch name.
-pub(in crate::cli) fn slug(name: &str) -> String {
+pub fn slug(name: &str) -> String {
     let mut slug = String::new();
     for c in name.chars() {
         if c.is_ascii_alphanumeric() {
@@ -136,7 +138,7 @@ pub(in crate::cli) fn slug(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use applecart_core::fleet::EntryKind;
+    use crate::fleet::EntryKind;
 
     #[test]
     fn names_tell_what_a_file_is_and_never_overwrite_another() {

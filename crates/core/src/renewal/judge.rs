@@ -1,18 +1,17 @@
 //! What speaks against a downloaded file: its own content, live Intune, and what the tenant file
 //! said so far.
 
-use super::Download;
-use applecart_core::apple::{FileFacts, Finding, FindingCode, Inspection};
-use applecart_core::fleet::{Desired, Tenant, Token};
-use applecart_core::model::{Kind, LiveTenant, Reading, Timestamp};
-use applecart_core::rules::codes::Reason;
+use crate::apple::{FileFacts, Finding, FindingCode, Inspection};
+use crate::fleet::{Desired, Tenant, Token};
+use crate::model::{Kind, LiveTenant, Reading, Timestamp};
+use crate::rules::codes::Reason;
 
 /// The live state of this token alone, so that the file is held against what it would replace.
 ///
 /// As in a plan, an `id` in the tenant file decides alone: where Intune has it no more, nothing is
 /// live, whatever else has its name. Without one, a token that is not told apart from others leaves
 /// all of its kind.
-pub(in crate::cli) fn narrow(mut live: LiveTenant, token: &Token) -> LiveTenant {
+pub fn narrow(mut live: LiveTenant, token: &Token) -> LiveTenant {
     let (id, name) = (token.token.id.as_deref(), token.token.name.as_deref());
     match token.token.kind {
         Kind::Push => {}
@@ -70,7 +69,7 @@ fn only(mut all: impl Iterator<Item = bool>) -> Option<usize> {
 }
 
 /// Every reason not to seal the file, as sentences; empty when it may be sealed.
-pub(in crate::cli) fn refusals(
+pub fn refusals(
     inspection: &Inspection,
     token: &Token,
     live: Option<&LiveTenant>,
@@ -89,7 +88,7 @@ pub(in crate::cli) fn refusals(
 
 /// What speaks against the file as a renewal, beyond [`refusals`]: there has to be something live
 /// that it follows, and all of it has to be known.
-pub(in crate::cli) fn against_renewal(
+pub fn against_renewal(
     inspection: &Inspection,
     token: &Token,
     live: &LiveTenant,
@@ -155,7 +154,7 @@ pub(in crate::cli) fn against_renewal(
 }
 
 /// Whose the file is, where that is plainly another tenant of the fleet.
-pub(in crate::cli) fn elsewhere(
+pub fn elsewhere(
     fleet: &[Desired],
     tenant: &Tenant,
     facts: &FileFacts,
@@ -187,13 +186,13 @@ pub(in crate::cli) fn elsewhere(
 
 /// Why Intune would take no upload of the file: it wants the Apple Account with it, and nobody says
 /// which. Asked before the merge, for after it every hour counts.
-pub(in crate::cli) fn no_apple_id(
-    download: &Download,
+pub fn no_apple_id(
+    apple_id: Option<&str>,
     token: &Token,
     live: Option<&LiveTenant>,
 ) -> Option<String> {
     let is_known = |id: &Option<String>| id.as_ref().is_some_and(|id| !id.trim().is_empty());
-    if is_known(&download.apple_id) || is_known(&token.facts.apple_id) {
+    if apple_id.is_some_and(|id| !id.trim().is_empty()) || is_known(&token.facts.apple_id) {
         return None;
     }
     let live = live?;
@@ -212,7 +211,7 @@ pub(in crate::cli) fn no_apple_id(
 }
 
 /// What a person should know although the file is taken.
-pub(in crate::cli) fn doubts(
+pub fn doubts(
     facts: &FileFacts,
     token: &Token,
     kind: Kind,

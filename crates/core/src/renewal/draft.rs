@@ -1,73 +1,88 @@
 //! What the tenant file is to say of a downloaded file.
 
-use crate::cli::error::CliError;
-use applecart_core::apple::FileFacts;
-use applecart_core::fleet::{
-    self, Change, Desired, Entry, EntryKind, FileBytes, Folder, NewValue, Policy, Source, Tenant,
-    Token,
+use crate::apple::FileFacts;
+use crate::fleet::{
+    self, Change, Desired, EditError, Entry, EntryKind, FileBytes, Folder, NewValue, Policy,
+    Source, Tenant, Token,
 };
-use applecart_core::model::{Kind, Sha256, TokenRef};
+use crate::model::{Kind, Sha256, TokenRef};
 
 /// One token's place in a fleet, before the file is in it.
-pub(in crate::cli) struct Draft<'a> {
-    /// The files of the revision (or worktree) that is gone on from.
-    pub(in crate::cli) source: &'a Source,
-    pub(in crate::cli) policy: &'a Policy,
-    /// Everything that the source wants, to find what other tokens have of the file.
-    pub(in crate::cli) fleet: &'a [Desired],
-    pub(in crate::cli) tenant: &'a Tenant,
-    pub(in crate::cli) token: &'a Token,
+pub struct Place<'a> {
+    /// The files of the revision or worktree that the change is made to.
+    pub source: &'a Source,
+    pub policy: &'a Policy,
+    /// Every tenant of `source`, to find what other tokens have of the file.
+    pub fleet: &'a [Desired],
+    pub tenant: &'a Tenant,
+    pub token: &'a Token,
     /// The Apple Account that is to be written, where a person named one.
-    pub(in crate::cli) apple_id: Option<&'a str>,
+    pub apple_id: Option<&'a str>,
 }
 
-impl Draft<'_> {
+/// Why the tenant file cannot name the file.
+#[derive(Debug, thiserror::Error)]
+pub enum DraftError {
+    #[error("{0} could not be read")]
+    Unreadable(String),
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// The fleet would be invalid.
+    #[error("nothing was written: {}", .0.join("; "))]
+    Invalid(Vec<String>),
+}
+
+impl Place<'_> {
     fn folder(&self) -> Option<&Folder> {
         self.source.tenants.iter().find(|folder| folder.name == self.tenant.name.as_str())
     }
 
-    /// What else lies in the tenant's folder.
-    pub(in crate::cli) fn entries(&self) -> &[Entry] {
+    /// What else is in the tenant's folder.
+    pub fn entries(&self) -> &[Entry] {
         self.folder().map_or(&[], |folder| &folder.entries)
     }
 
-    /// Where the tenant file is, from the repository's root.
-    pub(in crate::cli) fn path(&self) -> String {
-        format!("tenants/{}/tenant.yaml", self.tenant.name)
+    /// A file of the tenant's folder, from the repository's root.
+    pub fn path_of(&self, name: &str) -> String {
+        format!("tenants/{}/{name}", self.tenant.name)
+    }
+
+    /// The tenant file, from the repository's root.
+    pub fn path(&self) -> String {
+        self.path_of("tenant.yaml")
     }
 
     /// The tenant file's text.
-    pub(in crate::cli) fn tenant_file(&self) -> Result<&str, CliError> {
-        // A valid tenant has a file, of UTF-8.
-        match self.folder().and_then(|folder| folder.tenant_file.as_ref()) {
-            Some(FileBytes::Read(bytes)) => std::str::from_utf8(bytes).ok(),
-            _ => None,
-        }
-        .ok_or_else(|| CliError::SealUsage(format!("{} could not be read", self.path())))
+    pub fn text(&self) -> Result<&str, DraftError> {
+        let text = self.folder().and_then(Folder::text);
+        text.ok_or_else(|| DraftError::Unreadable(self.path()))
     }
 
-    /// The tenant file's text once it names the file.
-    pub(in crate::cli) fn edited(
+    /// The tenant file's text once it names the sealed file `name`, in a fleet that is valid with
+    /// it. `size` is the sealed file's, where it is not in the folder yet.
+    pub fn named(
         &self,
         facts: &FileFacts,
-        file: &str,
+        name: &str,
+        size: Option<usize>,
         sha256: Sha256,
-    ) -> Result<String, CliError> {
-        let mut changes = changes(facts, &self.token.token, file, sha256);
+    ) -> Result<String, DraftError> {
+        let mut changes = changes(facts, &self.token.token, name, sha256);
         changes.extend(self.apple_id.map(|apple_id| Change::set("appleId", apple_id)));
-        Ok(fleet::edit(&self.path(), self.tenant_file()?, &self.token.token, &changes)?)
+        let after = fleet::edit(&self.path(), self.text()?, &self.token.token, &changes)?;
+        let mistakes = self.mistakes(&after, name, size, sha256);
+        if mistakes.is_empty() { Ok(after) } else { Err(DraftError::Invalid(mistakes)) }
     }
 
-    /// Whether the fleet would be valid with the edited file: it may not describe what another
-    /// tenant has, and must have all that a file needs. `size` is the sealed file's, where it is
-    /// not in the folder yet.
-    pub(in crate::cli) fn check(
+    /// What would be wrong with the edited file: it may not describe what another tenant has, and
+    /// must have all that a file needs.
+    fn mistakes(
         &self,
         after: &str,
         name: &str,
         size: Option<usize>,
         sha256: Sha256,
-    ) -> Result<(), CliError> {
+    ) -> Vec<String> {
         let mut folder = self.folder().cloned();
         if let Some(folder) = &mut folder {
             folder.tenant_file = Some(FileBytes::Read(after.as_bytes().to_vec()));
@@ -83,16 +98,13 @@ impl Draft<'_> {
             }
         }
         // Only this folder changes, and what must be unique in the whole fleet is asked below.
-        let alone = Source { tenants: folder.into_iter().collect(), ..Source::default() };
-        let (tenants, _) = fleet::load_tenants(&alone, Some(self.policy));
-        let mistakes: Vec<String> = match tenants.first() {
-            Some(Desired::Valid(tenant)) => self.shared(tenant, sha256),
+        match folder.and_then(|folder| fleet::load_folder(folder, Some(self.policy))) {
+            Some(Desired::Valid(tenant)) => self.shared(&tenant, sha256),
             Some(Desired::Invalid { mistakes, .. }) => {
                 mistakes.iter().map(|mistake| format!("bad-file: {}", mistake.message)).collect()
             }
-            None => vec![format!("bad-file: {} is not there any more", self.path())],
-        };
-        if mistakes.is_empty() { Ok(()) } else { Err(CliError::SealRefused(mistakes)) }
+            None => vec![format!("bad-file: {} is no longer there", self.path())],
+        }
     }
 
     /// What other tokens have of this file; `own` is the tenant as it would be.

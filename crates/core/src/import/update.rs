@@ -1,0 +1,221 @@
+//! What an existing tenant file has to say differently, judged as `plan` judges.
+//!
+//! Facts of a watched token follow Intune. Of a token with a file they are the file's: they change
+//! only when the token is adopted, because Intune has another credential.
+
+use std::collections::BTreeSet;
+
+use super::entries::{Entries, fields, fields_of, fits};
+use crate::fleet::{self, Change, EditError, NewField, NewValue, Tenant, Token};
+use crate::model::{Kind, LiveTenant, LiveToken};
+use crate::plan::{Action, PlannedTenant, PlannedToken, Reason, Sync, TokenState, Warning};
+use crate::report::{ImportNote, ImportNoteCode};
+
+/// Intune has another credential than the file, which must not be uploaded over it.
+const OUTSIDE: [Reason; 3] =
+    [Reason::RenewedOutsideGit, Reason::ChangedOutsideGit, Reason::OlderThanLive];
+
+/// An edited tenant file.
+pub(super) struct Updated {
+    pub(super) text: String,
+    pub(super) notes: Vec<ImportNote>,
+    /// Sealed files of adopted tokens.
+    pub(super) left: Vec<String>,
+}
+
+/// Edits a tenant file so that its facts are those of Intune.
+pub(super) fn update(
+    path: &str,
+    text: &str,
+    tenant: &Tenant,
+    planned: &PlannedTenant,
+    live: &LiveTenant,
+) -> Result<Updated, EditError> {
+    let updated = Updated { text: text.to_owned(), notes: Vec::new(), left: Vec::new() };
+    let mut work = Work { path, updated };
+    for kind in Kind::ALL {
+        let entries: Vec<&Token> =
+            tenant.tokens().filter(|entry| entry.token.kind == kind).collect();
+        let planned = || planned.tokens.iter().filter(move |token| token.state.kind == kind);
+        // A plan names the entries first, in the file's order, then what only Intune has.
+        for (entry, token) in entries.iter().zip(planned()) {
+            work.entry(entry, token, find(live, &token.state))?;
+        }
+        let mut names: BTreeSet<String> =
+            entries.iter().filter_map(|entry| entry.token.name.clone()).collect();
+        for token in planned().filter(|token| token.state.sync == Sync::Unmanaged) {
+            if let Some(one) = find(live, &token.state) {
+                work.add(one, &mut names)?;
+            }
+        }
+    }
+    Ok(work.updated)
+}
+
+/// The token in Intune that the plan means.
+fn find<'a>(live: &'a LiveTenant, state: &TokenState) -> Option<LiveToken<'a>> {
+    state.live.as_ref()?;
+    live.tokens(state.kind).into_iter().find(|one| match (one.id(), state.id.as_deref()) {
+        (Some(one), Some(id)) => one.eq_ignore_ascii_case(id),
+        (one, _) => one.is_none(),
+    })
+}
+
+fn reasons(state: &TokenState) -> String {
+    state.reasons.iter().map(|reason| reason.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+struct Work<'a> {
+    path: &'a str,
+    updated: Updated,
+}
+
+impl Work<'_> {
+    fn note(&mut self, code: ImportNoteCode, token: impl ToString, detail: impl Into<String>) {
+        let token = Some(token.to_string());
+        self.updated.notes.push(ImportNote { code, token, detail: detail.into() });
+    }
+
+    fn add(&mut self, live: LiveToken<'_>, names: &mut BTreeSet<String>) -> Result<(), EditError> {
+        let mut entries = Entries::default();
+        entries.add(live, names);
+        for token in &entries.tokens {
+            self.updated.text = fleet::add_token(self.path, &self.updated.text, token)?;
+            let name = match token.fields.first() {
+                Some(("name", NewField::Text(name))) => format!("{} {name:?}", token.kind),
+                _ => token.kind.to_string(),
+            };
+            let detail = "in Intune and not in the file; added as a watched token";
+            self.note(ImportNoteCode::Added, name, detail);
+        }
+        self.updated.notes.append(&mut entries.notes);
+        Ok(())
+    }
+
+    fn entry(
+        &mut self,
+        entry: &Token,
+        planned: &PlannedToken,
+        live: Option<LiveToken<'_>>,
+    ) -> Result<(), EditError> {
+        let state = &planned.state;
+        if state.sync == Sync::Unobserved {
+            return Ok(());
+        }
+        if state.warnings.contains(&Warning::Ambiguous)
+            || state.reasons.contains(&Reason::Ambiguous)
+        {
+            let detail =
+                "more than one token in Intune fits this entry; write Intune's `id` into it";
+            self.note(ImportNoteCode::Ambiguous, &entry.token, detail);
+            return Ok(());
+        }
+        let Some(live) = live else {
+            let detail = "Intune does not have it; the entry was left as it is. Remove it by hand if it is gone for good";
+            self.note(ImportNoteCode::Missing, &entry.token, detail);
+            return Ok(());
+        };
+        let mut changes = Vec::new();
+        if let (None, Some(id)) = (&entry.token.id, live.id().filter(|id| fleet::is_text(id))) {
+            changes.push(Change::set("id", id));
+        }
+        match &entry.file {
+            None => {
+                self.follow(entry, live, &mut changes, |_, _| true);
+                self.differing(entry, live);
+            }
+            Some(file) if state.reasons.iter().any(|reason| OUTSIDE.contains(reason)) => {
+                changes.extend(["file", "sha256", "recipient", "downloaded"].map(Change::Remove));
+                self.updated.left.push(file.name.clone());
+                let detail = format!(
+                    "Intune has another credential than {} ({}); the token is watched from now on, with the facts that Intune has",
+                    file.name,
+                    reasons(state)
+                );
+                self.note(ImportNoteCode::Adopted, &entry.token, detail);
+                // Settings of a token with a file are what the fleet wants.
+                self.follow(entry, live, &mut changes, |field, _| !is_setting(field));
+            }
+            Some(_) => {
+                let is_file = state.sync == Sync::InSync || planned.action == Action::Configure;
+                // An enrollment file does not tell its expiry, which is as last seen in Intune.
+                let expires = is_file && entry.token.kind == Kind::Enrollment;
+                self.follow(entry, live, &mut changes, |field, stated| match field {
+                    "appleId" => stated.is_none(),
+                    "expires" => expires,
+                    _ => false,
+                });
+                if planned.action == Action::Hold {
+                    let detail = format!(
+                        "held: not uploaded ({}), which an import does not change; `applecart plan` says more",
+                        reasons(state)
+                    );
+                    self.note(ImportNoteCode::Held, &entry.token, detail);
+                }
+            }
+        }
+        self.updated.text = fleet::edit(self.path, &self.updated.text, &entry.token, &changes)?;
+        Ok(())
+    }
+
+    /// Changes the chosen fields to what Intune and Apple say. Settings follow only where the file
+    /// states them: what it leaves out is Intune's business.
+    fn follow(
+        &mut self,
+        entry: &Token,
+        live: LiveToken<'_>,
+        changes: &mut Vec<Change>,
+        is_chosen: impl Fn(&str, Option<&NewField>) -> bool,
+    ) {
+        let stated = fields(entry.facts.clone(), entry.account_type.as_deref());
+        for (field, now) in fields_of(live) {
+            let before = stated.iter().find(|(name, _)| *name == field).map(|(_, value)| value);
+            let is_same = before.is_some_and(|before| match (before, &now) {
+                (NewField::Text(before), NewField::Text(now)) if field == "appleId" => {
+                    before.to_lowercase() == now.to_lowercase()
+                }
+                (before, now) => before == now,
+            });
+            let is_unstated_setting = is_setting(field) && before.is_none();
+            if is_same || is_unstated_setting || !is_chosen(field, before) || !fits(field, &now) {
+                continue;
+            }
+            if let ("topic", Some(NewField::Text(before)), NewField::Text(now)) =
+                (field, before, &now)
+            {
+                let detail = format!(
+                    "the push topic in Intune is {now}, the file had {before}: devices enrolled under the earlier topic no longer answer unless the earlier certificate comes back"
+                );
+                self.note(ImportNoteCode::TopicChanged, &entry.token, detail);
+            }
+            match now {
+                NewField::Text(text) => changes.push(Change::set(field, text)),
+                NewField::Flag(flag) => changes.push(Change::Set(field, NewValue::Flag(flag))),
+                // A list is corrected by hand, which `differing` says.
+                NewField::Texts(_) => {}
+            }
+        }
+    }
+
+    /// Names and scope tags that are others in Intune; both stay as the file has them.
+    fn differing(&mut self, entry: &Token, live: LiveToken<'_>) {
+        let (stated, now) = (&entry.facts.role_scope_tag_ids, live.facts().role_scope_tag_ids);
+        if let (Some(stated), Some(now)) = (stated, now)
+            && stated.iter().collect::<BTreeSet<_>>() != now.iter().collect::<BTreeSet<_>>()
+        {
+            let tags = now.join(", ");
+            let detail =
+                format!("`roleScopeTagIds` is [{tags}] in Intune; correct the list by hand");
+            self.note(ImportNoteCode::Differs, &entry.token, detail);
+        }
+        // People and scripts know the entry by its name, the ledger by its id.
+        if let Some(name) = live.name().filter(|name| Some(*name) != entry.token.name.as_deref()) {
+            let detail = format!("it is named {name:?} in Intune; the entry keeps its name");
+            self.note(ImportNoteCode::Differs, &entry.token, detail);
+        }
+    }
+}
+
+fn is_setting(field: &str) -> bool {
+    matches!(field, "country" | "automaticallyUpdateApps")
+}
