@@ -4,10 +4,18 @@
 //! [`AppError`]. Nothing here prints, parses arguments, reads the clock or the environment: `cli`
 //! hands all of it in, shows the result, and turns errors into exit codes.
 
+pub mod audit;
 mod base;
+pub mod download;
 mod environment;
 mod error;
+mod files;
+pub mod history;
+pub mod import;
+pub mod renew;
 pub mod replace;
+pub mod reseal;
+pub mod seal;
 pub mod session;
 pub mod trust;
 
@@ -17,7 +25,7 @@ use std::time::Duration;
 
 pub use base::{Other, Reach, find as find_base};
 pub use environment::{Environment, TARGET_BRANCH};
-pub use error::{AppError, ImportError, SopsError};
+pub use error::AppError;
 
 use applecart_core::model::Timestamp;
 use applecart_io::apply::Progress;

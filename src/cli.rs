@@ -11,7 +11,6 @@ mod completions;
 #[cfg(feature = "simulator")]
 mod demo;
 mod doctor;
-mod download;
 mod error;
 mod explain;
 mod global;

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::session::Unknown;
-use applecart_core::fleet::{Diagnostic, EditError};
-use applecart_core::model::{Problem, TenantId, Timestamp};
+use super::download::DownloadError;
+use super::import::ImportError;
+use super::renew::RenewError;
+use applecart_core::fleet::Diagnostic;
+use applecart_core::model::Timestamp;
 use applecart_core::plan::{Refusal, SelectionError, Stale};
-use applecart_core::report::plural;
-use applecart_io::git::{BaseError, GitError, Signature, SignersError, SigningKey, ToolError};
+use applecart_io::git::{BaseError, GitError, Signature, SignersError, SigningKey};
 use applecart_io::intune::{ConnectorError, EndpointError, SnapshotError};
 use applecart_io::store::{LedgerError, LockError, SavedError};
 use applecart_io::vault::{IdentitiesError, OpenError, SealError};
@@ -91,30 +92,15 @@ pub enum AppError {
     #[error(transparent)]
     Import(#[from] ImportError),
     #[error(transparent)]
-    Edit(#[from] EditError),
-    #[error(transparent)]
     Seal(#[from] SealError),
-    #[error("nothing was written: {}", .0.join("; "))]
-    SealRefused(Vec<String>),
-    #[error("{0}")]
-    SealUsage(String),
-    #[error(
-        "this fleet seals with SOPS (it has a .sops.yaml, or the file of before is SOPS's), and SOPS did not; nothing was written"
-    )]
-    SealWithSops {
-        #[source]
-        why: SopsError,
-        encrypt: String,
-        then: String,
-    },
-    #[error("live Intune of {tenant} could not be read, so the file was not checked: {why}")]
-    LiveUnknown { tenant: String, why: String, sign_in: bool },
-    #[error(
-        "the branch {branch} is there already, with another file than this one; nothing was written"
-    )]
-    RenewExists { branch: String, remote: Option<String>, here: bool },
-    #[error("the branch {branch} was made in this clone, and {remote} did not take it: {why}")]
-    RenewNotPushed { branch: String, remote: String, why: String },
+    #[error(transparent)]
+    Download(#[from] DownloadError),
+    #[error(transparent)]
+    Renew(#[from] RenewError),
+    #[error("--remove-download needs a FILE; standard input cannot be deleted")]
+    StandardInput,
+    #[error("--select goes with --due and --batch; a token is named by itself")]
+    TokenAndSelection,
     #[error("{} has {} already; nothing was written", dir.display(), files.join(", "))]
     InitExists { dir: PathBuf, files: Vec<String> },
     #[error("{} is inside the repository {}; nothing was written", dir.display(), outer.display())]
@@ -157,37 +143,4 @@ impl From<Stale> for AppError {
     fn from(error: Stale) -> Self {
         Self::StalePlan(Box::new(error))
     }
-}
-
-/// Why nothing was imported. What goes wrong with one tenant is in the report instead.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    /// The arguments do not fit together.
-    #[error("{0}")]
-    Usage(String),
-    #[error("the list {} cannot be used: {}", path.display(), .mistakes.join("; "))]
-    List { path: PathBuf, mistakes: Vec<String> },
-    #[error("the customers of the partner {partner} could not be listed: {}{}", .problem.code, detail(.problem))]
-    Customers { partner: TenantId, problem: Box<Problem> },
-    /// The settings' base is unknown, so Intune is not asked with them.
-    #[error(transparent)]
-    Blind(Unknown),
-    /// Existing files would change, and nobody can be asked.
-    #[error("{} would change, and there is no terminal to ask; nothing was written", plural(*.files, "existing tenant file"))]
-    NobodyToAsk { files: usize },
-}
-
-fn detail(problem: &Problem) -> String {
-    problem.detail.as_deref().map(|detail| format!(": {detail}")).unwrap_or_default()
-}
-
-/// Why SOPS did not seal a file.
-#[derive(Debug, thiserror::Error)]
-pub enum SopsError {
-    #[error(transparent)]
-    Tool(#[from] ToolError),
-    #[error("no private folder could be made to run `sops` in")]
-    Folder(#[source] std::io::Error),
-    #[error("what `sops` wrote is not a file that only the fleet's recipients open")]
-    Other,
 }

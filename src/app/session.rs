@@ -238,13 +238,13 @@ async fn read_one(
     }
 }
 
+/// Why a tenant cannot be asked.
+pub const NO_PROFILE: &str = "the tenant names a sign-in profile that applecart.yaml does not have";
+
 /// What to ask about a tenant, or why it cannot be asked.
 pub fn request(policy: &Policy, tenant: &Tenant) -> Result<ReadRequest, Problem> {
     let Some(auth) = policy.auth_of(tenant.auth.as_deref()) else {
-        return Err(Problem::new(
-            ProblemCode::InvalidFile,
-            "the tenant names a sign-in profile that applecart.yaml does not have",
-        ));
+        return Err(Problem::new(ProblemCode::InvalidFile, NO_PROFILE));
     };
     Ok(ReadRequest {
         tenant_id: tenant.tenant_id,

@@ -1,36 +1,20 @@
-//! Gathers what `audit` reports. Everything here reads.
-
-mod bindings;
-mod ledger;
-mod policy;
-mod recipients;
-mod secrets;
-mod signed;
-mod uploads;
-
 use clap::ValueEnum;
 
 use super::error::CliError;
-use super::global::{Context, Format as TableFormat};
+use super::global::Context;
 use super::output::Output;
-use crate::app::session;
-use crate::app::{self, Reach};
-use applecart_core::fleet::{self, Policy};
+use crate::app::audit::{self, AuditOptions};
 use applecart_core::model::Outcome;
-use applecart_core::report::{
-    self, AUDIT_VERSION, AnnotationFormat, Audit, AuditArea, AuditFinding, AuditLedger, AuditLevel,
-    AuditPlace, AuditSummary,
-};
-use applecart_io::git::Repo;
+use applecart_core::report::{self, AnnotationFormat};
 
-/// Prove that the record is whole, that uploads were reviewed, and that nothing secret lies open
+/// Prove that the record is whole, that uploads were reviewed, and that no secret is readable in Git
 ///
 /// Checks the ledger (chains, append-only over its whole history, signatures where the policy asks
 /// for them, a head that was seen before), traces every upload to a commit of the protected branch
-/// that holds its digest and to a plan, looks at who changed the signers and recipients, at every
-/// blob of every commit for tokens, private keys and age identities, and at whom token files are
-/// sealed to. Writes nothing and needs no key. Ends with 7 when anything does not hold, else with 3
-/// when something could not be told, else with 0; notes fail nothing.
+/// that has its digest and to a plan, looks at who changed the signers and recipients, at every blob
+/// of every commit for tokens, private keys and age identities, and at whom token files are sealed
+/// to. Writes nothing and needs no key. Ends with 7 when anything is wrong, else with 3 when something
+/// is unknown, else with 0; notes fail nothing.
 ///
 /// Keep the head that it prints somewhere outside the forge, and give it to the next audit with
 /// --expect-head: that finds a ledger that was replaced by an older one.
@@ -48,7 +32,7 @@ pub(super) struct Args {
     /// protected branch
     #[arg(long)]
     offline: bool,
-    /// Only show which tokens hang on which Apple ID, and what would be stranded without it
+    /// Only show which tokens depend on which Apple Account, and what would be stranded without it
     #[arg(long, conflicts_with = "expect_head")]
     apple_ids: bool,
     /// How to show it
@@ -63,62 +47,27 @@ enum Format {
     Sarif,
 }
 
-fn whole_commit(text: &str) -> Result<String, String> {
-    let whole = text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if whole {
-        Ok(text.to_ascii_lowercase())
-    } else {
-        Err("a whole commit name is needed, 40 hexadecimal digits".to_owned())
-    }
+fn whole_commit(text: &str) -> Result<String, &'static str> {
+    let is_whole = text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let needed = "a whole commit name is needed, 40 hexadecimal digits";
+    is_whole.then(|| text.to_ascii_lowercase()).ok_or(needed)
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
-    let repo = Repo::discover(&context.repo)?;
     if args.apple_ids {
-        return apple_ids(args, &repo, context, output);
+        if args.format == Format::Sarif {
+            return Err(CliError::AuditFormat);
+        }
+        let found = audit::apple_ids(context)?;
+        match args.format {
+            Format::Json => output.json(&found)?,
+            Format::Human | Format::Sarif => output.result(&report::apple_ids_human(&found))?,
+        }
+        return Ok(if found.not_read.is_empty() { Outcome::Done } else { Outcome::Partial });
     }
-    let reach = if args.offline { Reach::Clone } else { Reach::Remote };
-    let rev = repo.resolve(&context.rev)?;
-    let base = app::find_base(&repo, context, reach)?;
-    let (policy_rev, policy_name) = match &base {
-        Some(base) => (base.commit.clone(), base.name.clone()),
-        None => (rev.clone(), context.rev.clone()),
-    };
-    let policy = session::policy_of(context, &repo.snapshot(&policy_rev)?)?;
-    let ground = Ground { repo: &repo, rev: &rev, policy: &policy, policy_rev: &policy_rev };
-
-    let mut findings = Vec::new();
-    if repo.is_shallow() {
-        let message = "the clone is shallow: what came before its ends was not audited";
-        findings.push(incomplete("history-incomplete", message, "git fetch --unshallow"));
-    }
-    if repo.is_grafted()? {
-        let message = "this clone gives commits other parents than they name (.git/info/grafts): what that hides was not audited";
-        findings.push(incomplete("history-grafted", message, "audit a fresh clone"));
-    }
-    let ledger = ledger::audit(args, context, &ground, &mut findings)?;
-    let (uploads, traced) = uploads::audit(&ground, ledger.view.as_ref(), &ledger.summary.branch)?;
-    findings.extend(uploads);
-    let past = bindings::past_files(&ground)?;
-    findings.extend(bindings::audit(&ground, &past)?);
-    let (changes, listed_ever) = policy::audit(&ground, ledger.summary.head.is_some())?;
-    findings.extend(changes);
-    let (objects, shown) = secrets::audit(&repo, &mut findings)?;
-    findings.extend(recipients::audit(&ground, &past, &shown, &listed_ever)?);
-
-    let audit = Audit {
-        format_version: AUDIT_VERSION,
-        generated_at: context.now(),
-        rev: rev.clone(),
-        policy_rev: policy_rev.clone(),
-        policy_name,
-        ledger: ledger.summary,
-        uploads: traced,
-        objects,
-        findings,
-        summary: AuditSummary::default(),
-    }
-    .finish();
+    let options =
+        AuditOptions { expect_head: args.expect_head.clone(), offline: args.offline };
+    let audit = audit::audit(&options, context)?;
     match args.format {
         Format::Human => output.result(&report::audit_human(&audit, output.width()))?,
         Format::Json => output.json(&audit)?,
@@ -131,46 +80,4 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         (0, _) => Outcome::Partial,
         _ => Outcome::Untrusted,
     })
-}
-
-/// What all checks stand on.
-struct Ground<'a> {
-    repo: &'a Repo,
-    rev: &'a str,
-    /// Of the protected branch.
-    policy: &'a Policy,
-    policy_rev: &'a str,
-}
-
-/// Something that this clone does not have, so that nobody can tell.
-fn incomplete(code: &str, message: &str, advice: &str) -> AuditFinding {
-    AuditFinding::new(AuditArea::Secrets, code, AuditPlace::default(), message, advice)
-        .at(AuditLevel::Unknown)
-}
-
-/// What was found of the ledger.
-struct AuditedLedger {
-    summary: AuditLedger,
-    view: Option<applecart_core::ledger::LedgerView>,
-}
-
-fn apple_ids(
-    args: &Args,
-    repo: &Repo,
-    context: &Context,
-    output: &Output,
-) -> Result<Outcome, CliError> {
-    let format = match args.format {
-        Format::Human => TableFormat::Human,
-        Format::Json => TableFormat::Json,
-        Format::Sarif => return Err(CliError::AuditFormat),
-    };
-    let rev = repo.resolve(&context.rev)?;
-    let (fleet, _) = fleet::load_tenants(&repo.snapshot(&rev)?, None);
-    let found = report::apple_ids(&rev, &fleet);
-    match format {
-        TableFormat::Human => output.result(&report::apple_ids_human(&found))?,
-        TableFormat::Json => output.json(&found)?,
-    }
-    Ok(if found.not_read.is_empty() { Outcome::Done } else { Outcome::Partial })
 }

@@ -1,7 +1,12 @@
 //! The one place that turns errors into exit codes and next steps.
 
 pub(super) use crate::app::AppError as CliError;
-use crate::app::{AppError, ImportError};
+use crate::app::AppError;
+use crate::app::download::DownloadError;
+use crate::app::import::ImportError;
+use crate::app::renew::RenewError;
+use applecart_core::renewal::DraftError;
+use applecart_core::renewal::target::TargetError;
 use applecart_core::model::Outcome;
 use applecart_core::plan::Refusal;
 use applecart_core::rules::codes;
@@ -34,7 +39,8 @@ impl Explain for AppError {
             | Self::NoHistory(_)
             | Self::AuditFormat
             | Self::PlanFile { .. }
-            | Self::SealUsage(_)
+            | Self::StandardInput
+            | Self::TokenAndSelection
             | Self::InitExists { .. }
             | Self::InitInside { .. }
             | Self::InitKey(_)
@@ -46,12 +52,10 @@ impl Explain for AppError {
             // A key at hand would not help.
             Self::Refused(_)
             | Self::Sealed { .. }
-            | Self::SealRefused(_)
-            | Self::RenewExists { .. }
             | Self::Acknowledge(_) => Outcome::Refused,
-            Self::LiveUnknown { sign_in: true, .. } => Outcome::SignIn,
-            Self::LiveUnknown { .. } => Outcome::Partial,
-            Self::Import(error) => import_outcome(error),
+            Self::Download(error) => error.outcome(),
+            Self::Renew(error) => error.outcome(),
+            Self::Import(error) => error.outcome(),
             Self::StalePlan(_) => Outcome::Stale,
             Self::Signature { .. } => Outcome::Untrusted,
             Self::Signers(error) => match error {
@@ -73,10 +77,7 @@ impl Explain for AppError {
             | Self::Output(_)
             | Self::File { .. }
             | Self::Identities(_)
-            | Self::Edit(_)
             | Self::Seal(_)
-            | Self::SealWithSops { .. }
-            | Self::RenewNotPushed { .. }
             | Self::Lock(_)
             | Self::NoLedgerKey { .. }
             | Self::LedgerKey { .. }
@@ -153,42 +154,13 @@ impl Explain for AppError {
             | Self::Identities(_) => {
                 one("identities come from SOPS_AGE_KEY_FILE, SOPS_AGE_KEY or --identity FILE")
             }
-            Self::SealWithSops { encrypt, then, .. } => vec![
-                format!("mend that, or run: {encrypt}"),
-                format!("then: {then}"),
-                "or seal with age all the same: --age".to_owned(),
-            ],
-            Self::RenewExists { branch, remote, here } => {
-                let look = match remote {
-                    Some(remote) => {
-                        format!("git fetch {remote} {branch} && git log -1 -p FETCH_HEAD")
-                    }
-                    None => format!("git log -1 -p {branch}"),
-                };
-                let there = remote.as_ref().map(|it| format!("git push {it} --delete {branch}"));
-                let here = here.then(|| format!("git branch -D {branch}"));
-                let delete: Vec<String> = there.into_iter().chain(here).collect();
-                vec![
-                    format!("look at it: {look}"),
-                    "if that file is the right one, have its pull request merged; then this renewal is done".to_owned(),
-                    format!(
-                        "if this one is, close that pull request, delete the branch and run this again: {}",
-                        delete.join(" && ")
-                    ),
-                ]
-            }
-            Self::RenewNotPushed { branch, remote, .. } => vec![
-                format!("push it: git push {remote} {branch}"),
-                "or run this again, which finds the branch and pushes it".to_owned(),
-            ],
+            Self::Download(error) => error.hints(),
+            Self::Renew(error) => error.hints(),
             Self::InitExists { .. } => one("nothing is ever overwritten: choose an empty folder"),
             Self::InitInside { .. } => one(
                 "a fleet is a repository of its own: choose a folder outside, or that one's root",
             ),
-            Self::LiveUnknown { .. } => one(
-                "try again, or seal without that check: `applecart seal --offline`; `plan` and `apply` compare again",
-            ),
-            Self::Import(error) => import_hint(error).map(str::to_owned).into_iter().collect(),
+            Self::Import(error) => error.hints(),
             Self::Git(error) => git_hint(error).into_iter().collect(),
             Self::Base(error) => base_hints(error),
             _ => Vec::new(),
@@ -317,27 +289,98 @@ fn git_hint(error: &GitError) -> Option<String> {
     Some(hint.to_owned())
 }
 
-fn import_outcome(error: &ImportError) -> Outcome {
-    match error {
-        ImportError::Usage(_) | ImportError::List { .. } | ImportError::NobodyToAsk { .. } => {
-            Outcome::Usage
+impl Explain for DownloadError {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Refused { .. }
+            | Self::NotSealed(_)
+            | Self::Changed(_)
+            | Self::Target(TargetError::WrongKind { .. })
+            | Self::Draft(DraftError::Invalid(_)) => Outcome::Refused,
+            Self::Target(_)
+            | Self::Draft(DraftError::Unreadable(_))
+            | Self::NoTenant { .. }
+            | Self::Folder(_)
+            | Self::NotThere { .. } => Outcome::Usage,
+            Self::Unread { problem, .. } if problem.code.is_sign_in() => Outcome::SignIn,
+            Self::Unread { .. } => Outcome::Partial,
+            Self::Draft(DraftError::Edit(_)) | Self::Sops { .. } => Outcome::Error,
         }
-        ImportError::Customers { problem, .. } if problem.code.is_sign_in() => Outcome::SignIn,
-        ImportError::Customers { .. } | ImportError::Blind(_) => Outcome::Partial,
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Sops { encrypt, then, .. } => vec![
+                format!("fix that, or run: {encrypt}"),
+                format!("then: {then}"),
+                "or seal with age nevertheless: --age".to_owned(),
+            ],
+            Self::Unread { .. } => vec![
+                "try again, or seal without that check: `applecart seal --offline`; `plan` and `apply` compare again".to_owned(),
+            ],
+            _ => Vec::new(),
+        }
     }
 }
 
-fn import_hint(error: &ImportError) -> Option<&'static str> {
-    match error {
-        ImportError::Usage(_) | ImportError::Blind(_) => None,
-        ImportError::List { .. } => Some(
-            "the first line is `name,tenantId`, with `displayName` and `auth` where wanted; one tenant a line, as CSV",
-        ),
-        ImportError::Customers { .. } => Some(
-            "only a partner's own directory lists customers; the application needs Directory.Read.All there. A list works without: --from FILE",
-        ),
-        ImportError::NobodyToAsk { .. } => {
-            Some("look at the changes above, then go on with --yes, or only look with --dry-run")
+impl Explain for RenewError {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Due(_) | Self::NoRemote => Outcome::Usage,
+            Self::Exists { .. } => Outcome::Refused,
+            Self::NotPushed { .. } => Outcome::Error,
         }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Due(_) | Self::NoRemote => Vec::new(),
+            Self::Exists { branch, remote, here } => {
+                let look = match remote {
+                    Some(remote) => {
+                        format!("git fetch {remote} {branch} && git log -1 -p FETCH_HEAD")
+                    }
+                    None => format!("git log -1 -p {branch}"),
+                };
+                let there = remote.as_ref().map(|it| format!("git push {it} --delete {branch}"));
+                let here = here.then(|| format!("git branch -D {branch}"));
+                let delete: Vec<String> = there.into_iter().chain(here).collect();
+                vec![
+                    format!("look at it: {look}"),
+                    "if that file is the right one, have its pull request merged; then this renewal is done".to_owned(),
+                    format!(
+                        "if this file is the right one, close that pull request, delete the branch and run this again: {}",
+                        delete.join(" && ")
+                    ),
+                ]
+            }
+            Self::NotPushed { branch, remote, .. } => vec![
+                format!("push it: git push {remote} {branch}"),
+                "or run this again, which finds the branch and pushes it".to_owned(),
+            ],
+        }
+    }
+}
+
+impl Explain for ImportError {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Customers { problem, .. } if problem.code.is_sign_in() => Outcome::SignIn,
+            Self::Customers { .. } | Self::Blind(_) => Outcome::Partial,
+            _ => Outcome::Usage,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::List { .. } => {
+                "the first line is `name,tenantId`, with `displayName` and `auth` where wanted; one tenant a line, as CSV"
+            }
+            Self::Customers { .. } => {
+                "only a partner's own directory lists customers; the application needs Directory.Read.All there. A list works without: --from FILE"
+            }
+            _ => return Vec::new(),
+        };
+        vec![hint.to_owned()]
     }
 }

@@ -1,37 +1,39 @@
-mod batch;
-mod ground;
-mod matching;
-mod open;
-mod propose;
-mod request;
-mod wording;
-
+use std::collections::BTreeSet;
+use std::io::{BufRead, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::download;
-use super::error::CliError;
+use super::error::{CliError, Explain as _};
 use super::global::Context;
 use super::inspect::KindName;
 use super::output::Output;
 use super::plan::Selected;
-use applecart_core::model::{Kind, Outcome, Timestamp};
-use applecart_core::report::{self, Proposal, RENEW_FORMAT_VERSION, Renewals};
-use ground::Ground;
-use propose::{Bench, Wish};
+use super::seal::leave;
+use crate::app::download::{DownloadError, DownloadOptions};
+use crate::app::renew::{
+    self, BatchOptions, BranchOptions, BringOptions, CsrSource, Failed, OpenOptions, Start,
+    WhichTokens,
+};
+use applecart_core::fleet::parse_duration;
+use applecart_core::model::{Kind, Outcome, Sha256, Timestamp, sentence};
+use applecart_core::plan::Selection;
+use applecart_core::renewal::{DraftError, due};
+use applecart_core::report::{
+    self, Proposal, ProposalStatus, RENEW_FORMAT_VERSION, Renewals, escape, plural,
+};
 
-/// Open a renewal, or bring the file that Apple handed out as a pull request
+/// Open a renewal, or bring the file that Apple gave out as a pull request
 ///
 /// Without a file: the sheet for the person who renews: which Apple Account, what to press and what
 /// never, where, by when, and the command to run then. For a push certificate it reads Intune's
-/// signing request (which needs the write role), records it in the ledger, and saves it as the file
-/// that Apple's portal takes; while that renewal is open, the same request is handed out again.
+/// request for Apple (CSR; this needs the write role), records it in the ledger, and saves it as the
+/// file that Apple's portal takes; while that renewal is open, the same request is given out again.
 ///
-/// With --file: holds the download against live Intune as a renewal (same topic, key of the
-/// request, later expiry, same organisation, Intune's own key), seals it, and commits it with its
-/// facts to a branch of its own, renew/TENANT/TOKEN-DATE, from the base. The worktree and the index
-/// are not touched. --push pushes the branch. The text of the pull request is printed.
+/// With --file: compares the download with Intune as a renewal (same topic, key of the request, later
+/// expiry, same organisation, Intune's own key), seals it, and commits it with its facts to a branch
+/// of its own, renew/TENANT/TOKEN-DATE, from the base. The worktree and the index are not touched.
+/// --push pushes the branch. The text of the pull request is printed.
 ///
 /// With --batch: the same for every file of a folder, each matched by its content. Exit code 4
 /// means that a file was refused, 3 that one could not be checked or matched.
@@ -65,14 +67,14 @@ pub(super) struct Args {
     /// Delete FILE, or each file of DIR, once a branch has it (with --push, once the remote has that)
     #[arg(long, requires = "download")]
     remove_download: bool,
-    /// Read a signing request from Intune although a renewal is open
+    /// Read a new request for Apple (CSR) from Intune although a renewal is open
     #[arg(long, conflicts_with_all = ["file", "batch"])]
     new_csr: bool,
-    /// Only the sheets: read no signing request, so that read permissions suffice and nothing is
-    /// recorded
+    /// Only the sheets: read no request for Apple (CSR), so that read permissions suffice and nothing
+    /// is recorded
     #[arg(long, conflicts_with_all = ["file", "batch", "new_csr"])]
     no_csr: bool,
-    /// Where the signing requests are saved; made where it does not exist
+    /// Where the requests for Apple (CSRs) are saved; made where it does not exist
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
     /// Refuse any other kind of file
@@ -101,96 +103,252 @@ enum Format {
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     if args.remove_download && args.file.as_deref() == Some(Path::new("-")) {
-        let why = "--remove-download needs a FILE; standard input cannot be deleted";
-        return Err(CliError::SealUsage(why.to_owned()));
+        return Err(CliError::StandardInput);
     }
     let selection = args.selected.selection()?;
     if args.token.is_some() && !selection.is_all() {
-        let why = "--select goes with --due and --batch; a token is named by itself";
-        return Err(CliError::SealUsage(why.to_owned()));
+        return Err(CliError::TokenAndSelection);
     }
+    let branch = BranchOptions { push: args.push, age: args.age };
     if let Some(folder) = &args.batch {
-        let ground = Ground::load(context, &selection)?;
-        return batch::run(args, folder, &ground, &selection, context, output);
+        let options = BatchOptions { folder: folder.clone(), selection, branch };
+        return bring_all(args, &options, context, output);
     }
     match (&args.token, &args.file) {
         (Some(token), Some(file)) => {
-            let ground = Ground::load(context, &selection)?;
-            let (name, wanted) = split(token);
-            let wish = Wish {
-                file,
+            let download = DownloadOptions {
+                file: file.clone(),
                 kind: args.kind.map(Kind::from),
                 downloaded: args.downloaded,
                 apple_id: args.apple_id.clone(),
-                tenant: ground.tenant(name)?,
-                wanted,
             };
-            one(args, &wish, &ground, context, output)
+            let options = BringOptions { download, token: token.clone(), branch };
+            bring(args, file, options, context, output)
         }
-        _ => open::run(args, &selection, context, output),
+        _ => open(args, selection, context, output),
     }
 }
 
-/// The tenant's and the token's part of `contoso/London`.
-fn split(token: &str) -> (&str, Option<&str>) {
-    match token.split_once('/') {
-        Some((name, wanted)) => (name, Some(wanted)),
-        None => (token, None),
-    }
-}
-
-/// One file. A refusal is an error, so that it is read even where nothing else is.
-fn one(
+fn open(
     args: &Args,
-    wish: &Wish<'_>,
-    ground: &Ground,
+    selection: Selection,
     context: &Context,
     output: &Output,
 ) -> Result<Outcome, CliError> {
-    if wish.file.is_dir() {
-        return Err(CliError::SealUsage(format!(
-            "{} is a folder; name the file, or bring every file of it with --batch",
-            wish.file.display()
-        )));
+    let within = match (&args.token, args.due.as_deref()) {
+        (Some(token), _) => WhichTokens::Named(token.clone()),
+        (None, due) => {
+            let text = due.unwrap_or_default();
+            let within = parse_duration(text).ok_or_else(|| CliError::Duration(text.to_owned()))?;
+            WhichTokens::DueWithin(within)
+        }
+    };
+    let csr = match (args.no_csr, args.new_csr) {
+        (true, _) => CsrSource::None,
+        (false, true) => CsrSource::New,
+        (false, false) => CsrSource::Recorded,
+    };
+    let options = OpenOptions { which: within, selection, csr, out: args.out.clone() };
+    let sheets = renew::open(&options, context)?;
+    match args.format {
+        Format::Human => output.result(&report::sheets_human(&sheets, output.width()))?,
+        Format::Markdown => output.result(&report::sheets_markdown(&sheets))?,
+        Format::Json => output.json(&sheets)?,
     }
-    let bench = Bench::new(args, ground, context)?;
-    let proposal = match bench.propose(wish) {
+    Ok(due::outcome(&sheets.sheets))
+}
+
+/// One file. A refusal is an error, so that it is read even where nothing else is.
+fn bring(
+    args: &Args,
+    file: &PathBuf,
+    options: BringOptions,
+    context: &Context,
+    output: &Output,
+) -> Result<Outcome, CliError> {
+    let (start, brought) = renew::bring(options, context)?;
+    let proposal = match brought {
         Ok(proposal) => proposal,
         Err(failed) => {
             if args.format == Format::Json {
-                show(args, ground, vec![failed.told()], output)?;
-            } else if let Some(inspection) = &failed.inspection {
-                let shown = wish.file.display().to_string();
+                show(args, start, vec![told(&failed)], output)?;
+            } else if let CliError::Download(DownloadError::Refused { inspection, .. }) =
+                &failed.error
+            {
+                let shown = file.display().to_string();
                 output.note(&report::inspection_human(inspection, &shown, output.width()));
             }
             return Err(failed.error);
         }
     };
     let sha256 = proposal.sha256;
-    show(args, ground, vec![proposal], output)?;
-    match sha256.filter(|_| wish.file != Path::new("-")) {
-        Some(sha256) if args.remove_download => download::remove(wish.file, sha256, output)?,
-        Some(_) => output.note(&download::left(wish.file)),
-        None => {}
+    show(args, start, vec![proposal], output)?;
+    if let Some(sha256) = sha256 {
+        leave(Some(file), sha256, args.remove_download, output)?;
     }
     Ok(Outcome::Done)
 }
 
+fn bring_all(
+    args: &Args,
+    options: &BatchOptions,
+    context: &Context,
+    output: &Output,
+) -> Result<Outcome, CliError> {
+    let may_ask = args.format == Format::Human
+        && std::io::stdin().is_terminal()
+        && std::io::stderr().is_terminal();
+    let batch = renew::bring_all(options, context, &mut |file, names| {
+        let ask = || ask(file, names, &mut std::io::stdin().lock(), &mut std::io::stderr());
+        may_ask.then(ask).flatten()
+    })?;
+    let mut outcomes = Vec::new();
+    let (mut paths, mut renewals) = (Vec::new(), Vec::new());
+    for (path, brought) in batch.files {
+        outcomes.push(match &brought {
+            Ok(proposal) if proposal.status == ProposalStatus::Unmatched => Outcome::Partial,
+            Ok(_) => Outcome::Done,
+            Err(failed) => failed.error.outcome(),
+        });
+        paths.push(path);
+        renewals.push(brought.unwrap_or_else(|failed| told(&failed)));
+    }
+    let landed = landed(&paths, &renewals);
+    show(args, batch.start, renewals, output)?;
+    Ok(together(&outcomes).and(leave_all(args.remove_download, &landed, output)))
+}
+
+/// A file that was not brought, as a machine reads it.
+fn told(failed: &Failed) -> Proposal {
+    let status = match failed.error.outcome() {
+        Outcome::Refused => ProposalStatus::Refused,
+        _ => ProposalStatus::Failed,
+    };
+    let mut reasons = match &failed.error {
+        CliError::Download(
+            DownloadError::Refused { reasons, .. }
+            | DownloadError::Draft(DraftError::Invalid(reasons)),
+        ) => reasons.clone(),
+        error => vec![sentence(error)],
+    };
+    reasons.extend(failed.error.hints().into_iter().map(|hint| format!("next: {hint}")));
+    Proposal { status, reasons, ..failed.about.clone() }
+}
+
 fn show(
     args: &Args,
-    ground: &Ground,
+    start: Start,
     renewals: Vec<Proposal>,
     output: &Output,
 ) -> Result<(), CliError> {
-    let renewals = Renewals {
-        format_version: RENEW_FORMAT_VERSION.to_owned(),
-        base: ground.base.clone(),
-        base_commit: ground.commit.clone(),
-        renewals,
-    };
+    let format_version = RENEW_FORMAT_VERSION.to_owned();
+    let renewals =
+        Renewals { format_version, base: start.name, base_commit: start.commit, renewals };
     match args.format {
         Format::Human => output.result(&report::renewals_human(&renewals, output.width())),
         Format::Markdown => output.result(&report::renewals_markdown(&renewals)),
         Format::Json => output.json(&renewals),
+    }
+}
+
+/// The files that a branch or the base has now. The same file under a second name is among them
+/// where the first one is.
+fn landed<'a>(paths: &'a [PathBuf], renewals: &[Proposal]) -> Vec<(&'a PathBuf, Sha256)> {
+    let has_it = |one: &&Proposal| match one.status {
+        ProposalStatus::Proposed | ProposalStatus::Merged => true,
+        ProposalStatus::Exists => one.branch.is_some(),
+        ProposalStatus::Refused | ProposalStatus::Unmatched | ProposalStatus::Failed => false,
+    };
+    let there: BTreeSet<Sha256> =
+        renewals.iter().filter(has_it).filter_map(|one| one.sha256).collect();
+    let all = paths.iter().zip(renewals);
+    all.filter(|(_, one)| has_it(one) || one.status == ProposalStatus::Exists)
+        .filter_map(|(path, one)| Some((path, one.sha256?)))
+        .filter(|(_, sha256)| there.contains(sha256))
+        .collect()
+}
+
+/// Deletes what landed where that was asked for, else says what to do with it.
+fn leave_all(remove: bool, landed: &[(&PathBuf, Sha256)], output: &Output) -> Outcome {
+    if !remove && landed.len() > 1 {
+        output.note(&format!(
+            "{} are no longer needed: delete them (--remove-download does)",
+            plural(landed.len(), "file")
+        ));
+        return Outcome::Done;
+    }
+    let mut outcome = Outcome::Done;
+    for (path, sha256) in landed {
+        if let Err(error) = leave(Some(path), *sha256, remove, output) {
+            output.note(&format!("warning: {error}"));
+            outcome = Outcome::Error;
+        }
+    }
+    outcome
+}
+
+/// 8 only where no file got past the sign-in; a tenant's failure is 3 beside others.
+fn together(outcomes: &[Outcome]) -> Outcome {
+    let all = !outcomes.is_empty() && outcomes.iter().all(|one| *one == Outcome::SignIn);
+    let of_one = |outcome: Outcome| match outcome {
+        Outcome::SignIn if !all => Outcome::Partial,
+        other => other,
+    };
+    outcomes.iter().fold(Outcome::Done, |sum, one| sum.and(of_one(*one)))
+}
+
+/// Asks which of several tokens a file is for; no answer is none of them.
+fn ask(
+    file: &str,
+    names: &[String],
+    answers: &mut dyn BufRead,
+    questions: &mut dyn Write,
+) -> Option<usize> {
+    let mut text = format!("{} may be for:\n", escape(file));
+    for (number, name) in names.iter().enumerate() {
+        text.push_str(&format!("  {}  {}\n", number + 1, escape(name)));
+    }
+    text.push_str("Which one? (number, or nothing to leave it) ");
+    questions.write_all(text.as_bytes()).ok()?;
+    questions.flush().ok()?;
+    let mut line = String::new();
+    answers.read_line(&mut line).ok()?;
+    let number: usize = line.trim().parse().ok()?;
+    number.checked_sub(1).filter(|place| *place < names.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_takes_a_number_and_anything_else_is_no_answer() {
+        let all = ["contoso/London".to_owned(), "contoso/Leeds\u{1b}[2J".to_owned()];
+        let answer = |text: &str| {
+            let mut asked = Vec::new();
+            let answer = ask("sToken.vpptoken", &all, &mut text.as_bytes(), &mut asked);
+            (answer, String::from_utf8(asked).unwrap())
+        };
+        let (first, asked) = answer("1\n");
+        assert_eq!(first, Some(0));
+        assert!(asked.contains("1  contoso/London") && !asked.contains('\u{1b}'), "{asked}");
+        assert_eq!(answer(" 2 \n").0, Some(1));
+        for nothing in ["", "\n", "0\n", "3\n", "-1\n", "London\n"] {
+            assert_eq!(answer(nothing).0, None, "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_failed_sign_in_counts_for_all_only_where_all_failed() {
+        use Outcome as O;
+        for (all, is) in [
+            (&[][..], O::Done),
+            (&[O::Done, O::Done], O::Done),
+            (&[O::SignIn, O::SignIn], O::SignIn),
+            (&[O::SignIn, O::Done], O::Partial),
+            (&[O::Partial, O::Refused, O::Done], O::Refused),
+        ] {
+            assert_eq!(together(all), is, "{all:?}");
+        }
     }
 }

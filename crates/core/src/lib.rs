@@ -8,6 +8,7 @@
 //! * [`rules`]: each rule once, and what every code means.
 //! * [`import`]: what Intune has, as tenant files.
 //! * [`renewal`]: a download from Apple, its token, and the tenant file that names it.
+//! * [`audit`]: what an audit concludes of ledger, policy and sealed files.
 //! * [`plan`]: what to do with every token, and why.
 //! * [`attention`]: what needs a person, most urgent first.
 //! * [`report`]: all of it, for people and for scripts.
@@ -18,6 +19,7 @@
 
 pub mod apple;
 pub mod attention;
+pub mod audit;
 pub mod fleet;
 pub mod import;
 pub mod ledger;

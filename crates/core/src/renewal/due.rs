@@ -63,7 +63,7 @@ impl<'a> Due<'a> {
             // A certificate without an entry in the tenant file expires all the same.
             let has_unwritten =
                 tenant.push.is_none() && live.is_some_and(|live| live.push.present().is_some());
-            let unwritten = has_unwritten.then(|| Token::tracked(TokenRef::push()));
+            let unwritten = has_unwritten.then(|| Token::watched(TokenRef::push()));
             let tokens = tenant.tokens().cloned().chain(unwritten);
             let watched = tokens.filter(|token| tenant.watches(token.token.kind));
             all.extend(watched.map(|token| Self::new(tenant, token, live)));

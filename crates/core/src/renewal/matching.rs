@@ -82,7 +82,7 @@ impl<'a> Matcher<'a> {
         let Some(bindings) = &self.bindings else { return stated };
         let seen = bindings.topic_bound_to(topic);
         let push = |tenant: &Tenant| tenant.push.clone();
-        let no_entry = || Token::tracked(TokenRef::push());
+        let no_entry = || Token::watched(TokenRef::push());
         self.tenants
             .iter()
             .filter(|tenant| seen.contains(&tenant.tenant_id))
@@ -218,13 +218,13 @@ mod tests {
             .into_iter()
             .map(|name| {
                 let mut token =
-                    Token::tracked(TokenRef { kind: Kind::Vpp, id: None, name: Some(name.to_owned()) });
+                    Token::watched(TokenRef { kind: Kind::Vpp, id: None, name: Some(name.to_owned()) });
                 token.facts.organization = Some("Fabrikam GmbH ".to_owned());
                 token
             })
             .collect();
         let mut abm =
-            Token::tracked(TokenRef { kind: Kind::Enrollment, id: None, name: Some("ABM".to_owned()) });
+            Token::watched(TokenRef { kind: Kind::Enrollment, id: None, name: Some("ABM".to_owned()) });
         abm.recipient =
             Some(Recipient { issuer: "CN=Intune".to_owned(), serial: "AA".parse().unwrap() });
         fabrikam.enrollment = vec![abm];

@@ -136,7 +136,7 @@ pub fn branch(
 }
 
 /// The tenant's name as a part of a branch's. Git takes neither two dots nor the ending `.lock`.
-fn folder(tenant: &TenantName) -> String {
+pub fn folder(tenant: &TenantName) -> String {
     let name = tenant.as_str();
     if !name.contains("..") && !name.ends_with(".lock") {
         return name.to_owned();

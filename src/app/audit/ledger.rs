@@ -1,27 +1,26 @@
 //! Whether the record is whole.
 
-use super::{Args, AuditedLedger, Ground};
-use crate::cli::error::CliError;
-use crate::cli::global::Context;
-use applecart_core::ledger::Fault;
+use super::{AuditOptions, AuditedLedger, Ground};
+use crate::app::{AppError, Context};
+use applecart_core::audit::of_fault;
 use applecart_core::report::{AuditArea, AuditFinding, AuditLedger, AuditLevel, AuditPlace};
 use applecart_io::git::Signers;
 use applecart_io::store;
 use applecart_io::store::{Ledger, LedgerError, MustBeSigned};
 
 pub(super) fn audit(
-    args: &Args,
+    options: &AuditOptions,
     context: &Context,
     ground: &Ground<'_>,
     findings: &mut Vec<AuditFinding>,
-) -> Result<AuditedLedger, CliError> {
+) -> Result<AuditedLedger, AppError> {
     let branch = ground.policy.ledger_branch.clone();
     let mut summary = AuditLedger {
         branch: branch.clone(),
-        expected_head: args.expect_head.clone(),
+        expected_head: options.expect_head.clone(),
         ..AuditLedger::default()
     };
-    let open = if args.offline { Ledger::open_offline } else { Ledger::open_shared };
+    let open = if options.offline { Ledger::open_offline } else { Ledger::open_shared };
     let ledger = match open(&context.repo, &branch) {
         Ok(ledger) => ledger,
         Err(error @ LedgerError::WhichRemote { .. }) => return Err(error.into()),
@@ -51,7 +50,7 @@ pub(super) fn audit(
     summary.head = report.head.clone();
     (summary.tenants, summary.entries, summary.commits) =
         (report.tenants, report.entries, report.commits);
-    if let Some(expected) = &args.expect_head {
+    if let Some(expected) = &options.expect_head {
         findings.extend(expected_head(&ledger, &branch, expected, report.head.as_deref())?);
     }
     let mut view = None;
@@ -76,47 +75,8 @@ fn at(branch: &str) -> AuditPlace {
 }
 
 fn unknown(branch: &str, error: &LedgerError) -> AuditFinding {
-    let advice = "make the remote answer, or audit what this clone has with --offline";
+    let advice = "check the network and credentials, or audit what this clone has with --offline";
     finding(error.code(), at(branch), error.sentence(), advice).at(AuditLevel::Unknown)
-}
-
-fn of_fault(branch: &str, fault: &Fault) -> AuditFinding {
-    let place = AuditPlace {
-        refname: Some(branch.to_owned()),
-        commit: fault.commit.clone(),
-        file: fault.file.clone(),
-        line: fault.line,
-    };
-    let advice = match fault.code {
-        "not-append-only" | "file-removed" => {
-            "compare the commit with its parent (git diff), find out who pushed it, and bring the branch back to the last whole commit; forbid force pushes and edits by hand on it"
-        }
-        "history-incomplete" => "git fetch --unshallow",
-        "history-grafted" => "audit a fresh clone",
-        "ledger-lost" | "ledger-rewritten" => {
-            "somebody pushed by force or deleted the branch: find out who, and push what this clone has seen (refs/applecart/seen/…) back; forbid force pushes on it"
-        }
-        "unsigned"
-        | "unknown-key"
-        | "revoked-key"
-        | "expired-key"
-        | "bad-signature"
-        | "wrong-namespace"
-        | "unsupported-signature"
-        | "key-not-yet-valid" => {
-            "find out who made the commit and what it records; only those whom `ledger.signers` names may"
-        }
-        _ => {
-            "compare the file with the commit before (git log -p), find out who changed it, and bring the branch back to the last whole commit"
-        }
-    };
-    let level = match fault.code {
-        "history-incomplete" | "history-grafted" | "unreadable" | "unverifiable-signature" => {
-            AuditLevel::Unknown
-        }
-        _ => AuditLevel::Finding,
-    };
-    finding(fault.code, place, fault.message.clone(), advice).at(level)
 }
 
 /// Whether the present head holds the one that was seen before.
@@ -152,7 +112,7 @@ fn expected_head(
     })
 }
 
-/// Whether what this clone knows of the branch elsewhere goes together with the verified head.
+/// Branch tips that this clone knows and that the verified head neither holds nor follows.
 fn other_tips(ledger: &Ledger, branch: &str, head: &str) -> Result<Vec<AuditFinding>, LedgerError> {
     let mut found = Vec::new();
     for (refname, tip) in ledger.known_tips()? {
@@ -163,7 +123,7 @@ fn other_tips(ledger: &Ledger, branch: &str, head: &str) -> Result<Vec<AuditFind
         }
         let place = AuditPlace { refname: Some(refname.clone()), ..AuditPlace::commit(&tip) };
         if refname.starts_with("refs/heads/") {
-            // Entries that lost a race are appended anew by the next push.
+            // Entries that lost a race are appended again by the next push.
             let message =
                 format!("this clone's branch has entries that {branch} at {head} does not have");
             let advice = "push them: applecart ledger append --publish, or the next apply does";
@@ -171,7 +131,7 @@ fn other_tips(ledger: &Ledger, branch: &str, head: &str) -> Result<Vec<AuditFind
         } else {
             let message =
                 format!("this clone saw the remote's branch at {tip}, which {head} does not hold");
-            let advice = "somebody pushed by force: find out who, compare the two, and push the longer one back";
+            let advice = "the branch was pushed by force: find out by whom, compare the two, and push the longer one back";
             found.push(finding("ledger-rewritten", place, message, advice));
         }
     }

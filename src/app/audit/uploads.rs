@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Ground, signed};
-use crate::cli::error::CliError;
-use applecart_core::fleet::{self, Desired, Source, Tenant};
+use super::files::valid;
+use super::{Ground, policy};
+use crate::app::AppError;
+use applecart_core::fleet::Tenant;
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Event, Record, TenantId};
 use applecart_core::report::{AuditFinding, Fit, Held, Trace, judge_bindings, judge_uploads};
@@ -15,7 +16,7 @@ pub(super) fn audit(
     ground: &Ground<'_>,
     view: Option<&LedgerView>,
     branch: &str,
-) -> Result<(Vec<AuditFinding>, usize), CliError> {
+) -> Result<(Vec<AuditFinding>, usize), AppError> {
     let Some(view) = view else { return Ok((Vec::new(), 0)) };
     let uploads: Vec<&Record> = view
         .tenants
@@ -28,7 +29,7 @@ pub(super) fn audit(
     let here: Vec<String> =
         revs.into_iter().filter(|rev| is_here(ground.repo, rev)).map(str::to_owned).collect();
     let reached = ground.repo.ancestors(ground.policy_rev)?;
-    let unsigned = signed::unsigned(ground.repo, (ground.policy, ground.policy_rev), &here)?;
+    let unsigned = policy::unsigned(ground, &here)?;
     let mut tracer = Tracer {
         repo: ground.repo,
         here: here.iter().map(String::as_str).collect(),
@@ -114,16 +115,5 @@ impl Tracer<'_> {
         }
         let Some(Some(tree)) = self.trees.get(&at) else { return Ok(None) };
         Ok(self.folders.get(&(name.to_owned(), tree.clone())).and_then(Option::as_ref))
-    }
-}
-
-/// A folder as the tenant that it is; its name and id may be any, for nothing is compared with
-/// others.
-pub(super) fn valid(mut folder: fleet::Folder) -> Option<Tenant> {
-    folder.entries.sort_by(|a, b| a.path.cmp(&b.path));
-    let source = Source { tenants: vec![folder], ..Source::default() };
-    match fleet::load_tenants(&source, None).0.into_iter().next() {
-        Some(Desired::Valid(tenant)) => Some(tenant),
-        _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::incomplete;
-use crate::cli::error::CliError;
+use crate::app::AppError;
 use applecart_core::apple::{self, SecretKind};
 use applecart_core::fleet::MAX_TOKEN_BYTES;
 use applecart_core::report::{
@@ -19,7 +19,7 @@ const MAX_BLOB: u64 = 128 * 1024 * 1024;
 pub(super) fn audit(
     repo: &Repo,
     findings: &mut Vec<AuditFinding>,
-) -> Result<(AuditObjects, HashMap<String, Addressees>), CliError> {
+) -> Result<(AuditObjects, HashMap<String, Addressees>), AppError> {
     let mut leaks: BTreeMap<(String, Part), BTreeSet<SecretKind>> = BTreeMap::new();
     let mut closed: Vec<String> = Vec::new();
     let mut sealed: HashMap<String, Addressees> = HashMap::new();
@@ -74,7 +74,7 @@ pub(super) fn audit(
         );
     }
     if searched.without_names {
-        let message = "there are so many folders in the history that file names were not looked at";
+        let message = "the history has too many folders, so file names were not looked at";
         let advice = "git log --all --name-only shows them";
         findings.push(incomplete("names-not-searched", message, advice).at(AuditLevel::Note));
     }

@@ -1,79 +1,23 @@
-//! Tenant files → the worktree: checked as the fleet is checked, then put in place one tenant at a
-//! time, so that one that cannot be written stops no other.
-#![expect(clippy::disallowed_methods, reason = "cli writes the files of the worktree")]
+//! Tenant files → the worktree, one tenant at a time, so that one that cannot be written stops no
+//! other.
+#![expect(clippy::disallowed_methods, reason = "writes the files of the worktree")]
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use crate::app::replace::{self, New};
-use applecart_core::fleet::{self, Diagnostic, FileBytes, Folder, Policy, Source};
+use applecart_core::import::Draft;
 use applecart_core::model::TenantName;
-
-/// A tenant file that is to be written.
-pub(super) struct Draft {
-    pub(super) name: TenantName,
-    /// What stands there; `None` where the folder is to be made.
-    pub(super) before: Option<String>,
-    pub(super) after: String,
-    /// Sealed files in the folder that nobody will name any more.
-    pub(super) left: Vec<String>,
-}
-
-impl Draft {
-    pub(super) fn path(&self) -> String {
-        format!("tenants/{}/tenant.yaml", self.name)
-    }
-}
-
-/// What the fleet's own checks have against the drafts, by tenant; mistakes that stand there
-/// without the drafts are nobody's news.
-pub(super) fn mistakes<'d>(
-    source: &Source,
-    policy: &Policy,
-    drafts: &'d [Draft],
-) -> Vec<(&'d Draft, Vec<Diagnostic>)> {
-    let key = |one: &Diagnostic| (one.file.clone(), one.code.as_str(), one.message.clone());
-    let (_, before) = fleet::load_tenants(source, Some(policy));
-    let before: BTreeSet<_> = before.iter().map(key).collect();
-    let mut proposed = source.clone();
-    for draft in drafts {
-        let bytes = Some(FileBytes::Read(draft.after.clone().into_bytes()));
-        let name = draft.name.as_str();
-        match proposed.tenants.iter_mut().find(|folder| folder.name == name) {
-            Some(folder) => folder.tenant_file = bytes,
-            None => proposed.tenants.push(Folder {
-                name: name.to_owned(),
-                tree: String::new(),
-                tenant_file: bytes,
-                entries: Vec::new(),
-                overfull: None,
-            }),
-        }
-    }
-    proposed.tenants.sort_by(|one, other| one.name.cmp(&other.name));
-    let (_, after) = fleet::load_tenants(&proposed, Some(policy));
-    let new: Vec<Diagnostic> =
-        after.into_iter().filter(|one| one.is_error() && !before.contains(&key(one))).collect();
-    drafts
-        .iter()
-        .filter_map(|draft| {
-            let path = draft.path();
-            let own: Vec<Diagnostic> = new.iter().filter(|one| one.file == path).cloned().collect();
-            (!own.is_empty()).then_some((draft, own))
-        })
-        .collect()
-}
 
 /// Why a tenant file was not written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PlaceError {
     #[error("{0} is {1}; nothing is written through it or over it")]
     Kind(String, &'static str),
-    #[error("{0} came there meanwhile; nothing was written over it")]
+    #[error("{0} was made meanwhile; nothing was written over it")]
     Came(String),
-    #[error("{0} was changed by somebody else meanwhile; run the import again")]
+    #[error("{0} was changed meanwhile; run the import again")]
     Changed(String),
     #[error("{0} could not be written: {1}")]
     File(String, io::Error),
@@ -112,7 +56,7 @@ pub(super) fn put(root: &Path, draft: &Draft) -> Result<(), PlaceError> {
     written
 }
 
-/// That what stands there, if anything does, is no link and of this kind.
+/// Checks that what is there, if anything, is no link and of this kind.
 fn kind(
     path: &Path,
     shown: &str,
@@ -121,13 +65,13 @@ fn kind(
     match fs::symlink_metadata(path).map(|metadata| metadata.file_type()) {
         Ok(kind) if fits(&kind) => Ok(Some(())),
         Ok(kind) if kind.is_symlink() => Err(PlaceError::Kind(shown.to_owned(), "a symbolic link")),
-        Ok(_) => Err(PlaceError::Kind(shown.to_owned(), "something else than it should be")),
+        Ok(_) => Err(PlaceError::Kind(shown.to_owned(), "not what it should be")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(PlaceError::File(shown.to_owned(), error)),
     }
 }
 
-/// Removes a sealed file that nobody names any more; Git's history keeps it.
+/// Removes a sealed file that no token names any more; Git's history keeps it.
 pub(super) fn remove(root: &Path, name: &TenantName, file: &str) -> Result<(), PlaceError> {
     let shown = format!("tenants/{name}/{file}");
     let path = root.join("tenants").join(name.as_str()).join(file);

@@ -1,0 +1,135 @@
+//! The sealed files of the fleet, now and before: whose they are, and whom they are sealed to.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::Ground;
+use crate::app::AppError;
+use applecart_core::audit::{PastFile, PresentFile};
+use applecart_core::fleet::{self, Desired, FileBytes, Folder, Tenant, TokenLines, token_lines};
+use applecart_core::model::Sha256;
+use applecart_core::report::{self, AuditFinding, OnceSealed, SealedFile};
+use applecart_io::git::GitError;
+use applecart_io::vault::{Addressees, Key};
+
+pub(super) struct Files {
+    /// Of every version of a folder, oldest first; each once for a tenant.
+    pub(super) past: Vec<PastFile>,
+    pub(super) present: Vec<PresentFile>,
+}
+
+/// A folder as the tenant that it is, where it is valid; it is compared with no other.
+pub(super) fn valid(mut folder: Folder) -> Option<Tenant> {
+    folder.entries.sort_by(|a, b| a.path.cmp(&b.path));
+    match fleet::load_folder(folder, None) {
+        Some(Desired::Valid(tenant)) => Some(tenant),
+        _ => None,
+    }
+}
+
+impl Files {
+    pub(super) fn read(ground: &Ground<'_>) -> Result<Self, GitError> {
+        let walk = ground.repo.walk(ground.rev, None)?;
+        let mut seen = HashSet::new();
+        let mut past = Vec::new();
+        for (commit, name, tree) in walk.trees().rev() {
+            let Some(tenant) = valid(ground.repo.folder_of_tree(name, &tree)?) else { continue };
+            for file in tenant.tokens().filter_map(|token| token.file.as_ref()) {
+                if seen.insert((tenant.tenant_id, file.sha256, file.blob.clone())) {
+                    past.push(PastFile {
+                        commit: commit.clone(),
+                        path: format!("tenants/{name}/{}", file.name),
+                        tenant: tenant.tenant_id,
+                        sha256: file.sha256,
+                        blob: file.blob.clone(),
+                    });
+                }
+            }
+        }
+        let folders = ground.repo.snapshot(ground.rev)?.tenants;
+        Ok(Self { past, present: folders.into_iter().flat_map(present).collect() })
+    }
+
+    /// `sealed` is what every sealed blob shows, `ever` all recipients that were ever listed.
+    pub(super) fn audit_recipients(
+        &self,
+        ground: &Ground<'_>,
+        sealed: &HashMap<String, Addressees>,
+        ever: &BTreeSet<String>,
+    ) -> Result<Vec<AuditFinding>, AppError> {
+        let present: BTreeSet<(&String, &String)> =
+            self.present.iter().map(|file| (&file.path, &file.blob)).collect();
+        let files: Vec<SealedFile> = present
+            .into_iter()
+            .map(|(path, blob)| SealedFile { path: path.clone(), shown: sealed.get(blob).cloned() })
+            .collect();
+        // The list of the audited revision, not of the policy: files are sealed by what stands
+        // beside them.
+        let bytes = ground.repo.policy(ground.rev)?;
+        let listed = fleet::load_policy(bytes.as_deref()).0.map(|policy| policy.recipients);
+        let listed = listed.unwrap_or_else(|| ground.policy.recipients.clone());
+        let mut shown: BTreeMap<Key, usize> = BTreeMap::new();
+        for key in sealed.values().flat_map(|shown| &shown.keys) {
+            *shown.entry(key.clone()).or_default() += 1;
+        }
+        let mut found = report::judge_recipients(&files, &listed);
+        found.extend(report::former_recipients(&shown, &listed, ever));
+        found.extend(report::judge_once_sealed(&self.once_sealed(ground, sealed)?));
+        Ok(found)
+    }
+
+    /// Files of the past, each judged once, by the list that stood beside it when it came. The
+    /// present ones are judged by the present list alone.
+    fn once_sealed(
+        &self,
+        ground: &Ground<'_>,
+        sealed: &HashMap<String, Addressees>,
+    ) -> Result<Vec<OnceSealed>, GitError> {
+        let in_force: HashSet<Sha256> = self.present.iter().map(|file| file.sha256).collect();
+        let mut seen: HashSet<&String> = self.present.iter().map(|file| &file.blob).collect();
+        let mut lists: HashMap<Option<Sha256>, Option<Vec<String>>> = HashMap::new();
+        let mut found = Vec::new();
+        for file in &self.past {
+            let Some(shown) = sealed.get(&file.blob) else { continue };
+            if !seen.insert(&file.blob) {
+                continue;
+            }
+            let bytes = ground.repo.policy(&file.commit)?;
+            let list = lists.entry(bytes.as_deref().map(Sha256::of)).or_insert_with(|| {
+                fleet::load_policy(bytes.as_deref()).0.map(|policy| policy.recipients)
+            });
+            let Some(list) = list else { continue };
+            let strangers = report::strangers(shown, list);
+            if !strangers.is_empty() {
+                found.push(OnceSealed {
+                    path: file.path.clone(),
+                    commit: file.commit.clone(),
+                    strangers,
+                    is_in_force: in_force.contains(&file.sha256),
+                });
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The sealed files that a folder names.
+fn present(folder: Folder) -> Vec<PresentFile> {
+    let lines: TokenLines = match &folder.tenant_file {
+        Some(FileBytes::Read(bytes)) => token_lines(&folder.name, bytes),
+        _ => return Vec::new(),
+    };
+    let Some(tenant) = valid(folder) else { return Vec::new() };
+    let of = |token: &fleet::Token| {
+        let file = token.file.as_ref()?;
+        Some(PresentFile {
+            tenant: tenant.tenant_id,
+            token: token.token.clone(),
+            tenant_file: format!("tenants/{}/tenant.yaml", tenant.name),
+            line: lines.of(&token.token),
+            path: format!("tenants/{}/{}", tenant.name, file.name),
+            sha256: file.sha256,
+            blob: file.blob.clone(),
+        })
+    };
+    tenant.tokens().filter_map(of).collect()
+}

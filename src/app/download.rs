@@ -1,0 +1,326 @@
+//! A file that was downloaded from Apple, on its way into the fleet: what `seal` and `renew` share.
+#![expect(clippy::disallowed_methods, reason = "deletes a download when told to")]
+
+use std::path::{Path, PathBuf};
+
+use chrono::SecondsFormat;
+
+use super::{AppError, files, session};
+use applecart_core::apple::{self, Inspection};
+use applecart_core::fleet::{Desired, Policy, Tenant, Token};
+use applecart_core::ledger::LedgerView;
+use applecart_core::model::{
+    Kind, LivePush, LiveTenant, Problem, Reading, Sha256, TenantName, Timestamp, shell_word,
+};
+use applecart_core::renewal::target::{self, TargetError};
+use applecart_core::renewal::{DraftError, Place, judge, refusing, spec};
+use applecart_io::git::ToolError;
+use applecart_io::git::program::Tool;
+use applecart_io::intune::{Connector, IntuneRead as _, KeyRequest};
+use applecart_io::vault::{self, Form, Secret};
+
+/// A file, and what a person says of it.
+#[derive(Clone, Debug, Default)]
+pub struct DownloadOptions {
+    /// `-` is standard input.
+    pub file: PathBuf,
+    /// The only kind it may be.
+    pub kind: Option<Kind>,
+    /// When it was downloaded, where its name no longer tells.
+    pub downloaded: Option<Timestamp>,
+    /// With which Apple Account; written as `appleId`.
+    pub apple_id: Option<String>,
+}
+
+/// Why a downloaded file did not come into the fleet.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    #[error("nothing was written: {}", .reasons.join("; "))]
+    Refused { inspection: Box<Inspection>, reasons: Vec<String> },
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    #[error("{place} has no tenant {name:?}; {next}")]
+    NoTenant { place: String, name: String, next: String },
+    #[error("{} is a folder; name the file, or bring every file of it with --batch", .0.display())]
+    Folder(PathBuf),
+    /// The file that is said to be sealed already.
+    #[error("{name:?} is not in tenants/{tenant}; seal the file under this name first")]
+    NotThere { name: String, tenant: TenantName },
+    #[error(
+        "nothing was written: {} is not sealed, neither as an age file nor as a SOPS file. Delete it, and never commit it",
+        .0.display()
+    )]
+    NotSealed(PathBuf),
+    #[error("nothing was written: {0} was changed meanwhile; run this again")]
+    Changed(String),
+    #[error(
+        "this fleet seals with SOPS (it has a .sops.yaml, or the earlier file is a SOPS file), and SOPS failed; nothing was written"
+    )]
+    Sops {
+        #[source]
+        why: SopsError,
+        encrypt: String,
+        then: String,
+    },
+    #[error(
+        "the file was not checked, because Intune of {tenant} could not be read: {}{}",
+        .problem.code,
+        .problem.detail.as_deref().map(|detail| format!(": {detail}")).unwrap_or_default()
+    )]
+    Unread { tenant: TenantName, problem: Box<Problem> },
+}
+
+/// Why SOPS did not seal a file.
+#[derive(Debug, thiserror::Error)]
+pub enum SopsError {
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    #[error("no private folder could be made to run `sops` in")]
+    Folder(#[source] std::io::Error),
+    #[error("what `sops` wrote is not a file that only the fleet's recipients open")]
+    Other,
+}
+
+pub(super) fn unread(tenant: &Tenant, problem: Problem) -> DownloadError {
+    DownloadError::Unread { tenant: tenant.name.clone(), problem: Box::new(problem) }
+}
+
+/// A downloaded file.
+pub(super) struct Download {
+    content: Secret,
+    pub(super) options: DownloadOptions,
+}
+
+impl Download {
+    pub(super) fn open(options: DownloadOptions) -> Result<Self, AppError> {
+        let mut bytes = files::read(&options.file, files::MAX_READ)?;
+        Ok(Self { content: Secret::new(std::mem::take(&mut *bytes)), options })
+    }
+
+    /// SHA-256 of the opened file.
+    pub(super) fn sha256(&self) -> Sha256 {
+        Sha256::of(self.content.expose())
+    }
+
+    /// The file's path, for people.
+    pub(super) fn shown(&self) -> String {
+        self.options.file.display().to_string()
+    }
+
+    pub(super) fn apple_id(&self) -> Option<&str> {
+        self.options.apple_id.as_deref()
+    }
+
+    /// Judges the file by its content, and against Intune where that was read.
+    pub(super) fn inspect(
+        &self,
+        policy: &Policy,
+        now: Timestamp,
+        live: Option<&LiveTenant>,
+    ) -> Inspection {
+        // What Apple's name would have told, where the file has another name since.
+        let name = match self.options.downloaded {
+            Some(at) => {
+                let at = at.date_time().to_rfc3339_opts(SecondsFormat::Secs, true);
+                Some(format!("_Token_{}_smime.p7m", at.replace(':', "-")))
+            }
+            None => {
+                self.options.file.file_name().map(|name| name.to_string_lossy().into_owned())
+            }
+        };
+        apple::inspect(&apple::Request {
+            bytes: self.content.expose(),
+            file_name: name.as_deref(),
+            kind: self.options.kind,
+            live,
+            now,
+            renew_before: policy.renew_before,
+        })
+    }
+
+    /// The token of the tenant that the file is for: the one that a person named, or the only one
+    /// of the file's kind.
+    pub(super) fn token(
+        &self,
+        inspection: Inspection,
+        tenant: &Tenant,
+        wanted: Option<&str>,
+    ) -> Result<Token, DownloadError> {
+        match inspection.kind {
+            Some(kind) => Ok(target::choose(tenant, kind, wanted)?),
+            None => {
+                let reasons = refusing(&inspection);
+                Err(DownloadError::Refused { inspection: Box::new(inspection), reasons })
+            }
+        }
+    }
+
+    /// Whether `bytes` are the opened file.
+    pub(super) fn is(&self, bytes: &[u8]) -> bool {
+        self.content.expose() == bytes
+    }
+
+    /// Seals the file to the fleet's recipients, with age or where `is_for_sops` says so with SOPS.
+    /// Gives the sealed file's name and content; `before` is put before the advised `seal` command.
+    pub(super) fn seal(
+        &self,
+        place: &Place<'_>,
+        is_for_sops: impl FnOnce(&str) -> Result<bool, AppError>,
+        before: &str,
+    ) -> Result<(String, Vec<u8>), AppError> {
+        let recipients = &place.policy.recipients;
+        let name = target::file_name(place.token, place.entries());
+        if !is_for_sops(&name)? {
+            return Ok((name, vault::seal(&self.content, recipients)?));
+        }
+        let name = target::sops_name(&name);
+        match seal_with_sops(&self.content, recipients, &name) {
+            Ok(bytes) => Ok((name, bytes)),
+            Err(why) => {
+                let to = shell_word(&recipients.join(","));
+                let (path, file) = (shell_word(&place.path_of(&name)), shell_word(&self.shown()));
+                let (name, spec) = (shell_word(&name), spec(place.tenant, &place.token.token));
+                Err(DownloadError::Sops {
+                    why,
+                    encrypt: format!(
+                        "sops encrypt --age {to} --input-type binary --output-type binary --filename-override {path} --output {path} {file}"
+                    ),
+                    then: format!("{before}applecart seal --sealed {name} {file} {spec}"),
+                }
+                .into())
+            }
+        }
+    }
+}
+
+/// Whether an earlier sealed file is a SOPS file.
+pub(super) fn is_sops(sealed: &[u8]) -> bool {
+    matches!(vault::form(sealed), Some(Form::Sops { .. }))
+}
+
+/// Seals to these recipients. The opened file goes through a pipe, never through a file.
+///
+/// SOPS runs in an empty folder with an empty environment: neither a `.sops.yaml` nor a variable
+/// adds a key that `recipients` in applecart.yaml does not list.
+fn seal_with_sops(
+    content: &Secret,
+    recipients: &[String],
+    name: &str,
+) -> Result<Vec<u8>, SopsError> {
+    let folder = tempfile::tempdir().map_err(SopsError::Folder)?;
+    let to = recipients.join(",");
+    let mut arguments = vec!["encrypt", "--age", &to, "--input-type", "binary"];
+    arguments.extend(["--output-type", "binary", "--filename-override", name]);
+    let sealed = Tool::new("sops", folder.path()).run(
+        "seal the file",
+        &arguments,
+        content.expose().to_vec(),
+    )?;
+    let sorted = |mut all: Vec<String>| {
+        all.sort();
+        all
+    };
+    match vault::form(&sealed) {
+        Some(Form::Sops { recipients: Some(found) })
+            if sorted(found.clone()) == sorted(recipients.to_vec()) =>
+        {
+            Ok(sealed)
+        }
+        _ => Err(SopsError::Other),
+    }
+}
+
+/// The tenant of this name, or why the fleet has none. `place` and `next` are for people.
+pub(super) fn tenant<'f>(
+    fleet: &'f [Desired],
+    name: &str,
+    place: &str,
+    next: String,
+) -> Result<&'f Tenant, AppError> {
+    match fleet.iter().find(|desired| desired.name() == name) {
+        Some(Desired::Valid(tenant)) => Ok(tenant),
+        Some(Desired::Invalid { mistakes, .. }) => Err(AppError::InvalidFleet(mistakes.clone())),
+        None => {
+            let (place, name) = (place.to_owned(), name.to_owned());
+            Err(DownloadError::NoTenant { place, name, next }.into())
+        }
+    }
+}
+
+/// Reads what Intune has of a token, and what a file of its kind is checked against beyond that:
+/// Intune's key of an enrollment token, and the request for Apple that the renewal of a push
+/// certificate was opened with, which `past` has. An answer that is not known is an error, for then
+/// nothing was checked.
+pub(super) async fn read_intune(
+    connector: &Connector,
+    policy: &Policy,
+    tenant: &Tenant,
+    token: &Token,
+    past: Option<&LedgerView>,
+) -> Result<LiveTenant, DownloadError> {
+    let mut live = judge::narrow(session::read_tenant(connector, policy, tenant).await, token);
+    if let Some(problem) = live.problem(token.token.kind) {
+        return Err(unread(tenant, problem.clone()));
+    }
+    match token.token.kind {
+        Kind::Push => {
+            let facts = live.push.present().map(LivePush::facts);
+            let opened = past.and_then(|view| {
+                view.tenant(tenant.tenant_id).renewal_opened(&token.token, facts.as_ref())
+            });
+            live.push_signing_request = opened.and_then(|record| record.csr.clone());
+        }
+        Kind::Enrollment => read_keys(connector, policy, tenant, &mut live).await,
+        Kind::Vpp => {}
+    }
+    Ok(live)
+}
+
+/// Adds Intune's public keys of all enrollment tokens in `live`. One that cannot be read stays
+/// unknown, which the finding `recipient-unverifiable` tells.
+pub(super) async fn read_keys(
+    connector: &Connector,
+    policy: &Policy,
+    tenant: &Tenant,
+    live: &mut LiveTenant,
+) {
+    let Some(auth) = policy.auth_of(tenant.auth.as_deref()) else { return };
+    if let Reading::Present(tokens) = &mut live.enrollment {
+        for one in tokens.iter_mut() {
+            let (auth, id) = (auth.clone(), one.id.clone());
+            let request = KeyRequest { tenant_id: tenant.tenant_id, auth, id };
+            if let Reading::Present(key) = connector.encryption_key(&request).await {
+                one.encryption_public_key = Some(key);
+            }
+        }
+    }
+}
+
+/// Whether a file is in the folder, wherever links lead.
+pub fn is_inside(file: &Path, root: &Path) -> bool {
+    match (file.canonicalize(), root.canonicalize()) {
+        (Ok(file), Ok(root)) => file.starts_with(root),
+        _ => false,
+    }
+}
+
+/// Deletes a download that the fleet has now. Another file that came to its name meanwhile, such as
+/// the browser's next download, stays: the answer is then `false`.
+pub fn remove(file: &Path, sha256: Sha256) -> Result<bool, AppError> {
+    if Sha256::of(&files::read(file, files::MAX_READ)?) != sha256 {
+        return Ok(false);
+    }
+    let failed = |source| AppError::File { path: file.to_owned(), doing: "delete", source };
+    std::fs::remove_file(file).map_err(failed)?;
+    Ok(true)
+}
+
+/// What a person is told of a download in the worktree.
+pub fn in_worktree(file: &Path) -> String {
+    format!(
+        "{} is inside the repository and is not encrypted. Delete it (--remove-download does), and never commit it: Git keeps what was committed for good",
+        file.display()
+    )
+}

@@ -1,0 +1,50 @@
+//! Files that a person names: token files, snapshots of Intune, plans.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "reads what a person names"
+)]
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::AppError;
+use applecart_core::model::LiveTenant;
+use applecart_io::intune;
+
+/// No more than this is ever read of a token file; one that is longer is refused.
+pub const MAX_READ: u64 = 2 * 1024 * 1024;
+/// A snapshot of a tenant with hundreds of tokens has a few hundred kilobytes.
+const MAX_SNAPSHOT: u64 = 16 * 1024 * 1024;
+
+/// A file's bytes, at most one more than the limit; `-` is standard input.
+pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, AppError> {
+    let failed = |source| AppError::File { path: path.to_owned(), doing: "read", source };
+    let mut bytes = Zeroizing::new(Vec::new());
+    if path == Path::new("-") {
+        std::io::stdin().lock().take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    } else {
+        let file = File::open(path).map_err(failed)?;
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    }
+    Ok(bytes)
+}
+
+/// Whether a file shows the marks of age or SOPS. The vault decides; this only keeps identities
+/// unread where they are not needed.
+pub fn is_sealed(bytes: &[u8]) -> bool {
+    let start = bytes.trim_ascii_start();
+    start.starts_with(b"age-encryption.org/")
+        || start.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
+        || (start.starts_with(b"{") && bytes.windows(6).any(|window| window == b"\"sops\""))
+}
+
+/// What a snapshot file says of one tenant in Intune.
+pub fn snapshot(path: &Path) -> Result<LiveTenant, AppError> {
+    let bytes = read(path, MAX_SNAPSHOT)?;
+    intune::parse_snapshot(&bytes)
+        .map_err(|source| AppError::Snapshot { path: path.to_owned(), source })
+}

@@ -1,0 +1,221 @@
+//! Renewals: the sheet that opens one, and the branch that brings the file that Apple gave out.
+
+mod batch;
+mod csr;
+mod propose;
+
+use std::path::PathBuf;
+
+use chrono::Duration;
+
+use super::download::{self, DownloadError, DownloadOptions};
+use super::session::{self, Loaded, Past, Which};
+use super::{AppError, Context, Reach};
+use applecart_core::fleet::{self, Desired, Source, Tenant};
+use applecart_core::plan::Selection;
+use applecart_core::renewal::due::{self, Due, DueError};
+use applecart_core::renewal::split_spec;
+use applecart_core::report::{Proposal, RENEW_FORMAT_VERSION, Sheet, Sheets, complete_sheet};
+use applecart_io::git::{GitError, Repo};
+
+pub use batch::{Answer, Batch, BatchOptions, bring_all};
+pub use propose::Failed;
+
+/// Why a renewal was not opened or brought, besides what speaks against the file.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewError {
+    #[error(transparent)]
+    Due(#[from] DueError),
+    #[error("--push needs a remote, and this repository has none")]
+    NoRemote,
+    #[error(
+        "the branch {branch} exists already, with another file than this one; nothing was written"
+    )]
+    Exists { branch: String, remote: Option<String>, here: bool },
+    #[error("the branch {branch} was made in this clone, but {remote} did not take it: {why}")]
+    NotPushed { branch: String, remote: String, why: NotPushed },
+}
+
+/// Why a remote did not take a branch.
+#[derive(Debug, thiserror::Error)]
+pub enum NotPushed {
+    #[error("another commit was pushed there meanwhile")]
+    Moved,
+    #[error(
+        "it is busy with another push, or one of its branches has the name of a folder of this one (git ls-remote {remote} lists them)"
+    )]
+    Busy { remote: String },
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Git(GitError),
+}
+
+/// What is to be opened.
+pub struct OpenOptions {
+    pub which: WhichTokens,
+    pub selection: Selection,
+    pub csr: CsrSource,
+    /// The folder that requests for Apple are saved in.
+    pub out: PathBuf,
+}
+
+pub enum WhichTokens {
+    /// `TENANT` or `TENANT/TOKEN`.
+    Named(String),
+    /// Every selected token that expires within this time.
+    DueWithin(Duration),
+}
+
+/// Where requests for Apple come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CsrSource {
+    /// The ledger while a renewal is open, else Intune.
+    Recorded,
+    /// Intune, although a renewal is open.
+    New,
+    /// None is given out: read permissions suffice, and nothing is recorded.
+    None,
+}
+
+/// What is brought as a branch.
+pub struct BringOptions {
+    pub download: DownloadOptions,
+    /// `TENANT` or `TENANT/TOKEN`.
+    pub token: String,
+    pub branch: BranchOptions,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct BranchOptions {
+    pub push: bool,
+    /// Seal with age in a fleet that uses SOPS.
+    pub age: bool,
+}
+
+/// The revision that branches go on from.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Its name for people.
+    pub name: String,
+    pub commit: String,
+}
+
+/// The fleet at the base: what renewals go on from, because reviewers have agreed to it.
+struct Ground {
+    loaded: Loaded,
+    source: Source,
+    start: Start,
+    /// Where branches are pushed to; `None` where there is no remote.
+    remote: Option<String>,
+}
+
+impl Ground {
+    /// Reads the fleet at the base: what `plan` judges by, so that a branch brings one file and
+    /// nothing else that is not merged yet. Without a remote it is `--rev`.
+    fn load(context: &Context, selection: &Selection) -> Result<Self, AppError> {
+        let repo = Repo::discover(&context.repo)?;
+        let base = super::find_base(&repo, context, Reach::Remote)?;
+        let (name, rev) = match &base {
+            Some(base) => (base.name.clone(), base.commit.clone()),
+            None => (repo.name_of(&context.rev), context.rev.clone()),
+        };
+        let source = repo.snapshot(&rev)?;
+        let commit = repo.resolve(&rev)?;
+        let policy = session::policy_of(context, &source)?;
+        let (fleet, _) = fleet::load_tenants(&source, Some(&policy));
+        let remote = repo.fleet_remote()?;
+        let any = fleet.iter().filter_map(Desired::valid).any(|tenant| selection.matches(tenant));
+        if !any && !selection.is_all() {
+            return Err(AppError::NothingSelected);
+        }
+        let rev = Some(commit.clone());
+        let policy_rev = rev.clone();
+        let (other, blind) = (None, None);
+        let loaded = Loaded { repo, rev, policy_rev, policy, base, other, blind, fleet };
+        Ok(Self { loaded, source, start: Start { name, commit }, remote })
+    }
+
+    fn tenant(&self, name: &str) -> Result<&Tenant, AppError> {
+        let next = "if it is new, merge its folder first".to_owned();
+        download::tenant(&self.loaded.fleet, name, &self.start.name, next)
+    }
+
+    /// The ledger that all clones share.
+    fn past(&self, context: &Context) -> Result<Past, AppError> {
+        session::past(&self.loaded, context, Which::Shared)
+    }
+}
+
+/// Opens renewals: a sheet for each token, and of push certificates the request for Apple.
+pub fn open(options: &OpenOptions, context: &Context) -> Result<Sheets, AppError> {
+    let mut ground = Ground::load(context, &options.selection)?;
+    if options.csr == CsrSource::None {
+        ground.loaded = ground.loaded.for_reading();
+    }
+    // Reading one tenant is reading a selection of one.
+    let selection = match &options.which {
+        WhichTokens::Named(spec) => {
+            Selection::parse(&[ground.tenant(split_spec(spec).0)?.name.to_string()])?
+        }
+        WhichTokens::DueWithin(_) => options.selection.clone(),
+    };
+    let connector = session::connector(context)?;
+    let reading = session::read_live(context, &connector, &ground.loaded, &selection);
+    let live = super::block_on(reading)?;
+    let now = context.now();
+    let mut due = Due::all(session::selected(&ground.loaded.fleet, &selection), &live);
+    match &options.which {
+        WhichTokens::Named(spec) => {
+            let (name, wanted) = split_spec(spec);
+            let before = ground.loaded.policy.renew_before;
+            due = due::choose(due, name, wanted, before, now).map_err(RenewError::from)?;
+        }
+        WhichTokens::DueWithin(within) => due.retain(|due| due.is_within(*within, now)),
+    }
+    due.sort_by_key(Due::urgency);
+
+    let mut sheets: Vec<Sheet> = due.iter().map(|due| due.sheet(now)).collect();
+    if options.csr != CsrSource::None {
+        let pushes = due.iter().zip(&mut sheets).filter(|(due, _)| due.is_push()).collect();
+        csr::attach(options, pushes, &ground, &connector, context)?;
+    }
+    // The steps name the request's file, so they come last.
+    sheets.iter_mut().for_each(complete_sheet);
+    Ok(Sheets {
+        format_version: RENEW_FORMAT_VERSION.to_owned(),
+        generated_at: now,
+        base: ground.start.commit,
+        sheets,
+    })
+}
+
+/// Brings one file; of one that is not brought, as much as is known of it.
+pub fn bring(
+    options: BringOptions,
+    context: &Context,
+) -> Result<(Start, Result<Proposal, Box<Failed>>), AppError> {
+    let ground = Ground::load(context, &Selection::parse(&[])?)?;
+    let (name, wanted) = split_spec(&options.token);
+    let tenant = ground.tenant(name)?;
+    if options.download.file.is_dir() {
+        return Err(DownloadError::Folder(options.download.file).into());
+    }
+    let bench = propose::Bench::new(&ground, options.branch, context)?;
+    let brought = bench.propose(options.download, tenant, wanted);
+    Ok((ground.start.clone(), brought))
+}
+
+#[cfg(test)]
+mod tests {
+    use applecart_core::renewal::proposal::folder;
+
+    #[test]
+    fn git_takes_every_tenants_name_as_a_part_of_a_branchs() {
+        for name in ["contoso.co-uk_1", "a..b", "a.-b", "a--b", "key.lock", "key-lock"] {
+            let part = folder(&name.parse().unwrap());
+            let whole = format!("refs/heads/renew/{part}/push-2027-11-20");
+            assert!(git2::Reference::is_valid_name(&whole), "{whole}");
+        }
+    }
+}

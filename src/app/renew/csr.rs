@@ -1,0 +1,236 @@
+//! Intune's requests for Apple (CSRs): read once a renewal, recorded, and given out again.
+//!
+//! Whether Intune makes a new key pair at each reading is not documented. If it does, a second
+//! reading voids a certificate that is on its way, so an open renewal's request comes from the
+//! ledger. It is given out only once it is recorded where every clone sees it.
+
+use futures::StreamExt as _;
+
+use super::{CsrSource, Ground, OpenOptions};
+use crate::app::replace::{self, New};
+use crate::app::session::{NO_PROFILE, Past};
+use crate::app::{AppError, Context, trust};
+use applecart_core::apple;
+use applecart_core::ledger::{Author, Draft, LedgerView};
+use applecart_core::model::{
+    Event, Problem, ProblemCode, Reading, Record, Resource, Sha256, TenantId, Timestamp,
+};
+use applecart_core::renewal::due::Due;
+use applecart_core::report::{CsrOrigin, Sheet, SheetCsr};
+use applecart_io::intune::{Connector, IntuneRead as _};
+use applecart_io::store::{CloneId, Ledger};
+
+/// A request that may be given out.
+struct Ready {
+    text: String,
+    key: Sha256,
+    opened_at: Timestamp,
+    origin: CsrOrigin,
+}
+
+impl Ready {
+    fn of(record: &Record, origin: CsrOrigin) -> Option<Self> {
+        let (text, key) = (record.csr.clone()?, record.public_key_sha256?);
+        Some(Self { text, key, opened_at: record.at, origin })
+    }
+}
+
+/// A push certificate's renewal, and its sheet.
+type Push<'a> = (&'a Due<'a>, &'a mut Sheet);
+
+/// Gives every sheet its request, or the problem that keeps it from one.
+pub(super) fn attach(
+    options: &OpenOptions,
+    pushes: Vec<Push<'_>>,
+    ground: &Ground,
+    connector: &Connector,
+    context: &Context,
+) -> Result<(), AppError> {
+    if pushes.is_empty() {
+        return Ok(());
+    }
+    // Before Intune is asked, for a request that was read is to be given out.
+    #[expect(clippy::disallowed_methods, reason = "makes the folder that requests go to")]
+    std::fs::create_dir_all(&options.out).map_err(|source| AppError::File {
+        path: options.out.clone(),
+        doing: "make",
+        source,
+    })?;
+    let Past { ledger, known } = ground.past(context)?;
+    let (ledger, view) = match (ledger, known) {
+        (Some(ledger), Ok(view)) => (ledger, view),
+        (_, known) => {
+            let why = known.err().map(|why| why.to_string());
+            let why = why.unwrap_or_else(|| "the ledger cannot be opened".to_owned());
+            for (_, sheet) in pushes {
+                sheet.problems.push(not_asked(&why));
+            }
+            return Ok(());
+        }
+    };
+    let mut ready: Vec<(&mut Sheet, Result<Ready, Problem>)> = Vec::new();
+    let mut missing: Vec<Push<'_>> = Vec::new();
+    for (due, sheet) in pushes {
+        match recorded(&view, due) {
+            Err(problem) => ready.push((sheet, Err(problem))),
+            Ok(Some(open)) if options.csr != CsrSource::New => ready.push((sheet, Ok(open))),
+            Ok(_) => missing.push((due, sheet)),
+        }
+    }
+    if !missing.is_empty() {
+        ready.extend(request(missing, ledger, ground, connector, context)?);
+    }
+    save(options, ready)
+}
+
+/// The request of the renewal that is open.
+fn recorded(view: &LedgerView, due: &Due<'_>) -> Result<Option<Ready>, Problem> {
+    if let Some(why) = view.broken.get(&due.tenant.tenant_id) {
+        return Err(not_asked(why));
+    }
+    let past = view.tenant(due.tenant.tenant_id);
+    let opened = past.renewal_opened(&due.token.token, due.live.as_ref());
+    Ok(opened.and_then(|record| Ready::of(record, CsrOrigin::Ledger)))
+}
+
+/// Reads the requests that are missing from Intune, and records them.
+fn request<'a>(
+    missing: Vec<Push<'a>>,
+    mut ledger: Ledger,
+    ground: &Ground,
+    connector: &Connector,
+    context: &Context,
+) -> Result<Vec<(&'a mut Sheet, Result<Ready, Problem>)>, AppError> {
+    // What is recorded must not have a made-up date.
+    if context.frozen.is_some() && !context.environment.overrides()?.graph_is_loopback() {
+        return Err(AppError::FrozenApply);
+    }
+    // Before Intune is asked: a request that cannot be recorded is not to be made.
+    let (repo, policy) = (&ground.loaded.repo, &ground.loaded.policy);
+    if let Some(key) = trust::ledger_key(context, repo, policy, ground.loaded.policy_rev.as_deref())?
+    {
+        ledger.sign_with(key);
+    }
+    let author = Author {
+        run: context.ids.next().to_string(),
+        clone: CloneId::of(&repo.path_common_dir())?.to_string(),
+        actor: context.environment.actor(),
+    };
+    let asked: Vec<&Due<'_>> = missing.iter().map(|(due, _)| *due).collect();
+    let answers = crate::app::block_on(fetch(&asked, ground, connector, context.parallelism))?;
+    let mut ready = Vec::new();
+    let (mut sheets, mut drafts) = (Vec::new(), Vec::new());
+    for ((due, sheet), answer) in missing.into_iter().zip(answers) {
+        match draft(due, answer, &ground.start.commit, &author, context.now()) {
+            Ok(draft) => {
+                sheets.push(sheet);
+                drafts.push((due.tenant.tenant_id, draft));
+            }
+            Err(problem) => ready.push((sheet, Err(problem))),
+        }
+    }
+    ready.extend(sheets.into_iter().zip(record(&mut ledger, &drafts)));
+    Ok(ready)
+}
+
+async fn fetch(
+    asked: &[&Due<'_>],
+    ground: &Ground,
+    connector: &Connector,
+    parallelism: usize,
+) -> Vec<Reading<String>> {
+    futures::stream::iter(asked)
+        .map(|due| async move {
+            match ground.loaded.policy.auth_of(due.tenant.auth.as_deref()) {
+                Some(auth) => connector.push_signing_request(due.tenant.tenant_id, auth).await,
+                None => Reading::Unknown(Problem::new(ProblemCode::InvalidFile, NO_PROFILE)),
+            }
+        })
+        .buffered(parallelism)
+        .collect()
+        .await
+}
+
+fn draft(
+    due: &Due<'_>,
+    answer: Reading<String>,
+    rev: &str,
+    author: &Author,
+    now: Timestamp,
+) -> Result<Draft, Problem> {
+    let unreadable = || {
+        let detail = "Intune gave a request for Apple (CSR) in no known form; download it in the Intune admin center, and please report this";
+        Problem::new(ProblemCode::BadAnswer, detail).on(Resource::Push)
+    };
+    let text = match answer {
+        Reading::Present(text) => text,
+        Reading::Unknown(problem) => {
+            let detail = problem.detail.clone().unwrap_or_default();
+            let detail = format!("Intune's request for Apple (CSR) could not be read: {detail}");
+            return Err(Problem { detail: Some(detail), ..problem });
+        }
+        Reading::Absent | Reading::NotAsked => return Err(unreadable()),
+    };
+    let file = apple::request_file(&text).ok_or_else(unreadable)?;
+    let key = apple::requested_key(&file).ok_or_else(unreadable)?;
+    let (name, token) = (due.tenant.name.clone(), due.token.token.clone());
+    Ok(Draft {
+        csr: Some(file),
+        public_key_sha256: Some(key),
+        before: due.live.clone(),
+        rev: Some(rev.to_owned()),
+        ..Draft::new(now, Event::RenewalOpened, name, token, author)
+    })
+}
+
+/// Records all requests at once; where one tenant's file is in the way, each by itself.
+fn record(ledger: &mut Ledger, drafts: &[(TenantId, Draft)]) -> Vec<Result<Ready, Problem>> {
+    let given_out = |record: &Record| {
+        Ready::of(record, CsrOrigin::Intune).ok_or_else(|| not_recorded("the record lacks it"))
+    };
+    match ledger.announce(drafts) {
+        Ok(announced) => announced.iter().map(|landed| given_out(&landed.record)).collect(),
+        Err(error) if error.is_of_one_tenant() && drafts.len() > 1 => {
+            drafts.chunks(1).flat_map(|one| record(ledger, one)).collect()
+        }
+        Err(error) => drafts.iter().map(|_| Err(not_recorded(&error.sentence()))).collect(),
+    }
+}
+
+fn not_asked(why: &str) -> Problem {
+    let why = format!(
+        "Intune was not asked for its request for Apple (CSR), because it could not be recorded: {why}"
+    );
+    Problem::new(ProblemCode::LedgerUnknown, why).on(Resource::Push)
+}
+
+fn not_recorded(why: &str) -> Problem {
+    let why = format!(
+        "Intune's request for Apple (CSR) was read, but is not given out, because it could not be recorded: {why}"
+    );
+    Problem::new(ProblemCode::LedgerUnknown, why).on(Resource::Push)
+}
+
+/// Writes the files, and says in the sheets where they are.
+fn save(
+    options: &OpenOptions,
+    ready: Vec<(&mut Sheet, Result<Ready, Problem>)>,
+) -> Result<(), AppError> {
+    let mut files = Vec::new();
+    for (sheet, ready) in ready {
+        match ready {
+            Ok(ready) => {
+                let path = options.out.join(format!("IntuneCSR-{}.csr", sheet.tenant));
+                sheet.csr = Some(SheetCsr {
+                    file: path.display().to_string(),
+                    public_key_sha256: ready.key,
+                    opened_at: ready.opened_at,
+                    origin: ready.origin,
+                });
+                files.push(New { path, bytes: ready.text.into_bytes() });
+            }
+            Err(problem) => sheet.problems.push(problem),
+        }
+    }
+    replace::replace(&files)
+}

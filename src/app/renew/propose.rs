@@ -1,0 +1,311 @@
+//! One downloaded file → a commit on a branch of its own, and the text of its pull request.
+
+use super::{BranchOptions, Ground, NotPushed, RenewError};
+use crate::app::download::{self, Download, DownloadError, DownloadOptions};
+use crate::app::session::{self, Unknown};
+use crate::app::{AppError, Context, files};
+use applecart_core::apple::Inspection;
+use applecart_core::fleet::{self, Tenant, Token};
+use applecart_core::ledger::LedgerView;
+use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, Timestamp};
+use applecart_core::renewal::{Place, judge, proposal};
+use applecart_core::report::{Proposal, ProposalStatus, ProposalText, proposal_text};
+use applecart_io::git::network::Pushed;
+use applecart_io::git::{Change, Found};
+use applecart_io::intune::Connector;
+
+/// A file whose token is known.
+pub(super) struct Matched<'a> {
+    pub(super) download: Download,
+    pub(super) tenant: &'a Tenant,
+    pub(super) token: Token,
+}
+
+/// A file that was not brought, with as much as is known of it.
+#[derive(Debug)]
+pub struct Failed {
+    pub about: Proposal,
+    pub error: AppError,
+}
+
+impl Failed {
+    pub(super) fn of(file: &str, error: impl Into<AppError>) -> Box<Self> {
+        Box::new(Self { about: unknown(file), error: error.into() })
+    }
+}
+
+/// A proposal of which nothing is known yet.
+pub(super) fn unknown(file: &str) -> Proposal {
+    Proposal {
+        file: file.to_owned(),
+        status: ProposalStatus::Failed,
+        tenant: None,
+        token: None,
+        sha256: None,
+        branch: None,
+        commit: None,
+        pushed: None,
+        changes: Vec::new(),
+        urgent: false,
+        title: None,
+        body: None,
+        warnings: Vec::new(),
+        reasons: Vec::new(),
+    }
+}
+
+/// What all files of a run need.
+pub(super) struct Bench<'a> {
+    pub(super) ground: &'a Ground,
+    pub(super) connector: Connector,
+    pub(super) known: Result<LedgerView, Unknown>,
+    options: BranchOptions,
+    now: Timestamp,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn new(
+        ground: &'a Ground,
+        options: BranchOptions,
+        context: &Context,
+    ) -> Result<Self, AppError> {
+        if options.push && ground.remote.is_none() {
+            return Err(RenewError::NoRemote.into());
+        }
+        let connector = session::connector(context)?;
+        let known = ground.past(context)?.known;
+        Ok(Self { ground, connector, known, options, now: context.now() })
+    }
+
+    /// Judges one file and proposes it.
+    pub(super) fn propose(
+        &self,
+        options: DownloadOptions,
+        tenant: &Tenant,
+        wanted: Option<&str>,
+    ) -> Result<Proposal, Box<Failed>> {
+        let shown = options.file.display().to_string();
+        let failed = |error: AppError| Failed::of(&shown, error);
+        let download = Download::open(options).map_err(failed)?;
+        let inspection = download.inspect(&self.ground.loaded.policy, self.now, None);
+        let token = download.token(inspection, tenant, wanted);
+        let token = token.map_err(|error| failed(error.into()))?;
+        let matched = Matched { download, tenant, token };
+        let live = crate::app::block_on(self.read(&matched)).and_then(|read| read);
+        self.finish(&matched, live.map_err(failed)?).map_err(failed)
+    }
+
+    /// What Intune has, with which a file is compared; nothing where the base has the file already.
+    pub(super) async fn read(&self, matched: &Matched<'_>) -> Result<Option<LiveTenant>, AppError> {
+        let Matched { download, tenant, token } = matched;
+        if token.file.as_ref().is_some_and(|file| file.sha256 == download.sha256()) {
+            return Ok(None);
+        }
+        let past = match (&self.known, token.token.kind) {
+            (_, Kind::Enrollment | Kind::Vpp) => None,
+            // Without the ledger nothing tells whose key the certificate has to be over.
+            (Err(why), Kind::Push) => return Err(no_ledger(tenant, &why.to_string())),
+            (Ok(view), Kind::Push) => match view.broken.get(&tenant.tenant_id) {
+                None => Some(view),
+                Some(why) => return Err(no_ledger(tenant, why)),
+            },
+        };
+        let policy = &self.ground.loaded.policy;
+        Ok(Some(download::read_intune(&self.connector, policy, tenant, token, past).await?))
+    }
+
+    /// From what Intune has on: judge, seal, commit, push.
+    pub(super) fn finish(
+        &self,
+        matched: &Matched<'_>,
+        live: Option<LiveTenant>,
+    ) -> Result<Proposal, AppError> {
+        let Matched { download, tenant, token } = matched;
+        let sha256 = download.sha256();
+        let about = Proposal {
+            tenant: Some(tenant.name.clone()),
+            token: Some(token.token.clone()),
+            sha256: Some(sha256),
+            ..unknown(&download.shown())
+        };
+        let Some(live) = live else {
+            let reason = format!(
+                "{} has this very file already, so nothing is proposed. `applecart plan` shows whether it is in Intune",
+                self.ground.start.name
+            );
+            let (status, reasons) = (ProposalStatus::Merged, vec![reason]);
+            return Ok(Proposal { status, reasons, ..about });
+        };
+        let inspection = self.judged(matched, &live)?;
+        let about =
+            Proposal { urgent: token.token.kind == Kind::Enrollment, ..about };
+        let about = self.with_text(about, matched, &live, &inspection);
+        let place = Place {
+            source: &self.ground.source,
+            policy: &self.ground.loaded.policy,
+            fleet: &self.ground.loaded.fleet,
+            tenant,
+            token,
+            apple_id: download.apple_id(),
+        };
+        let is_for_sops = |name: &str| self.is_for_sops(&place, name);
+        let (name, sealed) = download.seal(&place, is_for_sops, "on a branch of its own, ")?;
+        let after = place
+            .named(&inspection.facts, &name, Some(sealed.len()), sha256)
+            .map_err(DownloadError::from)?;
+
+        let branch = proposal::branch(tenant, token, &inspection, sha256);
+        let repo = &self.ground.loaded.repo;
+        let remote = self.ground.remote.as_deref().filter(|_| self.options.push);
+        if let Some(found) = repo.find_branch(&branch, remote)? {
+            return self.existing(matched, about, branch, &found);
+        }
+        let (sealed_file, tenant_file) = (place.path_of(&name), place.path());
+        let changes = [
+            Change { path: &sealed_file, bytes: &sealed },
+            Change { path: &tenant_file, bytes: after.as_bytes() },
+        ];
+        let title = about.title.as_deref().unwrap_or_default();
+        let message = proposal::message(title, token, sha256);
+        let commit = repo.commit_on(&self.ground.start.commit, &changes, &message)?;
+        repo.make_branch(&branch, &commit)?;
+        let pushed = self.push(&branch, &commit)?;
+        Ok(Proposal {
+            status: ProposalStatus::Proposed,
+            branch: Some(branch),
+            commit: Some(commit),
+            pushed,
+            changes: vec![sealed_file, tenant_file],
+            ..about
+        })
+    }
+
+    /// The file's facts, where nothing speaks against it as a renewal.
+    fn judged(&self, matched: &Matched<'_>, live: &LiveTenant) -> Result<Inspection, DownloadError> {
+        let Matched { download, tenant, token } = matched;
+        let Ground { loaded, .. } = self.ground;
+        let inspection = download.inspect(&loaded.policy, self.now, Some(live));
+        let mut reasons = judge::elsewhere(&loaded.fleet, tenant, &inspection.facts);
+        reasons.extend(judge::refusals(&inspection, token, Some(live), self.now));
+        reasons.extend(judge::against_renewal(&inspection, token, live, self.now));
+        reasons.extend(judge::no_apple_id(download.apple_id(), token, Some(live)));
+        if reasons.is_empty() {
+            return Ok(inspection);
+        }
+        Err(DownloadError::Refused { inspection: Box::new(inspection), reasons })
+    }
+
+    /// A branch that exists already: the same renewal, or another one.
+    fn existing(
+        &self,
+        matched: &Matched<'_>,
+        about: Proposal,
+        branch: String,
+        found: &Found,
+    ) -> Result<Proposal, AppError> {
+        let Matched { download, tenant, token } = matched;
+        let Ground { loaded, remote, .. } = self.ground;
+        let folder = loaded.repo.tenant(&found.commit, tenant.name.as_str())?;
+        let there = folder.and_then(|folder| fleet::load_folder(folder, Some(&loaded.policy)));
+        let is_same = there.as_ref().and_then(fleet::Desired::valid).is_some_and(|there| {
+            there.tokens().any(|one| {
+                one.token.same_token(&token.token)
+                    && one.file.as_ref().is_some_and(|file| file.sha256 == download.sha256())
+            })
+        });
+        if !is_same {
+            // What is not here is at the remote, or was when this clone looked there last.
+            let remote = remote.clone().filter(|_| found.at_remote || !found.here);
+            return Err(RenewError::Exists { branch, remote, here: found.here }.into());
+        }
+        let pushed = match found.at_remote {
+            true => Some(true),
+            false => self.push(&branch, &found.commit)?,
+        };
+        let reason = match pushed {
+            Some(true) if !found.at_remote => {
+                "the branch had this very file already, and was pushed now"
+            }
+            _ => "the branch has this very file already; nothing was written",
+        };
+        Ok(Proposal {
+            status: ProposalStatus::Exists,
+            branch: Some(branch),
+            commit: Some(found.commit.clone()),
+            pushed,
+            reasons: vec![reason.to_owned()],
+            ..about
+        })
+    }
+
+    /// Pushes where that was asked for.
+    fn push(&self, branch: &str, commit: &str) -> Result<Option<bool>, RenewError> {
+        let Some(remote) = self.ground.remote.as_deref().filter(|_| self.options.push) else {
+            return Ok(None);
+        };
+        let (branch, remote) = (branch.to_owned(), remote.to_owned());
+        let why = match self.ground.loaded.repo.push_branch(&remote, &branch, commit) {
+            Ok(Pushed::Done) => return Ok(Some(true)),
+            Ok(Pushed::Moved) => NotPushed::Moved,
+            Ok(Pushed::Busy) => NotPushed::Busy { remote: remote.clone() },
+            Ok(Pushed::Refused { reason }) => NotPushed::Refused(reason),
+            Err(error) => NotPushed::Git(error),
+        };
+        Err(RenewError::NotPushed { branch, remote, why })
+    }
+
+    /// Whether SOPS writes the file: the base says so, or SOPS wrote the earlier one.
+    fn is_for_sops(&self, place: &Place<'_>, name: &str) -> Result<bool, AppError> {
+        let repo = &self.ground.loaded.repo;
+        if self.options.age {
+            return Ok(false);
+        }
+        if repo.holds(&self.ground.start.commit, ".sops.yaml")? {
+            return Ok(true);
+        }
+        match place.entries().iter().find(|entry| entry.path == name) {
+            Some(entry) => Ok(download::is_sops(&repo.blob(&entry.id, files::MAX_READ)?)),
+            None => Ok(false),
+        }
+    }
+
+    /// Adds the pull request's text and the warnings.
+    fn with_text(
+        &self,
+        about: Proposal,
+        matched: &Matched<'_>,
+        live: &LiveTenant,
+        inspection: &Inspection,
+    ) -> Proposal {
+        let Matched { download, tenant, token } = matched;
+        let kind = token.token.kind;
+        let facts = &inspection.facts;
+        let doubts = judge::doubts(facts, token, kind, download.apple_id());
+        let found = inspection.findings.iter().map(ToString::to_string);
+        let mut warnings: Vec<String> = found
+            .chain(proposal::siblings(tenant, token, inspection))
+            .chain(doubts.into_iter().map(str::to_owned))
+            .collect();
+        let (title, body) = proposal_text(&ProposalText {
+            tenant: &tenant.name,
+            display_name: tenant.display_name.as_deref(),
+            token: &token.token,
+            facts: &proposal::rows(token, live, inspection),
+            expires: facts.expires,
+            downloaded: facts.downloaded,
+            sha256: download.sha256(),
+            checks: &proposal::checks(inspection, kind, live),
+            warnings: &warnings,
+        });
+        // Of this machine: whoever reads the pull request can do nothing about it.
+        let root = self.ground.loaded.repo.worktree();
+        if root.is_some_and(|root| download::is_inside(&download.options.file, root)) {
+            warnings.push(download::in_worktree(&download.options.file));
+        }
+        Proposal { title: Some(title), body: Some(body), warnings, ..about }
+    }
+}
+
+fn no_ledger(tenant: &Tenant, why: &str) -> AppError {
+    download::unread(tenant, Problem::new(ProblemCode::LedgerUnknown, why)).into()
+}

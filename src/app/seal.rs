@@ -1,0 +1,197 @@
+//! A download → a sealed file in the worktree, and a tenant file that names it.
+#![expect(clippy::disallowed_methods, reason = "looks for .sops.yaml in the worktree")]
+
+use std::path::{Path, PathBuf};
+
+use super::download::{self, Download, DownloadError, DownloadOptions};
+use super::replace::{self, New};
+use super::session::{self, Tree, Which};
+use super::{AppError, Context, Reach, files};
+use applecart_core::apple::Inspection;
+use applecart_core::fleet::{self, Tenant, Token};
+use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, Sha256, shell_word};
+use applecart_core::plan::Selection;
+use applecart_core::renewal::{Place, judge, split_spec};
+use applecart_io::git::{GitError, Repo};
+
+pub struct SealOptions {
+    pub download: DownloadOptions,
+    /// `TENANT` or `TENANT/TOKEN`.
+    pub token: String,
+    pub compare: Compare,
+    /// The file in the tenant's folder that another program sealed already.
+    pub sealed: Option<String>,
+    /// Seal with age in a fleet that uses SOPS.
+    pub age: bool,
+    pub dry_run: bool,
+}
+
+/// What the file is compared with.
+pub enum Compare {
+    Intune,
+    Snapshot(PathBuf),
+    Nothing,
+}
+
+/// What was written, or with `--dry-run` would be.
+pub struct SealedDownload {
+    pub inspection: Inspection,
+    pub sha256: Sha256,
+    /// The tenant file, from the repository's root, and its change.
+    pub tenant_file: String,
+    pub diff: String,
+    /// The sealed file, from the repository's root, and to how many recipients it was sealed;
+    /// `None` where another program did that.
+    pub sealed_file: String,
+    pub recipients: Option<usize>,
+    pub doubts: Vec<&'static str>,
+}
+
+/// The worktree of the fleet's repository.
+pub(super) fn worktree(repo: &Repo) -> Result<&Path, GitError> {
+    repo.worktree().ok_or_else(|| GitError::NoWorktree { path: repo.path_common_dir() })
+}
+
+/// Whether a file is in the worktree, where it could be committed by mistake.
+pub fn is_in_worktree(context: &Context, file: &Path) -> Result<bool, AppError> {
+    let repo = Repo::discover(&context.repo)?;
+    Ok(repo.worktree().is_some_and(|root| download::is_inside(file, root)))
+}
+
+pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, AppError> {
+    let repo = Repo::discover(&context.repo)?;
+    let root = worktree(&repo)?;
+    let source = repo.worktree_snapshot()?;
+    let policy = session::policy_of(context, &source)?;
+    let (name, wanted) = split_spec(&options.token);
+    let (fleet, _) = fleet::load_tenants(&source, Some(&policy));
+    let next = format!("a new one: applecart import {} --tenant-id GUID", shell_word(name));
+    let tenant = download::tenant(&fleet, name, "the fleet", next)?;
+
+    let download = Download::open(options.download)?;
+    let now = context.now();
+    let token = download.token(download.inspect(&policy, now, None), tenant, wanted)?;
+    let live = match &options.compare {
+        Compare::Nothing => None,
+        Compare::Snapshot(path) => Some(judge::narrow(files::snapshot(path)?, &token)),
+        Compare::Intune => Some(read_intune(context, tenant, &token)?),
+    };
+    let inspection = download.inspect(&policy, now, live.as_ref());
+    let mut reasons = judge::refusals(&inspection, &token, live.as_ref(), now);
+    reasons.extend(judge::no_apple_id(download.apple_id(), &token, live.as_ref()));
+    if !reasons.is_empty() {
+        let inspection = Box::new(inspection);
+        return Err(DownloadError::Refused { inspection, reasons }.into());
+    }
+
+    let place = Place {
+        source: &source,
+        policy: &policy,
+        fleet: &fleet,
+        tenant,
+        token: &token,
+        apple_id: download.apple_id(),
+    };
+    let (name, bytes) = match options.sealed {
+        Some(name) => {
+            check_sealed(root, &place, &name, &download)?;
+            (name, None)
+        }
+        None => {
+            let is_for_sops = |name: &str| match options.age {
+                true => Ok(false),
+                false => is_for_sops(root, &place, name),
+            };
+            let (name, bytes) = download.seal(&place, is_for_sops, "")?;
+            (name, Some(bytes))
+        }
+    };
+    let sha256 = download.sha256();
+    let before = place.text().map_err(DownloadError::from)?;
+    let after = place
+        .named(&inspection.facts, &name, bytes.as_ref().map(Vec::len), sha256)
+        .map_err(DownloadError::from)?;
+    let done = SealedDownload {
+        sha256,
+        tenant_file: place.path(),
+        diff: fleet::diff(&place.path(), before, &after),
+        sealed_file: place.path_of(&name),
+        recipients: bytes.is_some().then_some(policy.recipients.len()),
+        doubts: judge::doubts(&inspection.facts, &token, token.token.kind, download.apple_id()),
+        inspection,
+    };
+    if !options.dry_run {
+        write(root, &done, bytes, before, after)?;
+    }
+    Ok(done)
+}
+
+fn write(
+    root: &Path,
+    done: &SealedDownload,
+    sealed: Option<Vec<u8>>,
+    before: &str,
+    after: String,
+) -> Result<(), AppError> {
+    let path = root.join(&done.tenant_file);
+    // Reading Intune takes seconds, in which an editor may have saved the file.
+    if *files::read(&path, files::MAX_READ)? != before.as_bytes() {
+        return Err(DownloadError::Changed(done.tenant_file.clone()).into());
+    }
+    // First the sealed file: a tenant file that names a missing one would be invalid.
+    let sealed = sealed.map(|bytes| New { path: root.join(&done.sealed_file), bytes });
+    let files: Vec<New> =
+        sealed.into_iter().chain([New { path, bytes: after.into_bytes() }]).collect();
+    replace::replace(&files)
+}
+
+/// Reads the tenant as `plan --worktree` does.
+fn read_intune(context: &Context, tenant: &Tenant, token: &Token) -> Result<LiveTenant, AppError> {
+    let selection = Selection::parse(&[tenant.name.to_string()])?;
+    let loaded = session::load(context, Tree::Worktree, Reach::Remote, &selection)?;
+    if let Some(why) = &loaded.blind {
+        let problem = Problem::new(ProblemCode::LedgerUnknown, why.to_string());
+        return Err(download::unread(tenant, problem).into());
+    }
+    let past = match token.token.kind {
+        // Without the record the finding is `csr-unknown`, a warning.
+        Kind::Push => session::past(&loaded, context, Which::Shared)?.known.ok(),
+        Kind::Enrollment | Kind::Vpp => None,
+    };
+    let connector = session::connector(context)?;
+    let reading =
+        download::read_intune(&connector, &loaded.policy, tenant, token, past.as_ref());
+    Ok(super::block_on(reading)??)
+}
+
+/// Whether SOPS writes the file: the repository says so, or SOPS wrote the earlier one.
+fn is_for_sops(root: &Path, place: &Place<'_>, name: &str) -> Result<bool, AppError> {
+    if root.join(".sops.yaml").exists() {
+        return Ok(true);
+    }
+    if !place.entries().iter().any(|entry| entry.path == name) {
+        return Ok(false);
+    }
+    let earlier = files::read(&root.join(place.path_of(name)), files::MAX_READ)?;
+    Ok(download::is_sops(&earlier))
+}
+
+/// Checks that the file that is said to be sealed is not the opened one.
+fn check_sealed(
+    root: &Path,
+    place: &Place<'_>,
+    name: &str,
+    download: &Download,
+) -> Result<(), AppError> {
+    // Only a member of the folder is ever looked at.
+    if !place.entries().iter().any(|entry| entry.path == name) {
+        let (name, tenant) = (name.to_owned(), place.tenant.name.clone());
+        return Err(DownloadError::NotThere { name, tenant }.into());
+    }
+    let path = root.join(place.path_of(name));
+    let bytes = files::read(&path, files::MAX_READ)?;
+    if download.is(&bytes) || !files::is_sealed(&bytes) {
+        return Err(DownloadError::NotSealed(path).into());
+    }
+    Ok(())
+}
