@@ -144,17 +144,18 @@ impl Download {
     /// of the file's kind.
     pub(super) fn token(
         &self,
-        inspection: Inspection,
+        inspection: &Inspection,
         tenant: &Tenant,
         wanted: Option<&str>,
     ) -> Result<Token, DownloadError> {
-        match inspection.kind {
-            Some(kind) => Ok(target::choose(tenant, kind, wanted)?),
-            None => {
-                let reasons = refusing(&inspection);
-                Err(DownloadError::Refused { inspection: Box::new(inspection), reasons })
-            }
-        }
+        let refused = |reasons| {
+            DownloadError::Refused { inspection: Box::new(inspection.clone()), reasons }
+        };
+        let kind = inspection.kind.ok_or_else(|| refused(refusing(inspection)))?;
+        target::choose(tenant, kind, wanted).map_err(|error| match error {
+            TargetError::WrongKind { .. } => refused(vec![error.to_string()]),
+            error => error.into(),
+        })
     }
 
     /// Whether `bytes` are the opened file.

@@ -70,7 +70,7 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
 
     let download = Download::open(options.download)?;
     let now = context.now();
-    let token = download.token(download.inspect(&policy, now, None), tenant, wanted)?;
+    let token = download.token(&download.inspect(&policy, now, None), tenant, wanted)?;
     let live = match &options.compare {
         Compare::Nothing => None,
         Compare::Snapshot(path) => Some(judge::narrow(files::snapshot(path)?, &token)),

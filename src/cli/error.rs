@@ -6,7 +6,6 @@ use crate::app::download::DownloadError;
 use crate::app::import::ImportError;
 use crate::app::renew::RenewError;
 use applecart_core::renewal::DraftError;
-use applecart_core::renewal::target::TargetError;
 use applecart_core::model::Outcome;
 use applecart_core::plan::Refusal;
 use applecart_core::rules::codes;
@@ -295,7 +294,6 @@ impl Explain for DownloadError {
             Self::Refused { .. }
             | Self::NotSealed(_)
             | Self::Changed(_)
-            | Self::Target(TargetError::WrongKind { .. })
             | Self::Draft(DraftError::Invalid(_)) => Outcome::Refused,
             Self::Target(_)
             | Self::Draft(DraftError::Unreadable(_))

@@ -144,8 +144,8 @@ fn sealing_again_is_told_and_uploads_nothing() {
     hub.world.recipient = identity.to_public().to_string();
     hub.world.write("applecart.yaml", &policy(&hub));
     hub.world.commit("A new key");
-    hub.world.run(&["reseal", "--write", "--select", "contoso"]).ends_with(0);
-    hub.world.run(&["reseal", "--write", "--select", "adatum"]).ends_with(0);
+    hub.world.run(&["reseal", "--select", "contoso"]).ends_with(0);
+    hub.world.run(&["reseal", "--select", "adatum"]).ends_with(0);
     hub.world.commit("Seal again");
     let screen = run(&hub.world, &["plan", "--base", "origin/main"]).ends_with(0);
     let policy = screen.stdout.find("applecart.yaml changes in this revision").unwrap();

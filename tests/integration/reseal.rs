@@ -33,34 +33,34 @@ fn new_recipients_open_the_same_files_and_nothing_is_uploaded_again() {
     let (mut world, new_key) = moved();
     let before = sealed(&world, "contoso");
     world
-        .run(&["reseal"])
+        .run(&["reseal", "--dry-run"])
         .ends_with(0)
-        .says("tenants/contoso/push.pem.age would be sealed again")
-        .says("nothing was written; --write does it");
+        .says("tenants/contoso/push.pem.age would be re-encrypted")
+        .says("nothing was written (--dry-run)");
     assert_eq!(world.git(&["status", "--porcelain"]), "");
 
     world
-        .run(&["reseal", "--write"])
+        .run(&["reseal"])
         .ends_with(0)
-        .says("2 files sealed again to 1 recipient")
-        .says("none of the identities at hand opens 2 files after that")
-        .says("Git keeps the files as they were");
+        .says("2 files re-encrypted to 1 recipient")
+        .says("none of the available identities opens 2 files after that")
+        .says("Git keeps the earlier files");
     let changed = world.git(&["diff", "--name-only"]);
     assert_eq!(changed, "tenants/contoso/push.pem.age\ntenants/fabrikam/push.pem.age");
     assert_ne!(sealed(&world, "contoso"), before);
     world.commit("Seal again");
     world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to upload");
 
-    world.run(&["reseal"]).ends_with(3).says("none of the 1 identities at hand opens it");
+    world.run(&["reseal", "--dry-run"]).ends_with(3).says("none of the 1 identities at hand opens it");
     world.key = new_key;
-    world.run(&["reseal"]).ends_with(0).says("2 files to be sealed again");
+    world.run(&["reseal", "--dry-run"]).ends_with(0).says("2 files to be re-encrypted");
     assert_eq!(world.uploads("contoso"), 1);
 }
 
 #[test]
 fn only_the_selected_are_sealed_again() {
     let (world, _) = moved();
-    world.run(&["reseal", "--write", "--select", "fabrikam"]).ends_with(0);
+    world.run(&["reseal", "--select", "fabrikam"]).ends_with(0);
     assert_eq!(world.git(&["diff", "--name-only"]), "tenants/fabrikam/push.pem.age");
     world.run(&["reseal", "--select", "nobody"]).ends_with(64);
 }
@@ -74,10 +74,10 @@ fn what_is_not_the_reviewed_file_is_left_and_keeps_no_other_back() {
     world.write_bytes("tenants/contoso/push.pem.age", &other);
     world.write_bytes("tenants/fabrikam/plain", b"x");
     world
-        .run(&["reseal", "--write"])
+        .run(&["reseal"])
         .ends_with(3)
-        .says("bad-file: what is inside is not what the tenant file's sha256 says")
-        .says("1 file sealed again to 1 recipient, 0 skipped, 1 left as they are");
+        .says("bad-file: its content is not what the tenant file's sha256 says")
+        .says("1 file re-encrypted to 1 recipient, 0 skipped, 1 left as they are");
     assert_eq!(sealed(&world, "contoso"), other);
 }
 
@@ -85,7 +85,7 @@ fn what_is_not_the_reviewed_file_is_left_and_keeps_no_other_back() {
 fn a_file_that_lies_there_unsealed_is_left() {
     let (world, _) = moved();
     world.write("tenants/contoso/push.pem.age", "-----BEGIN CERTIFICATE-----\n");
-    world.run(&["reseal", "--write"]).ends_with(3).says("neither an age file nor a SOPS file");
+    world.run(&["reseal"]).ends_with(3).says("neither an age file nor a SOPS file");
 }
 
 #[test]
@@ -99,10 +99,10 @@ fn sops_files_are_left_to_sops_unless_they_say_that_all_is_well() {
     world.write("tenants/contoso/push.pem.age", &sops("age1other"));
     world.write("tenants/fabrikam/push.pem.age", &sops(&world.recipient));
     world
-        .run(&["reseal", "--write"])
+        .run(&["reseal"])
         .ends_with(3)
         .says("run: sops updatekeys --yes tenants/contoso/push.pem.age")
-        .says("tenants/fabrikam/push.pem.age skipped: sealed to exactly these recipients");
+        .says("tenants/fabrikam/push.pem.age skipped: it says that it is sealed to exactly these recipients");
 }
 
 #[test]

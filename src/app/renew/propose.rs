@@ -88,7 +88,7 @@ impl<'a> Bench<'a> {
         let failed = |error: AppError| Failed::of(&shown, error);
         let download = Download::open(options).map_err(failed)?;
         let inspection = download.inspect(&self.ground.loaded.policy, self.now, None);
-        let token = download.token(inspection, tenant, wanted);
+        let token = download.token(&inspection, tenant, wanted);
         let token = token.map_err(|error| failed(error.into()))?;
         let matched = Matched { download, tenant, token };
         let live = crate::app::block_on(self.read(&matched)).and_then(|read| read);

@@ -146,7 +146,7 @@ fn somebody_was_in_the_portal(story: &mut Story<'_>, simulator: &Running) -> Res
     )?;
     story.step(
         "It was meant: Git follows, and the token is watched until its next renewal.",
-        &["import", "--update", "contoso", "--yes", "--remove-files"],
+        &["import", "--update", "contoso", "--remove-files"],
         Outcome::Done,
     )?;
     commit(&story.fleet.repo, "Adopt contoso's renewal from the portal")?;

@@ -14,7 +14,7 @@ fn another_number_of_age_recipients_than_listed_is_found() {
     let run = world.audit().ends_with(7);
     assert_eq!(found(&run), ["recipients-differ"]);
     assert_eq!(finding(&run, "recipients-differ")["place"]["file"], "tenants/contoso/push.pem.age");
-    world.run(&["reseal", "--write"]).ends_with(0);
+    world.run(&["reseal"]).ends_with(0);
     world.commit("Resealed");
     assert_eq!(found(&world.audit().ends_with(0)), Vec::<String>::new());
 }
@@ -64,10 +64,10 @@ fn a_key_that_left_the_list_is_told_and_fails_nothing() {
     let with =
         world.policy("").replace("\nrecipients:\n", &format!("\nrecipients:\n  - {former}\n"));
     world.write("applecart.yaml", &with);
-    world.run(&["reseal", "--write"]).ends_with(0);
+    world.run(&["reseal"]).ends_with(0);
     world.commit("One more");
     world.write("applecart.yaml", &world.policy(""));
-    world.run(&["reseal", "--write"]).ends_with(0);
+    world.run(&["reseal"]).ends_with(0);
     world.commit("One less");
     assert_eq!(found(&world.audit().ends_with(0)), Vec::<String>::new());
 }

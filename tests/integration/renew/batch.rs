@@ -78,7 +78,7 @@ fn a_tenant_that_cannot_be_read_stops_no_other() {
     batch(&hub, &clone, &[])
         .ends_with(3)
         .says("1 proposed, 1 failed")
-        .says("live Intune of contoso");
+        .says("Intune of contoso could not be read");
     assert_eq!(branches(&hub), ["fabrikam/push"]);
 }
 

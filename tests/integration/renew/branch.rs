@@ -29,7 +29,7 @@ fn a_push_certificate_goes_from_the_sheet_to_a_pushed_branch_and_is_applied() {
             "Renew push certificate of contoso until {}",
             date(Timestamp::new(issued.not_after))
         ))
-        .says("its key is the one of the signing request")
+        .says("its key is the one of the request for Apple (CSR)")
         .says(&format!("**{}**", issued.serial));
     let after = state(&hub, &clone);
     assert_eq!((&before.files, &before.index), (&after.files, &after.index), "not touched");
@@ -163,7 +163,7 @@ fn the_same_file_again_finds_its_branch_and_another_file_is_refused() {
     let before = state(&hub, &clone);
     again(&second, &["--push"])
         .ends_with(4)
-        .says("is there already, with another file than this one; nothing was written")
+        .says("exists already, with another file than this one; nothing was written")
         .says("git fetch origin renew/contoso/vpp-london-")
         .says("git push origin --delete renew/contoso/vpp-london-")
         .says("&& git branch -D renew/contoso/vpp-london-");
@@ -211,7 +211,7 @@ fn a_download_is_deleted_when_told_to_and_only_where_it_landed() {
     assert!(file.exists());
     let one = &json.json()["renewals"][0];
     let warnings = one["warnings"].to_string();
-    assert!(warnings.contains("lies inside the repository"), "{warnings}");
+    assert!(warnings.contains("is inside the repository"), "{warnings}");
     assert!(!one["body"].to_string().contains("repository"), "{}", one["body"]);
     run(&clone, &[&arguments[..], &["--remove-download"]].concat()).ends_with(0).says("deleted");
     assert!(!file.exists());

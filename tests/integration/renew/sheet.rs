@@ -108,7 +108,7 @@ fn without_the_ledger_intune_is_not_asked() {
     hub.git(&["update-ref", "-d", "refs/heads/applecart/ledger"]);
     open(&hub, &clone, &["--new-csr"])
         .ends_with(3)
-        .says("Intune was not asked for its signing request");
+        .says("Intune was not asked for its request for Apple (CSR)");
     assert_eq!(requests(&hub.world), 1);
 }
 
@@ -118,7 +118,7 @@ fn a_request_that_cannot_be_recorded_is_not_handed_out() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");
     hub.protect("pre-receive");
-    open(&hub, &clone, &[]).ends_with(3).says("could not be recorded and is not handed out");
+    open(&hub, &clone, &[]).ends_with(3).says("is not given out, because it could not be recorded");
     assert!(!hub.world.path("IntuneCSR-contoso.csr").exists());
 }
 
@@ -195,5 +195,5 @@ fn what_to_renew_has_to_be_clear() {
     run(&clone, &["renew"]).ends_with(64);
     run(&clone, &["renew", "contoso", "--select", "x=y"]).ends_with(64);
     hub.world.state().set_push(tenant_id("contoso"), None).unwrap();
-    run(&clone, &["renew", "contoso/push"]).ends_with(64).says("is not live in Intune");
+    run(&clone, &["renew", "contoso/push"]).ends_with(64).says("Intune does not have contoso/push");
 }
