@@ -9,7 +9,7 @@ mod base;
 pub mod download;
 mod environment;
 mod error;
-mod files;
+pub mod files;
 pub mod history;
 pub mod import;
 pub mod renew;
