@@ -18,13 +18,13 @@ mod long;
 use std::path::Path;
 use std::process::Command;
 
-use applecart_core::ledger::{Author, Draft};
-use applecart_core::model::{Actor, Event, TenantId, Timestamp, TokenRef};
+use applecart_core::ledger::testing::body;
+use applecart_core::model::{Actor, Author, Event, LedgerEntry, TenantId, Timestamp, TokenRef};
 use applecart_io::store::Ledger;
 use long::{PROGRAM, digest, git, import, load, names, timed};
 
 const EVENTS: [Event; 5] =
-    [Event::Intended, Event::Applied, Event::Confirmed, Event::Notified, Event::Acknowledged];
+    [Event::Intended, Event::Applied, Event::Confirmed, Event::Adopted, Event::Acknowledged];
 
 fn main() {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|one| one.parse().ok()).collect();
@@ -68,20 +68,16 @@ fn record(repo: &Path, tenants: u64) {
     let rev = String::from_utf8(first.stdout).unwrap().trim().to_owned();
     let actor = Actor { user: Some("dana".into()), host: None, pipeline: None };
     let author = Author { run: "run-0".into(), clone: "clone".into(), actor };
-    let drafts: Vec<(TenantId, Draft)> = (0..tenants)
+    let drafts: Vec<(TenantId, LedgerEntry)> = (0..tenants)
         .flat_map(|tenant| EVENTS.map(|event| (tenant, event)))
         .map(|(tenant, event)| {
             let (name, id) = names(tenant);
             let at = Timestamp::from_unix(1_600_000_600).unwrap();
-            let draft = Draft::new(at, event, name.parse().unwrap(), TokenRef::push(), &author);
-            let is_sending = matches!(event, Event::Intended | Event::Applied);
-            let draft = Draft {
-                sha256: Some(digest(tenant, 0).parse().unwrap()),
-                rev: Some(rev.clone()),
-                plan_digest: is_sending.then(|| "sha256:1".to_owned()),
-                ..draft
-            };
-            (id.parse().unwrap(), draft)
+            let body = body(event, at, Some(digest(tenant, 0).parse().unwrap()));
+            let entry =
+                LedgerEntry::new(at, name.parse().unwrap(), TokenRef::push(), &author, body);
+            let entry = LedgerEntry { rev: Some(rev.clone()), ..entry.planned("sha256:1") };
+            (id.parse().unwrap(), entry)
         })
         .collect();
     Ledger::open(repo, "applecart/ledger").unwrap().append(&drafts).unwrap();

@@ -126,9 +126,7 @@ impl Download {
                 let at = at.date_time().to_rfc3339_opts(SecondsFormat::Secs, true);
                 Some(format!("_Token_{}_smime.p7m", at.replace(':', "-")))
             }
-            None => {
-                self.options.file.file_name().map(|name| name.to_string_lossy().into_owned())
-            }
+            None => self.options.file.file_name().map(|name| name.to_string_lossy().into_owned()),
         };
         apple::inspect(&apple::Request {
             bytes: self.content.expose(),
@@ -148,9 +146,8 @@ impl Download {
         tenant: &Tenant,
         wanted: Option<&str>,
     ) -> Result<Token, DownloadError> {
-        let refused = |reasons| {
-            DownloadError::Refused { inspection: Box::new(inspection.clone()), reasons }
-        };
+        let refused =
+            |reasons| DownloadError::Refused { inspection: Box::new(inspection.clone()), reasons };
         let kind = inspection.kind.ok_or_else(|| refused(refusing(inspection)))?;
         target::choose(tenant, kind, wanted).map_err(|error| match error {
             TargetError::WrongKind { .. } => refused(vec![error.to_string()]),
@@ -271,7 +268,8 @@ pub(super) async fn read_intune(
             let opened = past.and_then(|view| {
                 view.tenant(tenant.tenant_id).renewal_opened(&token.token, facts.as_ref())
             });
-            live.push_signing_request = opened.and_then(|record| record.csr.clone());
+            live.push_signing_request =
+                opened.and_then(|record| record.request()).map(|(csr, _)| csr.to_owned());
         }
         Kind::Enrollment => read_keys(connector, policy, tenant, &mut live).await,
         Kind::Vpp => {}

@@ -1,5 +1,8 @@
 //! What Intune has → tenant files in the worktree.
-#![expect(clippy::disallowed_methods, reason = "reads lists and writes snapshots where it is told to")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "reads lists and writes snapshots where it is told to"
+)]
 
 mod write;
 
@@ -149,8 +152,7 @@ fn targets<'f>(
             targets.add(vec![wanted], true);
         }
         ImportSource::List(path) => {
-            let failed =
-                |source| AppError::File { path: path.clone(), doing: "read", source };
+            let failed = |source| AppError::File { path: path.clone(), doing: "read", source };
             let text = std::fs::read_to_string(path).map_err(failed)?;
             let wanted = parse_list(&text)
                 .map_err(|mistakes| ImportError::List { path: path.clone(), mistakes })?;
@@ -160,8 +162,9 @@ fn targets<'f>(
             let auth = options.auth.as_deref();
             let signed_in = loaded.policy.auth_of(auth).ok_or(ImportError::NoSignIn)?;
             let all = super::block_on(connector.customers(*partner, signed_in))?;
-            let all = all.map_err(|problem| {
-                ImportError::Customers { partner: *partner, problem: Box::new(problem) }
+            let all = all.map_err(|problem| ImportError::Customers {
+                partner: *partner,
+                problem: Box::new(problem),
             })?;
             unusable = all.unusable;
             targets.add(of_customers(&all.customers, auth, fleet, source), false);

@@ -27,7 +27,9 @@ pub struct Resealed {
 /// What became of one file, or with `--dry-run` would.
 pub enum Fate {
     /// It is encrypted again; whether the available identities open it then.
-    Again { opens: bool },
+    Again {
+        opens: bool,
+    },
     /// The file says that it is sealed to exactly these recipients.
     Already,
     Left(Obstacle),

@@ -159,8 +159,7 @@ fn read_intune(context: &Context, tenant: &Tenant, token: &Token) -> Result<Live
         Kind::Enrollment | Kind::Vpp => None,
     };
     let connector = session::connector(context)?;
-    let reading =
-        download::read_intune(&connector, &loaded.policy, tenant, token, past.as_ref());
+    let reading = download::read_intune(&connector, &loaded.policy, tenant, token, past.as_ref());
     Ok(super::block_on(reading)??)
 }
 

@@ -4,8 +4,10 @@ use super::output::Output;
 use crate::app::Reach;
 use crate::app::session::{self, Past, Tree, Which};
 use applecart_core::fleet::{Desired, Tenant};
-use applecart_core::ledger::{Author, Draft, LedgerView};
-use applecart_core::model::{Event, Outcome, Record, TenantName, TokenRef};
+use applecart_core::ledger::LedgerView;
+use applecart_core::model::{
+    Author, EntryBody, Event, LedgerEntry, Outcome, Record, TenantName, TokenRef,
+};
 use applecart_core::plan::Selection;
 use applecart_core::report::escape;
 use applecart_io::store::{ApplyLock, Holder};
@@ -85,21 +87,15 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let waiting = waiting(&view, tenant, token)?;
     let drafts: Vec<_> = waiting
         .iter()
-        .map(|upload| {
-            let entry = Draft {
-                sha256: upload.sha256,
+        .filter_map(|upload| {
+            let (by, note) = (args.by.clone(), args.note.clone());
+            let body = EntryBody::Acknowledged { sha256: upload.sha256()?, by, note };
+            let (name, token) = (tenant.name.clone(), upload.token.clone());
+            let entry = LedgerEntry {
                 rev: upload.rev.clone(),
-                by: args.by.clone(),
-                note: args.note.clone(),
-                ..Draft::new(
-                    context.now(),
-                    Event::Acknowledged,
-                    tenant.name.clone(),
-                    upload.token.clone(),
-                    &author,
-                )
+                ..LedgerEntry::new(context.now(), name, token, &author, body)
             };
-            (tenant.tenant_id, entry)
+            Some((tenant.tenant_id, entry))
         })
         .collect();
     let delivered = ledger.deliver(&drafts)?;
@@ -151,7 +147,7 @@ fn waiting<'a>(
         };
         let last = tokens
             .iter()
-            .filter_map(|token| past.of(token).rfind(|one| one.event == Event::Acknowledged))
+            .filter_map(|token| past.of(token).rfind(|one| one.event() == Event::Acknowledged))
             .max_by_key(|record| record.at);
         return Err(CliError::Acknowledge(match last {
             Some(last) => format!(

@@ -10,8 +10,7 @@ use crate::app::Reach;
 use crate::app::session::{self, Session, Tree, Which};
 use crate::app::trust;
 use applecart_core::fleet::parse_duration;
-use applecart_core::ledger::Author;
-use applecart_core::model::Outcome;
+use applecart_core::model::{Author, Outcome};
 use applecart_core::plan::{
     self, CheckedPlan, Known, Limits, Plan, Planned, Source, Sync, Warning,
 };

@@ -65,8 +65,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         }
         return Ok(if found.not_read.is_empty() { Outcome::Done } else { Outcome::Partial });
     }
-    let options =
-        AuditOptions { expect_head: args.expect_head.clone(), offline: args.offline };
+    let options = AuditOptions { expect_head: args.expect_head.clone(), offline: args.offline };
     let audit = audit::audit(&options, context)?;
     match args.format {
         Format::Human => output.result(&report::audit_human(&audit, output.width()))?,

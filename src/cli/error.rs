@@ -5,9 +5,9 @@ use crate::app::AppError;
 use crate::app::download::DownloadError;
 use crate::app::import::ImportError;
 use crate::app::renew::RenewError;
-use applecart_core::renewal::DraftError;
 use applecart_core::model::Outcome;
 use applecart_core::plan::Refusal;
+use applecart_core::renewal::DraftError;
 use applecart_core::rules::codes;
 use applecart_io::git::{BaseError, Flag, GitError, SignersError, SigningKey};
 use applecart_io::store::{LedgerError, LockError};
@@ -49,9 +49,7 @@ impl Explain for AppError {
                 ..
             } => Outcome::Error,
             // A key at hand would not help.
-            Self::Refused(_)
-            | Self::Sealed { .. }
-            | Self::Acknowledge(_) => Outcome::Refused,
+            Self::Refused(_) | Self::Sealed { .. } | Self::Acknowledge(_) => Outcome::Refused,
             Self::Download(error) => error.outcome(),
             Self::Renew(error) => error.outcome(),
             Self::Import(error) => error.outcome(),

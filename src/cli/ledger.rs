@@ -8,8 +8,8 @@ use super::output::Output;
 use crate::app::Reach;
 use crate::app::session;
 use crate::app::trust;
-use applecart_core::ledger::{Draft, Filter, Verdict};
-use applecart_core::model::{Outcome, TenantId};
+use applecart_core::ledger::{Filter, Verdict};
+use applecart_core::model::{LedgerEntry, Outcome, TenantId};
 use applecart_core::report::json;
 use applecart_io::git::{Repo, Signers};
 use applecart_io::store;
@@ -188,7 +188,7 @@ fn append(ledger: &mut Ledger, file: &Path, output: &Output) -> Result<Outcome, 
 /// All together; where one tenant's entries cannot be recorded, each tenant's by themselves.
 fn deliver(
     ledger: &mut Ledger,
-    entries: &[(TenantId, Draft)],
+    entries: &[(TenantId, LedgerEntry)],
 ) -> Result<(store::Delivered, Vec<LedgerError>), CliError> {
     match ledger.deliver(entries) {
         Err(error) if error.is_of_one_tenant() => {}

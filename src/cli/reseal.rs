@@ -52,7 +52,9 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     if args.dry_run {
         text.push_str("nothing was written (--dry-run)\n");
     } else if again > 0 {
-        text.push_str("no sha256 changed: commit the files; a plan of them has nothing to upload\n");
+        text.push_str(
+            "no sha256 changed: commit the files; a plan of them has nothing to upload\n",
+        );
     }
     output.result(&text)?;
     if closed > 0 {
@@ -72,7 +74,9 @@ fn lines(resealed: &Resealed, dry_run: bool) -> String {
         let what = match fate {
             Fate::Again { .. } if dry_run => "would be re-encrypted".to_owned(),
             Fate::Again { .. } => "re-encrypted".to_owned(),
-            Fate::Already => "skipped: it says that it is sealed to exactly these recipients".to_owned(),
+            Fate::Already => {
+                "skipped: it says that it is sealed to exactly these recipients".to_owned()
+            }
             Fate::Left(why) => format!("left as it is: {why}"),
         };
         format!("{}  {}\n", escape(path), escape(&what))

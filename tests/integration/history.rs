@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use applecart_core::ledger::{Author, Draft};
-use applecart_core::model::{Actor, Event, Sha256, TokenRef};
+use applecart_core::ledger::testing::body;
+use applecart_core::model::{Actor, Author, Event, LedgerEntry, Sha256, TokenRef};
 use applecart_io::store::Ledger;
 use applecart_simulator::{Fault, FaultRule};
 use serde_json::Value;
@@ -41,15 +41,11 @@ impl World {
         let drafts: Vec<_> = entries
             .iter()
             .map(|(event, at, file)| {
-                let draft = Draft::new(
-                    at.parse().unwrap(),
-                    *event,
-                    "contoso".parse().unwrap(),
-                    TokenRef::push(),
-                    &author,
-                );
                 let sha256 = file.map(|file| Sha256::of(file.as_bytes()));
-                (tenant_id("contoso"), Draft { sha256, ..draft })
+                let (at, name) = (at.parse().unwrap(), "contoso".parse().unwrap());
+                let body = body(*event, at, sha256);
+                let entry = LedgerEntry::new(at, name, TokenRef::push(), &author, body);
+                (tenant_id("contoso"), entry)
             })
             .collect();
         let mut ledger = Ledger::open(&self.repo(), "applecart/ledger").unwrap();

@@ -51,7 +51,10 @@ fn new_recipients_open_the_same_files_and_nothing_is_uploaded_again() {
     world.commit("Seal again");
     world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to upload");
 
-    world.run(&["reseal", "--dry-run"]).ends_with(3).says("none of the 1 identities at hand opens it");
+    world
+        .run(&["reseal", "--dry-run"])
+        .ends_with(3)
+        .says("none of the 1 identities at hand opens it");
     world.key = new_key;
     world.run(&["reseal", "--dry-run"]).ends_with(0).says("2 files to be re-encrypted");
     assert_eq!(world.uploads("contoso"), 1);

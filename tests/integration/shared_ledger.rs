@@ -2,23 +2,22 @@
 
 use std::process::Stdio;
 
-use applecart_core::ledger::{Author, Draft};
-use applecart_core::model::{Actor, Event, Sha256, TenantId, Timestamp, TokenRef};
+use applecart_core::ledger::testing::body;
+use applecart_core::model::{
+    Actor, Author, Event, LedgerEntry, Sha256, TenantId, Timestamp, TokenRef,
+};
 use applecart_io::store::read_saved;
 
 use crate::world::hub::{Clone, Hub, REFNAME, script};
 use crate::world::{finish, tenant_id};
 
-fn entry(tenant: &str, run: &str, second: i64) -> (TenantId, Draft) {
+fn entry(tenant: &str, run: &str, second: i64) -> (TenantId, LedgerEntry) {
     let actor = Actor { user: Some("dana".into()), host: None, pipeline: None };
     let author = Author { run: run.into(), clone: "clone".into(), actor };
     let at = Timestamp::from_unix(1_800_000_000 + second).unwrap();
     let name = tenant.parse().unwrap();
-    let draft = Draft {
-        sha256: Some(Sha256::of(tenant.as_bytes())),
-        ..Draft::new(at, Event::Applied, name, TokenRef::push(), &author)
-    };
-    (tenant_id(tenant), draft)
+    let body = body(Event::Applied, at, Some(Sha256::of(tenant.as_bytes())));
+    (tenant_id(tenant), LedgerEntry::new(at, name, TokenRef::push(), &author, body))
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! A ledger whose commits are signed, made and verified with the real `ssh-keygen`.
 
-use applecart_core::ledger::{Author, Draft};
-use applecart_core::model::{Actor, Event, TenantId, Timestamp, TokenRef};
+use applecart_core::model::{Actor, Author, EntryBody, LedgerEntry, TenantId, Timestamp, TokenRef};
 use applecart_io::git::SigningKey;
 use applecart_io::store::Ledger;
 
@@ -147,12 +146,13 @@ fn a_ledger_from_before_is_taken_up_at_the_commit_that_the_policy_names() {
     found.says("unsigned: the commit is not signed");
 }
 
-fn entries(name: &str, run: &str) -> Vec<(TenantId, Draft)> {
+fn entries(name: &str, run: &str) -> Vec<(TenantId, LedgerEntry)> {
     let actor = Actor { user: Some("dana".into()), host: None, pipeline: None };
     let author = Author { run: run.into(), clone: run.into(), actor };
     let at = Timestamp::from_unix(1_800_000_000).unwrap();
     let token = TokenRef::push();
-    vec![(tenant_id(name), Draft::new(at, Event::Notified, name.parse().unwrap(), token, &author))]
+    let entry = LedgerEntry::new(at, name.parse().unwrap(), token, &author, EntryBody::Adopted);
+    vec![(tenant_id(name), entry)]
 }
 
 #[test]

@@ -124,8 +124,7 @@ pub fn of_fault(branch: &str, fault: &Fault) -> AuditFinding {
 }
 
 fn of_policy(commit: &str, code: &str, message: String, advice: String) -> AuditFinding {
-    let place =
-        AuditPlace { commit: Some(commit.to_owned()), ..AuditPlace::file(FLEET_FILE) };
+    let place = AuditPlace { commit: Some(commit.to_owned()), ..AuditPlace::file(FLEET_FILE) };
     AuditFinding::new(AuditArea::Policy, code, place, message, advice)
 }
 
@@ -141,7 +140,9 @@ pub fn moved_ledger(
     let found = of_policy(
         commit,
         "ledger-moved",
-        format!("the commit moves the ledger from {old} to {new}{empty}; what {old} has was not audited"),
+        format!(
+            "the commit moves the ledger from {old} to {new}{empty}; what {old} has was not audited"
+        ),
         format!(
             "audit the time before with --policy-rev {commit}~1 and keep both heads; a ledger is continued by pushing the old branch under the new name"
         ),

@@ -30,8 +30,7 @@ mod text;
 pub use check::{is_apple_id, is_country, is_device_name, is_text, parse_duration};
 pub use diagnostic::{Code, Diagnostic, Severity, render, render_all};
 pub use edit::{
-    Change, EditError, NewField, NewTenant, NewToken, NewValue, add_token, diff, edit,
-    new_tenant,
+    Change, EditError, NewField, NewTenant, NewToken, NewValue, add_token, diff, edit, new_tenant,
 };
 pub use load::{Desired, FLEET_FILE, Loaded, load, load_folder, load_policy, load_tenants};
 pub use places::{TokenLines, token_lines};

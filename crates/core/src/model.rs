@@ -33,7 +33,11 @@ pub use live::{
     Resource,
 };
 pub use outcome::Outcome;
-pub use record::{Actor, Cause, Event, FailureCode, Record};
+pub(crate) use record::LineFields;
+pub use record::{
+    Actor, Author, Cause, EntryBody, Event, FailureCode, LedgerEntry, LineMisfit, Record, Write,
+    Written,
+};
 pub use settings::{Setting, SettingChange};
 pub use text::{is_hostile, nearest, push_safe, safe_text, sentence, shell_word};
 pub use time::{Timestamp, TimestampError};

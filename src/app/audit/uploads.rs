@@ -22,9 +22,9 @@ pub(super) fn audit(
         .tenants
         .values()
         .flat_map(|ledger| &ledger.records)
-        .filter(|record| matches!(record.event, Event::Applied | Event::Confirmed))
+        .filter(|record| matches!(record.event(), Event::Applied | Event::Confirmed))
         .collect();
-    let applied = uploads.iter().filter(|record| record.event == Event::Applied).count();
+    let applied = uploads.iter().filter(|record| record.event() == Event::Applied).count();
     let revs: BTreeSet<&str> = uploads.iter().filter_map(|record| record.rev.as_deref()).collect();
     let here: Vec<String> =
         revs.into_iter().filter(|rev| is_here(ground.repo, rev)).map(str::to_owned).collect();
@@ -44,7 +44,7 @@ pub(super) fn audit(
         // Reading may fail, judging cannot: what is asked of Git is asked first.
         let mut traces = HashMap::new();
         for record in &ledger.records {
-            if matches!(record.event, Event::Applied | Event::Confirmed) {
+            if matches!(record.event(), Event::Applied | Event::Confirmed) {
                 traces.insert(record.seq, tracer.trace(tenant, record)?);
             }
         }
@@ -84,7 +84,7 @@ impl Tracer<'_> {
             (false, true) => None,
             (false, false) => Some(false),
         };
-        let held = match record.sha256 {
+        let held = match record.sha256() {
             None => Held::NotAsked,
             Some(sha256) => match self.tenant(rev, record.name.as_str())? {
                 None => Held::No,

@@ -11,9 +11,10 @@ use crate::app::replace::{self, New};
 use crate::app::session::{NO_PROFILE, Past};
 use crate::app::{AppError, Context, trust};
 use applecart_core::apple;
-use applecart_core::ledger::{Author, Draft, LedgerView};
+use applecart_core::ledger::LedgerView;
 use applecart_core::model::{
-    Event, Problem, ProblemCode, Reading, Record, Resource, Sha256, TenantId, Timestamp,
+    Author, EntryBody, LedgerEntry, Problem, ProblemCode, Reading, Record, Resource, Sha256,
+    TenantId, Timestamp,
 };
 use applecart_core::renewal::due::Due;
 use applecart_core::report::{CsrOrigin, Sheet, SheetCsr};
@@ -30,7 +31,8 @@ struct Ready {
 
 impl Ready {
     fn of(record: &Record, origin: CsrOrigin) -> Option<Self> {
-        let (text, key) = (record.csr.clone()?, record.public_key_sha256?);
+        let (text, key) = record.request()?;
+        let text = text.to_owned();
         Some(Self { text, key, opened_at: record.at, origin })
     }
 }
@@ -107,7 +109,8 @@ fn request<'a>(
     }
     // Before Intune is asked: a request that cannot be recorded is not to be made.
     let (repo, policy) = (&ground.loaded.repo, &ground.loaded.policy);
-    if let Some(key) = trust::ledger_key(context, repo, policy, ground.loaded.policy_rev.as_deref())?
+    if let Some(key) =
+        trust::ledger_key(context, repo, policy, ground.loaded.policy_rev.as_deref())?
     {
         ledger.sign_with(key);
     }
@@ -157,7 +160,7 @@ fn draft(
     rev: &str,
     author: &Author,
     now: Timestamp,
-) -> Result<Draft, Problem> {
+) -> Result<LedgerEntry, Problem> {
     let unreadable = || {
         let detail = "Intune gave a request for Apple (CSR) in no known form; download it in the Intune admin center, and please report this";
         Problem::new(ProblemCode::BadAnswer, detail).on(Resource::Push)
@@ -174,17 +177,16 @@ fn draft(
     let file = apple::request_file(&text).ok_or_else(unreadable)?;
     let key = apple::requested_key(&file).ok_or_else(unreadable)?;
     let (name, token) = (due.tenant.name.clone(), due.token.token.clone());
-    Ok(Draft {
-        csr: Some(file),
-        public_key_sha256: Some(key),
+    let body = EntryBody::RenewalOpened { csr: file, public_key_sha256: key };
+    Ok(LedgerEntry {
         before: due.live.clone(),
         rev: Some(rev.to_owned()),
-        ..Draft::new(now, Event::RenewalOpened, name, token, author)
+        ..LedgerEntry::new(now, name, token, author, body)
     })
 }
 
 /// Records all requests at once; where one tenant's file is in the way, each by itself.
-fn record(ledger: &mut Ledger, drafts: &[(TenantId, Draft)]) -> Vec<Result<Ready, Problem>> {
+fn record(ledger: &mut Ledger, drafts: &[(TenantId, LedgerEntry)]) -> Vec<Result<Ready, Problem>> {
     let given_out = |record: &Record| {
         Ready::of(record, CsrOrigin::Intune).ok_or_else(|| not_recorded("the record lacks it"))
     };

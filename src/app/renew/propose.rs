@@ -137,8 +137,7 @@ impl<'a> Bench<'a> {
             return Ok(Proposal { status, reasons, ..about });
         };
         let inspection = self.judged(matched, &live)?;
-        let about =
-            Proposal { urgent: token.token.kind == Kind::Enrollment, ..about };
+        let about = Proposal { urgent: token.token.kind == Kind::Enrollment, ..about };
         let about = self.with_text(about, matched, &live, &inspection);
         let place = Place {
             source: &self.ground.source,
@@ -181,7 +180,11 @@ impl<'a> Bench<'a> {
     }
 
     /// The file's facts, where nothing speaks against it as a renewal.
-    fn judged(&self, matched: &Matched<'_>, live: &LiveTenant) -> Result<Inspection, DownloadError> {
+    fn judged(
+        &self,
+        matched: &Matched<'_>,
+        live: &LiveTenant,
+    ) -> Result<Inspection, DownloadError> {
         let Matched { download, tenant, token } = matched;
         let Ground { loaded, .. } = self.ground;
         let inspection = download.inspect(&loaded.policy, self.now, Some(live));

@@ -1,7 +1,7 @@
 //! A long clean history.
 
-use applecart_core::ledger::{Author, Draft};
-use applecart_core::model::{Actor, Event, Sha256, Timestamp, TokenRef};
+use applecart_core::ledger::testing::body;
+use applecart_core::model::{Actor, Author, Event, LedgerEntry, Sha256, Timestamp, TokenRef};
 use applecart_io::store::Ledger;
 
 use super::found;
@@ -31,17 +31,11 @@ fn ten_thousand_clean_entries_yield_no_finding() {
             for event in [Event::Intended, Event::Applied, Event::Confirmed, Event::Acknowledged] {
                 let at =
                     Timestamp::from_unix(1_700_000_000 + i64::try_from(round).unwrap()).unwrap();
-                let draft = Draft::new(at, event, name.parse().unwrap(), TokenRef::push(), &author);
-                let sent = matches!(event, Event::Intended | Event::Applied);
-                drafts.push((
-                    tenant_id(name),
-                    Draft {
-                        sha256: Some(*sha256),
-                        rev: Some(rev.clone()),
-                        plan_digest: sent.then(|| "sha256:1".to_owned()),
-                        ..draft
-                    },
-                ));
+                let body = body(event, at, Some(*sha256));
+                let entry =
+                    LedgerEntry::new(at, name.parse().unwrap(), TokenRef::push(), &author, body);
+                let entry = LedgerEntry { rev: Some(rev.clone()), ..entry.planned("sha256:1") };
+                drafts.push((tenant_id(name), entry));
             }
         }
         if round % 5 == 4 {

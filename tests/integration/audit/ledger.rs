@@ -13,7 +13,7 @@ pub(super) const WAYS: [Way; 6] = [
     ("reorder", |lines| lines.swap(1, 2), &["bad-seq", "not-append-only"], Some(2)),
     (
         "edit",
-        |lines| lines[1] = lines[1].replace("\"event\":\"applied\"", "\"event\":\"notified\""),
+        |lines| lines[1] = lines[1].replace("\"name\":\"contoso\"", "\"name\":\"nobody\""),
         &["broken-prev", "not-append-only"],
         Some(3),
     ),

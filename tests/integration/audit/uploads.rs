@@ -1,7 +1,7 @@
 //! Uploads without a reviewed commit, and live changes without an upload.
 
-use applecart_core::ledger::{Author, Draft};
-use applecart_core::model::{Actor, Event, Sha256, Timestamp, TokenRef};
+use applecart_core::ledger::testing::body;
+use applecart_core::model::{Actor, Author, Event, LedgerEntry, Sha256, Timestamp, TokenRef};
 use applecart_io::store::Ledger;
 
 use super::{file_of, finding, found};
@@ -24,9 +24,10 @@ impl World {
             .map(|(event, sha256, rev, plan)| {
                 let at = Timestamp::from_unix(1_900_000_000).unwrap();
                 let token = TokenRef::push();
-                let draft = Draft::new(at, event, "contoso".parse().unwrap(), token, &author);
-                let plan_digest = plan.map(str::to_owned);
-                (tenant_id("contoso"), Draft { sha256, rev, plan_digest, ..draft })
+                let (name, body) = ("contoso".parse().unwrap(), body(event, at, sha256));
+                let entry = LedgerEntry::new(at, name, token, &author, body);
+                let entry = plan.map_or(entry.clone(), |plan| entry.planned(plan));
+                (tenant_id("contoso"), LedgerEntry { rev, ..entry })
             })
             .collect();
         Ledger::open(&self.repo(), "applecart/ledger").unwrap().append(&drafts).unwrap();
@@ -187,7 +188,7 @@ fn lines_that_are_dated_before_those_above_them_are_told() {
     let world = World::new();
     world.applied("contoso");
     let (good, rev) = (Some(world.digest()), Some(world.git(&["rev-parse", "HEAD"])));
-    world.forge([(Event::Notified, good, rev, None)]);
+    world.forge([(Event::RenewalOpened, good, rev, None)]);
     assert_eq!(found(&world.audit().ends_with(0)), Vec::<String>::new());
     world.run(&["acknowledge", "contoso"]).ends_with(0);
     let note = finding(&world.audit().ends_with(0), "out-of-order");

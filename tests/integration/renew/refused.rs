@@ -171,7 +171,9 @@ fn a_token_whose_id_is_gone_is_not_another_one_of_its_name() {
     hub.world.change("contoso", |tenant| tenant.vpp_tokens[0].id = "made-anew".to_owned());
     let message = refusal(&hub, &clone, "contoso/London", &file);
     assert!(message.contains("not-live") && message.contains("correct `id`"), "{message}");
-    run(&clone, &["renew", "contoso/London"]).ends_with(64).says("Intune does not have contoso/London");
+    run(&clone, &["renew", "contoso/London"])
+        .ends_with(64)
+        .says("Intune does not have contoso/London");
     // Graph's ids are the same in capitals.
     hub.world.change("contoso", |tenant| tenant.vpp_tokens[0].id = "VPP-Contoso".to_owned());
     run(&clone, &["renew", "contoso/London", "--file", text(&file)]).ends_with(0);
@@ -200,7 +202,9 @@ fn what_cannot_be_read_is_not_taken_for_right() {
     hub.world
         .state()
         .add_fault(FaultRule::always(Fault::status(403)).for_tenant(tenant_id("contoso")));
-    run(&clone, &arguments).ends_with(3).says("the file was not checked, because Intune of contoso could not be read");
+    run(&clone, &arguments)
+        .ends_with(3)
+        .says("the file was not checked, because Intune of contoso could not be read");
     hub.world.state().clear_faults();
     assert_eq!(state(&hub, &clone), before);
     // The ledger alone knows whose key it has to be.

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use applecart_core::ledger::Draft;
-use applecart_core::model::TenantId;
+use applecart_core::model::{LedgerEntry, TenantId};
 use applecart_io::store::save_unpushed;
 
 use super::{Run, World, finish, tenant_id};
@@ -49,7 +48,7 @@ impl Hub {
     }
 
     /// Entries of a run in a file, as a run that could not push them leaves it.
-    pub(crate) fn saved(&self, name: &str, entries: &[(TenantId, Draft)]) -> PathBuf {
+    pub(crate) fn saved(&self, name: &str, entries: &[(TenantId, LedgerEntry)]) -> PathBuf {
         let path = self.world.path(name);
         save_unpushed(&path, entries).unwrap();
         path

@@ -489,7 +489,7 @@ impl<'a> OneToken<'a> {
             return Vec::new();
         };
         let rejected = past.definite_failure(&self.token, file.sha256).map(|failure| {
-            let why = failure.cause.as_ref().and_then(|cause| cause.detail.as_deref());
+            let why = failure.cause().and_then(|cause| cause.detail.as_deref());
             let why = why.unwrap_or("Intune gave no reason");
             let message = format!("This file was refused on {}: {why}.", advice::day(failure.at));
             (Reason::Rejected, failure.at, message)

@@ -105,11 +105,12 @@ impl Entries {
         };
         let names = [own].into_iter().chain(other).flatten();
         let name = names.into_iter().find(|name| is_text(name)).unwrap_or(id);
-        let given =
-            if taken.contains(name) { format!("{name} ({id})") } else { name.to_owned() };
+        let given = if taken.contains(name) { format!("{name} ({id})") } else { name.to_owned() };
         if own != Some(given.as_str()) {
             let why = match own {
-                Some(own) if is_text(own) => format!("another token in Intune is named {own:?} too"),
+                Some(own) if is_text(own) => {
+                    format!("another token in Intune is named {own:?} too")
+                }
                 _ => "Intune has no usable name of it".to_owned(),
             };
             let token = format!("{} {given:?}", live.kind());

@@ -146,7 +146,10 @@ mod tests {
         let rows = parse_list(&text).unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[0].display_name.as_deref(), Some("Contoso, \"Ltd\""));
-        assert_eq!((rows[1].name.as_ref().unwrap().as_str(), &rows[1].display_name), ("fabrikam", &None));
+        assert_eq!(
+            (rows[1].name.as_ref().unwrap().as_str(), &rows[1].display_name),
+            ("fabrikam", &None)
+        );
     }
 
     #[test]

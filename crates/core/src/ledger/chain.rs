@@ -5,8 +5,8 @@
 //! [`verify`](super::verify()) walks.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use super::line::{Draft, LineFault, decode, encode};
-use crate::model::{Record, Sha256, TenantId};
+use super::line::{LineFault, decode, encode};
+use crate::model::{LedgerEntry, Record, Sha256, TenantId};
 
 /// The largest file of one tenant.
 ///
@@ -75,7 +75,7 @@ impl ChainFault {
             Self::NoFinalNewline => "no-final-newline",
             Self::Line(LineFault::TooLong { .. }) => "line-too-long",
             Self::Line(LineFault::BadJson { .. }) => "bad-json",
-            Self::Line(LineFault::NotARecord { .. }) => "not-a-record",
+            Self::Line(LineFault::NotARecord { .. } | LineFault::Misfit(_)) => "not-a-record",
             Self::Line(LineFault::NotCanonical) => "not-canonical",
             Self::Line(LineFault::Unwritable) => "unwritable",
             Self::BadSeq { .. } => "bad-seq",
@@ -169,13 +169,13 @@ pub fn read_chain(bytes: &[u8]) -> Result<Chain, ChainError> {
 /// The lines that carry `drafts` after `tail`, in the order given.
 pub fn extend(
     mut tail: Tail,
-    drafts: impl IntoIterator<Item = Draft>,
+    drafts: impl IntoIterator<Item = LedgerEntry>,
 ) -> Result<Extension, LineFault> {
     let mut bytes = Vec::new();
     let mut records = Vec::new();
     let mut first = None;
     for draft in drafts {
-        let record = draft.into_record(tail.seq + 1, tail.hash);
+        let record = draft.at_place(tail.seq + 1, tail.hash);
         let line = encode(&record)?;
         tail = Tail { seq: record.seq, hash: Sha256::of(&line) };
         first = first.or(Some(tail.hash));
@@ -199,7 +199,7 @@ mod tests {
             draft(Event::Intended, 0, "run-1", Some(sha("a"))),
             draft(Event::Applied, 1, "run-1", Some(sha("a"))),
             draft(Event::Confirmed, 2, "run-1", Some(sha("a"))),
-            draft(Event::Notified, 3, "run-2", None),
+            draft(Event::Acknowledged, 3, "run-2", None),
         ];
         let bytes = extend(Tail::EMPTY, drafts).unwrap().bytes;
         bytes.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect()
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn an_inserted_line_is_found() {
         let mut lines = lines();
-        let forged = draft(Event::Applied, 9, "run-9", None).into_record(2, sha("forged"));
+        let forged = draft(Event::Applied, 9, "run-9", None).at_place(2, sha("forged"));
         let mut forged = encode(&forged).unwrap();
         forged.push(b'\n');
         lines.insert(1, forged);
@@ -319,7 +319,7 @@ mod tests {
             let chain = read_chain(&bytes).unwrap();
             prop_assert_eq!(&chain.records, &whole.records);
             prop_assert_eq!(chain.tail, whole.tail);
-            let read: Vec<Draft> = chain.records.into_iter().map(Draft::from).collect();
+            let read: Vec<LedgerEntry> = chain.records.into_iter().map(|record| record.entry).collect();
             prop_assert_eq!(read, drafts);
         }
 

@@ -4,10 +4,7 @@
 //! give is refused, so that there is exactly one text, and one hash, for every record.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use crate::model::{Actor, Cause, Event, Facts, Record, Sha256, TenantName, Timestamp, TokenRef};
+use crate::model::{LineFields, LineMisfit, Record};
 
 /// The longest line, its line feed included.
 ///
@@ -39,169 +36,15 @@ pub enum LineFault {
         /// Where the parser stopped.
         column: usize,
     },
+    /// Its fields are not those of its event, such as an intent without a lease.
+    #[error(transparent)]
+    Misfit(#[from] LineMisfit),
     /// A record, but not written in canonical form.
     #[error("not in canonical form (RFC 8785)")]
     NotCanonical,
     /// A record that would not be read back as it is, such as one dated after the year 9999.
     #[error("the entry has a value that cannot be written")]
     Unwritable,
-}
-
-/// Who writes: the same for all entries of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Author {
-    /// The run's id.
-    pub run: String,
-    /// The clone's id.
-    pub clone: String,
-    /// The pipeline, user and machine.
-    pub actor: Actor,
-}
-
-/// A [`Record`] that has no place in a chain yet: no `seq` and no `prev`.
-///
-/// Made with [`Draft::new`] and struct update syntax. It can be saved and read back, because
-/// entries that could not be pushed are kept in a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Draft {
-    /// When.
-    pub at: Timestamp,
-    /// What.
-    pub event: Event,
-    /// The tenant's name.
-    pub name: TenantName,
-    /// Which token.
-    pub token: TokenRef,
-    /// SHA-256 of the opened token file it is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<Sha256>,
-    /// The fleet commit that was applied.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rev: Option<String>,
-    /// Live facts before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<Facts>,
-    /// Facts after.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub after: Option<Facts>,
-    /// The run's id.
-    pub run: String,
-    /// The clone's id.
-    pub clone: String,
-    /// Who.
-    pub actor: Actor,
-    /// Sendings: the wire encoding.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wire: Option<String>,
-    /// Sendings: the digest of the plan.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub plan_digest: Option<String>,
-    /// Intents: until when the run may still write.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lease_until: Option<Timestamp>,
-    /// Failures: why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<Cause>,
-    /// Opened renewals: the CSR, as the file that Apple's push portal takes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub csr: Option<String>,
-    /// Opened renewals: SHA-256 of the CSR's SubjectPublicKeyInfo.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub public_key_sha256: Option<Sha256>,
-    /// Acknowledgements: who of the customer confirmed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    /// Acknowledgements: what they said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-}
-
-impl Draft {
-    /// An entry with the fields that every event has.
-    pub fn new(
-        at: Timestamp,
-        event: Event,
-        name: TenantName,
-        token: TokenRef,
-        author: &Author,
-    ) -> Self {
-        Self {
-            at,
-            event,
-            name,
-            token,
-            sha256: None,
-            rev: None,
-            before: None,
-            after: None,
-            run: author.run.clone(),
-            clone: author.clone.clone(),
-            actor: author.actor.clone(),
-            wire: None,
-            plan_digest: None,
-            lease_until: None,
-            cause: None,
-            csr: None,
-            public_key_sha256: None,
-            by: None,
-            note: None,
-        }
-    }
-
-    /// The record that this entry is at one place of a chain.
-    pub fn into_record(self, seq: u64, prev: Sha256) -> Record {
-        Record {
-            seq,
-            prev,
-            at: self.at,
-            event: self.event,
-            name: self.name,
-            token: self.token,
-            sha256: self.sha256,
-            rev: self.rev,
-            before: self.before,
-            after: self.after,
-            run: self.run,
-            clone: self.clone,
-            actor: self.actor,
-            wire: self.wire,
-            plan_digest: self.plan_digest,
-            lease_until: self.lease_until,
-            cause: self.cause,
-            csr: self.csr,
-            public_key_sha256: self.public_key_sha256,
-            by: self.by,
-            note: self.note,
-        }
-    }
-}
-
-impl From<Record> for Draft {
-    /// Takes a record out of its chain, to append it to another tip.
-    fn from(record: Record) -> Self {
-        Self {
-            at: record.at,
-            event: record.event,
-            name: record.name,
-            token: record.token,
-            sha256: record.sha256,
-            rev: record.rev,
-            before: record.before,
-            after: record.after,
-            run: record.run,
-            clone: record.clone,
-            actor: record.actor,
-            wire: record.wire,
-            plan_digest: record.plan_digest,
-            lease_until: record.lease_until,
-            cause: record.cause,
-            csr: record.csr,
-            public_key_sha256: record.public_key_sha256,
-            by: record.by,
-            note: record.note,
-        }
-    }
 }
 
 /// The line of a record, without its line feed.
@@ -222,7 +65,7 @@ pub fn decode(line: &[u8]) -> Result<Record, LineFault> {
     if line.len() >= MAX_LINE {
         return Err(LineFault::TooLong { length: line.len() + 1 });
     }
-    let record: Record = serde_json::from_slice(line).map_err(|error| {
+    let fields: LineFields = serde_json::from_slice(line).map_err(|error| {
         let column = error.column();
         if error.is_data() {
             LineFault::NotARecord { column }
@@ -231,28 +74,99 @@ pub fn decode(line: &[u8]) -> Result<Record, LineFault> {
         }
     })?;
     let canonical =
-        serde_json_canonicalizer::to_vec(&record).map_err(|_| LineFault::NotCanonical)?;
-    if canonical == line { Ok(record) } else { Err(LineFault::NotCanonical) }
+        serde_json_canonicalizer::to_vec(&fields).map_err(|_| LineFault::NotCanonical)?;
+    if canonical == line { Ok(fields.try_into()?) } else { Err(LineFault::NotCanonical) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::testing::{at, author, draft, sha, vpp};
-    use crate::model::FailureCode;
+    use crate::ledger::testing::{author, draft, intent, sha, vpp};
+    use crate::ledger::verify_chain;
+    use crate::model::{EntryBody, Event, Facts, LedgerEntry, Sha256, Timestamp};
+
+    /// A chain with every event in every shape that a run writes, as written before entries were
+    /// a sum type. Ledgers like it exist, so these bytes never change.
+    const EVERY_EVENT: &str = include_str!("every-event.jsonl");
 
     fn line() -> String {
-        let draft = Draft {
-            lease_until: Some(at(15)),
+        let draft = LedgerEntry {
             before: Some(Facts { location: Some("Löndon".into()), ..Facts::default() }),
-            ..draft(Event::Intended, 0, "run-1", Some(sha("a")))
+            ..intent(0, "run-1", sha("a"))
         };
-        String::from_utf8(encode(&draft.into_record(1, Sha256::ZERO)).unwrap()).unwrap()
+        String::from_utf8(encode(&draft.at_place(1, Sha256::ZERO)).unwrap()).unwrap()
     }
 
     #[test]
     fn a_line_is_stable_canonical_json() {
         insta::assert_snapshot!(line(), @r#"{"actor":{"host":"desk","user":"dana"},"at":"2027-01-15T08:00:00Z","before":{"location":"Löndon"},"clone":"clone-1","event":"intended","leaseUntil":"2027-01-15T08:15:00Z","name":"contoso","prev":"0000000000000000000000000000000000000000000000000000000000000000","run":"run-1","seq":1,"sha256":"ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb","token":{"id":null,"kind":"push","name":null}}"#);
+    }
+
+    #[test]
+    fn every_event_is_read_and_written_byte_for_byte_as_it_always_was() {
+        let records = verify_chain(EVERY_EVENT.as_bytes()).unwrap();
+        let mut events: Vec<Event> = records.iter().map(|record| record.event()).collect();
+        events.sort();
+        events.dedup();
+        assert_eq!(events.len(), 8, "{events:?}");
+        for (record, line) in records.iter().zip(EVERY_EVENT.lines()) {
+            assert_eq!(String::from_utf8(encode(record).unwrap()).unwrap(), line);
+            let entry = serde_json::to_string(&record.entry).unwrap();
+            assert_eq!(serde_json::from_str::<LedgerEntry>(&entry).unwrap(), record.entry);
+        }
+    }
+
+    #[test]
+    fn a_line_whose_fields_do_not_fit_its_event_is_refused() {
+        let line_of = |event: &str| {
+            let name = format!("\"event\":\"{event}\"");
+            EVERY_EVENT.lines().find(|line| line.contains(&name)).unwrap().to_owned()
+        };
+        let without = |event: &str, field: &str| {
+            let mut line: serde_json::Value = serde_json::from_str(&line_of(event)).unwrap();
+            assert!(line.as_object_mut().unwrap().remove(field).is_some(), "{event} {field}");
+            line
+        };
+        let with = |event: &str, field: &str, from: &str| {
+            let mut line: serde_json::Value = serde_json::from_str(&line_of(event)).unwrap();
+            let other: serde_json::Value = serde_json::from_str(&line_of(from)).unwrap();
+            assert!(
+                line.as_object_mut().unwrap().insert(field.into(), other[field].clone()).is_none()
+            );
+            line
+        };
+        let cases = [
+            (without("intended", "leaseUntil"), "a line of event `intended` needs `leaseUntil`"),
+            (without("intended", "sha256"), "a line of event `intended` needs `sha256`"),
+            (without("applied", "sha256"), "a line of event `applied` needs `sha256`"),
+            (without("failed", "cause"), "a line of event `failed` needs `cause`"),
+            (without("renewal-opened", "csr"), "a line of event `renewal-opened` needs `csr`"),
+            (
+                without("renewal-opened", "publicKeySha256"),
+                "a line of event `renewal-opened` needs `publicKeySha256`",
+            ),
+            (without("acknowledged", "sha256"), "a line of event `acknowledged` needs `sha256`"),
+            (
+                with("applied", "leaseUntil", "intended"),
+                "a line of event `applied` has no `leaseUntil`",
+            ),
+            (with("confirmed", "cause", "failed"), "a line of event `confirmed` has no `cause`"),
+            (with("confirmed", "wire", "applied"), "a line of event `confirmed` has no `wire`"),
+            (with("adopted", "sha256", "applied"), "a line of event `adopted` has no `sha256`"),
+            (with("failed", "note", "acknowledged"), "a line of event `failed` has no `note`"),
+            (
+                without("adopted", "prev"),
+                "`seq` and `prev` belong to lines of a chain, and only to those",
+            ),
+        ];
+        for (line, expected) in cases {
+            let text = serde_json_canonicalizer::to_vec(&line).unwrap();
+            let fault = decode(&text).unwrap_err();
+            assert!(matches!(fault, LineFault::Misfit(_)), "{line}: {fault}");
+            assert_eq!(fault.to_string(), expected);
+        }
+        // An entry that was saved in a file has no place in a chain.
+        assert!(serde_json::from_str::<LedgerEntry>(&line_of("adopted")).is_err());
     }
 
     #[test]
@@ -292,16 +206,11 @@ mod tests {
 
     #[test]
     fn a_line_over_the_limit_is_neither_written_nor_read() {
-        let long = Draft {
-            cause: Some(Cause {
-                code: FailureCode::Rejected,
-                status: None,
-                request_id: None,
-                detail: Some("x".repeat(MAX_LINE)),
-            }),
-            ..draft(Event::Failed, 0, "run-1", None)
-        };
-        let record = long.into_record(1, Sha256::ZERO);
+        let mut long = draft(Event::Failed, 0, "run-1", None);
+        if let EntryBody::Failed { cause, .. } = &mut long.body {
+            cause.detail = Some("x".repeat(MAX_LINE));
+        }
+        let record = long.at_place(1, Sha256::ZERO);
         assert!(matches!(encode(&record), Err(LineFault::TooLong { .. })));
         let text = serde_json_canonicalizer::to_vec(&record).unwrap();
         assert!(matches!(decode(&text), Err(LineFault::TooLong { .. })));
@@ -310,16 +219,16 @@ mod tests {
     #[test]
     fn a_date_that_could_not_be_read_back_is_not_written() {
         let far = Timestamp::from_unix(300_000_000_000).unwrap();
-        let draft =
-            Draft::new(far, Event::Notified, "contoso".parse().unwrap(), vpp("L"), &author("r"));
-        assert_eq!(encode(&draft.into_record(1, Sha256::ZERO)), Err(LineFault::Unwritable));
+        let name = "contoso".parse().unwrap();
+        let draft = LedgerEntry::new(far, name, vpp("L"), &author("r"), EntryBody::Adopted);
+        assert_eq!(encode(&draft.at_place(1, Sha256::ZERO)), Err(LineFault::Unwritable));
     }
 
     #[test]
     fn a_draft_survives_being_saved_and_taken_out_of_a_chain() {
         let draft = draft(Event::Applied, 3, "run-1", Some(sha("a")));
         let text = serde_json::to_string(&draft).unwrap();
-        assert_eq!(serde_json::from_str::<Draft>(&text).unwrap(), draft);
-        assert_eq!(Draft::from(draft.clone().into_record(7, sha("p"))), draft);
+        assert_eq!(serde_json::from_str::<LedgerEntry>(&text).unwrap(), draft);
+        assert_eq!(draft.clone().at_place(7, sha("p")).entry, draft);
     }
 }

@@ -2,20 +2,19 @@
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use super::chain::{ChainError, read_chain};
-use super::line::Draft;
-use crate::model::Record;
+use crate::model::{LedgerEntry, Record};
 
 /// The entries of the file `own` that `theirs` lacks, in their order. `base` is the file as both
 /// sides had it when they parted; empty where they never had anything in common.
 ///
 /// Entries are compared whole, and as often as they stand there: the same thing that was recorded
 /// twice is two entries.
-pub fn lacking(own: &[u8], base: &[u8], theirs: &[Record]) -> Result<Vec<Draft>, ChainError> {
+pub fn lacking(own: &[u8], base: &[u8], theirs: &[Record]) -> Result<Vec<LedgerEntry>, ChainError> {
     let records = read_chain(own)?.records;
     let shared = if own.starts_with(base) { lines(base) } else { 0 };
     let mut theirs: Vec<&Record> = theirs.iter().skip(shared).collect();
-    let lacking = records.into_iter().skip(shared).map(Draft::from).filter(|draft| {
-        let twin = theirs.iter().position(|record| is(record, draft));
+    let lacking = records.into_iter().skip(shared).map(|record| record.entry).filter(|entry| {
+        let twin = theirs.iter().position(|record| record.entry == *entry);
         if let Some(twin) = twin {
             theirs.remove(twin);
         }
@@ -24,19 +23,14 @@ pub fn lacking(own: &[u8], base: &[u8], theirs: &[Record]) -> Result<Vec<Draft>,
     Ok(lacking.collect())
 }
 
-/// Whether the record is this entry, at some place of a chain.
-pub fn is(record: &Record, draft: &Draft) -> bool {
-    record.at == draft.at && record.run == draft.run && Draft::from(record.clone()) == *draft
-}
-
-/// Whether the record and the entry are about the same thing: what a person who appends a file
-/// twice, or with another version of the program, does not mean twice.
-pub fn is_about(record: &Record, draft: &Draft) -> bool {
-    record.at == draft.at
-        && record.run == draft.run
-        && record.event == draft.event
-        && record.sha256 == draft.sha256
-        && record.token == draft.token
+/// Whether two entries are about the same thing: what a person who appends a file twice, or with
+/// another version of the program, does not mean twice.
+pub fn is_about(one: &LedgerEntry, other: &LedgerEntry) -> bool {
+    one.at == other.at
+        && one.run == other.run
+        && one.event() == other.event()
+        && one.sha256() == other.sha256()
+        && one.token == other.token
 }
 
 fn lines(file: &[u8]) -> usize {
@@ -50,7 +44,7 @@ mod tests {
     use crate::ledger::testing::{draft, sha};
     use crate::model::Event;
 
-    fn entry(run: &str) -> Draft {
+    fn entry(run: &str) -> LedgerEntry {
         draft(Event::Applied, 0, run, Some(sha("a")))
     }
 

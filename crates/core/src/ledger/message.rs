@@ -3,9 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::line::Draft;
-use crate::model::TenantId;
-use crate::model::safe_text;
+use crate::model::{LedgerEntry, TenantId, safe_text};
 
 /// The longest text from an entry that a message repeats; subjects are read in one line.
 const MAX_TEXT: usize = 80;
@@ -13,11 +11,11 @@ const MAX_TEXT: usize = 80;
 const MAX_RUNS: usize = 20;
 
 /// The commit message for these entries.
-pub fn message(drafts: &[(TenantId, Draft)]) -> String {
+pub fn message(drafts: &[(TenantId, LedgerEntry)]) -> String {
     let mut text = match drafts {
         [(_, draft)] => {
             let token = short(&draft.token.to_string());
-            format!("{} {token} for {}", draft.event, draft.name)
+            format!("{} {token} for {}", draft.event(), draft.name)
         }
         _ => {
             let tenants: BTreeSet<_> = drafts.iter().map(|(tenant, _)| tenant).collect();
@@ -72,7 +70,7 @@ mod tests {
         let name = format!("x\nSigned-off-by: {}", "y".repeat(500));
         let run = "r\nApplecart-Run: forged";
         let drafts =
-            [(tenant(1), Draft { token: vpp(&name), ..draft(Event::Applied, 0, run, None) })];
+            [(tenant(1), LedgerEntry { token: vpp(&name), ..draft(Event::Applied, 0, run, None) })];
         let text = message(&drafts);
         assert_eq!(text.lines().count(), 3, "{text}");
         assert!(text.lines().all(|line| line.chars().count() < 200));

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::view::LedgerView;
-use crate::model::{Facts, Record, TenantId, safe_text};
+use crate::model::{EntryBody, Facts, Record, TenantId, safe_text};
 
 /// The version of both reports.
 const FORMAT_VERSION: &str = "1.0";
@@ -181,10 +181,10 @@ pub fn show_text(report: &ShowReport) -> String {
     for ShowEntry { record, .. } in entries {
         table.add_row([
             record.at.to_string(),
-            record.event.to_string(),
+            record.event().to_string(),
             safe_text(record.name.as_str()),
             safe_text(&record.token.to_string()),
-            record.sha256.map(|sha256| short(&sha256.to_string(), 12)).unwrap_or_default(),
+            record.sha256().map(|sha256| short(&sha256.to_string(), 12)).unwrap_or_default(),
             what(record),
             by(record),
         ]);
@@ -270,18 +270,18 @@ fn fault_lines(faults: &[Fault]) -> String {
 /// What an entry says: the facts that changed, the lease of an intent, the cause of a failure.
 fn what(record: &Record) -> String {
     let mut parts = changes(record.before.as_ref(), record.after.as_ref());
-    if let Some(until) = record.lease_until {
-        parts.push(format!("until {until}"));
-    }
-    if let Some(cause) = &record.cause {
-        let code = serde_json::to_value(cause.code);
-        let code = code.ok().and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default();
-        let status = cause.status.map(|status| format!(" ({status})")).unwrap_or_default();
-        let detail = cause.detail.as_deref().map(|text| format!(": {text}")).unwrap_or_default();
-        parts.push(safe_text(&format!("{code}{status}{detail}")));
-    }
-    if let Some(key) = record.public_key_sha256 {
-        parts.push(format!("CSR key {}", short(&key.to_string(), 12)));
+    match &record.body {
+        EntryBody::Intended { lease_until, .. } => parts.push(format!("until {lease_until}")),
+        EntryBody::Failed { cause, .. } => {
+            let status = cause.status.map(|status| format!(" ({status})")).unwrap_or_default();
+            let detail =
+                cause.detail.as_deref().map(|text| format!(": {text}")).unwrap_or_default();
+            parts.push(safe_text(&format!("{}{status}{detail}", cause.code)));
+        }
+        EntryBody::RenewalOpened { public_key_sha256, .. } => {
+            parts.push(format!("request key {}", short(&public_key_sha256.to_string(), 12)));
+        }
+        _ => {}
     }
     parts.join(", ")
 }

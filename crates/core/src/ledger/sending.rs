@@ -43,7 +43,7 @@ impl<'a> Sending<'a> {
             sha256,
             opened: record,
             last: record,
-            lease_until: record.lease_until,
+            lease_until: record.lease_until(),
             applied: None,
         }
     }
@@ -96,11 +96,11 @@ impl<'a> Sending<'a> {
 
     fn add(&mut self, record: &'a Record) {
         self.last = record;
-        self.lease_until = self.lease_until.max(record.lease_until);
+        self.lease_until = self.lease_until.max(record.lease_until());
         if record.token.id.is_some() {
             self.token = &record.token;
         }
-        if record.event == Event::Applied {
+        if record.event() == Event::Applied {
             self.applied = Some(record);
         }
     }
@@ -110,11 +110,11 @@ impl<'a> Sending<'a> {
 pub(super) fn open(records: &[Record]) -> Vec<Sending<'_>> {
     let mut open: Vec<Sending<'_>> = Vec::new();
     for record in records {
-        let Some(sha256) = record.sha256 else { continue };
+        let Some(sha256) = record.sha256() else { continue };
         let newest = |open: &[Sending<'_>]| {
             open.iter().rposition(|one| one.is_of(record, sha256) && one.run() == record.run)
         };
-        match record.event {
+        match record.event() {
             Event::Intended => {
                 let extended = newest(&open)
                     .and_then(|index| open.get_mut(index))
@@ -149,7 +149,7 @@ pub(super) fn open(records: &[Record]) -> Vec<Sending<'_>> {
 
 /// Whether a failure was found by reading live, so that it speaks about every sending so far.
 fn was_read_live(failed: &Record) -> bool {
-    failed.cause.as_ref().is_some_and(|cause| {
+    failed.cause().is_some_and(|cause| {
         matches!(
             cause.code,
             FailureCode::NotLanded | FailureCode::NeverVisible | FailureCode::WrongLocation
@@ -161,11 +161,11 @@ fn was_read_live(failed: &Record) -> bool {
 mod tests {
     use super::*;
     use crate::ledger::TenantLedger;
-    use crate::ledger::line::Draft;
     use crate::ledger::testing::{at, draft, failure, intent, sha, vpp};
+    use crate::model::LedgerEntry;
 
-    fn ledger(drafts: Vec<Draft>) -> TenantLedger {
-        TenantLedger::from_drafts(drafts)
+    fn ledger(drafts: Vec<LedgerEntry>) -> TenantLedger {
+        TenantLedger::from_entries(drafts)
     }
 
     fn push(ledger: &TenantLedger) -> Vec<Sending<'_>> {
@@ -317,25 +317,29 @@ mod tests {
     fn a_created_token_is_followed_from_its_name_to_its_id() {
         let with_id = TokenRef { id: Some("1".into()), ..vpp("London") };
         let renamed = TokenRef { name: Some("Paris".into()), ..with_id.clone() };
-        let named = Draft { token: vpp("London"), ..intent(0, "run-1", sha("a")) };
-        let applied =
-            Draft { token: with_id.clone(), ..draft(Event::Applied, 1, "run-1", Some(sha("a"))) };
+        let named = LedgerEntry { token: vpp("London"), ..intent(0, "run-1", sha("a")) };
+        let applied = LedgerEntry {
+            token: with_id.clone(),
+            ..draft(Event::Applied, 1, "run-1", Some(sha("a")))
+        };
         let ledger = ledger(vec![named.clone(), applied.clone()]);
         let open = ledger.unfinished(&renamed);
         assert_eq!(open.len(), 1);
         assert_eq!((open[0].token, open[0].opened.seq), (&with_id, 1));
 
         let confirmed =
-            Draft { token: renamed, ..draft(Event::Confirmed, 2, "run-1", Some(sha("a"))) };
-        let ledger = TenantLedger::from_drafts(vec![named, applied, confirmed]);
+            LedgerEntry { token: renamed, ..draft(Event::Confirmed, 2, "run-1", Some(sha("a"))) };
+        let ledger = TenantLedger::from_entries(vec![named, applied, confirmed]);
         assert_eq!(ledger.unfinished(&with_id), []);
     }
 
     #[test]
     fn tokens_of_one_tenant_do_not_touch_each_others_sendings() {
-        let london = Draft { token: vpp("London"), ..intent(0, "run-1", sha("a")) };
-        let paris =
-            Draft { token: vpp("Paris"), ..draft(Event::Confirmed, 1, "run-1", Some(sha("a"))) };
+        let london = LedgerEntry { token: vpp("London"), ..intent(0, "run-1", sha("a")) };
+        let paris = LedgerEntry {
+            token: vpp("Paris"),
+            ..draft(Event::Confirmed, 1, "run-1", Some(sha("a")))
+        };
         let ledger = ledger(vec![london, paris]);
         assert_eq!(ledger.unfinished(&vpp("London")).len(), 1);
         assert_eq!(ledger.unfinished(&vpp("Paris")).len(), 0);

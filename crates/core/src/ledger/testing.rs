@@ -3,9 +3,10 @@
 
 use proptest::prelude::*;
 
-use super::{Author, Draft, Tail, TenantLedger, extend};
+use super::{Tail, TenantLedger, extend};
 use crate::model::{
-    Actor, Cause, Event, Facts, FailureCode, Kind, Sha256, TenantId, Timestamp, TokenRef,
+    Actor, Author, Cause, EntryBody, Event, Facts, FailureCode, Kind, LedgerEntry, Sha256,
+    TenantId, Timestamp, TokenRef, Write, Written,
 };
 
 /// An instant, so many minutes after the tests' beginning of time.
@@ -34,56 +35,112 @@ pub fn author(run: &str) -> Author {
     Author { run: run.into(), clone: "clone-1".into(), actor }
 }
 
-/// An entry about the push certificate of `contoso`.
-pub fn draft(event: Event, minute: i64, run: &str, sha256: Option<Sha256>) -> Draft {
-    let name = "contoso".parse().unwrap();
-    Draft { sha256, ..Draft::new(at(minute), event, name, TokenRef::push(), &author(run)) }
-}
-
-/// The same entry about another tenant.
-pub fn named(number: u32, draft: Draft) -> (TenantId, Draft) {
-    let name = format!("tenant-{number}").parse().unwrap();
-    (tenant(number), Draft { name, ..draft })
-}
-
-/// An intent with a lease of 15 minutes.
-pub fn intent(minute: i64, run: &str, sha256: Sha256) -> Draft {
-    Draft {
-        lease_until: Some(at(minute + 15)),
-        ..draft(Event::Intended, minute, run, Some(sha256))
+/// What a run writes for an event, about a file or (without a digest) about settings. Of what the
+/// event needs besides, it has the simplest.
+pub fn body(event: Event, at: Timestamp, sha256: Option<Sha256>) -> EntryBody {
+    let what = sha256.map_or(Written::Settings, |sha256| Written::File { sha256, wire: None });
+    let write = Write { what, plan_digest: None };
+    match event {
+        Event::RenewalOpened => EntryBody::RenewalOpened {
+            csr: "-----BEGIN CERTIFICATE REQUEST-----".into(),
+            public_key_sha256: sha256.unwrap_or(sha("key")),
+        },
+        Event::Intended => {
+            EntryBody::Intended { write, lease_until: at.plus(chrono::Duration::minutes(15)) }
+        }
+        Event::Applied => EntryBody::Applied { write },
+        Event::Failed => EntryBody::Failed { sha256, cause: cause(FailureCode::Rejected) },
+        Event::Confirmed => EntryBody::Confirmed { sha256 },
+        Event::ChangedOutsideGit => EntryBody::ChangedOutsideGit,
+        Event::Adopted => EntryBody::Adopted,
+        Event::Acknowledged => {
+            EntryBody::Acknowledged { sha256: sha256.unwrap_or(sha("file")), by: None, note: None }
+        }
     }
 }
 
+/// A cause with a status and nothing else.
+pub fn cause(code: FailureCode) -> Cause {
+    Cause { code, status: Some(400), request_id: None, detail: None }
+}
+
+/// An entry about the push certificate of `contoso`.
+pub fn draft(event: Event, minute: i64, run: &str, sha256: Option<Sha256>) -> LedgerEntry {
+    let (at, name) = (at(minute), "contoso".parse().unwrap());
+    LedgerEntry::new(at, name, TokenRef::push(), &author(run), body(event, at, sha256))
+}
+
+/// The same entry about another tenant.
+pub fn named(number: u32, entry: LedgerEntry) -> (TenantId, LedgerEntry) {
+    let name = format!("tenant-{number}").parse().unwrap();
+    (tenant(number), LedgerEntry { name, ..entry })
+}
+
+/// An intent with a lease of 15 minutes.
+pub fn intent(minute: i64, run: &str, sha256: Sha256) -> LedgerEntry {
+    draft(Event::Intended, minute, run, Some(sha256))
+}
+
 /// A failure.
-pub fn failure(minute: i64, run: &str, sha256: Sha256, code: FailureCode) -> Draft {
-    let cause = Cause { code, status: Some(400), request_id: None, detail: None };
-    Draft { cause: Some(cause), ..draft(Event::Failed, minute, run, Some(sha256)) }
+pub fn failure(minute: i64, run: &str, sha256: Sha256, code: FailureCode) -> LedgerEntry {
+    let body = EntryBody::Failed { sha256: Some(sha256), cause: cause(code) };
+    LedgerEntry { body, ..draft(Event::Failed, minute, run, Some(sha256)) }
 }
 
 /// Any entry, with text of every kind.
-pub fn arbitrary_draft() -> impl Strategy<Value = Draft> {
+pub fn arbitrary_draft() -> impl Strategy<Value = LedgerEntry> {
     let event = prop::sample::select(vec![
+        Event::RenewalOpened,
         Event::Intended,
         Event::Applied,
         Event::Failed,
         Event::Confirmed,
         Event::ChangedOutsideGit,
-        Event::Notified,
+        Event::Adopted,
+        Event::Acknowledged,
     ]);
     let text = prop::option::of(any::<String>());
     (event, 0i64..1_000_000, any::<String>(), text.clone(), text, any::<Option<u16>>()).prop_map(
-        |(event, minute, run, name, detail, status)| Draft {
-            token: TokenRef { kind: Kind::Vpp, id: detail.clone(), name: name.clone() },
-            after: Some(Facts { location: name, ..Facts::default() }),
-            cause: Some(Cause { code: FailureCode::Rejected, status, request_id: None, detail }),
-            ..draft(event, minute, &run, Some(sha(&run)))
+        |(event, minute, run, name, detail, status)| {
+            let mut entry = LedgerEntry {
+                token: TokenRef { kind: Kind::Vpp, id: detail.clone(), name: name.clone() },
+                after: Some(Facts { location: name, ..Facts::default() }),
+                ..draft(event, minute, &run, Some(sha(&run)))
+            };
+            match &mut entry.body {
+                EntryBody::Failed { cause, .. } => (cause.status, cause.detail) = (status, detail),
+                EntryBody::Acknowledged { note, .. } => *note = detail,
+                EntryBody::Intended { write, .. } => write.plan_digest = detail,
+                _ => {}
+            }
+            entry
         },
     )
 }
 
+impl LedgerEntry {
+    /// The entry of a write that this plan asked for.
+    pub fn planned(mut self, digest: &str) -> Self {
+        if let EntryBody::Intended { write, .. } | EntryBody::Applied { write } = &mut self.body {
+            write.plan_digest = Some(digest.to_owned());
+        }
+        self
+    }
+
+    /// The entry of an upload in this wire encoding.
+    pub fn in_wire(mut self, encoding: &str) -> Self {
+        if let EntryBody::Intended { write, .. } | EntryBody::Applied { write } = &mut self.body
+            && let Written::File { wire, .. } = &mut write.what
+        {
+            *wire = Some(encoding.to_owned());
+        }
+        self
+    }
+}
+
 impl TenantLedger {
-    /// The ledger that appending `drafts` to nothing gives.
-    pub fn from_drafts(drafts: Vec<Draft>) -> Self {
-        Self { records: extend(Tail::EMPTY, drafts).unwrap().records }
+    /// The ledger that appending `entries` to nothing gives.
+    pub fn from_entries(entries: Vec<LedgerEntry>) -> Self {
+        Self { records: extend(Tail::EMPTY, entries).unwrap().records }
     }
 }

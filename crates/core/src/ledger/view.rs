@@ -67,9 +67,9 @@ impl LedgerView {
         for (&tenant, ledger) in &self.tenants {
             for record in &ledger.records {
                 let sent =
-                    matches!(record.event, Event::Intended | Event::Applied | Event::Confirmed);
-                let seen = matches!(record.event, Event::ChangedOutsideGit | Event::Adopted);
-                if let Some(sha256) = record.sha256.filter(|_| sent) {
+                    matches!(record.event(), Event::Intended | Event::Applied | Event::Confirmed);
+                let seen = matches!(record.event(), Event::ChangedOutsideGit | Event::Adopted);
+                if let Some(sha256) = record.sha256().filter(|_| sent) {
                     bindings.digests.entry(sha256).or_default().insert(tenant);
                 }
                 let topic = record.after.as_ref().and_then(|facts| facts.topic.as_ref());
@@ -101,8 +101,9 @@ impl LedgerView {
     /// The tenants for which any run of the fleet commit `rev` intended a sending; the safety
     /// limits count them together.
     pub fn intended_at(&self, rev: &str) -> BTreeSet<TenantId> {
-        let intends =
-            |record: &Record| record.event == Event::Intended && record.rev.as_deref() == Some(rev);
+        let intends = |record: &Record| {
+            record.event() == Event::Intended && record.rev.as_deref() == Some(rev)
+        };
         self.tenants
             .iter()
             .filter(|(_, ledger)| ledger.records.iter().any(intends))
@@ -115,12 +116,12 @@ impl LedgerView {
     pub fn is_wire_proved(&self, kind: Kind, wire: &str) -> bool {
         self.tenants.values().any(|ledger| {
             ledger.records.iter().enumerate().any(|(index, applied)| {
-                applied.event == Event::Applied
+                applied.event() == Event::Applied
                     && applied.token.kind == kind
-                    && applied.wire.as_deref() == Some(wire)
+                    && applied.wire() == Some(wire)
                     && ledger.records.iter().skip(index + 1).any(|later| {
-                        later.event == Event::Confirmed
-                            && later.sha256 == applied.sha256
+                        later.event() == Event::Confirmed
+                            && later.sha256() == applied.sha256()
                             && later.token.same_token(&applied.token)
                     })
             })
@@ -154,12 +155,12 @@ impl TenantLedger {
     /// Whether live was ever read to show this digest.
     pub fn confirmed(&self, token: &TokenRef, sha256: Sha256) -> bool {
         self.of(token)
-            .any(|record| record.event == Event::Confirmed && record.sha256 == Some(sha256))
+            .any(|record| record.event() == Event::Confirmed && record.sha256() == Some(sha256))
     }
 
     /// The newest confirmation of the token, of whatever digest.
     pub fn last_confirmed<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
-        self.of(token).rfind(|record| record.event == Event::Confirmed)
+        self.of(token).rfind(|record| record.event() == Event::Confirmed)
     }
 
     /// The newest of `intended`, `applied`, `failed` and `confirmed` of this digest; telling
@@ -179,7 +180,7 @@ impl TenantLedger {
     ) -> Option<&'a Record> {
         let life: Vec<&Record> = self.life(token, sha256).collect();
         let (last, earlier) = life.split_last()?;
-        if last.event != Event::Failed {
+        if last.event() != Event::Failed {
             return None;
         }
         if is_definite(last) {
@@ -188,7 +189,7 @@ impl TenantLedger {
         earlier
             .iter()
             .rev()
-            .take_while(|record| !(record.event == Event::Intended && record.run == last.run))
+            .take_while(|record| !(record.event() == Event::Intended && record.run == last.run))
             .find(|record| is_definite(record))
             .copied()
     }
@@ -241,7 +242,7 @@ impl TenantLedger {
         self.of(token).rev().find_map(|record| {
             let facts = record.after.as_ref()?;
             let live = matches!(
-                record.event,
+                record.event(),
                 Event::Confirmed | Event::Applied | Event::ChangedOutsideGit | Event::Adopted
             );
             live.then_some((facts, record.at))
@@ -264,10 +265,11 @@ impl TenantLedger {
         let ends =
             |event| matches!(event, Event::Confirmed | Event::ChangedOutsideGit | Event::Adopted);
         let serial = |facts: Option<&Facts>| facts.and_then(|facts| facts.serial.clone());
-        let opened =
-            self.of(token).rev().take_while(|record| !ends(record.event)).find(|record| {
-                record.event == Event::RenewalOpened && record.public_key_sha256.is_some()
-            })?;
+        let opened = self
+            .of(token)
+            .rev()
+            .take_while(|record| !ends(record.event()))
+            .find(|record| record.event() == Event::RenewalOpened)?;
         let is_answered = match (serial(opened.before.as_ref()), serial(live)) {
             (Some(then), Some(now)) => then != now,
             _ => false,
@@ -280,21 +282,21 @@ impl TenantLedger {
     pub fn unacknowledged<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
         let records: Vec<&Record> = self.of(token).collect();
         let is_upload = |record: &&Record| {
-            record.sha256.is_some() && matches!(record.event, Event::Applied | Event::Confirmed)
+            record.sha256().is_some() && matches!(record.event(), Event::Applied | Event::Confirmed)
         };
         let last = records.iter().rev().find(|record| {
-            is_upload(record) || matches!(record.event, Event::ChangedOutsideGit | Event::Adopted)
+            is_upload(record) || matches!(record.event(), Event::ChangedOutsideGit | Event::Adopted)
         })?;
-        let sha256 = Some(last).filter(|record| is_upload(record))?.sha256;
+        let sha256 = Some(last).filter(|record| is_upload(record))?.sha256();
         // A sending that only a later read proved has no `applied`.
         let of = |event| {
-            records.iter().rposition(|record| record.event == event && record.sha256 == sha256)
+            records.iter().rposition(|record| record.event() == event && record.sha256() == sha256)
         };
         let upload = of(Event::Applied).or_else(|| of(Event::Confirmed))?;
         let is_acknowledged = records
             .iter()
             .skip(upload)
-            .any(|record| record.event == Event::Acknowledged && record.sha256 == sha256);
+            .any(|record| record.event() == Event::Acknowledged && record.sha256() == sha256);
         records.get(upload).copied().filter(|_| !is_acknowledged)
     }
 
@@ -302,9 +304,12 @@ impl TenantLedger {
     pub fn changed_outside_git_recorded<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
         self.of(token)
             .rfind(|record| {
-                matches!(record.event, Event::Confirmed | Event::Adopted | Event::ChangedOutsideGit)
+                matches!(
+                    record.event(),
+                    Event::Confirmed | Event::Adopted | Event::ChangedOutsideGit
+                )
             })
-            .filter(|record| record.event == Event::ChangedOutsideGit)
+            .filter(|record| record.event() == Event::ChangedOutsideGit)
     }
 
     /// The newest confirmation of a file, while neither a change outside Git nor an adoption
@@ -312,9 +317,12 @@ impl TenantLedger {
     pub fn confirmed_still<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
         self.of(token)
             .rfind(|record| {
-                matches!(record.event, Event::Confirmed | Event::Adopted | Event::ChangedOutsideGit)
+                matches!(
+                    record.event(),
+                    Event::Confirmed | Event::Adopted | Event::ChangedOutsideGit
+                )
             })
-            .filter(|record| record.event == Event::Confirmed)
+            .filter(|record| record.event() == Event::Confirmed)
     }
 
     /// The id that the ledger learnt last for a token of this kind and name.
@@ -334,9 +342,9 @@ impl TenantLedger {
         sha256: Sha256,
     ) -> impl DoubleEndedIterator<Item = &'a Record> {
         self.of(token).filter(move |record| {
-            record.sha256 == Some(sha256)
+            record.sha256() == Some(sha256)
                 && matches!(
-                    record.event,
+                    record.event(),
                     Event::Intended | Event::Applied | Event::Failed | Event::Confirmed
                 )
         })
@@ -344,8 +352,7 @@ impl TenantLedger {
 }
 
 fn is_definite(record: &Record) -> bool {
-    record.event == Event::Failed
-        && record.cause.as_ref().is_some_and(|cause| cause.code.is_definite())
+    record.cause().is_some_and(|cause| cause.code.is_definite())
 }
 
 #[cfg(test)]

@@ -1,8 +1,14 @@
 //! One line of the ledger, as data. How lines are chained and stored is `ledger`'s business.
+//!
+//! An [`LedgerEntry`] is a head, which every event has, and a [`EntryBody`], which cannot lack what its event
+//! needs. Its text has the flat fields of [`LineFields`], so that `jq` and old lines stay what they are;
+//! a line whose fields do not fit its event is refused when it is read.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use super::{Facts, Sha256, TenantName, Timestamp, TokenRef};
@@ -27,8 +33,6 @@ pub enum Event {
     ChangedOutsideGit,
     /// A credential that came from outside Git is now watched in Git.
     Adopted,
-    /// Somebody was told.
-    Notified,
     /// The customer confirmed that devices work.
     Acknowledged,
 }
@@ -44,7 +48,6 @@ impl Event {
             Self::Confirmed => "confirmed",
             Self::ChangedOutsideGit => "changed-outside-git",
             Self::Adopted => "adopted",
-            Self::Notified => "notified",
             Self::Acknowledged => "acknowledged",
         }
     }
@@ -109,62 +112,502 @@ pub struct Actor {
     pub host: Option<String>,
 }
 
-/// One line of the ledger: what happened to one token, when, by whom, with which facts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+/// Who writes: the same for all entries of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// The run's id, one per process.
+    pub run: String,
+    /// The clone's id, one per clone of the fleet; names the lock that proves a run dead.
+    pub clone: String,
+    pub actor: Actor,
+}
+
+/// What happened to one token, when, by whom, with which facts: a ledger line without its place in
+/// a chain.
+///
+/// What every event has stands in the entry itself, what only one event has in its [`EntryBody`]. Made
+/// with [`LedgerEntry::new`] and struct update syntax.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "LineFields", into = "LineFields")]
+pub struct LedgerEntry {
+    pub at: Timestamp,
+    /// The tenant's name at that time.
+    pub name: TenantName,
+    pub token: TokenRef,
+    /// The fleet commit that the run worked from.
+    pub rev: Option<String>,
+    /// The facts in Intune before, where they are known.
+    pub before: Option<Facts>,
+    /// The facts that were sent (`intended`, `applied`) or seen (`confirmed`, …).
+    pub after: Option<Facts>,
+    pub run: String,
+    pub clone: String,
+    pub actor: Actor,
+    pub body: EntryBody,
+}
+
+/// What happened, with what only this event has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EntryBody {
+    RenewalOpened {
+        /// The request for Apple (CSR), as the file that Apple's push portal takes.
+        csr: String,
+        /// SHA-256 of the request's SubjectPublicKeyInfo.
+        public_key_sha256: Sha256,
+    },
+    Intended {
+        write: Write,
+        /// Until when the run may still write.
+        lease_until: Timestamp,
+    },
+    Applied {
+        write: Write,
+    },
+    Failed {
+        /// SHA-256 of the opened token file; `None` for a change of settings.
+        sha256: Option<Sha256>,
+        cause: Cause,
+    },
+    Confirmed {
+        /// SHA-256 of the opened token file; `None` for a change of settings.
+        sha256: Option<Sha256>,
+    },
+    ChangedOutsideGit,
+    Adopted,
+    Acknowledged {
+        /// SHA-256 of the opened token file whose upload is confirmed.
+        sha256: Sha256,
+        /// Who of the customer confirmed it.
+        by: Option<String>,
+        /// What they said.
+        note: Option<String>,
+    },
+}
+
+/// A write to Intune.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    pub what: Written,
+    /// The digest of the plan that asked for it, `sha256:…`.
+    pub plan_digest: Option<String>,
+}
+
+/// What a write sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    File {
+        /// SHA-256 of the opened token file.
+        sha256: Sha256,
+        /// The wire encoding that was used.
+        wire: Option<String>,
+    },
+    Settings,
+}
+
+/// An [`LedgerEntry`] at its place in a tenant's chain: one line of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "LineFields", into = "LineFields")]
 pub struct Record {
     /// The line's number in its file, from 1.
     pub seq: u64,
     /// SHA-256 of the previous line without its LF; 64 zeros in the first line.
     pub prev: Sha256,
-    /// When.
-    pub at: Timestamp,
-    /// What.
-    pub event: Event,
+    pub entry: LedgerEntry,
+}
+
+/// A record is read as the entry that it holds.
+impl Deref for Record {
+    type Target = LedgerEntry;
+
+    fn deref(&self) -> &LedgerEntry {
+        &self.entry
+    }
+}
+
+impl LedgerEntry {
+    /// An entry of which no more is known than what every event has.
+    pub fn new(
+        at: Timestamp,
+        name: TenantName,
+        token: TokenRef,
+        author: &Author,
+        body: EntryBody,
+    ) -> Self {
+        Self {
+            at,
+            name,
+            token,
+            rev: None,
+            before: None,
+            after: None,
+            run: author.run.clone(),
+            clone: author.clone.clone(),
+            actor: author.actor.clone(),
+            body,
+        }
+    }
+
+    /// The record that this entry is at one place of a chain.
+    pub fn at_place(self, seq: u64, prev: Sha256) -> Record {
+        Record { seq, prev, entry: self }
+    }
+
+    pub fn event(&self) -> Event {
+        match self.body {
+            EntryBody::RenewalOpened { .. } => Event::RenewalOpened,
+            EntryBody::Intended { .. } => Event::Intended,
+            EntryBody::Applied { .. } => Event::Applied,
+            EntryBody::Failed { .. } => Event::Failed,
+            EntryBody::Confirmed { .. } => Event::Confirmed,
+            EntryBody::ChangedOutsideGit => Event::ChangedOutsideGit,
+            EntryBody::Adopted => Event::Adopted,
+            EntryBody::Acknowledged { .. } => Event::Acknowledged,
+        }
+    }
+
+    /// SHA-256 of the opened token file that the entry is about, if it is about one.
+    pub fn sha256(&self) -> Option<Sha256> {
+        match &self.body {
+            EntryBody::Intended { write, .. } | EntryBody::Applied { write } => write.sha256(),
+            EntryBody::Failed { sha256, .. } | EntryBody::Confirmed { sha256 } => *sha256,
+            EntryBody::Acknowledged { sha256, .. } => Some(*sha256),
+            EntryBody::RenewalOpened { .. } | EntryBody::ChangedOutsideGit | EntryBody::Adopted => {
+                None
+            }
+        }
+    }
+
+    /// The write that was announced or accepted.
+    pub fn write(&self) -> Option<&Write> {
+        match &self.body {
+            EntryBody::Intended { write, .. } | EntryBody::Applied { write } => Some(write),
+            _ => None,
+        }
+    }
+
+    /// The wire encoding of an upload.
+    pub fn wire(&self) -> Option<&str> {
+        match &self.write()?.what {
+            Written::File { wire, .. } => wire.as_deref(),
+            Written::Settings => None,
+        }
+    }
+
+    /// The digest of the plan that asked for a write.
+    pub fn plan_digest(&self) -> Option<&str> {
+        self.write()?.plan_digest.as_deref()
+    }
+
+    /// Until when the run of an intent may still write.
+    pub fn lease_until(&self) -> Option<Timestamp> {
+        match self.body {
+            EntryBody::Intended { lease_until, .. } => Some(lease_until),
+            _ => None,
+        }
+    }
+
+    /// The request for Apple that a renewal was opened with, and SHA-256 of its public key.
+    pub fn request(&self) -> Option<(&str, Sha256)> {
+        match &self.body {
+            EntryBody::RenewalOpened { csr, public_key_sha256 } => Some((csr, *public_key_sha256)),
+            _ => None,
+        }
+    }
+
+    /// Why a write failed.
+    pub fn cause(&self) -> Option<&Cause> {
+        match &self.body {
+            EntryBody::Failed { cause, .. } => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+impl Write {
+    pub fn sha256(&self) -> Option<Sha256> {
+        match self.what {
+            Written::File { sha256, .. } => Some(sha256),
+            Written::Settings => None,
+        }
+    }
+}
+
+/// Why a line's fields do not fit its event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LineMisfit {
+    #[error("a line of event `{event}` needs `{field}`")]
+    Lacks { event: Event, field: &'static str },
+    #[error("a line of event `{event}` has no `{field}`")]
+    Surplus { event: Event, field: &'static str },
+    /// A line needs its place in a chain, an entry must not have one.
+    #[error("`seq` and `prev` belong to lines of a chain, and only to those")]
+    Place,
+}
+
+/// The fields of a line as they are written, whatever the event: the one definition of the format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct LineFields {
+    /// The line's number in its file, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<u64>,
+    /// SHA-256 of the previous line without its LF; 64 zeros in the first line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prev: Option<Sha256>,
+    /// When it happened.
+    at: Timestamp,
+    /// What happened.
+    event: Event,
     /// The tenant's name at that time.
-    pub name: TenantName,
+    name: TenantName,
     /// Which token.
-    pub token: TokenRef,
+    token: TokenRef,
     /// SHA-256 of the opened token file it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<Sha256>,
-    /// The fleet commit that was applied.
+    sha256: Option<Sha256>,
+    /// The fleet commit that the run worked from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rev: Option<String>,
-    /// Live facts before.
+    rev: Option<String>,
+    /// The facts in Intune before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<Facts>,
-    /// Facts after: those sent (`intended`, `applied`) or those seen (`confirmed`, …).
+    before: Option<Facts>,
+    /// The facts after: those sent (`intended`, `applied`) or those seen (`confirmed`, …).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub after: Option<Facts>,
+    after: Option<Facts>,
     /// The run's id, one per process.
-    pub run: String,
+    run: String,
     /// The clone's id, one per clone of the fleet; names the lock that proves a run dead.
-    pub clone: String,
-    /// Who.
-    pub actor: Actor,
-    /// Sendings: the wire encoding that was used.
+    clone: String,
+    /// Who ran it.
+    actor: Actor,
+    /// Uploads (`intended`, `applied`): the wire encoding that was used.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub wire: Option<String>,
-    /// Sendings: the digest of the plan that asked for it, `sha256:…`.
+    wire: Option<String>,
+    /// Writes (`intended`, `applied`): the digest of the plan that asked for it, `sha256:…`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub plan_digest: Option<String>,
-    /// Intents: until when the run may still write.
+    plan_digest: Option<String>,
+    /// `intended`: until when the run may still write.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub lease_until: Option<Timestamp>,
-    /// Failures: why.
+    lease_until: Option<Timestamp>,
+    /// `failed`: why.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cause: Option<Cause>,
-    /// Opened renewals: the certificate signing request, as the file that Apple's push portal takes.
+    cause: Option<Cause>,
+    /// `renewal-opened`: the request for Apple (CSR), as the file that Apple's push portal takes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub csr: Option<String>,
-    /// Opened renewals: SHA-256 of the CSR's SubjectPublicKeyInfo.
+    csr: Option<String>,
+    /// `renewal-opened`: SHA-256 of the request's SubjectPublicKeyInfo.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub public_key_sha256: Option<Sha256>,
-    /// Acknowledgements: who of the customer confirmed.
+    public_key_sha256: Option<Sha256>,
+    /// `acknowledged`: who of the customer confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    /// Acknowledgements: what they said.
+    by: Option<String>,
+    /// `acknowledged`: what they said.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
+    note: Option<String>,
+}
+
+impl LineFields {
+    /// Splits off the place in a chain.
+    fn split(mut self) -> Result<(Option<(u64, Sha256)>, LedgerEntry), LineMisfit> {
+        let place = match (self.seq.take(), self.prev.take()) {
+            (Some(seq), Some(prev)) => Some((seq, prev)),
+            (None, None) => None,
+            _ => return Err(LineMisfit::Place),
+        };
+        let body = self.take_body()?;
+        if let Some(field) = self.left() {
+            return Err(LineMisfit::Surplus { event: self.event, field });
+        }
+        let Self { at, name, token, rev, before, after, run, clone, actor, .. } = self;
+        Ok((place, LedgerEntry { at, name, token, rev, before, after, run, clone, actor, body }))
+    }
+
+    fn take_body(&mut self) -> Result<EntryBody, LineMisfit> {
+        let event = self.event;
+        let need = |field| LineMisfit::Lacks { event, field };
+        Ok(match event {
+            Event::RenewalOpened => EntryBody::RenewalOpened {
+                csr: self.csr.take().ok_or(need("csr"))?,
+                public_key_sha256: self.public_key_sha256.take().ok_or(need("publicKeySha256"))?,
+            },
+            Event::Intended => EntryBody::Intended {
+                lease_until: self.lease_until.take().ok_or(need("leaseUntil"))?,
+                write: self.take_write()?,
+            },
+            Event::Applied => EntryBody::Applied { write: self.take_write()? },
+            Event::Failed => EntryBody::Failed {
+                sha256: self.sha256.take(),
+                cause: self.cause.take().ok_or(need("cause"))?,
+            },
+            Event::Confirmed => EntryBody::Confirmed { sha256: self.sha256.take() },
+            Event::ChangedOutsideGit => EntryBody::ChangedOutsideGit,
+            Event::Adopted => EntryBody::Adopted,
+            Event::Acknowledged => EntryBody::Acknowledged {
+                sha256: self.sha256.take().ok_or(need("sha256"))?,
+                by: self.by.take(),
+                note: self.note.take(),
+            },
+        })
+    }
+
+    fn take_write(&mut self) -> Result<Write, LineMisfit> {
+        let what = match (self.sha256.take(), self.wire.take()) {
+            (Some(sha256), wire) => Written::File { sha256, wire },
+            (None, None) => Written::Settings,
+            (None, Some(_)) => {
+                return Err(LineMisfit::Lacks { event: self.event, field: "sha256" });
+            }
+        };
+        Ok(Write { what, plan_digest: self.plan_digest.take() })
+    }
+
+    /// A field of some event that this line's event did not take.
+    fn left(&self) -> Option<&'static str> {
+        let fields = [
+            ("sha256", self.sha256.is_some()),
+            ("wire", self.wire.is_some()),
+            ("planDigest", self.plan_digest.is_some()),
+            ("leaseUntil", self.lease_until.is_some()),
+            ("cause", self.cause.is_some()),
+            ("csr", self.csr.is_some()),
+            ("publicKeySha256", self.public_key_sha256.is_some()),
+            ("by", self.by.is_some()),
+            ("note", self.note.is_some()),
+        ];
+        fields.into_iter().find_map(|(field, is_left)| is_left.then_some(field))
+    }
+}
+
+impl TryFrom<LineFields> for LedgerEntry {
+    type Error = LineMisfit;
+
+    fn try_from(line: LineFields) -> Result<Self, LineMisfit> {
+        match line.split()? {
+            (None, entry) => Ok(entry),
+            (Some(_), _) => Err(LineMisfit::Place),
+        }
+    }
+}
+
+impl TryFrom<LineFields> for Record {
+    type Error = LineMisfit;
+
+    fn try_from(line: LineFields) -> Result<Self, LineMisfit> {
+        let (place, entry) = line.split()?;
+        let (seq, prev) = place.ok_or(LineMisfit::Place)?;
+        Ok(entry.at_place(seq, prev))
+    }
+}
+
+impl From<LedgerEntry> for LineFields {
+    fn from(entry: LedgerEntry) -> Self {
+        let event = entry.event();
+        let LedgerEntry { at, name, token, rev, before, after, run, clone, actor, body } = entry;
+        let mut line = Self {
+            seq: None,
+            prev: None,
+            at,
+            event,
+            name,
+            token,
+            sha256: None,
+            rev,
+            before,
+            after,
+            run,
+            clone,
+            actor,
+            wire: None,
+            plan_digest: None,
+            lease_until: None,
+            cause: None,
+            csr: None,
+            public_key_sha256: None,
+            by: None,
+            note: None,
+        };
+        match body {
+            EntryBody::RenewalOpened { csr, public_key_sha256 } => {
+                line.csr = Some(csr);
+                line.public_key_sha256 = Some(public_key_sha256);
+            }
+            EntryBody::Intended { write, lease_until } => {
+                line.put_write(write);
+                line.lease_until = Some(lease_until);
+            }
+            EntryBody::Applied { write } => line.put_write(write),
+            EntryBody::Failed { sha256, cause } => {
+                line.sha256 = sha256;
+                line.cause = Some(cause);
+            }
+            EntryBody::Confirmed { sha256 } => line.sha256 = sha256,
+            EntryBody::ChangedOutsideGit | EntryBody::Adopted => {}
+            EntryBody::Acknowledged { sha256, by, note } => {
+                line.sha256 = Some(sha256);
+                (line.by, line.note) = (by, note);
+            }
+        }
+        line
+    }
+}
+
+impl LineFields {
+    fn put_write(&mut self, write: Write) {
+        self.plan_digest = write.plan_digest;
+        if let Written::File { sha256, wire } = write.what {
+            (self.sha256, self.wire) = (Some(sha256), wire);
+        }
+    }
+}
+
+impl From<Record> for LineFields {
+    fn from(record: Record) -> Self {
+        let (seq, prev) = (Some(record.seq), Some(record.prev));
+        Self { seq, prev, ..record.entry.into() }
+    }
+}
+
+impl JsonSchema for LedgerEntry {
+    fn schema_name() -> Cow<'static, str> {
+        "LedgerEntry".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let text = "A ledger line without its place in a chain: neither `seq` nor `prev`.";
+        let mut schema = LineFields::json_schema(generator);
+        schema.insert("description".to_owned(), text.into());
+        if let Some(fields) = schema.pointer_mut("/properties").and_then(|all| all.as_object_mut())
+        {
+            fields.retain(|field, _| field != "seq" && field != "prev");
+        }
+        schema
+    }
+}
+
+impl JsonSchema for Record {
+    fn schema_name() -> Cow<'static, str> {
+        "Record".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let text =
+            "One line of the ledger: what happened to one token, when, by whom, with which facts.";
+        let mut schema = LineFields::json_schema(generator);
+        schema.insert("description".to_owned(), text.into());
+        for (field, of) in [
+            ("seq", generator.subschema_for::<u64>()),
+            ("prev", generator.subschema_for::<Sha256>()),
+        ] {
+            let fields = schema.pointer_mut("/properties").and_then(|all| all.as_object_mut());
+            if let Some(old) = fields.and_then(|fields| fields.get_mut(field)) {
+                let text = old.get("description").cloned();
+                let mut new = of;
+                new.insert("description".to_owned(), text.into());
+                *old = new.to_value();
+            }
+            let required = schema.pointer_mut("/required").and_then(|all| all.as_array_mut());
+            required.into_iter().for_each(|required| required.push(field.into()));
+        }
+        schema
+    }
 }

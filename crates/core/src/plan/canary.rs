@@ -88,7 +88,7 @@ fn is_proved_by(view: &LedgerView, notes: &[Noted], kind: Kind, wire: &str) -> b
             let past = view.tenant(noted.tenant_id);
             past.unfinished(&noted.token).iter().any(|sending| {
                 Some(sending.sha256) == noted.sha256
-                    && sending.applied.is_some_and(|line| line.wire.as_deref() == Some(wire))
+                    && sending.applied.is_some_and(|line| line.wire() == Some(wire))
             })
         },
     )
@@ -110,10 +110,10 @@ fn failed(
             let token = known(entry, past);
             let failure = past.definite_failure(&token, sha256)?;
             let sent = last_intent(past, &token, sha256)?;
-            if sent.wire.as_deref() != Some(wire) || is_released(input, tenants, tenant, entry) {
+            if sent.wire() != Some(wire) || is_released(input, tenants, tenant, entry) {
                 return None;
             }
-            let why = failure.cause.as_ref().and_then(|cause| cause.detail.as_deref());
+            let why = failure.cause().and_then(|cause| cause.detail.as_deref());
             Some(format!(
                 "the first {kind} token that was sent as {wire:?} failed on {} ({} of {}: {}); nothing more of the kind is sent. If the encoding is wrong, change `wire` in applecart.yaml; else correct or release that token",
                 failure.at,
@@ -161,7 +161,7 @@ fn pending(
     view.tenants.iter().find_map(|(&tenant, past)| {
         past.all_unfinished().into_iter().find_map(|sending| {
             let ours =
-                sending.token.kind == kind && sending.opened.wire.as_deref() == Some(wire);
+                sending.token.kind == kind && sending.opened.wire() == Some(wire);
             let shown = notes.iter().any(|noted| {
                 noted.tenant_id == tenant && noted.sha256 == Some(sending.sha256)
             });
@@ -258,6 +258,7 @@ fn last_intent<'a>(
     sha256: Sha256,
 ) -> Option<&'a Record> {
     past.of(token).rfind(|record| {
-        matches!(record.event, Event::Intended | Event::Applied) && record.sha256 == Some(sha256)
+        matches!(record.event(), Event::Intended | Event::Applied)
+            && record.sha256() == Some(sha256)
     })
 }

@@ -177,7 +177,7 @@ fn rejected(case: &Case<'_>, mine: &[&Sending<'_>]) -> Option<Rejected> {
     let hold = |detail| Hold { reason: Reason::Rejected, release, detail };
     let again = format!("{} and seal the new file", renew_at_apple(case.kind()));
     if let Some(failed) = case.past.definite_failure(case.of, case.file.sha256) {
-        let cause = failed.cause.as_ref();
+        let cause = failed.cause();
         let what = match cause.map(|cause| cause.code) {
             Some(FailureCode::NeverVisible) => "was sent twice and never showed",
             Some(FailureCode::WrongLocation) => "turned out to belong to another location",
@@ -330,7 +330,7 @@ fn mark_urgent(decision: &mut Decision, case: &Case<'_>) {
     }
     // A hold of settings alone is not about a new file.
     let last = case.past.last_confirmed(case.of);
-    if last.is_some_and(|record| record.sha256 == Some(case.file.sha256)) {
+    if last.is_some_and(|record| record.sha256() == Some(case.file.sha256)) {
         return;
     }
     decision.urgent = true;

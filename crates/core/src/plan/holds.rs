@@ -92,7 +92,7 @@ fn age(case: &Case<'_>, live: Subject<'_>) -> Option<Hold> {
     let ends = stated.map_or_else(String::new, |at| format!(", Git's file ends {at}"));
     if confirmed.is_some() && later {
         let applied = case.past.last_confirmed(case.of).filter(|last| {
-            last.sha256 != Some(case.file.sha256)
+            last.sha256() != Some(case.file.sha256)
                 && last.after.as_ref().is_some_and(|after| after.expires == live.expires())
         });
         return Some(Hold::firm(
@@ -256,8 +256,8 @@ fn vpp(case: &Case<'_>, live: &LiveVpp) -> Vec<Hold> {
 /// itself does not name its location, only the ledger remembers it.
 fn filed_wrongly(case: &Case<'_>, live: &LiveVpp) -> Option<Hold> {
     let record = case.past.records.iter().rev().find(|record| {
-        record.event == Event::Confirmed
-            && record.sha256 == Some(case.file.sha256)
+        record.event() == Event::Confirmed
+            && record.sha256() == Some(case.file.sha256)
             && record.token.kind == Kind::Vpp
             && !record.token.same_token(case.of)
     })?;

@@ -91,7 +91,7 @@ impl<'a> Subject<'a> {
         sha256: crate::model::Sha256,
         confirmed: Option<&Record>,
     ) -> bool {
-        let of_this_file = confirmed.map(|record| record.sha256 == Some(sha256));
+        let of_this_file = confirmed.map(|record| record.sha256() == Some(sha256));
         match self {
             Self::Push(live) => is_stated_certificate(live, stated),
             Self::Vpp(live) => {
@@ -177,6 +177,6 @@ pub(super) fn confirmation<'a>(
     sha256: crate::model::Sha256,
 ) -> Option<&'a Record> {
     past.of(token).rfind(|record| {
-        record.event == crate::model::Event::Confirmed && record.sha256 == Some(sha256)
+        record.event() == crate::model::Event::Confirmed && record.sha256() == Some(sha256)
     })
 }

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Duration, NaiveDate};
+use chrono::NaiveDate;
 
 use super::{
     Action, Base, Input, Known, Plan, Planned, PlannedToken, Reason, Selection, Source, Sync, make,
@@ -17,8 +17,8 @@ use super::{
 use crate::fleet::{Allow, Desired, Policy, Suspension, Tenant, Token};
 use crate::ledger::LedgerView;
 use crate::model::{
-    Actor, Cause, Event, Facts, FailureCode, Kind, LiveEnrollment, LivePush, LiveTenant, LiveVpp,
-    Reading, Record, Sha256, TenantId, TenantName, Timestamp,
+    Actor, Author, EntryBody, Event, Facts, FailureCode, Kind, LedgerEntry, LiveEnrollment,
+    LivePush, LiveTenant, LiveVpp, Reading, Sha256, TenantId, TenantName, Timestamp,
 };
 
 mod entries;
@@ -212,7 +212,7 @@ impl World {
         serial: &str,
         run: &str,
         at_text: &str,
-    ) -> &mut Record {
+    ) -> &mut LedgerEntry {
         let id = self.tenant.tenant_id;
         self.recorded_for(id, event, serial, run, at_text)
     }
@@ -224,7 +224,7 @@ impl World {
         serial: &str,
         run: &str,
         at_text: &str,
-    ) -> &mut Record {
+    ) -> &mut LedgerEntry {
         let token = self.entry().token.clone();
         let expires = at(if serial == "99" { THIS_YEAR } else { NEXT_YEAR });
         let entry = self.entry().clone();
@@ -240,38 +240,27 @@ impl World {
         let wire = super::wire(&self.policy, self.kind).to_owned();
         let view = self.ledger.as_mut().unwrap();
         let records = &mut view.tenants.entry(tenant_id).or_default().records;
-        let sending = matches!(event, Event::Intended | Event::Applied);
-        records.push(Record {
-            seq: records.len() as u64 + 1,
-            prev: Sha256::ZERO,
-            at: at(at_text),
-            event,
-            name: "contoso".parse().unwrap(),
-            token,
-            sha256: Some(Sha256::of(serial.as_bytes())),
+        let mut body =
+            crate::ledger::testing::body(event, at(at_text), Some(Sha256::of(serial.as_bytes())));
+        if let EntryBody::Failed { cause, .. } = &mut body {
+            cause.detail = Some("no".into());
+        }
+        let author = Author { run: run.into(), clone: "clone-1".into(), actor: Actor::default() };
+        let entry = LedgerEntry {
             rev: Some(self.rev.clone()),
-            before: None,
             after: Some(after),
-            run: run.into(),
-            clone: "clone-1".into(),
-            actor: Actor::default(),
-            wire: sending.then_some(wire),
-            plan_digest: None,
-            lease_until: (event == Event::Intended)
-                .then(|| at(at_text).plus(Duration::minutes(15))),
-            cause: None,
-            csr: None,
-            public_key_sha256: None,
-            by: None,
-            note: None,
-        });
-        records.last_mut().unwrap()
+            ..LedgerEntry::new(at(at_text), "contoso".parse().unwrap(), token, &author, body)
+        };
+        let place = records.len() as u64 + 1;
+        records.push(entry.in_wire(&wire).at_place(place, Sha256::ZERO));
+        &mut records.last_mut().unwrap().entry
     }
 
     pub fn failed(&mut self, serial: &str, code: FailureCode) {
         let line = self.recorded(Event::Failed, serial, "run-1", "2026-11-20T10:01:00Z");
-        line.cause =
-            Some(Cause { code, status: Some(400), request_id: None, detail: Some("no".into()) });
+        if let EntryBody::Failed { cause, .. } = &mut line.body {
+            cause.code = code;
+        }
     }
 
     pub fn planned(&self) -> Planned {

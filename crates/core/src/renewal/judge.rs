@@ -154,11 +154,7 @@ pub fn against_renewal(
 }
 
 /// Whose the file is, where that is plainly another tenant of the fleet.
-pub fn elsewhere(
-    fleet: &[Desired],
-    tenant: &Tenant,
-    facts: &FileFacts,
-) -> Vec<String> {
+pub fn elsewhere(fleet: &[Desired], tenant: &Tenant, facts: &FileFacts) -> Vec<String> {
     let others = fleet.iter().filter_map(Desired::valid).filter(|one| one.name != tenant.name);
     let is_theirs = |other: &&Tenant| {
         other.tokens().any(|token| {

@@ -45,12 +45,7 @@ impl<'a> Matcher<'a> {
     }
 
     /// The tokens that the file may be for. One that has this very file already is the only one.
-    pub fn candidates(
-        &self,
-        kind: Kind,
-        facts: &FileFacts,
-        sha256: Sha256,
-    ) -> Vec<Candidate<'a>> {
+    pub fn candidates(&self, kind: Kind, facts: &FileFacts, sha256: Sha256) -> Vec<Candidate<'a>> {
         let all = match kind {
             Kind::Push => self.by_topic(facts),
             Kind::Enrollment => self.by_recipient(facts),
@@ -217,14 +212,20 @@ mod tests {
         fabrikam.vpp = ["London", "Leeds"]
             .into_iter()
             .map(|name| {
-                let mut token =
-                    Token::watched(TokenRef { kind: Kind::Vpp, id: None, name: Some(name.to_owned()) });
+                let mut token = Token::watched(TokenRef {
+                    kind: Kind::Vpp,
+                    id: None,
+                    name: Some(name.to_owned()),
+                });
                 token.facts.organization = Some("Fabrikam GmbH ".to_owned());
                 token
             })
             .collect();
-        let mut abm =
-            Token::watched(TokenRef { kind: Kind::Enrollment, id: None, name: Some("ABM".to_owned()) });
+        let mut abm = Token::watched(TokenRef {
+            kind: Kind::Enrollment,
+            id: None,
+            name: Some("ABM".to_owned()),
+        });
         abm.recipient =
             Some(Recipient { issuer: "CN=Intune".to_owned(), serial: "AA".parse().unwrap() });
         fabrikam.enrollment = vec![abm];
@@ -243,7 +244,8 @@ mod tests {
     #[test]
     fn a_topic_a_recipient_and_an_organisation_tell_whose_it_is() {
         let fleet = fleet();
-        let topic = FileFacts { topic: Some(world::TOPIC.parse().unwrap()), ..FileFacts::default() };
+        let topic =
+            FileFacts { topic: Some(world::TOPIC.parse().unwrap()), ..FileFacts::default() };
         assert_eq!(of(&fleet, Kind::Push, &topic), ["contoso push"]);
         let recipient = |serial: &str| FileFacts {
             recipient: Some(RecipientFacts {
@@ -257,7 +259,11 @@ mod tests {
         assert!(of(&fleet, Kind::Enrollment, &recipient("BB")).is_empty());
         let organization =
             FileFacts { organization: Some("Fabrikam GmbH".to_owned()), ..FileFacts::default() };
-        assert_eq!(of(&fleet, Kind::Vpp, &organization).len(), 2, "two locations, one organisation");
+        assert_eq!(
+            of(&fleet, Kind::Vpp, &organization).len(),
+            2,
+            "two locations, one organisation"
+        );
         assert!(of(&fleet, Kind::Vpp, &FileFacts::default()).is_empty());
     }
 
@@ -285,7 +291,8 @@ mod tests {
         tenant.push = None;
         let fleet = [Desired::Valid(tenant)];
         let view = world.ledger.as_ref().unwrap();
-        let facts = FileFacts { topic: Some(world::TOPIC.parse().unwrap()), ..FileFacts::default() };
+        let facts =
+            FileFacts { topic: Some(world::TOPIC.parse().unwrap()), ..FileFacts::default() };
         let found = |known| {
             names(&Matcher::new(&fleet, |_| true, known).candidates(
                 Kind::Push,

@@ -14,7 +14,8 @@ pub fn checks(inspection: &Inspection, kind: Kind, live: &LiveTenant) -> Vec<Str
     let mut checks = Vec::new();
     match kind {
         Kind::Push => {
-            checks.push("the topic is the one in Intune, so no device has to enrol again".to_owned());
+            checks
+                .push("the topic is the one in Intune, so no device has to enrol again".to_owned());
             if live.push_signing_request.is_some() && !told(FindingCode::CsrUnknown) {
                 checks.push(
                     "its key is the one of the request for Apple (CSR) that this renewal was opened with"
@@ -104,12 +105,7 @@ pub fn rows(token: &Token, live: &LiveTenant, inspection: &Inspection) -> Vec<Fa
 ///
 /// An enrollment file does not tell its expiry; Apple's tokens last a year from the download.
 /// Where that is unknown too, its digest tells files apart.
-pub fn branch(
-    tenant: &Tenant,
-    token: &Token,
-    inspection: &Inspection,
-    sha256: Sha256,
-) -> String {
+pub fn branch(tenant: &Tenant, token: &Token, inspection: &Inspection, sha256: Sha256) -> String {
     let kind = token.token.kind;
     let label = |token: &Token| {
         let name = token.token.name.as_deref().or(token.token.id.as_deref()).unwrap_or_default();

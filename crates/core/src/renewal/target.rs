@@ -51,9 +51,7 @@ pub fn choose(tenant: &Tenant, kind: Kind, wanted: Option<&str>) -> Result<Token
     let mut all = of_kind();
     match (all.next(), all.next()) {
         (Some(only), None) => Ok(only.clone()),
-        _ => {
-            Err(TargetError::NotNamed { tenant: tenant.name.clone(), file, choices: choices() })
-        }
+        _ => Err(TargetError::NotNamed { tenant: tenant.name.clone(), file, choices: choices() }),
     }
 }
 

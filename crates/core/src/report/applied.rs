@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::Draft;
-use crate::model::{Cause, Facts, Kind, Outcome, Sha256, TenantId, TenantName, TokenRef};
+use crate::model::{
+    Cause, Facts, Kind, LedgerEntry, Outcome, Sha256, TenantId, TenantName, TokenRef,
+};
 use crate::plan::{Due, FORMAT_VERSION, Plan};
 
 /// What happened to one token.
@@ -241,9 +242,9 @@ impl ApplyReport {
         self.add(&due.tenant.name, due.tenant.tenant_id, &due.token.token, sha256, before, done);
     }
 
-    pub fn add_noted(&mut self, tenant_id: TenantId, draft: &Draft, done: Done) {
-        let before = draft.before.clone();
-        self.add(&draft.name, tenant_id, &draft.token, draft.sha256, before, done);
+    pub fn add_noted(&mut self, tenant_id: TenantId, entry: &LedgerEntry, done: Done) {
+        let before = entry.before.clone();
+        self.add(&entry.name, tenant_id, &entry.token, entry.sha256(), before, done);
     }
 
     fn add(

@@ -28,8 +28,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fleet::Desired;
 use crate::model::{
-    Cause, Commit, Event, Facts, Kind, Person, Problem, Record, Sha256, Signature, TenantId,
-    Timestamp,
+    Cause, Commit, EntryBody, Event, Facts, Kind, Person, Problem, Record, Sha256, Signature,
+    TenantId, Timestamp,
 };
 
 pub use csv::history_csv;
@@ -120,8 +120,6 @@ pub enum Happening {
     ChangedOutsideGit,
     /// Ledger: what came from outside Git is tracked.
     Adopted,
-    /// Ledger: somebody was told.
-    Notified,
     /// Ledger: the customer confirmed that devices work.
     Acknowledged,
 }
@@ -136,7 +134,6 @@ impl From<Event> for Happening {
             Event::Confirmed => Self::Confirmed,
             Event::ChangedOutsideGit => Self::ChangedOutsideGit,
             Event::Adopted => Self::Adopted,
-            Event::Notified => Self::Notified,
             Event::Acknowledged => Self::Acknowledged,
         }
     }
@@ -230,6 +227,10 @@ pub struct RecordEntry {
 
 impl RecordEntry {
     fn of(tenant_id: TenantId, record: &Record) -> Self {
+        let (by, note) = match &record.body {
+            EntryBody::Acknowledged { by, note, .. } => (by.clone(), note.clone()),
+            _ => (None, None),
+        };
         Self {
             tenant_id,
             seq: record.seq,
@@ -239,10 +240,10 @@ impl RecordEntry {
             user: record.actor.user.clone(),
             host: record.actor.host.clone(),
             rev: record.rev.clone(),
-            plan_digest: record.plan_digest.clone(),
-            cause: record.cause.clone(),
-            by: record.by.clone(),
-            note: record.note.clone(),
+            plan_digest: record.plan_digest().map(str::to_owned),
+            cause: record.cause().cloned(),
+            by,
+            note,
         }
     }
 

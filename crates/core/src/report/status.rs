@@ -45,7 +45,7 @@ impl From<&Record> for Recorded {
     fn from(record: &Record) -> Self {
         Self {
             at: record.at,
-            sha256: record.sha256,
+            sha256: record.sha256(),
             rev: record.rev.clone(),
             run: record.run.clone(),
             by: record.actor.user.clone().or_else(|| record.actor.host.clone()),
@@ -57,17 +57,17 @@ impl From<&Record> for Recorded {
 /// The newest upload that landed: one that Intune accepted, or the announced one that a later read
 /// proved. Changes of settings carry no digest and are no uploads.
 fn last_upload(past: &TenantLedger, token: &TokenRef) -> Option<Recorded> {
-    let records: Vec<&Record> = past.of(token).filter(|record| record.sha256.is_some()).collect();
+    let records: Vec<&Record> = past.of(token).filter(|record| record.sha256().is_some()).collect();
     let landed = records
         .iter()
-        .rposition(|record| matches!(record.event, Event::Applied | Event::Confirmed))?;
+        .rposition(|record| matches!(record.event(), Event::Applied | Event::Confirmed))?;
     let last = records.get(landed)?;
-    let earlier = || records.iter().take(landed).rev().filter(|one| one.sha256 == last.sha256);
-    let upload = match last.event {
+    let earlier = || records.iter().take(landed).rev().filter(|one| one.sha256() == last.sha256());
+    let upload = match last.event() {
         Event::Applied => Some(last),
         _ => earlier()
-            .find(|record| record.event == Event::Applied)
-            .or_else(|| earlier().find(|record| record.event == Event::Intended)),
+            .find(|record| record.event() == Event::Applied)
+            .or_else(|| earlier().find(|record| record.event() == Event::Intended)),
     };
     upload.map(|record| Recorded::from(*record))
 }

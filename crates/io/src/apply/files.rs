@@ -101,7 +101,8 @@ fn push_file(
         let past = tools.view.tenants.get(&due.tenant.tenant_id);
         let requested_key = past
             .and_then(|past| past.renewal_opened(&due.token.token, due.before.as_ref()))
-            .and_then(|opened| opened.public_key_sha256);
+            .and_then(|opened| opened.request())
+            .map(|(_, key)| key);
         findings.extend(push::judge(
             certificate,
             &push::Expectations {

@@ -128,7 +128,7 @@ impl<'a> Lane<'a> {
                     intended_at: announced.record.at,
                     patience,
                 },
-                lease: announced.record.lease_until,
+                lease: announced.record.lease_until(),
                 elsewhere: self.elsewhere(due, &announced.chain),
             };
             tenants.entry(due.tenant.tenant_id).or_default().push(turn);
@@ -267,7 +267,7 @@ impl Turn<'_> {
         let intent = record::intended(due, plan_digest, tools);
         let announced = tools.ledger.announce(vec![intent]).await?;
         let Some(announced) = announced.into_iter().next() else { return Ok(None) };
-        self.lease = announced.record.lease_until;
+        self.lease = announced.record.lease_until();
         let run = &tools.run.author.run;
         let holder = announced.chain.holder(&due.token.token, run, now, tools.dead_runs);
         Ok(holder.map(|holder| {

@@ -3,8 +3,9 @@
 use chrono::Duration;
 
 use super::tools::Tools;
-use applecart_core::ledger::Draft;
-use applecart_core::model::{Cause, Event, Facts, FailureCode, TenantId, Timestamp};
+use applecart_core::model::{
+    Cause, EntryBody, Event, Facts, FailureCode, LedgerEntry, TenantId, Timestamp, Write, Written,
+};
 use applecart_core::plan::{self, Due, Note, Noted, Planned};
 use applecart_core::report::{ApplyReport, Done, Happened};
 
@@ -14,30 +15,34 @@ pub(super) const LEASE: Duration = Duration::minutes(15);
 /// No write is started in the last minute of a lease: the answer must come within it.
 pub(super) const LEASE_MARGIN: Duration = Duration::minutes(1);
 
-/// A line about a due write. A change of settings sends no file, so its line names none.
-fn draft(due: &Due, event: Event, at: Timestamp, tools: &Tools<'_>) -> Draft {
-    Draft {
-        sha256: due.file().map(|file| file.sha256),
+/// An entry about a due write.
+fn entry(due: &Due, at: Timestamp, body: EntryBody, tools: &Tools<'_>) -> (TenantId, LedgerEntry) {
+    let (name, token) = (due.tenant.name.clone(), due.token.token.clone());
+    let entry = LedgerEntry {
         rev: Some(tools.run.rev.clone()),
         before: due.before.clone(),
         after: Some(due.after.clone()),
-        ..Draft::new(at, event, due.tenant.name.clone(), due.token.token.clone(), &tools.run.author)
-    }
+        ..LedgerEntry::new(at, name, token, &tools.run.author, body)
+    };
+    (due.tenant.tenant_id, entry)
 }
 
-fn sending(due: &Due, event: Event, at: Timestamp, plan_digest: &str, tools: &Tools<'_>) -> Draft {
-    Draft {
-        wire: due.file().map(|_| plan::wire(tools.policy, due.kind()).to_owned()),
-        plan_digest: Some(plan_digest.to_owned()),
-        ..draft(due, event, at, tools)
-    }
+fn write(due: &Due, plan_digest: &str, tools: &Tools<'_>) -> Write {
+    let what = match due.file() {
+        Some(file) => {
+            let wire = plan::wire(tools.policy, due.kind()).to_owned();
+            Written::File { sha256: file.sha256, wire: Some(wire) }
+        }
+        None => Written::Settings,
+    };
+    Write { what, plan_digest: Some(plan_digest.to_owned()) }
 }
 
 /// The run is about to send, until the lease ends.
-pub(super) fn intended(due: &Due, plan_digest: &str, tools: &Tools<'_>) -> (TenantId, Draft) {
+pub(super) fn intended(due: &Due, plan_digest: &str, tools: &Tools<'_>) -> (TenantId, LedgerEntry) {
     let now = tools.clock.now();
-    let draft = sending(due, Event::Intended, now, plan_digest, tools);
-    (due.tenant.tenant_id, Draft { lease_until: Some(now.plus(LEASE)), ..draft })
+    let write = write(due, plan_digest, tools);
+    entry(due, now, EntryBody::Intended { write, lease_until: now.plus(LEASE) }, tools)
 }
 
 /// Intune accepted it, and answered with these facts.
@@ -46,23 +51,23 @@ pub(super) fn applied(
     plan_digest: &str,
     live: Facts,
     tools: &Tools<'_>,
-) -> (TenantId, Draft) {
-    let draft = sending(due, Event::Applied, tools.clock.now(), plan_digest, tools);
-    (due.tenant.tenant_id, Draft { after: Some(live), ..draft })
+) -> (TenantId, LedgerEntry) {
+    let body = EntryBody::Applied { write: write(due, plan_digest, tools) };
+    let (tenant, entry) = entry(due, tools.clock.now(), body, tools);
+    (tenant, LedgerEntry { after: Some(live), ..entry })
 }
 
 /// A read shows it.
-pub(super) fn confirmed(due: &Due, live: Facts, tools: &Tools<'_>) -> (TenantId, Draft) {
-    let mut draft = draft(due, Event::Confirmed, tools.clock.now(), tools);
-    draft.after = Some(live);
-    (due.tenant.tenant_id, draft)
+pub(super) fn confirmed(due: &Due, live: Facts, tools: &Tools<'_>) -> (TenantId, LedgerEntry) {
+    let body = EntryBody::Confirmed { sha256: due.file().map(|file| file.sha256) };
+    let (tenant, entry) = entry(due, tools.clock.now(), body, tools);
+    (tenant, LedgerEntry { after: Some(live), ..entry })
 }
 
 /// The write failed, and the cause is known.
-pub(super) fn failed(due: &Due, cause: Cause, tools: &Tools<'_>) -> (TenantId, Draft) {
-    let mut draft = draft(due, Event::Failed, tools.clock.now(), tools);
-    draft.cause = Some(cause);
-    (due.tenant.tenant_id, draft)
+pub(super) fn failed(due: &Due, cause: Cause, tools: &Tools<'_>) -> (TenantId, LedgerEntry) {
+    let body = EntryBody::Failed { sha256: due.file().map(|file| file.sha256), cause };
+    entry(due, tools.clock.now(), body, tools)
 }
 
 /// Records what the plan noticed although nothing is sent for it.
@@ -71,32 +76,35 @@ pub(super) async fn notes(
     tools: &Tools<'_>,
     report: &mut ApplyReport,
 ) -> Result<(), std::sync::Arc<crate::store::LedgerError>> {
-    let drafts: Vec<(TenantId, Draft)> =
+    let entries: Vec<(TenantId, LedgerEntry)> =
         planned.notes.iter().map(|noted| note(noted, tools)).collect();
-    if drafts.is_empty() {
+    if entries.is_empty() {
         return Ok(());
     }
-    for (tenant_id, draft) in &drafts {
-        let happened = match draft.event {
+    for (tenant_id, entry) in &entries {
+        let happened = match entry.event() {
             Event::Confirmed => Happened::Confirmed,
             Event::Failed => Happened::Failed,
             Event::Adopted => Happened::Adopted,
             _ => Happened::ChangedOutsideGit,
         };
-        let (cause, live) = (draft.cause.clone(), draft.after.clone());
-        report.add_noted(*tenant_id, draft, Done { cause, live, ..Done::of(happened) });
+        let (cause, live) = (entry.cause().cloned(), entry.after.clone());
+        report.add_noted(*tenant_id, entry, Done { cause, live, ..Done::of(happened) });
     }
-    tools.ledger.append(drafts).await.map(|_| ())
+    tools.ledger.append(entries).await.map(|_| ())
 }
 
-fn note(noted: &Noted, tools: &Tools<'_>) -> (TenantId, Draft) {
-    let (event, cause) = match noted.note {
-        Note::Confirmed => (Event::Confirmed, None),
-        Note::ChangedOutsideGit => (Event::ChangedOutsideGit, None),
-        Note::Adopted => (Event::Adopted, None),
+fn note(noted: &Noted, tools: &Tools<'_>) -> (TenantId, LedgerEntry) {
+    let failed =
+        |code, detail| EntryBody::Failed { sha256: noted.sha256, cause: cause(code, detail) };
+    let body = match noted.note {
+        Note::Confirmed => EntryBody::Confirmed { sha256: noted.sha256 },
+        // A change outside Git is not about the file in Git.
+        Note::ChangedOutsideGit => EntryBody::ChangedOutsideGit,
+        Note::Adopted => EntryBody::Adopted,
         Note::NeverVisible => {
             let detail = "uploaded twice, and Intune never showed it".to_owned();
-            (Event::Failed, Some(cause(FailureCode::NeverVisible, detail)))
+            failed(FailureCode::NeverVisible, detail)
         }
         Note::WrongLocation => {
             let location = noted.live.as_ref().and_then(|live| live.location.as_deref());
@@ -104,23 +112,19 @@ fn note(noted: &Noted, tools: &Tools<'_>) -> (TenantId, Draft) {
                 Some(location) => format!("in Intune it belongs to the location {location:?}"),
                 None => "in Intune it belongs to a location without a name".to_owned(),
             };
-            (Event::Failed, Some(cause(FailureCode::WrongLocation, detail)))
+            failed(FailureCode::WrongLocation, detail)
         }
     };
     let past = tools.view.tenants.get(&noted.tenant_id);
     let before = past.and_then(|past| past.last_live_facts(&noted.token));
-    // A change outside Git is not about the file in Git.
-    let about_file = !matches!(event, Event::ChangedOutsideGit | Event::Adopted);
     let (name, now) = (noted.name.clone(), tools.clock.now());
-    let draft = Draft {
-        sha256: noted.sha256.filter(|_| about_file),
+    let entry = LedgerEntry {
         rev: Some(tools.run.rev.clone()),
         before: before.map(|(facts, _)| facts.clone()),
         after: Some(noted.live.clone().unwrap_or_default()),
-        cause,
-        ..Draft::new(now, event, name, noted.token.clone(), &tools.run.author)
+        ..LedgerEntry::new(now, name, noted.token.clone(), &tools.run.author, body)
     };
-    (noted.tenant_id, draft)
+    (noted.tenant_id, entry)
 }
 
 /// A cause that no answer of Graph's tells.

@@ -12,8 +12,7 @@ use crate::seams::{Clock, MachineClock};
 use crate::store::{Ledger, LedgerWriter};
 use crate::vault::Secret;
 use applecart_core::fleet::Desired;
-use applecart_core::ledger::Author;
-use applecart_core::model::{Actor, LiveTenant, Reading, Sha256, Timestamp};
+use applecart_core::model::{Actor, Author, LiveTenant, Reading, Sha256, Timestamp};
 use applecart_core::plan::world::{policy, push_entry, tenant};
 use applecart_core::plan::{self, Input, Known, Limits, Selection, Source};
 use applecart_simulator::{

@@ -10,7 +10,8 @@ use crate::seams::Clock;
 use crate::store::LedgerWriter;
 use crate::vault::Secret;
 use applecart_core::fleet::Policy;
-use applecart_core::ledger::{Author, LedgerView};
+use applecart_core::ledger::LedgerView;
+use applecart_core::model::Author;
 
 /// Opens a sealed file of the applied commit.
 pub trait Files: Send + Sync {

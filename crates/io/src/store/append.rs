@@ -28,9 +28,9 @@ use super::branch::{Ledger, open};
 use super::error::LedgerError;
 use super::tree::{FILE_MODE, FOLDER, FOLDER_MODE, Files, path_of};
 use super::turn::{Asked, Turn};
-use applecart_core::ledger::Draft;
 use applecart_core::ledger::message;
 use applecart_core::ledger::{ChainError, ChainFault, MAX_FILE, Tail, extend, read_chain};
+use applecart_core::model::LedgerEntry;
 use applecart_core::model::{Record, Sha256, TenantId};
 
 /// How often a commit is made again because the tip had moved. Some process wins each time, so
@@ -83,13 +83,16 @@ impl Ledger {
     /// a remote, they may get another place in their chains until they are pushed. On an error
     /// nothing was appended, except that an error of the last step is reported as success if the
     /// branch is found to have moved. Without drafts there is no commit.
-    pub fn append(&mut self, drafts: &[(TenantId, Draft)]) -> Result<Vec<Record>, LedgerError> {
+    pub fn append(
+        &mut self,
+        drafts: &[(TenantId, LedgerEntry)],
+    ) -> Result<Vec<Record>, LedgerError> {
         self.append_here(drafts, Twice::Append)
     }
 
     pub(super) fn append_here(
         &mut self,
-        drafts: &[(TenantId, Draft)],
+        drafts: &[(TenantId, LedgerEntry)],
         twice: Twice,
     ) -> Result<Vec<Record>, LedgerError> {
         if drafts.is_empty() {
@@ -112,7 +115,7 @@ impl Ledger {
     pub(super) fn prepare(
         &self,
         place: &Place,
-        drafts: &[(TenantId, Draft)],
+        drafts: &[(TenantId, LedgerEntry)],
         twice: Twice,
     ) -> Result<Option<Built>, LedgerError> {
         let known = match (twice, place.parent) {
@@ -183,14 +186,14 @@ impl Ledger {
     pub(super) fn build(
         &self,
         tip: Option<Oid>,
-        drafts: &[(TenantId, Draft)],
+        drafts: &[(TenantId, LedgerEntry)],
     ) -> Result<Option<Built>, LedgerError> {
         let Some(newest) = drafts.iter().map(|(_, draft)| draft.at).max() else { return Ok(None) };
         let repo = self.durable()?;
         let signature = self.signature(repo, newest.date_time().timestamp())?;
         let objects = self.objects(repo);
         let files = tip.map(|tip| objects.files(tip)).transpose()?.unwrap_or_default();
-        let mut of_tenant: BTreeMap<TenantId, Vec<(usize, &Draft)>> = BTreeMap::new();
+        let mut of_tenant: BTreeMap<TenantId, Vec<(usize, &LedgerEntry)>> = BTreeMap::new();
         for (index, (tenant, draft)) in drafts.iter().enumerate() {
             of_tenant.entry(*tenant).or_default().push((index, draft));
         }

@@ -144,8 +144,8 @@ mod tests {
 
     use super::*;
     use crate::store::testing::{at, intent, sha, tenant};
-    use applecart_core::ledger::Draft;
     use applecart_core::ledger::TenantLedger;
+    use applecart_core::model::LedgerEntry;
 
     fn holder(run: &str) -> Holder {
         Holder { run: run.into(), host: Some("desk".into()), since: at(0) }
@@ -192,9 +192,10 @@ mod tests {
     fn holding_the_lock_proves_every_other_run_of_this_clone_dead() {
         let dir = tempfile::tempdir().unwrap();
         let lock = ApplyLock::acquire(dir.path(), &holder("me"), None).unwrap();
-        let here = |run| Draft { clone: lock.clone_id().to_string(), ..intent(0, run, sha(run)) };
+        let here =
+            |run| LedgerEntry { clone: lock.clone_id().to_string(), ..intent(0, run, sha(run)) };
         let elsewhere = intent(0, "run-3", sha("c"));
-        let ledger = |draft| TenantLedger::from_drafts(vec![draft]);
+        let ledger = |draft| TenantLedger::from_entries(vec![draft]);
         let view = LedgerView {
             tenants: BTreeMap::from([
                 (tenant(1), ledger(here("run-1"))),

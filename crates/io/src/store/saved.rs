@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use applecart_core::ledger::Draft;
+use applecart_core::model::LedgerEntry;
 use applecart_core::model::TenantId;
 
 /// The version of the format.
@@ -39,7 +39,7 @@ pub struct SavedEntry {
     /// Whose file it goes to.
     pub tenant_id: TenantId,
     /// A ledger line without `seq` and `prev`.
-    pub entry: Draft,
+    pub entry: LedgerEntry,
 }
 
 /// Why a file of entries could not be written or read.
@@ -87,8 +87,8 @@ pub enum SavedError {
 
 impl SavedEntries {
     /// The file's content for these entries.
-    pub fn of(entries: &[(TenantId, Draft)]) -> Self {
-        let entry = |(tenant_id, entry): &(TenantId, Draft)| SavedEntry {
+    pub fn of(entries: &[(TenantId, LedgerEntry)]) -> Self {
+        let entry = |(tenant_id, entry): &(TenantId, LedgerEntry)| SavedEntry {
             tenant_id: *tenant_id,
             entry: entry.clone(),
         };
@@ -106,7 +106,7 @@ impl SavedEntries {
     }
 
     /// The entries of a file's content; `path` is for the errors only.
-    pub fn parse(path: &Path, json: &[u8]) -> Result<Vec<(TenantId, Draft)>, SavedError> {
+    pub fn parse(path: &Path, json: &[u8]) -> Result<Vec<(TenantId, LedgerEntry)>, SavedError> {
         // Asked first, and alone: another version may have fields that this one does not know.
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -130,7 +130,7 @@ impl SavedEntries {
 
 /// Saves entries in a new file, which is on disk when this returns. A file that is already there
 /// is never written over.
-pub fn save_unpushed(path: &Path, entries: &[(TenantId, Draft)]) -> Result<(), SavedError> {
+pub fn save_unpushed(path: &Path, entries: &[(TenantId, LedgerEntry)]) -> Result<(), SavedError> {
     let io = |source| SavedError::Io { path: path.to_owned(), doing: "written", source };
     let json = SavedEntries::of(entries).to_json().map_err(|error| io(error.into()))?;
     let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(io)?;
@@ -142,7 +142,7 @@ pub fn save_unpushed(path: &Path, entries: &[(TenantId, Draft)]) -> Result<(), S
 }
 
 /// Reads a file that [`save_unpushed`] wrote.
-pub fn read_saved(path: &Path) -> Result<Vec<(TenantId, Draft)>, SavedError> {
+pub fn read_saved(path: &Path) -> Result<Vec<(TenantId, LedgerEntry)>, SavedError> {
     let io = |source| SavedError::Io { path: path.to_owned(), doing: "read", source };
     let mut json = Vec::new();
     File::open(path)

@@ -38,11 +38,11 @@ use super::error::LedgerError;
 use super::remote::Remote;
 use super::tree::path_of;
 use crate::git::network::Pushed;
-use applecart_core::ledger::{Draft, encode};
+use applecart_core::ledger::encode;
 use applecart_core::ledger::{LedgerView, TenantLedger};
 use applecart_core::ledger::{Tail, extend};
-use applecart_core::ledger::{is, is_about, lacking};
-use applecart_core::model::{Record, Sha256, TenantId};
+use applecart_core::ledger::{is_about, lacking};
+use applecart_core::model::{LedgerEntry, Record, Sha256, TenantId};
 
 /// How often a push is tried again because the branch had moved. Somebody wins each time.
 const MAX_PUSHES: u32 = 60;
@@ -78,7 +78,7 @@ pub struct Delivered {
 /// Entries that this clone has and the remote lacks.
 #[derive(Debug, Default)]
 struct Unpushed {
-    entries: Vec<(TenantId, Draft)>,
+    entries: Vec<(TenantId, LedgerEntry)>,
     /// Tenants whose entries cannot be told, or not be appended, because a file is broken.
     stuck: BTreeMap<TenantId, LedgerError>,
 }
@@ -135,7 +135,7 @@ impl Ledger {
     /// their lease.)
     pub fn announce(
         &mut self,
-        drafts: &[(TenantId, Draft)],
+        drafts: &[(TenantId, LedgerEntry)],
     ) -> Result<Vec<Announced>, LedgerError> {
         let landed = self.land(drafts, Twice::Append)?;
         let tenants: BTreeSet<TenantId> = drafts.iter().map(|(tenant, _)| *tenant).collect();
@@ -150,7 +150,10 @@ impl Ledger {
 
     /// Appends entries that were saved elsewhere, except those that the ledger has already, and
     /// pushes them.
-    pub fn deliver(&mut self, drafts: &[(TenantId, Draft)]) -> Result<Delivered, LedgerError> {
+    pub fn deliver(
+        &mut self,
+        drafts: &[(TenantId, LedgerEntry)],
+    ) -> Result<Delivered, LedgerError> {
         self.begin()?;
         let landed = self.land(drafts, Twice::Skip)?;
         Ok(Delivered {
@@ -201,7 +204,7 @@ impl Ledger {
             error.breaks(&mut view, tenant)?;
         }
         view.unpushed = unpushed.entries.len();
-        let mut of_tenant: BTreeMap<TenantId, Vec<Draft>> = BTreeMap::new();
+        let mut of_tenant: BTreeMap<TenantId, Vec<LedgerEntry>> = BTreeMap::new();
         for (tenant, draft) in unpushed.entries {
             of_tenant.entry(tenant).or_default().push(draft);
         }
@@ -226,7 +229,7 @@ impl Ledger {
     /// only the latter. Locally it only appends.
     pub(super) fn land(
         &mut self,
-        drafts: &[(TenantId, Draft)],
+        drafts: &[(TenantId, LedgerEntry)],
         twice: Twice,
     ) -> Result<Landed, LedgerError> {
         if self.remote.is_none() {
@@ -355,7 +358,7 @@ impl Ledger {
     fn troublesome(
         &self,
         there: Oid,
-        entries: &[(TenantId, Draft)],
+        entries: &[(TenantId, LedgerEntry)],
     ) -> Result<Option<TenantId>, LedgerError> {
         let tenants: BTreeSet<TenantId> = entries.iter().map(|(tenant, _)| *tenant).collect();
         for tenant in tenants {
@@ -409,7 +412,7 @@ impl Ledger {
     pub(super) fn known_at(
         &self,
         tip: Oid,
-        drafts: &[(TenantId, Draft)],
+        drafts: &[(TenantId, LedgerEntry)],
     ) -> Result<BTreeSet<usize>, LedgerError> {
         let tenants: BTreeSet<TenantId> = drafts.iter().map(|(tenant, _)| *tenant).collect();
         let chains = self.chains(Some(tip), &tenants)?;
@@ -424,15 +427,15 @@ impl Ledger {
     /// Those of the entries that did not arrive at the remote.
     pub(super) fn missing(
         &self,
-        entries: &[(TenantId, Draft)],
-    ) -> Result<Vec<(TenantId, Draft)>, LedgerError> {
+        entries: &[(TenantId, LedgerEntry)],
+    ) -> Result<Vec<(TenantId, LedgerEntry)>, LedgerError> {
         let Some(remote) = &self.remote else { return Ok(Vec::new()) };
         let tenants: BTreeSet<TenantId> = entries.iter().map(|(tenant, _)| *tenant).collect();
         let chains = self.chains(self.there(remote)?, &tenants)?;
-        let arrived = |tenant: &TenantId, draft: &Draft| {
+        let arrived = |tenant: &TenantId, draft: &LedgerEntry| {
             chains
                 .get(tenant)
-                .is_some_and(|chain| chain.records.iter().any(|record| is(record, draft)))
+                .is_some_and(|chain| chain.records.iter().any(|record| record.entry == *draft))
         };
         Ok(entries.iter().filter(|(tenant, draft)| !arrived(tenant, draft)).cloned().collect())
     }

@@ -17,7 +17,7 @@ use super::append::Twice;
 use super::branch::Ledger;
 use super::error::LedgerError;
 use super::shared::Announced;
-use applecart_core::ledger::Draft;
+use applecart_core::model::LedgerEntry;
 use applecart_core::model::{Event, Record, TenantId};
 
 /// How many callers may stand in the queue before the next one has to wait for room.
@@ -27,7 +27,7 @@ const MAX_BATCH: usize = 4096;
 /// How long an outcome may be known to this clone only.
 const PUSH_EVERY: Duration = Duration::from_secs(30);
 
-type Entries = Vec<(TenantId, Draft)>;
+type Entries = Vec<(TenantId, LedgerEntry)>;
 type Written = Result<Vec<Record>, Arc<LedgerError>>;
 type Landed = Result<Vec<Announced>, Arc<LedgerError>>;
 
@@ -46,7 +46,7 @@ pub struct Closed {
     /// Entries that are not at the remote, for [`save_unpushed`](super::save_unpushed); none where
     /// there is no remote. They are on this clone's branch too, unless that tenant's file is
     /// broken.
-    pub unpushed: Vec<(TenantId, Draft)>,
+    pub unpushed: Vec<(TenantId, LedgerEntry)>,
     /// Why there are any.
     pub error: Option<Arc<LedgerError>>,
 }
@@ -90,7 +90,7 @@ impl LedgerWriter {
     /// Dropping the future does not take the entries back if they are already in the queue. An
     /// entry that cannot be written, and a tenant whose file is broken, fail their own callers
     /// only.
-    pub async fn append(&self, entries: Vec<(TenantId, Draft)>) -> Written {
+    pub async fn append(&self, entries: Vec<(TenantId, LedgerEntry)>) -> Written {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Write { entries, reply: Reply::Records(reply) }).await?;
         answer.await.map_err(|_| Arc::new(LedgerError::Closed))?
@@ -99,7 +99,7 @@ impl LedgerWriter {
     /// Appends entries and returns them once they are where every other run sees them, each with
     /// its tenant's chain as it was directly after that. An error means that nothing was
     /// announced, and nothing may be sent.
-    pub async fn announce(&self, entries: Vec<(TenantId, Draft)>) -> Landed {
+    pub async fn announce(&self, entries: Vec<(TenantId, LedgerEntry)>) -> Landed {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Write { entries, reply: Reply::Chains(reply) }).await?;
         answer.await.map_err(|_| Arc::new(LedgerError::Closed))?
@@ -199,7 +199,7 @@ impl Desk {
         };
         let shared = self.ledger.asked_remote().is_some();
         let lands = |(entries, reply): &Waiting| {
-            let intends = || entries.iter().any(|(_, draft)| draft.event == Event::Intended);
+            let intends = || entries.iter().any(|(_, draft)| draft.event() == Event::Intended);
             matches!(reply, Reply::Chains(_)) || !ground || (shared && intends())
         };
         let (landing, here): (Vec<_>, Vec<_>) = batch.into_iter().partition(lands);

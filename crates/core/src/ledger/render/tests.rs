@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::ledger::TenantLedger;
-use crate::ledger::line::Draft;
 use crate::ledger::testing::{at, draft, failure, intent, sha, tenant, vpp};
-use crate::model::{Event, FailureCode};
+use crate::model::{Event, FailureCode, LedgerEntry};
 
 fn facts(serial: &str, minute: i64) -> Facts {
     Facts { serial: Some(serial.parse().unwrap()), expires: Some(at(minute)), ..Facts::default() }
@@ -15,26 +14,26 @@ fn facts(serial: &str, minute: i64) -> Facts {
 fn view() -> LedgerView {
     let (old, new) = (facts("0A", 10), facts("0B", 500_000));
     let first = vec![
-        Draft {
+        LedgerEntry {
             before: Some(old.clone()),
             after: Some(new.clone()),
             ..intent(0, "8c1f0000-run", sha("a"))
         },
-        Draft {
+        LedgerEntry {
             before: Some(old),
             after: Some(new),
             ..draft(Event::Applied, 2, "8c1f0000-run", Some(sha("a")))
         },
     ];
-    let second = vec![Draft {
+    let second = vec![LedgerEntry {
         name: "fabrikam".parse().unwrap(),
         token: vpp("Lon\u{1b}[31mdon\u{202e}"),
         ..failure(1, "9d2e0000-run", sha("b"), FailureCode::Rejected)
     }];
     LedgerView {
         tenants: BTreeMap::from([
-            (tenant(1), TenantLedger::from_drafts(first)),
-            (tenant(2), TenantLedger::from_drafts(second)),
+            (tenant(1), TenantLedger::from_entries(first)),
+            (tenant(2), TenantLedger::from_entries(second)),
         ]),
         head: Some("0123456789abcdef0123456789abcdef01234567".into()),
         ..LedgerView::default()

@@ -1,12 +1,11 @@
 //! The questions, one sentence a test.
 
 use super::*;
-use crate::ledger::line::Draft;
 use crate::ledger::testing::{at, draft, failure, intent, sha, tenant, vpp};
-use crate::model::FailureCode;
+use crate::model::{FailureCode, LedgerEntry};
 
-fn ledger(drafts: Vec<Draft>) -> TenantLedger {
-    TenantLedger::from_drafts(drafts)
+fn ledger(drafts: Vec<LedgerEntry>) -> TenantLedger {
+    TenantLedger::from_entries(drafts)
 }
 
 fn push() -> TokenRef {
@@ -27,14 +26,13 @@ fn a_digest_is_confirmed_once_live_showed_it_whatever_came_later() {
     assert!(ledger.confirmed(&push(), sha("a")));
     assert!(!ledger.confirmed(&push(), sha("c")));
     assert!(!ledger.confirmed(&vpp("London"), sha("a")));
-    assert_eq!(ledger.last_confirmed(&push()).unwrap().sha256, Some(sha("b")));
+    assert_eq!(ledger.last_confirmed(&push()).unwrap().sha256(), Some(sha("b")));
 }
 
 #[test]
-fn telling_somebody_is_not_an_event_in_a_digests_life() {
+fn the_customers_word_is_not_an_event_in_a_digests_life() {
     let ledger = ledger(vec![
         failure(0, "run-1", sha("a"), FailureCode::Rejected),
-        draft(Event::Notified, 1, "run-2", Some(sha("a"))),
         draft(Event::Acknowledged, 2, "run-3", Some(sha("a"))),
     ]);
     assert_eq!(ledger.last_event(&push(), sha("a")).unwrap().seq, 1);
@@ -138,7 +136,7 @@ fn leases_are_the_unexpired_sendings_of_other_runs_in_all_tenants() {
 
 #[test]
 fn live_facts_are_those_last_accepted_or_seen_never_those_intended() {
-    let facts = |event, minute, text| Draft {
+    let facts = |event, minute, text| LedgerEntry {
         after: Some(topic(text)),
         ..draft(event, minute, "run-1", Some(sha("a")))
     };
@@ -154,14 +152,13 @@ fn live_facts_are_those_last_accepted_or_seen_never_those_intended() {
 
 #[test]
 fn a_renewal_is_open_until_a_credential_is_confirmed() {
-    let opened = |minute, key: &str| Draft {
-        csr: Some("-----BEGIN CERTIFICATE REQUEST-----".into()),
-        public_key_sha256: Some(sha(key)),
-        ..draft(Event::RenewalOpened, minute, "run-1", None)
-    };
+    let opened = |minute, key: &str| draft(Event::RenewalOpened, minute, "run-1", Some(sha(key)));
     let mut drafts = vec![opened(0, "k1"), opened(1, "k2"), intent(2, "run-2", sha("a"))];
     let found = ledger(drafts.clone());
-    assert_eq!(found.renewal_opened(&push(), None).unwrap().public_key_sha256, Some(sha("k2")));
+    assert_eq!(
+        found.renewal_opened(&push(), None).and_then(|opened| opened.request()).map(|(_, key)| key),
+        Some(sha("k2"))
+    );
     drafts.push(draft(Event::Applied, 3, "run-2", Some(sha("a"))));
     assert!(
         ledger(drafts.clone()).renewal_opened(&push(), None).is_some(),
@@ -172,7 +169,10 @@ fn a_renewal_is_open_until_a_credential_is_confirmed() {
         ended.push(draft(event, 4, "run-2", Some(sha("a"))));
         assert_eq!(ledger(ended.clone()).renewal_opened(&push(), None), None, "{event}");
         ended.push(opened(5, "k3"));
-        let next = ledger(ended).renewal_opened(&push(), None).unwrap().public_key_sha256;
+        let next = ledger(ended)
+            .renewal_opened(&push(), None)
+            .and_then(|opened| opened.request())
+            .map(|(_, key)| key);
         assert_eq!(next, Some(sha("k3")), "{event}");
     }
 }
@@ -180,12 +180,8 @@ fn a_renewal_is_open_until_a_credential_is_confirmed() {
 #[test]
 fn a_renewal_has_ended_where_live_is_another_certificate_than_when_it_was_opened() {
     let serial = |text: &str| Facts { serial: Some(text.parse().unwrap()), ..topic("same") };
-    let opened = |before| Draft {
-        csr: Some("-----BEGIN CERTIFICATE REQUEST-----".into()),
-        public_key_sha256: Some(sha("k1")),
-        before,
-        ..draft(Event::RenewalOpened, 0, "run-1", None)
-    };
+    let opened =
+        |before| LedgerEntry { before, ..draft(Event::RenewalOpened, 0, "run-1", Some(sha("k1"))) };
     let is_open = |before: Option<Facts>, live: Option<Facts>| {
         ledger(vec![opened(before)]).renewal_opened(&push(), live.as_ref()).is_some()
     };
@@ -209,11 +205,11 @@ fn a_change_outside_git_stands_until_it_is_confirmed_or_adopted() {
 
 #[test]
 fn the_id_learnt_last_for_a_name_is_known() {
-    let with_id = |id: &str, minute| Draft {
+    let with_id = |id: &str, minute| LedgerEntry {
         token: TokenRef { id: Some(id.into()), ..vpp("London") },
         ..draft(Event::Confirmed, minute, "run-1", None)
     };
-    let unknown = Draft { token: vpp("London"), ..draft(Event::Notified, 9, "run-1", None) };
+    let unknown = LedgerEntry { token: vpp("London"), ..draft(Event::Adopted, 9, "run-1", None) };
     let ledger = ledger(vec![with_id("1", 0), with_id("2", 1), unknown]);
     assert_eq!(ledger.known_id(Kind::Vpp, "London"), Some("2"));
     assert_eq!(ledger.known_id(Kind::Enrollment, "London"), None);
@@ -222,7 +218,8 @@ fn the_id_learnt_last_for_a_name_is_known() {
 
 #[test]
 fn a_digest_and_a_topic_are_bound_to_every_tenant_they_were_meant_for() {
-    let about = |draft: Draft, text| ledger(vec![Draft { after: Some(topic(text)), ..draft }]);
+    let about =
+        |draft: LedgerEntry, text| ledger(vec![LedgerEntry { after: Some(topic(text)), ..draft }]);
     let view = LedgerView {
         tenants: BTreeMap::from([
             (tenant(1), about(intent(0, "run-1", sha("a")), "one")),
@@ -241,8 +238,7 @@ fn a_digest_and_a_topic_are_bound_to_every_tenant_they_were_meant_for() {
 
 #[test]
 fn a_wire_encoding_is_proved_by_an_applied_with_its_confirmed() {
-    let applied =
-        Draft { wire: Some("pem".into()), ..draft(Event::Applied, 0, "run-1", Some(sha("a"))) };
+    let applied = draft(Event::Applied, 0, "run-1", Some(sha("a"))).in_wire("pem");
     let view = |drafts| LedgerView {
         tenants: BTreeMap::from([(tenant(1), ledger(drafts))]),
         ..LedgerView::default()
@@ -259,8 +255,9 @@ fn a_wire_encoding_is_proved_by_an_applied_with_its_confirmed() {
 
 #[test]
 fn tenants_intended_for_one_commit_are_counted_together() {
-    let with_rev =
-        |rev: &str| ledger(vec![Draft { rev: Some(rev.into()), ..intent(0, "run-1", sha("a")) }]);
+    let with_rev = |rev: &str| {
+        ledger(vec![LedgerEntry { rev: Some(rev.into()), ..intent(0, "run-1", sha("a")) }])
+    };
     let view = LedgerView {
         tenants: BTreeMap::from([(tenant(1), with_rev("aaa")), (tenant(2), with_rev("bbb"))]),
         ..LedgerView::default()

@@ -58,7 +58,7 @@ fn place(branch: &str, tenant: TenantId, record: &Record) -> AuditPlace {
 }
 
 fn what(record: &Record) -> String {
-    format!("{} {} of {} at {}", record.token, record.event, record.name, record.at)
+    format!("{} {} of {} at {}", record.token, record.event(), record.name, record.at)
 }
 
 /// Judges one tenant's lines. `trace` answers for a line that names, or should name, a commit.
@@ -76,7 +76,7 @@ pub fn judge_uploads(
             let place = place(branch, tenant, record);
             AuditFinding::new(AuditArea::Uploads, code, place, message, advice)
         };
-        match record.event {
+        match record.event() {
             Event::Applied => {
                 found.extend(of_commit(&trace(record), record, &finding));
                 found.extend(of_intent(before, record, &finding));
@@ -90,11 +90,14 @@ pub fn judge_uploads(
             Event::ChangedOutsideGit => {
                 let answered = after.iter().find(|later| {
                     later.token.same_token(&record.token)
-                        && matches!(later.event, Event::Adopted | Event::Applied | Event::Confirmed)
+                        && matches!(
+                            later.event(),
+                            Event::Adopted | Event::Applied | Event::Confirmed
+                        )
                 });
                 let (level, so_far) = match answered {
                     None => (AuditLevel::Finding, "nothing has answered that since".to_owned()),
-                    Some(later) => (AuditLevel::Note, format!("{} at {}", later.event, later.at)),
+                    Some(later) => (AuditLevel::Note, format!("{} at {}", later.event(), later.at)),
                 };
                 let message =
                     format!("{}: live changed, and no run uploaded it; {so_far}", what(record));
@@ -139,8 +142,8 @@ fn out_of_order(branch: &str, tenant: TenantId, records: &[Record]) -> Vec<Audit
 /// Whether a run announced or made the sending that a later read shows.
 fn was_sent(before: &[Record], record: &Record) -> bool {
     before.iter().any(|earlier| {
-        matches!(earlier.event, Event::Intended | Event::Applied)
-            && earlier.sha256 == record.sha256
+        matches!(earlier.event(), Event::Intended | Event::Applied)
+            && earlier.sha256() == record.sha256()
             && earlier.token.same_token(&record.token)
     })
 }
@@ -213,9 +216,9 @@ fn of_intent(
     finding: &impl Fn(&str, String, &str) -> AuditFinding,
 ) -> Option<AuditFinding> {
     let intent = before.iter().rev().find(|earlier| {
-        earlier.event == Event::Intended
+        earlier.event() == Event::Intended
             && earlier.run == record.run
-            && earlier.sha256 == record.sha256
+            && earlier.sha256() == record.sha256()
             && earlier.token.same_token(&record.token)
     });
     let line = what(record);
@@ -226,7 +229,7 @@ fn of_intent(
             REVIEW,
         )),
         Some(intent)
-            if intent.plan_digest.is_none() || intent.plan_digest != record.plan_digest =>
+            if intent.plan_digest().is_none() || intent.plan_digest() != record.plan_digest() =>
         {
             Some(finding(
                 "applied-without-plan",
@@ -249,8 +252,9 @@ pub fn judge_bindings(
     for (&tenant, records) in ledger {
         let mut seen = BTreeSet::new();
         for record in records {
-            let sent = matches!(record.event, Event::Intended | Event::Applied | Event::Confirmed);
-            if let Some(sha256) = record.sha256.filter(|_| sent)
+            let sent =
+                matches!(record.event(), Event::Intended | Event::Applied | Event::Confirmed);
+            if let Some(sha256) = record.sha256().filter(|_| sent)
                 && seen.insert(sha256)
             {
                 firsts.entry(sha256).or_default().push((tenant, record));

@@ -55,8 +55,8 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
     let Some(&&(tenant, record)) = until.get(last) else { return answer };
     answer.tracked = None;
     answer.tracked_since = None;
-    answer.sha256 = record.sha256;
-    answer.state = match record.event {
+    answer.sha256 = record.sha256();
+    answer.state = match record.event() {
         Event::Confirmed => ForceState::Confirmed,
         Event::ChangedOutsideGit => ForceState::OutsideGit,
         Event::Adopted => ForceState::Adopted,
@@ -67,13 +67,13 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
         .iter()
         .take(last + 1)
         .rev()
-        .take_while(|(_, one)| !decides(one) || one.sha256 == record.sha256)
-        .filter(|(_, one)| one.sha256 == record.sha256)
+        .take_while(|(_, one)| !decides(one) || one.sha256() == record.sha256())
+        .filter(|(_, one)| one.sha256() == record.sha256())
         .copied()
         .collect();
     let newest_facts = life.iter().find_map(|(_, one)| one.after.clone());
     answer.facts = newest_facts.or_else(|| record.after.clone());
-    let first = |event| life.iter().rev().find(|(_, one)| one.event == event);
+    let first = |event| life.iter().rev().find(|(_, one)| one.event() == event);
     let line = |found: Option<&&(TenantId, &Record)>| {
         found.map(|(tenant, one)| RecordEntry::of(*tenant, one))
     };
@@ -86,9 +86,9 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
         ForceState::Adopted => {
             answer.sha256 = None;
             let seen = until.iter().take(last).rev().take_while(|(_, one)| {
-                !decides(one) || matches!(one.event, Event::ChangedOutsideGit | Event::Adopted)
+                !decides(one) || matches!(one.event(), Event::ChangedOutsideGit | Event::Adopted)
             });
-            let seen = seen.into_iter().find(|(_, one)| one.event == Event::ChangedOutsideGit);
+            let seen = seen.into_iter().find(|(_, one)| one.event() == Event::ChangedOutsideGit);
             answer.reached = line(seen).or_else(|| Some(RecordEntry::of(tenant, record)));
             adopted_by(past, record.at, &mut answer);
         }
@@ -96,7 +96,7 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
             answer.reached = line(first(Event::Applied).or_else(|| first(Event::Intended)))
                 .or_else(|| line(first(Event::Confirmed)));
             answer.confirmed = line(first(Event::Confirmed));
-            if let Some(sha256) = record.sha256 {
+            if let Some(sha256) = record.sha256() {
                 let reached = answer.reached.as_ref().map_or(at, |reached| reached.at);
                 brought_in(past, sha256, reached, &mut answer);
             }
@@ -106,7 +106,7 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
     answer.lapsed = expires.map(|expires| expires <= at);
     let next = lines.iter().skip_while(|(_, one)| !std::ptr::eq(*one, record)).skip(1);
     let next = next.into_iter().find(|(_, one)| decides(one) && one.at > at);
-    if let Some((tenant, next)) = next.filter(|(_, one)| one.event == Event::ChangedOutsideGit)
+    if let Some((tenant, next)) = next.filter(|(_, one)| one.event() == Event::ChangedOutsideGit)
         && can_exist(next, at)
     {
         answer.state = ForceState::Uncertain;
@@ -132,25 +132,23 @@ fn can_exist(record: &Record, at: Timestamp) -> bool {
 
 /// Whether a sending was accepted and then given up, for no read ever showed it.
 fn never_landed(record: &Record, later: Option<&[(TenantId, &Record)]>) -> bool {
-    let is_end = |one: &Record| match one.event {
+    let is_end = |one: &Record| match one.event() {
         Event::Confirmed => true,
-        Event::Failed => {
-            one.cause.as_ref().is_some_and(|cause| cause.code == FailureCode::NeverVisible)
-        }
+        Event::Failed => one.cause().is_some_and(|cause| cause.code == FailureCode::NeverVisible),
         _ => false,
     };
     let mut later = later.unwrap_or_default().iter().map(|(_, one)| *one);
-    record.event == Event::Applied
-        && record.sha256.is_some()
+    record.event() == Event::Applied
+        && record.sha256().is_some()
         && later
-            .find(|one| one.sha256 == record.sha256 && is_end(one))
-            .is_some_and(|end| end.event == Event::Failed)
+            .find(|one| one.sha256() == record.sha256() && is_end(one))
+            .is_some_and(|end| end.event() == Event::Failed)
 }
 
 /// Whether a line says which credential is live. A change of settings carries no digest.
 fn decides(record: &Record) -> bool {
-    match record.event {
-        Event::Applied | Event::Confirmed => record.sha256.is_some(),
+    match record.event() {
+        Event::Applied | Event::Confirmed => record.sha256().is_some(),
         Event::ChangedOutsideGit | Event::Adopted => true,
         _ => false,
     }

@@ -355,15 +355,15 @@ fn merged(steps: Vec<GitStep>, records: &[(TenantId, &Record)]) -> Vec<TimelineE
 }
 
 fn entry_of(tenant: TenantId, record: &Record) -> TimelineEntry {
-    let changes = match record.event {
-        Event::Notified | Event::Acknowledged => Vec::new(),
+    let changes = match record.event() {
+        Event::Acknowledged => Vec::new(),
         _ => of_record(record.before.as_ref(), record.after.as_ref()),
     };
     TimelineEntry {
         at: record.at,
         origin: Origin::Ledger,
-        event: record.event.into(),
-        sha256: record.sha256,
+        event: record.event().into(),
+        sha256: record.sha256(),
         changes,
         commit: None,
         merge: None,

@@ -2,8 +2,10 @@ use std::sync::Arc;
 
 use super::*;
 use crate::fleet::{Desired, Entry, EntryKind, FileBytes, Folder, Source, load_tenants};
-use crate::ledger::{Author, Draft, TenantLedger};
-use crate::model::{Actor, FailureCode, SignatureFormat, TokenRef, Verification};
+use crate::ledger::TenantLedger;
+use crate::model::{
+    Actor, Author, EntryBody, FailureCode, LedgerEntry, SignatureFormat, TokenRef, Verification,
+};
 
 const TENANT: &str = "6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11";
 
@@ -87,21 +89,28 @@ fn ledger(entries: &[(Event, &str, Option<&str>, Option<&str>)]) -> TenantLedger
     };
     let records = entries.iter().enumerate().map(|(index, (event, when, file, expires))| {
         let name = "contoso".parse().unwrap();
-        let draft = Draft {
-            sha256: file.map(sha),
+        let mut body = crate::ledger::testing::body(*event, at(when), file.map(sha));
+        match &mut body {
+            EntryBody::Failed { cause, .. } => {
+                *cause = Cause {
+                    code: FailureCode::Throttled,
+                    status: Some(429),
+                    request_id: Some("r-1".into()),
+                    detail: None,
+                };
+            }
+            EntryBody::Acknowledged { by, note, .. } => {
+                *by = Some("Kim <kim@contoso.example>".to_owned());
+                *note = Some("iPad enrolled".to_owned());
+            }
+            _ => {}
+        }
+        let entry = LedgerEntry {
             rev: Some("c".repeat(40)),
             after: expires.map(|expires| Facts { expires: Some(at(expires)), ..Facts::default() }),
-            cause: (*event == Event::Failed).then(|| Cause {
-                code: FailureCode::Throttled,
-                status: Some(429),
-                request_id: Some("r-1".into()),
-                detail: None,
-            }),
-            by: (*event == Event::Acknowledged).then(|| "Kim <kim@contoso.example>".to_owned()),
-            note: (*event == Event::Acknowledged).then(|| "iPad enrolled".to_owned()),
-            ..Draft::new(at(when), *event, name, TokenRef::push(), &author)
+            ..LedgerEntry::new(at(when), name, TokenRef::push(), &author, body)
         };
-        draft.into_record(index as u64 + 1, Sha256::ZERO)
+        entry.at_place(index as u64 + 1, Sha256::ZERO)
     });
     TenantLedger { records: records.collect() }
 }
@@ -279,7 +288,7 @@ fn what_was_sent_and_never_seen_was_not_in_force() {
         (history.in_force.state, history.in_force.sha256, bars)
     };
     assert_eq!(force(&lines), (ForceState::Applied, Some(sha("new")), 2));
-    if let Some(cause) = &mut lines.records[3].cause {
+    if let EntryBody::Failed { cause, .. } = &mut lines.records[3].entry.body {
         cause.code = FailureCode::NeverVisible;
     }
     assert_eq!(force(&lines), (ForceState::Confirmed, Some(sha("old")), 1));

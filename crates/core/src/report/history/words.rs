@@ -26,7 +26,6 @@ impl Happening {
             Self::Confirmed => "confirmed",
             Self::ChangedOutsideGit => "changed-outside-git",
             Self::Adopted => "adopted",
-            Self::Notified => "notified",
             Self::Acknowledged => "acknowledged",
         }
     }
@@ -52,7 +51,6 @@ impl Happening {
             Self::Confirmed => "seen live",
             Self::ChangedOutsideGit => "changed outside Git",
             Self::Adopted => "change outside Git adopted",
-            Self::Notified => "notified",
             Self::Acknowledged => "confirmed by the customer",
         }
     }

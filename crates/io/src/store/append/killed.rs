@@ -25,7 +25,7 @@ fn victim() {
     }
 }
 
-fn entry(count: usize) -> (TenantId, Draft) {
+fn entry(count: usize) -> (TenantId, LedgerEntry) {
     named(1, draft(Event::Applied, count as i64, "run-1", None))
 }
 

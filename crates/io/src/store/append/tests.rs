@@ -15,7 +15,7 @@ fn ledger(dir: &TempDir) -> Ledger {
     Ledger::open(dir.path(), BRANCH).unwrap()
 }
 
-fn entry(number: u32, minute: i64) -> (TenantId, Draft) {
+fn entry(number: u32, minute: i64) -> (TenantId, LedgerEntry) {
     named(number, draft(Event::Intended, minute, "run-1", Some(sha("a"))))
 }
 
@@ -330,7 +330,7 @@ proptest! {
             let records = ledger.append(&batch).unwrap();
             prop_assert_eq!(records.len(), batch.len());
             for ((tenant, draft), record) in batch.into_iter().zip(records) {
-                prop_assert_eq!(&Draft::from(record.clone()), &draft);
+                prop_assert_eq!(&record.entry, &draft);
                 expected.entry(tenant).or_default().push(record);
             }
         }

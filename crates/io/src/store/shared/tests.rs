@@ -109,11 +109,11 @@ impl Clone {
     }
 }
 
-fn entry(number: u32, run: &str) -> (TenantId, Draft) {
+fn entry(number: u32, run: &str) -> (TenantId, LedgerEntry) {
     named(number, intent(0, run, sha("a")))
 }
 
-fn outcome(number: u32, run: &str) -> (TenantId, Draft) {
+fn outcome(number: u32, run: &str) -> (TenantId, LedgerEntry) {
     named(number, draft(Event::Applied, 1, run, Some(sha("a"))))
 }
 

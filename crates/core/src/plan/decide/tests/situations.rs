@@ -219,7 +219,7 @@ situations! {
     "a tenant's folder was renamed": World::vpp, |world| {
         let all = world.ledger.as_mut().unwrap().tenants.values_mut();
         for record in all.flat_map(|ledger| &mut ledger.records) {
-            record.name = "contoso-old".parse().unwrap();
+            record.entry.name = "contoso-old".parse().unwrap();
         }
     } => InSync None [];
     "a lapsed VPP file": World::vpp_renewal, |world| {
