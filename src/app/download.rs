@@ -160,37 +160,103 @@ impl Download {
         self.content.expose() == bytes
     }
 
-    /// Seals the file to the fleet's recipients, with age or where `is_for_sops` says so with SOPS.
-    /// Gives the sealed file's name and content; `before` is put before the advised `seal` command.
+    /// The one way from a download to a tenant file: judges the file, against Intune where that was
+    /// read, has it sealed, and drafts the tenant file that names it in a fleet that stays valid.
+    pub(super) fn bring<S>(
+        &self,
+        place: &Place<'_>,
+        case: &Case<'_>,
+        seal: impl FnOnce() -> Result<SealedFile<S>, AppError>,
+    ) -> Result<Brought<S>, AppError> {
+        let inspection = self.judged(place, case)?;
+        let sealed = seal()?;
+        let tenant_file = place
+            .named(&inspection.facts, &sealed.name, sealed.size, self.sha256())
+            .map_err(DownloadError::from)?;
+        Ok(Brought { inspection, sealed, tenant_file })
+    }
+
+    /// What the file is, where nothing speaks against it.
+    fn judged(&self, place: &Place<'_>, case: &Case<'_>) -> Result<Inspection, DownloadError> {
+        let Case { live, now, renewal } = *case;
+        let token = place.token;
+        let inspection = self.inspect(place.policy, now, live);
+        let mut reasons = Vec::new();
+        if renewal {
+            reasons.extend(judge::elsewhere(place.fleet, place.tenant, &inspection.facts));
+        }
+        reasons.extend(judge::refusals(&inspection, token, live, now));
+        if let Some(live) = live.filter(|_| renewal) {
+            reasons.extend(judge::against_renewal(&inspection, token, live, now));
+        }
+        reasons.extend(judge::no_apple_id(place.apple_id, token, live));
+        if reasons.is_empty() {
+            return Ok(inspection);
+        }
+        Err(DownloadError::Refused { inspection: Box::new(inspection), reasons })
+    }
+
+    /// Seals the file to the fleet's recipients: with age, or where `is_for_sops` says so with SOPS.
+    /// `before` is put before the `seal` command that is advised where SOPS fails.
     pub(super) fn seal(
         &self,
         place: &Place<'_>,
         is_for_sops: impl FnOnce(&str) -> Result<bool, AppError>,
         before: &str,
-    ) -> Result<(String, Vec<u8>), AppError> {
+    ) -> Result<SealedFile<Vec<u8>>, AppError> {
         let recipients = &place.policy.recipients;
         let name = target::file_name(place.token, place.entries());
         if !is_for_sops(&name)? {
-            return Ok((name, vault::seal(&self.content, recipients)?));
+            return Ok(SealedFile::new(name, vault::seal(&self.content, recipients)?));
         }
         let name = target::sops_name(&name);
-        match seal_with_sops(&self.content, recipients, &name) {
-            Ok(bytes) => Ok((name, bytes)),
-            Err(why) => {
-                let to = shell_word(&recipients.join(","));
-                let (path, file) = (shell_word(&place.path_of(&name)), shell_word(&self.shown()));
-                let (name, spec) = (shell_word(&name), spec(place.tenant, &place.token.token));
-                Err(DownloadError::Sops {
-                    why,
-                    encrypt: format!(
-                        "sops encrypt --age {to} --input-type binary --output-type binary --filename-override {path} --output {path} {file}"
-                    ),
-                    then: format!("{before}applecart seal --sealed {name} {file} {spec}"),
-                }
-                .into())
-            }
-        }
+        let why = match seal_with_sops(&self.content, recipients, &name) {
+            Ok(bytes) => return Ok(SealedFile::new(name, bytes)),
+            Err(why) => why,
+        };
+        let to = shell_word(&recipients.join(","));
+        let (path, file) = (shell_word(&place.path_of(&name)), shell_word(&self.shown()));
+        let (name, spec) = (shell_word(&name), spec(place.tenant, &place.token.token));
+        let error = DownloadError::Sops {
+            why,
+            encrypt: format!(
+                "sops encrypt --age {to} --input-type binary --output-type binary --filename-override {path} --output {path} {file}"
+            ),
+            then: format!("{before}applecart seal --sealed {name} {file} {spec}"),
+        };
+        Err(error.into())
     }
+}
+
+/// What a file is judged by.
+#[derive(Clone, Copy)]
+pub(super) struct Case<'a> {
+    /// What Intune has of the token; `None` where the file is not compared with it.
+    pub(super) live: Option<&'a LiveTenant>,
+    pub(super) now: Timestamp,
+    /// Whether it has to be a renewal of what Intune has.
+    pub(super) renewal: bool,
+}
+
+/// A sealed file for the tenant's folder.
+pub(super) struct SealedFile<S> {
+    pub(super) name: String,
+    /// Its size in bytes, where it is not in the folder yet.
+    pub(super) size: Option<usize>,
+    pub(super) content: S,
+}
+
+impl SealedFile<Vec<u8>> {
+    fn new(name: String, content: Vec<u8>) -> Self {
+        Self { name, size: Some(content.len()), content }
+    }
+}
+
+/// A file that was judged and sealed, and the text of the tenant file that names it.
+pub(super) struct Brought<S> {
+    pub(super) inspection: Inspection,
+    pub(super) sealed: SealedFile<S>,
+    pub(super) tenant_file: String,
 }
 
 /// Whether an earlier sealed file is a SOPS file.

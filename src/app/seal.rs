@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::download::{self, Download, DownloadError, DownloadOptions};
+use super::download::{self, Brought, Case, Download, DownloadError, DownloadOptions, SealedFile};
 use super::replace::{self, New};
 use super::session::{self, Tree, Which};
 use super::{AppError, Context, Reach, files};
@@ -76,14 +76,6 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
         Compare::Snapshot(path) => Some(judge::narrow(files::snapshot(path)?, &token)),
         Compare::Intune => Some(read_intune(context, tenant, &token)?),
     };
-    let inspection = download.inspect(&policy, now, live.as_ref());
-    let mut reasons = judge::refusals(&inspection, &token, live.as_ref(), now);
-    reasons.extend(judge::no_apple_id(download.apple_id(), &token, live.as_ref()));
-    if !reasons.is_empty() {
-        let inspection = Box::new(inspection);
-        return Err(DownloadError::Refused { inspection, reasons }.into());
-    }
-
     let place = Place {
         source: &source,
         policy: &policy,
@@ -92,36 +84,31 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
         token: &token,
         apple_id: download.apple_id(),
     };
-    let (name, bytes) = match options.sealed {
-        Some(name) => {
-            check_sealed(root, &place, &name, &download)?;
-            (name, None)
-        }
-        None => {
-            let is_for_sops = |name: &str| match options.age {
-                true => Ok(false),
-                false => is_for_sops(root, &place, name),
-            };
-            let (name, bytes) = download.seal(&place, is_for_sops, "")?;
-            (name, Some(bytes))
-        }
-    };
-    let sha256 = download.sha256();
+    let case = Case { live: live.as_ref(), now, renewal: false };
+    let Brought { inspection, sealed, tenant_file } =
+        download.bring(&place, &case, || match &options.sealed {
+            Some(name) => {
+                check_sealed(root, &place, name, &download)?;
+                Ok(SealedFile { name: name.clone(), size: None, content: None })
+            }
+            None => {
+                let is_for_sops = |name: &str| Ok(!options.age && is_for_sops(root, &place, name)?);
+                let SealedFile { name, size, content } = download.seal(&place, is_for_sops, "")?;
+                Ok(SealedFile { name, size, content: Some(content) })
+            }
+        })?;
     let before = place.text().map_err(DownloadError::from)?;
-    let after = place
-        .named(&inspection.facts, &name, bytes.as_ref().map(Vec::len), sha256)
-        .map_err(DownloadError::from)?;
     let done = SealedDownload {
-        sha256,
+        sha256: download.sha256(),
         tenant_file: place.path(),
-        diff: fleet::diff(&place.path(), before, &after),
-        sealed_file: place.path_of(&name),
-        recipients: bytes.is_some().then_some(policy.recipients.len()),
+        diff: fleet::diff(&place.path(), before, &tenant_file),
+        sealed_file: place.path_of(&sealed.name),
+        recipients: sealed.content.is_some().then_some(policy.recipients.len()),
         doubts: judge::doubts(&inspection.facts, &token, token.token.kind, download.apple_id()),
         inspection,
     };
     if !options.dry_run {
-        write(root, &done, bytes, before, after)?;
+        write(root, &done, sealed.content, before, tenant_file)?;
     }
     Ok(done)
 }

@@ -185,3 +185,42 @@ pub fn unsigned_change(commit: &str, changed: &[&str], why: &str) -> AuditFindin
         "find out who merged it; trust neither the keys nor the recipients that it brought, until a person who was allowed to sign before confirms it in a signed commit".to_owned(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Kind, TokenRef};
+    use crate::plan::world;
+
+    #[test]
+    fn a_file_that_was_another_tenants_first_is_found_unless_it_was_moved() {
+        let [contoso, fabrikam] =
+            [("contoso", 1), ("fabrikam", 2)].map(|(name, id)| world::tenant(name, id).tenant_id);
+        let sha256 = Sha256::of(b"london");
+        let past = |commit: &str, tenant, blob: &str| PastFile {
+            commit: commit.to_owned(),
+            path: "x".to_owned(),
+            tenant,
+            sha256,
+            blob: blob.to_owned(),
+        };
+        let past = [past("c1", contoso, "b1"), past("c2", fabrikam, "b2")];
+        let present = |tenant, blob: &str| PresentFile {
+            tenant,
+            token: TokenRef { kind: Kind::Vpp, id: None, name: Some("London".to_owned()) },
+            tenant_file: "tenants/fabrikam/tenant.yaml".to_owned(),
+            line: 7,
+            path: "x".to_owned(),
+            sha256,
+            blob: blob.to_owned(),
+        };
+        assert!(wrong_destinations(&past, &[present(contoso, "b1")], &[]).is_empty());
+        let found = wrong_destinations(&past, &[present(fabrikam, "b2")], &[]);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].place.commit.as_deref(), Some("c2"), "since when it is there");
+        assert!(found[0].message.contains(&format!("tenant {contoso} first")));
+        let moved =
+            Move { sha256, from: contoso, to: fabrikam, reason: "one customer now".to_owned() };
+        assert!(wrong_destinations(&past, &[present(fabrikam, "b2")], &[moved]).is_empty());
+    }
+}

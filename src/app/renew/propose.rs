@@ -1,7 +1,7 @@
 //! One downloaded file → a commit on a branch of its own, and the text of its pull request.
 
 use super::{BranchOptions, Ground, NotPushed, RenewError};
-use crate::app::download::{self, Download, DownloadError, DownloadOptions};
+use crate::app::download::{self, Brought, Case, Download, DownloadOptions};
 use crate::app::session::{self, Unknown};
 use crate::app::{AppError, Context, files};
 use applecart_core::apple::Inspection;
@@ -136,9 +136,6 @@ impl<'a> Bench<'a> {
             let (status, reasons) = (ProposalStatus::Merged, vec![reason]);
             return Ok(Proposal { status, reasons, ..about });
         };
-        let inspection = self.judged(matched, &live)?;
-        let about = Proposal { urgent: token.token.kind == Kind::Enrollment, ..about };
-        let about = self.with_text(about, matched, &live, &inspection);
         let place = Place {
             source: &self.ground.source,
             policy: &self.ground.loaded.policy,
@@ -147,11 +144,14 @@ impl<'a> Bench<'a> {
             token,
             apple_id: download.apple_id(),
         };
-        let is_for_sops = |name: &str| self.is_for_sops(&place, name);
-        let (name, sealed) = download.seal(&place, is_for_sops, "on a branch of its own, ")?;
-        let after = place
-            .named(&inspection.facts, &name, Some(sealed.len()), sha256)
-            .map_err(DownloadError::from)?;
+        let case = Case { live: Some(&live), now: self.now, renewal: true };
+        let Brought { inspection, sealed, tenant_file: after } =
+            download.bring(&place, &case, || {
+                let is_for_sops = |name: &str| self.is_for_sops(&place, name);
+                download.seal(&place, is_for_sops, "on a branch of its own, ")
+            })?;
+        let about = Proposal { urgent: token.token.kind == Kind::Enrollment, ..about };
+        let (title, about) = self.with_text(about, matched, &live, &inspection);
 
         let branch = proposal::branch(tenant, token, &inspection, sha256);
         let repo = &self.ground.loaded.repo;
@@ -159,13 +159,12 @@ impl<'a> Bench<'a> {
         if let Some(found) = repo.find_branch(&branch, remote)? {
             return self.existing(matched, about, branch, &found);
         }
-        let (sealed_file, tenant_file) = (place.path_of(&name), place.path());
+        let (sealed_file, tenant_file) = (place.path_of(&sealed.name), place.path());
         let changes = [
-            Change { path: &sealed_file, bytes: &sealed },
+            Change { path: &sealed_file, bytes: &sealed.content },
             Change { path: &tenant_file, bytes: after.as_bytes() },
         ];
-        let title = about.title.as_deref().unwrap_or_default();
-        let message = proposal::message(title, token, sha256);
+        let message = proposal::message(&title, token, sha256);
         let commit = repo.commit_on(&self.ground.start.commit, &changes, &message)?;
         repo.make_branch(&branch, &commit)?;
         let pushed = self.push(&branch, &commit)?;
@@ -177,25 +176,6 @@ impl<'a> Bench<'a> {
             changes: vec![sealed_file, tenant_file],
             ..about
         })
-    }
-
-    /// The file's facts, where nothing speaks against it as a renewal.
-    fn judged(
-        &self,
-        matched: &Matched<'_>,
-        live: &LiveTenant,
-    ) -> Result<Inspection, DownloadError> {
-        let Matched { download, tenant, token } = matched;
-        let Ground { loaded, .. } = self.ground;
-        let inspection = download.inspect(&loaded.policy, self.now, Some(live));
-        let mut reasons = judge::elsewhere(&loaded.fleet, tenant, &inspection.facts);
-        reasons.extend(judge::refusals(&inspection, token, Some(live), self.now));
-        reasons.extend(judge::against_renewal(&inspection, token, live, self.now));
-        reasons.extend(judge::no_apple_id(download.apple_id(), token, Some(live)));
-        if reasons.is_empty() {
-            return Ok(inspection);
-        }
-        Err(DownloadError::Refused { inspection: Box::new(inspection), reasons })
     }
 
     /// A branch that exists already: the same renewal, or another one.
@@ -272,14 +252,14 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Adds the pull request's text and the warnings.
+    /// The pull request's title; and its text and the warnings added.
     fn with_text(
         &self,
         about: Proposal,
         matched: &Matched<'_>,
         live: &LiveTenant,
         inspection: &Inspection,
-    ) -> Proposal {
+    ) -> (String, Proposal) {
         let Matched { download, tenant, token } = matched;
         let kind = token.token.kind;
         let facts = &inspection.facts;
@@ -305,7 +285,8 @@ impl<'a> Bench<'a> {
         if root.is_some_and(|root| download::is_inside(&download.options.file, root)) {
             warnings.push(download::in_worktree(&download.options.file));
         }
-        Proposal { title: Some(title), body: Some(body), warnings, ..about }
+        let about = Proposal { title: Some(title.clone()), body: Some(body), warnings, ..about };
+        (title, about)
     }
 }
 

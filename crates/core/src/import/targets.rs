@@ -197,3 +197,52 @@ fn settled(name: &str, tenant_id: Option<TenantId>, result: Imported) -> Importe
         diff: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::Folder;
+    use crate::plan::world;
+
+    #[test]
+    fn a_new_tenant_takes_no_folder_of_another_one() {
+        let there = world::tenant("contoso", 1);
+        let fleet = [Desired::Valid(there.clone())];
+        let policy = world::policy();
+        let folder = |name: &str| Folder {
+            name: name.to_owned(),
+            tree: String::new(),
+            tenant_file: None,
+            entries: Vec::new(),
+            overfull: None,
+        };
+        let tenants = vec![folder("contoso"), folder("Adatum")];
+        let source = Source { tenants, ..Source::default() };
+        let wanted = |name: &str, number: u8| Wanted {
+            name: Some(name.parse().unwrap()),
+            tenant_id: world::tenant("x", number).tenant_id,
+            display_name: None,
+            auth: None,
+            note: None,
+        };
+        let wanted = || {
+            let names = ["contoso", "adatum", "nul", "fabrikam"];
+            names.into_iter().zip(2..).map(|(name, id)| wanted(name, id)).collect::<Vec<_>>()
+        };
+        let mut targets = Targets::new(&fleet, &policy, &source, false);
+        targets.add(wanted(), false);
+        let refused: Vec<&str> = targets.settled.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(refused, ["contoso", "adatum", "nul"], "also where only case differs");
+        assert_eq!(targets.read.len(), 1);
+        assert_eq!(targets.read[0].name.as_str(), "fabrikam");
+
+        let again = |update| {
+            let mut targets = Targets::new(&fleet, &policy, &source, update);
+            let named = Wanted { tenant_id: there.tenant_id, ..wanted().remove(3) };
+            targets.add(vec![named], false);
+            (targets.read.len(), targets.settled.first().map(|row| row.result))
+        };
+        assert_eq!(again(false), (0, Some(Imported::Exists)));
+        assert_eq!(again(true), (1, None));
+    }
+}

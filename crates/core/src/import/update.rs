@@ -219,3 +219,64 @@ impl Work<'_> {
 fn is_setting(field: &str) -> bool {
     matches!(field, "country" | "automaticallyUpdateApps")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::{Desired, FileBytes, Folder, load_folder};
+    use crate::plan::world::{OTHER_TOPIC, TOPIC, World};
+
+    /// What becomes of a tenant file that says this, in a world.
+    fn updated(mut world: World, tokens: &str) -> Updated {
+        let text = format!(
+            "apiVersion: applecart/v1\nkind: Tenant\nname: contoso\ntenantId: {}\n{tokens}",
+            world.tenant.tenant_id
+        );
+        let folder = Folder {
+            name: "contoso".to_owned(),
+            tree: String::new(),
+            tenant_file: Some(FileBytes::Read(text.clone().into_bytes())),
+            entries: Vec::new(),
+            overfull: None,
+        };
+        match load_folder(folder, None) {
+            Some(Desired::Valid(tenant)) => world.tenant = tenant,
+            other => panic!("{other:?}"),
+        }
+        let plan = world.plan();
+        update("tenant.yaml", &text, &world.tenant, &plan.tenants[0], &world.live).unwrap()
+    }
+
+    fn codes(updated: &Updated) -> Vec<ImportNoteCode> {
+        updated.notes.iter().map(|note| note.code).collect()
+    }
+
+    #[test]
+    fn a_watched_certificate_follows_intune_and_another_topic_is_told() {
+        let mut world = World::equal();
+        world.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
+        let file = format!("push:\n  appleId: MDM@contoso.example # shared\n  topic: {TOPIC}\n");
+        let updated = updated(world, &file);
+        assert!(updated.text.contains(OTHER_TOPIC), "{}", updated.text);
+        assert!(updated.text.contains("MDM@contoso.example # shared"), "case is no difference");
+        assert!(updated.text.contains("serial: AA"), "{}", updated.text);
+        assert_eq!(codes(&updated), [ImportNoteCode::TopicChanged]);
+    }
+
+    #[test]
+    fn a_setting_follows_only_where_the_file_states_it() {
+        let file = "vpp:\n  - name: London\n    country: de\n";
+        let updated = updated(World::vpp(), file);
+        assert!(updated.text.contains("country: gb"), "{}", updated.text);
+        assert!(!updated.text.contains("automaticallyUpdateApps"), "{}", updated.text);
+        assert!(updated.text.contains("organization: Contoso Ltd"), "{}", updated.text);
+    }
+
+    #[test]
+    fn what_only_intune_has_is_added_and_what_it_lacks_stays() {
+        let file = "vpp:\n  - name: Paris\n    id: gone\n";
+        let updated = updated(World::vpp(), file);
+        assert!(updated.text.contains("id: gone") && updated.text.contains("name: London"));
+        assert_eq!(codes(&updated), [ImportNoteCode::Missing, ImportNoteCode::Added]);
+    }
+}

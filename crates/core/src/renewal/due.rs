@@ -177,3 +177,53 @@ pub fn outcome(sheets: &[Sheet]) -> Outcome {
         _ => Outcome::Partial,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::world::{self, World};
+
+    fn chosen(world: &World, wanted: Option<&str>) -> Result<Vec<String>, DueError> {
+        let live = [(world.tenant.name.clone(), world.live.clone())].into();
+        let all = Due::all([&world.tenant].into_iter(), &live);
+        let before = Duration::days(45);
+        let due = choose(all, "contoso", wanted, before, world::at(world::NOW))?;
+        Ok(due.iter().map(|due| spec(due.tenant, &due.token.token)).collect())
+    }
+
+    #[test]
+    fn one_token_needs_no_name_and_several_need_one_or_a_near_expiry() {
+        let mut world = World::equal();
+        assert_eq!(chosen(&world, None).unwrap(), ["contoso/push"], "the only one");
+        world.tenant.watch.insert(Kind::Vpp);
+        let later = world::vpp_entry("London", Some("1"), "x", world::NEXT_YEAR);
+        let soon = world::vpp_entry("Paris", Some("2"), "y", world::THIS_YEAR);
+        world.tenant.vpp = vec![later, soon];
+        world.live.vpp = crate::model::Reading::Present(vec![
+            world::live_vpp("London", "1", world::NEXT_YEAR),
+            world::live_vpp("Paris", "2", world::THIS_YEAR),
+        ]);
+        assert_eq!(chosen(&world, None).unwrap(), ["contoso/Paris"]);
+        world.tenant.vpp.pop();
+        let error = chosen(&world, None).unwrap_err();
+        assert!(matches!(error, DueError::NothingDue { days: 45, .. }), "{error}");
+        assert!(error.to_string().contains("name one of contoso/push, contoso/London"), "{error}");
+        let error = chosen(&world, Some("Leeds")).unwrap_err();
+        assert!(matches!(error, DueError::NoToken { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_intune_does_not_have_has_nothing_to_renew() {
+        let mut world = World::equal();
+        world.live.push = crate::model::Reading::Absent;
+        let error = chosen(&world, Some("push")).unwrap_err();
+        assert_eq!(error, DueError::NotInIntune { spec: "contoso/push".to_owned() });
+    }
+
+    #[test]
+    fn a_certificate_without_an_entry_is_renewed_too() {
+        let mut world = World::equal();
+        world.tenant.push = None;
+        assert_eq!(chosen(&world, None).unwrap(), ["contoso/push"]);
+    }
+}

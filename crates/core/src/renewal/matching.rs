@@ -303,4 +303,25 @@ mod tests {
         assert_eq!(found(Some(view)), ["contoso push"]);
         assert!(found(None).is_empty());
     }
+
+    #[test]
+    fn the_same_file_twice_is_brought_once_and_of_different_ones_none() {
+        let fleet = fleet();
+        let tenant = fleet[1].valid().unwrap();
+        let claim = |token: usize, file: &str, content: &str| {
+            Some(Claim {
+                tenant,
+                token: &tenant.vpp[token],
+                file: file.to_owned(),
+                sha256: Sha256::of(content.as_bytes()),
+            })
+        };
+        let all = [claim(0, "a", "1"), None, claim(1, "b", "2"), claim(0, "a (1)", "1")];
+        let found = twins(&all);
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), [(3, Twin::Same("a".to_owned()))]);
+        let all = [claim(0, "a", "1"), claim(0, "b", "2"), claim(1, "c", "2")];
+        let found = twins(&all);
+        assert_eq!(found.keys().copied().collect::<Vec<_>>(), [0, 1]);
+        assert!(found[&0].reason().contains("fabrikam/London (a, b)"), "{:?}", found[&0]);
+    }
 }
