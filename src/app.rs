@@ -4,20 +4,31 @@
 //! [`AppError`]. Nothing here prints, parses arguments, reads the clock or the environment: `cli`
 //! hands all of it in, shows the result, and turns errors into exit codes.
 
+pub mod acknowledge;
+pub mod apply;
 pub mod audit;
 mod base;
+#[cfg(feature = "simulator")]
+pub mod demo;
+pub mod doctor;
 pub mod download;
 mod environment;
 mod error;
 pub mod files;
 pub mod history;
 pub mod import;
+pub mod init;
+pub mod inspect;
+pub mod ledger;
+pub mod plan;
 pub mod renew;
 pub mod replace;
 pub mod reseal;
 pub mod seal;
 pub mod session;
+pub mod status;
 pub mod trust;
+pub mod validate;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,7 +36,7 @@ use std::time::Duration;
 
 pub use base::{Other, Reach, find as find_base};
 pub use environment::{Environment, TARGET_BRANCH};
-pub use error::AppError;
+pub use error::{AppError, PlanFileError};
 
 use applecart_core::model::Timestamp;
 use applecart_io::apply::Progress;

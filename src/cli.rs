@@ -6,6 +6,7 @@
 
 mod acknowledge;
 mod apply;
+mod args;
 mod audit;
 mod completions;
 #[cfg(feature = "simulator")]
@@ -13,6 +14,7 @@ mod demo;
 mod doctor;
 mod error;
 mod explain;
+mod format;
 mod global;
 mod history;
 mod import;
@@ -164,24 +166,24 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
     }
     let context = cli.global.context();
     match cli.command {
-        Command::Init(args) => init::run(&args, output),
+        Command::Init(args) => init::run(args, &context, output),
         Command::Import(args) => import::run(&args, &context, output),
         Command::Validate(args) => validate::run(&args, &context, output),
-        Command::Plan(args) => plan::run(&args, &context, output),
-        Command::Apply(args) => apply::run(&args, &context, output),
-        Command::Status(args) => status::run(&args, &context, output),
+        Command::Plan(args) => plan::run(args, &context, output),
+        Command::Apply(args) => apply::run(args, &context, output),
+        Command::Status(args) => status::run(args, &context, output),
         Command::History(args) => history::run(&args, &context, output),
         Command::Audit(args) => audit::run(&args, &context, output),
-        Command::Acknowledge(args) => acknowledge::run(&args, &context, output),
-        Command::Inspect(args) => inspect::run(&args, &context, output),
+        Command::Acknowledge(args) => acknowledge::run(args, &context, output),
+        Command::Inspect(args) => inspect::run(args, &context, output),
         Command::Seal(args) => seal::run(&args, &context, output),
         Command::Renew(args) => renew::run(&args, &context, output),
         Command::Reseal(args) => reseal::run(&args, &context, output),
-        Command::Doctor(args) => doctor::run(&args, &context, output),
+        Command::Doctor(args) => doctor::run(args, &context, output),
         Command::Explain(args) => explain::run(&args, output),
-        Command::Ledger(args) => ledger::run(&args, &context, output),
+        Command::Ledger(args) => ledger::run(args, &context, output),
         #[cfg(feature = "simulator")]
-        Command::Demo(args) => demo::run(&args, &context, output),
+        Command::Demo(args) => demo::run(args, &context, output),
         #[cfg(feature = "simulator")]
         Command::Simulate(args) => simulate::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),

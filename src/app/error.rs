@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::acknowledge::AcknowledgeError;
 use super::download::DownloadError;
 use super::import::ImportError;
+use super::init::InitError;
 use super::renew::RenewError;
 use applecart_core::fleet::Diagnostic;
 use applecart_core::model::Timestamp;
@@ -35,7 +37,7 @@ pub enum AppError {
     NothingSelected,
     #[error("there is no code {code:?}")]
     UnknownCode { code: String },
-    #[error("APPLECART_CREDENTIAL={0:?} is no way to sign in")]
+    #[error("APPLECART_CREDENTIAL={0:?} is not a supported credential")]
     Credential(String),
     #[error(transparent)]
     Connector(#[from] ConnectorError),
@@ -45,7 +47,7 @@ pub enum AppError {
     Snapshot { path: PathBuf, source: SnapshotError },
     #[error("the sealed file {} could not be opened", path.display())]
     Sealed { path: PathBuf, source: OpenError },
-    #[error("--live needs a selection of exactly one tenant; {selected} are selected")]
+    #[error("--snapshot holds one tenant, but {selected} are selected")]
     SnapshotSelection { selected: usize },
     #[error(transparent)]
     Identities(#[from] IdentitiesError),
@@ -71,7 +73,7 @@ pub enum AppError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error("the plan file {} cannot be used: {why}", path.display())]
-    PlanFile { path: PathBuf, why: String },
+    PlanFile { path: PathBuf, why: PlanFileError },
     #[error("the plan is stale: {0}")]
     StalePlan(Box<Stale>),
     #[error(
@@ -87,8 +89,8 @@ pub enum AppError {
     #[error(transparent)]
     Simulate(#[from] applecart_simulator::SimulateError),
     #[cfg(feature = "simulator")]
-    #[error("demo: {0}")]
-    Demo(String),
+    #[error("the demo did not end as told: {0}")]
+    Demo(#[from] super::demo::DemoError),
     #[error(transparent)]
     Import(#[from] ImportError),
     #[error(transparent)]
@@ -101,12 +103,8 @@ pub enum AppError {
     StandardInput,
     #[error("--select goes with --due and --batch; a token is named by itself")]
     TokenAndSelection,
-    #[error("{} has {} already; nothing was written", dir.display(), files.join(", "))]
-    InitExists { dir: PathBuf, files: Vec<String> },
-    #[error("{} is inside the repository {}; nothing was written", dir.display(), outer.display())]
-    InitInside { dir: PathBuf, outer: PathBuf },
-    #[error("{0}; nothing was written")]
-    InitKey(String),
+    #[error(transparent)]
+    Init(#[from] InitError),
     #[error("{0} is not a length of time such as 45d, 12h or 30m")]
     Duration(String),
     #[error("{0} is not a day such as 2027-03-03, or an instant such as 2027-03-03T14:00:00Z")]
@@ -122,7 +120,7 @@ pub enum AppError {
     #[error("neither Git's history nor the ledger has {0}")]
     NoHistory(String),
     #[error("nothing was recorded: {0}")]
-    Acknowledge(String),
+    Acknowledge(#[from] AcknowledgeError),
     #[error("--apple-ids is a table of the fleet, which SARIF has no place for")]
     AuditFormat,
 }
@@ -143,4 +141,17 @@ impl From<Stale> for AppError {
     fn from(error: Stale) -> Self {
         Self::StalePlan(Box::new(error))
     }
+}
+
+/// Why a plan file cannot be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanFileError {
+    #[error("line {}, column {}: not a plan of this program", .0.line(), .0.column())]
+    Json(serde_json::Error),
+    #[error("it has format {found}, this program reads {}", applecart_core::plan::FORMAT_VERSION)]
+    Version { found: String },
+    #[error("its digest is not that of its content: it was edited or damaged")]
+    Edited,
+    #[error("it was made from the worktree; plan the commit")]
+    Worktree,
 }

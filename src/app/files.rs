@@ -12,7 +12,9 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::AppError;
+use super::error::PlanFileError;
 use applecart_core::model::LiveTenant;
+use applecart_core::plan::{self, Plan};
 use applecart_io::intune;
 
 /// No more than this is ever read of a token file; one that is longer is refused.
@@ -47,4 +49,28 @@ pub fn snapshot(path: &Path) -> Result<LiveTenant, AppError> {
     let bytes = read(path, MAX_SNAPSHOT)?;
     intune::parse_snapshot(&bytes)
         .map_err(|source| AppError::Snapshot { path: path.to_owned(), source })
+}
+
+/// A plan that `plan --out` wrote and that may be applied.
+pub(super) fn plan(path: &Path) -> Result<Plan, AppError> {
+    let text = std::fs::read_to_string(path).map_err(|source| AppError::File {
+        path: path.to_owned(),
+        doing: "read",
+        source,
+    })?;
+    checked(&text).map_err(|why| AppError::PlanFile { path: path.to_owned(), why })
+}
+
+fn checked(text: &str) -> Result<Plan, PlanFileError> {
+    let plan: Plan = serde_json::from_str(text).map_err(PlanFileError::Json)?;
+    if plan.format_version.split('.').next() != plan::FORMAT_VERSION.split('.').next() {
+        return Err(PlanFileError::Version { found: plan.format_version });
+    }
+    if !plan.is_intact() {
+        return Err(PlanFileError::Edited);
+    }
+    if plan.rev.is_none() {
+        return Err(PlanFileError::Worktree);
+    }
+    Ok(plan)
 }

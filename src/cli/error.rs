@@ -2,8 +2,12 @@
 
 pub(super) use crate::app::AppError as CliError;
 use crate::app::AppError;
+use crate::app::acknowledge::AcknowledgeError;
+#[cfg(feature = "simulator")]
+use crate::app::demo::DemoError;
 use crate::app::download::DownloadError;
 use crate::app::import::ImportError;
+use crate::app::init::InitError;
 use crate::app::renew::RenewError;
 use applecart_core::model::Outcome;
 use applecart_core::plan::Refusal;
@@ -40,16 +44,23 @@ impl Explain for AppError {
             | Self::PlanFile { .. }
             | Self::StandardInput
             | Self::TokenAndSelection
-            | Self::InitExists { .. }
-            | Self::InitInside { .. }
-            | Self::InitKey(_)
+            | Self::Init(_)
             | Self::Refused(Refusal::Snapshot) => Outcome::Usage,
             Self::Sealed {
                 source: OpenError::NoIdentity | OpenError::NoMatchingIdentity { .. },
                 ..
             } => Outcome::Error,
             // A key at hand would not help.
-            Self::Refused(_) | Self::Sealed { .. } | Self::Acknowledge(_) => Outcome::Refused,
+            Self::Refused(_)
+            | Self::Sealed { .. }
+            | Self::Acknowledge(
+                AcknowledgeError::Text
+                | AcknowledgeError::Already { .. }
+                | AcknowledgeError::NoUpload { .. },
+            ) => Outcome::Refused,
+            Self::Acknowledge(AcknowledgeError::Unknown(_) | AcknowledgeError::Broken(_)) => {
+                Outcome::Partial
+            }
             Self::Download(error) => error.outcome(),
             Self::Renew(error) => error.outcome(),
             Self::Import(error) => error.outcome(),
@@ -134,7 +145,7 @@ impl Explain for AppError {
             Self::Refused(Refusal::Approval { .. }) => {
                 one("look at the plan again; what was approved is not what would happen now")
             }
-            Self::Refused(Refusal::Snapshot) => one("plan again without --live"),
+            Self::Refused(Refusal::Snapshot) => one("plan again without --snapshot"),
             Self::StalePlan(_) => one("make a new plan, have it reviewed, and apply that"),
             Self::Lock(LockError::Held { .. }) => {
                 one("wait until the other apply of this clone has ended, then run this again")
@@ -153,11 +164,25 @@ impl Explain for AppError {
             }
             Self::Download(error) => error.hints(),
             Self::Renew(error) => error.hints(),
-            Self::InitExists { .. } => one("nothing is ever overwritten: choose an empty folder"),
-            Self::InitInside { .. } => one(
-                "a fleet is a repository of its own: choose a folder outside, or that one's root",
-            ),
             Self::Import(error) => error.hints(),
+            Self::Init(error) => match error {
+                InitError::Exists { .. } => {
+                    one("nothing is ever overwritten: choose an empty folder")
+                }
+                InitError::Inside { .. } => one(
+                    "a fleet is a repository of its own: choose a folder outside, or that one's root",
+                ),
+                InitError::NoKeyFolder => one("name a place for the private key: --key PATH"),
+                InitError::KeyInside(_) => one("name a place outside of it: --key PATH"),
+                InitError::KeyExists(_) => one(
+                    "name another place (--key PATH), or seal to its public key (--recipient age1…)",
+                ),
+            },
+            Self::Acknowledge(AcknowledgeError::NoUpload { tenant, .. }) => {
+                vec![format!("see what the ledger has: applecart history {tenant}")]
+            }
+            #[cfg(feature = "simulator")]
+            Self::Demo(DemoError::NotEmpty(_)) => one("name a new folder, or leave the name out"),
             Self::Git(error) => git_hint(error).into_iter().collect(),
             Self::Base(error) => base_hints(error),
             _ => Vec::new(),

@@ -1,9 +1,9 @@
 use clap::ValueEnum;
 
+use super::args::Selected;
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
-use super::plan::Selected;
 use crate::app::history::{self, HistoryOptions};
 use applecart_core::model::{Outcome, Timestamp};
 use applecart_core::report::{self, Period};

@@ -1,4 +1,7 @@
-//! Ctrl-C and SIGTERM while nothing is written: the program ends at once, with 130.
+//! Ctrl-C and SIGTERM.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::progress;
 use applecart_core::model::Outcome;
@@ -8,18 +11,33 @@ use applecart_core::model::Outcome;
 ///
 /// Where signals cannot be had, the system's own way of ending a program stays as it is.
 pub(super) fn end_at_once() {
+    on_signal(|| {
+        progress::clear();
+        leave()
+    });
+}
+
+/// A flag that the first signal sets, for a command that finishes what is under way.
+pub(super) fn flag() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&stop);
+    on_signal(move || set.store(true, Ordering::Relaxed));
+    stop
+}
+
+fn on_signal(act: impl FnOnce() + Send + 'static) {
     let watch = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
         runtime.block_on(signal())?;
-        progress::clear();
-        leave()
+        act();
+        Some(())
     };
     // Without the thread, the signal ends the program by itself.
     let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(watch);
 }
 
 #[expect(clippy::exit, reason = "the other threads may wait for a network that never answers")]
-fn leave() -> Option<()> {
+fn leave() {
     std::process::exit(i32::from(Outcome::Interrupted.code()))
 }
 

@@ -1,21 +1,27 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 
 use super::error::CliError;
-use super::global::{Context, Format};
+use super::format::{Chosen, Format, Formats};
 use super::output::Output;
-use crate::app::Reach;
-use crate::app::session;
-use crate::app::trust;
-use applecart_core::ledger::{Filter, Verdict};
-use applecart_core::model::{LedgerEntry, Outcome, TenantId};
-use applecart_core::report::json;
-use applecart_io::git::{Repo, Signers};
-use applecart_io::store;
-use applecart_io::store::{Ledger, LedgerError, MustBeSigned};
+use crate::app::Context;
+use crate::app::ledger::{self, Appended};
+use applecart_core::ledger::{ShowReport, Verdict, VerifyReport, show_text, verify_text};
+use applecart_core::model::Outcome;
+use applecart_core::report::escape;
 
-/// Show the record of what was sent and seen, verify that it is whole, or add to it
+const SHOW: Formats<ShowReport> = Formats(&[
+    (Format::Human, |report, output| output.result(&show_text(report))),
+    (Format::Json, |report, output| output.json(report)),
+]);
+
+const VERIFY: Formats<VerifyReport> = Formats(&[
+    (Format::Human, |report, output| output.result(&verify_text(report))),
+    (Format::Json, |report, output| output.json(report)),
+]);
+
+/// Show the record of uploads, verify that it is whole, or add to it
 ///
 /// Where the repository has a remote, the ledger is the remote's: it is fetched first.
 #[derive(clap::Args, Debug)]
@@ -42,14 +48,14 @@ enum Command {
         #[arg(long)]
         offline: bool,
         /// How to show it
-        #[arg(long, value_enum, default_value = "human")]
-        format: Format,
+        #[arg(short = 'o', long, value_parser = SHOW, default_value = "human")]
+        format: Chosen<ShowReport>,
     },
     /// Check every chain, and that no commit changed what was written before
     ///
-    /// Where the policy asks for a signed ledger, also that every commit is signed by somebody who
-    /// may. Ends with 7 if the record was edited, was taken away from where it was seen before, or
-    /// has a commit that nobody signed who may.
+    /// Where the policy asks for a signed ledger, also checks that one of its signers signed every
+    /// commit. Ends with 7 if the record was edited, is missing where it was seen before, or has a
+    /// commit without a valid signature.
     #[command(after_help = "Examples:
   applecart ledger verify
   applecart ledger verify --offline --format json")]
@@ -58,8 +64,8 @@ enum Command {
         #[arg(long)]
         offline: bool,
         /// How to show it
-        #[arg(long, value_enum, default_value = "human")]
-        format: Format,
+        #[arg(short = 'o', long, value_parser = VERIFY, default_value = "human")]
+        format: Chosen<VerifyReport>,
     },
     /// Record entries that a run saved in a file because it could not push them
     ///
@@ -88,128 +94,60 @@ impl Args {
     }
 }
 
-pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
-    // Only writing needs to know where the ledger is by the base's word.
-    let reach = match args.command {
-        Command::Show { .. } | Command::Verify { .. } => Reach::Clone,
-        Command::Append { .. } => Reach::Remote,
-    };
-    let repo = Repo::discover(&context.repo)?;
-    let (policy, policy_rev) = session::ledger_policy(&repo, context, reach)?;
-    let open = |offline: bool| {
-        let open = if offline { Ledger::open_offline } else { Ledger::open_shared };
-        open(&context.repo, &policy.ledger_branch)
-    };
-    match &args.command {
+pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
+    match args.command {
         Command::Show { tenant, offline, format } => {
-            let ledger = open(*offline)?;
-            let view = ledger.read()?;
-            let filter = Filter { tenant: tenant.clone() };
-            let report = applecart_core::ledger::show(&view, &filter, ledger.asked_remote());
-            output.result(&match format {
-                Format::Human => applecart_core::ledger::show_text(&report),
-                Format::Json => json(&report)?,
-            })?;
+            let report = ledger::show(context, tenant, offline)?;
+            format.write(&report, output)?;
             Ok(if report.broken.is_empty() { Outcome::Done } else { Outcome::Partial })
         }
         Command::Verify { offline, format } => {
-            let ledger = open(*offline)?;
-            let report = if policy.ledger_signing.required {
-                let signers = Signers::of(&repo, Some(&policy_rev), &policy.ledger_signers())?;
-                let unsigned_until = policy.ledger_signing.unsigned_until.as_deref();
-                let signed = MustBeSigned { signers: &signers, repo: &repo, unsigned_until };
-                store::verify_signed(&ledger, signed)?
-            } else {
-                store::verify(&ledger)?
-            };
-            output.result(&match format {
-                Format::Human => applecart_core::ledger::verify_text(&report),
-                Format::Json => json(&report)?,
-            })?;
+            let report = ledger::verify(context, offline)?;
+            format.write(&report, output)?;
             Ok(match report.verdict {
                 Verdict::Ok => Outcome::Done,
                 Verdict::Broken => Outcome::Untrusted,
             })
         }
         Command::Append { file, publish } => {
-            let mut ledger = open(false)?;
-            let key = trust::ledger_key(context, &repo, &policy, Some(&policy_rev))?;
-            if let Some(key) = key {
-                ledger.sign_with(key);
-            }
-            if *publish {
-                output.result(&match ledger.publish()? {
+            let written = ledger::append(context, publish, file)?;
+            if let Some(published) = &written.published {
+                output.result(&match published {
                     Some(tip) => format!("The ledger is published (at {tip}).\n"),
                     None => "There is no ledger yet, so there is nothing to publish.\n".to_owned(),
                 })?;
             }
-            match file {
-                Some(file) => append(&mut ledger, file, output),
-                None => Ok(Outcome::Done),
-            }
+            let Some(appended) = &written.appended else { return Ok(Outcome::Done) };
+            output.result(&told(appended))?;
+            let whole = appended.refused.is_empty();
+            Ok(if whole { Outcome::Done } else { Outcome::Partial })
         }
     }
 }
 
-/// Hands a file's entries over, and says so only once they are where they belong.
-fn append(ledger: &mut Ledger, file: &Path, output: &Output) -> Result<Outcome, CliError> {
-    let entries = store::read_saved(file)?;
-    let where_to = match ledger.asked_remote() {
+/// What was recorded, and what to do with the file.
+fn told(appended: &Appended) -> String {
+    let Appended { entries, delivered, refused, .. } = appended;
+    let place = match &appended.remote {
         Some(remote) => format!("at {remote}"),
         None => "in this clone".to_owned(),
     };
-    let (delivered, refused) = deliver(ledger, &entries)?;
     let mut text = format!(
-        "{} of {} entries recorded, {} were there already; the ledger {where_to} has them all{}.\n",
+        "{} of {entries} entries recorded, {} were there already; the ledger {place} has them all{}.\n",
         delivered.recorded,
-        entries.len(),
         delivered.known,
-        if refused.is_empty() { "" } else { " but those below" },
+        if refused.is_empty() { "" } else { " except those below" },
     );
-    for error in &refused {
-        text.push_str(&format!(
-            "not recorded: {}\n",
-            applecart_core::report::escape(&error.sentence())
-        ));
+    for error in refused {
+        text.push_str(&format!("not recorded: {}\n", escape(&error.sentence())));
     }
-    if refused.is_empty() {
-        text.push_str(&format!("You can delete {}.\n", file.display()));
+    let file = appended.file.display();
+    text.push_str(&if refused.is_empty() {
+        format!("You can delete {file}.\n")
     } else {
-        text.push_str(&format!(
-            "Keep {}; once that is mended, run this again: applecart ledger append {}\n",
-            file.display(),
-            file.display()
-        ));
-    }
-    output.result(&text)?;
-    Ok(if refused.is_empty() { Outcome::Done } else { Outcome::Partial })
-}
-
-/// All together; where one tenant's entries cannot be recorded, each tenant's by themselves.
-fn deliver(
-    ledger: &mut Ledger,
-    entries: &[(TenantId, LedgerEntry)],
-) -> Result<(store::Delivered, Vec<LedgerError>), CliError> {
-    match ledger.deliver(entries) {
-        Err(error) if error.is_of_one_tenant() => {}
-        delivered => return Ok((delivered?, Vec::new())),
-    }
-    let mut tenants: Vec<TenantId> = entries.iter().map(|(tenant, _)| *tenant).collect();
-    tenants.sort();
-    tenants.dedup();
-    let mut total = store::Delivered { recorded: 0, known: 0, head: None };
-    let mut refused = Vec::new();
-    for tenant in tenants {
-        let own: Vec<_> = entries.iter().filter(|(of, _)| *of == tenant).cloned().collect();
-        match ledger.deliver(&own) {
-            Ok(delivered) => {
-                total.recorded += delivered.recorded;
-                total.known += delivered.known;
-                total.head = delivered.head;
-            }
-            Err(error) if error.is_of_one_tenant() => refused.push(error),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok((total, refused))
+        format!(
+            "Keep {file}. Once that is fixed, run this again:\n  applecart ledger append {file}\n"
+        )
+    });
+    text
 }

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
+use super::args::{KindName, Selected};
 use super::error::{CliError, Explain as _};
 use super::global::Context;
-use super::inspect::KindName;
 use super::output::Output;
-use super::plan::Selected;
 use super::seal::leave;
 use crate::app::download::{DownloadError, DownloadOptions};
 use crate::app::renew::{

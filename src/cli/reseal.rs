@@ -1,9 +1,9 @@
 use std::path::PathBuf;
 
+use super::args::Selected;
 use super::error::CliError;
 use super::global::Context;
 use super::output::Output;
-use super::plan::Selected;
 use crate::app::reseal::{self, Fate, ResealOptions, Resealed};
 use applecart_core::model::Outcome;
 use applecart_core::report::{escape, plural};

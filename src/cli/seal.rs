@@ -1,8 +1,8 @@
 use std::path::{Path, PathBuf};
 
+use super::args::KindName;
 use super::error::CliError;
 use super::global::Context;
-use super::inspect::KindName;
 use super::output::Output;
 use crate::app::download::{self, DownloadError, DownloadOptions};
 use crate::app::seal::{self, Compare, SealOptions};

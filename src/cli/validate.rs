@@ -1,20 +1,18 @@
-use clap::ValueEnum;
-
 use super::error::CliError;
-use super::global::Context;
+use super::format::{Chosen, Format, Formats};
 use super::output::Output;
-use crate::app::trust;
+use crate::app::session::Tree;
+use crate::app::{self, Context};
 use applecart_core::fleet::{self, ValidateReport};
 use applecart_core::model::Outcome;
-use applecart_core::report::{AnnotationFormat, annotate, json, of_diagnostics, plural};
-use applecart_io::git::Repo;
+use applecart_core::report::{AnnotationFormat, annotate, of_diagnostics, plural};
 
 /// Check everything that can be checked offline, and show all mistakes at once
 ///
 /// Reads the fleet from Git objects at --rev, or the uncommitted files with --worktree. Needs no
 /// key and contacts nothing. Ends with 78 if there is any mistake. The formats github and azure
-/// put each mistake beside its line of a pull request; gitlab (Code Quality) and sarif are files
-/// for a pipeline to hand over.
+/// place each mistake beside its line of a pull request; gitlab (Code Quality) and sarif are files
+/// for a pipeline to upload.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart validate
@@ -23,48 +21,48 @@ use applecart_io::git::Repo;
   applecart validate --format github
   applecart validate --format sarif > applecart.sarif")]
 pub(super) struct Args {
-    /// Check the files as they lie in the worktree, committed or not
+    /// Check the files of the worktree, committed or not
     #[arg(long)]
     worktree: bool,
     /// How to show the mistakes
-    #[arg(long, value_enum, default_value = "human")]
-    format: Format,
+    #[arg(short = 'o', long, value_parser = FORMATS, default_value = "human")]
+    format: Chosen<ValidateReport>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    Json,
-    Github,
-    Azure,
-    Gitlab,
-    Sarif,
+const FORMATS: Formats<ValidateReport> = Formats(&[
+    (Format::Human, |report, output| {
+        let mistakes = fleet::render_all(&report.diagnostics);
+        output.result(&format!("{mistakes}{}\n", summary(report)))
+    }),
+    (Format::Json, |report, output| output.json(report)),
+    (Format::Github, |report, output| remarks(AnnotationFormat::Github, report, output)),
+    (Format::Azure, |report, output| remarks(AnnotationFormat::Azure, report, output)),
+    (Format::Gitlab, |report, output| remarks(AnnotationFormat::Gitlab, report, output)),
+    (Format::Sarif, |report, output| remarks(AnnotationFormat::Sarif, report, output)),
+]);
+
+fn summary(report: &ValidateReport) -> String {
+    let (tenants, errors, warnings) =
+        (report.summary.tenants, report.summary.errors, report.summary.warnings);
+    format!(
+        "{}: {}, {}",
+        plural(tenants, "tenant"),
+        plural(errors, "error"),
+        plural(warnings, "warning")
+    )
+}
+
+fn remarks(
+    format: AnnotationFormat,
+    report: &ValidateReport,
+    output: &Output,
+) -> Result<(), CliError> {
+    output.result(&annotate(format, &of_diagnostics(&report.diagnostics), &summary(report))?)
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
-    let repo = Repo::discover(&context.repo)?;
-    let source =
-        if args.worktree { repo.worktree_snapshot()? } else { repo.snapshot(&context.rev)? };
-    let mut loaded = fleet::load(&source);
-    if let Some(policy) = &loaded.policy {
-        loaded.diagnostics.extend(trust::mistakes(&repo, source.rev.as_deref(), policy)?);
-        loaded.diagnostics.sort();
-    }
-    let report = ValidateReport::new(&loaded);
-    let summary = format!(
-        "{}: {}, {}",
-        plural(report.summary.tenants, "tenant"),
-        plural(report.summary.errors, "error"),
-        plural(report.summary.warnings, "warning")
-    );
-    let remarks = |format| annotate(format, &of_diagnostics(&report.diagnostics), &summary);
-    output.result(&match args.format {
-        Format::Json => json(&report)?,
-        Format::Human => format!("{}{summary}\n", fleet::render_all(&report.diagnostics)),
-        Format::Github => remarks(AnnotationFormat::Github)?,
-        Format::Azure => remarks(AnnotationFormat::Azure)?,
-        Format::Gitlab => remarks(AnnotationFormat::Gitlab)?,
-        Format::Sarif => remarks(AnnotationFormat::Sarif)?,
-    })?;
+    let tree = if args.worktree { Tree::Worktree } else { Tree::Commit };
+    let report = app::validate::run(context, tree)?;
+    args.format.write(&report, output)?;
     Ok(if report.summary.errors > 0 { Outcome::InvalidFleet } else { Outcome::Done })
 }

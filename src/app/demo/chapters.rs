@@ -6,8 +6,8 @@ use chrono::{Duration, Utc};
 
 use super::fleet::{Fleet, commit, git, replace_certificate, tenant_id, write};
 use super::story::Story;
-use crate::cli::error::CliError;
-use crate::cli::output::Output;
+use super::{DemoError, Narrator};
+use crate::app::AppError;
 use applecart_core::model::Outcome;
 use applecart_simulator::{Issued, PortalUpload, PushRequest, Running, SubjectKey};
 
@@ -15,18 +15,18 @@ pub(super) fn tell(
     dir: &Path,
     fleet: &Fleet,
     simulator: &Running,
-    output: &Output,
-) -> Result<Outcome, CliError> {
-    let mut story = Story::new(fleet, simulator.url(), output)?;
+    narrator: &dyn Narrator,
+) -> Result<(), AppError> {
+    let mut story = Story::new(fleet, simulator.url(), narrator)?;
     let env = story.write_env(dir)?;
-    output.result(&format!(
+    narrator.say(&format!(
         "A fleet of 12 customers is in {}, a simulated Intune answers at {}.\n",
         fleet.repo.display(),
         story.url
     ))?;
     what_is_due(&mut story)?;
     a_renewal(dir, &mut story, simulator)?;
-    somebody_was_in_the_portal(&mut story, simulator)?;
+    a_renewal_in_the_portal(&mut story, simulator)?;
     create_instead_of_renew(&mut story, simulator)?;
     the_record(&mut story)?;
 
@@ -37,19 +37,17 @@ pub(super) fn tell(
         .collect::<Result<Vec<_>, _>>()?;
     // contoso: one from Git and one by hand.
     if uploads != [2, 1, 1, 1, 1, 0] {
-        let expected = "expected 2, 1, 1, 1, 1 and 0 uploads";
-        return Err(CliError::Demo(format!("{expected}, saw {uploads:?}")));
+        return Err(DemoError::Uploads { found: uploads }.into());
     }
-    output.result(&format!(
+    narrator.say(&format!(
         "\nThat is the story. To run any of it again by hand:\n\n  . {}\n  applecart simulate --state {} --listen {} &\n  applecart status\n",
         env.display(),
         dir.join("simulator").display(),
         story.url.trim_start_matches("http://")
-    ))?;
-    Ok(Outcome::Done)
+    ))
 }
 
-fn what_is_due(story: &mut Story<'_>) -> Result<(), CliError> {
+fn what_is_due(story: &mut Story<'_>) -> Result<(), AppError> {
     story.step(
         "Is everything in the repository well-formed? No key, no network.",
         &["validate"],
@@ -61,18 +59,18 @@ fn what_is_due(story: &mut Story<'_>) -> Result<(), CliError> {
         Outcome::Partial,
     )?;
     story.step(
-        "What would be done? Push certificates for contoso and adatum, an enrollment token for proseware (urgent: its download ended the one in use), a VPP token for wingtip.",
+        "What would be done? Push certificates for contoso and adatum, an enrollment token for proseware (urgent: its download replaced the one in use), a VPP token for wingtip.",
         &["plan"],
         Outcome::Partial,
     )?;
     story.step(
-        "Four customers of twelve at once is over the safety limit of 30 %: refused, until somebody who looked at this very plan approves it by its digest.",
+        "Four customers of twelve at once is over the safety limit of 30 %: refused, until a colleague who looked at exactly this plan approves it by its digest.",
         &["apply"],
         Outcome::Refused,
     )?;
     let digest = story.digest()?;
     story.step(
-        "Do it: open the four files, announce, re-read, send, read back, record. Of each kind one upload goes first, alone, and proves that Intune takes it. The exit code is 3 because of tailspin alone.",
+        "Do it: open the four files, announce, read again, upload, read back, record. The first upload of each kind goes alone, and proves that Intune accepts it. The exit code is 3 because of tailspin alone.",
         &["apply", "--approve", &digest],
         Outcome::Partial,
     )?;
@@ -94,14 +92,14 @@ fn what_is_due(story: &mut Story<'_>) -> Result<(), CliError> {
     )
 }
 
-/// A renewal from its sheet to the customer's word.
-fn a_renewal(dir: &Path, story: &mut Story<'_>, simulator: &Running) -> Result<(), CliError> {
+/// A renewal, from its sheet to the customer's confirmation.
+fn a_renewal(dir: &Path, story: &mut Story<'_>, simulator: &Running) -> Result<(), AppError> {
     let downloads = dir.join("downloads");
     let folder = downloads.display().to_string();
     std::fs::create_dir_all(&downloads)
         .map_err(|source| super::file(&downloads, "make", source))?;
     story.step(
-        "fourthcoffee's certificate lapses next: who presses what at Apple, and Intune's signing request for it.",
+        "fourthcoffee's certificate expires next: what to press at Apple, and Intune's request for Apple (CSR).",
         &["renew", "fourthcoffee/push", "--out", &folder],
         Outcome::Done,
     )?;
@@ -112,7 +110,7 @@ fn a_renewal(dir: &Path, story: &mut Story<'_>, simulator: &Running) -> Result<(
     let download = downloads.join("MDM_Fourth Coffee_Certificate.pem");
     write(&download, renewed.pem.as_bytes())?;
     story.step(
-        "Somebody did that and downloaded the certificate. It is held against live Intune as a renewal, sealed, and committed to a branch of its own.",
+        "A colleague did that and downloaded the certificate. It is compared with Intune, sealed, and committed to a branch of its own.",
         &["renew", "fourthcoffee/push", "--file", &download.display().to_string()],
         Outcome::Done,
     )?;
@@ -132,37 +130,37 @@ fn a_renewal(dir: &Path, story: &mut Story<'_>, simulator: &Running) -> Result<(
     )
 }
 
-fn somebody_was_in_the_portal(story: &mut Story<'_>, simulator: &Running) -> Result<(), CliError> {
+fn a_renewal_in_the_portal(story: &mut Story<'_>, simulator: &Running) -> Result<(), AppError> {
     let renewed = issue(simulator, Some("contoso"), SubjectKey::Shared)?;
     let upload = PortalUpload::Push {
         apple_identifier: "mdm@contoso.example".to_owned(),
         certificate: renewed.pem,
     };
-    simulator.state().portal_upload(tenant_id("contoso")?, &upload).map_err(wrong)?;
+    simulator.state().portal_upload(tenant_id("contoso")?, &upload).map_err(DemoError::made)?;
     story.step(
-        "Meanwhile somebody renewed contoso's certificate by hand in the portal. Git's file is now the older one: held, not uploaded.",
+        "Meanwhile a colleague renewed contoso's certificate by hand in the portal. The certificate in Git is now the older one: held, not uploaded.",
         &["plan", "--select", "contoso", "--detailed-exitcode"],
         Outcome::Changes,
     )?;
     story.step(
-        "It was meant: Git follows, and the token is watched until its next renewal.",
+        "That was intended: Git follows, and the token is watched until its next renewal.",
         &["import", "--update", "contoso", "--remove-files"],
         Outcome::Done,
     )?;
     commit(&story.fleet.repo, "Adopt contoso's renewal from the portal")?;
     story.step(
-        "Nothing is sent; the adoption goes on record.",
+        "Nothing is uploaded; the change is recorded.",
         &["apply", "--select", "contoso"],
         Outcome::Done,
     )
 }
 
-fn create_instead_of_renew(story: &mut Story<'_>, simulator: &Running) -> Result<(), CliError> {
+fn create_instead_of_renew(story: &mut Story<'_>, simulator: &Running) -> Result<(), AppError> {
     let created = issue(simulator, None, SubjectKey::Shared)?;
     let message = "Renew the push certificate of fabrikam";
     replace_certificate(story.fleet, "fabrikam", &created, message)?;
     story.step(
-        "For fabrikam somebody pressed Create instead of Renew at Apple and committed the file. Uploading it would silence every Apple device of that customer: held.",
+        "For fabrikam a colleague pressed Create instead of Renew at Apple and committed the file. Uploading it would cut off every Apple device of that customer: held.",
         &["plan", "--select", "fabrikam", "--detailed-exitcode"],
         Outcome::Changes,
     )?;
@@ -173,21 +171,21 @@ fn create_instead_of_renew(story: &mut Story<'_>, simulator: &Running) -> Result
     )
 }
 
-fn the_record(story: &mut Story<'_>) -> Result<(), CliError> {
+fn the_record(story: &mut Story<'_>) -> Result<(), AppError> {
     story.step(
-        "What happened to that certificate, who did it and who let it pass?",
+        "What happened to that certificate, who did it and who approved it?",
         &["history", "fourthcoffee/push"],
         Outcome::Done,
     )?;
     story.step(
-        "Was anything uploaded that no commit asked for, was the record edited, does a secret lie open?",
+        "Was anything uploaded without a commit, was the record edited, is a secret readable in any commit?",
         &["audit"],
         Outcome::Done,
     )
 }
 
-/// A certificate for a year from now: with the topic that is live for the customer, or a new one.
-fn issue(simulator: &Running, renews: Option<&str>, key: SubjectKey) -> Result<Issued, CliError> {
+/// A certificate for a year from now: with the topic that Intune has for the customer, or a new one.
+fn issue(simulator: &Running, renews: Option<&str>, key: SubjectKey) -> Result<Issued, AppError> {
     let topic = match renews {
         None => None,
         Some(name) => Some(
@@ -195,7 +193,7 @@ fn issue(simulator: &Running, renews: Option<&str>, key: SubjectKey) -> Result<I
                 .state()
                 .tenant(tenant_id(name)?)
                 .and_then(|tenant| tenant.apple_push_notification_certificate)
-                .ok_or_else(|| CliError::Demo(format!("{name} has no live certificate")))?
+                .ok_or_else(|| DemoError::NoCertificate { tenant: name.to_owned() })?
                 .topic_identifier,
         ),
     };
@@ -204,9 +202,5 @@ fn issue(simulator: &Running, renews: Option<&str>, key: SubjectKey) -> Result<I
     simulator
         .apple()
         .issue(&PushRequest { topic, not_after, key, ..PushRequest::new(now) })
-        .map_err(wrong)
-}
-
-fn wrong(error: impl std::fmt::Display) -> CliError {
-    CliError::Demo(error.to_string())
+        .map_err(DemoError::made)
 }

@@ -6,8 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use age::secrecy::ExposeSecret as _;
 use age::x25519;
 
-use crate::cli::error::CliError;
-use crate::cli::global::environment;
+use super::InitError;
+use crate::app::{AppError, Context};
 
 /// A new key.
 pub(super) struct Identity(x25519::Identity);
@@ -23,8 +23,8 @@ impl Identity {
     }
 
     /// Writes it as `age-keygen` does, for the user alone, where no file is.
-    pub(super) fn write(&self, path: &Path) -> Result<(), CliError> {
-        let failed = |source| CliError::File { path: path.to_owned(), doing: "write", source };
+    pub(super) fn write(&self, path: &Path) -> Result<(), AppError> {
+        let failed = |source| AppError::File { path: path.to_owned(), doing: "write", source };
         if let Some(parent) = path.parent() {
             make_private(parent).map_err(failed)?;
         }
@@ -56,37 +56,31 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
 
 /// Where the key goes: as told, else the user's configuration folder. Never into the repository,
 /// never over another file.
-pub(super) fn place(told: Option<&Path>, root: &Path) -> Result<PathBuf, CliError> {
+pub(super) fn place(
+    context: &Context,
+    told: Option<&Path>,
+    root: &Path,
+) -> Result<PathBuf, AppError> {
     let path = match told {
         Some(path) => path.to_owned(),
         None => {
             let name = root.file_name().map(|name| name.to_string_lossy().into_owned());
-            config_folder()
-                .ok_or_else(|| {
-                    CliError::InitKey(
-                        "no configuration folder is known; name a place: --key PATH".into(),
-                    )
-                })?
+            config_folder(context)
+                .ok_or(InitError::NoKeyFolder)?
                 .join("applecart")
                 .join(format!("{}.agekey", name.unwrap_or_else(|| "fleet".to_owned())))
         }
     };
-    let path = std::path::absolute(&path).map_err(|source| CliError::File {
+    let path = std::path::absolute(&path).map_err(|source| AppError::File {
         path: path.clone(),
         doing: "find",
         source,
     })?;
     if is_inside(&path, root) {
-        return Err(CliError::InitKey(format!(
-            "the private key {} would lie inside the repository; name a place outside of it: --key PATH",
-            path.display()
-        )));
+        return Err(InitError::KeyInside(path).into());
     }
     if path.symlink_metadata().is_ok() {
-        return Err(CliError::InitKey(format!(
-            "{} exists and is never overwritten; name another place (--key PATH), or seal to its public key (--recipient age1…)",
-            path.display()
-        )));
+        return Err(InitError::KeyExists(path).into());
     }
     Ok(path)
 }
@@ -116,13 +110,12 @@ fn real(path: &Path) -> PathBuf {
     }
 }
 
-fn config_folder() -> Option<PathBuf> {
+fn config_folder(context: &Context) -> Option<PathBuf> {
+    let variable = |name| context.environment.variable(name).map(PathBuf::from);
     if cfg!(windows) {
-        return environment().variable("APPDATA").map(PathBuf::from);
+        return variable("APPDATA");
     }
-    environment()
-        .variable("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
+    variable("XDG_CONFIG_HOME")
         .filter(|path| path.is_absolute())
-        .or_else(|| environment().variable("HOME").map(|home| Path::new(&home).join(".config")))
+        .or_else(|| variable("HOME").map(|home| home.join(".config")))
 }

@@ -5,11 +5,10 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::file;
 use super::fleet::Fleet;
+use super::{DemoError, Narrator, file};
+use crate::app::AppError;
 use crate::app::TARGET_BRANCH;
-use crate::cli::error::CliError;
-use crate::cli::output::Output;
 use applecart_core::model::{Outcome, shell_word};
 use applecart_simulator::WRITER_SECRET;
 
@@ -17,18 +16,23 @@ pub(super) struct Story<'a> {
     pub(super) fleet: &'a Fleet,
     pub(super) url: String,
     program: std::path::PathBuf,
-    pub(super) output: &'a Output,
+    pub(super) narrator: &'a dyn Narrator,
     step: u32,
 }
 
 impl<'a> Story<'a> {
-    pub(super) fn new(fleet: &'a Fleet, url: String, output: &'a Output) -> Result<Self, CliError> {
+    pub(super) fn new(
+        fleet: &'a Fleet,
+        url: String,
+        narrator: &'a dyn Narrator,
+    ) -> Result<Self, AppError> {
         let program = std::env::current_exe()
             .map_err(|source| file(Path::new("applecart"), "find", source))?;
-        Ok(Self { fleet, url, program, output, step: 0 })
+        Ok(Self { fleet, url, program, narrator, step: 0 })
     }
+
     /// Writes what a shell needs to run the commands again.
-    pub(super) fn write_env(&self, dir: &Path) -> Result<std::path::PathBuf, CliError> {
+    pub(super) fn write_env(&self, dir: &Path) -> Result<std::path::PathBuf, AppError> {
         let path = dir.join("env");
         let text = format!(
             "export APPLECART_GRAPH_URL={url}\nexport APPLECART_LOGIN_URL={url}\nexport AZURE_CLIENT_SECRET={WRITER_SECRET}\nexport SOPS_AGE_KEY_FILE='{key}'\napplecart() {{ '{program}' \"$@\"; }}\ncd '{repo}'\n",
@@ -42,14 +46,14 @@ impl<'a> Story<'a> {
     }
 
     /// The digest of the plan as it is now, as a reviewer copies it from the plan's last line.
-    pub(super) fn digest(&self) -> Result<String, CliError> {
+    pub(super) fn digest(&self) -> Result<String, AppError> {
         let output = self
             .command(&["plan", "--format", "json"])
             .output()
             .map_err(|source| file(&self.program, "start", source))?;
         let plan: serde_json::Value = serde_json::from_slice(&output.stdout)?;
         let digest = plan.get("digest").and_then(serde_json::Value::as_str);
-        digest.map(str::to_owned).ok_or_else(|| CliError::Demo("the plan has no digest".to_owned()))
+        digest.map(str::to_owned).ok_or_else(|| DemoError::NoDigest.into())
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -75,14 +79,9 @@ impl<'a> Story<'a> {
         says: &str,
         arguments: &[&str],
         expected: Outcome,
-    ) -> Result<(), CliError> {
+    ) -> Result<(), AppError> {
         self.step += 1;
-        let bold = anstyle::Style::new().bold();
-        self.output.result(&format!(
-            "\n{bold}{}. {says}{bold:#}\n$ applecart {}\n\n",
-            self.step,
-            shown(arguments)
-        ))?;
+        self.narrator.step(self.step, says, &shown(arguments))?;
         let status = self
             .command(arguments)
             .status()
@@ -91,12 +90,8 @@ impl<'a> Story<'a> {
         if code == Some(i32::from(expected.code())) {
             return Ok(());
         }
-        Err(CliError::Demo(format!(
-            "`applecart {}` ended with {}, not {}",
-            shown(arguments),
-            code.map_or_else(|| "a signal".to_owned(), |code| code.to_string()),
-            expected.code()
-        )))
+        let (command, expected) = (shown(arguments), expected.code());
+        Err(DemoError::Step { command, code, expected }.into())
     }
 }
 

@@ -8,8 +8,8 @@ use age::secrecy::ExposeSecret as _;
 use chrono::{DateTime, Duration, Utc};
 use serde_yaml::Value;
 
-use super::file;
-use crate::cli::error::CliError;
+use super::{DemoError, file};
+use crate::app::AppError;
 use applecart_core::apple::enrollment;
 use applecart_core::model::{Sha256, Timestamp};
 use applecart_io::vault::{Secret, seal};
@@ -65,16 +65,16 @@ const CUSTOMERS: [Customer; 12] = [
 ];
 
 /// The tenant id of a customer: made up, the same in every demo.
-pub(super) fn tenant_id(name: &str) -> Result<TenantId, CliError> {
+pub(super) fn tenant_id(name: &str) -> Result<TenantId, AppError> {
     let digest = Sha256::of(name.as_bytes()).to_string();
     let part = |from: usize, to: usize| digest.get(from..to).unwrap_or_default();
     format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
         .parse()
-        .map_err(|_| CliError::Demo("a made-up tenant id is none".to_owned()))
+        .map_err(DemoError::made)
 }
 
 /// Builds repository, keys and live state.
-pub(super) fn build(dir: &Path, simulator: &Running, now: Timestamp) -> Result<Fleet, CliError> {
+pub(super) fn build(dir: &Path, simulator: &Running, now: Timestamp) -> Result<Fleet, AppError> {
     let identity = age::x25519::Identity::generate();
     let fleet = Fleet {
         repo: dir.join("fleet"),
@@ -113,7 +113,7 @@ fn add(
     simulator: &Running,
     customer: &Customer,
     now: DateTime<Utc>,
-) -> Result<(), CliError> {
+) -> Result<(), AppError> {
     let apple_id = format!("mdm@{}.example", customer.name);
     let mut live = Tenant::new(tenant_id(customer.name)?);
     customer.display.clone_into(&mut live.display_name);
@@ -128,7 +128,7 @@ fn add(
                 not_after: Some(until),
                 key: SubjectKey::Shared,
             })
-            .map_err(|error| CliError::Demo(error.to_string()))
+            .map_err(DemoError::made)
     };
     let mut enrollment = Enrollment::new(&format!("{} ABM", customer.display), days(200));
     enrollment.apple_identifier = format!("abm@{}.example", customer.name);
@@ -187,15 +187,14 @@ fn add(
     live.dep_onboarding_settings.push(enrollment);
     live.vpp_tokens.push(vpp);
     let id = live.tenant_id;
-    let wrong = |error: &dyn std::fmt::Display| CliError::Demo(error.to_string());
-    simulator.state().add_tenant(live).map_err(|error| wrong(&error))?;
+    simulator.state().add_tenant(live).map_err(DemoError::made)?;
     match customer.situation {
         Situation::Enrollment => {
             let request = EnrollmentRequest::default();
             let issued = simulator
                 .state()
                 .download_enrollment(simulator.apple(), id, &enrollment_id, &request)
-                .map_err(|error| wrong(&error))?;
+                .map_err(DemoError::made)?;
             let sha256 = seal_file(fleet, customer.name, "abm.p7m.age", issued.file.as_bytes())?;
             let recipient = recipient(issued.file.as_bytes())?;
             let apple_id = format!("abm@{}.example", customer.name);
@@ -236,13 +235,13 @@ fn add(
 }
 
 /// To whom Apple encrypted an enrollment token.
-fn recipient(file: &[u8]) -> Result<Value, CliError> {
+fn recipient(file: &[u8]) -> Result<Value, AppError> {
     let read = enrollment::read(file).token;
     match read.and_then(|token| token.recipients().into_iter().next()) {
         Some(enrollment::Recipient::IssuerAndSerial { issuer, serial }) => {
             Ok(mapping([("issuer", issuer.as_str().into()), ("serial", serial.to_string().into())]))
         }
-        _ => Err(CliError::Demo("a made-up enrollment token names no recipient".to_owned())),
+        _ => Err(DemoError::NoRecipient.into()),
     }
 }
 
@@ -257,7 +256,7 @@ fn named(name: &str) -> Value {
     mapping([("name", name.into())])
 }
 
-fn write_tenant(fleet: &Fleet, customer: &Customer, entries: Entries) -> Result<(), CliError> {
+fn write_tenant(fleet: &Fleet, customer: &Customer, entries: Entries) -> Result<(), AppError> {
     let id = tenant_id(customer.name)?.to_string();
     let mut fields = vec![
         ("apiVersion", "applecart/v1".into()),
@@ -273,8 +272,7 @@ fn write_tenant(fleet: &Fleet, customer: &Customer, entries: Entries) -> Result<
     fields.push(("push", entries.push));
     fields.push(("enrollment", Value::from(vec![entries.enrollment])));
     fields.push(("vpp", Value::from(vec![entries.vpp])));
-    let text = serde_yaml::to_string(&mapping(fields))
-        .map_err(|error| CliError::Demo(error.to_string()))?;
+    let text = serde_yaml::to_string(&mapping(fields)).map_err(DemoError::made)?;
     write(&folder(fleet, customer.name).join("tenant.yaml"), text.as_bytes())
 }
 
@@ -298,7 +296,7 @@ fn sealed_push(
     name: &str,
     certificate: &Issued,
     apple_id: &str,
-) -> Result<Value, CliError> {
+) -> Result<Value, AppError> {
     let sha256 = seal_file(fleet, name, "push.pem.age", certificate.pem.as_bytes())?;
     let mut entry = facts(certificate, apple_id);
     entry.push(("file", "push.pem.age".into()));
@@ -307,9 +305,9 @@ fn sealed_push(
 }
 
 /// Seals a file into the tenant's folder.
-fn seal_file(fleet: &Fleet, name: &str, file: &str, bytes: &[u8]) -> Result<Sha256, CliError> {
+fn seal_file(fleet: &Fleet, name: &str, file: &str, bytes: &[u8]) -> Result<Sha256, AppError> {
     let sealed = seal(&Secret::new(bytes.to_vec()), std::slice::from_ref(&fleet.recipient))
-        .map_err(|error| CliError::Demo(error.to_string()))?;
+        .map_err(DemoError::made)?;
     write(&folder(fleet, name).join(file), &sealed)?;
     Ok(Sha256::of(bytes))
 }
@@ -320,14 +318,13 @@ pub(super) fn replace_certificate(
     name: &str,
     certificate: &Issued,
     message: &str,
-) -> Result<(), CliError> {
+) -> Result<(), AppError> {
     let entry = sealed_push(fleet, name, certificate, &format!("mdm@{name}.example"))?;
     let path = folder(fleet, name).join("tenant.yaml");
     let text = std::fs::read_to_string(&path).map_err(|source| file(&path, "read", source))?;
-    let mut tenant: serde_yaml::Mapping =
-        serde_yaml::from_str(&text).map_err(|error| CliError::Demo(error.to_string()))?;
+    let mut tenant: serde_yaml::Mapping = serde_yaml::from_str(&text).map_err(DemoError::made)?;
     tenant.insert("push".into(), entry);
-    let text = serde_yaml::to_string(&tenant).map_err(|error| CliError::Demo(error.to_string()))?;
+    let text = serde_yaml::to_string(&tenant).map_err(DemoError::made)?;
     write(&path, text.as_bytes())?;
     commit(&fleet.repo, message)
 }
@@ -350,7 +347,7 @@ fn folder(fleet: &Fleet, name: &str) -> PathBuf {
     fleet.repo.join("tenants").join(name)
 }
 
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(|source| file(parent, "make", source))?;
     }
@@ -358,7 +355,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 }
 
 /// Only the user may read a key.
-fn write_key(path: &Path, identity: &age::x25519::Identity) -> Result<(), CliError> {
+fn write_key(path: &Path, identity: &age::x25519::Identity) -> Result<(), AppError> {
     use std::io::Write as _;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -377,22 +374,18 @@ fn write_key(path: &Path, identity: &age::x25519::Identity) -> Result<(), CliErr
     .map_err(|source| file(path, "write", source))
 }
 
-pub(super) fn commit(repo: &Path, message: &str) -> Result<(), CliError> {
+pub(super) fn commit(repo: &Path, message: &str) -> Result<(), AppError> {
     git(repo, &["add", "--all"])?;
     git(repo, &["commit", "--quiet", "--message", message])
 }
 
 /// Runs git in the sample, with what the sample's own configuration says.
-pub(super) fn git(repo: &Path, arguments: &[&str]) -> Result<(), CliError> {
+pub(super) fn git(repo: &Path, arguments: &[&str]) -> Result<(), AppError> {
     let status = Command::new("git")
         .current_dir(repo)
         .args(arguments)
         .stdin(Stdio::null())
         .status()
         .map_err(|source| file(Path::new("git"), "start", source))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(CliError::Demo(format!("git {} failed", arguments.join(" "))))
-    }
+    if status.success() { Ok(()) } else { Err(DemoError::Git(arguments.join(" ")).into()) }
 }

@@ -1,0 +1,207 @@
+//! Upload what is due, verify it, and record it.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::session::{self, Past, Session, Tree, Which};
+use super::{AppError, Context, Reach, files, trust};
+use applecart_core::attention::Attention;
+use applecart_core::model::{Author, Outcome};
+use applecart_core::plan::{
+    self, CheckedPlan, Known, Limits, Plan, Planned, Selection, Source, Sync, Warning,
+};
+use applecart_core::report::ApplyReport;
+use applecart_io::apply::{self, Files, FilesError, RunContext, Tools};
+use applecart_io::git::Repo;
+use applecart_io::store::{self, ApplyLock, Closed, Holder, LedgerWriter};
+use applecart_io::vault::{self, Identities, Secret};
+
+/// Long enough for another process's glance at the lock, too short to wait for an apply.
+const LOCK_WAIT: Duration = Duration::from_secs(3);
+/// How long the read back may take by default. Most uploads show at once; one that lags is found
+/// and recorded by the next run, so nobody has to wait for it.
+const WAIT: Duration = Duration::from_secs(60);
+
+pub struct Options {
+    pub what: What,
+    /// The digest of a reviewed plan that may be over the safety limits.
+    pub approve: Option<String>,
+    /// How long to wait until Intune shows an upload.
+    pub wait: Option<Duration>,
+    /// Files of age identities.
+    pub identities: Vec<PathBuf>,
+    /// Read and record in this clone only, although the repository has a remote.
+    pub local_ledger: bool,
+    /// Called when the first write may begin. Once what it gives is set, no further write is
+    /// started; those under way end and are recorded.
+    pub stop: fn() -> Arc<AtomicBool>,
+}
+
+/// What may be done.
+pub enum What {
+    /// Whatever is due for these tenants.
+    Due(Selection),
+    /// What this plan file holds, as long as it is not stale.
+    Reviewed(PathBuf),
+}
+
+/// What was done.
+pub struct Applied {
+    pub report: ApplyReport,
+    observed: Outcome,
+    /// Whether everything that would be due is being uploaded by another run.
+    elsewhere: bool,
+}
+
+impl Applied {
+    pub fn outcome(&self) -> Outcome {
+        let elsewhere = if self.elsewhere { Outcome::Elsewhere } else { Outcome::Done };
+        self.observed.and(self.report.outcome).and(elsewhere)
+    }
+}
+
+/// Makes the plan again, shows it to `watch` with what needs a person, and does what is due.
+pub fn run(
+    context: &Context,
+    options: Options,
+    watch: impl FnOnce(&Plan, &Attention),
+) -> Result<Applied, AppError> {
+    let (selection, file) = match options.what {
+        What::Due(selection) => (selection, None),
+        What::Reviewed(path) => {
+            let plan = files::plan(&path)?;
+            if plan.source == Source::Snapshot {
+                return Err(plan::Refusal::Snapshot.into());
+            }
+            (Selection::of_report(&plan.selection)?, Some(plan))
+        }
+    };
+    let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection)?;
+    if let (Some(base), Some(rev)) = (&loaded.base, &loaded.rev) {
+        loaded.repo.must_contain(base, rev)?;
+    }
+    trust::check(&loaded)?;
+    let connector = session::connector(context)?;
+    if context.frozen.is_some() && !context.environment.overrides()?.graph_is_loopback() {
+        return Err(AppError::FrozenApply);
+    }
+
+    // From here to the end: two applies of one clone would judge by the same ledger.
+    let actor = context.environment.actor();
+    let run_id = context.ids.next().to_string();
+    let holder = Holder { run: run_id.clone(), host: actor.host.clone(), since: context.now() };
+    let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some(LOCK_WAIT))?;
+    let which = if options.local_ledger { Which::Local } else { Which::Writing };
+    let Past { ledger, known } = session::past(&loaded, context, which)?;
+    let dead_runs = known.as_ref().map(|view| lock.dead_runs(view, &run_id)).unwrap_or_default();
+    let session =
+        Session { context, loaded: &loaded, selection: &selection, known: &known, dead_runs };
+    let author = Author { run: run_id, clone: lock.clone_id().to_string(), actor };
+
+    super::block_on(async {
+        let made = session.plan(&connector).await;
+        let (planned, approve) = reviewed(file.as_ref(), made, options.approve)?;
+        let observed = session::observed(&planned.plan);
+        let elsewhere = is_elsewhere(&planned);
+        let attention = session::attention_of(&planned.plan, &loaded, known.as_ref().ok());
+        watch(&planned.plan, &attention);
+        let (Ok(view), Some(ledger)) = (&known, ledger) else {
+            // The plan says ledger-unknown for every tenant; nothing may be written.
+            let report = apply::untouched(&planned.plan);
+            return Ok(Applied { report, observed, elsewhere: false });
+        };
+        let limits = Limits::of(&loaded.policy, loaded.fleet.len());
+        let checked = CheckedPlan::check(planned, limits, Known::Read(view), approve.as_deref())?;
+
+        let identities = if checked.planned().due.is_empty() {
+            Identities::default()
+        } else {
+            context.environment.identities(&options.identities)?
+        };
+        let files = Vault { repo: Mutex::new(Repo::discover(&context.repo)?), identities };
+        let writer = LedgerWriter::start(ledger)?;
+        let run = RunContext { author, rev: loaded.rev.clone().unwrap_or_default() };
+        let settle = loaded.policy.settle.to_std().ok();
+        let tools = Tools {
+            connector: &connector,
+            files: &files,
+            ledger: &writer,
+            view,
+            policy: &loaded.policy,
+            clock: context,
+            run: &run,
+            progress: &*(context.progress)("applying"),
+            parallelism: context.parallelism,
+            dead_runs: &session.dead_runs,
+            stop: (options.stop)(),
+            wait: options.wait.unwrap_or(WAIT),
+            canary_wait: options.wait.or(settle).unwrap_or(WAIT),
+        };
+        let applied = apply::apply(&checked, &tools).await;
+        let closed = writer.close().await;
+        let mut report = applied?;
+        let closed = closed?;
+        report.ledger_head = closed.head.clone();
+        keep_unpushed(&mut report, &closed, context, &run.author.run)?;
+        Ok(Applied { report, observed, elsewhere })
+    })?
+}
+
+/// What is recorded in this clone and could not be pushed is saved where a pipeline can keep it:
+/// its clone may be gone by the next run.
+fn keep_unpushed(
+    report: &mut ApplyReport,
+    closed: &Closed,
+    context: &Context,
+    run: &str,
+) -> Result<(), AppError> {
+    if closed.unpushed.is_empty() {
+        return Ok(());
+    }
+    let path = context.repo.join(format!("applecart-unpushed-{run}.json"));
+    store::save_unpushed(&path, &closed.unpushed)?;
+    let why = closed.error.as_ref().map(|error| error.sentence()).unwrap_or_default();
+    report.not_pushed(closed.unpushed.len(), &path.display().to_string(), &why);
+    Ok(())
+}
+
+/// What of a plan may happen: all of it, or what a plan file holds that is not stale. `--approve`
+/// may name the file's digest, for what happens is the file or less.
+fn reviewed(
+    file: Option<&Plan>,
+    made: Planned,
+    approve: Option<String>,
+) -> Result<(Planned, Option<String>), AppError> {
+    let Some(file) = file else { return Ok((made, approve)) };
+    let reviewed = plan::fresh(file, &made)?;
+    let planned = made.keep_only(&reviewed);
+    let approve = approve
+        .map(|given| if given == reviewed.digest() { planned.plan.digest.clone() } else { given });
+    Ok((planned, approve))
+}
+
+fn is_elsewhere(planned: &Planned) -> bool {
+    planned.due.is_empty()
+        && planned.plan.tokens().any(|(_, token)| {
+            token.state.sync == Sync::Progressing
+                && token.state.warnings.contains(&Warning::InProgressElsewhere)
+        })
+}
+
+/// Opens sealed files of the applied commit with the available identities.
+struct Vault {
+    repo: Mutex<Repo>,
+    identities: Identities,
+}
+
+impl Files for Vault {
+    fn open(&self, blob: &str) -> Result<Secret, FilesError> {
+        let sealed = {
+            let repo = self.repo.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            repo.blob(blob, vault::MAX_SEALED as u64)?
+        };
+        Ok(vault::open(&sealed, &self.identities)?)
+    }
+}

@@ -1,0 +1,418 @@
+//! Looks at everything that a run needs. Reads only: nothing is written, created or sent.
+
+use std::path::PathBuf;
+
+use super::session::{self, Loaded, Tree, Which};
+use super::{AppError, Context, Reach, block_on, find_base, trust};
+use applecart_core::model::{LiveTenant, Reading};
+use applecart_core::plan::Selection;
+use applecart_core::report::{self, Area, Check, CheckState, ConsentState, TenantHealth};
+use applecart_io::git::Repo;
+use applecart_io::git::program::GitProgram;
+use applecart_io::vault::{self, Identities, OpenError, SealError, Secret};
+
+/// As many sealed files are tried before saying that none opens.
+const MAX_SEALED_TRIED: usize = 16;
+
+#[derive(Debug)]
+pub struct Options {
+    pub selection: Selection,
+    /// Files of age identities.
+    pub identities: Vec<PathBuf>,
+}
+
+/// What was looked at.
+pub struct Examined {
+    pub checks: Vec<Finding>,
+    pub tenants: Vec<TenantHealth>,
+    /// Whether the fleet could be read at all.
+    pub fleet_read: bool,
+}
+
+/// The result of one check.
+pub enum Finding {
+    Checked(Check),
+    /// An error kept the check from being made; its next step may need a word more.
+    Failed {
+        area: Area,
+        error: AppError,
+        next: Option<String>,
+    },
+    /// A check that was not made, for want of what this error names.
+    NotMade {
+        area: Area,
+        text: &'static str,
+        error: AppError,
+    },
+}
+
+impl From<Check> for Finding {
+    fn from(check: Check) -> Self {
+        Self::Checked(check)
+    }
+}
+
+fn failed(area: Area, error: impl Into<AppError>) -> Finding {
+    Finding::Failed { area, error: error.into(), next: None }
+}
+
+pub fn run(context: &Context, options: &Options) -> Result<Examined, AppError> {
+    let Options { selection, .. } = options;
+    let repo = Repo::discover(&context.repo)?;
+    let mut checks = vec![git(&repo, context), remote(&repo, context)];
+    let loaded = match session::load(context, Tree::Commit, Reach::Remote, selection) {
+        Ok(loaded) => loaded,
+        Err(error @ (AppError::Selection(_) | AppError::NothingSelected)) => return Err(error),
+        Err(error) => {
+            checks.push(failed(Area::Fleet, error));
+            for area in [Area::Ledger, Area::Identities] {
+                let text = "the fleet cannot be read";
+                checks.push(Check::new(area, CheckState::NotChecked, text).into());
+            }
+            return Ok(Examined { checks, tenants: Vec::new(), fleet_read: false });
+        }
+    };
+    checks.push(fleet(&loaded, selection).into());
+    checks.extend(signatures(&loaded, context));
+    checks.push(ledger(&loaded, context));
+    checks.push(identities(options, context, &loaded));
+    let tenants = tenants(&loaded, selection, context, &mut checks)?;
+    Ok(Examined { checks, tenants, fleet_read: true })
+}
+
+fn git(repo: &Repo, context: &Context) -> Finding {
+    let version = match GitProgram::of(repo).run(&["version"]) {
+        Ok(version) => String::from_utf8_lossy(&version).trim().to_owned(),
+        Err(error) => return failed(Area::Git, error),
+    };
+    let folder = repo.worktree().map_or_else(|| repo.path_common_dir(), PathBuf::from);
+    match repo.resolve(&context.rev) {
+        Ok(rev) => {
+            let text = format!("{version}; {} at {}", folder.display(), short(&rev));
+            let check = Check::new(Area::Git, CheckState::Ok, text);
+            if !repo.is_shallow() {
+                return check.into();
+            }
+            let next = "git fetch --unshallow, where a command says that history is missing";
+            let text = format!("{}, shallow", check.text);
+            Check { state: CheckState::Warning, text, ..check }.with_next(next).into()
+        }
+        Err(error) => failed(Area::Git, error),
+    }
+}
+
+/// Whether the remote answers, and which revision judges.
+fn remote(repo: &Repo, context: &Context) -> Finding {
+    let name = match repo.fleet_remote() {
+        Ok(Some(name)) => name,
+        Ok(None) => {
+            let text = "the repository has no remote: settings are the revision's own, and the ledger is in this clone only";
+            return Check::new(Area::Remote, CheckState::Warning, text)
+                .with_next("add one before others work on this fleet: git remote add origin URL")
+                .into();
+        }
+        Err(error) => return failed(Area::Remote, error),
+    };
+    if let Err(error) = repo.ls_remote(&name, &["HEAD"]) {
+        let next = format!(
+            "Check that this works here (network, proxy, credentials): git ls-remote {name}"
+        );
+        return Finding::Failed { area: Area::Remote, error: error.into(), next: Some(next) };
+    }
+    match find_base(repo, context, Reach::Remote) {
+        Ok(Some(base)) => {
+            let text =
+                format!("{name} answers; policy of {} at {}", base.name, short(&base.commit));
+            Check::new(Area::Remote, CheckState::Ok, text).into()
+        }
+        Ok(None) => Check::new(Area::Remote, CheckState::Ok, format!("{name} answers")).into(),
+        Err(error) => failed(Area::Remote, error),
+    }
+}
+
+fn fleet(loaded: &Loaded, selection: &Selection) -> Check {
+    let wrong: Vec<&str> = loaded
+        .fleet
+        .iter()
+        .filter(|desired| desired.valid().is_none() && selection.may_match_invalid(desired.name()))
+        .map(|desired| desired.name())
+        .collect();
+    let well = session::selected(&loaded.fleet, selection).count();
+    match wrong.first() {
+        None => Check::new(
+            Area::Fleet,
+            CheckState::Ok,
+            report::plural(well, "tenant") + " selected, all valid",
+        ),
+        Some(first) => {
+            let more = if wrong.len() > 1 { ", …" } else { "" };
+            let text = format!(
+                "{} with mistakes ({first}{more}), {well} valid",
+                report::plural(wrong.len(), "tenant")
+            );
+            Check::new(Area::Fleet, CheckState::Failed, text)
+                .with_next("`applecart validate` lists every mistake")
+        }
+    }
+}
+
+/// Who signed the planned commit, and whether this machine could sign the ledger; nothing where
+/// the policy asks for neither.
+fn signatures(loaded: &Loaded, context: &Context) -> Vec<Finding> {
+    let mut checks = Vec::new();
+    let rev = loaded.rev.as_deref().map(short).unwrap_or_default();
+    match trust::signature(loaded) {
+        Ok(None) => {}
+        Ok(Some(signature)) if signature.is_good() => {
+            let text = format!("commit {rev} {signature}");
+            checks.push(Check::new(Area::Signatures, CheckState::Ok, text).into());
+        }
+        Ok(Some(signature)) => {
+            let text = format!("commit {rev} {signature}: `apply` refuses it");
+            let check = Check::new(Area::Signatures, CheckState::Failed, text);
+            checks.push(signature.next_step().into_iter().fold(check, Check::with_next).into());
+        }
+        Err(error) => checks.push(failed(Area::Signatures, error)),
+    }
+    if loaded.policy.ledger_signing.required {
+        let rev = loaded.policy_rev.as_deref();
+        let key = trust::ledger_key(context, &loaded.repo, &loaded.policy, rev);
+        checks.push(match key {
+            Ok(_) => {
+                let text = "the ledger can be signed with the available key";
+                Check::new(Area::Signatures, CheckState::Ok, text).into()
+            }
+            Err(error @ AppError::NoLedgerKey { .. }) => Finding::NotMade {
+                area: Area::Signatures,
+                text: "no key to sign the ledger is available; only commands that record need one",
+                error,
+            },
+            Err(error) => failed(Area::Signatures, error),
+        });
+    }
+    checks
+}
+
+fn ledger(loaded: &Loaded, context: &Context) -> Finding {
+    let past = match session::past(loaded, context, Which::Shared) {
+        Ok(past) => past,
+        Err(error) => return failed(Area::Ledger, error),
+    };
+    let view = match &past.known {
+        Ok(view) => view,
+        Err(why) => {
+            return Check::new(Area::Ledger, CheckState::Failed, why.to_string())
+                .with_next("`applecart ledger verify` tells more; until then nothing is uploaded")
+                .into();
+        }
+    };
+    let place = match past.ledger.as_ref().and_then(|ledger| ledger.asked_remote()) {
+        Some(remote) => format!("{} at {remote}", loaded.policy.ledger_branch),
+        None => format!("{} in this clone only", loaded.policy.ledger_branch),
+    };
+    let entries: usize = view.tenants.values().map(|tenant| tenant.records.len()).sum();
+    let tip = view.head.as_deref().map_or("nothing recorded yet".to_owned(), |head| {
+        format!(
+            "{}, {} of {}",
+            short(head),
+            report::plural(entries, "entry"),
+            report::plural(view.tenants.len(), "tenant")
+        )
+    });
+    let text = format!("{place}: {tip}");
+    if !view.broken.is_empty() {
+        let text = format!(
+            "{text}; the record of {} is broken",
+            report::plural(view.broken.len(), "tenant")
+        );
+        return Check::new(Area::Ledger, CheckState::Failed, text)
+            .with_next("`applecart ledger verify` names them; nothing is uploaded to them")
+            .into();
+    }
+    if view.unpushed > 0 {
+        let text = format!("{text}; {} not pushed yet", view.unpushed);
+        return Check::new(Area::Ledger, CheckState::Warning, text)
+            .with_next("the next apply of this clone pushes them")
+            .into();
+    }
+    Check::new(Area::Ledger, CheckState::Ok, text).into()
+}
+
+/// Every identity opens a probe of its own, and together they open one of the fleet's files.
+fn identities(options: &Options, context: &Context, loaded: &Loaded) -> Finding {
+    let available = match context.environment.identities(&options.identities) {
+        Ok(available) => available,
+        Err(error) => return failed(Area::Identities, error),
+    };
+    let sealed: Vec<&str> = loaded
+        .fleet
+        .iter()
+        .filter_map(|desired| desired.valid())
+        .flat_map(|tenant| tenant.tokens())
+        .filter_map(|token| token.file.as_ref())
+        .map(|file| file.blob.as_str())
+        .collect();
+    if available.is_empty() {
+        return Check::new(
+            Area::Identities,
+            CheckState::NotChecked,
+            "none is available; only `apply` and sealed files need one",
+        )
+        .with_next("name one: SOPS_AGE_KEY_FILE, SOPS_AGE_KEY or --identity FILE")
+        .into();
+    }
+    if let Err(why) = probe(context, &available) {
+        return Check::new(Area::Identities, CheckState::Failed, why.to_string())
+            .with_next("make a new identity with age-keygen and seal the files to it")
+            .into();
+    }
+    let own = available.recipients();
+    let known = own.iter().filter(|key| loaded.policy.recipients.contains(key)).count();
+    let mut text = format!(
+        "{}: key works; {known} of the fleet's {}",
+        report::plural(available.len(), "identity"),
+        report::plural(loaded.policy.recipients.len(), "recipient")
+    );
+    match opens(loaded, &sealed, &available) {
+        Opened::None => text.push_str("; the fleet has no sealed file yet"),
+        Opened::One => text.push_str("; a sealed file of the fleet opens"),
+        Opened::Failed(why) => {
+            return Check::new(Area::Identities, CheckState::Failed, format!("{text}; {why}"))
+                .with_next(
+                    "name the identity that belongs to one of `recipients` in applecart.yaml",
+                )
+                .into();
+        }
+    }
+    if known == 0 && !own.is_empty() {
+        return Check::new(Area::Identities, CheckState::Warning, text)
+            .with_next(
+                "files sealed from now on will not open with it: add its public key to `recipients`",
+            )
+            .into();
+    }
+    Check::new(Area::Identities, CheckState::Ok, text).into()
+}
+
+/// Why an identity is of no use.
+#[derive(Debug, thiserror::Error)]
+enum ProbeError {
+    #[error("identity {0}: {1}")]
+    Seal(usize, SealError),
+    #[error("identity {0} does not open what was sealed to it: {1}")]
+    Open(usize, OpenError),
+    #[error("identity {0} opens what was sealed to it, but reads something else")]
+    Differs(usize),
+}
+
+/// Seals random bytes to each identity's own public key, and opens them.
+fn probe(context: &Context, available: &Identities) -> Result<(), ProbeError> {
+    for (number, recipient) in (1..).zip(available.recipients()) {
+        let random = context.ids.next();
+        let sealed = vault::seal(&Secret::new(random.as_bytes().to_vec()), &[recipient])
+            .map_err(|error| ProbeError::Seal(number, error))?;
+        let opened =
+            vault::open(&sealed, available).map_err(|error| ProbeError::Open(number, error))?;
+        if opened.expose() != random.as_bytes() {
+            return Err(ProbeError::Differs(number));
+        }
+    }
+    Ok(())
+}
+
+enum Opened {
+    None,
+    One,
+    Failed(String),
+}
+
+/// Whether any sealed file of the fleet opens. What is in it is dropped, and wiped.
+fn opens(loaded: &Loaded, sealed: &[&str], available: &Identities) -> Opened {
+    let mut why = None;
+    for blob in sealed.iter().take(MAX_SEALED_TRIED) {
+        let bytes = match loaded.repo.blob(blob, vault::MAX_SEALED as u64) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                why = Some(error.to_string());
+                continue;
+            }
+        };
+        match vault::open(&bytes, available) {
+            Ok(_) => return Opened::One,
+            Err(error) => why = Some(error.to_string()),
+        }
+    }
+    match why {
+        None => Opened::None,
+        Some(why) => {
+            let tried = sealed.len().min(MAX_SEALED_TRIED);
+            Opened::Failed(format!(
+                "of {} tried none opens: {why}",
+                report::plural(tried, "sealed file")
+            ))
+        }
+    }
+}
+
+/// Signs in to and reads every selected tenant, as `plan` does.
+fn tenants(
+    loaded: &Loaded,
+    selection: &Selection,
+    context: &Context,
+    checks: &mut Vec<Finding>,
+) -> Result<Vec<TenantHealth>, AppError> {
+    if loaded.blind.is_some() {
+        // With whose settings to sign in is not known; the remote's line says why.
+        return Ok(Vec::new());
+    }
+    let connector = match session::connector(context) {
+        Ok(connector) => connector,
+        Err(error) => {
+            checks.push(failed(Area::SignIn, error));
+            return Ok(Vec::new());
+        }
+    };
+    let read = session::read_live(context, &connector, loaded, selection);
+    let live = block_on(read)?;
+    let overrides = context.environment.overrides()?;
+    let health = session::selected(&loaded.fleet, selection).filter_map(|tenant| {
+        let seen = live.get(&tenant.name)?;
+        let readings = [seen.push.problem(), seen.enrollment.problem(), seen.vpp.problem()];
+        let mut problems = Vec::new();
+        for problem in readings.into_iter().flatten().chain(seen.consent.problem()) {
+            if !problems.contains(problem) {
+                problems.push(problem.clone());
+            }
+        }
+        let auth = loaded.policy.auth_of(tenant.auth.as_deref());
+        let consent_link = auth.map(|auth| {
+            overrides.endpoint(auth.cloud).admin_consent(tenant.tenant_id, &auth.client_id)
+        });
+        Some(TenantHealth {
+            name: tenant.name.to_string(),
+            tenant_id: tenant.tenant_id,
+            problems,
+            consent_link,
+            data_sharing: data_sharing(seen, tenant.consent_data_sharing),
+            clock_skew: seen.clock_skew,
+        })
+    });
+    Ok(health.collect())
+}
+
+fn data_sharing(seen: &LiveTenant, in_file: bool) -> ConsentState {
+    match seen.consent {
+        Reading::Present(true) => ConsentState::Granted,
+        Reading::Present(false) | Reading::Absent if in_file => ConsentState::InFile,
+        Reading::Present(false) | Reading::Absent => ConsentState::Missing,
+        Reading::Unknown(_) => ConsentState::Unknown,
+        Reading::NotAsked => match seen.push {
+            Reading::Unknown(_) => ConsentState::Unknown,
+            _ => ConsentState::NotNeeded,
+        },
+    }
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}

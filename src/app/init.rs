@@ -1,0 +1,190 @@
+//! Begin a fleet repository: settings, an example tenant, pipelines, and a key to seal files with.
+#![expect(clippy::disallowed_methods, reason = "writes the new fleet and its key")]
+
+mod key;
+mod pipelines;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{AppError, Context};
+use applecart_core::report::json;
+use applecart_io::git::Repo;
+use applecart_io::vault::{self, Secret};
+
+#[derive(Debug)]
+pub struct Options {
+    pub dir: PathBuf,
+    pub host: Host,
+    pub client_id: uuid::Uuid,
+    /// Where the new private key goes, instead of the user's configuration folder.
+    pub key: Option<PathBuf>,
+    /// Public keys to seal to; then no key is made.
+    pub recipients: Vec<String>,
+}
+
+/// Where the repository will be hosted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    Github,
+    Azure,
+    Gitlab,
+}
+
+/// What was begun.
+pub struct Begun {
+    pub root: PathBuf,
+    /// The files that were written, within `root`.
+    pub files: Vec<String>,
+    /// The new private key, and another repository that it lies in.
+    pub key: Option<(PathBuf, Option<PathBuf>)>,
+}
+
+/// Why nothing was begun.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    #[error("{} has {} already; nothing was written", dir.display(), files.join(", "))]
+    Exists { dir: PathBuf, files: Vec<String> },
+    #[error("{} is inside the repository {}; nothing was written", dir.display(), outer.display())]
+    Inside { dir: PathBuf, outer: PathBuf },
+    #[error("there is no configuration folder to keep the private key in; nothing was written")]
+    NoKeyFolder,
+    #[error("the private key {} would be inside the repository; nothing was written", .0.display())]
+    KeyInside(PathBuf),
+    #[error("the file {} exists already, and a private key never replaces a file; nothing was written", .0.display())]
+    KeyExists(PathBuf),
+}
+
+const HOOK: &str = ".githooks/pre-commit";
+
+/// Writes the skeleton and the private key. Nothing that exists is overwritten.
+pub fn run(context: &Context, options: &Options) -> Result<Begun, AppError> {
+    let root =
+        std::path::absolute(&options.dir).map_err(|source| failed(&options.dir, "find", source))?;
+    let existing = repository(&root)?;
+    let private = if options.recipients.is_empty() {
+        Some(key::place(context, options.key.as_deref(), &root)?)
+    } else {
+        None
+    };
+    let identity = private.is_some().then(key::Identity::generate);
+    let recipients = match &identity {
+        Some(identity) => vec![identity.recipient()],
+        None => options.recipients.clone(),
+    };
+    // Refuses what is no public key before anything is written.
+    vault::seal(&Secret::new(Vec::new()), &recipients)?;
+    let files = skeleton(options, &recipients)?;
+    let in_the_way: Vec<String> = files
+        .iter()
+        .filter(|(path, _)| root.join(path).symlink_metadata().is_ok())
+        .map(|(path, _)| path.clone())
+        .collect();
+    if !in_the_way.is_empty() {
+        return Err(InitError::Exists { dir: root, files: in_the_way }.into());
+    }
+
+    if let (Some(path), Some(identity)) = (&private, &identity) {
+        identity.write(path)?;
+    }
+    for (path, text) in &files {
+        write(&root.join(path), text, path == HOOK || pipelines::is_script(path))?;
+    }
+    if !existing {
+        Repo::init(&root)?;
+    }
+    let key = private.map(|key| {
+        let outer = outer(&key);
+        (key, outer)
+    });
+    Ok(Begun { root, files: files.into_iter().map(|(path, _)| path).collect(), key })
+}
+
+impl Host {
+    /// The file that says who reviews what.
+    fn reviewers(self) -> (&'static str, String) {
+        let owners =
+            |folder: &str| include_str!("init/skeleton/CODEOWNERS").replace("@own_path@", folder);
+        match self {
+            Self::Github => (".github/CODEOWNERS", owners("/.github/       ")),
+            Self::Gitlab => (".gitlab/CODEOWNERS", owners("/.gitlab/       ")),
+            Self::Azure => (
+                ".azuredevops/required-reviewers.md",
+                include_str!("init/skeleton/azure-reviewers.md").to_owned(),
+            ),
+        }
+    }
+}
+
+/// The worktree that a file lies in, such as a home folder whose settings are kept in Git.
+fn outer(file: &Path) -> Option<PathBuf> {
+    Repo::discover(file.parent()?).ok()?.worktree().map(Path::to_owned)
+}
+
+/// Whether the folder is a repository's root already. A fleet is a repository of its own, so
+/// inside of another it is refused.
+fn repository(root: &Path) -> Result<bool, AppError> {
+    let Some(there) = root.ancestors().find(|path| path.is_dir()) else { return Ok(false) };
+    let Ok(repo) = Repo::discover(there) else { return Ok(false) };
+    let same = |one: &Path| one.canonicalize().ok() == root.canonicalize().ok();
+    match repo.worktree() {
+        Some(worktree) if same(worktree) => Ok(true),
+        _ => Err(InitError::Inside {
+            dir: root.to_owned(),
+            outer: repo.worktree().map_or_else(|| repo.path_common_dir(), Path::to_owned),
+        }
+        .into()),
+    }
+}
+
+fn skeleton(options: &Options, recipients: &[String]) -> Result<Vec<(String, String)>, AppError> {
+    let listed: Vec<String> = recipients.iter().map(|one| format!("  - {one}")).collect();
+    let policy = include_str!("init/skeleton/applecart.yaml")
+        .replace("@client_id@", &options.client_id.to_string())
+        .replace("@recipients@", &listed.join("\n"));
+    let (reviewers, who) = options.host.reviewers();
+    let mut files: Vec<(String, String)> = pipelines::of(options.host)
+        .map(|(path, text)| (path.to_owned(), text.to_owned()))
+        .collect();
+    files.extend([
+        ("applecart.yaml".to_owned(), policy),
+        (
+            "tenants/example/tenant.yaml".to_owned(),
+            include_str!("init/skeleton/tenant.yaml").to_owned(),
+        ),
+        (".gitattributes".to_owned(), include_str!("init/skeleton/gitattributes").to_owned()),
+        (".gitignore".to_owned(), include_str!("init/skeleton/gitignore").to_owned()),
+        (HOOK.to_owned(), include_str!("init/skeleton/pre-commit").to_owned()),
+        (reviewers.to_owned(), who),
+    ]);
+    for (name, schema) in crate::schemas::all() {
+        // What an editor checks; the others are for scripts.
+        if ["fleet.schema.json", "tenant.schema.json"].contains(&name) {
+            files.push((format!(".applecart/{name}"), json(&schema)?));
+        }
+    }
+    Ok(files)
+}
+
+fn write(path: &Path, text: &str, program: bool) -> Result<(), AppError> {
+    use io::Write as _;
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(|source| failed(parent, "make", source))?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    // Whatever came there meanwhile stays.
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(if program { 0o777 } else { 0o666 });
+    }
+    #[cfg(not(unix))]
+    let _ = program;
+    let mut file = options.open(path).map_err(|source| failed(path, "write", source))?;
+    file.write_all(text.as_bytes()).map_err(|source| failed(path, "write", source))
+}
+
+fn failed(path: &Path, doing: &'static str, source: io::Error) -> AppError {
+    AppError::File { path: path.to_owned(), doing, source }
+}

@@ -1,0 +1,94 @@
+//! Compare Git with Intune.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::session::{self, Intune, Loaded, Made, Tree, Wanted, Which};
+use super::{AppError, Context, Reach, files, trust};
+use applecart_core::attention::Attention;
+use applecart_core::fleet::{self, FileBytes, TokenLines};
+use applecart_core::model::{LiveTenant, Outcome, TenantName};
+use applecart_core::plan::{Plan, Selection, Source, Touched};
+use applecart_io::git::Repo;
+
+#[derive(Debug)]
+pub struct Options {
+    pub selection: Selection,
+    /// Only the tenants that the branch touches since it left this revision.
+    pub base: Option<String>,
+    /// Plan the files of the worktree.
+    pub worktree: bool,
+    /// Intune's state of one tenant, instead of Graph's answers; nothing is contacted then.
+    pub snapshot: Option<PathBuf>,
+}
+
+/// A plan, and what it was made from.
+pub struct Compared {
+    pub plan: Plan,
+    /// What needs a person.
+    pub attention: Attention,
+    loaded: Loaded,
+    rev: String,
+}
+
+impl Compared {
+    /// What the problems of reading mean for the exit code.
+    pub fn observed(&self) -> Outcome {
+        session::observed(&self.plan)
+    }
+
+    /// Where each tenant's file speaks of its tokens, in the files that were planned.
+    pub fn token_lines(&self) -> Result<BTreeMap<String, TokenLines>, AppError> {
+        let source = match &self.loaded.rev {
+            Some(_) => self.loaded.repo.snapshot(&self.rev)?,
+            None => self.loaded.repo.worktree_snapshot()?,
+        };
+        let lines = source.tenants.iter().filter_map(|folder| match &folder.tenant_file {
+            Some(FileBytes::Read(bytes)) => {
+                Some((folder.name.clone(), fleet::token_lines(&folder.name, bytes)))
+            }
+            _ => None,
+        });
+        Ok(lines.collect())
+    }
+}
+
+/// Makes a plan. Needs no key, opens and writes nothing.
+pub fn run(context: &Context, options: Options) -> Result<Compared, AppError> {
+    let mut selection = options.selection;
+    if let Some(base) = options.base {
+        let (since, tenants) = Repo::discover(&context.repo)?.touched(&context.rev, &base)?;
+        selection = selection.within(Touched { base, since, tenants });
+    }
+    let offline = options.snapshot.is_some();
+    let wanted = Wanted {
+        tree: if options.worktree { Tree::Worktree } else { Tree::Commit },
+        reach: if offline { Reach::Clone } else { Reach::Remote },
+        which: if offline { Which::Offline } else { Which::Shared },
+        reading: true,
+    };
+    let intune = |loaded: &Loaded| match &options.snapshot {
+        Some(path) => Ok(Intune::Read(snapshot(path, loaded, &selection)?, Source::Snapshot)),
+        None => Ok(Intune::Graph(session::connector(context)?)),
+    };
+    let mut made = session::plan(context, &selection, &wanted, intune)?;
+    made.planned.plan.refusal = trust::refusal(&made.loaded);
+    let attention = made.attention();
+    let Made { loaded, planned, .. } = made;
+    let rev = loaded.rev.clone().unwrap_or_else(|| context.rev.clone());
+    Ok(Compared { plan: planned.plan, attention, loaded, rev })
+}
+
+/// One tenant's state from a file.
+fn snapshot(
+    path: &Path,
+    loaded: &Loaded,
+    selection: &Selection,
+) -> Result<BTreeMap<TenantName, LiveTenant>, AppError> {
+    let names: Vec<TenantName> =
+        session::selected(&loaded.fleet, selection).map(|tenant| tenant.name.clone()).collect();
+    let [name] = names.as_slice() else {
+        return Err(AppError::SnapshotSelection { selected: names.len() });
+    };
+    Ok([(name.clone(), files::snapshot(path)?)].into())
+}

@@ -1,0 +1,56 @@
+//! Arguments that several commands take.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::error::CliError;
+use applecart_core::fleet::parse_duration;
+use applecart_core::model::Kind;
+use applecart_core::plan::Selection;
+
+/// Which tenants a command is about.
+#[derive(clap::Args, Debug)]
+pub(super) struct Selected {
+    /// Only these tenants: a name (`contoso`, `con*`), `tenantId=…` or labels
+    /// (`ring=pilot,region!=emea`); repeat to add more
+    #[arg(long, value_name = "EXPR")]
+    select: Vec<String>,
+}
+
+impl Selected {
+    pub(super) fn selection(&self) -> Result<Selection, CliError> {
+        Ok(Selection::parse(&self.select)?)
+    }
+}
+
+/// Who opens sealed files.
+#[derive(clap::Args, Debug)]
+pub(super) struct Keys {
+    /// A file with age identities that open sealed files; repeat to add more. SOPS_AGE_KEY_FILE and
+    /// SOPS_AGE_KEY are read too
+    #[arg(long, value_name = "FILE")]
+    pub(super) identity: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum KindName {
+    Push,
+    Enrollment,
+    Vpp,
+}
+
+impl From<KindName> for Kind {
+    fn from(name: KindName) -> Self {
+        match name {
+            KindName::Push => Self::Push,
+            KindName::Enrollment => Self::Enrollment,
+            KindName::Vpp => Self::Vpp,
+        }
+    }
+}
+
+/// A length of time such as 45d, 12h or 30m, as the settings write it.
+pub(super) fn duration(text: &str) -> Result<chrono::Duration, CliError> {
+    parse_duration(text).ok_or_else(|| CliError::Duration(text.to_owned()))
+}
