@@ -196,7 +196,7 @@ fn a_remote_that_does_not_answer_stops_everything_but_what_needs_none() {
     fleet.run(&["status", "--offline"]).ends_with(0);
     let snapshot = r#"{"vppTokens": []}"#;
     std::fs::write(fleet.clone_path().join("live.json"), snapshot).unwrap();
-    fleet.run(&["plan", "--live", "live.json"]).ends_with(3);
+    fleet.run(&["plan", "--snapshot", "live.json"]).ends_with(3);
     // The policy is known then, the ledger still is not.
     let plan = fleet.run(&["plan", "--policy-rev", "origin/main"]).ends_with(3);
     plan.says("ledger-unknown").says("unreachable");

@@ -210,7 +210,7 @@ fn inspect_opens_sealed_files_and_says_what_it_cannot_read() {
     run(folder.path(), &[]).ends_with(1).says("could not read");
     run(&folder.path().join("missing"), &[]).ends_with(1).says("could not read");
     let page = write("live.json", b"<html>").display().to_string();
-    run(&plain, &["--live", &page]).ends_with(1).says("cannot be used").says("not JSON");
+    run(&plain, &["--snapshot", &page]).ends_with(1).says("cannot be used").says("not JSON");
     run(&write("big", &vec![0; 3 * 1024 * 1024]), &[]).ends_with(4).says("too-large");
 }
 
@@ -234,7 +234,7 @@ fn inspect_compares_with_a_live_snapshot() {
     let compare = |file: &Path, live: &Value, code: i32| {
         let live = write("live.json", live.to_string().as_bytes());
         let live = live.display().to_string();
-        codes(&run(file, &["--live", &live, "--format", "json"]).ends_with(code))
+        codes(&run(file, &["--snapshot", &live, "--format", "json"]).ends_with(code))
     };
 
     // Push: the topic, the expiry, and the key of the outstanding request in three forms.

@@ -70,7 +70,7 @@ fn the_renewal_is_planned_as_its_readme_says() {
         "plan",
         "--select",
         "contoso",
-        "--live",
+        "--snapshot",
         "live.json",
         "--now",
         "2026-11-22T12:00:00Z",
@@ -81,7 +81,7 @@ fn the_renewal_is_planned_as_its_readme_says() {
     let plan = finish(command).ends_with(0).json();
     assert_eq!(plan["summary"]["uploads"], 1, "{plan:#}");
     assert_eq!(plan["source"], "snapshot");
-    world.run(&["plan", "--live", "live.json", "--out", "../plan.json"]).ends_with(0);
+    world.run(&["plan", "--snapshot", "live.json", "--out", "../plan.json"]).ends_with(0);
     world.run(&["apply", "../plan.json"]).ends_with(64).says("never applied");
 }
 
@@ -91,7 +91,7 @@ fn a_snapshot_needs_exactly_one_tenant() {
     world.renewal("contoso");
     world.renewal("fabrikam");
     world.write("live.json", "{}");
-    world.run(&["plan", "--live", "live.json"]).ends_with(64).says("exactly one tenant");
+    world.run(&["plan", "--snapshot", "live.json"]).ends_with(64).says("--snapshot holds one tenant");
 }
 
 #[test]

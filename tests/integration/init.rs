@@ -113,7 +113,7 @@ fn a_key_never_goes_into_the_repository() {
     for key in ["fleet/key.agekey", "fleet/secrets/key.agekey", "other/../fleet/key.agekey"] {
         applecart(home.path(), home.path(), &["init", "fleet", "--key", key])
             .ends_with(64)
-            .says("would lie inside the repository");
+            .says("would be inside the repository");
     }
     assert!(!home.path().join("fleet").exists());
     #[cfg(unix)]
@@ -122,7 +122,7 @@ fn a_key_never_goes_into_the_repository() {
         std::os::unix::fs::symlink(home.path().join("fleet"), home.path().join("link")).unwrap();
         applecart(home.path(), home.path(), &["init", "fleet", "--key", "link/key"])
             .ends_with(64)
-            .says("would lie inside the repository");
+            .says("would be inside the repository");
     }
 }
 
@@ -133,7 +133,7 @@ fn a_key_in_another_repository_is_warned_of() {
     applecart(home.path(), home.path(), &["init", "first"]).ends_with(0);
     let key = "first/keys/second.agekey";
     let run = applecart(home.path(), home.path(), &["init", "second", "--key", key]);
-    run.ends_with(0).says("lies inside another repository").says("never commit it there");
+    run.ends_with(0).says("is inside another repository").says("never commit it there");
     let run = applecart(home.path(), home.path(), &["init", "third"]).ends_with(0);
     assert!(!run.stderr.contains("warning"), "{run:?}");
 }
@@ -152,7 +152,7 @@ fn nothing_that_exists_is_overwritten() {
     std::fs::write(home.path().join("key"), "mine").unwrap();
     applecart(home.path(), &fleet, &["init", "--key", "../key"])
         .ends_with(64)
-        .says("is never overwritten");
+        .says("never replaces a file");
     assert_eq!(read(&home.path().join("key")), "mine");
     assert_eq!(std::fs::read_dir(&fleet).unwrap().count(), 0);
 }
