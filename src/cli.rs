@@ -180,7 +180,7 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Renew(args) => renew::run(&args, &context, output),
         Command::Reseal(args) => reseal::run(&args, &context, output),
         Command::Doctor(args) => doctor::run(args, &context, output),
-        Command::Explain(args) => explain::run(&args, output),
+        Command::Explain(args) => explain::run(args, output),
         Command::Ledger(args) => ledger::run(args, &context, output),
         #[cfg(feature = "simulator")]
         Command::Demo(args) => demo::run(args, &context, output),

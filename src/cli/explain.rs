@@ -1,6 +1,5 @@
-use clap::ValueEnum;
-
 use super::error::CliError;
+use super::format::{Chosen, Format, Formats};
 use super::output::Output;
 use applecart_core::model::Outcome;
 use applecart_core::report;
@@ -20,28 +19,33 @@ pub(super) struct Args {
     /// The code
     code: Option<String>,
     /// How to show the result
-    #[arg(long, value_enum, default_value = "human")]
-    format: Format,
+    #[arg(short = 'o', long, value_parser = FORMATS, default_value = "human")]
+    format: Chosen<Asked>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    Json,
-}
+/// The code to explain; without one, all of them.
+struct Asked(Option<&'static Explanation>);
 
-pub(super) fn run(args: &Args, output: &Output) -> Result<Outcome, CliError> {
-    let wanted: Option<&Explanation> = match &args.code {
+const FORMATS: Formats<Asked> = Formats(&[
+    (Format::Human, |asked, output| {
+        output.result(&match asked.0 {
+            Some(one) => report::explained(one, output.width()),
+            None => report::codes_listed(output.width()),
+        })
+    }),
+    (Format::Json, |asked, output| {
+        output.json(&match asked.0 {
+            Some(one) => Explanations::of([one]),
+            None => Explanations::of(codes::all()),
+        })
+    }),
+]);
+
+pub(super) fn run(args: Args, output: &Output) -> Result<Outcome, CliError> {
+    let wanted = match args.code {
         None => None,
-        Some(code) => {
-            Some(codes::explain(code).ok_or_else(|| CliError::UnknownCode { code: code.clone() })?)
-        }
+        Some(code) => Some(codes::explain(&code).ok_or(CliError::UnknownCode { code })?),
     };
-    output.result(&match (args.format, wanted) {
-        (Format::Json, Some(one)) => report::json(&Explanations::of([one]))?,
-        (Format::Json, None) => report::json(&Explanations::of(codes::all()))?,
-        (Format::Human, Some(one)) => report::explained(one, output.width()),
-        (Format::Human, None) => report::codes_listed(output.width()),
-    })?;
+    args.format.write(&Asked(wanted), output)?;
     Ok(Outcome::Done)
 }

@@ -91,7 +91,10 @@ fn a_snapshot_needs_exactly_one_tenant() {
     world.renewal("contoso");
     world.renewal("fabrikam");
     world.write("live.json", "{}");
-    world.run(&["plan", "--snapshot", "live.json"]).ends_with(64).says("--snapshot holds one tenant");
+    world
+        .run(&["plan", "--snapshot", "live.json"])
+        .ends_with(64)
+        .says("--snapshot holds one tenant");
 }
 
 #[test]
