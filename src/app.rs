@@ -40,7 +40,7 @@ pub use error::{AppError, PlanFileError};
 
 use applecart_core::model::Timestamp;
 use applecart_io::apply::Progress;
-use applecart_io::seams::{Clock, MachineClock};
+use applecart_io::seams::{Clock, Ids};
 use futures::future::BoxFuture;
 
 /// Where the fleet is, and the world around the program: everything that a use case takes from
@@ -57,7 +57,7 @@ pub struct Context {
     /// The instant that stands for now (`--now`).
     pub frozen: Option<Timestamp>,
     /// The machine's clock. Graph's clock is compared with it even where `frozen` is set.
-    pub clock: fn() -> Timestamp,
+    pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
     pub environment: Environment,
     /// Makes the display of one long task, by its title.
@@ -67,7 +67,7 @@ pub struct Context {
 impl Context {
     /// What time it is, or is said to be.
     pub fn now(&self) -> Timestamp {
-        self.frozen.unwrap_or_else(self.clock)
+        self.frozen.unwrap_or_else(|| self.clock.now())
     }
 }
 
@@ -77,17 +77,12 @@ impl Clock for Context {
     }
 
     fn elapsed(&self) -> Duration {
-        MachineClock.elapsed()
+        self.clock.elapsed()
     }
 
     fn sleep(&self, time: Duration) -> BoxFuture<'_, ()> {
-        MachineClock.sleep(time)
+        self.clock.sleep(time)
     }
-}
-
-/// Makes identifiers that no other run has.
-pub trait Ids: Send + Sync {
-    fn next(&self) -> uuid::Uuid;
 }
 
 /// Runs a future to its end.

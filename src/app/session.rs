@@ -24,6 +24,7 @@ use applecart_io::git::{Base, BaseError, Repo};
 use applecart_io::intune::{
     Connector, ConnectorOptions, IntuneRead as _, KeyRequest, ReadRequest, Turn, Turns,
 };
+use applecart_io::seams::Seams;
 use applecart_io::store::{ApplyLock, Holder, Ledger, LedgerError};
 
 /// Which files are planned.
@@ -165,10 +166,10 @@ pub fn connector(context: &Context) -> Result<Connector, AppError> {
     // Each tenant's sign-in asks for it; the environment is the only place it is kept.
     let secrets = context.environment.clone();
     let variables = context.environment.clone();
-    let options =
-        ConnectorOptions::new(Box::new(move |auth| secrets.client_secret(auth)), context.clock);
+    let seams = Seams { clock: Arc::clone(&context.clock), ids: Arc::clone(&context.ids) };
+    let options = ConnectorOptions::new(Box::new(move |auth| secrets.client_secret(auth)));
     let variables = Box::new(move |name: &str| variables.variable(name));
-    Ok(Connector::new(ConnectorOptions { overrides, variables, ..options })?)
+    Ok(Connector::new(ConnectorOptions { overrides, variables, seams, ..options })?)
 }
 
 /// Reads every selected tenant, many at once. Each is an island: whatever happens to one is in

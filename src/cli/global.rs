@@ -7,8 +7,9 @@ use clap::{Args, ValueEnum};
 
 use super::progress::Bar;
 pub(super) use crate::app::Context;
-use crate::app::{Environment, Ids};
+use crate::app::Environment;
 use applecart_core::model::Timestamp;
+use applecart_io::seams::{MachineClock, RandomIds};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -96,7 +97,7 @@ impl Global {
             policy_rev: self.policy_rev.clone(),
             parallelism: usize::from(self.parallelism),
             frozen: self.now,
-            clock: real_time,
+            clock: Arc::new(MachineClock),
             ids: Arc::new(RandomIds),
             environment: environment(),
             progress: |title| Box::new(Bar::new(title)),
@@ -108,17 +109,4 @@ impl Global {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub(super) fn environment() -> Environment {
     Environment::new(|name| std::env::var(name).ok())
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-fn real_time() -> Timestamp {
-    Timestamp::new(chrono::Utc::now())
-}
-
-struct RandomIds;
-
-impl Ids for RandomIds {
-    fn next(&self) -> uuid::Uuid {
-        uuid::Uuid::new_v4()
-    }
 }

@@ -47,7 +47,7 @@ impl Proxy {
     fn connector(&self, secret: &str) -> Connector {
         let secret = secret.to_owned();
         let secret = Box::new(move |_: &Auth| ClientSecret::new(secret.clone()));
-        let mut options = ConnectorOptions::new(secret, || Timestamp::new(chrono::Utc::now()));
+        let mut options = ConnectorOptions::new(secret);
         options.overrides = Overrides::parse(Some(&self.own), Some(&self.own)).unwrap();
         Connector::new(options).unwrap()
     }

@@ -127,7 +127,7 @@ impl Ground {
     fn connector(&self, row: &Row) -> Connector {
         let secret = Box::new(|_: &Auth| ClientSecret::new(WRITER_SECRET.to_owned()));
         let url = self.simulator.url();
-        let mut options = ConnectorOptions::new(secret, || Timestamp::new(chrono::Utc::now()));
+        let mut options = ConnectorOptions::new(secret);
         options.overrides = Overrides::parse(Some(&url), Some(&url)).unwrap();
         options.retry = RetryPolicy {
             base: Duration::from_millis(1),

@@ -35,7 +35,7 @@ async fn intune() -> (Running, Connector) {
         vec![Vpp { id: "vpp-1".to_owned(), ..Vpp::new("London", "Contoso", expires) }];
     simulator.state().add_tenant(tenant).unwrap();
     let secret = Box::new(|_: &Auth| ClientSecret::new(WRITER_SECRET.to_owned()));
-    let mut options = ConnectorOptions::new(secret, || Timestamp::new(chrono::Utc::now()));
+    let mut options = ConnectorOptions::new(secret);
     options.overrides = Overrides::parse(Some(&simulator.url()), Some(&simulator.url())).unwrap();
     let connector = Connector::new(options).unwrap();
     (simulator, connector)

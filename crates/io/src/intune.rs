@@ -22,12 +22,12 @@
 mod batch;
 mod client;
 mod connector;
-mod encoded;
 mod endpoints;
 mod entra;
-mod error;
 mod id;
+mod jwt;
 mod read;
+mod reply;
 mod retry;
 mod scrub;
 mod session;
@@ -35,19 +35,21 @@ mod sign_in;
 mod snapshot;
 #[cfg(test)]
 mod testing;
+mod transport;
 mod turn;
 mod wire;
 mod write;
 
-pub use connector::{
-    ClientSecret, ClientSecretSource, Connector, ConnectorError, ConnectorOptions,
-};
+pub use connector::{Connector, ConnectorError, ConnectorOptions};
 pub use endpoints::{Endpoint, EndpointError, Overrides};
 pub use read::customers::Customers;
 pub use read::{IntuneRead, KeyRequest, ReadRequest};
 pub use retry::RetryPolicy;
-pub use sign_in::{CertificateError, SignInError, Variables, of_application};
+pub use sign_in::{
+    CertificateError, ClientSecret, ClientSecretSource, SignInError, Variables, of_application,
+};
 pub use snapshot::{SnapshotError, SnapshotReader, parse_snapshot, snapshot_of};
+pub use transport::{Answer, NoAnswer, Request, Transport};
 pub use turn::{Turn, Turns};
 pub use write::{
     Consented, EnrollmentSettings, IntuneWrite, Synced, VppChange, VppCreation, WriteError,

@@ -2,7 +2,7 @@
 //! the same ids twice.
 
 use std::pin::pin;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use applecart_core::model::Timestamp;
@@ -76,5 +76,19 @@ pub struct RandomIds;
 impl Ids for RandomIds {
     fn uuid(&self) -> Uuid {
         Uuid::new_v4()
+    }
+}
+
+/// The two together, as the rooms that need both are given them.
+#[derive(Clone)]
+pub struct Seams {
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+}
+
+impl Default for Seams {
+    /// The machine's clock, and ids that nobody can foresee.
+    fn default() -> Self {
+        Self { clock: Arc::new(MachineClock), ids: Arc::new(RandomIds) }
     }
 }

@@ -6,7 +6,8 @@
 //! evidence does not say what Intune does, it takes the harmless reading or has a switch
 //! ([`Switches`]), and the comment says so.
 //!
-//! * [`Simulator`] and [`Running`]: the server, on loopback only.
+//! * [`Simulator`] and [`Running`]: the server, on loopback only; [`InProcess`]: the same without
+//!   a socket.
 //! * [`State`]: tenants, journal and clock, in memory or in a folder.
 //! * [`FaultRule`]: what goes wrong, where, and how often.
 //! * [`Apple`]: what Apple's portals hand out: push certificates, enrollment and VPP tokens.
@@ -45,7 +46,7 @@ pub use crypto::CryptoError;
 pub use fault::{Fault, FaultRule, RetryAfter};
 pub use journal::{Counters, LoggedRequest, Violation};
 pub use seed::{Seed, seed_fleet};
-pub use server::{Options, Running, Simulator, SimulatorError};
+pub use server::{InProcess, Options, Running, Simulator, SimulatorError};
 pub use signing::SigningError;
 pub use state::{
     AppRegistration, Approval, ApprovalPolicy, Consent, Customer, DepEncoding, Enrollment,

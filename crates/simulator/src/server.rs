@@ -1,12 +1,14 @@
-//! The HTTP server: loopback only, HTTP/1.1 with keep-alive, and connections it can drop.
+//! The HTTP server: loopback only, HTTP/1.1 with keep-alive, and connections it can drop. Tests of
+//! whole runs ask the simulator without it ([`Simulator::in_process`]).
 #![expect(clippy::disallowed_types, reason = "a server listens on a socket")]
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::request::Parts;
 use axum::http::{Request, Response, StatusCode};
 use chrono::{DateTime, Utc};
 use hyper::body::Incoming;
@@ -84,19 +86,47 @@ impl Simulator {
         if !listen.ip().is_loopback() {
             return Err(SimulatorError::NotLoopback(listen));
         }
-        let folder = state.as_deref();
-        let state = Arc::new(State::open(folder, now)?);
-        let apple = Arc::new(Apple::open(folder, state.now())?);
         let failed = |source| SimulatorError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
 
         let url = format!("http://{address}");
-        let dispatcher = Dispatcher { state: Arc::clone(&state), origin: url.clone(), latency };
-        let world = Arc::new(World { dispatcher, apple: Arc::clone(&apple) });
+        let world = World::open(state.as_deref(), now, url.clone(), latency)?;
+        let world = InProcess(Arc::new(world));
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(accept(listener, world, stopped));
-        Ok(Running { url, state, apple, stop, task })
+        let task = tokio::spawn(accept(listener, world.clone(), stopped));
+        Ok(Running { url, world, stop, task })
+    }
+
+    /// Opens a simulator in memory that is asked without a socket. `origin`, such as
+    /// `https://graph.example`, is where its links lead.
+    pub fn in_process(origin: &str, now: DateTime<Utc>) -> Result<InProcess, SimulatorError> {
+        let world = World::open(None, Some(now), origin.to_owned(), Duration::ZERO)?;
+        Ok(InProcess(Arc::new(world)))
+    }
+}
+
+/// A simulator without a server.
+#[derive(Clone, Debug)]
+pub struct InProcess(Arc<World>);
+
+impl InProcess {
+    pub fn state(&self) -> &Arc<State> {
+        &self.0.dispatcher.state
+    }
+
+    pub fn apple(&self) -> &Apple {
+        &self.0.apple
+    }
+
+    /// Answers one request through the server's own routes; `None` where the server would drop the
+    /// connection.
+    pub async fn handle(&self, request: Request<Bytes>) -> Option<Response<Bytes>> {
+        let (head, body) = request.into_parts();
+        let response = self.0.respond(&head, body).await.into_response().ok()?;
+        let (head, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.ok()?;
+        Some(Response::from_parts(head, body))
     }
 }
 
@@ -104,8 +134,7 @@ impl Simulator {
 #[derive(Debug)]
 pub struct Running {
     url: String,
-    state: Arc<State>,
-    apple: Arc<Apple>,
+    world: InProcess,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -118,12 +147,12 @@ impl Running {
 
     /// Its state.
     pub fn state(&self) -> &Arc<State> {
-        &self.state
+        self.world.state()
     }
 
     /// Its Apple.
     pub fn apple(&self) -> &Apple {
-        &self.apple
+        self.world.apple()
     }
 
     /// Stops listening and closes every connection, also those of requests that hang.
@@ -137,10 +166,10 @@ impl Running {
 #[derive(Debug)]
 struct World {
     dispatcher: Dispatcher,
-    apple: Arc<Apple>,
+    apple: Apple,
 }
 
-async fn accept(listener: TcpListener, world: Arc<World>, mut stopped: oneshot::Receiver<()>) {
+async fn accept(listener: TcpListener, world: InProcess, mut stopped: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -149,7 +178,7 @@ async fn accept(listener: TcpListener, world: Arc<World>, mut stopped: oneshot::
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve(stream, Arc::clone(&world)));
+                    connections.spawn(serve(stream, world.clone()));
                 }
                 // Out of descriptors, or gone before it was accepted: others may still come.
                 Err(error) => {
@@ -162,13 +191,13 @@ async fn accept(listener: TcpListener, world: Arc<World>, mut stopped: oneshot::
     connections.shutdown().await;
 }
 
-async fn serve(stream: TcpStream, world: Arc<World>) {
+async fn serve(stream: TcpStream, world: InProcess) {
     // Small answers must not wait for the client's acknowledgements.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
-        let world = Arc::clone(&world);
+        let world = world.clone();
         // Boxed, for the connection is polled in place.
-        Box::pin(async move { world.respond(request).await })
+        Box::pin(async move { receive(&world.0, request).await })
     });
     let mut connection =
         hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
@@ -184,25 +213,40 @@ async fn serve(stream: TcpStream, world: Arc<World>) {
     }
 }
 
+/// Reads a request whole and answers it.
+async fn receive(world: &World, request: Request<Incoming>) -> Result<Response<Body>, Dropped> {
+    let (head, body) = request.into_parts();
+    match to_bytes(Body::new(body), MOST_BYTES).await {
+        Ok(body) => world.respond(&head, body).await.into_response(),
+        Err(_) => Outcome::Reply(Reply::empty(StatusCode::PAYLOAD_TOO_LARGE)).into_response(),
+    }
+}
+
 impl World {
-    async fn respond(&self, request: Request<Incoming>) -> Result<Response<Body>, Dropped> {
-        let (head, body) = request.into_parts();
-        let Ok(body) = to_bytes(Body::new(body), MOST_BYTES).await else {
-            return Outcome::Reply(Reply::empty(StatusCode::PAYLOAD_TOO_LARGE)).into_response();
-        };
+    fn open(
+        folder: Option<&Path>,
+        now: Option<DateTime<Utc>>,
+        origin: String,
+        latency: Duration,
+    ) -> Result<Self, SimulatorError> {
+        let state = Arc::new(State::open(folder, now)?);
+        let apple = Apple::open(folder, state.now())?;
+        Ok(Self { dispatcher: Dispatcher { state, origin, latency }, apple })
+    }
+
+    async fn respond(&self, head: &Parts, body: Bytes) -> Outcome {
         let call = Call {
-            method: head.method,
+            method: head.method.clone(),
             path: percent_decoded(head.uri.path()),
             query: head.uri.query().map(str::to_owned),
-            headers: head.headers,
+            headers: head.headers.clone(),
             body,
             part: false,
         };
-        let outcome = if call.path.starts_with(control::PREFIX) {
+        if call.path.starts_with(control::PREFIX) {
             Outcome::Reply(control::answer(&self.dispatcher.state, &self.apple, &call))
         } else {
             self.dispatcher.dispatch(&call).await
-        };
-        outcome.into_response()
+        }
     }
 }

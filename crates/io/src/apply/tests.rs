@@ -109,7 +109,7 @@ async fn a_panic_over_one_file_leaves_the_other_tenants_alone() {
 
     let secret = |_: &applecart_core::fleet::Auth| ClientSecret::new(WRITER_SECRET.to_owned());
     let url = simulator.url();
-    let options = ConnectorOptions::new(Box::new(secret), || Timestamp::new(chrono::Utc::now()));
+    let options = ConnectorOptions::new(Box::new(secret));
     let overrides = Overrides::parse(Some(&url), Some(&url)).unwrap();
     let connector = Connector::new(ConnectorOptions { overrides, ..options }).unwrap();
     let writer = LedgerWriter::start(ledger).unwrap();

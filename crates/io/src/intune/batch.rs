@@ -6,8 +6,8 @@ use std::sync::Arc;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::client::Reply;
-use super::error::Fault;
+use super::reply::Fault;
+use super::reply::Reply;
 use applecart_core::model::Kind;
 
 /// Where the resource of a kind is, below the API version.

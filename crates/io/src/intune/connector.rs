@@ -6,42 +6,21 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
 use super::client::Http;
 use super::endpoints::Overrides;
 use super::read::customers::{self, Customers};
 use super::read::{self, IntuneRead, KeyRequest, ReadRequest, one};
 use super::retry::{RetryPolicy, Run};
 use super::session::Session;
-use super::sign_in::{SignIn, SignInError, Sources, Variables};
+use super::sign_in::{ClientSecretSource, SignIn, SignInError, Sources, Variables};
+use super::transport::{Network, Transport};
 use super::turn::Turn;
 use super::write::IntuneWrite;
+use crate::seams::Seams;
 use applecart_core::fleet::Auth;
 use applecart_core::model::{
-    LiveEnrollment, LiveTenant, LiveVpp, Problem, Reading, Resource, TenantId, Timestamp,
+    LiveEnrollment, LiveTenant, LiveVpp, Problem, Reading, Resource, TenantId,
 };
-
-/// The secret of an application. Has no `Debug` and no `Display`, and is wiped when dropped.
-#[derive(Clone)]
-pub struct ClientSecret(Arc<Zeroizing<String>>);
-
-impl ClientSecret {
-    /// Takes a secret, without the line break that files and pipelines put behind it; `None`
-    /// when nothing is left.
-    pub fn new(text: String) -> Option<Self> {
-        let text = Zeroizing::new(text);
-        let trimmed = text.trim();
-        (!trimmed.is_empty()).then(|| Self(Arc::new(Zeroizing::new(trimmed.to_owned()))))
-    }
-
-    pub(super) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Finds the client secret of an application, where there is one.
-pub type ClientSecretSource = Box<dyn Fn(&Auth) -> Option<ClientSecret> + Send + Sync>;
 
 /// What a [`Connector`] is made of.
 pub struct ConnectorOptions {
@@ -52,27 +31,30 @@ pub struct ConnectorOptions {
     /// Where the other kinds of credential are found: environment variables by name. Asked at
     /// the first sign-in with a kind.
     pub variables: Variables,
-    /// The limits of retrying.
     pub retry: RetryPolicy,
+    /// How requests leave: over the network where `None`.
+    pub transport: Option<Arc<dyn Transport>>,
     /// How long one request may take, its answer included.
     pub timeout: Duration,
     /// How long making a connection may take.
     pub connect_timeout: Duration,
-    /// The real time: Graph's clock is measured against it, and assertions are dated by it.
-    pub clock: fn() -> Timestamp,
+    /// The real time, even under `--now`: Graph's clock is compared with it, and assertions are
+    /// dated by it.
+    pub seams: Seams,
 }
 
 impl ConnectorOptions {
     /// The cloud's own addresses and the usual limits.
-    pub fn new(client_secret: ClientSecretSource, clock: fn() -> Timestamp) -> Self {
+    pub fn new(client_secret: ClientSecretSource) -> Self {
         Self {
             overrides: Overrides::default(),
             client_secret,
             variables: Box::new(|_| None),
             retry: RetryPolicy::default(),
+            transport: None,
             timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
-            clock,
+            seams: Seams::default(),
         }
     }
 }
@@ -138,19 +120,28 @@ impl Connector {
     ///
     /// When the HTTPS client cannot be made.
     pub fn new(options: ConnectorOptions) -> Result<Self, ConnectorError> {
-        // The client would panic without one.
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            return Err(ConnectorError::NoTlsProvider);
-        }
-        let loopback = options.overrides.any_loopback();
-        let http = Http::new(options.timeout, options.connect_timeout, options.clock, loopback)
-            .map_err(ConnectorError::Client)?;
+        let seams = options.seams;
+        let transport = match options.transport {
+            Some(transport) => transport,
+            None => {
+                // The client would panic without one.
+                if rustls::crypto::CryptoProvider::get_default().is_none() {
+                    return Err(ConnectorError::NoTlsProvider);
+                }
+                let network = Network::new(options.connect_timeout, Arc::clone(&seams.clock));
+                Arc::new(network.map_err(ConnectorError::Client)?)
+            }
+        };
         Ok(Self {
-            http: Arc::new(http),
+            run: Run::start(&*seams.clock),
+            sources: Sources::new(
+                options.client_secret,
+                options.variables,
+                Arc::clone(&seams.clock),
+            ),
+            http: Arc::new(Http::new(transport, seams, options.timeout)),
             overrides: options.overrides,
-            sources: Sources::new(options.client_secret, options.variables, options.clock),
             retry: options.retry,
-            run: Run::start(),
             sessions: Mutex::default(),
             plain_gets: AtomicBool::new(false),
         })
@@ -193,7 +184,8 @@ impl Connector {
     /// the next one where it has to wait. As [`read`](IntuneRead::read) otherwise.
     pub async fn read_in_turn(&self, request: &ReadRequest, turn: Turn) -> LiveTenant {
         let turn = Arc::new(turn);
-        turn.watch(self.read_as(request, Some(Arc::clone(&turn)))).await
+        let read = self.read_as(request, Some(Arc::clone(&turn)));
+        turn.watch(&*self.http.seams.clock, read).await
     }
 
     async fn read_as(&self, request: &ReadRequest, turn: Option<Arc<Turn>>) -> LiveTenant {

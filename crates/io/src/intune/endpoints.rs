@@ -128,11 +128,6 @@ impl Overrides {
         self.graph.as_ref().is_some_and(|base| base.loopback)
     }
 
-    /// Whether any request stays on this machine.
-    pub(super) fn any_loopback(&self) -> bool {
-        [&self.graph, &self.login].into_iter().flatten().any(|base| base.loopback)
-    }
-
     /// The endpoint of a cloud, with these addresses in place of its own.
     pub fn endpoint(&self, cloud: Cloud) -> Endpoint {
         let (graph, login) = hosts(cloud);

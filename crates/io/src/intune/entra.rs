@@ -7,9 +7,9 @@ mod advice;
 
 use serde::Deserialize;
 
-use super::client::Reply;
-use super::error::{Fault, Retry};
-use super::sign_in::jwt::Claims;
+use super::jwt::Claims;
+use super::reply::Reply;
+use super::reply::{Fault, Retry};
 use applecart_core::fleet::{Cloud, CredentialKind};
 use applecart_core::model::{Problem, ProblemCode, TenantId};
 

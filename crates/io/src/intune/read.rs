@@ -13,8 +13,8 @@ use azure_core::Bytes;
 use reqwest::Method;
 
 use super::batch;
-use super::client::Reply;
-use super::error::Fault;
+use super::reply::Fault;
+use super::reply::Reply;
 use super::session::{Ask, Failure, Start, Visit};
 use super::wire::{self, Item, Page, ShapeError};
 use applecart_core::fleet::Auth;

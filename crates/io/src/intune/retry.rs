@@ -1,17 +1,12 @@
 //! How long and how often a failed request is tried again.
 //!
 //! Only says when; what may be repeated is the caller's decision, for a write is not a read.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "waiting between two attempts is this module's task"
-)]
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, sleep};
-
 use super::turn::Turn;
+use crate::seams::{Clock, Seams};
 
 /// The limits within which requests are repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,39 +54,43 @@ impl RetryPolicy {
 
 /// When a run began.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Run(Instant);
+pub(super) struct Run(Duration);
 
 impl Run {
-    pub(super) fn start() -> Self {
-        Self(Instant::now())
+    pub(super) fn start(clock: &dyn Clock) -> Self {
+        Self(clock.elapsed())
     }
 
     /// The time left of the run.
-    pub(super) fn left(self, policy: RetryPolicy) -> Duration {
-        policy.run.saturating_sub(self.0.elapsed())
+    pub(super) fn left(self, policy: RetryPolicy, clock: &dyn Clock) -> Duration {
+        policy.run.saturating_sub(clock.elapsed().saturating_sub(self.0))
     }
 }
 
 /// What is left of one tenant's patience. All requests for that tenant share it.
-#[derive(Debug)]
 pub(super) struct Budget {
     policy: RetryPolicy,
-    deadline: Instant,
+    deadline: Duration,
     /// Its place among the tenants that are read at once, where it has one.
     turn: Option<Arc<Turn>>,
+    seams: Seams,
 }
 
 impl Budget {
     /// Begins to count; `run` is what is left of the whole run.
-    pub(super) fn start(policy: RetryPolicy, run: Duration, turn: Option<Arc<Turn>>) -> Self {
-        let now = Instant::now();
-        let deadline = now.checked_add(policy.budget.min(run)).unwrap_or(now);
-        Self { policy, deadline, turn }
+    pub(super) fn start(
+        policy: RetryPolicy,
+        run: Duration,
+        turn: Option<Arc<Turn>>,
+        seams: Seams,
+    ) -> Self {
+        let deadline = seams.clock.elapsed().saturating_add(policy.budget.min(run));
+        Self { policy, deadline, turn, seams }
     }
 
     /// The time left until the deadline, for a request's own timeout.
     pub(super) fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        self.deadline.saturating_sub(self.seams.clock.elapsed())
     }
 
     /// Waits for the next attempt; `false` when there is none.
@@ -102,23 +101,16 @@ impl Budget {
         if attempt >= self.policy.attempts {
             return false;
         }
-        let wait = self.policy.wait(attempt, asked, chance());
+        let wait = self.policy.wait(attempt, asked, self.seams.ids.chance());
         if wait >= self.left() {
             return false;
         }
         if let Some(turn) = &self.turn {
             turn.step_aside();
         }
-        sleep(wait).await;
+        self.seams.clock.sleep(wait).await;
         true
     }
-}
-
-/// A random number from 0 to 1; 48 bits of a random UUID are plenty for spreading waits.
-fn chance() -> f64 {
-    let (high, _) = uuid::Uuid::new_v4().as_u64_pair();
-    let bits = u32::try_from(high >> 32).unwrap_or_default();
-    f64::from(bits) / f64::from(u32::MAX)
 }
 
 /// Reads `Retry-After`: seconds, or a date, which is compared with the answer's own `Date`
@@ -139,6 +131,7 @@ pub(super) fn parse_retry_after(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seams::testing::{SeededIds, VirtualClock};
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -174,9 +167,11 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn the_attempts_and_the_time_of_a_tenant_end() {
-        let moment = Duration::from_millis(1);
+    #[test]
+    fn the_attempts_and_the_time_of_a_tenant_end() {
+        let clock = VirtualClock::new("2026-11-20T10:00:00Z".parse().unwrap());
+        let seams = Seams { clock: Arc::new(clock.clone()), ids: Arc::new(SeededIds::new(1)) };
+        let moment = seconds(1);
         let policy = RetryPolicy {
             base: moment,
             max: moment,
@@ -184,17 +179,21 @@ mod tests {
             budget: seconds(60),
             run: seconds(600),
         };
-        let budget = Budget::start(policy, seconds(600), None);
-        assert!(budget.wait(1, None).await);
-        assert!(budget.wait(2, Some(moment)).await);
-        assert!(!budget.wait(3, None).await, "no fourth attempt");
-        assert!(!budget.wait(1, Some(seconds(60))).await, "no wait beyond the deadline");
-        assert!(budget.left() > seconds(50), "and it was not begun");
+        let budget = Budget::start(policy, seconds(600), None, seams);
+        clock.run(async {
+            assert!(budget.wait(1, None).await);
+            assert!(budget.wait(2, Some(moment)).await);
+            assert!(clock.elapsed() > moment && clock.elapsed() < 3 * moment);
+            assert!(!budget.wait(3, None).await, "no fourth attempt");
+            assert!(!budget.wait(1, Some(seconds(60))).await, "no wait beyond the deadline");
+            assert!(budget.left() > seconds(50), "and it was not begun");
+        });
     }
 
     #[test]
     fn the_end_of_the_run_is_the_end_of_every_tenant() {
-        let budget = Budget::start(RetryPolicy::default(), seconds(7), None);
+        let policy = RetryPolicy::default();
+        let budget = Budget::start(policy, seconds(7), None, Seams::default());
         assert!(budget.left() <= seconds(7));
     }
 }

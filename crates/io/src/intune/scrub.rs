@@ -5,10 +5,12 @@
 //! like identifiers, sentences lose everything that could be a secret, and whatever contains a
 //! secret that is held right now is dropped whole.
 
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::encoded;
 use applecart_core::model::is_hostile;
 
 /// Longer sentences help nobody in a table or a log line.
@@ -59,7 +61,7 @@ impl Scrubber {
             if quoted.len() != text.len() + 2 {
                 self = self.holding(quoted.trim_matches('"'));
             }
-            layer = encoded::decoded(&bytes);
+            layer = decoded(&bytes);
         }
         self
     }
@@ -163,6 +165,19 @@ fn cap(text: &str) -> String {
     }
 }
 
+const ENGINE: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// What base64 in `bytes` encodes, line breaks or not; `None` where it is no base64, or nothing.
+pub(super) fn decoded(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    // Large enough from the start: a vector that grows leaves copies behind.
+    let mut letters = Zeroizing::new(Vec::with_capacity(bytes.len()));
+    letters.extend(bytes.iter().filter(|byte| !byte.is_ascii_whitespace()));
+    ENGINE.decode(&*letters).ok().filter(|bytes| !bytes.is_empty()).map(Zeroizing::new)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,7 +217,6 @@ mod tests {
 
     #[test]
     fn a_piece_of_what_a_token_file_encodes_is_dropped_as_well() {
-        use base64::Engine as _;
         use base64::engine::general_purpose::STANDARD;
         let json = r#"{"expDate":"2027-11-20T10:11:12+0000","token":"c2VjcmV0LXNlY3JldA=="}"#;
         let file = STANDARD.encode(json);

@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use azure_core::Bytes;
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
+use reqwest::header::HeaderValue;
 
-use super::client::{Http, Reply};
+use super::client::Http;
 use super::endpoints::Endpoint;
-use super::error::{Fault, Retry};
+use super::reply::Reply;
+use super::reply::{Fault, Retry};
 use super::retry::{Budget, RetryPolicy, Run};
 use super::sign_in::{Bearer, SignIn};
+use super::transport::Request;
 use super::turn::Turn;
 use applecart_core::model::{Problem, ProblemCode};
 
@@ -76,7 +78,8 @@ impl Session {
 
     /// A visit that has a place among the tenants that are read at once.
     pub(super) fn visit_in(&self, turn: Option<Arc<Turn>>) -> Visit<'_> {
-        let budget = Budget::start(self.retry, self.run.left(self.retry), turn);
+        let left = self.run.left(self.retry, &*self.http.seams.clock);
+        let budget = Budget::start(self.retry, left, turn, self.http.seams.clone());
         Visit { session: self, budget, skew: OnceLock::new() }
     }
 }
@@ -100,8 +103,8 @@ impl Visit<'_> {
     /// Signs in, so that a failure of the sign-in is seen before any resource is asked for. Nobody
     /// signs in, and nothing is asked or sent, when the run is over.
     pub(super) async fn sign_in(&self) -> Result<Bearer, Problem> {
-        let Session { run, retry, .. } = self.session;
-        if run.left(*retry).is_zero() {
+        let Session { run, retry, http, .. } = self.session;
+        if run.left(*retry, &*http.seams.clock).is_zero() {
             let minutes = retry.run.as_secs() / 60;
             let detail = format!(
                 "not asked: the {minutes} minutes that a run may take were over; see what the other tenants waited for, then run again, or for fewer tenants with --select"
@@ -122,19 +125,17 @@ impl Visit<'_> {
         let mut header = HeaderValue::from_str(&header).map_err(unusable)?;
         header.set_sensitive(true);
         let loopback = self.session.endpoint.is_loopback(&ask.url);
-        let mut request = self
-            .session
-            .http
-            .request(ask.method.clone(), &ask.url, loopback)
-            .header(AUTHORIZATION, header)
-            .header("accept", "application/json")
-            .header("prefer", "include-unknown-enum-members");
+        let mut request = Request::new(ask.method.clone(), &ask.url, loopback)
+            .with("authorization", header)
+            .with("prefer", HeaderValue::from_static("include-unknown-enum-members"))
+            .accepting_json();
         if let Some(body) = &ask.body {
-            request = request.header("content-type", "application/json").body(body.clone());
+            request = request.with("content-type", HeaderValue::from_static("application/json"));
+            request.body = Some(body.clone());
         } else if ask.method != Method::GET {
             // Said, where there is no body: some servers and proxies refuse a POST that does not
             // (411). RFC 9110, section 8.6.
-            request = request.header(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            request = request.with("content-length", HeaderValue::from_static("0"));
         }
         let scrub = self.session.sign_in.scrubber().holding(bearer.expose());
         let scrub = scrub.holding_credential(ask.secret.unwrap_or_default());

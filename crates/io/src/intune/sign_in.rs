@@ -13,7 +13,6 @@ mod azure_cli;
 mod certificate;
 mod error;
 mod federated;
-pub(super) mod jwt;
 mod source;
 
 use std::fmt;
@@ -31,14 +30,19 @@ use azure_identity::{
     ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions,
     ClientSecretCredential, ClientSecretCredentialOptions,
 };
+use reqwest::Method;
+use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
 use super::client::Http;
 use super::endpoints::Endpoint;
 use super::entra::{Application, SignInFault};
-use super::error::Retry;
+use super::jwt;
+use super::reply::Retry;
 use super::retry::Budget;
 use super::scrub::Scrubber;
+use super::transport;
+use crate::seams::within;
 use applecart_core::fleet::{Auth, Cloud};
 use applecart_core::model::{Problem, ProblemCode, TenantId};
 
@@ -46,8 +50,8 @@ use azure_cli::{Cli, CliCredential};
 pub use certificate::CertificateError;
 pub use error::SignInError;
 use source::value;
+pub use source::{ClientSecret, ClientSecretSource, Variables, of_application};
 pub(super) use source::{Proof, Sources};
-pub use source::{Variables, of_application};
 
 /// `azure_identity` insists on https and would read `AZURE_AUTHORITY_HOST`; it gets this name,
 /// which nothing resolves, and [`Exchange`] puts the real address in its place.
@@ -131,15 +135,16 @@ impl SignIn {
             attempt += 1;
             let scopes = [self.scope.as_str()];
             let asking = state.credential.get_token(&scopes, None);
-            let fault = match tokio::time::timeout(budget.left(), asking).await {
-                Ok(Ok(token)) => {
+            let clock = &*self.exchange.http.seams.clock;
+            let fault = match within(clock, budget.left(), asking).await {
+                Some(Ok(token)) => {
                     let bearer = Bearer(Zeroizing::new(token.token.secret().to_owned()));
                     state.issued = Some(bearer.clone());
                     return Ok(bearer);
                 }
                 // The library's own error is not looked at: its text repeats Entra's.
-                Ok(Err(_)) => self.exchange.take_fault(),
-                Err(_) => SignInFault {
+                Some(Err(_)) => self.exchange.take_fault(),
+                None => SignInFault {
                     problem: Problem::new(ProblemCode::Timeout, "Entra did not answer in time"),
                     retry: Retry::No,
                 },
@@ -300,12 +305,11 @@ impl HttpClient for Exchange {
             Some(assertion) => self.scrubber().holding(assertion),
             None => self.scrubber(),
         };
-        let post = self
-            .http
-            .request(reqwest::Method::POST, &self.url, self.loopback)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .header("accept", "application/json")
-            .body(form);
+        const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let post = transport::Request::new(Method::POST, &self.url, self.loopback)
+            .with("content-type", FORM)
+            .accepting_json();
+        let post = transport::Request { body: Some(form), ..post };
         let outcome = self.http.send(post, std::time::Duration::MAX, Arc::new(scrub)).await;
         match self.application.judge(outcome, presented.as_ref()) {
             Ok(reply) => {

@@ -1,6 +1,6 @@
 //! What the tests of this room share: a Graph and an Entra on loopback, and markers for every
 //! secret that passes through.
-#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a server for tests")]
+#![expect(clippy::disallowed_types, reason = "a server for tests")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use super::{ClientSecret, Connector, ConnectorOptions, Overrides, ReadRequest, RetryPolicy};
 use applecart_core::fleet::{Auth, Cloud, CredentialKind};
-use applecart_core::model::{Kind, Timestamp};
+use applecart_core::model::Kind;
 
 pub(super) const TENANT: &str = "6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11";
 pub(super) const SECRET: &str = "MARKER~SECRET";
@@ -42,7 +42,7 @@ pub(super) fn connector(base: &str) -> Connector {
 pub(super) fn connector_with(base: &str, change: impl FnOnce(&mut ConnectorOptions)) -> Connector {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let secret = Box::new(|_: &Auth| ClientSecret::new(format!("{SECRET}\n")));
-    let mut options = ConnectorOptions::new(secret, || Timestamp::new(chrono::Utc::now()));
+    let mut options = ConnectorOptions::new(secret);
     options.overrides = Overrides::parse(Some(base), Some(base)).unwrap();
     options.retry = RetryPolicy {
         base: Duration::from_millis(1),

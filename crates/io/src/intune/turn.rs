@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::seams::{Clock, within};
+
 /// How many tenants may stand aside. Where more are in trouble it is not theirs but Graph's, and
 /// the others lose nothing by waiting.
 const ASIDE: usize = 256;
@@ -83,9 +85,9 @@ impl Turn {
     }
 
     /// Steps aside when the work takes long.
-    pub(super) async fn watch<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(super) async fn watch<T>(&self, clock: &dyn Clock, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
-        if let Ok(done) = tokio::time::timeout(self.slow, &mut work).await {
+        if let Some(done) = within(clock, self.slow, &mut work).await {
             return done;
         }
         self.step_aside();
@@ -109,6 +111,7 @@ mod tests {
 
     use super::super::retry::{Budget, RetryPolicy};
     use super::*;
+    use crate::seams::{MachineClock, Seams};
 
     const LONG: Duration = Duration::from_secs(600);
 
@@ -126,7 +129,7 @@ mod tests {
         let turns = Turns::new(1);
         let turn = Arc::new(turns.take().await);
         let policy = RetryPolicy { budget: LONG * 2, ..RetryPolicy::default() };
-        let budget = Budget::start(policy, LONG * 2, Some(turn));
+        let budget = Budget::start(policy, LONG * 2, Some(turn), Seams::default());
         let mut waiting = pin!(budget.wait(1, Some(LONG)));
         assert!(waiting.as_mut().now_or_never().is_none());
         assert!(turns.take().now_or_never().is_some(), "it waits, and the next one is read");
@@ -136,7 +139,7 @@ mod tests {
     async fn a_tenant_that_hangs_leaves_its_place() {
         let turns = Turns::with(1, Duration::from_millis(1));
         let turn = turns.take().await;
-        let mut hanging = pin!(turn.watch(std::future::pending::<()>()));
+        let mut hanging = pin!(turn.watch(&MachineClock, std::future::pending::<()>()));
         let next = tokio::select! {
             () = &mut hanging => None,
             next = turns.take() => Some(next),

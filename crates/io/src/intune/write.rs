@@ -4,10 +4,9 @@
 //! attempt, because Graph says with them that nothing was done; of everything else the caller learns whether it was refused or may
 //! have happened, and reads before it decides. Nothing here deletes, and nothing empty is sent.
 //!
-//! `check` says what must never leave, `body` makes bodies that are wiped, `error` judges the
-//! answers; `push`, `enrollment` and `vpp` hold the calls of one credential each.
+//! `check` says what must never leave, `error` judges the answers; `push`, `enrollment` and `vpp` hold
+//! the calls of one credential each.
 
-mod body;
 mod check;
 mod enrollment;
 mod error;
@@ -20,8 +19,8 @@ use std::time::Duration;
 
 use reqwest::Method;
 
-use super::client::Reply;
-use super::error::{Fault, Retry};
+use super::reply::Reply;
+use super::reply::{Fault, Retry};
 use super::session::{Ask, Session, Visit, refused_twice};
 use super::wire::Item;
 pub use enrollment::EnrollmentSettings;

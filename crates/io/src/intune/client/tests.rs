@@ -1,25 +1,24 @@
-#![expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "servers and a clock for tests"
-)]
+#![expect(clippy::disallowed_types, reason = "servers for tests")]
 
 use std::sync::atomic::AtomicUsize;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use super::super::transport::Network;
 use super::*;
 
 const LONG: Duration = Duration::from_secs(20);
 
 fn http() -> Http {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Http::new(LONG, LONG, || Timestamp::new(chrono::Utc::now()), true).unwrap()
+    let seams = Seams::default();
+    let network = Network::new(LONG, Arc::clone(&seams.clock)).unwrap();
+    Http::new(Arc::new(network), seams, LONG)
 }
 
 async fn get(http: &Http, url: &str) -> Result<Reply, Fault> {
-    http.send(http.request(reqwest::Method::GET, url, true), LONG, Arc::default()).await
+    http.send(Request::new(reqwest::Method::GET, url, true), LONG, Arc::default()).await
 }
 
 #[tokio::test]

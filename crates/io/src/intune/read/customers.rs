@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use super::super::client::Reply;
-use super::super::error::Fault;
+use super::super::reply::Fault;
+use super::super::reply::Reply;
 use super::super::session::{Ask, Session, Start};
 use super::super::wire::Page;
 use super::{MAX_PAGES, Resource};

@@ -1,9 +1,9 @@
 //! Reading one token: its object after a write, and the key of an enrollment token.
 
 use super::super::batch;
-use super::super::client::Reply;
-use super::super::error::Fault;
 use super::super::id;
+use super::super::reply::Fault;
+use super::super::reply::Reply;
 use super::super::session::{Ask, Session, Start};
 use super::super::wire::{self, Item};
 use super::{READ, misshapen};

@@ -11,10 +11,11 @@ use azure_identity::{AzureCliCredential, AzureCliCredentialOptions, Executor};
 use tokio::sync::Mutex;
 
 use super::super::entra::{self, SignInFault};
-use super::super::error::Retry;
+use super::super::jwt;
+use super::super::reply::Retry;
 use super::super::scrub::Scrubber;
 use super::error::SignInError;
-use super::{Exchange, Variables, jwt, value};
+use super::{Exchange, Variables, value};
 use applecart_core::fleet::Cloud;
 use applecart_core::model::{Problem, ProblemCode, TenantId};
 

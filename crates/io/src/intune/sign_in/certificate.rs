@@ -17,7 +17,8 @@ use sha2::Digest as _;
 use x509_cert::Certificate as X509;
 use zeroize::Zeroizing;
 
-use super::jwt;
+use super::super::jwt;
+use crate::seams::Seams;
 use applecart_core::model::Timestamp;
 use pbes2::Shut;
 
@@ -214,8 +215,9 @@ impl Certificate {
         &self,
         client_id: &str,
         audience: &str,
-        now: Timestamp,
+        seams: &Seams,
     ) -> Result<Zeroizing<String>, CertificateError> {
+        let now = seams.clock.now();
         self.check(now)?;
         let now = now.date_time().timestamp();
         let header = json!({ "alg": "PS256", "typ": "JWT", "x5t#S256": self.thumbprint });
@@ -223,7 +225,7 @@ impl Certificate {
             "aud": audience,
             "iss": client_id,
             "sub": client_id,
-            "jti": uuid::Uuid::new_v4().to_string(),
+            "jti": seams.ids.uuid().to_string(),
             "iat": now,
             "nbf": now,
             "exp": now + LIFETIME,

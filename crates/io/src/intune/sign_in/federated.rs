@@ -17,9 +17,9 @@ use zeroize::Zeroizing;
 
 use super::super::client::Http;
 use super::super::entra::SignInFault;
-use super::super::error::Retry;
+use super::super::jwt;
+use super::super::reply::Retry;
 use super::error::SignInError;
-use super::jwt;
 use super::{Variables, value};
 use applecart_core::fleet::Cloud;
 use applecart_core::model::Timestamp;
@@ -50,7 +50,6 @@ pub(super) enum Issuer {
 /// An assertion of somebody else's, kept until shortly before its end.
 pub(in crate::intune) struct Federated {
     issuer: Issuer,
-    clock: fn() -> Timestamp,
     held: Mutex<Option<Held>>,
 }
 
@@ -60,8 +59,8 @@ struct Held {
 }
 
 impl Federated {
-    pub(super) fn new(issuer: Issuer, clock: fn() -> Timestamp) -> Self {
-        Self { issuer, clock, held: Mutex::new(None) }
+    pub(super) fn new(issuer: Issuer) -> Self {
+        Self { issuer, held: Mutex::new(None) }
     }
 
     /// The assertion, from memory or from its issuer. Tenants that ask together wait for one.
@@ -71,7 +70,8 @@ impl Federated {
             Issuer::Service(service) => service,
         };
         let mut held = self.held.lock().await;
-        if let Some(held) = held.as_ref().filter(|held| (self.clock)() < held.until) {
+        let now = http.seams.clock.now();
+        if let Some(held) = held.as_ref().filter(|held| now < held.until) {
             return Ok(held.assertion.clone());
         }
         let assertion = service.ask(http).await?;

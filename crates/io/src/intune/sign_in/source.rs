@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 use super::super::client::Http;
-use super::super::connector::{ClientSecret, ClientSecretSource};
 use super::super::entra::SignInFault;
 use super::azure_cli::Cli;
 use super::certificate::Certificate;
 use super::error::SignInError;
 use super::federated::{self, Federated, Issuer};
+use crate::seams::Clock;
 use applecart_core::fleet::{Auth, CredentialKind};
-use applecart_core::model::Timestamp;
 
 /// Looks up an environment variable by name; only the program's outermost layer reads the
 /// environment itself.
@@ -25,6 +24,27 @@ pub(super) fn value(variables: &Variables, name: &str) -> Option<Zeroizing<Strin
     let trimmed = value.trim();
     (!trimmed.is_empty()).then(|| Zeroizing::new(trimmed.to_owned()))
 }
+
+/// The secret of an application. Has no `Debug` and no `Display`, and is wiped when dropped.
+#[derive(Clone)]
+pub struct ClientSecret(Arc<Zeroizing<String>>);
+
+impl ClientSecret {
+    /// Takes a secret, without the line break that files and pipelines put behind it; `None`
+    /// when nothing is left.
+    pub fn new(text: String) -> Option<Self> {
+        let text = Zeroizing::new(text);
+        let trimmed = text.trim();
+        (!trimmed.is_empty()).then(|| Self(Arc::new(Zeroizing::new(trimmed.to_owned()))))
+    }
+
+    pub(in crate::intune) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Finds the client secret of an application, where there is one.
+pub type ClientSecretSource = Box<dyn Fn(&Auth) -> Option<ClientSecret> + Send + Sync>;
 
 /// A proof of being the application.
 #[derive(Clone)]
@@ -43,10 +63,7 @@ pub(in crate::intune) enum Assertions {
     Certificate {
         /// The file, for sentences.
         path: PathBuf,
-        /// What it holds.
         certificate: Box<Certificate>,
-        /// The real time.
-        clock: fn() -> Timestamp,
     },
     /// Somebody whom the application registration trusts.
     Federated(Box<Federated>),
@@ -61,9 +78,10 @@ impl Assertions {
         http: &Http,
     ) -> Result<Zeroizing<String>, SignInFault> {
         match self {
-            Self::Certificate { path, certificate, clock } => {
+            Self::Certificate { path, certificate } => {
                 let error = |error| SignInError::Certificate { path: path.clone(), error };
-                Ok(certificate.assertion(client_id, audience, clock()).map_err(error)?)
+                let signed = certificate.assertion(client_id, audience, &http.seams);
+                Ok(signed.map_err(error)?)
             }
             Self::Federated(federated) => federated.assertion(http).await,
         }
@@ -74,7 +92,7 @@ impl Assertions {
 pub(in crate::intune) struct Sources {
     client_secret: ClientSecretSource,
     variables: Variables,
-    clock: fn() -> Timestamp,
+    clock: Arc<dyn Clock>,
     made: Mutex<Vec<(Key, Proof)>>,
 }
 
@@ -110,7 +128,7 @@ impl Sources {
     pub(in crate::intune) fn new(
         client_secret: ClientSecretSource,
         variables: Variables,
-        clock: fn() -> Timestamp,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         Self { client_secret, variables, clock, made: Mutex::default() }
     }
@@ -146,7 +164,7 @@ impl Sources {
             CredentialKind::AzurePipelines => federated::pipelines(variables)?,
             CredentialKind::ManagedIdentity => federated::managed_identity(variables, exchange)?,
         };
-        let federated = Federated::new(issuer, self.clock);
+        let federated = Federated::new(issuer);
         Ok(Proof::Assertion(Arc::new(Assertions::Federated(Box::new(federated)))))
     }
 
@@ -160,9 +178,9 @@ impl Sources {
         let password = own("AZURE_CLIENT_CERTIFICATE_PASSWORD").unwrap_or_default();
         let path = PathBuf::from(path.as_str());
         let certificate = Certificate::read(&path, &password)
-            .and_then(|certificate| certificate.check((self.clock)()).map(|()| certificate))
+            .and_then(|certificate| certificate.check(self.clock.now()).map(|()| certificate))
             .map_err(|error| SignInError::Certificate { path: path.clone(), error })?;
-        Ok(Assertions::Certificate { path, certificate: Box::new(certificate), clock: self.clock })
+        Ok(Assertions::Certificate { path, certificate: Box::new(certificate) })
     }
 }
 

@@ -10,9 +10,10 @@ use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 
+use super::super::jwt;
 use super::super::testing::{auth, connector_with};
 use super::super::{Connector, ReadRequest};
-use super::{Variables, jwt};
+use super::Variables;
 use applecart_core::fleet::{Auth, CredentialKind};
 use applecart_core::model::{Kind, Timestamp};
 

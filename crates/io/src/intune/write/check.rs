@@ -1,9 +1,15 @@
-//! What must never leave: nothing empty, for Graph takes an empty credential for its removal, and
-//! no private key.
+//! What must never leave (nothing empty, for Graph takes an empty credential for its removal, and no
+//! private key), and bodies that are wiped.
 
-use super::super::encoded;
+use std::io;
+
+use azure_core::Bytes;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
 use super::super::id::{self, Segment};
-use super::WriteError;
+use super::super::scrub;
+use super::error::WriteError;
 use applecart_core::model::is_hostile;
 
 /// Base64 of a text that is base64 itself, as VPP tokens are, is as deep as it goes.
@@ -24,11 +30,11 @@ pub(super) fn text(what: &'static str, value: &str) -> Result<(), WriteError> {
 /// The content of a token file, as it is or in base64.
 pub(super) fn credential(what: &'static str, value: &str) -> Result<(), WriteError> {
     holds_something(what, value.as_bytes())?;
-    let mut inner = encoded::decoded(value.as_bytes());
+    let mut inner = scrub::decoded(value.as_bytes());
     for _ in 0..MAX_LAYERS {
         let Some(bytes) = inner else { break };
         holds_something(what, &bytes)?;
-        inner = encoded::decoded(&bytes);
+        inner = scrub::decoded(&bytes);
     }
     Ok(())
 }
@@ -61,6 +67,31 @@ pub(super) fn scope_tags(ids: &[String]) -> Result<(), WriteError> {
 /// An id as one segment of a path.
 pub(super) fn segment(id: &str) -> Result<Segment, WriteError> {
     id::segment(id).or(refuse("the token's id", "is not an id of Graph's"))
+}
+
+/// A body that holds a credential: written into memory that is wiped when the last reference to it is dropped.
+pub(super) fn json(body: &impl Serialize) -> Result<Bytes, WriteError> {
+    let cannot = |_| WriteError::Refused { what: "the request", why: "cannot be encoded" };
+    // Measured first: a vector that grows leaves copies behind.
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, body).map_err(cannot)?;
+    let mut buffer = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer(&mut *buffer, body).map_err(cannot)?;
+    Ok(Bytes::from_owner(buffer))
+}
+
+/// Counts what is written to it.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

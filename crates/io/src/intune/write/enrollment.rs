@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::super::batch;
 use super::super::session::Ask;
 use super::super::wire::{self, Item as _};
-use super::{IntuneWrite, Object, Synced, WriteError, body, check};
+use super::{IntuneWrite, Object, Synced, WriteError, check};
 use applecart_core::model::{Kind, LiveEnrollment, Setting};
 
 /// The settings of an enrollment token that a fleet may change; what is `None` stays as it is.
@@ -64,7 +64,7 @@ impl IntuneWrite {
         let ask = Ask {
             method: Method::POST,
             url: self.session.endpoint.beta(&format!("{path}/uploadDepToken")),
-            body: Some(body::json(&UploadBody { apple_id, dep_token })?),
+            body: Some(check::json(&UploadBody { apple_id, dep_token })?),
             secret: Some(dep_token),
             attempts: 1,
         };
@@ -99,7 +99,7 @@ impl IntuneWrite {
         let ask = Ask {
             method: Method::PATCH,
             url: self.session.endpoint.beta(&path),
-            body: Some(body::json(settings)?),
+            body: Some(check::json(settings)?),
             secret: None,
             attempts: 1,
         };

@@ -1,6 +1,6 @@
 //! Why a write did not happen, or that nobody knows whether it did.
 
-use super::super::error::{self, Fault, Refusal};
+use super::super::reply::{self, Fault, Refusal};
 use applecart_core::model::{Problem, ProblemCode};
 
 /// The one application permission that covers every write.
@@ -87,7 +87,7 @@ impl From<Fault> for WriteError {
         match fault {
             // Whose token is refused has asked for nothing (RFC 9110, section 15.5.2).
             Fault::Refused(refusal) if refusal.status == 401 && !refusal.approval => {
-                Self::NotSent { problem: error::refused(refusal, WRITE) }
+                Self::NotSent { problem: reply::refused(refusal, WRITE) }
             }
             Fault::Refused(refusal) => refused(refusal),
             Fault::SignIn(problem) => Self::NotSent { problem },

@@ -7,7 +7,7 @@ use super::super::batch;
 use super::super::read::CONSENT;
 use super::super::session::Ask;
 use super::super::wire;
-use super::{IntuneWrite, WriteError, body, check};
+use super::{IntuneWrite, WriteError, check};
 use applecart_core::model::{Kind, LivePush};
 
 /// What became of a consent.
@@ -45,7 +45,7 @@ impl IntuneWrite {
         let ask = Ask {
             method: Method::PATCH,
             url: self.session.endpoint.beta(batch::path(Kind::Push)),
-            body: Some(body::json(&body)?),
+            body: Some(check::json(&body)?),
             secret: Some(certificate),
             attempts: 1,
         };

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::super::batch;
 use super::super::session::Ask;
 use super::super::wire::{self, Item as _};
-use super::{IntuneWrite, Object, Synced, WriteError, body, check};
+use super::{IntuneWrite, Object, Synced, WriteError, check};
 use applecart_core::model::{Kind, LiveVpp, Setting};
 
 /// What to change of a VPP token; what is `None` is not sent, and stays as it is.
@@ -229,7 +229,7 @@ impl IntuneWrite {
         let ask = Ask {
             method,
             url: self.session.endpoint.beta(path),
-            body: Some(body::json(body)?),
+            body: Some(check::json(body)?),
             secret: body.token,
             attempts: 1,
         };

@@ -9,9 +9,11 @@ use serde_json::json;
 use super::super::super::client::Http;
 use super::super::super::endpoints::Overrides;
 use super::super::super::retry::{Budget, RetryPolicy};
+use super::super::super::transport::Network;
 use super::super::testing::{auth_with, now, token_of, variables};
 use super::super::{Proof, SignIn};
 use super::*;
+use crate::seams::Seams;
 use applecart_core::fleet::CredentialKind;
 
 const TENANT: &str = "6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11";
@@ -52,28 +54,36 @@ fn printed(token: &str) -> String {
     .to_string()
 }
 
+/// Nothing is sent here.
+fn http() -> Arc<Http> {
+    let seams = Seams::default();
+    let short = std::time::Duration::from_secs(1);
+    let network = Network::new(short, Arc::clone(&seams.clock)).unwrap();
+    Arc::new(Http::new(Arc::new(network), seams, short))
+}
+
+fn budget() -> Budget {
+    let run = std::time::Duration::from_secs(600);
+    Budget::start(RetryPolicy::default(), run, None, Seams::default())
+}
+
 fn sign_in(code: i32, stdout: String, stderr: &'static str) -> (SignIn, Arc<Az>) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let az = Arc::new(Az { code, stdout, stderr, asked: StdMutex::default() });
     let cli = Cli { turn: Mutex::new(()), executor: Some(Arc::clone(&az) as _) };
-    let short = std::time::Duration::from_secs(1);
     let sign_in = SignIn::new(
         TENANT.parse().unwrap(),
         &auth_with(CredentialKind::AzureCli),
         Proof::AzureCli(Arc::new(cli)),
         &Overrides::default().endpoint(Cloud::Public),
-        Arc::new(Http::new(short, short, now, false).unwrap()),
+        http(),
     );
     (sign_in.unwrap(), az)
 }
 
 async fn refusal(code: i32, stdout: String, stderr: &'static str) -> String {
     let (sign_in, _) = sign_in(code, stdout, stderr);
-    let problem = sign_in
-        .bearer(&Budget::start(RetryPolicy::default(), std::time::Duration::from_secs(600), None))
-        .await
-        .err()
-        .unwrap();
+    let problem = sign_in.bearer(&budget()).await.err().unwrap();
     assert_eq!(problem.code, ProblemCode::SignInFailed);
     problem.detail.unwrap()
 }
@@ -82,7 +92,7 @@ async fn refusal(code: i32, stdout: String, stderr: &'static str) -> String {
 async fn az_is_asked_once_for_the_tenants_own_token() {
     let token = token_of(&json!({ "tid": TENANT, "aud": "https://graph.microsoft.com" }));
     let (sign_in, az) = sign_in(0, printed(&token), "");
-    let budget = Budget::start(RetryPolicy::default(), std::time::Duration::from_secs(600), None);
+    let budget = budget();
     let first = sign_in.bearer(&budget).await.ok().unwrap();
     assert_eq!(first.expose(), token);
     assert!(sign_in.bearer(&budget).await.ok().unwrap() == first);

@@ -1,8 +1,12 @@
+use std::sync::Arc;
+
 use ring::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
 use serde_json::Value;
 
 use super::super::testing::{Identity, identity, now, pem};
 use super::*;
+use crate::seams::Clock as _;
+use crate::seams::testing::{SeededIds, VirtualClock};
 
 fn parse(text: &str) -> Result<Certificate, CertificateError> {
     Certificate::parse(text.as_bytes(), "login.pem", "")
@@ -17,9 +21,11 @@ fn an_assertion_is_what_entra_asks_for() {
     let identity = identity();
     let certificate = parse(&(identity.certificate.clone() + &identity.key())).unwrap();
     let audience = "https://login.microsoftonline.com/t/oauth2/v2.0/token";
-    let now = now();
-    let one = certificate.assertion("the-client", audience, now).unwrap();
-    let two = certificate.assertion("the-client", audience, now).unwrap();
+    let clock = VirtualClock::new(now());
+    let seams = Seams { clock: Arc::new(clock.clone()), ids: Arc::new(SeededIds::new(1)) };
+    let one = certificate.assertion("the-client", audience, &seams).unwrap();
+    let two = certificate.assertion("the-client", audience, &seams).unwrap();
+    let now = clock.now();
 
     let header: Value = serde_json::from_slice(&part(&one, 0)).unwrap();
     let digest: [u8; 32] = sha2::Sha256::digest(&identity.certificate_der).into();
@@ -110,7 +116,7 @@ fn files_with_a_password_are_opened() {
     let pkcs12 = Certificate::parse(OPENSSL, "x", PASSWORD).ok().unwrap();
     let pem = Certificate::parse(ENCRYPTED, "x", PASSWORD).ok().unwrap();
     assert_eq!(pkcs12.thumbprint, pem.thumbprint);
-    assert!(pkcs12.assertion("the-client", "x", now()).is_ok());
+    assert!(pkcs12.assertion("the-client", "x", &Seams::default()).is_ok());
     for file in [OPENSSL, ENCRYPTED] {
         for password in ["", "MARKER-password", "MARKER-pässword "] {
             let error = Certificate::parse(file, "x", password).err().unwrap();
@@ -146,7 +152,7 @@ fn an_expired_certificate_signs_nothing() {
     let old = Identity::of(identity().pkcs8.clone(), -1);
     let certificate = parse(&(old.certificate.clone() + &old.key())).unwrap();
     assert!(matches!(certificate.check(now()), Err(CertificateError::Expired(_))));
-    assert!(certificate.assertion("the-client", "x", now()).is_err());
+    assert!(certificate.assertion("the-client", "x", &Seams::default()).is_err());
 }
 
 #[test]

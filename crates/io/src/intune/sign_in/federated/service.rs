@@ -9,11 +9,13 @@ use serde::Deserialize;
 use url::Url;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::super::super::client::{Http, Reply};
+use super::super::super::client::Http;
 use super::super::super::entra::SignInFault;
-use super::super::super::error::{Fault, Retry};
+use super::super::super::jwt;
+use super::super::super::reply::Reply;
+use super::super::super::reply::{Fault, Retry};
 use super::super::super::scrub::Scrubber;
-use super::super::jwt;
+use super::super::super::transport::Request;
 use applecart_core::model::{Problem, ProblemCode};
 
 /// One request that is answered with a token.
@@ -36,23 +38,17 @@ pub(in crate::intune::sign_in) struct Service {
 impl Service {
     /// Asks once; a failure says whether asking again may help.
     pub(super) async fn ask(&self, http: &Http) -> Result<Zeroizing<String>, SignInFault> {
-        let transport = |fault: Fault| self.unreachable(&fault);
-        let mut request = if self.near {
-            http.request_near(self.method.clone(), self.url.as_str()).map_err(transport)?
-        } else {
-            http.request(self.method.clone(), self.url.as_str(), false)
-        };
+        let mut request = Request::new(self.method.clone(), self.url.as_str(), self.near);
         let mut scrub = Scrubber::default();
         for (name, value) in &self.headers {
             scrub = scrub.holding(value.trim_start_matches("Bearer "));
             let unusable = |_| self.fault(ProblemCode::SignInFailed, "cannot be asked");
             let mut value = HeaderValue::from_str(value).map_err(unusable)?;
             value.set_sensitive(true);
-            request = request.header(*name, value);
+            request = request.with(name, value);
         }
-        let request = request.header("accept", "application/json");
-        let reply = http.send(request, Duration::MAX, Arc::new(scrub)).await;
-        self.judge(reply.map_err(transport)?)
+        let reply = http.send(request.accepting_json(), Duration::MAX, Arc::new(scrub)).await;
+        self.judge(reply.map_err(|fault| self.unreachable(&fault))?)
     }
 
     fn judge(&self, mut reply: Reply) -> Result<Zeroizing<String>, SignInFault> {

@@ -20,13 +20,13 @@ const MAX_CHARS: usize = 200;
 
 /// What a token says about itself, cleaned for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::intune) struct Claims {
-    pub(in crate::intune) issuer: Option<String>,
-    pub(in crate::intune) subject: Option<String>,
-    pub(in crate::intune) audience: Option<String>,
+pub(super) struct Claims {
+    pub(super) issuer: Option<String>,
+    pub(super) subject: Option<String>,
+    pub(super) audience: Option<String>,
     /// The tenant, in Entra's own tokens.
-    pub(in crate::intune) tenant: Option<String>,
-    pub(in crate::intune) expires: Option<Timestamp>,
+    pub(super) tenant: Option<String>,
+    pub(super) expires: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -55,7 +55,7 @@ pub(super) fn is_token(text: &str) -> bool {
 }
 
 /// What `token` says about itself; `None` when it is no token.
-pub(in crate::intune) fn claims(token: &str) -> Option<Claims> {
+pub(super) fn claims(token: &str) -> Option<Claims> {
     if !is_token(token) {
         return None;
     }

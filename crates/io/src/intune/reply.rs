@@ -1,13 +1,90 @@
-//! What can go wrong with one request, and what a reader makes of it.
+//! Answers, what can go wrong with one request, and what a reader makes of it.
 //!
 //! Two questions, answered here and nowhere else: may a *read* be tried again, and which
 //! [`Problem`] does it become when it may not. Writes judge by themselves, in `write`.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use super::client::Reply;
+use reqwest::header::HeaderMap;
+
+use super::retry::parse_retry_after;
 use super::scrub::Scrubber;
-use applecart_core::model::{Problem, ProblemCode, Resource};
+use applecart_core::model::{Problem, ProblemCode, Resource, Timestamp};
+
+/// An answer, or one part of a batch answer. Not `Debug`: a token answer holds a token.
+#[derive(Clone)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+    /// When the headers arrived, by the local clock.
+    pub(super) received: Timestamp,
+    /// Knows what was sent and must not be shown.
+    pub(super) scrub: Arc<Scrubber>,
+    /// The id that this program gave the request.
+    pub(super) client_request_id: Arc<str>,
+}
+
+impl Reply {
+    /// A header that is text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The id under which Microsoft's support finds the request: Graph's, else Entra's, else the
+    /// one that this program sent along, which Graph and Entra keep as well.
+    pub(super) fn request_id(&self) -> Option<String> {
+        ["request-id", "x-ms-request-id"]
+            .into_iter()
+            .find_map(|name| self.header(name).and_then(|id| self.scrub.word(id)))
+            .or_else(|| Some(self.client_request_id.to_string()))
+    }
+
+    fn date(&self) -> Option<SystemTime> {
+        httpdate::parse_http_date(self.header("date")?).ok()
+    }
+
+    /// How long to wait before asking again.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let now = SystemTime::from(self.received.date_time());
+        parse_retry_after(self.header("retry-after")?, self.date(), now)
+    }
+
+    /// Seconds by which the server's clock is ahead of the local one.
+    pub(super) fn skew(&self) -> Option<i64> {
+        let theirs = Timestamp::new(self.date()?.into());
+        Some(theirs.since(self.received).num_seconds())
+    }
+
+    /// The same answer, when it is a success.
+    pub(super) fn judge(self) -> Result<Self, Fault> {
+        if (200..300).contains(&self.status) {
+            Ok(self)
+        } else {
+            Err(Fault::Refused(Refusal::of(&self)))
+        }
+    }
+
+    /// The body as JSON of the expected shape.
+    pub(super) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Fault> {
+        serde_json::from_slice(&self.body).map_err(|error| Fault::BadAnswer {
+            // The kind and the place; serde's own text would repeat the input.
+            detail: format!(
+                "Graph answered {} with {} at line {} column {}",
+                self.status,
+                match error.classify() {
+                    serde_json::error::Category::Data => "JSON of an unexpected shape,",
+                    serde_json::error::Category::Eof => "JSON that breaks off",
+                    _ => "something that is not JSON,",
+                },
+                error.line(),
+                error.column(),
+            ),
+            request_id: self.request_id(),
+        })
+    }
+}
 
 /// Why a request brought no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
