@@ -8,7 +8,7 @@ mod metadata;
 use std::sync::{Arc, Mutex};
 
 use applecart_core::fleet::{Auth, Cloud, CredentialKind};
-use applecart_core::model::{Kind, Reading, TenantId, Timestamp};
+use applecart_core::model::{Kind, Reading, TenantId};
 use applecart_io::intune::{
     ClientSecret, Connector, ConnectorOptions, Consented, EnrollmentSettings, IntuneRead as _,
     KeyRequest, Overrides, ReadRequest, Synced, VppChange, VppCreation,

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use applecart_core::fleet::{Auth, Cloud, CredentialKind};
-use applecart_core::model::{Kind, LiveTenant, Problem, Reading, TenantId, Timestamp};
+use applecart_core::model::{Kind, LiveTenant, Problem, Reading, TenantId};
 use applecart_io::intune::{
     ClientSecret, Connector, ConnectorOptions, IntuneRead as _, Overrides, ReadRequest,
     RetryPolicy, VppChange, WriteError,

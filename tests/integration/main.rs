@@ -23,6 +23,7 @@ mod foreign_graph;
 mod generated;
 mod history;
 mod import;
+mod in_memory;
 mod init;
 mod interop;
 mod journey;

@@ -1,7 +1,7 @@
 //! The writer and the one-token reads against a Graph that takes nothing but documented requests.
 
 use applecart_core::fleet::{Auth, Cloud, CredentialKind};
-use applecart_core::model::{Reading, Setting, Timestamp};
+use applecart_core::model::{Reading, Setting};
 use applecart_io::intune::{
     ClientSecret, Connector, ConnectorOptions, EnrollmentSettings, IntuneRead as _, KeyRequest,
     Overrides, Synced, VppChange, VppCreation,
