@@ -115,7 +115,7 @@ fn request<'a>(
         ledger.sign_with(key);
     }
     let author = Author {
-        run: context.ids.next().to_string(),
+        run: context.ids.uuid().to_string(),
         clone: CloneId::of(&repo.path_common_dir())?.to_string(),
         actor: context.environment.actor(),
     };
