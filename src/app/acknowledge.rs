@@ -75,7 +75,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
         .find(|tenant| tenant.name == name)
         .ok_or(AppError::NothingSelected)?;
     let actor = context.environment.actor();
-    let run = context.ids.next().to_string();
+    let run = context.ids.uuid().to_string();
     let holder = Holder { run: run.clone(), host: actor.host.clone(), since: context.now() };
     let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some(LOCK_WAIT))?;
     let author = Author { run, clone: lock.clone_id().to_string(), actor };

@@ -90,7 +90,7 @@ pub fn run(
 
     // From here to the end: two applies of one clone would judge by the same ledger.
     let actor = context.environment.actor();
-    let run_id = context.ids.next().to_string();
+    let run_id = context.ids.uuid().to_string();
     let holder = Holder { run: run_id.clone(), host: actor.host.clone(), since: context.now() };
     let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some(LOCK_WAIT))?;
     let which = if options.local_ledger { Which::Local } else { Which::Writing };

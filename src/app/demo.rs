@@ -54,7 +54,7 @@ pub fn run(
     narrator: &dyn Narrator,
 ) -> Result<(), AppError> {
     let dir = dir.unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("applecart-demo-{}", context.ids.next().simple()))
+        std::env::temp_dir().join(format!("applecart-demo-{}", context.ids.uuid().simple()))
     });
     make_dir(&dir)?;
     let dir = dir.canonicalize().map_err(|source| file(&dir, "find", source))?;

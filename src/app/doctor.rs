@@ -308,7 +308,7 @@ enum ProbeError {
 /// Seals random bytes to each identity's own public key, and opens them.
 fn probe(context: &Context, available: &Identities) -> Result<(), ProbeError> {
     for (number, recipient) in (1..).zip(available.recipients()) {
-        let random = context.ids.next();
+        let random = context.ids.uuid();
         let sealed = vault::seal(&Secret::new(random.as_bytes().to_vec()), &[recipient])
             .map_err(|error| ProbeError::Seal(number, error))?;
         let opened =
