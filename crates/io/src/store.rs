@@ -10,7 +10,6 @@
 //! * [`SavedEntries`]: the file for entries that could not be pushed.
 
 mod append;
-mod audit;
 mod branch;
 mod clone_id;
 mod error;
@@ -18,19 +17,19 @@ mod lock;
 mod remote;
 mod saved;
 mod shared;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod tree;
 mod turn;
 mod verify;
 mod writer;
 
-pub use branch::Ledger;
 pub use clone_id::CloneId;
 pub use error::{LedgerError, LockError};
 pub use lock::{ApplyLock, Holder};
+pub use remote::Remote;
 pub use saved::{SavedEntries, SavedEntry, SavedError, read_saved, save_unpushed};
-pub use shared::{Announced, Delivered};
+pub use shared::{Announced, Delivered, Ledger};
 pub use tree::{MAX_TENANTS, MAX_TOTAL};
 pub use verify::{MustBeSigned, verify, verify_signed};
 pub use writer::{Closed, LedgerWriter};

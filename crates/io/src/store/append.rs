@@ -19,23 +19,21 @@
     reason = "writes Git objects, waits for other Git processes"
 )]
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use git2::{ConfigLevel, ErrorCode, ObjectType, Oid, Repository, Signature, Time};
 
-use super::branch::{Ledger, open};
+use super::branch::{Local, open};
 use super::error::LedgerError;
 use super::tree::{FILE_MODE, FOLDER, FOLDER_MODE, Files, path_of};
 use super::turn::{Asked, Turn};
+use crate::seams::Ids;
 use applecart_core::ledger::message;
 use applecart_core::ledger::{ChainError, ChainFault, MAX_FILE, Tail, extend, read_chain};
 use applecart_core::model::LedgerEntry;
 use applecart_core::model::{Record, Sha256, TenantId};
-
-/// How often a commit is made again because the tip had moved. Some process wins each time, so
-/// this many losses in a row mean that something is wrong.
-const MAX_ATTEMPTS: u32 = 1000;
 
 /// Applecart's folder inside the shared Git directory.
 pub(super) const STATE_FOLDER: &str = "applecart";
@@ -58,78 +56,7 @@ pub(super) struct Built {
     starts: HashMap<Sha256, TenantId>,
 }
 
-/// What to do with entries that the chain already has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Twice {
-    /// Append them again: who records something knows that it happened again.
-    Append,
-    /// Leave them out: who hands over a file may have handed it over before.
-    Skip,
-}
-
-/// Where the next commit goes.
-pub(super) struct Place {
-    /// Where the branch is.
-    pub(super) from: Option<Oid>,
-    /// What the commit is made on top of: the same, unless the remote is ahead.
-    pub(super) parent: Option<Oid>,
-}
-
-impl Ledger {
-    /// Appends the entries in one commit, in the order given for each tenant, and returns their
-    /// records in the order of `drafts`.
-    ///
-    /// When it returns, the entries are on disk in this clone; where the ledger is shared through
-    /// a remote, they may get another place in their chains until they are pushed. On an error
-    /// nothing was appended, except that an error of the last step is reported as success if the
-    /// branch is found to have moved. Without drafts there is no commit.
-    pub fn append(
-        &mut self,
-        drafts: &[(TenantId, LedgerEntry)],
-    ) -> Result<Vec<Record>, LedgerError> {
-        self.append_here(drafts, Twice::Append)
-    }
-
-    pub(super) fn append_here(
-        &mut self,
-        drafts: &[(TenantId, LedgerEntry)],
-        twice: Twice,
-    ) -> Result<Vec<Record>, LedgerError> {
-        if drafts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut patience = Patience::new(self.lock_wait);
-        for _ in 0..MAX_ATTEMPTS {
-            let place = self.place(&mut patience)?;
-            let Some(built) = self.prepare(&place, drafts, twice)? else { return Ok(Vec::new()) };
-            if self.advance(place.from, built.commit, &mut patience)? {
-                self.seen.set(Some(built.commit));
-                return Ok(self.keep(built));
-            }
-            patience.step_aside();
-        }
-        Err(LedgerError::Contended { branch: self.branch.clone(), attempts: MAX_ATTEMPTS })
-    }
-
-    /// Makes the commit for those of the entries that are to be appended; `None` if none is.
-    pub(super) fn prepare(
-        &self,
-        place: &Place,
-        drafts: &[(TenantId, LedgerEntry)],
-        twice: Twice,
-    ) -> Result<Option<Built>, LedgerError> {
-        let known = match (twice, place.parent) {
-            (Twice::Skip, Some(tip)) => self.known_at(tip, drafts)?,
-            _ => BTreeSet::new(),
-        };
-        if known.is_empty() {
-            return self.build(place.parent, drafts);
-        }
-        let new = drafts.iter().enumerate().filter(|(index, _)| !known.contains(index));
-        let new: Vec<_> = new.map(|(_, entry)| entry.clone()).collect();
-        self.build(place.parent, &new)
-    }
-
+impl Local {
     /// Remembers what was built and is now on the branch.
     pub(super) fn keep(&mut self, built: Built) -> Vec<Record> {
         self.tails.extend(built.tails);
@@ -152,7 +79,7 @@ impl Ledger {
         std::fs::create_dir_all(&folder).map_err(state)?;
         if std::fs::read_to_string(&config).ok().as_deref() != Some(DURABLE_CONFIG) {
             // Others may read it at this moment, so it must never be half written.
-            let fresh = folder.join(format!("gitconfig.{}", uuid::Uuid::new_v4()));
+            let fresh = folder.join(format!("gitconfig.{}", self.ids.uuid()));
             std::fs::write(&fresh, DURABLE_CONFIG)
                 .and_then(|()| std::fs::rename(&fresh, &config))
                 .map_err(state)?;
@@ -353,14 +280,16 @@ impl Ledger {
 /// How long this append has waited, and how long it may. Counts its sleeps instead of reading a
 /// clock.
 pub(super) struct Patience {
+    ids: Arc<dyn Ids>,
     limit: Duration,
     waited: Duration,
     losses: u8,
 }
 
 impl Patience {
-    pub(super) fn new(limit: Duration) -> Self {
-        Self { limit, waited: Duration::ZERO, losses: 0 }
+    pub(super) fn of(local: &Local) -> Self {
+        let ids = Arc::clone(&local.ids);
+        Self { ids, limit: local.lock_wait, waited: Duration::ZERO, losses: 0 }
     }
 
     /// Sleeps a little; `false` when the limit is reached.
@@ -368,7 +297,7 @@ impl Patience {
         if self.waited >= self.limit {
             return false;
         }
-        let pause = Duration::from_millis(10 + jitter(30));
+        let pause = Duration::from_millis(10) + jitter(&*self.ids, Duration::from_millis(30));
         std::thread::sleep(pause);
         self.waited += pause;
         true
@@ -377,14 +306,14 @@ impl Patience {
     /// Lets the others go first after a lost race, longer after each loss.
     pub(super) fn step_aside(&mut self) {
         self.losses = self.losses.saturating_add(1);
-        std::thread::sleep(Duration::from_millis(jitter(self.losses.min(50))));
+        let limit = Duration::from_millis(self.losses.min(50).into());
+        std::thread::sleep(jitter(&*self.ids, limit));
     }
 }
 
-/// A random number of milliseconds up to `limit`, so that processes do not meet again in step.
-pub(super) fn jitter(limit: u8) -> u64 {
-    let [byte, ..] = uuid::Uuid::new_v4().into_bytes();
-    u64::from(byte % limit.saturating_add(1))
+/// A random time up to `limit`, so that processes do not meet again in step.
+pub(super) fn jitter(ids: &dyn Ids, limit: Duration) -> Duration {
+    limit.mul_f64(ids.chance())
 }
 
 #[cfg(test)]

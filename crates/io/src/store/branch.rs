@@ -1,19 +1,19 @@
-//! Reading the ledger branch through libgit2. Appending is in `append`.
+//! The ledger branch of this clone, read through libgit2. Appending is in `append`.
 #![expect(clippy::disallowed_types, reason = "opens the repository")]
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use git2::{ErrorCode, Oid, Repository, RepositoryOpenFlags};
 
 use super::error::LedgerError;
-use super::remote::Remote;
 use super::tree::{MAX_TOTAL, Objects};
 use crate::git::SigningKey;
+use crate::seams::{Ids, RandomIds};
 use applecart_core::ledger::{ChainError, ChainFault, Tail, read_chain};
 use applecart_core::ledger::{LedgerView, TenantLedger};
 use applecart_core::model::{Sha256, TenantId};
@@ -22,15 +22,11 @@ use applecart_core::model::{Sha256, TenantId};
 /// such a lock for milliseconds; a minute outlasts a slow disk.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
 
-/// The ledger branch of one repository: reads it, and appends to it.
-///
-/// It is opened in one of three ways: [`Ledger::open`] looks at this clone only,
-/// [`Ledger::open_shared`] asks the remote where there is one, and [`Ledger::open_offline`] reads
-/// what this clone last saw of the remote.
+/// A ledger branch of this clone: its commits are read and verified, and made (see `append`).
 ///
 /// It remembers the tip it has seen, so that a branch which disappears or is rewritten while the
 /// program runs is an error instead of an empty or shorter ledger.
-pub struct Ledger {
+pub(super) struct Local {
     pub(super) repo: Repository,
     /// The handle that writes, opened at the first append; it flushes to disk.
     pub(super) durable: OnceCell<Repository>,
@@ -44,26 +40,15 @@ pub struct Ledger {
     pub(super) starts: HashMap<Sha256, TenantId>,
     /// Files that were read and start as another tenant's does: nothing is appended to them.
     pub(super) copies: RefCell<HashMap<TenantId, (Oid, TenantId)>>,
-    /// The remote that the ledger is shared through.
-    pub(super) remote: Option<Remote>,
     pub(super) lock_wait: Duration,
+    /// Spreads the tries of processes that meet.
+    pub(super) ids: Arc<dyn Ids>,
     /// What its commits are signed with.
     pub(super) signing_key: Option<SigningKey>,
 }
 
-impl fmt::Debug for Ledger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ledger")
-            .field("path", &self.repo.path())
-            .field("branch", &self.branch)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Ledger {
-    /// Opens the repository that `repo_path` is in, and looks at its local branch only, whatever
-    /// remotes there are. The branch need not exist.
-    pub fn open(repo_path: &Path, branch: &str) -> Result<Self, LedgerError> {
+impl Local {
+    pub(super) fn open(repo_path: &Path, branch: &str) -> Result<Self, LedgerError> {
         let repo = open(repo_path)?;
         let refname = format!("refs/heads/{branch}");
         // HEAD is a valid reference name, but a branch of that name is a trap.
@@ -82,50 +67,10 @@ impl Ledger {
             tails: HashMap::new(),
             starts: HashMap::new(),
             copies: RefCell::default(),
-            remote: None,
             lock_wait: LOCK_WAIT,
+            ids: Arc::new(RandomIds),
             signing_key: None,
         })
-    }
-
-    /// Signs every commit that is made from here on.
-    pub fn sign_with(&mut self, key: SigningKey) {
-        self.signing_key = Some(key);
-    }
-
-    /// The Git directory that all worktrees of the clone share, where locks live.
-    pub fn common_dir(&self) -> &Path {
-        self.repo.commondir()
-    }
-
-    /// The branch's name.
-    pub fn branch(&self) -> &str {
-        &self.branch
-    }
-
-    /// The local branch's tip now; of a shared ledger, the newest one that this handle knows of.
-    /// `None` when there is none.
-    pub fn head(&self) -> Result<Option<String>, LedgerError> {
-        let tip = match &self.remote {
-            None => self.tip(&self.repo)?,
-            Some(remote) => match (self.tip_of(&self.refname)?, remote.known()) {
-                (Some(local), Some(there)) if !self.contains(local, there)? => Some(there),
-                (local, there) => local.or(there),
-            },
-        };
-        Ok(tip.map(|tip| tip.to_string()))
-    }
-
-    /// Reads and verifies every tenant's file. An empty view is proved absence. A broken file is
-    /// its own tenant's trouble; see [`LedgerView::broken`].
-    ///
-    /// A shared ledger is fetched first, and what this clone has recorded and not pushed yet
-    /// stands at the end of the chains as if it were.
-    pub fn read(&self) -> Result<LedgerView, LedgerError> {
-        match &self.remote {
-            None => self.read_at(self.tip(&self.repo)?),
-            Some(remote) => self.read_shared(remote),
-        }
     }
 
     /// The ledger as one commit has it.
@@ -188,9 +133,38 @@ impl Ledger {
         Objects { repo, branch: &self.branch }
     }
 
+    /// Whether `tip` is `commit` or has it in its history.
+    pub(super) fn contains(&self, tip: Oid, commit: Oid) -> Result<bool, LedgerError> {
+        if tip == commit {
+            return Ok(true);
+        }
+        let unreadable = |source| self.objects(&self.repo).unreadable("the history", source);
+        self.history()?.graph_descendant_of(tip, commit).map_err(unreadable)
+    }
+
+    /// Where two histories part; `None` where they have nothing in common.
+    pub(super) fn fork(&self, one: Oid, other: Oid) -> Result<Option<Oid>, LedgerError> {
+        match self.history()?.merge_base(one, other) {
+            Ok(base) => Ok(Some(base)),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(source) => Err(self.objects(&self.repo).unreadable("the history", source)),
+        }
+    }
+
+    /// A handle for questions about history. An open one keeps the ends of a shallow clone's
+    /// history as they were when it was opened, and a fetch moves them.
+    pub(super) fn history(&self) -> Result<Repository, LedgerError> {
+        open(self.repo.path())
+    }
+
+    /// Where a reference is; `None` when there is none.
+    pub(super) fn tip_of(&self, refname: &str) -> Result<Option<Oid>, LedgerError> {
+        self.objects(&self.repo).tip(refname)
+    }
+
     /// The branch's tip, compared with the one seen last.
-    pub(super) fn tip(&self, repo: &Repository) -> Result<Option<Oid>, LedgerError> {
-        let objects = self.objects(repo);
+    pub(super) fn tip(&self) -> Result<Option<Oid>, LedgerError> {
+        let objects = self.objects(&self.repo);
         let tip = objects.tip(&self.refname)?;
         let Some(seen) = self.seen.get().filter(|&seen| Some(seen) != tip) else {
             self.seen.set(tip);
@@ -200,7 +174,7 @@ impl Ledger {
         let Some(found) = tip else {
             return Err(LedgerError::Lost { branch, seen: seen.to_string() });
         };
-        let contains = repo.graph_descendant_of(found, seen);
+        let contains = self.repo.graph_descendant_of(found, seen);
         if !contains.map_err(|source| objects.unreadable("the history", source))? {
             let (seen, found) = (seen.to_string(), found.to_string());
             return Err(LedgerError::Rewritten { branch, seen, found });

@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 
 use git2::{Oid, Repository, Sort};
 
-use super::branch::{Ledger, Starts};
+use super::branch::Starts;
 use super::error::LedgerError;
+use super::shared::Ledger;
 use super::tree::{Files, path_of};
 use crate::git::{Repo, Signature, Signers, SignersError};
-use applecart_core::ledger::{Fault, VerifyReport};
+use applecart_core::ledger::{Fault, LedgerView, VerifyReport};
 use applecart_core::model::TenantId;
 
 /// Whose signatures the ledger's commits must have.
@@ -50,21 +51,21 @@ fn judge(ledger: &Ledger, signed: Option<MustBeSigned<'_>>) -> Result<VerifyRepo
     };
     let mut entries = 0;
     let mut starts = Starts::default();
-    let files = ledger.objects(&ledger.repo).files(tip).unwrap_or_else(|error| {
+    let files = ledger.local.objects(&ledger.local.repo).files(tip).unwrap_or_else(|error| {
         faults.push(fault(&error));
         Files::default()
     });
     for (&tenant, &blob) in &files.tenants {
-        match ledger.tenant_at(tenant, blob, &mut starts) {
+        match ledger.local.tenant_at(tenant, blob, &mut starts) {
             Ok((tenant, _)) => entries += tenant.records.len(),
             Err(error) => faults.push(fault(&error)),
         }
     }
-    let mut walk = History { repo: ledger.history()?, faults, last: None };
+    let mut walk = History { repo: ledger.local.history()?, faults, last: None };
     let commits = walk.walk(tip);
     if let Some(signed) = signed {
         walk.signatures(tip, signed).map_err(|source| {
-            let branch = ledger.branch.clone();
+            let branch = ledger.local.branch.clone();
             LedgerError::Judge { branch, source: Box::new(source) }
         })?;
     }
@@ -75,19 +76,18 @@ fn judge(ledger: &Ledger, signed: Option<MustBeSigned<'_>>) -> Result<VerifyRepo
 /// The commit to verify. A branch that is not what it was is a fault, and what was seen of it last
 /// is verified instead.
 fn tip_of(ledger: &Ledger, faults: &mut Vec<Fault>) -> Result<Option<Oid>, LedgerError> {
-    let local = || ledger.tip_of(&ledger.refname);
-    let asked = match &ledger.remote {
-        None => ledger.tip(&ledger.repo),
-        Some(remote) if remote.asked => ledger.ask(remote),
-        Some(remote) => return Ok(local()?.or(ledger.remembered(remote)?)),
+    let asked = match &ledger.link {
+        None => ledger.local.tip(),
+        Some(link) if link.asked => ledger.ask(link),
+        Some(link) => return Ok(ledger.tip()?.or(ledger.remembered(link)?)),
     };
-    match (asked, &ledger.remote) {
-        (Err(error), remote) if error.is_about_loss() => {
+    match asked {
+        Err(error) if error.is_about_loss() => {
             faults.push(fault(&error));
-            let seen = remote.as_ref().map(|remote| ledger.remembered(remote)).transpose()?;
-            Ok(seen.flatten().or(local()?))
+            let seen = ledger.link.as_ref().map(|link| ledger.remembered(link)).transpose()?;
+            Ok(seen.flatten().or(ledger.tip()?))
         }
-        (asked, _) => asked,
+        asked => asked,
     }
 }
 
@@ -258,6 +258,55 @@ impl History {
             code,
             message: message.to_owned(),
         });
+    }
+}
+
+/// What an audit asks of the ledger beside [`verify`].
+impl Ledger {
+    /// The ledger as a commit of it has it, by its whole name: what was verified is what is judged.
+    ///
+    /// # Errors
+    /// When the commit is not there or what it has is no ledger.
+    pub fn view_at(&self, head: &str) -> Result<LedgerView, LedgerError> {
+        self.local.read_at(Some(self.named(head)?))
+    }
+
+    /// Whether `head` is `commit` or was made after it; `None` where this clone does not have
+    /// `commit`.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn holds(&self, head: &str, commit: &str) -> Result<Option<bool>, LedgerError> {
+        let (head, commit) = (self.named(head)?, self.named(commit)?);
+        if self.local.repo.find_commit(commit).is_err() {
+            return Ok(None);
+        }
+        self.local.contains(head, commit).map(Some)
+    }
+
+    /// Tips of the ledger that this clone knows of, with the references that have them: its own
+    /// branch, the remote's as it was fetched last, and what was seen of it.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn known_tips(&self) -> Result<Vec<(String, String)>, LedgerError> {
+        let mut names = vec![self.local.refname.clone()];
+        if let Some(link) = &self.link {
+            names.extend([link.tracking.clone(), link.memory.clone()]);
+        }
+        let mut tips = Vec::new();
+        for name in names {
+            if let Some(tip) = self.local.tip_of(&name)? {
+                tips.push((name, tip.to_string()));
+            }
+        }
+        Ok(tips)
+    }
+
+    fn named(&self, commit: &str) -> Result<Oid, LedgerError> {
+        let unreadable =
+            |source| self.local.objects(&self.local.repo).unreadable("a commit's name", source);
+        Oid::from_str(commit).map_err(unreadable)
     }
 }
 

@@ -11,12 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
-use super::append::Twice;
-use super::branch::Ledger;
 use super::error::LedgerError;
-use super::shared::Announced;
+use super::shared::{Announced, Ledger, Twice};
+use crate::seams::{Clock, within};
 use applecart_core::model::LedgerEntry;
 use applecart_core::model::{Event, Record, TenantId};
 
@@ -76,7 +74,7 @@ impl LedgerWriter {
         // Only for its timer: the thread has nothing else to do while it writes.
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(state)?;
-        let desk = Desk { ledger, every, pending: Vec::new(), push_at: None };
+        let desk = Desk::new(ledger, every);
         std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || runtime.block_on(desk.run(queue)))
@@ -87,8 +85,7 @@ impl LedgerWriter {
     /// The same without a thread: what waits is written while the future is polled.
     pub fn beside(ledger: Ledger) -> (Self, impl Future<Output = ()>) {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let desk = Desk { ledger, every: PUSH_EVERY, pending: Vec::new(), push_at: None };
-        (Self { jobs }, desk.run(queue))
+        (Self { jobs }, Desk::new(ledger, PUSH_EVERY).run(queue))
     }
 
     /// Appends entries, together with whatever else waits, and returns their records once they are
@@ -133,15 +130,21 @@ type Waiting = (Entries, Reply);
 
 /// What the thread works with.
 struct Desk {
+    clock: Arc<dyn Clock>,
     ledger: Ledger,
     every: Duration,
     /// Entries of this writer that may not be at the remote.
     pending: Entries,
-    /// When they have to be.
-    push_at: Option<Instant>,
+    /// When they have to be, by the clock's elapsed time.
+    push_at: Option<Duration>,
 }
 
 impl Desk {
+    fn new(ledger: Ledger, every: Duration) -> Self {
+        let clock = Arc::clone(&ledger.clock);
+        Self { clock, ledger, every, pending: Vec::new(), push_at: None }
+    }
+
     async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut closing = Vec::new();
         while let Some(first) = self.next(&mut queue).await {
@@ -177,9 +180,10 @@ impl Desk {
     async fn next(&mut self, queue: &mut mpsc::Receiver<Job>) -> Option<Job> {
         loop {
             let Some(push_at) = self.push_at else { return queue.recv().await };
-            match tokio::time::timeout_at(push_at, queue.recv()).await {
-                Ok(job) => return job,
-                Err(_) => self.push(),
+            let left = push_at.saturating_sub(self.clock.elapsed());
+            match within(&*self.clock, left, queue.recv()).await {
+                Some(job) => return job,
+                None => self.push(),
             }
         }
     }
@@ -190,7 +194,7 @@ impl Desk {
             Ok(_) => self.push_at = None,
             Err(error) => {
                 tracing::warn!("ledger entries are not pushed yet: {}", error.sentence());
-                self.push_at = Some(Instant::now() + self.every);
+                self.push_at = Some(self.clock.elapsed() + self.every);
             }
         }
     }
@@ -245,7 +249,7 @@ impl Desk {
         let records = self.ledger.append(entries)?;
         if self.ledger.asked_remote().is_some() && !entries.is_empty() {
             self.pending.extend_from_slice(entries);
-            self.push_at.get_or_insert(Instant::now() + self.every);
+            self.push_at.get_or_insert(self.clock.elapsed() + self.every);
         }
         let chain = Arc::default();
         Ok(records

@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::store::Ledger;
 use crate::store::testing::{draft, named, repository, tenant};
 use crate::store::verify;
 use applecart_core::model::Event;

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::store::Ledger;
 use crate::store::testing::{arbitrary_draft, at, draft, intent, named, repository, sha, tenant};
 use applecart_core::model::Event;
 
@@ -46,13 +47,13 @@ fn one_append_is_one_commit_with_the_entries_time_on_top_of_the_last() {
     let dir = repository();
     let mut ledger = ledger(&dir);
     ledger.append(&[entry(1, 0)]).unwrap();
-    let first = ledger.seen.get().unwrap();
+    let first = ledger.local.seen.get().unwrap();
     ledger.append(&[entry(1, 5), entry(2, 4)]).unwrap();
-    let tip = ledger.repo.find_commit(ledger.seen.get().unwrap()).unwrap();
+    let tip = ledger.local.repo.find_commit(ledger.local.seen.get().unwrap()).unwrap();
     assert_eq!(tip.parent_ids().collect::<Vec<_>>(), [first]);
     assert_eq!(tip.time().seconds(), at(5).date_time().timestamp());
     assert_eq!(tip.summary().unwrap(), Some("2 entries for 2 tenants"));
-    let root = ledger.repo.find_commit(first).unwrap();
+    let root = ledger.local.repo.find_commit(first).unwrap();
     assert_eq!(root.parent_count(), 0, "the branch shares no history with the fleet");
     assert!(root.tree().unwrap().get_name("README.md").is_some());
 }
@@ -86,7 +87,7 @@ fn the_author_is_the_git_user_where_there_is_one() {
     let author = |minute| {
         let mut ledger = ledger(&dir);
         ledger.append(&[entry(1, minute)]).unwrap();
-        let tip = ledger.repo.find_commit(ledger.seen.get().unwrap()).unwrap();
+        let tip = ledger.local.repo.find_commit(ledger.local.seen.get().unwrap()).unwrap();
         tip.author().email().unwrap().to_owned()
     };
     assert_eq!(author(0), "dana@example.com");
@@ -99,7 +100,7 @@ fn the_writing_handle_flushes_and_the_users_settings_stay() {
     let dir = repository();
     let mut ledger = ledger(&dir);
     ledger.append(&[entry(1, 0)]).unwrap();
-    let writing = ledger.durable.get().unwrap().config().unwrap();
+    let writing = ledger.local.durable.get().unwrap().config().unwrap();
     assert!(writing.get_bool("core.fsyncObjectFiles").unwrap());
     let own = git2::Config::open(&dir.path().join(".git/config")).unwrap();
     assert!(own.get_bool("core.fsyncObjectFiles").is_err());
@@ -206,7 +207,7 @@ fn the_lock_file_that_a_killed_append_left_does_not_stop_the_next_one() {
     std::fs::write(lock_file(&dir), "").unwrap();
     killed.note(&lock_file(&dir)).unwrap();
     drop(killed);
-    ledger.lock_wait = Duration::ZERO;
+    ledger.local.lock_wait = Duration::ZERO;
     ledger.append(&[entry(1, 1)]).unwrap();
     assert!(!lock_file(&dir).exists());
 }
@@ -217,7 +218,7 @@ fn a_lock_that_stays_is_an_error_that_names_the_file() {
     let mut ledger = ledger(&dir);
     ledger.append(&[entry(1, 0)]).unwrap();
     std::fs::write(lock_file(&dir), "").unwrap();
-    ledger.lock_wait = Duration::from_millis(100);
+    ledger.local.lock_wait = Duration::from_millis(100);
     let error = ledger.append(&[entry(1, 1)]).unwrap_err();
     assert!(matches!(&error, LedgerError::Locked { .. }), "{error:?}");
     assert!(error.to_string().contains("refs/heads/applecart/ledger.lock"), "{error}");
@@ -257,9 +258,9 @@ fn a_branch_that_disappears_or_is_rewritten_is_not_started_anew() {
     let dir = repository();
     let mut ledger = ledger(&dir);
     ledger.append(&[entry(1, 0)]).unwrap();
-    let first = ledger.seen.get().unwrap();
+    let first = ledger.local.seen.get().unwrap();
     ledger.append(&[entry(1, 1)]).unwrap();
-    let second = ledger.seen.get().unwrap();
+    let second = ledger.local.seen.get().unwrap();
     let repo = git2::Repository::open(dir.path()).unwrap();
 
     repo.reference("refs/heads/applecart/ledger", first, true, "rewind").unwrap();

@@ -4,6 +4,7 @@
 use tempfile::TempDir;
 
 use super::*;
+use crate::store::Ledger;
 use crate::store::testing::{draft, named, repository, sha, tenant};
 use crate::store::tree::{FILE_MODE, FOLDER_MODE};
 use applecart_core::model::Event;
@@ -21,29 +22,29 @@ fn written(dir: &TempDir) -> Ledger {
 
 /// Commits another tree to the branch, as somebody with Git could.
 pub(crate) fn commit(ledger: &Ledger, change: impl FnOnce(&mut git2::TreeBuilder<'_>)) {
-    let repo = Repository::open(ledger.repo.path()).unwrap();
-    let parent = repo.find_reference(&ledger.refname).unwrap().peel_to_commit().unwrap();
+    let repo = Repository::open(ledger.local.repo.path()).unwrap();
+    let parent = repo.find_reference(&ledger.local.refname).unwrap().peel_to_commit().unwrap();
     let mut root = repo.treebuilder(Some(&parent.tree().unwrap())).unwrap();
     change(&mut root);
     let tree = repo.find_tree(root.write().unwrap()).unwrap();
     let by = parent.author().to_owned();
-    repo.commit(Some(&ledger.refname), &by, &by, "by hand", &tree, &[&parent]).unwrap();
+    repo.commit(Some(&ledger.local.refname), &by, &by, "by hand", &tree, &[&parent]).unwrap();
 }
 
 /// Commits another text of a tenant's file.
 pub(crate) fn replace(ledger: &Ledger, tenant: TenantId, change: impl FnOnce(String) -> String) {
-    let repo = Repository::open(ledger.repo.path()).unwrap();
-    let tip = ledger.objects(&repo).tip(&ledger.refname).unwrap().unwrap();
-    let files = ledger.objects(&repo).files(tip).unwrap();
-    let old = ledger.objects(&repo).file(tenant, files.tenants[&tenant]).unwrap();
+    let repo = Repository::open(ledger.local.repo.path()).unwrap();
+    let tip = ledger.local.objects(&repo).tip(&ledger.local.refname).unwrap().unwrap();
+    let files = ledger.local.objects(&repo).files(tip).unwrap();
+    let old = ledger.local.objects(&repo).file(tenant, files.tenants[&tenant]).unwrap();
     let new = repo.blob(change(String::from_utf8(old).unwrap()).as_bytes()).unwrap();
     put(ledger, &format!("{tenant}.jsonl"), new, FILE_MODE);
 }
 
 /// Commits an entry of `tenants/`.
 pub(crate) fn put(ledger: &Ledger, name: &str, object: Oid, mode: i32) {
-    let repo = Repository::open(ledger.repo.path()).unwrap();
-    let tip = repo.find_reference(&ledger.refname).unwrap().peel_to_tree().unwrap();
+    let repo = Repository::open(ledger.local.repo.path()).unwrap();
+    let tip = repo.find_reference(&ledger.local.refname).unwrap().peel_to_tree().unwrap();
     let old = repo.find_tree(tip.get_name("tenants").unwrap().id()).unwrap();
     let mut folder = repo.treebuilder(Some(&old)).unwrap();
     folder.insert(name, object, mode).unwrap();
@@ -161,7 +162,7 @@ fn a_branch_of_the_fleet_is_not_taken_for_a_ledger() {
 fn a_file_copied_to_another_tenant_is_found() {
     let dir = repository();
     let ledger = written(&dir);
-    let tip = ledger.repo.revparse_single(&format!("{BRANCH}:tenants")).unwrap();
+    let tip = ledger.local.repo.revparse_single(&format!("{BRANCH}:tenants")).unwrap();
     let blob = tip.as_tree().unwrap().iter().next().unwrap().id();
     put(&ledger, &format!("{}.jsonl", tenant(2)), blob, FILE_MODE);
     let view = ledger.read().unwrap();
@@ -181,9 +182,9 @@ fn a_file_copied_to_another_tenant_is_found() {
 fn a_missing_object_is_an_error_not_absence() {
     let dir = repository();
     let ledger = written(&dir);
-    let tip = ledger.seen.get().unwrap();
-    let tree = ledger.repo.find_commit(tip).unwrap().tree().unwrap();
-    let folder = ledger.repo.find_tree(tree.get_name("tenants").unwrap().id()).unwrap();
+    let tip = ledger.local.seen.get().unwrap();
+    let tree = ledger.local.repo.find_commit(tip).unwrap().tree().unwrap();
+    let folder = ledger.local.repo.find_tree(tree.get_name("tenants").unwrap().id()).unwrap();
     let blob = folder.iter().next().unwrap().id().to_string();
     let (start, rest) = blob.split_at(2);
     std::fs::remove_file(dir.path().join(".git/objects").join(start).join(rest)).unwrap();
@@ -204,7 +205,11 @@ fn a_damaged_reference_is_an_error_not_absence() {
 fn an_alias_of_another_branch_is_refused() {
     let dir = repository();
     let ledger = Ledger::open(dir.path(), BRANCH).unwrap();
-    ledger.repo.reference_symbolic(&ledger.refname, "refs/heads/main", false, "alias").unwrap();
+    ledger
+        .local
+        .repo
+        .reference_symbolic(&ledger.local.refname, "refs/heads/main", false, "alias")
+        .unwrap();
     assert!(matches!(ledger.read(), Err(LedgerError::Symbolic { .. })));
 }
 
@@ -214,7 +219,7 @@ fn a_linked_worktree_shares_ledger_and_lock_folder() {
     let ledger = written(&dir);
     let other = tempfile::tempdir().unwrap();
     let path = other.path().join("linked");
-    ledger.repo.worktree("linked", &path, None).unwrap();
+    ledger.local.repo.worktree("linked", &path, None).unwrap();
     let linked = Ledger::open(&path, BRANCH).unwrap();
     assert_eq!(linked.read().unwrap(), ledger.read().unwrap());
     let same = |path: &Path| std::fs::canonicalize(path).unwrap();

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::store::branch::tests::{commit, replace};
-use crate::store::testing::{draft, intent, named, repository, sha, tenant};
+use crate::store::testing::{NearHub, draft, intent, named, repository, sha, tenant};
 use crate::store::verify;
 use applecart_core::ledger::Verdict;
 use applecart_core::model::{Event, TokenRef};
@@ -299,7 +299,7 @@ fn a_push_that_arrived_although_nobody_heard_of_it_is_not_repeated() {
     ledger.announce(&[entry(1, "run-1")]).unwrap();
     ledger.append(&[outcome(1, "run-1")]).unwrap();
     // The remote has it, and this clone does not know: the answer was lost.
-    let tip = ledger.tip_of(REFNAME).unwrap().unwrap();
+    let tip = ledger.local.tip_of(REFNAME).unwrap().unwrap();
     clone.repo().find_remote("origin").unwrap();
     let spec = format!("{tip}:{REFNAME}");
     let repo = crate::git::Repo::discover(clone.folder.path()).unwrap();
@@ -491,7 +491,7 @@ fn entries_of_a_tenant_that_is_broken_over_there_are_kept_and_the_others_pushed(
     let mut ledger = clone.shared();
     ledger.announce(&[entry(1, "run-1"), entry(2, "run-1")]).unwrap();
     ledger.append(&[outcome(1, "run-1"), outcome(2, "run-1")]).unwrap();
-    let unpushed = ledger.tip_of(REFNAME).unwrap().unwrap();
+    let unpushed = ledger.local.tip_of(REFNAME).unwrap().unwrap();
     replace(&hub.ledger(), tenant(1), |text| text.replacen("2027", "2028", 1) + &text);
     let view = clone.shared().read().unwrap();
     assert_eq!(view.broken.keys().collect::<Vec<_>>(), [&tenant(1)]);
@@ -515,4 +515,25 @@ fn something_else_on_the_branch_over_there_stops_reading_and_writing() {
     });
     assert_eq!(clone.shared().read().unwrap_err().code(), "unexpected-entry");
     assert_eq!(clone.shared().announce(&[entry(1, "r")]).unwrap_err().code(), "unexpected-entry");
+}
+
+#[test]
+fn two_clones_of_a_hub_without_a_process_share_one_ledger() {
+    let hub = NearHub::new(BRANCH);
+    let (one, two) = (repository(), repository());
+    let open =
+        |clone: &TempDir| Ledger::open_through(clone.path(), BRANCH, hub.of(clone.path())).unwrap();
+    let (mut first, mut second) = (open(&one), open(&two));
+    assert_eq!(first.begin().unwrap(), LedgerView::default());
+    first.announce(&[entry(1, "run-1")]).unwrap();
+    first.append(&[outcome(1, "run-1")]).unwrap();
+    // The second lost the race for the first commit, and its entries go on top.
+    second.announce(&[entry(1, "run-2")]).unwrap();
+    assert_eq!(runs(&open(&two).read().unwrap(), 1), ["run-1", "run-2"]);
+    hub.set_away(true);
+    assert_eq!(open(&two).read().unwrap_err().code(), "unreachable");
+    hub.set_away(false);
+    assert_eq!(runs(&open(&one).begin().unwrap(), 1), ["run-1", "run-2", "run-1"]);
+    let report = verify(&open(&two)).unwrap();
+    assert_eq!((report.verdict, report.remote.as_deref()), (Verdict::Ok, Some("hub")));
 }

@@ -70,7 +70,7 @@ fn a_folder_that_was_a_file_for_a_while_is_found() {
     let mut kept = None;
     commit(&ledger, |root| {
         kept = root.get("tenants").unwrap().map(|entry| entry.id());
-        let blob = ledger.repo.blob(b"nothing").unwrap();
+        let blob = ledger.local.repo.blob(b"nothing").unwrap();
         root.insert("tenants", blob, 0o100_644).unwrap();
     });
     commit(&ledger, |root| {

@@ -17,8 +17,8 @@ fn writer(dir: &tempfile::TempDir) -> LedgerWriter {
 
 fn commits(dir: &tempfile::TempDir) -> usize {
     let ledger = Ledger::open(dir.path(), "applecart/ledger").unwrap();
-    let mut walk = ledger.repo.revwalk().unwrap();
-    walk.push_ref(&ledger.refname).unwrap();
+    let mut walk = ledger.local.repo.revwalk().unwrap();
+    walk.push_ref(&ledger.local.refname).unwrap();
     walk.count()
 }
 
