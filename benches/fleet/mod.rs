@@ -47,7 +47,6 @@ pub struct Fleet {
 /// What one run took.
 pub struct Run {
     pub wall: Duration,
-    /// User and system.
     pub cpu: Duration,
     /// The most that was resident, in MiB.
     pub memory: f64,
@@ -104,7 +103,6 @@ impl Fleet {
         }
     }
 
-    /// The fleet's repository.
     pub fn repository(&self) -> &Path {
         self.folder.path()
     }

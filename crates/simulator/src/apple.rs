@@ -34,24 +34,14 @@ const UID: [u64; 7] = [0, 9, 2342, 19_200_300, 100, 1, 1];
 /// The simulated Apple could not do as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum AppleError {
-    /// The authority's file cannot be read or written.
     #[error("cannot use {}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A key or certificate cannot be made or read.
+    File { path: PathBuf, source: io::Error },
     #[error("cannot make or read a key or certificate")]
     Certificate(#[from] rcgen::Error),
-    /// What an enrollment token should be encrypted to is no certificate.
     #[error("not a certificate: neither PEM nor base64 of DER or of PEM")]
     NotACertificate,
-    /// The enrollment token cannot be encrypted, most likely because the key is not RSA.
     #[error("cannot encrypt to this certificate; its key must be RSA")]
     Encrypt(#[from] CryptoError),
-    /// The text is not a signing request in any known form.
     #[error("not a signing request: neither Intune's file nor PKCS#10")]
     NotARequest,
 }
@@ -75,11 +65,9 @@ pub struct PushRequest {
     pub topic: Option<String>,
     /// The serial number; random when `None`.
     pub serial: Option<[u8; 8]>,
-    /// Start of validity.
     pub not_before: DateTime<Utc>,
     /// End of validity; 365 days after the start when `None`.
     pub not_after: Option<DateTime<Utc>>,
-    /// Whose key.
     pub key: SubjectKey,
 }
 
@@ -101,15 +89,11 @@ impl PushRequest {
 pub struct Issued {
     /// One CERTIFICATE block, 64 columns, LF, no newline at the end.
     pub pem: String,
-    /// The certificate's DER.
     pub der: Vec<u8>,
-    /// The topic.
     pub topic: String,
     /// The serial number in upper-case hex, 16 digits.
     pub serial: String,
-    /// Start of validity.
     pub not_before: DateTime<Utc>,
-    /// End of validity.
     pub not_after: DateTime<Utc>,
     key: Option<String>,
 }
@@ -123,7 +107,6 @@ impl Issued {
     }
 }
 
-/// The simulated Apple.
 #[derive(Debug)]
 pub struct Apple {
     issuer: Issuer<'static, KeyPair>,

@@ -26,16 +26,12 @@ pub(super) struct PushCertificate {
 /// Why a text is not a push certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
-    /// The text holds a private key.
     #[error("the text holds a private key")]
     PrivateKey,
-    /// The text is neither PEM nor base64.
     #[error("the text is neither PEM nor base64")]
     Encoding,
-    /// The bytes are not an X.509 certificate.
     #[error("the bytes are not an X.509 certificate")]
     NotX509,
-    /// The subject has no UID.
     #[error("the subject has no UID")]
     NoTopic,
 }

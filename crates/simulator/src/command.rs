@@ -28,26 +28,16 @@ pub struct SimulateOptions {
 /// `simulate` could not do as told.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulateError {
-    /// The server did not start.
     #[error(transparent)]
     Simulator(#[from] SimulatorError),
-    /// A file cannot be read.
     #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A file is not what it should be.
+    Read { path: PathBuf, source: io::Error },
     #[error("{} is not valid", path.display())]
     Content {
-        /// The file.
         path: PathBuf,
         /// What is wrong, and where.
         source: serde_json::Error,
     },
-    /// A tenant cannot be kept.
     #[error("cannot seed the simulator")]
     State(#[from] StateError),
 }

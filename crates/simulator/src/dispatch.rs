@@ -18,7 +18,6 @@ use crate::words::{self, TenantId};
 const PORTAL_PAGE: &str =
     "<!doctype html><html><head><title>Sign in</title></head><body>Guest network</body></html>";
 
-/// Answers requests.
 #[derive(Debug)]
 pub(super) struct Dispatcher {
     pub(super) state: Arc<State>,

@@ -32,7 +32,6 @@ pub struct FaultRule {
     /// How many times it happens before all is well again; for ever when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
-    /// What happens.
     pub fault: Fault,
 }
 
@@ -103,7 +102,6 @@ pub enum Fault {
     },
     /// Answers with this status and does nothing else.
     Status {
-        /// The status code.
         status: u16,
         /// The `Retry-After` header.
         #[serde(default, skip_serializing_if = "Option::is_none")]

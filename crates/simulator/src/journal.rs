@@ -23,7 +23,6 @@ pub struct LoggedRequest {
     pub at: DateTime<Utc>,
     /// The tenant it was for, where the request says.
     pub tenant: Option<TenantId>,
-    /// The HTTP method.
     pub method: String,
     /// The path with API version, without query.
     pub path: String,
@@ -57,15 +56,12 @@ impl LoggedRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Violation {
-    /// When.
     pub at: DateTime<Utc>,
     /// Which: `delete`, `empty-certificate`, `private-key-sent`, `key-regenerated` and so on.
     pub what: String,
     /// The tenant, where the request had a valid access token.
     pub tenant: Option<TenantId>,
-    /// The HTTP method.
     pub method: String,
-    /// The path.
     pub path: String,
 }
 
@@ -83,7 +79,6 @@ pub struct Counters {
     pub write_attempts: u64,
     /// Changes carried out, also those whose answer was lost.
     pub writes: u64,
-    /// Violations.
     pub violations: u64,
 }
 

@@ -11,7 +11,6 @@ pub(super) struct Call {
     pub(super) method: Method,
     /// Percent-decoded, without the query.
     pub(super) path: String,
-    /// As sent.
     pub(super) query: Option<String>,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -45,7 +44,6 @@ pub(super) enum Content {
     Text { media_type: &'static str, text: String },
 }
 
-/// One answer.
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
     pub(super) status: StatusCode,
@@ -79,7 +77,6 @@ impl Reply {
 /// How an exchange ends.
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
-    /// With an answer.
     Reply(Reply),
     /// With an answer whose body breaks off.
     Truncated(Reply),

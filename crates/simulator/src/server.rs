@@ -35,23 +35,14 @@ pub enum SimulatorError {
     /// routes without access control.
     #[error("the simulator listens on loopback only, not on {0}")]
     NotLoopback(SocketAddr),
-    /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The state cannot be opened.
+    Listen { address: SocketAddr, source: std::io::Error },
     #[error("cannot open the simulator's state")]
     State(#[from] StateError),
-    /// The simulated Apple cannot be opened.
     #[error("cannot open the simulated Apple")]
     Apple(#[from] AppleError),
 }
 
-/// How to run.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where to listen; port 0 picks a free one.
@@ -145,12 +136,10 @@ impl Running {
         self.url.clone()
     }
 
-    /// Its state.
     pub fn state(&self) -> &Arc<State> {
         self.world.state()
     }
 
-    /// Its Apple.
     pub fn apple(&self) -> &Apple {
         self.world.apple()
     }

@@ -20,9 +20,7 @@ use super::state::PushSigning;
 #[derive(Debug, thiserror::Error)]
 #[error("cannot make a simulated key or certificate")]
 pub enum SigningError {
-    /// The certificate.
     Certificate(#[from] rcgen::Error),
-    /// The RSA key.
     Key(#[from] CryptoError),
 }
 

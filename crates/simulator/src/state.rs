@@ -52,29 +52,14 @@ pub use vpp::{Vpp, VppLag};
 /// The state could not be read or kept.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// A file cannot be read or written.
     #[error("cannot use {}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A file is not what the simulator writes.
+    File { path: PathBuf, source: io::Error },
     #[error("{} is not a file of the simulator", path.display())]
-    Content {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: serde_json::Error,
-    },
-    /// A value cannot be written as JSON.
+    Content { path: PathBuf, source: serde_json::Error },
     #[error("cannot write as JSON")]
     Json(#[from] serde_json::Error),
-    /// There is no such tenant.
     #[error("no simulated tenant {0}")]
     NoTenant(TenantId),
-    /// A key cannot be made.
     #[error(transparent)]
     Signing(#[from] SigningError),
 }
@@ -94,7 +79,6 @@ pub(super) enum NoGrant {
     Expired,
 }
 
-/// The simulated world.
 #[derive(Debug)]
 pub struct State {
     tenants: RwLock<HashMap<TenantId, Arc<Mutex<Tenant>>>>,
@@ -201,7 +185,6 @@ impl State {
         self.look(id, |tenant| tenant.uploads.clone()).unwrap_or_default()
     }
 
-    /// Adds a fault.
     pub fn add_fault(&self, rule: FaultRule) {
         self.faults.add(rule);
     }

@@ -54,10 +54,8 @@ impl Budget {
     }
 }
 
-/// One element.
 #[derive(Clone, Copy)]
 pub(super) struct Element<'a> {
-    /// The identifier octet.
     pub(super) tag: u8,
     /// The content, without the end marker of an indefinite length.
     pub(super) content: &'a [u8],
@@ -186,7 +184,6 @@ impl<'a> Inside<'a> {
 }
 
 impl<'a> Element<'a> {
-    /// The elements inside.
     pub(super) fn inside(&self) -> Inside<'a> {
         Inside::new(self.content)
     }

@@ -18,7 +18,6 @@ const MAX_RECIPIENTS: usize = 256;
 pub(super) enum Cms {
     /// Encrypted to public keys.
     Enveloped(Envelope),
-    /// Another content type.
     Other(ContentType),
 }
 
@@ -43,7 +42,6 @@ pub(super) struct Envelope {
     pub(super) oddity: Option<&'static str>,
 }
 
-/// One recipient.
 #[derive(Clone, Debug)]
 pub(super) struct Recipient {
     pub(super) id: RecipientId,
@@ -89,7 +87,6 @@ const PKCS7: [u8; 8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07];
 /// 1.2.840.113549.1.9.16.1.23, RFC 5083.
 const AUTH_ENVELOPED: [u8; 11] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x10, 0x01, 0x17];
 
-/// Reads a ContentInfo.
 pub(super) fn read(input: &[u8]) -> Result<Cms, CmsError> {
     let mut budget = Budget::default();
     let budget = &mut budget;

@@ -21,7 +21,6 @@ const MAX_LAYERS: usize = 3;
 pub(super) enum Content {
     /// Larger than any token file.
     TooLarge,
-    /// Nothing in it.
     Empty,
     /// One or more certificates' DER; `None` for one that cannot be decoded.
     Certificates(Vec<Option<Vec<u8>>>),
@@ -29,13 +28,11 @@ pub(super) enum Content {
     Cms(Vec<u8>),
     /// The JSON of a VPP token.
     Vpp(Zeroizing<Vec<u8>>),
-    /// Several VPP tokens.
     SeveralVpp,
     /// The decrypted credentials of an enrollment token.
     Credentials,
     /// A token file of this kind that is damaged beyond reading.
     Broken(Kind),
-    /// Something else.
     Other(Other),
 }
 
@@ -48,21 +45,17 @@ pub(super) enum Other {
     PrivateKey,
     /// A PKCS#12 key store.
     KeyStore,
-    /// A public key.
     PublicKey,
     /// CMS that is signed and not encrypted.
     Signed,
     /// CMS of another content type.
     UnencryptedCms,
-    /// A web page.
     Page,
     /// A configuration profile or another property list.
     PropertyList,
     /// A file that is still encrypted with age or SOPS.
     Sealed,
-    /// An archive.
     Archive,
-    /// Nothing known.
     Unknown,
 }
 

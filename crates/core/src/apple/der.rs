@@ -19,7 +19,6 @@ pub(super) enum Shape {
     KeyStore,
     /// A public key alone.
     PublicKey,
-    /// Something else.
     Other,
 }
 

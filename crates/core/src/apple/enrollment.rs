@@ -96,7 +96,6 @@ impl EnrollmentToken {
 pub struct Reading {
     /// The token, where one could be read. It must not be used when a finding refuses.
     pub token: Option<EnrollmentToken>,
-    /// Everything remarkable.
     pub findings: Vec<Finding>,
 }
 
@@ -164,7 +163,6 @@ pub fn downloaded(file_name: &str) -> Option<Timestamp> {
 /// What a token is held against.
 #[derive(Clone, Copy, Debug)]
 pub struct Expectations<'a> {
-    /// The clock.
     pub now: Timestamp,
     /// When it was downloaded, where that is known.
     pub downloaded: Option<Timestamp>,

@@ -22,7 +22,6 @@ pub struct Request<'a> {
     pub kind: Option<Kind>,
     /// Live Intune, where it is at hand.
     pub live: Option<&'a LiveTenant>,
-    /// The clock.
     pub now: Timestamp,
     /// How long before its end a token is due for renewal.
     pub renew_before: Duration,

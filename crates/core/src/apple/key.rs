@@ -84,7 +84,6 @@ pub fn request_file(text: &str) -> Option<String> {
     der::pem::encode_string("CERTIFICATE REQUEST", der::pem::LineEnding::LF, &der).ok()
 }
 
-/// The DER inside.
 fn unwrapped(text: &str, layers: usize) -> Option<Vec<u8>> {
     let layers = layers.checked_sub(1)?;
     if text.len() > MAX_FILE {

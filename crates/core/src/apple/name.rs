@@ -15,7 +15,6 @@ const MAX_ATTRIBUTES: usize = 64;
 /// RFC 5280's longest upper bound is 32,768 for a name; those met have under 100 characters.
 const MAX_VALUE: usize = 1024;
 
-/// A distinguished name.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
     /// Relative names in the order of the encoding.

@@ -15,7 +15,6 @@ const MAX_LABEL: usize = 64;
 /// A bundle of all of Apple's intermediates has 25.
 const MAX_BLOCKS: usize = 1000;
 
-/// One block.
 pub(super) struct Block {
     /// Such as `CERTIFICATE`.
     pub(super) label: String,

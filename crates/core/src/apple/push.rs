@@ -22,15 +22,11 @@ const NOT_BEFORE_TOLERANCE: Duration = Duration::minutes(10);
 pub struct PushCertificate {
     /// The subject's UID, whole.
     pub topic: Topic,
-    /// The serial number.
     pub serial: Serial,
-    /// Start of validity.
     pub not_before: Timestamp,
-    /// End of validity.
     pub expires: Timestamp,
     /// SHA-256 of the SubjectPublicKeyInfo's DER.
     pub public_key_sha256: Sha256,
-    /// The certificate's DER.
     der: Vec<u8>,
 }
 
@@ -72,7 +68,6 @@ impl PushCertificate {
 pub struct Reading {
     /// The certificate, where one could be read. It must not be used when a finding refuses.
     pub certificate: Option<PushCertificate>,
-    /// Everything remarkable.
     pub findings: Vec<Finding>,
 }
 
@@ -160,7 +155,6 @@ fn marks(certificate: &x509::X509) -> impl Iterator<Item = Finding> {
 /// What a certificate is held against.
 #[derive(Clone, Copy, Debug)]
 pub struct Expectations<'a> {
-    /// The clock.
     pub now: Timestamp,
     /// The facts that the tenant file states for it.
     pub stated: Option<&'a Facts>,

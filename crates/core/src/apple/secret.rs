@@ -18,12 +18,10 @@ use memchr::memmem;
 use super::content::{self, Content, Other};
 use crate::model::Kind;
 
-/// What lies open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretKind {
     /// An enrollment program token as Apple hands it out, encrypted to Intune's key alone.
     EnrollmentToken,
-    /// The same, opened.
     EnrollmentCredentials,
     /// A VPP content token, a bearer secret.
     VppToken,

@@ -3,7 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// One DER element.
 pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut der = vec![tag];
     match u8::try_from(content.len()) {
@@ -50,7 +49,6 @@ pub(super) fn envelope_of(recipients: &[u8]) -> Vec<u8> {
     open(0x30, &[element(6, &pkcs7(3)), open(0xA0, &data)].concat())
 }
 
-/// As Apple's mail.
 pub(super) fn mail(der: &[u8]) -> String {
     format!(
         "Content-Type: application/pkcs7-mime; name=\"smime.p7m\"; smime-type=enveloped-data\nContent-Transfer-Encoding: base64\n\n{}\n",

@@ -51,7 +51,6 @@ impl VppToken {
 pub struct Reading {
     /// The token, where one could be read. It must not be used when a finding refuses.
     pub token: Option<VppToken>,
-    /// Everything remarkable.
     pub findings: Vec<Finding>,
 }
 
@@ -116,7 +115,6 @@ fn malformed(what: &str) -> Finding {
 /// What a token is held against.
 #[derive(Clone, Copy, Debug)]
 pub struct Expectations<'a> {
-    /// The clock.
     pub now: Timestamp,
     /// All live tokens that it may replace; `None` where live is not known.
     pub live: Option<&'a [LiveVpp]>,

@@ -14,22 +14,16 @@ use crate::model::{Sha256, Timestamp, Topic};
 const UID: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.9.2342.19200300.100.1.1");
 const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
 
-/// A readable certificate.
 pub(super) struct X509 {
     certificate: Certificate,
-    /// The issuer.
     pub(super) issuer: Name,
     /// The number's octets, shortest form, with sign.
     pub(super) serial: Vec<u8>,
-    /// Start of validity.
     pub(super) not_before: Timestamp,
-    /// End of validity.
     pub(super) expires: Timestamp,
     /// DER of the SubjectPublicKeyInfo.
     pub(super) public_key: Vec<u8>,
-    /// What is signed.
     pub(super) signed: Vec<u8>,
-    /// The signature.
     pub(super) signature: Vec<u8>,
     /// The subject key identifier, where it is stated.
     pub(super) key_identifier: Option<Vec<u8>>,
@@ -123,7 +117,6 @@ impl X509 {
         extensions.iter().flatten().any(|other| other.extn_id == extension)
     }
 
-    /// The signature algorithm.
     pub(super) fn algorithm(&self) -> ObjectIdentifier {
         self.certificate.signature_algorithm.oid
     }

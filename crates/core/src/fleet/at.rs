@@ -18,7 +18,6 @@ const PLACED: &str = "$applecart::At";
 /// A value and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct At<T> {
-    /// The value.
     pub value: T,
     pub(super) span: Span,
 }

@@ -26,7 +26,6 @@ pub(super) const MAX_MISTAKES: usize = 100;
 pub(super) struct Span {
     /// Byte offsets into the text.
     pub(super) start: usize,
-    /// End, exclusive.
     pub(super) end: usize,
     /// From 1.
     pub(super) line: usize,
@@ -61,14 +60,15 @@ pub(super) struct Node {
     pub(super) brackets: Option<(usize, usize)>,
 }
 
-/// What stands there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     /// Nothing, `~` or `null`.
     Null,
     /// A scalar as it was spelt; `plain` when without quotes.
-    Scalar { text: String, plain: bool },
-    /// A list.
+    Scalar {
+        text: String,
+        plain: bool,
+    },
     List(Vec<Node>),
     /// A mapping, in the file's order, without duplicates.
     Map(Vec<(Key, Node)>),
@@ -136,7 +136,6 @@ impl<'a> File<'a> {
         Diagnostic::of_file(code, self.name, message).at(span.line, span.column, span.length, shown)
     }
 
-    /// Counts a mistake.
     pub(super) fn add(&mut self, mistake: Diagnostic) {
         if self.mistakes.len() < MAX_MISTAKES {
             self.mistakes.push(mistake);
@@ -327,7 +326,6 @@ enum Pending {
     Discard,
 }
 
-/// Puts events together.
 #[derive(Default)]
 struct Tree {
     open: Vec<Open>,

@@ -22,7 +22,6 @@ const BOM: &str = "\u{feff}";
 /// What a field is to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NewValue {
-    /// A text.
     Text(String),
     /// A mapping of texts, such as an enrollment token's `recipient`. Members that stand there
     /// already and are not named here stay.
@@ -50,40 +49,25 @@ impl Change {
 /// Why a tenant file was not edited. Nothing was changed then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
-    /// The file is not one that is read here: not YAML, or with an alias, a tag and the like.
     #[error("{}:{}:{}: {}; {}", .mistake.file, .mistake.line, .mistake.column, .mistake.message, .instead)]
     Unreadable {
-        /// The first mistake.
         mistake: Box<Diagnostic>,
         /// What to do instead.
         instead: String,
     },
-    /// The file has no entry for the token.
     #[error("{file} has no entry for {token}; {instead}")]
     NoEntry {
-        /// The file.
         file: String,
-        /// The token.
         token: Box<TokenRef>,
         /// What to write by hand.
         instead: String,
     },
-    /// Several entries could be meant.
     #[error(
         "{file} has {count} entries that could be {token}; give each a name or `id` of its own"
     )]
-    Ambiguous {
-        /// The file.
-        file: String,
-        /// The token.
-        token: Box<TokenRef>,
-        /// How many.
-        count: usize,
-    },
-    /// It cannot be done without touching other text.
+    Ambiguous { file: String, token: Box<TokenRef>, count: usize },
     #[error("{file}:{line}:{column}: this cannot be edited without touching other text; {instead}")]
     ByHand {
-        /// The file.
         file: String,
         /// From 1.
         line: usize,
@@ -163,9 +147,6 @@ pub fn diff(path: &str, before: &str, after: &str) -> String {
 ///
 /// The entry of an enrollment or VPP token is found by `id`, else by `name`; a push entry that is
 /// not there yet is begun. Whatever is not named by `changes` stays as it is, byte for byte.
-///
-/// # Errors
-/// See [`EditError`]; the text is then unchanged.
 pub fn edit(
     file: &str,
     text: &str,

@@ -43,7 +43,6 @@ pub enum Desired {
     Valid(Tenant),
     /// Its folder has a mistake; nothing may be sent for it.
     Invalid {
-        /// The folder's name.
         name: String,
         /// Its id, where that much could be read.
         tenant_id: Option<TenantId>,

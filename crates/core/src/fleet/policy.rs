@@ -45,7 +45,6 @@ pub struct Policy {
 pub struct Signing {
     /// Whether an unsigned commit is refused; then `signers` or `openpgp_keys` is present.
     pub required: bool,
-    /// The allowed-signers file.
     pub signers: Option<String>,
     /// The file with OpenPGP public keys.
     pub openpgp_keys: Option<String>,
@@ -184,7 +183,6 @@ pub struct Move {
     pub from: TenantId,
     /// The tenant it may go to.
     pub to: TenantId,
-    /// Why.
     pub reason: String,
 }
 

@@ -20,13 +20,11 @@ use super::text::{alternatives, nearest, quote};
 pub(super) enum Shape {
     /// Any scalar, as text.
     Text,
-    /// A whole number.
     Integer,
     /// `true` or `false`.
     Boolean,
     /// One of these words.
     Word(Vec<String>),
-    /// A list.
     List(Box<Shape>),
     /// A mapping with free keys.
     Map(Box<Shape>),

@@ -37,7 +37,6 @@ pub struct Source {
 /// A file that is read whole, or why it was not.
 #[derive(Clone, PartialEq, Eq)]
 pub enum FileBytes {
-    /// Its bytes.
     Read(Vec<u8>),
     /// It has more bytes than [`MAX_SETTINGS_BYTES`].
     TooLarge {
@@ -90,7 +89,6 @@ impl Folder {
 pub struct Entry {
     /// Its name inside the folder; folders are not descended into.
     pub path: String,
-    /// What it is.
     pub kind: EntryKind,
     /// The Git object id (of a worktree's file: the id that it would get).
     pub id: String,
@@ -101,7 +99,6 @@ pub struct Entry {
 /// What a tree entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryKind {
-    /// A plain file.
     Blob,
     /// A plain file with the executable bit.
     Executable,
@@ -109,7 +106,6 @@ pub enum EntryKind {
     Symlink,
     /// A commit of another repository.
     Submodule,
-    /// A folder.
     Tree,
 }
 

@@ -23,7 +23,6 @@ pub struct Tenant {
     pub tree: String,
     /// Labels for `--select`.
     pub labels: BTreeMap<String, String>,
-    /// Who is told.
     pub contacts: Vec<String>,
     /// Which kinds are read.
     pub watch: BTreeSet<Kind>,
@@ -31,11 +30,8 @@ pub struct Tenant {
     pub auth: Option<String>,
     /// Whether the customer consented to data sharing with Apple in this file.
     pub consent_data_sharing: bool,
-    /// The push certificate.
     pub push: Option<Token>,
-    /// Enrollment program tokens.
     pub enrollment: Vec<Token>,
-    /// VPP tokens.
     pub vpp: Vec<Token>,
     /// Why and until when nothing may be written.
     pub suspend: Option<Suspension>,
@@ -74,7 +70,6 @@ pub struct Token {
     pub create: bool,
     /// VPP: permits taking the token over from another MDM.
     pub claim: bool,
-    /// Released holds.
     pub allow: Vec<Allow>,
 }
 
@@ -122,7 +117,6 @@ pub struct TokenFile {
 pub struct Recipient {
     /// The issuer's distinguished name, RFC 4514.
     pub issuer: String,
-    /// The serial number.
     pub serial: Serial,
 }
 
@@ -135,7 +129,6 @@ pub struct Allow {
     pub from: String,
     /// The file's value it may reach.
     pub to: String,
-    /// Why.
     pub reason: String,
     /// The last day (UTC) on which it holds.
     pub until: NaiveDate,
@@ -144,7 +137,6 @@ pub struct Allow {
 /// Nothing is written to this tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suspension {
-    /// Why.
     pub reason: String,
     /// The last day (UTC) on which it holds; after it, the hold is `suspension-ended`.
     pub until: NaiveDate,

@@ -10,24 +10,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 /// Why a text is not the identifier it is used as.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
-    /// A tenant name has a character or a length that is not allowed.
     #[error(
         "a tenant name is 1 to 64 lower-case letters, digits, `-`, `_` or `.`, and starts and ends with a letter or digit"
     )]
     TenantName,
-    /// A tenant id is not a GUID.
     #[error("a tenant id is a GUID such as 6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11")]
     TenantId,
-    /// A SHA-256 is not 64 hexadecimal digits.
     #[error("a SHA-256 is 64 hexadecimal digits")]
     Sha256,
-    /// A serial number is not hexadecimal.
     #[error("a certificate serial number is 1 to 40 hexadecimal digits, such as 21AE703EB7C7B433")]
     Serial,
-    /// A topic is not one of Apple's MDM topics.
     #[error("an MDM push topic starts with com.apple.mgmt, such as com.apple.mgmt.External.<uuid>")]
     Topic,
-    /// A kind is none of the three.
     #[error("a kind is one of push, enrollment, vpp")]
     Kind,
 }

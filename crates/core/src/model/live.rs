@@ -8,7 +8,6 @@ use super::{Facts, Kind, Serial, Timestamp, Topic};
 /// One of three answers to a read, or that it was not asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading<T> {
-    /// It is there.
     Present(T),
     /// It is proved not to be there.
     Absent,

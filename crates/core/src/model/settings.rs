@@ -51,7 +51,6 @@ impl Setting {
 /// A setting that changed without being in the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingChange {
-    /// Which setting.
     pub setting: Setting,
     /// The value before, for people; `none` for none.
     pub before: String,

@@ -62,95 +62,54 @@ impl std::fmt::Display for Flag {
 /// Why there is no base, or why a commit may not be applied against it.
 #[derive(Debug, thiserror::Error)]
 pub enum BaseError {
-    /// The revision of the command line names nothing here.
     #[error("the revision {rev:?} of {flag} cannot be read")]
     Revision {
         /// As it was given.
         rev: String,
-        /// By which flag.
         flag: Flag,
         /// The remote that may have it.
         remote: Option<String>,
-        /// Why.
         #[source]
         source: GitError,
     },
-    /// The pipeline names a target branch that this clone does not have of the remote.
     #[error(
         "{variable} names the target branch {branch:?}, and this clone has not fetched it from {remote}"
     )]
-    NotFetched {
-        /// The variable.
-        variable: &'static str,
-        /// The remote.
-        remote: String,
-        /// The branch.
-        branch: String,
-    },
-    /// The pipeline names a target branch, and there is no remote to have it.
+    NotFetched { variable: &'static str, remote: String, branch: String },
     #[error("{variable} names the target branch {branch:?}, and this repository has no remote")]
-    NoRemote {
-        /// The variable.
-        variable: &'static str,
-        /// The branch.
-        branch: String,
-    },
-    /// The pipeline names something that no branch can be called.
+    NoRemote { variable: &'static str, branch: String },
     #[error("{variable} names {branch:?}, which is no name of a branch")]
-    BranchName {
-        /// The variable.
-        variable: &'static str,
-        /// What it names.
-        branch: String,
-    },
-    /// Several remotes, and nothing says which one counts.
+    BranchName { variable: &'static str, branch: String },
     #[error("this repository has several remotes ({}), none of them called origin, and the branch has no upstream", remotes.join(", "))]
-    ManyRemotes {
-        /// Their names.
-        remotes: Vec<String>,
-    },
-    /// The remote could not be asked, or did not give what it reported.
+    ManyRemotes { remotes: Vec<String> },
     #[error("{remote} could not be asked for its default branch, from which the policy is read")]
     Unreachable {
-        /// The remote.
         remote: String,
-        /// Why.
         #[source]
         source: GitError,
     },
-    /// The remote reports no default branch: it is empty, or its HEAD names none.
     #[error("{remote} reports no default branch, from which the policy would be read")]
-    NoDefault {
-        /// The remote.
-        remote: String,
-    },
-    /// The commit is not part of the base.
+    NoDefault { remote: String },
     #[error("commit {commit} is not contained in the base ({} at {}): nobody has merged it", base.name, base.commit)]
     NotContained {
         /// The commit that was to be applied.
         commit: String,
-        /// The base.
         base: Base,
     },
-    /// The history that would tell is not in this clone.
     #[error("this shallow clone cannot tell whether commit {commit} is contained in the base ({} at {})", base.name, base.commit)]
     CannotTell {
         /// The commit that was to be applied.
         commit: String,
-        /// The base.
         base: Base,
     },
-    /// The branch and the base that it is compared with have no commit in common.
     #[error("commit {commit} and {} (at {}) have no commit in common, so nobody can tell what the branch touches", base.name, base.commit)]
     NoMergeBase {
-        /// The planned commit.
         commit: String,
         /// What it was to be compared with.
         base: Base,
         /// Whether this clone is shallow, so that there may be one that is not here.
         shallow: bool,
     },
-    /// The repository cannot be read.
     #[error(transparent)]
     Git(#[from] GitError),
 }
@@ -192,9 +151,6 @@ impl BaseError {
 impl Repo {
     /// The remote that the fleet comes from: the upstream's of the branch that is checked out,
     /// else `origin`, else the only one; `None` where there is none.
-    ///
-    /// # Errors
-    /// When several are left.
     pub fn fleet_remote(&self) -> Result<Option<String>, BaseError> {
         let mut remotes = self.remotes()?;
         let upstream = self.upstream_remote().filter(|name| remotes.contains(name));

@@ -6,7 +6,6 @@ use std::time::Duration;
 /// Why a repository could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
-    /// Neither the path nor a folder above it is a repository.
     #[error("{} is not in a Git repository", path.display())]
     NotARepository {
         /// Where it was looked for.
@@ -19,7 +18,6 @@ pub enum GitError {
         /// Where it was looked for.
         path: PathBuf,
     },
-    /// The repository names its objects by SHA-256, which is not read.
     #[error(
         "the repository at {} uses SHA-256 object names; only SHA-1 repositories are read",
         path.display()
@@ -28,16 +26,13 @@ pub enum GitError {
         /// Where it was looked for.
         path: PathBuf,
     },
-    /// The repository cannot be opened for another reason.
     #[error("the repository at {} cannot be opened", path.display())]
     Open {
         /// Where it was looked for.
         path: PathBuf,
-        /// Why.
         #[source]
         source: git2::Error,
     },
-    /// The revision names nothing here.
     #[error("there is no revision {rev:?} in this repository{}", if *shallow { " (a shallow clone)" } else { "" })]
     UnknownRevision {
         /// The revision as it was given.
@@ -45,13 +40,11 @@ pub enum GitError {
         /// Whether the clone is shallow, which may be why.
         shallow: bool,
     },
-    /// The revision names something that is not a commit.
     #[error("the revision {rev:?} is not a commit")]
     NotACommit {
         /// The revision as it was given.
         rev: String,
     },
-    /// A file of the fleet is a link, a submodule or a folder, or the other way round.
     #[error("{path} is {is}; it must be {must_be}")]
     WrongKind {
         /// From the repository's root.
@@ -61,13 +54,11 @@ pub enum GitError {
         /// What it must be, in words.
         must_be: &'static str,
     },
-    /// A folder names two entries alike, which Git itself never writes.
     #[error("{path:?} stands twice in its folder")]
     DuplicateEntry {
         /// From the repository's root.
         path: String,
     },
-    /// The repository has more than is read.
     #[error("{what}: {found}, more than the {limit} that are read")]
     Limit {
         /// What there is too much of.
@@ -77,118 +68,78 @@ pub enum GitError {
         /// How much there is, at least.
         found: u64,
     },
-    /// A blob has more bytes than the caller takes.
     #[error("object {id} has {size} bytes, more than the {max} that are read")]
     BlobTooLarge {
-        /// The blob.
         id: String,
-        /// Its size.
         size: u64,
         /// The most that is read.
         max: u64,
     },
-    /// There is no such blob in this clone.
     #[error("object {id} is not in this clone")]
     NoSuchBlob {
         /// The blob, as it was asked for.
         id: String,
     },
-    /// A bare repository has no worktree to preview.
     #[error("the repository at {} has no worktree", path.display())]
-    NoWorktree {
-        /// The Git directory.
-        path: PathBuf,
-    },
-    /// A file of the worktree cannot be read.
+    NoWorktree { path: PathBuf },
     #[error("{} cannot be read", path.display())]
     File {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// There is no `git` to ask a remote with.
     #[error("the program `git` was not found; it is needed to reach a remote")]
     NoProgram,
-    /// `git` could not be started.
     #[error("the program `git` could not be started")]
     Start {
-        /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// `git` ended with an error.
     #[error(
         "`git {command}` ended with {}{}{complaint}",
         code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}")),
         if complaint.is_empty() { "" } else { ": " }
     )]
     Program {
-        /// The subcommand.
         command: String,
         /// Its exit code; `None` where a signal ended it.
         code: Option<i32>,
         /// The last lines it wrote to standard error, without credentials.
         complaint: String,
     },
-    /// `git` did not end in time.
     #[error("`git {command}` did not end within {} s and was stopped", limit.as_secs())]
     TooSlow {
-        /// The subcommand.
         command: String,
         /// How long it had.
         limit: Duration,
     },
-    /// A remote's answer is none that `git ls-remote` gives of a repository with SHA-1 names.
     #[error("the remote's answer is not understood; only repositories with SHA-1 names are read")]
     Answer,
-    /// The name is none that a remote can have; it is not given to `git`.
     #[error("{name:?} is not a name that a remote can have")]
-    RemoteName {
-        /// The name.
-        name: String,
-    },
-    /// The name is none that a reference can have; it is not given to `git`.
+    RemoteName { name: String },
     #[error("{name:?} is not the full name of a reference")]
-    RefName {
-        /// The name.
-        name: String,
-    },
+    RefName { name: String },
     /// A branch could not be made: another program made it meanwhile, or a branch has the name of
     /// one of its folders.
     #[error("the branch {branch} cannot be made")]
     Branch {
-        /// The branch.
         branch: String,
-        /// Why.
         #[source]
         source: git2::Error,
     },
-    /// Git's own data cannot be written.
     #[error("{what} cannot be written")]
     Write {
-        /// What was written.
         what: String,
-        /// Why.
         #[source]
         source: git2::Error,
     },
-    /// `git log` printed something else than it was asked for.
     #[error("what `git log` printed is not understood; a newer Git may help")]
     Walk,
-    /// The name is none that a tenant's folder can have.
     #[error("{name:?} is not a name that a tenant's folder can have")]
-    NotAFolder {
-        /// The name.
-        name: String,
-    },
-    /// Git's own data cannot be read.
+    NotAFolder { name: String },
     #[error("{what} cannot be read")]
     Read {
-        /// What was read.
         what: String,
-        /// Why.
         #[source]
         source: git2::Error,
     },

@@ -34,12 +34,10 @@ const MAX_SEARCH: usize = 20_000;
 /// How often a folder may have been renamed.
 const MAX_RENAMES: usize = 100;
 
-/// What is walked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Scope {
     /// All folders under `tenants/`.
     Fleet,
-    /// One of them.
     Folder(String),
 }
 
@@ -81,7 +79,6 @@ pub struct FolderChange {
 /// How much of the history was walked for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Walked {
-    /// All of it.
     Whole,
     /// What came since it was asked last.
     New,
@@ -103,17 +100,12 @@ pub struct FleetWalk<'r> {
 /// Every change of one tenant's folder, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderHistory {
-    /// The changes.
     pub changes: Vec<FolderChange>,
 }
 
 impl Repo {
     /// Finds the commits up to `rev` that changed a tenant's folder, or with `None` those of every
     /// folder.
-    ///
-    /// # Errors
-    /// When the revision is unknown, there is no `git`, or the history cannot be read. An index
-    /// that cannot be read or written is no error.
     pub fn walk(&self, rev: &str, folder: Option<&str>) -> Result<FleetWalk<'_>, GitError> {
         let tip = self.commit(rev)?.id();
         match folder {
@@ -197,9 +189,6 @@ impl Repo {
     }
 
     /// Whether a file of this clone gives commits other parents than they name.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
     pub fn is_grafted(&self) -> Result<bool, GitError> {
         let path = self.path_common_dir().join("info").join("grafts");
         match read_text(&path) {
@@ -262,9 +251,6 @@ impl FleetWalk<'_> {
     }
 
     /// The changes of one folder, also from when it had another name.
-    ///
-    /// # Errors
-    /// When the history cannot be read.
     pub fn history_of(&self, folder: &str) -> Result<FolderHistory, GitError> {
         let mut changes: Vec<FolderChange> = Vec::new();
         let mut seen = HashSet::new();

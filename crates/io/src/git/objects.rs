@@ -45,7 +45,6 @@ pub enum Part {
 /// What was looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Searched {
-    /// How many blobs.
     pub blobs: usize,
     /// How many commits and annotated tags.
     pub messages: usize,
@@ -61,7 +60,6 @@ pub struct Searched {
 /// Where a blob came in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
-    /// The commit.
     pub commit: String,
     /// From its root.
     pub path: String,
@@ -69,9 +67,6 @@ pub struct Origin {
 
 impl Repo {
     /// The commits that `commit` is or comes after.
-    ///
-    /// # Errors
-    /// When the history cannot be read.
     pub fn ancestors(&self, commit: &str) -> Result<Ancestors, GitError> {
         let unreadable = |error| GitError::reading("the history", error);
         let mut walk = self.repo.revwalk().map_err(unreadable)?;
@@ -96,9 +91,6 @@ impl Repo {
 
     /// Shows every blob of at most `max` bytes, every message and every name, once each, whether
     /// anything reaches it or not.
-    ///
-    /// # Errors
-    /// When an object cannot be read.
     pub fn each_object(
         &self,
         max: u64,
@@ -165,9 +157,6 @@ impl Repo {
 
     /// The commits that brought these blobs or folders in, of all that any reference reaches: for each
     /// one and each path the first. What is not in the answer, nothing reaches.
-    ///
-    /// # Errors
-    /// When the history cannot be read.
     pub fn origins(
         &self,
         blobs: &HashSet<String>,

@@ -15,7 +15,6 @@ use applecart_core::fleet::{FLEET_FILE, FileBytes};
 /// A commit of the mainline (the chain of first parents) that changed a file of the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyVersion {
-    /// The commit.
     pub commit: String,
     /// The parent that it is compared with, nearly always the first; `None` where there is none, or
     /// the clone is cut off.
@@ -34,9 +33,6 @@ type Identity = (Option<Oid>, Vec<(String, Option<Oid>)>);
 impl Repo {
     /// The commits of the mainline up to `tip` that changed `applecart.yaml` or one of the files
     /// that `files` names for a version of it, newest first.
-    ///
-    /// # Errors
-    /// When the history cannot be read, or a version is too large.
     pub fn policy_versions(
         &self,
         tip: &str,

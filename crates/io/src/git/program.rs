@@ -95,7 +95,6 @@ pub struct GitProgram {
 pub struct Ended {
     /// The exit code; `None` where a signal ended it.
     pub code: Option<i32>,
-    /// What it printed.
     pub stdout: Vec<u8>,
     /// The last lines that it complained with, harmless and without credentials.
     pub complaint: String,

@@ -17,14 +17,12 @@ use super::{GitError, Repo};
 pub struct Change<'a> {
     /// From the repository's root, with slashes.
     pub path: &'a str,
-    /// Its content.
     pub bytes: &'a [u8],
 }
 
 /// Where a branch was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// Its tip.
     pub commit: String,
     /// Whether the remote has it there; not known where the remote was not asked.
     pub at_remote: bool,

@@ -130,10 +130,6 @@ impl Signers {
         self.judge(&commits)
     }
 
-    /// Judges one commit.
-    ///
-    /// # Errors
-    /// As [`Signers::verify`].
     pub fn verify_one(&self, repo: &Repo, commit: &str) -> Result<Signature, SignersError> {
         let unverifiable = || Signature::Unverifiable { detail: "git gave no answer".to_owned() };
         Ok(self.verify(repo, &[commit])?.pop().unwrap_or_else(unverifiable))

@@ -113,9 +113,6 @@ impl Repo {
     }
 
     /// A tenant's folder as it was when its tree was `tree`, under the name that it had.
-    ///
-    /// # Errors
-    /// When the tree cannot be read.
     pub fn folder_of_tree(&self, name: &str, tree: &str) -> Result<Folder, GitError> {
         let id = Oid::from_str(tree).map_err(|error| GitError::reading("a tree's name", error))?;
         let mut folder = self.folder_at(name.to_owned(), id)?;

@@ -21,9 +21,7 @@ pub(super) struct Limits {
     pub(super) header: usize,
     /// What the header says about one recipient.
     pub(super) stanza: usize,
-    /// How many recipients.
     pub(super) recipients: usize,
-    /// The opened content.
     pub(super) opened: u64,
 }
 

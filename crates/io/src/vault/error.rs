@@ -5,10 +5,8 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// There is no identity at all.
     #[error("no identity is at hand to open it; set SOPS_AGE_KEY_FILE or SOPS_AGE_KEY")]
     NoIdentity,
-    /// The file is for other recipients.
     #[error(
         "none of the {identities} identities at hand opens it: it is sealed to other recipients; seal it again to the fleet's, or use the identity it is sealed to"
     )]
@@ -16,37 +14,27 @@ pub enum OpenError {
         /// How many were tried.
         identities: usize,
     },
-    /// The file is encrypted with a passphrase.
     #[error(
         "it is sealed with a passphrase, which no pipeline can type; seal it to the fleet's recipients"
     )]
     Passphrase,
-    /// The file is neither an age file nor a SOPS file.
     #[error(
         "it is neither an age file nor a SOPS file; seal it before committing it, for Git keeps what was committed unsealed"
     )]
     NotSealed,
-    /// The file is of an age version that does not exist yet.
     #[error(
         "it is an age file of a version that this program does not know; seal it with age version 1"
     )]
     UnknownVersion,
-    /// The file was changed after sealing, or is cut off.
     #[error("it was changed after it was sealed, or is cut off; seal it again from the original")]
     Damaged,
-    /// The sealed file, or its content, is over the limit.
     #[error("it is larger than {limit} bytes; a token file has a few thousand")]
     TooLarge {
         /// The limit in bytes.
         limit: u64,
     },
-    /// The file is sealed to very many recipients.
     #[error("it is sealed to more than {limit} recipients; seal it to fewer")]
-    TooManyRecipients {
-        /// The limit.
-        limit: usize,
-    },
-    /// What the header says about recipients is too long to be read.
+    TooManyRecipients { limit: usize },
     #[error(
         "what it says about its recipients is larger than {limit} bytes, which no kind of recipient needs; seal it again"
     )]
@@ -54,45 +42,34 @@ pub enum OpenError {
         /// The limit in bytes, for one recipient or for all of them.
         limit: usize,
     },
-    /// The JSON around the sealed values is too deep or too large.
     #[error(
         "it is nested too deeply, or has too many or too long keys, for a sealed token file; seal the file itself: sops encrypt --input-type binary --output-type binary FILE"
     )]
     TooComplex,
-    /// A SOPS file that names a key twice.
     #[error(
         "one of its keys stands there twice, so two readers could read two different files; seal it again from the original"
     )]
     DuplicateKey,
-    /// A SOPS file without a MAC.
     #[error(
         "its SOPS MAC is missing, so nothing shows that it was not changed; seal it again from the original"
     )]
     MacMissing,
-    /// A SOPS file whose MAC does not fit its values.
     #[error(
         "its SOPS MAC does not fit: a value was added, removed, swapped or changed after it was sealed; find out who did, then seal it again from the original"
     )]
     MacMismatch,
-    /// A SOPS file whose MAC leaves unencrypted values out.
     #[error(
         "its SOPS MAC covers encrypted values only (mac_only_encrypted), so others could be changed unseen; remove that setting from .sops.yaml and seal it again"
     )]
     MacOnlyEncrypted,
-    /// A SOPS file with values that are not encrypted.
     #[error(
         "{values} of its values are not encrypted; remove unencrypted_suffix, encrypted_regex and the like from .sops.yaml, seal it again, and treat what was readable as known to everyone"
     )]
-    Unencrypted {
-        /// How many values.
-        values: usize,
-    },
-    /// A SOPS file whose key is split among groups.
+    Unencrypted { values: usize },
     #[error(
         "its SOPS key is split among several key groups (Shamir's secret sharing), which this program does not put together; seal it with one group of age recipients"
     )]
     KeyGroups,
-    /// A SOPS file that no age identity can open.
     #[error(
         "it is sealed {}; add an age recipient: sops rotate --in-place --add-age age1… FILE",
         with(kinds)
@@ -101,12 +78,10 @@ pub enum OpenError {
         /// Which other kinds of keys it is sealed with.
         kinds: Vec<&'static str>,
     },
-    /// A SOPS file of a store that is not JSON.
     #[error(
         "it is a SOPS file in YAML, dotenv or INI form, and only SOPS's binary and JSON forms are opened; seal the file itself: sops encrypt --input-type binary --output-type binary FILE"
     )]
     OtherStore,
-    /// A SOPS document that is whole, but not one sealed file.
     #[error(
         "it is a SOPS document of several values, and a sealed token file is one text under the key `data`; seal the file itself: sops encrypt --input-type binary --output-type binary FILE"
     )]

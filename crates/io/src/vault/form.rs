@@ -8,7 +8,6 @@ pub enum Form {
     /// age. Its header names no recipient: with X25519 nobody can tell from the file whom it is
     /// for.
     Age,
-    /// SOPS.
     Sops {
         /// To whom, as the file says; nothing authenticates that. `None` where other kinds of keys
         /// than age's open it too, or it is not readable.

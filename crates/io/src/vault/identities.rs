@@ -15,7 +15,6 @@ const PLUGIN: &[u8] = b"AGE-PLUGIN-";
 /// Why an identity could not be read. Never holds any of its text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentitiesError {
-    /// A line is neither a comment nor an X25519 identity.
     #[error("{source_name}, line {line}: not an age identity (AGE-SECRET-KEY-1…)")]
     NotAnIdentity {
         /// Where the text came from: a path or a variable's name.
@@ -23,7 +22,6 @@ pub enum IdentitiesError {
         /// The line, from 1.
         line: usize,
     },
-    /// The text is an SSH key, which this build does not read.
     #[error(
         "{source_name}: SSH keys are not supported by this build; use an age identity, or build with --features ssh-identities"
     )]
@@ -31,7 +29,6 @@ pub enum IdentitiesError {
         /// Where the text came from.
         source_name: String,
     },
-    /// The text is an SSH key with a passphrase.
     #[error(
         "{source_name}: the SSH key has a passphrase, which no pipeline can type; use a key without one, or an age identity"
     )]
@@ -39,7 +36,6 @@ pub enum IdentitiesError {
         /// Where the text came from.
         source_name: String,
     },
-    /// The text is an SSH key of a kind that age does not know.
     #[error(
         "{source_name}: not a kind of SSH key that opens age files (ssh-ed25519 and ssh-rsa do; ECDSA and hardware keys do not)"
     )]
@@ -47,13 +43,11 @@ pub enum IdentitiesError {
         /// Where the text came from.
         source_name: String,
     },
-    /// The text begins like a private key and is none that can be read.
     #[error("{source_name}: not a whole OpenSSH private key")]
     SshMalformed {
         /// Where the text came from.
         source_name: String,
     },
-    /// A line names an age plugin.
     #[error("{source_name}, line {line}: age plugins are switched off")]
     Plugin {
         /// Where the text came from.
@@ -61,13 +55,11 @@ pub enum IdentitiesError {
         /// The line, from 1.
         line: usize,
     },
-    /// There is no identity in the text.
     #[error("{source_name}: holds no age identity")]
     Empty {
         /// Where the text came from.
         source_name: String,
     },
-    /// The text is far too long.
     #[error("{source_name}: too large to be an identity file")]
     TooLarge {
         /// Where the text came from.
@@ -75,7 +67,6 @@ pub enum IdentitiesError {
     },
 }
 
-/// One private key.
 enum Key {
     X25519(x25519::Identity),
     #[cfg(feature = "ssh-identities")]

@@ -15,9 +15,6 @@ pub(super) const MAX_RECIPIENTS: usize = 64;
 /// A SOPS file opens to the text under its key `data`, which is all that the binary store writes.
 /// A JSON store is opened when that is all it holds too; what else a document of several values
 /// should be as one file, nobody could tell, so it is refused.
-///
-/// # Errors
-/// See [`OpenError`]; all of them are safe to show.
 pub fn open(sealed: &[u8], identities: &Identities) -> Result<Secret, OpenError> {
     if sealed.len() > MAX_SEALED {
         return Err(OpenError::TooLarge { limit: MAX_SEALED as u64 });

@@ -10,16 +10,13 @@ use super::Secret;
 /// Why content could not be sealed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// There is nobody to seal it to.
     #[error("no recipient to seal to; list age recipients in applecart.yaml")]
     NoRecipient,
-    /// A recipient is not an age X25519 public key.
     #[error("recipient {index} is not an age public key (age1…)")]
     Recipient {
         /// Its place in the list, from 1.
         index: usize,
     },
-    /// A recipient is an SSH key, which this build does not seal to.
     #[error(
         "recipient {index} is an SSH key, which this build does not seal to; use an age recipient (age1…), or build with --features ssh-identities"
     )]
@@ -27,15 +24,11 @@ pub enum SealError {
         /// Its place in the list, from 1.
         index: usize,
     },
-    /// The encryption itself failed.
     #[error("age could not encrypt")]
     Failed,
 }
 
 /// Seals content to recipients, armored, so that Git shows it as text.
-///
-/// # Errors
-/// See [`SealError`].
 pub fn seal(content: &Secret, recipients: &[String]) -> Result<Vec<u8>, SealError> {
     let recipients = recipients
         .iter()

@@ -13,7 +13,6 @@ use super::{Failure, finish, granted, refuse};
 use crate::dispatch::Dispatcher;
 use crate::message::{Call, Content, Outcome, Reply, percent_decoded};
 
-/// Graph's limit.
 const MOST: usize = 20;
 
 #[derive(Deserialize)]

@@ -9,7 +9,6 @@ use crate::state::ApprovalPolicy;
 /// Names a request that waits for approval, in the answer and when it is sent again.
 pub(super) const APPROVAL_CODE: &str = "x-msft-approval-code";
 
-/// A refusal.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) status: StatusCode,

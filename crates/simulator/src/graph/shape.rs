@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 
 use crate::state::{Consent, Enrollment, Push, Vpp};
 
-/// Graph's API version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Version {
     V1,

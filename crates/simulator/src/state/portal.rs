@@ -20,23 +20,14 @@ use crate::words::{Kind, TenantId};
     deny_unknown_fields
 )]
 pub enum PortalUpload {
-    /// A push certificate.
     Push {
-        /// The Apple Account.
         apple_identifier: String,
         /// PEM.
         certificate: String,
     },
     /// An enrollment program token. The file is not opened; it expires 365 days from now.
-    Enrollment {
-        /// The setting's id.
-        id: String,
-        /// The Apple Account.
-        apple_identifier: String,
-    },
-    /// A VPP token.
+    Enrollment { id: String, apple_identifier: String },
     Vpp {
-        /// The token's id.
         id: String,
         /// The text of the `.vpptoken` file.
         token: String,
@@ -46,22 +37,16 @@ pub enum PortalUpload {
 /// The portal refused an upload.
 #[derive(Debug, thiserror::Error)]
 pub enum PortalError {
-    /// The state could not be changed.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The push certificate cannot be read.
     #[error("not a push certificate")]
     Certificate(#[from] CertificateError),
-    /// The VPP token cannot be read.
     #[error("not a VPP token")]
     Vpp,
-    /// Another MDM has the VPP token's location.
     #[error("another MDM server manages this token")]
     HeldElsewhere,
-    /// Apple cannot make the file.
     #[error(transparent)]
     Apple(#[from] AppleError),
-    /// There is no such token.
     #[error("no token {0}")]
     NoToken(String),
 }

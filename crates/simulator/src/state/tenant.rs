@@ -19,7 +19,6 @@ pub const READER_CLIENT_ID: &str = "2f6b0000-0000-4000-8000-000000000002";
 /// The client secret of [`READER_CLIENT_ID`].
 pub const READER_SECRET: &str = "simulated-reader-secret";
 
-/// A simulated tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Tenant {
@@ -37,7 +36,6 @@ pub struct Tenant {
     /// The enrollment program tokens.
     #[serde(default)]
     pub dep_onboarding_settings: Vec<Enrollment>,
-    /// The VPP tokens.
     #[serde(default)]
     pub vpp_tokens: Vec<Vpp>,
     /// The consent `appleMDMPushCertificate`.
@@ -109,7 +107,6 @@ pub struct Customer {
 }
 
 impl Customer {
-    /// A reseller's customer.
     pub fn new(
         customer_id: impl Into<TenantId>,
         display_name: &str,
@@ -199,11 +196,9 @@ impl AppRegistration {
 pub struct Push {
     /// The Apple Account it was made with.
     pub apple_identifier: String,
-    /// The topic.
     pub topic_identifier: String,
     /// Upper-case hex with leading zeros.
     pub certificate_serial_number: String,
-    /// The certificate's end.
     pub expiration_date_time: DateTime<Utc>,
     /// Why the last upload failed; null when healthy.
     #[serde(default)]
@@ -216,7 +211,6 @@ pub struct Push {
 pub struct Consent {
     /// Whether it was given.
     pub granted: bool,
-    /// When.
     #[serde(default = "never")]
     pub grant_date_time: DateTime<Utc>,
 }

@@ -11,13 +11,10 @@ use crate::words::Kind;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Upload {
-    /// When.
     pub at: DateTime<Utc>,
-    /// Which credential.
     pub kind: Kind,
     /// Graph's id; `null` for push.
     pub id: Option<String>,
-    /// On which way.
     pub via: Via,
     /// SHA-256 in hex of the value as it was sent.
     pub sha256: String,
@@ -31,7 +28,6 @@ pub struct Upload {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Via {
-    /// Through Graph.
     Graph,
     /// By an admin's hand in the portal.
     Portal,

@@ -11,7 +11,6 @@ use super::{HeldElsewhereAnswer, PortalError, State, StateError, Tenant};
 use crate::apple;
 use crate::words::TenantId;
 
-/// A VPP token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(missing_docs, reason = "Graph's own properties, documented there")]

@@ -29,7 +29,6 @@ const ENVELOPED: &[u8] = b"\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x03\xA0";
 /// Java's key store, at the start of a file.
 const JAVA: &[u8] = b"\xFE\xED\xFE\xED\x00\x00\x00";
 
-/// Looks for them.
 pub(super) fn find(bytes: &[u8], found: &mut BTreeSet<SecretKind>) {
     let store = places(bytes, DATA).any(|at| preceded(bytes, at, &[0x02, 0x01, 0x03, 0x30], 8))
         || bytes.starts_with(JAVA);

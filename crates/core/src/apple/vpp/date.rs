@@ -9,7 +9,6 @@ use crate::model::Timestamp;
 pub(super) enum Form {
     /// `2027-01-31T00:00:00+0000`, as in every known file.
     Apple,
-    /// Otherwise, and plain.
     Unusual,
     /// Without a time zone.
     NoZone,

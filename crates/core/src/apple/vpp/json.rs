@@ -8,7 +8,6 @@ use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 
 use super::date::Raw;
 
-/// The public fields.
 pub(super) struct Fields {
     pub(super) organization: String,
     pub(super) expires: Option<Raw>,
@@ -17,19 +16,14 @@ pub(super) struct Fields {
 /// Why the JSON is not a token's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unreadable {
-    /// It is not JSON, or not UTF-8, or cut off.
     #[error("its content is not JSON, or is cut off")]
     NotJson,
-    /// A field is not there or empty.
     #[error("its `{0}` is missing or empty")]
     Missing(&'static str),
-    /// A field is there twice.
     #[error("it has a field twice, so nobody can tell which one counts")]
     Twice,
-    /// Another token follows.
     #[error("there are several")]
     Several,
-    /// Something else follows.
     #[error("something follows its JSON")]
     Trailing,
 }
@@ -37,7 +31,6 @@ pub(super) enum Unreadable {
 /// No organisation of Apple's has a longer name; a longer one would only fill the terminal.
 const MAX_ORGANIZATION: usize = 1000;
 
-/// Reads the fields.
 pub(super) fn read(bytes: &[u8]) -> Result<Fields, Unreadable> {
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Seen>();
     let seen = values.next().and_then(Result::ok).ok_or(Unreadable::NotJson)?;

@@ -8,7 +8,6 @@ use crate::model::{Kind, TenantId, TenantName};
 /// What a field of a new entry says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NewField {
-    /// A text.
     Text(String),
     /// `true` or `false`.
     Flag(bool),
@@ -150,9 +149,6 @@ impl NewToken {
 /// Puts the entry of an enrollment or VPP token behind the others of its kind, or a push entry
 /// where there is none. `file` is the file's name for messages; whatever stands there already
 /// stays as it is, byte for byte.
-///
-/// # Errors
-/// See [`EditError`]; the text is then unchanged.
 pub fn add_token(file: &str, text: &str, token: &NewToken) -> Result<String, EditError> {
     let (bom, body) = match text.strip_prefix(BOM) {
         Some(body) => (BOM, body),

@@ -65,7 +65,6 @@ impl World {
         Repo::discover(&self.path("clone")).unwrap()
     }
 
-    /// In the clone.
     fn here(&self, args: &[&str]) -> String {
         self.git(&self.path("clone"), args)
     }

@@ -11,9 +11,6 @@ const MAX_MESSAGE: usize = 64 * 1024;
 
 impl Repo {
     /// A commit's author, committer, message and signature. Nothing of it is verified.
-    ///
-    /// # Errors
-    /// When there is no such commit in this clone.
     pub fn commit_facts(&self, id: &str) -> Result<Commit, GitError> {
         let unreadable = |error| GitError::reading(&format!("commit {id}"), error);
         let oid = Oid::from_str(id).map_err(unreadable)?;

@@ -11,9 +11,6 @@ impl GitProgram {
     ///
     /// Nothing is asked of a remote: a clone that lacks objects must not fetch them on the way. The
     /// time is not limited, for how long a walk takes depends on the history.
-    ///
-    /// # Errors
-    /// When there is no `git`, it fails, or `take` does; then the run is stopped.
     pub(crate) fn stream(
         &self,
         args: &[&str],

@@ -34,41 +34,26 @@ pub struct Tool {
 /// Why a program did not run to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolError {
-    /// It is not on the search path.
     #[error("the program `{program}` was not found; {}", install(program))]
-    Missing {
-        /// The program.
-        program: &'static str,
-    },
-    /// It is older than what is asked of it.
+    Missing { program: &'static str },
     #[error("`{program}` is too old{}: {needs} is needed", found.as_ref().map(|found| format!(" ({found})")).unwrap_or_default())]
     TooOld {
-        /// The program.
         program: &'static str,
         /// Its version, where it tells.
         found: Option<String>,
         /// The first version that can.
         needs: &'static str,
     },
-    /// It could not be started.
     #[error("the program `{program}` could not be started")]
     Start {
-        /// The program.
         program: &'static str,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// It did not end in time.
     #[error("`{program}` did not end within {} s and was stopped", TIME_LIMIT.as_secs())]
-    TooSlow {
-        /// The program.
-        program: &'static str,
-    },
-    /// It ended with an error.
+    TooSlow { program: &'static str },
     #[error("`{program}` could not {doing}{}{complaint}", if complaint.is_empty() { "" } else { ": " })]
     Failed {
-        /// The program.
         program: &'static str,
         /// What it was to do.
         doing: &'static str,

@@ -4,7 +4,6 @@ use super::SignersError;
 use crate::git::{GitError, Repo};
 use applecart_core::fleet::{FileBytes, SignerFile, Signing, holds_private_key, names_anybody};
 
-/// The files' bytes.
 #[derive(Debug)]
 pub(super) struct SignerFiles {
     pub(super) allowed: Option<Vec<u8>>,

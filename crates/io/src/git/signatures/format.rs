@@ -13,16 +13,13 @@ pub(super) const NAMESPACE: &str = "git";
 /// The signature that a commit carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Claim {
-    /// None.
     None,
-    /// One of OpenSSH.
     Ssh {
         /// `SHA256:…`, the fingerprint of the key that it names.
         key: String,
         /// What it was made for.
         namespace: String,
     },
-    /// One of OpenPGP.
     OpenPgp,
     /// One that is not judged.
     Other {

@@ -49,9 +49,6 @@ impl SigningKey {
     }
 
     /// What those who read the ledger will find of this key's signatures.
-    ///
-    /// # Errors
-    /// When that cannot be judged here.
     pub fn judged_by(&self, signers: &Signers, at: i64) -> Result<Signature, SignersError> {
         // The tree without anything in it; nobody looks for it.
         let head = "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904";

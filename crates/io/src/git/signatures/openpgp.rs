@@ -11,7 +11,6 @@ use applecart_core::model::Timestamp;
 const SETTINGS: &str = "batch\nno-tty\nno-autostart\ndisable-dirmngr\nno-auto-key-retrieve\n\
     no-auto-key-locate\nno-greeting\ntrust-model pgp\n";
 
-/// The imported keys.
 #[derive(Debug, Default)]
 pub(super) struct Keyring {
     /// The fingerprints of primary keys.

@@ -23,7 +23,6 @@ pub struct Signer {
     /// SSH: `SHA256:…`. OpenPGP: the fingerprint, or the key id where no more is known; empty where
     /// no OpenPGP keys are named and nobody looked.
     pub key: String,
-    /// In which way.
     pub format: SignatureFormat,
 }
 
@@ -32,13 +31,11 @@ pub struct Signer {
 pub enum Signature {
     /// It fits the commit and is of somebody who may sign.
     Good(Signer),
-    /// There is none.
     Unsigned,
     /// It is of a key that the files of the policy revision do not name.
     UnknownKey(Signer),
     /// It is of a key that is named, and had expired: SSH when the commit was made, OpenPGP by now.
     Expired {
-        /// The key.
         by: Signer,
         /// OpenPGP: since when, where the key tells.
         since: Option<Timestamp>,
@@ -51,7 +48,6 @@ pub enum Signature {
     Bad(Signer),
     /// An SSH signature that was made for something else than Git.
     WrongNamespace {
-        /// The key.
         by: Signer,
         /// What it was made for.
         found: String,
@@ -63,7 +59,6 @@ pub enum Signature {
     },
     /// The programs could not tell.
     Unverifiable {
-        /// What they said.
         detail: String,
     },
 }
