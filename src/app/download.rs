@@ -14,10 +14,11 @@ use applecart_core::model::{
 };
 use applecart_core::renewal::target::{self, TargetError};
 use applecart_core::renewal::{DraftError, Place, judge, refusing, spec};
+use applecart_core::sealed::{self, Seal, SopsRecipients};
 use applecart_io::git::ToolError;
 use applecart_io::git::program::Tool;
 use applecart_io::intune::{Connector, IntuneRead as _, KeyRequest};
-use applecart_io::vault::{self, Form, Secret};
+use applecart_io::vault::{self, Secret};
 
 /// A file, and what a person says of it.
 #[derive(Clone, Debug, Default)]
@@ -261,7 +262,7 @@ pub(super) struct Brought<S> {
 
 /// Whether an earlier sealed file is a SOPS file.
 pub(super) fn is_sops(sealed: &[u8]) -> bool {
-    matches!(vault::form(sealed), Some(Form::Sops { .. }))
+    matches!(sealed::seal(sealed), Some(Seal::Sops(_)))
 }
 
 /// Seals to these recipients. The opened file goes through a pipe, never through a file.
@@ -286,8 +287,8 @@ fn seal_with_sops(
         all.sort();
         all
     };
-    match vault::form(&sealed) {
-        Some(Form::Sops { recipients: Some(found) })
+    match sealed::seal(&sealed) {
+        Some(Seal::Sops(SopsRecipients::Named(found)))
             if sorted(found.clone()) == sorted(recipients.to_vec()) =>
         {
             Ok(sealed)

@@ -35,15 +35,6 @@ pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, AppError> {
     Ok(bytes)
 }
 
-/// Whether a file shows the marks of age or SOPS. The vault decides; this only keeps identities
-/// unread where they are not needed.
-pub fn is_sealed(bytes: &[u8]) -> bool {
-    let start = bytes.trim_ascii_start();
-    start.starts_with(b"age-encryption.org/")
-        || start.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----")
-        || (start.starts_with(b"{") && bytes.windows(6).any(|window| window == b"\"sops\""))
-}
-
 /// What a snapshot file says of one tenant in Intune.
 pub fn snapshot(path: &Path) -> Result<LiveTenant, AppError> {
     let bytes = read(path, MAX_SNAPSHOT)?;

@@ -8,6 +8,7 @@ use super::files::{self, MAX_READ};
 use super::{AppError, Context};
 use applecart_core::apple::{self, Inspection};
 use applecart_core::model::Kind;
+use applecart_core::sealed;
 use applecart_io::vault::{self, OpenError, Secret};
 
 /// What a fleet has unless it says otherwise.
@@ -43,7 +44,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Inspection, AppError>
 /// The file's content; a sealed one is opened.
 fn opened(context: &Context, file: &Path, identities: &[PathBuf]) -> Result<Secret, AppError> {
     let mut bytes = files::read(file, MAX_READ)?;
-    if !files::is_sealed(&bytes) {
+    if sealed::seal(&bytes).is_none() {
         return Ok(Secret::new(std::mem::take(&mut *bytes)));
     }
     // Read only now: keys that cannot be read are no reason not to look at a plain file.

@@ -7,8 +7,9 @@ use super::{AppError, Context, files, session};
 use applecart_core::fleet::{self, Desired, Policy, Tenant, TokenFile};
 use applecart_core::model::Sha256;
 use applecart_core::plan::Selection;
+use applecart_core::sealed::{self, Seal, SopsRecipients};
 use applecart_io::git::Repo;
-use applecart_io::vault::{self, Form, Identities, OpenError, Secret};
+use applecart_io::vault::{self, Identities, OpenError, Secret};
 
 pub struct ResealOptions {
     pub selection: Selection,
@@ -98,15 +99,15 @@ impl Work<'_> {
         let shown = format!("tenants/{}/{}", tenant.name, file.name);
         let path = self.root.join(&shown);
         let sealed = files::read(&path, files::MAX_READ)?;
-        let fate = match vault::form(&sealed) {
-            Some(Form::Sops { recipients: Some(stated) })
+        let fate = match sealed::seal(&sealed) {
+            Some(Seal::Sops(SopsRecipients::Named(stated)))
                 if same(&stated, &self.policy.recipients) =>
             {
                 Fate::Already
             }
-            Some(Form::Sops { .. }) => Fate::Left(Obstacle::Sops(shown.clone())),
+            Some(Seal::Sops(_)) => Fate::Left(Obstacle::Sops(shown.clone())),
             None => Fate::Left(OpenError::NotSealed.into()),
-            Some(Form::Age) => self.again(path, &sealed, file.sha256)?,
+            Some(Seal::Age(_)) => self.again(path, &sealed, file.sha256)?,
         };
         Ok((shown, fate))
     }

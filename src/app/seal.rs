@@ -12,6 +12,7 @@ use applecart_core::fleet::{self, Tenant, Token};
 use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, Sha256, shell_word};
 use applecart_core::plan::Selection;
 use applecart_core::renewal::{Place, judge, split_spec};
+use applecart_core::sealed;
 use applecart_io::git::{GitError, Repo};
 
 pub struct SealOptions {
@@ -176,7 +177,7 @@ fn check_sealed(
     }
     let path = root.join(place.path_of(name));
     let bytes = files::read(&path, files::MAX_READ)?;
-    if download.is(&bytes) || !files::is_sealed(&bytes) {
+    if download.is(&bytes) || sealed::seal(&bytes).is_none() {
         return Err(DownloadError::NotSealed(path).into());
     }
     Ok(())

@@ -193,7 +193,7 @@ fn inspect_opens_sealed_files_and_says_what_it_cannot_read() {
     let opened = run(&sealed, &["--identity", &key]).ends_with(0).says("organization: Contoso");
     assert!(opened.stdout.starts_with("accept"), "{}", opened.stdout);
     assert!(!opened.stdout.contains("SECRET"));
-    run(&sealed, &[]).ends_with(1).says("no identity is at hand");
+    run(&sealed, &[]).ends_with(1).says("no identity is available");
     run(&sealed, &["--identity", "/nowhere"]).ends_with(1).says("could not read /nowhere");
     let mut cut = std::fs::read(&sealed).unwrap();
     cut.truncate(cut.len() / 2);
@@ -206,7 +206,7 @@ fn inspect_opens_sealed_files_and_says_what_it_cannot_read() {
     run(&plain, &["--now", "2098-12-31T00:00:00Z"]).ends_with(0).says("expires-soon");
     run(&plain, &["--now", "2099-12-31T00:00:00Z"])
         .ends_with(4)
-        .says("it lapsed on 2099-01-01T00:00:00Z");
+        .says("it expired on 2099-01-01T00:00:00Z");
     run(folder.path(), &[]).ends_with(1).says("could not read");
     run(&folder.path().join("missing"), &[]).ends_with(1).says("could not read");
     let page = write("live.json", b"<html>").display().to_string();

@@ -334,7 +334,7 @@ fn a_certificate_changed_after_sops_sealed_it_is_untrusted_and_not_sent() {
         let digit = if sealed.as_bytes()[at] == b'0' { "1" } else { "0" };
         format!("{}{digit}{}", &sealed[..at], &sealed[at + 1..])
     });
-    world.run(&["apply"]).ends_with(7).says("changed after it was sealed");
+    world.run(&["apply"]).ends_with(7).says("changed after it was encrypted");
     assert_eq!(world.state().tenant(tenant_id("contoso")).map(|_| world.state().writes()), Some(0));
 }
 

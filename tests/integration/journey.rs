@@ -148,7 +148,11 @@ fn a_file_with_a_private_key_is_refused() {
     world.live("contoso", Some(&live));
     world.tenant_with("contoso", &new, both.as_bytes(), "", "");
     world.commit("With its key");
-    world.run(&["apply"]).ends_with(4).says("private-key").says("in Git it would be a leak");
+    world
+        .run(&["apply"])
+        .ends_with(4)
+        .says("private-key")
+        .says("in Git everyone with read access would have it");
     assert_eq!(world.uploads("contoso"), 0);
 }
 
@@ -160,7 +164,7 @@ fn a_file_that_no_identity_opens_is_refused_and_the_others_go_on() {
         use age::secrecy::ExposeSecret as _;
         age::x25519::Identity::generate().to_string().expose_secret().to_owned()
     };
-    world.run(&["apply"]).ends_with(4).says("none of the 1 identities at hand opens it");
+    world.run(&["apply"]).ends_with(4).says("none of the 1 available identities opens it");
     assert_eq!(world.uploads("contoso"), 0);
 }
 

@@ -208,7 +208,7 @@ fn an_enrollment_file_for_another_key_is_refused_before_anything_is_sent() {
     world.live_of_all_kinds("fabrikam");
     let theirs = world.enrollment_file("fabrikam");
     world.tokens("contoso").enrollment(&theirs, "").commit();
-    world.run(&["apply"]).ends_with(4).says("encrypted to another key than Intune's");
+    world.run(&["apply"]).ends_with(4).says("encrypted to a key that Intune does not have");
     assert_eq!(world.uploads_of("contoso", Kind::Enrollment), 0);
     assert!(world.events("contoso").is_empty());
 }

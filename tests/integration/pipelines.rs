@@ -136,7 +136,7 @@ fn a_fork_gets_its_files_checked_and_no_tenant_is_asked() {
 fn what_was_merged_is_applied_once_and_the_ledger_is_at_the_remote() {
     let hub = hub();
     let branch = hub.clone("branch", &["--branch", "renew/contoso"]);
-    step(&branch, "apply.sh", &[]).ends_with(7).says("nobody has merged it");
+    step(&branch, "apply.sh", &[]).ends_with(7).says("it has not been merged");
     assert_eq!(hub.world.uploads("contoso"), 0);
 
     hub.world.git(&["push", "--quiet", "origin", "renew/contoso:main"]);

@@ -54,7 +54,7 @@ fn new_recipients_open_the_same_files_and_nothing_is_uploaded_again() {
     world
         .run(&["reseal", "--dry-run"])
         .ends_with(3)
-        .says("none of the 1 identities at hand opens it");
+        .says("none of the 1 available identities opens it");
     world.key = new_key;
     world.run(&["reseal", "--dry-run"]).ends_with(0).says("2 files to be re-encrypted");
     assert_eq!(world.uploads("contoso"), 1);
@@ -88,7 +88,7 @@ fn what_is_not_the_reviewed_file_is_left_and_keeps_no_other_back() {
 fn a_file_that_lies_there_unsealed_is_left() {
     let (world, _) = moved();
     world.write("tenants/contoso/push.pem.age", "-----BEGIN CERTIFICATE-----\n");
-    world.run(&["reseal"]).ends_with(3).says("neither an age file nor a SOPS file");
+    world.run(&["reseal"]).ends_with(3).says("not encrypted with age or SOPS");
 }
 
 #[test]
@@ -112,8 +112,8 @@ fn sops_files_are_left_to_sops_unless_they_say_that_all_is_well() {
 fn without_a_recipient_or_an_identity_nothing_happens() {
     let (mut world, _) = moved();
     world.key = String::new();
-    world.run(&["reseal"]).ends_with(3).says("no identity is at hand");
+    world.run(&["reseal"]).ends_with(3).says("no identity is available");
     let policy = world.policy("").lines().take(5).collect::<Vec<_>>().join("\n");
     world.write("applecart.yaml", &policy);
-    world.run(&["reseal"]).ends_with(1).says("no recipient to seal to");
+    world.run(&["reseal"]).ends_with(1).says("no recipient to encrypt to");
 }

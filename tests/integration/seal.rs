@@ -284,6 +284,6 @@ fn nobody_to_seal_to_is_said() {
     world.write("applecart.yaml", &format!("{}\n", policy.replace("recipients:", "")));
     world.commit("No recipients");
     let push = renewed_push(&world);
-    seal(&world, &push, &["contoso", "--offline"]).ends_with(1).says("no recipient to seal to");
+    seal(&world, &push, &["contoso", "--offline"]).ends_with(1).says("no recipient to encrypt to");
     unchanged(&world);
 }

@@ -287,7 +287,7 @@ fn other_kinds_of_signatures_and_two_at_once_are_refused() {
     let unsigned = fleet.content();
     let x509 = "-----BEGIN SIGNED MESSAGE-----\nMIAGCSqGSIb3\n-----END SIGNED MESSAGE-----";
     fleet.put(keys::attached(&unsigned, x509).as_bytes());
-    fleet.refuses("has an X.509 signature; only SSH and OpenPGP signatures are judged");
+    fleet.refuses("has an X.509 signature; only SSH and OpenPGP signatures are checked");
     let good = fleet.keys.sign("dana", "git", unsigned.as_bytes());
     fleet.put(keys::attached(&keys::attached(&unsigned, &good), &good).as_bytes());
     fleet.refuses("has more than one signature");
@@ -336,8 +336,8 @@ fn signers_that_cannot_be_told_refuse_everything() {
     let Some(fleet) = Signed::ssh() else { return };
     let signers = ".applecart/allowed_signers";
     for (content, why) in [
-        ("", "names nobody"),
-        ("# soon\n", "names nobody"),
+        ("", "names no signer"),
+        ("# soon\n", "names no signer"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----\n", "holds a private key"),
         (&"#".repeat(300_000), "more than are read"),
     ] {
@@ -354,7 +354,7 @@ fn signers_that_cannot_be_told_refuse_everything() {
         .world
         .run(&["validate"])
         .ends_with(78)
-        .says("`signers` names this file, and there is none");
+        .says("`signers` names this file, but it does not exist");
 
     fleet.world.write("elsewhere", &fleet.keys.allowed("dana", ""));
     std::os::unix::fs::symlink("../elsewhere", &path).unwrap();

@@ -15,7 +15,6 @@
 //!
 //! Facts about the formats: Apple's own documents, two dissected certificates and Apple's printed
 //! sample of an enrollment token; see the comments at each check.
-#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod ber;
 mod cms;
@@ -28,20 +27,24 @@ mod issuer;
 mod key;
 mod mime;
 mod name;
+mod other;
 mod pem;
 pub mod push;
 mod radix64;
 mod secret;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod text;
 pub mod vpp;
 mod x509;
 
-pub use finding::{Finding, FindingCode, Severity, Verdict};
+pub use crate::sealed::SecretKind;
+pub use finding::{Finding, FindingCode, Parsed, Severity, Verdict};
 pub use inspect::{FORMAT_VERSION, FileFacts, Inspection, RecipientFacts, Request, inspect};
 pub use key::{key_identity, request_file, requested_key};
-pub use secret::{SecretKind, Secrets, secrets_in};
+pub(crate) use other::form;
+pub use secret::{Secrets, secrets_in};
+pub(crate) use text::utf16;
 
 /// The largest token file that is looked at. Apple's files have a few kilobytes; a megabyte
 /// leaves room for chains and text around them and bounds what a hostile file can cost.

@@ -1,4 +1,4 @@
-//! The words of `applecart` as types: identities, public facts, live readings and ledger records.
+//! The words of `applecart` as types: identities, public facts, what Intune has, and ledger records.
 //!
 //! Everything here is plain data that is parsed once and then trusted. The module knows no Git,
 //! no HTTP, no clock and no file; every other module may depend on it, and it depends on none

@@ -1,54 +1,53 @@
-//! Whom a sealed file shows to be for, without a key. The readers of age and SOPS files fill it.
+//! What a file in the fleet's repository is, told by its bytes without a key: encrypted with age or
+//! SOPS and to whom, or what else.
+//!
+//! One classifier, so that commands cannot disagree: [`classify`] for everything, [`seal`] where only
+//! the encryption matters. The layers that browsers, mail and editors put around a token are
+//! [`apple`](crate::apple)'s; the crate `age` is not needed to read a header.
 
-use std::collections::BTreeSet;
-use std::fmt;
+pub mod age;
+pub(crate) mod form;
+pub mod json;
+pub(crate) mod marks;
+mod recipients;
+pub mod sops;
+#[cfg(test)]
+mod tests;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::apple;
 
-use crate::model::Sha256;
+pub use form::{Form, SecretKind, Words};
+pub use recipients::{Addressees, AgeRecipients, Key, Seal, SopsRecipients};
 
-/// A recipient, as closely as a file can show it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
-    /// The recipient itself.
-    Named(String),
-    /// An SSH key: the first four octets of SHA-256 over its public key, in hexadecimal.
-    Ssh(String),
-}
+/// The largest file that is looked at: the largest token file, armored, with many recipients.
+pub const MAX_SEALED: usize = 2 * 1024 * 1024;
 
-impl Key {
-    /// The recipient of a fleet's list as an age file would show it.
-    pub fn of(recipient: &str) -> Self {
-        let mut words = recipient.split_whitespace();
-        if let (Some(kind), Some(blob)) = (words.next(), words.next())
-            && kind.starts_with("ssh-")
-            && let Ok(blob) = STANDARD.decode(blob)
-        {
-            return Self::Ssh(Sha256::of(&blob).to_string().chars().take(8).collect());
-        }
-        Self::Named(recipient.trim().to_owned())
+/// What a file is.
+pub fn classify(bytes: &[u8]) -> Form {
+    if bytes.len() > MAX_SEALED {
+        return Form::TooLarge;
+    }
+    match apple::utf16(bytes) {
+        Some(text) => Form::Utf16(Box::new(narrow(text.as_bytes()))),
+        None => narrow(bytes),
     }
 }
 
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Named(recipient) => f.write_str(recipient),
-            Self::Ssh(mark) => write!(f, "the SSH key with the mark {mark}"),
-        }
-    }
+fn narrow(bytes: &[u8]) -> Form {
+    marks::of(bytes).or_else(|| seal(bytes).map(Form::Sealed)).unwrap_or_else(|| apple::form(bytes))
 }
 
-/// What a sealed file shows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Addressees {
-    /// Recipients that it names.
-    pub keys: BTreeSet<Key>,
-    /// Whether it names all of them, age's own as well.
-    pub names_all: bool,
-    /// age recipients that it does not name.
-    pub anonymous: usize,
-    /// Keys of other kinds, passphrases among them.
-    pub others: usize,
+/// How a file is encrypted; `None` when it is not. A damaged file counts, so far as its first bytes
+/// tell what it was.
+pub fn seal(bytes: &[u8]) -> Option<Seal> {
+    let text = start(bytes);
+    if age::is_age(text) {
+        return Some(Seal::Age(age::recipients(text)));
+    }
+    sops::recipients(text).map(Seal::Sops)
+}
+
+/// The text without what editors put before it: a byte order mark or an empty line.
+pub fn start(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes).trim_ascii_start()
 }

@@ -21,7 +21,6 @@ mod signatures;
 mod snapshot;
 #[cfg(test)]
 mod tests;
-mod touched;
 mod worktree;
 
 pub use base::{Base, BaseError, Flag, Wanted};

@@ -8,8 +8,8 @@ use applecart_core::audit::{PastFile, PresentFile};
 use applecart_core::fleet::{self, Desired, FileBytes, Folder, Tenant, TokenLines, token_lines};
 use applecart_core::model::Sha256;
 use applecart_core::report::{self, AuditFinding, OnceSealed, SealedFile};
+use applecart_core::sealed::{Addressees, Key};
 use applecart_io::git::GitError;
-use applecart_io::vault::{Addressees, Key};
 
 pub(super) struct Files {
     /// Of every version of a folder, oldest first; each once for a tenant.

@@ -9,8 +9,8 @@ use applecart_core::fleet::MAX_TOKEN_BYTES;
 use applecart_core::report::{
     self, AuditFinding, AuditLevel, AuditObjects, AuditPlace, LeakPart, LeakPlace,
 };
+use applecart_core::sealed::{self, Addressees};
 use applecart_io::git::{Origin, Part, Repo};
-use applecart_io::vault::{Addressees, addressees};
 
 /// The largest blob that is looked at: more than forges take. It is in memory as a whole.
 const MAX_BLOB: u64 = 128 * 1024 * 1024;
@@ -35,7 +35,7 @@ pub(super) fn audit(
             closed.push(id.to_owned());
         }
         let small = Some(bytes).filter(|bytes| bytes.len() as u64 <= MAX_TOKEN_BYTES);
-        if let Some(shown) = small.and_then(addressees) {
+        if let Some(shown) = small.and_then(sealed::seal).and_then(|seal| seal.addressees()) {
             sealed.insert(id.to_owned(), shown);
         }
     })?;

@@ -114,7 +114,7 @@ fn every_parser(count: usize) {
     run("push", &cores(&cases, "push"), count, |file| {
         let reading = push::read(file);
         let (refused, messages) = messages(&reading.findings);
-        (reading.certificate.is_some() && !refused, messages)
+        (reading.token.is_some() && !refused, messages)
     });
     run("enrollment", &cores(&cases, "enrollment"), count, |file| {
         let reading = enrollment::read(file);

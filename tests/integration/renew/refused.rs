@@ -45,7 +45,7 @@ fn a_created_certificate_instead_of_a_renewed_one() {
     let request = std::fs::read_to_string(hub.world.path("IntuneCSR-contoso.csr")).unwrap();
     let created = hub.world.simulator().apple().create(&request, Utc::now()).unwrap();
     let file = download(&hub.world, "created.pem", &created.pem);
-    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: topic-change: the topic is TOPIC, but TOPIC is live: every device enrolled under it would stop answering and have to be enrolled again. At Apple's portal press Renew on the old certificate, not Create, with the Apple Account that made it"#);
+    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: topic-change: the file has topic TOPIC, but Intune uses TOPIC. Uploading it would cut off every enrolled device. At Apple's push portal press Renew on the old certificate, not Create, with the Apple Account that made it"#);
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_certificate_over_another_key() {
         ..PushRequest::new(Utc::now())
     });
     let file = download(&hub.world, "other-key.pem", &other.unwrap().pem);
-    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: key-mismatch: its key is not the one of the signing request that was opened for this renewal, so Intune holds no private key for it and could wake no device. Upload this renewal's request at Apple's portal and use the file that comes back"#);
+    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: key-mismatch: its key is not the one in this renewal's request for Apple (CSR), so Intune has no private key for it and could not reach any device. Upload this renewal's CSR at Apple's push portal and use the file that it returns"#);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn an_older_one_and_the_live_one_itself() {
     let clone = admin(&hub, "admin");
     let older = hub.world.issue(Some(&topic(&hub.world, "contoso")), 5);
     let older = download(&hub.world, "older.pem", &older.pem);
-    message!(refusal(&hub, &clone, "contoso/push", &older), @r#"error: nothing was written: older-than-live: it lapses on DATE, the live one on DATE: uploading it would shorten the tenant's time. Look for a newer download"#);
+    message!(refusal(&hub, &clone, "contoso/push", &older), @r#"error: nothing was written: older-than-live: it expires on DATE, but the certificate in Intune on DATE: uploading it would bring the expiry date forward. Look for a newer download"#);
 
     let live = hub.world.issue(Some(&topic(&hub.world, "contoso")), 30);
     hub.world
@@ -97,7 +97,7 @@ fn another_tenants_certificate() {
     let hub = hub(&["contoso", "fabrikam"]);
     let clone = admin(&hub, "admin");
     let (file, _) = renewed(&hub, &clone, "fabrikam");
-    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: wrong-tenant: the file is for the tenant fabrikam, not for contoso. Run: applecart renew fabrikam --file FILE; topic-change: the topic is TOPIC, but TOPIC is live: every device enrolled under it would stop answering and have to be enrolled again. At Apple's portal press Renew on the old certificate, not Create, with the Apple Account that made it"#);
+    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: wrong-tenant: the file is for the tenant fabrikam, not for contoso. Run: applecart renew fabrikam --file FILE; topic-change: the file has topic TOPIC, but Intune uses TOPIC. Uploading it would cut off every enrolled device. At Apple's push portal press Renew on the old certificate, not Create, with the Apple Account that made it"#);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn another_tenants_enrollment_token() {
     let hub = hub(&["contoso", "fabrikam"]);
     let clone = admin(&hub, "admin");
     let file = enrollment(&hub, "fabrikam");
-    message!(refusal(&hub, &clone, "contoso/ABM", &file), @r#"error: nothing was written: recipient-mismatch: it is encrypted to another key than Intune's, so Intune cannot open it: it was downloaded before Intune's current public key was uploaded to Apple, or it is another customer's. Upload the key to the MDM server in Apple Business Manager, then download the token again"#);
+    message!(refusal(&hub, &clone, "contoso/ABM", &file), @r#"error: nothing was written: recipient-mismatch: it is encrypted to a key that Intune does not have, so Intune cannot open it: it was downloaded before Intune's current public key was uploaded to Apple, or it belongs to another customer. Upload Intune's key to the MDM server in Apple Business or Apple School Manager, then download the token again"#);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn an_expired_one() {
     let clone = admin(&hub, "admin");
     let expired = hub.world.issue(Some(&topic(&hub.world, "contoso")), -1);
     let file = download(&hub.world, "expired.pem", &expired.pem);
-    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: expired: it lapsed on DATE. Renew it at Apple's portal (Renew, not Create) and use the new file; older-than-live: it lapses on DATE, the live one on DATE: uploading it would shorten the tenant's time. Look for a newer download"#);
+    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: expired: it expired on DATE. Expired certificates are never uploaded. Renew it at Apple's push portal (Renew, not Create) and use the new file; older-than-live: it expires on DATE, but the certificate in Intune on DATE: uploading it would bring the expiry date forward. Look for a newer download"#);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn something_else_entirely() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");
     let file = download(&hub.world, "page.html", "<html>Sign in</html>");
-    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: wrong-kind: the file is a web page, probably a sign-in or error page saved under the token's name. Sign in at Apple's portal and download again. Expected a push certificate (.pem), an enrollment token (.p7m) or a VPP token (.vpptoken)"#);
+    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: wrong-kind: the file is a web page, probably a sign-in or error page saved under the token's name. Sign in at Apple's portal and download the file again. Expected a push certificate (.pem), an enrollment token (.p7m) or a VPP token (.vpptoken)"#);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn the_signing_request_itself() {
     let clone = admin(&hub, "admin");
     renewed(&hub, &clone, "contoso");
     let file = hub.world.path("IntuneCSR-contoso.csr");
-    message!(refusal(&hub, &clone, "contoso/push", &file), @"error: nothing was written: wrong-kind: the file is a certificate signing request: it goes to Apple's push portal, which hands out the certificate that belongs here. Expected a push certificate (.pem), an enrollment token (.p7m) or a VPP token (.vpptoken)");
+    message!(refusal(&hub, &clone, "contoso/push", &file), @"error: nothing was written: wrong-kind: the file is a request for Apple (CSR). Upload it at Apple's push portal, which hands out the certificate that belongs here. Expected a push certificate (.pem), an enrollment token (.p7m) or a VPP token (.vpptoken)");
 }
 
 #[test]

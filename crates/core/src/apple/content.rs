@@ -4,15 +4,12 @@
 //! twice) until something shows that is known. Every layer makes the data smaller and there are
 //! few of them, so this is linear in the file's size.
 
-mod unusable;
-
 use zeroize::Zeroizing;
 
 use super::der::{Shape, shape};
 use super::{Finding, FindingCode, MAX_FILE, ber, cms, mime, pem, radix64, text};
 use crate::model::Kind;
-
-pub(super) use unusable::unusable;
+use crate::sealed::{Form, SecretKind, age, marks, sops};
 
 /// Base64 in base64 in base64 is no accident any more.
 const MAX_LAYERS: usize = 3;
@@ -33,30 +30,7 @@ pub(super) enum Content {
     Credentials,
     /// A token file of this kind that is damaged beyond reading.
     Broken(Kind),
-    Other(Other),
-}
-
-/// The usual things that are no token file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Other {
-    /// A certificate signing request.
-    Request,
-    /// A private key and nothing else.
-    PrivateKey,
-    /// A PKCS#12 key store.
-    KeyStore,
-    PublicKey,
-    /// CMS that is signed and not encrypted.
-    Signed,
-    /// CMS of another content type.
-    UnencryptedCms,
-    Page,
-    /// A configuration profile or another property list.
-    PropertyList,
-    /// A file that is still encrypted with age or SOPS.
-    Sealed,
-    Archive,
-    Unknown,
+    Other(Form),
 }
 
 /// What [`look`] found.
@@ -86,14 +60,14 @@ impl Look {
         if self.private_key {
             findings.push(Finding::new(
                 FindingCode::PrivateKey,
-                "the file holds a private key. Apple never hands one out with a token file, so it was added by hand; in Git it would be a leak. Take it out, and treat the key as compromised if it was ever committed",
+                "the file holds a private key. Apple never hands one out with a token file, so it was added by hand, and in Git everyone with read access would have it. Take it out; if it was ever committed, treat the key as compromised",
             ));
         }
         if !self.oddities.is_empty() {
             findings.push(Finding::new(
                 FindingCode::UnusualForm,
                 format!(
-                    "the file is readable but not as Apple makes it: {}. Only the token itself would be sent",
+                    "the file is readable but not as Apple makes it: {}. Only the token itself would be uploaded",
                     self.oddities.join("; ")
                 ),
             ));
@@ -116,8 +90,15 @@ pub(super) fn look(bytes: &[u8]) -> Look {
     } else if !text::is_blank(bytes) {
         look.content = data(bytes, &mut look, MAX_LAYERS);
     }
-    if matches!(look.content, Content::Other(Other::PrivateKey | Other::KeyStore)) {
-        look.private_key = true;
+    match &look.content {
+        Content::Other(Form::Secret(_)) => look.private_key = true,
+        // A conflict begins like markup.
+        Content::Other(Form::Unknown | Form::WebPage) => {
+            if let Some(form) = marks::of(bytes) {
+                look.content = Content::Other(form);
+            }
+        }
+        _ => {}
     }
     look
 }
@@ -144,9 +125,9 @@ fn data(bytes: &[u8], look: &mut Look, layers: usize) -> Content {
             }
             content
         }
-        [b'P', b'K', 3, 4, ..] | [0x1F, 0x8B, ..] => Content::Other(Other::Archive),
-        _ if bytes.starts_with(b"age-encryption.org/") => Content::Other(Other::Sealed),
-        _ => Content::Other(Other::Unknown),
+        [b'P', b'K', 3, 4, ..] | [0x1F, 0x8B, ..] => Content::Other(Form::Archive),
+        _ if age::is_age(bytes) => Content::Other(Form::SealedWithin),
+        _ => Content::Other(Form::Unknown),
     }
 }
 
@@ -159,15 +140,15 @@ fn binary(bytes: &[u8], look: &mut Look) -> Content {
             Content::Certificates(ders)
         }
         Shape::Cms => match cms::read(bytes) {
-            Ok(cms::Cms::Other(cms::ContentType::Signed)) => Content::Other(Other::Signed),
-            Ok(cms::Cms::Other(_)) => Content::Other(Other::UnencryptedCms),
+            Ok(cms::Cms::Other(cms::ContentType::Signed)) => Content::Other(Form::Signed),
+            Ok(cms::Cms::Other(_)) => Content::Other(Form::UnencryptedCms),
             Ok(cms::Cms::Enveloped(_)) | Err(_) => Content::Cms(bytes.to_vec()),
         },
-        Shape::Request => Content::Other(Other::Request),
-        Shape::PrivateKey => Content::Other(Other::PrivateKey),
-        Shape::KeyStore => Content::Other(Other::KeyStore),
-        Shape::PublicKey => Content::Other(Other::PublicKey),
-        Shape::Other => Content::Other(Other::Unknown),
+        Shape::Request => Content::Other(Form::Request),
+        Shape::PrivateKey => Content::Other(Form::Secret(SecretKind::PrivateKey)),
+        Shape::KeyStore => Content::Other(Form::Secret(SecretKind::KeyStore)),
+        Shape::PublicKey => Content::Other(Form::PublicKey),
+        Shape::Other => Content::Other(Form::Unknown),
     }
 }
 
@@ -207,7 +188,7 @@ fn from_text(whole: &str, look: &mut Look, layers: usize) -> Content {
     }
     // Before PEM: the vendor's certificates stand in it, and none of them is the answer.
     if text.contains("PushCertRequestCSR") {
-        return Content::Other(Other::Request);
+        return Content::Other(Form::Request);
     }
     if text.contains(pem::BEGIN) {
         return armoured(text, carriage_returns, look);
@@ -227,7 +208,7 @@ fn from_text(whole: &str, look: &mut Look, layers: usize) -> Content {
     }
     let content = loose(trimmed, look, layers);
     if matches!(content, Content::Other(_)) && trimmed.to_ascii_lowercase().contains("<html") {
-        return Content::Other(Other::Page);
+        return Content::Other(Form::WebPage);
     }
     content
 }
@@ -265,7 +246,7 @@ fn armoured(text: &str, carriage_returns: bool, look: &mut Look) -> Content {
         match block.label.as_str() {
             "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => match inner {
                 Shape::Cms => cms = content,
-                Shape::Request => other = Some(Other::Request),
+                Shape::Request => other = Some(Form::Request),
                 Shape::PrivateKey | Shape::KeyStore => {}
                 _ => ders.push(content.map(|content| certificate_alone(&block.label, content))),
             },
@@ -273,9 +254,9 @@ fn armoured(text: &str, carriage_returns: bool, look: &mut Look) -> Content {
                 Some(_) => cms = content,
                 None => return Content::Broken(Kind::Enrollment),
             },
-            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => other = Some(Other::Request),
-            "PUBLIC KEY" | "RSA PUBLIC KEY" => other = Some(Other::PublicKey),
-            "AGE ENCRYPTED FILE" => other = Some(Other::Sealed),
+            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => other = Some(Form::Request),
+            "PUBLIC KEY" | "RSA PUBLIC KEY" => other = Some(Form::PublicKey),
+            "AGE ENCRYPTED FILE" => other = Some(Form::SealedWithin),
             _ => {}
         }
     }
@@ -286,8 +267,8 @@ fn armoured(text: &str, carriage_returns: bool, look: &mut Look) -> Content {
     if ders.is_empty() {
         return Content::Other(match other {
             Some(other) => other,
-            None if look.private_key => Other::PrivateKey,
-            None => Other::Unknown,
+            None if look.private_key => Form::Secret(SecretKind::PrivateKey),
+            None => Form::Unknown,
         });
     }
     if found.text_around {
@@ -337,7 +318,7 @@ fn mail(entity: &mime::Entity<'_>, look: &mut Look, layers: usize) -> Content {
         },
     };
     match content {
-        Content::Other(Other::Unknown) => Content::Broken(Kind::Enrollment),
+        Content::Other(Form::Unknown) => Content::Broken(Kind::Enrollment),
         known => known,
     }
 }
@@ -345,7 +326,7 @@ fn mail(entity: &mime::Entity<'_>, look: &mut Look, layers: usize) -> Content {
 fn markup(text: &str) -> Content {
     let head: String = text.chars().take(2048).collect();
     let lower = head.to_ascii_lowercase();
-    Content::Other(if lower.contains("<plist") { Other::PropertyList } else { Other::Page })
+    Content::Other(if lower.contains("<plist") { Form::PropertyList } else { Form::WebPage })
 }
 
 /// A JSON text. Reading it is the VPP parser's task; here it is only told apart.
@@ -354,11 +335,11 @@ fn json(bytes: &[u8], look: &mut Look, bare: bool) -> Content {
     if has("consumer_secret") || has("access_secret") {
         return Content::Credentials;
     }
-    if has("\"sops\"") && has("\"mac\"") {
-        return Content::Other(Other::Sealed);
+    if sops::is_sops(bytes) {
+        return Content::Other(Form::SealedWithin);
     }
     if !has("\"expDate\"") && !has("\"orgName\"") && !has("\"token\"") {
-        return Content::Other(Other::Unknown);
+        return Content::Other(Form::Unknown);
     }
     if bare {
         look.odd("it is plain JSON instead of base64");
@@ -401,7 +382,7 @@ fn unwrapped(bytes: &[u8], look: &mut Look, layers: usize) -> Content {
             look.odd("it is wrapped in base64 once more");
             data(bytes, look, layers - 1)
         }
-        _ => Content::Other(Other::Unknown),
+        _ => Content::Other(Form::Unknown),
     }
 }
 
@@ -441,9 +422,11 @@ fn loose(text: &str, look: &mut Look, layers: usize) -> Content {
         [0x30, ..] => match shape(&head) {
             Shape::Certificate => Content::Broken(Kind::Push),
             Shape::Cms => Content::Broken(Kind::Enrollment),
-            Shape::PrivateKey | Shape::KeyStore => Content::Other(Other::PrivateKey),
-            _ => Content::Other(Other::Unknown),
+            Shape::PrivateKey | Shape::KeyStore => {
+                Content::Other(Form::Secret(SecretKind::PrivateKey))
+            }
+            _ => Content::Other(Form::Unknown),
         },
-        _ => Content::Other(Other::Unknown),
+        _ => Content::Other(Form::Unknown),
     }
 }

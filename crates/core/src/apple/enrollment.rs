@@ -1,6 +1,6 @@
 //! The enrollment program (ADE/DEP) server token.
 //!
-//! [`read`] tells to which key the file is encrypted, and [`judge`] whether live Intune has that
+//! [`read`] tells to which key the file is encrypted, and [`judge`] whether Intune has that
 //! key. More cannot be known without Intune's private key: not the expiry, not the Apple Account,
 //! not the organisation. Downloading a token at Apple ends the one in use, so a good file is
 //! urgent.
@@ -12,7 +12,8 @@ use chrono::{Duration, NaiveDateTime};
 use super::cms::{self, Cms, CmsError, Envelope};
 use super::content::{self, Content, Look};
 use super::key::{EncryptionKey, encryption_key};
-use super::{Finding, FindingCode, radix64, x509};
+use super::other::unusable;
+use super::{Finding, FindingCode, Parsed, radix64, x509};
 use crate::model::{Kind, LiveEnrollment, Serial, Timestamp};
 
 /// Apple's tokens are valid for a year from the download.
@@ -91,27 +92,19 @@ impl EnrollmentToken {
     }
 }
 
-/// What [`read`] made of a file: a token unless something forbids it, and all findings.
-#[derive(Debug)]
-pub struct Reading {
-    /// The token, where one could be read. It must not be used when a finding refuses.
-    pub token: Option<EnrollmentToken>,
-    pub findings: Vec<Finding>,
-}
-
 /// Reads a file that should be an enrollment token: S/MIME, bare base64, PEM or binary.
-pub fn read(bytes: &[u8]) -> Reading {
+pub fn read(bytes: &[u8]) -> Parsed<EnrollmentToken> {
     of(&content::look(bytes))
 }
 
 /// Reads what a file was found to be.
-pub(super) fn of(look: &Look) -> Reading {
+pub(super) fn of(look: &Look) -> Parsed<EnrollmentToken> {
     let mut findings = look.findings();
-    if let Some(unusable) = content::unusable(look, Some(Kind::Enrollment)) {
-        findings.push(unusable);
-        return Reading { token: None, findings };
+    if let Some(finding) = unusable(look, Some(Kind::Enrollment)) {
+        findings.push(finding);
+        return Parsed { token: None, findings };
     }
-    let Content::Cms(bytes) = &look.content else { return Reading { token: None, findings } };
+    let Content::Cms(bytes) = &look.content else { return Parsed { token: None, findings } };
     let why = match cms::read(bytes) {
         Ok(Cms::Enveloped(envelope)) => {
             let form = |message: &str| Finding::new(FindingCode::UnusualForm, message);
@@ -123,7 +116,7 @@ pub(super) fn of(look: &Look) -> Reading {
             findings.extend(
                 envelope.oddity.map(|what| form(&format!("the token is readable, but {what}"))),
             );
-            return Reading {
+            return Parsed {
                 token: Some(EnrollmentToken { envelope, bytes: bytes.clone() }),
                 findings,
             };
@@ -134,14 +127,14 @@ pub(super) fn of(look: &Look) -> Reading {
             "it is nested or cut in pieces far beyond any token"
         }
         Err(CmsError::Ber(_)) => "its structure is damaged",
-        Err(CmsError::NoRecipient) => "it is encrypted to nobody",
+        Err(CmsError::NoRecipient) => "it is not encrypted to any key",
         Err(CmsError::NoContent) => "its encrypted content is missing or not whole",
     };
     findings.push(Finding::new(
         FindingCode::Malformed,
-        format!("the enrollment token cannot be read: {why}. Download it again from Apple Business Manager"),
+        format!("the enrollment token cannot be read: {why}. Download it again from Apple Business or Apple School Manager"),
     ));
-    Reading { token: None, findings }
+    Parsed { token: None, findings }
 }
 
 /// When a token was downloaded, out of the name that Apple gives its file:
@@ -160,19 +153,19 @@ pub fn downloaded(file_name: &str) -> Option<Timestamp> {
     })
 }
 
-/// What a token is held against.
+/// What a token is compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct Expectations<'a> {
     pub now: Timestamp,
     /// When it was downloaded, where that is known.
     pub downloaded: Option<Timestamp>,
-    /// All live tokens that it may be for, with their keys; `None` where live is not known.
+    /// All tokens in Intune that it may be for, with their keys; `None` where Intune was not read.
     pub live: Option<&'a [LiveEnrollment]>,
-    /// How long before its end a token is due for renewal.
+    /// How long before its expiry a token is due for renewal.
     pub renew_before: Duration,
 }
 
-/// Holds a readable token against live Intune and the clock.
+/// Compares a readable token with Intune and the clock.
 pub fn judge(token: &EnrollmentToken, expected: &Expectations<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let (finding, meant) = match expected.live {
@@ -181,19 +174,19 @@ pub fn judge(token: &EnrollmentToken, expected: &Expectations<'_>) -> Vec<Findin
     };
     findings.extend(finding);
     let Some(downloaded) = expected.downloaded else { return findings };
-    let lapses = downloaded.plus(LIFETIME);
-    if lapses.plus(LIFETIME_TOLERANCE) <= expected.now {
+    let expires = downloaded.plus(LIFETIME);
+    if expires.plus(LIFETIME_TOLERANCE) <= expected.now {
         findings.push(Finding::new(
             FindingCode::Expired,
-            format!("its name says that it was downloaded on {downloaded}; Apple's tokens are valid for a year. Download a new one from Apple Business Manager"),
+            format!("its name says that it was downloaded on {downloaded}; Apple's tokens are valid for a year. Download a new one from Apple Business or Apple School Manager"),
         ));
-    } else if lapses.since(expected.now) < expected.renew_before {
+    } else if expires.since(expected.now) < expected.renew_before {
         findings.push(Finding::new(
             FindingCode::ExpiresSoon,
-            format!("its name says that it was downloaded on {downloaded}, so it lapses on about {lapses}, within the renewal time"),
+            format!("its name says that it was downloaded on {downloaded}, so it expires on about {expires}, within the renewal time. Renew it now"),
         ));
     }
-    let latest = lapses.plus(LIFETIME_TOLERANCE);
+    let latest = expires.plus(LIFETIME_TOLERANCE);
     let expiries: Vec<Timestamp> = meant.iter().filter_map(|live| live.expires).collect();
     if let Some(least) = expiries.iter().min()
         && expiries.len() == meant.len()
@@ -201,7 +194,7 @@ pub fn judge(token: &EnrollmentToken, expected: &Expectations<'_>) -> Vec<Findin
     {
         findings.push(Finding::new(
             FindingCode::OlderThanLive,
-            format!("its name says that it was downloaded on {downloaded}, but the live token lapses on {least}, so the live one was downloaded later. Look for a newer download"),
+            format!("its name says that it was downloaded on {downloaded}, but the token in Intune expires on {least}, so that one was downloaded later. Look for a newer download"),
         ));
     }
     findings
@@ -219,14 +212,14 @@ pub fn differences(token: &EnrollmentToken, issuer: &str, serial: &Serial) -> Op
     }
     let found = match recipients.first() {
         Some(Recipient::IssuerAndSerial { issuer, serial }) => format!("{issuer} number {serial}"),
-        _ => "nobody".to_owned(),
+        _ => "no key".to_owned(),
     };
     Finding::not_reviewed(&[format!(
         "it is encrypted to {found}, the tenant file says {issuer} number {serial}"
     )])
 }
 
-/// Whether live Intune has the key, and the live tokens that the file may be for.
+/// Whether Intune has the key, and the tokens in Intune that the file may be for.
 fn against_keys<'a>(
     token: &EnrollmentToken,
     live: &'a [LiveEnrollment],
@@ -256,7 +249,7 @@ fn against_keys<'a>(
     (Some(recipient_mismatch()), Vec::new())
 }
 
-/// Holds a readable token against the public key that Intune has for it, as Graph gives it.
+/// Compares a readable token with the public key that Intune has for it, as Graph gives it.
 pub fn against_key(token: &EnrollmentToken, key: Option<&str>) -> Option<Finding> {
     match key.map(encryption_key) {
         Some(EncryptionKey::Certificate(certificate)) => {
@@ -270,7 +263,7 @@ pub fn against_key(token: &EnrollmentToken, key: Option<&str>) -> Option<Finding
     }
 }
 
-const NO_KEY: &str = "live Intune's key is not a certificate, or not at hand";
+const NO_KEY: &str = "Intune's key is not a certificate, or is not available";
 
 fn recipient_unverifiable(why: &str) -> Finding {
     Finding::new(
@@ -284,7 +277,7 @@ fn recipient_unverifiable(why: &str) -> Finding {
 fn recipient_mismatch() -> Finding {
     Finding::new(
         FindingCode::RecipientMismatch,
-        "it is encrypted to another key than Intune's, so Intune cannot open it: it was downloaded before Intune's current public key was uploaded to Apple, or it is another customer's. Upload the key to the MDM server in Apple Business Manager, then download the token again",
+        "it is encrypted to a key that Intune does not have, so Intune cannot open it: it was downloaded before Intune's current public key was uploaded to Apple, or it belongs to another customer. Upload Intune's key to the MDM server in Apple Business or Apple School Manager, then download the token again",
     )
 }
 

@@ -131,7 +131,7 @@ impl Finding {
             Self::new(
                 FindingCode::BadFile,
                 format!(
-                    "the sealed file is not the one that was reviewed: {}. Seal the right file, or correct the tenant file",
+                    "the encrypted file is not the one that was reviewed: {}. Seal the right file, or correct the tenant file",
                     wrong.join("; ")
                 ),
             )
@@ -148,4 +148,12 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.message)
     }
+}
+
+/// What a parser made of a file: a token unless something forbids it, and all findings.
+#[derive(Clone, Debug)]
+pub struct Parsed<T> {
+    /// The token, where one could be read. It must not be used when a finding refuses.
+    pub token: Option<T>,
+    pub findings: Vec<Finding>,
 }

@@ -5,13 +5,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::content::{self, Look};
-use super::{Finding, FindingCode, Verdict, enrollment, key, push, vpp};
+use super::other::unusable;
+use super::{Finding, FindingCode, Parsed, Verdict, enrollment, key, push, vpp};
 use crate::model::{Kind, LiveTenant, Reading, Serial, Sha256, Timestamp, Topic};
 
 /// The version of [`Inspection`] as JSON.
 pub const FORMAT_VERSION: &str = "1.0";
 
-/// What is to be inspected, and what it is held against.
+/// What is to be inspected, and what it is compared with.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The file's content, opened.
@@ -20,10 +21,10 @@ pub struct Request<'a> {
     pub file_name: Option<&'a str>,
     /// The kind it should be; any when `None`.
     pub kind: Option<Kind>,
-    /// Live Intune, where it is at hand.
+    /// What Intune has, where that is available.
     pub live: Option<&'a LiveTenant>,
     pub now: Timestamp,
-    /// How long before its end a token is due for renewal.
+    /// How long before its expiry a token is due for renewal.
     pub renew_before: Duration,
 }
 
@@ -119,7 +120,7 @@ pub fn inspect(request: &Request<'_>) -> Inspection {
         Some(Kind::Vpp) => vpp(&look, request),
         None => {
             let mut findings = look.findings();
-            findings.extend(content::unusable(&look, request.kind));
+            findings.extend(unusable(&look, request.kind));
             (findings, FileFacts::default())
         }
     };
@@ -127,7 +128,7 @@ pub fn inspect(request: &Request<'_>) -> Inspection {
     if let (Some(_), Some(_)) = (kind, request.kind)
         && kind != request.kind
     {
-        findings.extend(content::unusable(&look, request.kind));
+        findings.extend(unusable(&look, request.kind));
     }
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.code));
     findings.dedup();
@@ -141,8 +142,8 @@ pub fn inspect(request: &Request<'_>) -> Inspection {
 }
 
 fn push(look: &Look, request: &Request<'_>) -> (Vec<Finding>, FileFacts) {
-    let push::Reading { certificate, mut findings } = push::of(look);
-    let Some(certificate) = certificate else { return (findings, FileFacts::default()) };
+    let Parsed { token, mut findings } = push::of(look);
+    let Some(certificate) = token else { return (findings, FileFacts::default()) };
     findings.extend(push::against_clock(&certificate, request.now, request.renew_before));
     if let Some(live) = request.live {
         match &live.push {
@@ -150,7 +151,7 @@ fn push(look: &Look, request: &Request<'_>) -> (Vec<Finding>, FileFacts) {
             Reading::Absent => {}
             Reading::Unknown(_) | Reading::NotAsked => findings.push(not_compared(Kind::Push)),
         }
-        // A certificate that is live already was made for an earlier request.
+        // A certificate that Intune has already was made for an earlier request.
         if !findings.iter().any(|finding| finding.code == FindingCode::SameAsLive) {
             let requested = live.push_signing_request.as_deref().and_then(key::requested_key);
             findings.extend(push::against_key(&certificate, requested));
@@ -168,7 +169,7 @@ fn push(look: &Look, request: &Request<'_>) -> (Vec<Finding>, FileFacts) {
 }
 
 fn enrollment(look: &Look, request: &Request<'_>) -> (Vec<Finding>, FileFacts) {
-    let enrollment::Reading { token, mut findings } = enrollment::of(look);
+    let Parsed { token, mut findings } = enrollment::of(look);
     let downloaded = request.file_name.and_then(enrollment::downloaded);
     let Some(token) = token else {
         return (findings, FileFacts { downloaded, ..FileFacts::default() });
@@ -196,7 +197,7 @@ fn enrollment(look: &Look, request: &Request<'_>) -> (Vec<Finding>, FileFacts) {
 }
 
 fn vpp(look: &Look, request: &Request<'_>) -> (Vec<Finding>, FileFacts) {
-    let vpp::Reading { token, mut findings } = vpp::of(look);
+    let Parsed { token, mut findings } = vpp::of(look);
     let Some(token) = token else { return (findings, FileFacts::default()) };
     let live = request.live.and_then(|live| present(&live.vpp));
     if request.live.is_some() && live.is_none() {
@@ -230,7 +231,7 @@ fn not_compared(kind: Kind) -> Finding {
     Finding::new(
         FindingCode::NotCompared,
         format!(
-            "the live snapshot has no usable `{property}`, so the file was not compared with live Intune. Take a snapshot with it"
+            "the snapshot has no usable `{property}`, so the file was not compared with Intune. Take a snapshot that contains it"
         ),
     )
 }

@@ -57,7 +57,7 @@ fn against(certificate: &X509, pin: &Pin) -> Option<Finding> {
     if !is_apple(&certificate.issuer) {
         return Some(Finding::new(
             FindingCode::IssuerUnknown,
-            "its issuer is not the Apple authority that signs MDM push certificates, so nothing shows that Apple made it. Check where the file comes from",
+            "its issuer is not the Apple authority that signs MDM push certificates, so it is not proved that Apple made it. Check where the file comes from",
         ));
     }
     if signed_by(certificate, pin) {
@@ -65,7 +65,7 @@ fn against(certificate: &X509, pin: &Pin) -> Option<Finding> {
     }
     Some(Finding::new(
         FindingCode::IssuerForged,
-        "it names Apple's authority as its issuer, but Apple's key did not sign it: it was altered, damaged or forged. Download it again at Apple's portal",
+        "it names Apple's authority as its issuer, but Apple's key did not sign it: it was altered, damaged or forged. Download it again at Apple's push portal",
     ))
 }
 

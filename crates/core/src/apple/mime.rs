@@ -99,6 +99,15 @@ fn is_header(line: &str) -> bool {
     })
 }
 
+/// Whether a text is a whole mail message, as mail programs save one, and not Apple's four lines.
+pub(super) fn is_message(text: &str) -> bool {
+    const OF_A_MESSAGE: [&str; 7] =
+        ["from", "to", "subject", "date", "message-id", "received", "return-path"];
+    let (headers, _, _) =
+        split(text.get(..text.floor_char_boundary(64 * 1024)).unwrap_or_default());
+    OF_A_MESSAGE.iter().filter(|name| value(&headers, name).is_some()).count() >= 3
+}
+
 /// The body of an entity that was transferred as binary.
 pub(super) fn binary_body(bytes: &[u8]) -> Option<&[u8]> {
     let head = bytes.get(..bytes.len().min(4096))?;

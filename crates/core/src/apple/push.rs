@@ -1,7 +1,7 @@
 //! The Apple MDM push certificate (APNs).
 //!
-//! [`read`] turns a file into a [`PushCertificate`]; [`judge`] holds it against what Git says,
-//! what is live and which key Intune asked for. The one check that matters most is the topic:
+//! [`read`] turns a file into a [`PushCertificate`]; [`judge`] compares it with what Git says,
+//! what Intune has and which key Intune asked for. The one check that matters most is the topic:
 //! "Renew" at Apple's portal keeps it, "Create" makes a new one, nothing marks the difference in
 //! the file, and a new one silences every enrolled device without any error.
 
@@ -9,7 +9,8 @@ use chrono::Duration;
 use der::asn1::ObjectIdentifier;
 
 use super::content::{self, Content, Look};
-use super::{Finding, FindingCode, issuer, pem, radix64, x509};
+use super::other::unusable;
+use super::{Finding, FindingCode, Parsed, issuer, pem, radix64, x509};
 use crate::model::{Facts, Kind, LivePush, Serial, Sha256, Timestamp, Topic};
 
 /// Apple's mark of a production APNs certificate, found in every real MDM push certificate.
@@ -63,36 +64,31 @@ impl PushCertificate {
     }
 }
 
-/// What [`read`] made of a file: a certificate unless something forbids it, and all findings.
-#[derive(Clone, Debug)]
-pub struct Reading {
-    /// The certificate, where one could be read. It must not be used when a finding refuses.
-    pub certificate: Option<PushCertificate>,
-    pub findings: Vec<Finding>,
-}
-
 /// Reads a file that should be an MDM push certificate: PEM, DER or base64, whatever stands
 /// around it.
-pub fn read(bytes: &[u8]) -> Reading {
+pub fn read(bytes: &[u8]) -> Parsed<PushCertificate> {
     of(&content::look(bytes))
 }
 
 /// Reads what a file was found to be.
-pub(super) fn of(look: &Look) -> Reading {
+pub(super) fn of(look: &Look) -> Parsed<PushCertificate> {
     let mut findings = look.findings();
-    if let Some(unusable) = content::unusable(look, Some(Kind::Push)) {
-        findings.push(unusable);
-        return Reading { certificate: None, findings };
+    if let Some(finding) = unusable(look, Some(Kind::Push)) {
+        findings.push(finding);
+        return Parsed { token: None, findings };
     }
     match &look.content {
         Content::Certificates(ders) => certificate_from(ders, findings),
         // `unusable` has spoken for everything else.
-        _ => Reading { certificate: None, findings },
+        _ => Parsed { token: None, findings },
     }
 }
 
 /// Picks the MDM push certificate among certificates in DER.
-fn certificate_from(ders: &[Option<Vec<u8>>], mut findings: Vec<Finding>) -> Reading {
+fn certificate_from(
+    ders: &[Option<Vec<u8>>],
+    mut findings: Vec<Finding>,
+) -> Parsed<PushCertificate> {
     let mut found: Option<PushCertificate> = None;
     let mut several = false;
     let mut readable = false;
@@ -100,7 +96,7 @@ fn certificate_from(ders: &[Option<Vec<u8>>], mut findings: Vec<Finding>) -> Rea
     for der in ders {
         let Some(der) = der else {
             damage.get_or_insert_with(|| {
-                "a certificate block is cut off or is not base64. Download the file again at Apple's portal".to_owned()
+                "a certificate block is cut off or is not base64. Download the file again at Apple's push portal".to_owned()
             });
             continue;
         };
@@ -119,7 +115,7 @@ fn certificate_from(ders: &[Option<Vec<u8>>], mut findings: Vec<Finding>) -> Rea
             }
             Err(x509::Unreadable(what)) => {
                 damage.get_or_insert_with(|| {
-                    format!("the certificate cannot be read ({what}). Download the file again at Apple's portal")
+                    format!("the certificate cannot be read ({what}). Download the file again at Apple's push portal")
                 });
             }
         }
@@ -128,17 +124,17 @@ fn certificate_from(ders: &[Option<Vec<u8>>], mut findings: Vec<Finding>) -> Rea
     if several {
         findings.push(Finding::new(
             FindingCode::SeveralCertificates,
-            "the file holds several MDM push certificates; which one is meant cannot be told. Keep the new one alone",
+            "the file holds several MDM push certificates, so it is unclear which one to upload. Keep only the new one",
         ));
-        return Reading { certificate: None, findings };
+        return Parsed { token: None, findings };
     }
     if found.is_none() && readable {
         findings.push(Finding::new(
             FindingCode::NoTopic,
-            "the certificate's subject has no UID with an MDM topic (com.apple.mgmt…): it is some other certificate. Expected the .pem that Apple's push portal hands out",
+            "the certificate's subject has no UID with an MDM topic (com.apple.mgmt…): it is another certificate. Expected the .pem that Apple's push portal hands out",
         ));
     }
-    Reading { certificate: found, findings }
+    Parsed { token: found, findings }
 }
 
 /// What a push certificate of Apple's has and this one lacks.
@@ -146,27 +142,27 @@ fn marks(certificate: &x509::X509) -> impl Iterator<Item = Finding> {
     let unmarked = (!certificate.has(APNS_PRODUCTION)).then(|| {
         Finding::new(
             FindingCode::UnusualCertificate,
-            "the certificate lacks Apple's mark of a production push certificate (1.2.840.113635.100.6.3.2), which every known one has",
+            "the certificate lacks Apple's mark of a production push certificate (1.2.840.113635.100.6.3.2), which every known one has. Check where the file comes from",
         )
     });
     unmarked.into_iter().chain(issuer::judge(certificate))
 }
 
-/// What a certificate is held against.
+/// What a certificate is compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct Expectations<'a> {
     pub now: Timestamp,
     /// The facts that the tenant file states for it.
     pub stated: Option<&'a Facts>,
-    /// The live push certificate.
+    /// The push certificate in Intune.
     pub live: Option<&'a LivePush>,
     /// SHA-256 of the key that Intune asked a certificate for; `None` when none is on record.
     pub requested_key: Option<Sha256>,
-    /// How long before its end a certificate is due for renewal.
+    /// How long before its expiry a certificate is due for renewal.
     pub renew_before: Duration,
 }
 
-/// Holds a readable certificate against Git, live Intune, the signing request and the clock.
+/// Compares a readable certificate with Git, Intune, the request for Apple and the clock.
 pub fn judge(certificate: &PushCertificate, expected: &Expectations<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(expected.live.into_iter().flat_map(|live| against_live(certificate, live)));
@@ -176,7 +172,7 @@ pub fn judge(certificate: &PushCertificate, expected: &Expectations<'_>) -> Vec<
     findings
 }
 
-/// Holds a certificate against the live one.
+/// Compares a certificate with the one in Intune.
 pub(super) fn against_live(certificate: &PushCertificate, live: &LivePush) -> Vec<Finding> {
     use FindingCode as Code;
     let mut findings = Vec::new();
@@ -184,18 +180,18 @@ pub(super) fn against_live(certificate: &PushCertificate, live: &LivePush) -> Ve
         findings.push(Finding::new(
             Code::TopicChange,
             format!(
-                "the topic is {}, but {} is live: every device enrolled under it would stop answering and have to be enrolled again. At Apple's portal press Renew on the old certificate, not Create, with the Apple Account that made it",
+                "the file has topic {}, but Intune uses {}. Uploading it would cut off every enrolled device. At Apple's push portal press Renew on the old certificate, not Create, with the Apple Account that made it",
                 certificate.topic, live.topic
             ),
         ));
     }
     if live.serial == certificate.serial && live.topic == certificate.topic {
-        findings.push(Finding::new(Code::SameAsLive, "this certificate is already live"));
+        findings.push(Finding::new(Code::SameAsLive, "Intune has this certificate already"));
     } else if certificate.expires < live.expires {
         findings.push(Finding::new(
             Code::OlderThanLive,
             format!(
-                "it lapses on {}, the live one on {}: uploading it would shorten the tenant's time. Look for a newer download",
+                "it expires on {}, but the certificate in Intune on {}: uploading it would bring the expiry date forward. Look for a newer download",
                 certificate.expires, live.expires
             ),
         ));
@@ -203,7 +199,6 @@ pub(super) fn against_live(certificate: &PushCertificate, live: &LivePush) -> Ve
     findings
 }
 
-/// Holds a certificate against the clock.
 pub(super) fn against_clock(
     certificate: &PushCertificate,
     now: Timestamp,
@@ -215,21 +210,21 @@ pub(super) fn against_clock(
         findings.push(Finding::new(
             Code::Expired,
             format!(
-                "it lapsed on {}. Renew it at Apple's portal (Renew, not Create) and use the new file",
+                "it expired on {}. Expired certificates are never uploaded. Renew it at Apple's push portal (Renew, not Create) and use the new file",
                 certificate.expires
             ),
         ));
     } else if certificate.expires.since(now) < renew_before {
         findings.push(Finding::new(
             Code::ExpiresSoon,
-            format!("it lapses on {}, within the renewal time", certificate.expires),
+            format!("it expires on {}, within the renewal time. Look for a newer download, or renew it now", certificate.expires),
         ));
     }
     if certificate.not_before > now.plus(NOT_BEFORE_TOLERANCE) {
         findings.push(Finding::new(
             Code::NotYetValid,
             format!(
-                "it is valid only from {}. Check this machine's clock, then try again after that time",
+                "it is valid only from {}. Check this machine's clock, then try again after that date",
                 certificate.not_before
             ),
         ));
@@ -237,7 +232,7 @@ pub(super) fn against_clock(
     findings
 }
 
-/// Holds a certificate against the key of Intune's signing request, if one is on record.
+/// Compares a certificate with the key of Intune's request for Apple, if one is on record.
 pub(super) fn against_key(
     certificate: &PushCertificate,
     requested_key: Option<Sha256>,
@@ -246,16 +241,16 @@ pub(super) fn against_key(
         Some(key) if key == certificate.public_key_sha256 => None,
         Some(_) => Some(Finding::new(
             FindingCode::KeyMismatch,
-            "its key is not the one of the signing request that was opened for this renewal, so Intune holds no private key for it and could wake no device. Upload this renewal's request at Apple's portal and use the file that comes back",
+            "its key is not the one in this renewal's request for Apple (CSR), so Intune has no private key for it and could not reach any device. Upload this renewal's CSR at Apple's push portal and use the file that it returns",
         )),
         None => Some(Finding::new(
             FindingCode::CsrUnknown,
-            "no signing request is on record for this renewal, so its key could not be checked",
+            "no request for Apple (CSR) is on record for this renewal, so the certificate's key could not be checked. If you are unsure, open the renewal again and use its CSR",
         )),
     }
 }
 
-/// Facts in the tenant file that the opened file does not bear out.
+/// Facts in the tenant file that differ from the opened file's.
 fn differences(certificate: &PushCertificate, stated: &Facts) -> Option<Finding> {
     let mut wrong = Vec::new();
     let mut differ = |field: &str, said: Option<String>, is: String| {

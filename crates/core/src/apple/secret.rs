@@ -15,25 +15,9 @@ use std::collections::BTreeSet;
 
 use memchr::memmem;
 
-use super::content::{self, Content, Other};
+use super::content::{self, Content};
 use crate::model::Kind;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SecretKind {
-    /// An enrollment program token as Apple hands it out, encrypted to Intune's key alone.
-    EnrollmentToken,
-    EnrollmentCredentials,
-    /// A VPP content token, a bearer secret.
-    VppToken,
-    /// A private key in PEM, DER, OpenSSH's, OpenPGP's or PuTTY's form.
-    PrivateKey,
-    /// A PKCS#12 file.
-    KeyStore,
-    /// A native age identity.
-    AgeIdentity,
-    /// A client secret of an application in Entra ID.
-    ClientSecret,
-}
+use crate::sealed::{Form, SecretKind};
 
 /// What was found in some bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,7 +45,7 @@ const VPP_TOKEN: usize = 24;
 /// The shortest secret of an enrollment token's opened credentials.
 const CREDENTIALS: usize = 20;
 
-/// Base64 of a compressed file that holds base64 of UTF-16: nobody hides more by accident.
+/// Base64 of a compressed file that holds base64 of UTF-16: more is no accident.
 const MAX_LAYERS: usize = 3;
 /// Large files are looked through piece by piece, so that what is decoded of them stays small.
 const PIECE: usize = 4 * 1024 * 1024;
@@ -163,13 +147,13 @@ fn whole(bytes: &[u8], found: &mut BTreeSet<SecretKind>) {
                 && found.insert(SecretKind::EnrollmentCredentials)
         }
         // Armoured ones are looked at closer, for their marks stand in texts about keys, too.
-        Content::Other(Other::PrivateKey) => {
+        Content::Other(Form::Secret(SecretKind::PrivateKey)) => {
             !has(bytes, b"PRIVATE KEY")
                 && !has(bytes, b"AGE-SECRET-KEY-")
                 && !has(bytes, b"PuTTY")
                 && found.insert(SecretKind::PrivateKey)
         }
-        Content::Other(Other::KeyStore) => found.insert(SecretKind::KeyStore),
+        Content::Other(Form::Secret(SecretKind::KeyStore)) => found.insert(SecretKind::KeyStore),
         _ => false,
     };
 }

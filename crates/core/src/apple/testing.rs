@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut der = vec![tag];
     match u8::try_from(content.len()) {
         Ok(short @ 0..0x80) => der.push(short),
@@ -19,18 +19,18 @@ pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
 }
 
 /// One element of indefinite length.
-pub(super) fn open(tag: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn open(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag, 0x80], content, &[0, 0]].concat()
 }
 
 /// A name of one UTF8String common name.
-pub(super) fn name(common: &str) -> Vec<u8> {
+pub(crate) fn name(common: &str) -> Vec<u8> {
     let pair = [element(6, &[0x55, 4, 3]), element(0x0C, common.as_bytes())].concat();
     element(0x30, &element(0x31, &element(0x30, &pair)))
 }
 
 /// An enrollment token of Apple's shape, to the key of this issuer and number.
-pub(super) fn envelope(issuer: &[u8], serial: &[u8]) -> Vec<u8> {
+pub(crate) fn envelope(issuer: &[u8], serial: &[u8]) -> Vec<u8> {
     let rid = element(0x30, &[issuer, &element(2, serial)].concat());
     let rsa = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01];
     let algorithm = element(0x30, &[element(6, &rsa), vec![5, 0]].concat());
@@ -39,7 +39,7 @@ pub(super) fn envelope(issuer: &[u8], serial: &[u8]) -> Vec<u8> {
 }
 
 /// The same with these recipients, a SET.
-pub(super) fn envelope_of(recipients: &[u8]) -> Vec<u8> {
+pub(crate) fn envelope_of(recipients: &[u8]) -> Vec<u8> {
     let aes = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x02];
     let algorithm = element(0x30, &[element(6, &aes), element(4, &[1; 16])].concat());
     let pkcs7 = |last| [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, last];
@@ -49,7 +49,7 @@ pub(super) fn envelope_of(recipients: &[u8]) -> Vec<u8> {
     open(0x30, &[element(6, &pkcs7(3)), open(0xA0, &data)].concat())
 }
 
-pub(super) fn mail(der: &[u8]) -> String {
+pub(crate) fn mail(der: &[u8]) -> String {
     format!(
         "Content-Type: application/pkcs7-mime; name=\"smime.p7m\"; smime-type=enveloped-data\nContent-Transfer-Encoding: base64\n\n{}\n",
         STANDARD.encode(der)
@@ -57,7 +57,7 @@ pub(super) fn mail(der: &[u8]) -> String {
 }
 
 /// A VPP token of Apple's shape.
-pub(super) fn vpp(expires: &str, organization: &str) -> String {
+pub(crate) fn vpp(expires: &str, organization: &str) -> String {
     STANDARD.encode(format!(
         r#"{{"expDate":"{expires}","token":"VE9LRU4tTUFSS0VSLVNFQ1JFVA==","orgName":"{organization}"}}"#
     ))

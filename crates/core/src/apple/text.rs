@@ -14,17 +14,12 @@ pub(super) struct Text {
 /// the text around the data. `None` when the bytes are no text at all.
 pub(super) fn decode(bytes: &[u8]) -> Option<Text> {
     let (text, oddity) = match bytes {
-        [0xFF, 0xFE, rest @ ..] => (utf16(rest, u16::from_le_bytes)?, Some("it is UTF-16")),
-        [0xFE, 0xFF, rest @ ..] => (utf16(rest, u16::from_be_bytes)?, Some("it is UTF-16")),
         [0xEF, 0xBB, 0xBF, rest @ ..] => {
             (String::from_utf8_lossy(rest).into_owned(), Some("a byte order mark stands in front"))
         }
-        // Without a mark, ASCII in UTF-16 shows by its zero octets: all data here is ASCII.
-        [first, 0, _, 0, ..] if *first != 0 => {
-            (utf16(bytes, u16::from_le_bytes)?, Some("it is UTF-16 without a byte order mark"))
-        }
-        [0, second, 0, _, ..] if *second != 0 => {
-            (utf16(bytes, u16::from_be_bytes)?, Some("it is UTF-16 without a byte order mark"))
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => (units(bytes)?.text()?, Some("it is UTF-16")),
+        _ if let Some(units) = units(bytes) => {
+            (units.text()?, Some("it is UTF-16 without a byte order mark"))
         }
         plain => match std::str::from_utf8(plain) {
             Ok(text) => (text.to_owned(), None),
@@ -46,12 +41,32 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Text> {
     Some(Text { text: Zeroizing::new(body.to_owned()), oddity })
 }
 
-/// An odd octet at the end is cut off: half a character carries nothing.
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
-    char::decode_utf16(bytes.as_chunks::<2>().0.iter().map(|pair| unit(*pair)))
-        .collect::<Result<String, _>>()
-        .ok()
-        .map(|text| text.trim_start_matches('\u{feff}').to_owned())
+/// The text of a file that is UTF-16.
+pub(crate) fn utf16(bytes: &[u8]) -> Option<Zeroizing<String>> {
+    units(bytes)?.text().map(Zeroizing::new)
+}
+
+/// Text in two octets a letter, and in which order they stand.
+struct Units<'a>(&'a [u8], fn([u8; 2]) -> u16);
+
+/// UTF-16 by its mark or, since all data here is ASCII, by its zero octets.
+fn units(bytes: &[u8]) -> Option<Units<'_>> {
+    match bytes {
+        [0xFF, 0xFE, rest @ ..] => Some(Units(rest, u16::from_le_bytes)),
+        [0xFE, 0xFF, rest @ ..] => Some(Units(rest, u16::from_be_bytes)),
+        [first, 0, _, 0, ..] if *first != 0 => Some(Units(bytes, u16::from_le_bytes)),
+        [0, second, 0, _, ..] if *second != 0 => Some(Units(bytes, u16::from_be_bytes)),
+        _ => None,
+    }
+}
+
+impl Units<'_> {
+    /// An odd octet at the end is cut off: half a character carries nothing.
+    fn text(&self) -> Option<String> {
+        let units = self.0.as_chunks::<2>().0.iter().map(|pair| self.1(*pair));
+        let text = char::decode_utf16(units).collect::<Result<String, _>>().ok()?;
+        Some(text.trim_start_matches('\u{feff}').to_owned())
+    }
 }
 
 /// Whether there is nothing in it: only white space, zeros and byte order marks, in UTF-8 or 16.

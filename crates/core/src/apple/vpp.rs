@@ -1,7 +1,7 @@
 //! The VPP (content, location) token.
 //!
 //! [`read`] takes the base64 of a JSON object apart and keeps the organisation, the expiry and
-//! the text that is to be sent; [`judge`] holds it against live Intune and the clock. The file is
+//! the text that is to be sent; [`judge`] compares it with Intune and the clock. The file is
 //! a bearer secret: nothing here can print it. It names no location, so two locations of one
 //! organisation cannot be told apart by their files.
 
@@ -12,7 +12,8 @@ use chrono::Duration;
 use zeroize::Zeroizing;
 
 use super::content::{self, Content, Look};
-use super::{Finding, FindingCode, radix64};
+use super::other::unusable;
+use super::{Finding, FindingCode, Parsed, radix64};
 use crate::model::{Facts, Kind, LiveVpp, Timestamp};
 
 /// A readable VPP token. It has no `Debug` and no `Display`, for its text is a secret.
@@ -47,82 +48,75 @@ impl VppToken {
     }
 }
 
-/// What [`read`] made of a file: a token unless something forbids it, and all findings.
-pub struct Reading {
-    /// The token, where one could be read. It must not be used when a finding refuses.
-    pub token: Option<VppToken>,
-    pub findings: Vec<Finding>,
-}
-
 /// Reads a file that should be a VPP token: base64 of JSON in any of the forms that copying
 /// leaves.
-pub fn read(bytes: &[u8]) -> Reading {
+pub fn read(bytes: &[u8]) -> Parsed<VppToken> {
     of(&content::look(bytes))
 }
 
 /// Reads what a file was found to be.
-pub(super) fn of(look: &Look) -> Reading {
+pub(super) fn of(look: &Look) -> Parsed<VppToken> {
     let mut findings = look.findings();
-    if let Some(unusable) = content::unusable(look, Some(Kind::Vpp)) {
-        findings.push(unusable);
-        return Reading { token: None, findings };
+    if let Some(finding) = unusable(look, Some(Kind::Vpp)) {
+        findings.push(finding);
+        return Parsed { token: None, findings };
     }
-    let Content::Vpp(bytes) = &look.content else { return Reading { token: None, findings } };
+    let Content::Vpp(bytes) = &look.content else { return Parsed { token: None, findings } };
     let fields = match json::read(bytes) {
         Ok(fields) => fields,
         Err(json::Unreadable::Several) => {
             findings.push(Finding::new(
                 FindingCode::SeveralTokens,
-                "the file holds several VPP tokens; which one is meant cannot be told. Keep each in a file of its own",
+                "the file holds several VPP tokens, so it is unclear which one to upload. Keep each token in its own file",
             ));
-            return Reading { token: None, findings };
+            return Parsed { token: None, findings };
         }
         Err(error) => {
             findings.push(malformed(&error.to_string()));
-            return Reading { token: None, findings };
+            return Parsed { token: None, findings };
         }
     };
     let Some((expires, form)) = fields.expires.and_then(date::read) else {
         findings.push(malformed("its `expDate` is not a date and time"));
-        return Reading { token: None, findings };
+        return Parsed { token: None, findings };
     };
     match form {
         date::Form::Apple => {}
         date::Form::Unusual => findings.push(Finding::new(
             FindingCode::UnusualForm,
-            "its expiry is readable but not written as Apple does (2027-01-31T00:00:00+0000)",
+            "its expiry date is readable but not written as Apple writes it (2027-01-31T00:00:00+0000)",
         )),
         date::Form::NoZone => findings.push(Finding::new(
             FindingCode::NoTimeZone,
-            "its expiry has no time zone and is taken as UTC; the true instant may differ by up to 14 hours",
+            "its expiry date has no time zone and is read as UTC; the real one may differ by up to 14 hours",
         )),
     }
     let text = radix64::wrapped(bytes, usize::MAX);
     let text = Zeroizing::new(text.trim_end().to_owned());
     let token = VppToken { organization: fields.organization, expires, text };
-    Reading { token: Some(token), findings }
+    Parsed { token: Some(token), findings }
 }
 
 fn malformed(what: &str) -> Finding {
     Finding::new(
         FindingCode::Malformed,
         format!(
-            "the VPP token cannot be read: {what}. Download it again from Apple Business Manager"
+            "the VPP token cannot be read: {what}. Download it again from Apple Business or Apple School Manager"
         ),
     )
 }
 
-/// What a token is held against.
+/// What a token is compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct Expectations<'a> {
     pub now: Timestamp,
-    /// All live tokens that it may replace; `None` where live is not known.
+    /// All tokens in Intune that it may replace; `None` where Intune was not read.
     pub live: Option<&'a [LiveVpp]>,
-    /// How long before its end a token is due for renewal.
+    /// How long before its expiry a token is due for renewal.
     pub renew_before: Duration,
 }
 
-/// Holds a readable token against live Intune and the clock.
+/// Compares a readable token with Intune and the clock.
 pub fn judge(token: &VppToken, expected: &Expectations<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(expected.live.into_iter().flat_map(|live| against_live(token, live)));
@@ -130,14 +124,14 @@ pub fn judge(token: &VppToken, expected: &Expectations<'_>) -> Vec<Finding> {
         findings.push(Finding::new(
             FindingCode::Expired,
             format!(
-                "it lapsed on {}. Download a new one from Apple Business Manager",
+                "it expired on {}. Expired tokens are never uploaded. Download a new one from Apple Business or Apple School Manager",
                 token.expires
             ),
         ));
     } else if token.expires.since(expected.now) < expected.renew_before {
         findings.push(Finding::new(
             FindingCode::ExpiresSoon,
-            format!("it lapses on {}, within the renewal time", token.expires),
+            format!("it expires on {}, within the renewal time. Renew it now", token.expires),
         ));
     }
     findings
@@ -173,16 +167,16 @@ fn against_live(token: &VppToken, live: &[LiveVpp]) -> Vec<Finding> {
     };
     let mut meant: Vec<&LiveVpp> = live.iter().filter(ours).collect();
     if meant.is_empty() {
-        // With one token live, the file can only be meant for that one.
+        // With one token in Intune, the file can only be meant for that one.
         meant = if live.len() == 1 { live.iter().collect() } else { Vec::new() };
         findings.push(Finding::new(
             FindingCode::OrganizationDiffers,
-            "it is for another organisation than any live token. Check that it belongs to this customer",
+            "it is for another organisation than every token in Intune. Check that it belongs to this customer",
         ));
     } else if meant.iter().any(|live| live.expires == Some(token.expires)) {
         findings.push(Finding::new(
             FindingCode::SameAsLive,
-            "a live token has the same organisation and expiry: this one is already live",
+            "Intune has it already: a token there has the same organisation and expiry date",
         ));
         return findings;
     }
@@ -195,7 +189,7 @@ fn against_live(token: &VppToken, live: &[LiveVpp]) -> Vec<Finding> {
         findings.push(Finding::new(
             FindingCode::OlderThanLive,
             format!(
-                "it lapses on {}, the live one on {least}: uploading it would shorten the tenant's time. Look for a newer download",
+                "it expires on {}, but the token in Intune on {least}: uploading it would bring the expiry date forward. Look for a newer download",
                 token.expires
             ),
         ));

@@ -1,15 +1,15 @@
 //! Values that know where they stand, and the way from a [`Node`] to them.
 //!
 //! The raw types derive serde's `Deserialize`; [`At`] asks the deserializer of nodes for the
-//! place by a name that only the two of them know. With any other deserializer (a writer's
-//! round-trip test, say) the place is simply unknown.
+//! place by a name that only the two of them know. With any other deserializer the place is
+//! unknown.
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::{MapDeserializer, SeqDeserializer, StrDeserializer};
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, forward_to_deserialize_any};
+use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 
 use super::document::{Node, Span, Value};
 
@@ -20,19 +20,6 @@ const PLACED: &str = "$applecart::At";
 pub struct At<T> {
     pub value: T,
     pub(super) span: Span,
-}
-
-impl<T> At<T> {
-    /// A value that stands nowhere yet, for writing.
-    pub fn new(value: T) -> Self {
-        Self { value, span: Span::default() }
-    }
-}
-
-impl<T: Serialize> Serialize for At<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.value.serialize(serializer)
-    }
 }
 
 impl<T: JsonSchema> JsonSchema for At<T> {
@@ -68,7 +55,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
                 self,
                 deserializer: D,
             ) -> Result<At<T>, D::Error> {
-                T::deserialize(deserializer).map(At::new)
+                let value = T::deserialize(deserializer)?;
+                Ok(At { value, span: Span::default() })
             }
 
             fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<At<T>, A::Error> {

@@ -189,6 +189,33 @@ impl Diagnostic {
     }
 }
 
+/// The version of [`ValidateReport`]: the first number changes when a reader could break.
+pub const REPORT_VERSION: &str = "1.0";
+
+/// The machine output of `validate`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ValidateReport {
+    /// The version of this format.
+    pub format_version: String,
+    /// Every mistake, sorted by file and place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How many of what there are.
+    pub summary: ValidateSummary,
+}
+
+/// Counts of a [`ValidateReport`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ValidateSummary {
+    /// Mistakes that keep a file from being used.
+    pub errors: usize,
+    /// Mistakes that do not.
+    pub warnings: usize,
+    /// Tenants, valid or not.
+    pub tenants: usize,
+}
+
 /// Renders one diagnostic for people, without colour, ending with a line feed.
 pub fn render(diagnostic: &Diagnostic) -> String {
     let mut out = String::new();

@@ -283,7 +283,7 @@ fn words_of(error: &ScanError) -> (Code, String, Option<&'static str>) {
         ),
         ErrorKind::InvalidSimpleKey | ErrorKind::MappingValueNotAllowed => (
             Code::Syntax,
-            "a key and its value stand where only a value can",
+            "a key and its value are written where only a value can be",
             Some("a value that contains `: ` needs single quotes"),
         ),
         ErrorKind::UnexpectedEofFlowSequence
@@ -424,7 +424,7 @@ impl Tree {
                     "`<<` is a YAML merge key, which is not read here".to_owned(),
                 ))
             } else if !seen.insert(text.to_owned()) {
-                Some((Code::DuplicateKey, format!("the key {} stands twice here", quote(text))))
+                Some((Code::DuplicateKey, format!("the key {} appears twice here", quote(text))))
             } else {
                 None
             };

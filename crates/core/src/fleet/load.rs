@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 
 use super::at::At;
 use super::check::{self, Checks, Claimant, Claims};
-use super::diagnostic::{Code, Diagnostic, Severity};
+use super::diagnostic::{
+    Code, Diagnostic, REPORT_VERSION, Severity, ValidateReport, ValidateSummary,
+};
 use super::document::{File, Node, Value, too_long};
 use super::policy::Policy;
 use super::raw::{API_VERSION, RawFleet, RawTenant};
@@ -100,7 +102,7 @@ pub fn load_policy(file: Option<&[u8]>) -> (Option<Policy>, Vec<Diagnostic>) {
         let missing =
             Diagnostic::of_file(Code::MissingFleetFile, FLEET_FILE, "the fleet has no settings file")
                 .with_help(
-                    "write this much:\napiVersion: applecart/v1\nkind: Fleet\nauth:\n  clientId: <the application (client) id in Entra>\n  credential: client-secret",
+                    "write at least:\napiVersion: applecart/v1\nkind: Fleet\nauth:\n  clientId: <the application (client) id in Entra>\n  credential: client-secret",
                 );
         return (None, vec![missing]);
     };
@@ -365,10 +367,21 @@ fn shape_of(schema: &serde_json::Value) -> Shape {
     Shape::of_schema(schema).unwrap_or_else(|| Shape::Record(Default::default()))
 }
 
-/// How many of each severity there are.
-pub(super) fn count(diagnostics: &[Diagnostic]) -> (usize, usize) {
-    let of = |severity| diagnostics.iter().filter(|one| one.severity == severity).count();
-    (of(Severity::Error), of(Severity::Warning))
+impl ValidateReport {
+    /// The report of what was loaded.
+    pub fn new(loaded: &Loaded) -> Self {
+        let of =
+            |severity| loaded.diagnostics.iter().filter(|one| one.severity == severity).count();
+        Self {
+            format_version: REPORT_VERSION.to_owned(),
+            diagnostics: loaded.diagnostics.clone(),
+            summary: ValidateSummary {
+                errors: of(Severity::Error),
+                warnings: of(Severity::Warning),
+                tenants: loaded.tenants.len(),
+            },
+        }
+    }
 }
 
 #[cfg(test)]

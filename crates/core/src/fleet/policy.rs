@@ -25,7 +25,7 @@ pub struct Policy {
     pub max_tenants: u32,
     /// The ledger's branch, without `refs/heads/`.
     pub ledger_branch: String,
-    /// How long a sending may take until live shows it.
+    /// How long Intune may take to show an upload.
     pub settle: Duration,
     /// Token files that may go to another tenant than before.
     pub moves: Vec<Move>,

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
+use super::diagnostic::ValidateReport;
 use super::raw::{RawFleet, RawTenant};
-use super::report::ValidateReport;
 
 /// Where the schemas are published; an editor's modeline names them there.
 const BASE: &str = "https://raw.githubusercontent.com/applecart/applecart/main/schema/";

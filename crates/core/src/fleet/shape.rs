@@ -265,7 +265,7 @@ fn unknown(
     let lower = key.text.to_lowercase();
     if ["secret", "password", "passphrase", "privatekey"].iter().any(|sign| lower.contains(sign)) {
         mistake.with_help(
-            "secrets never stand in the repository: replace this one, and give the new one to the program's environment",
+            "secrets do not belong in the repository: replace this one, and give the new one to the program's environment",
         )
     } else if near.is_some() {
         mistake

@@ -48,9 +48,11 @@ pub fn check_signers(which: SignerFile, path: &str, file: Option<&FileBytes>) ->
         vec![Diagnostic::of_file(Code::BadSigners, path, message).with_help(which.made_by())]
     };
     let bytes = match file {
-        None => return whole(format!("`{}` names this file, and there is none", which.setting())),
+        None => {
+            return whole(format!("`{}` names this file, but it does not exist", which.setting()));
+        }
         Some(FileBytes::TooLarge { size }) => {
-            return whole(format!("the file has {size} bytes; no list of signers is that long"));
+            return whole(format!("the file has {size} bytes, more than any list of signers"));
         }
         Some(FileBytes::NotHere) => {
             return whole("the file's content is not in this clone".to_owned());
@@ -59,14 +61,14 @@ pub fn check_signers(which: SignerFile, path: &str, file: Option<&FileBytes>) ->
     };
     if holds_private_key(bytes) {
         return vec![
-            Diagnostic::of_file(Code::BadSigners, path, "a private key stands here")
+            Diagnostic::of_file(Code::BadSigners, path, "there is a private key in this file")
                 .with_help("write the public key, and replace this key: Git keeps it forever"),
         ];
     }
     match which {
         SignerFile::Allowed => allowed(path, bytes),
         SignerFile::Openpgp if !is_armored(bytes) => {
-            whole("this is no armored OpenPGP public key".to_owned())
+            whole("this is not an armored OpenPGP public key".to_owned())
         }
         // A revocation list is binary, and may be empty.
         SignerFile::Openpgp | SignerFile::Revoked => Vec::new(),
@@ -124,7 +126,7 @@ fn allowed(path: &str, bytes: &[u8]) -> Vec<Diagnostic> {
         found.push(Diagnostic { line, ..mistake });
     }
     if count == 0 {
-        let message = "the file names nobody who may sign";
+        let message = "the file names no signer";
         found.push(
             Diagnostic::of_file(Code::BadSigners, path, message)
                 .with_help(SignerFile::Allowed.made_by()),
@@ -139,13 +141,13 @@ fn judge(entry: &str) -> Result<Option<String>, String> {
     let mut rest = words.iter().skip(1).map(String::as_str).peekable();
     let options = rest.next_if(|word| !is_key_type(word)).map(split_options).unwrap_or_default();
     let (Some(kind), Some(blob)) = (rest.next(), rest.next()) else {
-        return Err("this is no `principals [options] key-type key`".to_owned());
+        return Err("this is not `principals [options] key-type key`".to_owned());
     };
     if !is_key_type(kind) {
-        return Err(format!("{} is no type of SSH key", quote(kind)));
+        return Err(format!("{} is not a type of SSH key", quote(kind)));
     }
     if !is_key(kind, blob) {
-        return Err(format!("this is not a whole {} key", quote(kind)));
+        return Err(format!("this is not a complete {} key", quote(kind)));
     }
     let mut remark = None;
     for option in options {
@@ -158,7 +160,7 @@ fn judge(entry: &str) -> Result<Option<String>, String> {
                     remark = Some("this key may not sign commits".to_owned());
                 }
             }
-            _ => return Err(format!("{} is no option of an allowed signer", quote(name))),
+            _ => return Err(format!("{} is not an option of an allowed signer", quote(name))),
         }
     }
     Ok(remark)

@@ -60,7 +60,7 @@ pub struct Token {
     pub file: Option<TokenFile>,
     /// Enrollment: when the file was downloaded at Apple, which killed the token in use.
     pub downloaded: Option<Timestamp>,
-    /// Enrollment: the MDM server's name in Apple Business Manager.
+    /// Enrollment: the MDM server's name in Apple Business or Apple School Manager.
     pub server: Option<String>,
     /// Enrollment: the certificate the file is encrypted to.
     pub recipient: Option<Recipient>,
@@ -125,7 +125,7 @@ pub struct Recipient {
 pub struct Allow {
     /// The hold that it releases.
     pub hold: Reason,
-    /// The live value it may leave, or `absent`.
+    /// The value in Intune that it may leave, or `absent`.
     pub from: String,
     /// The file's value it may reach.
     pub to: String,

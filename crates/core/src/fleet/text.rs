@@ -11,7 +11,7 @@ const MAX_QUOTE: usize = 60;
 const BEFORE: usize = 60;
 const AFTER: usize = 90;
 
-/// Whether the text looks as if it held a secret that somebody put into the wrong file. Such a
+/// Whether the text looks as if it held a secret that was put into the wrong file. Such a
 /// line must not travel further, into logs and pull requests.
 fn may_hold_secret(text: &str) -> bool {
     const SIGNS: [&str; 8] = [

@@ -31,7 +31,7 @@ pub struct Facts {
     /// The Apple Account the credential belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apple_id: Option<String>,
-    /// When the credential lapses.
+    /// When the credential expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
     /// VPP: Intune's `state`, such as `valid` or `assignedToExternalMDM`.

@@ -86,7 +86,7 @@ impl ProblemCode {
     }
 }
 
-/// Why something could not be observed, with what a person needs to mend it.
+/// Why something could not be observed, with what a person needs to fix it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Problem {
@@ -123,7 +123,7 @@ impl Problem {
     }
 }
 
-/// The live push certificate. Graph's `id` and `lastModifiedDateTime` drift and are not kept.
+/// The push certificate in Intune. Graph's `id` and `lastModifiedDateTime` drift and are not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LivePush {
     /// `topicIdentifier`.
@@ -151,7 +151,7 @@ impl LivePush {
     }
 }
 
-/// A live enrollment program token (`depOnboardingSetting`).
+/// An enrollment program token in Intune (`depOnboardingSetting`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveEnrollment {
     /// Graph's `id`, stable over renewals.
@@ -194,7 +194,7 @@ impl LiveEnrollment {
     }
 }
 
-/// A live VPP token.
+/// A VPP token in Intune.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveVpp {
     /// Graph's `id`, stable over renewals.
@@ -261,7 +261,7 @@ pub struct LiveTenant {
     /// Whether data sharing with Apple was consented to; read only for a first push upload.
     pub consent: Reading<bool>,
     /// Intune's outstanding push signing request, as Graph gives it; `None` when it is not known.
-    /// Only a snapshot has it: reading it live is left to the command that opens a renewal.
+    /// Only a snapshot has it: reading it from Intune is left to the command that opens a renewal.
     pub push_signing_request: Option<String>,
     /// Seconds by which Graph's `Date` is ahead of the local clock; `None` when not measured.
     pub clock_skew: Option<i64>,

@@ -1,4 +1,4 @@
-//! Settings of live tokens, and which of them changed although nobody asked for it.
+//! Settings of tokens in Intune, and which of them changed without being asked for.
 //!
 //! A write names only what it is meant to change. Whether Intune left everything else as it was
 //! is seen by comparing a read before with a read after.
@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{LiveEnrollment, LiveVpp};
 
-/// A property of a live token that an administrator sets, as opposed to what Apple says and what
+/// A property of a token in Intune that an administrator sets, as opposed to what Apple says and what
 /// Intune counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Setting {

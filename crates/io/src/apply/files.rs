@@ -96,7 +96,7 @@ fn push_file(
 ) -> Result<Ready, Refused> {
     let reading = push::read(secret.expose());
     let mut findings = reading.findings;
-    if let Some(certificate) = &reading.certificate {
+    if let Some(certificate) = &reading.token {
         let live = due.before.as_ref().and_then(as_live);
         let past = tools.view.tenants.get(&due.tenant.tenant_id);
         let requested_key = past
@@ -115,7 +115,7 @@ fn push_file(
         ));
     }
     findings.retain(|finding| !is_allowed(due, file, finding, tools.clock.now()));
-    let certificate = usable(reading.certificate, findings)?;
+    let certificate = usable(reading.token, findings)?;
     let text = match tools.policy.wire.push_certificate {
         PushCertificateWire::Pem => certificate.to_pem(),
         PushCertificateWire::Base64Der => certificate.to_base64_der(),

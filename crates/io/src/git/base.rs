@@ -5,12 +5,13 @@
 //! or by the remote. What was named and cannot be found is an error with the command that fetches
 //! it, never another revision instead.
 
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::{BTreeSet, BinaryHeap, HashSet};
 
-use git2::{ErrorCode, Oid};
+use git2::{ErrorCode, ObjectType, Oid, Tree};
 
 use super::network::Depth;
 use super::program::checked_remote;
+use super::snapshot::{MAX_TENANTS_TREE_BYTES, TENANTS, limit};
 use super::{GitError, Repo, escaped};
 use applecart_core::model::shell_word;
 
@@ -73,12 +74,12 @@ pub enum BaseError {
         source: GitError,
     },
     #[error(
-        "{variable} names the target branch {branch:?}, and this clone has not fetched it from {remote}"
+        "{variable} names the target branch {branch:?}, but this clone has not fetched it from {remote}"
     )]
     NotFetched { variable: &'static str, remote: String, branch: String },
-    #[error("{variable} names the target branch {branch:?}, and this repository has no remote")]
+    #[error("{variable} names the target branch {branch:?}, but this repository has no remote")]
     NoRemote { variable: &'static str, branch: String },
-    #[error("{variable} names {branch:?}, which is no name of a branch")]
+    #[error("{variable} names {branch:?}, which is not a valid name of a branch")]
     BranchName { variable: &'static str, branch: String },
     #[error("this repository has several remotes ({}), none of them called origin, and the branch has no upstream", remotes.join(", "))]
     ManyRemotes { remotes: Vec<String> },
@@ -90,7 +91,7 @@ pub enum BaseError {
     },
     #[error("{remote} reports no default branch, from which the policy would be read")]
     NoDefault { remote: String },
-    #[error("commit {commit} is not contained in the base ({} at {}): nobody has merged it", base.name, base.commit)]
+    #[error("commit {commit} is not contained in the base ({} at {}): it has not been merged", base.name, base.commit)]
     NotContained {
         /// The commit that was to be applied.
         commit: String,
@@ -102,7 +103,7 @@ pub enum BaseError {
         commit: String,
         base: Base,
     },
-    #[error("commit {commit} and {} (at {}) have no commit in common, so nobody can tell what the branch touches", base.name, base.commit)]
+    #[error("commit {commit} and {} (at {}) have no commit in common, so it is unknown which tenants the branch touches", base.name, base.commit)]
     NoMergeBase {
         commit: String,
         /// What it was to be compared with.
@@ -197,7 +198,7 @@ impl Repo {
             Err(source) => Err(BaseError::Revision {
                 rev: rev.to_owned(),
                 flag,
-                // Only for the hint; which of several remotes has it, nobody knows.
+                // Only for the hint: which of several remotes has it is unknown.
                 remote: self.fleet_remote().ok().flatten(),
                 source,
             }),
@@ -302,6 +303,40 @@ impl Repo {
     pub fn fork(&self, one: &str, other: &str) -> Option<String> {
         let (one, other) = (Oid::from_str(one).ok()?, Oid::from_str(other).ok()?);
         self.repo.merge_base(one, other).ok().map(|id| id.to_string())
+    }
+}
+
+impl Repo {
+    /// The commit where `rev` left `base`, and the names of the tenants' folders that are not the
+    /// same in both: changed, new, renamed (under both names) and removed ones.
+    ///
+    /// Comparing with where the branch began leaves out what others merged since then.
+    ///
+    /// # Errors
+    /// When a revision cannot be found, or when the two have no commit in common, which a shallow
+    /// clone may only not have.
+    pub fn touched(&self, rev: &str, base: &str) -> Result<(String, BTreeSet<String>), BaseError> {
+        let commit = self.resolve(rev)?;
+        let base = self.named_base(base, Flag::Base)?;
+        let Some(fork) = self.fork(&commit, &base.commit) else {
+            return Err(BaseError::NoMergeBase { commit, base, shallow: self.is_shallow() });
+        };
+        let (before, after) = (self.folders(&fork)?, self.folders(&commit)?);
+        let touched = before.symmetric_difference(&after).map(|(name, _)| name.clone()).collect();
+        Ok((fork, touched))
+    }
+
+    /// Name and tree of every folder.
+    fn folders(&self, commit: &str) -> Result<BTreeSet<(String, Oid)>, GitError> {
+        let unreadable = |error| GitError::reading(&format!("the tree of commit {commit}"), error);
+        let root = self.commit(commit)?.tree().map_err(unreadable)?;
+        let Some(entry) = root.get_name(TENANTS) else { return Ok(BTreeSet::new()) };
+        let Some((size, ObjectType::Tree)) = self.header(entry.id())? else {
+            return Ok(BTreeSet::new());
+        };
+        limit("the bytes of the folder `tenants`", MAX_TENANTS_TREE_BYTES, size)?;
+        let tenants: Tree<'_> = self.repo.find_tree(entry.id()).map_err(unreadable)?;
+        Ok(tenants.iter().map(|folder| (escaped(folder.name_bytes()), folder.id())).collect())
     }
 }
 

@@ -54,7 +54,7 @@ pub enum GitError {
         /// What it must be, in words.
         must_be: &'static str,
     },
-    #[error("{path:?} stands twice in its folder")]
+    #[error("{path:?} appears twice in its folder")]
     DuplicateEntry {
         /// From the repository's root.
         path: String,
@@ -80,7 +80,7 @@ pub enum GitError {
         /// The blob, as it was asked for.
         id: String,
     },
-    #[error("the repository at {} has no worktree", path.display())]
+    #[error("the repository at {} has no worktree, so there are no files to work on", path.display())]
     NoWorktree { path: PathBuf },
     #[error("{} cannot be read", path.display())]
     File {
@@ -88,7 +88,7 @@ pub enum GitError {
         #[source]
         source: std::io::Error,
     },
-    #[error("the program `git` was not found; it is needed to reach a remote")]
+    #[error("the program `git` was not found; install it, because it is needed to reach a remote")]
     NoProgram,
     #[error("the program `git` could not be started")]
     Start {
@@ -107,21 +107,23 @@ pub enum GitError {
         /// The last lines it wrote to standard error, without credentials.
         complaint: String,
     },
-    #[error("`git {command}` did not end within {} s and was stopped", limit.as_secs())]
+    #[error("`git {command}` did not end within {} seconds and was stopped", limit.as_secs())]
     TooSlow {
         command: String,
         /// How long it had.
         limit: Duration,
     },
-    #[error("the remote's answer is not understood; only repositories with SHA-1 names are read")]
+    #[error(
+        "the remote's answer could not be read; only repositories with SHA-1 object names are supported"
+    )]
     Answer,
-    #[error("{name:?} is not a name that a remote can have")]
+    #[error("{name:?} is not a valid name of a remote")]
     RemoteName { name: String },
     #[error("{name:?} is not the full name of a reference")]
     RefName { name: String },
     /// A branch could not be made: another program made it meanwhile, or a branch has the name of
     /// one of its folders.
-    #[error("the branch {branch} cannot be made")]
+    #[error("the branch {branch} cannot be created")]
     Branch {
         branch: String,
         #[source]
@@ -133,9 +135,9 @@ pub enum GitError {
         #[source]
         source: git2::Error,
     },
-    #[error("what `git log` printed is not understood; a newer Git may help")]
+    #[error("the output of `git log` could not be read; try a newer Git")]
     Walk,
-    #[error("{name:?} is not a name that a tenant's folder can have")]
+    #[error("{name:?} is not a valid name of a tenant's folder")]
     NotAFolder { name: String },
     #[error("{what} cannot be read")]
     Read {

@@ -4,7 +4,7 @@
 //!   parents) that changed a folder. Where one is a merge, [`branch`] finds the commits that it
 //!   brought.
 //! * [`index`] keeps the answer under Git's own directory. Asked again, only commits that came since
-//!   are walked, and none if none came. It is made anew whenever anything speaks against it.
+//!   are walked, and none if none came. It is made again whenever anything about it is wrong.
 //! * [`rename`] tells a folder that was moved from one that came or went.
 //! * [`facts`] and [`signature`]: what a commit says of itself.
 //!
@@ -28,7 +28,7 @@ use super::snapshot::TENANTS;
 use super::{GitError, Repo};
 
 /// How far back the mainline is searched for the commit at which the index was made. Beyond, the
-/// walk is begun anew.
+/// walk begins again.
 const MAX_SEARCH: usize = 20_000;
 
 /// How often a folder may have been renamed.

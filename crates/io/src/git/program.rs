@@ -9,11 +9,10 @@
 //! * hooks: a `core.hooksPath` inside the worktree would run a program out of a pull request;
 //! * background maintenance, pagers, colours, and the pushing of tags or submodules.
 //!
-//! A run that asks for a password where nobody sits fails at once instead of waiting, and every
+//! A run that asks for a password without a terminal fails at once instead of waiting, and every
 //! run has a time limit. What `git` says in an error is shown without credentials.
 
 mod scrub;
-mod stream;
 #[cfg(test)]
 mod tests;
 mod tool;
@@ -150,6 +149,49 @@ impl GitProgram {
         }
     }
 
+    /// Runs a local question to its end and gives each piece of the answer to `take` as it comes.
+    ///
+    /// Nothing is asked of a remote: a clone that lacks objects must not fetch them on the way. The
+    /// time is not limited, for how long a walk takes depends on the history.
+    pub(crate) fn stream(
+        &self,
+        args: &[&str],
+        mut take: impl FnMut(&[u8]) -> Result<(), GitError>,
+    ) -> Result<(), GitError> {
+        let mut command = self.command(args);
+        command.env("GIT_NO_LAZY_FETCH", "1");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound if self.folder.is_dir() => GitError::NoProgram,
+            _ => GitError::Start { source },
+        })?;
+        let stderr = Pipe::read(child.stderr.take(), |all, new| {
+            all.extend_from_slice(new);
+            all.drain(..all.len().saturating_sub(MAX_COMPLAINT));
+        });
+        let mut taken = Ok(());
+        if let Some(mut stdout) = child.stdout.take() {
+            let mut buffer = vec![0; 64 * 1024];
+            while let Ok(count @ 1..) = stdout.read(&mut buffer) {
+                taken = take(buffer.get(..count).unwrap_or_default());
+                if taken.is_err() {
+                    let _ = child.kill();
+                    break;
+                }
+            }
+        }
+        let status = child.wait().map_err(|source| GitError::Start { source })?;
+        taken?;
+        match status.code() {
+            Some(0) => Ok(()),
+            code => Err(GitError::Program {
+                command: name_of(args),
+                code,
+                complaint: last_lines(&stderr.content(LINGER)),
+            }),
+        }
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the one place that starts the user's git")]
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
@@ -249,7 +291,7 @@ fn to_end(mut command: Command, input: Vec<u8>, limit: Duration) -> Result<Left,
         all.drain(..all.len().saturating_sub(MAX_COMPLAINT));
     });
     let Some(status) = wait(&mut child, limit).map_err(Stopped::Start)? else {
-        // Its helpers end when they find it gone; nobody waits for them.
+        // Its helpers end when they find it gone; they are not waited for.
         let _ = child.kill();
         let _ = child.wait();
         return Err(Stopped::TooSlow);

@@ -20,7 +20,6 @@
     reason = "writes the files that git, gpg and ssh-keygen read"
 )]
 
-mod error;
 mod file;
 mod format;
 mod key;
@@ -29,7 +28,6 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-pub use error::SignersError;
 pub use key::SigningKey;
 pub use signature::{Signature, SignatureFormat, Signer};
 
@@ -61,6 +59,42 @@ const ALLOWED: &str = "allowed_signers";
 const REVOKED: &str = "revoked_signers";
 const NOBODY: &str = "nobody";
 
+/// Why a signature could not be judged, or not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SignersError {
+    #[error("no signature can be checked: {path} of the policy revision {why}")]
+    File {
+        /// The setting that names it.
+        setting: &'static str,
+        /// From the repository's root.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    #[error("the settings name no signer")]
+    Nobody,
+    #[error("{variable} names {path}, which cannot sign the ledger")]
+    Key {
+        variable: &'static str,
+        path: String,
+        #[source]
+        source: ToolError,
+    },
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    #[error("the files for verifying signatures could not be written")]
+    Folder(#[from] std::io::Error),
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl SignersError {
+    /// Whether it is the source's fault, and not this machine's.
+    pub fn is_about_source(&self) -> bool {
+        matches!(self, Self::File { .. } | Self::Nobody)
+    }
+}
+
 /// Those who may sign, ready to judge commits.
 ///
 /// Made once, it judges as many commits as one likes; each costs a run of `gpg` or two of
@@ -87,7 +121,7 @@ impl Signers {
     ///
     /// # Errors
     /// When a file that the settings name is missing there, is no plain file, is too large, holds a
-    /// private key, or names nobody.
+    /// private key, or names no signer.
     pub fn of(repo: &Repo, rev: Option<&str>, signing: &Signing) -> Result<Self, SignersError> {
         let files = SignerFiles::read(repo, rev, signing)?;
         let folder = tempfile::Builder::new().prefix("applecart-signers-").tempdir()?;
@@ -225,7 +259,7 @@ impl Signers {
             ("gpg.program", "gpg".into()),
             ("gpg.openpgp.program", "gpg".into()),
             ("gpg.ssh.program", "ssh-keygen".into()),
-            // Certificates of X.509 are judged by nobody here.
+            // Certificates of X.509 are not judged here.
             ("gpg.x509.program", path(NOBODY)),
             ("gpg.ssh.allowedSignersFile", path(ALLOWED)),
             ("gpg.ssh.revocationFile", path(revoked)),

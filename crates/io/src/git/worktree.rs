@@ -146,7 +146,7 @@ impl Child {
                 let target = fs::read_link(&path).map_err(|error| GitError::file(&path, error))?;
                 (blob_id(target.as_os_str().as_encoded_bytes())?, Some(self.size))
             }
-            // Too large to be a token file, so nobody will ask for its content.
+            // Too large to be a token file, so its content is never asked for.
             _ if self.size > MAX_TOKEN_BYTES => (Oid::ZERO_SHA1, Some(self.size)),
             _ => match read(&path, MAX_TOKEN_BYTES)? {
                 Some(bytes) => (blob_id(&bytes)?, Some(bytes.len() as u64)),

@@ -6,10 +6,8 @@ use age::armor::ArmoredReader;
 use zeroize::Zeroizing;
 
 use super::{Identities, OpenError};
+use applecart_core::sealed::age::{ARMOR, MAGIC, MAX_HEADER, VERSION_1};
 
-const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
-const MAGIC: &[u8] = b"age-encryption.org/";
-const VERSION_1: &[u8] = b"age-encryption.org/v1\n";
 /// `--- ` and the base64 of 32 bytes: the last line of a header.
 const MAC_LINE: usize = 4 + 43 + 1;
 /// 64 characters of base64; only the last line about a recipient may be shorter.
@@ -34,20 +32,15 @@ impl Limits {
     /// In 64 KiB there are some thousand lines, as only the last line about a recipient may be
     /// shorter than 64 characters; CONTRIBUTING.md says how to measure what the worst one takes.
     pub(super) const FILE: Self = Self {
-        header: 64 * 1024,
+        header: MAX_HEADER,
         stanza: 2 * 1024,
-        recipients: super::open::MAX_RECIPIENTS,
-        opened: super::open::MAX_OPENED,
+        recipients: super::MAX_RECIPIENTS,
+        opened: super::MAX_OPENED,
     };
 
     /// The data key in a SOPS file: sealed to one recipient, 32 bytes.
     pub(super) const DATA_KEY: Self =
         Self { header: 4 * 1024, stanza: 2 * 1024, recipients: 1, opened: 32 };
-}
-
-/// Whether this is an age file, so far as its first bytes tell.
-pub(super) fn is_age(bytes: &[u8]) -> bool {
-    bytes.starts_with(ARMOR) || bytes.starts_with(MAGIC)
 }
 
 /// Opens an age file.

@@ -5,73 +5,75 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    #[error("no identity is at hand to open it; set SOPS_AGE_KEY_FILE or SOPS_AGE_KEY")]
+    #[error("no identity is available to open it; set SOPS_AGE_KEY_FILE or SOPS_AGE_KEY")]
     NoIdentity,
     #[error(
-        "none of the {identities} identities at hand opens it: it is sealed to other recipients; seal it again to the fleet's, or use the identity it is sealed to"
+        "none of the {identities} available identities opens it: it is encrypted to other recipients. Use an identity that it is encrypted to, or encrypt it again to the fleet's recipients"
     )]
     NoMatchingIdentity {
         /// How many were tried.
         identities: usize,
     },
     #[error(
-        "it is sealed with a passphrase, which no pipeline can type; seal it to the fleet's recipients"
+        "it is encrypted with a passphrase, which a pipeline cannot type; encrypt it to the fleet's recipients"
     )]
     Passphrase,
     #[error(
-        "it is neither an age file nor a SOPS file; seal it before committing it, for Git keeps what was committed unsealed"
+        "it is not encrypted with age or SOPS; encrypt it before you commit it, because Git keeps everything that was ever committed"
     )]
     NotSealed,
     #[error(
-        "it is an age file of a version that this program does not know; seal it with age version 1"
+        "it is an age file of an unknown version; encrypt it again with version 1 of the age format"
     )]
     UnknownVersion,
-    #[error("it was changed after it was sealed, or is cut off; seal it again from the original")]
+    #[error(
+        "it was changed after it was encrypted, or it is cut off; encrypt it again from the original file"
+    )]
     Damaged,
     #[error("it is larger than {limit} bytes; a token file has a few thousand")]
     TooLarge {
         /// The limit in bytes.
         limit: u64,
     },
-    #[error("it is sealed to more than {limit} recipients; seal it to fewer")]
+    #[error("it is encrypted to more than {limit} recipients; encrypt it to fewer")]
     TooManyRecipients { limit: usize },
     #[error(
-        "what it says about its recipients is larger than {limit} bytes, which no kind of recipient needs; seal it again"
+        "its list of recipients is larger than {limit} bytes, which no kind of recipient needs; encrypt it again from the original file"
     )]
     HeaderTooLarge {
         /// The limit in bytes, for one recipient or for all of them.
         limit: usize,
     },
     #[error(
-        "it is nested too deeply, or has too many or too long keys, for a sealed token file; seal the file itself: sops encrypt --input-type binary --output-type binary FILE"
+        "it is nested too deeply, or has too many or too long keys, for an encrypted token file; encrypt the file itself: sops encrypt --input-type binary --output-type binary FILE"
     )]
     TooComplex,
     #[error(
-        "one of its keys stands there twice, so two readers could read two different files; seal it again from the original"
+        "it has the same key twice, so two programs could read two different files; encrypt it again from the original file"
     )]
     DuplicateKey,
     #[error(
-        "its SOPS MAC is missing, so nothing shows that it was not changed; seal it again from the original"
+        "its SOPS MAC is missing, so it is not proved that the file is unchanged; encrypt it again from the original file"
     )]
     MacMissing,
     #[error(
-        "its SOPS MAC does not fit: a value was added, removed, swapped or changed after it was sealed; find out who did, then seal it again from the original"
+        "its SOPS MAC does not fit: a value was added, removed, swapped or changed after encryption. Find out who changed it, then encrypt it again from the original file"
     )]
     MacMismatch,
     #[error(
-        "its SOPS MAC covers encrypted values only (mac_only_encrypted), so others could be changed unseen; remove that setting from .sops.yaml and seal it again"
+        "its SOPS MAC covers encrypted values only (mac_only_encrypted), so others could be changed unseen; remove that setting from .sops.yaml and encrypt it again"
     )]
     MacOnlyEncrypted,
     #[error(
-        "{values} of its values are not encrypted; remove unencrypted_suffix, encrypted_regex and the like from .sops.yaml, seal it again, and treat what was readable as known to everyone"
+        "{values} of its values are not encrypted; remove unencrypted_suffix, encrypted_regex and similar settings from .sops.yaml, encrypt it again, and treat the readable values as known to everyone"
     )]
     Unencrypted { values: usize },
     #[error(
-        "its SOPS key is split among several key groups (Shamir's secret sharing), which this program does not put together; seal it with one group of age recipients"
+        "its SOPS key is split among several key groups (Shamir's secret sharing), which Applecart does not combine; encrypt it to one group of age recipients"
     )]
     KeyGroups,
     #[error(
-        "it is sealed {}; add an age recipient: sops rotate --in-place --add-age age1… FILE",
+        "it is encrypted {}; add an age recipient: sops rotate --in-place --add-age age1… FILE",
         with(kinds)
     )]
     NoAgeRecipient {
@@ -79,11 +81,11 @@ pub enum OpenError {
         kinds: Vec<&'static str>,
     },
     #[error(
-        "it is a SOPS file in YAML, dotenv or INI form, and only SOPS's binary and JSON forms are opened; seal the file itself: sops encrypt --input-type binary --output-type binary FILE"
+        "it is a SOPS file in YAML, dotenv or INI form, and only SOPS's binary and JSON forms are opened; encrypt the file itself: sops encrypt --input-type binary --output-type binary FILE"
     )]
     OtherStore,
     #[error(
-        "it is a SOPS document of several values, and a sealed token file is one text under the key `data`; seal the file itself: sops encrypt --input-type binary --output-type binary FILE"
+        "it is a SOPS document of several values, but an encrypted token file is one text under the key `data`; encrypt the file itself: sops encrypt --input-type binary --output-type binary FILE"
     )]
     NotOneFile,
 }
@@ -106,7 +108,7 @@ impl OpenError {
 
 fn with(kinds: &[&str]) -> String {
     if kinds.is_empty() {
-        "to nobody".to_owned()
+        "to no key at all".to_owned()
     } else {
         format!("with {} only", kinds.join(" and "))
     }

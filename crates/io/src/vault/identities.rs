@@ -12,59 +12,40 @@ const MAX_SSH_KEY: usize = 32 * 1024;
 
 const PLUGIN: &[u8] = b"AGE-PLUGIN-";
 
-/// Why an identity could not be read. Never holds any of its text.
+/// Why an identity could not be read. Never holds any of its text; `source_name` is the path or the
+/// variable that the text came from, `line` counts from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentitiesError {
-    #[error("{source_name}, line {line}: not an age identity (AGE-SECRET-KEY-1…)")]
-    NotAnIdentity {
-        /// Where the text came from: a path or a variable's name.
-        source_name: String,
-        /// The line, from 1.
-        line: usize,
-    },
+    #[error(
+        "{source_name}, line {line}: not an age identity; an identity begins with AGE-SECRET-KEY-1"
+    )]
+    NotAnIdentity { source_name: String, line: usize },
     #[error(
         "{source_name}: SSH keys are not supported by this build; use an age identity, or build with --features ssh-identities"
     )]
-    Ssh {
-        /// Where the text came from.
-        source_name: String,
-    },
+    Ssh { source_name: String },
     #[error(
-        "{source_name}: the SSH key has a passphrase, which no pipeline can type; use a key without one, or an age identity"
+        "{source_name}: the SSH key has a passphrase, which a pipeline cannot type; use a key without one, or an age identity"
     )]
-    SshPassphrase {
-        /// Where the text came from.
-        source_name: String,
-    },
+    SshPassphrase { source_name: String },
     #[error(
-        "{source_name}: not a kind of SSH key that opens age files (ssh-ed25519 and ssh-rsa do; ECDSA and hardware keys do not)"
+        "{source_name}: not a kind of SSH key that opens age files; use ssh-ed25519 or ssh-rsa (ECDSA and hardware keys do not work)"
     )]
-    SshKind {
-        /// Where the text came from.
-        source_name: String,
-    },
-    #[error("{source_name}: not a whole OpenSSH private key")]
-    SshMalformed {
-        /// Where the text came from.
-        source_name: String,
-    },
-    #[error("{source_name}, line {line}: age plugins are switched off")]
-    Plugin {
-        /// Where the text came from.
-        source_name: String,
-        /// The line, from 1.
-        line: usize,
-    },
-    #[error("{source_name}: holds no age identity")]
-    Empty {
-        /// Where the text came from.
-        source_name: String,
-    },
-    #[error("{source_name}: too large to be an identity file")]
-    TooLarge {
-        /// Where the text came from.
-        source_name: String,
-    },
+    SshKind { source_name: String },
+    #[error(
+        "{source_name}: not a complete OpenSSH private key; copy the whole file, with its first and last line"
+    )]
+    SshMalformed { source_name: String },
+    #[error(
+        "{source_name}, line {line}: age plugins are not supported, because a file in the repository must not name a program to run; use an age identity"
+    )]
+    Plugin { source_name: String, line: usize },
+    #[error(
+        "{source_name}: contains no age identity; write one line that begins with AGE-SECRET-KEY-1"
+    )]
+    Empty { source_name: String },
+    #[error("{source_name}: too large to be an identity file; check the path")]
+    TooLarge { source_name: String },
 }
 
 enum Key {
@@ -83,7 +64,7 @@ impl Key {
     }
 }
 
-/// The private keys at hand. Wiped when dropped; never shown.
+/// The available private keys. Wiped when dropped; never shown.
 #[derive(Default)]
 pub struct Identities(Vec<Key>);
 
@@ -134,12 +115,10 @@ impl Identities {
         Ok(())
     }
 
-    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
     }

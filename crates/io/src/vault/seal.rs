@@ -10,15 +10,17 @@ use super::Secret;
 /// Why content could not be sealed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    #[error("no recipient to seal to; list age recipients in applecart.yaml")]
+    #[error(
+        "there is no recipient to encrypt to; list age recipients under `recipients` in applecart.yaml"
+    )]
     NoRecipient,
-    #[error("recipient {index} is not an age public key (age1…)")]
+    #[error("recipient {index} is not an age public key, which begins with age1")]
     Recipient {
         /// Its place in the list, from 1.
         index: usize,
     },
     #[error(
-        "recipient {index} is an SSH key, which this build does not seal to; use an age recipient (age1…), or build with --features ssh-identities"
+        "recipient {index} is an SSH key, which this build does not encrypt to; use an age recipient (age1…), or build with --features ssh-identities"
     )]
     SshRecipient {
         /// Its place in the list, from 1.

@@ -8,7 +8,6 @@
 //! The rest of the metadata is not authenticated by anything, so nothing here believes it: which
 //! values ought to be encrypted is not asked, for all must be.
 
-mod json;
 mod metadata;
 mod value;
 
@@ -21,38 +20,21 @@ use sha2::{Digest as _, Sha512};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use self::json::{Json, JsonFault};
 use self::metadata::Metadata;
 use self::value::Cipher;
 use super::{Identities, OpenError, Secret};
+use applecart_core::sealed::json::Json;
+use applecart_core::sealed::sops::{self, Fault, MARK};
 
-/// How SOPS's own marks stand at the beginning of every encrypted value.
-const MARK: &str = "ENC[AES256_GCM,";
-const METADATA: &str = "sops";
 const DATA: &str = "data";
 
 /// Opens a SOPS file; anything that is none is [`OpenError::NotSealed`].
 pub(super) fn open(text: &[u8], identities: &Identities) -> Result<Secret, OpenError> {
-    let marked = || text.windows(MARK.len()).any(|window| window == MARK.as_bytes());
-    if !text.starts_with(b"{") {
-        return Err(if marked() { OpenError::OtherStore } else { OpenError::NotSealed });
-    }
-    let document = match json::parse(text) {
-        Ok(Json::Object(document)) => document,
-        // Cut off in the middle, most likely: what is left is still not plain text.
-        Ok(_) | Err(JsonFault::Syntax) => {
-            return Err(if marked() { OpenError::Damaged } else { OpenError::NotSealed });
-        }
-        Err(JsonFault::DuplicateKey) => return Err(OpenError::DuplicateKey),
-        Err(JsonFault::TooComplex) => return Err(OpenError::TooComplex),
-    };
-    let Some((_, Json::Object(metadata))) = document.iter().find(|(key, _)| key == METADATA) else {
-        return Err(if marked() { OpenError::Damaged } else { OpenError::NotSealed });
-    };
-    let metadata = Metadata::read(metadata)?;
+    let document = sops::read(text)?;
+    let metadata = Metadata::read(document.metadata())?;
 
     let mut leaves = Leaves::default();
-    for (key, value) in document.iter().filter(|(key, _)| key != METADATA) {
+    for (key, value) in document.values() {
         leaves.walk(&format!("{key}:"), value);
     }
     if leaves.unencrypted > 0 {
@@ -63,11 +45,9 @@ pub(super) fn open(text: &[u8], identities: &Identities) -> Result<Secret, OpenE
     }
     let cipher = Cipher::new(&*metadata.data_key(identities)?);
 
-    let one_file = match &document[..] {
-        [(key, Json::Text(_)), (other, _)] => key == DATA && other == METADATA,
-        [(other, _), (key, Json::Text(_))] => key == DATA && other == METADATA,
-        _ => false,
-    };
+    let mut values = document.values();
+    let one_file = matches!(values.next(), Some((key, Json::Text(_))) if key == DATA)
+        && values.next().is_none();
     let mut content = Zeroizing::new(Vec::new());
     let mut is_text = true;
     let mut hash = Sha512::new();
@@ -86,15 +66,16 @@ pub(super) fn open(text: &[u8], identities: &Identities) -> Result<Secret, OpenE
     }
 }
 
-/// Whom a SOPS file says it is sealed to: `None` for anything that is no SOPS file, nobody named
-/// where other keys than age's open it too.
-#[expect(clippy::option_option, reason = "is it SOPS, and if so: does it tell")]
-pub(super) fn stated_recipients(text: &[u8]) -> Option<Option<Vec<String>>> {
-    let Ok(Json::Object(document)) = json::parse(text) else { return None };
-    let (_, Json::Object(metadata)) = document.iter().find(|(key, _)| key == METADATA)? else {
-        return None;
-    };
-    Some(metadata::recipients(metadata))
+impl From<Fault> for OpenError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::NotSops => Self::NotSealed,
+            Fault::OtherStore => Self::OtherStore,
+            Fault::Damaged => Self::Damaged,
+            Fault::DuplicateKey => Self::DuplicateKey,
+            Fault::TooComplex => Self::TooComplex,
+        }
+    }
 }
 
 /// Compares the MAC with the values. Neither of the two is ever shown: the MAC is a plain hash of
@@ -119,7 +100,7 @@ struct Leaves<'a> {
 }
 
 impl<'a> Leaves<'a> {
-    /// As deep as [`json::parse`] allows.
+    /// As deep as the reader of JSON allows.
     fn walk(&mut self, path: &str, value: &'a Json<'a>) {
         match value {
             // SOPS leaves both as they are, and leaves them out of the MAC. Neither says anything.

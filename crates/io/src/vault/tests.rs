@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::sops::sealing;
 use super::*;
 
-/// An identity at hand, and its public half.
+/// An identity and its public half.
 pub(super) struct Pair {
     pub(super) identities: Identities,
     pub(super) recipient: String,
@@ -294,4 +294,26 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn age_shows_how_many_recipients_and_no_names() {
+    let (one, two) = (pair().recipient, pair().recipient);
+    let file = seal(&Secret::new(b"x".to_vec()), &[one, two]).unwrap();
+    let shown = sealed::seal(&file).unwrap().addressees().unwrap();
+    assert_eq!((shown.anonymous, shown.others, shown.names_all), (2, 0, false));
+    assert!(shown.keys.is_empty());
+    let file = binary(b"x", &pair());
+    assert_eq!(sealed::seal(&file).unwrap().addressees().unwrap().anonymous, 1, "not armored");
+}
+
+#[test]
+fn only_sops_says_whom_a_file_is_for() {
+    use applecart_core::sealed::{Seal, SopsRecipients};
+    let recipients = vec![pair().recipient];
+    let mut sops = sealing::binary(b"x", &recipients);
+    let form = |sops: &serde_json::Value| sealed::seal(sops.to_string().as_bytes());
+    assert_eq!(form(&sops), Some(Seal::Sops(SopsRecipients::Named(recipients))));
+    sops["sops"]["kms"] = serde_json::json!([{"arn": "x"}]);
+    assert_eq!(form(&sops), Some(Seal::Sops(SopsRecipients::OtherKinds)), "others open it, too");
 }

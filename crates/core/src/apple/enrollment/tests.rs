@@ -170,7 +170,7 @@ fn malformed() {
     let der = envelope(&name("Intune"), &[1]);
     for (file, word) in [
         (mail(&der[..der.len() - 20]), "cut off"),
-        (mail(&envelope_of(&element(0x31, &[]))), "to nobody"),
+        (mail(&envelope_of(&element(0x31, &[]))), "not encrypted to any key"),
         (mail(&envelope_of(&element(0x31, &element(0x30, &[1, 1, 0])))), "damaged"),
         ("Content-Type: application/pkcs7-mime\nContent-Transfer-Encoding: base64\n\n!!!".into(), "cut off or was changed"),
         ("Content-Type: application/pkcs7-mime\nContent-Transfer-Encoding: quoted-printable\n\nMIAG".into(), "cut off or was changed"),

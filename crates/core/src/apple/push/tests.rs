@@ -25,7 +25,7 @@ fn issue(change: impl FnOnce(&mut PushRequest)) -> Issued {
 fn certificate(issued: &Issued) -> PushCertificate {
     let reading = read(issued.pem.as_bytes());
     assert_eq!(codes(&reading.findings), [ISSUER]);
-    reading.certificate.unwrap()
+    reading.token.unwrap()
 }
 
 /// The certificate is what is live, in Git and asked for; nothing is to be said about it.
@@ -59,7 +59,7 @@ fn codes(findings: &[Finding]) -> Vec<(FindingCode, Severity)> {
 }
 
 #[track_caller]
-fn refused(bytes: &[u8], code: FindingCode) -> Reading {
+fn refused(bytes: &[u8], code: FindingCode) -> Parsed<PushCertificate> {
     let reading = read(bytes);
     assert!(
         reading.findings.iter().any(|finding| finding.code == code && finding.refuses()),
@@ -92,7 +92,7 @@ fn what_is_sent_is_the_certificate_alone() {
     let with_text = format!("Bag Attributes\r\n{}\r\nmore", issued.pem.replace('\n', "\r\n"));
     let reading = read(with_text.as_bytes());
     assert_eq!(codes(&reading.findings), [(FindingCode::UnusualForm, Severity::Warn), ISSUER]);
-    assert_eq!(reading.certificate.unwrap().to_pem().trim_end(), issued.pem);
+    assert_eq!(reading.token.unwrap().to_pem().trim_end(), issued.pem);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn topic_change() {
     live.topic = "com.apple.mgmt.External.other".parse().unwrap();
     let findings = judge(&certificate, &expected(&certificate, &live, &certificate.facts()));
     assert_eq!(codes(&findings), [(FindingCode::TopicChange, Severity::Refuse)]);
-    assert!(findings[0].message.contains("every device enrolled under it would stop answering"));
+    assert!(findings[0].message.contains("Uploading it would cut off every enrolled device"));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn wrong_kind() {
         (&b"<!DOCTYPE html><html>"[..], "web page"),
         (
             b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----",
-            "signing request",
+            "request for Apple",
         ),
         (
             b"Content-Type: application/pkcs7-mime; name=\"smime.p7m\"\n\nMIAGCSqGSIb3DQEHA6CA",
@@ -268,10 +268,10 @@ fn unusual_form_is_read_and_told() {
     {
         let reading = read(bytes);
         assert_eq!(codes(&reading.findings), [(FindingCode::UnusualForm, Severity::Warn), ISSUER]);
-        assert_eq!(reading.certificate.unwrap().serial.to_string(), issued.serial);
+        assert_eq!(reading.token.unwrap().serial.to_string(), issued.serial);
     }
     for bytes in [issued.der.as_slice(), utf16.as_slice()] {
-        assert_eq!(read(bytes).certificate.unwrap().serial.to_string(), issued.serial);
+        assert_eq!(read(bytes).token.unwrap().serial.to_string(), issued.serial);
     }
 }
 
@@ -279,7 +279,7 @@ proptest! {
     #[test]
     fn any_bytes_end_in_a_verdict(bytes in proptest::collection::vec(any::<u8>(), 0..2048)) {
         let reading = read(&bytes);
-        prop_assert!(reading.certificate.is_some() || reading.findings.iter().any(Finding::refuses));
+        prop_assert!(reading.token.is_some() || reading.findings.iter().any(Finding::refuses));
     }
 
     #[test]
@@ -290,7 +290,7 @@ proptest! {
         }
         der.truncate(cut.max(1));
         let reading = read(&der);
-        prop_assert!(reading.certificate.is_some() || reading.findings.iter().any(Finding::refuses));
+        prop_assert!(reading.token.is_some() || reading.findings.iter().any(Finding::refuses));
     }
 }
 

@@ -16,11 +16,11 @@ pub(super) struct Fields {
 /// Why the JSON is not a token's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unreadable {
-    #[error("its content is not JSON, or is cut off")]
+    #[error("its content is not JSON, or it is cut off")]
     NotJson,
     #[error("its `{0}` is missing or empty")]
     Missing(&'static str),
-    #[error("it has a field twice, so nobody can tell which one counts")]
+    #[error("it has the same field twice, so it is unclear which one counts")]
     Twice,
     #[error("there are several")]
     Several,

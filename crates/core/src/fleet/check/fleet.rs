@@ -53,7 +53,7 @@ impl ClaimKind {
             ),
             Self::Topic => (
                 "this topic is also that of",
-                "a push certificate serves one tenant: correct the copy before anything is sent",
+                "a push certificate serves one tenant: correct the copy before anything is uploaded",
             ),
         }
     }

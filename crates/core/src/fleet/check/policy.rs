@@ -137,7 +137,7 @@ impl Checks<'_, '_> {
     fn recipient(&mut self, raw: &At<String>) -> Option<String> {
         let text = raw.value.trim();
         if text.starts_with("AGE-SECRET-KEY") || text.contains("PRIVATE KEY") {
-            let message = "a private key stands here";
+            let message = "this is a private key";
             let help = "write the public key (`age-keygen -y`), and replace this key: Git keeps it forever";
             self.error_with_help(Code::BadRecipient, raw.span, message, help);
             return None;
@@ -202,7 +202,7 @@ impl Checks<'_, '_> {
                 self.error(Code::BadMove, span, message);
             }
             if moves.iter().any(|other| (other.sha256, other.from) == (sha256, from)) {
-                let message = "this file's move away from this tenant stands here twice";
+                let message = "this file's move away from this tenant appears twice";
                 self.error(Code::BadMove, span, message);
             }
             moves.push(Move { sha256, from, to, reason });
@@ -216,7 +216,7 @@ impl Checks<'_, '_> {
             && raw.signers.is_none()
             && raw.openpgp_keys.is_none()
         {
-            let message = "signed commits are required, but nobody is named who may sign";
+            let message = "signed commits are required, but no signer is named";
             let help = "add `signers`, the path of an allowed-signers file, or `openpgpKeys`";
             self.error_with_help(Code::MissingSigners, *span, message, help);
         }
@@ -233,7 +233,7 @@ impl Checks<'_, '_> {
             && ledger.signers.is_none()
             && raw.signers.is_none()
         {
-            let message = "the ledger must be signed, but nobody is named who may sign it";
+            let message = "the ledger must be signed, but no signer is named for it";
             let help = "add `ledger.signers`, the path of an allowed-signers file with the key of the pipeline that applies";
             self.error_with_help(Code::MissingSigners, *span, message, help);
         }

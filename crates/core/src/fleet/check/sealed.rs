@@ -20,7 +20,7 @@ impl Checks<'_, '_> {
         let At { value, span } = raw?;
         if let Some(fault) = path_fault(value) {
             let message = format!("`file` {fault}");
-            let help = "a token file stands directly beside tenant.yaml; write its name alone";
+            let help = "put the token file beside tenant.yaml and write only its name";
             self.error_with_help(Code::FileOutsideFolder, *span, message, help);
             return None;
         }

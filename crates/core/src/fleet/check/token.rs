@@ -144,7 +144,7 @@ impl Checks<'_, '_> {
                 self.error_with_help(
                     Code::Sha256WithoutFile,
                     sha256.span,
-                    "`sha256` stands here without a `file`",
+                    "`sha256` is given without a `file`",
                     "name the sealed file, or remove `sha256`: without a file the token is only watched",
                 );
             }
@@ -216,7 +216,7 @@ impl Checks<'_, '_> {
 
 fn claim_id(claims: &mut Claims, token: &TokenRef, at: Option<&At<String>>) {
     if let (Some(id), Some(at)) = (&token.id, at) {
-        // Ids of two kinds live in two collections of Intune; GUIDs compare without case.
+        // Ids of two kinds are in two collections of Intune; GUIDs compare without case.
         let value = format!("{} {}", token.kind, id.to_lowercase());
         claims.add(ClaimKind::TokenId, &value, &token.to_string(), at.span);
     }

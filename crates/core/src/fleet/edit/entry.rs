@@ -1,4 +1,4 @@
-//! Whole entries: one put into a file that a person wrote, and a file that nobody wrote yet.
+//! Whole entries: one put into a file that a person wrote, and a file that does not exist yet.
 
 use super::super::document::{Key, Node, Span, Value};
 use super::splice::Entry;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::super::policy::{
     Cloud, CredentialKind, DepTokenWire, PushCertificateWire, VppTokenWire,
@@ -11,200 +11,162 @@ use super::super::policy::{
 use super::{At, Loose};
 
 /// applecart.yaml: the settings of a fleet.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Fleet")]
 pub struct RawFleet {
     /// The version of the file format: applecart/v1.
     #[schemars(required, extend("const" = "applecart/v1"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub api_version: Option<At<String>>,
     /// What the file describes: Fleet.
     #[schemars(required, extend("const" = "Fleet"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<At<String>>,
     /// How to sign in to Entra.
     #[schemars(required)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<RawAuth>,
     /// Public keys that token files are sealed to: `age1…`, `ssh-ed25519 …` or `ssh-rsa …`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub recipients: Option<Vec<At<String>>>,
     /// When a token counts as due and as critical.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expiry: Option<RawExpiry>,
     /// How much of the fleet one apply may write to without approval.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub safety: Option<RawSafety>,
     /// Where the record of uploads lives.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<RawLedger>,
     /// Token files that may go to another tenant than before; the only way to let them.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub moves: Option<Vec<RawMove>>,
     /// How token files are written into requests; change it only when the canary failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub wire: Option<RawWire>,
     /// Whether a commit must be signed by one of `signers` or `openpgpKeys` to be applied.
     /// Default: false.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub require_signed_commits: Option<At<bool>>,
     /// Who may sign with an SSH key: an allowed-signers file (see ssh-keygen, ALLOWED SIGNERS), as
     /// a path from the root of the repository.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub signers: Option<At<String>>,
     /// Who may sign with OpenPGP: a file with their public keys (`gpg --armor --export`), as a path
     /// from the root of the repository.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub openpgp_keys: Option<At<String>>,
     /// SSH keys that count no more, also for what they signed before: a file with public keys, or a
     /// key revocation list (see ssh-keygen, KEY REVOCATION LISTS), as a path from the root of the
     /// repository.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub revoked_signers: Option<At<String>>,
 }
 
 /// How to sign in to Entra.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Auth")]
 pub struct RawAuth {
     /// The application (client) id, a GUID.
     #[schemars(required, extend("format" = "uuid"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<At<String>>,
     /// The application that commands sign in as which only read (`plan`, `status`), a GUID. It needs
     /// read permissions only. Default: `clientId`.
     #[schemars(extend("format" = "uuid"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reader_client_id: Option<At<String>>,
     /// What proves to be that application. The secret itself never stands in the repository.
     #[schemars(required)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialKind>,
     /// Which of Microsoft's clouds the tenants are in. Default: public.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cloud: Option<Cloud>,
     /// Other ways to sign in, by name; a tenant picks one with `auth`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub profiles: Option<BTreeMap<String, At<RawProfile>>>,
 }
 
 /// Another way to sign in.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Profile")]
 pub struct RawProfile {
     /// The application (client) id, a GUID.
     #[schemars(required, extend("format" = "uuid"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<At<String>>,
     /// The application that commands sign in as which only read (`plan`, `status`), a GUID. It needs
     /// read permissions only. Default: `clientId`.
     #[schemars(extend("format" = "uuid"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reader_client_id: Option<At<String>>,
     /// What proves to be that application.
     #[schemars(required)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialKind>,
     /// Which of Microsoft's clouds the tenants are in. Default: public.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cloud: Option<Cloud>,
 }
 
 /// When a token counts as due and as critical.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Expiry")]
 pub struct RawExpiry {
     /// With less than this left, a token is due for renewal. Default: 45d.
     #[schemars(regex(pattern = r"^[0-9]+[smhdw]$"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub renew_before: Option<At<String>>,
     /// With less than this left, a token is critical. Default: 14d.
     #[schemars(regex(pattern = r"^[0-9]+[smhdw]$"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub critical: Option<At<String>>,
 }
 
 /// How much of the fleet one apply may write to without approval.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Safety")]
 pub struct RawSafety {
     /// The largest share of all tenants, such as 30%. Default: 30%.
     #[schemars(regex(pattern = r"^[0-9]{1,3}%$"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_share: Option<At<String>>,
     /// The largest number of tenants. Default: 50.
     #[schemars(range(min = 1, max = 100_000))]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tenants: Option<At<u64>>,
 }
 
 /// Where the record of uploads lives.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Ledger")]
 pub struct RawLedger {
     /// The branch, without refs/heads/. Default: applecart/ledger.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub branch: Option<At<String>>,
     /// How long an upload may take until Intune shows it. Default: 30m.
     #[schemars(regex(pattern = r"^[0-9]+[smhdw]$"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub settle: Option<At<String>>,
     /// Whether its commits must be signed with an SSH key; runs that write then need
     /// APPLECART_LEDGER_SIGNING_KEY. Default: false.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub require_signed: Option<At<bool>>,
     /// Who may sign them: an allowed-signers file, as a path from the root of the repository.
     /// Default: the fleet's `signers`, who may then sign both.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub signers: Option<At<String>>,
     /// The last ledger commit from before commits were signed, as 40 hexadecimal digits: it and
     /// what is before it needs no signature.
     #[schemars(regex(pattern = r"^[0-9a-f]{40}$"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub unsigned_until: Option<At<String>>,
 }
 
 /// A token file that may go to another tenant than before.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Move")]
 pub struct RawMove {
     /// SHA-256 of the opened token file.
     #[schemars(required, with = "Loose")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<At<String>>,
     /// The tenant id it was bound to.
     #[schemars(required, extend("format" = "uuid"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<At<String>>,
     /// The tenant id it may go to.
     #[schemars(required, extend("format" = "uuid"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<At<String>>,
     /// Why.
     #[schemars(required)]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<At<String>>,
 }
 
 /// How token files are written into requests.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Wire")]
 pub struct RawWire {
     /// `depToken` of an enrollment upload. Default: base64.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub dep_token: Option<DepTokenWire>,
     /// `token` of a VPP upload. Default: text.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub vpp_token: Option<VppTokenWire>,
     /// `certificate` of a push upload. Default: pem.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub push_certificate: Option<PushCertificateWire>,
 }

@@ -10,7 +10,7 @@ use applecart_core::model::is_hostile;
 /// How many lines are shown; the reason is among the last ones.
 const MAX_LINES: usize = 6;
 
-/// Longer lines help nobody.
+/// Longer lines do not help.
 const MAX_CHARS: usize = 300;
 
 /// Longer unbroken runs of letters and digits are taken for encoded secrets. An object name has

@@ -50,7 +50,7 @@ pub enum ToolError {
         #[source]
         source: std::io::Error,
     },
-    #[error("`{program}` did not end within {} s and was stopped", TIME_LIMIT.as_secs())]
+    #[error("`{program}` did not end within {} seconds and was stopped", TIME_LIMIT.as_secs())]
     TooSlow { program: &'static str },
     #[error("`{program}` could not {doing}{}{complaint}", if complaint.is_empty() { "" } else { ": " })]
     Failed {

@@ -55,7 +55,7 @@ fn one(
             fault("holds a private key; replace that key, Git keeps it forever".to_owned())
         }
         Ok(Some(FileBytes::Read(bytes))) if !names_anybody(which, &bytes) => {
-            fault("names nobody".to_owned())
+            fault("names no signer".to_owned())
         }
         Ok(Some(FileBytes::Read(bytes))) => Ok(bytes),
         Err(GitError::WrongKind { path: at, is, must_be }) => {

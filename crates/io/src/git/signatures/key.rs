@@ -21,7 +21,7 @@ impl SigningKey {
     /// The key of a file, once it has signed something.
     ///
     /// # Errors
-    /// When it cannot sign: no such file, a passphrase that nobody types, no `ssh-keygen`.
+    /// When it cannot sign: no such file, a passphrase that cannot be typed, no `ssh-keygen`.
     pub fn open(path: &Path) -> Result<Self, SignersError> {
         let absolute = std::path::absolute(path)?;
         let key = Self { path: absolute };
@@ -50,7 +50,7 @@ impl SigningKey {
 
     /// What those who read the ledger will find of this key's signatures.
     pub fn judged_by(&self, signers: &Signers, at: i64) -> Result<Signature, SignersError> {
-        // The tree without anything in it; nobody looks for it.
+        // The empty tree, which every repository knows.
         let head = "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904";
         let who = format!("Applecart <applecart@localhost> {at} +0000");
         let header = format!("{head}\nauthor {who}\ncommitter {who}\n");

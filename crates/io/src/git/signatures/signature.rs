@@ -21,7 +21,7 @@ pub struct Signer {
     /// the key is not known, or not looked up any more.
     pub name: Option<String>,
     /// SSH: `SHA256:…`. OpenPGP: the fingerprint, or the key id where no more is known; empty where
-    /// no OpenPGP keys are named and nobody looked.
+    /// no OpenPGP keys are named, so it was not checked.
     pub key: String,
     pub format: SignatureFormat,
 }
@@ -29,7 +29,7 @@ pub struct Signer {
 /// What was found out about a commit's signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signature {
-    /// It fits the commit and is of somebody who may sign.
+    /// It fits the commit and is of a signer whom the policy names.
     Good(Signer),
     Unsigned,
     /// It is of a key that the files of the policy revision do not name.
@@ -64,7 +64,7 @@ pub enum Signature {
 }
 
 impl Signature {
-    /// Whether the commit counts as signed by somebody who may.
+    /// Whether the commit counts as signed by a signer whom the policy names.
     pub fn is_good(&self) -> bool {
         matches!(self, Self::Good(_))
     }
@@ -104,19 +104,19 @@ impl Signature {
         Some(match self {
             Self::Good(_) => return None,
             Self::Unsigned => {
-                "sign it (git commit --amend --no-edit -S, or a merge commit with -S), have that merged, and apply it; where the forge merges, name the key that it signs with"
+                "sign it (git commit --amend --no-edit -S, or a merge commit with -S), merge that, and apply it; where the forge merges, add the key that it signs with to the signers"
             }
             Self::UnknownKey(_) => {
-                "if the signer may sign, have the key added to the files that `signers` or `openpgpKeys` names, merged, and apply a commit after that"
+                "if this person may sign, add the key to the file that `signers` or `openpgpKeys` names, merge that, and apply a later commit"
             }
             Self::Expired { .. } => {
                 "renew the key (and its entry), or sign a new commit with one that is valid"
             }
             Self::NotYetValid(_) => {
-                "correct `valid-after` in the allowed-signers file, or the clock of whoever made the commit"
+                "correct `valid-after` in the allowed-signers file, or the clock of the machine that made the commit"
             }
             Self::Revoked(_) => {
-                "find out who made the commit; sign a new one with a key that counts"
+                "find out who made the commit; sign a new one with a key that was not revoked"
             }
             Self::Bad(_) => "find out who changed the commit after it was signed; sign a new one",
             Self::WrongNamespace { .. } => {
@@ -160,7 +160,7 @@ impl fmt::Display for Signature {
                 write!(f, "has a signature of {by} that was made for {found:?} and not for Git")
             }
             Self::Unsupported { what } => {
-                write!(f, "has {what}; only SSH and OpenPGP signatures are judged")
+                write!(f, "has {what}; only SSH and OpenPGP signatures are checked")
             }
             Self::Unverifiable { detail } => {
                 write!(f, "has a signature that could not be verified ({detail})")

@@ -1,13 +1,11 @@
 //! What SOPS writes beside the values: to whom the data key is sealed, and the MAC.
 
-use std::borrow::Cow;
-
 use zeroize::Zeroizing;
 
 use super::super::age_file::{self, Limits};
-use super::super::open::MAX_RECIPIENTS;
-use super::super::{Identities, OpenError};
-use super::json::Json;
+use super::super::{Identities, MAX_RECIPIENTS, OpenError};
+use applecart_core::sealed::json::Json;
+use applecart_core::sealed::sops::Member;
 
 /// One recipient's data key, an armored age file: 400 bytes for an age recipient, 1,200 for an
 /// SSH key of 4096 bits.
@@ -24,7 +22,7 @@ pub(super) struct Metadata<'a> {
 
 impl<'a> Metadata<'a> {
     /// Reads the object under the key `sops`.
-    pub(super) fn read(members: &'a [(Cow<'a, str>, Json<'a>)]) -> Result<Self, OpenError> {
+    pub(super) fn read(members: &'a [Member<'a>]) -> Result<Self, OpenError> {
         let get = |name: &str| members.iter().find(|(key, _)| key == name).map(|(_, json)| json);
         let text = |name: &str| match get(name) {
             Some(Json::Text(text)) if !text.is_empty() => Some(text.as_ref()),
@@ -84,37 +82,12 @@ impl<'a> Metadata<'a> {
                 }
                 Err(OpenError::NoMatchingIdentity { .. }) => {}
                 Err(OpenError::Passphrase) => answer = OpenError::Passphrase,
-                // A broken entry for somebody else must not lock everybody out.
+                // A broken entry of one recipient must not lock the others out.
                 Err(_) => answer = OpenError::Damaged,
             }
         }
         Err(answer)
     }
-}
-
-/// Whom the metadata name, where nothing but age recipients opens the file.
-pub(super) fn recipients(members: &[(Cow<'_, str>, Json<'_>)]) -> Option<Vec<String>> {
-    let mut found = None;
-    for (key, value) in members {
-        match (key.as_ref(), value) {
-            ("age", Json::List(entries)) => {
-                found = Some(entries.iter().map(recipient).collect::<Option<Vec<String>>>()?);
-            }
-            // Texts, dates and empty lists; another list is one of another kind of keys.
-            (_, Json::List(others)) if others.is_empty() => {}
-            (_, Json::List(_) | Json::Object(_)) => return None,
-            _ => {}
-        }
-    }
-    found
-}
-
-fn recipient(entry: &Json<'_>) -> Option<String> {
-    let Json::Object(members) = entry else { return None };
-    members.iter().find_map(|(key, value)| match value {
-        Json::Text(text) if key == "recipient" => Some(text.to_string()),
-        _ => None,
-    })
 }
 
 fn sealed_key<'a>(entry: &'a Json<'a>) -> Result<&'a str, OpenError> {

@@ -7,9 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::super::OpenError;
-use super::super::open::MAX_OPENED;
-use super::MARK;
+use super::super::{MAX_OPENED, OpenError};
+use applecart_core::sealed::sops::MARK;
 
 /// An encrypted value, taken apart. Its type is not authenticated by SOPS.
 pub(super) struct Sealed {

@@ -18,7 +18,7 @@ const MAX_KEY: usize = 128;
 
 /// A JSON value. What numbers say is never needed: a value that is one is not encrypted.
 #[derive(Debug)]
-pub(super) enum Json<'a> {
+pub enum Json<'a> {
     Null,
     Bool(bool),
     Number,
@@ -29,14 +29,14 @@ pub(super) enum Json<'a> {
 
 /// Why a text is no such JSON. Holds none of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum JsonFault {
+pub enum JsonFault {
     Syntax,
     DuplicateKey,
     TooComplex,
 }
 
 /// Reads one JSON value and nothing after it.
-pub(super) fn parse(text: &[u8]) -> Result<Json<'_>, JsonFault> {
+pub fn parse(text: &[u8]) -> Result<Json<'_>, JsonFault> {
     let bounds = Bounds { values: Cell::new(0), fault: Cell::new(JsonFault::Syntax) };
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = Seed { bounds: &bounds, depth: 0 }

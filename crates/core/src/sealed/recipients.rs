@@ -1,0 +1,115 @@
+//! To whom a file is encrypted, so far as it shows that without a key.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::model::Sha256;
+
+/// How a file is encrypted for the fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seal {
+    /// With age; `None` where the header cannot be read.
+    Age(Option<AgeRecipients>),
+    /// With SOPS.
+    Sops(SopsRecipients),
+}
+
+/// To whom an age file is encrypted, by the kinds of keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AgeRecipients {
+    /// X25519 keys (`age1…`), which the file does not name.
+    pub x25519: usize,
+    /// Post-quantum keys (`age1pq1…`), which it does not name either.
+    pub post_quantum: usize,
+    /// SSH keys, by their marks.
+    pub ssh: BTreeSet<Key>,
+    /// Whether a passphrase opens it.
+    pub passphrase: bool,
+    /// Keys of other kinds: plugins.
+    pub others: usize,
+}
+
+/// To whom a file says that it is encrypted. Nothing authenticates that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SopsRecipients {
+    /// These keys of age or SSH, and no others.
+    Named(Vec<String>),
+    /// Keys of other kinds (PGP, a cloud's key service) open it too.
+    OtherKinds,
+    /// The file is damaged, or of a store (YAML, dotenv, INI) that is not read.
+    Unreadable,
+}
+
+/// A recipient, as closely as a file can show it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// The recipient itself.
+    Named(String),
+    /// An SSH key: the first four octets of SHA-256 over its public key, in hexadecimal.
+    Ssh(String),
+}
+
+impl Key {
+    /// The recipient of a fleet's list as an age file would show it.
+    pub fn of(recipient: &str) -> Self {
+        let mut words = recipient.split_whitespace();
+        if let (Some(kind), Some(blob)) = (words.next(), words.next())
+            && kind.starts_with("ssh-")
+            && let Ok(blob) = STANDARD.decode(blob)
+        {
+            return Self::Ssh(Sha256::of(&blob).to_string().chars().take(8).collect());
+        }
+        Self::Named(recipient.trim().to_owned())
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(recipient) => f.write_str(recipient),
+            Self::Ssh(mark) => write!(f, "the SSH key with the mark {mark}"),
+        }
+    }
+}
+
+/// What a sealed file shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Addressees {
+    /// Recipients that it names.
+    pub keys: BTreeSet<Key>,
+    /// Whether it names all of them, age's own as well.
+    pub names_all: bool,
+    /// age recipients that it does not name.
+    pub anonymous: usize,
+    /// Keys of other kinds, passphrases among them.
+    pub others: usize,
+}
+
+impl Seal {
+    /// Whom the file shows to be for; `None` where that cannot be read.
+    pub fn addressees(&self) -> Option<Addressees> {
+        match self {
+            Self::Age(recipients) => {
+                let found = recipients.as_ref()?;
+                Some(Addressees {
+                    keys: found.ssh.clone(),
+                    names_all: false,
+                    anonymous: found.x25519 + found.post_quantum,
+                    others: found.others + usize::from(found.passphrase),
+                })
+            }
+            // SOPS writes SSH recipients whole; they are compared by their mark like age's.
+            Self::Sops(SopsRecipients::Named(recipients)) => {
+                let keys = recipients.iter().map(|text| Key::of(text)).collect();
+                Some(Addressees { keys, names_all: true, ..Addressees::default() })
+            }
+            Self::Sops(SopsRecipients::OtherKinds) => {
+                Some(Addressees { names_all: true, others: 1, ..Addressees::default() })
+            }
+            Self::Sops(SopsRecipients::Unreadable) => None,
+        }
+    }
+}
