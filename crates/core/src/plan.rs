@@ -46,6 +46,7 @@ pub use safety::{Excess, Limits};
 pub use selection::{Selection, SelectionError};
 pub use settings::Settings;
 pub use subject::{Sent, Subject};
+pub(crate) use types::kebab_enum;
 pub use types::{
     Action, Expiry, FORMAT_VERSION, Health, HealthReason, Observed, Plan, PlannedTenant,
     PlannedToken, Reason, RecipientsChange, RemovedTenant, ResealedTenant, SelectionReport, Source,

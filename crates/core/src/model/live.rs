@@ -26,6 +26,16 @@ impl<T> Reading<T> {
         }
     }
 
+    /// The same answer about what is made of the value; `None` of that means absent.
+    pub fn and_then<U>(&self, find: impl FnOnce(&T) -> Option<U>) -> Reading<U> {
+        match self {
+            Self::Present(value) => find(value).map_or(Reading::Absent, Reading::Present),
+            Self::Absent => Reading::Absent,
+            Self::Unknown(problem) => Reading::Unknown(problem.clone()),
+            Self::NotAsked => Reading::NotAsked,
+        }
+    }
+
     /// The problem, where the answer is unknown.
     pub fn problem(&self) -> Option<&Problem> {
         match self {

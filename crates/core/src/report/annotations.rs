@@ -11,6 +11,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use super::text::label;
 use crate::fleet::{Diagnostic, Severity, TokenLines};
 use crate::model::{Kind, TokenRef};
 use crate::plan::{Action, Plan, Sync};
@@ -40,7 +41,6 @@ pub enum Level {
 /// A remark about a line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Annotation {
-    /// How loud.
     pub level: Level,
     /// The file, from the repository's root.
     pub file: String,
@@ -125,8 +125,7 @@ pub fn of_plan(plan: &Plan, lines: &BTreeMap<String, TokenLines>) -> Vec<Annotat
             if !held && !token.urgent {
                 continue;
             }
-            let of = TokenRef { kind: state.kind, name: state.name.clone(), id: state.id.clone() };
-            let name = state.name.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
+            let name = label(state.kind, state.name.as_deref());
             let level = if token.urgent { Level::Error } else { Level::Warning };
             let code = match state.reasons.first() {
                 Some(reason) => reason.as_str(),
@@ -135,8 +134,8 @@ pub fn of_plan(plan: &Plan, lines: &BTreeMap<String, TokenLines>) -> Vec<Annotat
             };
             let word = if held { "held" } else { "urgent" };
             let details = state.details.join(" ");
-            let message = format!("{}: {}{name} {word}: {details}", tenant.name, state.kind);
-            remark(level, line(&of), code, message);
+            let message = format!("{}: {name} {word}: {details}", tenant.name);
+            remark(level, line(&state.token()), code, message);
         }
     }
     all

@@ -6,79 +6,50 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     Cause, Facts, Kind, LedgerEntry, Outcome, Sha256, TenantId, TenantName, TokenRef,
 };
-use crate::plan::{Due, FORMAT_VERSION, Plan};
+use crate::plan::{Due, FORMAT_VERSION, Plan, kebab_enum};
 
-/// What happened to one token.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Happened {
-    /// Sent, and a read shows it.
-    Uploaded,
-    /// Created, and a read shows it.
-    Created,
-    /// Settings were changed; the answer shows it.
-    Configured,
-    /// Sent and accepted, not yet visible.
-    Progressing,
-    /// An earlier run's sending was found live and recorded.
-    Confirmed,
-    /// Live changed outside Git since the last record, and that was recorded.
-    ChangedOutsideGit,
-    /// What was changed outside Git is watched now, and that was recorded.
-    Adopted,
-    /// The file was refused when it was opened; nothing was sent.
-    Refused,
-    /// Live moved since the plan; nothing was sent.
-    Stale,
-    /// It failed; the cause says how.
-    Failed,
-    /// Nobody can tell whether it landed; the next run finds out.
-    Unknown,
-    /// Not started: the run was stopped, could not announce it, or an earlier write forbids it.
-    NotStarted,
-    /// Another run announced a write to this token first; nothing was sent.
-    InProgressElsewhere,
-    /// The wire encoding is not proved yet, and another token goes first; nothing was sent.
-    CanaryPending,
-    /// The token that was to prove the wire encoding failed; nothing was sent.
-    CanaryFailed,
-    /// Due, but not in the plan file that was applied; left out.
-    NotReviewed,
-}
-
-impl Happened {
-    /// The value as it is written in output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Uploaded => "uploaded",
-            Self::Created => "created",
-            Self::Configured => "configured",
-            Self::Progressing => "progressing",
-            Self::Confirmed => "confirmed",
-            Self::ChangedOutsideGit => "changed-outside-git",
-            Self::Adopted => "adopted",
-            Self::Refused => "refused",
-            Self::Stale => "stale",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-            Self::NotStarted => "not-started",
-            Self::InProgressElsewhere => "in-progress-elsewhere",
-            Self::CanaryPending => "canary-pending",
-            Self::CanaryFailed => "canary-failed",
-            Self::NotReviewed => "not-reviewed",
-        }
+kebab_enum! {
+    /// What happened to one token.
+    Happened {
+        /// Sent, and a read shows it.
+        Uploaded => "uploaded",
+        /// Created, and a read shows it.
+        Created => "created",
+        /// Settings were changed; the answer shows it.
+        Configured => "configured",
+        /// Sent and accepted, not yet visible.
+        Progressing => "progressing",
+        /// An earlier run's sending was found live and recorded.
+        Confirmed => "confirmed",
+        /// Live changed outside Git since the last record, and that was recorded.
+        ChangedOutsideGit => "changed-outside-git",
+        /// What was changed outside Git is watched now, and that was recorded.
+        Adopted => "adopted",
+        /// The file was refused when it was opened; nothing was sent.
+        Refused => "refused",
+        /// Live moved since the plan; nothing was sent.
+        Stale => "stale",
+        /// It failed; the cause says how.
+        Failed => "failed",
+        /// Nobody can tell whether it landed; the next run finds out.
+        Unknown => "unknown",
+        /// Not started: the run was stopped, could not announce it, or an earlier write forbids it.
+        NotStarted => "not-started",
+        /// Another run announced a write to this token first; nothing was sent.
+        InProgressElsewhere => "in-progress-elsewhere",
+        /// The wire encoding is not proved yet, and another token goes first; nothing was sent.
+        CanaryPending => "canary-pending",
+        /// The token that was to prove the wire encoding failed; nothing was sent.
+        CanaryFailed => "canary-failed",
+        /// Due, but not in the plan file that was applied; left out.
+        NotReviewed => "not-reviewed",
     }
 }
 
-/// One token's result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApplyResult {
-    /// The tenant's name.
     pub tenant: String,
-    /// The tenant.
     pub tenant_id: TenantId,
     /// Which of the three credentials.
     pub kind: Kind,
@@ -86,13 +57,10 @@ pub struct ApplyResult {
     pub name: Option<String>,
     /// SHA-256 of the opened file.
     pub sha256: Option<Sha256>,
-    /// What happened.
     pub result: Happened,
-    /// Why it failed.
     pub cause: Option<Cause>,
     /// Sentences for a person.
     pub details: Vec<String>,
-    /// Live facts before.
     pub before: Option<Facts>,
     /// Live facts afterwards, where they were read.
     pub live: Option<Facts>,
@@ -106,7 +74,6 @@ pub struct ApplySummary {
     pub uploaded: usize,
     /// Created and shown.
     pub created: usize,
-    /// Settings changed.
     pub configured: usize,
     /// Sent, not yet visible.
     pub progressing: usize,
@@ -132,7 +99,6 @@ pub struct ApplySummary {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApplyReport {
-    /// Version of this format.
     pub format_version: String,
     /// Version of the program.
     pub applecart: String,
@@ -146,7 +112,6 @@ pub struct ApplyReport {
     pub not_pushed: Option<NotPushed>,
     /// One entry for every token that something happened to.
     pub results: Vec<ApplyResult>,
-    /// Counts.
     pub summary: ApplySummary,
     /// What the exit code is made from.
     #[serde(skip, default = "done")]
@@ -157,7 +122,6 @@ pub struct ApplyReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NotPushed {
-    /// How many.
     pub entries: usize,
     /// The file that holds them; `applecart ledger append` takes it.
     pub file: String,
@@ -171,9 +135,7 @@ fn done() -> Outcome {
 
 /// What happened to one token, before it has a name.
 pub struct Done {
-    /// What.
     pub happened: Happened,
-    /// Why it failed.
     pub cause: Option<Cause>,
     /// Sentences for a person.
     pub details: Vec<String>,

@@ -12,7 +12,6 @@ pub(super) const MAX_NAMES: usize = 5;
 const MAX_TOLD: usize = 3;
 /// As many critical matters stand above a plan one by one.
 const MAX_CRITICAL: usize = 10;
-/// As many groups stand above a plan.
 const MAX_GROUPS: usize = 12;
 
 /// The matters of one code.

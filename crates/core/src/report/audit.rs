@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use super::annotations::{Annotation, Level};
 use crate::model::Timestamp;
+use crate::plan::kebab_enum;
 
 pub use apple_ids::{AppleId, AppleIdToken, AppleIds, apple_ids, apple_ids_human};
 pub use human::audit_human;
@@ -29,32 +30,19 @@ pub use uploads::{Fit, Held, Trace, judge_bindings, judge_uploads};
 /// The version of both machine outputs.
 pub const AUDIT_VERSION: &str = "1.0";
 
-/// What is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum AuditArea {
-    /// Whether the record is whole.
-    Ledger,
-    /// Whether each upload traces to a reviewed commit, and each live change to an upload.
-    Uploads,
-    /// Whether those who may sign, and those who can open, were changed by somebody who may.
-    Policy,
-    /// Whether a token, a private key or an age identity lies open in Git.
-    Secrets,
-    /// Whether token files are sealed to those whom the fleet lists.
-    Recipients,
-}
-
-impl AuditArea {
-    /// The area as it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ledger => "ledger",
-            Self::Uploads => "uploads",
-            Self::Policy => "policy",
-            Self::Secrets => "secrets",
-            Self::Recipients => "recipients",
-        }
+kebab_enum! {
+    /// What is looked at.
+    AuditArea {
+        /// Whether the record is whole.
+        Ledger => "ledger",
+        /// Whether each upload traces to a reviewed commit, and each live change to an upload.
+        Uploads => "uploads",
+        /// Whether those who may sign, and those who can open, were changed by somebody who may.
+        Policy => "policy",
+        /// Whether a token, a private key or an age identity lies open in Git.
+        Secrets => "secrets",
+        /// Whether token files are sealed to those whom the fleet lists.
+        Recipients => "recipients",
     }
 }
 
@@ -91,7 +79,6 @@ impl AuditPlace {
         Self { file: Some(file.into()), ..Self::default() }
     }
 
-    /// A commit.
     pub fn commit(commit: impl Into<String>) -> Self {
         Self { commit: Some(commit.into()), ..Self::default() }
     }
@@ -107,11 +94,8 @@ pub struct AuditFinding {
     pub area: AuditArea,
     /// The stable name, in kebab-case.
     pub code: String,
-    /// Where.
     pub place: AuditPlace,
-    /// What is so.
     pub message: String,
-    /// What to do.
     pub advice: String,
 }
 
@@ -135,11 +119,9 @@ impl AuditFinding {
     }
 }
 
-/// The ledger as it was audited.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditLedger {
-    /// The branch.
     pub branch: String,
     /// The remote that was asked; `null` when only this clone was looked at.
     pub remote: Option<String>,
@@ -171,11 +153,9 @@ pub struct AuditObjects {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditSummary {
-    /// Does not hold.
     pub findings: usize,
     /// Could not be told.
     pub unknown: usize,
-    /// Worth knowing.
     pub notes: usize,
 }
 
@@ -183,21 +163,16 @@ pub struct AuditSummary {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Audit {
-    /// The version of this format.
     pub format_version: &'static str,
-    /// When.
     pub generated_at: Timestamp,
-    /// The audited revision.
     pub rev: String,
     /// The commit of the protected branch that uploads must come from and that the policy is of.
     pub policy_rev: String,
     /// What the protected branch is called here.
     pub policy_name: String,
-    /// The ledger.
     pub ledger: AuditLedger,
     /// How many `applied` lines were traced.
     pub uploads: usize,
-    /// The objects.
     pub objects: AuditObjects,
     /// Everything that was found, heaviest first.
     pub findings: Vec<AuditFinding>,

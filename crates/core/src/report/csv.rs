@@ -17,8 +17,21 @@ pub(super) fn text(text: &str) -> String {
     if formula { format!("'{text}") } else { text }
 }
 
-/// One line of cells, which are text already.
-pub(super) fn line<const N: usize>(out: &mut String, cells: &[String; N]) {
+/// A table of cells, which are text already. Each has its column's name beside it, so that none can
+/// stand under another's; `head` is a row of which only the names are used.
+pub(super) fn table<const N: usize>(
+    head: [(&str, String); N],
+    rows: impl Iterator<Item = [(&'static str, String); N]>,
+) -> String {
+    let mut out = String::new();
+    line(&mut out, head.map(|(name, _)| name.to_owned()));
+    for row in rows {
+        line(&mut out, row.map(|(_, cell)| cell));
+    }
+    out
+}
+
+fn line<const N: usize>(out: &mut String, cells: [String; N]) {
     for (index, cell) in cells.iter().enumerate() {
         if index > 0 {
             out.push(',');
@@ -32,6 +45,16 @@ pub(super) fn line<const N: usize>(out: &mut String, cells: &[String; N]) {
         }
     }
     out.push_str("\r\n");
+}
+
+/// What is not known is an empty cell.
+pub(super) fn or_empty<T: ToString>(value: Option<T>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+/// Text from elsewhere, or an empty cell.
+pub(super) fn optional(value: Option<&str>) -> String {
+    value.map(text).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -52,7 +75,7 @@ mod tests {
     #[test]
     fn quotes_commas_and_blanks_are_kept() {
         let mut out = String::new();
-        line(&mut out, &["plain", "a,b", "say \"hi\"", "two\r\nlines", " "].map(str::to_owned));
+        line(&mut out, ["plain", "a,b", "say \"hi\"", "two\r\nlines", " "].map(str::to_owned));
         assert_eq!(out, "plain,\"a,b\",\"say \"\"hi\"\"\",\"two\r\nlines\",\" \"\r\n");
     }
 }

@@ -11,62 +11,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Problem, ProblemCode, TenantId, Timestamp};
 use crate::plan::FORMAT_VERSION;
+use crate::plan::kebab_enum;
 
 pub use human::doctor_human;
 pub use tenants::CLOCK_LIMIT;
 use tenants::tenant_checks;
 
-/// What is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Area {
-    /// The user's own `git`, the repository and the planned revision.
-    Git,
-    /// The remote, and the revision that the policy is read from.
-    Remote,
-    /// The files of the fleet.
-    Fleet,
-    /// Who signed the planned commit, and what the ledger is signed with.
-    Signatures,
-    /// The ledger.
-    Ledger,
-    /// The keys that open token files.
-    Identities,
-    /// This machine's clock against Graph's.
-    Clock,
-    /// Signing in to the tenants.
-    SignIn,
-    /// What the application may read there.
-    Permissions,
-    /// Intune's licence.
-    Licence,
-    /// Everything else that Graph can answer with.
-    Graph,
-    /// The customers' consent to sharing data with Apple, for first push certificates.
-    Consent,
-}
-
-impl Area {
-    /// The area as it is written in output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Git => "git",
-            Self::Remote => "remote",
-            Self::Fleet => "fleet",
-            Self::Signatures => "signatures",
-            Self::Ledger => "ledger",
-            Self::Identities => "identities",
-            Self::Clock => "clock",
-            Self::SignIn => "sign-in",
-            Self::Permissions => "permissions",
-            Self::Licence => "licence",
-            Self::Graph => "graph",
-            Self::Consent => "consent",
-        }
+kebab_enum! {
+    /// What is looked at.
+    Area {
+        /// The user's own `git`, the repository and the planned revision.
+        Git => "git",
+        /// The remote, and the revision that the policy is read from.
+        Remote => "remote",
+        /// The files of the fleet.
+        Fleet => "fleet",
+        /// Who signed the planned commit, and what the ledger is signed with.
+        Signatures => "signatures",
+        Ledger => "ledger",
+        /// The keys that open token files.
+        Identities => "identities",
+        /// This machine's clock against Graph's.
+        Clock => "clock",
+        /// Signing in to the tenants.
+        SignIn => "sign-in",
+        /// What the application may read there.
+        Permissions => "permissions",
+        Licence => "licence",
+        /// Everything else that Graph can answer with.
+        Graph => "graph",
+        /// The customers' consent to sharing data with Apple, for first push certificates.
+        Consent => "consent",
     }
 }
 
-/// How it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckState {
@@ -84,11 +62,9 @@ pub enum CheckState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Trouble {
-    /// The stable name.
     pub code: ProblemCode,
     /// The missing Graph permission.
     pub permission: Option<String>,
-    /// Who has it.
     pub tenants: Vec<String>,
     /// What the first of them was told.
     pub detail: Option<String>,
@@ -100,11 +76,8 @@ pub struct Trouble {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// What.
     pub area: Area,
-    /// How it is.
     pub state: CheckState,
-    /// One sentence.
     pub text: String,
     /// What to do next.
     pub next: Vec<String>,
@@ -146,9 +119,7 @@ pub enum ConsentState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TenantHealth {
-    /// The tenant's name.
     pub name: String,
-    /// The tenant.
     pub tenant_id: TenantId,
     /// What could not be read, and why.
     pub problems: Vec<Problem>,
@@ -182,17 +153,14 @@ pub struct DoctorSummary {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Doctor {
-    /// Version of this format.
     pub format_version: String,
     /// Version of the program.
     pub applecart: String,
-    /// When.
     pub generated_at: Timestamp,
     /// What was looked at.
     pub checks: Vec<Check>,
     /// Every selected tenant that was asked.
     pub tenants: Vec<TenantHealth>,
-    /// Counts.
     pub summary: DoctorSummary,
 }
 

@@ -3,17 +3,16 @@
 //! This file holds the result as data. `tokens` tells which entry of one commit is which of the
 //! next, `changes` what differs between them, `review` reads the request's number out of a message,
 //! `join` puts both records in order, `force` answers what was in force when, and `live` holds that
-//! against what Intune shows. `human`, `csv`,
-//! `markdown` and `html` write it down.
+//! beside what Intune has. `human`,
+//! `flat` and `html` write it down.
 
 mod changes;
-mod csv;
+mod flat;
 mod force;
 mod html;
 mod human;
 mod join;
 mod live;
-mod markdown;
 mod picture;
 mod review;
 #[cfg(test)]
@@ -31,13 +30,13 @@ use crate::model::{
     Cause, Commit, EntryBody, Event, Facts, Kind, Person, Problem, Record, Sha256, Signature,
     TenantId, Timestamp,
 };
+use crate::plan::kebab_enum;
 
-pub use csv::history_csv;
+pub use flat::{history_csv, history_markdown};
 pub use html::history_html;
 pub use human::history_human;
 pub use join::{Period, TenantPast, tokens_of};
 pub use live::with_live;
-pub use markdown::history_markdown;
 use review::reviewers;
 pub use review::{RequestKind, Review};
 
@@ -62,7 +61,6 @@ const FORMAT_VERSION: &str = "1.0";
 /// A commit that changed a tenant's folder, with what the folder held before and after.
 #[derive(Clone, Debug)]
 pub struct Version {
-    /// The commit.
     pub commit: Commit,
     /// The merge of the mainline that brought it; `None` for a commit of the mainline itself.
     pub via: Option<Commit>,
@@ -80,48 +78,48 @@ pub struct Version {
     pub after: Option<Arc<Desired>>,
 }
 
-/// What happened to a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Happening {
-    /// Git: the entry came.
-    Added,
-    /// Git: another file took the place of the sealed one.
-    FileReplaced,
-    /// Git: a watched token got a sealed file.
-    FileAdded,
-    /// Git: the token lost its sealed file and is watched since.
-    FileRemoved,
-    /// Git: the same file was sealed anew.
-    Resealed,
-    /// Git: something in the entry changed, not the file.
-    Edited,
-    /// Git: the tenant's folder got another name.
-    FolderRenamed,
-    /// Git: the entry went. Nothing is ever removed from Intune because of it.
-    Removed,
-    /// Git: the folder has a mistake since, so that nothing can be said about the token.
-    Unreadable,
-    /// Git: the mistake was corrected.
-    Readable,
-    /// Git: this clone has no history from before.
-    CutOff,
-    /// Ledger: a renewal was opened.
-    RenewalOpened,
-    /// Ledger: a run was about to send the file.
-    Intended,
-    /// Ledger: Intune accepted it.
-    Applied,
-    /// Ledger: sending it failed.
-    Failed,
-    /// Ledger: a later read showed it live.
-    Confirmed,
-    /// Ledger: live was changed, and no run did it.
-    ChangedOutsideGit,
-    /// Ledger: what came from outside Git is tracked.
-    Adopted,
-    /// Ledger: the customer confirmed that devices work.
-    Acknowledged,
+kebab_enum! {
+    /// What happened to a token.
+    Happening {
+        /// Git: the entry came.
+        Added => "added",
+        /// Git: another file took the place of the sealed one.
+        FileReplaced => "file-replaced",
+        /// Git: a watched token got a sealed file.
+        FileAdded => "file-added",
+        /// Git: the token lost its sealed file and is watched since.
+        FileRemoved => "file-removed",
+        /// Git: the same file was sealed anew.
+        Resealed => "resealed",
+        /// Git: something in the entry changed, not the file.
+        Edited => "edited",
+        /// Git: the tenant's folder got another name.
+        FolderRenamed => "folder-renamed",
+        /// Git: the entry went. Nothing is ever removed from Intune because of it.
+        Removed => "removed",
+        /// Git: the folder has a mistake since, so that nothing can be said about the token.
+        Unreadable => "unreadable",
+        /// Git: the mistake was corrected.
+        Readable => "readable",
+        /// Git: this clone has no history from before.
+        CutOff => "cut-off",
+        /// Ledger: a renewal was opened.
+        RenewalOpened => "renewal-opened",
+        /// Ledger: a run was about to send the file.
+        Intended => "intended",
+        /// Ledger: Intune accepted it.
+        Applied => "applied",
+        /// Ledger: sending it failed.
+        Failed => "failed",
+        /// Ledger: a later read showed it live.
+        Confirmed => "confirmed",
+        /// Ledger: live was changed, and no run did it.
+        ChangedOutsideGit => "changed-outside-git",
+        /// Ledger: what came from outside Git is tracked.
+        Adopted => "adopted",
+        /// Ledger: the customer confirmed that devices work.
+        Acknowledged => "acknowledged",
+    }
 }
 
 impl From<Event> for Happening {
@@ -139,14 +137,13 @@ impl From<Event> for Happening {
     }
 }
 
-/// Where an entry of a timeline comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Origin {
-    /// The fleet's Git history.
-    Git,
-    /// The ledger.
-    Ledger,
+kebab_enum! {
+    /// Where an entry of a timeline comes from.
+    Origin {
+        /// The fleet's Git history.
+        Git => "git",
+        Ledger => "ledger",
+    }
 }
 
 /// One fact's old and new value.
@@ -201,23 +198,17 @@ impl From<&Commit> for CommitEntry {
 pub struct RecordEntry {
     /// Whose file of the ledger it stands in.
     pub tenant_id: TenantId,
-    /// Its place there.
     pub seq: u64,
-    /// When.
     pub at: Timestamp,
-    /// The run.
     pub run: String,
     /// The pipeline run's URL, where one ran it.
     pub pipeline: Option<String>,
-    /// The user.
     pub user: Option<String>,
-    /// The machine.
     pub host: Option<String>,
     /// The fleet commit that was applied.
     pub rev: Option<String>,
     /// The digest of the plan that asked for it.
     pub plan_digest: Option<String>,
-    /// Failures: why.
     pub cause: Option<Cause>,
     /// Acknowledgements: who of the customer confirmed.
     pub by: Option<String>,
@@ -253,7 +244,6 @@ impl RecordEntry {
     }
 }
 
-/// One entry of a timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TimelineEntry {
@@ -261,13 +251,11 @@ pub struct TimelineEntry {
     pub at: Timestamp,
     /// Which record has it.
     pub origin: Origin,
-    /// What happened.
     pub event: Happening,
     /// SHA-256 of the opened token file that it is about.
     pub sha256: Option<Sha256>,
     /// What became different by it.
     pub changes: Vec<FactChange>,
-    /// Git: the commit.
     pub commit: Option<CommitEntry>,
     /// Git: the merge of the mainline that brought the commit; `null` for one of the mainline.
     pub merge: Option<CommitEntry>,
@@ -275,7 +263,6 @@ pub struct TimelineEntry {
     pub review: Option<Review>,
     /// Git: who reviewed or approved, as the trailers of the messages name them.
     pub reviewers: Vec<String>,
-    /// Ledger: the line.
     pub record: Option<RecordEntry>,
 }
 
@@ -306,7 +293,6 @@ pub enum ForceState {
 pub struct Replaced {
     /// The line by which it was seen first.
     pub seen: RecordEntry,
-    /// Its public facts.
     pub facts: Option<Facts>,
     /// When the one before was recorded last.
     pub last_known: Timestamp,
@@ -316,13 +302,10 @@ pub struct Replaced {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InForce {
-    /// The instant.
     pub at: Timestamp,
-    /// How it was in force.
     pub state: ForceState,
     /// SHA-256 of the opened token file; `null` for what did not come from Git.
     pub sha256: Option<Sha256>,
-    /// Its public facts.
     pub facts: Option<Facts>,
     /// Whether it had lapsed by then; `null` where no expiry is known.
     pub lapsed: Option<bool>,
@@ -350,17 +333,14 @@ pub struct InForce {
     pub desired_since: Option<CommitEntry>,
 }
 
-/// One token's timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenHistory {
-    /// The tenant's folder.
     pub tenant: String,
     /// The directory id, as it was last known.
     pub tenant_id: Option<TenantId>,
     /// What people call the tenant.
     pub display_name: Option<String>,
-    /// The token's kind.
     pub kind: Kind,
     /// Its name; push has none.
     pub name: Option<String>,
@@ -385,19 +365,13 @@ pub struct TokenHistory {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HistorySummary {
-    /// Tenants.
     pub tenants: usize,
-    /// Tokens.
     pub tokens: usize,
     /// Entries in the timelines.
     pub entries: usize,
-    /// Commits among them.
     pub commits: usize,
-    /// Accepted sendings.
     pub uploads: usize,
-    /// Changes outside Git.
     pub outside: usize,
-    /// Failed sendings.
     pub failed: usize,
 }
 
@@ -405,13 +379,11 @@ pub struct HistorySummary {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct History {
-    /// Version of this format.
     pub format_version: String,
     /// Version of the program.
     pub applecart: String,
     /// The fleet commit up to which Git's history was read.
     pub rev: String,
-    /// When.
     pub generated_at: Timestamp,
     /// Whether this clone does not have the whole history.
     pub cut_off: bool,
@@ -421,7 +393,6 @@ pub struct History {
     pub ledger_problem: Option<String>,
     /// From when on entries are shown.
     pub since: Option<Timestamp>,
-    /// Until when.
     pub until: Option<Timestamp>,
     /// The instant that was asked about, where one was.
     pub asked_at: Option<Timestamp>,
@@ -434,13 +405,10 @@ pub struct History {
 /// What a [`History`] says of itself.
 #[derive(Clone, Debug)]
 pub struct Heading {
-    /// The fleet commit.
     pub rev: String,
-    /// When.
     pub now: Timestamp,
     /// Whether the clone is cut off.
     pub cut_off: bool,
-    /// The ledger's commit.
     pub ledger_head: Option<String>,
     /// Why the ledger is not known.
     pub ledger_problem: Option<String>,

@@ -90,11 +90,9 @@ pub struct ImportNote {
     pub detail: String,
 }
 
-/// One tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImportedTenant {
-    /// The folder's name.
     pub name: String,
     /// The directory id; `null` where an invalid file does not say.
     pub tenant_id: Option<TenantId>,
@@ -106,9 +104,7 @@ pub struct ImportedTenant {
     pub file: Option<String>,
     /// Kinds that could not be read. They are left out or as they were, not taken for absent.
     pub unknown: Vec<Kind>,
-    /// Why.
     pub problems: Vec<Problem>,
-    /// Worth knowing.
     pub notes: Vec<ImportNote>,
     /// The change of an existing file as a unified diff; `null` where there is none.
     pub diff: Option<String>,
@@ -120,15 +116,12 @@ pub struct ImportedTenant {
 pub struct ImportSummary {
     /// With a new file.
     pub created: usize,
-    /// With other facts.
     pub updated: usize,
     /// As they were.
     pub unchanged: usize,
     /// Left alone: a file is there already, or there is nothing to write.
     pub skipped: usize,
-    /// Refused.
     pub refused: usize,
-    /// Not read.
     pub failed: usize,
 }
 
@@ -136,7 +129,6 @@ pub struct ImportSummary {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImportReport {
-    /// The version of this format.
     pub format_version: String,
     /// The version of the program.
     pub applecart: String,
@@ -146,7 +138,6 @@ pub struct ImportReport {
     pub unusable_contracts: usize,
     /// The tenants, sorted by name.
     pub tenants: Vec<ImportedTenant>,
-    /// Counts.
     pub summary: ImportSummary,
 }
 

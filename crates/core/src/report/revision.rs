@@ -1,6 +1,6 @@
 //! What stands at the top of a plan: what its revision changes about the fleet as a whole.
 
-use super::text::{plural, short};
+use super::text::{names as names_in_line, plural, short};
 use crate::plan::{Plan, RecipientsChange, RemovedTenant, ResealedTenant};
 
 /// The heading over tenants that the base does not have.
@@ -41,17 +41,13 @@ pub(super) fn touched(plan: &Plan) -> Option<String> {
 
 fn resealed(tenants: &[ResealedTenant]) -> Option<String> {
     let files: usize = tenants.iter().map(|tenant| tenant.files).sum();
-    let names: Vec<&str> = tenants.iter().take(NAMED).map(|one| one.name.as_str()).collect();
-    let more = match tenants.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let names: Vec<&str> = tenants.iter().map(|one| one.name.as_str()).collect();
     let are = if files == 1 { "is" } else { "are" };
     (files > 0).then(|| {
         format!(
-            "{} of {}{more} {are} re-encrypted, with the same sha256 when opened: nothing to upload.",
+            "{} of {} {are} re-encrypted, with the same sha256 when opened: nothing to upload.",
             plural(files, "token file"),
-            names.join(", ")
+            names_in_line(&names, NAMED)
         )
     })
 }

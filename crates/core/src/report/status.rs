@@ -33,7 +33,6 @@ pub struct Recorded {
     pub sha256: Option<Sha256>,
     /// The fleet commit that was applied.
     pub rev: Option<String>,
-    /// The run's id.
     pub run: String,
     /// The user, else the machine.
     pub by: Option<String>,
@@ -76,7 +75,6 @@ fn last_upload(past: &TenantLedger, token: &TokenRef) -> Option<Recorded> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusToken {
-    /// Where it stands.
     #[serde(flatten)]
     pub state: TokenState,
     /// The Apple Account that renews it: as Intune has it where known, else as Git says.
@@ -97,9 +95,7 @@ pub struct StatusToken {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusTenant {
-    /// The folder's name.
     pub name: String,
-    /// The directory id.
     pub tenant_id: Option<TenantId>,
     /// What people call it.
     pub display_name: Option<String>,
@@ -115,9 +111,7 @@ pub struct StatusTenant {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusSummary {
-    /// Selected tenants.
     pub tenants: usize,
-    /// Their tokens.
     pub tokens: usize,
     /// Tokens that have expired.
     pub expired: usize,
@@ -152,11 +146,9 @@ pub struct StatusSummary {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// Version of this format.
     pub format_version: String,
     /// Version of the program.
     pub applecart: String,
-    /// The fleet commit.
     pub rev: Option<String>,
     pub generated_at: Timestamp,
     /// Whether Intune was left alone.

@@ -17,7 +17,6 @@ pub(super) const HEAD: Style = Style::new().bold();
 /// Less important than its surroundings.
 pub(super) const DIM: Style = Style::new().dimmed();
 
-/// The text in a style.
 pub(super) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }

@@ -2,22 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use comfy_table::{Table, presets};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::AUDIT_VERSION;
 use crate::fleet::Desired;
 use crate::model::{Kind, Timestamp};
-use crate::report::text::{escape, plural};
+use crate::report::table::{Column, table};
+use crate::report::text::{escape, names, plural};
 
-/// A token of an Apple ID.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AppleIdToken {
-    /// The tenant.
     pub tenant: String,
-    /// The kind.
     pub kind: Kind,
     /// The token's name; push certificates have none.
     pub name: Option<String>,
@@ -31,7 +28,6 @@ pub struct AppleIdToken {
 pub struct AppleId {
     /// As the tenant files write it, in lower case; `null` for tokens that name none.
     pub apple_id: Option<String>,
-    /// How many tenants.
     pub tenants: usize,
     /// How many push certificates: without this Apple ID they cannot be renewed, and every device
     /// of their tenants has to enrol anew.
@@ -41,7 +37,6 @@ pub struct AppleId {
     pub enrollment: usize,
     /// How many VPP tokens, of which the same is true.
     pub vpp: usize,
-    /// All of them.
     pub tokens: Vec<AppleIdToken>,
 }
 
@@ -49,9 +44,7 @@ pub struct AppleId {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AppleIds {
-    /// The version of this format.
     pub format_version: &'static str,
-    /// The revision.
     pub rev: String,
     /// Those with most tokens first; tokens without one last.
     pub apple_ids: Vec<AppleId>,
@@ -100,19 +93,18 @@ pub fn apple_ids(rev: &str, fleet: &[Desired]) -> AppleIds {
 
 /// As a table, and below it what would be stranded.
 pub fn apple_ids_human(found: &AppleIds) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header([
-        "APPLE ID",
-        "TOKENS",
-        "TENANTS",
-        "PUSH",
-        "ENROLLMENT",
-        "VPP",
-        "IF IT IS LOST",
-    ]);
+    const COLUMNS: [Column; 7] = [
+        Column::Name("APPLE ACCOUNT"),
+        Column::Fixed("TOKENS"),
+        Column::Fixed("TENANTS"),
+        Column::Fixed("PUSH"),
+        Column::Fixed("ENROLLMENT"),
+        Column::Fixed("VPP"),
+        Column::Fixed("IF IT IS LOST"),
+    ];
+    let mut rows = Vec::new();
     for one in &found.apple_ids {
-        let name = one.apple_id.as_deref().map_or_else(|| "(none named)".to_owned(), escape);
+        let name = one.apple_id.as_deref().unwrap_or("(none named)").to_owned();
         let lost = match (&one.apple_id, one.push) {
             (None, 0) => "find out whose they are".to_owned(),
             (None, push) => format!(
@@ -124,7 +116,7 @@ pub fn apple_ids_human(found: &AppleIds) -> String {
                 format!("{} stranded: their devices enrol anew", plural(push, "push certificate"))
             }
         };
-        table.add_row([
+        let row = vec![
             name,
             one.tokens.len().to_string(),
             one.tenants.to_string(),
@@ -132,13 +124,10 @@ pub fn apple_ids_human(found: &AppleIds) -> String {
             one.enrollment.to_string(),
             one.vpp.to_string(),
             lost,
-        ]);
+        ];
+        rows.push((None, row));
     }
-    let mut text = String::new();
-    for line in table.lines() {
-        text.push_str(line.trim());
-        text.push('\n');
-    }
+    let mut text = table(&COLUMNS, &rows, None);
     for one in found
         .apple_ids
         .iter()
@@ -152,13 +141,10 @@ pub fn apple_ids_human(found: &AppleIds) -> String {
             .collect();
         tenants.dedup();
         if tenants.len() > 1 {
-            let shown: Vec<String> = tenants.iter().take(10).map(|name| escape(name)).collect();
-            let more = tenants.len().saturating_sub(10);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             text.push_str(&format!(
-                "\n{} holds the push certificates of {}{more}: one lost password strands all of them.\n",
+                "\n{} holds the push certificates of {}: one lost password strands all of them.\n",
                 escape(one.apple_id.as_deref().unwrap_or_default()),
-                shown.join(", ")
+                names(&tenants, 10)
             ));
         }
     }

@@ -46,7 +46,7 @@ pub fn audit_human(audit: &Audit, width: usize) -> String {
                 "{} {asked}: {}, {}, {}; {} traced",
                 ledger.branch,
                 plural(ledger.tenants, "tenant"),
-                counted(ledger.entries, "entry", "entries"),
+                plural(ledger.entries, "entry"),
                 plural(ledger.commits, "commit"),
                 plural(audit.uploads, "upload"),
             ),
@@ -76,10 +76,6 @@ pub fn audit_human(audit: &Audit, width: usize) -> String {
     };
     let _ = writeln!(out, "\n{}", styled(style, &format!("{text}{notes}")));
     out
-}
-
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn finding(one: &AuditFinding, width: usize) -> String {

@@ -27,7 +27,6 @@ impl LeakPlace {
     }
 }
 
-/// Of what it is a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeakPart {
     /// A file's content.

@@ -12,7 +12,6 @@ use crate::model::{Event, Record, Sha256, TenantId};
 pub enum Held {
     /// The tenant's file at that commit names the digest for a token of this kind.
     Yes,
-    /// It does not.
     No,
     /// The folder of that name was another tenant's at that commit.
     OtherTenant(TenantId),
@@ -39,7 +38,6 @@ pub enum Trace {
     NoCommit,
     /// The repository does not have it; `true` where the clone is cut off and may only lack it.
     Missing(bool),
-    /// It is there.
     Found(Fit),
 }
 

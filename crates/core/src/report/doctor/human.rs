@@ -3,11 +3,10 @@
 use std::fmt::Write as _;
 
 use super::{Check, CheckState, Doctor, Trouble};
-use crate::report::text::{BAD, DIM, GOOD, HEAD, LOOK, escape, plural, styled, wrap};
+use crate::report::text::{BAD, DIM, GOOD, HEAD, LOOK, escape, names, plural, styled, wrap};
 
 /// As many names as a line has room for.
 const MAX_NAMES: usize = 5;
-/// Where sentences begin.
 const INDENT: usize = 15;
 
 /// One line a check, and below it what is not well with the next step.
@@ -62,16 +61,7 @@ fn line(check: &Check, width: usize) -> String {
 }
 
 fn one(trouble: &Trouble, width: usize) -> String {
-    let mut names = trouble
-        .tenants
-        .iter()
-        .take(MAX_NAMES)
-        .map(|name| escape(name))
-        .collect::<Vec<_>>()
-        .join(", ");
-    if trouble.tenants.len() > MAX_NAMES {
-        let _ = write!(names, " and {} more", trouble.tenants.len() - MAX_NAMES);
-    }
+    let names = names(&trouble.tenants, MAX_NAMES);
     let many = plural(trouble.tenants.len(), "tenant");
     let head = wrap(&format!("{}, {many}: {names}", trouble.code), INDENT, width);
     let mut out = styled(BAD, head.trim_end());

@@ -17,7 +17,6 @@ pub(super) struct Past<'a> {
     pub(super) problem: Option<&'a str>,
 }
 
-/// What was in force at `at`.
 pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
     let mut answer = InForce {
         at,

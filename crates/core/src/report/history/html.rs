@@ -9,12 +9,11 @@ use std::fmt::Write as _;
 use super::human::{headline, standing, warnings};
 use super::picture::picture;
 use super::words::{force, label, particulars};
-use super::{ForceState, History, TimelineEntry, TokenHistory};
+use super::{ForceState, History, Origin, TimelineEntry, TokenHistory};
 use crate::report::text::{escape, short};
 
 const STYLE: &str = include_str!("history.css");
 
-/// The page.
 pub fn history_html(history: &History) -> String {
     let mut out = String::from(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -115,8 +114,8 @@ fn item(out: &mut String, entry: &TimelineEntry) {
         _ => "plain",
     };
     let origin = match entry.origin {
-        super::Origin::Git => "Git",
-        super::Origin::Ledger => "ledger",
+        Origin::Git => "Git",
+        Origin::Ledger => "ledger",
     };
     let _ = writeln!(
         out,

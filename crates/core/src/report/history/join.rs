@@ -22,9 +22,7 @@ use crate::model::{Event, Facts, Record, Sha256, TenantId, Timestamp};
 pub struct Period {
     /// The instant for which the credential in force is wanted; now where none is.
     pub at: Option<Timestamp>,
-    /// From when on.
     pub since: Option<Timestamp>,
-    /// Until when.
     pub until: Option<Timestamp>,
 }
 
@@ -41,7 +39,6 @@ impl Period {
 /// What is known of a tenant's past.
 #[derive(Clone, Debug)]
 pub struct TenantPast<'a> {
-    /// The folder's name.
     pub name: String,
     /// The commits that changed the folder, newest first; behind each merge those that it brought.
     pub versions: Vec<Version>,

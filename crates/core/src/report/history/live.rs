@@ -7,12 +7,7 @@ use crate::model::{Facts, Kind, LiveEnrollment, LiveTenant, LiveVpp, Reading, Ti
 /// are.
 pub fn with_live(token: &mut TokenHistory, live: &LiveTenant, at: Timestamp) {
     let found = match token.kind {
-        Kind::Push => match &live.push {
-            Reading::Present(push) => Reading::Present(push.facts()),
-            Reading::Absent => Reading::Absent,
-            Reading::NotAsked => Reading::NotAsked,
-            Reading::Unknown(problem) => Reading::Unknown(problem.clone()),
-        },
+        Kind::Push => live.push.and_then(|push| Some(push.facts())),
         Kind::Enrollment => {
             only(&live.enrollment, |one| is(token, &one.id, &one.name), LiveEnrollment::facts)
         }
@@ -50,15 +45,7 @@ fn only<T>(
     is: impl Fn(&T) -> bool,
     facts: impl Fn(&T) -> Facts,
 ) -> Reading<Facts> {
-    match all {
-        Reading::Present(all) => all
-            .iter()
-            .find(|one| is(one))
-            .map_or(Reading::Absent, |one| Reading::Present(facts(one))),
-        Reading::Absent => Reading::Absent,
-        Reading::NotAsked => Reading::NotAsked,
-        Reading::Unknown(problem) => Reading::Unknown(problem.clone()),
-    }
+    all.and_then(|all| all.iter().find(|one| is(one)).map(facts))
 }
 
 /// A push certificate is its serial number, the others show only when they lapse.
@@ -69,7 +56,6 @@ fn is_same(live: &Facts, recorded: &Facts) -> Option<bool> {
     }
 }
 
-/// The sentence.
 pub(super) fn words(live: &LiveNow) -> String {
     if let Some(problem) = &live.problem {
         let detail = problem.detail.as_deref().unwrap_or_default();

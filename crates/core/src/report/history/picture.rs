@@ -7,9 +7,9 @@
 use std::fmt::Write as _;
 
 use super::html::text;
-use super::words::day;
 use super::{Happening, Origin, TimelineEntry, TokenHistory};
 use crate::model::{FailureCode, Sha256, Timestamp};
+use crate::report::text::day;
 
 /// The rows, from the top: what was live, the ledger's marks, Git's marks, the dates.
 const BAR: u32 = 8;

@@ -16,7 +16,6 @@ use crate::model::Commit;
 pub enum RequestKind {
     /// GitHub, Azure DevOps, Bitbucket.
     PullRequest,
-    /// GitLab.
     MergeRequest,
 }
 
@@ -24,9 +23,7 @@ pub enum RequestKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Review {
-    /// What it is.
     pub kind: RequestKind,
-    /// Its number.
     pub number: u64,
     /// GitLab: the project, as the message names it.
     pub project: Option<String>,

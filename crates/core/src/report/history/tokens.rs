@@ -26,12 +26,10 @@ impl Line {
         self.refs.first().map_or(Kind::Push, |token| token.kind)
     }
 
-    /// Its newest name.
     pub(super) fn name(&self) -> Option<&str> {
         self.refs.iter().find_map(|token| token.name.as_deref())
     }
 
-    /// Its newest id.
     pub(super) fn id(&self) -> Option<&str> {
         self.refs.iter().find_map(|token| token.id.as_deref())
     }

@@ -1,36 +1,10 @@
 //! The sentences of a timeline, the same in every format for people.
 
 use super::{ForceState, Happening, InForce, RecordEntry, TimelineEntry, TokenHistory};
-use crate::model::{Cause, Facts, Person, Signature, Timestamp, Verification};
-use crate::report::text::short;
+use crate::model::{Cause, Facts, Person, Signature, Verification};
+use crate::report::text::{self, short};
 
 impl Happening {
-    /// As it is written in machine formats.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::FileReplaced => "file-replaced",
-            Self::FileAdded => "file-added",
-            Self::FileRemoved => "file-removed",
-            Self::Resealed => "resealed",
-            Self::Edited => "edited",
-            Self::FolderRenamed => "folder-renamed",
-            Self::Removed => "removed",
-            Self::Unreadable => "unreadable",
-            Self::Readable => "readable",
-            Self::CutOff => "cut-off",
-            Self::RenewalOpened => "renewal-opened",
-            Self::Intended => "intended",
-            Self::Applied => "applied",
-            Self::Failed => "failed",
-            Self::Confirmed => "confirmed",
-            Self::ChangedOutsideGit => "changed-outside-git",
-            Self::Adopted => "adopted",
-            Self::Acknowledged => "acknowledged",
-        }
-    }
-
-    /// For people.
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Added => "entry added",
@@ -75,10 +49,7 @@ impl Happening {
 
 /// A token as people name it.
 pub(super) fn label(token: &TokenHistory) -> String {
-    match token.name.as_ref().or(token.id.as_ref()) {
-        Some(name) => format!("{} {name}", token.kind),
-        None => token.kind.to_string(),
-    }
+    text::label(token.kind, token.name.as_deref().or(token.id.as_deref()))
 }
 
 /// What a signature is worth.
@@ -163,7 +134,6 @@ fn of_record(record: &RecordEntry) -> Vec<String> {
     lines
 }
 
-/// Why something failed.
 pub(super) fn cause(cause: &Cause) -> String {
     let code = serde_json::to_value(cause.code).ok();
     let mut text = code.as_ref().and_then(|code| code.as_str()).unwrap_or_default().to_owned();
@@ -300,9 +270,4 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
         lines.push(format!("Git watched it{since} as {}", facts.join(", ")));
     }
     (head, lines)
-}
-
-/// The day, for narrow places.
-pub(super) fn day(at: Timestamp) -> String {
-    at.date_time().format("%Y-%m-%d").to_string()
 }

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::label;
 use crate::model::{Kind, Sha256, TenantName, Timestamp, TokenRef};
 use crate::report::markdown::cell;
-use crate::report::text::{BAD, DIM, GOOD, HEAD, LOOK, escape, short, styled, wrap};
+use crate::report::text::{BAD, DIM, GOOD, HEAD, LOOK, day, escape, short, styled, wrap};
+use crate::plan::kebab_enum;
 
 /// Every file of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Renewals {
-    /// The version of this format.
     pub format_version: String,
     /// The base, such as `origin/main`: where the pull requests go.
     pub base: String,
@@ -38,9 +38,7 @@ pub struct Proposal {
     pub token: Option<TokenRef>,
     /// SHA-256 of the opened file.
     pub sha256: Option<Sha256>,
-    /// The branch.
     pub branch: Option<String>,
-    /// Its tip.
     pub commit: Option<String>,
     /// Whether the remote has the branch; `null` where nobody asked.
     pub pushed: Option<bool>,
@@ -58,43 +56,28 @@ pub struct Proposal {
     pub reasons: Vec<String>,
 }
 
-/// What became of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProposalStatus {
-    /// A branch with it was made.
-    Proposed,
-    /// A branch with this very file was there already.
-    Exists,
-    /// The base has this very file already.
-    Merged,
-    /// Something speaks against it; nothing was written.
-    Refused,
-    /// Nothing tells which token it is for; nothing was written.
-    Unmatched,
-    /// It could not be checked, written or pushed.
-    Failed,
-}
-
-impl ProposalStatus {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Proposed => "proposed",
-            Self::Exists => "exists",
-            Self::Merged => "merged",
-            Self::Refused => "refused",
-            Self::Unmatched => "unmatched",
-            Self::Failed => "failed",
-        }
+kebab_enum! {
+    /// What became of a file.
+    ProposalStatus {
+        /// A branch with it was made.
+        Proposed => "proposed",
+        /// A branch with this very file was there already.
+        Exists => "exists",
+        /// The base has this very file already.
+        Merged => "merged",
+        /// Something speaks against it; nothing was written.
+        Refused => "refused",
+        /// Nothing tells which token it is for; nothing was written.
+        Unmatched => "unmatched",
+        /// It could not be checked, written or pushed.
+        Failed => "failed",
     }
 }
 
 /// One fact before and after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactRow {
-    /// Its name.
     pub name: &'static str,
-    /// What is live.
     pub old: Option<String>,
     /// What the file says.
     pub new: Option<String>,
@@ -103,11 +86,9 @@ pub struct FactRow {
 /// What the text of a pull request is made of.
 #[derive(Clone, Debug)]
 pub struct ProposalText<'a> {
-    /// The tenant.
     pub tenant: &'a TenantName,
     /// What people call it.
     pub display_name: Option<&'a str>,
-    /// The token.
     pub token: &'a TokenRef,
     /// Live and new facts.
     pub facts: &'a [FactRow],
@@ -138,7 +119,7 @@ pub fn proposal_text(text: &ProposalText<'_>) -> (String, String) {
             )
         }
         (_, Some(at), _) => {
-            format!("Renew {what} of {} until {}", text.tenant, at.date_time().format("%Y-%m-%d"))
+            format!("Renew {what} of {} until {}", text.tenant, day(at))
         }
         (_, None, _) => format!("Renew {what} of {}", text.tenant),
     };
@@ -198,18 +179,11 @@ pub fn renewals_human(renewals: &Renewals, width: usize) -> String {
         out.push_str(&remarks(one, width));
     }
     let count = |status| renewals.renewals.iter().filter(|one| one.status == status).count();
-    let counts: Vec<String> = [
-        ProposalStatus::Proposed,
-        ProposalStatus::Exists,
-        ProposalStatus::Merged,
-        ProposalStatus::Refused,
-        ProposalStatus::Unmatched,
-        ProposalStatus::Failed,
-    ]
-    .into_iter()
-    .filter(|status| count(*status) > 0)
-    .map(|status| format!("{} {}", count(status), status.as_str()))
-    .collect();
+    let counts: Vec<String> = ProposalStatus::ALL
+        .iter()
+        .filter(|status| count(**status) > 0)
+        .map(|status| format!("{} {status}", count(*status)))
+        .collect();
     if counts.is_empty() {
         out.push_str("No files.\n");
     } else {

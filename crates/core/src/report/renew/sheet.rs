@@ -6,33 +6,28 @@ use serde::{Deserialize, Serialize};
 use super::label;
 use crate::model::{Facts, Kind, Problem, Sha256, TenantId, TenantName, Timestamp, TokenRef};
 use crate::report::markdown::cell;
-use crate::report::text::{BAD, DIM, HEAD, LOOK, escape, plural, styled, wrap};
+use crate::report::text::{BAD, DIM, HEAD, LOOK, day, escape, plural, styled, wrap};
 
 /// Every sheet of a run, most urgent first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Sheets {
-    /// The version of this format.
     pub format_version: String,
     /// When it was written.
     pub generated_at: Timestamp,
     /// The commit whose tenant files it was written from.
     pub base: String,
-    /// The sheets.
     pub sheets: Vec<Sheet>,
 }
 
-/// One token's renewal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Sheet {
-    /// The tenant.
     pub tenant: TenantName,
     /// What people call it.
     pub display_name: Option<String>,
     /// Its directory id in Entra.
     pub tenant_id: TenantId,
-    /// Which token.
     pub token: TokenRef,
     /// What is live, else what Git says: the Apple Account, the topic or organisation, the expiry.
     pub facts: Facts,
@@ -44,13 +39,11 @@ pub struct Sheet {
     pub server: Option<String>,
     /// Whether it is a school's token, which is renewed in Apple School Manager.
     pub school: bool,
-    /// Whom to tell.
     pub contacts: Vec<String>,
     /// Push: the request to upload at Apple; `null` for other kinds and where it is not to be had.
     pub csr: Option<SheetCsr>,
     /// What could not be read or recorded.
     pub problems: Vec<Problem>,
-    /// Where it happens.
     pub links: Vec<Link>,
     /// What to do, in order.
     pub steps: Vec<String>,
@@ -69,13 +62,10 @@ pub struct Sheet {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Link {
-    /// What is there.
     pub title: String,
-    /// The address.
     pub url: String,
 }
 
-/// Intune's signing request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SheetCsr {
@@ -204,10 +194,6 @@ fn steps(sheet: &Sheet) -> Vec<String> {
             ]
         }
     }
-}
-
-fn day(at: Timestamp) -> String {
-    at.date_time().format("%Y-%m-%d").to_string()
 }
 
 /// How much time is left, in words, and how bad that is.

@@ -4,9 +4,10 @@
 use std::fmt::Write as _;
 
 use super::human::{StatusView, counts};
-use super::{Recorded, Row, Status, StatusToken};
+use super::{Recorded, Row, Status};
+use crate::attention::Severity;
 use crate::report::attention;
-use crate::report::csv::{line, text};
+use crate::report::csv::{self, optional, or_empty, text};
 use crate::report::markdown::cell;
 use crate::report::text::{joined, plural, short};
 
@@ -61,103 +62,56 @@ pub fn status_markdown(status: &Status, view: StatusView) -> String {
     out
 }
 
-/// The columns, in order. New ones are added at the end.
-const HEADER: [&str; 27] = [
-    "tenant",
-    "tenantId",
-    "displayName",
-    "kind",
-    "name",
-    "id",
-    "expiry",
-    "expires",
-    "daysLeft",
-    "sync",
-    "health",
-    "healthReasons",
-    "reasons",
-    "warnings",
-    "appleId",
-    "lastUpload",
-    "lastUploadBy",
-    "lastUploadRun",
-    "lastConfirmed",
-    "lastConfirmedBy",
-    "lastConfirmedRun",
-    "sha256",
-    "problems",
-    "next",
-    "unacknowledgedSince",
-    "attention",
-    "severity",
-];
-
 /// One line a token, most urgent first, one for every tenant of which no token is known, and one for
 /// what concerns the whole fleet.
 pub fn status_csv(status: &Status) -> String {
-    let mut out = String::new();
-    line(&mut out, &HEADER.map(str::to_owned));
-    for row in status.rows() {
-        let token = row.token;
-        let of = |get: fn(&StatusToken) -> String| token.map(get).unwrap_or_default();
-        let recorded = |get: fn(&StatusToken) -> &Option<Recorded>| {
-            let recorded = token.and_then(|token| get(token).as_ref());
-            [
-                recorded.map(|one| one.at.to_string()).unwrap_or_default(),
-                text(recorded.and_then(|one| one.by.as_deref()).unwrap_or_default()),
-                text(recorded.map(|one| one.run.as_str()).unwrap_or_default()),
-            ]
-        };
-        let [uploaded, uploaded_by, uploaded_run] = recorded(|token| &token.last_upload);
-        let [confirmed, confirmed_by, confirmed_run] = recorded(|token| &token.last_confirmed);
-        let tenant = row.tenant;
-        let problems: Vec<_> = tenant
-            .into_iter()
-            .flat_map(|tenant| tenant.problems.iter().map(|problem| problem.code))
-            .collect();
-        let codes: Vec<_> = row.matters.iter().map(|matter| matter.code).collect();
-        let severity = row.matters.iter().map(|matter| matter.severity).min();
-        let expires = row.expires();
-        line(
-            &mut out,
-            &[
-                text(tenant.map(|tenant| tenant.name.as_str()).unwrap_or_default()),
-                tenant
-                    .and_then(|tenant| tenant.tenant_id)
-                    .map(|id| id.to_string())
-                    .unwrap_or_default(),
-                text(tenant.and_then(|tenant| tenant.display_name.as_deref()).unwrap_or_default()),
-                of(|token| token.state.kind.to_string()),
-                of(|token| text(token.state.name.as_deref().unwrap_or_default())),
-                of(|token| text(token.state.id.as_deref().unwrap_or_default())),
-                of(|token| token.state.expiry.to_string()),
-                expires.map(|at| at.to_string()).unwrap_or_default(),
-                expires
-                    .map(|at| at.since(status.generated_at).num_days().to_string())
-                    .unwrap_or_default(),
-                of(|token| token.state.sync.to_string()),
-                of(|token| token.state.health.to_string()),
-                of(|token| joined(&token.state.health_reasons, " ")),
-                of(|token| joined(&token.state.reasons, " ")),
-                of(|token| joined(&token.state.warnings, " ")),
-                of(|token| text(token.apple_id.as_deref().unwrap_or_default())),
-                uploaded,
-                uploaded_by,
-                uploaded_run,
-                confirmed,
-                confirmed_by,
-                confirmed_run,
-                of(|token| token.state.sha256.map(|sha| sha.to_string()).unwrap_or_default()),
-                joined(&problems, " "),
-                text(&row.advice()),
-                token
-                    .and_then(|token| token.unacknowledged.as_ref())
-                    .map(|upload| upload.at.to_string())
-                    .unwrap_or_default(),
-                joined(&codes, " "),
-                severity.map(|one| one.as_str().to_owned()).unwrap_or_default(),
-            ],
-        );
-    }
-    out
+    let rows = status.rows();
+    let head = columns(status, &Row::new(None, None, Vec::new()));
+    csv::table(head, rows.iter().map(|row| columns(status, row)))
+}
+
+/// New columns are added at the end.
+fn columns(status: &Status, row: &Row<'_>) -> [(&'static str, String); 27] {
+    let (tenant, token) = (row.tenant, row.token);
+    let state = token.map(|token| &token.state);
+    let problems = tenant.map(|tenant| tenant.problems.as_slice()).unwrap_or_default();
+    let problems: Vec<_> = problems.iter().map(|problem| problem.code).collect();
+    let codes: Vec<_> = row.matters.iter().map(|matter| matter.code).collect();
+    let severity = row.matters.iter().map(|matter| matter.severity).min();
+    let uploaded = token.and_then(|token| token.last_upload.as_ref());
+    let confirmed = token.and_then(|token| token.last_confirmed.as_ref());
+    let waiting = token.and_then(|token| token.unacknowledged.as_ref());
+    let at = |one: Option<&Recorded>| or_empty(one.map(|one| one.at));
+    let by = |one: Option<&Recorded>| optional(one.and_then(|one| one.by.as_deref()));
+    let run = |one: Option<&Recorded>| optional(one.map(|one| one.run.as_str()));
+    let days_left = row.expires().map(|at| at.since(status.generated_at).num_days());
+    [
+        ("tenant", optional(tenant.map(|tenant| tenant.name.as_str()))),
+        ("tenantId", or_empty(tenant.and_then(|tenant| tenant.tenant_id))),
+        ("displayName", optional(tenant.and_then(|tenant| tenant.display_name.as_deref()))),
+        ("kind", or_empty(state.map(|state| state.kind))),
+        ("name", optional(state.and_then(|state| state.name.as_deref()))),
+        ("id", optional(state.and_then(|state| state.id.as_deref()))),
+        ("expiry", or_empty(state.map(|state| state.expiry))),
+        ("expires", or_empty(row.expires())),
+        ("daysLeft", or_empty(days_left)),
+        ("sync", or_empty(state.map(|state| state.sync))),
+        ("health", or_empty(state.map(|state| state.health))),
+        ("healthReasons", or_empty(state.map(|state| joined(&state.health_reasons, " ")))),
+        ("reasons", or_empty(state.map(|state| joined(&state.reasons, " ")))),
+        ("warnings", or_empty(state.map(|state| joined(&state.warnings, " ")))),
+        ("appleId", optional(token.and_then(|token| token.apple_id.as_deref()))),
+        ("lastUpload", at(uploaded)),
+        ("lastUploadBy", by(uploaded)),
+        ("lastUploadRun", run(uploaded)),
+        ("lastConfirmed", at(confirmed)),
+        ("lastConfirmedBy", by(confirmed)),
+        ("lastConfirmedRun", run(confirmed)),
+        ("sha256", or_empty(state.and_then(|state| state.sha256))),
+        ("problems", joined(&problems, " ")),
+        ("next", text(&row.advice())),
+        ("unacknowledgedSince", at(waiting)),
+        ("attention", joined(&codes, " ")),
+        ("severity", or_empty(severity.map(Severity::as_str))),
+    ]
 }
