@@ -91,7 +91,7 @@ fn a_clean_fleet_holds_and_prints_its_head() {
     assert_eq!((&json["ledger"]["entries"], &json["uploads"]), (&6.into(), &2.into()));
     // What cannot be told of age's own recipients is said, and fails nothing.
     assert_eq!(finding(&run, "not-verifiable")["level"], "note");
-    let human = world.run(&["audit"]).ends_with(0).says("all holds");
+    let human = world.run(&["audit"]).ends_with(0).says("audit passed");
     human.says(&world.ledger_head());
     let sarif = world.run(&["audit", "--format", "sarif"]).ends_with(0).json();
     assert_eq!(sarif["version"], "2.1.0");
@@ -134,8 +134,7 @@ fn apple_ids_are_told_with_what_hangs_on_them() {
     assert_eq!((&ids[0]["tenants"], &ids[0]["push"]), (&2.into(), &2.into()));
     assert_eq!(ids[1]["appleId"], "own@adatum.example");
     assert_eq!((&ids[2]["appleId"], &ids[2]["vpp"]), (&Value::Null, &3.into()));
-    let human =
-        world.run(&["audit", "--apple-ids"]).ends_with(0).says("2 push certificates stranded");
+    let human = world.run(&["audit", "--apple-ids"]).ends_with(0).says("2 push certificates lost");
     human.says("one lost password strands all of them");
     world.write("tenants/adatum/tenant.yaml", "kind: Tenant\n");
     world.commit("Broken");

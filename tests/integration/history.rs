@@ -83,7 +83,7 @@ fn a_renewal_is_one_timeline_from_the_commit_to_the_confirmation() {
     assert_eq!(force["broughtIn"]["id"], head);
     assert_eq!(force["reached"]["run"], entries[2]["record"]["run"]);
     assert_eq!(force["desired"], force["sha256"]);
-    world.run(&["history", "contoso"]).ends_with(0).says("live, as a read showed");
+    world.run(&["history", "contoso"]).ends_with(0).says("in Intune, as a read showed");
     world.run(&["history", "contoso/push", "--format", "csv"]).says("host,planDigest");
     let before = world.history(&["contoso", "--at", "2001-01-01"]);
     assert_eq!(before["inForce"]["state"], "not-recorded");
@@ -450,7 +450,7 @@ fn an_unknown_ledger_leaves_gits_half() {
     }
     // Another branch stands where the ledger was.
     world.git(&["branch", "--force", "applecart/ledger", "main"]);
-    let run = world.run(&["history", "contoso"]).ends_with(3).says("The ledger is not known");
+    let run = world.run(&["history", "contoso"]).ends_with(3).says("The ledger is unknown");
     run.says("entry added");
 }
 

@@ -2,7 +2,7 @@
 //! for machines.
 //!
 //! Every renderer takes values and gives text. Colour is written as ANSI codes and taken out
-//! again at the edge where nobody wants it; the width comes as an argument. Names from Git and
+//! again at the edge where it is not wanted; the width comes as an argument. Names from Git and
 //! Intune are shown with their control characters escaped, so that no tenant's name can rewrite
 //! a terminal or a pull request comment.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]

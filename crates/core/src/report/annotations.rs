@@ -32,9 +32,9 @@ pub enum AnnotationFormat {
 /// How loud a remark is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Somebody has to act.
+    /// A person has to act.
     Error,
-    /// Somebody should look.
+    /// A person should look.
     Warning,
 }
 
@@ -92,7 +92,7 @@ pub fn of_diagnostics(diagnostics: &[Diagnostic]) -> Vec<Annotation> {
         .collect()
 }
 
-/// What of a plan needs somebody's eyes: urgent uploads, holds, and what could not be observed,
+/// What of a plan a person should see: urgent uploads, holds, and what could not be observed,
 /// each at its token in the tenant's file. Tenants without lines are remarked on their first line.
 pub fn of_plan(plan: &Plan, lines: &BTreeMap<String, TokenLines>) -> Vec<Annotation> {
     let mut all = Vec::new();

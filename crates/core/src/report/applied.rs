@@ -19,27 +19,27 @@ kebab_enum! {
         Configured => "configured",
         /// Sent and accepted, not yet visible.
         Progressing => "progressing",
-        /// An earlier run's sending was found live and recorded.
+        /// An earlier run's upload was found in Intune and recorded.
         Confirmed => "confirmed",
-        /// Live changed outside Git since the last record, and that was recorded.
+        /// Intune was changed outside Git since the last record, and that was recorded.
         ChangedOutsideGit => "changed-outside-git",
         /// What was changed outside Git is watched now, and that was recorded.
         Adopted => "adopted",
-        /// The file was refused when it was opened; nothing was sent.
+        /// The file was refused when it was opened; nothing was uploaded.
         Refused => "refused",
-        /// Live moved since the plan; nothing was sent.
+        /// Intune changed since the plan; nothing was uploaded.
         Stale => "stale",
         /// It failed; the cause says how.
         Failed => "failed",
-        /// Nobody can tell whether it landed; the next run finds out.
+        /// Whether it landed is unknown; the next run finds out.
         Unknown => "unknown",
         /// Not started: the run was stopped, could not announce it, or an earlier write forbids it.
         NotStarted => "not-started",
-        /// Another run announced a write to this token first; nothing was sent.
+        /// Another run announced a write to this token first; nothing was uploaded.
         InProgressElsewhere => "in-progress-elsewhere",
-        /// The wire encoding is not proved yet, and another token goes first; nothing was sent.
+        /// The wire encoding is not proved yet, and another token goes first; nothing was uploaded.
         CanaryPending => "canary-pending",
-        /// The token that was to prove the wire encoding failed; nothing was sent.
+        /// The token that was to prove the wire encoding failed; nothing was uploaded.
         CanaryFailed => "canary-failed",
         /// Due, but not in the plan file that was applied; left out.
         NotReviewed => "not-reviewed",
@@ -62,7 +62,7 @@ pub struct ApplyResult {
     /// Sentences for a person.
     pub details: Vec<String>,
     pub before: Option<Facts>,
-    /// Live facts afterwards, where they were read.
+    /// Facts in Intune afterwards, where they were read.
     pub live: Option<Facts>,
 }
 
@@ -77,7 +77,7 @@ pub struct ApplySummary {
     pub configured: usize,
     /// Sent, not yet visible.
     pub progressing: usize,
-    /// Found live and recorded.
+    /// Found in Intune and recorded.
     pub confirmed: usize,
     /// Another run's.
     pub elsewhere: usize,
@@ -139,7 +139,7 @@ pub struct Done {
     pub cause: Option<Cause>,
     /// Sentences for a person.
     pub details: Vec<String>,
-    /// Live facts afterwards, where they were read.
+    /// Facts in Intune afterwards, where they were read.
     pub live: Option<Facts>,
     /// What it means for the exit code.
     pub outcome: Outcome,
@@ -260,7 +260,7 @@ impl ApplyReport {
         }
     }
 
-    /// What was due beside the reviewed plan, for whoever reads the result only.
+    /// What was due beside the reviewed plan, for readers of the result alone.
     pub fn left_out(&mut self, left_out: &[Due]) {
         for due in left_out {
             let detail =
@@ -270,7 +270,7 @@ impl ApplyReport {
         }
     }
 
-    /// The ledger could not be pushed at the end: others do not know yet what was sent.
+    /// The ledger could not be pushed at the end: others do not know yet what was uploaded.
     pub fn not_pushed(&mut self, entries: usize, file: &str, why: &str) {
         let (file, why) = (file.to_owned(), why.to_owned());
         self.not_pushed = Some(NotPushed { entries, file, why });

@@ -1,7 +1,7 @@
 //! What an audit found: the ledger's wholeness, where each upload came from, who changed the
-//! policy, what lies open in Git, and to whom token files are sealed.
+//! policy, what lies unencrypted in Git, and to whom token files are sealed.
 //!
-//! Judging is pure: [`uploads`] holds ledger lines against what was read of Git, and
+//! Judging is pure: [`uploads`] compares ledger lines with what was read of Git, and
 //! [`recipients`] a file's shown recipients against the fleet's list. Reading is `cli`'s business.
 
 mod apple_ids;
@@ -35,13 +35,13 @@ kebab_enum! {
     AuditArea {
         /// Whether the record is whole.
         Ledger => "ledger",
-        /// Whether each upload traces to a reviewed commit, and each live change to an upload.
+        /// Whether each upload traces to a reviewed commit, and each change in Intune to an upload.
         Uploads => "uploads",
-        /// Whether those who may sign, and those who can open, were changed by somebody who may.
+        /// Whether those who may sign, and those who can open, were changed by a person who may.
         Policy => "policy",
-        /// Whether a token, a private key or an age identity lies open in Git.
+        /// Whether a token, a private key or an age identity lies unencrypted in Git.
         Secrets => "secrets",
-        /// Whether token files are sealed to those whom the fleet lists.
+        /// Whether token files are encrypted to the keys that the fleet lists.
         Recipients => "recipients",
     }
 }
@@ -52,7 +52,7 @@ kebab_enum! {
 pub enum AuditLevel {
     /// Something does not hold: exit code 7.
     Finding,
-    /// It could not be told: exit code 3.
+    /// Unknown: exit code 3.
     Unknown,
     /// Worth knowing; fails nothing.
     Note,
@@ -154,7 +154,7 @@ pub struct AuditObjects {
 #[serde(rename_all = "camelCase")]
 pub struct AuditSummary {
     pub findings: usize,
-    /// Could not be told.
+    /// Unknown.
     pub unknown: usize,
     pub notes: usize,
 }

@@ -47,7 +47,7 @@ fn line<const N: usize>(out: &mut String, cells: [String; N]) {
     out.push_str("\r\n");
 }
 
-/// What is not known is an empty cell.
+/// What is unknown is an empty cell.
 pub(super) fn or_empty<T: ToString>(value: Option<T>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }

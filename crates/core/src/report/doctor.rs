@@ -1,5 +1,5 @@
-//! What is well around a fleet and what is not: the machine, the repository, the keys, and each
-//! tenant's sign-in, with the next step for everything that is not well.
+//! What works around a fleet and what does not: the machine, the repository, the keys, and each
+//! tenant's sign-in, with the next step for everything that failed.
 
 mod human;
 mod tenants;
@@ -50,11 +50,11 @@ kebab_enum! {
 pub enum CheckState {
     /// Well.
     Ok,
-    /// Works, and somebody should look.
+    /// Works, and is worth a look.
     Warning,
-    /// Not well; the next step is said.
+    /// Failed; the next step is given.
     Failed,
-    /// Nobody looked, because of what is not well before it or because there was nothing to look at.
+    /// Not checked, because something before it failed or there was nothing to check.
     NotChecked,
 }
 
@@ -103,9 +103,9 @@ impl Check {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConsentState {
-    /// Given live.
+    /// Given in Intune.
     Granted,
-    /// Not given live; the tenant's file gives it, so `apply` does.
+    /// Not given in Intune; the tenant's file gives it, so `apply` does.
     InFile,
     /// Not given: the first push certificate will be held.
     Missing,
@@ -135,17 +135,17 @@ pub struct TenantHealth {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DoctorSummary {
-    /// Checks that are well.
+    /// Checks that passed.
     pub ok: usize,
-    /// Checks that work, and somebody should look.
+    /// Checks that work, and are worth a look.
     pub warnings: usize,
-    /// Checks that are not well.
+    /// Checks that failed.
     pub failed: usize,
-    /// Checks that nobody could make.
+    /// Checks that could not be made.
     pub not_checked: usize,
     /// Tenants that were looked at.
     pub tenants: usize,
-    /// Those that nobody could sign in to.
+    /// Those where no sign-in worked.
     pub sign_in_failed: usize,
 }
 

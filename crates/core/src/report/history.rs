@@ -2,7 +2,7 @@
 //!
 //! This file holds the result as data. `tokens` tells which entry of one commit is which of the
 //! next, `changes` what differs between them, `review` reads the request's number out of a message,
-//! `join` puts both records in order, `force` answers what was in force when, and `live` holds that
+//! `join` puts both records in order, `force` answers what was in force when, and `live` puts that
 //! beside what Intune has. `human`,
 //! `flat` and `html` write it down.
 
@@ -89,7 +89,7 @@ kebab_enum! {
         FileAdded => "file-added",
         /// Git: the token lost its sealed file and is watched since.
         FileRemoved => "file-removed",
-        /// Git: the same file was sealed anew.
+        /// Git: the same file was re-encrypted.
         Resealed => "resealed",
         /// Git: something in the entry changed, not the file.
         Edited => "edited",
@@ -109,13 +109,13 @@ kebab_enum! {
         Intended => "intended",
         /// Ledger: Intune accepted it.
         Applied => "applied",
-        /// Ledger: sending it failed.
+        /// Ledger: uploading it failed.
         Failed => "failed",
-        /// Ledger: a later read showed it live.
+        /// Ledger: a later read showed it in Intune.
         Confirmed => "confirmed",
-        /// Ledger: live was changed, and no run did it.
+        /// Ledger: Intune has another credential, and no run uploaded it.
         ChangedOutsideGit => "changed-outside-git",
-        /// Ledger: what came from outside Git is tracked.
+        /// Ledger: what came from outside Git is watched.
         Adopted => "adopted",
         /// Ledger: the customer confirmed that devices work.
         Acknowledged => "acknowledged",
@@ -270,20 +270,20 @@ pub struct TimelineEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ForceState {
-    /// A read showed it live.
+    /// A read showed it in Intune.
     Confirmed,
     /// Intune accepted it, and no read had shown it yet.
     Applied,
-    /// It was put there by somebody else, not from Git.
+    /// It was put there outside Git.
     OutsideGit,
     /// It came from outside Git, and Git watches it.
     Adopted,
-    /// It was seen live before, and by the time of the next entry somebody had changed it outside
+    /// It was seen in Intune before, and by the time of the next entry it had been changed outside
     /// Git: which of the two was in force then, the record does not tell.
     Uncertain,
     /// The ledger has nothing of the token from until then.
     NotRecorded,
-    /// The ledger is not known.
+    /// The ledger is unknown.
     Unknown,
 }
 
@@ -307,9 +307,9 @@ pub struct InForce {
     /// SHA-256 of the opened token file; `null` for what did not come from Git.
     pub sha256: Option<Sha256>,
     pub facts: Option<Facts>,
-    /// Whether it had lapsed by then; `null` where no expiry is known.
+    /// Whether it had expired by then; `null` where no expiry is known.
     pub lapsed: Option<bool>,
-    /// The line by which it reached Intune: the accepted sending, or the read that saw it first.
+    /// The line by which it reached Intune: the accepted upload, or the read that saw it first.
     pub reached: Option<RecordEntry>,
     /// The line by which a read showed it.
     pub confirmed: Option<RecordEntry>,
@@ -387,9 +387,9 @@ pub struct History {
     pub generated_at: Timestamp,
     /// Whether this clone does not have the whole history.
     pub cut_off: bool,
-    /// The ledger's commit; `null` when it is absent or not known.
+    /// The ledger's commit; `null` when it is absent or unknown.
     pub ledger_head: Option<String>,
-    /// Why the ledger is not known; `null` when it is.
+    /// Why the ledger is unknown; `null` when it is known.
     pub ledger_problem: Option<String>,
     /// From when on entries are shown.
     pub since: Option<Timestamp>,
@@ -410,7 +410,7 @@ pub struct Heading {
     /// Whether the clone is cut off.
     pub cut_off: bool,
     pub ledger_head: Option<String>,
-    /// Why the ledger is not known.
+    /// Why the ledger is unknown.
     pub ledger_problem: Option<String>,
 }
 
@@ -463,7 +463,7 @@ impl History {
         }
     }
 
-    /// Whether something of the ledger is not known, so that timelines lack lines.
+    /// Whether something of the ledger is unknown, so that timelines lack lines.
     pub fn lacks_lines(&self) -> bool {
         self.ledger_problem.is_some()
             || self.tokens.iter().any(|token| token.ledger_problem.is_some())

@@ -52,17 +52,17 @@ impl Imported {
 pub enum ImportNoteCode {
     /// The folder's name was made up or changed, because another one has it.
     Name,
-    /// A live value that a tenant file cannot have was left out.
+    /// A value in Intune that a tenant file cannot have was left out.
     NotWritten,
     /// A token was added to the tenant file.
     Added,
-    /// A token whose live credential is not its file is watched from now on.
+    /// A token whose credential in Intune is not its file is watched from now on.
     Adopted,
-    /// The live push certificate has another topic than the file of before.
+    /// The push certificate in Intune has another topic than the earlier file.
     TopicChanged,
     /// A token in Git is proved absent in Intune; its entry stays.
     Missing,
-    /// It cannot be told which live token an entry means.
+    /// It is unknown which token in Intune an entry means.
     Ambiguous,
     /// A write of this token is held for another reason than a change outside Git.
     Held,
@@ -186,7 +186,7 @@ pub fn import_human(report: &ImportReport, width: usize) -> String {
         ));
         for problem in &tenant.problems {
             let what = problem.resource.map_or_else(String::new, |resource| {
-                format!("{} unknown, left as it is: ", format!("{resource:?}").to_lowercase())
+                format!("{} unknown, left unchanged: ", format!("{resource:?}").to_lowercase())
             });
             let detail = problem.detail.as_deref().unwrap_or_default();
             let text = format!("{what}{}: {}", problem.code, escape(detail));
@@ -214,7 +214,7 @@ pub fn import_human(report: &ImportReport, width: usize) -> String {
     }
     if report.unusable_contracts > 0 {
         let contracts = plural(report.unusable_contracts, "contract");
-        out.push_str(&format!("{contracts} of the partner name no tenant and were passed over\n"));
+        out.push_str(&format!("{contracts} of the partner name no tenant and were skipped\n"));
     }
     let ImportSummary { created, updated, unchanged, skipped, refused, failed } = &report.summary;
     let would = if report.written { "" } else { " (nothing was written)" };

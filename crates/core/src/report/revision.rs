@@ -64,7 +64,7 @@ fn recipients(change: &RecipientsChange) -> String {
     let warning = if change.added.is_empty() {
         ""
     } else {
-        " Whoever holds an added key can open what is sealed from then on."
+        " An added key opens what is encrypted from then on."
     };
     format!("The recipients of token files change: this revision {}.{warning}", parts.join(" and "))
 }

@@ -8,7 +8,7 @@ use crate::model::{Kind, Timestamp, is_hostile};
 
 /// Good news.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-/// Something to look at.
+/// Worth a look.
 pub(super) const LOOK: Style = AnsiColor::Yellow.on_default();
 /// Something to act on.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();

@@ -1,4 +1,4 @@
-//! Which tokens hang on which Apple ID.
+//! Which tokens depend on which Apple Account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,19 +18,19 @@ pub struct AppleIdToken {
     pub kind: Kind,
     /// The token's name; push certificates have none.
     pub name: Option<String>,
-    /// When it lapses, as Git says.
+    /// When it expires, as Git says.
     pub expires: Option<Timestamp>,
 }
 
-/// An Apple ID and what hangs on it.
+/// An Apple Account and what depends on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AppleId {
     /// As the tenant files write it, in lower case; `null` for tokens that name none.
     pub apple_id: Option<String>,
     pub tenants: usize,
-    /// How many push certificates: without this Apple ID they cannot be renewed, and every device
-    /// of their tenants has to enrol anew.
+    /// How many push certificates: without this account they cannot be renewed, and every device
+    /// of their tenants has to be enrolled again.
     pub push: usize,
     /// How many enrollment program tokens: another administrator of the organisation can renew
     /// them.
@@ -52,7 +52,7 @@ pub struct AppleIds {
     pub not_read: Vec<String>,
 }
 
-/// Sorts a fleet's tokens by Apple ID.
+/// Sorts a fleet's tokens by Apple Account.
 pub fn apple_ids(rev: &str, fleet: &[Desired]) -> AppleIds {
     let mut tokens: BTreeMap<Option<String>, BTreeSet<AppleIdToken>> = BTreeMap::new();
     for tenant in fleet.iter().filter_map(Desired::valid) {
@@ -111,9 +111,12 @@ pub fn apple_ids_human(found: &AppleIds) -> String {
                 "find out whose they are: {} cannot be renewed without",
                 plural(push, "push certificate")
             ),
-            (Some(_), 0) => "another administrator renews".to_owned(),
+            (Some(_), 0) => "another administrator can renew".to_owned(),
             (Some(_), push) => {
-                format!("{} stranded: their devices enrol anew", plural(push, "push certificate"))
+                format!(
+                    "{} lost: their devices must be enrolled again",
+                    plural(push, "push certificate")
+                )
             }
         };
         let row = vec![
@@ -142,14 +145,14 @@ pub fn apple_ids_human(found: &AppleIds) -> String {
         tenants.dedup();
         if tenants.len() > 1 {
             text.push_str(&format!(
-                "\n{} holds the push certificates of {}: one lost password strands all of them.\n",
+                "\n{} holds the push certificates of {}: a lost password loses all of them.\n",
                 escape(one.apple_id.as_deref().unwrap_or_default()),
                 names(&tenants, 10)
             ));
         }
     }
     for name in &found.not_read {
-        text.push_str(&format!("\nnot read, its file is invalid: {}\n", escape(name)));
+        text.push_str(&format!("\nnot read, because its file is invalid: {}\n", escape(name)));
     }
     text
 }

@@ -63,12 +63,10 @@ pub fn audit_human(audit: &Audit, width: usize) -> String {
     }
     let summary = &audit.summary;
     let (style, text) = match (summary.findings, summary.unknown) {
-        (0, 0) => (GOOD, "all holds".to_owned()),
-        (0, unknown) => (LOOK, format!("{unknown} could not be told")),
+        (0, 0) => (GOOD, "audit passed".to_owned()),
+        (0, unknown) => (LOOK, format!("{unknown} unknown")),
         (findings, 0) => (BAD, plural(findings, "finding")),
-        (findings, unknown) => {
-            (BAD, format!("{}, {unknown} could not be told", plural(findings, "finding")))
-        }
+        (findings, unknown) => (BAD, format!("{}, {unknown} unknown", plural(findings, "finding"))),
     };
     let notes = match summary.notes {
         0 => String::new(),

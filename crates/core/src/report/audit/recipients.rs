@@ -49,14 +49,14 @@ pub fn judge_recipients(files: &[SealedFile], listed: &[String]) -> Vec<AuditFin
         if missing > 0 || !extra.is_empty() || count_differs {
             let mut parts = Vec::new();
             if missing > 0 {
-                parts.push(format!("it is not sealed to {missing} of those listed"));
+                parts.push(format!("it is not encrypted to {missing} of those listed"));
             }
             if !extra.is_empty() {
-                parts.push(format!("it is sealed to {}, not listed", extra.join(", ")));
+                parts.push(format!("it is encrypted to {}, which is not listed", extra.join(", ")));
             }
             if count_differs {
                 parts.push(format!(
-                    "it is sealed to {} age keys, and {anonymous} are listed",
+                    "it is encrypted to {} age keys, and {anonymous} are listed",
                     shown.anonymous
                 ));
             }
@@ -75,7 +75,7 @@ pub fn judge_recipients(files: &[SealedFile], listed: &[String]) -> Vec<AuditFin
                     "{}: age does not write into a file for whom it is, so only the number of recipients was compared",
                     crate::report::plural(unverifiable, "sealed file")
                 ),
-                "whoever has a key can tell: `applecart reseal --write` seals all of them to the list anew",
+                "with a key, `applecart reseal` checks it and encrypts all of them to the list again",
             )
             .at(AuditLevel::Note),
         );
@@ -111,7 +111,7 @@ pub fn strangers(shown: &Addressees, listed: &[String]) -> Vec<String> {
     found
 }
 
-/// What Git keeps of such files: whoever could open one can still do so.
+/// What Git keeps of such files: a key that could open one still can.
 pub fn judge_once_sealed(files: &[OnceSealed]) -> Vec<AuditFinding> {
     files
         .iter()
@@ -160,7 +160,7 @@ pub fn former_recipients(
                     "{name} {since} and can open {} of Git's history",
                     crate::report::plural(*count, "sealed file")
                 ),
-                "Git keeps them: what was sealed to it and is still in force must be renewed at Apple before the key counts as out",
+                "Git keeps them: what was encrypted to it and is still in force must be renewed at Apple before the key no longer matters",
             )
             .at(AuditLevel::Note)
         })

@@ -82,22 +82,22 @@ fn words(kind: SecretKind) -> (&'static str, &'static str, &'static str) {
         SecretKind::EnrollmentToken => (
             "plaintext-enrollment-token",
             "an enrollment program token",
-            "download a new token in Apple Business Manager, which ends this one, and replace Intune's key pair for it (a new token in Intune has a new public key to upload at Apple); seal the new file",
+            "download a new token at Apple Business, which ends this one, and replace Intune's key pair for it (a new token in Intune has a new public key to upload at Apple); seal the new file",
         ),
         SecretKind::EnrollmentCredentials => (
             "plaintext-enrollment-credentials",
             "the opened credentials of an enrollment program token",
-            "download a new token in Apple Business Manager at once: it ends these credentials",
+            "download a new token at Apple Business at once: it ends these credentials",
         ),
         SecretKind::VppToken => (
             "plaintext-vpp-token",
             "a VPP content token",
-            "download a new content token in Apple Business Manager (Payments and Billing) and upload it: whoever has this one can assign the organisation's licences",
+            "download a new content token at Apple Business (Payments and Billing) and upload it: anyone who has it can assign the organisation's licences",
         ),
         SecretKind::PrivateKey => (
             "plaintext-private-key",
             "a private key",
-            "treat it as known to everybody who could read the repository: make a new key pair and replace the old one wherever it counts. If it is a push certificate's, make a new signing request and renew the certificate in place (never create a new one); if it signs commits, list it as revoked",
+            "treat it as known to every reader of the repository: make a new key pair and replace the old one wherever it counts. If it is a push certificate's, make a new request (CSR) and renew the certificate in place (never create a new one); if it signs commits, list it as revoked",
         ),
         SecretKind::KeyStore => (
             "plaintext-key-store",
@@ -107,12 +107,12 @@ fn words(kind: SecretKind) -> (&'static str, &'static str, &'static str) {
         SecretKind::ClientSecret => (
             "plaintext-client-secret",
             "a client secret of an application in Entra ID",
-            "delete it at the app registration at once, for it may write to every tenant that consented; look at the sign-in logs, and go over to workload identity or a certificate",
+            "delete it at the app registration at once, because it may write to every tenant that consented; check the sign-in logs, and change to workload identity or a certificate",
         ),
         SecretKind::AgeIdentity => (
             "plaintext-age-identity",
             "an age identity",
-            "make a new identity, replace its recipient in applecart.yaml and reseal; then renew at Apple every token that was ever sealed to the old one, for Git's history keeps those files",
+            "make a new identity, replace its recipient in applecart.yaml and reseal; then renew at Apple every token that was ever encrypted to the old one, because Git's history keeps those files",
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! Ledger lines against Git: where an upload came from, and whether anything became live without
+//! Ledger lines against Git: where an upload came from, and whether Intune got anything without
 //! one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -44,7 +44,7 @@ pub enum Trace {
 /// Clocks may differ by so much; over ten minutes from Graph's, nothing is sent.
 const MAX_BACKWARDS: chrono::Duration = chrono::Duration::hours(1);
 
-const REVIEW: &str = "find out who ran it (the line names run, clone and person), compare the live credential with the reviewed one, and upload the reviewed one again if in doubt";
+const REVIEW: &str = "find out who ran it (the line names run, clone and person), compare the credential in Intune with the reviewed one, and upload the reviewed one again if in doubt";
 
 fn place(branch: &str, tenant: TenantId, record: &Record) -> AuditPlace {
     AuditPlace {
@@ -82,7 +82,7 @@ pub fn judge_uploads(
             Event::Confirmed if !was_sent(before, record) => {
                 found.extend(of_commit(&trace(record), record, &finding));
                 let message =
-                    format!("{}: no run announced or sent this file before", what(record));
+                    format!("{}: no run announced or uploaded this file before", what(record));
                 found.push(finding("confirmed-without-intent", message, REVIEW));
             }
             Event::ChangedOutsideGit => {
@@ -97,8 +97,10 @@ pub fn judge_uploads(
                     None => (AuditLevel::Finding, "nothing has answered that since".to_owned()),
                     Some(later) => (AuditLevel::Note, format!("{} at {}", later.event(), later.at)),
                 };
-                let message =
-                    format!("{}: live changed, and no run uploaded it; {so_far}", what(record));
+                let message = format!(
+                    "{}: the credential in Intune changed, and no run uploaded it; {so_far}",
+                    what(record)
+                );
                 let (code, advice) = match answered {
                     None => (
                         "live-change-without-upload",
@@ -118,7 +120,7 @@ pub fn judge_uploads(
 }
 
 /// Lines that are dated well before the one above them: entries that a run could not push were handed
-/// over later, a clock was wrong, or somebody wrote history. Days that are asked about stand on it.
+/// over later, a clock was wrong, or history was rewritten. Days that are asked about stand on it.
 fn out_of_order(branch: &str, tenant: TenantId, records: &[Record]) -> Vec<AuditFinding> {
     let pairs = records.iter().zip(records.iter().skip(1));
     pairs
@@ -137,7 +139,7 @@ fn out_of_order(branch: &str, tenant: TenantId, records: &[Record]) -> Vec<Audit
         .collect()
 }
 
-/// Whether a run announced or made the sending that a later read shows.
+/// Whether a run announced or made the upload that a later read shows.
 fn was_sent(before: &[Record], record: &Record) -> bool {
     before.iter().any(|earlier| {
         matches!(earlier.event(), Event::Intended | Event::Applied)
@@ -159,7 +161,7 @@ fn of_commit(
             return vec![finding("upload-without-commit", message, REVIEW)];
         }
         Trace::Missing(true) => {
-            let message = format!("{line}: commit {rev} is not in this clone, which is cut off");
+            let message = format!("{line}: commit {rev} is not in this clone, which is shallow");
             return vec![
                 finding("history-incomplete", message, "git fetch --unshallow")
                     .at(AuditLevel::Unknown),
@@ -184,7 +186,7 @@ fn of_commit(
         }
         None => {
             let message = format!(
-                "{line}: whether commit {rev} is on the protected branch cannot be told, the clone is cut off"
+                "{line}: whether commit {rev} is on the protected branch is unknown: the clone is shallow"
             );
             let unknown = finding("history-incomplete", message, "git fetch --unshallow");
             found.push(unknown.at(AuditLevel::Unknown));
@@ -239,7 +241,7 @@ fn of_intent(
     }
 }
 
-/// Files that went to several tenants, each told at the line of whoever came later. A `moves` line
+/// Files that went to several tenants, each told at the line of the later one. A `moves` line
 /// of the policy releases one.
 pub fn judge_bindings(
     branch: &str,

@@ -9,17 +9,17 @@ use crate::report::text::{BAD, DIM, GOOD, HEAD, LOOK, escape, names, plural, sty
 const MAX_NAMES: usize = 5;
 const INDENT: usize = 15;
 
-/// One line a check, and below it what is not well with the next step.
+/// One line a check, and below it what is wrong with the next step.
 pub fn doctor_human(doctor: &Doctor, width: usize) -> String {
     let mut out = String::new();
     for check in &doctor.checks {
         out.push_str(&line(check, width));
     }
     let summary = &doctor.summary;
-    let mut parts = vec![format!("{} well", summary.ok)];
+    let mut parts = vec![format!("{} passed", summary.ok)];
     for (count, word) in [
-        (summary.warnings, "to look at"),
-        (summary.failed, "not well"),
+        (summary.warnings, "with warnings"),
+        (summary.failed, "failed"),
         (summary.not_checked, "not checked"),
     ] {
         if count > 0 {

@@ -11,7 +11,7 @@ pub const CLOCK_LIMIT: i64 = 5 * 60;
 /// The checks that tenants answer.
 pub(super) fn tenant_checks(tenants: &[TenantHealth]) -> Vec<Check> {
     if tenants.is_empty() {
-        let none = |area| Check::new(area, CheckState::NotChecked, "no tenant was asked");
+        let none = |area| Check::new(area, CheckState::NotChecked, "no tenant was read");
         return [
             Area::Clock,
             Area::SignIn,
@@ -46,10 +46,10 @@ pub(super) fn tenant_checks(tenants: &[TenantHealth]) -> Vec<Check> {
 fn clock(tenants: &[TenantHealth]) -> Check {
     let skew = tenants.iter().filter_map(|tenant| tenant.clock_skew).max_by_key(|skew| skew.abs());
     let Some(skew) = skew else {
-        return Check::new(Area::Clock, CheckState::NotChecked, "Graph did not tell its time");
+        return Check::new(Area::Clock, CheckState::NotChecked, "unknown: Graph sent no time");
     };
     let text = match skew {
-        0 => "this machine's clock is Graph's".to_owned(),
+        0 => "this machine's clock equals Graph's".to_owned(),
         behind @ 1.. => format!("this machine's clock is {behind} s behind Graph's"),
         ahead => format!("this machine's clock is {} s ahead of Graph's", -ahead),
     };
@@ -57,7 +57,7 @@ fn clock(tenants: &[TenantHealth]) -> Check {
         return Check::new(Area::Clock, CheckState::Ok, text);
     }
     Check::new(Area::Clock, CheckState::Failed, text)
-        .with_next("set the clock by NTP: sign-ins, certificates and leases depend on it")
+        .with_next("Set the clock by NTP: sign-ins, certificates and leases depend on it.")
 }
 
 /// Where a problem belongs.
@@ -85,12 +85,12 @@ fn check(tenants: &[TenantHealth], area: Area, well: &str, looked: bool) -> Chec
     ill.dedup();
     let ill = ill.len();
     let (state, text) = if !looked {
-        (CheckState::NotChecked, "nobody could sign in".to_owned())
+        (CheckState::NotChecked, "no sign-in worked".to_owned())
     } else if troubles.is_empty() {
         (CheckState::Ok, well.to_owned())
     } else {
         let all = plural(tenants.len(), "tenant");
-        (CheckState::Failed, format!("not well in {ill} of {all}"))
+        (CheckState::Failed, format!("failed in {ill} of {all}"))
     };
     Check { troubles, ..Check::new(area, state, text) }
 }
@@ -130,7 +130,7 @@ fn next(tenant: &TenantHealth, problem: &Problem) -> Vec<String> {
         tenant
             .consent_link
             .as_ref()
-            .map(|link| format!("an administrator of {} opens {link} and accepts", tenant.name))
+            .map(|link| format!("Have an administrator of {} open {link} and accept.", tenant.name))
     };
     match problem.code {
         ProblemCode::NoConsent => consent().into_iter().collect(),
@@ -159,12 +159,12 @@ fn consent(tenants: &[TenantHealth]) -> Check {
             if missing.len() > 1 { ", …" } else { "" }
         );
         return Check::new(Area::Consent, CheckState::Warning, text).with_next(
-            "once the customer agreed, write `consent: {dataSharing: true}` into the tenant's file",
+            "Once the customer has agreed, write `consent: {dataSharing: true}` into the tenant's file.",
         );
     }
     if !unknown.is_empty() {
-        let text = format!("not known of {}", plural(unknown.len(), "tenant"));
+        let text = format!("unknown for {}", plural(unknown.len(), "tenant"));
         return Check::new(Area::Consent, CheckState::NotChecked, text);
     }
-    Check::new(Area::Consent, CheckState::Ok, "no first push certificate waits for a consent")
+    Check::new(Area::Consent, CheckState::Ok, "no first push certificate waits for consent")
 }

@@ -63,9 +63,10 @@ pub fn history_markdown(history: &History) -> String {
 
 /// One line an entry, oldest first within each token.
 pub fn history_csv(history: &History) -> String {
-    let rows = history.tokens.iter().flat_map(|token| {
-        token.entries.iter().map(move |entry| columns(Some(token), Some(entry)))
-    });
+    let rows = history
+        .tokens
+        .iter()
+        .flat_map(|token| token.entries.iter().map(move |entry| columns(Some(token), Some(entry))));
     csv::table(columns(None, None), rows)
 }
 

@@ -1,10 +1,10 @@
 //! Which credential was in force at an instant, and how it came to be.
 //!
 //! The ledger decides: what Intune accepted or a read showed. Git only says who brought the file in,
-//! and what was wanted. Where the ledger says nothing, nothing is in force as far as anybody knows.
+//! and what was wanted. Where the ledger says nothing, nothing is known to be in force.
 //!
 //! A change outside Git is recorded when a run sees it, not when it is made. From the moment at which
-//! the other credential can have existed until it was seen, nobody knows which of the two was live.
+//! the other credential can have existed until it was seen, it is unknown which of the two was in Intune.
 
 use super::join::GitStep;
 use super::{ForceState, InForce, RecordEntry, Replaced};
@@ -40,7 +40,7 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
     if past.problem.is_some() {
         return answer;
     }
-    // What was sent and never came to be seen was never live.
+    // What was sent and never came to be seen was never in Intune.
     let lines: Vec<&(TenantId, &Record)> = past
         .records
         .iter()
@@ -122,14 +122,14 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
 /// server tokens 365 days, content tokens a year.
 const LONGEST_LIFE: chrono::Duration = chrono::Duration::days(367);
 
-/// Whether the credential that a line names may have been made by then. Without its expiry nobody
-/// can tell.
+/// Whether the credential that a line names may have been made by then. Without its expiry
+/// that is unknown.
 fn can_exist(record: &Record, at: Timestamp) -> bool {
     let expires = record.after.as_ref().and_then(|facts| facts.expires);
     expires.is_none_or(|expires| expires.since(at) <= LONGEST_LIFE)
 }
 
-/// Whether a sending was accepted and then given up, for no read ever showed it.
+/// Whether an upload was accepted and then given up, because no read ever showed it.
 fn never_landed(record: &Record, later: Option<&[(TenantId, &Record)]>) -> bool {
     let is_end = |one: &Record| match one.event() {
         Event::Confirmed => true,
@@ -144,7 +144,7 @@ fn never_landed(record: &Record, later: Option<&[(TenantId, &Record)]>) -> bool 
             .is_some_and(|end| end.event() == Event::Failed)
 }
 
-/// Whether a line says which credential is live. A change of settings carries no digest.
+/// Whether a line says which credential is in Intune. A change of settings carries no digest.
 fn decides(record: &Record) -> bool {
     match record.event() {
         Event::Applied | Event::Confirmed => record.sha256().is_some(),

@@ -6,7 +6,7 @@ use super::words::{force, label, particulars};
 use super::{ForceState, History, TimelineEntry, TokenHistory};
 use crate::report::text::{BAD, DIM, GOOD, HEAD, LOOK, escape, plural, short, styled, wrap};
 
-/// As many tokens as anybody reads whole; of more, each has one line unless `all` is asked for.
+/// As many tokens as a person reads whole; of more, each has one line unless `all` is asked for.
 const MAX_WHOLE: usize = 20;
 
 /// What is known on top, then each token's timeline, oldest first. Of many tokens, or where only
@@ -30,7 +30,7 @@ pub fn history_human(history: &History, all: bool, width: usize) -> String {
         let _ = writeln!(
             out,
             "\n{}",
-            styled(DIM, "Name a tenant to read a timeline, or ask for all of them with --all.")
+            styled(DIM, "Name a tenant to read its timeline, or show all of them with --all.")
         );
     }
     out
@@ -41,7 +41,7 @@ pub(super) fn warnings(history: &History) -> Vec<String> {
     let mut all = Vec::new();
     if let Some(why) = &history.ledger_problem {
         all.push(format!(
-            "The ledger is not known ({why}). What follows is Git's half only: uploads, changes outside Git and confirmations are missing."
+            "The ledger is unknown: {why}. Only Git's part follows: uploads, changes outside Git and confirmations are missing."
         ));
     }
     let mut broken: Vec<(&str, &str)> = history
@@ -107,7 +107,7 @@ pub(super) fn standing(token: &TokenHistory) -> String {
     parts.extend(token.tenant_id.map(|id| format!("tenant id {id}")));
     parts.extend(token.id.as_ref().map(|id| format!("id {id}")));
     if !token.in_git {
-        parts.push("not in Git any more, or never was".to_owned());
+        parts.push("not in Git".to_owned());
     }
     parts.extend(token.live.as_ref().map(super::live::words));
     parts.join(" · ")

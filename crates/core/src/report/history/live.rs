@@ -1,4 +1,4 @@
-//! What Intune shows now, beside what the records say is in force.
+//! What Intune has now, beside what the records say is in force.
 
 use super::{LiveNow, TokenHistory};
 use crate::model::{Facts, Kind, LiveEnrollment, LiveTenant, LiveVpp, Reading, Timestamp};
@@ -23,7 +23,7 @@ pub fn with_live(token: &mut TokenHistory, live: &LiveTenant, at: Timestamp) {
         Reading::NotAsked => return,
         Reading::Unknown(problem) => (None, Some(problem)),
     };
-    // Of what nobody uploaded, Git's own facts are the record.
+    // Of what was not uploaded, Git's own facts are the record.
     let recorded = token.in_force.facts.as_ref().or(token.in_force.tracked.as_ref());
     let same = match (&facts, recorded) {
         (Some(live), Some(recorded)) => is_same(live, recorded),
@@ -48,7 +48,7 @@ fn only<T>(
     all.and_then(|all| all.iter().find(|one| is(one)).map(facts))
 }
 
-/// A push certificate is its serial number, the others show only when they lapse.
+/// A push certificate is its serial number, the others show only when they expire.
 fn is_same(live: &Facts, recorded: &Facts) -> Option<bool> {
     match (&live.serial, &recorded.serial) {
         (Some(live), Some(recorded)) => Some(live == recorded),
@@ -59,17 +59,17 @@ fn is_same(live: &Facts, recorded: &Facts) -> Option<bool> {
 pub(super) fn words(live: &LiveNow) -> String {
     if let Some(problem) = &live.problem {
         let detail = problem.detail.as_deref().unwrap_or_default();
-        return format!("Intune could not be asked ({}): {detail}", problem.code);
+        return format!("Intune could not be read ({}): {detail}", problem.code);
     }
-    let Some(facts) = &live.facts else { return "Intune does not have it now".to_owned() };
+    let Some(facts) = &live.facts else { return "Intune has none now".to_owned() };
     let until = facts.expires.map(|at| format!(" until {at}")).unwrap_or_default();
     let what = match &facts.serial {
         Some(serial) => format!("serial {serial}{until}"),
         None => format!("a token{until}"),
     };
     match live.same {
-        Some(true) => format!("Intune shows it now: {what}"),
-        Some(false) => format!("Intune shows another one now: {what}"),
-        None => format!("Intune shows now: {what}"),
+        Some(true) => format!("Intune has it now: {what}"),
+        Some(false) => format!("Intune has another one now: {what}"),
+        None => format!("Intune has now: {what}"),
     }
 }

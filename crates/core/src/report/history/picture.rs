@@ -1,4 +1,4 @@
-//! A token's timeline as a picture: which credential was live from when to when, and under it a
+//! A token's timeline as a picture: which credential was in Intune from when to when, and under it a
 //! mark for everything that happened.
 //!
 //! Places are percentages of the width and sizes are pixels, so that letters and marks have one
@@ -11,7 +11,7 @@ use super::{Happening, Origin, TimelineEntry, TokenHistory};
 use crate::model::{FailureCode, Sha256, Timestamp};
 use crate::report::text::day;
 
-/// The rows, from the top: what was live, the ledger's marks, Git's marks, the dates.
+/// The rows, from the top: what was in Intune, the ledger's marks, Git's marks, the dates.
 const BAR: u32 = 8;
 const LEDGER: u32 = 44;
 const GIT: u32 = 70;
@@ -20,7 +20,7 @@ const HEIGHT: u32 = 112;
 /// How much of the width the picture leaves free at each side, for marks at its ends.
 const MARGIN: f64 = 2.0;
 
-/// A credential that was live.
+/// A credential that was in Intune.
 struct Live {
     from: Timestamp,
     to: Timestamp,
@@ -73,7 +73,7 @@ pub(super) fn picture(token: &TokenHistory, asked: Option<Timestamp>) -> String 
         };
         let _ = writeln!(
             out,
-            "<rect class=\"{class}\" x=\"{from:.2}%\" width=\"{:.2}%\" y=\"{BAR}\" height=\"16\" rx=\"3\"><title>live {} to {}: {}</title></rect>",
+            "<rect class=\"{class}\" x=\"{from:.2}%\" width=\"{:.2}%\" y=\"{BAR}\" height=\"16\" rx=\"3\"><title>in Intune {} to {}: {}</title></rect>",
             (to - from).max(0.4),
             one.from,
             one.to,
@@ -103,8 +103,11 @@ pub(super) fn picture(token: &TokenHistory, asked: Option<Timestamp>) -> String 
     let box_of =
         |shape: &str| format!("<svg width=\"12\" height=\"12\" aria-hidden=\"true\">{shape}</svg>");
     for (shape, words) in [
-        ("<rect class=\"bar\" width=\"12\" height=\"12\" rx=\"2\"/>", "live from Git"),
-        ("<rect class=\"outside\" width=\"12\" height=\"12\" rx=\"2\"/>", "live from elsewhere"),
+        ("<rect class=\"bar\" width=\"12\" height=\"12\" rx=\"2\"/>", "in Intune, from Git"),
+        (
+            "<rect class=\"outside\" width=\"12\" height=\"12\" rx=\"2\"/>",
+            "in Intune, from elsewhere",
+        ),
         ("<circle class=\"good\" cx=\"6\" cy=\"6\" r=\"5\"/>", "upload, read, confirmation"),
         ("<circle class=\"bad\" cx=\"6\" cy=\"6\" r=\"5\"/>", "trouble"),
         ("<rect class=\"git\" x=\"1\" y=\"1\" width=\"10\" height=\"10\"/>", "commit"),
@@ -140,11 +143,11 @@ fn mark(out: &mut String, entry: &TimelineEntry, x: f64) {
     }
 }
 
-/// Which credential was live from when to when, as the ledger has it.
+/// Which credential was in Intune from when to when, as the ledger has it.
 fn live(entries: &[TimelineEntry], end: Timestamp) -> Vec<Live> {
     let mut all: Vec<Live> = Vec::new();
     for entry in entries {
-        // What was given up because no read ever showed it was not live.
+        // What was given up because no read ever showed it was not in Intune.
         let cause = entry.record.as_ref().and_then(|record| record.cause.as_ref());
         if cause.is_some_and(|cause| cause.code == FailureCode::NeverVisible) {
             let sent = |last: &mut Live| entry.sha256.is_some() && last.sha256 == entry.sha256;

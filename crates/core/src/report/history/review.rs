@@ -2,7 +2,7 @@
 //!
 //! Forges write it there: GitHub `Merge pull request #12 from …` and, squashed, `Title (#12)`;
 //! Azure DevOps `Merged PR 12: Title` for both; GitLab `See merge request group/project!12`;
-//! Bitbucket `Merged in branch (pull request #12)`. A message is what somebody wrote, so the number
+//! Bitbucket `Merged in branch (pull request #12)`. A message is what a person wrote, so the number
 //! is a claim; who can push to the branch can claim any.
 
 use schemars::JsonSchema;

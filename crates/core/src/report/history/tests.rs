@@ -251,7 +251,7 @@ fn between_the_last_sight_and_a_change_outside_git_nobody_knows() {
         assert!(
             text.contains("another one (expires 2027-05-30T00:00:00Z) was seen first 2026-06-01")
         );
-        assert!(!text.contains("live, as a read showed"), "{text}");
+        assert!(!text.contains("in Intune, as a read showed"), "{text}");
     }
 }
 

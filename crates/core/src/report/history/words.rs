@@ -11,7 +11,7 @@ impl Happening {
             Self::FileReplaced => "new token file",
             Self::FileAdded => "first token file",
             Self::FileRemoved => "token file removed, watched since",
-            Self::Resealed => "same file, sealed anew",
+            Self::Resealed => "same file, re-encrypted",
             Self::Edited => "entry edited",
             Self::FolderRenamed => "folder renamed",
             Self::Removed => "entry removed (Intune is left as it is)",
@@ -22,14 +22,14 @@ impl Happening {
             Self::Intended => "about to upload",
             Self::Applied => "uploaded",
             Self::Failed => "upload failed",
-            Self::Confirmed => "seen live",
+            Self::Confirmed => "seen in Intune",
             Self::ChangedOutsideGit => "changed outside Git",
             Self::Adopted => "change outside Git adopted",
             Self::Acknowledged => "confirmed by the customer",
         }
     }
 
-    /// Whether somebody should look at it.
+    /// Whether it is worth a look.
     pub(super) fn is_trouble(self) -> bool {
         matches!(self, Self::Failed | Self::ChangedOutsideGit | Self::Unreadable)
     }
@@ -98,7 +98,7 @@ pub(super) fn particulars(entry: &TimelineEntry) -> Vec<String> {
             });
         } else if let Some(merge) = &entry.merge {
             lines.push(format!(
-                "merged {} by {} ({}, {}), which names no request",
+                "merged {} by {} ({}, {}), which names no pull request",
                 merge.committed,
                 person(&merge.author),
                 short(&merge.id),
@@ -168,15 +168,15 @@ pub(super) fn run(record: &RecordEntry) -> String {
 pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
     let mut lines = Vec::new();
     let head = match force.state {
-        ForceState::Confirmed => "live, as a read showed".to_owned(),
-        ForceState::Applied => "accepted by Intune, not yet seen live".to_owned(),
-        ForceState::OutsideGit => "put there by somebody else, not from Git".to_owned(),
+        ForceState::Confirmed => "in Intune, as a read showed".to_owned(),
+        ForceState::Applied => "accepted by Intune, not yet seen there".to_owned(),
+        ForceState::OutsideGit => "put there outside Git".to_owned(),
         ForceState::Adopted => "put there from outside Git, and watched by Git since".to_owned(),
         ForceState::Uncertain => {
-            "not certain: it was changed outside Git before a run looked again".to_owned()
+            "uncertain: it was changed outside Git before a run looked again".to_owned()
         }
-        ForceState::NotRecorded => "not known: the ledger has no upload until then".to_owned(),
-        ForceState::Unknown => "not known, because the ledger is not".to_owned(),
+        ForceState::NotRecorded => "unknown: the ledger has no upload until then".to_owned(),
+        ForceState::Unknown => "unknown, because the ledger is".to_owned(),
     };
     if let Some(replaced) = &force.replaced {
         let other = replaced.facts.as_ref().map(Facts::pairs).unwrap_or_default();
@@ -189,12 +189,12 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
         let other =
             if other.is_empty() { String::new() } else { format!(" ({})", other.join(", ")) };
         lines.push(format!(
-            "another one{other} was seen first {}, {}; somebody put it there after {}",
+            "another one{other} was first seen {}, {}; it was put there after {}",
             replaced.seen.at,
             run(&replaced.seen),
             replaced.last_known
         ));
-        lines.push("before that, and perhaps still then:".to_owned());
+        lines.push("before that, and possibly still at that time:".to_owned());
     }
     if let Some(sha256) = force.sha256 {
         lines.push(format!("file: sha256 {sha256}"));
@@ -204,7 +204,7 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
         lines.extend(facts.into_iter().map(|(name, value)| format!("{name}: {value}")));
     }
     if force.lapsed == Some(true) {
-        lines.push("it had lapsed by then".to_owned());
+        lines.push("it had expired by then".to_owned());
     }
     if let Some(commit) = &force.brought_in {
         let how = match force.sha256 {
@@ -226,11 +226,11 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
             ),
             (Some(review), None) => format!("reviewed as {}, as the message says", review.label()),
             (None, Some(merge)) => format!(
-                "merged by {} with {}; no request is named",
+                "merged by {} with {}; no pull request is named",
                 person(&merge.author),
                 short(&merge.id)
             ),
-            (None, None) => "no pull or merge request is named".to_owned(),
+            (None, None) => "no pull request is named".to_owned(),
         });
         if !force.reviewers.is_empty() {
             lines.push(reviewed_by(&force.reviewers));
@@ -246,7 +246,7 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
         lines.push(format!("{how} {}, {}", reached.at, run(reached)));
     }
     if let Some(confirmed) = &force.confirmed {
-        lines.push(format!("seen live {}, {}", confirmed.at, run(confirmed)));
+        lines.push(format!("seen in Intune {}, {}", confirmed.at, run(confirmed)));
     }
     match (force.desired, &force.desired_since) {
         (Some(desired), _) if Some(desired) == force.sha256 => {

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::label;
 use crate::model::{Kind, Sha256, TenantName, Timestamp, TokenRef};
+use crate::plan::kebab_enum;
 use crate::report::markdown::cell;
 use crate::report::text::{BAD, DIM, GOOD, HEAD, LOOK, day, escape, short, styled, wrap};
-use crate::plan::kebab_enum;
 
 /// Every file of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,7 +40,7 @@ pub struct Proposal {
     pub sha256: Option<Sha256>,
     pub branch: Option<String>,
     pub commit: Option<String>,
-    /// Whether the remote has the branch; `null` where nobody asked.
+    /// Whether the remote has the branch; `null` where it was not pushed.
     pub pushed: Option<bool>,
     /// The files that the commit changes, from the repository's root.
     pub changes: Vec<String>,
@@ -90,15 +90,15 @@ pub struct ProposalText<'a> {
     /// What people call it.
     pub display_name: Option<&'a str>,
     pub token: &'a TokenRef,
-    /// Live and new facts.
+    /// The facts in Intune, and the new ones.
     pub facts: &'a [FactRow],
-    /// When the new one lapses, where the file tells.
+    /// When the new one expires, where the file tells.
     pub expires: Option<Timestamp>,
     /// Enrollment: when it was downloaded, which ended the token in use.
     pub downloaded: Option<Timestamp>,
     /// The opened file's digest.
     pub sha256: Sha256,
-    /// What the file was held against, as sentences.
+    /// What the file was compared with, as sentences.
     pub checks: &'a [String],
     /// What to know although it was taken.
     pub warnings: &'a [String],
@@ -131,7 +131,7 @@ pub fn proposal_text(text: &ProposalText<'_>) -> (String, String) {
     }
     let name = text.display_name.unwrap_or(text.tenant.as_str());
     let _ = writeln!(body, "Brings the renewed {} of **{}**.\n", cell(&what), cell(name));
-    body.push_str("| | live now | after this |\n|---|---|---|\n");
+    body.push_str("| | in Intune now | after this |\n|---|---|---|\n");
     for row in text.facts {
         let mark = if row.old == row.new { "" } else { "**" };
         let value = |value: Option<&String>| value.map_or("–".to_owned(), |text| cell(text));
@@ -148,13 +148,13 @@ pub fn proposal_text(text: &ProposalText<'_>) -> (String, String) {
     }
     body.push_str(match kind {
         Kind::Push => {
-            "\nOnce this is merged, `applecart apply` uploads the certificate; the topic stays the same, so enrolled devices notice nothing.\n"
+            "\nOnce this is merged, `applecart apply` uploads the certificate; the topic stays the same, so enrolled devices are not affected.\n"
         }
         Kind::Enrollment => {
             "\nOnce this is merged, `applecart apply` uploads the token and starts a sync. Merge it soon.\n"
         }
         Kind::Vpp => {
-            "\nOnce this is merged, `applecart apply` uploads the token and compares its location with the live one.\n"
+            "\nOnce this is merged, `applecart apply` uploads the token and compares its location with the one in Intune.\n"
         }
     });
     (title, body)

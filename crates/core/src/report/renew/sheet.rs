@@ -29,18 +29,18 @@ pub struct Sheet {
     /// Its directory id in Entra.
     pub tenant_id: TenantId,
     pub token: TokenRef,
-    /// What is live, else what Git says: the Apple Account, the topic or organisation, the expiry.
+    /// What Intune has, else what Git says: the Apple Account, the topic or organisation, the expiry.
     pub facts: Facts,
-    /// Whether `facts` were read live just now.
+    /// Whether `facts` were read from Intune just now.
     pub live: bool,
-    /// Whole days left, rounded down; negative once it lapsed.
+    /// Whole days left, rounded down; negative once it expired.
     pub days_left: Option<i64>,
     /// Enrollment: the MDM server's name in Apple Business Manager.
     pub server: Option<String>,
     /// Whether it is a school's token, which is renewed in Apple School Manager.
     pub school: bool,
     pub contacts: Vec<String>,
-    /// Push: the request to upload at Apple; `null` for other kinds and where it is not to be had.
+    /// Push: the request (CSR) to upload at Apple; `null` for other kinds and where it is not available.
     pub csr: Option<SheetCsr>,
     /// What could not be read or recorded.
     pub problems: Vec<Problem>,
@@ -79,7 +79,7 @@ pub struct SheetCsr {
     pub origin: CsrOrigin,
 }
 
-/// Where a signing request comes from.
+/// Where a request for Apple (CSR) comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CsrOrigin {
@@ -103,13 +103,13 @@ const SCHOOL: &str = "https://school.apple.com";
 /// customer's tenant. Deep links into its blades change, so their names are given instead.
 const ADMIN_CENTER: &str = "https://intune.microsoft.com";
 
-/// Where a renewal happens.
+/// Where a renewal is done.
 pub fn sheet_links(kind: Kind, tenant_id: TenantId, school: bool) -> Vec<Link> {
     let link = |title: &str, url: String| Link { title: title.to_owned(), url };
     let manager = if school {
         link("Apple School Manager", SCHOOL.to_owned())
     } else {
-        link("Apple Business Manager", BUSINESS.to_owned())
+        link("Apple Business", BUSINESS.to_owned())
     };
     // <https://learn.microsoft.com/en-us/intune/device-enrollment/apple/create-mdm-push-certificate>,
     // …/setup-automated-ios, and …/app-management/deployment/manage-vpp-apple
@@ -129,7 +129,7 @@ pub fn sheet_links(kind: Kind, tenant_id: TenantId, school: bool) -> Vec<Link> {
 fn steps(sheet: &Sheet) -> Vec<String> {
     let account = match &sheet.facts.apple_id {
         Some(account) => account.clone(),
-        None => "the Apple Account of last time (nobody wrote it into `appleId`)".to_owned(),
+        None => "the Apple Account of last time (`appleId` does not name it)".to_owned(),
     };
     let manager = if sheet.school { SCHOOL } else { BUSINESS };
     let command = &sheet.next;
@@ -146,10 +146,10 @@ fn steps(sheet: &Sheet) -> Vec<String> {
             let file = match &sheet.csr {
                 Some(csr) => csr.file.clone(),
                 None if sheet.problems.is_empty() => format!(
-                    "Intune's signing request, which `applecart renew {}/push` hands out",
+                    "the request for Apple (CSR) that `applecart renew {}/push` saves",
                     sheet.tenant
                 ),
-                None => "Intune's signing request (it is not at hand, see above)".to_owned(),
+                None => "the request for Apple (CSR), which is missing: see above".to_owned(),
             };
             vec![
                 format!(
@@ -165,12 +165,11 @@ fn steps(sheet: &Sheet) -> Vec<String> {
         Kind::Enrollment => {
             let server = match &sheet.server {
                 Some(server) => format!("the MDM server {server}"),
-                None => "the MDM server that Intune has (nobody wrote its name into `server`)"
-                    .to_owned(),
+                None => "the MDM server of this Intune (`server` does not name it)".to_owned(),
             };
             vec![
-                "Be ready before you press anything: Apple ends the token in use the moment a new one is downloaded, and device sync is down until the new one is in Intune. Have the reviewer at hand.".to_owned(),
-                format!("Sign in at {manager} as {account}, or as anybody there who may manage MDM servers."),
+                "Be ready before you press anything: Apple disables the token in use when a new one is downloaded, and device sync is down until the new one is in Intune. Have the reviewer ready.".to_owned(),
+                format!("Sign in at {manager} as {account}, or as any administrator there who may manage MDM servers."),
                 format!(
                     "Under your name > Preferences, choose {server} and press Download Token. Do not add another MDM server: the devices are assigned to this one. Do not upload a public key, unless Intune's has changed."
                 ),
@@ -190,7 +189,9 @@ fn steps(sheet: &Sheet) -> Vec<String> {
                 format!(
                     "Under your name > Preferences > Payments and Billing > Content Tokens, download {whose}. Another location's file looks the same, and its licences would be used."
                 ),
-                format!("Soon, for the token in use may end with the download, run: {command}"),
+                format!(
+                    "Soon, because the token in use may stop working with the download, run: {command}"
+                ),
             ]
         }
     }
@@ -200,21 +201,21 @@ fn steps(sheet: &Sheet) -> Vec<String> {
 fn deadline(sheet: &Sheet) -> (String, anstyle::Style) {
     let source = match (sheet.live, sheet.problems.is_empty()) {
         (true, _) => "",
-        (false, false) => " (as Git says; live is not known)",
+        (false, false) => " (as Git says; Intune could not be read)",
         (false, true) => {
-            " (as Git says; Intune shows no such token, or several: `applecart plan` tells)"
+            " (as Git says; Intune has no such token, or several: `applecart plan` shows which)"
         }
     };
     match (sheet.facts.expires, sheet.days_left) {
         // Days are rounded down, so one day less than nothing began within the last 24 hours.
         (Some(at), Some(days)) if days < 0 => {
-            (format!("lapsed on {at}, {} ago{source}", whole_days(-days - 1)), BAD)
+            (format!("expired on {at}, {} ago{source}", whole_days(-days - 1)), BAD)
         }
         (Some(at), Some(days)) => {
             let style = if days < 14 { BAD } else { LOOK };
             (format!("by {at}, {} left{source}", whole_days(days)), style)
         }
-        _ => (format!("nobody knows by when{source}"), LOOK),
+        _ => (format!("expiry unknown{source}"), LOOK),
     }
 }
 
@@ -292,7 +293,7 @@ pub fn sheets_human(sheets: &Sheets, width: usize) -> String {
         }
     }
     if sheets.sheets.is_empty() {
-        out.push_str("Nothing is due.\n");
+        out.push_str("No renewal is due.\n");
     }
     out
 }
@@ -345,7 +346,7 @@ fn markdown(sheet: &Sheet) -> String {
 /// The sheets as Markdown, for an issue.
 pub fn sheets_markdown(sheets: &Sheets) -> String {
     if sheets.sheets.is_empty() {
-        return "Nothing is due.\n".to_owned();
+        return "No renewal is due.\n".to_owned();
     }
     let all: Vec<&str> = sheets.sheets.iter().map(|sheet| sheet.markdown.as_str()).collect();
     all.join("\n")

@@ -112,14 +112,14 @@ fn the_time_left_is_said_and_a_lapsed_one_too() {
     late.live = false;
     let text = sheets_human(&sheets(late), 100);
     assert!(
-        text.contains("lapsed on 2026-12-01T09:00:00Z, less than a day ago (as Git says"),
+        text.contains("expired on 2026-12-01T09:00:00Z, less than a day ago (as Git says"),
         "{text}"
     );
     assert!(text.contains("Intune shows no such token, or several"), "{text}");
     let mut unread = sheet(Kind::Push);
     unread.live = false;
     unread.problems = vec![Problem::new(crate::model::ProblemCode::Forbidden, "403")];
-    assert!(sheets_human(&sheets(unread), 100).contains("live is not known"));
+    assert!(sheets_human(&sheets(unread), 100).contains("Intune could not be read"));
     let left = |days: i64| {
         let mut sheet = sheet(Kind::Push);
         sheet.days_left = Some(days);

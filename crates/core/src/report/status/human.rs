@@ -28,7 +28,7 @@ pub struct StatusView {
 const WIDE: usize = 100;
 /// From this many columns on there is room for the last upload, too.
 const WIDEST: usize = 120;
-/// As many rows as anybody reads before narrowing the selection.
+/// As many rows as a person reads before narrowing the selection.
 const MAX_ROWS: usize = 30;
 
 /// The status for people.
