@@ -135,8 +135,11 @@ fn apple_ids_are_told_with_what_hangs_on_them() {
     assert_eq!(ids[1]["appleId"], "own@adatum.example");
     assert_eq!((&ids[2]["appleId"], &ids[2]["vpp"]), (&Value::Null, &3.into()));
     let human = world.run(&["audit", "--apple-ids"]).ends_with(0).says("2 push certificates lost");
-    human.says("one lost password strands all of them");
+    human.says("if it is lost, none of them can be renewed");
     world.write("tenants/adatum/tenant.yaml", "kind: Tenant\n");
     world.commit("Broken");
-    world.run(&["audit", "--apple-ids"]).ends_with(3).says("not read, its file is invalid: adatum");
+    world
+        .run(&["audit", "--apple-ids"])
+        .ends_with(3)
+        .says("not read, because its file is invalid: adatum");
 }

@@ -52,7 +52,8 @@ fn every_code_is_in_the_table_the_docs_and_the_schemas() {
                 | Appearance::Health
                 | Appearance::Problem
                 | Appearance::Sync
-                | Appearance::Expiry => "plan",
+                | Appearance::Expiry
+                | Appearance::Attention => "plan",
                 Appearance::Refusal | Appearance::Remark => "inspect",
                 Appearance::Failure => "ledger-line",
                 Appearance::Diagnostic => "diagnostics",

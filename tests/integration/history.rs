@@ -517,7 +517,7 @@ fn live_is_held_against_what_the_records_say_only_when_asked() {
 
     let history = world.history(&["contoso/push", "--live"]);
     assert_eq!(history["live"]["same"], true, "{:#}", history["live"]);
-    world.run(&["history", "contoso", "--live"]).ends_with(0).says("Intune shows it now: serial");
+    world.run(&["history", "contoso", "--live"]).ends_with(0).says("Intune has it now: serial");
 
     // Somebody renews in the portal, and no run has seen it yet.
     let by_hand = world.issue(None, 300);
@@ -525,9 +525,9 @@ fn live_is_held_against_what_the_records_say_only_when_asked() {
     let history = world.history(&["contoso/push", "--live"]);
     assert_eq!(history["live"]["same"], false);
     assert_eq!(history["live"]["facts"]["serial"], by_hand.serial.to_string());
-    world.run(&["history", "contoso", "--live"]).says("Intune shows another one now");
+    world.run(&["history", "contoso", "--live"]).says("Intune has another one now");
     world.live("contoso", None);
-    world.run(&["history", "contoso", "--live"]).ends_with(0).says("Intune does not have it now");
+    world.run(&["history", "contoso", "--live"]).ends_with(0).says("Intune has none now");
 
     // What Git only watches is held against it as well.
     let watched = world.issue(None, 200);
@@ -545,5 +545,5 @@ fn live_is_held_against_what_the_records_say_only_when_asked() {
 
     world.state().add_fault(FaultRule::always(Fault::status(503)).on("/beta/deviceManagement/*"));
     let run = world.run(&["history", "contoso", "--live"]).ends_with(3);
-    run.says("Intune could not be asked (server-error)").says("uploaded");
+    run.says("Intune could not be read (server-error)").says("uploaded");
 }

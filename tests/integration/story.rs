@@ -84,7 +84,7 @@ fn at_apple(hub: &Hub, clone: &Clone<'_>, tenant: &str, kind: Kind) -> PathBuf {
             save(world, "MDM_Certificate.pem", &issued.pem)
         }
         Kind::Enrollment => {
-            sheet.says("Apple ends the token in use the moment a new one is downloaded");
+            sheet.says("Apple disables the token in use when a new one is downloaded");
             let file =
                 format!("Intune_Token_{}_smime.p7m", Utc::now().format("%Y-%m-%dT%H-%M-%SZ"));
             save(world, &file, &world.enrollment_file(tenant))

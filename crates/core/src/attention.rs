@@ -8,8 +8,9 @@
 //! matter ends only by a reading that disproves it: while its token is unobserved, or outside the
 //! selection, it stays as last known, with the time of that knowledge.
 //!
-//! To add a cause: a variant of [`Cause`] with its code and severity, and the place that raises it
-//! in `raise`. The compiler asks for the rest, and a test for an example in every outlet.
+//! To add a cause: its row in [`crate::rules::codes`], its line in `code`, and the place that raises
+//! it in `raise`. A code without a row does not compile, and a test asks for an example of each
+//! cause and shows it in every outlet.
 
 pub(crate) mod advice;
 mod code;

@@ -30,7 +30,7 @@ fn a_sheet_says_who_what_where_and_by_when() {
     run(&clone, &["renew", "contoso/ABM", "--format", "markdown"])
         .ends_with(0)
         .says("## Renew the enrollment token ABM of contoso Ltd")
-        .says("Apple ends the token in use the moment a new one is downloaded")
+        .says("Apple disables the token in use when a new one is downloaded")
         .says("the MDM server contoso Intune");
     hub.world.change("contoso", |tenant| {
         tenant.dep_onboarding_settings[0].token_type = "appleSchoolManager".to_owned();

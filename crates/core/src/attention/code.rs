@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::model::ProblemCode;
-use crate::plan::{HealthReason, Reason};
+use crate::plan::{Expiry, HealthReason, Reason, Sync, Warning};
+use crate::rules::codes::{Appearance, entry, explain, schema};
 
 /// How soon somebody has to act.
 #[derive(
@@ -34,115 +35,94 @@ impl Severity {
     }
 }
 
-/// Why a matter needs a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cause {
+/// A code that only attention has.
+macro_rules! own {
+    ($code:literal) => {
+        const { entry($code, &[Appearance::Attention]).code }
+    };
+}
+
+/// Makes [`Cause`] of one line each, so that none of its parts can be forgotten.
+macro_rules! causes {
+    ($($(#[doc = $doc:literal])* $variant:ident = $severity:ident, $code:expr;)+) => {
+        /// Why a matter needs a person.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Cause {
+            $($(#[doc = $doc])* $variant,)+
+            /// A write that would be due must not happen.
+            Held(Reason),
+            /// Intune reports that the token does not work.
+            Failing(HealthReason),
+            /// Something could not be read.
+            Unobserved(ProblemCode),
+        }
+
+        impl Cause {
+            const PLAIN: &[Self] = &[$(Self::$variant,)+];
+
+            /// The code in output and for `--fail-on`. It stands in [`crate::rules::codes`], or the
+            /// program does not compile.
+            pub fn code(self) -> Code {
+                Code(match self {
+                    $(Self::$variant => $code,)+
+                    Self::Held(reason) => reason.as_str(),
+                    Self::Failing(reason) => reason.as_str(),
+                    Self::Unobserved(problem) => problem.as_str(),
+                })
+            }
+
+            pub fn severity(self) -> Severity {
+                match self {
+                    $(Self::$variant => Severity::$severity,)+
+                    Self::Held(Reason::TopicChange | Reason::WrongDestination) => Severity::Critical,
+                    Self::Held(Reason::Suspended) => Severity::Notice,
+                    Self::Held(_) | Self::Failing(_) | Self::Unobserved(_) => Severity::Urgent,
+                }
+            }
+        }
+    };
+}
+
+causes! {
     /// Intune's push certificate has another topic than Git names for a watched one.
-    TopicChanged,
+    TopicChanged = Critical, own!("topic-changed");
     /// Downloading the token at Apple ended the one in use, and the new one is not uploaded yet.
-    DeviceSyncDown,
-    Expired,
+    DeviceSyncDown = Critical, own!("device-sync-down");
+    Expired = Critical, Expiry::Expired.as_str();
     /// Less than the fleet's `critical` is left.
-    Critical,
-    /// A write that would be due must not happen.
-    Held(Reason),
+    Critical = Critical, Expiry::Critical.as_str();
     /// The token that was to prove the wire encoding failed.
-    CanaryFailed,
+    CanaryFailed = Urgent, Warning::CanaryFailed.as_str();
     /// Named in Git or watched, and proved absent in Intune.
-    Missing,
-    /// Intune reports that the token does not work.
-    Failing(HealthReason),
-    /// Something could not be read.
-    Unobserved(ProblemCode),
+    Missing = Urgent, Sync::Missing.as_str();
     /// The suspension ran out, and its line is still there.
-    SuspensionOver,
+    SuspensionOver = Notice, Reason::SuspensionEnded.as_str();
     /// Less than the fleet's `renewBefore` is left.
-    RenewalDue,
+    RenewalDue = Notice, Expiry::RenewalDue.as_str();
     /// Nothing tells when the token expires.
-    ExpiryUnknown,
+    ExpiryUnknown = Notice, own!("expiry-unknown");
     /// An upload or a change of settings waits for `apply`.
-    OutOfSync,
+    OutOfSync = Notice, Sync::OutOfSync.as_str();
     /// More than one token in Intune fits a watched entry.
-    Ambiguous,
+    Ambiguous = Notice, Reason::Ambiguous.as_str();
     /// The customer has not confirmed an upload yet.
-    AwaitingConfirmation,
-    /// A tenant is suspended.
-    Suspended,
+    AwaitingConfirmation = Notice, own!("awaiting-confirmation");
+    Suspended = Notice, Reason::Suspended.as_str();
     /// The remote has commits that this clone lacks.
-    CloneBehind,
+    CloneBehind = Notice, own!("clone-behind");
     /// The clone has changes that are not committed.
-    CloneDirty,
+    CloneDirty = Notice, own!("clone-dirty");
 }
 
 impl Cause {
-    /// Every cause, most urgent first among those of one severity.
+    /// Every cause, most urgent first.
     pub fn all() -> Vec<Self> {
-        let mut all = vec![Self::TopicChanged, Self::DeviceSyncDown, Self::Expired, Self::Critical];
+        let mut all = Self::PLAIN.to_vec();
         all.extend(Reason::ALL.iter().copied().map(Self::Held));
-        all.extend([Self::CanaryFailed, Self::Missing]);
         all.extend(HealthReason::ALL.iter().copied().map(Self::Failing));
         all.extend(ProblemCode::ALL.iter().copied().map(Self::Unobserved));
-        all.extend([
-            Self::SuspensionOver,
-            Self::RenewalDue,
-            Self::ExpiryUnknown,
-            Self::OutOfSync,
-            Self::Ambiguous,
-            Self::AwaitingConfirmation,
-            Self::Suspended,
-            Self::CloneBehind,
-            Self::CloneDirty,
-        ]);
+        all.sort_by_key(|cause| cause.severity());
         all
-    }
-
-    /// The code in output and for `--fail-on`. A hold, a failure and a problem keep theirs.
-    pub fn code(self) -> Code {
-        Code(match self {
-            Self::TopicChanged => "topic-changed",
-            Self::DeviceSyncDown => "device-sync-down",
-            Self::Expired => "expired",
-            Self::Critical => "critical",
-            Self::Held(reason) => reason.as_str(),
-            Self::CanaryFailed => "canary-failed",
-            Self::Missing => "missing",
-            Self::Failing(reason) => reason.as_str(),
-            Self::Unobserved(problem) => problem.as_str(),
-            Self::SuspensionOver => Reason::SuspensionEnded.as_str(),
-            Self::RenewalDue => "renewal-due",
-            Self::ExpiryUnknown => "expiry-unknown",
-            Self::OutOfSync => "out-of-sync",
-            Self::Ambiguous => Reason::Ambiguous.as_str(),
-            Self::AwaitingConfirmation => "awaiting-confirmation",
-            Self::Suspended => Reason::Suspended.as_str(),
-            Self::CloneBehind => "clone-behind",
-            Self::CloneDirty => "clone-dirty",
-        })
-    }
-
-    pub fn severity(self) -> Severity {
-        match self {
-            Self::TopicChanged
-            | Self::DeviceSyncDown
-            | Self::Expired
-            | Self::Critical
-            | Self::Held(Reason::TopicChange | Reason::WrongDestination) => Severity::Critical,
-            Self::Held(Reason::Suspended) => Severity::Notice,
-            Self::Held(_)
-            | Self::CanaryFailed
-            | Self::Missing
-            | Self::Failing(_)
-            | Self::Unobserved(_) => Severity::Urgent,
-            Self::SuspensionOver
-            | Self::RenewalDue
-            | Self::ExpiryUnknown
-            | Self::OutOfSync
-            | Self::Ambiguous
-            | Self::AwaitingConfirmation
-            | Self::Suspended
-            | Self::CloneBehind
-            | Self::CloneDirty => Severity::Notice,
-        }
     }
 }
 
@@ -151,7 +131,7 @@ impl Cause {
 pub struct Code(&'static str);
 
 impl Code {
-    /// Every code once, most urgent first among those of one severity.
+    /// Every code once, most urgent first.
     pub fn all() -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for cause in Cause::all() {
@@ -205,8 +185,8 @@ impl JsonSchema for Code {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let codes: Vec<&str> = Self::all().into_iter().map(Self::as_str).collect();
-        json_schema!({ "type": "string", "enum": codes })
+        let explained = Self::all().into_iter().filter_map(|code| explain(code.0));
+        schema("What needs a person", explained)
     }
 }
 

@@ -247,9 +247,7 @@ impl<'a> OneToken<'a> {
         matters.extend(self.topic_changed());
         matters.extend(self.expiry());
         for (reason, message) in self.holds() {
-            let next = "Read what this hold means and what releases it:";
-            let words = Words::new(format!("Held: {message}"), next)
-                .run(format!("applecart explain {reason}"));
+            let words = Words::new(format!("Held: {message}"), reason.explained().next);
             matters.push(self.matter(Cause::Held(reason), words));
         }
         if self.planned.urgent {
@@ -268,8 +266,9 @@ impl<'a> OneToken<'a> {
             matters.push(self.matter(Cause::Missing, self.missing()));
         }
         for reason in &state.health_reasons {
-            let (message, next) = advice::of_health(*reason);
-            matters.push(self.matter(Cause::Failing(*reason), Words::new(message, next)));
+            let told = reason.explained();
+            let words = Words::new(format!("{} {}", told.meaning, told.why), told.next);
+            matters.push(self.matter(Cause::Failing(*reason), words));
         }
         if state.sync == Sync::OutOfSync {
             matters.push(self.matter(Cause::OutOfSync, self.out_of_sync()));

@@ -123,7 +123,6 @@ fn head(plan: &Plan, attention: &Attention) -> String {
     if plan.source == Source::Snapshot {
         let _ = writeln!(out, "> {}\n", revision::SNAPSHOT);
     }
-    out.push_str(&attention::brief_markdown(attention));
     let mut notes = revision::notes(plan);
     let removed_left_out = notes.len().saturating_sub(LISTED);
     notes.truncate(LISTED);
@@ -134,6 +133,7 @@ fn head(plan: &Plan, attention: &Attention) -> String {
         let _ =
             writeln!(out, "> ⚠️ {} left out here. {WHOLE}\n", plural(removed_left_out, "warning"));
     }
+    out.push_str(&attention::brief_markdown(attention));
     let new: Vec<_> = plan.tenants.iter().filter(|tenant| tenant.new_destination).collect();
     if !new.is_empty() {
         let _ = writeln!(out, "#### {}\n", revision::NEW);

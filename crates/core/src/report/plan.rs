@@ -37,13 +37,13 @@ pub fn plan_human(plan: &Plan, attention: &Attention, all: bool, width: usize) -
     if plan.source == Source::Snapshot {
         let _ = writeln!(out, "{}", styled(LOOK, revision::SNAPSHOT));
     }
-    out.push_str(&attention::brief(attention, width));
     if let Some(line) = revision::touched(plan) {
         out.push_str(&wrap(&escape(&line), 0, width));
     }
     for line in revision::notes(plan) {
         let _ = write!(out, "{}", styled(LOOK, &wrap(&escape(&line), 0, width)));
     }
+    out.push_str(&attention::brief(attention, width));
     let (new, known): (Vec<_>, Vec<_>) =
         plan.tenants.iter().partition(|tenant| tenant.new_destination);
     if !new.is_empty() {

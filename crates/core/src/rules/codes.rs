@@ -48,11 +48,13 @@ pub enum Appearance {
     Diagnostic,
     /// What is wrong with the ledger.
     Ledger,
+    /// `attention`: a matter that needs a person and appears nowhere else.
+    Attention,
 }
 
 impl Appearance {
     /// Every one, in the order of the reference.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Hold,
         Self::Refusal,
         Self::Remark,
@@ -65,6 +67,7 @@ impl Appearance {
         Self::Expiry,
         Self::Diagnostic,
         Self::Ledger,
+        Self::Attention,
     ];
 
     /// In words, for a list.
@@ -82,6 +85,7 @@ impl Appearance {
             Self::Expiry => "expiry state",
             Self::Diagnostic => "mistake in the fleet's files",
             Self::Ledger => "fault of the ledger",
+            Self::Attention => "matter that needs a person",
         }
     }
 
@@ -100,6 +104,7 @@ impl Appearance {
             Self::Expiry => "Expiry states",
             Self::Diagnostic => "Mistakes in the fleet's files",
             Self::Ledger => "Faults of the ledger",
+            Self::Attention => "Other matters that need a person",
         }
     }
 }

@@ -145,7 +145,7 @@ pub fn apple_ids_human(found: &AppleIds) -> String {
         tenants.dedup();
         if tenants.len() > 1 {
             text.push_str(&format!(
-                "\n{} holds the push certificates of {}: a lost password loses all of them.\n",
+                "\n{} holds the push certificates of {}: if it is lost, none of them can be renewed.\n",
                 escape(one.apple_id.as_deref().unwrap_or_default()),
                 names(&tenants, 10)
             ));

@@ -247,9 +247,9 @@ fn between_the_last_sight_and_a_change_outside_git_nobody_knows() {
     assert_eq!(replaced.last_known, at("2026-02-22T10:00:09Z"));
     let history = year(Period { at: Some(at("2026-05-31T12:00:00Z")), ..Period::default() });
     for text in [history_human(&history, false, 300), history_html(&history)] {
-        assert!(text.contains("not certain: it was changed outside Git"), "{text}");
+        assert!(text.contains("uncertain: it was changed outside Git"), "{text}");
         assert!(
-            text.contains("another one (expires 2027-05-30T00:00:00Z) was seen first 2026-06-01")
+            text.contains("another one (expires 2027-05-30T00:00:00Z) was first seen 2026-06-01")
         );
         assert!(!text.contains("in Intune, as a read showed"), "{text}");
     }
@@ -284,7 +284,7 @@ fn what_was_sent_and_never_seen_was_not_in_force() {
             ledger_problem: None,
         };
         let history = tokens_of(&past, Period::default(), at("2027-01-01T00:00:00Z")).remove(0);
-        let bars = picture::picture(&history, None).matches("<title>live").count();
+        let bars = picture::picture(&history, None).matches("<title>in Intune").count();
         (history.in_force.state, history.in_force.sha256, bars)
     };
     assert_eq!(force(&lines), (ForceState::Applied, Some(sha("new")), 2));

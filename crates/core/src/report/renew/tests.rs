@@ -76,7 +76,7 @@ fn each_kind_says_what_must_not_be_pressed() {
         text(Kind::Push).contains("Never press Create: that makes another topic, and every device")
     );
     assert!(text(Kind::Push).contains("(https://identity.apple.com/pushcert)"));
-    assert!(text(Kind::Enrollment).contains("Apple ends the token in use the moment"));
+    assert!(text(Kind::Enrollment).contains("Apple disables the token in use when"));
     assert!(text(Kind::Enrollment).contains("Do not add another MDM server"));
     assert!(text(Kind::Vpp).contains("Another location's file looks the same"));
     let mut school = sheet(Kind::Vpp);
@@ -115,7 +115,7 @@ fn the_time_left_is_said_and_a_lapsed_one_too() {
         text.contains("expired on 2026-12-01T09:00:00Z, less than a day ago (as Git says"),
         "{text}"
     );
-    assert!(text.contains("Intune shows no such token, or several"), "{text}");
+    assert!(text.contains("Intune has no such token, or several"), "{text}");
     let mut unread = sheet(Kind::Push);
     unread.live = false;
     unread.problems = vec![Problem::new(crate::model::ProblemCode::Forbidden, "403")];

@@ -106,4 +106,28 @@ super::rows! {
         "The upload is due, but not in the plan file that is applied.",
         "Only what was reviewed is applied.",
         "Make a new plan file, and have it reviewed.";
+    "topic-changed" [Attention] Critical ()
+        "Intune uses a push certificate with another topic than Git names.",
+        "Devices know the topic that they were enrolled with, and no longer answer under another one.",
+        "Find out who uploaded it, and bring the earlier certificate back: renew it at Apple.";
+    "device-sync-down" [Attention] Critical ()
+        "An enrollment token was downloaded at Apple and is not uploaded yet.",
+        "The download ended the token in use, so no device syncs until the new one is in Intune.",
+        "Run `applecart apply`, or correct what holds the upload.";
+    "expiry-unknown" [Attention] Warning ()
+        "Neither Git nor the ledger tells when the token expires.",
+        "Intune was not read, and no earlier reading is recorded.",
+        "Run `applecart status` without `--offline`.";
+    "awaiting-confirmation" [Attention] Note ()
+        "A file was uploaded, and the customer has not confirmed yet that devices work.",
+        "Only a device that enrols and apps that arrive prove a renewal.",
+        "Ask the customer, and run `applecart acknowledge TENANT/TOKEN`.";
+    "clone-behind" [Attention] Note ()
+        "The remote has commits that this clone lacks.",
+        "What is shown may be outdated.",
+        "Run `git pull --ff-only`.";
+    "clone-dirty" [Attention] Note ()
+        "The fleet's files have changes that are not committed.",
+        "Only commits are applied.",
+        "Commit the changes, or drop them.";
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::{apple, fleet, model, plan};
+use crate::{apple, attention, fleet, model, plan};
 
 /// Every code that the program's own enums have, with where it appears.
 fn raised() -> BTreeSet<(&'static str, Appearance)> {
@@ -18,6 +18,12 @@ fn raised() -> BTreeSet<(&'static str, Appearance)> {
     model::ProblemCode::ALL.iter().for_each(|one| add(one.explained(), Appearance::Problem));
     model::FailureCode::ALL.iter().for_each(|one| add(one.explained(), Appearance::Failure));
     fleet::Code::ALL.iter().for_each(|one| add(one.explained(), Appearance::Diagnostic));
+    for one in attention::Code::all() {
+        let explained = explain(one.as_str()).unwrap();
+        if explained.appears_as(Appearance::Attention) {
+            add(explained, Appearance::Attention);
+        }
+    }
     for one in apple::FindingCode::ALL {
         let appearance = match one.severity() {
             apple::Severity::Refuse => Appearance::Refusal,
