@@ -104,7 +104,7 @@ super::rows! {
         "Branch rules or missing permissions; nothing is uploaded that cannot be recorded.",
         "Permit pushes to the ledger's branch; the message has the remote's reason.";
     "offline" [Ledger] Error ()
-        "The command was told to contact nobody, and needs the shared ledger.",
+        "The command was told to contact nothing, and needs the shared ledger.",
         "Nothing tells what other clones uploaded.",
         "Run it without `--offline`.";
     "no-remote" [Ledger] Error ()
