@@ -19,7 +19,7 @@ use applecart_core::ledger::LedgerView;
 use applecart_core::model::{
     LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName, sentence,
 };
-use applecart_core::plan::{self, Due, Input, Known, Plan, Planned, Selection, Write};
+use applecart_core::plan::{self, Due, Input, Known, Plan, Planned, Selection, DueWrite};
 use applecart_io::git::{Base, BaseError, Repo};
 use applecart_io::intune::{
     Connector, ConnectorOptions, IntuneRead as _, KeyRequest, ReadRequest, Turn, Turns,
@@ -469,7 +469,7 @@ impl<'a> Session<'a> {
         let policy = &self.loaded.policy;
         let keys: Vec<(&Due, Reading<String>)> = futures::stream::iter(&planned.due)
             .filter_map(|due| async move {
-                let Write::UploadEnrollment { id, encryption_key: None, .. } = &due.write else {
+                let DueWrite::UploadEnrollment { id, encryption_key: None, .. } = &due.write else {
                     return None;
                 };
                 let request = KeyRequest {

@@ -41,7 +41,7 @@ pub use holds::location_fault;
 pub use input::{Base, Input, Known};
 pub use lint::Fault;
 pub use make::make;
-pub use planned::{Due, Note, Noted, Planned, Write};
+pub use planned::{Due, DueWrite, Note, Noted, Planned};
 pub use safety::{Excess, Limits};
 pub use selection::{Selection, SelectionError};
 pub use settings::Settings;

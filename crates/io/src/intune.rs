@@ -1,4 +1,4 @@
-//! Microsoft Entra ID and Microsoft Graph: what Intune holds of Apple's credentials, and the few
+//! Microsoft Entra ID and Microsoft Graph: what Intune has of Apple's credentials, and the few
 //! calls that change it.
 //!
 //! The only module that talks HTTP to Microsoft. It turns Microsoft's answers into the words of
@@ -11,13 +11,15 @@
 //! * [`IntuneWrite`]: the writer, another type, bound to one tenant id when it is made.
 //! * [`Overrides`]: which hosts; never from the repository, except a cloud from a closed list.
 //! * [`Turns`]: how many tenants are read at once; one in trouble leaves its place to the next.
-//! * [`SnapshotReader`]: the reader of a saved live snapshot, which contacts nothing.
+//! * [`SnapshotReader`]: the reader of a saved snapshot, which contacts nothing.
 //!
-//! Inside: `client` sends one request and knows no meaning, `sign_in` gets tokens in each of the ways
-//! that `credential:` names, `entra` makes sentences of Entra's refusals, `session` adds
-//! the token and the retries, `wire` holds Microsoft's shapes and turns them into the model in one
-//! place, `scrub` decides which words of an answer a person may see, `id` which ids go into a path,
-//! and `encoded` looks through base64.
+//! * [`Transport`]: how requests leave. The network is the real one; tests answer in memory.
+//!
+//! Inside: `client` sends one request and knows no meaning, `reply` tells what an answer means,
+//! `sign_in` gets tokens in each of the ways that `credential:` names, `entra` makes sentences of
+//! Entra's refusals, `session` adds the token and the retries, `wire` turns Microsoft's shapes into
+//! the model in one place, `scrub` decides which words of an answer a person may see, and `id` which
+//! ids go into a path.
 
 mod batch;
 mod client;

@@ -37,7 +37,7 @@ pub struct Due {
     /// Holds that a reviewed `allow` line released.
     pub allows: Vec<Reason>,
     /// What is written.
-    pub write: Write,
+    pub write: DueWrite,
 }
 
 impl Due {
@@ -47,33 +47,35 @@ impl Due {
 
     pub fn action(&self) -> Action {
         match self.write {
-            Write::UploadPush { .. } | Write::UploadEnrollment { .. } | Write::UploadVpp { .. } => {
-                Action::Upload
+            DueWrite::UploadPush { .. }
+            | DueWrite::UploadEnrollment { .. }
+            | DueWrite::UploadVpp { .. } => Action::Upload,
+            DueWrite::CreateVpp { .. } => Action::Create,
+            DueWrite::ConfigureEnrollment { .. } | DueWrite::ConfigureVpp { .. } => {
+                Action::Configure
             }
-            Write::CreateVpp { .. } => Action::Create,
-            Write::ConfigureEnrollment { .. } | Write::ConfigureVpp { .. } => Action::Configure,
         }
     }
 
     /// The sealed file that is sent; a change of settings sends none.
     pub fn file(&self) -> Option<&TokenFile> {
         match &self.write {
-            Write::UploadPush { file, .. }
-            | Write::UploadEnrollment { file, .. }
-            | Write::UploadVpp { file, .. }
-            | Write::CreateVpp { file, .. } => Some(file),
-            Write::ConfigureEnrollment { .. } | Write::ConfigureVpp { .. } => None,
+            DueWrite::UploadPush { file, .. }
+            | DueWrite::UploadEnrollment { file, .. }
+            | DueWrite::UploadVpp { file, .. }
+            | DueWrite::CreateVpp { file, .. } => Some(file),
+            DueWrite::ConfigureEnrollment { .. } | DueWrite::ConfigureVpp { .. } => None,
         }
     }
 
     /// The settings that go along, or all there is to do.
     pub fn settings(&self) -> Option<&Settings> {
         match &self.write {
-            Write::UploadEnrollment { settings, .. }
-            | Write::ConfigureEnrollment { settings, .. }
-            | Write::UploadVpp { settings, .. }
-            | Write::ConfigureVpp { settings, .. } => Some(settings),
-            Write::UploadPush { .. } | Write::CreateVpp { .. } => None,
+            DueWrite::UploadEnrollment { settings, .. }
+            | DueWrite::ConfigureEnrollment { settings, .. }
+            | DueWrite::UploadVpp { settings, .. }
+            | DueWrite::ConfigureVpp { settings, .. } => Some(settings),
+            DueWrite::UploadPush { .. } | DueWrite::CreateVpp { .. } => None,
         }
     }
 }
@@ -81,7 +83,7 @@ impl Due {
 /// What is written, by what its request cannot do without: a blank id would address another
 /// object, and Intune takes a blank Apple Account for a removal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Write {
+pub enum DueWrite {
     UploadPush {
         file: TokenFile,
         apple_id: String,
@@ -115,7 +117,7 @@ pub enum Write {
     },
 }
 
-impl Write {
+impl DueWrite {
     /// The write that `action` asks for, or why it is held after all: the request would lack
     /// something. `token.token` names the token by the id that Git, the ledger or Intune knows.
     pub(super) fn of(
@@ -191,4 +193,49 @@ pub struct Planned {
     /// Writes that are due and not in the plan file that was reviewed; see
     /// [`Planned::keep_only`].
     pub left_out: Vec<Due>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::world::{enrollment_entry, push_entry, vpp_entry};
+
+    const NEXT_YEAR: &str = "2027-11-20T10:00:00Z";
+
+    fn of(action: Action, token: &Token, apple_id: Option<&str>) -> Result<DueWrite, Reason> {
+        DueWrite::of(action, token, apple_id, Settings::default(), None)
+    }
+
+    #[test]
+    fn what_would_lack_an_account_is_no_write() {
+        let push = push_entry("AA", "com.apple.mgmt.External.1", NEXT_YEAR);
+        let enrollment = enrollment_entry("AA");
+        let new = vpp_entry("London", None, "AA", NEXT_YEAR);
+        for (action, token) in
+            [(Action::Upload, &push), (Action::Upload, &enrollment), (Action::Create, &new)]
+        {
+            for blank in [None, Some(""), Some(" \t")] {
+                assert_eq!(of(action, token, blank), Err(Reason::AppleIdMissing), "{token:?}");
+            }
+            assert!(of(action, token, Some("mdm@contoso.example")).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_would_lack_an_id_or_a_file_is_no_write() {
+        let account = Some("vpp@contoso.example");
+        for id in [None, Some("")] {
+            let token = vpp_entry("London", id, "AA", NEXT_YEAR);
+            for action in [Action::Upload, Action::Configure] {
+                assert_eq!(of(action, &token, account), Err(Reason::Ambiguous));
+            }
+        }
+        let mut watched = vpp_entry("London", Some("vpp-1"), "AA", NEXT_YEAR);
+        watched.file = None;
+        assert_eq!(of(Action::Upload, &watched, account), Err(Reason::Ambiguous));
+        let push = push_entry("AA", "com.apple.mgmt.External.1", NEXT_YEAR);
+        for action in [Action::Configure, Action::Create, Action::None, Action::Hold] {
+            assert_eq!(of(action, &push, account), Err(Reason::Ambiguous), "{action:?}");
+        }
+    }
 }

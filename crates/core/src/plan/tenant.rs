@@ -4,11 +4,12 @@ use super::axes;
 use super::bindings::Bindings;
 use super::decide::{self, Case, Decision};
 use super::input::{Input, Known};
-use super::planned::{Due, Noted, Write};
+use super::planned::{Due, DueWrite, Noted};
 use super::settings::{Settings, overlay};
 use super::subject::{Subject, VALID};
 use super::types::{
-    Action, Health, HealthReason, Observed, PlannedTenant, PlannedToken, Sync, TokenState, Warning,
+    Action, Health, HealthReason, Observed, PlannedTenant, PlannedToken, Reason, Sync, TokenState,
+    Warning,
 };
 use super::watch;
 use crate::fleet::{Tenant, Token};
@@ -203,7 +204,7 @@ impl<'a> OneTenant<'a> {
             Some(Subject::Enrollment(live)) => live.encryption_public_key.clone(),
             _ => None,
         };
-        match Write::of(token.action, &wanted, after.apple_id.as_deref(), settings, key) {
+        match DueWrite::of(token.action, &wanted, after.apple_id.as_deref(), settings, key) {
             Ok(write) => self.due.push(Due {
                 tenant: self.tenant.clone(),
                 token: wanted,
@@ -216,6 +217,10 @@ impl<'a> OneTenant<'a> {
                 token.action = Action::Hold;
                 token.state.sync = Sync::Held;
                 token.state.reasons = vec![reason];
+                token.state.details.push(match reason {
+                    Reason::AppleIdMissing => "the request would name no Apple Account. Add `appleId` to the entry".to_owned(),
+                    _ => "the request would not name one token in Intune. Add Intune's `id` to the entry; `applecart status --format json` lists the ids".to_owned(),
+                });
             }
         }
     }

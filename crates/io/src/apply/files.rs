@@ -11,7 +11,7 @@ use crate::vault::Secret;
 use applecart_core::apple::{Finding, FindingCode, enrollment, push, vpp};
 use applecart_core::fleet::{DepTokenWire, PushCertificateWire, TokenFile, VppTokenWire};
 use applecart_core::model::{Facts, Kind, LivePush, Outcome, Sha256, Timestamp};
-use applecart_core::plan::{Due, Reason, Write};
+use applecart_core::plan::{Due, DueWrite, Reason};
 
 /// Why a file was refused.
 pub(super) enum Refused {
@@ -129,7 +129,7 @@ fn enrollment_file(due: &Due, secret: &Secret, tools: &Tools<'_>) -> Result<Read
     if let Some(token) = &reading.token {
         // Its age was judged by the plan, and a review may have released it.
         let key = match &due.write {
-            Write::UploadEnrollment { encryption_key, .. } => encryption_key.as_deref(),
+            DueWrite::UploadEnrollment { encryption_key, .. } => encryption_key.as_deref(),
             _ => None,
         };
         findings.extend(enrollment::against_key(token, key));

@@ -10,7 +10,7 @@ use applecart_core::model::{
     Cause, Facts, FailureCode, Kind, LiveTenant, LiveVpp, Outcome, Problem, Reading, Setting,
     SettingChange, Timestamp,
 };
-use applecart_core::plan::{Due, Sent, Subject, Write, location_fault};
+use applecart_core::plan::{Due, DueWrite, Sent, Subject, location_fault};
 use applecart_core::report::{Done, Happened};
 
 /// The first pause of the read back; it doubles up to [`PAUSE_MAX`].
@@ -317,7 +317,7 @@ impl Island<'_> {
 
     /// Whether a reading says that the consent to data sharing is still to be given.
     pub(super) fn needs_consent(&self, live: &LiveTenant) -> bool {
-        matches!(self.due.write, Write::UploadPush { .. })
+        matches!(self.due.write, DueWrite::UploadPush { .. })
             && self.due.before.is_none()
             && self.due.tenant.consent_data_sharing
             && !matches!(live.consent, Reading::Present(true))

@@ -8,27 +8,29 @@ use crate::intune::{
 };
 use applecart_core::fleet::TokenFile;
 use applecart_core::model::{FailureCode, LiveTenant, Outcome, Setting, TokenRef};
-use applecart_core::plan::{Settings, Subject, Write};
+use applecart_core::plan::{DueWrite, Settings, Subject};
 use applecart_core::report::{Done, Happened};
 
 impl Island<'_> {
     /// Opens the write's file once more, and sends it. `before` is what Intune has at this moment.
     pub(super) async fn send(&self, writer: &IntuneWrite, before: &LiveTenant) -> Done {
         let sent = match &self.due.write {
-            Write::UploadPush { file, apple_id } => self.push(writer, file, apple_id, before).await,
-            Write::UploadEnrollment { id, file, apple_id, settings, .. } => {
+            DueWrite::UploadPush { file, apple_id } => {
+                self.push(writer, file, apple_id, before).await
+            }
+            DueWrite::UploadEnrollment { id, file, apple_id, settings, .. } => {
                 self.enrollment(writer, id, file, apple_id, settings, before).await
             }
-            Write::ConfigureEnrollment { id, settings } => {
+            DueWrite::ConfigureEnrollment { id, settings } => {
                 self.configure_enrollment(writer, id, settings, before).await
             }
-            Write::UploadVpp { id, file, settings } => {
+            DueWrite::UploadVpp { id, file, settings } => {
                 self.vpp(writer, id, file, settings, before).await
             }
-            Write::ConfigureVpp { id, settings } => {
+            DueWrite::ConfigureVpp { id, settings } => {
                 self.configure_vpp(writer, id, settings, before).await
             }
-            Write::CreateVpp { name, file, apple_id } => {
+            DueWrite::CreateVpp { name, file, apple_id } => {
                 self.create_vpp(writer, name, file, apple_id, before).await
             }
         };

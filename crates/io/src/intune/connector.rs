@@ -62,10 +62,8 @@ impl ConnectorOptions {
 /// Why there is no connector.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectorError {
-    /// The program did not choose who does TLS.
     #[error("no TLS provider is installed in this process")]
     NoTlsProvider,
-    /// The HTTP client cannot be made, mostly for want of root certificates.
     #[error(
         "the HTTPS client cannot be made; check the system's CA certificates and proxy settings"
     )]
@@ -77,7 +75,6 @@ pub enum ConnectorError {
 /// would take more room than the plan.
 const KEPT: usize = 512;
 
-/// The latest sign-ins.
 #[derive(Default)]
 struct Sessions {
     of: HashMap<TenantId, Vec<Arc<Session>>>,
@@ -114,7 +111,7 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Makes a connector; contacts nobody.
+    /// Makes a connector; contacts nothing.
     ///
     /// # Errors
     ///
@@ -162,7 +159,7 @@ impl Connector {
         self.sources.proof(auth).map(|_| ())
     }
 
-    /// The writer of one tenant; contacts nobody yet.
+    /// The writer of one tenant; contacts nothing yet.
     ///
     /// # Errors
     ///

@@ -13,36 +13,18 @@ use applecart_core::model::TenantId;
 /// The address itself is not repeated: it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// It is not a URL.
     #[error("{variable} is not a URL; write an origin such as https://graph.example.com")]
-    NotAUrl {
-        /// The environment variable.
-        variable: &'static str,
-    },
-    /// It would send a credential in clear text over a network.
+    NotAUrl { variable: &'static str },
     #[error(
         "{variable} must start with https://; http:// is allowed to 127.0.0.1, [::1] and localhost only"
     )]
-    NotHttps {
-        /// The environment variable.
-        variable: &'static str,
-    },
-    /// It holds a user name or a password.
+    NotHttps { variable: &'static str },
     #[error("{variable} must not hold a user name or password; remove everything up to the @")]
-    UserInfo {
-        /// The environment variable.
-        variable: &'static str,
-    },
-    /// It has a query or a fragment.
+    UserInfo { variable: &'static str },
     #[error("{variable} must not hold a query or fragment; remove everything from the ? or # on")]
-    QueryOrFragment {
-        /// The environment variable.
-        variable: &'static str,
-    },
-    /// It ends with an API version.
+    QueryOrFragment { variable: &'static str },
     #[error("{variable} must not end with /{version}; it is appended to every request")]
     Version {
-        /// The environment variable.
         variable: &'static str,
         /// The version found at the end of the path.
         version: String,

@@ -8,7 +8,6 @@ use std::fmt;
 /// Intune's ids are GUIDs, some of them two joined.
 const MAX: usize = 128;
 
-/// A percent-encoded id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Segment(String);
 

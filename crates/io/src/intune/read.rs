@@ -22,7 +22,7 @@ use applecart_core::model::{
     Kind, LiveEnrollment, LivePush, LiveTenant, LiveVpp, Problem, Reading, Resource, TenantId,
 };
 
-/// Covers all three resources in a live tenant. Microsoft's permission tables ask for
+/// Covers all three resources in a real tenant. Microsoft's permission tables ask for
 /// DeviceManagementServiceConfig.ReadWrite.All to read the push certificate.
 const READ: &str = "DeviceManagementServiceConfig.Read.All";
 
@@ -43,7 +43,6 @@ const BATCH_ATTEMPTS: u32 = 3;
 /// What to read of which tenant.
 #[derive(Clone, Debug)]
 pub struct ReadRequest {
-    /// The tenant.
     pub tenant_id: TenantId,
     /// How to sign in there.
     pub auth: Auth,
@@ -56,7 +55,6 @@ pub struct ReadRequest {
 /// Which enrollment token's public key to read.
 #[derive(Clone, Debug)]
 pub struct KeyRequest {
-    /// The tenant.
     pub tenant_id: TenantId,
     /// How to sign in there.
     pub auth: Auth,
@@ -75,7 +73,7 @@ pub trait IntuneRead: Send + Sync {
     /// makes none.
     async fn encryption_key(&self, request: &KeyRequest) -> Reading<String>;
 
-    /// Reads Intune's signing request for the push certificate, as Graph gives it. Needs the write
+    /// Reads Intune's request for Apple (CSR) for the push certificate, as Graph gives it. Needs the write
     /// role, and may make a key pair where there is none yet: only what opens a renewal asks.
     async fn push_signing_request(&self, tenant: TenantId, auth: &Auth) -> Reading<String>;
 

@@ -114,7 +114,6 @@ pub(super) enum Fault {
     BadAnswer {
         /// What is wrong with it.
         detail: String,
-        /// The request's id.
         request_id: Option<String>,
     },
     /// There is no token to ask with.
@@ -124,13 +123,11 @@ pub(super) enum Fault {
 /// An answer that is not a success, reduced to what may be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// The HTTP status.
     pub(super) status: u16,
     /// `error.code`; decisions rest on it.
     pub(super) code: Option<String>,
     /// The sentence in `error.message`; for people only.
     pub(super) sentence: Option<String>,
-    /// The request's id.
     pub(super) request_id: Option<String>,
     /// `Retry-After`.
     pub(super) retry_after: Option<Duration>,

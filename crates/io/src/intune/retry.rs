@@ -19,7 +19,7 @@ pub struct RetryPolicy {
     pub attempts: u32,
     /// How long all requests for one tenant may take together.
     pub budget: Duration,
-    /// How long all requests of a run may take. What was not asked for by then is unknown, and what
+    /// How long all requests of a run may take. What was not read by then is unknown, and what
     /// was not sent is not sent.
     pub run: Duration,
 }

@@ -107,7 +107,7 @@ impl Visit<'_> {
         if run.left(*retry, &*http.seams.clock).is_zero() {
             let minutes = retry.run.as_secs() / 60;
             let detail = format!(
-                "not asked: the {minutes} minutes that a run may take were over; see what the other tenants waited for, then run again, or for fewer tenants with --select"
+                "not read: the run had reached its limit of {minutes} minutes. Look at the problems of the other tenants, then run again, or for fewer tenants with --select"
             );
             return Err(Problem::new(ProblemCode::Timeout, detail));
         }

@@ -6,7 +6,7 @@
 //! client secret and for every kind of assertion; only `azure-cli` asks a program instead.
 //!
 //! Rooms: `source` finds what proves to be the application, once a run; `certificate` signs an
-//! assertion with the application's own key, `federated` fetches one that somebody else signs,
+//! assertion with the application's own key, `federated` fetches one that another service signs,
 //! `azure_cli` asks `az`; `jwt` is the form of assertions; `error` says what is missing.
 
 mod azure_cli;

@@ -1,6 +1,6 @@
-//! A live snapshot: what Graph would answer for one tenant, saved in a file.
+//! A snapshot: what Graph would answer for one tenant, saved in a file.
 //!
-//! Graph's own property names and shapes, read through the same types as live answers. A property
+//! Graph's own property names and shapes, read through the same types as Graph's answers. A property
 //! that the snapshot lacks is unknown, not absent: only `null` says that there is no push
 //! certificate.
 
@@ -14,28 +14,15 @@ use applecart_core::model::{
     LiveEnrollment, LiveTenant, LiveVpp, Problem, ProblemCode, Reading, Resource, TenantId,
 };
 
-/// Why a file is not a live snapshot.
+/// Why a file is not a snapshot. Lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
-    /// It is not JSON, or breaks off.
     #[error("not JSON, at line {line} column {column}")]
-    NotJson {
-        /// The line, from 1.
-        line: usize,
-        /// The column, from 1.
-        column: usize,
-    },
-    /// A property has another type than in Graph.
+    NotJson { line: usize, column: usize },
     #[error(
         "not of Graph's shape, at line {line} column {column}: a property is missing, repeated or of another type"
     )]
-    Shape {
-        /// The line, from 1.
-        line: usize,
-        /// The column, from 1.
-        column: usize,
-    },
-    /// None of the three resources is in it.
+    Shape { line: usize, column: usize },
     #[error(
         "none of applePushNotificationCertificate, depOnboardingSettings and vppTokens is in it"
     )]
@@ -71,7 +58,7 @@ where
     Option::<T>::deserialize(deserializer).map(Some)
 }
 
-/// Reads a live snapshot.
+/// Reads a snapshot.
 ///
 /// # Errors
 ///
@@ -122,7 +109,7 @@ fn misshapen<T>(error: &ShapeError, resource: Resource) -> Reading<T> {
     Reading::Unknown(Problem::new(ProblemCode::BadAnswer, detail).on(resource))
 }
 
-/// Writes what was read as a live snapshot; `None` where nothing is known. What is unknown or was
+/// Writes what was read as a snapshot; `None` where nothing is known. What is unknown or was
 /// not asked for is left out; what Graph has beyond what is read here is not in it.
 pub fn snapshot_of(live: &LiveTenant) -> Option<serde_json::Value> {
     let mut snapshot = serde_json::Map::new();
@@ -201,7 +188,7 @@ fn vpp_object(live: &LiveVpp) -> serde_json::Value {
     })
 }
 
-/// Answers every read from one snapshot and contacts nobody.
+/// Answers every read from one snapshot and contacts nothing.
 ///
 /// A snapshot does not say whose it is; asking for one tenant only is the caller's duty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -260,7 +247,7 @@ impl IntuneRead for SnapshotReader {
         match &self.live.push_signing_request {
             Some(request) => Reading::Present(request.clone()),
             None => {
-                let detail = "the snapshot does not hold a signing request";
+                let detail = "the snapshot has no request for Apple (`pushSigningRequest`)";
                 let problem = Problem::new(ProblemCode::BadAnswer, detail);
                 Reading::Unknown(problem.on(Resource::Push))
             }

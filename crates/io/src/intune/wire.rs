@@ -39,7 +39,7 @@ pub(super) struct Push {
 }
 
 impl Push {
-    /// The live certificate; one that lacks topic, serial or expiry cannot be compared with Git.
+    /// The certificate in Intune; one that lacks topic, serial or expiry cannot be compared with Git.
     pub(super) fn live(self) -> Result<LivePush, ShapeError> {
         let lacks = |property| ShapeError::Property { object: "a push certificate", property };
         let parsed = |text: Option<String>| text.filter(|text| !text.is_empty());
@@ -80,13 +80,12 @@ pub(super) struct Enrollment {
 
 /// An item of a collection.
 pub(super) trait Item: serde::de::DeserializeOwned {
-    /// What it becomes.
     type Live: PartialEq;
 
-    /// The live object; `None` for an entry that is no token.
+    /// What the model has of it; `None` for an entry that is no token.
     fn live(self) -> Result<Option<Self::Live>, ShapeError>;
 
-    /// Graph's id of the live object.
+    /// Graph's id of it.
     fn id(live: &Self::Live) -> &str;
 
     /// What it is called in a sentence.
@@ -184,7 +183,7 @@ impl Item for Vpp {
 }
 
 /// All items of a collection. An item that two pages repeat counts once; two different ones
-/// with one id mean that nobody can tell which is true.
+/// with one id mean that it is unknown which is true.
 pub(super) fn collection<T: Item>(items: Vec<T>) -> Result<Vec<T::Live>, ShapeError> {
     let mut all: Vec<T::Live> = Vec::with_capacity(items.len());
     let mut seen = std::collections::HashMap::new();

@@ -85,7 +85,7 @@ impl IntuneWrite {
     }
 
     /// Asks for a sync once: waiting until Intune takes the next one would take a quarter of an
-    /// hour, and the credential is live without it.
+    /// hour, and Intune has the credential without it.
     async fn sync(&self, path: &str, of: Object<'_>) -> Result<Synced, WriteError> {
         let ask = self.action(path);
         match once(&self.session.visit(), &ask).await {
@@ -139,8 +139,8 @@ impl Object<'_> {
         }
     }
 
-    /// The object that a success shows; where it shows none, or another one, nobody knows what
-    /// happened.
+    /// The object that a success shows; where it shows none, or another one, what happened is
+    /// unknown.
     fn shown<T: Item>(self, reply: &Reply) -> Result<T::Live, WriteError> {
         let live = shown::<T>(reply)?;
         if T::id(&live).eq_ignore_ascii_case(self.id) {

@@ -38,7 +38,7 @@ impl Application {
                 (NoConsent, self.consent("the application does not exist in the tenant"))
             }
             65001 | 90094 | 90099 => {
-                (NoConsent, self.consent("nobody consented to the application"))
+                (NoConsent, self.consent("the tenant has not consented to the application"))
             }
             650_052 | 650_057 => (
                 NoConsent,
@@ -127,7 +127,7 @@ impl Application {
         }
     }
 
-    /// The application trusts nobody who says what was presented.
+    /// No federated credential of the application fits what was presented.
     fn no_federated_credential(&self, number: u64, presented: Option<&Claims>) -> String {
         let what = match number {
             700_211 => "the issuer",

@@ -18,7 +18,6 @@ const CONTRACTS: &str = "/contracts";
 /// The least application permission listed for it.
 const READ_DIRECTORY: &str = "Directory.Read.All";
 
-/// A partner's customers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Customers {
     /// Each once, in Graph's order.

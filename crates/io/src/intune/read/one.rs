@@ -9,7 +9,7 @@ use super::super::wire::{self, Item};
 use super::{READ, misshapen};
 use applecart_core::model::{Kind, LiveEnrollment, LiveVpp, Problem, ProblemCode, Reading};
 
-/// Reading a signing request needs the write role, although it is a GET (Microsoft's permission
+/// Reading a request for Apple needs the write role, although it is a GET (Microsoft's permission
 /// tables).
 const READ_REQUEST: &str = "DeviceManagementServiceConfig.ReadWrite.All";
 
@@ -45,7 +45,7 @@ pub(in crate::intune) async fn encryption_key(session: &Session, id: &str) -> Re
     }
 }
 
-/// Reads the outstanding signing request of the push certificate. Whether Intune makes a new key
+/// Reads the outstanding request for Apple (CSR) of the push certificate. Whether Intune makes a new key
 /// pair each time is not documented, so it is asked for once a renewal; the action that surely
 /// makes one (`generate…`) is never called.
 /// <https://learn.microsoft.com/en-us/graph/api/intune-devices-applepushnotificationcertificate-downloadapplepushnotificationcertificatesigningrequest>
@@ -58,7 +58,7 @@ pub(in crate::intune) async fn push_signing_request(session: &Session) -> Readin
     let parse = |reply: &Reply| Ok((reply.json::<wire::Text>()?.value, reply.request_id()));
     match visit.ask(&ask, Start::default(), parse).await {
         Ok((request, request_id)) if request.trim().is_empty() => {
-            let detail = "Graph answered with an empty signing request".to_owned();
+            let detail = "Graph answered with an empty request for Apple (CSR)".to_owned();
             let fault = Fault::BadAnswer { detail, request_id };
             Reading::Unknown(fault.problem(KIND.into(), READ_REQUEST))
         }

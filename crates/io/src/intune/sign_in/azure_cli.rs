@@ -1,4 +1,4 @@
-//! `credential: azure-cli`: whoever is signed in with `az`, for a person at a terminal.
+//! `credential: azure-cli`: the person who is signed in with `az`, at a terminal.
 //!
 //! `az` keeps the accounts; one token is asked for per tenant and run. It may only be handed one
 //! for that tenant: the token's own `tid` is compared.
@@ -129,7 +129,7 @@ fn refused(text: &str, tenant: TenantId, cloud: Cloud) -> SignInFault {
     }
     let lower = text.to_lowercase();
     let what = if entra::aadsts(text).is_none() && lower.contains("az login") {
-        "nobody is signed in to this tenant with the Azure CLI".to_owned()
+        "the Azure CLI is not signed in to this tenant".to_owned()
     } else {
         let said = Scrubber::default().sentence(text);
         let said = said.unwrap_or_else(|| "no reason was given".to_owned());

@@ -31,61 +31,40 @@ const LIFETIME: i64 = 8 * 60;
 /// Why a certificate cannot be used. Holds nothing of the file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
-    /// The file cannot be read.
     #[error("the file cannot be read ({0})")]
     Unreadable(std::io::ErrorKind),
-    /// The file is far too large.
     #[error("the file is too large to be a certificate")]
     TooLarge,
-    /// PKCS#12 of a form that is not read.
     #[error("{}", pkcs12_advice(path))]
-    Pkcs12 {
-        /// The file.
-        path: String,
-    },
-    /// The key is encrypted in a form that is not read.
+    Pkcs12 { path: String },
     #[error(
-        "its private key is encrypted in an old form; write it anew: openssl pkey -in {path} -passin env:AZURE_CLIENT_CERTIFICATE_PASSWORD -aes256 -passout env:AZURE_CLIENT_CERTIFICATE_PASSWORD -out key.pem, and put the certificate behind it: openssl x509 -in {path} >> key.pem"
+        "its private key is encrypted in an old form. Write it again: openssl pkey -in {path} -passin env:AZURE_CLIENT_CERTIFICATE_PASSWORD -aes256 -passout env:AZURE_CLIENT_CERTIFICATE_PASSWORD -out key.pem, and put the certificate behind it: openssl x509 -in {path} >> key.pem"
     )]
-    EncryptedKey {
-        /// The file.
-        path: String,
-    },
-    /// The password does not open it.
+    EncryptedKey { path: String },
     #[error("AZURE_CLIENT_CERTIFICATE_PASSWORD does not open it; set it to the file's password")]
     Password,
-    /// Not PEM at all.
     #[error(
         "it is neither PEM nor PKCS#12; write the certificate (-----BEGIN CERTIFICATE-----) and its private key (-----BEGIN PRIVATE KEY-----) into one file"
     )]
     NotPem,
-    /// No key.
     #[error("it holds no private key; put the PEM of the private key behind the certificate")]
     NoKey,
-    /// More than one key.
     #[error("it holds more than one private key; leave only the certificate's own")]
     TwoKeys,
-    /// No certificate.
     #[error("it holds no certificate; put the PEM of the certificate in front of the private key")]
     NoCertificate,
-    /// A block that is garbled.
     #[error("its {0} block is garbled")]
     Garbled(String),
-    /// Not RSA.
     #[error(
         "its private key is not RSA, which Entra requires; make a certificate with RSA 2048 or more"
     )]
     NotRsa,
-    /// RSA that ring refuses.
     #[error("its RSA key is refused ({0}); use RSA from 2048 to 4096 bits")]
     Key(String),
-    /// The key belongs to no certificate of the file.
     #[error("its private key belongs to none of its certificates")]
     Mismatch,
-    /// The certificate has ended.
     #[error("it expired at {0}; make a new one and add it to the application registration")]
     Expired(Timestamp),
-    /// The signature cannot be made.
     #[error("its key cannot sign")]
     Signing,
 }

@@ -1,4 +1,4 @@
-//! Assertions that somebody else signs: Kubernetes, GitHub Actions, Azure Pipelines, and Entra
+//! Assertions that another service signs: Kubernetes, GitHub Actions, Azure Pipelines, and Entra
 //! itself for a managed identity. The application registration names whom it trusts, by issuer,
 //! subject and audience.
 //!
@@ -25,8 +25,8 @@ use applecart_core::fleet::Cloud;
 use applecart_core::model::Timestamp;
 use service::Service;
 
-/// An assertion is fetched anew so long before its end: sign-ins that wait in a retry must not
-/// present one that has ended meanwhile. GitHub's live for five minutes.
+/// An assertion is fetched again so long before it expires: sign-ins that wait in a retry must not
+/// present one that has expired meanwhile. GitHub's live for five minutes.
 const MARGIN: Duration = Duration::seconds(60);
 
 /// The audience that Entra expects of an assertion made for it, in each cloud.
@@ -47,7 +47,7 @@ pub(super) enum Issuer {
     Service(Service),
 }
 
-/// An assertion of somebody else's, kept until shortly before its end.
+/// An assertion of another service, kept until shortly before it expires.
 pub(in crate::intune) struct Federated {
     issuer: Issuer,
     held: Mutex<Option<Held>>,

@@ -49,9 +49,7 @@ pub type ClientSecretSource = Box<dyn Fn(&Auth) -> Option<ClientSecret> + Send +
 /// A proof of being the application.
 #[derive(Clone)]
 pub(in crate::intune) enum Proof {
-    /// A shared secret.
     Secret(ClientSecret),
-    /// A signed statement.
     Assertion(Arc<Assertions>),
     /// No proof of its own: `az` has signed in.
     AzureCli(Arc<Cli>),
@@ -65,7 +63,7 @@ pub(in crate::intune) enum Assertions {
         path: PathBuf,
         certificate: Box<Certificate>,
     },
-    /// Somebody whom the application registration trusts.
+    /// A service that the application registration trusts.
     Federated(Box<Federated>),
 }
 

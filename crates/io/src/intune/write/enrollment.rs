@@ -59,7 +59,7 @@ impl IntuneWrite {
         dep_token: &str,
     ) -> Result<(), WriteError> {
         let path = path(id)?;
-        check::text("the Apple ID", apple_id)?;
+        check::text("the Apple Account", apple_id)?;
         check::credential("the enrollment token", dep_token)?;
         let ask = Ask {
             method: Method::POST,

@@ -1,4 +1,4 @@
-//! Why a write did not happen, or that nobody knows whether it did.
+//! Why a write did not happen, or that it is unknown whether it did.
 
 use super::super::reply::{self, Fault, Refusal};
 use applecart_core::model::{Problem, ProblemCode};
@@ -6,19 +6,17 @@ use applecart_core::model::{Problem, ProblemCode};
 /// The one application permission that covers every write.
 const WRITE: &str = "DeviceManagementServiceConfig.ReadWrite.All";
 
-/// Why a write did not happen, or that nobody knows whether it did.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
     /// The value would remove or expose a credential. No request was made.
-    #[error("not sent: {what} {why}")]
+    #[error("not uploaded: {what} {why}")]
     Refused {
-        /// Which value.
         what: &'static str,
         /// What is wrong with it.
         why: &'static str,
     },
     /// Nothing was done: no connection, or no sign-in that Graph takes.
-    #[error("not sent: {}", detail(.problem))]
+    #[error("not uploaded: {}", detail(.problem))]
     NotSent {
         /// What stood in the way.
         problem: Problem,
@@ -28,7 +26,6 @@ pub enum WriteError {
     Rejected {
         /// The HTTP status, 4xx.
         status: u16,
-        /// Graph's error code.
         code: Option<String>,
         /// Graph's id of the request.
         request_id: Option<String>,
@@ -40,7 +37,6 @@ pub enum WriteError {
         "not permitted: {detail}; grant the application permission {permission} and have the tenant's administrator consent to it"
     )]
     NotPermitted {
-        /// The HTTP status.
         status: u16,
         /// The permission that the call needs.
         permission: &'static str,

@@ -13,7 +13,6 @@ use applecart_core::model::{Kind, LivePush};
 /// What became of a consent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consented {
-    /// It is granted.
     Granted,
     /// Graph has no such consent to grant (404): worth a warning, no reason to stop.
     NotOffered,
@@ -39,7 +38,7 @@ impl IntuneWrite {
         apple_id: &str,
         certificate: &str,
     ) -> Result<LivePush, WriteError> {
-        check::text("the Apple ID", apple_id)?;
+        check::text("the Apple Account", apple_id)?;
         check::credential("the certificate", certificate)?;
         let body = PushBody { apple_identifier: apple_id, certificate };
         let ask = Ask {

@@ -133,7 +133,7 @@ impl Body<'_> {
     fn check(&self) -> Result<(), WriteError> {
         for (what, value) in [
             ("the display name", self.display_name),
-            ("the Apple ID", self.apple_id),
+            ("the Apple Account", self.apple_id),
             ("the account type", self.vpp_token_account_type),
             ("the country", self.country_or_region),
         ] {

@@ -126,7 +126,7 @@ async fn what_az_says_comes_with_the_line_that_helps() {
         "; sign in with: az cloud set --name AzureCloud && az login --tenant {TENANT} --allow-no-subscriptions"
     );
     for (code, stderr, says) in [
-        (1, "ERROR: Please run 'az login' to setup account.\n", "nobody is signed in"),
+        (1, "ERROR: Please run 'az login' to setup account.\n", "is not signed in to this tenant"),
         (
             1,
             "ERROR: AADSTS50076: Due to a configuration change made by your administrator, you must use multi-factor authentication. Trace ID: 1\nInteractive authentication is needed. Please run:\naz logout\naz login --tenant x\n",

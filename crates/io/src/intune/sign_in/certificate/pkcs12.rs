@@ -25,7 +25,6 @@ pub(super) struct Store {
     pub(super) certificates: Vec<Vec<u8>>,
 }
 
-/// Opens a file.
 pub(super) fn open(bytes: &[u8], password: &str) -> Result<Store, Shut> {
     let pfx = sequence(AnyRef::from_der(bytes).map_err(|_| Shut::Form)?)?;
     let [_version, safe, ..] = pfx.as_slice() else { return Err(Shut::Form) };
