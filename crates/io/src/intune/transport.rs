@@ -2,7 +2,6 @@
 #![expect(clippy::disallowed_types, reason = "the one place that talks HTTP to Microsoft")]
 
 use std::error::Error as _;
-use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -143,12 +142,6 @@ impl Transport for Network {
             Err(no_answer) => return Err(no_answer),
         };
         Ok(Answer { status, headers, body, received })
-    }
-}
-
-impl fmt::Debug for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Network").finish_non_exhaustive()
     }
 }
 

@@ -13,11 +13,11 @@ mod error;
 mod push;
 mod vpp;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Method;
+use serde::Serialize;
 
 use super::reply::Reply;
 use super::reply::{Fault, Retry};
@@ -73,6 +73,24 @@ impl IntuneWrite {
         }
     }
 
+    /// Sends a body; `secret` is what of it must never be shown, should the answer repeat it.
+    async fn put(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+        secret: Option<&str>,
+    ) -> Result<Reply, WriteError> {
+        let ask = Ask {
+            method,
+            url: self.session.endpoint.beta(path),
+            body: Some(check::json(body)?),
+            secret,
+            attempts: 1,
+        };
+        self.send(&ask).await
+    }
+
     /// Calls an action that takes no parameters.
     fn action(&self, path: &str) -> Ask<'static> {
         Ask {
@@ -106,12 +124,6 @@ async fn once(visit: &Visit<'_>, ask: &Ask<'_>) -> Result<Reply, Fault> {
             outcome => outcome,
         },
         outcome => outcome,
-    }
-}
-
-impl fmt::Debug for IntuneWrite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IntuneWrite").finish_non_exhaustive()
     }
 }
 

@@ -2,8 +2,7 @@
 
 use super::super::batch;
 use super::super::id;
-use super::super::reply::Fault;
-use super::super::reply::Reply;
+use super::super::reply::{Fault, Reply};
 use super::super::session::{Ask, Session, Start};
 use super::super::wire::{self, Item};
 use super::{READ, misshapen};
@@ -26,44 +25,45 @@ pub(in crate::intune) async fn vpp(session: &Session, id: &str) -> Reading<LiveV
 /// Reads the public key of an enrollment token. The function that makes a new one has another
 /// name and method; nothing here calls it.
 pub(in crate::intune) async fn encryption_key(session: &Session, id: &str) -> Reading<String> {
-    const KIND: Kind = Kind::Enrollment;
-    let path = match path(KIND, id) {
-        Ok(path) => format!("{path}/getEncryptionPublicKey"),
-        Err(problem) => return Reading::Unknown(problem),
-    };
-    let visit = session.visit();
-    let ask = Ask::get(visit.beta(&path));
-    let parse = |reply: &Reply| Ok((reply.json::<wire::Text>()?.value, reply.request_id()));
-    match visit.ask(&ask, Start::default(), parse).await {
-        Ok((key, request_id)) if key.trim().is_empty() => {
-            let detail = "Graph answered with an empty public key".to_owned();
-            let fault = Fault::BadAnswer { detail, request_id };
-            Reading::Unknown(fault.problem(KIND.into(), READ))
+    match path(Kind::Enrollment, id) {
+        Ok(path) => {
+            let path = format!("{path}/getEncryptionPublicKey");
+            text(session, &path, Kind::Enrollment, READ, "public key").await
         }
-        Ok((key, _)) => Reading::Present(key),
-        Err(failure) => Reading::Unknown(failure.fault.problem(KIND.into(), READ)),
+        Err(problem) => Reading::Unknown(problem),
     }
 }
 
-/// Reads the outstanding request for Apple (CSR) of the push certificate. Whether Intune makes a new key
-/// pair each time is not documented, so it is asked for once a renewal; the action that surely
-/// makes one (`generate…`) is never called.
+/// Reads the outstanding request for Apple (CSR) of the push certificate. Whether Intune makes a
+/// new key pair each time is not documented, so it is asked for once a renewal; the action that
+/// surely makes one (`generate…`) is never called.
 /// <https://learn.microsoft.com/en-us/graph/api/intune-devices-applepushnotificationcertificate-downloadapplepushnotificationcertificatesigningrequest>
 pub(in crate::intune) async fn push_signing_request(session: &Session) -> Reading<String> {
-    const KIND: Kind = Kind::Push;
-    let path =
-        format!("{}/downloadApplePushNotificationCertificateSigningRequest", batch::path(KIND));
+    let push = batch::path(Kind::Push);
+    let path = format!("{push}/downloadApplePushNotificationCertificateSigningRequest");
+    text(session, &path, Kind::Push, READ_REQUEST, "request for Apple (CSR)").await
+}
+
+/// What a function answers that returns a text; `what` is its name in a sentence.
+async fn text(
+    session: &Session,
+    path: &str,
+    kind: Kind,
+    permission: &str,
+    what: &str,
+) -> Reading<String> {
     let visit = session.visit();
-    let ask = Ask::get(visit.beta(&path));
-    let parse = |reply: &Reply| Ok((reply.json::<wire::Text>()?.value, reply.request_id()));
-    match visit.ask(&ask, Start::default(), parse).await {
-        Ok((request, request_id)) if request.trim().is_empty() => {
-            let detail = "Graph answered with an empty request for Apple (CSR)".to_owned();
-            let fault = Fault::BadAnswer { detail, request_id };
-            Reading::Unknown(fault.problem(KIND.into(), READ_REQUEST))
-        }
-        Ok((request, _)) => Reading::Present(request),
-        Err(failure) => Reading::Unknown(failure.fault.problem(KIND.into(), READ_REQUEST)),
+    let ask = Ask::get(visit.beta(path));
+    let parse = |reply: &Reply| {
+        let text = reply.json::<wire::Text>()?.value;
+        let detail = || format!("Graph answered with an empty {what}");
+        let fault = || Fault::BadAnswer { detail: detail(), request_id: reply.request_id() };
+        Ok(if text.trim().is_empty() { Err(fault()) } else { Ok(text) })
+    };
+    let answer = visit.ask(&ask, Start::default(), parse).await.map_err(|failure| failure.fault);
+    match answer.and_then(|text| text) {
+        Ok(text) => Reading::Present(text),
+        Err(fault) => Reading::Unknown(fault.problem(kind.into(), permission)),
     }
 }
 

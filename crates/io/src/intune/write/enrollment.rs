@@ -7,7 +7,6 @@ use reqwest::Method;
 use serde::Serialize;
 
 use super::super::batch;
-use super::super::session::Ask;
 use super::super::wire::{self, Item as _};
 use super::{IntuneWrite, Object, Synced, WriteError, check};
 use applecart_core::model::{Kind, LiveEnrollment, Setting};
@@ -61,14 +60,10 @@ impl IntuneWrite {
         let path = path(id)?;
         check::text("the Apple Account", apple_id)?;
         check::credential("the enrollment token", dep_token)?;
-        let ask = Ask {
-            method: Method::POST,
-            url: self.session.endpoint.beta(&format!("{path}/uploadDepToken")),
-            body: Some(check::json(&UploadBody { apple_id, dep_token })?),
-            secret: Some(dep_token),
-            attempts: 1,
-        };
-        let reply = self.send(&ask).await.map_err(|error| object(id).explain(error))?;
+        let path = format!("{path}/uploadDepToken");
+        let body = UploadBody { apple_id, dep_token };
+        let sent = self.put(Method::POST, &path, &body, Some(dep_token)).await;
+        let reply = sent.map_err(|error| object(id).explain(error))?;
         // The action answers nothing. What has a text, such as a proxy's page, is not its answer.
         if reply.body.trim_ascii().is_empty() {
             return Ok(());
@@ -96,14 +91,8 @@ impl IntuneWrite {
             return Err(WriteError::Refused { what: "the request", why: "changes nothing" });
         };
         check::scope_tags(tags)?;
-        let ask = Ask {
-            method: Method::PATCH,
-            url: self.session.endpoint.beta(&path),
-            body: Some(check::json(settings)?),
-            secret: None,
-            attempts: 1,
-        };
-        let reply = self.send(&ask).await.map_err(|error| object(id).explain(error))?;
+        let sent = self.put(Method::PATCH, &path, settings, None).await;
+        let reply = sent.map_err(|error| object(id).explain(error))?;
         object(id).shown::<wire::Enrollment>(&reply)
     }
 

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::super::batch;
 use super::super::read::CONSENT;
-use super::super::session::Ask;
 use super::super::wire;
 use super::{IntuneWrite, WriteError, check};
 use applecart_core::model::{Kind, LivePush};
@@ -41,14 +40,8 @@ impl IntuneWrite {
         check::text("the Apple Account", apple_id)?;
         check::credential("the certificate", certificate)?;
         let body = PushBody { apple_identifier: apple_id, certificate };
-        let ask = Ask {
-            method: Method::PATCH,
-            url: self.session.endpoint.beta(batch::path(Kind::Push)),
-            body: Some(check::json(&body)?),
-            secret: Some(certificate),
-            attempts: 1,
-        };
-        let reply = self.send(&ask).await?;
+        let path = batch::path(Kind::Push);
+        let reply = self.put(Method::PATCH, path, &body, Some(certificate)).await?;
         let request_id = reply.request_id();
         let unknown = |detail| WriteError::OutcomeUnknown { request_id, detail };
         match reply.json::<wire::Push>() {

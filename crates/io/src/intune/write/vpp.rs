@@ -10,7 +10,6 @@ use reqwest::Method;
 use serde::Serialize;
 
 use super::super::batch;
-use super::super::session::Ask;
 use super::super::wire::{self, Item as _};
 use super::{IntuneWrite, Object, Synced, WriteError, check};
 use applecart_core::model::{Kind, LiveVpp, Setting};
@@ -202,7 +201,9 @@ impl IntuneWrite {
         if change.token.is_none() && change.apple_id.is_none() && change.requested().is_empty() {
             return Err(WriteError::Refused { what: "the request", why: "changes nothing" });
         }
-        let reply = self.put(Method::PATCH, &path, &change.into()).await;
+        let body = Body::from(change);
+        body.check()?;
+        let reply = self.put(Method::PATCH, &path, &body, body.token).await;
         let reply = reply.map_err(|error| object(id).explain(error))?;
         object(id).shown::<wire::Vpp>(&reply)
     }
@@ -215,25 +216,10 @@ impl IntuneWrite {
     /// Before any request, when a value is blank or the token holds a private key; afterwards as
     /// [`WriteError`] tells.
     pub async fn create_vpp(&self, creation: &VppCreation<'_>) -> Result<LiveVpp, WriteError> {
-        let reply = self.put(Method::POST, batch::path(Kind::Vpp), &creation.into()).await?;
-        super::shown::<wire::Vpp>(&reply)
-    }
-
-    async fn put(
-        &self,
-        method: Method,
-        path: &str,
-        body: &Body<'_>,
-    ) -> Result<super::Reply, WriteError> {
+        let body = Body::from(creation);
         body.check()?;
-        let ask = Ask {
-            method,
-            url: self.session.endpoint.beta(path),
-            body: Some(check::json(body)?),
-            secret: body.token,
-            attempts: 1,
-        };
-        self.send(&ask).await
+        let reply = self.put(Method::POST, batch::path(Kind::Vpp), &body, body.token).await?;
+        super::shown::<wire::Vpp>(&reply)
     }
 
     /// Asks Intune to sync a VPP token's licences with Apple, once.
