@@ -12,7 +12,6 @@
 mod chain;
 mod line;
 mod merge;
-mod message;
 mod render;
 mod sending;
 #[cfg(any(test, feature = "testing"))]
@@ -24,7 +23,6 @@ pub use chain::{
 };
 pub use line::{LineFault, MAX_LINE, decode, encode};
 pub use merge::{is_about, lacking};
-pub use message::message;
 pub use render::{
     BrokenTenant, Fault, Filter, ShowEntry, ShowReport, Verdict, VerifyReport, show, show_text,
     verify_text,

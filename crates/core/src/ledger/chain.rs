@@ -20,7 +20,6 @@ pub const MAX_FILE: usize = 16 * 1024 * 1024;
 pub struct ChainError {
     /// The line's number, from 1.
     pub line: usize,
-    /// What is wrong there.
     pub fault: ChainFault,
 }
 
@@ -32,10 +31,7 @@ pub enum ChainFault {
     Empty,
     /// The file is larger than [`MAX_FILE`].
     #[error("the file has {length} bytes; at most {MAX_FILE} are allowed")]
-    TooLarge {
-        /// The file's length.
-        length: usize,
-    },
+    TooLarge { length: usize },
     /// The last line does not end in a line feed.
     #[error("no line feed at the end; the line may be cut off")]
     NoFinalNewline,
@@ -44,18 +40,12 @@ pub enum ChainFault {
     Line(#[from] LineFault),
     /// The line's `seq` is not its number.
     #[error("`seq` is {found}, not {expected}")]
-    BadSeq {
-        /// The line's number.
-        expected: u64,
-        /// What it says.
-        found: u64,
-    },
+    BadSeq { expected: u64, found: u64 },
     /// The line's `prev` is not the hash of the line before it.
     #[error("`prev` is {found}, but the line before has {expected}")]
     BrokenPrev {
         /// The hash of the line before, or zeros.
         expected: Sha256,
-        /// What it says.
         found: Sha256,
     },
     /// The file starts with the same line as another tenant's: it was copied or moved.
@@ -67,7 +57,6 @@ pub enum ChainFault {
 }
 
 impl ChainFault {
-    /// The stable name of the fault.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Empty => "empty",
@@ -102,24 +91,18 @@ impl Tail {
 /// A verified chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// All records, in order.
     pub records: Vec<Record>,
     /// The first line's hash, which tells two tenants' files apart.
     pub first: Sha256,
-    /// The chain's end.
     pub tail: Tail,
 }
 
 /// New lines for the end of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extension {
-    /// The lines.
     pub bytes: Vec<u8>,
-    /// The records they hold.
     pub records: Vec<Record>,
-    /// The hash of the first of them.
     pub first: Option<Sha256>,
-    /// The chain's end after them.
     pub tail: Tail,
 }
 

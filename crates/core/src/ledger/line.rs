@@ -24,18 +24,11 @@ pub enum LineFault {
         /// The line's length, its line feed included.
         length: usize,
     },
-    /// Not JSON.
     #[error("not JSON (column {column})")]
-    BadJson {
-        /// Where the parser stopped.
-        column: usize,
-    },
+    BadJson { column: usize },
     /// JSON, but not of a record: an unknown, missing or duplicate field, or a value out of range.
     #[error("not a ledger record (column {column}); a newer applecart may have written it")]
-    NotARecord {
-        /// Where the parser stopped.
-        column: usize,
-    },
+    NotARecord { column: usize },
     /// Its fields are not those of its event, such as an intent without a lease.
     #[error(transparent)]
     Misfit(#[from] LineMisfit),

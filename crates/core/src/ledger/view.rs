@@ -29,7 +29,6 @@ pub struct LedgerView {
 /// One tenant's records, in the order of the chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TenantLedger {
-    /// The records.
     pub records: Vec<Record>,
 }
 

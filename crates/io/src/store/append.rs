@@ -19,7 +19,7 @@
     reason = "writes Git objects, waits for other Git processes"
 )]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,10 +30,8 @@ use super::error::LedgerError;
 use super::tree::{FILE_MODE, FOLDER, FOLDER_MODE, Files, path_of};
 use super::turn::{Asked, Turn};
 use crate::seams::Ids;
-use applecart_core::ledger::message;
 use applecart_core::ledger::{ChainError, ChainFault, MAX_FILE, Tail, extend, read_chain};
-use applecart_core::model::LedgerEntry;
-use applecart_core::model::{Record, Sha256, TenantId};
+use applecart_core::model::{LedgerEntry, Record, Sha256, TenantId, safe_text};
 
 /// Applecart's folder inside the shared Git directory.
 pub(super) const STATE_FOLDER: &str = "applecart";
@@ -275,6 +273,43 @@ impl Local {
             Err(error) => Err(unwritable(error)),
         }
     }
+}
+
+/// The longest text from an entry that a message repeats; subjects are read in one line.
+const MAX_TEXT: usize = 80;
+/// More runs than this share a commit only by mistake.
+const MAX_RUNS: usize = 20;
+
+/// The commit message for these entries: a line for people, and the runs as trailers for tools.
+fn message(drafts: &[(TenantId, LedgerEntry)]) -> String {
+    let mut text = match drafts {
+        [(_, draft)] => {
+            let token = short(&draft.token.to_string());
+            format!("{} {token} for {}", draft.event(), draft.name)
+        }
+        _ => {
+            let tenants: BTreeSet<_> = drafts.iter().map(|(tenant, _)| tenant).collect();
+            let noun = if tenants.len() == 1 { "tenant" } else { "tenants" };
+            format!("{} entries for {} {noun}", drafts.len(), tenants.len())
+        }
+    };
+    let runs: BTreeSet<&str> = drafts.iter().map(|(_, draft)| draft.run.as_str()).collect();
+    text.push_str("\n\n");
+    for run in runs.into_iter().take(MAX_RUNS) {
+        text.push_str("Applecart-Run: ");
+        text.push_str(&short(run));
+        text.push('\n');
+    }
+    text
+}
+
+/// Text that cannot end its line early and forge a trailer.
+fn short(text: &str) -> String {
+    let clean = safe_text(text);
+    if clean.chars().count() <= MAX_TEXT {
+        return clean;
+    }
+    clean.chars().take(MAX_TEXT - 1).chain(['…']).collect()
 }
 
 /// How long this append has waited, and how long it may. Counts its sleeps instead of reading a

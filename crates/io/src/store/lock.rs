@@ -31,11 +31,8 @@ const MAX_HOLDER: u64 = 512;
 /// What a holder tells others about itself, for their message only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// The run's id.
     pub run: String,
-    /// The machine's name.
     pub host: Option<String>,
-    /// Since when.
     pub since: Timestamp,
 }
 
@@ -88,7 +85,6 @@ impl ApplyLock {
         Ok(Self { file, path, clone })
     }
 
-    /// The lock file.
     pub fn path(&self) -> &Path {
         &self.path
     }

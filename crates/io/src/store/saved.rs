@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use applecart_core::model::LedgerEntry;
 use applecart_core::model::TenantId;
 
-/// The version of the format.
 const FORMAT_VERSION: &str = "1.0";
 /// More than a run of ten thousand tenants saves.
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
@@ -48,11 +47,9 @@ pub enum SavedError {
     /// The file could not be written or read.
     #[error("{} cannot be {doing}", path.display())]
     Io {
-        /// The file.
         path: PathBuf,
         /// `written` or `read`.
         doing: &'static str,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -61,28 +58,13 @@ pub enum SavedError {
         "{} is not a file of ledger entries (line {line}, column {column}); `applecart schema ledger-entries` shows what one is",
         path.display()
     )]
-    NotEntries {
-        /// The file.
-        path: PathBuf,
-        /// Where the parser stopped.
-        line: usize,
-        /// Where the parser stopped.
-        column: usize,
-    },
+    NotEntries { path: PathBuf, line: usize, column: usize },
     /// It is of a version that this program does not read.
     #[error("{} has format {found}; this program reads {FORMAT_VERSION}", path.display())]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: String,
-    },
+    Version { path: PathBuf, found: String },
     /// It is larger than any run writes.
     #[error("{} has over {MAX_BYTES} bytes", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
+    TooLarge { path: PathBuf },
 }
 
 impl SavedEntries {
@@ -98,7 +80,6 @@ impl SavedEntries {
         }
     }
 
-    /// As JSON.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         let mut json = serde_json::to_vec_pretty(self)?;
         json.push(b'\n');

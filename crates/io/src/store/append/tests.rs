@@ -7,7 +7,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::store::Ledger;
-use crate::store::testing::{arbitrary_draft, at, draft, intent, named, repository, sha, tenant};
+use crate::store::testing::{
+    arbitrary_draft, at, draft, intent, named, repository, sha, tenant, vpp,
+};
 use applecart_core::model::Event;
 
 const BRANCH: &str = "applecart/ledger";
@@ -310,6 +312,34 @@ fn git_itself_finds_nothing_wrong_with_the_repository() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_single_entry_says_what_happened() {
+    let drafts = [(tenant(1), draft(Event::Applied, 0, "run-1", None))];
+    assert_eq!(message(&drafts), "applied push for contoso\n\nApplecart-Run: run-1\n");
+}
+
+#[test]
+fn several_entries_are_counted_and_each_run_is_named_once() {
+    let drafts = [
+        (tenant(1), draft(Event::Intended, 0, "run-2", None)),
+        (tenant(2), draft(Event::Intended, 0, "run-1", None)),
+        (tenant(2), draft(Event::Intended, 0, "run-1", None)),
+    ];
+    let text = message(&drafts);
+    assert_eq!(text, "3 entries for 2 tenants\n\nApplecart-Run: run-1\nApplecart-Run: run-2\n");
+}
+
+#[test]
+fn a_name_cannot_forge_a_trailer_or_fill_the_line() {
+    let name = format!("x\nSigned-off-by: {}", "y".repeat(500));
+    let run = "r\nApplecart-Run: forged";
+    let drafts =
+        [(tenant(1), LedgerEntry { token: vpp(&name), ..draft(Event::Applied, 0, run, None) })];
+    let text = message(&drafts);
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(text.lines().all(|line| line.chars().count() < 200));
 }
 
 proptest! {
