@@ -160,7 +160,7 @@ fn entries_that_the_server_declines_stay_in_their_file_and_are_recorded_later() 
         let file = hub.saved("file.json", &[entry("contoso", "run-1", 0)]);
         let declining = hub.protect(hook);
         let run = clone.append(&file).ends_with(3).says("GH006: Protected branch update failed");
-        let run = run.says("let this user push to refs/heads/applecart/ledger");
+        let run = run.says("Allow this user to push to refs/heads/applecart/ledger");
         assert!(!run.stdout.contains("delete"), "{}", run.stdout);
         assert_eq!(read_saved(&file).unwrap().len(), 1);
         std::fs::remove_file(declining).unwrap();

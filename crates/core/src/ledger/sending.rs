@@ -7,7 +7,7 @@
 //!   it opens another sending, because then the first one's chance to write is over.
 //! * `applied` belongs to the newest open sending of its run, token and digest; without one it
 //!   opens one by itself: a line that says "sent" is never dropped.
-//! * `confirmed`, and a failure that was found by *reading live* (`not-landed`, `never-visible`,
+//! * `confirmed`, and a failure that was found by *reading Intune* (`not-landed`, `never-visible`,
 //!   `wrong-location`), by whatever run, finish every open sending of the token and digest.
 //! * Any other failure (`rejected`, `not-permitted`, `not-sent`, …) is the answer to one request
 //!   and finishes only the newest open sending of the run that writes it. Otherwise a run that
@@ -147,7 +147,7 @@ pub(super) fn open(records: &[Record]) -> Vec<Sending<'_>> {
     open
 }
 
-/// Whether a failure was found by reading live, so that it speaks about every sending so far.
+/// Whether a failure was found by reading Intune, so that it speaks about every sending so far.
 fn was_read_live(failed: &Record) -> bool {
     failed.cause().is_some_and(|cause| {
         matches!(

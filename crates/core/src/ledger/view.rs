@@ -60,7 +60,7 @@ impl LedgerView {
     }
 
     /// The tenants to which digests and topics are bound: by an intent, an accepted or a
-    /// confirmed sending, or (topics) because live was seen with it.
+    /// confirmed sending, or (topics) because Intune was seen with it.
     pub fn bindings(&self) -> Bindings {
         let mut bindings = Bindings::default();
         for (&tenant, ledger) in &self.tenants {
@@ -134,7 +134,7 @@ impl Bindings {
         self.digests.get(&sha256).unwrap_or(&NO_TENANT)
     }
 
-    /// The tenants for which this topic was intended, applied or confirmed, or seen live.
+    /// The tenants for which this topic was intended, applied or confirmed, or seen in Intune.
     pub fn topic_bound_to(&self, topic: &Topic) -> &BTreeSet<TenantId> {
         self.topics.get(topic).unwrap_or(&NO_TENANT)
     }
@@ -151,7 +151,7 @@ impl TenantLedger {
         self.records.iter().filter(|record| record.token.same_token(token))
     }
 
-    /// Whether live was ever read to show this digest.
+    /// Whether Intune was ever read to have this digest.
     pub fn confirmed(&self, token: &TokenRef, sha256: Sha256) -> bool {
         self.of(token)
             .any(|record| record.event() == Event::Confirmed && record.sha256() == Some(sha256))
@@ -248,14 +248,15 @@ impl TenantLedger {
         })
     }
 
-    /// The newest opened renewal that names its key, while it is open. `live` is what Intune shows
+    /// The newest opened renewal that names its key, while it is open. `live` is what Intune has
     /// now, where that is known.
     ///
-    /// A renewal ends when live is read to show a certificate that a run sent (`confirmed`), or
+    /// A renewal ends when Intune is read to have a certificate that a run sent (`confirmed`), or
     /// another one that somebody uploaded by hand (`changed-outside-git`, and `adopted` after it):
     /// the request has been answered then, and the next renewal needs one of its own. An `applied`
-    /// alone ends nothing, for nobody has seen it live yet. Of a token that is only watched nobody
-    /// records what people upload; it has ended where live has another serial than when it was opened.
+    /// alone ends nothing, for no read has shown it yet. What people upload for a token
+    /// that is only watched is not recorded; there the renewal has ended once Intune has another
+    /// serial than when it was opened.
     pub fn renewal_opened<'a>(
         &'a self,
         token: &'a TokenRef,

@@ -19,7 +19,7 @@ use super::{Facts, Sha256, TenantName, Timestamp, TokenRef};
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
-    /// A renewal was opened; holds the CSR and its key's SHA-256.
+    /// A renewal was opened; holds the request for Apple and its key's SHA-256.
     RenewalOpened,
     /// A run is about to send this digest.
     Intended,
@@ -27,9 +27,9 @@ pub enum Event {
     Applied,
     /// The sending failed; `cause` says whether it may be tried again.
     Failed,
-    /// A later read shows the credential live.
+    /// A later read shows the credential in Intune.
     Confirmed,
-    /// Live is another credential than the last recorded one, and no run sent it.
+    /// Intune has another credential than the last recorded one, and no run sent it.
     ChangedOutsideGit,
     /// A credential that came from outside Git is now watched in Git.
     Adopted,

@@ -104,10 +104,10 @@ pub enum LedgerError {
         remotes.join(", "), remotes.first().map_or("NAME", String::as_str)
     )]
     WhichRemote { branch: String, remotes: Vec<String> },
-    /// The remote could not be asked, or what it has could not be fetched, or nobody can tell
-    /// whether a push arrived.
+    /// The remote could not be asked, or what it has could not be fetched, or it is
+    /// unknown whether a push arrived.
     #[error(
-        "the ledger branch {branch} could not be fetched from or pushed to the remote {remote}. Check that `git ls-remote {remote}` works here (network, proxy, credentials), and run this again"
+        "the remote {remote} could not be reached, so what the ledger branch {branch} holds is unknown. Check that `git ls-remote {remote}` works here (network, proxy, credentials), and run this again"
     )]
     Unreachable {
         branch: String,

@@ -1,4 +1,4 @@
-//! Whose turn it is to move the branch, and mending what a killed process left behind.
+//! Whose turn it is to move the branch, and removing what a killed process left behind.
 //!
 //! Git locks a branch with a file that it deletes afterwards. A process that is killed in between
 //! leaves the file, and nobody could append until a person deletes it. So Applecart's processes
@@ -51,7 +51,7 @@ pub(super) enum Asked {
 }
 
 impl Turn {
-    /// Asks for the turn and mends, for a caller who has found the branch locked for so long.
+    /// Asks for the turn and removes what a dead process left, for a caller who has found the branch locked for so long.
     pub(super) fn ask(path: &Path, ref_lock: &Path, locked_for: Duration) -> io::Result<Asked> {
         let mut file =
             OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
