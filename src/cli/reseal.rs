@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         ));
     }
     if !args.dry_run && again > 0 {
-        output.note("note: Git keeps the earlier files, and whoever could open them still can. If a key was lost, renew the tokens as well");
+        output.note("note: Git keeps the earlier files, and everyone who could open them still can. If a key was lost, renew the tokens as well");
     }
     Ok(if left > 0 { Outcome::Partial } else { Outcome::Done })
 }

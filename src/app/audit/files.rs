@@ -62,8 +62,8 @@ impl Files {
             .into_iter()
             .map(|(path, blob)| SealedFile { path: path.clone(), shown: sealed.get(blob).cloned() })
             .collect();
-        // The list of the audited revision, not of the policy: files are sealed by what stands
-        // beside them.
+        // The list of the audited revision, not of the policy: files are sealed by the list beside
+        // them.
         let bytes = ground.repo.policy(ground.rev)?;
         let listed = fleet::load_policy(bytes.as_deref()).0.map(|policy| policy.recipients);
         let listed = listed.unwrap_or_else(|| ground.policy.recipients.clone());
@@ -77,7 +77,7 @@ impl Files {
         Ok(found)
     }
 
-    /// Files of the past, each judged once, by the list that stood beside it when it came. The
+    /// Files of the past, each judged once, by the list that was beside it when it came. The
     /// present ones are judged by the present list alone.
     fn once_sealed(
         &self,

@@ -70,7 +70,7 @@ fn unsigned_version(
             let counts = counts(ground.repo, &version.commit, &signature)?;
             Ok((!counts).then(|| signature.to_string()))
         }
-        // A policy that no key can satisfy lets nobody change it.
+        // No change is allowed by a policy that no key can satisfy.
         Err(error) if error.is_about_source() => {
             Ok(Some(format!("cannot be judged by the files of its parent ({error})")))
         }

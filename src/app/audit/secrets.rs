@@ -1,4 +1,4 @@
-//! What lies open in any object of the repository, and for whom sealed files are.
+//! Secrets that are readable in any object of the repository, and to whom files are sealed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -15,30 +15,43 @@ use applecart_io::git::{Origin, Part, Repo};
 /// The largest blob that is looked at: more than forges take. It is in memory as a whole.
 const MAX_BLOB: u64 = 128 * 1024 * 1024;
 
-/// Looks at every object once. What sealed files show is gathered on the way, by their blobs.
-pub(super) fn audit(
-    repo: &Repo,
-    findings: &mut Vec<AuditFinding>,
-) -> Result<(AuditObjects, HashMap<String, Addressees>), AppError> {
-    let mut leaks: BTreeMap<(String, Part), BTreeSet<SecretKind>> = BTreeMap::new();
-    let mut closed: Vec<String> = Vec::new();
-    let mut sealed: HashMap<String, Addressees> = HashMap::new();
-    let searched = repo.each_object(MAX_BLOB, |id, part, bytes| {
+/// What one look at every object showed.
+#[derive(Default)]
+struct Seen {
+    leaks: BTreeMap<(String, Part), BTreeSet<SecretKind>>,
+    /// Blobs that are or hold archives that could not be looked into.
+    closed: Vec<String>,
+    /// What sealed files show, by their blobs.
+    sealed: HashMap<String, Addressees>,
+}
+
+impl Seen {
+    fn look(&mut self, id: &str, part: Part, bytes: &[u8]) {
         let secrets = apple::secrets_in(bytes);
         if !secrets.kinds.is_empty() {
-            leaks.insert((id.to_owned(), part), secrets.kinds);
+            self.leaks.insert((id.to_owned(), part), secrets.kinds);
         }
         if part != Part::Blob {
             return;
         }
         if secrets.is_closed {
-            closed.push(id.to_owned());
+            self.closed.push(id.to_owned());
         }
         let small = Some(bytes).filter(|bytes| bytes.len() as u64 <= MAX_TOKEN_BYTES);
         if let Some(shown) = small.and_then(sealed::seal).and_then(|seal| seal.addressees()) {
-            sealed.insert(id.to_owned(), shown);
+            self.sealed.insert(id.to_owned(), shown);
         }
-    })?;
+    }
+}
+
+/// Looks at every object once. What sealed files show is gathered on the way, by their blobs.
+pub(super) fn audit(
+    repo: &Repo,
+    findings: &mut Vec<AuditFinding>,
+) -> Result<(AuditObjects, HashMap<String, Addressees>), AppError> {
+    let mut seen = Seen::default();
+    let searched = repo.each_object(MAX_BLOB, |id, part, bytes| seen.look(id, part, bytes))?;
+    let Seen { leaks, closed, sealed } = seen;
     let blobs = leaks.keys().filter(|(_, part)| *part != Part::Message).map(|(id, _)| id);
     let wanted: HashSet<String> =
         blobs.chain(&closed).chain(&searched.too_large).chain(&searched.missing).cloned().collect();
@@ -55,10 +68,8 @@ pub(super) fn audit(
         }
     }
     for id in &searched.too_large {
-        let message = format!(
-            "blob {id} is larger than {} MiB and was not looked at",
-            MAX_BLOB / 1024 / 1024
-        );
+        let limit = MAX_BLOB / 1024 / 1024;
+        let message = format!("blob {id} is larger than {limit} MiB and was not looked at");
         let advice = "look at it with another scanner; a fleet has no use for it";
         findings.extend(unseen("large-blob", &message, advice, places(id)));
     }
@@ -67,32 +78,33 @@ pub(super) fn audit(
             "blob {id} is or holds an archive that could not be looked into: it has a password, is of another kind than gzip and ZIP, or unpacks to more than is looked at"
         );
         let advice = "unpack it and look; a fleet has no use for archives";
-        findings.extend(
-            unseen("closed-archive", &message, advice, places(id))
-                .into_iter()
-                .map(|one| one.at(AuditLevel::Note)),
-        );
-    }
-    if searched.without_names {
-        let message = "the history has too many folders, so file names were not looked at";
-        let advice = "git log --all --name-only shows them";
-        findings.push(incomplete("names-not-searched", message, advice).at(AuditLevel::Note));
+        let found = unseen("closed-archive", &message, advice, places(id)).into_iter();
+        findings.extend(found.map(|one| one.at(AuditLevel::Note)));
     }
     let lost = searched.missing.iter().filter(|id| origins.contains_key(*id)).count();
-    if lost > 0 && !repo.is_partial() {
-        let message = format!(
-            "{} of the history are not in this clone and were not looked at",
-            report::plural(lost, "blob")
-        );
-        let advice = "git fsck names them; audit a fresh, full clone";
-        findings.push(incomplete("objects-missing", &message, advice));
+    findings.extend(gaps(repo, searched.without_names, lost));
+    let too_large = searched.too_large.len();
+    Ok((AuditObjects { blobs: searched.blobs, messages: searched.messages, too_large }, sealed))
+}
+
+/// What was not looked at, because the clone does not have it or there is too much of it.
+fn gaps(repo: &Repo, without_names: bool, lost: usize) -> Vec<AuditFinding> {
+    let mut found = Vec::new();
+    if without_names {
+        let message = "the history has too many folders, so file names were not looked at";
+        let advice = "git log --all --name-only shows them";
+        found.push(incomplete("names-not-searched", message, advice).at(AuditLevel::Note));
     }
     if repo.is_partial() {
         let message = "the clone was made without file contents (--filter): what it does not have was not looked at";
-        findings.push(incomplete("objects-missing", message, "audit a full clone"));
+        found.push(incomplete("objects-missing", message, "audit a full clone"));
+    } else if lost > 0 {
+        let lost = report::plural(lost, "blob");
+        let message = format!("{lost} of the history are not in this clone and were not looked at");
+        let advice = "git fsck names them; audit a fresh, full clone";
+        found.push(incomplete("objects-missing", &message, advice));
     }
-    let too_large = searched.too_large.len();
-    Ok((AuditObjects { blobs: searched.blobs, messages: searched.messages, too_large }, sealed))
+    found
 }
 
 fn place(origin: &Origin) -> LeakPlace {

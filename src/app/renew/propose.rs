@@ -280,7 +280,7 @@ impl<'a> Bench<'a> {
             checks: &proposal::checks(inspection, kind, live),
             warnings: &warnings,
         });
-        // Of this machine: whoever reads the pull request can do nothing about it.
+        // It is about this machine: readers of the pull request can do nothing about it.
         let root = self.ground.loaded.repo.worktree();
         if root.is_some_and(|root| download::is_inside(&download.options.file, root)) {
             warnings.push(download::in_worktree(&download.options.file));

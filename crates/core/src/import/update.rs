@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::entries::{Entries, fields, fields_of, fits};
-use crate::fleet::{self, Change, EditError, NewField, NewValue, Tenant, Token};
+use crate::fleet::{self, Change, EditError, NewField, NewValue, Tenant, Token, TokenFile};
 use crate::model::{Kind, LiveTenant, LiveToken};
 use crate::plan::{Action, PlannedTenant, PlannedToken, Reason, Sync, TokenState, Warning};
 use crate::report::{ImportNote, ImportNoteCode};
@@ -125,16 +125,7 @@ impl Work<'_> {
                 self.differing(entry, live);
             }
             Some(file) if state.reasons.iter().any(|reason| OUTSIDE.contains(reason)) => {
-                changes.extend(["file", "sha256", "recipient", "downloaded"].map(Change::Remove));
-                self.updated.left.push(file.name.clone());
-                let detail = format!(
-                    "Intune has another credential than {} ({}); the token is watched from now on, with the facts that Intune has",
-                    file.name,
-                    reasons(state)
-                );
-                self.note(ImportNoteCode::Adopted, &entry.token, detail);
-                // Settings of a token with a file are what the fleet wants.
-                self.follow(entry, live, &mut changes, |field, _| !is_setting(field));
+                self.adopt(entry, live, file, state, &mut changes);
             }
             Some(_) => {
                 let is_file = state.sync == Sync::InSync || planned.action == Action::Configure;
@@ -156,6 +147,27 @@ impl Work<'_> {
         }
         self.updated.text = fleet::edit(self.path, &self.updated.text, &entry.token, &changes)?;
         Ok(())
+    }
+
+    /// Lets go of a file: the token is watched from then on.
+    fn adopt(
+        &mut self,
+        entry: &Token,
+        live: LiveToken<'_>,
+        file: &TokenFile,
+        state: &TokenState,
+        changes: &mut Vec<Change>,
+    ) {
+        changes.extend(["file", "sha256", "recipient", "downloaded"].map(Change::Remove));
+        self.updated.left.push(file.name.clone());
+        let detail = format!(
+            "Intune has another credential than {} ({}); the token is watched from now on, with the facts that Intune has",
+            file.name,
+            reasons(state)
+        );
+        self.note(ImportNoteCode::Adopted, &entry.token, detail);
+        // Settings of a token with a file are what the fleet wants.
+        self.follow(entry, live, changes, |field, _| !is_setting(field));
     }
 
     /// Changes the chosen fields to what Intune and Apple say. Settings follow only where the file
