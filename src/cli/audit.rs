@@ -1,11 +1,10 @@
-use clap::ValueEnum;
-
 use super::error::CliError;
-use super::global::Context;
+use super::format::{Chosen, Format, Formats};
 use super::output::Output;
+use crate::app::Context;
 use crate::app::audit::{self, AuditOptions};
 use applecart_core::model::Outcome;
-use applecart_core::report::{self, AnnotationFormat};
+use applecart_core::report::{self, AnnotationFormat, AppleIds, Audit};
 
 /// Prove that the record is whole, that uploads were reviewed, and that no secret is readable in Git
 ///
@@ -36,16 +35,33 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "expect_head")]
     apple_ids: bool,
     /// How to show it
-    #[arg(long, value_enum, default_value = "human")]
-    format: Format,
+    #[arg(short = 'o', long, value_parser = FORMATS, default_value = "human")]
+    format: Chosen<Shown>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    Json,
-    Sarif,
+enum Shown {
+    Audit(Audit),
+    AppleIds(AppleIds),
 }
+
+const FORMATS: Formats<Shown> = Formats(&[
+    (Format::Human, |shown, output| {
+        output.result(&match shown {
+            Shown::Audit(audit) => report::audit_human(audit, output.width()),
+            Shown::AppleIds(found) => report::apple_ids_human(found),
+        })
+    }),
+    (Format::Json, |shown, output| match shown {
+        Shown::Audit(audit) => output.json(audit),
+        Shown::AppleIds(found) => output.json(found),
+    }),
+    (Format::Sarif, |shown, output| match shown {
+        Shown::Audit(audit) => {
+            output.result(&report::annotate(AnnotationFormat::Sarif, &audit.remarks(), "")?)
+        }
+        Shown::AppleIds(_) => Err(CliError::AuditFormat),
+    }),
+]);
 
 fn whole_commit(text: &str) -> Result<String, &'static str> {
     let is_whole = text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -55,28 +71,18 @@ fn whole_commit(text: &str) -> Result<String, &'static str> {
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     if args.apple_ids {
-        if args.format == Format::Sarif {
-            return Err(CliError::AuditFormat);
-        }
         let found = audit::apple_ids(context)?;
-        match args.format {
-            Format::Json => output.json(&found)?,
-            Format::Human | Format::Sarif => output.result(&report::apple_ids_human(&found))?,
-        }
-        return Ok(if found.not_read.is_empty() { Outcome::Done } else { Outcome::Partial });
+        let is_whole = found.not_read.is_empty();
+        args.format.write(&Shown::AppleIds(found), output)?;
+        return Ok(if is_whole { Outcome::Done } else { Outcome::Partial });
     }
     let options = AuditOptions { expect_head: args.expect_head.clone(), offline: args.offline };
     let audit = audit::audit(&options, context)?;
-    match args.format {
-        Format::Human => output.result(&report::audit_human(&audit, output.width()))?,
-        Format::Json => output.json(&audit)?,
-        Format::Sarif => {
-            output.result(&report::annotate(AnnotationFormat::Sarif, &audit.remarks(), "")?)?;
-        }
-    }
-    Ok(match (audit.summary.findings, audit.summary.unknown) {
+    let outcome = match (audit.summary.findings, audit.summary.unknown) {
         (0, 0) => Outcome::Done,
         (0, _) => Outcome::Partial,
         _ => Outcome::Untrusted,
-    })
+    };
+    args.format.write(&Shown::Audit(audit), output)?;
+    Ok(outcome)
 }

@@ -18,6 +18,7 @@ pub(super) enum Format {
     Json,
     Csv,
     Markdown,
+    Html,
     Github,
     Azure,
     Gitlab,
@@ -31,6 +32,7 @@ impl Format {
             Self::Json => "json",
             Self::Csv => "csv",
             Self::Markdown => "markdown",
+            Self::Html => "html",
             Self::Github => "github",
             Self::Azure => "azure",
             Self::Gitlab => "gitlab",
@@ -42,7 +44,7 @@ impl Format {
     pub(super) fn is_annotation(self) -> bool {
         match self {
             Self::Github | Self::Azure | Self::Gitlab | Self::Sarif => true,
-            Self::Human | Self::Json | Self::Csv | Self::Markdown => false,
+            Self::Human | Self::Json | Self::Csv | Self::Markdown | Self::Html => false,
         }
     }
 }

@@ -18,13 +18,6 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// How a result is shown: to a person, or to a script.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    Human,
-    Json,
-}
-
 /// Options of every command.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]

@@ -1,12 +1,11 @@
-use clap::ValueEnum;
-
 use super::args::Selected;
 use super::error::CliError;
-use super::global::Context;
+use super::format::{Chosen, Format, Formats};
 use super::output::Output;
+use crate::app::Context;
 use crate::app::history::{self, HistoryOptions};
 use applecart_core::model::{Outcome, Timestamp};
-use applecart_core::report::{self, Period};
+use applecart_core::report::{self, History, Period};
 
 /// Show every change of a token: commits, pull requests, uploads, changes outside Git, and by whom
 ///
@@ -48,18 +47,26 @@ pub(super) struct Args {
     #[arg(long)]
     all: bool,
     /// How to show it
-    #[arg(long, value_enum, default_value = "human")]
-    format: Format,
+    #[arg(short = 'o', long, value_parser = FORMATS, default_value = "human")]
+    format: Chosen<Shown>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    Json,
-    Csv,
-    Markdown,
-    Html,
+/// A history as it is shown.
+struct Shown {
+    history: History,
+    /// Whole timelines, of however many tokens.
+    all: bool,
 }
+
+const FORMATS: Formats<Shown> = Formats(&[
+    (Format::Human, |shown, output| {
+        output.result(&report::history_human(&shown.history, shown.all, output.width()))
+    }),
+    (Format::Json, |shown, output| output.json(&shown.history)),
+    (Format::Csv, |shown, output| output.result(&report::history_csv(&shown.history))),
+    (Format::Markdown, |shown, output| output.result(&report::history_markdown(&shown.history))),
+    (Format::Html, |shown, output| output.result(&report::history_html(&shown.history))),
+]);
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let time =
@@ -85,17 +92,9 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     if let Some(why) = &told.blind {
         output.note(&report::escape(&why.to_string()));
     }
-    let history = &told.history;
-    match args.format {
-        Format::Human => {
-            output.result(&report::history_human(history, args.all, output.width()))?;
-        }
-        Format::Json => output.json(history)?,
-        Format::Csv => output.result(&report::history_csv(history))?,
-        Format::Markdown => output.result(&report::history_markdown(history))?,
-        Format::Html => output.result(&report::history_html(history))?,
-    }
-    Ok(if told.is_partial() { Outcome::Partial } else { Outcome::Done })
+    let outcome = if told.is_partial() { Outcome::Partial } else { Outcome::Done };
+    args.format.write(&Shown { history: told.history, all: args.all }, output)?;
+    Ok(outcome)
 }
 
 /// An instant; of a day its first or its last second, in UTC.

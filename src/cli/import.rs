@@ -1,11 +1,12 @@
 use std::path::PathBuf;
 
 use super::error::CliError;
-use super::global::{Context, Format};
+use super::format::{Chosen, Format, Formats};
 use super::output::Output;
+use crate::app::Context;
 use crate::app::import::{self, ImportError, ImportOptions, ImportSource};
 use applecart_core::model::{Outcome, TenantId};
-use applecart_core::report;
+use applecart_core::report::{self, ImportReport};
 
 /// Write tenant files of what Intune has: watched tokens with Apple Accounts, topics and expiries
 ///
@@ -62,9 +63,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     live_out: Option<PathBuf>,
     /// How to show it
-    #[arg(long, value_enum, default_value = "human")]
-    format: Format,
+    #[arg(short = 'o', long, value_parser = FORMATS, default_value = "human")]
+    format: Chosen<ImportReport>,
 }
+
+const FORMATS: Formats<ImportReport> = Formats(&[
+    (Format::Human, |report, output| output.result(&report::import_human(report, output.width()))),
+    (Format::Json, |report, output| output.json(report)),
+]);
 
 impl Args {
     fn source(&self) -> Result<ImportSource, ImportError> {
@@ -95,12 +101,8 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     if !args.dry_run {
         import.write(args.remove_files);
     }
-    let report = import.report(!args.dry_run);
-    match args.format {
-        Format::Human => output.result(&report::import_human(&report, output.width()))?,
-        Format::Json => output.json(&report)?,
-    }
-    if args.format == Format::Human && import.wrote() {
+    args.format.write(&import.report(!args.dry_run), output)?;
+    if args.format.format == Format::Human && import.wrote() {
         output.note("next: look at `git diff`, commit, and open a pull request");
     }
     Ok(import.outcome())

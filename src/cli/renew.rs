@@ -2,24 +2,22 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
-
-use super::args::{KindName, Selected};
+use super::args::{KindName, Selected, duration};
 use super::error::{CliError, Explain as _};
-use super::global::Context;
+use super::format::{Chosen, Format, Formats};
 use super::output::Output;
 use super::seal::leave;
+use crate::app::Context;
 use crate::app::download::{DownloadError, DownloadOptions};
 use crate::app::renew::{
     self, BatchOptions, BranchOptions, BringOptions, CsrSource, Failed, OpenOptions, Start,
     WhichTokens,
 };
-use applecart_core::fleet::parse_duration;
 use applecart_core::model::{Kind, Outcome, Sha256, Timestamp, sentence};
 use applecart_core::plan::Selection;
 use applecart_core::renewal::{DraftError, due};
 use applecart_core::report::{
-    self, Proposal, ProposalStatus, RENEW_FORMAT_VERSION, Renewals, escape, plural,
+    self, Proposal, ProposalStatus, RENEW_FORMAT_VERSION, Renewals, Sheets, escape, plural,
 };
 
 /// Open a renewal, or bring the file that Apple gave out as a pull request
@@ -89,16 +87,33 @@ pub(super) struct Args {
     #[arg(long, requires = "download")]
     age: bool,
     /// How to show the result
-    #[arg(long, value_enum, default_value = "human")]
-    format: Format,
+    #[arg(short = 'o', long, value_parser = FORMATS, default_value = "human")]
+    format: Chosen<Shown>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    Markdown,
-    Json,
+enum Shown {
+    Opened(Sheets),
+    Brought(Renewals),
 }
+
+const FORMATS: Formats<Shown> = Formats(&[
+    (Format::Human, |shown, output| {
+        output.result(&match shown {
+            Shown::Opened(sheets) => report::sheets_human(sheets, output.width()),
+            Shown::Brought(renewals) => report::renewals_human(renewals, output.width()),
+        })
+    }),
+    (Format::Markdown, |shown, output| {
+        output.result(&match shown {
+            Shown::Opened(sheets) => report::sheets_markdown(sheets),
+            Shown::Brought(renewals) => report::renewals_markdown(renewals),
+        })
+    }),
+    (Format::Json, |shown, output| match shown {
+        Shown::Opened(sheets) => output.json(sheets),
+        Shown::Brought(renewals) => output.json(renewals),
+    }),
+]);
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     if args.remove_download && args.file.as_deref() == Some(Path::new("-")) {
@@ -138,8 +153,7 @@ fn open(
         (Some(token), _) => WhichTokens::Named(token.clone()),
         (None, due) => {
             let text = due.unwrap_or_default();
-            let within = parse_duration(text).ok_or_else(|| CliError::Duration(text.to_owned()))?;
-            WhichTokens::DueWithin(within)
+            WhichTokens::DueWithin(duration(text)?)
         }
     };
     let csr = match (args.no_csr, args.new_csr) {
@@ -149,12 +163,9 @@ fn open(
     };
     let options = OpenOptions { which: within, selection, csr, out: args.out.clone() };
     let sheets = renew::open(&options, context)?;
-    match args.format {
-        Format::Human => output.result(&report::sheets_human(&sheets, output.width()))?,
-        Format::Markdown => output.result(&report::sheets_markdown(&sheets))?,
-        Format::Json => output.json(&sheets)?,
-    }
-    Ok(due::outcome(&sheets.sheets))
+    let outcome = due::outcome(&sheets.sheets);
+    args.format.write(&Shown::Opened(sheets), output)?;
+    Ok(outcome)
 }
 
 /// One file. A refusal is an error, so that it is read even where nothing else is.
@@ -169,7 +180,7 @@ fn bring(
     let proposal = match brought {
         Ok(proposal) => proposal,
         Err(failed) => {
-            if args.format == Format::Json {
+            if args.format.format == Format::Json {
                 show(args, start, vec![told(&failed)], output)?;
             } else if let CliError::Download(DownloadError::Refused { inspection, .. }) =
                 &failed.error
@@ -194,7 +205,7 @@ fn bring_all(
     context: &Context,
     output: &Output,
 ) -> Result<Outcome, CliError> {
-    let may_ask = args.format == Format::Human
+    let may_ask = args.format.format == Format::Human
         && std::io::stdin().is_terminal()
         && std::io::stderr().is_terminal();
     let batch = renew::bring_all(options, context, &mut |file, names| {
@@ -243,11 +254,7 @@ fn show(
     let format_version = RENEW_FORMAT_VERSION.to_owned();
     let renewals =
         Renewals { format_version, base: start.name, base_commit: start.commit, renewals };
-    match args.format {
-        Format::Human => output.result(&report::renewals_human(&renewals, output.width())),
-        Format::Markdown => output.result(&report::renewals_markdown(&renewals)),
-        Format::Json => output.json(&renewals),
-    }
+    args.format.write(&Shown::Brought(renewals), output)
 }
 
 /// The files that a branch or the base has now. The same file under a second name is among them

@@ -1,9 +1,7 @@
-use std::path::PathBuf;
-
-use super::args::Selected;
+use super::args::{Keys, Selected};
 use super::error::CliError;
-use super::global::Context;
 use super::output::Output;
+use crate::app::Context;
 use crate::app::reseal::{self, Fate, ResealOptions, Resealed};
 use applecart_core::model::Outcome;
 use applecart_core::report::{escape, plural};
@@ -22,9 +20,8 @@ use applecart_core::report::{escape, plural};
 pub(super) struct Args {
     #[command(flatten)]
     selected: Selected,
-    /// A file of age identities that open the files; repeat to add more
-    #[arg(long, value_name = "FILE")]
-    identity: Vec<PathBuf>,
+    #[command(flatten)]
+    keys: Keys,
     /// Show which files, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -33,7 +30,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let options = ResealOptions {
         selection: args.selected.selection()?,
-        identity: args.identity.clone(),
+        identity: args.keys.identity.clone(),
         dry_run: args.dry_run,
     };
     let resealed = reseal::reseal(&options, context)?;

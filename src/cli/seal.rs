@@ -2,8 +2,8 @@ use std::path::{Path, PathBuf};
 
 use super::args::KindName;
 use super::error::CliError;
-use super::global::Context;
 use super::output::Output;
+use crate::app::Context;
 use crate::app::download::{self, DownloadError, DownloadOptions};
 use crate::app::seal::{self, Compare, SealOptions};
 use applecart_core::model::{Kind, Outcome, Sha256, Timestamp};
