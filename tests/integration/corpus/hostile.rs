@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use applecart_core::apple::{Request, inspect};
 use applecart_core::apple::{Verdict, enrollment, push, vpp};
+use applecart_core::sealed;
 
 use super::maker::base64;
 use super::{Case, corpus, now};
@@ -135,6 +136,9 @@ fn every_parser(count: usize) {
         let (refused, messages) = messages(&reading.findings);
         (reading.token.is_some() && !refused, messages)
     });
+    run("classifier", &cores(&cases, ""), count, |file| {
+        (false, vec![format!("{:?}", sealed::classify(file).words())])
+    });
 }
 
 #[test]
@@ -191,6 +195,31 @@ fn hostile_files_of_the_largest_size_end_in_a_verdict() {
             });
             assert_eq!(inspection.verdict, Verdict::Refuse, "{name:?}");
             assert!(inspection.findings.len() < 8, "{name:?}");
+            assert!(!sealed::classify(&bytes).is_sealed(), "{name:?}");
         }
+    }
+}
+
+/// Far more than any of them takes, and far less than a cost that grows with the square of the size.
+#[test]
+fn hostile_files_are_classified_in_bounded_time() {
+    let cases: [(&[u8], &[u8]); 8] = [
+        (b"age-encryption.org/v1\n", b"-> X25519 a\n"),
+        (b"-----BEGIN AGE ENCRYPTED FILE-----\n", b"AAAA\n"),
+        (b"", b"<<<<<<< a\n"),
+        (b"{\"sops\":", b"["),
+        (b"{\"data\":\"ENC[AES256_GCM,", b"ENC[AES256_GCM,"),
+        (b"version https://git-lfs.github.com/spec/", b"\noid sha256:"),
+        (b"\xFF\xFE", b"<\0"),
+        (b"From: a\nTo: b\nSubject: c\n\n", b"MIIAAAAAAAAAAAAAAAAAAAAAAAAA\n\n"),
+    ];
+    for (head, piece) in cases {
+        let mut file = head.to_vec();
+        file.extend(piece.repeat(sealed::MAX_SEALED / piece.len()));
+        file.truncate(sealed::MAX_SEALED);
+        let started = Instant::now();
+        let words = sealed::classify(&file).words();
+        let elapsed = started.elapsed();
+        assert!(elapsed < std::time::Duration::from_secs(30), "{words:?}: {elapsed:?}");
     }
 }

@@ -80,6 +80,9 @@ fn noun(kind: Kind) -> &'static str {
     }
 }
 
+/// A mail with more than these holds something else than a token.
+const MAX_ATTACHMENTS: usize = 64;
+
 /// Tells what a file is, mails with their attachments among them.
 pub(crate) fn form(bytes: &[u8]) -> Form {
     let found = of(&content::look(bytes), bytes);
@@ -95,7 +98,8 @@ fn attached(text: &str, whole: Form) -> Form {
         return whole;
     }
     let islands = radix64::islands(text);
-    let mut forms = islands.iter().map(|one| of(&content::look(&one.bytes), &one.bytes));
+    let mut forms =
+        islands.iter().take(MAX_ATTACHMENTS).map(|one| of(&content::look(&one.bytes), &one.bytes));
     forms.find(|form| *form != Form::Unknown).unwrap_or(Form::Unknown)
 }
 
