@@ -8,12 +8,15 @@ use chrono::SecondsFormat;
 use super::{AppError, files, session};
 use applecart_core::apple::{self, Inspection};
 use applecart_core::fleet::{Desired, Policy, Tenant, Token};
-use applecart_core::ledger::LedgerView;
+use applecart_core::ledger::{LedgerView, TenantLedger};
 use applecart_core::model::{
     Kind, LivePush, LiveTenant, Problem, Reading, Sha256, TenantName, Timestamp, shell_word,
 };
+use applecart_core::renewal::judge::Judging;
 use applecart_core::renewal::target::{self, TargetError};
-use applecart_core::renewal::{DraftError, Place, judge, refusing, spec};
+use applecart_core::renewal::{DraftError, Place, refusing, spec};
+use applecart_core::rules::codes::Reason;
+use applecart_core::rules::identity;
 use applecart_core::sealed::{self, Seal, SopsRecipients};
 use applecart_io::git::ToolError;
 use applecart_io::git::program::Tool;
@@ -169,31 +172,45 @@ impl Download {
         case: &Case<'_>,
         seal: impl FnOnce() -> Result<SealedFile<S>, AppError>,
     ) -> Result<Brought<S>, AppError> {
-        let inspection = self.judged(place, case)?;
+        let (inspection, doubts) = self.judged(place, case)?;
         let sealed = seal()?;
         let tenant_file = place
             .named(&inspection.facts, &sealed.name, sealed.size, self.sha256())
             .map_err(DownloadError::from)?;
-        Ok(Brought { inspection, sealed, tenant_file })
+        Ok(Brought { inspection, doubts, sealed, tenant_file })
     }
 
-    /// What the file is, where nothing speaks against it.
-    fn judged(&self, place: &Place<'_>, case: &Case<'_>) -> Result<Inspection, DownloadError> {
-        let Case { live, now, renewal } = *case;
-        let token = place.token;
+    /// What the file is and what a person should know of it, where nothing speaks against it.
+    fn judged(
+        &self,
+        place: &Place<'_>,
+        case: &Case<'_>,
+    ) -> Result<(Inspection, Vec<&'static str>), DownloadError> {
+        let Case { live, past, now, renewal } = *case;
         let inspection = self.inspect(place.policy, now, live);
-        let mut reasons = Vec::new();
+        let judging = Judging {
+            sha256: self.sha256(),
+            apple_id: place.apple_id,
+            inspection: &inspection,
+            tenant: place.tenant,
+            token: place.token,
+            live,
+            past,
+            now,
+        };
+        let mut objections = judging.objections();
         if renewal {
-            reasons.extend(judge::elsewhere(place.fleet, place.tenant, &inspection.facts));
+            objections.splice(0..0, judging.elsewhere(place.fleet));
+            objections.extend(judging.against_renewal());
+        } else {
+            // `seal` takes a file of unknown age: the plan holds it until its date is added.
+            objections.retain(|one| one.code != Reason::AgeUnknown.as_str());
         }
-        reasons.extend(judge::refusals(&inspection, token, live, now));
-        if let Some(live) = live.filter(|_| renewal) {
-            reasons.extend(judge::against_renewal(&inspection, token, live, now));
+        if objections.is_empty() {
+            let doubts = judging.doubts();
+            return Ok((inspection, doubts));
         }
-        reasons.extend(judge::no_apple_id(place.apple_id, token, live));
-        if reasons.is_empty() {
-            return Ok(inspection);
-        }
+        let reasons = objections.iter().map(ToString::to_string).collect();
         Err(DownloadError::Refused { inspection: Box::new(inspection), reasons })
     }
 
@@ -234,6 +251,8 @@ impl Download {
 pub(super) struct Case<'a> {
     /// What Intune has of the token; `None` where the file is not compared with it.
     pub(super) live: Option<&'a LiveTenant>,
+    /// What was recorded of the tenant, where the ledger was read.
+    pub(super) past: Option<&'a TenantLedger>,
     pub(super) now: Timestamp,
     /// Whether it has to be a renewal of what Intune has.
     pub(super) renewal: bool,
@@ -256,6 +275,8 @@ impl SealedFile<Vec<u8>> {
 /// A file that was judged and sealed, and the text of the tenant file that names it.
 pub(super) struct Brought<S> {
     pub(super) inspection: Inspection,
+    /// What a person should know although the file is taken.
+    pub(super) doubts: Vec<&'static str>,
     pub(super) sealed: SealedFile<S>,
     pub(super) tenant_file: String,
 }
@@ -325,7 +346,9 @@ pub(super) async fn read_intune(
     token: &Token,
     past: Option<&LedgerView>,
 ) -> Result<LiveTenant, DownloadError> {
-    let mut live = judge::narrow(session::read_tenant(connector, policy, tenant).await, token);
+    let records = past.map(|view| view.tenant(tenant.tenant_id));
+    let read = session::read_tenant(connector, policy, tenant).await;
+    let mut live = identity::narrow(read, tenant, token, records);
     if let Some(problem) = live.problem(token.token.kind) {
         return Err(unread(tenant, problem.clone()));
     }

@@ -11,7 +11,8 @@ use applecart_core::apple::Inspection;
 use applecart_core::fleet::{self, Tenant, Token};
 use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, Sha256, shell_word};
 use applecart_core::plan::Selection;
-use applecart_core::renewal::{Place, judge, split_spec};
+use applecart_core::renewal::{Place, split_spec};
+use applecart_core::rules::identity;
 use applecart_core::sealed;
 use applecart_io::git::{GitError, Repo};
 
@@ -74,7 +75,9 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
     let token = download.token(&download.inspect(&policy, now, None), tenant, wanted)?;
     let live = match &options.compare {
         Compare::Nothing => None,
-        Compare::Snapshot(path) => Some(judge::narrow(files::snapshot(path)?, &token)),
+        Compare::Snapshot(path) => {
+            Some(identity::narrow(files::snapshot(path)?, tenant, &token, None))
+        }
         Compare::Intune => Some(read_intune(context, tenant, &token)?),
     };
     let place = Place {
@@ -85,8 +88,8 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
         token: &token,
         apple_id: download.apple_id(),
     };
-    let case = Case { live: live.as_ref(), now, renewal: false };
-    let Brought { inspection, sealed, tenant_file } =
+    let case = Case { live: live.as_ref(), past: None, now, renewal: false };
+    let Brought { inspection, doubts, sealed, tenant_file } =
         download.bring(&place, &case, || match &options.sealed {
             Some(name) => {
                 check_sealed(root, &place, name, &download)?;
@@ -105,7 +108,7 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
         diff: fleet::diff(&place.path(), before, &tenant_file),
         sealed_file: place.path_of(&sealed.name),
         recipients: sealed.content.is_some().then_some(policy.recipients.len()),
-        doubts: judge::doubts(&inspection.facts, &token, token.token.kind, download.apple_id()),
+        doubts,
         inspection,
     };
     if !options.dry_run {

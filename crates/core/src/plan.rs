@@ -10,29 +10,26 @@
 
 mod axes;
 mod base;
-mod bindings;
 mod canary;
 mod checked;
 mod decide;
 mod digest;
 mod fresh;
 mod holds;
-mod identity;
 mod input;
 mod lint;
 mod make;
 mod planned;
-mod release;
 mod safety;
 mod selection;
 mod settings;
-mod subject;
 mod tenant;
 mod types;
 mod watch;
 #[cfg(any(test, feature = "testing"))]
 pub mod world;
 
+pub use crate::rules::subject::{Sent, Subject};
 pub use base::resealed;
 pub use canary::{Canary, wire};
 pub use checked::{CheckedPlan, Refusal};
@@ -45,7 +42,6 @@ pub use planned::{Due, DueWrite, Note, Noted, Planned};
 pub use safety::{Excess, Limits};
 pub use selection::{Selection, SelectionError};
 pub use settings::Settings;
-pub use subject::{Sent, Subject};
 pub(crate) use types::kebab_enum;
 pub use types::{
     Action, Expiry, FORMAT_VERSION, Health, HealthReason, Observed, Plan, PlannedTenant,

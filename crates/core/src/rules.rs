@@ -2,6 +2,15 @@
 //!
 //! * [`codes`]: every hold, finding, problem and warning: what it means, why it matters, what to
 //!   do next, and what releases it.
+//! * [`judge`]: what speaks against a credential; what came of an upload asks [`subject`].
+//! * [`allow`]: whether a reviewed `allow` line releases it today.
+//! * [`identity`]: which token in Intune an entry means.
+//! * [`bindings`]: which tenant a file, a folder or a topic belongs to.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod allow;
+pub mod bindings;
 pub mod codes;
+pub mod identity;
+pub mod judge;
+pub mod subject;

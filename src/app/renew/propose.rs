@@ -8,7 +8,7 @@ use applecart_core::apple::Inspection;
 use applecart_core::fleet::{self, Tenant, Token};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, Timestamp};
-use applecart_core::renewal::{Place, judge, proposal};
+use applecart_core::renewal::{Place, proposal};
 use applecart_core::report::{Proposal, ProposalStatus, ProposalText, proposal_text};
 use applecart_io::git::network::Pushed;
 use applecart_io::git::{Change, Found};
@@ -102,7 +102,7 @@ impl<'a> Bench<'a> {
             return Ok(None);
         }
         let past = match (&self.known, token.token.kind) {
-            (_, Kind::Enrollment | Kind::Vpp) => None,
+            (known, Kind::Enrollment | Kind::Vpp) => known.as_ref().ok(),
             // Without the ledger nothing tells whose key the certificate has to be over.
             (Err(why), Kind::Push) => return Err(no_ledger(tenant, &why.to_string())),
             (Ok(view), Kind::Push) => match view.broken.get(&tenant.tenant_id) {
@@ -144,14 +144,15 @@ impl<'a> Bench<'a> {
             token,
             apple_id: download.apple_id(),
         };
-        let case = Case { live: Some(&live), now: self.now, renewal: true };
-        let Brought { inspection, sealed, tenant_file: after } =
+        let past = self.known.as_ref().ok().map(|view| view.tenant(tenant.tenant_id));
+        let case = Case { live: Some(&live), past, now: self.now, renewal: true };
+        let Brought { inspection, doubts, sealed, tenant_file: after } =
             download.bring(&place, &case, || {
                 let is_for_sops = |name: &str| self.is_for_sops(&place, name);
                 download.seal(&place, is_for_sops, "on a branch of its own, ")
             })?;
         let about = Proposal { urgent: token.token.kind == Kind::Enrollment, ..about };
-        let (title, about) = self.with_text(about, matched, &live, &inspection);
+        let (title, about) = self.with_text(about, matched, &live, &inspection, &doubts);
 
         let branch = proposal::branch(tenant, token, &inspection, sha256);
         let repo = &self.ground.loaded.repo;
@@ -259,15 +260,15 @@ impl<'a> Bench<'a> {
         matched: &Matched<'_>,
         live: &LiveTenant,
         inspection: &Inspection,
+        doubts: &[&str],
     ) -> (String, Proposal) {
         let Matched { download, tenant, token } = matched;
         let kind = token.token.kind;
         let facts = &inspection.facts;
-        let doubts = judge::doubts(facts, token, kind, download.apple_id());
         let found = inspection.findings.iter().map(ToString::to_string);
         let mut warnings: Vec<String> = found
             .chain(proposal::siblings(tenant, token, inspection))
-            .chain(doubts.into_iter().map(str::to_owned))
+            .chain(doubts.iter().map(|doubt| (*doubt).to_owned()))
             .collect();
         let (title, body) = proposal_text(&ProposalText {
             tenant: &tenant.name,

@@ -72,7 +72,7 @@ fn another_organisation() {
         expires: in_days(300),
     });
     let file = download(&hub.world, "sToken.vpptoken", &text);
-    message!(refusal(&hub, &clone, "contoso/London", &file), @r#"error: nothing was written: organization-differs: the token is for "Fabrikam GmbH", the tenant file says "Contoso Ltd": another customer's licences would be used. Download this customer's token, or correct `organization` in the tenant file if the customer was renamed"#);
+    message!(refusal(&hub, &clone, "contoso/London", &file), @r#"error: nothing was written: organization-differs: The token is of the organisation "Fabrikam GmbH", the one in Intune of "Contoso Ltd". If this is another customer's token, seal the right one; if Apple knows the organisation by a new name, release it with an `allow` line"#);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn an_older_one_and_the_live_one_itself() {
         .set_push(tenant_id("contoso"), Some(crate::world::pushed("contoso", &live)))
         .unwrap();
     let live = download(&hub.world, "live.pem", &live.pem);
-    message!(refusal(&hub, &clone, "contoso/push", &live), @r#"error: nothing was written: same-as-live: this very credential is live already, so nothing would be renewed. Look for the newer download, or download it again"#);
+    message!(refusal(&hub, &clone, "contoso/push", &live), @r#"error: nothing was written: same-as-live: Intune has this very credential already, so nothing would be renewed. Look for the newer download, or download it again"#);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn an_enrollment_token_of_unknown_age() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");
     let file = download(&hub.world, "renamed.p7m", &hub.world.enrollment_file("contoso"));
-    message!(refusal(&hub, &clone, "contoso/ABM", &file), @"error: nothing was written: age-unknown: neither the file's name nor --downloaded tells when it was downloaded, so nobody could tell it from an older one, and `apply` would hold it. Apple's name has the time (…_Token_2026-11-20T10-11-12Z_smime.p7m); else name the token and the time: applecart renew TENANT/TOKEN --file FILE --downloaded DATE");
+    message!(refusal(&hub, &clone, "contoso/ABM", &file), @"error: nothing was written: age-unknown: Nothing says when this token was downloaded, so it is unknown whether the one in Intune is newer. Add `downloaded` to the entry (Apple's file name has the time: …_Token_2026-11-20T10-11-12Z_smime.p7m; `seal` and `renew` take `--downloaded TIME`), or release this upload with an `allow` line");
     let now = Timestamp::new(Utc::now()).to_string();
     let arguments = ["renew", "contoso/ABM", "--file", text(&file), "--downloaded", &now];
     run(&clone, &arguments).ends_with(0).says(&format!("device sync is down since {now}"));
@@ -159,7 +159,7 @@ fn a_first_certificate_is_no_renewal() {
     let clone = admin(&hub, "admin");
     let (file, _) = renewed(&hub, &clone, "contoso");
     hub.world.state().set_push(tenant_id("contoso"), None).unwrap();
-    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: not-live: nothing that this file would follow was found in Intune for push, so it is no renewal. Bring a first one with `applecart seal`; where several tokens could be meant, or Intune has it under another id, correct `id` in the tenant file"#);
+    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: not-live: Intune has nothing that this file would follow for push, so it is no renewal. Bring a first one with `applecart seal`. Where several tokens could be meant, or Intune has it under another id, correct `id` in the tenant file"#);
 }
 
 #[test]

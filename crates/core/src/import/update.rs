@@ -10,6 +10,7 @@ use crate::fleet::{self, Change, EditError, NewField, NewValue, Tenant, Token, T
 use crate::model::{Kind, LiveTenant, LiveToken};
 use crate::plan::{Action, PlannedTenant, PlannedToken, Reason, Sync, TokenState, Warning};
 use crate::report::{ImportNote, ImportNoteCode};
+use crate::rules::identity;
 
 /// Intune has another credential than the file, which must not be uploaded over it.
 const OUTSIDE: [Reason; 3] =
@@ -56,7 +57,7 @@ pub(super) fn update(
 fn find<'a>(live: &'a LiveTenant, state: &TokenState) -> Option<LiveToken<'a>> {
     state.live.as_ref()?;
     live.tokens(state.kind).into_iter().find(|one| match (one.id(), state.id.as_deref()) {
-        (Some(one), Some(id)) => one.eq_ignore_ascii_case(id),
+        (Some(one), Some(id)) => identity::is_same_id(one, id),
         (one, _) => one.is_none(),
     })
 }

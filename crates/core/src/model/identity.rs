@@ -212,10 +212,11 @@ impl TokenRef {
     }
 
     /// Whether both mean the same token: equal ids where both are known, else equal names.
+    /// Ids are GUIDs, which compare without case.
     pub fn same_token(&self, other: &Self) -> bool {
         self.kind == other.kind
             && match (&self.id, &other.id) {
-                (Some(mine), Some(theirs)) => mine == theirs,
+                (Some(mine), Some(theirs)) => mine.eq_ignore_ascii_case(theirs),
                 _ => self.name == other.name,
             }
     }

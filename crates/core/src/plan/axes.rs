@@ -5,6 +5,7 @@ use chrono::Duration;
 use super::types::{Expiry, Health, HealthReason};
 use crate::fleet::Policy;
 use crate::model::{LiveEnrollment, LivePush, LiveVpp, Timestamp};
+use crate::rules::subject::Subject;
 
 /// A token that has not synced for this long is stale. Intune syncs enrollment every 12 hours
 /// and VPP every day by itself (graph-facts: delta sync, daily sync), so three days are at least
@@ -26,17 +27,22 @@ pub(super) fn expiry(expires: Option<Timestamp>, now: Timestamp, policy: &Policy
     }
 }
 
-fn health(reasons: Vec<HealthReason>) -> (Health, Vec<HealthReason>) {
+/// Whether a token in Intune works, and why not.
+pub(super) fn health(live: Subject<'_>, now: Timestamp) -> (Health, Vec<HealthReason>) {
+    let reasons = match live {
+        Subject::Push(live) => push(live),
+        Subject::Enrollment(live) => enrollment(live, now),
+        Subject::Vpp(live) => vpp(live, now),
+    };
     (if reasons.is_empty() { Health::Ok } else { Health::Failing }, reasons)
 }
 
-/// The push certificate's health: Graph tells only the last upload's failure.
-pub(super) fn push(live: &LivePush) -> (Health, Vec<HealthReason>) {
-    health(live.failure.iter().map(|_| HealthReason::TokenInvalid).collect())
+/// Graph tells only the last upload's failure.
+fn push(live: &LivePush) -> Vec<HealthReason> {
+    live.failure.iter().map(|_| HealthReason::TokenInvalid).collect()
 }
 
-/// An enrollment program token's health.
-pub(super) fn enrollment(live: &LiveEnrollment, now: Timestamp) -> (Health, Vec<HealthReason>) {
+fn enrollment(live: &LiveEnrollment, now: Timestamp) -> Vec<HealthReason> {
     let mut reasons = Vec::new();
     match live.last_sync_error_code {
         0 => {}
@@ -46,11 +52,11 @@ pub(super) fn enrollment(live: &LiveEnrollment, now: Timestamp) -> (Health, Vec<
     if live.last_successful_sync.is_some_and(|at| now.since(at) > STALE) {
         reasons.push(HealthReason::SyncStale);
     }
-    health(reasons)
+    reasons
 }
 
-/// A VPP token's health. `expired` is the expiry axis's business.
-pub(super) fn vpp(live: &LiveVpp, now: Timestamp) -> (Health, Vec<HealthReason>) {
+/// Whether it is expired is told by the expiry axis.
+fn vpp(live: &LiveVpp, now: Timestamp) -> Vec<HealthReason> {
     let mut reasons = Vec::new();
     match live.state.as_str() {
         "invalid" => reasons.push(HealthReason::TokenInvalid),
@@ -64,5 +70,5 @@ pub(super) fn vpp(live: &LiveVpp, now: Timestamp) -> (Health, Vec<HealthReason>)
     if live.last_sync.is_some_and(|at| now.since(at) > STALE) {
         reasons.push(HealthReason::SyncStale);
     }
-    health(reasons)
+    reasons
 }

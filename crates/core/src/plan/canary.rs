@@ -21,6 +21,8 @@ use super::types::{Action, PlannedTenant, Reason, Warning};
 use crate::fleet::{Desired, Policy, Tenant, Token};
 use crate::ledger::{LedgerView, TenantLedger};
 use crate::model::{Event, Kind, Record, Sha256, TenantId, TokenRef};
+use crate::rules::allow::{self, Change};
+use crate::rules::identity;
 
 /// Whether a kind's wire encoding is proved, and what follows for its uploads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,10 +109,10 @@ fn failed(
         let past = view.tenant(tenant.tenant_id);
         tenant.tokens().filter(|token| token.token.kind == kind).find_map(|entry| {
             let sha256 = entry.file.as_ref()?.sha256;
-            let token = known(entry, past);
+            let token = identity::known(entry, past);
             let failure = past.definite_failure(&token, sha256)?;
             let sent = last_intent(past, &token, sha256)?;
-            if sent.wire() != Some(wire) || is_released(input, tenants, tenant, entry) {
+            if sent.wire() != Some(wire) || is_released(input, tenants, tenant, entry, sent) {
                 return None;
             }
             let why = failure.cause().and_then(|cause| cause.detail.as_deref());
@@ -126,12 +128,13 @@ fn failed(
 }
 
 /// Whether the hold of the failed token was released by review. Where it is not among the planned
-/// ones, a line for it that has not ended is enough: whether its `from` is live is not known.
+/// ones, Intune was not asked for it, and the line has to name what it had before the upload.
 fn is_released(
     input: &Input<'_>,
     tenants: &[PlannedTenant],
     tenant: &Tenant,
     entry: &Token,
+    sent: &Record,
 ) -> bool {
     let planned = tenants
         .iter()
@@ -140,12 +143,15 @@ fn is_released(
         .find(|planned| {
             planned.state.kind == entry.token.kind && planned.state.name == entry.token.name
         });
-    match planned {
-        Some(planned) => !planned.state.reasons.contains(&Reason::Rejected),
-        None => {
+    match (planned, &entry.file) {
+        (Some(planned), _) => !planned.state.reasons.contains(&Reason::Rejected),
+        (None, Some(file)) => {
             let today = input.now.date_time().date_naive();
-            entry.allow.iter().any(|allow| allow.hold == Reason::Rejected && allow.until >= today)
+            let (before, kind) = (sent.before.as_ref(), entry.token.kind);
+            let change = Change::since(kind, before, &entry.facts, file.sha256);
+            allow::releases(&entry.allow, Reason::Rejected, &change, today)
         }
+        (None, None) => false,
     }
 }
 
@@ -242,14 +248,6 @@ fn mark(tenants: &mut [PlannedTenant], kind: Kind, canary: &Canary) {
             planned.state.details.push(detail);
         }
     }
-}
-
-/// The entry with the id that the ledger learnt.
-fn known(entry: &Token, past: &TenantLedger) -> TokenRef {
-    let name = entry.token.name.as_deref();
-    let learnt = name.and_then(|name| past.known_id(entry.token.kind, name));
-    let id = entry.token.id.as_deref().or(learnt).map(str::to_owned);
-    TokenRef { id, ..entry.token.clone() }
 }
 
 fn last_intent<'a>(

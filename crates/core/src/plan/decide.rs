@@ -1,99 +1,155 @@
 //! The decision table for a token with a file: first match wins. Rows are numbered as in the
 //! README's table; every row and every hold is a test in `decide/tests`.
 //!
-//! Rows 1 and 2 (unobserved, no file) are decided by the caller. What the rows ask of a live token
-//! is in [`super::subject`], what forbids a write in [`super::holds`], and what
-//! releases it again in [`release`](super::release).
+//! Rows 1 and 2 (unobserved, no file) are decided by the caller. What speaks against a credential is
+//! in [`crate::rules::judge`], what else forbids a write in [`super::holds`], and what releases it in
+//! [`crate::rules::allow`].
 
-use std::collections::BTreeSet;
-
-use chrono::NaiveDate;
-
-use super::bindings::Bindings;
-use super::holds;
+use super::holds::{self, Case};
 use super::planned::Note;
-use super::release::Hold;
 use super::settings::Settings;
-use super::subject::{self, ABSENT, Sent, Subject, noun, renew_at_apple};
 use super::types::{Action, Reason, Sync, Warning};
-use crate::fleet::{Policy, Tenant, Token, TokenFile};
-use crate::ledger::{Sending, TenantLedger};
-use crate::model::{FailureCode, Kind, LiveVpp, Timestamp, TokenRef};
+use crate::ledger::Sending;
+use crate::model::{FailureCode, Kind};
+use crate::rules::allow::Hold;
+use crate::rules::judge::Recipient;
+use crate::rules::subject::{Sent, Subject, noun, renew_at_apple};
 
-/// What one token's decision rests on.
-pub(super) struct Case<'a> {
-    pub(super) now: Timestamp,
-    pub(super) policy: &'a Policy,
-    pub(super) tenant: &'a Tenant,
-    /// The entry in Git.
-    pub(super) token: &'a Token,
-    pub(super) file: &'a TokenFile,
-    /// Which token it is, with the id that Git, the ledger or live knows.
-    pub(super) of: &'a TokenRef,
-    /// The live token that the entry means; `None` when it is proved absent.
-    pub(super) live: Option<Subject<'a>>,
-    /// Which live token is meant cannot be told.
-    pub(super) ambiguous: bool,
-    /// Every live VPP token of the tenant.
-    pub(super) all_vpp: &'a [LiveVpp],
-    /// Data sharing was consented to, by Git or live.
-    pub(super) consented: bool,
-    pub(super) past: &'a TenantLedger,
-    pub(super) bindings: &'a Bindings,
-    /// Runs that are proved to have ended.
-    pub(super) dead_runs: &'a BTreeSet<String>,
+/// What to do with a token.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    InSync,
+    /// Send the file, and these settings with it.
+    Upload {
+        settings: Settings,
+    },
+    /// Make a VPP token of the file.
+    Create,
+    /// Change settings only.
+    Configure {
+        settings: Settings,
+    },
+    /// A write would be due but must not happen.
+    Held {
+        reasons: Reasons,
+        /// The settings that the write would have carried.
+        settings: Settings,
+    },
+    /// Sent and not yet visible, or another run may be sending.
+    Progressing,
+    /// Git has no file for it.
+    Watched,
+    /// Named in Git, proved absent in Intune.
+    Missing,
+    /// Intune has it, and Git has no entry.
+    Unmanaged,
+    /// Neither Git nor Intune has it.
+    Unknown,
 }
 
-/// What to do, and why.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Decision {
-    pub(super) sync: Option<Sync>,
-    pub(super) action: Option<Action>,
-    pub(super) reasons: Vec<Reason>,
+/// One reason or more, the most dangerous first.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Reasons {
+    first: Reason,
+    others: Vec<Reason>,
+}
+
+impl Reasons {
+    fn of(mut reasons: impl Iterator<Item = Reason>) -> Option<Self> {
+        Some(Self { first: reasons.next()?, others: reasons.collect() })
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Reason> {
+        std::iter::once(self.first).chain(self.others.iter().copied())
+    }
+}
+
+impl Decision {
+    pub(super) fn sync(&self) -> Sync {
+        match self {
+            Self::InSync => Sync::InSync,
+            Self::Upload { .. } | Self::Create | Self::Configure { .. } => Sync::OutOfSync,
+            Self::Held { .. } => Sync::Held,
+            Self::Progressing => Sync::Progressing,
+            Self::Watched => Sync::Watched,
+            Self::Missing => Sync::Missing,
+            Self::Unmanaged => Sync::Unmanaged,
+            Self::Unknown => Sync::Unobserved,
+        }
+    }
+
+    pub(super) fn action(&self) -> Action {
+        match self {
+            Self::Upload { .. } => Action::Upload,
+            Self::Create => Action::Create,
+            Self::Configure { .. } => Action::Configure,
+            Self::Held { .. } => Action::Hold,
+            Self::InSync
+            | Self::Progressing
+            | Self::Watched
+            | Self::Missing
+            | Self::Unmanaged
+            | Self::Unknown => Action::None,
+        }
+    }
+
+    pub(super) fn reasons(&self) -> Vec<Reason> {
+        match self {
+            Self::Held { reasons, .. } => reasons.iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The settings that a write carries, or would carry.
+    pub(super) fn into_settings(self) -> Settings {
+        match self {
+            Self::Upload { settings }
+            | Self::Configure { settings }
+            | Self::Held { settings, .. } => settings,
+            _ => Settings::default(),
+        }
+    }
+}
+
+/// A decision with what a person and the ledger are told of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ruling {
+    pub(super) decision: Decision,
+    /// Holds that a reviewed `allow` line released.
     pub(super) allows: Vec<Reason>,
     pub(super) warnings: Vec<Warning>,
     pub(super) details: Vec<String>,
     pub(super) notes: Vec<Note>,
-    /// The settings that a write carries.
-    pub(super) settings: Settings,
     pub(super) urgent: bool,
 }
 
-impl Decision {
-    fn of(sync: Sync, action: Action) -> Self {
-        Self { sync: Some(sync), action: Some(action), ..Self::default() }
+impl Ruling {
+    pub(super) fn of(decision: Decision) -> Self {
+        Self {
+            decision,
+            allows: Vec::new(),
+            warnings: Vec::new(),
+            details: Vec::new(),
+            notes: Vec::new(),
+            urgent: false,
+        }
+    }
+
+    fn holds(&self) -> bool {
+        matches!(self.decision, Decision::Held { .. })
     }
 }
 
 impl Case<'_> {
-    pub(super) fn kind(&self) -> Kind {
-        self.of.kind
-    }
-
-    pub(super) fn today(&self) -> NaiveDate {
-        self.now.date_time().date_naive()
-    }
-
-    /// What an `allow` line has to name where the reason is not about one attribute.
-    pub(super) fn values(&self) -> (String, String) {
-        let from = self.live.map_or_else(|| ABSENT.to_owned(), Subject::release_value);
-        let stated = match self.kind() {
-            Kind::Push => self.token.serial().map(ToString::to_string),
-            Kind::Vpp => self.token.facts.expires.map(|at| at.to_string()),
-            Kind::Enrollment => None,
-        };
-        (from, stated.unwrap_or_else(|| self.file.sha256.to_string()))
-    }
-
-    /// Whether live proves that this sending landed.
+    /// Whether Intune proves that this sending landed.
     fn is_shown(&self, sending: &Sending<'_>) -> bool {
-        self.live.is_some_and(|live| {
+        self.one.live.is_some_and(|live| {
             live.shows(&Sent {
-                stated: &self.token.facts,
+                stated: &self.one.token.facts,
                 before: sending.before(),
                 from: sending.intended_at(),
                 to: sending.last_at(),
-                settle: self.policy.settle_of(self.kind()),
+                settle: self.policy.settle_of(self.one.kind()),
             })
         })
     }
@@ -101,25 +157,23 @@ impl Case<'_> {
     /// Whether a sending may still show: its run may yet write, or Intune has not settled.
     fn is_pending(&self, sending: &Sending<'_>) -> bool {
         self.is_alive(sending)
-            || self.now.since(sending.last_at()) < self.policy.settle_of(self.kind())
+            || self.one.now.since(sending.last_at()) < self.policy.settle_of(self.one.kind())
     }
 
     /// Whether the run behind a sending may still write.
     fn is_alive(&self, sending: &Sending<'_>) -> bool {
-        sending.is_leased(self.now, self.dead_runs)
+        sending.is_leased(self.one.now, self.dead_runs)
     }
 }
 
 /// Rows 3 to 8 for a token with a file.
-pub(super) fn decide(case: &Case<'_>) -> Decision {
+pub(super) fn decide(case: &Case<'_>) -> Ruling {
     if case.ambiguous {
-        let mut decision = Decision::default();
         let mut all = vec![holds::ambiguous(case)];
         all.extend(holds::without_file(case));
-        add_holds(&mut decision, case, all);
-        return decision;
+        return judged(case, all, Decision::Unknown);
     }
-    let unfinished = case.past.unfinished(case.of);
+    let unfinished = case.one.past.unfinished(case.one.of);
     let mine: Vec<&Sending<'_>> =
         unfinished.iter().filter(|sending| sending.sha256 == case.file.sha256).collect();
 
@@ -128,65 +182,61 @@ pub(super) fn decide(case: &Case<'_>) -> Decision {
         return landed(case, shown);
     }
 
-    // Row 4, and row 5's end: this very file was refused, or never showed. When live shows it all
-    // the same (somebody uploaded it by hand), no write would be due, so row 6 is the truth; but a
-    // file that landed in another location is live, and wrong.
-    let last = case.past.last_confirmed(case.of);
-    let same =
-        case.live.is_some_and(|live| live.is_file(&case.token.facts, case.file.sha256, last));
+    // Row 4, and row 5's end: this very file was refused, or never showed. When Intune has it all
+    // the same (it was uploaded by hand), no write would be due, so row 6 is the truth; but a file
+    // that landed in another location is there, and wrong.
+    let same = case.one.is_same();
     let rejected = rejected(case, &mine).filter(|rejected| !same || rejected.landed);
-    if let Some(rejected) = &rejected
-        && !rejected.hold.is_released(&case.token.allow, case.file, case.today())
+    if let Some(Rejected { hold, note, .. }) = &rejected
+        && !hold.is_released(&case.one.token.allow, case.one.today())
     {
-        let mut held = Decision::default();
-        add_holds(&mut held, case, vec![rejected.hold.clone()]);
-        held.notes.extend(rejected.note.clone());
+        let mut held = judged(case, vec![hold.clone()], Decision::Unknown);
+        held.notes.extend(note.clone());
         mark_urgent(&mut held, case);
         return held;
     }
     let rejected = rejected.map(|rejected| rejected.hold);
-    let mut decision = rows_5_to_8(case, &unfinished, &mine, same, rejected);
-    mark_urgent(&mut decision, case);
-    decision
+    let mut ruling = rows_5_to_8(case, &unfinished, &mine, same, rejected);
+    mark_urgent(&mut ruling, case);
+    ruling
 }
 
 /// Row 3. A VPP token that landed in another location than it was meant for is no success.
-fn landed(case: &Case<'_>, sending: &Sending<'_>) -> Decision {
+fn landed(case: &Case<'_>, sending: &Sending<'_>) -> Ruling {
     if let Some(detail) = holds::landed_elsewhere(case, sending) {
-        let mut decision = Decision::default();
-        let hold = Hold { reason: Reason::Rejected, release: Some(case.values()), detail };
-        add_holds(&mut decision, case, vec![hold]);
-        decision.notes.push(Note::WrongLocation);
-        return decision;
+        let hold = Hold::releasable(Reason::Rejected, case.one.change(), detail);
+        let mut ruling = judged(case, vec![hold], Decision::InSync);
+        ruling.notes.push(Note::WrongLocation);
+        return ruling;
     }
-    let mut decision = Decision::of(Sync::InSync, Action::None);
-    decision.warnings.push(Warning::UnrecordedUpload);
-    decision.notes.push(Note::Confirmed);
-    decision
+    let mut ruling = Ruling::of(Decision::InSync);
+    ruling.warnings.push(Warning::UnrecordedUpload);
+    ruling.notes.push(Note::Confirmed);
+    ruling
 }
 
 struct Rejected {
     hold: Hold,
     note: Option<Note>,
-    /// It is live, where it must not be.
+    /// Intune has it, where it must not be.
     landed: bool,
 }
 
 fn rejected(case: &Case<'_>, mine: &[&Sending<'_>]) -> Option<Rejected> {
-    let release = Some(case.values());
-    let hold = |detail| Hold { reason: Reason::Rejected, release, detail };
-    let again = format!("{} and seal the new file", renew_at_apple(case.kind()));
-    if let Some(failed) = case.past.definite_failure(case.of, case.file.sha256) {
+    let kind = case.one.kind();
+    let hold = |detail| Hold::releasable(Reason::Rejected, case.one.change(), detail);
+    let again = format!("{} and seal the new file", renew_at_apple(kind));
+    if let Some(failed) = case.one.past.definite_failure(case.one.of, case.file.sha256) {
         let cause = failed.cause();
         let what = match cause.map(|cause| cause.code) {
-            Some(FailureCode::NeverVisible) => "was sent twice and never showed",
+            Some(FailureCode::NeverVisible) => "was uploaded twice and never appeared",
             Some(FailureCode::WrongLocation) => "turned out to belong to another location",
             _ => "was refused by Intune",
         };
         let why = cause.and_then(|cause| cause.detail.as_deref()).unwrap_or("no reason was given");
         return Some(Rejected {
             hold: hold(format!(
-                "this file {what} on {} ({why}). {again}, or release it with an `allow` line",
+                "This file {what} on {} ({why}). {again}, or release it with an `allow` line",
                 failed.at
             )),
             note: None,
@@ -196,10 +246,9 @@ fn rejected(case: &Case<'_>, mine: &[&Sending<'_>]) -> Option<Rejected> {
     let twice = mine.len() >= 2 && !mine.iter().any(|sending| case.is_pending(sending));
     twice.then(|| Rejected {
         hold: hold(format!(
-            "this file was sent {} times and never showed in Intune. Look at the tenant's {} {} in the portal. {again}, or release it with an `allow` line",
+            "This file was uploaded {} times and never appeared in Intune. Look at the tenant's {kind} {} in the portal. {again}, or release it with an `allow` line",
             mine.len(),
-            case.kind(),
-            noun(case.kind())
+            noun(kind)
         )),
         note: Some(Note::NeverVisible),
         landed: false,
@@ -212,110 +261,113 @@ fn rows_5_to_8(
     mine: &[&Sending<'_>],
     same: bool,
     rejected: Option<Hold>,
-) -> Decision {
+) -> Ruling {
     // Row 5: another run may be about to write, or has just written.
     if let Some(sending) = unfinished.iter().find(|sending| case.is_pending(sending)) {
         return progressing(case, sending);
     }
 
-    // Row 6: live is this file.
-    if same && let Some(live) = case.live {
+    // Row 6: Intune has this file.
+    if same && let Some(live) = case.one.live {
         return configured(case, live);
     }
 
-    // Row 7: something forbids it.
-    let mut decision = Decision::default();
+    // Rows 7 and 8: something forbids it, or it is due.
+    let due = match (case.one.kind(), case.one.live) {
+        (Kind::Vpp, None) => Decision::Create,
+        (_, None) => Decision::Upload { settings: Settings::default() },
+        (_, Some(live)) => {
+            Decision::Upload { settings: Settings::due(&case.one.token.facts, live) }
+        }
+    };
     let mut all: Vec<Hold> = rejected.into_iter().collect();
     all.extend(holds::all(case));
-    add_holds(&mut decision, case, all);
-    decision.notes.extend(outside_change(case));
-    let recipient = holds::recipient(case);
-    decision.warnings.extend(recipient.warning());
-    if decision.action == Some(Action::Hold) {
-        return decision;
+    let mut ruling = judged(case, all, due);
+    ruling.notes.extend(outside_change(case));
+    if matches!(case.one.recipient(), Recipient::Unverifiable) {
+        ruling.warnings.push(Warning::RecipientUnverifiable);
     }
+    if !ruling.holds() {
+        warn_of_upload(&mut ruling, case, mine);
+    }
+    ruling
+}
 
-    // Row 8.
-    decision.sync = Some(Sync::OutOfSync);
-    decision.action = Some(match (case.kind(), case.live) {
-        (Kind::Vpp, None) => Action::Create,
-        _ => Action::Upload,
-    });
-    if let Some(live) = case.live {
-        decision.settings = Settings::due(&case.token.facts, live);
-    }
+/// What is worth knowing of an upload that is due.
+fn warn_of_upload(ruling: &mut Ruling, case: &Case<'_>, mine: &[&Sending<'_>]) {
     if !mine.is_empty() {
-        decision.warnings.push(Warning::SentAgain);
-        decision.details.push(
-            "an earlier run was about to send this file and live does not show it; it is sent once more"
+        ruling.warnings.push(Warning::SentAgain);
+        ruling.details.push(
+            "An earlier run was about to upload this file, and Intune does not show it. It is uploaded once more"
                 .to_owned(),
         );
     }
-    let live = case.live.map(Subject::facts);
-    if case.kind() == Kind::Push && case.past.renewal_opened(case.of, live.as_ref()).is_none() {
-        decision.warnings.push(Warning::CsrUnknown);
+    let live = case.one.live.map(Subject::facts);
+    if case.one.kind() == Kind::Push
+        && case.one.past.renewal_opened(case.one.of, live.as_ref()).is_none()
+    {
+        ruling.warnings.push(Warning::CsrUnknown);
     }
-    decision
 }
 
 /// Row 5.
-fn progressing(case: &Case<'_>, sending: &Sending<'_>) -> Decision {
-    let mut decision = Decision::of(Sync::Progressing, Action::None);
+fn progressing(case: &Case<'_>, sending: &Sending<'_>) -> Ruling {
+    let mut ruling = Ruling::of(Decision::Progressing);
     if case.is_alive(sending) {
-        decision.warnings.push(Warning::InProgressElsewhere);
+        ruling.warnings.push(Warning::InProgressElsewhere);
     }
-    let settled = sending.last_at().plus(case.policy.settle_of(case.kind()));
-    decision.details.push(match sending.lease_until {
+    let settled = sending.last_at().plus(case.policy.settle_of(case.one.kind()));
+    ruling.details.push(match sending.lease_until {
         Some(until) if case.is_alive(sending) => format!(
-            "another run ({}) may still write until {until}; wait for it, or run again after that",
+            "Another run ({}) may still write until {until}. Wait for it, or run again after that",
             sending.run()
         ),
-        _ => format!("sent, not yet visible in Intune; run again after {settled}"),
+        _ => format!("Uploaded, and not yet visible in Intune. Run again after {settled}"),
     });
-    decision
+    ruling
 }
 
 /// Row 6: only settings may still be due.
-fn configured(case: &Case<'_>, live: Subject<'_>) -> Decision {
-    let settings = Settings::due(&case.token.facts, live);
+fn configured(case: &Case<'_>, live: Subject<'_>) -> Ruling {
+    let settings = Settings::due(&case.one.token.facts, live);
     if settings.is_empty() {
-        return Decision::of(Sync::InSync, Action::None);
+        return Ruling::of(Decision::InSync);
     }
-    let mut decision = Decision::default();
-    add_holds(&mut decision, case, holds::without_file(case));
-    decision.settings = settings;
-    if decision.action.is_none() {
-        decision.sync = Some(Sync::OutOfSync);
-        decision.action = Some(Action::Configure);
+    let mut ruling =
+        judged(case, holds::without_file(case), Decision::Configure { settings: settings.clone() });
+    if let Decision::Held { settings: held, .. } = &mut ruling.decision {
+        *held = settings;
     }
-    decision
+    ruling
 }
 
-/// Adds holds to a decision: those that an `allow` line releases as allows, the rest as reasons.
-fn add_holds(decision: &mut Decision, case: &Case<'_>, mut holds: Vec<Hold>) {
+/// The write that is due, unless one of the holds stands; those that an `allow` line releases are
+/// noted as such.
+fn judged(case: &Case<'_>, mut holds: Vec<Hold>, due: Decision) -> Ruling {
+    let (allows, today) = (&case.one.token.allow, case.one.today());
     holds.sort_by_key(|hold| hold.reason);
-    for hold in holds {
-        if hold.is_released(&case.token.allow, case.file, case.today()) {
-            decision.allows.push(hold.reason);
-            continue;
-        }
-        if !decision.reasons.contains(&hold.reason) {
-            decision.reasons.push(hold.reason);
-        }
-        let near_miss = hold.near_miss(&case.token.allow, case.today());
-        decision.details.push(hold.detail);
-        decision.details.extend(near_miss);
+    let (released, standing): (Vec<Hold>, Vec<Hold>) =
+        holds.into_iter().partition(|hold| hold.is_released(allows, today));
+    let mut reasons: Vec<Reason> = standing.iter().map(|hold| hold.reason).collect();
+    reasons.dedup();
+    let decision = match Reasons::of(reasons.into_iter()) {
+        Some(reasons) => Decision::Held { reasons, settings: Settings::default() },
+        None => due,
+    };
+    let mut ruling = Ruling::of(decision);
+    ruling.allows = released.into_iter().map(|hold| hold.reason).collect();
+    for hold in standing {
+        let near_miss = hold.near_miss(allows, today);
+        ruling.details.push(hold.detail);
+        ruling.details.extend(near_miss);
     }
-    if !decision.reasons.is_empty() {
-        decision.sync = Some(Sync::Held);
-        decision.action = Some(Action::Hold);
-    }
+    ruling
 }
 
 /// Downloading an enrollment token at Apple ended the one in use, so until it is uploaded no
 /// device syncs. That holds for a file that may not be uploaded just as much, unless it is an old
 /// one.
-fn mark_urgent(decision: &mut Decision, case: &Case<'_>) {
+fn mark_urgent(ruling: &mut Ruling, case: &Case<'_>) {
     const OLD: [Reason; 5] = [
         Reason::RenewedOutsideGit,
         Reason::ChangedOutsideGit,
@@ -323,20 +375,23 @@ fn mark_urgent(decision: &mut Decision, case: &Case<'_>) {
         Reason::Vanished,
         Reason::Expired,
     ];
-    let due = matches!(decision.action, Some(Action::Upload | Action::Hold));
-    let old = decision.reasons.iter().any(|reason| OLD.contains(reason));
-    if case.kind() != Kind::Enrollment || !due || old || case.live.is_none() {
+    let due = match &ruling.decision {
+        Decision::Upload { .. } => true,
+        Decision::Held { reasons, .. } => !reasons.iter().any(|reason| OLD.contains(&reason)),
+        _ => false,
+    };
+    if case.one.kind() != Kind::Enrollment || !due || case.one.live.is_none() {
         return;
     }
     // A hold of settings alone is not about a new file.
-    let last = case.past.last_confirmed(case.of);
+    let last = case.one.past.last_confirmed(case.one.of);
     if last.is_some_and(|record| record.sha256() == Some(case.file.sha256)) {
         return;
     }
-    decision.urgent = true;
-    decision.details.insert(
+    ruling.urgent = true;
+    ruling.details.insert(
         0,
-        match case.token.downloaded {
+        match case.one.token.downloaded {
             Some(at) => format!(
                 "device sync is down since {at}: downloading this token at Apple ended the one in use. Every hour counts"
             ),
@@ -345,19 +400,14 @@ fn mark_urgent(decision: &mut Decision, case: &Case<'_>) {
     );
 }
 
-/// A change of the live credential that no run made, for the ledger.
+/// A change of the credential in Intune that no run made, for the ledger.
 fn outside_change(case: &Case<'_>) -> Option<Note> {
-    let (recorded, _) = case.past.last_live_facts(case.of)?;
-    let differs = match case.live {
+    let (recorded, _) = case.one.past.last_live_facts(case.one.of)?;
+    let differs = match case.one.live {
         None => recorded.expires.is_some(),
         Some(live) => live.differs_from(recorded),
     };
     differs.then_some(Note::ChangedOutsideGit)
-}
-
-/// Whether this very file was ever read to be live.
-pub(super) fn was_confirmed(case: &Case<'_>) -> bool {
-    subject::confirmation(case.past, case.of, case.file.sha256).is_some()
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The plan of a fleet: each selected tenant by itself, then digest and summary over all.
 
 use super::base::Changes;
-use super::bindings::Bindings;
 use super::canary;
 use super::digest;
 use super::input::{Input, Known};
@@ -10,6 +9,7 @@ use super::tenant::OneTenant;
 use super::types::{Action, FORMAT_VERSION, Observed, Plan, PlannedTenant, Summary};
 use crate::fleet::{Desired, Diagnostic};
 use crate::model::{Problem, ProblemCode, TenantId};
+use crate::rules::bindings::Bindings;
 
 /// Makes the plan. Same input, same plan.
 pub fn make(input: &Input<'_>) -> Planned {
@@ -17,7 +17,7 @@ pub fn make(input: &Input<'_>) -> Planned {
         Known::Read(view) => Some(view),
         Known::Unknown(_) => None,
     };
-    let bindings = Bindings::of(input.fleet, input.base.as_ref(), ledger);
+    let bindings = Bindings::of(input.fleet, input.base.as_ref().map(|base| base.tenants), ledger);
     let mut due = Vec::new();
     let mut notes = Vec::new();
     let mut tenants = Vec::new();

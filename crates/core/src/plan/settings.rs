@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::subject::Subject;
 use crate::model::{Facts, Setting};
+use crate::rules::subject::Subject;
 
 /// The settings that are to be written: only those that Git states and that differ. What Git
 /// leaves out is Intune's business.

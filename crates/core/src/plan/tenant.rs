@@ -1,12 +1,11 @@
 //! The plan of one tenant: every watched token, decided one by one.
 
 use super::axes;
-use super::bindings::Bindings;
-use super::decide::{self, Case, Decision};
+use super::decide::{self, Ruling};
+use super::holds::Case;
 use super::input::{Input, Known};
 use super::planned::{Due, DueWrite, Noted};
 use super::settings::{Settings, overlay};
-use super::subject::{Subject, VALID};
 use super::types::{
     Action, Health, HealthReason, Observed, PlannedTenant, PlannedToken, Reason, Sync, TokenState,
     Warning,
@@ -15,6 +14,9 @@ use super::watch;
 use crate::fleet::{Tenant, Token};
 use crate::ledger::TenantLedger;
 use crate::model::{Facts, Kind, LiveTenant, Problem, ProblemCode, Reading, Timestamp, TokenRef};
+use crate::rules::bindings::Bindings;
+use crate::rules::judge;
+use crate::rules::subject::{Subject, VALID};
 
 /// Clocks that differ by more than this are warned about; certificates and leases depend on them.
 const SKEW_WARNING: i64 = 5 * 60;
@@ -101,7 +103,10 @@ impl<'a> OneTenant<'a> {
             token,
             entry,
             live: live.push.present().map(Subject::Push),
-            health: live.push.present().map(axes::push),
+            health: live
+                .push
+                .present()
+                .map(|push| axes::health(Subject::Push(push), self.input.now)),
             ambiguous: false,
         };
         let (Some(past), Reading::Present(_) | Reading::Absent) = (past, &live.push) else {
@@ -117,30 +122,33 @@ impl<'a> OneTenant<'a> {
         live: &LiveTenant,
         past: &TenantLedger,
     ) -> PlannedToken {
-        let mut decision = match (shown.entry, shown.entry.and_then(|entry| entry.file.as_ref())) {
+        let mut ruling = match (shown.entry, shown.entry.and_then(|entry| entry.file.as_ref())) {
             (Some(token), Some(file)) => decide::decide(&Case {
-                now: self.input.now,
-                policy: self.input.policy,
-                tenant: self.tenant,
-                token,
+                one: judge::Case {
+                    now: self.input.now,
+                    tenant: self.tenant,
+                    token,
+                    sha256: file.sha256,
+                    of: &shown.token,
+                    live: shown.live,
+                    past,
+                },
                 file,
-                of: &shown.token,
-                live: shown.live,
+                policy: self.input.policy,
                 ambiguous: shown.ambiguous,
                 all_vpp: live.vpp.present().map_or(&[], Vec::as_slice),
                 consented: self.tenant.consent_data_sharing
                     || live.consent.present().copied().unwrap_or(false),
-                past,
                 bindings: self.bindings,
                 dead_runs: self.input.dead_runs,
             }),
             _ => watch::decide(shown),
         };
-        watch::note_adoption(&mut decision, shown, past);
+        watch::note_adoption(&mut ruling, shown, past);
         if let (Some(entry), Some(live)) = (shown.entry, shown.live) {
-            watch::warn_apple_id(&mut decision, entry, live.apple_id());
+            watch::warn_apple_id(&mut ruling, entry, live.apple_id());
         }
-        self.finish(shown, decision)
+        self.finish(shown, ruling)
     }
 
     pub(super) fn unobserved(
@@ -161,16 +169,18 @@ impl<'a> OneTenant<'a> {
         token
     }
 
-    pub(super) fn finish(&mut self, shown: &Shown<'_>, decision: Decision) -> PlannedToken {
+    fn finish(&mut self, shown: &Shown<'_>, ruling: Ruling) -> PlannedToken {
+        let Ruling { decision, allows, warnings, details, notes, urgent } = ruling;
         let expires = shown.live.and_then(Subject::expires);
         let mut token = self.token(shown, expires);
-        token.state.sync = decision.sync.unwrap_or(Sync::Unobserved);
-        token.state.reasons = decision.reasons;
-        token.state.warnings = decision.warnings;
-        token.state.details = decision.details;
-        token.action = decision.action.unwrap_or(Action::None);
-        token.allows = decision.allows;
-        for note in decision.notes {
+        token.state.sync = decision.sync();
+        token.state.reasons = decision.reasons();
+        token.state.warnings = warnings;
+        token.state.details = details;
+        token.action = decision.action();
+        token.allows = allows;
+        token.urgent = urgent;
+        for note in notes {
             self.notes.push(Noted {
                 name: self.tenant.name.clone(),
                 tenant_id: self.tenant.tenant_id,
@@ -180,17 +190,18 @@ impl<'a> OneTenant<'a> {
                 note,
             });
         }
-        token.urgent = decision.urgent;
-        if token.action != Action::None {
-            token.before = shown.live.map(|live| Box::new(live.facts()));
-            let after = shown.entry.map(|entry| match (token.action, shown.live) {
-                (Action::Configure, Some(live)) => decision.settings.over(live.facts()),
-                _ => after(entry, shown.live, &decision.settings),
-            });
-            token.after = after.map(Box::new);
+        if token.action == Action::None {
+            return token;
         }
+        let settings = decision.into_settings();
+        token.before = shown.live.map(|live| Box::new(live.facts()));
+        let after = shown.entry.map(|entry| match (token.action, shown.live) {
+            (Action::Configure, Some(live)) => settings.over(live.facts()),
+            _ => after(entry, shown.live, &settings),
+        });
+        token.after = after.map(Box::new);
         if token.action.writes() {
-            self.write(&mut token, shown, decision.settings);
+            self.write(&mut token, shown, settings);
         }
         token
     }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 
-use super::{judge, spec};
+use super::spec;
 use crate::fleet::{Tenant, Token};
 use crate::model::{
     Facts, Kind, LiveTenant, LiveToken, Outcome, Problem, TenantName, Timestamp, TokenRef,
 };
 use crate::report::{Sheet, sheet_links};
+use crate::rules::identity;
 
 /// A token whose renewal may be opened.
 pub struct Due<'a> {
@@ -40,7 +41,7 @@ pub enum DueError {
 impl<'a> Due<'a> {
     fn new(tenant: &'a Tenant, token: Token, live: Option<&LiveTenant>) -> Self {
         let kind = token.token.kind;
-        let live = live.map(|live| judge::narrow(live.clone(), &token));
+        let live = live.map(|live| identity::narrow(live.clone(), tenant, &token, None));
         let in_school = |one: &LiveToken<'_>| {
             matches!(one, LiveToken::Enrollment(one)
                 if one.token_type.as_deref() == Some("appleSchoolManager"))

@@ -8,6 +8,8 @@ use crate::apple::{self, FileFacts};
 use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::{Bindings, LedgerView};
 use crate::model::{Kind, LiveTenant, Sha256, TenantName, TokenRef};
+use crate::rules::bindings;
+use crate::rules::identity::{self, Match};
 
 /// A token that a file may be for.
 #[derive(Clone)]
@@ -96,26 +98,20 @@ impl<'a> Matcher<'a> {
         // What Intune has now counts more than what was written down a year ago.
         let live = self.tokens(Kind::Enrollment).filter(|one| {
             let live = self.keys.get(&one.tenant.name);
-            live.and_then(|live| live.enrollment.present())
-                .into_iter()
-                .flatten()
-                .filter(|live| live.encryption_public_key.as_deref().is_some_and(is_key))
-                .any(|live| match &one.token.token.id {
-                    Some(id) => live.id.eq_ignore_ascii_case(id),
-                    None => live.name == one.token.token.name,
-                })
+            let Some(tokens) = live.and_then(|live| live.enrollment.present()) else {
+                return false;
+            };
+            matches!(
+                identity::meant(&one.tenant.enrollment, &one.token, None, tokens),
+                Match::One(live) if live.encryption_public_key.as_deref().is_some_and(is_key)
+            )
         });
         let live: Vec<_> = live.collect();
         if !live.is_empty() {
             return live;
         }
         self.tokens(Kind::Enrollment)
-            .filter(|one| {
-                one.token
-                    .recipient
-                    .as_ref()
-                    .is_some_and(|stated| stated.issuer == *issuer && stated.serial == *serial)
-            })
+            .filter(|one| bindings::is_stated_by(&one.token, facts))
             .collect()
     }
 

@@ -12,6 +12,7 @@ use applecart_core::apple::{Finding, FindingCode, enrollment, push, vpp};
 use applecart_core::fleet::{DepTokenWire, PushCertificateWire, TokenFile, VppTokenWire};
 use applecart_core::model::{Facts, Kind, LivePush, Outcome, Sha256, Timestamp};
 use applecart_core::plan::{Due, DueWrite, Reason};
+use applecart_core::rules::allow::{self, Change};
 
 /// Why a file was refused.
 pub(super) enum Refused {
@@ -191,16 +192,10 @@ fn is_allowed(due: &Due, file: &TokenFile, finding: &Finding, now: Timestamp) ->
     match finding.code {
         FindingCode::TopicChange => due.allows.contains(&Reason::TopicChange),
         FindingCode::KeyMismatch => {
-            let live = due.before.as_ref().and_then(|facts| facts.serial.as_ref());
-            let from = live.map_or_else(|| "absent".to_owned(), ToString::to_string);
-            let to = due.after.serial.as_ref().map(ToString::to_string);
-            let sha256 = file.sha256.to_string();
-            due.token.allow.iter().any(|allow| {
-                allow.hold == Reason::KeyMismatch
-                    && allow.until >= now.date_time().date_naive()
-                    && allow.from == from
-                    && (Some(&allow.to) == to.as_ref() || allow.to == sha256)
-            })
+            let before = due.before.as_ref();
+            let change = Change::since(Kind::Push, before, &due.after, file.sha256);
+            let today = now.date_time().date_naive();
+            allow::releases(&due.token.allow, Reason::KeyMismatch, &change, today)
         }
         _ => false,
     }

@@ -7,11 +7,12 @@ use super::record;
 use super::tools::Tools;
 use crate::intune::{IntuneRead as _, ReadRequest, WriteError};
 use applecart_core::model::{
-    Cause, Facts, FailureCode, Kind, LiveTenant, LiveVpp, Outcome, Problem, Reading, Setting,
-    SettingChange, Timestamp,
+    Cause, Facts, FailureCode, Kind, LiveTenant, Outcome, Problem, Reading, Setting, SettingChange,
+    Timestamp,
 };
 use applecart_core::plan::{Due, DueWrite, Sent, Subject, location_fault};
 use applecart_core::report::{Done, Happened};
+use applecart_core::rules::identity;
 
 /// The first pause of the read back; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(500);
@@ -35,26 +36,21 @@ impl Island<'_> {
 
     /// The token in Intune that the write is about.
     pub(super) fn subject<'l>(&self, live: &'l LiveTenant) -> Option<Subject<'l>> {
-        let token = &self.due.token.token;
-        let id = token.id.as_deref();
-        match token.kind {
+        let entry = &self.due.token;
+        match self.kind() {
             Kind::Push => live.push.present().map(Subject::Push),
             Kind::Enrollment => {
-                let all = live.enrollment.present()?;
-                all.iter().find(|one| Some(one.id.as_str()) == id).map(Subject::Enrollment)
+                let id = entry.token.id.as_deref()?;
+                identity::by_id(live.enrollment.present()?, id).map(Subject::Enrollment)
             }
             Kind::Vpp => {
                 let all = live.vpp.present()?;
-                let facts = &self.due.token.facts;
-                let twin = |one: &&LiveVpp| match id {
-                    Some(id) => one.id == id,
+                match entry.token.id.as_deref() {
+                    Some(id) => identity::by_id(all, id),
                     // Not created yet, as far as this run knows.
-                    None => {
-                        (facts.location.is_some() && one.location == facts.location)
-                            || (token.name.is_some() && one.display_name == token.name)
-                    }
-                };
-                all.iter().find(twin).map(Subject::Vpp)
+                    None => all.iter().find(|one| identity::looks_like(one, entry)),
+                }
+                .map(Subject::Vpp)
             }
         }
     }

@@ -268,7 +268,7 @@ fn a_plan_is_remarked_where_the_token_stands() {
     let lines = [("contoso".to_owned(), token_lines("tenants/contoso/tenant.yaml", yaml))].into();
     let [held] = of_plan(&world.plan(), &lines).try_into().unwrap();
     assert_eq!((held.level, held.line, held.code.as_str()), (Level::Warning, 5, "topic-change"));
-    assert!(held.message.contains("enrolled again"), "{}", held.message);
+    assert!(held.message.contains("cut off every enrolled device"), "{}", held.message);
 
     world.live.push = Reading::Unknown(Problem::new(ProblemCode::Timeout, "no answer"));
     let [unobserved] = of_plan(&world.plan(), &lines).try_into().unwrap();

@@ -2,6 +2,7 @@
 
 use super::{LiveNow, TokenHistory};
 use crate::model::{Facts, Kind, LiveEnrollment, LiveTenant, LiveVpp, Reading, Timestamp};
+use crate::rules::identity;
 
 /// Notes beside each token what a read of its tenant showed. Tokens of other tenants stay as they
 /// are.
@@ -35,7 +36,7 @@ pub fn with_live(token: &mut TokenHistory, live: &LiveTenant, at: Timestamp) {
 /// By id where one is known, else by name.
 fn is(token: &TokenHistory, id: &str, name: &Option<String>) -> bool {
     match &token.id {
-        Some(known) => known.eq_ignore_ascii_case(id),
+        Some(known) => identity::is_same_id(known, id),
         None => name.is_some() && token.name == *name,
     }
 }

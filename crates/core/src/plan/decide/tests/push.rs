@@ -274,7 +274,7 @@ fn another_topic_is_held_whatever_else_is_right() {
     world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
     let token = world.expect_held(&[Reason::TopicChange]);
     assert!(
-        token.state.details[0].contains("every Apple device enrolled"),
+        token.state.details[0].contains("cut off every enrolled device"),
         "{:?}",
         token.state.details
     );

@@ -85,7 +85,7 @@ impl<'a> Subject<'a> {
 
     /// Whether it is the file with these facts and this digest, as far as the ledger knows
     /// (decision table, row 6). `confirmed` is the token's last confirmation, of whatever file.
-    pub(super) fn is_file(
+    pub fn is_file(
         self,
         stated: &Facts,
         sha256: crate::model::Sha256,
@@ -109,7 +109,7 @@ impl<'a> Subject<'a> {
     }
 
     /// Whether it is another credential than the one with these facts, which were read live.
-    pub(super) fn differs_from(self, recorded: &Facts) -> bool {
+    pub fn differs_from(self, recorded: &Facts) -> bool {
         match self {
             Self::Push(live) => {
                 recorded.serial.as_ref() != Some(&live.serial)
@@ -123,18 +123,8 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// The value that an `allow` line names where no other one fits: push serial, else expiry.
-    pub(super) fn release_value(self) -> String {
-        match self {
-            Self::Push(live) => live.serial.to_string(),
-            Self::Enrollment(_) | Self::Vpp(_) => {
-                self.expires().map_or_else(|| ABSENT.to_owned(), |at| at.to_string())
-            }
-        }
-    }
-
     /// In words, for a sentence.
-    pub(super) fn described(self) -> String {
+    pub fn described(self) -> String {
         let until =
             self.expires().map_or_else(|| "no known end".to_owned(), |at| format!("until {at}"));
         match self {
@@ -145,12 +135,12 @@ impl<'a> Subject<'a> {
 }
 
 /// Intune's `state` of a VPP token that works.
-pub(super) const VALID: &str = "valid";
+pub const VALID: &str = "valid";
 /// What an `allow` line calls a live token that is not there.
-pub(super) const ABSENT: &str = "absent";
+pub const ABSENT: &str = "absent";
 
 /// What the credential is called in a sentence.
-pub(super) fn noun(kind: Kind) -> &'static str {
+pub fn noun(kind: Kind) -> &'static str {
     match kind {
         Kind::Push => "certificate",
         Kind::Enrollment | Kind::Vpp => "token",
@@ -158,7 +148,7 @@ pub(super) fn noun(kind: Kind) -> &'static str {
 }
 
 /// Where Apple hands out the next one.
-pub(super) fn renew_at_apple(kind: Kind) -> &'static str {
+pub fn renew_at_apple(kind: Kind) -> &'static str {
     match kind {
         Kind::Push => "Renew it at Apple's push portal",
         Kind::Enrollment | Kind::Vpp => "Download a new one from Apple Business Manager",
@@ -171,7 +161,7 @@ fn is_stated_certificate(live: &LivePush, stated: &Facts) -> bool {
 }
 
 /// The token's newest confirmation of this very file.
-pub(super) fn confirmation<'a>(
+pub fn confirmation<'a>(
     past: &'a crate::ledger::TenantLedger,
     token: &'a TokenRef,
     sha256: crate::model::Sha256,

@@ -8,13 +8,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::input::Base;
+use crate::apple::FileFacts;
 use crate::fleet::{Desired, Move, Tenant, Token};
 use crate::ledger::{self, LedgerView};
 use crate::model::{Kind, Sha256, TenantId, Topic};
 
 /// What stands where in the whole fleet, and what was bound to which tenant before.
-pub(super) struct Bindings {
+pub struct Bindings {
     tenant_ids: BTreeMap<TenantId, Vec<String>>,
     digests: BTreeMap<Sha256, Vec<String>>,
     blobs: BTreeMap<String, Vec<String>>,
@@ -53,17 +53,13 @@ impl BaseBindings {
 
 impl Bindings {
     /// Looks at every tenant, selected or not. Without a base the planned revision is its own.
-    pub(super) fn of(
-        fleet: &[Desired],
-        base: Option<&Base<'_>>,
-        ledger: Option<&LedgerView>,
-    ) -> Self {
+    pub fn of(fleet: &[Desired], base: Option<&[Desired]>, ledger: Option<&LedgerView>) -> Self {
         let mut bindings = Self {
             tenant_ids: BTreeMap::new(),
             digests: BTreeMap::new(),
             blobs: BTreeMap::new(),
             topics: BTreeMap::new(),
-            base: base.map(|base| BaseBindings::of(base.tenants)).unwrap_or_default(),
+            base: base.map(BaseBindings::of).unwrap_or_default(),
             ledger: ledger.map(LedgerView::bindings).unwrap_or_default(),
         };
         for desired in fleet {
@@ -94,7 +90,7 @@ impl Bindings {
     }
 
     /// One sentence for everything of this token that stands in the fleet more than once.
-    pub(super) fn duplicates(&self, tenant: &Tenant, token: &Token) -> Vec<String> {
+    pub fn duplicates(&self, tenant: &Tenant, token: &Token) -> Vec<String> {
         let mut found = Vec::new();
         let mut twice = |what: &str, places: Option<&Vec<String>>| {
             if let Some(places) = places.filter(|places| places.len() > 1) {
@@ -117,7 +113,7 @@ impl Bindings {
 
     /// One sentence for everything of this token that is bound to another tenant, by the base
     /// revision or by the ledger.
-    pub(super) fn conflicts(&self, tenant: &Tenant, token: &Token, moves: &[Move]) -> Vec<String> {
+    pub fn conflicts(&self, tenant: &Tenant, token: &Token, moves: &[Move]) -> Vec<String> {
         let Some(file) = &token.file else { return Vec::new() };
         let mine = tenant.tenant_id;
         let moved = |other: TenantId| {
@@ -151,6 +147,35 @@ impl Bindings {
         }
         found
     }
+}
+
+/// Whether the entry states this topic, or this key that a file is encrypted to: the file is for it.
+pub fn is_stated_by(token: &Token, facts: &FileFacts) -> bool {
+    let topic = facts.topic.is_some() && token.topic() == facts.topic.as_ref();
+    topic || is_encrypted_to(token, facts)
+}
+
+fn is_encrypted_to(token: &Token, facts: &FileFacts) -> bool {
+    match (&token.recipient, &facts.recipient) {
+        (Some(stated), Some(found)) => {
+            found.issuer.as_ref() == Some(&stated.issuer)
+                && found.serial.as_ref() == Some(&stated.serial)
+        }
+        _ => false,
+    }
+}
+
+/// The other tenants of the fleet that the file is plainly for.
+pub fn owners<'a>(
+    fleet: &'a [Desired],
+    tenant: &'a Tenant,
+    facts: &'a FileFacts,
+) -> impl Iterator<Item = &'a Tenant> {
+    fleet
+        .iter()
+        .filter_map(Desired::valid)
+        .filter(|other| other.name != tenant.name)
+        .filter(|other| other.tokens().any(|token| is_stated_by(token, facts)))
 }
 
 #[cfg(test)]

@@ -1,0 +1,172 @@
+//! Whether a reviewed `allow` line of a tenant file releases a hold today.
+//!
+//! A line releases one named change: from what Intune has to what the file brings. What has to be
+//! named for which hold is decided here as well, so that `seal`, `renew`, `plan` and `apply` all
+//! take the same line.
+
+use chrono::NaiveDate;
+
+use super::codes::Reason;
+use super::subject::{ABSENT, Subject};
+use crate::fleet::Allow;
+use crate::model::{Facts, Kind, Sha256, Timestamp};
+
+/// What an `allow` line has to name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The value that Intune has, or `absent`.
+    pub from: String,
+    /// The file's value; its digest where the file tells none. The digest is taken in any case.
+    pub to: String,
+    /// The digest of the opened file.
+    pub sha256: Sha256,
+}
+
+impl Change {
+    /// Intune's credential is replaced by another one: named by the serial number of a push
+    /// certificate, else by the expiry date.
+    pub fn of_credential(
+        kind: Kind,
+        live: Option<Subject<'_>>,
+        file: &Facts,
+        sha256: Sha256,
+    ) -> Self {
+        Self::since(kind, live.map(Subject::facts).as_ref(), file, sha256)
+    }
+
+    /// The same where Intune's facts were read at another time.
+    pub fn since(kind: Kind, before: Option<&Facts>, file: &Facts, sha256: Sha256) -> Self {
+        let serial = |facts: &Facts| facts.serial.as_ref().map(ToString::to_string);
+        let expires = |facts: &Facts| facts.expires.map(|at| at.to_string());
+        let (from, to) = match kind {
+            Kind::Push => (before.and_then(serial), serial(file)),
+            Kind::Vpp => (before.and_then(expires), expires(file)),
+            // The file does not tell when it expires.
+            Kind::Enrollment => (before.and_then(expires), None),
+        };
+        Self {
+            from: from.unwrap_or_else(|| ABSENT.to_owned()),
+            to: to.unwrap_or_else(|| sha256.to_string()),
+            sha256,
+        }
+    }
+
+    /// One attribute becomes another one.
+    pub fn of(from: impl ToString, to: impl ToString, sha256: Sha256) -> Self {
+        Self { from: from.to_string(), to: to.to_string(), sha256 }
+    }
+
+    /// Whether a line names this change.
+    fn is_named_by(&self, allow: &Allow) -> bool {
+        is_same_value(&allow.from, &self.from)
+            && (is_same_value(&allow.to, &self.to) || allow.to == self.sha256.to_string())
+    }
+}
+
+/// Something that speaks against a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub reason: Reason,
+    /// What an `allow` line has to name; `None` where no line releases it here.
+    pub change: Option<Change>,
+    /// What is so, why it matters and the way out.
+    pub detail: String,
+}
+
+impl Hold {
+    /// A hold that no `allow` line releases.
+    pub fn firm(reason: Reason, detail: impl Into<String>) -> Self {
+        Self { reason, change: None, detail: detail.into() }
+    }
+
+    /// A hold that a line with this change releases.
+    pub fn releasable(reason: Reason, change: Change, detail: impl Into<String>) -> Self {
+        Self { reason, change: Some(change), detail: detail.into() }
+    }
+
+    /// Whether a line releases it today.
+    pub fn is_released(&self, allows: &[Allow], today: NaiveDate) -> bool {
+        self.change.as_ref().is_some_and(|change| releases(allows, self.reason, change, today))
+    }
+
+    /// Why a line for this hold did not release it.
+    pub fn near_miss(&self, allows: &[Allow], today: NaiveDate) -> Option<String> {
+        let allow = allows.iter().find(|allow| allow.hold == self.reason)?;
+        Some(match &self.change {
+            None => format!(
+                "the `allow` line for {} does not help: here it cannot be released",
+                allow.hold
+            ),
+            Some(_) if allow.until < today => {
+                format!("the `allow` line for {} ended on {}", allow.hold, allow.until)
+            }
+            Some(Change { from, to, .. }) => format!(
+                "the `allow` line for {} does not fit: it must say `from: {from}` and `to: {to}`",
+                allow.hold
+            ),
+        })
+    }
+}
+
+/// Whether one of the lines releases this change for this hold on this day.
+pub fn releases(allows: &[Allow], hold: Reason, change: &Change, today: NaiveDate) -> bool {
+    hold.explained().is_releasable()
+        && allows
+            .iter()
+            .any(|allow| allow.hold == hold && allow.until >= today && change.is_named_by(allow))
+}
+
+/// Two spellings of one instant are one value.
+fn is_same_value(written: &str, wanted: &str) -> bool {
+    written == wanted
+        || matches!(
+            (written.parse::<Timestamp>(), wanted.parse::<Timestamp>()),
+            (Ok(written), Ok(wanted)) if written == wanted
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn line(hold: Reason, from: &str, to: &str) -> Allow {
+        let (from, to, until) = (from.to_owned(), to.to_owned(), day("2026-12-31"));
+        Allow { hold, from, to, reason: "reviewed".to_owned(), until }
+    }
+
+    #[test]
+    fn for_every_releasable_hold_the_same_line_is_taken() {
+        let sha256 = Sha256::of(b"file");
+        let digest = sha256.to_string();
+        let change = Change::of("2026-12-20T10:00:00Z", "new", sha256);
+        for &hold in Reason::ALL {
+            let takes = |from: &str, to: &str, today: &str| {
+                releases(&[line(hold, from, to)], hold, &change, day(today))
+            };
+            let releasable = hold.explained().is_releasable();
+            for (from, to, today, fits) in [
+                ("2026-12-20T10:00:00Z", "new", "2026-12-31", true),
+                ("2026-12-20T11:00:00+01:00", "new", "2026-12-31", true),
+                ("2026-12-20T10:00:00Z", digest.as_str(), "2026-12-31", true),
+                ("2026-12-20T10:00:00Z", "new", "2027-01-01", false),
+                ("2026-12-20T10:00:00Z", "New", "2026-12-31", false),
+                ("2026-12-20T10:00:01Z", "new", "2026-12-31", false),
+                ("absent", digest.as_str(), "2026-12-31", false),
+                ("nonsense", "nonsense", "2026-12-31", false),
+            ] {
+                assert_eq!(
+                    takes(from, to, today),
+                    fits && releasable,
+                    "{hold} {from} {to} {today}"
+                );
+            }
+            let other = Reason::ALL.iter().find(|other| **other != hold).unwrap();
+            let lines = [line(*other, "2026-12-20T10:00:00Z", "new")];
+            assert!(!releases(&lines, hold, &change, day("2026-12-31")), "{hold}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Which token in Intune an entry of a tenant file means, and which token a person means.
+//!
+//! Ids are GUIDs and compare without case. An id that Git or the ledger knows decides alone: where
+//! Intune has it no more, nothing else is meant, however alike it is.
+
+use super::subject::Subject;
+use crate::fleet::{Tenant, Token};
+use crate::ledger::TenantLedger;
+use crate::model::{Kind, LiveEnrollment, LiveTenant, LiveVpp, Reading, TokenRef};
+
+/// Which token of Intune's an entry means.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Match<'a, T> {
+    One(&'a T),
+    /// Proved absent.
+    None,
+    /// Several fit, or several entries mean it.
+    Ambiguous,
+}
+
+/// A token of one of the two collections.
+pub trait Collected: Sized + PartialEq + 'static {
+    const KIND: Kind;
+
+    fn id(&self) -> &str;
+    fn name(&self) -> Option<&str>;
+    fn subject(&self) -> Subject<'_>;
+    /// The natural keys, strongest first: whether this token has what the entry says.
+    fn keys() -> &'static [fn(&Self, &Token) -> bool];
+}
+
+impl Collected for LiveEnrollment {
+    const KIND: Kind = Kind::Enrollment;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Enrollment(self)
+    }
+
+    fn keys() -> &'static [fn(&Self, &Token) -> bool] {
+        &[|live, entry| live.name.is_some() && live.name == entry.token.name]
+    }
+}
+
+impl Collected for LiveVpp {
+    const KIND: Kind = Kind::Vpp;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.display_name.as_deref()
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Vpp(self)
+    }
+
+    fn keys() -> &'static [fn(&Self, &Token) -> bool] {
+        &[has_location, has_name, has_owner]
+    }
+}
+
+fn has_location(live: &LiveVpp, entry: &Token) -> bool {
+    live.location.is_some() && live.location == entry.facts.location
+}
+
+fn has_name(live: &LiveVpp, entry: &Token) -> bool {
+    live.display_name.is_some() && live.display_name == entry.token.name
+}
+
+fn has_owner(live: &LiveVpp, entry: &Token) -> bool {
+    let lower = |id: &Option<String>| id.as_deref().map(str::to_lowercase);
+    live.apple_id.is_some()
+        && live.organization.is_some()
+        && live.organization == entry.facts.organization
+        && lower(&live.apple_id) == lower(&entry.facts.apple_id)
+}
+
+/// Whether a VPP token of Intune's looks like the entry's, so that a second one must not be made.
+pub fn looks_like(live: &LiveVpp, entry: &Token) -> bool {
+    LiveVpp::keys().iter().any(|has| has(live, entry))
+}
+
+/// Whether two ids of Intune's are one.
+pub fn is_same_id(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+/// The token of this id.
+pub fn by_id<'a, T: Collected>(live: impl IntoIterator<Item = &'a T>, id: &str) -> Option<&'a T> {
+    live.into_iter().find(|one| is_same_id(one.id(), id))
+}
+
+/// The id that Git or the ledger knows for an entry.
+pub fn known_id<'a>(entry: &'a Token, past: Option<&'a TenantLedger>) -> Option<&'a str> {
+    let learnt = || past?.known_id(entry.token.kind, entry.token.name.as_deref()?);
+    entry.token.id.as_deref().or_else(learnt)
+}
+
+/// The entry's token with the id that Git or the ledger knows.
+pub fn known(entry: &Token, past: &TenantLedger) -> TokenRef {
+    let id = known_id(entry, Some(past)).map(str::to_owned);
+    TokenRef { id, ..entry.token.clone() }
+}
+
+/// Which tokens the entries of one collection mean. All are asked at once: what one entry names by
+/// its id is not another one's, and two entries that mean one token would write over each other.
+pub fn matches<'a, T: Collected>(
+    entries: &[Token],
+    past: Option<&TenantLedger>,
+    live: &'a [T],
+) -> Vec<Match<'a, T>> {
+    let ids: Vec<Option<&str>> = entries.iter().map(|entry| known_id(entry, past)).collect();
+    let is_taken = |one: &T| ids.iter().flatten().any(|id| is_same_id(id, one.id()));
+    let found: Vec<Match<'a, T>> = entries
+        .iter()
+        .zip(&ids)
+        .map(|(entry, id)| match id {
+            Some(id) => by_id(live, id).map_or(Match::None, Match::One),
+            None => by_keys(entry, || live.iter().filter(|one| !is_taken(one))),
+        })
+        .collect();
+    let times = |id: &str| found.iter().filter(|found| found.is(id)).count();
+    found
+        .iter()
+        .map(|one| match one {
+            Match::One(token) if times(token.id()) == 1 => Match::One(*token),
+            Match::One(_) | Match::Ambiguous => Match::Ambiguous,
+            Match::None => Match::None,
+        })
+        .collect()
+}
+
+/// Which token one of the entries means.
+pub fn meant<'a, T: Collected>(
+    entries: &[Token],
+    entry: &Token,
+    past: Option<&TenantLedger>,
+    live: &'a [T],
+) -> Match<'a, T> {
+    let all = entries.iter().zip(matches(entries, past, live));
+    all.into_iter()
+        .find(|(one, _)| one.token == entry.token)
+        .map_or(Match::None, |(_, found)| found)
+}
+
+impl<T: Collected> Match<'_, T> {
+    /// Whether it is the token of this id.
+    pub fn is(&self, id: &str) -> bool {
+        matches!(self, Self::One(one) if is_same_id(one.id(), id))
+    }
+}
+
+fn by_keys<'a, T: Collected, I: Iterator<Item = &'a T>>(
+    entry: &Token,
+    live: impl Fn() -> I,
+) -> Match<'a, T> {
+    for has in T::keys() {
+        let mut found = live().filter(|one| has(one, entry));
+        match (found.next(), found.next()) {
+            (Some(one), None) => return Match::One(one),
+            (Some(_), Some(_)) => return Match::Ambiguous,
+            (None, _) => {}
+        }
+    }
+    Match::None
+}
+
+/// What the tenant has of this one token, so that a file is compared with what it would replace.
+/// Where it cannot be told from others, all of its kind stay; where it is proved absent, none.
+pub fn narrow(
+    mut live: LiveTenant,
+    tenant: &Tenant,
+    token: &Token,
+    past: Option<&TenantLedger>,
+) -> LiveTenant {
+    match token.token.kind {
+        Kind::Push => {}
+        Kind::Enrollment => keep(&mut live.enrollment, &tenant.enrollment, token, past),
+        Kind::Vpp => keep(&mut live.vpp, &tenant.vpp, token, past),
+    }
+    live
+}
+
+fn keep<T: Collected + Clone>(
+    reading: &mut Reading<Vec<T>>,
+    entries: &[Token],
+    token: &Token,
+    past: Option<&TenantLedger>,
+) {
+    let Reading::Present(all) = reading else { return };
+    match meant(entries, token, past, all) {
+        Match::One(one) => *all = vec![one.clone()],
+        // Of a name that Intune does not have, any token may be meant; of an id, none.
+        Match::None if known_id(token, past).is_some() => all.clear(),
+        Match::None | Match::Ambiguous => {}
+    }
+}
+
+/// The only token of the kind, after [`narrow`].
+pub fn only(live: &LiveTenant, kind: Kind) -> Option<Subject<'_>> {
+    match kind {
+        Kind::Push => live.push.present().map(Subject::Push),
+        Kind::Enrollment => single(&live.enrollment),
+        Kind::Vpp => single(&live.vpp),
+    }
+}
+
+fn single<T: Collected>(reading: &Reading<Vec<T>>) -> Option<Subject<'_>> {
+    match reading.present()?.as_slice() {
+        [one] => Some(one.subject()),
+        _ => None,
+    }
+}

@@ -1,0 +1,458 @@
+//! What speaks against a credential: its facts, stated by a tenant file or read from the opened
+//! file, against what Intune has and what was recorded.
+//!
+//! `plan` judges what the tenant file states. `seal` and `renew` judge an opened file as the entry
+//! would state it, so that they refuse what a plan would hold after the merge.
+
+use chrono::{Duration, NaiveDate};
+
+use super::allow::{self, Change, Hold};
+use super::codes::Reason;
+use super::subject::{self, Subject, noun, renew_at_apple};
+use crate::apple::{self, FileFacts, Finding, FindingCode};
+use crate::fleet::{Tenant, Token, TokenFile};
+use crate::ledger::TenantLedger;
+use crate::model::{Event, Kind, LiveVpp, Sha256, Timestamp, TokenRef};
+
+/// Apple's server tokens are valid for a year from the download.
+const LIFETIME: Duration = Duration::days(365);
+/// Between Apple's clock, the browser's file name and leap days, a day is no difference.
+const LIFETIME_TOLERANCE: Duration = Duration::hours(24);
+
+/// One credential and what it would replace.
+#[derive(Clone, Copy)]
+pub struct Case<'a> {
+    pub now: Timestamp,
+    pub tenant: &'a Tenant,
+    /// The entry as it is, or as it would be.
+    pub token: &'a Token,
+    /// SHA-256 of the opened file.
+    pub sha256: Sha256,
+    /// Which token it is, with the id that Git, the ledger or Intune knows.
+    pub of: &'a TokenRef,
+    /// The token in Intune that the entry means; `None` when it is proved absent.
+    pub live: Option<Subject<'a>>,
+    pub past: &'a TenantLedger,
+}
+
+impl Case<'_> {
+    pub fn kind(&self) -> Kind {
+        self.of.kind
+    }
+
+    pub fn today(&self) -> NaiveDate {
+        self.now.date_time().date_naive()
+    }
+
+    /// What an `allow` line has to name where the hold is not about one attribute.
+    pub fn change(&self) -> Change {
+        Change::of_credential(self.kind(), self.live, &self.token.facts, self.sha256)
+    }
+
+    /// Whether this very file was ever seen in Intune.
+    pub fn was_confirmed(&self) -> bool {
+        subject::confirmation(self.past, self.of, self.sha256).is_some()
+    }
+
+    /// Whether Intune has this very file, as far as the ledger knows.
+    pub fn is_same(&self) -> bool {
+        let last = self.past.last_confirmed(self.of);
+        self.live.is_some_and(|live| live.is_file(&self.token.facts, self.sha256, last))
+    }
+
+    /// What the credential would do to the place that it goes to; holds a change of settings just
+    /// as well.
+    pub fn against_place(&self) -> Vec<Hold> {
+        let Some(Subject::Vpp(live)) = self.live else { return Vec::new() };
+        [self.organization(live), self.location(live), self.filed_wrongly(live)]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// What speaks against the file itself.
+    pub fn against_file(&self) -> Vec<Hold> {
+        let recipient = match self.recipient() {
+            Recipient::Other(detail) => Some(Hold::firm(Reason::RecipientMismatch, detail)),
+            Recipient::Fits | Recipient::Unverifiable => None,
+        };
+        let age = self.live.and_then(|live| self.age(live));
+        [self.topic(), age, self.expired(), self.apple_id(), recipient]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    fn topic(&self) -> Option<Hold> {
+        let Some(Subject::Push(live)) = self.live else { return None };
+        let topic = self.token.topic().filter(|topic| **topic != live.topic)?;
+        let account =
+            live.apple_id.as_ref().map(|id| format!(", signed in as {id}")).unwrap_or_default();
+        Some(Hold::releasable(
+            Reason::TopicChange,
+            Change::of(&live.topic, topic, self.sha256),
+            format!(
+                "The certificate in Git has topic {topic}, but Intune uses {}. Uploading it would cut off every enrolled device. At Apple's push portal press Renew on the old certificate, not Create{account}",
+                live.topic
+            ),
+        ))
+    }
+
+    /// Intune has another credential than the file, and not an older one.
+    fn age(&self, live: Subject<'_>) -> Option<Hold> {
+        let kind = self.kind();
+        let confirmed = subject::confirmation(self.past, self.of, self.sha256);
+        let stated = match kind {
+            Kind::Push | Kind::Vpp => self.token.facts.expires,
+            // The file does not tell; what was seen when Intune had it does.
+            Kind::Enrollment => confirmed.and_then(|record| record.after.as_ref()?.expires),
+        };
+        let later = matches!((live.expires(), stated), (Some(live), Some(stated)) if live > stated);
+        if confirmed.is_some() {
+            return Some(if later {
+                self.renewed_outside(live, stated)
+            } else {
+                self.changed_outside(live)
+            });
+        }
+        if kind == Kind::Enrollment {
+            return self.enrollment_age(live.expires());
+        }
+        let stated = stated.filter(|_| later)?;
+        Some(Hold::firm(
+            Reason::OlderThanLive,
+            format!(
+                "The file in Git expires on {stated}, but the {} in Intune later ({}). Uploading it would shorten the tenant's time. Seal the newest download",
+                noun(kind),
+                live.described()
+            ),
+        ))
+    }
+
+    fn renewed_outside(&self, live: Subject<'_>, stated: Option<Timestamp>) -> Hold {
+        let ends =
+            stated.map_or_else(String::new, |at| format!("; the file in Git expires on {at}"));
+        let applied = self.past.last_confirmed(self.of).filter(|last| {
+            last.sha256() != Some(self.sha256)
+                && last.after.as_ref().is_some_and(|after| after.expires == live.expires())
+        });
+        Hold::firm(
+            Reason::RenewedOutsideGit,
+            match applied {
+                Some(last) => format!(
+                    "Git went back to an older file. A newer one was uploaded and confirmed on {} ({}){ends}. Undo the revert, or seal a newer renewal",
+                    last.at,
+                    live.described()
+                ),
+                None => format!(
+                    "The credential was renewed in the portal: {}{ends}. Take it over with `applecart import --update {}`, or seal a newer renewal",
+                    live.described(),
+                    self.tenant.name
+                ),
+            },
+        )
+    }
+
+    fn changed_outside(&self, live: Subject<'_>) -> Hold {
+        Hold::releasable(
+            Reason::ChangedOutsideGit,
+            self.change(),
+            format!(
+                "The credential was changed outside Git: {}. Find out who did it. Then take it over with `applecart import --update {}`, or release this upload with an `allow` line",
+                live.described(),
+                self.tenant.name
+            ),
+        )
+    }
+
+    /// An enrollment file tells its age only by when it was downloaded.
+    fn enrollment_age(&self, live: Option<Timestamp>) -> Option<Hold> {
+        let Some(downloaded) = self.token.downloaded else {
+            return Some(Hold::releasable(
+                Reason::AgeUnknown,
+                self.change(),
+                "Nothing says when this token was downloaded, so it is unknown whether the one in Intune is newer. Add `downloaded` to the entry (Apple's file name has the time: …_Token_2026-11-20T10-11-12Z_smime.p7m; `seal` and `renew` take `--downloaded TIME`), or release this upload with an `allow` line",
+            ));
+        };
+        let ends = downloaded.plus(LIFETIME).plus(LIFETIME_TOLERANCE);
+        let live = live.filter(|live| ends < *live)?;
+        Some(Hold::firm(
+            Reason::OlderThanLive,
+            format!(
+                "The file in Git was downloaded on {downloaded} and expires a year later; the token in Intune expires on {live}, so it was downloaded later. Apple ended the older one with that download. Seal the newest download"
+            ),
+        ))
+    }
+
+    fn expired(&self) -> Option<Hold> {
+        let kind = self.kind();
+        let detail = match kind {
+            Kind::Push | Kind::Vpp => {
+                let ended = self.token.facts.expires.filter(|expires| *expires <= self.now)?;
+                format!("The {} in Git expired on {ended}", noun(kind))
+            }
+            Kind::Enrollment => {
+                let downloaded = self.token.downloaded?;
+                let ended = downloaded.plus(LIFETIME).plus(LIFETIME_TOLERANCE);
+                if ended > self.now {
+                    return None;
+                }
+                format!("The token in Git was downloaded on {downloaded} and expired a year later")
+            }
+        };
+        Some(Hold::firm(
+            Reason::Expired,
+            format!(
+                "{detail}. Expired {}s are never uploaded. {} and seal the new file",
+                noun(kind),
+                renew_at_apple(kind)
+            ),
+        ))
+    }
+
+    /// Intune takes the Apple Account with every certificate, every enrollment token and every new
+    /// VPP token, and refuses a blank one; a VPP renewal names none. Without this hold the plan
+    /// would promise an upload that `apply` cannot make.
+    fn apple_id(&self) -> Option<Hold> {
+        let is_known = |id: Option<&str>| id.is_some_and(|id| !id.trim().is_empty());
+        let is_renewed_vpp = self.kind() == Kind::Vpp && self.live.is_some();
+        if is_renewed_vpp
+            || is_known(self.token.facts.apple_id.as_deref())
+            || is_known(self.live.and_then(Subject::apple_id))
+        {
+            return None;
+        }
+        Some(Hold::firm(
+            Reason::AppleIdMissing,
+            format!(
+                "Neither the tenant file nor Intune says with which Apple Account this {} was made, and Intune takes no upload without. Add `appleId` to the entry; `seal` and `renew` write it with `--apple-id ACCOUNT`",
+                noun(self.kind())
+            ),
+        ))
+    }
+
+    /// Compares by value. A bare or unreadable key in Intune, or none stated in Git, proves nothing
+    /// either way: that is a warning, and `apply` compares the opened file.
+    pub fn recipient(&self) -> Recipient {
+        let Some(Subject::Enrollment(live)) = self.live else { return Recipient::Fits };
+        let key = live.encryption_public_key.as_deref().and_then(apple::key_identity);
+        let (Some(stated), Some((issuer, serial))) = (&self.token.recipient, key) else {
+            return Recipient::Unverifiable;
+        };
+        if stated.issuer == issuer && stated.serial == serial {
+            return Recipient::Fits;
+        }
+        let server =
+            self.token.server.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
+        Recipient::Other(format!(
+            "The file is encrypted to {} number {}, but Intune's key is {issuer} number {serial}: Intune could not open it. Upload Intune's public key to the MDM server{server} in Apple Business Manager, download the token again and seal it",
+            stated.issuer, stated.serial,
+        ))
+    }
+
+    fn organization(&self, live: &LiveVpp) -> Option<Hold> {
+        let (ours, theirs) = (self.token.facts.organization.as_ref()?, live.organization.as_ref()?);
+        (ours.trim() != theirs.trim()).then(|| {
+            Hold::releasable(
+                Reason::OrganizationDiffers,
+                Change::of(theirs, ours, self.sha256),
+                format!(
+                    "The token is of the organisation {ours:?}, the one in Intune of {theirs:?}. If this is another customer's token, seal the right one; if Apple knows the organisation by a new name, release it with an `allow` line"
+                ),
+            )
+        })
+    }
+
+    fn location(&self, live: &LiveVpp) -> Option<Hold> {
+        let (ours, theirs) = (self.token.facts.location.as_ref()?, live.location.as_ref()?);
+        (ours != theirs).then(|| {
+            Hold::releasable(
+                Reason::WrongLocation,
+                Change::of(theirs, ours, self.sha256),
+                format!(
+                    "The token in Git is for the location {ours:?}, the one in Intune is for {theirs:?}: apps and licences of {theirs:?} would be taken away. Correct `id` or `location`, or release the move with an `allow` line"
+                ),
+            )
+        })
+    }
+
+    /// This very file was in Intune in another slot of the tenant: London's file in Paris's entry.
+    /// The file itself does not name its location, only the ledger remembers it.
+    fn filed_wrongly(&self, live: &LiveVpp) -> Option<Hold> {
+        let record = self.past.records.iter().rev().find(|record| {
+            record.event() == Event::Confirmed
+                && record.sha256() == Some(self.sha256)
+                && record.token.kind == Kind::Vpp
+                && !record.token.same_token(self.of)
+        })?;
+        let theirs = record.after.as_ref().and_then(|after| after.location.as_ref())?;
+        let ours = self.token.facts.location.as_ref().or(live.location.as_ref())?;
+        (theirs != ours).then(|| {
+            Hold::releasable(
+                Reason::WrongLocation,
+                Change::of(ours, theirs, self.sha256),
+                format!(
+                    "Intune had this file as the token of {theirs:?} on {}; here it would turn {ours:?} into {theirs:?}. Seal the file of {ours:?}",
+                    record.at
+                ),
+            )
+        })
+    }
+}
+
+/// Whether Intune can open an enrollment file, as far as the tenant file and Intune's key tell.
+pub enum Recipient {
+    /// It is encrypted to Intune's key, or it is no enrollment file.
+    Fits,
+    /// It is encrypted to another key.
+    Other(String),
+    /// It is unknown before the file is opened.
+    Unverifiable,
+}
+
+/// Why an opened file is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objection {
+    pub code: &'static str,
+    pub detail: String,
+}
+
+impl Objection {
+    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+}
+
+impl std::fmt::Display for Objection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
+    }
+}
+
+/// The entry as it would state the opened file.
+#[must_use]
+pub fn entry_with(
+    entry: &Token,
+    facts: &FileFacts,
+    sha256: Sha256,
+    apple_id: Option<&str>,
+) -> Token {
+    let mut entry = entry.clone();
+    let stated = &mut entry.facts;
+    stated.topic = facts.topic.clone().or(stated.topic.take());
+    stated.serial = facts.serial.clone().or(stated.serial.take());
+    stated.organization = facts.organization.clone().or(stated.organization.take());
+    stated.apple_id = apple_id.map(str::to_owned).or(stated.apple_id.take());
+    if entry.token.kind != Kind::Enrollment {
+        stated.expires = facts.expires.or(stated.expires);
+    }
+    entry.downloaded = facts.downloaded;
+    // Whether Intune can open it is a finding of the opened file, which may name several.
+    entry.recipient = None;
+    entry.file = Some(TokenFile { name: String::new(), sha256, blob: String::new() });
+    entry
+}
+
+/// Whether the finding is released by a reviewed `allow` line: what only the opened file shows,
+/// and no hold of a plan tells.
+pub fn is_released(finding: &Finding, case: &Case<'_>) -> bool {
+    finding.code == FindingCode::KeyMismatch
+        && allow::releases(&case.token.allow, Reason::KeyMismatch, &case.change(), case.today())
+}
+
+/// What speaks against an opened file. `case` has the entry as it would be ([`entry_with`]).
+pub fn opened(case: &Case<'_>, findings: &[Finding]) -> Vec<Objection> {
+    let mut holds = case.against_place();
+    if !case.is_same() {
+        holds.extend(case.against_file());
+    }
+    let (released, standing): (Vec<Hold>, Vec<Hold>) =
+        holds.into_iter().partition(|hold| hold.is_released(&case.token.allow, case.today()));
+    let is_hold =
+        |holds: &[Hold], code: &str| holds.iter().any(|hold| hold.reason.as_str() == code);
+    let mut all: Vec<Objection> = findings
+        .iter()
+        .filter(|finding| finding.refuses())
+        .filter(|finding| !is_hold(&released, finding.code.as_str()))
+        .filter(|finding| !is_released(finding, case))
+        .map(|finding| Objection::new(finding.code.as_str(), finding.message.clone()))
+        .collect();
+    for hold in standing {
+        if !all.iter().any(|told| told.code == hold.reason.as_str()) {
+            let near_miss = hold.near_miss(&case.token.allow, case.today());
+            let detail = match near_miss {
+                Some(near_miss) => format!("{}; {near_miss}", hold.detail),
+                None => hold.detail,
+            };
+            all.push(Objection::new(hold.reason.as_str(), detail));
+        }
+    }
+    all
+}
+
+/// What speaks against an opened file by what the entry said so far.
+pub fn against_entry(
+    entry: &Token,
+    facts: &FileFacts,
+    sha256: Sha256,
+    today: NaiveDate,
+) -> Vec<Objection> {
+    let mut all = Vec::new();
+    let releases = |hold, from: &dyn ToString, to: &dyn ToString| {
+        let change = Change::of(from.to_string(), to.to_string(), sha256);
+        allow::releases(&entry.allow, hold, &change, today)
+    };
+    let mut add = |reason: Reason, detail: String| {
+        all.push(Objection::new(reason.as_str(), detail));
+    };
+    if let (Some(stated), Some(found)) = (&entry.facts.topic, &facts.topic)
+        && stated != found
+        && !releases(Reason::TopicChange, stated, found)
+    {
+        add(
+            Reason::TopicChange,
+            format!(
+                "the certificate's topic is {found}, but the tenant file says {stated}: every device enrolled under that topic would be cut off. At Apple's push portal press Renew on the old certificate, not Create"
+            ),
+        );
+    }
+    if let (Some(stated), Some(found)) = (&entry.facts.organization, &facts.organization)
+        && stated.trim() != found.trim()
+        && !releases(Reason::OrganizationDiffers, stated, found)
+    {
+        add(
+            Reason::OrganizationDiffers,
+            format!(
+                "the token is for {found:?}, but the tenant file says {stated:?}: another customer's licences would be used. Download this customer's token, or correct `organization` in the tenant file if the customer was renamed"
+            ),
+        );
+    }
+    if let (Some(stated), Some(found)) = (&entry.recipient, &facts.recipient)
+        && (found.issuer.as_ref() != Some(&stated.issuer)
+            || found.serial.as_ref() != Some(&stated.serial))
+    {
+        add(Reason::RecipientMismatch, "the token is encrypted to another key than the tenant file's `recipient`, so Intune could not open it. Upload Intune's current public key to the MDM server in Apple Business Manager and download the token again; if Intune's key is a new one, remove `recipient` from the tenant file".to_owned());
+    }
+    if let (Some(stated), Some(found)) = (entry.facts.expires, facts.expires)
+        && found < stated
+        && entry.token.kind != Kind::Enrollment
+    {
+        add(
+            Reason::OlderThanLive,
+            format!(
+                "it expires on {found}, the one in the tenant file on {stated}. Look for a newer download; if the tenant file is wrong, correct `expires`"
+            ),
+        );
+    }
+    if let (Some(stated), Some(found)) = (entry.downloaded, facts.downloaded)
+        && found < stated
+    {
+        add(
+            Reason::OlderThanLive,
+            format!(
+                "it was downloaded on {found}, the one in the tenant file on {stated}, which ended it at Apple. Look for the newer download"
+            ),
+        );
+    }
+    all
+}
