@@ -16,11 +16,13 @@ mod error;
 mod explain;
 mod format;
 mod global;
+mod help;
 mod history;
 mod import;
 mod init;
 mod inspect;
 mod interrupt;
+mod leave;
 mod ledger;
 mod man;
 mod output;
@@ -37,7 +39,7 @@ mod validate;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use applecart_core::model::Outcome;
 use error::{CliError, Explain as _};
@@ -47,9 +49,9 @@ use output::Output;
 /// Keeps the Apple credentials of many Microsoft Intune tenants equal to what a Git repository
 /// says.
 ///
-/// A Git repository of per-tenant YAML, with encrypted token files beside it, is the desired
-/// state. `validate` checks it, `plan` compares it with live Intune, `apply` uploads what is due
-/// and records it in a ledger, `status` shows what lapses when.
+/// A Git repository holds a YAML file per tenant, with encrypted token files beside it. `validate`
+/// checks it, `plan` compares it with Intune, `apply` uploads what is due and records it in a
+/// ledger, `status` shows what expires when.
 #[derive(Debug, Parser)]
 #[command(name = "applecart", version, max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {
@@ -129,7 +131,7 @@ impl Command {
 
 /// Runs the program with this process's arguments and environment.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -194,7 +196,12 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
 
 /// The command line as data, for the reference in `docs/cli.md`.
 pub fn command() -> clap::Command {
-    Cli::command()
+    help::reference(Cli::command())
+}
+
+fn parse() -> Result<Cli, clap::Error> {
+    let mut matches = help::grouped(Cli::command()).try_get_matches()?;
+    Cli::from_arg_matches_mut(&mut matches)
 }
 
 #[cfg(test)]

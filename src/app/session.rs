@@ -19,7 +19,7 @@ use applecart_core::ledger::LedgerView;
 use applecart_core::model::{
     LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName, sentence,
 };
-use applecart_core::plan::{self, Due, Input, Known, Plan, Planned, Selection, DueWrite};
+use applecart_core::plan::{self, Due, DueWrite, Input, Known, Plan, Planned, Selection};
 use applecart_io::git::{Base, BaseError, Repo};
 use applecart_io::intune::{
     Connector, ConnectorOptions, IntuneRead as _, KeyRequest, ReadRequest, Turn, Turns,

@@ -59,11 +59,13 @@ fn check(finding: Finding) -> Check {
         Finding::Checked(check) => check,
         Finding::Failed { area, error, next } => {
             let check = Check::new(area, CheckState::Failed, sentence(&error));
-            error.hints().into_iter().chain(next).fold(check, Check::with_next)
+            let hints = error.hints().into_iter().map(|hint| hint.to_string());
+            hints.chain(next).fold(check, Check::with_next)
         }
         Finding::NotMade { area, text, error } => {
             let check = Check::new(area, CheckState::NotChecked, text);
-            error.hints().into_iter().fold(check, Check::with_next)
+            let hints = error.hints().into_iter().map(|hint| hint.to_string());
+            hints.fold(check, Check::with_next)
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::app::download::DownloadError;
 use crate::app::import::ImportError;
 use crate::app::init::InitError;
 use crate::app::renew::RenewError;
-use applecart_core::model::Outcome;
+use applecart_core::model::{Outcome, shell_word};
 use applecart_core::plan::Refusal;
 use applecart_core::renewal::DraftError;
 use applecart_core::rules::codes;
@@ -22,7 +22,34 @@ pub(super) trait Explain {
     /// The exit code of a command that ended with this error.
     fn outcome(&self) -> Outcome;
     /// What the user can do next.
-    fn hints(&self) -> Vec<String>;
+    fn hints(&self) -> Vec<Next>;
+}
+
+/// A step that the user can take: a sentence, and the command that it introduces.
+pub(super) struct Next {
+    pub(super) say: String,
+    pub(super) run: Option<String>,
+}
+
+impl Next {
+    fn run(say: &str, command: impl Into<String>) -> Self {
+        Self { say: say.to_owned(), run: Some(command.into()) }
+    }
+}
+
+impl<T: Into<String>> From<T> for Next {
+    fn from(say: T) -> Self {
+        Self { say: say.into(), run: None }
+    }
+}
+
+impl std::fmt::Display for Next {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.run {
+            None => f.write_str(&self.say),
+            Some(run) => write!(f, "{} {run}", self.say),
+        }
+    }
 }
 
 impl Explain for AppError {
@@ -50,7 +77,7 @@ impl Explain for AppError {
                 source: OpenError::NoIdentity | OpenError::NoMatchingIdentity { .. },
                 ..
             } => Outcome::Error,
-            // A key at hand would not help.
+            // Another key would not help.
             Self::Refused(_)
             | Self::Sealed { .. }
             | Self::Acknowledge(
@@ -96,41 +123,50 @@ impl Explain for AppError {
         }
     }
 
-    fn hints(&self) -> Vec<String> {
-        let one = |text: &str| vec![text.to_owned()];
+    fn hints(&self) -> Vec<Next> {
+        let one = |text: &str| vec![Next::from(text)];
         match self {
-            Self::InvalidFleet(_) => {
-                one("correct what is listed above; `applecart validate` shows all of it")
-            }
+            Self::InvalidFleet(_) => vec![Next::run(
+                "Correct what is listed above. This shows every mistake in the fleet:",
+                "applecart validate",
+            )],
             Self::Credential(_) => one(
-                "client-secret, client-certificate, workload-identity, github, azure-pipelines, managed-identity or azure-cli; unset it to sign in as applecart.yaml says",
+                "Use one of: client-secret, client-certificate, workload-identity, github, azure-pipelines, managed-identity, azure-cli. Unset it to sign in as applecart.yaml says",
             ),
-            Self::AuditFormat => one("take --format human or --format json"),
-            Self::NothingSelected => one(
-                "`applecart status --offline` lists the tenants and `--select` takes their names or labels",
-            ),
+            Self::AuditFormat => one("Use --format human or --format json"),
+            Self::NothingSelected => vec![Next::run(
+                "--select takes names and labels of tenants. This lists them:",
+                "applecart status --offline",
+            )],
             Self::UnknownCode { code } => vec![match codes::nearest(code) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "`applecart explain` lists every code".to_owned(),
+                Some(near) => format!("did you mean `{near}`?").into(),
+                None => Next::run("This lists every code:", "applecart explain"),
             }],
-            Self::NoHistory(_) => one(
-                "`applecart history` without a name shows every token there ever was, `applecart status --offline` those of now",
-            ),
+            Self::NoHistory(_) => vec![
+                Next::run("This shows every token that there ever was:", "applecart history"),
+                Next::run("This shows those of today:", "applecart status --offline"),
+            ],
             Self::Signature { policy_rev, signature, .. } => {
                 let rev = policy_rev.get(..12).unwrap_or(policy_rev);
                 let judged =
-                    format!("nothing was sent; judged by the signers of the policy at {rev}");
-                signature.next_step().map(str::to_owned).into_iter().chain([judged]).collect()
+                    format!("Nothing was uploaded. The signers are those of the policy at {rev}");
+                signature.next_step().map(Next::from).into_iter().chain([judged.into()]).collect()
             }
             Self::Signers(error) => signers_hints(error),
-            Self::NoLedgerKey { signers } => vec![format!(
-                "name the file of an SSH key whose public key stands in {signers}: {}",
-                SigningKey::VARIABLE
-            )],
+            Self::NoLedgerKey { signers } => vec![
+                format!(
+                    "Name the file of an SSH key whose public key is in {signers}: {}",
+                    SigningKey::VARIABLE
+                )
+                .into(),
+            ],
             Self::LedgerKey { signers, .. } => {
-                vec![format!(
-                    "name the file of a key whose public key stands in {signers}, or have it added there and merged"
-                )]
+                vec![
+                    format!(
+                        "Name the file of a key whose public key is in {signers}, or have it added there and merged"
+                    )
+                    .into(),
+                ]
             }
             Self::Refused(Refusal::Safety(excess)) => vec![
                 format!(
@@ -139,8 +175,12 @@ impl Explain for AppError {
                     excess.limits.fleet,
                     excess.limits.share.map(|share| format!("share {share}, ")).unwrap_or_default(),
                     excess.limits.tenants
+                )
+                .into(),
+                Next::run(
+                    "If it is what you want:",
+                    format!("applecart apply --approve {}", excess.digest),
                 ),
-                format!("if it is what you want: applecart apply --approve {}", excess.digest),
             ],
             Self::Refused(Refusal::Approval { .. }) => {
                 one("look at the plan again; what was approved is not what would happen now")
@@ -152,7 +192,10 @@ impl Explain for AppError {
             }
             Self::Ledger(error) if error.tells_what_next() => Vec::new(),
             Self::Ledger(_) => {
-                one("nothing was sent. `applecart ledger verify` tells what is wrong")
+                vec![Next::run(
+                    "Nothing was uploaded. This tells what is wrong with the ledger:",
+                    "applecart ledger verify",
+                )]
             }
             Self::SnapshotSelection { .. } => one("name the snapshot's tenant: --select NAME"),
             Self::Sealed {
@@ -179,7 +222,8 @@ impl Explain for AppError {
                 ),
             },
             Self::Acknowledge(AcknowledgeError::NoUpload { tenant, .. }) => {
-                vec![format!("see what the ledger has: applecart history {tenant}")]
+                let command = format!("applecart history {tenant}");
+                vec![Next::run("This shows what the ledger has:", command)]
             }
             #[cfg(feature = "simulator")]
             Self::Demo(DemoError::NotEmpty(_)) => one("name a new folder, or leave the name out"),
@@ -190,20 +234,22 @@ impl Explain for AppError {
     }
 }
 
-fn signers_hints(error: &SignersError) -> Vec<String> {
+fn signers_hints(error: &SignersError) -> Vec<Next> {
     match error {
         SignersError::File { setting, .. } => vec![
-            format!("nothing was sent; correct the file that `{setting}` names, and have that merged"),
-            "`applecart validate` shows every mistake in it".to_owned(),
+            format!("Nothing was uploaded. Correct the file that `{setting}` names, and have that merged")
+                .into(),
+            Next::run("This shows every mistake in it:", "applecart validate"),
         ],
         SignersError::Nobody => {
-            vec!["nothing was sent; add `signers` or `openpgpKeys` to applecart.yaml".to_owned()]
+            vec!["Nothing was uploaded. Add `signers` or `openpgpKeys` to applecart.yaml".into()]
         }
         SignersError::Key { .. } => vec![
-            "try it by hand: echo | ssh-keygen -Y sign -n git -f KEY; a key with a passphrase needs an agent: name its public key then".to_owned(),
+            Next::run("Try it by hand:", "echo | ssh-keygen -Y sign -n git -f KEY"),
+            "A key with a passphrase needs an agent: name its public key then".into(),
         ],
         SignersError::Tool(_) | SignersError::Folder(_) => {
-            vec!["nothing was sent; who signed cannot be told here".to_owned()]
+            vec!["Nothing was uploaded, because the signature could not be checked here".into()]
         }
         SignersError::Git(error) => git_hint(error).into_iter().collect(),
     }
@@ -221,43 +267,49 @@ fn base_outcome(error: &BaseError) -> Outcome {
     }
 }
 
-fn base_hints(error: &BaseError) -> Vec<String> {
-    let named = "or name the revision that the policy is read from: --policy-rev REV";
-    let mut hints: Vec<String> =
-        error.fetch_line().map(|line| format!("run: {line}")).into_iter().collect();
+fn base_hints(error: &BaseError) -> Vec<Next> {
+    let named = "Or name the revision that the policy is read from: --policy-rev REV";
+    let mut hints: Vec<Next> =
+        error.fetch_line().map(|line| Next::run("Fetch it:", line)).into_iter().collect();
     match error {
         BaseError::NoMergeBase { shallow: false, .. } => {
-            hints.push("name a base that the branch comes from: --base origin/main".to_owned());
+            hints.push("Name a base that the branch comes from: --base origin/main".into());
         }
         BaseError::NoMergeBase { .. } => {}
         BaseError::Revision { flag: Flag::Base, .. } => {
-            hints.push("without --base, every tenant is planned".to_owned());
+            hints.push("Without --base, every tenant is planned".into());
         }
         BaseError::NotFetched { .. } | BaseError::Revision { .. } => {
-            hints.push("the policy is never taken from another revision instead".to_owned());
+            hints.push("The policy is never taken from another revision instead".into());
         }
-        BaseError::Unreachable { .. } => {
-            hints.push("make the remote answer to `git ls-remote`".to_owned());
-            hints.push(named.to_owned());
+        BaseError::Unreachable { remote, .. } => {
+            hints.push(Next::run(
+                "Check that this works here (network, proxy, credentials):",
+                format!("git ls-remote {}", shell_word(remote)),
+            ));
+            hints.push(named.into());
         }
         BaseError::NoDefault { remote } => {
-            hints.push(format!("push the default branch to {remote}, or set its HEAD"));
-            hints.push(named.to_owned());
+            hints.push(format!("Push the default branch to {remote}, or set its HEAD").into());
+            hints.push(named.into());
         }
         BaseError::NoRemote { .. } | BaseError::BranchName { .. } => {
-            hints.push("unset the variable where this is no pull request".to_owned());
-            hints.push(named.to_owned());
+            hints.push("Unset the variable if this is not a pull request".into());
+            hints.push(named.into());
         }
         BaseError::ManyRemotes { .. } => {
-            hints.push("set an upstream: git branch --set-upstream-to REMOTE/BRANCH".to_owned());
-            hints.push(named.to_owned());
+            hints.push(Next::run("Set an upstream:", "git branch --set-upstream-to REMOTE/BRANCH"));
+            hints.push(named.into());
         }
-        BaseError::NotContained { base, .. } => hints.push(format!(
-            "nothing was sent. Merge it into {} first, then apply that commit; pull requests get `plan` and `validate`",
-            base.name
-        )),
+        BaseError::NotContained { base, .. } => hints.push(
+            format!(
+                "Nothing was uploaded. Merge it into {} first, then apply that commit. Pull requests get `plan` and `validate`",
+                base.name
+            )
+            .into(),
+        ),
         BaseError::CannotTell { .. } => {
-            hints.push("nothing was sent".to_owned());
+            hints.push("Nothing was uploaded".into());
         }
         BaseError::Git(error) => hints.extend(git_hint(error)),
     }
@@ -278,18 +330,24 @@ fn git_outcome(error: &GitError) -> Outcome {
     }
 }
 
-fn git_hint(error: &GitError) -> Option<String> {
+fn git_hint(error: &GitError) -> Option<Next> {
     let hint = match error {
         GitError::NotARepository { .. } => {
-            "run this in a fleet repository, or name one with --repo; `applecart demo` makes a sample"
-        }
-        GitError::Owner { path } => {
-            return Some(format!(
-                "if you trust it: git config --global --add safe.directory {}",
-                path.display()
+            return Some(Next::run(
+                "Run this in a fleet repository, or name one with -C DIR. This makes a sample:",
+                "applecart demo",
             ));
         }
-        GitError::UnknownRevision { shallow: true, .. } => "fetch it first: git fetch --unshallow",
+        GitError::Owner { path } => {
+            let path = shell_word(&path.display().to_string());
+            return Some(Next::run(
+                "If you trust it:",
+                format!("git config --global --add safe.directory {path}"),
+            ));
+        }
+        GitError::UnknownRevision { shallow: true, .. } => {
+            return Some(Next::run("Fetch it first:", "git fetch --unshallow"));
+        }
         GitError::UnknownRevision { .. } => {
             "commit something, or name an existing branch, tag or commit with --rev"
         }
@@ -297,18 +355,27 @@ fn git_hint(error: &GitError) -> Option<String> {
             "install Git (https://git-scm.com/downloads), or correct PATH, and run this again"
         }
         GitError::TooSlow { .. } => {
-            "try the same by hand: git ls-remote; it may be waiting for a password, a key or a proxy"
+            return Some(Next::run(
+                "Try the same by hand. It may be waiting for a password, a key or a proxy:",
+                "git ls-remote",
+            ));
         }
         GitError::NoWorktree { .. } => "this is a bare repository; leave --worktree out",
         GitError::Program { command, .. } if command == "commit-tree" => {
-            "no commit and no branch was made. Who you are, Git takes from user.name and user.email; where commit.gpgSign is on, it signs with user.signingKey. Mend what it complains of (git config --list --show-origin shows all of them), and run this again"
+            return Some(Next::run(
+                "No commit and no branch was made. Git takes your name from user.name and user.email, and signs with user.signingKey if commit.gpgSign is on. Correct what it complains about, and run this again. This shows all of its settings:",
+                "git config --list --show-origin",
+            ));
         }
         GitError::Branch { .. } => {
-            "another branch may have the name of a folder of this one, such as `renew`: git for-each-ref refs/heads/renew shows them. Rename or delete it (git branch -m, git branch -D), and run this again"
+            return Some(Next::run(
+                "Another branch may have the name of a folder of this one, such as `renew`. Rename or delete it (git branch -m, git branch -D), and run this again. This shows them:",
+                "git for-each-ref refs/heads/renew",
+            ));
         }
         _ => return None,
     };
-    Some(hint.to_owned())
+    Some(hint.into())
 }
 
 impl Explain for DownloadError {
@@ -329,15 +396,15 @@ impl Explain for DownloadError {
         }
     }
 
-    fn hints(&self) -> Vec<String> {
+    fn hints(&self) -> Vec<Next> {
         match self {
             Self::Sops { encrypt, then, .. } => vec![
-                format!("fix that, or run: {encrypt}"),
-                format!("then: {then}"),
-                "or seal with age nevertheless: --age".to_owned(),
+                Next::run("Fix that, or run:", encrypt.clone()),
+                Next::run("Then:", then.clone()),
+                "Or seal with age nevertheless: --age".into(),
             ],
             Self::Unread { .. } => vec![
-                "try again, or seal without that check: `applecart seal --offline`; `plan` and `apply` compare again".to_owned(),
+                "Try again, or seal without that check (`applecart seal --offline`). `plan` and `apply` compare again".into(),
             ],
             _ => Vec::new(),
         }
@@ -353,7 +420,7 @@ impl Explain for RenewError {
         }
     }
 
-    fn hints(&self) -> Vec<String> {
+    fn hints(&self) -> Vec<Next> {
         match self {
             Self::Due(_) | Self::NoRemote => Vec::new(),
             Self::Exists { branch, remote, here } => {
@@ -367,17 +434,17 @@ impl Explain for RenewError {
                 let here = here.then(|| format!("git branch -D {branch}"));
                 let delete: Vec<String> = there.into_iter().chain(here).collect();
                 vec![
-                    format!("look at it: {look}"),
-                    "if that file is the right one, have its pull request merged; then this renewal is done".to_owned(),
-                    format!(
-                        "if this file is the right one, close that pull request, delete the branch and run this again: {}",
-                        delete.join(" && ")
+                    Next::run("Look at it:", look),
+                    "If that file is the right one, have its pull request merged. Then this renewal is done".into(),
+                    Next::run(
+                        "If this file is the right one, close that pull request, delete the branch and run this again:",
+                        delete.join(" && "),
                     ),
                 ]
             }
             Self::NotPushed { branch, remote, .. } => vec![
-                format!("push it: git push {remote} {branch}"),
-                "or run this again, which finds the branch and pushes it".to_owned(),
+                Next::run("Push it:", format!("git push {remote} {branch}")),
+                "Or run this again, which finds the branch and pushes it".into(),
             ],
         }
     }
@@ -392,7 +459,7 @@ impl Explain for ImportError {
         }
     }
 
-    fn hints(&self) -> Vec<String> {
+    fn hints(&self) -> Vec<Next> {
         let hint = match self {
             Self::List { .. } => {
                 "the first line is `name,tenantId`, with `displayName` and `auth` where wanted; one tenant a line, as CSV"
@@ -402,6 +469,6 @@ impl Explain for ImportError {
             }
             _ => return Vec::new(),
         };
-        vec![hint.to_owned()]
+        vec![hint.into()]
     }
 }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::progress::Bar;
-pub(super) use crate::app::Context;
-use crate::app::Environment;
+use crate::app::{Context, Environment};
 use applecart_core::model::Timestamp;
 use applecart_io::seams::{MachineClock, RandomIds};
 
@@ -23,30 +22,46 @@ pub(super) enum LogFormat {
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
     /// The fleet repository
-    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    #[arg(
+        short = 'C',
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "DIR",
+        default_value = "."
+    )]
     repo: PathBuf,
     /// The fleet revision to read
-    #[arg(long, global = true, value_name = "REV", default_value = "HEAD")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "REV", default_value = "HEAD")]
     rev: String,
     /// The revision to read applecart.yaml from. Without it: the target branch that the pipeline
     /// names, else the remote's default branch, else (without a remote) --rev
-    #[arg(long, global = true, value_name = "REV")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "REV")]
     policy_rev: Option<String>,
     /// Take this instant (RFC 3339) as now, to ask about next month
-    #[arg(long, global = true, value_name = "TIME")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "TIME")]
     now: Option<Timestamp>,
     /// How many tenants to work on at once
-    #[arg(long, global = true, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, global = true, hide_short_help = true, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     parallelism: u16,
     /// How messages and log lines on standard error look: json is one object a line
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
     log_format: LogFormat,
     /// Write no colours, as with NO_COLOR set; CLICOLOR_FORCE=1 writes them into pipes, too
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub(super) no_color: bool,
     /// Tell more: once for what is done, twice for every request
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, hide_short_help = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    /// Write only results and errors: no notes, no warnings, no progress
+    #[arg(short, long, global = true, hide_short_help = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
 }
 
 impl Global {
@@ -58,11 +73,12 @@ impl Global {
     /// Logs go to standard error and never hold bodies, tokens or query strings.
     pub(super) fn start_logging(&self) {
         let level = match self.verbose {
+            0 if self.quiet => "applecart=error",
             0 => "applecart=warn",
             1 => "applecart=info",
             _ => "applecart=debug",
         };
-        if self.verbose > 0 || self.json_log() {
+        if self.verbose > 0 || self.quiet || self.json_log() {
             // Log lines and a bar would write through each other.
             super::progress::switch_off();
         }

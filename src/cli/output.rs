@@ -4,10 +4,11 @@ use std::io::{IsTerminal as _, Write as _};
 
 use anstream::{AutoStream, ColorChoice};
 
-use super::error::{CliError, Explain as _};
+use super::error::{CliError, Explain as _, Next};
 use super::global::{self, Global};
 use applecart_core::fleet;
 use applecart_core::model::sentence;
+use applecart_core::report::escape;
 
 /// Where a command's results and messages go.
 ///
@@ -18,6 +19,7 @@ pub(super) struct Output {
     out: ColorChoice,
     err: ColorChoice,
     json_log: bool,
+    quiet: bool,
     /// Whether more is told than by default.
     pub(super) verbose: bool,
 }
@@ -37,6 +39,7 @@ impl Output {
             out: choice(std::io::stdout().is_terminal()),
             err: choice(std::io::stderr().is_terminal()),
             json_log: global.json_log(),
+            quiet: global.quiet,
             verbose: global.is_verbose(),
         }
     }
@@ -53,12 +56,19 @@ impl Output {
         }
     }
 
-    /// Tells the person something beside the result.
+    /// Tells the person something beside the result, unless they asked for quiet.
     pub(super) fn note(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
         if self.json_log {
             // At this level it is always written, as it is in text.
             return tracing::warn!(note = true, "{}", anstream::adapter::strip_str(text));
         }
+        self.write_message(text);
+    }
+
+    fn write_message(&self, text: &str) {
         let mut err = AutoStream::new(std::io::stderr(), self.err);
         // Nothing can be done where even the message cannot be written.
         let _ = writeln!(err, "{text}");
@@ -67,28 +77,32 @@ impl Output {
     /// An error: what happened, why, and what to do next.
     pub(super) fn error(&self, error: &CliError) {
         if let CliError::InvalidFleet(mistakes) = error {
-            self.note(&fleet::render_all(mistakes));
+            let mistakes = fleet::render_all(mistakes);
+            if self.json_log {
+                tracing::error!("{}", anstream::adapter::strip_str(&mistakes));
+            } else {
+                self.write_message(&mistakes);
+            }
         }
         if self.json_log {
             let because = std::error::Error::source(error).map(sentence).unwrap_or_default();
-            let (code, next) = (error.outcome().code(), error.hints().join("; "));
+            let (code, next) = (error.outcome().code(), joined(&error.hints()));
             return tracing::error!(code, because, next, "{error}");
         }
         let bad = anstyle::AnsiColor::Red.on_default().bold();
-        let mut text =
-            format!("{bad}error{bad:#}: {}", applecart_core::report::escape(&error.to_string()));
-        let mut source = std::error::Error::source(error);
-        while let Some(cause) = source {
-            text.push_str(&format!(
-                "\n  because: {}",
-                applecart_core::report::escape(&cause.to_string())
-            ));
-            source = cause.source();
+        let mut text = format!("{bad}error{bad:#}: {}", escape(&error.to_string()));
+        let causes = std::iter::successors(std::error::Error::source(error), |it| it.source());
+        for cause in causes {
+            text.push_str(&format!("\n  because: {}", escape(&cause.to_string())));
         }
-        for hint in error.hints() {
-            text.push_str(&format!("\n  next: {}", applecart_core::report::escape(&hint)));
+        for Next { say, run } in error.hints() {
+            text.push_str(&format!("\n  next: {}", escape(&say)));
+            if let Some(run) = run {
+                // Alone on its line, so that it can be copied.
+                text.push_str(&format!("\n    {}", escape(&run)));
+            }
         }
-        self.note(&text);
+        self.write_message(&text);
     }
 
     /// Whether standard output is a screen, which has an edge.
@@ -115,6 +129,10 @@ impl Output {
             _ => Ok(()),
         }
     }
+}
+
+fn joined(steps: &[Next]) -> String {
+    steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Whether a stream gets colours: <https://no-color.org>, <https://bixense.com/clicolors>.

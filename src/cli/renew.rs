@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::args::{KindName, Selected, duration};
 use super::error::{CliError, Explain as _};
 use super::format::{Chosen, Format, Formats};
+use super::leave::leave;
 use super::output::Output;
-use super::seal::leave;
 use crate::app::Context;
 use crate::app::download::{DownloadError, DownloadOptions};
 use crate::app::renew::{

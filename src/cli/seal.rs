@@ -2,11 +2,12 @@ use std::path::{Path, PathBuf};
 
 use super::args::KindName;
 use super::error::CliError;
+use super::leave::leave;
 use super::output::Output;
 use crate::app::Context;
 use crate::app::download::{self, DownloadError, DownloadOptions};
 use crate::app::seal::{self, Compare, SealOptions};
-use applecart_core::model::{Kind, Outcome, Sha256, Timestamp};
+use applecart_core::model::{Kind, Outcome, Timestamp};
 use applecart_core::report::{self, escape, plural};
 
 /// Check a downloaded token file, seal it, and write its facts into the tenant file
@@ -118,22 +119,4 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     let file = Some(&args.file).filter(|_| args.remove_download || !in_worktree);
     leave(file, done.sha256, args.remove_download, output)?;
     Ok(Outcome::Done)
-}
-
-/// Deletes a download that the fleet has now where that was asked for, else says what to do with
-/// it.
-pub(super) fn leave(
-    file: Option<&PathBuf>,
-    sha256: Sha256,
-    remove: bool,
-    output: &Output,
-) -> Result<(), CliError> {
-    let Some(file) = file.filter(|file| *file != Path::new("-")) else { return Ok(()) };
-    let shown = file.display();
-    output.note(&match remove {
-        false => format!("{shown} is no longer needed: delete it (--remove-download does)"),
-        true if download::remove(file, sha256)? => format!("deleted {shown}"),
-        true => format!("warning: {shown} is another file by now, and was not deleted"),
-    });
-    Ok(())
 }

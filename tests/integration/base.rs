@@ -88,8 +88,12 @@ impl Fleet {
     /// Runs the `git fetch` line that the program told, in the clone.
     #[track_caller]
     fn obey(&self, run: &Run) -> bool {
-        let lines: Vec<&str> =
-            run.stderr.lines().filter_map(|line| line.trim().strip_prefix("next: run: ")).collect();
+        let lines: Vec<&str> = run
+            .stderr
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.starts_with("git fetch "))
+            .collect();
         let [line] = lines.as_slice() else { panic!("one line to run, not {lines:?}") };
         let mut shell = Command::new("sh");
         shell.current_dir(self.clone_path()).args(["-c", line]);

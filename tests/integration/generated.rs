@@ -69,8 +69,9 @@ fn every_code_is_in_the_table_the_docs_and_the_schemas() {
 
 #[test]
 fn generated_command_line_reference() {
-    let mut text =
-        String::from("# Command line\n\nGenerated from the program; see CONTRIBUTING.md.\n");
+    let mut text = String::from(
+        "# Command line\n\nGenerated from the program; see CONTRIBUTING.md. The global options below go with every\ncommand.\n",
+    );
     let mut command = applecart::cli::command().term_width(100);
     command.build();
     section(&mut text, &mut command, "applecart");

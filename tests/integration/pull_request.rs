@@ -171,12 +171,14 @@ fn a_base_that_nobody_can_compare_with_is_told_with_the_line_that_fetches_it() {
     without_key(&clone, &["plan", "--base", "origin/main"])
         .ends_with(7)
         .says("the revision \"origin/main\" of --base cannot be read")
-        .says("next: run: git fetch origin +refs/heads/main:refs/remotes/origin/main");
+        .says("next: Fetch it:")
+        .says("git fetch origin +refs/heads/main:refs/remotes/origin/main");
     clone.git(&["fetch", "--quiet", "--depth=1", "origin", "+main:refs/remotes/origin/main"]);
     without_key(&clone, &["plan", "--base", "origin/main"])
         .ends_with(7)
         .says("have no commit in common")
-        .says("next: run: git fetch --unshallow");
+        .says("next: Fetch it:")
+        .says("git fetch --unshallow");
     clone.git(&["fetch", "--quiet", "--unshallow"]);
     let run = without_key(&clone, &["plan", "--base", "origin/main", "--format", "json"]);
     assert_eq!(planned(&run.ends_with(0)), ["contoso"]);

@@ -279,5 +279,8 @@ fn a_person_signs_in_otherwise_than_the_pipelines_do() {
     };
     with("").ends_with(8).says("ACTIONS_ID_TOKEN_REQUEST");
     with("client-secret").ends_with(0).says("upload push");
-    with("password").ends_with(64).says("is not a supported credential").says("next: client-secret");
+    with("password")
+        .ends_with(64)
+        .says("is not a supported credential")
+        .says("next: Use one of: client-secret");
 }

@@ -95,7 +95,7 @@ impl Signed {
     #[track_caller]
     fn refuses_with(&self, arguments: &[&str], why: &str) {
         let run = self.world.run(&[&["apply"], arguments].concat()).ends_with(7).says(why);
-        assert!(run.says("nothing was sent").stderr.contains("next: "));
+        assert!(run.says("Nothing was uploaded").stderr.contains("next: "));
         let requests = self.world.state().requests();
         assert!(requests.is_empty(), "{requests:?}");
     }
@@ -380,7 +380,7 @@ fn a_machine_without_the_programs_says_what_to_install_and_sends_nothing() {
         }
         let mut command = fleet.world.command(&["apply"]);
         command.env("PATH", &bin);
-        let run = crate::world::finish(command).ends_with(1).says("nothing was sent");
+        let run = crate::world::finish(command).ends_with(1).says("Nothing was uploaded");
         assert!(fleet.world.state().requests().is_empty());
         run
     };
