@@ -152,7 +152,7 @@ fn a_created_certificate_is_refused_with_the_consequence() {
         seal(&world, &created, how)
             .ends_with(4)
             .says("topic-change")
-            .says("would stop answering")
+            .says("cut off")
             .says("Renew on the old certificate, not Create");
     }
     unchanged(&world);

@@ -72,7 +72,7 @@ fn another_organisation() {
         expires: in_days(300),
     });
     let file = download(&hub.world, "sToken.vpptoken", &text);
-    message!(refusal(&hub, &clone, "contoso/London", &file), @r#"error: nothing was written: organization-differs: The token is of the organisation "Fabrikam GmbH", the one in Intune of "Contoso Ltd". If this is another customer's token, seal the right one; if Apple knows the organisation by a new name, release it with an `allow` line"#);
+    message!(refusal(&hub, &clone, "contoso/London", &file), @r#"error: nothing was written: organization-differs: The token is of the organisation "Fabrikam GmbH", the one in Intune of "Contoso Ltd": another customer's licences would be used. Seal this customer's token; if Apple knows the organisation by a new name, release it with an `allow` line"#);
 }
 
 #[test]

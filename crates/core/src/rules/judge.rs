@@ -257,7 +257,7 @@ impl Case<'_> {
                 Reason::OrganizationDiffers,
                 Change::of(theirs, ours, self.sha256),
                 format!(
-                    "The token is of the organisation {ours:?}, the one in Intune of {theirs:?}. If this is another customer's token, seal the right one; if Apple knows the organisation by a new name, release it with an `allow` line"
+                    "The token is of the organisation {ours:?}, the one in Intune of {theirs:?}: another customer's licences would be used. Seal this customer's token; if Apple knows the organisation by a new name, release it with an `allow` line"
                 ),
             )
         })

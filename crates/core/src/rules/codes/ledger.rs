@@ -125,11 +125,11 @@ super::rows! {
         "Check free space and permissions.";
     "cannot-sign" [Ledger] Error ()
         "The ledger's commit could not be signed.",
-        "applecart.yaml asks for a signed ledger.",
+        "The fleet asks for a signed ledger.",
         "Check the signing key with `applecart doctor`.";
     "cannot-judge" [Ledger] Error ()
         "The signatures of the ledger could not be verified.",
-        "applecart.yaml asks for a signed ledger.",
+        "The fleet asks for a signed ledger.",
         "Install what the message names, and run `applecart ledger verify` again.";
     "state" [Ledger] Error ()
         "What this clone remembers of the ledger could not be read or written.",
