@@ -501,7 +501,7 @@ fn a_tenant_that_nobody_knows_is_not_an_empty_history() {
             .run(&["history", target])
             .ends_with(64)
             .says("neither Git's history nor the ledger")
-            .says("`applecart history` without a name shows every token");
+            .says("This shows every token that there ever was");
     }
     world.run(&["history", "--select", "nobody"]).ends_with(64);
 }

@@ -121,7 +121,7 @@ fn a_second_clone_waits_for_the_first_and_says_so_with_6() {
     eventually("the request arrived", || {
         hub.world.state().requests().iter().any(|request| request.method == "PATCH")
     });
-    two.run(&["apply"]).ends_with(6).says("another run");
+    two.run(&["apply"]).ends_with(6).says("Another run");
     two.run(&["plan"]).ends_with(0).says("in-progress-elsewhere");
     first.kill().unwrap();
     first.wait().unwrap();

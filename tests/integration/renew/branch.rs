@@ -310,7 +310,7 @@ fn a_commit_is_signed_where_git_signs() {
     run(&clone, &["renew", "contoso/vpp", "--file", text(&file), "--push"])
         .ends_with(1)
         .says("`git commit-tree` ended with")
-        .says("no commit and no branch was made");
+        .says("No commit and no branch was made");
     assert_eq!(clone.git(&["for-each-ref", "refs/heads/renew"]), "");
 }
 

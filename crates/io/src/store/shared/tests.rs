@@ -480,7 +480,7 @@ fn a_push_that_the_remote_refuses_says_what_to_change_there() {
     assert_eq!(error.code(), "push-refused");
     let text = error.to_string();
     assert!(text.contains("this branch is protected"), "{text}");
-    assert!(text.contains("let this user push to refs/heads/applecart/ledger"), "{text}");
+    assert!(text.contains("Allow this user to push to refs/heads/applecart/ledger"), "{text}");
     assert_eq!((hub.tip(), clone.local().head().unwrap()), (None, None));
 }
 
