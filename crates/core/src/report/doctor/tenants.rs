@@ -23,11 +23,11 @@ pub(super) fn tenant_checks(tenants: &[TenantHealth]) -> Vec<Check> {
         .map(none)
         .into();
     }
-    let signed_in = tenants.iter().filter(|tenant| !tenant.sign_in_failed()).count();
-    let all = plural(tenants.len(), "tenant");
+    let answered = tenants.iter().filter(|tenant| tenant.is_checked(Area::SignIn));
+    let signed_in = answered.filter(|tenant| !tenant.sign_in_failed()).count();
     let mut checks = vec![clock(tenants)];
-    let answered = format!("{} of {}", signed_in, all);
-    checks.push(check(tenants, Area::SignIn, &format!("signed in to {answered}"), true));
+    let all = plural(tenants.len(), "tenant");
+    checks.push(check(tenants, Area::SignIn, &format!("signed in to {signed_in} of {all}")));
     let well = [
         (
             Area::Permissions,
@@ -37,7 +37,7 @@ pub(super) fn tenant_checks(tenants: &[TenantHealth]) -> Vec<Check> {
         (Area::Graph, "every read that was made was answered"),
     ];
     for (area, text) in well {
-        checks.push(check(tenants, area, text, signed_in > 0));
+        checks.push(check(tenants, area, text));
     }
     checks.push(consent(tenants));
     checks
@@ -78,19 +78,44 @@ fn area_of(code: ProblemCode) -> Area {
     }
 }
 
-fn check(tenants: &[TenantHealth], area: Area, well: &str, looked: bool) -> Check {
+impl TenantHealth {
+    /// Whether the area was looked at in this tenant: nothing before it failed, and no missing
+    /// answer leaves it open.
+    fn is_checked(&self, area: Area) -> bool {
+        self.problems.iter().all(|problem| {
+            let of = area_of(problem.code);
+            match area {
+                // A problem with a resource comes from Graph, so the sign-in before it worked.
+                Area::SignIn => of == area || problem.resource.is_some(),
+                Area::Graph => of == area || !matches!(of, Area::SignIn | Area::Fleet),
+                _ => !matches!(of, Area::SignIn | Area::Graph | Area::Fleet),
+            }
+        })
+    }
+}
+
+/// A check of an area in all tenants. It passes only where the area was looked at.
+fn check(tenants: &[TenantHealth], area: Area, well: &str) -> Check {
     let troubles = troubles(tenants, area);
     let mut ill: Vec<&String> = troubles.iter().flat_map(|trouble| &trouble.tenants).collect();
     ill.sort();
     ill.dedup();
     let ill = ill.len();
-    let (state, text) = if !looked {
-        (CheckState::NotChecked, "no sign-in worked".to_owned())
-    } else if troubles.is_empty() {
-        (CheckState::Ok, well.to_owned())
-    } else {
+    let open = tenants.iter().filter(|tenant| !tenant.is_checked(area)).count();
+    let (state, text) = if !troubles.is_empty() {
         let all = plural(tenants.len(), "tenant");
         (CheckState::Failed, format!("failed in {ill} of {all}"))
+    } else if open == tenants.len() {
+        let why = match area {
+            Area::SignIn => "not checked: Entra could not be asked",
+            _ if tenants.iter().all(TenantHealth::sign_in_failed) => "no sign-in worked",
+            _ => "not checked: no tenant answered",
+        };
+        (CheckState::NotChecked, why.to_owned())
+    } else if open > 0 {
+        (CheckState::Warning, format!("{well}; {} not checked", plural(open, "tenant")))
+    } else {
+        (CheckState::Ok, well.to_owned())
     };
     Check { troubles, ..Check::new(area, state, text) }
 }

@@ -93,3 +93,23 @@ fn where_nobody_can_sign_in_nothing_else_is_called_well() {
         assert_eq!(state(area), CheckState::NotChecked, "{area:?}");
     }
 }
+
+#[test]
+fn what_nobody_answered_is_not_called_well() {
+    let state_of = |problems: Vec<Problem>, well: usize| {
+        let ill = TenantHealth { problems, clock_skew: None, ..tenant(1) };
+        let checks = tenant_checks(
+            &std::iter::once(ill).chain((2..2 + well).map(tenant)).collect::<Vec<_>>(),
+        );
+        let state = |area| checks.iter().find(|check| check.area == area).unwrap().state;
+        [Area::SignIn, Area::Permissions, Area::Licence, Area::Graph].map(state)
+    };
+    use CheckState::{Failed, NotChecked, Ok, Warning};
+    // Entra does not answer: nothing behind it was asked.
+    let entra = || vec![problem(ProblemCode::Unreachable, None)];
+    assert_eq!(state_of(entra(), 0), [NotChecked, NotChecked, NotChecked, Failed]);
+    assert_eq!(state_of(entra(), 1), [Warning, Warning, Warning, Failed]);
+    // Graph does not answer: the sign-in before it worked.
+    let graph = vec![problem(ProblemCode::Unreachable, None).on(Resource::Push)];
+    assert_eq!(state_of(graph, 0), [Ok, NotChecked, NotChecked, Failed]);
+}
