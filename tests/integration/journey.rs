@@ -119,7 +119,11 @@ fn an_expired_certificate_is_held() {
     world.live("contoso", Some(&live));
     world.tenant("contoso", &expired);
     world.commit("Too late");
-    world.run(&["apply"]).ends_with(0).says("expired").says("Expired certificates are never uploaded");
+    world
+        .run(&["apply"])
+        .ends_with(0)
+        .says("expired")
+        .says("Expired certificates are never uploaded");
     assert_eq!(world.uploads("contoso"), 0);
 }
 

@@ -14,11 +14,12 @@ pub enum ListMistake {
     #[error("it is empty")]
     Empty,
     #[error(
-        "line 1: there is no column {0:?}; write {columns}{separators}",
+        "line 1: column {number} is none of {columns}{separators}",
         columns = COLUMNS.join(", "),
-        separators = if .0.contains(';') { ", and separate them with commas" } else { "" }
+        separators = if *.semicolons { "; separate columns with commas" } else { "" }
     )]
-    UnknownColumn(String),
+    // Without its text: whoever names the wrong file here may name a token or a key.
+    UnknownColumn { number: usize, semicolons: bool },
     #[error("line 1: the column {0} must be there exactly once")]
     NeededColumn(&'static str),
     #[error("line {line}: {has} values where the first line has {wants}")]
@@ -38,8 +39,9 @@ pub fn parse_list(text: &str) -> Result<Vec<Wanted>, Vec<ListMistake>> {
     let Some((_, header)) = records.next() else { return Err(vec![ListMistake::Empty]) };
     let header: Vec<&str> = header.iter().map(|name| name.trim()).collect();
     let mut mistakes = Vec::new();
-    if let Some(unknown) = header.iter().find(|name| !COLUMNS.contains(name)) {
-        mistakes.push(ListMistake::UnknownColumn((*unknown).to_owned()));
+    if let Some(index) = header.iter().position(|name| !COLUMNS.contains(name)) {
+        let semicolons = header.iter().any(|name| name.contains(';'));
+        mistakes.push(ListMistake::UnknownColumn { number: index + 1, semicolons });
     }
     for needed in ["name", "tenantId"] {
         if header.iter().filter(|name| **name == needed).count() != 1 {
@@ -167,14 +169,15 @@ mod tests {
     fn a_header_that_is_not_ours_is_refused() {
         for (text, says) in [
             ("", "empty"),
-            ("name;tenantId\n", "separate them with commas"),
-            ("name,tenantId,color\n", "no column \"color\""),
+            ("name;tenantId\n", "separate columns with commas"),
+            ("name,tenantId,color\n", "line 1: column 3 is none of name, tenantId"),
             ("name\n", "tenantId must be there exactly once"),
             ("name,tenantId\n\"a,b\n", "line 2: a quotation mark"),
         ] {
             let mistakes = parse_list(text).unwrap_err();
             let mistakes: String = mistakes.iter().map(ToString::to_string).collect();
             assert!(mistakes.contains(says), "{text:?}: {mistakes}");
+            assert!(!mistakes.contains("color"), "what the file holds is not shown: {mistakes}");
         }
     }
 }

@@ -72,7 +72,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn note(&mut self, code: ImportNoteCode, token: impl ToString, detail: impl Into<String>) {
+    fn note(&mut self, code: ImportNoteCode, token: &impl ToString, detail: impl Into<String>) {
         let token = Some(token.to_string());
         self.updated.notes.push(ImportNote { code, token, detail: detail.into() });
     }
@@ -87,7 +87,7 @@ impl Work<'_> {
                 _ => token.kind.to_string(),
             };
             let detail = "in Intune and not in the file; added as a watched token";
-            self.note(ImportNoteCode::Added, name, detail);
+            self.note(ImportNoteCode::Added, &name, detail);
         }
         self.updated.notes.append(&mut entries.notes);
         Ok(())

@@ -24,14 +24,14 @@ pub(super) fn table<const N: usize>(
     rows: impl Iterator<Item = [(&'static str, String); N]>,
 ) -> String {
     let mut out = String::new();
-    line(&mut out, head.map(|(name, _)| name.to_owned()));
+    line(&mut out, &head.map(|(name, _)| name.to_owned()));
     for row in rows {
-        line(&mut out, row.map(|(_, cell)| cell));
+        line(&mut out, &row.map(|(_, cell)| cell));
     }
     out
 }
 
-fn line<const N: usize>(out: &mut String, cells: [String; N]) {
+fn line<const N: usize>(out: &mut String, cells: &[String; N]) {
     for (index, cell) in cells.iter().enumerate() {
         if index > 0 {
             out.push(',');
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn quotes_commas_and_blanks_are_kept() {
         let mut out = String::new();
-        line(&mut out, ["plain", "a,b", "say \"hi\"", "two\r\nlines", " "].map(str::to_owned));
+        line(&mut out, &["plain", "a,b", "say \"hi\"", "two\r\nlines", " "].map(str::to_owned));
         assert_eq!(out, "plain,\"a,b\",\"say \"\"hi\"\"\",\"two\r\nlines\",\" \"\r\n");
     }
 }

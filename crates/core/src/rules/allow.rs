@@ -52,7 +52,7 @@ impl Change {
     }
 
     /// One attribute becomes another one.
-    pub fn of(from: impl ToString, to: impl ToString, sha256: Sha256) -> Self {
+    pub fn of(from: &impl ToString, to: &impl ToString, sha256: Sha256) -> Self {
         Self { from: from.to_string(), to: to.to_string(), sha256 }
     }
 
@@ -142,7 +142,7 @@ mod tests {
     fn for_every_releasable_hold_the_same_line_is_taken() {
         let sha256 = Sha256::of(b"file");
         let digest = sha256.to_string();
-        let change = Change::of("2026-12-20T10:00:00Z", "new", sha256);
+        let change = Change::of(&"2026-12-20T10:00:00Z", &"new", sha256);
         for &hold in Reason::ALL {
             let takes = |from: &str, to: &str, today: &str| {
                 releases(&[line(hold, from, to)], hold, &change, day(today))

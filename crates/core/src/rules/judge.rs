@@ -8,7 +8,7 @@ use chrono::{Duration, NaiveDate};
 
 use super::allow::{self, Change, Hold};
 use super::codes::Reason;
-use super::subject::{self, Subject, noun, renew_at_apple};
+use super::subject::{self, ABSENT, Subject, noun, renew_at_apple};
 use crate::apple::{self, FileFacts, Finding, FindingCode};
 use crate::fleet::{Tenant, Token, TokenFile};
 use crate::ledger::TenantLedger;
@@ -84,7 +84,11 @@ impl Case<'_> {
     }
 
     fn topic(&self) -> Option<Hold> {
-        let Some(Subject::Push(live)) = self.live else { return None };
+        let live = match self.live {
+            Some(Subject::Push(live)) => live,
+            Some(_) => return None,
+            None => return self.forgotten_topic(),
+        };
         let topic = self.token.topic().filter(|topic| **topic != live.topic)?;
         let account =
             live.apple_id.as_ref().map(|id| format!(", signed in as {id}")).unwrap_or_default();
@@ -94,6 +98,20 @@ impl Case<'_> {
             format!(
                 "The certificate in Git has topic {topic}, but Intune uses {}. Uploading it would cut off every enrolled device. At Apple's push portal press Renew on the old certificate, not Create{account}",
                 live.topic
+            ),
+        ))
+    }
+
+    /// Intune's certificate is gone, but devices still know the topic that was confirmed or adopted
+    /// last: a certificate with another one cuts them off just as well.
+    fn forgotten_topic(&self) -> Option<Hold> {
+        let known = self.past.known_topic(self.of)?;
+        let topic = self.token.topic().filter(|topic| *topic != known)?;
+        Some(Hold::releasable(
+            Reason::TopicChange,
+            Change::of(&ABSENT, topic, self.sha256),
+            format!(
+                "The certificate in Git has topic {topic}. Intune has no certificate now, but the enrolled devices know topic {known}. Uploading another topic would cut off every one of them. At Apple's push portal press Renew on the certificate with the topic that devices know, not Create"
             ),
         ))
     }
@@ -399,7 +417,7 @@ pub fn against_entry(
 ) -> Vec<Objection> {
     let mut all = Vec::new();
     let releases = |hold, from: &dyn ToString, to: &dyn ToString| {
-        let change = Change::of(from.to_string(), to.to_string(), sha256);
+        let change = Change::of(&from.to_string(), &to.to_string(), sha256);
         allow::releases(&entry.allow, hold, &change, today)
     };
     let mut add = |reason: Reason, detail: String| {

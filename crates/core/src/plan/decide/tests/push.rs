@@ -383,6 +383,18 @@ fn a_confirmed_certificate_that_is_gone_is_held_as_vanished() {
 }
 
 #[test]
+fn another_topic_than_devices_know_is_held_although_the_certificate_is_gone() {
+    let mut world = World::first_upload();
+    world.recorded(Event::Confirmed, "99", "run-1", "2026-11-01T10:00:00Z");
+    world.expect_upload();
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    let held = world.expect_held(&[Reason::TopicChange]);
+    assert!(held.state.details[0].contains(TOPIC), "{:?}", held.state.details);
+    world.allow("topic-change", "absent", OTHER_TOPIC);
+    assert_eq!(world.expect_upload().allows, [Reason::TopicChange]);
+}
+
+#[test]
 fn a_lapsed_file_is_never_uploaded() {
     let mut world = World::renewal();
     world.now = at("2027-11-20T10:00:00Z");
