@@ -23,9 +23,11 @@ pub const TARGET_BRANCH: [&str; 3] =
 
 const CREDENTIAL: &str = "APPLECART_CREDENTIAL";
 
+type LookUp = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// Environment variables, looked up by name.
 #[derive(Clone)]
-pub struct Environment(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct Environment(Arc<LookUp>);
 
 impl Environment {
     pub fn new(look_up: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {

@@ -1,5 +1,4 @@
 //! A download → a sealed file in the worktree, and a tenant file that names it.
-#![expect(clippy::disallowed_methods, reason = "looks for .sops.yaml in the worktree")]
 
 use std::path::{Path, PathBuf};
 

@@ -333,6 +333,7 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
 }
 
 /// Where Intune's state comes from.
+#[expect(clippy::large_enum_variant, reason = "one for each run")]
 pub enum Intune {
     /// From Graph. The public keys of enrollment tokens that a due upload is encrypted to are read,
     /// too: an ordinary plan costs no request for them.

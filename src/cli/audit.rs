@@ -39,6 +39,7 @@ pub(super) struct Args {
     format: Chosen<Shown>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one for each run")]
 enum Shown {
     Audit(Audit),
     AppleIds(AppleIds),

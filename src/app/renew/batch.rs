@@ -35,6 +35,7 @@ pub struct Batch {
 pub type Answer<'a> = &'a mut dyn FnMut(&str, &[String]) -> Option<usize>;
 
 /// A file that was looked at: matched to a token, or done with.
+#[expect(clippy::large_enum_variant, reason = "one for each file of a folder")]
 enum Looked<'a> {
     Matched(Box<Matched<'a>>),
     Done(Result<Proposal, Box<Failed>>),

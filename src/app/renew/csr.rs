@@ -95,6 +95,9 @@ fn recorded(view: &LedgerView, due: &Due<'_>) -> Result<Option<Ready>, Problem> 
     Ok(opened.and_then(|record| Ready::of(record, CsrOrigin::Ledger)))
 }
 
+/// What came of asking for the request of each sheet.
+type Asked<'a> = Vec<(&'a mut Sheet, Result<Ready, Problem>)>;
+
 /// Reads the requests that are missing from Intune, and records them.
 fn request<'a>(
     missing: Vec<Push<'a>>,
@@ -102,7 +105,7 @@ fn request<'a>(
     ground: &Ground,
     connector: &Connector,
     context: &Context,
-) -> Result<Vec<(&'a mut Sheet, Result<Ready, Problem>)>, AppError> {
+) -> Result<Asked<'a>, AppError> {
     // What is recorded must not have a made-up date.
     if context.frozen.is_some() && !context.environment.overrides()?.graph_is_loopback() {
         return Err(AppError::FrozenApply);
