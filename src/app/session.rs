@@ -1,6 +1,6 @@
 //! What the use cases share: desired state, Intune's state and the ledger become a plan.
 //!
-//! [`plan`] is the whole way, load → past → policy → read → plan, as one function. A use case that
+//! [`plan()`] is the whole way, load → past → policy → read → plan, as one function. A use case that
 //! has to do something between the steps (`apply` checks signatures and takes a lock) takes them
 //! one by one: [`load`], [`past`], [`Session::plan`].
 

@@ -3,7 +3,7 @@
 //!
 //! One classifier, so that commands cannot disagree: [`classify`] for everything, [`seal`] where only
 //! the encryption matters. The layers that browsers, mail and editors put around a token are
-//! [`apple`](crate::apple)'s; the crate `age` is not needed to read a header.
+//! [`apple`]'s; the crate `age` is not needed to read a header.
 
 pub mod age;
 pub(crate) mod form;

@@ -2,7 +2,7 @@
 //!
 //! Removing, reordering, editing or inserting a line breaks the chain at a line that can be
 //! named. Cutting whole lines off the *end* does not: only the branch's history shows that, which
-//! [`verify`](super::verify()) walks.
+//! `ledger verify` walks.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use super::line::{LineFault, decode, encode};

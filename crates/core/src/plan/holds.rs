@@ -1,5 +1,5 @@
 //! What forbids a write because of the tenant and of what Intune has, beside what speaks against
-//! the credential itself ([`judge`](crate::rules::judge)): decision table, row 7.
+//! the credential itself ([`judge`]): decision table, row 7.
 
 use std::collections::BTreeSet;
 
