@@ -77,7 +77,7 @@ fn what_was_uploaded_by_hand_since_then_is_stale() {
     let upload =
         PortalUpload::Push { apple_identifier: "mdm@contoso.example".into(), certificate: new.pem };
     world.state().portal_upload(tenant_id("contoso"), &upload).unwrap();
-    world.run(&["apply", FILE]).ends_with(5).says("contoso: the live facts of push changed");
+    world.run(&["apply", FILE]).ends_with(5).says("contoso: push in Intune changed");
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn failed(
             }
             let why = failure.cause().and_then(|cause| cause.detail.as_deref());
             Some(format!(
-                "the first {kind} token that was sent as {wire:?} failed on {} ({} of {}: {}); nothing more of the kind is sent. If the encoding is wrong, change `wire` in applecart.yaml; else correct or release that token",
+                "the first {kind} token that was uploaded as {wire:?} failed on {} ({} of {}: {}); nothing more of the kind is uploaded. If the encoding is wrong, change `wire` in applecart.yaml; else correct or release that token",
                 failure.at,
                 token,
                 tenant.name,
@@ -176,7 +176,7 @@ fn pending(
             (ours && open && !shown).then(|| {
                 let until = sending.lease_until.map_or(settled, |lease| lease.max(settled));
                 format!(
-                    "no {kind} token was seen live in the encoding {wire:?} yet, and {} of {} is under way since {}; nothing more of the kind is sent until it shows. Run again after {until}",
+                    "no {kind} token was found in Intune in the encoding {wire:?} yet, and {} of {} is under way since {}; nothing more of the kind is uploaded until Intune has it. Run again after {until}",
                     sending.token,
                     sending.opened.name,
                     sending.intended_at()
@@ -233,7 +233,7 @@ fn mark(tenants: &mut [PlannedTenant], kind: Kind, canary: &Canary) {
                     (
                         Warning::Canary,
                         format!(
-                            "goes first, alone: no {kind} upload in the fleet's wire encoding was seen live yet"
+                            "goes first, alone: no {kind} upload in the fleet's wire encoding was found in Intune yet"
                         ),
                     )
                 }

@@ -1,6 +1,6 @@
 //! Whether a plan file that was reviewed still says what would be done.
 //!
-//! A plan is always made anew; the file only decides what of it may happen. So nothing that
+//! A plan is always made again; the file only decides what of it may happen. So nothing that
 //! stands in a file is ever sent, and whoever edits one can never make more happen than `apply`
 //! without a file would do. What the reviewers looked at must be as it was: the policy, and of
 //! every tenant with an action its tree, its tokens' digests, and live. What has nothing to do
@@ -69,7 +69,7 @@ pub enum Stale {
         token: TokenRef,
     },
     /// Live is not what it was.
-    #[error("{tenant}: the live facts of {token} changed since it was made")]
+    #[error("{tenant}: {token} in Intune changed since it was made")]
     Live {
         /// The tenant.
         tenant: String,

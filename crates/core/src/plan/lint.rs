@@ -75,7 +75,7 @@ fn token_faults(plan: &Plan, tenant: &PlannedTenant, token: &PlannedToken) -> Ve
     must(held == (state.sync == Sync::Held), "held on one axis only");
     must(
         state.sync != Sync::Unobserved || token.action == Action::None,
-        "an action for something nobody could read",
+        "an action for something that could not be read",
     );
     must(
         tenant.observed != Observed::None || !token.action.writes(),
@@ -85,7 +85,7 @@ fn token_faults(plan: &Plan, tenant: &PlannedTenant, token: &PlannedToken) -> Ve
         return faults;
     }
     must(state.sync == Sync::OutOfSync, "a write to something that is not out of sync");
-    must(token.before.as_deref() == state.live.as_ref(), "`before` is not what is live");
+    must(token.before.as_deref() == state.live.as_ref(), "`before` is not what is in Intune");
     let Some(after) = &token.after else {
         must(false, "a write without facts");
         return faults;
@@ -94,7 +94,7 @@ fn token_faults(plan: &Plan, tenant: &PlannedTenant, token: &PlannedToken) -> Ve
         must(state.sha256.is_some(), "an upload without a file");
         must(
             after.expires.is_none_or(|expires| expires > plan.generated_at),
-            "an upload of a credential that has lapsed",
+            "an upload of a credential that has expired",
         );
     }
     match token.action {
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn an_upload_of_something_lapsed_is_found() {
         let found = fault_of(|plan| plan.generated_at = at("2030-01-01T00:00:00Z"));
-        assert_eq!(found, ["an upload of a credential that has lapsed"]);
+        assert_eq!(found, ["an upload of a credential that has expired"]);
     }
 
     #[test]
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(
             found,
             [
-                "an action for something nobody could read",
+                "an action for something that could not be read",
                 "a write to a tenant of which nothing was read",
                 "a write to something that is not out of sync"
             ]

@@ -73,7 +73,7 @@ impl Selection {
         self.alternatives.is_empty() && self.touched.is_none()
     }
 
-    /// Whether selecting nobody is an answer and not a slip of the pen: a branch may touch no tenant.
+    /// Whether an empty selection is an answer and not a slip: a branch may touch no tenant.
     pub fn may_be_empty(&self) -> bool {
         self.alternatives.is_empty() || self.touched.is_some()
     }

@@ -288,7 +288,7 @@ fn after(entry: &Token, live: Option<Subject<'_>>, settings: &Settings) -> Facts
     };
     overlay(&mut facts.apple_id, &stated.apple_id);
     if entry.token.kind == Kind::Enrollment {
-        // Only Intune can read when the file lapses; the tenant file says what was last seen live.
+        // Only Intune can read when the file expires; the tenant file says what was last seen there.
         facts.expires = None;
     } else {
         overlay(&mut facts.organization, &stated.organization);

@@ -41,7 +41,7 @@ macro_rules! kebab_enum {
 pub(crate) use kebab_enum;
 
 crate::code_enum! {
-    /// Whether live equals Git.
+    /// Whether Intune equals Git.
     Sync [Sync] {
         InSync = "in-sync",
         OutOfSync = "out-of-sync",
@@ -137,7 +137,7 @@ kebab_enum! {
 }
 
 kebab_enum! {
-    /// Where live state came from.
+    /// Where Intune's state came from.
     Source {
         /// Microsoft Graph.
         Live => "live",
@@ -158,11 +158,11 @@ pub struct TokenState {
     pub id: Option<String>,
     /// SHA-256 of the opened file in Git; `null` when Git has none.
     pub sha256: Option<Sha256>,
-    /// Whether live equals Git.
+    /// Whether Intune equals Git.
     pub sync: Sync,
     /// How much time is left.
     pub expiry: Expiry,
-    /// When it lapses: live where known, else last seen live, else as Git says.
+    /// When it expires: as Intune says where known, else as it was last seen there, else as Git says.
     pub expires: Option<Timestamp>,
     /// Whether it works.
     pub health: Health,
@@ -174,7 +174,7 @@ pub struct TokenState {
     pub warnings: Vec<Warning>,
     /// Sentences for a person: what would happen, and the way out.
     pub details: Vec<String>,
-    /// Live facts; `null` when absent or unknown.
+    /// Intune's facts; `null` when absent or unknown.
     pub live: Option<Facts>,
 }
 
@@ -327,7 +327,7 @@ pub struct Plan {
     /// Selected tenants whose files this revision sealed again, by name. That alone uploads nothing.
     #[serde(default)]
     pub resealed_tenants: Vec<ResealedTenant>,
-    /// Where live state came from.
+    /// Where Intune's state came from.
     pub source: Source,
     /// Which tenants.
     pub selection: SelectionReport,
