@@ -1,7 +1,7 @@
 #!/bin/sh
-# Puts a Markdown file into the one comment of a pull request that it owns, and writes that anew on
+# Puts a Markdown file into the one comment of a pull request that it owns, and rewrites that on
 # each run. The comment is found by the marker in the file's first line. On GitHub, where a pipeline
-# may write other people's comments too, it also has to be the pipeline's own: in somebody else's, the
+# may write other people's comments too, it also has to be the pipeline's own: in another person's, the
 # plan could be changed after it was written.
 #
 # comment.sh github|azure|gitlab FILE, with in the environment:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Opens one issue for each renewal that is due, once: whoever watches the repository is told by the
-# host, and the sheet is at hand with its boxes to tick. What is not due any more is closed, where
-# every tenant could be read. One that somebody closed stays closed.
+# host, and the sheet is available with its boxes to tick. What is not due any more is closed, where
+# every tenant could be read. One that a person closed stays closed.
 #
 # issues.sh github|azure|gitlab FILE, with FILE as `applecart renew --due … --format json` writes it,
 # and in the environment:

@@ -1,8 +1,8 @@
 #!/bin/sh
-# What a morning needs to know: what lapses, whose renewal is due, and what differs from Git.
+# What a morning needs to know: what expires, whose renewal is due, and what differs from Git.
 # Leaves status.md, renewals.md (renewals.json for issues.sh) and plan.md in OUT. It needs no key and no permission to write.
 #
-# Ends with 9 when something lapses within FAIL_WITHIN, with 2 when live differs from Git, with 3
+# Ends with 9 when something expires within FAIL_WITHIN, with 2 when Intune differs from Git, with 3
 # when a tenant could not be read: the host mails that to whoever watches the pipeline.
 set -u
 out=${OUT:-applecart-out}
