@@ -41,7 +41,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use applecart_core::model::Outcome;
+use applecart_core::model::{Outcome, shell_word};
 use error::{CliError, Explain as _};
 use global::Global;
 use output::Output;
@@ -152,7 +152,31 @@ pub fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> ExitCode {
     // Nothing can be done where even the message cannot be written.
     let _ = error.print();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(command) = meant(error, &words) {
+        eprintln!("  tip: a tenant is named with --select:\n    {command}");
+    }
     ExitCode::from(if error.use_stderr() { Outcome::Usage.code() } else { Outcome::Done.code() })
+}
+
+/// The command that was probably meant, where tenants are named in a way that it does not take.
+fn meant(error: &clap::Error, words: &[String]) -> Option<String> {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let command = ["plan", "status", "doctor", "renew"];
+    let name = words.iter().find(|word| command.contains(&word.as_str()))?;
+    match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(word)))
+            if name != "renew" && !word.starts_with('-') =>
+        {
+            Some(format!("applecart {name} --select {}", shell_word(word)))
+        }
+        (ErrorKind::MissingRequiredArgument, _) if name == "renew" => {
+            let at = words.iter().position(|word| word == "--select")?;
+            let wanted = shell_word(words.get(at + 1)?);
+            Some(format!("applecart renew --due 60d --select {wanted}"))
+        }
+        _ => None,
+    }
 }
 
 fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::download::DownloadError;
 use super::session::{self, Past, Tree, Unknown, Which};
 use super::{AppError, Context, Reach};
 use applecart_core::fleet::{Desired, Tenant};
@@ -62,9 +63,25 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
         }
     }
     // A pattern would say of several customers what one of them said.
-    let name: TenantName = options.tenant.parse().map_err(|_| AppError::NothingSelected)?;
+    let unknown = |near| {
+        let next = (
+            "Name a tenant of the fleet. This lists them:".to_owned(),
+            Some("applecart status --offline".to_owned()),
+        );
+        AppError::from(DownloadError::NoTenant {
+            place: "the fleet".to_owned(),
+            name: options.tenant.clone(),
+            near,
+            next,
+        })
+    };
+    let name: TenantName = options.tenant.parse().map_err(|_| unknown(None))?;
     let selection = Selection::parse(&[name.as_str().to_owned()])?;
-    let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection)?;
+    let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection);
+    let loaded = loaded.map_err(|error| match error {
+        AppError::NothingSelected { near, .. } => unknown(near),
+        error => error,
+    })?;
     if let Some(why) = loaded.blind {
         return Err(AcknowledgeError::Unknown(why).into());
     }
@@ -73,7 +90,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
         .iter()
         .filter_map(Desired::valid)
         .find(|tenant| tenant.name == name)
-        .ok_or(AppError::NothingSelected)?;
+        .ok_or_else(|| unknown(None))?;
     let actor = context.environment.actor();
     let run = context.ids.uuid().to_string();
     let holder = Holder { run: run.clone(), host: actor.host.clone(), since: context.now() };

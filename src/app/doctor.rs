@@ -62,7 +62,9 @@ pub fn run(context: &Context, options: &Options) -> Result<Examined, AppError> {
     let mut checks = vec![git(&repo, context), remote(&repo, context)];
     let loaded = match session::load(context, Tree::Commit, Reach::Remote, selection) {
         Ok(loaded) => loaded,
-        Err(error @ (AppError::Selection(_) | AppError::NothingSelected)) => return Err(error),
+        Err(error @ (AppError::Selection(_) | AppError::NothingSelected { .. })) => {
+            return Err(error);
+        }
         Err(error) => {
             checks.push(failed(Area::Fleet, error));
             for area in [Area::Ledger, Area::Identities] {

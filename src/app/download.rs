@@ -10,7 +10,8 @@ use applecart_core::apple::{self, Inspection};
 use applecart_core::fleet::{Desired, Policy, Tenant, Token};
 use applecart_core::ledger::{LedgerView, TenantLedger};
 use applecart_core::model::{
-    Kind, LivePush, LiveTenant, Problem, Reading, Sha256, TenantName, Timestamp, shell_word,
+    Kind, LivePush, LiveTenant, Problem, Reading, Sha256, TenantName, Timestamp, nearest,
+    shell_word,
 };
 use applecart_core::renewal::judge::Judging;
 use applecart_core::renewal::target::{self, TargetError};
@@ -18,8 +19,8 @@ use applecart_core::renewal::{DraftError, Place, refusing, spec};
 use applecart_core::rules::codes::Reason;
 use applecart_core::rules::identity;
 use applecart_core::sealed::{self, Seal, SopsRecipients};
-use applecart_io::git::ToolError;
-use applecart_io::git::program::Tool;
+use applecart_io::git::program::{GitProgram, Tool};
+use applecart_io::git::{Repo, ToolError};
 use applecart_io::intune::{Connector, IntuneRead as _, KeyRequest};
 use applecart_io::vault::{self, Secret};
 
@@ -39,21 +40,36 @@ pub struct DownloadOptions {
 /// Why a downloaded file did not come into the fleet.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
-    #[error("nothing was written: {}", .reasons.join("; "))]
-    Refused { inspection: Box<Inspection>, reasons: Vec<String> },
+    #[error("nothing was written: {}", codes(.reasons))]
+    Refused {
+        inspection: Box<Inspection>,
+        /// Each begins with its code; the main one is first.
+        reasons: Vec<String>,
+        /// The same command for the tenant that the file is for.
+        run: Option<String>,
+    },
     #[error(transparent)]
     Target(#[from] TargetError),
     #[error(transparent)]
     Draft(#[from] DraftError),
-    #[error("{place} has no tenant {name:?}; {next}")]
-    NoTenant { place: String, name: String, next: String },
+    #[error("{place} has no tenant {name:?}")]
+    NoTenant {
+        place: String,
+        name: String,
+        /// The name of a tenant that was probably meant.
+        near: Option<String>,
+        /// What to do, and the command for it.
+        next: (String, Option<String>),
+    },
+    #[error("the arguments are swapped: FILE comes first, then TENANT")]
+    Swapped { file: PathBuf, token: String },
     #[error("{} is a folder; name the file, or bring every file of it with --batch", .0.display())]
     Folder(PathBuf),
     /// The file that is said to be sealed already.
     #[error("{name:?} is not in tenants/{tenant}; seal the file under this name first")]
     NotThere { name: String, tenant: TenantName },
     #[error(
-        "nothing was written: {} is not sealed, neither as an age file nor as a SOPS file. Delete it, and never commit it",
+        "nothing was written: {} is not sealed, neither as an age file nor as a SOPS file. Never commit it",
         .0.display()
     )]
     NotSealed(PathBuf),
@@ -74,6 +90,15 @@ pub enum DownloadError {
         .problem.detail.as_deref().map(|detail| format!(": {detail}")).unwrap_or_default()
     )]
     Unread { tenant: TenantName, problem: Box<Problem> },
+}
+
+/// The codes of reasons, which are told in full before.
+fn codes(reasons: &[String]) -> String {
+    let codes = reasons.iter().map(|reason| match reason.split_once(": ") {
+        Some((code, _)) => code,
+        None => reason.as_str(),
+    });
+    codes.collect::<Vec<_>>().join(", ")
 }
 
 /// Why SOPS did not seal a file.
@@ -150,8 +175,11 @@ impl Download {
         tenant: &Tenant,
         wanted: Option<&str>,
     ) -> Result<Token, DownloadError> {
-        let refused =
-            |reasons| DownloadError::Refused { inspection: Box::new(inspection.clone()), reasons };
+        let refused = |reasons| DownloadError::Refused {
+            inspection: Box::new(inspection.clone()),
+            reasons,
+            run: None,
+        };
         let kind = inspection.kind.ok_or_else(|| refused(refusing(inspection)))?;
         target::choose(tenant, kind, wanted).map_err(|error| match error {
             TargetError::WrongKind { .. } => refused(vec![error.to_string()]),
@@ -199,8 +227,16 @@ impl Download {
             now,
         };
         let mut objections = judging.objections();
+        let elsewhere = judging.elsewhere(place.fleet);
+        let run = elsewhere.first().map(|(owner, _)| {
+            let (file, owner) = (shell_word(&self.shown()), shell_word(owner.as_str()));
+            match renewal {
+                true => format!("applecart renew {owner} --file {file}"),
+                false => format!("applecart seal {file} {owner}"),
+            }
+        });
+        objections.splice(0..0, elsewhere.into_iter().map(|(_, objection)| objection));
         if renewal {
-            objections.splice(0..0, judging.elsewhere(place.fleet));
             objections.extend(judging.against_renewal());
         } else {
             // `seal` takes a file of unknown age: the plan holds it until its date is added.
@@ -211,7 +247,7 @@ impl Download {
             return Ok((inspection, doubts));
         }
         let reasons = objections.iter().map(ToString::to_string).collect();
-        Err(DownloadError::Refused { inspection: Box::new(inspection), reasons })
+        Err(DownloadError::Refused { inspection: Box::new(inspection), reasons, run })
     }
 
     /// Seals the file to the fleet's recipients: with age, or where `is_for_sops` says so with SOPS.
@@ -323,14 +359,15 @@ pub(super) fn tenant<'f>(
     fleet: &'f [Desired],
     name: &str,
     place: &str,
-    next: String,
+    next: (String, Option<String>),
 ) -> Result<&'f Tenant, AppError> {
     match fleet.iter().find(|desired| desired.name() == name) {
         Some(Desired::Valid(tenant)) => Ok(tenant),
         Some(Desired::Invalid { mistakes, .. }) => Err(AppError::InvalidFleet(mistakes.clone())),
         None => {
+            let near = nearest(name, fleet.iter().map(Desired::name)).map(str::to_owned);
             let (place, name) = (place.to_owned(), name.to_owned());
-            Err(DownloadError::NoTenant { place, name, next }.into())
+            Err(DownloadError::NoTenant { place, name, near, next }.into())
         }
     }
 }
@@ -406,10 +443,32 @@ pub fn remove(file: &Path, sha256: Sha256) -> Result<bool, AppError> {
     Ok(true)
 }
 
-/// What a person is told of a download in the worktree.
-pub fn in_worktree(file: &Path) -> String {
-    format!(
-        "{} is inside the repository and is not encrypted. Delete it (--remove-download does), and never commit it: Git keeps what was committed for good",
-        file.display()
-    )
+/// What a person is told of a token file that lies unencrypted in the worktree; nothing where it
+/// lies elsewhere. Only a file that the fleet has now may be deleted, and never one that Git tracks.
+pub fn in_worktree(repo: &Repo, file: &Path, accepted: bool) -> Option<String> {
+    let root = repo.worktree().filter(|root| is_inside(file, root))?;
+    let shown = file.display();
+    let what = format!("{shown} is inside the repository and is not encrypted.");
+    Some(if is_tracked(repo, root, file) {
+        format!(
+            "{what} Git tracks it, so whoever reads the repository has it. Get another one from Apple, and never commit it unencrypted"
+        )
+    } else if accepted {
+        format!(
+            "{what} Delete it (--remove-download does), and never commit it: Git keeps what was committed for good"
+        )
+    } else {
+        format!(
+            "{what} Move it out of the repository, and never commit it: Git keeps what was committed for good"
+        )
+    })
+}
+
+/// Whether Git's index has the file. What cannot be told counts as tracked.
+fn is_tracked(repo: &Repo, root: &Path, file: &Path) -> bool {
+    let (Ok(file), Ok(root)) = (file.canonicalize(), root.canonicalize()) else { return true };
+    let Some(path) = file.strip_prefix(&root).ok().and_then(Path::to_str) else { return true };
+    let path = format!(":(top,literal){path}");
+    let listed = GitProgram::of(repo).run(&["ls-files", "--", &path]);
+    listed.map_or(true, |listed| !listed.is_empty())
 }

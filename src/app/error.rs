@@ -8,9 +8,9 @@ use super::download::DownloadError;
 use super::import::ImportError;
 use super::init::InitError;
 use super::renew::RenewError;
-use applecart_core::fleet::Diagnostic;
-use applecart_core::model::Timestamp;
-use applecart_core::plan::{Refusal, SelectionError, Stale};
+use applecart_core::fleet::{Desired, Diagnostic};
+use applecart_core::model::{Timestamp, nearest};
+use applecart_core::plan::{Refusal, Selection, SelectionError, Stale};
 use applecart_io::git::{BaseError, GitError, Signature, SignersError, SigningKey};
 use applecart_io::intune::{ConnectorError, EndpointError, SnapshotError};
 use applecart_io::store::{LedgerError, LockError, SavedError};
@@ -33,8 +33,13 @@ pub enum AppError {
     InvalidFleet(Vec<Diagnostic>),
     #[error(transparent)]
     Selection(#[from] SelectionError),
-    #[error("no tenant matches the selection")]
-    NothingSelected,
+    #[error("no tenant matches {}", .select.iter().map(|one| format!("--select {one}")).collect::<Vec<_>>().join(" "))]
+    NothingSelected {
+        /// The expressions as they were given.
+        select: Vec<String>,
+        /// The name of a tenant that was probably meant.
+        near: Option<String>,
+    },
     #[error("there is no code {code:?}")]
     UnknownCode { code: String },
     #[error("APPLECART_CREDENTIAL={0:?} is not a supported credential")]
@@ -62,11 +67,11 @@ pub enum AppError {
     #[error(transparent)]
     Signers(#[from] SignersError),
     #[error(
-        "applecart.yaml asks for a signed ledger, and no key to sign it with is at hand; nothing was sent"
+        "Nothing was uploaded: applecart.yaml asks for a signed ledger, and the key to sign it with is missing"
     )]
     NoLedgerKey { signers: String },
     #[error(
-        "the key of {} cannot sign the ledger: what it signs {signature}; nothing was sent",
+        "Nothing was uploaded: the key of {} cannot sign the ledger: what it signs {signature}",
         SigningKey::VARIABLE
     )]
     LedgerKey { signers: String, signature: Box<Signature> },
@@ -89,7 +94,7 @@ pub enum AppError {
     #[error(transparent)]
     Simulate(#[from] applecart_simulator::SimulateError),
     #[cfg(feature = "simulator")]
-    #[error("the demo did not end as told: {0}")]
+    #[error("the demo did not end as told")]
     Demo(#[from] super::demo::DemoError),
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -105,8 +110,8 @@ pub enum AppError {
     TokenAndSelection,
     #[error(transparent)]
     Init(#[from] InitError),
-    #[error("{0} is not a length of time such as 45d, 12h or 30m")]
-    Duration(String),
+    #[error("{option} {text}: not a length of time such as 45d, 12h or 30m")]
+    Duration { option: &'static str, text: String },
     #[error("{0} is not a day such as 2027-03-03, or an instant such as 2027-03-03T14:00:00Z")]
     Instant(String),
     /// A period that ends before it begins.
@@ -117,12 +122,33 @@ pub enum AppError {
         /// Until when.
         until: Timestamp,
     },
-    #[error("neither Git's history nor the ledger has {0}")]
-    NoHistory(String),
-    #[error("nothing was recorded: {0}")]
+    #[error("neither Git's history nor the ledger has {what}")]
+    NoHistory {
+        /// A token or a tenant, in words.
+        what: String,
+        /// The name of a tenant that was probably meant.
+        near: Option<String>,
+    },
+    #[error("nothing was recorded")]
     Acknowledge(#[from] AcknowledgeError),
     #[error("--apple-ids is a table of the fleet, which SARIF has no place for")]
     AuditFormat,
+}
+
+impl AppError {
+    /// Why a selection is empty, with the nearest of the fleet's names.
+    pub fn nothing_selected(selection: &Selection, fleet: &[Desired]) -> Self {
+        let select = selection.report().select;
+        let terms = select.iter().flat_map(|one| one.split(',')).map(str::trim);
+        let near = terms
+            .filter_map(|term| match term.split_once('=') {
+                None => Some(term),
+                Some((key, name)) => matches!(key, "name" | "tenant").then_some(name),
+            })
+            .find_map(|name| nearest(name, fleet.iter().map(Desired::name)))
+            .map(str::to_owned);
+        Self::NothingSelected { select, near }
+    }
 }
 
 impl From<LedgerError> for AppError {

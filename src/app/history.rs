@@ -7,7 +7,7 @@ use super::session::{self, Tree, Unknown};
 use super::{AppError, Context, Reach};
 use applecart_core::fleet::{self, Desired, FileBytes, Source};
 use applecart_core::ledger::{LedgerView, TenantLedger};
-use applecart_core::model::{Commit, TenantId, TenantName, Timestamp, TokenRef};
+use applecart_core::model::{Commit, TenantId, TenantName, Timestamp, TokenRef, nearest};
 use applecart_core::plan::Selection;
 use applecart_core::renewal::split_spec;
 use applecart_core::report::{self, Heading, History, Period, TenantPast, TokenHistory, Version};
@@ -49,14 +49,15 @@ pub fn history(options: HistoryOptions, context: &Context) -> Result<Told, AppEr
         Some((folder, token)) => (Some(folder), token),
     };
     if let Some(folder) = folder.filter(|folder| folder.parse::<TenantName>().is_err()) {
-        return Err(AppError::NoHistory(format!("a tenant {folder:?}")));
+        let near = near(&repo, &rev, folder)?;
+        return Err(AppError::NoHistory { what: format!("a tenant {folder:?}"), near });
     }
     let walk = repo.walk(&rev, folder)?;
     let (period, now) = (options.period, context.now());
     let folders = HashMap::new();
     let reader = Reader { repo: &repo, walk: &walk, known: &known, folders, period, now };
     let mut tokens = match folder {
-        Some(folder) => one(reader, folder, token)?,
+        Some(folder) => one(reader, &rev, folder, token)?,
         None => all(reader, &rev, &options.selection)?,
     };
     let mut blind = None;
@@ -119,6 +120,7 @@ fn ledger(
 /// The timelines of one tenant's tokens, or of those that are called so.
 fn one(
     mut reader: Reader<'_>,
+    rev: &str,
     folder: &str,
     token: Option<&str>,
 ) -> Result<Vec<TokenHistory>, AppError> {
@@ -131,9 +133,16 @@ fn one(
             None => format!("a token of a tenant {folder:?}"),
             Some(token) => format!("a token {token:?} of a tenant {folder:?}"),
         };
-        return Err(AppError::NoHistory(what));
+        let near = if token.is_none() { near(reader.repo, rev, folder)? } else { None };
+        return Err(AppError::NoHistory { what, near });
     }
     Ok(tokens)
+}
+
+/// The tenant of the fleet that was probably meant.
+fn near(repo: &Repo, rev: &str, name: &str) -> Result<Option<String>, AppError> {
+    let (fleet, _) = fleet::load_tenants(&repo.snapshot(rev)?, None);
+    Ok(nearest(name, fleet.iter().map(Desired::name)).map(str::to_owned))
 }
 
 fn is_called(token: &TokenHistory, wanted: &str) -> bool {
@@ -159,7 +168,7 @@ fn all(
         .map(|desired| desired.name().to_owned())
         .collect();
     if names.is_empty() && !selection.is_all() {
-        return Err(AppError::NothingSelected);
+        return Err(AppError::nothing_selected(selection, &fleet));
     }
     let mut gone = BTreeSet::new();
     if selection.is_all() {

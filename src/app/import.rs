@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use super::replace::{self, New};
 use super::session::{self, Intune, Loaded, NO_PROFILE, Session, Tree, Unknown, Which};
 use super::{AppError, Context, Reach};
-use applecart_core::fleet::Source;
+use applecart_core::fleet::{Desired, Source};
 use applecart_core::import::{
     Drafts, ListMistake, Target, Targets, Wanted, note, of_customers, parse_list,
 };
 use applecart_core::model::{
-    Kind, LiveTenant, Outcome, Problem, ProblemCode, TenantId, TenantName,
+    Kind, LiveTenant, Outcome, Problem, ProblemCode, TenantId, TenantName, nearest,
 };
 use applecart_core::plan::{self, Selection};
 use applecart_core::report::{self, ImportNoteCode, ImportReport, Imported};
@@ -55,8 +55,8 @@ pub enum ImportError {
     NoProfile(String),
     #[error("applecart.yaml does not say how to sign in")]
     NoSignIn,
-    #[error("the fleet has no tenant {0:?}; a new one needs --tenant-id GUID")]
-    NoTenant(String),
+    #[error("the fleet has no tenant {name:?}; a new one needs --tenant-id GUID")]
+    NoTenant { name: String, near: Option<String> },
     #[error(
         "the list {} cannot be used: {}",
         path.display(),
@@ -172,7 +172,8 @@ fn targets<'f>(
         ImportSource::Fleet(names) => {
             let known = |name: &&String| fleet.iter().any(|desired| desired.name() == **name);
             if let Some(name) = names.iter().find(|name| !known(name)) {
-                return Err(ImportError::NoTenant(name.clone()).into());
+                let near = nearest(name, fleet.iter().map(Desired::name)).map(str::to_owned);
+                return Err(ImportError::NoTenant { name: name.clone(), near }.into());
             }
             for desired in fleet {
                 if names.is_empty() || names.iter().any(|name| name == desired.name()) {

@@ -1,12 +1,14 @@
 //! Show, verify, extend the record of what was uploaded and seen.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::download::DownloadError;
 use super::session;
 use super::{AppError, Context, Reach, trust};
-use applecart_core::fleet::Policy;
-use applecart_core::ledger::{self, Filter, ShowReport, VerifyReport};
-use applecart_core::model::{LedgerEntry, TenantId};
+use applecart_core::fleet::{self, Desired, Policy};
+use applecart_core::ledger::{self, Filter, LedgerView, ShowReport, VerifyReport};
+use applecart_core::model::{LedgerEntry, TenantId, nearest};
 use applecart_io::git::{Repo, Signers};
 use applecart_io::store::{self, Delivered, Ledger, LedgerError, MustBeSigned};
 
@@ -37,9 +39,33 @@ pub fn show(
     tenant: Option<String>,
     offline: bool,
 ) -> Result<ShowReport, AppError> {
-    let ledger = Record::find(context, Reach::Clone)?.open(context, offline)?;
+    let record = Record::find(context, Reach::Clone)?;
+    let ledger = record.open(context, offline)?;
     let view = ledger.read()?;
+    if let Some(name) = &tenant {
+        must_be_known(name, &record, &view)?;
+    }
     Ok(ledger::show(&view, &Filter { tenant }, ledger.asked_remote()))
+}
+
+/// A name that neither the fleet nor the ledger has is a slip; a tenant's id never is one.
+fn must_be_known(name: &str, record: &Record, view: &LedgerView) -> Result<(), AppError> {
+    // The name of a tenant whose record is broken is not known.
+    if name.parse::<TenantId>().is_ok() || !view.broken.is_empty() {
+        return Ok(());
+    }
+    let (fleet, _) = fleet::load_tenants(&record.repo.snapshot(&record.policy_rev)?, None);
+    let recorded = view.tenants.values().flat_map(|tenant| &tenant.records);
+    let recorded = recorded.map(|record| record.name.as_str());
+    let known: BTreeSet<&str> = fleet.iter().map(Desired::name).chain(recorded).collect();
+    if known.contains(name) {
+        return Ok(());
+    }
+    let near = nearest(name, known).map(str::to_owned);
+    let all = Some("applecart ledger show".to_owned());
+    let next = ("This shows every tenant of the ledger:".to_owned(), all);
+    let place = "neither the fleet nor the ledger".to_owned();
+    Err(DownloadError::NoTenant { place, name: name.to_owned(), near, next }.into())
 }
 
 /// Whether the record is whole, and signed where the policy asks for it.

@@ -28,6 +28,8 @@ pub enum RenewError {
     Due(#[from] DueError),
     #[error("--push needs a remote, and this repository has none")]
     NoRemote,
+    #[error("there is no file to bring in {}", .0.display())]
+    NoFiles(PathBuf),
     #[error(
         "the branch {branch} exists already, with another file than this one; nothing was written"
     )]
@@ -127,7 +129,7 @@ impl Ground {
         let remote = repo.fleet_remote()?;
         let any = fleet.iter().filter_map(Desired::valid).any(|tenant| selection.matches(tenant));
         if !any && !selection.is_all() {
-            return Err(AppError::NothingSelected);
+            return Err(AppError::nothing_selected(selection, &fleet));
         }
         let rev = Some(commit.clone());
         let policy_rev = rev.clone();
@@ -137,7 +139,7 @@ impl Ground {
     }
 
     fn tenant(&self, name: &str) -> Result<&Tenant, AppError> {
-        let next = "if it is new, merge its folder first".to_owned();
+        let next = ("If it is new, merge its folder first".to_owned(), None);
         download::tenant(&self.loaded.fleet, name, &self.start.name, next)
     }
 

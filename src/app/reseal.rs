@@ -82,7 +82,7 @@ pub fn reseal(options: &ResealOptions, context: &Context) -> Result<Resealed, Ap
         }
     }
     if selected == 0 {
-        return Err(AppError::NothingSelected);
+        return Err(AppError::nothing_selected(&options.selection, &tenants));
     }
     Ok(Resealed { files, recipients: policy.recipients.len() })
 }

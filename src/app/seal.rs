@@ -53,10 +53,13 @@ pub(super) fn worktree(repo: &Repo) -> Result<&Path, GitError> {
     repo.worktree().ok_or_else(|| GitError::NoWorktree { path: repo.path_common_dir() })
 }
 
-/// Whether a file is in the worktree, where it could be committed by mistake.
-pub fn is_in_worktree(context: &Context, file: &Path) -> Result<bool, AppError> {
-    let repo = Repo::discover(&context.repo)?;
-    Ok(repo.worktree().is_some_and(|root| download::is_inside(file, root)))
+/// What a person is told of a token file in the worktree, where it could be committed by mistake.
+pub fn in_worktree(
+    context: &Context,
+    file: &Path,
+    accepted: bool,
+) -> Result<Option<String>, AppError> {
+    Ok(download::in_worktree(&Repo::discover(&context.repo)?, file, accepted))
 }
 
 pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, AppError> {
@@ -66,7 +69,17 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
     let policy = session::policy_of(context, &source)?;
     let (name, wanted) = split_spec(&options.token);
     let (fleet, _) = fleet::load_tenants(&source, Some(&policy));
-    let next = format!("a new one: applecart import {} --tenant-id GUID", shell_word(name));
+    let named = |name: &str| fleet.iter().any(|desired| desired.name() == name);
+    let file = &options.download.file;
+    if !named(name) && file.to_str().is_some_and(|file| named(split_spec(file).0)) {
+        let other = PathBuf::from(&options.token);
+        if other.is_file() {
+            let token = file.display().to_string();
+            return Err(DownloadError::Swapped { file: other, token }.into());
+        }
+    }
+    let new = format!("applecart import {} --tenant-id GUID", shell_word(name));
+    let next = ("A new tenant is imported first:".to_owned(), Some(new));
     let tenant = download::tenant(&fleet, name, "the fleet", next)?;
 
     let download = Download::open(options.download)?;

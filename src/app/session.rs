@@ -108,7 +108,7 @@ pub fn load(
     }
     tracing::info!(rev, tenants = fleet.len(), selected, "the fleet is read");
     if selected == 0 && !selection.may_be_empty() {
-        return Err(AppError::NothingSelected);
+        return Err(AppError::nothing_selected(selection, &fleet));
     }
     if selected > 0 && valid == 0 {
         let mistakes = fleet.into_iter().flat_map(|desired| match desired {

@@ -56,8 +56,8 @@ const FORMATS: Formats<ApplyReport> = Formats(&[
 pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let wait = match &args.wait {
         Some(text) => {
-            let wait = duration(text)?.to_std();
-            Some(wait.map_err(|_| CliError::Duration(text.clone()))?)
+            let wait = duration("--wait", text)?.to_std();
+            Some(wait.map_err(|_| CliError::Duration { option: "--wait", text: text.clone() })?)
         }
         None => None,
     };

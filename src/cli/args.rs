@@ -51,6 +51,7 @@ impl From<KindName> for Kind {
 }
 
 /// A length of time such as 45d, 12h or 30m, as the settings write it.
-pub(super) fn duration(text: &str) -> Result<chrono::Duration, CliError> {
-    parse_duration(text).ok_or_else(|| CliError::Duration(text.to_owned()))
+pub(super) fn duration(option: &'static str, text: &str) -> Result<chrono::Duration, CliError> {
+    let wrong = || CliError::Duration { option, text: text.to_owned() };
+    parse_duration(text).ok_or_else(wrong)
 }

@@ -9,6 +9,7 @@ use crate::app::download::DownloadError;
 use crate::app::import::ImportError;
 use crate::app::init::InitError;
 use crate::app::renew::RenewError;
+use applecart_core::fleet::CredentialKind;
 use applecart_core::model::{Outcome, shell_word};
 use applecart_core::plan::Refusal;
 use applecart_core::renewal::DraftError;
@@ -57,16 +58,16 @@ impl Explain for AppError {
         match self {
             Self::InvalidFleet(_) => Outcome::InvalidFleet,
             Self::Selection(_)
-            | Self::NothingSelected
+            | Self::NothingSelected { .. }
             | Self::UnknownCode { .. }
             | Self::Credential(_)
             | Self::SnapshotSelection { .. }
             | Self::FrozenApply
             | Self::Endpoint(_)
-            | Self::Duration(_)
+            | Self::Duration { .. }
             | Self::Instant(_)
             | Self::Period { .. }
-            | Self::NoHistory(_)
+            | Self::NoHistory { .. }
             | Self::AuditFormat
             | Self::PlanFile { .. }
             | Self::StandardInput
@@ -130,22 +131,38 @@ impl Explain for AppError {
                 "Correct what is listed above. This shows every mistake in the fleet:",
                 "applecart validate",
             )],
-            Self::Credential(_) => one(
-                "Use one of: client-secret, client-certificate, workload-identity, github, azure-pipelines, managed-identity, azure-cli. Unset it to sign in as applecart.yaml says",
-            ),
+            Self::Credential(_) => {
+                let all = CredentialKind::ALL.map(CredentialKind::as_str).join(", ");
+                vec![
+                    format!("Use one of: {all}. Unset it to sign in as applecart.yaml says").into(),
+                ]
+            }
             Self::AuditFormat => one("Use --format human or --format json"),
-            Self::NothingSelected => vec![Next::run(
-                "--select takes names and labels of tenants. This lists them:",
-                "applecart status --offline",
-            )],
+            Self::NothingSelected { select, near } => {
+                let comma = select.iter().any(|one| one.contains(',')).then(|| {
+                    Next::from("A comma means \"and\": all terms must hold. Repeat --select to add tenants")
+                });
+                let list = Next::run(
+                    "--select takes names and labels of tenants. This lists them:",
+                    "applecart status --offline",
+                );
+                did_you_mean(near).chain(comma).chain([list]).collect()
+            }
             Self::UnknownCode { code } => vec![match codes::nearest(code) {
                 Some(near) => format!("did you mean `{near}`?").into(),
                 None => Next::run("This lists every code:", "applecart explain"),
             }],
-            Self::NoHistory(_) => vec![
-                Next::run("This shows every token that there ever was:", "applecart history"),
-                Next::run("This shows those of today:", "applecart status --offline"),
-            ],
+            Self::NoHistory { near, .. } => did_you_mean(near)
+                .chain([
+                    Next::run("This shows every token that there ever was:", "applecart history"),
+                    Next::run("This shows those of today:", "applecart status --offline"),
+                ])
+                .collect(),
+            Self::File { path, doing: "read", source }
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                file_hints(path)
+            }
             Self::Signature { policy_rev, signature, .. } => {
                 let rev = policy_rev.get(..12).unwrap_or(policy_rev);
                 let judged =
@@ -202,9 +219,10 @@ impl Explain for AppError {
                 source: OpenError::NoIdentity | OpenError::NoMatchingIdentity { .. },
                 ..
             }
-            | Self::Identities(_) => {
-                one("identities come from SOPS_AGE_KEY_FILE, SOPS_AGE_KEY or --identity FILE")
-            }
+            | Self::Identities(_) => vec![Next::run(
+                "Name the file of the private key (age identity), here or with --identity FILE:",
+                "export SOPS_AGE_KEY_FILE=PATH",
+            )],
             Self::Download(error) => error.hints(),
             Self::Renew(error) => error.hints(),
             Self::Import(error) => error.hints(),
@@ -229,9 +247,55 @@ impl Explain for AppError {
             Self::Demo(DemoError::NotEmpty(_)) => one("name a new folder, or leave the name out"),
             Self::Git(error) => git_hint(error).into_iter().collect(),
             Self::Base(error) => base_hints(error),
-            _ => Vec::new(),
+            Self::Duration { option, .. } => {
+                vec![format!("Write a number and a unit: {option} 45d").into()]
+            }
+            Self::TokenAndSelection => vec![Next::run(
+                "Open everything that is due in the selected tenants:",
+                "applecart renew --due 60d --select EXPR",
+            )],
+            #[cfg(feature = "simulator")]
+            Self::Demo(_) | Self::Simulator(_) | Self::Simulate(_) => Vec::new(),
+            // Each says what to do itself.
+            Self::Acknowledge(_)
+            | Self::Connector(_)
+            | Self::Endpoint(_)
+            | Self::FrozenApply
+            | Self::Instant(_)
+            | Self::Period { .. }
+            | Self::PlanFile { .. }
+            | Self::Refused(_)
+            | Self::Saved(_)
+            | Self::Seal(_)
+            | Self::Sealed { .. }
+            | Self::Selection(_)
+            | Self::Snapshot { .. }
+            | Self::StandardInput => Vec::new(),
+            // The system's own reason is all that is known.
+            Self::File { .. } | Self::Json(_) | Self::Lock(_) | Self::Output(_) | Self::Runtime(_) => {
+                Vec::new()
+            }
         }
     }
+}
+
+fn did_you_mean(near: &Option<String>) -> impl Iterator<Item = Next> {
+    near.iter().map(|near| Next::from(format!("did you mean {near}?")))
+}
+
+/// What to do where a file that was named is not there.
+fn file_hints(path: &std::path::Path) -> Vec<Next> {
+    let shown = shell_word(&path.display().to_string());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or_else(|| std::path::Path::new("."));
+    let mut hints = vec![Next::run(
+        "Correct the path. This lists the folder:",
+        format!("ls {}", shell_word(&folder.display().to_string())),
+    )];
+    if path.extension().is_some_and(|extension| extension == "json") {
+        hints.push(Next::run("A plan file is made so:", format!("applecart plan --out {shown}")));
+    }
+    hints
 }
 
 fn signers_hints(error: &SignersError) -> Vec<Next> {
@@ -348,8 +412,17 @@ fn git_hint(error: &GitError) -> Option<Next> {
         GitError::UnknownRevision { shallow: true, .. } => {
             return Some(Next::run("Fetch it first:", "git fetch --unshallow"));
         }
+        GitError::UnknownRevision { rev, .. } if rev == "HEAD" => {
+            return Some(Next::run(
+                "Nothing is committed yet:",
+                "git add --all && git commit -m 'Begin the fleet'",
+            ));
+        }
         GitError::UnknownRevision { .. } => {
-            "commit something, or name an existing branch, tag or commit with --rev"
+            return Some(Next::run(
+                "Name an existing branch, tag or commit with --rev. This lists branches and tags:",
+                "git for-each-ref --format='%(refname:short)'",
+            ));
         }
         GitError::NoProgram => {
             "install Git (https://git-scm.com/downloads), or correct PATH, and run this again"
@@ -388,6 +461,7 @@ impl Explain for DownloadError {
             Self::Target(_)
             | Self::Draft(DraftError::Unreadable(_))
             | Self::NoTenant { .. }
+            | Self::Swapped { .. }
             | Self::Folder(_)
             | Self::NotThere { .. } => Outcome::Usage,
             Self::Unread { problem, .. } if problem.code.is_sign_in() => Outcome::SignIn,
@@ -406,7 +480,24 @@ impl Explain for DownloadError {
             Self::Unread { .. } => vec![
                 "Try again, or seal without that check (`applecart seal --offline`). `plan` and `apply` compare again".into(),
             ],
-            _ => Vec::new(),
+            Self::Refused { run, .. } => run
+                .iter()
+                .map(|run| Next::run("Use the file for the tenant that it is for:", run.clone()))
+                .collect(),
+            Self::NoTenant { near, next: (say, run), .. } => did_you_mean(near)
+                .chain([Next { say: say.clone(), run: run.clone() }])
+                .collect(),
+            Self::Swapped { file, token } => {
+                let (file, token) = (shell_word(&file.display().to_string()), shell_word(token));
+                vec![Next::run("Write them so:", format!("applecart seal {file} {token}"))]
+            }
+            // Each says what to do itself.
+            Self::Target(_)
+            | Self::Draft(_)
+            | Self::Folder(_)
+            | Self::NotThere { .. }
+            | Self::NotSealed(_)
+            | Self::Changed(_) => Vec::new(),
         }
     }
 }
@@ -414,7 +505,7 @@ impl Explain for DownloadError {
 impl Explain for RenewError {
     fn outcome(&self) -> Outcome {
         match self {
-            Self::Due(_) | Self::NoRemote => Outcome::Usage,
+            Self::Due(_) | Self::NoRemote | Self::NoFiles(_) => Outcome::Usage,
             Self::Exists { .. } => Outcome::Refused,
             Self::NotPushed { .. } => Outcome::Error,
         }
@@ -422,7 +513,14 @@ impl Explain for RenewError {
 
     fn hints(&self) -> Vec<Next> {
         match self {
-            Self::Due(_) | Self::NoRemote => Vec::new(),
+            Self::Due(_) => Vec::new(),
+            Self::NoRemote => vec![Next::run(
+                "Leave --push out, or add the remote first:",
+                "git remote add origin URL",
+            )],
+            Self::NoFiles(_) => {
+                vec!["Name the folder that your browser saves Apple's files in".into()]
+            }
             Self::Exists { branch, remote, here } => {
                 let look = match remote {
                     Some(remote) => {
@@ -467,7 +565,15 @@ impl Explain for ImportError {
             Self::Customers { .. } => {
                 "only a partner's own directory lists customers; the application needs Directory.Read.All there. A list works without: --from FILE"
             }
-            _ => return Vec::new(),
+            Self::NoTenant { near, .. } => return did_you_mean(near).collect(),
+            // Each says what to do itself.
+            Self::Name { .. }
+            | Self::NoProfile(_)
+            | Self::NoSignIn
+            | Self::Blind(_)
+            | Self::OneName
+            | Self::Nothing
+            | Self::NoId => return Vec::new(),
         };
         vec![hint.into()]
     }

@@ -103,7 +103,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     }
     args.format.write(&import.report(!args.dry_run), output)?;
     if args.format.format == Format::Human && import.wrote() {
-        output.note("next: look at `git diff`, commit, and open a pull request");
+        output.note("next: check the files, commit them, and open a pull request:\n  applecart validate --worktree\n  git add tenants\n  git commit -m 'Import tenants'");
     }
     Ok(import.outcome())
 }

@@ -94,7 +94,7 @@ fn told(begun: &Begun, has_client_id: bool) -> String {
     steps.push("import your customers (or --customers PARTNER_TENANT), then remove tenants/example:\n       applecart import --from customers.csv");
     steps.push("write into the pipelines where Applecart is built from, and at which commit");
     steps.push("turn on the pre-commit hook:\n       git config core.hooksPath .githooks");
-    steps.push("check everything, then commit:\n       applecart validate --worktree");
+    steps.push("check everything, then commit:\n       applecart validate --worktree\n       git add --all && git commit -m 'Begin the fleet'");
     text.push_str("\nnext:\n");
     for (number, step) in steps.iter().enumerate() {
         text.push_str(&format!("  {}. {step}\n", number + 1));

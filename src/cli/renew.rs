@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::args::{KindName, Selected, duration};
 use super::error::{CliError, Explain as _};
 use super::format::{Chosen, Format, Formats};
-use super::leave::leave;
+use super::leave::{leave, refused};
 use super::output::Output;
 use crate::app::Context;
 use crate::app::download::{DownloadError, DownloadOptions};
@@ -153,7 +153,7 @@ fn open(
         (Some(token), _) => WhichTokens::Named(token.clone()),
         (None, due) => {
             let text = due.unwrap_or_default();
-            WhichTokens::DueWithin(duration(text)?)
+            WhichTokens::DueWithin(duration("--due", text)?)
         }
     };
     let csr = match (args.no_csr, args.new_csr) {
@@ -182,11 +182,12 @@ fn bring(
         Err(failed) => {
             if args.format.format == Format::Json {
                 show(args, start, vec![told(&failed)], output)?;
-            } else if let CliError::Download(DownloadError::Refused { inspection, .. }) =
-                &failed.error
+            } else if let CliError::Download(DownloadError::Refused {
+                inspection, reasons, ..
+            }) = &failed.error
             {
                 let shown = file.display().to_string();
-                output.note(&report::inspection_human(inspection, &shown, output.width()));
+                output.note(&refused(inspection, reasons, &shown, output.width()));
             }
             return Err(failed.error);
         }

@@ -2,12 +2,12 @@ use std::path::{Path, PathBuf};
 
 use super::args::KindName;
 use super::error::CliError;
-use super::leave::leave;
+use super::leave::{is_token, leave, refused};
 use super::output::Output;
 use crate::app::Context;
-use crate::app::download::{self, DownloadError, DownloadOptions};
+use crate::app::download::{DownloadError, DownloadOptions};
 use crate::app::seal::{self, Compare, SealOptions};
-use applecart_core::model::{Kind, Outcome, Timestamp};
+use applecart_core::model::{Kind, Outcome, Timestamp, shell_word};
 use applecart_core::report::{self, escape, plural};
 
 /// Check a downloaded token file, seal it, and write its facts into the tenant file
@@ -63,10 +63,6 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     if args.remove_download && args.file == Path::new("-") {
         return Err(CliError::StandardInput);
     }
-    let in_worktree = seal::is_in_worktree(context, &args.file)?;
-    if in_worktree {
-        output.note(&format!("warning: {}", download::in_worktree(&args.file)));
-    }
     let options = SealOptions {
         download: DownloadOptions {
             file: args.file.clone(),
@@ -86,11 +82,20 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     };
     let shown = args.file.display().to_string();
     let done = seal::seal(options, context).inspect_err(|error| {
-        if let CliError::Download(DownloadError::Refused { inspection, .. }) = error {
+        if let CliError::Download(DownloadError::Refused { inspection, reasons, .. }) = error {
             // The error is told in any case.
-            let _ = output.result(&report::inspection_human(inspection, &shown, output.width()));
+            let _ = output.result(&refused(inspection, reasons, &shown, output.width()));
+            if is_token(inspection)
+                && let Ok(Some(warning)) = seal::in_worktree(context, &args.file, false)
+            {
+                output.note(&format!("warning: {warning}"));
+            }
         }
     })?;
+    let in_worktree = seal::in_worktree(context, &args.file, true)?;
+    if let Some(warning) = &in_worktree {
+        output.note(&format!("warning: {warning}"));
+    }
     let mut text = report::inspection_human(&done.inspection, &shown, output.width());
     text.push('\n');
     if done.diff.is_empty() {
@@ -107,16 +112,19 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         |recipients| format!("to {}", plural(recipients, "recipient")),
     );
     text.push_str(&format!(
-        "\nsealed {} {by}; {} has its facts\nnext: commit both, and open a pull request\n",
+        "\nsealed {} {by}; {} has its facts\nnext: check both, commit them, and open a pull request:\n  applecart validate --worktree\n  git add {} {}\n  git commit -m {}\n",
         escape(&done.sealed_file),
-        done.tenant_file
+        done.tenant_file,
+        shell_word(&done.sealed_file),
+        shell_word(&done.tenant_file),
+        shell_word(&format!("Renew {}", args.token)),
     ));
     output.result(&text)?;
     for doubt in &done.doubts {
         output.note(&format!("warning: {doubt}"));
     }
     // What is in the worktree was told above.
-    let file = Some(&args.file).filter(|_| args.remove_download || !in_worktree);
+    let file = Some(&args.file).filter(|_| args.remove_download || in_worktree.is_none());
     leave(file, done.sha256, args.remove_download, output)?;
     Ok(Outcome::Done)
 }

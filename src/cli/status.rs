@@ -76,7 +76,7 @@ impl Shown {
 
 pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let within = match args.within {
-        Some(text) => Some((duration(&text)?, text)),
+        Some(text) => Some((duration("--within", &text)?, text)),
         None => None,
     };
     let options = app::status::Options {
@@ -84,7 +84,11 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
         offline: args.offline,
         within,
         fail_on: args.fail_on,
-        fail_within: args.fail_within.as_deref().map(duration).transpose()?,
+        fail_within: args
+            .fail_within
+            .as_deref()
+            .map(|text| duration("--fail-within", text))
+            .transpose()?,
     };
     let surveyed = app::status::run(context, &options)?;
     args.format.write(&Shown { status: surveyed.status, all: args.all }, output)?;

@@ -69,6 +69,8 @@ fn names_that_fit_nothing_record_nothing() {
     world.run(&["acknowledge", "nobody"]).ends_with(64);
     world.run(&["acknowledge", "con*"]).ends_with(64);
     world.run(&["acknowledge", "contoso/vpp"]).ends_with(4).says("no upload of contoso/vpp");
+    let told = world.run(&["acknowledge", "contoso/vpp"]).ends_with(4);
+    assert_eq!(told.stderr.matches("no upload of").count(), 1, "{}", told.stderr);
     world.run(&["acknowledge", "contoso", "--note", " "]).ends_with(4).says("--by and --note");
     assert_eq!(world.events("contoso").len(), 3);
 }

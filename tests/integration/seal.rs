@@ -219,7 +219,9 @@ fn a_file_for_another_slot_or_tenant_is_refused() {
     world.commit("A new customer");
     seal(&world, &push, &["fabrikam", "--offline"])
         .ends_with(4)
-        .says("push of the tenant contoso has this push topic already");
+        .says("wrong-tenant")
+        .says("the file is for the tenant contoso, not for fabrikam")
+        .says("applecart seal ");
     unchanged(&world);
     let vpp = download(&world, "sToken.vpptoken", &world.vpp_file("London", 364).text);
     seal(&world, &vpp, &["contoso"]).ends_with(0);
@@ -268,6 +270,68 @@ fn a_download_inside_the_repository_is_a_loud_warning() {
         .says("is inside the repository and is not encrypted")
         .says("never commit it");
     assert!(!file.exists());
+}
+
+#[test]
+fn only_an_accepted_download_that_git_does_not_track_is_to_be_deleted() {
+    let world = watched();
+    // No token at all: nothing is said of deleting it.
+    let file = world.repo().join("tenants/contoso/tenant.yaml");
+    let told = seal(&world, &file, &["contoso", "--offline"]).ends_with(4);
+    for word in ["Delete it", "remove-download", "is inside the repository"] {
+        assert!(!told.stderr.contains(word), "{}", told.stderr);
+    }
+    // A refused token is moved, and one that Git tracks is compromised.
+    world.write("new.pem", &world.issue(None, 364).pem);
+    let told = seal(&world, &world.repo().join("new.pem"), &["contoso", "--offline"]);
+    let told = told.ends_with(4).says("Move it out of the repository");
+    assert!(!told.stderr.contains("Delete it"), "{}", told.stderr);
+    world.write("MDM.pem", &world.issue(Some(&live_topic(&world)), 364).pem);
+    world.commit("By mistake");
+    let told = seal(&world, &world.repo().join("MDM.pem"), &["contoso", "--offline"]);
+    let told = told.ends_with(0).says("Git tracks it");
+    assert!(!told.stderr.contains("Delete it"), "{}", told.stderr);
+}
+
+#[test]
+fn slips_of_the_command_line_are_told_with_what_was_meant() {
+    let world = watched();
+    let push = renewed_push(&world);
+    let file = push.to_str().unwrap();
+    seal(&world, &push, &["contso"]).ends_with(64).says("did you mean contoso?");
+    world.run(&["seal", "contoso", file]).ends_with(64).says("are swapped");
+    for words in [
+        &["renew", "contso"][..],
+        &["acknowledge", "contso"],
+        &["history", "contso"],
+        &["ledger", "show", "contso"],
+        &["import", "--update", "contso"],
+        &["status", "--offline", "--select", "contso"],
+    ] {
+        let told = world.run(words);
+        assert!(told.stderr.contains("did you mean contoso?"), "{words:?}: {}", told.stderr);
+        told.ends_with(64);
+    }
+    world
+        .run(&["status", "--offline", "--select", "contoso,fabrikam"])
+        .ends_with(64)
+        .says("--select contoso,fabrikam")
+        .says("A comma means");
+    world.run(&["plan", "contoso"]).ends_with(64).says("applecart plan --select contoso");
+    world
+        .run(&["renew", "--select", "contoso"])
+        .ends_with(64)
+        .says("applecart renew --due 60d --select contoso");
+    world
+        .run(&["plan", "--rev", "nosuch"])
+        .ends_with(64)
+        .says("Name an existing branch, tag or commit with --rev");
+    world.run(&["status", "--within", "soon"]).ends_with(64).says("--within soon");
+    let empty = world.path("empty");
+    std::fs::create_dir(&empty).unwrap();
+    world.run(&["renew", "--batch", empty.to_str().unwrap()]).ends_with(64).says("no file");
+    let list = download(&world, "list.csv", "name,tenantId\n");
+    world.run(&["import", "--from", list.to_str().unwrap()]).ends_with(64).says("no tenant");
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn without_the_key_or_with_another_nothing_is_sent() {
     let nothing = |run: Run| {
         assert!(world.state().requests().is_empty());
         assert_eq!(world.git(&["for-each-ref", REFNAME]), "");
-        run.says("nothing was sent").says(KEY)
+        run.says("Nothing was uploaded").says(KEY)
     };
     nothing(world.run(&["apply"]).ends_with(1)).says(".applecart/ledger_signers");
     let other = with_key(&world, &keys, "mallory", &["apply"]).ends_with(1);
@@ -190,7 +190,7 @@ fn entries_that_are_handed_over_need_the_key_too() {
     let file = world.path("saved.json");
     applecart_io::store::save_unpushed(&file, &entries("contoso", "saved")).unwrap();
     let append = ["ledger", "append", file.to_str().unwrap()];
-    world.run(&append).ends_with(1).says("no key to sign it with is at hand");
+    world.run(&append).ends_with(1).says("the key to sign it with is missing");
     assert_eq!(world.git(&["for-each-ref", REFNAME]), "");
     with_key(&world, &keys, "robot", &append).ends_with(0);
     assert_eq!(unsigned(&world), 0);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use futures::StreamExt as _;
 
 use super::propose::{Bench, Failed, Matched, unknown};
-use super::{BranchOptions, Ground, Start};
+use super::{BranchOptions, Ground, RenewError, Start};
 use crate::app::download::{self, Download, DownloadOptions};
 use crate::app::{AppError, Context, session};
 use applecart_core::apple::Inspection;
@@ -50,6 +50,9 @@ pub fn bring_all(
     let bench = Bench::new(&ground, options.branch, context)?;
     let policy = &ground.loaded.policy;
     let paths = files(&options.folder)?;
+    if paths.is_empty() {
+        return Err(RenewError::NoFiles(options.folder.clone()).into());
+    }
     let mut downloads = Vec::new();
     for path in &paths {
         let options = DownloadOptions { file: path.clone(), ..DownloadOptions::default() };

@@ -282,10 +282,8 @@ impl<'a> Bench<'a> {
             warnings: &warnings,
         });
         // It is about this machine: readers of the pull request can do nothing about it.
-        let root = self.ground.loaded.repo.worktree();
-        if root.is_some_and(|root| download::is_inside(&download.options.file, root)) {
-            warnings.push(download::in_worktree(&download.options.file));
-        }
+        let repo = &self.ground.loaded.repo;
+        warnings.extend(download::in_worktree(repo, &download.options.file, true));
         let about = Proposal { title: Some(title.clone()), body: Some(body), warnings, ..about };
         (title, about)
     }

@@ -126,10 +126,10 @@ fn what_landed_is_deleted_when_told_to_and_the_rest_stays() {
 }
 
 #[test]
-fn an_empty_folder_is_nothing_to_do() {
+fn an_empty_folder_is_the_wrong_one() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");
     std::fs::create_dir(hub.world.path("downloads")).unwrap();
-    batch(&hub, &clone, &[]).ends_with(0).says("No files");
+    batch(&hub, &clone, &[]).ends_with(64).says("there is no file to bring in ");
     run(&clone, &["renew", "--batch", "/nowhere"]).ends_with(1).says("read the folder");
 }

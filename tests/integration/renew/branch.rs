@@ -172,7 +172,8 @@ fn the_same_file_again_finds_its_branch_and_another_file_is_refused() {
     let told = run(&other, &["renew", "contoso/vpp", "--file", text(&second), "--push"]);
     let told = told.ends_with(4).stderr;
     assert!(!told.contains("git branch -D"), "{told}");
-    let line = told.lines().find_map(|line| line.split_once("look at it: ")).unwrap().1;
+    let mut lines = told.lines().skip_while(|line| !line.contains("Look at it:"));
+    let line = lines.nth(1).unwrap().trim();
     let look = Command::new("sh").args(["-c", line]).current_dir(&other.folder).output().unwrap();
     assert!(String::from_utf8_lossy(&look.stdout).contains("Opened-file-SHA-256"), "{line}");
 }

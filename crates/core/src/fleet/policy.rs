@@ -149,6 +149,32 @@ pub enum CredentialKind {
     AzureCli,
 }
 
+impl CredentialKind {
+    /// Every kind, as the settings and messages list them.
+    pub const ALL: [Self; 7] = [
+        Self::ClientSecret,
+        Self::ClientCertificate,
+        Self::WorkloadIdentity,
+        Self::Github,
+        Self::AzurePipelines,
+        Self::ManagedIdentity,
+        Self::AzureCli,
+    ];
+
+    /// As the settings write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientSecret => "client-secret",
+            Self::ClientCertificate => "client-certificate",
+            Self::WorkloadIdentity => "workload-identity",
+            Self::Github => "github",
+            Self::AzurePipelines => "azure-pipelines",
+            Self::ManagedIdentity => "managed-identity",
+            Self::AzureCli => "azure-cli",
+        }
+    }
+}
+
 /// One of Microsoft's clouds; tokens do not cross them.
 #[derive(
     Clone,

@@ -13,6 +13,8 @@ const COLUMNS: [&str; 4] = ["name", "tenantId", "displayName", "auth"];
 pub enum ListMistake {
     #[error("it is empty")]
     Empty,
+    #[error("it lists no tenant: only the first line is there")]
+    NoTenants,
     #[error(
         "line 1: column {number} is none of {columns}{separators}",
         columns = COLUMNS.join(", "),
@@ -85,6 +87,9 @@ pub fn parse_list(text: &str) -> Result<Vec<Wanted>, Vec<ListMistake>> {
             auth: owned("auth"),
             note: None,
         });
+    }
+    if mistakes.is_empty() && rows.is_empty() {
+        mistakes.push(ListMistake::NoTenants);
     }
     if mistakes.is_empty() { Ok(rows) } else { Err(mistakes) }
 }

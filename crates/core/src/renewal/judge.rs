@@ -3,7 +3,7 @@
 use crate::apple::{FindingCode, Inspection};
 use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::TenantLedger;
-use crate::model::{Kind, LiveTenant, Sha256, Timestamp};
+use crate::model::{Kind, LiveTenant, Sha256, TenantName, Timestamp};
 use crate::rules::bindings;
 use crate::rules::codes::Reason;
 use crate::rules::identity;
@@ -96,16 +96,14 @@ impl Judging<'_> {
     }
 
     /// Whose the file is, where that is plainly another tenant of the fleet.
-    pub fn elsewhere(&self, fleet: &[Desired]) -> Vec<Objection> {
+    pub fn elsewhere(&self, fleet: &[Desired]) -> Vec<(TenantName, Objection)> {
         bindings::owners(fleet, self.tenant, &self.inspection.facts)
             .map(|other| {
-                Objection::new(
-                    "wrong-tenant",
-                    format!(
-                        "the file is for the tenant {}, not for {}. Run: applecart renew {} --file FILE",
-                        other.name, self.tenant.name, other.name
-                    ),
-                )
+                let detail = format!(
+                    "the file is for the tenant {}, not for {}",
+                    other.name, self.tenant.name
+                );
+                (other.name.clone(), Objection::new("wrong-tenant", detail))
             })
             .collect()
     }

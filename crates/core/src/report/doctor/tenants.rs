@@ -164,7 +164,16 @@ fn next(tenant: &TenantHealth, problem: &Problem) -> Vec<String> {
         }
         // The problem's own detail says it.
         ProblemCode::InvalidFile | ProblemCode::LedgerUnknown => Vec::new(),
-        _ => vec![advice::of_problem(problem)],
+        _ => {
+            let advice = advice::of_problem(problem);
+            // The detail above says what is missing, such as a variable.
+            let is_circular = advice.contains("applecart doctor");
+            vec![if is_circular {
+                "Correct what is said above, and run this again.".into()
+            } else {
+                advice
+            }]
+        }
     }
 }
 
