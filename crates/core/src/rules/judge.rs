@@ -263,7 +263,7 @@ impl Case<'_> {
         let server =
             self.token.server.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
         Recipient::Other(format!(
-            "The file is encrypted to {} number {}, but Intune's key is {issuer} number {serial}: Intune could not open it. Upload Intune's public key to the MDM server{server} in Apple Business Manager, download the token again and seal it",
+            "The file is encrypted to {} number {}, but Intune's key is {issuer} number {serial}: Intune could not open it. Upload Intune's current public key to the MDM server{server} in Apple Business or Apple School Manager, download the token again and seal it",
             stated.issuer, stated.serial,
         ))
     }
@@ -449,7 +449,7 @@ pub fn against_entry(
         && (found.issuer.as_ref() != Some(&stated.issuer)
             || found.serial.as_ref() != Some(&stated.serial))
     {
-        add(Reason::RecipientMismatch, "the token is encrypted to another key than the tenant file's `recipient`, so Intune could not open it. Upload Intune's current public key to the MDM server in Apple Business Manager and download the token again; if Intune's key is a new one, remove `recipient` from the tenant file".to_owned());
+        add(Reason::RecipientMismatch, "the token is encrypted to another key than the tenant file's `recipient`, so Intune could not open it. Upload Intune's current public key to the MDM server in Apple Business or Apple School Manager and download the token again; if Intune's key is a new one, remove `recipient` from the tenant file".to_owned());
     }
     if let (Some(stated), Some(found)) = (entry.facts.expires, facts.expires)
         && found < stated

@@ -151,7 +151,9 @@ pub fn noun(kind: Kind) -> &'static str {
 pub fn renew_at_apple(kind: Kind) -> &'static str {
     match kind {
         Kind::Push => "Renew it at Apple's push portal",
-        Kind::Enrollment | Kind::Vpp => "Download a new one from Apple Business Manager",
+        Kind::Enrollment | Kind::Vpp => {
+            "Download a new one from Apple Business or Apple School Manager"
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub struct Sheet {
     pub live: bool,
     /// Whole days left, rounded down; negative once it expired.
     pub days_left: Option<i64>,
-    /// Enrollment: the MDM server's name in Apple Business Manager.
+    /// Enrollment: the MDM server's name in Apple Business or Apple School Manager.
     pub server: Option<String>,
     /// Whether it is a school's token, which is renewed in Apple School Manager.
     pub school: bool,

@@ -16,15 +16,15 @@ super::rows! {
     "ambiguous" [Hold Warning] Error (Id)
         "More than one token in Intune fits the entry, or several entries fit one token.",
         "Nothing tells which token an upload would replace.",
-        "Write Intune's `id` on the entry; `applecart status --format json` lists the ids.";
+        "Write Intune's `id` on the entry. To list the ids, run `applecart status --format json --select TENANT`.";
     "renewed-outside-git" [Hold] Error (Import)
         "Intune has a later credential than the file in Git, which was there before.",
         "The credential was renewed in the portal, or Git went back to an older file. An upload would move the expiry date backwards.",
-        "Run `applecart import --update TENANT`, which makes the token watched as it is in Intune; or seal a newer renewal.";
+        "Take it over, which makes the token watched as it is in Intune, or seal a newer renewal. To take it over, run `applecart import --update TENANT`.";
     "changed-outside-git" [Hold] Critical (Allow Import)
         "Intune has another credential than the file in Git, which was there before.",
         "It was changed outside Git. Until it is known by whom and why, nothing is uploaded over it.",
-        "Find out who changed it. Then run `applecart import --update TENANT`, or have an `allow` line reviewed.";
+        "Find out who changed it. Then have an `allow` line reviewed, or take it over. To take it over, run `applecart import --update TENANT`.";
     "vanished" [Hold] Critical (Allow)
         "The credential was in Intune before, and Intune has none now.",
         "It was deleted on purpose, which an upload would undo, or by accident, which a person has to know of.",
@@ -44,11 +44,11 @@ super::rows! {
     "older-than-live" [Hold Refusal] Error ()
         "The file in Git expires before the credential that Intune has.",
         "Uploading it would shorten the tenant's time, and an older enrollment token no longer works at Apple.",
-        "Download a new one from Apple and seal it; or remove `file` and `sha256`, which makes the token watched.";
+        "Seal the newest download. Or remove `file` and `sha256`, which makes the token watched.";
     "age-unknown" [Hold Renewal] Error (Allow Downloaded)
         "Nothing tells when the enrollment token was downloaded.",
         "Its file has no date, so it cannot be told from an older one, which no longer works at Apple.",
-        "Write `downloaded` on the entry (Apple's file name has the time), or have an `allow` line reviewed.";
+        "Add `downloaded` to the entry (Apple's file name has the time), or have an `allow` line reviewed.";
     "expired" [Hold Refusal Expiry] Critical ()
         "The credential has expired.",
         "Apple no longer accepts it, so devices are no longer managed or synced by it. An expired file is never uploaded.",
@@ -64,7 +64,7 @@ super::rows! {
     "organization-differs" [Hold Remark Renewal] Error (Allow)
         "The VPP token is of another organisation than the one in Intune or in the tenant file.",
         "It may be another customer's token, whose licences would then be used.",
-        "Seal the right customer's token. If Apple renamed the organisation, have an `allow` line with both names reviewed.";
+        "Seal this customer's token. If Apple renamed the organisation, have an `allow` line with both names reviewed.";
     "wrong-location" [Hold Failure] Critical (Allow)
         "The VPP token is for another location than the one in Intune.",
         "Apps and licences of the location that Intune has would be taken away from its devices.",
@@ -80,7 +80,7 @@ super::rows! {
     "recipient-mismatch" [Hold Refusal] Error ()
         "The enrollment token is encrypted to another key than the one that Intune has.",
         "Intune could not open it.",
-        "Upload Intune's current public key to the MDM server in Apple Business Manager, download the token again, and seal it.";
+        "Upload Intune's current public key to the MDM server in Apple Business (formerly Apple Business Manager) or Apple School Manager, download the token again, and seal it.";
     "key-mismatch" [Hold Refusal] Error (Allow)
         "The push certificate's key is not the one of the request that the renewal was opened with.",
         "Intune has no private key for it, so it could not reach any device.",
@@ -100,7 +100,7 @@ super::rows! {
     "apple-id-missing" [Hold Renewal] Error (AppleId)
         "Neither the tenant file nor Intune says with which Apple Account the credential was made.",
         "Intune takes no upload without the account.",
-        "Write `appleId` on the entry, or run `seal` or `renew` with `--apple-id ACCOUNT`.";
+        "Add `appleId` to the entry, or run `seal` or `renew` with `--apple-id ACCOUNT`.";
     "suspended" [Hold] Note (Suspend)
         "The tenant is suspended in its tenant file.",
         "A reviewer asked for it; the reason stands there. Expiry is still reported.",

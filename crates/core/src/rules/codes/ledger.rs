@@ -112,7 +112,7 @@ super::rows! {
         "So there is no shared ledger.",
         "Add a remote with `git remote add`.";
     "locked" [Ledger] Error ()
-        "Git's reference of the ledger is locked.",
+        "The ledger is locked in this repository.",
         "Another process writes to it, or was killed while it did.",
         "Wait for the other process; else remove the lock file that the message names.";
     "contended" [Ledger] Error ()

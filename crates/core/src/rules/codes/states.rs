@@ -28,7 +28,7 @@ super::rows! {
         "Upload a first file with `applecart seal`, or remove the entry.";
     "unmanaged" [Sync] Warning ()
         "Intune has the token, and Git has no entry for it.",
-        "Nobody is told when it expires.",
+        "Its expiry is not watched: no report and no alert names it.",
         "Run `applecart import --update TENANT`.";
     "unobserved" [Sync] Error ()
         "Unknown: Intune or the ledger could not be read.",
@@ -41,11 +41,11 @@ super::rows! {
     "renewal-due" [Expiry] Warning ()
         "Less time is left than `renewBefore`.",
         "A renewal at Apple needs a person and may take days.",
-        "Run `applecart renew TENANT/TOKEN`.";
+        "If Git has no newer file, run `applecart renew TENANT/TOKEN`.";
     "critical" [Expiry] Critical ()
         "Less time is left than `critical`.",
         "After the expiry date devices are no longer managed or synced.",
-        "Run `applecart renew TENANT/TOKEN` today.";
+        "Act today. If Git has a newer file, have it uploaded; else run `applecart renew TENANT/TOKEN`.";
     "unknown" [Expiry] Warning ()
         "The expiry date is unknown.",
         "It could not be read, or Intune has none.",
@@ -53,7 +53,7 @@ super::rows! {
     "terms-not-accepted" [Health] Critical ()
         "Apple has new terms that the customer has not accepted.",
         "Until then Apple refuses every sync (`lastSyncErrorCode` 3).",
-        "Ask the customer's administrator to accept them in Apple Business Manager or Apple School Manager.";
+        "Ask the customer's administrator to accept them in Apple Business (formerly Apple Business Manager) or Apple School Manager.";
     "sync-failing" [Health] Error ()
         "The last sync between Intune and Apple failed.",
         "New devices and licences do not arrive.",
@@ -65,7 +65,7 @@ super::rows! {
     "token-invalid" [Health] Critical ()
         "Intune calls the credential invalid.",
         "Apple does not accept it any more, whatever its expiry date says.",
-        "Renew it at Apple: run `applecart renew TENANT/TOKEN`.";
+        "Renew it at Apple. If Git has no newer file, run `applecart renew TENANT/TOKEN`.";
     "apple-id-differs" [Warning] Warning ()
         "The Apple Account in Git is not the one in Intune.",
         "The next renewal needs the account that made the credential. It is never written by itself.",

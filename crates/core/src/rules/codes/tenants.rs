@@ -12,7 +12,7 @@ super::rows! {
     "no-consent" [Problem] Error ()
         "The application has no administrator's consent in the tenant.",
         "Without it the tenant cannot be read.",
-        "Ask an administrator of the customer to consent; `applecart doctor` prints the link.";
+        "Have an administrator of the customer open the consent link and accept. `applecart doctor` has the links of all tenants.";
     "forbidden" [Problem] Error ()
         "Microsoft Graph refused the request (403).",
         "The application lacks the permission that the problem names, or its consent is older than that permission.",

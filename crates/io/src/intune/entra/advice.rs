@@ -111,7 +111,7 @@ impl Application {
 
     fn consent(&self, why: &str) -> String {
         format!(
-            "{why}; an administrator of the tenant consents at {}, or clientId in applecart.yaml is wrong",
+            "{why}. If clientId in applecart.yaml is right, an administrator of the tenant consents at this link: {}",
             self.admin_consent
         )
     }
