@@ -12,7 +12,10 @@ use applecart_core::model::Outcome;
 use applecart_core::report::escape;
 
 const SHOW: Formats<ShowReport> = Formats(&[
-    (Format::Human, |report, output| output.result(&show_text(report))),
+    (Format::Human, |report, output| {
+        let width = output.is_terminal().then(|| output.width());
+        output.result(&show_text(report, width))
+    }),
     (Format::Json, |report, output| output.json(report)),
 ]);
 

@@ -63,6 +63,7 @@ pub use status::{
     Recorded, Status, StatusSummary, StatusTenant, StatusToken, StatusView, status_csv,
     status_human, status_markdown, status_of,
 };
+pub(crate) use text::wrap;
 pub use text::{escape, plural};
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::view::LedgerView;
 use crate::model::{EntryBody, Facts, Record, TenantId, safe_text};
+use crate::report::wrap;
 
 /// The version of both reports.
 const FORMAT_VERSION: &str = "1.0";
@@ -158,8 +159,9 @@ pub fn show(view: &LedgerView, filter: &Filter, remote: Option<&str>) -> ShowRep
     }
 }
 
-/// The entries as a table, one line an entry, oldest first over all tenants.
-pub fn show_text(report: &ShowReport) -> String {
+/// The entries, oldest first over all tenants: a table with one line an entry, and where a screen of
+/// `width` columns has no room for it, one paragraph an entry.
+pub fn show_text(report: &ShowReport, width: Option<usize>) -> String {
     let Some(head) = &report.head else { return none(report.remote.as_deref()) };
     let place = place(report.remote.as_deref(), head);
     let mut notes = String::new();
@@ -178,7 +180,7 @@ pub fn show_text(report: &ShowReport) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["AT", "EVENT", "TENANT", "TOKEN", "SHA256", "WHAT", "BY"]);
-    for ShowEntry { record, .. } in entries {
+    for ShowEntry { record, .. } in &entries {
         table.add_row([
             record.at.to_string(),
             record.event().to_string(),
@@ -194,10 +196,31 @@ pub fn show_text(report: &ShowReport) -> String {
         text.push_str(line.trim());
         text.push('\n');
     }
+    let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+    if let Some(width) = width.filter(|width| widest > *width) {
+        text = paragraphs(&entries, width);
+    }
     if report.remote.is_some() {
         let _ = writeln!(text, "({place})");
     }
     text + &notes
+}
+
+fn paragraphs(entries: &[&ShowEntry], width: usize) -> String {
+    let mut text = String::new();
+    for ShowEntry { record, .. } in entries {
+        let head = format!("{}  {}", record.at, record.event());
+        let whose = safe_text(&format!("{} {}", record.name, record.token));
+        let sha256 = record.sha256().map(|sha256| short(&sha256.to_string(), 12));
+        let sha256 = sha256.map(|sha256| format!("sha256 {sha256}")).unwrap_or_default();
+        let _ = writeln!(text, "{head}");
+        for line in [whose, what(record), sha256, by(record)] {
+            if !line.is_empty() {
+                text.push_str(&wrap(&line, 2, width));
+            }
+        }
+    }
+    text
 }
 
 /// Which ledger it is, and where.

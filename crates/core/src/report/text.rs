@@ -101,6 +101,11 @@ pub(super) fn period(time: Duration) -> String {
     }
 }
 
+/// How many columns of a terminal a text takes.
+pub(super) fn columns_of(text: &str) -> usize {
+    unicode_width::UnicodeWidthStr::width(text)
+}
+
 /// Wrapped prose in a style, which has no width.
 pub(super) fn prose(style: Style, text: &str, indent: usize, width: usize) -> String {
     format!("{}\n", styled(style, wrap(text, indent, width).trim_end()))
@@ -116,17 +121,21 @@ pub(super) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }
 
-/// Breaks a sentence into lines of at most `width` columns, each with this indent.
-pub(super) fn wrap(text: &str, indent: usize, width: usize) -> String {
+/// Breaks a sentence into lines of at most `width` columns, each with this indent. A link stands
+/// alone on its line, so that it can be clicked and copied.
+pub(crate) fn wrap(text: &str, indent: usize, width: usize) -> String {
     let room = width.saturating_sub(indent).max(24);
     let mut out = String::new();
     let mut used = 0;
+    let mut after_link = false;
     for word in text.split_whitespace() {
         let length = word.chars().count();
-        if used > 0 && used + 1 + length > room {
+        let is_link = word.starts_with("https://");
+        if used > 0 && (used + 1 + length > room || is_link || after_link) {
             out.push('\n');
             used = 0;
         }
+        after_link = is_link;
         if used == 0 {
             out.extend(std::iter::repeat_n(' ', indent));
         } else {
@@ -163,6 +172,12 @@ mod tests {
         assert_eq!(escape("::add-mask::x ::y"), ":\\u{3a}add-mask::x :\\u{3a}y");
         assert_eq!(escape("a##vso[task.x]##[y]"), "a#\\u{23}vso[task.x]#\\u{23}[y]");
         assert_eq!(escape("http://[::1]:80 C# a:b"), "http://[::1]:80 C# a:b");
+    }
+
+    #[test]
+    fn a_link_stands_alone_on_its_line() {
+        let text = "consent at https://a.example/b?c=d or correct it";
+        assert_eq!(wrap(text, 2, 80), "  consent at\n  https://a.example/b?c=d\n  or correct it\n");
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn view() -> LedgerView {
 
 #[test]
 fn the_table_has_one_line_an_entry_in_the_order_of_time() {
-    insta::assert_snapshot!(show_text(&show(&view(), &Filter::default(), None)), @r#"
+    insta::assert_snapshot!(show_text(&show(&view(), &Filter::default(), None), None), @r#"
     AT                    EVENT     TENANT    TOKEN                           SHA256        WHAT                                                                                             BY
     2027-01-15T08:00:00Z  intended  contoso   push                            ca978112ca1b  serial 0A → 0B, expires 2027-01-15T08:10:00Z → 2027-12-28T13:20:00Z, until 2027-01-15T08:15:00Z  8c1f0000 dana@desk
     2027-01-15T08:01:00Z  failed    fabrikam  vpp "Lon\u{1b}[31mdon\u{202e}"  3e23e8160039  rejected (400)                                                                                   9d2e0000 dana@desk
@@ -51,8 +51,20 @@ fn the_table_has_one_line_an_entry_in_the_order_of_time() {
 }
 
 #[test]
+fn on_a_screen_without_room_an_entry_is_a_paragraph() {
+    let report = show(&view(), &Filter::default(), None);
+    for width in [40, 80, 120] {
+        let text = show_text(&report, Some(width));
+        assert!(text.lines().all(|line| line.chars().count() <= width), "{width}\n{text}");
+        assert!(text.contains("2027-01-15T08:00:00Z  intended\n  contoso push\n"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+    assert_eq!(show_text(&report, Some(400)), show_text(&report, None));
+}
+
+#[test]
 fn what_a_name_holds_does_not_reach_the_terminal_as_it_is() {
-    let text = show_text(&show(&view(), &Filter::default(), None));
+    let text = show_text(&show(&view(), &Filter::default(), None), None);
     assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
     assert_eq!(text.lines().count(), 4);
 }
@@ -73,17 +85,17 @@ fn entries_are_filtered_by_id_or_by_any_name_a_tenant_had() {
 #[test]
 fn an_absent_and_an_empty_ledger_say_so() {
     let none = show(&LedgerView::default(), &Filter::default(), None);
-    assert_eq!(show_text(&none), "There is no ledger yet in this clone.\n");
+    assert_eq!(show_text(&none, None), "There is no ledger yet in this clone.\n");
     let filter = Filter { tenant: Some("nobody".into()) };
     assert_eq!(
-        show_text(&show(&view(), &filter, None)),
+        show_text(&show(&view(), &filter, None), None),
         "No entries (ledger in this clone at 0123456789ab).\n"
     );
 }
 
 #[test]
 fn what_was_asked_what_is_not_pushed_and_what_is_broken_is_said() {
-    let text = |report: &ShowReport| show_text(report);
+    let text = |report: &ShowReport| show_text(report, None);
     let none = show(&LedgerView::default(), &Filter::default(), Some("origin"));
     assert_eq!(text(&none), "There is no ledger yet (origin was asked).\n");
     let troubled = LedgerView {

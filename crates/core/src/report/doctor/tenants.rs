@@ -152,10 +152,15 @@ fn troubles(tenants: &[TenantHealth], area: Area) -> Vec<Trouble> {
 /// What to do about a problem.
 fn next(tenant: &TenantHealth, problem: &Problem) -> Vec<String> {
     let consent = || {
-        tenant
-            .consent_link
-            .as_ref()
-            .map(|link| format!("Have an administrator of {} open {link} and accept.", tenant.name))
+        let link = tenant.consent_link.as_ref()?;
+        let name = &tenant.name;
+        // The link is printed once.
+        let is_told = problem.detail.as_ref().is_some_and(|detail| detail.contains(link.as_str()));
+        Some(if is_told {
+            format!("Have an administrator of {name} open that link and accept.")
+        } else {
+            format!("Have an administrator of {name} accept at this link: {link}")
+        })
     };
     match problem.code {
         ProblemCode::NoConsent => consent().into_iter().collect(),

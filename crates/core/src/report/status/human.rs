@@ -162,7 +162,7 @@ fn tokens(status: &Status, shown: &[&Row<'_>], view: StatusView) -> String {
         Name("TENANT"),
         Name("TOKEN"),
         Fixed("EXPIRY"),
-        Fixed("LEFT"),
+        Spare("LEFT"),
         Spare("SYNC"),
         Spare("HEALTH"),
     ];

@@ -129,15 +129,31 @@ fn on_a_narrow_screen_names_stay_and_health_goes_first() {
     assert!(wide[0].contains("SYNC") && wide[0].contains("HEALTH"), "{wide:?}");
     let narrow = table(46);
     assert!(narrow[0].contains("SYNC") && !narrow[0].contains("HEALTH"), "{narrow:?}");
-    let phone = table(40);
-    assert!(!phone[0].contains("SYNC"), "{phone:?}");
+    let phone = table(30);
+    assert!(!phone[0].contains("SYNC") && !phone[0].contains("LEFT"), "{phone:?}");
     for table in [wide, narrow, phone] {
         assert!(table[1].contains("contoso") && table[1].contains("renewal-due"), "{table:?}");
     }
 }
 
 #[test]
-fn a_screen_cuts_a_long_name_and_keeps_the_expiry_and_a_file_cuts_nothing() {
+fn at_40_columns_the_name_of_a_token_is_whole() {
+    let status = many(held(), 1, |_, tenant| {
+        tenant.name = "contoso".into();
+        tenant.tokens[0].state.kind = crate::model::Kind::Enrollment;
+        tenant.tokens[0].state.name = Some("Teaching Staff".into());
+    });
+    let text = plain(&status, view(40));
+    let table: Vec<&str> = text.lines().skip_while(|line| !line.contains("TENANT")).collect();
+    assert!(table.iter().all(|line| line.chars().count() <= 40), "{text}");
+    for word in ["contoso", "enrollment", "Teaching", "Staff", "renewal-due"] {
+        assert!(table.iter().any(|line| line.contains(word)), "{word}: {text}");
+    }
+    assert!(!text.contains('…'), "{text}");
+}
+
+#[test]
+fn a_screen_wraps_a_long_name_and_keeps_the_expiry_and_a_file_wraps_nothing() {
     let name = "a".repeat(60);
     let status = many(held(), 1, |_, tenant| {
         tenant.name = "a".repeat(60);
@@ -150,6 +166,8 @@ fn a_screen_cuts_a_long_name_and_keeps_the_expiry_and_a_file_cuts_nothing() {
             text.lines().skip_while(|line| !line.contains("TENANT")).take(2).collect();
         assert!(table.iter().all(|line| line.chars().count() <= width), "{width}\n{text}");
         assert!(table[1].contains("renewal-due"), "{text}");
+        let rows: String = text.lines().skip_while(|line| !line.contains("TENANT")).collect();
+        assert!(rows.matches('a').count() >= 60 && !rows.contains('…'), "{text}");
         let file = plain(&status, StatusView { is_terminal: false, ..view(width) });
         let row = file.lines().find(|line| line.contains("renewal-due ")).unwrap();
         assert!(row.contains(&name) && row.contains("token of the whole customer"), "{file}");
