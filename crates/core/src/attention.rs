@@ -61,6 +61,24 @@ pub struct Matter {
     /// The command that does it for every matter of this code at once.
     #[serde(skip)]
     pub command_for_all: Option<String>,
+    /// Whether the file that settles it is in Git already. Such a token is never renewed again:
+    /// Apple ends an enrollment token with the next download.
+    #[serde(skip)]
+    pub in_git: InGit,
+}
+
+/// Whether a new file of an expiring token waits in Git.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InGit {
+    /// None that is known of.
+    #[default]
+    No,
+    /// It is not uploaded yet.
+    Due,
+    /// Its upload is held.
+    Held,
+    /// It was uploaded, or may have been, and no reading shows it yet.
+    Sent,
 }
 
 /// The tenant that a matter concerns.

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use chrono::{Days, NaiveTime};
 
 use super::advice;
-use super::{Cause, Input, Matter, MatterTenant, setting};
+use super::{Cause, InGit, Input, Matter, MatterTenant, setting};
 use crate::fleet::{Desired, Suspension, Tenant, Token};
 use crate::ledger::TenantLedger;
 use crate::model::{Facts, Kind, Problem, ProblemCode, Timestamp, TokenRef, shell_word};
-use crate::plan::{Action, Expiry, PlannedTenant, PlannedToken, Reason, Sync, Warning};
+use crate::plan::{
+    Action, Expiry, HealthReason, Known, Limits, PlannedTenant, PlannedToken, Reason, Sync, Warning,
+};
 
 pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
     let mut matters = of_clone(input);
@@ -22,9 +24,11 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
         .filter_map(Desired::valid)
         .map(|tenant| (tenant.name.as_str(), tenant))
         .collect();
+    let scope = Scope::of(input);
     for tenant in &input.plan.tenants {
         let one = OneTenant {
             input,
+            scope: &scope,
             tenant,
             desired: in_git.get(tenant.name.as_str()).copied(),
             past: input
@@ -37,18 +41,63 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
     matters
 }
 
+/// What the commands for many tokens at once may say: they reach what this run looked at and no
+/// more.
+struct Scope {
+    /// The options that select it again; `None` where no option does.
+    select: Option<String>,
+    /// Whether `apply` would take all of it at once.
+    within_limits: bool,
+}
+
+impl Scope {
+    fn of(input: &Input<'_>) -> Self {
+        let selection = &input.plan.selection;
+        let options =
+            || selection.select.iter().map(|one| format!(" --select {}", shell_word(one)));
+        let known = input.ledger.map_or(Known::Unknown("the ledger is unknown"), Known::Read);
+        let limits = Limits::of(input.policy, input.fleet.len());
+        Self {
+            select: selection.touched.is_none().then(|| options().collect()),
+            within_limits: limits.check(input.plan, known).is_none(),
+        }
+    }
+
+    fn run(&self, command: &str) -> Option<String> {
+        self.select.as_ref().map(|select| format!("{command}{select}"))
+    }
+
+    fn apply(&self) -> Option<String> {
+        self.run("applecart apply").filter(|_| self.within_limits)
+    }
+}
+
 /// What happened and what to do about it, in sentences.
 struct Words {
     message: String,
     next: String,
     command: Option<String>,
     command_for_all: Option<String>,
+    in_git: InGit,
 }
 
 impl Words {
     fn new(message: impl Into<String>, next: impl Into<String>) -> Self {
         let (message, next) = (message.into(), next.into());
-        Self { message, next, command: None, command_for_all: None }
+        Self { message, next, command: None, command_for_all: None, in_git: InGit::No }
+    }
+
+    /// What a code says to do, with the real names, and its closing command alone.
+    fn of_code(message: impl Into<String>, next: &str, tenant: &str, target: &str) -> Self {
+        let next = next.replace("TENANT/TOKEN", target).replace("TENANT", tenant);
+        let last = next.strip_suffix("`.").and_then(|text| text.rsplit_once('`'));
+        match last {
+            Some((text, command)) if text.to_lowercase().ends_with("run ") => {
+                let text = format!("{}:", text.trim_end());
+                Self::new(message, text).run(command)
+            }
+            _ => Self::new(message, next),
+        }
     }
 
     fn run(self, command: impl Into<String>) -> Self {
@@ -71,6 +120,7 @@ fn matter(key: String, cause: Cause, words: Words) -> Matter {
         as_of: None,
         suspended: false,
         command_for_all: words.command_for_all,
+        in_git: words.in_git,
     }
 }
 
@@ -102,12 +152,41 @@ fn of_clone(input: &Input<'_>) -> Vec<Matter> {
 fn ledger_unknown(input: &Input<'_>) -> Option<Matter> {
     let problems = input.plan.tenants.iter().flat_map(|tenant| &tenant.problems);
     let problem = problems.into_iter().find(|one| one.code == ProblemCode::LedgerUnknown)?;
-    Some(of_fleet(Cause::Unobserved(problem.code), of_problem(problem)))
+    Some(of_fleet(Cause::Unobserved(problem.code), of_problem(problem, "TENANT")))
 }
 
-fn of_problem(problem: &Problem) -> Words {
+fn of_problem(problem: &Problem, tenant: &str) -> Words {
     let message = problem.detail.clone().unwrap_or_else(|| "It could not be read.".to_owned());
-    Words::new(message, advice::of_problem(problem))
+    Words::of_code(message, &advice::of_problem(problem), tenant, tenant)
+}
+
+/// How many words two sentences have in common that advise the same.
+const ALIKE: usize = 3;
+
+/// A plan's sentence about a hold ends with the way out, and so does the code's explanation: the
+/// two are told apart, and the way out is told once. The plan's has the names, the code's has every
+/// way there is.
+fn told_once(detail: &str, next: &str) -> (String, String) {
+    let start = |text: &str| -> Vec<String> {
+        text.split_whitespace().take(ALIKE).map(str::to_lowercase).collect()
+    };
+    let sentences: Vec<&str> = detail.split(". ").collect();
+    let advice: Vec<&str> = next.split(". ").collect();
+    let same = sentences.iter().enumerate().find_map(|(place, sentence)| {
+        let index = advice.iter().position(|one| start(one) == start(sentence))?;
+        Some((place, index, sentence.trim_end_matches('.')))
+    });
+    let Some((place @ 1.., index, sentence)) = same else {
+        return (detail.to_owned(), next.to_owned());
+    };
+    let message = sentences.get(..place).unwrap_or_default().join(". ");
+    let mut advice = advice;
+    // A command in the middle of a sentence cannot be copied.
+    if let Some(one) = advice.get_mut(index).filter(|_| !sentence.contains('`')) {
+        *one = sentence;
+    }
+    let next = advice.join(". ");
+    (format!("{message}."), format!("{}.", next.trim_end_matches('.')))
 }
 
 /// The parts of a key are separated by slashes, which a name may hold.
@@ -117,6 +196,7 @@ fn part(text: &str) -> String {
 
 struct OneTenant<'a> {
     input: &'a Input<'a>,
+    scope: &'a Scope,
     tenant: &'a PlannedTenant,
     desired: Option<&'a Tenant>,
     past: Option<&'a TenantLedger>,
@@ -133,7 +213,8 @@ impl OneTenant<'_> {
             let kind = kinds.into_iter().find(|kind| problem.resource == Some((*kind).into()));
             let token = kind.map(|kind| TokenRef { kind, id: None, name: None });
             let cause = Cause::Unobserved(problem.code);
-            matters.push(self.matter(cause, token.as_ref(), None, of_problem(problem)));
+            let words = of_problem(problem, &shell_word(&self.tenant.name));
+            matters.push(self.matter(cause, token.as_ref(), None, words));
         }
         for token in &self.tenant.tokens {
             OneToken::new(self, token).raise(&mut matters);
@@ -247,7 +328,8 @@ impl<'a> OneToken<'a> {
         matters.extend(self.topic_changed());
         matters.extend(self.expiry());
         for (reason, message) in self.holds() {
-            let words = Words::new(format!("Held: {message}"), reason.explained().next);
+            let (message, next) = told_once(&message, reason.explained().next);
+            let words = self.advised(format!("Held: {message}"), &next);
             matters.push(self.matter(Cause::Held(reason), words));
         }
         if self.planned.urgent {
@@ -267,7 +349,11 @@ impl<'a> OneToken<'a> {
         }
         for reason in &state.health_reasons {
             let told = reason.explained();
-            let words = Words::new(format!("{} {}", told.meaning, told.why), told.next);
+            let message = format!("{} {}", told.meaning, told.why);
+            let words = match reason {
+                HealthReason::TokenInvalid => self.renewal(message, None),
+                _ => self.advised(message, told.next),
+            };
             matters.push(self.matter(Cause::Failing(*reason), words));
         }
         if state.sync == Sync::OutOfSync {
@@ -290,11 +376,8 @@ impl<'a> OneToken<'a> {
                 advice::day(upload.at)
             );
             let next = "Ask whether a device enrols and apps arrive, then record the answer:";
-            let words = Words {
-                command: Some(format!("applecart acknowledge {}", self.target())),
-                command_for_all: Some("applecart acknowledge TENANT/TOKEN".to_owned()),
-                ..Words::new(message, next)
-            };
+            let words =
+                Words::new(message, next).run(format!("applecart acknowledge {}", self.target()));
             let since = Some(upload.at);
             let waiting = self.matter(Cause::AwaitingConfirmation, words);
             // It does not become more pressing as the certificate nears its end.
@@ -322,6 +405,10 @@ impl<'a> OneToken<'a> {
         let which = self.token.name.as_deref().or(self.token.id.as_deref());
         let which = which.unwrap_or_else(|| self.token.kind.as_str());
         shell_word(&format!("{}/{which}", self.of.tenant.name))
+    }
+
+    fn advised(&self, message: String, next: &str) -> Words {
+        Words::of_code(message, next, &self.tenant(), &self.target())
     }
 
     fn history(&self) -> String {
@@ -356,7 +443,10 @@ impl<'a> OneToken<'a> {
                     "Neither Git nor the ledger tells when it expires.",
                     "Read it from Intune:",
                 );
-                let words = words.run(format!("applecart status --select {}", self.tenant()));
+                let words = Words {
+                    command_for_all: self.of.scope.run("applecart status"),
+                    ..words.run(format!("applecart status --select {}", self.tenant()))
+                };
                 return Some(self.matter(Cause::ExpiryUnknown, words));
             }
             Expiry::Unknown | Expiry::Valid => return None,
@@ -376,7 +466,7 @@ impl<'a> OneToken<'a> {
                 (message, expires.plus(-window))
             }
         };
-        let words = self.renewal(message, &setting(window));
+        let words = self.renewal(message, Some(&setting(window)));
         let as_of = match state.sync {
             Sync::Unobserved => self.last_seen.as_ref().map(|(_, at)| *at),
             _ => None,
@@ -384,23 +474,73 @@ impl<'a> OneToken<'a> {
         Some(Matter { since: Some(since), as_of, ..self.matter(cause, words) })
     }
 
-    /// How to go on with a renewal, from where it stands.
-    fn renewal(&self, message: String, window: &str) -> Words {
+    /// Whether a new file is in Git, so that a renewal must not be opened once more.
+    fn in_git(&self) -> InGit {
+        let state = &self.planned.state;
+        // These say that the file in Git is no better than what Intune has.
+        let outdated = [Reason::Expired, Reason::OlderThanLive, Reason::RenewedOutsideGit];
+        match (self.planned.action, state.sync) {
+            (Action::Upload | Action::Create, _) => InGit::Due,
+            (Action::Hold, _) if state.reasons.iter().any(|one| outdated.contains(one)) => {
+                InGit::No
+            }
+            // A hold of settings says nothing about the file.
+            (Action::Hold, _) if state.sha256.is_some() => InGit::Held,
+            (_, Sync::Progressing) => InGit::Sent,
+            (_, Sync::Unobserved) if self.has_unseen_file() => InGit::Sent,
+            _ => InGit::No,
+        }
+    }
+
+    /// Whether Git has a later file than the one that is known to be in Intune.
+    fn has_unseen_file(&self) -> bool {
+        let Some(entry) = self.entry else { return false };
+        let Some(file) = &entry.file else { return false };
+        let confirmed = |past: &TenantLedger| past.confirmed(&self.token, file.sha256);
+        if self.of.past.is_some_and(confirmed) {
+            return false;
+        }
+        match self.token.kind {
+            // Its file does not say when it expires.
+            Kind::Enrollment => true,
+            Kind::Push | Kind::Vpp => entry.facts.expires > self.planned.state.expires,
+        }
+    }
+
+    /// How to go on with a renewal, from where it stands. The `window` is the one in which every
+    /// such token is renewed with one command.
+    fn renewal(&self, message: String, window: Option<&str>) -> Words {
         let open_branch =
             self.of.input.clone.open_renewals.iter().find(|open| {
                 open.tenant == self.of.tenant.name && open.token.same_token(&self.token)
             });
         let live = self.planned.state.live.as_ref();
         let opened = self.of.past.and_then(|past| past.renewal_opened(&self.token, live));
-        let target = self.target();
-        match self.planned.action {
-            Action::Upload | Action::Create => {
-                Words::new(message, "Git has the renewed file; it is not uploaded yet:")
-                    .run(format!("applecart apply --select {}", self.tenant()))
+        let (tenant, target) = (self.tenant(), self.target());
+        let in_git = self.in_git();
+        let words = match in_git {
+            InGit::Due => {
+                let next = "The new file is in Git, not uploaded yet. Once it is reviewed and merged, upload it:";
+                Words {
+                    command_for_all: self.of.scope.apply(),
+                    ..Words::new(message, next).run(format!("applecart apply --select {tenant}"))
+                }
             }
-            Action::Hold => Words::new(message, "Git has another file, but it is held. See why:")
-                .run(format!("applecart plan --select {}", self.tenant())),
-            Action::None | Action::Configure => {
+            InGit::Held => {
+                let reasons: Vec<&str> =
+                    self.planned.state.reasons.iter().map(|one| one.as_str()).collect();
+                let next = format!(
+                    "The new file is in Git, but it is held ({}). See why:",
+                    reasons.join(", ")
+                );
+                Words::new(message, next).run(format!("applecart plan --select {tenant}"))
+            }
+            InGit::Sent => Words::new(
+                message,
+                "The new file is in Git, and it is unknown whether Intune has it. Compare with Intune:",
+            )
+            .run(format!("applecart plan --select {tenant}")),
+            InGit::No => {
                 if let Some(open) = open_branch {
                     let next =
                         format!("Its renewal waits on the branch {} to be merged.", open.branch);
@@ -413,16 +553,20 @@ impl<'a> OneToken<'a> {
                     Words::new(message, next).run(format!("applecart renew {target} --file FILE"))
                 } else if self.planned.state.sync == Sync::Unmanaged {
                     Words::new(message, "It is not in Git. Bring it there, then renew it:")
-                        .run("applecart import --update")
+                        .run(format!("applecart import --update {tenant}"))
                 } else {
+                    let for_all = |window| {
+                        self.of.scope.run(&format!("applecart renew --due {window}"))
+                    };
                     Words {
-                        command: Some(format!("applecart renew {target}")),
-                        command_for_all: Some(format!("applecart renew --due {window}")),
+                        command_for_all: window.and_then(for_all),
                         ..Words::new(message, "Open the renewal:")
+                            .run(format!("applecart renew {target}"))
                     }
                 }
             }
-        }
+        };
+        Words { in_git, ..words }
     }
 
     /// Every hold with its sentence. The plan has one a reason, with remarks between them; where they
@@ -471,12 +615,12 @@ impl<'a> OneToken<'a> {
     fn out_of_sync(&self) -> Words {
         let message = match self.planned.action {
             Action::Configure => "Its settings in Intune differ from Git.",
-            _ => "Git has another file than Intune.",
+            _ => "The file in Git is not the one that Intune has.",
         };
         Words {
             command: Some(format!("applecart apply --select {}", self.tenant())),
-            command_for_all: Some("applecart apply".to_owned()),
-            ..Words::new(message, "Once reviewed and merged, a run of apply brings it:")
+            command_for_all: self.of.scope.apply(),
+            ..Words::new(message, "Once it is reviewed and merged, upload it:")
         }
     }
 
@@ -498,7 +642,8 @@ impl<'a> OneToken<'a> {
             .filter(|_| past.confirmed(&self.token, file.sha256))
             .map(|change| {
                 let day = advice::day(change.at);
-                let message = format!("On {day} Intune had another credential than Git's.");
+                let message =
+                    format!("On {day} Intune had another credential than the one in Git.");
                 (Reason::ChangedOutsideGit, change.at, message)
             });
         [rejected, changed]

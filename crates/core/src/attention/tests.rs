@@ -214,6 +214,194 @@ fn every_matter_says_what_happened_and_what_to_do() {
 }
 
 #[test]
+fn a_known_token_is_named_and_a_command_stands_alone() {
+    for matter in every_cause().list().matters {
+        for text in [Some(&matter.next), matter.command.as_ref(), matter.command_for_all.as_ref()] {
+            let text = text.map_or("", String::as_str);
+            assert!(matter.tenant.is_none() || !text.contains("TENANT"), "{matter:?}");
+        }
+        // A closing command is taken out of the sentence.
+        let last = matter.next.strip_suffix("`.").and_then(|text| text.rsplit('`').next());
+        assert!(last.is_none_or(|last| !last.starts_with("applecart ")), "{matter:?}");
+    }
+    let fleet = every_cause();
+    let invalid = |one: &&Matter| one.code.as_str() == "token-invalid";
+    let matters = fleet.list().matters;
+    let command = matters.iter().find(invalid).unwrap().command.clone().unwrap();
+    assert!(command.starts_with("applecart renew tenant-"), "{command}");
+}
+
+/// A push certificate that expires soon, with its renewal in Git.
+fn renewed(expires: &str) -> World {
+    let mut world = World::renewal();
+    world.live_push(|push| push.expires = expires.parse().unwrap());
+    world
+}
+
+#[test]
+fn a_token_whose_new_file_is_in_git_is_never_renewed_again() {
+    for expires in ["2026-12-20T10:00:00Z", "2026-11-25T10:00:00Z", "2026-11-20T10:00:00Z"] {
+        let mut world = renewed(expires);
+        let due = world.plan();
+        assert_eq!(due.tenants[0].tokens[0].action, Action::Upload);
+        world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+        let held = world.plan();
+        assert_eq!(held.tenants[0].tokens[0].action, Action::Hold);
+        for (plan, command, next) in [
+            (&due, "applecart apply --select contoso", "The new file is in Git, not uploaded yet."),
+            (
+                &held,
+                "applecart plan --select contoso",
+                "The new file is in Git, but it is held (topic-change).",
+            ),
+        ] {
+            let attention = attention_of(&world, plan);
+            let expiry =
+                |one: &&Matter| ["expired", "critical", "renewal-due"].contains(&one.code.as_str());
+            let matter = attention.matters.iter().find(expiry).unwrap();
+            assert_eq!(matter.command.as_deref(), Some(command));
+            assert!(matter.next.starts_with(next), "{}", matter.next);
+            let all = |one: &Matter| one.command_for_all.clone().unwrap_or_default();
+            assert!(attention.matters.iter().all(|one| !all(one).contains("renew")));
+            for text in [
+                report::plan_human(plan, &attention, false, 100),
+                report::plan_markdown(plan, &attention, 60_000),
+                report::plan_summary(plan, &attention),
+            ] {
+                assert!(!text.contains("applecart renew"), "{text}");
+                assert!(!text.contains("expires within") && !text.contains("1 token expired"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_renewal_for_all_does_not_count_those_in_the_plan() {
+    let mut fleet = every_cause();
+    fleet.plan.tenants.clear();
+    fleet.git.clear();
+    for _ in 0..4 {
+        fleet.add(Cause::Critical);
+    }
+    let token = &mut fleet.plan.tenants[0].tokens[0];
+    token.action = Action::Upload;
+    token.state.sync = Sync::OutOfSync;
+    let text = report::plan_human(&fleet.plan, &fleet.list(), false, 100);
+    let text = anstream::adapter::strip_str(&text).to_string();
+    assert!(text.contains("critical, 1 token with the new file in Git: tenant-10 push"), "{text}");
+    assert!(
+        text.contains("critical, 3 tokens: tenant-11 push, tenant-12 push, tenant-13 push"),
+        "{text}"
+    );
+    assert!(text.contains("3 tokens expire within"), "{text}");
+}
+
+#[test]
+fn a_file_that_no_reading_showed_yet_is_not_renewed() {
+    let mut world = renewed("2026-11-25T10:00:00Z");
+    let mut plan = world.plan();
+    let token = &mut plan.tenants[0].tokens[0];
+    token.action = Action::None;
+    for sync in [Sync::Progressing, Sync::Unobserved] {
+        plan.tenants[0].tokens[0].state.sync = sync;
+        let matters = attention_of(&world, &plan).matters;
+        let critical = matters.iter().find(|one| one.code.as_str() == "critical").unwrap();
+        assert_eq!(critical.command.as_deref(), Some("applecart plan --select contoso"), "{sync}");
+    }
+    // The ledger has it as confirmed: it is the one that expires.
+    world.recorded(Event::Confirmed, "AA", "run-1", "2026-10-01T11:00:00Z");
+    let matters = attention_of(&world, &plan).matters;
+    let critical = matters.iter().find(|one| one.code.as_str() == "critical").unwrap();
+    assert_eq!(critical.command.as_deref(), Some("applecart renew contoso/push"));
+}
+
+#[test]
+fn what_to_do_about_a_topic_is_told_once() {
+    let mut world = World::renewal();
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    let matters = attention(&world);
+    let held = matters.iter().find(|one| one.code.as_str() == "topic-change").unwrap();
+    assert!(held.message.ends_with("Uploading it would cut off every enrolled device."));
+    assert!(
+        held.next.starts_with(
+            "At Apple's push portal press Renew on the old certificate, not Create, signed in as mdm@contoso.example. If no device"
+        ),
+        "{}",
+        held.next
+    );
+}
+
+#[test]
+fn a_command_for_all_keeps_the_selection_and_the_safety_limit() {
+    let mut fleet = every_cause();
+    fleet.plan.tenants.clear();
+    fleet.git.clear();
+    for _ in 0..3 {
+        fleet.add(Cause::OutOfSync);
+    }
+    for tenant in &mut fleet.plan.tenants {
+        tenant.tokens[0].action = Action::Upload;
+    }
+    fleet.plan.selection.select.clear();
+    let for_all = |fleet: &Fleet| fleet.list().matters[0].command_for_all.clone();
+    assert_eq!(for_all(&fleet).as_deref(), Some("applecart apply"));
+    fleet.plan.selection.select = vec!["ring=pilot".into(), "name~a b".into()];
+    assert_eq!(
+        for_all(&fleet).as_deref(),
+        Some("applecart apply --select ring=pilot --select 'name~a b'")
+    );
+    // Of three tenants in ten, apply would refuse more than the policy's share.
+    while fleet.git.len() < 11 {
+        fleet.add(Cause::OutOfSync);
+        fleet.plan.tenants.last_mut().unwrap().tokens[0].action = Action::Upload;
+    }
+    assert_eq!(for_all(&fleet), None);
+}
+
+#[test]
+fn a_list_says_how_it_goes_on() {
+    let mut fleet = every_cause();
+    fleet.plan.tenants.clear();
+    fleet.git.clear();
+    for _ in 0..20 {
+        fleet.add(Cause::Critical);
+    }
+    for (number, tenant) in fleet.plan.tenants.iter_mut().enumerate() {
+        let day = format!("2026-12-{:02}T10:00:00Z", number + 1);
+        tenant.tokens[0].state.expires = Some(day.parse().unwrap());
+    }
+    let view = report::StatusView { width: 100, ..report::StatusView::default() };
+    let text = report::status_human(&fleet.status(), view);
+    let text = anstream::adapter::strip_str(&text).to_string();
+    assert!(text.contains("… and 17 more (-o json shows all, --select narrows)"), "{text}");
+    assert!(text.contains("\n    applecart renew --due "), "{text}");
+}
+
+#[test]
+fn one_waiting_confirmation_has_its_command_above_the_plan() {
+    let mut fleet = every_cause();
+    fleet.plan.tenants.clear();
+    fleet.git.clear();
+    fleet.ledger = LedgerView::default();
+    fleet.add(Cause::AwaitingConfirmation);
+    let text = |fleet: &Fleet| {
+        let text = report::plan_human(&fleet.plan, &fleet.list(), false, 100);
+        anstream::adapter::strip_str(&text).to_string()
+    };
+    assert!(
+        text(&fleet).contains("\n      applecart acknowledge tenant-10/push\n"),
+        "{}",
+        text(&fleet)
+    );
+    for _ in 0..4 {
+        fleet.add(Cause::AwaitingConfirmation);
+    }
+    let five = text(&fleet);
+    assert_eq!(five.matches("applecart acknowledge tenant-").count(), 3, "{five}");
+    assert!(five.contains("… and 2 more"), "{five}");
+}
+
+#[test]
 fn the_most_urgent_comes_first() {
     let matters = every_cause().list().matters;
     assert_eq!(matters[0].code, Cause::TopicChanged.code());

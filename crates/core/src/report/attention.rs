@@ -3,8 +3,8 @@
 use anstyle::Style;
 
 use super::markdown::cell;
-use super::text::{BAD, HEAD, LOOK, command, names, period, plural, prose, wrap};
-use crate::attention::{Attention, Cause, Code, Matter, Severity};
+use super::text::{BAD, DIM, HEAD, LOOK, command, names, period, plural, prose, wrap};
+use crate::attention::{Attention, Cause, Code, InGit, Matter, Severity};
 
 /// As many names as one line of a group has.
 pub(super) const MAX_NAMES: usize = 5;
@@ -14,21 +14,26 @@ const MAX_TOLD: usize = 3;
 const MAX_CRITICAL: usize = 10;
 const MAX_GROUPS: usize = 12;
 
-/// The matters of one code.
+/// The matters of one code. A token whose new file is in Git is another group than one that is to
+/// be renewed: what helps the one harms the other.
 struct Group<'a> {
     code: Code,
     severity: Severity,
+    in_git: InGit,
     matters: Vec<&'a Matter>,
 }
 
 fn groups<'a>(matters: impl IntoIterator<Item = &'a Matter>) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'a>> = Vec::new();
     for matter in matters {
-        match groups.iter_mut().find(|group| group.code == matter.code) {
+        let is_its =
+            |group: &&mut Group<'_>| group.code == matter.code && group.in_git == matter.in_git;
+        match groups.iter_mut().find(is_its) {
             Some(group) => group.matters.push(matter),
             None => groups.push(Group {
                 code: matter.code,
                 severity: matter.severity,
+                in_git: matter.in_git,
                 matters: vec![matter],
             }),
         }
@@ -58,7 +63,13 @@ impl Group<'_> {
             return format!("{}, the whole fleet", self.code);
         }
         let who = names(&subjects, MAX_NAMES);
-        format!("{}, {}: {who}", self.code, plural(subjects.len(), noun))
+        let whose = match self.in_git {
+            InGit::No => "",
+            InGit::Due => " with the new file in Git",
+            InGit::Held => " with the new file in Git, held",
+            InGit::Sent => " with the new file in Git, not seen in Intune yet",
+        };
+        format!("{}, {}{whose}: {who}", self.code, plural(subjects.len(), noun))
     }
 
     fn style(&self) -> Style {
@@ -71,6 +82,62 @@ impl Group<'_> {
         let first = able.next()?;
         able.next().map(|_| *first)
     }
+
+    /// What to do, each sentence once with its commands, and how many matters that leaves out.
+    fn steps(&self) -> (Vec<Step<'_>>, usize) {
+        let mut steps: Vec<Step<'_>> = Vec::new();
+        let (mut commands, mut left_out) = (0, 0);
+        for matter in &self.matters {
+            let command = match self.for_all() {
+                Some(one) if matter.command_for_all.is_some() => one.command_for_all.as_deref(),
+                _ => matter.command.as_deref(),
+            };
+            let known = steps.iter().position(|step| step.next == matter.next);
+            let has = |index: usize| {
+                command.is_none_or(|text| {
+                    steps.get(index).is_some_and(|step| step.commands.contains(&text))
+                })
+            };
+            if known.is_some_and(has) {
+                continue;
+            }
+            if commands == MAX_TOLD || (known.is_none() && steps.len() == MAX_TOLD) {
+                left_out += 1;
+                continue;
+            }
+            commands += usize::from(command.is_some());
+            match known.and_then(|index| steps.get_mut(index)) {
+                Some(step) => step.commands.extend(command),
+                None => {
+                    steps.push(Step { next: &matter.next, commands: command.into_iter().collect() })
+                }
+            }
+        }
+        (steps, left_out)
+    }
+}
+
+/// What to do, and the commands that do it.
+struct Step<'a> {
+    next: &'a str,
+    commands: Vec<&'a str>,
+}
+
+impl Step<'_> {
+    fn human(&self, indent: usize, width: usize) -> String {
+        let mut out = wrap(&super::escape(self.next), indent, width);
+        out.extend(self.commands.iter().map(|text| command(text, indent + 2)));
+        out
+    }
+}
+
+/// That a list goes on, and how to see it.
+fn more(count: usize, indent: usize, width: usize) -> String {
+    if count == 0 {
+        return String::new();
+    }
+    let text = format!("… and {count} more (-o json shows all, --select narrows)");
+    prose(DIM, &text, indent, width)
 }
 
 /// How loud a severity is on a terminal.
@@ -94,26 +161,16 @@ pub(super) fn human(matters: &[Matter], width: usize) -> String {
             let whose = if alike { String::new() } else { format!("{}: ", matter.subject()) };
             out.push_str(&wrap(&super::escape(&format!("{whose}{}", matter.message)), 2, width));
         }
-        let mut told: Vec<(&str, Option<&str>)> = Vec::new();
-        for matter in group.matters.iter().take(MAX_TOLD) {
-            let command = match group.for_all() {
-                Some(one) if matter.command_for_all.is_some() => one.command_for_all.as_deref(),
-                _ => matter.command.as_deref(),
-            };
-            if !told.contains(&(&matter.next, command)) {
-                if told.last().is_none_or(|(next, _)| *next != matter.next) {
-                    out.push_str(&wrap(&super::escape(&matter.next), 2, width));
-                }
-                out.extend(command.map(|text| self::command(text, 4)));
-                told.push((&matter.next, command));
-            }
-        }
+        let untold = if alike { 0 } else { group.matters.len().saturating_sub(MAX_TOLD) };
+        let (steps, left_out) = group.steps();
+        out.extend(steps.iter().map(|step| step.human(2, width)));
+        out.push_str(&more(untold.max(left_out), 2, width));
     }
     out
 }
 
 /// What stands above a plan, which itself tells what is due and held in full: who is concerned,
-/// and the commands that help many at once.
+/// and the commands that help.
 pub(super) fn brief(attention: &Attention, width: usize) -> String {
     let mut out = String::new();
     for group in groups(beside_plan(attention)) {
@@ -121,12 +178,16 @@ pub(super) fn brief(attention: &Attention, width: usize) -> String {
             out.push_str("Needs attention:\n");
         }
         out.push_str(&prose(group.style(), &group.title(), 2, width));
-        out.extend(
-            group
-                .for_all()
-                .and_then(|one| one.command_for_all.as_deref())
-                .map(|text| command(text, 4)),
-        );
+        // The plan below says why.
+        if group.in_git == InGit::Held {
+            continue;
+        }
+        let (steps, left_out) = group.steps();
+        let able: Vec<_> = steps.iter().filter(|step| !step.commands.is_empty()).collect();
+        out.extend(able.iter().map(|step| step.human(4, width)));
+        if !able.is_empty() {
+            out.push_str(&more(left_out, 4, width));
+        }
     }
     out
 }
@@ -143,7 +204,14 @@ pub(super) fn brief_markdown(attention: &Attention) -> String {
     let is_critical = |one: &&Matter| one.severity == Severity::Critical;
     let critical: Vec<&Matter> = beside_plan(attention).filter(is_critical).collect();
     for matter in critical.iter().take(MAX_CRITICAL) {
-        let (subject, message) = (cell(&matter.subject()), cell(&matter.message));
+        let in_git = match matter.in_git {
+            InGit::No => "",
+            InGit::Due => " The new file is in Git.",
+            InGit::Held => " The new file is in Git, but it is held.",
+            InGit::Sent => " The new file is in Git; Intune does not show it yet.",
+        };
+        let message = cell(&format!("{}{in_git}", matter.message));
+        let subject = cell(&matter.subject());
         out.push_str(&format!("> 🚨 **{}: {subject}**: {message}\n\n", matter.code));
     }
     if critical.len() > MAX_CRITICAL {
@@ -179,17 +247,23 @@ pub(super) fn markdown(matters: &[Matter]) -> String {
             Severity::Notice => "ℹ️",
         };
         out.push_str(&format!("- {sign} {}\n", group.titled(cell)));
-        let Some(first) = group.matters.first() else { continue };
-        let what = match group.matters.len() {
-            1 => format!("{} {}", first.message, first.next),
-            _ => group.for_all().unwrap_or(first).next.clone(),
-        };
-        out.push_str(&format!("  {}\n", cell(&what)));
-        let all = group.for_all().and_then(|one| one.command_for_all.as_ref());
-        let one = first.command.as_ref().filter(|_| group.matters.len() == 1);
-        if let Some(command) = all.or(one) {
-            let command = super::escape(command).replace("```", "'''");
-            out.push_str(&format!("\n  ```sh\n  {command}\n  ```\n\n"));
+        if let [one] = group.matters.as_slice() {
+            out.push_str(&format!("  {}\n", cell(&one.message)));
+        }
+        let (steps, left_out) = group.steps();
+        for step in &steps {
+            out.push_str(&format!("  {}\n", cell(step.next)));
+            if !step.commands.is_empty() {
+                out.push_str("\n  ```sh\n");
+                for command in &step.commands {
+                    let command = super::escape(command).replace("```", "'''");
+                    out.push_str(&format!("  {command}\n"));
+                }
+                out.push_str("  ```\n\n");
+            }
+        }
+        if left_out > 0 {
+            out.push_str(&format!("  … and {left_out} more (`-o json` shows all)\n"));
         }
     }
     if !out.is_empty() {
@@ -198,10 +272,12 @@ pub(super) fn markdown(matters: &[Matter]) -> String {
     out
 }
 
-/// What follows the counts of a plan: `1 token expired`, `4 tokens expire within 14 days`.
+/// What follows the counts of a plan: `1 token expired`, `4 tokens expire within 14 days`. Those
+/// whose new file is in Git are counted as what the plan does with it.
 pub(super) fn counted(attention: &Attention) -> Vec<String> {
     let count = |cause: Cause| {
-        attention.matters.iter().filter(|matter| matter.code == cause.code()).count()
+        let is_it = |one: &&Matter| one.code == cause.code() && one.in_git == InGit::No;
+        attention.matters.iter().filter(is_it).count()
     };
     let expire = |count: usize| if count == 1 { "expires" } else { "expire" };
     let mut parts = Vec::new();
@@ -227,7 +303,8 @@ pub(super) fn renewals(attention: &Attention) -> Option<&str> {
         attention
             .matters
             .iter()
-            .find_map(|matter| matter.command_for_all.as_deref().filter(|_| matter.code == *code))
+            .filter(|matter| matter.code == *code && matter.in_git == InGit::No)
+            .find_map(|matter| matter.command_for_all.as_deref())
     };
     causes.iter().find_map(able)
 }

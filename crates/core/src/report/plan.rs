@@ -35,7 +35,7 @@ pub fn plan_human(plan: &Plan, attention: &Attention, all: bool, width: usize) -
         styled(HEAD, &format!("Plan for {} at {rev}", plural(plan.tenants.len(), "tenant")))
     );
     if plan.source == Source::Snapshot {
-        let _ = writeln!(out, "{}", styled(LOOK, revision::SNAPSHOT));
+        out.push_str(&prose(LOOK, revision::SNAPSHOT, 0, width));
     }
     if let Some(line) = revision::touched(plan) {
         out.push_str(&wrap(&escape(&line), 0, width));
@@ -60,7 +60,7 @@ pub fn plan_human(plan: &Plan, attention: &Attention, all: bool, width: usize) -
         }
     }
     out.push('\n');
-    out.push_str(&summary(plan, attention));
+    out.push_str(&summary(plan, attention, width));
     out
 }
 
@@ -120,7 +120,7 @@ fn token_human(out: &mut String, token: &PlannedToken, width: usize) {
     let name = escape(&label(state.kind, state.name.as_deref()));
     let mut notes = Vec::new();
     if token.urgent {
-        notes.push(styled(BAD, "urgent"));
+        notes.push("urgent".to_owned());
     }
     if !state.reasons.is_empty() {
         notes.push(joined(&state.reasons, ", "));
@@ -131,11 +131,23 @@ fn token_human(out: &mut String, token: &PlannedToken, width: usize) {
     match (state.expiry, state.expires) {
         (Expiry::Unknown, _) | (_, None) => {}
         (Expiry::Valid, Some(at)) => notes.push(format!("until {at}")),
+        (Expiry::Expired, Some(at)) => notes.push(format!("expired {at}")),
         (expiry, Some(at)) => notes.push(format!("{expiry}, until {at}")),
     }
     let notes = notes.join("; ");
-    let line = format!("  {} {} {name}  {notes}", styled(style, sign), styled(style, word));
-    let _ = writeln!(out, "{}", line.trim_end());
+    let used = format!("  {sign} {word} {name}  {notes}").chars().count();
+    let line = format!("  {} {} {name}", styled(style, sign), styled(style, word));
+    // Wrapped without its colour, which has no width.
+    let loud = |notes: &str| match notes.strip_prefix("urgent") {
+        Some(rest) if token.urgent => format!("{}{rest}", styled(BAD, "urgent")),
+        _ => notes.to_owned(),
+    };
+    if used <= width || notes.is_empty() {
+        let _ = writeln!(out, "{}", format!("{line}  {}", loud(&notes)).trim_end());
+    } else {
+        let _ = writeln!(out, "{line}");
+        let _ = writeln!(out, "      {}", loud(wrap(&notes, 6, width).trim()));
+    }
     if token.action.writes() {
         out.push_str(&diff_human(token.before.as_deref(), token.after.as_deref(), 6));
         // Only Intune can read when an enrollment file expires.
@@ -185,7 +197,7 @@ fn counted(plan: &Plan, attention: &Attention) -> String {
 }
 
 /// The same sentence for a terminal, and what to do next.
-fn summary(plan: &Plan, attention: &Attention) -> String {
+fn summary(plan: &Plan, attention: &Attention, width: usize) -> String {
     let style = if plan.summary.unobserved > 0 || attention.is_critical() {
         BAD
     } else if plan.summary.holds > 0 || !attention.matters.is_empty() {
@@ -196,8 +208,12 @@ fn summary(plan: &Plan, attention: &Attention) -> String {
     let renewals = attention::renewals(attention);
     let end = if renewals.is_some() { ":" } else { "" };
     let tenants = plural(plan.tenants.len(), "tenant");
-    let text = styled(style, &format!("{}{end}", counted(plan, attention)));
-    let mut out = format!("{tenants}: {text}\n");
+    // Wrapped without its colour, which has no width.
+    let text = wrap(&format!("{tenants}: {}{end}", counted(plan, attention)), 0, width);
+    let mut out = match text.trim_end().split_once(": ") {
+        Some((tenants, text)) => format!("{tenants}: {}\n", styled(style, text)),
+        None => text,
+    };
     out.extend(renewals.map(|text| command(text, 2)));
     if plan.has_changes() {
         let _ = writeln!(out, "Digest {}", plan.digest);

@@ -36,6 +36,32 @@ fn a_hold_for_a_terminal() {
 }
 
 #[test]
+fn a_past_date_is_not_until() {
+    let mut world = World::renewal();
+    world.live_push(|push| push.expires = "2026-11-17T10:00:00Z".parse().unwrap());
+    let text = plain(&plan_human(&world.plan(), &attention(&world), false, 100));
+    assert!(text.contains("upload push  expired 2026-11-17T10:00:00Z"), "{text}");
+    assert!(!text.contains("until 2026-11-17"), "{text}");
+}
+
+#[test]
+fn a_plan_wraps_all_but_commands_and_digests() {
+    let mut world = World::renewal();
+    world.entry().file = None;
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    for width in [40, 80] {
+        for world in [&world, &World::renewal()] {
+            let text = plain(&plan_human(&world.plan(), &attention(world), true, width));
+            for line in text.lines().filter(|line| line.chars().count() > width) {
+                // What is copied stays whole; so do facts, which are one word.
+                let whole = ["applecart ", "Digest ", "topic: ", "com.apple."];
+                assert!(whole.iter().any(|one| line.trim_start().starts_with(one)), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
 fn something_unreadable_for_a_terminal() {
     let mut world = World::renewal();
     let problem = Problem {
