@@ -37,6 +37,7 @@ mod simulate;
 mod status;
 mod validate;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -152,9 +153,11 @@ pub fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> ExitCode {
     // Nothing can be done where even the message cannot be written.
     let _ = error.print();
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let words: Vec<String> = words.collect();
     if let Some(command) = meant(error, &words) {
-        eprintln!("  tip: a tenant is named with --select:\n    {command}");
+        let tip = format!("  tip: a tenant is named with --select:\n    {command}");
+        let _ = writeln!(std::io::stderr(), "{tip}");
     }
     ExitCode::from(if error.use_stderr() { Outcome::Usage.code() } else { Outcome::Done.code() })
 }
