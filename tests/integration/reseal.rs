@@ -54,7 +54,7 @@ fn new_recipients_open_the_same_files_and_nothing_is_uploaded_again() {
     world
         .run(&["reseal", "--dry-run"])
         .ends_with(3)
-        .says("none of the 1 available identities opens it");
+        .says("no available identity opens it (1 tried)");
     world.key = new_key;
     world.run(&["reseal", "--dry-run"]).ends_with(0).says("2 files to be re-encrypted");
     assert_eq!(world.uploads("contoso"), 1);

@@ -8,7 +8,7 @@ pub enum OpenError {
     #[error("no identity is available to open it; set SOPS_AGE_KEY_FILE or SOPS_AGE_KEY")]
     NoIdentity,
     #[error(
-        "none of the {identities} available identities opens it: it is encrypted to other recipients. Use an identity that it is encrypted to, or encrypt it again to the fleet's recipients"
+        "no available identity opens it ({identities} tried): it is encrypted to other recipients. Use an identity that it is encrypted to, or encrypt it again to the fleet's recipients"
     )]
     NoMatchingIdentity {
         /// How many were tried.
