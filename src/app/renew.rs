@@ -179,7 +179,9 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<Sheets, AppError
 
     let mut sheets: Vec<Sheet> = due.iter().map(|due| due.sheet(now)).collect();
     if options.csr != CsrSource::None {
-        let pushes = due.iter().zip(&mut sheets).filter(|(due, _)| due.is_push()).collect();
+        let pushes =
+            due.iter().zip(&mut sheets).filter(|(due, sheet)| due.is_push() && !sheet.waiting);
+        let pushes = pushes.collect();
         csr::attach(options, pushes, &ground, &connector, context)?;
     }
     // The steps name the request's file, so they come last.

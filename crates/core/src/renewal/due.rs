@@ -113,6 +113,7 @@ impl<'a> Due<'a> {
             days_left: facts.expires.map(|at| at.since(now).num_seconds().div_euclid(24 * 3600)),
             facts,
             live: live.is_some(),
+            waiting: self.is_waiting(now),
             server: token.server.clone(),
             school: self.school,
             contacts: tenant.contacts.clone(),
@@ -124,6 +125,21 @@ impl<'a> Due<'a> {
             title: String::new(),
             key: String::new(),
             markdown: String::new(),
+        }
+    }
+
+    /// Whether Git has a file for it that is newer than what Intune has and could be uploaded. Of
+    /// a push certificate with another topic, or of a file that expired, a new one is needed.
+    pub fn is_waiting(&self, now: Timestamp) -> bool {
+        let (token, Some(live)) = (&self.token, &self.live) else { return false };
+        let Some(in_intune) = live.expires.filter(|_| token.file.is_some()) else { return false };
+        let stated = token.facts.expires.filter(|at| *at > now);
+        match token.token.kind {
+            Kind::Push => live.topic == token.facts.topic && stated > Some(in_intune),
+            Kind::Vpp => stated > Some(in_intune),
+            Kind::Enrollment => token
+                .downloaded
+                .is_some_and(|at| at.plus(Duration::days(365)) > in_intune.plus(Duration::days(1))),
         }
     }
 
@@ -211,6 +227,22 @@ mod tests {
         assert!(error.to_string().contains("name one of contoso/push, contoso/London"), "{error}");
         let error = chosen(&world, Some("Leeds")).unwrap_err();
         assert!(matches!(error, DueError::NoToken { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_newer_file_in_git_is_uploaded_and_not_downloaded_again() {
+        let sheet = |world: &World| {
+            let live = [(world.tenant.name.clone(), world.live.clone())].into();
+            let all = Due::all([&world.tenant].into_iter(), &live);
+            let mut sheet = all[0].sheet(world::at(world::NOW));
+            crate::report::complete_sheet(&mut sheet);
+            sheet.steps.join(" ")
+        };
+        let mut world = World::renewal();
+        assert!(sheet(&world).contains("Do not download another one"), "{}", sheet(&world));
+        world.entry().facts.topic = Some(world::OTHER_TOPIC.parse().unwrap());
+        assert!(sheet(&world).contains("Renew"), "another topic needs a new file");
+        assert!(sheet(&World::equal()).contains("Renew"), "Intune has the file already");
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub struct Sheet {
     pub facts: Facts,
     /// Whether `facts` were read from Intune just now.
     pub live: bool,
+    /// Whether a newer file for it is in Git, not uploaded yet: another download would waste it.
+    #[serde(default)]
+    pub waiting: bool,
     /// Whole days left, rounded down; negative once it expired.
     pub days_left: Option<i64>,
     /// Enrollment: the MDM server's name in Apple Business or Apple School Manager.
@@ -133,6 +136,19 @@ fn steps(sheet: &Sheet) -> Vec<String> {
     };
     let manager = if sheet.school { SCHOOL } else { BUSINESS };
     let command = &sheet.next;
+    if sheet.waiting {
+        let spoilt = match sheet.token.kind {
+            Kind::Enrollment => ": it would make the one in Git useless",
+            Kind::Push | Kind::Vpp => "",
+        };
+        return vec![
+            format!(
+                "The new file is in Git already and not uploaded yet. Do not download another one{spoilt}."
+            ),
+            format!("See whether anything holds it, run: applecart plan --select {}", sheet.tenant),
+            format!("Once it is merged, run: applecart apply --select {}", sheet.tenant),
+        ];
+    }
     match sheet.token.kind {
         Kind::Push => {
             let row = match (&sheet.facts.topic, sheet.facts.expires) {

@@ -18,6 +18,7 @@ fn sheet(kind: Kind) -> Sheet {
             ..Facts::default()
         },
         live: true,
+        waiting: false,
         days_left: Some(8),
         server: None,
         school: false,
