@@ -13,6 +13,7 @@ use applecart_core::plan::{
     self, CheckedPlan, Known, Limits, Plan, Planned, Selection, Source, Sync, Warning,
 };
 use applecart_core::report::ApplyReport;
+use applecart_core::rules::requests::Requests;
 use applecart_io::apply::{self, Files, FilesError, RunContext, Tools};
 use applecart_io::git::Repo;
 use applecart_io::store::{self, ApplyLock, Closed, Holder, LedgerWriter};
@@ -129,6 +130,7 @@ pub fn run(
             files: &files,
             ledger: &writer,
             view,
+            requests: &Requests::recorded(view),
             policy: &loaded.policy,
             clock: context,
             run: &run,

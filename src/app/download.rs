@@ -18,6 +18,7 @@ use applecart_core::renewal::target::{self, TargetError};
 use applecart_core::renewal::{DraftError, Place, refusing, spec};
 use applecart_core::rules::codes::Reason;
 use applecart_core::rules::identity;
+use applecart_core::rules::requests::Requests;
 use applecart_core::sealed::{self, Seal, SopsRecipients};
 use applecart_io::git::program::{GitProgram, Tool};
 use applecart_io::git::{Repo, ToolError};
@@ -214,28 +215,34 @@ impl Download {
         place: &Place<'_>,
         case: &Case<'_>,
     ) -> Result<(Inspection, Vec<&'static str>), DownloadError> {
-        let Case { live, past, now, renewal } = *case;
-        let inspection = self.inspect(place.policy, now, live);
+        let Case { live, past, requests, now, renewal } = *case;
+        let alone = self.inspect(place.policy, now, live);
         let judging = Judging {
             sha256: self.sha256(),
             apple_id: place.apple_id,
-            inspection: &inspection,
+            inspection: &alone,
             tenant: place.tenant,
             token: place.token,
             live,
             past,
+            requests,
             now,
         };
-        let mut objections = judging.objections();
         let elsewhere = judging.elsewhere(place.fleet);
-        let run = elsewhere.first().map(|(owner, _)| {
+        let inspection = match judging.foreign(&elsewhere) {
+            Some(finding) => alone.clone().with(finding),
+            None => alone.clone(),
+        };
+        let judging = Judging { inspection: &inspection, ..judging };
+        let mut objections = judging.objections();
+        let run = elsewhere.iter().find_map(|one| one.owner.as_ref()).map(|owner| {
             let (file, owner) = (shell_word(&self.shown()), shell_word(owner.as_str()));
             match renewal {
                 true => format!("applecart renew {owner} --file {file}"),
                 false => format!("applecart seal {file} {owner}"),
             }
         });
-        objections.splice(0..0, elsewhere.into_iter().map(|(_, objection)| objection));
+        objections.splice(0..0, elsewhere.into_iter().map(|one| one.objection));
         if renewal {
             objections.extend(judging.against_renewal());
         } else {
@@ -244,7 +251,7 @@ impl Download {
         }
         if objections.is_empty() {
             let doubts = judging.doubts();
-            return Ok((inspection, doubts));
+            return Ok((inspection.released(), doubts));
         }
         let reasons = objections.iter().map(ToString::to_string).collect();
         Err(DownloadError::Refused { inspection: Box::new(inspection), reasons, run })
@@ -289,6 +296,8 @@ pub(super) struct Case<'a> {
     pub(super) live: Option<&'a LiveTenant>,
     /// What was recorded of the tenant, where the ledger was read.
     pub(super) past: Option<&'a TenantLedger>,
+    /// Every tenant's recorded requests for Apple.
+    pub(super) requests: &'a Requests,
     pub(super) now: Timestamp,
     /// Whether it has to be a renewal of what Intune has.
     pub(super) renewal: bool,

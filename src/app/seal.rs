@@ -7,13 +7,16 @@ use super::replace::{self, New};
 use super::session::{self, Tree, Which};
 use super::{AppError, Context, Reach, files};
 use applecart_core::apple::Inspection;
-use applecart_core::fleet::{self, Tenant, Token};
+use applecart_core::fleet::{self, Policy, Tenant, Token};
+use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, Sha256, shell_word};
 use applecart_core::plan::Selection;
 use applecart_core::renewal::{Place, split_spec};
 use applecart_core::rules::identity;
+use applecart_core::rules::requests::Requests;
 use applecart_core::sealed;
 use applecart_io::git::{GitError, Repo};
+use applecart_io::store::Ledger;
 
 pub struct SealOptions {
     pub download: DownloadOptions,
@@ -85,13 +88,18 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
     let download = Download::open(options.download)?;
     let now = context.now();
     let token = download.token(&download.inspect(&policy, now, None), tenant, wanted)?;
-    let live = match &options.compare {
-        Compare::Nothing => None,
+    let (live, known) = match &options.compare {
+        Compare::Nothing => (None, last_seen(context, &policy)),
         Compare::Snapshot(path) => {
-            Some(identity::narrow(files::snapshot(path)?, tenant, &token, None))
+            let live = identity::narrow(files::snapshot(path)?, tenant, &token, None);
+            (Some(live), last_seen(context, &policy))
         }
-        Compare::Intune => Some(read_intune(context, tenant, &token)?),
+        Compare::Intune => {
+            let (live, known) = read_intune(context, tenant, &token)?;
+            (Some(live), known)
+        }
     };
+    let requests = known.as_ref().map(Requests::recorded).unwrap_or_default();
     let place = Place {
         source: &source,
         policy: &policy,
@@ -100,7 +108,8 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
         token: &token,
         apple_id: download.apple_id(),
     };
-    let case = Case { live: live.as_ref(), past: None, now, renewal: false };
+    let requests = &requests;
+    let case = Case { live: live.as_ref(), past: None, requests, now, renewal: false };
     let Brought { inspection, doubts, sealed, tenant_file } =
         download.bring(&place, &case, || match &options.sealed {
             Some(name) => {
@@ -148,8 +157,18 @@ fn write(
     replace::replace(&files)
 }
 
-/// Reads the tenant as `plan --worktree` does.
-fn read_intune(context: &Context, tenant: &Tenant, token: &Token) -> Result<LiveTenant, AppError> {
+/// The ledger as this clone saw it last; nothing is contacted. Without it a certificate's key is
+/// compared with no request.
+fn last_seen(context: &Context, policy: &Policy) -> Option<LedgerView> {
+    Ledger::open_offline(&context.repo, &policy.ledger_branch).ok()?.read().ok()
+}
+
+/// Reads the tenant as `plan --worktree` does, and for a push certificate the ledger.
+fn read_intune(
+    context: &Context,
+    tenant: &Tenant,
+    token: &Token,
+) -> Result<(LiveTenant, Option<LedgerView>), AppError> {
     let selection = Selection::parse(&[tenant.name.to_string()])?;
     let loaded = session::load(context, Tree::Worktree, Reach::Remote, &selection)?;
     if let Some(why) = &loaded.blind {
@@ -163,7 +182,8 @@ fn read_intune(context: &Context, tenant: &Tenant, token: &Token) -> Result<Live
     };
     let connector = session::connector(context)?;
     let reading = download::read_intune(&connector, &loaded.policy, tenant, token, past.as_ref());
-    Ok(super::block_on(reading)??)
+    let live = super::block_on(reading)??;
+    Ok((live, past))
 }
 
 /// Whether SOPS writes the file: the repository says so, or SOPS wrote the earlier one.

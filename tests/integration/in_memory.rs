@@ -15,6 +15,7 @@ use applecart::app::{Context, Environment, Reach};
 use applecart_core::model::{Actor, Author, Sha256, Timestamp};
 use applecart_core::plan::{CheckedPlan, Known, Limits, Planned, Selection};
 use applecart_core::report::{ApplyReport, Happened};
+use applecart_core::rules::requests::Requests;
 use applecart_io::apply::{self, Files, FilesError, Progress, RunContext, Tools};
 use applecart_io::git::Repo;
 use applecart_io::intune::{
@@ -294,6 +295,7 @@ impl Run<'_> {
                 files: &Vault { repo, identities },
                 ledger: &writer,
                 view,
+                requests: &Requests::recorded(view),
                 policy: &loaded.policy,
                 clock: &self.context,
                 run: &RunContext { author, rev: loaded.rev.clone().unwrap() },

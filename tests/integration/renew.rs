@@ -4,6 +4,7 @@ mod batch;
 mod branch;
 mod refused;
 mod sheet;
+mod wrong_row;
 
 use std::path::{Path, PathBuf};
 

@@ -6,6 +6,7 @@
 //! * [`allow`]: whether a reviewed `allow` line releases it today.
 //! * [`identity`]: which token in Intune an entry means.
 //! * [`bindings`]: which tenant a file, a folder or a topic belongs to.
+//! * [`requests`]: whose request for Apple (CSR) a push certificate answers.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod allow;
@@ -13,4 +14,5 @@ pub mod bindings;
 pub mod codes;
 pub mod identity;
 pub mod judge;
+pub mod requests;
 pub mod subject;

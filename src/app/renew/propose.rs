@@ -10,6 +10,7 @@ use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, Timestamp};
 use applecart_core::renewal::{Place, proposal};
 use applecart_core::report::{Proposal, ProposalStatus, ProposalText, proposal_text};
+use applecart_core::rules::requests::Requests;
 use applecart_io::git::network::Pushed;
 use applecart_io::git::{Change, Found};
 use applecart_io::intune::Connector;
@@ -59,6 +60,7 @@ pub(super) struct Bench<'a> {
     pub(super) ground: &'a Ground,
     pub(super) connector: Connector,
     pub(super) known: Result<LedgerView, Unknown>,
+    requests: Requests,
     options: BranchOptions,
     now: Timestamp,
 }
@@ -74,7 +76,8 @@ impl<'a> Bench<'a> {
         }
         let connector = session::connector(context)?;
         let known = ground.past(context)?.known;
-        Ok(Self { ground, connector, known, options, now: context.now() })
+        let requests = known.as_ref().map(Requests::recorded).unwrap_or_default();
+        Ok(Self { ground, connector, known, requests, options, now: context.now() })
     }
 
     /// Judges one file and proposes it.
@@ -145,7 +148,8 @@ impl<'a> Bench<'a> {
             apple_id: download.apple_id(),
         };
         let past = self.known.as_ref().ok().map(|view| view.tenant(tenant.tenant_id));
-        let case = Case { live: Some(&live), past, now: self.now, renewal: true };
+        let requests = &self.requests;
+        let case = Case { live: Some(&live), past, requests, now: self.now, renewal: true };
         let Brought { inspection, doubts, sealed, tenant_file: after } =
             download.bring(&place, &case, || {
                 let is_for_sops = |name: &str| self.is_for_sops(&place, name);

@@ -76,6 +76,7 @@ crate::code_enum! {
         Expired = "expired",
         NotYetValid = "not-yet-valid",
         OlderThanLive = "older-than-live",
+        ForeignRequest = "foreign-request",
         KeyMismatch = "key-mismatch",
         RecipientMismatch = "recipient-mismatch",
         NoTopic = "no-topic",

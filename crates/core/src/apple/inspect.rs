@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::content::{self, Look};
 use super::other::unusable;
-use super::{Finding, FindingCode, Parsed, Verdict, enrollment, key, push, vpp};
+use super::{Finding, FindingCode, Parsed, Severity, Verdict, enrollment, key, push, vpp};
 use crate::model::{Kind, LiveTenant, Reading, Serial, Sha256, Timestamp, Topic};
 
 /// The version of [`Inspection`] as JSON.
@@ -43,6 +43,32 @@ pub struct Inspection {
     pub findings: Vec<Finding>,
     /// The file's public attributes, as far as they could be read.
     pub facts: FileFacts,
+}
+
+impl Inspection {
+    /// The same with a finding that the file alone does not show.
+    #[must_use]
+    pub fn with(mut self, finding: Finding) -> Self {
+        self.findings.push(finding);
+        self.judged()
+    }
+
+    /// The same of a file that is taken all the same, because reviewed `allow` lines release what
+    /// would refuse it: that is still worth knowing.
+    #[must_use]
+    pub fn released(mut self) -> Self {
+        for finding in &mut self.findings {
+            finding.severity = Severity::Warn;
+        }
+        self.judged()
+    }
+
+    fn judged(mut self) -> Self {
+        self.findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.code));
+        self.findings.dedup();
+        self.verdict = Verdict::of(&self.findings);
+        self
+    }
 }
 
 /// A file's public attributes. Only those of its kind are set.
@@ -130,15 +156,8 @@ pub fn inspect(request: &Request<'_>) -> Inspection {
     {
         findings.extend(unusable(&look, request.kind));
     }
-    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.code));
-    findings.dedup();
-    Inspection {
-        format_version: FORMAT_VERSION.to_owned(),
-        kind,
-        verdict: Verdict::of(&findings),
-        findings,
-        facts,
-    }
+    let (format_version, verdict) = (FORMAT_VERSION.to_owned(), Verdict::Accept);
+    Inspection { format_version, kind, verdict, findings, facts }.judged()
 }
 
 fn push(look: &Look, request: &Request<'_>) -> (Vec<Finding>, FileFacts) {

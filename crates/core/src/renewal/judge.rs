@@ -1,6 +1,6 @@
 //! What speaks against a downloaded file, by the rules that `plan` follows after the merge.
 
-use crate::apple::{FindingCode, Inspection};
+use crate::apple::{Finding, FindingCode, Inspection};
 use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::TenantLedger;
 use crate::model::{Kind, LiveTenant, Sha256, TenantName, Timestamp};
@@ -8,6 +8,7 @@ use crate::rules::bindings;
 use crate::rules::codes::Reason;
 use crate::rules::identity;
 use crate::rules::judge::{self, Case, Objection};
+use crate::rules::requests::Requests;
 use crate::rules::subject::Subject;
 
 /// A downloaded file and the entry that it is for.
@@ -22,7 +23,16 @@ pub struct Judging<'a> {
     pub live: Option<&'a LiveTenant>,
     /// What was recorded of the tenant, where the ledger was read.
     pub past: Option<&'a TenantLedger>,
+    /// Every tenant's recorded requests for Apple.
+    pub requests: &'a Requests,
     pub now: Timestamp,
+}
+
+/// Whose a file is that was brought for another tenant.
+pub struct Elsewhere {
+    pub objection: Objection,
+    /// The tenant that it may be brought for instead.
+    pub owner: Option<TenantName>,
 }
 
 impl Judging<'_> {
@@ -95,17 +105,43 @@ impl Judging<'_> {
         }
     }
 
-    /// Whose the file is, where that is plainly another tenant of the fleet.
-    pub fn elsewhere(&self, fleet: &[Desired]) -> Vec<(TenantName, Objection)> {
+    /// Whose the file is, where that is plainly another tenant of the fleet. A certificate with that
+    /// tenant's topic is of no use to it either where it answers the request of a third one.
+    pub fn elsewhere(&self, fleet: &[Desired]) -> Vec<Elsewhere> {
+        let key = self.inspection.facts.public_key_sha256;
         bindings::owners(fleet, self.tenant, &self.inspection.facts)
             .map(|other| {
+                let wrong_row = key.and_then(|key| {
+                    self.requests.on_wrong_row(self.tenant.tenant_id, key, &other.name)
+                });
+                if let Some(detail) = wrong_row {
+                    return Elsewhere {
+                        objection: Objection::new("wrong-row", detail),
+                        owner: None,
+                    };
+                }
+                let asked = key.and_then(|key| self.requests.with_key(key));
+                let is_theirs = asked.is_none_or(|request| request.tenant_id == other.tenant_id);
                 let detail = format!(
                     "the file is for the tenant {}, not for {}",
                     other.name, self.tenant.name
                 );
-                (other.name.clone(), Objection::new("wrong-tenant", detail))
+                Elsewhere {
+                    objection: Objection::new("wrong-tenant", detail),
+                    owner: is_theirs.then(|| other.name.clone()),
+                }
             })
             .collect()
+    }
+
+    /// Whose request a certificate answers, where that is another tenant's and the file is not
+    /// simply that tenant's own.
+    pub fn foreign(&self, elsewhere: &[Elsewhere]) -> Option<Finding> {
+        let key = self.inspection.facts.public_key_sha256?;
+        if elsewhere.iter().any(|one| one.owner.is_some()) {
+            return None;
+        }
+        self.requests.foreign(self.tenant.tenant_id, &self.tenant.name, key)
     }
 
     /// What a person should know although the file is taken.

@@ -374,8 +374,12 @@ pub fn entry_with(
 /// Whether the finding is released by a reviewed `allow` line: what only the opened file shows,
 /// and no hold of a plan tells.
 pub fn is_released(finding: &Finding, case: &Case<'_>) -> bool {
-    finding.code == FindingCode::KeyMismatch
-        && allow::releases(&case.token.allow, Reason::KeyMismatch, &case.change(), case.today())
+    let hold = match finding.code {
+        FindingCode::ForeignRequest => Reason::ForeignRequest,
+        FindingCode::KeyMismatch => Reason::KeyMismatch,
+        _ => return false,
+    };
+    allow::releases(&case.token.allow, hold, &case.change(), case.today())
 }
 
 /// What speaks against an opened file. `case` has the entry as it would be ([`entry_with`]).

@@ -114,6 +114,8 @@ fn push_file(
                 renew_before: tools.policy.renew_before,
             },
         ));
+        let (tenant, key) = (&due.tenant, certificate.public_key_sha256);
+        findings.extend(tools.requests.foreign(tenant.tenant_id, &tenant.name, key));
     }
     findings.retain(|finding| !is_allowed(due, file, finding, tools.clock.now()));
     let certificate = usable(reading.token, findings)?;
@@ -187,16 +189,16 @@ fn usable<T>(read: Option<T>, findings: Vec<Finding>) -> Result<T, Refused> {
 }
 
 /// What a reviewed `allow` line released is not a refusal. The plan released a topic change. Only
-/// the opened file tells whether the key is the requested one, so that line is read here.
+/// the opened file tells whose request it answers, so those lines are read here.
 fn is_allowed(due: &Due, file: &TokenFile, finding: &Finding, now: Timestamp) -> bool {
+    let is_line = |hold| {
+        let change = Change::since(Kind::Push, due.before.as_ref(), &due.after, file.sha256);
+        allow::releases(&due.token.allow, hold, &change, now.date_time().date_naive())
+    };
     match finding.code {
         FindingCode::TopicChange => due.allows.contains(&Reason::TopicChange),
-        FindingCode::KeyMismatch => {
-            let before = due.before.as_ref();
-            let change = Change::since(Kind::Push, before, &due.after, file.sha256);
-            let today = now.date_time().date_naive();
-            allow::releases(&due.token.allow, Reason::KeyMismatch, &change, today)
-        }
+        FindingCode::ForeignRequest => is_line(Reason::ForeignRequest),
+        FindingCode::KeyMismatch => is_line(Reason::KeyMismatch),
         _ => false,
     }
 }

@@ -15,6 +15,7 @@ use applecart_core::fleet::Desired;
 use applecart_core::model::{Actor, Author, LiveTenant, Reading, Sha256, Timestamp};
 use applecart_core::plan::world::{policy, push_entry, tenant};
 use applecart_core::plan::{self, Input, Known, Limits, Selection, Source};
+use applecart_core::rules::requests::Requests;
 use applecart_simulator::{
     Options, PushRequest, Simulator, Tenant, WRITER_CLIENT_ID, WRITER_SECRET,
 };
@@ -121,6 +122,7 @@ async fn a_panic_over_one_file_leaves_the_other_tenants_alone() {
             files: &Blobs(blobs),
             ledger: &writer,
             view: &view,
+            requests: &Requests::recorded(&view),
             policy: &policy,
             clock: &Now(now),
             run: &RunContext { author, rev: "1111111111111111111111111111111111111111".into() },

@@ -12,6 +12,7 @@ use crate::vault::Secret;
 use applecart_core::fleet::Policy;
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::Author;
+use applecart_core::rules::requests::Requests;
 
 /// Opens a sealed file of the applied commit.
 pub trait Files: Send + Sync {
@@ -61,6 +62,8 @@ pub struct Tools<'a> {
     pub ledger: &'a LedgerWriter,
     /// The ledger as it was read under the lock.
     pub view: &'a LedgerView,
+    /// Every tenant's recorded requests for Apple.
+    pub requests: &'a Requests,
     pub policy: &'a Policy,
     /// Runs that are proved to have ended.
     pub dead_runs: &'a BTreeSet<String>,

@@ -85,4 +85,8 @@ super::rows! {
         "The file is for another tenant of the fleet.",
         "A credential must never reach another customer's Intune.",
         "Run `applecart renew` for the tenant that the message names.";
+    "wrong-row" [Renewal] Critical ()
+        "The certificate answers this tenant's request for Apple (CSR), and has another tenant's topic.",
+        "At Apple the request was uploaded on the other tenant's row, so the file is of use to neither tenant.",
+        "At Apple's push portal press Renew on this tenant's own row with the same request, and use the file that it returns.";
 }

@@ -85,6 +85,10 @@ super::rows! {
         "The push certificate's key is not the one of the request that the renewal was opened with.",
         "Intune has no private key for it, so it could not reach any device.",
         "Upload this renewal's request at Apple's push portal, and use the certificate that comes back.";
+    "foreign-request" [Hold Refusal] Critical (Allow)
+        "The push certificate's key is the one of another tenant's request for Apple (CSR).",
+        "Only the Intune tenant that made the request has the private key, so this one could not reach any device. A request was uploaded on the wrong row at Apple.",
+        "At Apple's push portal press Renew on each tenant's own row, with that tenant's own request. The message names both.";
     "wrong-kind" [Hold Refusal] Error ()
         "The file is something else: another kind of token, a request, a key or a web page.",
         "Intune would refuse it.",
@@ -134,6 +138,7 @@ crate::code_enum! {
         ExternalMdm = "external-mdm",
         DuplicateLocation = "duplicate-location",
         RecipientMismatch = "recipient-mismatch",
+        ForeignRequest = "foreign-request",
         KeyMismatch = "key-mismatch",
         WrongKind = "wrong-kind",
         BadFile = "bad-file",
@@ -152,6 +157,13 @@ impl Reason {
 
     /// Whether only the opened file shows it, so that no plan does.
     pub fn is_seen_on_opening(self) -> bool {
-        matches!(self, Self::KeyMismatch | Self::WrongKind | Self::BadFile | Self::NotYetValid)
+        matches!(
+            self,
+            Self::ForeignRequest
+                | Self::KeyMismatch
+                | Self::WrongKind
+                | Self::BadFile
+                | Self::NotYetValid
+        )
     }
 }
