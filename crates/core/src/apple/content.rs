@@ -4,6 +4,8 @@
 //! twice) until something shows that is known. Every layer makes the data smaller and there are
 //! few of them, so this is linear in the file's size.
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use super::der::{Shape, shape};
@@ -96,11 +98,20 @@ pub(super) fn look(bytes: &[u8]) -> Look {
         Content::Other(Form::Unknown | Form::WebPage) => {
             if let Some(form) = marks::of(bytes) {
                 look.content = Content::Other(form);
+            } else if mime::is_message(bytes) {
+                look.content = unopened_mail();
             }
         }
+        // What is attached is whole: it is the mail around it that is not read here.
+        Content::Broken(_) if mime::is_message(bytes) => look.content = unopened_mail(),
         _ => {}
     }
     look
+}
+
+/// A mail whose attachment is in no form that is taken out of it here.
+fn unopened_mail() -> Content {
+    Content::Other(Form::Mail(Box::new(Form::Unknown)))
 }
 
 /// Bytes that may be text or binary.
@@ -126,6 +137,7 @@ fn data(bytes: &[u8], look: &mut Look, layers: usize) -> Content {
             content
         }
         [b'P', b'K', 3, 4, ..] | [0x1F, 0x8B, ..] => Content::Other(Form::Archive),
+        _ if mime::is_outlook_message(bytes) => unopened_mail(),
         _ if age::is_age(bytes) => Content::Other(Form::SealedWithin),
         _ => Content::Other(Form::Unknown),
     }
@@ -338,6 +350,9 @@ fn json(bytes: &[u8], look: &mut Look, bare: bool) -> Content {
     if sops::is_sops(bytes) {
         return Content::Other(Form::SealedWithin);
     }
+    if let Some(form) = apple_error(bytes) {
+        return Content::Other(form);
+    }
     if !has("\"expDate\"") && !has("\"orgName\"") && !has("\"token\"") {
         return Content::Other(Form::Unknown);
     }
@@ -345,6 +360,29 @@ fn json(bytes: &[u8], look: &mut Look, bare: bool) -> Content {
         look.odd("it is plain JSON instead of base64");
     }
     Content::Vpp(Zeroizing::new(bytes.to_vec()))
+}
+
+/// What Apple answers in place of a file. Nothing else of the answer is kept.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ErrorAnswer {
+    /// The push portal's.
+    #[serde(rename = "ErrorCode")]
+    code: Option<i64>,
+    #[serde(rename = "ErrorMessage")]
+    message: Option<IgnoredAny>,
+    #[serde(rename = "ErrorDescription")]
+    description: Option<IgnoredAny>,
+    /// The one of the service for content tokens.
+    #[serde(rename = "errorNumber")]
+    number: Option<i64>,
+}
+
+fn apple_error(bytes: &[u8]) -> Option<Form> {
+    let answer: ErrorAnswer = serde_json::from_slice(bytes).ok()?;
+    let number = answer.code.or(answer.number);
+    let is_error = number.is_some() || answer.message.is_some() || answer.description.is_some();
+    is_error.then_some(Form::AppleError { number })
 }
 
 /// Linear: `windows` with the short names used here.

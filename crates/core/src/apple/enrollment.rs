@@ -137,20 +137,45 @@ pub(super) fn of(look: &Look) -> Parsed<EnrollmentToken> {
     Parsed { token: None, findings }
 }
 
-/// When a token was downloaded, out of the name that Apple gives its file:
-/// `<server>_Token_2026-11-20T10-11-12Z_smime.p7m`, maybe with ` (1)` from a browser and with
+/// A longer name is no MDM server's.
+const MAX_SERVER: usize = 128;
+
+/// What the name that Apple gives a token's file tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileName {
+    /// The MDM server at Apple; `None` where the name begins with the mark.
+    pub server: Option<String>,
+    pub downloaded: Timestamp,
+}
+
+/// Reads `<server>_Token_2026-11-20T10-11-12Z_smime.p7m`, maybe with ` (1)` from a browser and with
 /// the ending of a sealed file.
-pub fn downloaded(file_name: &str) -> Option<Timestamp> {
+pub fn file_name(file_name: &str) -> Option<FileName> {
     const LENGTH: usize = "2026-11-20T10-11-12Z".len();
     file_name.rmatch_indices("_Token_").take(8).find_map(|(at, mark)| {
+        let server = file_name.get(..at)?.trim();
+        let is_server =
+            (1..=MAX_SERVER).contains(&server.len()) && !server.contains(char::is_control);
         let rest = file_name.get(at + mark.len()..)?;
         let (date, after) = rest.split_at_checked(LENGTH)?;
         if !after.starts_with("_smime") {
             return None;
         }
         let at = NaiveDateTime::parse_from_str(date, "%Y-%m-%dT%H-%M-%SZ").ok()?;
-        Some(Timestamp::new(at.and_utc()))
+        Some(FileName {
+            server: is_server.then(|| server.to_owned()),
+            downloaded: Timestamp::new(at.and_utc()),
+        })
     })
+}
+
+/// Whether two names may be one MDM server's. Browsers and file systems replace what a file's name
+/// must not have, so only letters and digits count.
+pub fn is_same_server(one: &str, other: &str) -> bool {
+    let plain = |name: &str| -> String {
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    plain(one) == plain(other)
 }
 
 /// What a token is compared with.

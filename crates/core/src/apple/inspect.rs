@@ -17,7 +17,7 @@ pub const FORMAT_VERSION: &str = "1.0";
 pub struct Request<'a> {
     /// The file's content, opened.
     pub bytes: &'a [u8],
-    /// The file's name, of which only Apple's download time is read.
+    /// The file's name, of which only what Apple writes into it is read: the MDM server and the time.
     pub file_name: Option<&'a str>,
     /// The kind it should be; any when `None`.
     pub kind: Option<Kind>,
@@ -105,6 +105,9 @@ pub struct FileFacts {
     /// Enrollment: when it was downloaded, by its file name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub downloaded: Option<Timestamp>,
+    /// Enrollment: the MDM server at Apple that it is for, by its file name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
 }
 
 /// How a recipient is named.
@@ -189,9 +192,11 @@ fn push(look: &Look, request: &Request<'_>) -> (Vec<Finding>, FileFacts) {
 
 fn enrollment(look: &Look, request: &Request<'_>) -> (Vec<Finding>, FileFacts) {
     let Parsed { token, mut findings } = enrollment::of(look);
-    let downloaded = request.file_name.and_then(enrollment::downloaded);
+    let name = request.file_name.and_then(enrollment::file_name);
+    let downloaded = name.as_ref().map(|name| name.downloaded);
+    let server = name.and_then(|name| name.server);
     let Some(token) = token else {
-        return (findings, FileFacts { downloaded, ..FileFacts::default() });
+        return (findings, FileFacts { downloaded, server, ..FileFacts::default() });
     };
     let live = request.live.and_then(|live| present(&live.enrollment));
     if request.live.is_some() && live.is_none() {
@@ -210,6 +215,7 @@ fn enrollment(look: &Look, request: &Request<'_>) -> (Vec<Finding>, FileFacts) {
         other_recipients: recipients.collect(),
         content_cipher: Some(token.content_cipher().to_owned()),
         downloaded,
+        server,
         ..FileFacts::default()
     };
     (findings, facts)

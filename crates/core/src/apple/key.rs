@@ -48,6 +48,18 @@ pub fn key_identity(text: &str) -> Option<(String, Serial)> {
     }
 }
 
+/// Graph's `encryptionPublicKey` as a file that Apple's portal takes: PEM. `None` where it is in no
+/// known form.
+pub fn public_key_file(text: &str) -> Option<String> {
+    let der = unwrapped(text, MAX_LAYERS)?;
+    let label = match shape(&der) {
+        Shape::Certificate => "CERTIFICATE",
+        Shape::PublicKey => "PUBLIC KEY",
+        _ => return None,
+    };
+    der::pem::encode_string(label, der::pem::LineEnding::LF, &der).ok()
+}
+
 /// SHA-256 of the key that Intune's signing request asks a certificate for; `None` where the text
 /// is no signing request in any known form.
 pub fn requested_key(text: &str) -> Option<Sha256> {

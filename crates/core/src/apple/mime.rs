@@ -100,12 +100,21 @@ fn is_header(line: &str) -> bool {
 }
 
 /// Whether a text is a whole mail message, as mail programs save one, and not Apple's four lines.
-pub(super) fn is_message(text: &str) -> bool {
+pub(super) fn is_message(bytes: &[u8]) -> bool {
     const OF_A_MESSAGE: [&str; 7] =
         ["from", "to", "subject", "date", "message-id", "received", "return-path"];
-    let (headers, _, _) =
-        split(text.get(..text.floor_char_boundary(64 * 1024)).unwrap_or_default());
+    let head = String::from_utf8_lossy(bytes.get(..64 * 1024).unwrap_or(bytes));
+    let (headers, _, _) = split(&head);
     OF_A_MESSAGE.iter().filter(|name| value(&headers, name).is_some()).count() >= 3
+}
+
+/// Whether a file is a message as Outlook saves one (`.msg`): a compound file with the stream that
+/// every message has.
+pub(super) fn is_outlook_message(bytes: &[u8]) -> bool {
+    const COMPOUND_FILE: [u8; 8] = [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
+    let stream: Vec<u8> =
+        "__properties_version1.0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    bytes.starts_with(&COMPOUND_FILE) && bytes.windows(stream.len()).any(|part| part == stream)
 }
 
 /// The body of an entity that was transferred as binary.

@@ -50,7 +50,13 @@ pub(super) fn unusable(look: &Look, wanted: Option<Kind>) -> Option<Finding> {
         }
         Content::Other(form) => {
             let words = form.words();
-            Some(wrong(words.what, words.next, wanted))
+            let what = match form {
+                Form::AppleError { number: Some(number) } => {
+                    format!("{} (error {number})", words.what)
+                }
+                _ => words.what.to_owned(),
+            };
+            Some(wrong(&what, words.next, wanted))
         }
         Content::Certificates(_) | Content::Cms(_) | Content::Vpp(_) => None,
     }
@@ -87,14 +93,14 @@ const MAX_ATTACHMENTS: usize = 64;
 pub(crate) fn form(bytes: &[u8]) -> Form {
     let found = of(&content::look(bytes), bytes);
     match std::str::from_utf8(bytes) {
-        Ok(text) if mime::is_message(text) => Form::Mail(Box::new(attached(text, found))),
+        Ok(text) if mime::is_message(bytes) => Form::Mail(Box::new(attached(text, found))),
         _ => found,
     }
 }
 
 /// What is attached to a mail, where the mail as a whole did not show it.
 fn attached(text: &str, whole: Form) -> Form {
-    if whole != Form::Unknown {
+    if !matches!(whole, Form::Unknown | Form::Mail(_)) {
         return whole;
     }
     let islands = radix64::islands(text);

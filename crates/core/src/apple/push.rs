@@ -131,7 +131,7 @@ fn certificate_from(
     if found.is_none() && readable {
         findings.push(Finding::new(
             FindingCode::NoTopic,
-            "the certificate's subject has no UID with an MDM topic (com.apple.mgmt…): it is another certificate. Expected the .pem that Apple's push portal hands out",
+            "the certificate's subject has no UID with an MDM topic (com.apple.mgmt…): it is another certificate. If it is Intune's public key for an enrollment token, upload it to the MDM server in Apple Business or Apple School Manager; the token (.p7m) that is then downloaded there belongs here. Else use the .pem that Apple's push portal hands out",
         ));
     }
     Parsed { token: found, findings }

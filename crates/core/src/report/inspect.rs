@@ -58,6 +58,7 @@ fn lines(facts: &FileFacts) -> Vec<(&'static str, String)> {
         other_recipients,
         content_cipher,
         downloaded,
+        server,
     } = facts;
     let mut lines = Vec::new();
     let mut line = |name, value: Option<String>| lines.extend(value.map(|value| (name, value)));
@@ -75,6 +76,7 @@ fn lines(facts: &FileFacts) -> Vec<(&'static str, String)> {
     }
     line("contentCipher", content_cipher.clone());
     line("downloaded", downloaded.map(|at| at.to_string()));
+    line("server", server.clone());
     lines
 }
 

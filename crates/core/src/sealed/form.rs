@@ -41,6 +41,10 @@ pub enum Form {
     Broken(Kind),
     /// A message of a mail program, with what is attached to it.
     Mail(Box<Form>),
+    /// What Apple's portal says where it hands out no file, with the number of the error.
+    AppleError {
+        number: Option<i64>,
+    },
     /// UTF-16, as Windows PowerShell writes what is redirected, with what the text is.
     Utf16(Box<Form>),
     /// A pointer of Git LFS: the digest and the size of the file that it stands for.
@@ -110,6 +114,11 @@ impl Form {
                 "is a whole mail message instead of the file that was attached to it",
                 "Save the attachment as a file, then use that file.",
             ),
+            Self::AppleError { .. } => (
+                "apple-error",
+                "is an error message of Apple's portal, which handed out no file",
+                "Sign in there again, with the right Apple Account. For a push certificate, upload this renewal's request for Apple (CSR) exactly as it was saved. Then download the file.",
+            ),
             Self::Utf16(_) => (
                 "utf-16",
                 "is UTF-16 text, which Windows PowerShell writes when output is redirected with >",
@@ -135,7 +144,11 @@ impl Form {
                 "is a request for Apple (CSR)",
                 "Upload it at Apple's push portal, which hands out the certificate that belongs here.",
             ),
-            Self::PublicKey => ("public-key", "is a public key alone", REPLACE),
+            Self::PublicKey => (
+                "public-key",
+                "is a public key alone, such as the one that Intune has for an enrollment token",
+                "Upload Intune's public key to the MDM server in Apple Business or Apple School Manager; the token (.p7m) that is then downloaded there belongs here.",
+            ),
             Self::Signed => (
                 "signed",
                 "is signed, not encrypted: signed mail, a signed profile or a bundle of certificates (.p7b)",

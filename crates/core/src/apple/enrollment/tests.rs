@@ -200,7 +200,7 @@ fn the_download_time_is_in_the_name() {
         "Contoso_Token_2026-11-20T10-11-12Z_smime (1).p7m",
         "a_Token_b_Token_2026-11-20T10-11-12Z_smime.p7m.age",
     ] {
-        assert_eq!(downloaded(name), Some(at("2026-11-20T10:11:12Z")), "{name}");
+        assert_eq!(file_name(name).unwrap().downloaded, at("2026-11-20T10:11:12Z"), "{name}");
     }
     for name in [
         "",
@@ -209,8 +209,22 @@ fn the_download_time_is_in_the_name() {
         "x_Token_2026-11-20.p7m",
         "_Token_ééééééééééé_smime",
     ] {
-        assert_eq!(downloaded(name), None, "{name}");
+        assert_eq!(file_name(name), None, "{name}");
     }
+}
+
+#[test]
+fn the_mdm_server_is_in_the_name_too() {
+    let server = |name: &str| file_name(name).unwrap().server;
+    let rest = "_Token_2026-11-20T10-11-12Z_smime.p7m";
+    assert_eq!(server(&format!("Contoso Intune{rest}")).as_deref(), Some("Contoso Intune"));
+    assert_eq!(server(&format!("a_Token_b{rest}")).as_deref(), Some("a_Token_b"));
+    for nameless in [rest.to_owned(), format!(" {rest}"), format!("a\u{1b}[2J{rest}")] {
+        assert_eq!(server(&nameless), None, "{nameless:?}");
+    }
+    assert_eq!(server(&format!("{}{rest}", "x".repeat(129))), None);
+    assert!(is_same_server("Contoso: Intune", "contoso_ intune"));
+    assert!(!is_same_server("Contoso Intune", "Contoso Jamf"));
 }
 
 proptest! {

@@ -272,3 +272,58 @@ fn names_are_shown_harmlessly() {
     let back: Inspection = serde_json::from_str(&json).unwrap();
     assert_eq!(back, inspection);
 }
+
+#[test]
+fn a_mail_is_told_as_a_mail_and_its_attachment_is_not_downloaded_again() {
+    use base64::Engine as _;
+    let base64 = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let message = |kind: &str, attached: &str| {
+        format!(
+            "From: sam@msp.example\r\nTo: dana@msp.example\r\nSubject: Token\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"b1\"\r\n\r\n--b1\r\nContent-Type: text/plain\r\n\r\nHere it is.\r\n\r\n--b1\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--b1--\r\n",
+            base64(attached)
+        )
+    };
+    let token = mail(&envelope(&name("Intune"), &[0x50]));
+    let whole = vpp(EXPIRES, "Contoso");
+    let outlook: Vec<u8> = [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1, 0, 0]
+        .into_iter()
+        .chain("__properties_version1.0".encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
+    for bytes in [
+        message("application/pkcs7-mime", &token).into_bytes(),
+        message("application/octet-stream", &whole).into_bytes(),
+        outlook,
+    ] {
+        let inspection = inspect(&request(&bytes, None));
+        assert_eq!(inspection.verdict, Verdict::Refuse);
+        let told = inspection.findings.iter().map(ToString::to_string).collect::<String>();
+        assert!(told.contains("Save the attachment as a file"), "{told}");
+        assert!(!told.contains("ownload it again"), "{told}");
+    }
+}
+
+#[test]
+fn what_apple_answers_in_place_of_a_file_is_told_as_its_error() {
+    let portal = br#"{"ErrorCode": -80018, "ErrorMessage": "Signature check failed"}"#;
+    let service = br#"{"errorNumber":9625,"errorMessage":"The server has revoked the sToken."}"#;
+    for (answer, number) in [(portal.as_slice(), "-80018"), (service.as_slice(), "9625")] {
+        let inspection = inspect(&request(answer, None));
+        let [finding] = inspection.findings.as_slice() else { panic!("{inspection:?}") };
+        assert_eq!(finding.code, FindingCode::WrongKind);
+        let told = format!(
+            "an error message of Apple's portal, which handed out no file (error {number})"
+        );
+        assert!(finding.message.contains(&told), "{finding}");
+        assert!(!finding.message.contains("sToken"), "never its own words: {finding}");
+    }
+}
+
+#[test]
+fn intunes_public_key_is_told_as_what_it_is() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap().pem();
+    for file in [key.public_key_pem(), certificate] {
+        let told = inspect(&request(file.as_bytes(), None)).findings[0].to_string();
+        assert!(told.contains("public key") && told.contains("(.p7m)"), "{told}");
+    }
+}
