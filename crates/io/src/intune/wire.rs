@@ -27,6 +27,11 @@ pub(super) struct Page<T> {
     pub(super) next_link: Option<String>,
 }
 
+/// An Apple Account. A blank one is one that Intune does not know.
+fn account(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
 /// `applePushNotificationCertificate`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,7 +58,7 @@ impl Push {
             expires: date(self.expiration_date_time)
                 .map_err(|()| lacks("expirationDateTime"))?
                 .ok_or(lacks("expirationDateTime"))?,
-            apple_id: self.apple_identifier,
+            apple_id: account(self.apple_identifier),
             failure: self.certificate_upload_failure_reason,
         })
     }
@@ -106,7 +111,7 @@ impl Item for Enrollment {
             id: self.id.filter(|id| !id.is_empty()).ok_or(lacks("id"))?,
             name: self.token_name,
             token_type: self.token_type,
-            apple_id: self.apple_identifier,
+            apple_id: account(self.apple_identifier),
             expires: date(self.token_expiration_date_time)
                 .map_err(|()| lacks("tokenExpirationDateTime"))?,
             last_modified: date(self.last_modified_date_time)
@@ -160,7 +165,7 @@ impl Item for Vpp {
             display_name: self.display_name,
             organization: self.organization_name,
             location: self.location_name,
-            apple_id: self.apple_id,
+            apple_id: account(self.apple_id),
             country_or_region: self.country_or_region,
             account_type: self.vpp_token_account_type,
             automatically_update_apps: self.automatically_update_apps,

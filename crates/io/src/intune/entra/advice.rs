@@ -52,6 +52,24 @@ impl Application {
                     "the application is disabled; switch on `Enabled for users to sign-in` under Enterprise applications in the tenant, or enable it in its home tenant",
                 ),
             ),
+            500_014 => (
+                SignInFailed,
+                format!(
+                    "the service principal of Microsoft Graph is disabled in tenant {tenant}, because a subscription ended or an administrator switched it off. An administrator of the tenant renews the subscription, or opens Enterprise applications > Microsoft Graph > Properties and switches on `Enabled for users to sign-in`"
+                ),
+            ),
+            500_011 => (
+                NoConsent,
+                self.consent(
+                    "the tenant has no service principal of Microsoft Graph, or is in another cloud than the sign-in; consenting makes one",
+                ),
+            ),
+            50105 | 501_051 => (
+                SignInFailed,
+                format!(
+                    "tenant {tenant} lets only what is assigned use application {client_id}. An administrator of the tenant opens Enterprise applications > the application > Properties and sets `Assignment required?` to No, or assigns it"
+                ),
+            ),
             7_000_215 => (
                 SignInFailed,
                 format!(
