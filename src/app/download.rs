@@ -214,7 +214,7 @@ impl Download {
         &self,
         place: &Place<'_>,
         case: &Case<'_>,
-    ) -> Result<(Inspection, Vec<&'static str>), DownloadError> {
+    ) -> Result<(Inspection, Vec<String>), DownloadError> {
         let Case { live, past, requests, now, renewal } = *case;
         let alone = self.inspect(place.policy, now, live);
         let judging = Judging {
@@ -321,7 +321,7 @@ impl SealedFile<Vec<u8>> {
 pub(super) struct Brought<S> {
     pub(super) inspection: Inspection,
     /// What a person should know although the file is taken.
-    pub(super) doubts: Vec<&'static str>,
+    pub(super) doubts: Vec<String>,
     pub(super) sealed: SealedFile<S>,
     pub(super) tenant_file: String,
 }

@@ -1,7 +1,9 @@
 //! Renewals: the sheet that opens one, and the branch that brings the file that Apple gave out.
 
+mod account;
 mod batch;
 mod csr;
+mod key;
 mod propose;
 
 use std::path::PathBuf;
@@ -18,6 +20,7 @@ use applecart_core::renewal::split_spec;
 use applecart_core::report::{Proposal, RENEW_FORMAT_VERSION, Sheet, Sheets, complete_sheet};
 use applecart_io::git::{GitError, Repo};
 
+pub use account::{AccountOptions, move_account};
 pub use batch::{Answer, Batch, BatchOptions, bring_all};
 pub use propose::Failed;
 
@@ -26,12 +29,14 @@ pub use propose::Failed;
 pub enum RenewError {
     #[error(transparent)]
     Due(#[from] DueError),
+    #[error("--public-key is for enrollment tokens, and none of these is one")]
+    NoKey,
     #[error("--push needs a remote, and this repository has none")]
     NoRemote,
     #[error("there is no file to bring in {}", .0.display())]
     NoFiles(PathBuf),
     #[error(
-        "the branch {branch} exists already, with another file than this one; nothing was written"
+        "the branch {branch} exists already, with another file or Apple Account than this one; nothing was written"
     )]
     Exists { branch: String, remote: Option<String>, here: bool },
     #[error("the branch {branch} was made in this clone, but {remote} did not take it: {why}")]
@@ -58,7 +63,9 @@ pub struct OpenOptions {
     pub which: WhichTokens,
     pub selection: Selection,
     pub csr: CsrSource,
-    /// The folder that requests for Apple are saved in.
+    /// Whether Intune's public keys of enrollment tokens are saved; then no request for Apple is.
+    pub public_key: bool,
+    /// The folder that requests for Apple and public keys are saved in.
     pub out: PathBuf,
 }
 
@@ -152,7 +159,7 @@ impl Ground {
 /// Opens renewals: a sheet for each token, and of push certificates the request for Apple.
 pub fn open(options: &OpenOptions, context: &Context) -> Result<Sheets, AppError> {
     let mut ground = Ground::load(context, &options.selection)?;
-    if options.csr == CsrSource::None {
+    if options.csr == CsrSource::None || options.public_key {
         ground.loaded = ground.loaded.for_reading();
     }
     // Reading one tenant is reading a selection of one.
@@ -166,7 +173,8 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<Sheets, AppError
     let reading = session::read_live(context, &connector, &ground.loaded, &selection);
     let live = super::block_on(reading)?;
     let now = context.now();
-    let mut due = Due::all(session::selected(&ground.loaded.fleet, &selection), &live);
+    let selected = session::selected(&ground.loaded.fleet, &selection);
+    let mut due = Due::all(selected, &live, &ground.loaded.policy);
     match &options.which {
         WhichTokens::Named(spec) => {
             let (name, wanted) = split_spec(spec);
@@ -178,7 +186,9 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<Sheets, AppError
     due.sort_by_key(Due::urgency);
 
     let mut sheets: Vec<Sheet> = due.iter().map(|due| due.sheet(now)).collect();
-    if options.csr != CsrSource::None {
+    if options.public_key {
+        key::attach(options, &due, &mut sheets, &ground, &connector)?;
+    } else if options.csr != CsrSource::None {
         let pushes =
             due.iter().zip(&mut sheets).filter(|(due, sheet)| due.is_push() && !sheet.waiting);
         let pushes = pushes.collect();

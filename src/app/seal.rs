@@ -48,7 +48,7 @@ pub struct SealedDownload {
     /// `None` where another program did that.
     pub sealed_file: String,
     pub recipients: Option<usize>,
-    pub doubts: Vec<&'static str>,
+    pub doubts: Vec<String>,
 }
 
 /// The worktree of the fleet's repository.

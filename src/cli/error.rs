@@ -505,7 +505,7 @@ impl Explain for DownloadError {
 impl Explain for RenewError {
     fn outcome(&self) -> Outcome {
         match self {
-            Self::Due(_) | Self::NoRemote | Self::NoFiles(_) => Outcome::Usage,
+            Self::Due(_) | Self::NoKey | Self::NoRemote | Self::NoFiles(_) => Outcome::Usage,
             Self::Exists { .. } => Outcome::Refused,
             Self::NotPushed { .. } => Outcome::Error,
         }
@@ -514,6 +514,7 @@ impl Explain for RenewError {
     fn hints(&self) -> Vec<Next> {
         match self {
             Self::Due(_) => Vec::new(),
+            Self::NoKey => vec!["Name an enrollment token: TENANT/TOKEN".into()],
             Self::NoRemote => vec![Next::run(
                 "Leave --push out, or add the remote first:",
                 "git remote add origin URL",
@@ -533,9 +534,9 @@ impl Explain for RenewError {
                 let delete: Vec<String> = there.into_iter().chain(here).collect();
                 vec![
                     Next::run("Look at it:", look),
-                    "If that file is the right one, have its pull request merged. Then this renewal is done".into(),
+                    "If that one is right, have its pull request merged. Then this is done".into(),
                     Next::run(
-                        "If this file is the right one, close that pull request, delete the branch and run this again:",
+                        "If this one is right, close that pull request, delete the branch and run this again:",
                         delete.join(" && "),
                     ),
                 ]

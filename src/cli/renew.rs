@@ -10,8 +10,8 @@ use super::output::Output;
 use crate::app::Context;
 use crate::app::download::{DownloadError, DownloadOptions};
 use crate::app::renew::{
-    self, BatchOptions, BranchOptions, BringOptions, CsrSource, Failed, OpenOptions, Start,
-    WhichTokens,
+    self, AccountOptions, BatchOptions, BranchOptions, BringOptions, CsrSource, Failed,
+    OpenOptions, Start, WhichTokens,
 };
 use applecart_core::model::{Kind, Outcome, Sha256, Timestamp, sentence};
 use applecart_core::plan::Selection;
@@ -32,16 +32,25 @@ use applecart_core::report::{
 /// of its own, renew/TENANT/TOKEN-DATE, from the base. The worktree and the index are not touched.
 /// --push pushes the branch. The text of the pull request is printed.
 ///
-/// With --batch: the same for every file of a folder, each matched by its content. Exit code 4
+/// With --apple-id and no file: proposes another Apple Account for a credential that was moved to it
+/// at Apple, with the `allow` line that has `apply` tell Intune by uploading the same push
+/// certificate again.
+///
+/// With --public-key: saves Intune's public key of an enrollment token, for the MDM server at Apple.
+///
+/// With --batch: the same as with --file for every file of a folder, each matched by its content. Exit code 4
 /// means that a file was refused, 3 that one could not be checked or matched.
 #[derive(clap::Args, Debug)]
 #[command(
     group = clap::ArgGroup::new("download").args(["file", "batch"]),
+    group = clap::ArgGroup::new("proposed").args(["file", "batch", "apple_id"]).multiple(true),
     after_help = "Examples:
   applecart renew contoso/push
   applecart renew --due 60d --format markdown
   applecart renew contoso/push --file ~/Downloads/MDM_*_Certificate.pem --push
-  applecart renew --batch ~/Downloads/renewed --push --remove-download"
+  applecart renew --batch ~/Downloads/renewed --push --remove-download
+  applecart renew contoso/push --apple-id mdm@contoso.example --push
+  applecart renew contoso/enrollment --public-key"
 )]
 pub(super) struct Args {
     /// The tenant, and which of its tokens where there are several: `push`, a name or an id
@@ -59,7 +68,7 @@ pub(super) struct Args {
     #[command(flatten)]
     selected: Selected,
     /// Push the branch; Git asks for credentials as always
-    #[arg(long, requires = "download")]
+    #[arg(long, requires = "proposed")]
     push: bool,
     /// Delete FILE, or each file of DIR, once a branch has it (with --push, once the remote has that)
     #[arg(long, requires = "download")]
@@ -71,7 +80,10 @@ pub(super) struct Args {
     /// is recorded
     #[arg(long, conflicts_with_all = ["file", "batch", "new_csr"])]
     no_csr: bool,
-    /// Where the requests for Apple (CSRs) are saved; made where it does not exist
+    /// Save Intune's public key of the enrollment token, which the MDM server at Apple encrypts to
+    #[arg(long, conflicts_with_all = ["file", "batch", "new_csr", "no_csr", "apple_id"])]
+    public_key: bool,
+    /// Where requests for Apple (CSRs) and public keys are saved; made where it does not exist
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
     /// Refuse any other kind of file
@@ -80,8 +92,14 @@ pub(super) struct Args {
     /// When an enrollment token was downloaded (RFC 3339), where its name no longer tells
     #[arg(long, value_name = "TIME", requires = "file")]
     downloaded: Option<Timestamp>,
-    /// The Apple Account that the file was downloaded with; written as `appleId`
-    #[arg(long, value_name = "ACCOUNT", requires = "file")]
+    /// The Apple Account that the file was downloaded with, or that has the credential from now on;
+    /// written as `appleId`
+    #[arg(
+        long,
+        value_name = "ACCOUNT",
+        requires = "token",
+        conflicts_with_all = ["batch", "due", "new_csr", "no_csr"]
+    )]
     apple_id: Option<String>,
     /// Seal with age although the repository has a .sops.yaml
     #[arg(long, requires = "download")]
@@ -128,8 +146,12 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         let options = BatchOptions { folder: folder.clone(), selection, branch };
         return bring_all(args, &options, context, output);
     }
-    match (&args.token, &args.file) {
-        (Some(token), Some(file)) => {
+    match (&args.token, &args.file, &args.apple_id) {
+        (Some(token), None, Some(apple_id)) => {
+            let (token, apple_id) = (token.clone(), apple_id.clone());
+            move_account(args, &AccountOptions { token, apple_id, branch }, context, output)
+        }
+        (Some(token), Some(file), _) => {
             let download = DownloadOptions {
                 file: file.clone(),
                 kind: args.kind.map(Kind::from),
@@ -161,11 +183,33 @@ fn open(
         (false, true) => CsrSource::New,
         (false, false) => CsrSource::Recorded,
     };
-    let options = OpenOptions { which: within, selection, csr, out: args.out.clone() };
+    let (public_key, out) = (args.public_key, args.out.clone());
+    let options = OpenOptions { which: within, selection, csr, public_key, out };
     let sheets = renew::open(&options, context)?;
     let outcome = due::outcome(&sheets.sheets);
     args.format.write(&Shown::Opened(sheets), output)?;
     Ok(outcome)
+}
+
+/// Another Apple Account, without a file.
+fn move_account(
+    args: &Args,
+    options: &AccountOptions,
+    context: &Context,
+    output: &Output,
+) -> Result<Outcome, CliError> {
+    let (start, proposed) = renew::move_account(options, context)?;
+    let proposal = match proposed {
+        Ok(proposal) => proposal,
+        Err(failed) => {
+            if args.format.format == Format::Json {
+                show(args, start, vec![told(&failed)], output)?;
+            }
+            return Err(failed.error);
+        }
+    };
+    show(args, start, vec![proposal], output)?;
+    Ok(Outcome::Done)
 }
 
 /// One file. A refusal is an error, so that it is read even where nothing else is.

@@ -30,7 +30,8 @@ pub use diagnostic::{
     Code, Diagnostic, REPORT_VERSION, Severity, ValidateReport, ValidateSummary, render, render_all,
 };
 pub use edit::{
-    Change, EditError, NewField, NewTenant, NewToken, NewValue, add_token, diff, edit, new_tenant,
+    Change, EditError, NewAllow, NewField, NewTenant, NewToken, NewValue, add_allow, add_token,
+    diff, edit, new_tenant,
 };
 pub use load::{Desired, FLEET_FILE, Loaded, load, load_folder, load_policy, load_tenants};
 pub use places::{TokenLines, token_lines};

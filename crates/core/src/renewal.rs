@@ -6,8 +6,10 @@
 //! * [`target`]: the token that a person named, and how its sealed file is called;
 //! * [`judge`]: what speaks against the file;
 //! * [`Place`]: what the tenant file is to say of it, and whether the fleet would be valid with that;
+//! * [`account`]: a credential that another Apple Account has from now on;
 //! * [`proposal`]: the branch, the commit and the pull request of a renewal.
 
+pub mod account;
 mod draft;
 pub mod due;
 pub mod judge;
@@ -19,15 +21,11 @@ pub use draft::{DraftError, Place};
 
 use crate::apple::Inspection;
 use crate::fleet::Tenant;
-use crate::model::{Kind, TokenRef, shell_word};
+use crate::model::TokenRef;
 
 /// `contoso/London`, as the command line takes it.
 pub fn spec(tenant: &Tenant, token: &TokenRef) -> String {
-    let name = match token.kind {
-        Kind::Push => None,
-        _ => token.name.as_deref().or(token.id.as_deref()),
-    };
-    shell_word(&format!("{}/{}", tenant.name, name.unwrap_or(token.kind.as_str())))
+    token.spec(&tenant.name)
 }
 
 /// The tenant's and the token's part of `contoso/London`.

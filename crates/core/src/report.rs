@@ -55,9 +55,10 @@ pub use inspect::{inspection_human, inspection_json};
 pub use markdown::plan_markdown;
 pub use plan::{PlanOutput, plan_human, plan_summary};
 pub use renew::{
-    CsrOrigin, FactRow, Link, Proposal, ProposalStatus, ProposalText, RENEW_FORMAT_VERSION,
-    Renewals, Sheet, SheetCsr, Sheets, complete_sheet, proposal_text, renewals_human,
-    renewals_markdown, sheet_links, sheets_human, sheets_markdown,
+    AccountText, CsrOrigin, FactRow, Link, Proposal, ProposalStatus, ProposalText,
+    RENEW_FORMAT_VERSION, Renewals, Sheet, SheetCsr, SheetKey, Sheets, account_text,
+    complete_sheet, proposal_text, renewals_human, renewals_markdown, sheet_links, sheets_human,
+    sheets_markdown,
 };
 pub use status::{
     Recorded, Status, StatusSummary, StatusTenant, StatusToken, StatusView, status_csv,

@@ -43,7 +43,7 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
 
     let mut lanes: BTreeMap<Kind, Vec<&Due>> = BTreeMap::new();
     for due in &planned.due {
-        let judged = due.file().map(|file| files::judge(due, file, tools)).transpose();
+        let judged = due.opens().map(|file| files::judge(due, file, tools)).transpose();
         match judged {
             Ok(_) => lanes.entry(due.kind()).or_default().push(due),
             Err(refused) => {

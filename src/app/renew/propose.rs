@@ -62,7 +62,7 @@ pub(super) struct Bench<'a> {
     pub(super) known: Result<LedgerView, Unknown>,
     requests: Requests,
     options: BranchOptions,
-    now: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 impl<'a> Bench<'a> {
@@ -133,9 +133,17 @@ impl<'a> Bench<'a> {
         };
         let Some(live) = live else {
             let reason = format!(
-                "{} has this very file already, so nothing is proposed. `applecart plan` shows whether it is in Intune",
+                "{} has this very file already, so it is not proposed again. `applecart plan` shows whether it is in Intune",
                 self.ground.start.name
             );
+            // The file is there, the account that was named may not be: it is never dropped.
+            if let Some(to) = download.apple_id()
+                && token.facts.apple_id.as_deref() != Some(to)
+            {
+                let proposal = self.move_account(tenant, token, to, about)?;
+                let reasons = std::iter::once(reason).chain(proposal.reasons).collect();
+                return Ok(Proposal { reasons, ..proposal });
+            }
             let (status, reasons) = (ProposalStatus::Merged, vec![reason]);
             return Ok(Proposal { status, reasons, ..about });
         };
@@ -159,10 +167,14 @@ impl<'a> Bench<'a> {
         let (title, about) = self.with_text(about, matched, &live, &inspection, &doubts);
 
         let branch = proposal::branch(tenant, token, &inspection, sha256);
-        let repo = &self.ground.loaded.repo;
-        let remote = self.ground.remote.as_deref().filter(|_| self.options.push);
-        if let Some(found) = repo.find_branch(&branch, remote)? {
-            return self.existing(matched, about, branch, &found);
+        if let Some(found) = self.find(&branch)? {
+            let has_it = |one: &Token| {
+                one.token.same_token(&token.token)
+                    && one.file.as_ref().is_some_and(|file| file.sha256 == sha256)
+                    // A branch that names another account than a person did just now is another one.
+                    && download.apple_id().is_none_or(|to| one.facts.apple_id.as_deref() == Some(to))
+            };
+            return self.existing(tenant, &has_it, about, branch, &found);
         }
         let (sealed_file, tenant_file) = (place.path_of(&sealed.name), place.path());
         let changes = [
@@ -170,7 +182,25 @@ impl<'a> Bench<'a> {
             Change { path: &tenant_file, bytes: after.as_bytes() },
         ];
         let message = proposal::message(&title, token, sha256);
-        let commit = repo.commit_on(&self.ground.start.commit, &changes, &message)?;
+        self.branch_off(branch, &changes, &message, about)
+    }
+
+    /// The branch of this name, here or at the remote that it would be pushed to.
+    pub(super) fn find(&self, branch: &str) -> Result<Option<Found>, AppError> {
+        let remote = self.ground.remote.as_deref().filter(|_| self.options.push);
+        Ok(self.ground.loaded.repo.find_branch(branch, remote)?)
+    }
+
+    /// Commits the changes to a new branch, and pushes it where that was asked for.
+    pub(super) fn branch_off(
+        &self,
+        branch: String,
+        changes: &[Change<'_>],
+        message: &str,
+        about: Proposal,
+    ) -> Result<Proposal, AppError> {
+        let repo = &self.ground.loaded.repo;
+        let commit = repo.commit_on(&self.ground.start.commit, changes, message)?;
         repo.make_branch(&branch, &commit)?;
         let pushed = self.push(&branch, &commit)?;
         Ok(Proposal {
@@ -178,29 +208,25 @@ impl<'a> Bench<'a> {
             branch: Some(branch),
             commit: Some(commit),
             pushed,
-            changes: vec![sealed_file, tenant_file],
+            changes: changes.iter().map(|change| change.path.to_owned()).collect(),
             ..about
         })
     }
 
-    /// A branch that exists already: the same renewal, or another one.
-    fn existing(
+    /// A branch that exists already: the same proposal, whose token `is_it` knows, or another one.
+    pub(super) fn existing(
         &self,
-        matched: &Matched<'_>,
+        tenant: &Tenant,
+        is_it: &dyn Fn(&Token) -> bool,
         about: Proposal,
         branch: String,
         found: &Found,
     ) -> Result<Proposal, AppError> {
-        let Matched { download, tenant, token } = matched;
         let Ground { loaded, remote, .. } = self.ground;
         let folder = loaded.repo.tenant(&found.commit, tenant.name.as_str())?;
         let there = folder.and_then(|folder| fleet::load_folder(folder, Some(&loaded.policy)));
-        let is_same = there.as_ref().and_then(fleet::Desired::valid).is_some_and(|there| {
-            there.tokens().any(|one| {
-                one.token.same_token(&token.token)
-                    && one.file.as_ref().is_some_and(|file| file.sha256 == download.sha256())
-            })
-        });
+        let there = there.as_ref().and_then(fleet::Desired::valid);
+        let is_same = there.is_some_and(|there| there.tokens().any(is_it));
         if !is_same {
             // What is not here is at the remote, or was when this clone looked there last.
             let remote = remote.clone().filter(|_| found.at_remote || !found.here);
@@ -212,9 +238,9 @@ impl<'a> Bench<'a> {
         };
         let reason = match pushed {
             Some(true) if !found.at_remote => {
-                "the branch had this very file already, and was pushed now"
+                "the branch had this very change already, and was pushed now"
             }
-            _ => "the branch has this very file already; nothing was written",
+            _ => "the branch has this very change already; nothing was written",
         };
         Ok(Proposal {
             status: ProposalStatus::Exists,
@@ -264,7 +290,7 @@ impl<'a> Bench<'a> {
         matched: &Matched<'_>,
         live: &LiveTenant,
         inspection: &Inspection,
-        doubts: &[&str],
+        doubts: &[String],
     ) -> (String, Proposal) {
         let Matched { download, tenant, token } = matched;
         let kind = token.token.kind;
@@ -272,13 +298,13 @@ impl<'a> Bench<'a> {
         let found = inspection.findings.iter().map(ToString::to_string);
         let mut warnings: Vec<String> = found
             .chain(proposal::siblings(tenant, token, inspection))
-            .chain(doubts.iter().map(|doubt| (*doubt).to_owned()))
+            .chain(doubts.iter().cloned())
             .collect();
         let (title, body) = proposal_text(&ProposalText {
             tenant: &tenant.name,
             display_name: tenant.display_name.as_deref(),
             token: &token.token,
-            facts: &proposal::rows(token, live, inspection),
+            facts: &proposal::rows(token, live, inspection, download.apple_id()),
             expires: facts.expires,
             downloaded: facts.downloaded,
             sha256: download.sha256(),

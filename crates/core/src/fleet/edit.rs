@@ -14,7 +14,7 @@ mod tests;
 use super::diagnostic::Diagnostic;
 use super::document::{File, Key, Node, Value};
 use crate::model::{Kind, TokenRef};
-pub use entry::{NewField, NewTenant, NewToken, add_token, new_tenant};
+pub use entry::{NewAllow, NewField, NewTenant, NewToken, add_allow, add_token, new_tenant};
 use splice::Entry;
 
 const BOM: &str = "\u{feff}";

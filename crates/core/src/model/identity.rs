@@ -7,6 +7,8 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+use super::text::shell_word;
+
 /// Why a text is not the identifier it is used as.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
@@ -202,6 +204,15 @@ impl TokenRef {
     /// The push certificate of a tenant.
     pub fn push() -> Self {
         Self { kind: Kind::Push, id: None, name: None }
+    }
+
+    /// `contoso/London`, as the command line takes it.
+    pub fn spec(&self, tenant: &TenantName) -> String {
+        let name = match self.kind {
+            Kind::Push => None,
+            Kind::Enrollment | Kind::Vpp => self.name.as_deref().or(self.id.as_deref()),
+        };
+        shell_word(&format!("{tenant}/{}", name.unwrap_or(self.kind.as_str())))
     }
 
     /// Whether a person who writes this means the token: its kind, name or id.

@@ -5,7 +5,7 @@
 //! in [`crate::rules::judge`], what else forbids a write in [`super::holds`], and what releases it in
 //! [`crate::rules::allow`].
 
-use super::holds::{self, Case};
+use super::holds::{self, Case, Moved};
 use super::planned::Note;
 use super::settings::Settings;
 use super::types::{Action, Reason, Sync, Warning};
@@ -329,12 +329,25 @@ fn progressing(case: &Case<'_>, sending: &Sending<'_>) -> Ruling {
 
 /// Row 6: only settings may still be due.
 fn configured(case: &Case<'_>, live: Subject<'_>) -> Ruling {
-    let settings = Settings::due(&case.one.token.facts, live);
+    let mut settings = Settings::due(&case.one.token.facts, live);
+    let moved = holds::account_moved(case, live);
+    let mut holds = holds::without_file(case);
+    if let Some(Moved { to, hold }) = moved {
+        if hold.is_released(&case.one.token.allow, case.one.today()) {
+            settings.apple_id = Some(to);
+            // The certificate goes along, so what speaks against an expired one counts.
+            holds.extend(case.one.expired());
+            holds.push(hold);
+        } else if let Some(near_miss) = hold.near_miss(&case.one.token.allow, case.one.today()) {
+            let mut ruling = Ruling::of(Decision::InSync);
+            ruling.details.push(near_miss);
+            return ruling;
+        }
+    }
     if settings.is_empty() {
         return Ruling::of(Decision::InSync);
     }
-    let mut ruling =
-        judged(case, holds::without_file(case), Decision::Configure { settings: settings.clone() });
+    let mut ruling = judged(case, holds, Decision::Configure { settings: settings.clone() });
     if let Decision::Held { settings: held, .. } = &mut ruling.decision {
         *held = settings;
     }

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use crate::fleet::{Policy, TokenFile};
 use crate::ledger::Sending;
 use crate::model::{Kind, LiveVpp};
-use crate::rules::allow::Hold;
+use crate::rules::allow::{Change, Hold};
 use crate::rules::bindings::Bindings;
 use crate::rules::codes::Reason;
 use crate::rules::identity;
 use crate::rules::judge;
-use crate::rules::subject::{Subject, noun};
+use crate::rules::subject::{ABSENT, Subject, noun};
 
 /// What one token's decision rests on.
 pub(super) struct Case<'a> {
@@ -34,6 +34,29 @@ pub(super) struct Case<'a> {
 const EXTERNAL: &str = "assignedToExternalMDM";
 /// Intune's `state` of a VPP token whose location another token has, too.
 const DUPLICATE: &str = "duplicateLocationId";
+
+/// The account that Intune is to name for the certificate that it has, and what has to release that.
+pub(super) struct Moved {
+    pub(super) to: String,
+    pub(super) hold: Hold,
+}
+
+/// Git names another Apple Account for the push certificate than Intune does: it was moved to another
+/// account at Apple. Without its `allow` line that is a warning, and nothing is written.
+pub(super) fn account_moved(case: &Case<'_>, live: Subject<'_>) -> Option<Moved> {
+    let (Subject::Push(_), Some(to)) = (live, &case.one.token.facts.apple_id) else { return None };
+    let from = live.apple_id();
+    if from.is_some_and(|from| from.to_lowercase() == to.to_lowercase()) {
+        return None;
+    }
+    let from = from.unwrap_or(ABSENT);
+    let change = Change::of(&from, to, case.file.sha256);
+    let detail = format!(
+        "Intune names the Apple Account {from}, Git {to}. Intune takes it only together with the certificate"
+    );
+    let hold = Hold::releasable(Reason::AppleIdChange, change, detail);
+    Some(Moved { to: to.clone(), hold })
+}
 
 /// Every hold of an upload or a creation.
 pub(super) fn all(case: &Case<'_>) -> Vec<Hold> {

@@ -102,11 +102,22 @@ fn token_faults(plan: &Plan, tenant: &PlannedTenant, token: &PlannedToken) -> Ve
             state.kind == Kind::Vpp && token.before.is_none(),
             "a creation of something that is there, or that Intune makes in its portal only",
         ),
-        Action::Configure => must(
-            state.kind != Kind::Push
-                && token.before.as_ref().is_some_and(|before| identity(before) == identity(after)),
-            "a change of settings that changes the credential",
-        ),
+        Action::Configure => {
+            // A push certificate's account is the one setting that a line has to name.
+            let account = state.kind == Kind::Push && token.allows.contains(&Reason::AppleIdChange);
+            let identity = |facts: &Facts| match account {
+                true => Facts { apple_id: None, ..identity(facts) },
+                false => identity(facts),
+            };
+            must(
+                state.kind != Kind::Push || account,
+                "a change of a push certificate's account that no line allows",
+            );
+            must(
+                token.before.as_ref().is_some_and(|before| identity(before) == identity(after)),
+                "a change of settings that changes the credential",
+            );
+        }
         Action::Upload => must(
             state.kind != Kind::Enrollment || token.before.is_some(),
             "an upload to an enrollment token that is not there",
@@ -306,6 +317,27 @@ mod tests {
             live.apple_id = Some("someone@contoso.example".into());
         });
         assert_eq!(faults(&world.plan()), []);
+    }
+
+    #[test]
+    fn an_account_of_a_push_certificate_changes_only_where_a_line_allows_it() {
+        let mut world = World::equal();
+        world.live_push(|live| live.apple_id = Some("old@contoso.example".into()));
+        world.allow("apple-id-change", "old@contoso.example", "mdm@contoso.example");
+        let account = world.expect_configure().after.unwrap().apple_id;
+        assert_eq!(account.as_deref(), Some("mdm@contoso.example"));
+        let found = fault_in(&world, |plan| plan.tenants[0].tokens[0].allows.clear());
+        assert_eq!(
+            found,
+            [
+                "a change of a push certificate's account that no line allows",
+                "a change of settings that changes the credential"
+            ]
+        );
+        let found = fault_in(&world, |plan| {
+            plan.tenants[0].tokens[0].after.as_mut().unwrap().serial = Some("99".parse().unwrap());
+        });
+        assert_eq!(found, ["a change of settings that changes the credential"]);
     }
 
     #[test]

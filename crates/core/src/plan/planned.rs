@@ -51,20 +51,31 @@ impl Due {
             | DueWrite::UploadEnrollment { .. }
             | DueWrite::UploadVpp { .. } => Action::Upload,
             DueWrite::CreateVpp { .. } => Action::Create,
-            DueWrite::ConfigureEnrollment { .. } | DueWrite::ConfigureVpp { .. } => {
-                Action::Configure
-            }
+            DueWrite::ConfigurePush { .. }
+            | DueWrite::ConfigureEnrollment { .. }
+            | DueWrite::ConfigureVpp { .. } => Action::Configure,
         }
     }
 
-    /// The sealed file that is sent; a change of settings sends none.
+    /// The sealed file of the credential that Intune is to have; a change of settings brings none.
     pub fn file(&self) -> Option<&TokenFile> {
         match &self.write {
             DueWrite::UploadPush { file, .. }
             | DueWrite::UploadEnrollment { file, .. }
             | DueWrite::UploadVpp { file, .. }
             | DueWrite::CreateVpp { file, .. } => Some(file),
-            DueWrite::ConfigureEnrollment { .. } | DueWrite::ConfigureVpp { .. } => None,
+            DueWrite::ConfigurePush { .. }
+            | DueWrite::ConfigureEnrollment { .. }
+            | DueWrite::ConfigureVpp { .. } => None,
+        }
+    }
+
+    /// The sealed file that has to be opened: also the one that Intune has already, where it goes
+    /// along with a setting.
+    pub fn opens(&self) -> Option<&TokenFile> {
+        match &self.write {
+            DueWrite::ConfigurePush { file, .. } => Some(file),
+            _ => self.file(),
         }
     }
 
@@ -75,7 +86,9 @@ impl Due {
             | DueWrite::ConfigureEnrollment { settings, .. }
             | DueWrite::UploadVpp { settings, .. }
             | DueWrite::ConfigureVpp { settings, .. } => Some(settings),
-            DueWrite::UploadPush { .. } | DueWrite::CreateVpp { .. } => None,
+            DueWrite::UploadPush { .. }
+            | DueWrite::ConfigurePush { .. }
+            | DueWrite::CreateVpp { .. } => None,
         }
     }
 }
@@ -85,6 +98,12 @@ impl Due {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DueWrite {
     UploadPush {
+        file: TokenFile,
+        apple_id: String,
+    },
+    /// The certificate that Intune has, once more, with another Apple Account: Intune takes the
+    /// account only together with a certificate.
+    ConfigurePush {
         file: TokenFile,
         apple_id: String,
     },
@@ -145,6 +164,9 @@ impl DueWrite {
                 encryption_key,
             },
             (Action::Upload, Kind::Vpp) => Self::UploadVpp { id: id()?, file: file()?, settings },
+            (Action::Configure, Kind::Push) => {
+                Self::ConfigurePush { file: file()?, apple_id: apple_id()? }
+            }
             (Action::Configure, Kind::Enrollment) => {
                 Self::ConfigureEnrollment { id: id()?, settings }
             }
@@ -153,11 +175,10 @@ impl DueWrite {
                 let name = token.token.name.clone().ok_or(Reason::Ambiguous)?;
                 Self::CreateVpp { name, file: file()?, apple_id: apple_id()? }
             }
-            // Intune makes push certificates and enrollment tokens in its portal only, and a push
-            // certificate has no settings.
-            (Action::Create, Kind::Push | Kind::Enrollment)
-            | (Action::Configure, Kind::Push)
-            | (Action::None | Action::Hold, _) => return Err(Reason::Ambiguous),
+            // Intune makes push certificates and enrollment tokens in its portal only.
+            (Action::Create, Kind::Push | Kind::Enrollment) | (Action::None | Action::Hold, _) => {
+                return Err(Reason::Ambiguous);
+            }
         })
     }
 }
@@ -211,9 +232,12 @@ mod tests {
         let push = push_entry("AA", "com.apple.mgmt.External.1", NEXT_YEAR);
         let enrollment = enrollment_entry("AA");
         let new = vpp_entry("London", None, "AA", NEXT_YEAR);
-        for (action, token) in
-            [(Action::Upload, &push), (Action::Upload, &enrollment), (Action::Create, &new)]
-        {
+        for (action, token) in [
+            (Action::Upload, &push),
+            (Action::Configure, &push),
+            (Action::Upload, &enrollment),
+            (Action::Create, &new),
+        ] {
             for blank in [None, Some(""), Some(" \t")] {
                 assert_eq!(of(action, token, blank), Err(Reason::AppleIdMissing), "{token:?}");
             }
@@ -234,7 +258,7 @@ mod tests {
         watched.file = None;
         assert_eq!(of(Action::Upload, &watched, account), Err(Reason::Ambiguous));
         let push = push_entry("AA", "com.apple.mgmt.External.1", NEXT_YEAR);
-        for action in [Action::Configure, Action::Create, Action::None, Action::Hold] {
+        for action in [Action::Create, Action::None, Action::Hold] {
             assert_eq!(of(action, &push, account), Err(Reason::Ambiguous), "{action:?}");
         }
     }

@@ -9,6 +9,9 @@ use crate::rules::subject::Subject;
 /// leaves out is Intune's business.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
+    /// Push: the Apple Account, where a reviewed `allow` line names its change. Intune takes it only
+    /// together with the certificate.
+    pub apple_id: Option<String>,
     /// VPP: the token's name in Intune.
     pub display_name: Option<String>,
     /// VPP: lower-case ISO 3166-1 alpha-2 code.
@@ -49,8 +52,13 @@ impl Settings {
 
     /// Which settings a request with these holds.
     pub fn requested(&self) -> Vec<Setting> {
-        let Self { display_name, country_or_region, automatically_update_apps, role_scope_tag_ids } =
-            self;
+        let Self {
+            apple_id: _,
+            display_name,
+            country_or_region,
+            automatically_update_apps,
+            role_scope_tag_ids,
+        } = self;
         [
             display_name.is_some().then_some(Setting::DisplayName),
             country_or_region.is_some().then_some(Setting::CountryOrRegion),
@@ -69,8 +77,14 @@ impl Settings {
 
     /// `facts` with these settings.
     pub(super) fn over(&self, mut facts: Facts) -> Facts {
-        let Self { display_name, country_or_region, automatically_update_apps, role_scope_tag_ids } =
-            self;
+        let Self {
+            apple_id,
+            display_name,
+            country_or_region,
+            automatically_update_apps,
+            role_scope_tag_ids,
+        } = self;
+        overlay(&mut facts.apple_id, apple_id);
         overlay(&mut facts.display_name, display_name);
         overlay(&mut facts.country_or_region, country_or_region);
         overlay(&mut facts.automatically_update_apps, automatically_update_apps);

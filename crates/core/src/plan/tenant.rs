@@ -146,7 +146,7 @@ impl<'a> OneTenant<'a> {
         };
         watch::note_adoption(&mut ruling, shown, past);
         if let (Some(entry), Some(live)) = (shown.entry, shown.live) {
-            watch::warn_apple_id(&mut ruling, entry, live.apple_id());
+            watch::warn_apple_id(&mut ruling, self.tenant, entry, live.apple_id());
         }
         self.finish(shown, ruling)
     }

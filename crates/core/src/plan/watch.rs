@@ -4,10 +4,10 @@ use super::axes;
 use super::decide::{Decision, Ruling};
 use super::planned::Note;
 use super::tenant::{OneTenant, Shown};
-use super::types::{PlannedToken, Warning};
-use crate::fleet::Token;
+use super::types::{PlannedToken, Reason, Warning};
+use crate::fleet::{Tenant, Token};
 use crate::ledger::TenantLedger;
-use crate::model::{LiveTenant, Reading, Timestamp, TokenRef};
+use crate::model::{Kind, LiveTenant, Reading, Timestamp, TokenRef, shell_word};
 use crate::rules::identity::{self, Collected, Match};
 
 impl OneTenant<'_> {
@@ -136,13 +136,28 @@ pub(super) fn note_adoption(ruling: &mut Ruling, shown: &Shown<'_>, past: &Tenan
     }
 }
 
-pub(super) fn warn_apple_id(ruling: &mut Ruling, entry: &Token, live: Option<&str>) {
+/// Which account is right, only people know; where a reviewed line says it, nothing is warned of.
+pub(super) fn warn_apple_id(
+    ruling: &mut Ruling,
+    tenant: &Tenant,
+    entry: &Token,
+    live: Option<&str>,
+) {
     if let (Some(stated), Some(live)) = (entry.facts.apple_id.as_deref(), live)
         && stated.to_lowercase() != live.to_lowercase()
+        && !ruling.allows.contains(&Reason::AppleIdChange)
     {
+        let told = match (entry.token.kind, ruling.decision == Decision::InSync) {
+            (Kind::Push, true) => format!(
+                "If Git is right, have Intune name it too: applecart renew {}/push --apple-id {} --push",
+                shell_word(tenant.name.as_str()),
+                shell_word(stated)
+            ),
+            _ => "If Git is right, the next upload tells Intune".to_owned(),
+        };
         ruling.warnings.push(Warning::AppleIdDiffers);
         ruling.details.push(format!(
-            "Git names the Apple Account {stated}, Intune {live}; the next renewal needs the right one. Correct the tenant file, or Intune in the portal"
+            "Git names the Apple Account {stated}, Intune {live}; the next renewal needs the one that has the credential at Apple. If Intune is right, correct `appleId` in the tenant file. {told}"
         ));
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::apple::FileFacts;
 use crate::fleet::{
-    self, Change, Desired, EditError, Entry, EntryKind, FileBytes, Folder, NewValue, Policy,
-    Source, Tenant, Token,
+    self, Change, Desired, Diagnostic, EditError, Entry, EntryKind, FileBytes, Folder, NewAllow,
+    NewValue, Policy, Source, Tenant, Token,
 };
-use crate::model::{Kind, Sha256, TokenRef};
+use crate::model::{Kind, Sha256};
 
 /// One token's place in a fleet, before the file is in it.
 pub struct Place<'a> {
@@ -67,11 +67,26 @@ impl Place<'_> {
         size: Option<usize>,
         sha256: Sha256,
     ) -> Result<String, DraftError> {
-        let mut changes = changes(facts, &self.token.token, name, sha256);
+        let mut changes = changes(facts, self.token, name, sha256);
         changes.extend(self.apple_id.map(|apple_id| Change::set("appleId", apple_id)));
         let after = fleet::edit(&self.path(), self.text()?, &self.token.token, &changes)?;
         let mistakes = self.mistakes(&after, name, size, sha256);
         if mistakes.is_empty() { Ok(after) } else { Err(DraftError::Invalid(mistakes)) }
+    }
+
+    /// The tenant file's text once it names another Apple Account, and permits what tells Intune, in a
+    /// fleet that is valid with it.
+    pub fn moved(&self, to: &str, line: Option<&NewAllow>) -> Result<String, DraftError> {
+        let (path, token) = (self.path(), &self.token.token);
+        let change = Change::set("appleId", to);
+        let mut after = fleet::edit(&path, self.text()?, token, &[change])?;
+        if let Some(line) = line {
+            after = fleet::add_allow(&path, &after, token, line)?;
+        }
+        match self.read_again(&after, None) {
+            Ok(_) => Ok(after),
+            Err(mistakes) => Err(DraftError::Invalid(mistakes)),
+        }
     }
 
     /// What would be wrong with the edited file: it may not describe what another tenant has, and
@@ -83,27 +98,37 @@ impl Place<'_> {
         size: Option<usize>,
         sha256: Sha256,
     ) -> Vec<String> {
+        let sealed = size.map(|size| Entry {
+            path: name.to_owned(),
+            kind: EntryKind::Blob,
+            // Sealing is never twice the same, so no other file has this content.
+            id: "the sealed file".to_owned(),
+            size: Some(size as u64),
+        });
+        // What must be unique in the whole fleet is asked beside.
+        match self.read_again(after, sealed) {
+            Ok(tenant) => self.shared(&tenant, sha256),
+            Err(mistakes) => mistakes,
+        }
+    }
+
+    /// The tenant as the edited file says it, with a file that is new in its folder; or the mistakes.
+    fn read_again(&self, after: &str, sealed: Option<Entry>) -> Result<Tenant, Vec<String>> {
         let mut folder = self.folder().cloned();
         if let Some(folder) = &mut folder {
             folder.tenant_file = Some(FileBytes::Read(after.as_bytes().to_vec()));
-            if let Some(size) = size {
-                folder.entries.retain(|entry| entry.path != name);
-                folder.entries.push(Entry {
-                    path: name.to_owned(),
-                    kind: EntryKind::Blob,
-                    // Sealing is never twice the same, so no other file has this content.
-                    id: "the sealed file".to_owned(),
-                    size: Some(size as u64),
-                });
+            if let Some(sealed) = sealed {
+                folder.entries.retain(|entry| entry.path != sealed.path);
+                folder.entries.push(sealed);
             }
         }
-        // Only this folder changes, and what must be unique in the whole fleet is asked below.
         match folder.and_then(|folder| fleet::load_folder(folder, Some(self.policy))) {
-            Some(Desired::Valid(tenant)) => self.shared(&tenant, sha256),
+            Some(Desired::Valid(tenant)) => Ok(tenant),
             Some(Desired::Invalid { mistakes, .. }) => {
-                mistakes.iter().map(|mistake| format!("bad-file: {}", mistake.message)).collect()
+                let told = |mistake: &Diagnostic| format!("bad-file: {}", mistake.message);
+                Err(mistakes.iter().map(told).collect())
             }
-            None => vec![format!("bad-file: {} is no longer there", self.path())],
+            None => Err(vec![format!("bad-file: {} is no longer there", self.path())]),
         }
     }
 
@@ -136,9 +161,9 @@ impl Place<'_> {
 }
 
 /// What the tenant file is to say of the file.
-fn changes(facts: &FileFacts, token: &TokenRef, file: &str, sha256: Sha256) -> Vec<Change> {
+fn changes(facts: &FileFacts, entry: &Token, file: &str, sha256: Sha256) -> Vec<Change> {
     let set = |field, value: Option<String>| value.map(|value| Change::set(field, value));
-    let mut changes: Vec<Change> = match token.kind {
+    let mut changes: Vec<Change> = match entry.token.kind {
         Kind::Push => [
             set("topic", facts.topic.as_ref().map(ToString::to_string)),
             set("serial", facts.serial.as_ref().map(ToString::to_string)),
@@ -154,7 +179,10 @@ fn changes(facts: &FileFacts, token: &TokenRef, file: &str, sha256: Sha256) -> V
                     ("serial", recipient.serial.as_ref()?.to_string()),
                 ])
             });
-            vec![
+            // What a person wrote of the server is kept; Apple's own name for it is learnt once.
+            let server = facts.server.clone().filter(|_| entry.server.is_none());
+            let learnt = set("server", server);
+            let of_file = [
                 // What is not known of this file is not what was known of the last one.
                 facts.downloaded.map_or(Change::Remove("downloaded"), |at| {
                     Change::set("downloaded", at.to_string())
@@ -162,7 +190,8 @@ fn changes(facts: &FileFacts, token: &TokenRef, file: &str, sha256: Sha256) -> V
                 named.map_or(Change::Remove("recipient"), |fields| {
                     Change::Set("recipient", NewValue::Fields(fields))
                 }),
-            ]
+            ];
+            learnt.into_iter().chain(of_file).collect()
         }
         Kind::Vpp => [
             set("organization", facts.organization.clone()),

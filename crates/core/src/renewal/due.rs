@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::Duration;
 
 use super::spec;
-use crate::fleet::{Tenant, Token};
+use crate::fleet::{Cloud, Policy, Tenant, Token};
 use crate::model::{
     Facts, Kind, LiveTenant, LiveToken, Outcome, Problem, TenantName, Timestamp, TokenRef,
 };
@@ -18,9 +18,12 @@ pub struct Due<'a> {
     pub token: Token,
     /// What Intune has; `None` where it is not known.
     pub live: Option<Facts>,
+    /// Intune's id of it; the push certificate has none that lasts.
+    pub id: Option<String>,
     pub problem: Option<Problem>,
     /// Whether it is renewed in Apple School Manager.
     school: bool,
+    cloud: Cloud,
 }
 
 /// Why no renewal is opened.
@@ -30,6 +33,11 @@ pub enum DueError {
     NoToken { tenant: String, wanted: String, choices: String },
     #[error("no token of {tenant} expires within {days} days; {choices}")]
     NothingDue { tenant: String, days: i64, choices: String },
+    #[error(
+        "{tenant} has several tokens{}, or none; name one of {choices}",
+        .wanted.as_ref().map(|wanted| format!(" called {wanted:?}")).unwrap_or_default()
+    )]
+    NotOne { tenant: String, wanted: Option<String>, choices: String },
     #[error("{tenant} names no token")]
     NoTokens { tenant: String },
     #[error(
@@ -39,7 +47,7 @@ pub enum DueError {
 }
 
 impl<'a> Due<'a> {
-    fn new(tenant: &'a Tenant, token: Token, live: Option<&LiveTenant>) -> Self {
+    fn new(tenant: &'a Tenant, token: Token, live: Option<&LiveTenant>, cloud: Cloud) -> Self {
         let kind = token.token.kind;
         let live = live.map(|live| identity::narrow(live.clone(), tenant, &token, None));
         let in_school = |one: &LiveToken<'_>| {
@@ -49,25 +57,29 @@ impl<'a> Due<'a> {
         let school = token.account_type.as_deref() == Some("education")
             || live.as_ref().is_some_and(|live| live.tokens(kind).first().is_some_and(in_school));
         let problem = live.as_ref().and_then(|live| live.problem(kind)).cloned();
-        let live = live.as_ref().and_then(|live| live.only(kind)).map(LiveToken::facts);
-        Self { tenant, token, live, problem, school }
+        let only = live.as_ref().and_then(|live| live.only(kind));
+        let id = only.and_then(LiveToken::id).map(str::to_owned);
+        let live = only.map(LiveToken::facts);
+        Self { tenant, token, live, id, problem, school, cloud }
     }
 
     /// Every token of the tenants that can be renewed.
     pub fn all(
         tenants: impl Iterator<Item = &'a Tenant>,
         live: &BTreeMap<TenantName, LiveTenant>,
+        policy: &Policy,
     ) -> Vec<Self> {
         let mut all = Vec::new();
         for tenant in tenants {
             let live = live.get(&tenant.name);
+            let auth = policy.auth_of(tenant.auth.as_deref()).unwrap_or(&policy.auth);
             // A certificate without an entry in the tenant file expires all the same.
             let has_unwritten =
                 tenant.push.is_none() && live.is_some_and(|live| live.push.present().is_some());
             let unwritten = has_unwritten.then(|| Token::watched(TokenRef::push()));
             let tokens = tenant.tokens().cloned().chain(unwritten);
             let watched = tokens.filter(|token| tenant.watches(token.token.kind));
-            all.extend(watched.map(|token| Self::new(tenant, token, live)));
+            all.extend(watched.map(|token| Self::new(tenant, token, live, auth.cloud)));
         }
         all
     }
@@ -95,16 +107,26 @@ impl<'a> Due<'a> {
     pub fn sheet(&self, now: Timestamp) -> Sheet {
         let Self { tenant, token, live, .. } = self;
         let stated = token.facts.clone();
-        // What Intune shows was true at the last upload; Git fills in what it does not show.
+        let in_intune = live.as_ref().and_then(|live| live.apple_id.clone());
+        let other_account = match (&stated.apple_id, in_intune) {
+            (Some(ours), Some(theirs)) if ours.to_lowercase() != theirs.to_lowercase() => {
+                Some(theirs)
+            }
+            _ => None,
+        };
+        // Intune's Apple Account was true at the last upload, Git's was reviewed since. Git also
+        // fills in what Intune does not show.
         let facts = match live.clone() {
             Some(live) => Facts {
-                apple_id: live.apple_id.or(stated.apple_id),
+                apple_id: stated.apple_id.or(live.apple_id),
                 organization: live.organization.or(stated.organization),
                 location: live.location.or(stated.location),
                 ..live
             },
             None => stated,
         };
+        // What nobody knows is asked for once, so that it is in Git next year.
+        let account = if facts.apple_id.is_none() { " --apple-id ACCOUNT" } else { "" };
         Sheet {
             tenant: tenant.name.clone(),
             display_name: tenant.display_name.clone(),
@@ -112,16 +134,21 @@ impl<'a> Due<'a> {
             token: token.token.clone(),
             days_left: facts.expires.map(|at| at.since(now).num_seconds().div_euclid(24 * 3600)),
             facts,
+            other_account,
             live: live.is_some(),
             waiting: self.is_waiting(now),
             server: token.server.clone(),
             school: self.school,
             contacts: tenant.contacts.clone(),
             csr: None,
+            public_key: None,
             problems: self.problem.clone().into_iter().collect(),
-            links: sheet_links(token.token.kind, tenant.tenant_id, self.school),
+            links: sheet_links(token.token.kind, tenant.tenant_id, self.school, self.cloud),
             steps: Vec::new(),
-            next: format!("applecart renew {} --file FILE --push", spec(tenant, &token.token)),
+            next: format!(
+                "applecart renew {} --file FILE{account} --push",
+                spec(tenant, &token.token)
+            ),
             title: String::new(),
             key: String::new(),
             markdown: String::new(),
@@ -202,7 +229,7 @@ mod tests {
 
     fn chosen(world: &World, wanted: Option<&str>) -> Result<Vec<String>, DueError> {
         let live = [(world.tenant.name.clone(), world.live.clone())].into();
-        let all = Due::all([&world.tenant].into_iter(), &live);
+        let all = Due::all([&world.tenant].into_iter(), &live, &world.policy);
         let before = Duration::days(45);
         let due = choose(all, "contoso", wanted, before, world::at(world::NOW))?;
         Ok(due.iter().map(|due| spec(due.tenant, &due.token.token)).collect())
@@ -233,7 +260,7 @@ mod tests {
     fn a_newer_file_in_git_is_uploaded_and_not_downloaded_again() {
         let sheet = |world: &World| {
             let live = [(world.tenant.name.clone(), world.live.clone())].into();
-            let all = Due::all([&world.tenant].into_iter(), &live);
+            let all = Due::all([&world.tenant].into_iter(), &live, &world.policy);
             let mut sheet = all[0].sheet(world::at(world::NOW));
             crate::report::complete_sheet(&mut sheet);
             sheet.steps.join(" ")
@@ -243,6 +270,76 @@ mod tests {
         world.entry().facts.topic = Some(world::OTHER_TOPIC.parse().unwrap());
         assert!(sheet(&world).contains("Renew"), "another topic needs a new file");
         assert!(sheet(&World::equal()).contains("Renew"), "Intune has the file already");
+    }
+
+    fn sheet_of(world: &World) -> Sheet {
+        let live = [(world.tenant.name.clone(), world.live.clone())].into();
+        let all = Due::all([&world.tenant].into_iter(), &live, &world.policy);
+        let mut sheet = all[0].sheet(world.now);
+        crate::report::complete_sheet(&mut sheet);
+        sheet
+    }
+
+    #[test]
+    fn the_reviewed_account_comes_first_and_both_are_named_where_they_differ() {
+        let mut world = World::equal();
+        assert_eq!(sheet_of(&world).other_account, None);
+        world.live_push(|live| live.apple_id = Some("MDM@contoso.example".into()));
+        assert_eq!(sheet_of(&world).other_account, None, "letters do not count");
+        world.live_push(|live| live.apple_id = Some("old@contoso.example".into()));
+        let sheet = sheet_of(&world);
+        assert_eq!(sheet.facts.apple_id.as_deref(), Some("mdm@contoso.example"));
+        assert_eq!(sheet.other_account.as_deref(), Some("old@contoso.example"));
+        assert!(
+            sheet.steps[0].contains(
+                "as mdm@contoso.example, which Git names. Intune still names old@contoso.example"
+            ),
+            "{}",
+            sheet.steps[0]
+        );
+    }
+
+    #[test]
+    fn an_account_that_nobody_knows_is_told_as_unknown_and_asked_for() {
+        let mut world = World::equal();
+        world.entry().facts.apple_id = None;
+        world.live_push(|live| live.apple_id = None);
+        let sheet = sheet_of(&world);
+        assert!(sheet.steps[0].contains("Which one is unknown"), "{}", sheet.steps[0]);
+        assert!(sheet.next.contains("--apple-id ACCOUNT"), "{}", sheet.next);
+        assert!(sheet.markdown.contains("| Apple Account | unknown: "), "{}", sheet.markdown);
+        for kind in [World::enrollment(), World::vpp()] {
+            let mut world = kind;
+            world.entry().facts.apple_id = None;
+            match world.kind {
+                Kind::Enrollment => world.live_enrollment(|live| live.apple_id = None),
+                _ => world.live_vpp(|live| live.apple_id = None),
+            }
+            let sheet = sheet_of(&world);
+            assert!(sheet.markdown.contains("unknown, because neither Git nor Intune says it"));
+            assert!(!sheet.markdown.contains(" as :") && sheet.next.contains("ACCOUNT"));
+        }
+    }
+
+    #[test]
+    fn the_portal_is_the_one_of_the_tenants_cloud() {
+        use crate::fleet::Cloud;
+        let mut world = World::equal();
+        for (cloud, portal) in [
+            (Cloud::Public, "https://intune.microsoft.com/"),
+            (Cloud::Usgov, "https://intune.microsoft.us/"),
+            (Cloud::Dod, "https://intune.microsoft.us/"),
+            (Cloud::China, "https://intune.microsoftonline.cn/"),
+        ] {
+            world.policy.auth.cloud = cloud;
+            let links = sheet_of(&world).links;
+            assert!(links.iter().any(|link| link.url.starts_with(portal)), "{links:?}");
+        }
+        let gcch = crate::fleet::Auth { cloud: Cloud::Usgov, ..world.policy.auth.clone() };
+        world.policy.profiles.insert("gcch".to_owned(), gcch);
+        world.tenant.auth = Some("gcch".to_owned());
+        let links = sheet_of(&world).links;
+        assert!(links[1].url.starts_with("https://intune.microsoft.us/"), "a profile counts");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What speaks against a downloaded file, by the rules that `plan` follows after the merge.
 
+use crate::apple::enrollment::is_same_server;
 use crate::apple::{Finding, FindingCode, Inspection};
 use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::TenantLedger;
@@ -145,17 +146,29 @@ impl Judging<'_> {
     }
 
     /// What a person should know although the file is taken.
-    pub fn doubts(&self) -> Vec<&'static str> {
+    pub fn doubts(&self) -> Vec<String> {
         let mut doubts = Vec::new();
         let told = self.objections();
         let is_held = |hold: Reason| told.iter().any(|one| one.code == hold.as_str());
         let unknown = self.live.is_none() && self.inspection.facts.downloaded.is_none();
         if self.kind() == Kind::Enrollment && (is_held(Reason::AgeUnknown) || unknown) {
-            doubts.push("nothing tells when this token was downloaded, so a plan holds it (age-unknown) while Intune has another one; give --downloaded TIME");
+            doubts.push("nothing tells when this token was downloaded, so a plan holds it (age-unknown) while Intune has another one; give --downloaded TIME".to_owned());
         }
         if self.token.facts.apple_id.is_none() && self.apple_id.is_none() {
-            doubts.push("the entry has no `appleId`; write the Apple Account that the file was downloaded with: next year's person needs it (--apple-id writes it)");
+            doubts.push("the entry has no `appleId`; write the Apple Account that the file was downloaded with: next year's person needs it (--apple-id writes it)".to_owned());
         }
+        doubts.extend(self.other_server());
         doubts
+    }
+
+    /// Apple writes the MDM server into the file's name. Two servers of one organisation may have
+    /// the same key, so nothing in the file tells them apart.
+    fn other_server(&self) -> Option<String> {
+        let (ours, theirs) = (self.token.server.as_ref()?, self.inspection.facts.server.as_ref()?);
+        (!is_same_server(ours, theirs)).then(|| {
+            format!(
+                "the file's name says that it is for the MDM server {theirs:?}, and `server` in the tenant file says {ours:?}. Uploading another server's token takes every device of {ours:?} out of Intune's sync. If the file is the right one, correct `server`; else download the token of {ours:?}"
+            )
+        })
     }
 }

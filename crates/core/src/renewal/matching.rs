@@ -132,7 +132,7 @@ pub fn no_candidate(kind: Kind) -> &'static str {
             "unknown: no tenant of the fleet has this certificate's topic. If Create was pressed at Apple instead of Renew, the topic is a new one: press Renew on the old row, or every device would have to enrol again"
         }
         Kind::Enrollment => {
-            "unknown: no enrollment token of the fleet has the key that this file is encrypted to. Upload Intune's current public key at Apple, and download the token again"
+            "unknown: no enrollment token of the fleet has the key that this file is encrypted to. Upload Intune's current public key at Apple, and download the token again. To save that key: applecart renew TENANT/TOKEN --public-key"
         }
         Kind::Vpp => {
             "unknown: no VPP token of the fleet names this organisation. Write it into `organization`, or name the token: applecart renew TENANT/TOKEN --file FILE"

@@ -65,10 +65,19 @@ fn shown<T: ToString>(value: &Option<T>) -> Option<String> {
 }
 
 /// The facts in Intune and the file's, side by side.
-pub fn rows(token: &Token, live: &LiveTenant, inspection: &Inspection) -> Vec<FactRow> {
+pub fn rows(
+    token: &Token,
+    live: &LiveTenant,
+    inspection: &Inspection,
+    apple_id: Option<&str>,
+) -> Vec<FactRow> {
     let new = &inspection.facts;
     let old = live.only(token.token.kind).map(LiveToken::facts).unwrap_or_default();
-    let account = token.facts.apple_id.clone();
+    // As it is sent: the one that a person named now, else Git's, else Intune's once more.
+    let account = apple_id
+        .map(str::to_owned)
+        .or_else(|| token.facts.apple_id.clone())
+        .or_else(|| old.apple_id.clone());
     let row = |name, old, new| FactRow { name, old, new };
     match token.token.kind {
         Kind::Push => vec![
@@ -129,6 +138,23 @@ pub fn branch(tenant: &Tenant, token: &Token, inspection: &Inspection, sha256: S
         None => sha256.to_string().get(..12).unwrap_or_default().to_owned(),
     };
     format!("renew/{}/{name}-{date}", folder(&tenant.name))
+}
+
+/// `renew/contoso/account-push-mdm-contoso-example`: no token's own branch begins so, because this one
+/// brings no file.
+pub fn account_branch(tenant: &Tenant, token: &Token, to: &str) -> String {
+    let name = token.token.name.as_deref().or(token.token.id.as_deref());
+    let token = slug(&format!("{} {}", token.token.kind, name.unwrap_or_default()));
+    // Two accounts may be written alike once their signs are gone.
+    let digest = Sha256::of(to.to_lowercase().as_bytes()).to_string();
+    let digest = digest.get(..8).unwrap_or_default();
+    format!("renew/{}/account-{token}-{}-{digest}", folder(&tenant.name), slug(to))
+}
+
+/// The message of the commit that names another account.
+pub fn account_message(title: &str, token: &Token) -> String {
+    let token = escape(&token.token.to_string());
+    format!("{}\n\nToken: {token}\n", escape(title))
 }
 
 /// The tenant's name as a part of a branch's. Git takes neither two dots nor the ending `.lock`.

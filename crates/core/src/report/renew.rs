@@ -1,14 +1,16 @@
 //! Renewals for people: the sheet that opens one, and the pull request that brings its file.
 
+mod account;
 mod proposal;
 mod sheet;
 
+pub use account::{AccountText, account_text};
 pub use proposal::{
     FactRow, Proposal, ProposalStatus, ProposalText, Renewals, proposal_text, renewals_human,
     renewals_markdown,
 };
 pub use sheet::{
-    CsrOrigin, Link, Sheet, SheetCsr, Sheets, complete as complete_sheet, sheet_links,
+    CsrOrigin, Link, Sheet, SheetCsr, SheetKey, Sheets, complete as complete_sheet, sheet_links,
     sheets_human, sheets_markdown,
 };
 

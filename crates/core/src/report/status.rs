@@ -77,7 +77,7 @@ fn last_upload(past: &TenantLedger, token: &TokenRef) -> Option<Recorded> {
 pub struct StatusToken {
     #[serde(flatten)]
     pub state: TokenState,
-    /// The Apple Account that renews it: as Intune has it where known, else as Git says.
+    /// The Apple Account that renews it: as Git says, which was reviewed, else as Intune has it.
     #[serde(default)]
     pub apple_id: Option<String>,
     /// The newest upload that the ledger holds; `null` where there is none or the ledger is unknown.
@@ -191,9 +191,10 @@ pub fn status_of(
                 let of = state.token();
                 let entry = desired
                     .and_then(|tenant| tenant.tokens().find(|entry| entry.token.same_token(&of)));
-                let live = state.live.as_ref().and_then(|facts| facts.apple_id.clone());
                 StatusToken {
-                    apple_id: live.or_else(|| entry?.facts.apple_id.clone()),
+                    apple_id: entry
+                        .and_then(|entry| entry.facts.apple_id.clone())
+                        .or_else(|| state.live.as_ref()?.apple_id.clone()),
                     last_upload: past.and_then(|past| last_upload(past, &of)),
                     last_confirmed: past
                         .and_then(|past| past.last_confirmed(&of))

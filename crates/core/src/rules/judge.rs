@@ -202,7 +202,8 @@ impl Case<'_> {
         ))
     }
 
-    fn expired(&self) -> Option<Hold> {
+    /// What expired is never uploaded.
+    pub fn expired(&self) -> Option<Hold> {
         let kind = self.kind();
         let detail = match kind {
             Kind::Push | Kind::Vpp => {
@@ -263,8 +264,10 @@ impl Case<'_> {
         let server =
             self.token.server.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
         Recipient::Other(format!(
-            "The file is encrypted to {} number {}, but Intune's key is {issuer} number {serial}: Intune could not open it. Upload Intune's current public key to the MDM server{server} in Apple Business or Apple School Manager, download the token again and seal it",
-            stated.issuer, stated.serial,
+            "The file is encrypted to {} number {}, but Intune's key is {issuer} number {serial}: Intune could not open it. Upload Intune's current public key (`applecart renew {} --public-key` saves it) to the MDM server{server} in Apple Business or Apple School Manager, then download the token again",
+            stated.issuer,
+            stated.serial,
+            self.of.spec(&self.tenant.name),
         ))
     }
 

@@ -11,7 +11,7 @@ use crate::vault::Secret;
 use applecart_core::apple::{Finding, FindingCode, enrollment, push, vpp};
 use applecart_core::fleet::{DepTokenWire, PushCertificateWire, TokenFile, VppTokenWire};
 use applecart_core::model::{Facts, Kind, LivePush, Outcome, Sha256, Timestamp};
-use applecart_core::plan::{Due, DueWrite, Reason};
+use applecart_core::plan::{Action, Due, DueWrite, Reason};
 use applecart_core::rules::allow::{self, Change};
 
 /// Why a file was refused.
@@ -100,7 +100,9 @@ fn push_file(
     if let Some(certificate) = &reading.token {
         let live = due.before.as_ref().and_then(as_live);
         let past = tools.view.tenants.get(&due.tenant.tenant_id);
+        // A certificate that Intune has already was made for an earlier request.
         let requested_key = past
+            .filter(|_| due.action() != Action::Configure)
             .and_then(|past| past.renewal_opened(&due.token.token, due.before.as_ref()))
             .and_then(|opened| opened.request())
             .map(|(_, key)| key);

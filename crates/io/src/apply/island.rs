@@ -10,7 +10,7 @@ use applecart_core::model::{
     Cause, Facts, FailureCode, Kind, LiveTenant, Outcome, Problem, Reading, Setting, SettingChange,
     Timestamp,
 };
-use applecart_core::plan::{Due, DueWrite, Sent, Subject, location_fault};
+use applecart_core::plan::{Action, Due, DueWrite, Sent, Subject, location_fault};
 use applecart_core::report::{Done, Happened};
 use applecart_core::rules::identity;
 
@@ -116,6 +116,12 @@ impl Island<'_> {
 
     /// Whether what Intune has proves that this write landed.
     pub(super) fn shows(&self, live: Subject<'_>) -> bool {
+        // The certificate was there before; it is the account that has to show.
+        if let DueWrite::ConfigurePush { apple_id, .. } = &self.due.write
+            && live.apple_id().map(str::to_lowercase) != Some(apple_id.to_lowercase())
+        {
+            return false;
+        }
         live.shows(&Sent {
             stated: &self.due.token.facts,
             before: self.due.before.as_ref(),
@@ -274,7 +280,14 @@ impl Island<'_> {
         let known = live.as_ref().filter(|live| self.unknown(live).is_none());
         let subject = known.and_then(|live| self.subject(live));
         if let Some(subject) = subject.filter(|subject| self.shows(*subject)) {
-            return self.landed(subject, before, details).await;
+            return match self.due.action() {
+                Action::Configure => {
+                    let requested = self.requested();
+                    let done = self.configured(before, subject, &requested).await;
+                    done.unwrap_or_else(|ended_early| ended_early)
+                }
+                _ => self.landed(subject, before, details).await,
+            };
         }
         details.extend(cause.detail.clone());
         if known.is_some() && !settles {

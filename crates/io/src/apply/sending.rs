@@ -18,6 +18,9 @@ impl Island<'_> {
             DueWrite::UploadPush { file, apple_id } => {
                 self.push(writer, file, apple_id, before).await
             }
+            DueWrite::ConfigurePush { file, apple_id } => {
+                self.configure_push(writer, file, apple_id, before).await
+            }
             DueWrite::UploadEnrollment { id, file, apple_id, settings, .. } => {
                 self.enrollment(writer, id, file, apple_id, settings, before).await
             }
@@ -76,6 +79,28 @@ impl Island<'_> {
             Ok(live) => self.landed(Subject::Push(&live), before, details).await,
             Err(error) => self.failed(error, before, details).await,
         })
+    }
+
+    /// Sends the certificate that Intune has with another Apple Account: both fields, as always.
+    async fn configure_push(
+        &self,
+        writer: &IntuneWrite,
+        file: &TokenFile,
+        apple_id: &str,
+        before: &LiveTenant,
+    ) -> Result<Done, Done> {
+        let file = self.open(file).await?;
+        let live = match writer.upload_push(apple_id, file.expose()).await {
+            Ok(live) => live,
+            Err(error) => return Ok(self.failed(error, before, Vec::new()).await),
+        };
+        let live = Subject::Push(&live);
+        if self.shows(live) {
+            return self.configured(before, live, &[]).await;
+        }
+        self.accepted(live.facts(), Happened::Progressing).await?;
+        let detail = "Intune accepted the Apple Account and does not show it yet; run `applecart plan` later";
+        Ok(Done { details: vec![detail.to_owned()], ..Done::of(Happened::Progressing) })
     }
 
     async fn enrollment(
@@ -210,7 +235,7 @@ impl Island<'_> {
     }
 
     /// Settings were changed: the answer shows them, and nothing else may have changed.
-    async fn configured(
+    pub(super) async fn configured(
         &self,
         before: &LiveTenant,
         live: Subject<'_>,

@@ -1,9 +1,15 @@
 //! Whole entries: one put into a file that a person wrote, and a file that does not exist yet.
 
+use chrono::NaiveDate;
+
 use super::super::document::{Key, Node, Span, Value};
 use super::splice::Entry;
-use super::{BOM, EditError, Member, ROOT, field, node_at, node_at_mut, parse, put, same, scalar};
-use crate::model::{Kind, TenantId, TenantName};
+use super::{
+    BOM, EditError, Member, ROOT, Step, field, locate, node_at, node_at_mut, order, parse, put,
+    same, scalar,
+};
+use crate::model::{Kind, TenantId, TenantName, TokenRef};
+use crate::rules::codes::Reason;
 
 /// What a field of a new entry says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +67,8 @@ pub fn new_tenant(tenant: &NewTenant) -> String {
             out.push_str(&format!("{kind}:"));
         }
         for token in entries {
-            out.push_str(&token.lines(if kind == Kind::Push { None } else { Some("  ") }, "\n"));
+            let item = if kind == Kind::Push { None } else { Some("  ") };
+            out.push_str(&token.members().lines(item, "\n"));
         }
         if tenant.tokens.iter().any(|token| token.kind == kind) {
             out.push('\n');
@@ -106,12 +113,15 @@ fn plain_node(value: Value) -> Node {
     Node { span: Span::default(), value, brackets: None }
 }
 
-impl NewToken {
-    /// The entry in lines, each after a break; `item` is the indentation of the list's hyphen, and
+/// The members of a new mapping.
+struct Members<'a>(&'a [(&'static str, NewField)]);
+
+impl Members<'_> {
+    /// The mapping in lines, each after a break; `item` is the indentation of the list's hyphen, and
     /// without it the entry is a mapping under a key at the left edge.
     fn lines(&self, item: Option<&str>, line_break: &str) -> String {
         let mut out = String::new();
-        for (index, (name, field)) in self.fields.iter().enumerate() {
+        for (index, (name, field)) in self.0.iter().enumerate() {
             let lead = match (item, index) {
                 (None, _) => "  ".to_owned(),
                 (Some(indent), 0) => format!("{indent}- "),
@@ -122,11 +132,11 @@ impl NewToken {
         out
     }
 
-    /// The entry between brackets.
+    /// The mapping between brackets.
     fn flow(&self, quotes: Option<char>) -> String {
         let quote = if quotes == Some('"') { "\"" } else { "" };
         let members: Vec<String> = self
-            .fields
+            .0
             .iter()
             .map(|(name, field)| format!("{quote}{name}{quote}: {}", field.render(quotes, true)))
             .collect();
@@ -134,15 +144,21 @@ impl NewToken {
     }
 
     fn node(&self, quotes: Option<char>, between_brackets: bool) -> Node {
-        let pairs = self.fields.iter().map(|(name, field)| {
+        let pairs = self.0.iter().map(|(name, field)| {
             let key = Key { span: Span::default(), text: (*name).to_owned() };
             (key, field.node(quotes, between_brackets))
         });
         plain_node(Value::Map(pairs.collect()))
     }
+}
+
+impl NewToken {
+    fn members(&self) -> Members<'_> {
+        Members(&self.fields)
+    }
 
     fn instead(&self) -> String {
-        format!("write by hand under `{}`: - {}", self.kind, self.flow(None))
+        format!("write by hand under `{}`: - {}", self.kind, self.members().flow(None))
     }
 }
 
@@ -178,6 +194,7 @@ fn put_in(text: &str, root: &Node, token: &NewToken) -> Option<(String, Node)> {
     let is_item = token.kind != Kind::Push;
     let item = is_item.then_some("  ");
     let quotes = top.quotes();
+    let members = token.members();
     let mut wanted = root.clone();
     let listed = |node: Node| match is_item {
         true => plain_node(Value::List(vec![node])),
@@ -186,12 +203,12 @@ fn put_in(text: &str, root: &Node, token: &NewToken) -> Option<(String, Node)> {
     let Some((key, there)) = field(pairs, name) else {
         let in_flow = root.brackets.is_some();
         let value = match (in_flow, is_item) {
-            (true, true) => format!("[{}]", token.flow(quotes)),
-            (true, false) => token.flow(quotes),
-            (false, _) => token.lines(item, top.line_break(pairs.last()?.0.span.start)),
+            (true, true) => format!("[{}]", members.flow(quotes)),
+            (true, false) => members.flow(quotes),
+            (false, _) => members.lines(item, top.line_break(pairs.last()?.0.span.start)),
         };
         let edited = top.insert_raw(name, &value, &ROOT)?;
-        let node = if in_flow { token.node(quotes, true) } else { token.node(None, false) };
+        let node = if in_flow { members.node(quotes, true) } else { members.node(None, false) };
         put(&mut wanted, &[], name, listed(node), &ROOT);
         return Some((edited, wanted));
     };
@@ -204,34 +221,12 @@ fn put_in(text: &str, root: &Node, token: &NewToken) -> Option<(String, Node)> {
         // The key alone.
         Value::Null if there.span.start == there.span.end && root.brackets.is_none() => {
             let end = top.line_end(top.colon(key)?);
-            let lines = token.lines(item, top.line_break(key.span.start));
-            *node_at_mut(&mut wanted, &slot)? = listed(token.node(None, false));
+            let lines = members.lines(item, top.line_break(key.span.start));
+            *node_at_mut(&mut wanted, &slot)? = listed(members.node(None, false));
             Some((top.splice(end, end, &lines), wanted))
         }
         Value::List(items) if is_item => {
-            let (edited, node) = match (there.brackets, items.last()) {
-                (Some((open, _)), None) => {
-                    let at = open + 1;
-                    (top.splice(at, at, &token.flow(quotes)), token.node(quotes, true))
-                }
-                (Some(_), Some(last)) => {
-                    let end = top.content_end(key, last)?;
-                    let member = format!(", {}", token.flow(quotes));
-                    (top.splice(end, end, &member), token.node(quotes, true))
-                }
-                (None, last) => {
-                    let first = node_at(root, &slot).and_then(|_| items.first())?;
-                    let line = top.line_start(first.span.start);
-                    let before = text.get(line..first.span.start)?;
-                    let indent: String = before.chars().take_while(|c| *c == ' ').collect();
-                    if !before.trim_start().starts_with("- ") {
-                        return None;
-                    }
-                    let end = top.line_end(top.content_end(key, last?)?);
-                    let lines = token.lines(Some(&indent), top.line_break(end));
-                    (top.splice(end, end, &lines), token.node(None, false))
-                }
-            };
+            let (edited, node) = append(text, &top, (key, there), items, &members)?;
             let Value::List(items) = &mut node_at_mut(&mut wanted, &slot)?.value else {
                 return None;
             };
@@ -240,6 +235,120 @@ fn put_in(text: &str, root: &Node, token: &NewToken) -> Option<(String, Node)> {
         }
         _ => None,
     }
+}
+
+/// Puts a mapping behind the last item of a list, in the list's own style.
+fn append(
+    text: &str,
+    around: &Entry<'_>,
+    (key, list): (&Key, &Node),
+    items: &[Node],
+    members: &Members<'_>,
+) -> Option<(String, Node)> {
+    let quotes = around.quotes();
+    Some(match (list.brackets, items.last()) {
+        (Some((open, _)), None) => {
+            let at = open + 1;
+            (around.splice(at, at, &members.flow(quotes)), members.node(quotes, true))
+        }
+        (Some(_), Some(last)) => {
+            let end = around.content_end(key, last)?;
+            let member = format!(", {}", members.flow(quotes));
+            (around.splice(end, end, &member), members.node(quotes, true))
+        }
+        (None, last) => {
+            let first = items.first()?;
+            let line = around.line_start(first.span.start);
+            let before = text.get(line..first.span.start)?;
+            let indent: String = before.chars().take_while(|c| *c == ' ').collect();
+            if !before.trim_start().starts_with("- ") {
+                return None;
+            }
+            let end = around.line_end(around.content_end(key, last?)?);
+            let lines = members.lines(Some(&indent), around.line_break(end));
+            (around.splice(end, end, &lines), members.node(None, false))
+        }
+    })
+}
+
+/// A line by which a reviewed tenant file releases one change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAllow {
+    pub hold: Reason,
+    pub from: String,
+    pub to: String,
+    pub reason: String,
+    /// The last day on which it counts.
+    pub until: NaiveDate,
+}
+
+/// Adds a line to the `allow` of a token's entry, behind those that stand there.
+pub fn add_allow(
+    file: &str,
+    text: &str,
+    token: &TokenRef,
+    allow: &NewAllow,
+) -> Result<String, EditError> {
+    let (bom, body) = match text.strip_prefix(BOM) {
+        Some(body) => (BOM, body),
+        None => ("", text),
+    };
+    let field = |text: &str| NewField::Text(text.to_owned());
+    let fields = [
+        ("hold", field(allow.hold.as_str())),
+        ("from", field(&allow.from)),
+        ("to", field(&allow.to)),
+        ("reason", field(&allow.reason)),
+        ("until", field(&allow.until.to_string())),
+    ];
+    let members = Members(&fields);
+    let line = format!("[{}]", members.flow(None));
+    let step = Step { path: vec!["allow"], to: Some(&line), bare: true };
+    let instead = || step.instead();
+    let root = parse(file, body, &instead)?;
+    let path = locate(file, &root, token, &step)?;
+    let by_hand = || EditError::ByHand {
+        file: file.to_owned(),
+        line: root.span.line,
+        column: root.span.column,
+        instead: step.instead(),
+    };
+    let edited = put_allow(body, &root, &path, token.kind, &members);
+    let (edited, wanted) = edited.ok_or_else(by_hand)?;
+    // What cannot be shown to be right is not done.
+    match parse(file, &edited, &instead) {
+        Ok(read) if same(&read, &wanted) => Ok(format!("{bom}{edited}")),
+        _ => Err(by_hand()),
+    }
+}
+
+/// The text with the line, and what it must say.
+fn put_allow(
+    text: &str,
+    root: &Node,
+    path: &[Member],
+    kind: Kind,
+    members: &Members<'_>,
+) -> Option<(String, Node)> {
+    const NAME: &str = "allow";
+    let entry = node_at(root, path)?;
+    let Value::Map(pairs) = &entry.value else { return None };
+    let here = Entry::of(text, entry)?;
+    let mut wanted = root.clone();
+    let Some((key, there)) = field(pairs, NAME) else {
+        let quotes = here.quotes();
+        let value = format!("[{}]", members.flow(quotes));
+        let edited = here.insert_raw(NAME, &value, order(kind))?;
+        let list = plain_node(Value::List(vec![members.node(quotes, true)]));
+        put(&mut wanted, path, NAME, list, order(kind));
+        return Some((edited, wanted));
+    };
+    let Value::List(items) = &there.value else { return None };
+    let (edited, node) = append(text, &here, (key, there), items, members)?;
+    let slot: Vec<Member> = path.iter().copied().chain([Member::Field(NAME)]).collect();
+    let Value::List(items) = &mut node_at_mut(&mut wanted, &slot)?.value else { return None };
+    items.push(node);
+    Some((edited, wanted))
 }
 
 #[cfg(test)]
@@ -296,6 +405,39 @@ mod tests {
         added("vpp: [] # none\n", &format!("vpp: [{FLOW}] # none\n"));
         added("vpp: [{name: L}, ]\n", &format!("vpp: [{{name: L}}, {FLOW}, ]\n"));
         added("vpp: # none\n", &format!("vpp: # none\n  {LINES}\n"));
+    }
+
+    #[test]
+    fn an_allow_line_goes_behind_those_that_stand_there() {
+        let allow = NewAllow {
+            hold: Reason::AppleIdChange,
+            from: "a@b.example".to_owned(),
+            to: "c@d.example".to_owned(),
+            reason: "moved: at Apple".to_owned(),
+            until: "2026-12-31".parse().unwrap(),
+        };
+        const LINE: &str = "{hold: apple-id-change, from: a@b.example, to: c@d.example, reason: 'moved: at Apple', until: '2026-12-31'}";
+        let added = |push: &str| {
+            let text = format!("{HEAD}push:{push}vpp: [] # none\n");
+            let edited = add_allow("f", &text, &TokenRef::push(), &allow).unwrap();
+            edited.replace(HEAD, "").replace("vpp: [] # none\n", "")
+        };
+        assert_eq!(
+            added("\n  appleId: c@d.example # new\n  file: x\n"),
+            format!("push:\n  appleId: c@d.example # new\n  file: x\n  allow: [{LINE}]\n")
+        );
+        assert_eq!(added(" {file: x}\n"), format!("push: {{file: x, allow: [{LINE}]}}\n"));
+        assert_eq!(
+            added("\n  file: x\n  allow: [{hold: rejected}] # why\n"),
+            format!("push:\n  file: x\n  allow: [{{hold: rejected}}, {LINE}] # why\n")
+        );
+        let lines = added("\n  file: x\n  allow:\n    - hold: rejected\n      from: y\n");
+        assert!(
+            lines.ends_with("      from: y\n    - hold: apple-id-change\n      from: a@b.example\n      to: c@d.example\n      reason: 'moved: at Apple'\n      until: '2026-12-31'\n"),
+            "{lines}"
+        );
+        let error = add_allow("f", HEAD, &TokenRef::push(), &allow).unwrap_err();
+        assert!(error.to_string().contains(LINE), "what to write by hand: {error}");
     }
 
     #[test]

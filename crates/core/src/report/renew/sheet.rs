@@ -1,10 +1,14 @@
 //! The renewal sheet: who does what, where and by when.
 
+use chrono::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::label;
-use crate::model::{Facts, Kind, Problem, Sha256, TenantId, TenantName, Timestamp, TokenRef};
+use crate::fleet::Cloud;
+use crate::model::{
+    Facts, Kind, Problem, Serial, Sha256, TenantId, TenantName, Timestamp, TokenRef,
+};
 use crate::report::markdown::cell;
 use crate::report::text::{BAD, DIM, HEAD, LOOK, day, escape, plural, styled, wrap};
 
@@ -29,8 +33,12 @@ pub struct Sheet {
     /// Its directory id in Entra.
     pub tenant_id: TenantId,
     pub token: TokenRef,
-    /// What Intune has, else what Git says: the Apple Account, the topic or organisation, the expiry.
+    /// What Intune has, else what Git says: the topic or organisation, the expiry. The Apple Account
+    /// is Git's, which was reviewed, else Intune's, which is the one of the last upload.
     pub facts: Facts,
+    /// The Apple Account that Intune names, where Git names another one.
+    #[serde(default)]
+    pub other_account: Option<String>,
     /// Whether `facts` were read from Intune just now.
     pub live: bool,
     /// Whether a newer file for it is in Git, not uploaded yet: another download would waste it.
@@ -45,6 +53,9 @@ pub struct Sheet {
     pub contacts: Vec<String>,
     /// Push: the request (CSR) to upload at Apple; `null` for other kinds and where it is not available.
     pub csr: Option<SheetCsr>,
+    /// Enrollment: Intune's public key, where it was asked for.
+    #[serde(default)]
+    pub public_key: Option<SheetKey>,
     /// What could not be read or recorded.
     pub problems: Vec<Problem>,
     pub links: Vec<Link>,
@@ -82,6 +93,18 @@ pub struct SheetCsr {
     pub origin: CsrOrigin,
 }
 
+/// Intune's public key of an enrollment token, to which Apple encrypts what is downloaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SheetKey {
+    /// Where it was saved.
+    pub file: String,
+    /// The issuer of its certificate in RFC 4514; `null` where Intune gives the key alone.
+    pub issuer: Option<String>,
+    /// The certificate's number in upper-case hexadecimal.
+    pub serial: Option<Serial>,
+}
+
 /// Where a request for Apple (CSR) comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -91,6 +114,9 @@ pub enum CsrOrigin {
     /// The ledger: the renewal is open already.
     Ledger,
 }
+
+/// For how long after its expiry Apple is known to renew a push certificate.
+const RENEWABLE: Duration = Duration::days(30);
 
 /// 80 bits: no two renewals of a fleet are taken for each other.
 const KEY_LENGTH: usize = 20;
@@ -102,12 +128,19 @@ const PUSH_PORTAL: &str = "https://identity.apple.com/pushcert";
 const BUSINESS: &str = "https://business.apple.com";
 /// <https://support.apple.com/guide/apple-school-manager/welcome/web>
 const SCHOOL: &str = "https://school.apple.com";
-/// The admin center takes a directory's id as its first path segment, so that it opens in the
-/// customer's tenant. Deep links into its blades change, so their names are given instead.
-const ADMIN_CENTER: &str = "https://intune.microsoft.com";
+/// The admin center of the tenant's cloud. It takes a directory's id as its first path segment, so
+/// that it opens in the customer's tenant. Deep links into its blades change, so their names are
+/// given instead.
+fn admin_center(cloud: Cloud) -> &'static str {
+    match cloud {
+        Cloud::Public => "https://intune.microsoft.com",
+        Cloud::Usgov | Cloud::Dod => "https://intune.microsoft.us",
+        Cloud::China => "https://intune.microsoftonline.cn",
+    }
+}
 
 /// Where a renewal is done.
-pub fn sheet_links(kind: Kind, tenant_id: TenantId, school: bool) -> Vec<Link> {
+pub fn sheet_links(kind: Kind, tenant_id: TenantId, school: bool, cloud: Cloud) -> Vec<Link> {
     let link = |title: &str, url: String| Link { title: title.to_owned(), url };
     let manager = if school {
         link("Apple School Manager", SCHOOL.to_owned())
@@ -124,93 +157,181 @@ pub fn sheet_links(kind: Kind, tenant_id: TenantId, school: bool) -> Vec<Link> {
         Kind::Enrollment => (manager, "Devices > Enrollment > Apple > Enrollment program tokens"),
         Kind::Vpp => (manager, "Tenant administration > Connectors and tokens > Apple VPP Tokens"),
     };
-    let intune = link(&format!("Intune: {blade}"), format!("{ADMIN_CENTER}/{tenant_id}"));
-    vec![apple, intune]
+    let url = format!("{}/{tenant_id}", admin_center(cloud));
+    vec![apple, link(&format!("Intune: {blade}"), url)]
 }
 
 /// What to do, in order.
 fn steps(sheet: &Sheet) -> Vec<String> {
-    let account = match &sheet.facts.apple_id {
-        Some(account) => account.clone(),
-        None => "the Apple Account of last time (`appleId` does not name it)".to_owned(),
-    };
-    let manager = if sheet.school { SCHOOL } else { BUSINESS };
-    let command = &sheet.next;
     if sheet.waiting {
-        let spoilt = match sheet.token.kind {
-            Kind::Enrollment => ": it would make the one in Git useless",
-            Kind::Push | Kind::Vpp => "",
-        };
-        return vec![
-            format!(
-                "The new file is in Git already and not uploaded yet. Do not download another one{spoilt}."
-            ),
-            format!("See whether anything holds it, run: applecart plan --select {}", sheet.tenant),
-            format!("Once it is merged, run: applecart apply --select {}", sheet.tenant),
-        ];
+        return waiting_steps(sheet);
     }
     match sheet.token.kind {
-        Kind::Push => {
-            let row = match (&sheet.facts.topic, sheet.facts.expires) {
-                (Some(topic), Some(at)) => {
-                    format!("the row that expires on {} (its details show {topic})", day(at))
-                }
-                (None, Some(at)) => format!("the row that expires on {}", day(at)),
-                (Some(topic), None) => format!("the row whose details show {topic}"),
-                (None, None) => "the row of this customer's certificate".to_owned(),
-            };
-            let file = match &sheet.csr {
-                Some(csr) => csr.file.clone(),
-                None if sheet.problems.is_empty() => format!(
-                    "the request for Apple (CSR) that `applecart renew {}/push` saves",
-                    sheet.tenant
-                ),
-                None => "the request for Apple (CSR), which is missing: see above".to_owned(),
-            };
-            vec![
-                format!(
-                    "Sign in at {PUSH_PORTAL} as {account}: no other account has the certificate."
-                ),
-                format!(
-                    "Find {row} and press Renew on it. Never press Create: that makes another topic, and every device enrolled under this one would stop answering and have to be enrolled again."
-                ),
-                format!("Choose {file}, press Upload, then Download."),
-                format!("Run: {command}"),
-            ]
-        }
-        Kind::Enrollment => {
-            let server = match &sheet.server {
-                Some(server) => format!("the MDM server {server}"),
-                None => "the MDM server of this Intune (`server` does not name it)".to_owned(),
-            };
-            vec![
-                "Be ready before you press anything: Apple disables the token in use when a new one is downloaded, and device sync is down until the new one is in Intune. Have the reviewer ready.".to_owned(),
-                format!("Sign in at {manager} as {account}, or as any administrator there who may manage MDM servers."),
-                format!(
-                    "Under your name > Preferences, choose {server} and press Download Token. Do not add another MDM server: the devices are assigned to this one. Do not upload a public key, unless Intune's has changed."
-                ),
-                format!("At once, run: {command}"),
-            ]
-        }
-        Kind::Vpp => {
-            let whose = match (&sheet.facts.location, &sheet.facts.organization) {
-                (Some(location), _) => format!("the content token of the location {location}"),
-                (None, Some(organization)) => format!("the content token of {organization}"),
-                (None, None) => "this location's content token".to_owned(),
-            };
-            vec![
-                format!(
-                    "Sign in at {manager} as {account}, or as a content manager of the location."
-                ),
-                format!(
-                    "Under your name > Preferences > Payments and Billing > Content Tokens, download {whose}. Another location's file looks the same, and its licences would be used."
-                ),
-                format!(
-                    "Soon, because the token in use may stop working with the download, run: {command}"
-                ),
-            ]
-        }
+        Kind::Push => push_steps(sheet),
+        Kind::Enrollment => enrollment_steps(sheet),
+        Kind::Vpp => vpp_steps(sheet),
     }
+}
+
+fn waiting_steps(sheet: &Sheet) -> Vec<String> {
+    let spoilt = match sheet.token.kind {
+        Kind::Enrollment => ": it would make the one in Git useless",
+        Kind::Push | Kind::Vpp => "",
+    };
+    vec![
+        format!(
+            "The new file is in Git already and not uploaded yet. Do not download another one{spoilt}."
+        ),
+        format!("See whether anything holds it, run: applecart plan --select {}", sheet.tenant),
+        format!("Once it is merged, run: applecart apply --select {}", sheet.tenant),
+    ]
+}
+
+fn push_steps(sheet: &Sheet) -> Vec<String> {
+    let row = match (&sheet.facts.topic, sheet.facts.expires) {
+        (Some(topic), Some(at)) => {
+            format!("the row that expires on {} (its details show {topic})", day(at))
+        }
+        (None, Some(at)) => format!("the row that expires on {}", day(at)),
+        (Some(topic), None) => format!("the row whose details show {topic}"),
+        (None, None) => "the row of this customer's certificate".to_owned(),
+    };
+    let file = match &sheet.csr {
+        Some(csr) => csr.file.clone(),
+        None if sheet.problems.is_empty() => format!(
+            "the request for Apple (CSR) that `applecart renew {}/push` saves",
+            sheet.tenant
+        ),
+        None => "the request for Apple (CSR), which is missing: see above".to_owned(),
+    };
+    vec![
+        push_sign_in(sheet),
+        format!(
+            "Find {row} and press Renew on it. Never press Create: that makes another topic, and every device enrolled under this one would stop answering and have to be enrolled again."
+        ),
+        row_gone(sheet),
+        format!(
+            "Choose {file}, press Upload, then Download. If the portal does not take the file, rename it so that it ends in .txt instead of .csr."
+        ),
+        format!("Run: {}", sheet.next),
+    ]
+}
+
+fn push_sign_in(sheet: &Sheet) -> String {
+    match (&sheet.facts.apple_id, &sheet.other_account) {
+        (Some(account), None) => {
+            format!("Sign in at {PUSH_PORTAL} as {account}: no other account has the certificate.")
+        }
+        (Some(account), Some(other)) => format!(
+            "Sign in at {PUSH_PORTAL} as {account}, which Git names. Intune still names {other}: if {account} does not show the row below, sign in as {other}. No other account has the certificate."
+        ),
+        (None, _) => format!(
+            "Sign in at {PUSH_PORTAL} with the Apple Account that made this certificate: no other account has it. Which one is unknown, because neither Git nor Intune says it: ask the customer. Write it into the last command in place of ACCOUNT, so that Git knows it next year"
+        ),
+    }
+}
+
+/// Apple's own word on the period changed several times, and no page promises it.
+fn row_gone(sheet: &Sheet) -> String {
+    let period = "Apple is known to renew a certificate for about 30 days after it expired";
+    let until = match sheet.facts.expires.filter(|_| sheet.days_left.is_some_and(|left| left < 0)) {
+        Some(expired) => format!(", here until about {}", day(expired.plus(RENEWABLE))),
+        None => String::new(),
+    };
+    format!(
+        "If the row is gone, stop and call Apple's support before anything else: only Apple may bring it back. {period}{until}."
+    )
+}
+
+/// The token's account at Apple, and which other one Intune names.
+fn account(sheet: &Sheet, role: &str) -> String {
+    match (&sheet.facts.apple_id, &sheet.other_account) {
+        (Some(account), None) => format!("as {account}, or as {role}"),
+        (Some(account), Some(other)) => {
+            format!("as {account}, which Git names (Intune still names {other}), or as {role}")
+        }
+        (None, _) => format!(
+            "as {role}. Which account downloaded the last one is unknown, because neither Git nor Intune says it"
+        ),
+    }
+}
+
+/// A token works only as long as the account that downloaded it, so that account is written down.
+fn downloader(sheet: &Sheet, ends: &str) -> String {
+    let written = match &sheet.facts.apple_id {
+        Some(account) => format!(
+            "If you sign in with another account than {account}, add `--apple-id ACCOUNT` to the last command"
+        ),
+        None => "Write the account that you sign in with into the last command in place of ACCOUNT"
+            .to_owned(),
+    };
+    format!(
+        "The token belongs to the account that downloads it: {ends}. Prefer an account that only does this. {written}."
+    )
+}
+
+fn enrollment_steps(sheet: &Sheet) -> Vec<String> {
+    let server = match &sheet.server {
+        Some(server) => format!("the MDM server {server}"),
+        None => "the MDM server of this Intune (Git does not name it yet; Apple writes it into the file's name, and `renew` into Git)".to_owned(),
+    };
+    let role = "an administrator there who may manage MDM servers";
+    let place = if sheet.school {
+        format!(
+            "Sign in at {SCHOOL} {}. Under your name > Preferences, choose {server}; Download Token is there.",
+            account(sheet, role)
+        )
+    } else {
+        format!(
+            "Sign in at {BUSINESS} {}. Under Devices > Management Services, open {server}; its token is downloaded there.",
+            account(sheet, role)
+        )
+    };
+    let key = match &sheet.public_key {
+        Some(key) => format!(
+            "Upload the public key {} to {server} in place of the one that it has. Do this before you download: a token is encrypted to the key that the server has at that moment.",
+            key.file
+        ),
+        None => format!(
+            "Do not add another MDM server: the devices are assigned to this one. Upload a public key only where Intune's has changed. To save Intune's key, run: applecart renew {} --public-key",
+            sheet.token.spec(&sheet.tenant)
+        ),
+    };
+    vec![
+        "Be ready before you press anything: Apple disables the token in use when a new one is downloaded, and device sync is down until the new one is in Intune. Have the reviewer ready.".to_owned(),
+        place,
+        key,
+        downloader(sheet, "it ends when that person changes the password or leaves"),
+        format!("At once, run: {}", sheet.next),
+    ]
+}
+
+fn vpp_steps(sheet: &Sheet) -> Vec<String> {
+    let whose = match (&sheet.facts.location, &sheet.facts.organization) {
+        (Some(location), _) => format!("the content token of the location {location}"),
+        (None, Some(organization)) => format!("the content token of {organization}"),
+        (None, None) => "this location's content token".to_owned(),
+    };
+    let role = "a content manager of the location";
+    let place = if sheet.school {
+        format!(
+            "Sign in at {SCHOOL} {}. Under your name > Preferences > Payments & Billing > Content Tokens, download {whose}.",
+            account(sheet, role)
+        )
+    } else {
+        format!(
+            "Sign in at {BUSINESS} {}. Under Settings > Payments & Billing > Apps and Books, download {whose}.",
+            account(sheet, role)
+        )
+    };
+    vec![
+        format!("{place} Another location's file looks the same, and its licences would be used."),
+        downloader(sheet, "it ends when the password of that account changes"),
+        format!(
+            "Soon, because the token in use may stop working with the download, run: {}",
+            sheet.next
+        ),
+    ]
 }
 
 /// How much time is left, in words, and how bad that is.
@@ -246,7 +367,9 @@ fn whole_days(days: i64) -> String {
 fn people(sheet: &Sheet) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     let mut line = |name, value: Option<String>| lines.extend(value.map(|value| (name, value)));
-    line("Apple Account", Some(sheet.facts.apple_id.clone().unwrap_or_else(|| "unknown".into())));
+    let unknown = || "unknown: neither Git nor Intune says it".to_owned();
+    line("Apple Account", Some(sheet.facts.apple_id.clone().unwrap_or_else(unknown)));
+    line("Apple Account in Intune", sheet.other_account.clone());
     line("topic", sheet.facts.topic.as_ref().map(ToString::to_string));
     line("serial", sheet.facts.serial.as_ref().map(ToString::to_string));
     line("MDM server", sheet.server.clone());
@@ -259,6 +382,12 @@ fn people(sheet: &Sheet) -> Vec<(&'static str, String)> {
             CsrOrigin::Ledger => "of the renewal opened",
         };
         line("request", Some(format!("{} ({from} at {})", csr.file, csr.opened_at)));
+        line("request's key", Some(format!("SHA-256 {}", csr.public_key_sha256)));
+    }
+    if let Some(key) = &sheet.public_key {
+        line("public key", Some(key.file.clone()));
+        line("public key's issuer", key.issuer.clone());
+        line("public key's number", key.serial.as_ref().map(ToString::to_string));
     }
     lines
 }
@@ -293,10 +422,7 @@ pub fn sheets_human(sheets: &Sheets, width: usize) -> String {
         out.push('\n');
         for (number, step) in sheet.steps.iter().enumerate() {
             // A command is copied: it stands on a line of its own, however long.
-            let (words, command) = match step.split_once(&sheet.next) {
-                Some((before, _)) => (before, Some(&sheet.next)),
-                None => (step.as_str(), None),
-            };
+            let (words, command) = command_of(step);
             let text = wrap(&escape(words), 5, width);
             out.push_str(&format!("  {}. {}", number + 1, text.trim_start()));
             if let Some(command) = command {
@@ -312,6 +438,15 @@ pub fn sheets_human(sheets: &Sheets, width: usize) -> String {
         out.push_str("No renewal is due.\n");
     }
     out
+}
+
+/// A step's words, and the command that it ends with.
+fn command_of(step: &str) -> (&str, Option<&str>) {
+    let parts = step.rfind(": applecart ").and_then(|at| step.split_at_checked(at + 1));
+    match parts {
+        Some((words, command)) => (words, Some(command.trim_start())),
+        None => (step, None),
+    }
 }
 
 /// Fills in what is made of the rest.
@@ -341,15 +476,11 @@ fn markdown(sheet: &Sheet) -> String {
     }
     for step in &sheet.steps {
         // A command is copied: it stands in a code block, where nothing is escaped.
-        match step.split_once(&sheet.next) {
-            Some((before, _)) => {
-                let command = escape(&sheet.next).replace("```", "'''");
-                out.push_str(&format!(
-                    "- [ ] {}\n\n  ```sh\n  {command}\n  ```\n",
-                    cell(before.trim_end())
-                ));
-            }
-            None => out.push_str(&format!("- [ ] {}\n", cell(step))),
+        let (words, command) = command_of(step);
+        out.push_str(&format!("- [ ] {}\n", cell(words)));
+        if let Some(command) = command {
+            let command = escape(command).replace("```", "'''");
+            out.push_str(&format!("\n  ```sh\n  {command}\n  ```\n"));
         }
     }
     out.push('\n');

@@ -1,4 +1,5 @@
 use super::*;
+use crate::fleet::Cloud;
 use crate::model::{Facts, Problem, Sha256, Timestamp};
 
 fn at(text: &str) -> Timestamp {
@@ -17,6 +18,7 @@ fn sheet(kind: Kind) -> Sheet {
             expires: Some(at("2026-12-01T09:00:00Z")),
             ..Facts::default()
         },
+        other_account: None,
         live: true,
         waiting: false,
         days_left: Some(8),
@@ -24,6 +26,7 @@ fn sheet(kind: Kind) -> Sheet {
         school: false,
         contacts: vec!["it@contoso.example".to_owned()],
         csr: None,
+        public_key: None,
         problems: Vec::new(),
         links: Vec::new(),
         steps: Vec::new(),
@@ -32,7 +35,7 @@ fn sheet(kind: Kind) -> Sheet {
         key: String::new(),
         markdown: String::new(),
     };
-    sheet.links = sheet_links(kind, sheet.tenant_id, sheet.school);
+    sheet.links = sheet_links(kind, sheet.tenant_id, sheet.school, Cloud::Public);
     complete_sheet(&mut sheet);
     sheet
 }
@@ -164,4 +167,56 @@ fn a_pull_request_puts_old_and_new_side_by_side() {
     let later = Some(at("2027-11-20T10:11:12Z"));
     let text = ProposalText { token: &push, expires: later, downloaded: None, ..text };
     assert_eq!(proposal_text(&text).0, "Renew push certificate of contoso until 2027-11-20");
+}
+
+#[test]
+fn the_row_that_is_gone_is_apples_to_bring_back_and_the_period_is_told() {
+    let text = sheets_markdown(&sheets(sheet(Kind::Push)));
+    assert!(text.contains("stop and call Apple's support before anything else"), "{text}");
+    assert!(text.contains("for about 30 days after it expired.\n"), "{text}");
+    let mut late = sheet(Kind::Push);
+    late.days_left = Some(-10);
+    complete_sheet(&mut late);
+    assert!(late.markdown.contains("here until about 2026-12-31."), "{}", late.markdown);
+}
+
+#[test]
+fn each_portal_has_its_own_way_to_the_token() {
+    let text = |kind, school| {
+        let mut sheet = sheet(kind);
+        sheet.school = school;
+        complete_sheet(&mut sheet);
+        sheet.steps.join(" ")
+    };
+    assert!(
+        text(Kind::Vpp, false).contains("Under Settings > Payments & Billing > Apps and Books")
+    );
+    assert!(text(Kind::Vpp, true).contains("Preferences > Payments & Billing > Content Tokens"));
+    assert!(text(Kind::Enrollment, false).contains("Under Devices > Management Services"));
+    assert!(text(Kind::Enrollment, true).contains("Under your name > Preferences"));
+    assert!(text(Kind::Push, false).contains("ends in .txt instead of .csr"));
+    assert!(text(Kind::Vpp, false).contains("it ends when the password of that account changes"));
+    assert!(text(Kind::Enrollment, false).contains("changes the password or leaves"));
+}
+
+#[test]
+fn a_public_key_is_uploaded_before_the_token_is_downloaded() {
+    let plain = sheet(Kind::Enrollment);
+    assert!(
+        plain.markdown.contains(
+            "To save Intune's key, run:\n\n  ```sh\n  applecart renew contoso/London --public-key\n"
+        ),
+        "{}",
+        plain.markdown
+    );
+    let mut sheet = sheet(Kind::Enrollment);
+    sheet.public_key = Some(SheetKey {
+        file: "IntunePublicKey-contoso-london.pem".to_owned(),
+        issuer: Some("CN=Intune".to_owned()),
+        serial: Some("5050".parse().unwrap()),
+    });
+    complete_sheet(&mut sheet);
+    let place = |part: &str| sheet.markdown.find(part).unwrap();
+    assert!(place("Upload the public key IntunePublicKey") < place("--file FILE --push"));
+    assert!(sheet.markdown.contains("| public key's number | 5050 |"), "{}", sheet.markdown);
 }

@@ -80,7 +80,7 @@ super::rows! {
     "recipient-mismatch" [Hold Refusal] Error ()
         "The enrollment token is encrypted to another key than the one that Intune has.",
         "Intune could not open it.",
-        "Upload Intune's current public key to the MDM server in Apple Business (formerly Apple Business Manager) or Apple School Manager, download the token again, and seal it.";
+        "Upload Intune's current public key to the MDM server in Apple Business (formerly Apple Business Manager) or Apple School Manager, download the token again, and bring that file. To save Intune's key, run `applecart renew TENANT/TOKEN --public-key`.";
     "key-mismatch" [Hold Refusal] Error (Allow)
         "The push certificate's key is not the one of the request that the renewal was opened with.",
         "Intune has no private key for it, so it could not reach any device.",
@@ -105,6 +105,10 @@ super::rows! {
         "Neither the tenant file nor Intune says with which Apple Account the credential was made.",
         "Intune takes no upload without the account.",
         "Add `appleId` to the entry, or run `seal` or `renew` with `--apple-id ACCOUNT`.";
+    "apple-id-change" [Hold] Warning (Allow)
+        "The Apple Account that Intune names for the push certificate is to become the one in Git.",
+        "Intune takes the account only together with the certificate, so `apply` uploads the same certificate again. Nothing changes for devices. It happens only where an `allow` line names it, and holds nothing by itself.",
+        "Have the `allow` line with both accounts reviewed. To propose it, run `applecart renew TENANT/push --apple-id ACCOUNT --push`.";
     "suspended" [Hold] Note (Suspend)
         "The tenant is suspended in its tenant file.",
         "A reviewer asked for it; the reason stands there. Expiry is still reported.",
@@ -144,6 +148,7 @@ crate::code_enum! {
         BadFile = "bad-file",
         ConsentMissing = "consent-missing",
         AppleIdMissing = "apple-id-missing",
+        AppleIdChange = "apple-id-change",
         Suspended = "suspended",
         SuspensionEnded = "suspension-ended",
     }
@@ -153,6 +158,11 @@ impl Reason {
     /// The holds that an `allow` line may release.
     pub fn releasable() -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(|hold| hold.explained().is_releasable())
+    }
+
+    /// Whether it is only ever released: without its `allow` line no write is due that it could hold.
+    pub fn is_only_released(self) -> bool {
+        matches!(self, Self::AppleIdChange)
     }
 
     /// Whether only the opened file shows it, so that no plan does.

@@ -57,19 +57,19 @@ super::rows! {
     "sync-failing" [Health] Error ()
         "The last sync between Intune and Apple failed.",
         "New devices and licences do not arrive.",
-        "Look at the token in the Intune portal, and start a sync there.";
+        "The commonest cause is a token that was downloaded at Apple later and not uploaded: that download ended the one in use. If there is such a file, bring it; else start a sync in the Intune portal and read its message. To bring it, run `applecart renew TENANT/TOKEN --file FILE`.";
     "sync-stale" [Health] Warning ()
         "The last successful sync between Intune and Apple is old.",
         "New devices and licences may not have arrived.",
-        "Start a sync in the Intune portal, and look at its result.";
+        "Start a sync in the Intune portal, and look at its result. If a token was downloaded at Apple since then, it ended the one in use: bring that file.";
     "token-invalid" [Health] Critical ()
         "Intune calls the credential invalid.",
         "Apple does not accept it any more, whatever its expiry date says.",
         "Renew it at Apple. If Git has no newer file, run `applecart renew TENANT/TOKEN`.";
     "apple-id-differs" [Warning] Warning ()
         "The Apple Account in Git is not the one in Intune.",
-        "The next renewal needs the account that made the credential. It is never written by itself.",
-        "Correct `appleId` in the tenant file, or the account in the Intune portal.";
+        "The next renewal needs the account that has the credential at Apple. It is never written by itself.",
+        "Find out which of the two is right. If the one in Intune is, correct `appleId` in the tenant file. If the one in Git is, the next upload tells Intune; for a push certificate that was moved to another account, run `applecart renew TENANT/push --apple-id ACCOUNT --push`.";
     "unrecorded-upload" [Warning] Warning ()
         "Intune has the file, and the ledger does not say how that upload ended.",
         "A run was interrupted.",

@@ -97,6 +97,40 @@ situations! {
         world.entry().facts.role_scope_tag_ids = Some(vec!["7".into()]);
     } => Watched None [];
 
+    // The push certificate was moved to another Apple Account.
+    "the account in Git is another one than in Intune, and no line names that": World::equal, |world| {
+        world.live_push(|live| live.apple_id = Some("old@contoso.example".into()));
+    } => InSync None [];
+    "a line names the change of the account": World::equal, moved_account => OutOfSync Configure [];
+    "a line names the change of the account, written in other letters": World::equal, |world| {
+        moved_account(world);
+        world.live_push(|live| live.apple_id = Some("MDM@contoso.example".into()));
+    } => InSync None [];
+    "a line names the change from another account than the one in Intune": World::equal, |world| {
+        moved_account(world);
+        world.live_push(|live| live.apple_id = Some("third@contoso.example".into()));
+    } => InSync None [];
+    "Intune names no account, and a line says so": World::equal, |world| {
+        world.live_push(|live| live.apple_id = None);
+        world.allow("apple-id-change", "absent", "mdm@contoso.example");
+    } => OutOfSync Configure [];
+    "a line names the change of the account, and the tenant is suspended": World::equal, |world| {
+        moved_account(world);
+        world.suspend("2026-12-31");
+    } => Held Hold [Suspended];
+    "a line names the change of the account, and the certificate expired": World::equal, |world| {
+        moved_account(world);
+        world.now = at("2027-11-21T00:00:00Z");
+        world.entry().allow[0].until = "2028-01-01".parse().unwrap();
+    } => Held Hold [Expired];
+    "a line names the change of the account of a watched certificate": World::equal, |world| {
+        moved_account(world);
+        world.entry().file = None;
+    } => Watched None [];
+    "a renewal brings the account along": World::renewal, |world| {
+        world.live_push(|live| live.apple_id = Some("old@contoso.example".into()));
+    } => OutOfSync Upload [];
+
     // Somebody was in the portal.
     "the push certificate was renewed by hand": World::equal, |world| {
         world.recorded(Event::Confirmed, "AA", "run-0", "2026-11-20T11:00:00Z");
@@ -384,6 +418,12 @@ fn sent(world: &mut World, intended: &str, applied: Option<&str>) {
     }
 }
 
+/// Git has another account than Intune, and a reviewed line for that.
+fn moved_account(world: &mut World) {
+    world.live_push(|live| live.apple_id = Some("old@contoso.example".into()));
+    world.allow("apple-id-change", "old@contoso.example", "mdm@contoso.example");
+}
+
 #[test]
 fn every_situation_ends_as_its_sentence_says() {
     let mut wrong = Vec::new();
@@ -421,6 +461,7 @@ fn every_hold_that_a_plan_can_tell_has_its_situation() {
         SITUATIONS.iter().any(|situation| situation.reasons.contains(reason))
             || *reason == R::RecipientMismatch
             || reason.is_seen_on_opening()
+            || reason.is_only_released()
     };
     let missing: Vec<_> = Reason::ALL.iter().filter(|reason| !seen(reason)).collect();
     assert!(missing.is_empty(), "{missing:?}");
