@@ -35,8 +35,8 @@ pub use live::{
 pub use outcome::Outcome;
 pub(crate) use record::LineFields;
 pub use record::{
-    Actor, Author, Cause, EntryBody, Event, FailureCode, LedgerEntry, LineMisfit, Record, Write,
-    Written,
+    Actor, Author, Cause, EntryBody, Event, Evidence, FailureCode, FileRef, LedgerEntry, LineMisfit,
+    Record, Write, Written,
 };
 pub use settings::{Setting, SettingChange};
 pub use text::{is_hostile, nearest, push_safe, safe_text, sentence, shell_word};

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use crate::model::{Facts, Kind, Serial, Sha256, TenantId, TenantName, Timestamp, TokenRef, Topic};
+use crate::model::{
+    Facts, FileRef, Kind, Serial, Sha256, TenantId, TenantName, Timestamp, TokenRef, Topic,
+};
 use crate::rules::codes::Reason;
 
 /// A tenant as Git wants it.
@@ -88,6 +90,12 @@ impl Token {
             claim: false,
             allow: Vec::new(),
         }
+    }
+
+    /// How the ledger names its file.
+    pub fn file_ref(&self) -> Option<FileRef> {
+        let file = self.file.as_ref()?;
+        Some(FileRef { sha256: file.sha256, downloaded: self.downloaded })
     }
 
     /// The topic that the file states; push only.

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::view::LedgerView;
-use crate::model::{EntryBody, Facts, Record, TenantId, safe_text};
+use crate::model::{EntryBody, Evidence, Facts, Record, TenantId, safe_text};
 use crate::report::wrap;
 
 /// The version of both reports.
@@ -295,12 +295,16 @@ fn what(record: &Record) -> String {
     let mut parts = changes(record.before.as_ref(), record.after.as_ref());
     match &record.body {
         EntryBody::Intended { lease_until, .. } => parts.push(format!("until {lease_until}")),
-        EntryBody::Failed { cause, .. } => {
+        EntryBody::Failed { cause, .. } | EntryBody::NotLanded { cause: Some(cause), .. } => {
             let status = cause.status.map(|status| format!(" ({status})")).unwrap_or_default();
             let detail =
                 cause.detail.as_deref().map(|text| format!(": {text}")).unwrap_or_default();
             parts.push(safe_text(&format!("{}{status}{detail}", cause.code)));
         }
+        EntryBody::Confirmed { evidence: Some(Evidence::Inferred), .. } => {
+            parts.push("inferred: no run recorded that Intune accepted it".to_owned());
+        }
+        EntryBody::Joined { line } => parts.push(safe_text(line)),
         EntryBody::RenewalOpened { public_key_sha256, .. } => {
             parts.push(format!("request key {}", short(&public_key_sha256.to_string(), 12)));
         }

@@ -7,8 +7,11 @@
 //!   it opens another sending, because then the first one's chance to write is over.
 //! * `applied` belongs to the newest open sending of its run, token and digest; without one it
 //!   opens one by itself: a line that says "sent" is never dropped.
-//! * `confirmed`, and a failure that was found by *reading Intune* (`not-landed`, `never-visible`,
-//!   `wrong-location`), by whatever run, finish every open sending of the token and digest.
+//! * `confirmed`, `verified`, `outcome-unknown`, and a failure that was found by *reading Intune*
+//!   (`never-visible`, `wrong-location`), by whatever run, finish every open sending of the token
+//!   and digest.
+//! * `not-landed` finishes those that Intune never accepted, `not-shown` those that it did: an
+//!   intent is not a sending, and the two are counted apart.
 //! * Any other failure (`rejected`, `not-permitted`, `not-sent`, …) is the answer to one request
 //!   and finishes only the newest open sending of the run that writes it. Otherwise a run that
 //!   stands back (`not-sent`) would make another run's sending look finished while it is under
@@ -19,7 +22,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{Event, Facts, FailureCode, Record, Sha256, Timestamp, TokenRef};
 
-/// A sending that no later line has finished.
+/// What became of one announcement: every line about it, and the one that finished it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sending<'a> {
     /// Which token, by the line of it that knows most.
@@ -34,6 +37,8 @@ pub struct Sending<'a> {
     pub lease_until: Option<Timestamp>,
     /// The line that says that Intune accepted it.
     pub applied: Option<&'a Record>,
+    /// The line that finished it.
+    pub end: Option<&'a Record>,
 }
 
 impl<'a> Sending<'a> {
@@ -45,6 +50,7 @@ impl<'a> Sending<'a> {
             last: record,
             lease_until: record.lease_until(),
             applied: None,
+            end: None,
         }
     }
 
@@ -108,46 +114,78 @@ impl<'a> Sending<'a> {
 
 /// All sendings that `records` leave open, oldest first.
 pub(super) fn open(records: &[Record]) -> Vec<Sending<'_>> {
-    let mut open: Vec<Sending<'_>> = Vec::new();
+    let mut open = all(records);
+    open.retain(|sending| sending.end.is_none());
+    open
+}
+
+/// All sendings in `records`, oldest first.
+pub(super) fn all(records: &[Record]) -> Vec<Sending<'_>> {
+    let mut all: Vec<Sending<'_>> = Vec::new();
     for record in records {
         let Some(sha256) = record.sha256() else { continue };
-        let newest = |open: &[Sending<'_>]| {
-            open.iter().rposition(|one| one.is_of(record, sha256) && one.run() == record.run)
-        };
+        let newest_of_run = all
+            .iter_mut()
+            .rfind(|one| one.end.is_none() && one.is_of(record, sha256) && one.run() == record.run);
         match record.event() {
-            Event::Intended => {
-                let extended = newest(&open)
-                    .and_then(|index| open.get_mut(index))
-                    .filter(|sending| sending.is_extended_by(record));
-                match extended {
-                    Some(sending) => sending.add(record),
-                    None => open.push(Sending::open(record, sha256)),
-                }
-            }
-            Event::Applied => match newest(&open).and_then(|index| open.get_mut(index)) {
+            Event::Intended => match newest_of_run.filter(|one| one.is_extended_by(record)) {
+                Some(sending) => sending.add(record),
+                None => all.push(Sending::open(record, sha256)),
+            },
+            Event::Applied => match newest_of_run {
                 Some(sending) => sending.add(record),
                 None => {
                     let mut sending = Sending::open(record, sha256);
                     sending.add(record);
-                    open.push(sending);
+                    all.push(sending);
                 }
             },
-            Event::Confirmed => open.retain(|sending| !sending.is_of(record, sha256)),
-            Event::Failed if was_read_live(record) => {
-                open.retain(|sending| !sending.is_of(record, sha256));
-            }
-            Event::Failed => {
-                if let Some(index) = newest(&open) {
-                    open.remove(index);
+            _ => match Finishes::by(record) {
+                Some(Finishes::NewestOfRun) => {
+                    if let Some(sending) = newest_of_run {
+                        sending.end = Some(record);
+                    }
                 }
-            }
-            _ => {}
+                Some(finishes) => all
+                    .iter_mut()
+                    .filter(|one| one.end.is_none() && one.is_of(record, sha256))
+                    .filter(|one| finishes != Finishes::Announced || one.applied.is_none())
+                    .filter(|one| finishes != Finishes::Accepted || one.applied.is_some())
+                    .for_each(|one| one.end = Some(record)),
+                None => {}
+            },
         }
     }
-    open
+    all
+}
+
+/// Which open sendings of its token and digest a line finishes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Finishes {
+    /// The answer to one request.
+    NewestOfRun,
+    /// Those that Intune never accepted.
+    Announced,
+    /// Those that Intune accepted.
+    Accepted,
+    All,
+}
+
+impl Finishes {
+    fn by(record: &Record) -> Option<Self> {
+        match record.event() {
+            Event::Confirmed | Event::Verified | Event::OutcomeUnknown => Some(Self::All),
+            Event::NotLanded => Some(Self::Announced),
+            Event::NotShown => Some(Self::Accepted),
+            Event::Failed if was_read_live(record) => Some(Self::All),
+            Event::Failed => Some(Self::NewestOfRun),
+            _ => None,
+        }
+    }
 }
 
 /// Whether a failure was found by reading Intune, so that it speaks about every sending so far.
+/// (`not-landed` as the cause of a failure is of older ledgers; now it is an event.)
 fn was_read_live(failed: &Record) -> bool {
     failed.cause().is_some_and(|cause| {
         matches!(
@@ -264,6 +302,31 @@ mod tests {
                 failure(50, "run-2", sha("a"), code),
             ]);
             assert_eq!(push(&ledger), [], "{code:?}");
+        }
+    }
+
+    #[test]
+    fn not_landed_finishes_what_intune_never_accepted_and_not_shown_what_it_did() {
+        let lines = || {
+            vec![
+                intent(0, "run-1", sha("a")),
+                draft(Event::Applied, 1, "run-1", Some(sha("a"))),
+                intent(40, "run-2", sha("a")),
+            ]
+        };
+        for (event, left) in [(Event::NotLanded, "run-1"), (Event::NotShown, "run-2")] {
+            let mut lines = lines();
+            lines.push(draft(event, 80, "run-3", Some(sha("a"))));
+            let ledger = ledger(lines);
+            let open = push(&ledger);
+            assert_eq!(open.iter().map(Sending::run).collect::<Vec<_>>(), [left], "{event}");
+            let all = ledger.every_sending(&TokenRef::push(), sha("a"));
+            assert_eq!(all.iter().filter(|one| one.end.is_some()).count(), 1, "{event}");
+        }
+        for event in [Event::OutcomeUnknown, Event::Verified, Event::Confirmed] {
+            let mut lines = lines();
+            lines.push(draft(event, 80, "run-3", Some(sha("a"))));
+            assert_eq!(push(&ledger(lines)), [], "{event}");
         }
     }
 

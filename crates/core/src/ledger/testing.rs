@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{Tail, TenantLedger, extend};
 use crate::model::{
-    Actor, Author, Cause, EntryBody, Event, Facts, FailureCode, Kind, LedgerEntry, Sha256,
+    Actor, Author, Cause, EntryBody, Event, Facts, FailureCode, FileRef, Kind, LedgerEntry, Sha256,
     TenantId, Timestamp, TokenRef, Write, Written,
 };
 
@@ -38,7 +38,9 @@ pub fn author(run: &str) -> Author {
 /// What a run writes for an event, about a file or (without a digest) about settings. Of what the
 /// event needs besides, it has the simplest.
 pub fn body(event: Event, at: Timestamp, sha256: Option<Sha256>) -> EntryBody {
-    let what = sha256.map_or(Written::Settings, |sha256| Written::File { sha256, wire: None });
+    let what = sha256
+        .map_or(Written::Settings, |sha256| Written::File { file: sha256.into(), wire: None });
+    let file = sha256.map(FileRef::from);
     let write = Write { what, plan_digest: None };
     match event {
         Event::RenewalOpened => EntryBody::RenewalOpened {
@@ -49,13 +51,21 @@ pub fn body(event: Event, at: Timestamp, sha256: Option<Sha256>) -> EntryBody {
             EntryBody::Intended { write, lease_until: at.plus(chrono::Duration::minutes(15)) }
         }
         Event::Applied => EntryBody::Applied { write },
-        Event::Failed => EntryBody::Failed { sha256, cause: cause(FailureCode::Rejected) },
-        Event::Confirmed => EntryBody::Confirmed { sha256 },
+        Event::Failed => EntryBody::Failed { file, cause: cause(FailureCode::Rejected) },
+        Event::NotLanded => EntryBody::NotLanded { file, cause: None },
+        Event::NotShown => EntryBody::NotShown { file: file.unwrap_or(sha("file").into()) },
+        Event::OutcomeUnknown => {
+            EntryBody::OutcomeUnknown { file: file.unwrap_or(sha("file").into()) }
+        }
+        Event::Confirmed => EntryBody::Confirmed { file, evidence: None },
+        Event::Verified => EntryBody::Verified { file: file.unwrap_or(sha("file").into()) },
+        Event::Observed => EntryBody::Observed,
         Event::ChangedOutsideGit => EntryBody::ChangedOutsideGit,
         Event::Adopted => EntryBody::Adopted,
         Event::Acknowledged => {
             EntryBody::Acknowledged { sha256: sha256.unwrap_or(sha("file")), by: None, note: None }
         }
+        Event::Joined => EntryBody::Joined { line: "{}".into() },
     }
 }
 
@@ -83,22 +93,13 @@ pub fn intent(minute: i64, run: &str, sha256: Sha256) -> LedgerEntry {
 
 /// A failure.
 pub fn failure(minute: i64, run: &str, sha256: Sha256, code: FailureCode) -> LedgerEntry {
-    let body = EntryBody::Failed { sha256: Some(sha256), cause: cause(code) };
+    let body = EntryBody::Failed { file: Some(sha256.into()), cause: cause(code) };
     LedgerEntry { body, ..draft(Event::Failed, minute, run, Some(sha256)) }
 }
 
 /// Any entry, with text of every kind.
 pub fn arbitrary_draft() -> impl Strategy<Value = LedgerEntry> {
-    let event = prop::sample::select(vec![
-        Event::RenewalOpened,
-        Event::Intended,
-        Event::Applied,
-        Event::Failed,
-        Event::Confirmed,
-        Event::ChangedOutsideGit,
-        Event::Adopted,
-        Event::Acknowledged,
-    ]);
+    let event = prop::sample::select(Event::ALL.to_vec());
     let text = prop::option::of(any::<String>());
     (event, 0i64..1_000_000, any::<String>(), text.clone(), text, any::<Option<u16>>()).prop_map(
         |(event, minute, run, name, detail, status)| {
@@ -110,6 +111,7 @@ pub fn arbitrary_draft() -> impl Strategy<Value = LedgerEntry> {
             match &mut entry.body {
                 EntryBody::Failed { cause, .. } => (cause.status, cause.detail) = (status, detail),
                 EntryBody::Acknowledged { note, .. } => *note = detail,
+                EntryBody::Joined { line } => *line = detail.unwrap_or_default(),
                 EntryBody::Intended { write, .. } => write.plan_digest = detail,
                 _ => {}
             }

@@ -67,8 +67,12 @@ impl LedgerView {
             for record in &ledger.records {
                 let sent =
                     matches!(record.event(), Event::Intended | Event::Applied | Event::Confirmed);
-                let seen = matches!(record.event(), Event::ChangedOutsideGit | Event::Adopted);
-                if let Some(sha256) = record.sha256().filter(|_| sent) {
+                let seen = matches!(
+                    record.event(),
+                    Event::Verified | Event::Observed | Event::ChangedOutsideGit | Event::Adopted
+                );
+                let verified = record.event() == Event::Verified;
+                if let Some(sha256) = record.sha256().filter(|_| sent || verified) {
                     bindings.digests.entry(sha256).or_default().insert(tenant);
                 }
                 let topic = record.after.as_ref().and_then(|facts| facts.topic.as_ref());
@@ -157,40 +161,43 @@ impl TenantLedger {
             .any(|record| record.event() == Event::Confirmed && record.sha256() == Some(sha256))
     }
 
+    /// Whether a run ever found that this file, opened, is what Intune has.
+    pub fn verified(&self, token: &TokenRef, sha256: Sha256) -> bool {
+        self.of(token)
+            .any(|record| record.event() == Event::Verified && record.sha256() == Some(sha256))
+    }
+
     /// The newest confirmation of the token, of whatever digest.
     pub fn last_confirmed<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
         self.of(token).rfind(|record| record.event() == Event::Confirmed)
     }
 
-    /// The newest of `intended`, `applied`, `failed` and `confirmed` of this digest; telling
+    /// The newest line about a sending of this digest, or that says that Intune has it; telling
     /// somebody about it is no event in its life.
     pub fn last_event<'a>(&'a self, token: &'a TokenRef, sha256: Sha256) -> Option<&'a Record> {
         self.life(token, sha256).next_back()
     }
 
-    /// The definite failure that this digest's life ends with, which must not be tried again.
+    /// The definite failure of this digest that no later sending or reading undid, so that it must
+    /// not be tried again.
     ///
-    /// That is the last event, with one exception: a run that intended before the failure and
-    /// stood back after it (say `not-sent`) does not undo the failure.
+    /// A run that intended before the failure and stood back after it (`not-sent`, `not-landed`)
+    /// does not undo the failure.
     pub fn definite_failure<'a>(
         &'a self,
         token: &'a TokenRef,
         sha256: Sha256,
     ) -> Option<&'a Record> {
-        let life: Vec<&Record> = self.life(token, sha256).collect();
-        let (last, earlier) = life.split_last()?;
-        if last.event() != Event::Failed {
-            return None;
-        }
-        if is_definite(last) {
-            return Some(last);
-        }
-        earlier
-            .iter()
+        let undoes = |record: &&Record| {
+            matches!(
+                record.event(),
+                Event::Intended | Event::Applied | Event::Confirmed | Event::Verified
+            )
+        };
+        self.life(token, sha256)
             .rev()
-            .take_while(|record| !(record.event() == Event::Intended && record.run == last.run))
+            .take_while(|record| !undoes(record))
             .find(|record| is_definite(record))
-            .copied()
     }
 
     /// The token's sendings that nothing has finished, oldest first; see
@@ -206,8 +213,14 @@ impl TenantLedger {
         sending::open(&self.records)
     }
 
-    /// How many sendings of this digest are unfinished: with one, it may be sent once more after
-    /// the settling time; with two that do not show, it is never visible.
+    /// Every sending of this digest, also those that a later line finished, oldest first.
+    pub fn every_sending(&self, token: &TokenRef, sha256: Sha256) -> Vec<Sending<'_>> {
+        let mut all = sending::all(&self.records);
+        all.retain(|sending| sending.sha256 == sha256 && sending.token.same_token(token));
+        all
+    }
+
+    /// How many sendings of this digest are unfinished.
     pub fn sendings(&self, token: &TokenRef, sha256: Sha256) -> usize {
         self.unfinished(token).iter().filter(|sending| sending.sha256 == sha256).count()
     }
@@ -242,7 +255,12 @@ impl TenantLedger {
             let facts = record.after.as_ref()?;
             let live = matches!(
                 record.event(),
-                Event::Confirmed | Event::Applied | Event::ChangedOutsideGit | Event::Adopted
+                Event::Confirmed
+                    | Event::Verified
+                    | Event::Applied
+                    | Event::Observed
+                    | Event::ChangedOutsideGit
+                    | Event::Adopted
             );
             live.then_some((facts, record.at))
         })
@@ -351,11 +369,7 @@ impl TenantLedger {
         sha256: Sha256,
     ) -> impl DoubleEndedIterator<Item = &'a Record> {
         self.of(token).filter(move |record| {
-            record.sha256() == Some(sha256)
-                && matches!(
-                    record.event(),
-                    Event::Intended | Event::Applied | Event::Failed | Event::Confirmed
-                )
+            record.sha256() == Some(sha256) && record.event() != Event::Acknowledged
         })
     }
 }

@@ -27,17 +27,47 @@ pub enum Event {
     Applied,
     /// The sending failed; `cause` says whether it may be tried again.
     Failed,
+    /// A read after the settling time shows that an announced upload never reached Intune.
+    NotLanded,
+    /// Intune accepted the upload, and a read after the settling time does not show it.
+    NotShown,
+    /// Intune has a third credential, so that what became of the upload cannot be told.
+    OutcomeUnknown,
     /// A later read shows the credential in Intune.
     Confirmed,
+    /// A run opened the file in Git and found that it is the credential in Intune.
+    Verified,
+    /// A run saw a watched token for the first time, or saw that it changed.
+    Observed,
     /// Intune has another credential than the last recorded one, and no run sent it.
     ChangedOutsideGit,
     /// A credential that came from outside Git is now watched in Git.
     Adopted,
     /// The customer confirmed that devices work.
     Acknowledged,
+    /// A line of another ledger, kept as text; it decides nothing.
+    Joined,
 }
 
 impl Event {
+    /// Every event, in the order of a token's life.
+    pub const ALL: [Self; 14] = [
+        Self::RenewalOpened,
+        Self::Intended,
+        Self::Applied,
+        Self::Failed,
+        Self::NotLanded,
+        Self::NotShown,
+        Self::OutcomeUnknown,
+        Self::Confirmed,
+        Self::Verified,
+        Self::Observed,
+        Self::ChangedOutsideGit,
+        Self::Adopted,
+        Self::Acknowledged,
+        Self::Joined,
+    ];
+
     /// The event as it is written in the ledger.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -45,10 +75,16 @@ impl Event {
             Self::Intended => "intended",
             Self::Applied => "applied",
             Self::Failed => "failed",
+            Self::NotLanded => "not-landed",
+            Self::NotShown => "not-shown",
+            Self::OutcomeUnknown => "outcome-unknown",
             Self::Confirmed => "confirmed",
+            Self::Verified => "verified",
+            Self::Observed => "observed",
             Self::ChangedOutsideGit => "changed-outside-git",
             Self::Adopted => "adopted",
             Self::Acknowledged => "acknowledged",
+            Self::Joined => "joined",
         }
     }
 }
@@ -164,14 +200,32 @@ pub enum EntryBody {
         write: Write,
     },
     Failed {
-        /// SHA-256 of the opened token file; `None` for a change of settings.
-        sha256: Option<Sha256>,
+        /// `None` for a change of settings.
+        file: Option<FileRef>,
         cause: Cause,
     },
-    Confirmed {
-        /// SHA-256 of the opened token file; `None` for a change of settings.
-        sha256: Option<Sha256>,
+    NotLanded {
+        /// `None` for a change of settings.
+        file: Option<FileRef>,
+        /// What Graph answered, where there was an answer.
+        cause: Option<Cause>,
     },
+    NotShown {
+        file: FileRef,
+    },
+    OutcomeUnknown {
+        file: FileRef,
+    },
+    Confirmed {
+        /// `None` for a change of settings.
+        file: Option<FileRef>,
+        /// What the confirmation rests on, where it is less than an accepted upload.
+        evidence: Option<Evidence>,
+    },
+    Verified {
+        file: FileRef,
+    },
+    Observed,
     ChangedOutsideGit,
     Adopted,
     Acknowledged {
@@ -182,6 +236,33 @@ pub enum EntryBody {
         /// What they said.
         note: Option<String>,
     },
+    Joined {
+        /// The line of the other ledger, as it stood there.
+        line: String,
+    },
+}
+
+/// The token file that a line is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileRef {
+    /// SHA-256 of the opened token file.
+    pub sha256: Sha256,
+    /// When an enrollment token was downloaded at Apple, which orders two of them.
+    pub downloaded: Option<Timestamp>,
+}
+
+impl From<Sha256> for FileRef {
+    fn from(sha256: Sha256) -> Self {
+        Self { sha256, downloaded: None }
+    }
+}
+
+/// What a confirmation rests on, where no run recorded that Intune accepted the upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// Intune changed the token while the run that announced the upload could have sent it.
+    Inferred,
 }
 
 /// A write to Intune.
@@ -196,8 +277,7 @@ pub struct Write {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
     File {
-        /// SHA-256 of the opened token file.
-        sha256: Sha256,
+        file: FileRef,
         /// The wire encoding that was used.
         wire: Option<String>,
     },
@@ -258,22 +338,51 @@ impl LedgerEntry {
             EntryBody::Intended { .. } => Event::Intended,
             EntryBody::Applied { .. } => Event::Applied,
             EntryBody::Failed { .. } => Event::Failed,
+            EntryBody::NotLanded { .. } => Event::NotLanded,
+            EntryBody::NotShown { .. } => Event::NotShown,
+            EntryBody::OutcomeUnknown { .. } => Event::OutcomeUnknown,
             EntryBody::Confirmed { .. } => Event::Confirmed,
+            EntryBody::Verified { .. } => Event::Verified,
+            EntryBody::Observed => Event::Observed,
             EntryBody::ChangedOutsideGit => Event::ChangedOutsideGit,
             EntryBody::Adopted => Event::Adopted,
             EntryBody::Acknowledged { .. } => Event::Acknowledged,
+            EntryBody::Joined { .. } => Event::Joined,
         }
     }
 
     /// SHA-256 of the opened token file that the entry is about, if it is about one.
     pub fn sha256(&self) -> Option<Sha256> {
         match &self.body {
-            EntryBody::Intended { write, .. } | EntryBody::Applied { write } => write.sha256(),
-            EntryBody::Failed { sha256, .. } | EntryBody::Confirmed { sha256 } => *sha256,
             EntryBody::Acknowledged { sha256, .. } => Some(*sha256),
-            EntryBody::RenewalOpened { .. } | EntryBody::ChangedOutsideGit | EntryBody::Adopted => {
-                None
-            }
+            _ => self.file().map(|file| file.sha256),
+        }
+    }
+
+    /// The file that was announced, uploaded, refused or seen.
+    pub fn file(&self) -> Option<FileRef> {
+        match &self.body {
+            EntryBody::Intended { write, .. } | EntryBody::Applied { write } => write.file(),
+            EntryBody::Failed { file, .. }
+            | EntryBody::NotLanded { file, .. }
+            | EntryBody::Confirmed { file, .. } => *file,
+            EntryBody::NotShown { file }
+            | EntryBody::OutcomeUnknown { file }
+            | EntryBody::Verified { file } => Some(*file),
+            EntryBody::RenewalOpened { .. }
+            | EntryBody::Observed
+            | EntryBody::ChangedOutsideGit
+            | EntryBody::Adopted
+            | EntryBody::Acknowledged { .. }
+            | EntryBody::Joined { .. } => None,
+        }
+    }
+
+    /// What a confirmation rests on, where it is less than an accepted upload.
+    pub fn evidence(&self) -> Option<Evidence> {
+        match self.body {
+            EntryBody::Confirmed { evidence, .. } => evidence,
+            _ => None,
         }
     }
 
@@ -318,15 +427,16 @@ impl LedgerEntry {
     pub fn cause(&self) -> Option<&Cause> {
         match &self.body {
             EntryBody::Failed { cause, .. } => Some(cause),
+            EntryBody::NotLanded { cause, .. } => cause.as_ref(),
             _ => None,
         }
     }
 }
 
 impl Write {
-    pub fn sha256(&self) -> Option<Sha256> {
+    pub fn file(&self) -> Option<FileRef> {
         match self.what {
-            Written::File { sha256, .. } => Some(sha256),
+            Written::File { file, .. } => Some(file),
             Written::Settings => None,
         }
     }
@@ -383,15 +493,21 @@ pub(crate) struct LineFields {
     /// Uploads (`intended`, `applied`): the wire encoding that was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     wire: Option<String>,
+    /// Uploads of enrollment tokens and their outcomes: when the file was downloaded at Apple.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    downloaded: Option<Timestamp>,
     /// Writes (`intended`, `applied`): the digest of the plan that asked for it, `sha256:…`.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan_digest: Option<String>,
     /// `intended`: until when the run may still write.
     #[serde(skip_serializing_if = "Option::is_none")]
     lease_until: Option<Timestamp>,
-    /// `failed`: why.
+    /// `failed`: why; `not-landed`: what Graph answered, where it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Cause>,
+    /// `confirmed`: what it rests on, where no run recorded that Intune accepted the upload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<Evidence>,
     /// `renewal-opened`: the request for Apple (CSR), as the file that Apple's push portal takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     csr: Option<String>,
@@ -404,6 +520,9 @@ pub(crate) struct LineFields {
     /// `acknowledged`: what they said.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
+    /// `joined`: the line of the other ledger, as it stood there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<String>,
 }
 
 impl LineFields {
@@ -436,10 +555,25 @@ impl LineFields {
             },
             Event::Applied => EntryBody::Applied { write: self.take_write()? },
             Event::Failed => EntryBody::Failed {
-                sha256: self.sha256.take(),
+                file: self.take_file()?,
                 cause: self.cause.take().ok_or(need("cause"))?,
             },
-            Event::Confirmed => EntryBody::Confirmed { sha256: self.sha256.take() },
+            Event::NotLanded => {
+                EntryBody::NotLanded { file: self.take_file()?, cause: self.cause.take() }
+            }
+            Event::NotShown => {
+                EntryBody::NotShown { file: self.take_file()?.ok_or(need("sha256"))? }
+            }
+            Event::OutcomeUnknown => {
+                EntryBody::OutcomeUnknown { file: self.take_file()?.ok_or(need("sha256"))? }
+            }
+            Event::Confirmed => {
+                EntryBody::Confirmed { file: self.take_file()?, evidence: self.evidence.take() }
+            }
+            Event::Verified => {
+                EntryBody::Verified { file: self.take_file()?.ok_or(need("sha256"))? }
+            }
+            Event::Observed => EntryBody::Observed,
             Event::ChangedOutsideGit => EntryBody::ChangedOutsideGit,
             Event::Adopted => EntryBody::Adopted,
             Event::Acknowledged => EntryBody::Acknowledged {
@@ -447,12 +581,21 @@ impl LineFields {
                 by: self.by.take(),
                 note: self.note.take(),
             },
+            Event::Joined => EntryBody::Joined { line: self.line.take().ok_or(need("line"))? },
         })
     }
 
+    fn take_file(&mut self) -> Result<Option<FileRef>, LineMisfit> {
+        match (self.sha256.take(), self.downloaded.take()) {
+            (Some(sha256), downloaded) => Ok(Some(FileRef { sha256, downloaded })),
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(LineMisfit::Lacks { event: self.event, field: "sha256" }),
+        }
+    }
+
     fn take_write(&mut self) -> Result<Write, LineMisfit> {
-        let what = match (self.sha256.take(), self.wire.take()) {
-            (Some(sha256), wire) => Written::File { sha256, wire },
+        let what = match (self.take_file()?, self.wire.take()) {
+            (Some(file), wire) => Written::File { file, wire },
             (None, None) => Written::Settings,
             (None, Some(_)) => {
                 return Err(LineMisfit::Lacks { event: self.event, field: "sha256" });
@@ -466,13 +609,16 @@ impl LineFields {
         let fields = [
             ("sha256", self.sha256.is_some()),
             ("wire", self.wire.is_some()),
+            ("downloaded", self.downloaded.is_some()),
             ("planDigest", self.plan_digest.is_some()),
             ("leaseUntil", self.lease_until.is_some()),
             ("cause", self.cause.is_some()),
+            ("evidence", self.evidence.is_some()),
             ("csr", self.csr.is_some()),
             ("publicKeySha256", self.public_key_sha256.is_some()),
             ("by", self.by.is_some()),
             ("note", self.note.is_some()),
+            ("line", self.line.is_some()),
         ];
         fields.into_iter().find_map(|(field, is_left)| is_left.then_some(field))
     }
@@ -518,13 +664,16 @@ impl From<LedgerEntry> for LineFields {
             clone,
             actor,
             wire: None,
+            downloaded: None,
             plan_digest: None,
             lease_until: None,
             cause: None,
+            evidence: None,
             csr: None,
             public_key_sha256: None,
             by: None,
             note: None,
+            line: None,
         };
         match body {
             EntryBody::RenewalOpened { csr, public_key_sha256 } => {
@@ -536,16 +685,27 @@ impl From<LedgerEntry> for LineFields {
                 line.lease_until = Some(lease_until);
             }
             EntryBody::Applied { write } => line.put_write(write),
-            EntryBody::Failed { sha256, cause } => {
-                line.sha256 = sha256;
+            EntryBody::Failed { file, cause } => {
+                line.put_file(file);
                 line.cause = Some(cause);
             }
-            EntryBody::Confirmed { sha256 } => line.sha256 = sha256,
-            EntryBody::ChangedOutsideGit | EntryBody::Adopted => {}
+            EntryBody::NotLanded { file, cause } => {
+                line.put_file(file);
+                line.cause = cause;
+            }
+            EntryBody::NotShown { file }
+            | EntryBody::OutcomeUnknown { file }
+            | EntryBody::Verified { file } => line.put_file(Some(file)),
+            EntryBody::Confirmed { file, evidence } => {
+                line.put_file(file);
+                line.evidence = evidence;
+            }
+            EntryBody::Observed | EntryBody::ChangedOutsideGit | EntryBody::Adopted => {}
             EntryBody::Acknowledged { sha256, by, note } => {
                 line.sha256 = Some(sha256);
                 (line.by, line.note) = (by, note);
             }
+            EntryBody::Joined { line: foreign } => line.line = Some(foreign),
         }
         line
     }
@@ -554,9 +714,15 @@ impl From<LedgerEntry> for LineFields {
 impl LineFields {
     fn put_write(&mut self, write: Write) {
         self.plan_digest = write.plan_digest;
-        if let Written::File { sha256, wire } = write.what {
-            (self.sha256, self.wire) = (Some(sha256), wire);
+        if let Written::File { file, wire } = write.what {
+            self.put_file(Some(file));
+            self.wire = wire;
         }
+    }
+
+    fn put_file(&mut self, file: Option<FileRef>) {
+        self.sha256 = file.map(|file| file.sha256);
+        self.downloaded = file.and_then(|file| file.downloaded);
     }
 }
 

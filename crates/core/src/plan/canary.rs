@@ -89,7 +89,7 @@ fn is_proved_by(view: &LedgerView, notes: &[Noted], kind: Kind, wire: &str) -> b
         |noted| {
             let past = view.tenant(noted.tenant_id);
             past.unfinished(&noted.token).iter().any(|sending| {
-                Some(sending.sha256) == noted.sha256
+                Some(sending.sha256) == noted.sha256()
                     && sending.applied.is_some_and(|line| line.wire() == Some(wire))
             })
         },
@@ -169,7 +169,7 @@ fn pending(
             let ours =
                 sending.token.kind == kind && sending.opened.wire() == Some(wire);
             let shown = notes.iter().any(|noted| {
-                noted.tenant_id == tenant && noted.sha256 == Some(sending.sha256)
+                noted.tenant_id == tenant && noted.sha256() == Some(sending.sha256)
             });
             let settled = sending.last_at().plus(settle);
             let open = sending.is_leased(input.now, input.dead_runs) || input.now < settled;

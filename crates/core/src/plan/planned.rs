@@ -6,7 +6,7 @@ use super::canary::Canary;
 use super::settings::Settings;
 use super::types::{Action, Plan, Reason};
 use crate::fleet::{Tenant, Token, TokenFile};
-use crate::model::{Facts, Kind, Sha256, TenantId, TenantName, TokenRef};
+use crate::model::{Facts, FileRef, Kind, Sha256, TenantId, TenantName, TokenRef};
 
 /// Something that `apply` records in the ledger although nothing is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,12 +192,19 @@ pub struct Noted {
     pub tenant_id: TenantId,
     /// The token.
     pub token: TokenRef,
-    /// The digest in Git.
-    pub sha256: Option<Sha256>,
+    /// The file in Git.
+    pub file: Option<FileRef>,
     /// Live facts; `None` when proved absent.
     pub live: Option<Facts>,
     /// What to record.
     pub note: Note,
+}
+
+impl Noted {
+    /// The digest of the file that it is about.
+    pub fn sha256(&self) -> Option<Sha256> {
+        self.file.map(|file| file.sha256)
+    }
 }
 
 /// A plan with what is not part of its public form.

@@ -185,7 +185,7 @@ impl<'a> OneTenant<'a> {
                 name: self.tenant.name.clone(),
                 tenant_id: self.tenant.tenant_id,
                 token: shown.token.clone(),
-                sha256: token.state.sha256,
+                file: shown.entry.and_then(Token::file_ref),
                 live: shown.live.map(Subject::facts),
                 note,
             });

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fleet::Desired;
 use crate::model::{
-    Cause, Commit, EntryBody, Event, Facts, Kind, Person, Problem, Record, Sha256, Signature,
+    Cause, Commit, EntryBody, Event, Evidence, Facts, Kind, Person, Problem, Record, Sha256, Signature,
     TenantId, Timestamp,
 };
 use crate::plan::kebab_enum;
@@ -111,14 +111,26 @@ kebab_enum! {
         Applied => "applied",
         /// Ledger: uploading it failed.
         Failed => "failed",
+        /// Ledger: a read after the settling time showed that the upload never reached Intune.
+        NotLanded => "not-landed",
+        /// Ledger: Intune accepted it, and a read after the settling time did not show it.
+        NotShown => "not-shown",
+        /// Ledger: Intune had a third credential, so that what became of the upload is not known.
+        OutcomeUnknown => "outcome-unknown",
         /// Ledger: a later read showed it in Intune.
         Confirmed => "confirmed",
+        /// Ledger: the opened file was found to be the credential in Intune.
+        Verified => "verified",
+        /// Ledger: a watched token was seen for the first time, or had changed.
+        Observed => "observed",
         /// Ledger: Intune has another credential, and no run uploaded it.
         ChangedOutsideGit => "changed-outside-git",
         /// Ledger: what came from outside Git is watched.
         Adopted => "adopted",
         /// Ledger: the customer confirmed that devices work.
         Acknowledged => "acknowledged",
+        /// Ledger: a line of another ledger, kept as text.
+        Joined => "joined",
     }
 }
 
@@ -129,10 +141,16 @@ impl From<Event> for Happening {
             Event::Intended => Self::Intended,
             Event::Applied => Self::Applied,
             Event::Failed => Self::Failed,
+            Event::NotLanded => Self::NotLanded,
+            Event::NotShown => Self::NotShown,
+            Event::OutcomeUnknown => Self::OutcomeUnknown,
             Event::Confirmed => Self::Confirmed,
+            Event::Verified => Self::Verified,
+            Event::Observed => Self::Observed,
             Event::ChangedOutsideGit => Self::ChangedOutsideGit,
             Event::Adopted => Self::Adopted,
             Event::Acknowledged => Self::Acknowledged,
+            Event::Joined => Self::Joined,
         }
     }
 }
@@ -210,6 +228,9 @@ pub struct RecordEntry {
     /// The digest of the plan that asked for it.
     pub plan_digest: Option<String>,
     pub cause: Option<Cause>,
+    /// Confirmations: what they rest on, where no run recorded that Intune accepted the upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
     /// Acknowledgements: who of the customer confirmed.
     pub by: Option<String>,
     /// Acknowledgements: what they said.
@@ -233,6 +254,7 @@ impl RecordEntry {
             rev: record.rev.clone(),
             plan_digest: record.plan_digest().map(str::to_owned),
             cause: record.cause().cloned(),
+            evidence: record.evidence(),
             by,
             note,
         }

@@ -4,7 +4,8 @@ use chrono::Duration;
 
 use super::tools::Tools;
 use applecart_core::model::{
-    Cause, EntryBody, Event, Facts, FailureCode, LedgerEntry, TenantId, Timestamp, Write, Written,
+    Cause, EntryBody, Event, Facts, FailureCode, FileRef, LedgerEntry, TenantId, Timestamp, Write,
+    Written,
 };
 use applecart_core::plan::{self, Due, Note, Noted, Planned};
 use applecart_core::report::{ApplyReport, Done, Happened};
@@ -27,11 +28,16 @@ fn entry(due: &Due, at: Timestamp, body: EntryBody, tools: &Tools<'_>) -> (Tenan
     (due.tenant.tenant_id, entry)
 }
 
+/// The file that a due write uploads, as the ledger names it.
+fn sent_file(due: &Due) -> Option<FileRef> {
+    due.file().and(due.token.file_ref())
+}
+
 fn write(due: &Due, plan_digest: &str, tools: &Tools<'_>) -> Write {
-    let what = match due.file() {
+    let what = match sent_file(due) {
         Some(file) => {
             let wire = plan::wire(tools.policy, due.kind()).to_owned();
-            Written::File { sha256: file.sha256, wire: Some(wire) }
+            Written::File { file, wire: Some(wire) }
         }
         None => Written::Settings,
     };
@@ -59,14 +65,14 @@ pub(super) fn applied(
 
 /// A read shows it.
 pub(super) fn confirmed(due: &Due, live: Facts, tools: &Tools<'_>) -> (TenantId, LedgerEntry) {
-    let body = EntryBody::Confirmed { sha256: due.file().map(|file| file.sha256) };
+    let body = EntryBody::Confirmed { file: sent_file(due), evidence: None };
     let (tenant, entry) = entry(due, tools.clock.now(), body, tools);
     (tenant, LedgerEntry { after: Some(live), ..entry })
 }
 
 /// The write failed, and the cause is known.
 pub(super) fn failed(due: &Due, cause: Cause, tools: &Tools<'_>) -> (TenantId, LedgerEntry) {
-    let body = EntryBody::Failed { sha256: due.file().map(|file| file.sha256), cause };
+    let body = EntryBody::Failed { file: sent_file(due), cause };
     entry(due, tools.clock.now(), body, tools)
 }
 
@@ -95,10 +101,10 @@ pub(super) async fn notes(
 }
 
 fn note(noted: &Noted, tools: &Tools<'_>) -> (TenantId, LedgerEntry) {
-    let failed =
-        |code, detail| EntryBody::Failed { sha256: noted.sha256, cause: cause(code, detail) };
+    let file = noted.file;
+    let failed = |code, detail| EntryBody::Failed { file, cause: cause(code, detail) };
     let body = match noted.note {
-        Note::Confirmed => EntryBody::Confirmed { sha256: noted.sha256 },
+        Note::Confirmed => EntryBody::Confirmed { file, evidence: None },
         // A change outside Git is not about the file in Git.
         Note::ChangedOutsideGit => EntryBody::ChangedOutsideGit,
         Note::Adopted => EntryBody::Adopted,

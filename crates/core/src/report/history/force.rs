@@ -56,7 +56,7 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
     answer.tracked_since = None;
     answer.sha256 = record.sha256();
     answer.state = match record.event() {
-        Event::Confirmed => ForceState::Confirmed,
+        Event::Confirmed | Event::Verified => ForceState::Confirmed,
         Event::ChangedOutsideGit => ForceState::OutsideGit,
         Event::Adopted => ForceState::Adopted,
         _ => ForceState::Applied,
@@ -93,8 +93,10 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
         }
         _ => {
             answer.reached = line(first(Event::Applied).or_else(|| first(Event::Intended)))
-                .or_else(|| line(first(Event::Confirmed)));
-            answer.confirmed = line(first(Event::Confirmed));
+                .or_else(|| line(first(Event::Confirmed)))
+                .or_else(|| line(first(Event::Verified)));
+            answer.confirmed =
+                line(first(Event::Confirmed)).or_else(|| line(first(Event::Verified)));
             if let Some(sha256) = record.sha256() {
                 let reached = answer.reached.as_ref().map_or(at, |reached| reached.at);
                 brought_in(past, sha256, reached, &mut answer);
@@ -132,7 +134,7 @@ fn can_exist(record: &Record, at: Timestamp) -> bool {
 /// Whether an upload was accepted and then given up, because no read ever showed it.
 fn never_landed(record: &Record, later: Option<&[(TenantId, &Record)]>) -> bool {
     let is_end = |one: &Record| match one.event() {
-        Event::Confirmed => true,
+        Event::Confirmed | Event::Verified | Event::NotShown => true,
         Event::Failed => one.cause().is_some_and(|cause| cause.code == FailureCode::NeverVisible),
         _ => false,
     };
@@ -141,13 +143,13 @@ fn never_landed(record: &Record, later: Option<&[(TenantId, &Record)]>) -> bool 
         && record.sha256().is_some()
         && later
             .find(|one| one.sha256() == record.sha256() && is_end(one))
-            .is_some_and(|end| end.event() == Event::Failed)
+            .is_some_and(|end| matches!(end.event(), Event::Failed | Event::NotShown))
 }
 
 /// Whether a line says which credential is in Intune. A change of settings carries no digest.
 fn decides(record: &Record) -> bool {
     match record.event() {
-        Event::Applied | Event::Confirmed => record.sha256().is_some(),
+        Event::Applied | Event::Confirmed | Event::Verified => record.sha256().is_some(),
         Event::ChangedOutsideGit | Event::Adopted => true,
         _ => false,
     }

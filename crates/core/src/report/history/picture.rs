@@ -149,7 +149,9 @@ fn live(entries: &[TimelineEntry], end: Timestamp) -> Vec<Live> {
     for entry in entries {
         // What was given up because no read ever showed it was not in Intune.
         let cause = entry.record.as_ref().and_then(|record| record.cause.as_ref());
-        if cause.is_some_and(|cause| cause.code == FailureCode::NeverVisible) {
+        if entry.event == Happening::NotShown
+            || cause.is_some_and(|cause| cause.code == FailureCode::NeverVisible)
+        {
             let sent = |last: &mut Live| entry.sha256.is_some() && last.sha256 == entry.sha256;
             if all.pop_if(sent).is_some() {
                 all.iter_mut().rev().take(1).for_each(|last| last.to = end.max(last.from));
@@ -157,8 +159,9 @@ fn live(entries: &[TimelineEntry], end: Timestamp) -> Vec<Live> {
             continue;
         }
         let outside = matches!(entry.event, Happening::ChangedOutsideGit | Happening::Adopted);
-        let ours = matches!(entry.event, Happening::Applied | Happening::Confirmed)
-            && entry.sha256.is_some();
+        let ours =
+            matches!(entry.event, Happening::Applied | Happening::Confirmed | Happening::Verified)
+                && entry.sha256.is_some();
         if !(outside || ours) {
             continue;
         }

@@ -22,16 +22,30 @@ impl Happening {
             Self::Intended => "about to upload",
             Self::Applied => "uploaded",
             Self::Failed => "upload failed",
+            Self::NotLanded => "upload did not reach Intune",
+            Self::NotShown => "uploaded, but Intune does not have it",
+            Self::OutcomeUnknown => "Intune has another one, upload unknown",
             Self::Confirmed => "seen in Intune",
+            Self::Verified => "found to be what Intune has",
+            Self::Observed => "watched in Intune",
             Self::ChangedOutsideGit => "changed outside Git",
             Self::Adopted => "change outside Git adopted",
             Self::Acknowledged => "confirmed by the customer",
+            Self::Joined => "line of another ledger",
         }
     }
 
     /// Whether it is worth a look.
     pub(super) fn is_trouble(self) -> bool {
-        matches!(self, Self::Failed | Self::ChangedOutsideGit | Self::Unreadable)
+        matches!(
+            self,
+            Self::Failed
+                | Self::NotLanded
+                | Self::NotShown
+                | Self::OutcomeUnknown
+                | Self::ChangedOutsideGit
+                | Self::Unreadable
+        )
     }
 
     /// Whether it is a credential that came or went.
@@ -40,6 +54,7 @@ impl Happening {
             self,
             Self::Applied
                 | Self::Confirmed
+                | Self::Verified
                 | Self::Acknowledged
                 | Self::FileReplaced
                 | Self::FileAdded
