@@ -42,7 +42,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use applecart_core::model::{Outcome, shell_word};
+use applecart_core::model::{Outcome, shell_word, without_secrets};
+use applecart_core::report::without_commands;
 use error::{CliError, Explain as _};
 use global::Global;
 use output::Output;
@@ -65,7 +66,7 @@ struct Cli {
 const AFTER_HELP: &str = "\
 Exit codes: 0 done · 2 changes (with --detailed-exitcode) · 3 some tenants failed or unobserved ·
 4 refused · 5 stale plan · 6 in progress elsewhere · 7 untrusted source · 8 sign-in failed for all ·
-9 inside --fail-within · 64 usage · 78 invalid fleet · 130 interrupted · 1 any other error
+9 inside --fail-within or --fail-on · 64 usage · 78 invalid fleet · 130 interrupted · 1 any other error
 
 Examples:
   applecart demo
@@ -151,13 +152,14 @@ pub fn main() -> ExitCode {
 
 /// clap ends with 2 on a wrong command line, which here means "changes".
 fn usage(error: &clap::Error) -> ExitCode {
-    // Nothing can be done where even the message cannot be written.
-    let _ = error.print();
+    output::usage(error);
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     let words: Vec<String> = words.collect();
     if let Some(command) = meant(error, &words) {
         let tip = format!("  tip: a tenant is named with --select:\n    {command}");
-        let _ = writeln!(std::io::stderr(), "{tip}");
+        let tip = without_secrets(&tip);
+        // Nothing can be done where even the message cannot be written.
+        let _ = writeln!(std::io::stderr(), "{}", without_commands(&tip));
     }
     ExitCode::from(if error.use_stderr() { Outcome::Usage.code() } else { Outcome::Done.code() })
 }

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use super::progress::Bar;
 use crate::app::{Context, Environment};
 use applecart_core::model::Timestamp;
+use applecart_core::report::without_commands;
 use applecart_io::seams::{MachineClock, RandomIds};
 
 /// How log lines look.
@@ -82,8 +83,9 @@ impl Global {
             // Log lines and a bar would write through each other.
             super::progress::switch_off();
         }
+        let json = self.json_log();
         let builder = tracing_subscriber::fmt()
-            .with_writer(std::io::stderr)
+            .with_writer(move || LogLines { json })
             .with_ansi(false)
             .with_env_filter(tracing_subscriber::EnvFilter::new(level));
         // A second start only happens in tests, where the first one serves.
@@ -111,6 +113,28 @@ impl Global {
             environment: environment(),
             progress: |title| Box::new(Bar::new(title)),
         }
+    }
+}
+
+/// Standard error as log lines use it: what a pipeline's runner would obey is written out.
+struct LogLines {
+    json: bool,
+}
+
+impl std::io::Write for LogLines {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let safe = match self.json {
+            // A reader of JSON undoes this one.
+            true => text.replace("##", "#\\u0023"),
+            false => without_commands(&text).into_owned(),
+        };
+        std::io::stderr().write_all(safe.as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Standard output and standard error.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 
 use anstream::{AutoStream, ColorChoice};
@@ -7,8 +8,8 @@ use anstream::{AutoStream, ColorChoice};
 use super::error::{CliError, Explain as _, Next};
 use super::global::{self, Global};
 use applecart_core::fleet;
-use applecart_core::model::sentence;
-use applecart_core::report::escape;
+use applecart_core::model::{sentence, without_secrets};
+use applecart_core::report::{escape, without_commands};
 
 /// Where a command's results and messages go.
 ///
@@ -46,7 +47,15 @@ impl Output {
 
     /// Writes a result. A reader that went away (`| head`) is no error: the command ends quietly,
     /// with the exit code that it would have had.
+    ///
+    /// Nothing of it commands a pipeline's runner: most of it are other people's words.
     pub(super) fn result(&self, text: &str) -> Result<(), CliError> {
+        self.commands(&plain(text, self.out))
+    }
+
+    /// Writes a result whose lines a pipeline's runner is to obey: the renderer has escaped every
+    /// word of others in it.
+    pub(super) fn commands(&self, text: &str) -> Result<(), CliError> {
         let mut out = AutoStream::new(std::io::stdout(), self.out);
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -71,7 +80,7 @@ impl Output {
     fn write_message(&self, text: &str) {
         let mut err = AutoStream::new(std::io::stderr(), self.err);
         // Nothing can be done where even the message cannot be written.
-        let _ = writeln!(err, "{text}");
+        let _ = writeln!(err, "{}", plain(text, self.err));
     }
 
     /// An error: what happened, why, and what to do next.
@@ -86,10 +95,19 @@ impl Output {
         }
         if self.json_log {
             let because = std::error::Error::source(error).map(sentence).unwrap_or_default();
-            let (code, next) = (error.outcome().code(), joined(&error.hints()));
-            return tracing::error!(code, because, next, "{error}");
+            let (because, next) = (without_secrets(&because), joined(&error.hints()));
+            let (code, error) = (error.outcome().code(), error.to_string());
+            return tracing::error!(
+                code,
+                because = &*because,
+                next = &*without_secrets(&next),
+                "{}",
+                without_secrets(&error)
+            );
         }
         let bad = anstyle::AnsiColor::Red.on_default().bold();
+        // What was pasted after the wrong option is quoted by many an error.
+        let escape = |text: &str| escape(&without_secrets(text));
         let mut text = format!("{bad}error{bad:#}: {}", escape(&error.to_string()));
         let causes = std::iter::successors(std::error::Error::source(error), |it| it.source());
         for cause in causes {
@@ -129,6 +147,35 @@ impl Output {
             _ => Ok(()),
         }
     }
+}
+
+/// Writes what clap says of a command line. It quotes the words of it, whatever they are: a secret
+/// that was pasted after the wrong option, or a branch's name that a runner would obey.
+pub(super) fn usage(error: &clap::Error) {
+    if !error.use_stderr() {
+        // Help and version: our own words.
+        let _ = error.print();
+        return;
+    }
+    let text = error.render();
+    // Colours inside a word would keep it from being told.
+    let text = match without_secrets(&text.to_string()) {
+        Cow::Owned(masked) => masked,
+        Cow::Borrowed(_) => text.ansi().to_string(),
+    };
+    let mut err = AutoStream::auto(std::io::stderr());
+    // Nothing can be done where even the message cannot be written.
+    let _ = write!(err, "{}", without_commands(&text));
+}
+
+/// A text as its stream shows it, without what a pipeline's runner would obey. Colours that are
+/// taken out could else hide a command.
+fn plain(text: &str, colours: ColorChoice) -> Cow<'_, str> {
+    if colours != ColorChoice::Never || !text.contains('\u{1b}') {
+        return without_commands(text);
+    }
+    let text = anstream::adapter::strip_str(text).to_string();
+    Cow::Owned(without_commands(&text).into_owned())
 }
 
 fn joined(steps: &[Next]) -> String {

@@ -11,7 +11,7 @@
 //! * [`Setting`], [`SettingChange`]: what an administrator sets, and what changed unasked.
 //! * [`Record`]: one line of the ledger.
 //! * [`Commit`]: a commit's public facts.
-//! * [`safe_text`]: text from elsewhere, safe to show.
+//! * [`safe_text`], [`without_secrets`]: text from elsewhere, safe to show.
 //! * [`Outcome`]: the exit codes, and which one wins.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -21,6 +21,7 @@ mod identity;
 mod live;
 mod outcome;
 mod record;
+mod secret_words;
 mod settings;
 mod text;
 mod time;
@@ -38,6 +39,7 @@ pub use record::{
     Actor, Author, Cause, EntryBody, Event, Evidence, FailureCode, FileRef, LedgerEntry, LineMisfit,
     Record, Write, Written,
 };
+pub use secret_words::{looks_secret, without_secrets};
 pub use settings::{Setting, SettingChange};
 pub use text::{is_hostile, nearest, push_safe, safe_text, sentence, shell_word};
 pub use time::{Timestamp, TimestampError};

@@ -2,7 +2,7 @@
 //! or reorder what stands beside them.
 
 pub(super) use crate::model::nearest;
-use crate::model::push_safe;
+use crate::model::{looks_secret, push_safe};
 
 /// Longest piece of a file that a message quotes, in characters.
 const MAX_QUOTE: usize = 60;
@@ -25,12 +25,13 @@ fn may_hold_secret(text: &str) -> bool {
         "passphrase\":",
     ];
     let lower = text.to_ascii_lowercase();
-    SIGNS.iter().any(|sign| lower.contains(sign))
+    looks_secret(text) || SIGNS.iter().any(|sign| lower.contains(sign))
 }
 
 /// The text in backticks, escaped and capped.
 pub(super) fn quote(text: &str) -> String {
-    let start: String = text.chars().take(MAX_QUOTE).collect();
+    // A cut one may look like none.
+    let start: String = text.chars().take(MAX_QUOTE + AFTER).collect();
     if may_hold_secret(&start) {
         return "(not shown)".to_owned();
     }
@@ -175,6 +176,10 @@ mod tests {
             assert!(!excerpt(line, 2, 1).line.contains(['1', 'x', 'Q']), "{line}");
         }
         assert_eq!(quote("AGE-SECRET-KEY-1QQ"), "(not shown)");
+        let secret = "wxy7Q~Lm3k.Rt9_Pz2v-Bn6cQd8fHs4jYg1aUe5";
+        assert_eq!(quote(secret), "(not shown)");
+        let line = excerpt(&format!("  clientId: {secret}"), 12, 40).line;
+        assert_eq!(line, "(not shown: it may hold a secret)");
         assert_eq!(excerpt("credential: client-secret", 0, 1).line, "credential: client-secret");
     }
 

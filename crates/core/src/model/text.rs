@@ -1,12 +1,17 @@
 //! Text from elsewhere (files, Git, Graph), made safe to show.
 
-/// Whether a terminal obeys the character, or a reader is deceived by it: controls, and what is not
-/// seen but hides or turns the text around it (CVE-2021-42574).
+/// Whether a terminal obeys the character, or a reader is deceived by it: controls, what is not seen
+/// but hides or turns the text around it (CVE-2021-42574), and letters that look like nothing at all
+/// (Unicode's default-ignorable ones and the blank ones). The sign that asks for a colourful emoji is
+/// not among them, for it stands in ordinary names.
 pub fn is_hostile(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}'
+            | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0d}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Adds the character, or its escape if it is hostile.
@@ -74,6 +79,10 @@ mod tests {
         {
             assert!(is_hostile(hidden), "{hidden:?}");
         }
+        for blank in ['\u{34f}', '\u{115f}', '\u{2800}', '\u{3164}', '\u{ffa0}', '\u{e0101}'] {
+            assert!(is_hostile(blank), "{blank:?}");
+        }
+        assert!(!is_hostile('\u{fe0f}'), "⚠️ is an ordinary sign");
     }
 
     #[test]

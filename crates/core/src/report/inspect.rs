@@ -2,7 +2,7 @@
 
 use super::text::{BAD, DIM, GOOD, HEAD, LOOK, escape, styled, wrap};
 use crate::apple::{FileFacts, Inspection, RecipientFacts, Severity, Verdict};
-use crate::model::{Kind, is_hostile};
+use crate::model::Kind;
 
 /// The verdict, then the findings, then the facts.
 pub fn inspection_human(inspection: &Inspection, file: &str, width: usize) -> String {
@@ -80,26 +80,10 @@ fn lines(facts: &FileFacts) -> Vec<(&'static str, String)> {
     lines
 }
 
-/// JSON in which names cannot steer a terminal, a log or a web page: what is dangerous there is
-/// written as `\u` escapes, which JSON readers undo.
+/// JSON that a web page may hold as it is.
 ///
 /// # Errors
 /// Never for this type; `serde_json` cannot know that.
 pub fn inspection_json(inspection: &Inspection) -> Result<String, serde_json::Error> {
-    let json = super::json(inspection)?;
-    let mut safe = String::with_capacity(json.len());
-    for character in json.chars() {
-        // Line feeds stand between the members; inside strings serde_json has escaped them.
-        let plain =
-            character == '\n' || !(is_hostile(character) || matches!(character, '<' | '>' | '&'));
-        if plain {
-            safe.push(character);
-        } else {
-            let mut units = [0; 2];
-            for unit in character.encode_utf16(&mut units) {
-                safe.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    Ok(safe)
+    super::json::json_for_pages(inspection)
 }

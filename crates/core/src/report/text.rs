@@ -1,5 +1,7 @@
 //! Small pieces of text.
 
+use std::borrow::Cow;
+
 use anstyle::{AnsiColor, Style};
 
 use chrono::Duration;
@@ -43,6 +45,39 @@ pub fn escape(text: &str) -> String {
     safe
 }
 
+/// A whole output without what a pipeline's runner takes for a command: `##vso[…]` and `##[…]`
+/// anywhere, `::…` at the beginning of a line. Whatever wrote it, nothing of it is obeyed; only what
+/// the program itself says to a runner goes around this.
+pub fn without_commands(text: &str) -> Cow<'_, str> {
+    if !text.contains("##") && !text.contains("::") {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let mut rest = line;
+        if let Some(command) = line.trim_start().strip_prefix("::") {
+            let blanks = line.len() - line.trim_start().len();
+            safe.push_str(line.get(..blanks).unwrap_or_default());
+            safe.push_str(":\\u{3a}");
+            rest = command;
+        }
+        while let Some(at) = rest.find("##") {
+            let (before, from) = rest.split_at(at + 1);
+            safe.push_str(before);
+            let after = from.get(1..).unwrap_or_default();
+            let word = after.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("vso["));
+            if after.starts_with('[') || word {
+                safe.push_str("\\u{23}");
+                rest = after;
+            } else {
+                rest = from;
+            }
+        }
+        safe.push_str(rest);
+    }
+    Cow::Owned(safe)
+}
+
 /// `1 tenant`, `2 tenants`, `2 entries`.
 pub fn plural(count: usize, noun: &str) -> String {
     if count == 1 {
@@ -52,6 +87,12 @@ pub fn plural(count: usize, noun: &str) -> String {
         Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{count} {stem}ies"),
         _ => format!("{count} {noun}s"),
     }
+}
+
+/// `1 matter needs attention`, `3 matters need attention`.
+pub(super) fn needs(count: usize) -> String {
+    let need = if count == 1 { "needs" } else { "need" };
+    format!("{} {need} attention", plural(count, "matter"))
 }
 
 /// A token as people name it: `vpp London`, `push`.
@@ -172,6 +213,20 @@ mod tests {
         assert_eq!(escape("::add-mask::x ::y"), ":\\u{3a}add-mask::x :\\u{3a}y");
         assert_eq!(escape("a##vso[task.x]##[y]"), "a#\\u{23}vso[task.x]#\\u{23}[y]");
         assert_eq!(escape("http://[::1]:80 C# a:b"), "http://[::1]:80 C# a:b");
+    }
+
+    #[test]
+    fn no_output_commands_a_runner() {
+        for (text, safe) in [
+            ("### Plan\n  ##vso[task.x]y\n", "### Plan\n  #\\u{23}vso[task.x]y\n"),
+            ("####vso[x] ##[group]", "###\\u{23}vso[x] #\\u{23}[group]"),
+            ("a\n \t::set-env name=x::y\nb ::c", "a\n \t:\\u{3a}set-env name=x::y\nb ::c"),
+            ("::stop-commands::x", ":\\u{3a}stop-commands::x"),
+            ("##VSO[x]", "#\\u{23}VSO[x]"),
+        ] {
+            assert_eq!(without_commands(text), safe);
+        }
+        assert!(matches!(without_commands("# a\nb"), Cow::Borrowed(_)));
     }
 
     #[test]
