@@ -19,6 +19,7 @@ use applecart_core::renewal::{DraftError, Place, refusing, spec};
 use applecart_core::rules::codes::Reason;
 use applecart_core::rules::identity;
 use applecart_core::rules::requests::Requests;
+use applecart_core::rules::verdicts::Verdicts;
 use applecart_core::sealed::{self, Seal, SopsRecipients};
 use applecart_io::git::program::{GitProgram, Tool};
 use applecart_io::git::{Repo, ToolError};
@@ -201,12 +202,12 @@ impl Download {
         case: &Case<'_>,
         seal: impl FnOnce() -> Result<SealedFile<S>, AppError>,
     ) -> Result<Brought<S>, AppError> {
-        let (inspection, doubts) = self.judged(place, case)?;
+        let (inspection, verdicts, doubts) = self.judged(place, case)?;
         let sealed = seal()?;
         let tenant_file = place
             .named(&inspection.facts, &sealed.name, sealed.size, self.sha256())
             .map_err(DownloadError::from)?;
-        Ok(Brought { inspection, doubts, sealed, tenant_file })
+        Ok(Brought { inspection, verdicts, doubts, sealed, tenant_file })
     }
 
     /// What the file is and what a person should know of it, where nothing speaks against it.
@@ -214,7 +215,7 @@ impl Download {
         &self,
         place: &Place<'_>,
         case: &Case<'_>,
-    ) -> Result<(Inspection, Vec<String>), DownloadError> {
+    ) -> Result<(Inspection, Option<Verdicts>, Vec<String>), DownloadError> {
         let Case { live, past, requests, now, renewal } = *case;
         let alone = self.inspect(place.policy, now, live);
         let judging = Judging {
@@ -251,7 +252,8 @@ impl Download {
         }
         if objections.is_empty() {
             let doubts = judging.doubts();
-            return Ok((inspection.released(), doubts));
+            let verdicts = judging.verdicts();
+            return Ok((inspection.released(), verdicts, doubts));
         }
         let reasons = objections.iter().map(ToString::to_string).collect();
         Err(DownloadError::Refused { inspection: Box::new(inspection), reasons, run })
@@ -320,6 +322,8 @@ impl SealedFile<Vec<u8>> {
 /// A file that was judged and sealed, and the text of the tenant file that names it.
 pub(super) struct Brought<S> {
     pub(super) inspection: Inspection,
+    /// What the rules answered; `None` where the file was not compared with Intune.
+    pub(super) verdicts: Option<Verdicts>,
     /// What a person should know although the file is taken.
     pub(super) doubts: Vec<String>,
     pub(super) sealed: SealedFile<S>,

@@ -110,7 +110,7 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
     };
     let requests = &requests;
     let case = Case { live: live.as_ref(), past: None, requests, now, renewal: false };
-    let Brought { inspection, doubts, sealed, tenant_file } =
+    let Brought { inspection, doubts, sealed, tenant_file, .. } =
         download.bring(&place, &case, || match &options.sealed {
             Some(name) => {
                 check_sealed(root, &place, name, &download)?;

@@ -4,6 +4,7 @@
 //!   do next, and what releases it.
 //! * [`judge`]: what speaks against a credential; what came of an upload asks [`subject`].
 //! * [`allow`]: whether a reviewed `allow` line releases it today.
+//! * [`verdicts`]: what they answer about a file that is proposed, as the ticks of a pull request.
 //! * [`identity`]: which token in Intune an entry means.
 //! * [`bindings`]: which tenant a file, a folder or a topic belongs to.
 //! * [`requests`]: whose request for Apple (CSR) a push certificate answers.
@@ -16,3 +17,4 @@ pub mod identity;
 pub mod judge;
 pub mod requests;
 pub mod subject;
+pub mod verdicts;

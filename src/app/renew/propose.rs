@@ -11,6 +11,7 @@ use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, Timestamp};
 use applecart_core::renewal::{Place, proposal};
 use applecart_core::report::{Proposal, ProposalStatus, ProposalText, proposal_text};
 use applecart_core::rules::requests::Requests;
+use applecart_core::rules::verdicts::Verdicts;
 use applecart_io::git::network::Pushed;
 use applecart_io::git::{Change, Found};
 use applecart_io::intune::Connector;
@@ -158,13 +159,15 @@ impl<'a> Bench<'a> {
         let past = self.known.as_ref().ok().map(|view| view.tenant(tenant.tenant_id));
         let requests = &self.requests;
         let case = Case { live: Some(&live), past, requests, now: self.now, renewal: true };
-        let Brought { inspection, doubts, sealed, tenant_file: after } =
+        let Brought { inspection, verdicts, doubts, sealed, tenant_file: after } =
             download.bring(&place, &case, || {
                 let is_for_sops = |name: &str| self.is_for_sops(&place, name);
                 download.seal(&place, is_for_sops, "on a branch of its own, ")
             })?;
         let about = Proposal { urgent: token.token.kind == Kind::Enrollment, ..about };
-        let (title, about) = self.with_text(about, matched, &live, &inspection, &doubts);
+        let judged =
+            Judged { inspection: &inspection, verdicts: verdicts.as_ref(), doubts: &doubts };
+        let (title, about) = self.with_text(about, matched, &live, &judged);
 
         let branch = proposal::branch(tenant, token, &inspection, sha256);
         if let Some(found) = self.find(&branch)? {
@@ -289,15 +292,14 @@ impl<'a> Bench<'a> {
         about: Proposal,
         matched: &Matched<'_>,
         live: &LiveTenant,
-        inspection: &Inspection,
-        doubts: &[String],
+        judged: &Judged<'_>,
     ) -> (String, Proposal) {
         let Matched { download, tenant, token } = matched;
-        let kind = token.token.kind;
+        let Judged { inspection, verdicts, doubts } = *judged;
         let facts = &inspection.facts;
-        let found = inspection.findings.iter().map(ToString::to_string);
-        let mut warnings: Vec<String> = found
+        let mut warnings: Vec<String> = proposal::remarks(inspection, verdicts)
             .chain(proposal::siblings(tenant, token, inspection))
+            .chain(proposal::consent(tenant, live, verdicts))
             .chain(doubts.iter().cloned())
             .collect();
         let (title, body) = proposal_text(&ProposalText {
@@ -308,7 +310,7 @@ impl<'a> Bench<'a> {
             expires: facts.expires,
             downloaded: facts.downloaded,
             sha256: download.sha256(),
-            checks: &proposal::checks(inspection, kind, live),
+            verdicts,
             warnings: &warnings,
         });
         // It is about this machine: readers of the pull request can do nothing about it.
@@ -317,6 +319,14 @@ impl<'a> Bench<'a> {
         let about = Proposal { title: Some(title.clone()), body: Some(body), warnings, ..about };
         (title, about)
     }
+}
+
+/// What is known of a file that was taken.
+#[derive(Clone, Copy)]
+struct Judged<'a> {
+    inspection: &'a Inspection,
+    verdicts: Option<&'a Verdicts>,
+    doubts: &'a [String],
 }
 
 fn no_ledger(tenant: &Tenant, why: &str) -> AppError {

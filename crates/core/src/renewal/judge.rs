@@ -4,13 +4,14 @@ use crate::apple::enrollment::is_same_server;
 use crate::apple::{Finding, FindingCode, Inspection};
 use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::TenantLedger;
-use crate::model::{Kind, LiveTenant, Sha256, TenantName, Timestamp};
+use crate::model::{Kind, LiveTenant, Reading, Sha256, TenantName, Timestamp};
 use crate::rules::bindings;
 use crate::rules::codes::Reason;
 use crate::rules::identity;
 use crate::rules::judge::{self, Case, Objection};
 use crate::rules::requests::Requests;
 use crate::rules::subject::Subject;
+use crate::rules::verdicts::{self, Verdicts};
 
 /// A downloaded file and the entry that it is for.
 pub struct Judging<'a> {
@@ -45,6 +46,28 @@ impl Judging<'_> {
         self.live.and_then(|live| identity::only(live, self.kind()))
     }
 
+    /// What the rules answer, for the text of a pull request; `None` where Intune was not asked.
+    pub fn verdicts(&self) -> Option<Verdicts> {
+        let live = self.live?;
+        let entry =
+            judge::entry_with(self.token, &self.inspection.facts, self.sha256, self.apple_id);
+        let nothing = TenantLedger::default();
+        let case = self.case(&entry, self.past.unwrap_or(&nothing));
+        Some(verdicts::verdicts(&case, live, self.inspection, self.token.topic()))
+    }
+
+    fn case<'a>(&'a self, entry: &'a Token, past: &'a TenantLedger) -> Case<'a> {
+        Case {
+            now: self.now,
+            tenant: self.tenant,
+            token: entry,
+            sha256: self.sha256,
+            of: &self.token.token,
+            live: self.subject(),
+            past,
+        }
+    }
+
     /// Every reason not to take the file; empty when it may be taken.
     pub fn objections(&self) -> Vec<Objection> {
         let (facts, sha256) = (&self.inspection.facts, self.sha256);
@@ -52,15 +75,7 @@ impl Judging<'_> {
         let mut all: Vec<Objection> = if self.live.is_some() {
             let entry = judge::entry_with(self.token, facts, sha256, self.apple_id);
             let nothing = TenantLedger::default();
-            let case = Case {
-                now: self.now,
-                tenant: self.tenant,
-                token: &entry,
-                sha256,
-                of: &self.token.token,
-                live: self.subject(),
-                past: self.past.unwrap_or(&nothing),
-            };
+            let case = self.case(&entry, self.past.unwrap_or(&nothing));
             judge::opened(&case, &self.inspection.findings)
         } else {
             let refusing = self.inspection.findings.iter().filter(|finding| finding.refuses());
@@ -77,9 +92,15 @@ impl Judging<'_> {
     }
 
     /// What speaks against the file as a renewal: there has to be something in Intune that it
-    /// follows, and it has to be a later one.
+    /// follows, and it has to be a later one. A push certificate may be the first one, or follow one
+    /// that was deleted: which topic it may have then is a rule of its own.
     pub fn against_renewal(&self) -> Vec<Objection> {
         let Some(live) = self.subject() else {
+            if self.live.is_some_and(|live| live.push == Reading::Absent)
+                && self.kind() == Kind::Push
+            {
+                return Vec::new();
+            }
             return vec![Objection::new(
                 "not-live",
                 format!(

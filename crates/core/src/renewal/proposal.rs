@@ -3,40 +3,32 @@
 use chrono::Duration;
 
 use super::target::slug;
-use crate::apple::{FindingCode, Inspection};
+use crate::apple::Inspection;
 use crate::fleet::{Tenant, Token};
-use crate::model::{Kind, LiveTenant, LiveToken, Sha256, TenantName, Timestamp};
+use crate::model::{Kind, LiveTenant, LiveToken, Reading, Sha256, TenantName, Timestamp};
 use crate::report::{FactRow, escape};
+use crate::rules::verdicts::{Effect, Verdicts};
 
-/// What the file was compared with, without a finding.
-pub fn checks(inspection: &Inspection, kind: Kind, live: &LiveTenant) -> Vec<String> {
-    let told = |code| inspection.findings.iter().any(|finding| finding.code == code);
-    let mut checks = Vec::new();
-    match kind {
-        Kind::Push => {
-            checks
-                .push("the topic is the one in Intune, so no device has to enrol again".to_owned());
-            if live.push_signing_request.is_some() && !told(FindingCode::CsrUnknown) {
-                checks.push(
-                    "its key is the one of the request for Apple (CSR) that this renewal was opened with"
-                        .to_owned(),
-                );
-            }
-            checks.push("it expires later than the certificate in Intune".to_owned());
-        }
-        Kind::Enrollment => {
-            if !told(FindingCode::RecipientUnverifiable) {
-                checks.push("it is encrypted to the key that Intune has for this token".to_owned());
-            }
-        }
-        Kind::Vpp => {
-            if !told(FindingCode::OrganizationDiffers) {
-                checks.push("its organisation is the one in Intune".to_owned());
-            }
-            checks.push("it expires later than the token in Intune".to_owned());
-        }
-    }
-    checks
+/// What is remarkable about the file. What a reviewed line releases is told with that line instead.
+pub fn remarks<'a>(
+    inspection: &'a Inspection,
+    verdicts: Option<&'a Verdicts>,
+) -> impl Iterator<Item = String> + 'a {
+    let released = move |code: &str| {
+        let all = verdicts.map(|verdicts| verdicts.released.as_slice()).unwrap_or_default();
+        all.iter().any(|one| one.reason.as_str() == code)
+    };
+    let findings = inspection.findings.iter();
+    findings.filter(move |one| !released(one.code.as_str())).map(ToString::to_string)
+}
+
+/// That Intune takes a first push certificate only with the customer's consent.
+pub fn consent(tenant: &Tenant, live: &LiveTenant, verdicts: Option<&Verdicts>) -> Option<String> {
+    let is_first = verdicts.is_some_and(|verdicts| verdicts.effect == Effect::First);
+    let is_given = tenant.consent_data_sharing || live.consent == Reading::Present(true);
+    (is_first && !is_given).then(|| {
+        "Intune takes a first push certificate only with the customer's consent to share data with Apple. Unless it was given in Intune already, the plan holds this upload (consent-missing) until the tenant file has `consent: {dataSharing: true}`".to_owned()
+    })
 }
 
 /// Which other tokens the file could be for: nothing in a VPP token tells its location.
@@ -177,7 +169,99 @@ pub fn message(title: &str, token: &Token, sha256: Sha256) -> String {
 
 #[cfg(test)]
 mod tests {
+    use insta::assert_snapshot;
+
     use super::*;
+    use crate::apple::FileFacts;
+    use crate::plan::world::{self, OTHER_TOPIC, TOPIC, World};
+    use crate::report::{ProposalText, proposal_text};
+    use crate::rules::verdicts::tests::{file, push_file, verdicts_of};
+
+    /// The title and the text of the pull request that brings a file for the world's token.
+    fn text(world: &World, file: &Inspection) -> String {
+        let kind = file.kind.unwrap();
+        let tenant = &world.tenant;
+        let token = tenant.tokens().find(|token| token.token.kind == kind).unwrap();
+        let verdicts = verdicts_of(world, file);
+        let warnings: Vec<String> = remarks(file, Some(&verdicts))
+            .chain(siblings(tenant, token, file))
+            .chain(consent(tenant, &world.live, Some(&verdicts)))
+            .collect();
+        let (title, body) = proposal_text(&ProposalText {
+            tenant: &tenant.name,
+            display_name: Some("Contoso Ltd"),
+            token: &token.token,
+            facts: &rows(token, &world.live, file),
+            expires: file.facts.expires,
+            downloaded: file.facts.downloaded,
+            sha256: Sha256::of(b"file"),
+            verdicts: Some(&verdicts),
+            warnings: &warnings,
+        });
+        format!("{title}\n\n{body}")
+    }
+
+    #[test]
+    fn the_text_of_an_ordinary_renewal() {
+        assert_snapshot!(text(&World::renewal(), &push_file(TOPIC)));
+    }
+
+    #[test]
+    fn the_text_of_a_released_topic_change() {
+        let mut world = World::renewal();
+        world.allow("topic-change", TOPIC, OTHER_TOPIC);
+        let text = text(&world, &push_file(OTHER_TOPIC));
+        for calm in ["stays the same", "notice nothing", "✅ the topic"] {
+            assert!(!text.contains(calm), "{calm}: {text}");
+        }
+        assert_eq!(text.matches("enrol again").count(), 3, "title, alarm and last sentence");
+        assert_snapshot!(text);
+    }
+
+    #[test]
+    fn the_text_of_a_first_certificate() {
+        let mut world = World::first_upload();
+        world.entry().facts = Default::default();
+        world.entry().file = None;
+        assert_snapshot!(text(&world, &push_file(TOPIC)));
+    }
+
+    #[test]
+    fn the_text_of_the_way_back_to_the_topic_that_devices_know() {
+        let mut world = World::renewal();
+        world.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
+        world.allow("topic-change", OTHER_TOPIC, TOPIC);
+        assert_snapshot!(text(&world, &push_file(TOPIC)));
+    }
+
+    #[test]
+    fn the_text_of_a_renamed_organisation() {
+        let mut world = World::vpp_renewal();
+        world.allow("organization-differs", "Contoso Ltd", "Contoso plc");
+        let facts = FileFacts {
+            organization: Some("Contoso plc".to_owned()),
+            expires: Some(world::at(world::NEXT_YEAR)),
+            ..FileFacts::default()
+        };
+        assert_snapshot!(text(&world, &file(Kind::Vpp, facts)));
+    }
+
+    #[test]
+    fn a_topic_that_devices_do_not_know_is_no_ordinary_renewal() {
+        let mut world = World::renewal();
+        world.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
+        let text = text(&world, &push_file(OTHER_TOPIC));
+        assert!(text.starts_with("Renew push certificate of contoso until 2027-11-20, with a topic that its devices do not know\n"), "{text}");
+        assert!(!text.contains("notice nothing") && !text.contains("✅ the topic"), "{text}");
+    }
+
+    #[test]
+    fn a_deleted_certificate_comes_back_with_its_topic() {
+        let world = World::first_upload();
+        let text = text(&world, &push_file(TOPIC));
+        assert!(text.starts_with("Bring back the push certificate of contoso"), "{text}");
+        assert!(text.contains("✅ the topic is the one that devices know"), "{text}");
+    }
 
     #[test]
     fn every_tenants_name_is_a_part_of_a_branchs() {

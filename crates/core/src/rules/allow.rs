@@ -89,6 +89,11 @@ impl Hold {
         self.change.as_ref().is_some_and(|change| releases(allows, self.reason, change, today))
     }
 
+    /// The line that releases it today.
+    pub fn released_by<'a>(&self, allows: &'a [Allow], today: NaiveDate) -> Option<&'a Allow> {
+        releasing(allows, self.reason, self.change.as_ref()?, today)
+    }
+
     /// Why a line for this hold did not release it.
     pub fn near_miss(&self, allows: &[Allow], today: NaiveDate) -> Option<String> {
         let allow = allows.iter().find(|allow| allow.hold == self.reason)?;
@@ -110,10 +115,17 @@ impl Hold {
 
 /// Whether one of the lines releases this change for this hold on this day.
 pub fn releases(allows: &[Allow], hold: Reason, change: &Change, today: NaiveDate) -> bool {
-    hold.explained().is_releasable()
-        && allows
-            .iter()
-            .any(|allow| allow.hold == hold && allow.until >= today && change.is_named_by(allow))
+    releasing(allows, hold, change, today).is_some()
+}
+
+fn releasing<'a>(
+    allows: &'a [Allow],
+    hold: Reason,
+    change: &Change,
+    today: NaiveDate,
+) -> Option<&'a Allow> {
+    let mut lines = allows.iter().filter(|_| hold.explained().is_releasable());
+    lines.find(|allow| allow.hold == hold && allow.until >= today && change.is_named_by(allow))
 }
 
 /// Two spellings of one instant are one value.

@@ -6,10 +6,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::label;
+use crate::fleet::Allow;
 use crate::model::{Kind, Sha256, TenantName, Timestamp, TokenRef};
 use crate::plan::kebab_enum;
 use crate::report::markdown::cell;
 use crate::report::text::{BAD, DIM, GOOD, HEAD, LOOK, day, escape, short, styled, wrap};
+use crate::rules::codes::Reason;
+use crate::rules::verdicts::{Effect, Released, Verdicts};
 
 /// Every file of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -98,39 +101,17 @@ pub struct ProposalText<'a> {
     pub downloaded: Option<Timestamp>,
     /// The opened file's digest.
     pub sha256: Sha256,
-    /// What the file was compared with, as sentences.
-    pub checks: &'a [String],
+    /// What the rules answered; `None` where they were not asked.
+    pub verdicts: Option<&'a Verdicts>,
     /// What to know although it was taken.
     pub warnings: &'a [String],
 }
 
-/// The title and the text of a pull request.
+/// The title and the text of a pull request. Whoever reviews it reads the title, the alarm and the
+/// last sentence: each of them tells what the rules found that devices will notice.
 pub fn proposal_text(text: &ProposalText<'_>) -> (String, String) {
-    let what = label(text.token);
-    let kind = text.token.kind;
-    let title = match (kind, text.expires, text.downloaded) {
-        (Kind::Enrollment, _, Some(at)) => {
-            format!("Urgent: renew {what} of {}: device sync is down since {at}", text.tenant)
-        }
-        (Kind::Enrollment, _, None) => {
-            format!(
-                "Urgent: renew {what} of {}: device sync is down since its download",
-                text.tenant
-            )
-        }
-        (_, Some(at), _) => {
-            format!("Renew {what} of {} until {}", text.tenant, day(at))
-        }
-        (_, None, _) => format!("Renew {what} of {}", text.tenant),
-    };
-    let mut body = String::new();
-    if kind == Kind::Enrollment {
-        body.push_str(
-            "> 🚨 Downloading this token at Apple ended the one in use: devices neither sync nor enrol until this is merged and applied.\n\n",
-        );
-    }
-    let name = text.display_name.unwrap_or(text.tenant.as_str());
-    let _ = writeln!(body, "Brings the renewed {} of **{}**.\n", cell(&what), cell(name));
+    let mut body = text.alarm();
+    body.push_str(&text.opening());
     body.push_str("| | in Intune now | after this |\n|---|---|---|\n");
     for row in text.facts {
         let mark = if row.old == row.new { "" } else { "**" };
@@ -140,24 +121,165 @@ pub fn proposal_text(text: &ProposalText<'_>) -> (String, String) {
         let _ = writeln!(body, "| {} | {} | {new} |", row.name, value(row.old.as_ref()));
     }
     let _ = writeln!(body, "| SHA-256 of the opened file | | `{}` |\n", text.sha256);
-    for check in text.checks {
-        let _ = writeln!(body, "- ✅ {}", cell(check));
+    for passed in text.verdicts.iter().flat_map(|verdicts| &verdicts.passed) {
+        let _ = writeln!(body, "- ✅ {}", cell(&passed.to_string()));
+    }
+    for one in text.released() {
+        let Allow { from, to, reason, until, .. } = &one.by;
+        let _ = writeln!(
+            body,
+            "- ⚠️ {} is released by a reviewed `allow` line until {until}: from {} to {}, because: {}",
+            one.reason,
+            cell(from),
+            cell(to),
+            cell(reason)
+        );
     }
     for warning in text.warnings {
         let _ = writeln!(body, "- ⚠️ {}", cell(warning));
     }
-    body.push_str(match kind {
-        Kind::Push => {
-            "\nOnce this is merged, `applecart apply` uploads the certificate; the topic stays the same, so enrolled devices are not affected.\n"
+    let _ = writeln!(body, "\nOnce this is merged, `applecart apply` {}", text.ending());
+    (text.title(), body)
+}
+
+impl ProposalText<'_> {
+    fn effect(&self) -> &Effect {
+        self.verdicts.map_or(&Effect::Unknown, |verdicts| &verdicts.effect)
+    }
+
+    fn released(&self) -> &[Released] {
+        self.verdicts.map(|verdicts| verdicts.released.as_slice()).unwrap_or_default()
+    }
+
+    /// The organisation that the token is of now, where a reviewed line lets it be another one.
+    fn renamed(&self) -> Option<&str> {
+        let is_it = |one: &&Released| one.reason == Reason::OrganizationDiffers;
+        self.released().iter().find(is_it)?;
+        self.facts.iter().find(|row| row.name == "organisation")?.new.as_deref()
+    }
+
+    fn title(&self) -> String {
+        let (what, tenant) = (label(self.token), self.tenant);
+        let until = self.expires.map(|at| format!(" until {}", day(at))).unwrap_or_default();
+        match (self.token.kind, self.effect()) {
+            (Kind::Enrollment, _) => {
+                let since = match self.downloaded {
+                    Some(at) => at.to_string(),
+                    None => "its download".to_owned(),
+                };
+                format!("Urgent: renew {what} of {tenant}: device sync is down since {since}")
+            }
+            (_, Effect::First) => format!("First {what} of {tenant}{until}"),
+            (_, Effect::Restored(_)) => format!("Bring back the {what} of {tenant}{until}"),
+            (_, Effect::BackTo { .. }) => {
+                let until = self.expires.map(|at| format!(", until {}", day(at)));
+                let until = until.unwrap_or_default();
+                format!("Bring back the push topic that devices of {tenant} know{until}")
+            }
+            (_, Effect::CutOff { .. }) => {
+                format!(
+                    "Change the push topic of {tenant}: every enrolled device has to enrol again"
+                )
+            }
+            (_, Effect::StaysForeign { .. }) => {
+                format!(
+                    "Renew {what} of {tenant}{until}, with a topic that its devices do not know"
+                )
+            }
+            (_, Effect::Unnoticed(_) | Effect::Unknown) => match self.renamed() {
+                Some(organization) => {
+                    format!(
+                        "Renew {what} of {tenant}{until}, now of the organisation {organization}"
+                    )
+                }
+                None => format!("Renew {what} of {tenant}{until}"),
+            },
         }
-        Kind::Enrollment => {
-            "\nOnce this is merged, `applecart apply` uploads the token and starts a sync. Merge it soon.\n"
+    }
+
+    /// What must not be overlooked.
+    fn alarm(&self) -> String {
+        let text = match (self.token.kind, self.effect()) {
+            (Kind::Enrollment, _) => "🚨 Downloading this token at Apple ended the one in use: devices neither sync nor enrol until this is merged and applied.".to_owned(),
+            (_, Effect::CutOff { known, to }) => format!(
+                "🚨 Devices know the topic {known}, and this certificate has {to}. Once it is uploaded, no device that is enrolled today answers any more: every one has to enrol again."
+            ),
+            (_, Effect::BackTo { known, from, .. }) => format!(
+                "⚠️ Intune uses the topic {from}, but devices know {known}. Once this is uploaded, they answer again. A device that enrolled under {from} meanwhile has to enrol again."
+            ),
+            (_, Effect::StaysForeign { known, live }) => format!(
+                "🚨 Intune uses the topic {live}, but devices know {known} and do not answer. This certificate changes nothing about that. To reach them again, renew the certificate with the topic {known} at Apple instead."
+            ),
+            (_, Effect::Unnoticed(_) | Effect::First | Effect::Restored(_) | Effect::Unknown) => {
+                match self.renamed() {
+                    Some(organization) => format!(
+                        "⚠️ The token is of another organisation than the one in Intune. If {} is not a new name of the same customer, another customer's licences are used.",
+                        cell(organization)
+                    ),
+                    None => return String::new(),
+                }
+            }
+        };
+        format!("> {text}\n\n")
+    }
+
+    fn opening(&self) -> String {
+        let what = cell(&label(self.token));
+        let name = cell(self.display_name.unwrap_or(self.tenant.as_str()));
+        match self.effect() {
+            Effect::First => format!("Brings the first {what} of **{name}**: Intune has none.\n\n"),
+            Effect::Restored(_) => format!(
+                "Brings a new {what} of **{name}**: Intune has none any more, and devices know its topic.\n\n"
+            ),
+            Effect::CutOff { .. } => {
+                format!("Brings a {what} of **{name}** with another topic.\n\n")
+            }
+            Effect::BackTo { .. } => format!(
+                "Brings the renewed {what} of **{name}** with the topic that devices know.\n\n"
+            ),
+            Effect::Unnoticed(_) | Effect::StaysForeign { .. } | Effect::Unknown => {
+                format!("Brings the renewed {what} of **{name}**.\n\n")
+            }
         }
-        Kind::Vpp => {
-            "\nOnce this is merged, `applecart apply` uploads the token and compares its location with the one in Intune.\n"
-        }
-    });
-    (title, body)
+    }
+
+    /// What happens after the merge, and what devices notice of it.
+    fn ending(&self) -> String {
+        let text = match (self.token.kind, self.effect()) {
+            (Kind::Enrollment, _) => "uploads the token and starts a sync. Merge it soon.",
+            (Kind::Vpp, _) => match self.renamed() {
+                Some(organization) => {
+                    return format!(
+                        "uploads the token, compares its location with the one in Intune, and from then on uses the licences of {}.",
+                        cell(organization)
+                    );
+                }
+                None => "uploads the token and compares its location with the one in Intune.",
+            },
+            (Kind::Push, effect) => match effect {
+                Effect::Unnoticed(_) => {
+                    "uploads the certificate. The topic stays the same, so enrolled devices notice nothing."
+                }
+                Effect::First => {
+                    "uploads the certificate. From then on Apple devices can enrol, and every later renewal has to keep its topic."
+                }
+                Effect::Restored(_) => {
+                    "uploads the certificate, and devices that are enrolled answer again."
+                }
+                Effect::BackTo { .. } => {
+                    "uploads the certificate, and devices that know this topic answer again."
+                }
+                Effect::CutOff { .. } => {
+                    "uploads the certificate, and every device that is enrolled today has to enrol again. Merge this only if that is meant."
+                }
+                Effect::StaysForeign { .. } => {
+                    "uploads the certificate, and devices that know the other topic still do not answer."
+                }
+                Effect::Unknown => "uploads the certificate.",
+            },
+        };
+        text.to_owned()
+    }
 }
 
 /// What became of the files, for a terminal: with one file its pull request whole, with several a

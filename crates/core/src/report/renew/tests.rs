@@ -153,7 +153,7 @@ fn a_pull_request_puts_old_and_new_side_by_side() {
         expires: None,
         downloaded: Some(at("2026-11-20T10:11:12Z")),
         sha256: Sha256::of(b"x"),
-        checks: &["it is encrypted to Intune's key".to_owned()],
+        verdicts: None,
         warnings: &[],
     };
     let (title, body) = proposal_text(&text);

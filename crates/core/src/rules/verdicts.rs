@@ -1,0 +1,311 @@
+//! What the rules answer about a file that is proposed, for the people who review it.
+//!
+//! A tick in a pull request is a promise. [`Passed`] is the only thing that a text ticks, and it is
+//! made here alone, of two known values that a rule compared: no sentence can promise what nobody
+//! looked at.
+
+use std::fmt;
+
+use super::allow::Hold;
+use super::codes::Reason;
+use super::judge::{self, Case};
+use super::subject::Subject;
+use crate::apple::{self, FileFacts, Inspection};
+use crate::fleet::Allow;
+use crate::model::{LiveEnrollment, LivePush, LiveTenant, LiveVpp, Topic};
+
+/// A rule that was asked about known values and had nothing to object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passed(Rule);
+
+/// The rules that a renewal may pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    SameTopic,
+    KnownTopic,
+    KeyOfRequest,
+    Later(&'static str),
+    KeyOfIntune,
+    SameOrganization,
+}
+
+impl Rule {
+    /// The only way to a tick.
+    fn passed(self, asked: bool) -> Option<Passed> {
+        asked.then_some(Passed(self))
+    }
+}
+
+impl fmt::Display for Passed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Rule::SameTopic => f.write_str("the topic is the one in Intune, so no device has to enrol again"),
+            Rule::KnownTopic => f.write_str("the topic is the one that devices know"),
+            Rule::KeyOfRequest => f.write_str(
+                "its key is the one of the request for Apple (CSR) that this renewal was opened with",
+            ),
+            Rule::Later(noun) => write!(f, "it expires later than the {noun} in Intune"),
+            Rule::KeyOfIntune => f.write_str("it is encrypted to the key that Intune has for this token"),
+            Rule::SameOrganization => f.write_str("its organisation is the one in Intune"),
+        }
+    }
+}
+
+/// What an upload does to the devices of a tenant, as far as its push topic decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// They notice nothing.
+    Unnoticed(Passed),
+    /// Intune has no certificate and none is known of: there is no device to notice it.
+    First,
+    /// Intune has no certificate any more, and this one has the topic that devices know.
+    Restored(Passed),
+    /// Intune has another topic, and this one has the one that devices know.
+    BackTo { known: Topic, from: Topic, passed: Passed },
+    /// Every device that is enrolled under the topic that devices know has to enrol again.
+    CutOff { known: Topic, to: Topic },
+    /// The topic stays the one in Intune, which is not the one that devices know.
+    StaysForeign { known: Topic, live: Topic },
+    /// No rule tells, or it is no push certificate.
+    Unknown,
+}
+
+/// A hold that a reviewed line of the tenant file releases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Released {
+    pub reason: Reason,
+    pub by: Allow,
+}
+
+/// The rules' answers about one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdicts {
+    pub passed: Vec<Passed>,
+    pub effect: Effect,
+    pub released: Vec<Released>,
+    /// Whether Intune is proved to have none yet.
+    pub is_first: bool,
+}
+
+/// Asks the rules. `case` has the entry as it would be, `stated` is the topic that Git names so far.
+pub fn verdicts(
+    case: &Case<'_>,
+    live: &LiveTenant,
+    inspection: &Inspection,
+    stated: Option<&Topic>,
+) -> Verdicts {
+    let facts = &inspection.facts;
+    let effect = effect(case, facts, stated);
+    let mut passed = Vec::new();
+    if let Effect::Unnoticed(one) | Effect::Restored(one) | Effect::BackTo { passed: one, .. } =
+        &effect
+    {
+        passed.push(*one);
+    }
+    passed.extend(match case.live {
+        Some(Subject::Push(one)) => against_push(one, facts),
+        Some(Subject::Enrollment(one)) => against_enrollment(one, facts),
+        Some(Subject::Vpp(one)) => against_vpp(one, facts),
+        None => Vec::new(),
+    });
+    passed.extend(key_of_request(live, facts));
+    let is_first = case.live.is_none();
+    Verdicts { passed, effect, released: released(case, inspection), is_first }
+}
+
+fn effect(case: &Case<'_>, facts: &FileFacts, stated: Option<&Topic>) -> Effect {
+    let Some(to) = &facts.topic else { return Effect::Unknown };
+    let live = match case.live {
+        Some(Subject::Push(live)) => Some(&live.topic),
+        Some(_) => return Effect::Unknown,
+        None => None,
+    };
+    let Some(known) = case.past.known_topic(case.of).or(stated).or(live) else {
+        return Effect::First;
+    };
+    match live {
+        Some(live) if live != known && live == to => {
+            Effect::StaysForeign { known: known.clone(), live: live.clone() }
+        }
+        _ if to != known => Effect::CutOff { known: known.clone(), to: to.clone() },
+        Some(live) if live != to => match Rule::KnownTopic.passed(known == to) {
+            Some(passed) => Effect::BackTo { known: known.clone(), from: live.clone(), passed },
+            None => Effect::Unknown,
+        },
+        Some(live) => Rule::SameTopic.passed(live == to).map_or(Effect::Unknown, Effect::Unnoticed),
+        None => Rule::KnownTopic.passed(known == to).map_or(Effect::Unknown, Effect::Restored),
+    }
+}
+
+fn against_push(live: &LivePush, facts: &FileFacts) -> Vec<Passed> {
+    let is_later = facts.expires.is_some_and(|expires| expires > live.expires);
+    Rule::Later("certificate").passed(is_later).into_iter().collect()
+}
+
+fn key_of_request(live: &LiveTenant, facts: &FileFacts) -> Option<Passed> {
+    let asked = live.push_signing_request.as_deref().and_then(apple::requested_key)?;
+    Rule::KeyOfRequest.passed(facts.public_key_sha256 == Some(asked))
+}
+
+fn against_enrollment(live: &LiveEnrollment, facts: &FileFacts) -> Vec<Passed> {
+    let Some((issuer, serial)) =
+        live.encryption_public_key.as_deref().and_then(apple::key_identity)
+    else {
+        return Vec::new();
+    };
+    let is_to_intune =
+        facts.recipient.iter().chain(&facts.other_recipients).any(|one| {
+            one.issuer.as_ref() == Some(&issuer) && one.serial.as_ref() == Some(&serial)
+        });
+    Rule::KeyOfIntune.passed(is_to_intune).into_iter().collect()
+}
+
+fn against_vpp(live: &LiveVpp, facts: &FileFacts) -> Vec<Passed> {
+    let is_same = match (&live.organization, &facts.organization) {
+        (Some(live), Some(found)) => live.trim() == found.trim(),
+        _ => false,
+    };
+    let is_later = live.expires.zip(facts.expires).is_some_and(|(live, found)| found > live);
+    [Rule::SameOrganization.passed(is_same), Rule::Later("token").passed(is_later)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// What speaks against the file and is released by a line, with that line.
+fn released(case: &Case<'_>, inspection: &Inspection) -> Vec<Released> {
+    let mut holds: Vec<Hold> = case.against_place();
+    holds.extend(case.against_file());
+    // What only the opened file shows.
+    let found = inspection.findings.iter().filter(|finding| judge::is_released(finding, case));
+    holds.extend(found.filter_map(|finding| {
+        let code = finding.code.as_str();
+        let reason = Reason::ALL.iter().find(|reason| reason.as_str() == code)?;
+        Some(Hold::releasable(*reason, case.change(), finding.message.clone()))
+    }));
+    let (allows, today) = (&case.token.allow, case.today());
+    let by = |hold: &Hold| hold.released_by(allows, today).cloned();
+    holds.iter().filter_map(|hold| Some(Released { reason: hold.reason, by: by(hold)? })).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::apple::Verdict;
+    use crate::ledger::TenantLedger;
+    use crate::model::{Event, Kind, Reading, Sha256};
+    use crate::plan::world::{self, OTHER_TOPIC, World};
+    use crate::rules::identity;
+    use crate::rules::judge::entry_with;
+
+    /// A file of this kind with these facts.
+    pub(crate) fn file(kind: Kind, facts: FileFacts) -> Inspection {
+        Inspection {
+            format_version: String::new(),
+            kind: Some(kind),
+            verdict: Verdict::Accept,
+            findings: Vec::new(),
+            facts,
+        }
+    }
+
+    /// A push certificate with this topic that expires next year.
+    pub(crate) fn push_file(topic: &str) -> Inspection {
+        let facts = FileFacts {
+            topic: Some(topic.parse().unwrap()),
+            serial: Some("BB".parse().unwrap()),
+            expires: Some(world::at(world::NEXT_YEAR)),
+            ..FileFacts::default()
+        };
+        file(Kind::Push, facts)
+    }
+
+    /// What the rules say of a file for the world's token.
+    pub(crate) fn verdicts_of(world: &World, file: &Inspection) -> Verdicts {
+        let kind = file.kind.unwrap();
+        let entry = world.tenant.tokens().find(|token| token.token.kind == kind).unwrap();
+        let sha256 = Sha256::of(b"file");
+        let token = entry_with(entry, &file.facts, sha256, None);
+        let nothing = TenantLedger::default();
+        let view = world.ledger.as_ref().unwrap();
+        let case = Case {
+            now: world.now,
+            tenant: &world.tenant,
+            token: &token,
+            sha256,
+            of: &entry.token,
+            live: identity::only(&world.live, kind),
+            past: view.tenants.get(&world.tenant.tenant_id).unwrap_or(&nothing),
+        };
+        verdicts(&case, &world.live, file, entry.topic())
+    }
+
+    /// The verdicts on a renewal with this topic in a world.
+    fn asked(world: &World, topic: &str) -> Verdicts {
+        verdicts_of(world, &push_file(topic))
+    }
+
+    fn live_topic(world: &World) -> String {
+        world.live.push.present().unwrap().topic.to_string()
+    }
+
+    #[test]
+    fn the_same_topic_is_ticked_and_no_other() {
+        let world = World::renewal();
+        let same = asked(&world, &live_topic(&world));
+        assert!(matches!(same.effect, Effect::Unnoticed(_)), "{same:?}");
+        assert!(same.passed[0].to_string().contains("no device has to enrol again"));
+        let other = asked(&world, OTHER_TOPIC);
+        assert!(matches!(other.effect, Effect::CutOff { .. }), "{other:?}");
+        assert!(!other.passed.iter().any(|one| one.to_string().contains("topic")), "{other:?}");
+    }
+
+    #[test]
+    fn a_topic_that_intune_has_by_another_hand_is_not_ticked() {
+        let mut world = World::renewal();
+        world.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
+        let stays = asked(&world, OTHER_TOPIC);
+        assert!(matches!(stays.effect, Effect::StaysForeign { .. }), "{stays:?}");
+        assert!(!stays.passed.iter().any(|one| one.to_string().contains("topic")), "{stays:?}");
+    }
+
+    #[test]
+    fn the_way_back_is_the_topic_that_devices_know() {
+        let mut world = World::renewal();
+        let known = live_topic(&world);
+        world.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
+        let back = asked(&world, &known);
+        assert!(matches!(back.effect, Effect::BackTo { .. }), "{back:?}");
+        assert_eq!(back.passed[0].to_string(), "the topic is the one that devices know");
+    }
+
+    #[test]
+    fn without_a_certificate_in_intune_it_is_the_first_or_one_that_comes_back() {
+        let mut world = World::renewal();
+        let known = live_topic(&world);
+        world.live.push = Reading::Absent;
+        assert!(matches!(asked(&world, &known).effect, Effect::Restored(_)));
+        world.tenant.push.as_mut().unwrap().facts.topic = None;
+        assert_eq!(asked(&world, &known).effect, Effect::First);
+        // The ledger remembers what devices know.
+        world.recorded(Event::Confirmed, "AA", "run-1", "2026-10-01T11:00:00Z");
+        let again = asked(&world, OTHER_TOPIC);
+        assert!(!matches!(again.effect, Effect::First), "{again:?}");
+    }
+
+    #[test]
+    fn what_is_unknown_is_never_ticked() {
+        let mut world = World::renewal();
+        world.live.push_signing_request = Some("no request".to_owned());
+        let some = asked(&world, &live_topic(&world));
+        assert!(!some.passed.contains(&Passed(Rule::KeyOfRequest)), "{some:?}");
+        let enrollment = LiveEnrollment { encryption_public_key: None, ..world::live_enrollment() };
+        assert_eq!(against_enrollment(&enrollment, &FileFacts::default()), []);
+        let vpp = LiveVpp {
+            organization: None,
+            expires: None,
+            ..world::live_vpp("London", "id", world::NEXT_YEAR)
+        };
+        assert_eq!(against_vpp(&vpp, &FileFacts::default()), []);
+    }
+}
