@@ -4,6 +4,7 @@
 //! message without a manual. How a diagnostic is printed for people is decided here too, so that
 //! tests and commands show the same.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use schemars::JsonSchema;
@@ -68,6 +69,7 @@ crate::code_enum! {
         UnknownHold = "unknown-hold",
         HoldNotReleasable = "hold-not-releasable",
         TooManyTokens = "too-many-tokens",
+        TooManyEntries = "too-many-entries",
         DuplicateName = "duplicate-name",
         DuplicateTokenId = "duplicate-token-id",
         DuplicateTenantId = "duplicate-tenant-id",
@@ -224,9 +226,29 @@ pub fn render(diagnostic: &Diagnostic) -> String {
     out
 }
 
-/// Renders diagnostics for people, with an empty line between two.
+/// As many mistakes of one code are shown to people; a fleet of thousands may have one mistake in
+/// every file, and nobody reads it ten thousand times.
+const MAX_OF_A_CODE: usize = 50;
+
+/// Renders diagnostics for people, with an empty line between two, and of many that are alike the
+/// rest as a number.
 pub fn render_all<'a>(diagnostics: impl IntoIterator<Item = &'a Diagnostic>) -> String {
-    diagnostics.into_iter().map(render).collect::<Vec<_>>().join("\n")
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut shown = Vec::new();
+    for diagnostic in diagnostics {
+        let count = counts.entry(diagnostic.code.as_str()).or_default();
+        *count += 1;
+        if *count <= MAX_OF_A_CODE {
+            shown.push(render(diagnostic));
+        }
+    }
+    for (code, count) in counts.into_iter().filter(|(_, count)| *count > MAX_OF_A_CODE) {
+        let more = count - MAX_OF_A_CODE;
+        shown.push(format!(
+            "… and {more} more of {code}; all of them:\n  applecart validate --format json\n"
+        ));
+    }
+    shown.join("\n")
 }
 
 fn write_diagnostic(out: &mut String, d: &Diagnostic) -> std::fmt::Result {
@@ -280,6 +302,21 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn one_mistake_in_every_file_is_not_told_ten_thousand_times() {
+        let one = |number| {
+            Diagnostic::of_file(Code::NameMismatch, &format!("tenants/t{number}/tenant.yaml"), "x")
+        };
+        let mut all: Vec<Diagnostic> = (0..10_000).map(one).collect();
+        all.push(Diagnostic::of_file(Code::BadGuid, "applecart.yaml", "the only one of its kind"));
+        let text = render_all(&all);
+        assert!(text.len() < 10_000, "{}", text.len());
+        assert!(text.contains("the only one of its kind"), "{text}");
+        assert!(text.ends_with(
+            "… and 9950 more of name-mismatch; all of them:\n  applecart validate --format json\n"
+        ));
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub enum EditError {
 /// nearest of those before it.
 fn order(kind: Kind) -> &'static [&'static str] {
     match kind {
-        Kind::Push => &["appleId", "topic", "serial", "expires", "file", "sha256", "allow"],
+        Kind::Push => &["appleId", "topic", "serial", "expires", "file", "sha256", "allow", "suspend"],
         Kind::Enrollment => &[
             "name",
             "id",
@@ -95,6 +95,7 @@ fn order(kind: Kind) -> &'static [&'static str] {
             "recipient",
             "roleScopeTagIds",
             "allow",
+            "suspend",
         ],
         Kind::Vpp => &[
             "name",
@@ -112,6 +113,7 @@ fn order(kind: Kind) -> &'static [&'static str] {
             "create",
             "claim",
             "allow",
+            "suspend",
         ],
     }
 }

@@ -17,6 +17,10 @@ pub const MAX_TENANTS: usize = 100_000;
 /// enrollment tokens and 3,000 VPP tokens, but no organisation renews more than a few by hand.
 pub const MAX_TOKENS: usize = 64;
 
+/// The most entries of any other list of a tenant file: labels, contacts, exceptions, scope tags.
+/// Ten thousand files with thousands each would take gigabytes of memory.
+pub(super) const MAX_LIST: usize = 64;
+
 /// Most entries of a tenant's folder: every token in 15 generations, which is where last year's
 /// files should have been left to Git's history.
 pub const MAX_ENTRIES: usize = 1_024;

@@ -45,6 +45,17 @@ impl Tenant {
         self.push.iter().chain(&self.enrollment).chain(&self.vpp)
     }
 
+    /// The suspension that holds this token: one that is in force before one that has ended, and
+    /// the token's own before the tenant's.
+    pub fn suspension_of<'a>(
+        &'a self,
+        token: Option<&'a Token>,
+        today: NaiveDate,
+    ) -> Option<&'a Suspension> {
+        let own = token.and_then(|token| token.suspend.as_ref());
+        own.into_iter().chain(&self.suspend).min_by_key(|one| one.is_over(today))
+    }
+
     /// Whether this kind is read.
     pub fn watches(&self, kind: Kind) -> bool {
         self.watch.contains(&kind)
@@ -73,6 +84,8 @@ pub struct Token {
     /// VPP: permits taking the token over from another MDM.
     pub claim: bool,
     pub allow: Vec<Allow>,
+    /// Why and until when this token alone is parked.
+    pub suspend: Option<Suspension>,
 }
 
 impl Token {
@@ -89,6 +102,7 @@ impl Token {
             create: false,
             claim: false,
             allow: Vec::new(),
+            suspend: None,
         }
     }
 
@@ -142,10 +156,17 @@ pub struct Allow {
     pub until: NaiveDate,
 }
 
-/// Nothing is written to this tenant.
+/// Nothing is written to this tenant, or to this token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suspension {
     pub reason: String,
     /// The last day (UTC) on which it holds; after it, the hold is `suspension-ended`.
     pub until: NaiveDate,
+}
+
+impl Suspension {
+    /// Whether its last day has passed.
+    pub fn is_over(&self, today: NaiveDate) -> bool {
+        self.until < today
+    }
 }

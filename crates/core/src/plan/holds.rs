@@ -175,8 +175,9 @@ fn consent(case: &Case<'_>) -> Option<Hold> {
 }
 
 fn suspension(case: &Case<'_>) -> Option<Hold> {
-    let suspension = case.one.tenant.suspend.as_ref()?;
-    Some(if case.one.today() <= suspension.until {
+    let today = case.one.today();
+    let suspension = case.one.tenant.suspension_of(Some(case.one.token), today)?;
+    Some(if !suspension.is_over(today) {
         Hold::firm(
             Reason::Suspended,
             format!("suspended until {}: {}", suspension.until, suspension.reason),

@@ -353,6 +353,13 @@ impl Plan {
     pub fn has_changes(&self) -> bool {
         self.tokens().any(|(_, token)| token.action != Action::None)
     }
+
+    /// The same, without what a reviewed `suspend` parks: ten of those must not hide a new one in
+    /// the exit code.
+    pub fn has_open_changes(&self) -> bool {
+        let is_parked = |token: &PlannedToken| token.state.reasons.contains(&Reason::Suspended);
+        self.tokens().any(|(_, token)| token.action != Action::None && !is_parked(token))
+    }
 }
 
 impl Action {

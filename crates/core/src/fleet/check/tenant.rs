@@ -6,7 +6,7 @@ use super::super::at::At;
 use super::super::diagnostic::Code;
 use super::super::policy::Policy;
 use super::super::raw::{RawSuspension, RawTenant};
-use super::super::source::{Folder, MAX_TOKENS};
+use super::super::source::{Folder, MAX_LIST, MAX_TOKENS};
 use super::super::tenant::{Suspension, Tenant, Token};
 use super::super::text::{nearest, quote};
 use super::fleet::{ClaimKind, Claims};
@@ -39,7 +39,8 @@ pub(in super::super) fn check_tenant(
     }
     let display_name = checks.text(raw.display_name.as_ref());
     let labels = checks.labels(raw.labels.as_ref());
-    let contacts = raw.contacts.iter().flatten().filter_map(|one| checks.mail(one)).collect();
+    let contacts = checks.limited("contacts", raw.contacts.as_deref(), |one| Some(one.span));
+    let contacts = contacts.iter().filter_map(|one| checks.mail(one)).collect();
     let watch = match &raw.watch {
         None => Kind::ALL.into_iter().collect(),
         Some(At { value, span }) => {
@@ -137,6 +138,11 @@ impl Checks<'_, '_> {
                 && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'))
         };
         let mut labels = BTreeMap::new();
+        let count = raw.map_or(0, BTreeMap::len);
+        if let Some(At { span, .. }) = raw.and_then(|raw| raw.values().nth(MAX_LIST)) {
+            self.too_many("labels", count, *span);
+            return labels;
+        }
         for (key, At { value, span }) in raw.into_iter().flatten() {
             if key.is_empty() || !plain(key) || value.is_empty() || !plain(value) {
                 let message = format!("{} is not a label", quote(&format!("{key}={value}")));
@@ -147,6 +153,25 @@ impl Checks<'_, '_> {
             labels.insert(key.clone(), value.clone());
         }
         labels
+    }
+
+    /// A list that is no longer than any real one; else it is a mistake, and none of it is used.
+    pub(super) fn limited<'r, T>(
+        &mut self,
+        name: &str,
+        list: Option<&'r [T]>,
+        span: impl Fn(&T) -> Option<Span>,
+    ) -> &'r [T] {
+        let list = list.unwrap_or_default();
+        let Some(first_over) = list.get(MAX_LIST) else { return list };
+        self.too_many(name, list.len(), span(first_over).unwrap_or_default());
+        &[]
+    }
+
+    fn too_many(&mut self, name: &str, count: usize, span: Span) {
+        let message =
+            format!("`{name}` has {count} entries, more than the {MAX_LIST} that are read");
+        self.error(Code::TooManyEntries, span, message);
     }
 
     fn profile(&mut self, raw: Option<&At<String>>, policy: Option<&Policy>) -> Option<String> {
@@ -182,7 +207,7 @@ impl Checks<'_, '_> {
         }
     }
 
-    fn suspension(&mut self, raw: &RawSuspension) -> Option<Suspension> {
+    pub(super) fn suspension(&mut self, raw: &RawSuspension) -> Option<Suspension> {
         let reason = self.text(raw.reason.as_ref());
         let until = self.day(raw.until.as_ref());
         Some(Suspension { reason: reason?, until: until? })

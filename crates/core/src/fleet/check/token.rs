@@ -46,7 +46,8 @@ impl Checks<'_, '_> {
         let token = TokenRef::push();
         let file = self.file(&token, raw.file.as_ref(), raw.sha256.as_ref(), &needs, context);
         let allow = self.allows(raw.allow.as_deref());
-        Some(Token { facts, file, allow, ..Token::watched(token) })
+        let suspend = raw.suspend.as_ref().and_then(|raw| self.suspension(raw));
+        Some(Token { facts, file, allow, suspend, ..Token::watched(token) })
     }
 
     pub(super) fn enrollment(
@@ -70,8 +71,10 @@ impl Checks<'_, '_> {
         let server = self.text(raw.server.as_ref());
         let recipient = raw.recipient.as_ref().and_then(|raw| self.issuer_and_serial(raw));
         let allow = self.allows(raw.allow.as_deref());
+        let suspend = raw.suspend.as_ref().and_then(|raw| self.suspension(raw));
         name?;
-        Some(Token { facts, file, downloaded, server, recipient, allow, ..Token::watched(token) })
+        let parked = Token { suspend, ..Token::watched(token) };
+        Some(Token { facts, file, downloaded, server, recipient, allow, ..parked })
     }
 
     pub(super) fn vpp(&mut self, raw: &RawVpp, context: &mut Context<'_>) -> Option<Token> {
@@ -98,10 +101,12 @@ impl Checks<'_, '_> {
             RawAccountType::Education => "education".to_owned(),
         });
         let allow = self.allows(raw.allow.as_deref());
+        let suspend = raw.suspend.as_ref().and_then(|raw| self.suspension(raw));
         name?;
         let is = |at: &Option<At<bool>>| at.as_ref().is_some_and(|at| at.value);
         let (create, claim) = (is(&raw.create), is(&raw.claim));
-        Some(Token { facts, file, account_type, create, claim, allow, ..Token::watched(token) })
+        let parked = Token { suspend, ..Token::watched(token) };
+        Some(Token { facts, file, account_type, create, claim, allow, ..parked })
     }
 
     fn serial(&mut self, raw: Option<&At<String>>) -> Option<Serial> {
@@ -173,7 +178,8 @@ impl Checks<'_, '_> {
     }
 
     fn allows(&mut self, raw: Option<&[RawAllow]>) -> Vec<Allow> {
-        raw.unwrap_or_default().iter().filter_map(|raw| self.allow(raw)).collect()
+        let span = |raw: &RawAllow| raw.hold.as_ref().map(|at| at.span);
+        self.limited("allow", raw, span).iter().filter_map(|raw| self.allow(raw)).collect()
     }
 
     fn allow(&mut self, raw: &RawAllow) -> Option<Allow> {

@@ -65,7 +65,8 @@ impl Checks<'_, '_> {
     }
 
     pub(super) fn texts(&mut self, raw: Option<&Vec<At<String>>>) -> Option<Vec<String>> {
-        raw.map(|raw| raw.iter().filter_map(|one| self.text(Some(one))).collect())
+        let all = self.limited("roleScopeTagIds", Some(raw?), |one| Some(one.span));
+        Some(all.iter().filter_map(|one| self.text(Some(one))).collect())
     }
 
     /// An Apple Account: a mail address or, in some countries, a phone number.

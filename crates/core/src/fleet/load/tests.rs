@@ -397,6 +397,20 @@ fn a_file_full_of_mistakes_is_cut_and_says_so() {
 }
 
 #[test]
+fn no_list_of_a_file_is_longer_than_any_real_one() {
+    let list = |count: usize| {
+        let lines: String = (0..count).map(|n| format!("  k{n}: v\n")).collect();
+        let contacts: String = (0..count).map(|n| format!("  - a{n}@b.example\n")).collect();
+        tenant_yaml("contoso", 1, &format!("labels:\n{lines}contacts:\n{contacts}"))
+    };
+    assert_eq!(load_tenant_file(list(64).as_bytes()).diagnostics, []);
+    let diagnostics = load_tenant_file(list(65).as_bytes()).diagnostics;
+    let codes: Vec<Code> = diagnostics.iter().map(|one| one.code).collect();
+    assert_eq!(codes, [Code::TooManyEntries, Code::TooManyEntries]);
+    assert_eq!(diagnostics[0].message, "`labels` has 65 entries, more than the 64 that are read");
+}
+
+#[test]
 fn no_secret_of_a_file_is_repeated() {
     for yaml in [
         "apiVersion: applecart/v1\nkind: Fleet\nauth: {clientSecret: hunter2hunter2, credential: x}\n",

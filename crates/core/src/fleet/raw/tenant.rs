@@ -82,6 +82,8 @@ pub struct RawPush {
     pub sha256: Option<At<String>>,
     /// Reviewed exceptions.
     pub allow: Option<Vec<RawAllow>>,
+    /// Parks this token: nothing of it is uploaded until a day. Its expiry is reported all the same.
+    pub suspend: Option<RawSuspension>,
 }
 
 /// An enrollment program (ADE) token.
@@ -116,6 +118,8 @@ pub struct RawEnrollment {
     pub role_scope_tag_ids: Option<Vec<At<String>>>,
     /// Reviewed exceptions.
     pub allow: Option<Vec<RawAllow>>,
+    /// Parks this token: nothing of it is uploaded until a day. Its expiry is reported all the same.
+    pub suspend: Option<RawSuspension>,
 }
 
 /// A VPP (content, location) token.
@@ -158,6 +162,8 @@ pub struct RawVpp {
     pub claim: Option<At<bool>>,
     /// Reviewed exceptions.
     pub allow: Option<Vec<RawAllow>>,
+    /// Parks this token: nothing of it is uploaded until a day. Its expiry is reported all the same.
+    pub suspend: Option<RawSuspension>,
 }
 
 /// Whether an organisation is a business or a school.
@@ -213,7 +219,7 @@ fn releasable(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({ "type": "string", "pattern": format!("^({})$", holds.join("|")) })
 }
 
-/// Stops all writes to a tenant for a while.
+/// Stops all writes to a tenant, or to one token, for a while.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Suspension")]

@@ -21,16 +21,16 @@ pub(super) fn of_token(tenant: &Tenant, token: &Token) -> Pairs {
         create,
         claim,
         allow,
+        suspend,
     } = token;
     let mut all = Pairs::new();
     let mut add = |name, value: Option<String>| all.extend(value.map(|value| (name, value)));
     add("folder", Some(tenant.name.to_string()));
     add("tenantId", Some(tenant.tenant_id.to_string()));
     add("auth", tenant.auth.clone());
-    add(
-        "suspend",
-        tenant.suspend.as_ref().map(|one| format!("until {}: {}", one.until, one.reason)),
-    );
+    for one in suspend.iter().chain(&tenant.suspend) {
+        add("suspend", Some(format!("until {}: {}", one.until, one.reason)));
+    }
     add("id", named.id.clone());
     for (name, value) in facts.pairs() {
         // The token's name in Intune has two homes in the facts, one for each kind.

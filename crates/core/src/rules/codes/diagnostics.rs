@@ -217,6 +217,10 @@ super::rows! {
         "The tenant has more tokens than it may have.",
         NOT_USED,
         "Remove entries that do not belong there.";
+    "too-many-entries" [Diagnostic] Error ()
+        "A list of a tenant file has more entries than any real one.",
+        NOT_USED,
+        "Remove what does not belong there.";
     "duplicate-name" [Diagnostic] Error ()
         "A token's name stands twice in one tenant.",
         TWICE,

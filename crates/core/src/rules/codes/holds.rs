@@ -110,7 +110,7 @@ super::rows! {
         "Intune takes the account only together with the certificate, so `apply` uploads the same certificate again. Nothing changes for devices. It happens only where an `allow` line names it, and holds nothing by itself.",
         "Have the `allow` line with both accounts reviewed. To propose it, run `applecart renew TENANT/push --apple-id ACCOUNT --push`.";
     "suspended" [Hold] Note (Suspend)
-        "The tenant is suspended in its tenant file.",
+        "The tenant, or this token, is suspended in the tenant file.",
         "A reviewer asked for it; the reason stands there. Expiry is still reported.",
         "Wait until the date, or change or remove `suspend`.";
     "suspension-ended" [Hold] Error (Suspend)
