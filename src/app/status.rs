@@ -25,11 +25,9 @@ pub struct Options {
 /// The state of the selected tokens.
 pub struct Surveyed {
     pub status: Status,
-    /// Whether a token expires within `fail_within`, or something of `fail_on` needs attention,
-    /// shown or not.
-    pub expiring: bool,
-    /// What the problems of reading mean for the exit code.
-    pub observed: Outcome,
+    /// How the command ends: something could not be read, a token expires within `fail_within`, or
+    /// something of `fail_on` needs attention, shown or not.
+    pub outcome: Outcome,
 }
 
 pub fn run(context: &Context, options: &Options) -> Result<Surveyed, AppError> {
@@ -70,7 +68,9 @@ pub fn run(context: &Context, options: &Options) -> Result<Surveyed, AppError> {
         status.keep_within(*within, text);
     }
     let observed = if *offline { Outcome::Done } else { session::observed(plan) };
-    Ok(Surveyed { status, expiring, observed })
+    let due = if expiring { Outcome::Expiring } else { Outcome::Done };
+    status.exits = Outcome::exits([observed, due]);
+    Ok(Surveyed { status, outcome: observed.and(due) })
 }
 
 fn not_asked() -> LiveTenant {

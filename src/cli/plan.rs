@@ -19,8 +19,7 @@ use applecart_core::report::{self, AnnotationFormat, PlanOutput};
 /// Needs read-only Graph permissions and no key: nothing is opened, nothing is written. Exit code
 /// 3 means that some tenants could not be read; with --detailed-exitcode, 2 means that something
 /// is due, held, or needs attention critically. The formats github, azure, gitlab and sarif place
-/// urgent uploads, held uploads and what could not be read beside the token's line of the tenant
-/// file.
+/// everything that needs attention beside the token's line of the tenant file.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart plan
@@ -51,7 +50,7 @@ pub(super) struct Args {
     /// of 65,536 characters, Azure DevOps of 150,000
     #[arg(long, value_name = "BYTES", default_value = "60000")]
     max_size: usize,
-    /// End with 2 when something is due, held, or needs attention critically
+    /// End with 2 when something is due, held (except by `suspend`), or needs attention critically
     #[arg(long)]
     detailed_exitcode: bool,
 }
@@ -64,6 +63,8 @@ struct Shown {
     max_size: usize,
     /// Where the tenant files speak of each token; read only for remarks beside lines.
     lines: BTreeMap<String, TokenLines>,
+    /// How the command ends.
+    exits: Vec<u8>,
 }
 
 const FORMATS: Formats<Shown> = Formats(&[
@@ -85,18 +86,20 @@ impl Shown {
     }
 
     fn whole(&self) -> PlanOutput<'_> {
-        PlanOutput { plan: &self.plan, attention: &self.attention.matters }
+        PlanOutput { plan: &self.plan, attention: &self.attention.matters, exits: &self.exits }
     }
 
     fn remarks(&self, format: AnnotationFormat, output: &Output) -> Result<(), CliError> {
-        let remarks = report::of_plan(&self.plan, &self.lines);
+        let remarks = report::of_attention(&self.attention.matters, &self.lines);
         let summary = report::plan_summary(&self.plan, &self.attention);
-        output.result(&report::annotate(format, &remarks, &summary)?)
+        output.commands(&report::annotate(format, &remarks, &summary)?)
     }
 
     fn write_file(&self, path: &Path) -> Result<(), CliError> {
         let written = match path.extension() {
-            Some(extension) if extension == "md" => std::fs::write(path, self.markdown()),
+            Some(extension) if extension == "md" => {
+                std::fs::write(path, report::without_commands(&self.markdown()).as_bytes())
+            }
             _ => std::fs::File::create(path)
                 .and_then(|file| report::write_json(&self.whole(), std::io::BufWriter::new(file))),
         };
@@ -116,12 +119,14 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
     let lines =
         if args.format.format.is_annotation() { compared.token_lines()? } else { BTreeMap::new() };
     let max_size = if args.max_size == 0 { usize::MAX } else { args.max_size };
-    let shown = Shown { plan: compared.plan, attention: compared.attention, max_size, lines };
+    let (plan, attention) = (compared.plan, compared.attention);
+    let is_due = args.detailed_exitcode && (plan.has_open_changes() || attention.is_critical());
+    let due = if is_due { Outcome::Changes } else { Outcome::Done };
+    let exits = Outcome::exits([observed, due]);
+    let shown = Shown { plan, attention, max_size, lines, exits };
     for path in &args.out {
         shown.write_file(path)?;
     }
     args.format.write(&shown, output)?;
-    let has_changes = shown.plan.has_changes() || shown.attention.is_critical();
-    let changes = args.detailed_exitcode && has_changes;
-    Ok(observed.and(if changes { Outcome::Changes } else { Outcome::Done }))
+    Ok(observed.and(due))
 }

@@ -397,7 +397,7 @@ mod tests {
             (&[O::Done, O::Done], O::Done),
             (&[O::SignIn, O::SignIn], O::SignIn),
             (&[O::SignIn, O::Done], O::Partial),
-            (&[O::Partial, O::Refused, O::Done], O::Refused),
+            (&[O::Partial, O::Refused, O::Done], O::Partial),
         ] {
             assert_eq!(together(all), is, "{all:?}");
         }

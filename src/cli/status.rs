@@ -92,6 +92,5 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
     };
     let surveyed = app::status::run(context, &options)?;
     args.format.write(&Shown { status: surveyed.status, all: args.all }, output)?;
-    let expiring = if surveyed.expiring { Outcome::Expiring } else { Outcome::Done };
-    Ok(surveyed.observed.and(expiring))
+    Ok(surveyed.outcome)
 }

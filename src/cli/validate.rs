@@ -57,7 +57,7 @@ fn remarks(
     report: &ValidateReport,
     output: &Output,
 ) -> Result<(), CliError> {
-    output.result(&annotate(format, &of_diagnostics(&report.diagnostics), &summary(report))?)
+    output.commands(&annotate(format, &of_diagnostics(&report.diagnostics), &summary(report))?)
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {

@@ -16,6 +16,7 @@ mod cli;
 mod conformance;
 mod corpus;
 mod crash;
+mod day_one;
 mod doctor;
 mod examples;
 mod faults;

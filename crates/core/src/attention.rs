@@ -93,8 +93,14 @@ impl Matter {
     /// Whether a schedule should fail because of it. What a reviewed `suspend` covers does not
     /// count, except that suspending never hides an expiry.
     pub fn is_urgent(&self) -> bool {
+        self.severity <= Severity::Urgent && !self.is_parked()
+    }
+
+    /// Whether a reviewed `suspend` says "not now". It is shown every time, but behind what is new,
+    /// and no exit code counts it.
+    pub fn is_parked(&self) -> bool {
         let expires = [Cause::Expired, Cause::Critical].map(Cause::code).contains(&self.code);
-        self.severity <= Severity::Urgent && (expires || !self.suspended)
+        self.suspended && !expires
     }
 
     /// Whether it concerns this token of its tenant.
@@ -188,7 +194,8 @@ pub fn list(input: &Input<'_>) -> Attention {
         matters.extend(kept);
     }
     matters.sort_by_cached_key(|one| {
-        (one.severity, one.code.rank(), one.due.is_none(), one.due, one.subject())
+        let parked = one.severity <= Severity::Urgent && one.is_parked();
+        (parked, one.severity, one.code.rank(), one.due.is_none(), one.due, one.subject())
     });
     let (critical, renew_before) = (input.policy.critical, input.policy.renew_before);
     Attention { matters, critical, renew_before }

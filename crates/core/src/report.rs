@@ -4,7 +4,8 @@
 //! Every renderer takes values and gives text. Colour is written as ANSI codes and taken out
 //! again at the edge where it is not wanted; the width comes as an argument. Names from Git and
 //! Intune are shown with their control characters escaped, so that no tenant's name can rewrite
-//! a terminal or a pull request comment.
+//! a terminal or a pull request comment; and what leaves the program passes [`without_commands`],
+//! so that none can command a pipeline's runner.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod annotations;
@@ -19,6 +20,7 @@ mod facts;
 mod history;
 mod import;
 mod inspect;
+mod json;
 mod markdown;
 mod plan;
 mod renew;
@@ -27,7 +29,7 @@ mod status;
 mod table;
 mod text;
 
-pub use annotations::{Annotation, AnnotationFormat, Level, annotate, of_diagnostics, of_plan};
+pub use annotations::{Annotation, AnnotationFormat, Level, annotate, of_attention, of_diagnostics};
 pub use applied::{ApplyReport, ApplyResult, ApplySummary, Done, Happened, NotPushed};
 pub use apply::apply_human;
 pub use audit::{
@@ -52,6 +54,7 @@ pub use import::{
     ImportedTenant, import_human,
 };
 pub use inspect::{inspection_human, inspection_json};
+pub use json::{json, write_json};
 pub use markdown::plan_markdown;
 pub use plan::{PlanOutput, plan_human, plan_summary};
 pub use renew::{
@@ -65,29 +68,7 @@ pub use status::{
     status_human, status_markdown, status_of,
 };
 pub(crate) use text::wrap;
-pub use text::{escape, plural};
+pub use text::{escape, plural, without_commands};
 
 #[cfg(test)]
 mod tests;
-
-/// Writes a machine output as [`json`] does, piece by piece: the text of 10,000 tenants takes more
-/// room than the tenants.
-///
-/// # Errors
-/// When `out` cannot be written to.
-pub fn write_json<T: serde::Serialize>(
-    value: &T,
-    mut out: impl std::io::Write,
-) -> std::io::Result<()> {
-    serde_json::to_writer_pretty(&mut out, value)?;
-    out.write_all(b"\n")?;
-    out.flush()
-}
-
-/// A machine output as JSON text, ending in a newline.
-///
-/// # Errors
-/// Never for the types of this program; `serde_json` cannot know that.
-pub fn json<T: serde::Serialize>(value: &T) -> Result<String, serde_json::Error> {
-    serde_json::to_string_pretty(value).map(|text| text + "\n")
-}

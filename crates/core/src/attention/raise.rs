@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use chrono::{Days, NaiveTime};
 
 use super::advice;
-use super::{Cause, InGit, Input, Matter, MatterTenant, setting};
-use crate::fleet::{Desired, Suspension, Tenant, Token};
+use super::{Cause, InGit, Input, Matter, MatterTenant, Severity, setting};
+use crate::fleet::{Desired, Suspension, Tenant, Token, TokenFile};
 use crate::ledger::TenantLedger;
 use crate::model::{Facts, Kind, Problem, ProblemCode, Timestamp, TokenRef, shell_word};
 use crate::plan::{
@@ -220,7 +220,7 @@ impl OneTenant<'_> {
             OneToken::new(self, token).raise(&mut matters);
         }
         if let Some(suspension) = self.desired.and_then(|tenant| tenant.suspend.as_ref()) {
-            matters.extend(self.suspension(suspension));
+            matters.extend(self.suspension(suspension, None));
         }
         matters
     }
@@ -250,7 +250,7 @@ impl OneTenant<'_> {
                 tenant_id: self.tenant.tenant_id,
             }),
             token: token.cloned(),
-            suspended: self.is_suspended(),
+            suspended: self.is_suspended(token.and_then(|token| self.entry(token))),
             ..matter(key, cause, words)
         }
     }
@@ -259,16 +259,29 @@ impl OneTenant<'_> {
         self.input.plan.generated_at.date_time().date_naive()
     }
 
-    fn is_suspended(&self) -> bool {
-        let suspension = self.desired.and_then(|tenant| tenant.suspend.as_ref());
-        suspension.is_some_and(|suspension| self.today() <= suspension.until)
+    /// Whether the tenant, or this token of it, is parked today.
+    fn is_suspended(&self, token: Option<&Token>) -> bool {
+        let today = self.today();
+        let suspension = self.desired.and_then(|tenant| tenant.suspension_of(token, today));
+        suspension.is_some_and(|suspension| !suspension.is_over(today))
     }
 
-    /// A suspended tenant is shown every time, also while no write of it is due.
-    fn suspension(&self, suspension: &Suspension) -> Option<Matter> {
-        let held =
-            |reason| self.tenant.tokens.iter().any(|one| one.state.reasons.contains(&reason));
-        let (cause, words) = if self.is_suspended() {
+    fn entry(&self, token: &TokenRef) -> Option<&Token> {
+        self.desired?.tokens().find(|entry| entry.token.same_token(token))
+    }
+
+    /// What is suspended is shown every time, also while no write of it is due. `token` is the one
+    /// that is parked, or `None` for the whole tenant.
+    fn suspension(&self, suspension: &Suspension, token: Option<&TokenRef>) -> Option<Matter> {
+        let held = |reason| {
+            let mut its = self
+                .tenant
+                .tokens
+                .iter()
+                .filter(|one| token.is_none_or(|token| one.state.token().same_token(token)));
+            its.any(|one| one.state.reasons.contains(&reason))
+        };
+        let (cause, words) = if !suspension.is_over(self.today()) {
             if held(Reason::Suspended) {
                 return None;
             }
@@ -292,7 +305,7 @@ impl OneTenant<'_> {
         // A suspension ends with its last day.
         let ended = suspension.until.checked_add_days(Days::new(1));
         let ended = ended.map(|day| Timestamp::new(day.and_time(NaiveTime::MIN).and_utc()));
-        let mut matter = self.matter(cause, None, None, words);
+        let mut matter = self.matter(cause, token, None, words);
         match cause {
             Cause::Suspended => matter.due = ended,
             _ => matter.since = ended,
@@ -313,9 +326,7 @@ struct OneToken<'a> {
 impl<'a> OneToken<'a> {
     fn new(of: &'a OneTenant<'a>, planned: &'a PlannedToken) -> Self {
         let token = planned.state.token();
-        let entry = of
-            .desired
-            .and_then(|tenant| tenant.tokens().find(|entry| entry.token.same_token(&token)));
+        let entry = of.entry(&token);
         let last_seen = of
             .past
             .and_then(|past| past.last_live_facts(&token))
@@ -325,6 +336,9 @@ impl<'a> OneToken<'a> {
 
     fn raise(&self, matters: &mut Vec<Matter>) {
         let state = &self.planned.state;
+        if let Some(suspension) = self.entry.and_then(|entry| entry.suspend.as_ref()) {
+            matters.extend(self.of.suspension(suspension, Some(&self.token)));
+        }
         matters.extend(self.topic_changed());
         matters.extend(self.expiry());
         for (reason, message) in self.holds() {
@@ -335,6 +349,12 @@ impl<'a> OneToken<'a> {
         if self.planned.urgent {
             let mut down = self.matter(Cause::DeviceSyncDown, self.device_sync_down());
             down.since = self.entry.and_then(|entry| entry.downloaded);
+            matters.push(down);
+        } else if self.is_new_token_on_its_way() {
+            let mut down = self.matter(Cause::DeviceSyncDown, self.device_sync_on_its_way());
+            down.since = self.entry.and_then(|entry| entry.downloaded);
+            // Nothing is left to do but to look again.
+            down.severity = Severity::Notice;
             matters.push(down);
         }
         if state.warnings.contains(&Warning::CanaryFailed) {
@@ -583,12 +603,42 @@ impl<'a> OneToken<'a> {
         state.reasons.iter().copied().zip(sentences).collect()
     }
 
-    fn device_sync_down(&self) -> Words {
+    /// Whether an enrollment token was sent, and nothing shows yet that Intune has it.
+    fn is_new_token_on_its_way(&self) -> bool {
+        let state = &self.planned.state;
+        let file = self.entry.and_then(|entry| entry.file.as_ref());
+        let known = |file: &TokenFile| {
+            self.of.past.is_some_and(|past| past.confirmed(&self.token, file.sha256))
+        };
+        state.kind == Kind::Enrollment
+            && state.sync == Sync::Progressing
+            && file.is_some_and(|file| !known(file))
+    }
+
+    fn device_sync_on_its_way(&self) -> Words {
+        let words = Words::new(
+            format!(
+                "{} The new one was sent, and Intune does not show it yet.",
+                self.device_sync_since()
+            ),
+            "Compare again in half an hour:",
+        );
+        Words {
+            in_git: InGit::Sent,
+            ..words.run(format!("applecart plan --select {}", self.tenant()))
+        }
+    }
+
+    fn device_sync_since(&self) -> String {
         let since = match self.entry.and_then(|entry| entry.downloaded) {
             Some(at) => format!("Device sync is down since {at}"),
             None => "Device sync is down since this token was downloaded at Apple".to_owned(),
         };
-        let message = format!("{since}: the download ended the token in use.");
+        format!("{since}: the download ended the token in use.")
+    }
+
+    fn device_sync_down(&self) -> Words {
+        let message = self.device_sync_since();
         if self.planned.action == Action::Hold {
             return Words::new(message, "Its upload is held. See why:")
                 .run(format!("applecart plan --select {}", self.tenant()));

@@ -124,6 +124,23 @@ impl Fleet {
         })
     }
 
+    fn remarks(&self, format: report::AnnotationFormat) -> String {
+        let attention = self.list();
+        let remarks = report::of_attention(&attention.matters, &BTreeMap::new());
+        let summary = report::plan_summary(&self.plan, &attention);
+        report::annotate(format, &remarks, &summary).unwrap()
+    }
+
+    /// A fleet with this cause alone.
+    fn of(cause: Cause) -> Self {
+        let mut fleet = every_cause();
+        fleet.git.clear();
+        fleet.plan.tenants.clear();
+        (fleet.ledger, fleet.clone) = (LedgerView::default(), CloneState::default());
+        fleet.add(cause);
+        fleet
+    }
+
     fn status(&self) -> report::Status {
         let matters = self.list().matters;
         report::status_of(&self.plan, &self.git, Some(&self.ledger), matters, false)
@@ -157,9 +174,13 @@ const OUTLETS: &[Outlet] = &[
     ("plan for people", |fleet| report::plan_human(&fleet.plan, &fleet.list(), false, 100)),
     ("plan as JSON", |fleet| {
         let attention = &fleet.list().matters;
-        report::json(&report::PlanOutput { plan: &fleet.plan, attention }).unwrap()
+        report::json(&report::PlanOutput { plan: &fleet.plan, attention, exits: &[0] }).unwrap()
     }),
     ("plan as Markdown", |fleet| report::plan_markdown(&fleet.plan, &fleet.list(), 60_000)),
+    ("plan for GitHub", |fleet| fleet.remarks(report::AnnotationFormat::Github)),
+    ("plan for Azure Pipelines", |fleet| fleet.remarks(report::AnnotationFormat::Azure)),
+    ("plan for GitLab", |fleet| fleet.remarks(report::AnnotationFormat::Gitlab)),
+    ("plan as SARIF", |fleet| fleet.remarks(report::AnnotationFormat::Sarif)),
 ];
 
 #[test]
@@ -189,17 +210,56 @@ fn every_outlet_shows_every_code() {
 #[test]
 fn no_outlet_calls_a_fleet_fine_while_the_list_has_something() {
     for cause in Cause::all() {
-        let mut fleet = every_cause();
-        fleet.git.clear();
-        fleet.plan.tenants.clear();
-        fleet.clone = CloneState::default();
-        fleet.add(cause);
+        let fleet = Fleet::of(cause);
         assert!(!fleet.list().matters.is_empty(), "{cause:?}");
         for (outlet, render) in OUTLETS {
             let text = render(&fleet).to_lowercase();
             for calm in ["nothing to do", "in order", "nothing needs attention"] {
                 assert!(!text.contains(calm), "{cause:?}, {outlet}: {text}");
             }
+        }
+    }
+}
+
+#[test]
+fn the_exit_code_tells_every_code() {
+    for cause in Cause::all() {
+        let attention = Fleet::of(cause).list();
+        let fails = |on: FailOn| attention.matters.iter().any(|matter| on.fails(matter));
+        assert!(fails(FailOn::Code(cause.code())), "{cause:?}");
+        let (urgent, critical) = match cause.severity() {
+            Severity::Critical => (true, true),
+            Severity::Urgent => (true, false),
+            Severity::Notice => (false, false),
+        };
+        assert_eq!(fails(FailOn::Urgent), urgent, "status --fail-on urgent: {cause:?}");
+        assert_eq!(attention.is_critical(), critical, "plan --detailed-exitcode: {cause:?}");
+    }
+}
+
+#[test]
+fn what_is_urgent_has_its_next_step_in_every_outlet() {
+    for cause in Cause::all().into_iter().filter(|cause| cause.severity() != Severity::Notice) {
+        let fleet = Fleet::of(cause);
+        let matters = fleet.list().matters;
+        let urgent = matters.iter().find(|one| one.code == cause.code()).unwrap();
+        for (outlet, render) in OUTLETS {
+            let text = anstream::adapter::strip_str(&render(&fleet)).to_string();
+            // Wrapped, quoted and escaped as each outlet does it: the words are what counts.
+            let words = |text: &str| -> Vec<String> {
+                let marks = ["\\n", "%0A", "&gt;", "&lt;", "&amp;", "<!-- -->"];
+                let plain =
+                    marks.iter().fold(text.to_owned(), |text, mark| text.replace(mark, " "));
+                let words = plain.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase);
+                words.filter(|word| !word.is_empty()).collect()
+            };
+            let (text, next) = (words(&text), words(&urgent.next));
+            let step = urgent.command.as_deref().map_or(next, words);
+            assert!(
+                text.windows(step.len()).any(|part| part == step),
+                "{cause:?}, {outlet}: {step:?}\n{}",
+                render(&fleet)
+            );
         }
     }
 }
@@ -491,6 +551,87 @@ fn a_suspension_covers_all_but_an_expiry() {
     let critical: Vec<_> = attention(&world).into_iter().filter(Matter::is_urgent).collect();
     assert_eq!(codes(&critical), ["critical"]);
     assert!(FailOn::Urgent.fails(&critical[0]));
+}
+
+#[test]
+fn device_sync_is_down_until_intune_shows_the_new_token() {
+    let mut world = World::enrollment_renewal();
+    let before = attention(&world);
+    let down = before.iter().find(|one| one.code.as_str() == "device-sync-down").unwrap();
+    assert_eq!(down.severity, Severity::Critical);
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:50:00Z");
+    world.recorded(Event::Applied, "AA", "run-1", "2026-11-22T11:51:00Z");
+    let plan = world.plan();
+    assert_eq!(plan.tenants[0].tokens[0].state.sync, Sync::Progressing);
+    let listed = attention_of(&world, &plan);
+    let down = listed.matters.iter().find(|one| one.code.as_str() == "device-sync-down").unwrap();
+    assert!(down.message.ends_with("The new one was sent, and Intune does not show it yet."));
+    // Nothing is left to do: no exit code counts it.
+    assert!(!down.is_urgent() && !listed.is_critical());
+    for text in [
+        report::plan_human(&plan, &listed, false, 100),
+        report::plan_markdown(&plan, &listed, 60_000),
+    ] {
+        assert!(text.contains("device-sync-down"), "{text}");
+    }
+}
+
+#[test]
+fn a_parked_token_is_shown_every_time_and_fails_no_schedule() {
+    let mut world = World::renewal();
+    let until = date(2026, 12, 31);
+    let suspend = Some(Suspension { reason: "waits for Apple".into(), until });
+    world.entry().suspend = suspend;
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    let plan = world.plan();
+    let listed = attention_of(&world, &plan);
+    assert_eq!(plan.tenants[0].tokens[0].state.reasons, [Reason::TopicChange, Reason::Suspended]);
+    assert!(codes(&listed.matters).contains(&"suspended"), "{listed:?}");
+    assert!(!listed.matters.iter().any(Matter::is_urgent), "{listed:?}");
+    assert!(!listed.is_critical() && !plan.has_open_changes() && plan.has_changes());
+    // Nothing is due: it is shown all the same.
+    let mut world = World::equal();
+    world.entry().suspend = Some(Suspension { reason: "waits for Apple".into(), until });
+    let matters = attention(&world);
+    assert_eq!(codes(&matters), ["suspended"]);
+    assert!(matters[0].message.contains("2026-12-31: waits for Apple"), "{:?}", matters[0]);
+    // The day after, somebody has to say how to go on.
+    world.now = "2027-01-01T00:00:00Z".parse().unwrap();
+    assert_eq!(codes(&attention(&world)), ["suspension-ended"]);
+}
+
+#[test]
+fn ten_parked_holds_do_not_hide_a_new_failure() {
+    let mut fleet = every_cause();
+    fleet.git.clear();
+    fleet.plan.tenants.clear();
+    (fleet.ledger, fleet.clone) = (LedgerView::default(), CloneState::default());
+    for _ in 0..10 {
+        fleet.add(Cause::Held(Reason::TopicChange));
+    }
+    for git in &mut fleet.git {
+        let Desired::Valid(tenant) = git else { unreachable!() };
+        let until = date(2999, 1, 1);
+        tenant.push.as_mut().unwrap().suspend = Some(Suspension { reason: "known".into(), until });
+    }
+    for tenant in &mut fleet.plan.tenants {
+        tenant.tokens[0].state.reasons.push(Reason::Suspended);
+        tenant.tokens[0].state.details.push("suspended until 2999-01-01: known".into());
+    }
+    let fails = |fleet: &Fleet| fleet.list().matters.iter().any(|one| FailOn::Urgent.fails(one));
+    assert!(!fails(&fleet) && !fleet.plan.has_open_changes() && !fleet.list().is_critical());
+    fleet.add(Cause::Held(Reason::Rejected));
+    assert!(fails(&fleet) && fleet.plan.has_open_changes());
+    assert_eq!(fleet.list().matters[0].code.as_str(), "rejected");
+    for (outlet, render) in OUTLETS {
+        let text = anstream::adapter::strip_str(&render(&fleet)).to_string();
+        // Other members have an order of their own.
+        let list = text.find("\"attention\": [").unwrap_or(0);
+        let text = &text[list..];
+        let at = |code: &str| text.find(code).unwrap_or_else(|| panic!("{outlet}: {text}"));
+        assert!(at("tenant-20") < at("tenant-10"), "{outlet}: {text}");
+        assert!(text.contains("suspended"), "{outlet}: {text}");
+    }
 }
 
 #[test]

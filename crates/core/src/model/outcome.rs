@@ -14,17 +14,17 @@ pub enum Outcome {
     Untrusted,
     /// 8: sign-in or consent failed for every selected tenant.
     SignIn,
-    /// 5: the plan is stale.
-    Stale,
-    /// 4: refused (safety limit, verdict, a file refused on opening).
-    Refused,
-    /// 3: some tenants failed or were not observed.
-    Partial,
-    /// 6: every due write is in progress elsewhere.
-    Elsewhere,
     /// 1: an unexpected error.
     Error,
-    /// 9: a token expires inside `--fail-within`.
+    /// 5: the plan is stale.
+    Stale,
+    /// 3: some tenants failed or were not observed.
+    Partial,
+    /// 4: refused (safety limit, verdict, a file refused on opening).
+    Refused,
+    /// 6: every due write is in progress elsewhere.
+    Elsewhere,
+    /// 9: a token expires inside `--fail-within`, or something of `--fail-on` needs attention.
     Expiring,
     /// 2: changes or drift (only with `--detailed-exitcode`).
     Changes,
@@ -40,11 +40,11 @@ impl Outcome {
         Self::Usage,
         Self::Untrusted,
         Self::SignIn,
-        Self::Stale,
-        Self::Refused,
-        Self::Partial,
-        Self::Elsewhere,
         Self::Error,
+        Self::Stale,
+        Self::Partial,
+        Self::Refused,
+        Self::Elsewhere,
         Self::Expiring,
         Self::Changes,
         Self::Done,
@@ -69,6 +69,18 @@ impl Outcome {
         }
     }
 
+    /// Every exit code that applies, the one that wins first: what a script reads where two things
+    /// are wrong at once.
+    pub fn exits(outcomes: impl IntoIterator<Item = Self>) -> Vec<u8> {
+        let mut all: Vec<Self> = outcomes.into_iter().filter(|one| *one != Self::Done).collect();
+        all.sort();
+        all.dedup();
+        if all.is_empty() {
+            all.push(Self::Done);
+        }
+        all.into_iter().map(Self::code).collect()
+    }
+
     /// The one that wins of the two.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -83,8 +95,16 @@ mod tests {
     #[test]
     fn precedence_is_the_documented_order() {
         let codes: Vec<u8> = Outcome::ALL.iter().map(|outcome| outcome.code()).collect();
-        assert_eq!(codes, [130, 78, 64, 7, 8, 5, 4, 3, 6, 1, 9, 2, 0]);
+        assert_eq!(codes, [130, 78, 64, 7, 8, 1, 5, 3, 4, 6, 9, 2, 0]);
         assert!(Outcome::ALL.is_sorted());
         assert_eq!(Outcome::Done.and(Outcome::Partial).and(Outcome::Changes), Outcome::Partial);
+    }
+
+    #[test]
+    fn every_exit_code_that_applies_is_told() {
+        let exits = |all: &[Outcome]| Outcome::exits(all.iter().copied());
+        assert_eq!(exits(&[Outcome::Expiring, Outcome::Partial, Outcome::Expiring]), [3, 9]);
+        assert_eq!(exits(&[Outcome::Done, Outcome::Changes]), [2]);
+        assert_eq!(exits(&[]), [0]);
     }
 }

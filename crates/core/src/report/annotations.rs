@@ -1,4 +1,4 @@
-//! Mistakes and plans as remarks beside the lines of a pull request, in the forms that GitHub,
+//! Mistakes and what needs a person as remarks beside the lines of a pull request, in the forms that GitHub,
 //! Azure Pipelines, GitLab and code scanners (SARIF) read.
 //!
 //! Names in Git and Intune are other people's words. In the line-based forms every character that
@@ -11,10 +11,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use super::text::label;
-use crate::fleet::{Diagnostic, Severity, TokenLines};
-use crate::model::{Kind, TokenRef};
-use crate::plan::{Action, Plan, Sync};
+use super::text::escape;
+use crate::attention::{Matter, Severity};
+use crate::fleet::{self, Diagnostic, TokenLines};
 
 /// Who reads the remarks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +35,8 @@ pub enum Level {
     Error,
     /// A person should look.
     Warning,
+    /// Worth knowing.
+    Note,
 }
 
 /// A remark about a line of a file.
@@ -52,6 +53,8 @@ pub struct Annotation {
     pub code: String,
     /// What a person reads.
     pub message: String,
+    /// What it is about, whatever the words are: scanners keep a remark that was dismissed by it.
+    pub identity: String,
 }
 
 /// The remarks as text; `summary` is one more sentence where the form has room for one.
@@ -63,12 +66,27 @@ pub fn annotate(
     annotations: &[Annotation],
     summary: &str,
 ) -> Result<String, serde_json::Error> {
+    let (all, summary) = (safe(annotations), escape(summary));
     match format {
-        AnnotationFormat::Github => Ok(lines::github(annotations, summary)),
-        AnnotationFormat::Azure => Ok(lines::azure(annotations, summary)),
-        AnnotationFormat::Gitlab => super::json(&scan::gitlab(annotations)),
-        AnnotationFormat::Sarif => super::json(&scan::sarif(annotations)),
+        AnnotationFormat::Github => Ok(lines::github(&lines::first(&all), &summary)),
+        AnnotationFormat::Azure => Ok(lines::azure(&lines::first(&all), &summary)),
+        AnnotationFormat::Gitlab => super::json(&scan::gitlab(&all)),
+        AnnotationFormat::Sarif => super::json(&scan::sarif(&all)),
     }
+}
+
+/// The remarks with nothing in them that a runner or a terminal obeys, line by line: whatever raised
+/// them, this is the one place that they pass.
+fn safe(annotations: &[Annotation]) -> Vec<Annotation> {
+    let lines = |text: &str| text.lines().map(escape).collect::<Vec<_>>().join("\n");
+    annotations
+        .iter()
+        .map(|one| Annotation {
+            file: escape(&one.file),
+            message: lines(&one.message),
+            ..one.clone()
+        })
+        .collect()
 }
 
 /// The mistakes of a fleet.
@@ -77,8 +95,8 @@ pub fn of_diagnostics(diagnostics: &[Diagnostic]) -> Vec<Annotation> {
         .iter()
         .map(|one| Annotation {
             level: match one.severity {
-                Severity::Error => Level::Error,
-                Severity::Warning => Level::Warning,
+                fleet::Severity::Error => Level::Error,
+                fleet::Severity::Warning => Level::Warning,
             },
             file: one.file.clone(),
             line: one.line,
@@ -88,55 +106,49 @@ pub fn of_diagnostics(diagnostics: &[Diagnostic]) -> Vec<Annotation> {
                 None => one.message.clone(),
                 Some(help) => format!("{}\nhelp: {help}", one.message),
             },
+            identity: {
+                let snippet = one.snippet.as_deref().unwrap_or_default();
+                format!("{}\0{}\0{snippet}", one.file, one.code)
+            },
         })
         .collect()
 }
 
-/// What of a plan a person should see: urgent uploads, holds, and what could not be observed,
-/// each at its token in the tenant's file. Tenants without lines are remarked on their first line.
-pub fn of_plan(plan: &Plan, lines: &BTreeMap<String, TokenLines>) -> Vec<Annotation> {
-    let mut all = Vec::new();
-    for tenant in &plan.tenants {
-        let file = format!("tenants/{}/tenant.yaml", super::escape(&tenant.name));
-        let line = |token: &TokenRef| lines.get(&tenant.name).map_or(1, |lines| lines.of(token));
-        let mut remark = |level, line, code: &str, message: String| {
-            all.push(Annotation {
-                level,
-                file: file.clone(),
-                line,
-                columns: None,
-                code: code.to_owned(),
-                message: super::escape(&message),
-            });
-        };
-        for problem in &tenant.problems {
-            let about = [Kind::Push, Kind::Enrollment, Kind::Vpp]
-                .into_iter()
-                .find(|kind| problem.resource == Some((*kind).into()));
-            let line = about
-                .map_or(1, |kind| lines.get(&tenant.name).map_or(1, |lines| lines.of_kind(kind)));
-            let detail = problem.detail.as_deref().unwrap_or_default();
-            let message = format!("{}: not observed: {detail}", tenant.name);
-            remark(Level::Warning, line, problem.code.as_str(), message);
-        }
-        for token in &tenant.tokens {
-            let state = &token.state;
-            let held = token.action == Action::Hold || state.sync == Sync::Held;
-            if !held && !token.urgent {
-                continue;
-            }
-            let name = label(state.kind, state.name.as_deref());
-            let level = if token.urgent { Level::Error } else { Level::Warning };
-            let code = match state.reasons.first() {
-                Some(reason) => reason.as_str(),
-                None if held => "held",
-                None => "urgent",
+/// What needs a person, each matter at its token in the tenant's file, most urgent first: hosts show
+/// only the first few. Tenants without lines are remarked on their first line, and what concerns the
+/// whole fleet on that of its settings.
+pub fn of_attention(matters: &[Matter], lines: &BTreeMap<String, TokenLines>) -> Vec<Annotation> {
+    matters.iter().map(|matter| of_matter(matter, lines)).collect()
+}
+
+fn of_matter(matter: &Matter, lines: &BTreeMap<String, TokenLines>) -> Annotation {
+    let (file, line) = match &matter.tenant {
+        None => ("applecart.yaml".to_owned(), 1),
+        Some(tenant) => {
+            let line = |lines: &TokenLines| match &matter.token {
+                None => 1,
+                Some(token) if matter.is_about_all(token.kind) => lines.of_kind(token.kind),
+                Some(token) => lines.of(token),
             };
-            let word = if held { "held" } else { "urgent" };
-            let details = state.details.join(" ");
-            let message = format!("{}: {name} {word}: {details}", tenant.name);
-            remark(level, line(&state.token()), code, message);
+            let file = format!("tenants/{}/tenant.yaml", tenant.name);
+            (file, lines.get(&tenant.name).map_or(1, line))
         }
+    };
+    let subject = matter.subject();
+    let whose = if subject.is_empty() { subject } else { format!("{subject}: ") };
+    let run = matter.command.as_ref().map(|command| format!("\n{command}")).unwrap_or_default();
+    Annotation {
+        level: match matter.severity {
+            Severity::Notice => Level::Note,
+            _ if matter.is_parked() => Level::Note,
+            Severity::Critical => Level::Error,
+            Severity::Urgent => Level::Warning,
+        },
+        file,
+        line,
+        columns: None,
+        code: matter.code.to_string(),
+        message: format!("{whose}{} {}{run}", matter.message, matter.next),
+        identity: matter.key.clone(),
     }
-    all
 }

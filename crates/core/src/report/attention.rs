@@ -20,20 +20,26 @@ struct Group<'a> {
     code: Code,
     severity: Severity,
     in_git: InGit,
+    /// A reviewed `suspend` covers them.
+    parked: bool,
     matters: Vec<&'a Matter>,
 }
 
 fn groups<'a>(matters: impl IntoIterator<Item = &'a Matter>) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'a>> = Vec::new();
     for matter in matters {
-        let is_its =
-            |group: &&mut Group<'_>| group.code == matter.code && group.in_git == matter.in_git;
+        let parked = matter.is_parked();
+        let is_its = |group: &&mut Group<'_>| {
+            (group.code, group.severity, group.in_git, group.parked)
+                == (matter.code, matter.severity, matter.in_git, parked)
+        };
         match groups.iter_mut().find(is_its) {
             Some(group) => group.matters.push(matter),
             None => groups.push(Group {
                 code: matter.code,
                 severity: matter.severity,
                 in_git: matter.in_git,
+                parked,
                 matters: vec![matter],
             }),
         }
@@ -69,11 +75,20 @@ impl Group<'_> {
             InGit::Held => " with the new file in Git, held",
             InGit::Sent => " with the new file in Git, not seen in Intune yet",
         };
-        format!("{}, {}{whose}: {who}", self.code, plural(subjects.len(), noun))
+        let parked = match self.parked && self.code != Cause::Suspended.code() {
+            true => ", suspended",
+            false => "",
+        };
+        format!("{}, {}{whose}{parked}: {who}", self.code, plural(subjects.len(), noun))
     }
 
     fn style(&self) -> Style {
-        style(self.severity)
+        style(self.loudness())
+    }
+
+    /// What a reviewer parked is no alarm.
+    fn loudness(&self) -> Severity {
+        if self.parked { Severity::Notice } else { self.severity }
     }
 
     /// One command for all of them, where several ask for the same thing.
@@ -115,6 +130,16 @@ impl Group<'_> {
         }
         (steps, left_out)
     }
+
+    /// What to do, inside the item of a list.
+    fn steps_markdown(&self) -> String {
+        let (steps, left_out) = self.steps();
+        let mut out: String = steps.iter().map(|step| step.markdown("", "  ")).collect();
+        if left_out > 0 {
+            out.push_str(&format!("  … and {left_out} more (`-o json` shows all)\n"));
+        }
+        out
+    }
 }
 
 /// What to do, and the commands that do it.
@@ -129,6 +154,25 @@ impl Step<'_> {
         out.extend(self.commands.iter().map(|text| command(text, indent + 2)));
         out
     }
+
+    /// Behind `before`, each line begins with `margin`.
+    fn markdown(&self, before: &str, margin: &str) -> String {
+        let mut out = format!("{before}{margin}{}\n", cell(self.next));
+        if self.commands.is_empty() {
+            return out;
+        }
+        out.push_str(&format!("{}\n{margin}```sh\n", margin.trim_end()));
+        for command in &self.commands {
+            out.push_str(&format!("{margin}{}\n", in_fence(command)));
+        }
+        out.push_str(&format!("{margin}```\n\n"));
+        out
+    }
+}
+
+/// A command for a block of code, which nothing in it ends.
+pub(super) fn in_fence(command: &str) -> String {
+    super::escape(command).replace("```", "'''")
 }
 
 /// That a list goes on, and how to see it.
@@ -183,7 +227,10 @@ pub(super) fn brief(attention: &Attention, width: usize) -> String {
             continue;
         }
         let (steps, left_out) = group.steps();
-        let able: Vec<_> = steps.iter().filter(|step| !step.commands.is_empty()).collect();
+        // What is urgent says what to do in any case.
+        let is_loud = group.loudness() != Severity::Notice;
+        let able: Vec<_> =
+            steps.iter().filter(|step| is_loud || !step.commands.is_empty()).collect();
         out.extend(able.iter().map(|step| step.human(4, width)));
         if !able.is_empty() {
             out.push_str(&more(left_out, 4, width));
@@ -198,10 +245,11 @@ fn beside_plan(attention: &Attention) -> impl Iterator<Item = &Matter> {
     attention.matters.iter().filter(move |one| one.code != due)
 }
 
-/// The same above a plan in a pull request: what is critical one by one, the rest by code.
+/// The same above a plan in a pull request: what is critical one by one, the rest by code. Whatever
+/// is urgent has its next step.
 pub(super) fn brief_markdown(attention: &Attention) -> String {
     let mut out = String::new();
-    let is_critical = |one: &&Matter| one.severity == Severity::Critical;
+    let is_critical = |one: &&Matter| one.severity == Severity::Critical && !one.is_parked();
     let critical: Vec<&Matter> = beside_plan(attention).filter(is_critical).collect();
     for matter in critical.iter().take(MAX_CRITICAL) {
         let in_git = match matter.in_git {
@@ -212,7 +260,11 @@ pub(super) fn brief_markdown(attention: &Attention) -> String {
         };
         let message = cell(&format!("{}{in_git}", matter.message));
         let subject = cell(&matter.subject());
-        out.push_str(&format!("> 🚨 **{}: {subject}**: {message}\n\n", matter.code));
+        out.push_str(&format!("> 🚨 **{}: {subject}**: {message}\n", matter.code));
+        let step =
+            Step { next: &matter.next, commands: matter.command.as_deref().into_iter().collect() };
+        out.push_str(&step.markdown(">\n", "> "));
+        out.push('\n');
     }
     if critical.len() > MAX_CRITICAL {
         let rest = groups(critical.iter().skip(MAX_CRITICAL).copied());
@@ -221,6 +273,9 @@ pub(super) fn brief_markdown(attention: &Attention) -> String {
     let rest = groups(beside_plan(attention).filter(|one| !is_critical(one)));
     for group in rest.iter().take(MAX_GROUPS) {
         out.push_str(&format!("- {}\n", group.titled(cell)));
+        if group.loudness() == Severity::Urgent {
+            out.push_str(&group.steps_markdown());
+        }
     }
     if let Some(more @ [_, ..]) = rest.get(MAX_GROUPS..) {
         out.push_str(&format!("- also {}\n", numbers(more)));
@@ -241,7 +296,7 @@ fn numbers(groups: &[Group<'_>]) -> String {
 pub(super) fn markdown(matters: &[Matter]) -> String {
     let mut out = String::new();
     for group in groups(matters) {
-        let sign = match group.severity {
+        let sign = match group.loudness() {
             Severity::Critical => "🚨",
             Severity::Urgent => "⚠️",
             Severity::Notice => "ℹ️",
@@ -250,21 +305,7 @@ pub(super) fn markdown(matters: &[Matter]) -> String {
         if let [one] = group.matters.as_slice() {
             out.push_str(&format!("  {}\n", cell(&one.message)));
         }
-        let (steps, left_out) = group.steps();
-        for step in &steps {
-            out.push_str(&format!("  {}\n", cell(step.next)));
-            if !step.commands.is_empty() {
-                out.push_str("\n  ```sh\n");
-                for command in &step.commands {
-                    let command = super::escape(command).replace("```", "'''");
-                    out.push_str(&format!("  {command}\n"));
-                }
-                out.push_str("  ```\n\n");
-            }
-        }
-        if left_out > 0 {
-            out.push_str(&format!("  … and {left_out} more (`-o json` shows all)\n"));
-        }
+        out.push_str(&group.steps_markdown());
     }
     if !out.is_empty() {
         out.push('\n');

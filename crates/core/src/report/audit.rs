@@ -200,21 +200,21 @@ impl Audit {
     pub fn remarks(&self) -> Vec<Annotation> {
         self.findings
             .iter()
-            .map(|one| Annotation {
-                level: match one.level {
-                    AuditLevel::Finding => Level::Error,
-                    AuditLevel::Unknown | AuditLevel::Note => Level::Warning,
-                },
-                file: one.place.file.clone().unwrap_or_else(|| crate::fleet::FLEET_FILE.to_owned()),
-                line: one.place.line.unwrap_or(1),
-                columns: None,
-                code: one.code.clone(),
-                message: super::escape(&format!(
-                    "{}{}. {}",
-                    human::place(&one.place).map(|place| place + ": ").unwrap_or_default(),
-                    one.message,
-                    one.advice
-                )),
+            .map(|one| {
+                let place = human::place(&one.place).map(|place| place + ": ").unwrap_or_default();
+                let file = one.place.file.clone();
+                Annotation {
+                    level: match one.level {
+                        AuditLevel::Finding => Level::Error,
+                        AuditLevel::Unknown | AuditLevel::Note => Level::Warning,
+                    },
+                    file: file.unwrap_or_else(|| crate::fleet::FLEET_FILE.to_owned()),
+                    line: one.place.line.unwrap_or(1),
+                    columns: None,
+                    code: one.code.clone(),
+                    identity: format!("{}\0{place}", one.code),
+                    message: format!("{place}{}. {}", one.message, one.advice),
+                }
             })
             .collect()
     }

@@ -5,15 +5,17 @@ use std::fmt::Write as _;
 use super::attention;
 use super::facts::changes;
 use super::revision;
-use super::text::{escape, joined, label as named, plural, short};
+use super::text::{escape, joined, label as named, needs, plural, short};
 use crate::attention::Attention;
 use crate::model::Kind;
 use crate::plan::{Action, Observed, Plan, PlannedTenant, PlannedToken, Source};
 
 /// Text that cannot open a tag, a link, a table cell, a mention, a reference or a code span.
 ///
-/// Hosts look for `@somebody` and `#12` in what Markdown has become, where neither a backslash nor
-/// an entity is seen any more; an empty comment between the two is (cmark-gfm issue 181).
+/// Hosts look for `@somebody`, `#12` and addresses (`https://…`, `www.…`) in what Markdown has become,
+/// where neither a backslash nor an entity is seen any more; an empty comment inside them is
+/// (cmark-gfm issue 181). A name in Intune may be an address that steals passwords; the program's own
+/// links are written as links.
 pub(super) fn cell(text: &str) -> String {
     let mut safe = String::new();
     let text = escape(text);
@@ -24,8 +26,13 @@ pub(super) fn cell(text: &str) -> String {
             before.is_alphanumeric() && characters.peek().is_some_and(|c| c.is_alphanumeric());
         // Behind a letter it is a mail address, and no mention.
         let starts = !before.is_alphanumeric();
-        before = character;
+        let is_scheme = before.is_alphanumeric() && character == ':';
+        let last = std::mem::replace(&mut before, character);
         match character {
+            ':' if is_scheme && characters.peek() == Some(&'/') => safe.push_str(":<!-- -->"),
+            '.' if last.eq_ignore_ascii_case(&'w') && ends_with_www(&safe) => {
+                safe.push_str("<!-- -->.");
+            }
             // Inside a word it marks nothing, and a backslash there would break a link.
             '_' if inside => safe.push('_'),
             '<' => safe.push_str("&lt;"),
@@ -46,6 +53,13 @@ pub(super) fn cell(text: &str) -> String {
     safe
 }
 
+/// Whether a host would take a dot after this for an address without a scheme.
+fn ends_with_www(text: &str) -> bool {
+    let mut letters = text.chars().rev();
+    letters.by_ref().take(3).filter(|c| c.eq_ignore_ascii_case(&'w')).count() == 3
+        && letters.next().is_none_or(|before| !before.is_alphanumeric())
+}
+
 /// The marker by which a pipeline finds its own comment to update it.
 pub(super) const MARKER: &str = "<!-- applecart:plan -->\n";
 
@@ -57,7 +71,7 @@ const LISTED: usize = 50;
 
 /// The plan: one table of everything due, held or unobserved, then the details folded.
 ///
-/// It is at most `limit` bytes long where that is enough for the headline (some 4 KiB): rows and
+/// It is at most `limit` bytes long where that is enough for the headline (some 16 KiB): rows and
 /// details are left out whole, and counted. Hosts count characters, which are never more.
 pub fn plan_markdown(plan: &Plan, attention: &Attention, limit: usize) -> String {
     let mut out = head(plan, attention);
@@ -67,7 +81,7 @@ pub fn plan_markdown(plan: &Plan, attention: &Attention, limit: usize) -> String
     let problems: Vec<_> =
         plan.tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).collect();
     if tokens.is_empty() && problems.is_empty() {
-        out.push_str("Nothing to upload.\n");
+        out.push_str(&nothing_due(attention));
         return out;
     }
     let room = limit.saturating_sub(out.len() + ENDING);
@@ -92,6 +106,24 @@ pub fn plan_markdown(plan: &Plan, attention: &Attention, limit: usize) -> String
         let _ = writeln!(out, "✂️ {} left out here. {WHOLE}\n", plural(details_left_out, "detail"));
     }
     let _ = writeln!(out, "</details>\n\nDigest `{}`", plan.digest);
+    out
+}
+
+/// A plan without a row, which is no good news while something expires or needs a person.
+fn nothing_due(attention: &Attention) -> String {
+    let expiring = attention::counted(attention);
+    let mut out = "Nothing to upload".to_owned();
+    if !expiring.is_empty() {
+        out.push_str(&format!(" · {}", expiring.join(", ")));
+    } else if !attention.matters.is_empty() {
+        out.push_str(&format!(" · {} above", needs(attention.matters.len())));
+    }
+    match attention::renewals(attention) {
+        Some(command) => {
+            out.push_str(&format!(":\n\n```sh\n{}\n```\n", attention::in_fence(command)));
+        }
+        None => out.push_str(".\n"),
+    }
     out
 }
 
@@ -257,6 +289,9 @@ mod tests {
         assert_eq!(cell("mdm@contoso.example"), "mdm&#64;contoso.example", "an address");
         assert_eq!(cell("owner/repo#12"), "owner/repo#<!-- -->12");
         assert_eq!(cell("# a"), "\\# a");
+        assert_eq!(cell("see HTTPS://a.example/x"), "see HTTPS:<!-- -->//a.example/x");
+        assert_eq!(cell("(www.a.example) 10:30"), "(www<!-- -->.a.example) 10:30");
+        assert_eq!(cell("wwww.a: b"), "wwww.a: b");
         // What a name holds of an empty comment is text.
         assert_eq!(cell("@<!-- -->x"), "@<!-- -->&lt;\\!-- --&gt;x");
     }

@@ -9,7 +9,8 @@ use super::attention;
 use super::facts::diff_human;
 use super::revision;
 use super::text::{
-    BAD, DIM, GOOD, HEAD, LOOK, command, escape, joined, label, plural, prose, short, styled, wrap,
+    BAD, DIM, GOOD, HEAD, LOOK, command, escape, joined, label, needs, plural, prose, short,
+    styled, wrap,
 };
 use crate::attention::{Attention, Matter};
 use crate::model::Kind;
@@ -22,6 +23,8 @@ pub struct PlanOutput<'a> {
     pub plan: &'a Plan,
     /// What needs a person, most urgent first.
     pub attention: &'a [Matter],
+    /// Every exit code that applies; the command ends with the first.
+    pub exits: &'a [u8],
 }
 
 /// The plan: what needs attention, what is due, what is held and why, what could not be read; the
@@ -191,9 +194,17 @@ fn counted(plan: &Plan, attention: &Attention) -> String {
         parts.push(format!("{} not fully observed", plural(summary.unobserved, "tenant")));
     }
     let expiring = attention::counted(attention);
-    let expiring =
-        if expiring.is_empty() { String::new() } else { format!(" · {}", expiring.join(", ")) };
-    format!("{}{expiring}", parts.join(", "))
+    let also = if !expiring.is_empty() {
+        format!(" · {}", expiring.join(", "))
+    } else if plan.tokens().all(|(_, token)| token.action == Action::None) {
+        match attention.matters.len() {
+            0 => String::new(),
+            count => format!(" · {}", needs(count)),
+        }
+    } else {
+        String::new()
+    };
+    format!("{}{also}", parts.join(", "))
 }
 
 /// The same sentence for a terminal, and what to do next.

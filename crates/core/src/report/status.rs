@@ -160,6 +160,9 @@ pub struct Status {
     /// What needs a person, most urgent first.
     #[serde(default)]
     pub attention: Vec<Matter>,
+    /// Every exit code that applies; the command ends with the first.
+    #[serde(default)]
+    pub exits: Vec<u8>,
     /// The tenants, by name.
     pub tenants: Vec<StatusTenant>,
     /// Counts over what is in here.
@@ -223,6 +226,7 @@ pub fn status_of(
         offline,
         within: None,
         attention,
+        exits: Vec::new(),
         tenants,
         summary: StatusSummary::default(),
     };

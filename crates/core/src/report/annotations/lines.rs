@@ -2,7 +2,35 @@
 
 use std::fmt::Write as _;
 
+use std::collections::BTreeMap;
+
 use super::{Annotation, Level};
+
+/// As many remarks of one code are written: hosts show ten, and a log of megabytes is read by nobody.
+const MAX_OF_A_CODE: usize = 50;
+
+/// The first remarks of each code, with a last one that counts the rest.
+pub(super) fn first(annotations: &[Annotation]) -> Vec<Annotation> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut shown: Vec<Annotation> = Vec::new();
+    for one in annotations {
+        let count = counts.entry(&one.code).or_default();
+        *count += 1;
+        if *count <= MAX_OF_A_CODE {
+            shown.push(one.clone());
+        }
+    }
+    for (code, count) in counts.into_iter().filter(|(_, count)| *count > MAX_OF_A_CODE) {
+        let Some(last) = annotations.iter().rfind(|one| one.code == code) else { continue };
+        let more = count - MAX_OF_A_CODE;
+        shown.push(Annotation {
+            message: format!("{more} more of {code}; --format json shows all"),
+            columns: None,
+            ..last.clone()
+        });
+    }
+    shown
+}
 
 /// GitHub's workflow commands: `::error file=…,line=…,col=…,endColumn=…,title=…::message`.
 ///
@@ -14,6 +42,7 @@ pub(super) fn github(annotations: &[Annotation], summary: &str) -> String {
         let level = match one.level {
             Level::Error => "error",
             Level::Warning => "warning",
+            Level::Note => "notice",
         };
         let _ = write!(out, "::{level} file={},line={}", github_property(&one.file), one.line);
         if let Some((first, last)) = one.columns {
@@ -48,6 +77,12 @@ pub(super) fn azure(annotations: &[Annotation], summary: &str) -> String {
         let level = match one.level {
             Level::Error => "error",
             Level::Warning => "warning",
+            // Azure Pipelines has no quieter remark: it is a line of the log.
+            Level::Note => {
+                let message = one.message.replace('\n', " ");
+                let _ = writeln!(out, "{}:{}: {}: {message}", one.file, one.line, one.code);
+                continue;
+            }
         };
         let _ = write!(
             out,

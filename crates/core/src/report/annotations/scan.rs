@@ -17,6 +17,7 @@ pub(super) fn gitlab(annotations: &[Annotation]) -> Value {
             let severity = match one.level {
                 Level::Error => "critical",
                 Level::Warning => "minor",
+                Level::Note => "info",
             };
             json!({
                 "description": one.message,
@@ -48,7 +49,11 @@ pub(super) fn sarif(annotations: &[Annotation]) -> Value {
             json!({
                 "ruleId": one.code,
                 "ruleIndex": codes.iter().position(|code| *code == one.code),
-                "level": match one.level { Level::Error => "error", Level::Warning => "warning" },
+                "level": match one.level {
+                    Level::Error => "error",
+                    Level::Warning => "warning",
+                    Level::Note => "note",
+                },
                 "message": { "text": one.message },
                 "locations": [{
                     "physicalLocation": {
@@ -78,13 +83,12 @@ pub(super) fn sarif(annotations: &[Annotation]) -> Value {
     })
 }
 
-/// The same remark keeps its fingerprint when lines above it come and go; a second one of the
-/// same words gets its own.
+/// The same remark keeps its fingerprint when lines above it come and go, or when it is said in other
+/// words; a second one about the same thing gets its own.
 fn fingerprint(one: &Annotation, seen: &mut HashMap<String, usize>) -> String {
-    let what = format!("{}\0{}\0{}", one.file, one.code, one.message);
-    let count = seen.entry(what.clone()).or_insert(0);
+    let count = seen.entry(one.identity.clone()).or_insert(0);
     *count += 1;
-    Sha256::of(format!("{what}\0{count}").as_bytes()).to_string()
+    Sha256::of(format!("{}\0{count}", one.identity).as_bytes()).to_string()
 }
 
 /// A path as a relative URI reference (RFC 3986).

@@ -4,8 +4,9 @@ use insta::assert_snapshot;
 use serde_json::Value;
 
 use super::*;
+use crate::attention::tests::attention_of;
 use crate::fleet::token_lines;
-use crate::model::{Problem, ProblemCode, Reading};
+use crate::model::{Problem, ProblemCode, Reading, Resource};
 use crate::plan::world::{OTHER_TOPIC, World};
 
 fn hostile() -> Vec<Annotation> {
@@ -15,13 +16,15 @@ fn hostile() -> Vec<Annotation> {
         line: 7,
         columns: Some((3, 9)),
         code: "unknown-field".into(),
-        message: "100 % wrong\r\n::add-mask::x\n##vso[task.setvariable variable=a]b".into(),
+        message: "100 % wrong\r\n::add-mask::x\n##vso[task.setvariable variable=a]b\u{202e}".into(),
+        identity: "a".into(),
     };
     let second = Annotation {
         level: Level::Warning,
         columns: None,
         line: 1,
         message: "quiet".into(),
+        identity: "b".into(),
         ..first.clone()
     };
     vec![first, second]
@@ -33,8 +36,8 @@ fn text(format: AnnotationFormat) -> String {
 
 #[test]
 fn for_github_nothing_ends_a_remark_early() {
-    assert_snapshot!(text(AnnotationFormat::Github), @"
-    ::error file=tenants/a b%2Cc%3Ad;e]f/tenant.yaml,line=7,col=3,endColumn=9,title=applecart unknown-field::100 %25 wrong%0D%0A::add-mask::x%0A##vso[task.setvariable variable=a]b
+    assert_snapshot!(text(AnnotationFormat::Github), @r"
+    ::error file=tenants/a b%2Cc%3Ad;e]f/tenant.yaml,line=7,col=3,endColumn=9,title=applecart unknown-field::100 %25 wrong%0A:\u{3a}add-mask::x%0A#\u{23}vso[task.setvariable variable=a]b\u{202e}
     ::warning file=tenants/a b%2Cc%3Ad;e]f/tenant.yaml,line=1,title=applecart unknown-field::quiet
     1 error
     ");
@@ -42,11 +45,22 @@ fn for_github_nothing_ends_a_remark_early() {
 
 #[test]
 fn for_azure_nothing_ends_a_remark_early() {
-    assert_snapshot!(text(AnnotationFormat::Azure), @"
-    ##vso[task.logissue type=error;sourcepath=tenants/a b,c:d%3Be%5Df/tenant.yaml;linenumber=7;columnnumber=3;code=unknown-field]100 %AZP25 wrong%0D%0A::add-mask::x%0A##vso[task.setvariable variable=a]b
+    assert_snapshot!(text(AnnotationFormat::Azure), @r"
+    ##vso[task.logissue type=error;sourcepath=tenants/a b,c:d%3Be%5Df/tenant.yaml;linenumber=7;columnnumber=3;code=unknown-field]100 %AZP25 wrong%0A:\u{3a}add-mask::x%0A#\u{23}vso[task.setvariable variable=a]b\u{202e}
     ##vso[task.logissue type=warning;sourcepath=tenants/a b,c:d%3Be%5Df/tenant.yaml;linenumber=1;code=unknown-field]quiet
     1 error
     ");
+}
+
+#[test]
+fn a_log_is_not_flooded_by_one_code() {
+    let one = hostile().remove(1);
+    let all: Vec<Annotation> = (0..10_000).map(|_| one.clone()).collect();
+    for format in [AnnotationFormat::Github, AnnotationFormat::Azure] {
+        let text = annotate(format, &all, "").unwrap();
+        assert!(text.lines().count() < 60, "{}", text.len());
+        assert!(text.contains("9950 more of unknown-field; --format json shows all"), "{text}");
+    }
 }
 
 #[test]
@@ -75,6 +89,7 @@ fn a_fingerprint_outlives_a_moved_line_and_is_unique() {
     };
     let mut moved = hostile();
     moved[0].line += 40;
+    moved[1].message = "the same in better words".into();
     assert_eq!(prints(&hostile()), prints(&moved));
     let twice = vec![hostile().remove(0), hostile().remove(0)];
     let both = prints(&twice);
@@ -261,18 +276,36 @@ fn sarif_is_of_its_shape_and_points_into_its_rules() {
 }
 
 #[test]
-fn a_plan_is_remarked_where_the_token_stands() {
+fn a_matter_is_remarked_where_the_token_stands() {
     let mut world = World::renewal();
     world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
     let yaml = b"apiVersion: applecart/v1\nkind: Tenant\nname: contoso\nwatch: [push]\npush:\n  topic: x\n";
     let lines = [("contoso".to_owned(), token_lines("tenants/contoso/tenant.yaml", yaml))].into();
-    let [held] = of_plan(&world.plan(), &lines).try_into().unwrap();
-    assert_eq!((held.level, held.line, held.code.as_str()), (Level::Warning, 5, "topic-change"));
+    let remarks = |world: &World| {
+        let plan = world.plan();
+        of_attention(&attention_of(world, &plan).matters, &lines)
+    };
+    let all = remarks(&world);
+    let held = all.iter().find(|one| one.code == "topic-change").unwrap();
+    assert_eq!((held.level, held.line), (Level::Error, 5));
     assert!(held.message.contains("cut off every enrolled device"), "{}", held.message);
+    assert!(held.message.contains("press Renew on the old certificate"), "{}", held.message);
 
-    world.live.push = Reading::Unknown(Problem::new(ProblemCode::Timeout, "no answer"));
-    let [unobserved] = of_plan(&world.plan(), &lines).try_into().unwrap();
-    assert_eq!((unobserved.line, unobserved.code.as_str()), (1, "timeout"));
+    world.live.push =
+        Reading::Unknown(Problem::new(ProblemCode::Timeout, "no answer").on(Resource::Push));
+    let all = remarks(&world);
+    let unobserved = all.iter().find(|one| one.code == "timeout").unwrap();
+    assert_eq!((unobserved.level, unobserved.line), (Level::Warning, 5));
 
-    assert!(of_plan(&World::equal().plan(), &lines).is_empty());
+    assert!(remarks(&World::equal()).is_empty());
+}
+
+#[test]
+fn a_matter_of_the_whole_fleet_stands_at_its_settings() {
+    let mut world = World::renewal();
+    world.ledger = Err("ledger-unknown: the remote did not answer".into());
+    let plan = world.plan();
+    let all = of_attention(&attention_of(&world, &plan).matters, &BTreeMap::new());
+    let unknown = all.iter().find(|one| one.code == "ledger-unknown").unwrap();
+    assert_eq!((unknown.file.as_str(), unknown.line), ("applecart.yaml", 1));
 }

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::report::{AnnotationFormat, annotate};
 use crate::apple::SecretKind;
 use crate::sealed::{Addressees, Key};
 
@@ -43,7 +44,8 @@ fn a_hostile_path_is_only_text() {
     let found = audit(judge_secret(SecretKind::PrivateKey, LeakPart::Blob, "e", &places));
     let text = audit_human(&found, 80);
     assert!(text.contains("a\\u{1b}[2J") && !text.contains("\n::error"), "{text}");
-    assert!(!found.remarks()[0].message.contains('\u{1b}'));
+    let remarks = annotate(AnnotationFormat::Github, &found.remarks(), "").unwrap();
+    assert!(!remarks.contains('\u{1b}'), "{remarks}");
     assert_eq!(found.remarks()[0].line, 1);
 }
 

@@ -1,0 +1,149 @@
+//! A fleet on its first day: everything imported, no file in Git yet, and one token of each bad kind.
+//!
+//! What is wrong with it is told by every format that `status` and `plan` have, and by their exit
+//! codes; the formats are the ones that the program itself lists, so that a new one is asked, too.
+
+use applecart_simulator::{Enrollment, Fault, FaultRule, Tenant};
+
+use crate::world::{World, in_days, pushed, tenant_id};
+
+/// The bad kinds, most urgent first, each a tenant of its own.
+const BAD: [&str; 7] =
+    ["topic", "deleted", "expired", "critical", "terms", "invalid", "unreadable"];
+
+fn add(world: &World, name: &str, fill: impl FnOnce(&mut Tenant)) {
+    let mut tenant = Tenant::new(tenant_id(name));
+    fill(&mut tenant);
+    world.state().add_tenant(tenant).unwrap();
+    let id = tenant_id(name).to_string();
+    world.run(&["import", name, "--tenant-id", &id]).ends_with(0);
+}
+
+fn push(world: &World, name: &str, days: i64) {
+    let issued = world.issue(None, days);
+    add(world, name, |tenant| {
+        tenant.apple_push_notification_certificate = Some(pushed(name, &issued));
+    });
+}
+
+/// A fleet of import alone with these tenants, whose tokens went wrong since.
+fn imported(names: &[&str]) -> World {
+    let world = World::new();
+    for name in names {
+        match *name {
+            "expired" => push(&world, name, -5),
+            "critical" => push(&world, name, 5),
+            "terms" => add(&world, name, |tenant| {
+                tenant.dep_onboarding_settings = vec![Enrollment::new("ABM", in_days(200))];
+            }),
+            "invalid" => {
+                let vpp = world.live_vpp("vpp-1", "London", 200);
+                add(&world, name, |tenant| tenant.vpp_tokens = vec![vpp]);
+            }
+            _ => push(&world, name, 200),
+        }
+    }
+    world.commit("Import");
+    for name in names {
+        match *name {
+            "topic" => {
+                let other = world.issue(None, 300);
+                world.change(name, |tenant| {
+                    tenant.apple_push_notification_certificate = Some(pushed(name, &other));
+                });
+            }
+            "deleted" => {
+                world.change(name, |tenant| tenant.apple_push_notification_certificate = None);
+            }
+            "terms" => world
+                .change(name, |tenant| tenant.dep_onboarding_settings[0].last_sync_error_code = 3),
+            "invalid" => {
+                world.change(name, |tenant| tenant.vpp_tokens[0].state = "invalid".to_owned());
+            }
+            "unreadable" => {
+                let forbidden = FaultRule::always(Fault::status(403)).for_tenant(tenant_id(name));
+                world.state().add_fault(forbidden.on("/beta/deviceManagement/*"));
+            }
+            _ => {}
+        }
+    }
+    world
+}
+
+/// Every format of a command, as the program lists them.
+fn formats(world: &World, command: &str) -> Vec<String> {
+    let refused = world.run(&[command, "--format", "no-such-format"]).ends_with(64).stderr;
+    let (_, list) = refused.split_once("possible values: ").unwrap();
+    let (list, _) = list.split_once(']').unwrap();
+    list.split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn a_day_one_fleet_tells_each_bad_token_in_every_format_and_exit_code() {
+    let world = imported(&BAD);
+    let status = world.run(&["status", "--fail-on", "urgent", "--format", "json"]).json();
+    let attention = status["attention"].as_array().unwrap();
+    let named: Vec<(&str, &str)> = attention
+        .iter()
+        .filter(|one| one["severity"] != "notice")
+        .map(|one| (one["tenant"]["name"].as_str().unwrap(), one["code"].as_str().unwrap()))
+        .collect();
+    let mut tenants: Vec<&str> = named.iter().map(|(tenant, _)| *tenant).collect();
+    assert_eq!(tenants.len(), 7, "{named:?}");
+    assert_eq!(tenants[0], "topic", "{named:?}");
+    tenants.sort_unstable();
+    let mut all = BAD.to_vec();
+    all.sort_unstable();
+    assert_eq!(tenants, all, "{named:?}");
+
+    for command in ["status", "plan"] {
+        for format in formats(&world, command) {
+            let run = world.run(&[command, "--format", &format]);
+            for (tenant, code) in &named {
+                assert!(
+                    run.stdout.contains(tenant),
+                    "{command} {format}: {tenant}: {}",
+                    run.stdout
+                );
+                assert!(run.stdout.contains(code), "{command} {format}: {code}: {}", run.stdout);
+            }
+            for calm in ["nothing needs attention", "Nothing to upload.\n", "nothing to do"] {
+                assert!(!run.stdout.contains(calm), "{command} {format}: {}", run.stdout);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_day_one_fleet_fails_its_schedule_and_its_pull_request() {
+    let world = imported(&BAD);
+    // What could not be read comes first; the JSON has both.
+    let status = world.run(&["status", "--fail-on", "urgent", "--format", "json"]).ends_with(3);
+    assert_eq!(status.json()["exits"], serde_json::json!([3, 9]));
+    let plan = world.run(&["plan", "--detailed-exitcode", "--format", "json"]).ends_with(3);
+    assert_eq!(plan.json()["exits"], serde_json::json!([3, 2]));
+    // Each of the others by itself.
+    for name in BAD.iter().filter(|name| **name != "unreadable") {
+        world.run(&["status", "--fail-on", "urgent", "--select", name]).ends_with(9);
+    }
+    for name in ["topic", "expired", "critical"] {
+        world.run(&["plan", "--detailed-exitcode", "--select", name]).ends_with(2);
+    }
+}
+
+#[test]
+fn a_healthy_fleet_tells_nothing() {
+    let world = imported(&["healthy", "well"]);
+    let status = world.run(&["status", "--fail-on", "urgent", "--format", "json"]).ends_with(0);
+    assert_eq!(status.json()["attention"], serde_json::json!([]));
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to upload");
+    for command in ["status", "plan"] {
+        for format in formats(&world, command) {
+            let text = world.run(&[command, "--format", &format]).ends_with(0).stdout;
+            for alarm in ["🚨", "⚠️", "::error", "::warning", "##vso[task.logissue", "ruleId"]
+            {
+                assert!(!text.contains(alarm), "{command} {format}: {text}");
+            }
+        }
+    }
+}
