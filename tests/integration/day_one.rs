@@ -11,8 +11,10 @@ use crate::world::{World, in_days, pushed, tenant_id};
 const BAD: [&str; 7] =
     ["topic", "deleted", "expired", "critical", "terms", "invalid", "unreadable"];
 
-fn add(world: &World, name: &str, fill: impl FnOnce(&mut Tenant)) {
+/// Imports a tenant whose push certificate has so many days left, and what else it has.
+fn push_and(world: &World, name: &str, days: i64, fill: impl FnOnce(&mut Tenant)) {
     let mut tenant = Tenant::new(tenant_id(name));
+    tenant.apple_push_notification_certificate = Some(pushed(name, &world.issue(None, days)));
     fill(&mut tenant);
     world.state().add_tenant(tenant).unwrap();
     let id = tenant_id(name).to_string();
@@ -20,10 +22,7 @@ fn add(world: &World, name: &str, fill: impl FnOnce(&mut Tenant)) {
 }
 
 fn push(world: &World, name: &str, days: i64) {
-    let issued = world.issue(None, days);
-    add(world, name, |tenant| {
-        tenant.apple_push_notification_certificate = Some(pushed(name, &issued));
-    });
+    push_and(world, name, days, |_| {});
 }
 
 /// A fleet of import alone with these tenants, whose tokens went wrong since.
@@ -33,12 +32,12 @@ fn imported(names: &[&str]) -> World {
         match *name {
             "expired" => push(&world, name, -5),
             "critical" => push(&world, name, 5),
-            "terms" => add(&world, name, |tenant| {
+            "terms" => push_and(&world, name, 200, |tenant| {
                 tenant.dep_onboarding_settings = vec![Enrollment::new("ABM", in_days(200))];
             }),
             "invalid" => {
                 let vpp = world.live_vpp("vpp-1", "London", 200);
-                add(&world, name, |tenant| tenant.vpp_tokens = vec![vpp]);
+                push_and(&world, name, 200, |tenant| tenant.vpp_tokens = vec![vpp]);
             }
             _ => push(&world, name, 200),
         }
@@ -62,7 +61,7 @@ fn imported(names: &[&str]) -> World {
             }
             "unreadable" => {
                 let forbidden = FaultRule::always(Fault::status(403)).for_tenant(tenant_id(name));
-                world.state().add_fault(forbidden.on("/beta/deviceManagement/*"));
+                world.state().add_fault(forbidden.on("*/applePushNotificationCertificate"));
             }
             _ => {}
         }

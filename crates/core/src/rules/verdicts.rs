@@ -24,7 +24,8 @@ enum Rule {
     SameTopic,
     KnownTopic,
     KeyOfRequest,
-    Later(&'static str),
+    LaterCertificate,
+    LaterToken,
     KeyOfIntune,
     SameOrganization,
 }
@@ -38,16 +39,17 @@ impl Rule {
 
 impl fmt::Display for Passed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Rule::SameTopic => f.write_str("the topic is the one in Intune, so no device has to enrol again"),
-            Rule::KnownTopic => f.write_str("the topic is the one that devices know"),
-            Rule::KeyOfRequest => f.write_str(
-                "its key is the one of the request for Apple (CSR) that this renewal was opened with",
-            ),
-            Rule::Later(noun) => write!(f, "it expires later than the {noun} in Intune"),
-            Rule::KeyOfIntune => f.write_str("it is encrypted to the key that Intune has for this token"),
-            Rule::SameOrganization => f.write_str("its organisation is the one in Intune"),
-        }
+        f.write_str(match self.0 {
+            Rule::SameTopic => "the topic is the one in Intune, so no device has to enrol again",
+            Rule::KnownTopic => "the topic is the one that devices know",
+            Rule::KeyOfRequest => {
+                "its key is the one of the request for Apple (CSR) that this renewal was opened with"
+            }
+            Rule::LaterCertificate => "it expires later than the certificate in Intune",
+            Rule::LaterToken => "it expires later than the token in Intune",
+            Rule::KeyOfIntune => "it is encrypted to the key that Intune has for this token",
+            Rule::SameOrganization => "its organisation is the one in Intune",
+        })
     }
 }
 
@@ -139,7 +141,7 @@ fn effect(case: &Case<'_>, facts: &FileFacts, stated: Option<&Topic>) -> Effect 
 
 fn against_push(live: &LivePush, facts: &FileFacts) -> Vec<Passed> {
     let is_later = facts.expires.is_some_and(|expires| expires > live.expires);
-    Rule::Later("certificate").passed(is_later).into_iter().collect()
+    Rule::LaterCertificate.passed(is_later).into_iter().collect()
 }
 
 fn key_of_request(live: &LiveTenant, facts: &FileFacts) -> Option<Passed> {
@@ -166,7 +168,7 @@ fn against_vpp(live: &LiveVpp, facts: &FileFacts) -> Vec<Passed> {
         _ => false,
     };
     let is_later = live.expires.zip(facts.expires).is_some_and(|(live, found)| found > live);
-    [Rule::SameOrganization.passed(is_same), Rule::Later("token").passed(is_later)]
+    [Rule::SameOrganization.passed(is_same), Rule::LaterToken.passed(is_later)]
         .into_iter()
         .flatten()
         .collect()
