@@ -191,7 +191,7 @@ mod tests {
             tenant: &tenant.name,
             display_name: Some("Contoso Ltd"),
             token: &token.token,
-            facts: &rows(token, &world.live, file),
+            facts: &rows(token, &world.live, file, None),
             expires: file.facts.expires,
             downloaded: file.facts.downloaded,
             sha256: Sha256::of(b"file"),
