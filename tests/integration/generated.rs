@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
+use applecart_core::fleet::CredentialKind;
 use applecart_core::rules::codes::{self, Appearance};
 
 use crate::world::project;
@@ -33,6 +34,22 @@ fn generated_schemas() {
 #[test]
 fn generated_codes() {
     same("docs/codes.md", &applecart_core::rules::codes::reference());
+}
+
+#[test]
+fn every_way_to_sign_in_is_listed_and_explained() {
+    let schema = schemars::schema_for!(CredentialKind);
+    let offered: Vec<_> = schema.as_value()["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|kind| kind["const"].as_str().unwrap())
+        .collect();
+    assert_eq!(offered, CredentialKind::ALL.map(CredentialKind::as_str));
+    let readme = fs::read_to_string(project().join("README.md")).unwrap();
+    for kind in offered {
+        assert!(readme.contains(&format!("\n| `{kind}` | ")), "{kind}");
+    }
 }
 
 #[test]
