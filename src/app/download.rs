@@ -477,6 +477,19 @@ pub fn in_worktree(repo: &Repo, file: &Path, accepted: bool) -> Option<String> {
     })
 }
 
+/// What a person is told of a sealed file that `.gitattributes` gives to a filter.
+pub(super) fn filtered(repo: &Repo, path: &str) -> Option<String> {
+    let filter = repo.filter_of(path)?;
+    let whose = match filter.as_str() {
+        "lfs" => "Git LFS would take it away and commit a pointer instead".to_owned(),
+        "git-crypt" => "git-crypt would encrypt it once more".to_owned(),
+        other => format!("the filter {other} may change it"),
+    };
+    Some(format!(
+        "{path} is given to a filter by .gitattributes (filter={filter}): {whose}, and such a file is never uploaded. Write this as the last line of .gitattributes: *.age -filter -text -diff"
+    ))
+}
+
 /// Whether Git's index has the file. What cannot be told counts as tracked.
 fn is_tracked(repo: &Repo, root: &Path, file: &Path) -> bool {
     let (Ok(file), Ok(root)) = (file.canonicalize(), root.canonicalize()) else { return true };

@@ -129,7 +129,10 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
         diff: fleet::diff(&place.path(), before, &tenant_file),
         sealed_file: place.path_of(&sealed.name),
         recipients: sealed.content.is_some().then_some(policy.recipients.len()),
-        doubts,
+        doubts: doubts
+            .into_iter()
+            .chain(download::filtered(&repo, &place.path_of(&sealed.name)))
+            .collect(),
         inspection,
     };
     if !options.dry_run {

@@ -1,21 +1,49 @@
 //! Check everything that can be checked without a key and without a network.
 
-use super::session::Tree;
 use super::{AppError, Context, trust};
-use applecart_core::fleet::{self, ValidateReport};
-use applecart_io::git::Repo;
+use applecart_core::apple;
+use applecart_core::fleet::{self, Code, Diagnostic, Entry, Folder, Source, ValidateReport};
+use applecart_core::sealed::Form;
+use applecart_io::git::{GitError, Repo};
+
+/// Whose files are checked.
+pub enum What {
+    /// Those of the revision.
+    Commit,
+    /// Those of the worktree, committed or not.
+    Worktree,
+    /// Those of a tree, such as the one that `git write-tree` makes of the index.
+    Tree(String),
+}
 
 /// Every mistake in the fleet.
-pub fn run(context: &Context, tree: Tree) -> Result<ValidateReport, AppError> {
+pub fn run(context: &Context, what: &What) -> Result<ValidateReport, AppError> {
     let repo = Repo::discover(&context.repo)?;
-    let source = match tree {
-        Tree::Commit => repo.snapshot(&context.rev)?,
-        Tree::Worktree => repo.worktree_snapshot()?,
+    let source = match what {
+        What::Commit => repo.snapshot(&context.rev)?,
+        What::Worktree => repo.worktree_snapshot()?,
+        What::Tree(tree) => repo.tree_snapshot(tree)?,
     };
-    let mut loaded = fleet::load(&source);
+    let look = |folder: &Folder, entry: &Entry| repo.form(&source, folder, entry);
+    let mut loaded = fleet::load_looking(&source, &look);
     if let Some(policy) = &loaded.policy {
         loaded.diagnostics.extend(trust::mistakes(&repo, source.rev.as_deref(), policy)?);
-        loaded.diagnostics.sort();
     }
+    loaded.diagnostics.extend(open_secrets(&repo, &source)?);
+    loaded.diagnostics.sort();
     Ok(ValidateReport::new(&loaded))
+}
+
+/// Secrets that lie open in any file, whatever its name: Git keeps what was committed for good.
+fn open_secrets(repo: &Repo, source: &Source) -> Result<Vec<Diagnostic>, GitError> {
+    let mut found = Vec::new();
+    repo.each_file(source, |path, bytes| {
+        for kind in apple::secrets_in(bytes).kinds {
+            let words = Form::Secret(kind).words();
+            let message = format!("this file {}", words.what);
+            let mistake = Diagnostic::of_file(Code::OpenSecret, path, message);
+            found.push(mistake.with_help(words.next));
+        }
+    })?;
+    Ok(found)
 }

@@ -1,22 +1,24 @@
 use super::error::CliError;
 use super::format::{Chosen, Format, Formats};
 use super::output::Output;
-use crate::app::session::Tree;
-use crate::app::{self, Context};
+use crate::app::Context;
+use crate::app::validate::{self, What};
 use applecart_core::fleet::{self, ValidateReport};
 use applecart_core::model::Outcome;
 use applecart_core::report::{AnnotationFormat, annotate, of_diagnostics, plural};
 
 /// Check everything that can be checked offline, and show all mistakes at once
 ///
-/// Reads the fleet from Git objects at --rev, or the uncommitted files with --worktree. Needs no
-/// key and contacts nothing. Ends with 78 if there is any mistake. The formats github and azure
+/// Reads the fleet from Git objects at --rev, the uncommitted files with --worktree, or what is
+/// staged with --tree. Also finds token files that are not encrypted, and tokens and private keys
+/// that lie open in any file. Needs no key and contacts nothing. Ends with 78 if there is any mistake. The formats github and azure
 /// place each mistake beside its line of a pull request; gitlab (Code Quality) and sarif are files
 /// for a pipeline to upload.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart validate
   applecart validate --worktree
+  applecart validate --tree $(git write-tree)
   applecart validate --rev HEAD~1 --format json
   applecart validate --format github
   applecart validate --format sarif > applecart.sarif")]
@@ -24,6 +26,9 @@ pub(super) struct Args {
     /// Check the files of the worktree, committed or not
     #[arg(long)]
     worktree: bool,
+    /// Check the files of a tree, such as the index: --tree "$(git write-tree)"
+    #[arg(long, value_name = "TREE", conflicts_with = "worktree")]
+    tree: Option<String>,
     /// How to show the mistakes
     #[arg(short = 'o', long, value_parser = FORMATS, default_value = "human")]
     format: Chosen<ValidateReport>,
@@ -61,8 +66,12 @@ fn remarks(
 }
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
-    let tree = if args.worktree { Tree::Worktree } else { Tree::Commit };
-    let report = app::validate::run(context, tree)?;
+    let what = match &args.tree {
+        Some(tree) => What::Tree(tree.clone()),
+        None if args.worktree => What::Worktree,
+        None => What::Commit,
+    };
+    let report = validate::run(context, &what)?;
     args.format.write(&report, output)?;
     Ok(if report.summary.errors > 0 { Outcome::InvalidFleet } else { Outcome::Done })
 }

@@ -33,7 +33,10 @@ pub use edit::{
     Change, EditError, NewAllow, NewField, NewTenant, NewToken, NewValue, add_allow, add_token,
     diff, edit, new_tenant,
 };
-pub use load::{Desired, FLEET_FILE, Loaded, load, load_folder, load_policy, load_tenants};
+pub use load::{
+    Desired, FLEET_FILE, Loaded, load, load_folder, load_looking, load_policy, load_tenants,
+    load_tenants_looking,
+};
 pub use places::{TokenLines, token_lines};
 pub use policy::{
     Auth, Cloud, CredentialKind, DepTokenWire, LedgerSigning, Move, Policy, PushCertificateWire,
@@ -43,7 +46,7 @@ pub use schema::{schema_of, schemas};
 pub use signers::{SignerFile, check_signers, wrong_signers};
 pub use signers::{holds_private_key, names_anybody};
 pub use source::{
-    Entry, EntryKind, FileBytes, Folder, MAX_ENTRIES, MAX_SETTINGS_BYTES, MAX_TENANTS,
+    Entry, EntryKind, FileBytes, Folder, Look, MAX_ENTRIES, MAX_SETTINGS_BYTES, MAX_TENANTS,
     MAX_TOKEN_BYTES, MAX_TOKENS, Source,
 };
 pub use tenant::{Allow, Recipient, Suspension, Tenant, Token, TokenFile};

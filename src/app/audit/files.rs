@@ -58,9 +58,15 @@ impl Files {
     ) -> Result<Vec<AuditFinding>, AppError> {
         let present: BTreeSet<(&String, &String)> =
             self.present.iter().map(|file| (&file.path, &file.blob)).collect();
+        // What is not sealed is looked at once more, to be called what it is.
+        let form = |blob: &str| ground.repo.form_of_blob(blob);
         let files: Vec<SealedFile> = present
             .into_iter()
-            .map(|(path, blob)| SealedFile { path: path.clone(), shown: sealed.get(blob).cloned() })
+            .map(|(path, blob)| {
+                let shown = sealed.get(blob).cloned();
+                let form = if shown.is_some() { None } else { form(blob) };
+                SealedFile { path: path.clone(), form, shown }
+            })
             .collect();
         // The list of the audited revision, not of the policy: files are sealed by the list beside
         // them.

@@ -18,7 +18,7 @@ use super::policy::Policy;
 use super::raw::{API_VERSION, RawFleet, RawTenant};
 use super::schema;
 use super::shape::{self, Shape};
-use super::source::{Entry, EntryKind, FileBytes, Folder, MAX_ENTRIES, Source};
+use super::source::{Entry, EntryKind, FileBytes, Folder, Look, MAX_ENTRIES, Source};
 use super::tenant::Tenant;
 use super::text::{nearest, quote};
 use crate::model::{Sha256, TenantId};
@@ -81,15 +81,20 @@ impl Desired {
     }
 }
 
-/// Loads settings and tenants of one source.
+/// Loads settings and tenants of one source. Whether token files are sealed is not looked at.
 pub fn load(source: &Source) -> Loaded {
+    load_looking(source, &|_, _| None)
+}
+
+/// The same, and looks at what the named token files are.
+pub fn load_looking(source: &Source, look: Look<'_>) -> Loaded {
     let (policy, mut diagnostics) = match &source.policy {
         None => load_policy(None),
         Some(FileBytes::Read(bytes)) => load_policy(Some(bytes)),
         Some(FileBytes::TooLarge { size }) => (None, vec![too_long(FLEET_FILE, *size)]),
         Some(FileBytes::NotHere) => (None, vec![not_here(FLEET_FILE)]),
     };
-    let (tenants, more) = load_tenants(source, policy.as_ref());
+    let (tenants, more) = load_tenants_looking(source, policy.as_ref(), look);
     diagnostics.extend(more);
     diagnostics.sort();
     Loaded { policy, tenants, diagnostics }
@@ -127,12 +132,22 @@ pub fn load_folder(folder: Folder, policy: Option<&Policy>) -> Option<Desired> {
 /// Loads the tenants, judged by `policy`, which may be of another revision. Without one, names of
 /// profiles are not judged.
 pub fn load_tenants(source: &Source, policy: Option<&Policy>) -> (Vec<Desired>, Vec<Diagnostic>) {
+    load_tenants_looking(source, policy, &|_, _| None)
+}
+
+/// The same, and looks at what the named token files are: one that is not sealed makes its tenant
+/// invalid.
+pub fn load_tenants_looking(
+    source: &Source,
+    policy: Option<&Policy>,
+    look: Look<'_>,
+) -> (Vec<Desired>, Vec<Diagnostic>) {
     let mut tenants = Vec::with_capacity(source.tenants.len());
     let mut diagnostics = Vec::new();
     let mut read = Vec::with_capacity(source.tenants.len());
     for folder in &source.tenants {
         let path = format!("tenants/{}/tenant.yaml", folder.name);
-        let outcome = load_tenant(folder, &path, policy);
+        let outcome = load_tenant(folder, &path, policy, look);
         read.push((folder, path, outcome.claims));
         diagnostics.extend(outcome.mistakes);
         tenants.push(outcome.desired);
@@ -186,7 +201,7 @@ impl Outcome {
     }
 }
 
-fn load_tenant(folder: &Folder, path: &str, policy: Option<&Policy>) -> Outcome {
+fn load_tenant(folder: &Folder, path: &str, policy: Option<&Policy>, look: Look<'_>) -> Outcome {
     let refuse = |mistake| Outcome::invalid(folder, path, None, vec![mistake], Claims::default());
     if let Some(count) = folder.overfull {
         return refuse(
@@ -210,7 +225,7 @@ fn load_tenant(folder: &Folder, path: &str, policy: Option<&Policy>) -> Outcome 
     };
     let raw: Option<RawTenant> = read(&mut file, "Tenant", tenant_shape());
     let checked =
-        raw.map(|raw| check::check_tenant(&mut Checks::new(&mut file), &raw, folder, policy));
+        raw.map(|raw| check::check_tenant(&mut Checks::new(&mut file), &raw, folder, policy, look));
     let mistakes = file.close();
     let Some(checked) = checked else {
         return Outcome::invalid(folder, path, None, mistakes, Claims::default());

@@ -127,6 +127,18 @@ pub struct Auth {
     pub cloud: Cloud,
 }
 
+impl Auth {
+    /// Whether the application is still the one that a new fleet begins with: none.
+    pub fn is_placeholder(&self) -> bool {
+        is_placeholder(&self.client_id)
+    }
+}
+
+/// Whether a client id is the GUID of nothing but zeros.
+pub(super) fn is_placeholder(client_id: &str) -> bool {
+    client_id.len() == 36 && client_id.bytes().all(|c| matches!(c, b'0' | b'-'))
+}
+
 /// What proves to be the application.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,

@@ -1,7 +1,10 @@
 //! What a repository holds, as plain data: the input of [`load`](super::load()).
 //!
 //! A reader (Git objects at a revision, or a worktree) fills it; nothing here says how. Token
-//! files are named, never held: checking needs their names, kinds and sizes only.
+//! files are named, never held: checking needs their names, kinds, sizes and, through [`Look`],
+//! their form.
+
+use crate::sealed::Form;
 
 /// Largest `applecart.yaml` or `tenant.yaml`: 256 KiB is about a thousand times a usual tenant
 /// file, and small enough that parsing the worst of that size takes well under a second.
@@ -28,7 +31,7 @@ pub const MAX_ENTRIES: usize = 1_024;
 /// The files of a fleet at one revision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Source {
-    /// The commit; `None` for a worktree.
+    /// The commit, or the tree that was named itself; `None` for a worktree.
     pub rev: Option<String>,
     /// `applecart.yaml`.
     pub policy: Option<FileBytes>,
@@ -87,6 +90,10 @@ impl Folder {
         }
     }
 }
+
+/// Tells what a token file is by its first bytes; `None` where it is not looked at. Only files that a
+/// tenant names are asked for, so that a fleet with many others costs no more.
+pub type Look<'a> = &'a dyn Fn(&Folder, &Entry) -> Option<Form>;
 
 /// Something in a folder that is named but not read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -136,7 +136,7 @@ impl Form {
             ),
             Self::Conflict { .. } => (
                 "conflict",
-                "holds the marks of a merge that was not finished (<<<<<<<, =======, >>>>>>>)",
+                "holds the conflict marks of a merge that was not finished (<<<<<<<, =======, >>>>>>>)",
                 "Restore the file from one of the two branches; an encrypted file cannot be merged line by line.",
             ),
             Self::Request => (

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::model::Sha256;
+use crate::report::plural;
 
 /// How a file is encrypted for the fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +87,38 @@ pub struct Addressees {
     pub anonymous: usize,
     /// Keys of other kinds, passphrases among them.
     pub others: usize,
+}
+
+impl Addressees {
+    /// In what the keys that open a file differ from the fleet's list, so far as the file shows it:
+    /// age does not write into a file whose own keys open it, so these are only counted.
+    pub fn differences(&self, listed: &[String]) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.others > 0 {
+            let keys = plural(self.others, "key");
+            found.push(format!("{keys} of other kinds than age's can open it, too"));
+        }
+        let keys: Vec<Key> = listed.iter().map(|text| Key::of(text)).collect();
+        let is_named = |key: &&Key| matches!(key, Key::Named(_));
+        let anonymous = keys.iter().filter(is_named).count();
+        let wanted: BTreeSet<Key> =
+            keys.iter().filter(|key| self.names_all || !is_named(key)).cloned().collect();
+        let missing = wanted.difference(&self.keys).count();
+        if missing > 0 {
+            found.push(format!("it is not encrypted to {missing} of those listed"));
+        }
+        let extra: Vec<String> = self.keys.difference(&wanted).map(ToString::to_string).collect();
+        if !extra.is_empty() {
+            found.push(format!("it is encrypted to {}, which is not listed", extra.join(", ")));
+        }
+        if !self.names_all && anonymous != self.anonymous {
+            found.push(format!(
+                "it is encrypted to {}, and {anonymous} are listed",
+                plural(self.anonymous, "age key")
+            ));
+        }
+        found
+    }
 }
 
 impl Seal {

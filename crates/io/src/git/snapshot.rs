@@ -58,11 +58,20 @@ pub(super) fn limit(what: &str, limit: u64, found: u64) -> Result<(), GitError> 
 impl Repo {
     /// Reads the fleet's files of a revision. Token files are named, not read.
     pub fn snapshot(&self, rev: &str) -> Result<Source, GitError> {
-        let commit = self.commit(rev)?;
-        let root = commit.tree().map_err(|error| GitError::reading("the commit's tree", error))?;
+        let id = self.commit(rev)?.id();
+        self.source(id, &self.root(rev)?)
+    }
+
+    /// Reads the fleet's files of a tree, such as the one that `git write-tree` makes of the index.
+    pub fn tree_snapshot(&self, tree: &str) -> Result<Source, GitError> {
+        let root = self.root(tree)?;
+        self.source(root.id(), &root)
+    }
+
+    fn source(&self, id: Oid, root: &Tree<'_>) -> Result<Source, GitError> {
         let mut source = Source {
-            rev: Some(commit.id().to_string()),
-            policy: self.settings_file(&root, FLEET_FILE)?,
+            rev: Some(id.to_string()),
+            policy: self.settings_file(root, FLEET_FILE)?,
             ..Source::default()
         };
         let Some(tenants) = root.get_name(TENANTS) else {
@@ -168,9 +177,7 @@ impl Repo {
     /// A plain file of a revision, named from the root with `/`; `None` when there is none. A link
     /// on the way is an error, never followed.
     pub fn plain_file(&self, rev: &str, path: &str) -> Result<Option<FileBytes>, GitError> {
-        let commit = self.commit(rev)?;
-        let mut tree =
-            commit.tree().map_err(|error| GitError::reading("the commit's tree", error))?;
+        let mut tree = self.root(rev)?;
         let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
         let mut so_far = String::new();
         for part in folders.split('/').filter(|part| !part.is_empty()) {
@@ -212,7 +219,7 @@ impl Repo {
         })
     }
 
-    fn tree(&self, id: Oid) -> Result<Tree<'_>, GitError> {
+    pub(super) fn tree(&self, id: Oid) -> Result<Tree<'_>, GitError> {
         self.repo.find_tree(id).map_err(|error| GitError::reading(&format!("tree {id}"), error))
     }
 }

@@ -21,6 +21,7 @@ use applecart_core::fleet::{
     Entry, EntryKind, FLEET_FILE, FileBytes, Folder, MAX_ENTRIES, MAX_SETTINGS_BYTES, MAX_TENANTS,
     MAX_TOKEN_BYTES, Source,
 };
+use applecart_core::sealed::MAX_SEALED;
 
 impl Repo {
     /// Reads the fleet's files of the worktree, committed or not.
@@ -69,6 +70,25 @@ impl Repo {
             expect(path, kind, must_be)?;
         }
         settings(&at).map(|(bytes, _)| Some(bytes))
+    }
+}
+
+impl Repo {
+    /// The bytes of a plain file of the worktree that is no larger than a sealed file can be; `None`
+    /// for everything else. A link on the way is not followed.
+    pub(super) fn worktree_bytes(&self, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+        let Some(root) = self.worktree() else { return Ok(None) };
+        let mut at = root.to_owned();
+        let mut parts = path.split('/').peekable();
+        while let Some(part) = parts.next() {
+            at.push(part);
+            let must_be = if parts.peek().is_some() { EntryKind::Tree } else { EntryKind::Blob };
+            match kind_at(&at)? {
+                Some(kind) if kind == must_be || (is_plain(kind) && is_plain(must_be)) => {}
+                _ => return Ok(None),
+            }
+        }
+        read(&at, MAX_SEALED as u64)
     }
 }
 

@@ -7,7 +7,7 @@ use chrono::Duration;
 use super::super::at::At;
 use super::super::diagnostic::Code;
 use super::super::policy::{
-    Auth, Cloud, CredentialKind, LedgerSigning, Move, Policy, Signing, Wire,
+    Auth, Cloud, CredentialKind, LedgerSigning, Move, Policy, Signing, Wire, is_placeholder,
 };
 use super::super::raw::{RawFleet, RawLedger, RawMove};
 use super::super::source::MAX_TENANTS;
@@ -130,6 +130,12 @@ impl Checks<'_, '_> {
             let message = format!("{} is not a GUID, as Entra's application ids are", quote(text));
             let mistake = self.file.mistake(Code::BadGuid, raw.span, message);
             self.file.add(mistake.as_warning());
+        }
+        if is_placeholder(text) {
+            let message = "this is the placeholder of a new fleet, with which nothing can sign in";
+            let mistake = self.file.mistake(Code::Placeholder, raw.span, message);
+            let help = "write the application (client) id of your app registration in Entra ID";
+            self.file.add(mistake.with_help(help).as_warning());
         }
         Some(text.to_ascii_lowercase())
     }

@@ -6,18 +6,23 @@
 
 use super::super::at::At;
 use super::super::diagnostic::Code;
+use super::super::policy::Policy;
 use super::super::source::{Entry, EntryKind, MAX_TOKEN_BYTES};
 use super::super::text::{nearest, quote};
-use super::Checks;
+use super::token::Context;
+use super::{Checks, Span};
+use crate::sealed::Form;
 
 impl Checks<'_, '_> {
     /// The entry that `file` names.
     pub(super) fn sealed<'e>(
         &mut self,
-        raw: Option<&At<String>>,
-        entries: &'e [Entry],
+        raw: &At<String>,
+        context: &Context<'e>,
     ) -> Option<&'e Entry> {
-        let At { value, span } = raw?;
+        let At { value, span } = raw;
+        let folder = context.folder;
+        let entries = &folder.entries;
         if let Some(fault) = path_fault(value) {
             let message = format!("`file` {fault}");
             let help = "put the token file beside tenant.yaml and write only its name";
@@ -62,7 +67,10 @@ impl Checks<'_, '_> {
                 self.error(Code::EmptyFile, *span, format!("{} is empty", quote(value)));
                 None
             }
-            Some(_) => Some(entry),
+            Some(_) => match (context.look)(folder, entry) {
+                Some(form) => self.is_sealed(*span, value, &form, context.policy).then_some(entry),
+                None => Some(entry),
+            },
             None => {
                 let message = format!("the content of {} is not in this clone", quote(value));
                 let help = "clone without --filter, or fetch the object; git fsck shows damage";
@@ -70,6 +78,29 @@ impl Checks<'_, '_> {
                 None
             }
         }
+    }
+}
+
+impl Checks<'_, '_> {
+    /// Whether the file is encrypted for the fleet; to others than it lists is only warned about.
+    fn is_sealed(&mut self, span: Span, name: &str, form: &Form, policy: Option<&Policy>) -> bool {
+        let Form::Sealed(seal) = form else {
+            let words = form.words();
+            let message = format!("{} {}", quote(name), words.what);
+            self.error_with_help(Code::NotSealed, span, message, words.next);
+            return false;
+        };
+        let listed = policy.map(|policy| policy.recipients.as_slice()).unwrap_or_default();
+        if let Some(shown) = seal.addressees().filter(|_| !listed.is_empty()) {
+            let differences = shown.differences(listed);
+            if !differences.is_empty() {
+                let message = format!("{}: {}", quote(name), differences.join("; "));
+                let mistake = self.file.mistake(Code::SealedToOthers, span, message);
+                let help = "encrypt it to the fleet's list: applecart reseal";
+                self.file.add(mistake.with_help(help).as_warning());
+            }
+        }
+        true
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::at::At;
 use super::super::diagnostic::Code;
 use super::super::policy::Policy;
 use super::super::raw::{RawSuspension, RawTenant};
-use super::super::source::{Folder, MAX_LIST, MAX_TOKENS};
+use super::super::source::{Folder, Look, MAX_LIST, MAX_TOKENS};
 use super::super::tenant::{Suspension, Tenant, Token};
 use super::super::text::{nearest, quote};
 use super::fleet::{ClaimKind, Claims};
@@ -30,6 +30,7 @@ pub(in super::super) fn check_tenant(
     raw: &RawTenant,
     folder: &Folder,
     policy: Option<&Policy>,
+    look: Look<'_>,
 ) -> Checked {
     let mut claims = Claims::default();
     let name = checks.name(raw.name.as_ref(), folder);
@@ -55,7 +56,7 @@ pub(in super::super) fn check_tenant(
     let auth = checks.profile(raw.auth.as_ref(), policy);
     let consent = raw.consent.as_ref().and_then(|consent| consent.data_sharing.as_ref());
 
-    let mut context = Context { entries: &folder.entries, claims: &mut claims };
+    let mut context = Context { folder, policy, look, claims: &mut claims };
     let push = raw.push.as_ref().and_then(|raw| checks.push(raw, &mut context));
     let enrollment = raw.enrollment.as_deref().unwrap_or_default();
     let vpp = raw.vpp.as_deref().unwrap_or_default();

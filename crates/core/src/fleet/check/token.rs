@@ -2,8 +2,9 @@
 
 use super::super::at::At;
 use super::super::diagnostic::Code;
+use super::super::policy::Policy;
 use super::super::raw::{RawAccountType, RawAllow, RawEnrollment, RawPush, RawRecipient, RawVpp};
-use super::super::source::Entry;
+use super::super::source::{Folder, Look};
 use super::super::tenant::{Allow, Recipient, Token, TokenFile};
 use super::super::text::{alternatives, quote};
 use super::Checks;
@@ -16,7 +17,9 @@ type Needs<'r> = [(&'static str, Option<&'r At<String>>)];
 
 /// What the tokens of a file are checked against, and what they tell about themselves.
 pub(super) struct Context<'a> {
-    pub(super) entries: &'a [Entry],
+    pub(super) folder: &'a Folder,
+    pub(super) policy: Option<&'a Policy>,
+    pub(super) look: Look<'a>,
     pub(super) claims: &'a mut Claims,
 }
 
@@ -166,7 +169,7 @@ impl Checks<'_, '_> {
             let help = "they are facts of the downloaded file; the plan is made from them and `apply` checks them";
             self.error_with_help(Code::MissingFact, at.span, message, help);
         }
-        let entry = self.sealed(Some(at), context.entries);
+        let entry = self.sealed(at, context);
         let of = token.to_string();
         if let Some(entry) = entry {
             context.claims.add(ClaimKind::File, &entry.id, &of, at.span);

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AuditArea, AuditFinding, AuditLevel, AuditPlace};
-use crate::sealed::{Addressees, Key};
+use crate::sealed::{Addressees, Form, Key};
 
 /// A sealed file of the audited revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedFile {
     /// From the root.
     pub path: String,
-    /// What it shows; `None` where it is not sealed, or not readable as such.
+    /// What it is instead, where it is not sealed; `None` where that cannot be read either.
+    pub form: Option<Form>,
+    /// Whom it shows to be for; `None` where it is not sealed, or not readable as such.
     pub shown: Option<Addressees>,
 }
 
@@ -24,46 +26,20 @@ pub fn judge_recipients(files: &[SealedFile], listed: &[String]) -> Vec<AuditFin
             AuditFinding::new(AuditArea::Recipients, code, place, message, advice)
         };
         let Some(shown) = &file.shown else {
-            let message =
-                "the file that the tenant names is not sealed with age or SOPS".to_owned();
-            found.push(finding("not-sealed", message, "seal it: applecart seal"));
+            let (what, advice) = match file.form.as_ref().filter(|form| !form.is_sealed()) {
+                Some(form) => (form.words().what, form.words().next),
+                None => ("is not readable as an age or SOPS file", "seal it again: applecart seal"),
+            };
+            let message = format!("the file that the tenant names {what}");
+            found.push(finding("not-sealed", message, advice));
             continue;
         };
-        if shown.others > 0 {
-            let message = format!(
-                "{} of other kinds than age's can open it, too",
-                crate::report::plural(shown.others, "key")
-            );
-            let advice = "reseal it to the fleet's list alone: applecart reseal --write";
-            found.push(finding("recipients-differ", message, advice));
-        }
-        let wanted: BTreeSet<Key> = listed
-            .iter()
-            .map(|text| Key::of(text))
-            .filter(|key| shown.names_all || !matches!(key, Key::Named(_)))
-            .collect();
-        let missing = wanted.difference(&shown.keys).count();
-        let extra: Vec<String> = shown.keys.difference(&wanted).map(ToString::to_string).collect();
-        let anonymous = listed.iter().filter(|text| matches!(Key::of(text), Key::Named(_))).count();
-        let count_differs = !shown.names_all && anonymous != shown.anonymous;
-        if missing > 0 || !extra.is_empty() || count_differs {
-            let mut parts = Vec::new();
-            if missing > 0 {
-                parts.push(format!("it is not encrypted to {missing} of those listed"));
-            }
-            if !extra.is_empty() {
-                parts.push(format!("it is encrypted to {}, which is not listed", extra.join(", ")));
-            }
-            if count_differs {
-                parts.push(format!(
-                    "it is encrypted to {} age keys, and {anonymous} are listed",
-                    shown.anonymous
-                ));
-            }
+        let differences = shown.differences(listed);
+        if !differences.is_empty() {
             let advice = "applecart reseal --write; if a key that is not listed could open it, renew the token, too";
-            found.push(finding("recipients-differ", parts.join("; "), advice));
+            found.push(finding("recipients-differ", differences.join("; "), advice));
         }
-        unverifiable += usize::from(shown.anonymous > 0 && !count_differs);
+        unverifiable += usize::from(shown.anonymous > 0 && differences.is_empty());
     }
     if unverifiable > 0 {
         found.push(

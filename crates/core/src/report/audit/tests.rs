@@ -65,7 +65,7 @@ const SSH: &str =
 
 fn codes(shown: Addressees, listed: &[&str]) -> Vec<String> {
     let listed: Vec<String> = listed.iter().map(|text| (*text).to_owned()).collect();
-    let file = SealedFile { path: "f".to_owned(), shown: Some(shown) };
+    let file = SealedFile { path: "f".to_owned(), form: None, shown: Some(shown) };
     judge_recipients(&[file], &listed).into_iter().map(|one| one.code).collect()
 }
 

@@ -109,6 +109,10 @@ super::rows! {
         "The value is not a GUID.",
         NOT_TAKEN,
         "Copy the id from Microsoft Entra.";
+    "placeholder" [Diagnostic] Warning ()
+        "The value is the one that a new fleet begins with.",
+        "With it nothing can sign in, so nothing is read from Intune and nothing is uploaded.",
+        "Write the application (client) id of your app registration in Entra ID.";
     "bad-date" [Diagnostic] Error ()
         "The value is not a date or an instant.",
         NOT_TAKEN,
@@ -201,6 +205,18 @@ super::rows! {
         "The token file is over the limit.",
         NOT_USED,
         "Look at what it is, and seal the right file.";
+    "not-sealed" [Diagnostic] Error ()
+        "`file` names a file that is not encrypted with age or SOPS.",
+        "Git keeps whatever was committed, so a token that lies open in it is lost. Such a file is never uploaded.",
+        "Encrypt the file that Apple handed out with `applecart seal`. If an open token was committed, renew it at Apple.";
+    "sealed-to-others" [Diagnostic] Warning ()
+        "The file is encrypted to other keys than `recipients` lists.",
+        "The pipeline may not be able to open it, or somebody who left still can.",
+        "Run `applecart reseal`.";
+    "open-secret" [Diagnostic] Error ()
+        "A token, a private key or another secret lies open in a file of the fleet.",
+        "Git keeps whatever was committed, so whoever reads the repository has it.",
+        "Take the file out before you commit. If it was committed, replace what is in it.";
     "unknown-profile" [Diagnostic] Error ()
         "`auth` names a profile that does not exist.",
         NOT_USED,
