@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::session::{self, Loaded, Tree, Which};
-use super::{AppError, Context, Reach, block_on, find_base, trust};
+use super::{AppError, Context, Reach, block_on, clone, find_base, trust};
+use applecart_core::attention;
 use applecart_core::model::{LiveTenant, Reading};
 use applecart_core::plan::Selection;
 use applecart_core::report::{self, Area, Check, CheckState, ConsentState, TenantHealth};
@@ -74,6 +75,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Examined, AppError> {
             return Ok(Examined { checks, tenants: Vec::new(), fleet_read: false });
         }
     };
+    checks.extend(worktree(&loaded, context));
     checks.push(fleet(&loaded, selection).into());
     checks.extend(signatures(&loaded, context));
     checks.push(ledger(&loaded, context));
@@ -130,6 +132,19 @@ fn remote(repo: &Repo, context: &Context) -> Finding {
         Ok(None) => Check::new(Area::Remote, CheckState::Ok, format!("{name} answers")).into(),
         Err(error) => failed(Area::Remote, error),
     }
+}
+
+/// In what the clone differs from the base, and the worktree from the commit.
+fn worktree(loaded: &Loaded, context: &Context) -> Vec<Finding> {
+    let state = match clone::state(context, loaded, Reach::Clone) {
+        Ok(state) => state,
+        Err(error) => return vec![failed(Area::Git, error)],
+    };
+    let warnings = attention::of_clone(&state).into_iter().map(|matter| {
+        let next = format!("{} {}", matter.next, matter.command.unwrap_or_default());
+        Check::new(Area::Git, CheckState::Warning, matter.message).with_next(next.trim_end()).into()
+    });
+    warnings.collect()
 }
 
 fn fleet(loaded: &Loaded, selection: &Selection) -> Check {
@@ -367,7 +382,7 @@ fn tenants(
         // With whose settings to sign in is not known; the remote's line says why.
         return Ok(Vec::new());
     }
-    let connector = match session::connector(context) {
+    let connector = match session::signed_in(context, loaded, selection) {
         Ok(connector) => connector,
         Err(error) => {
             checks.push(failed(Area::SignIn, error));

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use super::replace::{self, New};
 use super::session::{self, Intune, Loaded, NO_PROFILE, Session, Tree, Unknown, Which};
-use super::{AppError, Context, Reach};
+use super::{AppError, Context, Reach, clone};
+use applecart_core::attention::CloneState;
 use applecart_core::fleet::{Desired, Source};
 use applecart_core::import::{
     Drafts, ListMistake, Target, Targets, Wanted, note, of_customers, parse_list,
@@ -90,6 +91,8 @@ pub struct Import {
     drafts: Drafts,
     unusable_contracts: usize,
     wrote: usize,
+    /// What was seen of the clone.
+    pub clone: CloneState,
 }
 
 /// Reads Intune and drafts the files; writes nothing but snapshots.
@@ -105,6 +108,11 @@ pub fn prepare(options: &ImportOptions, context: &Context) -> Result<Import, App
     let connector = session::connector(context)?;
     let (targets, unusable_contracts) = targets(options, &loaded, &source, &connector)?;
 
+    let profiles = targets.read.iter().map(|target| match target.there {
+        Some(tenant) => tenant.auth.as_deref(),
+        None => target.auth.as_deref(),
+    });
+    session::must_sign_in(&connector, &loaded.policy, profiles)?;
     let asked = targets.read.iter().map(|target| (target.name.clone(), request(target, &loaded)));
     let asked = asked.collect();
     let live = super::block_on(session::read_each(context, &connector, asked))?;
@@ -120,7 +128,8 @@ pub fn prepare(options: &ImportOptions, context: &Context) -> Result<Import, App
     if let Some(folder) = &options.live_out {
         snapshots(folder, &live)?;
     }
-    Ok(Import { root, drafts, unusable_contracts, wrote: 0 })
+    let clone = clone::state(context, &loaded, Reach::Clone)?;
+    Ok(Import { root, drafts, unusable_contracts, wrote: 0, clone })
 }
 
 /// Finds the tenants, and how many contracts of the partner name none.
@@ -161,6 +170,7 @@ fn targets<'f>(
         ImportSource::Customers(partner) => {
             let auth = options.auth.as_deref();
             let signed_in = loaded.policy.auth_of(auth).ok_or(ImportError::NoSignIn)?;
+            connector.check(signed_in)?;
             let all = super::block_on(connector.customers(*partner, signed_in))?;
             let all = all.map_err(|problem| ImportError::Customers {
                 partner: *partner,

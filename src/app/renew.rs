@@ -12,8 +12,9 @@ use chrono::Duration;
 
 use super::download::{self, DownloadError, DownloadOptions};
 use super::session::{self, Loaded, Past, Which};
-use super::{AppError, Context, Reach};
-use applecart_core::fleet::{self, Desired, Source, Tenant};
+use super::{AppError, Context, Reach, clone};
+use applecart_core::attention::{CloneState, OpenRenewal};
+use applecart_core::fleet::{self, Source, Tenant};
 use applecart_core::plan::Selection;
 use applecart_core::renewal::due::{self, Due, DueError};
 use applecart_core::renewal::split_spec;
@@ -134,10 +135,7 @@ impl Ground {
         let policy = session::policy_of(context, &source)?;
         let (fleet, _) = fleet::load_tenants(&source, Some(&policy));
         let remote = repo.fleet_remote()?;
-        let any = fleet.iter().filter_map(Desired::valid).any(|tenant| selection.matches(tenant));
-        if !any && !selection.is_all() {
-            return Err(AppError::nothing_selected(selection, &fleet));
-        }
+        AppError::check_selection(selection, &fleet)?;
         let rev = Some(commit.clone());
         let policy_rev = rev.clone();
         let (other, blind) = (None, None);
@@ -157,7 +155,7 @@ impl Ground {
 }
 
 /// Opens renewals: a sheet for each token, and of push certificates the request for Apple.
-pub fn open(options: &OpenOptions, context: &Context) -> Result<Sheets, AppError> {
+pub fn open(options: &OpenOptions, context: &Context) -> Result<(Sheets, CloneState), AppError> {
     let mut ground = Ground::load(context, &options.selection)?;
     if options.csr == CsrSource::None || options.public_key {
         ground.loaded = ground.loaded.for_reading();
@@ -169,7 +167,7 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<Sheets, AppError
         }
         WhichTokens::DueWithin(_) => options.selection.clone(),
     };
-    let connector = session::connector(context)?;
+    let connector = session::signed_in(context, &ground.loaded, &selection)?;
     let reading = session::read_live(context, &connector, &ground.loaded, &selection);
     let live = super::block_on(reading)?;
     let now = context.now();
@@ -185,23 +183,36 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<Sheets, AppError
     }
     due.sort_by_key(Due::urgency);
 
-    let mut sheets: Vec<Sheet> = due.iter().map(|due| due.sheet(now)).collect();
+    let clone = clone::state(context, &ground.loaded, Reach::Remote)?;
+    let mut sheets: Vec<Sheet> =
+        due.iter().map(|due| Sheet { open: open_branch(&clone, due), ..due.sheet(now) }).collect();
     if options.public_key {
         key::attach(options, &due, &mut sheets, &ground, &connector)?;
     } else if options.csr != CsrSource::None {
-        let pushes =
-            due.iter().zip(&mut sheets).filter(|(due, sheet)| due.is_push() && !sheet.waiting);
+        let pushes = due
+            .iter()
+            .zip(&mut sheets)
+            .filter(|(due, sheet)| due.is_push() && !sheet.waiting && sheet.open.is_none());
         let pushes = pushes.collect();
         csr::attach(options, pushes, &ground, &connector, context)?;
     }
     // The steps name the request's file, so they come last.
     sheets.iter_mut().for_each(complete_sheet);
-    Ok(Sheets {
+    let sheets = Sheets {
         format_version: RENEW_FORMAT_VERSION.to_owned(),
         generated_at: now,
         base: ground.start.commit,
         sheets,
-    })
+    };
+    Ok((sheets, clone))
+}
+
+/// The branch on which a new file of the token waits already.
+fn open_branch(clone: &CloneState, due: &Due<'_>) -> Option<OpenRenewal> {
+    let is_its = |open: &&OpenRenewal| {
+        due.tenant.name.as_str() == open.tenant && open.token.same_token(&due.token.token)
+    };
+    clone.open_renewals.iter().find(is_its).cloned()
 }
 
 /// Brings one file; of one that is not brought, as much as is known of it.

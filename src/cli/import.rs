@@ -102,6 +102,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         import.write(args.remove_files);
     }
     args.format.write(&import.report(!args.dry_run), output)?;
+    output.clone_notes(&import.clone);
     if args.format.format == Format::Human && import.wrote() {
         output.note("next: check the files, commit them, and open a pull request:\n  applecart validate --worktree\n  git add tenants\n  git commit -m 'Import tenants'");
     }

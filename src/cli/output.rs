@@ -7,6 +7,7 @@ use anstream::{AutoStream, ColorChoice};
 
 use super::error::{CliError, Explain as _, Next};
 use super::global::{self, Global};
+use applecart_core::attention::{self, CloneState};
 use applecart_core::fleet;
 use applecart_core::model::{sentence, without_secrets};
 use applecart_core::report::{escape, without_commands};
@@ -75,6 +76,16 @@ impl Output {
             return tracing::warn!(note = true, "{}", anstream::adapter::strip_str(text));
         }
         self.write_message(text);
+    }
+
+    /// What a person should know of the clone beside the result: each in a sentence, with the
+    /// command that helps alone on its line.
+    pub(super) fn clone_notes(&self, clone: &CloneState) {
+        for matter in attention::of_clone(clone) {
+            let command = matter.command.map(|run| format!("\n  {run}")).unwrap_or_default();
+            let text = format!("note: {} {}{command}", matter.message, matter.next);
+            self.note(&text.lines().map(escape).collect::<Vec<_>>().join("\n"));
+        }
     }
 
     fn write_message(&self, text: &str) {

@@ -185,9 +185,10 @@ fn open(
     };
     let (public_key, out) = (args.public_key, args.out.clone());
     let options = OpenOptions { which: within, selection, csr, public_key, out };
-    let sheets = renew::open(&options, context)?;
+    let (sheets, clone) = renew::open(&options, context)?;
     let outcome = due::outcome(&sheets.sheets);
     args.format.write(&Shown::Opened(sheets), output)?;
+    output.clone_notes(&clone);
     Ok(outcome)
 }
 

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fleet::{Desired, Policy};
 use crate::ledger::LedgerView;
-use crate::model::{Kind, TenantId, Timestamp, TokenRef};
+use crate::model::{Kind, TenantId, Timestamp, TokenRef, shell_word};
 use crate::plan::{Plan, PlannedTenant, Sync};
 
 pub use code::{Cause, Code, FailOn, FailOnError, Severity};
@@ -136,19 +136,63 @@ impl Matter {
 pub struct CloneState {
     /// Branches with a renewal that is not merged yet.
     pub open_renewals: Vec<OpenRenewal>,
-    /// How many commits of the remote's default branch this clone lacks.
+    /// How many commits of the base this clone lacks.
     pub behind: usize,
-    /// Whether the fleet's files have changes that are not committed.
-    pub dirty: bool,
+    /// How many commits of the base's branch the remote lacks.
+    pub unpushed: usize,
+    /// The fleet's files with changes that are not committed.
+    pub dirty: Vec<String>,
 }
 
 /// A renewal that waits on a branch to be merged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OpenRenewal {
     pub branch: String,
     /// The tenant's name.
     pub tenant: String,
     pub token: TokenRef,
+    /// Who brought it; `null` where the branch's commit is not in this clone.
+    pub by: Option<String>,
+    /// When it was brought.
+    pub at: Option<Timestamp>,
+    /// The remote of the fleet; `null` where there is none.
+    pub remote: Option<String>,
+    /// Whether that remote has the branch.
+    pub pushed: bool,
+}
+
+impl OpenRenewal {
+    /// `A new file waits on the branch renew/contoso/push-2027-11-20, brought by Dana on 2026-11-20.`
+    pub fn told(&self) -> String {
+        let by = self.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let on = self.at.map(|at| format!(" on {}", advice::day(at))).unwrap_or_default();
+        let brought = if by.is_empty() && on.is_empty() {
+            String::new()
+        } else {
+            format!(", brought{by}{on}")
+        };
+        format!("A new file waits for review on the branch {}{brought}.", self.branch)
+    }
+
+    /// What to do with it, and the command for that.
+    pub fn next(&self) -> (&'static str, String) {
+        let branch = shell_word(&self.branch);
+        match (&self.remote, self.pushed) {
+            (Some(remote), true) => (
+                "Do not download it again. Review this branch and have it merged:",
+                format!("git fetch {} {branch} && git log -1 -p FETCH_HEAD", shell_word(remote)),
+            ),
+            (Some(remote), false) => (
+                "Do not download it again. The branch is in this clone only. Push it, then have it reviewed and merged:",
+                format!("git push {} {branch}", shell_word(remote)),
+            ),
+            (None, _) => (
+                "Do not download it again. Review this branch and merge it:",
+                format!("git log -1 -p {branch}"),
+            ),
+        }
+    }
 }
 
 /// A list that was made before, of which unobserved tokens keep their matters.
@@ -199,6 +243,11 @@ pub fn list(input: &Input<'_>) -> Attention {
     });
     let (critical, renew_before) = (input.policy.critical, input.policy.renew_before);
     Attention { matters, critical, renew_before }
+}
+
+/// What a run saw of its clone that needs a person, for commands that show no list.
+pub fn of_clone(clone: &CloneState) -> Vec<Matter> {
+    raise::of_clone(clone)
 }
 
 /// Two causes may speak of one matter, such as a token whose certificate expired in Intune and in

@@ -170,7 +170,8 @@ impl<'a> Bench<'a> {
         let (title, about) = self.with_text(about, matched, &live, &judged);
 
         let branch = proposal::branch(tenant, token, &inspection, sha256);
-        if let Some(found) = self.find(&branch)? {
+        let (branch, found) = self.free_branch(branch, tenant, token)?;
+        if let Some(found) = found {
             let has_it = |one: &Token| {
                 one.token.same_token(&token.token)
                     && one.file.as_ref().is_some_and(|file| file.sha256 == sha256)
@@ -180,6 +181,8 @@ impl<'a> Bench<'a> {
             return self.existing(tenant, &has_it, about, branch, &found);
         }
         let (sealed_file, tenant_file) = (place.path_of(&sealed.name), place.path());
+        let mut about = about;
+        about.warnings.extend(download::filtered(&self.ground.loaded.repo, &sealed_file));
         let changes = [
             Change { path: &sealed_file, bytes: &sealed.content },
             Change { path: &tenant_file, bytes: after.as_bytes() },
@@ -216,6 +219,49 @@ impl<'a> Bench<'a> {
         })
     }
 
+    /// The branch for a file, and what is there. One that was merged is over: a second file of the
+    /// same day gets the next name.
+    fn free_branch(
+        &self,
+        name: String,
+        tenant: &Tenant,
+        token: &Token,
+    ) -> Result<(String, Option<Found>), AppError> {
+        let Ground { loaded, start, .. } = self.ground;
+        let merged = token.file.as_ref().map(|file| file.sha256);
+        let has_it = |one: &Token| {
+            one.token.same_token(&token.token)
+                && merged.is_some()
+                && one.file.as_ref().map(|file| file.sha256) == merged
+        };
+        let mut branch = name.clone();
+        let mut number = 1;
+        loop {
+            let Some(found) = self.find(&branch)? else { return Ok((branch, None)) };
+            let is_over = loaded.repo.is_merged(&found.commit, &start.commit)
+                || self.has_token(&found, tenant, &has_it)?;
+            if !is_over {
+                return Ok((branch, Some(found)));
+            }
+            number += 1;
+            branch = format!("{name}-{number}");
+        }
+    }
+
+    /// Whether a branch has such a token of the tenant.
+    fn has_token(
+        &self,
+        found: &Found,
+        tenant: &Tenant,
+        is_it: &dyn Fn(&Token) -> bool,
+    ) -> Result<bool, AppError> {
+        let loaded = &self.ground.loaded;
+        let folder = loaded.repo.tenant(&found.commit, tenant.name.as_str())?;
+        let there = folder.and_then(|folder| fleet::load_folder(folder, Some(&loaded.policy)));
+        let there = there.as_ref().and_then(fleet::Desired::valid);
+        Ok(there.is_some_and(|there| there.tokens().any(is_it)))
+    }
+
     /// A branch that exists already: the same proposal, whose token `is_it` knows, or another one.
     pub(super) fn existing(
         &self,
@@ -225,12 +271,8 @@ impl<'a> Bench<'a> {
         branch: String,
         found: &Found,
     ) -> Result<Proposal, AppError> {
-        let Ground { loaded, remote, .. } = self.ground;
-        let folder = loaded.repo.tenant(&found.commit, tenant.name.as_str())?;
-        let there = folder.and_then(|folder| fleet::load_folder(folder, Some(&loaded.policy)));
-        let there = there.as_ref().and_then(fleet::Desired::valid);
-        let is_same = there.is_some_and(|there| there.tokens().any(is_it));
-        if !is_same {
+        let Ground { remote, .. } = self.ground;
+        if !self.has_token(found, tenant, is_it)? {
             // What is not here is at the remote, or was when this clone looked there last.
             let remote = remote.clone().filter(|_| found.at_remote || !found.here);
             return Err(RenewError::Exists { branch, remote, here: found.here }.into());

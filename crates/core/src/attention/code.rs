@@ -107,9 +107,13 @@ causes! {
     Ambiguous = Notice, Reason::Ambiguous.as_str();
     /// The customer has not confirmed an upload yet.
     AwaitingConfirmation = Notice, own!("awaiting-confirmation");
+    /// A new file waits on a branch to be reviewed and merged.
+    RenewalOpen = Notice, own!("renewal-open");
     Suspended = Notice, Reason::Suspended.as_str();
     /// The remote has commits that this clone lacks.
     CloneBehind = Notice, own!("clone-behind");
+    /// The fleet's branch has commits in this clone that the remote lacks.
+    CloneAhead = Notice, own!("clone-ahead");
     /// The clone has changes that are not committed.
     CloneDirty = Notice, own!("clone-dirty");
 }

@@ -5,16 +5,19 @@ use std::collections::HashMap;
 use chrono::{Days, NaiveTime};
 
 use super::advice;
-use super::{Cause, InGit, Input, Matter, MatterTenant, Severity, setting};
+use super::{
+    Cause, CloneState, InGit, Input, Matter, MatterTenant, OpenRenewal, Severity, setting,
+};
 use crate::fleet::{Desired, Suspension, Tenant, Token, TokenFile};
 use crate::ledger::TenantLedger;
 use crate::model::{Facts, Kind, Problem, ProblemCode, Timestamp, TokenRef, shell_word};
 use crate::plan::{
     Action, Expiry, HealthReason, Known, Limits, PlannedTenant, PlannedToken, Reason, Sync, Warning,
 };
+use crate::report::plural;
 
 pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
-    let mut matters = of_clone(input);
+    let mut matters = of_clone(input.clone);
     if input.ledger.is_none() {
         matters.extend(ledger_unknown(input));
     }
@@ -128,22 +131,36 @@ fn of_fleet(cause: Cause, words: Words) -> Matter {
     matter(format!("fleet/-/-/{}/-", cause.code()), cause, words)
 }
 
-fn of_clone(input: &Input<'_>) -> Vec<Matter> {
+pub(super) fn of_clone(clone: &CloneState) -> Vec<Matter> {
     let mut matters = Vec::new();
-    if input.clone.behind > 0 {
+    if clone.behind > 0 {
         let message = format!(
             "The remote has {} that this clone lacks, so what is shown may be outdated.",
-            crate::report::plural(input.clone.behind, "commit")
+            plural(clone.behind, "commit")
         );
         let words = Words::new(message, "Bring the clone up to date:").run("git pull --ff-only");
         matters.push(of_fleet(Cause::CloneBehind, words));
     }
-    if input.clone.dirty {
-        let words = Words::new(
-            "The fleet's files have changes that are not committed. Only commits are applied.",
-            "Check the changes and commit them, or drop them:",
+    if clone.unpushed > 0 {
+        let message = format!(
+            "This clone has {} on the fleet's branch that the remote lacks. `apply` takes only what is there.",
+            plural(clone.unpushed, "commit")
         );
-        matters.push(of_fleet(Cause::CloneDirty, words.run("git status")));
+        let next = "If they are reviewed and merged, push them:";
+        matters.push(of_fleet(Cause::CloneAhead, Words::new(message, next).run("git push")));
+    }
+    if let Some(first) = clone.dirty.first() {
+        let more = if clone.dirty.len() > 1 { ", …" } else { "" };
+        let message = format!(
+            "{} of the fleet not committed ({first}{more}). Only commits are planned and applied.",
+            match clone.dirty.len() {
+                1 => "1 file is".to_owned(),
+                count => format!("{count} files are"),
+            },
+        );
+        let next = "What is not committed is not seen here. Check these files and commit them, or drop them:";
+        let words = Words::new(message, next).run("git status");
+        matters.push(of_fleet(Cause::CloneDirty, words));
     }
     matters
 }
@@ -403,6 +420,7 @@ impl<'a> OneToken<'a> {
             // It does not become more pressing as the certificate nears its end.
             matters.push(Matter { since, due: None, ..waiting });
         }
+        matters.extend(self.open().map(|open| self.renewal_open(open)));
     }
 
     /// The credential's expiry in Intune, else the last known one: what names the renewal period.
@@ -433,6 +451,33 @@ impl<'a> OneToken<'a> {
 
     fn history(&self) -> String {
         format!("applecart history {}", self.target())
+    }
+
+    /// The branch that its renewal waits on.
+    fn open(&self) -> Option<&OpenRenewal> {
+        let branches = &self.of.input.clone.open_renewals;
+        branches
+            .iter()
+            .find(|open| open.tenant == self.of.tenant.name && open.token.same_token(&self.token))
+    }
+
+    fn renewal_open(&self, open: &OpenRenewal) -> Matter {
+        let (message, severity) = match self.token.kind {
+            Kind::Enrollment => (
+                format!(
+                    "{} Apple ended the token in use with the download, so device sync is down until this file is merged and uploaded.",
+                    open.told()
+                ),
+                Severity::Urgent,
+            ),
+            Kind::Push | Kind::Vpp => {
+                (format!("{} It is uploaded once it is merged.", open.told()), Severity::Notice)
+            }
+        };
+        let (next, command) = open.next();
+        let words = Words::new(message, next).run(command);
+        let matter = self.matter(Cause::RenewalOpen, words);
+        Matter { severity, since: open.at, ..matter }
     }
 
     fn topic_changed(&self) -> Option<Matter> {
@@ -530,10 +575,6 @@ impl<'a> OneToken<'a> {
     /// How to go on with a renewal, from where it stands. The `window` is the one in which every
     /// such token is renewed with one command.
     fn renewal(&self, message: String, window: Option<&str>) -> Words {
-        let open_branch =
-            self.of.input.clone.open_renewals.iter().find(|open| {
-                open.tenant == self.of.tenant.name && open.token.same_token(&self.token)
-            });
         let live = self.planned.state.live.as_ref();
         let opened = self.of.past.and_then(|past| past.renewal_opened(&self.token, live));
         let (tenant, target) = (self.tenant(), self.target());
@@ -561,10 +602,9 @@ impl<'a> OneToken<'a> {
             )
             .run(format!("applecart plan --select {tenant}")),
             InGit::No => {
-                if let Some(open) = open_branch {
-                    let next =
-                        format!("Its renewal waits on the branch {} to be merged.", open.branch);
-                    Words::new(message, next)
+                if let Some(open) = self.open() {
+                    let (next, command) = open.next();
+                    Words::new(format!("{message} {}", open.told()), next).run(command)
                 } else if let Some(opened) = opened {
                     let next = format!(
                         "Its renewal was opened on {}. Once Apple's file is downloaded:",

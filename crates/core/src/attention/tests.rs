@@ -107,7 +107,17 @@ impl Fleet {
             Cause::Suspended => git.suspend = until(date(2999, 1, 1)),
             Cause::SuspensionOver => git.suspend = until(date(2000, 1, 1)),
             Cause::CloneBehind => self.clone.behind = 2,
-            Cause::CloneDirty => self.clone.dirty = true,
+            Cause::CloneAhead => self.clone.unpushed = 1,
+            Cause::CloneDirty => self.clone.dirty = vec!["tenants/contoso/tenant.yaml".into()],
+            Cause::RenewalOpen => self.clone.open_renewals.push(OpenRenewal {
+                branch: format!("renew/{}/push-2027-11-20", git.name),
+                tenant: git.name.to_string(),
+                token: crate::model::TokenRef::push(),
+                by: Some("Dana".into()),
+                at: None,
+                remote: Some("origin".into()),
+                pushed: true,
+            }),
         }
         self.git.push(Desired::Valid(git));
         self.plan.tenants.push(planned);

@@ -137,6 +137,7 @@ impl<'a> Due<'a> {
             other_account,
             live: live.is_some(),
             waiting: self.is_waiting(now),
+            open: None,
             server: token.server.clone(),
             school: self.school,
             contacts: tenant.contacts.clone(),

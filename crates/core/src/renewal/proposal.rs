@@ -107,6 +107,20 @@ pub fn rows(
 /// An enrollment file does not tell its expiry; Apple's tokens last a year from the download.
 /// Where that is unknown too, its digest tells files apart.
 pub fn branch(tenant: &Tenant, token: &Token, inspection: &Inspection, sha256: Sha256) -> String {
+    let facts = &inspection.facts;
+    let year = |at: Timestamp| at.plus(Duration::days(365));
+    let date = match facts.expires.or(facts.downloaded.map(year)) {
+        Some(at) => at.date_time().format("%Y-%m-%d").to_string(),
+        None => sha256.to_string().get(..DIGITS).unwrap_or_default().to_owned(),
+    };
+    format!("{}-{date}", stem(tenant, token))
+}
+
+/// As many digits of a file's digest stand in a branch's name.
+const DIGITS: usize = 12;
+
+/// `renew/contoso/push`: what the branches of every renewal of a token begin with.
+pub fn stem(tenant: &Tenant, token: &Token) -> String {
     let kind = token.token.kind;
     let label = |token: &Token| {
         let name = token.token.name.as_deref().or(token.token.id.as_deref()).unwrap_or_default();
@@ -123,13 +137,30 @@ pub fn branch(tenant: &Tenant, token: &Token, inspection: &Inspection, sha256: S
         }
         _ => format!("{kind}-{own}"),
     };
-    let facts = &inspection.facts;
-    let year = |at: Timestamp| at.plus(Duration::days(365));
-    let date = match facts.expires.or(facts.downloaded.map(year)) {
-        Some(at) => at.date_time().format("%Y-%m-%d").to_string(),
-        None => sha256.to_string().get(..12).unwrap_or_default().to_owned(),
+    format!("renew/{}/{name}", folder(&tenant.name))
+}
+
+/// The stem of a branch of a renewal: without its day or digest, and the number of a further file
+/// of one day. `None` where no renewal makes such a name.
+pub fn stem_of(branch: &str) -> Option<&str> {
+    let whole = strip_end(branch);
+    whole.or_else(|| {
+        let (first, number) = branch.rsplit_once('-')?;
+        let is_number = !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit());
+        is_number.then(|| strip_end(first)).flatten()
+    })
+}
+
+/// Without `-2027-11-20` or `-0123456789ab` at its end.
+fn strip_end(branch: &str) -> Option<&str> {
+    let at = |length: usize| {
+        let (stem, end) = branch.split_at_checked(branch.len().checked_sub(length + 1)?)?;
+        Some((stem, end.strip_prefix('-')?))
     };
-    format!("renew/{}/{name}-{date}", folder(&tenant.name))
+    let day = at("2027-11-20".len())
+        .filter(|(_, end)| chrono::NaiveDate::parse_from_str(end, "%Y-%m-%d").is_ok());
+    let digest = || at(DIGITS).filter(|(_, end)| end.bytes().all(|c| c.is_ascii_hexdigit()));
+    day.or_else(digest).map(|(stem, _)| stem).filter(|stem| stem.starts_with("renew/"))
 }
 
 /// `renew/contoso/account-push-mdm-contoso-example`: no token's own branch begins so, because this one
@@ -261,6 +292,22 @@ mod tests {
         let text = text(&world, &push_file(TOPIC));
         assert!(text.starts_with("Bring back the push certificate of contoso"), "{text}");
         assert!(text.contains("✅ the topic is the one that devices know"), "{text}");
+    }
+
+    #[test]
+    fn a_branch_tells_which_renewal_it_is_of() {
+        for (branch, stem) in [
+            ("renew/contoso/push-2027-11-20", Some("renew/contoso/push")),
+            ("renew/contoso/push-2027-11-20-2", Some("renew/contoso/push")),
+            ("renew/contoso/vpp-london-2-2027-11-20", Some("renew/contoso/vpp-london-2")),
+            ("renew/contoso/vpp-london-0123456789ab", Some("renew/contoso/vpp-london")),
+            ("renew/contoso/push", None),
+            ("renew/contoso/push-tomorrow", None),
+            ("feature/push-2027-11-20", None),
+            ("renew/contoso/é-2027-13-20", None),
+        ] {
+            assert_eq!(stem_of(branch), stem, "{branch}");
+        }
     }
 
     #[test]

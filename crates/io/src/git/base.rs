@@ -13,7 +13,7 @@ use super::network::Depth;
 use super::program::checked_remote;
 use super::snapshot::{MAX_TENANTS_TREE_BYTES, TENANTS, limit};
 use super::{GitError, Repo, escaped};
-use applecart_core::model::shell_word;
+use applecart_core::model::{nearest, shell_word};
 
 /// By what the base is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,13 @@ pub struct Base {
     pub name: String,
     /// The remote and the branch there, where it is one.
     branch: Option<(String, String)>,
+}
+
+impl Base {
+    /// The remote and the branch there, where it is one.
+    pub fn remote_branch(&self) -> Option<(&str, &str)> {
+        self.branch.as_ref().map(|(remote, branch)| (remote.as_str(), branch.as_str()))
+    }
 }
 
 /// The flags that name a revision to compare with.
@@ -70,6 +77,8 @@ pub enum BaseError {
         flag: Flag,
         /// The remote that may have it.
         remote: Option<String>,
+        /// A branch or tag of this clone that was probably meant.
+        near: Option<String>,
         #[source]
         source: GitError,
     },
@@ -91,11 +100,13 @@ pub enum BaseError {
     },
     #[error("{remote} reports no default branch, from which the policy would be read")]
     NoDefault { remote: String },
-    #[error("commit {commit} is not contained in the base ({} at {}): it has not been merged", base.name, base.commit)]
+    #[error("commit {commit} is not contained in the base ({} at {}): it has not been merged{}", base.name, base.commit, if *unpushed { ", or the merge was not pushed" } else { "" })]
     NotContained {
         /// The commit that was to be applied.
         commit: String,
         base: Base,
+        /// Whether the base's own branch is checked out, with commits that its remote lacks.
+        unpushed: bool,
     },
     #[error("this shallow clone cannot tell whether commit {commit} is contained in the base ({} at {})", base.name, base.commit)]
     CannotTell {
@@ -120,9 +131,11 @@ impl BaseError {
     pub fn fetch_line(&self) -> Option<String> {
         match self {
             Self::NotFetched { remote, branch, .. } => Some(tracking_line(remote, branch)),
+            // A slip is not there to be fetched either.
             Self::Revision {
                 rev,
                 remote: Some(remote),
+                near: None,
                 source: GitError::UnknownRevision { .. },
                 ..
             } => {
@@ -200,9 +213,18 @@ impl Repo {
                 flag,
                 // Only for the hint: which of several remotes has it is unknown.
                 remote: self.fleet_remote().ok().flatten(),
+                near: self.nearest_reference(rev),
                 source,
             }),
         }
+    }
+
+    /// The branch or tag of this clone whose name is nearly the one that was written.
+    fn nearest_reference(&self, rev: &str) -> Option<String> {
+        let references = self.repo.references().ok()?.flatten();
+        let names: Vec<String> =
+            references.map(|reference| escaped(reference.shorthand_bytes())).collect();
+        nearest(rev, names.iter().map(String::as_str)).map(str::to_owned)
     }
 
     fn target_base(&self, branch: &str, variable: &'static str) -> Result<Base, BaseError> {
@@ -278,7 +300,8 @@ impl Repo {
         Err(if is_cut_off {
             BaseError::CannotTell { commit, base }
         } else {
-            BaseError::NotContained { commit, base }
+            let unpushed = self.is_on(&base);
+            BaseError::NotContained { commit, base, unpushed }
         })
     }
 

@@ -95,6 +95,23 @@ impl Repo {
             spec.push(':');
             spec.push_str(checked_ref(target)?);
         }
+        self.fetch_specs(remote, &[&spec], depth)
+    }
+
+    /// Fetches what these references of the remote have, and moves no reference.
+    pub(super) fn fetch_objects(
+        &self,
+        remote: &str,
+        sources: &[&str],
+        depth: Depth,
+    ) -> Result<(), GitError> {
+        for source in sources {
+            checked_ref(source)?;
+        }
+        self.fetch_specs(remote, sources, depth)
+    }
+
+    fn fetch_specs(&self, remote: &str, specs: &[&str], depth: Depth) -> Result<(), GitError> {
         let mut args = vec![
             "fetch",
             "--quiet",
@@ -113,7 +130,8 @@ impl Repo {
             Depth::Whole => args.push(WHOLE),
             Depth::Again => args.push("--refetch"),
         }
-        args.extend(["--", checked_remote(remote)?, &spec]);
+        args.extend(["--", checked_remote(remote)?]);
+        args.extend(specs);
         GitProgram::of(self).within(FETCH_LIMIT).run(&args).map(|_| ())
     }
 
@@ -171,7 +189,7 @@ impl Repo {
 }
 
 /// The references of an `ls-remote` answer, by name.
-fn advertised(answer: &[u8]) -> Result<BTreeMap<String, Oid>, GitError> {
+pub(super) fn advertised(answer: &[u8]) -> Result<BTreeMap<String, Oid>, GitError> {
     let mut found = BTreeMap::new();
     for line in answer.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
         if line.starts_with(b"ref: ") {

@@ -5,9 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::label;
+use crate::attention::OpenRenewal;
 use crate::fleet::Cloud;
 use crate::model::{
-    Facts, Kind, Problem, Serial, Sha256, TenantId, TenantName, Timestamp, TokenRef,
+    Facts, Kind, Problem, Serial, Sha256, TenantId, TenantName, Timestamp, TokenRef, shell_word,
 };
 use crate::report::markdown::cell;
 use crate::report::text::{BAD, DIM, HEAD, LOOK, day, escape, plural, styled, wrap};
@@ -44,6 +45,9 @@ pub struct Sheet {
     /// Whether a newer file for it is in Git, not uploaded yet: another download would waste it.
     #[serde(default)]
     pub waiting: bool,
+    /// The branch on which a new file waits for review: another download would waste it.
+    #[serde(default)]
+    pub open: Option<OpenRenewal>,
     /// Whole days left, rounded down; negative once it expired.
     pub days_left: Option<i64>,
     /// Enrollment: the MDM server's name in Apple Business or Apple School Manager.
@@ -161,8 +165,26 @@ pub fn sheet_links(kind: Kind, tenant_id: TenantId, school: bool, cloud: Cloud) 
     vec![apple, link(&format!("Intune: {blade}"), url)]
 }
 
+/// The way on where the file on the branch is the wrong one.
+fn again(open: &OpenRenewal) -> String {
+    let branch = shell_word(&open.branch);
+    let delete = match &open.remote {
+        Some(remote) if open.pushed => {
+            format!("git push {} --delete {branch}", shell_word(remote))
+        }
+        _ => format!("git branch -D {branch}"),
+    };
+    format!(
+        "Only if its file is the wrong one, delete the branch and open this renewal again: {delete}"
+    )
+}
+
 /// What to do, in order.
 fn steps(sheet: &Sheet) -> Vec<String> {
+    if let Some(open) = &sheet.open {
+        let (next, command) = open.next();
+        return vec![open.told(), format!("{next} {command}"), again(open)];
+    }
     if sheet.waiting {
         return waiting_steps(sheet);
     }

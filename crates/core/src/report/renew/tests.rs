@@ -21,6 +21,7 @@ fn sheet(kind: Kind) -> Sheet {
         other_account: None,
         live: true,
         waiting: false,
+        open: None,
         days_left: Some(8),
         server: None,
         school: false,

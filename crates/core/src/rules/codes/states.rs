@@ -126,8 +126,16 @@ super::rows! {
         "The remote has commits that this clone lacks.",
         "What is shown may be outdated.",
         "Run `git pull --ff-only`.";
+    "clone-ahead" [Attention] Note ()
+        "The fleet's branch has commits in this clone that the remote lacks.",
+        "`apply` takes only what the remote has.",
+        "If they are reviewed and merged, run `git push`.";
+    "renewal-open" [Attention] Note ()
+        "A new file of the token waits on a branch to be reviewed and merged.",
+        "Another download at Apple would waste it, and ends an enrollment token at once.",
+        "Review the branch and have it merged. If its file is wrong, delete the branch.";
     "clone-dirty" [Attention] Note ()
         "The fleet's files have changes that are not committed.",
-        "Only commits are applied.",
+        "Only commits are planned and applied.",
         "Commit the changes, or drop them.";
 }
