@@ -8,6 +8,7 @@ pub mod acknowledge;
 pub mod apply;
 pub mod audit;
 mod base;
+mod clone;
 #[cfg(feature = "simulator")]
 pub mod demo;
 pub mod doctor;
@@ -19,6 +20,7 @@ pub mod history;
 pub mod import;
 pub mod init;
 pub mod inspect;
+mod keys;
 pub mod ledger;
 pub mod plan;
 pub mod renew;

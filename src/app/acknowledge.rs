@@ -66,7 +66,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
     let unknown = |near| {
         let next = (
             "Name a tenant of the fleet. This lists them:".to_owned(),
-            Some("applecart status --offline".to_owned()),
+            Some("applecart status --offline --all".to_owned()),
         );
         AppError::from(DownloadError::NoTenant {
             place: "the fleet".to_owned(),

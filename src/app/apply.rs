@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::session::{self, Past, Session, Tree, Which};
-use super::{AppError, Context, Reach, files, trust};
+use super::{AppError, Context, Reach, clone, files, keys, trust};
 use applecart_core::attention::Attention;
 use applecart_core::model::{Author, Outcome};
 use applecart_core::plan::{
@@ -69,6 +69,8 @@ pub fn run(
     options: Options,
     watch: impl FnOnce(&Plan, &Attention),
 ) -> Result<Applied, AppError> {
+    // A key that is named and cannot be read is a mistake, whether or not anything is due.
+    let identities = context.environment.identities(&options.identities)?;
     let (selection, file) = match options.what {
         What::Due(selection) => (selection, None),
         What::Reviewed(path) => {
@@ -84,7 +86,8 @@ pub fn run(
         loaded.repo.must_contain(base, rev)?;
     }
     trust::check(&loaded)?;
-    let connector = session::connector(context)?;
+    keys::must_open(&loaded, &selection, &identities)?;
+    let connector = session::signed_in(context, &loaded, &selection)?;
     if context.frozen.is_some() && !context.environment.overrides()?.graph_is_loopback() {
         return Err(AppError::FrozenApply);
     }
@@ -96,6 +99,7 @@ pub fn run(
     let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some(LOCK_WAIT))?;
     let which = if options.local_ledger { Which::Local } else { Which::Writing };
     let Past { ledger, known } = session::past(&loaded, context, which)?;
+    let clone = clone::state(context, &loaded, Reach::Remote)?;
     let dead_runs = known.as_ref().map(|view| lock.dead_runs(view, &run_id)).unwrap_or_default();
     let session =
         Session { context, loaded: &loaded, selection: &selection, known: &known, dead_runs };
@@ -106,7 +110,7 @@ pub fn run(
         let (planned, approve) = reviewed(file.as_ref(), made, options.approve)?;
         let observed = session::observed(&planned.plan);
         let elsewhere = is_elsewhere(&planned);
-        let attention = session::attention_of(&planned.plan, &loaded, known.as_ref().ok());
+        let attention = session::attention_of(&planned.plan, &loaded, known.as_ref().ok(), &clone);
         watch(&planned.plan, &attention);
         let (Ok(view), Some(ledger)) = (&known, ledger) else {
             // The plan says ledger-unknown for every tenant; nothing may be written.
@@ -116,11 +120,7 @@ pub fn run(
         let limits = Limits::of(&loaded.policy, loaded.fleet.len());
         let checked = CheckedPlan::check(planned, limits, Known::Read(view), approve.as_deref())?;
 
-        let identities = if checked.planned().due.is_empty() {
-            Identities::default()
-        } else {
-            context.environment.identities(&options.identities)?
-        };
+        keys::must_be_there(checked.planned(), &identities)?;
         let files = Vault { repo: Mutex::new(Repo::discover(&context.repo)?), identities };
         let writer = LedgerWriter::start(ledger)?;
         let run = RunContext { author, rev: loaded.rev.clone().unwrap_or_default() };

@@ -73,13 +73,17 @@ impl Environment {
     }
 
     /// Identities from the places where SOPS users have them, and from `--identity`.
-    pub fn identities(&self, files: &[PathBuf]) -> Result<Identities, AppError> {
+    ///
+    /// # Errors
+    /// When one that is named cannot be read, whether or not it would be needed.
+    pub fn identities(&self, files: &[PathBuf]) -> Result<Identities, IdentitiesError> {
         let mut identities = Identities::default();
         for file in files {
-            identities.add(&file.display().to_string(), &read(file)?)?;
+            add_file(&mut identities, file.display().to_string(), file)?;
         }
         if let Some(file) = self.variable("SOPS_AGE_KEY_FILE") {
-            identities.add(&format!("SOPS_AGE_KEY_FILE ({file})"), &read(Path::new(&file))?)?;
+            let source_name = format!("SOPS_AGE_KEY_FILE ({file})");
+            add_file(&mut identities, source_name, Path::new(&file))?;
         }
         if let Some(text) = self.variable("SOPS_AGE_KEY").map(Zeroizing::new) {
             identities.add("SOPS_AGE_KEY", &text)?;
@@ -87,10 +91,10 @@ impl Environment {
         if let Some(file) = self.variable("SOPS_AGE_SSH_PRIVATE_KEY_FILE") {
             let source_name = format!("SOPS_AGE_SSH_PRIVATE_KEY_FILE ({file})");
             if Identities::READS_SSH {
-                identities.add(&source_name, &read(Path::new(&file))?)?;
+                add_file(&mut identities, source_name, Path::new(&file))?;
             } else if identities.is_empty() {
                 // With another identity available, this one may never be needed.
-                return Err(IdentitiesError::Ssh { source_name }.into());
+                return Err(IdentitiesError::Ssh { source_name });
             }
         }
         Ok(identities)
@@ -140,10 +144,13 @@ impl Environment {
     }
 }
 
-fn read(path: &Path) -> Result<Zeroizing<String>, AppError> {
-    std::fs::read_to_string(path).map(Zeroizing::new).map_err(|source| AppError::File {
-        path: path.to_owned(),
-        doing: "read",
-        source,
-    })
+fn add_file(
+    identities: &mut Identities,
+    source_name: String,
+    path: &Path,
+) -> Result<(), IdentitiesError> {
+    match std::fs::read_to_string(path).map(Zeroizing::new) {
+        Ok(text) => identities.add(&source_name, &text),
+        Err(error) => Err(IdentitiesError::Unreadable { source_name, reason: error.kind() }),
+    }
 }

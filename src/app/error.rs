@@ -11,8 +11,9 @@ use super::renew::RenewError;
 use applecart_core::fleet::{Desired, Diagnostic};
 use applecart_core::model::{Timestamp, nearest};
 use applecart_core::plan::{Refusal, Selection, SelectionError, Stale};
+use applecart_core::report::plural;
 use applecart_io::git::{BaseError, GitError, Signature, SignersError, SigningKey};
-use applecart_io::intune::{ConnectorError, EndpointError, SnapshotError};
+use applecart_io::intune::{ConnectorError, EndpointError, SignInError, SnapshotError};
 use applecart_io::store::{LedgerError, LockError, SavedError};
 use applecart_io::vault::{IdentitiesError, OpenError, SealError};
 
@@ -35,7 +36,7 @@ pub enum AppError {
     Selection(#[from] SelectionError),
     #[error("no tenant matches {}", .select.iter().map(|one| format!("--select {one}")).collect::<Vec<_>>().join(" "))]
     NothingSelected {
-        /// The expressions as they were given.
+        /// The expressions that select nothing, as they were given.
         select: Vec<String>,
         /// The name of a tenant that was probably meant.
         near: Option<String>,
@@ -56,6 +57,18 @@ pub enum AppError {
     SnapshotSelection { selected: usize },
     #[error(transparent)]
     Identities(#[from] IdentitiesError),
+    #[error(
+        "Nothing was uploaded: {} must be opened for it, and no private key (age identity) is available",
+        plural(*.files, "sealed file")
+    )]
+    NoIdentities { files: usize },
+    #[error(
+        "Nothing was uploaded: no private key that was named ({identities}) opens any of the {} of the selected tenants. They are encrypted to other recipients",
+        plural(*.files, "sealed file")
+    )]
+    WrongIdentities { identities: usize, files: usize },
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
     #[error(transparent)]
     Ledger(#[from] Arc<LedgerError>),
     #[error(transparent)]
@@ -136,9 +149,14 @@ pub enum AppError {
 }
 
 impl AppError {
-    /// Why a selection is empty, with the nearest of the fleet's names.
-    pub fn nothing_selected(selection: &Selection, fleet: &[Desired]) -> Self {
-        let select = selection.report().select;
+    /// Refuses a selection of which an expression selects no tenant, with the nearest of the
+    /// fleet's names.
+    pub fn check_selection(selection: &Selection, fleet: &[Desired]) -> Result<(), Self> {
+        let select: Vec<String> =
+            selection.unmatched(fleet).into_iter().map(str::to_owned).collect();
+        if select.is_empty() {
+            return Ok(());
+        }
         let terms = select.iter().flat_map(|one| one.split(',')).map(str::trim);
         let near = terms
             .filter_map(|term| match term.split_once('=') {
@@ -147,7 +165,7 @@ impl AppError {
             })
             .find_map(|name| nearest(name, fleet.iter().map(Desired::name)))
             .map(str::to_owned);
-        Self::NothingSelected { select, near }
+        Err(Self::NothingSelected { select, near })
     }
 }
 

@@ -158,6 +158,7 @@ fn all(
     selection: &Selection,
 ) -> Result<Vec<TokenHistory>, AppError> {
     let (fleet, _) = fleet::load_tenants(&reader.repo.snapshot(rev)?, None);
+    AppError::check_selection(selection, &fleet)?;
     let is_selected = |desired: &Desired| match desired {
         Desired::Valid(tenant) => selection.matches(tenant),
         Desired::Invalid { name, .. } => selection.may_match_invalid(name),
@@ -167,9 +168,6 @@ fn all(
         .filter(|desired| is_selected(desired))
         .map(|desired| desired.name().to_owned())
         .collect();
-    if names.is_empty() && !selection.is_all() {
-        return Err(AppError::nothing_selected(selection, &fleet));
-    }
     let mut gone = BTreeSet::new();
     if selection.is_all() {
         gone = reader.walk.folders();

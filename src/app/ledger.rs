@@ -48,13 +48,18 @@ pub fn show(
     Ok(ledger::show(&view, &Filter { tenant }, ledger.asked_remote()))
 }
 
-/// A name that neither the fleet nor the ledger has is a slip; a tenant's id never is one.
+/// A name or id that neither the fleet nor the ledger has is a slip.
 fn must_be_known(name: &str, record: &Record, view: &LedgerView) -> Result<(), AppError> {
     // The name of a tenant whose record is broken is not known.
-    if name.parse::<TenantId>().is_ok() || !view.broken.is_empty() {
+    if !view.broken.is_empty() {
         return Ok(());
     }
     let (fleet, _) = fleet::load_tenants(&record.repo.snapshot(&record.policy_rev)?, None);
+    if let Ok(id) = name.parse::<TenantId>()
+        && (view.tenants.contains_key(&id) || fleet.iter().any(|one| one.tenant_id() == Some(id)))
+    {
+        return Ok(());
+    }
     let recorded = view.tenants.values().flat_map(|tenant| &tenant.records);
     let recorded = recorded.map(|record| record.name.as_str());
     let known: BTreeSet<&str> = fleet.iter().map(Desired::name).chain(recorded).collect();

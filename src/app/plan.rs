@@ -69,7 +69,7 @@ pub fn run(context: &Context, options: Options) -> Result<Compared, AppError> {
     };
     let intune = |loaded: &Loaded| match &options.snapshot {
         Some(path) => Ok(Intune::Read(snapshot(path, loaded, &selection)?, Source::Snapshot)),
-        None => Ok(Intune::Graph(session::connector(context)?)),
+        None => Ok(Intune::Graph(session::signed_in(context, loaded, &selection)?)),
     };
     let mut made = session::plan(context, &selection, &wanted, intune)?;
     made.planned.plan.refusal = trust::refusal(&made.loaded);

@@ -62,27 +62,22 @@ pub fn reseal(options: &ResealOptions, context: &Context) -> Result<Resealed, Ap
     vault::seal(&Secret::new(Vec::new()), &policy.recipients)?;
     let identities = context.environment.identities(&options.identity)?;
     let (tenants, _) = fleet::load_tenants(&source, Some(&policy));
+    AppError::check_selection(&options.selection, &tenants)?;
     let work = Work { root, policy: &policy, identities: &identities, dry_run: options.dry_run };
 
     let mut files = Vec::new();
-    let mut selected = 0;
     for desired in &tenants {
         match desired {
             Desired::Valid(tenant) if options.selection.matches(tenant) => {
-                selected += 1;
                 for file in tenant.tokens().filter_map(|token| token.file.as_ref()) {
                     files.push(work.file(tenant, file)?);
                 }
             }
             Desired::Invalid { name, .. } if options.selection.may_match_invalid(name) => {
-                selected += 1;
                 files.push((format!("tenants/{name}"), Fate::Left(Obstacle::Invalid)));
             }
             Desired::Valid(_) | Desired::Invalid { .. } => {}
         }
-    }
-    if selected == 0 {
-        return Err(AppError::nothing_selected(&options.selection, &tenants));
     }
     Ok(Resealed { files, recipients: policy.recipients.len() })
 }

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use futures::{FutureExt as _, StreamExt as _};
 
 use super::base::{self, Other, Reach};
-use super::trust;
 use super::{AppError, Context};
+use super::{clone, trust};
 use applecart_core::attention::{self, Attention, CloneState};
-use applecart_core::fleet::{self, Desired, FLEET_FILE, Policy, Source, Tenant};
+use applecart_core::fleet::{self, Desired, Entry, FLEET_FILE, Folder, Policy, Source, Tenant};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{
     LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName, sentence,
@@ -91,9 +91,11 @@ pub fn load(
     let policy_source = there.as_ref().unwrap_or(&source);
     let policy_rev = policy_source.rev.clone();
     let policy = policy_of(context, policy_source)?;
-    let (fleet, _) = fleet::load_tenants(&source, Some(&policy));
+    let look = |folder: &Folder, entry: &Entry| repo.form(&source, folder, entry);
+    let (fleet, _) = fleet::load_tenants_looking(&source, Some(&policy), &look);
     let other =
         there.map(|there| Other::of(&repo, &there, &policy, &source, &fleet)).transpose()?;
+    AppError::check_selection(selection, &fleet)?;
     let mut selected = 0;
     let mut valid = 0;
     for desired in &fleet {
@@ -107,9 +109,6 @@ pub fn load(
         }
     }
     tracing::info!(rev, tenants = fleet.len(), selected, "the fleet is read");
-    if selected == 0 && !selection.may_be_empty() {
-        return Err(AppError::nothing_selected(selection, &fleet));
-    }
     if selected > 0 && valid == 0 {
         let mistakes = fleet.into_iter().flat_map(|desired| match desired {
             Desired::Invalid { mistakes, .. } => mistakes,
@@ -170,6 +169,40 @@ pub fn connector(context: &Context) -> Result<Connector, AppError> {
     let options = ConnectorOptions::new(Box::new(move |auth| secrets.client_secret(auth)));
     let variables = Box::new(move |name: &str| variables.variable(name));
     Ok(Connector::new(ConnectorOptions { overrides, variables, seams, ..options })?)
+}
+
+/// The way to Entra and Graph, for a run that is to sign in to these tenants. What keeps it from
+/// signing in to any of them (a secret that is missing, an application that does not exist) is one
+/// cause, told once and before the first request; what holds for some only is theirs to tell.
+pub fn signed_in(
+    context: &Context,
+    loaded: &Loaded,
+    selection: &Selection,
+) -> Result<Connector, AppError> {
+    let connector = connector(context)?;
+    if loaded.blind.is_none() {
+        let profiles = selected(&loaded.fleet, selection).map(|tenant| tenant.auth.as_deref());
+        must_sign_in(&connector, &loaded.policy, profiles)?;
+    }
+    Ok(connector)
+}
+
+/// Refuses a run of which no profile can sign in.
+pub fn must_sign_in<'a>(
+    connector: &Connector,
+    policy: &Policy,
+    profiles: impl Iterator<Item = Option<&'a str>>,
+) -> Result<(), AppError> {
+    let mut first = None;
+    let distinct: BTreeSet<Option<&str>> = profiles.collect();
+    // A profile that applecart.yaml does not have is its tenants' mistake.
+    for auth in distinct.into_iter().filter_map(|profile| policy.auth_of(profile)) {
+        match connector.check(auth) {
+            Ok(()) => return Ok(()),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    first.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Reads every selected tenant, many at once. Each is an island: whatever happens to one is in
@@ -356,23 +389,29 @@ pub struct Made {
     pub loaded: Loaded,
     pub known: Result<LedgerView, Unknown>,
     pub planned: Planned,
+    pub clone: CloneState,
 }
 
 impl Made {
     /// What needs a person.
     pub fn attention(&self) -> Attention {
-        attention_of(&self.planned.plan, &self.loaded, self.known.as_ref().ok())
+        attention_of(&self.planned.plan, &self.loaded, self.known.as_ref().ok(), &self.clone)
     }
 }
 
 /// What needs a person, by a plan and what it was made of.
-pub fn attention_of(plan: &Plan, loaded: &Loaded, ledger: Option<&LedgerView>) -> Attention {
+pub fn attention_of(
+    plan: &Plan,
+    loaded: &Loaded,
+    ledger: Option<&LedgerView>,
+    clone: &CloneState,
+) -> Attention {
     attention::list(&attention::Input {
         plan,
         fleet: &loaded.fleet,
         ledger,
         policy: &loaded.policy,
-        clone: &CloneState::default(),
+        clone,
         earlier: None,
     })
 }
@@ -391,9 +430,10 @@ pub fn plan(
         loaded = loaded.for_reading();
     }
     let known = past(&loaded, context, wanted.which)?.known;
+    let clone = clone::state(context, &loaded, wanted.reach)?;
     let intune = intune(&loaded)?;
     let planned = Session::new(context, &loaded, selection, &known).plan_now(intune)?;
-    Ok(Made { loaded, known, planned })
+    Ok(Made { loaded, known, planned, clone })
 }
 
 /// Everything that a plan is made of besides Intune's state.

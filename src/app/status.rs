@@ -43,7 +43,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Surveyed, AppError> {
             let tenants = session::selected(&loaded.fleet, selection);
             tenants.map(|tenant| (tenant.name.clone(), not_asked())).collect()
         } else {
-            let connector = session::connector(context)?;
+            let connector = session::signed_in(context, loaded, selection)?;
             block_on(session::read_live(context, &connector, loaded, selection))?
         };
         Ok(Intune::Read(live, Source::Live))
@@ -56,7 +56,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Surveyed, AppError> {
         }
     }
     let attention = made.attention().matters;
-    let Made { loaded, known, planned } = made;
+    let Made { loaded, known, planned, .. } = made;
     let plan = &planned.plan;
     let failing = options.fail_on.iter().any(|on| attention.iter().any(|matter| on.fails(matter)));
     let ledger = known.as_ref().ok();

@@ -12,8 +12,8 @@ use applecart_core::plan::Selection;
 /// Which tenants a command is about.
 #[derive(clap::Args, Debug)]
 pub(super) struct Selected {
-    /// Only these tenants: a name (`contoso`, `con*`), `tenantId=…` or labels
-    /// (`ring=pilot,region!=emea`); repeat to add more
+    /// Only these tenants: a name (`contoso`, `con*`), `tenantId=…` or a label (`ring=pilot`). A
+    /// comma means "and" (`ring=pilot,region!=emea`); repeat --select to add more tenants
     #[arg(long, value_name = "EXPR")]
     select: Vec<String>,
 }

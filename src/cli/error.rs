@@ -15,6 +15,7 @@ use applecart_core::plan::Refusal;
 use applecart_core::renewal::DraftError;
 use applecart_core::rules::codes;
 use applecart_io::git::{BaseError, Flag, GitError, SignersError, SigningKey};
+use applecart_io::intune::SignInError;
 use applecart_io::store::{LedgerError, LockError};
 use applecart_io::vault::OpenError;
 
@@ -57,6 +58,7 @@ impl Explain for AppError {
     fn outcome(&self) -> Outcome {
         match self {
             Self::InvalidFleet(_) => Outcome::InvalidFleet,
+            Self::SignIn(_) => Outcome::SignIn,
             Self::Selection(_)
             | Self::NothingSelected { .. }
             | Self::UnknownCode { .. }
@@ -113,6 +115,8 @@ impl Explain for AppError {
             | Self::Output(_)
             | Self::File { .. }
             | Self::Identities(_)
+            | Self::NoIdentities { .. }
+            | Self::WrongIdentities { .. }
             | Self::Seal(_)
             | Self::Lock(_)
             | Self::NoLedgerKey { .. }
@@ -144,7 +148,7 @@ impl Explain for AppError {
                 });
                 let list = Next::run(
                     "--select takes names and labels of tenants. This lists them:",
-                    "applecart status --offline",
+                    "applecart status --offline --all",
                 );
                 did_you_mean(near).chain(comma).chain([list]).collect()
             }
@@ -155,7 +159,7 @@ impl Explain for AppError {
             Self::NoHistory { near, .. } => did_you_mean(near)
                 .chain([
                     Next::run("This shows every token that there ever was:", "applecart history"),
-                    Next::run("This shows those of today:", "applecart status --offline"),
+                    Next::run("This shows those of today:", "applecart status --offline --all"),
                 ])
                 .collect(),
             Self::File { path, doing: "read", source }
@@ -219,10 +223,13 @@ impl Explain for AppError {
                 source: OpenError::NoIdentity | OpenError::NoMatchingIdentity { .. },
                 ..
             }
-            | Self::Identities(_) => vec![Next::run(
+            | Self::Identities(_)
+            | Self::NoIdentities { .. }
+            | Self::WrongIdentities { .. } => vec![Next::run(
                 "Name the file of the private key (age identity), here or with --identity FILE:",
                 "export SOPS_AGE_KEY_FILE=PATH",
             )],
+            Self::SignIn(error) => sign_in_hints(error),
             Self::Download(error) => error.hints(),
             Self::Renew(error) => error.hints(),
             Self::Import(error) => error.hints(),
@@ -279,6 +286,23 @@ impl Explain for AppError {
     }
 }
 
+/// What is missing is said by the error itself; this is the way on.
+fn sign_in_hints(error: &SignInError) -> Vec<Next> {
+    let yourself = || {
+        Next::run(
+            "Or sign in as yourself, with the Azure CLI:",
+            "export APPLECART_CREDENTIAL=azure-cli",
+        )
+    };
+    match error {
+        SignInError::Placeholder => vec![
+            "Nothing was read from Intune. Write the application (client) id of your app registration in Entra ID into applecart.yaml (`auth: clientId`), and commit it".into(),
+        ],
+        SignInError::NoAzureCli => vec!["Nothing was read from Intune".into()],
+        _ => vec!["Nothing was read from Intune".into(), yourself()],
+    }
+}
+
 fn did_you_mean(near: &Option<String>) -> impl Iterator<Item = Next> {
     near.iter().map(|near| Next::from(format!("did you mean {near}?")))
 }
@@ -323,7 +347,10 @@ fn signers_hints(error: &SignersError) -> Vec<Next> {
 /// several remotes counts is for the person to say.
 fn base_outcome(error: &BaseError) -> Outcome {
     match error {
-        BaseError::ManyRemotes { .. } => Outcome::Usage,
+        // A slip of whoever typed it: the policy is not read from there.
+        BaseError::ManyRemotes { .. } | BaseError::Revision { flag: Flag::Base, .. } => {
+            Outcome::Usage
+        }
         // Nothing is wrong with the source; nobody can tell.
         BaseError::Unreachable { .. } => Outcome::Partial,
         BaseError::Git(error) => git_outcome(error),
@@ -333,8 +360,11 @@ fn base_outcome(error: &BaseError) -> Outcome {
 
 fn base_hints(error: &BaseError) -> Vec<Next> {
     let named = "Or name the revision that the policy is read from: --policy-rev REV";
-    let mut hints: Vec<Next> =
-        error.fetch_line().map(|line| Next::run("Fetch it:", line)).into_iter().collect();
+    let mut hints: Vec<Next> = match error {
+        BaseError::Revision { near, .. } => did_you_mean(near).collect(),
+        _ => Vec::new(),
+    };
+    hints.extend(error.fetch_line().map(|line| Next::run("Fetch it:", line)));
     match error {
         BaseError::NoMergeBase { shallow: false, .. } => {
             hints.push("Name a base that the branch comes from: --base origin/main".into());
@@ -365,13 +395,18 @@ fn base_hints(error: &BaseError) -> Vec<Next> {
             hints.push(Next::run("Set an upstream:", "git branch --set-upstream-to REMOTE/BRANCH"));
             hints.push(named.into());
         }
-        BaseError::NotContained { base, .. } => hints.push(
-            format!(
+        BaseError::NotContained { base, unpushed, .. } => {
+            if let Some((remote, branch)) = base.remote_branch().filter(|_| *unpushed) {
+                let push = format!("git push {} {}", shell_word(remote), shell_word(branch));
+                hints
+                    .push(Next::run("If it was reviewed and merged in this clone, push it:", push));
+            }
+            hints.push(format!(
                 "Nothing was uploaded. Merge it into {} first, then apply that commit. Pull requests get `plan` and `validate`",
                 base.name
             )
-            .into(),
-        ),
+            .into());
+        }
         BaseError::CannotTell { .. } => {
             hints.push("Nothing was uploaded".into());
         }

@@ -194,7 +194,7 @@ fn inspect_opens_sealed_files_and_says_what_it_cannot_read() {
     assert!(opened.stdout.starts_with("accept"), "{}", opened.stdout);
     assert!(!opened.stdout.contains("SECRET"));
     run(&sealed, &[]).ends_with(1).says("no identity is available");
-    run(&sealed, &["--identity", "/nowhere"]).ends_with(1).says("could not read /nowhere");
+    run(&sealed, &["--identity", "/nowhere"]).ends_with(1).says("/nowhere: there is no such file");
     let mut cut = std::fs::read(&sealed).unwrap();
     cut.truncate(cut.len() / 2);
     run(&write("cut.age", &cut), &["--identity", &key]).ends_with(4).says("is cut off");

@@ -55,6 +55,30 @@ fn every_example_validates() {
 }
 
 #[test]
+fn the_first_day_works_as_its_readme_says() {
+    let world = World::new();
+    let copy = world.path("copy");
+    let from = project().join("examples/day-one");
+    let copied = std::process::Command::new("cp").arg("-R").arg(&from).arg(&copy).status().unwrap();
+    assert!(copied.success());
+    let readme = fs::read_to_string(from.join("README.md")).unwrap();
+    let commands: Vec<&str> =
+        readme.lines().filter_map(|line| line.strip_prefix("$ git ")).collect();
+    assert_eq!(commands.len(), 3, "{readme}");
+    for command in commands {
+        let arguments: Vec<&str> = match command.split_once(" '") {
+            Some((first, last)) => first.split(' ').chain([last.trim_end_matches('\'')]).collect(),
+            None => command.split(' ').collect(),
+        };
+        let identity = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"];
+        crate::world::hub::git(copy.clone(), &[&identity[..], &arguments].concat());
+    }
+    let mut status = world.command(&["status", "--offline", "--all"]);
+    status.current_dir(&copy);
+    finish(status).ends_with(0).says("northwind").says("fabrikam");
+}
+
+#[test]
 fn the_renewal_is_planned_as_its_readme_says() {
     let world = World::new();
     let example = project().join("examples/renewal");

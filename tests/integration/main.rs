@@ -13,6 +13,7 @@ mod acknowledge;
 mod audit;
 mod base;
 mod cli;
+mod clone;
 mod conformance;
 mod corpus;
 mod crash;

@@ -11,6 +11,7 @@
 
 mod base;
 mod error;
+mod forms;
 mod history;
 pub mod network;
 mod objects;
@@ -19,6 +20,7 @@ pub mod program;
 mod propose;
 mod signatures;
 mod snapshot;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod worktree;
@@ -31,6 +33,7 @@ pub use policies::PolicyVersion;
 pub use program::ToolError;
 pub use propose::{Change, Found};
 pub use signatures::{Signature, SignatureFormat, Signer, Signers, SignersError, SigningKey};
+pub use standing::{RenewalBranch, Standing};
 
 use std::path::{Path, PathBuf};
 
@@ -150,6 +153,17 @@ impl Repo {
     }
 
     fn commit(&self, rev: &str) -> Result<git2::Commit<'_>, GitError> {
+        let object = self.object(rev)?;
+        object.peel_to_commit().map_err(|_| GitError::NotACommit { rev: escaped(rev.as_bytes()) })
+    }
+
+    /// The tree of a commit, or a tree that is named itself.
+    fn root(&self, rev: &str) -> Result<git2::Tree<'_>, GitError> {
+        let object = self.object(rev)?;
+        object.peel_to_tree().map_err(|_| GitError::NotACommit { rev: escaped(rev.as_bytes()) })
+    }
+
+    fn object(&self, rev: &str) -> Result<git2::Object<'_>, GitError> {
         let unknown = || GitError::UnknownRevision {
             rev: escaped(rev.as_bytes()),
             shallow: self.is_shallow(),
@@ -157,14 +171,13 @@ impl Repo {
         if rev.is_empty() || rev.contains('\0') {
             return Err(unknown());
         }
-        let object = self.repo.revparse_single(rev).map_err(|error| match error.code() {
+        self.repo.revparse_single(rev).map_err(|error| match error.code() {
             ErrorCode::NotFound
             | ErrorCode::InvalidSpec
             | ErrorCode::UnbornBranch
             | ErrorCode::Ambiguous => unknown(),
             _ => GitError::reading("a revision", error),
-        })?;
-        object.peel_to_commit().map_err(|_| GitError::NotACommit { rev: escaped(rev.as_bytes()) })
+        })
     }
 
     /// Size and type of an object; `None` when it is not in this clone.

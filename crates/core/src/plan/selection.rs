@@ -6,7 +6,7 @@
 //! touches.
 
 use super::types::{SelectionReport, Touched};
-use crate::fleet::Tenant;
+use crate::fleet::{Desired, Tenant};
 
 /// Why a `--select` cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,11 +73,6 @@ impl Selection {
         self.alternatives.is_empty() && self.touched.is_none()
     }
 
-    /// Whether an empty selection is an answer and not a slip: a branch may touch no tenant.
-    pub fn may_be_empty(&self) -> bool {
-        self.alternatives.is_empty() || self.touched.is_some()
-    }
-
     fn is_touched(&self, name: &str) -> bool {
         self.touched.as_ref().is_none_or(|touched| touched.tenants.contains(name))
     }
@@ -89,15 +84,24 @@ impl Selection {
 
     fn is_named(&self, tenant: &Tenant) -> bool {
         self.alternatives.is_empty()
-            || self.alternatives.iter().any(|terms| {
-                terms.iter().all(|term| match term {
-                    Term::Name(pattern) => wildcard(pattern, tenant.name.as_str()),
-                    Term::TenantId(id) => tenant.tenant_id.to_string() == *id,
-                    Term::Label { key, value, equal } => {
-                        (tenant.labels.get(key) == Some(value)) == *equal
-                    }
-                })
+            || self.alternatives.iter().any(|terms| all_hold(terms, tenant))
+    }
+
+    /// The expressions that select no tenant of the fleet, as they were given. One that selects
+    /// nothing is a slip, whatever the others select: its tenant would be left out without a word.
+    pub fn unmatched(&self, fleet: &[Desired]) -> Vec<&str> {
+        let selects = |terms: &[Term]| {
+            fleet.iter().any(|desired| match desired {
+                Desired::Valid(tenant) => all_hold(terms, tenant),
+                Desired::Invalid { name, .. } => may_hold(terms, name),
             })
+        };
+        self.source
+            .iter()
+            .zip(&self.alternatives)
+            .filter(|(_, terms)| !selects(terms))
+            .map(|(text, _)| text.as_str())
+            .collect()
     }
 
     /// Whether an invalid tenant may be selected. Its labels cannot be trusted, so only a term
@@ -106,19 +110,29 @@ impl Selection {
         if !self.is_touched(name) {
             return false;
         }
-        self.alternatives.is_empty()
-            || self.alternatives.iter().any(|terms| {
-                terms.iter().all(|term| match term {
-                    Term::Name(pattern) => wildcard(pattern, name),
-                    Term::TenantId(_) | Term::Label { .. } => true,
-                })
-            })
+        self.alternatives.is_empty() || self.alternatives.iter().any(|terms| may_hold(terms, name))
     }
 
     /// The selection as plans show it.
     pub fn report(&self) -> SelectionReport {
         SelectionReport { select: self.source.clone(), touched: self.touched.clone() }
     }
+}
+
+fn all_hold(terms: &[Term], tenant: &Tenant) -> bool {
+    terms.iter().all(|term| match term {
+        Term::Name(pattern) => wildcard(pattern, tenant.name.as_str()),
+        Term::TenantId(id) => tenant.tenant_id.to_string() == *id,
+        Term::Label { key, value, equal } => (tenant.labels.get(key) == Some(value)) == *equal,
+    })
+}
+
+/// Of an invalid tenant only the name is sure.
+fn may_hold(terms: &[Term], name: &str) -> bool {
+    terms.iter().all(|term| match term {
+        Term::Name(pattern) => wildcard(pattern, name),
+        Term::TenantId(_) | Term::Label { .. } => true,
+    })
 }
 
 fn parse_term(text: &str) -> Option<Term> {
@@ -172,6 +186,25 @@ mod tests {
         ] {
             assert_eq!(wildcard(pattern, text), expected, "{pattern} {text}");
         }
+    }
+
+    #[test]
+    fn every_expression_must_select_a_tenant_by_itself() {
+        let fleet = ["contoso", "fabrikam"].map(|name| Desired::Invalid {
+            name: name.to_owned(),
+            tenant_id: None,
+            file: String::new(),
+            mistakes: Vec::new(),
+        });
+        let unmatched = |given: &[&str]| {
+            let given: Vec<String> = given.iter().map(|one| (*one).to_owned()).collect();
+            let selection = Selection::parse(&given).unwrap();
+            selection.unmatched(&fleet).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(unmatched(&[]), [""; 0]);
+        assert_eq!(unmatched(&["contoso", "fab*"]), [""; 0]);
+        assert_eq!(unmatched(&["contoso", "fabricam", "nobody"]), ["fabricam", "nobody"]);
+        assert_eq!(unmatched(&["contoso,fabrikam"]), ["contoso,fabrikam"], "a comma means and");
     }
 
     #[test]

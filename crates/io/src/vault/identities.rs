@@ -46,6 +46,25 @@ pub enum IdentitiesError {
     Empty { source_name: String },
     #[error("{source_name}: too large to be an identity file; check the path")]
     TooLarge { source_name: String },
+    #[error("{source_name}: {}", unreadable(*reason))]
+    Unreadable {
+        source_name: String,
+        /// What kind of failure.
+        reason: std::io::ErrorKind,
+    },
+}
+
+fn unreadable(reason: std::io::ErrorKind) -> String {
+    match reason {
+        std::io::ErrorKind::NotFound => "there is no such file; check the path".to_owned(),
+        std::io::ErrorKind::PermissionDenied => {
+            "the file cannot be read for lack of permission; check who may read it".to_owned()
+        }
+        std::io::ErrorKind::InvalidData => {
+            "the file is not text, as an age identity is; check the path".to_owned()
+        }
+        other => format!("the file cannot be read ({other}); check the path"),
+    }
 }
 
 enum Key {

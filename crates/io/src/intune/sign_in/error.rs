@@ -11,6 +11,10 @@ use applecart_core::model::{Problem, ProblemCode};
 pub enum SignInError {
     #[error("there is no client secret for application {client_id}; set AZURE_CLIENT_SECRET")]
     NoSecret { client_id: String },
+    #[error(
+        "`clientId` in applecart.yaml is still the placeholder that `applecart init` writes, so nothing can sign in"
+    )]
+    Placeholder,
     #[error("clientId {client_id:?} in applecart.yaml is not an application id")]
     ClientId { client_id: String },
     #[error(

@@ -133,6 +133,9 @@ impl Sources {
 
     /// What proves to be the application of `auth`, or what is missing. Sends nothing.
     pub(in crate::intune) fn proof(&self, auth: &Auth) -> Result<Proof, SignInError> {
+        if auth.is_placeholder() {
+            return Err(SignInError::Placeholder);
+        }
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let key = Key::of(auth);
         if let Some((_, proof)) = made.iter().find(|(known, _)| *known == key) {
