@@ -37,7 +37,8 @@ pub(super) fn must_open(
 
 /// Refuses a run that has files to open and nothing to open them with.
 pub(super) fn must_be_there(planned: &Planned, identities: &Identities) -> Result<(), AppError> {
-    let files = planned.due.iter().filter(|due| due.file().is_some()).count();
+    let due = planned.due.iter().filter(|due| due.file().is_some()).count();
+    let files = due + planned.verifies.len();
     if files > 0 && identities.is_empty() {
         return Err(AppError::NoIdentities { files });
     }

@@ -183,7 +183,7 @@ fn a_token_for_another_location_stops_the_kind_while_nothing_is_proved() {
     world
         .run(&["apply"])
         .ends_with(3)
-        .says("belongs to the location \"Lyon\", not to \"London\"")
+        .says("names the location \"Lyon\" for the uploaded token, not \"London\"")
         .says("canary-failed");
     assert_eq!(world.uploads_of("contoso", Kind::Vpp), 1);
     // The next run sends it no second time.

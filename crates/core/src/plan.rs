@@ -29,7 +29,7 @@ mod watch;
 #[cfg(any(test, feature = "testing"))]
 pub mod world;
 
-pub use crate::rules::subject::{Sent, Subject};
+pub use crate::rules::subject::{Sent, Stage, Subject};
 pub use base::resealed;
 pub use canary::{Canary, wire};
 pub use checked::{CheckedPlan, Refusal};
@@ -38,7 +38,7 @@ pub use holds::location_fault;
 pub use input::{Base, Input, Known};
 pub use lint::Fault;
 pub use make::make;
-pub use planned::{Due, DueWrite, Note, Noted, Planned};
+pub use planned::{Due, DueWrite, Note, Noted, Planned, Verify};
 pub use safety::{Excess, Limits};
 pub use selection::{Selection, SelectionError};
 pub use settings::Settings;

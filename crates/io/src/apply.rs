@@ -18,6 +18,7 @@ mod lane;
 mod record;
 mod sending;
 mod tools;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
     let mut report = ApplyReport::new(&planned.plan);
     report.left_out(&planned.left_out);
     record::notes(planned, tools, &mut report).await?;
+    verify::all(planned, tools, &mut report).await?;
 
     let mut lanes: BTreeMap<Kind, Vec<&Due>> = BTreeMap::new();
     for due in &planned.due {

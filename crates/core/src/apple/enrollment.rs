@@ -21,6 +21,16 @@ const LIFETIME: Duration = Duration::days(365);
 /// Between Apple's clock, the browser's file name and leap days, a day is no difference.
 const LIFETIME_TOLERANCE: Duration = Duration::hours(24);
 
+/// When a token that was downloaded then has expired at the latest.
+pub fn expires_by(downloaded: Timestamp) -> Timestamp {
+    downloaded.plus(LIFETIME).plus(LIFETIME_TOLERANCE)
+}
+
+/// Whether a token with this expiry may be the one that was downloaded then.
+pub fn may_expire(downloaded: Timestamp, expires: Timestamp) -> bool {
+    expires.since(downloaded.plus(LIFETIME)).abs() <= LIFETIME_TOLERANCE
+}
+
 /// To whom a token is encrypted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipient {
@@ -200,7 +210,8 @@ pub fn judge(token: &EnrollmentToken, expected: &Expectations<'_>) -> Vec<Findin
     findings.extend(finding);
     let Some(downloaded) = expected.downloaded else { return findings };
     let expires = downloaded.plus(LIFETIME);
-    if expires.plus(LIFETIME_TOLERANCE) <= expected.now {
+    let latest = expires_by(downloaded);
+    if latest <= expected.now {
         findings.push(Finding::new(
             FindingCode::Expired,
             format!("its name says that it was downloaded on {downloaded}; Apple's tokens are valid for a year. Download a new one from Apple Business or Apple School Manager"),
@@ -211,7 +222,6 @@ pub fn judge(token: &EnrollmentToken, expected: &Expectations<'_>) -> Vec<Findin
             format!("its name says that it was downloaded on {downloaded}, so it expires on about {expires}, within the renewal time. Renew it now"),
         ));
     }
-    let latest = expires.plus(LIFETIME_TOLERANCE);
     let expiries: Vec<Timestamp> = meant.iter().filter_map(|live| live.expires).collect();
     if let Some(least) = expiries.iter().min()
         && expiries.len() == meant.len()

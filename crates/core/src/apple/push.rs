@@ -251,7 +251,7 @@ pub(super) fn against_key(
 }
 
 /// Facts in the tenant file that differ from the opened file's.
-fn differences(certificate: &PushCertificate, stated: &Facts) -> Option<Finding> {
+pub fn differences(certificate: &PushCertificate, stated: &Facts) -> Option<Finding> {
     let mut wrong = Vec::new();
     let mut differ = |field: &str, said: Option<String>, is: String| {
         if said.as_ref() != Some(&is) {

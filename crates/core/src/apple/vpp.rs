@@ -173,7 +173,8 @@ fn against_live(token: &VppToken, live: &[LiveVpp]) -> Vec<Finding> {
             FindingCode::OrganizationDiffers,
             "it is for another organisation than every token in Intune. Check that it belongs to this customer",
         ));
-    } else if meant.iter().any(|live| live.expires == Some(token.expires)) {
+    } else if meant.iter().any(|live| live.expires == Some(token.expires) && live.is_valid()) {
+        // A token that is downloaded again after a password change has the expiry of the dead one.
         findings.push(Finding::new(
             FindingCode::SameAsLive,
             "Intune has it already: a token there has the same organisation and expiry date",

@@ -103,6 +103,8 @@ causes! {
     ExpiryUnknown = Notice, own!("expiry-unknown");
     /// An upload or a change of settings waits for `apply`.
     OutOfSync = Notice, Sync::OutOfSync.as_str();
+    /// No run has opened the file in Git yet and found that it is what Intune has.
+    Unverified = Notice, Sync::Unverified.as_str();
     /// More than one token in Intune fits a watched entry.
     Ambiguous = Notice, Reason::Ambiguous.as_str();
     /// The customer has not confirmed an upload yet.

@@ -396,6 +396,9 @@ impl<'a> OneToken<'a> {
         if state.sync == Sync::OutOfSync {
             matters.push(self.matter(Cause::OutOfSync, self.out_of_sync()));
         }
+        if state.sync == Sync::Unverified {
+            matters.push(self.matter(Cause::Unverified, self.unverified()));
+        }
         if state.warnings.contains(&Warning::Ambiguous) {
             let words = Words::new(
                 "More than one token in Intune fits this entry, or two entries fit one.",
@@ -561,7 +564,7 @@ impl<'a> OneToken<'a> {
     fn has_unseen_file(&self) -> bool {
         let Some(entry) = self.entry else { return false };
         let Some(file) = &entry.file else { return false };
-        let confirmed = |past: &TenantLedger| past.confirmed(&self.token, file.sha256);
+        let confirmed = |past: &TenantLedger| past.proof(&self.token, file.sha256).is_some();
         if self.of.past.is_some_and(confirmed) {
             return false;
         }
@@ -714,6 +717,17 @@ impl<'a> OneToken<'a> {
         }
     }
 
+    fn unverified(&self) -> Words {
+        Words {
+            command: Some(format!("applecart apply --select {}", self.tenant())),
+            command_for_all: self.of.scope.apply(),
+            ..Words::new(
+                "Intune has what Git states of the file, and no run has opened the file to compare. If only the facts are old, the new file was never uploaded.",
+                "Once it is merged, open and compare it, which uploads nothing:",
+            )
+        }
+    }
+
     /// What the ledger tells of a token that could not be read: it stays until a reading disproves it.
     fn last_known(&self) -> Vec<Matter> {
         let (Some(past), Some(file)) =
@@ -729,7 +743,7 @@ impl<'a> OneToken<'a> {
         });
         let changed = past
             .changed_outside_git_recorded(&self.token)
-            .filter(|_| past.confirmed(&self.token, file.sha256))
+            .filter(|_| past.proof(&self.token, file.sha256).is_some())
             .map(|change| {
                 let day = advice::day(change.at);
                 let message =

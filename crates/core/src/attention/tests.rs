@@ -97,6 +97,7 @@ impl Fleet {
                 state.expiry = Expiry::Unknown;
             }
             Cause::OutOfSync => state.sync = Sync::OutOfSync,
+            Cause::Unverified => state.sync = Sync::Unverified,
             Cause::Ambiguous => state.warnings.push(Warning::Ambiguous),
             Cause::AwaitingConfirmation => {
                 world.recorded(Event::Applied, "AA", "run-1", "2026-11-20T11:00:00Z");

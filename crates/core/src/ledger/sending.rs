@@ -74,6 +74,11 @@ impl<'a> Sending<'a> {
         self.last.at
     }
 
+    /// When its file was downloaded at Apple; enrollment only.
+    pub fn downloaded(&self) -> Option<Timestamp> {
+        self.opened.file()?.downloaded
+    }
+
     /// Live facts before it.
     pub fn before(&self) -> Option<&'a Facts> {
         self.opened.before.as_ref()

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::sending::{self, Sending};
 use crate::model::{
-    Event, Facts, Kind, Record, Sha256, TenantId, TenantName, Timestamp, TokenRef, Topic,
+    Event, Facts, FailureCode, Kind, Record, Sha256, TenantId, TenantName, Timestamp, TokenRef,
+    Topic,
 };
 
 /// The whole ledger, as read at one commit.
@@ -155,16 +156,32 @@ impl TenantLedger {
         self.records.iter().filter(|record| record.token.same_token(token))
     }
 
-    /// Whether Intune was ever read to have this digest.
-    pub fn confirmed(&self, token: &TokenRef, sha256: Sha256) -> bool {
-        self.of(token)
-            .any(|record| record.event() == Event::Confirmed && record.sha256() == Some(sha256))
+    /// The newest line that says that Intune has this file: `confirmed`, or `verified`.
+    pub fn proof<'a>(&'a self, token: &'a TokenRef, sha256: Sha256) -> Option<&'a Record> {
+        self.of(token).rfind(|record| record.is_proof() && record.sha256() == Some(sha256))
     }
 
-    /// Whether a run ever found that this file, opened, is what Intune has.
-    pub fn verified(&self, token: &TokenRef, sha256: Sha256) -> bool {
-        self.of(token)
-            .any(|record| record.event() == Event::Verified && record.sha256() == Some(sha256))
+    /// The newest line that tells which file Intune had. One that landed in another location was
+    /// there as well.
+    pub fn last_known_file<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
+        let landed = |record: &Record| {
+            record.cause().is_some_and(|cause| cause.code == FailureCode::WrongLocation)
+        };
+        self.of(token).rfind(|record| record.is_proof() || landed(record))
+    }
+
+    /// The facts that Intune was last read to have: what a run recorded, or had before it when it
+    /// announced a write.
+    pub fn last_read<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Facts> {
+        self.of(token).rev().find_map(|record| match record.event() {
+            Event::Intended => record.before.as_ref(),
+            Event::Confirmed
+            | Event::Verified
+            | Event::Observed
+            | Event::ChangedOutsideGit
+            | Event::Adopted => record.after.as_ref(),
+            _ => None,
+        })
     }
 
     /// The newest confirmation of the token, of whatever digest.
@@ -289,8 +306,12 @@ impl TenantLedger {
         token: &'a TokenRef,
         live: Option<&Facts>,
     ) -> Option<&'a Record> {
-        let ends =
-            |event| matches!(event, Event::Confirmed | Event::ChangedOutsideGit | Event::Adopted);
+        let ends = |event| {
+            matches!(
+                event,
+                Event::Confirmed | Event::Verified | Event::ChangedOutsideGit | Event::Adopted
+            )
+        };
         let serial = |facts: Option<&Facts>| facts.and_then(|facts| facts.serial.clone());
         let opened = self
             .of(token)
@@ -333,7 +354,7 @@ impl TenantLedger {
             .rfind(|record| {
                 matches!(
                     record.event(),
-                    Event::Confirmed | Event::Adopted | Event::ChangedOutsideGit
+                    Event::Confirmed | Event::Verified | Event::Adopted | Event::ChangedOutsideGit
                 )
             })
             .filter(|record| record.event() == Event::ChangedOutsideGit)
@@ -346,10 +367,10 @@ impl TenantLedger {
             .rfind(|record| {
                 matches!(
                     record.event(),
-                    Event::Confirmed | Event::Adopted | Event::ChangedOutsideGit
+                    Event::Confirmed | Event::Verified | Event::Adopted | Event::ChangedOutsideGit
                 )
             })
-            .filter(|record| record.event() == Event::Confirmed)
+            .filter(|record| record.is_proof())
     }
 
     /// The id that the ledger learnt last for a token of this kind and name.

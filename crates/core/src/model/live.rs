@@ -242,6 +242,14 @@ pub struct LiveVpp {
 }
 
 impl LiveVpp {
+    /// Intune's `state` of a token that works.
+    pub const VALID: &str = "valid";
+
+    /// Whether the token works, as far as Intune tells.
+    pub fn is_valid(&self) -> bool {
+        self.state == Self::VALID
+    }
+
     /// The facts that plans and the ledger hold.
     pub fn facts(&self) -> Facts {
         Facts {

@@ -378,6 +378,11 @@ impl LedgerEntry {
         }
     }
 
+    /// Whether it says that Intune has the file that it is about.
+    pub fn is_proof(&self) -> bool {
+        matches!(self.event(), Event::Confirmed | Event::Verified)
+    }
+
     /// What a confirmation rests on, where it is less than an accepted upload.
     pub fn evidence(&self) -> Option<Evidence> {
         match self.body {

@@ -85,15 +85,16 @@ fn uploads(action: Action) -> bool {
 
 /// A sending that was accepted in this encoding and is found live by this very plan.
 fn is_proved_by(view: &LedgerView, notes: &[Noted], kind: Kind, wire: &str) -> bool {
-    notes.iter().filter(|noted| noted.note == Note::Confirmed && noted.token.kind == kind).any(
-        |noted| {
+    notes
+        .iter()
+        .filter(|noted| matches!(noted.note, Note::Confirmed(_)) && noted.token.kind == kind)
+        .any(|noted| {
             let past = view.tenant(noted.tenant_id);
             past.unfinished(&noted.token).iter().any(|sending| {
                 Some(sending.sha256) == noted.sha256()
                     && sending.applied.is_some_and(|line| line.wire() == Some(wire))
             })
-        },
-    )
+        })
 }
 
 /// The canary that failed and whose hold nobody released.

@@ -10,15 +10,17 @@ use super::planned::Note;
 use super::settings::Settings;
 use super::types::{Action, Reason, Sync, Warning};
 use crate::ledger::Sending;
-use crate::model::{FailureCode, Kind};
+use crate::model::{Evidence, Facts, FailureCode, Kind, Timestamp};
 use crate::rules::allow::Hold;
 use crate::rules::judge::Recipient;
-use crate::rules::subject::{Sent, Subject, noun, renew_at_apple};
+use crate::rules::subject::{Sent, Stage, Subject, noun, renew_at_apple};
 
 /// What to do with a token.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     InSync,
+    /// Intune has what Git states of the file, and no run has opened the file and compared.
+    Unverified,
     /// Send the file, and these settings with it.
     Upload {
         settings: Settings,
@@ -68,6 +70,7 @@ impl Decision {
     pub(super) fn sync(&self) -> Sync {
         match self {
             Self::InSync => Sync::InSync,
+            Self::Unverified => Sync::Unverified,
             Self::Upload { .. } | Self::Create | Self::Configure { .. } => Sync::OutOfSync,
             Self::Held { .. } => Sync::Held,
             Self::Progressing => Sync::Progressing,
@@ -80,6 +83,7 @@ impl Decision {
 
     pub(super) fn action(&self) -> Action {
         match self {
+            Self::Unverified => Action::Verify,
             Self::Upload { .. } => Action::Upload,
             Self::Create => Action::Create,
             Self::Configure { .. } => Action::Configure,
@@ -146,9 +150,16 @@ impl Case<'_> {
         self.one.live.is_some_and(|live| {
             live.shows(&Sent {
                 stated: &self.one.token.facts,
+                downloaded: sending.downloaded().or(self.one.token.downloaded),
                 before: sending.before(),
                 from: sending.intended_at(),
-                to: sending.last_at(),
+                stage: match sending.applied {
+                    Some(_) => Stage::Accepted(sending.last_at()),
+                    None => Stage::Announced {
+                        until: sending.lease_until.unwrap_or_else(|| sending.last_at()),
+                        read: self.one.past.last_read(self.one.of),
+                    },
+                },
                 settle: self.policy.settle_of(self.one.kind()),
             })
         })
@@ -184,9 +195,10 @@ pub(super) fn decide(case: &Case<'_>) -> Ruling {
 
     // Row 4, and row 5's end: this very file was refused, or never showed. When Intune has it all
     // the same (it was uploaded by hand), no write would be due, so row 6 is the truth; but a file
-    // that landed in another location is there, and wrong.
+    // that landed in another location is there, and wrong until Git names that location.
     let same = case.one.is_same();
-    let rejected = rejected(case, &mine).filter(|rejected| !same || rejected.landed);
+    let rejected = rejected(case, &mine)
+        .filter(|rejected| !same || (rejected.landed && holds::elsewhere(case, None).is_some()));
     if let Some(Rejected { hold, note, .. }) = &rejected
         && !hold.is_released(&case.one.token.allow, case.one.today())
     {
@@ -211,7 +223,11 @@ fn landed(case: &Case<'_>, sending: &Sending<'_>) -> Ruling {
     }
     let mut ruling = Ruling::of(Decision::InSync);
     ruling.warnings.push(Warning::UnrecordedUpload);
-    ruling.notes.push(Note::Confirmed);
+    let evidence = sending.applied.is_none().then_some(Evidence::Inferred);
+    if evidence.is_some() {
+        warn_inferred(&mut ruling, sending.intended_at());
+    }
+    ruling.notes.push(Note::Confirmed(evidence));
     ruling
 }
 
@@ -228,9 +244,18 @@ fn rejected(case: &Case<'_>, mine: &[&Sending<'_>]) -> Option<Rejected> {
     let again = format!("{} and seal the new file", renew_at_apple(kind));
     if let Some(failed) = case.one.past.definite_failure(case.one.of, case.file.sha256) {
         let cause = failed.cause();
+        if cause.is_some_and(|cause| cause.code == FailureCode::WrongLocation) {
+            let before = failed.before.as_ref().and_then(|before| before.location.as_ref());
+            let detail = holds::elsewhere(case, before).unwrap_or_else(|| {
+                format!(
+                    "This file turned out to belong to another location on {}. {again}: the one of this location",
+                    failed.at
+                )
+            });
+            return Some(Rejected { hold: hold(detail), note: None, landed: true });
+        }
         let what = match cause.map(|cause| cause.code) {
             Some(FailureCode::NeverVisible) => "was uploaded twice and never appeared",
-            Some(FailureCode::WrongLocation) => "turned out to belong to another location",
             _ => "was refused by Intune",
         };
         let why = cause.and_then(|cause| cause.detail.as_deref()).unwrap_or("no reason was given");
@@ -240,7 +265,7 @@ fn rejected(case: &Case<'_>, mine: &[&Sending<'_>]) -> Option<Rejected> {
                 failed.at
             )),
             note: None,
-            landed: cause.is_some_and(|cause| cause.code == FailureCode::WrongLocation),
+            landed: false,
         });
     }
     let twice = mine.len() >= 2 && !mine.iter().any(|sending| case.is_pending(sending));
@@ -269,7 +294,7 @@ fn rows_5_to_8(
 
     // Row 6: Intune has this file.
     if same && let Some(live) = case.one.live {
-        return configured(case, live);
+        return in_intune(case, live);
     }
 
     // Rows 7 and 8: something forbids it, or it is due.
@@ -283,7 +308,14 @@ fn rows_5_to_8(
     let mut all: Vec<Hold> = rejected.into_iter().collect();
     all.extend(holds::all(case));
     let mut ruling = judged(case, all, due);
-    ruling.notes.extend(outside_change(case));
+    let moved = outside_change(case);
+    if let Some(from) = moved
+        && !ruling.holds()
+    {
+        ruling.warnings.push(Warning::MovedOutsideGit);
+        ruling.details.push(moved_outside(case, from));
+    }
+    ruling.notes.extend(moved.map(|_| Note::ChangedOutsideGit));
     if matches!(case.one.recipient(), Recipient::Unverifiable) {
         ruling.warnings.push(Warning::RecipientUnverifiable);
     }
@@ -327,31 +359,86 @@ fn progressing(case: &Case<'_>, sending: &Sending<'_>) -> Ruling {
     ruling
 }
 
-/// Row 6: only settings may still be due.
-fn configured(case: &Case<'_>, live: Subject<'_>) -> Ruling {
+/// Row 6: the file may still have to be opened once, and then only settings may be due.
+fn in_intune(case: &Case<'_>, live: Subject<'_>) -> Ruling {
+    let (allow, today) = (&case.one.token.allow, case.one.today());
     let mut settings = Settings::due(&case.one.token.facts, live);
-    let moved = holds::account_moved(case, live);
     let mut holds = holds::without_file(case);
-    if let Some(Moved { to, hold }) = moved {
-        if hold.is_released(&case.one.token.allow, case.one.today()) {
+    let mut near_miss = None;
+    if let Some(Moved { to, hold }) = holds::account_moved(case, live) {
+        if hold.is_released(allow, today) {
             settings.apple_id = Some(to);
             // The certificate goes along, so what speaks against an expired one counts.
             holds.extend(case.one.expired());
             holds.push(hold);
-        } else if let Some(near_miss) = hold.near_miss(&case.one.token.allow, case.one.today()) {
-            let mut ruling = Ruling::of(Decision::InSync);
-            ruling.details.push(near_miss);
-            return ruling;
+        } else {
+            near_miss = hold.near_miss(allow, today);
         }
     }
-    if settings.is_empty() {
-        return Ruling::of(Decision::InSync);
+    // Only Intune can read an enrollment file. With a new account the certificate is sent, so the
+    // file is opened and compared in any case.
+    let is_opened = case.one.kind() == Kind::Enrollment || settings.apple_id.is_some();
+    let mut ruling = if !is_opened && !case.one.was_confirmed() {
+        unverified(case, &settings)
+    } else if settings.is_empty() {
+        Ruling::of(Decision::InSync)
+    } else {
+        configured(case, holds, settings)
+    };
+    ruling.details.extend(near_miss);
+    let proof = case.one.past.proof(case.one.of, case.file.sha256);
+    if let Some(record) = proof.filter(|record| record.evidence().is_some()) {
+        warn_inferred(&mut ruling, record.at);
     }
+    if let Some(detail) = renamed(case).filter(|_| !ruling.holds()) {
+        ruling.warnings.push(Warning::FactsDiffer);
+        ruling.details.push(detail);
+    }
+    ruling
+}
+
+/// Git states what Intune has; whether that is what the file holds, only the opened file tells.
+fn unverified(case: &Case<'_>, settings: &Settings) -> Ruling {
+    let mut ruling = Ruling::of(Decision::Unverified);
+    let noun = noun(case.one.kind());
+    ruling.details.push(format!(
+        "Intune has a {noun} with the facts that the tenant file states, and no run has opened the file in Git yet. `applecart apply` opens it and compares; nothing is uploaded"
+    ));
+    if !settings.is_empty() {
+        ruling.details.push(
+            "Its settings in Intune differ from Git as well. The next `applecart apply` after that changes them"
+                .to_owned(),
+        );
+    }
+    ruling
+}
+
+fn configured(case: &Case<'_>, holds: Vec<Hold>, settings: Settings) -> Ruling {
     let mut ruling = judged(case, holds, Decision::Configure { settings: settings.clone() });
     if let Decision::Held { settings: held, .. } = &mut ruling.decision {
         *held = settings;
     }
     ruling
+}
+
+/// A confirmation that no accepted upload stands behind.
+fn warn_inferred(ruling: &mut Ruling, at: Timestamp) {
+    ruling.warnings.push(Warning::EvidenceInferred);
+    ruling.details.push(format!(
+        "No run recorded that Intune accepted this file. That it did is inferred from what Intune has since {at}. If an administrator uploaded another file in the portal at that time, upload this one again"
+    ));
+}
+
+/// Intune has the file, under another name of its location than Git's.
+fn renamed(case: &Case<'_>) -> Option<String> {
+    let Some(Subject::Vpp(live)) = case.one.live else { return None };
+    let (ours, theirs) = (case.one.token.facts.location.as_ref()?, live.location.as_ref()?);
+    (ours != theirs).then(|| {
+        format!(
+            "The tenant file names the location {ours:?}, Intune {theirs:?}. If Apple renamed it, run `applecart import --update {}`, which corrects the name",
+            case.one.tenant.name
+        )
+    })
 }
 
 /// The write that is due, unless one of the holds stands; those that an `allow` line releases are
@@ -401,6 +488,11 @@ fn mark_urgent(ruling: &mut Ruling, case: &Case<'_>) {
     if last.is_some_and(|record| record.sha256() == Some(case.file.sha256)) {
         return;
     }
+    // Of two downloads of one day it is unknown which one ended the other.
+    let is_of_unknown_age = ruling.decision.reasons().contains(&Reason::AgeUnknown);
+    if is_of_unknown_age && case.one.token.downloaded.is_some() {
+        return;
+    }
     ruling.urgent = true;
     ruling.details.insert(
         0,
@@ -413,14 +505,31 @@ fn mark_urgent(ruling: &mut Ruling, case: &Case<'_>) {
     );
 }
 
-/// A change of the credential in Intune that no run made, for the ledger.
-fn outside_change(case: &Case<'_>) -> Option<Note> {
-    let (recorded, _) = case.one.past.last_live_facts(case.one.of)?;
+/// A change of the credential in Intune that no run made, for the ledger: what it was before.
+fn outside_change<'a>(case: &Case<'a>) -> Option<(&'a Facts, Timestamp)> {
+    let (recorded, at) = case.one.past.last_live_facts(case.one.of)?;
     let differs = match case.one.live {
         None => recorded.expires.is_some(),
         Some(live) => live.differs_from(recorded),
     };
-    differs.then_some(Note::ChangedOutsideGit)
+    differs.then_some((recorded, at))
+}
+
+/// That an upload is due over what somebody else put into Intune. It is no older than the file, so
+/// it holds nothing.
+fn moved_outside(case: &Case<'_>, (recorded, at): (&Facts, Timestamp)) -> String {
+    let date = |expires: Option<Timestamp>| {
+        expires.map_or_else(|| "an unknown expiry date".to_owned(), |at| at.to_string())
+    };
+    let now = case.one.live.map_or_else(
+        || "now there is none".to_owned(),
+        |live| format!("now one that expires on {}", date(live.expires())),
+    );
+    format!(
+        "The {} in Intune was changed outside Git. On {at} it was one that expires on {}, {now}. Find out who changed it. The file in Git is newer and is uploaded over it",
+        noun(case.one.kind()),
+        date(recorded.expires)
+    )
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ pub fn fresh(file: &Plan, now: &Planned) -> Result<Reviewed, Stale> {
         now.plan.tenants.iter().map(|tenant| (tenant.name.as_str(), tenant)).collect();
     let mut writes: BTreeMap<String, Vec<TokenRef>> = BTreeMap::new();
     for tenant in &file.tenants {
-        if tenant.tokens.iter().all(|token| token.action == Action::None) {
+        if !tenant.tokens.iter().any(|token| token.action.is_change()) {
             continue;
         }
         let gone = || Stale::TenantGone { tenant: tenant.name.clone() };

@@ -3,13 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::fleet::{Policy, TokenFile};
+use chrono::NaiveDate;
+
+use crate::fleet::{Policy, Token, TokenFile};
 use crate::ledger::Sending;
-use crate::model::{Kind, LiveVpp};
-use crate::rules::allow::{Change, Hold};
+use crate::model::{Kind, LiveVpp, TenantName};
+use crate::rules::allow::{self, Change, Hold};
 use crate::rules::bindings::Bindings;
 use crate::rules::codes::Reason;
-use crate::rules::identity;
+use crate::rules::identity::{self, Collected};
 use crate::rules::judge;
 use crate::rules::subject::{ABSENT, Subject, noun};
 
@@ -21,6 +23,8 @@ pub(super) struct Case<'a> {
     pub(super) policy: &'a Policy,
     /// Which token in Intune is meant cannot be told.
     pub(super) ambiguous: bool,
+    /// Intune has no token with the known id, and this one in its place.
+    pub(super) made_again: Option<&'a MadeAgain>,
     /// Every VPP token that Intune has for the tenant.
     pub(super) all_vpp: &'a [LiveVpp],
     /// Sharing data with Apple was consented to, in Git or in Intune.
@@ -110,36 +114,67 @@ fn vpp_state(case: &Case<'_>) -> Option<Hold> {
     }
 }
 
+/// A token of Intune's that has the location (VPP) or the name (enrollment) of an entry whose known
+/// id is gone: the token was deleted and created again.
+pub(super) struct MadeAgain {
+    pub(super) id: String,
+    /// What both have.
+    pub(super) alike: String,
+}
+
+impl MadeAgain {
+    pub(super) fn of<T: Collected>(one: &T, entry: &Token) -> Self {
+        let location = entry.facts.location.as_ref().filter(|_| T::KIND == Kind::Vpp);
+        let alike = location.or(entry.token.name.as_ref()).cloned().unwrap_or_default();
+        Self { id: one.id().to_owned(), alike }
+    }
+}
+
 /// Proved absent: the first that fits.
 fn absent(case: &Case<'_>) -> Option<Hold> {
     let kind = case.one.kind();
     let upload = "release this upload with an `allow` line";
     if case.one.was_confirmed() {
-        return Some(Hold::releasable(
-            Reason::Vanished,
-            case.one.change(),
-            format!(
+        let what = match case.made_again {
+            Some(made_again) => again(case, made_again),
+            None => format!(
                 "Intune had this {} before and has none now. Find out who removed it; then {upload}",
                 noun(kind)
             ),
-        ));
+        };
+        return Some(Hold::releasable(Reason::Vanished, case.one.change(), what));
     }
     match kind {
         Kind::Push => None,
         Kind::Enrollment => Some(Hold::firm(
             Reason::CreateInPortal,
-            "Intune has no enrollment token of this name or id, and creates new ones only in its portal. Create it there once (Devices > Enrollment > Apple > Enrollment program tokens), then run `applecart plan` again. If it has another name there, correct `name`",
+            match case.made_again {
+                Some(made_again) => again(case, made_again),
+                None => "Intune has no enrollment token of this name or id, and creates new ones only in its portal. Create it there once (Devices > Enrollment > Apple > Enrollment program tokens), then run `applecart plan` again. If it has another name there, correct `name`".to_owned(),
+            },
         )),
-        Kind::Vpp => match &case.one.of.id {
-            Some(id) => Some(Hold::firm(
+        Kind::Vpp => match (&case.one.of.id, case.made_again) {
+            (Some(_), Some(made_again)) => {
+                Some(Hold::firm(Reason::IdGone, again(case, made_again)))
+            }
+            (Some(id), None) => Some(Hold::firm(
                 Reason::IdGone,
                 format!(
                     "Intune no longer has a VPP token with the id {id}. Find out who deleted it; to create a new one, remove `id` and write `create: true`"
                 ),
             )),
-            None => create(case),
+            (None, _) => create(case),
         },
     }
+}
+
+/// The token was deleted and created again, and how the entry follows it.
+fn again(case: &Case<'_>, MadeAgain { id, alike }: &MadeAgain) -> String {
+    let gone = case.one.of.id.as_deref().unwrap_or_default();
+    format!(
+        "Intune no longer has the token with the id {gone}, but has one of {alike:?} with the id {id}: it was deleted and created again. Find out who did it, so that this upload reaches the right one. Then remove `id` from the entry, or have the new one written by `applecart import --update {}`",
+        case.one.tenant.name
+    )
 }
 
 /// Whether a VPP token may be created.
@@ -195,17 +230,30 @@ fn suspension(case: &Case<'_>) -> Option<Hold> {
 
 /// Whether a VPP token landed in another location than it was sent to, in a sentence.
 pub(super) fn landed_elsewhere(case: &Case<'_>, sending: &Sending<'_>) -> Option<String> {
-    let Some(Subject::Vpp(live)) = case.one.live else { return None };
     let before = sending.before().and_then(|before| before.location.as_ref());
-    location_fault(case.one.token.facts.location.as_ref().or(before), live)
+    elsewhere(case, before)
 }
 
-/// What is wrong when a VPP token in Intune is not in the location that was meant.
-pub fn location_fault(meant: Option<&String>, live: &LiveVpp) -> Option<String> {
+/// Whether Intune has this file in another location than Git, or else `before`, names.
+pub(super) fn elsewhere(case: &Case<'_>, before: Option<&String>) -> Option<String> {
+    let Some(Subject::Vpp(live)) = case.one.live else { return None };
+    let meant = case.one.token.facts.location.as_ref().or(before);
+    location_fault(&case.one.tenant.name, meant, live, case.one.today())
+}
+
+/// What is wrong when a VPP token that was uploaded is not in the location that was meant. The file
+/// names no location, so a name that Apple changed looks the same as another location's file.
+pub fn location_fault(
+    tenant: &TenantName,
+    meant: Option<&String>,
+    live: &LiveVpp,
+    today: NaiveDate,
+) -> Option<String> {
     let (meant, found) = (meant?, live.location.as_ref()?);
     (meant != found).then(|| {
+        let line = allow::line(Reason::WrongLocation, found, meant, "the wrong file is replaced", today);
         format!(
-            "the token belongs to the location {found:?}, not to {meant:?}: devices there lost their apps' licences. Upload the token of {meant:?} again, at once"
+            "Intune names the location {found:?} for the uploaded token, not {meant:?}. If Apple renamed the location, no licence is lost: write {found:?} into `location`, which `applecart import --update {tenant}` does. If the file was another location's, devices of {meant:?} lost their apps' licences: download the token of {meant:?} at Apple at once, seal it, and have this line on its entry reviewed with it: {line}"
         )
     })
 }

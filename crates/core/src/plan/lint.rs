@@ -81,6 +81,12 @@ fn token_faults(plan: &Plan, tenant: &PlannedTenant, token: &PlannedToken) -> Ve
         tenant.observed != Observed::None || !token.action.writes(),
         "a write to a tenant of which nothing was read",
     );
+    let verifies = token.action == Action::Verify;
+    must(verifies == (state.sync == Sync::Unverified), "to be verified on one axis only");
+    must(
+        !verifies || (state.sha256.is_some() && state.live.is_some()),
+        "a file to verify without one, or without a token in Intune",
+    );
     if !token.action.writes() {
         return faults;
     }
@@ -122,7 +128,7 @@ fn token_faults(plan: &Plan, tenant: &PlannedTenant, token: &PlannedToken) -> Ve
             state.kind != Kind::Enrollment || token.before.is_some(),
             "an upload to an enrollment token that is not there",
         ),
-        Action::None | Action::Hold => {}
+        Action::None | Action::Verify | Action::Hold => {}
     }
     if let (Kind::Vpp, Some(before)) = (state.kind, &token.before) {
         must(

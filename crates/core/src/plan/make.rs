@@ -19,6 +19,7 @@ pub fn make(input: &Input<'_>) -> Planned {
     };
     let bindings = Bindings::of(input.fleet, input.base.as_ref().map(|base| base.tenants), ledger);
     let mut due = Vec::new();
+    let mut verifies = Vec::new();
     let mut notes = Vec::new();
     let mut tenants = Vec::new();
     for desired in input.fleet {
@@ -32,6 +33,7 @@ pub fn make(input: &Input<'_>) -> Planned {
                 let mut one = OneTenant::new(input, tenant, &bindings);
                 tenants.push(one.plan());
                 due.append(&mut one.due);
+                verifies.append(&mut one.verifies);
                 notes.append(&mut one.notes);
             }
             Desired::Invalid { .. } | Desired::Valid(_) => {}
@@ -63,7 +65,7 @@ pub fn make(input: &Input<'_>) -> Planned {
         tenants,
         summary,
     };
-    Planned { plan, due, notes, canaries, left_out: Vec::new() }
+    Planned { plan, due, verifies, notes, canaries, left_out: Vec::new() }
 }
 
 /// A tenant whose folder has a mistake: a row like every other, of which nothing is known.
@@ -107,6 +109,7 @@ pub(super) fn summary(tenants: &[PlannedTenant]) -> Summary {
         creates: count(Action::Create),
         configures: count(Action::Configure),
         holds: count(Action::Hold),
+        verifies: count(Action::Verify),
         unobserved: tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).count(),
     }
 }

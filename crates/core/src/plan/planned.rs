@@ -6,13 +6,13 @@ use super::canary::Canary;
 use super::settings::Settings;
 use super::types::{Action, Plan, Reason};
 use crate::fleet::{Tenant, Token, TokenFile};
-use crate::model::{Facts, FileRef, Kind, Sha256, TenantId, TenantName, TokenRef};
+use crate::model::{Evidence, Facts, FileRef, Kind, Sha256, TenantId, TenantName, TokenRef};
 
 /// Something that `apply` records in the ledger although nothing is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// Live shows an unfinished sending.
-    Confirmed,
+    /// Live shows an unfinished sending; what that rests on, where Intune's answer is not recorded.
+    Confirmed(Option<Evidence>),
     /// Live is another credential than the last recorded one.
     ChangedOutsideGit,
     /// Sent twice, and never shown.
@@ -176,11 +176,23 @@ impl DueWrite {
                 Self::CreateVpp { name, file: file()?, apple_id: apple_id()? }
             }
             // Intune makes push certificates and enrollment tokens in its portal only.
-            (Action::Create, Kind::Push | Kind::Enrollment) | (Action::None | Action::Hold, _) => {
-                return Err(Reason::Ambiguous);
-            }
+            (Action::Create, Kind::Push | Kind::Enrollment)
+            | (Action::None | Action::Verify | Action::Hold, _) => return Err(Reason::Ambiguous),
         })
     }
+}
+
+/// A file in Git of which Intune should have the credential already. It is opened and compared, and
+/// nothing is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verify {
+    pub name: TenantName,
+    pub tenant_id: TenantId,
+    /// The token as Git wants it, with the id that Git, the ledger or Intune knows.
+    pub token: Token,
+    pub file: TokenFile,
+    /// What Intune has.
+    pub live: Facts,
 }
 
 /// A [`Note`] and what it is about.
@@ -214,6 +226,8 @@ pub struct Planned {
     pub plan: Plan,
     /// The writes that are due, in the plan's order.
     pub due: Vec<Due>,
+    /// The files that are opened and compared with what Intune has.
+    pub verifies: Vec<Verify>,
     /// What the ledger should learn although nothing is sent.
     pub notes: Vec<Noted>,
     /// For each kind with an upload: whether its wire encoding is proved, and what follows.

@@ -2,9 +2,9 @@
 
 use super::axes;
 use super::decide::{self, Ruling};
-use super::holds::Case;
+use super::holds::{Case, MadeAgain};
 use super::input::{Input, Known};
-use super::planned::{Due, DueWrite, Noted};
+use super::planned::{Due, DueWrite, Noted, Verify};
 use super::settings::{Settings, overlay};
 use super::types::{
     Action, Health, HealthReason, Observed, PlannedTenant, PlannedToken, Reason, Sync, TokenState,
@@ -13,10 +13,12 @@ use super::types::{
 use super::watch;
 use crate::fleet::{Tenant, Token};
 use crate::ledger::TenantLedger;
-use crate::model::{Facts, Kind, LiveTenant, Problem, ProblemCode, Reading, Timestamp, TokenRef};
+use crate::model::{
+    Facts, Kind, LiveTenant, LiveVpp, Problem, ProblemCode, Reading, Timestamp, TokenRef,
+};
 use crate::rules::bindings::Bindings;
 use crate::rules::judge;
-use crate::rules::subject::{Subject, VALID};
+use crate::rules::subject::Subject;
 
 /// Clocks that differ by more than this are warned about; certificates and leases depend on them.
 const SKEW_WARNING: i64 = 5 * 60;
@@ -27,12 +29,13 @@ pub(super) struct OneTenant<'a> {
     pub(super) tenant: &'a Tenant,
     bindings: &'a Bindings,
     pub(super) due: Vec<Due>,
+    pub(super) verifies: Vec<Verify>,
     pub(super) notes: Vec<Noted>,
 }
 
 impl<'a> OneTenant<'a> {
     pub(super) fn new(input: &'a Input<'a>, tenant: &'a Tenant, bindings: &'a Bindings) -> Self {
-        Self { input, tenant, bindings, due: Vec::new(), notes: Vec::new() }
+        Self { input, tenant, bindings, due: Vec::new(), verifies: Vec::new(), notes: Vec::new() }
     }
 
     pub(super) fn plan(&mut self) -> PlannedTenant {
@@ -108,6 +111,7 @@ impl<'a> OneTenant<'a> {
                 .present()
                 .map(|push| axes::health(Subject::Push(push), self.input.now)),
             ambiguous: false,
+            made_again: None,
         };
         let (Some(past), Reading::Present(_) | Reading::Absent) = (past, &live.push) else {
             return self.unobserved(&shown, past);
@@ -136,6 +140,7 @@ impl<'a> OneTenant<'a> {
                 file,
                 policy: self.input.policy,
                 ambiguous: shown.ambiguous,
+                made_again: shown.made_again.as_ref(),
                 all_vpp: live.vpp.present().map_or(&[], Vec::as_slice),
                 consented: self.tenant.consent_data_sharing
                     || live.consent.present().copied().unwrap_or(false),
@@ -190,7 +195,10 @@ impl<'a> OneTenant<'a> {
                 note,
             });
         }
-        if token.action == Action::None {
+        if token.action == Action::Verify {
+            self.verifies.extend(self.verify(shown));
+        }
+        if !token.action.is_change() {
             return token;
         }
         let settings = decision.into_settings();
@@ -204,6 +212,17 @@ impl<'a> OneTenant<'a> {
             self.write(&mut token, shown, settings);
         }
         token
+    }
+
+    fn verify(&self, shown: &Shown<'_>) -> Option<Verify> {
+        let entry = shown.entry?;
+        Some(Verify {
+            name: self.tenant.name.clone(),
+            tenant_id: self.tenant.tenant_id,
+            token: Token { token: shown.token.clone(), ..entry.clone() },
+            file: entry.file.clone()?,
+            live: shown.live?.facts(),
+        })
     }
 
     /// Notes the write that the token's action asks for. One whose request would lack an id or an
@@ -272,6 +291,8 @@ pub(super) struct Shown<'a> {
     pub(super) health: Option<(Health, Vec<HealthReason>)>,
     /// Which live token the entry means cannot be told.
     pub(super) ambiguous: bool,
+    /// The known id is gone, and Intune has this token in its place.
+    pub(super) made_again: Option<MadeAgain>,
 }
 
 /// What live is expected to be once the token file in Git is live.
@@ -294,7 +315,7 @@ fn after(entry: &Token, live: Option<Subject<'_>>, settings: &Settings) -> Facts
         overlay(&mut facts.organization, &stated.organization);
         overlay(&mut facts.location, &stated.location);
         overlay(&mut facts.expires, &stated.expires);
-        facts.state = Some(VALID.to_owned());
+        facts.state = Some(LiveVpp::VALID.to_owned());
     }
     facts
 }

@@ -44,6 +44,7 @@ crate::code_enum! {
     /// Whether Intune equals Git.
     Sync [Sync] {
         InSync = "in-sync",
+        Unverified = "unverified",
         OutOfSync = "out-of-sync",
         Held = "held",
         Progressing = "progressing",
@@ -94,6 +95,8 @@ kebab_enum! {
     Action {
         /// Nothing.
         None => "none",
+        /// Open the file in Git and compare it with what Intune has; nothing is sent.
+        Verify => "verify",
         /// Send the token file.
         Upload => "upload",
         /// Create the token in Intune.
@@ -115,6 +118,8 @@ crate::code_enum! {
         InProgressElsewhere = "in-progress-elsewhere",
         Ambiguous = "ambiguous",
         FactsDiffer = "facts-differ",
+        MovedOutsideGit = "moved-outside-git",
+        EvidenceInferred = "evidence-inferred",
         RecipientUnverifiable = "recipient-unverifiable",
         Canary = "canary",
         CanaryPending = "canary-pending",
@@ -293,6 +298,9 @@ pub struct Summary {
     pub configures: usize,
     /// Tokens held.
     pub holds: usize,
+    /// Files in Git that are opened and compared with Intune; nothing is sent.
+    #[serde(default)]
+    pub verifies: usize,
     /// Tenants of which something could not be read.
     pub unobserved: usize,
 }
@@ -351,7 +359,7 @@ impl Plan {
 
     /// Whether anything is due or held.
     pub fn has_changes(&self) -> bool {
-        self.tokens().any(|(_, token)| token.action != Action::None)
+        self.tokens().any(|(_, token)| token.action.is_change())
     }
 
     /// The same, without what a reviewed `suspend` parks: ten of those must not hide a new one in
@@ -366,5 +374,10 @@ impl Action {
     /// Whether it writes to Intune.
     pub fn writes(self) -> bool {
         matches!(self, Self::Upload | Self::Create | Self::Configure)
+    }
+
+    /// Whether it writes to Intune, or would if nothing held it.
+    pub fn is_change(self) -> bool {
+        self.writes() || self == Self::Hold
     }
 }

@@ -2,6 +2,7 @@
 
 use super::axes;
 use super::decide::{Decision, Ruling};
+use super::holds::MadeAgain;
 use super::planned::Note;
 use super::tenant::{OneTenant, Shown};
 use super::types::{PlannedToken, Reason, Warning};
@@ -23,8 +24,8 @@ impl OneTenant<'_> {
         let now = self.input.now;
         let found = identity::matches(entries, past, objects.unwrap_or_default());
         let mut tokens = Vec::new();
-        for (entry, found) in entries.iter().zip(&found) {
-            let one = match found {
+        for (entry, meant) in entries.iter().zip(&found) {
+            let one = match meant {
                 Match::One(one) => Some(*one),
                 Match::None | Match::Ambiguous => None,
             };
@@ -34,7 +35,9 @@ impl OneTenant<'_> {
                 entry: Some(entry),
                 live: one.map(T::subject),
                 health: one.map(|one| axes::health(one.subject(), now)),
-                ambiguous: *found == Match::Ambiguous,
+                ambiguous: *meant == Match::Ambiguous,
+                made_again: identity::made_again(entry, past, &found, objects.unwrap_or_default())
+                    .map(|one| MadeAgain::of(one, entry)),
             };
             tokens.push(self.collected(&shown, objects.is_some(), live, past));
         }
@@ -51,6 +54,7 @@ impl OneTenant<'_> {
                 live: Some(one.subject()),
                 health: Some(axes::health(one.subject(), now)),
                 ambiguous: false,
+                made_again: None,
             };
             tokens.push(self.collected(&shown, true, live, past));
         }

@@ -17,8 +17,9 @@ use super::{
 use crate::fleet::{Allow, Desired, Policy, Suspension, Tenant, Token};
 use crate::ledger::LedgerView;
 use crate::model::{
-    Actor, Author, EntryBody, Event, Facts, FailureCode, Kind, LedgerEntry, LiveEnrollment,
-    LivePush, LiveTenant, LiveVpp, Reading, Sha256, TenantId, TenantName, Timestamp,
+    Actor, Author, EntryBody, Event, Evidence, Facts, FailureCode, Kind, LedgerEntry,
+    LiveEnrollment, LivePush, LiveTenant, LiveVpp, Reading, Sha256, TenantId, TenantName,
+    Timestamp,
 };
 
 mod entries;
@@ -52,8 +53,15 @@ pub struct World {
 }
 
 impl World {
-    /// Git's certificate (serial AA, until autumn 2027) is live; nothing is recorded.
+    /// Git's certificate (serial AA, until autumn 2027) is live, and was verified.
     pub fn equal() -> Self {
+        let mut world = Self::unrecorded();
+        world.recorded(Event::Verified, "AA", "run-0", "2026-11-20T11:00:00Z");
+        world
+    }
+
+    /// The same, and nothing is recorded.
+    pub fn unrecorded() -> Self {
         let mut tenant = tenant("contoso", 1);
         tenant.push = Some(push_entry("AA", TOPIC, "2027-11-20T10:00:00Z"));
         let live = live_push();
@@ -75,7 +83,7 @@ impl World {
 
     /// An ordinary renewal: live is last year's certificate (serial 99, one month left).
     pub fn renewal() -> Self {
-        let mut world = Self::equal();
+        let mut world = Self::unrecorded();
         world.live_push(|live| {
             live.serial = "99".parse().unwrap();
             live.expires = at("2026-12-20T10:00:00Z");
@@ -85,7 +93,7 @@ impl World {
 
     /// No certificate is live yet, and consent was not given live.
     pub fn first_upload() -> Self {
-        let mut world = Self::equal();
+        let mut world = Self::unrecorded();
         world.live.push = Reading::Absent;
         world.live.consent = Reading::Present(false);
         world
@@ -93,7 +101,7 @@ impl World {
 
     /// Contoso's VPP token for London: Git's file (AA) is live, and was confirmed.
     pub fn vpp() -> Self {
-        let mut world = Self { kind: Kind::Vpp, ..Self::equal() };
+        let mut world = Self { kind: Kind::Vpp, ..Self::unrecorded() };
         world.tenant.push = None;
         world.tenant.watch = [Kind::Vpp].into();
         world.tenant.vpp = vec![vpp_entry("London", Some("vpp-1"), "AA", NEXT_YEAR)];
@@ -116,7 +124,7 @@ impl World {
 
     /// Contoso's enrollment token: Git's file (AA) is live, and was confirmed.
     pub fn enrollment() -> Self {
-        let mut world = Self { kind: Kind::Enrollment, ..Self::equal() };
+        let mut world = Self { kind: Kind::Enrollment, ..Self::unrecorded() };
         world.tenant.push = None;
         world.tenant.watch = [Kind::Enrollment].into();
         world.tenant.enrollment = vec![enrollment_entry("AA")];
@@ -254,6 +262,24 @@ impl World {
         let place = records.len() as u64 + 1;
         records.push(entry.in_wire(&wire).at_place(place, Sha256::ZERO));
         &mut records.last_mut().unwrap().entry
+    }
+
+    /// A run sent the enrollment file that was downloaded then, and saw Intune with this expiry.
+    pub fn confirmed_download(&mut self, label: &str, downloaded: &str, expires: &str) {
+        let line = self.recorded(Event::Confirmed, label, "run-0", "2026-11-20T16:00:00Z");
+        line.after.as_mut().unwrap().expires = Some(at(expires));
+        if let EntryBody::Confirmed { file: Some(file), .. } = &mut line.body {
+            file.downloaded = Some(at(downloaded));
+        }
+    }
+
+    /// The newest line's confirmation was only inferred.
+    pub fn inferred(&mut self) {
+        let lines = self.ledger.as_mut().unwrap().tenants.values_mut();
+        let last = lines.filter_map(|ledger| ledger.records.last_mut()).next_back();
+        if let EntryBody::Confirmed { evidence, .. } = &mut last.unwrap().entry.body {
+            *evidence = Some(Evidence::Inferred);
+        }
     }
 
     pub fn failed(&mut self, serial: &str, code: FailureCode) {

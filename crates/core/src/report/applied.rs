@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     Cause, Facts, Kind, LedgerEntry, Outcome, Sha256, TenantId, TenantName, TokenRef,
 };
-use crate::plan::{Due, FORMAT_VERSION, Plan, kebab_enum};
+use crate::plan::{Due, FORMAT_VERSION, Plan, Verify, kebab_enum};
 
 kebab_enum! {
     /// What happened to one token.
@@ -21,6 +21,8 @@ kebab_enum! {
         Progressing => "progressing",
         /// An earlier run's upload was found in Intune and recorded.
         Confirmed => "confirmed",
+        /// The file in Git was opened, and it is the credential that Intune has.
+        Verified => "verified",
         /// Intune was changed outside Git since the last record, and that was recorded.
         ChangedOutsideGit => "changed-outside-git",
         /// What was changed outside Git is watched now, and that was recorded.
@@ -79,6 +81,9 @@ pub struct ApplySummary {
     pub progressing: usize,
     /// Found in Intune and recorded.
     pub confirmed: usize,
+    /// Files that were opened and are what Intune has.
+    #[serde(default)]
+    pub verified: usize,
     /// Another run's.
     pub elsewhere: usize,
     /// Waiting for the token that proves the wire encoding, or stopped by its failure.
@@ -154,6 +159,7 @@ impl Done {
             | Happened::Configured
             | Happened::Progressing
             | Happened::Confirmed
+            | Happened::Verified
             | Happened::ChangedOutsideGit
             | Happened::Adopted
             | Happened::InProgressElsewhere
@@ -204,6 +210,11 @@ impl ApplyReport {
         self.add(&due.tenant.name, due.tenant.tenant_id, &due.token.token, sha256, before, done);
     }
 
+    pub fn verified(&mut self, verify: &Verify, done: Done) {
+        let (token, before) = (&verify.token.token, Some(verify.live.clone()));
+        self.add(&verify.name, verify.tenant_id, token, Some(verify.file.sha256), before, done);
+    }
+
     pub fn add_noted(&mut self, tenant_id: TenantId, entry: &LedgerEntry, done: Done) {
         let before = entry.before.clone();
         self.add(&entry.name, tenant_id, &entry.token, entry.sha256(), before, done);
@@ -243,6 +254,7 @@ impl ApplyReport {
             Happened::CanaryPending | Happened::CanaryFailed => summary.waiting += 1,
             Happened::Progressing => summary.progressing += 1,
             Happened::Confirmed => summary.confirmed += 1,
+            Happened::Verified => summary.verified += 1,
             Happened::ChangedOutsideGit | Happened::Adopted => {}
             Happened::NotReviewed => summary.not_reviewed += 1,
             Happened::Refused => summary.refused += 1,

@@ -14,6 +14,7 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
             | Happened::Created
             | Happened::Configured
             | Happened::Confirmed
+            | Happened::Verified
             | Happened::Adopted => ("✓", GOOD),
             Happened::Progressing
             | Happened::ChangedOutsideGit

@@ -251,6 +251,7 @@ fn sign(token: &PlannedToken) -> &'static str {
         Action::Upload => "⬆️ upload",
         Action::Create => "➕ create",
         Action::Configure => "✏️ configure",
+        Action::Verify => "🔍 verify",
         Action::Hold => "⛔ hold",
         Action::None => "",
     }

@@ -116,6 +116,7 @@ fn token_human(out: &mut String, token: &PlannedToken, width: usize) {
         (Action::Upload, _) => ("↑", GOOD, "upload"),
         (Action::Create, _) => ("+", GOOD, "create"),
         (Action::Configure, _) => ("~", GOOD, "configure"),
+        (Action::Verify, _) => ("=", DIM, "verify"),
         (Action::Hold, _) => ("■", LOOK, "held"),
         (Action::None, Sync::Unobserved) => ("?", BAD, "unobserved"),
         (Action::None, sync) => ("·", DIM, sync.as_str()),
@@ -189,6 +190,9 @@ fn counted(plan: &Plan, attention: &Attention) -> String {
     }
     if parts.is_empty() {
         parts.push("nothing to upload".to_owned());
+    }
+    if summary.verifies > 0 {
+        parts.push(plural(summary.verifies, "verification"));
     }
     if summary.unobserved > 0 {
         parts.push(format!("{} not fully observed", plural(summary.unobserved, "tenant")));

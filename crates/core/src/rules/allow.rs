@@ -4,12 +4,15 @@
 //! named for which hold is decided here as well, so that `seal`, `renew`, `plan` and `apply` all
 //! take the same line.
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 
 use super::codes::Reason;
 use super::subject::{ABSENT, Subject};
 use crate::fleet::Allow;
 use crate::model::{Facts, Kind, Sha256, Timestamp};
+
+/// How long an advised line releases: time for a review, and no longer.
+const RELEASE: Days = Days::new(14);
 
 /// What an `allow` line has to name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +57,11 @@ impl Change {
     /// One attribute becomes another one.
     pub fn of(from: &impl ToString, to: &impl ToString, sha256: Sha256) -> Self {
         Self { from: from.to_string(), to: to.to_string(), sha256 }
+    }
+
+    /// The line that releases `hold` for two weeks, to be written on the token's entry.
+    pub fn line(&self, hold: Reason, reason: &str, today: NaiveDate) -> String {
+        line(hold, &self.from, &self.to, reason, today)
     }
 
     /// Whether a line names this change.
@@ -111,6 +119,15 @@ impl Hold {
             ),
         })
     }
+}
+
+/// The line that releases `hold` for this change during two weeks.
+pub fn line(hold: Reason, from: &str, to: &str, reason: &str, today: NaiveDate) -> String {
+    let until = today.checked_add_days(RELEASE).unwrap_or(today);
+    // A string of JSON is one of YAML.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let (from, to, reason) = (quoted(from), quoted(to), quoted(reason));
+    format!("allow: [{{hold: {hold}, from: {from}, to: {to}, reason: {reason}, until: {until}}}]")
 }
 
 /// Whether one of the lines releases this change for this hold on this day.

@@ -1,12 +1,14 @@
 //! Which token in Intune an entry of a tenant file means, and which token a person means.
 //!
-//! Ids are GUIDs and compare without case. An id that Git or the ledger knows decides alone: where
-//! Intune has it no more, nothing else is meant, however alike it is.
+//! Ids are GUIDs and compare without case. An id that Git names decides alone: where Intune has it
+//! no more, nothing else is meant, however alike it is. So does an id that only the ledger knows,
+//! unless Intune has one token in its place, of the same location or name: that one was created
+//! again, and an entry from which the old `id` was removed means it.
 
 use super::subject::Subject;
 use crate::fleet::{Tenant, Token};
 use crate::ledger::TenantLedger;
-use crate::model::{Kind, LiveEnrollment, LiveTenant, LiveVpp, Reading, TokenRef};
+use crate::model::{Kind, LiveEnrollment, LiveTenant, LiveToken, LiveVpp, Reading, TokenRef};
 
 /// Which token of Intune's an entry means.
 #[derive(Debug, PartialEq, Eq)]
@@ -124,9 +126,16 @@ pub fn matches<'a, T: Collected>(
     let found: Vec<Match<'a, T>> = entries
         .iter()
         .zip(&ids)
-        .map(|(entry, id)| match id {
-            Some(id) => by_id(live, id).map_or(Match::None, Match::One),
-            None => by_keys(entry, || live.iter().filter(|one| !is_taken(one))),
+        .map(|(entry, id)| {
+            let free = || live.iter().filter(|one| !is_taken(one));
+            match id.map(|id| by_id(live, id)) {
+                None => by_keys(entry, free),
+                Some(Some(one)) => Match::One(one),
+                Some(None) if entry.token.id.is_none() => {
+                    in_place_of(entry, free()).map_or(Match::None, Match::One)
+                }
+                Some(None) => Match::None,
+            }
         })
         .collect();
     let times = |id: &str| found.iter().filter(|found| found.is(id)).count();
@@ -157,6 +166,42 @@ impl<T: Collected> Match<'_, T> {
     /// Whether it is the token of this id.
     pub fn is(&self, id: &str) -> bool {
         matches!(self, Self::One(one) if is_same_id(one.id(), id))
+    }
+}
+
+/// The token that was created again in the place of an entry's: the known id is gone, and exactly
+/// one token that no entry means has its location or name. `found` are the matches of all entries.
+pub fn made_again<'a, T: Collected>(
+    entry: &Token,
+    past: Option<&TenantLedger>,
+    found: &[Match<'_, T>],
+    live: &'a [T],
+) -> Option<&'a T> {
+    let id = known_id(entry, past)?;
+    let is_meant = |one: &T| found.iter().any(|found| found.is(one.id()));
+    let free = live.iter().filter(|one| !is_meant(one));
+    by_id(live, id).is_none().then(|| in_place_of(entry, free))?
+}
+
+/// The only one of the tokens that has the entry's strongest natural key.
+fn in_place_of<'a, T: Collected>(
+    entry: &Token,
+    tokens: impl Iterator<Item = &'a T>,
+) -> Option<&'a T> {
+    let mut alike = tokens.filter(|one| is_in_place_of(*one, entry));
+    alike.next().filter(|_| alike.next().is_none())
+}
+
+fn is_in_place_of<T: Collected>(one: &T, entry: &Token) -> bool {
+    T::keys().first().is_some_and(|has| has(one, entry))
+}
+
+/// Whether a token of Intune's has the location (VPP) or the name (enrollment) of an entry.
+pub fn has_its_place(live: LiveToken<'_>, entry: &Token) -> bool {
+    match live {
+        LiveToken::Push(_) => false,
+        LiveToken::Enrollment(one) => is_in_place_of(one, entry),
+        LiveToken::Vpp(one) => is_in_place_of(one, entry),
     }
 }
 

@@ -4,20 +4,15 @@
 //! `plan` judges what the tenant file states. `seal` and `renew` judge an opened file as the entry
 //! would state it, so that they refuse what a plan would hold after the merge.
 
-use chrono::{Duration, NaiveDate};
+use chrono::NaiveDate;
 
 use super::allow::{self, Change, Hold};
 use super::codes::Reason;
-use super::subject::{self, ABSENT, Subject, noun, renew_at_apple};
-use crate::apple::{self, FileFacts, Finding, FindingCode};
+use super::subject::{ABSENT, Subject, noun, renew_at_apple};
+use crate::apple::{self, FileFacts, Finding, FindingCode, enrollment};
 use crate::fleet::{Tenant, Token, TokenFile};
 use crate::ledger::TenantLedger;
-use crate::model::{Event, Kind, LiveVpp, Sha256, Timestamp, TokenRef};
-
-/// Apple's server tokens are valid for a year from the download.
-const LIFETIME: Duration = Duration::days(365);
-/// Between Apple's clock, the browser's file name and leap days, a day is no difference.
-const LIFETIME_TOLERANCE: Duration = Duration::hours(24);
+use crate::model::{Event, Kind, LiveVpp, Record, Sha256, Timestamp, TokenRef};
 
 /// One credential and what it would replace.
 #[derive(Clone, Copy)]
@@ -49,15 +44,15 @@ impl Case<'_> {
         Change::of_credential(self.kind(), self.live, &self.token.facts, self.sha256)
     }
 
-    /// Whether this very file was ever seen in Intune.
+    /// Whether a run ever confirmed or verified that Intune has this very file.
     pub fn was_confirmed(&self) -> bool {
-        subject::confirmation(self.past, self.of, self.sha256).is_some()
+        self.past.proof(self.of, self.sha256).is_some()
     }
 
     /// Whether Intune has this very file, as far as the ledger knows.
     pub fn is_same(&self) -> bool {
-        let last = self.past.last_confirmed(self.of);
-        self.live.is_some_and(|live| live.is_file(&self.token.facts, self.sha256, last))
+        let known = self.past.last_known_file(self.of);
+        self.live.is_some_and(|live| live.is_file(self.token, self.sha256, known))
     }
 
     /// What the credential would do to the place that it goes to; holds a change of settings just
@@ -119,13 +114,18 @@ impl Case<'_> {
     /// Intune has another credential than the file, and not an older one.
     fn age(&self, live: Subject<'_>) -> Option<Hold> {
         let kind = self.kind();
-        let confirmed = subject::confirmation(self.past, self.of, self.sha256);
+        let confirmed = self.past.proof(self.of, self.sha256);
         let stated = match kind {
             Kind::Push | Kind::Vpp => self.token.facts.expires,
             // The file does not tell; what was seen when Intune had it does.
             Kind::Enrollment => confirmed.and_then(|record| record.after.as_ref()?.expires),
         };
-        let later = matches!((live.expires(), stated), (Some(live), Some(stated)) if live > stated);
+        let latest = match kind {
+            Kind::Push | Kind::Vpp => None,
+            Kind::Enrollment => self.token.downloaded.map(enrollment::expires_by),
+        };
+        let outlives = |stated| live.expires().is_some_and(|live| live > stated);
+        let later = stated.is_some_and(outlives) || latest.is_some_and(outlives);
         if confirmed.is_some() {
             return Some(if later {
                 self.renewed_outside(live, stated)
@@ -183,7 +183,8 @@ impl Case<'_> {
         )
     }
 
-    /// An enrollment file tells its age only by when it was downloaded.
+    /// An enrollment file tells its age only by when it was downloaded, and Intune only when its
+    /// token expires: of two downloads of one day nothing but the ledger tells which came first.
     fn enrollment_age(&self, live: Option<Timestamp>) -> Option<Hold> {
         let Some(downloaded) = self.token.downloaded else {
             return Some(Hold::releasable(
@@ -192,14 +193,65 @@ impl Case<'_> {
                 "Nothing says when this token was downloaded, so it is unknown whether the one in Intune is newer. Add `downloaded` to the entry (Apple's file name has the time: …_Token_2026-11-20T10-11-12Z_smime.p7m; `seal` and `renew` take `--downloaded TIME`), or release this upload with an `allow` line",
             ));
         };
-        let ends = downloaded.plus(LIFETIME).plus(LIFETIME_TOLERANCE);
-        let live = live.filter(|live| ends < *live)?;
-        Some(Hold::firm(
-            Reason::OlderThanLive,
-            format!(
-                "The file in Git was downloaded on {downloaded} and expires a year later; the token in Intune expires on {live}, so it was downloaded later. Apple ended the older one with that download. Seal the newest download"
-            ),
+        let live = live?;
+        if enrollment::expires_by(downloaded) < live {
+            return Some(Hold::firm(
+                Reason::OlderThanLive,
+                format!(
+                    "The file in Git was downloaded on {downloaded} and expires a year later; the token in Intune expires on {live}, so it was downloaded later. Apple ended the older one with that download. Seal the newest download"
+                ),
+            ));
+        }
+        let in_intune = self.downloads_in_intune(live);
+        if !enrollment::may_expire(downloaded, live)
+            || in_intune.iter().any(|earlier| *earlier < downloaded)
+        {
+            return None;
+        }
+        Some(Hold::releasable(
+            Reason::AgeUnknown,
+            self.change(),
+            self.of_one_day(downloaded, live, in_intune.last().copied()),
         ))
+    }
+
+    /// When the files were downloaded that runs sent and then saw in Intune with this very expiry.
+    /// A confirmation that was only inferred may be of another file, which was uploaded in the
+    /// portal at that time.
+    fn downloads_in_intune(&self, expires: Timestamp) -> Vec<Timestamp> {
+        let has_expiry =
+            |record: &Record| record.after.as_ref().is_some_and(|it| it.expires == Some(expires));
+        self.past
+            .of(self.of)
+            .filter(|record| record.event() == Event::Confirmed && record.evidence().is_none())
+            .filter(|record| has_expiry(record))
+            .filter_map(|record| record.file()?.downloaded)
+            .collect()
+    }
+
+    fn of_one_day(
+        &self,
+        downloaded: Timestamp,
+        live: Timestamp,
+        in_intune: Option<Timestamp>,
+    ) -> String {
+        let (known, other) = match in_intune {
+            Some(other) => (
+                format!("Intune has the file that was downloaded on {other}, which is no earlier"),
+                "that one",
+            ),
+            None => (
+                format!(
+                    "The token in Intune expires on {live}, so it was downloaded within a day of that, and nothing proves which of the two is newer"
+                ),
+                "this very file (uploaded in the portal), or a newer one",
+            ),
+        };
+        format!(
+            "The file in Git was downloaded on {downloaded}. {known}. Apple ends the older token with each download, and uploading that one stops device sync. If Intune has {other}, take it over with `applecart import --update {}`. If the file in Git is the newest download, device sync is down until it is uploaded: have this line on its entry reviewed: {}",
+            self.tenant.name,
+            self.change().line(Reason::AgeUnknown, "it is the newest download", self.today())
+        )
     }
 
     /// What expired is never uploaded.
@@ -212,7 +264,7 @@ impl Case<'_> {
             }
             Kind::Enrollment => {
                 let downloaded = self.token.downloaded?;
-                let ended = downloaded.plus(LIFETIME).plus(LIFETIME_TOLERANCE);
+                let ended = enrollment::expires_by(downloaded);
                 if ended > self.now {
                     return None;
                 }
@@ -287,13 +339,13 @@ impl Case<'_> {
     fn location(&self, live: &LiveVpp) -> Option<Hold> {
         let (ours, theirs) = (self.token.facts.location.as_ref()?, live.location.as_ref()?);
         (ours != theirs).then(|| {
-            Hold::releasable(
-                Reason::WrongLocation,
-                Change::of(theirs, ours, self.sha256),
-                format!(
-                    "The token in Git is for the location {ours:?}, the one in Intune is for {theirs:?}: apps and licences of {theirs:?} would be taken away. Correct `id` or `location`, or release the move with an `allow` line"
-                ),
-            )
+            let change = Change::of(theirs, ours, self.sha256);
+            let line = change.line(Reason::WrongLocation, "WHY", self.today());
+            let detail = format!(
+                "The tenant file names the location {ours:?}, but this token in Intune is of {theirs:?}. If Apple renamed the location, no licence is lost: write {theirs:?} into `location`, which `applecart import --update {}` does. If the entry means another token, correct `id`: this upload would take apps and licences away from {theirs:?}. If {theirs:?} got there by a wrong upload, or the move is meant, have this line on the entry reviewed: {line}",
+                self.tenant.name
+            );
+            Hold::releasable(Reason::WrongLocation, change, detail)
         })
     }
 
@@ -301,7 +353,7 @@ impl Case<'_> {
     /// The file itself does not name its location, only the ledger remembers it.
     fn filed_wrongly(&self, live: &LiveVpp) -> Option<Hold> {
         let record = self.past.records.iter().rev().find(|record| {
-            record.event() == Event::Confirmed
+            record.is_proof()
                 && record.sha256() == Some(self.sha256)
                 && record.token.kind == Kind::Vpp
                 && !record.token.same_token(self.of)

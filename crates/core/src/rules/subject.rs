@@ -3,7 +3,12 @@
 
 use chrono::Duration;
 
-use crate::model::{Facts, Kind, LiveEnrollment, LivePush, LiveVpp, Record, Timestamp, TokenRef};
+use crate::apple::enrollment;
+use crate::fleet::Token;
+use crate::model::{Facts, Kind, LiveEnrollment, LivePush, LiveVpp, Record, Sha256, Timestamp};
+
+/// How far the clocks of Intune and of the machines that write the ledger may be apart.
+const CLOCK_TOLERANCE: Duration = Duration::minutes(10);
 
 /// A live token of any kind.
 #[derive(Clone, Copy, Debug)]
@@ -21,14 +26,40 @@ pub enum Subject<'a> {
 pub struct Sent<'a> {
     /// The facts of the file that was sent.
     pub stated: &'a Facts,
+    /// When that file was downloaded; enrollment only, where it is known.
+    pub downloaded: Option<Timestamp>,
     /// Live facts before it; `None` when there was no token.
     pub before: Option<&'a Facts>,
     /// When it was first intended: nothing was sent earlier.
     pub from: Timestamp,
-    /// Its newest line: nothing was sent later.
-    pub to: Timestamp,
+    pub stage: Stage<'a>,
     /// How long Intune may take to show it.
     pub settle: Duration,
+}
+
+/// How far a sending came, as far as the ledger knows.
+#[derive(Clone, Copy, Debug)]
+pub enum Stage<'a> {
+    /// It was announced, and may have been sent until `until`.
+    Announced {
+        until: Timestamp,
+        /// The facts that Intune was last read to have.
+        read: Option<&'a Facts>,
+    },
+    /// Intune accepted it; it was not sent later than this.
+    Accepted(Timestamp),
+}
+
+impl Sent<'_> {
+    fn is_after(&self, modified: Option<Timestamp>) -> bool {
+        modified.is_some_and(|at| at.plus(CLOCK_TOLERANCE) >= self.from)
+    }
+
+    /// Whether Intune changed the token while it could take this sending.
+    fn is_of_its_time(&self, modified: Option<Timestamp>, last: Timestamp) -> bool {
+        let until = last.plus(self.settle).plus(CLOCK_TOLERANCE);
+        self.is_after(modified) && modified.is_some_and(|at| at <= until)
+    }
 }
 
 impl<'a> Subject<'a> {
@@ -62,48 +93,55 @@ impl<'a> Subject<'a> {
     /// Whether it proves that the sending landed.
     ///
     /// Push shows its own serial. A VPP token shows its expiry to the second; where that was the
-    /// expiry before, too (a token downloaded anew after a password change), Intune must call it
-    /// valid and have changed it since. An enrollment file does not tell its expiry, so what
-    /// counts is that the expiry moved, or that Intune changed the token at that time.
+    /// expiry before, too (a token that is downloaded again after a password change), Intune must
+    /// call it valid and have changed it since. An enrollment file does not tell its expiry: Intune's
+    /// has to be a year after the download, and to have moved, or to be of the sending's time. Of a
+    /// sending that was only announced both have to be so, because an administrator may have
+    /// uploaded another file in the portal meanwhile.
     pub fn shows(self, sent: &Sent<'_>) -> bool {
         let before = sent.before.and_then(|before| before.expires);
         match self {
             Self::Push(live) => is_stated_certificate(live, sent.stated),
             Self::Vpp(live) => {
-                let modified = live.last_modified.is_some_and(|at| at >= sent.from);
                 live.expires.is_some()
                     && live.expires == sent.stated.expires
-                    && (before != live.expires || (live.state == VALID && modified))
+                    && (before != live.expires
+                        || (live.is_valid() && sent.is_after(live.last_modified)))
             }
             Self::Enrollment(live) => {
-                let moved = before.is_some() && live.expires.is_some() && live.expires != before;
-                let until = sent.to.plus(sent.settle);
-                moved || live.last_modified.is_some_and(|at| at >= sent.from && at <= until)
+                let Some(expires) = live.expires else { return false };
+                let has_moved = |from: Option<Timestamp>| from.is_some_and(|from| from != expires);
+                sent.downloaded.is_none_or(|at| enrollment::may_expire(at, expires))
+                    && match sent.stage {
+                        Stage::Announced { until, read } => {
+                            has_moved(read.and_then(|read| read.expires))
+                                && sent.is_of_its_time(live.last_modified, until)
+                        }
+                        Stage::Accepted(last) => {
+                            has_moved(before) || sent.is_of_its_time(live.last_modified, last)
+                        }
+                    }
             }
         }
     }
 
-    /// Whether it is the file with these facts and this digest, as far as the ledger knows
-    /// (decision table, row 6). `confirmed` is the token's last confirmation, of whatever file.
-    pub fn is_file(
-        self,
-        stated: &Facts,
-        sha256: crate::model::Sha256,
-        confirmed: Option<&Record>,
-    ) -> bool {
-        let of_this_file = confirmed.map(|record| record.sha256() == Some(sha256));
+    /// Whether it is the file of this entry, with this digest, as far as the ledger knows (decision
+    /// table, row 6). `known` is the newest line that says which file Intune had.
+    pub fn is_file(self, entry: &Token, sha256: Sha256, known: Option<&Record>) -> bool {
+        let of_this_file = known.map(|record| record.sha256() == Some(sha256));
         match self {
-            Self::Push(live) => is_stated_certificate(live, stated),
+            Self::Push(live) => is_stated_certificate(live, &entry.facts),
             Self::Vpp(live) => {
                 live.expires.is_some()
-                    && live.expires == stated.expires
-                    && of_this_file.unwrap_or(live.state == VALID)
+                    && live.expires == entry.facts.expires
+                    && of_this_file.unwrap_or(live.is_valid())
             }
             Self::Enrollment(live) => {
-                let then = confirmed.and_then(|record| record.after.as_ref());
+                let Some(expires) = live.expires else { return false };
+                let then = known.and_then(|record| record.after.as_ref());
                 of_this_file == Some(true)
-                    && live.expires.is_some()
-                    && then.is_some_and(|then| then.expires == live.expires)
+                    && then.is_some_and(|then| then.expires == Some(expires))
+                    && entry.downloaded.is_none_or(|at| enrollment::may_expire(at, expires))
             }
         }
     }
@@ -134,8 +172,6 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Intune's `state` of a VPP token that works.
-pub const VALID: &str = "valid";
 /// What an `allow` line calls a live token that is not there.
 pub const ABSENT: &str = "absent";
 
@@ -160,15 +196,4 @@ pub fn renew_at_apple(kind: Kind) -> &'static str {
 /// The serial is unique per issuer, the topic binds the devices.
 fn is_stated_certificate(live: &LivePush, stated: &Facts) -> bool {
     stated.serial.as_ref() == Some(&live.serial) && stated.topic.as_ref() == Some(&live.topic)
-}
-
-/// The token's newest confirmation of this very file.
-pub fn confirmation<'a>(
-    past: &'a crate::ledger::TenantLedger,
-    token: &'a TokenRef,
-    sha256: crate::model::Sha256,
-) -> Option<&'a Record> {
-    past.of(token).rfind(|record| {
-        record.event() == crate::model::Event::Confirmed && record.sha256() == Some(sha256)
-    })
 }

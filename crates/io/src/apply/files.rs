@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 
 use super::tools::{FilesError, Tools};
 use crate::vault::Secret;
-use applecart_core::apple::{Finding, FindingCode, enrollment, push, vpp};
+use applecart_core::apple::{Finding, FindingCode, Parsed, enrollment, push, vpp};
 use applecart_core::fleet::{DepTokenWire, PushCertificateWire, TokenFile, VppTokenWire};
 use applecart_core::model::{Facts, Kind, LivePush, Outcome, Sha256, Timestamp};
-use applecart_core::plan::{Action, Due, DueWrite, Reason};
+use applecart_core::plan::{Action, Due, DueWrite, Reason, Verify};
 use applecart_core::rules::allow::{self, Change};
 
 /// Why a file was refused.
@@ -76,12 +76,43 @@ pub(super) fn judge(due: &Due, file: &TokenFile, tools: &Tools<'_>) -> Result<Re
         .unwrap_or(Err(Refused::Internal))
 }
 
-fn open_and_judge(due: &Due, file: &TokenFile, tools: &Tools<'_>) -> Result<Ready, Refused> {
+fn opened(file: &TokenFile, tools: &Tools<'_>) -> Result<Secret, Refused> {
     let secret = tools.files.open(&file.blob).map_err(Refused::File)?;
     let actual = Sha256::of(secret.expose());
     if actual != file.sha256 {
         return Err(Refused::Digest { stated: file.sha256, actual });
     }
+    Ok(secret)
+}
+
+/// Opens a file and compares it with what the tenant file states of it, which is what Intune has.
+/// Whether it may still be uploaded is no question here: nothing is.
+pub(super) fn verify(verify: &Verify, tools: &Tools<'_>) -> Result<(), Refused> {
+    std::panic::catch_unwind(AssertUnwindSafe(|| open_and_compare(verify, tools)))
+        .unwrap_or(Err(Refused::Internal))
+}
+
+fn open_and_compare(verify: &Verify, tools: &Tools<'_>) -> Result<(), Refused> {
+    let secret = opened(&verify.file, tools)?;
+    let stated = &verify.token.facts;
+    match verify.token.token.kind {
+        Kind::Push => {
+            let Parsed { token, mut findings } = push::read(secret.expose());
+            findings.extend(token.as_ref().and_then(|token| push::differences(token, stated)));
+            usable(token, findings).map(drop)
+        }
+        Kind::Vpp => {
+            let Parsed { token, mut findings } = vpp::read(secret.expose());
+            findings.extend(token.as_ref().and_then(|token| vpp::differences(token, stated)));
+            usable(token, findings).map(drop)
+        }
+        // Only Intune can open it far enough to compare; no plan asks for it.
+        Kind::Enrollment => Err(Refused::Internal),
+    }
+}
+
+fn open_and_judge(due: &Due, file: &TokenFile, tools: &Tools<'_>) -> Result<Ready, Refused> {
+    let secret = opened(file, tools)?;
     match due.kind() {
         Kind::Push => push_file(due, file, &secret, tools),
         Kind::Enrollment => enrollment_file(due, &secret, tools),

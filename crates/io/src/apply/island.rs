@@ -7,16 +7,24 @@ use super::record;
 use super::tools::Tools;
 use crate::intune::{IntuneRead as _, ReadRequest, WriteError};
 use applecart_core::model::{
-    Cause, Facts, FailureCode, Kind, LiveTenant, Outcome, Problem, Reading, Setting, SettingChange,
-    Timestamp,
+    Cause, Evidence, Facts, FailureCode, Kind, LiveTenant, Outcome, Problem, Reading, Setting,
+    SettingChange, Timestamp,
 };
-use applecart_core::plan::{Action, Due, DueWrite, Sent, Subject, location_fault};
+use applecart_core::plan::{Action, Due, DueWrite, Sent, Stage, Subject, location_fault};
 use applecart_core::report::{Done, Happened};
 use applecart_core::rules::identity;
 
 /// The first pause of the read back; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// What Intune answered to the write.
+#[derive(Clone, Copy)]
+pub(super) enum Answer {
+    Accepted,
+    /// None that tells whether it took the write, or nothing was sent yet.
+    None,
+}
 
 #[derive(Clone, Copy)]
 pub(super) struct Island<'a> {
@@ -87,12 +95,12 @@ impl Island<'_> {
     }
 
     /// Reads until Intune shows the upload, or the time is over.
-    async fn read_back(&self) -> Option<LiveTenant> {
+    async fn read_back(&self, answer: Answer) -> Option<LiveTenant> {
         let mut pause = PAUSE;
         let mut waited = Duration::ZERO;
         loop {
             let live = self.read_one().await?;
-            if self.subject(&live).is_some_and(|subject| self.shows(subject)) {
+            if self.subject(&live).is_some_and(|subject| self.shows(subject, answer)) {
                 return Some(live);
             }
             if waited >= self.patience || self.tools.stopped() {
@@ -115,18 +123,25 @@ impl Island<'_> {
     }
 
     /// Whether what Intune has proves that this write landed.
-    pub(super) fn shows(&self, live: Subject<'_>) -> bool {
+    pub(super) fn shows(&self, live: Subject<'_>, answer: Answer) -> bool {
         // The certificate was there before; it is the account that has to show.
         if let DueWrite::ConfigurePush { apple_id, .. } = &self.due.write
             && live.apple_id().map(str::to_lowercase) != Some(apple_id.to_lowercase())
         {
             return false;
         }
+        let now = self.tools.clock.now();
+        // The plan's reading is the last one before the write.
+        let before = self.due.before.as_ref();
         live.shows(&Sent {
             stated: &self.due.token.facts,
-            before: self.due.before.as_ref(),
+            downloaded: self.due.token.downloaded,
+            before,
             from: self.intended_at,
-            to: self.tools.clock.now(),
+            stage: match answer {
+                Answer::Accepted => Stage::Accepted(now),
+                Answer::None => Stage::Announced { until: now, read: before },
+            },
             settle: self.tools.policy.settle_of(self.kind()),
         })
     }
@@ -134,7 +149,9 @@ impl Island<'_> {
     /// A VPP token in another location than it was meant for.
     pub(super) fn wrong_location(&self, live: Subject<'_>) -> Option<String> {
         let Subject::Vpp(live) = live else { return None };
-        location_fault(self.due.after.location.as_ref(), live)
+        let Due { tenant, after, .. } = self.due;
+        let today = self.tools.clock.now().date_time().date_naive();
+        location_fault(&tenant.name, after.location.as_ref(), live, today)
     }
 
     /// Records that Intune accepted the write, before anything else can go wrong. `happened` is
@@ -165,7 +182,7 @@ impl Island<'_> {
         requested: &[Setting],
         mut details: Vec<String>,
     ) -> Done {
-        let read = self.read_back().await;
+        let read = self.read_back(Answer::Accepted).await;
         let Some(subject) = read.as_ref().and_then(|live| self.subject(live)) else {
             let what = match self.kind() {
                 Kind::Push => "certificate",
@@ -179,7 +196,7 @@ impl Island<'_> {
         let moved = self.unrequested(before, subject, requested);
         let outcome = if moved.is_empty() { Outcome::Done } else { Outcome::Partial };
         details.extend(moved);
-        with(self.confirm(subject, Happened::Uploaded, details).await, outcome)
+        with(self.confirm(subject, Happened::Uploaded, None, details).await, outcome)
     }
 
     /// Intune shows the upload. A VPP token must also be in the location it was meant for.
@@ -187,6 +204,7 @@ impl Island<'_> {
         &self,
         live: Subject<'_>,
         happened: Happened,
+        evidence: Option<Evidence>,
         mut details: Vec<String>,
     ) -> Done {
         let facts = live.facts();
@@ -196,7 +214,7 @@ impl Island<'_> {
             let done = self.record_failure(cause, details).await;
             return Done { live: Some(facts), ..done };
         }
-        let draft = record::confirmed(self.due, facts.clone(), self.tools);
+        let draft = record::confirmed(self.due, facts.clone(), evidence, self.tools);
         match self.tools.ledger.append(vec![draft]).await {
             Ok(_) => Done { details, live: Some(facts), ..Done::of(happened) },
             Err(error) => Done::unrecorded(&error, happened),
@@ -276,10 +294,10 @@ impl Island<'_> {
     /// Where Intune takes its time to show an upload, that it does not show proves nothing yet.
     async fn find_out(&self, cause: Cause, before: &LiveTenant, mut details: Vec<String>) -> Done {
         let settles = !self.tools.policy.settle_of(self.kind()).is_zero();
-        let live = if settles { self.read_back().await } else { self.read_one().await };
+        let live = if settles { self.read_back(Answer::None).await } else { self.read_one().await };
         let known = live.as_ref().filter(|live| self.unknown(live).is_none());
         let subject = known.and_then(|live| self.subject(live));
-        if let Some(subject) = subject.filter(|subject| self.shows(*subject)) {
+        if let Some(subject) = subject.filter(|subject| self.shows(*subject, Answer::None)) {
             return match self.due.action() {
                 Action::Configure => {
                     let requested = self.requested();

@@ -9,12 +9,14 @@ use std::time::Duration;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::Semaphore;
 
-use super::island::Island;
+use super::island::{Answer, Island};
 use super::record;
 use super::tools::Tools;
 use crate::store::LedgerError;
 use applecart_core::ledger::TenantLedger;
-use applecart_core::model::{FailureCode, Kind, LiveTenant, Outcome, TenantId, Timestamp};
+use applecart_core::model::{
+    Evidence, FailureCode, Kind, LiveTenant, Outcome, TenantId, Timestamp,
+};
 use applecart_core::plan::{Canary, Due, Subject};
 use applecart_core::report::{Done, Happened};
 
@@ -245,8 +247,10 @@ impl Turn<'_> {
         let subject = island.subject(&live);
         // What an enrollment file is cannot be seen: there, a change is a change.
         let comparable = island.kind() != Kind::Enrollment && island.due.file().is_some();
-        if let Some(live) = subject.filter(|live| comparable && island.shows(*live)) {
-            return Err(island.confirm(live, Happened::Confirmed, Vec::new()).await);
+        let is_there = |live: &Subject<'_>| comparable && island.shows(*live, Answer::None);
+        if let Some(live) = subject.filter(is_there) {
+            let evidence = Some(Evidence::Inferred);
+            return Err(island.confirm(live, Happened::Confirmed, evidence, Vec::new()).await);
         }
         if subject.map(Subject::facts) != island.due.before {
             let why =

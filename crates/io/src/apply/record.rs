@@ -4,10 +4,10 @@ use chrono::Duration;
 
 use super::tools::Tools;
 use applecart_core::model::{
-    Cause, EntryBody, Event, Facts, FailureCode, FileRef, LedgerEntry, TenantId, Timestamp, Write,
-    Written,
+    Cause, EntryBody, Event, Evidence, Facts, FailureCode, FileRef, LedgerEntry, TenantId,
+    Timestamp, Write, Written,
 };
-use applecart_core::plan::{self, Due, Note, Noted, Planned};
+use applecart_core::plan::{self, Due, Note, Noted, Planned, Verify};
 use applecart_core::report::{ApplyReport, Done, Happened};
 
 /// How long a run may write after it recorded its intent: long enough for a slow fleet, short enough
@@ -63,9 +63,26 @@ pub(super) fn applied(
     (tenant, LedgerEntry { after: Some(live), ..entry })
 }
 
+/// The opened file is what Intune has.
+pub(super) fn verified(verify: &Verify, tools: &Tools<'_>) -> (TenantId, LedgerEntry) {
+    let body = EntryBody::Verified { file: verify.file.sha256.into() };
+    let (name, token) = (verify.name.clone(), verify.token.token.clone());
+    let entry = LedgerEntry {
+        rev: Some(tools.run.rev.clone()),
+        after: Some(verify.live.clone()),
+        ..LedgerEntry::new(tools.clock.now(), name, token, &tools.run.author, body)
+    };
+    (verify.tenant_id, entry)
+}
+
 /// A read shows it.
-pub(super) fn confirmed(due: &Due, live: Facts, tools: &Tools<'_>) -> (TenantId, LedgerEntry) {
-    let body = EntryBody::Confirmed { file: sent_file(due), evidence: None };
+pub(super) fn confirmed(
+    due: &Due,
+    live: Facts,
+    evidence: Option<Evidence>,
+    tools: &Tools<'_>,
+) -> (TenantId, LedgerEntry) {
+    let body = EntryBody::Confirmed { file: sent_file(due), evidence };
     let (tenant, entry) = entry(due, tools.clock.now(), body, tools);
     (tenant, LedgerEntry { after: Some(live), ..entry })
 }
@@ -104,7 +121,7 @@ fn note(noted: &Noted, tools: &Tools<'_>) -> (TenantId, LedgerEntry) {
     let file = noted.file;
     let failed = |code, detail| EntryBody::Failed { file, cause: cause(code, detail) };
     let body = match noted.note {
-        Note::Confirmed => EntryBody::Confirmed { file, evidence: None },
+        Note::Confirmed(evidence) => EntryBody::Confirmed { file, evidence },
         // A change outside Git is not about the file in Git.
         Note::ChangedOutsideGit => EntryBody::ChangedOutsideGit,
         Note::Adopted => EntryBody::Adopted,

@@ -1,7 +1,7 @@
 //! What is sent for each kind, and what follows an upload that Intune accepted.
 
 use super::files::{self, Ready};
-use super::island::{Island, with};
+use super::island::{Answer, Island, with};
 use super::record;
 use crate::intune::{
     Consented, EnrollmentSettings, IntuneWrite, Synced, VppChange, VppCreation, WriteError,
@@ -95,7 +95,7 @@ impl Island<'_> {
             Err(error) => return Ok(self.failed(error, before, Vec::new()).await),
         };
         let live = Subject::Push(&live);
-        if self.shows(live) {
+        if self.shows(live, Answer::Accepted) {
             return self.configured(before, live, &[]).await;
         }
         self.accepted(live.facts(), Happened::Progressing).await?;
@@ -175,8 +175,8 @@ impl Island<'_> {
         self.accepted(live.facts(), Happened::Progressing).await?;
         // Another location is wrong from the first answer on; waiting would only hurt.
         let live = Subject::Vpp(&live);
-        if self.shows(live) && self.wrong_location(live).is_some() {
-            return Ok(self.confirm(live, Happened::Uploaded, Vec::new()).await);
+        if self.shows(live, Answer::Accepted) && self.wrong_location(live).is_some() {
+            return Ok(self.confirm(live, Happened::Uploaded, None, Vec::new()).await);
         }
         let details = synced("licence sync", writer.sync_vpp(id).await);
         Ok(self.shown(before, &change.requested(), details.into_iter().collect()).await)

@@ -23,9 +23,9 @@ fn a_digest_is_confirmed_once_live_showed_it_whatever_came_later() {
         draft(Event::Confirmed, 0, "run-1", Some(sha("a"))),
         draft(Event::Confirmed, 1, "run-2", Some(sha("b"))),
     ]);
-    assert!(ledger.confirmed(&push(), sha("a")));
-    assert!(!ledger.confirmed(&push(), sha("c")));
-    assert!(!ledger.confirmed(&vpp("London"), sha("a")));
+    assert!(ledger.proof(&push(), sha("a")).is_some());
+    assert!(ledger.proof(&push(), sha("c")).is_none());
+    assert!(ledger.proof(&vpp("London"), sha("a")).is_none());
     assert_eq!(ledger.last_confirmed(&push()).unwrap().sha256(), Some(sha("b")));
 }
 

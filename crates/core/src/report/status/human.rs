@@ -69,6 +69,7 @@ pub(super) fn counts(status: &Status) -> Vec<(&'static str, Vec<(&'static str, u
         Sync::Held,
         Sync::OutOfSync,
         Sync::Missing,
+        Sync::Unverified,
         Sync::Progressing,
         Sync::Unmanaged,
         Sync::Watched,

@@ -113,9 +113,9 @@ fn an_invalid_folder_of_the_base_still_binds_its_name() {
 }
 
 #[test]
-fn what_is_in_sync_and_not_due_is_not_held() {
+fn what_intune_has_already_is_opened_and_not_held() {
     let mut world = World::equal();
     world.reviewed();
     world.tenant.tenant_id = tenant("contoso", 7).tenant_id;
-    world.expect(Sync::InSync, crate::plan::Action::None, &[]);
+    world.expect(Sync::Unverified, crate::plan::Action::Verify, &[]);
 }

@@ -32,7 +32,7 @@ super::rows! {
     "id-gone" [Hold] Error (Id Create)
         "Intune has no token with the `id` that the entry or the ledger names.",
         "The token was deleted in the portal; a new one would have another id.",
-        "Find out who deleted it. To create a new one, remove `id` and write `create: true`; else write the right `id`.";
+        "Find out who deleted it. If Intune has the token again under another id, remove `id`. To create a new one, remove `id` and write `create: true`.";
     "create-in-portal" [Hold] Error (Id)
         "Intune has no enrollment token of this name.",
         "Intune creates enrollment tokens only in its portal.",
@@ -45,10 +45,10 @@ super::rows! {
         "The file in Git expires before the credential that Intune has.",
         "Uploading it would shorten the tenant's time, and an older enrollment token no longer works at Apple.",
         "Seal the newest download. Or remove `file` and `sha256`, which makes the token watched.";
-    "age-unknown" [Hold Renewal] Error (Allow Downloaded)
-        "Nothing tells when the enrollment token was downloaded.",
-        "Its file has no date, so it cannot be told from an older one, which no longer works at Apple.",
-        "Add `downloaded` to the entry (Apple's file name has the time), or have an `allow` line reviewed.";
+    "age-unknown" [Hold Renewal] Error (Allow Downloaded Import)
+        "Nothing proves that the enrollment token is newer than the one in Intune.",
+        "It has no download date, or both were downloaded within a day. Apple ends the older token with each download, so uploading the older one stops device sync.",
+        "If Intune has this very file or a newer one, run `applecart import --update`. Add `downloaded` to the entry where it is missing (Apple's file name has the time). If the file in Git is the newest download, have an `allow` line reviewed.";
     "expired" [Hold Refusal Expiry] Critical ()
         "The credential has expired.",
         "Apple no longer accepts it, so devices are no longer managed or synced by it. An expired file is never uploaded.",
@@ -65,10 +65,10 @@ super::rows! {
         "The VPP token is of another organisation than the one in Intune or in the tenant file.",
         "It may be another customer's token, whose licences would then be used.",
         "Seal this customer's token. If Apple renamed the organisation, have an `allow` line with both names reviewed.";
-    "wrong-location" [Hold Failure] Critical (Allow)
-        "The VPP token is for another location than the one in Intune.",
-        "Apps and licences of the location that Intune has would be taken away from its devices.",
-        "Correct `id` or `location`, or seal the right location's token. If the move is meant, have an `allow` line reviewed.";
+    "wrong-location" [Hold Failure] Critical (Allow Import)
+        "The VPP token in Intune is of another location than the tenant file names.",
+        "Either Apple renamed the location, which changes nothing, or licences of one location would be taken away from its devices.",
+        "If it was renamed, run `applecart import --update TENANT`. Else correct `id` or `location`, or seal the right location's token. If the move is meant, have an `allow` line reviewed.";
     "external-mdm" [Hold Health] Error (Claim)
         "Another device management system uses this VPP token.",
         "Taking it back ends the licences there.",

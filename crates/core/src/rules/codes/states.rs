@@ -6,6 +6,10 @@ super::rows! {
         "Intune has what Git says.",
         "The last reading proves it.",
         "Nothing to do.";
+    "unverified" [Sync] Note ()
+        "Intune has a credential with the facts that Git states, and no run has opened the file in Git and compared.",
+        "The facts in the tenant file may be those of an earlier file; then the new one was never uploaded.",
+        "Run `applecart apply`, which opens the file, compares, and uploads nothing.";
     "out-of-sync" [Sync] Warning ()
         "An upload or a change of settings is due.",
         "The file or the settings in Git are not what Intune has.",
@@ -84,8 +88,16 @@ super::rows! {
         "Wait until that run has ended, and run the command again.";
     "facts-differ" [Warning] Warning ()
         "The facts in the tenant file are not the ones in Intune.",
-        "The tenant file is behind.",
+        "The tenant file is behind, or Apple renamed the location of a VPP token.",
         "Run `applecart import --update TENANT`.";
+    "moved-outside-git" [Warning] Warning ()
+        "The credential in Intune was changed by another hand since it was last recorded, and the file in Git is newer.",
+        "The file in Git is uploaded over it. That holds nothing, and is recorded as `changed-outside-git`.",
+        "Find out who changed it.";
+    "evidence-inferred" [Warning] Warning ()
+        "No run recorded that Intune accepted the file that it is said to have.",
+        "The run was interrupted, and what Intune has since fits. Another file that an administrator uploaded at that time fits as well.",
+        "Check the token in the Intune portal. If in doubt, download a new one from Apple and seal it.";
     "canary" [Warning] Note ()
         "This upload is the first of its kind and goes alone.",
         "Until one was seen in Intune, it is unknown whether Intune takes the encoding that `wire` names.",

@@ -3,7 +3,7 @@
 use rcgen::{CertificateParams, DnType, KeyPair, SerialNumber};
 
 use crate::fleet::Recipient;
-use crate::model::Event;
+use crate::model::{Event, Evidence};
 use crate::plan::world::{NEXT_YEAR, THIS_YEAR, World, at};
 use crate::plan::{Note, Reason, Sync, Warning};
 
@@ -78,12 +78,45 @@ fn a_key_that_cannot_be_compared_is_only_a_warning() {
 }
 
 #[test]
-fn a_day_between_apples_clock_and_the_files_name_is_no_difference() {
+fn within_a_day_of_the_download_it_is_unknown_which_file_is_newer() {
     let mut world = World::enrollment_renewal();
-    world.live_enrollment(|live| live.expires = Some(at("2027-11-21T09:00:00Z")));
-    world.expect_upload();
-    world.live_enrollment(|live| live.expires = Some(at("2027-11-21T10:00:01Z")));
-    world.expect_held(&[Reason::OlderThanLive]);
+    for (expires, held) in [
+        ("2027-11-19T09:59:59Z", None),
+        ("2027-11-19T10:00:00Z", Some(Reason::AgeUnknown)),
+        (NEXT_YEAR, Some(Reason::AgeUnknown)),
+        ("2027-11-21T10:00:00Z", Some(Reason::AgeUnknown)),
+        ("2027-11-21T10:00:01Z", Some(Reason::OlderThanLive)),
+    ] {
+        world.live_enrollment(|live| live.expires = Some(at(expires)));
+        match held {
+            Some(reason) => assert!(!world.expect_held(&[reason]).urgent, "{expires}"),
+            None => assert!(world.expect_upload().urgent, "{expires}"),
+        }
+    }
+}
+
+#[test]
+fn a_file_of_one_day_says_what_to_do_and_the_line_that_releases_it() {
+    let mut world = World::enrollment_renewal();
+    world.live_enrollment(|live| live.expires = Some(at(NEXT_YEAR)));
+    let sha256 = world.entry().file.as_ref().unwrap().sha256.to_string();
+    let detail = world.expect_held(&[Reason::AgeUnknown]).state.details.remove(0);
+    assert!(detail.contains("`applecart import --update contoso`"), "{detail}");
+    let line = format!("allow: [{{hold: age-unknown, from: \"{NEXT_YEAR}\", to: \"{sha256}\"");
+    assert!(detail.contains(&line), "{detail}");
+    world.allow("age-unknown", NEXT_YEAR, &sha256);
+    let token = world.expect_upload();
+    assert!(token.urgent);
+    assert_eq!(token.allows, [Reason::AgeUnknown]);
+}
+
+#[test]
+fn a_token_that_moved_since_it_was_recorded_is_told_and_recorded_and_holds_nothing() {
+    let mut world = World::enrollment_renewal();
+    world.live_enrollment(|live| live.expires = Some(at("2026-12-28T10:00:00Z")));
+    let token = world.expect_upload();
+    assert!(token.state.warnings.contains(&Warning::MovedOutsideGit), "{token:?}");
+    assert_eq!(world.planned().notes[0].note, Note::ChangedOutsideGit);
 }
 
 #[test]
@@ -103,25 +136,86 @@ fn the_expiry_in_the_tenant_file_is_not_what_an_upload_promises() {
     assert_eq!(token.after.unwrap().expires, None);
 }
 
-#[test]
-fn a_renewal_shows_when_the_expiry_moved_or_intune_changed_it_within_the_settling_time() {
+/// A renewal that a run announced at 11:00 and, where `accepted`, sent.
+fn announced(accepted: bool) -> World {
     let mut world = World::enrollment_renewal();
-    let line = world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:00:00Z");
-    line.before.clone_from(&line.after);
-    line.before.as_mut().unwrap().expires = Some(at(THIS_YEAR));
-    world.expect_upload();
-    for (modified, expires, sync) in [
-        ("2026-11-22T11:01:00Z", THIS_YEAR, Sync::InSync),
-        ("2026-11-22T10:59:00Z", THIS_YEAR, Sync::OutOfSync),
-        // Somebody touched it later; that need not be this upload.
-        ("2026-11-22T11:45:00Z", THIS_YEAR, Sync::OutOfSync),
-        ("2025-12-20T10:30:00Z", NEXT_YEAR, Sync::InSync),
-    ] {
-        world.live_enrollment(|live| {
-            live.last_modified = Some(at(modified));
-            live.expires = Some(at(expires));
-        });
-        assert_eq!(world.first().state.sync, sync, "{modified} {expires}");
+    world.now = at("2026-11-22T13:00:00Z");
+    for event in [Event::Intended, Event::Applied].into_iter().take(1 + usize::from(accepted)) {
+        let line = world.recorded(event, "AA", "run-1", "2026-11-22T11:00:00Z");
+        line.before.clone_from(&line.after);
+        line.before.as_mut().unwrap().expires = Some(at(THIS_YEAR));
+        line.after.as_mut().unwrap().expires = None;
     }
-    assert_eq!(world.planned().notes[0].note, Note::Confirmed);
+    world
+}
+
+/// Whether Intune with this token proves that the sending landed, and on what evidence.
+fn shown(world: &mut World, modified: &str, expires: &str) -> Option<Option<Evidence>> {
+    world.live_enrollment(|live| {
+        live.last_modified = Some(at(modified));
+        live.expires = Some(at(expires));
+    });
+    world.planned().notes.into_iter().find_map(|noted| match noted.note {
+        Note::Confirmed(evidence) => Some(evidence),
+        _ => None,
+    })
+}
+
+#[test]
+fn an_accepted_renewal_shows_when_the_expiry_moved_or_intune_changed_it_at_that_time() {
+    let mut world = announced(true);
+    // Downloaded two days ago, so that Apple's token ends on NEXT_YEAR or within a day of it.
+    for (modified, expires, is_shown) in [
+        ("2025-12-20T10:30:00Z", NEXT_YEAR, true),
+        ("2025-12-20T10:30:00Z", "2027-11-21T10:00:00Z", true),
+        ("2025-12-20T10:30:00Z", "2027-11-21T10:00:01Z", false),
+        ("2026-11-22T11:01:00Z", THIS_YEAR, false),
+    ] {
+        let evidence = shown(&mut world, modified, expires);
+        assert_eq!(evidence, is_shown.then_some(None), "{modified} {expires}");
+    }
+    // Of a file without a date the time alone tells: ten minutes either way are clocks' business.
+    world.entry().downloaded = None;
+    for (modified, is_shown) in [
+        ("2026-11-22T10:49:59Z", false),
+        ("2026-11-22T10:50:00Z", true),
+        ("2026-11-22T11:40:00Z", true),
+        ("2026-11-22T11:40:01Z", false),
+    ] {
+        assert_eq!(shown(&mut world, modified, THIS_YEAR).is_some(), is_shown, "{modified}");
+    }
+}
+
+#[test]
+fn a_renewal_that_was_only_announced_shows_when_the_expiry_moved_at_that_time() {
+    let mut world = announced(false);
+    for (modified, expires, is_shown) in [
+        ("2026-11-22T11:01:00Z", NEXT_YEAR, true),
+        // Until the lease ended, Intune settled, and ten minutes for the clocks.
+        ("2026-11-22T11:55:00Z", NEXT_YEAR, true),
+        ("2026-11-22T11:55:01Z", NEXT_YEAR, false),
+        ("2026-11-22T10:49:59Z", NEXT_YEAR, false),
+        ("2026-11-22T11:01:00Z", THIS_YEAR, false),
+        ("2026-11-22T11:01:00Z", "2027-11-22T11:00:00Z", false),
+    ] {
+        let evidence = shown(&mut world, modified, expires);
+        assert_eq!(evidence, is_shown.then_some(Some(Evidence::Inferred)), "{modified} {expires}");
+    }
+}
+
+#[test]
+fn what_the_ledger_read_since_is_what_an_announced_renewal_has_to_differ_from() {
+    let mut world = announced(false);
+    world.recorded(Event::ChangedOutsideGit, "BB", "run-2", "2026-11-22T11:30:00Z");
+    assert_eq!(shown(&mut world, "2026-11-22T11:01:00Z", NEXT_YEAR), None);
+}
+
+#[test]
+fn an_inferred_confirmation_is_a_warning_until_another_one_follows() {
+    let mut world = World::enrollment();
+    assert_eq!(world.first().state.warnings, []);
+    world.inferred();
+    let token = world.expect(Sync::InSync, crate::plan::Action::None, &[]);
+    assert_eq!(token.state.warnings, [Warning::EvidenceInferred]);
+    assert!(token.state.details[0].contains("inferred"), "{:?}", token.state.details);
 }

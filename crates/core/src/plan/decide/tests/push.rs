@@ -2,7 +2,9 @@
 //! change one thing, expect one thing.
 
 use crate::fleet::{Desired, Move};
-use crate::model::{Event, FailureCode, Kind, Problem, ProblemCode, Reading, Resource, Sha256};
+use crate::model::{
+    Event, Evidence, FailureCode, Kind, Problem, ProblemCode, Reading, Resource, Sha256,
+};
 use crate::plan::world::{NOW, OTHER_TOPIC, TOPIC, World, at, tenant};
 use crate::plan::{Action, Expiry, Note, Observed, Reason, Sync, Warning};
 
@@ -132,11 +134,15 @@ fn a_renewal_by_hand_that_no_run_saw_is_adopted_all_the_same() {
 
 #[test]
 fn an_upload_that_landed_unrecorded_is_in_sync_and_recorded() {
-    let mut world = World::equal();
+    let mut world = World::unrecorded();
     world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:59:00Z");
     let token = world.expect(Sync::InSync, Action::None, &[]);
+    assert_eq!(token.state.warnings, [Warning::UnrecordedUpload, Warning::EvidenceInferred]);
+    assert_eq!(world.planned().notes[0].note, Note::Confirmed(Some(Evidence::Inferred)));
+    world.recorded(Event::Applied, "AA", "run-1", "2026-11-22T11:59:30Z");
+    let token = world.expect(Sync::InSync, Action::None, &[]);
     assert_eq!(token.state.warnings, [Warning::UnrecordedUpload]);
-    assert_eq!(world.planned().notes[0].note, Note::Confirmed);
+    assert_eq!(world.planned().notes[0].note, Note::Confirmed(None));
 }
 
 // Row 4
@@ -182,10 +188,10 @@ fn a_failure_for_lack_of_permission_is_tried_again() {
 }
 
 #[test]
-fn a_rejected_file_that_somebody_uploaded_by_hand_is_in_sync() {
-    let mut world = World::equal();
+fn a_rejected_file_that_somebody_uploaded_by_hand_is_verified() {
+    let mut world = World::unrecorded();
     world.failed("AA", FailureCode::Rejected);
-    world.expect(Sync::InSync, Action::None, &[]);
+    world.expect(Sync::Unverified, Action::Verify, &[]);
 }
 
 // Row 5
@@ -248,6 +254,19 @@ fn equal_worlds_need_nothing() {
     world.expect(Sync::InSync, Action::None, &[]);
     assert!(!world.plan().has_changes());
     assert!(world.planned().notes.is_empty());
+}
+
+#[test]
+fn a_file_to_verify_is_no_change_and_no_write_and_counts_by_itself() {
+    let world = World::unrecorded();
+    let planned = world.planned();
+    assert!(!planned.plan.has_changes());
+    assert!(planned.due.is_empty() && planned.canaries.is_empty());
+    let summary = planned.plan.summary;
+    assert_eq!((summary.verifies, summary.uploads, summary.configures), (1, 0, 0));
+    let [verify] = planned.verifies.as_slice() else { panic!("{planned:?}") };
+    assert_eq!(verify.file.sha256, Sha256::of(b"AA"));
+    assert_eq!(verify.live.serial, Some("AA".parse().unwrap()));
 }
 
 #[test]

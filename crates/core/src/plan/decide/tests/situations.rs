@@ -133,7 +133,6 @@ situations! {
 
     // Somebody was in the portal.
     "the push certificate was renewed by hand": World::equal, |world| {
-        world.recorded(Event::Confirmed, "AA", "run-0", "2026-11-20T11:00:00Z");
         world.live_push(|live| {
             live.serial = "BB".parse().unwrap();
             live.expires = at("2028-01-01T00:00:00Z");
@@ -152,7 +151,6 @@ situations! {
         world.live_vpp(|live| live.expires = Some(at(THIS_YEAR)));
     } => Held Hold [ChangedOutsideGit];
     "the push certificate was removed by hand": World::equal, |world| {
-        world.recorded(Event::Confirmed, "AA", "run-0", "2026-11-20T11:00:00Z");
         world.live.push = Reading::Absent;
     } => Held Hold [Vanished];
     "the enrollment token was deleted in the portal": World::enrollment, |world| {
@@ -175,7 +173,7 @@ situations! {
     } => Held Hold [CreateNotPermitted];
 
     // Mistakes in Git.
-    "a watched push certificate gets its first file, last year's by mistake": World::equal, |world| {
+    "a watched push certificate gets its first file, last year's by mistake": World::unrecorded, |world| {
         world.entry().facts.serial = Some("99".parse().unwrap());
         world.entry().facts.expires = Some(at(THIS_YEAR));
     } => Held Hold [OlderThanLive];
@@ -190,7 +188,7 @@ situations! {
     "an enrollment file of which nobody wrote down when it was downloaded": World::enrollment_renewal, |world| {
         world.entry().downloaded = None;
     } => Held Hold [AgeUnknown];
-    "a renewal of the push certificate was reverted in Git": World::equal, |world| {
+    "a renewal of the push certificate was reverted in Git": World::unrecorded, |world| {
         world.recorded(Event::Confirmed, "99", "run-0", "2025-12-20T10:00:00Z");
         world.recorded(Event::Confirmed, "AA", "run-1", "2026-11-20T10:00:00Z");
         new_file(world, "99");
@@ -275,7 +273,142 @@ situations! {
         world.forget();
         world.live_vpp(|live| live.state = "invalid".into());
     } => OutOfSync Upload [];
-    "a VPP token that was uploaded by hand and works": World::vpp, World::forget => InSync None [];
+    "a VPP token that was uploaded by hand and works": World::vpp, World::forget => Unverified Verify [];
+
+    // The first file of a watched token, and its facts.
+    "a first file of which the tenant file has the facts of the certificate in Intune": World::unrecorded, |_| {} => Unverified Verify [];
+    "the ledger was lost, and a file is what Intune has": World::equal, World::forget => Unverified Verify [];
+    "a file to verify in a suspended tenant": World::unrecorded, |world| {
+        world.suspend("2026-12-31");
+    } => Unverified Verify [];
+    "a file to verify whose settings differ": World::vpp, |world| {
+        world.forget();
+        world.live_vpp(|live| live.automatically_update_apps = Some(false));
+    } => Unverified Verify [];
+    "a verified file whose settings differ": World::vpp, |world| {
+        world.forget();
+        world.recorded(Event::Verified, "AA", "run-0", "2026-11-20T11:00:00Z");
+        world.live_vpp(|live| live.automatically_update_apps = Some(false));
+    } => OutOfSync Configure [];
+    "a verified file": World::unrecorded, |world| {
+        world.recorded(Event::Verified, "AA", "run-0", "2026-11-20T11:00:00Z");
+    } => InSync None [];
+    "a verified certificate was renewed by hand": World::unrecorded, |world| {
+        world.recorded(Event::Verified, "AA", "run-0", "2026-11-20T11:00:00Z");
+        world.live_push(|live| {
+            live.serial = "BB".parse().unwrap();
+            live.expires = at("2028-01-01T00:00:00Z");
+        });
+    } => Held Hold [RenewedOutsideGit];
+    "a verified certificate was removed by hand": World::unrecorded, |world| {
+        world.recorded(Event::Verified, "AA", "run-0", "2026-11-20T11:00:00Z");
+        world.live.push = Reading::Absent;
+    } => Held Hold [Vanished];
+
+    // Two administrators on one day.
+    "the file of 10:00 was applied, and the one of 15:00 is merged": World::enrollment, |world| {
+        world.forget();
+        world.confirmed_download("AA", "2026-11-20T10:00:00Z", NEXT_YEAR);
+        new_file(world, "BB");
+        world.entry().downloaded = Some(at("2026-11-20T15:00:00Z"));
+    } => OutOfSync Upload [];
+    "the file of 15:00 was applied, and the one of 10:00 is merged": World::enrollment, |world| {
+        world.forget();
+        world.confirmed_download("BB", "2026-11-20T15:00:00Z", "2027-11-20T15:00:00Z");
+        world.live_enrollment(|live| live.expires = Some(at("2027-11-20T15:00:00Z")));
+    } => Held Hold [AgeUnknown];
+    "the file of 15:00 was uploaded in the portal, and the one of 10:00 is merged": World::enrollment_renewal, |world| {
+        world.live_enrollment(|live| live.expires = Some(at("2027-11-20T15:00:00Z")));
+    } => Held Hold [AgeUnknown];
+    "the file of 10:00 was uploaded in the portal, and the one of 15:00 is merged": World::enrollment_renewal, |world| {
+        world.entry().downloaded = Some(at("2026-11-20T15:00:00Z"));
+        world.live_enrollment(|live| live.expires = Some(at(NEXT_YEAR)));
+    } => Held Hold [AgeUnknown];
+    "of the file of 10:00 the ledger only infers that it was applied": World::enrollment, |world| {
+        world.forget();
+        world.confirmed_download("AA", "2026-11-20T10:00:00Z", NEXT_YEAR);
+        world.inferred();
+        new_file(world, "BB");
+        world.entry().downloaded = Some(at("2026-11-20T15:00:00Z"));
+    } => Held Hold [AgeUnknown];
+    "a line of an older ledger does not say when its file was downloaded": World::enrollment, |world| {
+        new_file(world, "BB");
+        world.entry().downloaded = Some(at("2026-11-20T15:00:00Z"));
+    } => Held Hold [AgeUnknown];
+    "the file of 10:00 was applied, and somebody uploaded another one of that day since": World::enrollment, |world| {
+        world.forget();
+        world.confirmed_download("AA", "2026-11-20T10:00:00Z", NEXT_YEAR);
+        world.live_enrollment(|live| live.expires = Some(at("2027-11-20T12:00:00Z")));
+        new_file(world, "BB");
+        world.entry().downloaded = Some(at("2026-11-20T15:00:00Z"));
+    } => Held Hold [AgeUnknown];
+    "an enrollment file that Intune has from the portal is merged": World::enrollment, World::forget => Held Hold [AgeUnknown];
+    "a confirmed enrollment file whose date in Git does not fit Intune's token": World::enrollment, |world| {
+        world.entry().downloaded = Some(at("2026-10-20T10:00:00Z"));
+    } => Held Hold [RenewedOutsideGit];
+    "the enrollment token moved in Intune since it was recorded, and the file is newer": World::enrollment_renewal, |world| {
+        world.live_enrollment(|live| live.expires = Some(at("2026-12-28T10:00:00Z")));
+    } => OutOfSync Upload [];
+
+    // Apple renames a location; a file of another location is uploaded.
+    "Apple renamed the location of a token in sync": World::vpp, |world| {
+        world.live_vpp(|live| live.location = Some("London HQ".into()));
+    } => InSync None [];
+    "Apple renamed the location, and a renewal is due": World::vpp_renewal, |world| {
+        world.live_vpp(|live| live.location = Some("London HQ".into()));
+    } => Held Hold [WrongLocation];
+    "an upload landed under a new name of its location, which Git does not have": World::vpp, |world| {
+        landed_in(world, "London HQ");
+    } => Held Hold [Rejected];
+    "an upload landed under a new name of its location, which Git has by now": World::vpp, |world| {
+        landed_in(world, "London HQ");
+        world.entry().facts.location = Some("London HQ".into());
+    } => Unverified Verify [];
+    "an upload landed under a new name, Git has it, and the file was verified": World::vpp, |world| {
+        landed_in(world, "London HQ");
+        world.entry().facts.location = Some("London HQ".into());
+        world.recorded(Event::Verified, "AA", "run-2", "2026-11-21T10:00:00Z");
+    } => InSync None [];
+    "a wrong file was put right in the portal, and Git still has it": World::vpp, |world| {
+        landed_in(world, "Paris");
+        world.live_vpp(|live| {
+            live.location = Some("London".into());
+            live.expires = Some(at(THIS_YEAR));
+        });
+    } => Held Hold [Rejected];
+    "the right file replaces the one of another location": World::vpp, |world| {
+        landed_in(world, "Paris");
+        new_file(world, "BB");
+        world.entry().facts.expires = Some(at("2027-11-21T10:00:00Z"));
+    } => Held Hold [WrongLocation];
+    "the right file replaces the one of another location, and a review says so": World::vpp, |world| {
+        landed_in(world, "Paris");
+        new_file(world, "BB");
+        world.entry().facts.expires = Some(at("2027-11-21T10:00:00Z"));
+        world.allow("wrong-location", "Paris", "London");
+    } => OutOfSync Upload [];
+
+    // A token is deleted in the portal and created again.
+    "a VPP token was created again, and Git names the old id": World::vpp_renewal, |world| {
+        world.forget();
+        world.live_vpp(|live| live.id = "vpp-9".into());
+    } => Held Hold [IdGone];
+    "a VPP token was created again, and the old id was removed from Git": World::vpp_renewal, |world| {
+        world.live_vpp(|live| live.id = "vpp-9".into());
+        world.entry().token.id = None;
+    } => OutOfSync Upload [];
+    "another VPP token of the customer is there, not one of the same location": World::vpp_renewal, |world| {
+        world.live_vpp(|live| (live.id, live.location) = ("vpp-9".into(), Some("Paris".into())));
+        world.entry().token.id = None;
+    } => Held Hold [IdGone];
+    "an enrollment token was created again, and Git names the old id": World::enrollment_renewal, |world| {
+        world.forget();
+        world.live_enrollment(|live| live.id = "dep-9".into());
+    } => Held Hold [CreateInPortal];
+    "an enrollment token was created again, and the old id was removed from Git": World::enrollment_renewal, |world| {
+        world.live_enrollment(|live| live.id = "dep-9".into());
+        world.entry().token.id = None;
+    } => OutOfSync Upload [];
     "another MDM holds the VPP token, and it is in sync": World::vpp, |world| {
         world.live_vpp(|live| live.state = "assignedToExternalMDM".into());
     } => InSync None [];
@@ -357,8 +490,27 @@ situations! {
     "a sending of an enrollment token landed and was not recorded": World::enrollment_renewal, |world| {
         let line = world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:50:00Z");
         line.before = Some(crate::model::Facts { expires: Some(at(THIS_YEAR)), ..Default::default() });
-        world.live_enrollment(|live| live.expires = Some(at("2027-11-22T10:00:00Z")));
+        world.live_enrollment(|live| {
+            live.expires = Some(at("2027-11-20T12:00:00Z"));
+            live.last_modified = Some(at("2026-11-22T11:51:00Z"));
+        });
     } => InSync None [];
+    "a run was killed before it sent, and an administrator uploaded a later file in the portal": World::enrollment_renewal, |world| {
+        let line = world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:00:00Z");
+        line.before = Some(crate::model::Facts { expires: Some(at(THIS_YEAR)), ..Default::default() });
+        world.live_enrollment(|live| {
+            live.expires = Some(at("2027-11-22T11:05:00Z"));
+            live.last_modified = Some(at("2026-11-22T11:05:00Z"));
+        });
+    } => Held Hold [OlderThanLive];
+    "a run was killed before it sent, and an administrator uploaded another file of that day long after": World::enrollment_renewal, |world| {
+        let line = world.recorded(Event::Intended, "AA", "run-1", "2026-11-20T11:00:00Z");
+        line.before = Some(crate::model::Facts { expires: Some(at(THIS_YEAR)), ..Default::default() });
+        world.live_enrollment(|live| {
+            live.expires = Some(at("2027-11-20T15:00:00Z"));
+            live.last_modified = Some(at("2026-11-20T15:00:00Z"));
+        });
+    } => Held Hold [AgeUnknown];
     "a VPP token was sent ten minutes ago and does not show yet": World::vpp_renewal, |world| {
         sent(world, "2026-11-22T11:30:00Z", Some("2026-11-22T11:50:00Z"));
     } => Progressing None [];
@@ -402,6 +554,15 @@ fn new_file(world: &mut World, label: &str) {
     let file = world.entry().file.as_mut().unwrap();
     file.sha256 = Sha256::of(label.as_bytes());
     file.blob = format!("blob-{label}");
+}
+
+/// The file was uploaded, and Intune has it in another location than the one in Git.
+fn landed_in(world: &mut World, location: &str) {
+    world.forget();
+    world.recorded(Event::Confirmed, "99", "run-0", "2025-12-20T10:00:00Z");
+    sent(world, "2026-11-20T09:59:00Z", Some("2026-11-20T10:00:00Z"));
+    world.failed("AA", FailureCode::WrongLocation);
+    world.live_vpp(|live| live.location = Some(location.into()));
 }
 
 fn no_vpp_token(world: &mut World) {

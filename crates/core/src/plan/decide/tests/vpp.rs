@@ -100,9 +100,11 @@ fn an_upload_of_the_same_expiry_shows_by_its_state_and_time() {
         live.state = "valid".into();
         live.last_modified = Some(at("2026-11-22T11:51:00Z"));
     });
-    assert_eq!(world.first().state.warnings, [Warning::UnrecordedUpload]);
-    // A change from before the sending is not its doing.
-    world.live_vpp(|live| live.last_modified = Some(at("2026-11-22T11:49:00Z")));
+    assert!(world.first().state.warnings.contains(&Warning::UnrecordedUpload));
+    // A change from before the sending is not its doing, but for what clocks differ by.
+    world.live_vpp(|live| live.last_modified = Some(at("2026-11-22T11:40:00Z")));
+    assert!(world.first().state.warnings.contains(&Warning::UnrecordedUpload));
+    world.live_vpp(|live| live.last_modified = Some(at("2026-11-22T11:39:59Z")));
     assert_eq!(world.first().state.sync, crate::plan::Sync::Progressing);
 }
 
@@ -115,6 +117,44 @@ fn a_sending_that_landed_in_another_location_is_no_success() {
     world.live_vpp(|live| live.location = Some("Paris".into()));
     world.expect_held(&[Reason::Rejected]);
     assert_eq!(world.planned().notes[0].note, Note::WrongLocation);
+}
+
+#[test]
+fn an_upload_in_another_location_is_told_with_both_readings_and_the_line_for_the_repair() {
+    let mut world = World::vpp();
+    world.forget();
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-20T10:00:00Z");
+    world.failed("AA", FailureCode::WrongLocation);
+    world.live_vpp(|live| live.location = Some("London HQ".into()));
+    let detail = world.expect_held(&[Reason::Rejected]).state.details.remove(0);
+    for part in [
+        "If Apple renamed the location, no licence is lost",
+        "`applecart import --update contoso`",
+        "devices of \"London\" lost their apps' licences",
+        "allow: [{hold: wrong-location, from: \"London HQ\", to: \"London\"",
+    ] {
+        assert!(detail.contains(part), "{detail}");
+    }
+}
+
+#[test]
+fn a_location_that_apple_renamed_is_a_remark_on_a_token_in_sync() {
+    let mut world = World::vpp();
+    world.live_vpp(|live| live.location = Some("London HQ".into()));
+    let token = world.first();
+    assert_eq!(token.state.warnings, [Warning::FactsDiffer]);
+    assert!(token.state.details[0].contains("\"London HQ\""), "{:?}", token.state.details);
+}
+
+#[test]
+fn a_token_that_was_created_again_is_named_with_its_new_id_and_the_repair() {
+    let mut world = World::vpp_renewal();
+    world.forget();
+    world.live_vpp(|live| live.id = "vpp-9".into());
+    let detail = world.expect_held(&[Reason::IdGone]).state.details.remove(0);
+    for part in ["vpp-1", "vpp-9", "\"London\"", "remove `id` from the entry"] {
+        assert!(detail.contains(part), "{detail}");
+    }
 }
 
 #[test]
