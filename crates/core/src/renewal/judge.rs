@@ -49,23 +49,8 @@ impl Judging<'_> {
     /// What the rules answer, for the text of a pull request; `None` where Intune was not asked.
     pub fn verdicts(&self) -> Option<Verdicts> {
         let live = self.live?;
-        let entry =
-            judge::entry_with(self.token, &self.inspection.facts, self.sha256, self.apple_id);
-        let nothing = TenantLedger::default();
-        let case = self.case(&entry, self.past.unwrap_or(&nothing));
-        Some(verdicts::verdicts(&case, live, self.inspection, self.token.topic()))
-    }
-
-    fn case<'a>(&'a self, entry: &'a Token, past: &'a TenantLedger) -> Case<'a> {
-        Case {
-            now: self.now,
-            tenant: self.tenant,
-            token: entry,
-            sha256: self.sha256,
-            of: &self.token.token,
-            live: self.subject(),
-            past,
-        }
+        let topic = self.token.topic();
+        Some(self.with_case(|case| verdicts::verdicts(case, live, self.inspection, topic)))
     }
 
     /// Every reason not to take the file; empty when it may be taken.
@@ -73,10 +58,7 @@ impl Judging<'_> {
         let (facts, sha256) = (&self.inspection.facts, self.sha256);
         let today = self.now.date_time().date_naive();
         let mut all: Vec<Objection> = if self.live.is_some() {
-            let entry = judge::entry_with(self.token, facts, sha256, self.apple_id);
-            let nothing = TenantLedger::default();
-            let case = self.case(&entry, self.past.unwrap_or(&nothing));
-            judge::opened(&case, &self.inspection.findings)
+            self.with_case(|case| judge::opened(case, &self.inspection.findings))
         } else {
             let refusing = self.inspection.findings.iter().filter(|finding| finding.refuses());
             refusing
@@ -89,6 +71,22 @@ impl Judging<'_> {
             }
         }
         all
+    }
+
+    /// Asks the rules about the entry as it would be.
+    fn with_case<T>(&self, ask: impl FnOnce(&Case<'_>) -> T) -> T {
+        let facts = &self.inspection.facts;
+        let entry = judge::entry_with(self.token, facts, self.sha256, self.apple_id);
+        let nothing = TenantLedger::default();
+        ask(&Case {
+            now: self.now,
+            tenant: self.tenant,
+            token: &entry,
+            sha256: self.sha256,
+            of: &self.token.token,
+            live: self.subject(),
+            past: self.past.unwrap_or(&nothing),
+        })
     }
 
     /// What speaks against the file as a renewal: there has to be something in Intune that it
@@ -110,19 +108,25 @@ impl Judging<'_> {
             )];
         };
         let findings = &self.inspection.findings;
-        if findings.iter().any(|finding| finding.code == FindingCode::SameAsLive) {
+        if findings.iter().any(|finding| finding.code == FindingCode::SameAsLive)
+            || self.with_case(|case| case.is_same())
+        {
             return vec![Objection::new(
                 "same-as-live",
                 "Intune has this very credential already, so nothing would be renewed. Look for the newer download, or download it again",
             )];
         }
+        // After a password change Apple's new token expires with the dead one that it replaces.
+        let replaces_a_dead_one = matches!(live, Subject::Vpp(live) if !live.is_valid());
         match (live.expires(), self.inspection.facts.expires) {
-            (Some(live), Some(found)) if found == live => vec![Objection::new(
-                "not-later",
-                format!(
-                    "it expires on {found}, as the one in Intune does, so nothing would be renewed. Look for the newer download"
-                ),
-            )],
+            (Some(live), Some(found)) if found == live && !replaces_a_dead_one => {
+                vec![Objection::new(
+                    "not-later",
+                    format!(
+                        "it expires on {found}, as the one in Intune does, so nothing would be renewed. Look for the newer download"
+                    ),
+                )]
+            }
             _ => Vec::new(),
         }
     }
@@ -171,8 +175,12 @@ impl Judging<'_> {
         let mut doubts = Vec::new();
         let told = self.objections();
         let is_held = |hold: Reason| told.iter().any(|one| one.code == hold.as_str());
-        let unknown = self.live.is_none() && self.inspection.facts.downloaded.is_none();
-        if self.kind() == Kind::Enrollment && (is_held(Reason::AgeUnknown) || unknown) {
+        let is_held_for_age = self.kind() == Kind::Enrollment && is_held(Reason::AgeUnknown);
+        let is_dated = self.inspection.facts.downloaded.is_some();
+        let is_unread = self.kind() == Kind::Enrollment && self.live.is_none();
+        if is_held_for_age && is_dated {
+            doubts.push("it was downloaded within a day of the token in Intune, and nothing proves which of the two is newer, so a plan holds it (age-unknown); if Intune has this very file, run `applecart import --update` instead".to_owned());
+        } else if is_held_for_age || (is_unread && !is_dated) {
             doubts.push("nothing tells when this token was downloaded, so a plan holds it (age-unknown) while Intune has another one; give --downloaded TIME".to_owned());
         }
         if self.token.facts.apple_id.is_none() && self.apple_id.is_none() {
