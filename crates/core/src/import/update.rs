@@ -16,6 +16,13 @@ use crate::rules::identity;
 const OUTSIDE: [Reason; 3] =
     [Reason::RenewedOutsideGit, Reason::ChangedOutsideGit, Reason::OlderThanLive];
 
+/// Whether the token is taken over as Intune has it. Of an enrollment file of unknown age that is so
+/// where Intune may have this very file, and not where only its date is missing.
+fn is_outside(entry: &Token, state: &TokenState) -> bool {
+    state.reasons.iter().any(|reason| OUTSIDE.contains(reason))
+        || (entry.downloaded.is_some() && state.reasons.contains(&Reason::AgeUnknown))
+}
+
 /// An edited tenant file.
 pub(super) struct Updated {
     pub(super) text: String,
@@ -39,15 +46,20 @@ pub(super) fn update(
             tenant.tokens().filter(|entry| entry.token.kind == kind).collect();
         let planned = || planned.tokens.iter().filter(move |token| token.state.kind == kind);
         // A plan names the entries first, in the file's order, then what only Intune has.
+        let mut unmanaged: Vec<LiveToken<'_>> = planned()
+            .filter(|token| token.state.sync == Sync::Unmanaged)
+            .filter_map(|token| find(live, &token.state))
+            .collect();
         for (entry, token) in entries.iter().zip(planned()) {
-            work.entry(entry, token, find(live, &token.state))?;
+            match made_again(entry, &token.state, &unmanaged) {
+                Some(at) => work.follow_id(entry, unmanaged.remove(at))?,
+                None => work.entry(entry, token, find(live, &token.state), tenant)?,
+            }
         }
         let mut names: BTreeSet<String> =
             entries.iter().filter_map(|entry| entry.token.name.clone()).collect();
-        for token in planned().filter(|token| token.state.sync == Sync::Unmanaged) {
-            if let Some(one) = find(live, &token.state) {
-                work.add(one, &mut names)?;
-            }
+        for one in unmanaged {
+            work.add(one, &mut names)?;
         }
     }
     Ok(work.updated)
@@ -60,6 +72,17 @@ fn find<'a>(live: &'a LiveTenant, state: &TokenState) -> Option<LiveToken<'a>> {
         (Some(one), Some(id)) => identity::is_same_id(one, id),
         (one, _) => one.is_none(),
     })
+}
+
+/// Which token that no entry means was created again in the place of this one, whose id is gone.
+fn made_again(entry: &Token, state: &TokenState, unmanaged: &[LiveToken<'_>]) -> Option<usize> {
+    if state.sync == Sync::Unobserved || state.live.is_some() || state.id.is_none() {
+        return None;
+    }
+    let is_alike = |one: &LiveToken<'_>| identity::has_its_place(*one, entry);
+    let mut alike = unmanaged.iter().enumerate().filter(|(_, one)| is_alike(one));
+    let (at, _) = alike.next()?;
+    alike.next().is_none().then_some(at)
 }
 
 fn reasons(state: &TokenState) -> String {
@@ -93,11 +116,24 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Lets the entry of a token that was deleted and created again name the new one.
+    fn follow_id(&mut self, entry: &Token, live: LiveToken<'_>) -> Result<(), EditError> {
+        let Some(id) = live.id().filter(|id| fleet::is_text(id)) else { return Ok(()) };
+        let change = Change::set("id", id);
+        self.updated.text = fleet::edit(self.path, &self.updated.text, &entry.token, &[change])?;
+        let detail = format!(
+            "the token was deleted in Intune and created again with the id {id}, which the entry names now. Find out who did it"
+        );
+        self.note(ImportNoteCode::MadeAgain, &entry.token, detail);
+        Ok(())
+    }
+
     fn entry(
         &mut self,
         entry: &Token,
         planned: &PlannedToken,
         live: Option<LiveToken<'_>>,
+        tenant: &Tenant,
     ) -> Result<(), EditError> {
         let state = &planned.state;
         if state.sync == Sync::Unobserved {
@@ -125,16 +161,18 @@ impl Work<'_> {
                 self.follow(entry, live, &mut changes, |_, _| true);
                 self.differing(entry, live);
             }
-            Some(file) if state.reasons.iter().any(|reason| OUTSIDE.contains(reason)) => {
+            Some(file) if is_outside(entry, state) => {
                 self.adopt(entry, live, file, state, &mut changes);
             }
             Some(_) => {
                 let is_file = state.sync == Sync::InSync || planned.action == Action::Configure;
                 // An enrollment file does not tell its expiry, which is as last seen in Intune.
                 let expires = is_file && entry.token.kind == Kind::Enrollment;
+                let location = self.is_renamed(entry, live, tenant);
                 self.follow(entry, live, &mut changes, |field, stated| match field {
                     "appleId" => stated.is_none(),
                     "expires" => expires,
+                    "location" => location,
                     _ => false,
                 });
                 if planned.action == Action::Hold {
@@ -150,6 +188,25 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Whether Intune names the location of a token with a file differently, and that may be Apple's
+    /// new name: neither has another entry that name, nor does a review move the token there.
+    fn is_renamed(&mut self, entry: &Token, live: LiveToken<'_>, tenant: &Tenant) -> bool {
+        let LiveToken::Vpp(live) = live else { return false };
+        let (Some(ours), Some(theirs)) = (&entry.facts.location, &live.location) else {
+            return false;
+        };
+        let is_taken = tenant.vpp.iter().any(|other| other.facts.location.as_ref() == Some(theirs));
+        let is_moved = entry.allow.iter().any(|allow| allow.hold == Reason::WrongLocation);
+        if ours == theirs || is_taken || is_moved {
+            return false;
+        }
+        let detail = format!(
+            "Intune names the location {theirs:?}, the file had {ours:?}. That is right if Apple renamed the location. If another location's token was uploaded here, devices of {ours:?} lost their apps' licences: do not merge this, and upload the token of {ours:?} again"
+        );
+        self.note(ImportNoteCode::LocationChanged, &entry.token, detail);
+        true
+    }
+
     /// Lets go of a file: the token is watched from then on.
     fn adopt(
         &mut self,
@@ -161,8 +218,12 @@ impl Work<'_> {
     ) {
         changes.extend(["file", "sha256", "recipient", "downloaded"].map(Change::Remove));
         self.updated.left.push(file.name.clone());
+        let what = match state.reasons.contains(&Reason::AgeUnknown) {
+            true => "nothing proves that Intune has an earlier credential than",
+            false => "Intune has another credential than",
+        };
         let detail = format!(
-            "Intune has another credential than {} ({}); the token is watched from now on, with the facts that Intune has",
+            "{what} {} ({}); the token is watched from now on, with the facts that Intune has",
             file.name,
             reasons(state)
         );

@@ -60,6 +60,10 @@ pub enum ImportNoteCode {
     Adopted,
     /// The push certificate in Intune has another topic than the earlier file.
     TopicChanged,
+    /// The location of a VPP token has another name in Intune than the earlier file had.
+    LocationChanged,
+    /// A token was deleted in Intune and created again; the entry names the new id.
+    MadeAgain,
     /// A token in Git is proved absent in Intune; its entry stays.
     Missing,
     /// It is unknown which token in Intune an entry means.
