@@ -651,7 +651,7 @@ impl<'a> OneToken<'a> {
         let state = &self.planned.state;
         let file = self.entry.and_then(|entry| entry.file.as_ref());
         let known = |file: &TokenFile| {
-            self.of.past.is_some_and(|past| past.confirmed(&self.token, file.sha256))
+            self.of.past.is_some_and(|past| past.proof(&self.token, file.sha256).is_some())
         };
         state.kind == Kind::Enrollment
             && state.sync == Sync::Progressing
