@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::SecondsFormat;
 
 use super::{AppError, files, session};
-use applecart_core::apple::{self, Inspection};
+use applecart_core::apple::{self, Finding, FindingCode, Inspection};
 use applecart_core::fleet::{Desired, Policy, Tenant, Token};
 use applecart_core::ledger::{LedgerView, TenantLedger};
 use applecart_core::model::{
@@ -182,7 +182,10 @@ impl Download {
             reasons,
             run: None,
         };
-        let kind = inspection.kind.ok_or_else(|| refused(refusing(inspection)))?;
+        // A certificate for something else is for no token at all, whichever was named.
+        let is_other = |finding: &Finding| finding.code == FindingCode::NoTopic;
+        let kind = inspection.kind.filter(|_| !inspection.findings.iter().any(is_other));
+        let kind = kind.ok_or_else(|| refused(refusing(inspection)))?;
         target::choose(tenant, kind, wanted).map_err(|error| match error {
             TargetError::WrongKind { .. } => refused(vec![error.to_string()]),
             error => error.into(),

@@ -64,7 +64,8 @@ pub struct OpenOptions {
     pub which: WhichTokens,
     pub selection: Selection,
     pub csr: CsrSource,
-    /// Whether Intune's public keys of enrollment tokens are saved; then no request for Apple is.
+    /// Whether Intune's public keys of enrollment tokens are saved in any case; then no request for
+    /// Apple is.
     pub public_key: bool,
     /// The folder that requests for Apple and public keys are saved in.
     pub out: PathBuf,
@@ -186,9 +187,10 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<(Sheets, CloneSt
     let clone = clone::state(context, &ground.loaded, Reach::Remote)?;
     let mut sheets: Vec<Sheet> =
         due.iter().map(|due| Sheet { open: open_branch(&clone, due), ..due.sheet(now) }).collect();
-    if options.public_key {
+    if options.public_key || options.csr != CsrSource::None {
         key::attach(options, &due, &mut sheets, &ground, &connector)?;
-    } else if options.csr != CsrSource::None {
+    }
+    if !options.public_key && options.csr != CsrSource::None {
         let pushes = due
             .iter()
             .zip(&mut sheets)

@@ -36,7 +36,8 @@ use applecart_core::report::{
 /// at Apple, with the `allow` line that has `apply` tell Intune by uploading the same push
 /// certificate again.
 ///
-/// With --public-key: saves Intune's public key of an enrollment token, for the MDM server at Apple.
+/// Of an enrollment token it reads Intune's public key, and saves it where the MDM server at Apple may
+/// have another one; with --public-key in any case.
 ///
 /// With --batch: the same as with --file for every file of a folder, each matched by its content. Exit code 4
 /// means that a file was refused, 3 that one could not be checked or matched.
@@ -76,7 +77,7 @@ pub(super) struct Args {
     /// Read a new request for Apple (CSR) from Intune although a renewal is open
     #[arg(long, conflicts_with_all = ["file", "batch"])]
     new_csr: bool,
-    /// Only the sheets: read no request for Apple (CSR), so that read permissions suffice and nothing
+    /// Only the sheets: read no request for Apple (CSR) and no public key, so that read permissions suffice and nothing
     /// is recorded
     #[arg(long, conflicts_with_all = ["file", "batch", "new_csr"])]
     no_csr: bool,

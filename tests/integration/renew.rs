@@ -1,5 +1,6 @@
 //! Renewals from the sheet to the pushed branch, against a simulated Intune and a bare remote.
 
+mod account;
 mod batch;
 mod branch;
 mod refused;

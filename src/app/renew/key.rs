@@ -13,7 +13,8 @@ use applecart_core::renewal::target::slug;
 use applecart_core::report::{Sheet, SheetKey};
 use applecart_io::intune::{Connector, IntuneRead as _, KeyRequest};
 
-/// Saves the key of every enrollment token, and says in its sheet where it is, or why it is not there.
+/// Reads the key of every enrollment token, and saves it where it was asked for, or where the MDM
+/// server at Apple may not have it: then the next download could not be opened.
 pub(super) fn attach(
     options: &OpenOptions,
     due: &[Due<'_>],
@@ -22,7 +23,7 @@ pub(super) fn attach(
     connector: &Connector,
 ) -> Result<(), AppError> {
     if !due.iter().any(|due| due.token.token.kind == Kind::Enrollment) {
-        return Err(RenewError::NoKey.into());
+        return if options.public_key { Err(RenewError::NoKey.into()) } else { Ok(()) };
     }
     #[expect(clippy::disallowed_methods, reason = "makes the folder that keys go to")]
     std::fs::create_dir_all(&options.out).map_err(|source| AppError::File {
@@ -31,16 +32,22 @@ pub(super) fn attach(
         source,
     })?;
     let mut files = Vec::new();
-    let enrollment = |(due, _): &(&Due<'_>, &mut Sheet)| due.token.token.kind == Kind::Enrollment;
-    for (due, sheet) in due.iter().zip(sheets).filter(enrollment) {
+    let is_due = |(due, sheet): &(&Due<'_>, &mut Sheet)| {
+        due.token.token.kind == Kind::Enrollment && !sheet.waiting && sheet.open.is_none()
+    };
+    for (due, sheet) in due.iter().zip(sheets).filter(is_due) {
         // What could not be read at all is told already.
         let Some(id) = due.id.clone() else { continue };
         match crate::app::block_on(read(due, id, ground, connector))? {
             Ok(Key { file, issuer, serial }) => {
+                let changed = due.token.recipient.as_ref().and_then(|last| {
+                    Some((&last.issuer, &last.serial) != (issuer.as_ref()?, serial.as_ref()?))
+                });
                 let path = options.out.join(file_name(due));
-                let shown = path.display().to_string();
-                sheet.public_key = Some(SheetKey { file: shown, issuer, serial });
-                files.push(New { path, bytes: file.into_bytes() });
+                let is_wanted = options.public_key || changed != Some(false);
+                let saved = is_wanted.then(|| path.display().to_string());
+                sheet.public_key = Some(SheetKey { file: saved, changed, issuer, serial });
+                files.extend(is_wanted.then(|| New { path, bytes: file.into_bytes() }));
             }
             Err(problem) => sheet.problems.push(problem),
         }

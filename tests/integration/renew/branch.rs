@@ -148,7 +148,7 @@ fn the_same_file_again_finds_its_branch_and_another_file_is_refused() {
     // It is found, and pushed now; nothing is sealed or committed again.
     again(&file, &["--push"])
         .ends_with(0)
-        .says("had this very file already, and was pushed now")
+        .says("had this very change already, and was pushed now")
         .says("pushed; open");
     assert_eq!(clone.git(&["for-each-ref", "refs/heads/renew"]), made);
     assert_ne!(pushed(&hub), "");
@@ -156,14 +156,14 @@ fn the_same_file_again_finds_its_branch_and_another_file_is_refused() {
     let other = admin(&hub, "other");
     run(&other, &["renew", "contoso/vpp", "--file", text(&file), "--push"])
         .ends_with(0)
-        .says("has this very file already");
+        .says("has this very change already");
     let second = hub.world.vpp_file("London", 364);
     assert_ne!(second.text, token.text);
     let second = download(&hub.world, "second.vpptoken", &second.text);
     let before = state(&hub, &clone);
     again(&second, &["--push"])
         .ends_with(4)
-        .says("exists already, with another file than this one; nothing was written")
+        .says("exists already, with another file or Apple Account than this one")
         .says("git fetch origin renew/contoso/vpp-london-")
         .says("git push origin --delete renew/contoso/vpp-london-")
         .says("&& git branch -D renew/contoso/vpp-london-");

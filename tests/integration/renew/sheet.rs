@@ -197,3 +197,77 @@ fn what_to_renew_has_to_be_clear() {
     hub.world.state().set_push(tenant_id("contoso"), None).unwrap();
     run(&clone, &["renew", "contoso/push"]).ends_with(64).says("Intune does not have contoso/push");
 }
+
+#[test]
+fn intunes_public_key_is_saved_where_the_server_at_apple_may_have_another_one() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let out = hub.world.path("keys");
+    let file = out.join("IntunePublicKey-contoso-abm.pem");
+    let open = |more: &[&str]| {
+        run(&clone, &[&["renew", "contoso/enrollment", "--out", text(&out)], more].concat())
+    };
+    open(&["--no-csr"]).ends_with(0).says("To save Intune's key, run:");
+    assert!(!out.exists());
+    open(&[]).ends_with(0).says("Git does not say which public key");
+    let key = std::fs::read_to_string(&file).unwrap();
+    assert!(key.starts_with("-----BEGIN CERTIFICATE-----\n"), "{key}");
+    // Brought as a token, it is told as what it is.
+    run(&clone, &["renew", "contoso/ABM", "--file", text(&file)])
+        .ends_with(4)
+        .says("If it is Intune's public key for an enrollment token");
+
+    let token = enrollment(&hub, "contoso");
+    run(&clone, &["renew", "contoso/ABM", "--file", text(&token), "--push"]).ends_with(0);
+    let branch = hub.git(&["for-each-ref", "--format=%(refname)", "refs/heads/renew"]);
+    hub.git(&["update-ref", "refs/heads/main", &branch]);
+    hub.clone("applier", &[]).run(&["apply"]).ends_with(0).says("uploaded");
+    std::fs::remove_file(&file).unwrap();
+    open(&[]).ends_with(0).says("Upload no public key");
+    assert!(!file.exists());
+    open(&["--public-key"])
+        .ends_with(0)
+        .says("The last token was encrypted to Intune's public key");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), key);
+
+    hub.world.change("contoso", |tenant| {
+        tenant.dep_onboarding_settings[0].encryption_public_key = None;
+    });
+    open(&[]).ends_with(0).says("is not the one that the last token was encrypted to");
+    assert_ne!(std::fs::read_to_string(&file).unwrap(), key);
+    let asked = hub.world.state().requests();
+    assert!(asked.iter().all(|one| !one.path.contains("generateEncryptionPublicKey")));
+    run(&clone, &["renew", "contoso/push", "--public-key"])
+        .ends_with(64)
+        .says("--public-key is for enrollment tokens");
+}
+
+#[test]
+fn the_mdm_server_is_learnt_from_the_download_and_another_one_is_warned_of() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let name = |server: &str| {
+        let now = chrono::Utc::now();
+        format!("{server}_Token_{}_smime.p7m", now.format("%Y-%m-%dT%H-%M-%SZ"))
+    };
+    let content = hub.world.enrollment_file("contoso");
+    let other = download(&hub.world, &name("Contoso Jamf"), &content);
+    run(&clone, &["renew", "contoso/ABM", "--file", text(&other)])
+        .ends_with(0)
+        .says("it is for the MDM server \"Contoso Jamf\", and `server` in the tenant file says");
+    clone.git(&[
+        "branch",
+        "-D",
+        &clone.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads/renew"]),
+    ]);
+    let tenant = hub.git(&["show", "main:tenants/contoso/tenant.yaml"]);
+    hub.world
+        .write("tenants/contoso/tenant.yaml", &tenant.replace("    server: contoso Intune\n", ""));
+    hub.world.commit("No server");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let same = download(&hub.world, &name("Contoso Intune"), &content);
+    run(&clone, &["renew", "contoso/ABM", "--file", text(&same), "--push"]).ends_with(0);
+    let branch = hub.git(&["for-each-ref", "--format=%(refname)", "refs/heads/renew"]);
+    let tenant = hub.git(&["show", &format!("{branch}:tenants/contoso/tenant.yaml")]);
+    assert!(tenant.contains("    server: Contoso Intune\n"), "{tenant}");
+}

@@ -312,7 +312,7 @@ fn recipient_unverifiable(why: &str) -> Finding {
 fn recipient_mismatch() -> Finding {
     Finding::new(
         FindingCode::RecipientMismatch,
-        "it is encrypted to a key that Intune does not have, so Intune cannot open it: it was downloaded before Intune's current public key was uploaded to Apple, or it belongs to another customer. Upload Intune's key to the MDM server in Apple Business or Apple School Manager, then download the token again",
+        "it is encrypted to a key that Intune does not have, so Intune cannot open it: it was downloaded before Intune's current public key was uploaded to Apple, or it belongs to another customer. Upload Intune's key (`applecart renew TENANT/TOKEN --public-key` saves it) to the MDM server in Apple Business or Apple School Manager, then download the token again",
     )
 }
 

@@ -101,8 +101,10 @@ pub struct SheetCsr {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SheetKey {
-    /// Where it was saved.
-    pub file: String,
+    /// Where it was saved; `null` where the last token was encrypted to it, so that nobody needs it.
+    pub file: Option<String>,
+    /// Whether the last token was encrypted to another key; `null` where Git does not say.
+    pub changed: Option<bool>,
     /// The issuer of its certificate in RFC 4514; `null` where Intune gives the key alone.
     pub issuer: Option<String>,
     /// The certificate's number in upper-case hexadecimal.
@@ -300,32 +302,57 @@ fn enrollment_steps(sheet: &Sheet) -> Vec<String> {
     let role = "an administrator there who may manage MDM servers";
     let place = if sheet.school {
         format!(
-            "Sign in at {SCHOOL} {}. Under your name > Preferences, choose {server}; Download Token is there.",
+            "Sign in at {SCHOOL} {}. Under your name > Preferences, choose {server}. Do not add another one: the devices are assigned to this one.",
             account(sheet, role)
         )
     } else {
         format!(
-            "Sign in at {BUSINESS} {}. Under Devices > Management Services, open {server}; its token is downloaded there.",
+            "Sign in at {BUSINESS} {}. Under Devices > Management Services, open {server}. Do not add another one: the devices are assigned to this one.",
             account(sheet, role)
         )
-    };
-    let key = match &sheet.public_key {
-        Some(key) => format!(
-            "Upload the public key {} to {server} in place of the one that it has. Do this before you download: a token is encrypted to the key that the server has at that moment.",
-            key.file
-        ),
-        None => format!(
-            "Do not add another MDM server: the devices are assigned to this one. Upload a public key only where Intune's has changed. To save Intune's key, run: applecart renew {} --public-key",
-            sheet.token.spec(&sheet.tenant)
-        ),
     };
     vec![
         "Be ready before you press anything: Apple disables the token in use when a new one is downloaded, and device sync is down until the new one is in Intune. Have the reviewer ready.".to_owned(),
         place,
-        key,
-        downloader(sheet, "it ends when that person changes the password or leaves"),
+        key_step(sheet),
+        format!(
+            "Download its token. {}",
+            downloader(sheet, "it ends when that person changes the password or leaves")
+        ),
         format!("At once, run: {}", sheet.next),
     ]
+}
+
+/// A token is encrypted to the key that the MDM server has at that moment, and Intune opens only what
+/// is encrypted to its own.
+fn key_step(sheet: &Sheet) -> String {
+    let upload = |file: &str| {
+        format!(
+            "upload the public key {file} there, in place of the one that the server has. Do that before you download: Intune can open only what is encrypted to this key."
+        )
+    };
+    match &sheet.public_key {
+        Some(SheetKey { file: Some(file), changed: Some(true), .. }) => format!(
+            "Intune's public key is not the one that the last token was encrypted to, so {}",
+            upload(file)
+        ),
+        Some(SheetKey { file: Some(file), changed: None, .. }) => format!(
+            "Git does not say which public key the last token was encrypted to. Where you do not know that the server has Intune's, {}",
+            upload(file)
+        ),
+        Some(SheetKey { file: Some(file), changed: Some(false), .. }) => format!(
+            "The last token was encrypted to Intune's public key. Only where the server lost it since, {}",
+            upload(file)
+        ),
+        Some(SheetKey { file: None, .. }) => {
+            "Upload no public key: the last token was encrypted to the one that Intune has."
+                .to_owned()
+        }
+        None => format!(
+            "Upload a public key only where Intune's has changed. To save Intune's key, run: applecart renew {} --public-key",
+            sheet.token.spec(&sheet.tenant)
+        ),
+    }
 }
 
 fn vpp_steps(sheet: &Sheet) -> Vec<String> {
@@ -407,7 +434,7 @@ fn people(sheet: &Sheet) -> Vec<(&'static str, String)> {
         line("request's key", Some(format!("SHA-256 {}", csr.public_key_sha256)));
     }
     if let Some(key) = &sheet.public_key {
-        line("public key", Some(key.file.clone()));
+        line("public key", key.file.clone());
         line("public key's issuer", key.issuer.clone());
         line("public key's number", key.serial.as_ref().map(ToString::to_string));
     }

@@ -82,7 +82,7 @@ fn each_kind_says_what_must_not_be_pressed() {
     );
     assert!(text(Kind::Push).contains("(https://identity.apple.com/pushcert)"));
     assert!(text(Kind::Enrollment).contains("Apple disables the token in use when"));
-    assert!(text(Kind::Enrollment).contains("Do not add another MDM server"));
+    assert!(text(Kind::Enrollment).contains("Do not add another one: the devices are assigned"));
     assert!(text(Kind::Vpp).contains("Another location's file looks the same"));
     let mut school = sheet(Kind::Vpp);
     school.school = true;
@@ -212,12 +212,17 @@ fn a_public_key_is_uploaded_before_the_token_is_downloaded() {
     );
     let mut sheet = sheet(Kind::Enrollment);
     sheet.public_key = Some(SheetKey {
-        file: "IntunePublicKey-contoso-london.pem".to_owned(),
+        file: Some("IntunePublicKey-contoso-london.pem".to_owned()),
+        changed: Some(true),
         issuer: Some("CN=Intune".to_owned()),
         serial: Some("5050".parse().unwrap()),
     });
     complete_sheet(&mut sheet);
     let place = |part: &str| sheet.markdown.find(part).unwrap();
-    assert!(place("Upload the public key IntunePublicKey") < place("--file FILE --push"));
+    assert!(place("so upload the public key IntunePublicKey") < place("Download its token."));
     assert!(sheet.markdown.contains("| public key's number | 5050 |"), "{}", sheet.markdown);
+    sheet.public_key =
+        Some(SheetKey { file: None, changed: Some(false), issuer: None, serial: None });
+    complete_sheet(&mut sheet);
+    assert!(sheet.markdown.contains("Upload no public key"), "{}", sheet.markdown);
 }
