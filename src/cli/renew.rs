@@ -40,7 +40,8 @@ use applecart_core::report::{
 /// have another one; with --public-key in any case.
 ///
 /// With --batch: the same as with --file for every file of a folder, each matched by its content. Exit code 4
-/// means that a file was refused, 3 that one could not be checked or matched.
+/// means that a file was refused, 3 that one could not be checked or matched, whatever became of the
+/// others.
 #[derive(clap::Args, Debug)]
 #[command(
     group = clap::ArgGroup::new("download").args(["file", "batch"]),

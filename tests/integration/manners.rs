@@ -29,10 +29,11 @@ fn a_reader_that_goes_away_ends_the_program_quietly() {
         );
     }
     world.commit("A thousand mistakes");
-    let whole = world.run(&["validate"]).ends_with(78);
+    let validate = ["validate", "--format", "json"];
+    let whole = world.run(&validate).ends_with(78);
     // More than a pipe holds, so that the program is still writing when the reader goes.
     assert!(whole.stdout.len() > 70_000, "{}", whole.stdout.len());
-    let mut child = world.spawn(&["validate"]);
+    let mut child = world.spawn(&validate);
     let mut first = [0; 1];
     let mut stdout = child.stdout.take().unwrap();
     stdout.read_exact(&mut first).unwrap();
@@ -157,7 +158,7 @@ fn a_hold_is_remarked_at_its_token() {
     let text = std::fs::read_to_string(world.repo().join("tenants/contoso/tenant.yaml")).unwrap();
     let line = text.lines().position(|line| line == "push:").unwrap() + 1;
     let plan = world.run(&["plan", "--format", "github"]).ends_with(0).stdout;
-    let start = format!("::warning file=tenants/contoso/tenant.yaml,line={line},");
+    let start = format!("::error file=tenants/contoso/tenant.yaml,line={line},");
     assert!(plan.starts_with(&start), "{plan}");
     assert!(plan.contains("topic-change"), "{plan}");
     let sarif = world.run(&["plan", "--format", "sarif"]).ends_with(0).json();

@@ -116,11 +116,11 @@ fn what_landed_is_deleted_when_told_to_and_the_rest_stays() {
     let expired = hub.world.issue(Some(&topic(&hub.world, "fabrikam")), -1);
     let expired = download(&hub.world, "expired.pem", &expired.pem);
     batch(&hub, &clone, &[])
-        .ends_with(4)
+        .ends_with(3)
         .says("2 files are no longer needed: delete them (--remove-download does)")
         .says(&format!("--file '{}'", text(&vpp)));
     assert!(file.exists() && twin.exists());
-    batch(&hub, &clone, &["--remove-download"]).ends_with(4).says("deleted");
+    batch(&hub, &clone, &["--remove-download"]).ends_with(3).says("deleted");
     assert!(!file.exists() && !twin.exists());
     assert!(vpp.exists() && expired.exists());
 }

@@ -157,12 +157,24 @@ fn an_enrollment_token_of_unknown_age() {
 }
 
 #[test]
-fn a_first_certificate_is_no_renewal() {
+fn a_first_vpp_token_is_no_renewal() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let file = download(&hub.world, "sToken.vpptoken", &hub.world.vpp_file("London", 364).text);
+    hub.world.change("contoso", |tenant| tenant.vpp_tokens.clear());
+    message!(refusal(&hub, &clone, "contoso/London", &file), @r#"error: nothing was written: not-live"#);
+}
+
+#[test]
+fn a_certificate_that_was_deleted_in_intune_comes_back_with_the_topic_that_devices_know() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");
     let (file, _) = renewed(&hub, &clone, "contoso");
     hub.world.state().set_push(tenant_id("contoso"), None).unwrap();
-    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: not-live"#);
+    run(&clone, &["renew", "contoso/push", "--file", text(&file)])
+        .ends_with(0)
+        .says("Bring back the push certificate of contoso until")
+        .says("the topic is the one that devices know");
 }
 
 #[test]
