@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::model::ProblemCode;
 use crate::plan::{Expiry, HealthReason, Reason, Sync, Warning};
-use crate::rules::codes::{Appearance, entry, explain, schema};
+use crate::rules::codes::{Appearance, Weight, entry, explain, schema};
 
 /// How soon somebody has to act.
 #[derive(
@@ -76,6 +76,10 @@ macro_rules! causes {
                     $(Self::$variant => Severity::$severity,)+
                     Self::Held(Reason::TopicChange | Reason::WrongDestination) => Severity::Critical,
                     Self::Held(Reason::Suspended) => Severity::Notice,
+                    // A credential that Apple no longer takes is dead, whatever its date says.
+                    Self::Failing(reason) if reason.explained().weight == Weight::Critical => {
+                        Severity::Critical
+                    }
                     Self::Held(_) | Self::Failing(_) | Self::Unobserved(_) => Severity::Urgent,
                 }
             }
@@ -88,13 +92,13 @@ causes! {
     TopicChanged = Critical, own!("topic-changed");
     /// Downloading the token at Apple ended the one in use, and the new one is not uploaded yet.
     DeviceSyncDown = Critical, own!("device-sync-down");
+    /// Named in Git or watched, and proved absent in Intune.
+    Missing = Critical, Sync::Missing.as_str();
     Expired = Critical, Expiry::Expired.as_str();
     /// Less than the fleet's `critical` is left.
     Critical = Critical, Expiry::Critical.as_str();
     /// The token that was to prove the wire encoding failed.
     CanaryFailed = Urgent, Warning::CanaryFailed.as_str();
-    /// Named in Git or watched, and proved absent in Intune.
-    Missing = Urgent, Sync::Missing.as_str();
     /// The suspension ran out, and its line is still there.
     SuspensionOver = Notice, Reason::SuspensionEnded.as_str();
     /// Less than the fleet's `renewBefore` is left.

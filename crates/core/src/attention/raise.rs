@@ -382,7 +382,9 @@ impl<'a> OneToken<'a> {
             matters.push(self.matter(Cause::CanaryFailed, words.run(self.history())));
         }
         if state.sync == Sync::Missing {
-            matters.push(self.matter(Cause::Missing, self.missing()));
+            let missing = self.matter(Cause::Missing, self.missing());
+            let severity = if self.was_there() { missing.severity } else { Severity::Urgent };
+            matters.push(Matter { severity, ..missing });
         }
         for reason in &state.health_reasons {
             let told = reason.explained();
@@ -688,6 +690,14 @@ impl<'a> OneToken<'a> {
         }
         Words::new(message, "Upload it at once:")
             .run(format!("applecart apply --select {}", self.tenant()))
+    }
+
+    /// Whether Git or the ledger knows it from Intune; else it may be one that is still to come.
+    fn was_there(&self) -> bool {
+        let known = |entry: &Token| {
+            entry.token.id.is_some() || entry.topic().is_some() || entry.facts.expires.is_some()
+        };
+        self.last_seen.is_some() || self.entry.is_some_and(known)
     }
 
     fn missing(&self) -> Words {
