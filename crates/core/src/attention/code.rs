@@ -77,7 +77,7 @@ macro_rules! causes {
                     Self::Held(Reason::TopicChange | Reason::WrongDestination) => Severity::Critical,
                     Self::Held(Reason::Suspended) => Severity::Notice,
                     // A credential that Apple no longer takes is dead, whatever its date says.
-                    Self::Failing(reason) if reason.explained().weight == Weight::Critical => {
+                    Self::Failing(reason) if reason.explained().severity == Weight::Critical => {
                         Severity::Critical
                     }
                     Self::Held(_) | Self::Failing(_) | Self::Unobserved(_) => Severity::Urgent,
