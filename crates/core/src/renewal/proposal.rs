@@ -266,6 +266,19 @@ mod tests {
     }
 
     #[test]
+    fn a_text_does_not_promise_an_upload_that_is_held() {
+        let mut world = World::renewal();
+        world.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
+        let text = text(&world, &push_file(TOPIC));
+        assert!(
+            text.ends_with(
+                "`applecart apply` still holds the upload (topic-change): a reviewed `allow` line has to be merged with it.\n"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn the_text_of_a_renamed_organisation() {
         let mut world = World::vpp_renewal();
         world.allow("organization-differs", "Contoso Ltd", "Contoso plc");

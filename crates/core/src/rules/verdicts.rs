@@ -85,8 +85,8 @@ pub struct Verdicts {
     pub passed: Vec<Passed>,
     pub effect: Effect,
     pub released: Vec<Released>,
-    /// Whether Intune is proved to have none yet.
-    pub is_first: bool,
+    /// What the plan will hold all the same, until a line releases it.
+    pub held: Vec<Reason>,
 }
 
 /// Asks the rules. `case` has the entry as it would be, `stated` is the topic that Git names so far.
@@ -111,8 +111,8 @@ pub fn verdicts(
         None => Vec::new(),
     });
     passed.extend(key_of_request(live, facts));
-    let is_first = case.live.is_none();
-    Verdicts { passed, effect, released: released(case, inspection), is_first }
+    let (released, held) = holds(case, inspection);
+    Verdicts { passed, effect, released, held }
 }
 
 fn effect(case: &Case<'_>, facts: &FileFacts, stated: Option<&Topic>) -> Effect {
@@ -174,10 +174,12 @@ fn against_vpp(live: &LiveVpp, facts: &FileFacts) -> Vec<Passed> {
         .collect()
 }
 
-/// What speaks against the file and is released by a line, with that line.
-fn released(case: &Case<'_>, inspection: &Inspection) -> Vec<Released> {
+/// What speaks against the file: what a line releases, with that line, and what stands.
+fn holds(case: &Case<'_>, inspection: &Inspection) -> (Vec<Released>, Vec<Reason>) {
     let mut holds: Vec<Hold> = case.against_place();
-    holds.extend(case.against_file());
+    if !case.is_same() {
+        holds.extend(case.against_file());
+    }
     // What only the opened file shows.
     let found = inspection.findings.iter().filter(|finding| judge::is_released(finding, case));
     holds.extend(found.filter_map(|finding| {
@@ -186,8 +188,14 @@ fn released(case: &Case<'_>, inspection: &Inspection) -> Vec<Released> {
         Some(Hold::releasable(*reason, case.change(), finding.message.clone()))
     }));
     let (allows, today) = (&case.token.allow, case.today());
-    let by = |hold: &Hold| hold.released_by(allows, today).cloned();
-    holds.iter().filter_map(|hold| Some(Released { reason: hold.reason, by: by(hold)? })).collect()
+    let (mut released, mut held) = (Vec::new(), Vec::new());
+    for hold in holds {
+        match hold.released_by(allows, today) {
+            Some(by) => released.push(Released { reason: hold.reason, by: by.clone() }),
+            None => held.push(hold.reason),
+        }
+    }
+    (released, held)
 }
 
 #[cfg(test)]
@@ -278,6 +286,7 @@ pub(crate) mod tests {
         world.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
         let back = asked(&world, &known);
         assert!(matches!(back.effect, Effect::BackTo { .. }), "{back:?}");
+        assert_eq!(back.held, [Reason::TopicChange]);
         assert_eq!(back.passed[0].to_string(), "the topic is the one that devices know");
     }
 

@@ -10,7 +10,7 @@ use crate::fleet::Allow;
 use crate::model::{Kind, Sha256, TenantName, Timestamp, TokenRef};
 use crate::plan::kebab_enum;
 use crate::report::markdown::cell;
-use crate::report::text::{BAD, DIM, GOOD, HEAD, LOOK, day, escape, short, styled, wrap};
+use crate::report::text::{BAD, DIM, GOOD, HEAD, LOOK, day, escape, joined, short, styled, wrap};
 use crate::rules::codes::Reason;
 use crate::rules::verdicts::{Effect, Released, Verdicts};
 
@@ -245,6 +245,13 @@ impl ProposalText<'_> {
 
     /// What happens after the merge, and what devices notice of it.
     fn ending(&self) -> String {
+        let held = self.verdicts.map(|verdicts| verdicts.held.as_slice()).unwrap_or_default();
+        if !held.is_empty() {
+            let held = joined(held, ", ");
+            return format!(
+                "still holds the upload ({held}): a reviewed `allow` line has to be merged with it."
+            );
+        }
         let text = match (self.token.kind, self.effect()) {
             (Kind::Enrollment, _) => "uploads the token and starts a sync. Merge it soon.",
             (Kind::Vpp, _) => match self.renamed() {
