@@ -35,9 +35,13 @@ pub struct Options {
     pub identities: Vec<PathBuf>,
     /// Read and record in this clone only, although the repository has a remote.
     pub local_ledger: bool,
+    /// Files that failed are tried again at once, however often they failed.
+    pub retry: bool,
+    /// Asked before the first write of a plan with one; nothing is written without a yes.
+    pub confirm: Box<dyn FnOnce(&Plan) -> bool>,
     /// Called when the first write may begin. Once what it gives is set, no further write is
     /// started; those under way end and are recorded.
-    pub stop: fn() -> Arc<AtomicBool>,
+    pub stop: Box<dyn FnOnce() -> Arc<AtomicBool>>,
 }
 
 /// What may be done.
@@ -101,8 +105,14 @@ pub fn run(
     let Past { ledger, known } = session::past(&loaded, context, which)?;
     let clone = clone::state(context, &loaded, Reach::Remote)?;
     let dead_runs = known.as_ref().map(|view| lock.dead_runs(view, &run_id)).unwrap_or_default();
-    let session =
-        Session { context, loaded: &loaded, selection: &selection, known: &known, dead_runs };
+    let session = Session {
+        context,
+        loaded: &loaded,
+        selection: &selection,
+        known: &known,
+        dead_runs,
+        retry: options.retry,
+    };
     let author = Author { run: run_id, clone: lock.clone_id().to_string(), actor };
 
     super::block_on(async {
@@ -114,13 +124,17 @@ pub fn run(
         watch(&planned.plan, &attention);
         let (Ok(view), Some(ledger)) = (&known, ledger) else {
             // The plan says ledger-unknown for every tenant; nothing may be written.
-            let report = apply::untouched(&planned.plan);
+            let mut report = apply::untouched(&planned.plan);
+            report.ends(observed);
             return Ok(Applied { report, observed, elsewhere: false });
         };
         let limits = Limits::of(&loaded.policy, loaded.fleet.len());
         let checked = CheckedPlan::check(planned, limits, Known::Read(view), approve.as_deref())?;
 
         keys::must_be_there(checked.planned(), &identities)?;
+        if !checked.planned().due.is_empty() && !(options.confirm)(&checked.planned().plan) {
+            return Err(AppError::NotConfirmed);
+        }
         let files = Vault { repo: Mutex::new(Repo::discover(&context.repo)?), identities };
         let writer = LedgerWriter::start(ledger)?;
         let run = RunContext { author, rev: loaded.rev.clone().unwrap_or_default() };
@@ -147,6 +161,10 @@ pub fn run(
         let closed = closed?;
         report.ledger_head = closed.head.clone();
         keep_unpushed(&mut report, &closed, context, &run.author.run)?;
+        report.ends(observed);
+        if elsewhere {
+            report.ends(Outcome::Elsewhere);
+        }
         Ok(Applied { report, observed, elsewhere })
     })?
 }

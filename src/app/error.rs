@@ -20,6 +20,9 @@ use applecart_io::vault::{IdentitiesError, OpenError, SealError};
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
+    /// Somebody was asked before the first write, and did not say yes.
+    #[error("nothing was uploaded: the plan was not confirmed")]
+    NotConfirmed,
     #[error("the async runtime could not start")]
     Runtime(#[source] std::io::Error),
     #[error("the result could not be written")]

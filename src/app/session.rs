@@ -361,7 +361,9 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
         ledger.sign_with(key);
     }
     let read = if which == Which::Writing { ledger.begin() } else { ledger.read() };
-    let known = read.map_err(|error| Unknown::Ledger(error.into()));
+    // A frozen clock is a question about that time; it makes no line of today a line of the future.
+    let latest = context.clock.now().max(context.now());
+    let known = read.map(|view| view.within(latest)).map_err(|error| Unknown::Ledger(error.into()));
     Ok(Past { ledger: Some(ledger), known })
 }
 
@@ -443,6 +445,8 @@ pub struct Session<'a> {
     pub selection: &'a Selection,
     pub known: &'a Result<LedgerView, Unknown>,
     pub dead_runs: BTreeSet<String>,
+    /// Files that failed are tried again at once.
+    pub retry: bool,
 }
 
 impl<'a> Session<'a> {
@@ -456,7 +460,7 @@ impl<'a> Session<'a> {
             Ok(view) => dead_runs(context, &loaded.repo, view),
             Err(_) => BTreeSet::new(),
         };
-        Self { context, loaded, selection, known, dead_runs }
+        Self { context, loaded, selection, known, dead_runs, retry: false }
     }
 
     /// Makes the plan, on a runtime of its own.
@@ -495,6 +499,7 @@ impl<'a> Session<'a> {
             },
             source,
             dead_runs: &self.dead_runs,
+            retry: self.retry,
         })
     }
 

@@ -1,20 +1,24 @@
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use super::args::{Keys, Selected, duration};
 use super::error::CliError;
 use super::format::{Chosen, Format, Formats};
-use super::interrupt;
+use super::global;
+use super::interrupt::Signals;
 use super::output::Output;
 use crate::app::Context;
 use crate::app::apply::{self, What};
 use applecart_core::model::Outcome;
+use applecart_core::plan::Plan;
 use applecart_core::report::{self, ApplyReport};
 
 /// Upload what is due, verify it, and record it in the ledger
 ///
 /// Makes the plan again (and does only what a plan file holds, where one is given), opens the due
 /// files, announces every write in the ledger, reads Intune again directly before it, uploads, reads
-/// back and records. Needs the Graph write role and an identity that opens the files. Where the
+/// back and records. On a terminal it shows what is due and asks first; nobody is asked where
+/// standard input is no terminal or CI is set, nor with --yes. Needs the Graph write role and an identity that opens the files. Where the
 /// repository has a remote, only a commit that was merged into its default branch is applied (or
 /// into the pipeline's target branch, or --policy-rev). Where the policy asks for signed commits,
 /// one of the signers that it names must have signed it. Commits of the ledger are signed with the
@@ -23,6 +27,7 @@ use applecart_core::report::{self, ApplyReport};
 #[command(after_help = "Examples:
   applecart apply --select contoso
   applecart plan --out plan.json && applecart apply plan.json
+  applecart apply --retry --select contoso
   SOPS_AGE_KEY_FILE=~/fleet.agekey applecart apply")]
 pub(super) struct Args {
     /// A plan that `plan --out` wrote: only what it holds is done, and it is refused when a tenant
@@ -34,6 +39,12 @@ pub(super) struct Args {
     /// Permit a plan over the safety limits: the digest that was reviewed
     #[arg(long, value_name = "DIGEST")]
     approve: Option<String>,
+    /// Do not ask before the first upload
+    #[arg(short, long)]
+    yes: bool,
+    /// Try files again at once that failed before, instead of after the time that the plan names
+    #[arg(long)]
+    retry: bool,
     /// How long to wait until Intune has an upload [default: 1m; for the first upload of a kind,
     /// which goes alone, the fleet's `ledger.settle`]
     #[arg(long, value_name = "TIME")]
@@ -49,7 +60,9 @@ pub(super) struct Args {
 }
 
 const FORMATS: Formats<ApplyReport> = Formats(&[
-    (Format::Human, |report, output| output.result(&report::apply_human(report, output.width()))),
+    (Format::Human, |report, output| {
+        output.result(&report::apply_human(report, output.verbose, output.width()))
+    }),
     (Format::Json, |report, output| output.json(report)),
 ]);
 
@@ -65,13 +78,21 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
         Some(path) => What::Reviewed(path),
         None => What::Due(args.selected.selection()?),
     };
+    let (signals, told) = (Signals::watch(), output.clone());
+    let asks = !args.yes && may_ask();
     let options = apply::Options {
         what,
         approve: args.approve,
         wait,
         identities: args.keys.identity,
         local_ledger: args.local_ledger,
-        stop: interrupt::flag,
+        retry: args.retry,
+        confirm: Box::new(move |plan| !asks || ask(plan)),
+        stop: Box::new(move || {
+            signals.writes_begin(move || {
+            told.note("Stopping: the write under way is being finished and recorded. No other one is started.");
+        })
+        }),
     };
     let applied = apply::run(context, options, |plan, attention| {
         if args.format.format == Format::Human {
@@ -81,4 +102,27 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
     })?;
     args.format.write(&applied.report, output)?;
     Ok(applied.outcome())
+}
+
+/// Whether somebody sits at the terminal. In a pipeline nobody does, whatever its runner gives it for
+/// standard input.
+fn may_ask() -> bool {
+    let is_ci = global::environment()
+        .variable("CI")
+        .is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
+    !is_ci && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// The plan stands above; only a clear yes goes on.
+fn ask(plan: &Plan) -> bool {
+    let summary = &plan.summary;
+    let writes = summary.uploads + summary.creates + summary.configures;
+    let question =
+        format!("Write {} to Intune now? [y/N] ", report::plural(writes, "planned change"));
+    let mut err = std::io::stderr();
+    let mut answer = String::new();
+    let asked = err.write_all(question.as_bytes()).and_then(|()| err.flush());
+    asked.is_ok()
+        && std::io::stdin().read_line(&mut answer).is_ok()
+        && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }

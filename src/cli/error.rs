@@ -81,7 +81,8 @@ impl Explain for AppError {
                 ..
             } => Outcome::Error,
             // Another key would not help.
-            Self::Refused(_)
+            Self::NotConfirmed
+            | Self::Refused(_)
             | Self::Sealed { .. }
             | Self::Acknowledge(
                 AcknowledgeError::Text
@@ -269,6 +270,7 @@ impl Explain for AppError {
             | Self::Endpoint(_)
             | Self::FrozenApply
             | Self::Instant(_)
+            | Self::NotConfirmed
             | Self::Period { .. }
             | Self::PlanFile { .. }
             | Self::Refused(_)

@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::progress;
 use applecart_core::model::Outcome;
@@ -17,12 +17,41 @@ pub(super) fn end_at_once() {
     });
 }
 
-/// A flag that the first signal sets, for a command that finishes what is under way.
-pub(super) fn flag() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&stop);
-    on_signal(move || set.store(true, Ordering::Relaxed));
-    stop
+/// For a command that writes: until then the first signal ends it at once, with the exit code of an
+/// interruption; from then on it finishes what is under way.
+pub(super) struct Signals(Arc<OnceLock<Writing>>);
+
+struct Writing {
+    stop: Arc<AtomicBool>,
+    tell: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Signals {
+    pub(super) fn watch() -> Self {
+        let writing: Arc<OnceLock<Writing>> = Arc::default();
+        let seen = Arc::clone(&writing);
+        on_signal(move || match seen.get() {
+            Some(writing) => {
+                writing.stop.store(true, Ordering::Relaxed);
+                progress::clear();
+                (writing.tell)();
+            }
+            None => {
+                progress::clear();
+                leave()
+            }
+        });
+        Self(writing)
+    }
+
+    /// The flag that a signal sets from now on, which is told to the person.
+    pub(super) fn writes_begin(&self, tell: impl Fn() + Send + Sync + 'static) -> Arc<AtomicBool> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let writing = Writing { stop: Arc::clone(&stop), tell: Box::new(tell) };
+        // Writes begin once in a process.
+        let _ = self.0.set(writing);
+        stop
+    }
 }
 
 fn on_signal(act: impl FnOnce() + Send + 'static) {

@@ -17,6 +17,7 @@ use applecart_core::report::{escape, without_commands};
 /// Colour follows convention, the first that applies: `--no-color` or `NO_COLOR` takes it away,
 /// `CLICOLOR_FORCE` puts it anywhere, `CLICOLOR=0` takes it away, and else it is on a terminal only.
 /// With `--log-format json`, standard error holds JSON lines and nothing else.
+#[derive(Clone)]
 pub(super) struct Output {
     out: ColorChoice,
     err: ColorChoice,

@@ -201,7 +201,12 @@ fn thirty_customers_three_renewals_and_everybody_agrees() {
     }
     for (tenant, _, kind) in RENEWED {
         let lines = hub.lines(tenant);
-        let events: Vec<&str> = lines.iter().filter_map(|line| line["event"].as_str()).collect();
+        // The first sight of the tenant's other tokens stands there as well.
+        let events: Vec<&str> = lines
+            .iter()
+            .filter_map(|line| line["event"].as_str())
+            .filter(|event| *event != "observed")
+            .collect();
         let sent = ["intended", "applied", "confirmed"];
         let expected = if kind == Kind::Push { &["renewal-opened"][..] } else { &[] };
         assert_eq!(events, [expected, &sent].concat(), "{tenant}");

@@ -9,6 +9,7 @@
 //! * [`lacking`]: which entries a chain lacks, when two clones wrote at once.
 //! * [`show`] and [`verify_text`]: the reports of `ledger show` and `ledger verify`.
 
+mod bounds;
 mod chain;
 mod line;
 mod merge;
@@ -18,6 +19,7 @@ mod sending;
 pub mod testing;
 mod view;
 
+pub use bounds::LEASE;
 pub use chain::{
     Chain, ChainError, ChainFault, Extension, MAX_FILE, Tail, extend, read_chain, verify_chain,
 };

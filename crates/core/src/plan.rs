@@ -25,24 +25,27 @@ mod selection;
 mod settings;
 mod tenant;
 mod types;
+mod unfinished;
 mod watch;
 #[cfg(any(test, feature = "testing"))]
 pub mod world;
 
 pub use crate::rules::subject::{Sent, Stage, Subject};
 pub use base::resealed;
-pub use canary::{Canary, wire};
+pub use canary::{Canary, REFUSALS, wire};
 pub use checked::{CheckedPlan, Refusal};
 pub use fresh::{Reviewed, Stale, fresh};
 pub use holds::location_fault;
 pub use input::{Base, Input, Known};
 pub use lint::Fault;
 pub use make::make;
-pub use planned::{Due, DueWrite, Note, Noted, Planned, Verify};
+pub use planned::{Closing, Due, DueWrite, Note, Noted, Planned, Verify};
 pub use safety::{Excess, Limits};
 pub use selection::{Selection, SelectionError};
 pub use settings::Settings;
 pub(crate) use types::kebab_enum;
+pub use tenant::SKEW_LIMIT;
+pub use unfinished::CANNOT_LAND;
 pub use types::{
     Action, Expiry, FORMAT_VERSION, Health, HealthReason, Observed, Plan, PlannedTenant,
     PlannedToken, Reason, RecipientsChange, RemovedTenant, ResealedTenant, SelectionReport, Source,

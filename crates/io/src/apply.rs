@@ -45,6 +45,11 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
 
     let mut lanes: BTreeMap<Kind, Vec<&Due>> = BTreeMap::new();
     for due in &planned.due {
+        if let Some(skew) = planned.skews.get(&due.tenant.tenant_id) {
+            let details = vec![skewed(*skew)];
+            report.push(due, Done { details, ..Done::of(Happened::NotStarted) });
+            continue;
+        }
         let judged = due.opens().map(|file| files::judge(due, file, tools)).transpose();
         match judged {
             Ok(_) => lanes.entry(due.kind()).or_default().push(due),
@@ -90,10 +95,24 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
     Ok(report)
 }
 
+/// Why nothing is announced or uploaded on a machine whose clock is wrong.
+fn skewed(seconds: i64) -> String {
+    let minutes = seconds.abs() / 60;
+    let by = match (minutes / (24 * 60), minutes / 60) {
+        (0, 0) => format!("{minutes} minutes"),
+        (0, hours) => format!("{hours} hours"),
+        (days, _) => format!("{days} days"),
+    };
+    let how = if seconds < 0 { "ahead of" } else { "behind" };
+    format!(
+        "this machine's clock is {by} {how} Microsoft's. Nothing was announced or uploaded, because times in the ledger would be wrong. Set the clock, then run again"
+    )
+}
+
 /// The report of an apply that must not write anything, because the ledger cannot be read.
 pub fn untouched(plan: &Plan) -> ApplyReport {
     let mut report = ApplyReport::new(plan);
-    report.outcome = Outcome::Partial;
+    report.ends(Outcome::Partial);
     report
 }
 

@@ -167,7 +167,7 @@ fn create_instead_of_renew(story: &mut Story<'_>, simulator: &Running) -> Result
     story.step(
         "Applying does not help, and no flag does.",
         &["apply", "--select", "fabrikam"],
-        Outcome::Done,
+        Outcome::Refused,
     )
 }
 

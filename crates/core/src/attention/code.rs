@@ -99,6 +99,10 @@ causes! {
     Critical = Critical, Expiry::Critical.as_str();
     /// The token that was to prove the wire encoding failed.
     CanaryFailed = Urgent, Warning::CanaryFailed.as_str();
+    /// The upload of a file failed three times in a row or more.
+    CannotLand = Urgent, own!("cannot-land");
+    /// A line of the ledger that binds nobody, because no run with a right clock writes it.
+    LedgerLineBroken = Urgent, own!("ledger-line-broken");
     /// The suspension ran out, and its line is still there.
     SuspensionOver = Notice, Reason::SuspensionEnded.as_str();
     /// Less than the fleet's `renewBefore` is left.

@@ -12,7 +12,8 @@ use crate::fleet::{Desired, Suspension, Tenant, Token, TokenFile};
 use crate::ledger::TenantLedger;
 use crate::model::{Facts, Kind, Problem, ProblemCode, Timestamp, TokenRef, shell_word};
 use crate::plan::{
-    Action, Expiry, HealthReason, Known, Limits, PlannedTenant, PlannedToken, Reason, Sync, Warning,
+    Action, CANNOT_LAND, Expiry, HealthReason, Known, Limits, PlannedTenant, PlannedToken, Reason,
+    Sync, Warning,
 };
 use crate::report::plural;
 
@@ -233,6 +234,7 @@ impl OneTenant<'_> {
             let words = of_problem(problem, &shell_word(&self.tenant.name));
             matters.push(self.matter(cause, token.as_ref(), None, words));
         }
+        matters.extend(self.ledger_line_broken());
         for token in &self.tenant.tokens {
             OneToken::new(self, token).raise(&mut matters);
         }
@@ -240,6 +242,29 @@ impl OneTenant<'_> {
             matters.extend(self.suspension(suspension, None));
         }
         matters
+    }
+
+    fn ledger_line_broken(&self) -> Option<Matter> {
+        let aside = self.input.ledger?.set_aside.get(&self.tenant.tenant_id?)?;
+        let newest = aside.last()?;
+        let what = match newest.has_endless_lease() {
+            true => "asks for a lease of more than 15 minutes".to_owned(),
+            false => format!("is dated {}, which is in the future", newest.at),
+        };
+        let message = format!(
+            "Line {} of its ledger {what}. It was written by {} and binds nobody.",
+            newest.seq,
+            newest
+                .actor
+                .host
+                .as_deref()
+                .or(newest.actor.user.as_deref())
+                .unwrap_or("an unnamed machine")
+        );
+        let next = "Correct the clock of that machine, or find out who forged the line:";
+        let words = Words::new(message, next)
+            .run(format!("applecart ledger show {}", shell_word(&self.tenant.name)));
+        Some(self.matter(Cause::LedgerLineBroken, None, None, words))
     }
 
     fn matter(
@@ -374,6 +399,7 @@ impl<'a> OneToken<'a> {
             down.severity = Severity::Notice;
             matters.push(down);
         }
+        matters.extend(self.cannot_land());
         if state.warnings.contains(&Warning::CanaryFailed) {
             let next = "Correct `wire` in applecart.yaml, or the file that was refused:";
             let failed = "The first upload of this kind failed, so no other is sent.";
@@ -485,6 +511,28 @@ impl<'a> OneToken<'a> {
         Matter { severity, since: open.at, ..matter }
     }
 
+    /// A file that failed again and again, whatever is tried.
+    fn cannot_land(&self) -> Option<Matter> {
+        let state = &self.planned.state;
+        let (past, sha256) = (self.of.past?, state.sha256?);
+        if state.sync != Sync::OutOfSync {
+            return None;
+        }
+        let failures: Vec<_> = past.failures_in_a_row(&self.token, sha256).collect();
+        let newest = failures.first().filter(|_| failures.len() >= CANNOT_LAND)?;
+        let why = newest.cause().and_then(|cause| cause.detail.as_deref());
+        let message = format!(
+            "The last {} uploads of this file did not arrive; the newest, on {}: {}. Intune still has the earlier one.",
+            failures.len(),
+            newest.at,
+            why.unwrap_or("the run ended before Graph had answered").trim_end_matches('.')
+        );
+        let words = Words::new(message, "Correct that cause, then try at once:")
+            .run(format!("applecart apply --retry --select {}", self.tenant()));
+        let since = failures.last().map(|oldest| oldest.at);
+        Some(Matter { since, ..self.matter(Cause::CannotLand, words) })
+    }
+
     fn topic_changed(&self) -> Option<Matter> {
         let entry = self.entry.filter(|entry| entry.file.is_none())?;
         let (stated, live) = (entry.topic()?, self.planned.state.live.as_ref()?.topic.as_ref()?);
@@ -556,6 +604,7 @@ impl<'a> OneToken<'a> {
             }
             // A hold of settings says nothing about the file.
             (Action::Hold, _) if state.sha256.is_some() => InGit::Held,
+            (_, Sync::OutOfSync) if state.warnings.contains(&Warning::RetryAfter) => InGit::Due,
             (_, Sync::Progressing) => InGit::Sent,
             (_, Sync::Unobserved) if self.has_unseen_file() => InGit::Sent,
             _ => InGit::No,
@@ -585,6 +634,10 @@ impl<'a> OneToken<'a> {
         let (tenant, target) = (self.tenant(), self.target());
         let in_git = self.in_git();
         let words = match in_git {
+            InGit::Due if self.planned.state.warnings.contains(&Warning::RetryAfter) => {
+                let next = "The new file is in Git, and its last upload did not arrive. Correct the cause, then try at once:";
+                Words::new(message, next).run(format!("applecart apply --retry --select {tenant}"))
+            }
             InGit::Due => {
                 let next = "The new file is in Git, not uploaded yet. Once it is reviewed and merged, upload it:";
                 Words {
@@ -663,7 +716,7 @@ impl<'a> OneToken<'a> {
     fn device_sync_on_its_way(&self) -> Words {
         let words = Words::new(
             format!(
-                "{} The new one was sent, and Intune does not show it yet.",
+                "{} The upload of the new one was announced or made, and Intune does not show it yet.",
                 self.device_sync_since()
             ),
             "Compare again in half an hour:",
@@ -684,9 +737,16 @@ impl<'a> OneToken<'a> {
 
     fn device_sync_down(&self) -> Words {
         let message = self.device_sync_since();
+        let see = |next: &str| {
+            Words::new(message.as_str(), next)
+                .run(format!("applecart plan --select {}", self.tenant()))
+        };
         if self.planned.action == Action::Hold {
-            return Words::new(message, "Its upload is held. See why:")
-                .run(format!("applecart plan --select {}", self.tenant()));
+            return see("Its upload is held. See why:");
+        }
+        if self.planned.state.warnings.contains(&Warning::RetryAfter) {
+            return Words::new(message.as_str(), "Its last upload did not arrive. Try at once:")
+                .run(format!("applecart apply --retry --select {}", self.tenant()));
         }
         Words::new(message, "Upload it at once:")
             .run(format!("applecart apply --select {}", self.tenant()))
@@ -716,6 +776,11 @@ impl<'a> OneToken<'a> {
     }
 
     fn out_of_sync(&self) -> Words {
+        if self.planned.state.warnings.contains(&Warning::RetryAfter) {
+            let message = self.planned.state.details.join(". ");
+            return Words::new(format!("{message}."), "Correct that cause, then try at once:")
+                .run(format!("applecart apply --retry --select {}", self.tenant()));
+        }
         let message = match self.planned.action {
             Action::Configure => "Its settings in Intune differ from Git.",
             _ => "The file in Git is not the one that Intune has.",

@@ -89,6 +89,21 @@ impl Fleet {
                 state.details = vec!["why it is held".into()];
             }
             Cause::CanaryFailed => state.warnings.push(Warning::CanaryFailed),
+            Cause::CannotLand => {
+                state.sync = Sync::OutOfSync;
+                for _ in 0..3 {
+                    world.recorded(Event::NotLanded, "AA", "run-1", "2026-11-20T11:00:00Z");
+                }
+                let view = world.ledger.unwrap();
+                let past: TenantLedger = view.tenants.into_values().next().unwrap();
+                self.ledger.tenants.insert(git.tenant_id, past);
+            }
+            Cause::LedgerLineBroken => {
+                world.recorded(Event::Intended, "AA", "run-1", "2027-11-20T11:00:00Z");
+                let view = world.ledger.unwrap().within(world.now);
+                let aside = view.set_aside.into_values().next().unwrap();
+                self.ledger.set_aside.insert(git.tenant_id, aside);
+            }
             Cause::Missing => state.sync = Sync::Missing,
             Cause::Failing(reason) => state.health_reasons.push(reason),
             Cause::Unobserved(code) => planned.problems.push(Problem::new(code, "no answer")),
@@ -576,7 +591,9 @@ fn device_sync_is_down_until_intune_shows_the_new_token() {
     assert_eq!(plan.tenants[0].tokens[0].state.sync, Sync::Progressing);
     let listed = attention_of(&world, &plan);
     let down = listed.matters.iter().find(|one| one.code.as_str() == "device-sync-down").unwrap();
-    assert!(down.message.ends_with("The new one was sent, and Intune does not show it yet."));
+    let told =
+        "The upload of the new one was announced or made, and Intune does not show it yet.";
+    assert!(down.message.ends_with(told), "{}", down.message);
     // Nothing is left to do: no exit code counts it.
     assert!(!down.is_urgent() && !listed.is_critical());
     for text in [

@@ -20,7 +20,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Event, Facts, FailureCode, Record, Sha256, Timestamp, TokenRef};
+use crate::model::{Event, Facts, FailureCode, FileRef, Record, Sha256, Timestamp, TokenRef};
 
 /// What became of one announcement: every line about it, and the one that finished it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,11 @@ impl<'a> Sending<'a> {
             applied: None,
             end: None,
         }
+    }
+
+    /// The file, as the ledger names it.
+    pub fn file(&self) -> FileRef {
+        self.opened.file().unwrap_or(self.sha256.into())
     }
 
     /// The run that sends.

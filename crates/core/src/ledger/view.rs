@@ -21,6 +21,8 @@ pub struct LedgerView {
     /// Tenants whose file is broken, and the sentence that says how. Of these nothing is known:
     /// no upload may follow, and nothing is appended to their files.
     pub broken: BTreeMap<TenantId, String>,
+    /// Lines that bind nobody: dated in the future, or with a lease longer than a run may have.
+    pub set_aside: BTreeMap<TenantId, Vec<Record>>,
     /// The branch's tip; `None` when the branch is proved absent.
     pub head: Option<String>,
     /// How many of the entries this clone has recorded and not pushed yet.
@@ -116,7 +118,8 @@ impl LedgerView {
     }
 
     /// Whether this wire encoding of this kind is proved: some tenant has an `applied` with it and
-    /// a later `confirmed` of the same token and digest.
+    /// a later line of the same token and digest that says that Intune has it, be it in another
+    /// location than it was meant for.
     pub fn is_wire_proved(&self, kind: Kind, wire: &str) -> bool {
         self.tenants.values().any(|ledger| {
             ledger.records.iter().enumerate().any(|(index, applied)| {
@@ -124,7 +127,7 @@ impl LedgerView {
                     && applied.token.kind == kind
                     && applied.wire() == Some(wire)
                     && ledger.records.iter().skip(index + 1).any(|later| {
-                        later.event() == Event::Confirmed
+                        is_seen(later)
                             && later.sha256() == applied.sha256()
                             && later.token.same_token(&applied.token)
                     })
@@ -217,6 +220,36 @@ impl TenantLedger {
             .find(|record| is_definite(record))
     }
 
+    /// The failures in a row of this digest that its newest lines tell and that are tried again,
+    /// newest first: neither a refusal for good nor a run that stood back.
+    pub fn failures_in_a_row<'a>(
+        &'a self,
+        token: &'a TokenRef,
+        sha256: Sha256,
+    ) -> impl Iterator<Item = &'a Record> {
+        let stood_back = |record: &Record| {
+            record.event() == Event::Intended
+                || record.cause().is_some_and(|cause| cause.code == FailureCode::NotSent)
+        };
+        let is_tried_again = |record: &&Record| {
+            record.event() == Event::NotLanded
+                || (record.event() == Event::Failed && !is_definite(record))
+        };
+        self.life(token, sha256)
+            .rev()
+            .filter(move |record| !stood_back(record))
+            .take_while(is_tried_again)
+    }
+
+    /// How often in a row Intune accepted this digest and did not show it after the settling time.
+    pub fn not_shown(&self, token: &TokenRef, sha256: Sha256) -> usize {
+        self.life(token, sha256)
+            .rev()
+            .take_while(|record| !matches!(record.event(), Event::Confirmed | Event::Verified))
+            .filter(|record| record.event() == Event::NotShown)
+            .count()
+    }
+
     /// The token's sendings that nothing has finished, oldest first; see
     /// [`Sending`] for what finishes one.
     pub fn unfinished(&self, token: &TokenRef) -> Vec<Sending<'_>> {
@@ -275,6 +308,9 @@ impl TenantLedger {
                 Event::Confirmed
                     | Event::Verified
                     | Event::Applied
+                    | Event::NotLanded
+                    | Event::NotShown
+                    | Event::OutcomeUnknown
                     | Event::Observed
                     | Event::ChangedOutsideGit
                     | Event::Adopted
@@ -393,6 +429,12 @@ impl TenantLedger {
             record.sha256() == Some(sha256) && record.event() != Event::Acknowledged
         })
     }
+}
+
+/// Whether a reading showed the file in Intune.
+fn is_seen(record: &Record) -> bool {
+    record.event() == Event::Confirmed
+        || record.cause().is_some_and(|cause| cause.code == FailureCode::WrongLocation)
 }
 
 fn is_definite(record: &Record) -> bool {

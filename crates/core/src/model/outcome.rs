@@ -20,9 +20,9 @@ pub enum Outcome {
     Stale,
     /// 3: some tenants failed or were not observed.
     Partial,
-    /// 4: refused (safety limit, verdict, a file refused on opening).
+    /// 4: refused (safety limit, verdict, a due write that is held, a file refused on opening).
     Refused,
-    /// 6: every due write is in progress elsewhere.
+    /// 6: every due write is in progress elsewhere, or waits for the first of its kind.
     Elsewhere,
     /// 9: a token expires inside `--fail-within`, or something of `--fail-on` needs attention.
     Expiring,

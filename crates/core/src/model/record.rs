@@ -133,6 +133,17 @@ pub struct Cause {
     pub detail: Option<String>,
 }
 
+impl Cause {
+    /// Whether it speaks about the file in its wire encoding, and not about the tenant.
+    pub fn judges_the_encoding(&self) -> bool {
+        match self.code {
+            FailureCode::Rejected => self.status != Some(404),
+            FailureCode::NeverVisible => true,
+            _ => false,
+        }
+    }
+}
+
 /// Who ran it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -8,10 +8,13 @@
 //! The rules, beside those of the design:
 //!
 //! * An unfinished intent blocks its kind only while it may still show (its run is alive, or
-//!   Intune has not settled). Afterwards its token is sent once more, and is the canary itself;
-//!   a token that left the fleet in between blocks nobody.
-//! * Only a failure that speaks about the file in its encoding (refused, never visible) stops the
-//!   kind. A customer that lacks a permission proves nothing, and the next token is the canary.
+//!   Intune has not settled). Afterwards a token that Intune accepted is sent once more, and is the
+//!   canary itself; a token that left the fleet in between blocks nobody.
+//! * Only a failure that speaks about the file in its encoding (refused, never visible) counts, and
+//!   one of them may be that customer's own: two in two tenants stop the kind. A customer that lacks
+//!   a permission proves nothing, and another tenant's token is the next canary.
+//! * A file that Intune has in another location than it was meant for is the wrong file, and proves
+//!   the encoding.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,10 +38,12 @@ pub enum Canary {
         tenant_id: TenantId,
         /// The token.
         token: TokenRef,
+        /// Tenants whose file was refused in this encoding: one more, and the kind stops.
+        refused: BTreeSet<TenantId>,
     },
     /// Nothing of the kind is sent yet: a sending may still show.
     Pending(String),
-    /// Nothing of the kind is sent: the token that went first failed.
+    /// Nothing of the kind is sent: the tokens that went first failed in two tenants.
     Failed(String),
 }
 
@@ -57,18 +62,24 @@ pub(super) fn judge(
         let wire = wire(input.policy, kind);
         let canary = if view.is_wire_proved(kind, wire) || is_proved_by(view, notes, kind, wire) {
             Canary::Proved
-        } else if let Some(detail) = failed(input, view, tenants, kind, wire) {
-            Canary::Failed(detail)
-        } else if let Some(detail) = pending(input, view, notes, kind, wire) {
-            Canary::Pending(detail)
         } else {
-            first(view, due, kind)
+            let failed = failed(input, view, tenants, kind, wire);
+            if failed.len() >= REFUSALS {
+                Canary::Failed(stopped(&failed, kind, wire))
+            } else if let Some(detail) = pending(input, view, notes, kind, wire) {
+                Canary::Pending(detail)
+            } else {
+                first(view, due, kind, failed.into_keys().collect())
+            }
         };
         mark(tenants, kind, &canary);
         canaries.insert(kind, canary);
     }
     canaries
 }
+
+/// In so many tenants files must have been refused before the encoding is taken for wrong.
+pub const REFUSALS: usize = 2;
 
 /// The encoding of a kind, as the ledger's `wire` names it.
 pub fn wire(policy: &Policy, kind: Kind) -> &'static str {
@@ -97,35 +108,48 @@ fn is_proved_by(view: &LedgerView, notes: &[Noted], kind: Kind, wire: &str) -> b
         })
 }
 
-/// The canary that failed and whose hold nobody released.
+/// The tenants whose file was refused in this encoding, or never showed, and that hold stands; with
+/// a sentence about each.
 fn failed(
     input: &Input<'_>,
     view: &LedgerView,
     tenants: &[PlannedTenant],
     kind: Kind,
     wire: &str,
-) -> Option<String> {
-    input.fleet.iter().find_map(|desired| {
-        let Desired::Valid(tenant) = desired else { return None };
+) -> BTreeMap<TenantId, String> {
+    let of_tenant = |tenant: &Tenant| {
         let past = view.tenant(tenant.tenant_id);
         tenant.tokens().filter(|token| token.token.kind == kind).find_map(|entry| {
             let sha256 = entry.file.as_ref()?.sha256;
             let token = identity::known(entry, past);
             let failure = past.definite_failure(&token, sha256)?;
             let sent = last_intent(past, &token, sha256)?;
-            if sent.wire() != Some(wire) || is_released(input, tenants, tenant, entry, sent) {
+            let judged = failure.cause().is_some_and(|cause| cause.judges_the_encoding());
+            if !judged
+                || sent.wire() != Some(wire)
+                || is_released(input, tenants, tenant, entry, sent)
+            {
                 return None;
             }
             let why = failure.cause().and_then(|cause| cause.detail.as_deref());
-            Some(format!(
-                "the first {kind} token that was uploaded as {wire:?} failed on {} ({} of {}: {}); nothing more of the kind is uploaded. If the encoding is wrong, change `wire` in applecart.yaml; else correct or release that token",
-                failure.at,
-                token,
-                tenant.name,
-                why.unwrap_or("no reason was given")
-            ))
+            let why = why.unwrap_or("no reason was given");
+            Some(format!("{token} of {} on {} ({why})", tenant.name, failure.at))
         })
-    })
+    };
+    input
+        .fleet
+        .iter()
+        .filter_map(Desired::valid)
+        .filter_map(|tenant| Some((tenant.tenant_id, of_tenant(tenant)?)))
+        .collect()
+}
+
+fn stopped(failed: &BTreeMap<TenantId, String>, kind: Kind, wire: &str) -> String {
+    let each: Vec<&str> = failed.values().map(String::as_str).collect();
+    format!(
+        "no {kind} token was seen in Intune in the encoding {wire:?} yet, and the first ones failed: {}; nothing more of the kind is uploaded. If the encoding is wrong, change `wire` in applecart.yaml; else seal other files for those tokens",
+        each.join(", ")
+    )
 }
 
 /// Whether the hold of the failed token was released by review. Where it is not among the planned
@@ -187,16 +211,21 @@ fn pending(
     })
 }
 
-/// A token that was sent before and did not show comes first, else the lowest in (tenantId, id).
-fn first(view: &LedgerView, due: &[Due], kind: Kind) -> Canary {
+/// A token that Intune accepted before and did not show comes first, else the lowest in
+/// (tenantId, id) of a tenant whose file was not refused.
+fn first(view: &LedgerView, due: &[Due], kind: Kind, refused: BTreeSet<TenantId>) -> Canary {
     let candidates = due.iter().filter(|due| due.kind() == kind && due.file().is_some());
     let order = |due: &&Due| {
         let past = view.tenant(due.tenant.tenant_id);
-        let sent_before =
-            due.file().is_some_and(|file| past.sendings(&due.token.token, file.sha256) > 0);
         let token = &due.token.token;
+        let accepted = due.file().is_some_and(|file| {
+            let open = past.unfinished(token).into_iter();
+            past.not_shown(token, file.sha256) > 0
+                || open.filter(|one| one.sha256 == file.sha256).any(|one| one.applied.is_some())
+        });
         (
-            !sent_before,
+            refused.contains(&due.tenant.tenant_id),
+            !accepted,
             due.tenant.tenant_id.to_string(),
             token.id.clone().unwrap_or_default(),
             token.name.clone(),
@@ -204,7 +233,8 @@ fn first(view: &LedgerView, due: &[Due], kind: Kind) -> Canary {
     };
     match candidates.min_by_key(order) {
         Some(due) => {
-            Canary::First { tenant_id: due.tenant.tenant_id, token: due.token.token.clone() }
+            let (tenant_id, token) = (due.tenant.tenant_id, due.token.token.clone());
+            Canary::First { tenant_id, token, refused }
         }
         None => Canary::Proved,
     }
@@ -226,7 +256,7 @@ fn mark(tenants: &mut [PlannedTenant], kind: Kind, canary: &Canary) {
                 Canary::Proved => continue,
                 // A single due token is its own canary, and nobody waits for it.
                 Canary::First { .. } if alone => continue,
-                Canary::First { tenant_id: first, token }
+                Canary::First { tenant_id: first, token, .. }
                     if tenant_id == Some(*first)
                         && token.id == planned.state.id
                         && token.name == planned.state.name =>

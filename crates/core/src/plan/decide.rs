@@ -6,11 +6,12 @@
 //! [`crate::rules::allow`].
 
 use super::holds::{self, Case, Moved};
-use super::planned::Note;
+use super::planned::{Closing, Note};
 use super::settings::Settings;
 use super::types::{Action, Reason, Sync, Warning};
+use super::unfinished::{self, Closed};
 use crate::ledger::Sending;
-use crate::model::{Evidence, Facts, FailureCode, Kind, Timestamp};
+use crate::model::{Event, Evidence, Facts, FailureCode, Kind, Timestamp};
 use crate::rules::allow::Hold;
 use crate::rules::judge::Recipient;
 use crate::rules::subject::{Sent, Stage, Subject, noun, renew_at_apple};
@@ -39,6 +40,8 @@ pub(super) enum Decision {
     },
     /// Sent and not yet visible, or another run may be sending.
     Progressing,
+    /// The upload is due and failed before; the next try is not due yet.
+    Waiting,
     /// Git has no file for it.
     Watched,
     /// Named in Git, proved absent in Intune.
@@ -71,7 +74,9 @@ impl Decision {
         match self {
             Self::InSync => Sync::InSync,
             Self::Unverified => Sync::Unverified,
-            Self::Upload { .. } | Self::Create | Self::Configure { .. } => Sync::OutOfSync,
+            Self::Upload { .. } | Self::Create | Self::Configure { .. } | Self::Waiting => {
+                Sync::OutOfSync
+            }
             Self::Held { .. } => Sync::Held,
             Self::Progressing => Sync::Progressing,
             Self::Watched => Sync::Watched,
@@ -90,6 +95,7 @@ impl Decision {
             Self::Held { .. } => Action::Hold,
             Self::InSync
             | Self::Progressing
+            | Self::Waiting
             | Self::Watched
             | Self::Missing
             | Self::Unmanaged
@@ -145,12 +151,22 @@ impl Ruling {
 }
 
 impl Case<'_> {
-    /// Whether Intune proves that this sending landed.
+    /// Whether Intune proves that this sending of the file in Git landed.
     fn is_shown(&self, sending: &Sending<'_>) -> bool {
+        self.shows(sending, &self.one.token.facts, self.one.token.downloaded)
+    }
+
+    /// Whether Intune proves that this sending of a file with these facts landed.
+    pub(super) fn shows(
+        &self,
+        sending: &Sending<'_>,
+        stated: &Facts,
+        downloaded: Option<Timestamp>,
+    ) -> bool {
         self.one.live.is_some_and(|live| {
             live.shows(&Sent {
-                stated: &self.one.token.facts,
-                downloaded: sending.downloaded().or(self.one.token.downloaded),
+                stated,
+                downloaded: sending.downloaded().or(downloaded),
                 before: sending.before(),
                 from: sending.intended_at(),
                 stage: match sending.applied {
@@ -166,7 +182,7 @@ impl Case<'_> {
     }
 
     /// Whether a sending may still show: its run may yet write, or Intune has not settled.
-    fn is_pending(&self, sending: &Sending<'_>) -> bool {
+    pub(super) fn is_pending(&self, sending: &Sending<'_>) -> bool {
         self.is_alive(sending)
             || self.one.now.since(sending.last_at()) < self.policy.settle_of(self.one.kind())
     }
@@ -185,11 +201,11 @@ pub(super) fn decide(case: &Case<'_>) -> Ruling {
         return judged(case, all, Decision::Unknown);
     }
     let unfinished = case.one.past.unfinished(case.one.of);
-    let mine: Vec<&Sending<'_>> =
-        unfinished.iter().filter(|sending| sending.sha256 == case.file.sha256).collect();
 
-    // Row 3: a sending landed and its end was not recorded.
-    if let Some(shown) = mine.iter().find(|sending| case.is_shown(sending)) {
+    // Row 3: a sending landed and its end was not recorded, or it showed later than its end says.
+    let sent = case.one.past.every_sending(case.one.of, case.file.sha256);
+    let is_proved = |sending: &&Sending<'_>| is_open_to_proof(case, sending) && case.is_shown(sending);
+    if let Some(shown) = sent.iter().find(is_proved) {
         return landed(case, shown);
     }
 
@@ -197,20 +213,40 @@ pub(super) fn decide(case: &Case<'_>) -> Ruling {
     // the same (it was uploaded by hand), no write would be due, so row 6 is the truth; but a file
     // that landed in another location is there, and wrong until Git names that location.
     let same = case.one.is_same();
-    let rejected = rejected(case, &mine)
+    let closed = unfinished::closed(case, &unfinished);
+    let rejected = rejected(case, &closed)
         .filter(|rejected| !same || (rejected.landed && holds::elsewhere(case, None).is_some()));
     if let Some(Rejected { hold, note, .. }) = &rejected
         && !hold.is_released(&case.one.token.allow, case.one.today())
     {
         let mut held = judged(case, vec![hold.clone()], Decision::Unknown);
-        held.notes.extend(note.clone());
+        held.notes = notes(case, &closed, note.as_ref());
         mark_urgent(&mut held, case);
         return held;
     }
+    let never_visible = rejected.as_ref().and_then(|rejected| rejected.note.clone());
     let rejected = rejected.map(|rejected| rejected.hold);
-    let mut ruling = rows_5_to_8(case, &unfinished, &mine, same, rejected);
+    let mut ruling = rows_5_to_8(case, &unfinished, &closed, same, rejected);
+    ruling.notes.extend(notes(case, &closed, never_visible.as_ref()));
     mark_urgent(&mut ruling, case);
     ruling
+}
+
+/// Whether a reading may still prove a sending: nothing finished it, or a line that says that it did
+/// not show, or that Graph refused it. Intune may take longer than the settling time, and a gateway may
+/// refuse what was done behind it.
+fn is_open_to_proof(case: &Case<'_>, sending: &Sending<'_>) -> bool {
+    let is_newer = case.one.past.proof(case.one.of, case.file.sha256).is_none_or(|proof| {
+        proof.seq < sending.opened.seq
+    });
+    let is_open = sending.end.is_none_or(|end| match end.event() {
+        Event::NotLanded | Event::NotShown => true,
+        Event::Failed => end.cause().is_some_and(|cause| {
+            matches!(cause.code, FailureCode::Rejected | FailureCode::NeverVisible)
+        }),
+        _ => false,
+    });
+    is_newer && is_open
 }
 
 /// Row 3. A VPP token that landed in another location than it was meant for is no success.
@@ -238,7 +274,24 @@ struct Rejected {
     landed: bool,
 }
 
-fn rejected(case: &Case<'_>, mine: &[&Sending<'_>]) -> Option<Rejected> {
+/// What the ledger learns of the unfinished uploads. The one that makes a file `never-visible`
+/// finishes them all by itself.
+fn notes(case: &Case<'_>, closed: &[Closed<'_>], never_visible: Option<&Note>) -> Vec<Note> {
+    let of_file = |one: &&Closed<'_>| one.sending.sha256 == case.file.sha256;
+    let mut notes: Vec<Note> = closed
+        .iter()
+        .filter(|one| never_visible.is_none() || !of_file(one))
+        .map(Closed::note)
+        .collect();
+    notes.dedup();
+    notes.extend(never_visible.cloned());
+    if closed.iter().any(|one| one.closing == Closing::OutcomeUnknown) {
+        notes.push(Note::ChangedOutsideGit);
+    }
+    notes
+}
+
+fn rejected(case: &Case<'_>, closed: &[Closed<'_>]) -> Option<Rejected> {
     let kind = case.one.kind();
     let hold = |detail| Hold::releasable(Reason::Rejected, case.one.change(), detail);
     let again = format!("{} and seal the new file", renew_at_apple(kind));
@@ -268,11 +321,14 @@ fn rejected(case: &Case<'_>, mine: &[&Sending<'_>]) -> Option<Rejected> {
             landed: false,
         });
     }
-    let twice = mine.len() >= 2 && !mine.iter().any(|sending| case.is_pending(sending));
-    twice.then(|| Rejected {
+    let not_shown = closed
+        .iter()
+        .filter(|one| one.closing == Closing::NotShown && one.sending.sha256 == case.file.sha256)
+        .count();
+    let times = not_shown + case.one.past.not_shown(case.one.of, case.file.sha256);
+    (not_shown > 0 && times >= 2).then(|| Rejected {
         hold: hold(format!(
-            "This file was uploaded {} times and never appeared in Intune. Look at the tenant's {kind} {} in the portal. {again}, or release it with an `allow` line",
-            mine.len(),
+            "Intune accepted this file {times} times and never showed it. Look at the tenant's {kind} {} in the portal. {again}, or release it with an `allow` line",
             noun(kind)
         )),
         note: Some(Note::NeverVisible),
@@ -283,7 +339,7 @@ fn rejected(case: &Case<'_>, mine: &[&Sending<'_>]) -> Option<Rejected> {
 fn rows_5_to_8(
     case: &Case<'_>,
     unfinished: &[Sending<'_>],
-    mine: &[&Sending<'_>],
+    closed: &[Closed<'_>],
     same: bool,
     rejected: Option<Hold>,
 ) -> Ruling {
@@ -308,7 +364,8 @@ fn rows_5_to_8(
     let mut all: Vec<Hold> = rejected.into_iter().collect();
     all.extend(holds::all(case));
     let mut ruling = judged(case, all, due);
-    let moved = outside_change(case);
+    // What an unfinished upload left behind is told by its own line.
+    let moved = outside_change(case).filter(|_| closed.is_empty());
     if let Some(from) = moved
         && !ruling.holds()
     {
@@ -320,19 +377,36 @@ fn rows_5_to_8(
         ruling.warnings.push(Warning::RecipientUnverifiable);
     }
     if !ruling.holds() {
-        warn_of_upload(&mut ruling, case, mine);
+        warn_of_upload(&mut ruling, case, closed);
     }
     ruling
 }
 
-/// What is worth knowing of an upload that is due.
-fn warn_of_upload(ruling: &mut Ruling, case: &Case<'_>, mine: &[&Sending<'_>]) {
-    if !mine.is_empty() {
-        ruling.warnings.push(Warning::SentAgain);
+/// What is worth knowing of an upload that is due; one that failed may have to wait.
+fn warn_of_upload(ruling: &mut Ruling, case: &Case<'_>, closed: &[Closed<'_>]) {
+    let retry = unfinished::retry(case, closed);
+    if let Some(retry) = &retry {
+        ruling.details.push(retry.told());
+    }
+    if let Some(after) = retry.as_ref().and_then(|retry| retry.after) {
+        ruling.decision = Decision::Waiting;
+        ruling.warnings.push(Warning::RetryAfter);
+        ruling.details.push(format!(
+            "It is tried again by the first `applecart apply` after {after}; `applecart apply --retry` tries at once"
+        ));
+        return;
+    }
+    let is_of_file = |one: &Closed<'_>| one.sending.sha256 == case.file.sha256;
+    let not_shown = case.one.past.not_shown(case.one.of, case.file.sha256) > 0
+        || closed.iter().any(|one| is_of_file(one) && one.closing == Closing::NotShown);
+    if not_shown {
         ruling.details.push(
-            "An earlier run was about to upload this file, and Intune does not show it. It is uploaded once more"
+            "Intune accepted this file once and does not show it. It is uploaded a second time; there is no third"
                 .to_owned(),
         );
+    }
+    if retry.is_some() || not_shown || closed.iter().any(is_of_file) {
+        ruling.warnings.push(Warning::SentAgain);
     }
     let live = case.one.live.map(Subject::facts);
     if case.one.kind() == Kind::Push
@@ -349,12 +423,19 @@ fn progressing(case: &Case<'_>, sending: &Sending<'_>) -> Ruling {
         ruling.warnings.push(Warning::InProgressElsewhere);
     }
     let settled = sending.last_at().plus(case.policy.settle_of(case.one.kind()));
-    ruling.details.push(match sending.lease_until {
-        Some(until) if case.is_alive(sending) => format!(
+    ruling.details.push(match (sending.lease_until, sending.applied) {
+        (Some(until), _) if case.is_alive(sending) => format!(
             "Another run ({}) may still write until {until}. Wait for it, or run again after that",
             sending.run()
         ),
-        _ => format!("Uploaded, and not yet visible in Intune. Run again after {settled}"),
+        (_, Some(applied)) => format!(
+            "Uploaded on {}, and not yet visible in Intune. Run again after {settled}",
+            applied.at
+        ),
+        (_, None) => format!(
+            "An upload was announced on {}, and it is unknown whether it was made: that run ended before it was recorded. Run again after {settled}, when Intune tells",
+            sending.intended_at()
+        ),
     });
     ruling
 }
@@ -476,7 +557,7 @@ fn mark_urgent(ruling: &mut Ruling, case: &Case<'_>) {
         Reason::Expired,
     ];
     let due = match &ruling.decision {
-        Decision::Upload { .. } => true,
+        Decision::Upload { .. } | Decision::Waiting => true,
         Decision::Held { reasons, .. } => !reasons.iter().any(|reason| OLD.contains(&reason)),
         _ => false,
     };

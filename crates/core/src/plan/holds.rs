@@ -32,6 +32,8 @@ pub(super) struct Case<'a> {
     pub(super) bindings: &'a Bindings,
     /// Runs that are proved to have ended.
     pub(super) dead_runs: &'a BTreeSet<String>,
+    /// A file that failed is tried again at once.
+    pub(super) retry: bool,
 }
 
 /// Intune's `state` of a VPP token that another MDM holds.

@@ -58,4 +58,6 @@ pub struct Input<'a> {
     pub source: Source,
     /// Runs that are proved to have ended without finishing: their leases do not count.
     pub dead_runs: &'a BTreeSet<String>,
+    /// Files that failed are tried again at once, however often they failed.
+    pub retry: bool,
 }

@@ -1,11 +1,13 @@
 //! The plan of a fleet: each selected tenant by itself, then digest and summary over all.
 
+use std::collections::BTreeMap;
+
 use super::base::Changes;
 use super::canary;
 use super::digest;
 use super::input::{Input, Known};
 use super::planned::Planned;
-use super::tenant::OneTenant;
+use super::tenant::{OneTenant, SKEW_LIMIT};
 use super::types::{Action, FORMAT_VERSION, Observed, Plan, PlannedTenant, Summary};
 use crate::fleet::{Desired, Diagnostic};
 use crate::model::{Problem, ProblemCode, TenantId};
@@ -65,7 +67,20 @@ pub fn make(input: &Input<'_>) -> Planned {
         tenants,
         summary,
     };
-    Planned { plan, due, verifies, notes, canaries, left_out: Vec::new() }
+    Planned { plan, due, verifies, notes, canaries, left_out: Vec::new(), skews: skews(input) }
+}
+
+/// The tenants where this machine's clock and Microsoft's differ too much.
+fn skews(input: &Input<'_>) -> BTreeMap<TenantId, i64> {
+    input
+        .fleet
+        .iter()
+        .filter_map(Desired::valid)
+        .filter_map(|tenant| {
+            let skew = input.live.get(&tenant.name)?.clock_skew?;
+            (skew.abs() > SKEW_LIMIT).then_some((tenant.tenant_id, skew))
+        })
+        .collect()
 }
 
 /// A tenant whose folder has a mistake: a row like every other, of which nothing is known.

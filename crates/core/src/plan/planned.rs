@@ -21,6 +21,23 @@ pub enum Note {
     WrongLocation,
     /// What was changed outside Git is watched now.
     Adopted,
+    /// A watched token that was not seen before, or that changed.
+    Observed,
+    /// What became of an announced upload, of whatever file, that no line has finished.
+    Closed(Closing, FileRef),
+}
+
+/// What Intune tells after the settling time of an announced upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// Intune has what it had before, and never accepted the upload.
+    NotLanded,
+    /// Intune accepted it, and has what it had before.
+    NotShown,
+    /// Intune has a third credential.
+    OutcomeUnknown,
+    /// Intune has it.
+    Shown,
 }
 
 /// A write that is due, with everything `apply` needs to find and check it.
@@ -235,6 +252,9 @@ pub struct Planned {
     /// Writes that are due and not in the plan file that was reviewed; see
     /// [`Planned::keep_only`].
     pub left_out: Vec<Due>,
+    /// By how many seconds Microsoft's clock differs from this machine's, for tenants where that is
+    /// too much to announce or record anything.
+    pub skews: BTreeMap<TenantId, i64>,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::axes;
 use super::decide::{self, Ruling};
 use super::holds::{Case, MadeAgain};
 use super::input::{Input, Known};
-use super::planned::{Due, DueWrite, Noted, Verify};
+use super::planned::{Due, DueWrite, Note, Noted, Verify};
 use super::settings::{Settings, overlay};
 use super::types::{
     Action, Health, HealthReason, Observed, PlannedTenant, PlannedToken, Reason, Sync, TokenState,
@@ -22,6 +22,9 @@ use crate::rules::subject::Subject;
 
 /// Clocks that differ by more than this are warned about; certificates and leases depend on them.
 const SKEW_WARNING: i64 = 5 * 60;
+/// Nothing is announced, recorded or uploaded where they differ by more: a line of the ledger that is
+/// dated in the future would bind other runs.
+pub const SKEW_LIMIT: i64 = 10 * 60;
 
 /// The plan of one tenant in the making.
 pub(super) struct OneTenant<'a> {
@@ -146,10 +149,11 @@ impl<'a> OneTenant<'a> {
                     || live.consent.present().copied().unwrap_or(false),
                 bindings: self.bindings,
                 dead_runs: self.input.dead_runs,
+                retry: self.input.retry,
             }),
             _ => watch::decide(shown),
         };
-        watch::note_adoption(&mut ruling, shown, past);
+        watch::note_sighting(&mut ruling, shown, past);
         if let (Some(entry), Some(live)) = (shown.entry, shown.live) {
             watch::warn_apple_id(&mut ruling, self.tenant, entry, live.apple_id());
         }
@@ -190,7 +194,10 @@ impl<'a> OneTenant<'a> {
                 name: self.tenant.name.clone(),
                 tenant_id: self.tenant.tenant_id,
                 token: shown.token.clone(),
-                file: shown.entry.and_then(Token::file_ref),
+                file: match note {
+                    Note::Closed(_, file) => Some(file),
+                    _ => shown.entry.and_then(Token::file_ref),
+                },
                 live: shown.live.map(Subject::facts),
                 note,
             });

@@ -124,6 +124,7 @@ crate::code_enum! {
         Canary = "canary",
         CanaryPending = "canary-pending",
         CanaryFailed = "canary-failed",
+        RetryAfter = "retry-after",
         ClockSkew = "clock-skew",
         NotReviewed = "not-reviewed",
     }

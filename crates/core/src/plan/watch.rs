@@ -126,9 +126,10 @@ pub(super) fn decide(shown: &Shown<'_>) -> Ruling {
     ruling
 }
 
-/// What came from outside Git is adopted once Git watches it without a file: it was recorded so, or
-/// the ledger's last word is that Intune had a file, and now it has something else.
-pub(super) fn note_adoption(ruling: &mut Ruling, shown: &Shown<'_>, past: &TenantLedger) {
+/// What the ledger learns of a watched token: what came from outside Git is adopted once Git
+/// watches it without a file (it was recorded so, or the ledger's last word is that Intune had a
+/// file, and now it has something else); else the first sight of it, and each change.
+pub(super) fn note_sighting(ruling: &mut Ruling, shown: &Shown<'_>, past: &TenantLedger) {
     let Some(live) = shown.live.filter(|_| ruling.decision == Decision::Watched) else { return };
     let recorded = past.changed_outside_git_recorded(&shown.token).is_some();
     let unrecorded = past
@@ -137,10 +138,11 @@ pub(super) fn note_adoption(ruling: &mut Ruling, shown: &Shown<'_>, past: &Tenan
         .is_some_and(|facts| live.differs_from(facts));
     if recorded || unrecorded {
         ruling.notes.push(Note::Adopted);
+    } else if past.last_live_facts(&shown.token).is_none_or(|(facts, _)| live.differs_from(facts)) {
+        ruling.notes.push(Note::Observed);
     }
 }
 
-/// Which account is right, only people know; where a reviewed line says it, nothing is warned of.
 pub(super) fn warn_apple_id(
     ruling: &mut Ruling,
     tenant: &Tenant,

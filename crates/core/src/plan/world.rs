@@ -49,6 +49,7 @@ pub struct World {
     pub live: LiveTenant,
     pub ledger: Result<LedgerView, String>,
     pub dead_runs: BTreeSet<String>,
+    pub retry: bool,
     pub rev: String,
 }
 
@@ -77,6 +78,7 @@ impl World {
             live: LiveTenant { push: Reading::Present(live), ..LiveTenant::not_asked() },
             ledger: Ok(LedgerView::default()),
             dead_runs: BTreeSet::new(),
+            retry: false,
             rev: "1111111111111111111111111111111111111111".into(),
         }
     }
@@ -253,9 +255,17 @@ impl World {
         if let EntryBody::Failed { cause, .. } = &mut body {
             cause.detail = Some("no".into());
         }
+        // What a run announces names what Intune had then.
+        let before = match self.kind {
+            _ if !matches!(event, Event::Intended | Event::Applied) => None,
+            Kind::Push => self.live.push.present().map(LivePush::facts),
+            Kind::Enrollment => first(&self.live.enrollment).map(LiveEnrollment::facts),
+            Kind::Vpp => first(&self.live.vpp).map(LiveVpp::facts),
+        };
         let author = Author { run: run.into(), clone: "clone-1".into(), actor: Actor::default() };
         let entry = LedgerEntry {
             rev: Some(self.rev.clone()),
+            before,
             after: Some(after),
             ..LedgerEntry::new(at(at_text), "contoso".parse().unwrap(), token, &author, body)
         };
@@ -283,7 +293,11 @@ impl World {
     }
 
     pub fn failed(&mut self, serial: &str, code: FailureCode) {
-        let line = self.recorded(Event::Failed, serial, "run-1", "2026-11-20T10:01:00Z");
+        self.failed_at(serial, code, "2026-11-20T10:01:00Z");
+    }
+
+    pub fn failed_at(&mut self, serial: &str, code: FailureCode, at_text: &str) {
+        let line = self.recorded(Event::Failed, serial, "run-1", at_text);
         if let EntryBody::Failed { cause, .. } = &mut line.body {
             cause.code = code;
         }
@@ -314,6 +328,7 @@ impl World {
             },
             source: Source::Live,
             dead_runs: &self.dead_runs,
+            retry: self.retry,
         })
     }
 
@@ -366,4 +381,8 @@ impl World {
         assert_eq!(self.planned().due.len(), 1);
         token
     }
+}
+
+fn first<T>(reading: &Reading<Vec<T>>) -> Option<&T> {
+    reading.present()?.first()
 }

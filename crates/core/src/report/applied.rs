@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     Cause, Facts, Kind, LedgerEntry, Outcome, Sha256, TenantId, TenantName, TokenRef,
 };
-use crate::plan::{Due, FORMAT_VERSION, Plan, Verify, kebab_enum};
+use crate::plan::{Action, Due, FORMAT_VERSION, Plan, Reason, Verify, Warning, kebab_enum};
 
 kebab_enum! {
     /// What happened to one token.
@@ -27,6 +27,14 @@ kebab_enum! {
         ChangedOutsideGit => "changed-outside-git",
         /// What was changed outside Git is watched now, and that was recorded.
         Adopted => "adopted",
+        /// A watched token was seen for the first time, or had changed, and that was recorded.
+        Observed => "observed",
+        /// An announced upload of an earlier run never reached Intune, and that was recorded.
+        NotLanded => "not-landed",
+        /// Intune accepted an earlier upload and does not have it, and that was recorded.
+        NotShown => "not-shown",
+        /// Intune has a third credential, so that an earlier upload's end is not known; recorded.
+        OutcomeUnknown => "outcome-unknown",
         /// The file was refused when it was opened; nothing was uploaded.
         Refused => "refused",
         /// Intune changed since the plan; nothing was uploaded.
@@ -94,6 +102,12 @@ pub struct ApplySummary {
     pub failed: usize,
     /// Due, but not in the plan file that was applied; left out.
     pub not_reviewed: usize,
+    /// Watched tokens whose first sight or change was recorded.
+    #[serde(default)]
+    pub observed: usize,
+    /// Failed before; the next try is not due yet.
+    #[serde(default)]
+    pub retry_later: usize,
     /// Holds that the plan contained.
     pub holds: usize,
     /// Tenants of which something could not be read.
@@ -118,6 +132,9 @@ pub struct ApplyReport {
     /// One entry for every token that something happened to.
     pub results: Vec<ApplyResult>,
     pub summary: ApplySummary,
+    /// Every exit code that applies, first in precedence first; the process ends with the first.
+    #[serde(default)]
+    pub exits: Vec<u8>,
     /// What the exit code is made from.
     #[serde(skip, default = "done")]
     pub outcome: Outcome,
@@ -162,9 +179,13 @@ impl Done {
             | Happened::Verified
             | Happened::ChangedOutsideGit
             | Happened::Adopted
+            | Happened::Observed
+            | Happened::NotLanded
+            | Happened::NotShown
+            | Happened::OutcomeUnknown
             | Happened::InProgressElsewhere
-            | Happened::CanaryPending
             | Happened::NotReviewed => Outcome::Done,
+            Happened::CanaryPending => Outcome::Elsewhere,
             Happened::Refused => Outcome::Refused,
             Happened::Stale => Outcome::Stale,
             Happened::Failed
@@ -191,7 +212,7 @@ impl ApplyReport {
             unobserved: plan.summary.unobserved,
             ..ApplySummary::default()
         };
-        Self {
+        let mut report = Self {
             format_version: FORMAT_VERSION.to_owned(),
             applecart: plan.applecart.clone(),
             rev: plan.rev.clone(),
@@ -200,8 +221,28 @@ impl ApplyReport {
             not_pushed: None,
             results: Vec::new(),
             summary,
+            exits: Outcome::exits([]),
             outcome: Outcome::Done,
+        };
+        for (_, token) in plan.tokens() {
+            // What a reviewed `suspend` names is shown, and fails no pipeline.
+            let suspended = token.state.reasons.contains(&Reason::Suspended);
+            if token.action == Action::Hold && !suspended {
+                report.ends(Outcome::Refused);
+            }
+            if token.state.warnings.contains(&Warning::RetryAfter) {
+                report.summary.retry_later += 1;
+                report.ends(Outcome::Partial);
+            }
         }
+        report
+    }
+
+    /// Adds what holds for the exit code.
+    pub fn ends(&mut self, outcome: Outcome) {
+        self.outcome = self.outcome.and(outcome);
+        let so_far = Outcome::ALL.into_iter().filter(|one| self.exits.contains(&one.code()));
+        self.exits = Outcome::exits(so_far.chain([outcome]));
     }
 
     pub fn push(&mut self, due: &Due, done: Done) {
@@ -255,20 +296,25 @@ impl ApplyReport {
             Happened::Progressing => summary.progressing += 1,
             Happened::Confirmed => summary.confirmed += 1,
             Happened::Verified => summary.verified += 1,
-            Happened::ChangedOutsideGit | Happened::Adopted => {}
+            Happened::Observed => summary.observed += 1,
+            Happened::ChangedOutsideGit
+            | Happened::Adopted
+            | Happened::NotLanded
+            | Happened::NotShown
+            | Happened::OutcomeUnknown => {}
             Happened::NotReviewed => summary.not_reviewed += 1,
             Happened::Refused => summary.refused += 1,
             Happened::Stale | Happened::Failed | Happened::Unknown | Happened::NotStarted => {
                 summary.failed += 1;
             }
         }
-        self.outcome = self.outcome.and(outcome);
+        self.ends(outcome);
     }
 
     /// Exit code 6 says that *every* due write is another run's; one of many is only reported.
     pub fn judge_elsewhere(&mut self, due: usize) {
         if due > 0 && self.summary.elsewhere == due {
-            self.outcome = self.outcome.and(Outcome::Elsewhere);
+            self.ends(Outcome::Elsewhere);
         }
     }
 
@@ -286,11 +332,11 @@ impl ApplyReport {
     pub fn not_pushed(&mut self, entries: usize, file: &str, why: &str) {
         let (file, why) = (file.to_owned(), why.to_owned());
         self.not_pushed = Some(NotPushed { entries, file, why });
-        self.outcome = self.outcome.and(Outcome::Partial);
+        self.ends(Outcome::Partial);
     }
 
     pub fn interrupted(&mut self) {
-        self.outcome = self.outcome.and(Outcome::Interrupted);
+        self.ends(Outcome::Interrupted);
     }
 
     /// The order of names, whichever tenant finished first.

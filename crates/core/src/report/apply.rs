@@ -6,9 +6,13 @@ use super::applied::{ApplyReport, Happened};
 use super::text::{BAD, DIM, GOOD, LOOK, escape, plural, styled, wrap};
 
 /// One line a token, then the sentence that counts.
-pub fn apply_human(report: &ApplyReport, width: usize) -> String {
+///
+/// What was only looked at is counted, unless `all` is asked for.
+pub fn apply_human(report: &ApplyReport, all: bool, width: usize) -> String {
     let mut out = String::new();
-    for result in &report.results {
+    let shown: Vec<_> =
+        report.results.iter().filter(|one| all || one.result != Happened::Observed).collect();
+    for result in &shown {
         let (sign, style) = match result.result {
             Happened::Uploaded
             | Happened::Created
@@ -18,6 +22,10 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
             | Happened::Adopted => ("✓", GOOD),
             Happened::Progressing
             | Happened::ChangedOutsideGit
+            | Happened::Observed
+            | Happened::NotLanded
+            | Happened::NotShown
+            | Happened::OutcomeUnknown
             | Happened::InProgressElsewhere
             | Happened::CanaryPending
             | Happened::NotReviewed => ("…", LOOK),
@@ -52,7 +60,7 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
                 writeln!(out, "    {}", styled(DIM, &format!("request id {}", escape(request))));
         }
     }
-    if !report.results.is_empty() {
+    if !shown.is_empty() {
         out.push('\n');
     }
     let summary = &report.summary;
@@ -71,6 +79,10 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
         (summary.refused, format!("{} refused", summary.refused)),
         (summary.failed, format!("{} failed", summary.failed)),
         (summary.not_reviewed, format!("{} not in the reviewed plan", summary.not_reviewed)),
+        (
+            summary.retry_later,
+            format!("{} tried again later (--retry tries at once)", summary.retry_later),
+        ),
         (summary.holds, plural(summary.holds, "hold")),
         (
             summary.unobserved,
@@ -81,8 +93,19 @@ pub fn apply_human(report: &ApplyReport, width: usize) -> String {
             parts.push(text);
         }
     }
-    let bad = summary.failed + summary.refused + summary.unobserved > 0;
-    let text = if parts.is_empty() { "nothing to upload".to_owned() } else { parts.join(", ") };
+    let bad = summary.failed
+        + summary.refused
+        + summary.unobserved
+        + summary.holds
+        + summary.retry_later
+        > 0;
+    if parts.is_empty() {
+        parts.push("nothing to upload".to_owned());
+    }
+    if summary.observed > 0 {
+        parts.push(format!("{} recorded", plural(summary.observed, "watched token")));
+    }
+    let text = parts.join(", ");
     let _ = writeln!(out, "{}", styled(if bad { BAD } else { GOOD }, &text));
     if let Some(kept) = &report.not_pushed {
         let text = format!(

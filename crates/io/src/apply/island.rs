@@ -7,8 +7,8 @@ use super::record;
 use super::tools::Tools;
 use crate::intune::{IntuneRead as _, ReadRequest, WriteError};
 use applecart_core::model::{
-    Cause, Evidence, Facts, FailureCode, Kind, LiveTenant, Outcome, Problem, Reading, Setting,
-    SettingChange, Timestamp,
+    Cause, Evidence, Facts, FailureCode, Kind, LedgerEntry, LiveTenant, Outcome, Problem, Reading,
+    Setting, SettingChange, TenantId, Timestamp,
 };
 use applecart_core::plan::{Action, Due, DueWrite, Sent, Stage, Subject, location_fault};
 use applecart_core::report::{Done, Happened};
@@ -211,8 +211,10 @@ impl Island<'_> {
         if let Some(fault) = self.wrong_location(live) {
             details.push(fault.clone());
             let cause = record::cause(FailureCode::WrongLocation, fault);
-            let done = self.record_failure(cause, details).await;
-            return Done { live: Some(facts), ..done };
+            let draft =
+                record::landed_elsewhere(self.due, cause.clone(), facts.clone(), self.tools);
+            let done = Done { details, live: Some(facts), ..Done::of(Happened::Failed) };
+            return self.ended(draft, cause, done).await;
         }
         let draft = record::confirmed(self.due, facts.clone(), evidence, self.tools);
         match self.tools.ledger.append(vec![draft]).await {
@@ -276,8 +278,8 @@ impl Island<'_> {
             WriteError::Throttled { request_id, .. } => {
                 (FailureCode::Throttled, Some(429), request_id)
             }
-            WriteError::OutcomeUnknown { request_id, .. } => {
-                (FailureCode::NotLanded, None, request_id)
+            WriteError::OutcomeUnknown { status, request_id, .. } => {
+                (FailureCode::NotLanded, status, request_id)
             }
             WriteError::Refused { .. } | WriteError::NotSent { .. } => {
                 (FailureCode::NotSent, None, None)
@@ -286,6 +288,14 @@ impl Island<'_> {
         let cause = Cause { code, status, request_id, detail: Some(detail.clone()) };
         if code == FailureCode::NotLanded {
             return self.find_out(cause, before, details).await;
+        }
+        // A gateway may refuse what was done behind it, and a refusal for good is told of a file.
+        if code == FailureCode::Rejected
+            && self.due.action() != Action::Configure
+            && let Some(live) = self.read_one().await.filter(|live| self.unknown(live).is_none())
+            && let Some(subject) = self.subject(&live).filter(|subject| self.shows(*subject, Answer::None))
+        {
+            return self.landed(subject, before, details).await;
         }
         details.push(detail);
         self.record_failure(cause, details).await
@@ -310,10 +320,13 @@ impl Island<'_> {
         details.extend(cause.detail.clone());
         if known.is_some() && !settles {
             details.push(
-                "Intune does not show it, so it did not land; run `applecart apply` again"
+                "Intune has what it had before, so the upload did not arrive. `applecart apply` tries again after a while, `applecart apply --retry` at once"
                     .to_owned(),
             );
-            return self.record_failure(cause, details).await;
+            let live = subject.map(Subject::facts);
+            let draft = record::not_landed(self.due, cause.clone(), live, self.tools);
+            let done = Done { details, ..Done::of(Happened::Failed) };
+            return self.ended(draft, cause, done).await;
         }
         details.push(
             "it is unknown whether the upload landed; the next `applecart apply` reads Intune first and decides"
@@ -336,6 +349,11 @@ impl Island<'_> {
     /// Ends the write with a failure in the ledger.
     pub(super) async fn close(&self, cause: Cause, done: Done) -> Done {
         let draft = record::failed(self.due, cause.clone(), self.tools);
+        self.ended(draft, cause, done).await
+    }
+
+    /// Ends the write with this line of the ledger.
+    async fn ended(&self, draft: (TenantId, LedgerEntry), cause: Cause, done: Done) -> Done {
         match self.tools.ledger.append(vec![draft]).await {
             Ok(_) => Done { cause: Some(cause), ..done },
             Err(error) => with(Done::unrecorded(&error, done.happened), done.outcome),

@@ -15,16 +15,16 @@ use super::tools::Tools;
 use crate::store::LedgerError;
 use applecart_core::ledger::TenantLedger;
 use applecart_core::model::{
-    Evidence, FailureCode, Kind, LiveTenant, Outcome, TenantId, Timestamp,
+    Cause, Event, Evidence, FailureCode, Kind, LiveTenant, Outcome, TenantId, Timestamp,
 };
-use applecart_core::plan::{Canary, Due, Subject};
+use applecart_core::plan::{Canary, Due, REFUSALS, SKEW_LIMIT, Subject};
 use applecart_core::report::{Done, Happened};
-
-/// Writes stop when this machine's clock and Graph's differ by more: leases and dates rest on it.
-const SKEW_LIMIT: i64 = 10 * 60;
 
 /// What is said where this program itself failed.
 const INTERNAL: &str = "an internal error ended this write. The next `applecart apply` reads Intune first and decides. Please report it";
+
+const NOT_AFTER_A_WRONG_LOCATION: &str =
+    "not uploaded, because another token of this tenant turned out to belong to another location";
 
 const NO_PROFILE: &str =
     "the tenant's sign-in profile does not exist; check `auth` in its tenant file";
@@ -48,8 +48,8 @@ enum Proof {
     None,
     /// It may still show.
     Awaited(String),
-    /// It failed.
-    Failed(String),
+    /// The file was refused in this encoding, or never showed.
+    Refused(String),
 }
 
 impl<'a> Lane<'a> {
@@ -65,8 +65,10 @@ impl<'a> Lane<'a> {
 
     async fn uploads(&self, mut due: Vec<&'a Due>) -> Results<'a> {
         let mut results = Vec::new();
-        let first = match self.canary {
-            Some(Canary::First { tenant_id, token }) => (*tenant_id, token.clone()),
+        let (first, mut refused) = match self.canary {
+            Some(Canary::First { tenant_id, token, refused }) => {
+                ((*tenant_id, token.clone()), refused.clone())
+            }
             Some(Canary::Pending(why)) => return held_back(due, Happened::CanaryPending, why),
             Some(Canary::Failed(why)) => return held_back(due, Happened::CanaryFailed, why),
             Some(Canary::Proved) | None => return self.all(due).await,
@@ -77,11 +79,21 @@ impl<'a> Lane<'a> {
             .iter()
             .position(|due| (due.tenant.tenant_id, &due.token.token) == (first.0, &first.1))
             .unwrap_or(0);
+        let mut tried = refused.clone();
         while !due.is_empty() {
-            let canary = due.remove(std::mem::take(&mut at));
+            let canary = due.remove(at);
+            let tenant = canary.tenant.tenant_id;
+            tried.insert(tenant);
             let mut one = self.some(vec![canary], self.tools.canary_wait).await;
             let proof = one.first().map_or(Proof::None, |(due, done)| proof(due, done));
+            let wrong_location = one.iter().any(|(_, done)| is_wrong_location(done));
             results.append(&mut one);
+            // The tenant's next file might take that location's licences away as well.
+            if wrong_location {
+                let (same, rest) = due.into_iter().partition(|due| due.tenant.tenant_id == tenant);
+                results.extend(held_back(same, Happened::NotStarted, NOT_AFTER_A_WRONG_LOCATION));
+                due = rest;
+            }
             match proof {
                 Proof::Given => break,
                 Proof::None if self.tools.stopped() => break,
@@ -90,11 +102,22 @@ impl<'a> Lane<'a> {
                     results.extend(held_back(due, Happened::CanaryPending, &why));
                     return results;
                 }
-                Proof::Failed(why) => {
-                    results.extend(held_back(due, Happened::CanaryFailed, &why));
-                    return results;
+                Proof::Refused(why) => {
+                    refused.insert(tenant);
+                    if refused.len() >= REFUSALS {
+                        results.extend(held_back(due, Happened::CanaryFailed, &why));
+                        return results;
+                    }
+                    if self.tools.stopped() {
+                        break;
+                    }
                 }
             }
+            // One tenant's trouble says little: another one's token goes next.
+            at = due
+                .iter()
+                .position(|due| !tried.contains(&due.tenant.tenant_id))
+                .unwrap_or_default();
         }
         results.extend(self.all(due).await);
         results
@@ -131,7 +154,7 @@ impl<'a> Lane<'a> {
                     patience,
                 },
                 lease: announced.record.lease_until(),
-                elsewhere: self.elsewhere(due, &announced.chain),
+                elsewhere: self.elsewhere(due, &announced.chain.within(self.tools.clock.now())),
             };
             tenants.entry(due.tenant.tenant_id).or_default().push(turn);
         }
@@ -143,10 +166,26 @@ impl<'a> Lane<'a> {
             .await
     }
 
-    /// The run whose earlier intent for this token wins, in a sentence.
+    /// The run whose earlier intent for this token wins, or that uploaded the file since this run
+    /// read the ledger, in a sentence.
     fn elsewhere(&self, due: &Due, chain: &TenantLedger) -> Option<String> {
         let tools = self.tools;
         let run = &tools.run.author.run;
+        let known = tools.view.tenant(due.tenant.tenant_id).records.last();
+        let sent = chain.records.iter().find(|record| {
+            known.is_none_or(|known| known.seq < record.seq)
+                && record.run != *run
+                && matches!(record.event(), Event::Applied | Event::Confirmed)
+                && record.token.same_token(&due.token.token)
+                && record.sha256().is_some()
+                && record.sha256() == due.file().map(|file| file.sha256)
+        });
+        if let Some(sent) = sent {
+            return Some(format!(
+                "another run ({}) uploaded this file on {}; nothing was uploaded by this run",
+                sent.run, sent.at
+            ));
+        }
         let holder = chain.holder(&due.token.token, run, tools.clock.now(), tools.dead_runs)?;
         let until = holder.lease_until.map(|until| format!(" and may write until {until}"));
         let (run, until) = (holder.run(), until.unwrap_or_default());
@@ -172,7 +211,7 @@ impl<'a> Lane<'a> {
                     Done { details: vec![INTERNAL.to_owned()], ..Done::of(Happened::Unknown) }
                 }),
             };
-            if done.cause.as_ref().is_some_and(|cause| cause.code == FailureCode::WrongLocation) {
+            if is_wrong_location(&done) {
                 stop = Some(format!(
                     "not uploaded, because {} turned out to belong to another location",
                     due.token.token
@@ -273,7 +312,8 @@ impl Turn<'_> {
         let Some(announced) = announced.into_iter().next() else { return Ok(None) };
         self.lease = announced.record.lease_until();
         let run = &tools.run.author.run;
-        let holder = announced.chain.holder(&due.token.token, run, now, tools.dead_runs);
+        let chain = announced.chain.within(now);
+        let holder = chain.holder(&due.token.token, run, now, tools.dead_runs);
         Ok(holder.map(|holder| {
             format!(
                 "this run waited too long, and another run ({}) recorded its intent to upload meanwhile; nothing was uploaded",
@@ -288,17 +328,31 @@ fn held_back<'a>(due: Vec<&'a Due>, happened: Happened, why: &str) -> Results<'a
     due.into_iter().map(done).collect()
 }
 
+fn is_wrong_location(done: &Done) -> bool {
+    done.cause.as_ref().is_some_and(|cause| cause.code == FailureCode::WrongLocation)
+}
+
 /// What a canary's turn says about the encoding.
 fn proof(due: &Due, done: &Done) -> Proof {
     let who = format!("{} of {}", due.token.token, due.tenant.name);
     match done.happened {
         Happened::Uploaded | Happened::Created | Happened::Confirmed => Proof::Given,
+        // An answer that says that Graph is out of order says nothing about the file.
+        Happened::Unknown
+            if done
+                .cause
+                .as_ref()
+                .is_some_and(|cause| cause.status.is_some_and(|it| it >= 500)) =>
+        {
+            Proof::None
+        }
         Happened::Progressing | Happened::Unknown => Proof::Awaited(format!(
             "{who} was uploaded first, alone, to prove how Intune takes this kind of file, and Intune does not show it yet. Run `applecart apply` again later"
         )),
-        _ if done.cause.as_ref().is_some_and(|cause| cause.code.is_definite()) => {
-            Proof::Failed(format!(
-                "{who} was uploaded first, alone, to prove how Intune takes this kind of file, and failed. If the encoding is wrong, change `wire` in applecart.yaml; else correct or release that token"
+        _ if is_wrong_location(done) => Proof::Given,
+        _ if done.cause.as_ref().is_some_and(Cause::judges_the_encoding) => {
+            Proof::Refused(format!(
+                "{who} was the second customer's file of this kind that Intune refused, and none was seen in Intune yet. If the encoding is wrong, change `wire` in applecart.yaml; else seal other files for those tokens"
             ))
         }
         _ => Proof::None,

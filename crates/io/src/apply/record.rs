@@ -3,16 +3,14 @@
 use chrono::Duration;
 
 use super::tools::Tools;
+use applecart_core::ledger::LEASE;
 use applecart_core::model::{
     Cause, EntryBody, Event, Evidence, Facts, FailureCode, FileRef, LedgerEntry, TenantId,
     Timestamp, Write, Written,
 };
-use applecart_core::plan::{self, Due, Note, Noted, Planned, Verify};
+use applecart_core::plan::{self, Closing, Due, Note, Noted, Planned, Verify};
 use applecart_core::report::{ApplyReport, Done, Happened};
 
-/// How long a run may write after it recorded its intent: long enough for a slow fleet, short enough
-/// that a run that died elsewhere soon frees the token.
-pub(super) const LEASE: Duration = Duration::minutes(15);
 /// No write is started in the last minute of a lease: the answer must come within it.
 pub(super) const LEASE_MARGIN: Duration = Duration::minutes(1);
 
@@ -93,14 +91,42 @@ pub(super) fn failed(due: &Due, cause: Cause, tools: &Tools<'_>) -> (TenantId, L
     entry(due, tools.clock.now(), body, tools)
 }
 
+/// Intune has it in another location than it was meant for.
+pub(super) fn landed_elsewhere(
+    due: &Due,
+    cause: Cause,
+    live: Facts,
+    tools: &Tools<'_>,
+) -> (TenantId, LedgerEntry) {
+    let (tenant, entry) = failed(due, cause, tools);
+    (tenant, LedgerEntry { after: Some(live), ..entry })
+}
+
+/// It did not arrive: a read shows what Intune had before.
+pub(super) fn not_landed(
+    due: &Due,
+    cause: Cause,
+    live: Option<Facts>,
+    tools: &Tools<'_>,
+) -> (TenantId, LedgerEntry) {
+    let body = EntryBody::NotLanded { file: sent_file(due), cause: Some(cause) };
+    let (tenant, entry) = entry(due, tools.clock.now(), body, tools);
+    (tenant, LedgerEntry { after: live, ..entry })
+}
+
 /// Records what the plan noticed although nothing is sent for it.
 pub(super) async fn notes(
     planned: &Planned,
     tools: &Tools<'_>,
     report: &mut ApplyReport,
 ) -> Result<(), std::sync::Arc<crate::store::LedgerError>> {
-    let entries: Vec<(TenantId, LedgerEntry)> =
-        planned.notes.iter().map(|noted| note(noted, tools)).collect();
+    let entries: Vec<(TenantId, LedgerEntry)> = planned
+        .notes
+        .iter()
+        // A line that is dated in the future would bind other runs.
+        .filter(|noted| !planned.skews.contains_key(&noted.tenant_id))
+        .map(|noted| note(noted, tools))
+        .collect();
     if entries.is_empty() {
         return Ok(());
     }
@@ -109,6 +135,10 @@ pub(super) async fn notes(
             Event::Confirmed => Happened::Confirmed,
             Event::Failed => Happened::Failed,
             Event::Adopted => Happened::Adopted,
+            Event::Observed => Happened::Observed,
+            Event::NotLanded => Happened::NotLanded,
+            Event::NotShown => Happened::NotShown,
+            Event::OutcomeUnknown => Happened::OutcomeUnknown,
             _ => Happened::ChangedOutsideGit,
         };
         let (cause, live) = (entry.cause().cloned(), entry.after.clone());
@@ -125,6 +155,13 @@ fn note(noted: &Noted, tools: &Tools<'_>) -> (TenantId, LedgerEntry) {
         // A change outside Git is not about the file in Git.
         Note::ChangedOutsideGit => EntryBody::ChangedOutsideGit,
         Note::Adopted => EntryBody::Adopted,
+        Note::Observed => EntryBody::Observed,
+        Note::Closed(closing, file) => match closing {
+            Closing::NotLanded => EntryBody::NotLanded { file: Some(file), cause: None },
+            Closing::NotShown => EntryBody::NotShown { file },
+            Closing::OutcomeUnknown => EntryBody::OutcomeUnknown { file },
+            Closing::Shown => EntryBody::Confirmed { file: Some(file), evidence: None },
+        },
         Note::NeverVisible => {
             let detail = "uploaded twice, and Intune never showed it".to_owned();
             failed(FailureCode::NeverVisible, detail)

@@ -103,6 +103,7 @@ async fn a_panic_over_one_file_leaves_the_other_tenants_alone() {
         known: Known::Read(&view),
         source: Source::Live,
         dead_runs: &std::collections::BTreeSet::new(),
+        retry: false,
     });
     assert_eq!(planned.due.len(), 2);
     let limits = Limits::of(&policy, 2);

@@ -159,6 +159,7 @@ impl Object<'_> {
             return Ok(live);
         }
         Err(WriteError::OutcomeUnknown {
+            status: Some(reply.status),
             request_id: reply.request_id(),
             detail: format!("Graph answered {} with another {}", reply.status, self.name),
         })
@@ -167,7 +168,11 @@ impl Object<'_> {
 
 /// The object that a success shows.
 fn shown<T: Item>(reply: &Reply) -> Result<T::Live, WriteError> {
-    let unknown = |detail| WriteError::OutcomeUnknown { request_id: reply.request_id(), detail };
+    let unknown = |detail| WriteError::OutcomeUnknown {
+        status: Some(reply.status),
+        request_id: reply.request_id(),
+        detail,
+    };
     let other = || {
         unknown(format!(
             "Graph answered {} with something other than the {}",

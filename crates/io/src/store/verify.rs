@@ -15,8 +15,8 @@ use super::error::LedgerError;
 use super::shared::Ledger;
 use super::tree::{Files, path_of};
 use crate::git::{Repo, Signature, Signers, SignersError};
-use applecart_core::ledger::{Fault, LedgerView, VerifyReport};
-use applecart_core::model::TenantId;
+use applecart_core::ledger::{Fault, LEASE, LedgerView, VerifyReport};
+use applecart_core::model::{Record, TenantId};
 
 /// Whose signatures the ledger's commits must have.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,11 @@ fn judge(ledger: &Ledger, signed: Option<MustBeSigned<'_>>) -> Result<VerifyRepo
     });
     for (&tenant, &blob) in &files.tenants {
         match ledger.local.tenant_at(tenant, blob, &mut starts) {
-            Ok((tenant, _)) => entries += tenant.records.len(),
+            Ok((ledger, _)) => {
+                entries += ledger.records.len();
+                let endless = ledger.records.iter().filter(|one| one.has_endless_lease());
+                faults.extend(endless.map(|record| endless_lease(tenant, record)));
+            }
             Err(error) => faults.push(fault(&error)),
         }
     }
@@ -88,6 +92,20 @@ fn tip_of(ledger: &Ledger, faults: &mut Vec<Fault>) -> Result<Option<Oid>, Ledge
             Ok(seen.flatten().or(ledger.tip()?))
         }
         asked => asked,
+    }
+}
+
+fn endless_lease(tenant: TenantId, record: &Record) -> Fault {
+    let until = record.lease_until().map(|until| until.to_string()).unwrap_or_default();
+    Fault {
+        file: Some(path_of(tenant)),
+        line: usize::try_from(record.seq).ok(),
+        commit: None,
+        code: "ledger-line-broken",
+        message: format!(
+            "it asks for a lease until {until}, {} minutes after its own time at most are a run's right; no run of applecart writes that, and it binds nobody",
+            LEASE.num_minutes()
+        ),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{AuditArea, AuditFinding, AuditLevel, AuditPlace};
 use crate::fleet::Move;
-use crate::model::{Event, Record, Sha256, TenantId};
+use crate::model::{Event, Evidence, Record, Sha256, TenantId};
 
 /// What the commit that a line names says about the line's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +85,21 @@ pub fn judge_uploads(
                     format!("{}: no run announced or uploaded this file before", what(record));
                 found.push(finding("confirmed-without-intent", message, REVIEW));
             }
+            Event::Confirmed if record.evidence() == Some(Evidence::Inferred) => {
+                let message = format!(
+                    "{}: inferred from when Intune changed the token; no run recorded that Intune accepted the upload",
+                    what(record)
+                );
+                let advice = "compare Intune's audit log with the run that announced it";
+                let found_it = finding("confirmed-by-inference", message, advice);
+                found.push(found_it.at(AuditLevel::Note));
+            }
             Event::ChangedOutsideGit => {
                 let answered = after.iter().find(|later| {
                     later.token.same_token(&record.token)
                         && matches!(
                             later.event(),
-                            Event::Adopted | Event::Applied | Event::Confirmed
+                            Event::Adopted | Event::Applied | Event::Confirmed | Event::Verified
                         )
                 });
                 let (level, so_far) = match answered {

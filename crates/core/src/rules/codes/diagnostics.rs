@@ -211,7 +211,7 @@ super::rows! {
         "Encrypt the file that Apple handed out with `applecart seal`. If an open token was committed, renew it at Apple.";
     "sealed-to-others" [Diagnostic] Warning ()
         "The file is encrypted to other keys than `recipients` lists.",
-        "The pipeline may not be able to open it, or somebody who left still can.",
+        "The pipeline may not be able to open it, or a colleague who left still can.",
         "Run `applecart reseal`.";
     "open-secret" [Diagnostic] Error ()
         "A token, a private key or another secret lies open in a file of the fleet.",

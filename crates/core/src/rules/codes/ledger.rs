@@ -43,6 +43,10 @@ super::rows! {
         "A tenant's file of the ledger begins as another tenant's does.",
         "It was copied or moved by hand.",
         RESTORE;
+    "ledger-line-broken" [Ledger Attention] Error ()
+        "A line of the ledger is dated in the future, or asks for a lease of more than 15 minutes.",
+        "A run on a machine with a wrong clock wrote it, or it was forged. It decides nothing: no run waits for it, and it proves no upload.",
+        "Find out which machine the line names, and correct its clock. Run `applecart ledger show TENANT`.";
     "cannot-open" [Ledger] Error ()
         "The repository could not be opened for the ledger.",
         "Nothing tells what was uploaded before.",

@@ -19,9 +19,9 @@ super::rows! {
         "The reasons name what speaks against it.",
         "Run `applecart explain` with each reason.";
     "progressing" [Sync] Note ()
-        "The file was uploaded and Intune does not show it yet.",
-        "Intune takes up to `settle` to show it.",
-        "Run `applecart plan` again later.";
+        "An upload was announced or made, and Intune does not show it yet.",
+        "Another run may be writing, or Intune takes up to `settle` to show it.",
+        "Run `applecart apply` again later, which records how it ended.";
     "watched" [Sync] Note ()
         "Git has no file for the token.",
         "Its expiry, identity and health are reported; nothing is uploaded.",
@@ -79,9 +79,9 @@ super::rows! {
         "A run was interrupted.",
         "Run `applecart apply`, which records it.";
     "sent-again" [Warning] Warning ()
-        "An earlier upload of this file did not appear; this is the second and last try.",
-        "An earlier run was interrupted, or Intune lost the upload.",
-        "Nothing to do; if it does not appear again, the file is held as `rejected`.";
+        "An earlier run announced or made the upload of this file, and Intune does not have it.",
+        "That run was interrupted, Graph gave no usable answer, or Intune lost the upload.",
+        "Nothing to do. A file that Intune accepts twice and never shows is held as `rejected`.";
     "in-progress-elsewhere" [Warning] Note ()
         "Another run may still write to this token.",
         "It announced the upload in the ledger, and its time is not over.",
@@ -107,9 +107,17 @@ super::rows! {
         "The first upload of a kind goes alone, until it was seen in Intune.",
         "Run `applecart apply` again when it was seen.";
     "canary-failed" [Warning] Error (Wire)
-        "The first upload of this kind failed, so the others are not uploaded.",
+        "The first uploads of this kind failed for two customers, so the others are not uploaded.",
         "The encoding that `wire` names is probably not the one that Intune takes.",
-        "Read the cause. Change `wire` in applecart.yaml, or seal another file for that token.";
+        "Read the causes. Change `wire` in applecart.yaml, or seal other files for those tokens.";
+    "retry-after" [Warning] Warning ()
+        "The last tries to upload this file failed, and the next one is not due yet.",
+        "After each failure in a row `apply` waits twice as long, up to a day, and never longer than a quarter of the time to expiry.",
+        "Correct the cause that is named. `applecart apply --retry` tries at once.";
+    "cannot-land" [Attention] Error ()
+        "The upload of this file failed three times in a row or more.",
+        "`apply` goes on trying, but the cause does not go away by itself.",
+        "Correct the cause that is named, and run `applecart apply --retry`.";
     "clock-skew" [Warning] Warning ()
         "This machine's clock and Microsoft Graph's differ by more than 5 minutes.",
         "Expiry dates and times in the ledger would be wrong.",

@@ -58,9 +58,9 @@ super::rows! {
         "Nothing was uploaded, and no approval was asked for.",
         "Upload it in the Intune portal with approval, or exempt the application; then run `applecart apply` again.";
     "not-landed" [Failure] Warning ()
-        "A later reading shows that the upload did not arrive.",
-        "The connection ended, or Intune had a fault.",
-        "Nothing to do: the next `applecart apply` tries again.";
+        "The upload did not arrive: Intune has what it had before.",
+        "The connection ended, Intune had a fault, or the run was stopped.",
+        "Nothing to do: `applecart apply` tries again, after a while if it failed before.";
     "not-sent" [Failure] Warning ()
         "The upload was announced and never sent.",
         "Intune had changed, or the run was stopped or out of time.",

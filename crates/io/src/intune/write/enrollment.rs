@@ -69,6 +69,7 @@ impl IntuneWrite {
             return Ok(());
         }
         Err(WriteError::OutcomeUnknown {
+            status: Some(reply.status),
             request_id: reply.request_id(),
             detail: format!("Graph answered {} with a text where there is none", reply.status),
         })

@@ -66,6 +66,8 @@ pub enum WriteError {
     /// It may or may not have happened: read before anything else.
     #[error("outcome unknown: {detail}")]
     OutcomeUnknown {
+        /// The HTTP status, where Graph answered.
+        status: Option<u16>,
         /// The request's id: Graph's, or this program's own where Graph did not answer.
         request_id: Option<String>,
         /// One sentence for a person.
@@ -91,11 +93,12 @@ impl From<Fault> for WriteError {
                 Self::NotSent { problem: Problem::new(ProblemCode::Unreachable, detail) }
             }
             Fault::TimedOut { .. } => Self::OutcomeUnknown {
+                status: None,
                 request_id,
                 detail: "Graph did not answer in time".to_owned(),
             },
             Fault::Cut { detail, .. } | Fault::BadAnswer { detail, .. } => {
-                Self::OutcomeUnknown { request_id, detail }
+                Self::OutcomeUnknown { status: None, request_id, detail }
             }
         }
     }
@@ -109,8 +112,8 @@ fn refused(refusal: Refusal) -> WriteError {
         403 => WriteError::NotPermitted { status, permission: WRITE, request_id, detail },
         429 => WriteError::Throttled { request_id, detail },
         // A conflict and a timeout of the gateway leave open what happened behind it.
-        408 | 409 => WriteError::OutcomeUnknown { request_id, detail },
+        408 | 409 => WriteError::OutcomeUnknown { status: Some(status), request_id, detail },
         400..=499 => WriteError::Rejected { status, code, request_id, detail },
-        _ => WriteError::OutcomeUnknown { request_id, detail },
+        _ => WriteError::OutcomeUnknown { status: Some(status), request_id, detail },
     }
 }

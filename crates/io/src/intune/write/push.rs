@@ -43,7 +43,8 @@ impl IntuneWrite {
         let path = batch::path(Kind::Push);
         let reply = self.put(Method::PATCH, path, &body, Some(certificate)).await?;
         let request_id = reply.request_id();
-        let unknown = |detail| WriteError::OutcomeUnknown { request_id, detail };
+        let unknown =
+            |detail| WriteError::OutcomeUnknown { status: Some(reply.status), request_id, detail };
         match reply.json::<wire::Push>() {
             Ok(push) => {
                 push.live().map_err(|error| unknown(format!("Graph answered with {error}")))

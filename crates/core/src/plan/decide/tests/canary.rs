@@ -1,7 +1,7 @@
 //! The first upload of a kind proves its wire encoding, alone.
 
 use crate::fleet::{Desired, VppTokenWire};
-use crate::model::{Event, FailureCode, Kind, LiveTenant, Reading, Sha256, Timestamp};
+use crate::model::{EntryBody, Event, FailureCode, Kind, LiveTenant, Reading, Sha256, Timestamp};
 use crate::plan::world::{NEXT_YEAR, THIS_YEAR, World, at, live_vpp, tenant, vpp_entry};
 use crate::plan::{Canary, Input, Known, Planned, Reason, Selection, Source, Warning, make};
 
@@ -29,10 +29,14 @@ impl Two {
     }
 
     fn planned(&self) -> Planned {
-        let fleet = [&self.adatum, &self.contoso].map(|world| Desired::Valid(world.tenant.clone()));
-        let live = [&self.adatum, &self.contoso]
-            .map(|world| (world.tenant.name.clone(), world.live.clone()))
-            .into();
+        self.planned_with(&[&self.adatum, &self.contoso])
+    }
+
+    fn planned_with(&self, worlds: &[&World]) -> Planned {
+        let fleet: Vec<Desired> =
+            worlds.iter().map(|world| Desired::Valid(world.tenant.clone())).collect();
+        let live =
+            worlds.iter().map(|world| (world.tenant.name.clone(), world.live.clone())).collect();
         make(&Input {
             now: self.now(),
             rev: None,
@@ -45,11 +49,38 @@ impl Two {
             known: Known::Read(self.contoso.ledger.as_ref().unwrap()),
             source: Source::Live,
             dead_runs: &self.contoso.dead_runs,
+            retry: false,
         })
     }
 
     fn now(&self) -> Timestamp {
         self.contoso.now
+    }
+
+    /// Adatum's file was refused, by the ledger that Contoso's world holds.
+    fn adatum_failed(&mut self, code: FailureCode) {
+        let id = self.adatum.tenant.tenant_id;
+        let token = self.adatum.tenant.vpp[0].token.clone();
+        for event in [Event::Intended, Event::Failed] {
+            let line = self.contoso.recorded_for(id, event, "LL", "run-1", "2026-11-20T10:00:00Z");
+            line.token = token.clone();
+            if let EntryBody::Failed { cause, .. } = &mut line.body {
+                cause.code = code;
+            }
+        }
+    }
+
+    /// What the kind goes by with one more customer's upload due.
+    fn canary_with_a_third(&self) -> Canary {
+        let mut third = World::vpp_renewal();
+        third.tenant = tenant("fabrikam", 2);
+        third.tenant.watch = [Kind::Vpp].into();
+        third.tenant.vpp = vec![vpp_entry("Oslo", Some("vpp-9"), "OO", NEXT_YEAR)];
+        third.live = LiveTenant {
+            vpp: Reading::Present(vec![live_vpp("Oslo", "vpp-9", THIS_YEAR)]),
+            ..LiveTenant::not_asked()
+        };
+        self.planned_with(&[&self.adatum, &self.contoso, &third]).canaries[&Kind::Vpp].clone()
     }
 
     fn canary(&self) -> Canary {
@@ -119,38 +150,71 @@ fn a_sending_that_shows_now_proves_its_encoding_in_this_very_run() {
 }
 
 #[test]
-fn an_unfinished_sending_keeps_everybody_waiting_until_it_settles_and_then_goes_first() {
+fn an_unfinished_sending_keeps_everybody_waiting_until_it_settles_and_goes_first_if_it_was_accepted()
+ {
     let mut two = Two::new();
     two.contoso.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:40:00Z");
     let Canary::Pending(why) = two.canary() else { panic!("{:?}", two.canary()) };
     assert!(why.contains("Run again after 2026-11-22T12:10:00Z"), "{why}");
     two.contoso.now = at("2026-11-22T12:10:00Z");
-    two.expect_first(&two.contoso);
+    two.expect_first(&two.adatum);
+
+    let mut accepted = Two::new();
+    accepted.contoso.recorded(Event::Applied, "AA", "run-1", "2026-11-22T11:40:00Z");
+    accepted.contoso.now = at("2026-11-22T12:10:00Z");
+    accepted.expect_first(&accepted.contoso);
 }
 
 #[test]
-fn a_canary_that_failed_for_good_stops_the_kind_until_the_encoding_or_the_token_changes() {
+fn one_customers_refused_file_stops_nobody_and_a_second_customers_stops_the_kind() {
     let mut two = Two::new();
+    two.adatum.tenant.tenant_id = tenant("adatum", 0).tenant_id;
+    two.adatum_failed(FailureCode::Rejected);
+    match two.canary() {
+        Canary::First { tenant_id, refused, .. } => {
+            assert_eq!(tenant_id, two.contoso.tenant.tenant_id);
+            assert_eq!(refused, [two.adatum.tenant.tenant_id].into());
+        }
+        other => panic!("{other:?}"),
+    }
     two.contoso.recorded(Event::Intended, "AA", "run-1", "2026-11-20T10:00:00Z");
     two.contoso.failed("AA", FailureCode::Rejected);
-    let Canary::Failed(why) = two.canary() else { panic!("{:?}", two.canary()) };
-    assert!(why.contains("contoso") && why.contains("applecart.yaml"), "{why}");
-    assert_eq!(two.warnings()[0], [Warning::CanaryFailed]);
+    // A third customer's upload would be due.
+    assert!(matches!(two.canary_with_a_third(), Canary::Failed(_)));
+}
 
-    let mut encoding = Two::new();
-    encoding.contoso.recorded(Event::Intended, "AA", "run-1", "2026-11-20T10:00:00Z");
-    encoding.contoso.failed("AA", FailureCode::Rejected);
+#[test]
+fn a_wrong_file_that_was_seen_in_intune_proves_the_encoding() {
+    let mut two = Two::new();
+    two.contoso.recorded(Event::Applied, "AA", "run-1", "2026-11-20T10:00:00Z");
+    two.contoso.failed("AA", FailureCode::WrongLocation);
+    assert_eq!(two.canary(), Canary::Proved);
+}
+
+#[test]
+fn refused_files_stop_the_kind_until_the_encoding_or_those_files_change() {
+    let stopped = || {
+        let mut two = Two::new();
+        two.adatum_failed(FailureCode::Rejected);
+        two.contoso.recorded(Event::Intended, "AA", "run-1", "2026-11-20T10:00:00Z");
+        two.contoso.failed("AA", FailureCode::Rejected);
+        two
+    };
+    let Canary::Failed(why) = stopped().canary_with_a_third() else { panic!("not stopped") };
+    assert!(why.contains("contoso") && why.contains("adatum"), "{why}");
+    assert!(why.contains("applecart.yaml"), "{why}");
+
+    let mut encoding = stopped();
     encoding.contoso.policy.wire.vpp_token = VppTokenWire::Base64;
-    encoding.expect_first(&encoding.adatum);
+    assert!(matches!(encoding.canary_with_a_third(), Canary::First { .. }));
 
-    two.contoso.allow("rejected", THIS_YEAR, NEXT_YEAR);
-    two.expect_first(&two.adatum);
+    let mut released = stopped();
+    released.contoso.allow("rejected", THIS_YEAR, NEXT_YEAR);
+    assert!(matches!(released.canary_with_a_third(), Canary::First { .. }));
 
-    let mut replaced = Two::new();
-    replaced.contoso.recorded(Event::Intended, "AA", "run-1", "2026-11-20T10:00:00Z");
-    replaced.contoso.failed("AA", FailureCode::Rejected);
+    let mut replaced = stopped();
     replaced.contoso.entry().file.as_mut().unwrap().sha256 = Sha256::of(b"BB");
-    replaced.expect_first(&replaced.adatum);
+    assert!(matches!(replaced.canary_with_a_third(), Canary::First { .. }));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::model::{
     Event, Evidence, FailureCode, Kind, Problem, ProblemCode, Reading, Resource, Sha256,
 };
 use crate::plan::world::{NOW, OTHER_TOPIC, TOPIC, World, at, tenant};
-use crate::plan::{Action, Expiry, Note, Observed, Reason, Sync, Warning};
+use crate::plan::{Action, Closing, Expiry, Note, Observed, Reason, Sync, Warning};
 
 // Row 1
 
@@ -110,11 +110,28 @@ fn a_kind_that_is_not_watched_is_not_shown() {
 fn a_change_outside_git_is_adopted_when_its_file_leaves_the_tenant_file() {
     let mut world = World::renewal();
     world.entry().file = None;
-    assert!(world.planned().notes.is_empty());
+    assert_eq!(world.planned().notes[0].note, Note::Observed);
     world.recorded(Event::ChangedOutsideGit, "99", "run-1", "2026-11-20T10:00:00Z");
     assert_eq!(world.planned().notes[0].note, Note::Adopted);
     world.recorded(Event::Adopted, "99", "run-2", "2026-11-21T10:00:00Z");
     assert!(world.planned().notes.is_empty(), "once");
+}
+
+#[test]
+fn the_first_sight_of_a_watched_token_and_each_change_is_recorded_once() {
+    let mut world = World::renewal();
+    world.entry().file = None;
+    let notes = |world: &World| {
+        let notes = world.planned().notes.into_iter();
+        notes.map(|noted| noted.note).collect::<Vec<Note>>()
+    };
+    assert_eq!(notes(&world), [Note::Observed], "first sight");
+    world.recorded(Event::Observed, "99", "run-1", "2026-11-20T10:00:00Z");
+    assert_eq!(notes(&world), [], "once");
+    world.live_push(|live| live.serial = "77".parse().unwrap());
+    assert_eq!(notes(&world), [Note::Observed], "a change");
+    world.recorded(Event::Observed, "77", "run-2", "2026-11-21T10:00:00Z");
+    assert_eq!(notes(&world), [], "once");
 }
 
 #[test]
@@ -238,12 +255,68 @@ fn a_lease_that_ran_out_leaves_the_file_to_be_sent_once_more() {
 }
 
 #[test]
-fn a_file_sent_twice_that_never_showed_is_not_sent_a_third_time() {
+fn a_file_accepted_twice_that_never_showed_is_not_sent_a_third_time() {
     let mut world = World::renewal();
-    world.recorded(Event::Intended, "AA", "run-1", "2026-11-21T10:00:00Z");
+    world.recorded(Event::NotShown, "AA", "run-1", "2026-11-21T10:00:00Z");
     world.recorded(Event::Intended, "AA", "run-2", "2026-11-21T12:00:00Z");
+    world.recorded(Event::Applied, "AA", "run-2", "2026-11-21T12:00:00Z");
     world.expect_held(&[Reason::Rejected]);
-    assert_eq!(world.planned().notes[0].note, Note::NeverVisible);
+    let notes: Vec<Note> = world.planned().notes.into_iter().map(|noted| noted.note).collect();
+    assert_eq!(notes, [Note::NeverVisible], "it finishes the sending by itself");
+}
+
+#[test]
+fn what_became_of_an_announced_upload_is_recorded_by_what_intune_has() {
+    let closings = |world: &World| {
+        let notes = world.planned().notes.into_iter();
+        notes.map(|noted| noted.note).collect::<Vec<Note>>()
+    };
+    let file = Sha256::of(b"AA").into();
+    let mut killed = World::renewal();
+    killed.recorded(Event::Intended, "AA", "run-1", "2026-11-21T10:00:00Z");
+    assert_eq!(closings(&killed), [Note::Closed(Closing::NotLanded, file)]);
+
+    let mut accepted = World::renewal();
+    accepted.recorded(Event::Applied, "AA", "run-1", "2026-11-21T10:00:00Z");
+    assert_eq!(closings(&accepted), [Note::Closed(Closing::NotShown, file)]);
+
+    let mut third = World::renewal();
+    third.recorded(Event::Applied, "AA", "run-1", "2026-11-21T10:00:00Z");
+    third.live_push(|live| live.serial = "77".parse().unwrap());
+    let unknown = [Note::Closed(Closing::OutcomeUnknown, file), Note::ChangedOutsideGit];
+    assert_eq!(closings(&third), unknown);
+
+    let mut replaced = World::renewal();
+    replaced.recorded(Event::Applied, "77", "run-1", "2026-11-21T10:00:00Z");
+    replaced.live_push(|live| live.serial = "77".parse().unwrap());
+    let other = Sha256::of(b"77").into();
+    assert_eq!(closings(&replaced), [Note::Closed(Closing::Shown, other)], "Git has moved on");
+}
+
+#[test]
+fn an_announced_upload_that_was_never_made_is_not_called_uploaded() {
+    let mut world = World::vpp_renewal();
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:50:00Z");
+    world.dead_runs.insert("run-1".into());
+    let token = world.expect(Sync::Progressing, Action::None, &[]);
+    let told = token.state.details.join(" ");
+    assert!(told.starts_with("An upload was announced") && !told.contains("Uploaded"), "{told}");
+}
+
+#[test]
+fn an_upload_that_failed_tells_why_and_when_it_is_tried_again() {
+    let mut world = World::renewal();
+    world.failed_at("AA", FailureCode::NotPermitted, "2026-11-22T11:58:00Z");
+    let token = world.expect(Sync::OutOfSync, Action::None, &[]);
+    assert_eq!(token.state.warnings, [Warning::RetryAfter]);
+    assert_eq!(
+        token.state.details,
+        [
+            "The last upload of this file, on 2026-11-22T11:58:00Z, did not arrive: no",
+            "It is tried again by the first `applecart apply` after 2026-11-22T12:03:00Z; `applecart apply --retry` tries at once",
+        ]
+    );
+    assert!(world.planned().due.is_empty(), "no new intent");
 }
 
 // Row 6

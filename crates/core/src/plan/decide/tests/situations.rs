@@ -520,6 +520,65 @@ situations! {
     "a VPP token was sent an hour ago and does not show": World::vpp_renewal, |world| {
         sent(world, "2026-11-22T10:50:00Z", Some("2026-11-22T11:00:00Z"));
     } => OutOfSync Upload [];
+    // An intent is not a sending.
+    "two runs were killed after they announced a push certificate": World::renewal, |world| {
+        world.recorded(Event::Intended, "AA", "run-1", "2026-11-21T10:00:00Z");
+        world.recorded(Event::Intended, "AA", "run-2", "2026-11-21T12:00:00Z");
+    } => OutOfSync Upload [];
+    "two runs were killed after they announced a VPP token": World::vpp_renewal, |world| {
+        world.recorded(Event::Intended, "AA", "run-1", "2026-11-21T10:00:00Z");
+        world.recorded(Event::Intended, "AA", "run-2", "2026-11-21T12:00:00Z");
+    } => OutOfSync Upload [];
+    "two runs were killed after they announced an enrollment token": World::enrollment_renewal, |world| {
+        world.recorded(Event::Intended, "AA", "run-1", "2026-11-21T10:00:00Z");
+        world.recorded(Event::Intended, "AA", "run-2", "2026-11-21T12:00:00Z");
+    } => OutOfSync Upload [];
+    "Graph answered two days with 503, and an hour later it is tried again": World::vpp_renewal, |world| {
+        world.recorded(Event::NotLanded, "AA", "run-1", "2026-11-21T11:00:00Z");
+        world.recorded(Event::NotLanded, "AA", "run-2", "2026-11-22T11:00:00Z");
+    } => OutOfSync Upload [];
+    "Graph answered with 503 for the second time half an hour ago": World::vpp_renewal, |world| {
+        world.recorded(Event::NotLanded, "AA", "run-1", "2026-11-21T11:00:00Z");
+        world.recorded(Event::NotLanded, "AA", "run-2", "2026-11-22T11:30:00Z");
+    } => OutOfSync None [];
+    "a person who corrected the cause tries at once": World::vpp_renewal, |world| {
+        world.recorded(Event::NotLanded, "AA", "run-1", "2026-11-21T11:00:00Z");
+        world.recorded(Event::NotLanded, "AA", "run-2", "2026-11-22T11:30:00Z");
+        world.retry = true;
+    } => OutOfSync Upload [];
+    "an upload waits for a second administrator's approval": World::vpp_renewal, |world| {
+        world.failed_at("AA", FailureCode::ApprovalRequired, "2026-11-22T11:50:00Z");
+    } => OutOfSync None [];
+    "an enrollment token failed ten times in a row, and is urgent every hour": World::enrollment_renewal, |world| {
+        for _ in 0..10 {
+            world.recorded(Event::NotLanded, "AA", "run-1", "2026-11-22T11:00:00Z");
+        }
+    } => OutOfSync Upload [];
+    "the certificate expires before the wait would be over": World::renewal, |world| {
+        world.live_push(|live| live.expires = at("2026-11-22T12:20:00Z"));
+        for _ in 0..10 {
+            world.recorded(Event::NotLanded, "AA", "run-1", "2026-11-22T11:50:00Z");
+        }
+    } => OutOfSync Upload [];
+    "a VPP token was accepted once and does not show": World::vpp_renewal, |world| {
+        world.recorded(Event::NotShown, "AA", "run-1", "2026-11-21T11:00:00Z");
+    } => OutOfSync Upload [];
+    "a VPP token was accepted a second time and does not show": World::vpp_renewal, |world| {
+        world.recorded(Event::NotShown, "AA", "run-1", "2026-11-20T11:00:00Z");
+        sent(world, "2026-11-21T10:50:00Z", Some("2026-11-21T11:00:00Z"));
+    } => Held Hold [Rejected];
+    "a run was killed, and somebody renewed in the portal": World::renewal, |world| {
+        world.recorded(Event::Intended, "AA", "run-1", "2026-11-21T10:00:00Z");
+        world.live_push(|live| {
+            live.serial = "77".parse().unwrap();
+            live.expires = at("2028-01-01T00:00:00Z");
+        });
+    } => Held Hold [OlderThanLive];
+    "a VPP file landed in another location, and Git names that location now": World::vpp, |world| {
+        world.failed("AA", FailureCode::WrongLocation);
+        world.entry().facts.location = Some("Elsewhere".into());
+        world.live_vpp(|live| live.location = Some("Elsewhere".into()));
+    } => InSync None [];
     "a VPP token was sent twice and never showed": World::vpp_renewal, |world| {
         sent(world, "2026-11-22T08:50:00Z", Some("2026-11-22T09:00:00Z"));
         sent(world, "2026-11-22T09:50:00Z", Some("2026-11-22T10:00:00Z"));
@@ -543,6 +602,10 @@ situations! {
     "a VPP token turned out to belong to another location": World::vpp_renewal, |world| {
         sent(world, "2026-11-20T10:00:00Z", None);
         world.failed("AA", FailureCode::WrongLocation);
+    } => Held Hold [Rejected];
+    "a VPP token of another location was taken out again in the portal": World::vpp_renewal, |world| {
+        world.failed("AA", FailureCode::WrongLocation);
+        world.live_vpp(|live| live.expires = Some(at(THIS_YEAR)));
     } => Held Hold [Rejected];
     "a second administrator did not approve": World::vpp_renewal, |world| {
         sent(world, "2026-11-20T10:00:00Z", None);
