@@ -97,7 +97,7 @@ pub fn of_fault(branch: &str, fault: &Fault) -> AuditFinding {
         }
         "history-incomplete" => "git fetch --unshallow",
         "history-grafted" => "audit a fresh clone",
-        "ledger-lost" | "ledger-rewritten" => {
+        "ledger-lost" | "ledger-rewritten" | "ledger-foreign" | "ledger-behind" => {
             "the branch was pushed by force or deleted: find out by whom, and push what this clone has seen (refs/applecart/seen/…) back; forbid force pushes on it"
         }
         "unsigned"
@@ -162,7 +162,12 @@ pub fn trust_changes(
             let parts = [
                 (before.signing != after.signing, "who may sign"),
                 (before.ledger_signing != after.ledger_signing, "who may sign the ledger"),
-                (before.ledger_branch != after.ledger_branch, "where the ledger is"),
+                (
+                    (&before.ledger_branch, &before.genesis)
+                        != (&after.ledger_branch, &after.genesis),
+                    "where the ledger is",
+                ),
+                (before.accepted != after.accepted, "which losses of the ledger are accepted"),
                 (before.recipients != after.recipients, "the recipients"),
             ];
             changed.extend(parts.into_iter().filter(|(differs, _)| *differs).map(|(_, what)| what));

@@ -30,8 +30,8 @@ pub use diagnostic::{
     Code, Diagnostic, REPORT_VERSION, Severity, ValidateReport, ValidateSummary, render, render_all,
 };
 pub use edit::{
-    Change, EditError, NewAllow, NewField, NewTenant, NewToken, NewValue, add_allow, add_token,
-    diff, edit, new_tenant,
+    Change, EditError, NewAllow, NewField, NewTenant, NewToken, NewValue, add_allow, add_token, diff,
+    edit, new_tenant, set_ledger,
 };
 pub use load::{
     Desired, FLEET_FILE, Loaded, load, load_folder, load_looking, load_policy, load_tenants,
@@ -39,8 +39,8 @@ pub use load::{
 };
 pub use places::{TokenLines, token_lines};
 pub use policy::{
-    Auth, Cloud, CredentialKind, DepTokenWire, LedgerSigning, Move, Policy, PushCertificateWire,
-    Signing, VppTokenWire, Wire,
+    Accepted, Auth, Cloud, CredentialKind, DepTokenWire, LEDGER_BRANCH, LedgerSigning, Move,
+    NOTES_BRANCH, Policy, PushCertificateWire, Signing, VppTokenWire, Wire,
 };
 pub use schema::{schema_of, schemas};
 pub use signers::{SignerFile, check_signers, wrong_signers};

@@ -13,6 +13,7 @@ mod bounds;
 mod chain;
 mod line;
 mod merge;
+mod notes;
 mod render;
 mod sending;
 #[cfg(any(test, feature = "testing"))]
@@ -26,8 +27,8 @@ pub use chain::{
 pub use line::{LineFault, MAX_LINE, decode, encode};
 pub use merge::{is_about, lacking};
 pub use render::{
-    BrokenTenant, Fault, Filter, ShowEntry, ShowReport, Verdict, VerifyReport, show, show_text,
-    verify_text,
+    Acceptable, BrokenTenant, Fault, Filter, ShowEntry, ShowReport, Verdict, VerifyReport, show,
+    show_text, verify_text,
 };
 pub use sending::Sending;
 pub use view::{Bindings, LedgerView, TenantLedger};

@@ -182,6 +182,47 @@ pub fn edit(
     Ok(format!("{bom}{body}"))
 }
 
+/// Writes one setting of the ledger into the text of applecart.yaml.
+pub fn set_ledger(
+    file: &str,
+    text: &str,
+    name: &'static str,
+    to: &str,
+) -> Result<String, EditError> {
+    const FLEET: [&str; 7] =
+        ["apiVersion", "kind", "auth", "recipients", "expiry", "safety", "ledger"];
+    const LEDGER: [&str; 3] = ["branch", "notes", "genesis"];
+    let (bom, body) = match text.strip_prefix(BOM) {
+        Some(body) => (BOM, body),
+        None => ("", text),
+    };
+    let step = Step { path: vec!["ledger", name], to: Some(to), bare: false };
+    let instead = || step.instead();
+    let root = parse(file, body, &instead)?;
+    let path = [Member::Field("ledger")];
+    let changed = match node_at(&root, &path) {
+        Some(node) if matches!(node.value, Value::Map(_)) => {
+            field_of(body, &root, &path, node, name, Some((to, false)), &LEDGER)
+        }
+        Some(node) if node.value != Value::Null => None,
+        _ => begin(body, &root, &[], &root, "ledger", (name, to), &FLEET),
+    };
+    match changed {
+        // What cannot be shown to be right is not done.
+        Some((edited, wanted))
+            if parse(file, &edited, &instead).is_ok_and(|read| same(&read, &wanted)) =>
+        {
+            Ok(format!("{bom}{edited}"))
+        }
+        _ => Err(EditError::ByHand {
+            file: file.to_owned(),
+            line: node_at(&root, &path).map_or(1, |node| node.span.line),
+            column: 1,
+            instead: step.instead(),
+        }),
+    }
+}
+
 /// One field, and the text it is to have; without one it is to go.
 struct Step<'a> {
     path: Vec<&'static str>,

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::Duration;
+use chrono::{Duration, NaiveDate};
 
 use crate::model::{Kind, Sha256, TenantId};
+
+/// The ledger's branch where applecart.yaml names none.
+pub const LEDGER_BRANCH: &str = "applecart/ledger";
+/// The notes' branch where applecart.yaml names none.
+pub const NOTES_BRANCH: &str = "applecart/notes";
 
 /// The checked settings of a fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +30,12 @@ pub struct Policy {
     pub max_tenants: u32,
     /// The ledger's branch, without `refs/heads/`.
     pub ledger_branch: String,
+    /// The branch of what people record, without `refs/heads/`.
+    pub notes_branch: String,
+    /// The whole name of the ledger's first commit; `None` in a fleet from before there was one.
+    pub genesis: Option<String>,
+    /// Losses of the ledger that were looked into.
+    pub accepted: Vec<Accepted>,
     /// How long Intune may take to show an upload.
     pub settle: Duration,
     /// Token files that may go to another tenant than before.
@@ -50,6 +61,18 @@ pub struct Signing {
     pub openpgp_keys: Option<String>,
     /// The file with SSH keys that count no more.
     pub revoked_signers: Option<String>,
+}
+
+/// A loss in one tenant's file of the ledger that was looked into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    pub tenant: TenantId,
+    /// The hash of the line that names the loss.
+    pub line: Sha256,
+    pub reason: String,
+    pub by: String,
+    /// The last day on which it counts.
+    pub until: NaiveDate,
 }
 
 /// Whether and by whom the ledger's commits must be signed.

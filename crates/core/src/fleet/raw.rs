@@ -14,7 +14,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 pub use super::at::At;
-pub use fleet::{RawAuth, RawExpiry, RawFleet, RawLedger, RawMove, RawProfile, RawSafety, RawWire};
+pub use fleet::{
+    RawAccepted, RawAuth, RawExpiry, RawFleet, RawLedger, RawMove, RawProfile, RawSafety, RawWire,
+};
 pub use tenant::{
     RawAccountType, RawAllow, RawConsent, RawEnrollment, RawPush, RawRecipient, RawSuspension,
     RawTenant, RawVpp,

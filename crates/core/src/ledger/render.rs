@@ -7,12 +7,14 @@
 
 use std::fmt::Write as _;
 
+use chrono::NaiveDate;
 use comfy_table::{Table, presets};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::view::LedgerView;
-use crate::model::{EntryBody, Evidence, Facts, Record, TenantId, safe_text};
+use crate::fleet::Accepted;
+use crate::model::{EntryBody, Evidence, Facts, Record, Sha256, TenantId, safe_text};
 use crate::report::wrap;
 
 /// The version of both reports.
@@ -111,6 +113,19 @@ pub struct Fault {
     pub code: &'static str,
     /// One sentence.
     pub message: String,
+    /// By what the policy can accept it, once somebody has looked into it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accept: Option<Acceptable>,
+}
+
+/// What an entry of `ledger.accepted` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Acceptable {
+    /// The tenant whose file has lost lines, or has got some without a valid signature.
+    pub tenant: TenantId,
+    /// SHA-256 of the line that names the loss.
+    pub line: Sha256,
 }
 
 impl VerifyReport {
@@ -126,6 +141,35 @@ impl VerifyReport {
         let verdict = if faults.is_empty() { Verdict::Ok } else { Verdict::Broken };
         let format_version = FORMAT_VERSION;
         Self { format_version, remote, head, tenants, entries, commits, verdict, faults }
+    }
+
+    /// The same without what the policy accepts on this day.
+    #[must_use]
+    pub fn without(mut self, accepted: &[Accepted], today: NaiveDate) -> Self {
+        self.faults.retain(|fault| {
+            !fault.accept.is_some_and(|found| {
+                accepted.iter().any(|one| {
+                    (one.tenant, one.line) == (found.tenant, found.line) && today <= one.until
+                })
+            })
+        });
+        if self.faults.is_empty() {
+            self.verdict = Verdict::Ok;
+        }
+        self
+    }
+
+    /// The same with what is wrong with the notes, on the branch of this name.
+    #[must_use]
+    pub fn with_notes(mut self, branch: &str, notes: Self) -> Self {
+        self.faults.extend(notes.faults.into_iter().map(|fault| Fault {
+            file: fault.file.map(|file| format!("{branch}:{file}")),
+            ..fault
+        }));
+        if !self.faults.is_empty() {
+            self.verdict = Verdict::Broken;
+        }
+        self
     }
 }
 
@@ -148,6 +192,7 @@ pub fn show(view: &LedgerView, filter: &Filter, remote: Option<&str>) -> ShowRep
     let broken = view
         .broken
         .iter()
+        .chain(&view.broken_notes)
         .map(|(&tenant_id, message)| BrokenTenant { tenant_id, message: message.clone() });
     ShowReport {
         format_version: FORMAT_VERSION,
@@ -162,8 +207,12 @@ pub fn show(view: &LedgerView, filter: &Filter, remote: Option<&str>) -> ShowRep
 /// The entries, oldest first over all tenants: a table with one line an entry, and where a screen of
 /// `width` columns has no room for it, one paragraph an entry.
 pub fn show_text(report: &ShowReport, width: Option<usize>) -> String {
-    let Some(head) = &report.head else { return none(report.remote.as_deref()) };
-    let place = place(report.remote.as_deref(), head);
+    let place = match &report.head {
+        Some(head) => place(report.remote.as_deref(), head),
+        // Notes may be there before the first upload.
+        None if !report.entries.is_empty() => "notes only".to_owned(),
+        None => return none(report.remote.as_deref()),
+    };
     let mut notes = String::new();
     if report.unpushed > 0 {
         let (count, noun) = counted(report.unpushed, "entry", "entries");
@@ -267,13 +316,35 @@ pub fn verify_text(report: &VerifyReport) -> String {
     );
     match report.verdict {
         Verdict::Ok => format!("ok: {counted}\n"),
-        Verdict::Broken => format!("{}broken: {counted}\n", fault_lines(faults)),
+        Verdict::Broken => {
+            format!("{}broken: {counted}\n{}", fault_lines(faults), to_accept(faults))
+        }
     }
+}
+
+/// The entries that accept what is wrong, to paste.
+fn to_accept(faults: &[Fault]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for Acceptable { tenant, line } in faults.iter().filter_map(|fault| fault.accept) {
+        let entry = format!(
+            "    - {{tenant: {tenant}, line: {line}, reason: WHAT YOU FOUND, by: WHO, until: DAY}}\n"
+        );
+        if !lines.contains(&entry) {
+            lines.push(entry);
+        }
+    }
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\nNothing is uploaded to these tenants until the lines are back. If they cannot be brought back, and\nsomebody has found out what happened, this in applecart.yaml accepts it, reviewed and merged:\n\nledger:\n  accepted:\n{}",
+        lines.concat()
+    )
 }
 
 fn fault_lines(faults: &[Fault]) -> String {
     let mut text = String::new();
-    for Fault { file, line, commit, code, message } in faults {
+    for Fault { file, line, commit, code, message, .. } in faults {
         if let Some(file) = file {
             text.push_str(&safe_text(file));
             if let Some(line) = line {

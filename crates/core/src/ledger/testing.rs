@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::{Tail, TenantLedger, extend};
+use super::{LedgerView, Tail, TenantLedger, extend};
 use crate::model::{
     Actor, Author, Cause, EntryBody, Event, Facts, FailureCode, FileRef, Kind, LedgerEntry, Sha256,
     TenantId, Timestamp, TokenRef, Write, Written,
@@ -78,6 +78,12 @@ pub fn cause(code: FailureCode) -> Cause {
 pub fn draft(event: Event, minute: i64, run: &str, sha256: Option<Sha256>) -> LedgerEntry {
     let (at, name) = (at(minute), "contoso".parse().unwrap());
     LedgerEntry::new(at, name, TokenRef::push(), &author(run), body(event, at, sha256))
+}
+
+/// A ledger with this chain of one tenant.
+pub fn view_of(number: u32, entries: &[LedgerEntry]) -> LedgerView {
+    let ledger = TenantLedger::from_entries(entries.to_vec());
+    LedgerView { tenants: [(tenant(number), ledger)].into(), ..LedgerView::default() }
 }
 
 /// The same entry about another tenant.

@@ -23,6 +23,8 @@ pub struct LedgerView {
     pub broken: BTreeMap<TenantId, String>,
     /// Lines that bind nobody: dated in the future, or with a lease longer than a run may have.
     pub set_aside: BTreeMap<TenantId, Vec<Record>>,
+    /// Tenants whose notes are broken, and how. Their ledger is known; what people recorded is not.
+    pub broken_notes: BTreeMap<TenantId, String>,
     /// The branch's tip; `None` when the branch is proved absent.
     pub head: Option<String>,
     /// How many of the entries this clone has recorded and not pushed yet.

@@ -68,6 +68,12 @@ impl Event {
         Self::Joined,
     ];
 
+    /// Whether people record it, on the notes' branch. (Ledgers from before there were notes have
+    /// it, too.)
+    pub fn is_note(self) -> bool {
+        matches!(self, Self::RenewalOpened | Self::Acknowledged)
+    }
+
     /// The event as it is written in the ledger.
     pub fn as_str(self) -> &'static str {
         match self {

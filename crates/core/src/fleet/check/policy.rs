@@ -7,9 +7,10 @@ use chrono::Duration;
 use super::super::at::At;
 use super::super::diagnostic::Code;
 use super::super::policy::{
-    Auth, Cloud, CredentialKind, LedgerSigning, Move, Policy, Signing, Wire, is_placeholder,
+    Accepted, Auth, Cloud, CredentialKind, LEDGER_BRANCH, LedgerSigning, Move, NOTES_BRANCH,
+    Policy, Signing, Wire, is_placeholder,
 };
-use super::super::raw::{RawFleet, RawLedger, RawMove};
+use super::super::raw::{RawAccepted, RawFleet, RawLedger, RawMove};
 use super::super::source::MAX_TENANTS;
 use super::super::text::quote;
 use super::Checks;
@@ -47,7 +48,18 @@ pub(in super::super) fn check_policy(
 
     let ledger = raw.ledger.clone().unwrap_or_default();
     let ledger_branch =
-        checks.branch(ledger.branch.as_ref()).unwrap_or_else(|| "applecart/ledger".to_owned());
+        checks.branch(ledger.branch.as_ref()).unwrap_or_else(|| LEDGER_BRANCH.to_owned());
+    let notes_branch =
+        checks.branch(ledger.notes.as_ref()).unwrap_or_else(|| NOTES_BRANCH.to_owned());
+    if notes_branch == ledger_branch {
+        let at = ledger.notes.as_ref().or(ledger.branch.as_ref());
+        let message = "the notes and the ledger cannot be one branch";
+        let help = "who may record a note must not be able to write the ledger: name two branches";
+        let span = at.map(|at| at.span).unwrap_or_default();
+        checks.error_with_help(Code::BadBranch, span, message, help);
+    }
+    let genesis = checks.commit(ledger.genesis.as_ref());
+    let accepted = checks.accepted(ledger.accepted.as_deref().unwrap_or_default());
     let week = (Duration::days(7), "7d");
     let settle =
         checks.duration(ledger.settle.as_ref(), week).unwrap_or_else(|| Duration::minutes(30));
@@ -65,6 +77,9 @@ pub(in super::super) fn check_policy(
         max_share_percent,
         max_tenants,
         ledger_branch,
+        notes_branch,
+        genesis,
+        accepted,
         settle,
         moves,
         wire: Wire {
@@ -243,21 +258,42 @@ impl Checks<'_, '_> {
             let help = "add `ledger.signers`, the path of an allowed-signers file with the key of the pipeline that applies";
             self.error_with_help(Code::MissingSigners, *span, message, help);
         }
-        let unsigned_until = ledger.unsigned_until.as_ref().and_then(|At { value, span }| {
-            let lower = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
-            let fits = value.len() == 40 && value.bytes().all(lower);
-            if !fits {
-                let message = format!("{} is not the whole name of a commit", quote(value));
-                let help = "write all 40 hexadecimal digits, as `applecart ledger verify` shows them with --format json";
-                self.error_with_help(Code::BadCommit, *span, message, help);
-            }
-            fits.then(|| value.clone())
-        });
+        let unsigned_until = self.commit(ledger.unsigned_until.as_ref());
         LedgerSigning {
             required: ledger.require_signed.as_ref().is_some_and(|at| at.value),
             signers: self.repository_path(ledger.signers.as_ref()),
             unsigned_until,
         }
+    }
+
+    /// The whole name of a commit.
+    fn commit(&mut self, raw: Option<&At<String>>) -> Option<String> {
+        let At { value, span } = raw?;
+        let lower = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+        let fits = matches!(value.len(), 40 | 64) && value.bytes().all(lower);
+        if !fits {
+            let message = format!("{} is not the whole name of a commit", quote(value));
+            let help = "write all 40 hexadecimal digits, as `applecart ledger verify` shows them with --format json";
+            self.error_with_help(Code::BadCommit, *span, message, help);
+        }
+        fits.then(|| value.clone())
+    }
+
+    fn accepted(&mut self, raw: &[RawAccepted]) -> Vec<Accepted> {
+        let mut accepted = Vec::new();
+        for one in raw {
+            let tenant = self.tenant_id(one.tenant.as_ref());
+            let line = self.sha256(one.line.as_ref());
+            let (reason, by) = (self.text(one.reason.as_ref()), self.text(one.by.as_ref()));
+            let until = self.day(one.until.as_ref());
+            // What is missing altogether, the schema has complained about.
+            if let (Some(tenant), Some(line), Some(reason), Some(by), Some(until)) =
+                (tenant, line, reason, by, until)
+            {
+                accepted.push(Accepted { tenant, line, reason, by, until });
+            }
+        }
+        accepted
     }
 
     fn repository_path(&mut self, raw: Option<&At<String>>) -> Option<String> {

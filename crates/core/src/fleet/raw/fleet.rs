@@ -124,6 +124,14 @@ pub struct RawSafety {
 pub struct RawLedger {
     /// The branch, without refs/heads/. Default: applecart/ledger.
     pub branch: Option<At<String>>,
+    /// The branch of what people record (opened renewals, confirmations), without refs/heads/.
+    /// Default: applecart/notes.
+    pub notes: Option<At<String>>,
+    /// The ledger's first commit, as 40 hexadecimal digits (64 in a SHA-256 repository); written by
+    /// `applecart init` or `applecart ledger create`. With it, a ledger that cannot be found is
+    /// lost, never empty.
+    #[schemars(regex(pattern = r"^([0-9a-f]{40}|[0-9a-f]{64})$"))]
+    pub genesis: Option<At<String>>,
     /// How long an upload may take until Intune shows it. Default: 30m.
     #[schemars(regex(pattern = r"^[0-9]+[smhdw]$"))]
     pub settle: Option<At<String>>,
@@ -137,6 +145,32 @@ pub struct RawLedger {
     /// what is before it needs no signature.
     #[schemars(regex(pattern = r"^[0-9a-f]{40}$"))]
     pub unsigned_until: Option<At<String>>,
+    /// Losses of the ledger that were looked into and are accepted; `applecart ledger verify` prints
+    /// the entry to paste.
+    pub accepted: Option<Vec<RawAccepted>>,
+}
+
+/// A loss in one tenant's file of the ledger that was looked into: the tenant is known again.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Accepted")]
+pub struct RawAccepted {
+    /// The tenant's id.
+    #[schemars(required, extend("format" = "uuid"))]
+    pub tenant: Option<At<String>>,
+    /// SHA-256 of the last line that the file had before the loss, or, of a commit without a valid
+    /// signature, after it.
+    #[schemars(required, with = "Loose")]
+    pub line: Option<At<String>>,
+    /// What was found out.
+    #[schemars(required, length(min = 1))]
+    pub reason: Option<At<String>>,
+    /// Who looked into it.
+    #[schemars(required, length(min = 1))]
+    pub by: Option<At<String>>,
+    /// The last day on which it counts (UTC).
+    #[schemars(required, extend("format" = "date"))]
+    pub until: Option<At<String>>,
 }
 
 /// A token file that may go to another tenant than before.

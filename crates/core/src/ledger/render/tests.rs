@@ -145,6 +145,7 @@ fn broken() -> VerifyReport {
         commit: None,
         code: "bad-seq",
         message: "`seq` is 4, not 3".into(),
+        accept: None,
     };
     let cut = Fault {
         line: None,

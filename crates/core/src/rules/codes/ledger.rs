@@ -95,6 +95,22 @@ super::rows! {
         "The ledger's branch no longer contains what was seen of it before.",
         "A record of what was uploaded was taken away.",
         "Find out who rewrote it, and restore the branch; the message names the command.";
+    "ledger-foreign" [Ledger] Critical ()
+        "The ledger's branch does not begin with the commit that `ledger.genesis` in applecart.yaml names.",
+        "It is another fleet's, or was begun again; what this fleet uploaded is unknown.",
+        "Push this fleet's ledger from a clone that has it; for a copied repository, `applecart ledger create --replace REASON`.";
+    "ledger-behind" [Ledger] Critical ()
+        "The ledger's branch at the remote is older than what this clone saw of it.",
+        "The remote is a replica that lags or a restored backup, or the branch was forced back.",
+        "Wait for the replica, or push what this clone has; the message names the command.";
+    "branch-in-the-way" [Ledger] Error ()
+        "The remote has another branch where the ledger's is to be.",
+        "A ledger is never overwritten, and Git has no room for two branches where one's name begins the other's.",
+        "Rename that branch at the remote, or name another one in `ledger.branch`.";
+    "no-ledger" [Ledger] Critical ()
+        "The fleet has sealed token files and no ledger.",
+        "Nothing tells what was uploaded, so an audit cannot pass.",
+        "Push the ledger from a clone that has it; if nothing was ever uploaded, run `applecart ledger create`.";
     "remotes" [Ledger] Error ()
         "The remotes of the repository could not be read.",
         "So the shared ledger is unknown.",
