@@ -85,6 +85,10 @@ impl Clock for Context {
     fn sleep(&self, time: Duration) -> BoxFuture<'_, ()> {
         self.clock.sleep(time)
     }
+
+    fn pause(&self, time: Duration) {
+        self.clock.pause(time);
+    }
 }
 
 /// Runs a future to its end.

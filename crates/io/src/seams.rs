@@ -22,6 +22,9 @@ pub trait Clock: Send + Sync {
     fn elapsed(&self) -> Duration;
 
     fn sleep(&self, time: Duration) -> BoxFuture<'_, ()>;
+
+    /// Lets it pass on a thread that waits for other processes.
+    fn pause(&self, time: Duration);
 }
 
 /// What comes of `work`; `None` when that takes longer than `limit`.
@@ -53,6 +56,10 @@ impl Clock for MachineClock {
 
     fn sleep(&self, time: Duration) -> BoxFuture<'_, ()> {
         tokio::time::sleep(time).boxed()
+    }
+
+    fn pause(&self, time: Duration) {
+        std::thread::sleep(time);
     }
 }
 

@@ -34,6 +34,10 @@ impl Clock for Now {
     fn sleep(&self, time: Duration) -> BoxFuture<'_, ()> {
         MachineClock.sleep(time)
     }
+
+    fn pause(&self, time: Duration) {
+        MachineClock.pause(time);
+    }
 }
 
 struct Quiet;

@@ -57,7 +57,9 @@ impl VirtualClock {
     fn wake_next(&self) -> bool {
         let first = self.time().sleepers.pop_first();
         let Some(((at, _), sleeper)) = first else { return false };
-        self.time().passed = at;
+        let mut time = self.time();
+        time.passed = time.passed.max(at);
+        drop(time);
         sleeper.wake();
         true
     }
@@ -74,6 +76,10 @@ impl Clock for VirtualClock {
 
     fn elapsed(&self) -> Duration {
         self.time().passed
+    }
+
+    fn pause(&self, time: Duration) {
+        self.time().passed += time;
     }
 
     fn sleep(&self, time: Duration) -> BoxFuture<'_, ()> {

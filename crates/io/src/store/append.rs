@@ -23,15 +23,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use git2::{ConfigLevel, ErrorCode, ObjectType, Oid, Repository, Signature, Time};
+use git2::{ConfigLevel, ErrorCode, ObjectType, Oid, Repository, Signature, Time, Transaction};
 
 use super::branch::{Local, open};
 use super::error::LedgerError;
+use super::shared::Role;
 use super::tree::{FILE_MODE, FOLDER, FOLDER_MODE, Files, path_of};
 use super::turn::{Asked, Turn};
-use crate::seams::Ids;
+use crate::seams::{Clock, Ids};
 use applecart_core::ledger::{ChainError, ChainFault, MAX_FILE, Tail, extend, read_chain};
-use applecart_core::model::{LedgerEntry, Record, Sha256, TenantId, safe_text};
+use applecart_core::model::{LedgerEntry, Record, Sha256, TenantId, Timestamp, safe_text};
 
 /// Applecart's folder inside the shared Git directory.
 pub(super) const STATE_FOLDER: &str = "applecart";
@@ -42,6 +43,10 @@ const README: &str = "# Applecart ledger\n\n\
     The branch is append-only. Each line is canonical JSON (RFC 8785), and its `prev` is the\n\
     SHA-256 of the line before it, without the line feed. Check it with `applecart ledger verify`.\n\
     Do not edit it: a changed line stops every upload of that tenant.\n";
+const NOTES_README: &str = "# Applecart notes\n\n\
+    What people record: renewals that were opened, and customers' confirmations. One file a tenant,\n\
+    one line an event, in the form of the ledger. Nothing here causes or releases an upload.\n\
+    Do not edit it.\n";
 /// Hashes are over bytes, so Git must convert no line ends when the branch is checked out.
 const ATTRIBUTES: &str = "*.jsonl -text\n";
 
@@ -155,8 +160,30 @@ impl Local {
             records.extend(drafts.iter().map(|(index, _)| *index).zip(added.records));
         }
         let folder = builder.write().map_err(self.unwritable("the folder tenants/"))?;
-        let commit = self.commit(repo, tip, &files, folder, &signature, &message(drafts))?;
+        let commit = self.commit(repo, tip, &files, Some(folder), &signature, &message(drafts))?;
         Ok(Some(Built { commit, records: records.into_values().collect(), tails, starts }))
+    }
+
+    /// Makes the first commit of a branch: what it is, and no entry. `replaces` says whose place it
+    /// takes and why.
+    pub(super) fn root(
+        &self,
+        replaces: Option<(Option<&str>, &str)>,
+        now: Timestamp,
+    ) -> Result<Oid, LedgerError> {
+        let repo = self.durable()?;
+        let signature = self.signature(repo, now.date_time().timestamp())?;
+        let subject = match (&self.role, replaces) {
+            (Role::Notes, _) => "Begin the notes".to_owned(),
+            (Role::Ledger { .. }, None) => "Begin the ledger".to_owned(),
+            (Role::Ledger { .. }, Some((old, reason))) => {
+                let old = old.unwrap_or("one without a genesis");
+                format!("Begin the ledger that replaces {old}: {}", short(reason))
+            }
+        };
+        // Two fleets that begin in the same second must not have one and the same beginning.
+        let message = format!("{subject}\n\nApplecart-Genesis: {}\n", self.ids.uuid());
+        self.commit(repo, None, &Files::default(), None, &signature, &message)
     }
 
     /// A tenant's file and the end of its chain, which is verified unless this handle already has.
@@ -186,16 +213,23 @@ impl Local {
         repo: &Repository,
         tip: Option<Oid>,
         files: &Files,
-        folder: Oid,
+        folder: Option<Oid>,
         signature: &Signature<'_>,
         message: &str,
     ) -> Result<Oid, LedgerError> {
         let content = || {
             let base = files.root.map(|root| repo.find_tree(root)).transpose()?;
             let mut root = repo.treebuilder(base.as_ref())?;
-            root.insert(FOLDER, folder, FOLDER_MODE)?;
+            // Git has no empty folders.
+            if let Some(folder) = folder {
+                root.insert(FOLDER, folder, FOLDER_MODE)?;
+            }
             if base.is_none() {
-                root.insert("README.md", repo.blob(README.as_bytes())?, FILE_MODE)?;
+                let readme = match self.role {
+                    Role::Ledger { .. } => README,
+                    Role::Notes => NOTES_README,
+                };
+                root.insert("README.md", repo.blob(readme.as_bytes())?, FILE_MODE)?;
                 root.insert(".gitattributes", repo.blob(ATTRIBUTES.as_bytes())?, FILE_MODE)?;
             }
             let tree = repo.find_tree(root.write()?)?;
@@ -216,21 +250,22 @@ impl Local {
         repo.commit_signed(&content, &signature, None).map_err(self.unwritable("a commit"))
     }
 
-    /// Moves the branch from `from` to `to`; `false` when it is not at `from` any more.
-    pub(super) fn advance(
-        &self,
-        from: Option<Oid>,
-        to: Oid,
-        patience: &mut Patience,
-    ) -> Result<bool, LedgerError> {
+    /// Waits until this process may move the branch, without moving it.
+    pub(super) fn must_be_free(&self, patience: &mut Patience) -> Result<(), LedgerError> {
+        let (_turn, transaction) = self.lock(patience)?;
+        drop(transaction);
+        Ok(())
+    }
+
+    /// Locks the branch, as Git does. The transaction ends before the turn.
+    fn lock(&self, patience: &mut Patience) -> Result<(Turn, Transaction<'_>), LedgerError> {
+        let lock_file = self.repo.commondir().join(format!("{}.lock", self.refname));
         let repo = self.durable()?;
         let unwritable = self.unwritable("the tip");
-        let signature = repo.find_commit(to).map_err(&unwritable)?.author().to_owned();
-        let lock_file = self.repo.commondir().join(format!("{}.lock", self.refname));
         let turn_file = self.repo.commondir().join(STATE_FOLDER).join("append.lock");
         let state = |source| LedgerError::State { path: turn_file.clone(), source };
         let mut locked_since = None;
-        let (mut turn, mut transaction) = loop {
+        let (mut turn, transaction) = loop {
             let locked_for = locked_since.map_or(Duration::ZERO, |since| patience.waited - since);
             let asked = Turn::ask(&turn_file, &lock_file, locked_for).map_err(state)?;
             let blocked_by = match asked {
@@ -259,6 +294,20 @@ impl Local {
         // Without the note, a kill from here on would leave a lock for a person to delete; that is
         // no reason to lose the entries.
         let _ = turn.note(&lock_file);
+        Ok((turn, transaction))
+    }
+
+    /// Moves the branch from `from` to `to`; `false` when it is not at `from` any more.
+    pub(super) fn advance(
+        &self,
+        from: Option<Oid>,
+        to: Oid,
+        patience: &mut Patience,
+    ) -> Result<bool, LedgerError> {
+        let repo = self.durable()?;
+        let unwritable = self.unwritable("the tip");
+        let signature = repo.find_commit(to).map_err(&unwritable)?.author().to_owned();
+        let (_turn, mut transaction) = self.lock(patience)?;
         let objects = self.objects(repo);
         if objects.tip(&self.refname)? != from {
             return Ok(false);
@@ -315,6 +364,7 @@ fn short(text: &str) -> String {
 /// How long this append has waited, and how long it may. Counts its sleeps instead of reading a
 /// clock.
 pub(super) struct Patience {
+    clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     limit: Duration,
     waited: Duration,
@@ -323,8 +373,8 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn of(local: &Local) -> Self {
-        let ids = Arc::clone(&local.ids);
-        Self { ids, limit: local.lock_wait, waited: Duration::ZERO, losses: 0 }
+        let (clock, ids) = (Arc::clone(&local.clock), Arc::clone(&local.ids));
+        Self { clock, ids, limit: local.lock_wait, waited: Duration::ZERO, losses: 0 }
     }
 
     /// Sleeps a little; `false` when the limit is reached.
@@ -333,7 +383,7 @@ impl Patience {
             return false;
         }
         let pause = Duration::from_millis(10) + jitter(&*self.ids, Duration::from_millis(30));
-        std::thread::sleep(pause);
+        self.clock.pause(pause);
         self.waited += pause;
         true
     }
@@ -342,7 +392,7 @@ impl Patience {
     pub(super) fn step_aside(&mut self) {
         self.losses = self.losses.saturating_add(1);
         let limit = Duration::from_millis(self.losses.min(50).into());
-        std::thread::sleep(jitter(&*self.ids, limit));
+        self.clock.pause(jitter(&*self.ids, limit));
     }
 }
 

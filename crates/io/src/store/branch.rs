@@ -11,16 +11,18 @@ use std::time::Duration;
 use git2::{ErrorCode, Oid, Repository, RepositoryOpenFlags};
 
 use super::error::LedgerError;
+use super::shared::Role;
 use super::tree::{MAX_TOTAL, Objects};
 use crate::git::SigningKey;
-use crate::seams::{Ids, RandomIds};
+use crate::seams::{Clock, Ids, MachineClock, RandomIds};
 use applecart_core::ledger::{ChainError, ChainFault, Tail, read_chain};
 use applecart_core::ledger::{LedgerView, TenantLedger};
 use applecart_core::model::{Sha256, TenantId};
 
 /// How long a process waits for another Git process that has locked the branch. Git itself holds
-/// such a lock for milliseconds; a minute outlasts a slow disk.
-const LOCK_WAIT: Duration = Duration::from_secs(60);
+/// such a lock for milliseconds, and a slow disk for seconds; a person who waits for longer is not
+/// told why.
+const LOCK_WAIT: Duration = Duration::from_secs(8);
 
 /// A ledger branch of this clone: its commits are read and verified, and made (see `append`).
 ///
@@ -43,6 +45,9 @@ pub(super) struct Local {
     pub(super) lock_wait: Duration,
     /// Spreads the tries of processes that meet.
     pub(super) ids: Arc<dyn Ids>,
+    /// What it waits by.
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) role: Role,
     /// What its commits are signed with.
     pub(super) signing_key: Option<SigningKey>,
 }
@@ -69,6 +74,8 @@ impl Local {
             copies: RefCell::default(),
             lock_wait: LOCK_WAIT,
             ids: Arc::new(RandomIds),
+            clock: Arc::new(MachineClock),
+            role: Role::Ledger { genesis: None },
             signing_key: None,
         })
     }

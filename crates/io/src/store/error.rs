@@ -121,9 +121,42 @@ pub enum LedgerError {
     )]
     LostThere { branch: String, remote: String, seen: String },
     #[error(
-        "the ledger branch {branch} exists in this clone and not on the remote {remote}. If it was never there, publish it with `applecart ledger append --publish`"
+        "the ledger branch {branch} exists in this clone and not on the remote {remote}: it was never pushed, or was deleted there. Publish it with `applecart ledger append --publish` or `git push {remote} {branch}`"
     )]
     Unpublished { branch: String, remote: String },
+    /// The policy names a genesis, and there is no branch.
+    #[error(
+        "the ledger branch {branch} is not {}: it was never pushed, or was deleted. It says what was uploaded, so nothing is uploaded without it. Push it from a clone that has it: `git push {} {branch}`. If no clone has it any more, or this repository is a copy of another one, begin a new one: `applecart ledger create --replace REASON`",
+        remote.as_ref().map_or("in this repository".to_owned(), |remote| format!("on the remote {remote}")),
+        remote.as_deref().unwrap_or("origin")
+    )]
+    Missing { branch: String, remote: Option<String>, genesis: String },
+    /// The branch does not begin with the policy's genesis.
+    #[error(
+        "the ledger branch {branch}{} is not this fleet's: its history at {found} does not have the commit {genesis}, which `ledger.genesis` in applecart.yaml names. Nothing is uploaded, because what was uploaded is unknown. Bring this fleet's ledger back from a clone that has it; if this repository is a copy of another one, rename that branch and begin a new one: `applecart ledger create --replace REASON`",
+        remote.as_ref().map_or(String::new(), |remote| format!(" on the remote {remote}"))
+    )]
+    Foreign { branch: String, remote: Option<String>, genesis: String, found: String },
+    /// The remote's branch is an earlier state of what it was seen at before.
+    #[error(
+        "the ledger branch {branch} on the remote {remote} is behind: its tip {found} is older than {seen}, which it had before. The remote is a replica that lags, or was restored from a backup, or the branch was forced back. If it stays so, push what this clone has: `git push {remote} {seen}:refs/heads/{branch}`"
+    )]
+    Behind { branch: String, remote: String, seen: String, found: String },
+    /// Pushes find another tip than fetches, every time.
+    #[error(
+        "the remote {remote} refuses pushes to the ledger branch {branch} as not up to date, but fetching shows nothing newer: the server that this clone reads from lags behind the one that it pushes to. `git remote -v` shows both; let them be the same, or wait until the replica has caught up"
+    )]
+    LagsBehind { branch: String, remote: String },
+    /// A branch at the remote leaves no room for the ledger's.
+    #[error(
+        "the remote {remote} has no ledger branch {branch}, and a branch {other} is in the way: Git has no room for both. Rename {other} there, or name another branch in `ledger.branch`, and bring the ledger back from a clone that has it"
+    )]
+    NoRoom { branch: String, remote: String, other: String },
+    /// There is a branch where a new ledger was to be begun.
+    #[error(
+        "the remote {remote} has a branch {branch} already, and a ledger is never overwritten. Rename that branch there, or name another one in `ledger.branch`, and run this again"
+    )]
+    InTheWay { branch: String, remote: String },
     /// The remote's branch does not contain what it was seen at before.
     #[error(
         "the ledger branch {branch} on the remote {remote} was rewritten: its tip {found} does not contain {seen}, which it had before. `git log --oneline {found}..{seen}` shows what is missing. Ask for the old one to be restored; only if the new one is right, accept it with `git update-ref {memory} {found}`"
@@ -239,6 +272,10 @@ impl LedgerError {
                 | Self::LostThere { .. }
                 | Self::Unpublished { .. }
                 | Self::RewrittenThere { .. }
+                | Self::Missing { .. }
+                | Self::Foreign { .. }
+                | Self::Behind { .. }
+                | Self::NoRoom { .. }
         )
     }
 
@@ -250,6 +287,8 @@ impl LedgerError {
                 Self::WhichRemote { .. }
                     | Self::Unreachable { .. }
                     | Self::PushRefused { .. }
+                    | Self::LagsBehind { .. }
+                    | Self::InTheWay { .. }
                     | Self::Offline
                     | Self::NoRemote
             )
@@ -284,7 +323,12 @@ impl LedgerError {
             Self::SameStart { .. } => "same-start",
             Self::Lost { .. } => "ledger-lost",
             Self::Rewritten { .. } => "ledger-rewritten",
-            Self::LostThere { .. } | Self::Unpublished { .. } => "ledger-lost",
+            Self::LostThere { .. } | Self::Unpublished { .. } | Self::Missing { .. } => {
+                "ledger-lost"
+            }
+            Self::Foreign { .. } => "ledger-foreign",
+            Self::Behind { .. } | Self::LagsBehind { .. } => "ledger-behind",
+            Self::InTheWay { .. } | Self::NoRoom { .. } => "branch-in-the-way",
             Self::RewrittenThere { .. } => "ledger-rewritten",
             Self::Remotes { .. } => "remotes",
             Self::WhichRemote { .. } => "which-remote",

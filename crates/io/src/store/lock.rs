@@ -19,6 +19,7 @@ use std::time::Duration;
 use super::append::STATE_FOLDER;
 use super::clone_id::CloneId;
 use super::error::LockError;
+use crate::seams::{Clock as _, MachineClock};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::Timestamp;
 use applecart_core::model::safe_text;
@@ -74,7 +75,7 @@ impl ApplyLock {
                 }
                 Err(TryLockError::WouldBlock) => {
                     let pause = PAUSE.min(left);
-                    std::thread::sleep(pause);
+                    MachineClock.pause(pause);
                     left -= pause;
                 }
             }

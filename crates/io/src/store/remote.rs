@@ -18,6 +18,7 @@ use super::error::LedgerError;
 use super::tree::Objects;
 use crate::git::network::{Depth, Pushed};
 use crate::git::{GitError, Repo};
+use crate::seams::{Clock as _, MachineClock};
 
 /// Pauses before a run of `git` that failed is tried again: networks have moments.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
@@ -48,22 +49,24 @@ pub(super) struct GitRemote {
 }
 
 impl GitRemote {
-    /// The remote of the ledger branch; `None` in a repository that has none.
+    /// The remote of a branch, which is the upstream of `upstream_of`; `None` in a repository that
+    /// has none.
     pub(super) fn of(
         repo_path: &Path,
         config: &Repository,
         branch: &str,
+        upstream_of: &str,
     ) -> Result<Option<Self>, LedgerError> {
         let git = |source| LedgerError::Remotes { branch: branch.to_owned(), source };
         let repo = Repo::discover(repo_path).map_err(git)?;
         let remotes = repo.remotes().map_err(git)?;
         let upstream = config.config().and_then(|mut config| {
-            config.snapshot()?.get_string(&format!("branch.{branch}.remote"))
+            config.snapshot()?.get_string(&format!("branch.{upstream_of}.remote"))
         });
         // `.` is Git's name for a branch of this very repository.
         let upstream = upstream.ok().filter(|name| name != ".");
         let name = choose(upstream.as_deref(), &remotes).map_err(|()| {
-            LedgerError::WhichRemote { branch: branch.to_owned(), remotes: remotes.clone() }
+            LedgerError::WhichRemote { branch: upstream_of.to_owned(), remotes: remotes.clone() }
         })?;
         let (branch, refname) = (branch.to_owned(), format!("refs/heads/{branch}"));
         Ok(name.map(|name| Self { repo, name, branch, refname }))
@@ -76,6 +79,19 @@ impl GitRemote {
 
     fn objects<'a>(&'a self, repo: &'a Repository) -> Objects<'a> {
         Objects { repo, branch: &self.branch }
+    }
+
+    /// The branches whose name the branch's own begins with; Git cannot have them beside it.
+    fn parents(&self) -> impl Iterator<Item = &str> {
+        let slashes = self.refname.match_indices('/').map(|(at, _)| at);
+        let names = slashes.filter_map(|at| self.refname.get(..at));
+        names.filter(|name| name.len() > "refs/heads".len())
+    }
+
+    fn no_room(&self, other: &str) -> LedgerError {
+        let other = other.trim_start_matches("refs/heads/").to_owned();
+        let (branch, remote) = (self.branch.clone(), self.name.clone());
+        LedgerError::NoRoom { branch, remote, other }
     }
 
     fn fetch_again(&self, depth: Depth) -> Result<(), LedgerError> {
@@ -153,9 +169,12 @@ impl Remote for GitRemote {
         let tip = match tip {
             Some(tip) => tip,
             None => {
-                let there = patiently(|| self.repo.ls_remote(&self.name, &[&self.refname]));
-                let there = there.map_err(|error| self.unreachable(error))?.remove(&self.refname);
-                let Some(there) = there else { return Ok(None) };
+                let names: Vec<&str> = self.parents().chain([self.refname.as_str()]).collect();
+                let there = patiently(|| self.repo.ls_remote(&self.name, &names));
+                let mut there = there.map_err(|error| self.unreachable(error))?;
+                let Some(there) = there.remove(&self.refname) else {
+                    return there.keys().next().map_or(Ok(None), |other| Err(self.no_room(other)));
+                };
                 // The branch was rewritten, another process moved the memory at the same moment, or
                 // the network works again.
                 self.fetch_again(Depth::New)?;
@@ -192,7 +211,7 @@ fn choose(upstream: Option<&str>, remotes: &[String]) -> Result<Option<String>, 
 fn patiently<T>(run: impl Fn() -> Result<T, GitError>) -> Result<T, GitError> {
     for pause in PAUSES {
         match run() {
-            Err(GitError::Program { .. }) => std::thread::sleep(pause),
+            Err(GitError::Program { .. }) => MachineClock.pause(pause),
             other => return other,
         }
     }

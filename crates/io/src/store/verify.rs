@@ -8,15 +8,15 @@
 
 use std::collections::BTreeMap;
 
-use git2::{Oid, Repository, Sort};
+use git2::{Oid, Repository};
 
 use super::branch::Starts;
 use super::error::LedgerError;
 use super::shared::Ledger;
 use super::tree::{Files, path_of};
 use crate::git::{Repo, Signature, Signers, SignersError};
-use applecart_core::ledger::{Fault, LEASE, LedgerView, VerifyReport};
-use applecart_core::model::{Record, TenantId};
+use applecart_core::ledger::{Acceptable, Fault, LEASE, LedgerView, VerifyReport};
+use applecart_core::model::{Record, Sha256, TenantId};
 
 /// Whose signatures the ledger's commits must have.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,33 @@ pub fn verify_signed(
     judge(ledger, Some(signed))
 }
 
+/// Something wrong that a commit of the history shows.
+#[derive(Debug)]
+pub(super) struct Flaw {
+    pub(super) tenant: Option<TenantId>,
+    pub(super) commit: Oid,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    /// The file whose lines are not all there any more.
+    pub(super) before: Option<Oid>,
+    /// The hash of the line by which the policy can accept it.
+    pub(super) line: Option<Sha256>,
+}
+
+impl From<Flaw> for Fault {
+    fn from(flaw: Flaw) -> Self {
+        let accept = flaw.tenant.zip(flaw.line);
+        Self {
+            file: flaw.tenant.map(path_of),
+            line: None,
+            commit: Some(flaw.commit.to_string()),
+            code: flaw.code,
+            message: flaw.message,
+            accept: accept.map(|(tenant, line)| Acceptable { tenant, line }),
+        }
+    }
+}
+
 fn judge(ledger: &Ledger, signed: Option<MustBeSigned<'_>>) -> Result<VerifyReport, LedgerError> {
     let mut faults = Vec::new();
     let remote = ledger.asked_remote().map(str::to_owned);
@@ -65,16 +92,17 @@ fn judge(ledger: &Ledger, signed: Option<MustBeSigned<'_>>) -> Result<VerifyRepo
             Err(error) => faults.push(fault(&error)),
         }
     }
-    let mut walk = History { repo: ledger.local.history()?, faults, last: None };
+    let mut walk = History::new(ledger.local.history()?);
     let commits = walk.walk(tip);
     if let Some(signed) = signed {
-        walk.signatures(tip, signed).map_err(|source| {
+        walk.signatures(tip, None, ledger.genesis(), signed).map_err(|source| {
             let branch = ledger.local.branch.clone();
             LedgerError::Judge { branch, source: Box::new(source) }
         })?;
     }
+    faults.extend(walk.flaws.into_iter().map(Fault::from));
     let (tip, tenants) = (tip.to_string(), files.tenants.len());
-    Ok(VerifyReport::new(remote, Some(tip), tenants, entries, commits, walk.faults))
+    Ok(VerifyReport::new(remote, Some(tip), tenants, entries, commits, faults))
 }
 
 /// The commit to verify. A branch that is not what it was is a fault, and what was seen of it last
@@ -118,27 +146,26 @@ fn fault(error: &LedgerError) -> Fault {
         LedgerError::Read { source, .. } => (None, None, format!("{error}: {}", source.message())),
         _ => (None, None, error.to_string()),
     };
-    Fault { file, line, commit: None, code: error.code(), message }
+    Fault { file, line, commit: None, code: error.code(), message, accept: None }
 }
 
-struct History {
+pub(super) struct History {
     /// Opened for the walk, so that it knows how deep the clone is by now.
-    repo: Repository,
-    faults: Vec<Fault>,
+    pub(super) repo: Repository,
+    pub(super) flaws: Vec<Flaw>,
     /// The files of the commit looked at last: walking a line of commits, the parent of one is
     /// the next, so each tree is read once.
     last: Option<(Oid, BTreeMap<TenantId, Oid>)>,
 }
 
 impl History {
+    pub(super) fn new(repo: Repository) -> Self {
+        Self { repo, flaws: Vec::new(), last: None }
+    }
+
     /// Compares every commit with its parents, newest first, and says how many there are.
     fn walk(&mut self, tip: Oid) -> usize {
-        let walk = self.repo.revwalk().and_then(|mut walk| {
-            walk.set_sorting(Sort::TOPOLOGICAL)?;
-            walk.push(tip)?;
-            walk.collect::<Result<Vec<_>, _>>()
-        });
-        let commits = match walk {
+        let commits = match self.commits(tip, None) {
             Ok(commits) => commits,
             Err(error) => {
                 self.unreadable(tip, &error);
@@ -153,8 +180,15 @@ impl History {
         commits.len()
     }
 
-    /// Judges every commit's signature but those from before there were any.
-    fn signatures(&mut self, tip: Oid, signed: MustBeSigned<'_>) -> Result<(), SignersError> {
+    /// Judges every commit's signature but of those that `checked` has and those from before there
+    /// were any. The genesis needs none: the reviewed policy names it.
+    pub(super) fn signatures(
+        &mut self,
+        tip: Oid,
+        checked: Option<Oid>,
+        genesis: Option<&str>,
+        signed: MustBeSigned<'_>,
+    ) -> Result<(), SignersError> {
         let from = signed.unsigned_until.and_then(|id| Oid::from_str(id).ok());
         let from = match from {
             Some(from) if self.holds(tip, from) => Some(from),
@@ -167,16 +201,19 @@ impl History {
         };
         let walk = self.repo.revwalk().and_then(|mut walk| {
             walk.push(tip)?;
-            from.map_or(Ok(()), |from| walk.hide(from))?;
+            for hidden in from.into_iter().chain(checked) {
+                walk.hide(hidden)?;
+            }
             walk.collect::<Result<Vec<_>, _>>()
         });
-        let commits = match walk {
+        let mut commits = match walk {
             Ok(commits) => commits,
             Err(error) => {
                 self.unreadable(tip, &error);
                 return Ok(());
             }
         };
+        commits.retain(|commit| Some(commit.to_string().as_str()) != genesis);
         let names: Vec<String> = commits.iter().map(Oid::to_string).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let found = signed.signers.verify(signed.repo, &names)?;
@@ -190,16 +227,51 @@ impl History {
                 }
                 _ => "",
             };
-            self.add(None, commit, signature.code(), &format!("the commit {signature}{hint}"));
+            let message = format!("the commit {signature}{hint}");
+            if let Err(error) = self.unsigned(commit, signature.code(), &message) {
+                self.unreadable(commit, &error);
+            }
         }
         Ok(())
+    }
+
+    /// Notes a commit without a valid signature, for each tenant that it has written to.
+    fn unsigned(
+        &mut self,
+        commit: Oid,
+        code: &'static str,
+        message: &str,
+    ) -> Result<(), git2::Error> {
+        let parent = self.repo.find_commit(commit)?.parent_ids().next();
+        let before = parent.map(|parent| self.files(parent)).transpose()?.unwrap_or_default();
+        let written = self.files(commit)?;
+        let written: Vec<_> =
+            written.into_iter().filter(|(tenant, blob)| before.get(tenant) != Some(blob)).collect();
+        // A first commit without a line says nothing that somebody would have to sign.
+        if written.is_empty() && parent.is_some() {
+            self.add(None, commit, code, message);
+        }
+        for (tenant, blob) in written {
+            let line = self.last_line(blob)?;
+            let (tenant, message) = (Some(tenant), message.to_owned());
+            self.flaws.push(Flaw { tenant, commit, code, message, before: None, line });
+        }
+        Ok(())
+    }
+
+    /// The hash of a file's last line.
+    fn last_line(&self, blob: Oid) -> Result<Option<Sha256>, git2::Error> {
+        let blob = self.repo.find_blob(blob)?;
+        let content = blob.content();
+        let content = content.strip_suffix(b"\n").unwrap_or(content);
+        Ok(content.rsplit(|&byte| byte == b'\n').next().map(Sha256::of))
     }
 
     fn holds(&self, tip: Oid, id: Oid) -> bool {
         tip == id || self.repo.graph_descendant_of(tip, id).unwrap_or(false)
     }
 
-    fn compare(&mut self, id: Oid) -> Result<(), git2::Error> {
+    pub(super) fn compare(&mut self, id: Oid) -> Result<(), git2::Error> {
         let (parents, named) = {
             let commit = self.repo.find_commit(id)?;
             let parents: Vec<Oid> = commit.parent_ids().collect();
@@ -234,11 +306,12 @@ impl History {
                         drop(old);
                         if !kept {
                             let message = "the commit changes or removes lines written before";
-                            self.add(Some(tenant), id, "not-append-only", message);
+                            self.lose(tenant, id, "not-append-only", message, before)?;
                         }
                     }
                     None => {
-                        self.add(Some(tenant), id, "file-removed", "the commit removes the file");
+                        let message = "the commit removes the file";
+                        self.lose(tenant, id, "file-removed", message, before)?;
                     }
                 }
             }
@@ -268,14 +341,24 @@ impl History {
         self.add(None, commit, "unreadable", &message);
     }
 
+    /// Notes that a tenant's file has lost lines that it had.
+    fn lose(
+        &mut self,
+        tenant: TenantId,
+        commit: Oid,
+        code: &'static str,
+        message: &str,
+        before: Oid,
+    ) -> Result<(), git2::Error> {
+        let (line, message) = (self.last_line(before)?, message.to_owned());
+        let (tenant, before) = (Some(tenant), Some(before));
+        self.flaws.push(Flaw { tenant, commit, code, message, before, line });
+        Ok(())
+    }
+
     fn add(&mut self, tenant: Option<TenantId>, commit: Oid, code: &'static str, message: &str) {
-        self.faults.push(Fault {
-            file: tenant.map(path_of),
-            line: None,
-            commit: Some(commit.to_string()),
-            code,
-            message: message.to_owned(),
-        });
+        let message = message.to_owned();
+        self.flaws.push(Flaw { tenant, commit, code, message, before: None, line: None });
     }
 }
 

@@ -1,6 +1,8 @@
 //! One ledger in several clones, with a real remote between them.
 #![expect(clippy::disallowed_types, reason = "tests look at real repositories")]
 
+use std::collections::BTreeSet;
+
 use git2::Repository;
 use tempfile::TempDir;
 
@@ -11,33 +13,33 @@ use crate::store::verify;
 use applecart_core::ledger::Verdict;
 use applecart_core::model::{Event, TokenRef};
 
-const BRANCH: &str = "applecart/ledger";
+pub(super) const BRANCH: &str = "applecart/ledger";
 const REFNAME: &str = "refs/heads/applecart/ledger";
 
 /// A bare repository that several clones have as `origin`.
-struct Hub {
+pub(in crate::store::shared) struct Hub {
     folder: TempDir,
 }
 
 impl Hub {
-    fn new() -> Self {
+    pub(in crate::store::shared) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Repository::init_bare(folder.path()).unwrap();
         Self { folder }
     }
 
-    fn clone(&self) -> Clone {
+    pub(in crate::store::shared) fn clone(&self) -> Clone {
         let folder = repository();
         let url = format!("file://{}", self.folder.path().display());
         Repository::open(folder.path()).unwrap().remote("origin", &url).unwrap();
         Clone { folder }
     }
 
-    fn bare(&self) -> Repository {
+    pub(in crate::store::shared) fn bare(&self) -> Repository {
         Repository::open_bare(self.folder.path()).unwrap()
     }
 
-    fn tip(&self) -> Option<Oid> {
+    pub(in crate::store::shared) fn tip(&self) -> Option<Oid> {
         self.bare().find_reference(REFNAME).ok().and_then(|tip| tip.target())
     }
 
@@ -46,11 +48,11 @@ impl Hub {
         Ledger::open(self.folder.path(), BRANCH).unwrap()
     }
 
-    fn runs(&self, number: u32) -> Vec<String> {
+    pub(in crate::store::shared) fn runs(&self, number: u32) -> Vec<String> {
         runs(&self.ledger().read().unwrap(), number)
     }
 
-    fn set(&self, tip: Option<Oid>) {
+    pub(in crate::store::shared) fn set(&self, tip: Option<Oid>) {
         match tip {
             Some(tip) => drop(self.bare().reference(REFNAME, tip, true, "test").unwrap()),
             None => self.bare().find_reference(REFNAME).unwrap().delete().unwrap(),
@@ -86,30 +88,30 @@ impl Drop for Away {
     }
 }
 
-struct Clone {
+pub(in crate::store::shared) struct Clone {
     folder: TempDir,
 }
 
 impl Clone {
-    fn shared(&self) -> Ledger {
+    pub(in crate::store::shared) fn shared(&self) -> Ledger {
         Ledger::open_shared(self.folder.path(), BRANCH).unwrap()
     }
 
-    fn local(&self) -> Ledger {
+    pub(in crate::store::shared) fn local(&self) -> Ledger {
         Ledger::open(self.folder.path(), BRANCH).unwrap()
     }
 
-    fn repo(&self) -> Repository {
+    pub(in crate::store::shared) fn repo(&self) -> Repository {
         Repository::open(self.folder.path()).unwrap()
     }
 
     /// Announces an entry through a handle of its own, as another run would.
-    fn announce(&self, number: u32, run: &str) -> Vec<Announced> {
+    pub(in crate::store::shared) fn announce(&self, number: u32, run: &str) -> Vec<Announced> {
         self.shared().announce(&[entry(number, run)]).unwrap()
     }
 }
 
-fn entry(number: u32, run: &str) -> (TenantId, LedgerEntry) {
+pub(in crate::store::shared) fn entry(number: u32, run: &str) -> (TenantId, LedgerEntry) {
     named(number, intent(0, run, sha("a")))
 }
 
@@ -117,7 +119,7 @@ fn outcome(number: u32, run: &str) -> (TenantId, LedgerEntry) {
     named(number, draft(Event::Applied, 1, run, Some(sha("a"))))
 }
 
-fn runs(view: &LedgerView, number: u32) -> Vec<String> {
+pub(in crate::store::shared) fn runs(view: &LedgerView, number: u32) -> Vec<String> {
     view.tenant(tenant(number)).records.iter().map(|record| record.run.clone()).collect()
 }
 
@@ -388,7 +390,7 @@ fn a_branch_that_was_rewritten_at_the_remote_stays_so_however_often_it_is_fetche
     hub.set(first);
     for _ in 0..2 {
         let error = reader.shared().read().unwrap_err();
-        assert_eq!(error.code(), "ledger-rewritten");
+        assert_eq!(error.code(), "ledger-behind");
         let text = error.to_string();
         assert!(text.contains(&seen.unwrap().to_string()), "{text}");
         git(&["fetch", "-q", "--", "origin"]);

@@ -1,0 +1,117 @@
+//! What a reading finds, and when it is over.
+
+use super::*;
+use crate::store::branch::tests::replace;
+use crate::store::testing::{draft, named, repository, sha, tenant};
+use applecart_core::model::{Event, Sha256};
+
+fn today() -> NaiveDate {
+    "2026-11-27".parse().unwrap()
+}
+
+fn proof(accepted: &[Accepted]) -> Proof<'_> {
+    Proof { signed: None, accepted, today: today() }
+}
+
+fn open(dir: &tempfile::TempDir) -> Ledger {
+    Ledger::open(dir.path(), "applecart/ledger").unwrap()
+}
+
+fn written(dir: &tempfile::TempDir) -> Ledger {
+    let mut ledger = open(dir);
+    for minute in 0..3 {
+        let entry = draft(Event::Intended, minute, "run-1", Some(sha("a")));
+        ledger.append(&[named(1, entry.clone()), named(2, entry)]).unwrap();
+    }
+    ledger
+}
+
+/// The tenants that a reading makes unknown.
+fn unknown(dir: &tempfile::TempDir, accepted: &[Accepted]) -> Vec<TenantId> {
+    let ledger = open(dir);
+    let mut view = ledger.read().unwrap();
+    ledger.prove(&mut view, proof(accepted)).unwrap();
+    assert!(view.broken.keys().all(|tenant| !view.tenants.contains_key(tenant)));
+    view.broken.into_keys().collect()
+}
+
+fn text_of(dir: &tempfile::TempDir) -> String {
+    let ledger = open(dir);
+    let tip = ledger.local.tip().unwrap().unwrap();
+    let objects = ledger.local.objects(&ledger.local.repo);
+    let blob = objects.files(tip).unwrap().tenants[&tenant(1)];
+    String::from_utf8(objects.file(tenant(1), blob).unwrap()).unwrap()
+}
+
+fn cut(dir: &tempfile::TempDir) {
+    replace(&open(dir), tenant(1), |text| format!("{}\n", text.lines().next().unwrap()));
+}
+
+#[test]
+fn a_ledger_that_only_grew_is_known_and_checked_once() {
+    let dir = repository();
+    let ledger = written(&dir);
+    assert_eq!(unknown(&dir, &[]), []);
+    let checked = ledger.local.tip_of("refs/applecart/checked/applecart/ledger").unwrap();
+    assert_eq!(checked, ledger.local.tip().unwrap());
+}
+
+#[test]
+fn lines_that_were_cut_off_make_that_tenant_unknown_in_every_clone() {
+    for has_seen_more in [true, false] {
+        let dir = repository();
+        written(&dir);
+        if has_seen_more {
+            assert_eq!(unknown(&dir, &[]), []);
+        }
+        cut(&dir);
+        for _ in 0..2 {
+            assert_eq!(unknown(&dir, &[]), [tenant(1)], "and it stays so");
+        }
+    }
+}
+
+#[test]
+fn it_is_known_again_when_the_lines_are_back() {
+    let dir = repository();
+    written(&dir);
+    let whole = text_of(&dir);
+    cut(&dir);
+    assert_eq!(unknown(&dir, &[]), [tenant(1)]);
+    replace(&open(&dir), tenant(1), |_| whole);
+    assert_eq!(unknown(&dir, &[]), []);
+}
+
+#[test]
+fn it_is_known_again_while_the_policy_accepts_exactly_that_loss() {
+    let dir = repository();
+    written(&dir);
+    let last = Sha256::of(text_of(&dir).lines().last().unwrap().as_bytes());
+    cut(&dir);
+    let accepted = |line, until: &str| Accepted {
+        tenant: tenant(1),
+        line,
+        reason: "a colleague cleaned up".into(),
+        by: "dana".into(),
+        until: until.parse().unwrap(),
+    };
+    assert_eq!(unknown(&dir, &[accepted(last, "2026-11-27")]), []);
+    assert_eq!(unknown(&dir, &[accepted(last, "2026-11-26")]), [tenant(1)], "it is over");
+    assert_eq!(unknown(&dir, &[accepted(sha("other"), "2026-12-31")]), [tenant(1)]);
+}
+
+#[test]
+fn a_removed_file_makes_its_tenant_unknown_and_no_other() {
+    let dir = repository();
+    let ledger = written(&dir);
+    let repo = git2::Repository::open(dir.path()).unwrap();
+    let tip = repo.find_reference("refs/heads/applecart/ledger").unwrap().peel_to_tree().unwrap();
+    let folder = repo.find_tree(tip.get_name("tenants").unwrap().id()).unwrap();
+    let mut folder = repo.treebuilder(Some(&folder)).unwrap();
+    folder.remove(format!("{}.jsonl", tenant(2))).unwrap();
+    let folder = folder.write().unwrap();
+    crate::store::branch::tests::commit(&ledger, |root| {
+        root.insert("tenants", folder, 0o040_000).unwrap();
+    });
+    assert_eq!(unknown(&dir, &[]), [tenant(2)]);
+}
