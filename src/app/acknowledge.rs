@@ -34,7 +34,7 @@ pub struct Acknowledged {
     pub tenant: TenantName,
     /// The confirmed uploads.
     pub uploads: Vec<(TokenRef, Timestamp)>,
-    /// The ledger's newest commit.
+    /// The notes' newest commit.
     pub head: Option<String>,
 }
 
@@ -96,9 +96,10 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
     let holder = Holder { run: run.clone(), host: actor.host.clone(), since: context.now() };
     let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some(LOCK_WAIT))?;
     let author = Author { run, clone: lock.clone_id().to_string(), actor };
-    let Past { ledger, known } = session::past(&loaded, context, Which::Writing)?;
+    let Past { notes, known, .. } = session::past(&loaded, context, Which::Shared)?;
     let view = known.map_err(AcknowledgeError::Unknown)?;
-    if let Some(why) = view.broken.get(&tenant.tenant_id) {
+    let broken = view.broken.get(&tenant.tenant_id);
+    if let Some(why) = broken.or_else(|| view.broken_notes.get(&tenant.tenant_id)) {
         return Err(AcknowledgeError::Broken(why.clone()).into());
     }
     let waiting = waiting(&view, tenant, options.token.as_deref())?;
@@ -115,8 +116,8 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
             Some((tenant.tenant_id, entry))
         })
         .collect();
-    let head = match ledger {
-        Some(mut ledger) => ledger.deliver(&drafts)?.head,
+    let head = match notes {
+        Some(mut notes) => notes.deliver(&drafts)?.head,
         None => None,
     };
     let uploads = waiting.iter().map(|upload| (upload.token.clone(), upload.at)).collect();

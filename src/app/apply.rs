@@ -5,9 +5,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::session::{self, Past, Session, Tree, Which};
+use super::session::{self, Loaded, Past, Session, Tree, Unknown, Which};
 use super::{AppError, Context, Reach, clone, files, keys, trust};
 use applecart_core::attention::Attention;
+use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Author, Outcome};
 use applecart_core::plan::{
     self, CheckedPlan, Known, Limits, Plan, Planned, Selection, Source, Sync, Warning,
@@ -16,7 +17,7 @@ use applecart_core::report::ApplyReport;
 use applecart_core::rules::requests::Requests;
 use applecart_io::apply::{self, Files, FilesError, RunContext, Tools};
 use applecart_io::git::Repo;
-use applecart_io::store::{self, ApplyLock, Closed, Holder, LedgerWriter};
+use applecart_io::store::{self, ApplyLock, Closed, Holder, Ledger, LedgerWriter};
 use applecart_io::vault::{self, Identities, Secret};
 
 /// Long enough for another process's glance at the lock, too short to wait for an apply.
@@ -102,7 +103,8 @@ pub fn run(
     let holder = Holder { run: run_id.clone(), host: actor.host.clone(), since: context.now() };
     let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some(LOCK_WAIT))?;
     let which = if options.local_ledger { Which::Local } else { Which::Writing };
-    let Past { ledger, known } = session::past(&loaded, context, which)?;
+    let Past { ledger, known, .. } = session::past(&loaded, context, which)?;
+    must_have_begun(&loaded, ledger.as_ref(), &known)?;
     let clone = clone::state(context, &loaded, Reach::Remote)?;
     let dead_runs = known.as_ref().map(|view| lock.dead_runs(view, &run_id)).unwrap_or_default();
     let session = Session {
@@ -167,6 +169,23 @@ pub fn run(
         }
         Ok(Applied { report, observed, elsewhere })
     })?
+}
+
+/// Refuses to begin a ledger at a remote that has none, where no genesis tells whether it ever had
+/// one: in a fresh clone, a deleted branch looks the same.
+fn must_have_begun(
+    loaded: &Loaded,
+    ledger: Option<&Ledger>,
+    known: &Result<LedgerView, Unknown>,
+) -> Result<(), AppError> {
+    let remote = ledger.and_then(Ledger::asked_remote);
+    match (remote, known) {
+        (Some(remote), Ok(view)) if view.head.is_none() && loaded.policy.genesis.is_none() => {
+            let (branch, remote) = (loaded.policy.ledger_branch.clone(), remote.to_owned());
+            Err(AppError::NoLedger { branch, remote })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What is recorded in this clone and could not be pushed is saved where a pipeline can keep it:

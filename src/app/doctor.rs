@@ -246,6 +246,22 @@ fn ledger(loaded: &Loaded, context: &Context) -> Finding {
             .with_next("`applecart ledger verify` names them; nothing is uploaded to them")
             .into();
     }
+    if !view.broken_notes.is_empty() {
+        let count = report::plural(view.broken_notes.len(), "tenant");
+        let text = format!("{text}; the notes of {count} are broken");
+        return Check::new(Area::Ledger, CheckState::Failed, text)
+            .with_next("`applecart ledger verify` names them; their renewals cannot be recorded")
+            .into();
+    }
+    let is_shared = past.ledger.as_ref().is_some_and(|ledger| ledger.asked_remote().is_some());
+    if is_shared && loaded.policy.genesis.is_none() {
+        let text = format!(
+            "{text}; applecart.yaml does not name its first commit, so a deleted ledger looks like a new one"
+        );
+        return Check::new(Area::Ledger, CheckState::Warning, text)
+            .with_next("`applecart ledger create` writes it down; have that merged")
+            .into();
+    }
     if view.unpushed > 0 {
         let text = format!("{text}; {} not pushed yet", view.unpushed);
         return Check::new(Area::Ledger, CheckState::Warning, text)

@@ -7,6 +7,7 @@ use super::acknowledge::AcknowledgeError;
 use super::download::DownloadError;
 use super::import::ImportError;
 use super::init::InitError;
+use super::ledger::CreateError;
 use super::renew::RenewError;
 use applecart_core::fleet::{Desired, Diagnostic};
 use applecart_core::model::{Timestamp, nearest};
@@ -82,6 +83,12 @@ pub enum AppError {
     Signature { commit: String, policy_rev: String, signature: Box<Signature> },
     #[error(transparent)]
     Signers(#[from] SignersError),
+    #[error(
+        "Nothing was uploaded: the remote {remote} has no ledger branch {branch}, and applecart.yaml does not name the ledger's first commit (`ledger.genesis`), so nothing tells whether the ledger is new or was deleted"
+    )]
+    NoLedger { branch: String, remote: String },
+    #[error(transparent)]
+    CreateLedger(#[from] CreateError),
     #[error(
         "Nothing was uploaded: applecart.yaml asks for a signed ledger, and the key to sign it with is missing"
     )]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::session::{self, Tree, Unknown};
+use super::session::{self, Tree, Unknown, Which};
 use super::{AppError, Context, Reach};
 use applecart_core::fleet::{self, Desired, FileBytes, Source};
 use applecart_core::ledger::{LedgerView, TenantLedger};
@@ -12,7 +12,7 @@ use applecart_core::plan::Selection;
 use applecart_core::renewal::split_spec;
 use applecart_core::report::{self, Heading, History, Period, TenantPast, TokenHistory, Version};
 use applecart_io::git::{FleetWalk, GitError, Repo};
-use applecart_io::store::{Ledger, LedgerError};
+use applecart_io::store::LedgerError;
 
 pub struct HistoryOptions {
     /// `TENANT` or `TENANT/TOKEN`.
@@ -106,12 +106,16 @@ fn ledger(
     let rev = base.as_ref().map_or(context.rev.as_str(), |base| base.commit.as_str());
     let policy = repo.policy(rev)?.map(FileBytes::Read);
     let source = Source { rev: Some(rev.to_owned()), policy, ..Source::default() };
-    let branch = session::policy_of(context, &source)?.ledger_branch;
-    let open = if fetch { Ledger::open_shared } else { Ledger::open_offline };
-    match open(&context.repo, &branch) {
+    let policy = session::policy_of(context, &source)?;
+    let which = if fetch { Which::Shared } else { Which::Offline };
+    match session::open_ledger(context, &policy, which) {
         Err(error @ LedgerError::WhichRemote { .. }) => Err(error.into()),
         opened => {
-            let read = opened.and_then(|ledger| ledger.read());
+            let read = opened.and_then(|ledger| {
+                let policy = (&policy, Some(rev));
+                session::prove(context, repo, policy, which, &ledger, ledger.read()?)
+            });
+            let read = read.map(|(view, _)| view);
             Ok(read.map_err(|error| Unknown::Ledger(error.into())))
         }
     }

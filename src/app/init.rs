@@ -7,9 +7,12 @@ mod pipelines;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::ledger::CreateError;
 use super::{AppError, Context};
+use applecart_core::fleet::{self, FLEET_FILE, LEDGER_BRANCH, NOTES_BRANCH};
 use applecart_core::report::json;
 use applecart_io::git::Repo;
+use applecart_io::store::{Create, Ledger, Role};
 use applecart_io::vault::{self, Secret};
 
 #[derive(Debug)]
@@ -74,7 +77,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Begun, AppError> {
     };
     // Refuses what is no public key before anything is written.
     vault::seal(&Secret::new(Vec::new()), &recipients)?;
-    let files = skeleton(options, &recipients)?;
+    let mut files = skeleton(options, &recipients)?;
     let in_the_way: Vec<String> = files
         .iter()
         .filter(|(path, _)| root.join(path).symlink_metadata().is_ok())
@@ -87,17 +90,33 @@ pub fn run(context: &Context, options: &Options) -> Result<Begun, AppError> {
     if let (Some(path), Some(identity)) = (&private, &identity) {
         identity.write(path)?;
     }
-    for (path, text) in &files {
-        write(&root.join(path), text, path == HOOK || pipelines::is_script(path))?;
-    }
     if !existing {
         Repo::init(&root)?;
+    }
+    let genesis = begin_record(&root)?;
+    for (path, text) in &mut files {
+        if path == FLEET_FILE {
+            *text = fleet::set_ledger(FLEET_FILE, text, "genesis", &genesis)
+                .map_err(|source| CreateError::Edit { genesis: genesis.clone(), source })?;
+        }
+        write(&root.join(&*path), text, path == HOOK || pipelines::is_script(path))?;
     }
     let key = private.map(|key| {
         let outer = outer(&key);
         (key, outer)
     });
     Ok(Begun { root, files: files.into_iter().map(|(path, _)| path).collect(), key })
+}
+
+/// Begins the ledger and the notes on their usual branches, in this clone only, and gives the
+/// ledger's first commit.
+fn begin_record(root: &Path) -> Result<String, AppError> {
+    let mut ledger = Ledger::open(root, LEDGER_BRANCH)?;
+    let begun = ledger.create(&Create::Missing)?;
+    let mut notes = Ledger::open(root, NOTES_BRANCH)?;
+    notes.play(Role::Notes);
+    notes.create(&Create::Missing)?;
+    Ok(begun.genesis)
 }
 
 impl Host {

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::download::DownloadError;
-use super::session;
-use super::{AppError, Context, Reach, trust};
-use applecart_core::fleet::{self, Desired, Policy};
+use super::replace::{self, New};
+use super::session::{self, Which};
+use super::{AppError, Context, Reach, files, trust};
+use applecart_core::fleet::{self, Desired, FLEET_FILE, Policy};
 use applecart_core::ledger::{self, Filter, LedgerView, ShowReport, VerifyReport};
 use applecart_core::model::{LedgerEntry, TenantId, nearest};
 use applecart_io::git::{Repo, Signers};
-use applecart_io::store::{self, Delivered, Ledger, LedgerError, MustBeSigned};
+use applecart_io::store::{self, Begun, Create, Delivered, Ledger, LedgerError, MustBeSigned};
 
 /// The ledger's place and policy.
 struct Record {
@@ -28,8 +29,8 @@ impl Record {
     }
 
     fn open(&self, context: &Context, offline: bool) -> Result<Ledger, AppError> {
-        let open = if offline { Ledger::open_offline } else { Ledger::open_shared };
-        Ok(open(&context.repo, &self.policy.ledger_branch)?)
+        let which = if offline { Which::Offline } else { Which::Shared };
+        Ok(session::open_ledger(context, &self.policy, which)?)
     }
 }
 
@@ -41,7 +42,10 @@ pub fn show(
 ) -> Result<ShowReport, AppError> {
     let record = Record::find(context, Reach::Clone)?;
     let ledger = record.open(context, offline)?;
+    let which = if offline { Which::Offline } else { Which::Shared };
+    let policy = (&record.policy, Some(record.policy_rev.as_str()));
     let view = ledger.read()?;
+    let (view, _) = session::prove(context, &record.repo, policy, which, &ledger, view)?;
     if let Some(name) = &tenant {
         must_be_known(name, &record, &view)?;
     }
@@ -78,13 +82,101 @@ pub fn verify(context: &Context, offline: bool) -> Result<VerifyReport, AppError
     let record = Record::find(context, Reach::Clone)?;
     let ledger = record.open(context, offline)?;
     let Record { repo, policy, policy_rev } = &record;
-    if !policy.ledger_signing.required {
-        return Ok(store::verify(&ledger)?);
+    let report = if policy.ledger_signing.required {
+        let signers = Signers::of(repo, Some(policy_rev), &policy.ledger_signers())?;
+        let unsigned_until = policy.ledger_signing.unsigned_until.as_deref();
+        store::verify_signed(&ledger, MustBeSigned { signers: &signers, repo, unsigned_until })?
+    } else {
+        store::verify(&ledger)?
+    };
+    let which = if offline { Which::Offline } else { Which::Shared };
+    let notes = store::verify(&session::open_notes(context, policy, which)?)?;
+    let today = context.now().date_time().date_naive();
+    Ok(report.without(&policy.accepted, today).with_notes(&policy.notes_branch, notes))
+}
+
+/// Why no ledger was begun, or its beginning was not written down.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    #[error("--replace takes the reason, in 1 to {MAX_REASON} characters; nothing was begun")]
+    Reason,
+    #[error("the ledger branch {branch} is there and is this fleet's, so it is not replaced")]
+    StillThere { branch: String },
+    #[error("the ledger begins with {genesis}, and applecart.yaml could not be edited")]
+    Edit { genesis: String, source: fleet::EditError },
+    #[error("the ledger begins with {genesis}, and there is no applecart.yaml to write it into")]
+    NoFile { genesis: String },
+}
+
+/// The longest reason for a new ledger.
+pub const MAX_REASON: usize = 200;
+
+/// A ledger that was begun or found.
+pub struct Created {
+    pub begun: Begun,
+    pub branch: String,
+    pub notes: String,
+    /// The remote that has it; `None` where only this clone does.
+    pub remote: Option<String>,
+    /// Whether applecart.yaml was changed, and so has to be merged.
+    pub written: bool,
+}
+
+/// Begins the ledger where there is none, and writes its first commit into applecart.yaml.
+pub fn create(context: &Context, replace: Option<String>) -> Result<Created, AppError> {
+    let reason = replace.as_deref().map(str::trim);
+    if reason.is_some_and(|reason| !(1..=MAX_REASON).contains(&reason.chars().count())) {
+        return Err(CreateError::Reason.into());
     }
-    let signers = Signers::of(repo, Some(policy_rev), &policy.ledger_signers())?;
-    let unsigned_until = policy.ledger_signing.unsigned_until.as_deref();
-    let signed = MustBeSigned { signers: &signers, repo, unsigned_until };
-    Ok(store::verify_signed(&ledger, signed)?)
+    let record = Record::find(context, Reach::Remote)?;
+    let mut ledger = record.open(context, false)?;
+    let how = match reason {
+        None => Create::Missing,
+        Some(reason) => {
+            must_be_lost(&ledger)?;
+            Create::Replacing { reason: reason.to_owned() }
+        }
+    };
+    let begun = ledger.create(&how)?;
+    let mut notes = session::open_notes(context, &record.policy, Which::Shared)?;
+    notes.create(&Create::Missing)?;
+    let written = write_genesis(&record.repo, &begun.genesis)?;
+    Ok(Created {
+        begun,
+        branch: record.policy.ledger_branch.clone(),
+        notes: record.policy.notes_branch.clone(),
+        remote: ledger.asked_remote().map(str::to_owned),
+        written,
+    })
+}
+
+/// Only what no clone has any more is replaced: of anything else, the error says how to bring it
+/// back.
+fn must_be_lost(ledger: &Ledger) -> Result<(), AppError> {
+    match ledger.read() {
+        Ok(view) if view.head.is_none() => Ok(()),
+        Ok(_) => Err(CreateError::StillThere { branch: ledger.branch().to_owned() }.into()),
+        Err(LedgerError::Missing { .. } | LedgerError::Foreign { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes the genesis into the worktree's applecart.yaml; says whether that changed it.
+fn write_genesis(repo: &Repo, genesis: &str) -> Result<bool, AppError> {
+    let no_file = || CreateError::NoFile { genesis: genesis.to_owned() };
+    let path = repo.worktree().ok_or_else(no_file)?.join(FLEET_FILE);
+    if !path.is_file() {
+        return Err(no_file().into());
+    }
+    let bytes = files::read(&path, files::MAX_READ)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let edited = fleet::set_ledger(FLEET_FILE, &text, "genesis", genesis)
+        .map_err(|source| CreateError::Edit { genesis: genesis.to_owned(), source })?;
+    if edited == text {
+        return Ok(false);
+    }
+    replace::replace(&[New { path, bytes: edited.into_bytes() }])?;
+    Ok(true)
 }
 
 /// What became of a file's entries.
@@ -121,8 +213,18 @@ pub fn append(
     let Some(file) = file else { return Ok(Written { published, appended: None }) };
     let entries = store::read_saved(&file)?;
     let remote = ledger.asked_remote().map(str::to_owned);
-    let (delivered, refused) = deliver(&mut ledger, &entries)?;
-    let appended = Appended { file, entries: entries.len(), delivered, remote, refused };
+    let count = entries.len();
+    let (noted, entries): (Vec<_>, Vec<_>) =
+        entries.into_iter().partition(|(_, entry)| entry.event().is_note());
+    let (mut delivered, mut refused) = deliver(&mut ledger, &entries)?;
+    if !noted.is_empty() {
+        let mut notes = session::open_notes(context, &record.policy, Which::Writing)?;
+        let (more, others) = deliver(&mut notes, &noted)?;
+        delivered.recorded += more.recorded;
+        delivered.known += more.known;
+        refused.extend(others);
+    }
+    let appended = Appended { file, entries: count, delivered, remote, refused };
     Ok(Written { published, appended: Some(appended) })
 }
 

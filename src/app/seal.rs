@@ -16,7 +16,6 @@ use applecart_core::rules::identity;
 use applecart_core::rules::requests::Requests;
 use applecart_core::sealed;
 use applecart_io::git::{GitError, Repo};
-use applecart_io::store::Ledger;
 
 pub struct SealOptions {
     pub download: DownloadOptions,
@@ -163,7 +162,9 @@ fn write(
 /// The ledger as this clone saw it last; nothing is contacted. Without it a certificate's key is
 /// compared with no request.
 fn last_seen(context: &Context, policy: &Policy) -> Option<LedgerView> {
-    Ledger::open_offline(&context.repo, &policy.ledger_branch).ok()?.read().ok()
+    let mut view = session::open_ledger(context, policy, Which::Offline).ok()?.read().ok()?;
+    view.take_notes(session::open_notes(context, policy, Which::Offline).ok()?.read().ok()?);
+    Some(view)
 }
 
 /// Reads the tenant as `plan --worktree` does, and for a push certificate the ledger.

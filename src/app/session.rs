@@ -20,12 +20,12 @@ use applecart_core::model::{
     LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName, sentence,
 };
 use applecart_core::plan::{self, Due, DueWrite, Input, Known, Plan, Planned, Selection};
-use applecart_io::git::{Base, BaseError, Repo};
+use applecart_io::git::{Base, BaseError, Repo, Signers};
 use applecart_io::intune::{
     Connector, ConnectorOptions, IntuneRead as _, KeyRequest, ReadRequest, Turn, Turns,
 };
 use applecart_io::seams::Seams;
-use applecart_io::store::{ApplyLock, Holder, Ledger, LedgerError};
+use applecart_io::store::{ApplyLock, Holder, Ledger, LedgerError, MustBeSigned, Proof, Role};
 
 /// Which files are planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -306,6 +306,8 @@ pub enum Which {
 pub struct Past {
     /// `None` when it could not even be opened.
     pub ledger: Option<Ledger>,
+    /// The branch of what people record; `None` as above.
+    pub notes: Option<Ledger>,
     pub known: Result<LedgerView, Unknown>,
 }
 
@@ -330,21 +332,78 @@ fn unreachable(error: &BaseError) -> String {
     )
 }
 
+/// Opens the ledger that the policy names.
+///
+/// # Errors
+/// When it cannot be opened; that it is missing or another fleet's, reading tells.
+pub fn open_ledger(
+    context: &Context,
+    policy: &Policy,
+    which: Which,
+) -> Result<Ledger, LedgerError> {
+    let mut ledger = match which {
+        Which::Shared | Which::Writing => Ledger::open_shared(&context.repo, &policy.ledger_branch),
+        Which::Local => Ledger::open(&context.repo, &policy.ledger_branch),
+        Which::Offline => Ledger::open_offline(&context.repo, &policy.ledger_branch),
+    }?;
+    ledger.play(Role::Ledger { genesis: policy.genesis.clone() });
+    Ok(ledger)
+}
+
+/// Opens the branch of what people record.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn open_notes(context: &Context, policy: &Policy, which: Which) -> Result<Ledger, LedgerError> {
+    let (branch, ledger) = (&policy.notes_branch, &policy.ledger_branch);
+    let mut notes = match which {
+        Which::Shared | Which::Writing => Ledger::open_notes(&context.repo, branch, ledger, true),
+        Which::Offline => Ledger::open_notes(&context.repo, branch, ledger, false),
+        Which::Local => Ledger::open(&context.repo, branch),
+    }?;
+    notes.play(Role::Notes);
+    Ok(notes)
+}
+
+/// Proves what was read of the ledger, and adds what people recorded.
+///
+/// # Errors
+/// When who signed the ledger cannot be judged, or the notes cannot be read: what they say against
+/// an upload is then unknown.
+pub fn prove(
+    context: &Context,
+    repo: &Repo,
+    (policy, policy_rev): (&Policy, Option<&str>),
+    which: Which,
+    ledger: &Ledger,
+    mut view: LedgerView,
+) -> Result<(LedgerView, Ledger), LedgerError> {
+    let judge = |source| LedgerError::Judge {
+        branch: policy.ledger_branch.clone(),
+        source: Box::new(source),
+    };
+    let signers = policy.ledger_signing.required.then(|| policy.ledger_signers());
+    let signers = signers.map(|signing| Signers::of(repo, policy_rev, &signing)).transpose();
+    let signers = signers.map_err(judge)?;
+    let unsigned_until = policy.ledger_signing.unsigned_until.as_deref();
+    let signed = signers.as_ref().map(|signers| MustBeSigned { signers, repo, unsigned_until });
+    let today = context.now().date_time().date_naive();
+    ledger.prove(&mut view, Proof { signed, accepted: &policy.accepted, today })?;
+    let notes = open_notes(context, policy, which)?;
+    view.take_notes(notes.read()?);
+    Ok((view, notes))
+}
+
 /// Opens and reads the fleet's ledger. What cannot be read is unknown, which the plan deals with.
 ///
 /// # Errors
 /// When the person has to say which remote has the ledger.
 pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, AppError> {
-    let unknown = |why| Ok(Past { ledger: None, known: Err(why) });
+    let unknown = |why| Ok(Past { ledger: None, notes: None, known: Err(why) });
     if let Some(why) = &loaded.blind {
         return unknown(why.clone());
     }
-    let branch = &loaded.policy.ledger_branch;
-    let opened = match which {
-        Which::Shared | Which::Writing => Ledger::open_shared(&context.repo, branch),
-        Which::Local => Ledger::open(&context.repo, branch),
-        Which::Offline => Ledger::open_offline(&context.repo, branch),
-    };
+    let opened = open_ledger(context, &loaded.policy, which);
     let key = match which {
         Which::Writing | Which::Local => {
             let rev = loaded.policy_rev.as_deref();
@@ -363,8 +422,13 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
     let read = if which == Which::Writing { ledger.begin() } else { ledger.read() };
     // A frozen clock is a question about that time; it makes no line of today a line of the future.
     let latest = context.clock.now().max(context.now());
-    let known = read.map(|view| view.within(latest)).map_err(|error| Unknown::Ledger(error.into()));
-    Ok(Past { ledger: Some(ledger), known })
+    let policy = (&loaded.policy, loaded.policy_rev.as_deref());
+    let read = read.and_then(|view| prove(context, &loaded.repo, policy, which, &ledger, view));
+    let (known, notes) = match read {
+        Ok((view, notes)) => (Ok(view.within(latest)), Some(notes)),
+        Err(error) => (Err(Unknown::Ledger(error.into())), None),
+    };
+    Ok(Past { ledger: Some(ledger), notes, known })
 }
 
 /// Where Intune's state comes from.

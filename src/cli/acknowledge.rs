@@ -6,7 +6,7 @@ use applecart_core::report::escape;
 
 /// Record that the customer confirmed a renewal: a device enrolled, apps arrived
 ///
-/// The last step of a renewal. It is recorded in the ledger for each named token that has an upload
+/// The last step of a renewal. It is recorded in the notes for each named token that has an upload
 /// without a confirmation, and pushed like every other entry; `status` shows the uploads that wait
 /// for it. Ends with 4, and records nothing, when no upload waits.
 #[derive(clap::Args, Debug)]
@@ -41,7 +41,7 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
         ));
     }
     if let Some(head) = done.head {
-        text.push_str(&format!("ledger {head}\n"));
+        text.push_str(&format!("notes {head}\n"));
     }
     output.result(&text)?;
     Ok(Outcome::Done)

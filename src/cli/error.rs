@@ -8,6 +8,7 @@ use crate::app::demo::DemoError;
 use crate::app::download::DownloadError;
 use crate::app::import::ImportError;
 use crate::app::init::InitError;
+use crate::app::ledger::CreateError;
 use crate::app::renew::RenewError;
 use applecart_core::fleet::CredentialKind;
 use applecart_core::model::{Outcome, shell_word};
@@ -96,7 +97,7 @@ impl Explain for AppError {
             Self::Renew(error) => error.outcome(),
             Self::Import(error) => error.outcome(),
             Self::StalePlan(_) => Outcome::Stale,
-            Self::Signature { .. } => Outcome::Untrusted,
+            Self::Signature { .. } | Self::NoLedger { .. } => Outcome::Untrusted,
             Self::Signers(error) => match error {
                 SignersError::Git(error) => git_outcome(error),
                 error if error.is_about_source() => Outcome::Untrusted,
@@ -120,6 +121,7 @@ impl Explain for AppError {
             | Self::WrongIdentities { .. }
             | Self::Seal(_)
             | Self::Lock(_)
+            | Self::CreateLedger(_)
             | Self::NoLedgerKey { .. }
             | Self::LedgerKey { .. }
             | Self::Saved(_)
@@ -175,6 +177,17 @@ impl Explain for AppError {
                 signature.next_step().map(Next::from).into_iter().chain([judged.into()]).collect()
             }
             Self::Signers(error) => signers_hints(error),
+            Self::NoLedger { branch, remote } => vec![
+                Next::run(
+                    "If a clone has the ledger, push it from there:",
+                    format!("git push {remote} {branch}"),
+                ),
+                Next::run(
+                    "If nothing was ever uploaded from this repository, begin the ledger:",
+                    "applecart ledger create",
+                ),
+            ],
+            Self::CreateLedger(error) => create_hints(error),
             Self::NoLedgerKey { signers } => vec![
                 format!(
                     "Name the file of an SSH key whose public key is in {signers}: {}",
@@ -322,6 +335,19 @@ fn file_hints(path: &std::path::Path) -> Vec<Next> {
         hints.push(Next::run("A plan file is made so:", format!("applecart plan --out {shown}")));
     }
     hints
+}
+
+fn create_hints(error: &CreateError) -> Vec<Next> {
+    match error {
+        CreateError::Reason => vec![Next::from("Write why, for whoever reads the record later")],
+        CreateError::Edit { genesis, .. } | CreateError::NoFile { genesis } => vec![
+            format!("Write this into applecart.yaml by hand: ledger: {{genesis: {genesis}}}")
+                .into(),
+        ],
+        CreateError::StillThere { .. } => {
+            vec![Next::run("This tells what is wrong with it:", "applecart ledger verify")]
+        }
+    }
 }
 
 fn signers_hints(error: &SignersError) -> Vec<Next> {

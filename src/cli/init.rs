@@ -13,7 +13,7 @@ use applecart_core::report::escape;
 ///
 /// Writes a skeleton that `validate` accepts at once, with a pre-commit hook, a sample file of who
 /// must review what, and the pipelines of the host (pull request, apply, schedule). Makes the folder
-/// a Git repository if it is none. The private key is written outside of it, readable by you alone.
+/// a Git repository if it is none, and begins the ledger and the notes, each on a branch of its own. The private key is written outside of it, readable by you alone.
 /// Nothing that exists is overwritten.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
@@ -95,6 +95,7 @@ fn told(begun: &Begun, has_client_id: bool) -> String {
     steps.push("write into the pipelines where Applecart is built from, and at which commit");
     steps.push("turn on the pre-commit hook:\n       git config core.hooksPath .githooks");
     steps.push("check everything, then commit:\n       applecart validate --worktree\n       git add --all && git commit -m 'Begin the fleet'");
+    steps.push("protect the branches at your host: main by reviewed pull requests, applecart/ledger for\n       the pipeline that applies alone, applecart/notes for your technicians; no force pushes and\n       no deletions of any. Then push all three:\n       git push origin main applecart/ledger applecart/notes");
     text.push_str("\nnext:\n");
     for (number, step) in steps.iter().enumerate() {
         text.push_str(&format!("  {}. {step}\n", number + 1));

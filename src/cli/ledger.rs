@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::format::{Chosen, Format, Formats};
 use super::output::Output;
 use crate::app::Context;
-use crate::app::ledger::{self, Appended};
+use crate::app::ledger::{self, Appended, Created};
 use applecart_core::ledger::{ShowReport, Verdict, VerifyReport, show_text, verify_text};
 use applecart_core::model::Outcome;
 use applecart_core::report::escape;
@@ -88,12 +88,26 @@ enum Command {
         #[arg(long)]
         publish: bool,
     },
+    /// Begin the ledger, and write its first commit into applecart.yaml
+    ///
+    /// The remote is asked first: a ledger that it has is kept, and only its first commit is written
+    /// down. From then on a ledger that cannot be found is lost, never empty, and nothing is
+    /// uploaded until it is back.
+    #[command(after_help = "Examples:
+  applecart ledger create
+  applecart ledger create --replace 'the repository was copied from a template'")]
+    Create {
+        /// Begin a new ledger in place of one that no clone has any more; what was uploaded before is
+        /// then unknown, so no file counts as uploaded
+        #[arg(long, value_name = "REASON")]
+        replace: Option<String>,
+    },
 }
 
 impl Args {
     /// Whether it only looks at the record.
     pub(super) fn is_read_only(&self) -> bool {
-        !matches!(self.command, Command::Append { .. })
+        matches!(self.command, Command::Show { .. } | Command::Verify { .. })
     }
 }
 
@@ -112,6 +126,10 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
                 Verdict::Broken => Outcome::Untrusted,
             })
         }
+        Command::Create { replace } => {
+            output.result(&begun(&ledger::create(context, replace)?))?;
+            Ok(Outcome::Done)
+        }
         Command::Append { file, publish } => {
             let written = ledger::append(context, publish, file)?;
             if let Some(published) = &written.published {
@@ -126,6 +144,30 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
             Ok(if whole { Outcome::Done } else { Outcome::Partial })
         }
     }
+}
+
+/// What the ledger begins with, and what to do now.
+fn begun(created: &Created) -> String {
+    let Created { begun, branch, notes, remote, written } = created;
+    let place = match remote {
+        Some(remote) => format!("{branch} at {remote}"),
+        None => format!("{branch} in this clone"),
+    };
+    let was = if begun.existed { "is there already and begins" } else { "begins" };
+    let mut text = format!("The ledger {place} {was} with {}.\n", begun.genesis);
+    if *written {
+        text.push_str(
+            "applecart.yaml names it now. Commit that, and have it reviewed and merged:\n",
+        );
+        text.push_str("  git commit -m 'Name the ledger' applecart.yaml\n");
+    } else {
+        text.push_str("applecart.yaml names it already.\n");
+    }
+    if remote.is_none() {
+        text.push_str("Once there is a remote, push both branches:\n");
+        text.push_str(&format!("  git push origin {branch} {notes}\n"));
+    }
+    text
 }
 
 /// What was recorded, and what to do with the file.

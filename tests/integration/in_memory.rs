@@ -272,7 +272,7 @@ impl Run<'_> {
     fn apply(&self) -> ApplyReport {
         let selection = Selection::default();
         let loaded = session::load(&self.context, Tree::Commit, Reach::Remote, &selection).unwrap();
-        let session::Past { ledger, known } =
+        let session::Past { ledger, known, .. } =
             session::past(&loaded, &self.context, Which::Writing).unwrap();
         let session = Session::new(&self.context, &loaded, &selection, &known);
         let view = known.as_ref().unwrap();

@@ -190,7 +190,9 @@ fn a_morning_tells_what_lapses_what_is_due_and_what_differs_and_needs_no_key() {
     assert!(read(&clone, "plan.md").contains("| ⬆️ upload | contoso | push |"));
     assert_eq!(hub.world.state().writes(), 0);
     assert!(hub.world.state().violations().is_empty());
-    assert!(hub.git(&["branch", "--list", "applecart/ledger"]).is_empty(), "nothing is recorded");
+    for branch in ["applecart/ledger", "applecart/notes"] {
+        assert_eq!(hub.git(&["rev-list", "--count", branch]), "1", "nothing is recorded");
+    }
 }
 
 #[test]

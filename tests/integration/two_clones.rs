@@ -4,7 +4,7 @@
 use applecart_core::model::Kind;
 use applecart_simulator::{Fault, FaultRule};
 
-use crate::world::hub::Hub;
+use crate::world::hub::{Hub, REFNAME};
 use crate::world::{eventually, tenant_id};
 
 /// A fleet whose renewals of this kind are merged.
@@ -183,7 +183,7 @@ fn outcomes_that_could_not_be_pushed_are_saved_and_delivered_later() {
     command.stdout(std::process::Stdio::piped());
     let child = command.spawn().unwrap();
     eventually("the intent is at the remote", || {
-        hub.git(&["for-each-ref", "refs/heads/applecart"]).contains("ledger")
+        hub.git(&["log", "--format=%s", REFNAME]).contains("intended")
     });
     let hook = hub.protect("pre-receive");
     let output = child.wait_with_output().unwrap();
@@ -211,7 +211,9 @@ fn outcomes_that_could_not_be_pushed_are_saved_and_delivered_later() {
 
 #[test]
 fn a_local_ledger_is_only_for_whoever_asks_for_one() {
-    let hub = hub(&["contoso"], Kind::Push);
+    let hub = Hub::without_ledger();
+    hub.world.renewal_of("contoso", Kind::Push);
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
     let clone = hub.clone("one", &[]);
     clone.run(&["apply", "--local-ledger"]).ends_with(0).says("uploaded");
     assert_eq!(hub.git(&["for-each-ref", "refs/heads/applecart"]), "");

@@ -1,8 +1,10 @@
 //! Whether the record is whole.
 
 use super::{AuditOptions, AuditedLedger, Ground};
+use crate::app::session::{self, Which};
 use crate::app::{AppError, Context};
 use applecart_core::audit::of_fault;
+use applecart_core::fleet::{self, Desired, Tenant};
 use applecart_core::report::{AuditArea, AuditFinding, AuditLedger, AuditLevel, AuditPlace};
 use applecart_io::git::Signers;
 use applecart_io::store;
@@ -20,8 +22,8 @@ pub(super) fn audit(
         expected_head: options.expect_head.clone(),
         ..AuditLedger::default()
     };
-    let open = if options.offline { Ledger::open_offline } else { Ledger::open_shared };
-    let ledger = match open(&context.repo, &branch) {
+    let which = if options.offline { Which::Offline } else { Which::Shared };
+    let ledger = match session::open_ledger(context, ground.policy, which) {
         Ok(ledger) => ledger,
         Err(error @ LedgerError::WhichRemote { .. }) => return Err(error.into()),
         Err(error) => {
@@ -46,12 +48,23 @@ pub(super) fn audit(
         }
     };
     findings.extend(report.faults.iter().map(|fault| of_fault(&branch, fault)));
+    let notes_branch = &ground.policy.notes_branch;
+    let notes = session::open_notes(context, ground.policy, which);
+    match notes.and_then(|notes| store::verify(&notes)) {
+        Ok(notes) => {
+            findings.extend(notes.faults.iter().map(|fault| of_fault(notes_branch, fault)));
+        }
+        Err(error) => findings.push(unknown(notes_branch, &error)),
+    }
     summary.remote = report.remote.clone();
     summary.head = report.head.clone();
     (summary.tenants, summary.entries, summary.commits) =
         (report.tenants, report.entries, report.commits);
     if let Some(expected) = &options.expect_head {
         findings.extend(expected_head(&ledger, &branch, expected, report.head.as_deref())?);
+    }
+    if report.head.is_none() && report.faults.is_empty() {
+        findings.extend(no_ledger(ground, &branch, options.offline)?);
     }
     let mut view = None;
     if let Some(head) = &report.head {
@@ -72,6 +85,31 @@ fn finding(code: &str, place: AuditPlace, message: String, advice: &str) -> Audi
 
 fn at(branch: &str) -> AuditPlace {
     AuditPlace { refname: Some(branch.to_owned()), ..AuditPlace::default() }
+}
+
+/// A fleet with sealed files and no ledger: what became of them, nothing tells.
+fn no_ledger(
+    ground: &Ground<'_>,
+    branch: &str,
+    offline: bool,
+) -> Result<Option<AuditFinding>, AppError> {
+    let source = ground.repo.snapshot(ground.policy_rev)?;
+    let (fleet, _) = fleet::load_tenants(&source, Some(ground.policy));
+    let files = fleet.iter().filter_map(Desired::valid).flat_map(Tenant::tokens);
+    let files = files.filter(|token| token.file.is_some()).count();
+    if files == 0 {
+        return Ok(None);
+    }
+    let noun = if files == 1 { "sealed token file" } else { "sealed token files" };
+    let message =
+        format!("the fleet has {files} {noun} and no ledger: nothing tells what was uploaded");
+    Ok(Some(if offline {
+        let advice = "fetch the ledger, or audit without --offline";
+        finding("no-ledger", at(branch), message, advice).at(AuditLevel::Unknown)
+    } else {
+        let advice = "push the ledger from a clone that has it; if nothing was ever uploaded, begin it: applecart ledger create";
+        finding("no-ledger", at(branch), message, advice)
+    }))
 }
 
 fn unknown(branch: &str, error: &LedgerError) -> AuditFinding {

@@ -2,14 +2,14 @@
 //!
 //! Whether Intune makes a new key pair at each reading is not documented. If it does, a second
 //! reading voids a certificate that is on its way, so an open renewal's request comes from the
-//! ledger. It is given out only once it is recorded where every clone sees it.
+//! notes. It is given out only once it is recorded where every clone sees it.
 
 use futures::StreamExt as _;
 
 use super::{CsrSource, Ground, OpenOptions};
 use crate::app::replace::{self, New};
 use crate::app::session::{NO_PROFILE, Past};
-use crate::app::{AppError, Context, trust};
+use crate::app::{AppError, Context};
 use applecart_core::apple;
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{
@@ -58,9 +58,9 @@ pub(super) fn attach(
         doing: "make",
         source,
     })?;
-    let Past { ledger, known } = ground.past(context)?;
-    let (ledger, view) = match (ledger, known) {
-        (Some(ledger), Ok(view)) => (ledger, view),
+    let Past { notes, known, .. } = ground.past(context)?;
+    let (notes, view) = match (notes, known) {
+        (Some(notes), Ok(view)) => (notes, view),
         (_, known) => {
             let why = known.err().map(|why| why.to_string());
             let why = why.unwrap_or_else(|| "the ledger cannot be opened".to_owned());
@@ -80,14 +80,15 @@ pub(super) fn attach(
         }
     }
     if !missing.is_empty() {
-        ready.extend(request(missing, ledger, ground, connector, context)?);
+        ready.extend(request(missing, notes, ground, connector, context)?);
     }
     save(options, ready)
 }
 
 /// The request of the renewal that is open.
 fn recorded(view: &LedgerView, due: &Due<'_>) -> Result<Option<Ready>, Problem> {
-    if let Some(why) = view.broken.get(&due.tenant.tenant_id) {
+    let tenant = due.tenant.tenant_id;
+    if let Some(why) = view.broken.get(&tenant).or_else(|| view.broken_notes.get(&tenant)) {
         return Err(not_asked(why));
     }
     let past = view.tenant(due.tenant.tenant_id);
@@ -101,7 +102,7 @@ type Asked<'a> = Vec<(&'a mut Sheet, Result<Ready, Problem>)>;
 /// Reads the requests that are missing from Intune, and records them.
 fn request<'a>(
     missing: Vec<Push<'a>>,
-    mut ledger: Ledger,
+    mut notes: Ledger,
     ground: &Ground,
     connector: &Connector,
     context: &Context,
@@ -110,16 +111,9 @@ fn request<'a>(
     if context.frozen.is_some() && !context.environment.overrides()?.graph_is_loopback() {
         return Err(AppError::FrozenApply);
     }
-    // Before Intune is asked: a request that cannot be recorded is not to be made.
-    let (repo, policy) = (&ground.loaded.repo, &ground.loaded.policy);
-    if let Some(key) =
-        trust::ledger_key(context, repo, policy, ground.loaded.policy_rev.as_deref())?
-    {
-        ledger.sign_with(key);
-    }
     let author = Author {
         run: context.ids.uuid().to_string(),
-        clone: CloneId::of(&repo.path_common_dir())?.to_string(),
+        clone: CloneId::of(&ground.loaded.repo.path_common_dir())?.to_string(),
         actor: context.environment.actor(),
     };
     let asked: Vec<&Due<'_>> = missing.iter().map(|(due, _)| *due).collect();
@@ -135,7 +129,7 @@ fn request<'a>(
             Err(problem) => ready.push((sheet, Err(problem))),
         }
     }
-    ready.extend(sheets.into_iter().zip(record(&mut ledger, &drafts)));
+    ready.extend(sheets.into_iter().zip(record(&mut notes, &drafts)));
     Ok(ready)
 }
 
@@ -189,14 +183,14 @@ fn draft(
 }
 
 /// Records all requests at once; where one tenant's file is in the way, each by itself.
-fn record(ledger: &mut Ledger, drafts: &[(TenantId, LedgerEntry)]) -> Vec<Result<Ready, Problem>> {
+fn record(notes: &mut Ledger, drafts: &[(TenantId, LedgerEntry)]) -> Vec<Result<Ready, Problem>> {
     let given_out = |record: &Record| {
         Ready::of(record, CsrOrigin::Intune).ok_or_else(|| not_recorded("the record lacks it"))
     };
-    match ledger.announce(drafts) {
+    match notes.announce(drafts) {
         Ok(announced) => announced.iter().map(|landed| given_out(&landed.record)).collect(),
         Err(error) if error.is_of_one_tenant() && drafts.len() > 1 => {
-            drafts.chunks(1).flat_map(|one| record(ledger, one)).collect()
+            drafts.chunks(1).flat_map(|one| record(notes, one)).collect()
         }
         Err(error) => drafts.iter().map(|_| Err(not_recorded(&error.sentence()))).collect(),
     }

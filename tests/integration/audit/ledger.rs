@@ -2,6 +2,8 @@
 
 use super::{file_of, finding, found};
 use crate::world::World;
+use applecart_core::model::Event;
+
 use crate::world::hub::{Hub, REFNAME};
 
 /// Ways to tamper with a chain of six lines, by a commit on top of it: what it is called, what it
@@ -74,10 +76,11 @@ fn a_merge_that_drops_one_sides_lines_is_found() {
     let world = World::new();
     world.applied("contoso");
     let base = world.ledger_head();
-    world.run(&["acknowledge", "contoso/push", "--by", "dana"]).ends_with(0);
+    let (rev, file) = (Some(world.git(&["rev-parse", "HEAD"])), Some(world.digest()));
+    world.forge([(Event::Acknowledged, file, rev.clone(), None)]);
     let ours = world.ledger_head();
     world.git(&["update-ref", REFNAME, &base]);
-    world.run(&["acknowledge", "contoso/push", "--by", "lee"]).ends_with(0);
+    world.forge_at(1_900_000_001, [(Event::Acknowledged, file, rev, None)]);
     let tree = world.git(&["rev-parse", &format!("{REFNAME}^{{tree}}")]);
     let merge = world.git(&["commit-tree", "-m", "Merge", "-p", REFNAME, "-p", &ours, &tree]);
     world.git(&["update-ref", REFNAME, &merge]);
@@ -101,13 +104,14 @@ fn a_history_that_was_rewritten_is_found_by_the_head_that_was_kept() {
     assert_eq!(run.json()["ledger"]["expectedHead"], kept.as_str());
     // Gone altogether, and one that nobody has.
     world.git(&["update-ref", "-d", REFNAME]);
-    assert_eq!(found(&world.run(&expect).ends_with(7)), ["head-rewritten"]);
+    assert_eq!(found(&world.run(&expect).ends_with(7)), ["head-rewritten", "no-ledger"]);
     world.git(&["update-ref", REFNAME, &kept]);
     let unknown = "0123456789012345678901234567890123456789";
     let run = world.run(&["audit", "--format", "json", "--expect-head", unknown]).ends_with(7);
     assert_eq!(found(&run), ["head-not-found"]);
     // What came after is held.
-    world.run(&["acknowledge", "contoso/push"]).ends_with(0);
+    let rev = Some(world.git(&["rev-parse", "HEAD"]));
+    world.forge([(Event::Acknowledged, Some(world.digest()), rev, None)]);
     world.run(&expect).ends_with(0);
 }
 
@@ -122,7 +126,7 @@ fn an_older_ledger_that_was_pushed_by_force_is_found_by_whoever_saw_the_newer_on
     let newer = hub.git(&["rev-parse", REFNAME]);
     hub.git(&["update-ref", REFNAME, &format!("{REFNAME}~1")]);
     let run = clone.run(&["audit", "--format", "json"]).ends_with(7);
-    assert!(found(&run).contains(&"ledger-rewritten".to_owned()), "{run:?}");
+    assert!(found(&run).contains(&"ledger-behind".to_owned()), "{run:?}");
     // Who sees it for the first time has only the kept head.
     let fresh = hub.clone("two", &[]);
     let expect = ["audit", "--format", "json", "--expect-head", &newer];
@@ -187,7 +191,8 @@ fn a_ledger_that_goes_on_elsewhere_is_told() {
     world.applied("contoso");
     world.write("applecart.yaml", &world.policy("ledger: {branch: applecart/other}\n"));
     world.commit("Elsewhere");
-    let run = world.audit().ends_with(0);
+    let run = world.audit().ends_with(7);
+    assert_eq!(finding(&run, "no-ledger")["place"]["ref"], "applecart/other");
     let note = finding(&run, "ledger-moved");
     assert!(note["message"].as_str().unwrap().contains("where there is none yet"), "{note}");
     let head = world.git(&["rev-parse", "HEAD"]);

@@ -10,8 +10,16 @@ use crate::world::{World, pushed, tenant_id};
 
 impl World {
     /// Writes lines into contoso's ledger that no run made.
-    fn forge(
+    pub(crate) fn forge(
         &self,
+        drafts: impl IntoIterator<Item = (Event, Option<Sha256>, Option<String>, Option<&'static str>)>,
+    ) {
+        self.forge_at(1_900_000_000, drafts);
+    }
+
+    pub(crate) fn forge_at(
+        &self,
+        second: i64,
         drafts: impl IntoIterator<Item = (Event, Option<Sha256>, Option<String>, Option<&'static str>)>,
     ) {
         let author = Author {
@@ -22,7 +30,7 @@ impl World {
         let drafts: Vec<_> = drafts
             .into_iter()
             .map(|(event, sha256, rev, plan)| {
-                let at = Timestamp::from_unix(1_900_000_000).unwrap();
+                let at = Timestamp::from_unix(second).unwrap();
                 let token = TokenRef::push();
                 let (name, body) = ("contoso".parse().unwrap(), body(event, at, sha256));
                 let entry = LedgerEntry::new(at, name, token, &author, body);
@@ -33,7 +41,7 @@ impl World {
         Ledger::open(&self.repo(), "applecart/ledger").unwrap().append(&drafts).unwrap();
     }
 
-    fn digest(&self) -> Sha256 {
+    pub(crate) fn digest(&self) -> Sha256 {
         let text =
             std::fs::read_to_string(self.repo().join("tenants/contoso/tenant.yaml")).unwrap();
         let line = text.lines().find_map(|line| line.trim().strip_prefix("sha256: ")).unwrap();
@@ -188,9 +196,9 @@ fn lines_that_are_dated_before_those_above_them_are_told() {
     let world = World::new();
     world.applied("contoso");
     let (good, rev) = (Some(world.digest()), Some(world.git(&["rev-parse", "HEAD"])));
-    world.forge([(Event::RenewalOpened, good, rev, None)]);
+    world.forge([(Event::RenewalOpened, good, rev.clone(), None)]);
     assert_eq!(found(&world.audit().ends_with(0)), Vec::<String>::new());
-    world.run(&["acknowledge", "contoso"]).ends_with(0);
+    world.forge_at(1_800_000_000, [(Event::Acknowledged, good, rev, None)]);
     let note = finding(&world.audit().ends_with(0), "out-of-order");
     assert_eq!((&note["level"], &note["place"]["line"]), (&"note".into(), &5.into()));
 }

@@ -17,13 +17,30 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
+    /// A fleet whose ledger is begun, and named by its settings.
     pub(crate) fn new() -> Self {
+        let hub = Self::without_ledger();
+        hub.begin();
+        hub
+    }
+
+    pub(crate) fn without_ledger() -> Self {
         let world = World::new();
         world.commit("Start");
         let hub = Self { world };
         git(hub.world.path(""), &["init", "--quiet", "--bare", "--initial-branch=main", "hub"]);
         hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
         hub
+    }
+
+    /// Begins the ledger, and merges its first commit into the fleet's settings.
+    pub(crate) fn begin(&self) {
+        let clone = self.clone("begin", &[]);
+        clone.run(&["ledger", "create"]).ends_with(0);
+        clone.commit("Name the ledger");
+        clone.git(&["push", "--quiet", "origin", "main"]);
+        self.world.git(&["pull", "--quiet", &self.url(), "main"]);
+        std::fs::remove_dir_all(clone.folder).unwrap();
     }
 
     pub(crate) fn folder(&self) -> PathBuf {
@@ -64,7 +81,16 @@ impl Hub {
 
     /// Every line of a tenant's file at the remote.
     pub(crate) fn lines(&self, tenant: &str) -> Vec<serde_json::Value> {
-        let text = self.git(&["show", &format!("{REFNAME}:tenants/{}.jsonl", tenant_id(tenant))]);
+        self.lines_of(REFNAME, tenant)
+    }
+
+    /// Every line of what people recorded of a tenant.
+    pub(crate) fn notes(&self, tenant: &str) -> Vec<serde_json::Value> {
+        self.lines_of("refs/heads/applecart/notes", tenant)
+    }
+
+    fn lines_of(&self, refname: &str, tenant: &str) -> Vec<serde_json::Value> {
+        let text = self.git(&["show", &format!("{refname}:tenants/{}.jsonl", tenant_id(tenant))]);
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
@@ -91,6 +117,12 @@ impl Clone<'_> {
 
     pub(crate) fn git(&self, arguments: &[&str]) -> String {
         git(self.folder.clone(), arguments)
+    }
+
+    pub(crate) fn commit(&self, message: &str) {
+        let identity = ["-c", "user.name=Test", "-c", "user.email=test@example.invalid"];
+        let commit = ["commit", "--quiet", "--all", "--message", message];
+        self.git(&[&identity[..], &commit[..]].concat());
     }
 }
 
