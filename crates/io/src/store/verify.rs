@@ -134,6 +134,7 @@ fn endless_lease(tenant: TenantId, record: &Record) -> Fault {
             "it asks for a lease until {until}, {} minutes after its own time at most are a run's right; no run of applecart writes that, and it binds nobody",
             LEASE.num_minutes()
         ),
+        accept: None,
     }
 }
 
