@@ -1,4 +1,4 @@
-//! Content tokens: what Apple Business Manager lets an admin download.
+//! Content tokens: what Apple Business lets an admin download.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

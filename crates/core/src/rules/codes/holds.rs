@@ -80,7 +80,7 @@ super::rows! {
     "recipient-mismatch" [Hold Refusal] Error ()
         "The enrollment token is encrypted to another key than the one that Intune has.",
         "Intune could not open it.",
-        "Upload Intune's current public key to the MDM server in Apple Business (formerly Apple Business Manager) or Apple School Manager, download the token again, and bring that file. To save Intune's key, run `applecart renew TENANT/TOKEN --public-key`.";
+        "Upload Intune's current public key to the MDM server in Apple Business or Apple School Manager, download the token again, and bring that file. To save Intune's key, run `applecart renew TENANT/TOKEN --public-key`.";
     "key-mismatch" [Hold Refusal] Error (Allow)
         "The push certificate's key is not the one of the request that the renewal was opened with.",
         "Intune has no private key for it, so it could not reach any device.",
