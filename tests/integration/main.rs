@@ -49,5 +49,6 @@ mod sops;
 mod story;
 mod tutorial;
 mod two_clones;
+mod verify;
 mod world;
 mod writers;

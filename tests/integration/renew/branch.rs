@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use applecart_core::model::Kind;
+
 use super::*;
 
 /// The only branch of renewals at the remote.
@@ -113,6 +115,27 @@ fn a_location_that_no_file_tells_is_not_claimed() {
     hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
     let two = body(&file);
     assert!(two.contains("other tokens of this organisation (Paris)"), "{two}");
+}
+
+#[test]
+fn after_a_password_change_a_token_with_the_expiry_of_the_dead_one_is_a_renewal() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let token = hub.world.vpp_file("London", 300);
+    let file = download(&hub.world, "sToken.vpptoken", &token.text);
+    let arguments = ["renew", "contoso/London", "--file", text(&file), "--push"];
+    hub.world.change("contoso", |tenant| tenant.vpp_tokens[0].expiration_date_time = token.expires);
+    run(&clone, &arguments).ends_with(4).says("same-as-live");
+    hub.world.change("contoso", |tenant| "invalid".clone_into(&mut tenant.vpp_tokens[0].state));
+    run(&clone, &arguments).ends_with(0);
+    let branch = pushed(&hub);
+    hub.git(&["update-ref", "refs/heads/main", &format!("refs/heads/{branch}")]);
+    hub.clone("applier", &[]).run(&["apply"]).ends_with(0).says("uploaded");
+    assert_eq!(hub.world.uploads_of("contoso", Kind::Vpp), 1);
+    // This very file is in Intune now, whatever Intune says of it: another download is needed.
+    hub.world.change("contoso", |tenant| "invalid".clone_into(&mut tenant.vpp_tokens[0].state));
+    hub.clone("again", &[]).run(&["apply"]).ends_with(0).says("nothing to upload");
+    assert_eq!(hub.world.uploads_of("contoso", Kind::Vpp), 1);
 }
 
 #[test]

@@ -310,7 +310,7 @@ mod tests {
             name: "contoso".to_owned(),
             tree: String::new(),
             tenant_file: Some(FileBytes::Read(text.clone().into_bytes())),
-            entries: Vec::new(),
+            entries: sealed(tokens),
             overfull: None,
         };
         match load_folder(folder, None) {
@@ -344,6 +344,87 @@ mod tests {
         assert!(updated.text.contains("country: gb"), "{}", updated.text);
         assert!(!updated.text.contains("automaticallyUpdateApps"), "{}", updated.text);
         assert!(updated.text.contains("organization: Contoso Ltd"), "{}", updated.text);
+    }
+
+    /// A VPP entry as [`World::vpp`] has it, with this location and more lines.
+    fn london(location: &str, more: &str) -> String {
+        let sha256 = crate::model::Sha256::of(b"AA");
+        format!(
+            "vpp:\n  - name: London\n    id: vpp-1\n    organization: Contoso Ltd\n    location: {location}\n    expires: 2027-11-20T10:00:00Z\n    file: London.vpptoken.age\n    sha256: {sha256}\n{more}"
+        )
+    }
+
+    fn sealed(text: &str) -> Vec<crate::fleet::Entry> {
+        let name = if text.contains("vpptoken") { "London.vpptoken.age" } else { "abm.p7m.age" };
+        vec![crate::fleet::Entry {
+            path: name.to_owned(),
+            kind: crate::fleet::EntryKind::Blob,
+            id: "blob".to_owned(),
+            size: Some(1),
+        }]
+    }
+
+    #[test]
+    fn a_location_that_apple_renamed_is_followed_and_both_readings_are_told() {
+        let mut world = World::vpp_renewal();
+        world.live_vpp(|live| live.location = Some("London HQ".into()));
+        let updated = updated(world, &london("London", ""));
+        assert!(updated.text.contains("location: London HQ\n"), "{}", updated.text);
+        assert!(updated.text.contains("sha256: "), "the file stays: {}", updated.text);
+        assert_eq!(codes(&updated), [ImportNoteCode::LocationChanged, ImportNoteCode::Held]);
+        let detail = &updated.notes[0].detail;
+        assert!(detail.contains("renamed") && detail.contains("lost their apps'"), "{detail}");
+    }
+
+    #[test]
+    fn a_location_that_another_entry_has_or_a_review_leaves_is_not_followed() {
+        let paris = "  - name: Paris\n    id: vpp-2\n    location: London HQ\n";
+        let allow = "    allow: [{hold: wrong-location, from: London HQ, to: London, reason: back, until: 2026-12-31}]\n";
+        for more in [paris, allow] {
+            let mut world = World::vpp_renewal();
+            world.live_vpp(|live| live.location = Some("London HQ".into()));
+            let updated = updated(world, &london("London", more));
+            assert!(updated.text.contains("location: London\n"), "{}", updated.text);
+            assert!(!codes(&updated).contains(&ImportNoteCode::LocationChanged));
+        }
+    }
+
+    #[test]
+    fn a_token_that_was_created_again_gets_its_new_id_and_no_second_entry() {
+        let mut world = World::vpp();
+        world.live_vpp(|live| live.id = "vpp-9".into());
+        let file = "vpp:\n  - name: London\n    id: vpp-1\n    location: London\n";
+        let one = updated(world, file);
+        assert!(one.text.contains("id: vpp-9\n") && !one.text.contains("vpp-1"), "{}", one.text);
+        assert_eq!(one.text.matches("name: London").count(), 1, "{}", one.text);
+        assert_eq!(codes(&one), [ImportNoteCode::MadeAgain]);
+
+        let mut world = World::enrollment();
+        world.live_enrollment(|live| live.id = "dep-9".into());
+        let file = "enrollment:\n  - name: Contoso ABM\n    id: dep-1\n";
+        let one = updated(world, file);
+        assert!(one.text.contains("id: dep-9\n"), "{}", one.text);
+        assert_eq!(codes(&one), [ImportNoteCode::MadeAgain]);
+    }
+
+    #[test]
+    fn an_enrollment_file_that_intune_may_have_is_taken_over_and_one_without_a_date_is_not() {
+        let sha256 = crate::model::Sha256::of(b"AA");
+        let file = |date: &str| {
+            format!(
+                "enrollment:\n  - name: Contoso ABM\n    id: dep-1\n{date}    file: abm.p7m.age\n    sha256: {sha256}\n"
+            )
+        };
+        let mut world = World::enrollment();
+        world.forget();
+        let one = updated(world, &file("    downloaded: 2026-11-20T10:00:00Z\n"));
+        assert_eq!(codes(&one), [ImportNoteCode::Adopted]);
+        assert!(!one.text.contains("sha256"), "{}", one.text);
+        let mut world = World::enrollment();
+        world.forget();
+        let one = updated(world, &file(""));
+        assert_eq!(codes(&one), [ImportNoteCode::Held]);
+        assert!(one.text.contains("sha256"), "{}", one.text);
     }
 
     #[test]

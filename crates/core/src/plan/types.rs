@@ -367,7 +367,7 @@ impl Plan {
     /// the exit code.
     pub fn has_open_changes(&self) -> bool {
         let is_parked = |token: &PlannedToken| token.state.reasons.contains(&Reason::Suspended);
-        self.tokens().any(|(_, token)| token.action != Action::None && !is_parked(token))
+        self.tokens().any(|(_, token)| token.action.is_change() && !is_parked(token))
     }
 }
 

@@ -69,6 +69,7 @@ pub fn apply_human(report: &ApplyReport, all: bool, width: usize) -> String {
         (summary.uploaded, plural(summary.uploaded, "upload")),
         (summary.created, plural(summary.created, "creation")),
         (summary.configured, plural(summary.configured, "settings change")),
+        (summary.verified, plural(summary.verified, "verification")),
         (summary.confirmed, format!("{} recorded", plural(summary.confirmed, "earlier upload"))),
         (summary.progressing, format!("{} in progress", summary.progressing)),
         (summary.elsewhere, format!("{} in progress elsewhere", summary.elsewhere)),

@@ -163,8 +163,31 @@ pub(super) fn short(id: &str) -> &str {
 }
 
 /// Breaks a sentence into lines of at most `width` columns, each with this indent. A link stands
-/// alone on its line, so that it can be clicked and copied.
+/// alone on its line, so that it can be clicked and copied; so does an `allow` line, unbroken.
 pub(crate) fn wrap(text: &str, indent: usize, width: usize) -> String {
+    match allow_line(text) {
+        None => wrap_words(text, indent, width),
+        Some((before, line, after)) => {
+            let mut out = wrap_words(before, indent, width);
+            out.push_str(&format!("{:indent$}{line}\n", ""));
+            if !after.is_empty() {
+                out.push_str(&wrap(after, indent, width));
+            }
+            out
+        }
+    }
+}
+
+/// The `allow` line that a sentence ends with, what is before it and what follows.
+fn allow_line(text: &str) -> Option<(&str, &str, &str)> {
+    let start = text.find(" allow: [{")?;
+    let (before, rest) = text.split_at_checked(start)?;
+    let end = rest.find("}]")? + 2;
+    let (line, after) = rest.split_at_checked(end)?;
+    Some((before, line.trim_start(), after.trim_start_matches(['.', ' '])))
+}
+
+fn wrap_words(text: &str, indent: usize, width: usize) -> String {
     let room = width.saturating_sub(indent).max(24);
     let mut out = String::new();
     let mut used = 0;
@@ -198,6 +221,16 @@ mod tests {
     fn a_name_cannot_rewrite_the_terminal() {
         assert_eq!(escape("Con\u{1b}[2Jtoso\n\u{202e}x"), "Con\\u{1b}[2Jtoso\\u{a}\\u{202e}x");
         assert_eq!(escape("Ströer GmbH"), "Ströer GmbH");
+    }
+
+    #[test]
+    fn a_line_to_paste_is_not_broken() {
+        let text =
+            "Have this line reviewed: allow: [{hold: rejected, from: \"a b\", to: \"c\"}]. More.";
+        assert_eq!(
+            wrap(text, 2, 30),
+            "  Have this line reviewed:\n  allow: [{hold: rejected, from: \"a b\", to: \"c\"}]\n  More.\n"
+        );
     }
 
     #[test]
