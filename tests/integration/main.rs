@@ -31,6 +31,7 @@ mod interop;
 mod journey;
 mod kinds;
 mod manners;
+mod pasted;
 mod pipelines;
 mod pull_request;
 mod renew;

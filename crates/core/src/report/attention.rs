@@ -131,6 +131,39 @@ impl Group<'_> {
         (steps, left_out)
     }
 
+    /// What happened, once where it is the same for all, and how many matters that leaves out.
+    fn messages(&self) -> (Vec<String>, usize) {
+        match self.matters.as_slice() {
+            [first, rest @ ..] if rest.iter().all(|one| one.message == first.message) => {
+                (vec![first.message.clone()], 0)
+            }
+            all => {
+                let told = |one: &&Matter| format!("{}: {}", one.subject(), one.message);
+                let messages = all.iter().take(MAX_TOLD).map(told).collect();
+                (messages, all.len().saturating_sub(MAX_TOLD))
+            }
+        }
+    }
+
+    /// Whether a plan does not say what happened: it tells what it holds and what it could not read.
+    fn is_beside_plan(&self) -> bool {
+        let is_it = |cause: &Cause| {
+            matches!(cause, Cause::Failing(_) | Cause::TopicChanged | Cause::Missing)
+        };
+        self.loudness() != Severity::Notice
+            && Cause::all().iter().any(|cause| is_it(cause) && cause.code() == self.code)
+    }
+
+    /// What happened, inside the item of a list.
+    fn messages_markdown(&self) -> String {
+        let (messages, untold) = self.messages();
+        let mut out: String = messages.iter().map(|text| format!("  {}\n", cell(text))).collect();
+        if untold > 0 {
+            out.push_str(&format!("  … and {untold} more (`-o json` shows all)\n"));
+        }
+        out
+    }
+
     /// What to do, inside the item of a list.
     fn steps_markdown(&self) -> String {
         let (steps, left_out) = self.steps();
@@ -199,13 +232,8 @@ pub(super) fn human(matters: &[Matter], width: usize) -> String {
     for group in groups(matters) {
         out.push('\n');
         out.push_str(&prose(group.style(), &group.title(), 0, width));
-        let Some(first) = group.matters.first() else { continue };
-        let alike = group.matters.iter().all(|one| one.message == first.message);
-        for matter in group.matters.iter().take(if alike { 1 } else { MAX_TOLD }) {
-            let whose = if alike { String::new() } else { format!("{}: ", matter.subject()) };
-            out.push_str(&wrap(&super::escape(&format!("{whose}{}", matter.message)), 2, width));
-        }
-        let untold = if alike { 0 } else { group.matters.len().saturating_sub(MAX_TOLD) };
+        let (messages, untold) = group.messages();
+        out.extend(messages.iter().map(|text| wrap(&super::escape(text), 2, width)));
         let (steps, left_out) = group.steps();
         out.extend(steps.iter().map(|step| step.human(2, width)));
         out.push_str(&more(untold.max(left_out), 2, width));
@@ -225,6 +253,10 @@ pub(super) fn brief(attention: &Attention, width: usize) -> String {
         // The plan below says why.
         if group.in_git == InGit::Held {
             continue;
+        }
+        if group.is_beside_plan() {
+            let (messages, _) = group.messages();
+            out.extend(messages.iter().map(|text| wrap(&super::escape(text), 4, width)));
         }
         let (steps, left_out) = group.steps();
         // What is urgent says what to do in any case.
@@ -263,8 +295,8 @@ pub(super) fn brief_markdown(attention: &Attention) -> String {
         out.push_str(&format!("> 🚨 **{}: {subject}**: {message}\n", matter.code));
         let step =
             Step { next: &matter.next, commands: matter.command.as_deref().into_iter().collect() };
-        out.push_str(&step.markdown(">\n", "> "));
-        out.push('\n');
+        let step = step.markdown(">\n", "> ");
+        out.push_str(&format!("{}\n\n", step.trim_end()));
     }
     if critical.len() > MAX_CRITICAL {
         let rest = groups(critical.iter().skip(MAX_CRITICAL).copied());
@@ -273,6 +305,9 @@ pub(super) fn brief_markdown(attention: &Attention) -> String {
     let rest = groups(beside_plan(attention).filter(|one| !is_critical(one)));
     for group in rest.iter().take(MAX_GROUPS) {
         out.push_str(&format!("- {}\n", group.titled(cell)));
+        if group.is_beside_plan() {
+            out.push_str(&group.messages_markdown());
+        }
         if group.loudness() == Severity::Urgent {
             out.push_str(&group.steps_markdown());
         }
@@ -302,9 +337,7 @@ pub(super) fn markdown(matters: &[Matter]) -> String {
             Severity::Notice => "ℹ️",
         };
         out.push_str(&format!("- {sign} {}\n", group.titled(cell)));
-        if let [one] = group.matters.as_slice() {
-            out.push_str(&format!("  {}\n", cell(&one.message)));
-        }
+        out.push_str(&group.messages_markdown());
         out.push_str(&group.steps_markdown());
     }
     if !out.is_empty() {
