@@ -38,7 +38,7 @@ fn no_format_echoes_a_secret_in_the_wrong_field() {
             world.write("applecart.yaml", fleet);
             world.write("tenants/contoso/tenant.yaml", tenant);
             for format in ["human", "json", "github", "azure", "gitlab", "sarif"] {
-                let run = world.run(&["validate", "--worktree", "--format", format]).ends_with(78);
+                let run = world.run(&["validate", "--worktree", "--format", format]);
                 let all = format!("{}{}", run.stdout, run.stderr);
                 assert!(!all.contains(secret), "{format}: {all}");
             }

@@ -617,6 +617,10 @@ fn a_parked_token_is_shown_every_time_and_fails_no_schedule() {
     assert!(codes(&listed.matters).contains(&"suspended"), "{listed:?}");
     assert!(!listed.matters.iter().any(Matter::is_urgent), "{listed:?}");
     assert!(!listed.is_critical() && !plan.has_open_changes() && plan.has_changes());
+    // A file that is only opened and compared is no change.
+    let mut verified = world.plan();
+    verified.tenants[0].tokens[0].action = Action::Verify;
+    assert!(!verified.has_open_changes());
     // Nothing is due: it is shown all the same.
     let mut world = World::equal();
     world.entry().suspend = Some(Suspension { reason: "waits for Apple".into(), until });

@@ -204,6 +204,7 @@ mod tests {
 
     use super::*;
     use crate::apple::FileFacts;
+    use crate::model::Facts;
     use crate::plan::world::{self, OTHER_TOPIC, TOPIC, World};
     use crate::report::{ProposalText, proposal_text};
     use crate::rules::verdicts::tests::{file, push_file, verdicts_of};
@@ -252,7 +253,8 @@ mod tests {
     #[test]
     fn the_text_of_a_first_certificate() {
         let mut world = World::first_upload();
-        world.entry().facts = Default::default();
+        let apple_id = Some("mdm@contoso.example".to_owned());
+        world.entry().facts = Facts { apple_id, ..Facts::default() };
         world.entry().file = None;
         assert_snapshot!(text(&world, &push_file(TOPIC)));
     }

@@ -200,7 +200,7 @@ fn counted(plan: &Plan, attention: &Attention) -> String {
     let expiring = attention::counted(attention);
     let also = if !expiring.is_empty() {
         format!(" · {}", expiring.join(", "))
-    } else if plan.tokens().all(|(_, token)| token.action == Action::None) {
+    } else if !plan.has_changes() {
         match attention.matters.len() {
             0 => String::new(),
             count => format!(" · {}", needs(count)),

@@ -247,10 +247,12 @@ impl ProposalText<'_> {
     fn ending(&self) -> String {
         let held = self.verdicts.map(|verdicts| verdicts.held.as_slice()).unwrap_or_default();
         if !held.is_empty() {
-            let held = joined(held, ", ");
-            return format!(
-                "still holds the upload ({held}): a reviewed `allow` line has to be merged with it."
-            );
+            let is_releasable = |reason: &Reason| reason.explained().is_releasable();
+            let until = match held.iter().all(is_releasable) {
+                true => "a reviewed `allow` line has to be merged with it",
+                false => "what speaks against it has to be corrected first",
+            };
+            return format!("still holds the upload ({}): {until}.", joined(held, ", "));
         }
         let text = match (self.token.kind, self.effect()) {
             (Kind::Enrollment, _) => "uploads the token and starts a sync. Merge it soon.",
