@@ -105,7 +105,7 @@ pub fn run(
     let which = if options.local_ledger { Which::Local } else { Which::Writing };
     let Past { ledger, known, .. } = session::past(&loaded, context, which)?;
     must_have_begun(&loaded, ledger.as_ref(), &known)?;
-    let clone = clone::state(context, &loaded, Reach::Remote)?;
+    let clone = clone::state(context, &loaded, Reach::Remote);
     let dead_runs = known.as_ref().map(|view| lock.dead_runs(view, &run_id)).unwrap_or_default();
     let session = Session {
         context,

@@ -4,49 +4,63 @@
 use std::collections::HashMap;
 
 use super::session::Loaded;
-use super::{AppError, Context, Reach};
+use super::{Context, Reach};
 use applecart_core::attention::{CloneState, OpenRenewal};
 use applecart_core::fleet::{self, Desired, Tenant, Token};
-use applecart_core::model::{Kind, TokenRef, sentence};
+use applecart_core::model::{Kind, TenantName, TokenRef, sentence};
 use applecart_core::renewal::proposal;
-use applecart_io::git::RenewalBranch;
+use applecart_io::git::{GitError, RenewalBranch};
 
 /// Looks at the clone, and with [`Reach::Remote`] at the remote's branches.
-pub(super) fn state(
-    context: &Context,
-    loaded: &Loaded,
-    reach: Reach,
-) -> Result<CloneState, AppError> {
+///
+/// All of it is told beside what a run is for, so none of it ends one: what cannot be read is
+/// unknown, and said to be.
+pub(super) fn state(context: &Context, loaded: &Loaded, reach: Reach) -> CloneState {
     let mut state = CloneState::default();
+    let unknown = |what: &str, error: &GitError| {
+        tracing::warn!("{what} is unknown: {}", sentence(error));
+    };
     // A revision that was named is what was asked about, whatever is checked out.
     if context.rev == "HEAD" {
-        if let Some(base) = &loaded.base {
-            let standing = loaded.repo.standing(base)?;
-            (state.behind, state.unpushed) = (standing.behind, standing.unpushed);
+        match loaded.base.as_ref().map(|base| loaded.repo.standing(base)) {
+            Some(Ok(standing)) => {
+                (state.behind, state.unpushed) = (standing.behind, standing.unpushed);
+            }
+            Some(Err(error)) => unknown("whether this clone is behind its remote", &error),
+            None => {}
         }
         // Of the worktree itself nothing is left out.
         if loaded.rev.is_some() {
-            state.dirty = loaded.repo.uncommitted()?;
+            match loaded.repo.uncommitted() {
+                Ok(files) => state.dirty = files,
+                Err(error) => unknown("whether files of the fleet are not committed", &error),
+            }
         }
     }
-    state.open_renewals = open_renewals(loaded, reach)?;
-    Ok(state)
+    let remote = loaded.repo.fleet_remote().ok().flatten();
+    let asked = remote.as_deref().filter(|_| reach == Reach::Remote && loaded.blind.is_none());
+    let branches = loaded.repo.renewal_branches(asked).or_else(|error| match asked {
+        Some(remote) => {
+            unknown(&format!("which renewals wait on branches of {remote}"), &error);
+            loaded.repo.renewal_branches(None)
+        }
+        None => Err(error),
+    });
+    match branches {
+        Ok(branches) => state.open_renewals = open_renewals(loaded, remote.as_ref(), branches),
+        Err(error) => unknown("which renewals wait on branches", &error),
+    }
+    state
 }
 
-fn open_renewals(loaded: &Loaded, reach: Reach) -> Result<Vec<OpenRenewal>, AppError> {
-    let remote = loaded.repo.fleet_remote()?;
-    let asked = remote.as_deref().filter(|_| reach == Reach::Remote && loaded.blind.is_none());
-    let branches = match (loaded.repo.renewal_branches(asked), asked) {
-        (Ok(branches), _) => branches,
-        (Err(error), Some(remote)) => {
-            let why = sentence(&error);
-            tracing::warn!("{remote} was not asked for branches of open renewals: {why}");
-            loaded.repo.renewal_branches(None)?
-        }
-        (Err(error), None) => return Err(error.into()),
-    };
+/// Those of the branches that bring a token of the fleet a file which it does not have yet.
+fn open_renewals(
+    loaded: &Loaded,
+    remote: Option<&String>,
+    branches: Vec<RenewalBranch>,
+) -> Vec<OpenRenewal> {
     if branches.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let tokens: HashMap<String, (&Tenant, &Token)> = loaded
         .fleet
@@ -60,16 +74,16 @@ fn open_renewals(loaded: &Loaded, reach: Reach) -> Result<Vec<OpenRenewal>, AppE
         let of = proposal::stem_of(&branch.name).and_then(|stem| tokens.get(stem));
         let Some((tenant, token)) = of else { continue };
         if !is_over(loaded, &branch, tenant, token) {
-            open.push(opened(branch, remote.clone(), &tenant.name, &token.token));
+            open.push(opened(branch, remote.cloned(), &tenant.name, &token.token));
         }
     }
-    Ok(open)
+    open
 }
 
 fn opened(
     branch: RenewalBranch,
     remote: Option<String>,
-    tenant: &applecart_core::model::TenantName,
+    tenant: &TenantName,
     token: &TokenRef,
 ) -> OpenRenewal {
     let (by, at) = branch.brought.unzip();

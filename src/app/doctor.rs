@@ -136,10 +136,7 @@ fn remote(repo: &Repo, context: &Context) -> Finding {
 
 /// In what the clone differs from the base, and the worktree from the commit.
 fn worktree(loaded: &Loaded, context: &Context) -> Vec<Finding> {
-    let state = match clone::state(context, loaded, Reach::Clone) {
-        Ok(state) => state,
-        Err(error) => return vec![failed(Area::Git, error)],
-    };
+    let state = clone::state(context, loaded, Reach::Clone);
     let warnings = attention::of_clone(&state).into_iter().map(|matter| {
         let next = format!("{} {}", matter.next, matter.command.unwrap_or_default());
         Check::new(Area::Git, CheckState::Warning, matter.message).with_next(next.trim_end()).into()

@@ -128,7 +128,7 @@ pub fn prepare(options: &ImportOptions, context: &Context) -> Result<Import, App
     if let Some(folder) = &options.live_out {
         snapshots(folder, &live)?;
     }
-    let clone = clone::state(context, &loaded, Reach::Clone)?;
+    let clone = clone::state(context, &loaded, Reach::Clone);
     Ok(Import { root, drafts, unusable_contracts, wrote: 0, clone })
 }
 

@@ -184,7 +184,7 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<(Sheets, CloneSt
     }
     due.sort_by_key(Due::urgency);
 
-    let clone = clone::state(context, &ground.loaded, Reach::Remote)?;
+    let clone = clone::state(context, &ground.loaded, Reach::Remote);
     let mut sheets: Vec<Sheet> =
         due.iter().map(|due| Sheet { open: open_branch(&clone, due), ..due.sheet(now) }).collect();
     if options.public_key || options.csr != CsrSource::None {

@@ -43,6 +43,8 @@ pub enum Obstacle {
     Invalid,
     #[error("a SOPS file; correct .sops.yaml and run: sops updatekeys --yes {0}")]
     Sops(String),
+    #[error("it {}. {}", .0.what, .0.next)]
+    NotSealed(sealed::Words),
     #[error(transparent)]
     Closed(#[from] OpenError),
     #[error(
@@ -101,7 +103,7 @@ impl Work<'_> {
                 Fate::Already
             }
             Some(Seal::Sops(_)) => Fate::Left(Obstacle::Sops(shown.clone())),
-            None => Fate::Left(OpenError::NotSealed.into()),
+            None => Fate::Left(Obstacle::NotSealed(sealed::classify(&sealed).words())),
             Some(Seal::Age(_)) => self.again(path, &sealed, file.sha256)?,
         };
         Ok((shown, fate))

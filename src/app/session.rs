@@ -496,7 +496,7 @@ pub fn plan(
         loaded = loaded.for_reading();
     }
     let known = past(&loaded, context, wanted.which)?.known;
-    let clone = clone::state(context, &loaded, wanted.reach)?;
+    let clone = clone::state(context, &loaded, wanted.reach);
     let intune = intune(&loaded)?;
     let planned = Session::new(context, &loaded, selection, &known).plan_now(intune)?;
     Ok(Made { loaded, known, planned, clone })

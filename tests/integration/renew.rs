@@ -3,6 +3,7 @@
 mod account;
 mod batch;
 mod branch;
+mod open;
 mod refused;
 mod sheet;
 mod wrong_row;

@@ -3,8 +3,9 @@
 use super::{BranchOptions, Ground, NotPushed, RenewError};
 use crate::app::download::{self, Brought, Case, Download, DownloadOptions};
 use crate::app::session::{self, Unknown};
-use crate::app::{AppError, Context, files};
+use crate::app::{AppError, Context, Reach, clone, files};
 use applecart_core::apple::Inspection;
+use applecart_core::attention::CloneState;
 use applecart_core::fleet::{self, Tenant, Token};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, Timestamp};
@@ -62,6 +63,8 @@ pub(super) struct Bench<'a> {
     pub(super) connector: Connector,
     pub(super) known: Result<LedgerView, Unknown>,
     requests: Requests,
+    /// What waits on other branches already.
+    clone: CloneState,
     options: BranchOptions,
     pub(super) now: Timestamp,
 }
@@ -78,7 +81,9 @@ impl<'a> Bench<'a> {
         let connector = session::connector(context)?;
         let known = ground.past(context)?.known;
         let requests = known.as_ref().map(Requests::recorded).unwrap_or_default();
-        Ok(Self { ground, connector, known, requests, options, now: context.now() })
+        let clone = clone::state(context, &ground.loaded, Reach::Remote);
+        let now = context.now();
+        Ok(Self { ground, connector, known, requests, clone, options, now })
     }
 
     /// Judges one file and proposes it.
@@ -165,11 +170,13 @@ impl<'a> Bench<'a> {
                 download.seal(&place, is_for_sops, "on a branch of its own, ")
             })?;
         let about = Proposal { urgent: token.token.kind == Kind::Enrollment, ..about };
+        let branch = proposal::branch(tenant, token, &inspection, sha256);
+        let doubts: Vec<String> =
+            doubts.into_iter().chain(self.other_branch(tenant, token, &branch)).collect();
         let judged =
             Judged { inspection: &inspection, verdicts: verdicts.as_ref(), doubts: &doubts };
         let (title, about) = self.with_text(about, matched, &live, &judged);
 
-        let branch = proposal::branch(tenant, token, &inspection, sha256);
         let (branch, found) = self.free_branch(branch, tenant, token)?;
         if let Some(found) = found {
             let has_it = |one: &Token| {
@@ -217,6 +224,22 @@ impl<'a> Bench<'a> {
             changes: changes.iter().map(|change| change.path.to_owned()).collect(),
             ..about
         })
+    }
+
+    /// What a person is told where another file of the token waits already.
+    fn other_branch(&self, tenant: &Tenant, token: &Token, branch: &str) -> Option<String> {
+        let other = self.clone.open_renewals.iter().find(|open| {
+            open.tenant == tenant.name.as_str()
+                && open.token.same_token(&token.token)
+                && open.branch != branch
+        })?;
+        let which = match token.token.kind {
+            Kind::Enrollment => {
+                "Apple ended the earlier download with the later one, so only the later file works"
+            }
+            Kind::Push | Kind::Vpp => "Only one of the two should be merged",
+        };
+        Some(format!("{} {which}: close the other pull request", other.told()))
     }
 
     /// The branch for a file, and what is there. One that was merged is over: a second file of the

@@ -1,5 +1,6 @@
 //! A plan for people at a terminal.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use schemars::JsonSchema;
@@ -47,19 +48,20 @@ pub fn plan_human(plan: &Plan, attention: &Attention, all: bool, width: usize) -
         let _ = write!(out, "{}", styled(LOOK, &wrap(&escape(&line), 0, width)));
     }
     out.push_str(&attention::brief(attention, width));
+    let mut told = HashSet::new();
     let (new, known): (Vec<_>, Vec<_>) =
         plan.tenants.iter().partition(|tenant| tenant.new_destination);
     if !new.is_empty() {
         let _ = writeln!(out, "\n{}", styled(LOOK, revision::NEW));
     }
     for tenant in new {
-        tenant_human(&mut out, tenant, all, width);
+        tenant_human(&mut out, tenant, &mut told, all, width);
     }
     for tenant in known {
         let interesting =
             all || !tenant.problems.is_empty() || tenant.tokens.iter().any(is_interesting);
         if interesting {
-            tenant_human(&mut out, tenant, all, width);
+            tenant_human(&mut out, tenant, &mut told, all, width);
         }
     }
     out.push('\n');
@@ -74,7 +76,14 @@ fn is_interesting(token: &PlannedToken) -> bool {
         || matches!(token.state.expiry, Expiry::Critical | Expiry::Expired)
 }
 
-fn tenant_human(out: &mut String, tenant: &PlannedTenant, all: bool, width: usize) {
+/// `told` holds what was said of a tenant before: one cause is explained once.
+fn tenant_human<'p>(
+    out: &mut String,
+    tenant: &'p PlannedTenant,
+    told: &mut HashSet<&'p str>,
+    all: bool,
+    width: usize,
+) {
     let display =
         tenant.display_name.as_deref().map(|name| format!("  {}", styled(DIM, &escape(name))));
     let _ =
@@ -94,7 +103,11 @@ fn tenant_human(out: &mut String, tenant: &PlannedTenant, all: bool, width: usiz
             styled(BAD, "?"),
             styled(BAD, problem.code.as_str())
         );
-        if let Some(detail) = &problem.detail {
+        if let Some(detail) = &problem.detail
+            && !told.insert(detail)
+        {
+            out.push_str(&prose(DIM, "as above", 6, width));
+        } else if let Some(detail) = &problem.detail {
             out.push_str(&wrap(&escape(detail), 6, width));
         }
         if let Some(permission) = &problem.permission {

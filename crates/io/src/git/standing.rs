@@ -127,7 +127,10 @@ impl Repo {
         }
         if let Some(remote) = remote {
             let there = self.renewals_at(remote)?;
-            self.fetch_missing(remote, &there)?;
+            // A clone that nothing can be written to knows the names all the same.
+            if let Err(error) = self.fetch_missing(remote, &there) {
+                tracing::debug!(%error, "the commits of open renewals were not fetched");
+            }
             let there =
                 there.into_iter().map(|(branch, tip)| (branch, (tip, Some(remote.to_owned()))));
             found.extend(there);
