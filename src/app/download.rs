@@ -233,10 +233,13 @@ impl Download {
             now,
         };
         let elsewhere = judging.elsewhere(place.fleet);
-        let inspection = match judging.foreign(&elsewhere) {
-            Some(finding) => alone.clone().with(finding),
-            None => alone.clone(),
-        };
+        let mut inspection = alone.clone();
+        if let Some(finding) = judging.brings_back() {
+            inspection = inspection.without(finding.code).with(finding);
+        }
+        if let Some(finding) = judging.foreign(&elsewhere) {
+            inspection = inspection.with(finding);
+        }
         let judging = Judging { inspection: &inspection, ..judging };
         let mut objections = judging.objections();
         let run = elsewhere.iter().find_map(|one| one.owner.as_ref()).map(|owner| {

@@ -15,12 +15,12 @@ use super::{AppError, Context, Reach, clone};
 use applecart_core::attention::CloneState;
 use applecart_core::fleet::{Desired, Source};
 use applecart_core::import::{
-    Drafts, ListMistake, Target, Targets, Wanted, note, of_customers, parse_list,
+    Accept, Drafts, ListMistake, Target, Targets, Wanted, note, of_customers, parse_list,
 };
 use applecart_core::model::{
-    Kind, LiveTenant, Outcome, Problem, ProblemCode, TenantId, TenantName, nearest,
+    Kind, LiveTenant, Outcome, Problem, ProblemCode, TenantId, TenantName, Topic, nearest,
 };
-use applecart_core::plan::{self, Selection};
+use applecart_core::plan::{self, PlannedTenant, Selection, TokenState};
 use applecart_core::report::{self, ImportNoteCode, ImportReport, Imported};
 use applecart_io::git::Repo;
 use applecart_io::intune::{self, Connector, ReadRequest};
@@ -43,6 +43,8 @@ pub struct ImportOptions {
     pub auth: Option<String>,
     /// Bring existing files up to date.
     pub update: bool,
+    /// The topic in Intune that is accepted in place of the one that devices know.
+    pub accept: Option<Accept>,
     /// Where to write what was read of each tenant.
     pub live_out: Option<PathBuf>,
 }
@@ -75,6 +77,12 @@ pub enum ImportError {
     Blind(Unknown),
     #[error("--tenant-id needs the name of exactly one new tenant")]
     OneName,
+    #[error("--accept-topic needs the name of exactly one tenant")]
+    OneTenant,
+    #[error(
+        "Intune of {tenant} does not have the topic {topic} in place of another one that devices know; nothing was written"
+    )]
+    NotThatTopic { tenant: String, topic: Topic },
     #[error(
         "nothing says what to import. Name it: TENANT --tenant-id GUID, --from FILE, --customers GUID, or --update for the tenants of the fleet"
     )]
@@ -106,7 +114,8 @@ pub fn prepare(options: &ImportOptions, context: &Context) -> Result<Import, App
         return Err(ImportError::Blind(why.clone()).into());
     }
     let connector = session::connector(context)?;
-    let (targets, unusable_contracts) = targets(options, &loaded, &source, &connector)?;
+    let (mut targets, unusable_contracts) = targets(options, &loaded, &source, &connector)?;
+    targets.accept = options.accept.clone();
 
     let profiles = targets.read.iter().map(|target| match target.there {
         Some(tenant) => tenant.auth.as_deref(),
@@ -124,12 +133,34 @@ pub fn prepare(options: &ImportOptions, context: &Context) -> Result<Import, App
         Vec::new()
     };
     let skip_empty = matches!(options.source, ImportSource::Customers(_));
+    if let Some(accept) = &options.accept {
+        check_accepted(accept, &options.source, &planned)?;
+    }
     let drafts = Drafts::new(targets, &live, &planned, &source, &loaded.policy, skip_empty);
     if let Some(folder) = &options.live_out {
         snapshots(folder, &live)?;
     }
     let clone = clone::state(context, &loaded, Reach::Clone);
     Ok(Import { root, drafts, unusable_contracts, wrote: 0, clone })
+}
+
+/// Checks that the topic to accept is the one that Intune has in place of the one that devices know.
+fn check_accepted(
+    accept: &Accept,
+    source: &ImportSource,
+    planned: &[PlannedTenant],
+) -> Result<(), ImportError> {
+    let ImportSource::Fleet(names) = source else { return Err(ImportError::OneTenant) };
+    let [name] = names.as_slice() else { return Err(ImportError::OneTenant) };
+    let tokens = planned.iter().filter(|tenant| tenant.name == *name).flat_map(|one| &one.tokens);
+    let mut changed = tokens.filter(|token| token.state.devices_know.is_some());
+    let in_intune = |state: &TokenState| state.live.as_ref().and_then(|live| live.topic.clone());
+    match changed.any(|token| in_intune(&token.state).as_ref() == Some(&accept.topic)) {
+        true => Ok(()),
+        false => {
+            Err(ImportError::NotThatTopic { tenant: name.clone(), topic: accept.topic.clone() })
+        }
+    }
 }
 
 /// Finds the tenants, and how many contracts of the partner name none.

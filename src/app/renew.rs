@@ -15,6 +15,7 @@ use super::session::{self, Loaded, Past, Which};
 use super::{AppError, Context, Reach, clone};
 use applecart_core::attention::{CloneState, OpenRenewal};
 use applecart_core::fleet::{self, Source, Tenant};
+use applecart_core::model::Kind;
 use applecart_core::plan::Selection;
 use applecart_core::renewal::due::{self, Due, DueError};
 use applecart_core::renewal::split_spec;
@@ -64,6 +65,8 @@ pub struct OpenOptions {
     pub which: WhichTokens,
     pub selection: Selection,
     pub csr: CsrSource,
+    /// Whether only a topic that devices know and Intune lacks is brought back.
+    pub restore: bool,
     /// Whether Intune's public keys of enrollment tokens are saved in any case; then no request for
     /// Apple is.
     pub public_key: bool,
@@ -173,7 +176,13 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<(Sheets, CloneSt
     let live = super::block_on(reading)?;
     let now = context.now();
     let selected = session::selected(&ground.loaded.fleet, &selection);
-    let mut due = Due::all(selected, &live, &ground.loaded.policy);
+    // What devices know is on record.
+    let past = match session::selected(&ground.loaded.fleet, &selection).any(watches_push) {
+        true => Some(ground.past(context)?),
+        false => None,
+    };
+    let known = past.as_ref().and_then(|past| past.known.as_ref().ok());
+    let mut due = Due::all(selected, &live, known, &ground.loaded.policy);
     match &options.which {
         WhichTokens::Named(spec) => {
             let (name, wanted) = split_spec(spec);
@@ -181,6 +190,13 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<(Sheets, CloneSt
             due = due::choose(due, name, wanted, before, now).map_err(RenewError::from)?;
         }
         WhichTokens::DueWithin(within) => due.retain(|due| due.is_within(*within, now)),
+    }
+    if options.restore {
+        due.retain(|due| due.lost.is_some());
+        if let (WhichTokens::Named(spec), true) = (&options.which, due.is_empty()) {
+            let tenant = split_spec(spec).0.to_owned();
+            return Err(RenewError::Due(DueError::NothingLost { tenant }).into());
+        }
     }
     due.sort_by_key(Due::urgency);
 
@@ -191,12 +207,14 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<(Sheets, CloneSt
         key::attach(options, &due, &mut sheets, &ground, &connector)?;
     }
     if !options.public_key && options.csr != CsrSource::None {
-        let pushes = due
+        let pushes: Vec<_> = due
             .iter()
             .zip(&mut sheets)
-            .filter(|(due, sheet)| due.is_push() && !sheet.waiting && sheet.open.is_none());
-        let pushes = pushes.collect();
-        csr::attach(options, pushes, &ground, &connector, context)?;
+            .filter(|(due, sheet)| due.is_push() && !sheet.waiting && sheet.open.is_none())
+            .collect();
+        if let Some(past) = past.filter(|_| !pushes.is_empty()) {
+            csr::attach(options, pushes, past, &ground, &connector, context)?;
+        }
     }
     // The steps name the request's file, so they come last.
     sheets.iter_mut().for_each(complete_sheet);
@@ -215,6 +233,10 @@ fn open_branch(clone: &CloneState, due: &Due<'_>) -> Option<OpenRenewal> {
         due.tenant.name.as_str() == open.tenant && open.token.same_token(&due.token.token)
     };
     clone.open_renewals.iter().find(is_its).cloned()
+}
+
+fn watches_push(tenant: &Tenant) -> bool {
+    tenant.watches(Kind::Push)
 }
 
 /// Brings one file; of one that is not brought, as much as is known of it.

@@ -108,7 +108,9 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
         apple_id: download.apple_id(),
     };
     let requests = &requests;
-    let case = Case { live: live.as_ref(), past: None, requests, now, renewal: false };
+    let past = known.as_ref().filter(|_| token.token.kind == Kind::Push);
+    let past = past.map(|view| view.tenant(tenant.tenant_id));
+    let case = Case { live: live.as_ref(), past, requests, now, renewal: false };
     let Brought { inspection, doubts, sealed, tenant_file, .. } =
         download.bring(&place, &case, || match &options.sealed {
             Some(name) => {

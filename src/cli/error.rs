@@ -630,12 +630,19 @@ impl Explain for ImportError {
                 "only a partner's own directory lists customers; the application needs Directory.Read.All there. A list works without: --from FILE"
             }
             Self::NoTenant { near, .. } => return did_you_mean(near).collect(),
+            Self::NotThatTopic { tenant, .. } => {
+                return vec![Next::run(
+                    "See which topic Intune has, and which one devices know:",
+                    format!("applecart status --all --select {}", shell_word(tenant)),
+                )];
+            }
             // Each says what to do itself.
             Self::Name { .. }
             | Self::NoProfile(_)
             | Self::NoSignIn
             | Self::Blind(_)
             | Self::OneName
+            | Self::OneTenant
             | Self::Nothing
             | Self::NoId => return Vec::new(),
         };

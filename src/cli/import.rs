@@ -5,7 +5,8 @@ use super::format::{Chosen, Format, Formats};
 use super::output::Output;
 use crate::app::Context;
 use crate::app::import::{self, ImportError, ImportOptions, ImportSource};
-use applecart_core::model::{Outcome, TenantId};
+use applecart_core::import::Accept;
+use applecart_core::model::{Outcome, TenantId, Topic};
 use applecart_core::report::{self, ImportReport};
 
 /// Write tenant files of what Intune has: watched tokens with Apple Accounts, topics and expiries
@@ -27,6 +28,7 @@ use applecart_core::report::{self, ImportReport};
   applecart import --from customers.csv
   applecart import --customers 0f3e6c1d-… --dry-run
   applecart import --update contoso
+  applecart import --update contoso --accept-topic com.apple.mgmt.External.… --reason 'all enrolled again'
   applecart import --update --format json
 
 The list is CSV: a first line `name,tenantId`, with `displayName` and `auth` where wanted.")]
@@ -53,6 +55,14 @@ pub(super) struct Args {
     /// Also bring existing tenant files up to date with Intune
     #[arg(long)]
     update: bool,
+    /// Accept this topic, which Intune has in place of the one that devices know: the tenant file says
+    /// so, and once that is merged and applied, it is no longer reported. Every device that is enrolled
+    /// under the earlier topic has to enrol again
+    #[arg(long, value_name = "TOPIC", requires_all = ["update", "reason"])]
+    accept_topic: Option<Topic>,
+    /// Why the topic is accepted
+    #[arg(long, value_name = "TEXT", requires = "accept_topic")]
+    reason: Option<String>,
     /// Also delete the sealed files of adopted tokens; Git's history keeps them
     #[arg(long, requires = "update")]
     remove_files: bool,
@@ -95,6 +105,11 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         source: args.source()?,
         auth: args.auth.clone(),
         update: args.update,
+        accept: args
+            .accept_topic
+            .clone()
+            .zip(args.reason.clone())
+            .map(|(topic, reason)| Accept { topic, reason }),
         live_out: args.live_out.clone(),
     };
     let mut import = import::prepare(&options, context)?;

@@ -36,6 +36,9 @@ use applecart_core::report::{
 /// at Apple, with the `allow` line that has `apply` tell Intune by uploading the same push
 /// certificate again.
 ///
+/// With --restore, where Create was pressed at Apple instead of Renew or the certificate was deleted:
+/// the sheet leads to the row whose topic devices know, and has the `allow` line to paste.
+///
 /// Of an enrollment token it reads Intune's public key, and saves it where the MDM server at Apple may
 /// have another one; with --public-key in any case.
 ///
@@ -52,6 +55,7 @@ use applecart_core::report::{
   applecart renew contoso/push --file ~/Downloads/MDM_*_Certificate.pem --push
   applecart renew --batch ~/Downloads/renewed --push --remove-download
   applecart renew contoso/push --apple-id mdm@contoso.example --push
+  applecart renew contoso/push --restore
   applecart renew contoso/enrollment --public-key"
 )]
 pub(super) struct Args {
@@ -85,6 +89,10 @@ pub(super) struct Args {
     /// Save Intune's public key of the enrollment token, which the MDM server at Apple encrypts to
     #[arg(long, conflicts_with_all = ["file", "batch", "new_csr", "no_csr", "apple_id"])]
     public_key: bool,
+    /// Bring back the push topic that devices know, where Intune has another one or no certificate:
+    /// a fresh certificate from its row at Apple, never the earlier file
+    #[arg(long, requires = "token", conflicts_with_all = ["batch", "due", "public_key"])]
+    restore: bool,
     /// Where requests for Apple (CSRs) and public keys are saved; made where it does not exist
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
@@ -186,7 +194,8 @@ fn open(
         (false, false) => CsrSource::Recorded,
     };
     let (public_key, out) = (args.public_key, args.out.clone());
-    let options = OpenOptions { which: within, selection, csr, public_key, out };
+    let restore = args.restore;
+    let options = OpenOptions { which: within, selection, csr, restore, public_key, out };
     let (sheets, clone) = renew::open(&options, context)?;
     let outcome = due::outcome(&sheets.sheets);
     args.format.write(&Shown::Opened(sheets), output)?;

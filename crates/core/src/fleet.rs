@@ -30,8 +30,8 @@ pub use diagnostic::{
     Code, Diagnostic, REPORT_VERSION, Severity, ValidateReport, ValidateSummary, render, render_all,
 };
 pub use edit::{
-    Change, EditError, NewAllow, NewField, NewTenant, NewToken, NewValue, add_allow, add_token, diff,
-    edit, new_tenant, set_ledger,
+    Change, EditError, NewAllow, NewField, NewTenant, NewToken, NewValue, add_allow, add_token,
+    diff, edit, new_tenant, set_ledger,
 };
 pub use load::{
     Desired, FLEET_FILE, Loaded, load, load_folder, load_looking, load_policy, load_tenants,
@@ -49,4 +49,4 @@ pub use source::{
     Entry, EntryKind, FileBytes, Folder, Look, MAX_ENTRIES, MAX_SETTINGS_BYTES, MAX_TENANTS,
     MAX_TOKEN_BYTES, MAX_TOKENS, Source,
 };
-pub use tenant::{Allow, Recipient, Suspension, Tenant, Token, TokenFile};
+pub use tenant::{Allow, Recipient, Suspension, Tenant, Token, TokenFile, TopicAccepted};

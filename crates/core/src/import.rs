@@ -15,6 +15,7 @@ pub use drafts::{Draft, Drafts};
 pub use list::{ListMistake, parse_list};
 pub use names::Customer;
 pub use targets::{Target, Targets, Wanted, of_customers};
+pub use update::Accept;
 
 use crate::report::{ImportNote, ImportNoteCode};
 

@@ -29,7 +29,9 @@ mod status;
 mod table;
 mod text;
 
-pub use annotations::{Annotation, AnnotationFormat, Level, annotate, of_attention, of_diagnostics};
+pub use annotations::{
+    Annotation, AnnotationFormat, Level, annotate, of_attention, of_diagnostics,
+};
 pub use applied::{ApplyReport, ApplyResult, ApplySummary, Done, Happened, NotPushed};
 pub use apply::apply_human;
 pub use audit::{
@@ -58,8 +60,8 @@ pub use json::{json, write_json};
 pub use markdown::plan_markdown;
 pub use plan::{PlanOutput, plan_human, plan_summary};
 pub use renew::{
-    AccountText, CsrOrigin, FactRow, Link, Proposal, ProposalStatus, ProposalText,
-    RENEW_FORMAT_VERSION, Renewals, Sheet, SheetCsr, SheetKey, Sheets, account_text,
+    AccountText, CsrOrigin, FactRow, Link, OtherTopic, Proposal, ProposalStatus, ProposalText,
+    RENEW_FORMAT_VERSION, Renewals, Sheet, SheetCsr, SheetKey, SheetRestore, Sheets, account_text,
     complete_sheet, proposal_text, renewals_human, renewals_markdown, sheet_links, sheets_human,
     sheets_markdown,
 };

@@ -7,6 +7,7 @@
 //! * [`verdicts`]: what they answer about a file that is proposed, as the ticks of a pull request.
 //! * [`identity`]: which token in Intune an entry means.
 //! * [`bindings`]: which tenant a file, a folder or a topic belongs to.
+//! * [`topics`]: which push topic the enrolled devices know.
 //! * [`requests`]: whose request for Apple (CSR) a push certificate answers.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -17,4 +18,5 @@ pub mod identity;
 pub mod judge;
 pub mod requests;
 pub mod subject;
+pub mod topics;
 pub mod verdicts;

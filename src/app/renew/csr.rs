@@ -44,13 +44,11 @@ type Push<'a> = (&'a Due<'a>, &'a mut Sheet);
 pub(super) fn attach(
     options: &OpenOptions,
     pushes: Vec<Push<'_>>,
+    past: Past,
     ground: &Ground,
     connector: &Connector,
     context: &Context,
 ) -> Result<(), AppError> {
-    if pushes.is_empty() {
-        return Ok(());
-    }
     // Before Intune is asked, for a request that was read is to be given out.
     #[expect(clippy::disallowed_methods, reason = "makes the folder that requests go to")]
     std::fs::create_dir_all(&options.out).map_err(|source| AppError::File {
@@ -58,7 +56,7 @@ pub(super) fn attach(
         doing: "make",
         source,
     })?;
-    let Past { notes, known, .. } = ground.past(context)?;
+    let Past { notes, known, .. } = past;
     let (notes, view) = match (notes, known) {
         (Some(notes), Ok(view)) => (notes, view),
         (_, known) => {
@@ -93,6 +91,11 @@ fn recorded(view: &LedgerView, due: &Due<'_>) -> Result<Option<Ready>, Problem> 
     }
     let past = view.tenant(due.tenant.tenant_id);
     let opened = past.renewal_opened(&due.token.token, due.live.as_ref());
+    // Intune dropped the request with the certificate that it was to renew.
+    let is_answered = |record: &&Record| {
+        due.is_gone() && record.before.as_ref().is_some_and(|before| before.serial.is_some())
+    };
+    let opened = opened.filter(|record| !is_answered(record));
     Ok(opened.and_then(|record| Ready::of(record, CsrOrigin::Ledger)))
 }
 

@@ -194,8 +194,14 @@ fn what_to_renew_has_to_be_clear() {
     run(&clone, &["renew", "nobody"]).ends_with(64).says("origin/main has no tenant \"nobody\"");
     run(&clone, &["renew"]).ends_with(64);
     run(&clone, &["renew", "contoso", "--select", "x=y"]).ends_with(64);
+    run(&clone, &["renew", "contoso/push", "--restore"])
+        .ends_with(64)
+        .says("nothing has to come back");
     hub.world.state().set_push(tenant_id("contoso"), None).unwrap();
-    run(&clone, &["renew", "contoso/push"]).ends_with(64).says("Intune does not have contoso/push");
+    let topic = hub.world.git(&["show", "HEAD:tenants/contoso/tenant.yaml"]);
+    let topic = topic.lines().find_map(|line| line.trim().strip_prefix("topic: ")).unwrap();
+    let gone = run(&clone, &["renew", "contoso/push"]).ends_with(0).says("Never press Create");
+    assert!(gone.stdout.contains(topic), "{}", gone.stdout);
 }
 
 #[test]

@@ -53,6 +53,13 @@ impl Inspection {
         self.judged()
     }
 
+    /// The same without what is told otherwise.
+    #[must_use]
+    pub fn without(mut self, code: FindingCode) -> Self {
+        self.findings.retain(|finding| finding.code != code);
+        self.judged()
+    }
+
     /// The same of a file that is taken all the same, because reviewed `allow` lines release what
     /// would refuse it: that is still worth knowing.
     #[must_use]

@@ -88,8 +88,10 @@ macro_rules! causes {
 }
 
 causes! {
-    /// Intune's push certificate has another topic than Git names for a watched one.
-    TopicChanged = Critical, own!("topic-changed");
+    /// Intune's push certificate has another topic than the one that devices know.
+    TopicChanged = Critical, HealthReason::TopicChanged.as_str();
+    /// Intune has no push certificate any more, and devices know the topic of the last one.
+    PushGone = Critical, Sync::Missing.as_str();
     /// Downloading the token at Apple ended the one in use, and the new one is not uploaded yet.
     DeviceSyncDown = Critical, own!("device-sync-down");
     /// Named in Git or watched, and proved absent in Intune.

@@ -16,6 +16,7 @@ use crate::plan::{
     Sync, Warning,
 };
 use crate::report::plural;
+use crate::rules::topics::KnownTopic;
 
 pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
     let mut matters = of_clone(input.clone);
@@ -356,6 +357,10 @@ impl OneTenant<'_> {
     }
 }
 
+/// Holds of a file while Intune does not have the topic that devices know.
+const OF_TOPIC: [Reason; 4] =
+    [Reason::TopicChange, Reason::RenewedOutsideGit, Reason::ChangedOutsideGit, Reason::Vanished];
+
 struct OneToken<'a> {
     of: &'a OneTenant<'a>,
     planned: &'a PlannedToken,
@@ -381,11 +386,19 @@ impl<'a> OneToken<'a> {
         if let Some(suspension) = self.entry.and_then(|entry| entry.suspend.as_ref()) {
             matters.extend(self.of.suspension(suspension, Some(&self.token)));
         }
-        matters.extend(self.topic_changed());
+        matters.extend(self.lost_topic());
         matters.extend(self.expiry());
         for (reason, message) in self.holds() {
-            let (message, next) = told_once(&message, reason.explained().next);
-            let words = self.advised(format!("Held: {message}"), &next);
+            let words = match state.devices_know.as_deref() {
+                // Whatever else holds it: the topic is what has to be put right.
+                Some(known) if OF_TOPIC.contains(&reason) => {
+                    self.restore(format!("Held: {message}"), known)
+                }
+                _ => {
+                    let (message, next) = told_once(&message, reason.explained().next);
+                    self.advised(format!("Held: {message}"), &next)
+                }
+            };
             matters.push(self.matter(Cause::Held(reason), words));
         }
         if self.planned.urgent {
@@ -407,12 +420,15 @@ impl<'a> OneToken<'a> {
             let words = Words::new(message.trim_end(), next);
             matters.push(self.matter(Cause::CanaryFailed, words.run(self.history())));
         }
-        if state.sync == Sync::Missing {
+        if state.sync == Sync::Missing && state.devices_know.is_none() {
             let missing = self.matter(Cause::Missing, self.missing());
             let severity = if self.was_there() { missing.severity } else { Severity::Urgent };
             matters.push(Matter { severity, ..missing });
         }
-        for reason in &state.health_reasons {
+        let is_told = |reason: &&HealthReason| {
+            **reason != HealthReason::TopicChanged || state.devices_know.is_none()
+        };
+        for reason in state.health_reasons.iter().filter(is_told) {
             let told = reason.explained();
             let message = format!("{} {}", told.meaning, told.why);
             let words = match reason {
@@ -533,19 +549,93 @@ impl<'a> OneToken<'a> {
         Some(Matter { since, ..self.matter(Cause::CannotLand, words) })
     }
 
-    fn topic_changed(&self) -> Option<Matter> {
-        let entry = self.entry.filter(|entry| entry.file.is_none())?;
-        let (stated, live) = (entry.topic()?, self.planned.state.live.as_ref()?.topic.as_ref()?);
-        if stated == live {
-            return None;
+    /// Devices know a topic that Intune does not have: they do not answer until it is back.
+    fn lost_topic(&self) -> Option<Matter> {
+        let known = self.planned.state.devices_know.as_deref()?;
+        let (cause, message) = match &self.planned.state.live {
+            Some(live) => {
+                let live = live.topic.as_ref().map(ToString::to_string).unwrap_or_default();
+                let message = format!(
+                    "Intune has a push certificate with the topic {live}{}. The enrolled devices know the topic {}{} ({}), and no longer answer.",
+                    self.of_account(self.planned.state.live.as_ref()?.apple_id.as_deref()),
+                    known.topic,
+                    self.of_account(known.apple_id.as_deref()),
+                    known.shown_by()
+                );
+                (Cause::TopicChanged, message)
+            }
+            None => {
+                let message = format!(
+                    "Intune has no push certificate any more. The enrolled devices know the topic {}{} ({}), and no longer answer.",
+                    known.topic,
+                    self.of_account(known.apple_id.as_deref()),
+                    known.shown_by()
+                );
+                (Cause::PushGone, message)
+            }
+        };
+        Some(self.matter(cause, self.restore(message, known)))
+    }
+
+    fn of_account(&self, apple_id: Option<&str>) -> String {
+        let apple_id = apple_id.filter(|id| !id.trim().is_empty());
+        apple_id.map(|id| format!(" (Apple Account {id})")).unwrap_or_default()
+    }
+
+    /// How the topic that devices know comes back, from where that stands.
+    fn restore(&self, message: String, known: &KnownTopic) -> Words {
+        let (tenant, target) = (self.tenant(), self.target());
+        let live = self.planned.state.live.as_ref();
+        let is_accepted = live
+            .and_then(|live| live.topic.as_ref())
+            .zip(self.entry)
+            .is_some_and(|(topic, entry)| known.is_given_up_for(topic, entry));
+        if is_accepted {
+            let next = "The new topic is accepted in Git. Once that is merged, record it:";
+            return Words::new(message, next).run(format!("applecart apply --select {tenant}"));
         }
-        let message = format!(
-            "Git names the topic {stated}, but Intune uses {live}. Devices enrolled under the earlier topic no longer answer."
-        );
-        let next =
-            "Find out who uploaded the other certificate, and renew the earlier one at Apple:";
-        let words = Words::new(message, next).run(self.history());
-        Some(self.matter(Cause::TopicChanged, words))
+        let brings_back = self
+            .entry
+            .is_some_and(|entry| entry.file.is_some() && entry.topic() == Some(&known.topic));
+        match self.in_git() {
+            InGit::Due if brings_back => {
+                let next = "The certificate that brings it back is in Git. Once it is reviewed and merged, upload it:";
+                return Words::new(message, next).run(format!("applecart apply --select {tenant}"));
+            }
+            InGit::Held if brings_back && self.waits_for_line() => {
+                let next = "The certificate that brings it back is in Git, and waits for a reviewed `allow` line. To see the line:";
+                return Words::new(message, next).run(format!("applecart plan --select {tenant}"));
+            }
+            _ => {}
+        }
+        let opened = self.of.past.and_then(|past| past.renewal_opened(&self.token, live));
+        if let Some(open) = self.open() {
+            let (next, command) = open.next();
+            return Words::new(message, next).run(command);
+        }
+        match opened {
+            Some(opened) => {
+                let next = format!(
+                    "A renewal was opened on {}. Press Renew on {}, never Create. Once Apple's file is downloaded:",
+                    advice::day(opened.at),
+                    known.row()
+                );
+                Words::new(message, next)
+                    .run(format!("applecart renew {target} --restore --file FILE"))
+            }
+            None => {
+                let next = format!(
+                    "Bring it back with a fresh certificate: at Apple press Renew on {}, never Create. To open that renewal:",
+                    known.row()
+                );
+                Words::new(message, next).run(format!("applecart renew {target} --restore"))
+            }
+        }
+    }
+
+    /// Whether nothing but the topic holds the file in Git.
+    fn waits_for_line(&self) -> bool {
+        self.planned.state.reasons.iter().all(|reason| *reason == Reason::TopicChange)
     }
 
     fn expiry(&self) -> Option<Matter> {

@@ -11,6 +11,7 @@ use crate::model::{Event, Problem, ProblemCode, Reading};
 use crate::plan::world::{OTHER_TOPIC, World, push_entry, tenant};
 use crate::plan::{Action, Expiry, PlannedTenant, Reason, Selection, Warning};
 use crate::report;
+use crate::rules::topics::{KnownTopic, Witness};
 
 /// The list for a plan of a world, or for what a test made of it.
 pub(crate) fn attention_of(world: &World, plan: &Plan) -> Attention {
@@ -51,6 +52,12 @@ fn date(year: i32, month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, month, day).unwrap()
 }
 
+fn known_topic() -> KnownTopic {
+    let topic = OTHER_TOPIC.parse().unwrap();
+    let apple_id = Some("mdm@contoso.example".to_owned());
+    KnownTopic { topic, apple_id, by: Witness::Git, at: None }
+}
+
 /// A fleet in the making, one tenant for each cause.
 struct Fleet {
     plan: Plan,
@@ -73,10 +80,10 @@ impl Fleet {
         let state = &mut token.state;
         let until = |until| Some(Suspension { reason: "migration".into(), until });
         match cause {
-            Cause::TopicChanged => {
-                let push = git.push.as_mut().unwrap();
-                push.file = None;
-                push.facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+            Cause::TopicChanged => state.devices_know = Some(Box::new(known_topic())),
+            Cause::PushGone => {
+                (state.sync, state.live) = (Sync::Missing, None);
+                state.devices_know = Some(Box::new(known_topic()));
             }
             Cause::DeviceSyncDown => token.urgent = true,
             Cause::Expired => state.expiry = Expiry::Expired,
@@ -487,6 +494,60 @@ fn one_waiting_confirmation_has_its_command_above_the_plan() {
     assert!(five.contains("… and 2 more"), "{five}");
 }
 
+/// Create was pressed in the portal, over a certificate that was uploaded.
+fn created_over_an_upload() -> World {
+    let mut world = World::equal();
+    world.recorded(Event::Confirmed, "AA", "run-0", "2026-11-20T11:00:00Z");
+    world.live_push(|push| {
+        push.topic = OTHER_TOPIC.parse().unwrap();
+        push.serial = "CC".parse().unwrap();
+        push.expires = "2028-01-01T00:00:00Z".parse().unwrap();
+    });
+    world
+}
+
+#[test]
+fn a_topic_that_devices_do_not_know_is_the_first_matter_and_leads_back() {
+    let mut watched = created_over_an_upload();
+    watched.forget();
+    watched.entry().file = None;
+    for world in [watched, created_over_an_upload()] {
+        let matters = attention(&world);
+        assert_eq!(matters[0].code, Cause::TopicChanged.code());
+        assert_eq!(matters[0].severity, Severity::Critical);
+        for matter in matters.iter().filter(|one| one.severity != Severity::Notice) {
+            let command = matter.command.as_deref();
+            assert_eq!(command, Some("applecart renew contoso/push --restore"), "{matter:?}");
+        }
+    }
+}
+
+#[test]
+fn a_deleted_push_certificate_is_the_worst_line_and_is_never_created() {
+    let mut watched = World::first_upload();
+    watched.entry().file = None;
+    let mut uploaded = World::first_upload();
+    uploaded.recorded(Event::Confirmed, "AA", "run-0", "2026-11-20T11:00:00Z");
+    for world in [watched, uploaded] {
+        let matters = attention(&world);
+        assert_eq!(matters[0].code, Cause::PushGone.code());
+        assert_eq!(matters[0].severity, Severity::Critical);
+        assert!(matters[0].next.contains("never Create"), "{}", matters[0].next);
+        assert_eq!(matters[0].command.as_deref(), Some("applecart renew contoso/push --restore"));
+    }
+}
+
+#[test]
+fn the_certificate_that_brings_a_topic_back_waits_for_its_line() {
+    let mut world = created_over_an_upload();
+    world.forget();
+    world.recorded(Event::Confirmed, "99", "run-0", "2025-11-20T11:00:00Z");
+    world.entry().facts.expires = Some("2028-02-01T00:00:00Z".parse().unwrap());
+    let matters = attention(&world);
+    assert_eq!(matters[0].command.as_deref(), Some("applecart plan --select contoso"));
+    assert!(matters[0].next.contains("`allow` line"), "{}", matters[0].next);
+}
+
 #[test]
 fn the_most_urgent_comes_first() {
     let matters = every_cause().list().matters;
@@ -591,8 +652,7 @@ fn device_sync_is_down_until_intune_shows_the_new_token() {
     assert_eq!(plan.tenants[0].tokens[0].state.sync, Sync::Progressing);
     let listed = attention_of(&world, &plan);
     let down = listed.matters.iter().find(|one| one.code.as_str() == "device-sync-down").unwrap();
-    let told =
-        "The upload of the new one was announced or made, and Intune does not show it yet.";
+    let told = "The upload of the new one was announced or made, and Intune does not show it yet.";
     assert!(down.message.ends_with(told), "{}", down.message);
     // Nothing is left to do: no exit code counts it.
     assert!(!down.is_urgent() && !listed.is_critical());

@@ -82,7 +82,17 @@ pub enum EditError {
 /// nearest of those before it.
 fn order(kind: Kind) -> &'static [&'static str] {
     match kind {
-        Kind::Push => &["appleId", "topic", "serial", "expires", "file", "sha256", "allow", "suspend"],
+        Kind::Push => &[
+            "appleId",
+            "topic",
+            "topicAccepted",
+            "serial",
+            "expires",
+            "file",
+            "sha256",
+            "allow",
+            "suspend",
+        ],
         Kind::Enrollment => &[
             "name",
             "id",

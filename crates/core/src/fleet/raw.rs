@@ -19,7 +19,7 @@ pub use fleet::{
 };
 pub use tenant::{
     RawAccountType, RawAllow, RawConsent, RawEnrollment, RawPush, RawRecipient, RawSuspension,
-    RawTenant, RawVpp,
+    RawTenant, RawTopicAccepted, RawVpp,
 };
 
 /// The version of the file format that this program reads.

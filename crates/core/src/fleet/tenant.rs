@@ -83,9 +83,19 @@ pub struct Token {
     pub create: bool,
     /// VPP: permits taking the token over from another MDM.
     pub claim: bool,
+    /// Push: the topic that Intune has is accepted in place of another one.
+    pub topic_accepted: Option<TopicAccepted>,
     pub allow: Vec<Allow>,
     /// Why and until when this token alone is parked.
     pub suspend: Option<Suspension>,
+}
+
+/// A reviewed line that gives up a topic which devices know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicAccepted {
+    /// The topic that is given up.
+    pub from: Topic,
+    pub reason: String,
 }
 
 impl Token {
@@ -101,6 +111,7 @@ impl Token {
             account_type: None,
             create: false,
             claim: false,
+            topic_accepted: None,
             allow: Vec::new(),
             suspend: None,
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::entries::entries;
 use super::targets::{Target, Targets};
+use super::update::Accept;
 use super::{note, update};
 use crate::fleet::{self, Diagnostic, FileBytes, Folder, NewTenant, Policy, Source, is_text};
 use crate::model::{Kind, LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName};
@@ -49,7 +50,7 @@ impl Drafts {
         policy: &Policy,
         skip_empty: bool,
     ) -> Self {
-        let Targets { read, settled, .. } = targets;
+        let Targets { read, settled, accept, .. } = targets;
         let mut drafts = Self { drafts: Vec::new(), rows: settled, read: read.len() };
         let planned: BTreeMap<&str, &PlannedTenant> =
             planned.iter().map(|tenant| (tenant.name.as_str(), tenant)).collect();
@@ -60,7 +61,7 @@ impl Drafts {
             (row.problems, row.unknown) = problems(live);
             let draft = if target.there.is_some() {
                 let planned = planned.get(target.name.as_str()).copied();
-                updated(target, live, planned, source, &mut row)
+                updated(target, live, planned, source, accept.as_ref(), &mut row)
             } else {
                 created(target, live, skip_empty, &mut row)
             };
@@ -222,6 +223,7 @@ fn updated(
     live: &LiveTenant,
     planned: Option<&PlannedTenant>,
     source: &Source,
+    accept: Option<&Accept>,
     row: &mut ImportedTenant,
 ) -> Option<Draft> {
     row.result = Imported::Unchanged;
@@ -238,7 +240,7 @@ fn updated(
         return None;
     };
     let path = path(&target.name);
-    match update::update(&path, before, tenant, planned, live) {
+    match update::update(&path, before, tenant, planned, live, accept) {
         Ok(updated) => {
             row.notes.extend(updated.notes);
             if updated.text == before {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::{Customer, folders};
 use super::note;
+use super::update::Accept;
 use crate::fleet::{Desired, Policy, Source, Tenant, is_device_name};
 use crate::model::{TenantId, TenantName};
 use crate::report::{ImportNote, ImportNoteCode, Imported, ImportedTenant};
@@ -48,6 +49,8 @@ pub struct Targets<'f> {
     taken: BTreeSet<String>,
     /// Whether files that are there already are to be updated.
     update: bool,
+    /// The topic that is accepted in place of the one that devices know.
+    pub accept: Option<Accept>,
 }
 
 /// The names that folders under `tenants/` have. A file system without case would put one over
@@ -82,7 +85,7 @@ pub fn of_customers(
 impl<'f> Targets<'f> {
     pub fn new(fleet: &'f [Desired], policy: &'f Policy, source: &Source, update: bool) -> Self {
         let taken = taken(source);
-        Self { read: Vec::new(), settled: Vec::new(), fleet, policy, taken, update }
+        Self { read: Vec::new(), settled: Vec::new(), fleet, policy, taken, update, accept: None }
     }
 
     /// Adds the tenant of a folder.

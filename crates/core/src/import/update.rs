@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 
 use super::entries::{Entries, fields, fields_of, fits};
 use crate::fleet::{self, Change, EditError, NewField, NewValue, Tenant, Token, TokenFile};
-use crate::model::{Kind, LiveTenant, LiveToken};
+use crate::model::{Kind, LiveTenant, LiveToken, Topic, shell_word};
 use crate::plan::{Action, PlannedTenant, PlannedToken, Reason, Sync, TokenState, Warning};
 use crate::report::{ImportNote, ImportNoteCode};
 use crate::rules::identity;
+use crate::rules::topics::KnownTopic;
 
 /// Intune has another credential than the file, which must not be uploaded over it.
 const OUTSIDE: [Reason; 3] =
@@ -31,6 +32,14 @@ pub(super) struct Updated {
     pub(super) left: Vec<String>,
 }
 
+/// A topic that a person accepts in place of the one that devices know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accept {
+    /// The topic that Intune has.
+    pub topic: Topic,
+    pub reason: String,
+}
+
 /// Edits a tenant file so that its facts are those of Intune.
 pub(super) fn update(
     path: &str,
@@ -38,9 +47,10 @@ pub(super) fn update(
     tenant: &Tenant,
     planned: &PlannedTenant,
     live: &LiveTenant,
+    accept: Option<&Accept>,
 ) -> Result<Updated, EditError> {
     let updated = Updated { text: text.to_owned(), notes: Vec::new(), left: Vec::new() };
-    let mut work = Work { path, updated };
+    let mut work = Work { path, tenant, accept, updated };
     for kind in Kind::ALL {
         let entries: Vec<&Token> =
             tenant.tokens().filter(|entry| entry.token.kind == kind).collect();
@@ -91,6 +101,8 @@ fn reasons(state: &TokenState) -> String {
 
 struct Work<'a> {
     path: &'a str,
+    tenant: &'a Tenant,
+    accept: Option<&'a Accept>,
     updated: Updated,
 }
 
@@ -153,6 +165,15 @@ impl Work<'_> {
             return Ok(());
         };
         let mut changes = Vec::new();
+        if let Some(known) = state.devices_know.as_deref() {
+            let in_intune = live.facts().topic;
+            let Some(accept) = self.accept.filter(|one| Some(&one.topic) == in_intune.as_ref())
+            else {
+                self.other_topic(entry, known, in_intune.as_ref());
+                return Ok(());
+            };
+            changes.push(accepted(known, accept));
+        }
         if let (None, Some(id)) = (&entry.token.id, live.id().filter(|id| fleet::is_text(id))) {
             changes.push(Change::set("id", id));
         }
@@ -161,7 +182,7 @@ impl Work<'_> {
                 self.follow(entry, live, &mut changes, |_, _| true);
                 self.differing(entry, live);
             }
-            Some(file) if is_outside(entry, state) => {
+            Some(file) if state.devices_know.is_some() || is_outside(entry, state) => {
                 self.adopt(entry, live, file, state, &mut changes);
             }
             Some(_) => {
@@ -205,6 +226,17 @@ impl Work<'_> {
         );
         self.note(ImportNoteCode::LocationChanged, &entry.token, detail);
         true
+    }
+
+    /// Intune has a topic that devices do not know: its entry goes on saying which one they know.
+    fn other_topic(&mut self, entry: &Token, known: &KnownTopic, in_intune: Option<&Topic>) {
+        let in_intune = in_intune.map(ToString::to_string).unwrap_or_default();
+        let tenant = shell_word(self.tenant.name.as_str());
+        let detail = format!(
+            "the push topic in Intune is {in_intune}, and devices know {}: they no longer answer. The entry was left as it is. Bring the topic back (`applecart renew {tenant}/push --restore`). Only if every device is enrolled again, accept the new one: `applecart import --update {tenant} --accept-topic {in_intune} --reason TEXT`",
+            known.topic
+        );
+        self.note(ImportNoteCode::TopicChanged, &entry.token, detail);
     }
 
     /// Lets go of a file: the token is watched from then on.
@@ -254,14 +286,6 @@ impl Work<'_> {
             if is_same || is_unstated_setting || !is_chosen(field, before) || !fits(field, &now) {
                 continue;
             }
-            if let ("topic", Some(NewField::Text(before)), NewField::Text(now)) =
-                (field, before, &now)
-            {
-                let detail = format!(
-                    "the push topic in Intune is {now}, the file had {before}: devices enrolled under the earlier topic no longer answer unless the earlier certificate comes back"
-                );
-                self.note(ImportNoteCode::TopicChanged, &entry.token, detail);
-            }
             match now {
                 NewField::Text(text) => changes.push(Change::set(field, text)),
                 NewField::Flag(flag) => changes.push(Change::Set(field, NewValue::Flag(flag))),
@@ -290,6 +314,12 @@ impl Work<'_> {
     }
 }
 
+/// The line by which a reviewer sees that a topic is given up.
+fn accepted(known: &KnownTopic, accept: &Accept) -> Change {
+    let fields = vec![("reason", accept.reason.clone()), ("from", known.topic.to_string())];
+    Change::Set("topicAccepted", NewValue::Fields(fields))
+}
+
 fn is_setting(field: &str) -> bool {
     matches!(field, "country" | "automaticallyUpdateApps")
 }
@@ -301,7 +331,11 @@ mod tests {
     use crate::plan::world::{OTHER_TOPIC, TOPIC, World};
 
     /// What becomes of a tenant file that says this, in a world.
-    fn updated(mut world: World, tokens: &str) -> Updated {
+    fn updated(world: World, tokens: &str) -> Updated {
+        updated_with(world, tokens, None)
+    }
+
+    fn updated_with(mut world: World, tokens: &str, accept: Option<&Accept>) -> Updated {
         let text = format!(
             "apiVersion: applecart/v1\nkind: Tenant\nname: contoso\ntenantId: {}\n{tokens}",
             world.tenant.tenant_id
@@ -318,7 +352,8 @@ mod tests {
             other => panic!("{other:?}"),
         }
         let plan = world.plan();
-        update("tenant.yaml", &text, &world.tenant, &plan.tenants[0], &world.live).unwrap()
+        let planned = &plan.tenants[0];
+        update("tenant.yaml", &text, &world.tenant, planned, &world.live, accept).unwrap()
     }
 
     fn codes(updated: &Updated) -> Vec<ImportNoteCode> {
@@ -326,15 +361,46 @@ mod tests {
     }
 
     #[test]
-    fn a_watched_certificate_follows_intune_and_another_topic_is_told() {
-        let mut world = World::equal();
-        world.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
+    fn a_watched_certificate_follows_intune() {
         let file = format!("push:\n  appleId: MDM@contoso.example # shared\n  topic: {TOPIC}\n");
-        let updated = updated(world, &file);
-        assert!(updated.text.contains(OTHER_TOPIC), "{}", updated.text);
+        let updated = updated(World::equal(), &file);
         assert!(updated.text.contains("MDM@contoso.example # shared"), "case is no difference");
         assert!(updated.text.contains("serial: AA"), "{}", updated.text);
+        assert_eq!(codes(&updated), []);
+    }
+
+    fn other_topic() -> World {
+        let mut world = World::equal();
+        world.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
+        world
+    }
+
+    #[test]
+    fn a_topic_that_devices_do_not_know_is_not_followed() {
+        let file = format!("push:\n  topic: {TOPIC}\n  serial: '77'\n");
+        let updated = updated(other_topic(), &file);
+        assert!(updated.text.ends_with(&file), "{}", updated.text);
         assert_eq!(codes(&updated), [ImportNoteCode::TopicChanged]);
+        let detail = &updated.notes[0].detail;
+        assert!(detail.contains(TOPIC) && detail.contains("renew contoso/push --restore"));
+        assert!(detail.contains(&format!("--accept-topic {OTHER_TOPIC}")), "{detail}");
+    }
+
+    #[test]
+    fn a_topic_is_accepted_by_its_name_and_with_a_reason() {
+        let accept = |topic: &str| Accept {
+            topic: topic.parse().unwrap(),
+            reason: "all devices were enrolled again".to_owned(),
+        };
+        let file = format!("push:\n  topic: {TOPIC}\n");
+        let told = updated_with(other_topic(), &file, Some(&accept(OTHER_TOPIC))).text;
+        assert!(told.contains(&format!("topic: {OTHER_TOPIC}")), "{told}");
+        let line =
+            format!("topicAccepted: {{from: {TOPIC}, reason: all devices were enrolled again}}");
+        assert!(told.contains(&line), "{told}");
+        let other = accept("com.apple.mgmt.External.third");
+        let left = updated_with(other_topic(), &file, Some(&other)).text;
+        assert!(left.ends_with(&file), "another topic than the one in Intune: {left}");
     }
 
     #[test]

@@ -321,15 +321,6 @@ impl TenantLedger {
         })
     }
 
-    /// The topic that enrolled devices know: that of the last confirmed or adopted certificate,
-    /// whatever was seen in Intune since.
-    pub fn known_topic<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Topic> {
-        self.of(token)
-            .rev()
-            .filter(|record| matches!(record.event(), Event::Confirmed | Event::Adopted))
-            .find_map(|record| record.after.as_ref()?.topic.as_ref())
-    }
-
     /// The newest opened renewal that names its key, while it is open. `live` is what Intune has
     /// now, where that is known.
     ///

@@ -135,12 +135,16 @@ impl MadeAgain {
 /// Proved absent: the first that fits.
 fn absent(case: &Case<'_>) -> Option<Hold> {
     let kind = case.one.kind();
-    let upload = "release this upload with an `allow` line";
     if case.one.was_confirmed() {
-        let what = match case.made_again {
-            Some(made_again) => again(case, made_again),
-            None => format!(
-                "Intune had this {} before and has none now. Find out who removed it; then {upload}",
+        let what = match (case.made_again, case.one.devices_know) {
+            (Some(made_again), _) => again(case, made_again),
+            (None, Some(known)) if kind == Kind::Push => format!(
+                "Intune had this {} before and has none now. Find out who removed it. {}; or release this upload with an `allow` line",
+                noun(kind),
+                case.one.restore(known)
+            ),
+            (None, _) => format!(
+                "Intune had this {} before and has none now. Find out who removed it; then release this upload with an `allow` line",
                 noun(kind)
             ),
         };

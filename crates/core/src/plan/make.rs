@@ -1,6 +1,6 @@
 //! The plan of a fleet: each selected tenant by itself, then digest and summary over all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::base::Changes;
 use super::canary;
@@ -9,7 +9,7 @@ use super::input::{Input, Known};
 use super::planned::Planned;
 use super::tenant::{OneTenant, SKEW_LIMIT};
 use super::types::{Action, FORMAT_VERSION, Observed, Plan, PlannedTenant, Summary};
-use crate::fleet::{Desired, Diagnostic};
+use crate::fleet::{Desired, Diagnostic, Token};
 use crate::model::{Problem, ProblemCode, TenantId};
 use crate::rules::bindings::Bindings;
 
@@ -20,6 +20,13 @@ pub fn make(input: &Input<'_>) -> Planned {
         Known::Unknown(_) => None,
     };
     let bindings = Bindings::of(input.fleet, input.base.as_ref().map(|base| base.tenants), ledger);
+    let reviewed: HashMap<TenantId, &Token> = input
+        .base
+        .iter()
+        .flat_map(|base| base.tenants)
+        .filter_map(Desired::valid)
+        .filter_map(|tenant| Some((tenant.tenant_id, tenant.push.as_ref()?)))
+        .collect();
     let mut due = Vec::new();
     let mut verifies = Vec::new();
     let mut notes = Vec::new();
@@ -33,6 +40,7 @@ pub fn make(input: &Input<'_>) -> Planned {
             }
             Desired::Valid(tenant) if input.selection.matches(tenant) => {
                 let mut one = OneTenant::new(input, tenant, &bindings);
+                one.reviewed_push = reviewed.get(&tenant.tenant_id).copied();
                 tenants.push(one.plan());
                 due.append(&mut one.due);
                 verifies.append(&mut one.verifies);

@@ -19,6 +19,7 @@ use crate::model::{
 use crate::rules::bindings::Bindings;
 use crate::rules::judge;
 use crate::rules::subject::Subject;
+use crate::rules::topics::{self, KnownTopic};
 
 /// Clocks that differ by more than this are warned about; certificates and leases depend on them.
 const SKEW_WARNING: i64 = 5 * 60;
@@ -31,6 +32,8 @@ pub(super) struct OneTenant<'a> {
     pub(super) input: &'a Input<'a>,
     pub(super) tenant: &'a Tenant,
     bindings: &'a Bindings,
+    /// The push entry of the base, where that is another revision than the planned one.
+    pub(super) reviewed_push: Option<&'a Token>,
     pub(super) due: Vec<Due>,
     pub(super) verifies: Vec<Verify>,
     pub(super) notes: Vec<Noted>,
@@ -38,7 +41,15 @@ pub(super) struct OneTenant<'a> {
 
 impl<'a> OneTenant<'a> {
     pub(super) fn new(input: &'a Input<'a>, tenant: &'a Tenant, bindings: &'a Bindings) -> Self {
-        Self { input, tenant, bindings, due: Vec::new(), verifies: Vec::new(), notes: Vec::new() }
+        Self {
+            input,
+            tenant,
+            bindings,
+            reviewed_push: None,
+            due: Vec::new(),
+            verifies: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     pub(super) fn plan(&mut self) -> PlannedTenant {
@@ -115,11 +126,23 @@ impl<'a> OneTenant<'a> {
                 .map(|push| axes::health(Subject::Push(push), self.input.now)),
             ambiguous: false,
             made_again: None,
+            devices_know: None,
         };
         let (Some(past), Reading::Present(_) | Reading::Absent) = (past, &live.push) else {
             return self.unobserved(&shown, past);
         };
-        self.one(&shown, live, past)
+        let in_intune = live.push.present().map(|push| &push.topic);
+        let devices_know =
+            topics::devices_know(past, &shown.token, self.reviewed_push, entry, in_intune);
+        let mut token =
+            self.one(&Shown { devices_know: devices_know.as_ref(), ..shown }, live, past);
+        token.state.devices_know =
+            devices_know.filter(|known| Some(&known.topic) != in_intune).map(Box::new);
+        if token.state.devices_know.is_some() && in_intune.is_some() {
+            token.state.health = Health::Failing;
+            token.state.health_reasons.insert(0, HealthReason::TopicChanged);
+        }
+        token
     }
 
     /// Decides one token that was observed.
@@ -139,6 +162,7 @@ impl<'a> OneTenant<'a> {
                     of: &shown.token,
                     live: shown.live,
                     past,
+                    devices_know: shown.devices_know,
                 },
                 file,
                 policy: self.input.policy,
@@ -280,6 +304,7 @@ impl<'a> OneTenant<'a> {
                 warnings: Vec::new(),
                 details: Vec::new(),
                 live: shown.live.map(Subject::facts),
+                devices_know: None,
             },
             action: Action::None,
             allows: Vec::new(),
@@ -300,6 +325,8 @@ pub(super) struct Shown<'a> {
     pub(super) ambiguous: bool,
     /// The known id is gone, and Intune has this token in its place.
     pub(super) made_again: Option<MadeAgain>,
+    /// Push: the topic that enrolled devices know.
+    pub(super) devices_know: Option<&'a KnownTopic>,
 }
 
 /// What live is expected to be once the token file in Git is live.

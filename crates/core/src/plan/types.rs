@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Facts, Kind, Problem, Sha256, TenantId, Timestamp};
 
 pub use crate::rules::codes::Reason;
+use crate::rules::topics::KnownTopic;
 
 /// The version of every machine output: a new minor adds members, a new major changes some.
 pub const FORMAT_VERSION: &str = "1.0";
@@ -87,6 +88,7 @@ crate::code_enum! {
         TokenInvalid = "token-invalid",
         ExternalMdm = "external-mdm",
         DuplicateLocation = "duplicate-location",
+        TopicChanged = "topic-changed",
     }
 }
 
@@ -182,6 +184,10 @@ pub struct TokenState {
     pub details: Vec<String>,
     /// Intune's facts; `null` when absent or unknown.
     pub live: Option<Facts>,
+    /// Push: the topic that enrolled devices know, where Intune is known not to have it; left out
+    /// otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices_know: Option<Box<KnownTopic>>,
 }
 
 /// A token and what is due for it.

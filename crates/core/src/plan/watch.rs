@@ -8,8 +8,10 @@ use super::tenant::{OneTenant, Shown};
 use super::types::{PlannedToken, Reason, Warning};
 use crate::fleet::{Tenant, Token};
 use crate::ledger::TenantLedger;
-use crate::model::{Kind, LiveTenant, Reading, Timestamp, TokenRef, shell_word};
+use crate::model::{Kind, LivePush, LiveTenant, Reading, Timestamp, TokenRef, shell_word};
 use crate::rules::identity::{self, Collected, Match};
+use crate::rules::subject::Subject;
+use crate::rules::topics::{self, KnownTopic};
 
 impl OneTenant<'_> {
     /// Every token of a collection that Git names, then those that only Intune has.
@@ -38,6 +40,7 @@ impl OneTenant<'_> {
                 ambiguous: *meant == Match::Ambiguous,
                 made_again: identity::made_again(entry, past, &found, objects.unwrap_or_default())
                     .map(|one| MadeAgain::of(one, entry)),
+                devices_know: None,
             };
             tokens.push(self.collected(&shown, objects.is_some(), live, past));
         }
@@ -55,6 +58,7 @@ impl OneTenant<'_> {
                 health: Some(axes::health(one.subject(), now)),
                 ambiguous: false,
                 made_again: None,
+                devices_know: None,
             };
             tokens.push(self.collected(&shown, true, live, past));
         }
@@ -75,6 +79,15 @@ impl OneTenant<'_> {
     }
 }
 
+impl Shown<'_> {
+    /// The topic that devices know and the certificate in Intune, where that has another one.
+    fn other_topic(&self) -> Option<(&KnownTopic, &LivePush)> {
+        let Some(Subject::Push(live)) = self.live else { return None };
+        let known = self.devices_know.filter(|known| known.topic != live.topic)?;
+        Some((known, live))
+    }
+}
+
 /// Row 2: watched, never configured.
 pub(super) fn decide(shown: &Shown<'_>) -> Ruling {
     let mut ruling = Ruling::of(match (shown.entry, &shown.live) {
@@ -89,6 +102,10 @@ pub(super) fn decide(shown: &Shown<'_>) -> Ruling {
             "More than one token in Intune fits this entry, or two entries fit one. Add Intune's `id` to it"
                 .to_owned(),
         );
+    }
+    if let Some(told) = shown.other_topic().map(|(known, live)| topics::told(known, live)) {
+        ruling.details.push(told);
+        return ruling;
     }
     if let (Some(entry), Some(live)) = (shown.entry, shown.live) {
         let stated = &entry.facts;
@@ -131,6 +148,13 @@ pub(super) fn decide(shown: &Shown<'_>) -> Ruling {
 /// file, and now it has something else); else the first sight of it, and each change.
 pub(super) fn note_sighting(ruling: &mut Ruling, shown: &Shown<'_>, past: &TenantLedger) {
     let Some(live) = shown.live.filter(|_| ruling.decision == Decision::Watched) else { return };
+    if let Some((known, push)) = shown.other_topic() {
+        // A topic that devices do not know is adopted by a reviewed line and by nothing else.
+        if shown.entry.is_some_and(|entry| known.is_given_up_for(&push.topic, entry)) {
+            ruling.notes.push(Note::Adopted);
+        }
+        return;
+    }
     let recorded = past.changed_outside_git_recorded(&shown.token).is_some();
     let unrecorded = past
         .confirmed_still(&shown.token)

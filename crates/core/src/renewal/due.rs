@@ -6,11 +6,13 @@ use chrono::Duration;
 
 use super::spec;
 use crate::fleet::{Cloud, Policy, Tenant, Token};
+use crate::ledger::{LedgerView, TenantLedger};
 use crate::model::{
     Facts, Kind, LiveTenant, LiveToken, Outcome, Problem, TenantName, Timestamp, TokenRef,
 };
-use crate::report::{Sheet, sheet_links};
+use crate::report::{OtherTopic, Sheet, SheetRestore, sheet_links};
 use crate::rules::identity;
+use crate::rules::topics::{self, KnownTopic};
 
 /// A token whose renewal may be opened.
 pub struct Due<'a> {
@@ -21,6 +23,10 @@ pub struct Due<'a> {
     /// Intune's id of it; the push certificate has none that lasts.
     pub id: Option<String>,
     pub problem: Option<Problem>,
+    /// Push: the topic that devices know, where Intune is known not to have it.
+    pub lost: Option<KnownTopic>,
+    /// Whether Intune was ever seen to have the file in Git.
+    confirmed: bool,
     /// Whether it is renewed in Apple School Manager.
     school: bool,
     cloud: Cloud,
@@ -44,10 +50,18 @@ pub enum DueError {
         "Intune does not have {spec}, so there is nothing to renew; a first one is created at Apple and brought with `applecart seal`"
     )]
     NotInIntune { spec: String },
+    #[error("Intune has the topic that devices of {tenant} know, so nothing has to come back")]
+    NothingLost { tenant: String },
 }
 
 impl<'a> Due<'a> {
-    fn new(tenant: &'a Tenant, token: Token, live: Option<&LiveTenant>, cloud: Cloud) -> Self {
+    fn new(
+        tenant: &'a Tenant,
+        token: Token,
+        live: Option<&LiveTenant>,
+        past: &TenantLedger,
+        cloud: Cloud,
+    ) -> Self {
         let kind = token.token.kind;
         let live = live.map(|live| identity::narrow(live.clone(), tenant, &token, None));
         let in_school = |one: &LiveToken<'_>| {
@@ -59,19 +73,30 @@ impl<'a> Due<'a> {
         let problem = live.as_ref().and_then(|live| live.problem(kind)).cloned();
         let only = live.as_ref().and_then(|live| live.only(kind));
         let id = only.and_then(LiveToken::id).map(str::to_owned);
+        let is_read = live.is_some() && problem.is_none();
         let live = only.map(LiveToken::facts);
-        Self { tenant, token, live, id, problem, school, cloud }
+        let in_intune = live.as_ref().and_then(|live| live.topic.as_ref());
+        let lost = (kind == Kind::Push && is_read)
+            .then(|| topics::devices_know(past, &token.token, None, Some(&token), in_intune))
+            .flatten()
+            .filter(|known| Some(&known.topic) != in_intune);
+        let confirmed =
+            token.file.as_ref().is_some_and(|file| past.proof(&token.token, file.sha256).is_some());
+        Self { tenant, token, live, id, problem, lost, confirmed, school, cloud }
     }
 
     /// Every token of the tenants that can be renewed.
     pub fn all(
         tenants: impl Iterator<Item = &'a Tenant>,
         live: &BTreeMap<TenantName, LiveTenant>,
+        known: Option<&LedgerView>,
         policy: &Policy,
     ) -> Vec<Self> {
+        let nothing = TenantLedger::default();
         let mut all = Vec::new();
         for tenant in tenants {
             let live = live.get(&tenant.name);
+            let past = known.map_or(&nothing, |view| view.tenant(tenant.tenant_id));
             let auth = policy.auth_of(tenant.auth.as_deref()).unwrap_or(&policy.auth);
             // A certificate without an entry in the tenant file expires all the same.
             let has_unwritten =
@@ -79,7 +104,7 @@ impl<'a> Due<'a> {
             let unwritten = has_unwritten.then(|| Token::watched(TokenRef::push()));
             let tokens = tenant.tokens().cloned().chain(unwritten);
             let watched = tokens.filter(|token| tenant.watches(token.token.kind));
-            all.extend(watched.map(|token| Self::new(tenant, token, live, auth.cloud)));
+            all.extend(watched.map(|token| Self::new(tenant, token, live, past, auth.cloud)));
         }
         all
     }
@@ -92,6 +117,9 @@ impl<'a> Due<'a> {
     }
 
     pub fn is_within(&self, within: Duration, now: Timestamp) -> bool {
+        if self.lost.is_some() {
+            return true;
+        }
         match self.expires() {
             Some(at) => at.since(now) < within,
             // An unknown expiry may be due; what Intune does not have has nothing to renew.
@@ -125,6 +153,17 @@ impl<'a> Due<'a> {
             },
             None => stated,
         };
+        // Where Intune has another topic, the certificate to renew is not the one that it has.
+        let facts = match &self.lost {
+            Some(known) => Facts {
+                topic: Some(known.topic.clone()),
+                apple_id: known.apple_id.clone(),
+                serial: None,
+                expires: token.facts.expires.filter(|_| token.topic() == Some(&known.topic)),
+                ..facts
+            },
+            None => facts,
+        };
         // What nobody knows is asked for once, so that it is in Git next year.
         let account = if facts.apple_id.is_none() { " --apple-id ACCOUNT" } else { "" };
         Sheet {
@@ -136,6 +175,7 @@ impl<'a> Due<'a> {
             facts,
             other_account,
             live: live.is_some(),
+            restore: self.restore(now),
             waiting: self.is_waiting(now),
             open: None,
             server: token.server.clone(),
@@ -159,6 +199,11 @@ impl<'a> Due<'a> {
     /// Whether Git has a file for it that is newer than what Intune has and could be uploaded. Of
     /// a push certificate with another topic, or of a file that expired, a new one is needed.
     pub fn is_waiting(&self, now: Timestamp) -> bool {
+        if let Some(known) = &self.lost {
+            let is_back = self.token.file.is_some() && self.token.topic() == Some(&known.topic);
+            let in_intune = self.live.as_ref().and_then(|live| live.expires).unwrap_or(now);
+            return is_back && !self.confirmed && self.token.facts.expires > Some(in_intune);
+        }
         let (token, Some(live)) = (&self.token, &self.live) else { return false };
         let Some(in_intune) = live.expires.filter(|_| token.file.is_some()) else { return false };
         let stated = token.facts.expires.filter(|at| *at > now);
@@ -169,6 +214,23 @@ impl<'a> Due<'a> {
                 .downloaded
                 .is_some_and(|at| at.plus(Duration::days(365)) > in_intune.plus(Duration::days(1))),
         }
+    }
+
+    /// What has to come back, and the line that lets it.
+    fn restore(&self, now: Timestamp) -> Option<SheetRestore> {
+        let known = self.lost.clone()?;
+        let in_intune = self.live.as_ref().and_then(|live| {
+            Some(OtherTopic { topic: live.topic.clone()?, apple_id: live.apple_id.clone() })
+        });
+        let allow = in_intune
+            .as_ref()
+            .map(|other| topics::way_back(&other.topic, &known, now.date_time().date_naive()));
+        Some(SheetRestore { devices_know: known, in_intune, allow })
+    }
+
+    /// Whether Intune is known to have nothing of it any more.
+    pub fn is_gone(&self) -> bool {
+        self.live.is_none() && self.lost.is_some()
     }
 
     pub fn is_push(&self) -> bool {
@@ -205,7 +267,7 @@ pub fn choose<'a>(
         }
     }
     match all.as_slice() {
-        [only] if only.live.is_none() && only.problem.is_none() => {
+        [only] if only.live.is_none() && only.problem.is_none() && only.lost.is_none() => {
             Err(DueError::NotInIntune { spec: spec(only.tenant, &only.token.token) })
         }
         _ => Ok(all),
@@ -230,7 +292,8 @@ mod tests {
 
     fn chosen(world: &World, wanted: Option<&str>) -> Result<Vec<String>, DueError> {
         let live = [(world.tenant.name.clone(), world.live.clone())].into();
-        let all = Due::all([&world.tenant].into_iter(), &live, &world.policy);
+        let all =
+            Due::all([&world.tenant].into_iter(), &live, world.ledger.as_ref().ok(), &world.policy);
         let before = Duration::days(45);
         let due = choose(all, "contoso", wanted, before, world::at(world::NOW))?;
         Ok(due.iter().map(|due| spec(due.tenant, &due.token.token)).collect())
@@ -261,7 +324,12 @@ mod tests {
     fn a_newer_file_in_git_is_uploaded_and_not_downloaded_again() {
         let sheet = |world: &World| {
             let live = [(world.tenant.name.clone(), world.live.clone())].into();
-            let all = Due::all([&world.tenant].into_iter(), &live, &world.policy);
+            let all = Due::all(
+                [&world.tenant].into_iter(),
+                &live,
+                world.ledger.as_ref().ok(),
+                &world.policy,
+            );
             let mut sheet = all[0].sheet(world::at(world::NOW));
             crate::report::complete_sheet(&mut sheet);
             sheet.steps.join(" ")
@@ -275,7 +343,8 @@ mod tests {
 
     fn sheet_of(world: &World) -> Sheet {
         let live = [(world.tenant.name.clone(), world.live.clone())].into();
-        let all = Due::all([&world.tenant].into_iter(), &live, &world.policy);
+        let all =
+            Due::all([&world.tenant].into_iter(), &live, world.ledger.as_ref().ok(), &world.policy);
         let mut sheet = all[0].sheet(world.now);
         crate::report::complete_sheet(&mut sheet);
         sheet
@@ -344,8 +413,50 @@ mod tests {
     }
 
     #[test]
+    fn a_topic_that_devices_know_leads_the_sheet_and_both_accounts_are_named() {
+        let mut world = World::equal();
+        world.entry().file = None;
+        world.live_push(|live| {
+            live.topic = world::OTHER_TOPIC.parse().unwrap();
+            live.apple_id = Some("sam@contoso.example".into());
+        });
+        let sheet = sheet_of(&world);
+        assert_eq!(sheet.facts.topic.as_ref().unwrap().as_str(), world::TOPIC);
+        let steps = sheet.steps.join(" ");
+        assert!(steps.contains("as mdm@contoso.example: that account has"), "{steps}");
+        assert!(steps.contains(&format!("details show {} and press Renew", world::TOPIC)));
+        let wrong = format!("Do not renew the row with {}, Apple Account sam@", world::OTHER_TOPIC);
+        assert!(steps.contains(&wrong), "{steps}");
+        let line = format!("from: {:?}, to: {:?},", world::OTHER_TOPIC, world::TOPIC);
+        assert!(steps.contains(&line), "{steps}");
+        assert!(sheet.markdown.contains("at once: Intune has a topic"), "{}", sheet.markdown);
+    }
+
+    #[test]
+    fn a_deleted_certificate_is_renewed_on_its_row_and_no_first_one_is_made() {
+        let mut world = World::first_upload();
+        world.entry().file = None;
+        assert_eq!(chosen(&world, Some("push")).unwrap(), ["contoso/push"]);
+        let sheet = sheet_of(&world);
+        let steps = sheet.steps.join(" ");
+        assert!(steps.contains(world::TOPIC) && steps.contains("Never press Create"), "{steps}");
+        assert!(!steps.contains("allow: ["), "nothing is held: {steps}");
+    }
+
+    #[test]
+    fn a_fresh_certificate_in_git_is_not_renewed_once_more() {
+        let mut world = World::equal();
+        world.forget();
+        world.recorded(crate::model::Event::Confirmed, "99", "run-0", "2025-11-20T11:00:00Z");
+        world.live_push(|live| live.topic = world::OTHER_TOPIC.parse().unwrap());
+        world.entry().facts.expires = Some(world::at("2028-02-01T00:00:00Z"));
+        assert!(sheet_of(&world).steps.join(" ").contains("Do not download another one"));
+    }
+
+    #[test]
     fn what_intune_does_not_have_has_nothing_to_renew() {
         let mut world = World::equal();
+        world.forget();
         world.live.push = crate::model::Reading::Absent;
         let error = chosen(&world, Some("push")).unwrap_err();
         assert_eq!(error, DueError::NotInIntune { spec: "contoso/push".to_owned() });

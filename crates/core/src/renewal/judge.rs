@@ -11,6 +11,7 @@ use crate::rules::identity;
 use crate::rules::judge::{self, Case, Objection};
 use crate::rules::requests::Requests;
 use crate::rules::subject::Subject;
+use crate::rules::topics::{self, KnownTopic};
 use crate::rules::verdicts::{self, Verdicts};
 
 /// A downloaded file and the entry that it is for.
@@ -42,6 +43,36 @@ impl Judging<'_> {
         self.token.token.kind
     }
 
+    /// Push: the topic that enrolled devices know.
+    fn devices_know(&self) -> Option<KnownTopic> {
+        let nothing = TenantLedger::default();
+        let past = self.past.unwrap_or(&nothing);
+        let in_intune = match self.subject() {
+            Some(Subject::Push(live)) => Some(&live.topic),
+            _ => None,
+        };
+        topics::devices_know(past, &self.token.token, None, Some(self.token), in_intune)
+    }
+
+    /// That the file has the topic which devices know, while Intune has another one, and the line
+    /// that lets it be uploaded.
+    pub fn brings_back(&self) -> Option<Finding> {
+        let known = self.devices_know()?;
+        let Some(Subject::Push(live)) = self.subject() else { return None };
+        let is_known = self.inspection.facts.topic.as_ref() == Some(&known.topic);
+        (is_known && live.topic != known.topic).then(|| {
+            let today = self.now.date_time().date_naive();
+            Finding::new(
+                FindingCode::TopicChange,
+                format!(
+                    "{}. This certificate brings that topic back. Its upload is held until this line is on the push entry, which belongs into the same pull request: {}",
+                    topics::told(&known, live),
+                    topics::way_back(&live.topic, &known, today)
+                ),
+            )
+        })
+    }
+
     fn subject(&self) -> Option<Subject<'_>> {
         self.live.and_then(|live| identity::only(live, self.kind()))
     }
@@ -65,6 +96,10 @@ impl Judging<'_> {
                 .map(|finding| Objection::new(finding.code.as_str(), finding.message.clone()))
                 .collect()
         };
+        // The plan holds it until a reviewed line says so; without the file there is none to review.
+        if self.brings_back().is_some() {
+            all.retain(|objection| objection.code != Reason::TopicChange.as_str());
+        }
         for objection in judge::against_entry(self.token, facts, sha256, today) {
             if !all.iter().any(|told| told.code == objection.code) {
                 all.push(objection);
@@ -77,7 +112,7 @@ impl Judging<'_> {
     fn with_case<T>(&self, ask: impl FnOnce(&Case<'_>) -> T) -> T {
         let facts = &self.inspection.facts;
         let entry = judge::entry_with(self.token, facts, self.sha256, self.apple_id);
-        let nothing = TenantLedger::default();
+        let (nothing, devices_know) = (TenantLedger::default(), self.devices_know());
         ask(&Case {
             now: self.now,
             tenant: self.tenant,
@@ -86,6 +121,7 @@ impl Judging<'_> {
             of: &self.token.token,
             live: self.subject(),
             past: self.past.unwrap_or(&nothing),
+            devices_know: devices_know.as_ref(),
         })
     }
 

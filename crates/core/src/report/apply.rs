@@ -94,12 +94,9 @@ pub fn apply_human(report: &ApplyReport, all: bool, width: usize) -> String {
             parts.push(text);
         }
     }
-    let bad = summary.failed
-        + summary.refused
-        + summary.unobserved
-        + summary.holds
-        + summary.retry_later
-        > 0;
+    let bad =
+        summary.failed + summary.refused + summary.unobserved + summary.holds + summary.retry_later
+            > 0;
     if parts.is_empty() {
         parts.push("nothing to upload".to_owned());
     }

@@ -27,8 +27,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fleet::Desired;
 use crate::model::{
-    Cause, Commit, EntryBody, Event, Evidence, Facts, Kind, Person, Problem, Record, Sha256, Signature,
-    TenantId, Timestamp,
+    Cause, Commit, EntryBody, Event, Evidence, Facts, Kind, Person, Problem, Record, Sha256,
+    Signature, TenantId, Timestamp,
 };
 use crate::plan::kebab_enum;
 

@@ -2,6 +2,7 @@
 
 mod account;
 mod proposal;
+mod restore;
 mod sheet;
 
 pub use account::{AccountText, account_text};
@@ -9,6 +10,7 @@ pub use proposal::{
     FactRow, Proposal, ProposalStatus, ProposalText, Renewals, proposal_text, renewals_human,
     renewals_markdown,
 };
+pub use restore::{OtherTopic, SheetRestore};
 pub use sheet::{
     CsrOrigin, Link, Sheet, SheetCsr, SheetKey, Sheets, complete as complete_sheet, sheet_links,
     sheets_human, sheets_markdown,

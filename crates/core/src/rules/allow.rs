@@ -75,6 +75,9 @@ impl Change {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
     pub reason: Reason,
+    /// The hold that an `allow` line has to name to release it: its own, but for one that stands
+    /// and falls with another.
+    line: Reason,
     /// What an `allow` line has to name; `None` where no line releases it here.
     pub change: Option<Change>,
     /// What is so, why it matters and the way out.
@@ -84,27 +87,33 @@ pub struct Hold {
 impl Hold {
     /// A hold that no `allow` line releases.
     pub fn firm(reason: Reason, detail: impl Into<String>) -> Self {
-        Self { reason, change: None, detail: detail.into() }
+        Self { reason, line: reason, change: None, detail: detail.into() }
     }
 
     /// A hold that a line with this change releases.
     pub fn releasable(reason: Reason, change: Change, detail: impl Into<String>) -> Self {
-        Self { reason, change: Some(change), detail: detail.into() }
+        Self { reason, line: reason, change: Some(change), detail: detail.into() }
+    }
+
+    /// The same hold, released by the line that releases another one.
+    #[must_use]
+    pub fn released_with(self, line: Reason) -> Self {
+        Self { line, ..self }
     }
 
     /// Whether a line releases it today.
     pub fn is_released(&self, allows: &[Allow], today: NaiveDate) -> bool {
-        self.change.as_ref().is_some_and(|change| releases(allows, self.reason, change, today))
+        self.change.as_ref().is_some_and(|change| releases(allows, self.line, change, today))
     }
 
     /// The line that releases it today.
     pub fn released_by<'a>(&self, allows: &'a [Allow], today: NaiveDate) -> Option<&'a Allow> {
-        releasing(allows, self.reason, self.change.as_ref()?, today)
+        releasing(allows, self.line, self.change.as_ref()?, today)
     }
 
     /// Why a line for this hold did not release it.
     pub fn near_miss(&self, allows: &[Allow], today: NaiveDate) -> Option<String> {
-        let allow = allows.iter().find(|allow| allow.hold == self.reason)?;
+        let allow = allows.iter().find(|allow| allow.hold == self.line)?;
         Some(match &self.change {
             None => format!(
                 "the `allow` line for {} does not help: here it cannot be released",

@@ -9,10 +9,13 @@ use chrono::NaiveDate;
 use super::allow::{self, Change, Hold};
 use super::codes::Reason;
 use super::subject::{ABSENT, Subject, noun, renew_at_apple};
+use super::topics::{self, KnownTopic};
 use crate::apple::{self, FileFacts, Finding, FindingCode, enrollment};
 use crate::fleet::{Tenant, Token, TokenFile};
 use crate::ledger::TenantLedger;
-use crate::model::{Event, Kind, LiveVpp, Record, Sha256, Timestamp, TokenRef};
+use crate::model::{
+    Event, Kind, LivePush, LiveVpp, Record, Sha256, Timestamp, TokenRef, shell_word,
+};
 
 /// One credential and what it would replace.
 #[derive(Clone, Copy)]
@@ -28,6 +31,8 @@ pub struct Case<'a> {
     /// The token in Intune that the entry means; `None` when it is proved absent.
     pub live: Option<Subject<'a>>,
     pub past: &'a TenantLedger,
+    /// Push: the topic that enrolled devices know.
+    pub devices_know: Option<&'a KnownTopic>,
 }
 
 impl Case<'_> {
@@ -78,6 +83,7 @@ impl Case<'_> {
             .collect()
     }
 
+    /// The certificate has another topic than the one in Intune, whichever of them devices know.
     fn topic(&self) -> Option<Hold> {
         let live = match self.live {
             Some(Subject::Push(live)) => live,
@@ -85,30 +91,97 @@ impl Case<'_> {
             None => return self.forgotten_topic(),
         };
         let topic = self.token.topic().filter(|topic| **topic != live.topic)?;
-        let account =
-            live.apple_id.as_ref().map(|id| format!(", signed in as {id}")).unwrap_or_default();
-        Some(Hold::releasable(
-            Reason::TopicChange,
-            Change::of(&live.topic, topic, self.sha256),
-            format!(
-                "The certificate in Git has topic {topic}, but Intune uses {}. Uploading it would cut off every enrolled device. At Apple's push portal press Renew on the old certificate, not Create{account}",
-                live.topic
+        let change = Change::of(&live.topic, topic, self.sha256);
+        let other = self.devices_know.filter(|known| known.topic != live.topic);
+        let detail = match other {
+            Some(known) if known.topic == *topic => self.way_back(known, live),
+            Some(known) => format!(
+                "{}. The certificate in Git has a third topic, {topic}: uploading it would leave them cut off. {}. {}",
+                topics::told(known, live),
+                self.restore(known),
+                self.if_none_is_enrolled(&change)
             ),
-        ))
+            None => {
+                let shown = self.devices_know.map(|known| {
+                    format!(", which the enrolled devices know ({})", known.shown_by())
+                });
+                let account = self.devices_know.and_then(|known| known.apple_id.as_ref());
+                let account = account
+                    .or(live.apple_id.as_ref())
+                    .map(|id| format!(", signed in as {id}"))
+                    .unwrap_or_default();
+                format!(
+                    "The certificate in Git has topic {topic}, but Intune uses {}{}. Uploading it would cut off every enrolled device. At Apple's push portal press Renew on the old certificate, not Create{account}. {}",
+                    live.topic,
+                    shown.unwrap_or_default(),
+                    self.if_none_is_enrolled(&change)
+                )
+            }
+        };
+        Some(Hold::releasable(Reason::TopicChange, change, detail))
     }
 
-    /// Intune's certificate is gone, but devices still know the topic that was confirmed or adopted
-    /// last: a certificate with another one cuts them off just as well.
+    /// The certificate in Git has the topic that devices know, and Intune another one: it, or a
+    /// fresh one from the same row, has to come back.
+    fn way_back(&self, known: &KnownTopic, live: &LivePush) -> String {
+        let line = topics::way_back(&live.topic, known, self.today());
+        let told = topics::told(known, live);
+        let is_fresh = !self.was_confirmed() && self.token.facts.expires > Some(live.expires);
+        if is_fresh {
+            return format!(
+                "{told}. The certificate in Git brings that topic back. To have it uploaded, get this line reviewed on the push entry: {line}"
+            );
+        }
+        format!(
+            "{told}. {}. In the pull request that brings it, and not before, add this line to the push entry: {line}",
+            self.restore(known)
+        )
+    }
+
+    /// How the topic that devices know comes back.
+    pub fn restore(&self, known: &KnownTopic) -> String {
+        format!(
+            "Bring the topic that they know back with a fresh certificate: at Apple's push portal press Renew on {}, never Create. To open that renewal, run `applecart renew {} --restore`",
+            known.row(),
+            shell_word(&format!("{}/push", self.tenant.name))
+        )
+    }
+
+    fn if_none_is_enrolled(&self, change: &Change) -> String {
+        let Change { from, to, .. } = change;
+        let why = "no device is enrolled";
+        let line = allow::line(Reason::TopicChange, from, to, why, self.today());
+        format!("Only if no device is enrolled, get this line reviewed on the push entry: {line}")
+    }
+
+    /// Intune's certificate is gone, but devices still know its topic: a certificate with another
+    /// one cuts them off just as well.
     fn forgotten_topic(&self) -> Option<Hold> {
-        let known = self.past.known_topic(self.of)?;
-        let topic = self.token.topic().filter(|topic| *topic != known)?;
-        Some(Hold::releasable(
-            Reason::TopicChange,
-            Change::of(&ABSENT, topic, self.sha256),
-            format!(
-                "The certificate in Git has topic {topic}. Intune has no certificate now, but the enrolled devices know topic {known}. Uploading another topic would cut off every one of them. At Apple's push portal press Renew on the certificate with the topic that devices know, not Create"
-            ),
-        ))
+        let known = self.devices_know?;
+        let topic = self.token.topic().filter(|topic| **topic != known.topic)?;
+        let change = Change::of(&ABSENT, topic, self.sha256);
+        let detail = format!(
+            "The certificate in Git has topic {topic}. Intune has no certificate now, but the enrolled devices know topic {} ({}). Uploading another topic would cut off every one of them. {}. {}",
+            known.topic,
+            known.shown_by(),
+            self.restore(known),
+            self.if_none_is_enrolled(&change)
+        );
+        Some(Hold::releasable(Reason::TopicChange, change, detail))
+    }
+
+    /// Where the file has the topic that devices know and Intune another one, that Intune's is the
+    /// later certificate is no reason of its own: it stands and falls with the topic.
+    fn stands_with_topic(&self, reason: Reason) -> Option<Hold> {
+        let Some(Subject::Push(live)) = self.live else { return None };
+        let topic = self.token.topic().filter(|topic| **topic != live.topic)?;
+        self.devices_know.filter(|known| known.topic == *topic)?;
+        let change = Change::of(&live.topic, topic, self.sha256);
+        let detail = format!(
+            "Intune has another certificate than the one in Git, which it had before: {}. Devices do not know its topic, so it is not to be taken over",
+            Subject::Push(live).described()
+        );
+        Some(Hold::releasable(reason, change, detail).released_with(Reason::TopicChange))
     }
 
     /// Intune has another credential than the file, and not an older one.
@@ -148,6 +221,9 @@ impl Case<'_> {
     }
 
     fn renewed_outside(&self, live: Subject<'_>, stated: Option<Timestamp>) -> Hold {
+        if let Some(hold) = self.stands_with_topic(Reason::RenewedOutsideGit) {
+            return hold;
+        }
         let ends =
             stated.map_or_else(String::new, |at| format!("; the file in Git expires on {at}"));
         let applied = self.past.last_confirmed(self.of).filter(|last| {
@@ -172,6 +248,9 @@ impl Case<'_> {
     }
 
     fn changed_outside(&self, live: Subject<'_>) -> Hold {
+        if let Some(hold) = self.stands_with_topic(Reason::ChangedOutsideGit) {
+            return hold;
+        }
         Hold::releasable(
             Reason::ChangedOutsideGit,
             self.change(),

@@ -122,7 +122,8 @@ fn effect(case: &Case<'_>, facts: &FileFacts, stated: Option<&Topic>) -> Effect 
         Some(_) => return Effect::Unknown,
         None => None,
     };
-    let Some(known) = case.past.known_topic(case.of).or(stated).or(live) else {
+    let known = case.devices_know.map(|known| &known.topic);
+    let Some(known) = known.or(stated).or(live) else {
         return Effect::First;
     };
     match live {
@@ -207,6 +208,7 @@ pub(crate) mod tests {
     use crate::plan::world::{self, OTHER_TOPIC, World};
     use crate::rules::identity;
     use crate::rules::judge::entry_with;
+    use crate::rules::topics;
 
     /// A file of this kind with these facts.
     pub(crate) fn file(kind: Kind, facts: FileFacts) -> Inspection {
@@ -238,6 +240,9 @@ pub(crate) mod tests {
         let token = entry_with(entry, &file.facts, sha256, None);
         let nothing = TenantLedger::default();
         let view = world.ledger.as_ref().unwrap();
+        let past = view.tenants.get(&world.tenant.tenant_id).unwrap_or(&nothing);
+        let in_intune = world.live.push.present().map(|push| &push.topic);
+        let devices_know = topics::devices_know(past, &entry.token, None, Some(entry), in_intune);
         let case = Case {
             now: world.now,
             tenant: &world.tenant,
@@ -245,7 +250,8 @@ pub(crate) mod tests {
             sha256,
             of: &entry.token,
             live: identity::only(&world.live, kind),
-            past: view.tenants.get(&world.tenant.tenant_id).unwrap_or(&nothing),
+            past,
+            devices_know: devices_know.as_ref(),
         };
         verdicts(&case, &world.live, file, entry.topic())
     }

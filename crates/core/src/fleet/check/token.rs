@@ -3,13 +3,15 @@
 use super::super::at::At;
 use super::super::diagnostic::Code;
 use super::super::policy::Policy;
-use super::super::raw::{RawAccountType, RawAllow, RawEnrollment, RawPush, RawRecipient, RawVpp};
+use super::super::raw::{
+    RawAccountType, RawAllow, RawEnrollment, RawPush, RawRecipient, RawTopicAccepted, RawVpp,
+};
 use super::super::source::{Folder, Look};
-use super::super::tenant::{Allow, Recipient, Token, TokenFile};
+use super::super::tenant::{Allow, Recipient, Token, TokenFile, TopicAccepted};
 use super::super::text::{alternatives, quote};
 use super::Checks;
 use super::fleet::{ClaimKind, Claims};
-use crate::model::{Facts, Kind, Serial, TokenRef, nearest};
+use crate::model::{Facts, Kind, Serial, TokenRef, Topic, nearest};
 use crate::rules::codes::Reason;
 
 /// What a token needs before it may have a file, by field.
@@ -30,13 +32,8 @@ impl Checks<'_, '_> {
             ("serial", raw.serial.as_ref()),
             ("expires", raw.expires.as_ref()),
         ];
-        let topic = self.parse(
-            raw.topic.as_ref(),
-            Code::BadTopic,
-            "an MDM push topic, which starts with com.apple.mgmt",
-        );
+        let topic = self.topic(raw.topic.as_ref());
         if let (Some(topic), Some(at)) = (&topic, &raw.topic) {
-            let topic: &crate::model::Topic = topic;
             context.claims.add(ClaimKind::Topic, topic.as_str(), "push", at.span);
         }
         let facts = Facts {
@@ -48,9 +45,20 @@ impl Checks<'_, '_> {
         };
         let token = TokenRef::push();
         let file = self.file(&token, raw.file.as_ref(), raw.sha256.as_ref(), &needs, context);
+        let topic_accepted = raw.topic_accepted.as_ref().and_then(|raw| self.topic_accepted(raw));
         let allow = self.allows(raw.allow.as_deref());
         let suspend = raw.suspend.as_ref().and_then(|raw| self.suspension(raw));
-        Some(Token { facts, file, allow, suspend, ..Token::watched(token) })
+        Some(Token { facts, file, topic_accepted, allow, suspend, ..Token::watched(token) })
+    }
+
+    fn topic_accepted(&mut self, raw: &RawTopicAccepted) -> Option<TopicAccepted> {
+        let from = self.topic(raw.from.as_ref());
+        let reason = self.text(raw.reason.as_ref());
+        Some(TopicAccepted { from: from?, reason: reason? })
+    }
+
+    fn topic(&mut self, raw: Option<&At<String>>) -> Option<Topic> {
+        self.parse(raw, Code::BadTopic, "an MDM push topic, which starts with com.apple.mgmt")
     }
 
     pub(super) fn enrollment(

@@ -69,6 +69,9 @@ pub struct RawPush {
     /// The certificate's topic. Devices are bound to it: another one silences all of them.
     #[schemars(regex(pattern = r"^com\.apple\.mgmt[!-~]*$"))]
     pub topic: Option<At<String>>,
+    /// The topic that Intune has is accepted in place of another one, which devices know: each of
+    /// them has to enrol again. `applecart import --update --accept-topic` writes it.
+    pub topic_accepted: Option<RawTopicAccepted>,
     /// The certificate's serial number in hexadecimal.
     #[schemars(with = "Option<Loose>")]
     pub serial: Option<At<String>>,
@@ -84,6 +87,19 @@ pub struct RawPush {
     pub allow: Option<Vec<RawAllow>>,
     /// Parks this token: nothing of it is uploaded until a day. Its expiry is reported all the same.
     pub suspend: Option<RawSuspension>,
+}
+
+/// A topic that is given up for the one in Intune.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "TopicAccepted")]
+pub struct RawTopicAccepted {
+    /// The topic that devices know so far.
+    #[schemars(required, regex(pattern = r"^com\.apple\.mgmt[!-~]*$"))]
+    pub from: Option<At<String>>,
+    /// Why it is given up.
+    #[schemars(required)]
+    pub reason: Option<At<String>>,
 }
 
 /// An enrollment program (ADE) token.

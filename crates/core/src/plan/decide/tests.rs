@@ -6,4 +6,5 @@ mod canary;
 mod enrollment;
 mod push;
 mod situations;
+mod topics;
 mod vpp;

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::report::{AnnotationFormat, annotate};
 use crate::apple::SecretKind;
+use crate::report::{AnnotationFormat, annotate};
 use crate::sealed::{Addressees, Key};
 
 fn audit(findings: Vec<AuditFinding>) -> Audit {

@@ -20,6 +20,7 @@ pub(super) fn of_token(tenant: &Tenant, token: &Token) -> Pairs {
         account_type,
         create,
         claim,
+        topic_accepted,
         allow,
         suspend,
     } = token;
@@ -49,6 +50,10 @@ pub(super) fn of_token(tenant: &Tenant, token: &Token) -> Pairs {
     add("accountType", account_type.clone());
     add("create", create.then(|| "true".to_owned()));
     add("claim", claim.then(|| "true".to_owned()));
+    add(
+        "topicAccepted",
+        topic_accepted.as_ref().map(|one| format!("in place of {}: {}", one.from, one.reason)),
+    );
     for one in allow {
         add(
             "allow",

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::label;
+use super::restore::SheetRestore;
 use crate::attention::OpenRenewal;
 use crate::fleet::Cloud;
 use crate::model::{
@@ -62,6 +63,9 @@ pub struct Sheet {
     pub public_key: Option<SheetKey>,
     /// What could not be read or recorded.
     pub problems: Vec<Problem>,
+    /// Push: the topic that devices know, where Intune does not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<SheetRestore>,
     pub links: Vec<Link>,
     /// What to do, in order.
     pub steps: Vec<String>,
@@ -129,7 +133,7 @@ const KEY_LENGTH: usize = 20;
 
 /// Apple's push portal.
 /// <https://learn.microsoft.com/en-us/intune/device-enrollment/apple/create-mdm-push-certificate>
-const PUSH_PORTAL: &str = "https://identity.apple.com/pushcert";
+pub(super) const PUSH_PORTAL: &str = "https://identity.apple.com/pushcert";
 /// <https://support.apple.com/guide/apple-business-manager/welcome/web>
 const BUSINESS: &str = "https://business.apple.com";
 /// <https://support.apple.com/guide/apple-school-manager/welcome/web>
@@ -189,6 +193,9 @@ fn steps(sheet: &Sheet) -> Vec<String> {
     }
     if sheet.waiting {
         return waiting_steps(sheet);
+    }
+    if let Some(restore) = &sheet.restore {
+        return restore.steps(sheet);
     }
     match sheet.token.kind {
         Kind::Push => push_steps(sheet),
@@ -256,7 +263,7 @@ fn push_sign_in(sheet: &Sheet) -> String {
 }
 
 /// Apple's own word on the period changed several times, and no page promises it.
-fn row_gone(sheet: &Sheet) -> String {
+pub(super) fn row_gone(sheet: &Sheet) -> String {
     let period = "Apple is known to renew a certificate for about 30 days after it expired";
     let until = match sheet.facts.expires.filter(|_| sheet.days_left.is_some_and(|left| left < 0)) {
         Some(expired) => format!(", here until about {}", day(expired.plus(RENEWABLE))),
@@ -385,6 +392,9 @@ fn vpp_steps(sheet: &Sheet) -> Vec<String> {
 
 /// How much time is left, in words, and how bad that is.
 fn deadline(sheet: &Sheet) -> (String, anstyle::Style) {
+    if let Some(restore) = &sheet.restore {
+        return (restore.deadline(), BAD);
+    }
     let source = match (sheet.live, sheet.problems.is_empty()) {
         (true, _) => "",
         (false, false) => " (as Git says; Intune could not be read)",
@@ -417,10 +427,14 @@ fn people(sheet: &Sheet) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     let mut line = |name, value: Option<String>| lines.extend(value.map(|value| (name, value)));
     let unknown = || "unknown: neither Git nor Intune says it".to_owned();
-    line("Apple Account", Some(sheet.facts.apple_id.clone().unwrap_or_else(unknown)));
-    line("Apple Account in Intune", sheet.other_account.clone());
-    line("topic", sheet.facts.topic.as_ref().map(ToString::to_string));
-    line("serial", sheet.facts.serial.as_ref().map(ToString::to_string));
+    if let Some(restore) = &sheet.restore {
+        restore.people().into_iter().for_each(|(name, value)| line(name, Some(value)));
+    } else {
+        line("Apple Account", Some(sheet.facts.apple_id.clone().unwrap_or_else(unknown)));
+        line("Apple Account in Intune", sheet.other_account.clone());
+        line("topic", sheet.facts.topic.as_ref().map(ToString::to_string));
+        line("serial", sheet.facts.serial.as_ref().map(ToString::to_string));
+    }
     line("MDM server", sheet.server.clone());
     line("organisation", sheet.facts.organization.clone());
     line("location", sheet.facts.location.clone());
@@ -443,7 +457,10 @@ fn people(sheet: &Sheet) -> Vec<(&'static str, String)> {
 
 fn title(sheet: &Sheet) -> String {
     let name = sheet.display_name.as_deref().unwrap_or(sheet.tenant.as_str());
-    format!("Renew the {} of {name}", label(&sheet.token))
+    match sheet.restore {
+        Some(_) => format!("Bring back the push topic that devices of {name} know"),
+        None => format!("Renew the {} of {name}", label(&sheet.token)),
+    }
 }
 
 /// The sheets for a terminal.
@@ -489,9 +506,10 @@ pub fn sheets_human(sheets: &Sheets, width: usize) -> String {
     out
 }
 
-/// A step's words, and the command that it ends with.
+/// A step's words, and the command or the line to paste that it ends with.
 fn command_of(step: &str) -> (&str, Option<&str>) {
-    let parts = step.rfind(": applecart ").and_then(|at| step.split_at_checked(at + 1));
+    let at = step.rfind(": applecart ").or_else(|| step.find(": allow: [{"));
+    let parts = at.and_then(|at| step.split_at_checked(at + 1));
     match parts {
         Some((words, command)) => (words, Some(command.trim_start())),
         None => (step, None),
@@ -501,7 +519,8 @@ fn command_of(step: &str) -> (&str, Option<&str>) {
 /// Fills in what is made of the rest.
 pub fn complete(sheet: &mut Sheet) {
     sheet.steps = steps(sheet);
-    let by = sheet.facts.expires.map(|at| format!(" by {}", day(at))).unwrap_or_default();
+    let by = sheet.facts.expires.filter(|_| sheet.restore.is_none());
+    let by = by.map(|at| format!(" by {}", day(at))).unwrap_or_default();
     sheet.title = escape(&format!("{}{by}", title(sheet)));
     let token = &sheet.token;
     let which = token.id.as_deref().or(token.name.as_deref()).unwrap_or_default();

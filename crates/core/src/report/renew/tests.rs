@@ -29,6 +29,7 @@ fn sheet(kind: Kind) -> Sheet {
         csr: None,
         public_key: None,
         problems: Vec::new(),
+        restore: None,
         links: Vec::new(),
         steps: Vec::new(),
         next: "applecart renew contoso/push --file FILE --push".to_owned(),

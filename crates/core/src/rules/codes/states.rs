@@ -126,10 +126,10 @@ super::rows! {
         "The upload is due, but not in the plan file that is applied.",
         "Only what was reviewed is applied.",
         "Make a new plan file, and have it reviewed.";
-    "topic-changed" [Attention] Critical ()
-        "Intune uses a push certificate with another topic than Git names.",
-        "Devices know the topic that they were enrolled with, and no longer answer under another one.",
-        "Find out who uploaded it, and bring the earlier certificate back: renew it at Apple.";
+    "topic-changed" [Health Attention] Critical ()
+        "Intune uses a push certificate with another topic than the one that enrolled devices know.",
+        "Create was pressed at Apple instead of Renew: devices no longer answer under the new topic, and would have to enrol again one by one.",
+        "Renew the certificate that devices know at Apple, never Create, and bring it back. To open that renewal, run `applecart renew TENANT/push --restore`.";
     "device-sync-down" [Attention] Critical ()
         "An enrollment token was downloaded at Apple and is not uploaded yet.",
         "The download ended the token in use, so no device syncs until the new one is in Intune.",

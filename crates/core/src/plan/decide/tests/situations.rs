@@ -4,7 +4,7 @@
 use crate::fleet::Desired;
 use crate::model::{Event, FailureCode, Kind, Problem, ProblemCode, Reading, Resource, Sha256};
 use crate::plan::world::{
-    NEXT_YEAR, OTHER_TOPIC, THIS_YEAR, World, at, live_vpp, tenant, vpp_entry,
+    NEXT_YEAR, OTHER_TOPIC, THIS_YEAR, TOPIC, World, at, live_vpp, tenant, vpp_entry,
 };
 use crate::plan::{Action, HealthReason, Reason, Sync};
 
@@ -171,6 +171,30 @@ situations! {
         lyon.create = true;
         world.tenant.vpp.insert(0, lyon);
     } => Held Hold [CreateNotPermitted];
+
+    "Create was pressed and uploaded in the portal, on a watched push certificate": World::equal, |world| {
+        world.entry().file = None;
+        world.live_push(|live| live.topic = OTHER_TOPIC.parse().unwrap());
+    } => Watched None [];
+    "Create was pressed and uploaded in the portal, over the certificate in Git": World::equal, |world| {
+        world.recorded(Event::Confirmed, "AA", "run-0", "2026-11-20T11:00:00Z");
+        world.live_push(|live| {
+            live.topic = OTHER_TOPIC.parse().unwrap();
+            live.expires = at("2028-01-01T00:00:00Z");
+        });
+    } => Held Hold [TopicChange, RenewedOutsideGit];
+    "a fresh certificate brings back the topic that devices know, after review": World::renewal, |world| {
+        world.recorded(Event::Confirmed, "99", "run-0", "2025-11-20T11:00:00Z");
+        world.live_push(|live| live.topic = OTHER_TOPIC.parse().unwrap());
+        world.allow("topic-change", OTHER_TOPIC, TOPIC);
+    } => OutOfSync Upload [];
+    "the push certificate was deleted and created again with another topic": World::first_upload, |world| {
+        world.recorded(Event::Confirmed, "99", "run-0", "2025-11-20T11:00:00Z");
+        world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    } => Held Hold [TopicChange];
+    "a watched push certificate was deleted in the portal": World::first_upload, |world| {
+        world.entry().file = None;
+    } => Missing None [];
 
     // Mistakes in Git.
     "a watched push certificate gets its first file, last year's by mistake": World::unrecorded, |world| {

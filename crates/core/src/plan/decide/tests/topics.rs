@@ -1,0 +1,184 @@
+//! Intune has another push topic than the one that devices know, or none: what is told, what is
+//! held, and the two ways out.
+
+use crate::fleet::TopicAccepted;
+use crate::model::{Event, Facts, Reading};
+use crate::plan::world::{OTHER_TOPIC, TOPIC, World, at};
+use crate::plan::{Action, Health, HealthReason, Note, PlannedToken, Reason, Sync, Warning};
+
+/// Create was pressed in the portal: Intune has another topic, until a later date.
+fn created(world: &mut World) {
+    world.live_push(|live| {
+        live.topic = OTHER_TOPIC.parse().unwrap();
+        live.serial = "CC".parse().unwrap();
+        live.expires = at("2028-01-01T00:00:00Z");
+        live.apple_id = Some("sam@contoso.example".into());
+    });
+}
+
+/// The same on a watched token, of which the ledger knows nothing.
+fn created_on_day_one() -> World {
+    let mut world = World::equal();
+    world.forget();
+    world.entry().file = None;
+    created(&mut world);
+    world
+}
+
+/// The same after Git's certificate was uploaded.
+fn created_after_an_upload() -> World {
+    let mut world = World::equal();
+    world.forget();
+    world.recorded(Event::Confirmed, "AA", "run-0", "2026-11-20T11:00:00Z");
+    created(&mut world);
+    world
+}
+
+fn known(token: &PlannedToken) -> Option<&str> {
+    token.state.devices_know.as_ref().map(|known| known.topic.as_str())
+}
+
+#[test]
+fn on_a_watched_token_it_is_failing_and_the_tenant_file_is_not_called_behind() {
+    let world = created_on_day_one();
+    let token = world.expect(Sync::Watched, Action::None, &[]);
+    assert_eq!(token.state.health, Health::Failing);
+    assert_eq!(token.state.health_reasons, [HealthReason::TopicChanged]);
+    assert_eq!(known(&token), Some(TOPIC));
+    assert!(!token.state.warnings.contains(&Warning::FactsDiffer));
+    let told = token.state.details.join(" ");
+    for word in [TOPIC, OTHER_TOPIC, "sam@contoso.example", "mdm@contoso.example", "devices know"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+}
+
+#[test]
+fn what_is_seen_later_does_not_change_what_devices_know() {
+    let mut world = created_after_an_upload();
+    world.entry().file = None;
+    world.recorded(Event::ChangedOutsideGit, "CC", "run-1", "2026-11-21T11:00:00Z").after =
+        Some(Facts { topic: Some(OTHER_TOPIC.parse().unwrap()), ..Facts::default() });
+    // Somebody wrote the other topic into the tenant file without accepting it.
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    let token = world.expect(Sync::Watched, Action::None, &[]);
+    assert_eq!(known(&token), Some(TOPIC));
+    assert!(world.planned().notes.is_empty(), "nothing is adopted");
+}
+
+#[test]
+fn first_sight_counts_and_later_sights_do_not() {
+    let mut world = created_on_day_one();
+    world.recorded(Event::Observed, "AA", "run-0", "2026-11-20T11:00:00Z");
+    world.recorded(Event::Observed, "CC", "run-1", "2026-11-21T11:00:00Z").after =
+        Some(Facts { topic: Some(OTHER_TOPIC.parse().unwrap()), ..Facts::default() });
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    assert_eq!(known(&world.first()), Some(TOPIC));
+}
+
+#[test]
+fn a_first_sight_of_the_wrong_certificate_silences_nothing() {
+    let mut world = created_on_day_one();
+    world.recorded(Event::Observed, "CC", "run-0", "2026-11-21T11:00:00Z").after =
+        Some(Facts { topic: Some(OTHER_TOPIC.parse().unwrap()), ..Facts::default() });
+    assert_eq!(known(&world.first()), Some(TOPIC), "Git names what Intune had before");
+}
+
+#[test]
+fn a_topic_of_the_base_counts_while_a_branch_names_another_one() {
+    let mut world = created_on_day_one();
+    world.reviewed();
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    assert_eq!(known(&world.first()), Some(TOPIC));
+}
+
+#[test]
+fn an_accepted_topic_is_adopted_once_and_then_the_one_that_devices_know() {
+    let mut world = created_after_an_upload();
+    world.entry().file = None;
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    let accepted = |from: &str| {
+        Some(TopicAccepted { from: from.parse().unwrap(), reason: "enrolled again".into() })
+    };
+    world.entry().topic_accepted = accepted(OTHER_TOPIC);
+    assert!(world.planned().notes.is_empty(), "it gives up another topic than devices know");
+    world.entry().topic_accepted = accepted(TOPIC);
+    assert_eq!(world.planned().notes[0].note, Note::Adopted);
+    let in_intune = world.live.push.present().unwrap().facts();
+    world.recorded(Event::Adopted, "CC", "run-1", "2026-11-21T11:00:00Z").after = Some(in_intune);
+    let token = world.expect(Sync::Watched, Action::None, &[]);
+    assert_eq!((known(&token), token.state.health), (None, Health::Ok));
+    assert!(world.planned().notes.is_empty(), "once");
+}
+
+#[test]
+fn the_advice_leads_back_and_never_takes_the_other_certificate_over() {
+    let world = created_after_an_upload();
+    let token = world.expect_held(&[Reason::TopicChange, Reason::RenewedOutsideGit]);
+    let told = token.state.details.join(" ");
+    assert!(told.contains("applecart renew contoso/push --restore"), "{told}");
+    assert!(told.contains("signed in as mdm@contoso.example, never Create"), "{told}");
+    assert!(!told.contains("import --update"), "{told}");
+}
+
+#[test]
+fn a_fresh_certificate_of_the_topic_that_devices_know_waits_for_the_line_that_is_written_out() {
+    let mut world = World::equal();
+    world.forget();
+    world.recorded(Event::Confirmed, "99", "run-0", "2025-11-20T11:00:00Z");
+    created(&mut world);
+    world.entry().facts.expires = Some(at("2028-02-01T00:00:00Z"));
+    let token = world.expect_held(&[Reason::TopicChange]);
+    let line = format!(
+        "allow: [{{hold: topic-change, from: {OTHER_TOPIC:?}, to: {TOPIC:?}, reason: \"devices know this topic\", until: 2026-12-06}}]"
+    );
+    assert!(token.state.details[0].contains(&line), "{:?}", token.state.details);
+    world.allow("topic-change", OTHER_TOPIC, TOPIC);
+    assert_eq!(world.expect_upload().allows, [Reason::TopicChange]);
+}
+
+#[test]
+fn the_line_for_the_topic_releases_that_it_was_renewed_outside_git_too() {
+    let mut world = created_after_an_upload();
+    world.allow("topic-change", OTHER_TOPIC, TOPIC);
+    let released = [Reason::TopicChange, Reason::RenewedOutsideGit];
+    assert_eq!(world.expect_upload().allows, released);
+    // Not where devices know the topic that Intune has.
+    world.recorded(Event::Adopted, "CC", "run-1", "2026-11-21T11:00:00Z").after =
+        Some(Facts { topic: Some(OTHER_TOPIC.parse().unwrap()), ..Facts::default() });
+    world.expect_held(&[Reason::RenewedOutsideGit]);
+}
+
+#[test]
+fn a_file_that_never_was_in_intune_is_never_uploaded_over_a_later_one() {
+    let mut world = created_on_day_one();
+    world.reviewed();
+    world.entry().file = World::equal().entry().file.clone();
+    world.allow("topic-change", OTHER_TOPIC, TOPIC);
+    world.expect_held(&[Reason::OlderThanLive]);
+}
+
+#[test]
+fn a_deleted_certificate_comes_back_with_renew_and_never_with_create() {
+    let mut world = World::equal();
+    world.recorded(Event::Confirmed, "AA", "run-0", "2026-11-20T11:00:00Z");
+    world.live.push = Reading::Absent;
+    let token = world.expect_held(&[Reason::Vanished]);
+    assert_eq!(known(&token), Some(TOPIC));
+    let told = token.state.details.join(" ");
+    assert!(told.contains("applecart renew contoso/push --restore"), "{told}");
+    assert!(told.contains("never Create"), "{told}");
+}
+
+#[test]
+fn a_deleted_certificate_that_was_only_watched_is_known_by_git() {
+    let mut world = World::first_upload();
+    world.entry().file = None;
+    let token = world.expect(Sync::Missing, Action::None, &[]);
+    assert_eq!(known(&token), Some(TOPIC));
+}
+
+#[test]
+fn no_device_knows_the_topic_of_a_first_certificate() {
+    let token = World::first_upload().expect_upload();
+    assert_eq!(known(&token), None);
+}
