@@ -179,7 +179,7 @@ pub(super) fn warn_apple_id(
     {
         let told = match (entry.token.kind, ruling.decision == Decision::InSync) {
             (Kind::Push, true) => format!(
-                "If Git is right, have Intune name it too: applecart renew {}/push --apple-id {} --push",
+                "If Git is right, `applecart renew {}/push --apple-id {} --push` proposes to tell Intune",
                 shell_word(tenant.name.as_str()),
                 shell_word(stated)
             ),
