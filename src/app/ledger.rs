@@ -9,7 +9,7 @@ use super::session::{self, Which};
 use super::{AppError, Context, Reach, files, trust};
 use applecart_core::fleet::{self, Desired, FLEET_FILE, Policy};
 use applecart_core::ledger::{self, Filter, LedgerView, ShowReport, VerifyReport};
-use applecart_core::model::{LedgerEntry, TenantId, nearest};
+use applecart_core::model::{Author, LedgerEntry, TenantId, nearest};
 use applecart_io::git::{Repo, Signers};
 use applecart_io::store::{self, Begun, Create, Delivered, Ledger, LedgerError, MustBeSigned};
 
@@ -177,6 +177,22 @@ fn write_genesis(repo: &Repo, genesis: &str) -> Result<bool, AppError> {
     }
     replace::replace(&[New { path, bytes: edited.into_bytes() }])?;
     Ok(true)
+}
+
+/// Takes another ledger into this one.
+pub fn join(context: &Context, rev: &str) -> Result<Joined, AppError> {
+    let record = Record::find(context, Reach::Remote)?;
+    let mut ledger = record.open(context, false)?;
+    let key = trust::ledger_key(context, &record.repo, &record.policy, Some(&record.policy_rev))?;
+    if let Some(key) = key {
+        ledger.sign_with(key);
+    }
+    let author = Author {
+        run: context.ids.uuid().to_string(),
+        clone: CloneId::of(&record.repo.path_common_dir())?.to_string(),
+        actor: context.environment.actor(),
+    };
+    Ok(ledger.join(rev, &author, context.now())?)
 }
 
 /// What became of a file's entries.

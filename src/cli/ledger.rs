@@ -10,6 +10,7 @@ use crate::app::ledger::{self, Appended, Created};
 use applecart_core::ledger::{ShowReport, Verdict, VerifyReport, show_text, verify_text};
 use applecart_core::model::Outcome;
 use applecart_core::report::escape;
+use applecart_io::store::Joined;
 
 const SHOW: Formats<ShowReport> = Formats(&[
     (Format::Human, |report, output| {
@@ -102,6 +103,19 @@ enum Command {
         #[arg(long, value_name = "REASON")]
         replace: Option<String>,
     },
+    /// Take another ledger into this one
+    ///
+    /// Files of tenants that this ledger lacks are copied verbatim, and lines that were cut off a
+    /// file come back. Other lines are kept as text: they are on record and decide nothing. Nothing
+    /// is rewritten.
+    #[command(after_help = "Examples:
+  git fetch ../other-fleet applecart/ledger:refs/other/ledger
+  applecart ledger join refs/other/ledger")]
+    Join {
+        /// The other ledger: a branch, another reference or a commit of this repository
+        #[arg(value_name = "REF")]
+        rev: String,
+    },
 }
 
 impl Args {
@@ -128,6 +142,14 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
         }
         Command::Create { replace } => {
             output.result(&begun(&ledger::create(context, replace)?))?;
+            Ok(Outcome::Done)
+        }
+        Command::Join { rev } => {
+            let Joined { copied, restored, kept, head } = ledger::join(context, &rev)?;
+            let head = head.unwrap_or_else(|| "none".to_owned());
+            output.result(&format!(
+                "{copied} tenants copied, {restored} with their last lines back, {kept} other lines kept as text.\nledger {head}\n"
+            ))?;
             Ok(Outcome::Done)
         }
         Command::Append { file, publish } => {

@@ -23,6 +23,7 @@ mod examples;
 mod faults;
 mod foreign_graph;
 mod generated;
+mod genesis;
 mod history;
 mod import;
 mod in_memory;

@@ -31,7 +31,7 @@ pub use lock::{ApplyLock, Holder};
 pub use proof::Proof;
 pub use remote::Remote;
 pub use saved::{SavedEntries, SavedEntry, SavedError, read_saved, save_unpushed};
-pub use shared::{Announced, Begun, Create, Delivered, Ledger, Role};
+pub use shared::{Announced, Begun, Create, Delivered, Joined, Ledger, Role};
 pub use tree::{MAX_TENANTS, MAX_TOTAL};
 pub use verify::{MustBeSigned, verify, verify_signed};
 pub use writer::{Closed, LedgerWriter};

@@ -74,6 +74,9 @@ pub enum LedgerError {
         #[source]
         source: LineFault,
     },
+    /// A file of a ledger is not UTF-8.
+    #[error("{path} is not text, so it is no file of a ledger")]
+    NotText { path: String },
     /// One entry was given as the first one of two tenants.
     #[error(
         "the first entry for {path} is also the first of tenant {tenant}, and an entry belongs to one tenant"
@@ -320,6 +323,7 @@ impl LedgerError {
             Self::TooMuch { .. } => "too-large",
             Self::FileFull { .. } => "file-full",
             Self::Line { .. } => "bad-entry",
+            Self::NotText { .. } => "bad-json",
             Self::SameStart { .. } => "same-start",
             Self::Lost { .. } => "ledger-lost",
             Self::Rewritten { .. } => "ledger-rewritten",

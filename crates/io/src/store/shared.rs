@@ -45,6 +45,7 @@
 mod asking;
 mod genesis;
 mod handing;
+mod joining;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -63,6 +64,7 @@ use crate::seams::{Clock, Ids, MachineClock};
 use applecart_core::ledger::{LedgerView, Tail, TenantLedger, encode, extend};
 use applecart_core::model::{LedgerEntry, Record, Sha256, TenantId};
 pub use genesis::{Begun, Create};
+pub use joining::Joined;
 
 /// What a branch is for.
 #[derive(Clone, Debug, PartialEq, Eq)]

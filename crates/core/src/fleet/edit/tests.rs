@@ -344,3 +344,21 @@ proptest! {
             before.matches('#').count() - comments[at].matches('#').count());
     }
 }
+
+#[test]
+fn a_setting_of_the_ledger_is_written_whatever_form_it_has() {
+    let head = "apiVersion: applecart/v1\nkind: Fleet\n";
+    for marked in [
+        "safety: {maxShare: 30%}⟦¦\nledger:\n  genesis: 4f0c⟧\n",
+        "ledger: {branch: ours⟦¦, genesis: 4f0c⟧, settle: 1h} # here\n",
+        "ledger:\n  branch: ours # kept\n⟦¦  genesis: 4f0c\n⟧  settle: 1h\n",
+        "ledger: {genesis: ⟦0000¦4f0c⟧}\n",
+        "ledger: {genesis: 4f0c}\n",
+    ] {
+        let (before, after) = both(&format!("{head}{marked}"));
+        assert_eq!(set_ledger("applecart.yaml", &before, "genesis", "4f0c"), Ok(after));
+    }
+    let list = format!("{head}ledger: [x]\n");
+    let error = set_ledger("applecart.yaml", &list, "genesis", "4f0c").unwrap_err();
+    assert!(error.to_string().contains("ledger.genesis: 4f0c"), "{error}");
+}

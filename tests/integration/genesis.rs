@@ -1,0 +1,151 @@
+//! A ledger that has a beginning: what is missing is lost, never empty, and who may record what.
+
+use applecart_core::model::Kind;
+
+use crate::world::hub::{Clone, Hub, REFNAME};
+use crate::world::tenant_id;
+
+/// A hub whose enrollment token was uploaded once: its file alone does not show that.
+fn applied() -> Hub {
+    let hub = Hub::new();
+    hub.world.renewal_of("contoso", Kind::Enrollment);
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    hub.clone("first", &[]).run(&["apply"]).ends_with(0).says("uploaded");
+    hub
+}
+
+fn uploads(hub: &Hub) -> usize {
+    hub.world.uploads_of("contoso", Kind::Enrollment)
+}
+
+/// Commits another text of the tenant's file on the ledger, and pushes it without force.
+fn tamper(hub: &Hub, change: impl FnOnce(&std::path::Path)) {
+    let clone = hub.clone("mallory", &["--branch", "applecart/ledger"]);
+    change(&clone.folder.join(format!("tenants/{}.jsonl", tenant_id("contoso"))));
+    clone.commit("tidied up");
+    clone.git(&["push", "--quiet", "origin", "HEAD:applecart/ledger"]);
+    std::fs::remove_dir_all(clone.folder).unwrap();
+}
+
+fn sends_nothing(hub: &Hub, clone: &Clone<'_>, code: &str) {
+    clone.run(&["plan"]).ends_with(3).says(code);
+    clone.run(&["apply"]).ends_with(3).says(code);
+    assert_eq!(uploads(hub), 1, "not sent twice");
+}
+
+#[test]
+fn a_fresh_clone_does_not_take_a_deleted_ledger_for_an_empty_one() {
+    let hub = applied();
+    hub.git(&["update-ref", "-d", REFNAME]);
+    let fresh = hub.clone("fresh", &[]);
+    sends_nothing(&hub, &fresh, "ledger-lost");
+    fresh.run(&["audit"]).ends_with(7).says("ledger-lost");
+    assert!(fresh.run(&["doctor"]).code != 0);
+}
+
+#[test]
+fn a_fork_without_the_ledger_and_one_with_anothers_get_nothing() {
+    let hub = applied();
+    let folder = hub.world.path("fork");
+    let (from, to) = (hub.url(), folder.to_str().unwrap().to_owned());
+    let clone = ["clone", "--quiet", "--bare", "--single-branch", "--branch", "main", &from, &to];
+    hub.git(&clone);
+    let tech = hub.clone("tech", &["--single-branch"]);
+    tech.git(&["remote", "set-url", "origin", &to]);
+    sends_nothing(&hub, &tech, "ledger-lost");
+    let other = Hub::new();
+    tech.git(&["push", "--quiet", "origin", "HEAD:refs/heads/unrelated"]);
+    crate::world::hub::git(
+        folder,
+        &["fetch", "--quiet", &other.url(), "applecart/ledger:applecart/ledger"],
+    );
+    sends_nothing(&hub, &tech, "ledger-foreign");
+}
+
+#[test]
+fn without_a_genesis_apply_begins_no_ledger_at_a_remote() {
+    let hub = Hub::without_ledger();
+    hub.world.renewal("contoso");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let clone = hub.clone("one", &[]);
+    clone.run(&["apply"]).ends_with(7).says("applecart ledger create");
+    assert_eq!(hub.world.uploads("contoso"), 0);
+    assert_eq!(hub.git(&["for-each-ref", "refs/heads/applecart"]), "");
+    hub.begin();
+    clone.git(&["pull", "--quiet"]);
+    clone.run(&["apply"]).ends_with(0).says("uploaded");
+}
+
+#[test]
+fn a_ledger_from_before_there_was_a_genesis_is_used_and_doctor_says_to_name_it() {
+    let hub = applied();
+    let root = hub.git(&["rev-list", "--max-parents=0", REFNAME]);
+    hub.world.write("applecart.yaml", &hub.world.policy(""));
+    hub.world.commit("As it was before");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let clone = hub.clone("one", &[]);
+    clone.run(&["apply"]).ends_with(0);
+    clone.run(&["doctor"]).says("applecart ledger create");
+    clone.run(&["ledger", "create"]).ends_with(0).says("is there already").says(&root);
+    let policy = std::fs::read_to_string(clone.folder.join("applecart.yaml")).unwrap();
+    assert!(policy.ends_with(&format!("ledger:\n  genesis: {root}\n")), "{policy}");
+    clone.run(&["ledger", "create"]).ends_with(0).says("names it already");
+}
+
+#[test]
+fn a_plain_push_that_removes_lines_makes_their_tenant_unknown_until_it_is_accepted() {
+    let cut = |path: &std::path::Path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        std::fs::write(path, format!("{}\n", text.lines().next().unwrap())).unwrap();
+    };
+    let remove = |path: &std::path::Path| std::fs::remove_file(path).unwrap();
+    for (code, change) in
+        [("not-append-only", &cut as &dyn Fn(&std::path::Path)), ("file-removed", &remove)]
+    {
+        let hub = applied();
+        tamper(&hub, change);
+        let fresh = hub.clone("fresh", &[]);
+        sends_nothing(&hub, &fresh, code);
+        let told = fresh.run(&["ledger", "verify"]).ends_with(7).says(code);
+        let entry = told.stdout.lines().find(|line| line.contains("- {tenant: ")).unwrap();
+        let entry = entry
+            .replace("WHAT YOU FOUND", "looked into")
+            .replace("WHO", "dana")
+            .replace("DAY", "2999-12-31");
+        let policy = std::fs::read_to_string(hub.world.repo().join("applecart.yaml")).unwrap();
+        hub.world.write("applecart.yaml", &format!("{policy}  accepted:\n{entry}\n"));
+        hub.world.commit("Accept the loss");
+        hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+        fresh.git(&["pull", "--quiet"]);
+        fresh.run(&["ledger", "verify"]).ends_with(0);
+        let plan = fresh.run(&["plan"]);
+        assert!(!format!("{}{}", plan.stdout, plan.stderr).contains(code), "{plan:?}");
+    }
+}
+
+/// A hook of the server gives technicians the notes and their branches, and nothing else.
+#[cfg(unix)]
+#[test]
+fn technicians_record_without_a_right_to_the_ledger_and_apply_sends_nothing() {
+    let hub = Hub::new();
+    hub.world.renewal("contoso");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let pipeline = hub.clone("pipeline", &[]);
+    pipeline.run(&["apply"]).ends_with(0).says("uploaded");
+    let refuse = "while read -r old new ref; do case $ref in refs/heads/applecart/notes|refs/heads/renew/*) ;; *) echo \"not yours: $ref\" >&2; exit 1 ;; esac; done";
+    crate::world::hub::script(&hub.folder().join("hooks/pre-receive"), refuse);
+    let technician = hub.clone("technician", &[]);
+    technician.run(&["acknowledge", "contoso"]).ends_with(0).says("notes ");
+    let out = hub.world.path("");
+    technician.run(&["renew", "contoso/push", "--out", out.to_str().unwrap()]).ends_with(0);
+    let events: Vec<_> = hub.notes("contoso").iter().map(|line| line["event"].clone()).collect();
+    assert_eq!(events, ["acknowledged", "renewal-opened"]);
+
+    let (_, next) = hub.world.renewal("fabrikam");
+    std::fs::remove_file(hub.folder().join("hooks/pre-receive")).unwrap();
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    crate::world::hub::script(&hub.folder().join("hooks/pre-receive"), refuse);
+    technician.git(&["pull", "--quiet"]);
+    technician.run(&["apply"]).ends_with(3).says("not yours: refs/heads/applecart/ledger");
+    assert_ne!(hub.world.live_serial("fabrikam").as_deref(), Some(next.serial.as_str()));
+}
