@@ -11,7 +11,9 @@ use applecart_core::fleet::{self, Desired, FLEET_FILE, Policy};
 use applecart_core::ledger::{self, Filter, LedgerView, ShowReport, VerifyReport};
 use applecart_core::model::{Author, LedgerEntry, TenantId, nearest};
 use applecart_io::git::{Repo, Signers};
-use applecart_io::store::{self, Begun, Create, Delivered, Ledger, LedgerError, MustBeSigned};
+use applecart_io::store::{
+    self, Begun, CloneId, Create, Delivered, Joined, Ledger, LedgerError, MustBeSigned,
+};
 
 /// The ledger's place and policy.
 struct Record {
