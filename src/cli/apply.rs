@@ -1,4 +1,4 @@
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{BufRead, IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use super::args::{Keys, Selected, duration};
@@ -87,7 +87,9 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
         identities: args.keys.identity,
         local_ledger: args.local_ledger,
         retry: args.retry,
-        confirm: Box::new(move |plan| !asks || ask(plan)),
+        confirm: Box::new(move |plan| {
+            !asks || ask(plan, &mut std::io::stdin().lock(), &mut std::io::stderr())
+        }),
         stop: Box::new(move || {
             signals.writes_begin(move || {
             told.note("Stopping: the write under way is being finished and recorded. No other one is started.");
@@ -114,15 +116,37 @@ fn may_ask() -> bool {
 }
 
 /// The plan stands above; only a clear yes goes on.
-fn ask(plan: &Plan) -> bool {
+fn ask(plan: &Plan, input: &mut impl BufRead, out: &mut impl Write) -> bool {
     let summary = &plan.summary;
     let writes = summary.uploads + summary.creates + summary.configures;
     let question =
         format!("Write {} to Intune now? [y/N] ", report::plural(writes, "planned change"));
-    let mut err = std::io::stderr();
     let mut answer = String::new();
-    let asked = err.write_all(question.as_bytes()).and_then(|()| err.flush());
+    let asked = out.write_all(question.as_bytes()).and_then(|()| out.flush());
     asked.is_ok()
-        && std::io::stdin().read_line(&mut answer).is_ok()
+        && input.read_line(&mut answer).is_ok()
         && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use applecart_core::plan::world::World;
+
+    #[test]
+    fn only_a_clear_yes_uploads_and_the_question_says_how_much() {
+        let plan = World::renewal().plan();
+        for (answer, goes_on) in [
+            ("y\n", true),
+            (" YES \n", true),
+            ("\n", false),
+            ("", false),
+            ("n\n", false),
+            ("yy\n", false),
+        ] {
+            let mut shown = Vec::new();
+            assert_eq!(ask(&plan, &mut answer.as_bytes(), &mut shown), goes_on, "{answer:?}");
+            assert_eq!(shown, b"Write 1 planned change to Intune now? [y/N] ");
+        }
+    }
 }

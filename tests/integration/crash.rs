@@ -101,7 +101,7 @@ fn killed_after_the_intent_and_before_the_request() {
     eventually("the intent is recorded", || crash.ledger_lines() == 1);
     crash.kill(child);
     assert_eq!(crash.requests("PATCH"), 0);
-    crash.run_again(1, &["intended", "intended", "applied", "confirmed"]);
+    crash.run_again(1, &["intended", "not-landed", "intended", "applied", "confirmed"]);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn killed_during_a_request_that_did_not_land() {
     eventually("the request arrived", || crash.requests("PATCH") == 1);
     crash.kill(child);
     assert_eq!(crash.world.uploads("contoso"), 0);
-    crash.run_again(1, &["intended", "intended", "applied", "confirmed"]);
+    crash.run_again(1, &["intended", "not-landed", "intended", "applied", "confirmed"]);
 }
 
 #[test]
@@ -175,7 +175,25 @@ fn asked_to_stop_it_records_what_is_under_way_and_ends_with_130() {
         .unwrap();
     assert!(asked.success());
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(told.contains("the write under way is being finished"), "{told}");
     assert_eq!(crash.world.uploads("contoso"), 1);
     assert_eq!(crash.world.events("contoso"), ["intended", "applied", "confirmed"]);
+}
+
+#[test]
+fn asked_to_stop_while_it_still_reads_it_ends_with_130_and_has_announced_nothing() {
+    let crash = Crash::new();
+    crash.hang("GET", 0, Fault::Hang);
+    let child = crash.world.spawn(&["apply"]);
+    eventually("the tenant is read", || crash.world.state().counters().requests >= 2);
+    let asked = std::process::Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(asked.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(crash.ledger_lines(), 0);
 }

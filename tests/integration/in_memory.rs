@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use age::secrecy::ExposeSecret as _;
 use applecart::app::session::{self, Session, Tree, Which};
 use applecart::app::{Context, Environment, Reach};
-use applecart_core::model::{Actor, Author, Sha256, Timestamp};
+use applecart_core::model::{Actor, Author, Outcome, Sha256, Timestamp};
 use applecart_core::plan::{CheckedPlan, Known, Limits, Planned, Selection};
 use applecart_core::report::{ApplyReport, Happened};
 use applecart_core::rules::requests::Requests;
@@ -26,8 +26,8 @@ use applecart_io::seams::{Clock as _, Seams};
 use applecart_io::store::LedgerWriter;
 use applecart_io::vault::{self, Identities, Secret, seal};
 use applecart_simulator::{
-    Enrollment, EnrollmentRequest, InProcess, PushRequest, Simulator, StateError, Tenant, Vpp,
-    VppRequest, WRITER_CLIENT_ID, WRITER_SECRET,
+    Enrollment, EnrollmentRequest, Fault, FaultRule, InProcess, PushRequest, Simulator, StateError,
+    Tenant, Vpp, VppRequest, WRITER_CLIENT_ID, WRITER_SECRET,
 };
 use zeroize::Zeroizing;
 
@@ -50,12 +50,15 @@ const LIMIT_OF_APPLY: Duration =
 struct Memory {
     simulator: InProcess,
     clock: VirtualClock,
+    /// By how much this machine's clock is ahead of Microsoft's.
+    ahead: chrono::Duration,
 }
 
 #[async_trait::async_trait]
 impl Transport for Memory {
     async fn send(&self, request: Request) -> Result<Answer, NoAnswer> {
-        self.simulator.state().set_clock(Some(self.clock.now().date_time()));
+        let theirs = self.clock.now().plus(-self.ahead);
+        self.simulator.state().set_clock(Some(theirs.date_time()));
         let unmade = |_| NoAnswer::Unmade { cause: "not a request".to_owned() };
         let mut asked = axum::http::Request::builder()
             .method(request.method)
@@ -206,16 +209,21 @@ impl Fixture {
             environment: Environment::new(|_| None),
             progress: |_| Box::new(Silent),
         };
+        let connector = self.connector(&clock, seams, chrono::Duration::zero());
+        Run { fixture: self, clock, context, connector }
+    }
+
+    /// One run's way to Graph: its time is limited, and its tokens are its own.
+    fn connector(&self, clock: &VirtualClock, seams: Seams, ahead: chrono::Duration) -> Connector {
         let secret = Box::new(|_: &_| ClientSecret::new(WRITER_SECRET.to_owned()));
-        let memory = Memory { simulator: self.simulator.clone(), clock: clock.clone() };
+        let memory = Memory { simulator: self.simulator.clone(), clock: clock.clone(), ahead };
         let options = ConnectorOptions {
             overrides: Overrides::parse(Some(ORIGIN), Some(ORIGIN)).unwrap(),
             transport: Some(Arc::new(memory)),
             seams,
             ..ConnectorOptions::new(secret)
         };
-        let connector = Connector::new(options).unwrap();
-        Run { fixture: self, clock, context, connector }
+        Connector::new(options).unwrap()
     }
 }
 
@@ -260,6 +268,19 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Time passes, and then comes another run of the same clone.
+    fn after(&mut self, time: Duration) {
+        self.clock.run(self.clock.sleep(time));
+        self.is_ahead(chrono::Duration::zero());
+    }
+
+    /// The next run is one of a machine whose clock is ahead.
+    fn is_ahead(&mut self, ahead: chrono::Duration) {
+        let clock = Arc::new(self.clock.clone());
+        let seams = Seams { clock, ids: Arc::clone(&self.context.ids) };
+        self.connector = self.fixture.connector(&self.clock, seams, ahead);
+    }
+
     fn plan(&self) -> Planned {
         let selection = Selection::default();
         let loaded = session::load(&self.context, Tree::Commit, Reach::Remote, &selection).unwrap();
@@ -303,7 +324,7 @@ impl Run<'_> {
                 parallelism: self.context.parallelism,
                 dead_runs: &session.dead_runs,
                 stop: Arc::default(),
-                wait: settle,
+                wait: Duration::from_secs(60),
                 canary_wait: settle,
             };
             let report = apply::apply(&checked, &tools).await.unwrap();
@@ -375,4 +396,60 @@ fn twelve_tenants_are_applied_in_memory_and_the_same_every_time() {
     let first = runs.next().unwrap();
     assert!(runs.all(|again| again == first), "a run is the same every time");
     assert!(took < LIMIT_OF_APPLY, "{took:?}");
+}
+
+/// The writes of this kind of request that arrived, fault or not.
+fn writes(fixture: &Fixture) -> usize {
+    let requests = fixture.simulator.state().requests();
+    requests.iter().filter(|one| one.method == "PATCH" || one.path.contains("uploadDep")).count()
+}
+
+#[test]
+fn two_days_of_503_end_with_every_token_uploaded_once_graph_is_well() {
+    let fixture = Fixture::new();
+    let mut run = fixture.run("two-days");
+    let state = fixture.simulator.state();
+    state.add_fault(FaultRule::always(Fault::status(503)).on_method("PATCH"));
+    state.add_fault(FaultRule::always(Fault::status(503)).on("*uploadDepToken"));
+    let mut tried = Vec::new();
+    for _ in 0..12 {
+        let before = writes(&fixture);
+        let report = run.apply();
+        assert!(report.outcome != Outcome::Done, "{report:#?}");
+        assert!(report.results.iter().all(|one| one.result != Happened::Uploaded));
+        tried.push(writes(&fixture) - before);
+        run.after(Duration::from_secs(4 * 3600));
+    }
+    // The waits double, so that two days are a handful of tries for each token.
+    assert!(tried.iter().filter(|&&tries| tries > 0).count() > 3, "{tried:?}");
+    let plan = run.plan().plan;
+    assert_eq!(plan.summary.holds, 0, "nothing is rejected: {:#?}", plan.summary);
+
+    state.clear_faults();
+    let mut uploaded = 0;
+    for _ in 0..14 {
+        let report = run.apply();
+        uploaded += report.results.iter().filter(|one| one.result == Happened::Uploaded).count();
+        run.after(Duration::from_secs(4 * 3600));
+    }
+    assert_eq!(uploaded, 3 * TENANTS);
+}
+
+#[test]
+fn a_machine_whose_clock_is_days_ahead_announces_and_uploads_nothing() {
+    let fixture = Fixture::new();
+    let mut run = fixture.run("ahead");
+    run.is_ahead(chrono::Duration::days(3));
+    let report = run.apply();
+    assert_eq!(report.results.len(), 3 * TENANTS);
+    for result in &report.results {
+        assert_eq!(result.result, Happened::NotStarted, "{result:#?}");
+        assert!(result.details[0].contains("clock is 3 days ahead of Microsoft's"), "{result:#?}");
+    }
+    let refs = git(run.context.repo.clone(), &["for-each-ref", "refs/heads/applecart/ledger"]);
+    assert_eq!(refs, "", "no line is dated in the future");
+
+    run.is_ahead(chrono::Duration::zero());
+    let report = run.apply();
+    assert!(report.results.iter().all(|one| one.result == Happened::Uploaded), "{report:#?}");
 }

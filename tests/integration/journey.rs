@@ -33,7 +33,7 @@ fn a_first_upload_consents_only_where_the_file_says_so() {
         .unwrap();
     world.tenant("contoso", &first);
     world.commit("First certificate");
-    world.run(&["apply"]).ends_with(0).says("consent-missing").says("consent: {dataSharing: true}");
+    world.run(&["apply"]).ends_with(4).says("consent-missing").says("consent: {dataSharing: true}");
     assert_eq!(world.uploads("contoso"), 0);
 
     world.tenant_with(
@@ -59,7 +59,7 @@ fn another_topic_is_held_and_the_message_says_what_would_have_happened() {
     world.commit("Somebody pressed Create");
     world
         .run(&["apply"])
-        .ends_with(0)
+        .ends_with(4)
         .says("topic-change")
         .says("Uploading it would cut off every enrolled device");
     assert_eq!(world.live_serial("contoso"), Some(live.serial));
@@ -105,7 +105,7 @@ fn an_older_certificate_is_held() {
     world.commit("Last year's file");
     world
         .run(&["apply"])
-        .ends_with(0)
+        .ends_with(4)
         .says("older-than-live")
         .says("would shorten the tenant's time");
     assert_eq!(world.uploads("contoso"), 0);
@@ -121,7 +121,7 @@ fn an_expired_certificate_is_held() {
     world.commit("Too late");
     world
         .run(&["apply"])
-        .ends_with(0)
+        .ends_with(4)
         .says("expired")
         .says("Expired certificates are never uploaded");
     assert_eq!(world.uploads("contoso"), 0);
@@ -184,8 +184,8 @@ fn a_renewal_by_hand_is_held_recorded_and_not_overwritten() {
     };
     world.state().portal_upload(tenant_id("contoso"), &upload).unwrap();
     world.run(&["plan", "--detailed-exitcode"]).ends_with(2).says("renewed-outside-git");
-    world.run(&["apply"]).ends_with(0).says("changed-outside-git");
-    world.run(&["apply"]).ends_with(0);
+    world.run(&["apply"]).ends_with(4).says("changed-outside-git");
+    world.run(&["apply"]).ends_with(4);
     assert_eq!(world.live_serial("contoso"), Some(by_hand.serial));
     let events = world.events("contoso");
     assert_eq!(
@@ -256,7 +256,7 @@ fn a_rejected_upload_is_recorded_and_not_sent_again_by_the_next_run() {
     );
     world.run(&["apply"]).ends_with(3).says("failed");
     world.state().clear_faults();
-    world.run(&["apply"]).ends_with(0).says("rejected");
+    world.run(&["apply"]).ends_with(4).says("rejected");
     assert_eq!(world.uploads("contoso"), 0);
     assert_eq!(world.events("contoso"), ["intended", "failed"]);
 }
@@ -278,17 +278,18 @@ fn a_write_whose_answer_was_lost_is_found_by_reading() {
 }
 
 #[test]
-fn a_write_that_broke_and_did_not_land_is_sent_by_the_next_run() {
+fn a_write_that_broke_and_did_not_land_is_tried_again() {
     let world = World::new();
     let (_, new) = world.renewal("contoso");
     world.state().add_fault(
         FaultRule::always(Fault::Drop).for_tenant(tenant_id("contoso")).on_method("PATCH").times(1),
     );
-    world.run(&["apply"]).ends_with(3).says("did not land");
+    world.run(&["apply"]).ends_with(3).says("did not arrive");
     assert_eq!(world.uploads("contoso"), 0);
-    world.run(&["apply"]).ends_with(0).says("uploaded");
+    world.run(&["apply"]).ends_with(3).says("retry-after");
+    world.run(&["apply", "--retry"]).ends_with(0).says("uploaded");
     assert_eq!(world.live_serial("contoso"), Some(new.serial));
-    assert_eq!(world.events("contoso"), ["intended", "failed", "intended", "applied", "confirmed"]);
+    assert_eq!(world.events("contoso"), ["intended", "not-landed", "intended", "applied", "confirmed"]);
 }
 
 #[test]

@@ -293,7 +293,8 @@ impl Island<'_> {
         if code == FailureCode::Rejected
             && self.due.action() != Action::Configure
             && let Some(live) = self.read_one().await.filter(|live| self.unknown(live).is_none())
-            && let Some(subject) = self.subject(&live).filter(|subject| self.shows(*subject, Answer::None))
+            && let Some(subject) =
+                self.subject(&live).filter(|subject| self.shows(*subject, Answer::None))
         {
             return self.landed(subject, before, details).await;
         }
@@ -304,7 +305,13 @@ impl Island<'_> {
     /// Where Intune takes its time to show an upload, that it does not show proves nothing yet.
     async fn find_out(&self, cause: Cause, before: &LiveTenant, mut details: Vec<String>) -> Done {
         let settles = !self.tools.policy.settle_of(self.kind()).is_zero();
-        let live = if settles { self.read_back(Answer::None).await } else { self.read_one().await };
+        // Graph that is out of order proves no encoding, so nobody waits the whole settling time for it.
+        let is_down = cause.status.is_some_and(|status| status >= 500);
+        let patience = if is_down { self.patience.min(self.tools.wait) } else { self.patience };
+        let live = match settles {
+            true => Island { patience, ..*self }.read_back(Answer::None).await,
+            false => self.read_one().await,
+        };
         let known = live.as_ref().filter(|live| self.unknown(live).is_none());
         let subject = known.and_then(|live| self.subject(live));
         if let Some(subject) = subject.filter(|subject| self.shows(*subject, Answer::None)) {

@@ -71,7 +71,9 @@ impl VirtualClock {
 
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
-        self.start.plus(chrono::Duration::from_std(self.elapsed()).unwrap_or_default())
+        // As every clock here: whole seconds.
+        let passed = i64::try_from(self.elapsed().as_secs()).unwrap_or(i64::MAX);
+        self.start.plus(chrono::Duration::try_seconds(passed).unwrap_or_default())
     }
 
     fn elapsed(&self) -> Duration {
