@@ -28,7 +28,7 @@ use applecart_core::report::{self, ImportReport};
   applecart import --from customers.csv
   applecart import --customers 0f3e6c1d-… --dry-run
   applecart import --update contoso
-  applecart import --update contoso --accept-topic com.apple.mgmt.External.… --reason 'all enrolled again'
+  applecart import --update contoso --accept-topic TOPIC --reason 'all enrolled again'
   applecart import --update --format json
 
 The list is CSV: a first line `name,tenantId`, with `displayName` and `auth` where wanted.")]
