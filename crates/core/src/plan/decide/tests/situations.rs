@@ -591,6 +591,16 @@ situations! {
         world.recorded(Event::NotShown, "AA", "run-1", "2026-11-20T11:00:00Z");
         sent(world, "2026-11-21T10:50:00Z", Some("2026-11-21T11:00:00Z"));
     } => Held Hold [Rejected];
+    "a VPP token that was given up as never visible shows after all": World::vpp_renewal, |world| {
+        sent(world, "2026-11-20T10:00:00Z", Some("2026-11-20T10:00:00Z"));
+        world.failed("AA", FailureCode::NeverVisible);
+        world.live_vpp(|live| live.expires = Some(at(NEXT_YEAR)));
+    } => InSync None [];
+    "a push certificate was uploaded, and a gateway answered 400": World::renewal, |world| {
+        sent(world, "2026-11-20T10:00:00Z", None);
+        world.failed("AA", FailureCode::Rejected);
+        world.live_push(|live| live.serial = "AA".parse().unwrap());
+    } => InSync None [];
     "a run was killed, and somebody renewed in the portal": World::renewal, |world| {
         world.recorded(Event::Intended, "AA", "run-1", "2026-11-21T10:00:00Z");
         world.live_push(|live| {
