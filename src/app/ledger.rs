@@ -125,8 +125,8 @@ pub struct Created {
 }
 
 /// Begins the ledger where there is none, and writes its first commit into applecart.yaml.
-pub fn create(context: &Context, replace: Option<String>) -> Result<Created, AppError> {
-    let reason = replace.as_deref().map(str::trim);
+pub fn create(context: &Context, replace: Option<&str>) -> Result<Created, AppError> {
+    let reason = replace.map(str::trim);
     if reason.is_some_and(|reason| !(1..=MAX_REASON).contains(&reason.chars().count())) {
         return Err(CreateError::Reason.into());
     }

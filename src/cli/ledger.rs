@@ -141,7 +141,7 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
             })
         }
         Command::Create { replace } => {
-            output.result(&begun(&ledger::create(context, replace)?))?;
+            output.result(&begun(&ledger::create(context, replace.as_deref())?))?;
             Ok(Outcome::Done)
         }
         Command::Join { rev } => {

@@ -9,7 +9,6 @@
 //!
 //! A loss makes its tenant unknown, and no other. It ends when the lines are back, or when the policy
 //! names it.
-#![expect(clippy::disallowed_types, reason = "walks the history")]
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
 //! What a reading finds, and when it is over.
+#![expect(clippy::disallowed_types, reason = "tests look at real repositories")]
 
 use super::*;
 use crate::store::branch::tests::replace;

@@ -1,5 +1,9 @@
 //! One ledger in several clones, with a real remote between them.
-#![expect(clippy::disallowed_types, reason = "tests look at real repositories")]
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "tests look at real repositories"
+)]
 
 use std::collections::BTreeSet;
 
