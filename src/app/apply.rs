@@ -86,7 +86,7 @@ pub fn run(
             (Selection::of_report(&plan.selection)?, Some(plan))
         }
     };
-    let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection)?;
+    let loaded = session::load(context, Tree::Commit, Reach::InForce, &selection)?;
     if let (Some(base), Some(rev)) = (&loaded.base, &loaded.rev) {
         loaded.repo.must_contain(base, rev)?;
     }
@@ -105,7 +105,7 @@ pub fn run(
     let which = if options.local_ledger { Which::Local } else { Which::Writing };
     let Past { ledger, known, .. } = session::past(&loaded, context, which)?;
     must_have_begun(&loaded, ledger.as_ref(), &known)?;
-    let clone = clone::state(context, &loaded, Reach::Remote);
+    let clone = clone::state(context, &loaded, Reach::InForce);
     let dead_runs = known.as_ref().map(|view| lock.dead_runs(view, &run_id)).unwrap_or_default();
     let session = Session {
         context,

@@ -11,6 +11,10 @@ use std::collections::BTreeSet;
 /// How far a command goes to find the base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
+    /// It asks the remote for what is in force and writes by it: `--policy-rev`, else the remote's
+    /// default branch, both as the remote has them now. Whoever opens a pull request chooses its
+    /// target branch, so what the pipeline names counts for nothing.
+    InForce,
     /// It asks the remote.
     Remote,
     /// It contacts nothing: `--policy-rev` and a pipeline's target branch are in this clone, and
@@ -20,10 +24,16 @@ pub enum Reach {
     Revision,
 }
 
-/// Finds the base: `--policy-rev`, else the target branch that the pipeline names, else the
-/// remote's default branch; `None` where the planned revision is its own base.
+/// Finds the base: `--policy-rev`, else (for commands that only read) the target branch that the
+/// pipeline names, else the remote's default branch; `None` where the planned revision is its own
+/// base.
 pub fn find(repo: &Repo, context: &Context, reach: Reach) -> Result<Option<Base>, AppError> {
     let wanted = match (&context.policy_rev, reach) {
+        (Some(rev), Reach::InForce) => {
+            let named = repo.base(&Wanted::Revision(rev.clone()))?;
+            return Ok(named.map(|base| repo.refresh(&base)).transpose()?);
+        }
+        (None, Reach::InForce) => Wanted::Default,
         (Some(rev), _) => Wanted::Revision(rev.clone()),
         (None, Reach::Revision) => return Ok(None),
         (None, _) => match context.environment.target_branch() {

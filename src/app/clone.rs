@@ -38,7 +38,9 @@ pub(super) fn state(context: &Context, loaded: &Loaded, reach: Reach) -> CloneSt
         }
     }
     let remote = loaded.repo.fleet_remote().ok().flatten();
-    let asked = remote.as_deref().filter(|_| reach == Reach::Remote && loaded.blind.is_none());
+    let asked = remote
+        .as_deref()
+        .filter(|_| matches!(reach, Reach::Remote | Reach::InForce) && loaded.blind.is_none());
     let branches = loaded.repo.renewal_branches(asked).or_else(|error| match asked {
         Some(remote) => {
             unknown(&format!("which renewals wait on branches of {remote}"), &error);

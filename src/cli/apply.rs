@@ -19,8 +19,8 @@ use applecart_core::report::{self, ApplyReport};
 /// files, announces every write in the ledger, reads Intune again directly before it, uploads, reads
 /// back and records. On a terminal it shows what is due and asks first; nobody is asked where
 /// standard input is no terminal or CI is set, nor with --yes. Needs the Graph write role and an identity that opens the files. Where the
-/// repository has a remote, only a commit that was merged into its default branch is applied (or
-/// into the pipeline's target branch, or --policy-rev). Where the policy asks for signed commits,
+/// repository has a remote, only a commit that was merged into its default branch is applied (or into
+/// --policy-rev; what a pipeline names as the target of a pull request counts for nothing). Where the policy asks for signed commits,
 /// one of the signers that it names must have signed it. Commits of the ledger are signed with the
 /// SSH key that APPLECART_LEDGER_SIGNING_KEY names.
 #[derive(clap::Args, Debug)]

@@ -380,7 +380,7 @@ fn base_outcome(error: &BaseError) -> Outcome {
             Outcome::Usage
         }
         // Nothing is wrong with the source; nobody can tell.
-        BaseError::Unreachable { .. } => Outcome::Partial,
+        BaseError::Unreachable { .. } | BaseError::Gone { .. } => Outcome::Partial,
         BaseError::Git(error) => git_outcome(error),
         _ => Outcome::Untrusted,
     }
@@ -401,6 +401,9 @@ fn base_hints(error: &BaseError) -> Vec<Next> {
         BaseError::Revision { flag: Flag::Base, .. } => {
             hints.push("Without --base, every tenant is planned".into());
         }
+        BaseError::Revision { source: GitError::AmbiguousName { one, .. }, .. } => {
+            hints.push(full_name(one));
+        }
         BaseError::NotFetched { .. } | BaseError::Revision { .. } => {
             hints.push("The policy is never taken from another revision instead".into());
         }
@@ -408,6 +411,13 @@ fn base_hints(error: &BaseError) -> Vec<Next> {
             hints.push(Next::run(
                 "Check that this works here (network, proxy, credentials):",
                 format!("git ls-remote {}", shell_word(remote)),
+            ));
+            hints.push(named.into());
+        }
+        BaseError::Gone { remote, branch } => {
+            hints.push(Next::run(
+                "Nothing more is uploaded until it is back. This shows what the remote has:",
+                format!("git ls-remote {} {}", shell_word(remote), shell_word(branch)),
             ));
             hints.push(named.into());
         }
@@ -443,9 +453,18 @@ fn base_hints(error: &BaseError) -> Vec<Next> {
     hints
 }
 
+/// What to do about a name that means two things.
+fn full_name(one: &str) -> Next {
+    format!(
+        "Nothing was read of either. Write the full name, such as {one}, and delete what should not have this name"
+    )
+    .into()
+}
+
 fn git_outcome(error: &GitError) -> Outcome {
     match error {
         GitError::UnknownRevision { .. }
+        | GitError::AmbiguousName { .. }
         | GitError::NotACommit { .. }
         | GitError::NotARepository { .. } => Outcome::Usage,
         // A path that leads elsewhere, or a tree made to confuse or to overwhelm.
@@ -472,6 +491,7 @@ fn git_hint(error: &GitError) -> Option<Next> {
                 format!("git config --global --add safe.directory {path}"),
             ));
         }
+        GitError::AmbiguousName { one, .. } => return Some(full_name(one)),
         GitError::UnknownRevision { shallow: true, .. } => {
             return Some(Next::run("Fetch it first:", "git fetch --unshallow"));
         }

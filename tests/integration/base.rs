@@ -163,13 +163,50 @@ fn a_fork_that_lacks_the_target_branch_is_told_and_nothing_else_is_taken() {
     let fleet = Fleet::new();
     fleet.clone(&[]);
     let target = [("GITHUB_BASE_REF", "production")];
-    for command in [&["plan"][..], &["apply", "--local-ledger"], &["status"], &["ledger", "show"]] {
+    for command in [&["plan"][..], &["status"], &["ledger", "show"]] {
         let refused = fleet.run_with(&target, command).ends_with(7);
         assert!(!fleet.obey(&refused), "the fork does not have it");
     }
     assert_eq!(fleet.world.state().requests().len(), 0, "nobody signed in");
     fleet.run_with(&target, &["validate"]).ends_with(0);
     fleet.run_with(&target, &["status", "--offline"]).ends_with(0);
+}
+
+#[test]
+fn apply_takes_no_branch_that_a_pull_request_chose_as_its_target() {
+    let fleet = Fleet::new();
+    fleet.branch("evil");
+    fleet.policy("safety: {maxTenants: 9999}\n");
+    fleet.world.commit("Own settings");
+    fleet.world.git(&["push", "--quiet", "origin", "evil"]);
+    fleet.clone(&["--branch", "evil"]);
+    for target in [
+        ("GITHUB_BASE_REF", "evil"),
+        ("SYSTEM_PULLREQUEST_TARGETBRANCH", "refs/heads/evil"),
+        ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "evil"),
+    ] {
+        let refused = fleet.run_with(&[target], &["apply", "--local-ledger"]).ends_with(7);
+        refused.says("is not contained in the base (origin/main at");
+    }
+    assert_eq!(fleet.world.state().requests().len(), 0, "nobody signed in");
+}
+
+#[test]
+fn a_tag_that_is_called_like_the_base_merges_nothing() {
+    let fleet = Fleet::new();
+    fleet.branch("evil");
+    fleet.policy("safety: {maxTenants: 9999}\n");
+    fleet.world.commit("Own settings");
+    fleet.world.git(&["push", "--quiet", "origin", "evil", "evil:refs/tags/origin/main"]);
+    fleet.world.git(&["push", "--quiet", "origin", "evil:refs/tags/evil"]);
+    fleet.clone(&["--branch", "main"]);
+    fleet.git(&["checkout", "--quiet", "--detach", "refs/remotes/origin/evil"]);
+    fleet.git(&["branch", "evil"]);
+    let named = ["apply", "--local-ledger", "--policy-rev", "origin/main"];
+    fleet.run(&named).ends_with(7).says("is not contained in the base (origin/main at");
+    let ambiguous = fleet.run(&["apply", "--local-ledger", "--policy-rev", "evil"]).ends_with(7);
+    ambiguous.says("refs/tags/evil").says("refs/heads/evil");
+    assert_eq!(fleet.world.state().requests().len(), 0, "nobody signed in");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod base;
 mod error;
 mod forms;
 mod history;
+mod names;
 pub mod network;
 mod objects;
 mod policies;
@@ -171,7 +172,8 @@ impl Repo {
         if rev.is_empty() || rev.contains('\0') {
             return Err(unknown());
         }
-        self.repo.revparse_single(rev).map_err(|error| match error.code() {
+        let full = self.in_full(rev)?;
+        self.repo.revparse_single(&full).map_err(|error| match error.code() {
             ErrorCode::NotFound
             | ErrorCode::InvalidSpec
             | ErrorCode::UnbornBranch

@@ -32,11 +32,13 @@ if [ $fork = false ]; then
 Its files have mistakes, or it could not be planned: the log of this pipeline says why.
 END
 fi
-git fetch --quiet --no-tags origin "+refs/heads/$TARGET:refs/remotes/origin/$TARGET"
+# GitHub's merge queue names the target in full. Anybody who may push a tag could name one like it.
+target=refs/remotes/origin/${TARGET#refs/heads/}
+git fetch --quiet --no-tags origin "+refs/heads/${TARGET#refs/heads/}:$target"
 remark validate
 if [ $fork = true ]; then
   echo "This comes from a fork: its files are valid, and no tenant was contacted."
   exit 0
 fi
 # 3: some tenants could not be read. The comment names them, and the job fails with it.
-remark plan --base "origin/$TARGET" --out "$out/plan.json" --out "$out/plan.md"
+remark plan --base "$target" --out "$out/plan.json" --out "$out/plan.md"

@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashSet};
 
 use git2::{ErrorCode, ObjectType, Oid, Tree};
 
+use super::names::shown;
 use super::network::Depth;
 use super::program::checked_remote;
 use super::snapshot::{MAX_TENANTS_TREE_BYTES, TENANTS, limit};
@@ -98,6 +99,8 @@ pub enum BaseError {
         #[source]
         source: GitError,
     },
+    #[error("{remote} does not have the branch {branch} any more, from which the policy is read")]
+    Gone { remote: String, branch: String },
     #[error("{remote} reports no default branch, from which the policy would be read")]
     NoDefault { remote: String },
     #[error("commit {commit} is not contained in the base ({} at {}): it has not been merged{}", base.name, base.commit, if *unpushed { ", or the merge was not pushed" } else { "" })]
@@ -139,7 +142,8 @@ impl BaseError {
                 source: GitError::UnknownRevision { .. },
                 ..
             } => {
-                let branch = rev.strip_prefix(&format!("{remote}/")).unwrap_or(rev);
+                let short = rev.strip_prefix("refs/remotes/").unwrap_or(rev);
+                let branch = short.strip_prefix(&format!("{remote}/")).unwrap_or(rev);
                 let is_id = branch.len() == 40 && branch.chars().all(|c| c.is_ascii_hexdigit());
                 Some(if is_id || !is_branch(branch) {
                     format!("git fetch {} {}", shell_word(remote), shell_word(branch))
@@ -207,7 +211,7 @@ impl Repo {
 
     pub(super) fn named_base(&self, rev: &str, flag: Flag) -> Result<Base, BaseError> {
         match self.resolve(rev) {
-            Ok(commit) => Ok(Base { commit, name: escaped(rev.as_bytes()), branch: None }),
+            Ok(commit) => Ok(Base { commit, name: shown(rev), branch: self.remote_branch(rev)? }),
             Err(source) => Err(BaseError::Revision {
                 rev: rev.to_owned(),
                 flag,
@@ -252,6 +256,26 @@ impl Repo {
             Ok(None) => return Err(BaseError::NoDefault { remote }),
             Err(source) => return Err(BaseError::Unreachable { remote, source }),
         };
+        self.tip_of(remote, branch, tip)
+    }
+
+    /// The base as its remote has it at this moment; where it is no branch of a remote, it stays
+    /// what it is. No reference is moved.
+    ///
+    /// # Errors
+    /// When the remote cannot be asked, or does not have the branch any more.
+    pub fn refresh(&self, base: &Base) -> Result<Base, BaseError> {
+        let Some((remote, branch)) = base.branch.clone() else { return Ok(base.clone()) };
+        let refname = format!("refs/heads/{branch}");
+        match self.ls_remote(&remote, &[&refname]).map(|mut found| found.remove(&refname)) {
+            Ok(Some(tip)) => self.tip_of(remote, branch, tip),
+            Ok(None) => Err(BaseError::Gone { remote, branch }),
+            Err(source) => Err(BaseError::Unreachable { remote, source }),
+        }
+    }
+
+    /// The base at the tip that the remote reports. Its objects are fetched where they are missing.
+    fn tip_of(&self, remote: String, branch: String, tip: Oid) -> Result<Base, BaseError> {
         if self.header(tip)?.is_none()
             && let Err(source) =
                 self.fetch(&remote, &format!("refs/heads/{branch}"), None, Depth::New)

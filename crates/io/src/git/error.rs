@@ -40,6 +40,15 @@ pub enum GitError {
         /// Whether the clone is shallow, which may be why.
         shallow: bool,
     },
+    #[error("the name {name:?} is ambiguous: it is both {one} and {other}")]
+    AmbiguousName {
+        /// As it was given.
+        name: String,
+        /// What it names, in full.
+        one: String,
+        /// What else it names, in full.
+        other: String,
+    },
     #[error("the revision {rev:?} is not a commit")]
     NotACommit {
         /// The revision as it was given.

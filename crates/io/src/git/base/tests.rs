@@ -196,6 +196,61 @@ fn a_named_revision_that_is_not_here_comes_with_a_line_that_gets_it() {
 }
 
 #[test]
+fn a_branch_of_a_remote_is_that_whatever_else_has_its_name() {
+    let world = World::new();
+    let repo = world.clone(&[]);
+    let main = repo.resolve("refs/remotes/origin/main").unwrap();
+    world.here(&["commit", "--quiet", "--allow-empty", "-m", "not merged"]);
+    let evil = repo.resolve("HEAD").unwrap();
+    for reference in ["refs/tags/origin/main", "refs/heads/origin/main", "refs/origin/main"] {
+        world.here(&["update-ref", reference, &evil]);
+    }
+    for rev in ["origin/main", "refs/remotes/origin/main", "origin/main~0", "origin/main^{commit}"]
+    {
+        assert_eq!(repo.resolve(rev).unwrap(), main, "{rev}");
+    }
+    let base = repo.base(&named("origin/main")).unwrap().unwrap();
+    assert_eq!((base.commit.as_str(), base.name.as_str()), (main.as_str(), "origin/main"));
+    assert_eq!(base.remote_branch(), Some(("origin", "main")));
+    // Where the remote has no such branch, another name is not it.
+    world.here(&["update-ref", "refs/tags/origin/gone", &evil]);
+    assert!(repo.resolve("origin/gone").is_err());
+}
+
+#[test]
+fn a_short_name_of_two_things_is_an_error_that_names_both() {
+    let world = World::new();
+    let repo = world.clone(&[]);
+    world.here(&["tag", "main"]);
+    world.here(&["commit", "--quiet", "--allow-empty", "-m", "later"]);
+    let error = repo.resolve("main~1").unwrap_err().to_string();
+    assert!(error.contains("refs/tags/main") && error.contains("refs/heads/main"), "{error}");
+    assert!(repo.base(&named("main")).is_err());
+    assert_ne!(repo.resolve("refs/heads/main").unwrap(), repo.resolve("refs/tags/main").unwrap());
+    // A tag can also be called like the beginning of a commit.
+    let commit = repo.resolve("HEAD").unwrap();
+    assert_eq!(repo.resolve(&commit[..12]).unwrap(), commit);
+    world.here(&["tag", &commit[..12], "HEAD~1"]);
+    let error = repo.resolve(&commit[..12]).unwrap_err().to_string();
+    assert!(error.contains(&format!("object {commit}")), "{error}");
+    assert_eq!(repo.resolve(&commit).unwrap(), commit);
+}
+
+#[test]
+fn a_base_is_asked_for_again_where_it_is_a_branch_of_a_remote() {
+    let world = World::new();
+    let repo = world.clone(&[]);
+    let base = repo.base(&named("origin/main")).unwrap().unwrap();
+    let fixed = repo.base(&named(&base.commit)).unwrap().unwrap();
+    let newer = world.commit("newer");
+    assert_eq!(repo.refresh(&base).unwrap().commit, newer);
+    assert_eq!(repo.refresh(&fixed).unwrap(), fixed);
+    assert_eq!(repo.resolve("origin/main").unwrap(), base.commit, "no reference is moved");
+    world.git(&world.path("remote"), &["update-ref", "-d", "refs/heads/main"]);
+    assert!(matches!(repo.refresh(&base).unwrap_err(), BaseError::Gone { .. }));
+}
+
+#[test]
 fn the_remote_is_the_upstreams_else_origin_else_the_only_one() {
     let world = World::new();
     let repo = world.clone(&[]);
