@@ -18,6 +18,7 @@ mod error;
 pub mod files;
 pub mod history;
 pub mod import;
+mod in_force;
 pub mod init;
 pub mod inspect;
 mod keys;

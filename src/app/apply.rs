@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::in_force::BaseWatch;
 use super::session::{self, Loaded, Past, Session, Tree, Unknown, Which};
 use super::{AppError, Context, Reach, clone, files, keys, trust};
 use applecart_core::attention::Attention;
@@ -15,7 +16,7 @@ use applecart_core::plan::{
 };
 use applecart_core::report::ApplyReport;
 use applecart_core::rules::requests::Requests;
-use applecart_io::apply::{self, Files, FilesError, RunContext, Tools};
+use applecart_io::apply::{self, Files, FilesError, InForce, RunContext, Tools};
 use applecart_io::git::Repo;
 use applecart_io::store::{self, ApplyLock, Closed, Holder, Ledger, LedgerWriter};
 use applecart_io::vault::{self, Identities, Secret};
@@ -115,6 +116,7 @@ pub fn run(
         dead_runs,
         retry: options.retry,
     };
+    let in_force = BaseWatch::of(context, &loaded)?;
     let author = Author { run: run_id, clone: lock.clone_id().to_string(), actor };
 
     super::block_on(async {
@@ -125,7 +127,7 @@ pub fn run(
         let attention = session::attention_of(&planned.plan, &loaded, known.as_ref().ok(), &clone);
         watch(&planned.plan, &attention);
         let (Ok(view), Some(ledger)) = (&known, ledger) else {
-            // The plan says ledger-unknown for every tenant; nothing may be written.
+            // The plan says for every tenant what is unknown; nothing may be written.
             let mut report = apply::untouched(&planned.plan);
             report.ends(observed);
             return Ok(Applied { report, observed, elsewhere: false });
@@ -148,6 +150,7 @@ pub fn run(
             view,
             requests: &Requests::recorded(view),
             policy: &loaded.policy,
+            in_force: in_force.as_ref().map(|base| base as &dyn InForce),
             clock: context,
             run: &run,
             progress: &*(context.progress)("applying"),

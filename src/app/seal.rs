@@ -9,7 +9,7 @@ use super::{AppError, Context, Reach, files};
 use applecart_core::apple::Inspection;
 use applecart_core::fleet::{self, Policy, Tenant, Token};
 use applecart_core::ledger::LedgerView;
-use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, Sha256, shell_word};
+use applecart_core::model::{Kind, LiveTenant, Problem, Sha256, shell_word};
 use applecart_core::plan::Selection;
 use applecart_core::renewal::{Place, split_spec};
 use applecart_core::rules::identity;
@@ -178,7 +178,7 @@ fn read_intune(
     let selection = Selection::parse(&[tenant.name.to_string()])?;
     let loaded = session::load(context, Tree::Worktree, Reach::Remote, &selection)?;
     if let Some(why) = &loaded.blind {
-        let problem = Problem::new(ProblemCode::LedgerUnknown, why.to_string());
+        let problem = Problem::new(why.code(), why.to_string());
         return Err(download::unread(tenant, problem).into());
     }
     let past = match token.token.kind {

@@ -81,7 +81,9 @@ pub fn load(
     let (base, blind) = match base::find(&repo, context, reach) {
         Ok(base) => (base, None),
         // The ledger is at that remote, too: whatever is due, it cannot be written now.
-        Err(AppError::Base(error)) if matches!(*error, BaseError::Unreachable { .. }) => {
+        Err(AppError::Base(error))
+            if matches!(*error, BaseError::Unreachable { .. } | BaseError::Gone { .. }) =>
+        {
             (None, Some(Unknown::Base(error.into())))
         }
         Err(error) => return Err(error),
@@ -320,10 +322,19 @@ pub enum Unknown {
     Ledger(Arc<LedgerError>),
 }
 
+impl Unknown {
+    pub fn code(&self) -> ProblemCode {
+        match self {
+            Self::Base(_) => ProblemCode::BaseUnknown,
+            Self::Ledger(_) => ProblemCode::LedgerUnknown,
+        }
+    }
+}
+
 /// What keeps the base unknown, with what to do.
 fn unreachable(error: &BaseError) -> String {
     let remote = match error {
-        BaseError::Unreachable { remote, .. } => remote.as_str(),
+        BaseError::Unreachable { remote, .. } | BaseError::Gone { remote, .. } => remote.as_str(),
         _ => "the remote",
     };
     format!(
@@ -559,7 +570,7 @@ impl<'a> Session<'a> {
             live,
             known: match self.known {
                 Ok(view) => Known::Read(view),
-                Err(_) => Known::Unknown(unknown.as_deref().unwrap_or_default()),
+                Err(why) => Known::Unknown(why.code(), unknown.as_deref().unwrap_or_default()),
             },
             source,
             dead_runs: &self.dead_runs,

@@ -318,6 +318,7 @@ impl Run<'_> {
                 view,
                 requests: &Requests::recorded(view),
                 policy: &loaded.policy,
+                in_force: None,
                 clock: &self.context,
                 run: &RunContext { author, rev: loaded.rev.clone().unwrap() },
                 progress: &Silent,

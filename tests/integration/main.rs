@@ -26,6 +26,7 @@ mod generated;
 mod genesis;
 mod history;
 mod import;
+mod in_force;
 mod in_memory;
 mod init;
 mod interop;

@@ -6,6 +6,7 @@
 //! * [`allow`]: whether a reviewed `allow` line releases it today.
 //! * [`verdicts`]: what they answer about a file that is proposed, as the ticks of a pull request.
 //! * [`identity`]: which token in Intune an entry means.
+//! * [`in_force`]: whether the base still says what is applied.
 //! * [`bindings`]: which tenant a file, a folder or a topic belongs to.
 //! * [`topics`]: which push topic the enrolled devices know.
 //! * [`requests`]: whose request for Apple (CSR) a push certificate answers.
@@ -15,6 +16,7 @@ pub mod allow;
 pub mod bindings;
 pub mod codes;
 pub mod identity;
+pub mod in_force;
 pub mod judge;
 pub mod requests;
 pub mod subject;

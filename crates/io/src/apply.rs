@@ -4,7 +4,8 @@
 //! *intended*, so that a refused file leaves no trace. Then every write is recorded as *intended*
 //! and the ledger is read again, because an earlier intent of another run wins. Only then is it
 //! sent. What Intune accepted is recorded at once (*applied*), and what a later read shows is
-//! recorded again (*confirmed*). A process that dies between any two of these leaves a ledger from
+//! recorded again (*confirmed*). Before each of these steps that leads to a write, the base is asked
+//! whether it still stands by what is applied. A process that dies between any two of these leaves a ledger from
 //! which the next run can tell what happened.
 //!
 //! Tenants are islands: a failure, a hang or a panic in one ends nothing but that one. The three
@@ -30,7 +31,7 @@ use applecart_core::model::{Kind, Outcome};
 use applecart_core::plan::{CheckedPlan, Due, Plan};
 use applecart_core::report::{ApplyReport, Done, Happened};
 use lane::Lane;
-pub use tools::{Files, FilesError, Progress, RunContext, Tools};
+pub use tools::{Files, FilesError, InForce, Progress, RunContext, Still, Tools};
 
 /// Applies a plan. Failures of single tenants are in the report.
 ///
@@ -48,6 +49,10 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
         if let Some(skew) = planned.skews.get(&due.tenant.tenant_id) {
             let details = vec![skewed(*skew)];
             report.push(due, Done { details, ..Done::of(Happened::NotStarted) });
+            continue;
+        }
+        if let Some((happened, why)) = tools.not_in_force(due).await {
+            report.push(due, Done { details: vec![why], ..Done::of(happened) });
             continue;
         }
         let judged = due.opens().map(|file| files::judge(due, file, tools)).transpose();

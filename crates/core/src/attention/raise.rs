@@ -60,7 +60,10 @@ impl Scope {
         let selection = &input.plan.selection;
         let options =
             || selection.select.iter().map(|one| format!(" --select {}", shell_word(one)));
-        let known = input.ledger.map_or(Known::Unknown("the ledger is unknown"), Known::Read);
+        let known = input.ledger.map_or(
+            Known::Unknown(ProblemCode::LedgerUnknown, "the ledger is unknown"),
+            Known::Read,
+        );
         let limits = Limits::of(input.policy, input.fleet.len());
         Self {
             select: selection.touched.is_none().then(|| options().collect()),
@@ -170,8 +173,13 @@ pub(super) fn of_clone(clone: &CloneState) -> Vec<Matter> {
 /// The ledger of the whole fleet is unknown: that is one matter, not one for each tenant.
 fn ledger_unknown(input: &Input<'_>) -> Option<Matter> {
     let problems = input.plan.tenants.iter().flat_map(|tenant| &tenant.problems);
-    let problem = problems.into_iter().find(|one| one.code == ProblemCode::LedgerUnknown)?;
+    let problem = problems.into_iter().find(|one| is_of_fleet(one.code))?;
     Some(of_fleet(Cause::Unobserved(problem.code), of_problem(problem, "TENANT")))
+}
+
+/// Whether it is the fleet's past that is unknown, where no ledger was read.
+fn is_of_fleet(code: ProblemCode) -> bool {
+    matches!(code, ProblemCode::LedgerUnknown | ProblemCode::BaseUnknown)
 }
 
 fn of_problem(problem: &Problem, tenant: &str) -> Words {
@@ -225,7 +233,7 @@ impl OneTenant<'_> {
     fn matters(&self) -> Vec<Matter> {
         let mut matters = Vec::new();
         for problem in &self.tenant.problems {
-            if problem.code == ProblemCode::LedgerUnknown && self.input.ledger.is_none() {
+            if is_of_fleet(problem.code) && self.input.ledger.is_none() {
                 continue;
             }
             let kinds = [Kind::Push, Kind::Enrollment, Kind::Vpp];

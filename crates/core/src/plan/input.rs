@@ -6,7 +6,7 @@ use super::selection::Selection;
 use super::types::Source;
 use crate::fleet::{Desired, Policy};
 use crate::ledger::LedgerView;
-use crate::model::{LiveTenant, TenantName, Timestamp};
+use crate::model::{LiveTenant, ProblemCode, TenantName, Timestamp};
 
 /// What is known of the past: a read of the ledger has three answers too, and *absent* is an
 /// empty view.
@@ -14,8 +14,8 @@ use crate::model::{LiveTenant, TenantName, Timestamp};
 pub enum Known<'a> {
     /// The ledger, whole.
     Read(&'a LedgerView),
-    /// It could not be read; nothing is written. The sentence says why.
-    Unknown(&'a str),
+    /// It could not be read; nothing is written. The code says what of it, the sentence why.
+    Unknown(ProblemCode, &'a str),
 }
 
 /// The base revision, where it is another one than the planned: what reviewers have agreed to.

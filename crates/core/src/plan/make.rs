@@ -17,7 +17,7 @@ use crate::rules::bindings::Bindings;
 pub fn make(input: &Input<'_>) -> Planned {
     let ledger = match input.known {
         Known::Read(view) => Some(view),
-        Known::Unknown(_) => None,
+        Known::Unknown(..) => None,
     };
     let bindings = Bindings::of(input.fleet, input.base.as_ref().map(|base| base.tenants), ledger);
     let reviewed: HashMap<TenantId, &Token> = input

@@ -67,12 +67,12 @@ impl<'a> OneTenant<'a> {
             Known::Read(view) => match view.broken.get(&self.tenant.tenant_id) {
                 None => Ok(view.tenants.get(&self.tenant.tenant_id).unwrap_or(&empty)),
                 // Only this tenant's record is broken; the others' go on.
-                Some(why) => Err(why.as_str()),
+                Some(why) => Err((ProblemCode::LedgerUnknown, why.as_str())),
             },
-            Known::Unknown(why) => Err(why),
+            Known::Unknown(code, why) => Err((code, why)),
         };
-        if let Err(why) = past {
-            problems.push(Problem::new(ProblemCode::LedgerUnknown, why));
+        if let Err((code, why)) = past {
+            problems.push(Problem::new(code, why));
         }
         let past = past.ok();
 

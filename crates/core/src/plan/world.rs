@@ -324,7 +324,7 @@ impl World {
             live: &live,
             known: match &self.ledger {
                 Ok(view) => Known::Read(view),
-                Err(why) => Known::Unknown(why),
+                Err(why) => Known::Unknown(crate::model::ProblemCode::LedgerUnknown, why),
             },
             source: Source::Live,
             dead_runs: &self.dead_runs,

@@ -39,6 +39,8 @@ kebab_enum! {
         Refused => "refused",
         /// Intune changed since the plan; nothing was uploaded.
         Stale => "stale",
+        /// The base has other content by now, and nothing was uploaded.
+        Superseded => "superseded",
         /// It failed; the cause says how.
         Failed => "failed",
         /// Whether it landed is unknown; the next run finds out.
@@ -100,6 +102,9 @@ pub struct ApplySummary {
     pub refused: usize,
     /// Failed, unknown, stale or not started.
     pub failed: usize,
+    /// Not in force any more at the tip of the base.
+    #[serde(default)]
+    pub superseded: usize,
     /// Due, but not in the plan file that was applied; left out.
     pub not_reviewed: usize,
     /// Watched tokens whose first sight or change was recorded.
@@ -187,7 +192,7 @@ impl Done {
             | Happened::NotReviewed => Outcome::Done,
             Happened::CanaryPending => Outcome::Elsewhere,
             Happened::Refused => Outcome::Refused,
-            Happened::Stale => Outcome::Stale,
+            Happened::Stale | Happened::Superseded => Outcome::Stale,
             Happened::Failed
             | Happened::Unknown
             | Happened::NotStarted
@@ -304,6 +309,7 @@ impl ApplyReport {
             | Happened::OutcomeUnknown => {}
             Happened::NotReviewed => summary.not_reviewed += 1,
             Happened::Refused => summary.refused += 1,
+            Happened::Superseded => summary.superseded += 1,
             Happened::Stale | Happened::Failed | Happened::Unknown | Happened::NotStarted => {
                 summary.failed += 1;
             }

@@ -31,6 +31,7 @@ pub fn apply_human(report: &ApplyReport, all: bool, width: usize) -> String {
             | Happened::NotReviewed => ("…", LOOK),
             Happened::Refused
             | Happened::Stale
+            | Happened::Superseded
             | Happened::Failed
             | Happened::Unknown
             | Happened::NotStarted
@@ -78,6 +79,7 @@ pub fn apply_human(report: &ApplyReport, all: bool, width: usize) -> String {
             format!("{} not sent before the first of its kind shows", summary.waiting),
         ),
         (summary.refused, format!("{} refused", summary.refused)),
+        (summary.superseded, format!("{} not in force any more", summary.superseded)),
         (summary.failed, format!("{} failed", summary.failed)),
         (summary.not_reviewed, format!("{} not in the reviewed plan", summary.not_reviewed)),
         (
@@ -94,9 +96,13 @@ pub fn apply_human(report: &ApplyReport, all: bool, width: usize) -> String {
             parts.push(text);
         }
     }
-    let bad =
-        summary.failed + summary.refused + summary.unobserved + summary.holds + summary.retry_later
-            > 0;
+    let bad = summary.failed
+        + summary.refused
+        + summary.superseded
+        + summary.unobserved
+        + summary.holds
+        + summary.retry_later
+        > 0;
     if parts.is_empty() {
         parts.push("nothing to upload".to_owned());
     }

@@ -127,8 +127,22 @@ impl<'a> Lane<'a> {
         self.some(due, self.tools.wait).await
     }
 
-    /// Records the writes as intended, then sends them: tenants side by side, one tenant's tokens in order.
+    /// Sends what is still in force.
     async fn some(&self, due: Vec<&'a Due>, patience: Duration) -> Results<'a> {
+        let mut results = Vec::new();
+        let mut in_force = Vec::new();
+        for due in due {
+            match self.tools.not_in_force(due).await {
+                None => in_force.push(due),
+                Some((happened, why)) => results.extend(held_back(vec![due], happened, &why)),
+            }
+        }
+        results.extend(self.announced(in_force, patience).await);
+        results
+    }
+
+    /// Records the writes as intended, then sends them: tenants side by side, one tenant's tokens in order.
+    async fn announced(&self, due: Vec<&'a Due>, patience: Duration) -> Results<'a> {
         if due.is_empty() {
             return Vec::new();
         }
@@ -254,6 +268,10 @@ impl Turn<'_> {
             Ok(Some(why)) => return island.not_sent(Happened::InProgressElsewhere, why).await,
             Err(error) => return Done::unrecorded(&error, Happened::NotStarted),
         }
+        // Announcing, reading and other tenants' turns took their time.
+        if let Some((happened, why)) = island.tools.not_in_force(island.due).await {
+            return island.not_sent(happened, why).await;
+        }
         let tenant = &island.due.tenant;
         let Some(auth) = island.tools.policy.auth_of(tenant.auth.as_deref()) else {
             return island.not_sent(Happened::Failed, NO_PROFILE).await;
@@ -264,8 +282,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Reads Intune again. Policy, tenant and digest cannot have moved, for they come from Git
-    /// objects; Intune can. An error is the end of a write that is not to be sent.
+    /// Reads Intune again: it can have moved since the plan was made. An error is the end of a write that is not to be sent.
     async fn compare(&self) -> Result<LiveTenant, Done> {
         let island = &self.island;
         let not = |happened, why: String| island.not_sent(happened, why);

@@ -129,6 +129,7 @@ async fn a_panic_over_one_file_leaves_the_other_tenants_alone() {
             view: &view,
             requests: &Requests::recorded(&view),
             policy: &policy,
+            in_force: None,
             clock: &Now(now),
             run: &RunContext { author, rev: "1111111111111111111111111111111111111111".into() },
             progress: &Quiet,

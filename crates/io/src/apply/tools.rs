@@ -9,10 +9,13 @@ use crate::intune::Connector;
 use crate::seams::Clock;
 use crate::store::LedgerWriter;
 use crate::vault::Secret;
-use applecart_core::fleet::Policy;
+use applecart_core::fleet::{Policy, Tenant};
 use applecart_core::ledger::LedgerView;
-use applecart_core::model::Author;
+use applecart_core::model::{Author, ProblemCode};
+use applecart_core::plan::Due;
+use applecart_core::report::Happened;
 use applecart_core::rules::requests::Requests;
+use futures::future::BoxFuture;
 
 /// Opens a sealed file of the applied commit.
 pub trait Files: Send + Sync {
@@ -35,6 +38,25 @@ impl FilesError {
     pub fn is_untrusted(&self) -> bool {
         matches!(self, Self::Open(error) if error.is_untrusted())
     }
+}
+
+/// Asks whether what is applied is still what the base says.
+pub trait InForce: Send + Sync {
+    /// What the tip of the base says of this tenant. Asked for the first time, and when the last
+    /// answer is old, it asks the remote.
+    fn judge<'a>(&'a self, tenant: &'a Tenant) -> BoxFuture<'a, Still>;
+}
+
+/// What the base says by now of a tenant that is applied; with a sentence where nothing may be
+/// written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Still {
+    /// The same.
+    InForce,
+    /// Something else.
+    Superseded { why: String },
+    /// It cannot be told.
+    Unknown { why: String },
 }
 
 /// Is told how far an apply is.
@@ -65,6 +87,8 @@ pub struct Tools<'a> {
     /// Every tenant's recorded requests for Apple.
     pub requests: &'a Requests,
     pub policy: &'a Policy,
+    /// The base; `None` where the applied commit is its own.
+    pub in_force: Option<&'a dyn InForce>,
     /// Runs that are proved to have ended.
     pub dead_runs: &'a BTreeSet<String>,
     pub clock: &'a dyn Clock,
@@ -81,6 +105,18 @@ pub struct Tools<'a> {
 }
 
 impl Tools<'_> {
+    /// Why a write must not begin, because the base does not stand by it any more; and what that
+    /// is called.
+    pub(super) async fn not_in_force(&self, due: &Due) -> Option<(Happened, String)> {
+        match self.in_force?.judge(&due.tenant).await {
+            Still::InForce => None,
+            Still::Superseded { why } => Some((Happened::Superseded, why)),
+            Still::Unknown { why } => {
+                Some((Happened::NotStarted, format!("{}: {why}", ProblemCode::BaseUnknown)))
+            }
+        }
+    }
+
     pub(super) fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }

@@ -7,6 +7,7 @@
 //!   are walked, and none if none came. It is made again whenever anything about it is wrong.
 //! * [`rename`] tells a folder that was moved from one that came or went.
 //! * [`facts`] and [`signature`]: what a commit says of itself.
+//! * [`since`]: since which commit something is as it is.
 //!
 //! What a folder held, and whether a token in it changed, is `fleet`'s and `report`'s business.
 
@@ -16,6 +17,7 @@ mod index;
 mod mainline;
 mod rename;
 mod signature;
+mod since;
 #[cfg(test)]
 mod tests;
 

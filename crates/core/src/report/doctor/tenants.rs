@@ -68,7 +68,7 @@ fn area_of(code: ProblemCode) -> Area {
         }
         ProblemCode::Forbidden => Area::Permissions,
         ProblemCode::NoLicence => Area::Licence,
-        ProblemCode::InvalidFile => Area::Fleet,
+        ProblemCode::InvalidFile | ProblemCode::BaseUnknown => Area::Fleet,
         ProblemCode::LedgerUnknown => Area::Ledger,
         ProblemCode::Throttled
         | ProblemCode::Timeout
@@ -168,7 +168,9 @@ fn next(tenant: &TenantHealth, problem: &Problem) -> Vec<String> {
             std::iter::once(advice::of_problem(problem)).chain(consent()).collect()
         }
         // The problem's own detail says it.
-        ProblemCode::InvalidFile | ProblemCode::LedgerUnknown => Vec::new(),
+        ProblemCode::InvalidFile | ProblemCode::LedgerUnknown | ProblemCode::BaseUnknown => {
+            Vec::new()
+        }
         _ => {
             let advice = advice::of_problem(problem);
             // The detail above says what is missing, such as a variable.

@@ -49,6 +49,10 @@ super::rows! {
         "The ledger could not be read.",
         "Without it nothing tells what was uploaded before, so nothing is uploaded.",
         "Run `applecart ledger verify`.";
+    "base-unknown" [Problem] Error ()
+        "The remote could not be asked for what is in force.",
+        "The base says what was merged and by which settings it is judged. Without it nothing is uploaded.",
+        "Check that `git ls-remote` works here (network, proxy, credentials), and run the command again.";
     "not-permitted" [Failure] Error ()
         "Microsoft Graph refused the upload for lack of a permission or a valid sign-in.",
         "Nothing was uploaded.",

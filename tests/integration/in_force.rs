@@ -1,0 +1,97 @@
+//! What was merged after the commit that is applied counts at once: a run that waited, a pipeline
+//! that is run again and a reviewed plan file send nothing that the base has taken back.
+
+use crate::world::hub::{Clone, Hub};
+use crate::world::tenant_id;
+
+/// Two tenants with a due renewal at the remote, and a clone at that commit, which a pipeline waits
+/// with.
+fn waiting(hub: &Hub) -> Clone<'_> {
+    for name in ["contoso", "fabrikam"] {
+        hub.world.renewal(name);
+    }
+    merge(hub);
+    hub.clone("waiting", &[])
+}
+
+fn merge(hub: &Hub) {
+    hub.world.git(&["push", "--quiet", &hub.url(), "HEAD:main"]);
+}
+
+/// A change of one tenant's file, merged.
+fn change(hub: &Hub, name: &str, change: impl FnOnce(String) -> String) -> String {
+    let file = hub.world.repo().join(format!("tenants/{name}/tenant.yaml"));
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, change(text)).unwrap();
+    hub.world.commit("Park it");
+    merge(hub);
+    hub.world.git(&["rev-parse", "--short=12", "HEAD"])
+}
+
+fn suspend(text: String) -> String {
+    format!("{text}suspend: {{reason: migration, until: 2099-01-01}}\n")
+}
+
+fn result<'a>(run: &'a serde_json::Value, tenant: &str) -> &'a serde_json::Value {
+    run["results"].as_array().unwrap().iter().find(|one| one["tenant"] == tenant).unwrap()
+}
+
+fn writes_to(hub: &Hub, name: &str) -> usize {
+    let id = tenant_id(name).to_string();
+    let requests = hub.world.state().requests();
+    requests
+        .iter()
+        .filter(|one| one.method == "PATCH" && one.tenant.is_some_and(|of| of.to_string() == id))
+        .count()
+}
+
+#[test]
+fn a_tenant_that_was_suspended_after_the_applied_commit_is_superseded_and_the_others_are_not() {
+    let hub = Hub::new();
+    let clone = waiting(&hub);
+    let since = change(&hub, "contoso", suspend);
+    let run = clone.run(&["apply", "--format", "json"]).ends_with(5);
+    let done = run.json();
+    let contoso = result(&done, "contoso");
+    assert_eq!(contoso["result"], "superseded");
+    let why = contoso["details"][0].as_str().unwrap();
+    assert!(why.contains(&since) && why.contains("Park it"), "{why}");
+    assert!(why.contains("Apply the newest commit of origin/main"), "{why}");
+    assert_eq!(result(&done, "fabrikam")["result"], "uploaded");
+    assert_eq!((writes_to(&hub, "contoso"), writes_to(&hub, "fabrikam")), (0, 1));
+    assert_eq!(done["summary"]["superseded"], 1);
+    let events = hub.git(&["ls-tree", "--name-only", "applecart/ledger:tenants"]);
+    assert!(!events.contains(&tenant_id("contoso").to_string()), "nothing was announced");
+}
+
+#[test]
+fn a_reverted_renewal_is_not_sent_by_the_pipeline_that_waited_with_it() {
+    let hub = Hub::new();
+    let clone = waiting(&hub);
+    hub.world.git(&["rm", "-r", "--quiet", "tenants"]);
+    hub.world.commit("Revert it");
+    merge(&hub);
+    clone.run(&["apply"]).ends_with(5).says("superseded").says("2 not in force any more");
+    assert_eq!(hub.world.state().writes(), 0);
+}
+
+#[test]
+fn a_reviewed_plan_file_is_no_way_past_what_was_merged_since() {
+    let hub = Hub::new();
+    let clone = waiting(&hub);
+    clone.run(&["plan", "--out", "plan.json"]).ends_with(0);
+    change(&hub, "contoso", suspend);
+    clone.run(&["apply", "plan.json"]).ends_with(5).says("contoso push superseded");
+    assert_eq!(writes_to(&hub, "contoso"), 0);
+}
+
+#[test]
+fn what_decides_nothing_supersedes_nothing() {
+    let hub = Hub::new();
+    let clone = waiting(&hub);
+    change(&hub, "contoso", |text| format!("# a remark\n{text}contacts: [it@contoso.example]\n"));
+    hub.world.write("README.md", "Later\n");
+    hub.world.commit("Something else");
+    merge(&hub);
+    clone.run(&["apply"]).ends_with(0).says("2 uploads");
+}
