@@ -11,8 +11,10 @@
 //!   Intune has not settled). Afterwards a token that Intune accepted is sent once more, and is the
 //!   canary itself; a token that left the fleet in between blocks nobody.
 //! * Only a failure that speaks about the file in its encoding (refused, never visible) counts, and
-//!   one of them may be that customer's own: two in two tenants stop the kind. A customer that lacks
-//!   a permission proves nothing, and another tenant's token is the next canary.
+//!   one of them may be that customer's own: two in two tenants stop the kind. After the first the
+//!   others wait for `settle`, so that a person can look before a second customer's file is tried.
+//!   A customer that lacks a permission proves nothing, and another tenant's token is the next
+//!   canary in the same run.
 //! * A file that Intune has in another location than it was meant for is the wrong file, and proves
 //!   the encoding.
 
@@ -23,7 +25,7 @@ use super::planned::{Due, Note, Noted};
 use super::types::{Action, PlannedTenant, Reason, Warning};
 use crate::fleet::{Desired, Policy, Tenant, Token};
 use crate::ledger::{LedgerView, TenantLedger};
-use crate::model::{Event, Kind, Record, Sha256, TenantId, TokenRef};
+use crate::model::{Event, Kind, Record, Sha256, TenantId, Timestamp, TokenRef};
 use crate::rules::allow::{self, Change};
 use crate::rules::identity;
 
@@ -66,6 +68,8 @@ pub(super) fn judge(
             let failed = failed(input, view, tenants, kind, wire);
             if failed.len() >= REFUSALS {
                 Canary::Failed(stopped(&failed, kind, wire))
+            } else if let Some(detail) = refused_lately(input, &failed, kind) {
+                Canary::Pending(detail)
             } else if let Some(detail) = pending(input, view, notes, kind, wire) {
                 Canary::Pending(detail)
             } else {
@@ -116,7 +120,7 @@ fn failed(
     tenants: &[PlannedTenant],
     kind: Kind,
     wire: &str,
-) -> BTreeMap<TenantId, String> {
+) -> BTreeMap<TenantId, Refusal> {
     let of_tenant = |tenant: &Tenant| {
         let past = view.tenant(tenant.tenant_id);
         tenant.tokens().filter(|token| token.token.kind == kind).find_map(|entry| {
@@ -133,7 +137,8 @@ fn failed(
             }
             let why = failure.cause().and_then(|cause| cause.detail.as_deref());
             let why = why.unwrap_or("no reason was given");
-            Some(format!("{token} of {} on {} ({why})", tenant.name, failure.at))
+            let detail = format!("{token} of {} on {} ({why})", tenant.name, failure.at);
+            Some(Refusal { at: failure.at, detail })
         })
     };
     input
@@ -144,8 +149,30 @@ fn failed(
         .collect()
 }
 
-fn stopped(failed: &BTreeMap<TenantId, String>, kind: Kind, wire: &str) -> String {
-    let each: Vec<&str> = failed.values().map(String::as_str).collect();
+/// A file that was refused in the encoding that is to be proved, or that never showed.
+struct Refusal {
+    at: Timestamp,
+    detail: String,
+}
+
+/// Whether a first refusal is so young that nobody can have looked at it yet.
+fn refused_lately(
+    input: &Input<'_>,
+    failed: &BTreeMap<TenantId, Refusal>,
+    kind: Kind,
+) -> Option<String> {
+    let last = failed.values().max_by_key(|refusal| refusal.at)?;
+    let until = last.at.plus(input.policy.settle);
+    (input.now < until).then(|| {
+        format!(
+            "Intune took no {kind} upload yet, and refused {}. Another customer's file is tried after {until}; look at that refusal first",
+            last.detail
+        )
+    })
+}
+
+fn stopped(failed: &BTreeMap<TenantId, Refusal>, kind: Kind, wire: &str) -> String {
+    let each: Vec<&str> = failed.values().map(|refusal| refusal.detail.as_str()).collect();
     format!(
         "no {kind} token was seen in Intune in the encoding {wire:?} yet, and the first ones failed: {}; nothing more of the kind is uploaded. If the encoding is wrong, change `wire` in applecart.yaml; else seal other files for those tokens",
         each.join(", ")

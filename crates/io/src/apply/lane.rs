@@ -48,7 +48,7 @@ enum Proof {
     None,
     /// It may still show.
     Awaited(String),
-    /// The file was refused in this encoding, or never showed.
+    /// This token's file was refused in this encoding, or never showed.
     Refused(String),
 }
 
@@ -102,15 +102,11 @@ impl<'a> Lane<'a> {
                     results.extend(held_back(due, Happened::CanaryPending, &why));
                     return results;
                 }
-                Proof::Refused(why) => {
+                Proof::Refused(who) => {
                     refused.insert(tenant);
-                    if refused.len() >= REFUSALS {
-                        results.extend(held_back(due, Happened::CanaryFailed, &why));
-                        return results;
-                    }
-                    if self.tools.stopped() {
-                        break;
-                    }
+                    let (happened, why) = after_refusal(&who, refused.len());
+                    results.extend(held_back(due, happened, &why));
+                    return results;
                 }
             }
             // One tenant's trouble says little: another one's token goes next.
@@ -349,6 +345,24 @@ fn is_wrong_location(done: &Done) -> bool {
     done.cause.as_ref().is_some_and(|cause| cause.code == FailureCode::WrongLocation)
 }
 
+/// What becomes of the others once so many customers' files were refused.
+fn after_refusal(who: &str, refusals: usize) -> (Happened, String) {
+    if refusals >= REFUSALS {
+        return (
+            Happened::CanaryFailed,
+            format!(
+                "{who} was the second customer's file of this kind that Intune refused, and none was seen in Intune yet. If the encoding is wrong, change `wire` in applecart.yaml; else seal other files for those tokens"
+            ),
+        );
+    }
+    (
+        Happened::CanaryPending,
+        format!(
+            "{who} was uploaded first, alone, to prove how Intune takes this kind of file, and Intune refused it. Look at that refusal; run `applecart apply` again later, and another customer's file is tried"
+        ),
+    )
+}
+
 /// What a canary's turn says about the encoding.
 fn proof(due: &Due, done: &Done) -> Proof {
     let who = format!("{} of {}", due.token.token, due.tenant.name);
@@ -368,9 +382,7 @@ fn proof(due: &Due, done: &Done) -> Proof {
         )),
         _ if is_wrong_location(done) => Proof::Given,
         _ if done.cause.as_ref().is_some_and(Cause::judges_the_encoding) => {
-            Proof::Refused(format!(
-                "{who} was the second customer's file of this kind that Intune refused, and none was seen in Intune yet. If the encoding is wrong, change `wire` in applecart.yaml; else seal other files for those tokens"
-            ))
+            Proof::Refused(who)
         }
         _ => Proof::None,
     }

@@ -166,10 +166,14 @@ fn an_unfinished_sending_keeps_everybody_waiting_until_it_settles_and_goes_first
 }
 
 #[test]
-fn one_customers_refused_file_stops_nobody_and_a_second_customers_stops_the_kind() {
+fn one_customers_refused_file_delays_the_others_and_a_second_customers_stops_the_kind() {
     let mut two = Two::new();
     two.adatum.tenant.tenant_id = tenant("adatum", 0).tenant_id;
     two.adatum_failed(FailureCode::Rejected);
+    let later = std::mem::replace(&mut two.contoso.now, at("2026-11-20T10:20:00Z"));
+    let Canary::Pending(why) = two.canary() else { panic!("nobody could look at the refusal yet") };
+    assert!(why.contains("adatum") && why.contains("after 2026-11-20T10:30:00Z"), "{why}");
+    two.contoso.now = later;
     match two.canary() {
         Canary::First { tenant_id, refused, .. } => {
             assert_eq!(tenant_id, two.contoso.tenant.tenant_id);
