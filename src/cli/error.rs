@@ -376,7 +376,9 @@ fn signers_hints(error: &SignersError) -> Vec<Next> {
 fn base_outcome(error: &BaseError) -> Outcome {
     match error {
         // A slip of whoever typed it: the policy is not read from there.
-        BaseError::ManyRemotes { .. } | BaseError::Revision { flag: Flag::Base, .. } => {
+        BaseError::ManyRemotes { .. } => Outcome::Usage,
+        // A branch of a remote that was not fetched is no slip.
+        BaseError::Revision { flag: Flag::Base, .. } if error.fetch_line().is_none() => {
             Outcome::Usage
         }
         // Nothing is wrong with the source; nobody can tell.

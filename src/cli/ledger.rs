@@ -108,8 +108,10 @@ enum Command {
     /// Files of tenants that this ledger lacks are copied verbatim, and lines that were cut off a
     /// file come back. Other lines are kept as text: they are on record and decide nothing. Nothing
     /// is rewritten.
-    #[command(after_help = "Examples:
+    #[command(after_help = "Bring the other ledger here first:
   git fetch ../other-fleet applecart/ledger:refs/other/ledger
+
+Examples:
   applecart ledger join refs/other/ledger")]
     Join {
         /// The other ledger: a branch, another reference or a commit of this repository

@@ -287,7 +287,7 @@ fn renewed_by_hand() -> World {
 fn adopting_a_renewal_made_by_hand_clears_the_hold_and_is_recorded() {
     let world = renewed_by_hand();
     world.run(&["plan", "--detailed-exitcode"]).ends_with(2).says("renewed-outside-git");
-    world.run(&["apply"]).ends_with(0);
+    world.run(&["apply"]).ends_with(4);
     assert_eq!(world.events("contoso").last().unwrap(), "changed-outside-git");
 
     let run = world.run(&["import", "--update"]).ends_with(0);

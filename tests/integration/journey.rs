@@ -164,12 +164,12 @@ fn a_file_with_a_private_key_is_refused() {
 fn a_file_that_no_identity_opens_is_refused_and_the_others_go_on() {
     let mut world = World::new();
     world.renewal("contoso");
-    world.key = {
-        use age::secrecy::ExposeSecret as _;
-        age::x25519::Identity::generate().to_string().expose_secret().to_owned()
-    };
+    let other = age::x25519::Identity::generate();
+    world.recipient = other.to_public().to_string();
+    world.key = age::secrecy::ExposeSecret::expose_secret(&other.to_string()).to_owned();
+    world.renewal("fabrikam");
     world.run(&["apply"]).ends_with(4).says("no available identity opens it (1 tried)");
-    assert_eq!(world.uploads("contoso"), 0);
+    assert_eq!((world.uploads("contoso"), world.uploads("fabrikam")), (0, 1));
 }
 
 #[test]
