@@ -376,7 +376,7 @@ fn a_schedule_fails_for_what_is_urgent_and_a_plan_is_not_green_beside_it() {
     let status = world.run(&["status", "--fail-on", "urgent"]).ends_with(0);
     status.says("renewal-due, 1 token: contoso push");
     let plan = world.run(&["plan", "--detailed-exitcode"]).ends_with(0);
-    let plan = plan.says("nothing to upload · 1 token expires within 45 days:");
+    let plan = plan.says("nothing to upload, 1 verification · 1 token expires within 45 days:");
     assert!(plan.stdout.contains("\n  applecart renew --due 45d\n"), "{}", plan.stdout);
     world.run(&["status", "--fail-on", "missing,renewal-due"]).ends_with(9);
     world.run(&["status", "--fail-on", "soon"]).ends_with(64).says("`urgent` nor a code");

@@ -30,7 +30,7 @@ const PASSWORD: usize = 10;
 
 /// Whether a word of the text looks like a secret.
 pub fn looks_secret(text: &str) -> bool {
-    words(text).any(|(_, word)| is_secret(word))
+    secrets(text).next().is_some()
 }
 
 /// The text with each word that looks like a secret left out.
@@ -40,13 +40,23 @@ pub fn without_secrets(text: &str) -> Cow<'_, str> {
     }
     let mut shown = String::with_capacity(text.len());
     let mut from = 0;
-    for (at, word) in words(text).filter(|(_, word)| is_secret(word)) {
+    for (at, word) in secrets(text) {
         shown.push_str(text.get(from..at).unwrap_or_default());
         shown.push_str(MASKED);
         from = at + word.len();
     }
     shown.push_str(text.get(from..).unwrap_or_default());
     Cow::Owned(shown)
+}
+
+/// How OpenSSH writes the fingerprint of a public key, which looks as random as a secret.
+const FINGERPRINT: &str = "SHA256:";
+
+/// The words that look like secrets, and where each begins.
+fn secrets(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    words(text).filter(|(at, word)| {
+        is_secret(word) && !text.get(..*at).is_some_and(|before| before.ends_with(FINGERPRINT))
+    })
 }
 
 /// Words and where each begins. A sign that no secret holds ends a word.
@@ -145,6 +155,7 @@ mod tests {
             "21AE703EB7C7B43321AE703EB7C7B433",
             "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAbCdEf1GhIj2KlMn3OpQr4StUv5WxYz",
+            "SHA256:7oQLnY2aWKlQ6NcVYZyVuVOR8SlpSkT2J3KEmjXU00o",
             "2027-11-20T10:11:12+01:00",
             "Intune_Token_2026-11-20T10-11-12Z_smime.p7m",
             "/tmp/tmp.9uGRyItXrl/MDM_ Contoso_Certificate2026.pem",
