@@ -277,8 +277,16 @@ fn a_wrong_encoding_costs_two_tenants_and_is_corrected_in_the_policy() {
             switches.vpp_encoding = applecart_simulator::VppEncoding::Base64;
         });
     }
-    world.run(&["apply"]).ends_with(3).says("canary-failed").says("change `wire`");
     let sent = || names.iter().map(|name| world.events(name).len()).filter(|len| *len > 0).count();
+    world.run(&["apply"]).ends_with(4).says("canary-pending").says("Look at that refusal");
+    assert_eq!(sent(), 1);
+    world.run(&["apply"]).ends_with(4).says("canary-pending").says("after");
+    assert_eq!(sent(), 1, "the second customer's file waits until a person could look");
+    let settled = "ledger: {settle: 1s}\n";
+    world.write("applecart.yaml", &world.policy(settled));
+    world.commit("Wait no longer");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    world.run(&["apply"]).ends_with(3).says("canary-failed").says("change `wire`");
     assert_eq!(sent(), 2);
     world.run(&["apply"]).ends_with(3).says("canary-failed");
     assert_eq!(sent(), 2, "nothing more is sent in the encoding that failed");
