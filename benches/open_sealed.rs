@@ -13,8 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use age::secrecy::ExposeSecret as _;
-use applecart_io::vault::{Identities, Secret, open, seal};
-use zeroize::Zeroizing;
+use applecart_io::vault::{Identities, KeySource, Secret, open, seal};
 
 /// How large a token file is.
 const CONTENT: usize = 3 * 1024;
@@ -29,7 +28,7 @@ fn keys() -> Keys {
     let identity = age::x25519::Identity::generate();
     let secret = identity.to_string().expose_secret().to_owned();
     let mut identities = Identities::default();
-    identities.add("bench", &Zeroizing::new(secret.clone())).unwrap();
+    identities.add(&KeySource::Value("bench"), secret.as_bytes(), &|_| None).unwrap();
     Keys { identities, secret, recipient: identity.to_public().to_string() }
 }
 

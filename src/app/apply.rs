@@ -76,7 +76,7 @@ pub fn run(
     watch: impl FnOnce(&Plan, &Attention),
 ) -> Result<Applied, AppError> {
     // A key that is named and cannot be read is a mistake, whether or not anything is due.
-    let identities = context.environment.identities(&options.identities)?;
+    let identities = keys::available(context, &options.identities)?;
     let (selection, file) = match options.what {
         What::Due(selection) => (selection, None),
         What::Reviewed(path) => {
@@ -135,7 +135,7 @@ pub fn run(
         let limits = Limits::of(&loaded.policy, loaded.fleet.len());
         let checked = CheckedPlan::check(planned, limits, Known::Read(view), approve.as_deref())?;
 
-        keys::must_be_there(checked.planned(), &identities)?;
+        keys::must_be_there(context, checked.planned(), &identities)?;
         if !checked.planned().due.is_empty() && !(options.confirm)(&checked.planned().plan) {
             return Err(AppError::NotConfirmed);
         }

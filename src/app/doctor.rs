@@ -274,6 +274,7 @@ fn identities(options: &Options, context: &Context, loaded: &Loaded) -> Finding 
         Ok(available) => available,
         Err(error) => return failed(Area::Identities, error),
     };
+    let notes: String = available.notes().iter().map(|note| format!("; {note}")).collect();
     let sealed: Vec<&str> = loaded
         .fleet
         .iter()
@@ -288,7 +289,7 @@ fn identities(options: &Options, context: &Context, loaded: &Loaded) -> Finding 
             CheckState::NotChecked,
             "none is available; only `apply` and sealed files need one",
         )
-        .with_next("name one: SOPS_AGE_KEY_FILE, SOPS_AGE_KEY or --identity FILE")
+        .with_next("name one: SOPS_AGE_KEY_FILE, SOPS_AGE_KEY, SOPS_AGE_KEY_CMD or --identity FILE")
         .into();
     }
     if let Err(why) = probe(context, &available) {
@@ -307,7 +308,7 @@ fn identities(options: &Options, context: &Context, loaded: &Loaded) -> Finding 
         Opened::None => text.push_str("; the fleet has no sealed file yet"),
         Opened::One => text.push_str("; a sealed file of the fleet opens"),
         Opened::Failed(why) => {
-            return Check::new(Area::Identities, CheckState::Failed, format!("{text}; {why}"))
+            return Check::new(Area::Identities, CheckState::Failed, format!("{text}; {why}{notes}"))
                 .with_next(
                     "name the identity that belongs to one of `recipients` in applecart.yaml",
                 )
@@ -315,13 +316,13 @@ fn identities(options: &Options, context: &Context, loaded: &Loaded) -> Finding 
         }
     }
     if known == 0 && !own.is_empty() {
-        return Check::new(Area::Identities, CheckState::Warning, text)
+        return Check::new(Area::Identities, CheckState::Warning, text + &notes)
             .with_next(
                 "files sealed from now on will not open with it: add its public key to `recipients`",
             )
             .into();
     }
-    Check::new(Area::Identities, CheckState::Ok, text).into()
+    Check::new(Area::Identities, CheckState::Ok, text + &notes).into()
 }
 
 /// Why an identity is of no use.

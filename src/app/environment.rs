@@ -1,21 +1,20 @@
 //! What the environment holds for Applecart.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "key files that the environment names are read here"
-)]
+#![expect(clippy::disallowed_methods, reason = "the machine's name is read here")]
 
-use std::path::{Path, PathBuf};
+mod identities;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use age::secrecy::SecretString;
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
-use zeroize::Zeroizing;
 
 use super::AppError;
 use applecart_core::fleet::{Auth, CredentialKind};
 use applecart_core::model::Actor;
 use applecart_io::intune::{ClientSecret, Overrides, of_application};
-use applecart_io::vault::{Identities, IdentitiesError};
+use applecart_io::vault::KeySource;
 
 /// The variables in which pipelines name the branch that a pull request is to be merged into.
 pub const TARGET_BRANCH: [&str; 3] =
@@ -24,19 +23,32 @@ pub const TARGET_BRANCH: [&str; 3] =
 const CREDENTIAL: &str = "APPLECART_CREDENTIAL";
 
 type LookUp = dyn Fn(&str) -> Option<String> + Send + Sync;
+type AskPassphrase = dyn Fn(&KeySource) -> Option<SecretString> + Send + Sync;
 
-/// Environment variables, looked up by name.
+/// Environment variables, looked up by name, and whoever can be asked.
 #[derive(Clone)]
-pub struct Environment(Arc<LookUp>);
+pub struct Environment {
+    look_up: Arc<LookUp>,
+    ask_passphrase: Arc<AskPassphrase>,
+}
 
 impl Environment {
     pub fn new(look_up: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(look_up))
+        Self { look_up: Arc::new(look_up), ask_passphrase: Arc::new(|_| None) }
+    }
+
+    /// The same with somebody who can be asked for the passphrase of a key file.
+    #[must_use]
+    pub fn asking(
+        self,
+        ask: impl Fn(&KeySource) -> Option<SecretString> + Send + Sync + 'static,
+    ) -> Self {
+        Self { ask_passphrase: Arc::new(ask), ..self }
     }
 
     /// A variable's value; an empty one counts as unset, as pipelines set unset ones to nothing.
     pub fn variable(&self, name: &str) -> Option<String> {
-        (self.0)(name).filter(|value| !value.is_empty())
+        (self.look_up)(name).filter(|value| !value.is_empty())
     }
 
     /// The target branch that the pipeline names, without `refs/heads/` (Azure Pipelines names it
@@ -72,32 +84,15 @@ impl Environment {
         Ok(Overrides::parse(graph.as_deref(), login.as_deref())?)
     }
 
-    /// Identities from the places where SOPS users have them, and from `--identity`.
-    ///
-    /// # Errors
-    /// When one that is named cannot be read, whether or not it would be needed.
-    pub fn identities(&self, files: &[PathBuf]) -> Result<Identities, IdentitiesError> {
-        let mut identities = Identities::default();
-        for file in files {
-            add_file(&mut identities, file.display().to_string(), file)?;
+    /// The user's configuration folder, in which this program keeps keys.
+    pub fn config_folder(&self) -> Option<PathBuf> {
+        let variable = |name| self.variable(name).map(PathBuf::from);
+        if cfg!(windows) {
+            return variable("APPDATA");
         }
-        if let Some(file) = self.variable("SOPS_AGE_KEY_FILE") {
-            let source_name = format!("SOPS_AGE_KEY_FILE ({file})");
-            add_file(&mut identities, source_name, Path::new(&file))?;
-        }
-        if let Some(text) = self.variable("SOPS_AGE_KEY").map(Zeroizing::new) {
-            identities.add("SOPS_AGE_KEY", &text)?;
-        }
-        if let Some(file) = self.variable("SOPS_AGE_SSH_PRIVATE_KEY_FILE") {
-            let source_name = format!("SOPS_AGE_SSH_PRIVATE_KEY_FILE ({file})");
-            if Identities::READS_SSH {
-                add_file(&mut identities, source_name, Path::new(&file))?;
-            } else if identities.is_empty() {
-                // With another identity available, this one may never be needed.
-                return Err(IdentitiesError::Ssh { source_name });
-            }
-        }
-        Ok(identities)
+        variable("XDG_CONFIG_HOME")
+            .filter(|path| path.is_absolute())
+            .or_else(|| variable("HOME").map(|home| home.join(".config")))
     }
 
     /// Who runs this: the pipeline's run and user where there is one, else the machine's.
@@ -141,16 +136,5 @@ impl Environment {
             ))
         };
         github().or_else(azure).or_else(|| self.variable("CI_JOB_URL"))
-    }
-}
-
-fn add_file(
-    identities: &mut Identities,
-    source_name: String,
-    path: &Path,
-) -> Result<(), IdentitiesError> {
-    match std::fs::read_to_string(path).map(Zeroizing::new) {
-        Ok(text) => identities.add(&source_name, &text),
-        Err(error) => Err(IdentitiesError::Unreadable { source_name, reason: error.kind() }),
     }
 }

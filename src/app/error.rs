@@ -62,13 +62,18 @@ pub enum AppError {
     #[error(transparent)]
     Identities(#[from] IdentitiesError),
     #[error(
-        "Nothing was uploaded: {} must be opened for it, and no private key (age identity) is available",
-        plural(*.files, "sealed file")
+        "Nothing was uploaded: {} must be opened for it, and no private key (age identity) is available{}",
+        plural(*.files, "sealed file"),
+        usual.as_ref().map(|path| format!(": nothing names one, and there is no {}", path.display())).unwrap_or_default()
     )]
-    NoIdentities { files: usize },
+    NoIdentities {
+        files: usize,
+        /// Where SOPS looks for a key file that nothing names.
+        usual: Option<PathBuf>,
+    },
     #[error(
-        "Nothing was uploaded: no private key that was named ({identities}) opens any of the {} of the selected tenants. They are encrypted to other recipients",
-        plural(*.files, "sealed file")
+        "Nothing was uploaded: {} of the selected tenants, which are encrypted to other recipients",
+        opens_none(*.identities, *.files)
     )]
     WrongIdentities { identities: usize, files: usize },
     #[error(transparent)]
@@ -194,6 +199,17 @@ impl From<BaseError> for AppError {
 impl From<Stale> for AppError {
     fn from(error: Stale) -> Self {
         Self::StalePlan(Box::new(error))
+    }
+}
+
+fn opens_none(identities: usize, files: usize) -> String {
+    let keys = match identities {
+        1 => "the available private key does not open".to_owned(),
+        _ => format!("none of the {identities} available private keys opens"),
+    };
+    match files {
+        1 => format!("{keys} the sealed file"),
+        _ => format!("{keys} any of the {files} sealed files"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use chrono::Duration;
 
 use super::files::{self, MAX_READ};
-use super::{AppError, Context};
+use super::{AppError, Context, keys};
 use applecart_core::apple::{self, Inspection};
 use applecart_core::model::Kind;
 use applecart_core::sealed;
@@ -48,7 +48,7 @@ fn opened(context: &Context, file: &Path, identities: &[PathBuf]) -> Result<Secr
         return Ok(Secret::new(std::mem::take(&mut *bytes)));
     }
     // Read only now: keys that cannot be read are no reason not to look at a plain file.
-    let identities = context.environment.identities(identities)?;
+    let identities = keys::available(context, identities)?;
     match vault::open(&bytes, &identities) {
         Ok(content) => Ok(content),
         // Sealed in a way that this build does not open: the verdict says so.

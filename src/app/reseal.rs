@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::replace::{self, New};
-use super::{AppError, Context, files, session};
+use super::{AppError, Context, files, keys, session};
 use applecart_core::fleet::{self, Desired, Policy, Tenant, TokenFile};
 use applecart_core::model::Sha256;
 use applecart_core::plan::Selection;
@@ -62,7 +62,7 @@ pub fn reseal(options: &ResealOptions, context: &Context) -> Result<Resealed, Ap
     let policy = session::policy_of(context, &source)?;
     // Whether there are recipients that can be sealed to is one question for the whole fleet.
     vault::seal(&Secret::new(Vec::new()), &policy.recipients)?;
-    let identities = context.environment.identities(&options.identity)?;
+    let identities = keys::available(context, &options.identity)?;
     let (tenants, _) = fleet::load_tenants(&source, Some(&policy));
     AppError::check_selection(&options.selection, &tenants)?;
     let work = Work { root, policy: &policy, identities: &identities, dry_run: options.dry_run };

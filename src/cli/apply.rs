@@ -1,4 +1,4 @@
-use std::io::{BufRead, IsTerminal as _, Write};
+use std::io::{BufRead, Write};
 use std::path::PathBuf;
 
 use super::args::{Keys, Selected, duration};
@@ -79,7 +79,7 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
         None => What::Due(args.selected.selection()?),
     };
     let (signals, told) = (Signals::watch(), output.clone());
-    let asks = !args.yes && may_ask();
+    let asks = !args.yes && global::may_ask();
     let options = apply::Options {
         what,
         approve: args.approve,
@@ -104,15 +104,6 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
     })?;
     args.format.write(&applied.report, output)?;
     Ok(applied.outcome())
-}
-
-/// Whether somebody sits at the terminal. In a pipeline nobody does, whatever its runner gives it for
-/// standard input.
-fn may_ask() -> bool {
-    let is_ci = global::environment()
-        .variable("CI")
-        .is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
-    !is_ci && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
 /// The plan stands above; only a clear yes goes on.

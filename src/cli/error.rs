@@ -83,6 +83,7 @@ impl Explain for AppError {
             } => Outcome::Error,
             // Another key would not help.
             Self::NotConfirmed
+            | Self::WrongIdentities { .. }
             | Self::Refused(_)
             | Self::Sealed { .. }
             | Self::Acknowledge(
@@ -118,7 +119,6 @@ impl Explain for AppError {
             | Self::File { .. }
             | Self::Identities(_)
             | Self::NoIdentities { .. }
-            | Self::WrongIdentities { .. }
             | Self::Seal(_)
             | Self::Lock(_)
             | Self::CreateLedger(_)
@@ -237,12 +237,18 @@ impl Explain for AppError {
                 source: OpenError::NoIdentity | OpenError::NoMatchingIdentity { .. },
                 ..
             }
-            | Self::Identities(_)
             | Self::NoIdentities { .. }
             | Self::WrongIdentities { .. } => vec![Next::run(
                 "Name the file of the private key (age identity), here or with --identity FILE:",
                 "export SOPS_AGE_KEY_FILE=PATH",
             )],
+            Self::Identities(error) => vec![match error.remedy() {
+                Some(remedy) => Next::run(remedy.say, remedy.run),
+                None => Next::run(
+                    "Name the file of the private key (age identity), here or with --identity FILE:",
+                    "export SOPS_AGE_KEY_FILE=PATH",
+                ),
+            }],
             Self::SignIn(error) => sign_in_hints(error),
             Self::Download(error) => error.hints(),
             Self::Renew(error) => error.hints(),

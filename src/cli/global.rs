@@ -1,15 +1,18 @@
 //! Options of every command.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use age::secrecy::SecretString;
 use clap::{Args, ValueEnum};
 
 use super::progress::Bar;
 use crate::app::{Context, Environment};
 use applecart_core::model::Timestamp;
-use applecart_core::report::without_commands;
+use applecart_core::report::{escape, without_commands};
 use applecart_io::seams::{MachineClock, RandomIds};
+use applecart_io::vault::KeySource;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -141,5 +144,25 @@ impl std::io::Write for LogLines {
 /// This process's environment.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub(super) fn environment() -> Environment {
-    Environment::new(|name| std::env::var(name).ok())
+    Environment::new(|name| std::env::var(name).ok()).asking(passphrase)
+}
+
+/// Whether somebody sits at the terminal. In a pipeline nobody does, whatever its runner gives it for
+/// standard input.
+pub(super) fn may_ask() -> bool {
+    let is_ci = environment()
+        .variable("CI")
+        .is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
+    !is_ci && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks for the passphrase of a key file, and shows nothing of what is typed.
+fn passphrase(source: &KeySource) -> Option<SecretString> {
+    if !may_ask() {
+        return None;
+    }
+    let terminal = console::Term::stderr();
+    terminal.write_str(&format!("Passphrase of {}: ", escape(&source.to_string()))).ok()?;
+    let typed = terminal.read_secure_line().ok()?;
+    (!typed.is_empty()).then(|| typed.into())
 }

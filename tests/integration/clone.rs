@@ -104,7 +104,7 @@ fn a_key_that_cannot_be_used_is_told_once_and_before_the_plan() {
     });
 
     let stranger = World::new().key.clone();
-    let all = told(1, "opens any of the 2 sealed files", &|command| {
+    let all = told(4, "does not open any of the 2 sealed files", &|command| {
         command.env("SOPS_AGE_KEY", &stranger);
     });
     assert!(!all.contains("Plan for"), "{all}");

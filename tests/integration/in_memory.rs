@@ -24,12 +24,11 @@ use applecart_io::intune::{
 use applecart_io::seams::testing::{SeededIds, VirtualClock};
 use applecart_io::seams::{Clock as _, Seams};
 use applecart_io::store::LedgerWriter;
-use applecart_io::vault::{self, Identities, Secret, seal};
+use applecart_io::vault::{self, Identities, KeySource, Secret, seal};
 use applecart_simulator::{
     Enrollment, EnrollmentRequest, Fault, FaultRule, InProcess, PushRequest, Simulator, StateError,
     Tenant, Vpp, VppRequest, WRITER_CLIENT_ID, WRITER_SECRET,
 };
-use zeroize::Zeroizing;
 
 use crate::world::hub::git;
 use crate::world::{pushed, tenant_id};
@@ -298,7 +297,7 @@ impl Run<'_> {
         let session = Session::new(&self.context, &loaded, &selection, &known);
         let view = known.as_ref().unwrap();
         let mut identities = Identities::default();
-        identities.add("test", &Zeroizing::new(self.fixture.key.clone())).unwrap();
+        identities.add(&KeySource::Value("test"), self.fixture.key.as_bytes(), &|_| None).unwrap();
         let repo = Mutex::new(Repo::discover(&self.context.repo).unwrap());
         let author = Author {
             run: self.context.ids.uuid().to_string(),

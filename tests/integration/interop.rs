@@ -16,9 +16,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use age::secrecy::ExposeSecret as _;
-use applecart_io::vault::{Identities, OpenError, Secret, open, seal};
+use applecart_io::vault::{Identities, KeySource, OpenError, Secret, open, seal};
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use crate::world::{World, tenant_id};
 
@@ -61,7 +60,7 @@ impl Bench {
         let identity = age::x25519::Identity::generate();
         let key = identity.to_string().expose_secret().to_owned();
         let mut identities = Identities::default();
-        identities.add("test", &Zeroizing::new(key.clone())).unwrap();
+        identities.add(&KeySource::Value("test"), key.as_bytes(), &|_| None).unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("key.txt"), format!("# a comment\n{key}\n")).unwrap();
         Self { folder, key, recipient: identity.to_public().to_string(), identities }
@@ -341,7 +340,7 @@ fn a_certificate_changed_after_sops_sealed_it_is_untrusted_and_not_sent() {
 #[cfg(feature = "ssh-identities")]
 mod ssh {
     use super::*;
-    use applecart_io::vault::IdentitiesError;
+    use applecart_io::vault::{IdentitiesError, IdentityFault};
 
     fn ssh_keygen() -> Option<PathBuf> {
         program("ssh-keygen", "APPLECART_SSH_KEYGEN")
@@ -356,7 +355,8 @@ mod ssh {
 
     fn add(text: &str) -> Result<Identities, IdentitiesError> {
         let mut identities = Identities::default();
-        identities.add("KEY", &Zeroizing::new(text.to_owned())).map(|()| identities)
+        identities.add(&KeySource::Value("KEY"), text.as_bytes(), &|_| None)?;
+        identities.usable()
     }
 
     #[test]
@@ -395,14 +395,13 @@ mod ssh {
     fn ssh_keys_that_cannot_be_used_say_why() {
         let Some(keygen) = ssh_keygen() else { return };
         let bench = Bench::new();
-        let source_name = || "KEY".to_owned();
         let (locked, _) = key(&bench, &keygen, "ed25519", "open sesame");
-        let fault = |text: &str| add(text).err().unwrap();
-        assert_eq!(fault(&locked), IdentitiesError::SshPassphrase { source_name: source_name() });
+        let fault = |text: &str| add(text).err().unwrap().fault;
+        assert_eq!(fault(&locked), IdentityFault::SshPassphrase);
         let (ecdsa, _) = key(&bench, &keygen, "ecdsa", "");
-        assert_eq!(fault(&ecdsa), IdentitiesError::SshKind { source_name: source_name() });
+        assert_eq!(fault(&ecdsa), IdentityFault::SshKind);
         let (good, _) = key(&bench, &keygen, "ed25519", "");
-        let malformed = IdentitiesError::SshMalformed { source_name: source_name() };
+        let malformed = IdentityFault::SshMalformed;
         assert_eq!(fault(&good[..good.len() / 2]), malformed);
         assert_eq!(fault(&format!("{good}{good}")), malformed);
     }

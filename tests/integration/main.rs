@@ -31,6 +31,7 @@ mod in_memory;
 mod init;
 mod interop;
 mod journey;
+mod keys;
 mod kinds;
 mod manners;
 mod pasted;

@@ -44,7 +44,7 @@ pub use inspect::{FORMAT_VERSION, FileFacts, Inspection, RecipientFacts, Request
 pub use key::{key_identity, public_key_file, request_file, requested_key};
 pub(crate) use other::form;
 pub use secret::{Secrets, secrets_in};
-pub(crate) use text::utf16;
+pub use text::utf16;
 
 /// The largest token file that is looked at. Apple's files have a few kilobytes; a megabyte
 /// leaves room for chains and text around them and bounds what a hostile file can cost.

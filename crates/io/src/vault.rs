@@ -18,7 +18,9 @@ mod tests;
 
 pub use applecart_core::sealed::MAX_SEALED;
 pub use error::OpenError;
-pub use identities::{Identities, IdentitiesError};
+pub use identities::{
+    Ask, Dressing, Identities, IdentitiesError, IdentityFault, IdentityNote, KeySource,
+};
 pub use seal::{SealError, seal};
 pub use secret::Secret;
 

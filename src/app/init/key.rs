@@ -65,7 +65,9 @@ pub(super) fn place(
         Some(path) => path.to_owned(),
         None => {
             let name = root.file_name().map(|name| name.to_string_lossy().into_owned());
-            config_folder(context)
+            context
+                .environment
+                .config_folder()
                 .ok_or(InitError::NoKeyFolder)?
                 .join("applecart")
                 .join(format!("{}.agekey", name.unwrap_or_else(|| "fleet".to_owned())))
@@ -108,14 +110,4 @@ fn real(path: &Path) -> PathBuf {
         rest.push(last);
         there = parent;
     }
-}
-
-fn config_folder(context: &Context) -> Option<PathBuf> {
-    let variable = |name| context.environment.variable(name).map(PathBuf::from);
-    if cfg!(windows) {
-        return variable("APPDATA");
-    }
-    variable("XDG_CONFIG_HOME")
-        .filter(|path| path.is_absolute())
-        .or_else(|| variable("HOME").map(|home| home.join(".config")))
 }

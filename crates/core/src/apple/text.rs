@@ -42,7 +42,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Text> {
 }
 
 /// The text of a file that is UTF-16.
-pub(crate) fn utf16(bytes: &[u8]) -> Option<Zeroizing<String>> {
+pub fn utf16(bytes: &[u8]) -> Option<Zeroizing<String>> {
     units(bytes)?.text().map(Zeroizing::new)
 }
 

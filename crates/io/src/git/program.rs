@@ -12,6 +12,7 @@
 //! A run that asks for a password without a terminal fails at once instead of waiting, and every
 //! run has a time limit. What `git` says in an error is shown without credentials.
 
+mod command;
 mod scrub;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use super::{GitError, Repo, escaped};
 use scrub::last_lines;
+pub use command::{CommandError, printed};
 pub use tool::Tool;
 pub use tool::ToolError;
 

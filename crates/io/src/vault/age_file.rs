@@ -1,8 +1,10 @@
 //! age files: armored or binary.
 
-use std::io::Read as _;
+use std::borrow::Cow;
+use std::io::Read;
 
 use age::armor::ArmoredReader;
+use age::secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::{Identities, OpenError};
@@ -12,6 +14,9 @@ use applecart_core::sealed::age::{ARMOR, MAGIC, MAX_HEADER, VERSION_1};
 const MAC_LINE: usize = 4 + 43 + 1;
 /// 64 characters of base64; only the last line about a recipient may be shorter.
 const BODY_LINE: usize = 64 + 1;
+
+/// What age itself takes: 2^22 rounds, some ten seconds.
+const MAX_WORK_FACTOR: u8 = 22;
 
 /// What one age file may be.
 pub(super) struct Limits {
@@ -49,33 +54,75 @@ pub(super) fn open(
     identities: &Identities,
     limits: &Limits,
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    // No text of age's errors is passed on: it is written for other places, and holds invisible
-    // marks (U+2068, U+2069).
-    let mut binary = Vec::new();
-    let binary = if sealed.starts_with(ARMOR) {
-        binary.reserve_exact(sealed.len());
-        ArmoredReader::new(sealed).read_to_end(&mut binary).map_err(|_| OpenError::Damaged)?;
-        &binary[..]
-    } else {
-        sealed
-    };
-    check_header(binary, limits)?;
-    let decryptor = age::Decryptor::new_buffered(binary).map_err(|_| OpenError::Damaged)?;
+    let binary = binary(sealed)?;
+    check_header(&binary, limits)?;
+    let decryptor = age::Decryptor::new_buffered(&binary[..]).map_err(|_| OpenError::Damaged)?;
     if decryptor.is_scrypt() {
         return Err(OpenError::Passphrase);
     }
     if identities.is_empty() {
         return Err(OpenError::NoIdentity);
     }
+    let none = OpenError::NoMatchingIdentity { identities: identities.len() };
     let reader = decryptor.decrypt(identities.as_age()).map_err(|error| match error {
-        age::DecryptError::NoMatchingKeys => {
-            OpenError::NoMatchingIdentity { identities: identities.len() }
+        age::DecryptError::NoMatchingKeys => none,
+        _ => OpenError::Damaged,
+    })?;
+    whole(reader, binary.len(), limits)
+}
+
+/// Whether a passphrase opens it.
+pub(super) fn has_passphrase(sealed: &[u8]) -> bool {
+    let header = binary(sealed).and_then(|binary| {
+        check_header(&binary, &Limits::FILE)?;
+        let decryptor = age::Decryptor::new_buffered(&binary[..]);
+        decryptor.map(|it| it.is_scrypt()).map_err(|_| OpenError::Damaged)
+    });
+    header.unwrap_or(false)
+}
+
+/// Opens an identity file with its passphrase; where it is another one,
+/// [`OpenError::NoMatchingIdentity`].
+pub(super) fn open_with_passphrase(
+    sealed: &[u8],
+    passphrase: SecretString,
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    let binary = binary(sealed)?;
+    check_header(&binary, &Limits::FILE)?;
+    let decryptor = age::Decryptor::new_buffered(&binary[..]).map_err(|_| OpenError::Damaged)?;
+    let mut identity = age::scrypt::Identity::new(passphrase);
+    identity.set_max_work_factor(MAX_WORK_FACTOR);
+    let identity = std::iter::once(&identity as &dyn age::Identity);
+    let reader = decryptor.decrypt(identity).map_err(|error| match error {
+        age::DecryptError::DecryptionFailed | age::DecryptError::KeyDecryptionFailed => {
+            OpenError::NoMatchingIdentity { identities: 1 }
         }
         _ => OpenError::Damaged,
     })?;
+    whole(reader, binary.len(), &Limits::FILE)
+}
+
+/// The file without its armor.
+fn binary(sealed: &[u8]) -> Result<Cow<'_, [u8]>, OpenError> {
+    // No text of age's errors is passed on: it is written for other places, and holds invisible
+    // marks (U+2068, U+2069).
+    if !sealed.starts_with(ARMOR) {
+        return Ok(Cow::Borrowed(sealed));
+    }
+    let mut binary = Vec::with_capacity(sealed.len());
+    ArmoredReader::new(sealed).read_to_end(&mut binary).map_err(|_| OpenError::Damaged)?;
+    Ok(Cow::Owned(binary))
+}
+
+/// The content, up to the limit.
+fn whole(
+    reader: impl Read,
+    sealed: usize,
+    limits: &Limits,
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     // Reserved whole, so that growing leaves no unwiped copies behind: a sealed file is always
     // longer than its content.
-    let mut opened = Zeroizing::new(Vec::with_capacity(binary.len()));
+    let mut opened = Zeroizing::new(Vec::with_capacity(sealed));
     reader.take(limits.opened + 1).read_to_end(&mut opened).map_err(|_| OpenError::Damaged)?;
     if opened.len() as u64 > limits.opened {
         return Err(OpenError::TooLarge { limit: limits.opened });

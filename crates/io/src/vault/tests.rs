@@ -5,7 +5,6 @@ use std::io::Write as _;
 use age::secrecy::ExposeSecret as _;
 use age::x25519;
 use proptest::prelude::*;
-use zeroize::Zeroizing;
 
 use super::sops::sealing;
 use super::*;
@@ -20,7 +19,7 @@ pub(super) fn pair() -> Pair {
     let identity = x25519::Identity::generate();
     let mut identities = Identities::default();
     let text = format!("# created: today\n{}\n", identity.to_string().expose_secret());
-    identities.add("test", &Zeroizing::new(text)).unwrap();
+    identities.add(&KeySource::Value("test"), text.as_bytes(), &|_| None).unwrap();
     Pair { identities, recipient: identity.to_public().to_string() }
 }
 
@@ -142,44 +141,6 @@ fn armored(binary: &[u8]) -> Vec<u8> {
     writer.write_all(binary).unwrap();
     writer.finish().unwrap();
     out
-}
-
-#[test]
-fn identities_that_cannot_be_used_are_named_by_line() {
-    let add = |text: &str| {
-        Identities::default().add("KEY", &Zeroizing::new(text.to_owned())).unwrap_err()
-    };
-    assert_eq!(
-        add("# x\nsecret"),
-        IdentitiesError::NotAnIdentity { source_name: "KEY".into(), line: 2 }
-    );
-    assert_eq!(
-        add("AGE-PLUGIN-YUBIKEY-1Q"),
-        IdentitiesError::Plugin { source_name: "KEY".into(), line: 1 }
-    );
-    assert_eq!(add("# only a comment"), IdentitiesError::Empty { source_name: "KEY".into() });
-    let ssh = add("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA");
-    if Identities::READS_SSH {
-        assert_eq!(ssh, IdentitiesError::SshMalformed { source_name: "KEY".into() });
-    } else {
-        assert_eq!(ssh, IdentitiesError::Ssh { source_name: "KEY".into() });
-    }
-}
-
-#[test]
-fn identity_errors_say_what_to_do() {
-    let source_name = || "SOPS_AGE_KEY".to_owned();
-    let all = [
-        IdentitiesError::NotAnIdentity { source_name: source_name(), line: 2 },
-        IdentitiesError::Ssh { source_name: source_name() },
-        IdentitiesError::SshPassphrase { source_name: source_name() },
-        IdentitiesError::SshKind { source_name: source_name() },
-        IdentitiesError::SshMalformed { source_name: source_name() },
-        IdentitiesError::Plugin { source_name: source_name(), line: 1 },
-        IdentitiesError::Empty { source_name: source_name() },
-        IdentitiesError::TooLarge { source_name: source_name() },
-    ];
-    insta::assert_snapshot!(all.map(|error| error.to_string()).join("\n\n"));
 }
 
 #[cfg(not(feature = "ssh-identities"))]
