@@ -1,11 +1,5 @@
 //! Files that a person names: token files, snapshots of Intune, plans.
-#![expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "reads what a person names"
-)]
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -21,18 +15,31 @@ use applecart_io::intune;
 pub const MAX_READ: u64 = 2 * 1024 * 1024;
 /// A snapshot of a tenant with hundreds of tokens has a few hundred kilobytes.
 const MAX_SNAPSHOT: u64 = 16 * 1024 * 1024;
+/// A plan of 10,000 tenants with four tokens each has half of it.
+const MAX_PLAN: u64 = 256 * 1024 * 1024;
+/// A line for each of 100,000 customers.
+const MAX_LIST: u64 = 32 * 1024 * 1024;
 
 /// A file's bytes, at most one more than the limit; `-` is standard input.
 pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, AppError> {
     let failed = |source| AppError::File { path: path.to_owned(), doing: "read", source };
-    let mut bytes = Zeroizing::new(Vec::new());
-    if path == Path::new("-") {
-        std::io::stdin().lock().take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
-    } else {
-        let file = File::open(path).map_err(failed)?;
-        file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if path != Path::new("-") {
+        return applecart_io::files::read(path, limit).map_err(failed);
     }
+    let mut bytes = Zeroizing::new(Vec::new());
+    std::io::stdin().lock().take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
+}
+
+/// A list of customers.
+pub(super) fn list(path: &Path) -> Result<String, AppError> {
+    text(path, MAX_LIST)
+}
+
+fn text(path: &Path, max: u64) -> Result<String, AppError> {
+    let text = applecart_io::files::read_text(path, max);
+    let failed = |source| AppError::File { path: path.to_owned(), doing: "read", source };
+    text.map(|mut text| std::mem::take(&mut *text)).map_err(failed)
 }
 
 /// What a snapshot file says of one tenant in Intune.
@@ -44,11 +51,7 @@ pub fn snapshot(path: &Path) -> Result<LiveTenant, AppError> {
 
 /// A plan that `plan --out` wrote and that may be applied.
 pub(super) fn plan(path: &Path) -> Result<Plan, AppError> {
-    let text = std::fs::read_to_string(path).map_err(|source| AppError::File {
-        path: path.to_owned(),
-        doing: "read",
-        source,
-    })?;
+    let text = text(path, MAX_PLAN)?;
     checked(&text).map_err(|why| AppError::PlanFile { path: path.to_owned(), why })
 }
 

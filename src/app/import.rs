@@ -192,9 +192,7 @@ fn targets<'f>(
             targets.add(vec![wanted], true);
         }
         ImportSource::List(path) => {
-            let failed = |source| AppError::File { path: path.clone(), doing: "read", source };
-            let text = std::fs::read_to_string(path).map_err(failed)?;
-            let wanted = parse_list(&text)
+            let wanted = parse_list(&super::files::list(path)?)
                 .map_err(|mistakes| ImportError::List { path: path.clone(), mistakes })?;
             targets.add(wanted, false);
         }

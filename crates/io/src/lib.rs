@@ -6,9 +6,11 @@
 //! * [`vault`]: age and SOPS files, and secrets that cannot be printed.
 //! * [`store`]: the ledger's branch, its remote and its lock.
 //! * [`apply`]: walks a checked plan: opens, records the intent, sends, reads back, records.
+//! * [`files`]: what a person names, read within bounds.
 //! * [`seams`]: time and chance, which a run is given.
 
 pub mod apply;
+pub mod files;
 pub mod git;
 pub mod intune;
 pub mod seams;

@@ -1,16 +1,15 @@
 //! Identities from the places where SOPS users have them, and from `--identity`.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "key files that the environment names are read here"
-)]
 
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::Environment;
+use applecart_io::files;
 use applecart_io::git::program;
-use applecart_io::vault::{Identities, IdentitiesError, IdentityFault, KeySource};
+use applecart_io::vault::{
+    Identities, IdentitiesError, IdentityFault, KeySource, MAX_IDENTITY_TEXT,
+};
 
 const KEY: &str = "SOPS_AGE_KEY";
 const KEY_FILE: &str = "SOPS_AGE_KEY_FILE";
@@ -26,9 +25,9 @@ impl Environment {
     /// # Errors
     /// When one that is named cannot be read, whether or not it would be needed; or when all that
     /// there are cannot be used.
-    pub fn identities(&self, files: &[PathBuf]) -> Result<Identities, IdentitiesError> {
+    pub fn identities(&self, named: &[PathBuf]) -> Result<Identities, IdentitiesError> {
         let mut identities = Identities::default();
-        for file in files {
+        for file in named {
             self.add_file(&mut identities, "--identity", file, KeySource::File(file.clone()))?;
         }
         if let Some(file) = self.variable(KEY_FILE).map(PathBuf::from) {
@@ -60,7 +59,7 @@ impl Environment {
     fn add_usual(&self, identities: &mut Identities) {
         let Some(path) = self.usual_key_file() else { return };
         let source = KeySource::Usual(path.clone());
-        let added = match std::fs::read(&path).map(Zeroizing::new) {
+        let added = match files::read(&path, MAX_IDENTITY_TEXT as u64) {
             Ok(bytes) => self.add(identities, &source, &bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(IdentityFault::Unreadable(error.kind()).of(&source)),
@@ -101,7 +100,7 @@ impl Environment {
         if path.to_string_lossy().contains("AGE-SECRET-KEY-") {
             return Err(IdentityFault::KeyForPath.of(&KeySource::Value(named_by)));
         }
-        match std::fs::read(path).map(Zeroizing::new) {
+        match files::read(path, MAX_IDENTITY_TEXT as u64) {
             Ok(bytes) => self.add(identities, &source, &bytes),
             Err(error) => Err(match error.kind() {
                 std::io::ErrorKind::NotFound if path.starts_with("~") => IdentityFault::Tilde,

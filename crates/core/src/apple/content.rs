@@ -15,6 +15,8 @@ use crate::sealed::{Form, SecretKind, age, marks, sops};
 
 /// Base64 in base64 in base64 is no accident any more.
 const MAX_LAYERS: usize = 3;
+/// A bundle of all of Apple's intermediates has 25.
+const MAX_CERTIFICATES: usize = 1000;
 
 /// What a file is.
 pub(super) enum Content {
@@ -164,14 +166,21 @@ fn binary(bytes: &[u8], look: &mut Look) -> Content {
     }
 }
 
-/// DER structures one after the other, of which the first is a certificate.
+/// DER structures one after the other, of which the first is a certificate. What fills the space
+/// between them is stepped over once, so that a file of nothing else costs one look at it.
 fn certificates(bytes: &[u8]) -> (Vec<Option<Vec<u8>>>, bool) {
+    let is_fill = |octet: &u8| octet.is_ascii_whitespace() || *octet == 0;
     let mut budget = ber::Budget::default();
     let mut rest = bytes;
     let mut found = Vec::new();
     let mut private_key = false;
-    while rest.iter().any(|octet| !octet.is_ascii_whitespace() && *octet != 0) {
-        let Ok((element, after)) = ber::first(rest, &mut budget) else {
+    while let Some(at) = rest.iter().position(|octet| !is_fill(octet)) {
+        rest = rest.get(at..).unwrap_or_default();
+        let element = match ber::first(rest, &mut budget) {
+            Ok(element) if found.len() < MAX_CERTIFICATES => Some(element),
+            _ => None,
+        };
+        let Some((element, after)) = element else {
             // What is cut off is judged by the certificate's own reader, which tells the place.
             found.push(Some(rest.to_vec()));
             break;

@@ -7,8 +7,8 @@
 )]
 
 use std::borrow::Cow;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -125,10 +125,7 @@ pub fn save_unpushed(path: &Path, entries: &[(TenantId, LedgerEntry)]) -> Result
 /// Reads a file that [`save_unpushed`] wrote.
 pub fn read_saved(path: &Path) -> Result<Vec<(TenantId, LedgerEntry)>, SavedError> {
     let io = |source| SavedError::Io { path: path.to_owned(), doing: "read", source };
-    let mut json = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut json))
-        .map_err(io)?;
+    let json = crate::files::read(path, MAX_BYTES).map_err(io)?;
     if json.len() as u64 > MAX_BYTES {
         return Err(SavedError::TooLarge { path: path.to_owned() });
     }

@@ -20,7 +20,7 @@ use super::{OpenError, age_file};
 
 /// An identity file larger than this is not one; age's own limit is 16 MiB for files with many
 /// SSH keys, here they are a few lines each.
-const MAX_IDENTITY_TEXT: usize = 1024 * 1024;
+pub const MAX_IDENTITY_TEXT: usize = 1024 * 1024;
 /// An OpenSSH private key of 16384 bits has 13 KiB.
 #[cfg(feature = "ssh-identities")]
 const MAX_SSH_KEY: usize = 32 * 1024;

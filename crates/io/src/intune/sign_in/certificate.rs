@@ -87,21 +87,12 @@ pub(in crate::intune) struct Certificate {
 
 impl Certificate {
     /// Reads a file; `password` opens what is encrypted in it.
-    #[expect(
-        clippy::disallowed_types,
-        reason = "the credential of the program itself, named by who starts it"
-    )]
     pub(super) fn read(path: &Path, password: &str) -> Result<Self, CertificateError> {
         let unreadable = |error: std::io::Error| CertificateError::Unreadable(error.kind());
-        let mut file = std::fs::File::open(path).map_err(unreadable)?;
-        let length = file.metadata().map_err(unreadable)?.len();
-        if length > MAX_BYTES {
+        let bytes = crate::files::read(path, MAX_BYTES).map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_BYTES {
             return Err(CertificateError::TooLarge);
         }
-        // Made large enough at once: a buffer that grows leaves pieces of the key behind.
-        let room = usize::try_from(length).unwrap_or_default() + 1;
-        let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-        std::io::Read::read_to_end(&mut file, &mut bytes).map_err(unreadable)?;
         Self::parse(&bytes, &path.display().to_string(), password)
     }
 

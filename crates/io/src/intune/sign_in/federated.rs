@@ -90,18 +90,14 @@ pub(super) fn workload(variables: &Variables) -> Result<Issuer, SignInError> {
     Ok(Issuer::File(path))
 }
 
-#[expect(clippy::disallowed_types, reason = "the credential of the program itself")]
 fn read(path: &std::path::Path) -> Result<Zeroizing<String>, SignInError> {
     let failed = |error: std::io::Error| SignInError::TokenFile {
         path: path.to_owned(),
         kind: error.kind(),
     };
     let other = || SignInError::TokenFileContent { path: path.to_owned() };
-    let file = std::fs::File::open(path).map_err(failed)?;
-    // One byte more than allowed, so that a larger file is seen to be one.
-    let mut file = std::io::Read::take(file, jwt::MAX_BYTES as u64 + 1);
-    let mut text = Zeroizing::new(Vec::with_capacity(jwt::MAX_BYTES + 1));
-    std::io::Read::read_to_end(&mut file, &mut text).map_err(failed)?;
+    // One byte more than allowed comes of a larger file, which no token is.
+    let text = crate::files::read(path, jwt::MAX_BYTES as u64).map_err(failed)?;
     let text = std::str::from_utf8(&text).map_err(|_| other())?.trim();
     if !jwt::is_token(text) {
         return Err(other());

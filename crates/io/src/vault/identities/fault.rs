@@ -239,6 +239,9 @@ fn unreadable(reason: std::io::ErrorKind) -> String {
         std::io::ErrorKind::PermissionDenied => {
             "the file cannot be read for lack of permission; check who may read it".to_owned()
         }
+        std::io::ErrorKind::InvalidInput => {
+            "it is a pipe, a device or a socket, which may never end; save the key in a file, and name that".to_owned()
+        }
         other => format!("the file cannot be read ({other}); check the path"),
     }
 }
