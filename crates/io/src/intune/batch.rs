@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::reply::Fault;
 use super::reply::Reply;
@@ -37,24 +38,30 @@ pub(super) fn body(kinds: &BTreeSet<Kind>) -> Vec<u8> {
 }
 
 #[derive(Deserialize)]
-struct Batch {
-    responses: Vec<Part>,
+struct Batch<'a> {
+    #[serde(borrow, deserialize_with = "super::wire::at_most::<MAX_PARTS, _, _>")]
+    responses: Vec<Part<'a>>,
 }
 
+/// More answers than this were not asked for.
+const MAX_PARTS: usize = 16;
+
 #[derive(Deserialize)]
-struct Part {
+struct Part<'a> {
     id: String,
     status: u16,
     #[serde(default)]
     headers: serde_json::Map<String, serde_json::Value>,
-    #[serde(default)]
-    body: serde_json::Value,
+    /// As it was sent: taken apart and put together again, of two members with one name the
+    /// second would stay, and the reader of the resource would see nothing amiss.
+    #[serde(borrow, default)]
+    body: Option<&'a RawValue>,
 }
 
 /// Takes a batch answer apart. A kind that is missing in it, or answered twice, is left out:
 /// it is then asked for alone.
 pub(super) fn parts(reply: &Reply) -> Result<BTreeMap<Kind, Reply>, Fault> {
-    let batch: Batch = reply.json()?;
+    let batch: Batch<'_> = reply.json()?;
     let mut parts = BTreeMap::new();
     for kind in Kind::ALL {
         let mut answers = batch.responses.iter().filter(|part| part.id == kind.as_str());
@@ -65,7 +72,7 @@ pub(super) fn parts(reply: &Reply) -> Result<BTreeMap<Kind, Reply>, Fault> {
     Ok(parts)
 }
 
-impl Part {
+impl Part<'_> {
     fn reply(&self, outer: &Reply) -> Reply {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
@@ -84,7 +91,7 @@ impl Part {
         Reply {
             status: self.status,
             headers,
-            body: serde_json::to_vec(&self.body).unwrap_or_default(),
+            body: self.body.map_or("null", RawValue::get).as_bytes().to_vec(),
             received: outer.received,
             scrub: Arc::clone(&outer.scrub),
             client_request_id: Arc::clone(&outer.client_request_id),

@@ -32,9 +32,10 @@ const READ_CONSENT: &str = "DeviceManagementServiceConfig.ReadWrite.All";
 /// Where Apple's push consent is, below the API version.
 pub(super) const CONSENT: &str = "/deviceManagement/dataSharingConsents/appleMDMPushCertificate";
 
-/// Intune allows 3,000 VPP and 2,000 enrollment tokens; a collection with more pages than that
-/// does not end.
+/// A collection with more pages than this does not end, even with three tokens on each.
 const MAX_PAGES: usize = 1_000;
+/// All pages of a collection together. The largest that Intune allows has a quarter of it.
+const MAX_COLLECTION: usize = 16 << 20;
 
 /// A batch that fails for Graph's own reasons is not asked for often: the single resources may
 /// be well.
@@ -236,14 +237,23 @@ async fn all_pages<T: Item>(
     let mut url = visit.beta(path);
     let mut seen = HashSet::new();
     let mut items = Vec::new();
+    let mut octets = 0;
     loop {
-        let parse = |reply: &Reply| Ok((reply.json::<Page<T>>()?, reply.request_id()));
+        let parse =
+            |reply: &Reply| Ok((reply.json::<Page<T>>()?, reply.body.len(), reply.request_id()));
         let asked = visit.ask(&Ask::get(url.clone()), std::mem::take(&mut start), parse).await;
-        let (page, request_id) = asked.map_err(|failure| failure.fault)?;
+        let (page, size, request_id) = asked.map_err(|failure| failure.fault)?;
+        octets += size;
+        let bad = |detail: &str| Fault::BadAnswer {
+            detail: detail.to_owned(),
+            request_id: request_id.clone(),
+        };
+        if octets > MAX_COLLECTION || items.len() + page.value.len() > wire::MAX_ITEMS {
+            return Err(bad("more tokens than Intune allows a tenant; the rest was not read"));
+        }
         items.extend(page.value);
         let Some(link) = page.next_link else { return Ok((items, request_id)) };
         seen.insert(url);
-        let bad = |detail: &str| Fault::BadAnswer { detail: detail.to_owned(), request_id };
         url = match visit.own_link(&link) {
             None => return Err(bad("the next page is on another host; it was not asked for")),
             Some(next) if seen.contains(&next) => return Err(bad("the pages lead in a circle")),
@@ -255,7 +265,7 @@ async fn all_pages<T: Item>(
 
 async fn read_consent(visit: &Visit<'_>) -> Reading<bool> {
     let ask = Ask::get(visit.beta(CONSENT));
-    match visit.ask(&ask, Start::default(), Reply::json::<wire::Consent>).await {
+    match visit.ask(&ask, Start::default(), |reply| reply.json::<wire::Consent>()).await {
         Ok(consent) => Reading::Present(consent.granted),
         // No record of a consent is a consent that was not given.
         Err(failure) if failure.fault.status() == Some(404) => Reading::Present(false),

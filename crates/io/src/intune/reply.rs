@@ -67,7 +67,7 @@ impl Reply {
     }
 
     /// The body as JSON of the expected shape.
-    pub(super) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Fault> {
+    pub(super) fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, Fault> {
         serde_json::from_slice(&self.body).map_err(|error| Fault::BadAnswer {
             // The kind and the place; serde's own text would repeat the input.
             detail: format!(

@@ -12,8 +12,9 @@ use reqwest::{Client, ClientBuilder, Method};
 use crate::seams::Clock;
 use applecart_core::model::Timestamp;
 
-/// A full page of any of the three resources is far smaller; more is not an answer of Graph's.
-const MAX_BODY: usize = 16 << 20;
+/// All tokens that Intune allows a tenant, on one page, are half of this; more is not an answer of
+/// Graph's. Several tenants are read at a time, and each may have one such answer in memory.
+const MAX_BODY: usize = 8 << 20;
 
 /// The header with the id that this program gives a request. Graph and Entra keep it.
 pub(super) const REQUEST_ID: &str = "client-request-id";

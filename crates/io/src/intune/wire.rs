@@ -19,12 +19,57 @@ pub(super) enum ShapeError {
     Twins { object: &'static str },
 }
 
+/// Intune allows 3,000 VPP and 2,000 enrollment tokens.
+pub(super) const MAX_ITEMS: usize = 10_000;
+/// Scope tags of one token; Intune allows far fewer in a whole tenant.
+const MAX_TAGS: usize = 1_000;
+
 /// One page of a collection.
 #[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
 pub(super) struct Page<T> {
+    #[serde(deserialize_with = "at_most::<MAX_ITEMS, _, _>")]
     pub(super) value: Vec<T>,
     #[serde(rename = "@odata.nextLink")]
     pub(super) next_link: Option<String>,
+}
+
+/// A list of at most `MAX` items. Counted while it is read: in memory an empty item is a hundred
+/// times the size of its three letters.
+pub(super) fn at_most<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: serde::Deserializer<'de>,
+{
+    struct Counted<const MAX: usize, T>(std::marker::PhantomData<T>);
+    impl<'de, const MAX: usize, T: Deserialize<'de>> serde::de::Visitor<'de> for Counted<MAX, T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "a list of at most {MAX} items")
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut items = Vec::new();
+            while let Some(item) = list.next_element()? {
+                if items.len() == MAX {
+                    return Err(serde::de::Error::invalid_length(MAX + 1, &self));
+                }
+                items.push(item);
+            }
+            Ok(items)
+        }
+    }
+    deserializer.deserialize_seq(Counted::<MAX, T>(std::marker::PhantomData))
+}
+
+/// Scope tags, where they are stated.
+fn tags<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Tags(#[serde(deserialize_with = "at_most::<MAX_TAGS, _, _>")] Vec<String>);
+    Ok(Option::<Tags>::deserialize(deserializer)?.map(|Tags(tags)| tags))
 }
 
 /// An Apple Account. A blank one is one that Intune does not know.
@@ -77,6 +122,7 @@ pub(super) struct Enrollment {
     last_successful_sync_date_time: Option<String>,
     last_sync_triggered_date_time: Option<String>,
     last_sync_error_code: Option<i64>,
+    #[serde(default, deserialize_with = "tags")]
     role_scope_tag_ids: Option<Vec<String>>,
     share_token_with_school_data_sync_service: Option<bool>,
     /// In snapshots only; Graph answers it to a function of its own.
@@ -151,6 +197,7 @@ pub(super) struct Vpp {
     last_sync_date_time: Option<String>,
     last_sync_status: Option<String>,
     state: Option<String>,
+    #[serde(default, deserialize_with = "tags")]
     role_scope_tag_ids: Option<Vec<String>>,
 }
 

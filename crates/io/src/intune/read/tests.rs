@@ -553,3 +553,52 @@ async fn the_log_shows_no_secret() {
     let line = text.lines().find(|line| line.contains("MARKER"));
     assert_eq!(line, None);
 }
+
+#[tokio::test]
+async fn a_part_of_a_batch_that_says_a_thing_twice_is_not_believed() {
+    let server = graph().await;
+    let body = push_body().to_string();
+    let twice = body.replacen('{', "{\"topicIdentifier\":\"com.apple.mgmt.External.evil\",", 1);
+    let parts = format!(
+        "{{\"responses\":[{{\"id\":\"push\",\"status\":200,\"body\":{twice}}},{{\"id\":\"vpp\",\"status\":200,\"body\":{{\"value\":[]}}}}]}}"
+    );
+    answer(&server, BATCH, status(200).set_body_string(parts)).await;
+    answer(&server, PUSH, status(200).set_body_string(twice)).await;
+    let live = connector(&server.uri()).read(&request(&[Kind::Push, Kind::Vpp])).await;
+    assert_eq!(live.push.problem().unwrap().code, ProblemCode::BadAnswer);
+    assert_eq!(live.vpp, Reading::Present(Vec::new()), "the other part is as it was");
+}
+
+#[tokio::test]
+async fn a_collection_of_more_than_intune_allows_ends_after_a_few_pages() {
+    let fat: Vec<_> = (0..3_000)
+        .map(|number| json!({"id": format!("{number}"), "state": "valid", "displayName": "y".repeat(900)}))
+        .collect();
+    let many: Vec<_> = (0..9_000).map(|number| json!({"id": format!("{number}")})).collect();
+    for items in [fat, many] {
+        let server = graph().await;
+        let served = std::sync::atomic::AtomicUsize::new(0);
+        let uri = server.uri();
+        let page = move |_: &wiremock::Request| {
+            let nth = served.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let next = format!("{uri}{VPP}?$skiptoken={nth}");
+            ok(json!({"value": items, "@odata.nextLink": next}))
+        };
+        Mock::given(path(VPP)).respond_with(page).mount(&server).await;
+        let live = connector(&server.uri()).read(&request(&[Kind::Vpp])).await;
+        let problem = live.vpp.problem().unwrap();
+        assert_eq!(problem.code, ProblemCode::BadAnswer);
+        assert!(problem.detail.as_deref().unwrap().contains("more tokens than Intune allows"));
+        assert!(count(&server, VPP).await < 8);
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_nothing_but_empty_items_is_no_page() {
+    let server = graph().await;
+    let items = "{},".repeat(1_000_000);
+    let body = format!("{{\"value\":[{}]}}", items.trim_end_matches(','));
+    answer(&server, VPP, status(200).set_body_string(body)).await;
+    let live = connector(&server.uri()).read(&request(&[Kind::Vpp])).await;
+    assert_eq!(live.vpp.problem().unwrap().code, ProblemCode::BadAnswer);
+}
