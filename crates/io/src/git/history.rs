@@ -33,6 +33,9 @@ use super::{GitError, Repo};
 /// walk begins again.
 const MAX_SEARCH: usize = 20_000;
 
+/// What `git` says of folders in folders beyond its limit (`core.maxTreeDepth`).
+const TOO_DEEP: &str = "maximum allowed tree depth";
+
 /// How often a folder may have been renamed.
 const MAX_RENAMES: usize = 100;
 
@@ -156,14 +159,31 @@ impl Repo {
         let own = own.filter(|stored| self.is_on_mainline(tip, stored.tip));
         let (mut hits, older, walked) = match own {
             Some(stored) => {
-                (mainline::walk(&program, &scope, tip, Some(stored.tip))?, stored.hits, Walked::New)
+                (self.mainline(&program, &scope, tip, Some(stored.tip))?, stored.hits, Walked::New)
             }
-            None => (mainline::walk(&program, &scope, tip, None)?, Vec::new(), Walked::Whole),
+            None => (self.mainline(&program, &scope, tip, None)?, Vec::new(), Walked::Whole),
         };
         hits = self.with_branches(hits, &shallow)?;
         hits.extend(older);
         slot(&scope).store(&state, tip, &hits);
         Ok(answer(scope, hits, walked))
+    }
+
+    /// The hits of the mainline, by `git`, or by looking at each commit where `git` refuses a folder
+    /// that is nested too deep for it: anybody could end every walk of a fleet with one such commit.
+    fn mainline(
+        &self,
+        program: &GitProgram,
+        scope: &Scope,
+        tip: Oid,
+        stop: Option<Oid>,
+    ) -> Result<Vec<Hit>, GitError> {
+        match mainline::walk(program, scope, tip, stop) {
+            Err(GitError::Program { complaint, .. }) if complaint.contains(TOO_DEEP) => {
+                mainline::one_by_one(&self.repo, scope, tip, stop)
+            }
+            walked => walked,
+        }
     }
 
     /// Whether `old` is on the chain of first parents of `tip`.

@@ -477,3 +477,38 @@ fn ten_thousand_tenants() {
     println!("read {read:?}, loaded {:?}", start.elapsed() - read);
     assert_eq!(loaded.tenants.len(), 10_000);
 }
+
+#[test]
+fn a_folder_that_is_too_deep_for_git_ends_no_walk() {
+    let fixture = Fixture::new(false);
+    let one = fixture.blob(tenant("contoso", 1).as_bytes());
+    let folder =
+        |more: &[(&[u8], i32, Oid)]| fixture.tree(&[more, &[(b"tenant.yaml", BLOB, one)]].concat());
+    let first = fixture.fleet(&[(b"contoso", TREE, folder(&[]))]);
+    let mut deep = fixture.tree(&[(b"f", BLOB, one)]);
+    for _ in 0..5_000 {
+        deep = fixture.tree(&[(b"d", TREE, deep)]);
+    }
+    let second = fixture.fleet(&[
+        (b"a-file", BLOB, one),
+        (b"contoso", TREE, folder(&[(b"d", TREE, deep)])),
+        (b"fabrikam", TREE, folder(&[])),
+    ]);
+    let third = fixture.fleet(&[(b"contoso", TREE, folder(&[]))]);
+    let repo = fixture.open();
+    let changes = |folder: Option<&str>| -> Vec<(String, String)> {
+        let walk = repo.walk("HEAD", folder).unwrap();
+        walk.trees().map(|(commit, name, _)| (commit, name.to_owned())).collect()
+    };
+    let contoso = |commit: &String| (commit.clone(), "contoso".to_owned());
+    assert_eq!(changes(Some("contoso")), [contoso(&third), contoso(&second), contoso(&first)]);
+    assert_eq!(
+        changes(None),
+        [
+            contoso(&third),
+            contoso(&second),
+            (second.clone(), "fabrikam".to_owned()),
+            contoso(&first)
+        ]
+    );
+}
