@@ -1,7 +1,8 @@
 //! `/_simulator/…`: the state over HTTP, for tests that drive the simulator as another process.
 //!
 //! No path of Graph or of the sign-in begins so. Faults do not strike these routes, and the
-//! journal does not hold them. There is no access control: the server listens on loopback only.
+//! journal does not hold them. There is no access control: the server
+//! listens on loopback only, and answers no web page.
 
 mod apple;
 

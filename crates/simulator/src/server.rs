@@ -2,13 +2,15 @@
 //! whole runs ask the simulator without it ([`Simulator::in_process`]).
 #![expect(clippy::disallowed_types, reason = "a server listens on a socket")]
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
+use axum::http::header::{self, HeaderMap, HeaderName};
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{Request, Response, StatusCode};
 use chrono::{DateTime, Utc};
 use hyper::body::Incoming;
@@ -22,7 +24,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::apple::{Apple, AppleError};
 use super::control;
 use super::dispatch::Dispatcher;
-use super::message::{Call, Dropped, Outcome, Reply, percent_decoded};
+use super::message::{Call, Content, Dropped, Outcome, Reply, percent_decoded};
 use super::state::{State, StateError};
 
 /// The largest body that is read, Graph's own limit for ordinary requests.
@@ -202,9 +204,32 @@ async fn serve(stream: TcpStream, world: InProcess) {
     }
 }
 
+/// Whether a program on this machine asks. A browser that shows somebody's page can reach loopback,
+/// too: it says so in `Origin`, or, where the page's own name was made to lead here, in `Host`.
+fn is_from_here(headers: &HeaderMap) -> bool {
+    let is_loopback = |authority: &str| {
+        let Ok(authority) = authority.parse::<Authority>() else { return false };
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        host.eq_ignore_ascii_case("localhost")
+            || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    };
+    let all = |name: HeaderName, is_fine: &dyn Fn(&str) -> bool| {
+        headers.get_all(name).iter().all(|value| value.to_str().is_ok_and(is_fine))
+    };
+    let from_page = |site: &str| !matches!(site, "same-origin" | "none");
+    all(header::HOST, &is_loopback)
+        && all(header::ORIGIN, &|origin| origin.strip_prefix("http://").is_some_and(is_loopback))
+        && !headers.get("sec-fetch-site").is_some_and(|site| site.to_str().map_or(true, from_page))
+}
+
 /// Reads a request whole and answers it.
 async fn receive(world: &World, request: Request<Incoming>) -> Result<Response<Body>, Dropped> {
     let (head, body) = request.into_parts();
+    if !is_from_here(&head.headers) {
+        let text = "this simulator answers programs on this machine, and no web pages\n".to_owned();
+        let content = Content::Text { media_type: "text/plain", text };
+        return Outcome::Reply(Reply::new(StatusCode::FORBIDDEN, content)).into_response();
+    }
     match to_bytes(Body::new(body), MOST_BYTES).await {
         Ok(body) => world.respond(&head, body).await.into_response(),
         Err(_) => Outcome::Reply(Reply::empty(StatusCode::PAYLOAD_TOO_LARGE)).into_response(),

@@ -17,6 +17,7 @@ pub(super) struct Disk {
 impl Disk {
     pub(super) fn open(folder: &Path) -> Result<Self, StateError> {
         let tenants = folder.join("tenants");
+        private(folder).map_err(|source| file(folder, source))?;
         fs::create_dir_all(&tenants).map_err(|source| file(&tenants, source))?;
         Ok(Self { tenants, audit: folder.join("audit.jsonl") })
     }
@@ -71,6 +72,18 @@ impl Disk {
             .map_err(|source| StateError::Content { path: self.audit.clone(), source })?;
         Ok(AuditFile { file, lines })
     }
+}
+
+/// Makes the folder, for its owner alone: keys and credentials stand in it in the clear. One that is
+/// there becomes private, too.
+fn private(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
 }
 
 fn file(path: &Path, source: io::Error) -> StateError {

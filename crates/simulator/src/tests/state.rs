@@ -173,3 +173,41 @@ async fn no_time_is_too_strange_to_answer_at() {
         assert_eq!(world.post("/_simulator/apple/push", Some(&body)).await.status, 200);
     }
 }
+
+#[tokio::test]
+async fn a_web_page_of_another_origin_is_not_answered() {
+    let world = World::new(full_tenant()).await;
+    let url = format!("{}/_simulator/tenants", world.running.url());
+    for (name, value) in [
+        ("host", "evil.example"),
+        ("host", "evil.example:80"),
+        ("host", "127.0.0.1.evil.example"),
+        ("origin", "https://evil.example"),
+        ("origin", "http://localhost.evil.example"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        let asked = world.client.get(&url).header(name, value).send().await.unwrap();
+        assert_eq!(asked.status(), 403, "{name}: {value}");
+    }
+    for (name, value) in
+        [("host", "localhost:8080"), ("host", "[::1]:9"), ("origin", "http://127.0.0.1:1")]
+    {
+        let asked = world.client.get(&url).header(name, value).send().await.unwrap();
+        assert_eq!(asked.status(), 200, "{name}: {value}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_state_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let there = folder.path().join("there");
+    std::fs::create_dir(&there).unwrap();
+    for state in [there, folder.path().join("new")] {
+        World::kept(full_tenant(), Some(&state)).await.running.stop().await;
+        assert_eq!(std::fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}
