@@ -126,7 +126,10 @@ impl Host {
             |folder: &str| include_str!("init/skeleton/CODEOWNERS").replace("@own_path@", folder);
         match self {
             Self::Github => (".github/CODEOWNERS", owners("/.github/       ")),
-            Self::Gitlab => (".gitlab/CODEOWNERS", owners("/.gitlab/       ")),
+            Self::Gitlab => (
+                ".gitlab/CODEOWNERS",
+                owners("/.gitlab-ci.yml  @your-org/apple-mdm-owners\n/.gitlab/       "),
+            ),
             Self::Azure => (
                 ".azuredevops/required-reviewers.md",
                 include_str!("init/skeleton/azure-reviewers.md").to_owned(),

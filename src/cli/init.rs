@@ -93,7 +93,7 @@ fn told(begun: &Begun, has_client_id: bool) -> String {
     }
     steps.push("import your customers (or --customers PARTNER_TENANT), then remove tenants/example:\n       applecart import --from customers.csv");
     steps.push("write into the pipelines where Applecart is built from, and at which commit");
-    steps.push("turn on the pre-commit hook:\n       git config core.hooksPath .githooks");
+    steps.push("turn on the pre-commit hook, here and in each clone:\n       cp .githooks/pre-commit .git/hooks/");
     steps.push("check everything, then commit:\n       applecart validate --worktree\n       git add --all && git commit -m 'Begin the fleet'");
     steps.push("protect the branches at your host: main by reviewed pull requests, applecart/ledger for\n       the pipeline that applies alone, applecart/notes for your technicians; no force pushes and\n       no deletions of any. Then push all three:\n       git push origin main applecart/ledger applecart/notes");
     text.push_str("\nnext:\n");

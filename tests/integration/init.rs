@@ -188,7 +188,7 @@ fn the_hook_keeps_a_mistake_out_of_a_commit() {
     let home = tempfile::tempdir().unwrap();
     let fleet = home.path().join("fleet");
     applecart(home.path(), home.path(), &["init", "fleet"]).ends_with(0);
-    assert!(git(&fleet, &["config", "core.hooksPath", ".githooks"]).status.success());
+    std::fs::copy(fleet.join(".githooks/pre-commit"), fleet.join(".git/hooks/pre-commit")).unwrap();
     assert!(git(&fleet, &["add", "--all"]).status.success());
     let begun = git(&fleet, &["commit", "--quiet", "-m", "Begin"]);
     assert!(begun.status.success(), "{}", String::from_utf8_lossy(&begun.stderr));
@@ -198,4 +198,123 @@ fn the_hook_keeps_a_mistake_out_of_a_commit() {
     assert!(!refused.status.success());
     let told = String::from_utf8_lossy(&[refused.stdout, refused.stderr].concat()).into_owned();
     assert!(told.contains("name-mismatch"), "{told}");
+}
+
+/// The paths of these that Git takes as ignored where `patterns` are its `.gitignore`.
+fn matched(patterns: &str, paths: &[&str]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(git(folder.path(), &["init", "--quiet"]).status.success());
+    std::fs::write(folder.path().join(".gitignore"), patterns).unwrap();
+    let asked = [&["check-ignore", "--no-index", "--"], paths].concat();
+    let answer = git(folder.path(), &asked).stdout;
+    String::from_utf8(answer).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn whatever_runs_or_decides_has_owners() {
+    const DECIDING: [&str; 14] = [
+        ".applecart/pipeline/apply.sh",
+        ".cargo/config.toml",
+        ".gitattributes",
+        ".githooks/pre-commit",
+        ".gitignore",
+        ".gitmodules",
+        ".sops.yaml",
+        "applecart.yaml",
+        "keys/release.asc",
+        "keys/release.gpg",
+        "keys/signers",
+        "rust-toolchain",
+        "rust-toolchain.toml",
+        "tenants/contoso/tenant.yaml",
+    ];
+    for (host, file, own) in [
+        ("github", ".github/CODEOWNERS", ".github/workflows/applecart-apply.yml"),
+        ("gitlab", ".gitlab/CODEOWNERS", ".gitlab-ci.yml"),
+        ("azure", ".azuredevops/required-reviewers.md", ".azuredevops/applecart-apply.yml"),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        applecart(home.path(), home.path(), &["init", "fleet", "--host", host]).ends_with(0);
+        let text = read(&home.path().join("fleet").join(file));
+        let patterns: String = match host {
+            "azure" => text
+                .lines()
+                .filter_map(|line| line.trim().strip_prefix("--path-filter \"")?.split_once('"'))
+                .flat_map(|(paths, _)| paths.split(';'))
+                .map(|pattern| format!("{pattern}\n"))
+                .collect(),
+            // A line is a pattern as in .gitignore, and its owners.
+            _ => text
+                .lines()
+                .filter(|line| !line.starts_with('#'))
+                .filter_map(|line| line.split_whitespace().next())
+                .map(|pattern| format!("{pattern}\n"))
+                .collect(),
+        };
+        let asked = [&DECIDING[..], &[file, own]].concat();
+        let owned = matched(&patterns, &asked);
+        assert_eq!(owned, asked, "{host}: {patterns}");
+    }
+}
+
+#[test]
+fn what_browsers_and_editors_make_of_a_token_file_is_not_committed_by_add() {
+    let home = tempfile::tempdir().unwrap();
+    applecart(home.path(), home.path(), &["init", "fleet"]).ends_with(0);
+    let patterns = read(&home.path().join("fleet/.gitignore"));
+    let open = [
+        "tenants/c/MDM_ Microsoft Corporation_Certificate.pem",
+        "tenants/c/push (1).pem",
+        "tenants/c/PUSH.PEM",
+        "tenants/c/push.pem.txt",
+        "tenants/c/push.pem~",
+        "tenants/c/.push.pem.swp",
+        "tenants/c/push.pem.orig",
+        "tenants/c/C_Token_2026-11-20T10-11-12Z_smime.p7m",
+        "tenants/c/token.p7m.crdownload",
+        "tenants/c/Unconfirmed 1234.crdownload",
+        "tenants/c/token.vpptoken.json",
+        "tenants/c/token.vpptoken.part",
+        "tenants/c/Your token.eml",
+        "tenants/c/request.csr.txt",
+        "backup.agekey.txt",
+        "key.pfx",
+    ];
+    assert_eq!(matched(&patterns, &open), open);
+    let sealed = [
+        "tenants/c/push.pem.age",
+        "tenants/c/abm.p7m.age",
+        "tenants/c/london.vpptoken.sops",
+        "tenants/c/london.vpptoken.sops.json",
+        "tenants/c/tenant.yaml",
+        "applecart.yaml",
+    ];
+    assert_eq!(matched(&patterns, &sealed), Vec::<String>::new());
+}
+
+#[cfg(unix)]
+#[test]
+fn whoever_follows_the_advice_runs_no_hook_that_a_pull_request_brings() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let fleet = home.path().join("fleet");
+    let told = applecart(home.path(), home.path(), &["init", "fleet"]).ends_with(0).stdout;
+    let advice = told.lines().map(str::trim).find(|line| line.contains(".githooks/pre-commit "));
+    let advice = advice.unwrap_or_else(|| panic!("{told}"));
+    let followed = Command::new("sh").args(["-c", advice]).current_dir(&fleet).status().unwrap();
+    assert!(followed.success(), "{advice}");
+    assert!(fleet.join(".git/hooks/pre-commit").exists());
+    assert!(git(&fleet, &["add", "--all"]).status.success());
+    assert!(git(&fleet, &["commit", "--quiet", "-m", "Begin"]).status.success());
+    assert!(git(&fleet, &["checkout", "--quiet", "-b", "pull-request"]).status.success());
+    for name in ["post-checkout", "post-merge", "pre-commit"] {
+        let hook = fleet.join(".githooks").join(name);
+        std::fs::write(&hook, "#!/bin/sh\ntouch ran\n").unwrap();
+        std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    assert!(git(&fleet, &["add", "--all"]).status.success());
+    assert!(git(&fleet, &["commit", "--quiet", "-m", "Renew"]).status.success());
+    assert!(git(&fleet, &["checkout", "--quiet", "-"]).status.success());
+    assert!(git(&fleet, &["merge", "--quiet", "pull-request"]).status.success());
+    assert!(!fleet.join("ran").exists());
 }
