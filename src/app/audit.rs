@@ -81,7 +81,7 @@ pub fn audit(options: &AuditOptions, context: &Context) -> Result<Audit, AppErro
         findings,
         summary: AuditSummary::default(),
     };
-    Ok(audit.finish())
+    Ok(audit.finish(&policy.accepted_findings))
 }
 
 /// Which tokens depend on which Apple Account, and what would be stranded without it.

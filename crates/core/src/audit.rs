@@ -90,6 +90,7 @@ pub fn of_fault(branch: &str, fault: &Fault) -> AuditFinding {
         commit: fault.commit.clone(),
         file: fault.file.clone(),
         line: fault.line,
+        ..AuditPlace::default()
     };
     let advice = match fault.code {
         "not-append-only" | "file-removed" => {

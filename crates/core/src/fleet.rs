@@ -39,7 +39,7 @@ pub use load::{
 };
 pub use places::{TokenLines, token_lines};
 pub use policy::{
-    Accepted, Auth, Cloud, CredentialKind, DepTokenWire, LEDGER_BRANCH, LedgerSigning, Move,
+    Accepted, AcceptedFinding, Auth, Cloud, CredentialKind, DepTokenWire, LEDGER_BRANCH, LedgerSigning, Move,
     NOTES_BRANCH, Policy, PushCertificateWire, Signing, VppTokenWire, Wire,
 };
 pub use schema::{schema_of, schemas};

@@ -36,6 +36,8 @@ pub struct Policy {
     pub genesis: Option<String>,
     /// Losses of the ledger that were looked into.
     pub accepted: Vec<Accepted>,
+    /// Findings of audits that were looked into.
+    pub accepted_findings: Vec<AcceptedFinding>,
     /// How long Intune may take to show an upload.
     pub settle: Duration,
     /// Token files that may go to another tenant than before.
@@ -69,6 +71,19 @@ pub struct Accepted {
     pub tenant: TenantId,
     /// The hash of the line that names the loss.
     pub line: Sha256,
+    pub reason: String,
+    pub by: String,
+    /// The last day on which it counts.
+    pub until: NaiveDate,
+}
+
+/// A finding of an audit that was looked into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptedFinding {
+    /// Its code.
+    pub finding: String,
+    /// The whole name of the commit or object that it names.
+    pub of: String,
     pub reason: String,
     pub by: String,
     /// The last day on which it counts.

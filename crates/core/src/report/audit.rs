@@ -12,10 +12,12 @@ mod secrets;
 mod tests;
 mod uploads;
 
+use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::annotations::{Annotation, Level};
+use crate::fleet::AcceptedFinding;
 use crate::model::Timestamp;
 use crate::plan::kebab_enum;
 
@@ -54,6 +56,8 @@ pub enum AuditLevel {
     Finding,
     /// Unknown: exit code 3.
     Unknown,
+    /// The policy agrees to it; fails nothing.
+    Accepted,
     /// Worth knowing; fails nothing.
     Note,
 }
@@ -71,6 +75,8 @@ pub struct AuditPlace {
     pub file: Option<String>,
     /// The line in that file.
     pub line: Option<usize>,
+    /// The blob or folder that is meant, by its name in Git.
+    pub object: Option<String>,
 }
 
 impl AuditPlace {
@@ -97,6 +103,18 @@ pub struct AuditFinding {
     pub place: AuditPlace,
     pub message: String,
     pub advice: String,
+    /// What the policy says about it, where it agrees to it.
+    pub accepted: Option<AuditAcceptance>,
+}
+
+/// Who agreed to a finding, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditAcceptance {
+    pub reason: String,
+    pub by: String,
+    /// The last day on which it counts.
+    pub until: NaiveDate,
 }
 
 impl AuditFinding {
@@ -109,7 +127,40 @@ impl AuditFinding {
         advice: impl Into<String>,
     ) -> Self {
         let (code, message, advice) = (code.to_owned(), message.into(), advice.into());
-        Self { level: AuditLevel::Finding, area, code, place, message, advice }
+        Self { level: AuditLevel::Finding, area, code, place, message, advice, accepted: None }
+    }
+
+    /// What the policy has to name to agree to it: its commit or its object. What has neither is
+    /// about the present state, which is to be corrected.
+    pub fn named(&self) -> Option<(&'static str, &str)> {
+        let object = self.place.object.as_deref().map(|object| ("object", object));
+        object.or_else(|| self.place.commit.as_deref().map(|commit| ("commit", commit)))
+    }
+
+    /// Takes what the policy agrees to for that, exactly and up to its day.
+    fn accept(&mut self, accepted: &[AcceptedFinding], today: NaiveDate) {
+        if !matches!(self.level, AuditLevel::Finding | AuditLevel::Unknown) {
+            return;
+        }
+        let place = &self.place;
+        let is_meant = |one: &&AcceptedFinding| {
+            let of = Some(one.of.as_str());
+            one.finding == self.code
+                && (place.commit.as_deref() == of || place.object.as_deref() == of)
+        };
+        let Some(one) = accepted.iter().filter(is_meant).max_by_key(|one| one.until) else {
+            return;
+        };
+        if one.until < today {
+            self.advice = format!(
+                "{}. It was accepted until {} by {}; look at it again",
+                self.advice, one.until, one.by
+            );
+            return;
+        }
+        let (reason, by, until) = (one.reason.clone(), one.by.clone(), one.until);
+        self.accepted = Some(AuditAcceptance { reason, by, until });
+        self.level = AuditLevel::Accepted;
     }
 
     /// The same with another weight.
@@ -156,6 +207,8 @@ pub struct AuditSummary {
     pub findings: usize,
     /// Unknown.
     pub unknown: usize,
+    /// What the policy agrees to.
+    pub accepted: usize,
     pub notes: usize,
 }
 
@@ -181,15 +234,19 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Sorts what was found, without what is said twice, and counts it.
+    /// Sorts what was found, without what is said twice, takes what the policy agrees to for that,
+    /// and counts it.
     #[must_use]
-    pub fn finish(mut self) -> Self {
+    pub fn finish(mut self, accepted: &[AcceptedFinding]) -> Self {
+        let today = self.generated_at.date_time().date_naive();
+        self.findings.iter_mut().for_each(|one| one.accept(accepted, today));
         self.findings.sort();
         self.findings.dedup();
         let count = |level| self.findings.iter().filter(|one| one.level == level).count();
         self.summary = AuditSummary {
             findings: count(AuditLevel::Finding),
             unknown: count(AuditLevel::Unknown),
+            accepted: count(AuditLevel::Accepted),
             notes: count(AuditLevel::Note),
         };
         self
@@ -206,7 +263,9 @@ impl Audit {
                 Annotation {
                     level: match one.level {
                         AuditLevel::Finding => Level::Error,
-                        AuditLevel::Unknown | AuditLevel::Note => Level::Warning,
+                        AuditLevel::Unknown | AuditLevel::Accepted | AuditLevel::Note => {
+                            Level::Warning
+                        }
                     },
                     file: file.unwrap_or_else(|| crate::fleet::FLEET_FILE.to_owned()),
                     line: one.place.line.unwrap_or(1),

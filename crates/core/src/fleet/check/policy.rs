@@ -7,10 +7,10 @@ use chrono::Duration;
 use super::super::at::At;
 use super::super::diagnostic::Code;
 use super::super::policy::{
-    Accepted, Auth, Cloud, CredentialKind, LEDGER_BRANCH, LedgerSigning, Move, NOTES_BRANCH,
-    Policy, Signing, Wire, is_placeholder,
+    Accepted, AcceptedFinding, Auth, Cloud, CredentialKind, LEDGER_BRANCH, LedgerSigning, Move,
+    NOTES_BRANCH, Policy, Signing, Wire, is_placeholder,
 };
-use super::super::raw::{RawAccepted, RawFleet, RawLedger, RawMove};
+use super::super::raw::{RawAccepted, RawAcceptedFinding, RawFleet, RawLedger, RawMove};
 use super::super::source::MAX_TENANTS;
 use super::super::text::quote;
 use super::Checks;
@@ -60,6 +60,8 @@ pub(in super::super) fn check_policy(
     }
     let genesis = checks.commit(ledger.genesis.as_ref());
     let accepted = checks.accepted(ledger.accepted.as_deref().unwrap_or_default());
+    let audit = raw.audit.clone().unwrap_or_default();
+    let accepted_findings = checks.accepted_findings(audit.accepted.as_deref().unwrap_or_default());
     let week = (Duration::days(7), "7d");
     let settle =
         checks.duration(ledger.settle.as_ref(), week).unwrap_or_else(|| Duration::minutes(30));
@@ -80,6 +82,7 @@ pub(in super::super) fn check_policy(
         notes_branch,
         genesis,
         accepted,
+        accepted_findings,
         settle,
         moves,
         wire: Wire {
@@ -291,6 +294,33 @@ impl Checks<'_, '_> {
                 (tenant, line, reason, by, until)
             {
                 accepted.push(Accepted { tenant, line, reason, by, until });
+            }
+        }
+        accepted
+    }
+
+    fn accepted_findings(&mut self, raw: &[RawAcceptedFinding]) -> Vec<AcceptedFinding> {
+        let mut accepted = Vec::new();
+        for one in raw {
+            let of = match (&one.commit, &one.object) {
+                (Some(of), None) | (None, Some(of)) => self.commit(Some(of)),
+                (Some(_), Some(_)) | (None, None) => {
+                    if let Some(At { span, .. }) = &one.finding {
+                        let message = "an accepted finding names one commit or one object";
+                        let help = "`applecart audit` prints the entry to paste";
+                        self.error_with_help(Code::BadCommit, *span, message, help);
+                    }
+                    None
+                }
+            };
+            let finding = self.text(one.finding.as_ref());
+            let (reason, by) = (self.text(one.reason.as_ref()), self.text(one.by.as_ref()));
+            let until = self.day(one.until.as_ref());
+            // What is missing altogether, the schema has complained about.
+            if let (Some(finding), Some(of), Some(reason), Some(by), Some(until)) =
+                (finding, of, reason, by, until)
+            {
+                accepted.push(AcceptedFinding { finding, of, reason, by, until });
             }
         }
         accepted

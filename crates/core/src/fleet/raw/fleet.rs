@@ -34,6 +34,8 @@ pub struct RawFleet {
     pub ledger: Option<RawLedger>,
     /// Token files that may go to another tenant than before; the only way to let them.
     pub moves: Option<Vec<RawMove>>,
+    /// What audits found and people looked into.
+    pub audit: Option<RawAudit>,
     /// How token files are written into requests; change it only when the canary failed.
     pub wire: Option<RawWire>,
     /// Whether a commit must be signed by one of `signers` or `openpgpKeys` to be applied.
@@ -162,6 +164,41 @@ pub struct RawAccepted {
     /// signature, after it.
     #[schemars(required, with = "Loose")]
     pub line: Option<At<String>>,
+    /// What was found out.
+    #[schemars(required, length(min = 1))]
+    pub reason: Option<At<String>>,
+    /// Who looked into it.
+    #[schemars(required, length(min = 1))]
+    pub by: Option<At<String>>,
+    /// The last day on which it counts (UTC).
+    #[schemars(required, extend("format" = "date"))]
+    pub until: Option<At<String>>,
+}
+
+/// What audits found and people looked into.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "AuditSettings")]
+pub struct RawAudit {
+    /// Findings that are agreed to: they are shown and counted, and fail nothing. `applecart audit`
+    /// prints the entry to paste.
+    pub accepted: Option<Vec<RawAcceptedFinding>>,
+}
+
+/// A finding of an audit that was looked into, with its `commit` or its `object`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "AcceptedFinding")]
+pub struct RawAcceptedFinding {
+    /// The finding's code, such as commit-not-on-branch.
+    #[schemars(required, length(min = 1))]
+    pub finding: Option<At<String>>,
+    /// The commit that the finding names, as 40 hexadecimal digits.
+    #[schemars(regex(pattern = r"^([0-9a-f]{40}|[0-9a-f]{64})$"))]
+    pub commit: Option<At<String>>,
+    /// The object (blob or folder) that the finding names, as 40 hexadecimal digits.
+    #[schemars(regex(pattern = r"^([0-9a-f]{40}|[0-9a-f]{64})$"))]
+    pub object: Option<At<String>>,
     /// What was found out.
     #[schemars(required, length(min = 1))]
     pub reason: Option<At<String>>,

@@ -36,6 +36,7 @@ pub fn policy() -> Policy {
         notes_branch: "applecart/notes".into(),
         genesis: None,
         accepted: Vec::new(),
+        accepted_findings: Vec::new(),
         settle: Duration::minutes(30),
         moves: Vec::new(),
         signing: Signing::default(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::{Audit, AuditFinding, AuditLevel, AuditPlace};
+use super::{Audit, AuditAcceptance, AuditFinding, AuditLevel, AuditPlace};
 use crate::report::text::{BAD, DIM, GOOD, HEAD, LOOK, escape, plural, short, styled, wrap};
 
 /// As many of one code are told; JSON has all of them.
@@ -68,19 +68,36 @@ pub fn audit_human(audit: &Audit, width: usize) -> String {
         (findings, 0) => (BAD, plural(findings, "finding")),
         (findings, unknown) => (BAD, format!("{}, {unknown} unknown", plural(findings, "finding"))),
     };
+    let accepted = match summary.accepted {
+        0 => String::new(),
+        accepted => format!(", {accepted} accepted"),
+    };
     let notes = match summary.notes {
         0 => String::new(),
         notes => format!(", {}", plural(notes, "note")),
     };
-    let _ = writeln!(out, "\n{}", styled(style, &format!("{text}{notes}")));
+    let _ = writeln!(out, "\n{}", styled(style, &format!("{text}{accepted}{notes}")));
+    out.push_str(&how_to_accept(audit));
     out
+}
+
+/// The entry by which the policy agrees to the first finding that it can name.
+fn how_to_accept(audit: &Audit) -> String {
+    let failing = |one: &&AuditFinding| one.level == AuditLevel::Finding;
+    let first = audit.findings.iter().filter(failing).find_map(|one| Some((one, one.named()?)));
+    let Some((one, (kind, of))) = first else { return String::new() };
+    format!(
+        "\nA finding that was looked into can be accepted. It stays in every report. Have such an entry merged into applecart.yaml:\naudit: {{accepted: [{{finding: {}, {kind}: {}, reason: …, by: …, until: YYYY-MM-DD}}]}}\n",
+        one.code,
+        escape(of)
+    )
 }
 
 fn finding(one: &AuditFinding, width: usize) -> String {
     let (sign, style) = match one.level {
         AuditLevel::Finding => ("✗", BAD),
         AuditLevel::Unknown => ("?", LOOK),
-        AuditLevel::Note => ("·", DIM),
+        AuditLevel::Accepted | AuditLevel::Note => ("·", DIM),
     };
     let mut out = format!("{} {}", styled(style, sign), styled(HEAD, &one.code));
     if let Some(place) = place(&one.place) {
@@ -88,7 +105,11 @@ fn finding(one: &AuditFinding, width: usize) -> String {
     }
     out.push('\n');
     out.push_str(&wrap(&escape(&one.message), INDENT, width));
-    if !one.advice.is_empty() {
+    if let Some(accepted) = &one.accepted {
+        let AuditAcceptance { reason, by, until } = accepted;
+        let text = format!("accepted until {until} by {by}: {reason}");
+        out.push_str(&wrap(&escape(&text), INDENT, width));
+    } else if !one.advice.is_empty() {
         out.push_str(&wrap(&format!("next: {}", escape(&one.advice)), INDENT, width));
     }
     out.push('\n');

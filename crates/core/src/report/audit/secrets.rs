@@ -58,11 +58,12 @@ pub fn judge_secret(
             return vec![finding(AuditPlace::commit(id), message)];
         }
     };
+    let of_object = |place| AuditPlace { object: Some(id.to_owned()), ..place };
     if places.is_empty() {
         let message = format!(
             "{what} lies in {object}, which no branch, tag or other reference reaches (unreachable); it was in a commit that was removed, or was staged. A push or a backup may have taken it along"
         );
-        return vec![finding(AuditPlace::default(), message)];
+        return vec![finding(of_object(AuditPlace::default()), message)];
     }
     places
         .iter()
@@ -72,7 +73,7 @@ pub fn judge_secret(
             } else {
                 format!("{what} came in with this commit ({object}); removing the file later took nothing back")
             };
-            finding(at.place(), by)
+            finding(of_object(at.place()), by)
         })
         .collect()
 }

@@ -18,7 +18,7 @@ fn audit(findings: Vec<AuditFinding>) -> Audit {
         findings,
         summary: AuditSummary::default(),
     }
-    .finish()
+    .finish(&[])
 }
 
 #[test]
@@ -97,4 +97,51 @@ fn a_key_that_left_the_list_is_named_by_what_it_was_called_then() {
     assert_eq!((found[0].level, found[0].code.as_str()), (AuditLevel::Note, "former-recipient"));
     assert!(found[0].message.starts_with(SSH), "{}", found[0].message);
     assert!(found[0].message.contains("3 sealed files"));
+}
+
+fn accepted(finding: &str, of: &str, until: &str) -> AcceptedFinding {
+    AcceptedFinding {
+        finding: finding.to_owned(),
+        of: of.to_owned(),
+        reason: "history was cleaned".to_owned(),
+        by: "Dana".to_owned(),
+        until: until.parse().unwrap(),
+    }
+}
+
+#[test]
+fn what_the_policy_agrees_to_is_shown_and_fails_nothing() {
+    let commit = "d".repeat(40);
+    let finding = |code: &str| {
+        let place = AuditPlace::commit(&commit);
+        AuditFinding::new(AuditArea::Uploads, code, place, "what happened", "what to do")
+    };
+    let judged = |accepted: &[AcceptedFinding]| {
+        let fresh = audit(vec![finding("commit-not-on-branch"), finding("digest-not-in-commit")]);
+        fresh.finish(accepted)
+    };
+    // The audit is of 2027-01-15.
+    let one = judged(&[accepted("commit-not-on-branch", &commit, "2027-01-15")]);
+    assert_eq!((one.summary.findings, one.summary.accepted), (1, 1));
+    let text = audit_human(&one, 80);
+    assert!(text.contains("accepted until 2027-01-15 by Dana: history was cleaned"), "{text}");
+    assert!(text.contains("1 finding, 1 accepted"), "{text}");
+    // The entry that is missing is printed in full.
+    assert!(text.contains(&format!("finding: digest-not-in-commit, commit: {commit},")), "{text}");
+    for other in [
+        accepted("commit-not-on-branch", &"e".repeat(40), "2027-01-15"),
+        accepted("upload-not-signed", &commit, "2027-01-15"),
+        accepted("commit-not-on-branch", &commit, "2027-01-14"),
+    ] {
+        assert_eq!(judged(&[other]).summary.findings, 2);
+    }
+}
+
+#[test]
+fn a_leaked_secret_is_agreed_to_by_its_object() {
+    let places = [LeakPlace { commit: "d".repeat(40), path: "key.pem".to_owned() }];
+    let object = "e".repeat(40);
+    let found = judge_secret(SecretKind::PrivateKey, LeakPart::Blob, &object, &places);
+    let found = audit(found).finish(&[accepted("plaintext-private-key", &object, "2027-12-31")]);
+    assert_eq!((found.summary.findings, found.summary.accepted), (0, 1));
 }

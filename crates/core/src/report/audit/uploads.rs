@@ -52,6 +52,7 @@ fn place(branch: &str, tenant: TenantId, record: &Record) -> AuditPlace {
         commit: record.rev.clone(),
         file: Some(format!("tenants/{tenant}.jsonl")),
         line: usize::try_from(record.seq).ok(),
+        ..AuditPlace::default()
     }
 }
 
