@@ -8,8 +8,9 @@ use applecart_core::attention;
 use applecart_core::model::{LiveTenant, Reading};
 use applecart_core::plan::Selection;
 use applecart_core::report::{self, Area, Check, CheckState, ConsentState, TenantHealth};
-use applecart_io::git::Repo;
+use applecart_io::git::network::Rehearsed;
 use applecart_io::git::program::GitProgram;
+use applecart_io::git::{GitError, Repo, Trouble};
 use applecart_io::vault::{self, Identities, OpenError, SealError, Secret};
 
 /// As many sealed files are tried before saying that none opens.
@@ -61,6 +62,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Examined, AppError> {
     let Options { selection, .. } = options;
     let repo = Repo::discover(&context.repo)?;
     let mut checks = vec![git(&repo, context), remote(&repo, context)];
+    checks.extend(addresses(&repo));
     let loaded = match session::load(context, Tree::Commit, Reach::Remote, selection) {
         Ok(loaded) => loaded,
         Err(error @ (AppError::Selection(_) | AppError::NothingSelected { .. })) => {
@@ -79,6 +81,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Examined, AppError> {
     checks.push(fleet(&loaded, selection).into());
     checks.extend(signatures(&loaded, context));
     checks.push(ledger(&loaded, context));
+    checks.extend(pushes(&loaded));
     checks.push(identities(options, context, &loaded));
     let tenants = tenants(&loaded, selection, context, &mut checks)?;
     Ok(Examined { checks, tenants, fleet_read: true })
@@ -132,6 +135,102 @@ fn remote(repo: &Repo, context: &Context) -> Finding {
         Ok(None) => Check::new(Area::Remote, CheckState::Ok, format!("{name} answers")).into(),
         Err(error) => failed(Area::Remote, error),
     }
+}
+
+/// Remarks about where the remote is read from and pushed to.
+fn addresses(repo: &Repo) -> Vec<Finding> {
+    let Ok(Some(remote)) = repo.fleet_remote() else { return Vec::new() };
+    let mut checks = Vec::new();
+    match repo.push_elsewhere(&remote) {
+        Ok(Some((from, to))) => {
+            let text = format!(
+                "{remote} is read from {from}, and pushes go to {to}: where the first lags behind the second, the ledger is read as it was, and `apply` stops"
+            );
+            let next = format!("let both be the same: git remote set-url --push {remote} URL");
+            checks.push(Check::new(Area::Remote, CheckState::Warning, text).with_next(next).into());
+        }
+        Ok(None) => {}
+        Err(error) => checks.push(failed(Area::Remote, error)),
+    }
+    if repo.mirrors(&remote) {
+        let text = format!(
+            "this clone is a mirror of {remote}: a `git fetch` here replaces every branch, also what the ledger could not push yet"
+        );
+        let next = "work in a plain clone: git clone URL";
+        checks.push(Check::new(Area::Git, CheckState::Warning, text).with_next(next).into());
+    }
+    checks
+}
+
+/// Whether the branches of the ledger and of the notes can be pushed, tried without pushing.
+fn pushes(loaded: &Loaded) -> Vec<Finding> {
+    if loaded.blind.is_some() {
+        // It does not even answer; its own line says so.
+        return Vec::new();
+    }
+    let Ok(Some(remote)) = loaded.repo.fleet_remote() else { return Vec::new() };
+    let policy = &loaded.policy;
+    let branches = [&policy.ledger_branch, &policy.notes_branch];
+    let mut would_work = Vec::new();
+    let mut checks = Vec::new();
+    for branch in branches {
+        match push(loaded, &remote, branch) {
+            Ok(Ok(())) => would_work.push(branch.as_str()),
+            Ok(Err(check)) => checks.push(check.into()),
+            Err(error) => checks.push(failed(Area::Ledger, error)),
+        }
+    }
+    if !would_work.is_empty() {
+        // Rules and hooks of a forge are asked by a real push only.
+        let text = format!(
+            "{} can be pushed to {remote} (tried without pushing; rules for branches show only in a real push)",
+            would_work.join(" and ")
+        );
+        checks.push(Check::new(Area::Ledger, CheckState::Ok, text).into());
+    }
+    checks
+}
+
+/// Tries a push of one branch as it is at the remote, or of a new one; the check that failed where
+/// it would not work.
+fn push(loaded: &Loaded, remote: &str, branch: &str) -> Result<Result<(), Check>, GitError> {
+    let repo = &loaded.repo;
+    let refname = format!("refs/heads/{branch}");
+    let failed = |text: String| Check::new(Area::Ledger, CheckState::Failed, text);
+    if let Some(other) = repo.branch_in_the_way(None, &refname)? {
+        let text = format!(
+            "a branch {other} of this clone is in the way of {branch}: Git has no room for both, so nothing can be recorded"
+        );
+        let next = format!("rename it: git branch -m {other} {}-old", other.replace('/', "-"));
+        return Ok(Err(failed(text).with_next(next)));
+    }
+    if let Some(other) = repo.branch_in_the_way(Some(remote), &refname)? {
+        let text = format!(
+            "a branch {other} at {remote} is in the way of {branch}: Git has no room for both, so nothing can be recorded"
+        );
+        let next =
+            format!("rename {other} there, or name another branch in applecart.yaml (`ledger`)");
+        return Ok(Err(failed(text).with_next(next)));
+    }
+    let tip = repo.ls_remote(remote, &[&refname])?.remove(&refname).map(|tip| tip.to_string());
+    let at = match tip {
+        // What the remote has is here since the ledger was read.
+        Some(tip) if repo.resolve(&tip).is_ok() => tip,
+        _ => repo.resolve("HEAD")?,
+    };
+    Ok(match repo.rehearse_push(remote, &at, &refname)? {
+        Rehearsed::WouldWork => Ok(()),
+        Rehearsed::WouldFail { said } => {
+            let text = format!(
+                "{branch} cannot be pushed to {remote}: {said}. What cannot be recorded is not uploaded"
+            );
+            let next = Trouble::of(&said).map_or_else(
+                || format!("try it by hand: git push --dry-run {remote} {at}:{refname}"),
+                |trouble| trouble.next().to_owned(),
+            );
+            Err(failed(text).with_next(next))
+        }
+    })
 }
 
 /// In what the clone differs from the base, and the worktree from the commit.

@@ -453,6 +453,9 @@ fn base_hints(error: &BaseError) -> Vec<Next> {
             )
             .into());
         }
+        BaseError::Behind { .. } => {
+            hints.push("Nothing was uploaded. The remote is a replica that lags, was restored from a backup, or had its branch forced back. Run this again when it has caught up, or let this clone read from where pushes go".into());
+        }
         BaseError::CannotTell { .. } => {
             hints.push("Nothing was uploaded".into());
         }
@@ -480,8 +483,17 @@ fn git_outcome(error: &GitError) -> Outcome {
         | GitError::DuplicateEntry { .. }
         | GitError::Limit { .. }
         | GitError::Owner { .. } => Outcome::Untrusted,
+        // What is not in this clone is unknown.
+        GitError::NoSuchBlob { .. }
+        | GitError::NotInClone { .. }
+        | GitError::MissingCommit { .. } => Outcome::Partial,
         _ => Outcome::Error,
     }
+}
+
+/// The user's `git` in a repository, as it is typed.
+fn git_at(path: &std::path::Path) -> String {
+    format!("git -C {}", shell_word(&path.display().to_string()))
 }
 
 fn git_hint(error: &GitError) -> Option<Next> {
@@ -497,6 +509,40 @@ fn git_hint(error: &GitError) -> Option<Next> {
             return Some(Next::run(
                 "If you trust it:",
                 format!("git config --global --add safe.directory {path}"),
+            ));
+        }
+        GitError::RefStorage { path } => {
+            return Some(Next::run(
+                "Let Git keep them as files, which changes nothing else. Git before 2.48 cannot while there are reflogs: clone again with `git clone --ref-format=files`. Run:",
+                format!("{} refs migrate --ref-format=files", git_at(path)),
+            ));
+        }
+        GitError::PartialClone { path, remote } => {
+            let (git, promisor) = (git_at(path), shell_word(&format!("remote.{remote}.promisor")));
+            return Some(Next::run(
+                "Mark it in Git's present way, which changes nothing else:",
+                format!("{git} config {promisor} true && {git} config --unset extensions.partialClone"),
+            ));
+        }
+        GitError::ObjectFormat { path } => {
+            return Some(Next::run(
+                "Copy its whole history into a new repository with SHA-1 names, and work there:",
+                format!(
+                    "git init --object-format=sha1 fleet-sha1 && {} fast-export --all --signed-tags=strip | git -C fleet-sha1 fast-import",
+                    git_at(path)
+                ),
+            ));
+        }
+        GitError::Extension { .. } => {
+            return Some(Next::run(
+                "Work in a plain clone:",
+                "git clone --ref-format=files \"$(git remote get-url origin)\" fleet-plain",
+            ));
+        }
+        GitError::MissingCommit { .. } => {
+            return Some(Next::run(
+                "Bring that folder back, or clone again. Commits that were never pushed are lost with it:",
+                "git clone \"$(git remote get-url origin)\" fleet-again",
             ));
         }
         GitError::AmbiguousName { one, .. } => return Some(full_name(one)),

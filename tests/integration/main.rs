@@ -40,6 +40,7 @@ mod pipelines;
 mod pull_request;
 mod renew;
 mod reseal;
+mod repositories;
 mod reviewed;
 mod sdk;
 mod seal;

@@ -16,6 +16,8 @@ mod history;
 mod names;
 pub mod network;
 mod objects;
+pub(crate) mod opening;
+mod partial;
 mod policies;
 pub mod program;
 mod propose;
@@ -24,6 +26,7 @@ mod snapshot;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod worktree;
 
 pub use base::{Base, BaseError, Flag, Wanted};
@@ -35,10 +38,11 @@ pub use program::ToolError;
 pub use propose::{Change, Found};
 pub use signatures::{Signature, SignatureFormat, Signer, Signers, SignersError, SigningKey};
 pub use standing::{RenewalBranch, Standing};
+pub use trouble::Trouble;
 
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
+use git2::{ErrorCode, ObjectType, Oid, Repository};
 
 use applecart_core::fleet::{FLEET_FILE, FileBytes};
 
@@ -53,14 +57,10 @@ pub struct Repo {
 impl Repo {
     /// Opens the repository that `path` is in, as `git -C path` finds it.
     ///
-    /// A repository of another user is refused, as by `git` itself: its configuration could name
-    /// programs to run. The environment (`GIT_DIR` and the like) is not asked.
+    /// A repository of another user is refused where `git` itself refuses it: its configuration
+    /// could name programs to run. The environment (`GIT_DIR` and the like) is not asked.
     pub fn discover(path: &Path) -> Result<Self, GitError> {
-        // `Repository::open_bare` would skip the check of the owner, so it is used nowhere.
-        let none: [&Path; 0] = [];
-        Repository::open_ext(path, RepositoryOpenFlags::empty(), none)
-            .map(|repo| Self { repo })
-            .map_err(|error| GitError::opening(path, error))
+        opening::open(path).map(|repo| Self { repo })
     }
 
     /// Makes a folder a repository, with the branch that the user's Git begins with, else `main`.
@@ -72,7 +72,7 @@ impl Repo {
         options.initial_head(&branch).no_reinit(true);
         Repository::init_opts(path, &options)
             .map(|repo| Self { repo })
-            .map_err(|error| GitError::opening(path, error))
+            .map_err(|source| GitError::Open { path: path.to_owned(), source })
     }
 
     /// Opens the same repository once more, for another thread.
@@ -122,9 +122,7 @@ impl Repo {
 
     /// `applecart.yaml` of a revision; `None` when the revision has none.
     pub fn policy(&self, rev: &str) -> Result<Option<Vec<u8>>, GitError> {
-        let commit = self.commit(rev)?;
-        let root = commit.tree().map_err(|error| GitError::reading("the commit's tree", error))?;
-        match self.settings_file(&root, FLEET_FILE)? {
+        match self.settings_file(&self.root(rev)?, FLEET_FILE)? {
             None => Ok(None),
             Some(FileBytes::Read(bytes)) => Ok(Some(bytes)),
             Some(FileBytes::TooLarge { size }) => Err(GitError::Limit {
@@ -144,6 +142,7 @@ impl Repo {
         // git2 pads a shorter text with zeros; only a whole id names what was reviewed.
         let oid = Some(id).filter(|id| id.len() == 40).and_then(|id| Oid::from_str(id).ok());
         let oid = oid.ok_or_else(missing)?;
+        self.bring(&[oid])?;
         match self.header(oid)? {
             Some((size, ObjectType::Blob)) if size > max => {
                 Err(GitError::BlobTooLarge { id: id.to_owned(), size, max })
@@ -161,6 +160,9 @@ impl Repo {
     /// The tree of a commit, or a tree that is named itself.
     fn root(&self, rev: &str) -> Result<git2::Tree<'_>, GitError> {
         let object = self.object(rev)?;
+        if let Some(commit) = object.as_commit() {
+            self.bring(&[commit.tree_id()])?;
+        }
         object.peel_to_tree().map_err(|_| GitError::NotACommit { rev: escaped(rev.as_bytes()) })
     }
 
@@ -177,9 +179,18 @@ impl Repo {
             ErrorCode::NotFound
             | ErrorCode::InvalidSpec
             | ErrorCode::UnbornBranch
-            | ErrorCode::Ambiguous => unknown(),
+            | ErrorCode::Ambiguous => self.dangling(&full).unwrap_or_else(unknown),
             _ => GitError::reading("a revision", error),
         })
+    }
+
+    /// A reference that is there and names a commit that is not.
+    fn dangling(&self, name: &str) -> Option<GitError> {
+        let named = self.repo.find_reference(name).ok()?.resolve().ok()?;
+        let id = named.target().filter(|id| matches!(self.header(*id), Ok(None)))?;
+        let lenders = program::first_line(&self.repo.commondir().join("objects/info/alternates"));
+        let lender = lenders.map(PathBuf::from).filter(|path| !path.is_dir());
+        Some(GitError::MissingCommit { rev: escaped(name.as_bytes()), id: id.to_string(), lender })
     }
 
     /// Size and type of an object; `None` when it is not in this clone.

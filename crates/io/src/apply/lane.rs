@@ -148,7 +148,8 @@ impl<'a> Lane<'a> {
             Ok(announced) => announced,
             Err(error) => {
                 let why = format!(
-                    "nothing was uploaded: the planned uploads could not be recorded in the ledger ({error})"
+                    "nothing was uploaded: the planned uploads could not be recorded in the ledger ({})",
+                    error.sentence()
                 );
                 return held_back(due, Happened::NotStarted, &why);
             }

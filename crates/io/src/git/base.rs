@@ -111,6 +111,14 @@ pub enum BaseError {
         /// Whether the base's own branch is checked out, with commits that its remote lacks.
         unpushed: bool,
     },
+    #[error("commit {commit} is not contained in the base ({} at {}), but was before: this clone has seen it at {seen}, so the remote is behind", base.name, base.commit)]
+    Behind {
+        /// The commit that was to be applied.
+        commit: String,
+        base: Base,
+        /// Where the base's branch was.
+        seen: String,
+    },
     #[error("this shallow clone cannot tell whether commit {commit} is contained in the base ({} at {})", base.name, base.commit)]
     CannotTell {
         /// The commit that was to be applied.
@@ -323,10 +331,26 @@ impl Repo {
         let (commit, base) = (commit.to_owned(), base.clone());
         Err(if is_cut_off {
             BaseError::CannotTell { commit, base }
+        } else if let Some(seen) = self.seen_ahead(&base, wanted)? {
+            BaseError::Behind { commit, base, seen: seen.to_string() }
         } else {
             let unpushed = self.is_on(&base);
             BaseError::NotContained { commit, base, unpushed }
         })
+    }
+
+    /// Where this clone last saw the base's branch, if that goes on from where the remote has it now
+    /// and holds the commit: then the remote is a replica that lags, or was restored.
+    fn seen_ahead(&self, base: &Base, commit: Oid) -> Result<Option<Oid>, GitError> {
+        let Some((remote, branch)) = base.remote_branch() else { return Ok(None) };
+        let seen = self.repo.refname_to_id(&format!("refs/remotes/{remote}/{branch}"));
+        let Ok(seen) = seen else { return Ok(None) };
+        let unreadable = |error| GitError::reading("the history", error);
+        let tip = Oid::from_str(&base.commit).map_err(unreadable)?;
+        let holds = |one| -> Result<bool, GitError> {
+            Ok(seen == one || self.repo.graph_descendant_of(seen, one).map_err(unreadable)?)
+        };
+        Ok((seen != tip && holds(tip)? && holds(commit)?).then_some(seen))
     }
 
     /// The parents that a commit names, also where the clone is cut off and libgit2 shows none.

@@ -23,8 +23,49 @@ pub enum GitError {
         path.display()
     )]
     ObjectFormat {
-        /// Where it was looked for.
+        /// From the root of the file system.
         path: PathBuf,
+    },
+    /// Git 3 makes repositories so unless it is told otherwise.
+    #[error(
+        "the repository at {} keeps its references as a reftable, which is not read yet",
+        path.display()
+    )]
+    RefStorage {
+        /// From the root of the file system.
+        path: PathBuf,
+    },
+    /// An older Git marked the repository as a partial clone.
+    #[error(
+        "the repository at {} is marked as a partial clone in an older way (extensions.partialClone), which is not read",
+        path.display()
+    )]
+    PartialClone {
+        /// From the root of the file system.
+        path: PathBuf,
+        /// The remote that has what the clone lacks.
+        remote: String,
+    },
+    #[error("the repository at {} uses {name}, which is not read", path.display())]
+    Extension {
+        /// From the root of the file system.
+        path: PathBuf,
+        name: String,
+    },
+    /// A reference names a commit that is not here, so the clone is damaged.
+    #[error(
+        "{rev} is at commit {id}, which is missing in this clone{}",
+        lender.as_ref().map(|path| format!(
+            ": it borrows its objects from {} (objects/info/alternates), which is not there any more",
+            path.display()
+        )).unwrap_or_default()
+    )]
+    MissingCommit {
+        /// The revision.
+        rev: String,
+        id: String,
+        /// The folder of objects that the clone borrowed from, where that is gone.
+        lender: Option<PathBuf>,
     },
     #[error("the repository at {} cannot be opened", path.display())]
     Open {
@@ -88,6 +129,13 @@ pub enum GitError {
     NoSuchBlob {
         /// The blob, as it was asked for.
         id: String,
+    },
+    /// A partial clone lacks it, and its remote did not give it.
+    #[error("object {id} is not in this partial clone, and could not be fetched")]
+    NotInClone {
+        id: String,
+        #[source]
+        source: Box<Self>,
     },
     #[error("the repository at {} has no worktree, so there are no files to work on", path.display())]
     NoWorktree { path: PathBuf },
@@ -157,21 +205,6 @@ pub enum GitError {
 }
 
 impl GitError {
-    pub(super) fn opening(path: &Path, source: git2::Error) -> Self {
-        let path = path.to_owned();
-        match source.code() {
-            git2::ErrorCode::NotFound => Self::NotARepository { path },
-            git2::ErrorCode::Owner => Self::Owner { path },
-            // libgit2 has no code for it; its text is the only sign.
-            _ if source.message().contains("object format")
-                || source.message().contains("objectformat") =>
-            {
-                Self::ObjectFormat { path }
-            }
-            _ => Self::Open { path, source },
-        }
-    }
-
     pub(super) fn reading(what: &str, source: git2::Error) -> Self {
         Self::Read { what: what.to_owned(), source }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use git2::Oid;
 
-use super::program::{GitProgram, checked_ref, checked_remote};
+use super::program::{Ended, GitProgram, checked_ref, checked_remote};
 use super::{GitError, Repo};
 
 /// How long a fetch may take: the first one of an old ledger brings some hundred megabytes.
@@ -147,20 +147,7 @@ impl Repo {
         refname: &str,
         expect: Option<Oid>,
     ) -> Result<Pushed, GitError> {
-        let remote = checked_remote(remote)?;
-        let spec = format!("{to}:{}", checked_ref(refname)?);
-        let args = [
-            "push",
-            "--quiet",
-            "--porcelain",
-            "--no-verify",
-            "--no-follow-tags",
-            "--recurse-submodules=no",
-            "--",
-            remote,
-            &spec,
-        ];
-        let ended = GitProgram::of(self).ended(&args)?;
+        let ended = self.run_push(remote, to, refname, &["--quiet"])?;
         if ended.code == Some(0) {
             return Ok(Pushed::Done);
         }
@@ -186,6 +173,150 @@ impl Repo {
             }),
         }
     }
+}
+
+/// How a push would end, as far as it shows without one: a forge's rules and hooks are asked only
+/// by a real one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rehearsed {
+    /// Who asks may push, and the branch would be made or move forward.
+    WouldWork,
+    /// It would not work.
+    WouldFail {
+        /// What Git said, without credentials.
+        said: String,
+    },
+}
+
+impl Repo {
+    /// Tries a push without pushing.
+    ///
+    /// # Errors
+    /// When `git` could not be run.
+    pub fn rehearse_push(
+        &self,
+        remote: &str,
+        to: &str,
+        refname: &str,
+    ) -> Result<Rehearsed, GitError> {
+        let to =
+            Oid::from_str(to).map_err(|error| GitError::reading("the name of a commit", error))?;
+        let ended = self.run_push(remote, to, refname, &["--dry-run"])?;
+        if ended.code == Some(0) {
+            return Ok(Rehearsed::WouldWork);
+        }
+        let said = match refusal(&ended.stdout) {
+            Some(summary) => reason(&summary, &ended.complaint),
+            None => ended.complaint,
+        };
+        Ok(Rehearsed::WouldFail { said })
+    }
+
+    fn run_push(
+        &self,
+        remote: &str,
+        to: Oid,
+        refname: &str,
+        how: &[&str],
+    ) -> Result<Ended, GitError> {
+        let remote = checked_remote(remote)?;
+        let spec = format!("{to}:{}", checked_ref(refname)?);
+        // A mirror's remote takes no single branch, and a remote need not know push options: both
+        // are for the user's own pushes.
+        let no_mirror = format!("remote.{remote}.mirror=false");
+        let mut args = vec!["-c", &no_mirror, "-c", "push.pushOption=", "push"];
+        args.extend(how);
+        args.extend([
+            "--porcelain",
+            "--no-verify",
+            // `push.gpgSign` signs what a person pushes. The ledger's commits have signatures of
+            // their own, and most forges take no signed push.
+            "--no-signed",
+            "--no-follow-tags",
+            "--recurse-submodules=no",
+            "--",
+            remote,
+            &spec,
+        ]);
+        GitProgram::of(self).ended(&args)
+    }
+
+    /// Where a remote is read from and where it is pushed to, if these are two places. Without
+    /// users, passwords and what only says how to get there.
+    pub fn push_elsewhere(&self, remote: &str) -> Result<Option<(String, String)>, GitError> {
+        let remote = checked_remote(remote)?;
+        let url = |args: &[&str]| -> Result<String, GitError> {
+            let text = GitProgram::of(self).run(args)?;
+            Ok(String::from_utf8_lossy(&text).lines().next().map(place_of).unwrap_or_default())
+        };
+        let fetched = url(&["remote", "get-url", "--", remote])?;
+        let pushed = url(&["remote", "get-url", "--push", "--", remote])?;
+        Ok((fetched != pushed).then_some((fetched, pushed)))
+    }
+
+    /// The branch, without `refs/heads/`, that leaves no room for a reference: Git has none beside one
+    /// that is called like a folder of it, or whose folder is called like it. At a remote, or in
+    /// this clone.
+    pub fn branch_in_the_way(
+        &self,
+        remote: Option<&str>,
+        refname: &str,
+    ) -> Result<Option<String>, GitError> {
+        let slashes = refname.match_indices('/').filter_map(|(at, _)| refname.get(..at));
+        let mut names: Vec<&str> = slashes.filter(|it| it.len() > "refs/heads".len()).collect();
+        let below = format!("{refname}/*");
+        let found: Vec<String> = match remote {
+            Some(remote) => {
+                names.push(&below);
+                let mut args = vec!["ls-remote", "--refs", "--", checked_remote(remote)?];
+                args.extend(&names);
+                let there = advertised(&GitProgram::of(self).run(&args)?)?;
+                there.into_keys().collect()
+            }
+            None => {
+                let unreadable = |error| GitError::reading("the branches", error);
+                let all = self.repo.references_glob("refs/heads/*").map_err(unreadable)?;
+                let named = all.map(|one| one.map(|one| super::escaped(one.name_bytes())));
+                named.collect::<Result<_, _>>().map_err(unreadable)?
+            }
+        };
+        let is_in_the_way = |name: &String| {
+            let is_below = name.strip_prefix(refname).is_some_and(|rest| rest.starts_with('/'));
+            let is_above =
+                refname.strip_prefix(name.as_str()).is_some_and(|it| it.starts_with('/'));
+            is_below || is_above
+        };
+        let found = found.into_iter().find(is_in_the_way);
+        Ok(found.map(|name| name.trim_start_matches("refs/heads/").to_owned()))
+    }
+
+    /// Whether this clone is a mirror of the remote: a fetch there replaces every branch.
+    pub fn mirrors(&self, remote: &str) -> bool {
+        let config = self.repo.config().and_then(|mut config| config.snapshot());
+        let is_on = |config: git2::Config| config.get_bool(&format!("remote.{remote}.mirror"));
+        config.and_then(is_on).unwrap_or(false)
+    }
+}
+
+/// Host and path of a remote's address, however it is reached: `git@host:a/b.git` and
+/// `https://user:pass@host/a/b` are one place.
+fn place_of(url: &str) -> String {
+    let rest = match url.split_once("://") {
+        Some((_, rest)) => rest.to_owned(),
+        // `host:path` is SSH; a drive's letter or a path is not.
+        None => match url.split_once(':') {
+            Some((host, path)) if host.len() > 1 && !host.contains(['/', '\\']) => {
+                format!("{host}/{}", path.trim_start_matches('/'))
+            }
+            _ => url.to_owned(),
+        },
+    };
+    let (host, path) = rest.split_once('/').unwrap_or((rest.as_str(), ""));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let host = host.split(':').next().unwrap_or_default().to_lowercase();
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let path = path.trim_end_matches('/').trim_end_matches(".git");
+    super::escaped(format!("{host}/{path}").as_bytes())
 }
 
 /// The references of an `ls-remote` answer, by name.

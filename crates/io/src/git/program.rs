@@ -19,7 +19,7 @@ mod tests;
 mod tool;
 
 use std::io::{IsTerminal as _, Read, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -121,7 +121,12 @@ impl GitProgram {
     /// # Errors
     /// Anything but the exit code 0; see [`GitProgram::ended`] for the rest.
     pub fn run(&self, args: &[&str]) -> Result<Vec<u8>, GitError> {
-        let ended = self.ended(args)?;
+        self.run_with(args, Vec::new())
+    }
+
+    /// The same for a command that reads this from standard input.
+    pub(super) fn run_with(&self, args: &[&str], input: Vec<u8>) -> Result<Vec<u8>, GitError> {
+        let ended = self.ended_with(args, input)?;
         match ended.code {
             Some(0) => Ok(ended.stdout),
             code => {
@@ -135,7 +140,11 @@ impl GitProgram {
     /// # Errors
     /// When there is no `git`, or it did not end within the time limit.
     pub fn ended(&self, args: &[&str]) -> Result<Ended, GitError> {
-        match to_end(self.command(args), Vec::new(), self.time_limit) {
+        self.ended_with(args, Vec::new())
+    }
+
+    fn ended_with(&self, args: &[&str], input: Vec<u8>) -> Result<Ended, GitError> {
+        match to_end(self.command(args), input, self.time_limit) {
             Ok(ended) => Ok(Ended {
                 code: ended.code,
                 stdout: ended.stdout,
@@ -194,19 +203,8 @@ impl GitProgram {
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one place that starts the user's git")]
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        for name in FOREIGN {
-            command.env_remove(name);
-        }
-        for (name, _) in std::env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"GIT_TRACE") {
-                command.env_remove(name);
-            }
-        }
-        // Its texts are part of what is shown, and are compared in places.
-        command.env("LC_ALL", "C");
+        let mut command = undisturbed(&self.program);
         if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
             command.env("GIT_TERMINAL_PROMPT", "0").env("GCM_INTERACTIVE", "never");
         }
@@ -219,6 +217,71 @@ impl GitProgram {
         command.args(args);
         command
     }
+}
+
+/// A command that nothing of the surroundings steers to another repository.
+#[expect(clippy::disallowed_methods, reason = "the one place that starts the user's git")]
+fn undisturbed(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for name in FOREIGN {
+        command.env_remove(name);
+    }
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"GIT_TRACE") {
+            command.env_remove(name);
+        }
+    }
+    // Its texts are part of what is shown, and are compared in places.
+    command.env("LC_ALL", "C");
+    command
+}
+
+/// What the user's `git` says about a repository of another user.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    Trusted {
+        git_dir: PathBuf,
+        /// `None` in a bare repository.
+        worktree: Option<PathBuf>,
+    },
+    Distrusted {
+        /// The path that `safe.directory` has to name, where `git` tells.
+        named: Option<PathBuf>,
+    },
+}
+
+/// Asks the user's `git` whether it trusts the repository that a folder is in.
+pub(super) fn trusts(folder: &Path) -> Verdict {
+    let ask = |what: &[&str]| {
+        let mut command = undisturbed(Path::new("git"));
+        command.arg("-C").arg(folder).arg("rev-parse").args(what);
+        to_end(command, Vec::new(), TIME_LIMIT).ok()
+    };
+    let line = |left: Option<Left>| {
+        let left = left.filter(|left| left.code == Some(0))?;
+        let text = String::from_utf8(left.stdout).ok()?;
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        (!text.is_empty()).then(|| PathBuf::from(text))
+    };
+    let asked = ask(&["--absolute-git-dir"]);
+    let complaint = asked.as_ref().map(|left| String::from_utf8_lossy(&left.stderr).into_owned());
+    match line(asked) {
+        Some(git_dir) => Verdict::Trusted { git_dir, worktree: line(ask(&["--show-toplevel"])) },
+        None => Verdict::Distrusted { named: complaint.as_deref().and_then(distrusted) },
+    }
+}
+
+/// The path that `git` names as the one that it does not trust.
+fn distrusted(complaint: &str) -> Option<PathBuf> {
+    let line = complaint.lines().find(|line| line.contains("dubious ownership"))?;
+    let (_, quoted) = line.split_once('\'')?;
+    quoted.rsplit_once('\'').map(|(path, _)| PathBuf::from(path))
+}
+
+/// The first line of a small file inside a Git directory; `None` where there is none.
+#[expect(clippy::disallowed_methods, reason = "reads a file of Git's own")]
+pub(super) fn first_line(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path).ok()?.lines().next().map(str::to_owned)
 }
 
 /// A remote's name as it may stand on a command line.

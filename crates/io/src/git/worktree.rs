@@ -2,7 +2,8 @@
 //!
 //! The same shape as a snapshot of a commit, and for an unchanged tenant the same ids: a plan of
 //! the worktree differs from one of `HEAD` only where the files do. Links are seen and never
-//! followed; ignore rules, filters and attributes are not applied.
+//! followed; ignore rules, filters and attributes are not applied. What a sparse checkout leaves out
+//! was not removed by anybody: it counts as the index has it.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -15,6 +16,7 @@ use std::path::Path;
 
 use git2::{ObjectType, Oid};
 
+use super::program::GitProgram;
 use super::snapshot::{TENANT_FILE, TENANTS, Totals, is_plain, limit, sort};
 use super::{GitError, Repo, escaped};
 use applecart_core::fleet::{
@@ -35,24 +37,118 @@ impl Repo {
             let (bytes, _) = settings(&root.join(FLEET_FILE))?;
             source.policy = Some(bytes);
         }
-        let tenants = root.join(TENANTS);
-        let Some(kind) = kind_at(&tenants)? else { return Ok(source) };
-        expect(TENANTS, kind, EntryKind::Tree)?;
         let mut totals = Totals::default();
-        let children = children(&tenants, MAX_TENANTS)?;
+        self.tenants_of_worktree(&root.join(TENANTS), &mut source, &mut totals)?;
+        self.add_left_out(root, &mut source, &mut totals)?;
+        sort(&mut source)?;
+        Ok(source)
+    }
+
+    fn tenants_of_worktree(
+        &self,
+        tenants: &Path,
+        source: &mut Source,
+        totals: &mut Totals,
+    ) -> Result<(), GitError> {
+        let Some(kind) = kind_at(tenants)? else { return Ok(()) };
+        expect(TENANTS, kind, EntryKind::Tree)?;
+        let children = children(tenants, MAX_TENANTS)?;
         let count = children.as_ref().map_or_else(|count| *count, Vec::len);
         limit("the entries of the folder `tenants`", MAX_TENANTS as u64, count as u64)?;
         for child in children.unwrap_or_default() {
             if child.kind == EntryKind::Tree {
-                let folder = folder(&tenants, &child)?;
+                let folder = folder(tenants, &child)?;
                 totals.count(&folder)?;
                 source.tenants.push(folder);
             } else {
-                source.strays.push(child.entry(&tenants)?.0);
+                source.strays.push(child.entry(tenants)?.0);
             }
         }
-        sort(&mut source)?;
-        Ok(source)
+        Ok(())
+    }
+
+    /// Adds what the index has and a sparse checkout leaves out: the settings, and tenants whose
+    /// folder is not here. A folder that is here in part is completed.
+    fn add_left_out(
+        &self,
+        root: &Path,
+        source: &mut Source,
+        totals: &mut Totals,
+    ) -> Result<(), GitError> {
+        let left_out = self.left_out()?;
+        if left_out.is_empty() {
+            return Ok(());
+        }
+        self.bring(&left_out.iter().map(|one| one.id).collect::<Vec<_>>())?;
+        let counted = source.tenants.len();
+        for one in left_out {
+            // Somebody wrote it here all the same; then that counts.
+            if kind_at(&root.join(&one.path))?.is_some() {
+                continue;
+            }
+            if one.path == FLEET_FILE {
+                source.policy = Some(self.settings(one.id)?);
+                continue;
+            }
+            let parts: Vec<&str> = one.path.split('/').collect();
+            let [TENANTS, name, file] = parts.as_slice() else { continue };
+            let at = source.tenants.iter().position(|folder| folder.name == *name);
+            let at = at.unwrap_or_else(|| {
+                source.tenants.push(Folder {
+                    name: (*name).to_owned(),
+                    tree: Oid::ZERO_SHA1.to_string(),
+                    tenant_file: None,
+                    entries: Vec::new(),
+                    overfull: None,
+                });
+                source.tenants.len() - 1
+            });
+            limit("the entries of the folder `tenants`", MAX_TENANTS as u64, at as u64 + 1)?;
+            let Some(folder) = source.tenants.get_mut(at) else { continue };
+            if *file == TENANT_FILE && is_plain(one.kind) {
+                folder.tenant_file = Some(self.settings(one.id)?);
+            } else if folder.entries.len() < MAX_ENTRIES {
+                let size = self.blob_size(one.id)?;
+                let (path, id) = ((*file).to_owned(), one.id.to_string());
+                folder.entries.push(Entry { path, kind: one.kind, id, size });
+            } else {
+                folder.overfull = Some(MAX_ENTRIES + 1);
+            }
+        }
+        self.name_trees(source)?;
+        source.tenants.iter().skip(counted).try_for_each(|folder| totals.count(folder))
+    }
+
+    /// Folders that are as the commit has them get its name for them, so that a preview differs from
+    /// a plan of the commit only where the files do.
+    fn name_trees(&self, source: &mut Source) -> Result<(), GitError> {
+        let none = Oid::ZERO_SHA1.to_string();
+        if !source.tenants.iter().any(|folder| folder.tree == none) {
+            return Ok(());
+        }
+        // Without a commit there is nothing to compare with.
+        let Ok(root) = self.root("HEAD") else { return Ok(()) };
+        let tenants = root.get_name(TENANTS).map(|entry| self.tree(entry.id())).transpose()?;
+        for folder in source.tenants.iter_mut().filter(|folder| folder.tree == none) {
+            let entry = tenants.as_ref().and_then(|tenants| tenants.get_name(&folder.name));
+            if let Some(entry) = entry {
+                folder.tree = entry.id().to_string();
+            }
+        }
+        Ok(())
+    }
+
+    /// The fleet's files of the index that are not checked out, because the checkout is sparse.
+    fn left_out(&self) -> Result<Vec<LeftOut>, GitError> {
+        let config = self.repo.config().and_then(|mut config| config.snapshot());
+        let is_sparse = config.and_then(|config| config.get_bool("core.sparseCheckout"));
+        if !is_sparse.unwrap_or(false) {
+            return Ok(Vec::new());
+        }
+        // The user's Git reads every form of index; libgit2 knows no sparse one.
+        let args = ["ls-files", "-z", "-t", "--stage", "--", FLEET_FILE, TENANTS];
+        let listed = GitProgram::of(self).run(&args)?;
+        Ok(listed.split(|&byte| byte == 0).filter_map(LeftOut::parse).collect())
     }
 
     /// A plain file of the worktree, named from the root with `/`; `None` when there is none. A
@@ -97,6 +193,33 @@ fn expect(path: &str, kind: EntryKind, must_be: EntryKind) -> Result<(), GitErro
         return Ok(());
     }
     Err(GitError::WrongKind { path: path.to_owned(), is: kind.words(), must_be: must_be.words() })
+}
+
+/// A file of the index that a sparse checkout leaves out.
+struct LeftOut {
+    /// From the root, with `/`.
+    path: String,
+    kind: EntryKind,
+    id: Oid,
+}
+
+impl LeftOut {
+    /// One line of `git ls-files -t --stage`, `S 100644 ID 0<tab>PATH`; `None` for what is checked
+    /// out.
+    fn parse(line: &[u8]) -> Option<Self> {
+        let tab = line.iter().position(|&byte| byte == b'\t')?;
+        let (head, path) = line.split_at(tab);
+        let head = std::str::from_utf8(head).ok()?;
+        let mut words = head.strip_prefix("S ")?.split(' ');
+        let kind = match words.next()? {
+            "100644" => EntryKind::Blob,
+            "100755" => EntryKind::Executable,
+            "120000" => EntryKind::Symlink,
+            _ => return None,
+        };
+        let id = Oid::from_str(words.next()?).ok()?;
+        Some(Self { path: escaped(path.get(1..)?), kind, id })
+    }
 }
 
 /// A member of a folder, as `lstat` shows it.

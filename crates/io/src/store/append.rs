@@ -30,6 +30,7 @@ use super::error::LedgerError;
 use super::shared::Role;
 use super::tree::{FILE_MODE, FOLDER, FOLDER_MODE, Files, path_of};
 use super::turn::{Asked, Turn};
+use crate::git::Repo;
 use crate::seams::{Clock, Ids};
 use applecart_core::ledger::{ChainError, ChainFault, MAX_FILE, Tail, extend, read_chain};
 use applecart_core::model::{LedgerEntry, Record, Sha256, TenantId, Timestamp, safe_text};
@@ -252,9 +253,20 @@ impl Local {
 
     /// Waits until this process may move the branch, without moving it.
     pub(super) fn must_be_free(&self, patience: &mut Patience) -> Result<(), LedgerError> {
+        self.must_have_room()?;
         let (_turn, transaction) = self.lock(patience)?;
         drop(transaction);
         Ok(())
+    }
+
+    /// Git has no room for a branch beside one that is called like a folder of it, or whose folder
+    /// is called like it.
+    fn must_have_room(&self) -> Result<(), LedgerError> {
+        let repo = Repo::discover(self.repo.path()).map_err(LedgerError::Open)?;
+        let other = repo.branch_in_the_way(None, &self.refname).map_err(LedgerError::Open)?;
+        let Some(other) = other else { return Ok(()) };
+        let branch = self.branch.clone();
+        Err(LedgerError::NoRoomHere { branch, other })
     }
 
     /// Locks the branch, as Git does. The transaction ends before the turn.

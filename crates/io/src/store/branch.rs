@@ -3,17 +3,16 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use git2::{ErrorCode, Oid, Repository, RepositoryOpenFlags};
+use git2::{ErrorCode, Oid, Repository};
 
 use super::error::LedgerError;
 use super::shared::Role;
 use super::tree::{MAX_TOTAL, Objects};
-use crate::git::SigningKey;
+use crate::git::{SigningKey, opening};
 use crate::seams::{Clock, Ids, MachineClock, RandomIds};
 use applecart_core::ledger::{ChainError, ChainFault, Tail, read_chain};
 use applecart_core::ledger::{LedgerView, TenantLedger};
@@ -200,15 +199,7 @@ pub(super) struct Starts {
 
 /// Opens the repository that `path` is in, refusing one of another user as Git does.
 pub(super) fn open(path: &Path) -> Result<Repository, LedgerError> {
-    let no_ceiling: [&OsStr; 0] = [];
-    let open = || Repository::open_ext(path, RepositoryOpenFlags::empty(), no_ceiling);
-    open().map_err(|source| {
-        let path = PathBuf::from(path);
-        match source.code() {
-            ErrorCode::Owner => LedgerError::Owner { path },
-            _ => LedgerError::Open { path, source },
-        }
-    })
+    opening::open(path).map_err(LedgerError::Open)
 }
 
 #[cfg(test)]

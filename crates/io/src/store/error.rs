@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::tree::{MAX_TENANTS, MAX_TOTAL};
-use crate::git::{GitError, SignersError, ToolError};
+use crate::git::{GitError, SignersError, ToolError, Trouble};
 use applecart_core::ledger::{ChainError, ChainFault, MAX_FILE};
 use applecart_core::ledger::{LedgerView, LineFault};
 use applecart_core::model::TenantId;
@@ -13,18 +13,9 @@ use applecart_core::model::TenantId;
 /// Why a ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    #[error("cannot open the Git repository at {}", path.display())]
-    Open {
-        path: PathBuf,
-        #[source]
-        source: git2::Error,
-    },
-    /// The repository belongs to another user, and Git's `safe.directory` does not name it.
-    #[error(
-        "the Git repository at {0} belongs to another user, so Git does not open it. If you trust it, run `git config --global --add safe.directory {0}`",
-        path.display()
-    )]
-    Owner { path: PathBuf },
+    /// The repository cannot be opened.
+    #[error(transparent)]
+    Open(GitError),
     /// The setting is no name of a branch.
     #[error(
         "{branch:?} cannot be the name of a Git branch. Correct `ledger.branch` in applecart.yaml"
@@ -118,6 +109,14 @@ pub enum LedgerError {
         #[source]
         source: Box<GitError>,
     },
+    /// The remote answers, and did not take a push; it is unknown whether it arrived.
+    #[error("the ledger branch {branch} could not be pushed to {remote}")]
+    NotPushed {
+        branch: String,
+        remote: String,
+        #[source]
+        source: Box<GitError>,
+    },
     /// The remote had the branch and has it no more.
     #[error(
         "the ledger branch {branch} no longer exists on the remote {remote}, where it was at {seen}. Restore it with `git push {remote} {seen}:refs/heads/{branch}`"
@@ -155,6 +154,12 @@ pub enum LedgerError {
         "the remote {remote} has no ledger branch {branch}, and a branch {other} is in the way: Git has no room for both. Rename {other} there, or name another branch in `ledger.branch`, and bring the ledger back from a clone that has it"
     )]
     NoRoom { branch: String, remote: String, other: String },
+    /// A branch of this clone leaves no room for the ledger's.
+    #[error(
+        "a branch {other} of this clone is in the way of the ledger branch {branch}: Git has no room for both. Rename it, and run this again: `git branch -m {other} {}`",
+        other.replace('/', "-") + "-old"
+    )]
+    NoRoomHere { branch: String, other: String },
     /// There is a branch where a new ledger was to be begun.
     #[error(
         "the remote {remote} has a branch {branch} already, and a ledger is never overwritten. Rename that branch there, or name another one in `ledger.branch`, and run this again"
@@ -289,6 +294,9 @@ impl LedgerError {
                 self,
                 Self::WhichRemote { .. }
                     | Self::Unreachable { .. }
+                    | Self::NotPushed { .. }
+                    | Self::NoRoomHere { .. }
+                    | Self::Locked { .. }
                     | Self::PushRefused { .. }
                     | Self::LagsBehind { .. }
                     | Self::InTheWay { .. }
@@ -297,7 +305,7 @@ impl LedgerError {
             )
     }
 
-    /// What happened and why, in one sentence.
+    /// What happened and why, and the next step where the cause has one.
     pub fn sentence(&self) -> String {
         let mut text = self.to_string();
         let mut source = std::error::Error::source(self);
@@ -306,14 +314,30 @@ impl LedgerError {
             text.push_str(&cause.to_string());
             source = cause.source();
         }
+        if let Some(trouble) = self.trouble() {
+            text = format!("{}. {}", text.trim_end_matches('.'), trouble.next());
+        }
         text
+    }
+
+    /// The cause that Git, the forge or the system named, where it has a next step of its own.
+    fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Unreachable { source, .. } | Self::NotPushed { source, .. } => {
+                Trouble::of(&source.to_string())
+            }
+            Self::PushRefused { reason, .. } => Trouble::of(reason),
+            Self::Write { source, .. } => Trouble::of(source.message()),
+            Self::State { source, .. } => Trouble::of(&source.to_string()),
+            _ => None,
+        }
     }
 
     /// The stable name that `ledger verify` shows.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Open { .. } => "cannot-open",
-            Self::Owner { .. } => "other-owner",
+            Self::Open(GitError::Owner { .. }) => "other-owner",
+            Self::Open(_) => "cannot-open",
             Self::BranchName { .. } => "branch-name",
             Self::Symbolic { .. } => "symbolic-branch",
             Self::Read { .. } => "unreadable",
@@ -332,11 +356,14 @@ impl LedgerError {
             }
             Self::Foreign { .. } => "ledger-foreign",
             Self::Behind { .. } | Self::LagsBehind { .. } => "ledger-behind",
-            Self::InTheWay { .. } | Self::NoRoom { .. } => "branch-in-the-way",
+            Self::InTheWay { .. } | Self::NoRoom { .. } | Self::NoRoomHere { .. } => {
+                "branch-in-the-way"
+            }
             Self::RewrittenThere { .. } => "ledger-rewritten",
             Self::Remotes { .. } => "remotes",
             Self::WhichRemote { .. } => "which-remote",
             Self::Unreachable { .. } => "unreachable",
+            Self::NotPushed { .. } => "not-pushed",
             Self::PushRefused { .. } => "push-refused",
             Self::Offline => "offline",
             Self::NoRemote => "no-remote",

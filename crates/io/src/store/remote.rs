@@ -17,7 +17,7 @@ use super::branch::open;
 use super::error::LedgerError;
 use super::tree::Objects;
 use crate::git::network::{Depth, Pushed};
-use crate::git::{GitError, Repo};
+use crate::git::{GitError, Repo, Trouble};
 use crate::seams::{Clock as _, MachineClock};
 
 /// Pauses before a run of `git` that failed is tried again: networks have moments.
@@ -81,15 +81,7 @@ impl GitRemote {
         Objects { repo, branch: &self.branch }
     }
 
-    /// The branches whose name the branch's own begins with; Git cannot have them beside it.
-    fn parents(&self) -> impl Iterator<Item = &str> {
-        let slashes = self.refname.match_indices('/').map(|(at, _)| at);
-        let names = slashes.filter_map(|at| self.refname.get(..at));
-        names.filter(|name| name.len() > "refs/heads".len())
-    }
-
-    fn no_room(&self, other: &str) -> LedgerError {
-        let other = other.trim_start_matches("refs/heads/").to_owned();
+    fn no_room(&self, other: String) -> LedgerError {
         let (branch, remote) = (self.branch.clone(), self.name.clone());
         LedgerError::NoRoom { branch, remote, other }
     }
@@ -100,16 +92,26 @@ impl GitRemote {
     }
 
     /// Fetches what the clone was made without: the history of the branch in a shallow clone, the
-    /// files in a partial one.
-    fn complete(&self, tip: Oid) -> Result<(), LedgerError> {
+    /// files and folders in a partial one. What `git clone` brought of the branch is of the clone's
+    /// kind; what is fetched here is whole.
+    fn complete(&self, tip: Oid, is_first: bool) -> Result<(), LedgerError> {
         // An open handle keeps the ends of a shallow history as they were when it was opened.
         if self.is_cut(&open(&self.repo.path_common_dir())?, tip)? {
             self.fetch_again(Depth::Whole)?;
         }
-        if self.lacks_files(&open(&self.repo.path_common_dir())?, tip)? {
+        let repo = open(&self.repo.path_common_dir())?;
+        if self.is_partial(&repo)? && (is_first || self.lacks_files(&repo, tip)?) {
             self.fetch_again(Depth::Again)?;
         }
         Ok(())
+    }
+
+    /// Whether this clone has a commit.
+    fn has(&self, commit: Oid) -> Result<bool, LedgerError> {
+        let repo = open(&self.repo.path_common_dir())?;
+        let odb = repo.odb();
+        let odb = odb.map_err(|source| self.objects(&repo).unreadable("the objects", source))?;
+        Ok(odb.exists(commit))
     }
 
     /// Whether this clone has only the end of a history.
@@ -129,15 +131,23 @@ impl GitRemote {
         Ok(false)
     }
 
-    /// Whether a clone that was made without file contents has not those of a commit either.
+    /// Whether the clone was made without all objects.
+    fn is_partial(&self, repo: &Repository) -> Result<bool, LedgerError> {
+        let config = repo.config();
+        let config = config.map_err(|source| self.objects(repo).unreadable("the files", source))?;
+        Ok(config.get_bool(&format!("remote.{}.promisor", self.name)).unwrap_or(false))
+    }
+
+    /// Whether a commit's files or folders are not here.
     fn lacks_files(&self, repo: &Repository, tip: Oid) -> Result<bool, LedgerError> {
         let unreadable = |source| self.objects(repo).unreadable("the files", source);
-        let config = repo.config().map_err(unreadable)?;
-        if !config.get_bool(&format!("remote.{}.promisor", self.name)).unwrap_or(false) {
-            return Ok(false);
-        }
         let odb = repo.odb().map_err(unreadable)?;
         // A tree that holds something else is for whoever reads it to complain about.
+        let root = repo.find_commit(tip).map_err(unreadable)?.tree_id();
+        let Ok(tree) = repo.find_tree(root) else { return Ok(true) };
+        if tree.iter().any(|entry| !odb.exists(entry.id())) {
+            return Ok(true);
+        }
         let Ok(files) = self.objects(repo).files(tip) else { return Ok(false) };
         Ok(files.tenants.values().any(|&blob| !odb.exists(blob)))
     }
@@ -159,6 +169,7 @@ impl Remote for GitRemote {
     }
 
     fn fetch(&self, memory: &str) -> Result<Option<Oid>, LedgerError> {
+        let is_first = self.objects(&open(&self.repo.path_common_dir())?).tip(memory)?.is_none();
         // One trip in the usual case. Git itself refuses to move the memory anywhere but forward.
         let tip = match self.repo.fetch(&self.name, &self.refname, Some(memory), Depth::New) {
             Ok(()) => self.objects(&open(&self.repo.path_common_dir())?).tip(memory)?,
@@ -169,27 +180,32 @@ impl Remote for GitRemote {
         let tip = match tip {
             Some(tip) => tip,
             None => {
-                let names: Vec<&str> = self.parents().chain([self.refname.as_str()]).collect();
-                let there = patiently(|| self.repo.ls_remote(&self.name, &names));
+                let there = patiently(|| self.repo.ls_remote(&self.name, &[&self.refname]));
                 let mut there = there.map_err(|error| self.unreachable(error))?;
                 let Some(there) = there.remove(&self.refname) else {
-                    return there.keys().next().map_or(Ok(None), |other| Err(self.no_room(other)));
+                    let other = self.repo.branch_in_the_way(Some(&self.name), &self.refname);
+                    let other = other.map_err(|error| self.unreachable(error))?;
+                    return other.map_or(Ok(None), |other| Err(self.no_room(other)));
                 };
                 // The branch was rewritten, another process moved the memory at the same moment, or
-                // the network works again.
-                self.fetch_again(Depth::New)?;
+                // the network works again. A clone that cannot be written to may have it already.
+                if !self.has(there)? {
+                    self.fetch_again(Depth::New)?;
+                }
                 there
             }
         };
-        self.complete(tip)?;
+        self.complete(tip, is_first)?;
         Ok(Some(tip))
     }
 
     /// Tries again where the remote could not be reached: pushing the same commit twice is the same
     /// as pushing it once.
     fn push_if_head(&self, to: Oid, expect: Option<Oid>) -> Result<Pushed, LedgerError> {
-        patiently(|| self.repo.push(&self.name, to, &self.refname, expect))
-            .map_err(|error| self.unreachable(error))
+        patiently(|| self.repo.push(&self.name, to, &self.refname, expect)).map_err(|source| {
+            let (branch, remote) = (self.branch.clone(), self.name.clone());
+            LedgerError::NotPushed { branch, remote, source: Box::new(source) }
+        })
     }
 }
 
@@ -211,7 +227,9 @@ fn choose(upstream: Option<&str>, remotes: &[String]) -> Result<Option<String>, 
 fn patiently<T>(run: impl Fn() -> Result<T, GitError>) -> Result<T, GitError> {
     for pause in PAUSES {
         match run() {
-            Err(GitError::Program { .. }) => MachineClock.pause(pause),
+            Err(GitError::Program { complaint, .. }) if Trouble::may_pass(&complaint) => {
+                MachineClock.pause(pause);
+            }
             other => return other,
         }
     }

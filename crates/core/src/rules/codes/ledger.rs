@@ -123,6 +123,10 @@ super::rows! {
         "The remote refused to take the ledger.",
         "Branch rules or missing permissions; nothing is uploaded that cannot be recorded.",
         "Permit pushes to the ledger's branch; the message has the remote's reason.";
+    "not-pushed" [Ledger] Error ()
+        "The ledger could not be pushed: Git has no stored credential, the account may only read, or the connection broke.",
+        "What cannot be recorded is not uploaded.",
+        "The message has what Git said, and what to do about it. Run `applecart doctor`, which tries a push without pushing.";
     "offline" [Ledger] Error ()
         "The command was told to contact nothing, and needs the shared ledger.",
         "Nothing tells what other clones uploaded.",

@@ -342,3 +342,23 @@ fn the_fork_is_where_two_histories_parted() {
     world.here(&["commit", "--quiet", "--allow-empty", "-m", "unrelated"]);
     assert_eq!(repo.fork(&repo.resolve("HEAD").unwrap(), &main), None);
 }
+
+#[test]
+fn a_base_that_is_older_than_what_this_clone_saw_of_it_is_called_behind() {
+    let world = World::new();
+    let repo = world.clone(&[]);
+    let latest = repo.resolve("HEAD").unwrap();
+    let earlier = repo.resolve("HEAD~1").unwrap();
+    world.git(&world.path("remote"), &["update-ref", "refs/heads/main", &earlier]);
+    let base = repo.base(&Wanted::Default).unwrap().unwrap();
+    assert_eq!(base.commit, earlier);
+    match repo.must_contain(&base, &latest).unwrap_err() {
+        BaseError::Behind { seen, .. } => assert_eq!(seen, latest),
+        other => panic!("{other}"),
+    }
+    // What was never there is not merged, however far behind the remote is.
+    world.here(&["commit", "--quiet", "--allow-empty", "-m", "mine"]);
+    let mine = repo.resolve("HEAD").unwrap();
+    let error = repo.must_contain(&base, &mine).unwrap_err();
+    assert!(matches!(error, BaseError::NotContained { .. }), "{error}");
+}

@@ -25,7 +25,13 @@ impl Ledger {
         self.must_begin_well(Some(tip), Some(link.remote.name()))?;
         match seen {
             Some(seen) if !self.local.contains(tip, seen)? => self.moved_back(link, seen, tip)?,
-            _ => self.remember(link, tip)?,
+            // What was read is read, also where a clone cannot be written to. Without the note, the
+            // next look only compares with an older tip.
+            _ => {
+                if let Err(error) = self.remember(link, tip) {
+                    tracing::warn!("not kept: {}", error.sentence());
+                }
+            }
         }
         link.there.set(There::At(tip));
         Ok(Some(tip))
@@ -85,10 +91,19 @@ impl Ledger {
 
     /// What this clone has seen of the remote's branch, without asking.
     pub(in super::super) fn remembered(&self, link: &Link) -> Result<Option<Oid>, LedgerError> {
-        if let Some(tracked) = self.begun_well(self.local.tip_of(&link.tracking)?)? {
-            self.remember(link, tracked)?;
+        let tracked = self.begun_well(self.local.tip_of(&link.tracking)?)?;
+        if let Some(tracked) = tracked
+            && let Err(error) = self.remember(link, tracked)
+        {
+            tracing::debug!("not kept: {}", error.sentence());
         }
-        self.begun_well(self.local.tip_of(&link.memory)?)
+        let noted = self.begun_well(self.local.tip_of(&link.memory)?)?;
+        Ok(match (noted, tracked) {
+            // Where it could not be noted, it was seen all the same.
+            (Some(noted), Some(tracked)) if self.local.contains(tracked, noted)? => Some(tracked),
+            (None, tracked) => tracked,
+            (noted, _) => noted,
+        })
     }
 
     /// Where the local branch is, whatever was seen of it before.
