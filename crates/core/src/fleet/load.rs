@@ -259,7 +259,7 @@ fn no_tenant_file(folder: &Folder, path: &str) -> Diagnostic {
 fn stray(entry: &Entry, tenants: &mut Vec<Desired>, diagnostics: &mut Vec<Diagnostic>) {
     let path = format!("tenants/{}", entry.path);
     match entry.kind {
-        EntryKind::Symlink | EntryKind::Submodule => {
+        EntryKind::Symlink | EntryKind::Submodule | EntryKind::OddMode => {
             let mistake = Diagnostic::of_file(
                 Code::NotAFolder,
                 &path,

@@ -118,6 +118,8 @@ pub enum EntryKind {
     /// A commit of another repository.
     Submodule,
     Tree,
+    /// Something with a mode that Git never writes: other tools may take it for something else.
+    OddMode,
 }
 
 impl EntryKind {
@@ -129,6 +131,7 @@ impl EntryKind {
             Self::Symlink => "a symbolic link",
             Self::Submodule => "a submodule",
             Self::Tree => "a folder",
+            Self::OddMode => "an entry with a mode that Git never writes",
         }
     }
 }

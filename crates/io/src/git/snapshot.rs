@@ -175,6 +175,13 @@ impl Repo {
         }
         for entry in tree.iter() {
             let is_tenant_file = entry.name_bytes() == TENANT_FILE.as_bytes();
+            let mut entries = folder.entries.iter();
+            if is_tenant_file
+                && (folder.tenant_file.is_some() || entries.any(|one| one.path == TENANT_FILE))
+            {
+                let path = format!("{TENANTS}/{}/{TENANT_FILE}", folder.name);
+                return Err(GitError::DuplicateEntry { path });
+            }
             if is_tenant_file && is_plain(kind_of(&entry)) {
                 folder.tenant_file = Some(self.settings(entry.id())?);
             } else {
@@ -188,7 +195,7 @@ impl Repo {
         let kind = kind_of(entry);
         // The size of a submodule's commit or of a folder says nothing.
         let size = match kind {
-            EntryKind::Tree | EntryKind::Submodule => None,
+            EntryKind::Tree | EntryKind::Submodule | EntryKind::OddMode => None,
             _ => self.blob_size(entry.id())?,
         };
         Ok(Entry { path: escaped(entry.name_bytes()), kind, id: entry.id().to_string(), size })
@@ -278,11 +285,13 @@ pub(super) fn is_plain(kind: EntryKind) -> bool {
 }
 
 fn kind_of(entry: &TreeEntry<'_>) -> EntryKind {
-    match entry.filemode() & 0o170_000 {
+    match entry.filemode_raw() {
         0o040_000 => EntryKind::Tree,
         0o120_000 => EntryKind::Symlink,
         0o160_000 => EntryKind::Submodule,
-        _ if entry.filemode() & 0o111 != 0 => EntryKind::Executable,
-        _ => EntryKind::Blob,
+        0o100_755 => EntryKind::Executable,
+        // The first versions of Git wrote the second.
+        0o100_644 | 0o100_664 => EntryKind::Blob,
+        _ => EntryKind::OddMode,
     }
 }

@@ -323,6 +323,28 @@ fn names_that_are_no_text_stay_apart_and_twins_are_refused() {
 }
 
 #[test]
+fn a_second_tenant_file_and_modes_that_git_never_writes_are_refused() {
+    let fixture = Fixture::new(true);
+    let blob = fixture.blob(b"x");
+    for other in [BLOB, LINK] {
+        for pair in [[BLOB, other], [other, BLOB]] {
+            let twins = pair.map(|mode| (&b"tenant.yaml"[..], mode, blob));
+            fixture.fleet(&[(b"a", TREE, fixture.tree(&twins))]);
+            assert!(matches!(
+                fixture.open().snapshot("HEAD"),
+                Err(GitError::DuplicateEntry { path }) if path == "tenants/a/tenant.yaml"
+            ));
+        }
+    }
+    for mode in [0, 0o100_600, 0o100_777] {
+        fixture.fleet(&[(b"a", TREE, fixture.tree(&[(b"tenant.yaml", mode, blob)]))]);
+        let source = fixture.snapshot();
+        assert!(source.tenants[0].tenant_file.is_none(), "{mode:o}");
+        assert_eq!(source.tenants[0].entries[0].kind, EntryKind::OddMode, "{mode:o}");
+    }
+}
+
+#[test]
 fn folders_are_sorted_by_name() {
     let fixture = Fixture::new(true);
     let empty = fixture.tree(&[]);

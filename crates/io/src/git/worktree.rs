@@ -284,7 +284,7 @@ impl Child {
     fn entry(&self, parent: &Path) -> Result<(Entry, Oid), GitError> {
         let path = parent.join(&self.name);
         let (id, size) = match self.kind {
-            EntryKind::Tree | EntryKind::Submodule => (Oid::ZERO_SHA1, None),
+            EntryKind::Tree | EntryKind::Submodule | EntryKind::OddMode => (Oid::ZERO_SHA1, None),
             EntryKind::Symlink => {
                 let target = fs::read_link(&path).map_err(|error| GitError::file(&path, error))?;
                 (blob_id(target.as_os_str().as_encoded_bytes())?, Some(self.size))
@@ -379,6 +379,8 @@ fn tree_id(mut listed: Vec<(Child, Oid)>) -> Result<Oid, GitError> {
             EntryKind::Symlink => b"120000 ",
             EntryKind::Submodule => b"160000 ",
             EntryKind::Tree => b"40000 ",
+            // No file system has one.
+            EntryKind::OddMode => b"0 ",
         };
         tree.extend_from_slice(mode);
         tree.extend_from_slice(child.name.as_encoded_bytes());
