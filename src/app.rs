@@ -17,6 +17,7 @@ mod environment;
 mod error;
 pub mod files;
 pub mod history;
+mod history_of_base;
 pub mod import;
 mod in_force;
 pub mod init;

@@ -17,7 +17,7 @@ use applecart_core::plan::{
 use applecart_core::report::ApplyReport;
 use applecart_core::rules::requests::Requests;
 use applecart_io::apply::{self, Files, FilesError, InForce, RunContext, Tools};
-use applecart_io::git::Repo;
+use applecart_io::git::{BaseError, Repo};
 use applecart_io::store::{self, ApplyLock, Closed, Holder, Ledger, LedgerWriter};
 use applecart_io::vault::{self, Identities, Secret};
 
@@ -88,9 +88,7 @@ pub fn run(
         }
     };
     let loaded = session::load(context, Tree::Commit, Reach::InForce, &selection)?;
-    if let (Some(base), Some(rev)) = (&loaded.base, &loaded.rev) {
-        loaded.repo.must_contain(base, rev)?;
-    }
+    must_contain(&loaded)?;
     trust::check(&loaded)?;
     keys::must_open(&loaded, &selection, &identities)?;
     let connector = session::signed_in(context, &loaded, &selection)?;
@@ -104,7 +102,7 @@ pub fn run(
     let holder = Holder { run: run_id.clone(), host: actor.host.clone(), since: context.now() };
     let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some(LOCK_WAIT))?;
     let which = if options.local_ledger { Which::Local } else { Which::Writing };
-    let Past { ledger, known, .. } = session::past(&loaded, context, which)?;
+    let Past { ledger, known, history, .. } = session::past(&loaded, context, which)?;
     must_have_begun(&loaded, ledger.as_ref(), &known)?;
     let clone = clone::state(context, &loaded, Reach::InForce);
     let dead_runs = known.as_ref().map(|view| lock.dead_runs(view, &run_id)).unwrap_or_default();
@@ -113,6 +111,7 @@ pub fn run(
         loaded: &loaded,
         selection: &selection,
         known: &known,
+        history: &history,
         dead_runs,
         retry: options.retry,
     };
@@ -172,6 +171,18 @@ pub fn run(
         }
         Ok(Applied { report, observed, elsewhere })
     })?
+}
+
+/// Refuses a commit that is not in the base. What this clone lacks to tell is fetched.
+fn must_contain(loaded: &Loaded) -> Result<(), AppError> {
+    let (Some(base), Some(rev)) = (&loaded.base, &loaded.rev) else { return Ok(()) };
+    match loaded.repo.must_contain(base, rev) {
+        Err(BaseError::CannotTell { .. }) => {
+            loaded.repo.fetch_history(base)?;
+            Ok(loaded.repo.reopen()?.must_contain(base, rev)?)
+        }
+        told => Ok(told?),
+    }
 }
 
 /// Refuses to begin a ledger at a remote that has none, where no genesis tells whether it ever had

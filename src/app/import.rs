@@ -126,8 +126,8 @@ pub fn prepare(options: &ImportOptions, context: &Context) -> Result<Import, App
     let asked = asked.collect();
     let live = super::block_on(session::read_each(context, &connector, asked))?;
     let planned = if targets.read.iter().any(|target| target.there.is_some()) {
-        let known = session::past(&loaded, context, Which::Shared)?.known;
-        let session = Session::new(context, &loaded, &all, &known);
+        let session::Past { known, history, .. } = session::past(&loaded, context, Which::Shared)?;
+        let session = Session::new(context, &loaded, &all, (&known, &history));
         session.plan_now(Intune::Read(live.clone(), plan::Source::Live))?.plan.tenants
     } else {
         Vec::new()

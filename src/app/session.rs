@@ -12,7 +12,7 @@ use futures::{FutureExt as _, StreamExt as _};
 
 use super::base::{self, Other, Reach};
 use super::{AppError, Context};
-use super::{clone, trust};
+use super::{clone, history_of_base as history, trust};
 use applecart_core::attention::{self, Attention, CloneState};
 use applecart_core::fleet::{self, Desired, Entry, FLEET_FILE, Folder, Policy, Source, Tenant};
 use applecart_core::ledger::LedgerView;
@@ -20,6 +20,7 @@ use applecart_core::model::{
     LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName, sentence,
 };
 use applecart_core::plan::{self, Due, DueWrite, Input, Known, Plan, Planned, Selection};
+use applecart_core::rules::bindings::History;
 use applecart_io::git::{Base, BaseError, Repo, Signers};
 use applecart_io::intune::{
     Connector, ConnectorOptions, IntuneRead as _, KeyRequest, ReadRequest, Turn, Turns,
@@ -311,6 +312,8 @@ pub struct Past {
     /// The branch of what people record; `None` as above.
     pub notes: Option<Ledger>,
     pub known: Result<LedgerView, Unknown>,
+    /// What the base's history says belongs to whom.
+    pub history: History,
 }
 
 /// Why nothing is known of what happened before, so that nothing may be written.
@@ -410,7 +413,8 @@ pub fn prove(
 /// # Errors
 /// When the person has to say which remote has the ledger.
 pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, AppError> {
-    let unknown = |why| Ok(Past { ledger: None, notes: None, known: Err(why) });
+    let unknown =
+        |why| Ok(Past { ledger: None, notes: None, known: Err(why), history: History::default() });
     if let Some(why) = &loaded.blind {
         return unknown(why.clone());
     }
@@ -439,7 +443,15 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
         Ok((view, notes)) => (Ok(view.within(latest)), Some(notes)),
         Err(error) => (Err(Unknown::Ledger(error.into())), None),
     };
-    Ok(Past { ledger: Some(ledger), notes, known })
+    let (known, history) = match known {
+        Ok(view) => match history::of(loaded, &view, which) {
+            Ok(history) => (Ok(view), history),
+            Err(AppError::Base(error)) => (Err(Unknown::Base(error.into())), History::default()),
+            Err(error) => return Err(error),
+        },
+        unknown => (unknown, History::default()),
+    };
+    Ok(Past { ledger: Some(ledger), notes, known, history })
 }
 
 /// Where Intune's state comes from.
@@ -506,10 +518,10 @@ pub fn plan(
     if wanted.reading {
         loaded = loaded.for_reading();
     }
-    let known = past(&loaded, context, wanted.which)?.known;
+    let Past { known, history, .. } = past(&loaded, context, wanted.which)?;
     let clone = clone::state(context, &loaded, wanted.reach);
     let intune = intune(&loaded)?;
-    let planned = Session::new(context, &loaded, selection, &known).plan_now(intune)?;
+    let planned = Session::new(context, &loaded, selection, (&known, &history)).plan_now(intune)?;
     Ok(Made { loaded, known, planned, clone })
 }
 
@@ -519,6 +531,7 @@ pub struct Session<'a> {
     pub loaded: &'a Loaded,
     pub selection: &'a Selection,
     pub known: &'a Result<LedgerView, Unknown>,
+    pub history: &'a History,
     pub dead_runs: BTreeSet<String>,
     /// Files that failed are tried again at once.
     pub retry: bool,
@@ -529,13 +542,13 @@ impl<'a> Session<'a> {
         context: &'a Context,
         loaded: &'a Loaded,
         selection: &'a Selection,
-        known: &'a Result<LedgerView, Unknown>,
+        (known, history): (&'a Result<LedgerView, Unknown>, &'a History),
     ) -> Self {
         let dead_runs = match known {
             Ok(view) => dead_runs(context, &loaded.repo, view),
             Err(_) => BTreeSet::new(),
         };
-        Self { context, loaded, selection, known, dead_runs, retry: false }
+        Self { context, loaded, selection, known, history, dead_runs, retry: false }
     }
 
     /// Makes the plan, on a runtime of its own.
@@ -565,6 +578,7 @@ impl<'a> Session<'a> {
             policy_rev: self.loaded.policy_rev.as_deref(),
             policy: &self.loaded.policy,
             base: self.loaded.other.as_ref().map(Other::as_input),
+            history: self.history,
             fleet: &self.loaded.fleet,
             selection: self.selection,
             live,

@@ -388,7 +388,9 @@ fn base_outcome(error: &BaseError) -> Outcome {
             Outcome::Usage
         }
         // Nothing is wrong with the source; nobody can tell.
-        BaseError::Unreachable { .. } | BaseError::Gone { .. } => Outcome::Partial,
+        BaseError::Unreachable { .. } | BaseError::Gone { .. } | BaseError::History { .. } => {
+            Outcome::Partial
+        }
         BaseError::Git(error) => git_outcome(error),
         _ => Outcome::Untrusted,
     }
@@ -421,6 +423,9 @@ fn base_hints(error: &BaseError) -> Vec<Next> {
                 format!("git ls-remote {}", shell_word(remote)),
             ));
             hints.push(named.into());
+        }
+        BaseError::History { .. } => {
+            hints.push(Next::run("Fetch it by hand:", "git fetch --unshallow"));
         }
         BaseError::Gone { remote, branch } => {
             hints.push(Next::run(

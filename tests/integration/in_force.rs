@@ -95,3 +95,63 @@ fn what_decides_nothing_supersedes_nothing() {
     merge(&hub);
     clone.run(&["apply"]).ends_with(0).says("2 uploads");
 }
+
+/// Contoso's folder names another tenant, merged.
+fn move_folder(hub: &Hub) -> (String, String) {
+    let (from, to) = (tenant_id("contoso").to_string(), tenant_id("elsewhere").to_string());
+    change(hub, "contoso", |text| text.replace(&from, &to));
+    (from, to)
+}
+
+#[test]
+fn a_wrong_destination_is_held_after_the_merge_as_before_it() {
+    let hub = Hub::new();
+    hub.world.live("elsewhere", None);
+    let clone = waiting(&hub);
+    let (from, _) = move_folder(&hub);
+    clone.git(&["pull", "--quiet"]);
+    // Another merge makes it no more true.
+    hub.world.write("README.md", "Later\n");
+    hub.world.commit("Later");
+    merge(&hub);
+    clone.git(&["pull", "--quiet"]);
+    let run = clone.run(&["apply", "--select", "contoso"]).ends_with(4);
+    run.says("wrong-destination").says(&format!("belongs to tenant {from}"));
+    assert_eq!(writes_to(&hub, "elsewhere"), 0);
+    let shallow = hub.clone("shallow", &["--depth=1"]);
+    shallow.run(&["plan", "--select", "contoso"]).ends_with(0).says("wrong-destination");
+    shallow.run(&["apply", "--select", "contoso"]).ends_with(4);
+    assert_eq!(writes_to(&hub, "elsewhere"), 0, "what a clone lacks of the history is fetched");
+}
+
+#[test]
+fn a_history_that_cannot_be_fetched_is_unknown_and_never_no_binding() {
+    let hub = Hub::new();
+    hub.world.live("elsewhere", None);
+    waiting(&hub);
+    move_folder(&hub);
+    let shallow = hub.clone("shallow", &["--depth=1"]);
+    // Without the parent of what the clone has, the remote can give nothing older.
+    let parent = hub.git(&["rev-parse", "main~1"]);
+    let object = hub.folder().join("objects").join(&parent[..2]).join(&parent[2..]);
+    if !object.exists() {
+        // Packed: loose it first.
+        hub.git(&["config", "core.compression", "0"]);
+        let pack = hub.folder().join("objects/pack");
+        let aside = hub.world.path("packs");
+        std::fs::rename(&pack, &aside).unwrap();
+        std::fs::create_dir(&pack).unwrap();
+        for file in std::fs::read_dir(&aside).unwrap().map(|file| file.unwrap().path()) {
+            if file.extension().is_some_and(|end| end == "pack") {
+                let pack = std::fs::File::open(file).unwrap();
+                let mut unpack = std::process::Command::new("git");
+                unpack.current_dir(hub.folder()).args(["unpack-objects", "-q"]).stdin(pack);
+                assert!(unpack.status().unwrap().success());
+            }
+        }
+    }
+    std::fs::remove_file(&object).unwrap();
+    let run = shallow.run(&["apply", "--select", "contoso"]).ends_with(3);
+    run.says("base-unknown").says("what belongs to whom");
+    assert_eq!(hub.world.state().writes(), 0);
+}

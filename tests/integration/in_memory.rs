@@ -283,8 +283,9 @@ impl Run<'_> {
     fn plan(&self) -> Planned {
         let selection = Selection::default();
         let loaded = session::load(&self.context, Tree::Commit, Reach::Remote, &selection).unwrap();
-        let known = session::past(&loaded, &self.context, Which::Shared).unwrap().known;
-        let session = Session::new(&self.context, &loaded, &selection, &known);
+        let session::Past { known, history, .. } =
+            session::past(&loaded, &self.context, Which::Shared).unwrap();
+        let session = Session::new(&self.context, &loaded, &selection, (&known, &history));
         self.clock.run(session.plan(&self.connector))
     }
 
@@ -292,9 +293,9 @@ impl Run<'_> {
     fn apply(&self) -> ApplyReport {
         let selection = Selection::default();
         let loaded = session::load(&self.context, Tree::Commit, Reach::Remote, &selection).unwrap();
-        let session::Past { ledger, known, .. } =
+        let session::Past { ledger, known, history, .. } =
             session::past(&loaded, &self.context, Which::Writing).unwrap();
-        let session = Session::new(&self.context, &loaded, &selection, &known);
+        let session = Session::new(&self.context, &loaded, &selection, (&known, &history));
         let view = known.as_ref().unwrap();
         let mut identities = Identities::default();
         identities.add(&KeySource::Value("test"), self.fixture.key.as_bytes(), &|_| None).unwrap();

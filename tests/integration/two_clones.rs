@@ -136,7 +136,7 @@ fn without_the_remote_nothing_is_written_and_the_ledger_is_unknown() {
     let hub = hub(&["contoso"], Kind::Push);
     let clone = hub.clone("one", &[]);
     std::fs::rename(hub.folder(), hub.world.path("away")).unwrap();
-    clone.run(&["apply"]).ends_with(3).says("ledger-unknown");
+    clone.run(&["apply"]).ends_with(3).says("base-unknown");
     let run = clone.run(&["apply", "--format", "json", "--policy-rev", "origin/main"]);
     run.ends_with(3);
     assert_eq!(hub.world.uploads_of("contoso", Kind::Push), 0);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::fleet::{FLEET_FILE, Move, Policy};
+use crate::fleet::{FLEET_FILE, Move, Owned, Policy};
 use crate::ledger::Fault;
 use crate::model::{Sha256, TenantId, TokenRef};
 use crate::report::{AuditArea, AuditFinding, AuditLevel, AuditPlace};
@@ -59,7 +59,7 @@ pub fn wrong_destinations(
             let bound = bound.get(&key)?;
             let owner = bound.first.filter(|owner| *owner != file.tenant)?;
             let has_moved = moves.iter().any(|line| {
-                line.sha256 == file.sha256 && line.to == file.tenant && line.from == owner
+                line.of == Owned::File(file.sha256) && line.to == file.tenant && line.from == owner
             });
             let place = AuditPlace {
                 commit: bound.since.get(&file.tenant).cloned(),
@@ -225,8 +225,13 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].place.commit.as_deref(), Some("c2"), "since when it is there");
         assert!(found[0].message.contains(&format!("tenant {contoso} first")));
-        let moved =
-            Move { sha256, from: contoso, to: fabrikam, reason: "one customer now".to_owned() };
+        let moved = Move {
+            of: Owned::File(sha256),
+            from: contoso,
+            to: fabrikam,
+            reason: "one customer now".to_owned(),
+            until: chrono::NaiveDate::MAX,
+        };
         assert!(wrong_destinations(&past, &[present(fabrikam, "b2")], &[moved]).is_empty());
     }
 }

@@ -15,6 +15,7 @@ mod diagnostic;
 mod document;
 mod edit;
 mod load;
+mod owned;
 mod places;
 mod policy;
 pub mod raw;
@@ -37,6 +38,7 @@ pub use load::{
     Desired, FLEET_FILE, Loaded, load, load_folder, load_looking, load_policy, load_tenants,
     load_tenants_looking,
 };
+pub use owned::{NotOwned, Owned, owned_by};
 pub use places::{TokenLines, token_lines};
 pub use policy::{
     Accepted, AcceptedFinding, Auth, Cloud, CredentialKind, DepTokenWire, LEDGER_BRANCH, LedgerSigning, Move,

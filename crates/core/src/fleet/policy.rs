@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{Duration, NaiveDate};
 
+use super::owned::Owned;
 use crate::model::{Kind, Sha256, TenantId};
 
 /// The ledger's branch where applecart.yaml names none.
@@ -40,7 +41,7 @@ pub struct Policy {
     pub accepted_findings: Vec<AcceptedFinding>,
     /// How long Intune may take to show an upload.
     pub settle: Duration,
-    /// Token files that may go to another tenant than before.
+    /// What may go to another tenant than before.
     pub moves: Vec<Move>,
     /// How token files are written into requests, where public evidence leaves it open.
     pub wire: Wire,
@@ -253,13 +254,15 @@ pub enum Cloud {
 /// A token file that may go to another tenant than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
-    /// SHA-256 of the opened token file.
-    pub sha256: Sha256,
-    /// The tenant it was bound to.
+    /// What may move.
+    pub of: Owned,
+    /// The tenant it belonged to.
     pub from: TenantId,
     /// The tenant it may go to.
     pub to: TenantId,
     pub reason: String,
+    /// The last day (UTC) on which the move may be merged. What moved by then has moved.
+    pub until: NaiveDate,
 }
 
 /// How token files are written into requests.

@@ -8,9 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::sending::{self, Sending};
+use crate::fleet::Owned;
 use crate::model::{
     Event, Facts, FailureCode, Kind, Record, Sha256, TenantId, TenantName, Timestamp, TokenRef,
-    Topic,
 };
 
 /// The whole ledger, as read at one commit.
@@ -37,14 +37,11 @@ pub struct TenantLedger {
     pub records: Vec<Record>,
 }
 
-/// Which tenants a digest or a topic was ever meant for or seen in.
+/// Which tenants a folder, a digest or a topic was ever meant for or seen in.
 ///
 /// An index, made once: asking every record again for every token would be quadratic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bindings {
-    digests: HashMap<Sha256, BTreeSet<TenantId>>,
-    topics: HashMap<Topic, BTreeSet<TenantId>>,
-}
+pub struct Bindings(HashMap<Owned, BTreeSet<TenantId>>);
 
 /// No tenant at all, for answers by reference.
 static NO_TENANT: BTreeSet<TenantId> = BTreeSet::new();
@@ -64,7 +61,7 @@ impl LedgerView {
         self.broken.insert(tenant, why);
     }
 
-    /// The tenants to which digests and topics are bound: by an intent, an accepted or a
+    /// The tenants to which folders, digests and topics are bound: by an intent, an accepted or a
     /// confirmed sending, or (topics) because Intune was seen with it.
     pub fn bindings(&self) -> Bindings {
         let mut bindings = Bindings::default();
@@ -77,12 +74,14 @@ impl LedgerView {
                     Event::Verified | Event::Observed | Event::ChangedOutsideGit | Event::Adopted
                 );
                 let verified = record.event() == Event::Verified;
+                let mut bind = |owned| bindings.0.entry(owned).or_default().insert(tenant);
                 if let Some(sha256) = record.sha256().filter(|_| sent || verified) {
-                    bindings.digests.entry(sha256).or_default().insert(tenant);
+                    bind(Owned::File(sha256));
+                    bind(Owned::Folder(record.name.as_str().to_owned()));
                 }
                 let topic = record.after.as_ref().and_then(|facts| facts.topic.as_ref());
                 if let Some(topic) = topic.filter(|_| sent || seen) {
-                    bindings.topics.entry(topic.clone()).or_default().insert(tenant);
+                    bind(Owned::Topic(topic.clone()));
                 }
             }
         }
@@ -139,14 +138,10 @@ impl LedgerView {
 }
 
 impl Bindings {
-    /// The tenants for which this digest was intended, applied or confirmed.
-    pub fn bound_to(&self, sha256: Sha256) -> &BTreeSet<TenantId> {
-        self.digests.get(&sha256).unwrap_or(&NO_TENANT)
-    }
-
-    /// The tenants for which this topic was intended, applied or confirmed, or seen in Intune.
-    pub fn topic_bound_to(&self, topic: &Topic) -> &BTreeSet<TenantId> {
-        self.topics.get(topic).unwrap_or(&NO_TENANT)
+    /// The tenants for which this was intended, applied, confirmed or verified, or (topics) that were
+    /// seen with it.
+    pub fn of(&self, owned: &Owned) -> &BTreeSet<TenantId> {
+        self.0.get(owned).unwrap_or(&NO_TENANT)
     }
 }
 

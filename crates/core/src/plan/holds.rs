@@ -29,7 +29,7 @@ pub(super) struct Case<'a> {
     pub(super) all_vpp: &'a [LiveVpp],
     /// Sharing data with Apple was consented to, in Git or in Intune.
     pub(super) consented: bool,
-    pub(super) bindings: &'a Bindings,
+    pub(super) bindings: &'a Bindings<'a>,
     /// Runs that are proved to have ended.
     pub(super) dead_runs: &'a BTreeSet<String>,
     /// A file that failed is tried again at once.
@@ -79,7 +79,12 @@ pub(super) fn all(case: &Case<'_>) -> Vec<Hold> {
 /// change of settings just as well.
 pub(super) fn without_file(case: &Case<'_>) -> Vec<Hold> {
     let (tenant, token) = (case.one.tenant, case.one.token);
-    let conflicts = case.bindings.conflicts(tenant, token, &case.policy.moves);
+    let conflicts = case.bindings.conflicts(
+        tenant,
+        token,
+        &case.policy.moves,
+        case.one.now.date_time().date_naive(),
+    );
     let duplicates = case.bindings.duplicates(tenant, token);
     let firm = |reason| move |detail| Hold::firm(reason, detail);
     let mut holds: Vec<Hold> = conflicts.into_iter().map(firm(Reason::WrongDestination)).collect();

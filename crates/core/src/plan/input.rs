@@ -6,6 +6,7 @@ use super::selection::Selection;
 use super::types::Source;
 use crate::fleet::{Desired, Policy};
 use crate::ledger::LedgerView;
+use crate::rules::bindings::History;
 use crate::model::{LiveTenant, ProblemCode, TenantName, Timestamp};
 
 /// What is known of the past: a read of the ledger has three answers too, and *absent* is an
@@ -46,6 +47,8 @@ pub struct Input<'a> {
     pub policy: &'a Policy,
     /// The base revision; `None` where it is the planned one.
     pub base: Option<Base<'a>>,
+    /// What the base's history says belongs to whom.
+    pub history: &'a History,
     /// Every tenant of the fleet, selected or not: duplicates are judged over all of them.
     pub fleet: &'a [Desired],
     /// Which of them are planned.

@@ -19,7 +19,8 @@ pub fn make(input: &Input<'_>) -> Planned {
         Known::Read(view) => Some(view),
         Known::Unknown(..) => None,
     };
-    let bindings = Bindings::of(input.fleet, input.base.as_ref().map(|base| base.tenants), ledger);
+    let base = input.base.as_ref().map(|base| base.tenants);
+    let bindings = Bindings::of(input.fleet, base, ledger, input.history);
     let reviewed: HashMap<TenantId, &Token> = input
         .base
         .iter()

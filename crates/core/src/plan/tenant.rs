@@ -31,7 +31,7 @@ pub const SKEW_LIMIT: i64 = 10 * 60;
 pub(super) struct OneTenant<'a> {
     pub(super) input: &'a Input<'a>,
     pub(super) tenant: &'a Tenant,
-    bindings: &'a Bindings,
+    bindings: &'a Bindings<'a>,
     /// The push entry of the base, where that is another revision than the planned one.
     pub(super) reviewed_push: Option<&'a Token>,
     pub(super) due: Vec<Due>,
@@ -40,7 +40,7 @@ pub(super) struct OneTenant<'a> {
 }
 
 impl<'a> OneTenant<'a> {
-    pub(super) fn new(input: &'a Input<'a>, tenant: &'a Tenant, bindings: &'a Bindings) -> Self {
+    pub(super) fn new(input: &'a Input<'a>, tenant: &'a Tenant, bindings: &'a Bindings<'a>) -> Self {
         Self {
             input,
             tenant,

@@ -21,6 +21,7 @@ use crate::model::{
     LiveEnrollment, LivePush, LiveTenant, LiveVpp, Reading, Sha256, TenantId, TenantName,
     Timestamp,
 };
+use crate::rules::bindings::History;
 
 mod entries;
 
@@ -50,6 +51,8 @@ pub struct World {
     pub ledger: Result<LedgerView, String>,
     pub dead_runs: BTreeSet<String>,
     pub retry: bool,
+    /// What the base's history says belongs to whom.
+    pub history: History,
     pub rev: String,
 }
 
@@ -79,6 +82,7 @@ impl World {
             ledger: Ok(LedgerView::default()),
             dead_runs: BTreeSet::new(),
             retry: false,
+            history: History::default(),
             rev: "1111111111111111111111111111111111111111".into(),
         }
     }
@@ -248,6 +252,8 @@ impl World {
             Kind::Enrollment | Kind::Vpp => Facts { expires: Some(expires), ..entry.facts },
         };
         let wire = super::wire(&self.policy, self.kind).to_owned();
+        let is_own = tenant_id == self.tenant.tenant_id;
+        let name = if is_own { self.tenant.name.clone() } else { "other".parse().unwrap() };
         let view = self.ledger.as_mut().unwrap();
         let records = &mut view.tenants.entry(tenant_id).or_default().records;
         let mut body =
@@ -267,7 +273,7 @@ impl World {
             rev: Some(self.rev.clone()),
             before,
             after: Some(after),
-            ..LedgerEntry::new(at(at_text), "contoso".parse().unwrap(), token, &author, body)
+            ..LedgerEntry::new(at(at_text), name, token, &author, body)
         };
         let place = records.len() as u64 + 1;
         records.push(entry.in_wire(&wire).at_place(place, Sha256::ZERO));
@@ -319,6 +325,7 @@ impl World {
                 policy_changed: base.proposed.is_some(),
                 proposed: base.proposed.as_ref(),
             }),
+            history: &self.history,
             fleet: &fleet,
             selection: &self.selection,
             live: &live,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::spec;
 use crate::apple::{self, FileFacts};
-use crate::fleet::{Desired, Tenant, Token};
+use crate::fleet::{Desired, Owned, Tenant, Token};
 use crate::ledger::{Bindings, LedgerView};
 use crate::model::{Kind, LiveTenant, Sha256, TenantName, TokenRef};
 use crate::rules::bindings;
@@ -77,7 +77,7 @@ impl<'a> Matcher<'a> {
             return stated;
         }
         let Some(bindings) = &self.bindings else { return stated };
-        let seen = bindings.topic_bound_to(topic);
+        let seen = bindings.of(&Owned::Topic(topic.clone()));
         let push = |tenant: &Tenant| tenant.push.clone();
         let no_entry = || Token::watched(TokenRef::push());
         self.tenants

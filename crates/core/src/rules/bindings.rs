@@ -1,33 +1,40 @@
 //! What is bound to which tenant: a credential must never reach another customer's Intune.
 //!
 //! Three witnesses are heard. The planned revision itself, in which nothing may stand twice; the
-//! base revision, which reviewers have agreed to; and the ledger, which knows where a file went.
-//! A folder's name, a file's digest and a topic stay with the tenant id that one of the last two
-//! gave them, and only a `moves` line of the policy, which comes from the base as well, lets one
-//! file go elsewhere.
+//! base with its history, which reviewers have agreed to; and the ledger, which knows where a file
+//! went. A folder's name, a file's digest and a topic stay with the tenant id that the history gave
+//! them first, whatever has been merged since, and with the one that the ledger names. Only a
+//! `moves` line of the policy, which comes from the base as well, lets one of them go elsewhere.
+
+mod history;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chrono::NaiveDate;
+
+pub use history::{Bound, History, Moves};
+
 use crate::apple::FileFacts;
-use crate::fleet::{Desired, Move, Tenant, Token};
+use crate::fleet::{Desired, Move, Owned, Tenant, Token};
 use crate::ledger::{self, LedgerView};
 use crate::model::{Kind, Sha256, TenantId, Topic};
 
 /// What stands where in the whole fleet, and what was bound to which tenant before.
-pub struct Bindings {
+pub struct Bindings<'a> {
     tenant_ids: BTreeMap<TenantId, Vec<String>>,
     digests: BTreeMap<Sha256, Vec<String>>,
     blobs: BTreeMap<String, Vec<String>>,
     topics: BTreeMap<Topic, Vec<String>>,
     base: BaseBindings,
     ledger: ledger::Bindings,
+    history: &'a History,
 }
 
 /// What the base revision binds.
 #[derive(Default)]
 struct BaseBindings {
     /// Folders.
-    folders: HashMap<String, TenantId>,
+    folders: HashMap<String, BTreeSet<TenantId>>,
     digests: HashMap<Sha256, BTreeSet<TenantId>>,
     topics: HashMap<Topic, BTreeSet<TenantId>>,
 }
@@ -37,7 +44,7 @@ impl BaseBindings {
         let mut bindings = Self::default();
         for desired in fleet {
             let Some(id) = desired.tenant_id() else { continue };
-            bindings.folders.insert(desired.name().to_owned(), id);
+            bindings.folders.entry(desired.name().to_owned()).or_default().insert(id);
             for token in desired.valid().into_iter().flat_map(Tenant::tokens) {
                 if let Some(file) = &token.file {
                     bindings.digests.entry(file.sha256).or_default().insert(id);
@@ -51,9 +58,14 @@ impl BaseBindings {
     }
 }
 
-impl Bindings {
+impl<'a> Bindings<'a> {
     /// Looks at every tenant, selected or not. Without a base the planned revision is its own.
-    pub fn of(fleet: &[Desired], base: Option<&[Desired]>, ledger: Option<&LedgerView>) -> Self {
+    pub fn of(
+        fleet: &[Desired],
+        base: Option<&[Desired]>,
+        ledger: Option<&LedgerView>,
+        history: &'a History,
+    ) -> Self {
         let mut bindings = Self {
             tenant_ids: BTreeMap::new(),
             digests: BTreeMap::new(),
@@ -61,6 +73,7 @@ impl Bindings {
             topics: BTreeMap::new(),
             base: base.map(BaseBindings::of).unwrap_or_default(),
             ledger: ledger.map(LedgerView::bindings).unwrap_or_default(),
+            history,
         };
         for desired in fleet {
             match desired {
@@ -111,43 +124,81 @@ impl Bindings {
         found
     }
 
-    /// One sentence for everything of this token that is bound to another tenant, by the base
-    /// revision or by the ledger.
-    pub fn conflicts(&self, tenant: &Tenant, token: &Token, moves: &[Move]) -> Vec<String> {
+    /// One sentence for everything of this token that belongs to another tenant, by the base or by
+    /// the ledger, and that no reviewed line moved.
+    pub fn conflicts(
+        &self,
+        tenant: &Tenant,
+        token: &Token,
+        moves: &[Move],
+        today: NaiveDate,
+    ) -> Vec<String> {
         let Some(file) = &token.file else { return Vec::new() };
-        let mine = tenant.tenant_id;
-        let moved = |other: TenantId| {
-            moves
-                .iter()
-                .any(|line| line.sha256 == file.sha256 && line.from == other && line.to == mine)
+        let (kind, mine) = (token.token.kind, tenant.tenant_id);
+        let moves = Moves { lines: moves, history: self.history, today };
+        let mut owned =
+            vec![Owned::Folder(tenant.name.as_str().to_owned()), Owned::File(file.sha256)];
+        owned.extend(token.topic().cloned().map(Owned::Topic));
+        let conflict = |owned: &Owned| {
+            let mut elsewhere = self.elsewhere(owned, mine).into_iter();
+            let (witness, other) =
+                elsewhere.find(|(_, other)| !moves.lead(owned, kind, *other, mine))?;
+            let wrong = format!(
+                "{witness} {} belongs to tenant {other}. A token must never reach another customer's Intune",
+                name_of(owned)
+            );
+            let way_out = way_out(owned, kind, other, mine, today);
+            Some(format!("{wrong}. {way_out}"))
         };
-        let elsewhere = |bound: Option<&BTreeSet<TenantId>>| {
-            bound.into_iter().flatten().copied().find(|other| *other != mine && !moved(*other))
+        owned.iter().filter_map(conflict).collect()
+    }
+
+    /// The other tenants that something belongs to, each with the witness that says so.
+    fn elsewhere(&self, owned: &Owned, mine: TenantId) -> Vec<(&'static str, TenantId)> {
+        let no_tenant = BTreeSet::new();
+        let of_base = match owned {
+            Owned::Folder(name) => self.base.folders.get(name),
+            Owned::File(sha256) => self.base.digests.get(sha256),
+            Owned::Topic(topic) => self.base.topics.get(topic),
         };
-        let mut found = Vec::new();
-        let mut bound = |what: &str, other: Option<TenantId>| {
-            if let Some(other) = other {
-                found.push(format!(
-                    "{what} tenant {other}; a token must never reach another customer's Intune. If it really moved, add a `moves` line (sha256 {}, from {other}, to {mine}) to applecart.yaml and merge that first",
-                    file.sha256
-                ));
-            }
-        };
-        let base = &self.base;
-        let folder = base.folders.get(tenant.name.as_str()).map(|id| BTreeSet::from([*id]));
-        bound("in the base revision this folder belongs to", elsewhere(folder.as_ref()));
-        bound(
-            "in the base revision this file belongs to",
-            elsewhere(base.digests.get(&file.sha256)),
-        );
-        bound("this file went before to", elsewhere(Some(self.ledger.bound_to(file.sha256))));
-        if let Some(topic) = token.topic() {
-            bound("in the base revision this topic belongs to", elsewhere(base.topics.get(topic)));
-            bound("this topic is of", elsewhere(Some(self.ledger.topic_bound_to(topic))));
-        }
-        found
+        // The history has the base's own files as well, and says who was first.
+        let of_base = of_base.filter(|_| !self.history.knows(owned)).unwrap_or(&no_tenant);
+        let in_history = self.history.elsewhere(owned, mine).into_iter();
+        let in_history = in_history.map(|other| ("In the history of the base", other));
+        let in_base = of_base.iter().map(|other| ("In the base", *other));
+        let in_ledger = self.ledger.of(owned).iter().map(|other| ("In the ledger", *other));
+        let all = in_history.chain(in_base).chain(in_ledger);
+        all.filter(|(_, other)| *other != mine).collect()
     }
 }
+
+fn name_of(owned: &Owned) -> &'static str {
+    match owned {
+        Owned::Folder(_) => "this folder",
+        Owned::File(_) => "this file",
+        Owned::Topic(_) => "this topic",
+    }
+}
+
+/// What to do where something belongs to another tenant.
+fn way_out(owned: &Owned, kind: Kind, from: TenantId, to: TenantId, today: NaiveDate) -> String {
+    if !history::is_movable(owned, kind) {
+        let what = match kind {
+            Kind::Push => "A push certificate",
+            Kind::Enrollment | Kind::Vpp => "An enrollment token",
+        };
+        return format!(
+            "{what} answers to the key of one Intune tenant: renew it for tenant {to}, or put the file into the folder of its own tenant"
+        );
+    }
+    let until = today.checked_add_days(MOVE).unwrap_or(today);
+    format!(
+        "If it really moved, have this in applecart.yaml reviewed and merged first: `moves: [{{of: \"{owned}\", from: {from}, to: {to}, reason: REASON, until: {until}}}]`"
+    )
+}
+
+/// How long a printed line lets a move be merged.
+const MOVE: chrono::Days = chrono::Days::new(14);
 
 /// Whether the entry states this topic, or this key that a file is encrypted to: the file is for it.
 pub fn is_stated_by(token: &Token, facts: &FileFacts) -> bool {

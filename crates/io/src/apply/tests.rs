@@ -101,6 +101,7 @@ async fn a_panic_over_one_file_leaves_the_other_tenants_alone() {
         policy_rev: None,
         policy: &policy,
         base: None,
+        history: &applecart_core::rules::bindings::History::default(),
         fleet: &fleet,
         selection: &Selection::default(),
         live: &live,

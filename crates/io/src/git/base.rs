@@ -99,6 +99,12 @@ pub enum BaseError {
         #[source]
         source: GitError,
     },
+    #[error("the history of {}, which says what belongs to whom, could not be fetched", base.name)]
+    History {
+        base: Base,
+        #[source]
+        source: Option<GitError>,
+    },
     #[error("{remote} does not have the branch {branch} any more, from which the policy is read")]
     Gone { remote: String, branch: String },
     #[error("{remote} reports no default branch, from which the policy would be read")]
@@ -282,6 +288,21 @@ impl Repo {
         }
     }
 
+    /// Fetches the whole history of a base into a reference of ours, also where this clone has only
+    /// the end of it, and with the contents of its files.
+    ///
+    /// # Errors
+    /// When it cannot be fetched, or comes from no remote.
+    pub fn fetch_history(&self, base: &Base) -> Result<(), BaseError> {
+        let failed = |source| BaseError::History { base: base.clone(), source };
+        let (remote, source) = match &base.branch {
+            Some((remote, branch)) => (remote.clone(), format!("refs/heads/{branch}")),
+            None => (self.fleet_remote()?.ok_or_else(|| failed(None))?, base.commit.clone()),
+        };
+        let depth = if self.is_shallow() { Depth::Whole } else { Depth::Again };
+        self.fetch_history_of(&remote, &source, depth).map_err(|error| failed(Some(error)))
+    }
+
     /// The base at the tip that the remote reports. Its objects are fetched where they are missing.
     fn tip_of(&self, remote: String, branch: String, tip: Oid) -> Result<Base, BaseError> {
         if self.header(tip)?.is_none()
@@ -354,7 +375,7 @@ impl Repo {
     }
 
     /// The parents that a commit names, also where the clone is cut off and libgit2 shows none.
-    fn true_parents(&self, id: Oid) -> Result<Vec<Oid>, GitError> {
+    pub(super) fn true_parents(&self, id: Oid) -> Result<Vec<Oid>, GitError> {
         let unreadable = |error| GitError::reading(&format!("commit {id}"), error);
         let commit = self.repo.find_commit(id).map_err(unreadable)?;
         let header = String::from_utf8_lossy(commit.raw_header_bytes()).into_owned();
@@ -365,7 +386,7 @@ impl Repo {
             .collect()
     }
 
-    fn time_of(&self, id: Oid) -> i64 {
+    pub(super) fn time_of(&self, id: Oid) -> i64 {
         self.repo.find_commit(id).map_or(i64::MAX, |commit| commit.time().seconds())
     }
 

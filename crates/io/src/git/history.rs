@@ -5,12 +5,14 @@
 //!   brought.
 //! * [`index`] keeps the answer under Git's own directory. Asked again, only commits that came since
 //!   are walked, and none if none came. It is made again whenever anything about it is wrong.
+//! * [`bound`]: what the history says belongs to whom.
 //! * [`rename`] tells a folder that was moved from one that came or went.
 //! * [`facts`] and [`signature`]: what a commit says of itself.
 //! * [`since`]: since which commit something is as it is.
 //!
 //! What a folder held, and whether a token in it changed, is `fleet`'s and `report`'s business.
 
+mod bound;
 mod branch;
 mod facts;
 mod index;
@@ -20,6 +22,8 @@ mod signature;
 mod since;
 #[cfg(test)]
 mod tests;
+
+pub use bound::Known as KnownHistory;
 
 use std::collections::{BTreeSet, HashSet};
 

@@ -111,6 +111,22 @@ impl Repo {
         self.fetch_specs(remote, sources, depth)
     }
 
+    /// Fetches a history into a reference of ours, so that it is not cleaned up. `source` is a full
+    /// name, or the id of a commit.
+    pub(super) fn fetch_history_of(
+        &self,
+        remote: &str,
+        source: &str,
+        depth: Depth,
+    ) -> Result<(), GitError> {
+        if Oid::from_str(source).is_err() {
+            checked_ref(source)?;
+        }
+        // It was fetched to be read, and what was read before is of no use.
+        let spec = format!("+{source}:refs/applecart/base");
+        self.fetch_specs(remote, &[&spec], depth)
+    }
+
     fn fetch_specs(&self, remote: &str, specs: &[&str], depth: Depth) -> Result<(), GitError> {
         let mut args = vec![
             "fetch",

@@ -10,6 +10,7 @@ use super::super::policy::{
     Accepted, AcceptedFinding, Auth, Cloud, CredentialKind, LEDGER_BRANCH, LedgerSigning, Move,
     NOTES_BRANCH, Policy, Signing, Wire, is_placeholder,
 };
+use super::super::owned::Owned;
 use super::super::raw::{RawAccepted, RawAcceptedFinding, RawFleet, RawLedger, RawMove};
 use super::super::source::MAX_TENANTS;
 use super::super::text::quote;
@@ -212,11 +213,14 @@ impl Checks<'_, '_> {
     fn moves(&mut self, raw: &[RawMove]) -> Vec<Move> {
         let mut moves: Vec<Move> = Vec::new();
         for one in raw {
-            let sha256 = self.sha256(one.sha256.as_ref());
+            let wanted = "folder:NAME, topic:TOPIC or sha256:DIGEST";
+            let of: Option<Owned> = self.parse(one.of.as_ref(), Code::BadMove, wanted);
             let from = self.tenant_id(one.from.as_ref());
             let to = self.tenant_id(one.to.as_ref());
             let reason = self.text(one.reason.as_ref());
-            let (Some(sha256), Some(from), Some(to), Some(reason)) = (sha256, from, to, reason)
+            let until = self.day(one.until.as_ref());
+            let (Some(of), Some(from), Some(to), Some(reason), Some(until)) =
+                (of, from, to, reason, until)
             else {
                 continue;
             };
@@ -225,11 +229,11 @@ impl Checks<'_, '_> {
                 let message = "`from` and `to` are the same tenant";
                 self.error(Code::BadMove, span, message);
             }
-            if moves.iter().any(|other| (other.sha256, other.from) == (sha256, from)) {
-                let message = "this file's move away from this tenant appears twice";
+            if moves.iter().any(|other| (&other.of, other.from) == (&of, from)) {
+                let message = "this move away from this tenant appears twice";
                 self.error(Code::BadMove, span, message);
             }
-            moves.push(Move { sha256, from, to, reason });
+            moves.push(Move { of, from, to, reason, until });
         }
         moves
     }

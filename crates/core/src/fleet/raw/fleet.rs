@@ -32,7 +32,7 @@ pub struct RawFleet {
     pub safety: Option<RawSafety>,
     /// Where the record of uploads lives.
     pub ledger: Option<RawLedger>,
-    /// Token files that may go to another tenant than before; the only way to let them.
+    /// What may go to another tenant than before; the only way to let it.
     pub moves: Option<Vec<RawMove>>,
     /// What audits found and people looked into.
     pub audit: Option<RawAudit>,
@@ -210,14 +210,15 @@ pub struct RawAcceptedFinding {
     pub until: Option<At<String>>,
 }
 
-/// A token file that may go to another tenant than before.
+/// A folder, push topic or VPP token file that may go to another tenant than before.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Move")]
 pub struct RawMove {
-    /// SHA-256 of the opened token file.
-    #[schemars(required, with = "Loose")]
-    pub sha256: Option<At<String>>,
+    /// What moves: `folder:NAME`, `topic:TOPIC`, or of VPP tokens `sha256:DIGEST` of the opened file.
+    /// A push certificate and an enrollment token need a new file instead.
+    #[schemars(required, regex(pattern = r"^(folder|topic|sha256):.+$"))]
+    pub of: Option<At<String>>,
     /// The tenant id it was bound to.
     #[schemars(required, extend("format" = "uuid"))]
     pub from: Option<At<String>>,
@@ -227,6 +228,10 @@ pub struct RawMove {
     /// Why.
     #[schemars(required)]
     pub reason: Option<At<String>>,
+    /// The last day on which the move may be merged (UTC). What moved by then has moved: the line
+    /// stays for as long as it is there.
+    #[schemars(required, extend("format" = "date"))]
+    pub until: Option<At<String>>,
 }
 
 /// How token files are written into requests.

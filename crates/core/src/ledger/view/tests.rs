@@ -1,6 +1,7 @@
 //! The questions, one sentence a test.
 
 use super::*;
+use crate::fleet::Owned;
 use crate::ledger::testing::{at, draft, failure, intent, sha, tenant, vpp};
 use crate::model::{FailureCode, LedgerEntry};
 
@@ -230,10 +231,10 @@ fn a_digest_and_a_topic_are_bound_to_every_tenant_they_were_meant_for() {
         ..LedgerView::default()
     };
     let bindings = view.bindings();
-    assert_eq!(bindings.bound_to(sha("a")), &BTreeSet::from([tenant(1), tenant(2)]));
-    assert_eq!(bindings.bound_to(sha("b")), &BTreeSet::new());
+    assert_eq!(bindings.of(&Owned::File(sha("a"))), &BTreeSet::from([tenant(1), tenant(2)]));
+    assert_eq!(bindings.of(&Owned::File(sha("b"))), &BTreeSet::new());
     let two = topic("two").topic.unwrap();
-    assert_eq!(bindings.topic_bound_to(&two), &BTreeSet::from([tenant(2), tenant(3)]));
+    assert_eq!(bindings.of(&Owned::Topic(two)), &BTreeSet::from([tenant(2), tenant(3)]));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{AuditArea, AuditFinding, AuditLevel, AuditPlace};
-use crate::fleet::Move;
+use crate::fleet::{Move, Owned};
 use crate::model::{Event, Evidence, Record, Sha256, TenantId};
 
 /// What the commit that a line names says about the line's file.
@@ -276,7 +276,7 @@ pub fn judge_bindings(
         lines.sort_by_key(|(tenant, record)| (record.at, *tenant));
         let Some(((owner, _), later)) = lines.split_first() else { continue };
         for (tenant, record) in later {
-            let released = moves.iter().any(|line| line.sha256 == sha256 && line.to == *tenant);
+            let released = moves.iter().any(|line| line.of == Owned::File(sha256) && line.to == *tenant);
             if !released {
                 let message =
                     format!("{}: the same file went to tenant {owner} before", what(record));

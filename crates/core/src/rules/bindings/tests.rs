@@ -1,7 +1,8 @@
 //! What the base revision binds: equal worlds, change one thing, expect one thing.
 
-use crate::fleet::{Desired, Move, Tenant};
-use crate::model::{Sha256, TenantId};
+use super::{Bound, History};
+use crate::fleet::{Desired, Move, Owned, Tenant};
+use crate::model::{Sha256, TenantId, Timestamp};
 use crate::plan::world::{OTHER_TOPIC, World, push_entry, tenant};
 use crate::plan::{Reason, Sync};
 
@@ -23,14 +24,32 @@ fn elsewhere(world: &mut World, number: u8, entry: crate::fleet::Token) -> Tenan
     id
 }
 
-fn moves(world: &mut World, from: TenantId) {
+fn moves(world: &mut World, of: Owned, from: TenantId) {
     world.policy.moves.push(Move {
-        sha256: Sha256::of(b"AA"),
+        of,
         from,
         to: world.tenant.tenant_id,
         reason: "tenant migration".into(),
+        until: chrono::NaiveDate::MAX,
     });
 }
+
+fn folder() -> Owned {
+    Owned::Folder("contoso".into())
+}
+
+fn file() -> Owned {
+    Owned::File(Sha256::of(b"AA"))
+}
+
+/// The base's history says since when something belongs to a tenant.
+fn history(world: &mut World, owned: Owned, tenant: TenantId, since: &str) {
+    let since: Timestamp = since.parse().unwrap();
+    world.history.add(owned, Bound { tenant, since, commit: "c".into() });
+}
+
+const LONG_AGO: &str = "2025-01-01T00:00:00Z";
+const LATELY: &str = "2026-11-01T00:00:00Z";
 
 #[test]
 fn a_renewal_of_a_tenant_that_the_base_has_goes_on() {
@@ -38,24 +57,24 @@ fn a_renewal_of_a_tenant_that_the_base_has_goes_on() {
 }
 
 #[test]
-fn a_folder_that_names_another_tenant_is_held_until_the_policy_moves_its_file() {
+fn a_folder_that_names_another_tenant_is_held_until_the_policy_moves_it() {
     let mut world = world();
     let before = world.tenant.tenant_id;
     world.tenant.tenant_id = tenant("contoso", 7).tenant_id;
     let token = world.expect_held(&[Reason::WrongDestination]);
     assert!(token.state.details[0].contains(&before.to_string()), "{:?}", token.state.details);
-    moves(&mut world, before);
+    moves(&mut world, folder(), before);
     world.expect_upload();
 }
 
 #[test]
-fn a_move_of_another_file_from_another_tenant_or_to_another_one_releases_nothing() {
+fn a_move_of_another_folder_from_another_tenant_or_to_another_one_releases_nothing() {
     let mut changed = world();
     let before = changed.tenant.tenant_id;
     changed.tenant.tenant_id = tenant("contoso", 7).tenant_id;
-    moves(&mut changed, before);
+    moves(&mut changed, folder(), before);
     let spoil: [fn(&mut Move); 3] = [
-        |line| line.sha256 = Sha256::of(b"BB"),
+        |line| line.of = Owned::Folder("fabrikam".into()),
         |line| line.from = tenant("x", 8).tenant_id,
         |line| line.to = tenant("x", 8).tenant_id,
     ];
@@ -77,12 +96,74 @@ fn another_folder_for_the_same_tenant_is_no_other_destination() {
 }
 
 #[test]
-fn a_file_that_the_base_has_for_another_tenant_is_held_until_the_policy_moves_it() {
+fn a_certificate_that_the_base_has_for_another_tenant_is_held_whatever_the_policy_moves() {
     let mut world = world();
     let entry = push_entry("AA", OTHER_TOPIC, "2027-11-20T10:00:00Z");
     let other = elsewhere(&mut world, 2, entry);
     world.expect_held(&[Reason::WrongDestination]);
-    moves(&mut world, other);
+    moves(&mut world, file(), other);
+    world.expect_held(&[Reason::WrongDestination]);
+}
+
+#[test]
+fn a_vpp_token_that_belonged_to_another_tenant_is_held_until_the_policy_moves_it() {
+    let mut world = World::vpp_renewal();
+    let other = tenant("fabrikam", 2).tenant_id;
+    history(&mut world, file(), other, LONG_AGO);
+    let token = world.expect_held(&[Reason::WrongDestination]);
+    let line = &token.state.details[0];
+    assert!(line.contains(&format!("`moves: [{{of: \"sha256:{}\"", Sha256::of(b"AA"))), "{line}");
+    moves(&mut world, file(), other);
+    world.expect_upload();
+}
+
+#[test]
+fn who_was_first_in_the_history_counts_whatever_was_merged_since() {
+    let mut world = world();
+    let (mine, other) = (world.tenant.tenant_id, tenant("fabrikam", 2).tenant_id);
+    history(&mut world, folder(), other, LONG_AGO);
+    history(&mut world, folder(), mine, LATELY);
+    world.expect_held(&[Reason::WrongDestination]);
+    // A merge that was taken back leaves nothing behind.
+    world.history = History::default();
+    history(&mut world, folder(), mine, LONG_AGO);
+    history(&mut world, folder(), other, LATELY);
+    world.expect_upload();
+}
+
+#[test]
+fn what_was_applied_beside_the_mainline_binds_as_well() {
+    let mut world = world();
+    let (mine, tenant) = (world.tenant.tenant_id, tenant("fabrikam", 2).tenant_id);
+    history(&mut world, folder(), mine, LONG_AGO);
+    world.expect_upload();
+    let since: Timestamp = LONG_AGO.parse().unwrap();
+    world.history.add_beside(folder(), Bound { tenant, since, commit: "c".into() });
+    world.expect_held(&[Reason::WrongDestination]);
+}
+
+#[test]
+fn a_move_that_was_merged_in_time_has_moved_and_a_later_one_has_not() {
+    let mut world = world();
+    let (mine, other) = (world.tenant.tenant_id, tenant("fabrikam", 2).tenant_id);
+    history(&mut world, folder(), other, LONG_AGO);
+    history(&mut world, folder(), mine, LATELY);
+    moves(&mut world, folder(), other);
+    world.policy.moves[0].until = "2026-11-01".parse().unwrap();
+    world.expect_upload();
+    world.policy.moves[0].until = "2026-10-31".parse().unwrap();
+    world.expect_held(&[Reason::WrongDestination]);
+}
+
+#[test]
+fn two_moves_lead_over_a_third_tenant() {
+    let mut world = world();
+    let (first, second) = (tenant("x", 7).tenant_id, tenant("y", 8).tenant_id);
+    history(&mut world, folder(), first, LONG_AGO);
+    moves(&mut world, folder(), second);
+    world.expect_held(&[Reason::WrongDestination]);
+    moves(&mut world, folder(), first);
+    world.policy.moves[1].to = second;
     world.expect_upload();
 }
 
@@ -91,9 +172,10 @@ fn a_topic_that_the_base_has_for_another_tenant_is_held_also_without_a_file_ther
     let mut world = world();
     let mut entry = world.entry().clone();
     entry.file = None;
+    let topic = Owned::Topic(entry.topic().unwrap().clone());
     let other = elsewhere(&mut world, 2, entry);
     world.expect_held(&[Reason::WrongDestination]);
-    moves(&mut world, other);
+    moves(&mut world, topic, other);
     world.expect_upload();
 }
 

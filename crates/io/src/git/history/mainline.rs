@@ -67,7 +67,7 @@ pub(super) fn walk(
 }
 
 /// The ids of the mainline's commits, newest first.
-fn chain(program: &GitProgram, tip: Oid) -> Result<Vec<Oid>, GitError> {
+pub(super) fn chain(program: &GitProgram, tip: Oid) -> Result<Vec<Oid>, GitError> {
     let mut args = GLOBAL.to_vec();
     let tip = tip.to_string();
     args.extend(["rev-list", "--first-parent", &tip, "--"]);

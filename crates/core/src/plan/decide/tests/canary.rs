@@ -46,6 +46,7 @@ impl Two {
             selection: &Selection::default(),
             live: &live,
             base: None,
+            history: &crate::rules::bindings::History::default(),
             known: Known::Read(self.contoso.ledger.as_ref().unwrap()),
             source: Source::Live,
             dead_runs: &self.contoso.dead_runs,

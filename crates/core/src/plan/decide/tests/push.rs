@@ -1,7 +1,7 @@
 //! Every row of the decision table and every hold class of the push certificate: equal worlds,
 //! change one thing, expect one thing.
 
-use crate::fleet::{Desired, Move};
+use crate::fleet::{Desired, Move, Owned};
 use crate::model::{
     Event, Evidence, FailureCode, Kind, Problem, ProblemCode, Reading, Resource, Sha256,
 };
@@ -547,18 +547,24 @@ fn the_same_topic_in_two_tenants_holds_both() {
 }
 
 #[test]
-fn a_file_that_went_to_another_customer_is_held_until_the_policy_moves_it() {
+fn a_certificate_that_went_to_another_customer_is_never_moved_because_it_needs_a_new_one() {
     let mut world = World::renewal();
     let other = tenant("fabrikam", 2).tenant_id;
     world.recorded_for(other, Event::Confirmed, "AA", "run-1", "2026-11-01T10:00:00Z");
     world.expect_held(&[Reason::WrongDestination]);
-    world.policy.moves.push(Move {
-        sha256: Sha256::of(b"AA"),
-        from: other,
-        to: world.tenant.tenant_id,
-        reason: "tenant migration".into(),
-    });
-    world.expect_upload();
+    let sha256 = Owned::File(Sha256::of(b"AA"));
+    let topic = Owned::Topic(world.entry().topic().unwrap().clone());
+    for of in [sha256, topic, Owned::Folder("contoso".into())] {
+        world.policy.moves.push(Move {
+            of,
+            from: other,
+            to: world.tenant.tenant_id,
+            reason: "tenant migration".into(),
+            until: chrono::NaiveDate::MAX,
+        });
+    }
+    let token = world.expect_held(&[Reason::WrongDestination]);
+    assert!(token.state.details[0].contains("renew it for tenant"), "{:?}", token.state.details);
 }
 
 // Row 8

@@ -263,6 +263,14 @@ situations! {
         let other = tenant("fabrikam", 2).tenant_id;
         world.recorded_for(other, Event::Confirmed, "AA", "run-0", "2026-11-20T10:00:00Z");
     } => Held Hold [WrongDestination];
+    "a folder names another tenant since a merge": World::vpp_renewal, |world| {
+        let bound = crate::rules::bindings::Bound {
+            tenant: tenant("fabrikam", 2).tenant_id,
+            since: "2025-11-20T10:00:00Z".parse().unwrap(),
+            commit: "c".into(),
+        };
+        world.history.add(crate::fleet::Owned::Folder("contoso".into()), bound);
+    } => Held Hold [WrongDestination];
     "an enrollment token file was moved to another tenant": World::enrollment_renewal, |world| {
         let other = tenant("fabrikam", 2).tenant_id;
         world.recorded_for(other, Event::Applied, "AA", "run-0", "2026-11-20T10:00:00Z");
