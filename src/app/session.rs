@@ -127,6 +127,7 @@ pub fn policy_of(context: &Context, source: &Source) -> Result<Policy, AppError>
     let loaded = fleet::load(&Source {
         rev: source.rev.clone(),
         policy: source.policy.clone(),
+        near_policy: source.near_policy.clone(),
         ..Source::default()
     });
     let Some(policy) = loaded.policy else {

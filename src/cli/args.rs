@@ -27,8 +27,8 @@ impl Selected {
 /// Who opens sealed files.
 #[derive(clap::Args, Debug)]
 pub(super) struct Keys {
-    /// A file with age identities that open sealed files; repeat to add more. SOPS_AGE_KEY_FILE and
-    /// SOPS_AGE_KEY are read too
+    /// A file with age identities that open sealed files; repeat to add more. SOPS_AGE_KEY_FILE,
+    /// SOPS_AGE_KEY, SOPS_AGE_KEY_CMD and SOPS's own key file are read too
     #[arg(long, value_name = "FILE")]
     pub(super) identity: Vec<PathBuf>,
 }

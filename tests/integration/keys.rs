@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use crate::world::{Run, World, finish};
+use base64::Engine as _;
+
+use crate::world::{Run, World, finish, project};
 
 /// A fleet with a renewal that is due, and nothing that names a key.
 fn due() -> World {
@@ -88,4 +90,239 @@ fn a_key_that_opens_nothing_is_refused_before_intune_is_asked() {
     command.env("SOPS_AGE_KEY", &stranger.key);
     let run = finish(command).ends_with(4);
     run.says("the available private key does not open the sealed file of the selected tenants");
+}
+
+/// Name and result of each line of a table in docs/keys.md.
+fn documented(first_column: &str) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(project().join("docs/keys.md")).unwrap();
+    let rows = text.lines().skip_while(|line| !line.starts_with(&format!("| {first_column} |")));
+    rows.skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| {
+            let mut cells = line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned());
+            (cells.next().unwrap(), cells.next().unwrap().trim_matches([' ', '|']).to_owned())
+        })
+        .collect()
+}
+
+/// What a line says that it does, and what shows it.
+type Line<'a> = (&'a str, &'a str);
+
+/// Compares what was seen, line by line, with the table.
+fn compare(first_column: &str, seen: &[Line<'_>]) {
+    let seen: Vec<(String, String)> =
+        seen.iter().map(|(name, result)| ((*name).to_owned(), (*result).to_owned())).collect();
+    assert_eq!(seen, documented(first_column));
+}
+
+const WORKS: &str = "works";
+const NOTE: &str = "works, with a note";
+const REFUSED: &str = "refused";
+
+const YUBIKEY: &str = "AGE-PLUGIN-YUBIKEY-1QGPQYQQ4CC8R4";
+const TAGGED: &str = "age1tag1qt8lw0ual6avlwmwatk888yqnmdamm7xfd0wak53ut6elz5c4swx2yqdj4e";
+
+fn post_quantum_identity() -> String {
+    format!("AGE-SECRET-KEY-PQ-1{}", "Q".repeat(59))
+}
+
+/// What `doctor` says of a key: whether it works, and whether it tells `note`.
+fn judged(world: &World, variable: &str, value: &str, note: &str) -> &'static str {
+    let mut command = without_key(world, &["doctor", "--format", "json"]);
+    if !variable.is_empty() {
+        command.env(variable, value);
+    }
+    let found = finish(command).json();
+    let checks = found["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["area"] == "identities").unwrap();
+    let text = check["text"].as_str().unwrap();
+    assert!(text.contains(note), "{note:?} is not in {text}");
+    match check["state"].as_str().unwrap() {
+        "ok" if text.ends_with("a sealed file of the fleet opens") => WORKS,
+        "ok" => NOTE,
+        "failed" => REFUSED,
+        other => panic!("{other}: {text}"),
+    }
+}
+
+#[test]
+fn private_keys_are_what_the_table_says() {
+    let world = due();
+    let key = world.key.as_str();
+    let whole = format!("# created: today\n# public key: {}\n{key}\n", world.recipient);
+    let value = |text: &str, note: &str| judged(&world, "SOPS_AGE_KEY", text, note);
+    let file = |bytes: &[u8], note: &str| {
+        let path = world.path("key");
+        std::fs::write(&path, bytes).unwrap();
+        judged(&world, "SOPS_AGE_KEY_FILE", path.to_str().unwrap(), note)
+    };
+    let passphrase = {
+        let mut recipient = age::scrypt::Recipient::new("open sesame".to_owned().into());
+        recipient.set_work_factor(1);
+        age::encrypt(&recipient, whole.as_bytes()).unwrap()
+    };
+    let utf16: Vec<u8> =
+        format!("\u{feff}{whole}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let windows = format!("\u{feff}{}", whole.replace('\n', "\r\n"));
+    let base64 = base64::engine::general_purpose::STANDARD.encode(&whole);
+    let beside = |other: &str| format!("{other}\n{whole}");
+    let (post_quantum, recipient) = (post_quantum_identity(), world.recipient.as_str());
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
+
+    let mut seen = vec![
+        ("an age identity, `AGE-SECRET-KEY-1…`", value(&whole, "")),
+        ("with CRLF line ends and a byte order mark", file(windows.as_bytes(), "")),
+    ];
+    let usual = world.path(".config/sops/age");
+    std::fs::create_dir_all(&usual).unwrap();
+    std::fs::write(usual.join("keys.txt"), &whole).unwrap();
+    seen.push(("in SOPS's own key file", judged(&world, "", "", "")));
+    std::fs::remove_file(usual.join("keys.txt")).unwrap();
+    std::fs::write(world.path("printed"), &whole).unwrap();
+    let command = format!("cat '{}'", world.path("printed").display());
+    seen.push(("printed by `SOPS_AGE_KEY_CMD`", judged(&world, "SOPS_AGE_KEY_CMD", &command, "")));
+    seen.extend([
+        ("in UTF-16", file(&utf16, "UTF-16")),
+        ("with quotes around it", value(&format!("\"{key}\""), "quotes")),
+        ("with `\\n` instead of line ends", value(&whole.replace('\n', "\\n"), "\\n")),
+        ("in base64", value(&base64, "base64")),
+        ("beside a post-quantum identity", value(&beside(&post_quantum), "post-quantum")),
+        ("beside an identity of an age plugin", value(&beside(YUBIKEY), "age-plugin-yubikey")),
+        ("beside a public key", value(&beside(recipient), "public key")),
+        ("a post-quantum identity alone", value(&post_quantum, "post-quantum")),
+        ("an identity of an age plugin alone", value(YUBIKEY, "age-plugin-yubikey")),
+        ("an identity with a passphrase, in a pipeline", file(&passphrase, "passphrase")),
+        ("a public key alone", value(recipient, "public key")),
+        (
+            "an SSH key, in a build without `ssh-identities`",
+            match cfg!(feature = "ssh-identities") {
+                true => REFUSED,
+                false => file(b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA", "SSH keys"),
+            },
+        ),
+        ("cut off", value(&key[..60], "incomplete")),
+        ("on one line with its comments", value(&whole.replace('\n', " "), "line ends were lost")),
+        (
+            "with a name before it, `KEY=AGE-SECRET-KEY-1…`",
+            value(&format!("KEY={key}"), "other text"),
+        ),
+        ("a path in `SOPS_AGE_KEY`", value("/etc/fleet.agekey", "the path of a file")),
+        ("a key in `SOPS_AGE_KEY_FILE`", judged(&world, "SOPS_AGE_KEY_FILE", key, "a private key")),
+        (
+            "a path with `~` that no shell replaced",
+            judged(&world, "SOPS_AGE_KEY_FILE", "~/k", "no shell"),
+        ),
+        ("a Git LFS pointer", file(pointer.as_bytes(), "Git LFS")),
+    ]);
+    compare("private key", &seen);
+}
+
+#[test]
+fn public_keys_are_what_the_table_says() {
+    let world = World::new();
+    let judged = |keys: &[&str], note: &str| {
+        let lists: String = keys.iter().map(|key| format!("  - {key}\n")).collect();
+        let policy = world.policy("").replace(&format!("  - {}\n", world.recipient), &lists);
+        world.write("applecart.yaml", &policy);
+        let run = world.run(&["validate", "--worktree"]);
+        let code = run.code;
+        let all = all(&run);
+        run.says(note);
+        match code {
+            0 if all.contains("warning[bad-recipient]") => NOTE,
+            0 => WORKS,
+            _ => REFUSED,
+        }
+    };
+    let good = world.recipient.as_str();
+    let ssh = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8e3w0hJ2dH0m2iT7xTn9mGqkq0y8tD6o4kqv0dW5aG";
+    let yubikey = "age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t";
+    let (hybrid, tagged) =
+        (format!("age1pq1{}", "q".repeat(1952)), format!("age1tagpq1{}", "q".repeat(2000)));
+    let without = "is not a key that files can be sealed to";
+    let seen = [
+        ("an age key, `age1…` of 62 characters", judged(&[good], "")),
+        ("`ssh-ed25519` or `ssh-rsa`", judged(&[good, ssh], "")),
+        ("a hardware key with a tag, `age1tag1…`, beside an age key", judged(&[good, TAGGED], "")),
+        ("hardware keys only", judged(&[TAGGED], "hardware keys only")),
+        ("a post-quantum key, `age1pq1…`", judged(&[&hybrid], "is a post-quantum age key")),
+        (
+            "a post-quantum hardware key, `age1tagpq1…`",
+            judged(&[&tagged], "is a post-quantum age key"),
+        ),
+        (
+            "a key of an age plugin, `age1yubikey1…`",
+            judged(&[yubikey], "a key of age-plugin-yubikey"),
+        ),
+        (
+            "an SSH key in hardware, `sk-ssh-…`",
+            judged(&["sk-ssh-ed25519@openssh.com AAAAGnNr"], "an SSH key of a kind"),
+        ),
+        ("an age key with letters missing", judged(&[&good[..58]], without)),
+        ("a private key", judged(&[&world.key], "this is a private key")),
+    ];
+    compare("public key in `recipients`", &seen);
+}
+
+#[test]
+fn encrypted_files_are_what_the_table_says() {
+    let world = due();
+    let sealed = std::fs::read_dir(world.repo().join("tenants/contoso")).unwrap();
+    let path =
+        sealed.map(|one| one.unwrap().path()).find(|path| !path.ends_with("tenant.yaml")).unwrap();
+    let plan = || {
+        let run = finish(without_key(&world, &["plan", "--worktree"])).ends_with(0);
+        if run.stdout.contains("not encrypted to the recipients that applecart.yaml lists") {
+            NOTE
+        } else {
+            WORKS
+        }
+    };
+    let mut seen = vec![("for the keys that applecart.yaml lists", plan())];
+    let identity: age::x25519::Identity = world.key.parse().unwrap();
+    let opened = age::decrypt(&identity, &std::fs::read(&path).unwrap()).unwrap();
+    let stranger = age::x25519::Identity::generate().to_public();
+    let both: [&dyn age::Recipient; 2] = [&identity.to_public(), &stranger];
+    let encryptor = age::Encryptor::with_recipients(both.into_iter()).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = encryptor.wrap_output(&mut bytes).unwrap();
+    std::io::Write::write_all(&mut writer, &opened).unwrap();
+    writer.finish().unwrap();
+    std::fs::write(&path, &bytes).unwrap();
+    seen.push(("for a key that it does not list", plan()));
+
+    let body = format!("{}\n{}\n", "A".repeat(64), "A".repeat(43));
+    let header =
+        format!("age-encryption.org/v1\n-> mlkem768x25519 AAAA\n{body}--- {}\n", "A".repeat(43));
+    std::fs::write(&path, [header.as_bytes(), &[7; 64]].concat()).unwrap();
+    finish(without_key(&world, &["validate", "--worktree"]))
+        .says("1 post-quantum age key can open it");
+    world.commit("A file for a post-quantum key");
+    let run =
+        world.run(&["apply"]).ends_with(4).says("it is encrypted to 1 post-quantum age key only");
+    seen.push(("for a post-quantum key only", if run.code == 4 { REFUSED } else { WORKS }));
+    assert_eq!(world.uploads("contoso"), 0);
+    compare("file", &seen);
+}
+
+#[test]
+fn a_file_may_be_named_from_its_own_folder() {
+    let world = due();
+    let path = "tenants/contoso/tenant.yaml";
+    let text = std::fs::read_to_string(world.repo().join(path)).unwrap();
+    let dotted = text.replace("file: ", "file: ./");
+    assert_ne!(text, dotted);
+    world.write(path, &dotted);
+    world.commit("The same file");
+    world.run(&["apply"]).ends_with(0).says("uploaded");
+}
+
+#[test]
+fn a_settings_file_with_the_other_extension_is_named() {
+    let world = due();
+    world.git(&["mv", "applecart.yaml", "applecart.yml"]);
+    world.commit("Rename");
+    for arguments in [&["validate"][..], &["validate", "--worktree"], &["plan"]] {
+        world.run(arguments).ends_with(78).says("git mv applecart.yml applecart.yaml");
+    }
 }

@@ -9,6 +9,7 @@ pub mod age;
 pub(crate) mod form;
 pub mod json;
 pub(crate) mod marks;
+mod recipient;
 mod recipients;
 pub mod sops;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod tests;
 use crate::apple;
 
 pub use form::{Form, SecretKind, Words};
+pub use recipient::{RecipientFault, RecipientKind};
 pub use recipients::{Addressees, AgeRecipients, Key, Seal, SopsRecipients};
 
 /// The largest file that is looked at: the largest token file, armored, with many recipients.

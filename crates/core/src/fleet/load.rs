@@ -21,7 +21,7 @@ use super::shape::{self, Shape};
 use super::source::{Entry, EntryKind, FileBytes, Folder, Look, MAX_ENTRIES, Source};
 use super::tenant::Tenant;
 use super::text::{nearest, quote};
-use crate::model::{Sha256, TenantId};
+use crate::model::{Sha256, TenantId, shell_word};
 
 /// Where the fleet's settings stand.
 pub const FLEET_FILE: &str = "applecart.yaml";
@@ -89,7 +89,20 @@ pub fn load(source: &Source) -> Loaded {
 /// The same, and looks at what the named token files are.
 pub fn load_looking(source: &Source, look: Look<'_>) -> Loaded {
     let (policy, mut diagnostics) = match &source.policy {
-        None => load_policy(None),
+        None => {
+            let (policy, mut missing) = load_policy(None);
+            if let Some(near) = &source.near_policy
+                && let Some(mistake) = missing.pop()
+            {
+                let help = format!(
+                    "did you mean {}? Its name must be {FLEET_FILE}:\ngit mv {} {FLEET_FILE}",
+                    quote(near),
+                    shell_word(near)
+                );
+                missing.push(mistake.with_help(help));
+            }
+            (policy, missing)
+        }
         Some(FileBytes::Read(bytes)) => load_policy(Some(bytes)),
         Some(FileBytes::TooLarge { size }) => (None, vec![too_long(FLEET_FILE, *size)]),
         Some(FileBytes::NotHere) => (None, vec![not_here(FLEET_FILE)]),

@@ -35,6 +35,8 @@ pub struct Source {
     pub rev: Option<String>,
     /// `applecart.yaml`.
     pub policy: Option<FileBytes>,
+    /// Where there is no such file, the one beside it with nearly its name.
+    pub near_policy: Option<String>,
     /// Everything directly under `tenants/` that is a folder, sorted by name.
     pub tenants: Vec<Folder>,
     /// Everything else directly under `tenants/`, sorted by path.

@@ -11,6 +11,7 @@ use crate::model::{
     Facts, FileRef, Kind, Serial, Sha256, TenantId, TenantName, Timestamp, TokenRef, Topic,
 };
 use crate::rules::codes::Reason;
+use crate::sealed::Addressees;
 
 /// A tenant as Git wants it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +144,8 @@ pub struct TokenFile {
     pub sha256: Sha256,
     /// The Git blob id of the sealed file; the way to its bytes.
     pub blob: String,
+    /// Whom its bytes show to be for, where they were looked at.
+    pub shown: Option<Addressees>,
 }
 
 /// A certificate named by issuer and serial number.

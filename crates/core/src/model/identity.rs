@@ -299,11 +299,17 @@ impl Serial {
 impl FromStr for Serial {
     type Err = IdentityError;
 
+    /// With colons between the octets too, as certificates are often shown.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let octets = text.split(':');
+        if text.contains(':') && !octets.clone().all(|octet| octet.len() == 2) {
+            return Err(IdentityError::Serial);
+        }
+        let text: String = octets.collect();
         if text.is_empty() || text.len() > 40 {
             return Err(IdentityError::Serial);
         }
-        let even = if text.len().is_multiple_of(2) { text.to_owned() } else { format!("0{text}") };
+        let even = if text.len().is_multiple_of(2) { text } else { format!("0{text}") };
         hex::decode(even)
             .map(|octets| Self::from_octets(&octets))
             .map_err(|_| IdentityError::Serial)
@@ -320,7 +326,7 @@ text_type!(
     Serial,
     json_schema!({
         "type": "string",
-        "pattern": "^[0-9a-fA-F]{1,40}$",
+        "pattern": "^([0-9a-fA-F]{1,40}|[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){1,19})$",
         "description": "Certificate serial number in hexadecimal, such as 21AE703EB7C7B433"
     })
 );
@@ -399,5 +405,14 @@ mod tests {
         let other = TokenRef { kind: Kind::Vpp, id: Some("2".into()), name: Some("London".into()) };
         assert!(by_name.same_token(&renamed));
         assert!(!renamed.same_token(&other));
+    }
+
+    #[test]
+    fn a_serial_may_have_colons_between_its_octets() {
+        let plain: Serial = "21AE703EB7C7B433".parse().unwrap();
+        assert_eq!("21:ae:70:3e:b7:c7:b4:33".parse(), Ok(plain));
+        for wrong in ["21:AE7", ":21", "21:", "21::AE", "2:1", ":"] {
+            assert_eq!(wrong.parse::<Serial>(), Err(IdentityError::Serial), "{wrong}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::input::{Base, Input};
-use super::types::{RecipientsChange, RemovedTenant, ResealedTenant};
+use super::types::{RecipientsChange, RemovedTenant, ResealedTenant, SealedToOthers};
 use crate::fleet::{Desired, Policy, Tenant};
 use crate::model::TenantId;
 
@@ -106,6 +106,31 @@ fn removed(input: &Input<'_>, base: &Base<'_>) -> Vec<RemovedTenant> {
         .collect();
     removed.sort_by(|a, b| a.name.cmp(&b.name));
     removed
+}
+
+/// The selected tenants' files that are not for those whom the planned revision lists itself: who
+/// merges it decides on its list, too.
+pub(super) fn sealed_to_others(input: &Input<'_>) -> Vec<SealedToOthers> {
+    let proposed = input.base.and_then(|base| base.proposed.filter(|_| base.policy_changed));
+    let listed = proposed.unwrap_or(input.policy).recipients.as_slice();
+    if listed.is_empty() {
+        return Vec::new();
+    }
+    let tenants = input.fleet.iter().filter_map(Desired::valid);
+    let files = tenants.filter(|tenant| input.selection.matches(tenant)).flat_map(|tenant| {
+        let files = tenant.tokens().filter_map(|token| token.file.as_ref());
+        files.map(move |file| (tenant, file))
+    });
+    files
+        .filter_map(|(tenant, file)| {
+            let differences = file.shown.as_ref()?.differences(listed);
+            (!differences.is_empty()).then(|| SealedToOthers {
+                name: tenant.name.to_string(),
+                file: file.name.clone(),
+                differences,
+            })
+        })
+        .collect()
 }
 
 /// The tenants with files that are other bytes than `before` and, by the tenant file's word, the

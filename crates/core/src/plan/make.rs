@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::base::Changes;
+use super::base::{Changes, sealed_to_others};
 use super::canary;
 use super::digest;
 use super::input::{Input, Known};
@@ -69,6 +69,7 @@ pub fn make(input: &Input<'_>) -> Planned {
         recipients_changed: changes.recipients,
         removed_tenants: changes.removed,
         resealed_tenants: changes.resealed,
+        sealed_to_others: sealed_to_others(input),
         source: input.source,
         selection: input.selection.report(),
         generated_at: input.now,

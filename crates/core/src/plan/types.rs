@@ -281,6 +281,19 @@ pub struct RemovedTenant {
     pub tokens: Option<usize>,
 }
 
+/// A token file that others can open than those whom the fleet lists, or that not all of those can.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SealedToOthers {
+    /// The tenant's folder.
+    pub name: String,
+    /// The file's name in it.
+    pub file: String,
+    /// In what its recipients differ from `recipients` of the planned revision, in words, so far as
+    /// the file shows it.
+    pub differences: Vec<String>,
+}
+
 /// How the planned revision changes the list of public keys that token files are sealed to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -342,6 +355,9 @@ pub struct Plan {
     /// Selected tenants whose files this revision sealed again, by name. That alone uploads nothing.
     #[serde(default)]
     pub resealed_tenants: Vec<ResealedTenant>,
+    /// Files of the selected tenants whose recipients are not those that the planned revision lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sealed_to_others: Vec<SealedToOthers>,
     /// Where Intune's state came from.
     pub source: Source,
     /// Which tenants.

@@ -270,6 +270,7 @@ mod tests {
             name: "leeds.vpptoken.age".to_owned(),
             sha256: Sha256::of(b"new"),
             blob: "x".to_owned(),
+            shown: None,
         };
         if let Some(Desired::Valid(tenant)) = fleet.get_mut(1) {
             tenant.vpp[1].file = Some(file);

@@ -1,7 +1,9 @@
 //! What stands at the top of a plan: what its revision changes about the fleet as a whole.
 
+use std::collections::BTreeMap;
+
 use super::text::{names as names_in_line, plural, short};
-use crate::plan::{Plan, RecipientsChange, RemovedTenant, ResealedTenant};
+use crate::plan::{Plan, RecipientsChange, RemovedTenant, ResealedTenant, SealedToOthers};
 
 /// The heading over tenants that the base does not have.
 pub(super) const NEW: &str = "New destinations";
@@ -23,6 +25,7 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
     if let Some(change) = &plan.recipients_changed {
         notes.push(recipients(change));
     }
+    notes.extend(sealed_to_others(&plan.sealed_to_others));
     notes.extend(plan.removed_tenants.iter().map(removed));
     notes.extend(resealed(&plan.resealed_tenants));
     notes
@@ -50,6 +53,24 @@ fn resealed(tenants: &[ResealedTenant]) -> Option<String> {
             names_in_line(&names, NAMED)
         )
     })
+}
+
+/// One sentence for each difference, with the files that have it.
+fn sealed_to_others(files: &[SealedToOthers]) -> Vec<String> {
+    let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for SealedToOthers { name, file, differences } in files {
+        alike.entry(differences.join("; ")).or_default().push(format!("{name}/{file}"));
+    }
+    let sentence = |(difference, files): (String, Vec<String>)| {
+        let names: Vec<&str> = files.iter().map(String::as_str).collect();
+        let (are, them) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
+        format!(
+            "{} ({}) {are} not encrypted to the recipients that applecart.yaml lists: {difference}. Encrypt {them} to the list again (`applecart reseal`; for SOPS, correct .sops.yaml, then `sops updatekeys`) before this is merged.",
+            plural(names.len(), "token file"),
+            names_in_line(&names, NAMED)
+        )
+    };
+    alike.into_iter().map(sentence).collect()
 }
 
 /// As many tenants are named in a sentence.

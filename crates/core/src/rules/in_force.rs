@@ -23,6 +23,7 @@ fn opened(token: &Token) -> Token {
     if let Some(file) = &mut token.file {
         file.name.clear();
         file.blob.clear();
+        file.shown = None;
     }
     token
 }

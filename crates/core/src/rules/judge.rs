@@ -501,7 +501,7 @@ pub fn entry_with(
     entry.downloaded = facts.downloaded;
     // Whether Intune can open it is a finding of the opened file, which may name several.
     entry.recipient = None;
-    entry.file = Some(TokenFile { name: String::new(), sha256, blob: String::new() });
+    entry.file = Some(TokenFile { name: String::new(), sha256, blob: String::new(), shown: None });
     entry
 }
 

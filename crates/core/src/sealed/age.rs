@@ -46,6 +46,7 @@ pub(super) fn recipients(file: &[u8]) -> Option<AgeRecipients> {
         match (words.next(), words.next()) {
             (Some("X25519"), _) => found.x25519 += 1,
             (Some("mlkem768x25519"), _) => found.post_quantum += 1,
+            (Some("p256tag"), _) => found.tagged += 1,
             (Some("ssh-ed25519" | "ssh-rsa"), Some(mark)) => {
                 found.ssh.insert(Key::Ssh(hex::encode(STANDARD_NO_PAD.decode(mark).ok()?)));
             }

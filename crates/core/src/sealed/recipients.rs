@@ -25,6 +25,8 @@ pub struct AgeRecipients {
     pub x25519: usize,
     /// Post-quantum keys (`age1pq1…`), which it does not name either.
     pub post_quantum: usize,
+    /// Hardware keys with a tag (`age1tag1…`), of which it shows the tag only.
+    pub tagged: usize,
     /// SSH keys, by their marks.
     pub ssh: BTreeSet<Key>,
     /// Whether a passphrase opens it.
@@ -85,6 +87,8 @@ pub struct Addressees {
     pub names_all: bool,
     /// age recipients that it does not name.
     pub anonymous: usize,
+    /// As many of those are post-quantum keys, which the fleet's list cannot have.
+    pub post_quantum: usize,
     /// Keys of other kinds, passphrases among them.
     pub others: usize,
 }
@@ -97,6 +101,10 @@ impl Addressees {
         if self.others > 0 {
             let keys = plural(self.others, "key");
             found.push(format!("{keys} of other kinds than age's can open it, too"));
+        }
+        if self.post_quantum > 0 {
+            let keys = plural(self.post_quantum, "post-quantum age key");
+            found.push(format!("{keys} can open it, which this version does not use"));
         }
         let keys: Vec<Key> = listed.iter().map(|text| Key::of(text)).collect();
         let is_named = |key: &&Key| matches!(key, Key::Named(_));
@@ -111,11 +119,10 @@ impl Addressees {
         if !extra.is_empty() {
             found.push(format!("it is encrypted to {}, which is not listed", extra.join(", ")));
         }
-        if !self.names_all && anonymous != self.anonymous {
-            found.push(format!(
-                "it is encrypted to {}, and {anonymous} are listed",
-                plural(self.anonymous, "age key")
-            ));
+        let usual = self.anonymous.saturating_sub(self.post_quantum);
+        if !self.names_all && anonymous != usual {
+            let keys = plural(usual, "age key");
+            found.push(format!("it is encrypted to {keys}, and {anonymous} are listed"));
         }
         found
     }
@@ -130,7 +137,8 @@ impl Seal {
                 Some(Addressees {
                     keys: found.ssh.clone(),
                     names_all: false,
-                    anonymous: found.x25519 + found.post_quantum,
+                    anonymous: found.x25519 + found.tagged + found.post_quantum,
+                    post_quantum: found.post_quantum,
                     others: found.others + usize::from(found.passphrase),
                 })
             }

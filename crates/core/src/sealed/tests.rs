@@ -22,7 +22,7 @@ fn mark() -> String {
 fn age_file() -> Vec<u8> {
     let mark = mark();
     format!(
-        "age-encryption.org/v1\n-> X25519 abc\nYWJj\n-> X25519 abc\nYWJj\n-> mlkem768x25519 abc\nYWJj\n-> ssh-ed25519 {mark} abc\nYWJj\n-> x-grease a\n\n-> scrypt a 18\nYQ\n-> yubikey a\nYQ\n--- mac\ncontent"
+        "age-encryption.org/v1\n-> X25519 abc\nYWJj\n-> X25519 abc\nYWJj\n-> p256tag abc def\nYWJj\n-> mlkem768x25519 abc\nYWJj\n-> ssh-ed25519 {mark} abc\nYWJj\n-> x-grease a\n\n-> scrypt a 18\nYQ\n-> yubikey a\nYQ\n--- mac\ncontent"
     )
     .into_bytes()
 }
@@ -53,6 +53,7 @@ fn a_header_shows_the_kinds_of_its_recipients() {
     let wanted = AgeRecipients {
         x25519: 2,
         post_quantum: 1,
+        tagged: 1,
         ssh: BTreeSet::from([Key::of(SSH)]),
         passphrase: true,
         others: 1,
@@ -64,7 +65,7 @@ fn a_header_shows_the_kinds_of_its_recipients() {
         assert_eq!(classify(text.as_bytes()), sealed);
     }
     let shown = seal(&age_file()).unwrap().addressees().unwrap();
-    assert_eq!((shown.anonymous, shown.others, shown.names_all), (3, 2, false));
+    assert_eq!((shown.anonymous, shown.others, shown.names_all), (4, 2, false));
     assert_eq!(shown.keys, BTreeSet::from([Key::of(SSH)]));
 }
 

@@ -12,6 +12,7 @@ use applecart_core::fleet::{
     Entry, EntryKind, FLEET_FILE, FileBytes, Folder, MAX_ENTRIES, MAX_SETTINGS_BYTES, MAX_TENANTS,
     Source,
 };
+use applecart_core::model::nearest;
 
 pub(super) const TENANTS: &str = "tenants";
 pub(super) const TENANT_FILE: &str = "tenant.yaml";
@@ -55,6 +56,12 @@ pub(super) fn limit(what: &str, limit: u64, found: u64) -> Result<(), GitError> 
     Ok(())
 }
 
+/// What was probably meant to be the settings file, among the names beside it.
+pub(super) fn near_policy(names: impl Iterator<Item = String>) -> Option<String> {
+    let names: Vec<String> = names.take(MAX_ENTRIES).collect();
+    nearest(FLEET_FILE, names.iter().map(String::as_str)).map(str::to_owned)
+}
+
 impl Repo {
     /// Reads the fleet's files of a revision. Token files are named, not read.
     pub fn snapshot(&self, rev: &str) -> Result<Source, GitError> {
@@ -76,6 +83,10 @@ impl Repo {
             policy: self.settings_file(root, FLEET_FILE)?,
             ..Source::default()
         };
+        if source.policy.is_none() {
+            source.near_policy =
+                near_policy(root.iter().filter_map(|entry| entry.name().ok().map(str::to_owned)));
+        }
         let Some(tenants) = root.get_name(TENANTS) else {
             return Ok(source);
         };

@@ -17,7 +17,7 @@ use std::path::Path;
 use git2::{ObjectType, Oid};
 
 use super::program::GitProgram;
-use super::snapshot::{TENANT_FILE, TENANTS, Totals, is_plain, limit, sort};
+use super::snapshot::{TENANT_FILE, TENANTS, Totals, is_plain, limit, near_policy, sort};
 use super::{GitError, Repo, escaped};
 use applecart_core::fleet::{
     Entry, EntryKind, FLEET_FILE, FileBytes, Folder, MAX_ENTRIES, MAX_SETTINGS_BYTES, MAX_TENANTS,
@@ -36,6 +36,9 @@ impl Repo {
             expect(FLEET_FILE, kind, EntryKind::Blob)?;
             let (bytes, _) = settings(&root.join(FLEET_FILE))?;
             source.policy = Some(bytes);
+        } else if let Ok(beside) = children(root, MAX_ENTRIES)? {
+            source.near_policy =
+                near_policy(beside.into_iter().map(|child| escaped(child.name.as_encoded_bytes())));
         }
         let mut totals = Totals::default();
         self.tenants_of_worktree(&root.join(TENANTS), &mut source, &mut totals)?;

@@ -8,7 +8,9 @@ use age::secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::{Identities, OpenError};
+use applecart_core::report::plural;
 use applecart_core::sealed::age::{ARMOR, MAGIC, MAX_HEADER, VERSION_1};
+use applecart_core::sealed::{self, Seal};
 
 /// `--- ` and the base64 of 32 bytes: the last line of a header.
 const MAC_LINE: usize = 4 + 43 + 1;
@@ -63,12 +65,35 @@ pub(super) fn open(
     if identities.is_empty() {
         return Err(OpenError::NoIdentity);
     }
-    let none = OpenError::NoMatchingIdentity { identities: identities.len() };
+    let none = || match only_other_kinds(sealed) {
+        Some(kinds) => OpenError::OtherKinds { kinds },
+        None => OpenError::NoMatchingIdentity { identities: identities.len() },
+    };
     let reader = decryptor.decrypt(identities.as_age()).map_err(|error| match error {
-        age::DecryptError::NoMatchingKeys => none,
+        age::DecryptError::NoMatchingKeys => none(),
         _ => OpenError::Damaged,
     })?;
     whole(reader, binary.len(), limits)
+}
+
+/// The kinds of keys that a file is encrypted to, where none of them can be used here.
+fn only_other_kinds(sealed: &[u8]) -> Option<String> {
+    let Seal::Age(Some(shown)) = sealed::seal(sealed)? else { return None };
+    if shown.x25519 > 0 || (Identities::READS_SSH && !shown.ssh.is_empty()) {
+        return None;
+    }
+    let kinds = [
+        (shown.post_quantum, "post-quantum age key"),
+        (shown.tagged, "hardware key"),
+        (shown.others, "key of an age plugin"),
+        (shown.ssh.len(), "SSH key"),
+    ];
+    let kinds: Vec<String> = kinds
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| plural(*count, name))
+        .collect();
+    (!kinds.is_empty()).then(|| kinds.join(" and "))
 }
 
 /// Whether a passphrase opens it.

@@ -15,6 +15,13 @@ pub enum OpenError {
         identities: usize,
     },
     #[error(
+        "it is encrypted to {kinds} only, which this program does not open; encrypt it again to the fleet's recipients, with the program that opens it"
+    )]
+    OtherKinds {
+        /// Which kinds of keys, in words.
+        kinds: String,
+    },
+    #[error(
         "it is encrypted with a passphrase, which a pipeline cannot type; encrypt it to the fleet's recipients"
     )]
     Passphrase,
@@ -123,6 +130,7 @@ mod tests {
         let all = [
             OpenError::NoIdentity,
             OpenError::NoMatchingIdentity { identities: 2 },
+            OpenError::OtherKinds { kinds: "1 post-quantum age key".into() },
             OpenError::Passphrase,
             OpenError::NotSealed,
             OpenError::UnknownVersion,

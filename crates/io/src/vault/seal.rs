@@ -6,6 +6,7 @@ use age::armor::{ArmoredWriter, Format};
 use age::x25519;
 
 use super::Secret;
+use applecart_core::sealed::{RecipientFault, RecipientKind};
 
 /// Why content could not be sealed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +26,12 @@ pub enum SealError {
     SshRecipient {
         /// Its place in the list, from 1.
         index: usize,
+    },
+    #[error("recipient {index} {}; {}", fault.what(), fault.help())]
+    RecipientKind {
+        /// Its place in the list, from 1.
+        index: usize,
+        fault: RecipientFault,
     },
     #[error("age could not encrypt")]
     Failed,
@@ -52,9 +59,18 @@ fn recipient(index: usize, text: &str) -> Result<Box<dyn age::Recipient>, SealEr
     if text.starts_with("ssh-") {
         return ssh_recipient(index, text);
     }
-    match text.parse::<x25519::Recipient>() {
-        Ok(recipient) => Ok(Box::new(recipient)),
-        Err(_) => Err(SealError::Recipient { index }),
+    let unreadable = |_| SealError::Recipient { index };
+    match RecipientKind::of(text) {
+        Ok(RecipientKind::Tagged) => {
+            text.parse().map(|it: age::tag::Recipient| Box::new(it) as _).map_err(unreadable)
+        }
+        Ok(RecipientKind::X25519 | RecipientKind::Ssh) => {
+            text.parse().map(|it: x25519::Recipient| Box::new(it) as _).map_err(unreadable)
+        }
+        Err(RecipientFault::Damaged | RecipientFault::Unknown) => {
+            Err(SealError::Recipient { index })
+        }
+        Err(fault) => Err(SealError::RecipientKind { index, fault }),
     }
 }
 

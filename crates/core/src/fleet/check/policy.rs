@@ -16,6 +16,7 @@ use super::super::source::MAX_TENANTS;
 use super::super::text::quote;
 use super::Checks;
 use crate::model::{Sha256, TenantId, TenantName};
+use crate::sealed::{RecipientFault, RecipientKind};
 
 /// Checks the settings; the result counts only when the file has no error.
 pub(in super::super) fn check_policy(
@@ -25,8 +26,7 @@ pub(in super::super) fn check_policy(
 ) -> Option<Policy> {
     let auth = checks.auth(raw);
     let profiles = checks.profiles(raw);
-    let recipients = raw.recipients.iter().flatten();
-    let recipients = recipients.filter_map(|one| checks.recipient(one)).collect();
+    let recipients = checks.recipients(raw.recipients.as_deref().unwrap_or_default());
 
     let expiry = raw.expiry.clone().unwrap_or_default();
     let year = (Duration::days(365), "365d");
@@ -161,19 +161,33 @@ impl Checks<'_, '_> {
 
     fn recipient(&mut self, raw: &At<String>) -> Option<String> {
         let text = raw.value.trim();
-        if text.starts_with("AGE-SECRET-KEY") || text.contains("PRIVATE KEY") {
-            let message = "this is a private key";
-            let help = "write the public key (`age-keygen -y`), and replace this key: Git keeps it forever";
-            self.error_with_help(Code::BadRecipient, raw.span, message, help);
-            return None;
+        match RecipientKind::of(text) {
+            Ok(_) => Some(text.to_owned()),
+            Err(fault) => {
+                let shown = match fault {
+                    // What is secret is not shown again.
+                    RecipientFault::PrivateKey => "this".to_owned(),
+                    _ => quote(text),
+                };
+                let message = format!("{shown} {}", fault.what());
+                self.error_with_help(Code::BadRecipient, raw.span, message, fault.help());
+                None
+            }
         }
-        let fits = if text.starts_with("age1") { is_age_key(text) } else { is_ssh_key(text) };
-        if !fits {
-            let message = format!("{} is not a key that files can be sealed to", quote(text));
-            let help = "write a public key: age1…, ssh-ed25519 AAAA… or ssh-rsa AAAA…";
-            self.error_with_help(Code::BadRecipient, raw.span, message, help);
+    }
+
+    /// Warns of a list of which nothing that uploads can have a key.
+    fn recipients(&mut self, raw: &[At<String>]) -> Vec<String> {
+        let good: Vec<String> = raw.iter().filter_map(|one| self.recipient(one)).collect();
+        let opens = |one: &String| RecipientKind::of(one).is_ok_and(RecipientKind::opens_here);
+        if let Some(first) = raw.first().filter(|_| !good.is_empty() && !good.iter().any(opens)) {
+            let message = "these are hardware keys only, so `apply` can open no file";
+            let mistake = self.file.mistake(Code::BadRecipient, first.span, message);
+            let help =
+                "add the public key of an identity that `apply` has (age1… of 62 characters)";
+            self.file.add(mistake.with_help(help).as_warning());
         }
-        fits.then(|| text.to_owned())
+        good
     }
 
     fn max_tenants(&mut self, raw: Option<&At<u64>>) -> Option<u32> {
@@ -344,21 +358,6 @@ impl Checks<'_, '_> {
 
 /// `ssh-ed25519 AAAA… comment`, so far that a truncated paste is noticed: the blob names its own
 /// algorithm. Sealing parses it in full.
-fn is_ssh_key(text: &str) -> bool {
-    use base64::Engine as _;
-    let mut words = text.split_ascii_whitespace();
-    let (Some(algorithm @ ("ssh-ed25519" | "ssh-rsa")), Some(blob)) = (words.next(), words.next())
-    else {
-        return false;
-    };
-    let Ok(blob) = base64::engine::general_purpose::STANDARD.decode(blob) else {
-        return false;
-    };
-    let prefix = [&(algorithm.len() as u32).to_be_bytes(), algorithm.as_bytes()].concat();
-    let fits = if algorithm == "ssh-ed25519" { blob.len() == 51 } else { blob.len() > 200 };
-    fits && blob.starts_with(&prefix)
-}
-
 /// git-check-ref-format(1), and printable ASCII only.
 fn is_branch(name: &str) -> bool {
     (1..=200).contains(&name.len())
@@ -381,15 +380,6 @@ fn is_repository_path(path: &str) -> bool {
             .all(|part| !matches!(part, "" | "." | "..") && !part.eq_ignore_ascii_case(".git"))
 }
 
-/// Whether it is an age X25519 recipient: 32 octets in Bech32 (<https://c2sp.org/age>).
-fn is_age_key(text: &str) -> bool {
-    let Ok(decoded) = bech32::primitives::decode::CheckedHrpstring::new::<bech32::Bech32>(text)
-    else {
-        return false;
-    };
-    decoded.hrp().as_str() == "age" && decoded.byte_iter().count() == 32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -405,14 +395,5 @@ mod tests {
         ] {
             assert!(!is_branch(bad), "{bad:?}");
         }
-    }
-
-    #[test]
-    fn ssh_keys_are_whole_and_public() {
-        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8e3w0hJ2dH0m2iT7xTn9mGqkq0y8tD6o4kqv0dW5aG me@host";
-        assert!(is_ssh_key(key));
-        assert!(!is_ssh_key("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8e"));
-        assert!(!is_ssh_key("ssh-dss AAAA"));
-        assert!(!is_ssh_key("ssh-rsa"));
     }
 }

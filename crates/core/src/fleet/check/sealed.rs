@@ -11,7 +11,7 @@ use super::super::source::{Entry, EntryKind, MAX_TOKEN_BYTES};
 use super::super::text::{nearest, quote};
 use super::token::Context;
 use super::{Checks, Span};
-use crate::sealed::Form;
+use crate::sealed::{Addressees, Form};
 
 impl Checks<'_, '_> {
     /// The entry that `file` names.
@@ -19,8 +19,10 @@ impl Checks<'_, '_> {
         &mut self,
         raw: &At<String>,
         context: &Context<'e>,
-    ) -> Option<&'e Entry> {
+    ) -> Option<(&'e Entry, Option<Addressees>)> {
         let At { value, span } = raw;
+        // How many people write that a file is in this folder.
+        let value = value.strip_prefix("./").unwrap_or(value);
         let folder = context.folder;
         let entries = &folder.entries;
         if let Some(fault) = path_fault(value) {
@@ -33,7 +35,7 @@ impl Checks<'_, '_> {
             self.error(Code::FileNotPlain, *span, "tenant.yaml itself is not a token file");
             return None;
         }
-        let Some(entry) = entries.iter().find(|entry| entry.path == *value) else {
+        let Some(entry) = entries.iter().find(|entry| entry.path == value) else {
             let files = entries.iter().filter(|entry| is_plain(entry)).map(|one| one.path.as_str());
             let near = nearest(value, files);
             let message = format!("{} is not in this tenant's folder", quote(value));
@@ -68,8 +70,11 @@ impl Checks<'_, '_> {
                 None
             }
             Some(_) => match (context.look)(folder, entry) {
-                Some(form) => self.is_sealed(*span, value, &form, context.policy).then_some(entry),
-                None => Some(entry),
+                Some(form) => {
+                    let shown = self.is_sealed(*span, value, &form, context.policy)?;
+                    Some((entry, shown))
+                }
+                None => Some((entry, None)),
             },
             None => {
                 let message = format!("the content of {} is not in this clone", quote(value));
@@ -82,16 +87,24 @@ impl Checks<'_, '_> {
 }
 
 impl Checks<'_, '_> {
-    /// Whether the file is encrypted for the fleet; to others than it lists is only warned about.
-    fn is_sealed(&mut self, span: Span, name: &str, form: &Form, policy: Option<&Policy>) -> bool {
+    /// For whom a file is that is encrypted for the fleet, so far as that shows; to others than it
+    /// lists is only warned about. `None` where it is not encrypted.
+    fn is_sealed(
+        &mut self,
+        span: Span,
+        name: &str,
+        form: &Form,
+        policy: Option<&Policy>,
+    ) -> Option<Option<Addressees>> {
         let Form::Sealed(seal) = form else {
             let words = form.words();
             let message = format!("{} {}", quote(name), words.what);
             self.error_with_help(Code::NotSealed, span, message, words.next);
-            return false;
+            return None;
         };
+        let addressees = seal.addressees();
         let listed = policy.map(|policy| policy.recipients.as_slice()).unwrap_or_default();
-        if let Some(shown) = seal.addressees().filter(|_| !listed.is_empty()) {
+        if let Some(shown) = addressees.as_ref().filter(|_| !listed.is_empty()) {
             let differences = shown.differences(listed);
             if !differences.is_empty() {
                 let message = format!("{}: {}", quote(name), differences.join("; "));
@@ -100,7 +113,7 @@ impl Checks<'_, '_> {
                 self.file.add(mistake.with_help(help).as_warning());
             }
         }
-        true
+        Some(addressees)
     }
 }
 

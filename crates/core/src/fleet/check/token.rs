@@ -179,13 +179,15 @@ impl Checks<'_, '_> {
         }
         let entry = self.sealed(at, context);
         let of = token.to_string();
-        if let Some(entry) = entry {
+        if let Some((entry, _)) = &entry {
             context.claims.add(ClaimKind::File, &entry.id, &of, at.span);
         }
         if let (Some(digest), Some(sha256)) = (digest, sha256) {
             context.claims.add(ClaimKind::Sha256, &digest.to_string(), &of, sha256.span);
         }
-        Some(TokenFile { name: at.value.clone(), sha256: digest?, blob: entry?.id.clone() })
+        let (entry, shown) = entry?;
+        let (name, blob) = (entry.path.clone(), entry.id.clone());
+        Some(TokenFile { name, sha256: digest?, blob, shown })
     }
 
     fn allows(&mut self, raw: Option<&[RawAllow]>) -> Vec<Allow> {

@@ -36,6 +36,7 @@ fn folder(name: &str, yaml: &[u8]) -> Folder {
 
 fn fleet(folders: Vec<Folder>) -> Source {
     Source {
+        near_policy: None,
         rev: None,
         policy: Some(FileBytes::Read(POLICY.to_vec())),
         tenants: folders,
@@ -501,4 +502,12 @@ proptest! {
         let shuffled = order.iter().map(|&n| all[n].clone()).collect();
         prop_assert_eq!(load(&fleet(shuffled)), load(&fleet(all)));
     }
+}
+
+#[test]
+fn a_settings_file_with_nearly_the_right_name_is_named() {
+    let near = Source { near_policy: Some("applecart.yml".to_owned()), ..Source::default() };
+    let mistakes = load(&near).diagnostics;
+    let help = mistakes.iter().find_map(|one| one.help.as_deref()).unwrap();
+    assert!(help.ends_with("\ngit mv applecart.yml applecart.yaml"), "{help}");
 }

@@ -1,9 +1,11 @@
 //! What a revision changes about the fleet: equal worlds, change one thing, expect one thing.
 
+use crate::attention::Attention;
 use crate::fleet::Desired;
 use crate::model::Sha256;
 use crate::plan::world::{World, policy, push_entry, tenant};
 use crate::plan::{RecipientsChange, RemovedTenant, ResealedTenant, Selection};
+use crate::sealed::{Addressees, Key};
 
 fn other(name: &str, number: u8) -> Desired {
     let mut other = tenant(name, number);
@@ -164,4 +166,38 @@ fn what_the_base_sealed_again_since_the_fork_is_not_this_revisions_doing() {
     };
     there.push.as_mut().unwrap().file.as_mut().unwrap().blob = "f".repeat(40);
     assert!(world.plan().resealed_tenants.is_empty());
+}
+
+/// The push file's bytes show these recipients, as SOPS names them.
+fn shown(world: &mut World, recipients: &[&str]) {
+    let keys = recipients.iter().map(|one| Key::of(one)).collect();
+    let shown = Addressees { keys, names_all: true, ..Addressees::default() };
+    world.entry().file.as_mut().unwrap().shown = Some(shown);
+}
+
+#[test]
+fn a_file_for_somebody_who_is_not_listed_stands_at_the_top_of_the_plan() {
+    let mut world = world();
+    world.policy.recipients = vec!["age1fleet".to_owned()];
+    shown(&mut world, &["age1fleet"]);
+    assert!(world.plan().sealed_to_others.is_empty());
+    shown(&mut world, &["age1east"]);
+    let plan = world.plan();
+    let [found] = &plan.sealed_to_others[..] else { panic!("{:?}", plan.sealed_to_others) };
+    assert_eq!((found.name.as_str(), found.file.as_str()), ("contoso", "push.pem.age"));
+    let text = crate::report::plan_markdown(&plan, &Attention::default(), 60_000);
+    assert!(text.contains("it is encrypted to age1east, which is not listed"), "{text}");
+    world.selection = Selection::parse(&["fabrikam".to_owned()]).unwrap();
+    assert!(world.plan().sealed_to_others.is_empty(), "nobody asked");
+}
+
+#[test]
+fn a_revision_that_changes_the_list_and_the_files_is_compared_with_its_own_list() {
+    let mut world = world();
+    world.policy.recipients = vec!["age1fleet".to_owned()];
+    shown(&mut world, &["age1east"]);
+    let mut proposed = policy();
+    proposed.recipients = vec!["age1east".to_owned()];
+    world.base.as_mut().unwrap().proposed = Some(proposed);
+    assert!(world.plan().sealed_to_others.is_empty());
 }

@@ -59,6 +59,7 @@ pub fn push_entry(serial: &str, topic: &str, expires: &str) -> Token {
             name: "push.pem.age".into(),
             sha256: Sha256::of(serial.as_bytes()),
             blob: format!("blob-{serial}"),
+            shown: None,
         }),
         ..Token::watched(TokenRef::push())
     }
@@ -91,6 +92,7 @@ fn file(name: &str, label: &str) -> TokenFile {
         name: name.into(),
         sha256: Sha256::of(label.as_bytes()),
         blob: format!("blob-{label}"),
+        shown: None,
     }
 }
 

@@ -80,7 +80,7 @@ impl<'a> Metadata<'a> {
                     key.copy_from_slice(&opened);
                     return Ok(key);
                 }
-                Err(OpenError::NoMatchingIdentity { .. }) => {}
+                Err(OpenError::NoMatchingIdentity { .. } | OpenError::OtherKinds { .. }) => {}
                 Err(OpenError::Passphrase) => answer = OpenError::Passphrase,
                 // A broken entry of one recipient must not lock the others out.
                 Err(_) => answer = OpenError::Damaged,
