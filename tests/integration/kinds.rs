@@ -1,8 +1,10 @@
 //! Enrollment and VPP tokens on the whole way: first upload, renewal, settings, creation; and what
 //! must stop.
 
-use applecart_core::model::Kind;
+use applecart_core::model::{Kind, Sha256, Timestamp};
 use applecart_simulator::{Fault, FaultRule, Vpp};
+
+use chrono::{Duration, Utc};
 
 use crate::world::{VppFile, World, in_days, tenant_id};
 
@@ -329,4 +331,87 @@ fn a_second_administrators_approval_is_told_apart_from_a_refusal() {
     world.switch("contoso", |switches| switches.approval = None);
     world.run(&["apply"]).ends_with(3).says("retry-after").says("--retry");
     world.run(&["apply", "--retry"]).ends_with(0).says("uploaded");
+}
+
+#[test]
+fn a_vpp_token_that_was_deleted_is_made_again_once_and_its_old_id_gives_way() {
+    let world = World::new();
+    world.live_of_all_kinds("contoso");
+    let file = world.vpp_file("London", 364);
+    let sha256 = Sha256::of(file.text.as_bytes());
+    let allow = format!(
+        "    allow: [{{hold: vanished, from: absent, to: {sha256}, reason: agreed, until: {}}}]\n",
+        in_days(30).format("%F")
+    );
+    let entry = |more: &str| {
+        let head = "consent: {dataSharing: true}\n";
+        world.tokens("contoso").head(head).vpp("London", Some("vpp-contoso"), &file, more).commit();
+    };
+    entry("");
+    world.run(&["apply"]).ends_with(0).says("uploaded");
+    // The notes have a chain of their own, and say nothing of what another run has sent since.
+    world.run(&["acknowledge", "contoso"]).ends_with(0);
+    world.change("contoso", |tenant| tenant.vpp_tokens.clear());
+    entry(&allow);
+    world.run(&["apply"]).ends_with(4).says("create-not-permitted").says("create: true");
+    entry(&format!("    create: true\n{allow}"));
+    world.run(&["status", "--fail-on", "urgent"]).ends_with(9).says("missing, 1 token");
+    world.run(&["apply"]).ends_with(0).says("created");
+    for hours in [0, 2, 4] {
+        let now = Timestamp::new(Utc::now() + Duration::hours(hours)).to_string();
+        world.run(&["apply", "--now", &now]).ends_with(0).says("nothing to upload");
+        let tenant = world.state().tenant(tenant_id("contoso")).unwrap();
+        assert_eq!(tenant.vpp_tokens.len(), 1, "after {hours} hours");
+    }
+    world.run(&["plan"]).ends_with(0).says("facts-differ").says("import --update contoso");
+    let made = world.state().tenant(tenant_id("contoso")).unwrap().vpp_tokens[0].id.clone();
+    world.run(&["import", "--update", "contoso"]).ends_with(0);
+    let file = std::fs::read_to_string(world.repo().join("tenants/contoso/tenant.yaml")).unwrap();
+    assert!(file.contains(&format!("id: {made}")), "{file}");
+}
+
+#[test]
+fn an_id_that_is_gone_is_ended_by_what_its_hold_says() {
+    let world = World::new();
+    world.live_of_all_kinds("contoso");
+    let watched = format!(
+        "apiVersion: applecart/v1\nkind: Tenant\nname: contoso\ntenantId: {}\nwatch: [vpp]\nvpp:\n  - name: London\n    id: vpp-contoso\n",
+        tenant_id("contoso")
+    );
+    world.write("tenants/contoso/tenant.yaml", &watched);
+    world.commit("watch");
+    world.run(&["apply"]).ends_with(0);
+    world.change("contoso", |tenant| tenant.vpp_tokens.clear());
+    let file = world.vpp_file("London", 364);
+    let entry = |id: Option<&str>, more: &str| {
+        let head = "consent: {dataSharing: true}\n";
+        world.tokens("contoso").head(head).vpp("London", id, &file, more).commit();
+    };
+    entry(Some("vpp-contoso"), "");
+    world.run(&["apply"]).ends_with(4).says("id-gone").says("remove `id` and write `create: true`");
+    entry(None, "");
+    world.run(&["apply"]).ends_with(4).says("id-gone").says("write `create: true`");
+    entry(None, "    create: true\n");
+    world.run(&["apply"]).ends_with(0).says("created");
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(0).says("nothing to upload");
+}
+
+#[test]
+fn an_enrollment_token_that_was_deleted_stops_nobody_else() {
+    let world = World::new();
+    world.renewal_of("contoso", Kind::Enrollment);
+    world.run(&["apply"]).ends_with(0);
+    let file = std::fs::read_to_string(world.repo().join("tenants/contoso/tenant.yaml")).unwrap();
+    let sha256 = file.lines().find_map(|line| line.trim().strip_prefix("sha256: ")).unwrap();
+    world.change("contoso", |tenant| tenant.dep_onboarding_settings.clear());
+    world.run(&["plan"]).says("vanished").says("creates enrollment tokens only in its portal");
+    let allow = format!(
+        "{file}    allow: [{{hold: vanished, from: absent, to: {sha256}, reason: agreed, until: {}}}]\n",
+        in_days(30).format("%F")
+    );
+    world.write("tenants/contoso/tenant.yaml", &allow);
+    world.commit("allow");
+    world.renewal_of("fabrikam", Kind::Push);
+    world.run(&["status", "--fail-on", "urgent"]).ends_with(9).says("create-in-portal");
+    world.run(&["apply"]).ends_with(4).says("create-in-portal").says("fabrikam push  uploaded");
 }

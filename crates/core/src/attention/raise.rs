@@ -318,7 +318,8 @@ impl OneTenant<'_> {
     }
 
     fn entry(&self, token: &TokenRef) -> Option<&Token> {
-        self.desired?.tokens().find(|entry| entry.token.same_token(token))
+        let mut planned = self.tenant.tokens.iter();
+        planned.find(|one| one.state.token() == *token)?.state.entry_in(self.desired?)
     }
 
     /// What is suspended is shown every time, also while no write of it is due. `token` is the one
@@ -381,7 +382,7 @@ struct OneToken<'a> {
 impl<'a> OneToken<'a> {
     fn new(of: &'a OneTenant<'a>, planned: &'a PlannedToken) -> Self {
         let token = planned.state.token();
-        let entry = of.entry(&token);
+        let entry = of.desired.and_then(|tenant| planned.state.entry_in(tenant));
         let last_seen = of
             .past
             .and_then(|past| past.last_live_facts(&token))
@@ -428,6 +429,10 @@ impl<'a> OneToken<'a> {
             let words = Words::new(message.trim_end(), next);
             matters.push(self.matter(Cause::CanaryFailed, words.run(self.history())));
         }
+        let is_gone = state.sync == Sync::OutOfSync && self.is_gone();
+        if is_gone {
+            matters.push(self.matter(Cause::Missing, self.gone()));
+        }
         if state.sync == Sync::Missing && state.devices_know.is_none() {
             let missing = self.matter(Cause::Missing, self.missing());
             let severity = if self.was_there() { missing.severity } else { Severity::Urgent };
@@ -445,7 +450,7 @@ impl<'a> OneToken<'a> {
             };
             matters.push(self.matter(Cause::Failing(*reason), words));
         }
-        if state.sync == Sync::OutOfSync {
+        if state.sync == Sync::OutOfSync && !is_gone {
             matters.push(self.matter(Cause::OutOfSync, self.out_of_sync()));
         }
         if state.sync == Sync::Unverified {
@@ -856,6 +861,22 @@ impl<'a> OneToken<'a> {
             entry.token.id.is_some() || entry.topic().is_some() || entry.facts.expires.is_some()
         };
         self.last_seen.is_some() || self.entry.is_some_and(known)
+    }
+
+    /// Whether Intune had it and has none now, while the file in Git is to be uploaded again. Of a
+    /// push certificate the topic that devices know tells.
+    fn is_gone(&self) -> bool {
+        let state = &self.planned.state;
+        let is_named = || self.entry.is_some_and(|entry| entry.token.id.is_some());
+        let was_seen = || self.of.past.is_some_and(|past| past.was_seen(&self.token));
+        state.live.is_none() && state.devices_know.is_none() && (is_named() || was_seen())
+    }
+
+    fn gone(&self) -> Words {
+        let out_of_sync = self.out_of_sync();
+        let message =
+            "Intune had it before and has none now. The file in Git is to be uploaded again.";
+        Words { message: message.to_owned(), ..out_of_sync }
     }
 
     fn missing(&self) -> Words {

@@ -174,7 +174,11 @@ impl Work<'_> {
             };
             changes.push(accepted(known, accept));
         }
-        if let (None, Some(id)) = (&entry.token.id, live.id().filter(|id| fleet::is_text(id))) {
+        let is_named = |id: &&str| {
+            entry.token.id.as_deref().is_some_and(|ours| identity::is_same_id(ours, id))
+        };
+        // Git names none yet, or the one of a token in whose place a run made this one.
+        if let Some(id) = live.id().filter(|id| fleet::is_text(id) && !is_named(id)) {
             changes.push(Change::set("id", id));
         }
         match &entry.file {

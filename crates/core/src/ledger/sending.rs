@@ -20,7 +20,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Event, Facts, FailureCode, FileRef, Record, Sha256, Timestamp, TokenRef};
+use crate::model::{Event, Facts, FailureCode, FileRef, Kind, Record, Sha256, Timestamp, TokenRef};
 
 /// What became of one announcement: every line about it, and the one that finished it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +87,13 @@ impl<'a> Sending<'a> {
     /// Live facts before it.
     pub fn before(&self) -> Option<&'a Facts> {
         self.opened.before.as_ref()
+    }
+
+    /// Whether it makes a VPP token: Intune had none, and the request names no id.
+    pub fn is_creation(&self) -> bool {
+        self.opened.token.kind == Kind::Vpp
+            && self.opened.before.is_none()
+            && self.opened.event() == Event::Intended
     }
 
     /// The facts that were sent.

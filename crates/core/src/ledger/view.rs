@@ -151,6 +151,13 @@ impl TenantLedger {
         self.records.last().map(|record| &record.name)
     }
 
+    /// The place in the ledger's own chain of the newest line that was read. Notes are counted in a
+    /// chain of their own, so their places say nothing here.
+    pub fn last_seq(&self) -> u64 {
+        let own = self.records.iter().filter(|record| !record.event().is_note());
+        own.map(|record| record.seq).max().unwrap_or_default()
+    }
+
     /// Every record of a token, oldest first.
     pub fn of<'a>(&'a self, token: &'a TokenRef) -> impl DoubleEndedIterator<Item = &'a Record> {
         self.records.iter().filter(|record| record.token.same_token(token))
@@ -408,6 +415,53 @@ impl TenantLedger {
             .find_map(|record| record.token.id.as_deref())
     }
 
+    /// What a run made in the place of the token that an entry names by an id, after the last line
+    /// about that id; `None` where nothing was made, or Intune refused it.
+    pub fn remade(&self, entry: &TokenRef) -> Option<Remade<'_>> {
+        let gone = entry.id.as_deref()?;
+        let is_gone =
+            |token: &TokenRef| token.id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(gone));
+        let last = self.records.iter().rfind(|record| {
+            record.token.kind == entry.kind && is_gone(&record.token) && !record.event().is_note()
+        })?;
+        let made = sending::all(&self.records).into_iter().rfind(|sending| {
+            sending.is_creation()
+                && sending.token.kind == entry.kind
+                && sending.token.name == entry.name
+                && !is_gone(sending.token)
+                && last.seq < sending.opened.seq
+                && (sending.end.is_none() || sending.applied.is_some())
+        })?;
+        Some(match &made.token.id {
+            Some(id) => Remade::As(id),
+            None => Remade::Announced,
+        })
+    }
+
+    /// Whether a run created this token, and a read showed it.
+    pub fn was_created(&self, token: &TokenRef) -> bool {
+        sending::all(&self.records).iter().any(|sending| {
+            sending.is_creation()
+                && sending.token.same_token(token)
+                && sending.end.is_some_and(|end| end.is_proof())
+        })
+    }
+
+    /// Whether Intune was ever read to have this token.
+    pub fn was_seen(&self, token: &TokenRef) -> bool {
+        self.of(token).any(|record| {
+            let is_reading = matches!(
+                record.event(),
+                Event::Confirmed
+                    | Event::Verified
+                    | Event::Observed
+                    | Event::ChangedOutsideGit
+                    | Event::Adopted
+            );
+            is_reading && record.after.as_ref().is_some_and(|facts| *facts != Facts::default())
+        })
+    }
+
     fn life<'a>(
         &'a self,
         token: &'a TokenRef,
@@ -417,6 +471,15 @@ impl TenantLedger {
             record.sha256() == Some(sha256) && record.event() != Event::Acknowledged
         })
     }
+}
+
+/// The token that a run made in the place of one that is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remade<'a> {
+    /// Announced; whether it was made, and its id, is not known.
+    Announced,
+    /// Made, with this id.
+    As(&'a str),
 }
 
 /// Whether a reading showed the file in Intune.

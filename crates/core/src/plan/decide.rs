@@ -13,6 +13,7 @@ use super::unfinished::{self, Closed};
 use crate::ledger::Sending;
 use crate::model::{Event, Evidence, Facts, FailureCode, Kind, Timestamp};
 use crate::rules::allow::Hold;
+use crate::rules::identity;
 use crate::rules::judge::Recipient;
 use crate::rules::subject::{Sent, Stage, Subject, noun, renew_at_apple};
 
@@ -204,7 +205,8 @@ pub(super) fn decide(case: &Case<'_>) -> Ruling {
 
     // Row 3: a sending landed and its end was not recorded, or it showed later than its end says.
     let sent = case.one.past.every_sending(case.one.of, case.file.sha256);
-    let is_proved = |sending: &&Sending<'_>| is_open_to_proof(case, sending) && case.is_shown(sending);
+    let is_proved =
+        |sending: &&Sending<'_>| is_open_to_proof(case, sending) && case.is_shown(sending);
     if let Some(shown) = sent.iter().find(is_proved) {
         return landed(case, shown);
     }
@@ -236,9 +238,11 @@ pub(super) fn decide(case: &Case<'_>) -> Ruling {
 /// not show, or that Graph refused it. Intune may take longer than the settling time, and a gateway may
 /// refuse what was done behind it.
 fn is_open_to_proof(case: &Case<'_>, sending: &Sending<'_>) -> bool {
-    let is_newer = case.one.past.proof(case.one.of, case.file.sha256).is_none_or(|proof| {
-        proof.seq < sending.opened.seq
-    });
+    let is_newer = case
+        .one
+        .past
+        .proof(case.one.of, case.file.sha256)
+        .is_none_or(|proof| proof.seq < sending.opened.seq);
     let is_open = sending.end.is_none_or(|end| match end.event() {
         Event::NotLanded | Event::NotShown => true,
         Event::Failed => end.cause().is_some_and(|cause| {
@@ -471,9 +475,10 @@ fn in_intune(case: &Case<'_>, live: Subject<'_>) -> Ruling {
     if let Some(record) = proof.filter(|record| record.evidence().is_some()) {
         warn_inferred(&mut ruling, record.at);
     }
-    if let Some(detail) = renamed(case).filter(|_| !ruling.holds()) {
+    let remarks: Vec<String> = [renamed(case), remade(case)].into_iter().flatten().collect();
+    if !remarks.is_empty() && !ruling.holds() {
         ruling.warnings.push(Warning::FactsDiffer);
-        ruling.details.push(detail);
+        ruling.details.extend(remarks);
     }
     ruling
 }
@@ -517,6 +522,18 @@ fn renamed(case: &Case<'_>) -> Option<String> {
     (ours != theirs).then(|| {
         format!(
             "The tenant file names the location {ours:?}, Intune {theirs:?}. If Apple renamed it, run `applecart import --update {}`, which corrects the name",
+            case.one.tenant.name
+        )
+    })
+}
+
+/// The entry names the id of a token that is gone, and Intune has the one that a run made in its
+/// place.
+fn remade(case: &Case<'_>) -> Option<String> {
+    let (ours, theirs) = (case.one.token.token.id.as_ref()?, case.one.of.id.as_ref()?);
+    (!identity::is_same_id(ours, theirs)).then(|| {
+        format!(
+            "The tenant file names the id {ours}, which is gone; a run made the token again with the id {theirs}. `applecart import --update {}` writes that one",
             case.one.tenant.name
         )
     })
@@ -606,8 +623,12 @@ fn moved_outside(case: &Case<'_>, (recorded, at): (&Facts, Timestamp)) -> String
         || "now there is none".to_owned(),
         |live| format!("now one that expires on {}", date(live.expires())),
     );
+    let then = match case.one.live {
+        Some(_) => "The file in Git is newer and is uploaded over it",
+        None => "The file in Git is uploaded in its place",
+    };
     format!(
-        "The {} in Intune was changed outside Git. On {at} it was one that expires on {}, {now}. Find out who changed it. The file in Git is newer and is uploaded over it",
+        "The {} in Intune was changed outside Git. On {at} it was one that expires on {}, {now}. Find out who changed it. {then}",
         noun(case.one.kind()),
         date(recorded.expires)
     )

@@ -14,6 +14,7 @@ use super::digest;
 use super::make::summary;
 use super::planned::Planned;
 use super::types::{Action, Plan, PlannedTenant, PlannedToken, Sync, TokenState, Warning};
+use crate::fleet::{Tenant, Token};
 use crate::model::{Timestamp, TokenRef};
 
 /// An older plan file is stale whatever it says: its dates were judged then.
@@ -197,6 +198,16 @@ impl TokenState {
     /// Which token it is.
     pub fn token(&self) -> TokenRef {
         TokenRef { kind: self.kind, id: self.id.clone(), name: self.name.clone() }
+    }
+
+    /// Its entry. Of a token that a run made again, that one still names the old id.
+    pub fn entry_in<'a>(&self, tenant: &'a Tenant) -> Option<&'a Token> {
+        let token = self.token();
+        let is_named =
+            |entry: &&Token| (entry.token.kind, &entry.token.name) == (token.kind, &token.name);
+        let by_name = || tenant.tokens().find(is_named);
+        let by_id = tenant.tokens().find(|entry| entry.token.same_token(&token));
+        by_id.or_else(|| by_name().filter(|_| self.sync != Sync::Unmanaged))
     }
 }
 

@@ -137,45 +137,78 @@ impl MadeAgain {
     }
 }
 
-/// Proved absent: the first that fits.
-fn absent(case: &Case<'_>) -> Option<Hold> {
-    let kind = case.one.kind();
-    if case.one.was_confirmed() {
-        let what = match (case.made_again, case.one.devices_know) {
-            (Some(made_again), _) => again(case, made_again),
-            (None, Some(known)) if kind == Kind::Push => format!(
-                "Intune had this {} before and has none now. Find out who removed it. {}; or release this upload with an `allow` line",
-                noun(kind),
-                case.one.restore(known)
-            ),
-            (None, _) => format!(
-                "Intune had this {} before and has none now. Find out who removed it; then release this upload with an `allow` line",
-                noun(kind)
-            ),
-        };
-        return Some(Hold::releasable(Reason::Vanished, case.one.change(), what));
+/// Proved absent: the first that fits, and what else speaks against making it again where a line
+/// releases that one.
+fn absent(case: &Case<'_>) -> Vec<Hold> {
+    if let Some(vanished) = vanished(case) {
+        let is_released = vanished.is_released(&case.one.token.allow, case.one.today());
+        let next = is_released.then(|| make(case)).flatten();
+        return std::iter::once(vanished).chain(next).collect();
     }
-    match kind {
+    id_gone(case).or_else(|| make(case)).into_iter().collect()
+}
+
+/// Intune had this file before. A `create: true` that a run has used up permits no second creation
+/// either: somebody deleted what it made.
+fn vanished(case: &Case<'_>) -> Option<Hold> {
+    let (kind, token) = (case.one.kind(), case.one.token);
+    let is_used_up = || token.create && case.one.past.was_created(case.one.of);
+    if !case.one.was_confirmed() && !(kind == Kind::Vpp && is_used_up()) {
+        return None;
+    }
+    let noun = noun(kind);
+    let gone = format!("Intune had this {noun} before and has none now. Find out who removed it");
+    let change = case.one.change();
+    let line = || change.line(Reason::Vanished, "it was deleted by mistake", case.one.today());
+    let what = match (kind, case.made_again, case.one.devices_know) {
+        (_, Some(made_again), _) => again(case, made_again),
+        (Kind::Push, None, Some(known)) => format!(
+            "{gone}. {}; or release this upload with an `allow` line",
+            case.one.restore(known)
+        ),
+        (Kind::Push, None, None) => {
+            format!("{gone}; then release this upload with an `allow` line")
+        }
+        (Kind::Enrollment, None, _) => format!("{gone}. {CREATE_IN_PORTAL}"),
+        (Kind::Vpp, None, _) => format!(
+            "{gone}. To have it made again, have `create: true` and this line reviewed on its entry: {}",
+            line()
+        ),
+    };
+    Some(Hold::releasable(Reason::Vanished, change.clone(), what))
+}
+
+const CREATE_IN_PORTAL: &str = "Intune creates enrollment tokens only in its portal. Create it there once (Devices > Enrollment > Apple > Enrollment program tokens), then run `applecart plan` again. If it has another name there, correct `name`";
+
+/// Git names an id that Intune does not have, or the ledger does and Git permits no creation.
+fn id_gone(case: &Case<'_>) -> Option<Hold> {
+    let id = case.one.of.id.as_ref().filter(|_| case.one.kind() == Kind::Vpp)?;
+    let gone = format!(
+        "Intune no longer has a VPP token with the id {id}. Find out who deleted it; to create a new one,"
+    );
+    let what = match (case.made_again, case.one.token.token.id.is_some()) {
+        (Some(made_again), _) => again(case, made_again),
+        (None, true) => format!("{gone} remove `id` and write `create: true`"),
+        (None, false) if !case.one.token.create => format!("{gone} write `create: true`"),
+        (None, false) => return None,
+    };
+    Some(Hold::firm(Reason::IdGone, what))
+}
+
+/// Whether a token that Intune does not have may be made.
+fn make(case: &Case<'_>) -> Option<Hold> {
+    match case.one.kind() {
         Kind::Push => None,
         Kind::Enrollment => Some(Hold::firm(
             Reason::CreateInPortal,
             match case.made_again {
                 Some(made_again) => again(case, made_again),
-                None => "Intune has no enrollment token of this name or id, and creates new ones only in its portal. Create it there once (Devices > Enrollment > Apple > Enrollment program tokens), then run `applecart plan` again. If it has another name there, correct `name`".to_owned(),
+                None => {
+                    format!("Intune has no enrollment token of this name or id. {CREATE_IN_PORTAL}")
+                }
             },
         )),
-        Kind::Vpp => match (&case.one.of.id, case.made_again) {
-            (Some(_), Some(made_again)) => {
-                Some(Hold::firm(Reason::IdGone, again(case, made_again)))
-            }
-            (Some(id), None) => Some(Hold::firm(
-                Reason::IdGone,
-                format!(
-                    "Intune no longer has a VPP token with the id {id}. Find out who deleted it; to create a new one, remove `id` and write `create: true`"
-                ),
-            )),
-            (None, _) => create(case),
-        },
+        Kind::Vpp => create(case),
     }
 }
 

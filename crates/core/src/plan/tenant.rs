@@ -260,7 +260,9 @@ impl<'a> OneTenant<'a> {
     /// account is held instead; the decision table lets none through.
     fn write(&mut self, token: &mut PlannedToken, shown: &Shown<'_>, settings: Settings) {
         let (Some(entry), Some(after)) = (shown.entry, token.after.as_deref()) else { return };
-        let wanted = Token { token: shown.token.clone(), ..entry.clone() };
+        // What is created has no id yet; the one of a token that is gone would name the wrong one.
+        let id = shown.token.id.clone().filter(|_| token.action != Action::Create);
+        let wanted = Token { token: TokenRef { id, ..shown.token.clone() }, ..entry.clone() };
         let key = match shown.live {
             Some(Subject::Enrollment(live)) => live.encryption_public_key.clone(),
             _ => None,

@@ -192,8 +192,7 @@ pub fn status_of(
             let past = ledger.zip(tenant.tenant_id).and_then(|(view, id)| view.tenants.get(&id));
             let token = |state: &TokenState| {
                 let of = state.token();
-                let entry = desired
-                    .and_then(|tenant| tenant.tokens().find(|entry| entry.token.same_token(&of)));
+                let entry = desired.and_then(|tenant| state.entry_in(tenant));
                 StatusToken {
                     apple_id: entry
                         .and_then(|entry| entry.facts.apple_id.clone())

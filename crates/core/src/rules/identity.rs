@@ -1,13 +1,14 @@
 //! Which token in Intune an entry of a tenant file means, and which token a person means.
 //!
 //! Ids are GUIDs and compare without case. An id that Git names decides alone: where Intune has it
-//! no more, nothing else is meant, however alike it is. So does an id that only the ledger knows,
+//! no more, nothing else is meant, however alike it is, but for the token that a run made in its
+//! place. So does an id that only the ledger knows,
 //! unless Intune has one token in its place, of the same location or name: that one was created
 //! again, and an entry from which the old `id` was removed means it.
 
 use super::subject::Subject;
 use crate::fleet::{Tenant, Token};
-use crate::ledger::TenantLedger;
+use crate::ledger::{Remade, TenantLedger};
 use crate::model::{Kind, LiveEnrollment, LiveTenant, LiveToken, LiveVpp, Reading, TokenRef};
 
 /// Which token of Intune's an entry means.
@@ -102,10 +103,31 @@ pub fn by_id<'a, T: Collected>(live: impl IntoIterator<Item = &'a T>, id: &str) 
     live.into_iter().find(|one| is_same_id(one.id(), id))
 }
 
-/// The id that Git or the ledger knows for an entry.
+/// The id that Git or the ledger knows for an entry. An id of Git's gives way to the one of the
+/// token that a run made in its place.
 pub fn known_id<'a>(entry: &'a Token, past: Option<&'a TenantLedger>) -> Option<&'a str> {
     let learnt = || past?.known_id(entry.token.kind, entry.token.name.as_deref()?);
-    entry.token.id.as_deref().or_else(learnt)
+    match past.and_then(|past| past.remade(&entry.token)) {
+        Some(Remade::As(id)) => Some(id),
+        Some(Remade::Announced) | None => entry.token.id.as_deref().or_else(learnt),
+    }
+}
+
+/// The same, where it is known what Intune has: what Git names and is there is what is meant.
+fn known_id_in<'a, T: Collected>(
+    entry: &'a Token,
+    past: Option<&'a TenantLedger>,
+    live: &[T],
+) -> Option<&'a str> {
+    let in_git = entry.token.id.as_deref().filter(|id| by_id(live, id).is_some());
+    in_git.or_else(|| known_id(entry, past))
+}
+
+/// Whether an entry may mean a token of another id than the known one: Git names none, or a run has
+/// announced that it makes one, and nothing tells how that ended.
+fn may_have_another_id(entry: &Token, past: Option<&TenantLedger>) -> bool {
+    entry.token.id.is_none()
+        || past.and_then(|past| past.remade(&entry.token)) == Some(Remade::Announced)
 }
 
 /// The entry's token with the id that Git or the ledger knows.
@@ -121,7 +143,8 @@ pub fn matches<'a, T: Collected>(
     past: Option<&TenantLedger>,
     live: &'a [T],
 ) -> Vec<Match<'a, T>> {
-    let ids: Vec<Option<&str>> = entries.iter().map(|entry| known_id(entry, past)).collect();
+    let ids: Vec<Option<&str>> =
+        entries.iter().map(|entry| known_id_in(entry, past, live)).collect();
     let is_taken = |one: &T| ids.iter().flatten().any(|id| is_same_id(id, one.id()));
     let found: Vec<Match<'a, T>> = entries
         .iter()
@@ -131,7 +154,7 @@ pub fn matches<'a, T: Collected>(
             match id.map(|id| by_id(live, id)) {
                 None => by_keys(entry, free),
                 Some(Some(one)) => Match::One(one),
-                Some(None) if entry.token.id.is_none() => {
+                Some(None) if may_have_another_id(entry, past) => {
                     in_place_of(entry, free()).map_or(Match::None, Match::One)
                 }
                 Some(None) => Match::None,
@@ -177,7 +200,7 @@ pub fn made_again<'a, T: Collected>(
     found: &[Match<'_, T>],
     live: &'a [T],
 ) -> Option<&'a T> {
-    let id = known_id(entry, past)?;
+    let id = known_id_in(entry, past, live)?;
     let is_meant = |one: &T| found.iter().any(|found| found.is(one.id()));
     let free = live.iter().filter(|one| !is_meant(one));
     by_id(live, id).is_none().then(|| in_place_of(entry, free))?

@@ -182,9 +182,9 @@ impl<'a> Lane<'a> {
     fn elsewhere(&self, due: &Due, chain: &TenantLedger) -> Option<String> {
         let tools = self.tools;
         let run = &tools.run.author.run;
-        let known = tools.view.tenant(due.tenant.tenant_id).records.last();
+        let known = tools.view.tenant(due.tenant.tenant_id).last_seq();
         let sent = chain.records.iter().find(|record| {
-            known.is_none_or(|known| known.seq < record.seq)
+            known < record.seq
                 && record.run != *run
                 && matches!(record.event(), Event::Applied | Event::Confirmed)
                 && record.token.same_token(&due.token.token)
@@ -382,9 +382,7 @@ fn proof(due: &Due, done: &Done) -> Proof {
             "{who} was uploaded first, alone, to prove how Intune takes this kind of file, and Intune does not show it yet. Run `applecart apply` again later"
         )),
         _ if is_wrong_location(done) => Proof::Given,
-        _ if done.cause.as_ref().is_some_and(Cause::judges_the_encoding) => {
-            Proof::Refused(who)
-        }
+        _ if done.cause.as_ref().is_some_and(Cause::judges_the_encoding) => Proof::Refused(who),
         _ => Proof::None,
     }
 }

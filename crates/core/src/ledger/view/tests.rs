@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fleet::Owned;
-use crate::ledger::testing::{at, draft, failure, intent, sha, tenant, vpp};
+use crate::ledger::testing::{at, draft, failure, intent, sha, tenant, view_of, vpp};
 use crate::model::{FailureCode, LedgerEntry};
 
 fn ledger(drafts: Vec<LedgerEntry>) -> TenantLedger {
@@ -215,6 +215,22 @@ fn the_id_learnt_last_for_a_name_is_known() {
     assert_eq!(ledger.known_id(Kind::Vpp, "London"), Some("2"));
     assert_eq!(ledger.known_id(Kind::Enrollment, "London"), None);
     assert_eq!(ledger.known_id(Kind::Vpp, "Paris"), None);
+}
+
+#[test]
+fn notes_do_not_count_in_the_ledgers_own_chain() {
+    let lines = || {
+        vec![
+            draft(Event::Intended, 0, "run-1", Some(sha("a"))),
+            draft(Event::Applied, 1, "run-1", Some(sha("a"))),
+        ]
+    };
+    let mut view = view_of(1, &lines());
+    assert_eq!(view.tenant(tenant(1)).last_seq(), 2);
+    let acknowledged = draft(Event::Acknowledged, 9, "dana", Some(sha("a")));
+    view.take_notes(view_of(1, &[acknowledged]));
+    assert_eq!(view.tenant(tenant(1)).records.last().map(|record| record.seq), Some(1));
+    assert_eq!(view.tenant(tenant(1)).last_seq(), 2);
 }
 
 #[test]

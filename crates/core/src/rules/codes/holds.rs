@@ -28,7 +28,7 @@ super::rows! {
     "vanished" [Hold] Critical (Allow)
         "The credential was in Intune before, and Intune has none now.",
         "It was deleted on purpose, which an upload would undo, or by accident, which a person has to know of.",
-        "Find out who removed it. Then have an `allow` line reviewed.";
+        "Find out who removed it. Then have an `allow` line reviewed, for a VPP token with `create: true` beside it. An enrollment token is made again only in the Intune portal.";
     "id-gone" [Hold] Error (Id Create)
         "Intune has no token with the `id` that the entry or the ledger names.",
         "The token was deleted in the portal; a new one would have another id.",

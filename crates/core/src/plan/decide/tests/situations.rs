@@ -420,6 +420,72 @@ situations! {
         world.allow("wrong-location", "Paris", "London");
     } => OutOfSync Upload [];
 
+    // A token is deleted in the portal, and a run makes it again.
+    "a line releases the VPP token that was deleted, and Git does not permit creating it": World::vpp, |world| {
+        world.live_vpps().clear();
+        world.allow("vanished", "absent", NEXT_YEAR);
+    } => Held Hold [CreateNotPermitted];
+    "a line releases the VPP token that was deleted, and Git permits creating it": World::vpp, |world| {
+        world.live_vpps().clear();
+        world.allow("vanished", "absent", NEXT_YEAR);
+        world.entry().create = true;
+    } => OutOfSync Create [];
+    "a line releases it, and Intune has another token of its location": World::vpp, |world| {
+        world.live_vpp(|live| live.id = "vpp-9".into());
+        world.allow("vanished", "absent", NEXT_YEAR);
+        world.entry().create = true;
+    } => Held Hold [CreateNotPermitted];
+    "a line releases an enrollment token that was deleted": World::enrollment, |world| {
+        world.live_enrollments().clear();
+        world.allow("vanished", "absent", &Sha256::of(b"AA").to_string());
+    } => Held Hold [CreateInPortal];
+    "a run made the token again, and Git names the old id": World::vpp, |world| {
+        made_again_by_a_run(world, &[Event::Applied, Event::Confirmed]);
+        world.live_vpp(|live| live.id = "vpp-9".into());
+    } => InSync None [];
+    "a run made it again, Git names the old id, and another entry looks like it": World::vpp, |world| {
+        made_again_by_a_run(world, &[Event::Applied, Event::Confirmed]);
+        world.live_vpp(|live| live.id = "vpp-9".into());
+        world.tenant.vpp.push(vpp_entry("London", Some("vpp-8"), "LL", NEXT_YEAR));
+    } => InSync None [];
+    "a run made it again, Intune shows it, and the run died before it could record it": World::vpp, |world| {
+        made_again_by_a_run(world, &[]);
+        world.live_vpp(|live| live.id = "vpp-9".into());
+    } => InSync None [];
+    "a run made it again, and Intune does not show it yet": World::vpp, |world| {
+        made_again_by_a_run(world, &[Event::Applied]);
+        world.live_vpps().clear();
+        world.now = at("2026-11-21T10:10:00Z");
+    } => Progressing None [];
+    "a run announced to make it again and died": World::vpp, |world| {
+        made_again_by_a_run(world, &[]);
+        world.live_vpps().clear();
+    } => Held Hold [Vanished];
+    "what a run had made again was deleted as well": World::vpp, |world| {
+        made_again_by_a_run(world, &[Event::Applied, Event::Confirmed]);
+        world.live_vpps().clear();
+    } => Held Hold [Vanished];
+    "the old token is back beside the one that a run made": World::vpp, |world| {
+        made_again_by_a_run(world, &[Event::Applied, Event::Confirmed]);
+        let mut back = live_vpp("London", "vpp-1", NEXT_YEAR);
+        back.state = "duplicateLocationId".into();
+        world.live_vpps().push(back);
+        world.live_vpp(|live| live.id = "vpp-9".into());
+    } => InSync None [];
+    "the id of a deleted token was removed from Git, as the hold says": World::vpp_renewal, |world| {
+        world.live_vpps().clear();
+        world.entry().token.id = None;
+    } => Held Hold [IdGone];
+    "the id of a deleted token was removed from Git, and creating one is permitted": World::vpp_renewal, |world| {
+        world.live_vpps().clear();
+        world.entry().token.id = None;
+        world.entry().create = true;
+    } => OutOfSync Create [];
+    "a token that a run created was deleted, and Git still permits creating it": World::vpp, |world| {
+        created_last_year(world);
+        world.live_vpps().clear();
+    } => Held Hold [Vanished];
+
     // A token is deleted in the portal and created again.
     "a VPP token was created again, and Git names the old id": World::vpp_renewal, |world| {
         world.forget();
@@ -668,6 +734,34 @@ fn landed_in(world: &mut World, location: &str) {
     sent(world, "2026-11-20T09:59:00Z", Some("2026-11-20T10:00:00Z"));
     world.failed("AA", FailureCode::WrongLocation);
     world.live_vpp(|live| live.location = Some(location.into()));
+}
+
+/// The token was deleted in the portal, and a run made it again as vpp-9, up to these lines.
+pub(super) fn made_again_by_a_run(world: &mut World, then: &[Event]) {
+    let all = std::mem::take(world.live_vpps());
+    world.entry().token.id = None;
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-21T10:00:00Z");
+    world.entry().token.id = Some("vpp-9".into());
+    for event in then {
+        world.recorded(*event, "AA", "run-1", "2026-11-21T10:01:00Z");
+    }
+    world.entry().token.id = Some("vpp-1".into());
+    *world.live_vpps() = all;
+}
+
+/// A run created the token last year, and Git names no id and has a renewal by now.
+fn created_last_year(world: &mut World) {
+    world.forget();
+    let all = std::mem::take(world.live_vpps());
+    world.entry().token.id = None;
+    world.recorded(Event::Intended, "99", "run-1", "2025-11-21T10:00:00Z");
+    world.entry().token.id = Some("vpp-1".into());
+    for event in [Event::Applied, Event::Confirmed] {
+        world.recorded(event, "99", "run-1", "2025-11-21T10:01:00Z");
+    }
+    world.entry().token.id = None;
+    world.entry().create = true;
+    *world.live_vpps() = all;
 }
 
 fn no_vpp_token(world: &mut World) {

@@ -84,7 +84,29 @@ fn a_vanished_token_is_created_again_only_after_review() {
     world.live_vpps().clear();
     world.expect_held(&[Reason::Vanished]);
     world.allow("vanished", "absent", NEXT_YEAR);
-    world.expect_create();
+    world.expect_held(&[Reason::CreateNotPermitted]);
+    world.entry().create = true;
+    assert_eq!(world.expect_create().allows, [Reason::Vanished]);
+}
+
+#[test]
+fn what_is_created_is_announced_without_the_id_of_what_is_gone() {
+    let mut world = World::vpp();
+    world.live_vpps().clear();
+    world.allow("vanished", "absent", NEXT_YEAR);
+    world.entry().create = true;
+    assert_eq!(world.planned().due[0].token.token.id, None);
+}
+
+#[test]
+fn an_entry_that_names_the_id_of_what_was_made_again_is_told_the_new_one() {
+    let mut world = World::vpp();
+    super::situations::made_again_by_a_run(&mut world, &[Event::Applied, Event::Confirmed]);
+    world.live_vpp(|live| live.id = "vpp-9".into());
+    let token = world.first();
+    assert_eq!(token.state.id.as_deref(), Some("vpp-9"));
+    assert_eq!(token.state.warnings, [Warning::FactsDiffer]);
+    assert!(token.state.details[0].contains("`applecart import --update contoso`"), "{token:?}");
 }
 
 #[test]
