@@ -48,6 +48,6 @@ pub use tenant::SKEW_LIMIT;
 pub use unfinished::CANNOT_LAND;
 pub use types::{
     Action, Expiry, FORMAT_VERSION, Health, HealthReason, Observed, Plan, PlannedTenant,
-    PlannedToken, Reason, RecipientsChange, RemovedTenant, ResealedTenant, SealedToOthers, SelectionReport, Source,
-    Summary, Sync, TokenState, Touched, Warning,
+    PlannedToken, Reason, RecipientsChange, RemovedTenant, ResealedTenant, SealedToOthers,
+    SelectionReport, Source, Summary, Sync, TokenState, Touched, Warning, Withdrawal, Withdrawn,
 };

@@ -99,6 +99,10 @@ causes! {
     Expired = Critical, Expiry::Expired.as_str();
     /// Less than the fleet's `critical` is left.
     Critical = Critical, Expiry::Critical.as_str();
+    /// A reviewed line lets an upload happen after which no enrolled device answers.
+    DevicesCutOff = Critical, own!("devices-cut-off");
+    /// This revision stops watching tokens.
+    NoLongerWatched = Urgent, own!("no-longer-watched");
     /// The token that was to prove the wire encoding failed.
     CanaryFailed = Urgent, Warning::CanaryFailed.as_str();
     /// The upload of a file failed three times in a row or more.
@@ -111,6 +115,10 @@ causes! {
     RenewalDue = Notice, Expiry::RenewalDue.as_str();
     /// Nothing tells when the token expires.
     ExpiryUnknown = Notice, own!("expiry-unknown");
+    /// A reviewed line lets an upload happen that would be held.
+    HoldReleased = Notice, own!("hold-released");
+    /// This revision takes a token's file back.
+    FileWithdrawn = Notice, own!("file-withdrawn");
     /// An upload or a change of settings waits for `apply`.
     OutOfSync = Notice, Sync::OutOfSync.as_str();
     /// No run has opened the file in Git yet and found that it is what Intune has.

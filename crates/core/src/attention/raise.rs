@@ -13,9 +13,10 @@ use crate::ledger::TenantLedger;
 use crate::model::{Facts, Kind, Problem, ProblemCode, Timestamp, TokenRef, shell_word};
 use crate::plan::{
     Action, CANNOT_LAND, Expiry, HealthReason, Known, Limits, PlannedTenant, PlannedToken, Reason,
-    Sync, Warning,
+    Sync, Warning, Withdrawal, Withdrawn,
 };
 use crate::report::plural;
+use crate::rules::codes::explain;
 use crate::rules::topics::KnownTopic;
 
 pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
@@ -136,6 +137,12 @@ fn of_fleet(cause: Cause, words: Words) -> Matter {
     matter(format!("fleet/-/-/{}/-", cause.code()), cause, words)
 }
 
+/// Why a cause matters and what to do, as the table of codes says. Every cause has its row there, or
+/// the program does not compile.
+fn of_table(cause: Cause) -> (&'static str, &'static str) {
+    explain(cause.code().as_str()).map_or_else(Default::default, |told| (told.why, told.next))
+}
+
 pub(super) fn of_clone(clone: &CloneState) -> Vec<Matter> {
     let mut matters = Vec::new();
     if clone.behind > 0 {
@@ -244,6 +251,7 @@ impl OneTenant<'_> {
             matters.push(self.matter(cause, token.as_ref(), None, words));
         }
         matters.extend(self.ledger_line_broken());
+        matters.extend(self.tenant.withdrawn.iter().map(|one| self.withdrawn(one)));
         for token in &self.tenant.tokens {
             OneToken::new(self, token).raise(&mut matters);
         }
@@ -274,6 +282,21 @@ impl OneTenant<'_> {
         let words = Words::new(message, next)
             .run(format!("applecart ledger show {}", shell_word(&self.tenant.name)));
         Some(self.matter(Cause::LedgerLineBroken, None, None, words))
+    }
+
+    fn withdrawn(&self, withdrawn: &Withdrawn) -> Matter {
+        let kind = withdrawn.token.kind;
+        let (cause, what) = match withdrawn.what {
+            Withdrawal::Kind => {
+                let all = format!("takes {kind} out of `watch`");
+                (Cause::NoLongerWatched, format!("{all}: none of that kind is watched any more."))
+            }
+            Withdrawal::Entry => (Cause::NoLongerWatched, "removes the token's entry.".to_owned()),
+            Withdrawal::File => (Cause::FileWithdrawn, "takes the token's file out.".to_owned()),
+        };
+        let (why, next) = of_table(cause);
+        let message = format!("This revision {what} {why}");
+        self.matter(cause, Some(&withdrawn.token), None, Words::new(message, next))
     }
 
     fn matter(
@@ -410,6 +433,7 @@ impl<'a> OneToken<'a> {
             };
             matters.push(self.matter(Cause::Held(reason), words));
         }
+        matters.extend(self.planned.allows.iter().map(|reason| self.released(*reason)));
         if self.planned.urgent {
             let mut down = self.matter(Cause::DeviceSyncDown, self.device_sync_down());
             down.since = self.entry.and_then(|entry| entry.downloaded);
@@ -563,6 +587,33 @@ impl<'a> OneToken<'a> {
     }
 
     /// Devices know a topic that Intune does not have: they do not answer until it is back.
+    /// A line that a reviewer may take for a formality, told with what it lets happen.
+    fn released(&self, reason: Reason) -> Matter {
+        let line = self.entry.and_then(|entry| entry.allow.iter().find(|line| line.hold == reason));
+        let why = line.map(|line| format!(" The line's reason: {:?}.", line.reason));
+        let why = why.unwrap_or_default();
+        let state = &self.planned.state;
+        let topic = |facts: Option<&Facts>| facts.and_then(|facts| facts.topic.clone());
+        let in_intune = || topic(state.live.as_ref());
+        let known = state.devices_know.as_ref().map(|known| known.topic.clone()).or_else(in_intune);
+        let to = topic(self.planned.after.as_deref());
+        match known.zip(to) {
+            Some((known, to)) if reason == Reason::TopicChange && known != to => {
+                let message = format!(
+                    "An `allow` line releases the upload of a certificate with the topic {to}. The enrolled devices know {known}: once it is uploaded, none of them answers, and every one has to enrol again.{why}"
+                );
+                let words = self.advised(message, of_table(Cause::DevicesCutOff).1);
+                self.matter(Cause::DevicesCutOff, words)
+            }
+            _ => {
+                let meaning = reason.explained().meaning;
+                let message = format!("An `allow` line releases {reason}: {meaning}{why}");
+                let words = self.advised(message, of_table(Cause::HoldReleased).1);
+                self.matter(Cause::HoldReleased, words)
+            }
+        }
+    }
+
     fn lost_topic(&self) -> Option<Matter> {
         let known = self.planned.state.devices_know.as_deref()?;
         let (cause, message) = match &self.planned.state.live {

@@ -7,9 +7,11 @@ use chrono::NaiveDate;
 use super::*;
 use crate::fleet::{Suspension, Tenant};
 use crate::ledger::TenantLedger;
-use crate::model::{Event, Problem, ProblemCode, Reading};
+use crate::model::{Event, Facts, Problem, ProblemCode, Reading};
 use crate::plan::world::{OTHER_TOPIC, World, push_entry, tenant};
-use crate::plan::{Action, Expiry, PlannedTenant, Reason, Selection, Warning};
+use crate::plan::{
+    Action, Expiry, PlannedTenant, Reason, Selection, Warning, Withdrawal, Withdrawn,
+};
 use crate::report;
 use crate::rules::topics::{KnownTopic, Witness};
 
@@ -94,6 +96,21 @@ impl Fleet {
                 state.sync = Sync::Held;
                 state.reasons = vec![reason];
                 state.details = vec!["why it is held".into()];
+            }
+            Cause::DevicesCutOff => {
+                token.allows = vec![Reason::TopicChange];
+                let live = state.live.as_mut().unwrap();
+                let to = Facts { topic: Some(OTHER_TOPIC.parse().unwrap()), ..live.clone() };
+                token.after = Some(Box::new(to));
+            }
+            Cause::HoldReleased => token.allows = vec![Reason::KeyMismatch],
+            Cause::NoLongerWatched | Cause::FileWithdrawn => {
+                let what = match cause {
+                    Cause::FileWithdrawn => Withdrawal::File,
+                    _ => Withdrawal::Entry,
+                };
+                let which = TokenRef { kind: Kind::Push, id: None, name: None };
+                planned.withdrawn.push(Withdrawn { token: which, what });
             }
             Cause::CanaryFailed => state.warnings.push(Warning::CanaryFailed),
             Cause::CannotLand => {

@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::input::{Base, Input};
-use super::types::{RecipientsChange, RemovedTenant, ResealedTenant, SealedToOthers};
+use super::types::{
+    RecipientsChange, RemovedTenant, ResealedTenant, SealedToOthers, Withdrawal, Withdrawn,
+};
 use crate::fleet::{Desired, Policy, Tenant};
-use crate::model::TenantId;
+use crate::model::{TenantId, TokenRef};
 
 /// The changes; none where the planned revision is its own base.
 #[derive(Debug, Default)]
@@ -17,6 +19,7 @@ pub(super) struct Changes {
     pub(super) recipients: Option<RecipientsChange>,
     pub(super) removed: Vec<RemovedTenant>,
     pub(super) resealed: Vec<ResealedTenant>,
+    withdrawn: BTreeMap<TenantId, Vec<Withdrawn>>,
 }
 
 impl Changes {
@@ -36,7 +39,13 @@ impl Changes {
                 .filter(|(tenant, _)| input.selection.matches(tenant))
                 .map(|(tenant, files)| ResealedTenant { name: tenant.name.to_string(), files })
                 .collect(),
+            withdrawn: withdrawn(input.fleet, base.fork.unwrap_or(base.tenants)),
         }
+    }
+
+    /// What this revision no longer does for the tenant's tokens.
+    pub(super) fn withdrawn(&self, tenant: Option<TenantId>) -> Vec<Withdrawn> {
+        tenant.and_then(|id| self.withdrawn.get(&id)).cloned().unwrap_or_default()
     }
 
     /// Whether the base has no tenant with this id.
@@ -131,6 +140,32 @@ pub(super) fn sealed_to_others(input: &Input<'_>) -> Vec<SealedToOthers> {
             })
         })
         .collect()
+}
+
+fn withdrawn(fleet: &[Desired], before: &[Desired]) -> BTreeMap<TenantId, Vec<Withdrawn>> {
+    let before: BTreeMap<TenantId, &Tenant> =
+        before.iter().filter_map(Desired::valid).map(|tenant| (tenant.tenant_id, tenant)).collect();
+    fleet
+        .iter()
+        .filter_map(Desired::valid)
+        .filter_map(|now| Some((now.tenant_id, withdrawn_of(before.get(&now.tenant_id)?, now))))
+        .collect()
+}
+
+fn withdrawn_of(before: &Tenant, now: &Tenant) -> Vec<Withdrawn> {
+    let kinds = before.watch.iter().copied().filter(|kind| !now.watches(*kind)).map(|kind| {
+        let token = TokenRef { kind, id: None, name: None };
+        Withdrawn { token, what: Withdrawal::Kind }
+    });
+    let entries = before.tokens().filter(|old| now.watches(old.token.kind)).filter_map(|old| {
+        let what = match now.tokens().find(|entry| entry.token.same_token(&old.token)) {
+            None => Withdrawal::Entry,
+            Some(entry) if old.file.is_some() && entry.file.is_none() => Withdrawal::File,
+            Some(_) => return None,
+        };
+        Some(Withdrawn { token: old.token.clone(), what })
+    });
+    kinds.chain(entries).collect()
 }
 
 /// The tenants with files that are other bytes than `before` and, by the tenant file's word, the

@@ -54,6 +54,7 @@ pub fn make(input: &Input<'_>) -> Planned {
     let changes = Changes::of(input);
     for tenant in &mut tenants {
         tenant.new_destination = changes.is_new(tenant.tenant_id);
+        tenant.withdrawn = changes.withdrawn(tenant.tenant_id);
     }
     let digest = digest::digest(&tenants).unwrap_or_default();
     let summary = summary(&tenants);
@@ -113,6 +114,7 @@ fn invalid(
         tenant_id,
         display_name: None,
         new_destination: false,
+        withdrawn: Vec::new(),
         tree: None,
         observed: Observed::None,
         problems: vec![Problem::new(ProblemCode::InvalidFile, detail)],

@@ -100,6 +100,7 @@ impl<'a> OneTenant<'a> {
             tenant_id: Some(self.tenant.tenant_id),
             display_name: self.tenant.display_name.clone(),
             new_destination: false,
+            withdrawn: Vec::new(),
             tree: Some(self.tenant.tree.clone()),
             observed: if past.is_none() || (asked > 0 && unknown >= asked) {
                 Observed::None

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Facts, Kind, Problem, Sha256, TenantId, Timestamp};
+use crate::model::{Facts, Kind, Problem, Sha256, TenantId, Timestamp, TokenRef};
 
 pub use crate::rules::codes::Reason;
 use crate::rules::topics::KnownTopic;
@@ -230,8 +230,32 @@ pub struct PlannedTenant {
     pub observed: Observed,
     /// What could not be read, and why.
     pub problems: Vec<Problem>,
+    /// What the planned revision no longer does for tokens that its base watches or uploads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<Withdrawn>,
     /// Its tokens, push first.
     pub tokens: Vec<PlannedToken>,
+}
+
+/// A token for which the planned revision does less than its base.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Withdrawn {
+    /// Which; without name and id it is every token of the kind.
+    pub token: TokenRef,
+    pub what: Withdrawal,
+}
+
+/// What a revision takes out of a tenant file. Nothing is removed in Intune.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Withdrawal {
+    /// The kind is no longer in `watch`: nothing of it is read or told.
+    Kind,
+    /// The entry.
+    Entry,
+    /// The entry's file: a renewal that is not uploaded yet never will be.
+    File,
 }
 
 /// Which tenants were asked for.

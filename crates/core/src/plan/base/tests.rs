@@ -2,9 +2,9 @@
 
 use crate::attention::Attention;
 use crate::fleet::Desired;
-use crate::model::Sha256;
+use crate::model::{Kind, Sha256};
 use crate::plan::world::{World, policy, push_entry, tenant};
-use crate::plan::{RecipientsChange, RemovedTenant, ResealedTenant, Selection};
+use crate::plan::{RecipientsChange, RemovedTenant, ResealedTenant, Selection, Withdrawal};
 use crate::sealed::{Addressees, Key};
 
 fn other(name: &str, number: u8) -> Desired {
@@ -200,4 +200,21 @@ fn a_revision_that_changes_the_list_and_the_files_is_compared_with_its_own_list(
     proposed.recipients = vec!["age1east".to_owned()];
     world.base.as_mut().unwrap().proposed = Some(proposed);
     assert!(world.plan().sealed_to_others.is_empty());
+fn withdrawn(world: &World) -> Vec<Withdrawal> {
+    let tenants = world.plan().tenants;
+    tenants.into_iter().flat_map(|one| one.withdrawn).map(|one| one.what).collect()
+}
+
+#[test]
+fn a_revision_that_watches_less_says_so() {
+    assert_eq!(withdrawn(&world()), []);
+    let mut kind = world();
+    kind.tenant.watch.remove(&Kind::Push);
+    assert_eq!(withdrawn(&kind), [Withdrawal::Kind]);
+    let mut entry = world();
+    entry.tenant.push = None;
+    assert_eq!(withdrawn(&entry), [Withdrawal::Entry]);
+    let mut file = world();
+    file.entry().file = None;
+    assert_eq!(withdrawn(&file), [Withdrawal::File]);
 }
