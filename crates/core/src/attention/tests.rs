@@ -8,7 +8,7 @@ use super::*;
 use crate::fleet::{Suspension, Tenant};
 use crate::ledger::TenantLedger;
 use crate::model::{Event, Facts, Problem, ProblemCode, Reading};
-use crate::plan::world::{OTHER_TOPIC, World, push_entry, tenant};
+use crate::plan::world::{OTHER_TOPIC, TOPIC, World, push_entry, tenant};
 use crate::plan::{
     Action, Expiry, PlannedTenant, Reason, Selection, Warning, Withdrawal, Withdrawn,
 };
@@ -777,4 +777,14 @@ fn fail_on_takes_urgent_and_every_code() {
     assert_eq!("renewal-due".parse(), Ok(FailOn::Code(Cause::RenewalDue.code())));
     let error = "soon".parse::<FailOn>().unwrap_err().to_string();
     assert!(error.contains("\"soon\"") && error.contains("applecart explain"), "{error}");
+}
+
+#[test]
+fn a_line_that_cuts_devices_off_is_told_before_all_else() {
+    let mut world = World::renewal();
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    world.allow("topic-change", TOPIC, OTHER_TOPIC);
+    let matters = attention(&world);
+    assert_eq!(matters[0].code.as_str(), "devices-cut-off", "{:?}", codes(&matters));
+    assert!(matters[0].message.contains("none of them answers"), "{}", matters[0].message);
 }

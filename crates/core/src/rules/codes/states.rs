@@ -142,17 +142,17 @@ super::rows! {
         "A file was uploaded, and the customer has not confirmed yet that devices work.",
         "Only a device that enrols and apps that arrive prove a renewal.",
         "Ask the customer, and run `applecart acknowledge TENANT/TOKEN`.";
-    "devices-cut-off" [Attention] Critical (Allow)
+    "devices-cut-off" [Attention] Critical ()
         "An `allow` line releases the upload of a push certificate with another topic than the one that devices know.",
         "Once it is uploaded, no enrolled device answers any more: every one has to enrol again.",
         "Only if that is meant, have it reviewed and applied. Else remove the `allow` line and renew the certificate that devices know. To open that renewal, run `applecart renew TENANT/TOKEN`.";
-    "hold-released" [Attention] Note (Allow)
+    "hold-released" [Attention] Note ()
         "An `allow` line releases an upload that would be held.",
         "What the hold protects from can happen with this upload.",
         "Check the line's reason. If it is not meant, remove the line before it is applied.";
     "no-longer-watched" [Attention] Error ()
         "The planned revision stops watching tokens that its base watches.",
-        "Nothing is removed in Intune, but nobody is told any more when they expire or change.",
+        "Nothing is removed in Intune, but no run tells any more when they expire or change.",
         "Only if another team takes care of them, have it reviewed. Else put the entry, or the kind in `watch`, back.";
     "file-withdrawn" [Attention] Note ()
         "The planned revision takes a token's file out of Git.",
