@@ -200,6 +200,8 @@ fn a_revision_that_changes_the_list_and_the_files_is_compared_with_its_own_list(
     proposed.recipients = vec!["age1east".to_owned()];
     world.base.as_mut().unwrap().proposed = Some(proposed);
     assert!(world.plan().sealed_to_others.is_empty());
+}
+
 fn withdrawn(world: &World) -> Vec<Withdrawal> {
     let tenants = world.plan().tenants;
     tenants.into_iter().flat_map(|one| one.withdrawn).map(|one| one.what).collect()
