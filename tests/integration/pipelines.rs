@@ -89,6 +89,27 @@ fn a_pull_request_is_checked_and_planned_on_every_host() {
     assert_eq!(hub.world.state().writes(), 0);
 }
 
+/// A queue and a train check a merge that no branch of the pull request has yet.
+#[test]
+fn a_merge_queue_and_a_merge_train_plan_what_they_are_about_to_merge() {
+    let hub = hub();
+    hub.world.git(&["checkout", "--quiet", "-b", "gh-readonly-queue/main/pr-1-abc", "main"]);
+    hub.world.git(&["merge", "--quiet", "--no-ff", "-m", "Merge", "renew/contoso"]);
+    hub.world.git(&["push", "--quiet", "origin", "gh-readonly-queue/main/pr-1-abc"]);
+    let workflow = project().join("examples/pipelines/github/applecart-pull-request.yml");
+    assert!(std::fs::read_to_string(workflow).unwrap().contains("\n  merge_group:\n"));
+    for (host, target, variable) in [
+        ("github", "refs/heads/main", ("GITHUB_BASE_REF", "")),
+        ("gitlab", "main", ("CI_MERGE_REQUEST_EVENT_TYPE", "merge_train")),
+    ] {
+        let clone = hub.clone(host, &["--branch", "gh-readonly-queue/main/pr-1-abc"]);
+        let variables = [("HOST", host), ("TARGET", target), variable, NO_KEY];
+        step(&clone, "pull-request.sh", &variables).ends_with(0);
+        let plan: serde_json::Value = serde_json::from_str(&read(&clone, "plan.json")).unwrap();
+        assert_eq!(plan["summary"]["uploads"], 1, "{host}");
+    }
+}
+
 #[test]
 fn a_mistake_stops_the_pull_request_before_any_tenant_is_asked() {
     let hub = hub();

@@ -65,7 +65,7 @@ fn sealed_to_others(files: &[SealedToOthers]) -> Vec<String> {
         let names: Vec<&str> = files.iter().map(String::as_str).collect();
         let (are, them) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
         format!(
-            "{} ({}) {are} not encrypted to the recipients that applecart.yaml lists: {difference}. Encrypt {them} to the list again (`applecart reseal`; for SOPS, correct .sops.yaml, then `sops updatekeys`) before this is merged.",
+            "{} ({}) {are} not encrypted to the recipients that applecart.yaml lists: {difference}. Encrypt {them} to the list again: applecart reseal, or for SOPS correct .sops.yaml and run sops updatekeys.",
             plural(names.len(), "token file"),
             names_in_line(&names, NAMED)
         )

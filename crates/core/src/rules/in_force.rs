@@ -49,6 +49,7 @@ mod tests {
     use crate::model::Sha256;
     use crate::plan::world::{World, policy, tenant};
     use crate::rules::codes::Reason;
+    use crate::sealed::Addressees;
 
     fn is_in_force_after(change: impl FnOnce(&mut Tenant)) -> bool {
         let applied = World::renewal().tenant;
@@ -67,6 +68,11 @@ mod tests {
 
     fn suspension() -> Option<Suspension> {
         Some(Suspension { reason: "migration".into(), until: NaiveDate::MAX })
+    }
+
+    #[test]
+    fn what_a_file_shows_of_its_recipients_decides_nothing() {
+        assert!(is_in_force_after(|tenant| file(tenant).shown = Some(Addressees::default())));
     }
 
     #[test]

@@ -121,8 +121,13 @@ impl Addressees {
         }
         let usual = self.anonymous.saturating_sub(self.post_quantum);
         if !self.names_all && anonymous != usual {
-            let keys = plural(usual, "age key");
-            found.push(format!("it is encrypted to {keys}, and {anonymous} are listed"));
+            found.push(match usual {
+                0 => "it is encrypted to none of the age keys that are listed".to_owned(),
+                _ => {
+                    let keys = plural(usual, "age key");
+                    format!("it is encrypted to {keys}, and {anonymous} are listed")
+                }
+            });
         }
         found
     }

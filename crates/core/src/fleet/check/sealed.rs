@@ -11,7 +11,7 @@ use super::super::source::{Entry, EntryKind, MAX_TOKEN_BYTES};
 use super::super::text::{nearest, quote};
 use super::token::Context;
 use super::{Checks, Span};
-use crate::sealed::{Addressees, Form};
+use crate::sealed::{Addressees, Form, Seal};
 
 impl Checks<'_, '_> {
     /// The entry that `file` names.
@@ -109,7 +109,12 @@ impl Checks<'_, '_> {
             if !differences.is_empty() {
                 let message = format!("{}: {}", quote(name), differences.join("; "));
                 let mistake = self.file.mistake(Code::SealedToOthers, span, message);
-                let help = "encrypt it to the fleet's list: applecart reseal";
+                let help = match seal {
+                    Seal::Age(_) => "encrypt it to the fleet's list: applecart reseal",
+                    Seal::Sops(_) => {
+                        "name the fleet's list in .sops.yaml, then encrypt it to that: sops updatekeys FILE"
+                    }
+                };
                 self.file.add(mistake.with_help(help).as_warning());
             }
         }
