@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod download;
 mod environment;
 mod error;
+mod downloads;
 pub mod files;
 pub mod history;
 mod history_of_base;

@@ -119,7 +119,7 @@ pub fn run(
     let author = Author { run: run_id, clone: lock.clone_id().to_string(), actor };
 
     super::block_on(async {
-        let made = session.plan(&connector).await;
+        let made = session.plan(&connector).await?;
         let (planned, approve) = reviewed(file.as_ref(), made, options.approve)?;
         let observed = session::observed(&planned.plan);
         let elsewhere = is_elsewhere(&planned);

@@ -12,7 +12,7 @@ use futures::{FutureExt as _, StreamExt as _};
 
 use super::base::{self, Other, Reach};
 use super::{AppError, Context};
-use super::{clone, history_of_base as history, trust};
+use super::{clone, downloads, history_of_base as history, trust};
 use applecart_core::attention::{self, Attention, CloneState};
 use applecart_core::fleet::{self, Desired, Entry, FLEET_FILE, Folder, Policy, Source, Tenant};
 use applecart_core::ledger::LedgerView;
@@ -21,6 +21,7 @@ use applecart_core::model::{
 };
 use applecart_core::plan::{self, Due, DueWrite, Input, Known, Plan, Planned, Selection};
 use applecart_core::rules::bindings::History;
+use applecart_core::rules::downloads::Downloads;
 use applecart_io::git::{Base, BaseError, Repo, Signers};
 use applecart_io::intune::{
     Connector, ConnectorOptions, IntuneRead as _, KeyRequest, ReadRequest, Turn, Turns,
@@ -555,23 +556,45 @@ impl<'a> Session<'a> {
     /// Makes the plan, on a runtime of its own.
     pub fn plan_now(&self, intune: Intune) -> Result<Planned, AppError> {
         match intune {
-            Intune::Graph(connector) => super::block_on(self.plan(&connector)),
-            Intune::Read(live, source) => Ok(self.make(&live, source)),
+            Intune::Graph(connector) => super::block_on(self.plan(&connector))?,
+            Intune::Read(live, source) => self.make(&live, source),
         }
     }
 
     /// Reads Intune and makes the plan of it.
-    pub async fn plan(&self, connector: &Connector) -> Planned {
+    pub async fn plan(&self, connector: &Connector) -> Result<Planned, AppError> {
         let mut live = read_live(self.context, connector, self.loaded, self.selection).await;
-        let planned = self.make(&live, plan::Source::Live);
+        let planned = self.make(&live, plan::Source::Live)?;
         if self.read_keys(connector, &planned, &mut live).await {
             return self.make(&live, plan::Source::Live);
         }
-        planned
+        Ok(planned)
     }
 
-    /// Makes the plan of what was read.
-    pub fn make(&self, live: &BTreeMap<TenantName, LiveTenant>, source: plan::Source) -> Planned {
+    /// Makes the plan of what was read; once more where files that would be uploaded are older than
+    /// the tenant file says.
+    ///
+    /// # Errors
+    /// When the base's history cannot be read: how old a file is is then unknown.
+    pub fn make(
+        &self,
+        live: &BTreeMap<TenantName, LiveTenant>,
+        source: plan::Source,
+    ) -> Result<Planned, AppError> {
+        let planned = self.make_with(live, source, &Downloads::default());
+        let downloads = downloads::of_base(self.loaded, &planned.due)?;
+        Ok(match downloads.is_empty() {
+            true => planned,
+            false => self.make_with(live, source, &downloads),
+        })
+    }
+
+    fn make_with(
+        &self,
+        live: &BTreeMap<TenantName, LiveTenant>,
+        source: plan::Source,
+        downloads: &Downloads,
+    ) -> Planned {
         let unknown = self.known.as_ref().err().map(ToString::to_string);
         plan::make(&Input {
             now: self.context.now(),
@@ -581,6 +604,7 @@ impl<'a> Session<'a> {
             base: self.loaded.other.as_ref().map(Other::as_input),
             history: self.history,
             fleet: &self.loaded.fleet,
+            downloads,
             selection: self.selection,
             live,
             known: match self.known {

@@ -30,6 +30,7 @@ pub fn run(context: &Context, what: &What) -> Result<ValidateReport, AppError> {
         loaded.diagnostics.extend(trust::mistakes(&repo, source.rev.as_deref(), policy)?);
     }
     loaded.diagnostics.extend(open_secrets(&repo, &source)?);
+    loaded.diagnostics.extend(fleet::downloaded_in_future(&source, context.now()));
     loaded.diagnostics.sort();
     Ok(ValidateReport::new(&loaded))
 }

@@ -286,7 +286,7 @@ impl Run<'_> {
         let session::Past { known, history, .. } =
             session::past(&loaded, &self.context, Which::Shared).unwrap();
         let session = Session::new(&self.context, &loaded, &selection, (&known, &history));
-        self.clock.run(session.plan(&self.connector))
+        self.clock.run(session.plan(&self.connector)).unwrap()
     }
 
     /// The whole of an apply, from the repository to the end of the ledger's writer.
@@ -307,7 +307,7 @@ impl Run<'_> {
         };
         let (writer, desk) = LedgerWriter::beside(ledger.unwrap());
         let work = async {
-            let planned = session.plan(&self.connector).await;
+            let planned = session.plan(&self.connector).await.unwrap();
             let limits = Limits::of(&loaded.policy, loaded.fleet.len());
             let checked = CheckedPlan::check(planned, limits, Known::Read(view), None).unwrap();
             let settle = loaded.policy.settle.to_std().unwrap();

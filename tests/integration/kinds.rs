@@ -48,6 +48,50 @@ fn an_enrollment_upload_is_urgent_in_plan_and_markdown() {
 }
 
 #[test]
+fn an_older_enrollment_file_does_not_come_back_under_a_new_date() {
+    let world = World::new();
+    world.renewal_of("contoso", Kind::Enrollment);
+    let (older, newer) = (world.enrollment_file("contoso"), world.enrollment_file("contoso"));
+    // Merged, and never applied: only Git's history knows when it was downloaded.
+    world.tokens("contoso").enrollment(&older, "").commit();
+    world.tokens("contoso").enrollment(&newer, "").commit();
+    world.run(&["apply"]).ends_with(0);
+    let dated = |at: chrono::DateTime<chrono::Utc>| {
+        world.tokens("contoso").enrollment(&older, "").commit();
+        let file = world.repo().join("tenants/contoso/tenant.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let at = applecart_core::model::Timestamp::new(at);
+        let line = |line: &str| match line.trim().starts_with("downloaded:") {
+            true => format!("    downloaded: {at}\n"),
+            false => format!("{line}\n"),
+        };
+        std::fs::write(&file, text.lines().map(line).collect::<String>()).unwrap();
+        world.commit("Renew it");
+    };
+    dated(chrono::Utc::now() + chrono::Duration::minutes(5));
+    world.run(&["validate"]).ends_with(0);
+    world.run(&["apply"]).ends_with(4).says("age-unknown").says("that is the time that counts");
+    dated(chrono::Utc::now() + chrono::Duration::days(2));
+    world.run(&["validate"]).ends_with(78).says("`downloaded` is in the future");
+    world.run(&["apply"]).ends_with(4).says("not-yet-valid");
+    assert_eq!(world.uploads_of("contoso", Kind::Enrollment), 1);
+}
+
+#[test]
+fn an_enrollment_file_of_the_future_is_not_sealed() {
+    let world = World::new();
+    world.renewal_of("contoso", Kind::Enrollment);
+    let file = world.repo().join("token.p7m");
+    std::fs::write(&file, world.enrollment_file("contoso")).unwrap();
+    let tomorrow = applecart_core::model::Timestamp::new(in_days(1)).to_string();
+    let file = file.to_str().unwrap();
+    world
+        .run(&["seal", file, "contoso/ABM", "--downloaded", &tomorrow])
+        .ends_with(4)
+        .says("not-yet-valid");
+}
+
+#[test]
 fn after_an_enrollment_upload_the_devices_sync_again() {
     let world = World::new();
     world.renewal_of("contoso", Kind::Enrollment);

@@ -12,6 +12,7 @@
 mod at;
 mod check;
 mod diagnostic;
+mod dates;
 mod document;
 mod edit;
 mod load;
@@ -27,6 +28,7 @@ mod tenant;
 mod text;
 
 pub use check::{is_apple_id, is_country, is_device_name, is_text, parse_duration};
+pub use dates::downloaded_in_future;
 pub use diagnostic::{
     Code, Diagnostic, REPORT_VERSION, Severity, ValidateReport, ValidateSummary, render, render_all,
 };

@@ -5,6 +5,7 @@
 //! * [`judge`]: what speaks against a credential; what came of an upload asks [`subject`].
 //! * [`allow`]: whether a reviewed `allow` line releases it today.
 //! * [`verdicts`]: what they answer about a file that is proposed, as the ticks of a pull request.
+//! * [`downloads`]: when an enrollment file was downloaded, by everything that says so.
 //! * [`identity`]: which token in Intune an entry means.
 //! * [`in_force`]: whether the base still says what is applied.
 //! * [`bindings`]: which tenant a file, a folder or a topic belongs to.
@@ -15,6 +16,7 @@
 pub mod allow;
 pub mod bindings;
 pub mod codes;
+pub mod downloads;
 pub mod identity;
 pub mod in_force;
 pub mod judge;

@@ -21,6 +21,14 @@ const LIFETIME: Duration = Duration::days(365);
 /// Between Apple's clock, the browser's file name and leap days, a day is no difference.
 const LIFETIME_TOLERANCE: Duration = Duration::hours(24);
 
+/// How far ahead of this clock the one may be that dated the download.
+const CLOCK_TOLERANCE: Duration = Duration::minutes(10);
+
+/// Whether a download that is said to be of that time has not happened yet.
+pub fn is_to_come(downloaded: Timestamp, now: Timestamp) -> bool {
+    downloaded > now.plus(CLOCK_TOLERANCE)
+}
+
 /// When a token that was downloaded then has expired at the latest.
 pub fn expires_by(downloaded: Timestamp) -> Timestamp {
     downloaded.plus(LIFETIME).plus(LIFETIME_TOLERANCE)
@@ -209,6 +217,13 @@ pub fn judge(token: &EnrollmentToken, expected: &Expectations<'_>) -> Vec<Findin
     };
     findings.extend(finding);
     let Some(downloaded) = expected.downloaded else { return findings };
+    if is_to_come(downloaded, expected.now) {
+        findings.push(Finding::new(
+            FindingCode::NotYetValid,
+            format!("it is said to have been downloaded on {downloaded}, which is in the future. Give the time of the download: Apple's file name has it (…_Token_2026-11-20T10-11-12Z_smime.p7m), `--downloaded` takes it. If the time is right, set this machine's clock"),
+        ));
+        return findings;
+    }
     let expires = downloaded.plus(LIFETIME);
     let latest = expires_by(downloaded);
     if latest <= expected.now {

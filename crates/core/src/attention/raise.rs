@@ -8,6 +8,7 @@ use super::advice;
 use super::{
     Cause, CloneState, InGit, Input, Matter, MatterTenant, OpenRenewal, Severity, setting,
 };
+use crate::apple::enrollment;
 use crate::fleet::{Desired, Suspension, Tenant, Token, TokenFile};
 use crate::ledger::TenantLedger;
 use crate::model::{Facts, Kind, Problem, ProblemCode, Timestamp, TokenRef, shell_word};
@@ -436,11 +437,11 @@ impl<'a> OneToken<'a> {
         matters.extend(self.planned.allows.iter().map(|reason| self.released(*reason)));
         if self.planned.urgent {
             let mut down = self.matter(Cause::DeviceSyncDown, self.device_sync_down());
-            down.since = self.entry.and_then(|entry| entry.downloaded);
+            down.since = self.downloaded();
             matters.push(down);
         } else if self.is_new_token_on_its_way() {
             let mut down = self.matter(Cause::DeviceSyncDown, self.device_sync_on_its_way());
-            down.since = self.entry.and_then(|entry| entry.downloaded);
+            down.since = self.downloaded();
             // Nothing is left to do but to look again.
             down.severity = Severity::Notice;
             matters.push(down);
@@ -881,8 +882,14 @@ impl<'a> OneToken<'a> {
         }
     }
 
+    /// When the file in Git was downloaded, where that is no date of the future.
+    fn downloaded(&self) -> Option<Timestamp> {
+        let now = self.of.input.plan.generated_at;
+        self.entry?.downloaded.filter(|at| !enrollment::is_to_come(*at, now))
+    }
+
     fn device_sync_since(&self) -> String {
-        let since = match self.entry.and_then(|entry| entry.downloaded) {
+        let since = match self.downloaded() {
             Some(at) => format!("Device sync is down since {at}"),
             None => "Device sync is down since this token was downloaded at Apple".to_owned(),
         };

@@ -10,6 +10,7 @@ use super::planned::{Closing, Note};
 use super::settings::Settings;
 use super::types::{Action, Reason, Sync, Warning};
 use super::unfinished::{self, Closed};
+use crate::apple::enrollment;
 use crate::ledger::Sending;
 use crate::model::{Event, Evidence, Facts, FailureCode, Kind, Timestamp};
 use crate::rules::allow::Hold;
@@ -594,7 +595,7 @@ fn mark_urgent(ruling: &mut Ruling, case: &Case<'_>) {
     ruling.urgent = true;
     ruling.details.insert(
         0,
-        match case.one.token.downloaded {
+        match case.one.token.downloaded.filter(|at| !enrollment::is_to_come(*at, case.one.now)) {
             Some(at) => format!(
                 "device sync is down since {at}: downloading this token at Apple ended the one in use. Every hour counts"
             ),

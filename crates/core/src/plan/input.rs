@@ -8,6 +8,7 @@ use crate::fleet::{Desired, Policy};
 use crate::ledger::LedgerView;
 use crate::rules::bindings::History;
 use crate::model::{LiveTenant, ProblemCode, TenantName, Timestamp};
+use crate::rules::downloads::Downloads;
 
 /// What is known of the past: a read of the ledger has three answers too, and *absent* is an
 /// empty view.
@@ -51,6 +52,8 @@ pub struct Input<'a> {
     pub history: &'a History,
     /// Every tenant of the fleet, selected or not: duplicates are judged over all of them.
     pub fleet: &'a [Desired],
+    /// What the base's history says of when enrollment files were downloaded.
+    pub downloads: &'a Downloads,
     /// Which of them are planned.
     pub selection: &'a Selection,
     /// What was read of the selected tenants.

@@ -12,6 +12,7 @@ use super::types::{Action, FORMAT_VERSION, Observed, Plan, PlannedTenant, Summar
 use crate::fleet::{Desired, Diagnostic, Token};
 use crate::model::{Problem, ProblemCode, TenantId};
 use crate::rules::bindings::Bindings;
+use crate::rules::downloads;
 
 /// Makes the plan. Same input, same plan.
 pub fn make(input: &Input<'_>) -> Planned {
@@ -40,7 +41,14 @@ pub fn make(input: &Input<'_>) -> Planned {
                 tenants.push(invalid(name, *tenant_id, file, mistakes));
             }
             Desired::Valid(tenant) if input.selection.matches(tenant) => {
+                let past = ledger.map(|view| view.tenant(tenant.tenant_id));
+                let dated = downloads::redate_all(tenant, past, input.downloads);
+                let (tenant, redated) = match &dated {
+                    Some((tenant, redated)) => (tenant, redated.as_slice()),
+                    None => (tenant, [].as_slice()),
+                };
                 let mut one = OneTenant::new(input, tenant, &bindings);
+                one.redated = redated;
                 one.reviewed_push = reviewed.get(&tenant.tenant_id).copied();
                 tenants.push(one.plan());
                 due.append(&mut one.due);

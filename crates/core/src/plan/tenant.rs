@@ -17,6 +17,7 @@ use crate::model::{
     Facts, Kind, LiveTenant, LiveVpp, Problem, ProblemCode, Reading, Timestamp, TokenRef,
 };
 use crate::rules::bindings::Bindings;
+use crate::rules::downloads::Redated;
 use crate::rules::judge;
 use crate::rules::subject::Subject;
 use crate::rules::topics::{self, KnownTopic};
@@ -34,6 +35,8 @@ pub(super) struct OneTenant<'a> {
     bindings: &'a Bindings<'a>,
     /// The push entry of the base, where that is another revision than the planned one.
     pub(super) reviewed_push: Option<&'a Token>,
+    /// Files that are older than their entries say.
+    pub(super) redated: &'a [Redated],
     pub(super) due: Vec<Due>,
     pub(super) verifies: Vec<Verify>,
     pub(super) notes: Vec<Noted>,
@@ -46,6 +49,7 @@ impl<'a> OneTenant<'a> {
             tenant,
             bindings,
             reviewed_push: None,
+            redated: &[],
             due: Vec::new(),
             verifies: Vec::new(),
             notes: Vec::new(),
@@ -212,6 +216,12 @@ impl<'a> OneTenant<'a> {
         token.state.warnings = warnings;
         token.state.details = details;
         token.action = decision.action();
+        if token.action.is_change()
+            && let Some(told) = self.redated(shown).and_then(Redated::told)
+        {
+            token.state.warnings.push(Warning::FactsDiffer);
+            token.state.details.push(told);
+        }
         token.allows = allows;
         token.urgent = urgent;
         for note in notes {
@@ -244,6 +254,10 @@ impl<'a> OneTenant<'a> {
             self.write(&mut token, shown, settings);
         }
         token
+    }
+
+    fn redated(&self, shown: &Shown<'_>) -> Option<&Redated> {
+        self.redated.iter().find(|one| one.token.same_token(&shown.token))
     }
 
     fn verify(&self, shown: &Shown<'_>) -> Option<Verify> {

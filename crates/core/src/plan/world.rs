@@ -22,6 +22,7 @@ use crate::model::{
     Timestamp,
 };
 use crate::rules::bindings::History;
+use crate::rules::downloads::Downloads;
 
 mod entries;
 
@@ -46,6 +47,7 @@ pub struct World {
     pub others: Vec<Desired>,
     pub others_live: BTreeMap<TenantName, LiveTenant>,
     pub base: Option<BaseWorld>,
+    pub downloads: Downloads,
     pub selection: Selection,
     pub live: LiveTenant,
     pub ledger: Result<LedgerView, String>,
@@ -77,6 +79,7 @@ impl World {
             others: Vec::new(),
             others_live: BTreeMap::new(),
             base: None,
+            downloads: Downloads::default(),
             selection: Selection::parse(&["contoso".to_owned()]).unwrap(),
             live: LiveTenant { push: Reading::Present(live), ..LiveTenant::not_asked() },
             ledger: Ok(LedgerView::default()),
@@ -327,6 +330,7 @@ impl World {
             }),
             history: &self.history,
             fleet: &fleet,
+            downloads: &self.downloads,
             selection: &self.selection,
             live: &live,
             known: match &self.ledger {

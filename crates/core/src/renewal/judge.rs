@@ -7,6 +7,7 @@ use crate::ledger::TenantLedger;
 use crate::model::{Kind, LiveTenant, Reading, Sha256, TenantName, Timestamp};
 use crate::rules::bindings;
 use crate::rules::codes::Reason;
+use crate::rules::downloads::{self, Downloads};
 use crate::rules::identity;
 use crate::rules::judge::{self, Case, Objection};
 use crate::rules::requests::Requests;
@@ -112,6 +113,8 @@ impl Judging<'_> {
     fn with_case<T>(&self, ask: impl FnOnce(&Case<'_>) -> T) -> T {
         let facts = &self.inspection.facts;
         let entry = judge::entry_with(self.token, facts, self.sha256, self.apple_id);
+        let entry = downloads::redate(&entry, self.past, &Downloads::default())
+            .map_or(entry, |(dated, _)| dated);
         let (nothing, devices_know) = (TenantLedger::default(), self.devices_know());
         ask(&Case {
             now: self.now,

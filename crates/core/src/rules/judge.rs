@@ -77,7 +77,7 @@ impl Case<'_> {
             Recipient::Fits | Recipient::Unverifiable => None,
         };
         let age = self.live.and_then(|live| self.age(live));
-        [self.topic(), age, self.expired(), self.apple_id(), recipient]
+        [self.topic(), age, self.expired(), self.to_come(), self.apple_id(), recipient]
             .into_iter()
             .flatten()
             .collect()
@@ -265,6 +265,9 @@ impl Case<'_> {
     /// An enrollment file tells its age only by when it was downloaded, and Intune only when its
     /// token expires: of two downloads of one day nothing but the ledger tells which came first.
     fn enrollment_age(&self, live: Option<Timestamp>) -> Option<Hold> {
+        if let Some(hold) = live.and_then(|live| self.may_be_there(live)) {
+            return Some(hold);
+        }
         let Some(downloaded) = self.token.downloaded else {
             return Some(Hold::releasable(
                 Reason::AgeUnknown,
@@ -291,6 +294,31 @@ impl Case<'_> {
             Reason::AgeUnknown,
             self.change(),
             self.of_one_day(downloaded, live, in_intune.last().copied()),
+        ))
+    }
+
+    /// Intune accepted this very file, and shows an expiry since that does not fit its `downloaded`.
+    /// Either that is wrong, and Intune has the file, or somebody uploaded another one: sending it
+    /// again helps in neither case.
+    fn may_be_there(&self, live: Timestamp) -> Option<Hold> {
+        let downloaded = self.token.downloaded?;
+        if enrollment::may_expire(downloaded, live) {
+            return None;
+        }
+        let sent = self.past.every_sending(self.of, self.sha256);
+        let accepted = sent.iter().rev().find_map(|sending| {
+            let has_moved = sending.before().and_then(|before| before.expires) != Some(live);
+            sending.applied.filter(|_| has_moved)
+        })?;
+        Some(Hold::releasable(
+            Reason::AgeUnknown,
+            self.change(),
+            format!(
+                "Intune accepted this file on {}. Its token now expires on {live}, which does not fit a download on {downloaded}. If the date is wrong, Intune has this very file: correct `downloaded` (a year before that expiry, as Apple's file name says), then take it over with `applecart import --update {}`. If it is right, somebody uploaded another file: find out who. Do not download another one before that is known, because it would end the one in use. To upload this file once more, have this line on its entry reviewed: {}",
+                accepted.at,
+                self.tenant.name,
+                self.change().line(Reason::AgeUnknown, "it is the newest download", self.today())
+            ),
         ))
     }
 
@@ -331,6 +359,20 @@ impl Case<'_> {
             self.tenant.name,
             self.change().line(Reason::AgeUnknown, "it is the newest download", self.today())
         )
+    }
+
+    /// A download of the future tells nothing of a file's age, and no expiry in Intune would ever fit
+    /// it.
+    fn to_come(&self) -> Option<Hold> {
+        let downloaded = self.token.downloaded?;
+        enrollment::is_to_come(downloaded, self.now).then(|| {
+            Hold::firm(
+                Reason::NotYetValid,
+                format!(
+                    "The tenant file says that this token was downloaded on {downloaded}, which is in the future. Correct `downloaded` on the entry: Apple's file name has the time, and the file in Git stays as it is. Do not download another one, which would end this one"
+                ),
+            )
+        })
     }
 
     /// What expired is never uploaded.

@@ -103,6 +103,7 @@ async fn a_panic_over_one_file_leaves_the_other_tenants_alone() {
         base: None,
         history: &applecart_core::rules::bindings::History::default(),
         fleet: &fleet,
+        downloads: &applecart_core::rules::downloads::Downloads::default(),
         selection: &Selection::default(),
         live: &live,
         known: Known::Read(&view),

@@ -54,9 +54,9 @@ super::rows! {
         "Apple no longer accepts it, so devices are no longer managed or synced by it. An expired file is never uploaded.",
         "Renew it at Apple, and seal the new file.";
     "not-yet-valid" [Hold Refusal] Error ()
-        "The certificate becomes valid more than ten minutes from now.",
-        "Intune and Apple would refuse it.",
-        "Check this machine's clock; wait until the certificate is valid.";
+        "The certificate becomes valid, or the enrollment token was downloaded, more than ten minutes from now.",
+        "Intune and Apple would refuse such a certificate; which of two tokens is newer, such a date does not tell.",
+        "Check this machine's clock. Wait until the certificate is valid; correct `downloaded` of the enrollment entry: Apple's file name has the time.";
     "rejected" [Hold Failure] Error (Allow)
         "Intune refused this file, or it was sent twice and never appeared.",
         "Sending the same file again would end the same way.",
@@ -173,7 +173,6 @@ impl Reason {
                 | Self::KeyMismatch
                 | Self::WrongKind
                 | Self::BadFile
-                | Self::NotYetValid
         )
     }
 }

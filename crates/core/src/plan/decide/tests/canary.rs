@@ -43,6 +43,7 @@ impl Two {
             policy_rev: None,
             policy: &self.contoso.policy,
             fleet: &fleet,
+            downloads: &crate::rules::downloads::Downloads::default(),
             selection: &Selection::default(),
             live: &live,
             base: None,

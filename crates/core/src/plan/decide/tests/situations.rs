@@ -2,7 +2,7 @@
 //! an ordinary renewal, changes one thing, and expects one thing.
 
 use crate::fleet::Desired;
-use crate::model::{Event, FailureCode, Kind, Problem, ProblemCode, Reading, Resource, Sha256};
+use crate::model::{EntryBody, Event, FailureCode, Kind, Problem, ProblemCode, Reading, Resource, Sha256};
 use crate::plan::world::{
     NEXT_YEAR, OTHER_TOPIC, THIS_YEAR, TOPIC, World, at, live_vpp, tenant, vpp_entry,
 };
@@ -374,6 +374,32 @@ situations! {
         new_file(world, "BB");
         world.entry().downloaded = Some(at("2026-11-20T15:00:00Z"));
     } => Held Hold [AgeUnknown];
+    "the file of 10:00 comes back under a new date, and an earlier commit knows it": World::enrollment, |world| {
+        older_file_again(world);
+        world.downloads.add(Sha256::of(b"BB"), at("2026-11-20T10:00:00Z"));
+    } => Held Hold [AgeUnknown];
+    "last year's enrollment file comes back under a new date, and an earlier commit knows it": World::enrollment, |world| {
+        older_file_again(world);
+        world.downloads.add(Sha256::of(b"BB"), at("2026-06-20T10:00:00Z"));
+    } => Held Hold [OlderThanLive];
+    "the file of 10:00 comes back under a new date, and the ledger knows it": World::enrollment, |world| {
+        older_file_again(world);
+        let line = world.recorded(Event::NotLanded, "BB", "run-9", "2026-11-20T11:00:00Z");
+        if let EntryBody::NotLanded { file: Some(file), .. } = &mut line.body {
+            file.downloaded = Some(at("2026-11-20T10:00:00Z"));
+        }
+    } => Held Hold [AgeUnknown];
+    "an enrollment file that nothing knew before has a new date": World::enrollment, older_file_again => OutOfSync Upload [];
+    "an enrollment file is said to be downloaded tomorrow": World::enrollment_renewal, |world| {
+        world.entry().downloaded = Some(at("2026-11-23T12:00:00Z"));
+    } => Held Hold [NotYetValid];
+    "an enrollment file was downloaded by a clock that is ten minutes ahead": World::enrollment_renewal, |world| {
+        world.entry().downloaded = Some(at("2026-11-22T12:10:00Z"));
+    } => OutOfSync Upload [];
+    "Intune accepted an enrollment file and shows an expiry that does not fit its date": World::enrollment_renewal, |world| {
+        sent(world, "2026-11-22T10:00:00Z", Some("2026-11-22T10:00:05Z"));
+        world.live_enrollment(|live| live.expires = Some(at("2027-06-01T10:00:00Z")));
+    } => Held Hold [AgeUnknown];
     "an enrollment file that Intune has from the portal is merged": World::enrollment, World::forget => Held Hold [AgeUnknown];
     "a confirmed enrollment file whose date in Git does not fit Intune's token": World::enrollment, |world| {
         world.entry().downloaded = Some(at("2026-10-20T10:00:00Z"));
@@ -725,6 +751,15 @@ fn new_file(world: &mut World, label: &str) {
     let file = world.entry().file.as_mut().unwrap();
     file.sha256 = Sha256::of(label.as_bytes());
     file.blob = format!("blob-{label}");
+}
+
+/// The file of 15:00 was applied, and another one is said to be of two days later.
+fn older_file_again(world: &mut World) {
+    world.forget();
+    world.confirmed_download("AA", "2026-11-20T15:00:00Z", "2027-11-20T15:00:00Z");
+    world.live_enrollment(|live| live.expires = Some(at("2027-11-20T15:00:00Z")));
+    new_file(world, "BB");
+    world.entry().downloaded = Some(at("2026-11-22T10:00:00Z"));
 }
 
 /// The file was uploaded, and Intune has it in another location than the one in Git.

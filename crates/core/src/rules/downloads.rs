@@ -1,0 +1,87 @@
+//! When an enrollment file was downloaded, by everything that says so.
+//!
+//! Apple ends an enrollment token with the next download, and the file does not tell when its own
+//! was. The tenant file does, which is written by whoever opens a pull request: an old file under a
+//! new date would pass for the newest. So a file is as old as the earliest time that anything names
+//! for it: the tenant file, the ledger, and what the base's history said of it before.
+
+use std::collections::BTreeMap;
+
+use crate::fleet::{Tenant, Token};
+use crate::ledger::TenantLedger;
+use crate::model::{Sha256, Timestamp, TokenRef};
+
+/// The earliest time that the base's history names for a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Downloads(BTreeMap<Sha256, Timestamp>);
+
+impl Downloads {
+    /// Notes that this file was there at that time.
+    pub fn add(&mut self, sha256: Sha256, at: Timestamp) {
+        let earliest = self.0.entry(sha256).or_insert(at);
+        *earliest = at.min(*earliest);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The earliest time at which this file was downloaded, or was there already.
+    pub fn earliest(&self, sha256: Sha256, past: Option<&TenantLedger>) -> Option<Timestamp> {
+        let recorded = past.into_iter().flat_map(|past| &past.records).filter_map(|record| {
+            let file = record.file().filter(|file| file.sha256 == sha256)?;
+            file.downloaded
+        });
+        recorded.chain(self.0.get(&sha256).copied()).min()
+    }
+}
+
+/// A token whose tenant file names a later download than is known of its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redated {
+    pub token: TokenRef,
+    pub stated: Option<Timestamp>,
+    pub known: Timestamp,
+}
+
+impl Redated {
+    /// In words, for the plan.
+    pub fn told(&self) -> Option<String> {
+        let stated = self.stated?;
+        Some(format!(
+            "The tenant file says that this file was downloaded on {stated}. It was known on {} already, by the ledger or an earlier commit, so that is the time that counts",
+            self.known
+        ))
+    }
+}
+
+/// The entry with the time that counts, where that is another one than it states.
+pub fn redate(
+    token: &Token,
+    past: Option<&TenantLedger>,
+    known: &Downloads,
+) -> Option<(Token, Redated)> {
+    let earliest = known.earliest(token.file.as_ref()?.sha256, past)?;
+    if token.downloaded.is_some_and(|stated| stated <= earliest) {
+        return None;
+    }
+    let redated = Redated { token: token.token.clone(), stated: token.downloaded, known: earliest };
+    Some((Token { downloaded: Some(earliest), ..token.clone() }, redated))
+}
+
+/// The tenant with the times that count, where any is another one than its file states.
+pub fn redate_all(
+    tenant: &Tenant,
+    past: Option<&TenantLedger>,
+    known: &Downloads,
+) -> Option<(Tenant, Vec<Redated>)> {
+    let mut redated = Vec::new();
+    let mut enrollment = tenant.enrollment.clone();
+    for entry in &mut enrollment {
+        if let Some((token, one)) = redate(entry, past, known) {
+            *entry = token;
+            redated.push(one);
+        }
+    }
+    (!redated.is_empty()).then(|| (Tenant { enrollment, ..tenant.clone() }, redated))
+}
