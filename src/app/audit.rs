@@ -39,7 +39,7 @@ struct AuditedLedger {
 }
 
 pub fn audit(options: &AuditOptions, context: &Context) -> Result<Audit, AppError> {
-    let repo = Repo::discover(&context.repo)?;
+    let repo = Repo::discover(&context.repo)?.alone(options.offline);
     let reach = if options.offline { Reach::Clone } else { Reach::Remote };
     let rev = repo.resolve(&context.rev)?;
     let base = super::find_base(&repo, context, reach)?;

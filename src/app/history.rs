@@ -41,7 +41,7 @@ impl Told {
 }
 
 pub fn history(options: HistoryOptions, context: &Context) -> Result<Told, AppError> {
-    let repo = Repo::discover(&context.repo)?;
+    let repo = Repo::discover(&context.repo)?.alone(!options.fetch);
     let rev = repo.resolve(&context.rev)?;
     let known = ledger(options.fetch, context, &repo)?;
     let (folder, token) = match options.target.as_deref().map(split_spec) {

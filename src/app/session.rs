@@ -74,7 +74,8 @@ pub fn load(
     reach: Reach,
     selection: &Selection,
 ) -> Result<Loaded, AppError> {
-    let repo = Repo::discover(&context.repo)?;
+    let is_alone = matches!(reach, Reach::Clone | Reach::Revision);
+    let repo = Repo::discover(&context.repo)?.alone(is_alone);
     let source = match tree {
         Tree::Commit => repo.snapshot(&context.rev)?,
         Tree::Worktree => repo.worktree_snapshot()?,

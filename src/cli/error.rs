@@ -526,7 +526,9 @@ fn git_hint(error: &GitError) -> Option<Next> {
             let (git, promisor) = (git_at(path), shell_word(&format!("remote.{remote}.promisor")));
             return Some(Next::run(
                 "Mark it in Git's present way, which changes nothing else:",
-                format!("{git} config {promisor} true && {git} config --unset extensions.partialClone"),
+                format!(
+                    "{git} config {promisor} true && {git} config --unset extensions.partialClone"
+                ),
             ));
         }
         GitError::ObjectFormat { path } => {
@@ -542,6 +544,12 @@ fn git_hint(error: &GitError) -> Option<Next> {
             return Some(Next::run(
                 "Work in a plain clone:",
                 "git clone --ref-format=files \"$(git remote get-url origin)\" fleet-plain",
+            ));
+        }
+        GitError::NotInClone { .. } | GitError::NoSuchBlob { .. } => {
+            return Some(Next::run(
+                "Nothing is concluded from what is not here. This fetches all of it:",
+                "git fetch --refetch --no-filter",
             ));
         }
         GitError::MissingCommit { .. } => {

@@ -46,6 +46,8 @@ fn a_partial_clone_fetches_what_a_plan_reads() {
         let clone = hub.clone(&name, &["--no-checkout", filter]);
         clone.run(&["validate"]).ends_with(0);
         clone.run(&["plan"]).ends_with(0).says("contoso");
+        clone.run(&["history", "contoso", "--fetch"]).ends_with(0).says("contoso");
+        clone.run(&["audit"]).ends_with(3).says("objects-missing");
     }
 }
 
@@ -54,7 +56,9 @@ fn a_partial_clone_whose_remote_is_gone_ends_with_3() {
     let hub = hub();
     let clone = hub.clone("partial", &["--no-checkout", "--filter=tree:0"]);
     std::fs::rename(hub.folder(), hub.world.path("elsewhere")).unwrap();
-    clone.run(&["validate"]).ends_with(3).says("not in this partial clone");
+    for command in [&["validate"][..], &["history", "contoso"]] {
+        clone.run(command).ends_with(3).says("not in this");
+    }
 }
 
 /// The steps of `doctor` that failed or are worth a look, in one text.
@@ -185,4 +189,26 @@ fn what_is_refused_is_named_with_one_command_that_helps() {
     let borrower = made("borrower", &["--shared"]);
     std::fs::rename(&from, folder.join("gone")).unwrap();
     validate(&borrower).ends_with(3).says("borrows its objects").says("clone again");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_clone_that_cannot_be_written_to_is_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let hub = hub();
+    let clone = hub.clone("volume", &[]);
+    let folders = ["refs", "refs/heads", "objects", "applecart", ""]
+        .map(|name| clone.folder.join(".git").join(name));
+    let mode = |mode: u32| {
+        for folder in folders.iter().filter(|folder| folder.is_dir()) {
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    mode(0o555);
+    // Root writes where nobody may; elsewhere this is what a sync container's volume is.
+    for command in ["plan", "status", "history"] {
+        clone.run(&[command]).ends_with(0);
+    }
+    clone.run(&["audit"]).ends_with(0);
+    mode(0o755);
 }

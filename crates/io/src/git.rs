@@ -52,6 +52,8 @@ use applecart_core::fleet::{FLEET_FILE, FileBytes};
 /// [`Repo::reopen`], which costs a few file reads.
 pub struct Repo {
     repo: Repository,
+    /// Whether no remote is contacted, also for what a partial clone lacks.
+    alone: bool,
 }
 
 impl Repo {
@@ -60,7 +62,13 @@ impl Repo {
     /// A repository of another user is refused where `git` itself refuses it: its configuration
     /// could name programs to run. The environment (`GIT_DIR` and the like) is not asked.
     pub fn discover(path: &Path) -> Result<Self, GitError> {
-        opening::open(path).map(|repo| Self { repo })
+        opening::open(path).map(|repo| Self { repo, alone: false })
+    }
+
+    /// The same, for a command that contacts nothing: what a partial clone lacks stays missing.
+    #[must_use]
+    pub fn alone(self, alone: bool) -> Self {
+        Self { alone, ..self }
     }
 
     /// Makes a folder a repository, with the branch that the user's Git begins with, else `main`.
@@ -71,13 +79,14 @@ impl Repo {
         let mut options = git2::RepositoryInitOptions::new();
         options.initial_head(&branch).no_reinit(true);
         Repository::init_opts(path, &options)
-            .map(|repo| Self { repo })
+            .map(|repo| Self { repo, alone: false })
             .map_err(|source| GitError::Open { path: path.to_owned(), source })
     }
 
     /// Opens the same repository once more, for another thread.
     pub fn reopen(&self) -> Result<Self, GitError> {
-        Self::discover(self.worktree().unwrap_or(self.repo.path()))
+        let again = Self::discover(self.worktree().unwrap_or(self.repo.path()))?;
+        Ok(again.alone(self.alone))
     }
 
     /// The Git directory that all worktrees of the repository share.
@@ -160,8 +169,8 @@ impl Repo {
     /// The tree of a commit, or a tree that is named itself.
     fn root(&self, rev: &str) -> Result<git2::Tree<'_>, GitError> {
         let object = self.object(rev)?;
-        if let Some(commit) = object.as_commit() {
-            self.bring(&[commit.tree_id()])?;
+        if let Ok(commit) = object.peel_to_commit() {
+            return self.tree(commit.tree_id());
         }
         object.peel_to_tree().map_err(|_| GitError::NotACommit { rev: escaped(rev.as_bytes()) })
     }

@@ -131,7 +131,7 @@ pub enum GitError {
         id: String,
     },
     /// A partial clone lacks it, and its remote did not give it.
-    #[error("object {id} is not in this partial clone, and could not be fetched")]
+    #[error("object {id}, or what belongs to it, is not in this partial clone and was not fetched")]
     NotInClone {
         id: String,
         #[source]

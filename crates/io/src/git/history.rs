@@ -186,6 +186,15 @@ impl Repo {
             Err(GitError::Program { complaint, .. }) if complaint.contains(TOO_DEEP) => {
                 mainline::one_by_one(&self.repo, scope, tip, stop)
             }
+            // A partial clone may lack folders, and a walk asks no remote for them one by one.
+            Err(error @ GitError::Program { .. }) if self.is_partial() => {
+                if self.bring_history(tip)? {
+                    mainline::walk(program, scope, tip, stop)
+                } else {
+                    let (id, source) = (tip.to_string(), Box::new(error));
+                    Err(GitError::NotInClone { id, source })
+                }
+            }
             walked => walked,
         }
     }

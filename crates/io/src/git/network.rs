@@ -13,7 +13,7 @@ use super::program::{Ended, GitProgram, checked_ref, checked_remote};
 use super::{GitError, Repo};
 
 /// How long a fetch may take: the first one of an old ledger brings some hundred megabytes.
-const FETCH_LIMIT: Duration = Duration::from_secs(600);
+pub(super) const FETCH_LIMIT: Duration = Duration::from_secs(600);
 
 /// As many commits as there can be, and one less than what Git takes for "make the whole
 /// repository complete": a shallow clone gets the history of the fetched reference and stays

@@ -3,6 +3,7 @@
 
 use git2::Oid;
 
+use super::network::FETCH_LIMIT;
 use super::program::{GitProgram, checked_remote};
 use super::{GitError, Repo};
 
@@ -16,9 +17,8 @@ impl Repo {
         let unreadable = |error| GitError::reading("the objects", error);
         let odb = self.repo.odb().map_err(unreadable)?;
         let lacking: Vec<Oid> = wanted.iter().copied().filter(|&id| !odb.exists(id)).collect();
-        let (Some(first), Some(remote)) = (lacking.first(), self.promisor()?) else {
-            return Ok(());
-        };
+        let Some(first) = lacking.first().filter(|_| !self.alone) else { return Ok(()) };
+        let Some(remote) = self.promisor()? else { return Ok(()) };
         let remote = checked_remote(&remote)?;
         let list: String = lacking.iter().map(|id| format!("{id}\n")).collect();
         // What Git itself does when a command of its own meets such an object.
@@ -40,6 +40,38 @@ impl Repo {
             source: Box::new(source),
         })?;
         odb.refresh().map_err(unreadable)
+    }
+
+    /// Fetches the folders of a whole history, for a walk that would ask for each of them by itself.
+    /// `false` in a clone that is not partial, and where no remote is contacted.
+    ///
+    /// # Errors
+    /// When the remote does not give them.
+    pub(super) fn bring_history(&self, tip: Oid) -> Result<bool, GitError> {
+        let Some(remote) = self.promisor()?.filter(|_| !self.alone) else { return Ok(false) };
+        let remote = checked_remote(&remote)?;
+        let fetch = |what: &str| {
+            let args = [
+                "fetch",
+                "--quiet",
+                "--refetch",
+                "--filter=blob:none",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--no-recurse-submodules",
+                "--refmap=",
+                "--",
+                remote,
+                what,
+            ];
+            GitProgram::of(self).within(FETCH_LIMIT).run(&args)
+        };
+        let tip = tip.to_string();
+        // A commit that was not pushed yet has its own folders; the rest is the remote's.
+        fetch(&tip)
+            .or_else(|_| fetch("HEAD"))
+            .map(|_| true)
+            .map_err(|source| GitError::NotInClone { id: tip, source: Box::new(source) })
     }
 
     /// The remote that promised what a partial clone lacks; `None` in any other clone.

@@ -5,7 +5,7 @@
 //! beside the limits of each folder. Over a limit is an error, never a shorter answer. A folder
 //! that is too full is that tenant's mistake; a fleet that is too large is everyone's.
 
-use git2::{ObjectType, Oid, Tree, TreeEntry};
+use git2::{ErrorCode, ObjectType, Oid, Tree, TreeEntry};
 
 use super::{GitError, Repo, escaped};
 use applecart_core::fleet::{
@@ -256,6 +256,7 @@ impl Repo {
     }
 
     pub(super) fn settings(&self, id: Oid) -> Result<FileBytes, GitError> {
+        self.bring(&[id])?;
         Ok(match self.blob_size(id)? {
             None => FileBytes::NotHere,
             Some(size) if size > MAX_SETTINGS_BYTES => FileBytes::TooLarge { size },
@@ -265,7 +266,10 @@ impl Repo {
 
     pub(super) fn tree(&self, id: Oid) -> Result<Tree<'_>, GitError> {
         self.bring(&[id])?;
-        self.repo.find_tree(id).map_err(|error| GitError::reading(&format!("tree {id}"), error))
+        self.repo.find_tree(id).map_err(|error| match error.code() {
+            ErrorCode::NotFound => GitError::NoSuchBlob { id: id.to_string() },
+            _ => GitError::reading(&format!("tree {id}"), error),
+        })
     }
 }
 

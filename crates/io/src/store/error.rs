@@ -109,7 +109,7 @@ pub enum LedgerError {
         #[source]
         source: Box<GitError>,
     },
-    /// The remote answers, and did not take a push; it is unknown whether it arrived.
+    /// A push failed; it is unknown whether it arrived. What Git said tells why.
     #[error("the ledger branch {branch} could not be pushed to {remote}")]
     NotPushed {
         branch: String,

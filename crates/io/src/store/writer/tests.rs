@@ -187,7 +187,7 @@ async fn what_cannot_be_pushed_by_the_end_is_handed_back_and_can_be_delivered_la
     writer.append(vec![left.clone()]).await.unwrap();
     let closed = writer.close().await.unwrap();
     assert_eq!(closed.unpushed, std::slice::from_ref(&left));
-    assert_eq!(closed.error.unwrap().code(), "unreachable");
+    assert_eq!(closed.error.unwrap().code(), "not-pushed");
     away(&hub, false);
     // Another clone takes the file; this one's branch has the entry, too, and adds no second one.
     let other = repository();
