@@ -17,6 +17,7 @@ mod environment;
 mod error;
 mod downloads;
 pub mod files;
+mod first_topics;
 pub mod history;
 mod history_of_base;
 pub mod import;

@@ -12,7 +12,7 @@ use futures::{FutureExt as _, StreamExt as _};
 
 use super::base::{self, Other, Reach};
 use super::{AppError, Context};
-use super::{clone, downloads, history_of_base as history, trust};
+use super::{clone, downloads, first_topics, history_of_base as history, trust};
 use applecart_core::attention::{self, Attention, CloneState};
 use applecart_core::fleet::{self, Desired, Entry, FLEET_FILE, Folder, Policy, Source, Tenant};
 use applecart_core::ledger::LedgerView;
@@ -447,8 +447,11 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
         Err(error) => (Err(Unknown::Ledger(error.into())), None),
     };
     let (known, history) = match known {
-        Ok(view) => match history::of(loaded, &view, which) {
-            Ok(history) => (Ok(view), history),
+        Ok(mut view) => match history::of(loaded, &view, which) {
+            Ok(history) => {
+                first_topics::note(loaded, &mut view);
+                (Ok(view), history)
+            }
             Err(AppError::Base(error)) => (Err(Unknown::Base(error.into())), History::default()),
             Err(error) => return Err(error),
         },

@@ -31,4 +31,4 @@ pub use render::{
     show_text, verify_text,
 };
 pub use sending::Sending;
-pub use view::{Bindings, LedgerView, Remade, TenantLedger};
+pub use view::{Bindings, FirstTopic, LedgerView, Remade, TenantLedger};

@@ -31,7 +31,7 @@ mod worktree;
 
 pub use base::{Base, BaseError, Flag, Wanted};
 pub use error::GitError;
-pub use history::{FleetWalk, FolderChange, FolderHistory, KnownHistory, Walked};
+pub use history::{Became, FleetWalk, FolderChange, FolderHistory, KnownHistory, Walked};
 pub use objects::{Ancestors, Origin, Part, Searched};
 pub use policies::PolicyVersion;
 pub use program::ToolError;

@@ -618,6 +618,19 @@ impl<'a> OneToken<'a> {
     fn lost_topic(&self) -> Option<Matter> {
         let known = self.planned.state.devices_know.as_deref()?;
         let (cause, message) = match &self.planned.state.live {
+            live if !known.is_sure() => {
+                let unsure = known.unsure().unwrap_or_default();
+                match live.as_ref().and_then(|live| live.topic.as_ref()) {
+                    Some(topic) => (
+                        Cause::TopicChanged,
+                        format!("Intune has a push certificate with the topic {topic}. {unsure}."),
+                    ),
+                    None => (
+                        Cause::PushGone,
+                        format!("Intune has no push certificate any more. {unsure}."),
+                    ),
+                }
+            }
             Some(live) => {
                 let live = live.topic.as_ref().map(ToString::to_string).unwrap_or_default();
                 let message = format!(
@@ -658,6 +671,10 @@ impl<'a> OneToken<'a> {
         if is_accepted {
             let next = "The new topic is accepted in Git. Once that is merged, record it:";
             return Words::new(message, next).run(format!("applecart apply --select {tenant}"));
+        }
+        if !known.is_sure() {
+            let next = "Once a device has told its topic, open the renewal of that row; until then renew nothing:";
+            return Words::new(message, next).run(format!("applecart renew {target} --restore"));
         }
         let brings_back = self
             .entry

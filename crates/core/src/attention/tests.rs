@@ -57,7 +57,7 @@ fn date(year: i32, month: u32, day: u32) -> NaiveDate {
 fn known_topic() -> KnownTopic {
     let topic = OTHER_TOPIC.parse().unwrap();
     let apple_id = Some("mdm@contoso.example".to_owned());
-    KnownTopic { topic, apple_id, by: Witness::Git, at: None }
+    KnownTopic { topic, apple_id, by: Witness::Git, at: None, doubt: None }
 }
 
 /// A fleet in the making, one tenant for each cause.

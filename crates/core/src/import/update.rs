@@ -236,9 +236,12 @@ impl Work<'_> {
     fn other_topic(&mut self, entry: &Token, known: &KnownTopic, in_intune: Option<&Topic>) {
         let in_intune = in_intune.map(ToString::to_string).unwrap_or_default();
         let tenant = shell_word(self.tenant.name.as_str());
+        let devices = match known.unsure() {
+            Some(unsure) => format!(". {unsure}"),
+            None => format!(", and devices know {}: they no longer answer", known.topic),
+        };
         let detail = format!(
-            "the push topic in Intune is {in_intune}, and devices know {}: they no longer answer. The entry was left as it is. Bring the topic back (`applecart renew {tenant}/push --restore`). Only if every device is enrolled again, accept the new one: `applecart import --update {tenant} --accept-topic {in_intune} --reason TEXT`",
-            known.topic
+            "the push topic in Intune is {in_intune}{devices}. The entry was left as it is. Bring the topic back (`applecart renew {tenant}/push --restore`). Only if every device is enrolled again, accept the new one: `applecart import --update {tenant} --accept-topic {in_intune} --reason TEXT`"
         );
         self.note(ImportNoteCode::TopicChanged, &entry.token, detail);
     }

@@ -36,7 +36,7 @@ impl TenantLedger {
             return Cow::Borrowed(self);
         }
         let binding = self.records.iter().filter(|record| !record.is_out_of_bounds(now));
-        Cow::Owned(Self { records: binding.cloned().collect() })
+        Cow::Owned(Self { records: binding.cloned().collect(), ..self.clone() })
     }
 }
 

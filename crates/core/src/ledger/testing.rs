@@ -149,6 +149,7 @@ impl LedgerEntry {
 impl TenantLedger {
     /// The ledger that appending `entries` to nothing gives.
     pub fn from_entries(entries: Vec<LedgerEntry>) -> Self {
-        Self { records: extend(Tail::EMPTY, entries).unwrap().records }
+        let records = extend(Tail::EMPTY, entries).unwrap().records;
+        Self { records, ..Self::default() }
     }
 }

@@ -35,6 +35,20 @@ pub struct LedgerView {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TenantLedger {
     pub records: Vec<Record>,
+    /// What the base's history says beside the records.
+    pub first_topic: FirstTopic,
+}
+
+/// The push topic that a tenant's entry named first in the base's history, while it only watched
+/// Intune's certificate. Nobody who edits the entry later can change it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum FirstTopic {
+    /// No revision named one, or nobody looked.
+    #[default]
+    None,
+    Named(Topic),
+    /// The entry's oldest revisions cannot be read, or this clone does not have them.
+    Unknown,
 }
 
 /// Which tenants a folder, a digest or a topic was ever meant for or seen in.
@@ -46,7 +60,8 @@ pub struct Bindings(HashMap<Owned, BTreeSet<TenantId>>);
 /// No tenant at all, for answers by reference.
 static NO_TENANT: BTreeSet<TenantId> = BTreeSet::new();
 /// A tenant without records, for answers by reference.
-static NO_RECORD: TenantLedger = TenantLedger { records: Vec::new() };
+static NO_RECORD: TenantLedger =
+    TenantLedger { records: Vec::new(), first_topic: FirstTopic::None };
 
 impl LedgerView {
     /// One tenant's records; none when it has no file. Callers look at [`LedgerView::broken`]

@@ -110,6 +110,16 @@ pub(super) fn decide(shown: &Shown<'_>) -> Ruling {
     if let (Some(entry), Some(live)) = (shown.entry, shown.live) {
         let stated = &entry.facts;
         let live = live.facts();
+        // Devices know the topic that Intune has, so the tenant file is not behind: it is wrong.
+        if let (Some(git), Some(topic)) = (&stated.topic, &live.topic)
+            && git != topic
+        {
+            ruling.warnings.push(Warning::FactsDiffer);
+            ruling.details.push(format!(
+                "The tenant file names the push topic {git}, which Intune does not have{}. A certificate with it would cut off every enrolled device. Find out who wrote it, and do not renew a row with it; `applecart import --update` puts {topic} back",
+                shown.devices_know.map(|known| format!(": the enrolled devices know {} ({})", known.topic, known.shown_by())).unwrap_or_default()
+            ));
+        }
         let mut differ = Vec::new();
         let mut compare = |what: &str, git: Option<String>, live: Option<String>| {
             if let (Some(git), Some(live)) = (git, live)
@@ -120,11 +130,6 @@ pub(super) fn decide(shown: &Shown<'_>) -> Ruling {
         };
         let text = |fact: &Option<Timestamp>| fact.map(|at| at.to_string());
         compare(
-            "topic",
-            stated.topic.as_ref().map(ToString::to_string),
-            live.topic.as_ref().map(ToString::to_string),
-        );
-        compare(
             "serial",
             stated.serial.as_ref().map(ToString::to_string),
             live.serial.as_ref().map(ToString::to_string),
@@ -133,7 +138,9 @@ pub(super) fn decide(shown: &Shown<'_>) -> Ruling {
         compare("organization", stated.organization.clone(), live.organization.clone());
         compare("location", stated.location.clone(), live.location.clone());
         if !differ.is_empty() {
-            ruling.warnings.push(Warning::FactsDiffer);
+            if !ruling.warnings.contains(&Warning::FactsDiffer) {
+                ruling.warnings.push(Warning::FactsDiffer);
+            }
             ruling.details.push(format!(
                 "The tenant file is behind: {}. Run `applecart import --update`",
                 differ.join("; ")

@@ -15,7 +15,7 @@ use super::{
     Action, Base, Input, Known, Plan, Planned, PlannedToken, Reason, Selection, Source, Sync, make,
 };
 use crate::fleet::{Allow, Desired, Policy, Suspension, Tenant, Token};
-use crate::ledger::LedgerView;
+use crate::ledger::{FirstTopic, LedgerView};
 use crate::model::{
     Actor, Author, EntryBody, Event, Evidence, Facts, FailureCode, Kind, LedgerEntry,
     LiveEnrollment, LivePush, LiveTenant, LiveVpp, Reading, Sha256, TenantId, TenantName,
@@ -159,6 +159,13 @@ impl World {
     /// The ledger is empty again.
     pub fn forget(&mut self) {
         self.ledger = Ok(LedgerView::default());
+    }
+
+    /// The base's history has this topic in the oldest revision of the push entry.
+    pub fn first_in_git(&mut self, topic: &str) {
+        let view = self.ledger.as_mut().unwrap();
+        let ledger = view.tenants.entry(self.tenant.tenant_id).or_default();
+        ledger.first_topic = FirstTopic::Named(topic.parse().unwrap());
     }
 
     pub fn live_vpp(&mut self, change: impl FnOnce(&mut LiveVpp)) {

@@ -224,7 +224,7 @@ impl<'a> Due<'a> {
         });
         let allow = in_intune
             .as_ref()
-            .map(|other| topics::way_back(&other.topic, &known, now.date_time().date_naive()));
+            .and_then(|other| topics::way_back(&other.topic, &known, now.date_time().date_naive()));
         Some(SheetRestore { devices_know: known, in_intune, allow })
     }
 

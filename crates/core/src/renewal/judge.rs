@@ -60,18 +60,21 @@ impl Judging<'_> {
     pub fn brings_back(&self) -> Option<Finding> {
         let known = self.devices_know()?;
         let Some(Subject::Push(live)) = self.subject() else { return None };
-        let is_known = self.inspection.facts.topic.as_ref() == Some(&known.topic);
-        (is_known && live.topic != known.topic).then(|| {
-            let today = self.now.date_time().date_naive();
-            Finding::new(
-                FindingCode::TopicChange,
-                format!(
-                    "{}. This certificate brings that topic back. Its upload is held until this line is on the push entry, which belongs into the same pull request: {}",
-                    topics::told(&known, live),
-                    topics::way_back(&live.topic, &known, today)
-                ),
-            )
-        })
+        let topic = self.inspection.facts.topic.as_ref()?;
+        if *topic == live.topic || !known.may_be(topic) {
+            return None;
+        }
+        let today = self.now.date_time().date_naive();
+        let told = topics::told(&known, live);
+        let message = match topics::way_back(&live.topic, &known, today) {
+            Some(line) => format!(
+                "{told}. This certificate brings that topic back. Its upload is held until this line is on the push entry, which belongs into the same pull request: {line}"
+            ),
+            None => format!(
+                "{told}. This certificate has the topic {topic}. Its upload is held (topic-change) until somebody who has looked at a device releases it; `applecart explain topic-change` says how"
+            ),
+        };
+        Some(Finding::new(FindingCode::TopicChange, message))
     }
 
     fn subject(&self) -> Option<Subject<'_>> {

@@ -204,7 +204,7 @@ mod tests {
 
     use super::*;
     use crate::apple::FileFacts;
-    use crate::model::Facts;
+    use crate::model::{Event, Facts};
     use crate::plan::world::{self, OTHER_TOPIC, TOPIC, World};
     use crate::report::{ProposalText, proposal_text};
     use crate::rules::verdicts::tests::{file, push_file, verdicts_of};
@@ -262,6 +262,7 @@ mod tests {
     #[test]
     fn the_text_of_the_way_back_to_the_topic_that_devices_know() {
         let mut world = World::renewal();
+        world.first_in_git(TOPIC);
         world.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
         world.allow("topic-change", OTHER_TOPIC, TOPIC);
         assert_snapshot!(text(&world, &push_file(TOPIC)));
@@ -295,6 +296,7 @@ mod tests {
     #[test]
     fn a_topic_that_devices_do_not_know_is_no_ordinary_renewal() {
         let mut world = World::renewal();
+        world.first_in_git(TOPIC);
         world.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
         let text = text(&world, &push_file(OTHER_TOPIC));
         assert!(text.starts_with("Renew push certificate of contoso until 2027-11-20, with a topic that its devices do not know\n"), "{text}");
@@ -302,8 +304,20 @@ mod tests {
     }
 
     #[test]
+    fn while_nobody_knows_the_topic_the_text_sends_the_reviewer_to_a_device() {
+        let mut world = World::renewal();
+        world.first_in_git(OTHER_TOPIC);
+        world.recorded(Event::Observed, "99", "run-0", "2026-10-01T11:00:00Z");
+        let text = text(&world, &push_file(TOPIC));
+        assert!(text.contains("🚨 Nobody knows which push topic"), "{text}");
+        assert!(text.contains("Look at an enrolled device"), "{text}");
+        assert!(!text.contains("✅ the topic") && !text.contains("notice nothing"), "{text}");
+    }
+
+    #[test]
     fn a_deleted_certificate_comes_back_with_its_topic() {
-        let world = World::first_upload();
+        let mut world = World::first_upload();
+        world.first_in_git(TOPIC);
         let text = text(&world, &push_file(TOPIC));
         assert!(text.starts_with("Bring back the push certificate of contoso"), "{text}");
         assert!(text.contains("✅ the topic is the one that devices know"), "{text}");

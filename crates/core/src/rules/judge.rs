@@ -14,7 +14,7 @@ use crate::apple::{self, FileFacts, Finding, FindingCode, enrollment};
 use crate::fleet::{Tenant, Token, TokenFile};
 use crate::ledger::TenantLedger;
 use crate::model::{
-    Event, Kind, LivePush, LiveVpp, Record, Sha256, Timestamp, TokenRef, shell_word,
+    Event, Kind, LivePush, LiveVpp, Record, Sha256, Timestamp, TokenRef, Topic, shell_word,
 };
 
 /// One credential and what it would replace.
@@ -94,6 +94,7 @@ impl Case<'_> {
         let change = Change::of(&live.topic, topic, self.sha256);
         let other = self.devices_know.filter(|known| known.topic != live.topic);
         let detail = match other {
+            Some(known) if !known.is_sure() => topics::told(known, live),
             Some(known) if known.topic == *topic => self.way_back(known, live),
             Some(known) => format!(
                 "{}. The certificate in Git has a third topic, {topic}: uploading it would leave them cut off. {}. {}",
@@ -124,8 +125,8 @@ impl Case<'_> {
     /// The certificate in Git has the topic that devices know, and Intune another one: it, or a
     /// fresh one from the same row, has to come back.
     fn way_back(&self, known: &KnownTopic, live: &LivePush) -> String {
-        let line = topics::way_back(&live.topic, known, self.today());
         let told = topics::told(known, live);
+        let Some(line) = topics::way_back(&live.topic, known, self.today()) else { return told };
         let is_fresh = !self.was_confirmed() && self.token.facts.expires > Some(live.expires);
         if is_fresh {
             return format!(
@@ -140,6 +141,9 @@ impl Case<'_> {
 
     /// How the topic that devices know comes back.
     pub fn restore(&self, known: &KnownTopic) -> String {
+        if let Some(unsure) = known.unsure() {
+            return unsure;
+        }
         format!(
             "Bring the topic that they know back with a fresh certificate: at Apple's push portal press Renew on {}, never Create. To open that renewal, run `applecart renew {} --restore`",
             known.row(),
@@ -158,8 +162,15 @@ impl Case<'_> {
     /// one cuts them off just as well.
     fn forgotten_topic(&self) -> Option<Hold> {
         let known = self.devices_know?;
-        let topic = self.token.topic().filter(|topic| **topic != known.topic)?;
+        let is_theirs = |topic: &Topic| known.is_sure() && *topic == known.topic;
+        let topic = self.token.topic().filter(|topic| !is_theirs(topic))?;
         let change = Change::of(&ABSENT, topic, self.sha256);
+        if let Some(unsure) = known.unsure() {
+            let detail = format!(
+                "The certificate in Git has topic {topic}. Intune has no certificate now. {unsure}"
+            );
+            return Some(Hold::releasable(Reason::TopicChange, change, detail));
+        }
         let detail = format!(
             "The certificate in Git has topic {topic}. Intune has no certificate now, but the enrolled devices know topic {} ({}). Uploading another topic would cut off every one of them. {}. {}",
             known.topic,
@@ -175,7 +186,7 @@ impl Case<'_> {
     fn stands_with_topic(&self, reason: Reason) -> Option<Hold> {
         let Some(Subject::Push(live)) = self.live else { return None };
         let topic = self.token.topic().filter(|topic| **topic != live.topic)?;
-        self.devices_know.filter(|known| known.topic == *topic)?;
+        self.devices_know.filter(|known| known.is_sure() && known.topic == *topic)?;
         let change = Change::of(&live.topic, topic, self.sha256);
         let detail = format!(
             "Intune has another certificate than the one in Git, which it had before: {}. Devices do not know its topic, so it is not to be taken over",

@@ -3,6 +3,11 @@
 //! Devices are bound to the topic that they were enrolled under. Where Create was pressed at Apple
 //! instead of Renew, Intune has a certificate with another topic, and no device answers any more:
 //! what Intune has now therefore proves nothing about devices, and neither does a later look at it.
+//!
+//! An edit of a tenant file proves nothing either: one line of a pull request would turn a team
+//! against the certificate that its devices know. Of Git only the oldest revision of the entry
+//! speaks, and only where no line of the ledger does. Where the two disagree nobody knows, and
+//! nothing is promised, proposed or released until somebody has looked at a device.
 
 use chrono::NaiveDate;
 use schemars::JsonSchema;
@@ -11,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::allow;
 use super::codes::Reason;
 use crate::fleet::Token;
-use crate::ledger::TenantLedger;
+use crate::ledger::{FirstTopic, TenantLedger};
 use crate::model::{Event, LivePush, Record, Timestamp, TokenRef, Topic};
 
 /// The topic that enrolled devices know.
@@ -25,6 +30,9 @@ pub struct KnownTopic {
     pub by: Witness,
     /// When that was.
     pub at: Option<Timestamp>,
+    /// Why nobody can be sure that it is this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
 }
 
 /// What shows that devices know a topic.
@@ -37,22 +45,79 @@ pub enum Witness {
     Adopted,
     /// Intune had it when it was first looked at.
     FirstSeen,
-    /// The tenant file named it when it began to watch Intune's certificate.
+    /// The tenant file named it when the base first had the entry.
+    FirstInGit,
+    /// The tenant file names it.
     Git,
 }
 
-impl KnownTopic {
-    /// What shows it, for a sentence.
-    pub fn shown_by(&self) -> String {
-        match (self.by, self.at) {
-            (Witness::Confirmed, Some(at)) => format!("uploaded and confirmed on {at}"),
-            (Witness::Adopted, Some(at)) => format!("accepted in Git and recorded on {at}"),
-            (Witness::FirstSeen, Some(at)) => format!("in Intune when it was first seen on {at}"),
-            (Witness::Confirmed | Witness::Adopted | Witness::FirstSeen, None) => {
+/// Why nobody knows which topic devices know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum Doubt {
+    /// Another witness names another one.
+    Against { topic: Topic, by: Witness, at: Option<Timestamp> },
+    /// The history that would tell what the entry named first is not in this clone.
+    HistoryUnknown,
+}
+
+impl Witness {
+    /// What it shows, for a sentence.
+    fn told(self, at: Option<Timestamp>) -> String {
+        match (self, at) {
+            (Self::Confirmed, Some(at)) => format!("uploaded and confirmed on {at}"),
+            (Self::Adopted, Some(at)) => format!("accepted in Git and recorded on {at}"),
+            (Self::FirstSeen, Some(at)) => {
+                format!("in Intune when it was first seen on {at}, by the ledger")
+            }
+            (Self::Confirmed | Self::Adopted | Self::FirstSeen, None) => {
                 "as the ledger says".to_owned()
             }
-            (Witness::Git, _) => "as the tenant file says".to_owned(),
+            (Self::FirstInGit, _) => "as the tenant file said when it was first merged".to_owned(),
+            (Self::Git, _) => "as the tenant file says".to_owned(),
         }
+    }
+}
+
+impl KnownTopic {
+    fn new(topic: Topic, by: Witness) -> Self {
+        Self { topic, apple_id: None, by, at: None, doubt: None }
+    }
+
+    /// What shows it, for a sentence.
+    pub fn shown_by(&self) -> String {
+        self.by.told(self.at)
+    }
+
+    /// Whether nothing speaks against it.
+    pub fn is_sure(&self) -> bool {
+        self.doubt.is_none()
+    }
+
+    /// Whether devices may know this topic.
+    pub fn may_be(&self, topic: &Topic) -> bool {
+        let other = match &self.doubt {
+            Some(Doubt::Against { topic, .. }) => Some(topic),
+            Some(Doubt::HistoryUnknown) | None => None,
+        };
+        self.topic == *topic || other == Some(topic)
+    }
+
+    /// Why nobody knows, and how to find out; `None` where nothing speaks against the topic.
+    pub fn unsure(&self) -> Option<String> {
+        let why = match self.doubt.as_ref()? {
+            Doubt::Against { topic, by, at } => format!(
+                "Nobody knows which push topic the enrolled devices know: it may be {} ({}) or {topic} ({})",
+                self.topic,
+                self.shown_by(),
+                by.told(*at)
+            ),
+            Doubt::HistoryUnknown => format!(
+                "Nobody knows which push topic the enrolled devices know: the tenant file names {} now, and this clone lacks the history that would tell what it named first (`git fetch --unshallow` brings it)",
+                self.topic
+            ),
+        };
+        Some(format!("{why}. {CHECK_A_DEVICE}"))
     }
 
     /// Its row at Apple, for a sentence.
@@ -68,13 +133,17 @@ impl KnownTopic {
     }
 }
 
+/// Where a device says which topic it knows.
+pub const CHECK_A_DEVICE: &str = "Look at an enrolled device before anything is renewed or uploaded: a Mac lists the topic in the output of `sudo profiles show -type configuration` (Topic, com.apple.mdm), an iPhone or iPad in its management profile's details. Renew at Apple only the row with that topic";
+
 /// The topic that devices know: that of the last certificate which was confirmed or adopted, else of
-/// the one that Intune was first seen with, else the one that Git names while it only watches
-/// Intune's. What is seen later shows nothing.
+/// the one that Intune was first seen with, else the one that the entry named first in the base's
+/// history. What is seen or written later shows nothing, and neither does a file that no run has
+/// uploaded, for no device has ever heard of its topic.
 ///
-/// First sight and Git say what Intune had once, and neither tells which was earlier: where they
-/// disagree, the one that Intune no longer has counts. A file that no run has uploaded shows nothing,
-/// for no device has ever heard of its topic.
+/// Where first sight and Git's oldest revision disagree, each may be the mistake: Intune may have had
+/// another certificate by then, and a line or a tenant file may have been wrong from the start. The
+/// one that Intune does not have is named, with the other as its doubt.
 pub fn devices_know(
     past: &TenantLedger,
     of: &TokenRef,
@@ -84,15 +153,36 @@ pub fn devices_know(
 ) -> Option<KnownTopic> {
     let sure = |record: &&Record| matches!(record.event(), Event::Confirmed | Event::Adopted);
     let known = past.of(of).filter(sure).rev().find_map(witness).or_else(|| {
-        let first_seen = past.of(of).find_map(witness);
-        let entries = [reviewed, entry].into_iter().flatten();
-        let git = entries.filter(|entry| entry.file.is_none()).filter_map(|entry| {
-            let topic = entry.topic()?.clone();
-            Some(KnownTopic { topic, apple_id: None, by: Witness::Git, at: None })
-        });
-        let all: Vec<KnownTopic> = first_seen.into_iter().chain(git).collect();
-        let gone = all.iter().find(|one| Some(&one.topic) != in_intune).cloned();
-        gone.or_else(|| all.into_iter().next())
+        let seen = past.of(of).find_map(witness);
+        let current = [reviewed, entry].into_iter().flatten();
+        let mut current = current.filter(|entry| entry.file.is_none()).filter_map(Token::topic);
+        let named = current.next();
+        match (seen, &past.first_topic) {
+            (Some(seen), FirstTopic::Named(first)) if seen.topic != *first => {
+                let first = KnownTopic::new(first.clone(), Witness::FirstInGit);
+                Some(match Some(&seen.topic) == in_intune {
+                    true => first.against(seen),
+                    false => seen.against(first),
+                })
+            }
+            (Some(seen), _) => Some(seen),
+            (None, FirstTopic::Named(first)) => {
+                let first = KnownTopic::new(first.clone(), Witness::FirstInGit);
+                // Git says now what Intune has: the entry followed it, or was wrong at first.
+                let followed =
+                    named.filter(|named| Some(*named) == in_intune && **named != first.topic);
+                Some(match followed {
+                    Some(named) => first.against(KnownTopic::new(named.clone(), Witness::Git)),
+                    None => first,
+                })
+            }
+            (None, first) => {
+                let known = KnownTopic::new(named?.clone(), Witness::Git);
+                let is_unknown = *first == FirstTopic::Unknown && in_intune != Some(&known.topic);
+                let doubt = is_unknown.then_some(Doubt::HistoryUnknown);
+                Some(KnownTopic { doubt, ..known })
+            }
+        }
     })?;
     // Git's reviewed account comes before the one that was recorded.
     let stated = [entry, reviewed].into_iter().flatten();
@@ -104,6 +194,13 @@ pub fn devices_know(
 
 /// What is wrong while Intune has a certificate with another topic, and why that matters.
 pub fn told(known: &KnownTopic, in_intune: &LivePush) -> String {
+    if let Some(unsure) = known.unsure() {
+        let account = account(in_intune.apple_id.as_deref());
+        return format!(
+            "Intune has a push certificate with the topic {}{account}. {unsure}",
+            in_intune.topic
+        );
+    }
     format!(
         "Intune has a push certificate with the topic {}{}, but the enrolled devices know the topic {}{} ({}). They do not answer under another one",
         in_intune.topic,
@@ -115,10 +212,18 @@ pub fn told(known: &KnownTopic, in_intune: &LivePush) -> String {
 }
 
 /// The line that lets a certificate with the topic that devices know take the place of the one in
-/// Intune.
-pub fn way_back(in_intune: &Topic, known: &KnownTopic, today: NaiveDate) -> String {
+/// Intune; `None` while nobody is sure which one that is.
+pub fn way_back(in_intune: &Topic, known: &KnownTopic, today: NaiveDate) -> Option<String> {
     let (from, to) = (in_intune.as_str(), known.topic.as_str());
-    allow::line(Reason::TopicChange, from, to, "devices know this topic", today)
+    let line = || allow::line(Reason::TopicChange, from, to, "devices know this topic", today);
+    known.is_sure().then(line)
+}
+
+impl KnownTopic {
+    fn against(self, other: Self) -> Self {
+        let Self { topic, by, at, .. } = other;
+        Self { doubt: Some(Doubt::Against { topic, by, at }), ..self }
+    }
 }
 
 fn account(apple_id: Option<&str>) -> String {
@@ -135,5 +240,6 @@ fn witness(record: &Record) -> Option<KnownTopic> {
     };
     let facts = record.after.as_ref()?;
     let topic = facts.topic.clone()?;
-    Some(KnownTopic { topic, apple_id: facts.apple_id.clone(), by, at: Some(record.at) })
+    let (apple_id, at) = (facts.apple_id.clone(), Some(record.at));
+    Some(KnownTopic { topic, apple_id, by, at, doubt: None })
 }

@@ -10,6 +10,7 @@ use super::allow::Hold;
 use super::codes::Reason;
 use super::judge::{self, Case};
 use super::subject::Subject;
+use super::topics::KnownTopic;
 use crate::apple::{self, FileFacts, Inspection};
 use crate::fleet::Allow;
 use crate::model::{LiveEnrollment, LivePush, LiveTenant, LiveVpp, Topic};
@@ -68,6 +69,8 @@ pub enum Effect {
     CutOff { known: Topic, to: Topic },
     /// The topic stays the one in Intune, which is not the one that devices know.
     StaysForeign { known: Topic, live: Topic },
+    /// Nobody knows which topic devices know: why, and how to find out.
+    Unsure(String),
     /// No rule tells, or it is no push certificate.
     Unknown,
 }
@@ -122,9 +125,17 @@ fn effect(case: &Case<'_>, facts: &FileFacts, stated: Option<&Topic>) -> Effect 
         Some(_) => return Effect::Unknown,
         None => None,
     };
+    // What two witnesses say differently, or the tenant file alone, is no reason for a tick.
+    if let Some(unsure) = case.devices_know.and_then(KnownTopic::unsure) {
+        return Effect::Unsure(unsure);
+    }
     let known = case.devices_know.map(|known| &known.topic);
-    let Some(known) = known.or(stated).or(live) else {
-        return Effect::First;
+    let known = match (known, live, stated) {
+        (Some(known), _, _) => known,
+        (None, Some(live), Some(stated)) if stated != live => return Effect::Unknown,
+        (None, Some(live), _) => live,
+        (None, None, Some(_)) => return Effect::Unknown,
+        (None, None, None) => return Effect::First,
     };
     match live {
         Some(live) if live != known && live == to => {
@@ -204,7 +215,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::apple::Verdict;
     use crate::ledger::TenantLedger;
-    use crate::model::{Event, Kind, Reading, Sha256};
+    use crate::model::{Event, Facts, Kind, Reading, Sha256};
     use crate::plan::world::{self, OTHER_TOPIC, World};
     use crate::rules::identity;
     use crate::rules::judge::entry_with;
@@ -280,6 +291,9 @@ pub(crate) mod tests {
     fn a_topic_that_intune_has_by_another_hand_is_not_ticked() {
         let mut world = World::renewal();
         world.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
+        let unknown = asked(&world, OTHER_TOPIC);
+        assert_eq!(unknown.effect, Effect::Unknown, "only the tenant file names another one");
+        world.first_in_git(world::TOPIC);
         let stays = asked(&world, OTHER_TOPIC);
         assert!(matches!(stays.effect, Effect::StaysForeign { .. }), "{stays:?}");
         assert!(!stays.passed.iter().any(|one| one.to_string().contains("topic")), "{stays:?}");
@@ -289,6 +303,7 @@ pub(crate) mod tests {
     fn the_way_back_is_the_topic_that_devices_know() {
         let mut world = World::renewal();
         let known = live_topic(&world);
+        world.first_in_git(&known);
         world.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
         let back = asked(&world, &known);
         assert!(matches!(back.effect, Effect::BackTo { .. }), "{back:?}");
@@ -297,11 +312,38 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_topic_that_only_an_edited_tenant_file_names_is_not_ticked() {
+        let mut world = World::renewal();
+        world.first_in_git(&live_topic(&world));
+        world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+        let edited = asked(&world, OTHER_TOPIC);
+        assert!(matches!(edited.effect, Effect::CutOff { .. }), "{edited:?}");
+        assert!(!edited.passed.iter().any(|one| one.to_string().contains("topic")), "{edited:?}");
+    }
+
+    #[test]
+    fn while_two_witnesses_disagree_no_topic_is_ticked() {
+        let mut world = World::renewal();
+        let live = live_topic(&world);
+        world.first_in_git(&live);
+        world.recorded(Event::Observed, "AA", "run-0", "2026-10-01T11:00:00Z").after =
+            Some(Facts { topic: Some(OTHER_TOPIC.parse().unwrap()), ..Facts::default() });
+        for topic in [live.as_str(), OTHER_TOPIC] {
+            let told = asked(&world, topic);
+            assert!(matches!(told.effect, Effect::Unsure(_)), "{told:?}");
+            assert!(!told.passed.iter().any(|one| one.to_string().contains("topic")), "{told:?}");
+        }
+    }
+
+    #[test]
     fn without_a_certificate_in_intune_it_is_the_first_or_one_that_comes_back() {
         let mut world = World::renewal();
         let known = live_topic(&world);
         world.live.push = Reading::Absent;
+        assert_eq!(asked(&world, &known).effect, Effect::Unknown, "a file's word is no reason");
+        world.first_in_git(&known);
         assert!(matches!(asked(&world, &known).effect, Effect::Restored(_)));
+        world.forget();
         world.tenant.push.as_mut().unwrap().facts.topic = None;
         assert_eq!(asked(&world, &known).effect, Effect::First);
         // The ledger remembers what devices know.

@@ -106,6 +106,17 @@ pub struct FleetWalk<'r> {
     walked: Walked,
 }
 
+/// What a commit of the mainline made of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Became<'a> {
+    pub folder: &'a str,
+    pub tree: String,
+    /// Whether there was no folder of this name before.
+    pub is_new: bool,
+    /// Whether the clone is cut off here, so that what was before is not known.
+    pub is_cut_off: bool,
+}
+
 /// Every change of one tenant's folder, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderHistory {
@@ -282,6 +293,17 @@ impl FleetWalk<'_> {
     pub fn trees(&self) -> impl DoubleEndedIterator<Item = (String, &str, String)> {
         self.hits.iter().filter_map(|hit| {
             Some((hit.commit.to_string(), hit.folder.as_str(), hit.after?.to_string()))
+        })
+    }
+
+    /// What each folder became, commit by commit of the mainline, oldest first.
+    pub fn mainline(&self) -> impl Iterator<Item = Became<'_>> {
+        let on_mainline = self.hits.iter().rev().filter(|hit| hit.via.is_none());
+        on_mainline.filter_map(|hit| {
+            let is_new = hit.before.is_none();
+            let is_cut_off = is_new && self.shallow.contains(&hit.commit);
+            let (folder, tree) = (hit.folder.as_str(), hit.after?.to_string());
+            Some(Became { folder, tree, is_new, is_cut_off })
         })
     }
 

@@ -132,7 +132,7 @@ impl Local {
             let fault = ChainFault::OtherTenant { tenant: other };
             return Err(objects.broken(tenant, ChainError { line: 1, fault }));
         }
-        Ok((TenantLedger { records: chain.records }, chain.tail))
+        Ok((TenantLedger { records: chain.records, ..TenantLedger::default() }, chain.tail))
     }
 
     pub(super) fn objects<'a>(&'a self, repo: &'a Repository) -> Objects<'a> {

@@ -112,7 +112,7 @@ fn ledger(entries: &[(Event, &str, Option<&str>, Option<&str>)]) -> TenantLedger
         };
         entry.at_place(index as u64 + 1, Sha256::ZERO)
     });
-    TenantLedger { records: records.collect() }
+    TenantLedger { records: records.collect(), ..TenantLedger::default() }
 }
 
 /// A year of a push certificate: added, uploaded, renewed by a merged branch, changed by hand.

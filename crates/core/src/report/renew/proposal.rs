@@ -186,7 +186,8 @@ impl ProposalText<'_> {
                     "Renew {what} of {tenant}{until}, with a topic that its devices do not know"
                 )
             }
-            (_, Effect::Unnoticed(_) | Effect::Unknown) => match self.renamed() {
+            (_, Effect::Unnoticed(_) | Effect::Unsure(_) | Effect::Unknown) => match self.renamed()
+            {
                 Some(organization) => {
                     format!(
                         "Renew {what} of {tenant}{until}, now of the organisation {organization}"
@@ -210,6 +211,7 @@ impl ProposalText<'_> {
             (_, Effect::StaysForeign { known, live }) => format!(
                 "🚨 Intune uses the topic {live}, but devices know {known} and do not answer. This certificate changes nothing about that. To reach them again, renew the certificate with the topic {known} at Apple instead."
             ),
+            (_, Effect::Unsure(why)) => format!("🚨 {why}."),
             (_, Effect::Unnoticed(_) | Effect::First | Effect::Restored(_) | Effect::Unknown) => {
                 match self.renamed() {
                     Some(organization) => format!(
@@ -237,7 +239,10 @@ impl ProposalText<'_> {
             Effect::BackTo { .. } => format!(
                 "Brings the renewed {what} of **{name}** with the topic that devices know.\n\n"
             ),
-            Effect::Unnoticed(_) | Effect::StaysForeign { .. } | Effect::Unknown => {
+            Effect::Unnoticed(_)
+            | Effect::StaysForeign { .. }
+            | Effect::Unsure(_)
+            | Effect::Unknown => {
                 format!("Brings the renewed {what} of **{name}**.\n\n")
             }
         }
@@ -283,6 +288,9 @@ impl ProposalText<'_> {
                 }
                 Effect::StaysForeign { .. } => {
                     "uploads the certificate, and devices that know the other topic still do not answer."
+                }
+                Effect::Unsure(_) => {
+                    "uploads the certificate. Merge this only once a device has told the topic that it knows."
                 }
                 Effect::Unknown => "uploads the certificate.",
             },

@@ -33,6 +33,9 @@ impl SheetRestore {
     /// What is wrong, in place of a date: it cannot wait for one.
     pub(super) fn deadline(&self) -> String {
         match &self.in_intune {
+            Some(_) if !self.devices_know.is_sure() => {
+                "at once: Intune may have a topic that no enrolled device knows"
+            }
             Some(_) => "at once: Intune has a topic that no enrolled device knows, so none answers",
             None => "at once: Intune has no push certificate, so no enrolled device answers",
         }
@@ -52,16 +55,30 @@ impl SheetRestore {
             Some(other) => {
                 let account = other.apple_id.as_ref().filter(|id| !id.trim().is_empty());
                 let account = account.map(|id| format!(" (Apple Account {id})"));
-                format!("{}{}: no device knows it", other.topic, account.unwrap_or_default())
+                let account = account.unwrap_or_default();
+                match known.is_sure() {
+                    true => format!("{}{account}: no device knows it", other.topic),
+                    false => format!("{}{account}", other.topic),
+                }
             }
             None => "no push certificate".to_owned(),
         };
-        vec![("topic that devices know", devices), ("in Intune now", in_intune)]
+        match known.unsure() {
+            Some(unsure) => vec![("topic that devices know", unsure), ("in Intune now", in_intune)],
+            None => vec![("topic that devices know", devices), ("in Intune now", in_intune)],
+        }
     }
 
     /// What to do, in order.
     pub(super) fn steps(&self, sheet: &Sheet) -> Vec<String> {
         let known = &self.devices_know;
+        if let Some(unsure) = known.unsure() {
+            return vec![
+                format!("{unsure}."),
+                "Only then renew that row, and bring its file; or, if devices know the topic that Intune has, have it accepted (`applecart import --update`).".to_owned(),
+                format!("Run: {}", sheet.next),
+            ];
+        }
         let sign_in = match &known.apple_id {
             Some(account) => format!(
                 "Sign in at {PUSH_PORTAL} as {account}: that account has the certificate that devices know."

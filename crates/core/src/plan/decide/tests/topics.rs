@@ -2,6 +2,7 @@
 //! held, and the two ways out.
 
 use crate::fleet::TopicAccepted;
+use crate::ledger::FirstTopic;
 use crate::model::{Event, Facts, Reading};
 use crate::plan::world::{OTHER_TOPIC, TOPIC, World, at};
 use crate::plan::{Action, Health, HealthReason, Note, PlannedToken, Reason, Sync, Warning};
@@ -80,7 +81,84 @@ fn a_first_sight_of_the_wrong_certificate_silences_nothing() {
     let mut world = created_on_day_one();
     world.recorded(Event::Observed, "CC", "run-0", "2026-11-21T11:00:00Z").after =
         Some(Facts { topic: Some(OTHER_TOPIC.parse().unwrap()), ..Facts::default() });
-    assert_eq!(known(&world.first()), Some(TOPIC), "Git names what Intune had before");
+    world.first_in_git(TOPIC);
+    let token = world.expect(Sync::Watched, Action::None, &[]);
+    assert_eq!(token.state.health_reasons, [HealthReason::TopicChanged]);
+    assert_eq!(known(&token), Some(TOPIC), "Git named what Intune had before");
+    nobody_knows(&token);
+}
+
+/// Both topics are named, a person is sent to a device, and no line that releases anything is there
+/// to paste.
+fn nobody_knows(token: &PlannedToken) {
+    let told = token.state.details.join(" ");
+    for word in [TOPIC, OTHER_TOPIC, "Nobody knows", "Look at an enrolled device"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    assert!(!told.contains("allow: ["), "{told}");
+    assert!(token.state.devices_know.as_ref().is_some_and(|known| !known.is_sure()));
+}
+
+#[test]
+fn an_edit_of_the_tenant_file_does_not_change_what_devices_know() {
+    // Somebody wrote another topic into the watched entry, and it was merged.
+    let mut seen = World::unrecorded();
+    seen.entry().file = None;
+    seen.recorded(Event::Observed, "AA", "run-0", "2026-11-20T11:00:00Z");
+    let mut unseen = World::unrecorded();
+    unseen.entry().file = None;
+    unseen.first_in_git(TOPIC);
+    for mut world in [seen, unseen] {
+        world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+        let token = world.expect(Sync::Watched, Action::None, &[]);
+        assert_eq!((known(&token), token.state.health), (None, Health::Ok), "Intune has it");
+        assert!(token.state.warnings.contains(&Warning::FactsDiffer));
+        let told = token.state.details.join(" ");
+        assert!(told.contains("would cut off every enrolled device"), "{told}");
+        // A certificate with it is held, and no line lets it in but one that says why not.
+        let mut proposed = world;
+        proposed.entry().file = World::equal().entry().file.clone();
+        let held = proposed.expect_held(&[Reason::TopicChange]);
+        let told = held.state.details.join(" ");
+        assert!(told.contains("would cut off every enrolled device"), "{told}");
+        assert!(!told.contains("devices know this topic"), "{told}");
+    }
+}
+
+#[test]
+fn a_first_line_of_the_ledger_that_git_contradicts_leads_nobody_to_its_topic() {
+    let mut world = World::unrecorded();
+    world.entry().file = None;
+    world.first_in_git(TOPIC);
+    world.recorded(Event::Observed, "CC", "run-0", "2026-11-20T11:00:00Z").after =
+        Some(Facts { topic: Some(OTHER_TOPIC.parse().unwrap()), ..Facts::default() });
+    let token = world.expect(Sync::Watched, Action::None, &[]);
+    assert_eq!(known(&token), Some(OTHER_TOPIC));
+    nobody_knows(&token);
+}
+
+#[test]
+fn an_entry_that_was_changed_to_what_intune_has_leaves_it_open_which_is_right() {
+    let mut world = created_on_day_one();
+    world.first_in_git(TOPIC);
+    nobody_sees_a_doubt(&world.first());
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    nobody_knows(&world.first());
+}
+
+fn nobody_sees_a_doubt(token: &PlannedToken) {
+    assert!(token.state.devices_know.as_ref().is_some_and(|known| known.is_sure()));
+}
+
+#[test]
+fn without_the_history_an_entry_that_differs_from_intune_proves_nothing() {
+    let mut world = created_on_day_one();
+    let tenant = world.tenant.tenant_id;
+    let view = world.ledger.as_mut().unwrap();
+    view.tenants.entry(tenant).or_default().first_topic = FirstTopic::Unknown;
+    let token = world.first();
+    assert!(token.state.details.join(" ").contains("git fetch --unshallow"), "{token:?}");
+    assert!(token.state.devices_know.is_some_and(|known| !known.is_sure()));
 }
 
 #[test]
