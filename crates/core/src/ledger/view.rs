@@ -11,6 +11,7 @@ use super::sending::{self, Sending};
 use crate::fleet::Owned;
 use crate::model::{
     Event, Facts, FailureCode, Kind, Record, Sha256, TenantId, TenantName, Timestamp, TokenRef,
+    Topic,
 };
 
 /// The whole ledger, as read at one commit.
