@@ -85,7 +85,7 @@ fn only_other_kinds(sealed: &[u8]) -> Option<String> {
     let kinds = [
         (shown.post_quantum, "post-quantum age key"),
         (shown.tagged, "hardware key"),
-        (shown.others, "key of an age plugin"),
+        (shown.others, "age plugin key"),
         (shown.ssh.len(), "SSH key"),
     ];
     let kinds: Vec<String> = kinds
