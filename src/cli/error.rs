@@ -487,6 +487,8 @@ fn git_outcome(error: &GitError) -> Outcome {
         GitError::WrongKind { .. }
         | GitError::DuplicateEntry { .. }
         | GitError::Limit { .. }
+        | GitError::BareFound { .. }
+        | GitError::BareInside { .. }
         | GitError::Owner { .. } => Outcome::Untrusted,
         // What is not in this clone is unknown.
         GitError::NoSuchBlob { .. }
@@ -557,6 +559,16 @@ fn git_hint(error: &GitError) -> Option<Next> {
                 "Bring that folder back, or clone again. Commits that were never pushed are lost with it:",
                 "git clone \"$(git remote get-url origin)\" fleet-again",
             ));
+        GitError::BareInside { outer, .. } => {
+            let outer = shell_word(&outer.display().to_string());
+            return Some(Next::run(
+                "If the fleet is the repository around it:",
+                format!("applecart -C {outer} status"),
+            ));
+        }
+        GitError::BareFound { path } => {
+            let path = shell_word(&path.display().to_string());
+            return Some(Next::run("Name it:", format!("applecart -C {path} status")));
         }
         GitError::AmbiguousName { one, .. } => return Some(full_name(one)),
         GitError::UnknownRevision { shallow: true, .. } => {

@@ -59,10 +59,28 @@ pub struct Repo {
 impl Repo {
     /// Opens the repository that `path` is in, as `git -C path` finds it.
     ///
-    /// A repository of another user is refused where `git` itself refuses it: its configuration
-    /// could name programs to run. The environment (`GIT_DIR` and the like) is not asked.
+    /// A repository of another user is refused where `git` itself refuses it: its configuration could
+    /// name programs to run. So could that of a bare repository among the files of another one, which a
+    /// pull request can bring: it is refused, too, and every bare one that `path` does not name where
+    /// the user's `safe.bareRepository` is `explicit`. The environment (`GIT_DIR` and the like) is not
+    /// asked.
     pub fn discover(path: &Path) -> Result<Self, GitError> {
-        opening::open(path).map(|repo| Self { repo, alone: false })
+        let repo = opening::open(path)?;
+        let is_named =
+            path != Path::new(".") && path.canonicalize().ok() == repo.path().canonicalize().ok();
+        if repo.is_bare() && !is_named {
+            let bare = repo.path().to_owned();
+            let above = bare.parent().and_then(|above| opening::open(above).ok());
+            if let Some(outer) = above.as_ref().and_then(Repository::workdir) {
+                return Err(GitError::BareInside { outer: outer.to_owned(), path: bare });
+            }
+            let asked = git2::Config::open_default()
+                .and_then(|config| config.get_string("safe.bareRepository"));
+            if asked.is_ok_and(|value| value.eq_ignore_ascii_case("explicit")) {
+                return Err(GitError::BareFound { path: bare });
+            }
+        }
+        Ok(Self { repo, alone: false })
     }
 
     /// The same, for a command that contacts nothing: what a partial clone lacks stays missing.

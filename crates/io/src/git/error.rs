@@ -18,6 +18,20 @@ pub enum GitError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// A bare repository among another one's files: whoever wrote them wrote its configuration, too,
+    /// which names programs to run.
+    #[error(
+        "{} is a bare repository inside the files of {}, so its configuration may come from anybody who can change those files; nothing of it was run",
+        path.display(),
+        outer.display()
+    )]
+    BareInside { path: PathBuf, outer: PathBuf },
+    /// `safe.bareRepository` is `explicit`, and nobody named it.
+    #[error(
+        "{} is a bare repository, and your Git is set to use only those that are named (safe.bareRepository=explicit)",
+        path.display()
+    )]
+    BareFound { path: PathBuf },
     #[error(
         "the repository at {} uses SHA-256 object names; only SHA-1 repositories are read",
         path.display()

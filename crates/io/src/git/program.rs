@@ -7,6 +7,7 @@
 //! * variables by which a surrounding `git` (a hook, an alias) names *its* repository and index,
 //!   and those that make `git` write what it sends into its messages;
 //! * hooks: a `core.hooksPath` inside the worktree would run a program out of a pull request;
+//! * secrets of this program: a helper, `ssh` or a hook of a remote on this machine gets none;
 //! * background maintenance, pagers, colours, and the pushing of tags or submodules.
 //!
 //! A run that asks for a password without a terminal fails at once instead of waiting, and every
@@ -18,6 +19,7 @@ mod scrub;
 mod tests;
 mod tool;
 
+use std::ffi::OsStr;
 use std::io::{IsTerminal as _, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -26,8 +28,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{GitError, Repo, escaped};
-use scrub::last_lines;
 pub use command::{CommandError, printed};
+use scrub::last_lines;
 pub use tool::Tool;
 pub use tool::ToolError;
 
@@ -81,6 +83,27 @@ const FOREIGN: [&str; 18] = [
     "GIT_CURL_VERBOSE",
     "GIT_REFLOG_ACTION",
 ];
+
+/// What opens token files and what signs in to Entra: `git`, its helpers, `ssh` and what a remote on this
+/// machine runs have no use for it. What signs in to the forge stays, for a helper may read it.
+const SECRETS: [&str; 6] = [
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_RUNTIME_TOKEN",
+    "APPLECART_ID_TOKEN",
+    "AZURE_FEDERATED_TOKEN",
+    "IDENTITY_HEADER",
+    "MSI_SECRET",
+];
+
+/// How the names of the others begin.
+const SECRET_PREFIXES: [&str; 3] = ["SOPS_AGE_", "AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE"];
+
+/// Whether a variable holds a secret of this program, or says where one is.
+fn is_secret(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_ascii_uppercase();
+    SECRETS.contains(&name.as_str())
+        || SECRET_PREFIXES.iter().any(|beginning| name.starts_with(beginning))
+}
 
 /// The user's `git`, for one repository.
 #[derive(Debug)]
@@ -227,7 +250,7 @@ fn undisturbed(program: &Path) -> Command {
         command.env_remove(name);
     }
     for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"GIT_TRACE") {
+        if name.as_encoded_bytes().starts_with(b"GIT_TRACE") || is_secret(&name) {
             command.env_remove(name);
         }
     }

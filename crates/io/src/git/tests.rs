@@ -534,3 +534,17 @@ fn a_folder_that_is_too_deep_for_git_ends_no_walk() {
         ]
     );
 }
+
+#[test]
+fn a_bare_repository_among_the_files_of_another_one_is_not_opened() {
+    let fixture = Fixture::new(false);
+    let hidden = fixture.folder.path().join("tenants/contoso/x");
+    Repository::init_bare(&hidden).unwrap();
+    let found = Repo::discover(&hidden.join("refs"));
+    assert!(matches!(found, Err(GitError::BareInside { .. })), "{:?}", found.err());
+    assert!(Repo::discover(&hidden).is_ok(), "who names it in full has looked");
+    // A clone in a folder whose settings are kept in Git is everyday.
+    let nested = fixture.folder.path().join("clone");
+    Repository::init(&nested).unwrap();
+    assert!(Repo::discover(&nested).is_ok());
+}
