@@ -75,6 +75,12 @@ impl Context {
     pub fn now(&self) -> Timestamp {
         self.frozen.unwrap_or_else(|| self.clock.now())
     }
+
+    /// The latest that it can be. A frozen clock is a question about that time; it makes no line of
+    /// today a line of the future.
+    pub fn latest(&self) -> Timestamp {
+        self.clock.now().max(self.now())
+    }
 }
 
 impl Clock for Context {

@@ -87,12 +87,12 @@ pub fn verify(context: &Context, offline: bool) -> Result<VerifyReport, AppError
     let report = if policy.ledger_signing.required {
         let signers = Signers::of(repo, Some(policy_rev), &policy.ledger_signers())?;
         let unsigned_until = policy.ledger_signing.unsigned_until.as_deref();
-        store::verify_signed(&ledger, MustBeSigned { signers: &signers, repo, unsigned_until })?
+        store::verify_signed(&ledger, context.latest(), MustBeSigned { signers: &signers, repo, unsigned_until })?
     } else {
-        store::verify(&ledger)?
+        store::verify(&ledger, context.latest())?
     };
     let which = if offline { Which::Offline } else { Which::Shared };
-    let notes = store::verify(&session::open_notes(context, policy, which)?)?;
+    let notes = store::verify(&session::open_notes(context, policy, which)?, context.latest())?;
     let today = context.now().date_time().date_naive();
     Ok(report.without(&policy.accepted, today).with_notes(&policy.notes_branch, notes))
 }

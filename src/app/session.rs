@@ -438,12 +438,10 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
         ledger.sign_with(key);
     }
     let read = if which == Which::Writing { ledger.begin() } else { ledger.read() };
-    // A frozen clock is a question about that time; it makes no line of today a line of the future.
-    let latest = context.clock.now().max(context.now());
     let policy = (&loaded.policy, loaded.policy_rev.as_deref());
     let read = read.and_then(|view| prove(context, &loaded.repo, policy, which, &ledger, view));
     let (known, notes) = match read {
-        Ok((view, notes)) => (Ok(view.within(latest)), Some(notes)),
+        Ok((view, notes)) => (Ok(view.within(context.latest())), Some(notes)),
         Err(error) => (Err(Unknown::Ledger(error.into())), None),
     };
     let (known, history) = match known {

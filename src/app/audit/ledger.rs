@@ -36,9 +36,9 @@ pub(super) fn audit(
             Signers::of(ground.repo, Some(ground.policy_rev), &ground.policy.ledger_signers())?;
         let unsigned_until = ground.policy.ledger_signing.unsigned_until.as_deref();
         let signed = MustBeSigned { signers: &signers, repo: ground.repo, unsigned_until };
-        store::verify_signed(&ledger, signed)
+        store::verify_signed(&ledger, context.latest(), signed)
     } else {
-        store::verify(&ledger)
+        store::verify(&ledger, context.latest())
     };
     let report = match verified {
         Ok(report) => report,
@@ -50,7 +50,7 @@ pub(super) fn audit(
     findings.extend(report.faults.iter().map(|fault| of_fault(&branch, fault)));
     let notes_branch = &ground.policy.notes_branch;
     let notes = session::open_notes(context, ground.policy, which);
-    match notes.and_then(|notes| store::verify(&notes)) {
+    match notes.and_then(|notes| store::verify(&notes, context.latest())) {
         Ok(notes) => {
             findings.extend(notes.faults.iter().map(|fault| of_fault(notes_branch, fault)));
         }

@@ -16,7 +16,7 @@ use super::shared::Ledger;
 use super::tree::{Files, path_of};
 use crate::git::{Repo, Signature, Signers, SignersError};
 use applecart_core::ledger::{Acceptable, Fault, LEASE, LedgerView, VerifyReport};
-use applecart_core::model::{Record, Sha256, TenantId};
+use applecart_core::model::{Record, Sha256, TenantId, Timestamp};
 
 /// Whose signatures the ledger's commits must have.
 #[derive(Clone, Copy, Debug)]
@@ -30,17 +30,18 @@ pub struct MustBeSigned<'a> {
 }
 
 /// Verifies the ledger. An error means that the branch could not be read at all; everything that
-/// is wrong with what it holds is a fault of the report.
-pub fn verify(ledger: &Ledger) -> Result<VerifyReport, LedgerError> {
-    judge(ledger, None)
+/// is wrong with what it holds is a fault of the report. `now` is the latest that it can be.
+pub fn verify(ledger: &Ledger, now: Timestamp) -> Result<VerifyReport, LedgerError> {
+    judge(ledger, now, None)
 }
 
 /// The same, and every commit's signature.
 pub fn verify_signed(
     ledger: &Ledger,
+    now: Timestamp,
     signed: MustBeSigned<'_>,
 ) -> Result<VerifyReport, LedgerError> {
-    judge(ledger, Some(signed))
+    judge(ledger, now, Some(signed))
 }
 
 /// Something wrong that a commit of the history shows.
@@ -70,7 +71,11 @@ impl From<Flaw> for Fault {
     }
 }
 
-fn judge(ledger: &Ledger, signed: Option<MustBeSigned<'_>>) -> Result<VerifyReport, LedgerError> {
+fn judge(
+    ledger: &Ledger,
+    now: Timestamp,
+    signed: Option<MustBeSigned<'_>>,
+) -> Result<VerifyReport, LedgerError> {
     let mut faults = Vec::new();
     let remote = ledger.asked_remote().map(str::to_owned);
     let Some(tip) = tip_of(ledger, &mut faults)? else {
@@ -86,8 +91,8 @@ fn judge(ledger: &Ledger, signed: Option<MustBeSigned<'_>>) -> Result<VerifyRepo
         match ledger.local.tenant_at(tenant, blob, &mut starts) {
             Ok((ledger, _)) => {
                 entries += ledger.records.len();
-                let endless = ledger.records.iter().filter(|one| one.has_endless_lease());
-                faults.extend(endless.map(|record| endless_lease(tenant, record)));
+                let broken = ledger.records.iter();
+                faults.extend(broken.filter_map(|record| broken_line(tenant, record, now)));
             }
             Err(error) => faults.push(fault(&error)),
         }
@@ -123,19 +128,37 @@ fn tip_of(ledger: &Ledger, faults: &mut Vec<Fault>) -> Result<Option<Oid>, Ledge
     }
 }
 
-fn endless_lease(tenant: TenantId, record: &Record) -> Fault {
-    let until = record.lease_until().map(|until| until.to_string()).unwrap_or_default();
-    Fault {
+/// A line that no run of this program writes, in a chain that is whole.
+fn broken_line(tenant: TenantId, record: &Record, now: Timestamp) -> Option<Fault> {
+    let message = if record.has_endless_lease() {
+        let until = record.lease_until().map(|until| until.to_string()).unwrap_or_default();
+        format!(
+            "it asks for a lease until {until}, {} minutes after its own time at most are a run's right; no run of applecart writes that, and it binds nobody",
+            LEASE.num_minutes()
+        )
+    } else if record.is_out_of_bounds(now) {
+        format!(
+            "it is dated {}, which is in the future, so it binds nobody. Correct the clock of the machine that wrote it, or find out who forged it",
+            record.at
+        )
+    } else if record.rev.as_deref().is_some_and(|rev| !is_commit(rev)) {
+        "its `rev` is no commit (40 hexadecimal digits); no run of applecart writes that. Find out who did"
+            .to_owned()
+    } else {
+        return None;
+    };
+    Some(Fault {
         file: Some(path_of(tenant)),
         line: usize::try_from(record.seq).ok(),
         commit: None,
         code: "ledger-line-broken",
-        message: format!(
-            "it asks for a lease until {until}, {} minutes after its own time at most are a run's right; no run of applecart writes that, and it binds nobody",
-            LEASE.num_minutes()
-        ),
+        message,
         accept: None,
-    }
+    })
+}
+
+fn is_commit(rev: &str) -> bool {
+    rev.len() == 40 && rev.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn fault(error: &LedgerError) -> Fault {

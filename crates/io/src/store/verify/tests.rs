@@ -20,13 +20,13 @@ fn written(dir: &tempfile::TempDir) -> Ledger {
 }
 
 fn codes(ledger: &Ledger) -> Vec<&'static str> {
-    verify(ledger).unwrap().faults.iter().map(|fault| fault.code).collect()
+    verify(ledger, late()).unwrap().faults.iter().map(|fault| fault.code).collect()
 }
 
 #[test]
 fn an_untouched_ledger_is_ok_and_counted() {
     let dir = repository();
-    let report = verify(&written(&dir)).unwrap();
+    let report = verify(&written(&dir), late()).unwrap();
     assert_eq!(report.verdict, Verdict::Ok);
     assert_eq!((report.tenants, report.entries, report.commits), (2, 6, 3));
 }
@@ -34,7 +34,7 @@ fn an_untouched_ledger_is_ok_and_counted() {
 #[test]
 fn no_ledger_is_ok() {
     let dir = repository();
-    let report = verify(&Ledger::open(dir.path(), BRANCH).unwrap()).unwrap();
+    let report = verify(&Ledger::open(dir.path(), BRANCH).unwrap(), late()).unwrap();
     assert_eq!((report.verdict, report.head, report.commits), (Verdict::Ok, None, 0));
 }
 
@@ -46,7 +46,7 @@ fn lines_cut_off_the_end_leave_a_good_chain_but_not_a_good_history() {
         text.lines().take(2).map(|line| format!("{line}\n")).collect()
     });
     assert!(ledger.read().is_ok());
-    let report = verify(&ledger).unwrap();
+    let report = verify(&ledger, late()).unwrap();
     assert_eq!(report.verdict, Verdict::Broken);
     assert_eq!(report.faults.len(), 1);
     let fault = &report.faults[0];
@@ -99,7 +99,7 @@ fn every_broken_file_is_reported_with_its_line() {
     for number in [1, 2] {
         replace(&ledger, tenant(number), |text| text.replacen("2027", "2028", 1));
     }
-    let report = verify(&ledger).unwrap();
+    let report = verify(&ledger, late()).unwrap();
     let chains: Vec<_> = report
         .faults
         .iter()
@@ -124,4 +124,37 @@ fn a_shallow_clone_cannot_prove_the_history() {
     assert!(status.success());
     let ledger = Ledger::open(other.path(), BRANCH).unwrap();
     assert_eq!(codes(&ledger), ["history-incomplete"]);
+}
+
+#[test]
+fn a_line_that_no_run_writes_is_found_in_a_chain_that_is_whole() {
+    use applecart_core::ledger::testing::{at, draft, sha};
+    use applecart_core::model::{Event, LedgerEntry};
+    let seen = |entry: LedgerEntry, now| {
+        let dir = repository();
+        let mut ledger = Ledger::open(dir.path(), BRANCH).unwrap();
+        ledger.append(&[(tenant(1), entry)]).unwrap();
+        verify(&ledger, now).unwrap()
+    };
+    let with_rev = |rev: &str| LedgerEntry {
+        rev: Some(rev.to_owned()),
+        ..draft(Event::Confirmed, 0, "run-1", Some(sha("a")))
+    };
+    for rev in ["zzz", "main", "", &"A".repeat(40), &"a".repeat(64)] {
+        let report = seen(with_rev(rev), late());
+        assert_eq!(report.verdict, Verdict::Broken, "{rev}");
+        assert_eq!(report.faults[0].code, "ledger-line-broken");
+        assert!(report.faults[0].message.contains("`rev`"), "{rev}");
+    }
+    let good = with_rev(&"a".repeat(40));
+    assert_eq!(seen(good.clone(), late()).faults, []);
+    // Eleven minutes before its own time, and ten.
+    let report = seen(good.clone(), at(-11));
+    assert!(report.faults[0].message.contains("in the future"), "{:?}", report.faults);
+    assert_eq!(seen(good, at(-10)).faults, []);
+}
+
+/// Later than every line of these tests.
+fn late() -> applecart_core::model::Timestamp {
+    applecart_core::model::Timestamp::from_unix(4_000_000_000).unwrap()
 }
