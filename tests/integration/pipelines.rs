@@ -243,14 +243,17 @@ fn a_plan_is_never_written_into_somebody_elses_comment() {
     }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("plan.md");
-    let comments = Comments::new(Host::Github, 1);
-    let theirs = "<!-- applecart:plan -->\nNothing to upload.\n";
-    comments.add_of_another(theirs);
-    for text in ["first", "second"] {
-        let own = format!("<!-- applecart:plan -->\n{text}\n");
-        std::fs::write(&file, &own).unwrap();
-        comment(&comments, &file).ends_with(0);
-        assert_eq!(comments.starting_with("<!-- applecart:plan -->"), [theirs, &own]);
+    for host in [Host::Github, Host::Azure, Host::Gitlab] {
+        let comments = Comments::new(host, 1);
+        let theirs = "<!-- applecart:plan -->\nNothing to upload.\n";
+        comments.add_of_another(theirs);
+        for text in ["first", "second"] {
+            let own = format!("<!-- applecart:plan -->\n{text}\n");
+            std::fs::write(&file, &own).unwrap();
+            comment(&comments, &file).ends_with(0);
+            let found = comments.starting_with("<!-- applecart:plan -->");
+            assert_eq!(found, [theirs, &own], "{host:?}");
+        }
     }
 }
 
@@ -359,14 +362,108 @@ fn a_pull_request_has_no_key_and_may_write_nothing_but_its_comment() {
         if path.contains("github") {
             assert_eq!(pipeline["permissions"], Value::Mapping(Default::default()), "{path}");
             let jobs = pipeline["jobs"].as_mapping().unwrap();
-            for job in jobs.values() {
+            for (name, job) in jobs {
                 let contents = job["permissions"]["contents"].as_str().unwrap();
-                let expected = if path.contains("apply") { "write" } else { "read" };
-                assert_eq!(contents, expected, "{path}");
-                assert_eq!(job["environment"].is_null(), !path.contains("apply"), "{path}");
+                let writes = name == "apply";
+                assert_eq!(contents, if writes { "write" } else { "read" }, "{path}");
+                assert_eq!(job["environment"].is_null(), !writes, "{path}");
             }
         }
         // A secret that signs in is nowhere.
         assert!(!text.contains("CLIENT_SECRET"), "{path}");
+    }
+}
+
+#[test]
+fn a_token_of_the_host_stays_in_a_clone_only_where_something_is_pushed() {
+    for (path, pipeline) in pipelines() {
+        let mut found = Vec::new();
+        mappings(&pipeline, &mut found);
+        let mut checkouts = 0;
+        for step in &found {
+            let of = |uses: &str| step.get("uses")?.as_str().filter(|name| name.starts_with(uses));
+            let kept = match (of("actions/checkout@"), step.get("checkout")) {
+                (Some(_), _) => &step["with"]["persist-credentials"],
+                (None, Some(_)) => &step["persistCredentials"],
+                (None, None) => continue,
+            };
+            checkouts += 1;
+            // Of the pipelines' jobs, one pushes: it has the whole history, for the ledger.
+            let whole = step.get("fetchDepth").or_else(|| step.get("with")?.get("fetch-depth"));
+            let pushes = path.contains("apply") && whole.is_some();
+            assert_eq!(kept.as_bool(), Some(pushes), "{path}");
+        }
+        assert_eq!(checkouts > 0, !path.contains("gitlab"), "{path}");
+    }
+}
+
+#[test]
+fn no_job_that_has_a_key_builds_anything() {
+    for (path, pipeline) in pipelines() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        if !text.contains("AGE_KEY") {
+            continue;
+        }
+        let mut found = Vec::new();
+        mappings(&pipeline, &mut found);
+        // Where the program is only installed, the job that built it says what it is.
+        let text_of = |value: &serde_yaml::Mapping| serde_yaml::to_string(value).unwrap();
+        let digests = text.matches("APPLECART_SHA256").count();
+        let needs = found.iter().any(|job| {
+            let on = ["needs", "dependsOn"].iter().find_map(|name| job.get(name));
+            on.is_some_and(|on| serde_yaml::to_string(on).unwrap().contains("build"))
+        });
+        assert!(digests > 0 && needs, "{path}");
+        let build = found
+            .iter()
+            .find(|job| text_of(job).contains("install.sh") && !text_of(job).contains("AGE_KEY"));
+        assert!(build.is_some(), "{path}");
+    }
+}
+
+#[test]
+fn a_program_that_another_job_did_not_build_is_not_installed() {
+    let folder = tempfile::tempdir().unwrap();
+    let built = folder.path().join("built");
+    std::fs::copy(env!("CARGO_BIN_EXE_applecart"), &built).unwrap();
+    let bytes = std::fs::read(&built).unwrap();
+    let right = applecart_core::model::Sha256::of(&bytes).to_string();
+    for (sha256, code) in [(right.clone(), 0), ("0".repeat(64), 7)] {
+        let root = folder.path().join(&sha256);
+        let mut command = Command::new(script("install.sh"));
+        command.env("APPLECART_BINARY", &built).env("APPLECART_SHA256", &sha256);
+        for host in ["GITHUB_PATH", "TF_BUILD"] {
+            command.env_remove(host);
+        }
+        finish({
+            command.env("APPLECART_ROOT", &root);
+            command
+        })
+        .ends_with(code);
+        assert_eq!(root.join("bin/applecart").exists(), code == 0);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_stays_in_progress_elsewhere_does_not_end_a_pipeline_as_done() {
+    for (codes, code) in [("6 6", 6), ("6 0", 0), ("6 4", 4), ("0", 0), ("4", 4)] {
+        let folder = tempfile::tempdir().unwrap();
+        let left = folder.path().join("codes");
+        std::fs::write(&left, codes).unwrap();
+        // Each run ends with the next of the codes.
+        let text = format!(
+            "codes=$(cat '{0}'); echo \"${{codes#* }}\" >'{0}'; exit \"${{codes%% *}}\"",
+            left.display()
+        );
+        crate::world::hub::script(&folder.path().join("applecart"), &text);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(
+            std::iter::once(folder.path().to_owned()).chain(std::env::split_paths(&path)),
+        );
+        let mut command = Command::new(script("apply.sh"));
+        command.current_dir(folder.path()).env_clear().env("PATH", path.unwrap());
+        command.env("APPLECART_WAIT", "0");
+        finish(command).ends_with(code);
     }
 }

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Puts a Markdown file into the one comment of a pull request that it owns, and rewrites that on
-# each run. The comment is found by the marker in the file's first line. On GitHub, where a pipeline
-# may write other people's comments too, it also has to be the pipeline's own: in another person's, the
-# plan could be changed after it was written.
+# each run. The comment is found by the marker in the file's first line, and it has to be the
+# pipeline's own: another person's could be changed after the plan was written, or keep it from being
+# shown. The host says who asks; on GitHub a job's token may not ask that.
 #
 # comment.sh github|azure|gitlab FILE, with in the environment:
 #   github  GITHUB_TOKEN (pull-requests: write), GITHUB_REPOSITORY, GITHUB_API_URL, PULL_REQUEST;
@@ -28,7 +28,7 @@ esac
 
 # Prints the id of the comment in a page of them, if it is there.
 own() { jq --raw-output --arg marker "$marker" --arg author "$author" \
-  'map(select((.body // "" | startswith($marker)) and ($author == "" or .user.login == $author)))
+  'map(select((.body // "" | startswith($marker)) and (.user.login // .author.username) == $author))
     | first | .id // empty'; }
 
 # Looks for it page by page: a busy pull request has more than one.
@@ -46,7 +46,6 @@ find_own() {
   done
 }
 
-author=
 case $host in
 github)
   author=${COMMENT_AUTHOR:-github-actions[bot]}
@@ -62,6 +61,7 @@ github)
   ;;
 gitlab)
   header="PRIVATE-TOKEN: ${GITLAB_TOKEN:?}"
+  author=$(call GET "${CI_API_V4_URL:?}/user" | jq --raw-output --exit-status .username)
   notes=${CI_API_V4_URL:?}/projects/${CI_PROJECT_ID:?}/merge_requests/${CI_MERGE_REQUEST_IID:?}/notes
   body=$(jq --raw-input --slurp '{body: .}' <"$file")
   id=$(find_own "$notes")
@@ -74,9 +74,12 @@ gitlab)
 azure)
   header="Authorization: Bearer ${SYSTEM_ACCESSTOKEN:?}"
   threads=${SYSTEM_COLLECTIONURI:?}${SYSTEM_TEAMPROJECTID:?}/_apis/git/repositories/${BUILD_REPOSITORY_ID:?}/pullRequests/${SYSTEM_PULLREQUEST_PULLREQUESTID:?}/threads
+  author=$(call GET "${SYSTEM_COLLECTIONURI}_apis/connectionData" |
+    jq --raw-output --exit-status .authenticatedUser.id)
   # All threads come in one answer; a deleted comment has no content.
-  found=$(call GET "$threads?api-version=7.1" | jq --raw-output --arg marker "$marker" \
-    '[.value[] | . as $thread | .comments[]? | select(.content // "" | startswith($marker))
+  found=$(call GET "$threads?api-version=7.1" | jq --raw-output --arg marker "$marker" --arg author "$author" \
+    '[.value[] | . as $thread | .comments[]?
+      | select((.content // "" | startswith($marker)) and .author.id == $author)
       | "\($thread.id)/comments/\(.id)"] | first // empty')
   if [ -n "$found" ]; then
     body=$(jq --raw-input --slurp '{content: .}' <"$file")

@@ -21,14 +21,14 @@ if [ ! -s "$file" ]; then
 fi
 . "$(dirname "$0")/host.sh"
 
-# Every issue with the label, one object a line: number, open, key. On GitHub also: the pipeline's
-# own, for anybody may write a key into an issue of theirs.
+# Every issue of the pipeline's own with the label, one object a line: number, open, key. Anybody may
+# write a key into an issue of theirs, and nobody would be told of that renewal.
 existing() {
   page=1
   while :; do
     answer=$(call GET "$issues?labels=$label&state=all&per_page=100&page=$page")
     printf '%s' "$answer" | jq --compact-output --arg author "$author" '.[]
-      | select($author == "" or .user.login == $author)
+      | select((.user.login // .author.username) == $author)
       | {number: (.iid // .number), open: (.state | startswith("open")),
          key: ((.body // .description // "") | capture("^<!-- applecart:renewal (?<key>[0-9a-f]+) -->") | .key)}'
     [ "$(printf '%s' "$answer" | jq length)" -eq 100 ] || return 0
@@ -44,7 +44,6 @@ opened=0 closed=0
 
 case $host in
 github | gitlab)
-  author=
   if [ "$host" = github ]; then
     author=${COMMENT_AUTHOR:-github-actions[bot]}
     header="Authorization: Bearer ${GITHUB_TOKEN:?}"
@@ -54,6 +53,7 @@ github | gitlab)
     closing='{"state": "closed"}'
   else
     header="PRIVATE-TOKEN: ${GITLAB_TOKEN:?}"
+    author=$(call GET "${CI_API_V4_URL:?}/user" | jq --raw-output --exit-status .username)
     issues=${CI_API_V4_URL:?}/projects/${CI_PROJECT_ID:?}/issues
     new='{title, description: .body, labels: $name}'
     close_with=PUT
@@ -94,8 +94,9 @@ azure)
   while IFS= read -r sheet; do
     [ -n "$sheet" ] || continue
     tag=applecart-$(printf '%s' "$sheet" | jq --raw-output .key)
+    # @me is who asks: the build service.
     query=$(jq --null-input --arg tag "$tag" '{query:
-      "Select [System.Id] From WorkItems Where [System.TeamProject] = @project And [System.Tags] Contains \u0027\($tag)\u0027"}')
+      "Select [System.Id] From WorkItems Where [System.TeamProject] = @project And [System.CreatedBy] = @me And [System.Tags] Contains \u0027\($tag)\u0027"}')
     found=$(call POST "$wit/wiql?api-version=7.1" "$query" | jq '.workItems | length')
     [ "$found" -eq 0 ] || continue
     # The description is HTML.

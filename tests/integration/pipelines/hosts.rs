@@ -153,8 +153,19 @@ async fn answer(
     let others = store.others;
     let shape = |number: usize, text: &str| {
         let login = if number < others { "mallory" } else { "github-actions[bot]" };
-        json!({ "id": 1_000 + number, "body": text, "user": { "login": login } })
+        let member = if host == Host::Gitlab { ("author", "username") } else { ("user", "login") };
+        json!({ "id": 1_000 + number, "body": text, member.0: { member.1: login } })
     };
+    // Who asks.
+    match (host, path) {
+        (Host::Gitlab, "/api/v4/user") => {
+            return axum::Json(json!({ "username": "github-actions[bot]" })).into_response();
+        }
+        (Host::Azure, "/org/_apis/connectionData") => {
+            return axum::Json(json!({ "authenticatedUser": { "id": "build" } })).into_response();
+        }
+        _ => {}
+    }
     let (list, change, member, verb) = match host {
         Host::Github => (
             "/repos/org/fleet/issues/7/comments",
@@ -184,7 +195,9 @@ async fn answer(
             // A thread of the system has comments without content.
             let system = json!({ "id": 1, "comments": [{ "id": 1 }] });
             let threads = all.map(|(number, text)| {
-                json!({ "id": 1_000 + number, "comments": [{ "id": 1, "content": text }] })
+                let author = if number < others { "mallory" } else { "build" };
+                let comment = json!({ "id": 1, "content": text, "author": { "id": author } });
+                json!({ "id": 1_000 + number, "comments": [comment] })
             });
             json!({ "value": std::iter::once(system).chain(threads).collect::<Vec<_>>() })
         } else {
