@@ -85,3 +85,28 @@ fn a_megabyte_behind_a_certificate_costs_one_look() {
         assert!(read.token.is_some(), "{filling:?}: the certificate in front of it is readable");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn what_git_starts_gets_no_secret_of_ours() {
+    use crate::world::hub::{Hub, script};
+    let hub = Hub::new();
+    let live = hub.world.issue(None, 20);
+    hub.world.live("contoso", Some(&live));
+    hub.world.tenant("contoso", &hub.world.issue(Some(&live.topic), 364));
+    hub.world.commit("Renew");
+    hub.world.git(&["remote", "add", "origin", &hub.url()]);
+    hub.world.git(&["push", "--quiet", "origin", "main"]);
+    let seen = hub.world.path("seen");
+    let hook = hub.folder().join("hooks/pre-receive");
+    script(&hook, &format!("env >>'{}'", seen.display()));
+    let clone = hub.clone("main", &[]);
+    let mut command = clone.command(&["apply", "--yes"]);
+    command.env("AZURE_CLIENT_CERTIFICATE_PASSWORD", "a-password-of-ours");
+    crate::world::finish(command).ends_with(0);
+    let seen = std::fs::read_to_string(&seen).unwrap();
+    assert!(seen.contains("PATH="), "the hook ran: {seen}");
+    for secret in [&*hub.world.key, &*hub.world.secret, "a-password-of-ours"] {
+        assert!(!seen.contains(secret), "{seen}");
+    }
+}

@@ -14,7 +14,7 @@ use crate::world::{finish, tenant_id};
 fn entry(tenant: &str, run: &str, second: i64) -> (TenantId, LedgerEntry) {
     let actor = Actor { user: Some("dana".into()), host: None, pipeline: None };
     let author = Author { run: run.into(), clone: "clone".into(), actor };
-    let at = Timestamp::from_unix(1_800_000_000 + second).unwrap();
+    let at = Timestamp::from_unix(1_700_000_000 + second).unwrap();
     let name = tenant.parse().unwrap();
     let body = body(Event::Applied, at, Some(Sha256::of(tenant.as_bytes())));
     (tenant_id(tenant), LedgerEntry::new(at, name, TokenRef::push(), &author, body))

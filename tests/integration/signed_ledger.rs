@@ -143,7 +143,7 @@ fn a_ledger_from_before_is_taken_up_at_the_commit_that_the_policy_names() {
 fn entries(name: &str, run: &str) -> Vec<(TenantId, LedgerEntry)> {
     let actor = Actor { user: Some("dana".into()), host: None, pipeline: None };
     let author = Author { run: run.into(), clone: run.into(), actor };
-    let at = Timestamp::from_unix(1_800_000_000).unwrap();
+    let at = Timestamp::from_unix(1_700_000_000).unwrap();
     let token = TokenRef::push();
     let entry = LedgerEntry::new(at, name.parse().unwrap(), token, &author, EntryBody::Adopted);
     vec![(tenant_id(name), entry)]

@@ -80,7 +80,7 @@ fn a_merge_that_drops_one_sides_lines_is_found() {
     world.forge([(Event::Acknowledged, file, rev.clone(), None)]);
     let ours = world.ledger_head();
     world.git(&["update-ref", REFNAME, &base]);
-    world.forge_at(1_900_000_001, [(Event::Acknowledged, file, rev, None)]);
+    world.forge_at(chrono::Utc::now().timestamp() + 61, [(Event::Acknowledged, file, rev, None)]);
     let tree = world.git(&["rev-parse", &format!("{REFNAME}^{{tree}}")]);
     let merge = world.git(&["commit-tree", "-m", "Merge", "-p", REFNAME, "-p", &ours, &tree]);
     world.git(&["update-ref", REFNAME, &merge]);

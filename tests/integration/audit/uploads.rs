@@ -14,7 +14,7 @@ impl World {
         &self,
         drafts: impl IntoIterator<Item = (Event, Option<Sha256>, Option<String>, Option<&'static str>)>,
     ) {
-        self.forge_at(1_900_000_000, drafts);
+        self.forge_at(chrono::Utc::now().timestamp() + 60, drafts);
     }
 
     pub(crate) fn forge_at(
@@ -198,7 +198,7 @@ fn lines_that_are_dated_before_those_above_them_are_told() {
     let (good, rev) = (Some(world.digest()), Some(world.git(&["rev-parse", "HEAD"])));
     world.forge([(Event::RenewalOpened, good, rev.clone(), None)]);
     assert_eq!(found(&world.audit().ends_with(0)), Vec::<String>::new());
-    world.forge_at(1_800_000_000, [(Event::Acknowledged, good, rev, None)]);
+    world.forge_at(1_700_000_000, [(Event::Acknowledged, good, rev, None)]);
     let note = finding(&world.audit().ends_with(0), "out-of-order");
     assert_eq!((&note["level"], &note["place"]["line"]), (&"note".into(), &5.into()));
 }
