@@ -559,6 +559,7 @@ fn git_hint(error: &GitError) -> Option<Next> {
                 "Bring that folder back, or clone again. Commits that were never pushed are lost with it:",
                 "git clone \"$(git remote get-url origin)\" fleet-again",
             ));
+        }
         GitError::BareInside { outer, .. } => {
             let outer = shell_word(&outer.display().to_string());
             return Some(Next::run(
