@@ -41,6 +41,7 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
     let planned = plan.planned();
     let mut report = ApplyReport::new(&planned.plan);
     report.left_out(&planned.left_out);
+    report.broken(&planned.plan, plan.faults());
     record::notes(planned, tools, &mut report).await?;
     verify::all(planned, tools, &mut report).await?;
 

@@ -553,7 +553,7 @@ impl<'a> OneToken<'a> {
                     "{} Apple ended the token in use with the download, so device sync is down until this file is merged and uploaded.",
                     open.told()
                 ),
-                Severity::Urgent,
+                Severity::Critical,
             ),
             Kind::Push | Kind::Vpp => {
                 (format!("{} It is uploaded once it is merged.", open.told()), Severity::Notice)
@@ -728,6 +728,7 @@ impl<'a> OneToken<'a> {
             Expiry::Expired => (Cause::Expired, policy.critical),
             Expiry::Critical => (Cause::Critical, policy.critical),
             Expiry::RenewalDue => (Cause::RenewalDue, policy.renew_before),
+            Expiry::Unknown if state.live.is_some() => return Some(self.no_expiry_in_intune()),
             Expiry::Unknown if unexplained => {
                 let words = Words::new(
                     "Neither Git nor the ledger tells when it expires.",
@@ -762,6 +763,19 @@ impl<'a> OneToken<'a> {
             _ => None,
         };
         Some(Matter { since: Some(since), as_of, ..self.matter(cause, words) })
+    }
+
+    /// What was read has no date: a schedule that waits for one would wait for ever.
+    fn no_expiry_in_intune(&self) -> Matter {
+        let words = Words::new(
+            "Intune does not say when it expires, so no warning comes before it does.",
+            "Start a sync of the token in the Intune portal, and look at its date there. Then read it again:",
+        );
+        let words = Words {
+            command_for_all: self.of.scope.run("applecart status"),
+            ..words.run(format!("applecart status --select {}", self.tenant()))
+        };
+        Matter { severity: Severity::Urgent, ..self.matter(Cause::ExpiryUnknown, words) }
     }
 
     /// Whether a new file is in Git, so that a renewal must not be opened once more.

@@ -132,7 +132,7 @@ impl Fleet {
             Cause::Failing(reason) => state.health_reasons.push(reason),
             Cause::Unobserved(code) => planned.problems.push(Problem::new(code, "no answer")),
             Cause::ExpiryUnknown => {
-                state.sync = Sync::Unobserved;
+                (state.sync, state.live) = (Sync::Unobserved, None);
                 state.expiry = Expiry::Unknown;
             }
             Cause::OutOfSync => state.sync = Sync::OutOfSync,
@@ -563,6 +563,52 @@ fn the_certificate_that_brings_a_topic_back_waits_for_its_line() {
     let matters = attention(&world);
     assert_eq!(matters[0].command.as_deref(), Some("applecart plan --select contoso"));
     assert!(matters[0].next.contains("`allow` line"), "{}", matters[0].next);
+}
+
+#[test]
+fn a_token_that_is_to_be_made_again_is_missing_until_it_is_there() {
+    let mut world = World::vpp();
+    world.live_vpps().clear();
+    world.allow("vanished", "absent", "2027-11-20T10:00:00Z");
+    world.entry().create = true;
+    let matters = attention(&world);
+    assert_eq!(codes(&matters), ["missing", "awaiting-confirmation"]);
+    assert!(FailOn::Urgent.fails(&matters[0]));
+    assert_eq!(matters[0].command.as_deref(), Some("applecart apply --select contoso"));
+    // One that never was there is only due.
+    world.forget();
+    world.entry().token.id = None;
+    assert_eq!(codes(&attention(&world)), ["out-of-sync"]);
+}
+
+#[test]
+fn a_token_of_which_intune_names_no_date_needs_a_look() {
+    let mut world = World::enrollment();
+    world.live_enrollment(|live| live.expires = None);
+    world.entry().file = None;
+    let matters = attention(&world);
+    assert_eq!(codes(&matters), ["expiry-unknown", "awaiting-confirmation"]);
+    assert!(FailOn::Urgent.fails(&matters[0]));
+}
+
+#[test]
+fn what_takes_devices_or_licences_down_counts_as_a_change() {
+    for state in ["invalid", "expired", "assignedToExternalMDM", "duplicateLocationId"] {
+        let mut world = World::vpp();
+        world.live_vpp(|live| live.state = state.into());
+        assert_eq!(attention(&world)[0].severity, Severity::Critical, "{state}");
+    }
+    let mut world = World::vpp();
+    world.live_vpp(|live| live.last_sync_status = Some("failed".into()));
+    assert_eq!(attention(&world)[0].severity, Severity::Critical);
+    let mut world = World::enrollment();
+    world.live_enrollment(|live| live.last_sync_error_code = 999);
+    assert_eq!(attention(&world)[0].severity, Severity::Critical);
+    // What is not known is no change, and fails a schedule.
+    let mut world = World::vpp();
+    world.live_vpp(|live| live.state = "unknown".into());
+    let matters = attention(&world);
+    assert_eq!((codes(&matters)[0], matters[0].severity), ("state-unknown", Severity::Urgent));
 }
 
 #[test]

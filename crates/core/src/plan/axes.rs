@@ -34,7 +34,13 @@ pub(super) fn health(live: Subject<'_>, now: Timestamp) -> (Health, Vec<HealthRe
         Subject::Enrollment(live) => enrollment(live, now),
         Subject::Vpp(live) => vpp(live, now),
     };
-    (if reasons.is_empty() { Health::Ok } else { Health::Failing }, reasons)
+    let is_known = |reason: &HealthReason| *reason != HealthReason::StateUnknown;
+    let health = match (reasons.is_empty(), reasons.iter().any(is_known)) {
+        (true, _) => Health::Ok,
+        (false, true) => Health::Failing,
+        (false, false) => Health::Unknown,
+    };
+    (health, reasons)
 }
 
 /// Graph tells only the last upload's failure.
@@ -55,14 +61,17 @@ fn enrollment(live: &LiveEnrollment, now: Timestamp) -> Vec<HealthReason> {
     reasons
 }
 
-/// Whether it is expired is told by the expiry axis.
+/// A token that Intune calls expired after its date is told by the expiry axis; before it, it is
+/// dead whatever the date says. Of a state that is not named here nothing is known.
 fn vpp(live: &LiveVpp, now: Timestamp) -> Vec<HealthReason> {
     let mut reasons = Vec::new();
     match live.state.as_str() {
-        "invalid" => reasons.push(HealthReason::TokenInvalid),
+        LiveVpp::VALID => {}
+        "expired" if live.expires.is_some_and(|expires| expires <= now) => {}
+        "invalid" | "expired" => reasons.push(HealthReason::TokenInvalid),
         "assignedToExternalMDM" => reasons.push(HealthReason::ExternalMdm),
         "duplicateLocationId" => reasons.push(HealthReason::DuplicateLocation),
-        _ => {}
+        _ => reasons.push(HealthReason::StateUnknown),
     }
     if live.last_sync_status.as_deref() == Some("failed") {
         reasons.push(HealthReason::SyncFailing);

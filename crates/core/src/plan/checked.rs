@@ -5,6 +5,7 @@ use super::lint::{self, Fault};
 use super::planned::Planned;
 use super::safety::{Excess, Limits};
 use super::types::Source;
+use crate::model::TokenRef;
 
 /// Why a plan may not be applied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,14 +24,17 @@ pub enum Refusal {
     /// The plan was made from a snapshot.
     #[error("a plan made from a snapshot is never applied")]
     Snapshot,
-    /// The plan breaks an invariant: a mistake in this program.
+    /// The plan as a whole breaks an invariant: a mistake in this program.
     #[error("the plan breaks an invariant; nothing was written. Please report this: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Lint(Vec<Fault>),
 }
 
 /// A plan that passed the lint and the safety limits: the only thing that `apply` takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckedPlan(Planned);
+pub struct CheckedPlan {
+    planned: Planned,
+    faults: Vec<Fault>,
+}
 
 impl CheckedPlan {
     /// Checks a plan. `approve` is the digest that a person approved.
@@ -43,12 +47,13 @@ impl CheckedPlan {
         known: Known<'_>,
         approve: Option<&str>,
     ) -> Result<Self, Refusal> {
+        let mut planned = planned;
         let plan = &planned.plan;
         if plan.source == Source::Snapshot {
             return Err(Refusal::Snapshot);
         }
         let faults = lint::faults(plan);
-        if !faults.is_empty() {
+        if faults.iter().any(|fault| fault.tenant.is_none()) {
             return Err(Refusal::Lint(faults));
         }
         // A wrong approval is refused even where none is needed: the person approved something
@@ -59,13 +64,26 @@ impl CheckedPlan {
             return Err(Refusal::Approval { given: given.to_owned(), actual: plan.digest.clone() });
         }
         match limits.check(plan, known) {
-            Some(excess) if approve.is_none() => Err(Refusal::Safety(excess)),
-            _ => Ok(Self(planned)),
+            Some(excess) if approve.is_none() => return Err(Refusal::Safety(excess)),
+            _ => {}
         }
+        // Tenants are islands: what one token breaks stops that token.
+        let is_sound = |tenant: &str, token: &TokenRef| {
+            !faults.iter().any(|fault| fault.is_about(tenant, token))
+        };
+        planned.due.retain(|due| is_sound(due.tenant.name.as_str(), &due.token.token));
+        planned.verifies.retain(|one| is_sound(one.name.as_str(), &one.token.token));
+        Ok(Self { planned, faults })
     }
 
     /// The plan and what goes with it.
     pub fn planned(&self) -> &Planned {
-        &self.0
+        &self.planned
+    }
+
+    /// The invariants that single tokens break: mistakes in this program. Nothing of these tokens is
+    /// due any more.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
     }
 }

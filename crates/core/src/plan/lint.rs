@@ -3,60 +3,85 @@
 //! The lint shares no code with the decision table on purpose, and looks only at the finished
 //! plan. A fault here is a mistake in this program, never in the fleet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::digest::digest;
 use super::types::{Action, Observed, Plan, PlannedTenant, PlannedToken, Reason, Sync};
-use crate::model::{Facts, Kind};
+use crate::model::{Facts, Kind, TokenRef};
 
 /// An invariant that a finished plan breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Fault {
-    /// The tenant it is about.
-    pub tenant: String,
+    /// The tenant it is about; `None` for the whole plan.
+    pub tenant: Option<String>,
+    /// The token; `None` for all of the tenant's.
+    pub token: Option<TokenRef>,
     /// What is wrong.
     pub what: &'static str,
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.tenant, self.what)
+impl Fault {
+    fn of_token(tenant: &PlannedTenant, token: &PlannedToken, what: &'static str) -> Self {
+        Self { tenant: Some(tenant.name.clone()), token: Some(token.state.token()), what }
+    }
+
+    fn of_tenant(tenant: &PlannedTenant, what: &'static str) -> Self {
+        Self { tenant: Some(tenant.name.clone()), token: None, what }
+    }
+
+    /// Whether it stops this token of this tenant.
+    pub fn is_about(&self, tenant: &str, token: &TokenRef) -> bool {
+        self.tenant.as_deref().is_none_or(|name| name == tenant)
+            && self.token.as_ref().is_none_or(|one| one.same_token(token))
     }
 }
 
-/// Checks every invariant.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.tenant.as_deref().unwrap_or("plan"), self.what)
+    }
+}
+
+/// Checks every invariant. One that a token breaks is about that token and no other; what two of
+/// them share is about both.
 pub(super) fn faults(plan: &Plan) -> Vec<Fault> {
     let mut faults = Vec::new();
     if digest(&plan.tenants).as_ref() != Some(&plan.digest) {
-        faults.push(Fault { tenant: "plan".into(), what: "the digest is not the plan's" });
+        faults.push(Fault { tenant: None, token: None, what: "the digest is not the plan's" });
     }
-    let mut destinations = BTreeSet::new();
-    let mut digests = BTreeSet::new();
+    let writes: Vec<(&PlannedTenant, &PlannedToken)> =
+        plan.tokens().filter(|(_, token)| token.action.writes()).collect();
+    let mut by_tenant_id: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
+    let (mut by_token, mut by_file) = (BTreeMap::new(), BTreeMap::new());
+    for (tenant, token) in &writes {
+        by_tenant_id.entry(tenant.tenant_id).or_default().insert(&tenant.name);
+        *by_token.entry((&tenant.name, token.state.token())).or_insert(0) += 1;
+        if let Some(sha256) = token.state.sha256 {
+            *by_file.entry(sha256).or_insert(0) += 1;
+        }
+    }
+    for (tenant, token) in plan.tokens() {
+        let found = token_faults(plan, tenant, token);
+        faults.extend(found.into_iter().map(|what| Fault::of_token(tenant, token, what)));
+    }
+    for (tenant, token) in &writes {
+        if by_token.get(&(&tenant.name, token.state.token())).is_some_and(|times| *times > 1) {
+            faults.push(Fault::of_token(tenant, token, "two writes to one token"));
+        }
+        if token.state.sha256.is_some_and(|file| by_file.get(&file).is_some_and(|n| *n > 1)) {
+            faults.push(Fault::of_token(tenant, token, "one file is written twice"));
+        }
+    }
     for tenant in &plan.tenants {
-        let mut fault = |what| faults.push(Fault { tenant: tenant.name.clone(), what });
-        let mut tokens = BTreeSet::new();
-        for token in &tenant.tokens {
-            for what in token_faults(plan, tenant, token) {
-                fault(what);
-            }
-            if token.action.writes() {
-                if !tokens.insert((token.state.kind, &token.state.id, &token.state.name)) {
-                    fault("two writes to one token");
-                }
-                if let Some(sha256) = token.state.sha256
-                    && !digests.insert(sha256)
-                {
-                    fault("one file is written twice");
-                }
-            }
-        }
         if tenant.tokens.iter().filter(|token| token.state.kind == Kind::Push).count() > 1 {
-            fault("more than one push certificate");
+            faults.push(Fault::of_tenant(tenant, "more than one push certificate"));
         }
-        let writes = tenant.tokens.iter().any(|token| token.action.writes());
-        if writes && !tenant.tenant_id.is_some_and(|id| destinations.insert(id)) {
-            fault("a write without a tenant id of its own");
+        let is_its_own = |names: &BTreeSet<&str>| tenant.tenant_id.is_some() && names.len() == 1;
+        if tenant.tokens.iter().any(|token| token.action.writes())
+            && !by_tenant_id.get(&tenant.tenant_id).is_some_and(is_its_own)
+        {
+            faults.push(Fault::of_tenant(tenant, "a write without a tenant id of its own"));
         }
     }
     faults
@@ -257,7 +282,15 @@ mod tests {
             twin.name = "fabrikam".into();
             plan.tenants.push(twin);
         });
-        assert_eq!(found, ["one file is written twice", "a write without a tenant id of its own"]);
+        assert_eq!(
+            found,
+            [
+                "one file is written twice",
+                "one file is written twice",
+                "a write without a tenant id of its own",
+                "a write without a tenant id of its own"
+            ]
+        );
     }
 
     #[test]
@@ -269,6 +302,8 @@ mod tests {
         assert_eq!(
             found,
             [
+                "two writes to one token",
+                "one file is written twice",
                 "two writes to one token",
                 "one file is written twice",
                 "more than one push certificate"

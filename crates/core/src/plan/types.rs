@@ -80,7 +80,7 @@ kebab_enum! {
 }
 
 crate::code_enum! {
-    /// Why a token is failing.
+    /// Why a token is failing, or why it is unknown whether it works.
     HealthReason [Health] {
         TermsNotAccepted = "terms-not-accepted",
         SyncFailing = "sync-failing",
@@ -89,6 +89,7 @@ crate::code_enum! {
         ExternalMdm = "external-mdm",
         DuplicateLocation = "duplicate-location",
         TopicChanged = "topic-changed",
+        StateUnknown = "state-unknown",
     }
 }
 

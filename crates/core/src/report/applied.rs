@@ -3,10 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{
-    Cause, Facts, Kind, LedgerEntry, Outcome, Sha256, TenantId, TenantName, TokenRef,
-};
-use crate::plan::{Action, Due, FORMAT_VERSION, Plan, Reason, Verify, Warning, kebab_enum};
+use crate::model::{Cause, Facts, Kind, LedgerEntry, Outcome, Sha256, TenantId, TokenRef};
+use crate::plan::{Action, Due, FORMAT_VERSION, Fault, Plan, Reason, Verify, Warning, kebab_enum};
 
 kebab_enum! {
     /// What happened to one token.
@@ -253,22 +251,36 @@ impl ApplyReport {
     pub fn push(&mut self, due: &Due, done: Done) {
         let sha256 = due.token.file.as_ref().map(|file| file.sha256);
         let before = due.before.clone();
-        self.add(&due.tenant.name, due.tenant.tenant_id, &due.token.token, sha256, before, done);
+        self.add(
+            due.tenant.name.as_str(),
+            due.tenant.tenant_id,
+            &due.token.token,
+            sha256,
+            before,
+            done,
+        );
     }
 
     pub fn verified(&mut self, verify: &Verify, done: Done) {
         let (token, before) = (&verify.token.token, Some(verify.live.clone()));
-        self.add(&verify.name, verify.tenant_id, token, Some(verify.file.sha256), before, done);
+        self.add(
+            verify.name.as_str(),
+            verify.tenant_id,
+            token,
+            Some(verify.file.sha256),
+            before,
+            done,
+        );
     }
 
     pub fn add_noted(&mut self, tenant_id: TenantId, entry: &LedgerEntry, done: Done) {
         let before = entry.before.clone();
-        self.add(&entry.name, tenant_id, &entry.token, entry.sha256(), before, done);
+        self.add(entry.name.as_str(), tenant_id, &entry.token, entry.sha256(), before, done);
     }
 
     fn add(
         &mut self,
-        tenant: &TenantName,
+        tenant: &str,
         tenant_id: TenantId,
         token: &TokenRef,
         sha256: Option<Sha256>,
@@ -321,6 +333,29 @@ impl ApplyReport {
     pub fn judge_elsewhere(&mut self, due: usize) {
         if due > 0 && self.summary.elsewhere == due {
             self.ends(Outcome::Elsewhere);
+        }
+    }
+
+    /// Tokens that are left out because their plan breaks an invariant, each with all that it breaks.
+    pub fn broken(&mut self, plan: &Plan, faults: &[Fault]) {
+        for (tenant, token) in plan.tokens() {
+            let of = token.state.token();
+            let its: Vec<&str> = faults
+                .iter()
+                .filter(|fault| fault.is_about(&tenant.name, &of))
+                .map(|fault| fault.what)
+                .collect();
+            let Some(tenant_id) = tenant.tenant_id.filter(|_| !its.is_empty()) else { continue };
+            let why = format!(
+                "nothing was uploaded: its plan breaks an invariant, which is a mistake in this program. Please report this: {}",
+                its.join("; ")
+            );
+            let before = token.before.as_deref().cloned();
+            let done = Done { details: vec![why], ..Done::of(Happened::Refused) };
+            self.add(&tenant.name, tenant_id, &of, token.state.sha256, before, done);
+        }
+        if !faults.is_empty() {
+            self.ends(Outcome::Refused);
         }
     }
 

@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 
 use crate::fleet::Desired;
-use crate::model::{Event, Problem, ProblemCode, Reading};
-use crate::plan::world::{World, push_entry, tenant};
-use crate::plan::{CheckedPlan, Known, Limits, Plan, Selection};
+use crate::model::{Event, LiveTenant, Problem, ProblemCode, Reading};
+use crate::plan::world::{OTHER_TOPIC, World, push_entry, tenant};
+use crate::plan::{CheckedPlan, Known, Limits, Plan, Refusal, Selection};
+use crate::report::{ApplyReport, Happened};
 
 #[test]
 fn when_the_upload_has_landed_there_is_nothing_left_to_do() {
@@ -114,4 +115,43 @@ fn a_selection_leaves_the_rest_out() {
     assert!(Selection::parse(&["fabrikam".into()]).unwrap().may_match_invalid("fabrikam"));
     assert_eq!(world.plan().selection.select, ["contoso"]);
     assert_eq!(world.plan().tenants.len(), 1);
+}
+
+#[test]
+fn an_invariant_that_one_token_breaks_stops_that_token_only() {
+    let mut world = World::renewal();
+    let mut other = tenant("fabrikam", 2);
+    other.push = Some(push_entry("BB", OTHER_TOPIC, "2027-11-20T10:00:00Z"));
+    let live = LiveTenant { push: Reading::Absent, ..LiveTenant::not_asked() };
+    world.others_live.insert(other.name.clone(), live);
+    world.others.push(Desired::Valid(other));
+    world.selection = Selection::parse(&[]).unwrap();
+    let limits = Limits::of(&world.policy, 2);
+    let view = world.ledger.clone().unwrap();
+    let mut planned = world.planned();
+    assert_eq!(planned.due.len(), 2);
+    let broken = planned.plan.tenants.iter_mut().find(|one| one.name == "fabrikam").unwrap();
+    broken.tokens[0].after.as_mut().unwrap().topic = None;
+    planned.plan.digest = crate::plan::digest::digest(&planned.plan.tenants).unwrap();
+    let checked = CheckedPlan::check(planned, limits, Known::Read(&view), None).unwrap();
+    let due: Vec<&str> = checked.planned().due.iter().map(|due| due.tenant.name.as_str()).collect();
+    assert_eq!(due, ["contoso"]);
+    let mut report = ApplyReport::new(&checked.planned().plan);
+    report.broken(&checked.planned().plan, checked.faults());
+    let told: Vec<(&str, Happened)> =
+        report.results.iter().map(|one| (one.tenant.as_str(), one.result)).collect();
+    assert_eq!(told, [("fabrikam", Happened::Refused)]);
+    assert!(report.results[0].details[0].contains("a push upload without identity"));
+    assert_eq!(report.exits, [4]);
+}
+
+#[test]
+fn a_plan_with_another_digest_than_its_own_is_refused_as_a_whole() {
+    let world = World::renewal();
+    let view = world.ledger.clone().unwrap();
+    let mut planned = world.planned();
+    planned.plan.digest = "sha256:00".to_owned();
+    let refused =
+        CheckedPlan::check(planned, Limits::of(&world.policy, 1), Known::Read(&view), None);
+    assert!(matches!(refused, Err(Refusal::Lint(_))), "{refused:?}");
 }

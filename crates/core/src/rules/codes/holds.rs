@@ -69,11 +69,11 @@ super::rows! {
         "The VPP token in Intune is of another location than the tenant file names.",
         "Either Apple renamed the location, which changes nothing, or licences of one location would be taken away from its devices.",
         "If it was renamed, run `applecart import --update TENANT`. Else correct `id` or `location`, or seal the right location's token. If the move is meant, have an `allow` line reviewed.";
-    "external-mdm" [Hold Health] Error (Claim)
+    "external-mdm" [Hold Health] Critical (Claim)
         "Another device management system uses this VPP token.",
         "Taking it back ends the licences there.",
         "If it is to be taken back, write `claim: true` on the entry.";
-    "duplicate-location" [Hold Health] Error ()
+    "duplicate-location" [Hold Health] Critical ()
         "Intune has another VPP token for the same location.",
         "Neither of the two works.",
         "Remove one of them in the Intune portal, and run `applecart plan` again.";

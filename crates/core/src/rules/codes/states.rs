@@ -58,7 +58,7 @@ super::rows! {
         "Apple has new terms that the customer has not accepted.",
         "Until then Apple refuses every sync (`lastSyncErrorCode` 3).",
         "Ask the customer's administrator to accept them in Apple Business (formerly Apple Business Manager) or Apple School Manager.";
-    "sync-failing" [Health] Error ()
+    "sync-failing" [Health] Critical ()
         "The last sync between Intune and Apple failed.",
         "New devices and licences do not arrive.",
         "The commonest cause is a token that was downloaded at Apple later and not uploaded: that download ended the one in use. If there is such a file, bring it; else start a sync in the Intune portal and read its message. To bring it, run `applecart renew TENANT/TOKEN --file FILE`.";
@@ -70,6 +70,10 @@ super::rows! {
         "Intune calls the credential invalid.",
         "Apple does not accept it any more, whatever its expiry date says.",
         "Renew it at Apple. If Git has no newer file, run `applecart renew TENANT/TOKEN`.";
+    "state-unknown" [Health] Error ()
+        "Intune does not say whether the VPP token works.",
+        "It names a state that says nothing, or one that this version does not know. The token may be dead, whatever its expiry date says.",
+        "Look at the token in the Intune portal. If it does not work there, renew it at Apple, and run `applecart renew TENANT/TOKEN`.";
     "apple-id-differs" [Warning] Warning ()
         "The Apple Account in Git is not the one in Intune.",
         "The next renewal needs the account that has the credential at Apple. It is never written by itself.",
@@ -135,9 +139,9 @@ super::rows! {
         "The download ended the token in use, so no device syncs until the new one is in Intune.",
         "Run `applecart apply`, or correct what holds the upload.";
     "expiry-unknown" [Attention] Warning ()
-        "Neither Git nor the ledger tells when the token expires.",
-        "Intune was not read, and no earlier reading is recorded.",
-        "Run `applecart status` without `--offline`.";
+        "Nothing tells when the token expires.",
+        "Intune names no date; or it was not read, and neither Git nor the ledger knows one. No warning comes before the token dies.",
+        "If Intune was not read, run `applecart status` without `--offline`. Else start a sync of the token in the Intune portal, and look at its date there.";
     "awaiting-confirmation" [Attention] Note ()
         "A file was uploaded, and the customer has not confirmed yet that devices work.",
         "Only a device that enrols and apps that arrive prove a renewal.",

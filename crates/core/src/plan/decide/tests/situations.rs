@@ -6,7 +6,7 @@ use crate::model::{EntryBody, Event, FailureCode, Kind, Problem, ProblemCode, Re
 use crate::plan::world::{
     NEXT_YEAR, OTHER_TOPIC, THIS_YEAR, TOPIC, World, at, live_vpp, tenant, vpp_entry,
 };
-use crate::plan::{Action, HealthReason, Reason, Sync};
+use crate::plan::{Action, Expiry, Health, HealthReason, Reason, Sync};
 
 /// What happened, in which world, and what must follow for its first token.
 struct Situation {
@@ -863,6 +863,31 @@ fn every_hold_that_a_plan_can_tell_has_its_situation() {
 }
 
 #[test]
+fn a_vpp_token_is_healthy_only_where_intune_says_so() {
+    let health = |state: &str| {
+        let mut world = World::vpp();
+        world.live_vpp(|live| live.state = state.into());
+        world.first().state.health
+    };
+    assert_eq!(health("valid"), Health::Ok);
+    assert_eq!(health("expired"), Health::Failing);
+    for state in ["unknown", "", "somethingNew"] {
+        assert_eq!(health(state), Health::Unknown, "{state}");
+    }
+}
+
+#[test]
+fn what_is_expired_by_its_date_is_told_once() {
+    let mut world = World::vpp();
+    world.live_vpp(|live| {
+        live.state = "expired".into();
+        live.expires = Some(at("2026-11-01T00:00:00Z"));
+    });
+    let state = world.first().state;
+    assert_eq!((state.expiry, state.health_reasons), (Expiry::Expired, vec![]));
+}
+
+#[test]
 fn what_is_wrong_with_a_token_in_sync_is_shown_beside() {
     let health = |start: fn() -> World, change: fn(&mut World)| {
         let mut world = start();
@@ -873,6 +898,9 @@ fn what_is_wrong_with_a_token_in_sync_is_shown_beside() {
         ("invalid", HealthReason::TokenInvalid),
         ("assignedToExternalMDM", HealthReason::ExternalMdm),
         ("duplicateLocationId", HealthReason::DuplicateLocation),
+        ("expired", HealthReason::TokenInvalid),
+        ("unknown", HealthReason::StateUnknown),
+        ("unknownFutureValue", HealthReason::StateUnknown),
     ] {
         let mut world = World::vpp();
         world.live_vpp(|live| live.state = state.into());
