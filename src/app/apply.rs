@@ -102,24 +102,34 @@ pub fn run(
     let holder = Holder { run: run_id.clone(), host: actor.host.clone(), since: context.now() };
     let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some(LOCK_WAIT))?;
     let which = if options.local_ledger { Which::Local } else { Which::Writing };
-    let Past { ledger, known, history, .. } = session::past(&loaded, context, which)?;
-    must_have_begun(&loaded, ledger.as_ref(), &known)?;
+    let past_now = || session::past(&loaded, context, which);
+    let first = past_now()?;
+    must_have_begun(&loaded, first.ledger.as_ref(), &first.known)?;
     let clone = clone::state(context, &loaded, Reach::InForce);
-    let dead_runs = known.as_ref().map(|view| lock.dead_runs(view, &run_id)).unwrap_or_default();
-    let session = Session {
-        context,
-        loaded: &loaded,
-        selection: &selection,
-        known: &known,
-        history: &history,
-        dead_runs,
-        retry: options.retry,
+    let dead_runs = |past: &Past| {
+        past.known.as_ref().map(|view| lock.dead_runs(view, &run_id)).unwrap_or_default()
+    };
+    let plan_of = async |past: &Past| {
+        let session = Session {
+            dead_runs: dead_runs(past),
+            retry: options.retry,
+            ..Session::new(context, &loaded, &selection, (&past.known, &past.history))
+        };
+        session.plan(&connector).await
     };
     let in_force = BaseWatch::of(context, &loaded)?;
-    let author = Author { run: run_id, clone: lock.clone_id().to_string(), actor };
+    let author = Author { run: run_id.clone(), clone: lock.clone_id().to_string(), actor };
 
     super::block_on(async {
-        let made = session.plan(&connector).await?;
+        let mut past = first;
+        let mut made = plan_of(&past).await?;
+        for _ in 0..session::OVERTAKEN {
+            let Some(newer) = session::newer(&made, &past, past_now)? else { break };
+            past = newer;
+            made = plan_of(&past).await?;
+        }
+        let dead_runs = dead_runs(&past);
+        let Past { ledger, known, .. } = past;
         let (planned, approve) = reviewed(file.as_ref(), made, options.approve)?;
         let observed = session::observed(&planned.plan);
         let elsewhere = is_elsewhere(&planned);
@@ -154,7 +164,7 @@ pub fn run(
             run: &run,
             progress: &*(context.progress)("applying"),
             parallelism: context.parallelism,
-            dead_runs: &session.dead_runs,
+            dead_runs: &dead_runs,
             stop: (options.stop)(),
             wait: options.wait.unwrap_or(WAIT),
             canary_wait: options.wait.or(settle).unwrap_or(WAIT),

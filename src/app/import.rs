@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::replace::{self, New};
-use super::session::{self, Intune, Loaded, NO_PROFILE, Session, Tree, Unknown, Which};
+use super::session::{self, Loaded, NO_PROFILE, Session, Tree, Unknown, Which};
 use super::{AppError, Context, Reach, clone};
 use applecart_core::attention::CloneState;
 use applecart_core::fleet::{Desired, Source};
@@ -128,7 +128,7 @@ pub fn prepare(options: &ImportOptions, context: &Context) -> Result<Import, App
     let planned = if targets.read.iter().any(|target| target.there.is_some()) {
         let session::Past { known, history, .. } = session::past(&loaded, context, Which::Shared)?;
         let session = Session::new(context, &loaded, &all, (&known, &history));
-        session.plan_now(Intune::Read(live.clone(), plan::Source::Live))?.plan.tenants
+        session.make(&live, plan::Source::Live)?.plan.tenants
     } else {
         Vec::new()
     };

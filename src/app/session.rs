@@ -19,7 +19,9 @@ use applecart_core::ledger::LedgerView;
 use applecart_core::model::{
     LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName, sentence,
 };
-use applecart_core::plan::{self, Due, DueWrite, Input, Known, Plan, Planned, Selection};
+use applecart_core::plan::{
+    self, Action, Due, DueWrite, Input, Known, Note, Plan, Planned, Selection,
+};
 use applecart_core::rules::bindings::History;
 use applecart_core::rules::downloads::Downloads;
 use applecart_io::git::{Base, BaseError, Repo, Signers};
@@ -319,6 +321,13 @@ pub struct Past {
     pub history: History,
 }
 
+impl Past {
+    /// The ledger's tip; `None` where there is none or it is unknown.
+    fn head(&self) -> Option<&str> {
+        self.known.as_ref().ok().and_then(|view| view.head.as_deref())
+    }
+}
+
 /// Why nothing is known of what happened before, so that nothing may be written.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Unknown {
@@ -522,11 +531,54 @@ pub fn plan(
     if wanted.reading {
         loaded = loaded.for_reading();
     }
-    let Past { known, history, .. } = past(&loaded, context, wanted.which)?;
+    let past_now = || past(&loaded, context, wanted.which);
+    let first = past_now()?;
     let clone = clone::state(context, &loaded, wanted.reach);
-    let intune = intune(&loaded)?;
-    let planned = Session::new(context, &loaded, selection, (&known, &history)).plan_now(intune)?;
+    let (Past { known, .. }, planned) = match intune(&loaded)? {
+        Intune::Graph(connector) => super::block_on(async {
+            let plan_of = async |past: &Past| {
+                let known = (&past.known, &past.history);
+                Session::new(context, &loaded, selection, known).plan(&connector).await
+            };
+            let mut past = first;
+            let mut planned = plan_of(&past).await?;
+            for _ in 0..OVERTAKEN {
+                let Some(newer) = newer(&planned, &past, past_now)? else { break };
+                past = newer;
+                planned = plan_of(&past).await?;
+            }
+            Ok::<_, AppError>((past, planned))
+        })??,
+        Intune::Read(live, source) => {
+            let known = (&first.known, &first.history);
+            let planned = Session::new(context, &loaded, selection, known).make(&live, source)?;
+            (first, planned)
+        }
+    };
     Ok(Made { loaded, known, planned, clone })
+}
+
+/// So often a plan is made again because another run wrote meanwhile.
+pub const OVERTAKEN: usize = 3;
+
+/// The ledger as it is now, where another run wrote to it while this one read Intune and the plan
+/// rests on the difference: without that run's lines, its upload looks like a change outside Git.
+///
+/// Every upload is announced before it is made, so an upload that Intune showed has its line in a
+/// ledger that is read afterwards.
+pub fn newer(
+    planned: &Planned,
+    before: &Past,
+    read: impl FnOnce() -> Result<Past, AppError>,
+) -> Result<Option<Past>, AppError> {
+    let changed = planned.notes.iter().any(|noted| !matches!(noted.note, Note::Observed));
+    let tokens = planned.plan.tenants.iter().flat_map(|tenant| &tenant.tokens);
+    let held = tokens.into_iter().any(|token| token.action == Action::Hold);
+    if !changed && !held && planned.verifies.is_empty() {
+        return Ok(None);
+    }
+    let now = read()?;
+    Ok((now.head() != before.head()).then_some(now))
 }
 
 /// Everything that a plan is made of besides Intune's state.
@@ -553,14 +605,6 @@ impl<'a> Session<'a> {
             Err(_) => BTreeSet::new(),
         };
         Self { context, loaded, selection, known, history, dead_runs, retry: false }
-    }
-
-    /// Makes the plan, on a runtime of its own.
-    pub fn plan_now(&self, intune: Intune) -> Result<Planned, AppError> {
-        match intune {
-            Intune::Graph(connector) => super::block_on(self.plan(&connector))?,
-            Intune::Read(live, source) => self.make(&live, source),
-        }
     }
 
     /// Reads Intune and makes the plan of it.
