@@ -90,6 +90,30 @@ fn two_applies_of_one_commit_at_once_upload_each_digest_once() {
 }
 
 #[test]
+fn a_run_that_another_overtakes_takes_its_upload_for_no_change_by_hand() {
+    let hub = hub(&["contoso"], Kind::Push);
+    let (one, two) = (hub.clone("one", &[]), hub.clone("two", &[]));
+    one.run(&["apply"]).ends_with(0);
+    hub.world.renewal_of("contoso", Kind::Push);
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    one.git(&["pull", "--quiet"]);
+    // The second run has read the ledger, and signs in until the first is done.
+    let slow = FaultRule::always(Fault::Latency { milliseconds: 4000 });
+    hub.world.state().add_fault(slow.on_method("POST").on("*/token"));
+    let mut command = two.command(&["apply"]);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let overtaken = command.spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    hub.world.state().clear_faults();
+    one.run(&["apply"]).ends_with(0).says("uploaded");
+    let overtaken = overtaken.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&overtaken.stdout);
+    assert!(!text.contains("in the portal"), "{text}");
+    let events: Vec<_> = hub.lines("contoso").iter().map(|line| line["event"].clone()).collect();
+    assert!(!events.contains(&"changed-outside-git".into()), "{events:?}");
+}
+
+#[test]
 fn many_applies_in_one_clone_at_once_upload_each_digest_once() {
     let hub = hub(&["contoso", "fabrikam"], Kind::Vpp);
     let clone = hub.clone("one", &[]);
