@@ -15,7 +15,7 @@ use super::session::{self, Loaded, Past, Which};
 use super::{AppError, Context, Reach, clone};
 use applecart_core::attention::{CloneState, OpenRenewal};
 use applecart_core::fleet::{self, Source, Tenant};
-use applecart_core::model::Kind;
+use applecart_core::model::{Kind, Timestamp};
 use applecart_core::plan::Selection;
 use applecart_core::renewal::due::{self, Due, DueError};
 use applecart_core::renewal::split_spec;
@@ -40,7 +40,17 @@ pub enum RenewError {
     #[error(
         "the branch {branch} exists already, with another file or Apple Account than this one; nothing was written"
     )]
-    Exists { branch: String, remote: Option<String>, here: bool },
+    Exists {
+        branch: String,
+        remote: Option<String>,
+        here: bool,
+        /// When the branch's enrollment file was downloaded, where this one was downloaded later.
+        ended: Option<Timestamp>,
+    },
+    #[error(
+        "this token was downloaded on {downloaded}, and the branch {branch} brings one of {later}: Apple ended this one with that download; nothing was written"
+    )]
+    EndedByLater { branch: String, remote: Option<String>, downloaded: Timestamp, later: Timestamp },
     #[error("the branch {branch} was made in this clone, but {remote} did not take it: {why}")]
     NotPushed { branch: String, remote: String, why: NotPushed },
 }

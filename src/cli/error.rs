@@ -669,7 +669,7 @@ impl Explain for RenewError {
     fn outcome(&self) -> Outcome {
         match self {
             Self::Due(_) | Self::NoKey | Self::NoRemote | Self::NoFiles(_) => Outcome::Usage,
-            Self::Exists { .. } => Outcome::Refused,
+            Self::Exists { .. } | Self::EndedByLater { .. } => Outcome::Refused,
             Self::NotPushed { .. } => Outcome::Error,
         }
     }
@@ -685,7 +685,20 @@ impl Explain for RenewError {
             Self::NoFiles(_) => {
                 vec!["Name the folder that your browser saves Apple's files in".into()]
             }
-            Self::Exists { branch, remote, here } => {
+            Self::EndedByLater { branch, remote, .. } => {
+                let look = match remote {
+                    Some(remote) => {
+                        format!("git fetch {remote} {branch} && git log -1 -p FETCH_HEAD")
+                    }
+                    None => format!("git log -1 -p {branch}"),
+                };
+                vec![
+                    "This file is of no use any more: delete it, and do not download another one"
+                        .into(),
+                    Next::run("Have the pull request of that branch merged. To look at it:", look),
+                ]
+            }
+            Self::Exists { branch, remote, here, ended } => {
                 let look = match remote {
                     Some(remote) => {
                         format!("git fetch {remote} {branch} && git log -1 -p FETCH_HEAD")
@@ -695,6 +708,15 @@ impl Explain for RenewError {
                 let there = remote.as_ref().map(|it| format!("git push {it} --delete {branch}"));
                 let here = here.then(|| format!("git branch -D {branch}"));
                 let delete: Vec<String> = there.into_iter().chain(here).collect();
+                if let Some(ended) = ended {
+                    return vec![
+                        format!("The file there was downloaded on {ended}, before this one: Apple ended it with this download, so it must not be merged").into(),
+                        Next::run(
+                            "Close that pull request, delete the branch and run this again:",
+                            delete.join(" && "),
+                        ),
+                    ];
+                }
                 vec![
                     Next::run("Look at it:", look),
                     "If that one is right, have its pull request merged. Then this is done".into(),

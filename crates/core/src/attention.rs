@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::fleet::{Desired, Policy};
 use crate::ledger::LedgerView;
 use crate::model::{Kind, TenantId, Timestamp, TokenRef, shell_word};
-use crate::plan::{Plan, PlannedTenant, Sync};
+use crate::plan::{Plan, PlannedTenant, Reason, Sync};
 
 pub use code::{Cause, Code, FailOn, FailOnError, Severity};
 
@@ -98,9 +98,15 @@ impl Matter {
 
     /// Whether a reviewed `suspend` says "not now". It is shown every time, but behind what is new,
     /// and no exit code counts it.
+    ///
+    /// What is parked is a hold that was known. That devices are cut off, or a credential is dead or
+    /// gone, counts as an expiry does: it may have happened since.
     pub fn is_parked(&self) -> bool {
+        let holds = [Reason::TopicChange, Reason::WrongDestination].map(Cause::Held);
+        let is_hold = holds.map(Cause::code).contains(&self.code);
         let expires = [Cause::Expired, Cause::Critical].map(Cause::code).contains(&self.code);
-        self.suspended && !expires
+        let counts = expires || (self.severity == Severity::Critical && !is_hold);
+        self.suspended && !counts
     }
 
     /// Whether it concerns this token of its tenant.

@@ -107,7 +107,7 @@ impl Bench<'_> {
             let names_it = |one: &Token| {
                 one.token.same_token(&token.token) && one.facts.apple_id.as_deref() == Some(to)
             };
-            return self.existing(tenant, &names_it, about, branch, &found);
+            return self.existing(tenant, &names_it, about, branch, (&found, None));
         }
         let path = place.path();
         let changes = [Change { path: &path, bytes: after.as_bytes() }];

@@ -171,8 +171,9 @@ impl<'a> Bench<'a> {
             })?;
         let about = Proposal { urgent: token.token.kind == Kind::Enrollment, ..about };
         let branch = proposal::branch(tenant, token, &inspection, sha256);
-        let doubts: Vec<String> =
-            doubts.into_iter().chain(self.other_branch(tenant, token, &branch)).collect();
+        let downloaded = inspection.facts.downloaded;
+        let other = self.other_branch(tenant, token, &branch, downloaded)?;
+        let doubts: Vec<String> = doubts.into_iter().chain(other).collect();
         let judged =
             Judged { inspection: &inspection, verdicts: verdicts.as_ref(), doubts: &doubts };
         let (title, about) = self.with_text(about, matched, &live, &judged);
@@ -185,7 +186,14 @@ impl<'a> Bench<'a> {
                     // A branch that names another account than a person did just now is another one.
                     && download.apple_id().is_none_or(|to| one.facts.apple_id.as_deref() == Some(to))
             };
-            return self.existing(tenant, &has_it, about, branch, &found);
+            let ended = match self.downloaded_on(&found, tenant, token)?.zip(downloaded) {
+                Some((theirs, ours)) if theirs > ours => {
+                    return Err(self.ended_by_later(branch, ours, theirs).into());
+                }
+                Some((theirs, ours)) if theirs < ours => Some(theirs),
+                _ => None,
+            };
+            return self.existing(tenant, &has_it, about, branch, (&found, ended));
         }
         let (sealed_file, tenant_file) = (place.path_of(&sealed.name), place.path());
         let mut about = about;
@@ -227,19 +235,82 @@ impl<'a> Bench<'a> {
     }
 
     /// What a person is told where another file of the token waits already.
-    fn other_branch(&self, tenant: &Tenant, token: &Token, branch: &str) -> Option<String> {
-        let other = self.clone.open_renewals.iter().find(|open| {
+    ///
+    /// # Errors
+    /// Where that one is the later download of an enrollment token: Apple ended this one with it.
+    fn other_branch(
+        &self,
+        tenant: &Tenant,
+        token: &Token,
+        branch: &str,
+        downloaded: Option<Timestamp>,
+    ) -> Result<Option<String>, AppError> {
+        let others = self.clone.open_renewals.iter().filter(|open| {
             open.tenant == tenant.name.as_str()
                 && open.token.same_token(&token.token)
                 && open.branch != branch
-        })?;
-        let which = match token.token.kind {
-            Kind::Enrollment => {
-                "Apple ended the earlier download with the later one, so only the later file works"
-            }
-            Kind::Push | Kind::Vpp => "Only one of the two should be merged",
-        };
-        Some(format!("{} {which}: close the other pull request", other.told()))
+        });
+        let mut told = None;
+        for other in others {
+            let which = match token.token.kind {
+                Kind::Push | Kind::Vpp => {
+                    "Only one of the two should be merged: close the other pull request".to_owned()
+                }
+                Kind::Enrollment => {
+                    let found = self.find(&other.branch)?;
+                    let theirs = match &found {
+                        Some(found) => self.downloaded_on(found, tenant, token)?,
+                        None => None,
+                    };
+                    match theirs.zip(downloaded) {
+                        Some((theirs, ours)) if theirs > ours => {
+                            let branch = other.branch.clone();
+                            return Err(self.ended_by_later(branch, ours, theirs).into());
+                        }
+                        Some((theirs, ours)) if theirs < ours => format!(
+                            "That one was downloaded on {theirs} and this one on {ours}, which ended that one at Apple: close its pull request, and have this one merged"
+                        ),
+                        _ => "Apple ended the earlier download with the later one, and nothing tells which is the later: find out, and close the pull request of the other".to_owned(),
+                    }
+                }
+            };
+            told = told.or(Some(format!("{} {which}", other.told())));
+        }
+        Ok(told)
+    }
+
+    fn ended_by_later(
+        &self,
+        branch: String,
+        downloaded: Timestamp,
+        later: Timestamp,
+    ) -> RenewError {
+        RenewError::EndedByLater { branch, remote: self.ground.remote.clone(), downloaded, later }
+    }
+
+    /// When the enrollment file was downloaded that a branch brings.
+    fn downloaded_on(
+        &self,
+        found: &Found,
+        tenant: &Tenant,
+        token: &Token,
+    ) -> Result<Option<Timestamp>, AppError> {
+        let there = self.tenant_on(found, tenant)?;
+        let there = there.as_ref().and_then(fleet::Desired::valid);
+        let brought = there.and_then(|there| {
+            there.enrollment.iter().find(|one| one.token.same_token(&token.token))
+        });
+        Ok(brought.filter(|one| one.file.is_some()).and_then(|one| one.downloaded))
+    }
+
+    fn tenant_on(
+        &self,
+        found: &Found,
+        tenant: &Tenant,
+    ) -> Result<Option<fleet::Desired>, AppError> {
+        let loaded = &self.ground.loaded;
+        let folder = loaded.repo.tenant(&found.commit, tenant.name.as_str())?;
+        Ok(folder.and_then(|folder| fleet::load_folder(folder, Some(&loaded.policy))))
     }
 
     /// The branch for a file, and what is there. One that was merged is over: a second file of the
@@ -278,9 +349,7 @@ impl<'a> Bench<'a> {
         tenant: &Tenant,
         is_it: &dyn Fn(&Token) -> bool,
     ) -> Result<bool, AppError> {
-        let loaded = &self.ground.loaded;
-        let folder = loaded.repo.tenant(&found.commit, tenant.name.as_str())?;
-        let there = folder.and_then(|folder| fleet::load_folder(folder, Some(&loaded.policy)));
+        let there = self.tenant_on(found, tenant)?;
         let there = there.as_ref().and_then(fleet::Desired::valid);
         Ok(there.is_some_and(|there| there.tokens().any(is_it)))
     }
@@ -292,13 +361,13 @@ impl<'a> Bench<'a> {
         is_it: &dyn Fn(&Token) -> bool,
         about: Proposal,
         branch: String,
-        found: &Found,
+        (found, ended): (&Found, Option<Timestamp>),
     ) -> Result<Proposal, AppError> {
         let Ground { remote, .. } = self.ground;
         if !self.has_token(found, tenant, is_it)? {
             // What is not here is at the remote, or was when this clone looked there last.
             let remote = remote.clone().filter(|_| found.at_remote || !found.here);
-            return Err(RenewError::Exists { branch, remote, here: found.here }.into());
+            return Err(RenewError::Exists { branch, remote, here: found.here, ended }.into());
         }
         let pushed = match found.at_remote {
             true => Some(true),

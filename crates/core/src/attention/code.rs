@@ -96,6 +96,9 @@ causes! {
     DeviceSyncDown = Critical, own!("device-sync-down");
     /// Named in Git or watched, and proved absent in Intune.
     Missing = Critical, Sync::Missing.as_str();
+    /// Intune has another token than the one that was watched or uploaded: another organisation's, or
+    /// one that ends earlier.
+    Replaced = Critical, Reason::ChangedOutsideGit.as_str();
     Expired = Critical, Expiry::Expired.as_str();
     /// Less than the fleet's `critical` is left.
     Critical = Critical, Expiry::Critical.as_str();
@@ -113,6 +116,8 @@ causes! {
     SuspensionOver = Notice, Reason::SuspensionEnded.as_str();
     /// Less than the fleet's `renewBefore` is left.
     RenewalDue = Notice, Expiry::RenewalDue.as_str();
+    /// The Apple Account in Git is not the one in Intune.
+    AppleIdDiffers = Notice, Warning::AppleIdDiffers.as_str();
     /// Nothing tells when the token expires.
     ExpiryUnknown = Notice, own!("expiry-unknown");
     /// A reviewed line lets an upload happen that would be held.

@@ -11,7 +11,9 @@ use super::{
 use crate::apple::enrollment;
 use crate::fleet::{Desired, Suspension, Tenant, Token, TokenFile};
 use crate::ledger::TenantLedger;
-use crate::model::{Facts, Kind, Problem, ProblemCode, Timestamp, TokenRef, shell_word};
+use crate::model::{
+    Event, Facts, Kind, Problem, ProblemCode, Record, Timestamp, TokenRef, shell_word,
+};
 use crate::plan::{
     Action, CANNOT_LAND, Expiry, HealthReason, Known, Limits, PlannedTenant, PlannedToken, Reason,
     Sync, Warning, Withdrawal, Withdrawn,
@@ -420,6 +422,8 @@ impl<'a> OneToken<'a> {
             matters.extend(self.of.suspension(suspension, Some(&self.token)));
         }
         matters.extend(self.lost_topic());
+        matters.extend(self.replaced());
+        matters.extend(self.other_account());
         matters.extend(self.expiry());
         for (reason, message) in self.holds() {
             let words = match state.devices_know.as_deref() {
@@ -653,6 +657,76 @@ impl<'a> OneToken<'a> {
             }
         };
         Some(self.matter(cause, self.restore(message, known)))
+    }
+
+    /// Intune has another token than the one that Git watches, or than a run confirmed before. A
+    /// later one of the same organisation is an ordinary renewal by hand.
+    fn replaced(&self) -> Option<Matter> {
+        let state = &self.planned.state;
+        let live = state.live.as_ref()?;
+        let mut differ = Vec::new();
+        if state.sync == Sync::Watched {
+            let git = &self.entry?.facts;
+            let mut compare = |what: &str, git: &Option<String>, live: &Option<String>| {
+                if let (Some(git), Some(live)) = (git, live)
+                    && git.trim() != live.trim()
+                {
+                    differ.push(format!("{what} {live:?} instead of {git:?}"));
+                }
+            };
+            compare("organisation", &git.organization, &live.organization);
+            compare("location", &git.location, &live.location);
+        }
+        let before = match state.sync {
+            Sync::Watched => self.entry?.facts.expires,
+            Sync::InSync => self.confirmed_until(),
+            _ => None,
+        };
+        if let (Some(before), Some(now)) = (before, live.expires)
+            && now < before
+        {
+            differ.push(format!("it expires on {now} instead of {before}"));
+        }
+        if differ.is_empty() {
+            return None;
+        }
+        let message = format!(
+            "Intune has another token than before: {}. A token that somebody else put there may be another customer's, or one that Apple has ended.",
+            differ.join(", ")
+        );
+        let next = format!(
+            "Find out who replaced it, and have this customer's newest token put back. Only if the new one is right, `applecart import --update {}` takes it over. What was recorded of it:",
+            self.tenant()
+        );
+        Some(self.matter(Cause::Replaced, Words::new(message, next).run(self.history())))
+    }
+
+    /// The latest expiry of another file of this token that a run confirmed, since the token was
+    /// last taken over.
+    fn confirmed_until(&self) -> Option<Timestamp> {
+        let past = self.of.past?;
+        let is_adopted = |record: &&Record| record.event() == Event::Adopted;
+        let since = past.of(&self.token).rfind(is_adopted).map_or(0, |record| record.seq);
+        past.of(&self.token)
+            .filter(|record| record.seq > since && record.event() == Event::Confirmed)
+            .filter(|record| record.sha256() != self.planned.state.sha256)
+            .filter_map(|record| record.after.as_ref()?.expires)
+            .max()
+    }
+
+    fn other_account(&self) -> Option<Matter> {
+        if !self.planned.state.warnings.contains(&Warning::AppleIdDiffers) {
+            return None;
+        }
+        let shown = |id: Option<&String>| id.cloned().unwrap_or_else(|| "no account".to_owned());
+        let git = shown(self.entry.and_then(|entry| entry.facts.apple_id.as_ref()));
+        let live = self.planned.state.live.as_ref();
+        let live = shown(live.and_then(|live| live.apple_id.as_ref()));
+        let message = format!(
+            "Git names the Apple Account {git}, Intune {live}. The next renewal needs the one that has the credential at Apple."
+        );
+        let next = "Find out which of the two is right, and correct `appleId` in the tenant file if it is Intune's. What was recorded of it:";
+        Some(self.matter(Cause::AppleIdDiffers, Words::new(message, next).run(self.history())))
     }
 
     fn of_account(&self, apple_id: Option<&str>) -> String {

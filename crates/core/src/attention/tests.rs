@@ -8,7 +8,7 @@ use super::*;
 use crate::fleet::{Suspension, Tenant};
 use crate::ledger::TenantLedger;
 use crate::model::{Event, Facts, Problem, ProblemCode, Reading};
-use crate::plan::world::{OTHER_TOPIC, TOPIC, World, push_entry, tenant};
+use crate::plan::world::{NEXT_YEAR, OTHER_TOPIC, TOPIC, World, at, push_entry, tenant};
 use crate::plan::{
     Action, Expiry, PlannedTenant, Reason, Selection, Warning, Withdrawal, Withdrawn,
 };
@@ -88,6 +88,11 @@ impl Fleet {
                 state.devices_know = Some(Box::new(known_topic()));
             }
             Cause::DeviceSyncDown => token.urgent = true,
+            Cause::Replaced => {
+                state.sync = Sync::Watched;
+                state.live.as_mut().unwrap().expires = Some(at("2027-01-01T00:00:00Z"));
+            }
+            Cause::AppleIdDiffers => state.warnings.push(Warning::AppleIdDiffers),
             Cause::Expired => state.expiry = Expiry::Expired,
             Cause::Critical => state.expiry = Expiry::Critical,
             Cause::RenewalDue => state.expiry = Expiry::RenewalDue,
@@ -623,6 +628,9 @@ fn the_key_is_the_matter_and_not_its_text() {
     let mut world = World::renewal();
     world.live_push(|push| push.expires = "2026-12-05T10:00:00Z".parse().unwrap());
     world.entry().file = None;
+    // Git says what Intune has: nobody replaced it.
+    world.entry().facts.expires = Some("2026-12-05T10:00:00Z".parse().unwrap());
+    world.entry().facts.serial = Some("99".parse().unwrap());
     let today = attention(&world);
     world.now = world.now.plus(Duration::days(2));
     world.tenant.display_name = Some("Another name".into());
@@ -833,4 +841,58 @@ fn a_line_that_cuts_devices_off_is_told_before_all_else() {
     let matters = attention(&world);
     assert_eq!(matters[0].code.as_str(), "devices-cut-off", "{:?}", codes(&matters));
     assert!(matters[0].message.contains("none of them answers"), "{}", matters[0].message);
+}
+
+/// How severe it is that Intune has another token than before.
+fn replaced(world: &World) -> Option<Severity> {
+    let matters = attention_of(world, &world.plan()).matters;
+    matters.iter().find(|one| one.code == Cause::Replaced.code()).map(|one| one.severity)
+}
+
+#[test]
+fn a_watched_token_that_is_another_customers_now_is_critical() {
+    let watched = |change: fn(&mut crate::model::LiveVpp)| {
+        let mut world = World::vpp();
+        world.entry().file = None;
+        world.live_vpp(change);
+        replaced(&world)
+    };
+    assert_eq!(watched(|_| {}), None);
+    assert_eq!(watched(|live| live.expires = Some(at("2028-01-01T00:00:00Z"))), None);
+    let critical = Some(Severity::Critical);
+    assert_eq!(watched(|live| live.organization = Some("Fabrikam".into())), critical);
+    assert_eq!(watched(|live| live.location = Some("Berlin".into())), critical);
+    assert_eq!(watched(|live| live.expires = Some(at("2027-03-01T00:00:00Z"))), critical);
+}
+
+#[test]
+fn an_expiry_that_went_back_after_an_upload_is_critical() {
+    let mut world = World::enrollment();
+    assert_eq!(replaced(&world), None);
+    world.forget();
+    world.confirmed_download("BB", "2026-11-20T15:00:00Z", "2027-11-20T15:00:00Z");
+    world.confirmed_download("AA", "2026-11-20T10:00:00Z", NEXT_YEAR);
+    assert_eq!(world.first().state.sync, Sync::InSync);
+    assert_eq!(replaced(&world), Some(Severity::Critical));
+}
+
+#[test]
+fn a_suspension_parks_holds_and_no_disaster() {
+    let mut world = World::renewal();
+    world.suspend("2026-12-31");
+    assert!(!attention_of(&world, &world.plan()).matters.iter().any(Matter::is_urgent));
+    // Create was pressed at Apple, and the certificate uploaded in the portal.
+    world.recorded(Event::Observed, "99", "run-0", "2025-12-20T11:00:00Z");
+    world.live_push(|live| live.topic = OTHER_TOPIC.parse().unwrap());
+    let urgent = |world: &World| -> Vec<String> {
+        let matters = attention_of(world, &world.plan()).matters;
+        matters.iter().filter(|one| one.is_urgent()).map(|one| one.code.to_string()).collect()
+    };
+    assert_eq!(urgent(&world), ["topic-changed"]);
+    world.live.push = Reading::Absent;
+    assert_eq!(urgent(&world), ["missing"]);
+    let mut world = World::vpp_renewal();
+    world.suspend("2026-12-31");
+    world.live_vpp(|live| live.state = "invalid".into());
+    assert_eq!(urgent(&world), ["token-invalid"]);
 }

@@ -349,6 +349,15 @@ pub enum LiveToken<'a> {
 }
 
 impl<'a> LiveToken<'a> {
+    /// Whether Intune calls the credential invalid, whatever its expiry date says.
+    pub fn is_invalid(self) -> bool {
+        match self {
+            Self::Push(live) => live.failure.is_some(),
+            Self::Enrollment(_) => false,
+            Self::Vpp(live) => live.state == "invalid",
+        }
+    }
+
     pub fn kind(self) -> Kind {
         match self {
             Self::Push(_) => Kind::Push,

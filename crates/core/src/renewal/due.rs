@@ -25,6 +25,8 @@ pub struct Due<'a> {
     pub problem: Option<Problem>,
     /// Push: the topic that devices know, where Intune is known not to have it.
     pub lost: Option<KnownTopic>,
+    /// Whether Intune calls it invalid: it is due at once, whatever its date says.
+    dead: bool,
     /// Whether Intune was ever seen to have the file in Git.
     confirmed: bool,
     /// Whether it is renewed in Apple School Manager.
@@ -73,6 +75,7 @@ impl<'a> Due<'a> {
         let problem = live.as_ref().and_then(|live| live.problem(kind)).cloned();
         let only = live.as_ref().and_then(|live| live.only(kind));
         let id = only.and_then(LiveToken::id).map(str::to_owned);
+        let dead = only.is_some_and(LiveToken::is_invalid);
         let is_read = live.is_some() && problem.is_none();
         let live = only.map(LiveToken::facts);
         let in_intune = live.as_ref().and_then(|live| live.topic.as_ref());
@@ -82,7 +85,7 @@ impl<'a> Due<'a> {
             .filter(|known| Some(&known.topic) != in_intune);
         let confirmed =
             token.file.as_ref().is_some_and(|file| past.proof(&token.token, file.sha256).is_some());
-        Self { tenant, token, live, id, problem, lost, confirmed, school, cloud }
+        Self { tenant, token, live, id, problem, lost, dead, confirmed, school, cloud }
     }
 
     /// Every token of the tenants that can be renewed.
@@ -117,7 +120,7 @@ impl<'a> Due<'a> {
     }
 
     pub fn is_within(&self, within: Duration, now: Timestamp) -> bool {
-        if self.lost.is_some() {
+        if self.lost.is_some() || self.dead {
             return true;
         }
         match self.expires() {
@@ -127,9 +130,9 @@ impl<'a> Due<'a> {
         }
     }
 
-    /// What comes first: the earliest expiry.
-    pub fn urgency(&self) -> (Option<Timestamp>, TenantName, TokenRef) {
-        (self.expires(), self.tenant.name.clone(), self.token.token.clone())
+    /// What comes first: what is dead, then the earliest expiry.
+    pub fn urgency(&self) -> (bool, Option<Timestamp>, TenantName, TokenRef) {
+        (!self.dead, self.expires(), self.tenant.name.clone(), self.token.token.clone())
     }
 
     pub fn sheet(&self, now: Timestamp) -> Sheet {
@@ -171,6 +174,7 @@ impl<'a> Due<'a> {
             display_name: tenant.display_name.clone(),
             tenant_id: tenant.tenant_id,
             token: token.token.clone(),
+            dead: self.dead,
             days_left: facts.expires.map(|at| at.since(now).num_seconds().div_euclid(24 * 3600)),
             facts,
             other_account,
@@ -289,6 +293,24 @@ pub fn outcome(sheets: &[Sheet]) -> Outcome {
 mod tests {
     use super::*;
     use crate::plan::world::{self, World};
+
+    #[test]
+    fn what_intune_calls_invalid_is_due_at_once_whatever_its_date_says() {
+        let sheet = |world: &World| {
+            let live = [(world.tenant.name.clone(), world.live.clone())].into();
+            let tenants = [&world.tenant].into_iter();
+            let all = Due::all(tenants, &live, world.ledger.as_ref().ok(), &world.policy);
+            let (due, now) = (all.first().unwrap(), world::at(world::NOW));
+            (due.is_within(Duration::days(45), now), due.sheet(now).dead)
+        };
+        let mut world = World::vpp();
+        assert_eq!(sheet(&world), (false, false));
+        world.live_vpp(|live| live.state = "invalid".into());
+        assert_eq!(sheet(&world), (true, true));
+        let mut world = World::equal();
+        world.live_push(|live| live.failure = Some("refused".into()));
+        assert_eq!(sheet(&world), (true, true));
+    }
 
     fn chosen(world: &World, wanted: Option<&str>) -> Result<Vec<String>, DueError> {
         let live = [(world.tenant.name.clone(), world.live.clone())].into();

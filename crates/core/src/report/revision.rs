@@ -45,10 +45,9 @@ pub(super) fn touched(plan: &Plan) -> Option<String> {
 fn resealed(tenants: &[ResealedTenant]) -> Option<String> {
     let files: usize = tenants.iter().map(|tenant| tenant.files).sum();
     let names: Vec<&str> = tenants.iter().map(|one| one.name.as_str()).collect();
-    let are = if files == 1 { "is" } else { "are" };
     (files > 0).then(|| {
         format!(
-            "{} of {} {are} re-encrypted, with the same sha256 when opened: nothing to upload.",
+            "The bytes of {} of {} changed, and the sha256 in the tenant file did not: they should be the same when opened. Nobody has opened them here.",
             plural(files, "token file"),
             names_in_line(&names, NAMED)
         )

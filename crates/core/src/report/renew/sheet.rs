@@ -49,6 +49,9 @@ pub struct Sheet {
     /// The branch on which a new file waits for review: another download would waste it.
     #[serde(default)]
     pub open: Option<OpenRenewal>,
+    /// Whether Intune calls the credential invalid: it is due at once, whatever its date says.
+    #[serde(default)]
+    pub dead: bool,
     /// Whole days left, rounded down; negative once it expired.
     pub days_left: Option<i64>,
     /// Enrollment: the MDM server's name in Apple Business or Apple School Manager.
@@ -402,6 +405,11 @@ fn deadline(sheet: &Sheet) -> (String, anstyle::Style) {
             " (as Git says; Intune has no such token, or several: `applecart plan` shows which)"
         }
     };
+    if sheet.dead {
+        let date = sheet.facts.expires.map(|at| format!(", though its date is {at}"));
+        let date = date.unwrap_or_default();
+        return (format!("at once: Intune calls the one in use invalid{date}"), BAD);
+    }
     match (sheet.facts.expires, sheet.days_left) {
         // Days are rounded down, so one day less than nothing began within the last 24 hours.
         (Some(at), Some(days)) if days < 0 => {
