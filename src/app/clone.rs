@@ -107,15 +107,17 @@ fn is_over(loaded: &Loaded, branch: &RenewalBranch, tenant: &Tenant, token: &Tok
     if tips.into_iter().flatten().any(|tip| loaded.repo.is_merged(&branch.commit, tip)) {
         return true;
     }
-    let Some(file) = &token.file else { return false };
     let folder = loaded.repo.tenant(&branch.commit, tenant.name.as_str()).ok().flatten();
     let there = folder.and_then(|folder| fleet::load_folder(folder, None));
     let there = there.as_ref().and_then(Desired::valid);
     let Some(there) = there.and_then(|it| it.tokens().find(|it| it.token.same_token(&token.token)))
     else {
-        return false;
+        return true;
     };
-    let is_same = there.file.as_ref().is_some_and(|there| there.sha256 == file.sha256);
+    // A branch of that name which brings the token no other file is no renewal of it: anybody may
+    // push one.
+    let sha256 = |token: &Token| token.file.as_ref().map(|file| file.sha256);
+    let is_same = sha256(there) == sha256(token) || sha256(there).is_none();
     let age = |token: &Token| match token.token.kind {
         Kind::Enrollment => token.downloaded,
         Kind::Push | Kind::Vpp => token.facts.expires,

@@ -18,6 +18,7 @@ use applecart_core::model::{
 };
 use applecart_core::renewal::due::Due;
 use applecart_core::report::{CsrOrigin, Sheet, SheetCsr};
+use applecart_core::rules::requests;
 use applecart_io::intune::{Connector, IntuneRead as _};
 use applecart_io::store::{CloneId, Ledger};
 
@@ -27,13 +28,15 @@ struct Ready {
     key: Sha256,
     opened_at: Timestamp,
     origin: CsrOrigin,
+    recorded_by: String,
 }
 
 impl Ready {
     fn of(record: &Record, origin: CsrOrigin) -> Option<Self> {
         let (text, key) = record.request()?;
         let text = text.to_owned();
-        Some(Self { text, key, opened_at: record.at, origin })
+        let recorded_by = requests::recorder(record);
+        Some(Self { text, key, opened_at: record.at, origin, recorded_by })
     }
 }
 
@@ -71,7 +74,7 @@ pub(super) fn attach(
     let mut ready: Vec<(&mut Sheet, Result<Ready, Problem>)> = Vec::new();
     let mut missing: Vec<Push<'_>> = Vec::new();
     for (due, sheet) in pushes {
-        match recorded(&view, due) {
+        match recorded(&view, due, options.csr == CsrSource::New) {
             Err(problem) => ready.push((sheet, Err(problem))),
             Ok(Some(open)) if options.csr != CsrSource::New => ready.push((sheet, Ok(open))),
             Ok(_) => missing.push((due, sheet)),
@@ -84,12 +87,20 @@ pub(super) fn attach(
 }
 
 /// The request of the renewal that is open.
-fn recorded(view: &LedgerView, due: &Due<'_>) -> Result<Option<Ready>, Problem> {
+fn recorded(view: &LedgerView, due: &Due<'_>, is_new: bool) -> Result<Option<Ready>, Problem> {
     let tenant = due.tenant.tenant_id;
     if let Some(why) = view.broken.get(&tenant).or_else(|| view.broken_notes.get(&tenant)) {
         return Err(not_asked(why));
     }
     let past = view.tenant(due.tenant.tenant_id);
+    let open = past.requests_open(&due.token.token, due.live.as_ref());
+    if let Some(disputed) = requests::disputed(&open).filter(|_| !is_new) {
+        let spec = due.token.token.spec(&due.tenant.name);
+        let why = format!(
+            "{disputed}. None of them is given out. Ask who recorded them; `applecart renew {spec} --new-csr` reads a new one from Intune"
+        );
+        return Err(Problem::new(ProblemCode::BadAnswer, why).on(Resource::Push));
+    }
     let opened = past.renewal_opened(&due.token.token, due.live.as_ref());
     // Intune dropped the request with the certificate that it was to renew.
     let is_answered = |record: &&Record| {
@@ -228,6 +239,7 @@ fn save(
                     public_key_sha256: ready.key,
                     opened_at: ready.opened_at,
                     origin: ready.origin,
+                    recorded_by: ready.recorded_by,
                 });
                 files.push(New { path, bytes: ready.text.into_bytes() });
             }

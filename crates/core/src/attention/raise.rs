@@ -446,8 +446,13 @@ impl<'a> OneToken<'a> {
         } else if self.is_new_token_on_its_way() {
             let mut down = self.matter(Cause::DeviceSyncDown, self.device_sync_on_its_way());
             down.since = self.downloaded();
-            // Nothing is left to do but to look again.
-            down.severity = Severity::Notice;
+            // Nothing is left to do but to look again, for as long as Intune may take. After that it
+            // is down like any other, whoever recorded an upload.
+            let settle = self.of.input.policy.settle_of(Kind::Enrollment);
+            if down.since.is_some_and(|since| since.plus(settle) > self.of.input.plan.generated_at)
+            {
+                down.severity = Severity::Notice;
+            }
             matters.push(down);
         }
         matters.extend(self.cannot_land());

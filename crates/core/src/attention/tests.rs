@@ -725,8 +725,16 @@ fn device_sync_is_down_until_intune_shows_the_new_token() {
     let down = listed.matters.iter().find(|one| one.code.as_str() == "device-sync-down").unwrap();
     let told = "The upload of the new one was announced or made, and Intune does not show it yet.";
     assert!(down.message.ends_with(told), "{}", down.message);
-    // Nothing is left to do: no exit code counts it.
-    assert!(!down.is_urgent() && !listed.is_critical());
+    // It is down for days, and a line of the ledger is no token in Intune.
+    assert!(down.is_urgent() && listed.is_critical());
+    // Within the settling time after the download nothing is left to do: no exit code counts it.
+    let mut fresh = World { now: world.now, ..World::enrollment_renewal() };
+    fresh.entry().downloaded = Some("2026-11-22T11:45:00Z".parse().unwrap());
+    fresh.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:50:00Z");
+    fresh.recorded(Event::Applied, "AA", "run-1", "2026-11-22T11:51:00Z");
+    let soon = attention_of(&fresh, &fresh.plan());
+    let down = soon.matters.iter().find(|one| one.code.as_str() == "device-sync-down").unwrap();
+    assert!(!down.is_urgent() && !soon.is_critical(), "{down:?}");
     for text in [
         report::plan_human(&plan, &listed, false, 100),
         report::plan_markdown(&plan, &listed, 60_000),

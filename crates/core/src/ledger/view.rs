@@ -372,6 +372,35 @@ impl TenantLedger {
         (!is_answered).then_some(opened)
     }
 
+    /// The open requests of a renewal that name different keys, oldest first. Intune has the private
+    /// key of one of them, and anybody who may write notes can record another.
+    pub fn requests_open<'a>(
+        &'a self,
+        token: &'a TokenRef,
+        live: Option<&Facts>,
+    ) -> Vec<&'a Record> {
+        let ends = |event| {
+            matches!(
+                event,
+                Event::Confirmed | Event::Verified | Event::ChangedOutsideGit | Event::Adopted
+            )
+        };
+        let serial = |facts: Option<&Facts>| facts.and_then(|facts| facts.serial.clone());
+        let is_answered = |record: &Record| {
+            serial(record.before.as_ref()).zip(serial(live)).is_some_and(|(then, now)| then != now)
+        };
+        let mut open: Vec<&Record> = Vec::new();
+        let since = self.of(token).rev().take_while(|record| !ends(record.event()));
+        let newest_first: Vec<&Record> = since.filter(|record| !is_answered(record)).collect();
+        for record in newest_first.into_iter().rev() {
+            let Some((_, key)) = record.request() else { continue };
+            if !open.iter().any(|known| known.request().is_some_and(|(_, known)| known == key)) {
+                open.push(record);
+            }
+        }
+        open
+    }
+
     /// The newest upload, while no `acknowledged` of its digest follows it: the customer has not
     /// confirmed that devices work. `None` also where another credential took its place.
     pub fn unacknowledged<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {

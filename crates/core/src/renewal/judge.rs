@@ -4,13 +4,13 @@ use crate::apple::enrollment::is_same_server;
 use crate::apple::{Finding, FindingCode, Inspection};
 use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::TenantLedger;
-use crate::model::{Kind, LiveTenant, Reading, Sha256, TenantName, Timestamp};
+use crate::model::{Kind, LiveTenant, Reading, Record, Sha256, TenantName, Timestamp};
 use crate::rules::bindings;
 use crate::rules::codes::Reason;
 use crate::rules::downloads::{self, Downloads};
 use crate::rules::identity;
 use crate::rules::judge::{self, Case, Objection};
-use crate::rules::requests::Requests;
+use crate::rules::requests::{self, Requests};
 use crate::rules::subject::Subject;
 use crate::rules::topics::{self, KnownTopic};
 use crate::rules::verdicts::{self, Verdicts};
@@ -83,9 +83,9 @@ impl Judging<'_> {
 
     /// What the rules answer, for the text of a pull request; `None` where Intune was not asked.
     pub fn verdicts(&self) -> Option<Verdicts> {
-        let live = self.live?;
+        self.live?;
         let topic = self.token.topic();
-        Some(self.with_case(|case| verdicts::verdicts(case, live, self.inspection, topic)))
+        Some(self.with_case(|case| verdicts::verdicts(case, self.inspection, topic)))
     }
 
     /// Every reason not to take the file; empty when it may be taken.
@@ -104,12 +104,45 @@ impl Judging<'_> {
         if self.brings_back().is_some() {
             all.retain(|objection| objection.code != Reason::TopicChange.as_str());
         }
+        // The line that releases it belongs into the pull request that brings the certificate.
+        if self.disputed_request().is_some() && self.answers_request() {
+            all.retain(|objection| objection.code != Reason::KeyMismatch.as_str());
+        }
         for objection in judge::against_entry(self.token, facts, sha256, today) {
             if !all.iter().any(|told| told.code == objection.code) {
                 all.push(objection);
             }
         }
         all
+    }
+
+    /// That nothing proves which of several open requests Intune made, and the line that says so.
+    fn disputed_request(&self) -> Option<String> {
+        self.live?;
+        let hold = self.with_case(|case| case.disputed_request())?;
+        Some(hold.detail)
+    }
+
+    fn opened_request(&self) -> Option<(&Record, Sha256)> {
+        let live = self.subject().map(Subject::facts);
+        let record = self.past?.renewal_opened(&self.token.token, live.as_ref())?;
+        Some((record, record.request()?.1))
+    }
+
+    /// Whether the certificate's key is the one of the request that was recorded last.
+    fn answers_request(&self) -> bool {
+        let key = self.inspection.facts.public_key_sha256;
+        self.opened_request().is_some_and(|(_, asked)| key == Some(asked))
+    }
+
+    /// Who says that the certificate answers Intune's request. Intune's form carries no signature that
+    /// could be checked, so it is never more than somebody's word.
+    fn request_told(&self) -> Option<String> {
+        let (record, _) = self.opened_request().filter(|_| self.answers_request())?;
+        Some(format!(
+            "its key is the one of the request for Apple (CSR) that was recorded by {}; nothing but that record proves that Intune made the request, so ask them if you do not know of it",
+            requests::recorder(record)
+        ))
     }
 
     /// Asks the rules about the entry as it would be.
@@ -229,6 +262,8 @@ impl Judging<'_> {
             doubts.push("the entry has no `appleId`; write the Apple Account that the file was downloaded with: next year's person needs it (--apple-id writes it)".to_owned());
         }
         doubts.extend(self.other_server());
+        doubts.extend(self.disputed_request().filter(|_| self.answers_request()));
+        doubts.extend(self.request_told());
         doubts
     }
 

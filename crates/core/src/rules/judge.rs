@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 
 use super::allow::{self, Change, Hold};
 use super::codes::Reason;
+use super::requests;
 use super::subject::{ABSENT, Subject, noun, renew_at_apple};
 use super::topics::{self, KnownTopic};
 use crate::apple::{self, FileFacts, Finding, FindingCode, enrollment};
@@ -77,10 +78,28 @@ impl Case<'_> {
             Recipient::Fits | Recipient::Unverifiable => None,
         };
         let age = self.live.and_then(|live| self.age(live));
-        [self.topic(), age, self.expired(), self.to_come(), self.apple_id(), recipient]
+        let disputed = self.disputed_request();
+        [self.topic(), age, self.expired(), self.to_come(), self.apple_id(), recipient, disputed]
             .into_iter()
             .flatten()
             .collect()
+    }
+
+    /// Several requests of one renewal are open, and nothing proves which of them Intune made.
+    pub fn disputed_request(&self) -> Option<Hold> {
+        if self.kind() != Kind::Push {
+            return None;
+        }
+        let live = self.live.map(Subject::facts);
+        let open = self.past.requests_open(self.of, live.as_ref());
+        let disputed = requests::disputed(&open)?;
+        let change = self.change();
+        let why = "it answers the request that Intune made";
+        let line = change.line(Reason::KeyMismatch, why, self.today());
+        let detail = format!(
+            "{disputed}. Ask who recorded them. If the certificate answers the one that Intune gave out, get this line reviewed on the push entry: {line}"
+        );
+        Some(Hold::releasable(Reason::KeyMismatch, change, detail))
     }
 
     /// The certificate has another topic than the one in Intune, whichever of them devices know.

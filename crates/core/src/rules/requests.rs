@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use crate::apple::{Finding, FindingCode};
 use crate::ledger::LedgerView;
-use crate::model::{Facts, Sha256, TenantId, TenantName, Timestamp, Topic};
+use crate::model::{Actor, Facts, Record, Sha256, TenantId, TenantName, Timestamp, Topic};
 
 /// A recorded request for Apple.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,38 @@ impl Request {
             facts.and_then(|facts| facts.apple_id.as_deref()),
         )
     }
+}
+
+/// Who recorded a request, and when, as the record says it.
+pub fn recorder(record: &Record) -> String {
+    let Actor { pipeline, user, host } = &record.actor;
+    let who = match (user, host, pipeline) {
+        (Some(user), Some(host), _) => format!("{user} on {host}"),
+        (Some(one), None, _) | (None, Some(one), _) | (None, None, Some(one)) => one.clone(),
+        (None, None, None) => "somebody who is not named".to_owned(),
+    };
+    format!("{who}, {}", record.at)
+}
+
+/// That several requests of one renewal are open, and who recorded them.
+pub fn disputed(open: &[&Record]) -> Option<String> {
+    if open.len() < 2 {
+        return None;
+    }
+    let all: Vec<String> = open
+        .iter()
+        .filter_map(|record| {
+            let (_, key) = record.request()?;
+            let key = key.to_string();
+            let key = key.get(..12).unwrap_or_default().to_owned();
+            Some(format!("key {key}… by {}", recorder(record)))
+        })
+        .collect();
+    Some(format!(
+        "{} requests for Apple (CSR) of this renewal are recorded, with different keys ({}). Intune has the private key of one of them, and nothing proves of which: a certificate for another key would cut off every device",
+        all.len(),
+        all.join("; ")
+    ))
 }
 
 /// A tenant's row in Apple's push portal, in words.

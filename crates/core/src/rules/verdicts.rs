@@ -13,7 +13,7 @@ use super::subject::Subject;
 use super::topics::KnownTopic;
 use crate::apple::{self, FileFacts, Inspection};
 use crate::fleet::Allow;
-use crate::model::{LiveEnrollment, LivePush, LiveTenant, LiveVpp, Topic};
+use crate::model::{LiveEnrollment, LivePush, LiveVpp, Topic};
 
 /// A rule that was asked about known values and had nothing to object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,6 @@ pub struct Passed(Rule);
 enum Rule {
     SameTopic,
     KnownTopic,
-    KeyOfRequest,
     LaterCertificate,
     LaterToken,
     KeyOfIntune,
@@ -43,9 +42,6 @@ impl fmt::Display for Passed {
         f.write_str(match self.0 {
             Rule::SameTopic => "the topic is the one in Intune, so no device has to enrol again",
             Rule::KnownTopic => "the topic is the one that devices know",
-            Rule::KeyOfRequest => {
-                "its key is the one of the request for Apple (CSR) that this renewal was opened with"
-            }
             Rule::LaterCertificate => "it expires later than the certificate in Intune",
             Rule::LaterToken => "it expires later than the token in Intune",
             Rule::KeyOfIntune => "it is encrypted to the key that Intune has for this token",
@@ -93,12 +89,7 @@ pub struct Verdicts {
 }
 
 /// Asks the rules. `case` has the entry as it would be, `stated` is the topic that Git names so far.
-pub fn verdicts(
-    case: &Case<'_>,
-    live: &LiveTenant,
-    inspection: &Inspection,
-    stated: Option<&Topic>,
-) -> Verdicts {
+pub fn verdicts(case: &Case<'_>, inspection: &Inspection, stated: Option<&Topic>) -> Verdicts {
     let facts = &inspection.facts;
     let effect = effect(case, facts, stated);
     let mut passed = Vec::new();
@@ -113,7 +104,6 @@ pub fn verdicts(
         Some(Subject::Vpp(one)) => against_vpp(one, facts),
         None => Vec::new(),
     });
-    passed.extend(key_of_request(live, facts));
     let (released, held) = holds(case, inspection);
     Verdicts { passed, effect, released, held }
 }
@@ -154,11 +144,6 @@ fn effect(case: &Case<'_>, facts: &FileFacts, stated: Option<&Topic>) -> Effect 
 fn against_push(live: &LivePush, facts: &FileFacts) -> Vec<Passed> {
     let is_later = facts.expires.is_some_and(|expires| expires > live.expires);
     Rule::LaterCertificate.passed(is_later).into_iter().collect()
-}
-
-fn key_of_request(live: &LiveTenant, facts: &FileFacts) -> Option<Passed> {
-    let asked = live.push_signing_request.as_deref().and_then(apple::requested_key)?;
-    Rule::KeyOfRequest.passed(facts.public_key_sha256 == Some(asked))
 }
 
 fn against_enrollment(live: &LiveEnrollment, facts: &FileFacts) -> Vec<Passed> {
@@ -264,7 +249,7 @@ pub(crate) mod tests {
             past,
             devices_know: devices_know.as_ref(),
         };
-        verdicts(&case, &world.live, file, entry.topic())
+        verdicts(&case, file, entry.topic())
     }
 
     /// The verdicts on a renewal with this topic in a world.
@@ -354,10 +339,6 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_unknown_is_never_ticked() {
-        let mut world = World::renewal();
-        world.live.push_signing_request = Some("no request".to_owned());
-        let some = asked(&world, &live_topic(&world));
-        assert!(!some.passed.contains(&Passed(Rule::KeyOfRequest)), "{some:?}");
         let enrollment = LiveEnrollment { encryption_public_key: None, ..world::live_enrollment() };
         assert_eq!(against_enrollment(&enrollment, &FileFacts::default()), []);
         let vpp = LiveVpp {

@@ -102,6 +102,8 @@ pub struct SheetCsr {
     pub opened_at: Timestamp,
     /// Whether Intune was asked now.
     pub origin: CsrOrigin,
+    /// Who recorded it, and when, as the record says it.
+    pub recorded_by: String,
 }
 
 /// Intune's public key of an enrollment token, to which Apple encrypts what is downloaded.
@@ -449,10 +451,13 @@ fn people(sheet: &Sheet) -> Vec<(&'static str, String)> {
     line("contacts", (!sheet.contacts.is_empty()).then(|| sheet.contacts.join(", ")));
     if let Some(csr) = &sheet.csr {
         let from = match csr.origin {
-            CsrOrigin::Intune => "read from Intune and recorded",
-            CsrOrigin::Ledger => "of the renewal opened",
+            CsrOrigin::Intune => format!("read from Intune and recorded at {}", csr.opened_at),
+            CsrOrigin::Ledger => format!(
+                "of the renewal opened at {}, recorded by {}; Intune was not asked, and nothing but that record proves that it made the request",
+                csr.opened_at, csr.recorded_by
+            ),
         };
-        line("request", Some(format!("{} ({from} at {})", csr.file, csr.opened_at)));
+        line("request", Some(format!("{} ({from})", csr.file)));
         line("request's key", Some(format!("SHA-256 {}", csr.public_key_sha256)));
     }
     if let Some(key) = &sheet.public_key {

@@ -604,3 +604,32 @@ fn the_digest_names_what_is_done_and_not_when() {
     world.live_push(|live| live.serial = "98".parse().unwrap());
     assert_ne!(world.plan().digest, digest);
 }
+
+/// Somebody recorded a request with this key.
+fn asked_for(world: &mut World, label: &str, user: &str, at_text: &str) {
+    let line = world.recorded(Event::RenewalOpened, label, user, at_text);
+    line.before = None;
+    line.actor.user = Some(user.to_owned());
+    line.body = crate::model::EntryBody::RenewalOpened {
+        csr: "request".to_owned(),
+        public_key_sha256: crate::model::Sha256::of(label.as_bytes()),
+    };
+}
+
+#[test]
+fn two_open_requests_with_different_keys_hold_every_certificate_until_a_line_says_which() {
+    let mut world = World::renewal();
+    asked_for(&mut world, "A1", "dana", "2026-11-20T10:00:00Z");
+    asked_for(&mut world, "A1", "dana", "2026-11-20T10:30:00Z");
+    world.expect_upload();
+    asked_for(&mut world, "A2", "mallory", "2026-11-20T11:00:00Z");
+    let held = world.expect_held(&[Reason::KeyMismatch]);
+    let told = held.state.details.join(" ");
+    for word in ["dana", "mallory", "allow: [{hold: key-mismatch"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    let from = world.live.push.present().unwrap().serial.to_string();
+    let to = world.entry().facts.serial.as_ref().unwrap().to_string();
+    world.allow("key-mismatch", &from, &to);
+    assert_eq!(world.expect_upload().allows, [Reason::KeyMismatch]);
+}
