@@ -27,7 +27,7 @@ fn an_open_renewal_is_told_and_not_downloaded_again() {
     let status = run(&other, &["status", "-o", "json"]).json();
     let matters = status["attention"].as_array().unwrap();
     let open = matters.iter().find(|one| one["code"] == "renewal-open").unwrap();
-    assert_eq!(open["severity"], "urgent", "{open}");
+    assert_eq!(open["severity"], "critical", "{open}");
 
     // Squashed: another commit with the same file. The branch is left over.
     let branch = hub.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads/renew"]);
