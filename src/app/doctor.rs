@@ -407,11 +407,13 @@ fn identities(options: &Options, context: &Context, loaded: &Loaded) -> Finding 
         Opened::None => text.push_str("; the fleet has no sealed file yet"),
         Opened::One => text.push_str("; a sealed file of the fleet opens"),
         Opened::Failed(why) => {
-            return Check::new(Area::Identities, CheckState::Failed, format!("{text}; {why}{notes}"))
-                .with_next(
-                    "name the identity that belongs to one of `recipients` in applecart.yaml",
-                )
-                .into();
+            return Check::new(
+                Area::Identities,
+                CheckState::Failed,
+                format!("{text}; {why}{notes}"),
+            )
+            .with_next("name the identity that belongs to one of `recipients` in applecart.yaml")
+            .into();
         }
     }
     if known == 0 && !own.is_empty() {

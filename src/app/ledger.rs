@@ -87,7 +87,11 @@ pub fn verify(context: &Context, offline: bool) -> Result<VerifyReport, AppError
     let report = if policy.ledger_signing.required {
         let signers = Signers::of(repo, Some(policy_rev), &policy.ledger_signers())?;
         let unsigned_until = policy.ledger_signing.unsigned_until.as_deref();
-        store::verify_signed(&ledger, context.latest(), MustBeSigned { signers: &signers, repo, unsigned_until })?
+        store::verify_signed(
+            &ledger,
+            context.latest(),
+            MustBeSigned { signers: &signers, repo, unsigned_until },
+        )?
     } else {
         store::verify(&ledger, context.latest())?
     };

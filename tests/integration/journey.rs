@@ -289,7 +289,10 @@ fn a_write_that_broke_and_did_not_land_is_tried_again() {
     world.run(&["apply"]).ends_with(3).says("retry-after");
     world.run(&["apply", "--retry"]).ends_with(0).says("uploaded");
     assert_eq!(world.live_serial("contoso"), Some(new.serial));
-    assert_eq!(world.events("contoso"), ["intended", "not-landed", "intended", "applied", "confirmed"]);
+    assert_eq!(
+        world.events("contoso"),
+        ["intended", "not-landed", "intended", "applied", "confirmed"]
+    );
 }
 
 #[test]

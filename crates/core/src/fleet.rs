@@ -11,8 +11,8 @@
 
 mod at;
 mod check;
-mod diagnostic;
 mod dates;
+mod diagnostic;
 mod document;
 mod edit;
 mod load;
@@ -43,8 +43,8 @@ pub use load::{
 pub use owned::{NotOwned, Owned, owned_by};
 pub use places::{TokenLines, token_lines};
 pub use policy::{
-    Accepted, AcceptedFinding, Auth, Cloud, CredentialKind, DepTokenWire, LEDGER_BRANCH, LedgerSigning, Move,
-    NOTES_BRANCH, Policy, PushCertificateWire, Signing, VppTokenWire, Wire,
+    Accepted, AcceptedFinding, Auth, Cloud, CredentialKind, DepTokenWire, LEDGER_BRANCH,
+    LedgerSigning, Move, NOTES_BRANCH, Policy, PushCertificateWire, Signing, VppTokenWire, Wire,
 };
 pub use schema::{schema_of, schemas};
 pub use signers::{SignerFile, check_signers, wrong_signers};

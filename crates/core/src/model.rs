@@ -36,8 +36,8 @@ pub use live::{
 pub use outcome::Outcome;
 pub(crate) use record::LineFields;
 pub use record::{
-    Actor, Author, Cause, EntryBody, Event, Evidence, FailureCode, FileRef, LedgerEntry, LineMisfit,
-    Record, Write, Written,
+    Actor, Author, Cause, EntryBody, Event, Evidence, FailureCode, FileRef, LedgerEntry,
+    LineMisfit, Record, Write, Written,
 };
 pub use secret_words::{looks_secret, without_secrets};
 pub use settings::{Setting, SettingChange};

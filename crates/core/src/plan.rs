@@ -43,11 +43,11 @@ pub use planned::{Closing, Due, DueWrite, Note, Noted, Planned, Verify};
 pub use safety::{Excess, Limits};
 pub use selection::{Selection, SelectionError};
 pub use settings::Settings;
-pub(crate) use types::kebab_enum;
 pub use tenant::SKEW_LIMIT;
-pub use unfinished::CANNOT_LAND;
+pub(crate) use types::kebab_enum;
 pub use types::{
     Action, Expiry, FORMAT_VERSION, Health, HealthReason, Observed, Plan, PlannedTenant,
     PlannedToken, Reason, RecipientsChange, RemovedTenant, ResealedTenant, SealedToOthers,
     SelectionReport, Source, Summary, Sync, TokenState, Touched, Warning, Withdrawal, Withdrawn,
 };
+pub use unfinished::CANNOT_LAND;

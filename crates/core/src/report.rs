@@ -35,10 +35,11 @@ pub use annotations::{
 pub use applied::{ApplyReport, ApplyResult, ApplySummary, Done, Happened, NotPushed};
 pub use apply::apply_human;
 pub use audit::{
-    AUDIT_VERSION, AppleId, AppleIdToken, AppleIds, Audit, AuditAcceptance, AuditArea, AuditFinding, AuditLedger,
-    AuditLevel, AuditObjects, AuditPlace, AuditSummary, Fit, Held, LeakPart, LeakPlace, OnceSealed,
-    SealedFile, Trace, apple_ids, apple_ids_human, audit_human, former_recipients, judge_bindings,
-    judge_once_sealed, judge_recipients, judge_secret, judge_uploads, strangers,
+    AUDIT_VERSION, AppleId, AppleIdToken, AppleIds, Audit, AuditAcceptance, AuditArea,
+    AuditFinding, AuditLedger, AuditLevel, AuditObjects, AuditPlace, AuditSummary, Fit, Held,
+    LeakPart, LeakPlace, OnceSealed, SealedFile, Trace, apple_ids, apple_ids_human, audit_human,
+    former_recipients, judge_bindings, judge_once_sealed, judge_recipients, judge_secret,
+    judge_uploads, strangers,
 };
 pub use codes::{codes_listed, explained};
 pub use doctor::{

@@ -15,7 +15,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 pub use super::at::At;
 pub use fleet::{
-    RawAccepted, RawAcceptedFinding, RawAudit, RawAuth, RawExpiry, RawFleet, RawLedger, RawMove, RawProfile, RawSafety, RawWire,
+    RawAccepted, RawAcceptedFinding, RawAudit, RawAuth, RawExpiry, RawFleet, RawLedger, RawMove,
+    RawProfile, RawSafety, RawWire,
 };
 pub use tenant::{
     RawAccountType, RawAllow, RawConsent, RawEnrollment, RawPush, RawRecipient, RawSuspension,

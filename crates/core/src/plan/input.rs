@@ -6,8 +6,8 @@ use super::selection::Selection;
 use super::types::Source;
 use crate::fleet::{Desired, Policy};
 use crate::ledger::LedgerView;
-use crate::rules::bindings::History;
 use crate::model::{LiveTenant, ProblemCode, TenantName, Timestamp};
+use crate::rules::bindings::History;
 use crate::rules::downloads::Downloads;
 
 /// What is known of the past: a read of the ledger has three answers too, and *absent* is an

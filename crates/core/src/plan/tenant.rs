@@ -43,7 +43,11 @@ pub(super) struct OneTenant<'a> {
 }
 
 impl<'a> OneTenant<'a> {
-    pub(super) fn new(input: &'a Input<'a>, tenant: &'a Tenant, bindings: &'a Bindings<'a>) -> Self {
+    pub(super) fn new(
+        input: &'a Input<'a>,
+        tenant: &'a Tenant,
+        bindings: &'a Bindings<'a>,
+    ) -> Self {
         Self {
             input,
             tenant,

@@ -6,11 +6,11 @@ use chrono::Duration;
 
 use super::super::at::At;
 use super::super::diagnostic::Code;
+use super::super::owned::Owned;
 use super::super::policy::{
     Accepted, AcceptedFinding, Auth, Cloud, CredentialKind, LEDGER_BRANCH, LedgerSigning, Move,
     NOTES_BRANCH, Policy, Signing, Wire, is_placeholder,
 };
-use super::super::owned::Owned;
 use super::super::raw::{RawAccepted, RawAcceptedFinding, RawFleet, RawLedger, RawMove};
 use super::super::source::MAX_TENANTS;
 use super::super::text::quote;

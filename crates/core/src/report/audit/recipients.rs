@@ -36,7 +36,8 @@ pub fn judge_recipients(files: &[SealedFile], listed: &[String]) -> Vec<AuditFin
         };
         let differences = shown.differences(listed);
         if !differences.is_empty() {
-            let advice = "applecart reseal; if a key that is not listed could open it, renew the token, too";
+            let advice =
+                "applecart reseal; if a key that is not listed could open it, renew the token, too";
             found.push(finding("recipients-differ", differences.join("; "), advice));
         }
         unverifiable += usize::from(shown.anonymous > 0 && differences.is_empty());

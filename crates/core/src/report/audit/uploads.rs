@@ -276,7 +276,8 @@ pub fn judge_bindings(
         lines.sort_by_key(|(tenant, record)| (record.at, *tenant));
         let Some(((owner, _), later)) = lines.split_first() else { continue };
         for (tenant, record) in later {
-            let released = moves.iter().any(|line| line.of == Owned::File(sha256) && line.to == *tenant);
+            let released =
+                moves.iter().any(|line| line.of == Owned::File(sha256) && line.to == *tenant);
             if !released {
                 let message =
                     format!("{}: the same file went to tenant {owner} before", what(record));

@@ -2,7 +2,9 @@
 //! an ordinary renewal, changes one thing, and expects one thing.
 
 use crate::fleet::Desired;
-use crate::model::{EntryBody, Event, FailureCode, Kind, Problem, ProblemCode, Reading, Resource, Sha256};
+use crate::model::{
+    EntryBody, Event, FailureCode, Kind, Problem, ProblemCode, Reading, Resource, Sha256,
+};
 use crate::plan::world::{
     NEXT_YEAR, OTHER_TOPIC, THIS_YEAR, TOPIC, World, at, live_vpp, tenant, vpp_entry,
 };
