@@ -84,11 +84,11 @@ impl Lagging {
         self.lag(0);
         let settled = Timestamp::new(Utc::now() + chrono::Duration::minutes(31)).to_string();
         self.world.run(&["apply", "--now", &settled, "--wait", "10s"]).ends_with(0);
-        self.world.run(&["plan", "--detailed-exitcode"]).ends_with(0);
+        self.world.run(&["plan", "--detailed-exitcode", "--now", &settled]).ends_with(0);
         assert!(self.world.live_until("contoso", self.kind).unwrap() > in_days(300));
         assert_eq!(self.uploads(), uploads, "{}", self.kind);
         assert_eq!(self.world.events("contoso").last().unwrap(), "confirmed", "{}", self.kind);
-        self.world.run(&["ledger", "verify"]).ends_with(0);
+        self.world.run(&["ledger", "verify", "--now", &settled]).ends_with(0);
         assert_eq!(self.world.state().violations(), []);
     }
 }
