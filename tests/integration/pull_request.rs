@@ -151,7 +151,7 @@ fn sealing_again_is_told_and_uploads_nothing() {
     let policy = screen.stdout.find("applecart.yaml changes in this revision").unwrap();
     let resealed = screen
         .stdout
-        .find("2 token files of adatum, contoso are re-encrypted, with the same sha256")
+        .find("The bytes of 2 token files of adatum, contoso changed, and the sha256")
         .unwrap();
     assert!(policy < resealed, "{}", screen.stdout);
     assert!(screen.stdout.contains("nothing to upload"), "{}", screen.stdout);

@@ -577,7 +577,7 @@ fn a_token_that_is_to_be_made_again_is_missing_until_it_is_there() {
     world.allow("vanished", "absent", "2027-11-20T10:00:00Z");
     world.entry().create = true;
     let matters = attention(&world);
-    assert_eq!(codes(&matters), ["missing", "awaiting-confirmation"]);
+    assert_eq!(codes(&matters), ["missing", "hold-released", "awaiting-confirmation"]);
     assert!(FailOn::Urgent.fails(&matters[0]));
     assert_eq!(matters[0].command.as_deref(), Some("applecart apply --select contoso"));
     // One that never was there is only due.
