@@ -56,12 +56,7 @@ impl Repo {
         };
         let is_new = since != Some(tip);
         if is_new {
-            let walk = || mainline::walk(&program, &Scope::Fleet, tip, since);
-            let hits = match walk() {
-                // A partial clone without folders; what is missing elsewhere stays missing.
-                Err(GitError::Program { .. }) if self.bring_history(tip)? => walk()?,
-                walked => walked?,
-            };
+            let hits = self.mainline(&program, &Scope::Fleet, tip, since)?;
             for hit in hits.iter().rev() {
                 for (owned, bound) in self.says(hit, &mut collected.lacks)? {
                     collected.history.add(owned, bound);
