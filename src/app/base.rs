@@ -31,7 +31,10 @@ pub fn find(repo: &Repo, context: &Context, reach: Reach) -> Result<Option<Base>
     let wanted = match (&context.policy_rev, reach) {
         (Some(rev), Reach::InForce) => {
             let named = repo.base(&Wanted::Revision(rev.clone()))?;
-            return Ok(named.map(|base| repo.refresh(&base)).transpose()?);
+            return match named {
+                Some(base) => Ok(Some(repo.refresh(&base)?)),
+                None => Ok(None),
+            };
         }
         (None, Reach::InForce) => Wanted::Default,
         (Some(rev), _) => Wanted::Revision(rev.clone()),

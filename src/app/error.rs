@@ -131,7 +131,7 @@ pub enum AppError {
     #[error(transparent)]
     Download(#[from] DownloadError),
     #[error(transparent)]
-    Renew(#[from] RenewError),
+    Renew(Box<RenewError>),
     #[error("--remove-download needs a FILE; standard input cannot be deleted")]
     StandardInput,
     #[error("--select goes with --due and --batch; a token is named by itself")]
@@ -187,6 +187,12 @@ impl AppError {
 impl From<LedgerError> for AppError {
     fn from(error: LedgerError) -> Self {
         Self::Ledger(Arc::new(error))
+    }
+}
+
+impl From<RenewError> for AppError {
+    fn from(error: RenewError) -> Self {
+        Self::Renew(Box::new(error))
     }
 }
 

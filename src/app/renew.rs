@@ -52,7 +52,7 @@ pub enum RenewError {
     )]
     EndedByLater { branch: String, remote: Option<String>, downloaded: Timestamp, later: Timestamp },
     #[error("the branch {branch} was made in this clone, but {remote} did not take it: {why}")]
-    NotPushed { branch: String, remote: String, why: NotPushed },
+    NotPushed { branch: String, remote: String, why: Box<NotPushed> },
 }
 
 /// Why a remote did not take a branch.

@@ -411,11 +411,16 @@ fn base_hints(error: &BaseError) -> Vec<Next> {
         BaseError::Revision { flag: Flag::Base, .. } => {
             hints.push("Without --base, every tenant is planned".into());
         }
-        BaseError::Revision { source: GitError::AmbiguousName { one, .. }, .. } => {
-            hints.push(full_name(one));
-        }
         BaseError::NotFetched { .. } | BaseError::Revision { .. } => {
-            hints.push("The policy is never taken from another revision instead".into());
+            let ambiguous = match error {
+                BaseError::Revision { source, .. } => match &**source {
+                    GitError::AmbiguousName { one, .. } => Some(full_name(one)),
+                    _ => None,
+                },
+                _ => None,
+            };
+            let never = || "The policy is never taken from another revision instead".into();
+            hints.push(ambiguous.unwrap_or_else(never));
         }
         BaseError::Unreachable { remote, .. } => {
             hints.push(Next::run(

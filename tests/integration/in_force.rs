@@ -28,6 +28,7 @@ fn change(hub: &Hub, name: &str, change: impl FnOnce(String) -> String) -> Strin
     hub.world.git(&["rev-parse", "--short=12", "HEAD"])
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form of every edit")]
 fn suspend(text: String) -> String {
     format!("{text}suspend: {{reason: migration, until: 2099-01-01}}\n")
 }

@@ -52,6 +52,7 @@ pub fn read_text(path: &Path, max: u64) -> io::Result<Zeroizing<String>> {
 }
 
 #[cfg(all(test, unix))]
+#[expect(clippy::disallowed_methods, reason = "a file for the test")]
 mod tests {
     use super::*;
 

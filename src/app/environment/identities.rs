@@ -28,11 +28,11 @@ impl Environment {
     pub fn identities(&self, named: &[PathBuf]) -> Result<Identities, IdentitiesError> {
         let mut identities = Identities::default();
         for file in named {
-            self.add_file(&mut identities, "--identity", file, KeySource::File(file.clone()))?;
+            self.add_file(&mut identities, "--identity", file, &KeySource::File(file.clone()))?;
         }
         if let Some(file) = self.variable(KEY_FILE).map(PathBuf::from) {
             let source = KeySource::FileOf(KEY_FILE, file.clone());
-            self.add_file(&mut identities, KEY_FILE, &file, source)?;
+            self.add_file(&mut identities, KEY_FILE, &file, &source)?;
         }
         if let Some(text) = self.variable(KEY).map(Zeroizing::new) {
             self.add(&mut identities, &KeySource::Value(KEY), text.as_bytes())?;
@@ -45,7 +45,7 @@ impl Environment {
         if let Some(file) = self.variable(SSH_KEY_FILE).map(PathBuf::from) {
             let source = KeySource::FileOf(SSH_KEY_FILE, file.clone());
             if Identities::READS_SSH {
-                self.add_file(&mut identities, SSH_KEY_FILE, &file, source)?;
+                self.add_file(&mut identities, SSH_KEY_FILE, &file, &source)?;
             } else {
                 identities.skip(IdentityFault::Ssh.of(&source));
             }
@@ -95,18 +95,18 @@ impl Environment {
         identities: &mut Identities,
         named_by: &'static str,
         path: &Path,
-        source: KeySource,
+        source: &KeySource,
     ) -> Result<(), IdentitiesError> {
         if path.to_string_lossy().contains("AGE-SECRET-KEY-") {
             return Err(IdentityFault::KeyForPath.of(&KeySource::Value(named_by)));
         }
         match files::read(path, MAX_IDENTITY_TEXT as u64) {
-            Ok(bytes) => self.add(identities, &source, &bytes),
+            Ok(bytes) => self.add(identities, source, &bytes),
             Err(error) => Err(match error.kind() {
                 std::io::ErrorKind::NotFound if path.starts_with("~") => IdentityFault::Tilde,
                 kind => IdentityFault::Unreadable(kind),
             }
-            .of(&source)),
+            .of(source)),
         }
     }
 }

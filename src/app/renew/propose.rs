@@ -178,7 +178,7 @@ impl<'a> Bench<'a> {
             Judged { inspection: &inspection, verdicts: verdicts.as_ref(), doubts: &doubts };
         let (title, about) = self.with_text(about, matched, &live, &judged);
 
-        let (branch, found) = self.free_branch(branch, tenant, token)?;
+        let (branch, found) = self.free_branch(&branch, tenant, token)?;
         if let Some(found) = found {
             let has_it = |one: &Token| {
                 one.token.same_token(&token.token)
@@ -317,7 +317,7 @@ impl<'a> Bench<'a> {
     /// same day gets the next name.
     fn free_branch(
         &self,
-        name: String,
+        name: &str,
         tenant: &Tenant,
         token: &Token,
     ) -> Result<(String, Option<Found>), AppError> {
@@ -328,7 +328,7 @@ impl<'a> Bench<'a> {
                 && merged.is_some()
                 && one.file.as_ref().map(|file| file.sha256) == merged
         };
-        let mut branch = name.clone();
+        let mut branch = name.to_owned();
         let mut number = 1;
         loop {
             let Some(found) = self.find(&branch)? else { return Ok((branch, None)) };
@@ -402,7 +402,7 @@ impl<'a> Bench<'a> {
             Ok(Pushed::Refused { reason }) => NotPushed::Refused(reason),
             Err(error) => NotPushed::Git(error),
         };
-        Err(RenewError::NotPushed { branch, remote, why })
+        Err(RenewError::NotPushed { branch, remote, why: Box::new(why) })
     }
 
     /// Whether SOPS writes the file: the base says so, or SOPS wrote the earlier one.

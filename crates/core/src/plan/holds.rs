@@ -153,7 +153,7 @@ fn absent(case: &Case<'_>) -> Vec<Hold> {
 fn vanished(case: &Case<'_>) -> Option<Hold> {
     let (kind, token) = (case.one.kind(), case.one.token);
     let is_used_up = || token.create && case.one.past.was_created(case.one.of);
-    if !case.one.was_confirmed() && !(kind == Kind::Vpp && is_used_up()) {
+    if !(case.one.was_confirmed() || kind == Kind::Vpp && is_used_up()) {
         return None;
     }
     let noun = noun(kind);

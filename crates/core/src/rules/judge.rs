@@ -393,7 +393,7 @@ impl Case<'_> {
 
     /// A download of the future tells nothing of a file's age, and no expiry in Intune would ever fit
     /// it.
-    fn to_come(&self) -> Option<Hold> {
+    fn to_come(self) -> Option<Hold> {
         let downloaded = self.token.downloaded?;
         enrollment::is_to_come(downloaded, self.now).then(|| {
             Hold::firm(

@@ -81,7 +81,7 @@ pub enum BaseError {
         /// A branch or tag of this clone that was probably meant.
         near: Option<String>,
         #[source]
-        source: GitError,
+        source: Box<GitError>,
     },
     #[error(
         "{variable} names the target branch {branch:?}, but this clone has not fetched it from {remote}"
@@ -103,7 +103,7 @@ pub enum BaseError {
     History {
         base: Base,
         #[source]
-        source: Option<GitError>,
+        source: Option<Box<GitError>>,
     },
     #[error("{remote} does not have the branch {branch} any more, from which the policy is read")]
     Gone { remote: String, branch: String },
@@ -121,7 +121,7 @@ pub enum BaseError {
     Behind {
         /// The commit that was to be applied.
         commit: String,
-        base: Base,
+        base: Box<Base>,
         /// Where the base's branch was.
         seen: String,
     },
@@ -149,13 +149,9 @@ impl BaseError {
         match self {
             Self::NotFetched { remote, branch, .. } => Some(tracking_line(remote, branch)),
             // A slip is not there to be fetched either.
-            Self::Revision {
-                rev,
-                remote: Some(remote),
-                near: None,
-                source: GitError::UnknownRevision { .. },
-                ..
-            } => {
+            Self::Revision { rev, remote: Some(remote), near: None, source, .. }
+                if matches!(**source, GitError::UnknownRevision { .. }) =>
+            {
                 let short = rev.strip_prefix("refs/remotes/").unwrap_or(rev);
                 let branch = short.strip_prefix(&format!("{remote}/")).unwrap_or(rev);
                 let is_id = branch.len() == 40 && branch.chars().all(|c| c.is_ascii_hexdigit());
@@ -232,7 +228,7 @@ impl Repo {
                 // Only for the hint: which of several remotes has it is unknown.
                 remote: self.fleet_remote().ok().flatten(),
                 near: self.nearest_reference(rev),
-                source,
+                source: Box::new(source),
             }),
         }
     }
@@ -294,7 +290,10 @@ impl Repo {
     /// # Errors
     /// When it cannot be fetched, or comes from no remote.
     pub fn fetch_history(&self, base: &Base) -> Result<(), BaseError> {
-        let failed = |source| BaseError::History { base: base.clone(), source };
+        let failed = |source: Option<GitError>| BaseError::History {
+            base: base.clone(),
+            source: source.map(Box::new),
+        };
         let (remote, source) = match &base.branch {
             Some((remote, branch)) => (remote.clone(), format!("refs/heads/{branch}")),
             None => (self.fleet_remote()?.ok_or_else(|| failed(None))?, base.commit.clone()),
@@ -353,7 +352,7 @@ impl Repo {
         Err(if is_cut_off {
             BaseError::CannotTell { commit, base }
         } else if let Some(seen) = self.seen_ahead(&base, wanted)? {
-            BaseError::Behind { commit, base, seen: seen.to_string() }
+            BaseError::Behind { commit, base: Box::new(base), seen: seen.to_string() }
         } else {
             let unpushed = self.is_on(&base);
             BaseError::NotContained { commit, base, unpushed }

@@ -93,7 +93,6 @@ fn setting(path: &Path, name: &str) -> Option<String> {
 }
 
 /// A path as a command can name it from any folder.
-#[expect(clippy::disallowed_methods, reason = "resolves a path")]
 fn absolute(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }

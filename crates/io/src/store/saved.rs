@@ -1,10 +1,6 @@
 //! The file for entries that could not be pushed: a run saves them there, and
 //! `ledger append FILE` records them later, from this clone or another.
-#![expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "writes and reads the file that its caller names"
-)]
+#![expect(clippy::disallowed_methods, reason = "writes and reads the file that its caller names")]
 
 use std::borrow::Cow;
 use std::fs::{self, OpenOptions};

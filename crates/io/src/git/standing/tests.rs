@@ -98,7 +98,11 @@ fn branches_of_renewals_are_found_at_the_remote_and_in_the_clone() {
         found.iter().map(|one| (one.name.clone(), one.remote.clone())).collect::<Vec<_>>()
     };
     let own = ("renew/b/push-2027-01-01".to_owned(), None);
-    assert_eq!(names(&repo.renewal_branches(None).unwrap()), [own.clone()], "nothing is asked");
+    assert_eq!(
+        names(&repo.renewal_branches(None).unwrap()),
+        std::slice::from_ref(&own),
+        "nothing is asked"
+    );
     let found = repo.renewal_branches(Some("origin")).unwrap();
     let there = ("renew/a/push-2027-01-01".to_owned(), Some("origin".to_owned()));
     assert_eq!(names(&found), [there, own]);
