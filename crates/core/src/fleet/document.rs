@@ -2,7 +2,7 @@
 //!
 //! This is the only file that knows the YAML reader. It takes the reader's events, not its serde
 //! side, for three reasons: a plain scalar keeps its spelling (`no`, `0123`, `21E7` stay text),
-//! every key and value keeps its place, and what a settings file has no use for (aliases, merge
+//! every key and value keeps its place, and what a settings file has no use for (anchors, merge
 //! keys, tags, directives, several documents) can be refused in words instead of being resolved.
 //! Without aliases no input can grow: all work is linear in a size that is capped beforehand.
 
@@ -170,6 +170,7 @@ impl<'a> File<'a> {
         let options = granit_parser::options! {
             disallow_directives: true,
             emit_comments: false,
+            emit_anchor_events: true,
             flow_nesting_limit: MAX_DEPTH * 2,
             block_nesting_limit: MAX_DEPTH * 2,
         };
@@ -400,6 +401,15 @@ impl Tree {
                 );
                 self.place(file, Node { span, value: Value::Refused, brackets: None });
             }
+            // Only an alias has a use for it, and who reads the file would look for one.
+            Event::Anchor(..) => file.add(
+                file.mistake(
+                    Code::UnsupportedYaml,
+                    span,
+                    "`&` starts a YAML anchor, which is not read here",
+                )
+                .with_help("remove it, or put the value in single quotes if it is meant as text"),
+            ),
             _ => {}
         }
         true
@@ -533,7 +543,11 @@ mod tests {
 
     #[test]
     fn what_settings_do_not_need_is_refused() {
-        assert_eq!(codes("a: &x 1\nb: *x\n"), [Code::UnsupportedYaml]);
+        assert_eq!(codes("a: &x 1\n"), [Code::UnsupportedYaml]);
+        assert_eq!(codes("a: &x 1\nb: *x\n"), [Code::UnsupportedYaml; 2]);
+        assert_eq!(codes("a: &x {b: 1}\nc: &y\n  - d\n"), [Code::UnsupportedYaml; 2]);
+        assert_eq!(codes("&k a: 1\n"), [Code::UnsupportedYaml]);
+        assert_eq!(codes("a: '&x 1'\nb: R&D\n"), []);
         assert_eq!(codes("a: *x\n"), [Code::UnsupportedYaml]);
         assert_eq!(codes("<<: {a: 1}\nb: 2\n"), [Code::UnsupportedYaml]);
         assert_eq!(codes("a: !!str 1\n"), [Code::UnsupportedYaml]);
@@ -563,7 +577,7 @@ mod tests {
             bomb.push_str(&format!("{to}: &{to} [{list}]\n"));
         }
         let codes = codes(&bomb);
-        assert_eq!(codes.len(), 72);
+        assert_eq!(codes.len(), 72 + 9);
         assert!(codes.iter().all(|code| *code == Code::UnsupportedYaml));
     }
 

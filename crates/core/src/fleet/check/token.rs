@@ -139,7 +139,10 @@ impl Checks<'_, '_> {
         let fits = super::is_country(value);
         if !fits {
             let message = format!("{} is not a country code", quote(value));
-            let help = "write two lower-case letters (ISO 3166-1), such as gb";
+            let help = match value.as_str() {
+                "on" => "older YAML reads it as true. Write two letters (ISO 3166-1), such as gb",
+                _ => "write two lower-case letters (ISO 3166-1), such as gb",
+            };
             self.error_with_help(Code::BadCountry, *span, message, help);
         }
         fits.then(|| value.clone())

@@ -50,9 +50,10 @@ pub fn is_apple_id(text: &str) -> bool {
     is_text(text) && !text.contains(char::is_whitespace)
 }
 
-/// Whether a text may stand in a file as a country: two lower-case letters.
+/// Whether a text may stand in a file as a country: two lower-case letters. `on` is no country, and
+/// what older YAML reads as true; `no` is Norway here.
 pub fn is_country(text: &str) -> bool {
-    text.len() == 2 && text.bytes().all(|c| c.is_ascii_lowercase())
+    text.len() == 2 && text != "on" && text.bytes().all(|c| c.is_ascii_lowercase())
 }
 
 impl Checks<'_, '_> {

@@ -63,9 +63,8 @@ impl<'t> Entry<'t> {
         let between = self.text.get(colon..node.span.end)?;
         let start = colon + between.find(['|', '>'])?;
         let header = self.text.get(start..)?.lines().next()?;
-        let before = self.text.get(colon..start)?;
-        // A comment beside `|`, or an anchor before it, would go or move.
-        if header.contains('#') || !before.trim().is_empty() {
+        // A comment beside `|` would go or move.
+        if header.contains('#') {
             return None;
         }
         let end = start + self.text.get(start..node.span.end)?.trim_end().len();
@@ -230,7 +229,7 @@ impl<'t> Entry<'t> {
         self.text.get(key.span.start..)?.starts_with('"').then_some('"')
     }
 
-    /// The indentation of a new line. The first key may stand behind `- ` or an anchor.
+    /// The indentation of a new line. The first key may stand behind `- `.
     fn indent(&self) -> Option<String> {
         let (key, _) = self.pairs.get(1).or_else(|| self.pairs.first())?;
         Some(" ".repeat(key.span.column.checked_sub(1)?))
@@ -251,7 +250,7 @@ impl<'t> Entry<'t> {
         match &node.value {
             Value::Map(pairs) => pairs.last().and_then(|(key, node)| self.content_end(key, node)),
             Value::List(items) => items.last().and_then(|item| self.content_end(key, item)),
-            // Behind the colon there may be an anchor; the line is what counts then.
+            // Nothing stands behind the colon.
             Value::Null if node.span.start == node.span.end => {
                 Some(self.colon(key).unwrap_or(key.span.end))
             }

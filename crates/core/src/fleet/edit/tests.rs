@@ -87,9 +87,6 @@ fn corpus() -> Vec<(TokenRef, Vec<Change>, &'static str)> {
             set("organization", "b"),
             "vpp:\n  - name: London\n    organization: \"⟦a long \\\n      text, folded\\\n      \\ by hand¦b⟧\"\n    # not this: organization: x\n",
         ),
-        // Anchors stay, at the value, the entry and the list.
-        (push(), set("sha256", "bee"), "push: &p\n  topic: &t x\n  sha256: &s ⟦abc¦bee⟧ # s\n"),
-        (vpp(), set("sha256", "bee"), "vpp: &v\n- &l\n  name: London\n  sha256: &s '⟦abc¦bee⟧'\n"),
         // Entries between brackets, and as JSON.
         (push(), set("sha256", "bee"), "push: {topic: x, sha256: ⟦abc¦bee⟧, file: f}\n"),
         (push(), set("sha256", "bee"), "push: { topic: x, file: f⟦¦, sha256: bee⟧ } # c\n"),
@@ -271,8 +268,7 @@ fn what_takes_a_person_is_told_with_its_place_and_what_to_write() {
         refusal("x: &x abc\npush:\n  sha256: *x\n", &push(), &bee),
         refusal("push:\n  sha256: {a: b}\n", &push(), &bee),
         refusal("push:\n  sha256: | # why\n    abc\n", &push(), &bee),
-        refusal("push:\n  sha256: &s |\n    abc\n", &push(), &bee),
-        refusal("push:\n  file: &f\n", &push(), &set("file", "f")),
+        refusal("push: &p\n  sha256: abc\n", &push(), &bee),
         refusal("push: ~\n", &push(), &bee),
         refusal("push:\n  file: f\n", &push(), &[Change::Remove("file")]),
         refusal("vpp:\n  - name: Leeds\n", &vpp(), &bee),

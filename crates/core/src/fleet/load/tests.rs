@@ -267,6 +267,17 @@ fn plain_words_stay_text() {
 }
 
 #[test]
+fn what_older_yaml_reads_as_true_is_no_country() {
+    let yaml = include_str!("../../../../../tests/data/valid/tenant-norway.yaml");
+    for on in ["on", "'on'"] {
+        let loaded =
+            load_tenant_file(yaml.replace("country: no", &format!("country: {on}")).as_bytes());
+        let found: Vec<_> = loaded.diagnostics.iter().map(|one| one.code.as_str()).collect();
+        assert_eq!(found, ["bad-country"], "{on}");
+    }
+}
+
+#[test]
 fn defaults_are_the_documented_ones() {
     let yaml = include_bytes!("../../../../../tests/data/valid/fleet-minimal.yaml");
     let policy = load_policy(Some(yaml)).0.unwrap();

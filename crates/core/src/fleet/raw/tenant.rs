@@ -154,8 +154,9 @@ pub struct RawVpp {
     pub organization: Option<At<String>>,
     /// The location in Apple Business or Apple School Manager.
     pub location: Option<At<String>>,
-    /// The App Store's country, two lower-case letters such as gb.
-    #[schemars(regex(pattern = "^[a-z]{2}$"))]
+    /// The App Store's country, two lower-case letters such as gb. `on` is none: older YAML reads it
+    /// as true.
+    #[schemars(regex(pattern = "^([a-np-z][a-z]|o[a-mo-z])$"))]
     pub country: Option<At<String>>,
     /// Whether the organisation is a business or a school.
     pub account_type: Option<RawAccountType>,

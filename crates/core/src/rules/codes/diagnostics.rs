@@ -26,7 +26,7 @@ super::rows! {
         NOT_TAKEN,
         "Remove one of the two.";
     "unsupported-yaml" [Diagnostic] Error ()
-        "A feature of YAML that is not read here: alias, merge key, tag, directive or complex key.",
+        "A feature of YAML that is not read here: anchor, alias, merge key, tag, directive or complex key.",
         NOT_TAKEN,
         "Write the value out.";
     "several-documents" [Diagnostic] Error ()
