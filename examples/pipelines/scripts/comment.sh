@@ -24,6 +24,7 @@ case $marker in
 *) echo "$file does not begin with a marker" >&2 && exit 64 ;;
 esac
 
+# shellcheck source=host.sh
 . "$(dirname "$0")/host.sh"
 
 # Prints the id of the comment in a page of them, if it is there.

@@ -12,7 +12,7 @@ call() {
     printf '%s' "$1" >"$sent"
   fi
   status=0
-  printf 'header = "%s"\n' "$header" |
+  printf 'header = "%s"\n' "${header:?}" |
     curl --silent --show-error --fail-with-body --retry 3 --max-time 30 --config - \
       --request "$method" --header "Content-Type: ${type:-application/json}" \
       ${sent:+--data-binary "@$sent"} "$url" || status=$?

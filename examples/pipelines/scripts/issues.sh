@@ -19,6 +19,7 @@ if [ ! -s "$file" ]; then
   echo "there are no renewals to tell: $file" >&2
   exit 0
 fi
+# shellcheck source=host.sh
 . "$(dirname "$0")/host.sh"
 
 # Every issue of the pipeline's own with the label, one object a line: number, open, key. Anybody may
@@ -48,6 +49,7 @@ github | gitlab)
     author=${COMMENT_AUTHOR:-github-actions[bot]}
     header="Authorization: Bearer ${GITHUB_TOKEN:?}"
     issues=${GITHUB_API_URL:-https://api.github.com}/repos/${GITHUB_REPOSITORY:?}/issues
+    # shellcheck disable=SC2016 # jq's own variable
     new='{title, body, labels: [$name]}'
     close_with=PATCH
     closing='{"state": "closed"}'
@@ -55,6 +57,7 @@ github | gitlab)
     header="PRIVATE-TOKEN: ${GITLAB_TOKEN:?}"
     author=$(call GET "${CI_API_V4_URL:?}/user" | jq --raw-output --exit-status .username)
     issues=${CI_API_V4_URL:?}/projects/${CI_PROJECT_ID:?}/issues
+    # shellcheck disable=SC2016 # jq's own variable
     new='{title, description: .body, labels: $name}'
     close_with=PUT
     closing='{"state_event": "close"}'

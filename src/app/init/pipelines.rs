@@ -25,6 +25,7 @@ const SHARED: &[(&str, &str)] = &[
 pub(super) fn of(host: Host) -> impl Iterator<Item = (&'static str, &'static str)> {
     let own: &[(&str, &str)] = match host {
         Host::Github => &[
+            (".github/workflows/applecart-build.yml", example!("github/applecart-build.yml")),
             (
                 ".github/workflows/applecart-pull-request.yml",
                 example!("github/applecart-pull-request.yml"),
@@ -33,6 +34,7 @@ pub(super) fn of(host: Host) -> impl Iterator<Item = (&'static str, &'static str
             (".github/workflows/applecart-schedule.yml", example!("github/applecart-schedule.yml")),
         ],
         Host::Azure => &[
+            (".azuredevops/applecart-build.yml", example!("azure/applecart-build.yml")),
             (
                 ".azuredevops/applecart-pull-request.yml",
                 example!("azure/applecart-pull-request.yml"),
