@@ -94,21 +94,32 @@ pub(super) fn look(bytes: &[u8]) -> Look {
     } else if !text::is_blank(bytes) {
         look.content = data(bytes, &mut look, MAX_LAYERS);
     }
+    if let Some(form) = put_in_its_place(bytes, &look.content) {
+        look.content = Content::Other(form);
+        // It is not readable, so nothing is odd about how.
+        look.oddities.clear();
+    }
     match &look.content {
         Content::Other(Form::Secret(_)) => look.private_key = true,
-        // A conflict begins like markup.
-        Content::Other(Form::Unknown | Form::WebPage) => {
-            if let Some(form) = marks::of(bytes) {
-                look.content = Content::Other(form);
-            } else if mime::is_message(bytes) {
-                look.content = unopened_mail();
-            }
+        Content::Other(Form::Unknown | Form::WebPage) if mime::is_message(bytes) => {
+            look.content = unopened_mail();
         }
         // What is attached is whole: it is the mail around it that is not read here.
         Content::Broken(_) if mime::is_message(bytes) => look.content = unopened_mail(),
         _ => {}
     }
     look
+}
+
+/// What a helper of Git or a shell made of the file: no token, whatever stands between its marks.
+fn put_in_its_place(bytes: &[u8], content: &Content) -> Option<Form> {
+    match content {
+        Content::TooLarge | Content::Empty => None,
+        Content::Other(Form::SealedWithin) if text::utf16(bytes).is_some() => {
+            Some(Form::Utf16(Box::new(Form::SealedWithin)))
+        }
+        _ => marks::of(bytes),
+    }
 }
 
 /// A mail whose attachment is in no form that is taken out of it here.

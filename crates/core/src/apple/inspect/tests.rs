@@ -331,3 +331,18 @@ fn intunes_public_key_is_told_as_what_it_is() {
         assert!(told.contains("public key") && told.contains("(.p7m)"), "{told}");
     }
 }
+
+#[test]
+fn what_a_merge_or_a_shell_spoilt_is_no_token_file() {
+    let pem = push(|_| {});
+    let conflict = format!("<<<<<<< HEAD\n{pem}\n=======\n{pem}\n>>>>>>> theirs\n");
+    let armored = "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCRYPTED FILE-----\n";
+    let utf16: Vec<u8> = armored.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (bytes, said) in [(conflict.as_bytes(), "conflict marks"), (&utf16, "UTF-16 text")] {
+        let inspection = inspect(&request(bytes, None));
+        assert_eq!(inspection.verdict, Verdict::Refuse, "{said}");
+        let [finding] = &inspection.findings[..] else { panic!("{:?}", inspection.findings) };
+        assert_eq!(finding.code, FindingCode::WrongKind);
+        assert!(finding.message.contains(said), "{}", finding.message);
+    }
+}
