@@ -1,9 +1,14 @@
 //! Private keys as people have them, from outside.
 
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use age::secrecy::ExposeSecret as _;
+use age_core::format::{FileKey, Stanza};
 use base64::Engine as _;
 
+use crate::world::hub::script;
 use crate::world::{Run, World, finish, project};
 
 /// A fleet with a renewal that is due, and nothing that names a key.
@@ -126,12 +131,93 @@ fn post_quantum_identity() -> String {
     format!("AGE-SECRET-KEY-PQ-1{}", "Q".repeat(59))
 }
 
+/// The one sealed file of contoso.
+fn sealed_file(world: &World) -> PathBuf {
+    let files = std::fs::read_dir(world.repo().join("tenants/contoso")).unwrap();
+    files.map(|one| one.unwrap().path()).find(|path| !path.ends_with("tenant.yaml")).unwrap()
+}
+
+/// Encrypts a file of the fleet to other recipients.
+fn encrypt_again(world: &World, path: &Path, recipients: &[&dyn age::Recipient]) {
+    let identity: age::x25519::Identity = world.key.parse().unwrap();
+    let opened = age::decrypt(&identity, &std::fs::read(path).unwrap()).unwrap();
+    let encryptor = age::Encryptor::with_recipients(recipients.iter().copied()).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = encryptor.wrap_output(&mut bytes).unwrap();
+    std::io::Write::write_all(&mut writer, &opened).unwrap();
+    writer.finish().unwrap();
+    std::fs::write(path, &bytes).unwrap();
+}
+
+/// The recipient of a plugin for tests, which hides nothing.
+struct OfPlugin;
+
+impl age::Recipient for OfPlugin {
+    fn wrap_file_key(
+        &self,
+        key: &FileKey,
+    ) -> Result<(Vec<Stanza>, HashSet<String>), age::EncryptError> {
+        let body = key.expose_secret().to_vec();
+        Ok((vec![Stanza { tag: "fake".into(), args: Vec::new(), body }], HashSet::new()))
+    }
+}
+
+const OF_PLUGIN: &str = "AGE-PLUGIN-FAKE-1QGPQYQQ4CC8R4";
+
+/// The program of that plugin.
+#[cfg(unix)]
+fn plugin(world: &World) -> PathBuf {
+    let path = world.path("age-plugin-fake");
+    script(
+        &path,
+        r#"while read -r line; do
+  case $line in
+    "-> recipient-stanza 0 fake") read -r key ;;
+    "-> done") read -r end; break ;;
+  esac
+done
+printf '%s\n' '-> msg' "$(printf 'touch the key' | base64 | tr -d =)"
+read -r ok; read -r end
+printf '%s\n' '-> file-key 0' "$key"
+read -r ok; read -r end
+printf '%s\n' '-> done' ''"#,
+    );
+    path
+}
+
+#[cfg(unix)]
+#[test]
+fn an_age_plugin_is_started_only_where_the_environment_names_its_program() {
+    let world = due();
+    encrypt_again(&world, &sealed_file(&world), &[&OfPlugin]);
+    world.commit("For a hardware key");
+    let program = plugin(&world);
+    let folder = program.parent().unwrap().to_str().unwrap();
+    let with = |plugins: &str| {
+        let mut command = without_key(&world, &["apply"]);
+        command.env("SOPS_AGE_KEY", OF_PLUGIN);
+        // On the search path it is not looked for.
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{folder}:{path}")).env("APPLECART_AGE_PLUGINS", plugins);
+        finish(command)
+    };
+    with("").ends_with(1).says("command -v age-plugin-fake");
+    with("age-plugin-fake").ends_with(1).says("the absolute one of an age plugin's program");
+    with("/bin/cat").ends_with(1).says("the absolute one of an age plugin's program");
+    assert_eq!(world.uploads("contoso"), 0);
+    let run = with(program.to_str().unwrap()).ends_with(0);
+    run.says("age-plugin-fake: touch the key").says("uploaded");
+    assert_eq!(world.uploads("contoso"), 1);
+}
+
 /// What `doctor` says of a key: whether it works, and whether it tells `note`.
 fn judged(world: &World, variable: &str, value: &str, note: &str) -> &'static str {
+    judged_with(world, &[(variable, value)], note)
+}
+
+fn judged_with(world: &World, variables: &[(&str, &str)], note: &str) -> &'static str {
     let mut command = without_key(world, &["doctor", "--format", "json"]);
-    if !variable.is_empty() {
-        command.env(variable, value);
-    }
+    command.envs(variables.iter().copied().filter(|(name, _)| !name.is_empty()));
     let found = finish(command).json();
     let checks = found["checks"].as_array().unwrap();
     let check = checks.iter().find(|check| check["area"] == "identities").unwrap();
@@ -145,9 +231,14 @@ fn judged(world: &World, variable: &str, value: &str, note: &str) -> &'static st
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn private_keys_are_what_the_table_says() {
     let world = due();
+    let own: age::x25519::Identity = world.key.parse().unwrap();
+    encrypt_again(&world, &sealed_file(&world), &[&own.to_public(), &OfPlugin]);
+    world.commit("For a hardware key, too");
+    let plugins = plugin(&world);
     let key = world.key.as_str();
     let whole = format!("# created: today\n# public key: {}\n{key}\n", world.recipient);
     let value = |text: &str, note: &str| judged(&world, "SOPS_AGE_KEY", text, note);
@@ -186,11 +277,22 @@ fn private_keys_are_what_the_table_says() {
         ("with quotes around it", value(&format!("\"{key}\""), "quotes")),
         ("with `\\n` instead of line ends", value(&whole.replace('\n', "\\n"), "\\n")),
         ("in base64", value(&base64, "base64")),
+        (
+            "an identity of an age plugin that `APPLECART_AGE_PLUGINS` names",
+            judged_with(
+                &world,
+                &[
+                    ("SOPS_AGE_KEY", OF_PLUGIN),
+                    ("APPLECART_AGE_PLUGINS", plugins.to_str().unwrap()),
+                ],
+                "",
+            ),
+        ),
         ("beside a post-quantum identity", value(&beside(&post_quantum), "post-quantum")),
-        ("beside an identity of an age plugin", value(&beside(YUBIKEY), "age-plugin-yubikey")),
+        ("beside one of another plugin", value(&beside(YUBIKEY), "age-plugin-yubikey")),
         ("beside a public key", value(&beside(recipient), "public key")),
         ("a post-quantum identity alone", value(&post_quantum, "post-quantum")),
-        ("an identity of an age plugin alone", value(YUBIKEY, "age-plugin-yubikey")),
+        ("one of another plugin alone", value(YUBIKEY, "APPLECART_AGE_PLUGINS")),
         ("an identity with a passphrase, in a pipeline", file(&passphrase, "passphrase")),
         ("a public key alone", value(recipient, "public key")),
         (
@@ -267,9 +369,8 @@ fn public_keys_are_what_the_table_says() {
 #[test]
 fn encrypted_files_are_what_the_table_says() {
     let world = due();
-    let sealed = std::fs::read_dir(world.repo().join("tenants/contoso")).unwrap();
-    let path =
-        sealed.map(|one| one.unwrap().path()).find(|path| !path.ends_with("tenant.yaml")).unwrap();
+    let path = sealed_file(&world);
+    let original = std::fs::read(&path).unwrap();
     let plan = || {
         let run = finish(without_key(&world, &["plan", "--worktree"])).ends_with(0);
         if run.stdout.contains("not encrypted to the recipients that applecart.yaml lists") {
@@ -279,16 +380,9 @@ fn encrypted_files_are_what_the_table_says() {
         }
     };
     let mut seen = vec![("for the keys that applecart.yaml lists", plan())];
-    let identity: age::x25519::Identity = world.key.parse().unwrap();
-    let opened = age::decrypt(&identity, &std::fs::read(&path).unwrap()).unwrap();
+    let own: age::x25519::Identity = world.key.parse().unwrap();
     let stranger = age::x25519::Identity::generate().to_public();
-    let both: [&dyn age::Recipient; 2] = [&identity.to_public(), &stranger];
-    let encryptor = age::Encryptor::with_recipients(both.into_iter()).unwrap();
-    let mut bytes = Vec::new();
-    let mut writer = encryptor.wrap_output(&mut bytes).unwrap();
-    std::io::Write::write_all(&mut writer, &opened).unwrap();
-    writer.finish().unwrap();
-    std::fs::write(&path, &bytes).unwrap();
+    encrypt_again(&world, &path, &[&own.to_public(), &stranger]);
     seen.push(("for a key that it does not list", plan()));
 
     let body = format!("{}\n{}\n", "A".repeat(64), "A".repeat(43));
@@ -302,6 +396,25 @@ fn encrypted_files_are_what_the_table_says() {
         world.run(&["apply"]).ends_with(4).says("it is encrypted to 1 post-quantum age key only");
     seen.push(("for a post-quantum key only", if run.code == 4 { REFUSED } else { WORKS }));
     assert_eq!(world.uploads("contoso"), 0);
+
+    let mut refused = |name: &'static str, bytes: &[u8], said: &str| {
+        std::fs::write(&path, bytes).unwrap();
+        let run = finish(without_key(&world, &["validate", "--worktree"])).ends_with(78);
+        assert!(!all(&run).contains("revoke"), "{}", all(&run));
+        run.says(said);
+        seen.push((name, REFUSED));
+    };
+    let opened = age::decrypt(&own, &original).unwrap();
+    let armored = age::encrypt_and_armor(&own.to_public(), &opened).unwrap();
+    let utf16: Vec<u8> = armored.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let conflict = format!("<<<<<<< HEAD\n{armored}=======\n{armored}>>>>>>> theirs\n");
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
+    refused("not encrypted", &opened, "not encrypted");
+    refused("a Git LFS pointer", pointer.as_bytes(), "Git LFS pointer");
+    refused("in UTF-16, as `>` of Windows PowerShell writes", &utf16, "UTF-16");
+    refused("with the marks of a merge conflict", conflict.as_bytes(), "conflict marks");
+    refused("encrypted with git-crypt", b"\0GITCRYPT\0\x01\x02\x03\x04", "git-crypt");
+    refused("a web page", b"<!DOCTYPE html><html><body>Sign in</body></html>", "a web page");
     compare("file", &seen);
 }
 

@@ -3,8 +3,8 @@
 //!
 //! The vault gets bytes and identities and hands out a [`Secret`]. It does not know where the
 //! bytes come from, what they mean, or what the environment holds; `cli` reads identities from
-//! the places SOPS users have them. Plugins are off: a file in the repository must not be able to
-//! name a program to run. SOPS's MAC is always checked: there is no switch.
+//! the places SOPS users have them. Of age plugins only those are started whose programs the
+//! environment names: a file in the repository must not be able to name a program to run. SOPS's MAC is always checked: there is no switch.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod age_file;
@@ -20,7 +20,7 @@ pub use applecart_core::sealed::MAX_SEALED;
 pub use error::OpenError;
 pub use identities::{
     Ask, Dressing, Identities, IdentitiesError, IdentityFault, IdentityNote, KeySource,
-    MAX_IDENTITY_TEXT,
+    MAX_IDENTITY_TEXT, Plugins,
 };
 pub use seal::{SealError, seal};
 pub use secret::Secret;

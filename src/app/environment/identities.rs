@@ -8,12 +8,14 @@ use super::Environment;
 use applecart_io::files;
 use applecart_io::git::program;
 use applecart_io::vault::{
-    Identities, IdentitiesError, IdentityFault, KeySource, MAX_IDENTITY_TEXT,
+    Identities, IdentitiesError, IdentityFault, KeySource, MAX_IDENTITY_TEXT, Plugins,
 };
 
 const KEY: &str = "SOPS_AGE_KEY";
 const KEY_FILE: &str = "SOPS_AGE_KEY_FILE";
 const KEY_COMMAND: &str = "SOPS_AGE_KEY_CMD";
+/// Separated as in PATH. Never a setting of the repository: it names programs to run.
+const PLUGINS: &str = "APPLECART_AGE_PLUGINS";
 const SSH_KEY_FILE: &str = "SOPS_AGE_SSH_PRIVATE_KEY_FILE";
 
 /// Where SOPS looks in the user's configuration folder, whatever the variables say.
@@ -26,7 +28,7 @@ impl Environment {
     /// When one that is named cannot be read, whether or not it would be needed; or when all that
     /// there are cannot be used.
     pub fn identities(&self, named: &[PathBuf]) -> Result<Identities, IdentitiesError> {
-        let mut identities = Identities::default();
+        let mut identities = Identities::with(self.plugins()?);
         for file in named {
             self.add_file(&mut identities, "--identity", file, &KeySource::File(file.clone()))?;
         }
@@ -52,6 +54,12 @@ impl Environment {
         }
         self.add_usual(&mut identities);
         identities.usable()
+    }
+
+    fn plugins(&self) -> Result<Plugins, IdentitiesError> {
+        let list = self.variable(PLUGINS).unwrap_or_default();
+        let programs = std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty());
+        Plugins::new(&KeySource::Value(PLUGINS), programs.collect(), self.ask_passphrase.clone())
     }
 
     /// The file where SOPS looks, if it is there. Nobody named it, so nothing in it is a reason not

@@ -6,6 +6,7 @@
 
 mod dressing;
 mod fault;
+mod plugin;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,8 @@ use zeroize::Zeroizing;
 use self::dressing::Bare;
 pub use self::dressing::Dressing;
 pub use self::fault::{IdentitiesError, IdentityFault, KeySource};
+use self::plugin::PluginIdentity;
+pub use self::plugin::Plugins;
 use super::{OpenError, age_file};
 
 /// An identity file larger than this is not one; age's own limit is 16 MiB for files with many
@@ -34,6 +37,7 @@ enum Key {
     X25519(x25519::Identity),
     #[cfg(feature = "ssh-identities")]
     Ssh(Box<age::ssh::Identity>),
+    Plugin(PluginIdentity),
 }
 
 impl Key {
@@ -42,6 +46,7 @@ impl Key {
             Self::X25519(identity) => Some(identity.to_public().to_string()),
             #[cfg(feature = "ssh-identities")]
             Self::Ssh(_) => None,
+            Self::Plugin(_) => None,
         }
     }
 }
@@ -69,11 +74,17 @@ pub type Ask<'a> = &'a dyn Fn(&KeySource) -> Option<SecretString>;
 pub struct Identities {
     keys: Vec<Key>,
     notes: Vec<IdentityNote>,
+    plugins: Plugins,
 }
 
 impl Identities {
     /// Whether this build reads SSH keys.
     pub const READS_SSH: bool = cfg!(feature = "ssh-identities");
+
+    /// None yet; those that are added may be identities of these plugins.
+    pub fn with(plugins: Plugins) -> Self {
+        Self { plugins, ..Self::default() }
+    }
 
     /// Adds the identities in a text: an age key file (one a line, `#` comments), or, with the build
     /// feature `ssh-identities`, one OpenSSH private key. [`Self::usable`] judges what is left.
@@ -120,10 +131,14 @@ impl Identities {
                 continue;
             }
             is_empty = false;
-            let key = identity(line).map_err(|fault| match fault {
+            let key = identity(line).or_else(|fault| match fault {
                 // What the whole file is tells more than one line of it.
-                IdentityFault::NotAnIdentity => IdentityFault::other(text.as_bytes()),
-                fault => fault,
+                IdentityFault::NotAnIdentity => Err(IdentityFault::other(text.as_bytes())),
+                IdentityFault::Plugin { name } => match self.plugins.identity(&name, line) {
+                    Some(identity) => Ok(Key::Plugin(identity)),
+                    None => Err(IdentityFault::Plugin { name }),
+                },
+                fault => Err(fault),
             });
             self.take(source, Some(index + 1), key)?;
         }
@@ -187,17 +202,21 @@ impl Identities {
         &self.notes
     }
 
-    /// The public keys that belong to them, as `recipients` in applecart.yaml has them. SSH keys
-    /// are left out: which recipient they are is known when they open a file.
+    /// The public keys that belong to them, as `recipients` in applecart.yaml has them. SSH keys and
+    /// those of plugins are left out: which recipient they are is known when they open a file.
     pub fn recipients(&self) -> Vec<String> {
         self.keys.iter().filter_map(Key::recipient).collect()
     }
 
+    /// Those of plugins come last: nobody is asked to touch a key that is not needed.
     pub(super) fn as_age(&self) -> impl Iterator<Item = &dyn age::Identity> {
-        self.keys.iter().map(|key| match key {
+        let of_plugin = |key: &&Key| matches!(key, Key::Plugin(_));
+        let own = self.keys.iter().filter(move |key| !of_plugin(key));
+        own.chain(self.keys.iter().filter(of_plugin)).map(|key| match key {
             Key::X25519(identity) => identity as &dyn age::Identity,
             #[cfg(feature = "ssh-identities")]
             Key::Ssh(identity) => identity.as_ref() as &dyn age::Identity,
+            Key::Plugin(identity) => identity as &dyn age::Identity,
         })
     }
 }

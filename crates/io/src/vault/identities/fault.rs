@@ -3,9 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use applecart_core::apple;
 use applecart_core::model::shell_word;
-use applecart_core::sealed::Form;
+use applecart_core::sealed::{self, Form};
 
 /// Where a key came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,13 +19,15 @@ pub enum KeySource {
     Usual(PathBuf),
     /// What a command printed that a variable names.
     CommandOf(&'static str),
+    /// An age plugin, which asks for something of its own, such as a PIN.
+    Plugin(String),
 }
 
 impl KeySource {
     fn path(&self) -> Option<&Path> {
         match self {
             Self::File(path) | Self::FileOf(_, path) | Self::Usual(path) => Some(path),
-            Self::Value(_) | Self::CommandOf(_) => None,
+            Self::Value(_) | Self::CommandOf(_) | Self::Plugin(_) => None,
         }
     }
 
@@ -42,6 +43,7 @@ impl fmt::Display for KeySource {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::FileOf(name, path) => write!(f, "{name} ({})", path.display()),
             Self::Value(name) | Self::CommandOf(name) => f.write_str(name),
+            Self::Plugin(name) => f.write_str(name),
             Self::Usual(path) => write!(f, "{} (where SOPS looks)", path.display()),
         }
     }
@@ -87,12 +89,16 @@ pub enum IdentityFault {
     )]
     PostQuantum,
     #[error(
-        "this identity needs {name}, and age plugins are not supported: they ask for a hardware key, which no pipeline has. Use an identity that begins with AGE-SECRET-KEY-1"
+        "this identity needs {name}, which is started only where APPLECART_AGE_PLUGINS names its program. A pipeline, which has no hardware key, needs an identity that begins with AGE-SECRET-KEY-1"
     )]
     Plugin {
         /// The plugin's program.
         name: String,
     },
+    #[error(
+        "each path must be the absolute one of an age plugin's program, such as /usr/local/bin/age-plugin-yubikey"
+    )]
+    PluginPath,
     #[error(
         "SSH keys are not supported by this build; use an age identity, or build with --features ssh-identities"
     )]
@@ -171,7 +177,7 @@ impl IdentityFault {
 
     /// What a file without an identity is, where that can be told.
     pub(super) fn other(bytes: &[u8]) -> Self {
-        match apple::classify(bytes) {
+        match sealed::classify(bytes) {
             form @ (Form::LfsPointer { .. }
             | Form::GitCrypt
             | Form::Conflict { .. }
@@ -206,6 +212,10 @@ impl IdentitiesError {
             IdentityFault::PublicKey => (
                 "Name the file that age-keygen wrote, which holds the private key, too:",
                 "export SOPS_AGE_KEY_FILE=PATH".to_owned(),
+            ),
+            IdentityFault::Plugin { name } if name.starts_with("age-plugin-") => (
+                "Where its hardware key is, name its program:",
+                format!("export APPLECART_AGE_PLUGINS=\"$(command -v {name})\""),
             ),
             IdentityFault::PostQuantum | IdentityFault::Plugin { .. } => (
                 "Make an identity for pipelines; add its public key under `recipients` in applecart.yaml, and have the files encrypted to it:",
