@@ -1,11 +1,11 @@
 //! Looks at everything that a run needs. Reads only: nothing is written, created or sent.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::session::{self, Loaded, Tree, Which};
 use super::{AppError, Context, Reach, block_on, clone, find_base, trust};
 use applecart_core::attention;
-use applecart_core::model::{LiveTenant, Reading};
+use applecart_core::model::{LiveTenant, Reading, shell_word};
 use applecart_core::plan::Selection;
 use applecart_core::report::{self, Area, Check, CheckState, ConsentState, TenantHealth};
 use applecart_io::git::network::Rehearsed;
@@ -63,7 +63,13 @@ pub fn run(context: &Context, options: &Options) -> Result<Examined, AppError> {
     let repo = Repo::discover(&context.repo)?;
     let mut checks = vec![git(&repo, context), remote(&repo, context)];
     checks.extend(addresses(&repo));
-    let loaded = match session::load(context, Tree::Commit, Reach::Remote, selection) {
+    checks.extend(writable(&repo));
+    let locks = repo.reference_locks();
+    let loaded = session::load(context, Tree::Commit, Reach::Remote, selection);
+    // A Git process that is at work has long removed its own by now.
+    let still = repo.reference_locks();
+    checks.extend(locks.iter().filter(|lock| still.contains(lock)).map(|lock| left_behind(lock)));
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(error @ (AppError::Selection(_) | AppError::NothingSelected { .. })) => {
             return Err(error);
@@ -81,6 +87,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Examined, AppError> {
     checks.push(fleet(&loaded, selection).into());
     checks.extend(signatures(&loaded, context));
     checks.push(ledger(&loaded, context));
+    checks.extend(other_ledgers(&loaded));
     checks.extend(pushes(&loaded));
     checks.push(identities(options, context, &loaded));
     let tenants = tenants(&loaded, selection, context, &mut checks)?;
@@ -160,6 +167,60 @@ fn addresses(repo: &Repo) -> Vec<Finding> {
         checks.push(Check::new(Area::Git, CheckState::Warning, text).with_next(next).into());
     }
     checks
+}
+
+/// Whether anything can be recorded here at all.
+fn writable(repo: &Repo) -> Option<Finding> {
+    let why = repo.try_writing().err()?;
+    let trouble = Trouble::of_file(&why.source);
+    let state = match trouble {
+        // What only reads works there.
+        Some(Trouble::ReadOnly) => CheckState::Warning,
+        _ => CheckState::Failed,
+    };
+    let text = format!("{why}: {}. `apply` could not record what it uploads", why.source);
+    let check = Check::new(Area::Git, state, text);
+    Some(trouble.into_iter().fold(check, |check, it| check.with_next(it.next())).into())
+}
+
+/// A lock that is still there.
+fn left_behind(lock: &Path) -> Finding {
+    let text = format!("{} keeps everyone from moving a branch of this clone", lock.display());
+    let next = format!(
+        "if no Git process is running in this repository, one was killed and left it. Delete it: rm {}",
+        shell_word(&lock.to_string_lossy())
+    );
+    Check::new(Area::Git, CheckState::Warning, text).with_next(next).into()
+}
+
+/// The ledgers of other remotes that the one of this fleet's remote does not contain: it may be the
+/// fork, and the other one the fleet.
+fn other_ledgers(loaded: &Loaded) -> Vec<Finding> {
+    let (repo, branch) = (&loaded.repo, &loaded.policy.ledger_branch);
+    let (Ok(Some(remote)), Ok(remotes)) = (repo.fleet_remote(), repo.remotes()) else {
+        return Vec::new();
+    };
+    let refname = format!("refs/heads/{branch}");
+    // A remote that does not answer is told where it is the fleet's, and nobody's matter elsewhere.
+    let tip = |remote: &str| repo.ls_remote(remote, &[&refname]).ok()?.remove(&refname);
+    let own = tip(&remote).map(|tip| tip.to_string());
+    let others = remotes.into_iter().filter(|other| *other != remote);
+    let others = others.filter_map(|other| Some((tip(&other)?.to_string(), other)));
+    let contains = |tip: &str| own.as_deref().is_some_and(|own| repo.is_merged(tip, own));
+    others
+        .filter(|(tip, _)| !contains(tip))
+        .map(|(tip, other)| {
+            let own = own.as_deref().map_or("none".to_owned(), |own| short(own).to_owned());
+            let text = format!(
+                "{other} has a ledger ({}) that {remote} lacks ({own}): {remote} may be a fork of it, and what was uploaded from {other} is not known here",
+                short(&tip)
+            );
+            let next = format!(
+                "if {other} is the fleet, work in a clone of it: git clone \"$(git remote get-url {other})\" fleet-{other}"
+            );
+            Check::new(Area::Ledger, CheckState::Warning, text).with_next(next).into()
+        })
+        .collect()
 }
 
 /// Whether the branches of the ledger and of the notes can be pushed, tried without pushing.

@@ -1,10 +1,11 @@
 //! Repositories as people have them: each line of `docs/repositories.md`, and what `doctor` says of
 //! a clone that cannot push.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::world::hub::{Clone, Hub, git, script};
-use crate::world::{World, finish};
+use crate::world::{Run, World, finish, project};
 
 /// A fleet with a tenant whose renewal is due, at a hub.
 fn hub() -> Hub {
@@ -81,6 +82,17 @@ fn doctor_finds_a_branch_in_the_way_here_and_at_the_remote() {
     // The same is found before anything is sent.
     clone.run(&["apply", "--yes"]).ends_with(3).says("in the way");
     assert_eq!(hub.world.uploads("contoso"), 0);
+
+    // Git itself keeps the two apart as long as any of the folder's branches is there.
+    for branch in ["refs/heads/applecart/ledger", "refs/heads/applecart/notes"] {
+        hub.git(&["update-ref", "-d", branch]);
+    }
+    hub.git(&["branch", "applecart", "main"]);
+    let fresh = hub.clone("there", &[]);
+    let found = troubles(&fresh);
+    assert!(found.contains("a branch applecart at origin is in the way"), "{found}");
+    fresh.run(&["apply", "--yes"]).ends_with(3).says("in the way");
+    assert_eq!(hub.world.uploads("contoso"), 0);
 }
 
 #[test]
@@ -125,21 +137,6 @@ fn a_push_that_the_forge_refuses_is_told_with_the_step_of_its_cause() {
         clone.run(&["apply", "--yes"]).ends_with(3).says(step);
         assert_eq!(hub.world.uploads("contoso"), 0, "{said}");
     }
-}
-
-#[test]
-fn doctor_tells_of_a_push_without_credentials() {
-    let hub = hub();
-    let clone = hub.clone("asks", &[]);
-    // A transport of the user's own that reads and does not let push.
-    let helper = hub.world.path("no-push");
-    script(
-        &helper,
-        "echo \"fatal: could not read Username for 'https://forge': terminal prompts disabled\" >&2\nexit 1",
-    );
-    clone.git(&["config", "remote.origin.receivepack", text(&helper)]);
-    let found = troubles(&clone);
-    assert!(found.contains("cannot be pushed") && found.contains("persist-credentials"), "{found}");
 }
 
 #[test]
@@ -191,24 +188,331 @@ fn what_is_refused_is_named_with_one_command_that_helps() {
     validate(&borrower).ends_with(3).says("borrows its objects").says("clone again");
 }
 
-#[cfg(unix)]
+/// Runs the program behind shell commands that mount something for it alone. `None` where this
+/// machine lets nobody do that.
+#[cfg(target_os = "linux")]
+fn behind(mounts: &str, clone: &Clone<'_>, arguments: &[&str]) -> Option<Run> {
+    let namespace = ["--map-root-user", "--mount", "sh", "-c"];
+    let may = Command::new("unshare").args(namespace).arg("mount -t tmpfs tmpfs /mnt").output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        return None;
+    }
+    let inner = clone.command(arguments);
+    let mut command = Command::new("unshare");
+    command.args(namespace).arg(format!("{{ {mounts}; }} || exit 99; exec \"$0\" \"$@\""));
+    command.arg(inner.get_program()).args(inner.get_args());
+    command.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(inner.get_current_dir().unwrap());
+    Some(finish(command))
+}
+
+/// The same folder, which nothing can be written to.
+#[cfg(target_os = "linux")]
+const READ_ONLY: &str =
+    "mount --bind \"$PWD\" \"$PWD\" && mount -o remount,bind,ro \"$PWD\" && cd \"$PWD\"";
+
+/// A copy of the folder on a disk that is full.
+#[cfg(target_os = "linux")]
+const FULL: &str = "mkdir -p ../disk && mount -t tmpfs -o size=8m tmpfs ../disk && cp -a . ../disk/clone && cd ../disk/clone && { head -c 16m /dev/zero >../filling 2>/dev/null; true; }";
+
+#[cfg(target_os = "linux")]
 #[test]
-fn a_clone_that_cannot_be_written_to_is_read() {
-    use std::os::unix::fs::PermissionsExt as _;
+fn a_clone_that_cannot_be_written_to_is_read_and_uploads_nothing() {
     let hub = hub();
     let clone = hub.clone("volume", &[]);
-    let folders = ["refs", "refs/heads", "objects", "applecart", ""]
-        .map(|name| clone.folder.join(".git").join(name));
-    let mode = |mode: u32| {
-        for folder in folders.iter().filter(|folder| folder.is_dir()) {
-            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode)).unwrap();
+    for command in ["plan", "status", "history", "audit"] {
+        let Some(run) = behind(READ_ONLY, &clone, &[command]) else { return };
+        run.ends_with(0);
+    }
+    // What the remote has newer since is not known here, and nothing is taken for old.
+    hub.world.renewal("fabrikam");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    for command in [&["plan"][..], &["status"]] {
+        let run = behind(READ_ONLY, &clone, command).unwrap();
+        assert!([0, 3].contains(&run.code), "{command:?}: {}", run.stderr);
+    }
+    let run = behind(READ_ONLY, &clone, &["apply", "--yes"]).unwrap().ends_with(1);
+    run.says("Work in a clone of your own");
+    assert_eq!(hub.world.uploads("contoso"), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_found_before_anything_is_uploaded() {
+    let hub = hub();
+    let clone = hub.clone("full", &[]);
+    let Some(run) = behind(FULL, &clone, &["doctor"]) else { return };
+    run.ends_with(3).says("The disk is full");
+    behind(FULL, &clone, &["apply", "--yes"]).unwrap().ends_with(1).says("The disk is full");
+    assert_eq!(hub.world.uploads("contoso"), 0);
+}
+
+#[test]
+fn doctor_finds_the_fork_by_the_other_ledger() {
+    let hub = hub();
+    let (upstream, folder) = (hub.url(), hub.world.path("."));
+    let fork = |name: &str, options: &[&str]| {
+        let bare = format!("{name}.git");
+        let arguments = [&["clone", "--quiet", "--bare"], options, &[&*upstream, &bare]].concat();
+        git(folder.clone(), &arguments);
+        let clone = hub.clone(name, &[]);
+        clone.git(&["remote", "set-url", "origin", text(&hub.world.path(&bare))]);
+        clone.git(&["remote", "add", "upstream", &upstream]);
+        clone.git(&["fetch", "--quiet", "origin"]);
+        clone
+    };
+    let same = fork("same", &[]);
+    assert_eq!(troubles(&same), "");
+    // A fork that was made before, and lags.
+    hub.clone("first", &[]).run(&["apply", "--yes"]).ends_with(0);
+    let found = troubles(&same);
+    assert!(found.contains("upstream has a ledger") && found.contains("a fork of it"), "{found}");
+    // A fork of the fleet's branch alone.
+    let found = troubles(&fork("alone", &["--single-branch", "--branch=main"]));
+    assert!(found.contains("ledger-lost") && found.contains("upstream has a ledger"), "{found}");
+}
+
+/// The first two cells of each line of a table in docs/repositories.md.
+fn documented(first_column: &str) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(project().join("docs/repositories.md")).unwrap();
+    let rows = text.lines().skip_while(|line| !line.starts_with(&format!("| {first_column} |")));
+    rows.skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| {
+            let mut cells = line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned());
+            (cells.next().unwrap(), cells.next().unwrap().trim_matches('`').to_owned())
+        })
+        .collect()
+}
+
+fn works(clone: &Clone<'_>) -> &'static str {
+    clone.run(&["plan"]).ends_with(0);
+    assert_eq!(troubles(clone), "");
+    "works"
+}
+
+fn works_with(clone: &Clone<'_>, note: &str) -> &'static str {
+    clone.run(&["plan"]).ends_with(0);
+    let found = troubles(clone);
+    assert!(found.contains(note), "{note}: {found}");
+    "works, with a note"
+}
+
+/// A repository that is not opened, by any command, and the line that helps.
+fn refused(hub: &Hub, folder: &Path, helps: &str) -> &'static str {
+    for command in ["validate", "doctor", "audit"] {
+        let run = finish(hub.world.command(&["-C", text(folder), command]));
+        assert_ne!(run.code, 0, "{command}");
+        run.says(helps);
+    }
+    "refused"
+}
+
+fn of_format_one(clone: &Clone<'_>, extension: &str, value: &str) {
+    clone.git(&["config", "core.repositoryFormatVersion", "1"]);
+    clone.git(&["config", extension, value]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn forms_of_repositories_are_what_the_table_says() {
+    let hub = hub();
+    let mut seen = vec![
+        ("plain", works(&hub.clone("plain", &[]))),
+        ("bare", works(&hub.clone("bare", &["--bare"]))),
+    ];
+    let worktree = |name: &str, options: &[&str]| {
+        let clone = hub.clone(name, &[]);
+        clone.git(&[&["worktree", "add", "--quiet", "--detach"], options, &["beside"]].concat());
+        Clone { folder: clone.folder.join("beside"), ..clone }
+    };
+    let linked = worktree("linked", &[]);
+    of_format_one(&linked, "extensions.worktreeConfig", "true");
+    seen.push(("a linked worktree, with `extensions.worktreeConfig`", works(&linked)));
+    let relative = worktree("relative", &[]);
+    // As `git worktree add --relative-paths` makes it, which Git before 2.48 cannot.
+    std::fs::write(relative.folder.join(".git"), "gitdir: ../.git/worktrees/beside\n").unwrap();
+    let back = hub.world.path("relative/.git/worktrees/beside/gitdir");
+    std::fs::write(back, "../../../beside/.git\n").unwrap();
+    let main = hub.world.path("relative");
+    git(main.clone(), &["config", "core.repositoryFormatVersion", "1"]);
+    git(main, &["config", "extensions.relativeWorktrees", "true"]);
+    let state = match git_knows_relative_worktrees() {
+        true => works(&relative),
+        false => {
+            finish(relative.command(&["validate"])).ends_with(0);
+            "works"
         }
     };
-    mode(0o555);
-    // Root writes where nobody may; elsewhere this is what a sync container's volume is.
-    for command in ["plan", "status", "history"] {
-        clone.run(&[command]).ends_with(0);
+    seen.push(("relative worktree paths, `extensions.relativeWorktrees`", state));
+    let precious = hub.clone("precious", &[]);
+    of_format_one(&precious, "extensions.preciousObjects", "true");
+    seen.push(("`extensions.preciousObjects`", works(&precious)));
+    let sparse = hub.clone("sparse", &[]);
+    sparse.git(&["sparse-checkout", "set", "--cone", "elsewhere"]);
+    sparse.run(&["plan", "--worktree"]).ends_with(0);
+    seen.push(("sparse checkout", works(&sparse)));
+
+    let shallow = hub.clone("shallow", &["--depth=1"]);
+    assert!(troubles(&shallow).contains("shallow"));
+    shallow.run(&["plan"]).ends_with(0);
+    shallow.run(&["history", "contoso"]).ends_with(0);
+    seen.push(("shallow, `--depth`", "works, with a note"));
+    let filter = "--filter=blob:none";
+    let partial = hub.clone("partial", &["--no-checkout", filter]);
+    partial.run(&["plan"]).ends_with(0);
+    partial.run(&["audit"]).ends_with(3).says("objects-missing");
+    seen.push((
+        "partial, `--filter=blob:none` or `--filter=tree:0`",
+        works_with(&hub.clone("bloblesss", &[filter]), ""),
+    ));
+    let mirror = hub.clone("mirror", &["--mirror"]);
+    seen.push(("a mirror, `--mirror`", works_with(&mirror, "mirror of origin")));
+    let fork = hub.clone("fork", &[]);
+    git(hub.world.path("."), &["clone", "--quiet", "--mirror", &hub.url(), "fork.git"]);
+    let behind_hub = hub.world.path("fork.git");
+    git(behind_hub.clone(), &["update-ref", "-d", "refs/heads/applecart/notes"]);
+    fork.git(&["remote", "rename", "origin", "upstream"]);
+    fork.git(&["remote", "add", "origin", text(&behind_hub)]);
+    fork.git(&["fetch", "--quiet", "origin"]);
+    fork.git(&["branch", "--quiet", "--set-upstream-to=origin/main"]);
+    hub.clone("first", &[]).run(&["apply", "--yes"]).ends_with(0);
+    seen.push((
+        "a fork, beside the remote that has the ledger",
+        works_with(&fork, "upstream has a ledger"),
+    ));
+    let two = hub.clone("two", &[]);
+    two.git(&["remote", "set-url", "--push", "origin", text(&behind_hub)]);
+    seen.push(("two addresses, `pushurl` or `pushInsteadOf`", works_with(&two, "pushes go to")));
+    let volume = hub.clone("volume", &[]);
+    if let Some(plan) = behind(READ_ONLY, &volume, &["plan"]) {
+        plan.ends_with(0);
+        behind(READ_ONLY, &volume, &["doctor"]).unwrap().says("cannot be written to");
     }
-    clone.run(&["audit"]).ends_with(0);
-    mode(0o755);
+    seen.push(("read-only, such as a volume of a sync container", "works, with a note"));
+
+    seen.extend(of_another_user(&hub));
+    seen.extend(refused_forms(&hub));
+    let seen: Vec<_> = seen.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+    assert_eq!(seen, documented("form"));
+}
+
+fn git_knows_relative_worktrees() -> bool {
+    let help = Command::new("git").args(["worktree", "add", "-h"]).output().unwrap();
+    String::from_utf8_lossy(&[help.stdout, help.stderr].concat()).contains("relative-paths")
+}
+
+/// A line of the table: the form, and what comes of it.
+type Row = (&'static str, &'static str);
+
+#[cfg(unix)]
+fn of_another_user(hub: &Hub) -> [Row; 2] {
+    let clone = hub.clone("theirs", &[]);
+    let rows =
+        [("another user's, which your `git` trusts", "works"), ("another user's", "refused")];
+    // Only root can give a folder away.
+    let given = Command::new("chown").args(["-R", "1234:1234", text(&clone.folder)]).output();
+    if !given.is_ok_and(|output| output.status.success()) {
+        return rows;
+    }
+    let helps = format!("git config --global --add safe.directory {}", text(&clone.folder));
+    let second = refused(hub, &clone.folder, &helps);
+    let trusted = format!("[safe]\n\tdirectory = {}/*\n", text(&hub.world.path("")));
+    std::fs::write(hub.world.path(".gitconfig"), trusted).unwrap();
+    let first = works(&clone);
+    std::fs::remove_file(hub.world.path(".gitconfig")).unwrap();
+    [(rows[0].0, first), (rows[1].0, second)]
+}
+
+fn refused_forms(hub: &Hub) -> [Row; 5] {
+    let folder = hub.world.path(".");
+    let reftable = hub.clone("reftable", &["--ref-format=reftable"]);
+    let sha256: PathBuf = folder.join("sha256");
+    git(folder.clone(), &["init", "--quiet", "--object-format=sha256", "sha256"]);
+    let old = hub.clone("old", &[]);
+    of_format_one(&old, "extensions.partialClone", "origin");
+    let future = hub.clone("future", &[]);
+    of_format_one(&future, "extensions.future", "true");
+    let lender = hub.world.path("lender.git");
+    git(folder.clone(), &["clone", "--quiet", "--mirror", &hub.url(), text(&lender)]);
+    git(folder.clone(), &["clone", "--quiet", "--shared", text(&lender), "borrower"]);
+    std::fs::remove_dir_all(&lender).unwrap();
+    let borrower = folder.join("borrower");
+    [
+        (
+            "references as a reftable, Git 3's default",
+            refused(hub, &reftable.folder, "refs migrate --ref-format=files"),
+        ),
+        ("SHA-256 object names", refused(hub, &sha256, "fast-export --all")),
+        (
+            "`extensions.partialClone`, as older versions of Git wrote it",
+            refused(hub, &old.folder, "--unset extensions.partialClone"),
+        ),
+        ("other extensions", refused(hub, &future.folder, "extensions.future")),
+        (
+            "objects borrowed from a folder that is gone, `alternates`",
+            refused(hub, &borrower, "clone again"),
+        ),
+    ]
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn why_a_push_failed_is_found_by_what_the_table_says() {
+    let by = |found: bool, who: &'static str| if found { who } else { "nothing" };
+    let hub = hub();
+    let mut seen: Vec<Row> = Vec::new();
+    for (name, status, step) in [
+        ("no stored credential", "401 Unauthorized", "persist-credentials"),
+        ("403", "403 Forbidden", "contents: write"),
+    ] {
+        let clone = hub.clone(&name.replace(' ', "-"), &[]);
+        clone.git(&["remote", "set-url", "origin", &hub.web(status)]);
+        clone.run(&["apply", "--yes"]).ends_with(3).says(step);
+        seen.push((name, by(troubles(&clone).contains(step), "doctor")));
+    }
+    let hook = hub.folder().join("hooks/pre-receive");
+    script(&hook, "echo 'GH013: Repository rule violations found' >&2\nexit 1");
+    let clone = hub.clone("rule", &[]);
+    assert_eq!(troubles(&clone), "", "nobody sees a rule before a real push");
+    clone.run(&["apply", "--yes"]).ends_with(3).says("GH013").says("A rule of the forge applies");
+    std::fs::remove_file(hook).unwrap();
+    seen.push(("a rule of the forge", "apply"));
+    let clone = hub.clone("way", &[]);
+    clone.git(&["branch", "applecart"]);
+    seen.push((
+        "a branch in the way, such as `applecart` beside `applecart/ledger`",
+        by(troubles(&clone).contains("in the way of applecart/ledger"), "doctor"),
+    ));
+    let clone = hub.clone("disk", &[]);
+    let full = behind(FULL, &clone, &["doctor"]);
+    let found = full.is_none_or(|run| run.stdout.contains("The disk is full"));
+    seen.push(("a full disk", by(found, "doctor")));
+    let clone = hub.clone("lock", &[]);
+    let lock = clone.folder.join(".git/refs/heads/applecart/ledger.lock");
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    std::fs::write(&lock, "").unwrap();
+    let found = troubles(&clone).contains(&format!("rm {}", text(&lock)));
+    seen.push(("a lock that a killed Git left", by(found, "doctor")));
+    assert_eq!(hub.world.uploads("contoso"), 0);
+
+    let clone = hub.clone("behind", &[]);
+    clone.run(&["apply", "--yes"]).ends_with(0);
+    let tip = hub.git(&["rev-parse", "refs/heads/applecart/ledger~1"]);
+    hub.git(&["update-ref", "refs/heads/applecart/ledger", &tip]);
+    let found = troubles(&clone);
+    assert!(!found.contains("rewritten"), "{found}");
+    seen.push((
+        "a remote that is behind what it had",
+        by(found.contains("ledger-behind"), "doctor"),
+    ));
+    let clone = hub.clone("signs", &[]);
+    clone.git(&["config", "push.gpgSign", "true"]);
+    clone.git(&["config", "remote.origin.mirror", "true"]);
+    seen.push((
+        "`push.gpgSign`, push options, a mirror's settings",
+        by(troubles(&clone).contains("cannot be pushed"), "doctor"),
+    ));
+    let seen: Vec<_> = seen.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+    assert_eq!(seen, documented("cause"));
 }

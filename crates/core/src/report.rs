@@ -13,7 +13,6 @@ mod applied;
 mod apply;
 mod attention;
 mod audit;
-mod cell;
 mod codes;
 mod csv;
 mod doctor;

@@ -28,6 +28,7 @@ mod standing;
 mod tests;
 mod trouble;
 mod worktree;
+mod writable;
 
 pub use base::{Base, BaseError, Flag, Wanted};
 pub use error::GitError;
@@ -39,6 +40,7 @@ pub use propose::{Change, Found};
 pub use signatures::{Signature, SignatureFormat, Signer, Signers, SignersError, SigningKey};
 pub use standing::{RenewalBranch, Standing};
 pub use trouble::Trouble;
+pub use writable::NotWritable;
 
 use std::path::{Path, PathBuf};
 

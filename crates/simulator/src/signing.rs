@@ -11,10 +11,10 @@ use rcgen::{
     CertificateParams, DistinguishedName, DnType, KeyPair, PublicKeyData as _, SerialNumber,
     SigningKey as _, date_time_ymd,
 };
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::crypto::{self, CryptoError};
+use super::state::PushSigning;
 
 /// A key or certificate could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -22,16 +22,6 @@ use super::crypto::{self, CryptoError};
 pub enum SigningError {
     Certificate(#[from] rcgen::Error),
     Key(#[from] CryptoError),
-}
-
-/// A key pair of Intune's for push certificates and the request made with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PushSigning {
-    /// PKCS#8 PEM of the private key.
-    pub key: String,
-    /// What the download answers.
-    pub value: String,
 }
 
 /// A certificate and its private key, both as PEM.

@@ -1,7 +1,10 @@
 //! A bare repository that clones of a fleet share.
 
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use applecart_core::model::{LedgerEntry, TenantId};
 use applecart_io::store::save_unpushed;
@@ -79,6 +82,18 @@ impl Hub {
         path
     }
 
+    /// The hub over HTTP, as a forge has it: everybody may read, and pushes are answered with this
+    /// status.
+    pub(crate) fn web(&self, refused: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/hub", listener.local_addr().unwrap());
+        let root = self.world.path("");
+        std::thread::spawn(move || {
+            listener.incoming().flatten().for_each(|stream| answer(stream, &root, refused));
+        });
+        url
+    }
+
     /// Every line of a tenant's file at the remote.
     pub(crate) fn lines(&self, tenant: &str) -> Vec<serde_json::Value> {
         self.lines_of(REFNAME, tenant)
@@ -96,7 +111,7 @@ impl Hub {
 }
 
 pub(crate) struct Clone<'a> {
-    hub: &'a Hub,
+    pub(crate) hub: &'a Hub,
     pub(crate) folder: PathBuf,
 }
 
@@ -124,6 +139,43 @@ impl Clone<'_> {
         let commit = ["commit", "--quiet", "--all", "--message", message];
         self.git(&[&identity[..], &commit[..]].concat());
     }
+}
+
+/// One request, through Git's own program for the web.
+fn answer(mut stream: TcpStream, root: &Path, refused: &str) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut line = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).map(|_| line.trim_end().to_owned()).unwrap_or_default()
+    };
+    let request = line();
+    let Some((method, rest)) = request.split_once(' ') else { return };
+    let target = rest.split(' ').next().unwrap();
+    let mut headers = HashMap::new();
+    while let Some((name, value)) = line().split_once(": ") {
+        headers.insert(name.to_ascii_lowercase(), value.to_owned());
+    }
+    let header = |name: &str| headers.get(name).map_or("", String::as_str);
+    let mut body = vec![0; header("content-length").parse().unwrap_or(0)];
+    reader.read_exact(&mut body).unwrap();
+    if target.contains("git-receive-pack") {
+        let realm = "WWW-Authenticate: Basic realm=\"forge\"";
+        let rest = "Content-Length: 0\r\nConnection: close\r\n\r\n";
+        write!(stream, "HTTP/1.1 {refused}\r\n{realm}\r\n{rest}").unwrap();
+        return;
+    }
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut backend = Command::new("git");
+    backend.arg("http-backend").env("GIT_PROJECT_ROOT", root).env("GIT_HTTP_EXPORT_ALL", "1");
+    backend.env("REQUEST_METHOD", method).env("PATH_INFO", path).env("QUERY_STRING", query);
+    backend.env("CONTENT_TYPE", header("content-type"));
+    backend.env("HTTP_CONTENT_ENCODING", header("content-encoding"));
+    backend.env("GIT_PROTOCOL", header("git-protocol"));
+    let mut backend = backend.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    backend.stdin.take().unwrap().write_all(&body).unwrap();
+    let output = backend.wait_with_output().unwrap();
+    stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n").unwrap();
+    stream.write_all(&output.stdout).unwrap();
 }
 
 #[track_caller]

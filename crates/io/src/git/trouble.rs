@@ -2,6 +2,8 @@
 //!
 //! Git has no codes for these. What is not recognised is shown as it was said.
 
+use std::io;
+
 /// A cause that has a next step of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -81,6 +83,17 @@ impl Trouble {
         let said = said.to_lowercase();
         let fits = |signs: &[&str]| signs.iter().any(|sign| said.contains(sign));
         SIGNS.iter().find(|(_, signs)| fits(signs)).map(|(trouble, _)| *trouble)
+    }
+
+    /// The trouble that the system itself has with a file.
+    pub fn of_file(error: &io::Error) -> Option<Self> {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(Self::DiskFull),
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                Some(Self::ReadOnly)
+            }
+            _ => None,
+        }
     }
 
     /// Whether the same may work a moment later. An account, a rule or a disk does not change by

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{MAX_TENANTS, MAX_TOTAL};
+use super::tree::{MAX_TENANTS, MAX_TOTAL};
 use crate::git::{GitError, SignersError, ToolError, Trouble};
 use applecart_core::ledger::{ChainError, ChainFault, MAX_FILE};
 use applecart_core::ledger::{LedgerView, LineFault};
@@ -328,7 +328,7 @@ impl LedgerError {
             }
             Self::PushRefused { reason, .. } => Trouble::of(reason),
             Self::Write { source, .. } => Trouble::of(source.message()),
-            Self::State { source, .. } => Trouble::of(&source.to_string()),
+            Self::State { source, .. } => Trouble::of_file(source),
             _ => None,
         }
     }

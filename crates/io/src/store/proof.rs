@@ -14,9 +14,8 @@ use std::collections::BTreeMap;
 
 use git2::{Oid, Sort};
 
-use super::branch::Role;
 use super::error::LedgerError;
-use super::shared::Ledger;
+use super::shared::{Ledger, Role};
 use super::verify::{Flaw, History, MustBeSigned};
 use applecart_core::fleet::Accepted;
 use applecart_core::ledger::LedgerView;

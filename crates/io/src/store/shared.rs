@@ -55,7 +55,7 @@ use std::sync::Arc;
 
 use git2::Oid;
 
-use super::branch::{Local, Role};
+use super::branch::Local;
 use super::error::LedgerError;
 use super::remote::{GitRemote, Remote};
 use super::tree::path_of;
@@ -65,6 +65,18 @@ use applecart_core::ledger::{LedgerView, Tail, TenantLedger, encode, extend};
 use applecart_core::model::{LedgerEntry, Record, Sha256, TenantId};
 pub use genesis::{Begun, Create};
 pub use joining::Joined;
+
+/// What a branch is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// What decides about writes.
+    Ledger {
+        /// The whole name of its first commit, where the policy has it.
+        genesis: Option<String>,
+    },
+    /// What people record.
+    Notes,
+}
 
 /// The ledger of a fleet: reads it, and appends to it.
 ///
