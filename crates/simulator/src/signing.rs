@@ -1,16 +1,20 @@
 //! The keys simulated Intune makes: for push signing requests and for enrollment tokens.
 //!
 //! Real Intune's keys are RSA. Those for enrollment tokens are RSA 2048 here as well, because
-//! whoever encrypts to one needs it. Nothing depends on the algorithm of the others, so they are
-//! ECDSA P-256, which is fast enough to make one per tenant.
+//! whoever encrypts to one needs it, and so are the vendor's, because Apple takes no others. Nothing
+//! depends on the algorithm of a request's own key, so that is ECDSA P-256, which is fast enough to
+//! make one per tenant.
+
+use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, KeyPair, PublicKeyData as _, SerialNumber,
-    SigningKey as _, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PublicKeyData as _, SerialNumber, SigningKey as _, date_time_ymd,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::crypto::{self, CryptoError};
@@ -32,22 +36,65 @@ pub(super) struct EncryptionKey {
     pub(super) key: String,
 }
 
+/// The vendor of the simulated MDM service, which signs every request for Apple.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Vendor {
+    /// Its certificate, the authority's and the root's, as PEM in this order.
+    chain: String,
+    /// Its private key, PKCS#8 as PEM.
+    key: String,
+}
+
+impl Vendor {
+    /// A vendor with a chain as Apple makes them: RSA 2048, SHA-256, and two authorities above it.
+    /// All simulators of a process share one, because its keys take a noticeable part of a second.
+    pub(super) fn new(now: DateTime<Utc>) -> Result<Self, SigningError> {
+        static MADE: Mutex<Option<Vendor>> = Mutex::new(None);
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(vendor) = &*made {
+            return Ok(vendor.clone());
+        }
+        let root = new_authority("Applecart Simulated Root CA", now)?;
+        let root_pem = root.0.self_signed(&root.1)?.pem();
+        let relations = new_authority("Applecart Simulated Developer Relations CA", now)?;
+        let root = Issuer::new(root.0, root.1);
+        let relations_pem = relations.0.signed_by(&relations.1, &root)?.pem();
+        let relations = Issuer::new(relations.0, relations.1);
+        let key = KeyPair::try_from(crypto::new_rsa_key()?)?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name = name(&["MDM Vendor: Microsoft Corporation (simulated)"]);
+        set_validity(&mut params, now, now + chrono::Duration::days(3650));
+        let certificate = params.signed_by(&key, &relations)?.pem();
+        let chain = [certificate, relations_pem, root_pem].concat().replace('\r', "");
+        let key = key.serialize_pem().replace('\r', "");
+        Ok(made.insert(Self { chain, key }).clone())
+    }
+}
+
+fn new_authority(
+    common: &str,
+    now: DateTime<Utc>,
+) -> Result<(CertificateParams, KeyPair), SigningError> {
+    let key = KeyPair::try_from(crypto::new_rsa_key()?)?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name = name(&[common]);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    set_validity(&mut params, now, now + chrono::Duration::days(3650));
+    Ok((params, key))
+}
+
 /// Makes a new key pair and the signing request over it, as the portal's `IntuneCSR.csr`.
 ///
 /// The form is what Apple's push portal takes: base64 of a property list with the PKCS#10
-/// request, the vendor's signature over it and the vendor's chain.
-pub(super) fn push_request() -> Result<PushSigning, SigningError> {
+/// request, the vendor's RSA signature with SHA-256 over its DER, and the vendor's chain.
+pub(super) fn push_request(vendor: &Vendor) -> Result<PushSigning, SigningError> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::default();
     params.distinguished_name = name(&["Microsoft Intune (simulated)"]);
     let request = params.serialize_request(&key)?;
-
-    // The vendor's chain is there for its shape: nothing in the simulated world checks it.
-    let vendor = KeyPair::generate()?;
-    let mut params = CertificateParams::default();
-    params.distinguished_name = name(&["MDM Vendor: simulated Microsoft"]);
-    let chain = params.self_signed(&vendor)?.pem().replace('\r', "");
-    let signature = vendor.sign(request.der())?;
+    let signature = KeyPair::from_pem(&vendor.key)?.sign(request.der())?;
+    let chain = &vendor.chain;
 
     let plist = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\

@@ -27,7 +27,7 @@ use uuid::Uuid;
 use super::clock::Clock;
 use super::fault::{FaultRule, Faults};
 use super::journal::{Counters, Journal, LoggedRequest, Violation};
-use super::signing::SigningError;
+use super::signing::{SigningError, Vendor};
 use crate::words::TenantId;
 use disk::Disk;
 
@@ -88,6 +88,8 @@ pub struct State {
     reads: AtomicU64,
     pub(super) journal: Journal,
     pub(super) faults: Faults,
+    /// Who signs requests for Apple; made when the first is asked for.
+    vendor: Mutex<Option<Vendor>>,
 }
 
 impl State {
@@ -112,7 +114,21 @@ impl State {
             reads: AtomicU64::new(0),
             journal,
             faults: Faults::new(),
+            vendor: Mutex::default(),
         })
+    }
+
+    /// The vendor that signs requests for Apple: the same for all tenants, and after a restart.
+    pub(super) fn vendor(&self) -> Result<Vendor, StateError> {
+        let mut vendor = self.vendor.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(vendor) = &*vendor {
+            return Ok(vendor.clone());
+        }
+        let opened = match &self.disk {
+            Some(disk) => disk.vendor(self.now())?,
+            None => Vendor::new(self.now())?,
+        };
+        Ok(vendor.insert(opened).clone())
     }
 
     /// The time as the simulator sees it.

@@ -110,16 +110,19 @@ pub(super) fn request(context: &Context<'_>, anew: bool) -> Answer {
         .flatten();
     let value = match known {
         Some(value) if !anew => value,
-        _ => context.state.change(context.tenant(), |tenant| {
-            let signing = match tenant.push_signing.take() {
-                // Another request came between; its key stays the outstanding one.
-                Some(signing) if !anew => signing,
-                _ => signing::push_request().map_err(StateError::from)?,
-            };
-            let value = signing.value.clone();
-            tenant.push_signing = Some(signing);
-            Ok::<_, StateError>(value)
-        })?,
+        _ => {
+            let vendor = context.state.vendor()?;
+            context.state.change(context.tenant(), |tenant| {
+                let signing = match tenant.push_signing.take() {
+                    // Another request came between; its key stays the outstanding one.
+                    Some(signing) if !anew => signing,
+                    _ => signing::push_request(&vendor).map_err(StateError::from)?,
+                };
+                let value = signing.value.clone();
+                tenant.push_signing = Some(signing);
+                Ok::<_, StateError>(value)
+            })?
+        }
     };
     let mut object = with_context(context, "Edm.String");
     object.insert("value".to_owned(), json!(value));

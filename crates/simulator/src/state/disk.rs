@@ -5,8 +5,11 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
+
 use super::{StateError, Tenant};
 use crate::journal::AuditFile;
+use crate::signing::Vendor;
 
 #[derive(Debug)]
 pub(super) struct Disk {
@@ -45,6 +48,23 @@ impl Disk {
         let text = serde_json::to_string_pretty(tenant)?;
         fs::write(&new, text).map_err(|source| file(&new, source))?;
         fs::rename(&new, &path).map_err(|source| file(&path, source))
+    }
+
+    /// The vendor of this folder, made where there is none.
+    pub(super) fn vendor(&self, now: DateTime<Utc>) -> Result<Vendor, StateError> {
+        let path = self.tenants.with_file_name("vendor.json");
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                serde_json::from_str(&text).map_err(|source| StateError::Content { path, source })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let vendor = Vendor::new(now)?;
+                let text = serde_json::to_string_pretty(&vendor)?;
+                fs::write(&path, text).map_err(|source| file(&path, source))?;
+                Ok(vendor)
+            }
+            Err(source) => Err(file(&path, source)),
+        }
     }
 
     /// The audit file, opened for appending, with what stands in it already.
