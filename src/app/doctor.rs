@@ -403,6 +403,9 @@ fn ledger(loaded: &Loaded, context: &Context) -> Finding {
             .with_next("`applecart ledger verify` names them; nothing is uploaded to them")
             .into();
     }
+    if let Some(why) = &view.lost_notes {
+        return Check::new(Area::Ledger, CheckState::Failed, format!("{text}; {why}")).into();
+    }
     if !view.broken_notes.is_empty() {
         let count = report::plural(view.broken_notes.len(), "tenant");
         let text = format!("{text}; the notes of {count} are broken");

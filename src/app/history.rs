@@ -231,8 +231,9 @@ impl Reader<'_> {
                     );
                 }
                 for id in ids {
-                    if let Some(why) = view.broken.get(&id) {
-                        ledger_problem = Some(why.clone());
+                    let broken = view.broken.get(&id).map(String::as_str);
+                    if let Some(why) = broken.or_else(|| view.notes_unknown(id)) {
+                        ledger_problem = Some(why.to_owned());
                     }
                     ledgers.extend(view.tenants.get(&id).map(|ledger| (id, ledger)));
                 }

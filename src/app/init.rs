@@ -93,11 +93,14 @@ pub fn run(context: &Context, options: &Options) -> Result<Begun, AppError> {
     if !existing {
         Repo::init(&root)?;
     }
-    let genesis = begin_record(&root)?;
+    let (genesis, notes_genesis) = begin_record(&root)?;
     for (path, text) in &mut files {
         if path == FLEET_FILE {
-            *text = fleet::set_ledger(FLEET_FILE, text, "genesis", &genesis)
-                .map_err(|source| CreateError::Edit { genesis: genesis.clone(), source })?;
+            for (name, commit) in [("genesis", &genesis), ("notesGenesis", &notes_genesis)] {
+                *text = fleet::set_ledger(FLEET_FILE, text, name, commit).map_err(|source| {
+                    CreateError::Edit { name, genesis: commit.clone(), source }
+                })?;
+            }
         }
         write(&root.join(&*path), text, path == HOOK || pipelines::is_script(path))?;
     }
@@ -108,15 +111,15 @@ pub fn run(context: &Context, options: &Options) -> Result<Begun, AppError> {
     Ok(Begun { root, files: files.into_iter().map(|(path, _)| path).collect(), key })
 }
 
-/// Begins the ledger and the notes on their usual branches, in this clone only, and gives the
-/// ledger's first commit.
-fn begin_record(root: &Path) -> Result<String, AppError> {
+/// Begins the ledger and the notes on their usual branches, in this clone only, and gives the first
+/// commit of each.
+fn begin_record(root: &Path) -> Result<(String, String), AppError> {
     let mut ledger = Ledger::open(root, LEDGER_BRANCH)?;
     let begun = ledger.create(&Create::Missing)?;
     let mut notes = Ledger::open(root, NOTES_BRANCH)?;
-    notes.play(Role::Notes);
-    notes.create(&Create::Missing)?;
-    Ok(begun.genesis)
+    notes.play(Role::Notes { genesis: None });
+    let noted = notes.create(&Create::Missing)?;
+    Ok((begun.genesis, noted.genesis))
 }
 
 impl Host {

@@ -104,14 +104,15 @@ pub fn verify(context: &Context, offline: bool) -> Result<VerifyReport, AppError
 /// Why no ledger was begun, or its beginning was not written down.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    #[error("--replace takes the reason, in 1 to {MAX_REASON} characters; nothing was begun")]
+    #[error("a replacement takes the reason, in 1 to {MAX_REASON} characters; nothing was begun")]
     Reason,
-    #[error("the ledger branch {branch} is there and is this fleet's, so it is not replaced")]
+    #[error("the branch {branch} is there and is this fleet's, so it is not replaced")]
     StillThere { branch: String },
-    #[error("the ledger begins with {genesis}, and applecart.yaml could not be edited")]
-    Edit { genesis: String, source: fleet::EditError },
-    #[error("the ledger begins with {genesis}, and there is no applecart.yaml to write it into")]
-    NoFile { genesis: String },
+    /// `name` is the setting, `genesis` or `notesGenesis`.
+    #[error("the branch begins with {genesis}, and applecart.yaml could not be edited")]
+    Edit { name: &'static str, genesis: String, source: fleet::EditError },
+    #[error("the branch begins with {genesis}, and there is no applecart.yaml to write it into")]
+    NoFile { name: &'static str, genesis: String },
 }
 
 /// The longest reason for a new ledger.
@@ -128,25 +129,25 @@ pub struct Created {
     pub written: bool,
 }
 
-/// Begins the ledger where there is none, and writes its first commit into applecart.yaml.
-pub fn create(context: &Context, replace: Option<&str>) -> Result<Created, AppError> {
-    let reason = replace.map(str::trim);
-    if reason.is_some_and(|reason| !(1..=MAX_REASON).contains(&reason.chars().count())) {
-        return Err(CreateError::Reason.into());
-    }
+/// Begins the ledger and the notes where there are none, and writes their first commits into
+/// applecart.yaml. The reasons say why what no clone has any more is replaced.
+pub fn create(
+    context: &Context,
+    replace: Option<&str>,
+    replace_notes: Option<&str>,
+) -> Result<Created, AppError> {
     let record = Record::find(context, Reach::Remote)?;
     let mut ledger = record.open(context, false)?;
-    let how = match reason {
-        None => Create::Missing,
-        Some(reason) => {
-            must_be_lost(&ledger)?;
-            Create::Replacing { reason: reason.to_owned() }
-        }
-    };
-    let begun = ledger.create(&how)?;
+    let begun = begin(&mut ledger, replace)?;
     let mut notes = session::open_notes(context, &record.policy, Which::Shared)?;
-    notes.create(&Create::Missing)?;
-    let written = write_genesis(&record.repo, &begun.genesis)?;
+    // Who begins a new ledger because everything is lost has no notes either.
+    let is_lost = || must_be_lost(&notes).is_ok();
+    let replace_notes = replace_notes.or_else(|| replace.filter(|_| is_lost()));
+    let noted = begin(&mut notes, replace_notes)?;
+    let written = write_genesis(
+        &record.repo,
+        [("genesis", &begun.genesis), ("notesGenesis", &noted.genesis)],
+    )?;
     Ok(Created {
         begun,
         branch: record.policy.ledger_branch.clone(),
@@ -154,6 +155,15 @@ pub fn create(context: &Context, replace: Option<&str>) -> Result<Created, AppEr
         remote: ledger.asked_remote().map(str::to_owned),
         written,
     })
+}
+
+fn begin(branch: &mut Ledger, replace: Option<&str>) -> Result<Begun, AppError> {
+    let Some(reason) = replace.map(str::trim) else { return Ok(branch.create(&Create::Missing)?) };
+    if !(1..=MAX_REASON).contains(&reason.chars().count()) {
+        return Err(CreateError::Reason.into());
+    }
+    must_be_lost(branch)?;
+    Ok(branch.create(&Create::Replacing { reason: reason.to_owned() })?)
 }
 
 /// Only what no clone has any more is replaced: of anything else, the error says how to bring it
@@ -167,22 +177,33 @@ fn must_be_lost(ledger: &Ledger) -> Result<(), AppError> {
     }
 }
 
-/// Writes the genesis into the worktree's applecart.yaml; says whether that changed it.
-fn write_genesis(repo: &Repo, genesis: &str) -> Result<bool, AppError> {
-    let no_file = || CreateError::NoFile { genesis: genesis.to_owned() };
+/// Writes first commits into the worktree's applecart.yaml; says whether that changed it.
+fn write_genesis(repo: &Repo, beginnings: [(&'static str, &String); 2]) -> Result<bool, AppError> {
+    let [(name, genesis), _] = beginnings;
+    let no_file = || CreateError::NoFile { name, genesis: genesis.clone() };
     let path = repo.worktree().ok_or_else(no_file)?.join(FLEET_FILE);
     if !path.is_file() {
         return Err(no_file().into());
     }
     let bytes = files::read(&path, files::MAX_READ)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let edited = fleet::set_ledger(FLEET_FILE, &text, "genesis", genesis)
-        .map_err(|source| CreateError::Edit { genesis: genesis.to_owned(), source })?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let mut edited = text.clone();
+    for (name, genesis) in beginnings {
+        edited = fleet::set_ledger(FLEET_FILE, &edited, name, genesis)
+            .map_err(|source| CreateError::Edit { name, genesis: genesis.clone(), source })?;
+    }
     if edited == text {
         return Ok(false);
     }
     replace::replace(&[New { path, bytes: edited.into_bytes() }])?;
     Ok(true)
+}
+
+/// Takes notes that were taken away, or another fleet's, into this fleet's notes.
+pub fn join_notes(context: &Context, rev: &str) -> Result<Joined, AppError> {
+    let record = Record::find(context, Reach::Remote)?;
+    let mut notes = session::open_notes(context, &record.policy, Which::Shared)?;
+    Ok(notes.join(rev, &author(context, &record)?, context.now())?)
 }
 
 /// Takes another ledger into this one.
@@ -193,12 +214,15 @@ pub fn join(context: &Context, rev: &str) -> Result<Joined, AppError> {
     if let Some(key) = key {
         ledger.sign_with(key);
     }
-    let author = Author {
+    Ok(ledger.join(rev, &author(context, &record)?, context.now())?)
+}
+
+fn author(context: &Context, record: &Record) -> Result<Author, AppError> {
+    Ok(Author {
         run: context.ids.uuid().to_string(),
         clone: CloneId::of(&record.repo.path_common_dir())?.to_string(),
         actor: context.environment.actor(),
-    };
-    Ok(ledger.join(rev, &author, context.now())?)
+    })
 }
 
 /// What became of a file's entries.

@@ -92,10 +92,12 @@ pub enum WhichTokens {
 }
 
 /// Where requests for Apple come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CsrSource {
-    /// The ledger while a renewal is open, else Intune.
+    /// The notes while a renewal is open, else Intune.
     Recorded,
+    /// The recorded one whose key's SHA-256 begins so, which a person vouches for.
+    Chosen(String),
     /// Intune, although a renewal is open.
     New,
     /// None is given out: read permissions suffice, and nothing is recorded.

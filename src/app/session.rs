@@ -15,7 +15,7 @@ use super::{AppError, Context};
 use super::{clone, downloads, first_topics, history_of_base as history, trust};
 use applecart_core::attention::{self, Attention, CloneState};
 use applecart_core::fleet::{self, Desired, Entry, FLEET_FILE, Folder, Policy, Source, Tenant};
-use applecart_core::ledger::LedgerView;
+use applecart_core::ledger::{LedgerView, Lines};
 use applecart_core::model::{
     LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName, sentence,
 };
@@ -24,6 +24,7 @@ use applecart_core::plan::{
 };
 use applecart_core::rules::bindings::History;
 use applecart_core::rules::downloads::Downloads;
+use applecart_core::rules::requests;
 use applecart_io::git::{Base, BaseError, Repo, Signers};
 use applecart_io::intune::{
     Connector, ConnectorOptions, IntuneRead as _, KeyRequest, ReadRequest, Turn, Turns,
@@ -387,15 +388,14 @@ pub fn open_notes(context: &Context, policy: &Policy, which: Which) -> Result<Le
         Which::Offline => Ledger::open_notes(&context.repo, branch, ledger, false),
         Which::Local => Ledger::open(&context.repo, branch),
     }?;
-    notes.play(Role::Notes);
+    notes.play(Role::Notes { genesis: policy.notes_genesis.clone() });
     Ok(notes)
 }
 
 /// Proves what was read of the ledger, and adds what people recorded.
 ///
 /// # Errors
-/// When who signed the ledger cannot be judged, or the notes cannot be read: what they say against
-/// an upload is then unknown.
+/// When who signed the ledger cannot be judged, or the notes cannot be opened.
 pub fn prove(
     context: &Context,
     repo: &Repo,
@@ -414,9 +414,25 @@ pub fn prove(
     let unsigned_until = policy.ledger_signing.unsigned_until.as_deref();
     let signed = signers.as_ref().map(|signers| MustBeSigned { signers, repo, unsigned_until });
     let today = context.now().date_time().date_naive();
-    ledger.prove(&mut view, Proof { signed, accepted: &policy.accepted, today })?;
+    let accepted = &policy.accepted;
+    ledger.prove(&mut view, Proof { signed, accepted, today })?;
     let notes = open_notes(context, policy, which)?;
-    view.take_notes(notes.read()?);
+    let proof = Proof { signed: None, accepted, today };
+    let noted = notes.read().and_then(|mut noted| {
+        notes.prove(&mut noted, proof)?;
+        Ok(noted)
+    });
+    let in_ledger = view.requests();
+    match noted {
+        Ok(noted) => view.take_notes(noted),
+        // Only certificates depend on notes: everything else goes on.
+        Err(error) => view.lose_notes(error.sentence_of_notes()),
+    }
+    let (in_ledger, in_notes): (Lines, Lines) =
+        view.requests_in_question().into_iter().partition(|line| in_ledger.contains(line));
+    let mut origins = ledger.origins(&in_ledger)?;
+    origins.extend(notes.origins(&in_notes)?);
+    requests::attribute(&mut view, &origins);
     Ok((view, notes))
 }
 

@@ -349,9 +349,8 @@ fn file_hints(path: &std::path::Path) -> Vec<Next> {
 fn create_hints(error: &CreateError) -> Vec<Next> {
     match error {
         CreateError::Reason => vec![Next::from("Write why, for whoever reads the record later")],
-        CreateError::Edit { genesis, .. } | CreateError::NoFile { genesis } => vec![
-            format!("Write this into applecart.yaml by hand: ledger: {{genesis: {genesis}}}")
-                .into(),
+        CreateError::Edit { name, genesis, .. } | CreateError::NoFile { name, genesis } => vec![
+            format!("Write this into applecart.yaml by hand: ledger: {{{name}: {genesis}}}").into(),
         ],
         CreateError::StillThere { .. } => {
             vec![Next::run("This tells what is wrong with it:", "applecart ledger verify")]

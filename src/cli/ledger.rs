@@ -91,9 +91,11 @@ enum Command {
     },
     /// Begin the ledger, and write its first commit into applecart.yaml
     ///
+    /// Begins the notes as well, and writes down their first commit.
+    ///
     /// The remote is asked first: a ledger that it has is kept, and only its first commit is written
     /// down. From then on a ledger that cannot be found is lost, never empty, and nothing is
-    /// uploaded until it is back.
+    /// uploaded until it is back; without the notes no push certificate is.
     #[command(after_help = "Examples:
   applecart ledger create
   applecart ledger create --replace 'the repository was copied from a template'")]
@@ -102,6 +104,10 @@ enum Command {
         /// then unknown, so no file counts as uploaded
         #[arg(long, value_name = "REASON")]
         replace: Option<String>,
+        /// Begin new notes in place of ones that no clone has any more; what people recorded before
+        /// is then unknown
+        #[arg(long, value_name = "REASON")]
+        replace_notes: Option<String>,
     },
     /// Take another ledger into this one
     ///
@@ -117,6 +123,9 @@ Examples:
         /// The other ledger: a branch, another reference or a commit of this repository
         #[arg(value_name = "REF")]
         rev: String,
+        /// Take notes into the notes: what people recorded, such as from before somebody took it away
+        #[arg(long)]
+        notes: bool,
     },
 }
 
@@ -132,7 +141,8 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
         Command::Show { tenant, offline, format } => {
             let report = ledger::show(context, tenant, offline)?;
             format.write(&report, output)?;
-            Ok(if report.broken.is_empty() { Outcome::Done } else { Outcome::Partial })
+            let is_whole = report.broken.is_empty() && report.lost_notes.is_none();
+            Ok(if is_whole { Outcome::Done } else { Outcome::Partial })
         }
         Command::Verify { offline, format } => {
             let report = ledger::verify(context, offline)?;
@@ -142,15 +152,18 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
                 Verdict::Broken => Outcome::Untrusted,
             })
         }
-        Command::Create { replace } => {
-            output.result(&begun(&ledger::create(context, replace.as_deref())?))?;
+        Command::Create { replace, replace_notes } => {
+            let created = ledger::create(context, replace.as_deref(), replace_notes.as_deref())?;
+            output.result(&begun(&created))?;
             Ok(Outcome::Done)
         }
-        Command::Join { rev } => {
-            let Joined { copied, restored, kept, head } = ledger::join(context, &rev)?;
+        Command::Join { rev, notes } => {
+            let join = if notes { ledger::join_notes } else { ledger::join };
+            let Joined { copied, restored, kept, head } = join(context, &rev)?;
             let head = head.unwrap_or_else(|| "none".to_owned());
+            let (what, how) = if notes { ("notes", "") } else { ("ledger", " as text") };
             output.result(&format!(
-                "{copied} tenants copied, {restored} with their last lines back, {kept} other lines kept as text.\nledger {head}\n"
+                "{copied} tenants copied, {restored} with their last lines back, {kept} other lines kept{how}.\n{what} {head}\n"
             ))?;
             Ok(Outcome::Done)
         }

@@ -82,6 +82,16 @@ pub(super) struct Args {
     /// Read a new request for Apple (CSR) from Intune although a renewal is open
     #[arg(long, conflicts_with_all = ["file", "batch"])]
     new_csr: bool,
+    /// Give out the recorded request for Apple (CSR) whose key begins so, where several are open or
+    /// one is in doubt: first digits of the key's SHA-256, at least 8
+    #[arg(
+        long,
+        value_name = "KEY",
+        requires = "token",
+        value_parser = key_prefix,
+        conflicts_with_all = ["file", "batch", "new_csr", "no_csr", "public_key", "apple_id"]
+    )]
+    request: Option<String>,
     /// Only the sheets: read no request for Apple (CSR) and no public key, so that read permissions suffice and nothing
     /// is recorded
     #[arg(long, conflicts_with_all = ["file", "batch", "new_csr"])]
@@ -117,6 +127,16 @@ pub(super) struct Args {
     /// How to show the result
     #[arg(short = 'o', long, value_parser = FORMATS, default_value = "human")]
     format: Chosen<Shown>,
+}
+
+/// The first digits of a key's SHA-256, as people copy them from a message.
+fn key_prefix(text: &str) -> Result<String, String> {
+    let digits = text.trim_end_matches('…').to_ascii_lowercase();
+    let is_digest = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if is_digest && (8..=64).contains(&digits.len()) {
+        return Ok(digits);
+    }
+    Err("give 8 to 64 hexadecimal digits, as the message names them".to_owned())
 }
 
 enum Shown {
@@ -188,10 +208,11 @@ fn open(
             WhichTokens::DueWithin(duration("--due", text)?)
         }
     };
-    let csr = match (args.no_csr, args.new_csr) {
-        (true, _) => CsrSource::None,
-        (false, true) => CsrSource::New,
-        (false, false) => CsrSource::Recorded,
+    let csr = match (&args.request, args.no_csr, args.new_csr) {
+        (Some(key), ..) => CsrSource::Chosen(key.clone()),
+        (None, true, _) => CsrSource::None,
+        (None, false, true) => CsrSource::New,
+        (None, false, false) => CsrSource::Recorded,
     };
     let (public_key, out) = (args.public_key, args.out.clone());
     let restore = args.restore;

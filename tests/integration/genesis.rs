@@ -88,7 +88,9 @@ fn a_ledger_from_before_there_was_a_genesis_is_used_and_doctor_says_to_name_it()
     clone.run(&["doctor"]).says("applecart ledger create");
     clone.run(&["ledger", "create"]).ends_with(0).says("is there already").says(&root);
     let policy = std::fs::read_to_string(clone.folder.join("applecart.yaml")).unwrap();
-    assert!(policy.ends_with(&format!("ledger:\n  genesis: {root}\n")), "{policy}");
+    let notes = hub.git(&["rev-list", "--max-parents=0", "applecart/notes"]);
+    let named = format!("ledger:\n  genesis: {root}\n  notesGenesis: {notes}\n");
+    assert!(policy.ends_with(&named), "{policy}");
     clone.run(&["ledger", "create"]).ends_with(0).says("names it already");
 }
 

@@ -5,6 +5,7 @@ mod batch;
 mod branch;
 mod open;
 mod refused;
+mod requests;
 mod sheet;
 mod wrong_row;
 

@@ -35,6 +35,7 @@ mod secret;
 #[cfg(test)]
 pub(crate) mod testing;
 mod text;
+mod vendor;
 pub mod vpp;
 mod x509;
 
@@ -45,6 +46,9 @@ pub use key::{key_identity, public_key_file, request_file, requested_key};
 pub(crate) use other::form;
 pub use secret::{Secrets, secrets_in};
 pub use text::utf16;
+#[cfg(test)]
+pub(crate) use vendor::tests as vendors;
+pub use vendor::{Vendor, VendorSignature, vendor_signature};
 
 /// The largest token file that is looked at. Apple's files have a few kilobytes; a megabyte
 /// leaves room for chains and text around them and bounds what a hostile file can cost.

@@ -14,6 +14,7 @@ mod chain;
 mod line;
 mod merge;
 mod notes;
+mod origin;
 mod render;
 mod sending;
 #[cfg(any(test, feature = "testing"))]
@@ -26,6 +27,7 @@ pub use chain::{
 };
 pub use line::{LineFault, MAX_LINE, decode, encode};
 pub use merge::{is_about, lacking};
+pub use origin::{Line, Lines, Maker, Origin, Provenance};
 pub use render::{
     Acceptable, BrokenTenant, Fault, Filter, ShowEntry, ShowReport, Verdict, VerifyReport, show,
     show_text, verify_text,

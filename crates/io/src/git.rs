@@ -32,6 +32,7 @@ mod writable;
 
 pub use base::{Base, BaseError, Flag, Wanted};
 pub use error::GitError;
+pub(crate) use history::commit_facts;
 pub use history::{Became, FleetWalk, FolderChange, FolderHistory, KnownHistory, Walked};
 pub use objects::{Ancestors, Origin, Part, Searched};
 pub use policies::PolicyVersion;

@@ -14,6 +14,7 @@ mod branch;
 mod clone_id;
 mod error;
 mod lock;
+mod origins;
 mod proof;
 mod remote;
 mod saved;

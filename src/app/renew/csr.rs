@@ -11,7 +11,7 @@ use crate::app::replace::{self, New};
 use crate::app::session::{NO_PROFILE, Past};
 use crate::app::{AppError, Context};
 use applecart_core::apple;
-use applecart_core::ledger::LedgerView;
+use applecart_core::ledger::{LedgerView, Maker, TenantLedger};
 use applecart_core::model::{
     Author, EntryBody, LedgerEntry, Problem, ProblemCode, Reading, Record, Resource, Sha256,
     TenantId, Timestamp,
@@ -29,14 +29,16 @@ struct Ready {
     opened_at: Timestamp,
     origin: CsrOrigin,
     recorded_by: String,
+    maker: String,
 }
 
 impl Ready {
-    fn of(record: &Record, origin: CsrOrigin) -> Option<Self> {
+    fn of(record: &Record, origin: CsrOrigin, past: &TenantLedger, maker: &Maker) -> Option<Self> {
         let (text, key) = record.request()?;
         let text = text.to_owned();
-        let recorded_by = requests::recorder(record);
-        Some(Self { text, key, opened_at: record.at, origin, recorded_by })
+        let recorded_by = requests::recorder(past, record);
+        let maker = requests::told_maker(maker);
+        Some(Self { text, key, opened_at: record.at, origin, recorded_by, maker })
     }
 }
 
@@ -74,40 +76,88 @@ pub(super) fn attach(
     let mut ready: Vec<(&mut Sheet, Result<Ready, Problem>)> = Vec::new();
     let mut missing: Vec<Push<'_>> = Vec::new();
     for (due, sheet) in pushes {
-        match recorded(&view, due, options.csr == CsrSource::New) {
+        match recorded(&view, due, &options.csr) {
             Err(problem) => ready.push((sheet, Err(problem))),
             Ok(Some(open)) if options.csr != CsrSource::New => ready.push((sheet, Ok(open))),
             Ok(_) => missing.push((due, sheet)),
         }
     }
     if !missing.is_empty() {
-        ready.extend(request(missing, notes, ground, connector, context)?);
+        ready.extend(request(missing, (notes, &view), ground, connector, context)?);
     }
     save(options, ready)
 }
 
 /// The request of the renewal that is open.
-fn recorded(view: &LedgerView, due: &Due<'_>, is_new: bool) -> Result<Option<Ready>, Problem> {
+fn recorded(
+    view: &LedgerView,
+    due: &Due<'_>,
+    source: &CsrSource,
+) -> Result<Option<Ready>, Problem> {
     let tenant = due.tenant.tenant_id;
-    if let Some(why) = view.broken.get(&tenant).or_else(|| view.broken_notes.get(&tenant)) {
+    let broken = view.broken.get(&tenant).map(String::as_str);
+    if let Some(why) = broken.or_else(|| view.notes_unknown(tenant)) {
         return Err(not_asked(why));
     }
     let past = view.tenant(due.tenant.tenant_id);
     let open = past.requests_open(&due.token.token, due.live.as_ref());
-    if let Some(disputed) = requests::disputed(&open).filter(|_| !is_new) {
-        let spec = due.token.token.spec(&due.tenant.name);
-        let why = format!(
-            "{disputed}. None of them is given out. Ask who recorded them; `applecart renew {spec} --new-csr` reads a new one from Intune"
-        );
-        return Err(Problem::new(ProblemCode::BadAnswer, why).on(Resource::Push));
+    let given_out = |record: &Record| {
+        Ready::of(record, CsrOrigin::Ledger, past, requests::maker_of(past, record))
+    };
+    if let CsrSource::Chosen(key) = source {
+        return chosen(key, &open).map(given_out);
+    }
+    let disputed = requests::disputed(past, &open);
+    if let Some(why) = disputed.filter(|_| *source != CsrSource::New) {
+        return Err(withheld(&why, due));
     }
     let opened = past.renewal_opened(&due.token.token, due.live.as_ref());
     // Intune dropped the request with the certificate that it was to renew.
     let is_answered = |record: &&Record| {
         due.is_gone() && record.before.as_ref().is_some_and(|before| before.serial.is_some())
     };
-    let opened = opened.filter(|record| !is_answered(record));
-    Ok(opened.and_then(|record| Ready::of(record, CsrOrigin::Ledger)))
+    Ok(opened.filter(|record| !is_answered(record)).and_then(given_out))
+}
+
+/// The one open request whose key begins so. A person vouches for it, but not for a text that asks for
+/// another key.
+fn chosen<'r>(key: &str, open: &[&'r Record]) -> Result<&'r Record, Problem> {
+    let begins = |record: &&&Record| {
+        record.request().is_some_and(|(_, asked)| asked.to_string().starts_with(key))
+    };
+    let found: Vec<_> = open.iter().filter(begins).collect();
+    let problem = |detail: String| Problem::new(ProblemCode::BadAnswer, detail).on(Resource::Push);
+    match found.as_slice() {
+        [record] => {
+            let is_whole = record
+                .request()
+                .is_some_and(|(text, asked)| apple::requested_key(text) == Some(asked));
+            match is_whole {
+                true => Ok(record),
+                false => Err(problem(format!(
+                    "the request with the key {key} asks a certificate for another key than its record says, so it was forged and is not given out"
+                ))),
+            }
+        }
+        _ => {
+            let keys = open.iter().filter_map(|record| record.request());
+            let keys: Vec<_> = keys.map(|(_, key)| requests::short(key)).collect();
+            Err(problem(format!(
+                "{} open requests for Apple (CSR) of this renewal have a key that begins with {key}; there are: {}",
+                found.len(),
+                keys.join(", ")
+            )))
+        }
+    }
+}
+
+/// No request is given out, and how one is.
+fn withheld(why: &str, due: &Due<'_>) -> Problem {
+    let spec = due.token.token.spec(&due.tenant.name);
+    let why = format!(
+        "{why}. None is given out. Ask these people. `applecart renew {spec} --request KEY` gives out the one whose key you name; `applecart renew {spec} --new-csr` reads a new one from Intune"
+    );
+    Problem::new(ProblemCode::BadAnswer, why).on(Resource::Push)
 }
 
 /// What came of asking for the request of each sheet.
@@ -116,7 +166,7 @@ type Asked<'a> = Vec<(&'a mut Sheet, Result<Ready, Problem>)>;
 /// Reads the requests that are missing from Intune, and records them.
 fn request<'a>(
     missing: Vec<Push<'a>>,
-    mut notes: Ledger,
+    (mut notes, view): (Ledger, &LedgerView),
     ground: &Ground,
     connector: &Connector,
     context: &Context,
@@ -133,17 +183,19 @@ fn request<'a>(
     let asked: Vec<&Due<'_>> = missing.iter().map(|(due, _)| *due).collect();
     let answers = crate::app::block_on(fetch(&asked, ground, connector, context.parallelism))?;
     let mut ready = Vec::new();
-    let (mut sheets, mut drafts) = (Vec::new(), Vec::new());
+    let (mut asking, mut drafts) = (Vec::new(), Vec::new());
     for ((due, sheet), answer) in missing.into_iter().zip(answers) {
         match draft(due, answer, &ground.start.commit, &author, context.now()) {
             Ok(draft) => {
-                sheets.push(sheet);
+                asking.push((due, sheet));
                 drafts.push((due.tenant.tenant_id, draft));
             }
             Err(problem) => ready.push((sheet, Err(problem))),
         }
     }
-    ready.extend(sheets.into_iter().zip(record(&mut notes, &drafts)));
+    for ((due, sheet), recorded) in asking.into_iter().zip(record(&mut notes, &drafts)) {
+        ready.push((sheet, recorded.and_then(|record| read_now(&record, due, view))));
+    }
     Ok(ready)
 }
 
@@ -196,13 +248,23 @@ fn draft(
     })
 }
 
+/// A request that Intune was just read to have. It is withheld where it is not the usual vendor's: then
+/// something stands between, or an earlier record was forged.
+fn read_now(record: &Record, due: &Due<'_>, view: &LedgerView) -> Result<Ready, Problem> {
+    let past = view.tenant(due.tenant.tenant_id);
+    let maker = requests::maker_beside(view, due.tenant.tenant_id, record);
+    if let Maker::Other { why } = &maker {
+        let why = format!("Intune gave out a request for Apple (CSR) that was not expected: {why}");
+        return Err(withheld(&why, due));
+    }
+    Ready::of(record, CsrOrigin::Intune, past, &maker)
+        .ok_or_else(|| not_recorded("the record lacks it"))
+}
+
 /// Records all requests at once; where one tenant's file is in the way, each by itself.
-fn record(notes: &mut Ledger, drafts: &[(TenantId, LedgerEntry)]) -> Vec<Result<Ready, Problem>> {
-    let given_out = |record: &Record| {
-        Ready::of(record, CsrOrigin::Intune).ok_or_else(|| not_recorded("the record lacks it"))
-    };
+fn record(notes: &mut Ledger, drafts: &[(TenantId, LedgerEntry)]) -> Vec<Result<Record, Problem>> {
     match notes.announce(drafts) {
-        Ok(announced) => announced.iter().map(|landed| given_out(&landed.record)).collect(),
+        Ok(announced) => announced.into_iter().map(|landed| Ok(landed.record)).collect(),
         Err(error) if error.is_of_one_tenant() && drafts.len() > 1 => {
             drafts.chunks(1).flat_map(|one| record(notes, one)).collect()
         }
@@ -240,6 +302,7 @@ fn save(
                     opened_at: ready.opened_at,
                     origin: ready.origin,
                     recorded_by: ready.recorded_by,
+                    maker: ready.maker,
                 });
                 files.push(New { path, bytes: ready.text.into_bytes() });
             }

@@ -14,7 +14,7 @@ use num_bigint::BigUint;
 use sha2::{Digest as _, Sha256};
 
 use super::name::Name;
-use super::x509::X509;
+use super::x509::{X509, rsa_key};
 use super::{Finding, FindingCode};
 
 /// The pinned authority's name in RFC 4514, as its certificates have it.
@@ -37,6 +37,7 @@ b848a1676c56089de570c546f4af85e3bd3adea1e7d9a8363c1962a57c15a047b36b811b10acfed8
 const EXPONENT: [u8; 3] = [1, 0, 1];
 
 /// An RSA key of an authority.
+#[derive(PartialEq, Eq)]
 pub(super) struct Pin {
     modulus: Vec<u8>,
     exponent: Vec<u8>,
@@ -47,6 +48,42 @@ static APPLE: LazyLock<Pin> = LazyLock::new(|| Pin {
     modulus: hex::decode(MODULUS).unwrap_or_default(),
     exponent: EXPONENT.to_vec(),
 });
+
+/// The modulus of Apple Root CA's RSA key, from AppleIncRootCertificate.cer on the same page. A test
+/// holds it to the key identifier that the certificates under it name.
+const ROOT_MODULUS: &str = "\
+e491a9091f91db1e4750eb05ed5e79842deb36a2574c55ec8b1989def94b6cf507ab223002e8183ef85009d3\
+    7f41a898f9d1ca669c246b11d0a3bbe41b2ac31f959e7a0ca4478b5bd4163733cbc40f4dce1469d1c91972f5\
+    5d0ed57f5f9bf22503ba558f4d5d0df1643523154b15591db394f7f69c9ecf50bac15850678f08b420f7cbac\
+    2c206f70b63f01308cb743cf0f9d3df32b49281ac8feceb5b90ed95e1cd6cb3db53aadf40f0e00920bb12116\
+    2e74d53c0ddb6216aba37192475355c1af2f41b3f8fbe370cde6a34c457e1f4c6b50964189c474620b108341\
+    87338a81b13058ec5a04328c68b38f1dde6573ff675e65bc49d8769f331465a17794c92d";
+
+/// Apple Root CA, under which Apple certifies vendors of MDM services.
+pub(super) static ROOT: LazyLock<Pin> = LazyLock::new(|| Pin {
+    modulus: hex::decode(ROOT_MODULUS).unwrap_or_default(),
+    exponent: EXPONENT.to_vec(),
+});
+
+impl Pin {
+    /// The key of a certificate; `None` where it is no RSA key of a usual size. The limits keep the
+    /// cost of a verification within bounds.
+    pub(super) fn of(certificate: &X509) -> Option<Self> {
+        let (modulus, exponent) = rsa_key(&certificate.public_key)?;
+        let is_usual = (256..=512).contains(&modulus.len()) && (1..=4).contains(&exponent.len());
+        is_usual.then_some(Self { modulus, exponent })
+    }
+
+    /// Whether the key signed a certificate, with SHA-256.
+    pub(super) fn signed(&self, certificate: &X509) -> bool {
+        signed_by(certificate, self)
+    }
+
+    /// Whether a signature is this key's over the message, with SHA-256.
+    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        verifies(self, message, signature)
+    }
+}
 
 /// Says so when Apple did not, or may not have, signed a certificate.
 pub(super) fn judge(certificate: &X509) -> Option<Finding> {
@@ -112,14 +149,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pinned_key_is_the_one_that_apples_certificates_name() {
-        // RFC 5280 §4.2.1.2 (1): SHA-1 of the RSAPublicKey. Apple's push certificates carry it as
-        // authorityKeyIdentifier.
-        let mut key = vec![0x30, 0x82, 0x01, 0x0A, 0x02, 0x82, 0x01, 0x01, 0x00];
-        key.extend(&APPLE.modulus);
-        key.extend([0x02, 0x03, 1, 0, 1]);
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, &key);
-        assert_eq!(hex::encode_upper(digest), "F7BE7C216091DB3D1B7BD83A328169DF9E6C7F9B");
+    fn the_pinned_keys_are_the_ones_that_apples_certificates_name() {
+        // RFC 5280 §4.2.1.2 (1): SHA-1 of the RSAPublicKey. Apple's push certificates carry the
+        // first as authorityKeyIdentifier, and Apple's authorities the second.
+        for (pin, identifier) in [
+            (&APPLE, "F7BE7C216091DB3D1B7BD83A328169DF9E6C7F9B"),
+            (&ROOT, "2BD06947947609FEF46B8D2E40A6F7474D7F085E"),
+        ] {
+            let mut key = vec![0x30, 0x82, 0x01, 0x0A, 0x02, 0x82, 0x01, 0x01, 0x00];
+            key.extend(&pin.modulus);
+            key.extend([0x02, 0x03, 1, 0, 1]);
+            let sha1 = &aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY;
+            assert_eq!(hex::encode_upper(aws_lc_rs::digest::digest(sha1, &key)), identifier);
+        }
     }
 
     #[test]

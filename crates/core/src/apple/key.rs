@@ -60,6 +60,11 @@ pub fn public_key_file(text: &str) -> Option<String> {
     der::pem::encode_string(label, der::pem::LineEnding::LF, &der).ok()
 }
 
+/// DER of a signing request in any known form.
+pub(super) fn request_der(text: &str) -> Option<Vec<u8>> {
+    unwrapped(text, MAX_LAYERS)
+}
+
 /// SHA-256 of the key that Intune's signing request asks a certificate for; `None` where the text
 /// is no signing request in any known form.
 pub fn requested_key(text: &str) -> Option<Sha256> {

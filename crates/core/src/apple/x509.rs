@@ -3,6 +3,7 @@
 use der::asn1::{ObjectIdentifier, Utf8StringRef};
 use der::{Decode as _, Encode as _, Tagged as _};
 use x509_cert::Certificate;
+use x509_cert::ext::pkix::BasicConstraints;
 
 use super::ber::{BIT_STRING, Budget, OCTET_STRING, SEQUENCE, first};
 use super::cms::shortest;
@@ -12,6 +13,8 @@ use crate::model::{Sha256, Timestamp, Topic};
 /// `userId`, RFC 4519 §2.39: where Apple puts the topic. The CN carries the same UUID by custom
 /// only, and differs in some real certificates, so it is never looked at.
 const UID: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.9.2342.19200300.100.1.1");
+/// `commonName`, RFC 4519 §2.3.
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
 
 pub(super) struct X509 {
@@ -89,14 +92,24 @@ impl X509 {
 
     /// The subject's UID, when there is exactly one and it is an MDM topic.
     pub(super) fn topic(&self) -> Option<Topic> {
+        self.subject_text(UID)?.parse().ok()
+    }
+
+    /// The subject's common name, when there is exactly one.
+    pub(super) fn common_name(&self) -> Option<String> {
+        self.subject_text(COMMON_NAME)
+    }
+
+    /// The text of an attribute that the subject has exactly once.
+    fn subject_text(&self, attribute: ObjectIdentifier) -> Option<String> {
         let subject = &self.certificate.tbs_certificate.subject;
-        let mut uids =
-            subject.0.iter().flat_map(|rdn| rdn.0.iter()).filter(|attribute| attribute.oid == UID);
-        let value = &uids.next()?.value;
-        if uids.next().is_some() {
+        let mut all =
+            subject.0.iter().flat_map(|rdn| rdn.0.iter()).filter(|one| one.oid == attribute);
+        let value = &all.next()?.value;
+        if all.next().is_some() {
             return None;
         }
-        let text = match value.tag() {
+        Some(match value.tag() {
             der::Tag::Utf8String => {
                 value.decode_as::<Utf8StringRef<'_>>().ok()?.as_str().to_owned()
             }
@@ -107,8 +120,13 @@ impl X509 {
                 value.decode_as::<der::asn1::Ia5StringRef<'_>>().ok()?.as_str().to_owned()
             }
             _ => return None,
-        };
-        text.parse().ok()
+        })
+    }
+
+    /// Whether it is an authority's, which may sign other certificates.
+    pub(super) fn is_authority(&self) -> bool {
+        let constraints = self.certificate.tbs_certificate.get::<BasicConstraints>();
+        matches!(constraints, Ok(Some((_, BasicConstraints { ca: true, .. }))))
     }
 
     /// Whether an extension is there.
@@ -124,6 +142,11 @@ impl X509 {
 
 /// Octets of the modulus of an RSA key, given as SubjectPublicKeyInfo; `None` for other keys.
 pub(super) fn rsa_octets(public_key: &[u8]) -> Option<usize> {
+    rsa_key(public_key).map(|(modulus, _)| modulus.len())
+}
+
+/// Modulus and exponent of an RSA key, without leading zeros; `None` for other keys.
+pub(super) fn rsa_key(public_key: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     /// 1.2.840.113549.1.1.1
     const RSA: [u8; 9] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01];
     let mut budget = Budget::default();
@@ -137,7 +160,11 @@ pub(super) fn rsa_octets(public_key: &[u8]) -> Option<usize> {
     let bits = inside.expect(BIT_STRING, &mut budget).ok()?;
     // The first octet counts unused bits.
     let (key, _) = first(bits.content.get(1..)?, &mut budget).ok()?;
-    let modulus = key.inside().next(&mut budget).ok()??;
-    let zeros = modulus.content.iter().take_while(|octet| **octet == 0).count();
-    modulus.content.len().checked_sub(zeros)
+    let mut numbers = key.inside();
+    let mut number = || {
+        let integer = numbers.next(&mut budget).ok()??;
+        let digits = integer.content.iter().copied().skip_while(|octet| *octet == 0);
+        Some(digits.collect::<Vec<u8>>())
+    };
+    Some((number()?, number()?))
 }

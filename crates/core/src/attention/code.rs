@@ -110,6 +110,9 @@ causes! {
     CanaryFailed = Urgent, Warning::CanaryFailed.as_str();
     /// The upload of a file failed three times in a row or more.
     CannotLand = Urgent, own!("cannot-land");
+    /// Several requests of a renewal are open and nothing tells which of them Intune made, or one key
+    /// is recorded for two tenants.
+    RequestDisputed = Urgent, own!("request-disputed");
     /// A line of the ledger that binds nobody, because no run with a right clock writes it.
     LedgerLineBroken = Urgent, own!("ledger-line-broken");
     /// The suspension ran out, and its line is still there.

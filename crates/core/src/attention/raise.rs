@@ -10,7 +10,7 @@ use super::{
 };
 use crate::apple::enrollment;
 use crate::fleet::{Desired, Suspension, Tenant, Token, TokenFile};
-use crate::ledger::TenantLedger;
+use crate::ledger::{LedgerView, TenantLedger};
 use crate::model::{
     Event, Facts, Kind, Problem, ProblemCode, Record, Timestamp, TokenRef, shell_word,
 };
@@ -20,6 +20,7 @@ use crate::plan::{
 };
 use crate::report::plural;
 use crate::rules::codes::explain;
+use crate::rules::requests;
 use crate::rules::topics::KnownTopic;
 
 pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
@@ -27,6 +28,7 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
     if input.ledger.is_none() {
         matters.extend(ledger_unknown(input));
     }
+    matters.extend(notes_unknown(input));
     let in_git: HashMap<&str, &Tenant> = input
         .fleet
         .iter()
@@ -187,6 +189,13 @@ fn ledger_unknown(input: &Input<'_>) -> Option<Matter> {
     Some(of_fleet(Cause::Unobserved(problem.code), of_problem(problem, "TENANT")))
 }
 
+/// Nobody knows what people recorded: that is one matter as well.
+fn notes_unknown(input: &Input<'_>) -> Option<Matter> {
+    let why = input.ledger?.lost_notes.as_deref()?;
+    let problem = Problem::new(ProblemCode::NotesUnknown, why);
+    Some(of_fleet(Cause::Unobserved(problem.code), of_problem(&problem, "TENANT")))
+}
+
 /// Whether it is the fleet's past that is unknown, where no ledger was read.
 fn is_of_fleet(code: ProblemCode) -> bool {
     matches!(code, ProblemCode::LedgerUnknown | ProblemCode::BaseUnknown)
@@ -243,7 +252,12 @@ impl OneTenant<'_> {
     fn matters(&self) -> Vec<Matter> {
         let mut matters = Vec::new();
         for problem in &self.tenant.problems {
-            if is_of_fleet(problem.code) && self.input.ledger.is_none() {
+            let is_lost = |ledger: &LedgerView| ledger.lost_notes.is_some();
+            let of_fleet = match self.input.ledger {
+                None => is_of_fleet(problem.code),
+                Some(ledger) => problem.code == ProblemCode::NotesUnknown && is_lost(ledger),
+            };
+            if of_fleet {
                 continue;
             }
             let kinds = [Kind::Push, Kind::Enrollment, Kind::Vpp];
@@ -425,6 +439,7 @@ impl<'a> OneToken<'a> {
         matters.extend(self.replaced());
         matters.extend(self.other_account());
         matters.extend(self.expiry());
+        matters.extend(self.disputed_request());
         for (reason, message) in self.holds() {
             let words = match state.devices_know.as_deref() {
                 // Whatever else holds it: the topic is what has to be put right.
@@ -515,6 +530,19 @@ impl<'a> OneToken<'a> {
             matters.push(Matter { since, due: None, ..waiting });
         }
         matters.extend(self.open().map(|open| self.renewal_open(open)));
+    }
+
+    /// That the record does not tell which request for Apple Intune made.
+    fn disputed_request(&self) -> Option<Matter> {
+        let past = self.of.past.filter(|_| self.token.kind == Kind::Push)?;
+        let open = past.requests_open(&self.token, self.planned.state.live.as_ref());
+        let shared = || {
+            let view = self.of.input.ledger?;
+            open.iter().find_map(|record| requests::shared(view, record))
+        };
+        let message = requests::disputed(past, &open).or_else(shared)?;
+        let (_, next) = of_table(Cause::RequestDisputed);
+        Some(self.matter(Cause::RequestDisputed, self.advised(format!("{message}."), next)))
     }
 
     /// The credential's expiry in Intune, else the last known one: what names the renewal period.

@@ -127,6 +127,20 @@ impl Fleet {
                 let past: TenantLedger = view.tenants.into_values().next().unwrap();
                 self.ledger.tenants.insert(git.tenant_id, past);
             }
+            Cause::RequestDisputed => {
+                for label in ["A1", "A2"] {
+                    let line =
+                        world.recorded(Event::RenewalOpened, label, label, "2026-11-20T11:00:00Z");
+                    line.before = None;
+                    line.body = crate::model::EntryBody::RenewalOpened {
+                        csr: "request".to_owned(),
+                        public_key_sha256: crate::model::Sha256::of(label.as_bytes()),
+                    };
+                }
+                let view = world.ledger.unwrap();
+                let past: TenantLedger = view.tenants.into_values().next().unwrap();
+                self.ledger.tenants.insert(git.tenant_id, past);
+            }
             Cause::LedgerLineBroken => {
                 world.recorded(Event::Intended, "AA", "run-1", "2027-11-20T11:00:00Z");
                 let view = world.ledger.unwrap().within(world.now);

@@ -201,7 +201,7 @@ pub fn set_ledger(
 ) -> Result<String, EditError> {
     const FLEET: [&str; 7] =
         ["apiVersion", "kind", "auth", "recipients", "expiry", "safety", "ledger"];
-    const LEDGER: [&str; 3] = ["branch", "notes", "genesis"];
+    const LEDGER: [&str; 4] = ["branch", "notes", "genesis", "notesGenesis"];
     let (bom, body) = match text.strip_prefix(BOM) {
         Some(body) => (BOM, body),
         None => ("", text),

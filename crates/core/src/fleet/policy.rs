@@ -35,6 +35,9 @@ pub struct Policy {
     pub notes_branch: String,
     /// The whole name of the ledger's first commit; `None` in a fleet from before there was one.
     pub genesis: Option<String>,
+    /// The whole name of the first commit of the notes; `None` in a fleet whose notes were begun by
+    /// the first renewal.
+    pub notes_genesis: Option<String>,
     /// Losses of the ledger that were looked into.
     pub accepted: Vec<Accepted>,
     /// Findings of audits that were looked into.

@@ -21,6 +21,11 @@ impl LedgerView {
         }
         self.broken_notes = notes.broken;
     }
+
+    /// Notes that nothing is known of what people recorded, and why.
+    pub fn lose_notes(&mut self, why: String) {
+        self.lost_notes = Some(why);
+    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,8 @@ pub struct ShowReport {
     pub unpushed: usize,
     /// Tenants whose files are broken, so that their entries are not shown.
     pub broken: Vec<BrokenTenant>,
+    /// Why what people recorded is not shown; `null` where it could be read.
+    pub lost_notes: Option<String>,
 }
 
 /// A tenant whose file is broken.
@@ -201,6 +203,7 @@ pub fn show(view: &LedgerView, filter: &Filter, remote: Option<&str>) -> ShowRep
         entries,
         unpushed: view.unpushed,
         broken: broken.collect(),
+        lost_notes: view.lost_notes.clone(),
     }
 }
 
@@ -217,6 +220,9 @@ pub fn show_text(report: &ShowReport, width: Option<usize>) -> String {
     if report.unpushed > 0 {
         let (count, noun) = counted(report.unpushed, "entry", "entries");
         let _ = writeln!(notes, "{count} {noun} of this clone not pushed yet");
+    }
+    if let Some(why) = &report.lost_notes {
+        let _ = writeln!(notes, "the notes are not shown: {}", safe_text(why));
     }
     for BrokenTenant { tenant_id, message } in &report.broken {
         let _ = writeln!(notes, "tenant {tenant_id} is not shown: {}", safe_text(message));

@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::line::encode;
+use super::origin::{Line, Lines, Origin, Provenance};
 use super::sending::{self, Sending};
 use crate::fleet::Owned;
 use crate::model::{
@@ -26,6 +28,8 @@ pub struct LedgerView {
     pub set_aside: BTreeMap<TenantId, Vec<Record>>,
     /// Tenants whose notes are broken, and how. Their ledger is known; what people recorded is not.
     pub broken_notes: BTreeMap<TenantId, String>,
+    /// Why the notes of all tenants are unknown.
+    pub lost_notes: Option<String>,
     /// The branch's tip; `None` when the branch is proved absent.
     pub head: Option<String>,
     /// How many of the entries this clone has recorded and not pushed yet.
@@ -38,6 +42,8 @@ pub struct TenantLedger {
     pub records: Vec<Record>,
     /// What the base's history says beside the records.
     pub first_topic: FirstTopic,
+    /// Where the requests for Apple in question come from, by the hashes of their lines.
+    pub provenance: BTreeMap<Sha256, Provenance>,
 }
 
 /// The push topic that a tenant's entry named first in the base's history, while it only watched
@@ -61,8 +67,11 @@ pub struct Bindings(HashMap<Owned, BTreeSet<TenantId>>);
 /// No tenant at all, for answers by reference.
 static NO_TENANT: BTreeSet<TenantId> = BTreeSet::new();
 /// A tenant without records, for answers by reference.
-static NO_RECORD: TenantLedger =
-    TenantLedger { records: Vec::new(), first_topic: FirstTopic::None };
+static NO_RECORD: TenantLedger = TenantLedger {
+    records: Vec::new(),
+    first_topic: FirstTopic::None,
+    provenance: BTreeMap::new(),
+};
 
 impl LedgerView {
     /// One tenant's records; none when it has no file. Callers look at [`LedgerView::broken`]
@@ -75,6 +84,45 @@ impl LedgerView {
     pub fn breaks(&mut self, tenant: TenantId, why: String) {
         self.tenants.remove(&tenant);
         self.broken.insert(tenant, why);
+    }
+
+    /// Why it is unknown what people recorded of a tenant. A certificate of it may then answer a
+    /// request that nobody sees any more.
+    pub fn notes_unknown(&self, tenant: TenantId) -> Option<&str> {
+        self.broken_notes.get(&tenant).or(self.lost_notes.as_ref()).map(String::as_str)
+    }
+
+    /// The lines of all requests for Apple.
+    pub fn requests(&self) -> Lines {
+        let records = self.tenants.iter().flat_map(|(&tenant, ledger)| {
+            ledger.records.iter().map(move |record| (tenant, record))
+        });
+        let requests = records.filter(|(_, record)| record.request().is_some());
+        requests.filter_map(|(tenant, record)| Line::of(tenant, record)).collect()
+    }
+
+    /// The lines of requests for Apple whose origin decides something: those of open renewals, and
+    /// those that name one key for two tenants.
+    pub fn requests_in_question(&self) -> Lines {
+        let mut tenants_of: HashMap<Sha256, BTreeSet<TenantId>> = HashMap::new();
+        for (&tenant, ledger) in &self.tenants {
+            for (_, key) in ledger.records.iter().filter_map(|record| record.request()) {
+                tenants_of.entry(key).or_default().insert(tenant);
+            }
+        }
+        let is_shared = |record: &Record| {
+            let tenants = record.request().and_then(|(_, key)| tenants_of.get(&key));
+            tenants.is_some_and(|tenants| tenants.len() > 1)
+        };
+        let mut lines = Lines::new();
+        for (&tenant, ledger) in &self.tenants {
+            let requests = ledger.records.iter().filter(|record| record.request().is_some());
+            let tokens: BTreeSet<_> = requests.clone().map(|record| &record.token).collect();
+            let open = tokens.into_iter().flat_map(|token| ledger.opened(token, None));
+            let shared = requests.filter(|record| is_shared(record));
+            lines.extend(open.chain(shared).filter_map(|record| Line::of(tenant, record)));
+        }
+        lines
     }
 
     /// The tenants to which folders, digests and topics are bound: by an intent, an accepted or a
@@ -353,17 +401,11 @@ impl TenantLedger {
         token: &'a TokenRef,
         live: Option<&Facts>,
     ) -> Option<&'a Record> {
-        let ends = |event| {
-            matches!(
-                event,
-                Event::Confirmed | Event::Verified | Event::ChangedOutsideGit | Event::Adopted
-            )
-        };
         let serial = |facts: Option<&Facts>| facts.and_then(|facts| facts.serial.clone());
         let opened = self
             .of(token)
             .rev()
-            .take_while(|record| !ends(record.event()))
+            .take_while(|record| !ends_renewal(record))
             .find(|record| record.event() == Event::RenewalOpened)?;
         let is_answered = match (serial(opened.before.as_ref()), serial(live)) {
             (Some(then), Some(now)) => then != now,
@@ -379,26 +421,41 @@ impl TenantLedger {
         token: &'a TokenRef,
         live: Option<&Facts>,
     ) -> Vec<&'a Record> {
-        let ends = |event| {
-            matches!(
-                event,
-                Event::Confirmed | Event::Verified | Event::ChangedOutsideGit | Event::Adopted
-            )
-        };
-        let serial = |facts: Option<&Facts>| facts.and_then(|facts| facts.serial.clone());
-        let is_answered = |record: &Record| {
-            serial(record.before.as_ref()).zip(serial(live)).is_some_and(|(then, now)| then != now)
-        };
+        let key = |record: &Record| record.request().map(|(_, key)| key);
         let mut open: Vec<&Record> = Vec::new();
-        let since = self.of(token).rev().take_while(|record| !ends(record.event()));
-        let newest_first: Vec<&Record> = since.filter(|record| !is_answered(record)).collect();
-        for record in newest_first.into_iter().rev() {
-            let Some((_, key)) = record.request() else { continue };
-            if !open.iter().any(|known| known.request().is_some_and(|(_, known)| known == key)) {
+        for record in self.opened(token, live) {
+            if !open.iter().any(|known| key(known) == key(record)) {
                 open.push(record);
             }
         }
         open
+    }
+
+    /// The requests of a renewal that nothing has ended, in the order in which they were recorded.
+    fn opened<'a>(&'a self, token: &'a TokenRef, live: Option<&Facts>) -> Vec<&'a Record> {
+        let serial = |facts: Option<&Facts>| facts.and_then(|facts| facts.serial.clone());
+        let is_answered = |record: &Record| {
+            serial(record.before.as_ref()).zip(serial(live)).is_some_and(|(then, now)| then != now)
+        };
+        let since = self.of(token).rev().take_while(|record| !ends_renewal(record));
+        let mut open: Vec<&Record> =
+            since.filter(|record| record.request().is_some() && !is_answered(record)).collect();
+        open.reverse();
+        // What this clone has not pushed yet is the newest.
+        open.sort_by_key(|record| {
+            let place =
+                self.provenance(record).and_then(|it| it.origin.as_ref()).map(Origin::place);
+            (place.is_none(), place)
+        });
+        open
+    }
+
+    /// Where a request comes from; `None` where nothing is in question about it.
+    pub fn provenance(&self, record: &Record) -> Option<&Provenance> {
+        if self.provenance.is_empty() {
+            return None;
+        }
+        self.provenance.get(&Sha256::of(&encode(record).ok()?))
     }
 
     /// The newest upload, while no `acknowledged` of its digest follows it: the customer has not
@@ -516,6 +573,14 @@ impl TenantLedger {
             record.sha256() == Some(sha256) && record.event() != Event::Acknowledged
         })
     }
+}
+
+/// Whether Intune was read to have a certificate that answered the request, or another one.
+fn ends_renewal(record: &Record) -> bool {
+    matches!(
+        record.event(),
+        Event::Confirmed | Event::Verified | Event::ChangedOutsideGit | Event::Adopted
+    )
 }
 
 /// The token that a run made in the place of one that is gone.

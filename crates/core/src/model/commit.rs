@@ -1,5 +1,7 @@
 //! A commit's public facts: who wrote it, who committed it, with which key it is signed.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,13 @@ pub struct Person {
     pub name: String,
     /// The mail address.
     pub email: String,
+}
+
+/// As Git writes it: `Dana <dana@example.com>`.
+impl fmt::Display for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} <{}>", self.name, self.email)
+    }
 }
 
 /// How a commit is signed.

@@ -86,6 +86,7 @@ crate::code_enum! {
         BadAnswer = "bad-answer",
         InvalidFile = "invalid-file",
         LedgerUnknown = "ledger-unknown",
+        NotesUnknown = "notes-unknown",
         BaseUnknown = "base-unknown",
     }
 }

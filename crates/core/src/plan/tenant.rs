@@ -14,7 +14,7 @@ use super::watch;
 use crate::fleet::{Tenant, Token};
 use crate::ledger::TenantLedger;
 use crate::model::{
-    Facts, Kind, LiveTenant, LiveVpp, Problem, ProblemCode, Reading, Timestamp, TokenRef,
+    Facts, Kind, LiveTenant, LiveVpp, Problem, ProblemCode, Reading, Resource, Timestamp, TokenRef,
 };
 use crate::rules::bindings::Bindings;
 use crate::rules::downloads::Redated;
@@ -83,6 +83,10 @@ impl<'a> OneTenant<'a> {
             problems.push(Problem::new(code, why));
         }
         let past = past.ok();
+        let notes = self.notes_unknown().filter(|_| past.is_some());
+        problems.extend(
+            notes.map(|why| Problem::new(ProblemCode::NotesUnknown, why).on(Resource::Push)),
+        );
 
         let mut tokens = Vec::new();
         if self.tenant.watches(Kind::Push) {
@@ -112,7 +116,7 @@ impl<'a> OneTenant<'a> {
             tree: Some(self.tenant.tree.clone()),
             observed: if past.is_none() || (asked > 0 && unknown >= asked) {
                 Observed::None
-            } else if unknown > 0 {
+            } else if unknown > 0 || notes.is_some() {
                 Observed::Partial
             } else {
                 Observed::Complete
@@ -120,6 +124,13 @@ impl<'a> OneTenant<'a> {
             problems,
             tokens,
         }
+    }
+
+    /// Why it is unknown which request for Apple a push certificate has to answer.
+    fn notes_unknown(&self) -> Option<&'a str> {
+        let Known::Read(view) = self.input.known else { return None };
+        let is_asked = self.tenant.watches(Kind::Push);
+        view.notes_unknown(self.tenant.tenant_id).filter(|_| is_asked)
     }
 
     fn push(&mut self, live: &LiveTenant, past: Option<&TenantLedger>) -> PlannedToken {
@@ -143,8 +154,13 @@ impl<'a> OneTenant<'a> {
         let in_intune = live.push.present().map(|push| &push.topic);
         let devices_know =
             topics::devices_know(past, &shown.token, self.reviewed_push, entry, in_intune);
-        let mut token =
-            self.one(&Shown { devices_know: devices_know.as_ref(), ..shown }, live, past);
+        let shown = Shown { devices_know: devices_know.as_ref(), ..shown };
+        let due = self.due.len();
+        let mut token = self.one(&shown, live, past);
+        if token.action == Action::Upload && self.notes_unknown().is_some() {
+            self.due.truncate(due);
+            token = self.unobserved(&shown, Some(past));
+        }
         token.state.devices_know =
             devices_know.filter(|known| Some(&known.topic) != in_intune).map(Box::new);
         if token.state.devices_know.is_some() && in_intune.is_some() {

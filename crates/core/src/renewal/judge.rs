@@ -3,7 +3,7 @@
 use crate::apple::enrollment::is_same_server;
 use crate::apple::{Finding, FindingCode, Inspection};
 use crate::fleet::{Desired, Tenant, Token};
-use crate::ledger::TenantLedger;
+use crate::ledger::{Maker, TenantLedger};
 use crate::model::{Kind, LiveTenant, Reading, Record, Sha256, TenantName, Timestamp};
 use crate::rules::bindings;
 use crate::rules::codes::Reason;
@@ -108,6 +108,15 @@ impl Judging<'_> {
         if self.disputed_request().is_some() && self.answers_request() {
             all.retain(|objection| objection.code != Reason::KeyMismatch.as_str());
         }
+        for objection in &mut all {
+            if objection.code == Reason::KeyMismatch.as_str()
+                && let Some(asked) = self.open_requests().last()
+            {
+                let recorder = self.past.map(|past| requests::recorder(past, asked));
+                let told = recorder.map(|who| format!(". That request was recorded by {who}"));
+                objection.detail.push_str(&told.unwrap_or_default());
+            }
+        }
         for objection in judge::against_entry(self.token, facts, sha256, today) {
             if !all.iter().any(|told| told.code == objection.code) {
                 all.push(objection);
@@ -123,25 +132,38 @@ impl Judging<'_> {
         Some(hold.detail)
     }
 
-    fn opened_request(&self) -> Option<(&Record, Sha256)> {
+    /// The open requests of this renewal, oldest first.
+    fn open_requests(&self) -> Vec<&Record> {
         let live = self.subject().map(Subject::facts);
-        let record = self.past?.renewal_opened(&self.token.token, live.as_ref())?;
-        Some((record, record.request()?.1))
+        let token = &self.token.token;
+        self.past.map_or_else(Vec::new, |past| past.requests_open(token, live.as_ref()))
     }
 
-    /// Whether the certificate's key is the one of the request that was recorded last.
+    /// The open request that the certificate answers, with what was recorded of the tenant.
+    fn answered(&self) -> Option<(&TenantLedger, &Record)> {
+        let key = self.inspection.facts.public_key_sha256?;
+        let is_it = |record: &&Record| record.request().is_some_and(|(_, asked)| asked == key);
+        Some((self.past?, self.open_requests().into_iter().find(is_it)?))
+    }
+
+    /// Whether the certificate answers an open request that Intune may have made.
     fn answers_request(&self) -> bool {
-        let key = self.inspection.facts.public_key_sha256;
-        self.opened_request().is_some_and(|(_, asked)| key == Some(asked))
+        self.answered().is_some_and(|(past, record)| {
+            !matches!(requests::maker_of(past, record), Maker::Other { .. })
+        })
     }
 
-    /// Who says that the certificate answers Intune's request. Intune's form carries no signature that
-    /// could be checked, so it is never more than somebody's word.
+    /// Whose word it is that the certificate answers Intune's request, where no signature proves it.
     fn request_told(&self) -> Option<String> {
-        let (record, _) = self.opened_request().filter(|_| self.answers_request())?;
+        let (past, record) = self.answered().filter(|_| self.answers_request())?;
+        let maker = requests::maker_of(past, record);
+        if matches!(maker, Maker::Vendor { .. }) {
+            return None;
+        }
         Some(format!(
-            "its key is the one of the request for Apple (CSR) that was recorded by {}; nothing but that record proves that Intune made the request, so ask them if you do not know of it",
-            requests::recorder(record)
+            "its key is the one of the request for Apple (CSR) that was recorded by {}; {}. Ask them if you do not know of it",
+            requests::recorder(past, record),
+            requests::told_maker(maker)
         ))
     }
 

@@ -85,19 +85,19 @@ impl Case<'_> {
             .collect()
     }
 
-    /// Several requests of one renewal are open, and nothing proves which of them Intune made.
+    /// Nothing proves which open request of the renewal Intune made, or that it made the one there is.
     pub fn disputed_request(&self) -> Option<Hold> {
         if self.kind() != Kind::Push {
             return None;
         }
         let live = self.live.map(Subject::facts);
         let open = self.past.requests_open(self.of, live.as_ref());
-        let disputed = requests::disputed(&open)?;
+        let disputed = requests::disputed(self.past, &open)?;
         let change = self.change();
         let why = "it answers the request that Intune made";
         let line = change.line(Reason::KeyMismatch, why, self.today());
         let detail = format!(
-            "{disputed}. Ask who recorded them. If the certificate answers the one that Intune gave out, get this line reviewed on the push entry: {line}"
+            "{disputed}. Ask these people. If the certificate answers the request that Intune gave out, get this line reviewed on the push entry: {line}"
         );
         Some(Hold::releasable(Reason::KeyMismatch, change, detail))
     }

@@ -8,10 +8,10 @@
 //! The rule takes requests from wherever they are recorded, and whoever gives them says in which
 //! order they were.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::apple::{Finding, FindingCode};
-use crate::ledger::LedgerView;
+use crate::apple::{self, Finding, FindingCode, Vendor, VendorSignature};
+use crate::ledger::{LedgerView, Line, Maker, Origin, Provenance, TenantLedger};
 use crate::model::{Actor, Facts, Record, Sha256, TenantId, TenantName, Timestamp, Topic};
 
 /// A recorded request for Apple.
@@ -21,6 +21,8 @@ pub struct Request {
     /// The tenant's name when it was recorded.
     pub tenant: TenantName,
     pub opened: Timestamp,
+    /// Who recorded it, and when.
+    pub recorder: String,
     /// SHA-256 of the public key that it asks a certificate for.
     pub key: Sha256,
     /// The certificate in Intune that it is to renew: its row at Apple.
@@ -39,36 +41,190 @@ impl Request {
     }
 }
 
-/// Who recorded a request, and when, as the record says it.
-pub fn recorder(record: &Record) -> String {
+/// Says of the requests in question which commit brought them and who made them.
+pub fn attribute(view: &mut LedgerView, origins: &BTreeMap<Line, Origin>) {
+    let lines = view.requests_in_question();
+    let mut provenance: BTreeMap<Line, Provenance> = BTreeMap::new();
+    for &line in &lines {
+        let origin = origins.get(&line).cloned();
+        provenance.insert(line, Provenance { origin, maker: Maker::default() });
+    }
+    let usual = if lines.is_empty() { None } else { usual_vendor(view) };
+    for (line, one) in provenance {
+        let Some(ledger) = view.tenants.get_mut(&line.tenant) else { continue };
+        let is_it = |record: &&Record| Line::of(line.tenant, record) == Some(line);
+        let Some(record) = ledger.records.iter().find(is_it) else { continue };
+        let own = earlier_vendor(ledger, record);
+        let maker = maker(record, own.as_ref().or(usual.as_ref()));
+        ledger.provenance.insert(line.hash, Provenance { maker, ..one });
+    }
+}
+
+/// Who made a request that was just recorded, by what the fleet's earlier ones are.
+pub fn maker_beside(view: &LedgerView, tenant: TenantId, record: &Record) -> Maker {
+    let own = earlier_vendor(view.tenant(tenant), record);
+    maker(record, own.or_else(|| usual_vendor(view)).as_ref())
+}
+
+/// The vendor of the first signed request of the fleet.
+fn usual_vendor(view: &LedgerView) -> Option<Vendor> {
+    let records = view.tenants.values().flat_map(|ledger| &ledger.records);
+    let mut requests: Vec<&Record> = records.filter(|record| record.request().is_some()).collect();
+    requests.sort_by_key(|record| record.at);
+    requests.into_iter().find_map(vendor)
+}
+
+/// The vendor of the tenant's first signed request before this one.
+fn earlier_vendor(ledger: &TenantLedger, record: &Record) -> Option<Vendor> {
+    let mut requests: Vec<&Record> = ledger
+        .records
+        .iter()
+        .filter(|other| other.request().is_some() && other.seq < record.seq)
+        .collect();
+    requests.sort_by_key(|other| other.seq);
+    requests.into_iter().find_map(vendor)
+}
+
+fn vendor(record: &Record) -> Option<Vendor> {
+    match apple::vendor_signature(record.request()?.0) {
+        VendorSignature::Good(vendor) => Some(vendor),
+        VendorSignature::Missing | VendorSignature::Broken(_) => None,
+    }
+}
+
+/// Who made a request, where `usual` signed an earlier one.
+fn maker(record: &Record, usual: Option<&Vendor>) -> Maker {
+    let other = |why: String| Maker::Other { why };
+    let Some((text, key)) = record.request() else { return Maker::Unsigned };
+    if apple::requested_key(text) != Some(key) {
+        return other("it asks a certificate for another key than its record says".to_owned());
+    }
+    match (apple::vendor_signature(text), usual) {
+        (VendorSignature::Broken(why), _) => other(why.to_owned()),
+        (VendorSignature::Good(vendor), usual) => match usual {
+            Some(usual) if *usual != vendor && usual.is_certified() >= vendor.is_certified() => {
+                other(format!(
+                    "it is signed by the vendor {:?}, and an earlier request by {:?} with another certificate",
+                    vendor.name, usual.name
+                ))
+            }
+            _ if vendor.is_certified() => Maker::Vendor { vendor: vendor.name },
+            _ => Maker::Signed { vendor: vendor.name },
+        },
+        (VendorSignature::Missing, Some(usual)) => other(format!(
+            "no vendor signed it, and an earlier request is signed by {:?}",
+            usual.name
+        )),
+        (VendorSignature::Missing, None) => Maker::Unsigned,
+    }
+}
+
+/// What a request's form says of who made it, for people.
+pub fn told_maker(maker: &Maker) -> String {
+    match maker {
+        Maker::Unsigned => {
+            "it carries no vendor's signature, so nothing but its record proves that Intune made it"
+                .to_owned()
+        }
+        Maker::Signed { vendor } => format!(
+            "the vendor {vendor:?} signed it, whose certificate does not lead to Apple's root, so that proves nothing about who made it"
+        ),
+        Maker::Vendor { vendor } => {
+            format!("it is signed by the vendor {vendor:?}, whom Apple certified")
+        }
+        Maker::Other { why } => format!("Intune did not make it: {why}"),
+    }
+}
+
+/// Who recorded a request, and when: by the commit that brought it, else as the record says.
+pub fn recorder(past: &TenantLedger, record: &Record) -> String {
+    match past.provenance(record).and_then(|it| it.origin.as_ref()) {
+        Some(origin) => origin.to_string(),
+        None => stated_recorder(record),
+    }
+}
+
+fn stated_recorder(record: &Record) -> String {
     let Actor { pipeline, user, host } = &record.actor;
     let who = match (user, host, pipeline) {
         (Some(user), Some(host), _) => format!("{user} on {host}"),
         (Some(one), None, _) | (None, Some(one), _) | (None, None, Some(one)) => one.clone(),
-        (None, None, None) => "somebody who is not named".to_owned(),
+        (None, None, None) => "an unnamed person".to_owned(),
     };
     format!("{who}, {}", record.at)
 }
 
-/// That several requests of one renewal are open, and who recorded them.
-pub fn disputed(open: &[&Record]) -> Option<String> {
-    if open.len() < 2 {
+/// Who made a recorded request, as far as its form tells.
+pub fn maker_of<'a>(past: &'a TenantLedger, record: &Record) -> &'a Maker {
+    static UNSIGNED: Maker = Maker::Unsigned;
+    past.provenance(record).map_or(&UNSIGNED, |it| &it.maker)
+}
+
+/// Why the open requests of a renewal do not tell which of them Intune made, and who recorded them.
+/// Intune has the private key of one request; a certificate for any other cuts off every device.
+pub fn disputed(past: &TenantLedger, open: &[&Record]) -> Option<String> {
+    let told = |record: &&Record| {
+        let (_, key) = record.request()?;
+        let maker = match maker_of(past, record) {
+            Maker::Other { why } => format!(" ({why})"),
+            Maker::Unsigned | Maker::Signed { .. } | Maker::Vendor { .. } => String::new(),
+        };
+        Some(format!("key {} recorded by {}{maker}", short(key), recorder(past, record)))
+    };
+    let all: Vec<String> = open.iter().filter_map(told).collect();
+    match open {
+        [] => None,
+        [one] => matches!(maker_of(past, one), Maker::Other { .. }).then(|| {
+            format!(
+                "Intune did not make the request for Apple (CSR) that is recorded for this renewal: {}. A certificate for its key would cut off every device",
+                all.join("; ")
+            )
+        }),
+        // One vendor's signature on all of them shows that Intune was asked more than once.
+        many if are_of_one_vendor(past, many) => None,
+        many => Some(format!(
+            "{} requests for Apple (CSR) of this renewal are recorded, with different keys: {}. Intune has the private key of one of them, and nothing proves of which. A certificate for another key would cut off every device",
+            many.len(),
+            all.join("; ")
+        )),
+    }
+}
+
+/// That the key of a request in question is recorded for several tenants, and by whom.
+pub fn shared(view: &LedgerView, record: &Record) -> Option<String> {
+    let (_, key) = record.request()?;
+    let mut all: Vec<_> = Vec::new();
+    for (tenant, ledger) in view.tenants.iter().filter(|(_, it)| !it.provenance.is_empty()) {
+        let is_it = |other: &&Record| other.request().is_some_and(|(_, other)| other == key);
+        let Some(other) = ledger.records.iter().find(is_it) else { continue };
+        let place = ledger.provenance(other).and_then(|it| it.origin.as_ref()).map(Origin::place);
+        let told = format!("for {} by {}", other.name, recorder(ledger, other));
+        all.push(((place.is_none(), place, other.at, *tenant), told));
+    }
+    if all.len() < 2 {
         return None;
     }
-    let all: Vec<String> = open
-        .iter()
-        .filter_map(|record| {
-            let (_, key) = record.request()?;
-            let key = key.to_string();
-            let key = key.get(..12).unwrap_or_default().to_owned();
-            Some(format!("key {key}… by {}", recorder(record)))
-        })
-        .collect();
+    all.sort();
+    let told: Vec<String> = all.into_iter().map(|(_, told)| told).collect();
     Some(format!(
-        "{} requests for Apple (CSR) of this renewal are recorded, with different keys ({}). Intune has the private key of one of them, and nothing proves of which: a certificate for another key would cut off every device",
-        all.len(),
-        all.join("; ")
+        "The request for Apple (CSR) with the key {} is recorded for several tenants: {}. The one that was recorded first counts: a certificate for this key is held for every other tenant",
+        short(key),
+        told.join("; ")
     ))
+}
+
+/// Whether one and the same vendor signed all requests.
+fn are_of_one_vendor(past: &TenantLedger, open: &[&Record]) -> bool {
+    let mut makers = open.iter().map(|record| maker_of(past, record));
+    let first = makers.next();
+    let is_signed = matches!(first, Some(Maker::Signed { .. } | Maker::Vendor { .. }));
+    is_signed && makers.all(|maker| Some(maker) == first)
+}
+
+/// The first digits of a key's SHA-256, by which people tell requests apart.
+pub fn short(key: Sha256) -> String {
+    let key = key.to_string();
+    key.get(..12).unwrap_or(&key).to_owned()
 }
 
 /// A tenant's row in Apple's push portal, in words.
@@ -102,20 +258,25 @@ impl Requests {
 
     /// Those that the ledger has.
     pub fn recorded(view: &LedgerView) -> Self {
-        let mut requests: Vec<Request> = view
+        let mut requests: Vec<(_, Request)> = view
             .tenants
             .iter()
             .flat_map(|(tenant_id, ledger)| {
-                ledger.records.iter().map(move |record| (*tenant_id, record))
+                ledger.records.iter().map(move |record| (*tenant_id, ledger, record))
             })
-            .filter_map(|(tenant_id, record)| {
+            .filter_map(|(tenant_id, ledger, record)| {
                 let (_, key) = record.request()?;
                 let (tenant, opened) = (record.name.clone(), record.at);
-                Some(Request { tenant_id, tenant, opened, key, row: record.before.clone() })
+                let recorder = recorder(ledger, record);
+                let row = record.before.clone();
+                let place = ledger.provenance(record).and_then(|it| it.origin.as_ref());
+                let place = place.map(Origin::place);
+                let request = Request { tenant_id, tenant, opened, recorder, key, row };
+                Some(((place.is_none(), place, opened, tenant_id), request))
             })
             .collect();
-        requests.sort_by_key(|request| (request.opened, request.tenant_id));
-        Self::of(requests)
+        requests.sort_by_key(|(place, _)| *place);
+        Self::of(requests.into_iter().map(|(_, request)| request))
     }
 
     /// The request that names this key.
@@ -134,9 +295,9 @@ impl Requests {
         Some(Finding::new(
             FindingCode::ForeignRequest,
             format!(
-                "its key is the one of {}'s request for Apple (CSR) of {}, so Intune of {tenant} has no private key for it and could not reach any device. That request was uploaded on another row at Apple, so this file is of use to neither tenant. At Apple's push portal press Renew on {} with that request, and on the row of {tenant} with the request of {tenant}",
+                "its key is the one of {}'s request for Apple (CSR), recorded by {}, so Intune of {tenant} has no private key for it and could not reach any device. That request was uploaded on another row at Apple, so this file is of use to neither tenant. At Apple's push portal press Renew on {} with that request, and on the row of {tenant} with the request of {tenant}",
                 request.tenant,
-                request.opened,
+                request.recorder,
                 request.row(),
             ),
         ))
@@ -163,12 +324,14 @@ impl Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Author, Commit, EntryBody, LedgerEntry, Person, TokenRef};
 
     fn request(tenant: &str, number: u128, key: &[u8], at: &str) -> Request {
         Request {
             tenant_id: uuid(number),
             tenant: tenant.parse().unwrap(),
             opened: at.parse().unwrap(),
+            recorder: format!("dana, {at}"),
             key: Sha256::of(key),
             row: None,
         }
@@ -187,7 +350,10 @@ mod tests {
         let key = Sha256::of(b"key");
         assert!(requests.foreign(uuid(1), &"contoso".parse().unwrap(), key).is_none());
         let told = requests.foreign(uuid(2), &"fabrikam".parse().unwrap(), key).unwrap().message;
-        assert!(told.contains("contoso's request for Apple (CSR) of 2026-11-20"), "{told}");
+        assert!(
+            told.contains("contoso's request for Apple (CSR), recorded by dana, 2026-11-20"),
+            "{told}"
+        );
     }
 
     #[test]
@@ -215,5 +381,117 @@ mod tests {
         for told in [foreign, wrong] {
             assert!(told.contains(row), "{told}");
         }
+    }
+
+    /// Lines of `renewal-opened`: whose they are, at what minute they claim to be written, and the
+    /// request. Each is brought by a commit of its own, in this order.
+    fn recorded(lines: &[(u128, &str, i64, &str)]) -> LedgerView {
+        let mut view = LedgerView::default();
+        let mut origins = BTreeMap::new();
+        for (index, (tenant, by, minute, csr)) in lines.iter().enumerate() {
+            let ledger = view.tenants.entry(uuid(*tenant)).or_default();
+            let author = Author {
+                run: "run".into(),
+                clone: "clone".into(),
+                actor: Actor { user: Some("somebody else".into()), ..Actor::default() },
+            };
+            let key = apple::requested_key(csr).unwrap();
+            let body = EntryBody::RenewalOpened { csr: (*csr).to_owned(), public_key_sha256: key };
+            let name = format!("tenant-{tenant}").parse().unwrap();
+            let at = "2026-11-20T10:00:00Z".parse::<Timestamp>().unwrap();
+            let at = at.plus(chrono::Duration::minutes(*minute));
+            let entry = LedgerEntry::new(at, name, TokenRef::push(), &author, body);
+            let seq = u64::try_from(ledger.records.len()).unwrap() + 1;
+            let record = entry.at_place(seq, Sha256::of(b"previous"));
+            let line = Line::of(uuid(*tenant), &record).unwrap();
+            ledger.records.push(record);
+            ledger.records.sort_by_key(|record| record.at);
+            let person = Person { name: (*by).to_owned(), email: format!("{by}@example.com") };
+            let commit = Commit {
+                id: format!("{index:040}"),
+                author: person.clone(),
+                authored: at,
+                committer: person,
+                committed: at,
+                message: String::new(),
+                signature: None,
+            };
+            let newer = lines.len() - index;
+            origins.insert(line, Origin { commit, newer, in_ledger: false });
+        }
+        attribute(&mut view, &origins);
+        view
+    }
+
+    fn bare() -> String {
+        let key = rcgen::KeyPair::generate().unwrap();
+        rcgen::CertificateParams::default().serialize_request(&key).unwrap().pem().unwrap()
+    }
+
+    /// What makes the open requests of the first tenant doubtful.
+    fn doubt(view: &LedgerView) -> Option<String> {
+        let past = view.tenant(uuid(1));
+        disputed(past, &past.requests_open(&TokenRef::push(), None))
+    }
+
+    #[test]
+    fn one_request_without_a_signature_is_told_with_the_commit_that_brought_it() {
+        let view = recorded(&[(1, "mallory", 0, &bare())]);
+        let past = view.tenant(uuid(1));
+        assert_eq!(doubt(&view), None);
+        assert_eq!(maker_of(past, &past.records[0]), &Maker::Unsigned);
+        let who = recorder(past, &past.records[0]);
+        assert!(who.starts_with("mallory <mallory@example.com>, 2026-11-20T10:00:00Z"), "{who}");
+        assert!(!who.contains("somebody else"), "the line names anybody: {who}");
+    }
+
+    #[test]
+    fn a_request_that_the_usual_vendor_did_not_sign_is_refused() {
+        let vendor = apple::vendors::vendor("MDM Vendor: Usual", true);
+        let other = apple::vendors::vendor("MDM Vendor: Usual", true);
+        let signed = apple::vendors::signed(&vendor);
+        for (foreign, why) in [
+            (bare(), "no vendor signed it"),
+            (apple::vendors::signed(&other), "an earlier request by \"MDM Vendor: Usual\""),
+        ] {
+            // The usual vendor is known from another tenant's request.
+            let view = recorded(&[(2, "dana", 0, &signed), (1, "mallory", 5, &foreign)]);
+            let told = doubt(&view).unwrap();
+            assert!(told.contains("mallory") && told.contains(why), "{told}");
+        }
+        let own = apple::vendors::signed(&vendor);
+        let view = recorded(&[(2, "dana", 0, &signed), (1, "kim", 5, &own)]);
+        assert_eq!(doubt(&view), None);
+    }
+
+    #[test]
+    fn two_open_requests_are_disputed_unless_one_vendor_signed_both() {
+        let vendor = apple::vendors::vendor("MDM Vendor: Usual", true);
+        let (one, two) = (apple::vendors::signed(&vendor), apple::vendors::signed(&vendor));
+        let view = recorded(&[(1, "dana", 0, &one), (1, "dana", 5, &two)]);
+        assert_eq!(doubt(&view), None, "Intune was asked twice");
+        for forged_at in [-5, 5] {
+            let view = recorded(&[(1, "dana", 0, &one), (1, "mallory", forged_at, &bare())]);
+            let told = doubt(&view).unwrap();
+            assert!(told.contains("dana <") && told.contains("mallory <"), "{told}");
+        }
+        let view = recorded(&[(1, "dana", 0, &bare()), (1, "kim", 5, &bare())]);
+        assert!(doubt(&view).is_some());
+    }
+
+    #[test]
+    fn of_two_records_of_one_key_the_older_commit_counts_whatever_time_it_claims() {
+        let csr = bare();
+        let view = recorded(&[(1, "dana", 0, &csr), (2, "mallory", -60, &csr)]);
+        let key = apple::requested_key(&csr).unwrap();
+        let requests = Requests::recorded(&view);
+        assert_eq!(requests.with_key(key).unwrap().tenant_id, uuid(1));
+        for tenant in [1, 2] {
+            let told = shared(&view, &view.tenant(uuid(tenant)).records[0]).unwrap();
+            assert!(told.contains("for tenant-1 by dana"), "{told}");
+            assert!(told.contains("; for tenant-2 by mallory"), "{told}");
+        }
+        let alone = recorded(&[(1, "dana", 0, &csr)]);
+        assert_eq!(shared(&alone, &alone.tenant(uuid(1)).records[0]), None);
     }
 }

@@ -9,10 +9,12 @@ use std::fmt;
 use super::allow::Hold;
 use super::codes::Reason;
 use super::judge::{self, Case};
+use super::requests;
 use super::subject::Subject;
 use super::topics::KnownTopic;
 use crate::apple::{self, FileFacts, Inspection};
 use crate::fleet::Allow;
+use crate::ledger::Maker;
 use crate::model::{LiveEnrollment, LivePush, LiveVpp, Topic};
 
 /// A rule that was asked about known values and had nothing to object.
@@ -24,6 +26,7 @@ pub struct Passed(Rule);
 enum Rule {
     SameTopic,
     KnownTopic,
+    KeyOfRequest,
     LaterCertificate,
     LaterToken,
     KeyOfIntune,
@@ -42,6 +45,9 @@ impl fmt::Display for Passed {
         f.write_str(match self.0 {
             Rule::SameTopic => "the topic is the one in Intune, so no device has to enrol again",
             Rule::KnownTopic => "the topic is the one that devices know",
+            Rule::KeyOfRequest => {
+                "its key is the one of this renewal's request for Apple (CSR), which a vendor whom Apple certified signed"
+            }
             Rule::LaterCertificate => "it expires later than the certificate in Intune",
             Rule::LaterToken => "it expires later than the token in Intune",
             Rule::KeyOfIntune => "it is encrypted to the key that Intune has for this token",
@@ -104,6 +110,7 @@ pub fn verdicts(case: &Case<'_>, inspection: &Inspection, stated: Option<&Topic>
         Some(Subject::Vpp(one)) => against_vpp(one, facts),
         None => Vec::new(),
     });
+    passed.extend(key_of_request(case, facts));
     let (released, held) = holds(case, inspection);
     Verdicts { passed, effect, released, held }
 }
@@ -144,6 +151,17 @@ fn effect(case: &Case<'_>, facts: &FileFacts, stated: Option<&Topic>) -> Effect 
 fn against_push(live: &LivePush, facts: &FileFacts) -> Vec<Passed> {
     let is_later = facts.expires.is_some_and(|expires| expires > live.expires);
     Rule::LaterCertificate.passed(is_later).into_iter().collect()
+}
+
+/// Whoever may write notes can record a request, so only the vendor's own signature counts.
+fn key_of_request(case: &Case<'_>, facts: &FileFacts) -> Option<Passed> {
+    let key = facts.public_key_sha256?;
+    let live = case.live.map(Subject::facts);
+    let open = case.past.requests_open(case.of, live.as_ref());
+    let asked =
+        open.iter().find(|record| record.request().is_some_and(|(_, asked)| asked == key))?;
+    let maker = requests::maker_of(case.past, asked);
+    Rule::KeyOfRequest.passed(matches!(maker, Maker::Vendor { .. }))
 }
 
 fn against_enrollment(live: &LiveEnrollment, facts: &FileFacts) -> Vec<Passed> {

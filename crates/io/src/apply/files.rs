@@ -13,6 +13,7 @@ use applecart_core::fleet::{DepTokenWire, PushCertificateWire, TokenFile, VppTok
 use applecart_core::model::{Facts, Kind, LivePush, Outcome, Sha256, Timestamp};
 use applecart_core::plan::{Action, Due, DueWrite, Reason, Verify};
 use applecart_core::rules::allow::{self, Change};
+use applecart_core::rules::requests;
 
 /// Why a file was refused.
 pub(super) enum Refused {
@@ -132,11 +133,10 @@ fn push_file(
         let live = due.before.as_ref().and_then(as_live);
         let past = tools.view.tenants.get(&due.tenant.tenant_id);
         // A certificate that Intune has already was made for an earlier request.
-        let requested_key = past
+        let opened = past
             .filter(|_| due.action() != Action::Configure)
-            .and_then(|past| past.renewal_opened(&due.token.token, due.before.as_ref()))
-            .and_then(|opened| opened.request())
-            .map(|(_, key)| key);
+            .and_then(|past| past.renewal_opened(&due.token.token, due.before.as_ref()));
+        let requested_key = opened.and_then(|opened| opened.request()).map(|(_, key)| key);
         findings.extend(push::judge(
             certificate,
             &push::Expectations {
@@ -149,6 +149,15 @@ fn push_file(
         ));
         let (tenant, key) = (&due.tenant, certificate.public_key_sha256);
         findings.extend(tools.requests.foreign(tenant.tenant_id, &tenant.name, key));
+        let recorder = past.zip(opened).map(|(past, opened)| requests::recorder(past, opened));
+        for finding in &mut findings {
+            if finding.code == FindingCode::KeyMismatch
+                && let Some(who) = &recorder
+            {
+                finding.message.push_str(&format!(". That request was recorded by {who}"));
+            }
+            finding.message.push_str(&way_out(due, file, finding.code, tools.clock.now()));
+        }
     }
     findings.retain(|finding| !is_allowed(due, file, finding, tools.clock.now()));
     let certificate = usable(reading.token, findings)?;
@@ -219,6 +228,22 @@ fn usable<T>(read: Option<T>, findings: Vec<Finding>) -> Result<T, Refused> {
         Some(token) if !findings.iter().any(Finding::refuses) => Ok(token),
         _ => Err(Refused::Findings(findings)),
     }
+}
+
+/// The line by which people say that a certificate answers Intune's request whatever the record says:
+/// whoever may write notes could otherwise stop every upload.
+fn way_out(due: &Due, file: &TokenFile, code: FindingCode, now: Timestamp) -> String {
+    let hold = match code {
+        FindingCode::ForeignRequest => Reason::ForeignRequest,
+        FindingCode::KeyMismatch => Reason::KeyMismatch,
+        _ => return String::new(),
+    };
+    let change = Change::since(Kind::Push, due.before.as_ref(), &due.after, file.sha256);
+    let why = "it answers the request that Intune made";
+    let line = change.line(hold, why, now.date_time().date_naive());
+    format!(
+        ". Ask them. If the certificate answers the request that Intune gave out, get this line reviewed on the push entry: {line}"
+    )
 }
 
 /// What a reviewed `allow` line released is not a refusal. The plan released a topic change. Only

@@ -24,6 +24,7 @@ mod since;
 mod tests;
 
 pub use bound::Known as KnownHistory;
+pub(crate) use facts::commit_facts;
 
 use std::collections::{BTreeSet, HashSet};
 

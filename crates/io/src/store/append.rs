@@ -174,12 +174,15 @@ impl Local {
     ) -> Result<Oid, LedgerError> {
         let repo = self.durable()?;
         let signature = self.signature(repo, now.date_time().timestamp())?;
-        let subject = match (&self.role, replaces) {
-            (Role::Notes, _) => "Begin the notes".to_owned(),
-            (Role::Ledger { .. }, None) => "Begin the ledger".to_owned(),
-            (Role::Ledger { .. }, Some((old, reason))) => {
+        let (what, replaced) = match self.role {
+            Role::Ledger { .. } => ("the ledger", "replaces"),
+            Role::Notes { .. } => ("the notes", "replace"),
+        };
+        let subject = match replaces {
+            None => format!("Begin {what}"),
+            Some((old, reason)) => {
                 let old = old.unwrap_or("one without a genesis");
-                format!("Begin the ledger that replaces {old}: {}", short(reason))
+                format!("Begin {what} that {replaced} {old}: {}", short(reason))
             }
         };
         // Two fleets that begin in the same second must not have one and the same beginning.
@@ -228,7 +231,7 @@ impl Local {
             if base.is_none() {
                 let readme = match self.role {
                     Role::Ledger { .. } => README,
-                    Role::Notes => NOTES_README,
+                    Role::Notes { .. } => NOTES_README,
                 };
                 root.insert("README.md", repo.blob(readme.as_bytes())?, FILE_MODE)?;
                 root.insert(".gitattributes", repo.blob(ATTRIBUTES.as_bytes())?, FILE_MODE)?;

@@ -10,6 +10,9 @@ use applecart_core::ledger::{ChainError, ChainFault, MAX_FILE};
 use applecart_core::ledger::{LedgerView, LineFault};
 use applecart_core::model::TenantId;
 
+/// What it means that notes are unknown.
+pub(super) const UNKNOWN_REQUESTS: &str = "Which request for Apple (CSR) a push certificate answers is unknown, so no push certificate is uploaded";
+
 /// Why a ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -318,6 +321,43 @@ impl LedgerError {
             text = format!("{}. {}", text.trim_end_matches('.'), trouble.next());
         }
         text
+    }
+
+    /// The same about notes: what is unknown without them, and how they come back.
+    pub fn sentence_of_notes(&self) -> String {
+        let lost = match self {
+            Self::LostThere { branch, remote, seen } => format!(
+                "the notes branch {branch} no longer exists on the remote {remote}, where it was at {seen}. {UNKNOWN_REQUESTS}. Bring it back: `git push {remote} {seen}:refs/heads/{branch}`"
+            ),
+            Self::Unpublished { branch, remote } => format!(
+                "the notes branch {branch} exists in this clone and not on the remote {remote}: it was never pushed, or was deleted there. {UNKNOWN_REQUESTS}. Publish it: `git push {remote} {branch}`"
+            ),
+            Self::Missing { branch, remote, .. } => {
+                let place = remote.as_ref().map_or("in this repository".to_owned(), |remote| {
+                    format!("on the remote {remote}")
+                });
+                let remote = remote.as_deref().unwrap_or("origin");
+                format!(
+                    "the notes branch {branch} is not {place}: it was never pushed, or was deleted. {UNKNOWN_REQUESTS}. Push it from a clone that has it: `git push {remote} {branch}`. If no clone has it any more, begin new notes: `applecart ledger create --replace-notes REASON`"
+                )
+            }
+            Self::Foreign { branch, genesis, found, .. } => format!(
+                "the notes branch {branch} is not this fleet's: its history at {found} does not have the commit {genesis}, which `ledger.notesGenesis` in applecart.yaml names. {UNKNOWN_REQUESTS}. Bring this fleet's notes back from a clone that has them; if none has, rename that branch and begin new notes: `applecart ledger create --replace-notes REASON`"
+            ),
+            Self::Behind { branch, remote, seen, found } => format!(
+                "the notes branch {branch} on the remote {remote} is behind: its tip {found} is older than {seen}, which it had before. {UNKNOWN_REQUESTS}. Push what this clone has: `git push {remote} {seen}:refs/heads/{branch}`"
+            ),
+            Self::RewrittenThere { branch, remote, seen, found, memory } => format!(
+                "the notes branch {branch} on the remote {remote} was rewritten: its tip {found} does not contain {seen}, which it had before. {UNKNOWN_REQUESTS}. Ask for the old one to be restored; only if the new one is right, accept it with `git update-ref {memory} {found}`"
+            ),
+            _ => {
+                return format!(
+                    "the notes could not be read: {}. {UNKNOWN_REQUESTS}",
+                    self.sentence()
+                );
+            }
+        };
+        format!("{}: {lost}", self.code())
     }
 
     /// The cause that Git, the forge or the system named, where it has a next step of its own.

@@ -9,13 +9,16 @@
 //!
 //! A loss makes its tenant unknown, and no other. It ends when the lines are back, or when the policy
 //! names it.
+//!
+//! The notes are proved in the same way. They cause no upload, but a request for Apple that somebody
+//! takes away can no longer hold the certificate that answers another one.
 
 use std::collections::BTreeMap;
 
 use git2::{Oid, Sort};
 
-use super::error::LedgerError;
-use super::shared::{Ledger, Role};
+use super::error::{LedgerError, UNKNOWN_REQUESTS};
+use super::shared::Ledger;
 use super::verify::{Flaw, History, MustBeSigned};
 use applecart_core::fleet::Accepted;
 use applecart_core::ledger::LedgerView;
@@ -40,10 +43,7 @@ impl Ledger {
     /// # Errors
     /// When the history cannot be read, or nobody can tell who signed it.
     pub fn prove(&self, view: &mut LedgerView, proof: Proof<'_>) -> Result<(), LedgerError> {
-        // Notes decide about nothing: their chains are enough.
-        let (Role::Ledger { .. }, Some(tip)) = (&self.local.role, self.seen_tip()?) else {
-            return Ok(());
-        };
+        let Some(tip) = self.seen_tip()? else { return Ok(()) };
         let checked = self.checked_name(proof);
         let from = self.begun_well(self.local.tip_of(&checked)?)?;
         if from == Some(tip) {
@@ -80,7 +80,7 @@ impl Ledger {
     }
 
     /// Where the branch is that was read: the remote's as it was asked for, else what is here.
-    fn seen_tip(&self) -> Result<Option<Oid>, LedgerError> {
+    pub(super) fn seen_tip(&self) -> Result<Option<Oid>, LedgerError> {
         match &self.link {
             None => self.local.tip(),
             Some(link) if link.asked => self.there(link),
@@ -123,6 +123,18 @@ impl Ledger {
         let (branch, code, message) = (self.branch(), flaw.code, &flaw.message);
         let commit = flaw.commit.to_string();
         let commit = commit.get(..12).unwrap_or(&commit);
+        if self.is_notes() {
+            let by = self.commit_of(flaw.commit).map_or_else(String::new, |commit| {
+                format!(" ({}, {})", commit.author, commit.committed)
+            });
+            let back = flaw.parent.map_or_else(
+                || "Bring the lines back from a clone that has them".to_owned(),
+                |parent| format!("Bring the lines back: `applecart ledger join --notes {parent}`"),
+            );
+            return format!(
+                "{code}: commit {commit}{by} of the notes branch {branch}: {message}. {UNKNOWN_REQUESTS}. {back}"
+            );
+        }
         format!(
             "{code}: commit {commit} of the ledger branch {branch}: {message}. What was uploaded is unknown, so nothing is uploaded. Bring the lines back from a clone that has them, or have the loss accepted: `applecart ledger verify` prints the entry for applecart.yaml"
         )

@@ -35,9 +35,10 @@
 //! an empty ledger. What this clone remembers of a ledger that a new genesis has replaced counts no
 //! more.
 //!
-//! **Notes.** What people record stands on a branch of its own, which decides about nothing and so
-//! has no genesis: where the remote lost it, the next one who writes brings back what this clone
-//! has of it.
+//! **Notes.** What people record stands on a branch of its own. It causes nothing, but it can hold a
+//! certificate, so taking it away must not pass for silence: it is remembered and proved as the
+//! ledger is. Only a branch that no policy names the beginning of, and that nobody has seen, is
+//! taken to have never been there.
 //!
 //! Several processes of one clone may do all this at once: the local branch is moved only from
 //! where it was read, and a lost race is run again.
@@ -75,7 +76,10 @@ pub enum Role {
         genesis: Option<String>,
     },
     /// What people record.
-    Notes,
+    Notes {
+        /// The whole name of its first commit, where the policy has it.
+        genesis: Option<String>,
+    },
 }
 
 /// The ledger of a fleet: reads it, and appends to it.
@@ -208,7 +212,7 @@ impl Ledger {
         asked: bool,
     ) -> Result<Self, LedgerError> {
         let mut notes = Self::linked(repo_path, branch, ledger_branch, asked)?;
-        notes.play(Role::Notes);
+        notes.play(Role::Notes { genesis: None });
         Ok(notes)
     }
 
@@ -235,6 +239,10 @@ impl Ledger {
     /// Says what the branch is for, and with which commit it begins.
     pub fn play(&mut self, role: Role) {
         self.local.role = role;
+    }
+
+    pub(super) fn is_notes(&self) -> bool {
+        matches!(self.local.role, Role::Notes { .. })
     }
 
     /// Signs every commit that is made from here on.

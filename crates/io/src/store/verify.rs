@@ -53,6 +53,8 @@ pub(super) struct Flaw {
     pub(super) message: String,
     /// The file whose lines are not all there any more.
     pub(super) before: Option<Oid>,
+    /// The commit that had it.
+    pub(super) parent: Option<Oid>,
     /// The hash of the line by which the policy can accept it.
     pub(super) line: Option<Sha256>,
 }
@@ -84,7 +86,7 @@ fn judge(
     let mut entries = 0;
     let mut starts = Starts::default();
     let files = ledger.local.objects(&ledger.local.repo).files(tip).unwrap_or_else(|error| {
-        faults.push(fault(&error));
+        faults.push(fault(ledger, &error));
         Files::default()
     });
     for (&tenant, &blob) in &files.tenants {
@@ -94,7 +96,7 @@ fn judge(
                 let broken = ledger.records.iter();
                 faults.extend(broken.filter_map(|record| broken_line(tenant, record, now)));
             }
-            Err(error) => faults.push(fault(&error)),
+            Err(error) => faults.push(fault(ledger, &error)),
         }
     }
     let mut walk = History::new(ledger.local.history()?);
@@ -120,7 +122,7 @@ fn tip_of(ledger: &Ledger, faults: &mut Vec<Fault>) -> Result<Option<Oid>, Ledge
     };
     match asked {
         Err(error) if error.is_about_loss() => {
-            faults.push(fault(&error));
+            faults.push(fault(ledger, &error));
             let seen = ledger.link.as_ref().map(|link| ledger.remembered(link)).transpose()?;
             Ok(seen.flatten().or(ledger.tip()?))
         }
@@ -161,8 +163,11 @@ fn is_commit(rev: &str) -> bool {
     rev.len() == 40 && rev.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn fault(error: &LedgerError) -> Fault {
+fn fault(ledger: &Ledger, error: &LedgerError) -> Fault {
     let (file, line, message) = match error {
+        error if error.is_about_loss() && ledger.is_notes() => {
+            (None, None, error.sentence_of_notes())
+        }
         LedgerError::Broken { path, source, .. } => {
             (Some(path.clone()), Some(source.line), source.fault.to_string())
         }
@@ -278,7 +283,15 @@ impl History {
         for (tenant, blob) in written {
             let line = self.last_line(blob)?;
             let (tenant, message) = (Some(tenant), message.to_owned());
-            self.flaws.push(Flaw { tenant, commit, code, message, before: None, line });
+            self.flaws.push(Flaw {
+                tenant,
+                commit,
+                code,
+                message,
+                before: None,
+                parent: None,
+                line,
+            });
         }
         Ok(())
     }
@@ -330,12 +343,12 @@ impl History {
                         drop(old);
                         if !kept {
                             let message = "the commit changes or removes lines written before";
-                            self.lose(tenant, id, "not-append-only", message, before)?;
+                            self.lose(tenant, id, "not-append-only", message, (parent, before))?;
                         }
                     }
                     None => {
                         let message = "the commit removes the file";
-                        self.lose(tenant, id, "file-removed", message, before)?;
+                        self.lose(tenant, id, "file-removed", message, (parent, before))?;
                     }
                 }
             }
@@ -365,24 +378,25 @@ impl History {
         self.add(None, commit, "unreadable", &message);
     }
 
-    /// Notes that a tenant's file has lost lines that it had.
+    /// Notes that a tenant's file has lost lines that it had in a parent.
     fn lose(
         &mut self,
         tenant: TenantId,
         commit: Oid,
         code: &'static str,
         message: &str,
-        before: Oid,
+        (parent, before): (Oid, Oid),
     ) -> Result<(), git2::Error> {
         let (line, message) = (self.last_line(before)?, message.to_owned());
-        let (tenant, before) = (Some(tenant), Some(before));
-        self.flaws.push(Flaw { tenant, commit, code, message, before, line });
+        let (tenant, before, parent) = (Some(tenant), Some(before), Some(parent));
+        self.flaws.push(Flaw { tenant, commit, code, message, before, parent, line });
         Ok(())
     }
 
     fn add(&mut self, tenant: Option<TenantId>, commit: Oid, code: &'static str, message: &str) {
         let message = message.to_owned();
-        self.flaws.push(Flaw { tenant, commit, code, message, before: None, line: None });
+        let (before, parent, line) = (None, None, None);
+        self.flaws.push(Flaw { tenant, commit, code, message, before, parent, line });
     }
 }
 

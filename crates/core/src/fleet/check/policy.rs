@@ -60,6 +60,7 @@ pub(in super::super) fn check_policy(
         checks.error_with_help(Code::BadBranch, span, message, help);
     }
     let genesis = checks.commit(ledger.genesis.as_ref());
+    let notes_genesis = checks.commit(ledger.notes_genesis.as_ref());
     let accepted = checks.accepted(ledger.accepted.as_deref().unwrap_or_default());
     let audit = raw.audit.clone().unwrap_or_default();
     let accepted_findings = checks.accepted_findings(audit.accepted.as_deref().unwrap_or_default());
@@ -82,6 +83,7 @@ pub(in super::super) fn check_policy(
         ledger_branch,
         notes_branch,
         genesis,
+        notes_genesis,
         accepted,
         accepted_findings,
         settle,

@@ -134,6 +134,11 @@ pub struct RawLedger {
     /// lost, never empty.
     #[schemars(regex(pattern = r"^([0-9a-f]{40}|[0-9a-f]{64})$"))]
     pub genesis: Option<At<String>>,
+    /// The first commit of the notes, as 40 hexadecimal digits (64 in a SHA-256 repository); written
+    /// by `applecart init` or `applecart ledger create`. With it, notes that cannot be found are
+    /// lost, never empty.
+    #[schemars(regex(pattern = r"^([0-9a-f]{40}|[0-9a-f]{64})$"))]
+    pub notes_genesis: Option<At<String>>,
     /// How long an upload may take until Intune shows it. Default: 30m.
     #[schemars(regex(pattern = r"^[0-9]+[smhdw]$"))]
     pub settle: Option<At<String>>,

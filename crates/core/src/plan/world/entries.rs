@@ -35,6 +35,7 @@ pub fn policy() -> Policy {
         ledger_branch: "applecart/ledger".into(),
         notes_branch: "applecart/notes".into(),
         genesis: None,
+        notes_genesis: None,
         accepted: Vec::new(),
         accepted_findings: Vec::new(),
         settle: Duration::minutes(30),

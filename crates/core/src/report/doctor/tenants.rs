@@ -69,7 +69,7 @@ fn area_of(code: ProblemCode) -> Area {
         ProblemCode::Forbidden => Area::Permissions,
         ProblemCode::NoLicence => Area::Licence,
         ProblemCode::InvalidFile | ProblemCode::BaseUnknown => Area::Fleet,
-        ProblemCode::LedgerUnknown => Area::Ledger,
+        ProblemCode::LedgerUnknown | ProblemCode::NotesUnknown => Area::Ledger,
         ProblemCode::Throttled
         | ProblemCode::Timeout
         | ProblemCode::Unreachable
@@ -168,9 +168,10 @@ fn next(tenant: &TenantHealth, problem: &Problem) -> Vec<String> {
             std::iter::once(advice::of_problem(problem)).chain(consent()).collect()
         }
         // The problem's own detail says it.
-        ProblemCode::InvalidFile | ProblemCode::LedgerUnknown | ProblemCode::BaseUnknown => {
-            Vec::new()
-        }
+        ProblemCode::InvalidFile
+        | ProblemCode::LedgerUnknown
+        | ProblemCode::NotesUnknown
+        | ProblemCode::BaseUnknown => Vec::new(),
         _ => {
             let advice = advice::of_problem(problem);
             // The detail above says what is missing, such as a variable.

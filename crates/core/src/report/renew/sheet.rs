@@ -102,8 +102,10 @@ pub struct SheetCsr {
     pub opened_at: Timestamp,
     /// Whether Intune was asked now.
     pub origin: CsrOrigin,
-    /// Who recorded it, and when, as the record says it.
+    /// Who recorded it, and when: by the commit of the notes that brought it, else as the record says.
     pub recorded_by: String,
+    /// What its form proves about who made it.
+    pub maker: String,
 }
 
 /// Intune's public key of an enrollment token, to which Apple encrypts what is downloaded.
@@ -453,8 +455,8 @@ fn people(sheet: &Sheet) -> Vec<(&'static str, String)> {
         let from = match csr.origin {
             CsrOrigin::Intune => format!("read from Intune and recorded at {}", csr.opened_at),
             CsrOrigin::Ledger => format!(
-                "of the renewal opened at {}, recorded by {}; Intune was not asked, and nothing but that record proves that it made the request",
-                csr.opened_at, csr.recorded_by
+                "of the renewal opened at {}, recorded by {}; Intune was not asked, and {}",
+                csr.opened_at, csr.recorded_by, csr.maker
             ),
         };
         line("request", Some(format!("{} ({from})", csr.file)));

@@ -43,6 +43,10 @@ super::rows! {
         "A tenant's file of the ledger begins as another tenant's does.",
         "It was copied or moved by hand.",
         RESTORE;
+    "request-disputed" [Attention] Error ()
+        "The record does not tell which request for Apple (CSR) Intune made: several of one renewal are open with different keys, one is not the vendor's, or one key is recorded for two tenants.",
+        "Intune has the private key of its own request alone. A certificate for another key cuts off every device. Whoever may write notes can record a request.",
+        "Ask the people whom the message names. `applecart renew TENANT/TOKEN --request KEY` gives out the one that Intune made. If no one can tell, run `applecart renew TENANT/TOKEN --new-csr`.";
     "ledger-line-broken" [Ledger Attention] Error ()
         "A line of the ledger is dated in the future, or asks for a lease of more than 15 minutes.",
         "A run on a machine with a wrong clock wrote it, or it was forged. It decides nothing: no run waits for it, and it proves no upload.",

@@ -49,6 +49,10 @@ super::rows! {
         "The ledger could not be read.",
         "Without it nothing tells what was uploaded before, so nothing is uploaded.",
         "Run `applecart ledger verify`.";
+    "notes-unknown" [Problem] Error ()
+        "What people recorded of the tenant (the notes) was taken away or could not be read.",
+        "It says which request for Apple (CSR) a push certificate has to answer. A certificate for another key would cut off every device, so no push certificate is uploaded. Other tokens are.",
+        "Bring the notes back as the message says, and find out who took them away. Run `applecart ledger verify`.";
     "base-unknown" [Problem] Error ()
         "The remote could not be asked for what is in force.",
         "The base says what was merged and by which settings it is judged. Without it nothing is uploaded.",

@@ -15,21 +15,26 @@ impl Repo {
         let unreadable = |error| GitError::reading(&format!("commit {id}"), error);
         let oid = Oid::from_str(id).map_err(unreadable)?;
         let commit = self.repo.find_commit(oid).map_err(unreadable)?;
-        let message = commit.message_raw_bytes();
-        let message = message.get(..MAX_MESSAGE).unwrap_or(message);
-        let signature = commit
-            .header_field_bytes("gpgsig")
-            .ok()
-            .map(|text| signature::named(&String::from_utf8_lossy(&text)));
-        Ok(Commit {
-            id: oid.to_string(),
-            author: person(&commit.author()),
-            authored: time(&commit.author()),
-            committer: person(&commit.committer()),
-            committed: time(&commit.committer()),
-            message: String::from_utf8_lossy(message).into_owned(),
-            signature,
-        })
+        Ok(commit_facts(&commit))
+    }
+}
+
+/// The facts of a commit that was read.
+pub(crate) fn commit_facts(commit: &git2::Commit<'_>) -> Commit {
+    let message = commit.message_raw_bytes();
+    let message = message.get(..MAX_MESSAGE).unwrap_or(message);
+    let signature = commit
+        .header_field_bytes("gpgsig")
+        .ok()
+        .map(|text| signature::named(&String::from_utf8_lossy(&text)));
+    Commit {
+        id: commit.id().to_string(),
+        author: person(&commit.author()),
+        authored: time(&commit.author()),
+        committer: person(&commit.committer()),
+        committed: time(&commit.committer()),
+        message: String::from_utf8_lossy(message).into_owned(),
+        signature,
     }
 }
 

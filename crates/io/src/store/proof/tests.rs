@@ -116,3 +116,55 @@ fn a_removed_file_makes_its_tenant_unknown_and_no_other() {
     });
     assert_eq!(unknown(&dir, &[]), [tenant(2)]);
 }
+
+#[test]
+fn notes_are_proved_too_and_tell_who_took_lines_away_and_how_they_come_back() {
+    let dir = repository();
+    written(&dir);
+    let notes = || {
+        let mut notes = open(&dir);
+        notes.play(crate::store::Role::Notes { genesis: None });
+        notes
+    };
+    let read = || {
+        let notes = notes();
+        let mut view = notes.read().unwrap();
+        notes.prove(&mut view, proof(&[])).unwrap();
+        view
+    };
+    assert!(read().broken.is_empty());
+    cut(&dir);
+    let view = read();
+    let told = &view.broken[&tenant(1)];
+    for word in ["not-append-only", "notes branch", "@", "no push certificate is uploaded"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    let (_, command) = told.rsplit_once("`applecart ledger join --notes ").unwrap();
+    let author = applecart_core::model::Author {
+        run: "run-2".into(),
+        clone: "clone".into(),
+        actor: applecart_core::model::Actor::default(),
+    };
+    let now = "2026-11-27T10:00:00Z".parse().unwrap();
+    let joined = notes().join(command.trim_end_matches('`'), &author, now).unwrap();
+    assert_eq!(joined.restored, 1);
+    assert!(read().broken.is_empty());
+}
+
+#[test]
+fn a_line_is_traced_to_the_commit_that_brought_it() {
+    let dir = repository();
+    let ledger = written(&dir);
+    let view = ledger.read().unwrap();
+    let records = &view.tenants[&tenant(1)].records;
+    let lines: Vec<_> = records
+        .iter()
+        .map(|record| applecart_core::ledger::Line::of(tenant(1), record).unwrap())
+        .collect();
+    let found = ledger.origins(&lines.iter().copied().collect()).unwrap();
+    let newer: Vec<usize> = lines.iter().map(|line| found[line].newer).collect();
+    assert_eq!(newer, [2, 1, 0]);
+    assert!(found.values().all(|origin| origin.in_ledger));
+    let tip = ledger.head().unwrap().unwrap();
+    assert_eq!(found[&lines[2]].commit.id, tip);
+}

@@ -39,13 +39,13 @@ impl Ledger {
 
     /// A remote without the branch: whether there never was one.
     fn must_be_absent(&self, link: &Link, seen: Option<Oid>) -> Result<(), LedgerError> {
-        // Notes decide about nothing; whoever writes next brings back what this clone has.
-        if self.local.role == Role::Notes {
-            return Ok(());
-        }
         let (branch, remote) = (self.local.branch.clone(), link.remote.name().to_owned());
         if let Some(seen) = seen {
             return Err(LedgerError::LostThere { branch, remote, seen: seen.to_string() });
+        }
+        // Notes that nobody has seen there are begun by the first one who writes.
+        if self.local.role == (Role::Notes { genesis: None }) {
+            return Ok(());
         }
         let own = self.own_tip()?;
         if own.is_none() {
@@ -57,10 +57,6 @@ impl Ledger {
 
     /// A remote whose branch does not contain what was seen of it.
     fn moved_back(&self, link: &Link, seen: Oid, found: Oid) -> Result<(), LedgerError> {
-        if self.local.role == Role::Notes {
-            tracing::warn!("the branch {} was rewritten at {}", self.branch(), link.remote.name());
-            return self.overwrite(&link.memory, found);
-        }
         let (branch, remote) = (self.local.branch.clone(), link.remote.name().to_owned());
         let is_older = self.local.contains(seen, found)?;
         let (seen, found) = (seen.to_string(), found.to_string());

@@ -26,11 +26,10 @@ pub struct Begun {
 }
 
 impl Ledger {
-    /// The genesis that the policy names; `None` where it names none and for notes.
+    /// The first commit that the policy names for this branch.
     pub fn genesis(&self) -> Option<&str> {
         match &self.local.role {
-            Role::Ledger { genesis } => genesis.as_deref(),
-            Role::Notes => None,
+            Role::Ledger { genesis } | Role::Notes { genesis } => genesis.as_deref(),
         }
     }
 

@@ -9,7 +9,7 @@ use git2::Oid;
 use super::super::append::{Built, Patience, jitter};
 use super::super::branch::Starts;
 use super::super::error::LedgerError;
-use super::{Announced, Delivered, Landed, Ledger, Link, Role, Twice};
+use super::{Announced, Delivered, Landed, Ledger, Link, Twice};
 use crate::git::network::Pushed;
 use applecart_core::ledger::{LedgerView, TenantLedger, is_about, lacking};
 use applecart_core::model::{LedgerEntry, Record, TenantId};
@@ -262,7 +262,7 @@ impl Ledger {
                     from.map_or(Ok(()), |replaced| self.keep(replaced))?;
                     return Ok(Place { from, parent });
                 }
-                (Some(_), None) if self.local.role == Role::Notes => {
+                (Some(_), None) if self.is_notes() => {
                     return Ok(Place { from, parent: from });
                 }
                 (Some(_), None) => {

@@ -24,7 +24,7 @@ pub struct Joined {
 impl Ledger {
     /// Takes in the ledger at `rev`. The file of a tenant that this ledger lacks is copied, and one
     /// that goes on where this ledger's stops brings its lines back; lines of any other are kept as
-    /// text.
+    /// text, those of notes as they are.
     ///
     /// # Errors
     /// When `rev` is no ledger of this clone, or one of its files is broken; nothing is taken then.
@@ -78,6 +78,11 @@ impl Ledger {
             }
             let lines = foreign(&file, &chain.records, &ours, tenant)?;
             joined.kept += lines.len();
+            if self.is_notes() {
+                // They decide nothing, so they are recorded as they were.
+                drafts.extend(lines.into_iter().map(|(record, _)| (tenant, record.entry.clone())));
+                continue;
+            }
             drafts.extend(lines.into_iter().map(|(record, line)| {
                 let (name, token) = (record.name.clone(), record.token.clone());
                 (tenant, LedgerEntry::new(now, name, token, author, EntryBody::Joined { line }))

@@ -633,3 +633,34 @@ fn two_open_requests_with_different_keys_hold_every_certificate_until_a_line_say
     world.allow("key-mismatch", &from, &to);
     assert_eq!(world.expect_upload().allows, [Reason::KeyMismatch]);
 }
+
+#[test]
+fn a_due_certificate_does_not_go_while_the_notes_are_unknown_and_everything_else_does() {
+    let mut world = World::renewal();
+    let tenant = world.tenant.tenant_id;
+    let view = world.ledger.as_mut().unwrap();
+    view.broken_notes.insert(tenant, "file-removed: commit 1234 by mallory".to_owned());
+    let plan = world.plan();
+    let problem = &plan.tenants[0].problems[0];
+    assert_eq!(problem.code, ProblemCode::NotesUnknown);
+    assert!(problem.detail.as_deref().unwrap().contains("mallory"), "{problem:?}");
+    assert_eq!(plan.summary.uploads, 0);
+    assert_eq!(world.first().state.sync, Sync::Unobserved);
+    assert!(world.planned().due.is_empty());
+
+    // The whole branch is gone: the same for every tenant.
+    let view = world.ledger.as_mut().unwrap();
+    view.broken_notes.clear();
+    view.lose_notes("ledger-lost: it no longer exists".to_owned());
+    assert_eq!(world.plan().summary.uploads, 0);
+
+    // What Intune has already is known all the same, and told.
+    let mut equal = World::equal();
+    equal.ledger.as_mut().unwrap().lose_notes("it no longer exists".to_owned());
+    assert_eq!(equal.first().state.sync, World::equal().first().state.sync);
+    assert_eq!(equal.plan().tenants[0].problems[0].code, ProblemCode::NotesUnknown);
+
+    let mut vpp = World::vpp_renewal();
+    vpp.ledger.as_mut().unwrap().lose_notes("it no longer exists".to_owned());
+    assert_eq!(vpp.plan().summary.uploads, 1, "only certificates depend on notes");
+}

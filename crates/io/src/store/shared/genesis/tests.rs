@@ -125,17 +125,50 @@ fn a_branch_whose_name_leaves_no_room_is_named() {
     assert!(rooted(clone.shared(), &genesis).read().is_err());
 }
 
+fn noting(clone: &Clone, genesis: Option<&str>) -> Ledger {
+    let mut notes = clone.shared();
+    notes.play(Role::Notes { genesis: genesis.map(str::to_owned) });
+    notes
+}
+
 #[test]
-fn notes_that_the_remote_lost_come_back_with_the_next_one() {
-    let (hub, clone, _) = begun();
-    let notes = |clone: &Clone| {
-        let mut notes = clone.shared();
-        notes.play(Role::Notes);
-        notes
-    };
-    notes(&clone).read().unwrap();
+fn notes_that_the_remote_had_are_lost_and_never_absent() {
+    let (hub, clone, genesis) = begun();
+    noting(&clone, None).read().unwrap();
+    let fresh = hub.clone();
     hub.set(None);
-    assert_eq!(runs(&notes(&clone).read().unwrap(), 1), ["run-1"]);
-    notes(&clone).announce(&[entry(1, "run-2")]).unwrap();
-    assert_eq!(hub.runs(1), ["run-1", "run-2"]);
+    let seen = noting(&clone, None).read().unwrap_err();
+    assert!(matches!(seen, LedgerError::LostThere { .. }), "{seen}");
+    let told = seen.sentence_of_notes();
+    assert!(told.contains("Bring it back: `git push origin"), "{told}");
+    assert!(told.contains("no push certificate is uploaded"), "{told}");
+    assert!(noting(&clone, None).announce(&[entry(1, "run-2")]).is_err());
+    // A clone that never saw them knows by the policy.
+    let missing = noting(&fresh, Some(&genesis)).read().unwrap_err();
+    assert!(missing.sentence_of_notes().contains("--replace-notes REASON"), "{missing}");
+}
+
+#[test]
+fn notes_that_were_set_back_or_begun_again_are_unknown() {
+    let (hub, clone, genesis) = begun();
+    noting(&clone, None).read().unwrap();
+    let tip = hub.tip().unwrap();
+    hub.set(Some(git2::Oid::from_str(&genesis).unwrap()));
+    let behind = noting(&clone, None).read().unwrap_err();
+    assert!(behind.sentence_of_notes().contains("is behind"), "{behind}");
+    hub.set(Some(tip));
+    assert_eq!(runs(&noting(&clone, None).read().unwrap(), 1), ["run-1"]);
+    let (other, _, other_genesis) = begun();
+    assert!(noting(&other.clone(), Some(&other_genesis)).read().is_ok());
+    let foreign = noting(&other.clone(), Some(&genesis)).read().unwrap_err();
+    assert!(foreign.sentence_of_notes().contains("ledger.notesGenesis"), "{foreign}");
+}
+
+#[test]
+fn a_fleet_without_notes_has_none_and_the_first_renewal_begins_them() {
+    let hub = Hub::new();
+    let clone = hub.clone();
+    assert_eq!(noting(&clone, None).read().unwrap().head, None);
+    noting(&clone, None).announce(&[entry(1, "run-1")]).unwrap();
+    assert_eq!(hub.runs(1), ["run-1"]);
 }

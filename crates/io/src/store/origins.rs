@@ -1,0 +1,109 @@
+//! Which commit brought a line, and so who recorded it.
+//!
+//! What a line says of its author, its author wrote. The commit that brought it was pushed by
+//! somebody whom the forge let push, under a name that at least stands where everybody looks.
+#![expect(clippy::disallowed_types, reason = "walks the history")]
+
+use std::collections::BTreeMap;
+
+use git2::{Oid, Repository, Sort};
+
+use super::error::LedgerError;
+use super::shared::{Ledger, Role};
+use super::tree::path_of;
+use crate::git::commit_facts;
+use applecart_core::ledger::{Line, Lines, Origin};
+use applecart_core::model::{Commit, Sha256, TenantId};
+
+impl Ledger {
+    /// The commits that brought these lines of the branch that was read. The history is walked from
+    /// its tip until all are found; a line that is not pushed yet is in none of its commits.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn origins(&self, wanted: &Lines) -> Result<BTreeMap<Line, Origin>, LedgerError> {
+        let mut found = BTreeMap::new();
+        if wanted.is_empty() {
+            return Ok(found);
+        }
+        let Some(tip) = self.seen_tip()? else { return Ok(found) };
+        let mut of_tenant: BTreeMap<TenantId, Vec<Line>> = BTreeMap::new();
+        for &line in wanted {
+            of_tenant.entry(line.tenant).or_default().push(line);
+        }
+        let repo = self.local.history()?;
+        let walked = self.walk_back(&repo, tip, &mut of_tenant, &mut found);
+        walked.map_err(|source| {
+            self.local.objects(&self.local.repo).unreadable("the history", source)
+        })?;
+        Ok(found)
+    }
+
+    fn walk_back(
+        &self,
+        repo: &Repository,
+        tip: Oid,
+        wanted: &mut BTreeMap<TenantId, Vec<Line>>,
+        found: &mut BTreeMap<Line, Origin>,
+    ) -> Result<(), git2::Error> {
+        let in_ledger = matches!(self.local.role, Role::Ledger { .. });
+        let mut walk = repo.revwalk()?;
+        walk.set_sorting(Sort::TOPOLOGICAL)?;
+        walk.push(tip)?;
+        for (newer, id) in walk.enumerate() {
+            let commit = repo.find_commit(id?)?;
+            let parents: Vec<_> = commit.parents().collect();
+            for (&tenant, lines) in &mut *wanted {
+                let Some(blob) = blob_of(&commit, tenant)? else { continue };
+                let before: Vec<_> = parents
+                    .iter()
+                    .map(|parent| blob_of(parent, tenant))
+                    .collect::<Result<_, _>>()?;
+                if before.contains(&Some(blob)) {
+                    continue;
+                }
+                let had = before.into_iter().flatten().map(|blob| count(repo, blob));
+                let had = had.collect::<Result<Vec<_>, _>>()?.into_iter().max().unwrap_or(0);
+                let content = repo.find_blob(blob)?;
+                let brought: BTreeMap<u64, Sha256> = (1..)
+                    .zip(content.content().split(|&byte| byte == b'\n'))
+                    .skip(had)
+                    .map(|(seq, line)| (seq, Sha256::of(line)))
+                    .collect();
+                lines.retain(|line| {
+                    let is_here = brought.get(&line.seq) == Some(&line.hash);
+                    if is_here {
+                        let commit = commit_facts(&commit);
+                        found.insert(*line, Origin { commit, newer, in_ledger });
+                    }
+                    !is_here
+                });
+            }
+            wanted.retain(|_, lines| !lines.is_empty());
+            if wanted.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a commit of the history says of itself, where it can be read.
+    pub(super) fn commit_of(&self, id: Oid) -> Option<Commit> {
+        self.local.repo.find_commit(id).ok().map(|commit| commit_facts(&commit))
+    }
+}
+
+/// A tenant's file in a commit.
+fn blob_of(commit: &git2::Commit<'_>, tenant: TenantId) -> Result<Option<Oid>, git2::Error> {
+    match commit.tree()?.get_path(path_of(tenant).as_ref()) {
+        Ok(entry) => Ok(Some(entry.id())),
+        Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// How many lines a file has.
+fn count(repo: &Repository, blob: Oid) -> Result<usize, git2::Error> {
+    let blob = repo.find_blob(blob)?;
+    Ok(blob.content().iter().filter(|&&byte| byte == b'\n').count())
+}

@@ -1,0 +1,290 @@
+//! Who may write notes can record a request for Apple of their own, and take records away. Neither may
+//! bring a certificate into Intune for which it has no private key, and both are told.
+
+use applecart_core::apple;
+use applecart_core::model::{Actor, Author, EntryBody, LedgerEntry, Sha256, TokenRef};
+use applecart_io::store::Ledger;
+
+use super::*;
+
+/// Somebody with no more than the right to push notes.
+fn mallory(hub: &Hub) -> Clone<'_> {
+    let clone = hub.clone("mallory", &["--branch", "applecart/notes"]);
+    clone.git(&["config", "user.name", "mallory"]);
+    clone.git(&["config", "user.email", "mallory@elsewhere.example"]);
+    clone
+}
+
+/// A request whose private key Intune does not have, in the form that no vendor signed.
+fn foreign() -> (String, Sha256) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let request = rcgen::CertificateParams::default().serialize_request(&key).unwrap();
+    let text = request.pem().unwrap();
+    let key = apple::requested_key(&text).unwrap();
+    (text, key)
+}
+
+/// Records a request under another name than the one that pushes it, an hour ago.
+fn record(hub: &Hub, clone: &Clone<'_>, tenant: &str, (csr, key): (String, Sha256)) {
+    let author = Author {
+        run: "5d0c0000-0000-4000-8000-0000000000d1".into(),
+        clone: "5d0c0000-0000-4000-8000-0000000000c1".into(),
+        actor: Actor { user: Some("dana".into()), host: Some("admin".into()), pipeline: None },
+    };
+    let body = EntryBody::RenewalOpened { csr, public_key_sha256: key };
+    let at = Timestamp::new(Utc::now() - chrono::Duration::hours(1));
+    let entry = LedgerEntry::new(at, tenant.parse().unwrap(), TokenRef::push(), &author, body);
+    let mut notes = Ledger::open(&clone.folder, "applecart/notes").unwrap();
+    notes.append(&[(tenant_id(tenant), entry)]).unwrap();
+    clone.git(&["push", "--quiet", "origin", "applecart/notes"]);
+    let _ = hub;
+}
+
+fn forge(hub: &Hub, tenant: &str) -> (String, Sha256) {
+    let request = foreign();
+    record(hub, &mallory(hub), tenant, request.clone());
+    request
+}
+
+fn words(run: &Run) -> String {
+    let all = format!("{} {}", run.stdout, run.stderr);
+    all.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Opens contoso's renewal; the request's file, if one was given out.
+fn open(hub: &Hub, clone: &Clone<'_>, more: &[&str]) -> (Run, Option<String>) {
+    let file = hub.world.path("IntuneCSR-contoso.csr");
+    let _ = std::fs::remove_file(&file);
+    let out = hub.world.path("");
+    let ran = run(clone, &[&["renew", "contoso/push", "--out", text(&out)], more].concat());
+    (ran, std::fs::read_to_string(file).ok())
+}
+
+/// Merges the renewal branch as a forge does.
+fn merge(clone: &Clone<'_>) {
+    let branch = clone.git(&["for-each-ref", "--format=%(refname)", "refs/heads/renew"]);
+    clone.git(&["merge", "--quiet", "--no-ff", "--no-edit", branch.trim()]);
+    clone.git(&[
+        "branch",
+        "--quiet",
+        "--delete",
+        "--force",
+        branch.trim().trim_start_matches("refs/heads/"),
+    ]);
+    clone.git(&["push", "--quiet", "origin", "HEAD:main"]);
+}
+
+/// A renewal that is merged and not uploaded yet.
+fn due<'a>(hub: &'a Hub) -> (Clone<'a>, Issued) {
+    let clone = admin(hub, "admin");
+    let (file, issued) = renewed(hub, &clone, "contoso");
+    run(&clone, &["renew", "contoso/push", "--file", text(&file), "--push"]).ends_with(0);
+    merge(&clone);
+    (clone, issued)
+}
+
+#[test]
+fn a_single_forged_request_is_given_out_under_the_name_of_the_commit_and_never_ticked() {
+    let hub = hub(&["contoso"]);
+    let (csr, _) = forge(&hub, "contoso");
+    let clone = admin(&hub, "admin");
+    let (opened, given) = open(&hub, &clone, &[]);
+    assert_eq!(given.as_ref(), Some(&csr));
+    let said = words(&opened.ends_with(0));
+    assert!(said.contains("mallory <mallory@elsewhere.example>"), "{said}");
+    assert!(said.contains("carries no vendor's signature"), "{said}");
+    assert!(!said.contains("dana on admin"), "the line names anybody: {said}");
+    let apple = hub.world.simulator().apple();
+    let issued = apple.renew(&csr, &topic(&hub.world, "contoso"), Utc::now()).unwrap();
+    let file = download(&hub.world, "MDM.pem", &issued.pem);
+    let said = words(
+        &run(&clone, &["renew", "contoso/push", "--file", text(&file), "--push"]).ends_with(0),
+    );
+    assert!(said.contains("recorded by mallory <mallory@elsewhere.example>"), "{said}");
+    assert!(!said.contains("[x] its key is"), "{said}");
+}
+
+#[test]
+fn of_two_open_requests_none_is_given_out_until_a_person_names_one_or_opens_another() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let (opened, genuine) = open(&hub, &clone, &[]);
+    opened.ends_with(0);
+    let genuine = genuine.unwrap();
+    let key = apple::requested_key(&genuine).unwrap().to_string();
+    forge(&hub, "contoso");
+    assert!(words(&run(&clone, &["plan"])).contains("request-disputed"));
+    let said = words(&run(&clone, &["status"]));
+    assert!(said.contains("request-disputed"), "{said}");
+    assert!(said.contains("mallory <") && said.contains("Dana <"), "{said}");
+    run(&clone, &["status", "--fail-on", "request-disputed"]).ends_with(9);
+    run(&clone, &["status", "--fail-on", "urgent"]).ends_with(9);
+    let (opened, given) = open(&hub, &clone, &[]);
+    assert_eq!(given, None);
+    let said = words(&opened.ends_with(3));
+    assert!(said.contains("mallory <") && said.contains("no vendor signed it"), "{said}");
+    let (opened, given) = open(&hub, &clone, &["--request", &key[..12]]);
+    opened.ends_with(0);
+    assert_eq!(given, Some(genuine.clone()));
+    let (opened, given) = open(&hub, &clone, &["--request", "00000000"]);
+    opened.ends_with(3).says(&key[..12]);
+    assert_eq!(given, None);
+    let (opened, given) = open(&hub, &clone, &["--new-csr"]);
+    opened.ends_with(0);
+    // Simulated Intune has one request until it is answered.
+    assert_eq!(given, Some(genuine));
+}
+
+#[test]
+fn a_request_that_the_vendor_of_earlier_ones_did_not_sign_is_not_given_out() {
+    let hub = hub(&["contoso", "fabrikam"]);
+    let clone = admin(&hub, "admin");
+    let out = hub.world.path("");
+    run(&clone, &["renew", "fabrikam/push", "--out", text(&out)]).ends_with(0);
+    forge(&hub, "contoso");
+    let (opened, given) = open(&hub, &clone, &[]);
+    assert_eq!(given, None);
+    let said = words(&opened.ends_with(3));
+    assert!(said.contains("Intune did not make the request"), "{said}");
+    assert!(said.contains("no vendor signed it") && said.contains("mallory <"), "{said}");
+    assert!(words(&run(&clone, &["status"])).contains("request-disputed"));
+}
+
+#[test]
+fn a_forged_note_holds_a_due_upload_names_who_and_the_printed_line_releases_it() {
+    let hub = hub(&["contoso"]);
+    let (clone, issued) = due(&hub);
+    forge(&hub, "contoso");
+    let planned = words(&clone.run(&["plan"]));
+    assert!(planned.contains("key-mismatch") && planned.contains("mallory <"), "{planned}");
+    let applied = words(&clone.run(&["apply"]).ends_with(4));
+    assert!(applied.contains("mallory <"), "{applied}");
+    let json = clone.run(&["plan", "--format", "json"]).json();
+    let token = &json["tenants"][0]["tokens"][0];
+    let detail = token["details"][0].as_str().unwrap();
+    let (_, line) = detail.split_once("push entry: ").unwrap();
+    let file = clone.folder.join("tenants/contoso/tenant.yaml");
+    let tenant = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, tenant.replacen("push:\n", &format!("push:\n  {line}\n"), 1)).unwrap();
+    clone.commit("Dana made the request");
+    clone.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    clone.run(&["apply"]).ends_with(0);
+    assert_eq!(hub.world.live_serial("contoso").as_deref(), Some(issued.serial.as_str()));
+}
+
+#[test]
+fn a_forged_note_that_only_the_opened_file_contradicts_is_named_and_released_too() {
+    let hub = hub(&["contoso"]);
+    let world = &hub.world;
+    let apple = world.simulator().apple();
+    let (csr, _) = foreign();
+    let issued = apple.renew(&csr, &topic(world, "contoso"), Utc::now()).unwrap();
+    let clone = admin(&hub, "admin");
+    let file = download(world, "MDM.pem", &issued.pem);
+    run(&clone, &["renew", "contoso/push", "--file", text(&file), "--push"]).ends_with(0);
+    merge(&clone);
+    forge(&hub, "contoso");
+    let applied = words(&clone.run(&["apply"]).ends_with(4));
+    assert!(applied.contains("recorded by mallory <"), "{applied}");
+    assert!(applied.contains("allow: [{hold: key-mismatch"), "{applied}");
+}
+
+#[test]
+fn a_copied_request_neither_holds_the_tenant_that_made_it_nor_goes_untold() {
+    let hub = hub(&["contoso", "fabrikam"]);
+    let (clone, issued) = due(&hub);
+    let line = &hub.notes("contoso")[0];
+    let csr = line["csr"].as_str().unwrap().to_owned();
+    let key = apple::requested_key(&csr).unwrap();
+    record(&hub, &mallory(&hub), "fabrikam", (csr, key));
+    let said = words(&clone.run(&["status"]));
+    assert!(said.contains("request-disputed"), "{said}");
+    assert!(said.contains("for contoso by Dana <"), "{said}");
+    assert!(said.contains("for fabrikam by mallory <"), "{said}");
+    clone.run(&["apply"]).ends_with(0);
+    assert_eq!(hub.world.live_serial("contoso").as_deref(), Some(issued.serial.as_str()));
+}
+
+/// Takes contoso's notes away by a plain push, and pushes a certificate for a key of their own.
+fn cut(hub: &Hub) -> (Clone<'_>, Issued) {
+    let (clone, issued) = due(hub);
+    let thief = mallory(hub);
+    thief.git(&["rm", "--quiet", &format!("tenants/{}.jsonl", tenant_id("contoso"))]);
+    thief.git(&["commit", "--quiet", "--message", "tidied up"]);
+    thief.git(&["push", "--quiet", "origin", "HEAD:applecart/notes"]);
+    (clone, issued)
+}
+
+#[test]
+fn notes_that_were_cut_by_a_plain_push_stop_the_certificate_until_they_are_back() {
+    let hub = hub(&["contoso", "fabrikam"]);
+    let (clone, issued) = cut(&hub);
+    let fresh = hub.clone("fresh", &[]);
+    for one in [&clone, &fresh] {
+        for command in [&["plan"][..], &["status"], &["apply"]] {
+            let said = words(&one.run(command).ends_with(3));
+            assert!(said.contains("notes-unknown"), "{command:?}: {said}");
+            assert!(said.contains("file-removed") && said.contains("mallory <"), "{said}");
+        }
+        one.run(&["audit"]).ends_with(7).says("file-removed");
+        one.run(&["ledger", "verify"]).ends_with(7).says("file-removed");
+        one.run(&["status", "--fail-on", "notes-unknown"]).ends_with(3);
+    }
+    assert_ne!(hub.world.live_serial("contoso").as_deref(), Some(issued.serial.as_str()));
+    // The other tenant's certificate is as known as before.
+    let json = clone.run(&["plan", "--format", "json"]).json();
+    assert_eq!(json["tenants"][1]["problems"], serde_json::json!([]), "{json}");
+    let problem = json["tenants"][0]["problems"][0]["detail"].as_str().unwrap();
+    let (_, rev) = problem.rsplit_once("`applecart ledger join --notes ").unwrap();
+    clone.run(&["ledger", "join", "--notes", rev.trim_end_matches('`')]).ends_with(0);
+    fresh.run(&["apply"]).ends_with(0);
+    assert_eq!(hub.world.live_serial("contoso").as_deref(), Some(issued.serial.as_str()));
+}
+
+#[test]
+fn a_notes_branch_that_was_deleted_is_lost_in_every_clone_and_comes_back_with_the_command() {
+    let hub = hub(&["contoso", "fabrikam"]);
+    let (clone, issued) = due(&hub);
+    hub.git(&["update-ref", "-d", "refs/heads/applecart/notes"]);
+    let fresh = hub.clone("fresh", &[]);
+    for one in [&clone, &fresh] {
+        for command in [&["plan"][..], &["status"], &["apply"]] {
+            let said = words(&one.run(command).ends_with(3));
+            assert!(said.contains("notes-unknown") && said.contains("ledger-lost"), "{said}");
+        }
+        one.run(&["audit"]).ends_with(7);
+        let asked = requests(&hub.world);
+        one.run(&["renew", "fabrikam/push", "--new-csr"]).ends_with(3).says("ledger-lost");
+        assert_eq!(requests(&hub.world), asked, "what cannot be recorded is not asked for");
+    }
+    assert_ne!(hub.world.live_serial("contoso").as_deref(), Some(issued.serial.as_str()));
+    fresh.run(&["plan"]).says("--replace-notes REASON");
+    let json = clone.run(&["plan", "--format", "json"]).json();
+    let problem = json["tenants"][0]["problems"][0]["detail"].as_str().unwrap();
+    let (_, command) = problem.rsplit_once("`git ").unwrap();
+    let command: Vec<&str> = command.trim_end_matches('`').split(' ').collect();
+    clone.git(&command);
+    fresh.run(&["apply"]).ends_with(0);
+    assert_eq!(hub.world.live_serial("contoso").as_deref(), Some(issued.serial.as_str()));
+}
+
+#[test]
+fn a_fleet_that_never_had_notes_stays_green() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    // As in a fleet whose settings are from before notes had a beginning.
+    let file = clone.folder.join("applecart.yaml");
+    let policy = std::fs::read_to_string(&file).unwrap();
+    let lines = policy.lines().filter(|line| !line.contains("notesGenesis"));
+    std::fs::write(&file, lines.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    clone.commit("Settings");
+    clone.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    hub.git(&["update-ref", "-d", "refs/heads/applecart/notes"]);
+    let fresh = admin(&hub, "fresh");
+    let said = words(&fresh.run(&["plan"]).ends_with(0));
+    assert!(!said.contains("notes"), "{said}");
+    let (opened, given) = open(&hub, &fresh, &[]);
+    opened.ends_with(0);
+    assert!(given.is_some());
+    assert_eq!(hub.notes("contoso").len(), 1, "the first renewal begins them");
+}
