@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 
 use super::session::Loaded;
 use super::{AppError, Context};
-use applecart_core::fleet::{self, CredentialKind, Desired, FLEET_FILE, Folder, Policy, Tenant};
+use applecart_core::fleet::{self, Desired, FLEET_FILE, Folder, Policy, Tenant};
 use applecart_core::model::sentence;
 use applecart_core::rules::in_force;
 use applecart_io::apply::{InForce, Still};
@@ -27,7 +27,6 @@ struct Watched {
     /// The commit that is applied.
     applied: String,
     policy: Policy,
-    credential: Option<CredentialKind>,
     clock: Arc<dyn Clock>,
     asked: Option<Duration>,
     /// What holds for every tenant from now on: the base could not be asked, or does not stand by
@@ -45,7 +44,6 @@ impl BaseWatch {
             base: base.clone(),
             applied: applied.clone(),
             policy: loaded.policy.clone(),
-            credential: context.environment.credential()?,
             clock: Arc::clone(&context.clock),
             asked: None,
             ended: None,
@@ -125,12 +123,7 @@ impl Watched {
     }
 
     fn is_in_force(&self, bytes: Option<&[u8]>) -> bool {
-        let Some(now) = fleet::load_policy(bytes).0 else { return false };
-        let now = match self.credential {
-            Some(credential) => now.with_credential(credential),
-            None => now,
-        };
-        in_force::same_policy(&self.policy, &now)
+        fleet::load_policy(bytes).0.is_some_and(|now| now.sha256 == self.policy.sha256)
     }
 
     fn tenant(&self, tenant: &Tenant) -> Result<Still, GitError> {

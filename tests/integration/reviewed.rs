@@ -70,6 +70,15 @@ fn what_was_reviewed_and_changed_is_stale_and_says_where() {
 }
 
 #[test]
+fn settings_that_judge_no_write_make_no_plan_stale() {
+    let world = reviewed();
+    let policy = world.policy("expiry: {renewBefore: 50d}\n");
+    world.write("applecart.yaml", &format!("# reminded later\n{policy}"));
+    world.commit("Another date for reports");
+    world.run(&["apply", FILE]).ends_with(0).says("contoso push uploaded");
+}
+
+#[test]
 fn what_was_uploaded_by_hand_since_then_is_stale() {
     let world = World::new();
     let (_, new) = world.renewal("contoso");

@@ -90,8 +90,8 @@ impl World {
         let tenant = fleet::load_folder(folder, Some(&policy)).unwrap().valid().unwrap().clone();
         let base = repo.base(&Wanted::Default).unwrap().unwrap();
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let (asked, ended, credential) = (None, None, None);
-        let watched = Watched { repo, base, applied, policy, credential, clock, asked, ended };
+        let (asked, ended) = (None, None);
+        let watched = Watched { repo, base, applied, policy, clock, asked, ended };
         (watched, tenant)
     }
 }

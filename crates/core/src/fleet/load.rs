@@ -21,7 +21,7 @@ use super::shape::{self, Shape};
 use super::source::{Entry, EntryKind, FileBytes, Folder, Look, MAX_ENTRIES, Source};
 use super::tenant::Tenant;
 use super::text::{nearest, quote};
-use crate::model::{Sha256, TenantId, shell_word};
+use crate::model::{TenantId, shell_word};
 
 /// Where the fleet's settings stand.
 pub const FLEET_FILE: &str = "applecart.yaml";
@@ -129,8 +129,7 @@ pub fn load_policy(file: Option<&[u8]>) -> (Option<Policy>, Vec<Diagnostic>) {
         Err(mistake) => return (None, vec![*mistake]),
     };
     let raw: Option<RawFleet> = read(&mut file, "Fleet", fleet_shape());
-    let policy = raw
-        .and_then(|raw| check::check_policy(&mut Checks::new(&mut file), &raw, Sha256::of(bytes)));
+    let policy = raw.and_then(|raw| check::check_policy(&mut Checks::new(&mut file), &raw));
     let mistakes = file.close();
     let sound = !mistakes.iter().any(Diagnostic::is_error);
     (policy.filter(|_| sound), mistakes)

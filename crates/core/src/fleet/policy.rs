@@ -52,7 +52,7 @@ pub struct Policy {
     pub signing: Signing,
     /// Whether and by whom the ledger's commits must be signed.
     pub ledger_signing: LedgerSigning,
-    /// SHA-256 of applecart.yaml's bytes.
+    /// SHA-256 of what writes are judged by, as it is meant.
     pub sha256: Sha256,
 }
 
@@ -106,6 +106,39 @@ pub struct LedgerSigning {
 }
 
 impl Policy {
+    /// One digest of everything that writes are judged by: sign-in, recipients, safety, signers, the
+    /// ledger, moves and encodings. A comment, another order, a reason in other words, and what only
+    /// reports go by make no reviewed plan stale and end no run.
+    pub(super) fn meaning(&self) -> Sha256 {
+        let auth = |name: Option<&str>, auth: &Auth| {
+            let Auth { client_id, reader_client_id, credential, cloud } = auth;
+            format!("auth {name:?} {client_id:?} {reader_client_id:?} {credential:?} {cloud:?}")
+        };
+        let mut lines = vec![auth(None, &self.auth)];
+        lines.extend(self.profiles.iter().map(|(name, one)| auth(Some(name), one)));
+        lines.extend(self.recipients.iter().map(|one| format!("recipient {one:?}")));
+        lines.push(format!("safety {} {}", self.max_share_percent, self.max_tenants));
+        let (ledger, notes, genesis) = (&self.ledger_branch, &self.notes_branch, &self.genesis);
+        let settle = self.settle.num_seconds();
+        lines.push(format!("ledger {ledger:?} {notes:?} {genesis:?} {settle}"));
+        lines.extend(
+            self.accepted
+                .iter()
+                .map(|one| format!("accepted {} {} {}", one.tenant, one.line, one.until)),
+        );
+        lines.extend(
+            self.moves
+                .iter()
+                .map(|one| format!("move {:?} {} {} {}", one.of, one.from, one.to, one.until)),
+        );
+        let Wire { dep_token, vpp_token, push_certificate } = &self.wire;
+        lines.push(format!("wire {dep_token:?} {vpp_token:?} {push_certificate:?}"));
+        lines.push(format!("{:?} {:?}", self.signing, self.ledger_signing));
+        // In which order they stand decides nothing.
+        lines.sort_unstable();
+        Sha256::of(lines.join("\n").as_bytes())
+    }
+
     /// The same settings for a command that only reads: it signs in as the application that may do
     /// no more, where there is one.
     #[must_use]
@@ -369,5 +402,78 @@ impl PushCertificateWire {
             Self::Pem => "pem",
             Self::Base64Der => "base64-der",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load_policy;
+    use super::*;
+
+    const FLEET: &str = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/data/valid/fleet-whole.yaml"
+    ));
+
+    fn sha256(text: &str) -> Sha256 {
+        let (policy, mistakes) = load_policy(Some(text.as_bytes()));
+        policy.unwrap_or_else(|| panic!("{mistakes:?}")).sha256
+    }
+
+    #[test]
+    fn every_setting_that_writes_are_judged_by_is_in_the_digest() {
+        for (from, to) in [
+            ("clientId: 2f6b1c9d", "clientId: 3f6b1c9d"),
+            ("cloud: usgov", "cloud: dod"),
+            (
+                "  - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8e3w0hJ2dH0m2iT7xTn9mGqkq0y8tD6o4kqv0dW5aG break-glass\n",
+                "",
+            ),
+            ("maxShare: 5%", "maxShare: 6%"),
+            ("maxTenants: 500", "maxTenants: 501"),
+            ("settle: 45m", "settle: 46m"),
+            ("branch: applecart/ledger", "branch: applecart/record"),
+            ("settle: 45m", "settle: 45m, notes: applecart/remarks"),
+            ("settle: 45m", "settle: 45m, genesis: 0123456789abcdef0123456789abcdef01234567"),
+            ("requireSigned: true", "requireSigned: false"),
+            (".applecart/ledger_signers", ".applecart/others"),
+            ("unsignedUntil: 0123", "unsignedUntil: 1123"),
+            ("until: 2027-01-31", "until: 2027-02-01"),
+            ("depToken: text", "depToken: base64"),
+            ("vppToken: base64", "vppToken: text"),
+            ("pushCertificate: base64-der", "pushCertificate: pem"),
+            ("requireSignedCommits: true", "requireSignedCommits: false"),
+            (".applecart/allowed_signers", ".applecart/more_signers"),
+            (".applecart/keys.asc", ".applecart/more.asc"),
+            (".applecart/revoked_signers", ".applecart/gone"),
+        ] {
+            assert!(FLEET.contains(from), "{from}");
+            assert_ne!(sha256(&FLEET.replacen(from, to, 1)), sha256(FLEET), "{from}");
+        }
+    }
+
+    #[test]
+    fn words_order_and_what_only_reports_go_by_are_not() {
+        for (from, to) in [
+            ("kind: Fleet", "kind: Fleet # a comment"),
+            ("renewBefore: 60d", "renewBefore: 61d"),
+            ("critical: 2w", "critical: 14d"),
+            ("reason: merger", "reason: 'a merger, as agreed'"),
+            (
+                "requireSignedCommits: true",
+                "audit: {accepted: [{finding: plain-token, object: 0123456789abcdef0123456789abcdef01234567, reason: a test, by: dana, until: 2027-01-01}]}\nrequireSignedCommits: true",
+            ),
+        ] {
+            assert!(FLEET.contains(from), "{from}");
+            assert_eq!(sha256(&FLEET.replacen(from, to, 1)), sha256(FLEET), "{to}");
+        }
+        let recipients: Vec<&str> = FLEET
+            .lines()
+            .filter(|line| line.starts_with("  - a") || line.starts_with("  - s"))
+            .collect();
+        let [first, second] = recipients.as_slice() else { panic!("{recipients:?}") };
+        let turned = FLEET.replace(&format!("{first}\n{second}"), &format!("{second}\n{first}"));
+        assert_ne!(turned, FLEET);
+        assert_eq!(sha256(&turned), sha256(FLEET));
     }
 }

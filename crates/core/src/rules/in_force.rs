@@ -4,7 +4,7 @@
 //! What was merged since then counts at once: a renewal that was reverted, an `allow` line that was
 //! withdrawn, a tenant that was suspended.
 
-use crate::fleet::{Policy, Tenant, Token};
+use crate::fleet::{Tenant, Token};
 
 /// Whether two revisions of a tenant ask for the same: entries with their exceptions and
 /// suspensions, tenant id and consent. Names for people, labels and contacts decide nothing, and a
@@ -28,26 +28,14 @@ fn opened(token: &Token) -> Token {
     token
 }
 
-/// Whether two revisions of the settings judge writes alike. When a renewal is due is a question of
-/// reports.
-pub fn same_policy(applied: &Policy, now: &Policy) -> bool {
-    let judged_by = Policy {
-        renew_before: applied.renew_before,
-        critical: applied.critical,
-        sha256: applied.sha256,
-        ..now.clone()
-    };
-    judged_by == *applied
-}
-
 #[cfg(test)]
 mod tests {
-    use chrono::{Duration, NaiveDate};
+    use chrono::NaiveDate;
 
     use super::*;
     use crate::fleet::{Allow, Suspension, TokenFile};
     use crate::model::Sha256;
-    use crate::plan::world::{World, policy, tenant};
+    use crate::plan::world::{World, tenant};
     use crate::rules::codes::Reason;
     use crate::sealed::Addressees;
 
@@ -102,15 +90,5 @@ mod tests {
         assert!(is_in_force_after(|now| now.display_name = Some("Contoso".into())));
         assert!(is_in_force_after(|now| file(now).blob = "encrypted again".into()));
         assert!(is_in_force_after(|now| file(now).name = "push.pem.sops".into()));
-    }
-
-    #[test]
-    fn settings_that_judge_writes_are_compared_and_comments_are_not() {
-        let applied = policy();
-        let mut now = Policy { sha256: Sha256::of(b"a comment"), ..applied.clone() };
-        now.renew_before = Duration::days(90);
-        assert!(same_policy(&applied, &now));
-        now.max_tenants += 1;
-        assert!(!same_policy(&applied, &now));
     }
 }

@@ -22,7 +22,6 @@ use crate::sealed::{RecipientFault, RecipientKind};
 pub(in super::super) fn check_policy(
     checks: &mut Checks<'_, '_>,
     raw: &RawFleet,
-    sha256: Sha256,
 ) -> Option<Policy> {
     let auth = checks.auth(raw);
     let profiles = checks.profiles(raw);
@@ -72,7 +71,7 @@ pub(in super::super) fn check_policy(
     let wire = raw.wire.clone().unwrap_or_default();
     let signing = checks.signing(raw);
     let ledger_signing = checks.ledger_signing(raw, &ledger);
-    Some(Policy {
+    let policy = Policy {
         auth: auth?,
         profiles,
         recipients,
@@ -95,8 +94,9 @@ pub(in super::super) fn check_policy(
         },
         signing,
         ledger_signing,
-        sha256,
-    })
+        sha256: Sha256::ZERO,
+    };
+    Some(Policy { sha256: policy.meaning(), ..policy })
 }
 
 impl Checks<'_, '_> {

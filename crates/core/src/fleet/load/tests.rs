@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::super::diagnostic::render_all;
 use super::super::source::{MAX_SETTINGS_BYTES, MAX_TOKEN_BYTES};
 use super::*;
-use crate::model::Kind;
+use crate::model::{Kind, Sha256};
 
 const POLICY: &[u8] =
     include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/valid/fleet-whole.yaml"));
