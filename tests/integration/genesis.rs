@@ -1,6 +1,8 @@
 //! A ledger that has a beginning: what is missing is lost, never empty, and who may record what.
 
-use applecart_core::model::Kind;
+use applecart_core::ledger::testing::{author, body};
+use applecart_core::ledger::{Tail, extend};
+use applecart_core::model::{Event, Kind, LedgerEntry, Sha256, TokenRef};
 
 use crate::world::hub::{Clone, Hub, REFNAME};
 use crate::world::tenant_id;
@@ -22,6 +24,7 @@ fn uploads(hub: &Hub) -> usize {
 fn tamper(hub: &Hub, change: impl FnOnce(&std::path::Path)) {
     let clone = hub.clone("mallory", &["--branch", "applecart/ledger"]);
     change(&clone.folder.join(format!("tenants/{}.jsonl", tenant_id("contoso"))));
+    clone.git(&["add", "--all"]);
     clone.commit("tidied up");
     clone.git(&["push", "--quiet", "origin", "HEAD:applecart/ledger"]);
     std::fs::remove_dir_all(clone.folder).unwrap();
@@ -101,15 +104,23 @@ fn a_plain_push_that_removes_lines_makes_their_tenant_unknown_until_it_is_accept
         std::fs::write(path, format!("{}\n", text.lines().next().unwrap())).unwrap();
     };
     let remove = |path: &std::path::Path| std::fs::remove_file(path).unwrap();
-    for (code, change) in
-        [("not-append-only", &cut as &dyn Fn(&std::path::Path)), ("file-removed", &remove)]
-    {
+    let edit = |path: &std::path::Path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        std::fs::write(path, text.replacen("\"event\":\"intended\"", "\"event\":\"intended \"", 1))
+            .unwrap();
+    };
+    for (code, change) in [
+        ("not-append-only", &cut as &dyn Fn(&std::path::Path)),
+        ("file-removed", &remove),
+        ("not-append-only", &edit),
+    ] {
         let hub = applied();
         tamper(&hub, change);
         let fresh = hub.clone("fresh", &[]);
         sends_nothing(&hub, &fresh, code);
         let told = fresh.run(&["ledger", "verify"]).ends_with(7).says(code);
-        let entry = told.stdout.lines().find(|line| line.contains("- {tenant: ")).unwrap();
+        let entries = told.stdout.lines().filter(|line| line.contains("- {tenant: "));
+        let entry = entries.collect::<Vec<_>>().join("\n");
         let entry = entry
             .replace("WHAT YOU FOUND", "looked into")
             .replace("WHO", "dana")
@@ -122,7 +133,32 @@ fn a_plain_push_that_removes_lines_makes_their_tenant_unknown_until_it_is_accept
         fresh.run(&["ledger", "verify"]).ends_with(0);
         let plan = fresh.run(&["plan"]);
         assert!(!format!("{}{}", plan.stdout, plan.stderr).contains(code), "{plan:?}");
+        assert!(!plan.stdout.contains("unobserved"), "{plan:?}");
     }
+}
+
+/// Three announcements by three runs, as a plain push brings them, of which nothing ever comes.
+#[test]
+fn announcements_that_nobody_ends_are_urgent_also_of_a_tenant_in_no_folder() {
+    let hub = applied();
+    let stranger = "00000000-0000-4000-8000-000000000077";
+    tamper(&hub, |path| {
+        let entries = ["run-1", "run-2", "run-3"].map(|run| {
+            let at = "2026-11-20T08:00:00Z".parse().unwrap();
+            let body = body(Event::Intended, at, Some(Sha256::of(b"nothing")));
+            let name = "stranger".parse().unwrap();
+            LedgerEntry::new(at, name, TokenRef::push(), &author(run), body)
+        });
+        let lines = extend(Tail::EMPTY, entries).unwrap().bytes;
+        std::fs::write(path.with_file_name(format!("{stranger}.jsonl")), lines).unwrap();
+    });
+    let clone = hub.clone("fresh", &[]);
+    for command in
+        [&["status", "--fail-on", "intent-without-outcome"][..], &["status", "--fail-on", "urgent"]]
+    {
+        clone.run(command).ends_with(9).says("intent-without-outcome").says(stranger);
+    }
+    clone.run(&["plan"]).says("intent-without-outcome");
 }
 
 /// A hook of the server gives technicians the notes and their branches, and nothing else.

@@ -23,7 +23,8 @@ mod view;
 
 pub use bounds::LEASE;
 pub use chain::{
-    Chain, ChainError, ChainFault, Extension, MAX_FILE, Tail, extend, read_chain, verify_chain,
+    Chain, ChainError, ChainFault, Extension, MAX_FILE, Tail, extend, read_chain, read_chain_past,
+    verify_chain,
 };
 pub use line::{LineFault, MAX_LINE, decode, encode};
 pub use merge::{is_about, lacking};

@@ -34,6 +34,7 @@ pub use base::{Base, BaseError, Flag, Wanted};
 pub use error::GitError;
 pub(crate) use history::commit_facts;
 pub use history::{Became, FleetWalk, FolderChange, FolderHistory, KnownHistory, Walked};
+pub(crate) use objects::entries as tree_entries;
 pub use objects::{Ancestors, Origin, Part, Searched};
 pub use policies::PolicyVersion;
 pub use program::ToolError;

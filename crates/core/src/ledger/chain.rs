@@ -21,6 +21,16 @@ pub struct ChainError {
     /// The line's number, from 1.
     pub line: usize,
     pub fault: ChainFault,
+    /// SHA-256 of the line as it stands, by which the policy can accept that the chain breaks there;
+    /// `None` where reading on would tell nothing.
+    pub accept: Option<Sha256>,
+}
+
+impl ChainError {
+    /// A fault that only other bytes mend.
+    pub fn new(line: usize, fault: ChainFault) -> Self {
+        Self { line, fault, accept: None }
+    }
 }
 
 /// What breaks a chain.
@@ -113,7 +123,16 @@ pub fn verify_chain(bytes: &[u8]) -> Result<Vec<Record>, ChainError> {
 
 /// As [`verify_chain`], with the chain's two ends.
 pub fn read_chain(bytes: &[u8]) -> Result<Chain, ChainError> {
-    let fail = |line, fault| Err(ChainError { line, fault });
+    read_chain_past(bytes, &mut |_| false)
+}
+
+/// As [`read_chain`], but goes on behind a break that `goes_on` lets pass: the line there counts as it
+/// stands, and one that is no record counts for nothing. The next line has to follow it.
+pub fn read_chain_past(
+    bytes: &[u8],
+    goes_on: &mut dyn FnMut(&ChainError) -> bool,
+) -> Result<Chain, ChainError> {
+    let fail = |line, fault| Err(ChainError::new(line, fault));
     if bytes.len() > MAX_FILE {
         return fail(1, ChainFault::TooLarge { length: bytes.len() });
     }
@@ -125,28 +144,39 @@ pub fn read_chain(bytes: &[u8]) -> Result<Chain, ChainError> {
         let Some(line) = line.strip_suffix(b"\n") else {
             return fail(number, ChainFault::NoFinalNewline);
         };
-        let record = match decode(line) {
-            Ok(record) => record,
-            Err(fault) => return fail(number, fault.into()),
-        };
-        let expected = tail.seq + 1;
-        if record.seq != expected {
-            return fail(number, ChainFault::BadSeq { expected, found: record.seq });
+        let hash = Sha256::of(line);
+        let record = decode(line);
+        if let Some(fault) = break_at(&record, tail) {
+            let error = ChainError { line: number, fault, accept: Some(hash) };
+            if !goes_on(&error) {
+                return Err(error);
+            }
         }
-        if record.prev != tail.hash {
-            let (expected, found) = (tail.hash, record.prev);
-            return fail(number, ChainFault::BrokenPrev { expected, found });
+        let seq = record.as_ref().map_or(tail.seq + 1, |record| record.seq);
+        tail = Tail { seq, hash };
+        if number == 1 {
+            first = hash;
         }
-        tail = Tail { seq: expected, hash: Sha256::of(line) };
-        if records.is_empty() {
-            first = tail.hash;
-        }
-        records.push(record);
+        records.extend(record);
     }
-    if records.is_empty() {
+    if tail == Tail::EMPTY {
         return fail(1, ChainFault::Empty);
     }
     Ok(Chain { records, first, tail })
+}
+
+/// What breaks the chain at a line that is to follow `tail`.
+fn break_at(record: &Result<Record, LineFault>, tail: Tail) -> Option<ChainFault> {
+    let record = match record {
+        Ok(record) => record,
+        Err(fault) => return Some(fault.clone().into()),
+    };
+    let (expected, found) = (tail.seq + 1, record.seq);
+    if found != expected {
+        return Some(ChainFault::BadSeq { expected, found });
+    }
+    let (expected, found) = (tail.hash, record.prev);
+    (found != expected).then_some(ChainFault::BrokenPrev { expected, found })
 }
 
 /// The lines that carry `drafts` after `tail`, in the order given.
@@ -257,6 +287,44 @@ mod tests {
         let mut lines = lines();
         lines[3].pop();
         assert_eq!(fault_of(&lines), (4, "no-final-newline"));
+    }
+
+    #[test]
+    fn behind_a_break_that_is_let_pass_the_lines_count_as_they_stand() {
+        let mut edited = lines();
+        let text = String::from_utf8(edited[1].clone()).unwrap().replace("run-1", "run-9");
+        edited[1] = text.into_bytes();
+        let mut breaks = Vec::new();
+        let mut all = |error: &ChainError| {
+            breaks.push((error.line, error.accept));
+            true
+        };
+        let chain = read_chain_past(&edited.concat(), &mut all).unwrap();
+        let runs: Vec<_> = chain.records.iter().map(|record| record.run.as_str()).collect();
+        assert_eq!(runs, ["run-1", "run-9", "run-1", "run-2"]);
+        let hash = |line: &[u8]| Sha256::of(line.strip_suffix(b"\n").unwrap());
+        assert_eq!(breaks, [(3, Some(hash(&edited[2])))]);
+        assert_eq!(
+            chain.tail,
+            Tail { seq: 4, hash: hash(&edited[3]) },
+            "and it goes on from there"
+        );
+
+        // A line that is no record counts for nothing; the one behind it breaks as well.
+        let mut garbled = lines();
+        garbled[1] = b"{}\n".to_vec();
+        let mut places = Vec::new();
+        let mut all = |error: &ChainError| {
+            places.push(error.line);
+            true
+        };
+        let chain = read_chain_past(&garbled.concat(), &mut all).unwrap();
+        assert_eq!((places, chain.records.len(), chain.tail.seq), (vec![2, 3], 3, 4));
+
+        // Half a line is followed by nothing.
+        let mut cut = lines().concat();
+        cut.pop();
+        assert!(read_chain_past(&cut, &mut |_| true).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! give is refused, so that there is exactly one text, and one hash, for every record.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use crate::model::{LineFields, LineMisfit, Record};
+use crate::model::{LineFields, LineMisfit, Record, Sha256};
 
 /// The longest line, its line feed included.
 ///
@@ -69,6 +69,13 @@ pub fn decode(line: &[u8]) -> Result<Record, LineFault> {
     let canonical =
         serde_json_canonicalizer::to_vec(&fields).map_err(|_| LineFault::NotCanonical)?;
     if canonical == line { Ok(fields.try_into()?) } else { Err(LineFault::NotCanonical) }
+}
+
+impl Record {
+    /// SHA-256 of its line, by which the policy names it; `None` of one that no line can hold.
+    pub fn line_sha256(&self) -> Option<Sha256> {
+        encode(self).ok().map(|line| Sha256::of(&line))
+    }
 }
 
 #[cfg(test)]

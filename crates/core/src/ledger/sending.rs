@@ -107,6 +107,15 @@ impl<'a> Sending<'a> {
         !dead.contains(self.run()) && self.lease_until.is_some_and(|until| now < until)
     }
 
+    /// Whether nothing came of it that its own run recorded: at most a later run closed it, because
+    /// Intune did not have it.
+    pub fn has_no_outcome(&self) -> bool {
+        let closed_by_another = |end: &Record| {
+            end.run != self.run() && matches!(end.event(), Event::NotLanded | Event::OutcomeUnknown)
+        };
+        self.applied.is_none() && self.end.is_none_or(closed_by_another)
+    }
+
     fn is_of(&self, record: &Record, sha256: Sha256) -> bool {
         self.sha256 == sha256 && self.token.same_token(&record.token)
     }

@@ -338,6 +338,17 @@ impl TenantLedger {
         all
     }
 
+    /// The token's newest announcements in a row of which no run recorded an outcome, oldest first.
+    /// Runs that are killed leave such, and so does who forges them: while one is fresh, every other
+    /// run waits for it.
+    pub fn without_outcome(&self, token: &TokenRef) -> Vec<Sending<'_>> {
+        let of_token = |sending: &Sending<'_>| sending.token.same_token(token);
+        let newest_first = sending::all(&self.records).into_iter().rev().filter(of_token);
+        let mut row: Vec<_> = newest_first.take_while(Sending::has_no_outcome).collect();
+        row.reverse();
+        row
+    }
+
     /// How many sendings of this digest are unfinished.
     pub fn sendings(&self, token: &TokenRef, sha256: Sha256) -> usize {
         self.unfinished(token).iter().filter(|sending| sending.sha256 == sha256).count()

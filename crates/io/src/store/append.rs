@@ -32,7 +32,7 @@ use super::tree::{FILE_MODE, FOLDER, FOLDER_MODE, Files, path_of};
 use super::turn::{Asked, Turn};
 use crate::git::Repo;
 use crate::seams::{Clock, Ids};
-use applecart_core::ledger::{ChainError, ChainFault, MAX_FILE, Tail, extend, read_chain};
+use applecart_core::ledger::{ChainError, ChainFault, MAX_FILE, Tail, extend};
 use applecart_core::model::{LedgerEntry, Record, Sha256, TenantId, Timestamp, safe_text};
 
 /// Applecart's folder inside the shared Git directory.
@@ -203,11 +203,11 @@ impl Local {
             self.copies.borrow().get(&tenant).filter(|(copy, _)| *copy == blob)
         {
             let fault = ChainFault::OtherTenant { tenant: other };
-            return Err(objects.broken(tenant, ChainError { line: 1, fault }));
+            return Err(objects.broken(tenant, ChainError::new(1, fault)));
         }
         let tail = match self.tails.get(&tenant) {
             Some(&(known, tail)) if known == blob => tail,
-            _ => read_chain(&bytes).map_err(|source| objects.broken(tenant, source))?.tail,
+            _ => self.chain(tenant, &bytes)?.tail,
         };
         Ok((bytes, tail))
     }

@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_types, reason = "opens the repository")]
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::shared::Role;
 use super::tree::{MAX_TOTAL, Objects};
 use crate::git::{SigningKey, opening};
 use crate::seams::{Clock, Ids, MachineClock, RandomIds};
-use applecart_core::ledger::{ChainError, ChainFault, Tail, read_chain};
+use applecart_core::ledger::{Chain, ChainError, ChainFault, Tail, read_chain_past};
 use applecart_core::ledger::{LedgerView, TenantLedger};
 use applecart_core::model::{Sha256, TenantId};
 
@@ -47,6 +47,8 @@ pub(super) struct Local {
     /// What it waits by.
     pub(super) clock: Arc<dyn Clock>,
     pub(super) role: Role,
+    /// The lines at which the policy accepts that a chain breaks.
+    pub(super) accepted: HashSet<(TenantId, Sha256)>,
     /// What its commits are signed with.
     pub(super) signing_key: Option<SigningKey>,
 }
@@ -75,6 +77,7 @@ impl Local {
             ids: Arc::new(RandomIds),
             clock: Arc::new(MachineClock),
             role: Role::Ledger { genesis: None },
+            accepted: HashSet::new(),
             signing_key: None,
         })
     }
@@ -106,7 +109,7 @@ impl Local {
         }
         for (&tenant, &(_, other)) in &copies {
             let fault = ChainFault::OtherTenant { tenant: other };
-            let error = objects.broken(tenant, ChainError { line: 1, fault });
+            let error = objects.broken(tenant, ChainError::new(1, fault));
             view.tenants.remove(&tenant);
             view.broken.insert(tenant, error.sentence());
         }
@@ -127,12 +130,21 @@ impl Local {
         if starts.total > MAX_TOTAL {
             return Err(LedgerError::TooMuch { branch: self.branch.clone() });
         }
-        let chain = read_chain(&bytes).map_err(|source| objects.broken(tenant, source))?;
+        let chain = self.chain(tenant, &bytes)?;
         if let Some(other) = starts.first_lines.insert(chain.first, tenant) {
             let fault = ChainFault::OtherTenant { tenant: other };
-            return Err(objects.broken(tenant, ChainError { line: 1, fault }));
+            return Err(objects.broken(tenant, ChainError::new(1, fault)));
         }
         Ok((TenantLedger { records: chain.records, ..TenantLedger::default() }, chain.tail))
+    }
+
+    /// A tenant's file as a chain, which may break where the policy accepts it.
+    pub(super) fn chain(&self, tenant: TenantId, bytes: &[u8]) -> Result<Chain, LedgerError> {
+        let mut accepts = |error: &ChainError| {
+            error.accept.is_some_and(|line| self.accepted.contains(&(tenant, line)))
+        };
+        read_chain_past(bytes, &mut accepts)
+            .map_err(|source| self.objects(&self.repo).broken(tenant, source))
     }
 
     pub(super) fn objects<'a>(&'a self, repo: &'a Repository) -> Objects<'a> {

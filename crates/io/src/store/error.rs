@@ -40,12 +40,13 @@ pub enum LedgerError {
     )]
     Shape { branch: String, path: String, found: &'static str },
     #[error(
-        "{path} on the ledger branch {branch} is broken at line {}, so nothing is written to it. `applecart ledger verify` names the commit that broke it",
+        "{path} on the ledger branch {branch} is broken at line {}, so nothing is written to it. `applecart ledger verify` names the commit that broke it, and how that can be accepted",
         source.line
     )]
     Broken {
         branch: String,
         path: String,
+        tenant: TenantId,
         /// The line and what is wrong there.
         #[source]
         source: Box<ChainError>,

@@ -13,8 +13,6 @@
 //! The notes are proved in the same way. They cause no upload, but a request for Apple that somebody
 //! takes away can no longer hold the certificate that answers another one.
 
-use std::collections::BTreeMap;
-
 use git2::{Oid, Sort};
 
 use super::error::{LedgerError, UNKNOWN_REQUESTS};
@@ -95,15 +93,12 @@ impl Ledger {
         format!("refs/applecart/{how}/{}", self.branch())
     }
 
-    /// What is still wrong at the tip: lines that are back are lost no more.
-    fn standing(
-        &self,
-        tip: Oid,
-        flaws: Vec<Flaw>,
-    ) -> Result<BTreeMap<TenantId, Flaw>, LedgerError> {
+    /// What is still wrong at the tip, newest first: lines that are back are lost no more. Each has to
+    /// be accepted by itself.
+    fn standing(&self, tip: Oid, flaws: Vec<Flaw>) -> Result<Vec<(TenantId, Flaw)>, LedgerError> {
         let objects = self.local.objects(&self.local.repo);
         let files = objects.files(tip)?.tenants;
-        let mut standing = BTreeMap::new();
+        let mut standing = Vec::new();
         for flaw in flaws {
             let Some(tenant) = flaw.tenant else { continue };
             let is_back = match (flaw.before, files.get(&tenant)) {
@@ -113,7 +108,7 @@ impl Ledger {
                 _ => false,
             };
             if !is_back {
-                standing.insert(tenant, flaw);
+                standing.push((tenant, flaw));
             }
         }
         Ok(standing)

@@ -54,6 +54,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use git2::Oid;
 
 use super::branch::Local;
@@ -62,6 +63,7 @@ use super::remote::{GitRemote, Remote};
 use super::tree::path_of;
 use crate::git::SigningKey;
 use crate::seams::{Clock, Ids, MachineClock};
+use applecart_core::fleet::Accepted;
 use applecart_core::ledger::{LedgerView, Tail, TenantLedger, encode, extend};
 use applecart_core::model::{LedgerEntry, Record, Sha256, TenantId};
 pub use genesis::{Begun, Create};
@@ -243,6 +245,12 @@ impl Ledger {
 
     pub(super) fn is_notes(&self) -> bool {
         matches!(self.local.role, Role::Notes { .. })
+    }
+
+    /// Takes what the policy accepts on this day: lines at which a chain breaks.
+    pub fn accept(&mut self, accepted: &[Accepted], today: NaiveDate) {
+        let counts = accepted.iter().filter(|one| today <= one.until);
+        self.local.accepted = counts.map(|one| (one.tenant, one.line)).collect();
     }
 
     /// Signs every commit that is made from here on.

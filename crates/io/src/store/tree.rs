@@ -57,7 +57,12 @@ impl Objects<'_> {
 
     pub(super) fn broken(&self, tenant: TenantId, source: ChainError) -> LedgerError {
         let source = Box::new(source);
-        LedgerError::Broken { branch: self.branch.to_owned(), path: path_of(tenant), source }
+        LedgerError::Broken {
+            branch: self.branch.to_owned(),
+            path: path_of(tenant),
+            tenant,
+            source,
+        }
     }
 
     fn shape(&self, path: String, found: &'static str) -> LedgerError {
@@ -119,7 +124,7 @@ impl Objects<'_> {
         let (length, _) = odb.read_header(blob).map_err(unreadable)?;
         if length > MAX_FILE {
             let fault = ChainFault::TooLarge { length };
-            return Err(self.broken(tenant, ChainError { line: 1, fault }));
+            return Err(self.broken(tenant, ChainError::new(1, fault)));
         }
         let blob = self.repo.find_blob(blob).map_err(unreadable)?;
         Ok(blob.content().to_vec())

@@ -6,7 +6,7 @@
 //! the entries ever written, not of commits times tenants' sizes.
 #![expect(clippy::disallowed_types, reason = "walks the history")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use git2::{Oid, Repository};
 
@@ -14,8 +14,10 @@ use super::branch::Starts;
 use super::error::LedgerError;
 use super::shared::Ledger;
 use super::tree::{Files, path_of};
-use crate::git::{Repo, Signature, Signers, SignersError};
-use applecart_core::ledger::{Acceptable, Fault, LEASE, LedgerView, VerifyReport};
+use crate::git::{Repo, Signature, Signers, SignersError, tree_entries as entries};
+use applecart_core::ledger::{
+    Acceptable, ChainError, Fault, LEASE, LedgerView, VerifyReport, read_chain_past,
+};
 use applecart_core::model::{Record, Sha256, TenantId, Timestamp};
 
 /// Whose signatures the ledger's commits must have.
@@ -96,7 +98,10 @@ fn judge(
                 let broken = ledger.records.iter();
                 faults.extend(broken.filter_map(|record| broken_line(tenant, record, now)));
             }
-            Err(error) => faults.push(fault(ledger, &error)),
+            Err(error) => {
+                faults.push(fault(ledger, &error));
+                faults.extend(further_breaks(ledger, tenant, blob));
+            }
         }
     }
     let mut walk = History::new(ledger.local.history()?);
@@ -155,8 +160,31 @@ fn broken_line(tenant: TenantId, record: &Record, now: Timestamp) -> Option<Faul
         commit: None,
         code: "ledger-line-broken",
         message,
-        accept: None,
+        accept: record.line_sha256().map(|line| Acceptable { tenant, line }),
     })
+}
+
+/// So many breaks of one chain are told: who edits more than that has to bring the file back.
+const MAX_BREAKS: usize = 20;
+
+/// The breaks behind the first one that is not accepted: who accepts one by one would have to have as
+/// many pull requests merged.
+fn further_breaks(ledger: &Ledger, tenant: TenantId, blob: Oid) -> Vec<Fault> {
+    let local = &ledger.local;
+    let objects = local.objects(&local.repo);
+    let Ok(bytes) = objects.file(tenant, blob) else { return Vec::new() };
+    let mut breaks = Vec::new();
+    let mut note = |error: &ChainError| {
+        if !error.accept.is_some_and(|line| local.accepted.contains(&(tenant, line))) {
+            breaks.push(fault(ledger, &objects.broken(tenant, error.clone())));
+        }
+        breaks.len() <= MAX_BREAKS
+    };
+    let end = read_chain_past(&bytes, &mut note);
+    // One that nobody can accept ends the reading.
+    let end = end.err().filter(|error| error.accept.is_none());
+    breaks.extend(end.map(|error| fault(ledger, &objects.broken(tenant, error))));
+    breaks.into_iter().skip(1).collect()
 }
 
 fn is_commit(rev: &str) -> bool {
@@ -164,6 +192,12 @@ fn is_commit(rev: &str) -> bool {
 }
 
 fn fault(ledger: &Ledger, error: &LedgerError) -> Fault {
+    let accept = match error {
+        LedgerError::Broken { tenant, source, .. } => {
+            source.accept.map(|line| Acceptable { tenant: *tenant, line })
+        }
+        _ => None,
+    };
     let (file, line, message) = match error {
         error if error.is_about_loss() && ledger.is_notes() => {
             (None, None, error.sentence_of_notes())
@@ -175,16 +209,56 @@ fn fault(ledger: &Ledger, error: &LedgerError) -> Fault {
         LedgerError::Read { source, .. } => (None, None, format!("{error}: {}", source.message())),
         _ => (None, None, error.to_string()),
     };
-    Fault { file, line, commit: None, code: error.code(), message, accept: None }
+    Fault { file, line, commit: None, code: error.code(), message, accept }
 }
 
 pub(super) struct History {
     /// Opened for the walk, so that it knows how deep the clone is by now.
     pub(super) repo: Repository,
     pub(super) flaws: Vec<Flaw>,
-    /// The files of the commit looked at last: walking a line of commits, the parent of one is
+    /// The folder of the commit looked at last: walking a line of commits, the parent of one is
     /// the next, so each tree is read once.
-    last: Option<(Oid, BTreeMap<TenantId, Oid>)>,
+    last: Option<(Oid, Folder)>,
+}
+
+/// The folder of the tenants' files as Git has it. A ledger of thousands of tenants has as many
+/// entries in each of its commits, and all but a few are those of the commit before.
+#[derive(Default)]
+struct Folder(Vec<u8>);
+
+impl Folder {
+    fn files(&self) -> impl Iterator<Item = (TenantId, Oid)> {
+        entries(&self.0).filter_map(|(_, name, id)| Some((super::tree::tenant_of(name)?, id)))
+    }
+
+    /// The files that are not as `before` has them: what they were there, and what they are.
+    fn changed_since(&self, before: &Self) -> Vec<(TenantId, Oid, Option<Oid>)> {
+        let (mut old, mut new) = (entries(&before.0).peekable(), entries(&self.0).peekable());
+        let (mut gone, mut came) = (Vec::new(), HashMap::new());
+        // Both are sorted, so what is the same in both goes by side by side.
+        loop {
+            match (old.peek().copied(), new.peek().copied()) {
+                (Some(one), Some(other)) if one == other => {
+                    old.next();
+                    new.next();
+                }
+                (Some((_, name, id)), other) if other.is_none_or(|(_, other, _)| name <= other) => {
+                    gone.push((name, id));
+                    old.next();
+                }
+                (_, Some((_, name, id))) => {
+                    came.insert(name, id);
+                    new.next();
+                }
+                (_, None) => break,
+            }
+        }
+        let changed = gone.into_iter().filter_map(|(name, before)| {
+            let after = came.get(name).copied();
+            Some((super::tree::tenant_of(name)?, before, after))
+        });
+        changed.filter(|(_, before, after)| *after != Some(*before)).collect()
+    }
 }
 
 impl History {
@@ -272,10 +346,11 @@ impl History {
         message: &str,
     ) -> Result<(), git2::Error> {
         let parent = self.repo.find_commit(commit)?.parent_ids().next();
-        let before = parent.map(|parent| self.files(parent)).transpose()?.unwrap_or_default();
-        let written = self.files(commit)?;
+        let before = parent.map(|parent| self.folder(parent)).transpose()?.unwrap_or_default();
+        let before: BTreeMap<TenantId, Oid> = before.files().collect();
+        let written = self.folder(commit)?;
         let written: Vec<_> =
-            written.into_iter().filter(|(tenant, blob)| before.get(tenant) != Some(blob)).collect();
+            written.files().filter(|(tenant, blob)| before.get(tenant) != Some(blob)).collect();
         // A first commit without a line says nothing that somebody would have to sign.
         if written.is_empty() && parent.is_some() {
             self.add(None, commit, code, message);
@@ -329,27 +404,24 @@ impl History {
             self.add(None, id, code, message);
         }
         let new = match self.last.take() {
-            Some((last, files)) if last == id => files,
-            _ => self.files(id)?,
+            Some((last, folder)) if last == id => folder,
+            _ => self.folder(id)?,
         };
         for parent in parents {
-            let old = self.files(parent)?;
-            for (&tenant, &before) in &old {
-                match new.get(&tenant) {
-                    Some(&after) if after == before => {}
-                    Some(&after) => {
-                        let old = self.repo.find_blob(before)?;
-                        let kept = self.repo.find_blob(after)?.content().starts_with(old.content());
-                        drop(old);
-                        if !kept {
-                            let message = "the commit changes or removes lines written before";
-                            self.lose(tenant, id, "not-append-only", message, (parent, before))?;
-                        }
-                    }
-                    None => {
-                        let message = "the commit removes the file";
-                        self.lose(tenant, id, "file-removed", message, (parent, before))?;
-                    }
+            let old = self.folder(parent)?;
+            for (tenant, before, after) in new.changed_since(&old) {
+                let Some(after) = after else {
+                    let message = "the commit removes the file";
+                    self.lose(tenant, id, "file-removed", message, (parent, before))?;
+                    continue;
+                };
+                let kept = {
+                    let old = self.repo.find_blob(before)?;
+                    self.repo.find_blob(after)?.content().starts_with(old.content())
+                };
+                if !kept {
+                    let message = "the commit changes or removes lines written before";
+                    self.lose(tenant, id, "not-append-only", message, (parent, before))?;
                 }
             }
             self.last = Some((parent, old));
@@ -359,18 +431,15 @@ impl History {
 
     /// The files of a commit of the past. Its shape is not judged again: what a past commit had
     /// beside the tenants' files, no run has read.
-    fn files(&self, commit: Oid) -> Result<BTreeMap<TenantId, Oid>, git2::Error> {
+    fn folder(&self, commit: Oid) -> Result<Folder, git2::Error> {
         let root = self.repo.find_commit(commit)?.tree()?;
-        let Some(folder) = root.get_name("tenants") else { return Ok(BTreeMap::new()) };
         // What is no folder holds no file.
-        if folder.kind() != Some(git2::ObjectType::Tree) {
-            return Ok(BTreeMap::new());
+        match root.get_name("tenants") {
+            Some(folder) if folder.kind() == Some(git2::ObjectType::Tree) => {
+                Ok(Folder(self.repo.odb()?.read(folder.id())?.data().to_vec()))
+            }
+            _ => Ok(Folder::default()),
         }
-        let tree = self.repo.find_tree(folder.id())?;
-        let tenants = tree
-            .iter()
-            .filter_map(|entry| Some((super::tree::tenant_of(entry.name_bytes())?, entry.id())));
-        Ok(tenants.collect())
     }
 
     fn unreadable(&mut self, commit: Oid, error: &git2::Error) {

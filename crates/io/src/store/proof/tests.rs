@@ -168,3 +168,61 @@ fn a_line_is_traced_to_the_commit_that_brought_it() {
     let tip = ledger.head().unwrap().unwrap();
     assert_eq!(found[&lines[2]].commit.id, tip);
 }
+
+#[test]
+fn an_accepted_loss_hides_no_other_one_of_the_same_tenant() {
+    let dir = repository();
+    written(&dir);
+    let last = Sha256::of(text_of(&dir).lines().last().unwrap().as_bytes());
+    cut(&dir);
+    let accepted = [accepted_at(last)];
+    assert_eq!(unknown(&dir, &accepted), []);
+    let mut ledger = open(&dir);
+    let entry = draft(Event::Intended, 9, "run-2", Some(sha("b")));
+    ledger.append(&[named(1, entry)]).unwrap();
+    assert_eq!(unknown(&dir, &accepted), []);
+    cut(&dir);
+    assert_eq!(unknown(&dir, &accepted), [tenant(1)], "that is another loss");
+}
+
+fn accepted_at(line: Sha256) -> Accepted {
+    Accepted {
+        tenant: tenant(1),
+        line,
+        reason: "a colleague edited it".into(),
+        by: "dana".into(),
+        until: "2999-01-01".parse().unwrap(),
+    }
+}
+
+#[test]
+fn a_chain_that_breaks_is_known_again_by_the_entries_that_verify_names() {
+    let dir = repository();
+    written(&dir);
+    replace(&open(&dir), tenant(1), |text| text.replacen("run-1", "run-9", 1));
+    assert_eq!(unknown(&dir, &[]), [tenant(1)]);
+    let late = "2030-01-01T00:00:00Z".parse().unwrap();
+    let verify = |ledger: &Ledger| crate::store::verify(ledger, late).unwrap();
+    let found = verify(&open(&dir));
+    let codes: Vec<_> = found.faults.iter().map(|fault| fault.code).collect();
+    assert_eq!(codes, ["broken-prev", "not-append-only"]);
+    let lines = found.faults.iter().map(|fault| accepted_at(fault.accept.unwrap().line));
+    let accepted: Vec<Accepted> = lines.collect();
+
+    let mut ledger = open(&dir);
+    ledger.accept(&accepted, today());
+    let read = |ledger: &Ledger| {
+        let mut view = ledger.read().unwrap();
+        ledger.prove(&mut view, proof(&accepted)).unwrap();
+        view
+    };
+    assert_eq!(read(&ledger).tenant(tenant(1)).records.len(), 3);
+    let entry = draft(Event::Intended, 9, "run-2", Some(sha("b")));
+    ledger.append(&[named(1, entry)]).unwrap();
+    let mut again = open(&dir);
+    again.accept(&accepted, today());
+    assert_eq!(read(&again).tenant(tenant(1)).records.len(), 4, "and it goes on from there");
+    assert_eq!(verify(&again).without(&accepted, today()).faults, []);
+    again.accept(&accepted, "2999-01-02".parse().unwrap());
+    assert_eq!(again.read().unwrap().broken.len(), 1, "it is over");
+}
