@@ -113,6 +113,8 @@ causes! {
     /// Several requests of a renewal are open and nothing tells which of them Intune made, or one key
     /// is recorded for two tenants.
     RequestDisputed = Urgent, own!("request-disputed");
+    /// Three runs in a row or more announced an upload, and none recorded what came of it.
+    IntentWithoutOutcome = Urgent, own!("intent-without-outcome");
     /// A line of the ledger that binds nobody, because no run with a right clock writes it.
     LedgerLineBroken = Urgent, own!("ledger-line-broken");
     /// The suspension ran out, and its line is still there.

@@ -1,5 +1,7 @@
 //! What raises each cause, with its sentences.
 
+mod recorded;
+
 use std::collections::HashMap;
 
 use chrono::{Days, NaiveTime};
@@ -22,6 +24,7 @@ use crate::report::plural;
 use crate::rules::codes::explain;
 use crate::rules::requests;
 use crate::rules::topics::KnownTopic;
+use recorded::Recorded;
 
 pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
     let mut matters = of_clone(input.clone);
@@ -49,6 +52,7 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
         };
         matters.extend(one.matters());
     }
+    matters.extend(recorded::of_strangers(input));
     matters
 }
 
@@ -117,6 +121,18 @@ impl Words {
     fn run(self, command: impl Into<String>) -> Self {
         Self { command: Some(command.into()), ..self }
     }
+}
+
+/// The identity of a matter; see [`super`].
+fn key(tenant: &str, token: Option<&TokenRef>, cause: Cause, period: Option<Timestamp>) -> String {
+    let kind = token.map_or("-", |token| token.kind.as_str());
+    let which = match token.map(|token| (&token.id, &token.name)) {
+        Some((Some(id), _)) => part(&id.to_lowercase()),
+        Some((None, Some(name))) => part(name),
+        Some((None, None)) | None => "-".to_owned(),
+    };
+    let period = period.map_or_else(|| "-".to_owned(), advice::day);
+    format!("{tenant}/{kind}/{which}/{}/{period}", cause.code())
 }
 
 fn matter(key: String, cause: Cause, words: Words) -> Matter {
@@ -278,26 +294,14 @@ impl OneTenant<'_> {
         matters
     }
 
+    /// Its lines of the ledger, as they are judged beside what Intune has.
+    fn recorded(&self) -> Option<Recorded<'_>> {
+        let show = format!("applecart ledger show {}", shell_word(&self.tenant.name));
+        Some(Recorded { input: self.input, id: self.tenant.tenant_id?, show })
+    }
+
     fn ledger_line_broken(&self) -> Option<Matter> {
-        let aside = self.input.ledger?.set_aside.get(&self.tenant.tenant_id?)?;
-        let newest = aside.last()?;
-        let what = match newest.has_endless_lease() {
-            true => "asks for a lease of more than 15 minutes".to_owned(),
-            false => format!("is dated {}, which is in the future", newest.at),
-        };
-        let message = format!(
-            "Line {} of its ledger {what}. It was written by {} and binds nobody.",
-            newest.seq,
-            newest
-                .actor
-                .host
-                .as_deref()
-                .or(newest.actor.user.as_deref())
-                .unwrap_or("an unnamed machine")
-        );
-        let next = "Correct the clock of that machine, or find out who forged the line:";
-        let words = Words::new(message, next)
-            .run(format!("applecart ledger show {}", shell_word(&self.tenant.name)));
+        let words = self.recorded()?.line_broken()?;
         Some(self.matter(Cause::LedgerLineBroken, None, None, words))
     }
 
@@ -327,14 +331,7 @@ impl OneTenant<'_> {
             Some(id) => id.to_string(),
             None => format!("folder:{}", part(&self.tenant.name)),
         };
-        let kind = token.map_or("-", |token| token.kind.as_str());
-        let which = match token.map(|token| (&token.id, &token.name)) {
-            Some((Some(id), _)) => part(&id.to_lowercase()),
-            Some((None, Some(name))) => part(name),
-            Some((None, None)) | None => "-".to_owned(),
-        };
-        let period = period.map_or_else(|| "-".to_owned(), advice::day);
-        let key = format!("{tenant}/{kind}/{which}/{}/{period}", cause.code());
+        let key = key(&tenant, token, cause, period);
         Matter {
             tenant: Some(MatterTenant {
                 name: self.tenant.name.clone(),
@@ -471,6 +468,7 @@ impl<'a> OneToken<'a> {
             matters.push(down);
         }
         matters.extend(self.cannot_land());
+        matters.extend(self.without_outcome());
         if state.warnings.contains(&Warning::CanaryFailed) {
             let next = "Correct `wire` in applecart.yaml, or the file that was refused:";
             let failed = "The first upload of this kind failed, so no other is sent.";
@@ -600,6 +598,12 @@ impl<'a> OneToken<'a> {
         let words = Words::new(message, next).run(command);
         let matter = self.matter(Cause::RenewalOpen, words);
         Matter { severity, since: open.at, ..matter }
+    }
+
+    fn without_outcome(&self) -> Option<Matter> {
+        let (words, since) = self.of.recorded()?.without_outcome(&self.token)?;
+        let one = self.matter(Cause::IntentWithoutOutcome, words);
+        Some(Matter { since: Some(since), ..one })
     }
 
     /// A file that failed again and again, whatever is tried.

@@ -141,6 +141,14 @@ impl Fleet {
                 let past: TenantLedger = view.tenants.into_values().next().unwrap();
                 self.ledger.tenants.insert(git.tenant_id, past);
             }
+            Cause::IntentWithoutOutcome => {
+                for run in ["run-1", "run-2", "run-3"] {
+                    world.recorded(Event::Intended, "AA", run, "2026-11-20T08:00:00Z");
+                }
+                let view = world.ledger.unwrap();
+                let past: TenantLedger = view.tenants.into_values().next().unwrap();
+                self.ledger.tenants.insert(git.tenant_id, past);
+            }
             Cause::LedgerLineBroken => {
                 world.recorded(Event::Intended, "AA", "run-1", "2027-11-20T11:00:00Z");
                 let view = world.ledger.unwrap().within(world.now);
@@ -917,4 +925,86 @@ fn a_suspension_parks_holds_and_no_disaster() {
     world.suspend("2026-12-31");
     world.live_vpp(|live| live.state = "invalid".into());
     assert_eq!(urgent(&world), ["token-invalid"]);
+}
+
+/// Announcements of a token's upload by as many runs, of which none recorded what came of it.
+fn announced(world: &mut World, runs: usize) {
+    for run in 0..runs {
+        world.recorded(Event::Intended, "AA", &format!("run-{run}"), "2026-11-20T08:00:00Z");
+    }
+}
+
+fn has_no_outcome(matters: &[Matter]) -> Option<&Matter> {
+    matters.iter().find(|one| one.code == Cause::IntentWithoutOutcome.code())
+}
+
+#[test]
+fn announcements_without_an_outcome_are_told_from_the_third() {
+    for runs in 0..5 {
+        let mut world = World::equal();
+        announced(&mut world, runs);
+        assert_eq!(has_no_outcome(&attention(&world)).is_some(), runs >= 3, "{runs}");
+    }
+}
+
+#[test]
+fn a_run_that_recorded_what_came_of_it_ends_the_row() {
+    for event in [Event::Applied, Event::Failed, Event::NotLanded] {
+        let mut world = World::equal();
+        announced(&mut world, 3);
+        world.recorded(Event::Intended, "AA", "run-9", "2026-11-20T08:00:00Z");
+        world.recorded(event, "AA", "run-9", "2026-11-20T08:01:00Z");
+        assert_eq!(has_no_outcome(&attention(&world)), None, "{event}");
+    }
+    // That a later run found nothing in Intune is no outcome of theirs.
+    let mut world = World::equal();
+    announced(&mut world, 3);
+    world.recorded(Event::NotLanded, "AA", "run-9", "2026-11-20T08:30:00Z");
+    assert!(has_no_outcome(&attention(&world)).is_some());
+}
+
+#[test]
+fn what_is_explained_is_accepted_by_its_newest_line_and_the_next_three_are_told() {
+    let mut world = World::equal();
+    announced(&mut world, 4);
+    let told = attention(&world);
+    let told = has_no_outcome(&told).unwrap();
+    let tenant = world.tenant.tenant_id;
+    let newest = world.ledger.as_ref().unwrap().tenant(tenant).records.last().unwrap();
+    let line = newest.line_sha256().unwrap();
+    assert!(told.next.contains(&format!("tenant: {tenant}, line: {line}")), "{}", told.next);
+    world.policy.accepted.push(crate::fleet::Accepted {
+        tenant,
+        line,
+        reason: "the runner was killed".into(),
+        by: "dana".into(),
+        until: date(2999, 1, 1),
+    });
+    assert_eq!(has_no_outcome(&attention(&world)), None);
+    for run in ["run-7", "run-8", "run-9"] {
+        world.recorded(Event::Intended, "AA", run, "2026-11-20T08:00:00Z");
+    }
+    assert!(has_no_outcome(&attention(&world)).is_some());
+    world.policy.accepted[0].until = date(2000, 1, 1);
+    assert!(has_no_outcome(&attention(&world)).unwrap().message.starts_with("7 "));
+}
+
+#[test]
+fn lines_of_a_tenant_that_is_in_no_folder_are_told() {
+    let mut world = World::equal();
+    announced(&mut world, 3);
+    world.recorded(Event::Intended, "AA", "run-9", "2027-11-20T11:00:00Z");
+    let view = world.ledger.unwrap().within(world.now);
+    let stranger = tenant("stranger", 77).tenant_id;
+    let mut ledger = LedgerView::default();
+    ledger.tenants.insert(stranger, view.tenants.into_values().next().unwrap());
+    ledger.set_aside.insert(stranger, view.set_aside.into_values().next().unwrap());
+    let world = World { ledger: Ok(ledger), ..World::equal() };
+    let matters = attention(&world);
+    let of_stranger: Vec<&str> = matters
+        .iter()
+        .filter(|one| one.tenant.as_ref().is_some_and(|of| of.tenant_id == Some(stranger)))
+        .map(|one| one.code.as_str())
+        .collect();
+    assert_eq!(of_stranger, ["intent-without-outcome", "ledger-line-broken"]);
 }

@@ -1,0 +1,126 @@
+//! What the lines of the ledger raise by themselves, also those of tenants that are in no folder.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::{Words, key, matter};
+use crate::attention::{Cause, Input, Matter, MatterTenant};
+use crate::fleet::{Accepted, Desired};
+use crate::model::{Record, TenantId, Timestamp, TokenRef};
+use crate::plan::CANNOT_LAND;
+
+/// What the ledger has of tenants that are in no folder. Nobody looks for them there, and their lines
+/// count for the fleet's limits all the same.
+pub(super) fn of_strangers(input: &Input<'_>) -> Vec<Matter> {
+    let Some(ledger) = input.ledger else { return Vec::new() };
+    let in_git: HashSet<TenantId> = input.fleet.iter().filter_map(Desired::tenant_id).collect();
+    let planned: HashSet<TenantId> =
+        input.plan.tenants.iter().filter_map(|tenant| tenant.tenant_id).collect();
+    let recorded: BTreeSet<TenantId> =
+        ledger.tenants.keys().chain(ledger.set_aside.keys()).copied().collect();
+    let mut matters = Vec::new();
+    let strangers = recorded.into_iter().filter(|id| !in_git.contains(id) && !planned.contains(id));
+    for id in strangers {
+        let past = ledger.tenant(id);
+        let aside = ledger.set_aside.get(&id).and_then(|lines| lines.first());
+        let name = past.name().or(aside.map(|line| &line.name)).map(ToString::to_string);
+        let lines = Recorded { input, id, show: format!("applecart ledger show {id}") };
+        let raised = |cause: Cause, token: Option<&TokenRef>, words| Matter {
+            tenant: Some(MatterTenant {
+                name: name.clone().unwrap_or_else(|| id.to_string()),
+                tenant_id: Some(id),
+            }),
+            token: token.cloned(),
+            ..matter(key(&id.to_string(), token, cause, None), cause, words)
+        };
+        matters
+            .extend(lines.line_broken().map(|words| raised(Cause::LedgerLineBroken, None, words)));
+        let mut tokens: Vec<&TokenRef> = Vec::new();
+        for sending in past.all_unfinished() {
+            if !tokens.iter().any(|known| known.same_token(sending.token)) {
+                tokens.push(sending.token);
+            }
+        }
+        matters.extend(tokens.into_iter().filter_map(|token| {
+            let (words, since) = lines.without_outcome(token)?;
+            let one = raised(Cause::IntentWithoutOutcome, Some(token), words);
+            Some(Matter { since: Some(since), ..one })
+        }));
+    }
+    matters
+}
+
+/// A tenant's lines of the ledger that no run with a right clock and a whole life writes.
+pub(super) struct Recorded<'a> {
+    pub(super) input: &'a Input<'a>,
+    pub(super) id: TenantId,
+    /// The command that shows them.
+    pub(super) show: String,
+}
+
+impl Recorded<'_> {
+    /// Whether the policy accepts it: somebody has looked into it.
+    fn is_accepted(&self, line: &Record) -> bool {
+        let today = self.input.plan.generated_at.date_time().date_naive();
+        let named = |one: &&Accepted| one.tenant == self.id && today <= one.until;
+        let mut accepted = self.input.policy.accepted.iter().filter(named).peekable();
+        accepted.peek().is_some()
+            && line.line_sha256().is_some_and(|line| accepted.any(|one| one.line == line))
+    }
+
+    /// How a reviewed line of the policy says that this is explained.
+    fn how_to_accept(&self, line: &Record) -> String {
+        let line = line.line_sha256().map(|line| line.to_string()).unwrap_or_default();
+        format!(
+            "What is explained can be accepted in applecart.yaml: `ledger: {{accepted: [{{tenant: {}, line: {line}, reason: …, by: …, until: YYYY-MM-DD}}]}}`.",
+            self.id
+        )
+    }
+
+    pub(super) fn line_broken(&self) -> Option<Words> {
+        let aside = self.input.ledger?.set_aside.get(&self.id)?;
+        let newest = aside.iter().rfind(|line| !self.is_accepted(line))?;
+        let what = match newest.has_endless_lease() {
+            true => "asks for a lease of more than 15 minutes".to_owned(),
+            false => format!("is dated {}, which is in the future", newest.at),
+        };
+        let message = format!(
+            "Line {} of its ledger {what}. It was written by {} and binds nobody.",
+            newest.seq,
+            writer(newest)
+        );
+        let next = format!(
+            "Correct the clock of that machine, or find out who forged the line. {} The lines:",
+            self.how_to_accept(newest)
+        );
+        Some(Words::new(message, next).run(self.show.as_str()))
+    }
+
+    /// Announcements without an outcome from the third on, and since when.
+    pub(super) fn without_outcome(&self, token: &TokenRef) -> Option<(Words, Timestamp)> {
+        let row = self.input.ledger?.tenant(self.id).without_outcome(token);
+        let explained = row.iter().rposition(|one| self.is_accepted(one.opened));
+        let row = row.get(explained.map_or(0, |place| place + 1)..)?;
+        let (first, newest) = (row.first()?, row.last()?);
+        if row.len() < CANNOT_LAND {
+            return None;
+        }
+        let message = format!(
+            "{} announcements of an upload in a row have no outcome in its ledger. The newest is line {}, of {}, by {}. While one is fresh, no other run uploads.",
+            row.len(),
+            newest.opened.seq,
+            newest.intended_at(),
+            writer(newest.opened)
+        );
+        let next = format!(
+            "Runs are killed there, or the lines are forged: find out who wrote them. {} The lines:",
+            self.how_to_accept(newest.opened)
+        );
+        Some((Words::new(message, next).run(self.show.as_str()), first.intended_at()))
+    }
+}
+
+/// The machine or person that a line names; whoever forges one names another.
+fn writer(line: &Record) -> &str {
+    let actor = &line.actor;
+    actor.host.as_deref().or(actor.user.as_deref()).unwrap_or("an unnamed machine")
+}
