@@ -6,13 +6,14 @@ mod policy;
 mod secrets;
 mod uploads;
 
+use self::secrets::Objects;
 use super::{AppError, Context, Reach, session};
 use applecart_core::audit::wrong_destinations;
 use applecart_core::fleet::{self, Policy};
 use applecart_core::ledger::LedgerView;
 use applecart_core::report::{
     self, AUDIT_VERSION, AppleIds, Audit, AuditArea, AuditFinding, AuditLedger, AuditLevel,
-    AuditPlace, AuditSummary,
+    AuditObjects, AuditPlace, AuditSummary,
 };
 use applecart_io::git::Repo;
 
@@ -21,6 +22,8 @@ pub struct AuditOptions {
     pub expect_head: Option<String>,
     /// Contact nothing.
     pub offline: bool,
+    /// Look only at what is new since the branch left this revision.
+    pub base: Option<String>,
 }
 
 /// What all checks rest on.
@@ -49,6 +52,24 @@ pub fn audit(options: &AuditOptions, context: &Context) -> Result<Audit, AppErro
     };
     let policy = session::policy_of(context, &repo.snapshot(&policy_rev)?)?;
     let ground = Ground { repo: &repo, rev: &rev, policy: &policy, policy_rev: &policy_rev };
+    let named = |since, objects, findings| Audit {
+        format_version: AUDIT_VERSION,
+        generated_at: context.now(),
+        rev: rev.clone(),
+        since,
+        policy_rev: policy_rev.clone(),
+        policy_name: policy_name.clone(),
+        ledger: AuditLedger::default(),
+        uploads: 0,
+        objects,
+        findings,
+        summary: AuditSummary::default(),
+    };
+    if let Some(base) = &options.base {
+        let (since, _) = repo.touched(&context.rev, base)?;
+        let (objects, findings) = what_is_new(&ground, &since)?;
+        return Ok(named(Some(since), objects, findings).finish(&policy.accepted_findings));
+    }
 
     let mut findings = Vec::new();
     if repo.is_shallow() {
@@ -66,22 +87,27 @@ pub fn audit(options: &AuditOptions, context: &Context) -> Result<Audit, AppErro
     findings.extend(wrong_destinations(&files.past, &files.present, &policy.moves));
     let (changes, listed_ever) = policy::audit(&ground, ledger.summary.head.is_some())?;
     findings.extend(changes);
-    let (objects, shown) = secrets::audit(&repo, &mut findings)?;
+    let (objects, shown) = secrets::audit(&repo, Objects::All, &mut findings)?;
     findings.extend(files.audit_recipients(&ground, &shown, &listed_ever)?);
 
-    let audit = Audit {
-        format_version: AUDIT_VERSION,
-        generated_at: context.now(),
-        rev: rev.clone(),
-        policy_rev: policy_rev.clone(),
-        policy_name,
-        ledger: ledger.summary,
-        uploads: traced,
-        objects,
-        findings,
-        summary: AuditSummary::default(),
-    };
+    let audit = named(None, objects, findings);
+    let audit = Audit { ledger: ledger.summary, uploads: traced, ..audit };
     Ok(audit.finish(&policy.accepted_findings))
+}
+
+/// What came with a branch: secrets that are readable in it, and files that are encrypted to others
+/// than it lists. The rest of the history was audited before it was merged, and is by the schedule.
+fn what_is_new(
+    ground: &Ground<'_>,
+    since: &str,
+) -> Result<(AuditObjects, Vec<AuditFinding>), AppError> {
+    let mut findings = Vec::new();
+    let new = Objects::New { rev: ground.rev, since };
+    let (objects, shown) = secrets::audit(ground.repo, new, &mut findings)?;
+    let files = files::Files::new_in(ground, &shown)?;
+    let listed = ground.policy.recipients.iter().cloned().collect();
+    findings.extend(files.audit_recipients(ground, &shown, &listed)?);
+    Ok((objects, findings))
 }
 
 /// Which tokens depend on which Apple Account, and what would be stranded without it.

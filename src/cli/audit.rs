@@ -22,6 +22,7 @@ use applecart_core::report::{self, AnnotationFormat, AppleIds, Audit};
   applecart audit
   applecart audit --expect-head 8c2f… --format json
   applecart audit --format sarif > audit.sarif
+  applecart audit --base origin/main
   applecart audit --apple-ids")]
 pub(super) struct Args {
     /// The ledger's head as an earlier audit printed it: the present one must hold it
@@ -31,8 +32,12 @@ pub(super) struct Args {
     /// protected branch
     #[arg(long)]
     offline: bool,
+    /// Look only at what is new since the branch left this revision: secrets in its commits, and the
+    /// recipients of its files. The ledger and the rest of the history are not looked at
+    #[arg(long, value_name = "REV", conflicts_with = "expect_head")]
+    base: Option<String>,
     /// Only show which tokens depend on which Apple Account, and what would be stranded without it
-    #[arg(long, conflicts_with = "expect_head")]
+    #[arg(long, conflicts_with_all = ["expect_head", "base"])]
     apple_ids: bool,
     /// How to show it
     #[arg(short = 'o', long, value_parser = FORMATS, default_value = "human")]
@@ -77,7 +82,11 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         args.format.write(&Shown::AppleIds(found), output)?;
         return Ok(if is_whole { Outcome::Done } else { Outcome::Partial });
     }
-    let options = AuditOptions { expect_head: args.expect_head.clone(), offline: args.offline };
+    let options = AuditOptions {
+        expect_head: args.expect_head.clone(),
+        offline: args.offline,
+        base: args.base.clone(),
+    };
     let audit = audit::audit(&options, context)?;
     let outcome = match (audit.summary.findings, audit.summary.unknown) {
         (0, 0) => Outcome::Done,

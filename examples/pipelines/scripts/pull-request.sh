@@ -36,9 +36,15 @@ fi
 target=refs/remotes/origin/${TARGET#refs/heads/}
 git fetch --quiet --no-tags origin "+refs/heads/${TARGET#refs/heads/}:$target"
 remark validate
+# What one commit of the branch has, the history has for ever, also where the next one removes it.
+audit=0
+applecart audit --offline --base "$target" || audit=$?
 if [ $fork = true ]; then
   echo "This comes from a fork: its files are valid, and no tenant was contacted."
-  exit 0
+  exit "$audit"
 fi
 # 3: some tenants could not be read. The comment names them, and the job fails with it.
-remark plan --base "$target" --out "$out/plan.json" --out "$out/plan.md"
+code=0
+remark plan --base "$target" --out "$out/plan.json" --out "$out/plan.md" || code=$?
+[ "$audit" -eq 0 ] || exit "$audit"
+exit "$code"

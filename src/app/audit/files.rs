@@ -49,6 +49,17 @@ impl Files {
         Ok(Self { past, present: folders.into_iter().flat_map(present).collect() })
     }
 
+    /// Those whose sealed bytes are among `sealed`, without their past.
+    pub(super) fn new_in(
+        ground: &Ground<'_>,
+        sealed: &HashMap<String, Addressees>,
+    ) -> Result<Self, GitError> {
+        let folders = ground.repo.snapshot(ground.rev)?.tenants;
+        let mut present: Vec<PresentFile> = folders.into_iter().flat_map(present).collect();
+        present.retain(|file| sealed.contains_key(&file.blob));
+        Ok(Self { past: Vec::new(), present })
+    }
+
     /// `sealed` is what every sealed blob shows, `ever` all recipients that were ever listed.
     pub(super) fn audit_recipients(
         &self,

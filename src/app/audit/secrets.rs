@@ -15,6 +15,15 @@ use applecart_io::git::{Origin, Part, Repo};
 /// The largest blob that is looked at: more than forges take. It is in memory as a whole.
 const MAX_BLOB: u64 = 128 * 1024 * 1024;
 
+/// Which objects are looked at.
+#[derive(Clone, Copy)]
+pub(super) enum Objects<'a> {
+    /// Every one of the repository, whether anything reaches it or not.
+    All,
+    /// What came with the commits that a revision has and an earlier one does not.
+    New { rev: &'a str, since: &'a str },
+}
+
 /// What one look at every object showed.
 #[derive(Default)]
 struct Seen {
@@ -47,10 +56,15 @@ impl Seen {
 /// Looks at every object once. What sealed files show is gathered on the way, by their blobs.
 pub(super) fn audit(
     repo: &Repo,
+    of: Objects<'_>,
     findings: &mut Vec<AuditFinding>,
 ) -> Result<(AuditObjects, HashMap<String, Addressees>), AppError> {
     let mut seen = Seen::default();
-    let searched = repo.each_object(MAX_BLOB, |id, part, bytes| seen.look(id, part, bytes))?;
+    let look = |id: &str, part, bytes: &[u8]| seen.look(id, part, bytes);
+    let searched = match of {
+        Objects::All => repo.each_object(MAX_BLOB, look),
+        Objects::New { rev, since } => repo.each_new_object((rev, since), MAX_BLOB, look),
+    }?;
     let Seen { leaks, closed, sealed } = seen;
     let blobs = leaks.keys().filter(|(_, part)| *part != Part::Message).map(|(id, _)| id);
     let wanted: HashSet<String> =

@@ -207,3 +207,35 @@ fn a_clone_that_lost_a_file_of_its_history_does_not_hold() {
     world.git(&["reflog", "expire", "--expire=now", "--all"]);
     assert_eq!(found(&world.audit().ends_with(0)), NOTHING);
 }
+
+#[test]
+fn a_branch_is_audited_by_what_is_new_on_it() {
+    let world = World::new();
+    let key = || rcgen::KeyPair::generate().unwrap().serialize_pem();
+    world.write("notes/old.txt", &key());
+    world.commit("A mistake of last year");
+    world.audit().ends_with(7);
+    world.git(&["checkout", "--quiet", "-b", "change"]);
+    let branch = |world: &World| world.run(&["audit", "--base", "main", "--format", "json"]);
+    world.git(&["mv", "notes/old.txt", "notes/moved.txt"]);
+    world.renewal("contoso");
+    let run = branch(&world).ends_with(0);
+    assert_eq!(found(&run), NOTHING);
+    let main = world.git(&["rev-parse", "main"]);
+    assert_eq!(run.json()["since"], main.as_str());
+    world.run(&["audit", "--base", "main"]).ends_with(0).says("which are new since");
+
+    // Removed before the merge, it would be in the history all the same.
+    world.write("deep/er/new.txt", &key());
+    world.commit("By mistake");
+    let leak = world.git(&["rev-parse", "HEAD"]);
+    world.git(&["rm", "--quiet", "deep/er/new.txt"]);
+    world.commit("Removed");
+    let run = branch(&world).ends_with(7);
+    assert_eq!(found(&run), ["plaintext-private-key"]);
+    assert_eq!(finding(&run, "plaintext-private-key")["place"]["commit"], leak.as_str());
+    world.git(&["commit", "--quiet", "--allow-empty", "-m", &key()]);
+    let places = branch(&world).ends_with(7).json()["summary"]["findings"].clone();
+    assert_eq!(places, 2, "and in a message");
+    world.run(&["audit", "--base", "nowhere"]).ends_with(7);
+}

@@ -219,6 +219,8 @@ pub struct Audit {
     pub format_version: &'static str,
     pub generated_at: Timestamp,
     pub rev: String,
+    /// The commit since which everything new was looked at, and nothing else; `null` for everything.
+    pub since: Option<String>,
     /// The commit of the protected branch that uploads must come from and that the policy is of.
     pub policy_rev: String,
     /// What the protected branch is called here.

@@ -94,21 +94,99 @@ impl Repo {
     pub fn each_object(
         &self,
         max: u64,
-        mut look: impl FnMut(&str, Part, &[u8]),
+        look: impl FnMut(&str, Part, &[u8]),
     ) -> Result<Searched, GitError> {
-        let unreadable = |error| GitError::reading("the objects", error);
-        let odb = self.repo.odb().map_err(unreadable)?;
+        let odb = self.repo.odb();
+        let odb = odb.map_err(|error| GitError::reading("the objects", error))?;
         let mut ids = HashSet::new();
         odb.foreach(|id| {
             // An object may be in a pack and beside it.
             ids.insert(*id);
             true
         })
-        .map_err(unreadable)?;
+        .map_err(|error| GitError::reading("the objects", error))?;
+        self.look_at(&ids, max, look)
+    }
+
+    /// The same of what came with the commits that `tip` has and `base` does not.
+    pub fn each_new_object(
+        &self,
+        (tip, base): (&str, &str),
+        max: u64,
+        look: impl FnMut(&str, Part, &[u8]),
+    ) -> Result<Searched, GitError> {
+        let (tip, base) = (self.commit(tip)?.id(), self.commit(base)?.id());
+        let ids = self.new_objects(tip, base);
+        let ids = ids.map_err(|error| GitError::reading("the new commits", error))?;
+        self.look_at(&ids, max, look)
+    }
+
+    /// The commits from `base` to `tip`, and what each has that no parent has at the same place and
+    /// `base` has nowhere: what was moved is not new.
+    fn new_objects(&self, tip: Oid, base: Oid) -> Result<HashSet<Oid>, git2::Error> {
+        let mut walk = self.repo.revwalk()?;
+        walk.push(tip)?;
+        walk.hide(base)?;
+        let mut new = HashSet::new();
+        for id in walk {
+            let commit = self.repo.find_commit(id?)?;
+            new.insert(commit.id());
+            let parents = commit.parents().map(|parent| parent.tree_id()).collect();
+            let mut open: Vec<(Oid, Vec<Oid>)> = vec![(commit.tree_id(), parents)];
+            while let Some((id, before)) = open.pop() {
+                if before.contains(&id) || !new.insert(id) {
+                    continue;
+                }
+                let before: Vec<_> =
+                    before.into_iter().filter_map(|id| self.repo.find_tree(id).ok()).collect();
+                for entry in &self.repo.find_tree(id)? {
+                    let name = entry.name_bytes();
+                    let there = before.iter().filter_map(|tree| tree.get_name_bytes(name));
+                    let there: Vec<Oid> = there.map(|one| one.id()).collect();
+                    match entry.kind() {
+                        Some(ObjectType::Tree) => open.push((entry.id(), there)),
+                        Some(ObjectType::Blob) if !there.contains(&entry.id()) => {
+                            new.insert(entry.id());
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        let (mut open, mut known) = (vec![self.repo.find_commit(base)?.tree_id()], HashSet::new());
+        while let Some(id) = open.pop().filter(|_| !new.is_empty()) {
+            if !known.insert(id) {
+                continue;
+            }
+            new.remove(&id);
+            for entry in &self.repo.find_tree(id)? {
+                match entry.kind() {
+                    Some(ObjectType::Tree) => open.push(entry.id()),
+                    _ => {
+                        new.remove(&entry.id());
+                    }
+                }
+            }
+        }
+        Ok(new)
+    }
+
+    fn look_at(
+        &self,
+        ids: &HashSet<Oid>,
+        max: u64,
+        mut look: impl FnMut(&str, Part, &[u8]),
+    ) -> Result<Searched, GitError> {
+        let odb = self.repo.odb();
+        let odb = odb.map_err(|error| GitError::reading("the objects", error))?;
         let mut searched = Searched::default();
         let mut trees = Vec::new();
         let mut size_of_trees = 0;
-        for &id in &ids {
+        for &id in ids {
+            if !odb.exists(id) {
+                searched.missing.insert(id.to_string());
+                continue;
+            }
             let unreadable = |error| GitError::reading(&format!("object {id}"), error);
             let (size, kind) = odb.read_header(id).map_err(unreadable)?;
             let part = match kind {
@@ -144,7 +222,7 @@ impl Repo {
                     names.push(b'\n');
                 }
                 let is_file = mode.starts_with(b"100") || mode == b"120000";
-                if is_file && !ids.contains(&id) {
+                if is_file && !ids.contains(&id) && !odb.exists(id) {
                     searched.missing.insert(id.to_string());
                 }
             }
@@ -198,7 +276,7 @@ impl Repo {
 }
 
 /// The entries of a tree object (`mode name NUL id`, one after the other), as far as it is whole.
-fn entries(tree: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], Oid)> {
+pub(crate) fn entries(tree: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], Oid)> {
     let mut rest = tree;
     std::iter::from_fn(move || {
         let end = rest.iter().position(|byte| *byte == 0)?;

@@ -32,31 +32,17 @@ pub fn audit_human(audit: &Audit, width: usize) -> String {
     };
     let policy = format!("{} at {}", audit.policy_name, short(&audit.policy_rev));
     line(&mut out, "revision", &format!("{}, policy of {policy}", short(&audit.rev)));
-    let ledger = &audit.ledger;
-    let asked = ledger
-        .remote
-        .as_deref()
-        .map_or_else(|| "in this clone".to_owned(), |remote| format!("of {remote}"));
-    line(
-        &mut out,
-        "ledger",
-        &match &ledger.head {
-            None => format!("{} {asked}: none yet", ledger.branch),
-            Some(_) => format!(
-                "{} {asked}: {}, {}, {}; {} traced",
-                ledger.branch,
-                plural(ledger.tenants, "tenant"),
-                plural(ledger.entries, "entry"),
-                plural(ledger.commits, "commit"),
-                plural(audit.uploads, "upload"),
-            ),
-        },
-    );
+    if audit.since.is_none() {
+        line(&mut out, "ledger", &ledger(audit));
+    }
     let (blobs, messages) = (audit.objects.blobs, audit.objects.messages);
-    let objects =
-        format!("{} and {} looked at", plural(blobs, "blob"), plural(messages, "message"));
-    line(&mut out, "objects", &objects);
-    if let Some(head) = &ledger.head {
+    let since = match &audit.since {
+        None => String::new(),
+        Some(since) => format!(", which are new since {}; nothing else was", short(since)),
+    };
+    let (blobs, messages) = (plural(blobs, "blob"), plural(messages, "message"));
+    line(&mut out, "objects", &format!("{blobs} and {messages} looked at{since}"));
+    if let Some(head) = &audit.ledger.head {
         line(&mut out, "head", head);
         let hint = format!("keep it outside the forge; next time: --expect-head {head}");
         let _ = writeln!(out, "{:<10}{}", "", styled(DIM, &hint));
@@ -79,6 +65,26 @@ pub fn audit_human(audit: &Audit, width: usize) -> String {
     let _ = writeln!(out, "\n{}", styled(style, &format!("{text}{accepted}{notes}")));
     out.push_str(&how_to_accept(audit));
     out
+}
+
+/// Which ledger was looked at, and how much is in it.
+fn ledger(audit: &Audit) -> String {
+    let ledger = &audit.ledger;
+    let asked = ledger
+        .remote
+        .as_deref()
+        .map_or_else(|| "in this clone".to_owned(), |remote| format!("of {remote}"));
+    match &ledger.head {
+        None => format!("{} {asked}: none yet", ledger.branch),
+        Some(_) => format!(
+            "{} {asked}: {}, {}, {}; {} traced",
+            ledger.branch,
+            plural(ledger.tenants, "tenant"),
+            plural(ledger.entries, "entry"),
+            plural(ledger.commits, "commit"),
+            plural(audit.uploads, "upload"),
+        ),
+    }
 }
 
 /// The entry by which the policy agrees to the first finding that it can name.

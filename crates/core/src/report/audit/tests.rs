@@ -10,6 +10,7 @@ fn audit(findings: Vec<AuditFinding>) -> Audit {
         format_version: AUDIT_VERSION,
         generated_at: Timestamp::from_unix(1_800_000_000).unwrap(),
         rev: "a".repeat(40),
+        since: None,
         policy_rev: "b".repeat(40),
         policy_name: "origin/main".to_owned(),
         ledger: AuditLedger { head: Some("c".repeat(40)), ..AuditLedger::default() },
