@@ -87,6 +87,11 @@ impl Other {
         Ok(Self { tenants, fork, policy_changed: !unchanged, proposed: proposed(source) })
     }
 
+    /// The planned revision's own settings, where it is what changed them.
+    pub fn proposed(&self) -> Option<&Policy> {
+        self.proposed.as_ref().filter(|_| self.policy_changed)
+    }
+
     pub fn as_input(&self) -> applecart_core::plan::Base<'_> {
         applecart_core::plan::Base {
             tenants: &self.tenants,

@@ -7,7 +7,7 @@ use super::session::{self, Intune, Loaded, Made, Tree, Wanted, Which};
 use super::{AppError, Context, Reach, files, trust};
 use applecart_core::attention::Attention;
 use applecart_core::fleet::{self, FileBytes, TokenLines};
-use applecart_core::model::{LiveTenant, Outcome, TenantName};
+use applecart_core::model::{LiveTenant, Outcome, Sha256, TenantName};
 use applecart_core::plan::{Plan, Selection, Source, Touched};
 use applecart_io::git::Repo;
 
@@ -57,8 +57,12 @@ impl Compared {
 pub fn run(context: &Context, options: Options) -> Result<Compared, AppError> {
     let mut selection = options.selection;
     if let Some(base) = options.base {
-        let (since, tenants) = Repo::discover(&context.repo)?.touched(&context.rev, &base)?;
-        selection = selection.within(Touched { base, since, tenants });
+        let repo = Repo::discover(&context.repo)?;
+        let (since, tenants) = repo.touched(&context.rev, &base)?;
+        // Settings that judge writes otherwise touch every tenant.
+        if settings(&repo, &since)? == settings(&repo, &context.rev)? {
+            selection = selection.within(Touched { base, since, tenants });
+        }
     }
     let offline = options.snapshot.is_some();
     let wanted = Wanted {
@@ -77,6 +81,12 @@ pub fn run(context: &Context, options: Options) -> Result<Compared, AppError> {
     let Made { loaded, planned, .. } = made;
     let rev = loaded.rev.clone().unwrap_or_else(|| context.rev.clone());
     Ok(Compared { plan: planned.plan, attention, loaded, rev })
+}
+
+/// What names the settings that judge writes, of a revision; `None` of one without valid settings.
+fn settings(repo: &Repo, rev: &str) -> Result<Option<Sha256>, AppError> {
+    let policy = repo.policy(rev)?;
+    Ok(fleet::load_policy(policy.as_deref()).0.map(|policy| policy.sha256))
 }
 
 /// One tenant's state from a file.

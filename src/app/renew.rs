@@ -154,8 +154,8 @@ impl Ground {
         AppError::check_selection(selection, &fleet)?;
         let rev = Some(commit.clone());
         let policy_rev = rev.clone();
-        let (other, blind) = (None, None);
-        let loaded = Loaded { repo, rev, policy_rev, policy, base, other, blind, fleet };
+        let (other, blind, proposed) = (None, None, None);
+        let loaded = Loaded { repo, rev, policy_rev, policy, base, other, blind, fleet, proposed };
         Ok(Self { loaded, source, start: Start { name, commit }, remote })
     }
 

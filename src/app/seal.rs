@@ -88,10 +88,10 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
     let now = context.now();
     let token = download.token(&download.inspect(&policy, now, None), tenant, wanted)?;
     let (live, known) = match &options.compare {
-        Compare::Nothing => (None, last_seen(context, &policy)),
+        Compare::Nothing => (None, last_seen(context, &repo, &policy)),
         Compare::Snapshot(path) => {
             let live = identity::narrow(files::snapshot(path)?, tenant, &token, None);
-            (Some(live), last_seen(context, &policy))
+            (Some(live), last_seen(context, &repo, &policy))
         }
         Compare::Intune => {
             let (live, known) = read_intune(context, tenant, &token)?;
@@ -163,10 +163,12 @@ fn write(
 
 /// The ledger as this clone saw it last; nothing is contacted. Without it a certificate's key is
 /// compared with no request.
-fn last_seen(context: &Context, policy: &Policy) -> Option<LedgerView> {
-    let mut view = session::open_ledger(context, policy, Which::Offline).ok()?.read().ok()?;
-    view.take_notes(session::open_notes(context, policy, Which::Offline).ok()?.read().ok()?);
-    Some(view)
+fn last_seen(context: &Context, repo: &Repo, policy: &Policy) -> Option<LedgerView> {
+    let ledger = session::open_ledger(context, policy, Which::Offline).ok()?;
+    let view = ledger.read().ok()?;
+    let proved =
+        session::prove(context, repo, (policy, None), Which::Offline, &ledger, view).ok()?;
+    Some(proved.0.within(context.latest()))
 }
 
 /// Reads the tenant as `plan --worktree` does, and for a push certificate the ledger.

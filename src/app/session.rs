@@ -57,6 +57,14 @@ pub struct Loaded {
     /// revision's own, good enough to say what is unknown; Intune is not contacted with them.
     pub blind: Option<Unknown>,
     pub fleet: Vec<Desired>,
+    /// What the planned revision is by its own settings, where they judge writes otherwise.
+    pub proposed: Option<Proposed>,
+}
+
+/// A revision by its own settings, which count once it is merged.
+pub struct Proposed {
+    pub policy: Policy,
+    pub fleet: Vec<Desired>,
 }
 
 impl Loaded {
@@ -103,6 +111,12 @@ pub fn load(
     let (fleet, _) = fleet::load_tenants_looking(&source, Some(&policy), &look);
     let other =
         there.map(|there| Other::of(&repo, &there, &policy, &source, &fleet)).transpose()?;
+    let proposed =
+        other.as_ref().and_then(Other::proposed).filter(|own| own.sha256 != policy.sha256);
+    let proposed = proposed.cloned().map(|policy| {
+        let (fleet, _) = fleet::load_tenants_looking(&source, Some(&policy), &look);
+        Proposed { policy, fleet }
+    });
     AppError::check_selection(selection, &fleet)?;
     let mut selected = 0;
     let mut valid = 0;
@@ -124,7 +138,7 @@ pub fn load(
         });
         return Err(AppError::InvalidFleet(mistakes.collect()));
     }
-    Ok(Loaded { repo, rev, policy_rev, policy, base, other, blind, fleet })
+    Ok(Loaded { repo, rev, policy_rev, policy, base, other, blind, fleet, proposed })
 }
 
 /// The settings of one revision, or every mistake in them. How a person signs in is theirs to say.
@@ -374,6 +388,7 @@ pub fn open_ledger(
         Which::Offline => Ledger::open_offline(&context.repo, &policy.ledger_branch),
     }?;
     ledger.play(Role::Ledger { genesis: policy.genesis.clone() });
+    ledger.accept(&policy.accepted, context.now().date_time().date_naive());
     Ok(ledger)
 }
 
@@ -389,6 +404,7 @@ pub fn open_notes(context: &Context, policy: &Policy, which: Which) -> Result<Le
         Which::Local => Ledger::open(&context.repo, branch),
     }?;
     notes.play(Role::Notes { genesis: policy.notes_genesis.clone() });
+    notes.accept(&policy.accepted, context.now().date_time().date_naive());
     Ok(notes)
 }
 
@@ -645,10 +661,23 @@ impl<'a> Session<'a> {
     ) -> Result<Planned, AppError> {
         let planned = self.make_with(live, source, &Downloads::default());
         let downloads = downloads::of_base(self.loaded, &planned.due)?;
-        Ok(match downloads.is_empty() {
+        let mut planned = match downloads.is_empty() {
             true => planned,
             false => self.make_with(live, source, &downloads),
-        })
+        };
+        if let Some(proposed) = &self.loaded.proposed {
+            let unknown = self.known.as_ref().err().map(ToString::to_string);
+            let now = self.input(live, source, &downloads, unknown.as_deref());
+            let as_merged = |base| plan::Base { policy_changed: false, proposed: None, ..base };
+            let then = plan::make(&Input {
+                policy: &proposed.policy,
+                fleet: &proposed.fleet,
+                base: now.base.map(as_merged),
+                ..now
+            });
+            planned.plan.after_merge = Some(plan::AfterMerge::of(&planned.plan, &then.plan));
+        }
+        Ok(planned)
     }
 
     fn make_with(
@@ -658,7 +687,18 @@ impl<'a> Session<'a> {
         downloads: &Downloads,
     ) -> Planned {
         let unknown = self.known.as_ref().err().map(ToString::to_string);
-        plan::make(&Input {
+        plan::make(&self.input(live, source, downloads, unknown.as_deref()))
+    }
+
+    /// Everything that the plan is made of; `unknown` says why the past is, where it is.
+    fn input<'i>(
+        &'i self,
+        live: &'i BTreeMap<TenantName, LiveTenant>,
+        source: plan::Source,
+        downloads: &'i Downloads,
+        unknown: Option<&'i str>,
+    ) -> Input<'i> {
+        Input {
             now: self.context.now(),
             rev: self.loaded.rev.as_deref(),
             policy_rev: self.loaded.policy_rev.as_deref(),
@@ -671,12 +711,12 @@ impl<'a> Session<'a> {
             live,
             known: match self.known {
                 Ok(view) => Known::Read(view),
-                Err(why) => Known::Unknown(why.code(), unknown.as_deref().unwrap_or_default()),
+                Err(why) => Known::Unknown(why.code(), unknown.unwrap_or_default()),
             },
             source,
             dead_runs: &self.dead_runs,
             retry: self.retry,
-        })
+        }
     }
 
     /// Adds to `live` the keys that the due uploads need; says whether there are any, so that the

@@ -422,6 +422,73 @@ fn a_pull_request_cannot_send_a_file_to_another_tenant_and_release_it_itself() {
 }
 
 #[test]
+fn a_hold_that_the_merge_itself_releases_is_told_first() {
+    let fleet = Fleet::new();
+    fleet.world.live("elsewhere", None);
+    fleet.branch("moved");
+    let file = fleet.world.repo().join("tenants/contoso/tenant.yaml");
+    let topic_of = |text: &str| {
+        text.lines().find_map(|line| line.trim().strip_prefix("topic: ")).unwrap().to_owned()
+    };
+    let before = topic_of(&std::fs::read_to_string(&file).unwrap());
+    let (from, to) = (tenant_id("contoso").to_string(), tenant_id("elsewhere").to_string());
+    fleet.world.renewal("contoso");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let after = topic_of(&text);
+    std::fs::write(&file, text.replace(&from, &to)).unwrap();
+    let mut of: Vec<String> = [before, after].map(|topic| format!("topic:{topic}")).to_vec();
+    of.push("folder:contoso".to_owned());
+    of.sort();
+    of.dedup();
+    let line = |of: &String| {
+        format!("  - {{of: '{of}', from: {from}, to: {to}, reason: merger, until: 2099-01-01}}\n")
+    };
+    let moves: String = of.iter().map(line).collect();
+    fleet.policy(&format!("moves:\n{moves}"));
+    fleet.world.commit("A new certificate for another tenant, and the line that permits it");
+    for base in [&["plan"][..], &["plan", "--base", "origin/main"]] {
+        let json = [base, &["--format", "json"]].concat();
+        let plan = fleet.world.run(&json).ends_with(0).json();
+        let token = &plan["tenants"][0]["tokens"][0];
+        assert_eq!(
+            (&token["action"], &token["reasons"][0]),
+            (&"hold".into(), &"wrong-destination".into())
+        );
+        let then = &plan["afterMerge"]["tokens"][0];
+        assert_eq!(
+            (&then["tenant"], &then["action"]),
+            (&"contoso".into(), &"upload".into()),
+            "{plan:#}"
+        );
+        assert_eq!(then["released"], serde_json::json!(["wrong-destination"]));
+        let shown = fleet.world.run(&[base, &["--format", "markdown"]].concat()).ends_with(0);
+        let first = shown.stdout.lines().find(|line| line.starts_with("> ")).unwrap();
+        assert!(
+            first.contains("After this merge: contoso push has the action upload"),
+            "{shown:?}"
+        );
+        assert!(
+            shown.stdout.contains("by this revision's own applecart.yaml: 1 upload"),
+            "{shown:?}"
+        );
+    }
+}
+
+#[test]
+fn settings_that_judge_no_write_are_planned_once() {
+    let fleet = Fleet::new();
+    fleet.branch("reports");
+    fleet.policy("expiry: {renewBefore: 50d}\n");
+    fleet.world.commit("Reminded later");
+    let plan = fleet.world.run(&["plan", "--base", "origin/main", "--format", "json"]).ends_with(0);
+    assert_eq!(
+        (&plan.json()["policyChanged"], &plan.json()["afterMerge"]),
+        (&true.into(), &serde_json::Value::Null)
+    );
+    assert_eq!(plan.json()["selection"]["touched"]["tenants"], serde_json::json!([]));
+}
+
+#[test]
 fn other_recipients_stand_at_the_top() {
     let fleet = Fleet::new();
     fleet.branch("keys");

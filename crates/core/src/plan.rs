@@ -8,6 +8,7 @@
 //! What a plan refuses to know: how files are opened, how Graph is called, how a plan is shown.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod after_merge;
 mod axes;
 mod base;
 mod canary;
@@ -46,8 +47,9 @@ pub use settings::Settings;
 pub use tenant::SKEW_LIMIT;
 pub(crate) use types::kebab_enum;
 pub use types::{
-    Action, Expiry, FORMAT_VERSION, Health, HealthReason, Observed, Plan, PlannedTenant,
-    PlannedToken, Reason, RecipientsChange, RemovedTenant, ResealedTenant, SealedToOthers,
-    SelectionReport, Source, Summary, Sync, TokenState, Touched, Warning, Withdrawal, Withdrawn,
+    Action, AfterMerge, Expiry, FORMAT_VERSION, Health, HealthReason, Observed, OtherwiseThen,
+    Plan, PlannedTenant, PlannedToken, Reason, RecipientsChange, RemovedTenant, ResealedTenant,
+    SealedToOthers, SelectionReport, Source, Summary, Sync, TokenState, Touched, Warning,
+    Withdrawal, Withdrawn,
 };
 pub use unfinished::CANNOT_LAND;

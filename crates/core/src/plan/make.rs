@@ -75,6 +75,7 @@ pub fn make(input: &Input<'_>) -> Planned {
         // What a signature is worth is not for pure code to say.
         refusal: None,
         policy_changed: changes.policy,
+        after_merge: None,
         recipients_changed: changes.recipients,
         removed_tenants: changes.removed,
         resealed_tenants: changes.resealed,

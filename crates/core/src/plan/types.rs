@@ -350,6 +350,31 @@ pub struct Summary {
     pub unobserved: usize,
 }
 
+/// The plan as it would be after this merge, by the planned revision's own settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AfterMerge {
+    /// SHA-256 of those settings, as `policySha256` is of the base's.
+    pub policy_sha256: Sha256,
+    pub summary: Summary,
+    /// The tokens of which something else would be done, or that would be held for other reasons.
+    pub tokens: Vec<OtherwiseThen>,
+}
+
+/// A token that is judged otherwise after the merge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OtherwiseThen {
+    /// The tenant's folder.
+    pub tenant: String,
+    pub token: TokenRef,
+    pub action: Action,
+    /// Why it would be held then.
+    pub reasons: Vec<Reason>,
+    /// Why it is held now, and would be no more: what the merge itself releases.
+    pub released: Vec<Reason>,
+}
+
 /// What is to be done, and everything that was known when it was decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -362,7 +387,8 @@ pub struct Plan {
     pub rev: Option<String>,
     /// The commit that the policy was read from; `null` for a worktree without a remote.
     pub policy_rev: Option<String>,
-    /// SHA-256 of the policy file.
+    /// SHA-256 of the settings that writes are judged by, as they are meant: a comment, or a setting that
+    /// only reports go by, changes nothing.
     pub policy_sha256: Sha256,
     /// Why `apply` would refuse the commit for its signature; `null` where it would not.
     #[serde(default)]
@@ -370,6 +396,10 @@ pub struct Plan {
     /// Whether the planned revision changes `applecart.yaml`; the plan is judged by the one before.
     #[serde(default)]
     pub policy_changed: bool,
+    /// What would be done after the merge, by this revision's own settings; `null` where they judge
+    /// writes as the base's do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_merge: Option<AfterMerge>,
     /// How it changes the recipients; `null` where it does not, or cannot be read.
     #[serde(default)]
     pub recipients_changed: Option<RecipientsChange>,

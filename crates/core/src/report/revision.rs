@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{names as names_in_line, plural, short};
-use crate::plan::{Plan, RecipientsChange, RemovedTenant, ResealedTenant, SealedToOthers};
+use super::text::{joined, label as named, names as names_in_line, plural, short};
+use crate::plan::{
+    Action, AfterMerge, Plan, RecipientsChange, RemovedTenant, ResealedTenant, SealedToOthers,
+    Summary,
+};
 
 /// The heading over tenants that the base does not have.
 pub(super) const NEW: &str = "New destinations";
@@ -15,6 +18,7 @@ pub(super) const SNAPSHOT: &str =
 /// One sentence each, most consequential first.
 pub(super) fn notes(plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();
+    notes.extend(plan.after_merge.iter().flat_map(released));
     notes.extend(plan.refusal.clone());
     if plan.policy_changed {
         let base = plan.policy_rev.as_deref().map(short).unwrap_or_default();
@@ -22,6 +26,7 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
             "applecart.yaml changes in this revision; the plan is judged by the base's policy (at {base})."
         ));
     }
+    notes.extend(plan.after_merge.as_ref().map(after_merge));
     if let Some(change) = &plan.recipients_changed {
         notes.push(recipients(change));
     }
@@ -29,6 +34,50 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
     notes.extend(plan.removed_tenants.iter().map(removed));
     notes.extend(resealed(&plan.resealed_tenants));
     notes
+}
+
+/// The holds that the merge itself would release, one sentence each.
+fn released(after: &AfterMerge) -> impl Iterator<Item = String> {
+    let released = after.tokens.iter().filter(|one| !one.released.is_empty());
+    released.map(|one| {
+        let then = match one.action {
+            Action::Hold => format!("stays held ({})", joined(&one.reasons, ", ")),
+            Action::None | Action::Verify => "has nothing to upload".to_owned(),
+            action => format!("has the action {action}"),
+        };
+        format!(
+            "After this merge: {} {} {then}. It is held now ({}), and this revision's own applecart.yaml releases that.",
+            one.tenant,
+            named(one.token.kind, one.token.name.as_deref()),
+            joined(&one.released, ", ")
+        )
+    })
+}
+
+/// What follows from the revision's own settings, in numbers.
+fn after_merge(after: &AfterMerge) -> String {
+    let names: Vec<String> = after
+        .tokens
+        .iter()
+        .map(|one| format!("{} {}", one.tenant, named(one.token.kind, one.token.name.as_deref())))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let differ = match names.len() {
+        0 => "the same as below".to_owned(),
+        count => format!(
+            "{} otherwise than below: {}",
+            plural(count, "token"),
+            names_in_line(&names, NAMED)
+        ),
+    };
+    let Summary { uploads, creates, configures, holds, .. } = &after.summary;
+    format!(
+        "After this merge, by this revision's own applecart.yaml: {}, {}, {}, {}; {differ}.",
+        plural(*uploads, "upload"),
+        plural(*creates, "creation"),
+        plural(*configures, "settings change"),
+        plural(*holds, "hold")
+    )
 }
 
 /// Which tenants are planned, where the branch decides that.
