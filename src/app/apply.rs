@@ -27,6 +27,10 @@ const LOCK_WAIT: Duration = Duration::from_secs(3);
 /// and recorded by the next run, so nobody has to wait for it.
 const WAIT: Duration = Duration::from_secs(60);
 
+/// How long a file may take to be opened and read. The costliest that the vault's limits let through
+/// takes a tenth of a second; a machine that is busy gets its time, and a run is not stalled.
+const OPENING: Duration = Duration::from_secs(20);
+
 pub struct Options {
     pub what: What,
     /// The digest of a reviewed plan that may be over the safety limits.
@@ -154,7 +158,7 @@ pub fn run(
         let settle = loaded.policy.settle.to_std().ok();
         let tools = Tools {
             connector: &connector,
-            files: &files,
+            files: Arc::new(files),
             ledger: &writer,
             view,
             requests: &Requests::recorded(view),
@@ -166,6 +170,7 @@ pub fn run(
             parallelism: context.parallelism,
             dead_runs: &dead_runs,
             stop: (options.stop)(),
+            opening: OPENING,
             wait: options.wait.unwrap_or(WAIT),
             canary_wait: options.wait.or(settle).unwrap_or(WAIT),
         };

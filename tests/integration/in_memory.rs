@@ -313,7 +313,8 @@ impl Run<'_> {
             let settle = loaded.policy.settle.to_std().unwrap();
             let tools = Tools {
                 connector: &self.connector,
-                files: &Vault { repo, identities },
+                files: Arc::new(Vault { repo, identities }),
+                opening: Duration::from_secs(60),
                 ledger: &writer,
                 view,
                 requests: &Requests::recorded(view),

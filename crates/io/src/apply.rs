@@ -8,7 +8,8 @@
 //! whether it still stands by what is applied. A process that dies between any two of these leaves a ledger from
 //! which the next run can tell what happened.
 //!
-//! Tenants are islands: a failure, a hang or a panic in one ends nothing but that one. The three
+//! Tenants are islands: a failure, a hang or a panic in one ends nothing but that one, and a file that
+//! takes long to open is left behind. The three
 //! kinds are lanes beside each other. In a lane whose wire encoding is not proved, one token goes
 //! first and the others wait for it: the only, deliberate exception. How a plan was made, where
 //! secrets come from and how Graph is spoken to is not known here.
@@ -45,7 +46,7 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
     record::notes(planned, tools, &mut report).await?;
     verify::all(planned, tools, &mut report).await?;
 
-    let mut lanes: BTreeMap<Kind, Vec<&Due>> = BTreeMap::new();
+    let mut in_force: Vec<&Due> = Vec::new();
     for due in &planned.due {
         if let Some(skew) = planned.skews.get(&due.tenant.tenant_id) {
             let details = vec![skewed(*skew)];
@@ -56,16 +57,19 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
             report.push(due, Done { details: vec![why], ..Done::of(happened) });
             continue;
         }
-        let judged = due.opens().map(|file| files::judge(due, file, tools)).transpose();
+        in_force.push(due);
+        if tools.stopped() {
+            break;
+        }
+    }
+    let mut lanes: BTreeMap<Kind, Vec<&Due>> = BTreeMap::new();
+    for (due, judged) in files::judge_all(&in_force, tools) {
         match judged {
-            Ok(_) => lanes.entry(due.kind()).or_default().push(due),
+            Ok(()) => lanes.entry(due.kind()).or_default().push(due),
             Err(refused) => {
                 let (details, outcome) = (refused.details(), refused.outcome());
                 report.push(due, Done { details, outcome, ..Done::of(Happened::Refused) });
             }
-        }
-        if tools.stopped() {
-            break;
         }
     }
     if tools.stopped() {

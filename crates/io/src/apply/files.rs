@@ -1,16 +1,22 @@
 //! Sealed files, opened as late as possible and judged before and again directly before a write.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::tools::{FilesError, Tools};
+use super::tools::{Files, FilesError, Tools};
 use crate::vault::Secret;
+use applecart_core::apple::enrollment::EnrollmentToken;
+use applecart_core::apple::push::PushCertificate;
+use applecart_core::apple::vpp::VppToken;
 use applecart_core::apple::{Finding, FindingCode, Parsed, enrollment, push, vpp};
 use applecart_core::fleet::{DepTokenWire, PushCertificateWire, TokenFile, VppTokenWire};
-use applecart_core::model::{Facts, Kind, LivePush, Outcome, Sha256, Timestamp};
+use applecart_core::model::{Facts, Kind, LivePush, Outcome, Sha256, TenantId, Timestamp};
 use applecart_core::plan::{Action, Due, DueWrite, Reason, Verify};
 use applecart_core::rules::allow::{self, Change};
 use applecart_core::rules::requests;
@@ -24,6 +30,8 @@ pub(super) enum Refused {
     },
     Findings(Vec<Finding>),
     EmptyToken,
+    /// It was not opened and read in time, or is of a tenant with such a file.
+    Slow(Duration),
     /// This program failed at it.
     Internal,
 }
@@ -46,6 +54,10 @@ impl Refused {
                 "bad-file: the token's text is empty. Download the token at Apple again, and seal that file"
                     .to_owned(),
             ],
+            Self::Slow(limit) => vec![format!(
+                "bad-file: a file of this tenant takes more than {} seconds to open and read, and no token file does. Nothing was uploaded, and no other file of the tenant was opened. Find out who brought it, and seal the right file again",
+                limit.as_secs()
+            )],
             Self::Internal => vec![
                 "an internal error stopped the check of this file. Nothing was uploaded. Please report it"
                     .to_owned(),
@@ -69,65 +81,156 @@ impl Ready {
     }
 }
 
-/// Opens and judges the file of a due write.
-///
-/// Whatever a file does to a parser, it ends here as a refusal.
-pub(super) fn judge(due: &Due, file: &TokenFile, tools: &Tools<'_>) -> Result<Ready, Refused> {
-    std::panic::catch_unwind(AssertUnwindSafe(|| open_and_judge(due, file, tools)))
-        .unwrap_or(Err(Refused::Internal))
+/// A file that was opened and read; nothing of it was judged yet.
+pub(super) enum Opened {
+    Push(Parsed<PushCertificate>),
+    /// The bytes as well: Apple's own form goes out as it is.
+    Enrollment(Secret, Parsed<EnrollmentToken>),
+    Vpp(Parsed<VppToken>),
 }
 
-fn opened(file: &TokenFile, tools: &Tools<'_>) -> Result<Secret, Refused> {
-    let secret = tools.files.open(&file.blob).map_err(Refused::File)?;
-    let actual = Sha256::of(secret.expose());
-    if actual != file.sha256 {
-        return Err(Refused::Digest { stated: file.sha256, actual });
-    }
-    Ok(secret)
+/// Opens the file of a due write once more, and judges it.
+pub(super) fn judge(due: &Due, file: &TokenFile, tools: &Tools<'_>) -> Result<Ready, Refused> {
+    let opening = Opening::begin(due.kind(), file, tools);
+    opening.end(tools.opening).and_then(|opened| judge_opened(due, file, opened, tools))
 }
 
 /// Opens a file and compares it with what the tenant file states of it, which is what Intune has.
 /// Whether it may still be uploaded is no question here: nothing is.
 pub(super) fn verify(verify: &Verify, tools: &Tools<'_>) -> Result<(), Refused> {
-    std::panic::catch_unwind(AssertUnwindSafe(|| open_and_compare(verify, tools)))
-        .unwrap_or(Err(Refused::Internal))
+    let opening = Opening::begin(verify.token.token.kind, &verify.file, tools);
+    compare(verify, opening.end(tools.opening)?)
 }
 
-fn open_and_compare(verify: &Verify, tools: &Tools<'_>) -> Result<(), Refused> {
-    let secret = opened(&verify.file, tools)?;
+/// Opens and judges the files of due writes, some beside each other: a file that takes its time delays
+/// no other tenant's for longer than the limit. Of a tenant with such a file no other one is opened.
+pub(super) fn judge_all<'d>(
+    dues: &[&'d Due],
+    tools: &Tools<'_>,
+) -> Vec<(&'d Due, Result<(), Refused>)> {
+    let mut slow: BTreeSet<TenantId> = BTreeSet::new();
+    let mut judged = Vec::with_capacity(dues.len());
+    for some in dues.chunks(BESIDE) {
+        if tools.stopped() {
+            break;
+        }
+        let begun = some.iter().map(|due| {
+            let is_slow = slow.contains(&due.tenant.tenant_id);
+            let file = due.opens().filter(|_| !is_slow);
+            (*due, is_slow, file.map(|file| (file, Opening::begin(due.kind(), file, tools))))
+        });
+        let begun: Vec<_> = begun.collect();
+        let mut left = tools.opening;
+        for (due, is_slow, opening) in begun {
+            let result = match opening {
+                Some((file, opening)) => opening
+                    .end(left)
+                    .and_then(|opened| judge_opened(due, file, opened, tools))
+                    .map(drop),
+                None if is_slow => Err(Refused::Slow(tools.opening)),
+                None => Ok(()),
+            };
+            if matches!(result, Err(Refused::Slow(_))) {
+                slow.insert(due.tenant.tenant_id);
+                // The others beside it have had their time.
+                left = Duration::ZERO;
+            }
+            judged.push((due, result));
+        }
+    }
+    judged
+}
+
+/// So many files are opened at once: more threads than a machine has cores make each of them slow.
+const BESIDE: usize = 4;
+
+/// A file that is being opened by a thread of its own. Nothing can stop a parser from outside; where
+/// it takes too long, the thread is left to itself and ends with the process.
+struct Opening {
+    result: mpsc::Receiver<Result<Opened, Refused>>,
+    limit: Duration,
+}
+
+impl Opening {
+    fn begin(kind: Kind, file: &TokenFile, tools: &Tools<'_>) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        let (files, blob, stated) = (Arc::clone(&tools.files), file.blob.clone(), file.sha256);
+        let open = move || {
+            let opened =
+                std::panic::catch_unwind(AssertUnwindSafe(|| open(kind, &*files, &blob, stated)));
+            // Whoever asked may have stopped waiting.
+            let _ = sender.send(opened.unwrap_or(Err(Refused::Internal)));
+        };
+        // Without a thread the sender is gone, which is told as an internal error.
+        let _ = std::thread::Builder::new().name("open".to_owned()).spawn(open);
+        Self { result: receiver, limit: tools.opening }
+    }
+
+    /// What came of it, if that is there before `left` is over.
+    fn end(self, left: Duration) -> Result<Opened, Refused> {
+        self.result.recv_timeout(left).unwrap_or_else(|error| {
+            Err(match error {
+                mpsc::RecvTimeoutError::Timeout => Refused::Slow(self.limit),
+                mpsc::RecvTimeoutError::Disconnected => Refused::Internal,
+            })
+        })
+    }
+}
+
+fn open(kind: Kind, files: &dyn Files, blob: &str, stated: Sha256) -> Result<Opened, Refused> {
+    let secret = files.open(blob).map_err(Refused::File)?;
+    let actual = Sha256::of(secret.expose());
+    if actual != stated {
+        return Err(Refused::Digest { stated, actual });
+    }
+    Ok(match kind {
+        Kind::Push => Opened::Push(push::read(secret.expose())),
+        Kind::Vpp => Opened::Vpp(vpp::read(secret.expose())),
+        Kind::Enrollment => {
+            let read = enrollment::read(secret.expose());
+            Opened::Enrollment(secret, read)
+        }
+    })
+}
+
+/// What a file does to a judge ends here as a refusal, too.
+fn judge_opened(
+    due: &Due,
+    file: &TokenFile,
+    opened: Opened,
+    tools: &Tools<'_>,
+) -> Result<Ready, Refused> {
+    let judge = AssertUnwindSafe(|| match opened {
+        Opened::Push(reading) => push_file(due, file, reading, tools),
+        Opened::Enrollment(secret, reading) => enrollment_file(due, &secret, reading, tools),
+        Opened::Vpp(reading) => vpp_file(due, reading, tools),
+    });
+    std::panic::catch_unwind(judge).unwrap_or(Err(Refused::Internal))
+}
+
+fn compare(verify: &Verify, opened: Opened) -> Result<(), Refused> {
     let stated = &verify.token.facts;
-    match verify.token.token.kind {
-        Kind::Push => {
-            let Parsed { token, mut findings } = push::read(secret.expose());
+    let compare = AssertUnwindSafe(|| match opened {
+        Opened::Push(Parsed { token, mut findings }) => {
             findings.extend(token.as_ref().and_then(|token| push::differences(token, stated)));
             usable(token, findings).map(drop)
         }
-        Kind::Vpp => {
-            let Parsed { token, mut findings } = vpp::read(secret.expose());
+        Opened::Vpp(Parsed { token, mut findings }) => {
             findings.extend(token.as_ref().and_then(|token| vpp::differences(token, stated)));
             usable(token, findings).map(drop)
         }
         // Only Intune can open it far enough to compare; no plan asks for it.
-        Kind::Enrollment => Err(Refused::Internal),
-    }
-}
-
-fn open_and_judge(due: &Due, file: &TokenFile, tools: &Tools<'_>) -> Result<Ready, Refused> {
-    let secret = opened(file, tools)?;
-    match due.kind() {
-        Kind::Push => push_file(due, file, &secret, tools),
-        Kind::Enrollment => enrollment_file(due, &secret, tools),
-        Kind::Vpp => vpp_file(due, &secret, tools),
-    }
+        Opened::Enrollment(..) => Err(Refused::Internal),
+    });
+    std::panic::catch_unwind(compare).unwrap_or(Err(Refused::Internal))
 }
 
 fn push_file(
     due: &Due,
     file: &TokenFile,
-    secret: &Secret,
+    reading: Parsed<PushCertificate>,
     tools: &Tools<'_>,
 ) -> Result<Ready, Refused> {
-    let reading = push::read(secret.expose());
     let mut findings = reading.findings;
     if let Some(certificate) = &reading.token {
         let live = due.before.as_ref().and_then(as_live);
@@ -168,8 +271,12 @@ fn push_file(
     Ok(Ready(Zeroizing::new(text)))
 }
 
-fn enrollment_file(due: &Due, secret: &Secret, tools: &Tools<'_>) -> Result<Ready, Refused> {
-    let reading = enrollment::read(secret.expose());
+fn enrollment_file(
+    due: &Due,
+    secret: &Secret,
+    reading: Parsed<EnrollmentToken>,
+    tools: &Tools<'_>,
+) -> Result<Ready, Refused> {
     let mut findings = reading.findings;
     if let Some(token) = &reading.token {
         // Its age was judged by the plan, and a review may have released it.
@@ -196,8 +303,7 @@ fn enrollment_file(due: &Due, secret: &Secret, tools: &Tools<'_>) -> Result<Read
     }))
 }
 
-fn vpp_file(due: &Due, secret: &Secret, tools: &Tools<'_>) -> Result<Ready, Refused> {
-    let reading = vpp::read(secret.expose());
+fn vpp_file(due: &Due, reading: Parsed<VppToken>, tools: &Tools<'_>) -> Result<Ready, Refused> {
     let mut findings = reading.findings;
     if let Some(token) = &reading.token {
         findings.extend(vpp::judge(

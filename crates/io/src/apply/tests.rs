@@ -1,4 +1,4 @@
-//! One tenant's panic ends nothing but that tenant's turn.
+//! One tenant's panic, or a file that takes for ever, ends nothing but that tenant's turn.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests build repositories")]
 
 use std::collections::BTreeMap;
@@ -57,8 +57,46 @@ impl Files for Blobs {
     }
 }
 
+/// Gives each blob's bytes, and takes for ever where it has none.
+struct Endless(BTreeMap<String, Vec<u8>>);
+
+impl Files for Endless {
+    fn open(&self, blob: &str) -> Result<Secret, FilesError> {
+        match self.0.get(blob) {
+            Some(bytes) => Ok(Secret::new(bytes.clone())),
+            None => loop {
+                std::thread::sleep(Duration::from_secs(60));
+            },
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_panic_over_one_file_leaves_the_other_tenants_alone() {
+    let report = applied(|blobs| Arc::new(Blobs(blobs)), Duration::from_secs(60)).await;
+    assert!(refused(&report).contains("internal error"));
+}
+
+#[tokio::test]
+async fn a_file_that_takes_for_ever_to_open_is_left_behind() {
+    let report = applied(|blobs| Arc::new(Endless(blobs)), Duration::from_secs(2)).await;
+    assert!(refused(&report).contains("takes more than 2 seconds to open"), "{report:?}");
+}
+
+/// Contoso was uploaded; why fabrikam's file was refused.
+fn refused(report: &ApplyReport) -> String {
+    let of = |name: &str| report.results.iter().find(|result| result.tenant == name).unwrap();
+    assert_eq!(of("contoso").result, Happened::Uploaded, "{:?}", of("contoso").details);
+    assert_eq!(of("fabrikam").result, Happened::Refused);
+    assert_eq!(report.outcome, Outcome::Refused);
+    of("fabrikam").details[0].clone()
+}
+
+/// Two first uploads, of which only contoso's file is among the blobs.
+async fn applied(
+    files: impl FnOnce(BTreeMap<String, Vec<u8>>) -> Arc<dyn Files>,
+    opening: Duration,
+) -> ApplyReport {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let simulator = Simulator::start(Options::default()).await.unwrap();
     let now = Timestamp::new(simulator.state().now());
@@ -126,7 +164,8 @@ async fn a_panic_over_one_file_leaves_the_other_tenants_alone() {
         &checked,
         &Tools {
             connector: &connector,
-            files: &Blobs(blobs),
+            files: files(blobs),
+            opening,
             ledger: &writer,
             view: &view,
             requests: &Requests::recorded(&view),
@@ -146,10 +185,6 @@ async fn a_panic_over_one_file_leaves_the_other_tenants_alone() {
     .unwrap();
     writer.close().await.unwrap();
 
-    let of = |name: &str| report.results.iter().find(|result| result.tenant == name).unwrap();
-    assert_eq!(of("contoso").result, Happened::Uploaded, "{:?}", of("contoso").details);
-    assert_eq!(of("fabrikam").result, Happened::Refused);
-    assert!(of("fabrikam").details[0].contains("internal error"));
-    assert_eq!(report.outcome, Outcome::Refused);
     simulator.stop().await;
+    report
 }

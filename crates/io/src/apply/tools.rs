@@ -80,7 +80,7 @@ pub struct RunContext {
 /// Everything that an apply works with.
 pub struct Tools<'a> {
     pub connector: &'a Connector,
-    pub files: &'a dyn Files,
+    pub files: Arc<dyn Files>,
     pub ledger: &'a LedgerWriter,
     /// The ledger as it was read under the lock.
     pub view: &'a LedgerView,
@@ -98,6 +98,8 @@ pub struct Tools<'a> {
     pub parallelism: usize,
     /// Set when the user wants to stop; no further write is started then.
     pub stop: Arc<AtomicBool>,
+    /// How long a file may take to be opened and read, by this machine's time.
+    pub opening: Duration,
     /// How long Intune may take to show an upload.
     pub wait: Duration,
     /// The same for an upload that proves its wire encoding, for which others wait.
