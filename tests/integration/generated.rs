@@ -73,6 +73,7 @@ fn every_code_is_in_the_table_the_docs_and_the_schemas() {
                 | Appearance::Attention => "plan",
                 Appearance::Refusal | Appearance::Remark => "inspect",
                 Appearance::Failure => "ledger-line",
+                Appearance::Result => "apply",
                 Appearance::Diagnostic => "diagnostics",
                 // Sentences, and a text that other versions may add to.
                 Appearance::Renewal | Appearance::Ledger => continue,

@@ -40,6 +40,8 @@ pub enum Appearance {
     Problem,
     /// The `cause` of an upload that failed, in the ledger and in the result of `apply`.
     Failure,
+    /// `result` of `apply`: a write that was due did not happen.
+    Result,
     /// `sync`: how Intune compares with Git.
     Sync,
     /// `expiry`: how much time is left.
@@ -54,7 +56,7 @@ pub enum Appearance {
 
 impl Appearance {
     /// Every one, in the order of the reference.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Hold,
         Self::Refusal,
         Self::Remark,
@@ -63,6 +65,7 @@ impl Appearance {
         Self::Health,
         Self::Problem,
         Self::Failure,
+        Self::Result,
         Self::Sync,
         Self::Expiry,
         Self::Diagnostic,
@@ -81,6 +84,7 @@ impl Appearance {
             Self::Health => "health reason",
             Self::Problem => "problem of a tenant",
             Self::Failure => "cause of a failed upload",
+            Self::Result => "result of `apply`",
             Self::Sync => "sync state",
             Self::Expiry => "expiry state",
             Self::Diagnostic => "mistake in the fleet's files",
@@ -100,6 +104,7 @@ impl Appearance {
             Self::Health => "Health reasons",
             Self::Problem => "Problems of a tenant",
             Self::Failure => "Causes of a failed upload",
+            Self::Result => "Results of apply",
             Self::Sync => "Sync states",
             Self::Expiry => "Expiry states",
             Self::Diagnostic => "Mistakes in the fleet's files",

@@ -38,6 +38,22 @@ super::rows! {
         "Unknown: Intune or the ledger could not be read.",
         "The problems of the tenant say why. Nothing is uploaded on a guess.",
         "Correct what the problem names, and run the command again.";
+    "superseded" [Result] Error ()
+        "The base has other content for the tenant, or other settings, than the commit that is applied.",
+        "What was merged since counts at once: a reverted renewal, a withdrawn `allow` line or a later `suspend` must not be passed by a run that waited. Exit code 5.",
+        "The message names the commit. Apply the newest commit of the base: start its pipeline, or pull and run `applecart apply`.";
+    "stale" [Result] Error ()
+        "Intune changed between the plan and the upload.",
+        "Another hand or run wrote to it, and what was judged is not what is there now. Nothing was uploaded.",
+        "Run `applecart plan`, which judges what Intune has now.";
+    "refused" [Result] Error ()
+        "The file was opened and is not what the tenant file says, or must not be uploaded.",
+        "Only the opened file tells. Nothing was uploaded.",
+        "The result names what is wrong with it. Download the right file at Apple, and bring it with `applecart renew TENANT/TOKEN --file FILE`.";
+    "not-started" [Result] Error ()
+        "The upload was due and was not begun.",
+        "The run was stopped, the upload could not be recorded first, the base could not be asked, or an earlier upload forbids it.",
+        "Correct what the result names, and run `applecart apply` again.";
     "valid" [Expiry] Note ()
         "More time is left than `renewBefore`.",
         "The expiry date is known.",
@@ -122,6 +138,10 @@ super::rows! {
         "The upload of this file failed three times in a row or more.",
         "`apply` goes on trying, but the cause does not go away by itself.",
         "Correct the cause that is named, and run `applecart apply --retry`.";
+    "intent-without-outcome" [Attention] Error ()
+        "Three runs in a row or more announced an upload of the token in the ledger, and none recorded what came of it.",
+        "Runs are killed there, or somebody who may push to the ledger writes such lines: while one is fresh, no other run uploads.",
+        "Find out who wrote the lines, and correct what ends the runs. Run `applecart ledger show TENANT`.";
     "clock-skew" [Warning] Warning ()
         "This machine's clock and Microsoft Graph's differ by more than 5 minutes.",
         "Expiry dates and times in the ledger would be wrong.",

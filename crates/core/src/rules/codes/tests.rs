@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::report::Happened;
 use crate::{apple, attention, fleet, model, plan};
 
 /// Every code that the program's own enums have, with where it appears.
@@ -17,6 +18,9 @@ fn raised() -> BTreeSet<(&'static str, Appearance)> {
     plan::Expiry::ALL.iter().for_each(|one| add(one.explained(), Appearance::Expiry));
     model::ProblemCode::ALL.iter().for_each(|one| add(one.explained(), Appearance::Problem));
     model::FailureCode::ALL.iter().for_each(|one| add(one.explained(), Appearance::Failure));
+    for one in [Happened::Superseded, Happened::Stale, Happened::Refused, Happened::NotStarted] {
+        add(explain(one.as_str()).unwrap(), Appearance::Result);
+    }
     fleet::Code::ALL.iter().for_each(|one| add(one.explained(), Appearance::Diagnostic));
     for one in attention::Code::all() {
         let explained = explain(one.as_str()).unwrap();
