@@ -473,6 +473,7 @@ fn a_command_for_all_keeps_the_selection_and_the_safety_limit() {
     let mut fleet = every_cause();
     fleet.plan.tenants.clear();
     fleet.git.clear();
+    fleet.ledger = LedgerView::default();
     for _ in 0..3 {
         fleet.add(Cause::OutOfSync);
     }

@@ -140,7 +140,7 @@ super::rows! {
         "Correct the cause that is named, and run `applecart apply --retry`.";
     "intent-without-outcome" [Attention] Error ()
         "Three runs in a row or more announced an upload of the token in the ledger, and none recorded what came of it.",
-        "Runs are killed there, or somebody who may push to the ledger writes such lines: while one is fresh, no other run uploads.",
+        "Runs are killed there, or a person who may push to the ledger forges such lines: while one is fresh, no other run uploads.",
         "Find out who wrote the lines, and correct what ends the runs. Run `applecart ledger show TENANT`.";
     "clock-skew" [Warning] Warning ()
         "This machine's clock and Microsoft Graph's differ by more than 5 minutes.",
