@@ -480,12 +480,19 @@ fn settings_that_judge_no_write_are_planned_once() {
     fleet.branch("reports");
     fleet.policy("expiry: {renewBefore: 50d}\n");
     fleet.world.commit("Reminded later");
+    // Nothing but settings changes in both cases; only others judge every tenant's upload otherwise.
     let plan = fleet.world.run(&["plan", "--base", "origin/main", "--format", "json"]).ends_with(0);
     assert_eq!(
         (&plan.json()["policyChanged"], &plan.json()["afterMerge"]),
         (&true.into(), &serde_json::Value::Null)
     );
     assert_eq!(plan.json()["selection"]["touched"]["tenants"], serde_json::json!([]));
+    fleet.policy("safety: {maxTenants: 9}\n");
+    fleet.world.commit("Other limits");
+    let plan = fleet.world.run(&["plan", "--base", "origin/main", "--format", "json"]).ends_with(0);
+    assert_eq!(plan.json()["selection"]["touched"], serde_json::Value::Null);
+    assert_eq!(plan.json()["afterMerge"]["tokens"], serde_json::json!([]));
+    assert_eq!(plan.json()["tenants"][0]["name"], "contoso");
 }
 
 #[test]

@@ -118,9 +118,10 @@ impl Policy {
         lines.extend(self.profiles.iter().map(|(name, one)| auth(Some(name), one)));
         lines.extend(self.recipients.iter().map(|one| format!("recipient {one:?}")));
         lines.push(format!("safety {} {}", self.max_share_percent, self.max_tenants));
-        let (ledger, notes, genesis) = (&self.ledger_branch, &self.notes_branch, &self.genesis);
+        let (ledger, notes) = (&self.ledger_branch, &self.notes_branch);
+        let begins = (&self.genesis, &self.notes_genesis);
         let settle = self.settle.num_seconds();
-        lines.push(format!("ledger {ledger:?} {notes:?} {genesis:?} {settle}"));
+        lines.push(format!("ledger {ledger:?} {notes:?} {begins:?} {settle}"));
         lines.extend(
             self.accepted
                 .iter()
@@ -435,6 +436,7 @@ mod tests {
             ("branch: applecart/ledger", "branch: applecart/record"),
             ("settle: 45m", "settle: 45m, notes: applecart/remarks"),
             ("settle: 45m", "settle: 45m, genesis: 0123456789abcdef0123456789abcdef01234567"),
+            ("settle: 45m", "settle: 45m, notesGenesis: 0123456789abcdef0123456789abcdef01234567"),
             ("requireSigned: true", "requireSigned: false"),
             (".applecart/ledger_signers", ".applecart/others"),
             ("unsignedUntil: 0123", "unsignedUntil: 1123"),
