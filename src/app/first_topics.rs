@@ -9,21 +9,18 @@ use super::AppError;
 use super::session::Loaded;
 use applecart_core::fleet::{self, Desired, Tenant};
 use applecart_core::ledger::{FirstTopic, LedgerView};
-use applecart_core::model::{Event, TenantId, TokenRef, sentence};
+use applecart_core::model::{TenantId, TokenRef, sentence};
+use applecart_core::rules::topics;
 use applecart_io::git::Became;
 
 /// Notes it for every tenant of which the ledger has no surer word. A history that cannot be read is
 /// unknown, and not one in which nothing was named.
 pub(super) fn note(loaded: &Loaded, view: &mut LedgerView) {
-    let is_sure = |tenant: &&Tenant| {
-        let push = TokenRef::push();
-        let records = view.tenant(tenant.tenant_id);
-        let mut sure = records.of(&push).map(|record| record.event());
-        sure.any(|event| matches!(event, Event::Confirmed | Event::Adopted))
-    };
+    let is_settled =
+        |tenant: &&Tenant| topics::is_settled(view.tenant(tenant.tenant_id), &TokenRef::push());
     let tenants = loaded.fleet.iter().filter_map(Desired::valid);
     let asked: HashMap<TenantId, &Tenant> = tenants
-        .filter(|tenant| tenant.push.is_some() && !is_sure(tenant))
+        .filter(|tenant| tenant.push.is_some() && !is_settled(tenant))
         .map(|tenant| (tenant.tenant_id, tenant))
         .collect();
     if asked.is_empty() {

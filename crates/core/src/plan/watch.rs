@@ -154,14 +154,15 @@ pub(super) fn decide(shown: &Shown<'_>) -> Ruling {
 /// watches it without a file (it was recorded so, or the ledger's last word is that Intune had a
 /// file, and now it has something else); else the first sight of it, and each change.
 pub(super) fn note_sighting(ruling: &mut Ruling, shown: &Shown<'_>, past: &TenantLedger) {
-    let Some(live) = shown.live.filter(|_| ruling.decision == Decision::Watched) else { return };
     if let Some((known, push)) = shown.other_topic() {
-        // A topic that devices do not know is adopted by a reviewed line and by nothing else.
+        // A topic that devices do not know is adopted by a reviewed line and by nothing else, also
+        // where the same review brings the next certificate with it.
         if shown.entry.is_some_and(|entry| known.is_given_up_for(&push.topic, entry)) {
             ruling.notes.push(Note::Adopted);
         }
         return;
     }
+    let Some(live) = shown.live.filter(|_| ruling.decision == Decision::Watched) else { return };
     let recorded = past.changed_outside_git_recorded(&shown.token).is_some();
     let unrecorded = past
         .confirmed_still(&shown.token)

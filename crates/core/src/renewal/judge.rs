@@ -5,6 +5,7 @@ use crate::apple::{Finding, FindingCode, Inspection};
 use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::{Maker, TenantLedger};
 use crate::model::{Kind, LiveTenant, Reading, Record, Sha256, TenantName, Timestamp};
+use crate::rules::allow::{self, Change};
 use crate::rules::bindings;
 use crate::rules::codes::Reason;
 use crate::rules::downloads::{self, Downloads};
@@ -12,7 +13,7 @@ use crate::rules::identity;
 use crate::rules::judge::{self, Case, Objection};
 use crate::rules::requests::{self, Requests};
 use crate::rules::subject::Subject;
-use crate::rules::topics::{self, KnownTopic};
+use crate::rules::topics::{self, KnownTopic, Witness};
 use crate::rules::verdicts::{self, Verdicts};
 
 /// A downloaded file and the entry that it is for.
@@ -98,6 +99,7 @@ impl Judging<'_> {
             let refusing = self.inspection.findings.iter().filter(|finding| finding.refuses());
             refusing
                 .map(|finding| Objection::new(finding.code.as_str(), finding.message.clone()))
+                .chain(self.forgotten_topic())
                 .collect()
         };
         // The plan holds it until a reviewed line says so; without the file there is none to review.
@@ -123,6 +125,27 @@ impl Judging<'_> {
             }
         }
         all
+    }
+
+    /// That devices know another topic, where only the record tells: an edit of `topic:` does not
+    /// change it.
+    fn forgotten_topic(&self) -> Option<Objection> {
+        let known = self.devices_know().filter(|known| known.by != Witness::Git)?;
+        let topic = self.inspection.facts.topic.as_ref().filter(|topic| !known.may_be(topic))?;
+        let change = Change::of(&known.topic, topic, self.sha256);
+        let (allows, today) = (&self.token.allow, self.now.date_time().date_naive());
+        if known.is_given_up_for(topic, self.token)
+            || allow::releases(allows, Reason::TopicChange, &change, today)
+        {
+            return None;
+        }
+        let detail = format!(
+            "the certificate's topic is {topic}, but the enrolled devices know {} ({}), whatever the tenant file says since: they do not answer under another one. At Apple's push portal press Renew on {}, never Create",
+            known.topic,
+            known.shown_by(),
+            known.row()
+        );
+        Some(Objection::new(Reason::TopicChange.as_str(), detail))
     }
 
     /// That nothing proves which of several open requests Intune made, and the line that says so.

@@ -109,7 +109,10 @@ impl Case<'_> {
             Some(_) => return None,
             None => return self.forgotten_topic(),
         };
-        let topic = self.token.topic().filter(|topic| **topic != live.topic)?;
+        let topic = self.token.topic()?;
+        if *topic == live.topic {
+            return self.foreign_topic(live);
+        }
         let change = Change::of(&live.topic, topic, self.sha256);
         let other = self.devices_know.filter(|known| known.topic != live.topic);
         let detail = match other {
@@ -137,6 +140,28 @@ impl Case<'_> {
                     self.if_none_is_enrolled(&change)
                 )
             }
+        };
+        Some(Hold::releasable(Reason::TopicChange, change, detail))
+    }
+
+    /// Intune has this topic already, and devices know another one: the upload would make nothing
+    /// worse, and look as if all were well. Only a line that names what is given up releases it, and
+    /// an accepted topic is no longer a foreign one.
+    fn foreign_topic(&self, live: &LivePush) -> Option<Hold> {
+        let known = self.devices_know.filter(|known| known.topic != live.topic)?;
+        if known.is_given_up_for(&live.topic, self.token) {
+            return None;
+        }
+        let change = Change::of(&known.topic, &live.topic, self.sha256);
+        let told = topics::told(known, live);
+        let detail = if known.is_sure() {
+            format!(
+                "{told}. The certificate in Git has the topic of Intune, so uploading it would bring none of them back. {}. {}",
+                self.restore(known),
+                self.if_none_is_enrolled(&change)
+            )
+        } else {
+            told
         };
         Some(Hold::releasable(Reason::TopicChange, change, detail))
     }

@@ -4,6 +4,8 @@
 //! instead of Renew, Intune has a certificate with another topic, and no device answers any more:
 //! what Intune has now therefore proves nothing about devices, and neither does a later look at it.
 //!
+//! The same holds for an upload that keeps the topic which Intune has: it brings no device back.
+//!
 //! An edit of a tenant file proves nothing either: one line of a pull request would turn a team
 //! against the certificate that its devices know. Of Git only the oldest revision of the entry
 //! speaks, and only where no line of the ledger does. Where the two disagree nobody knows, and
@@ -136,10 +138,10 @@ impl KnownTopic {
 /// Where a device says which topic it knows.
 pub const CHECK_A_DEVICE: &str = "Look at an enrolled device before anything is renewed or uploaded: a Mac lists the topic in the output of `sudo profiles show -type configuration` (Topic, com.apple.mdm), an iPhone or iPad in its management profile's details. Renew at Apple only the row with that topic";
 
-/// The topic that devices know: that of the last certificate which was confirmed or adopted, else of
-/// the one that Intune was first seen with, else the one that the entry named first in the base's
-/// history. What is seen or written later shows nothing, and neither does a file that no run has
-/// uploaded, for no device has ever heard of its topic.
+/// The topic that devices know: that of the last certificate which settled it in the ledger (see
+/// [`is_settled`]), else of the one that Intune was first seen with, else the one that the entry named
+/// first in the base's history. What is seen or written later shows nothing, and neither does a file
+/// that no run has uploaded, for no device has ever heard of its topic.
 ///
 /// Where first sight and Git's oldest revision disagree, each may be the mistake: Intune may have had
 /// another certificate by then, and a line or a tenant file may have been wrong from the start. The
@@ -151,9 +153,13 @@ pub fn devices_know(
     entry: Option<&Token>,
     in_intune: Option<&Topic>,
 ) -> Option<KnownTopic> {
-    let sure = |record: &&Record| matches!(record.event(), Event::Confirmed | Event::Adopted);
-    let known = past.of(of).filter(sure).rev().find_map(witness).or_else(|| {
-        let seen = past.of(of).find_map(witness);
+    let recorded = recorded(past, of);
+    let (settled, seen) = match recorded {
+        Some(Recorded { known, is_settled: true }) => (Some(known), None),
+        Some(Recorded { known, is_settled: false }) => (None, Some(known)),
+        None => (None, None),
+    };
+    let known = settled.or_else(|| {
         let current = [reviewed, entry].into_iter().flatten();
         let mut current = current.filter(|entry| entry.file.is_none()).filter_map(Token::topic);
         let named = current.next();
@@ -229,6 +235,68 @@ impl KnownTopic {
 fn account(apple_id: Option<&str>) -> String {
     let apple_id = apple_id.filter(|id| !id.trim().is_empty());
     apple_id.map(|id| format!(" (Apple Account {id})")).unwrap_or_default()
+}
+
+/// What the ledger shows of the topic that devices know.
+struct Recorded {
+    known: KnownTopic,
+    /// Git's history cannot speak against it.
+    is_settled: bool,
+}
+
+/// Whether the ledger alone tells which topic devices know: a person accepted one, or a run brought
+/// one in the place of the one that they knew, which no run does without a reviewed line that names
+/// both.
+pub fn is_settled(past: &TenantLedger, of: &TokenRef) -> bool {
+    recorded(past, of).is_some_and(|recorded| recorded.is_settled)
+}
+
+/// Walks the token's life. An upload that left Intune's topic as it was tells no more than a look at
+/// Intune: where that topic was not the one that devices know, it still is not, however often it is
+/// uploaded and confirmed.
+fn recorded(past: &TenantLedger, of: &TokenRef) -> Option<Recorded> {
+    let mut announced: Vec<&Record> = Vec::new();
+    let mut recorded: Option<Recorded> = None;
+    for record in past.of(of) {
+        if record.event() == Event::Intended {
+            announced.push(record);
+        }
+        let Some(new) = witness(record) else { continue };
+        recorded = match recorded {
+            _ if new.by == Witness::Adopted => Some(Recorded { known: new, is_settled: true }),
+            None => {
+                let is_settled = new.by == Witness::Confirmed
+                    && replaced(record, &announced) != Some(&new.topic);
+                Some(Recorded { known: new, is_settled })
+            }
+            Some(so_far) if new.by == Witness::Confirmed => {
+                Some(so_far.confirmed(new, replaced(record, &announced)))
+            }
+            so_far => so_far,
+        };
+    }
+    recorded
+}
+
+impl Recorded {
+    /// What is known once a certificate was uploaded and seen in the place of one with the topic
+    /// `replaced`.
+    fn confirmed(self, new: KnownTopic, replaced: Option<&Topic>) -> Self {
+        let is_change = replaced != Some(&new.topic);
+        if new.topic == self.known.topic {
+            return Self { known: new, is_settled: self.is_settled || is_change };
+        }
+        // The line that released it named the topic that devices knew, or that Intune had none.
+        let is_given_up = replaced.is_none_or(|replaced| *replaced == self.known.topic);
+        if is_given_up { Self { known: new, is_settled: true } } else { self }
+    }
+}
+
+/// The topic that Intune had before the upload that a line confirms: what its announcement says.
+fn replaced<'a>(confirmed: &'a Record, announced: &[&'a Record]) -> Option<&'a Topic> {
+    let mut newest = announced.iter().rev();
+    let announcement = newest.find(|record| record.sha256() == confirmed.sha256());
+    announcement.map_or(confirmed, |found| *found).before.as_ref()?.topic.as_ref()
 }
 
 fn witness(record: &Record) -> Option<KnownTopic> {

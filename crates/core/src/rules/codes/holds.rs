@@ -2,8 +2,8 @@
 
 super::rows! {
     "topic-change" [Hold Refusal] Critical (Allow)
-        "The push certificate has another topic than the one that Intune uses.",
-        "Enrolled Apple devices know only the old topic: uploading this certificate would cut off every one of them, and each would have to enrol again.",
+        "The push certificate has another topic than the one that Intune uses, or than the one that enrolled devices know.",
+        "Enrolled Apple devices know only the old topic: under this certificate none of them answers, and each would have to enrol again.",
         "At Apple's push portal press Renew on the old certificate, not Create, with the Apple Account that made it. If no device is enrolled, have an `allow` line with both topics reviewed.";
     "wrong-destination" [Hold] Critical (Moves)
         "The folder, file or topic belongs to another Intune tenant, as the base revision or the ledger says.",

@@ -194,6 +194,19 @@ situations! {
         world.recorded(Event::Confirmed, "99", "run-0", "2025-11-20T11:00:00Z");
         world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
     } => Held Hold [TopicChange];
+    "Create was pressed in the portal, `topic:` follows Intune, and the created row is renewed": World::renewal, |world| {
+        world.forget();
+        world.recorded(Event::Observed, "99", "run-0", "2025-12-20T11:00:00Z");
+        world.live_push(|live| live.topic = OTHER_TOPIC.parse().unwrap());
+        world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    } => Held Hold [TopicChange];
+    "the same, and a line gives up the topic that devices know": World::renewal, |world| {
+        world.forget();
+        world.recorded(Event::Observed, "99", "run-0", "2025-12-20T11:00:00Z");
+        world.live_push(|live| live.topic = OTHER_TOPIC.parse().unwrap());
+        world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+        world.allow("topic-change", TOPIC, OTHER_TOPIC);
+    } => OutOfSync Upload [];
     "a watched push certificate was deleted in the portal": World::first_upload, |world| {
         world.entry().file = None;
     } => Missing None [];

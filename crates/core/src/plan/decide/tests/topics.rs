@@ -3,9 +3,11 @@
 
 use crate::fleet::TopicAccepted;
 use crate::ledger::FirstTopic;
-use crate::model::{Event, Facts, Reading};
+use crate::model::{Event, Facts, Reading, Sha256};
 use crate::plan::world::{OTHER_TOPIC, TOPIC, World, at};
 use crate::plan::{Action, Health, HealthReason, Note, PlannedToken, Reason, Sync, Warning};
+
+const THIRD_TOPIC: &str = "com.apple.mgmt.External.33333333-3333-4333-8333-333333333333";
 
 /// Create was pressed in the portal: Intune has another topic, until a later date.
 fn created(world: &mut World) {
@@ -224,6 +226,88 @@ fn the_line_for_the_topic_releases_that_it_was_renewed_outside_git_too() {
     world.recorded(Event::Adopted, "CC", "run-1", "2026-11-21T11:00:00Z").after =
         Some(Facts { topic: Some(OTHER_TOPIC.parse().unwrap()), ..Facts::default() });
     world.expect_held(&[Reason::RenewedOutsideGit]);
+}
+
+/// The created row was renewed at Apple, and its certificate is in Git under the topic of Intune.
+fn created_row_renewed(world: &mut World) {
+    let mut file = World::equal().entry().file.clone().unwrap();
+    file.sha256 = Sha256::of(b"BB");
+    world.entry().file = Some(file);
+    world.entry().facts = Facts {
+        topic: Some(OTHER_TOPIC.parse().unwrap()),
+        serial: Some("DD".parse().unwrap()),
+        expires: Some(at("2028-02-01T00:00:00Z")),
+        apple_id: Some("mdm@contoso.example".into()),
+        ..Facts::default()
+    };
+}
+
+#[test]
+fn a_renewal_of_the_created_row_is_held_until_a_line_names_the_topic_that_it_gives_up() {
+    let mut seen = created_on_day_one();
+    seen.recorded(Event::Observed, "AA", "run-0", "2026-11-20T11:00:00Z");
+    let mut only_in_git = created_on_day_one();
+    only_in_git.first_in_git(TOPIC);
+    for mut world in [created_after_an_upload(), seen, only_in_git] {
+        created_row_renewed(&mut world);
+        let token = world.expect_held(&[Reason::TopicChange]);
+        let told = token.state.details.join(" ");
+        assert!(told.contains(TOPIC) && told.contains(OTHER_TOPIC), "{told}");
+        assert_eq!(known(&token), Some(TOPIC));
+        world.allow("topic-change", OTHER_TOPIC, OTHER_TOPIC);
+        world.expect_held(&[Reason::TopicChange]);
+        world.allow("topic-change", TOPIC, OTHER_TOPIC);
+        assert_eq!(world.expect_upload().allows, [Reason::TopicChange]);
+    }
+}
+
+#[test]
+fn an_upload_that_keeps_the_topic_of_intune_changes_nothing_about_what_devices_know() {
+    let mut after_an_upload = created_after_an_upload();
+    let mut on_day_one = created_on_day_one();
+    on_day_one.first_in_git(TOPIC);
+    for world in [&mut after_an_upload, &mut on_day_one] {
+        created_row_renewed(world);
+        for event in [Event::Intended, Event::Applied, Event::Confirmed] {
+            let line = world.recorded(event, "BB", "run-2", "2026-11-21T11:00:00Z");
+            line.after.as_mut().unwrap().topic = Some(OTHER_TOPIC.parse().unwrap());
+        }
+        world.live_push(|live| {
+            live.serial = "DD".parse().unwrap();
+            live.expires = at("2028-02-01T00:00:00Z");
+        });
+        let token = world.first();
+        assert_eq!(known(&token), Some(TOPIC));
+        assert_eq!(token.state.health_reasons, [HealthReason::TopicChanged]);
+    }
+}
+
+#[test]
+fn an_upload_that_a_line_released_changes_what_devices_know_where_they_knew_the_earlier_topic() {
+    let mut world = World::equal();
+    world.first_in_git(TOPIC);
+    world.recorded(Event::Intended, "CC", "run-1", "2026-11-21T11:00:00Z");
+    let line = world.recorded(Event::Confirmed, "CC", "run-1", "2026-11-21T11:01:00Z");
+    line.after.as_mut().unwrap().topic = Some(OTHER_TOPIC.parse().unwrap());
+    created(&mut world);
+    assert_eq!(world.first().state.devices_know, None, "Intune has what they know since");
+    // Where Intune had neither, the line named neither.
+    let mut third = created_after_an_upload();
+    third.recorded(Event::Intended, "CC", "run-1", "2026-11-21T11:00:00Z");
+    let line = third.recorded(Event::Confirmed, "CC", "run-1", "2026-11-21T11:01:00Z");
+    line.after.as_mut().unwrap().topic = Some(THIRD_TOPIC.parse().unwrap());
+    third.live_push(|live| live.topic = THIRD_TOPIC.parse().unwrap());
+    assert_eq!(known(&third.first()), Some(TOPIC));
+}
+
+#[test]
+fn an_accepted_topic_may_bring_the_next_certificate_with_it() {
+    let mut world = created_after_an_upload();
+    created_row_renewed(&mut world);
+    world.entry().topic_accepted =
+        Some(TopicAccepted { from: TOPIC.parse().unwrap(), reason: "enrolled again".into() });
+    world.expect_upload();
+    assert!(world.planned().notes.iter().any(|noted| noted.note == Note::Adopted));
 }
 
 #[test]
