@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Words, key, matter};
+use super::words::{Words, key, matter};
 use crate::attention::{Cause, Input, Matter, MatterTenant};
 use crate::fleet::{Accepted, Desired};
 use crate::model::{Record, TenantId, Timestamp, TokenRef};

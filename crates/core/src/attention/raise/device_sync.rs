@@ -1,0 +1,89 @@
+//! Device sync, which is down from the download of a new enrollment token to its upload.
+
+use super::token::OneToken;
+use super::words::Words;
+use crate::apple::enrollment;
+use crate::attention::{Cause, InGit, Matter, Severity};
+use crate::fleet::TokenFile;
+use crate::model::{Kind, Timestamp};
+use crate::plan::{Action, Sync, Warning};
+
+impl OneToken<'_> {
+    /// That devices do not sync: the token that they synced with ended when its successor was
+    /// downloaded.
+    pub(super) fn device_sync(&self) -> Option<Matter> {
+        let since = self.downloaded();
+        if self.planned.urgent {
+            let down = self.matter(Cause::DeviceSyncDown, self.device_sync_down());
+            return Some(Matter { since, ..down });
+        }
+        if !self.is_new_token_on_its_way() {
+            return None;
+        }
+        let down = self.matter(Cause::DeviceSyncDown, self.device_sync_on_its_way());
+        // Nothing is left to do but to look again, for as long as Intune may take. After that it
+        // is down like any other, whoever recorded an upload.
+        let settle = self.of.input.policy.settle_of(Kind::Enrollment);
+        let is_young =
+            since.is_some_and(|since| since.plus(settle) > self.of.input.plan.generated_at);
+        let severity = if is_young { Severity::Notice } else { down.severity };
+        Some(Matter { since, severity, ..down })
+    }
+
+    /// Whether an enrollment token was sent, and nothing shows yet that Intune has it.
+    fn is_new_token_on_its_way(&self) -> bool {
+        let state = &self.planned.state;
+        let file = self.entry.and_then(|entry| entry.file.as_ref());
+        let known = |file: &TokenFile| {
+            self.of.past.is_some_and(|past| past.proof(&self.token, file.sha256).is_some())
+        };
+        state.kind == Kind::Enrollment
+            && state.sync == Sync::Progressing
+            && file.is_some_and(|file| !known(file))
+    }
+
+    fn device_sync_on_its_way(&self) -> Words {
+        let words = Words::new(
+            format!(
+                "{} The upload of the new one was announced or made, and Intune does not show it yet.",
+                self.device_sync_since()
+            ),
+            "Compare again in half an hour:",
+        );
+        Words {
+            in_git: InGit::Sent,
+            ..words.run(format!("applecart plan --select {}", self.tenant()))
+        }
+    }
+
+    /// When the file in Git was downloaded, where that is no date of the future.
+    fn downloaded(&self) -> Option<Timestamp> {
+        let now = self.of.input.plan.generated_at;
+        self.entry?.downloaded.filter(|at| !enrollment::is_to_come(*at, now))
+    }
+
+    fn device_sync_since(&self) -> String {
+        let since = match self.downloaded() {
+            Some(at) => format!("Device sync is down since {at}"),
+            None => "Device sync is down since this token was downloaded at Apple".to_owned(),
+        };
+        format!("{since}: the download ended the token in use.")
+    }
+
+    fn device_sync_down(&self) -> Words {
+        let message = self.device_sync_since();
+        let see = |next: &str| {
+            Words::new(message.as_str(), next)
+                .run(format!("applecart plan --select {}", self.tenant()))
+        };
+        if self.planned.action == Action::Hold {
+            return see("Its upload is held. See why:");
+        }
+        if self.planned.state.warnings.contains(&Warning::RetryAfter) {
+            return Words::new(message.as_str(), "Its last upload did not arrive. Try at once:")
+                .run(format!("applecart apply --retry --select {}", self.tenant()));
+        }
+        Words::new(message, "Upload it at once:")
+            .run(format!("applecart apply --select {}", self.tenant()))
+    }
+}

@@ -1,0 +1,163 @@
+//! What one tenant raises besides its tokens.
+
+use chrono::{Days, NaiveTime};
+
+use super::is_of_fleet;
+use super::recorded::Recorded;
+use super::words::{Scope, Words, key, matter, of_problem, of_table, part};
+use crate::attention::{Cause, Input, Matter, MatterTenant, advice};
+use crate::fleet::{Suspension, Tenant, Token};
+use crate::ledger::{LedgerView, TenantLedger};
+use crate::model::{Kind, ProblemCode, Timestamp, TokenRef, shell_word};
+use crate::plan::{PlannedTenant, Reason, Withdrawal, Withdrawn};
+
+pub(super) struct OneTenant<'a> {
+    pub(super) input: &'a Input<'a>,
+    pub(super) scope: &'a Scope,
+    pub(super) tenant: &'a PlannedTenant,
+    pub(super) desired: Option<&'a Tenant>,
+    pub(super) past: Option<&'a TenantLedger>,
+}
+
+impl OneTenant<'_> {
+    /// What concerns the tenant, or a token that this revision takes away.
+    pub(super) fn own(&self) -> Vec<Matter> {
+        let mut matters = Vec::new();
+        for problem in &self.tenant.problems {
+            let is_lost = |ledger: &LedgerView| ledger.lost_notes.is_some();
+            let of_fleet = match self.input.ledger {
+                None => is_of_fleet(problem.code),
+                Some(ledger) => problem.code == ProblemCode::NotesUnknown && is_lost(ledger),
+            };
+            if of_fleet {
+                continue;
+            }
+            let kinds = [Kind::Push, Kind::Enrollment, Kind::Vpp];
+            let kind = kinds.into_iter().find(|kind| problem.resource == Some((*kind).into()));
+            let token = kind.map(|kind| TokenRef { kind, id: None, name: None });
+            let cause = Cause::Unobserved(problem.code);
+            let words = of_problem(problem, &shell_word(&self.tenant.name));
+            matters.push(self.matter(cause, token.as_ref(), None, words));
+        }
+        matters.extend(self.ledger_line_broken());
+        matters.extend(self.tenant.withdrawn.iter().map(|one| self.withdrawn(one)));
+        matters
+    }
+
+    /// That the whole tenant is parked, or was.
+    pub(super) fn parked(&self) -> Option<Matter> {
+        self.suspension(self.desired?.suspend.as_ref()?, None)
+    }
+
+    /// Its lines of the ledger, as they are judged beside what Intune has.
+    pub(super) fn recorded(&self) -> Option<Recorded<'_>> {
+        let show = format!("applecart ledger show {}", shell_word(&self.tenant.name));
+        Some(Recorded { input: self.input, id: self.tenant.tenant_id?, show })
+    }
+
+    fn ledger_line_broken(&self) -> Option<Matter> {
+        let words = self.recorded()?.line_broken()?;
+        Some(self.matter(Cause::LedgerLineBroken, None, None, words))
+    }
+
+    fn withdrawn(&self, withdrawn: &Withdrawn) -> Matter {
+        let kind = withdrawn.token.kind;
+        let (cause, what) = match withdrawn.what {
+            Withdrawal::Kind => {
+                let all = format!("takes {kind} out of `watch`");
+                (Cause::NoLongerWatched, format!("{all}: none of that kind is watched any more."))
+            }
+            Withdrawal::Entry => (Cause::NoLongerWatched, "removes the token's entry.".to_owned()),
+            Withdrawal::File => (Cause::FileWithdrawn, "takes the token's file out.".to_owned()),
+        };
+        let (why, next) = of_table(cause);
+        let message = format!("This revision {what} {why}");
+        self.matter(cause, Some(&withdrawn.token), None, Words::new(message, next))
+    }
+
+    pub(super) fn matter(
+        &self,
+        cause: Cause,
+        token: Option<&TokenRef>,
+        period: Option<Timestamp>,
+        words: Words,
+    ) -> Matter {
+        let tenant = match self.tenant.tenant_id {
+            Some(id) => id.to_string(),
+            None => format!("folder:{}", part(&self.tenant.name)),
+        };
+        let key = key(&tenant, token, cause, period);
+        Matter {
+            tenant: Some(MatterTenant {
+                name: self.tenant.name.clone(),
+                tenant_id: self.tenant.tenant_id,
+            }),
+            token: token.cloned(),
+            suspended: self.is_suspended(token.and_then(|token| self.entry(token))),
+            ..matter(key, cause, words)
+        }
+    }
+
+    fn today(&self) -> chrono::NaiveDate {
+        self.input.plan.generated_at.date_time().date_naive()
+    }
+
+    /// Whether the tenant, or this token of it, is parked today.
+    fn is_suspended(&self, token: Option<&Token>) -> bool {
+        let today = self.today();
+        let suspension = self.desired.and_then(|tenant| tenant.suspension_of(token, today));
+        suspension.is_some_and(|suspension| !suspension.is_over(today))
+    }
+
+    fn entry(&self, token: &TokenRef) -> Option<&Token> {
+        let mut planned = self.tenant.tokens.iter();
+        planned.find(|one| one.state.token() == *token)?.state.entry_in(self.desired?)
+    }
+
+    /// What is suspended is shown every time, also while no write of it is due. `token` is the one
+    /// that is parked, or `None` for the whole tenant.
+    pub(super) fn suspension(
+        &self,
+        suspension: &Suspension,
+        token: Option<&TokenRef>,
+    ) -> Option<Matter> {
+        let held = |reason| {
+            let mut its = self
+                .tenant
+                .tokens
+                .iter()
+                .filter(|one| token.is_none_or(|token| one.state.token().same_token(token)));
+            its.any(|one| one.state.reasons.contains(&reason))
+        };
+        let (cause, words) = if !suspension.is_over(self.today()) {
+            if held(Reason::Suspended) {
+                return None;
+            }
+            let message = format!(
+                "Suspended until {}: {}. Nothing is uploaded.",
+                suspension.until, suspension.reason
+            );
+            let next = "Remove the `suspend` line from the tenant file once the reason is gone.";
+            (Cause::Suspended, Words::new(message, next))
+        } else {
+            if held(Reason::SuspensionEnded) {
+                return None;
+            }
+            let message = format!(
+                "The suspension ({}) ended on {}, and its line is still there.",
+                suspension.reason, suspension.until
+            );
+            let next = "Remove the `suspend` line from the tenant file, or move its date.";
+            (Cause::SuspensionOver, Words::new(message, next))
+        };
+        // A suspension ends with its last day.
+        let ended = suspension.until.checked_add_days(Days::new(1));
+        let ended = ended.map(|day| Timestamp::new(day.and_time(NaiveTime::MIN).and_utc()));
+        let mut matter = self.matter(cause, token, None, words);
+        match cause {
+            Cause::Suspended => matter.due = ended,
+            _ => matter.since = ended,
+        }
+        Some(matter)
+    }
+}
