@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::replace::{self, New};
 use super::{AppError, Context, files, keys, session};
+use applecart_core::apple;
 use applecart_core::fleet::{self, Desired, Policy, Tenant, TokenFile};
 use applecart_core::model::Sha256;
 use applecart_core::plan::Selection;
@@ -103,7 +104,7 @@ impl Work<'_> {
                 Fate::Already
             }
             Some(Seal::Sops(_)) => Fate::Left(Obstacle::Sops(shown.clone())),
-            None => Fate::Left(Obstacle::NotSealed(sealed::classify(&sealed).words())),
+            None => Fate::Left(Obstacle::NotSealed(apple::classify(&sealed).words())),
             Some(Seal::Age(_)) => self.again(path, &sealed, file.sha256)?,
         };
         Ok((shown, fate))

@@ -43,7 +43,7 @@ pub use crate::sealed::SecretKind;
 pub use finding::{Finding, FindingCode, Parsed, Severity, Verdict};
 pub use inspect::{FORMAT_VERSION, FileFacts, Inspection, RecipientFacts, Request, inspect};
 pub use key::{key_identity, public_key_file, request_file, requested_key};
-pub(crate) use other::form;
+pub use other::classify;
 pub use secret::{Secrets, secrets_in};
 pub use text::utf16;
 #[cfg(test)]

@@ -1,9 +1,8 @@
-//! What a file in the fleet's repository is, told by its bytes without a key: encrypted with age or
-//! SOPS and to whom, or what else.
+//! What the bytes of a file in the fleet's repository tell without a key: how it is encrypted, with
+//! age or SOPS, and to whom.
 //!
-//! One classifier, so that commands cannot disagree: [`classify`] for everything, [`seal`] where only
-//! the encryption matters. The layers that browsers, mail and editors put around a token are
-//! [`apple`]'s; the crate `age` is not needed to read a header.
+//! [`seal`] is asked where only the encryption matters, [`classify`](crate::apple::classify), which
+//! knows Apple's files, too, for everything. The crate `age` is not needed to read a header.
 
 pub mod age;
 pub(crate) mod form;
@@ -15,29 +14,12 @@ pub mod sops;
 #[cfg(test)]
 mod tests;
 
-use crate::apple;
-
 pub use form::{Form, SecretKind, Words};
 pub use recipient::{RecipientFault, RecipientKind};
 pub use recipients::{Addressees, AgeRecipients, Key, Seal, SopsRecipients};
 
 /// The largest file that is looked at: the largest token file, armored, with many recipients.
 pub const MAX_SEALED: usize = 2 * 1024 * 1024;
-
-/// What a file is.
-pub fn classify(bytes: &[u8]) -> Form {
-    if bytes.len() > MAX_SEALED {
-        return Form::TooLarge;
-    }
-    match apple::utf16(bytes) {
-        Some(text) => Form::Utf16(Box::new(narrow(text.as_bytes()))),
-        None => narrow(bytes),
-    }
-}
-
-fn narrow(bytes: &[u8]) -> Form {
-    marks::of(bytes).or_else(|| seal(bytes).map(Form::Sealed)).unwrap_or_else(|| apple::form(bytes))
-}
 
 /// How a file is encrypted; `None` when it is not. A damaged file counts, so far as its first bytes
 /// tell what it was.

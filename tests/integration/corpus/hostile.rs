@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use applecart_core::apple::{Request, inspect};
+use applecart_core::apple::{Request, classify, inspect};
 use applecart_core::apple::{Verdict, enrollment, push, vpp};
 use applecart_core::sealed;
 
@@ -137,7 +137,7 @@ fn every_parser(count: usize) {
         (reading.token.is_some() && !refused, messages)
     });
     run("classifier", &cores(&cases, ""), count, |file| {
-        (false, vec![format!("{:?}", sealed::classify(file).words())])
+        (false, vec![format!("{:?}", classify(file).words())])
     });
 }
 
@@ -195,7 +195,7 @@ fn hostile_files_of_the_largest_size_end_in_a_verdict() {
             });
             assert_eq!(inspection.verdict, Verdict::Refuse, "{name:?}");
             assert!(inspection.findings.len() < 8, "{name:?}");
-            assert!(!sealed::classify(&bytes).is_sealed(), "{name:?}");
+            assert!(!classify(&bytes).is_sealed(), "{name:?}");
         }
     }
 }
@@ -218,7 +218,7 @@ fn hostile_files_are_classified_in_bounded_time() {
         file.extend(piece.repeat(sealed::MAX_SEALED / piece.len()));
         file.truncate(sealed::MAX_SEALED);
         let started = Instant::now();
-        let words = sealed::classify(&file).words();
+        let words = classify(&file).words();
         let elapsed = started.elapsed();
         assert!(elapsed < std::time::Duration::from_secs(30), "{words:?}: {elapsed:?}");
     }

@@ -1,11 +1,26 @@
-//! What a file is when it is not the token that was wanted: why it cannot be used, and, for the part
-//! of [`classify`](crate::sealed::classify) that knows Apple's files, what it is.
+//! What a file is, whatever it is, and why one that is not the wanted token cannot be used.
 
 use super::content::{self, Content, Look};
-use super::{Finding, FindingCode, MAX_FILE, mime, radix64, secrets_in};
+use super::{Finding, FindingCode, MAX_FILE, mime, radix64, secrets_in, utf16};
 use crate::model::Kind;
 use crate::sealed::form::REPLACE;
-use crate::sealed::{Form, SecretKind};
+use crate::sealed::{Form, MAX_SEALED, SecretKind, marks, seal};
+
+/// What a file in the fleet's repository is, told by its bytes without a key. It is the one
+/// classifier, so that commands cannot disagree.
+pub fn classify(bytes: &[u8]) -> Form {
+    if bytes.len() > MAX_SEALED {
+        return Form::TooLarge;
+    }
+    match utf16(bytes) {
+        Some(text) => Form::Utf16(Box::new(narrow(text.as_bytes()))),
+        None => narrow(bytes),
+    }
+}
+
+fn narrow(bytes: &[u8]) -> Form {
+    marks::of(bytes).or_else(|| seal(bytes).map(Form::Sealed)).unwrap_or_else(|| form(bytes))
+}
 
 /// Why a file cannot be read as this kind at all. `None` where the content is of this kind and
 /// its own parser has the word.
@@ -90,7 +105,7 @@ fn noun(kind: Kind) -> &'static str {
 const MAX_ATTACHMENTS: usize = 64;
 
 /// Tells what a file is, mails with their attachments among them.
-pub(crate) fn form(bytes: &[u8]) -> Form {
+fn form(bytes: &[u8]) -> Form {
     let found = of(&content::look(bytes), bytes);
     match std::str::from_utf8(bytes) {
         Ok(text) if mime::is_message(bytes) => Form::Mail(Box::new(attached(text, found))),

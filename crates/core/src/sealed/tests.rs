@@ -5,6 +5,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use proptest::prelude::*;
 
 use super::*;
+use crate::apple::classify;
 use crate::apple::testing::{envelope, mail, name, vpp};
 use crate::model::Kind;
 

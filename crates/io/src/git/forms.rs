@@ -7,8 +7,9 @@ use git2::{AttrCheckFlags, AttrValue, ObjectType, Oid, Tree};
 
 use super::program::GitProgram;
 use super::{GitError, Repo, escaped};
+use applecart_core::apple;
 use applecart_core::fleet::{Entry, Folder, Source};
-use applecart_core::sealed::{self, Form, MAX_SEALED};
+use applecart_core::sealed::{Form, MAX_SEALED};
 
 /// A folder in a folder in a folder: more than any fleet has, and less than a stack.
 const MAX_DEPTH: usize = 64;
@@ -20,13 +21,13 @@ impl Repo {
             return self.form_of_blob(&entry.id);
         }
         let path = format!("tenants/{}/{}", folder.name, entry.path);
-        self.worktree_bytes(&path).ok().flatten().map(|bytes| sealed::classify(&bytes))
+        self.worktree_bytes(&path).ok().flatten().map(|bytes| apple::classify(&bytes))
     }
 
     /// What a blob is; `None` where it is not in this clone.
     pub fn form_of_blob(&self, id: &str) -> Option<Form> {
         match self.blob(id, MAX_SEALED as u64) {
-            Ok(bytes) => Some(sealed::classify(&bytes)),
+            Ok(bytes) => Some(apple::classify(&bytes)),
             Err(GitError::BlobTooLarge { .. }) => Some(Form::TooLarge),
             Err(_) => None,
         }

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use applecart_core::apple;
 use applecart_core::model::shell_word;
-use applecart_core::sealed::{self, Form};
+use applecart_core::sealed::Form;
 
 /// Where a key came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,7 +178,7 @@ impl IdentityFault {
 
     /// What a file without an identity is, where that can be told.
     pub(super) fn other(bytes: &[u8]) -> Self {
-        match sealed::classify(bytes) {
+        match apple::classify(bytes) {
             form @ (Form::LfsPointer { .. }
             | Form::GitCrypt
             | Form::Conflict { .. }
