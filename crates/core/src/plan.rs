@@ -33,14 +33,14 @@ pub mod world;
 
 pub use crate::rules::subject::{Sent, Stage, Subject};
 pub use base::resealed;
-pub use canary::{Canary, REFUSALS, wire};
+pub use canary::{REFUSALS, wire};
 pub use checked::{CheckedPlan, Refusal};
 pub use fresh::{Reviewed, Stale, fresh};
 pub use holds::location_fault;
 pub use input::{Base, Input, Known};
 pub use lint::Fault;
 pub use make::make;
-pub use planned::{Closing, Due, DueWrite, Note, Noted, Planned, Verify};
+pub use planned::{Canary, Closing, Due, DueWrite, Note, Noted, Planned, Verify};
 pub use safety::{Excess, Limits};
 pub use selection::{Selection, SelectionError};
 pub use settings::Settings;

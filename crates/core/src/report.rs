@@ -13,6 +13,7 @@ mod applied;
 mod apply;
 mod attention;
 mod audit;
+mod cell;
 mod codes;
 mod csv;
 mod doctor;

@@ -26,13 +26,21 @@ mod turn;
 mod verify;
 mod writer;
 
+pub use branch::Role;
 pub use clone_id::CloneId;
 pub use error::{LedgerError, LockError};
 pub use lock::{ApplyLock, Holder};
 pub use proof::Proof;
 pub use remote::Remote;
 pub use saved::{SavedEntries, SavedEntry, SavedError, read_saved, save_unpushed};
-pub use shared::{Announced, Begun, Create, Delivered, Joined, Ledger, Role};
-pub use tree::{MAX_TENANTS, MAX_TOTAL};
+pub use shared::{Announced, Begun, Create, Delivered, Joined, Ledger};
 pub use verify::{MustBeSigned, verify, verify_signed};
 pub use writer::{Closed, LedgerWriter};
+
+/// The most tenants a ledger may have: ten times the design point.
+pub const MAX_TENANTS: usize = 100_000;
+/// The most bytes all files together may have.
+///
+/// 10,000 tenants with three tokens each write some 200 MB a year. All of it is held in memory, so
+/// a limit has to be there, and this one lasts for decades.
+pub const MAX_TOTAL: u64 = 4 * 1024 * 1024 * 1024;

@@ -69,9 +69,44 @@ impl Dispatcher {
             return Outcome::Reply(login::answer(&self.state, call, directory));
         }
         match batch::version(&call.path) {
-            Some(version) => batch::answer(self, call, version).await,
+            Some(version) => self.batch(call, version).await,
             None => Outcome::Reply(graph::answer(&self.state, &self.origin, call)),
         }
+    }
+
+    /// Answers a `$batch`. A part whose connection drops takes the whole with it.
+    async fn batch(&self, outer: &Call, version: &str) -> Outcome {
+        let parts = match batch::parts(&self.state, outer) {
+            Ok(parts) => parts,
+            Err(failure) => return Outcome::Reply(graph::refuse(&self.state, outer, &failure)),
+        };
+        let mut replies: Vec<(String, Reply)> = Vec::with_capacity(parts.len());
+        let mut truncated = false;
+        for part in parts {
+            let id = part.id.clone();
+            let has_failed = |(earlier, reply): &(String, Reply)| {
+                part.depends_on.contains(earlier) && !reply.status.is_success()
+            };
+            let call = match replies.iter().any(has_failed) {
+                true => Err(Failure::of_status(StatusCode::FAILED_DEPENDENCY)),
+                false => part.call(outer, version),
+            };
+            let reply = match call {
+                Err(failure) => graph::refuse(&self.state, outer, &failure),
+                // Boxed: a dispatch may hold a batch, whose parts are dispatched.
+                Ok(call) => match Box::pin(self.dispatch(&call)).await {
+                    Outcome::Reply(reply) => reply,
+                    Outcome::Truncated(reply) => {
+                        truncated = true;
+                        reply
+                    }
+                    gone @ (Outcome::Dropped | Outcome::Reset) => return gone,
+                },
+            };
+            replies.push((id, reply));
+        }
+        let reply = batch::answer(&self.state, outer, replies);
+        if truncated { Outcome::Truncated(reply) } else { Outcome::Reply(reply) }
     }
 
     async fn misbehave(&self, call: &Call, fault: &Fault) -> Outcome {

@@ -47,11 +47,11 @@ pub use fault::{Fault, FaultRule, RetryAfter};
 pub use journal::{Counters, LoggedRequest, Violation};
 pub use seed::{Seed, seed_fleet};
 pub use server::{InProcess, Options, Running, Simulator, SimulatorError};
-pub use signing::SigningError;
+pub use signing::{PushSigning, SigningError};
 pub use state::{
     AppRegistration, Approval, ApprovalPolicy, Consent, Customer, DepEncoding, Enrollment,
     EnrollmentLag, FederatedCredential, HeldElsewhereAnswer, PortalError, PortalUpload,
-    PublicKeyForm, Push, PushSigning, READER_CLIENT_ID, READER_SECRET, State, StateError, Switches,
+    PublicKeyForm, Push, READER_CLIENT_ID, READER_SECRET, State, StateError, Switches,
     Tenant, Upload, Via, Vpp, VppEncoding, VppLag, WRITER_CLIENT_ID, WRITER_SECRET,
 };
 pub use words::{Kind, TenantId};

@@ -18,7 +18,6 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::crypto::{self, CryptoError};
-use super::state::PushSigning;
 
 /// A key or certificate could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +25,16 @@ use super::state::PushSigning;
 pub enum SigningError {
     Certificate(#[from] rcgen::Error),
     Key(#[from] CryptoError),
+}
+
+/// A key pair of Intune's for push certificates and the request made with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PushSigning {
+    /// PKCS#8 PEM of the private key.
+    pub key: String,
+    /// What the download answers.
+    pub value: String,
 }
 
 /// A certificate and its private key, both as PEM.

@@ -41,8 +41,8 @@ pub use switches::{
 };
 pub(super) use tenant::never;
 pub use tenant::{
-    AppRegistration, Consent, Customer, FederatedCredential, Push, PushSigning, READER_CLIENT_ID,
-    READER_SECRET, Tenant, WRITER_CLIENT_ID, WRITER_SECRET,
+    AppRegistration, Consent, Customer, FederatedCredential, Push, READER_CLIENT_ID, READER_SECRET,
+    Tenant, WRITER_CLIENT_ID, WRITER_SECRET,
 };
 pub(super) use upload::Incoming;
 pub use upload::{Upload, Via};

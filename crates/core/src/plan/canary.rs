@@ -21,33 +21,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::input::{Input, Known};
-use super::planned::{Due, Note, Noted};
+use super::planned::{Canary, Due, Note, Noted};
 use super::types::{Action, PlannedTenant, Reason, Warning};
 use crate::fleet::{Desired, Policy, Tenant, Token};
 use crate::ledger::{LedgerView, TenantLedger};
 use crate::model::{Event, Kind, Record, Sha256, TenantId, Timestamp, TokenRef};
 use crate::rules::allow::{self, Change};
 use crate::rules::identity;
-
-/// Whether a kind's wire encoding is proved, and what follows for its uploads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Canary {
-    /// An upload in it was seen live: all may be sent.
-    Proved,
-    /// This token is sent alone and waited for, then the others.
-    First {
-        /// Its tenant.
-        tenant_id: TenantId,
-        /// The token.
-        token: TokenRef,
-        /// Tenants whose file was refused in this encoding: one more, and the kind stops.
-        refused: BTreeSet<TenantId>,
-    },
-    /// Nothing of the kind is sent yet: a sending may still show.
-    Pending(String),
-    /// Nothing of the kind is sent: the tokens that went first failed in two tenants.
-    Failed(String),
-}
 
 /// What each kind with an upload has to go by. Marks the tokens of the plan with it.
 pub(super) fn judge(

@@ -1,8 +1,7 @@
 //! A plan with what is not part of its public form: what `apply` does and records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::canary::Canary;
 use super::settings::Settings;
 use super::types::{Action, Plan, Reason};
 use crate::fleet::{Tenant, Token, TokenFile};
@@ -234,6 +233,26 @@ impl Noted {
     pub fn sha256(&self) -> Option<Sha256> {
         self.file.map(|file| file.sha256)
     }
+}
+
+/// Whether a kind's wire encoding is proved, and what follows for its uploads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Canary {
+    /// An upload in it was seen live: all may be sent.
+    Proved,
+    /// This token is sent alone and waited for, then the others.
+    First {
+        /// Its tenant.
+        tenant_id: TenantId,
+        /// The token.
+        token: TokenRef,
+        /// Tenants whose file was refused in this encoding: one more, and the kind stops.
+        refused: BTreeSet<TenantId>,
+    },
+    /// Nothing of the kind is sent yet: a sending may still show.
+    Pending(String),
+    /// Nothing of the kind is sent: the tokens that went first failed in two tenants.
+    Failed(String),
 }
 
 /// A plan with what is not part of its public form.

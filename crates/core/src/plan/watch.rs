@@ -1,82 +1,27 @@
-//! The two collections, and tokens that are watched without a file.
+//! What is known of one token, and what becomes of those that are watched without a file.
 
-use super::axes;
 use super::decide::{Decision, Ruling};
 use super::holds::MadeAgain;
 use super::planned::Note;
-use super::tenant::{OneTenant, Shown};
-use super::types::{PlannedToken, Reason, Warning};
+use super::types::{Health, HealthReason, Reason, Warning};
 use crate::fleet::{Tenant, Token};
 use crate::ledger::TenantLedger;
-use crate::model::{Kind, LivePush, LiveTenant, Reading, Timestamp, TokenRef, shell_word};
-use crate::rules::identity::{self, Collected, Match};
+use crate::model::{Kind, LivePush, Timestamp, TokenRef, shell_word};
 use crate::rules::subject::Subject;
 use crate::rules::topics::{self, KnownTopic};
 
-impl OneTenant<'_> {
-    /// Every token of a collection that Git names, then those that only Intune has.
-    pub(super) fn watched<T: Collected>(
-        &mut self,
-        entries: &[Token],
-        objects: &Reading<Vec<T>>,
-        live: &LiveTenant,
-        past: Option<&TenantLedger>,
-    ) -> Vec<PlannedToken> {
-        let objects = objects.present().map(Vec::as_slice);
-        let now = self.input.now;
-        let found = identity::matches(entries, past, objects.unwrap_or_default());
-        let mut tokens = Vec::new();
-        for (entry, meant) in entries.iter().zip(&found) {
-            let one = match meant {
-                Match::One(one) => Some(*one),
-                Match::None | Match::Ambiguous => None,
-            };
-            let id = one.map(T::id).or_else(|| identity::known_id(entry, past));
-            let shown = Shown {
-                token: TokenRef { id: id.map(str::to_owned), ..entry.token.clone() },
-                entry: Some(entry),
-                live: one.map(T::subject),
-                health: one.map(|one| axes::health(one.subject(), now)),
-                ambiguous: *meant == Match::Ambiguous,
-                made_again: identity::made_again(entry, past, &found, objects.unwrap_or_default())
-                    .map(|one| MadeAgain::of(one, entry)),
-                devices_know: None,
-            };
-            tokens.push(self.collected(&shown, objects.is_some(), live, past));
-        }
-        let is_meant = |one: &&T| found.iter().any(|found| found.is(one.id()));
-        for one in objects.into_iter().flatten().filter(|one| !is_meant(one)) {
-            let token = TokenRef {
-                kind: T::KIND,
-                id: Some(one.id().to_owned()),
-                name: one.name().map(str::to_owned),
-            };
-            let shown = Shown {
-                token,
-                entry: None,
-                live: Some(one.subject()),
-                health: Some(axes::health(one.subject(), now)),
-                ambiguous: false,
-                made_again: None,
-                devices_know: None,
-            };
-            tokens.push(self.collected(&shown, true, live, past));
-        }
-        tokens
-    }
-
-    fn collected(
-        &mut self,
-        shown: &Shown<'_>,
-        observed: bool,
-        live: &LiveTenant,
-        past: Option<&TenantLedger>,
-    ) -> PlannedToken {
-        match past.filter(|_| observed) {
-            Some(past) => self.one(shown, live, past),
-            None => self.unobserved(shown, past),
-        }
-    }
+/// What is known of one token before it is decided.
+pub(super) struct Shown<'a> {
+    pub(super) token: TokenRef,
+    pub(super) entry: Option<&'a Token>,
+    pub(super) live: Option<Subject<'a>>,
+    pub(super) health: Option<(Health, Vec<HealthReason>)>,
+    /// Which live token the entry means cannot be told.
+    pub(super) ambiguous: bool,
+    /// The known id is gone, and Intune has this token in its place.
+    pub(super) made_again: Option<MadeAgain>,
+    /// Push: the topic that enrolled devices know.
+    pub(super) devices_know: Option<&'a KnownTopic>,
 }
 
 impl Shown<'_> {

@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 
-use super::markdown::cell;
+use super::cell::cell;
 use super::text::{BAD, DIM, HEAD, LOOK, command, names, period, plural, prose, wrap};
 use crate::attention::{Attention, Cause, Code, InGit, Matter, Severity};
 

@@ -4,6 +4,7 @@ mod account;
 mod proposal;
 mod restore;
 mod sheet;
+mod steps;
 
 pub use account::{AccountText, account_text};
 pub use proposal::{
@@ -12,9 +13,9 @@ pub use proposal::{
 };
 pub use restore::{OtherTopic, SheetRestore};
 pub use sheet::{
-    CsrOrigin, Link, Sheet, SheetCsr, SheetKey, Sheets, complete as complete_sheet, sheet_links,
-    sheets_human, sheets_markdown,
+    CsrOrigin, Link, Sheet, SheetCsr, SheetKey, Sheets, sheets_human, sheets_markdown,
 };
+pub use steps::{complete as complete_sheet, sheet_links};
 
 use crate::model::{Kind, TokenRef};
 

@@ -25,9 +25,8 @@ use std::time::Duration;
 
 use git2::{ConfigLevel, ErrorCode, ObjectType, Oid, Repository, Signature, Time, Transaction};
 
-use super::branch::{Local, open};
+use super::branch::{Local, Role, open};
 use super::error::LedgerError;
-use super::shared::Role;
 use super::tree::{FILE_MODE, FOLDER, FOLDER_MODE, Files, path_of};
 use super::turn::{Asked, Turn};
 use crate::git::Repo;

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use git2::{ErrorCode, Oid, Repository};
 
+use super::MAX_TOTAL;
 use super::error::LedgerError;
-use super::shared::Role;
-use super::tree::{MAX_TOTAL, Objects};
+use super::tree::Objects;
 use crate::git::{SigningKey, opening};
 use crate::seams::{Clock, Ids, MachineClock, RandomIds};
 use applecart_core::ledger::{Chain, ChainError, ChainFault, Tail, read_chain_past};
@@ -22,6 +22,21 @@ use applecart_core::model::{Sha256, TenantId};
 /// such a lock for milliseconds, and a slow disk for seconds; a person who waits for longer is not
 /// told why.
 const LOCK_WAIT: Duration = Duration::from_secs(8);
+
+/// What a branch is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// What decides about writes.
+    Ledger {
+        /// The whole name of its first commit, where the policy has it.
+        genesis: Option<String>,
+    },
+    /// What people record.
+    Notes {
+        /// The whole name of its first commit, where the policy has it.
+        genesis: Option<String>,
+    },
+}
 
 /// A ledger branch of this clone: its commits are read and verified, and made (see `append`).
 ///

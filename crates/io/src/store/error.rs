@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::tree::{MAX_TENANTS, MAX_TOTAL};
+use super::{MAX_TENANTS, MAX_TOTAL};
 use crate::git::{GitError, SignersError, ToolError, Trouble};
 use applecart_core::ledger::{ChainError, ChainFault, MAX_FILE};
 use applecart_core::ledger::{LedgerView, LineFault};

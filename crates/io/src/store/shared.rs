@@ -57,7 +57,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use git2::Oid;
 
-use super::branch::Local;
+use super::branch::{Local, Role};
 use super::error::LedgerError;
 use super::remote::{GitRemote, Remote};
 use super::tree::path_of;
@@ -68,21 +68,6 @@ use applecart_core::ledger::{LedgerView, Tail, TenantLedger, encode, extend};
 use applecart_core::model::{LedgerEntry, Record, Sha256, TenantId};
 pub use genesis::{Begun, Create};
 pub use joining::Joined;
-
-/// What a branch is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// What decides about writes.
-    Ledger {
-        /// The whole name of its first commit, where the policy has it.
-        genesis: Option<String>,
-    },
-    /// What people record.
-    Notes {
-        /// The whole name of its first commit, where the policy has it.
-        genesis: Option<String>,
-    },
-}
 
 /// The ledger of a fleet: reads it, and appends to it.
 ///

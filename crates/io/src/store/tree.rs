@@ -8,17 +8,10 @@ use std::collections::BTreeMap;
 
 use git2::{ErrorCode, ObjectType, Oid, Repository};
 
+use super::MAX_TENANTS;
 use super::error::LedgerError;
 use applecart_core::ledger::{ChainError, ChainFault, MAX_FILE};
 use applecart_core::model::TenantId;
-
-/// The most tenants a ledger may have: ten times the design point.
-pub const MAX_TENANTS: usize = 100_000;
-/// The most bytes all files together may have.
-///
-/// 10,000 tenants with three tokens each write some 200 MB a year. All of it is held in memory, so
-/// a limit has to be there, and this one lasts for decades.
-pub const MAX_TOTAL: u64 = 4 * 1024 * 1024 * 1024;
 
 /// The mode of a plain file in a Git tree.
 pub(super) const FILE_MODE: i32 = 0o100_644;

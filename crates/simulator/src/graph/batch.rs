@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Failure, finish, granted, refuse};
-use crate::dispatch::Dispatcher;
-use crate::message::{Call, Content, Outcome, Reply, percent_decoded};
+use super::{Failure, finish, granted};
+use crate::message::{Call, Content, Reply, percent_decoded};
+use crate::state::State;
 
 const MOST: usize = 20;
 
@@ -23,8 +23,8 @@ struct Batch {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Part {
-    id: String,
+pub(crate) struct Part {
+    pub(crate) id: String,
     method: String,
     url: String,
     #[serde(default)]
@@ -32,7 +32,7 @@ struct Part {
     #[serde(default)]
     body: Option<Value>,
     #[serde(default)]
-    depends_on: Vec<String>,
+    pub(crate) depends_on: Vec<String>,
 }
 
 /// The API version of a path that is a `$batch`.
@@ -44,17 +44,10 @@ pub(crate) fn version(path: &str) -> Option<&'static str> {
     }
 }
 
-/// Answers a `$batch`. A part whose connection drops takes the whole with it.
-pub(crate) async fn answer(world: &Dispatcher, call: &Call, version: &str) -> Outcome {
-    match read(world, call) {
-        Err(failure) => Outcome::Reply(refuse(&world.state, call, &failure)),
-        Ok(batch) => carry_out(world, call, version, batch).await,
-    }
-}
-
-fn read(world: &Dispatcher, call: &Call) -> Result<Batch, Failure> {
-    let grant = granted(&world.state, call)?;
-    let disabled = world.state.look(grant.tenant, |tenant| tenant.switches.batch_status).flatten();
+/// What a `$batch` asks for, in its order.
+pub(crate) fn parts(state: &State, call: &Call) -> Result<Vec<Part>, Failure> {
+    let grant = granted(state, call)?;
+    let disabled = state.look(grant.tenant, |tenant| tenant.switches.batch_status).flatten();
     if let Some(status) = disabled.and_then(|status| StatusCode::from_u16(status).ok()) {
         return Err(Failure::of_status(status));
     }
@@ -92,67 +85,45 @@ fn read(world: &Dispatcher, call: &Call) -> Result<Batch, Failure> {
             return Err(Failure::bad_request("A request with a body must name its Content-Type."));
         }
     }
-    Ok(batch)
+    Ok(batch.requests)
 }
 
-async fn carry_out(world: &Dispatcher, outer: &Call, version: &str, batch: Batch) -> Outcome {
-    let mut responses = Vec::with_capacity(batch.requests.len());
-    let mut failed: Vec<String> = Vec::new();
-    let mut truncated = false;
-    for part in batch.requests {
-        let id = part.id.clone();
-        let reply = if part.depends_on.iter().any(|id| failed.contains(id)) {
-            refuse(&world.state, outer, &Failure::of_status(StatusCode::FAILED_DEPENDENCY))
-        } else {
-            match inner(outer, version, part) {
-                Err(failure) => refuse(&world.state, outer, &failure),
-                // Boxed: a dispatch may hold a batch, whose parts are dispatched.
-                Ok(call) => match Box::pin(world.dispatch(&call)).await {
-                    Outcome::Reply(reply) => reply,
-                    Outcome::Truncated(reply) => {
-                        truncated = true;
-                        reply
-                    }
-                    gone @ (Outcome::Dropped | Outcome::Reset) => return gone,
-                },
-            }
-        };
-        if !reply.status.is_success() {
-            failed.push(id.clone());
-        }
-        responses.push(response(&id, reply));
-    }
+/// The answer to a `$batch`, by the ids of its parts and the answers to them.
+pub(crate) fn answer(state: &State, outer: &Call, replies: Vec<(String, Reply)>) -> Reply {
     // Any order is allowed, so a client that relies on one fails here.
-    responses.reverse();
+    let responses: Vec<Value> =
+        replies.into_iter().rev().map(|(id, reply)| response(&id, reply)).collect();
     let reply = Reply::json(StatusCode::OK, json!({ "responses": responses }));
-    let reply = finish(&world.state, outer, reply, Uuid::new_v4());
-    if truncated { Outcome::Truncated(reply) } else { Outcome::Reply(reply) }
+    finish(state, outer, reply, Uuid::new_v4())
 }
 
-fn inner(outer: &Call, version: &str, part: Part) -> Result<Call, Failure> {
-    let invalid = || Failure::bad_request("Invalid request in batch.");
-    let mut headers = HeaderMap::new();
-    for name in [header::AUTHORIZATION, HeaderName::from_static("client-request-id")] {
-        if let Some(value) = outer.headers.get(&name) {
-            headers.insert(name, value.clone());
+impl Part {
+    /// The request as if it had come alone.
+    pub(crate) fn call(self, outer: &Call, version: &str) -> Result<Call, Failure> {
+        let invalid = || Failure::bad_request("Invalid request in batch.");
+        let mut headers = HeaderMap::new();
+        for name in [header::AUTHORIZATION, HeaderName::from_static("client-request-id")] {
+            if let Some(value) = outer.headers.get(&name) {
+                headers.insert(name, value.clone());
+            }
         }
+        for (name, value) in &self.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+            headers.insert(name, HeaderValue::from_str(value).map_err(|_| invalid())?);
+        }
+        let (path, query) = match self.url.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (self.url.as_str(), None),
+        };
+        Ok(Call {
+            method: Method::from_bytes(self.method.as_bytes()).map_err(|_| invalid())?,
+            path: percent_decoded(&format!("/{version}{path}")),
+            query,
+            headers,
+            body: self.body.map(|body| Bytes::from(body.to_string())).unwrap_or_default(),
+            part: true,
+        })
     }
-    for (name, value) in &part.headers {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
-        headers.insert(name, HeaderValue::from_str(value).map_err(|_| invalid())?);
-    }
-    let (path, query) = match part.url.split_once('?') {
-        Some((path, query)) => (path, Some(query.to_owned())),
-        None => (part.url.as_str(), None),
-    };
-    Ok(Call {
-        method: Method::from_bytes(part.method.as_bytes()).map_err(|_| invalid())?,
-        path: percent_decoded(&format!("/{version}{path}")),
-        query,
-        headers,
-        body: part.body.map(|body| Bytes::from(body.to_string())).unwrap_or_default(),
-        part: true,
-    })
 }
 
 fn response(id: &str, reply: Reply) -> Value {

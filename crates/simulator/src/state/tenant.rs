@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Approval, Enrollment, Switches, Upload, Vpp};
+use crate::signing::PushSigning;
 use crate::words::TenantId;
 
 /// The application that tenants get by default and that may write.
@@ -219,16 +220,6 @@ impl Default for Consent {
     fn default() -> Self {
         Self { granted: true, grant_date_time: never() }
     }
-}
-
-/// A key pair of Intune's for push certificates and the request made with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PushSigning {
-    /// PKCS#8 PEM of the private key.
-    pub key: String,
-    /// What the download answers.
-    pub value: String,
 }
 
 /// A new id, as Graph makes them.

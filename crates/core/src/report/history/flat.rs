@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::human::{headline, standing, warnings};
 use super::words::{cause, force, label, particulars};
 use super::{FactChange, History, TimelineEntry, TokenHistory};
+use crate::report::cell::cell;
 use crate::report::csv::{self, optional, or_empty, text};
-use crate::report::markdown::cell;
 use crate::report::text::{plural, short};
 
 /// What was in force, and one table a token.

@@ -6,9 +6,23 @@
 //! A change outside Git is recorded when a run sees it, not when it is made. From the moment at which
 //! the other credential can have existed until it was seen, it is unknown which of the two was in Intune.
 
-use super::join::GitStep;
-use super::{ForceState, InForce, RecordEntry, Replaced};
-use crate::model::{Event, FailureCode, Record, Sha256, TenantId, Timestamp};
+use super::{ForceState, InForce, RecordEntry, Replaced, TimelineEntry};
+use crate::model::{Event, Facts, FailureCode, Record, Sha256, TenantId, Timestamp};
+
+/// A commit's entry in a timeline, with what it made of the token.
+pub(super) struct GitStep {
+    pub(super) entry: TimelineEntry,
+    /// The digest that Git names since; `None` where the token has no file or is gone.
+    pub(super) sha256: Option<Sha256>,
+    pub(super) before: Option<Sha256>,
+    /// The facts of a token that Git watches without a file.
+    pub(super) tracked: Option<Facts>,
+    /// Whether it is of the mainline, and not of a branch that a merge brought.
+    pub(super) mainline: bool,
+    /// Whether it is a merge that did to the token what the commits that it brought had done: their
+    /// entries tell of the merge, and another one would tell the same change twice.
+    pub(super) told: bool,
+}
 
 /// One token's past, each part in its own order, oldest first.
 pub(super) struct Past<'a> {

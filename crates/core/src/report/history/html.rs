@@ -7,10 +7,10 @@
 use std::fmt::Write as _;
 
 use super::human::{headline, standing, warnings};
-use super::picture::picture;
+use super::picture::{picture, text};
 use super::words::{force, label, particulars};
 use super::{ForceState, History, Origin, TimelineEntry, TokenHistory};
-use crate::report::text::{escape, short};
+use crate::report::text::short;
 
 const STYLE: &str = include_str!("history.css");
 
@@ -146,20 +146,4 @@ fn item(out: &mut String, entry: &TimelineEntry) {
         out.push_str("</dl>\n");
     }
     out.push_str("</li>\n");
-}
-
-/// Text from elsewhere, harmless in an element and in a quoted attribute.
-pub(super) fn text(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in escape(text).chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::changes::{Pairs, between, of_record, of_token};
-use super::force::{Past, in_force};
+use super::force::{GitStep, Past, in_force};
 use super::tokens::Lines;
 use super::{
     CommitEntry, Happening, Origin, RecordEntry, Review, TimelineEntry, TokenHistory, Version,
@@ -46,21 +46,6 @@ pub struct TenantPast<'a> {
     pub ledgers: Vec<(TenantId, &'a TenantLedger)>,
     /// Why there are none, where that is not because nothing was recorded.
     pub ledger_problem: Option<String>,
-}
-
-/// A commit's entry in a timeline, with what it made of the token.
-pub(super) struct GitStep {
-    pub(super) entry: TimelineEntry,
-    /// The digest that Git names since; `None` where the token has no file or is gone.
-    pub(super) sha256: Option<Sha256>,
-    pub(super) before: Option<Sha256>,
-    /// The facts of a token that Git watches without a file.
-    pub(super) tracked: Option<Facts>,
-    /// Whether it is of the mainline, and not of a branch that a merge brought.
-    pub(super) mainline: bool,
-    /// Whether it is a merge that did to the token what the commits that it brought had done: their
-    /// entries tell of the merge, and another one would tell the same change twice.
-    pub(super) told: bool,
 }
 
 /// Every token's timeline: those that Git names now first, each kind by itself, push first.

@@ -6,10 +6,9 @@
 
 use std::fmt::Write as _;
 
-use super::html::text;
 use super::{Happening, Origin, TimelineEntry, TokenHistory};
 use crate::model::{FailureCode, Sha256, Timestamp};
-use crate::report::text::day;
+use crate::report::text::{day, escape};
 
 /// The rows, from the top: what was in Intune, the ledger's marks, Git's marks, the dates.
 const BAR: u32 = 8;
@@ -175,4 +174,20 @@ fn live(entries: &[TimelineEntry], end: Timestamp) -> Vec<Live> {
         all.push(Live { from: entry.at, to: end.max(entry.at), sha256, outside });
     }
     all
+}
+
+/// Text from elsewhere, harmless in an element and in a quoted attribute.
+pub(super) fn text(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in escape(text).chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            other => safe.push(other),
+        }
+    }
+    safe
 }

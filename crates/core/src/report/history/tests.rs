@@ -385,7 +385,7 @@ fn a_token_that_went_and_one_that_only_the_ledger_knows_are_shown() {
 #[test]
 fn no_text_of_a_page_is_markup() {
     assert_eq!(
-        html::text("<a href=\"x\">'&\u{202e}"),
+        picture::text("<a href=\"x\">'&\u{202e}"),
         "&lt;a href=&quot;x&quot;&gt;&#39;&amp;\\u{202e}"
     );
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::label;
 use crate::model::{Facts, TenantName, TokenRef};
 use crate::renewal::account::Told;
-use crate::report::markdown::cell;
+use crate::report::cell::cell;
 
 /// What the text is made of.
 pub struct AccountText<'a> {

@@ -9,7 +9,7 @@ use super::label;
 use crate::fleet::Allow;
 use crate::model::{Kind, Sha256, TenantName, Timestamp, TokenRef};
 use crate::plan::kebab_enum;
-use crate::report::markdown::cell;
+use crate::report::cell::cell;
 use crate::report::text::{BAD, DIM, GOOD, HEAD, LOOK, day, escape, joined, short, styled, wrap};
 use crate::rules::codes::Reason;
 use crate::rules::verdicts::{Effect, Released, Verdicts};

@@ -4,7 +4,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::sheet::{PUSH_PORTAL, Sheet, row_gone};
 use crate::model::Topic;
 use crate::rules::topics::KnownTopic;
 
@@ -67,60 +66,5 @@ impl SheetRestore {
             Some(unsure) => vec![("topic that devices know", unsure), ("in Intune now", in_intune)],
             None => vec![("topic that devices know", devices), ("in Intune now", in_intune)],
         }
-    }
-
-    /// What to do, in order.
-    pub(super) fn steps(&self, sheet: &Sheet) -> Vec<String> {
-        let known = &self.devices_know;
-        if let Some(unsure) = known.unsure() {
-            return vec![
-                format!("{unsure}."),
-                "Only then renew that row, and bring its file; or, if devices know the topic that Intune has, have it accepted (`applecart import --update`).".to_owned(),
-                format!("Run: {}", sheet.next),
-            ];
-        }
-        let sign_in = match &known.apple_id {
-            Some(account) => format!(
-                "Sign in at {PUSH_PORTAL} as {account}: that account has the certificate that devices know."
-            ),
-            None => format!(
-                "Sign in at {PUSH_PORTAL} with the Apple Account that made the certificate which devices know. Which one is unknown: ask the customer."
-            ),
-        };
-        let leave = match &self.in_intune {
-            Some(other) => {
-                let account = other.apple_id.as_ref().filter(|id| !id.trim().is_empty());
-                let account = account.map(|id| format!(", Apple Account {id}")).unwrap_or_default();
-                format!(" Do not renew the row with {}{account}: no device knows it.", other.topic)
-            }
-            None => String::new(),
-        };
-        let file = match &sheet.csr {
-            Some(csr) => csr.file.clone(),
-            None if sheet.problems.is_empty() => format!(
-                "the request for Apple (CSR) that `applecart renew {}/push --restore` saves",
-                sheet.tenant
-            ),
-            None => "the request for Apple (CSR), which is missing: see above".to_owned(),
-        };
-        let mut steps = vec![
-            sign_in,
-            format!(
-                "Find the row whose details show {} and press Renew on it. Never press Create: that makes one more topic that no device knows.{leave}",
-                known.topic
-            ),
-            row_gone(sheet),
-            format!(
-                "Choose {file}, press Upload, then Download. If the portal does not take the file, rename it so that it ends in .txt instead of .csr."
-            ),
-            format!("Run: {}", sheet.next),
-        ];
-        if let Some(line) = &self.allow {
-            steps.push(format!(
-                "In the pull request, add this line to the push entry of tenants/{}/tenant.yaml, because without it the upload is held (topic-change): {line}",
-                sheet.tenant
-            ));
-        }
-        steps
     }
 }

@@ -7,8 +7,8 @@ use super::human::{StatusView, counts};
 use super::{Recorded, Row, Status};
 use crate::attention::Severity;
 use crate::report::attention;
+use crate::report::cell::cell;
 use crate::report::csv::{self, optional, or_empty, text};
-use crate::report::markdown::cell;
 use crate::report::text::{joined, plural, short};
 
 /// The counts, what needs attention, then one table, most urgent first: the tokens that need
