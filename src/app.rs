@@ -8,18 +8,14 @@ pub mod acknowledge;
 pub mod apply;
 pub mod audit;
 mod base;
-mod clone;
 #[cfg(feature = "simulator")]
 pub mod demo;
 pub mod doctor;
 pub mod download;
-mod downloads;
 mod environment;
 mod error;
 pub mod files;
-mod first_topics;
 pub mod history;
-mod history_of_base;
 pub mod import;
 mod in_force;
 pub mod init;
@@ -33,7 +29,6 @@ pub mod reseal;
 pub mod seal;
 pub mod session;
 pub mod status;
-pub mod trust;
 pub mod validate;
 
 use std::path::PathBuf;
@@ -42,7 +37,10 @@ use std::time::Duration;
 
 pub use base::{Other, Reach, find as find_base};
 pub use environment::{Environment, TARGET_BRANCH};
-pub use error::{AppError, PlanFileError};
+pub use error::AppError;
+pub use files::PlanFileError;
+
+use session::{clone, trust};
 
 use applecart_core::model::Timestamp;
 use applecart_io::apply::Progress;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::session::{self, Loaded, Tree, Which};
-use super::{AppError, Context, Reach, block_on, clone, find_base, trust};
+use super::session::{self, Loaded, Tree, Which, clone, trust};
+use super::{AppError, Context, Reach, block_on, find_base};
 use applecart_core::attention;
 use applecart_core::model::{LiveTenant, Reading, shell_word};
 use applecart_core::plan::Selection;

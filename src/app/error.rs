@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::acknowledge::AcknowledgeError;
 use super::download::DownloadError;
+use super::files::PlanFileError;
 use super::import::ImportError;
 use super::init::InitError;
 use super::ledger::CreateError;
@@ -217,17 +218,4 @@ fn opens_none(identities: usize, files: usize) -> String {
         1 => format!("{keys} the sealed file"),
         _ => format!("{keys} any of the {files} sealed files"),
     }
-}
-
-/// Why a plan file cannot be applied.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanFileError {
-    #[error("line {}, column {}: not a plan of this program", .0.line(), .0.column())]
-    Json(serde_json::Error),
-    #[error("it has format {found}, this program reads {}", applecart_core::plan::FORMAT_VERSION)]
-    Version { found: String },
-    #[error("its digest is not that of its content: it was edited or damaged")]
-    Edited,
-    #[error("it was made from the worktree; plan the commit")]
-    Worktree,
 }

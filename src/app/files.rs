@@ -6,7 +6,6 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::AppError;
-use super::error::PlanFileError;
 use applecart_core::model::LiveTenant;
 use applecart_core::plan::{self, Plan};
 use applecart_io::intune;
@@ -67,4 +66,17 @@ fn checked(text: &str) -> Result<Plan, PlanFileError> {
         return Err(PlanFileError::Worktree);
     }
     Ok(plan)
+}
+
+/// Why a plan file cannot be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanFileError {
+    #[error("line {}, column {}: not a plan of this program", .0.line(), .0.column())]
+    Json(serde_json::Error),
+    #[error("it has format {found}, this program reads {}", plan::FORMAT_VERSION)]
+    Version { found: String },
+    #[error("its digest is not that of its content: it was edited or damaged")]
+    Edited,
+    #[error("it was made from the worktree; plan the commit")]
+    Worktree,
 }

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::replace::{self, New};
-use super::session::{self, Loaded, NO_PROFILE, Session, Tree, Unknown, Which};
-use super::{AppError, Context, Reach, clone};
+use super::session::{self, Loaded, NO_PROFILE, Session, Tree, Unknown, Which, clone};
+use super::{AppError, Context, Reach};
 use applecart_core::attention::CloneState;
 use applecart_core::fleet::{Desired, Source};
 use applecart_core::import::{

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::download::DownloadError;
 use super::replace::{self, New};
-use super::session::{self, Which};
-use super::{AppError, Context, Reach, files, trust};
+use super::session::{self, Which, trust};
+use super::{AppError, Context, Reach, files};
 use applecart_core::fleet::{self, Desired, FLEET_FILE, Policy};
 use applecart_core::ledger::{self, Filter, LedgerView, ShowReport, VerifyReport};
 use applecart_core::model::{Author, LedgerEntry, TenantId, nearest};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::session::{self, Intune, Loaded, Made, Tree, Wanted, Which};
-use super::{AppError, Context, Reach, files, trust};
+use super::session::{self, Intune, Loaded, Made, Tree, Wanted, Which, trust};
+use super::{AppError, Context, Reach, files};
 use applecart_core::attention::Attention;
 use applecart_core::fleet::{self, FileBytes, TokenLines};
 use applecart_core::model::{LiveTenant, Outcome, Sha256, TenantName};

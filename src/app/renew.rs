@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use chrono::Duration;
 
 use super::download::{self, DownloadError, DownloadOptions};
-use super::session::{self, Loaded, Past, Which};
-use super::{AppError, Context, Reach, clone};
+use super::session::{self, Loaded, Past, Which, clone};
+use super::{AppError, Context, Reach};
 use applecart_core::attention::{CloneState, OpenRenewal};
 use applecart_core::fleet::{self, Source, Tenant};
 use applecart_core::model::{Kind, Timestamp};

@@ -1,6 +1,7 @@
 //! Check everything that can be checked without a key and without a network.
 
-use super::{AppError, Context, trust};
+use super::session::trust;
+use super::{AppError, Context};
 use applecart_core::apple;
 use applecart_core::fleet::{self, Code, Diagnostic, Entry, Folder, Source, ValidateReport};
 use applecart_core::sealed::Form;

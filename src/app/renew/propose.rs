@@ -2,8 +2,8 @@
 
 use super::{BranchOptions, Ground, NotPushed, RenewError};
 use crate::app::download::{self, Brought, Case, Download, DownloadOptions};
-use crate::app::session::{self, Unknown};
-use crate::app::{AppError, Context, Reach, clone, files};
+use crate::app::session::{self, Unknown, clone};
+use crate::app::{AppError, Context, Reach, files};
 use applecart_core::apple::Inspection;
 use applecart_core::attention::CloneState;
 use applecart_core::fleet::{self, Tenant, Token};

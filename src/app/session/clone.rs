@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::session::Loaded;
-use super::{Context, Reach};
+use super::loaded::Loaded;
+use crate::app::{Context, Reach};
 use applecart_core::attention::{CloneState, OpenRenewal};
 use applecart_core::fleet::{self, Desired, Tenant, Token};
 use applecart_core::model::{Kind, TenantName, TokenRef, sentence};
@@ -15,7 +15,7 @@ use applecart_io::git::{GitError, RenewalBranch};
 ///
 /// All of it is told beside what a run is for, so none of it ends one: what cannot be read is
 /// unknown, and said to be.
-pub(super) fn state(context: &Context, loaded: &Loaded, reach: Reach) -> CloneState {
+pub fn state(context: &Context, loaded: &Loaded, reach: Reach) -> CloneState {
     let mut state = CloneState::default();
     let unknown = |what: &str, error: &GitError| {
         tracing::warn!("{what} is unknown: {}", sentence(error));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::session::Loaded;
+use super::loaded::Loaded;
 use applecart_core::fleet::{self, Desired};
 use applecart_core::model::{Kind, Sha256, TenantName};
 use applecart_core::plan::Due;

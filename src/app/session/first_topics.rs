@@ -5,8 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::AppError;
-use super::session::Loaded;
+use super::loaded::Loaded;
+use crate::app::AppError;
 use applecart_core::fleet::{self, Desired, Tenant};
 use applecart_core::ledger::{FirstTopic, LedgerView};
 use applecart_core::model::{TenantId, TokenRef, sentence};

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use super::session::Loaded;
-use super::{AppError, Context};
+use super::loaded::Loaded;
+use crate::app::{AppError, Context};
 use applecart_core::fleet::{self, Diagnostic, FileBytes, Policy, SignerFile};
 use applecart_core::model::sentence;
 use applecart_io::git::{GitError, Repo, Signature, Signers, SignersError, SigningKey};

@@ -1,0 +1,146 @@
+//! The way to Intune: signing in, and reading many tenants at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::{FutureExt as _, StreamExt as _};
+
+use super::loaded::{Loaded, selected};
+use crate::app::{AppError, Context};
+use applecart_core::fleet::{Policy, Tenant};
+use applecart_core::model::{LiveTenant, Problem, ProblemCode, TenantName};
+use applecart_core::plan::Selection;
+use applecart_io::intune::{
+    Connector, ConnectorOptions, IntuneRead as _, ReadRequest, Turn, Turns,
+};
+use applecart_io::seams::Seams;
+
+/// Builds the way to Entra and Graph from the environment.
+pub fn connector(context: &Context) -> Result<Connector, AppError> {
+    let overrides = context.environment.overrides()?;
+    // Each tenant's sign-in asks for it; the environment is the only place it is kept.
+    let secrets = context.environment.clone();
+    let variables = context.environment.clone();
+    let seams = Seams { clock: Arc::clone(&context.clock), ids: Arc::clone(&context.ids) };
+    let options = ConnectorOptions::new(Box::new(move |auth| secrets.client_secret(auth)));
+    let variables = Box::new(move |name: &str| variables.variable(name));
+    Ok(Connector::new(ConnectorOptions { overrides, variables, seams, ..options })?)
+}
+
+/// The way to Entra and Graph, for a run that is to sign in to these tenants. What keeps it from
+/// signing in to any of them (a secret that is missing, an application that does not exist) is one
+/// cause, told once and before the first request; what holds for some only is theirs to tell.
+pub fn signed_in(
+    context: &Context,
+    loaded: &Loaded,
+    selection: &Selection,
+) -> Result<Connector, AppError> {
+    let connector = connector(context)?;
+    if loaded.blind.is_none() {
+        let profiles = selected(&loaded.fleet, selection).map(|tenant| tenant.auth.as_deref());
+        must_sign_in(&connector, &loaded.policy, profiles)?;
+    }
+    Ok(connector)
+}
+
+/// Refuses a run of which no profile can sign in.
+pub fn must_sign_in<'a>(
+    connector: &Connector,
+    policy: &Policy,
+    profiles: impl Iterator<Item = Option<&'a str>>,
+) -> Result<(), AppError> {
+    let mut first = None;
+    let distinct: BTreeSet<Option<&str>> = profiles.collect();
+    // A profile that applecart.yaml does not have is its tenants' mistake.
+    for auth in distinct.into_iter().filter_map(|profile| policy.auth_of(profile)) {
+        match connector.check(auth) {
+            Ok(()) => return Ok(()),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    first.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Reads every selected tenant, many at once. Each is an island: whatever happens to one is in
+/// its own answer.
+pub async fn read_live(
+    context: &Context,
+    connector: &Connector,
+    loaded: &Loaded,
+    selection: &Selection,
+) -> BTreeMap<TenantName, LiveTenant> {
+    if loaded.blind.is_some() {
+        return BTreeMap::new();
+    }
+    let asked = selected(&loaded.fleet, selection)
+        .map(|tenant| (tenant.name.clone(), request(&loaded.policy, tenant)))
+        .collect();
+    read_each(context, connector, asked).await
+}
+
+/// Reads tenants, many at once; a problem instead of a request is that tenant's answer.
+pub async fn read_each(
+    context: &Context,
+    connector: &Connector,
+    asked: Vec<(TenantName, Result<ReadRequest, Problem>)>,
+) -> BTreeMap<TenantName, LiveTenant> {
+    let progress = (context.progress)("reading");
+    progress.begin(asked.len());
+    let turns = Turns::new(context.parallelism);
+    let answers = futures::stream::iter(asked)
+        .map(|(name, request)| {
+            let (progress, turns) = (&progress, &turns);
+            async move {
+                let turn = turns.take().await;
+                // A panic is a mistake in this program; it blinds this tenant and no other.
+                let read = AssertUnwindSafe(read_one(connector, request, turn));
+                let live = read.catch_unwind().await.unwrap_or_else(|_| {
+                    let detail = "an internal error stopped the read; please report it";
+                    LiveTenant::unknown(&Problem::new(ProblemCode::BadAnswer, detail))
+                });
+                progress.advance(name.as_str());
+                (name, live)
+            }
+        })
+        .buffer_unordered(turns.under_way())
+        .collect()
+        .await;
+    progress.end();
+    answers
+}
+
+/// Reads one tenant outside a queue.
+pub async fn read_tenant(connector: &Connector, policy: &Policy, tenant: &Tenant) -> LiveTenant {
+    match request(policy, tenant) {
+        Ok(request) => connector.read(&request).await,
+        Err(problem) => LiveTenant::unknown(&problem),
+    }
+}
+
+async fn read_one(
+    connector: &Connector,
+    request: Result<ReadRequest, Problem>,
+    turn: Turn,
+) -> LiveTenant {
+    match request {
+        Ok(request) => connector.read_in_turn(&request, turn).await,
+        Err(problem) => LiveTenant::unknown(&problem),
+    }
+}
+
+/// Why a tenant cannot be asked.
+pub const NO_PROFILE: &str = "the tenant names a sign-in profile that applecart.yaml does not have";
+
+/// What to ask about a tenant, or why it cannot be asked.
+pub fn request(policy: &Policy, tenant: &Tenant) -> Result<ReadRequest, Problem> {
+    let Some(auth) = policy.auth_of(tenant.auth.as_deref()) else {
+        return Err(Problem::new(ProblemCode::InvalidFile, NO_PROFILE));
+    };
+    Ok(ReadRequest {
+        tenant_id: tenant.tenant_id,
+        auth: auth.clone(),
+        watch: tenant.watch.clone(),
+        consent_if_push_absent: tenant.push.as_ref().is_some_and(|push| push.file.is_some()),
+    })
+}

@@ -1,0 +1,191 @@
+//! The fleet as it stands at a revision, with the settings that are in force.
+
+use std::sync::Arc;
+
+use crate::app::base::{self, Other, Reach};
+use crate::app::{AppError, Context};
+use applecart_core::fleet::{self, Desired, Entry, FLEET_FILE, Folder, Policy, Source, Tenant};
+use applecart_core::model::{ProblemCode, sentence};
+use applecart_core::plan::Selection;
+use applecart_io::git::{Base, BaseError, Repo};
+use applecart_io::store::LedgerError;
+
+/// Which files are planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tree {
+    /// Those of the revision.
+    Commit,
+    /// Those of the worktree, committed or not.
+    Worktree,
+}
+
+/// The fleet as it stands at a revision.
+pub struct Loaded {
+    pub repo: Repo,
+    /// The commit; `None` for a worktree.
+    pub rev: Option<String>,
+    /// The commit of the policy; `None` for a worktree that is its own base.
+    pub policy_rev: Option<String>,
+    pub policy: Policy,
+    /// The base; `None` where the planned revision is its own, for want of a remote.
+    pub base: Option<Base>,
+    /// What it holds, where it is another commit than the planned one.
+    pub other: Option<Other>,
+    /// Why the base is not known: the remote did not answer. The settings are then the planned
+    /// revision's own, good enough to say what is unknown; Intune is not contacted with them.
+    pub blind: Option<Unknown>,
+    pub fleet: Vec<Desired>,
+    /// What the planned revision is by its own settings, where they judge writes otherwise.
+    pub proposed: Option<Proposed>,
+}
+
+/// A revision by its own settings, which count once it is merged.
+pub struct Proposed {
+    pub policy: Policy,
+    pub fleet: Vec<Desired>,
+}
+
+impl Loaded {
+    /// For a command that only reads: it signs in with no more than it needs.
+    #[must_use]
+    pub fn for_reading(mut self) -> Self {
+        self.policy = self.policy.for_reading();
+        self
+    }
+}
+
+/// Reads the fleet, and its policy from the base; of a worktree as of a commit. Mistakes in single
+/// tenants stay with them; a mistake in the policy, or nothing but invalid tenants, makes the fleet
+/// invalid.
+pub fn load(
+    context: &Context,
+    tree: Tree,
+    reach: Reach,
+    selection: &Selection,
+) -> Result<Loaded, AppError> {
+    let is_alone = matches!(reach, Reach::Clone | Reach::Revision);
+    let repo = Repo::discover(&context.repo)?.alone(is_alone);
+    let source = match tree {
+        Tree::Commit => repo.snapshot(&context.rev)?,
+        Tree::Worktree => repo.worktree_snapshot()?,
+    };
+    let rev = source.rev.clone();
+    let (base, blind) = match base::find(&repo, context, reach) {
+        Ok(base) => (base, None),
+        // The ledger is at that remote, too: whatever is due, it cannot be written now.
+        Err(AppError::Base(error))
+            if matches!(*error, BaseError::Unreachable { .. } | BaseError::Gone { .. }) =>
+        {
+            (None, Some(Unknown::Base(error.into())))
+        }
+        Err(error) => return Err(error),
+    };
+    let elsewhere = base.as_ref().filter(|base| rev.as_ref() != Some(&base.commit));
+    let there = elsewhere.map(|base| repo.snapshot(&base.commit)).transpose()?;
+    let policy_source = there.as_ref().unwrap_or(&source);
+    let policy_rev = policy_source.rev.clone();
+    let policy = policy_of(context, policy_source)?;
+    let look = |folder: &Folder, entry: &Entry| repo.form(&source, folder, entry);
+    let (fleet, _) = fleet::load_tenants_looking(&source, Some(&policy), &look);
+    let other =
+        there.map(|there| Other::of(&repo, &there, &policy, &source, &fleet)).transpose()?;
+    let proposed =
+        other.as_ref().and_then(Other::proposed).filter(|own| own.sha256 != policy.sha256);
+    let proposed = proposed.cloned().map(|policy| {
+        let (fleet, _) = fleet::load_tenants_looking(&source, Some(&policy), &look);
+        Proposed { policy, fleet }
+    });
+    AppError::check_selection(selection, &fleet)?;
+    let mut selected = 0;
+    let mut valid = 0;
+    for desired in &fleet {
+        match desired {
+            Desired::Valid(tenant) if selection.matches(tenant) => {
+                selected += 1;
+                valid += 1;
+            }
+            Desired::Invalid { name, .. } if selection.may_match_invalid(name) => selected += 1,
+            Desired::Valid(_) | Desired::Invalid { .. } => {}
+        }
+    }
+    tracing::info!(rev, tenants = fleet.len(), selected, "the fleet is read");
+    if selected > 0 && valid == 0 {
+        let mistakes = fleet.into_iter().flat_map(|desired| match desired {
+            Desired::Invalid { mistakes, .. } => mistakes,
+            Desired::Valid(_) => Vec::new(),
+        });
+        return Err(AppError::InvalidFleet(mistakes.collect()));
+    }
+    Ok(Loaded { repo, rev, policy_rev, policy, base, other, blind, fleet, proposed })
+}
+
+/// The settings of one revision, or every mistake in them. How a person signs in is theirs to say.
+pub fn policy_of(context: &Context, source: &Source) -> Result<Policy, AppError> {
+    let loaded = fleet::load(&Source {
+        rev: source.rev.clone(),
+        policy: source.policy.clone(),
+        near_policy: source.near_policy.clone(),
+        ..Source::default()
+    });
+    let Some(policy) = loaded.policy else {
+        let mut mistakes = loaded.diagnostics;
+        mistakes.retain(|mistake| mistake.file == FLEET_FILE);
+        return Err(AppError::InvalidFleet(mistakes));
+    };
+    Ok(match context.environment.credential()? {
+        Some(credential) => policy.with_credential(credential),
+        None => policy,
+    })
+}
+
+/// The settings that say where the ledger is and who signs it, and the commit that has them.
+pub fn ledger_policy(
+    repo: &Repo,
+    context: &Context,
+    reach: Reach,
+) -> Result<(Policy, String), AppError> {
+    let base = base::find(repo, context, reach)?;
+    let rev = base.as_ref().map_or(context.rev.as_str(), |base| base.commit.as_str());
+    Ok((policy_of(context, &repo.snapshot(rev)?)?, repo.resolve(rev)?))
+}
+
+/// The valid, selected tenants.
+pub fn selected<'a>(
+    fleet: &'a [Desired],
+    selection: &'a Selection,
+) -> impl Iterator<Item = &'a Tenant> {
+    fleet.iter().filter_map(|desired| match desired {
+        Desired::Valid(tenant) if selection.matches(tenant) => Some(tenant),
+        Desired::Valid(_) | Desired::Invalid { .. } => None,
+    })
+}
+
+/// Why nothing is known of what happened before, so that nothing may be written.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Unknown {
+    #[error("{}", unreachable(.0))]
+    Base(Arc<BaseError>),
+    #[error("{}: {}", .0.code(), .0.sentence())]
+    Ledger(Arc<LedgerError>),
+}
+
+impl Unknown {
+    pub fn code(&self) -> ProblemCode {
+        match self {
+            Self::Base(_) => ProblemCode::BaseUnknown,
+            Self::Ledger(_) => ProblemCode::LedgerUnknown,
+        }
+    }
+}
+
+/// What keeps the base unknown, with what to do.
+fn unreachable(error: &BaseError) -> String {
+    let remote = match error {
+        BaseError::Unreachable { remote, .. } | BaseError::Gone { remote, .. } => remote.as_str(),
+        _ => "the remote",
+    };
+    format!(
+        "{}. The ledger is there as well, so nothing was read from Intune and nothing is written. Try `git ls-remote {remote}`; a plan needs only the policy: --policy-rev REV names a commit of this clone",
+        sentence(error)
+    )
+}

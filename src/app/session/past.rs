@@ -1,0 +1,203 @@
+//! What happened before: the ledger, what people recorded beside it, and the base's history.
+
+use std::collections::BTreeSet;
+
+use super::loaded::{Loaded, Unknown};
+use super::{first_topics, trust};
+use crate::app::{AppError, Context};
+use applecart_core::fleet::Policy;
+use applecart_core::ledger::{LedgerView, Lines};
+use applecart_core::rules::bindings::History;
+use applecart_core::rules::requests;
+use applecart_io::git::{BaseError, KnownHistory, Repo, Signers};
+use applecart_io::store::{Ledger, LedgerError, MustBeSigned, Proof, Role};
+
+/// Which ledger a use case looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The one that all clones share; this clone's own where there is no remote.
+    Shared,
+    /// The same for a run that writes: what an earlier run of this clone could not push is pushed
+    /// first.
+    Writing,
+    /// This clone's own, whatever the remote has.
+    Local,
+    /// What this clone saw last; nothing is contacted.
+    Offline,
+}
+
+/// The ledger and what could be read of it.
+pub struct Past {
+    /// `None` when it could not even be opened.
+    pub ledger: Option<Ledger>,
+    /// The branch of what people record; `None` as above.
+    pub notes: Option<Ledger>,
+    pub known: Result<LedgerView, Unknown>,
+    /// What the base's history says belongs to whom.
+    pub history: History,
+}
+
+impl Past {
+    /// The ledger's tip; `None` where there is none or it is unknown.
+    pub(super) fn head(&self) -> Option<&str> {
+        self.known.as_ref().ok().and_then(|view| view.head.as_deref())
+    }
+}
+
+/// Opens the ledger that the policy names.
+///
+/// # Errors
+/// When it cannot be opened; that it is missing or another fleet's, reading tells.
+pub fn open_ledger(
+    context: &Context,
+    policy: &Policy,
+    which: Which,
+) -> Result<Ledger, LedgerError> {
+    let mut ledger = match which {
+        Which::Shared | Which::Writing => Ledger::open_shared(&context.repo, &policy.ledger_branch),
+        Which::Local => Ledger::open(&context.repo, &policy.ledger_branch),
+        Which::Offline => Ledger::open_offline(&context.repo, &policy.ledger_branch),
+    }?;
+    ledger.play(Role::Ledger { genesis: policy.genesis.clone() });
+    ledger.accept(&policy.accepted, context.now().date_time().date_naive());
+    Ok(ledger)
+}
+
+/// Opens the branch of what people record.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn open_notes(context: &Context, policy: &Policy, which: Which) -> Result<Ledger, LedgerError> {
+    let (branch, ledger) = (&policy.notes_branch, &policy.ledger_branch);
+    let mut notes = match which {
+        Which::Shared | Which::Writing => Ledger::open_notes(&context.repo, branch, ledger, true),
+        Which::Offline => Ledger::open_notes(&context.repo, branch, ledger, false),
+        Which::Local => Ledger::open(&context.repo, branch),
+    }?;
+    notes.play(Role::Notes { genesis: policy.notes_genesis.clone() });
+    notes.accept(&policy.accepted, context.now().date_time().date_naive());
+    Ok(notes)
+}
+
+/// Proves what was read of the ledger, and adds what people recorded.
+///
+/// # Errors
+/// When who signed the ledger cannot be judged, or the notes cannot be opened.
+pub fn prove(
+    context: &Context,
+    repo: &Repo,
+    (policy, policy_rev): (&Policy, Option<&str>),
+    which: Which,
+    ledger: &Ledger,
+    mut view: LedgerView,
+) -> Result<(LedgerView, Ledger), LedgerError> {
+    let judge = |source| LedgerError::Judge {
+        branch: policy.ledger_branch.clone(),
+        source: Box::new(source),
+    };
+    let signers = policy.ledger_signing.required.then(|| policy.ledger_signers());
+    let signers = signers.map(|signing| Signers::of(repo, policy_rev, &signing)).transpose();
+    let signers = signers.map_err(judge)?;
+    let unsigned_until = policy.ledger_signing.unsigned_until.as_deref();
+    let signed = signers.as_ref().map(|signers| MustBeSigned { signers, repo, unsigned_until });
+    let today = context.now().date_time().date_naive();
+    let accepted = &policy.accepted;
+    ledger.prove(&mut view, Proof { signed, accepted, today })?;
+    let notes = open_notes(context, policy, which)?;
+    let proof = Proof { signed: None, accepted, today };
+    let noted = notes.read().and_then(|mut noted| {
+        notes.prove(&mut noted, proof)?;
+        Ok(noted)
+    });
+    let in_ledger = view.requests();
+    match noted {
+        Ok(noted) => view.take_notes(noted),
+        // Only certificates depend on notes: everything else goes on.
+        Err(error) => view.lose_notes(error.sentence_of_notes()),
+    }
+    let (in_ledger, in_notes): (Lines, Lines) =
+        view.requests_in_question().into_iter().partition(|line| in_ledger.contains(line));
+    let mut origins = ledger.origins(&in_ledger)?;
+    origins.extend(notes.origins(&in_notes)?);
+    requests::attribute(&mut view, &origins);
+    Ok((view, notes))
+}
+
+/// Opens and reads the fleet's ledger. What cannot be read is unknown, which the plan deals with.
+///
+/// # Errors
+/// When the person has to say which remote has the ledger.
+pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, AppError> {
+    let unknown =
+        |why| Ok(Past { ledger: None, notes: None, known: Err(why), history: History::default() });
+    if let Some(why) = &loaded.blind {
+        return unknown(why.clone());
+    }
+    let opened = open_ledger(context, &loaded.policy, which);
+    let key = match which {
+        Which::Writing | Which::Local => {
+            let rev = loaded.policy_rev.as_deref();
+            trust::ledger_key(context, &loaded.repo, &loaded.policy, rev)?
+        }
+        Which::Shared | Which::Offline => None,
+    };
+    let mut ledger = match opened {
+        Ok(ledger) => ledger,
+        Err(error @ LedgerError::WhichRemote { .. }) => return Err(error.into()),
+        Err(error) => return unknown(Unknown::Ledger(error.into())),
+    };
+    if let Some(key) = key {
+        ledger.sign_with(key);
+    }
+    let read = if which == Which::Writing { ledger.begin() } else { ledger.read() };
+    let policy = (&loaded.policy, loaded.policy_rev.as_deref());
+    let read = read.and_then(|view| prove(context, &loaded.repo, policy, which, &ledger, view));
+    let (known, notes) = match read {
+        Ok((view, notes)) => (Ok(view.within(context.latest())), Some(notes)),
+        Err(error) => (Err(Unknown::Ledger(error.into())), None),
+    };
+    let (known, history) = match known {
+        Ok(mut view) => match bound_history(loaded, &view, which) {
+            Ok(history) => {
+                first_topics::note(loaded, &mut view);
+                (Ok(view), history)
+            }
+            Err(AppError::Base(error)) => (Err(Unknown::Base(error.into())), History::default()),
+            Err(error) => return Err(error),
+        },
+        unknown => (unknown, History::default()),
+    };
+    Ok(Past { ledger: Some(ledger), notes, known, history })
+}
+
+/// What the base's history says belongs to whom, up to the base, else to the planned commit, and along the commits that the ledger says
+/// were applied. What this clone lacks of it is fetched.
+///
+/// # Errors
+/// When it cannot be fetched: that something belongs to nobody is never inferred from a history
+/// that is not there.
+fn bound_history(loaded: &Loaded, ledger: &LedgerView, which: Which) -> Result<History, AppError> {
+    let planned = loaded.rev.as_deref();
+    let Some(tip) = loaded.base.as_ref().map(|base| base.commit.as_str()).or(planned) else {
+        return Ok(History::default());
+    };
+    let records = ledger.tenants.values().flat_map(|tenant| &tenant.records);
+    let applied: BTreeSet<String> = records.filter_map(|record| record.rev.clone()).collect();
+    let repo = &loaded.repo;
+    match (repo.bound_history(tip, &applied)?, &loaded.base) {
+        (KnownHistory::Whole(history), _) => Ok(history),
+        // Nothing is contacted, and nothing that comes of it is applied.
+        (KnownHistory::Part(history), _) if which == Which::Offline => Ok(history),
+        (KnownHistory::Part(history), None) => Ok(history),
+        (KnownHistory::Part(_), Some(base)) => {
+            repo.fetch_history(base)?;
+            // libgit2 remembers where a clone was cut off.
+            match repo.reopen()?.bound_history(tip, &applied)? {
+                KnownHistory::Whole(history) => Ok(history),
+                KnownHistory::Part(_) => {
+                    Err(BaseError::History { base: base.clone(), source: None }.into())
+                }
+            }
+        }
+    }
+}
