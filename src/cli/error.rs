@@ -132,29 +132,23 @@ impl Explain for AppError {
     }
 
     fn hints(&self) -> Vec<Next> {
-        let one = |text: &str| vec![Next::from(text)];
         match self {
             Self::InvalidFleet(_) => vec![Next::run(
                 "Correct what is listed above. This shows every mistake in the fleet:",
                 "applecart validate",
             )],
             Self::Credential(_) => {
-                let all = CredentialKind::ALL.map(CredentialKind::as_str).join(", ");
+                let all: Vec<&str> = CredentialKind::ALL.iter().map(|kind| kind.as_str()).collect();
                 vec![
-                    format!("Use one of: {all}. Unset it to sign in as applecart.yaml says").into(),
+                    format!(
+                        "Use one of: {}. Unset it to sign in as applecart.yaml says",
+                        all.join(", ")
+                    )
+                    .into(),
                 ]
             }
             Self::AuditFormat => one("Use --format human or --format json"),
-            Self::NothingSelected { select, near } => {
-                let comma = select.iter().any(|one| one.contains(',')).then(|| {
-                    Next::from("A comma means \"and\": all terms must hold. Repeat --select to add tenants")
-                });
-                let list = Next::run(
-                    "--select takes names and labels of tenants. This lists them:",
-                    "applecart status --offline --all",
-                );
-                did_you_mean(near).chain(comma).chain([list]).collect()
-            }
+            Self::NothingSelected { select, near } => nothing_selected(select, near),
             Self::UnknownCode { code } => vec![match codes::nearest(code) {
                 Some(near) => format!("did you mean `{near}`?").into(),
                 None => Next::run("This lists every code:", "applecart explain"),
@@ -203,24 +197,7 @@ impl Explain for AppError {
                     .into(),
                 ]
             }
-            Self::Refused(Refusal::Safety(excess)) => vec![
-                format!(
-                    "{} writes in a fleet of {} (limits: {}{} tenants). Look at the plan: is it the right branch?",
-                    excess.writes,
-                    excess.limits.fleet,
-                    excess.limits.share.map(|share| format!("share {share}, ")).unwrap_or_default(),
-                    excess.limits.tenants
-                )
-                .into(),
-                Next::run(
-                    "If it is what you want:",
-                    format!("applecart apply --approve {}", excess.digest),
-                ),
-            ],
-            Self::Refused(Refusal::Approval { .. }) => {
-                one("look at the plan again; what was approved is not what would happen now")
-            }
-            Self::Refused(Refusal::Snapshot) => one("plan again without --snapshot"),
+            Self::Refused(refusal) => refusal_hints(refusal),
             Self::StalePlan(_) => one("make a new plan, have it reviewed, and apply that"),
             Self::Lock(LockError::Held { .. }) => {
                 one("wait until the other apply of this clone has ended, then run this again")
@@ -256,19 +233,7 @@ impl Explain for AppError {
             Self::Download(error) => error.hints(),
             Self::Renew(error) => error.hints(),
             Self::Import(error) => error.hints(),
-            Self::Init(error) => match error {
-                InitError::Exists { .. } => {
-                    one("nothing is ever overwritten: choose an empty folder")
-                }
-                InitError::Inside { .. } => one(
-                    "a fleet is a repository of its own: choose a folder outside, or that one's root",
-                ),
-                InitError::NoKeyFolder => one("name a place for the private key: --key PATH"),
-                InitError::KeyInside(_) => one("name a place outside of it: --key PATH"),
-                InitError::KeyExists(_) => one(
-                    "name another place (--key PATH), or seal to its public key (--recipient age1…)",
-                ),
-            },
+            Self::Init(error) => vec![init_hint(error).into()],
             Self::Acknowledge(AcknowledgeError::NoUpload { tenant, .. }) => {
                 let command = format!("applecart history {tenant}");
                 vec![Next::run("This shows what the ledger has:", command)]
@@ -295,7 +260,6 @@ impl Explain for AppError {
             | Self::NotConfirmed
             | Self::Period { .. }
             | Self::PlanFile { .. }
-            | Self::Refused(_)
             | Self::Saved(_)
             | Self::Seal(_)
             | Self::Sealed { .. }
@@ -303,9 +267,62 @@ impl Explain for AppError {
             | Self::Snapshot { .. }
             | Self::StandardInput => Vec::new(),
             // The system's own reason is all that is known.
-            Self::File { .. } | Self::Json(_) | Self::Output(_) | Self::Runtime(_) => {
-                Vec::new()
-            }
+            Self::File { .. } | Self::Json(_) | Self::Output(_) | Self::Runtime(_) => Vec::new(),
+        }
+    }
+}
+
+fn one(text: &str) -> Vec<Next> {
+    vec![text.into()]
+}
+
+fn nothing_selected(select: &[String], near: &Option<String>) -> Vec<Next> {
+    let comma = select.iter().any(|one| one.contains(',')).then(|| {
+        Next::from("A comma means \"and\": all terms must hold. Repeat --select to add tenants")
+    });
+    let list = Next::run(
+        "--select takes names and labels of tenants. This lists them:",
+        "applecart status --offline --all",
+    );
+    did_you_mean(near).chain(comma).chain([list]).collect()
+}
+
+/// What to do about a plan that was refused as a whole.
+fn refusal_hints(refusal: &Refusal) -> Vec<Next> {
+    match refusal {
+        Refusal::Safety(excess) => vec![
+            format!(
+                "{} writes in a fleet of {} (limits: {}{} tenants). Look at the plan: is it the right branch?",
+                excess.writes,
+                excess.limits.fleet,
+                excess.limits.share.map(|share| format!("share {share}, ")).unwrap_or_default(),
+                excess.limits.tenants
+            )
+            .into(),
+            Next::run(
+                "If it is what you want:",
+                format!("applecart apply --approve {}", excess.digest),
+            ),
+        ],
+        Refusal::Approval { .. } => {
+            one("look at the plan again; what was approved is not what would happen now")
+        }
+        Refusal::Snapshot => one("plan again without --snapshot"),
+        // It says itself what to do.
+        Refusal::Lint(_) => Vec::new(),
+    }
+}
+
+fn init_hint(error: &InitError) -> &'static str {
+    match error {
+        InitError::Exists { .. } => "nothing is ever overwritten: choose an empty folder",
+        InitError::Inside { .. } => {
+            "a fleet is a repository of its own: choose a folder outside, or that one's root"
+        }
+        InitError::NoKeyFolder => "name a place for the private key: --key PATH",
+        InitError::KeyInside(_) => "name a place outside of it: --key PATH",
+        InitError::KeyExists(_) => {
+            "name another place (--key PATH), or seal to its public key (--recipient age1…)"
         }
     }
 }

@@ -45,7 +45,7 @@ fn every_way_to_sign_in_is_listed_and_explained() {
         .iter()
         .map(|kind| kind["const"].as_str().unwrap())
         .collect();
-    assert_eq!(offered, CredentialKind::ALL.map(CredentialKind::as_str));
+    assert_eq!(offered, CredentialKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>());
     let readme = fs::read_to_string(project().join("README.md")).unwrap();
     for kind in offered {
         assert!(readme.contains(&format!("\n| `{kind}` | ")), "{kind}");

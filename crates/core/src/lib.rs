@@ -29,3 +29,4 @@ pub mod renewal;
 pub mod report;
 pub mod rules;
 pub mod sealed;
+mod words;

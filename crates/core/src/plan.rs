@@ -45,7 +45,6 @@ pub use safety::{Excess, Limits};
 pub use selection::{Selection, SelectionError};
 pub use settings::Settings;
 pub use tenant::SKEW_LIMIT;
-pub(crate) use types::kebab_enum;
 pub use types::{
     Action, AfterMerge, Expiry, FORMAT_VERSION, Health, HealthReason, Observed, OtherwiseThen,
     Plan, PlannedTenant, PlannedToken, Reason, RecipientsChange, RemovedTenant, ResealedTenant,

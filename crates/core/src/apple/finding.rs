@@ -6,41 +6,28 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::rules::codes::Appearance;
+use crate::words::kebab_enum;
 
-/// How much a finding weighs.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// Worth knowing; the file may be used.
-    Warn,
-    /// The file must not be used.
-    Refuse,
-}
-
-impl Severity {
-    /// The name as it is written in output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Warn => "warn",
-            Self::Refuse => "refuse",
-        }
+kebab_enum! {
+    /// How much a finding weighs.
+    Severity {
+        /// Worth knowing; the file may be used.
+        Warn => "warn",
+        /// The file must not be used.
+        Refuse => "refuse",
     }
 }
 
-/// Whether a file may be used: the worst of its findings.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Nothing remarkable.
-    Accept,
-    /// It may be used; something is worth knowing.
-    Warn,
-    /// It must not be used.
-    Refuse,
+kebab_enum! {
+    /// Whether a file may be used: the worst of its findings.
+    Verdict {
+        /// Nothing remarkable.
+        Accept => "accept",
+        /// It may be used; something is worth knowing.
+        Warn => "warn",
+        /// It must not be used.
+        Refuse => "refuse",
+    }
 }
 
 impl Verdict {
@@ -50,15 +37,6 @@ impl Verdict {
             None => Self::Accept,
             Some(Severity::Warn) => Self::Warn,
             Some(Severity::Refuse) => Self::Refuse,
-        }
-    }
-
-    /// The name as it is written in output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accept => "accept",
-            Self::Warn => "warn",
-            Self::Refuse => "refuse",
         }
     }
 }

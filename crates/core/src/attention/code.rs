@@ -10,28 +10,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use crate::model::ProblemCode;
 use crate::plan::{Expiry, HealthReason, Reason, Sync, Warning};
 use crate::rules::codes::{Appearance, Weight, entry, explain, schema};
+use crate::words::kebab_enum;
 
-/// How soon somebody has to act.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// Devices stop, or soon will: `plan --detailed-exitcode` counts it as a change.
-    Critical,
-    /// A schedule should fail because of it: `status --fail-on urgent`.
-    Urgent,
-    /// Worth a look.
-    Notice,
-}
-
-impl Severity {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Critical => "critical",
-            Self::Urgent => "urgent",
-            Self::Notice => "notice",
-        }
+kebab_enum! {
+    /// How soon somebody has to act.
+    Severity {
+        /// Devices stop, or soon will: `plan --detailed-exitcode` counts it as a change.
+        Critical => "critical",
+        /// A schedule should fail because of it: `status --fail-on urgent`.
+        Urgent => "urgent",
+        /// Worth a look.
+        Notice => "notice",
     }
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::text::Excerpt;
 use crate::model::safe_text;
+use crate::words::kebab_enum;
 
 crate::code_enum! {
     /// What kind of mistake it is; stable.
@@ -83,25 +84,13 @@ crate::code_enum! {
     }
 }
 
-/// How bad it is.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// The file is not used as it is.
-    Error,
-    /// Probably not what was meant; the file is used.
-    Warning,
-}
-
-impl Severity {
-    /// The severity as it is written in output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
+kebab_enum! {
+    /// How bad it is.
+    Severity {
+        /// The file is not used as it is.
+        Error => "error",
+        /// Probably not what was meant; the file is used.
+        Warning => "warning",
     }
 }
 

@@ -6,6 +6,7 @@ use chrono::{Duration, NaiveDate};
 
 use super::owned::Owned;
 use crate::model::{Kind, Sha256, TenantId};
+use crate::words::kebab_enum;
 
 /// The ledger's branch where applecart.yaml names none.
 pub const LEDGER_BRANCH: &str = "applecart/ledger";
@@ -84,7 +85,6 @@ pub struct Accepted {
 /// A finding of an audit that was looked into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AcceptedFinding {
-    /// Its code.
     pub finding: String,
     /// The whole name of the commit or object that it names.
     pub of: String,
@@ -215,77 +215,40 @@ pub(super) fn is_placeholder(client_id: &str) -> bool {
     client_id.len() == 36 && client_id.bytes().all(|c| matches!(c, b'0' | b'-'))
 }
 
-/// What proves to be the application.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum CredentialKind {
-    /// `AZURE_CLIENT_SECRET`.
-    ClientSecret,
-    /// A certificate and its key.
-    ClientCertificate,
-    /// A federated token in a file (AKS).
-    WorkloadIdentity,
-    /// GitHub Actions' OIDC token.
-    Github,
-    /// Azure Pipelines' OIDC token.
-    AzurePipelines,
-    /// The machine's managed identity.
-    ManagedIdentity,
-    /// The signed-in Azure CLI.
-    AzureCli,
-}
-
-impl CredentialKind {
-    /// Every kind, as the settings and messages list them.
-    pub const ALL: [Self; 7] = [
-        Self::ClientSecret,
-        Self::ClientCertificate,
-        Self::WorkloadIdentity,
-        Self::Github,
-        Self::AzurePipelines,
-        Self::ManagedIdentity,
-        Self::AzureCli,
-    ];
-
-    /// As the settings write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientSecret => "client-secret",
-            Self::ClientCertificate => "client-certificate",
-            Self::WorkloadIdentity => "workload-identity",
-            Self::Github => "github",
-            Self::AzurePipelines => "azure-pipelines",
-            Self::ManagedIdentity => "managed-identity",
-            Self::AzureCli => "azure-cli",
-        }
+kebab_enum! {
+    /// What proves to be the application.
+    CredentialKind {
+        /// `AZURE_CLIENT_SECRET`.
+        ClientSecret => "client-secret",
+        /// A certificate and its key.
+        ClientCertificate => "client-certificate",
+        /// A federated token in a file (AKS).
+        WorkloadIdentity => "workload-identity",
+        /// GitHub Actions' OIDC token.
+        Github => "github",
+        /// Azure Pipelines' OIDC token.
+        AzurePipelines => "azure-pipelines",
+        /// The machine's managed identity.
+        ManagedIdentity => "managed-identity",
+        /// The signed-in Azure CLI.
+        AzureCli => "azure-cli",
     }
 }
 
-/// One of Microsoft's clouds; tokens do not cross them.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cloud {
-    /// Global, including GCC.
-    #[default]
-    Public,
-    /// US Government L4 (GCC High).
-    Usgov,
-    /// US Government L5 (DoD).
-    Dod,
-    /// China, operated by 21Vianet.
-    China,
+kebab_enum! {
+    /// One of Microsoft's clouds; tokens do not cross them.
+    #[derive(Default)]
+    Cloud {
+        /// Global, including GCC.
+        #[default]
+        Public => "public",
+        /// US Government L4 (GCC High).
+        Usgov => "usgov",
+        /// US Government L5 (DoD).
+        Dod => "dod",
+        /// China, operated by 21Vianet.
+        China => "china",
+    }
 }
 
 /// A token file that may go to another tenant than before.
@@ -313,96 +276,39 @@ pub struct Wire {
     pub push_certificate: PushCertificateWire,
 }
 
-/// How a `.p7m` is written into `depToken`.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum DepTokenWire {
-    /// Base64 of the file's bytes.
-    #[default]
-    Base64,
-    /// The file's text.
-    Text,
-}
-
-/// How a `.vpptoken` is written into `token`.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum VppTokenWire {
-    /// The file's text, trimmed.
-    #[default]
-    Text,
-    /// Base64 of the file's text.
-    Base64,
-}
-
-/// How a push certificate is written into `certificate`.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum PushCertificateWire {
-    /// PEM text, as the Intune portal sends it.
-    #[default]
-    Pem,
-    /// Base64 of the DER bytes, without armour.
-    Base64Der,
-}
-
-impl DepTokenWire {
-    /// The encoding as the ledger's `wire` names it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Base64 => "base64",
-            Self::Text => "text",
-        }
+kebab_enum! {
+    /// How a `.p7m` is written into `depToken`.
+    #[derive(Default)]
+    DepTokenWire {
+        /// Base64 of the file's bytes.
+        #[default]
+        Base64 => "base64",
+        /// The file's text.
+        Text => "text",
     }
 }
 
-impl VppTokenWire {
-    /// The encoding as the ledger's `wire` names it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Base64 => "base64",
-        }
+kebab_enum! {
+    /// How a `.vpptoken` is written into `token`.
+    #[derive(Default)]
+    VppTokenWire {
+        /// The file's text, trimmed.
+        #[default]
+        Text => "text",
+        /// Base64 of the file's text.
+        Base64 => "base64",
     }
 }
 
-impl PushCertificateWire {
-    /// The encoding as the ledger's `wire` names it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pem => "pem",
-            Self::Base64Der => "base64-der",
-        }
+kebab_enum! {
+    /// How a push certificate is written into `certificate`.
+    #[derive(Default)]
+    PushCertificateWire {
+        /// PEM text, as the Intune portal sends it.
+        #[default]
+        Pem => "pem",
+        /// Base64 of the DER bytes, without armour.
+        Base64Der => "base64-der",
     }
 }
 

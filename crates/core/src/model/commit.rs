@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
+use crate::words::kebab_enum;
 
 /// A person as a commit names them. Anybody can write any name into a commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -24,29 +25,17 @@ impl fmt::Display for Person {
     }
 }
 
-/// How a commit is signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum SignatureFormat {
-    /// An SSH key's signature.
-    Ssh,
-    /// An OpenPGP signature.
-    Openpgp,
-    /// A CMS signature with an X.509 certificate.
-    X509,
-    /// Something else in the place of a signature.
-    Other,
-}
-
-impl SignatureFormat {
-    /// The format as it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ssh => "ssh",
-            Self::Openpgp => "openpgp",
-            Self::X509 => "x509",
-            Self::Other => "other",
-        }
+kebab_enum! {
+    /// How a commit is signed.
+    SignatureFormat {
+        /// An SSH key's signature.
+        Ssh => "ssh",
+        /// An OpenPGP signature.
+        Openpgp => "openpgp",
+        /// A CMS signature with an X.509 certificate.
+        X509 => "x509",
+        /// Something else in the place of a signature.
+        Other => "other",
     }
 }
 

@@ -9,37 +9,10 @@ use crate::model::{Facts, Kind, Problem, Sha256, TenantId, Timestamp, TokenRef};
 
 pub use crate::rules::codes::Reason;
 use crate::rules::topics::KnownTopic;
+use crate::words::kebab_enum;
 
 /// The version of every machine output: a new minor adds members, a new major changes some.
 pub const FORMAT_VERSION: &str = "1.0";
-
-macro_rules! kebab_enum {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident => $text:literal,)+ }) => {
-        $(#[$meta])*
-        #[derive(
-            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize,
-            serde::Deserialize, schemars::JsonSchema,
-        )]
-        pub enum $name { $($(#[$doc])* #[serde(rename = $text)] $variant,)+ }
-
-        impl $name {
-            /// Every value, in order.
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
-
-            /// The value as it is written in output.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)+ }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-    };
-}
-pub(crate) use kebab_enum;
 
 crate::code_enum! {
     /// Whether Intune equals Git.

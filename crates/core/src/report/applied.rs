@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Cause, Facts, Kind, LedgerEntry, Outcome, Sha256, TenantId, TokenRef};
-use crate::plan::{Action, Due, FORMAT_VERSION, Fault, Plan, Reason, Verify, Warning, kebab_enum};
+use crate::plan::{Action, Due, FORMAT_VERSION, Fault, Plan, Reason, Verify, Warning};
+use crate::words::kebab_enum;
 
 kebab_enum! {
     /// What happened to one token.

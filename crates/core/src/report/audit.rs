@@ -19,7 +19,7 @@ use serde::Serialize;
 use super::annotations::{Annotation, Level};
 use crate::fleet::AcceptedFinding;
 use crate::model::Timestamp;
-use crate::plan::kebab_enum;
+use crate::words::kebab_enum;
 
 pub use apple_ids::{AppleId, AppleIdToken, AppleIds, apple_ids, apple_ids_human};
 pub use human::audit_human;

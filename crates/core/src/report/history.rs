@@ -30,7 +30,7 @@ use crate::model::{
     Cause, Commit, EntryBody, Event, Evidence, Facts, Kind, Person, Problem, Record, Sha256,
     Signature, TenantId, Timestamp,
 };
-use crate::plan::kebab_enum;
+use crate::words::kebab_enum;
 
 pub use flat::{history_csv, history_markdown};
 pub use html::history_html;

@@ -17,6 +17,7 @@ pub use holds::Reason;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use crate::words::kebab_enum;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
@@ -114,29 +115,17 @@ impl Appearance {
     }
 }
 
-/// How much a code weighs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Weight {
-    /// Nothing is wrong.
-    Note,
-    /// Worth a look; nothing is stopped by it.
-    Warning,
-    /// Something that is due does not happen, or cannot be told.
-    Error,
-    /// Devices, licences or the protection of credentials are at stake.
-    Critical,
-}
-
-impl Weight {
-    /// The name as it is written in output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-            Self::Critical => "critical",
-        }
+kebab_enum! {
+    /// How much a code weighs.
+    Weight {
+        /// Nothing is wrong.
+        Note => "note",
+        /// Worth a look; nothing is stopped by it.
+        Warning => "warning",
+        /// Something that is due does not happen, or cannot be told.
+        Error => "error",
+        /// Devices, licences or the protection of credentials are at stake.
+        Critical => "critical",
     }
 }
 

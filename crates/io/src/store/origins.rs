@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use git2::{Oid, Repository, Sort};
 
-use super::error::LedgerError;
 use super::branch::Role;
+use super::error::LedgerError;
 use super::shared::Ledger;
 use super::tree::path_of;
 use crate::git::commit_facts;

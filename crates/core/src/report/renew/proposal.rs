@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::label;
 use crate::fleet::Allow;
 use crate::model::{Kind, Sha256, TenantName, Timestamp, TokenRef};
-use crate::plan::kebab_enum;
 use crate::report::cell::cell;
 use crate::report::text::{BAD, DIM, GOOD, HEAD, LOOK, day, escape, joined, short, styled, wrap};
 use crate::rules::codes::Reason;
 use crate::rules::verdicts::{Effect, Released, Verdicts};
+use crate::words::kebab_enum;
 
 /// Every file of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

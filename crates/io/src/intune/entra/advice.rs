@@ -6,7 +6,7 @@
 //! <https://learn.microsoft.com/en-us/troubleshoot/entra/entra-id/app-integration/troubleshoot-application-authentication-errors>.
 
 use super::{Application, Claims};
-use applecart_core::fleet::{Cloud, CredentialKind};
+use applecart_core::fleet::CredentialKind;
 use applecart_core::model::ProblemCode;
 
 /// Where the list of a registration's secrets, certificates and federated credentials is.
@@ -19,112 +19,75 @@ impl Application {
         number: u64,
         presented: Option<&Claims>,
     ) -> (ProblemCode, Option<String>) {
-        use ProblemCode::{NoConsent, SignInFailed, TenantNotFound};
+        if let Some(why) = lacks_consent(number) {
+            return (ProblemCode::NoConsent, Some(self.consent(why)));
+        }
+        let code = match number {
+            90002 | 900_021 | 900_023 => ProblemCode::TenantNotFound,
+            _ => ProblemCode::SignInFailed,
+        };
+        (code, self.of_tenant(number).or_else(|| self.of_application(number, presented)))
+    }
+
+    /// What stands in the way in the tenant.
+    fn of_tenant(&self, number: u64) -> Option<String> {
         let Self { tenant, client_id, .. } = self;
-        let (code, text) = match number {
-            90002 | 900_021 | 900_023 => (
-                TenantNotFound,
-                format!(
-                    "Entra does not know tenant {tenant}; check tenantId and the cloud of its sign-in"
-                ),
+        Some(match number {
+            90002 | 900_021 | 900_023 => format!(
+                "Entra does not know tenant {tenant}; check tenantId and the cloud of its sign-in"
             ),
-            5_000_224 | 5_000_225 => (
-                SignInFailed,
-                format!(
-                    "Microsoft has blocked tenant {tenant}; its owner asks Microsoft's support to restore it"
-                ),
+            5_000_224 | 5_000_225 => format!(
+                "Microsoft has blocked tenant {tenant}; its owner asks Microsoft's support to restore it"
             ),
-            700_016 | 7_000_229 => {
-                (NoConsent, self.consent("the application does not exist in the tenant"))
+            500_014 => format!(
+                "the service principal of Microsoft Graph is disabled in tenant {tenant}, because a subscription ended or an administrator switched it off. An administrator of the tenant renews the subscription, or opens Enterprise applications > Microsoft Graph > Properties and switches on `Enabled for users to sign-in`"
+            ),
+            50105 | 501_051 => format!(
+                "tenant {tenant} lets only what is assigned use application {client_id}. An administrator of the tenant opens Enterprise applications > the application > Properties and sets `Assignment required?` to No, or assigns it"
+            ),
+            50020 | 90072 => format!(
+                "the account that signs in does not exist in tenant {tenant}; check tenantId and the cloud of its sign-in"
+            ),
+            900_382 | 900_439 => format!(
+                "tenant {tenant} or application {client_id} is in another cloud than {}; choose a profile in applecart.yaml with the tenant's own cloud and an application registered there",
+                self.cloud
+            ),
+            _ if is_conditional_access(number) => {
+                "a Conditional Access policy of the tenant blocks the application; its administrator finds which one in the sign-in log of service principals and excludes the application or allows this network"
+                    .to_owned()
             }
-            65001 | 90094 | 90099 => {
-                (NoConsent, self.consent("the tenant has not consented to the application"))
+            _ => return None,
+        })
+    }
+
+    /// What is wrong with the application, or with what it presented.
+    fn of_application(&self, number: u64, presented: Option<&Claims>) -> Option<String> {
+        let client_id = &self.client_id;
+        Some(match number {
+            7_000_215 => format!(
+                "the client secret of application {client_id} is wrong; take the secret's value, not its id, or make a new one"
+            ),
+            7_000_222 => {
+                format!("the client secret of application {client_id} has expired; make a new one")
             }
-            650_052 | 650_057 => (
-                NoConsent,
-                self.consent(
-                    "the tenant lacks a service the application asks for, or its consent is old",
-                ),
-            ),
-            7_000_112 => (
-                NoConsent,
-                self.consent(
-                    "the application is disabled; switch on `Enabled for users to sign-in` under Enterprise applications in the tenant, or enable it in its home tenant",
-                ),
-            ),
-            500_014 => (
-                SignInFailed,
-                format!(
-                    "the service principal of Microsoft Graph is disabled in tenant {tenant}, because a subscription ended or an administrator switched it off. An administrator of the tenant renews the subscription, or opens Enterprise applications > Microsoft Graph > Properties and switches on `Enabled for users to sign-in`"
-                ),
-            ),
-            500_011 => (
-                NoConsent,
-                self.consent(
-                    "the tenant has no service principal of Microsoft Graph, or is in another cloud than the sign-in; consenting makes one",
-                ),
-            ),
-            50105 | 501_051 => (
-                SignInFailed,
-                format!(
-                    "tenant {tenant} lets only what is assigned use application {client_id}. An administrator of the tenant opens Enterprise applications > the application > Properties and sets `Assignment required?` to No, or assigns it"
-                ),
-            ),
-            7_000_215 => (
-                SignInFailed,
-                format!(
-                    "the client secret of application {client_id} is wrong; take the secret's value, not its id, or make a new one"
-                ),
-            ),
-            7_000_222 => (
-                SignInFailed,
-                format!("the client secret of application {client_id} has expired; make a new one"),
-            ),
-            7_000_216 | 7_000_218 => (SignInFailed, self.nothing_presented().to_owned()),
-            700_025 => (
-                SignInFailed,
-                format!(
-                    "application {client_id} is registered as a public client; switch off `Allow public client flows`"
-                ),
+            7_000_216 | 7_000_218 => self.nothing_presented().to_owned(),
+            700_025 => format!(
+                "application {client_id} is registered as a public client; switch off `Allow public client flows`"
             ),
             70021 | 700_211 | 700_212 | 700_213 | 7_002_137 | 7_002_138 => {
-                (SignInFailed, self.no_federated_credential(number, presented))
+                self.no_federated_credential(number, presented)
             }
-            700_222 | 700_226 | 700_236 => (
-                SignInFailed,
-                format!(
-                    "Entra takes no such token of its own as a federated credential of application {client_id}; the managed identity must be in the application's home tenant, and registered there by its object (principal) id"
-                ),
+            700_222 | 700_226 | 700_236 => format!(
+                "Entra takes no such token of its own as a federated credential of application {client_id}; the managed identity must be in the application's home tenant, and registered there by its object (principal) id"
             ),
             700_024 | 700_027 | 700_030 | 7_000_214 | 50027 | 700_021 | 700_023 | 50013 => {
-                (SignInFailed, self.assertion_refused(number))
+                self.assertion_refused(number)
             }
-            50194 => (
-                SignInFailed,
-                format!(
-                    "application {client_id} is single-tenant; allow accounts in any organisation"
-                ),
+            50194 => format!(
+                "application {client_id} is single-tenant; allow accounts in any organisation"
             ),
-            50020 | 90072 => (
-                SignInFailed,
-                format!(
-                    "the account that signs in does not exist in tenant {tenant}; check tenantId and the cloud of its sign-in"
-                ),
-            ),
-            900_382 | 900_439 => (
-                SignInFailed,
-                format!(
-                    "tenant {tenant} or application {client_id} is in another cloud than {}; choose a profile in applecart.yaml with the tenant's own cloud and an application registered there",
-                    cloud_name(self.cloud)
-                ),
-            ),
-            _ if is_conditional_access(number) => (
-                SignInFailed,
-                "a Conditional Access policy of the tenant blocks the application; its administrator finds which one in the sign-in log of service principals and excludes the application or allows this network".to_owned(),
-            ),
-            _ => return (SignInFailed, None),
-        };
-        (code, Some(text))
+            _ => return None,
+        })
     }
 
     fn consent(&self, why: &str) -> String {
@@ -201,16 +164,25 @@ impl Application {
     }
 }
 
+/// Why the application is no part of the tenant, or not enough of one.
+fn lacks_consent(number: u64) -> Option<&'static str> {
+    Some(match number {
+        700_016 | 7_000_229 => "the application does not exist in the tenant",
+        65001 | 90094 | 90099 => "the tenant has not consented to the application",
+        650_052 | 650_057 => {
+            "the tenant lacks a service the application asks for, or its consent is old"
+        }
+        7_000_112 => {
+            "the application is disabled; switch on `Enabled for users to sign-in` under Enterprise applications in the tenant, or enable it in its home tenant"
+        }
+        500_011 => {
+            "the tenant has no service principal of Microsoft Graph, or is in another cloud than the sign-in; consenting makes one"
+        }
+        _ => return None,
+    })
+}
+
 /// 53000 to 53099 and 530000 to 530999.
 fn is_conditional_access(number: u64) -> bool {
     matches!(number, 53000..=53099 | 530_000..=530_999)
-}
-
-fn cloud_name(cloud: Cloud) -> &'static str {
-    match cloud {
-        Cloud::Public => "public",
-        Cloud::Usgov => "usgov",
-        Cloud::Dod => "dod",
-        Cloud::China => "china",
-    }
 }

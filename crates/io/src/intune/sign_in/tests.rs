@@ -340,7 +340,7 @@ async fn an_unregistered_certificate_is_explained() {
 #[tokio::test]
 async fn what_is_missing_is_said_without_a_request() {
     let connector = connector_of("http://127.0.0.1:1", &[]);
-    for credential in CredentialKind::ALL {
+    for &credential in CredentialKind::ALL {
         let says = match credential {
             // The connector of this test has one.
             CredentialKind::ClientSecret => continue,
