@@ -1,6 +1,7 @@
 //! What happened before: the ledger, what people recorded beside it, and the base's history.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::loaded::{Loaded, Unknown};
 use super::{first_topics, trust};
@@ -60,6 +61,7 @@ pub fn open_ledger(
     }?;
     ledger.play(Role::Ledger { genesis: policy.genesis.clone() });
     ledger.accept(&policy.accepted, context.now().date_time().date_naive());
+    ledger.live_by(Arc::clone(&context.clock), Arc::clone(&context.ids));
     Ok(ledger)
 }
 
@@ -76,6 +78,7 @@ pub fn open_notes(context: &Context, policy: &Policy, which: Which) -> Result<Le
     }?;
     notes.play(Role::Notes { genesis: policy.notes_genesis.clone() });
     notes.accept(&policy.accepted, context.now().date_time().date_naive());
+    notes.live_by(Arc::clone(&context.clock), Arc::clone(&context.ids));
     Ok(notes)
 }
 

@@ -8,7 +8,7 @@ use super::{MAX_TENANTS, MAX_TOTAL};
 use crate::git::{GitError, SignersError, ToolError, Trouble};
 use applecart_core::ledger::{ChainError, ChainFault, MAX_FILE};
 use applecart_core::ledger::{LedgerView, LineFault};
-use applecart_core::model::TenantId;
+use applecart_core::model::{TenantId, sentence};
 
 /// What it means that notes are unknown.
 pub(super) const UNKNOWN_REQUESTS: &str = "Which request for Apple (CSR) a push certificate answers is unknown, so no push certificate is uploaded";
@@ -311,17 +311,11 @@ impl LedgerError {
 
     /// What happened and why, and the next step where the cause has one.
     pub fn sentence(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
-            source = cause.source();
+        let text = sentence(self);
+        match self.trouble() {
+            Some(trouble) => format!("{}. {}", text.trim_end_matches('.'), trouble.next()),
+            None => text,
         }
-        if let Some(trouble) = self.trouble() {
-            text = format!("{}. {}", text.trim_end_matches('.'), trouble.next());
-        }
-        text
     }
 
     /// The same about notes: what is unknown without them, and how they come back.
@@ -390,17 +384,16 @@ impl LedgerError {
             Self::Line { .. } => "bad-entry",
             Self::NotText { .. } => "bad-json",
             Self::SameStart { .. } => "same-start",
-            Self::Lost { .. } => "ledger-lost",
-            Self::Rewritten { .. } => "ledger-rewritten",
-            Self::LostThere { .. } | Self::Unpublished { .. } | Self::Missing { .. } => {
-                "ledger-lost"
-            }
+            Self::Lost { .. }
+            | Self::LostThere { .. }
+            | Self::Unpublished { .. }
+            | Self::Missing { .. } => "ledger-lost",
+            Self::Rewritten { .. } | Self::RewrittenThere { .. } => "ledger-rewritten",
             Self::Foreign { .. } => "ledger-foreign",
             Self::Behind { .. } | Self::LagsBehind { .. } => "ledger-behind",
             Self::InTheWay { .. } | Self::NoRoom { .. } | Self::NoRoomHere { .. } => {
                 "branch-in-the-way"
             }
-            Self::RewrittenThere { .. } => "ledger-rewritten",
             Self::Remotes { .. } => "remotes",
             Self::WhichRemote { .. } => "which-remote",
             Self::Unreachable { .. } => "unreachable",

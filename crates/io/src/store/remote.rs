@@ -1,10 +1,6 @@
 //! The other side of a shared ledger, behind one trait: its branch is fetched whole, and moved only
 //! from where it was. The real one is the user's own `git`; `testing` has one without a process.
-#![expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "reads the shallow file, waits between tries"
-)]
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "reads the shallow file")]
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,7 +14,7 @@ use super::error::LedgerError;
 use super::tree::Objects;
 use crate::git::network::{Depth, Pushed};
 use crate::git::{GitError, Repo, Trouble};
-use crate::seams::{Clock as _, MachineClock};
+use crate::seams::Clock;
 
 /// Pauses before a run of `git` that failed is tried again: networks have moments.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
@@ -29,14 +25,19 @@ pub trait Remote: Send + fmt::Debug {
 
     /// Brings the branch whole into this clone and says where it is; `None` where the remote was
     /// asked and has no such branch. `memory` is a reference of this clone that may be moved
-    /// forward to it along the way.
-    fn fetch(&self, memory: &str) -> Result<Option<Oid>, LedgerError>;
+    /// forward to it along the way. `clock` lets time pass between tries.
+    fn fetch(&self, memory: &str, clock: &dyn Clock) -> Result<Option<Oid>, LedgerError>;
 
     /// Moves the branch forward to the commit `to`, or makes it, if it is at `expect`.
     ///
     /// # Errors
     /// When the remote could not be asked. Whether the push arrived is not known then.
-    fn push_if_head(&self, to: Oid, expect: Option<Oid>) -> Result<Pushed, LedgerError>;
+    fn push_if_head(
+        &self,
+        to: Oid,
+        expect: Option<Oid>,
+        clock: &dyn Clock,
+    ) -> Result<Pushed, LedgerError>;
 }
 
 /// A remote of the clone, through the user's `git`.
@@ -86,22 +87,22 @@ impl GitRemote {
         LedgerError::NoRoom { branch, remote, other }
     }
 
-    fn fetch_again(&self, depth: Depth) -> Result<(), LedgerError> {
-        patiently(|| self.repo.fetch(&self.name, &self.refname, None, depth))
+    fn fetch_again(&self, depth: Depth, clock: &dyn Clock) -> Result<(), LedgerError> {
+        patiently(clock, || self.repo.fetch(&self.name, &self.refname, None, depth))
             .map_err(|error| self.unreachable(error))
     }
 
     /// Fetches what the clone was made without: the history of the branch in a shallow clone, the
     /// files and folders in a partial one. What `git clone` brought of the branch is of the clone's
     /// kind; what is fetched here is whole.
-    fn complete(&self, tip: Oid, is_first: bool) -> Result<(), LedgerError> {
+    fn complete(&self, tip: Oid, is_first: bool, clock: &dyn Clock) -> Result<(), LedgerError> {
         // An open handle keeps the ends of a shallow history as they were when it was opened.
         if self.is_cut(&open(&self.repo.path_common_dir())?, tip)? {
-            self.fetch_again(Depth::Whole)?;
+            self.fetch_again(Depth::Whole, clock)?;
         }
         let repo = open(&self.repo.path_common_dir())?;
         if self.is_partial(&repo)? && (is_first || self.lacks_files(&repo, tip)?) {
-            self.fetch_again(Depth::Again)?;
+            self.fetch_again(Depth::Again, clock)?;
         }
         Ok(())
     }
@@ -168,7 +169,7 @@ impl Remote for GitRemote {
         &self.name
     }
 
-    fn fetch(&self, memory: &str) -> Result<Option<Oid>, LedgerError> {
+    fn fetch(&self, memory: &str, clock: &dyn Clock) -> Result<Option<Oid>, LedgerError> {
         let is_first = self.objects(&open(&self.repo.path_common_dir())?).tip(memory)?.is_none();
         // One trip in the usual case. Git itself refuses to move the memory anywhere but forward.
         let tip = match self.repo.fetch(&self.name, &self.refname, Some(memory), Depth::New) {
@@ -180,7 +181,7 @@ impl Remote for GitRemote {
         let tip = match tip {
             Some(tip) => tip,
             None => {
-                let there = patiently(|| self.repo.ls_remote(&self.name, &[&self.refname]));
+                let there = patiently(clock, || self.repo.ls_remote(&self.name, &[&self.refname]));
                 let mut there = there.map_err(|error| self.unreachable(error))?;
                 let Some(there) = there.remove(&self.refname) else {
                     let other = self.repo.branch_in_the_way(Some(&self.name), &self.refname);
@@ -190,22 +191,29 @@ impl Remote for GitRemote {
                 // The branch was rewritten, another process moved the memory at the same moment, or
                 // the network works again. A clone that cannot be written to may have it already.
                 if !self.has(there)? {
-                    self.fetch_again(Depth::New)?;
+                    self.fetch_again(Depth::New, clock)?;
                 }
                 there
             }
         };
-        self.complete(tip, is_first)?;
+        self.complete(tip, is_first, clock)?;
         Ok(Some(tip))
     }
 
     /// Tries again where the remote could not be reached: pushing the same commit twice is the same
     /// as pushing it once.
-    fn push_if_head(&self, to: Oid, expect: Option<Oid>) -> Result<Pushed, LedgerError> {
-        patiently(|| self.repo.push(&self.name, to, &self.refname, expect)).map_err(|source| {
-            let (branch, remote) = (self.branch.clone(), self.name.clone());
-            LedgerError::NotPushed { branch, remote, source: Box::new(source) }
-        })
+    fn push_if_head(
+        &self,
+        to: Oid,
+        expect: Option<Oid>,
+        clock: &dyn Clock,
+    ) -> Result<Pushed, LedgerError> {
+        patiently(clock, || self.repo.push(&self.name, to, &self.refname, expect)).map_err(
+            |source| {
+                let (branch, remote) = (self.branch.clone(), self.name.clone());
+                LedgerError::NotPushed { branch, remote, source: Box::new(source) }
+            },
+        )
     }
 }
 
@@ -224,11 +232,11 @@ fn choose(upstream: Option<&str>, remotes: &[String]) -> Result<Option<String>, 
 }
 
 /// Tries again after a failure that may have passed by then.
-fn patiently<T>(run: impl Fn() -> Result<T, GitError>) -> Result<T, GitError> {
+fn patiently<T>(clock: &dyn Clock, run: impl Fn() -> Result<T, GitError>) -> Result<T, GitError> {
     for pause in PAUSES {
         match run() {
             Err(GitError::Program { complaint, .. }) if Trouble::may_pass(&complaint) => {
-                MachineClock.pause(pause);
+                clock.pause(pause);
             }
             other => return other,
         }

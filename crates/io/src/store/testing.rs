@@ -14,6 +14,7 @@ use super::error::LedgerError;
 use super::remote::Remote;
 use crate::git::GitError;
 use crate::git::network::Pushed;
+use crate::seams::Clock;
 
 #[cfg(test)]
 pub(crate) use applecart_core::ledger::testing::*;
@@ -95,7 +96,7 @@ impl Remote for NearRemote {
         "hub"
     }
 
-    fn fetch(&self, _memory: &str) -> Result<Option<Oid>, LedgerError> {
+    fn fetch(&self, _memory: &str, _clock: &dyn Clock) -> Result<Option<Oid>, LedgerError> {
         let (hub, tip) = self.reach(&self.hub.lock())?;
         if let Some(tip) = tip {
             copy(&hub, &Repository::open(&self.clone).unwrap(), tip);
@@ -103,7 +104,12 @@ impl Remote for NearRemote {
         Ok(tip)
     }
 
-    fn push_if_head(&self, to: Oid, expect: Option<Oid>) -> Result<Pushed, LedgerError> {
+    fn push_if_head(
+        &self,
+        to: Oid,
+        expect: Option<Oid>,
+        _clock: &dyn Clock,
+    ) -> Result<Pushed, LedgerError> {
         let guard = self.hub.lock();
         let (hub, tip) = self.reach(&guard)?;
         if tip != expect {

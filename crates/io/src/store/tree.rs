@@ -24,11 +24,9 @@ pub(super) const FOLDER: &str = "tenants";
 /// The files of one commit.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    /// The commit's tree.
     pub(super) root: Option<Oid>,
     /// The tree of `tenants/`.
     pub(super) folder: Option<Oid>,
-    /// Every tenant's blob.
     pub(super) tenants: BTreeMap<TenantId, Oid>,
 }
 

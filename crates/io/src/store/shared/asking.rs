@@ -17,7 +17,7 @@ impl Ledger {
     pub(in super::super) fn ask(&self, link: &Link) -> Result<Option<Oid>, LedgerError> {
         // Read before asking: what was there before must be contained in what is there now.
         let seen = self.remembered(link)?;
-        let Some(tip) = link.remote.fetch(&link.memory)? else {
+        let Some(tip) = link.remote.fetch(&link.memory, &*self.clock)? else {
             self.must_be_absent(link, seen)?;
             link.there.set(There::Absent);
             return Ok(None);

@@ -95,7 +95,7 @@ impl Ledger {
         };
         if let Some(link) = &self.link {
             let (branch, remote) = (self.local.branch.clone(), link.remote.name().to_owned());
-            match link.remote.push_if_head(root, None)? {
+            match link.remote.push_if_head(root, None, &*self.clock)? {
                 Pushed::Done => {}
                 Pushed::Moved | Pushed::Busy => {
                     return Err(LedgerError::InTheWay { branch, remote });

@@ -158,7 +158,7 @@ impl Ledger {
         match self.ask(link) {
             Err(LedgerError::Unpublished { .. }) | Ok(None) => {
                 let Some(tip) = self.own_tip()? else { return Ok(None) };
-                match link.remote.push_if_head(tip, None)? {
+                match link.remote.push_if_head(tip, None, &*self.clock)? {
                     Pushed::Done => {
                         self.landed(link, tip);
                         return Ok(Some(tip.to_string()));
@@ -200,7 +200,7 @@ impl Ledger {
                 // What could be announced and not recorded afterwards is not announced.
                 self.local.must_be_free(&mut patience)?;
             }
-            match link.remote.push_if_head(tip, there)? {
+            match link.remote.push_if_head(tip, there, &*self.clock)? {
                 Pushed::Done => {
                     self.landed(link, tip);
                     if place.from != Some(tip) {
