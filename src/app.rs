@@ -52,7 +52,6 @@ use futures::future::BoxFuture;
 pub struct Context {
     /// A folder of the fleet repository.
     pub repo: PathBuf,
-    /// The planned revision.
     pub rev: String,
     /// The revision of the policy, where the user names one.
     pub policy_rev: Option<String>,

@@ -27,7 +27,6 @@ use applecart_io::intune::{self, Connector, ReadRequest};
 
 /// What is imported.
 pub enum ImportSource {
-    /// One new tenant.
     One { name: String, tenant_id: TenantId, display_name: Option<String> },
     /// The tenants of a CSV list.
     List(PathBuf),

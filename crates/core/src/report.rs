@@ -44,8 +44,8 @@ pub use audit::{
 };
 pub use codes::{codes_listed, explained};
 pub use doctor::{
-    Area, CLOCK_LIMIT, Check, CheckState, ConsentState, Doctor, DoctorSummary, TenantHealth,
-    Trouble, doctor_human,
+    Area, Check, CheckState, ConsentState, Doctor, DoctorSummary, TenantHealth, Trouble,
+    doctor_human,
 };
 pub use history::{
     CommitEntry, FactChange, ForceState, Happening, Heading, History, HistorySummary, InForce,

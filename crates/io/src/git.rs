@@ -126,11 +126,6 @@ impl Repo {
         self.repo.is_shallow()
     }
 
-    /// Whether any remote is configured.
-    pub fn has_remote(&self) -> Result<bool, GitError> {
-        Ok(!self.remotes()?.is_empty())
-    }
-
     /// The names of the remotes. Their URLs may hold passwords and are not given out.
     pub fn remotes(&self) -> Result<Vec<String>, GitError> {
         let remotes =

@@ -51,7 +51,7 @@ pub use signing::{PushSigning, SigningError};
 pub use state::{
     AppRegistration, Approval, ApprovalPolicy, Consent, Customer, DepEncoding, Enrollment,
     EnrollmentLag, FederatedCredential, HeldElsewhereAnswer, PortalError, PortalUpload,
-    PublicKeyForm, Push, READER_CLIENT_ID, READER_SECRET, State, StateError, Switches,
-    Tenant, Upload, Via, Vpp, VppEncoding, VppLag, WRITER_CLIENT_ID, WRITER_SECRET,
+    PublicKeyForm, Push, READER_CLIENT_ID, READER_SECRET, State, StateError, Switches, Tenant,
+    Upload, Via, Vpp, VppEncoding, VppLag, WRITER_CLIENT_ID, WRITER_SECRET,
 };
 pub use words::{Kind, TenantId};

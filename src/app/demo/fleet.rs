@@ -14,8 +14,8 @@ use applecart_core::apple::enrollment;
 use applecart_core::model::{Sha256, Timestamp};
 use applecart_io::vault::{Secret, seal};
 use applecart_simulator::{
-    Consent, Enrollment, EnrollmentRequest, Issued, Push, PushRequest, Running, SubjectKey, Tenant,
-    TenantId, Vpp, VppRequest, WRITER_CLIENT_ID,
+    Consent, Enrollment, Issued, Push, PushRequest, Running, SubjectKey, Tenant, TenantId, Vpp,
+    VppRequest, WRITER_CLIENT_ID,
 };
 
 /// What the story needs to know of the fleet.
@@ -190,44 +190,23 @@ fn add(
     simulator.state().add_tenant(live).map_err(DemoError::made)?;
     match customer.situation {
         Situation::Enrollment => {
-            let request = EnrollmentRequest::default();
             let issued = simulator
                 .state()
-                .download_enrollment(simulator.apple(), id, &enrollment_id, &request)
+                .download_enrollment(simulator.apple(), id, &enrollment_id, &Default::default())
                 .map_err(DemoError::made)?;
-            let sha256 = seal_file(fleet, customer.name, "abm.p7m.age", issued.file.as_bytes())?;
-            let recipient = recipient(issued.file.as_bytes())?;
-            let apple_id = format!("abm@{}.example", customer.name);
-            entries.enrollment = mapping([
-                ("name", format!("{} ABM", customer.display).as_str().into()),
-                ("id", enrollment_id.as_str().into()),
-                ("appleId", apple_id.as_str().into()),
-                ("downloaded", Timestamp::new(now - Duration::hours(1)).to_string().into()),
-                ("file", "abm.p7m.age".into()),
-                ("sha256", sha256.to_string().into()),
-                ("recipient", recipient),
-            ]);
+            let downloaded = now - Duration::hours(1);
+            let file = issued.file.as_bytes();
+            entries.enrollment =
+                sealed_enrollment(fleet, customer, &enrollment_id, downloaded, file)?;
         }
         Situation::Vpp => {
-            let text = simulator.apple().vpp_token(&VppRequest {
+            let request = VppRequest {
                 organization: customer.display.to_owned(),
                 location: "Head office".to_owned(),
                 expires: days(364),
-            });
-            let file = "head-office.vpptoken.age";
-            let sha256 = seal_file(fleet, customer.name, file, text.as_bytes())?;
-            let apple_id = format!("vpp@{}.example", customer.name);
-            entries.vpp = mapping([
-                ("name", "Head office".into()),
-                ("id", vpp_id.as_str().into()),
-                ("appleId", apple_id.as_str().into()),
-                ("organization", customer.display.into()),
-                ("location", "Head office".into()),
-                ("automaticallyUpdateApps", true.into()),
-                ("expires", Timestamp::new(days(364)).to_string().into()),
-                ("file", file.into()),
-                ("sha256", sha256.to_string().into()),
-            ]);
+            };
+            let text = simulator.apple().vpp_token(&request);
+            entries.vpp = sealed_vpp(fleet, customer, &vpp_id, request.expires, &text)?;
         }
         _ => {}
     }
@@ -302,6 +281,49 @@ fn sealed_push(
     entry.push(("file", "push.pem.age".into()));
     entry.push(("sha256", sha256.to_string().into()));
     Ok(mapping(entry))
+}
+
+/// Seals an enrollment token into the tenant's folder; the entry that goes with it.
+fn sealed_enrollment(
+    fleet: &Fleet,
+    customer: &Customer,
+    id: &str,
+    downloaded: DateTime<Utc>,
+    file: &[u8],
+) -> Result<Value, AppError> {
+    let sha256 = seal_file(fleet, customer.name, "abm.p7m.age", file)?;
+    Ok(mapping([
+        ("name", format!("{} ABM", customer.display).as_str().into()),
+        ("id", id.into()),
+        ("appleId", format!("abm@{}.example", customer.name).as_str().into()),
+        ("downloaded", Timestamp::new(downloaded).to_string().into()),
+        ("file", "abm.p7m.age".into()),
+        ("sha256", sha256.to_string().into()),
+        ("recipient", recipient(file)?),
+    ]))
+}
+
+/// Seals a VPP token into the tenant's folder; the entry that goes with it.
+fn sealed_vpp(
+    fleet: &Fleet,
+    customer: &Customer,
+    id: &str,
+    expires: DateTime<Utc>,
+    text: &str,
+) -> Result<Value, AppError> {
+    let file = "head-office.vpptoken.age";
+    let sha256 = seal_file(fleet, customer.name, file, text.as_bytes())?;
+    Ok(mapping([
+        ("name", "Head office".into()),
+        ("id", id.into()),
+        ("appleId", format!("vpp@{}.example", customer.name).as_str().into()),
+        ("organization", customer.display.into()),
+        ("location", "Head office".into()),
+        ("automaticallyUpdateApps", true.into()),
+        ("expires", Timestamp::new(expires).to_string().into()),
+        ("file", file.into()),
+        ("sha256", sha256.to_string().into()),
+    ]))
 }
 
 /// Seals a file into the tenant's folder.

@@ -158,111 +158,90 @@ fn git_at(path: &std::path::Path) -> String {
 
 pub(super) fn git_hint(error: &GitError) -> Option<Next> {
     let hint = match error {
-        GitError::NotARepository { .. } => {
-            return Some(Next::run(
-                "Run this in a fleet repository, or name one with -C DIR. This makes a sample:",
-                "applecart demo",
-            ));
-        }
+        GitError::NotARepository { .. } => Next::run(
+            "Run this in a fleet repository, or name one with -C DIR. This makes a sample:",
+            "applecart demo",
+        ),
         GitError::Owner { path } => {
             let path = shell_word(&path.display().to_string());
-            return Some(Next::run(
+            Next::run(
                 "If you trust it:",
                 format!("git config --global --add safe.directory {path}"),
-            ));
+            )
         }
-        GitError::RefStorage { path } => {
-            return Some(Next::run(
-                "Let Git keep them as files, which changes nothing else. Git before 2.48 cannot while there are reflogs: clone again with `git clone --ref-format=files`. Run:",
-                format!("{} refs migrate --ref-format=files", git_at(path)),
-            ));
-        }
+        GitError::RefStorage { path } => Next::run(
+            "Let Git keep them as files, which changes nothing else. Git before 2.48 cannot while there are reflogs: clone again with `git clone --ref-format=files`. Run:",
+            format!("{} refs migrate --ref-format=files", git_at(path)),
+        ),
         GitError::PartialClone { path, remote } => {
             let (git, promisor) = (git_at(path), shell_word(&format!("remote.{remote}.promisor")));
-            return Some(Next::run(
+            Next::run(
                 "Mark it in Git's present way, which changes nothing else:",
                 format!(
                     "{git} config {promisor} true && {git} config --unset extensions.partialClone"
                 ),
-            ));
+            )
         }
-        GitError::ObjectFormat { path } => {
-            return Some(Next::run(
-                "Copy its whole history into a new repository with SHA-1 names, and work there:",
-                format!(
-                    "git init --object-format=sha1 fleet-sha1 && {} fast-export --all --signed-tags=strip | git -C fleet-sha1 fast-import",
-                    git_at(path)
-                ),
-            ));
-        }
-        GitError::Extension { .. } => {
-            return Some(Next::run(
-                "Work in a plain clone:",
-                "git clone --ref-format=files \"$(git remote get-url origin)\" fleet-plain",
-            ));
-        }
-        GitError::NotInClone { .. } | GitError::NoSuchBlob { .. } => {
-            return Some(Next::run(
-                "Nothing is concluded from what is not here. This fetches all of it:",
-                "git fetch --refetch --no-filter",
-            ));
-        }
-        GitError::MissingCommit { .. } => {
-            return Some(Next::run(
-                "Bring that folder back, or clone again. Commits that were never pushed are lost with it:",
-                "git clone \"$(git remote get-url origin)\" fleet-again",
-            ));
-        }
+        GitError::ObjectFormat { path } => Next::run(
+            "Copy its whole history into a new repository with SHA-1 names, and work there:",
+            format!(
+                "git init --object-format=sha1 fleet-sha1 && {} fast-export --all --signed-tags=strip | git -C fleet-sha1 fast-import",
+                git_at(path)
+            ),
+        ),
+        GitError::Extension { .. } => Next::run(
+            "Work in a plain clone:",
+            "git clone --ref-format=files \"$(git remote get-url origin)\" fleet-plain",
+        ),
+        GitError::NotInClone { .. } | GitError::NoSuchBlob { .. } => Next::run(
+            "Nothing is concluded from what is not here. This fetches all of it:",
+            "git fetch --refetch --no-filter",
+        ),
+        GitError::MissingCommit { .. } => Next::run(
+            "Bring that folder back, or clone again. Commits that were never pushed are lost with it:",
+            "git clone \"$(git remote get-url origin)\" fleet-again",
+        ),
         GitError::BareInside { outer, .. } => {
             let outer = shell_word(&outer.display().to_string());
-            return Some(Next::run(
+            Next::run(
                 "If the fleet is the repository around it:",
                 format!("applecart -C {outer} status"),
-            ));
+            )
         }
         GitError::BareFound { path } => {
             let path = shell_word(&path.display().to_string());
-            return Some(Next::run("Name it:", format!("applecart -C {path} status")));
+            Next::run("Name it:", format!("applecart -C {path} status"))
         }
-        GitError::AmbiguousName { one, .. } => return Some(full_name(one)),
+        GitError::AmbiguousName { one, .. } => full_name(one),
         GitError::UnknownRevision { shallow: true, .. } => {
-            return Some(Next::run("Fetch it first:", "git fetch --unshallow"));
+            Next::run("Fetch it first:", "git fetch --unshallow")
         }
-        GitError::UnknownRevision { rev, .. } if rev == "HEAD" => {
-            return Some(Next::run(
-                "Nothing is committed yet:",
-                "git add --all && git commit -m 'Begin the fleet'",
-            ));
-        }
-        GitError::UnknownRevision { .. } => {
-            return Some(Next::run(
-                "Name an existing branch, tag or commit with --rev. This lists branches and tags:",
-                "git for-each-ref --format='%(refname:short)'",
-            ));
-        }
+        GitError::UnknownRevision { rev, .. } if rev == "HEAD" => Next::run(
+            "Nothing is committed yet:",
+            "git add --all && git commit -m 'Begin the fleet'",
+        ),
+        GitError::UnknownRevision { .. } => Next::run(
+            "Name an existing branch, tag or commit with --rev. This lists branches and tags:",
+            "git for-each-ref --format='%(refname:short)'",
+        ),
         GitError::NoProgram => {
             "install Git (https://git-scm.com/downloads), or correct PATH, and run this again"
+                .into()
         }
-        GitError::TooSlow { .. } => {
-            return Some(Next::run(
-                "Try the same by hand. It may be waiting for a password, a key or a proxy:",
-                "git ls-remote",
-            ));
-        }
-        GitError::NoWorktree { .. } => "this is a bare repository; leave --worktree out",
-        GitError::Program { command, .. } if command == "commit-tree" => {
-            return Some(Next::run(
-                "No commit and no branch was made. Git takes your name from user.name and user.email, and signs with user.signingKey if commit.gpgSign is on. Correct what it complains about, and run this again. This shows all of its settings:",
-                "git config --list --show-origin",
-            ));
-        }
-        GitError::Branch { .. } => {
-            return Some(Next::run(
-                "Another branch may have the name of a folder of this one, such as `renew`. Rename or delete it (git branch -m, git branch -D), and run this again. This shows them:",
-                "git for-each-ref refs/heads/renew",
-            ));
-        }
+        GitError::TooSlow { .. } => Next::run(
+            "Try the same by hand. It may be waiting for a password, a key or a proxy:",
+            "git ls-remote",
+        ),
+        GitError::NoWorktree { .. } => "this is a bare repository; leave --worktree out".into(),
+        GitError::Program { command, .. } if command == "commit-tree" => Next::run(
+            "No commit and no branch was made. Git takes your name from user.name and user.email, and signs with user.signingKey if commit.gpgSign is on. Correct what it complains about, and run this again. This shows all of its settings:",
+            "git config --list --show-origin",
+        ),
+        GitError::Branch { .. } => Next::run(
+            "Another branch may have the name of a folder of this one, such as `renew`. Rename or delete it (git branch -m, git branch -D), and run this again. This shows them:",
+            "git for-each-ref refs/heads/renew",
+        ),
         _ => return None,
     };
-    Some(hint.into())
+    Some(hint)
 }

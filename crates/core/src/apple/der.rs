@@ -7,7 +7,6 @@ use super::ber::{
 /// A structure that may turn up in a token file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// An X.509 certificate.
     Certificate,
     /// A certificate signing request (PKCS#10).
     Request,

@@ -11,7 +11,6 @@ use crate::model::{Sha256, TenantId, TenantName, Topic};
 pub enum Owned {
     /// A folder under `tenants/`.
     Folder(String),
-    /// A push topic.
     Topic(Topic),
     /// A token file, by the SHA-256 of what it is when opened.
     File(Sha256),

@@ -31,7 +31,6 @@ pub struct Sending<'a> {
     pub sha256: Sha256,
     /// The line that opened it.
     pub opened: &'a Record,
-    /// Its newest line.
     pub last: &'a Record,
     /// Until when its run may still write, by the furthest of its lines.
     pub lease_until: Option<Timestamp>,

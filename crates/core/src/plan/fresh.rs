@@ -43,48 +43,25 @@ pub enum Stale {
     Policy,
     /// The tenant is not in the fleet, or not in the selection, any more.
     #[error("{tenant} is not in the fleet any more")]
-    TenantGone {
-        /// The tenant.
-        tenant: String,
-    },
+    TenantGone { tenant: String },
     /// The tenant's folder changed.
     #[error("the folder of {tenant} changed since it was made")]
-    Tree {
-        /// The tenant.
-        tenant: String,
-    },
+    Tree { tenant: String },
     /// The token is not in the tenant file any more.
     #[error("{tenant}: {token} is not in the tenant file any more")]
-    TokenGone {
-        /// The tenant.
-        tenant: String,
-        /// The token.
-        token: TokenRef,
-    },
+    TokenGone { tenant: String, token: TokenRef },
     /// The token has another file.
     #[error("{tenant}: {token} has another sha256 than when it was made")]
-    File {
-        /// The tenant.
-        tenant: String,
-        /// The token.
-        token: TokenRef,
-    },
+    File { tenant: String, token: TokenRef },
     /// Live is not what it was.
     #[error("{tenant}: {token} in Intune changed since it was made")]
-    Live {
-        /// The tenant.
-        tenant: String,
-        /// The token.
-        token: TokenRef,
-    },
+    Live { tenant: String, token: TokenRef },
     /// From the same files and live state, something else follows now.
     #[error(
         "{tenant}: it says {planned} for {token}, and now the same is judged otherwise ({now}{reasons})"
     )]
     Decision {
-        /// The tenant.
         tenant: String,
-        /// The token.
         token: TokenRef,
         /// What the file says.
         planned: Action,

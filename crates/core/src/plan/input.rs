@@ -14,7 +14,6 @@ use crate::rules::downloads::Downloads;
 /// empty view.
 #[derive(Clone, Copy, Debug)]
 pub enum Known<'a> {
-    /// The ledger, whole.
     Read(&'a LedgerView),
     /// It could not be read; nothing is written. The code says what of it, the sentence why.
     Unknown(ProblemCode, &'a str),
@@ -38,7 +37,6 @@ pub struct Base<'a> {
 /// Everything a plan is made from, as values.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
-    /// The clock.
     pub now: Timestamp,
     /// The fleet commit; `None` for a worktree.
     pub rev: Option<&'a str>,

@@ -88,100 +88,127 @@ pub(super) fn faults(plan: &Plan) -> Vec<Fault> {
 }
 
 fn token_faults(plan: &Plan, tenant: &PlannedTenant, token: &PlannedToken) -> Vec<&'static str> {
-    let mut faults = Vec::new();
-    let mut must = |holds: bool, what: &'static str| {
-        if !holds {
-            faults.push(what);
-        }
-    };
+    let mut faults = Faults::default();
     let state = &token.state;
     let held = token.action == Action::Hold;
-    must(held != state.reasons.is_empty(), "a hold without a reason, or a reason without a hold");
-    must(held == (state.sync == Sync::Held), "held on one axis only");
-    must(
+    faults.must(
+        held != state.reasons.is_empty(),
+        "a hold without a reason, or a reason without a hold",
+    );
+    faults.must(held == (state.sync == Sync::Held), "held on one axis only");
+    faults.must(
         state.sync != Sync::Unobserved || token.action == Action::None,
         "an action for something that could not be read",
     );
-    must(
+    faults.must(
         tenant.observed != Observed::None || !token.action.writes(),
         "a write to a tenant of which nothing was read",
     );
     let verifies = token.action == Action::Verify;
-    must(verifies == (state.sync == Sync::Unverified), "to be verified on one axis only");
-    must(
+    faults.must(verifies == (state.sync == Sync::Unverified), "to be verified on one axis only");
+    faults.must(
         !verifies || (state.sha256.is_some() && state.live.is_some()),
         "a file to verify without one, or without a token in Intune",
     );
-    if !token.action.writes() {
-        return faults;
+    if token.action.writes() {
+        faults.of_write(plan, token);
     }
-    must(state.sync == Sync::OutOfSync, "a write to something that is not out of sync");
-    must(token.before.as_deref() == state.live.as_ref(), "`before` is not what is in Intune");
-    let Some(after) = &token.after else {
-        must(false, "a write without facts");
-        return faults;
-    };
-    if matches!(token.action, Action::Upload | Action::Create) {
-        must(state.sha256.is_some(), "an upload without a file");
-        must(
-            after.expires.is_none_or(|expires| expires > plan.generated_at),
-            "an upload of a credential that has expired",
-        );
-    }
-    match token.action {
-        Action::Create => must(
-            state.kind == Kind::Vpp && token.before.is_none(),
-            "a creation of something that is there, or that Intune makes in its portal only",
-        ),
-        Action::Configure => {
-            // A push certificate's account is the one setting that a line has to name.
-            let account = state.kind == Kind::Push && token.allows.contains(&Reason::AppleIdChange);
-            let identity = |facts: &Facts| match account {
-                true => Facts { apple_id: None, ..identity(facts) },
-                false => identity(facts),
-            };
-            must(
-                state.kind != Kind::Push || account,
-                "a change of a push certificate's account that no line allows",
-            );
-            must(
-                token.before.as_ref().is_some_and(|before| identity(before) == identity(after)),
-                "a change of settings that changes the credential",
-            );
-        }
-        Action::Upload => must(
-            state.kind != Kind::Enrollment || token.before.is_some(),
-            "an upload to an enrollment token that is not there",
-        ),
-        Action::None | Action::Verify | Action::Hold => {}
-    }
-    if let (Kind::Vpp, Some(before)) = (state.kind, &token.before) {
-        must(
-            unchanged(&before.location, &after.location)
-                || token.allows.contains(&Reason::WrongLocation),
-            "a VPP upload to another location",
-        );
-        must(
-            unchanged(&before.organization, &after.organization)
-                || token.allows.contains(&Reason::OrganizationDiffers),
-            "a VPP upload of another organisation",
-        );
-    }
-    if state.kind == Kind::Push {
-        must(after.topic.is_some() && after.serial.is_some(), "a push upload without identity");
-        if let Some(before) = &token.before {
-            must(
-                before.topic == after.topic || token.allows.contains(&Reason::TopicChange),
-                "a push upload with another topic",
-            );
+    faults.0
+}
+
+/// What is wrong, in the order in which it was found.
+#[derive(Default)]
+struct Faults(Vec<&'static str>);
+
+impl Faults {
+    fn must(&mut self, holds: bool, what: &'static str) {
+        if !holds {
+            self.0.push(what);
         }
     }
-    if let Some(before) = &token.before
-        && let (Some(old), Some(new)) = (before.expires, after.expires)
-    {
-        must(new >= old, "a write that moves an expiry earlier");
+
+    fn of_write(&mut self, plan: &Plan, token: &PlannedToken) {
+        let state = &token.state;
+        self.must(state.sync == Sync::OutOfSync, "a write to something that is not out of sync");
+        self.must(
+            token.before.as_deref() == state.live.as_ref(),
+            "`before` is not what is in Intune",
+        );
+        let Some(after) = &token.after else { return self.must(false, "a write without facts") };
+        if matches!(token.action, Action::Upload | Action::Create) {
+            self.must(state.sha256.is_some(), "an upload without a file");
+            self.must(
+                after.expires.is_none_or(|expires| expires > plan.generated_at),
+                "an upload of a credential that has expired",
+            );
+        }
+        match token.action {
+            Action::Create => self.must(
+                state.kind == Kind::Vpp && token.before.is_none(),
+                "a creation of something that is there, or that Intune makes in its portal only",
+            ),
+            Action::Configure => self.of_settings(token, after),
+            Action::Upload => self.must(
+                state.kind != Kind::Enrollment || token.before.is_some(),
+                "an upload to an enrollment token that is not there",
+            ),
+            Action::None | Action::Verify | Action::Hold => {}
+        }
+        self.of_identity(token, after);
     }
-    faults
+
+    /// A change of settings leaves the credential as it is.
+    fn of_settings(&mut self, token: &PlannedToken, after: &Facts) {
+        // A push certificate's account is the one setting that a line has to name.
+        let account =
+            token.state.kind == Kind::Push && token.allows.contains(&Reason::AppleIdChange);
+        let identity = |facts: &Facts| match account {
+            true => Facts { apple_id: None, ..identity(facts) },
+            false => identity(facts),
+        };
+        self.must(
+            token.state.kind != Kind::Push || account,
+            "a change of a push certificate's account that no line allows",
+        );
+        self.must(
+            token.before.as_ref().is_some_and(|before| identity(before) == identity(after)),
+            "a change of settings that changes the credential",
+        );
+    }
+
+    /// A write brings the same credential's successor, or a line says otherwise.
+    fn of_identity(&mut self, token: &PlannedToken, after: &Facts) {
+        let state = &token.state;
+        if let (Kind::Vpp, Some(before)) = (state.kind, &token.before) {
+            self.must(
+                unchanged(&before.location, &after.location)
+                    || token.allows.contains(&Reason::WrongLocation),
+                "a VPP upload to another location",
+            );
+            self.must(
+                unchanged(&before.organization, &after.organization)
+                    || token.allows.contains(&Reason::OrganizationDiffers),
+                "a VPP upload of another organisation",
+            );
+        }
+        if state.kind == Kind::Push {
+            self.must(
+                after.topic.is_some() && after.serial.is_some(),
+                "a push upload without identity",
+            );
+            if let Some(before) = &token.before {
+                self.must(
+                    before.topic == after.topic || token.allows.contains(&Reason::TopicChange),
+                    "a push upload with another topic",
+                );
+            }
+        }
+        if let Some(before) = &token.before
+            && let (Some(old), Some(new)) = (before.expires, after.expires)
+        {
+            self.must(new >= old, "a write that moves an expiry earlier");
+        }
+    }
 }
 
 /// What a change of settings must leave as it is.

@@ -52,7 +52,6 @@ pub struct Due {
     pub after: Facts,
     /// Holds that a reviewed `allow` line released.
     pub allows: Vec<Reason>,
-    /// What is written.
     pub write: DueWrite,
 }
 
@@ -214,17 +213,13 @@ pub struct Verify {
 /// A [`Note`] and what it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Noted {
-    /// The tenant's name.
     pub name: TenantName,
-    /// The tenant.
     pub tenant_id: TenantId,
-    /// The token.
     pub token: TokenRef,
     /// The file in Git.
     pub file: Option<FileRef>,
     /// Live facts; `None` when proved absent.
     pub live: Option<Facts>,
-    /// What to record.
     pub note: Note,
 }
 
@@ -242,9 +237,7 @@ pub enum Canary {
     Proved,
     /// This token is sent alone and waited for, then the others.
     First {
-        /// Its tenant.
         tenant_id: TenantId,
-        /// The token.
         token: TokenRef,
         /// Tenants whose file was refused in this encoding: one more, and the kind stops.
         refused: BTreeSet<TenantId>,
@@ -258,7 +251,6 @@ pub enum Canary {
 /// A plan with what is not part of its public form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
-    /// The plan.
     pub plan: Plan,
     /// The writes that are due, in the plan's order.
     pub due: Vec<Due>,

@@ -29,7 +29,6 @@ pub struct Excess {
     pub writes: usize,
     /// Of them, how many earlier runs of the same commit already wrote to.
     pub earlier: usize,
-    /// The limits.
     pub limits: Limits,
     /// What `--approve` must name.
     pub digest: String,

@@ -2,71 +2,96 @@
 
 use std::fmt::Write as _;
 
-use super::applied::{ApplyReport, Happened};
+use super::applied::{ApplyReport, ApplyResult, ApplySummary, Happened};
 use super::text::{BAD, DIM, GOOD, LOOK, escape, plural, styled, wrap};
 
 /// One line a token, then the sentence that counts.
 ///
 /// What was only looked at is counted, unless `all` is asked for.
 pub fn apply_human(report: &ApplyReport, all: bool, width: usize) -> String {
-    let mut out = String::new();
-    let shown: Vec<_> =
-        report.results.iter().filter(|one| all || one.result != Happened::Observed).collect();
-    for result in &shown {
-        let (sign, style) = match result.result {
-            Happened::Uploaded
-            | Happened::Created
-            | Happened::Configured
-            | Happened::Confirmed
-            | Happened::Verified
-            | Happened::Adopted => ("✓", GOOD),
-            Happened::Progressing
-            | Happened::ChangedOutsideGit
-            | Happened::Observed
-            | Happened::NotLanded
-            | Happened::NotShown
-            | Happened::OutcomeUnknown
-            | Happened::InProgressElsewhere
-            | Happened::CanaryPending
-            | Happened::NotReviewed => ("…", LOOK),
-            Happened::Refused
-            | Happened::Stale
-            | Happened::Superseded
-            | Happened::Failed
-            | Happened::Unknown
-            | Happened::NotStarted
-            | Happened::CanaryFailed => ("✗", BAD),
-        };
-        let name =
-            result.name.as_deref().map(|name| format!(" {}", escape(name))).unwrap_or_default();
-        let until = result
-            .live
-            .as_ref()
-            .and_then(|live| live.expires)
-            .map(|at| format!("  until {at}"))
-            .unwrap_or_default();
-        let _ = writeln!(
-            out,
-            "{} {} {}{name}  {}{until}",
-            styled(style, sign),
-            escape(&result.tenant),
-            result.kind,
-            styled(style, result.result.as_str())
-        );
-        for detail in &result.details {
-            out.push_str(&wrap(&escape(detail), 4, width));
-        }
-        if let Some(request) = result.cause.as_ref().and_then(|cause| cause.request_id.as_ref()) {
-            let _ =
-                writeln!(out, "    {}", styled(DIM, &format!("request id {}", escape(request))));
-        }
-    }
-    if !shown.is_empty() {
+    let shown = report.results.iter().filter(|one| all || one.result != Happened::Observed);
+    let mut out: String = shown.map(|one| told(one, width)).collect();
+    if !out.is_empty() {
         out.push('\n');
     }
     let summary = &report.summary;
-    let mut parts = Vec::new();
-    for (count, text) in [
+    let bad = summary.failed
+        + summary.refused
+        + summary.superseded
+        + summary.unobserved
+        + summary.holds
+        + summary.retry_later
+        > 0;
+    let _ = writeln!(out, "{}", styled(if bad { BAD } else { GOOD }, &counted(summary)));
+    if let Some(kept) = &report.not_pushed {
+        let text = format!(
+            "{} of the ledger could not be pushed: {} Until they are, other clones do not know what was sent. They are saved: run `applecart ledger append {}` where the remote can be reached",
+            plural(kept.entries, "line"),
+            escape(&kept.why),
+            escape(&kept.file)
+        );
+        out.push_str(&styled(BAD, wrap(&text, 0, width).trim_end()));
+        out.push('\n');
+    }
+    if let Some(head) = &report.ledger_head {
+        let _ = writeln!(out, "{}", styled(DIM, &format!("ledger {head}")));
+    }
+    out
+}
+
+/// What became of one token.
+fn told(result: &ApplyResult, width: usize) -> String {
+    let (sign, style) = sign(result.result);
+    let name = result.name.as_deref().map(|name| format!(" {}", escape(name)));
+    let expires = result.live.as_ref().and_then(|live| live.expires);
+    let mut out = format!(
+        "{} {} {}{}  {}{}\n",
+        styled(style, sign),
+        escape(&result.tenant),
+        result.kind,
+        name.unwrap_or_default(),
+        styled(style, result.result.as_str()),
+        expires.map(|at| format!("  until {at}")).unwrap_or_default()
+    );
+    for detail in &result.details {
+        out.push_str(&wrap(&escape(detail), 4, width));
+    }
+    if let Some(request) = result.cause.as_ref().and_then(|cause| cause.request_id.as_ref()) {
+        let _ = writeln!(out, "    {}", styled(DIM, &format!("request id {}", escape(request))));
+    }
+    out
+}
+
+fn sign(happened: Happened) -> (&'static str, anstyle::Style) {
+    match happened {
+        Happened::Uploaded
+        | Happened::Created
+        | Happened::Configured
+        | Happened::Confirmed
+        | Happened::Verified
+        | Happened::Adopted => ("✓", GOOD),
+        Happened::Progressing
+        | Happened::ChangedOutsideGit
+        | Happened::Observed
+        | Happened::NotLanded
+        | Happened::NotShown
+        | Happened::OutcomeUnknown
+        | Happened::InProgressElsewhere
+        | Happened::CanaryPending
+        | Happened::NotReviewed => ("…", LOOK),
+        Happened::Refused
+        | Happened::Stale
+        | Happened::Superseded
+        | Happened::Failed
+        | Happened::Unknown
+        | Happened::NotStarted
+        | Happened::CanaryFailed => ("✗", BAD),
+    }
+}
+
+/// How many came to which end.
+fn counted(summary: &ApplySummary) -> String {
+    let counts = [
         (summary.uploaded, plural(summary.uploaded, "upload")),
         (summary.created, plural(summary.created, "creation")),
         (summary.configured, plural(summary.configured, "settings change")),
@@ -91,38 +116,14 @@ pub fn apply_human(report: &ApplyReport, all: bool, width: usize) -> String {
             summary.unobserved,
             format!("{} not fully observed", plural(summary.unobserved, "tenant")),
         ),
-    ] {
-        if count > 0 {
-            parts.push(text);
-        }
-    }
-    let bad = summary.failed
-        + summary.refused
-        + summary.superseded
-        + summary.unobserved
-        + summary.holds
-        + summary.retry_later
-        > 0;
+    ];
+    let mut parts: Vec<String> =
+        counts.into_iter().filter(|(count, _)| *count > 0).map(|(_, text)| text).collect();
     if parts.is_empty() {
         parts.push("nothing to upload".to_owned());
     }
     if summary.observed > 0 {
         parts.push(format!("{} recorded", plural(summary.observed, "watched token")));
     }
-    let text = parts.join(", ");
-    let _ = writeln!(out, "{}", styled(if bad { BAD } else { GOOD }, &text));
-    if let Some(kept) = &report.not_pushed {
-        let text = format!(
-            "{} of the ledger could not be pushed: {} Until they are, other clones do not know what was sent. They are saved: run `applecart ledger append {}` where the remote can be reached",
-            plural(kept.entries, "line"),
-            escape(&kept.why),
-            escape(&kept.file)
-        );
-        out.push_str(&styled(BAD, wrap(&text, 0, width).trim_end()));
-        out.push('\n');
-    }
-    if let Some(head) = &report.ledger_head {
-        let _ = writeln!(out, "{}", styled(DIM, &format!("ledger {head}")));
-    }
-    out
+    parts.join(", ")
 }

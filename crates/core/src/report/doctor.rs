@@ -11,10 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Problem, ProblemCode, TenantId, Timestamp};
 use crate::plan::FORMAT_VERSION;
-use crate::plan::kebab_enum;
+use crate::words::kebab_enum;
 
 pub use human::doctor_human;
-pub use tenants::CLOCK_LIMIT;
 use tenants::tenant_checks;
 
 kebab_enum! {

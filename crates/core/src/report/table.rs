@@ -21,15 +21,14 @@ impl Column {
     }
 }
 
+/// A row with its style.
+type Row = (Option<anstyle::Style>, Vec<String>);
+
 /// The gap that stands between two columns.
 const GAP: usize = 2;
 
 /// The rows, each in its style. Without a `width` nothing is left out or wrapped.
-pub(super) fn table(
-    columns: &[Column],
-    rows: &[(Option<anstyle::Style>, Vec<String>)],
-    width: Option<usize>,
-) -> String {
+pub(super) fn table(columns: &[Column], rows: &[Row], width: Option<usize>) -> String {
     let shown = shown(columns, rows, width);
     let widths = fitted(columns, rows, &shown, width);
     let titles: Vec<String> = columns.iter().map(|column| column.title().to_owned()).collect();
@@ -93,12 +92,7 @@ fn broken(cell: &str, width: usize) -> Vec<String> {
 
 /// How wide each shown column is: as wide as its widest cell, and where that is too much, the names
 /// share what the others leave.
-fn fitted(
-    columns: &[Column],
-    rows: &[(Option<anstyle::Style>, Vec<String>)],
-    shown: &[usize],
-    width: Option<usize>,
-) -> Vec<usize> {
+fn fitted(columns: &[Column], rows: &[Row], shown: &[usize], width: Option<usize>) -> Vec<usize> {
     let mut widths: Vec<usize> = shown.iter().map(|index| widest(columns, rows, *index)).collect();
     let Some(width) = width else { return widths };
     let is_name = |index: &usize| matches!(columns.get(*index), Some(Column::Name(_)));
@@ -120,34 +114,32 @@ fn fitted(
 const MIN_NAME: usize = 6;
 
 /// How wide the longest word of a column is.
-fn longest_word(
-    columns: &[Column],
-    rows: &[(Option<anstyle::Style>, Vec<String>)],
-    index: usize,
-) -> usize {
-    let title = columns.get(index).map_or(0, |column| column.title().len());
-    let cells = rows.iter().filter_map(|(_, row)| row.get(index));
-    let words = cells.flat_map(|cell| cell.split(' '));
-    words.map(|word| columns_of(&escape(word))).fold(title, usize::max)
+fn longest_word(columns: &[Column], rows: &[Row], index: usize) -> usize {
+    let words = |cell: &str| cell.split(' ').map(|word| columns_of(&escape(word))).max();
+    widest_by(columns, rows, index, |cell| words(cell).unwrap_or_default())
 }
 
 /// How wide a column's widest cell is.
-fn widest(
+fn widest(columns: &[Column], rows: &[Row], index: usize) -> usize {
+    widest_by(columns, rows, index, |cell| columns_of(&escape(cell)))
+}
+
+/// The largest width of a column's cells, and at least its title's.
+fn widest_by(
     columns: &[Column],
-    rows: &[(Option<anstyle::Style>, Vec<String>)],
+    rows: &[Row],
     index: usize,
+    width: impl Fn(&str) -> usize,
 ) -> usize {
     let title = columns.get(index).map_or(0, |column| column.title().len());
-    let cells = rows.iter().filter_map(|(_, row)| row.get(index));
-    cells.map(|cell| columns_of(&escape(cell))).fold(title, usize::max)
+    rows.iter()
+        .filter_map(|(_, row)| row.get(index))
+        .map(|cell| width(cell))
+        .fold(title, usize::max)
 }
 
 /// The columns for which there is room, by their places.
-fn shown(
-    columns: &[Column],
-    rows: &[(Option<anstyle::Style>, Vec<String>)],
-    width: Option<usize>,
-) -> Vec<usize> {
+fn shown(columns: &[Column], rows: &[Row], width: Option<usize>) -> Vec<usize> {
     let mut shown: Vec<usize> = (0..columns.len()).collect();
     let Some(width) = width else { return shown };
     let widths: Vec<usize> = (0..columns.len()).map(|index| widest(columns, rows, index)).collect();

@@ -33,7 +33,6 @@ pub struct Bindings<'a> {
 /// What the base revision binds.
 #[derive(Default)]
 struct BaseBindings {
-    /// Folders.
     folders: HashMap<String, BTreeSet<TenantId>>,
     digests: HashMap<Sha256, BTreeSet<TenantId>>,
     topics: HashMap<Topic, BTreeSet<TenantId>>,

@@ -13,11 +13,9 @@ const CLOCK_TOLERANCE: Duration = Duration::minutes(10);
 /// A live token of any kind.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
-    /// The push certificate.
     Push(&'a LivePush),
     /// An enrollment program token.
     Enrollment(&'a LiveEnrollment),
-    /// A VPP token.
     Vpp(&'a LiveVpp),
 }
 

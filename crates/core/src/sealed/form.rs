@@ -14,7 +14,6 @@ pub enum SecretKind {
     VppToken,
     /// A private key in PEM, DER, OpenSSH's, OpenPGP's or PuTTY's form.
     PrivateKey,
-    /// A PKCS#12 file.
     KeyStore,
     /// A native age identity.
     AgeIdentity,

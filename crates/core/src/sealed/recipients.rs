@@ -14,7 +14,6 @@ use crate::report::plural;
 pub enum Seal {
     /// With age; `None` where the header cannot be read.
     Age(Option<AgeRecipients>),
-    /// With SOPS.
     Sops(SopsRecipients),
 }
 
@@ -49,7 +48,6 @@ pub enum SopsRecipients {
 /// A recipient, as closely as a file can show it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
-    /// The recipient itself.
     Named(String),
     /// An SSH key: the first four octets of SHA-256 over its public key, in hexadecimal.
     Ssh(String),

@@ -52,6 +52,18 @@ impl Island<'_> {
         Err(self.close(record::cause(FailureCode::NotSent, detail), done).await)
     }
 
+    /// What Graph answered; else what became of a write that it did not take.
+    async fn answered<T>(
+        &self,
+        answer: Result<T, WriteError>,
+        before: &LiveTenant,
+    ) -> Result<T, Done> {
+        match answer {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(self.failed(error, before, Vec::new()).await),
+        }
+    }
+
     async fn push(
         &self,
         writer: &IntuneWrite,
@@ -90,10 +102,7 @@ impl Island<'_> {
         before: &LiveTenant,
     ) -> Result<Done, Done> {
         let file = self.open(file).await?;
-        let live = match writer.upload_push(apple_id, file.expose()).await {
-            Ok(live) => live,
-            Err(error) => return Ok(self.failed(error, before, Vec::new()).await),
-        };
+        let live = self.answered(writer.upload_push(apple_id, file.expose()).await, before).await?;
         let live = Subject::Push(&live);
         if self.shows(live, Answer::Accepted) {
             return self.configured(before, live, &[]).await;
@@ -113,9 +122,8 @@ impl Island<'_> {
         before: &LiveTenant,
     ) -> Result<Done, Done> {
         let file = self.open(file).await?;
-        if let Err(error) = writer.upload_enrollment(id, apple_id, file.expose()).await {
-            return Ok(self.failed(error, before, Vec::new()).await);
-        }
+        let sent = writer.upload_enrollment(id, apple_id, file.expose()).await;
+        self.answered(sent, before).await?;
         // The answer is empty, so only what was known before is recorded.
         self.accepted(self.due.after.clone(), Happened::Progressing).await?;
         let mut details = Vec::new();
@@ -141,12 +149,8 @@ impl Island<'_> {
         before: &LiveTenant,
     ) -> Result<Done, Done> {
         let settings = enrollment_settings(settings);
-        match writer.configure_enrollment(id, &settings).await {
-            Ok(live) => {
-                self.configured(before, Subject::Enrollment(&live), &settings.requested()).await
-            }
-            Err(error) => Ok(self.failed(error, before, Vec::new()).await),
-        }
+        let live = self.answered(writer.configure_enrollment(id, &settings).await, before).await?;
+        self.configured(before, Subject::Enrollment(&live), &settings.requested()).await
     }
 
     async fn vpp(
@@ -168,10 +172,7 @@ impl Island<'_> {
             claim: entry.claim.then_some(true),
             ..vpp_settings(settings)
         };
-        let live = match writer.update_vpp(id, &change).await {
-            Ok(live) => live,
-            Err(error) => return Ok(self.failed(error, before, Vec::new()).await),
-        };
+        let live = self.answered(writer.update_vpp(id, &change).await, before).await?;
         self.accepted(live.facts(), Happened::Progressing).await?;
         // Another location is wrong from the first answer on; waiting would only hurt.
         let live = Subject::Vpp(&live);
@@ -190,10 +191,8 @@ impl Island<'_> {
         before: &LiveTenant,
     ) -> Result<Done, Done> {
         let change = vpp_settings(settings);
-        match writer.update_vpp(id, &change).await {
-            Ok(live) => self.configured(before, Subject::Vpp(&live), &change.requested()).await,
-            Err(error) => Ok(self.failed(error, before, Vec::new()).await),
-        }
+        let live = self.answered(writer.update_vpp(id, &change).await, before).await?;
+        self.configured(before, Subject::Vpp(&live), &change.requested()).await
     }
 
     async fn create_vpp(
@@ -216,10 +215,7 @@ impl Island<'_> {
             claim: entry.claim,
             role_scope_tag_ids: entry.facts.role_scope_tag_ids.as_deref(),
         };
-        let live = match writer.create_vpp(&creation).await {
-            Ok(live) => live,
-            Err(error) => return Ok(self.failed(error, before, Vec::new()).await),
-        };
+        let live = self.answered(writer.create_vpp(&creation).await, before).await?;
         // From here on the token has an id; every later line names it.
         let mut due = self.due.clone();
         due.token.token = TokenRef { id: Some(live.id.clone()), ..due.token.token };

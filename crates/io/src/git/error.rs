@@ -75,7 +75,6 @@ pub enum GitError {
         )).unwrap_or_default()
     )]
     MissingCommit {
-        /// The revision.
         rev: String,
         id: String,
         /// The folder of objects that the clone borrowed from, where that is gone.

@@ -190,11 +190,11 @@ fn revisions_are_resolved_or_named_in_the_error() {
 #[test]
 fn remotes_are_named_without_their_urls() {
     let fixture = Fixture::new(true);
-    assert!(!fixture.open().has_remote().unwrap());
+    assert!(fixture.open().remotes().unwrap().is_empty());
     fixture.raw.remote("origin", "https://user:hunter2@example.invalid/x").unwrap();
     let repo = fixture.open();
     assert_eq!(repo.remotes().unwrap(), ["origin"]);
-    assert!(repo.has_remote().unwrap());
+    assert!(!repo.remotes().unwrap().is_empty());
     assert!(!format!("{repo:?}").contains("hunter2"));
 }
 

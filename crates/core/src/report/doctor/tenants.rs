@@ -6,7 +6,7 @@ use crate::model::{Problem, ProblemCode};
 use crate::report::text::plural;
 
 /// Seconds by which clocks may differ. Entra and the leases of the ledger bear five minutes.
-pub const CLOCK_LIMIT: i64 = 5 * 60;
+const CLOCK_LIMIT: i64 = 5 * 60;
 
 /// The checks that tenants answer.
 pub(super) fn tenant_checks(tenants: &[TenantHealth]) -> Vec<Check> {

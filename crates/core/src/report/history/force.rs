@@ -32,24 +32,11 @@ pub(super) struct Past<'a> {
 }
 
 pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
-    let mut answer = InForce {
-        at,
-        state: if past.problem.is_some() { ForceState::Unknown } else { ForceState::NotRecorded },
-        sha256: None,
-        facts: None,
-        lapsed: None,
-        reached: None,
-        confirmed: None,
-        replaced: None,
-        brought_in: None,
-        merge: None,
-        review: None,
-        reviewers: Vec::new(),
-        tracked: None,
-        tracked_since: None,
-        desired: None,
-        desired_since: None,
+    let state = match past.problem {
+        Some(_) => ForceState::Unknown,
+        None => ForceState::NotRecorded,
     };
+    let mut answer = nothing_known(at, state);
     wanted(past, at, &mut answer);
     if past.problem.is_some() {
         return answer;
@@ -119,19 +106,44 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
     }
     let expires = answer.facts.as_ref().and_then(|facts| facts.expires);
     answer.lapsed = expires.map(|expires| expires <= at);
-    let next = lines.iter().skip_while(|(_, one)| !std::ptr::eq(*one, record)).skip(1);
-    let next = next.into_iter().find(|(_, one)| decides(one) && one.at > at);
-    if let Some((tenant, next)) = next.filter(|(_, one)| one.event() == Event::ChangedOutsideGit)
-        && can_exist(next, at)
-    {
+    if let Some(replaced) = replaced(&lines, record, at) {
         answer.state = ForceState::Uncertain;
-        answer.replaced = Some(Replaced {
-            seen: RecordEntry::of(*tenant, next),
-            facts: next.after.clone(),
-            last_known: record.at,
-        });
+        answer.replaced = Some(replaced);
     }
     answer
+}
+
+fn nothing_known(at: Timestamp, state: ForceState) -> InForce {
+    InForce {
+        at,
+        state,
+        sha256: None,
+        facts: None,
+        lapsed: None,
+        reached: None,
+        confirmed: None,
+        replaced: None,
+        brought_in: None,
+        merge: None,
+        review: None,
+        reviewers: Vec::new(),
+        tracked: None,
+        tracked_since: None,
+        desired: None,
+        desired_since: None,
+    }
+}
+
+/// What a run found in the place of what the line says, and what may have been there already.
+fn replaced(lines: &[&(TenantId, &Record)], record: &Record, at: Timestamp) -> Option<Replaced> {
+    let later = lines.iter().skip_while(|(_, one)| !std::ptr::eq(*one, record)).skip(1);
+    let (tenant, next) = later.into_iter().find(|(_, one)| decides(one) && one.at > at)?;
+    let is_other = next.event() == Event::ChangedOutsideGit && can_exist(next, at);
+    is_other.then(|| Replaced {
+        seen: RecordEntry::of(*tenant, next),
+        facts: next.after.clone(),
+        last_known: record.at,
+    })
 }
 
 /// The longest that Apple makes any of the three valid, and a day for clocks: push certificates and

@@ -1,6 +1,6 @@
 //! The sentences of a timeline, the same in every format for people.
 
-use super::{ForceState, Happening, InForce, RecordEntry, TimelineEntry, TokenHistory};
+use super::{ForceState, Happening, InForce, RecordEntry, Replaced, TimelineEntry, TokenHistory};
 use crate::model::{Cause, Facts, Person, Signature, Verification};
 use crate::report::text::{self, short};
 
@@ -193,24 +193,7 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
         ForceState::NotRecorded => "unknown: the ledger has no upload until then".to_owned(),
         ForceState::Unknown => "unknown, because the ledger is".to_owned(),
     };
-    if let Some(replaced) = &force.replaced {
-        let other = replaced.facts.as_ref().map(Facts::pairs).unwrap_or_default();
-        let told = ["serial", "expires"];
-        let other: Vec<String> = other
-            .into_iter()
-            .filter(|(name, _)| told.contains(name))
-            .map(|(name, value)| format!("{name} {value}"))
-            .collect();
-        let other =
-            if other.is_empty() { String::new() } else { format!(" ({})", other.join(", ")) };
-        lines.push(format!(
-            "another one{other} was first seen {}, {}; it was put there after {}",
-            replaced.seen.at,
-            run(&replaced.seen),
-            replaced.last_known
-        ));
-        lines.push("before that, and possibly still at that time:".to_owned());
-    }
+    lines.extend(force.replaced.iter().flat_map(replaced_by));
     if let Some(sha256) = force.sha256 {
         lines.push(format!("file: sha256 {sha256}"));
     }
@@ -221,38 +204,7 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
     if force.lapsed == Some(true) {
         lines.push("it had expired by then".to_owned());
     }
-    if let Some(commit) = &force.brought_in {
-        let how = match force.sha256 {
-            Some(_) => "brought in",
-            None => "watched by Git",
-        };
-        lines.push(format!(
-            "{how} by {} with commit {} ({})",
-            person(&commit.author),
-            short(&commit.id),
-            signature(commit.signature.as_ref())
-        ));
-        lines.push(match (&force.review, &force.merge) {
-            (Some(review), Some(merge)) => format!(
-                "reviewed as {}, merged by {} with {}",
-                review.label(),
-                person(&merge.author),
-                short(&merge.id)
-            ),
-            (Some(review), None) => format!("reviewed as {}, as the message says", review.label()),
-            (None, Some(merge)) => format!(
-                "merged by {} with {}; no pull request is named",
-                person(&merge.author),
-                short(&merge.id)
-            ),
-            (None, None) => "no pull request is named".to_owned(),
-        });
-        if !force.reviewers.is_empty() {
-            lines.push(reviewed_by(&force.reviewers));
-        }
-    } else if force.sha256.is_some() {
-        lines.push("no commit of this history brought the file in".to_owned());
-    }
+    lines.extend(brought_in(force));
     if let Some(reached) = &force.reached {
         let how = match (force.state, force.sha256) {
             (ForceState::OutsideGit | ForceState::Adopted, _) | (_, None) => "first recorded",
@@ -263,6 +215,71 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
     if let Some(confirmed) = &force.confirmed {
         lines.push(format!("seen in Intune {}, {}", confirmed.at, run(confirmed)));
     }
+    lines.extend(wanted(force));
+    (head, lines)
+}
+
+/// What replaced it before a run looked again.
+fn replaced_by(replaced: &Replaced) -> [String; 2] {
+    let other = replaced.facts.as_ref().map(Facts::pairs).unwrap_or_default();
+    let told = ["serial", "expires"];
+    let other: Vec<String> = other
+        .into_iter()
+        .filter(|(name, _)| told.contains(name))
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    let other = if other.is_empty() { String::new() } else { format!(" ({})", other.join(", ")) };
+    [
+        format!(
+            "another one{other} was first seen {}, {}; it was put there after {}",
+            replaced.seen.at,
+            run(&replaced.seen),
+            replaced.last_known
+        ),
+        "before that, and possibly still at that time:".to_owned(),
+    ]
+}
+
+/// Who brought the file in, and who looked at it.
+fn brought_in(force: &InForce) -> Vec<String> {
+    let Some(commit) = &force.brought_in else {
+        let nobody = "no commit of this history brought the file in".to_owned();
+        return force.sha256.map(|_| nobody).into_iter().collect();
+    };
+    let how = match force.sha256 {
+        Some(_) => "brought in",
+        None => "watched by Git",
+    };
+    let mut lines = vec![format!(
+        "{how} by {} with commit {} ({})",
+        person(&commit.author),
+        short(&commit.id),
+        signature(commit.signature.as_ref())
+    )];
+    lines.push(match (&force.review, &force.merge) {
+        (Some(review), Some(merge)) => format!(
+            "reviewed as {}, merged by {} with {}",
+            review.label(),
+            person(&merge.author),
+            short(&merge.id)
+        ),
+        (Some(review), None) => format!("reviewed as {}, as the message says", review.label()),
+        (None, Some(merge)) => format!(
+            "merged by {} with {}; no pull request is named",
+            person(&merge.author),
+            short(&merge.id)
+        ),
+        (None, None) => "no pull request is named".to_owned(),
+    });
+    if !force.reviewers.is_empty() {
+        lines.push(reviewed_by(&force.reviewers));
+    }
+    lines
+}
+
+/// What Git wanted at that time.
+fn wanted(force: &InForce) -> Vec<String> {
+    let mut lines = Vec::new();
     match (force.desired, &force.desired_since) {
         (Some(desired), _) if Some(desired) == force.sha256 => {
             lines.push("Git named the same file".to_owned());
@@ -284,5 +301,5 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
         });
         lines.push(format!("Git watched it{since} as {}", facts.join(", ")));
     }
-    (head, lines)
+    lines
 }
