@@ -40,8 +40,6 @@ pub use environment::{Environment, TARGET_BRANCH};
 pub use error::AppError;
 pub use files::PlanFileError;
 
-use session::{clone, trust};
-
 use applecart_core::model::Timestamp;
 use applecart_io::apply::Progress;
 use applecart_io::seams::{Clock, Ids};

@@ -94,7 +94,8 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
     let actor = context.environment.actor();
     let run = context.ids.uuid().to_string();
     let holder = Holder { run: run.clone(), host: actor.host.clone(), since: context.now() };
-    let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some(LOCK_WAIT))?;
+    let lock =
+        ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some((context, LOCK_WAIT)))?;
     let author = Author { run, clone: lock.clone_id().to_string(), actor };
     let Past { notes, known, .. } = session::past(&loaded, context, Which::Shared)?;
     let view = known.map_err(AcknowledgeError::Unknown)?;

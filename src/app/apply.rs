@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::in_force::BaseWatch;
-use super::session::{self, Loaded, Past, Session, Tree, Unknown, Which};
-use super::{AppError, Context, Reach, clone, files, keys, trust};
+use super::session::{self, Loaded, Past, Session, Tree, Unknown, Which, clone, trust};
+use super::{AppError, Context, Reach, files, keys};
 use applecart_core::attention::Attention;
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Author, Outcome};
@@ -81,16 +81,7 @@ pub fn run(
 ) -> Result<Applied, AppError> {
     // A key that is named and cannot be read is a mistake, whether or not anything is due.
     let identities = keys::available(context, &options.identities)?;
-    let (selection, file) = match options.what {
-        What::Due(selection) => (selection, None),
-        What::Reviewed(path) => {
-            let plan = files::plan(&path)?;
-            if plan.source == Source::Snapshot {
-                return Err(plan::Refusal::Snapshot.into());
-            }
-            (Selection::of_report(&plan.selection)?, Some(plan))
-        }
-    };
+    let (selection, file) = wanted(options.what)?;
     let loaded = session::load(context, Tree::Commit, Reach::InForce, &selection)?;
     must_contain(&loaded)?;
     trust::check(&loaded)?;
@@ -104,7 +95,8 @@ pub fn run(
     let actor = context.environment.actor();
     let run_id = context.ids.uuid().to_string();
     let holder = Holder { run: run_id.clone(), host: actor.host.clone(), since: context.now() };
-    let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some(LOCK_WAIT))?;
+    let lock =
+        ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some((context, LOCK_WAIT)))?;
     let which = if options.local_ledger { Which::Local } else { Which::Writing };
     let past_now = || session::past(&loaded, context, which);
     let first = past_now()?;
@@ -125,13 +117,7 @@ pub fn run(
     let author = Author { run: run_id.clone(), clone: lock.clone_id().to_string(), actor };
 
     super::block_on(async {
-        let mut past = first;
-        let mut made = plan_of(&past).await?;
-        for _ in 0..session::OVERTAKEN {
-            let Some(newer) = session::newer(&made, &past, past_now)? else { break };
-            past = newer;
-            made = plan_of(&past).await?;
-        }
+        let (past, made) = session::plan_undisturbed(first, past_now, plan_of).await?;
         let dead_runs = dead_runs(&past);
         let Past { ledger, known, .. } = past;
         let (planned, approve) = reviewed(file.as_ref(), made, options.approve)?;
@@ -186,6 +172,19 @@ pub fn run(
         }
         Ok(Applied { report, observed, elsewhere })
     })?
+}
+
+/// Which tenants, and the plan file that was reviewed for them.
+fn wanted(what: What) -> Result<(Selection, Option<Plan>), AppError> {
+    let path = match what {
+        What::Due(selection) => return Ok((selection, None)),
+        What::Reviewed(path) => path,
+    };
+    let plan = files::plan(&path)?;
+    if plan.source == Source::Snapshot {
+        return Err(plan::Refusal::Snapshot.into());
+    }
+    Ok((Selection::of_report(&plan.selection)?, Some(plan)))
 }
 
 /// Refuses a commit that is not in the base. What this clone lacks to tell is fetched.

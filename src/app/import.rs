@@ -27,7 +27,11 @@ use applecart_io::intune::{self, Connector, ReadRequest};
 
 /// What is imported.
 pub enum ImportSource {
-    One { name: String, tenant_id: TenantId, display_name: Option<String> },
+    One {
+        name: String,
+        tenant_id: TenantId,
+        display_name: Option<String>,
+    },
     /// The tenants of a CSV list.
     List(PathBuf),
     /// The customers of a partner.

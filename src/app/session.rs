@@ -120,7 +120,7 @@ pub fn plan(
 }
 
 /// So often a plan is made again because another run wrote meanwhile.
-pub const OVERTAKEN: usize = 3;
+const OVERTAKEN: usize = 3;
 
 /// Makes a plan with what was known `first`, and makes it again where another run wrote to the
 /// ledger meanwhile; returns it with what it was made with.
@@ -144,7 +144,7 @@ pub async fn plan_undisturbed(
 ///
 /// Every upload is announced before it is made, so an upload that Intune showed has its line in a
 /// ledger that is read afterwards.
-pub fn newer(
+fn newer(
     planned: &Planned,
     before: &Past,
     read: impl FnOnce() -> Result<Past, AppError>,

@@ -26,6 +26,8 @@ mod snapshot;
 mod standing;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod trouble;
 mod worktree;
 mod writable;

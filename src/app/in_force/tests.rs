@@ -1,7 +1,6 @@
 #![expect(clippy::disallowed_methods, reason = "tests build real clones with the real git")]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
@@ -9,6 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use applecart_core::model::Timestamp;
 use applecart_io::git::Wanted;
+use applecart_io::git::testing::git;
 
 const FLEET: &str = "apiVersion: applecart/v1
 kind: Fleet
@@ -64,15 +64,7 @@ impl World {
     }
 
     fn git(&self, folder: &str, args: &[&str]) {
-        let folder: &Path = &self.path(folder);
-        let output = Command::new("git")
-            .current_dir(folder)
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .args(["-c", "user.name=t", "-c", "user.email=t@example.invalid"])
-            .args(args)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        git(&self.path(folder), args);
     }
 
     fn merge(&self, file: &str, text: &str) {

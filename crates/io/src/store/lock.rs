@@ -4,11 +4,7 @@
 //! The system takes it back when its process ends, however it ends, so nothing has to be cleaned
 //! up after a crash. Whoever writes `intended` lines must hold it until its last write: then a
 //! process that holds it knows that no other run of this clone can still be writing.
-#![expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "locks a file, waits for other processes"
-)]
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "locks a file")]
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -19,7 +15,7 @@ use std::time::Duration;
 use super::append::STATE_FOLDER;
 use super::clone_id::CloneId;
 use super::error::LockError;
-use crate::seams::{Clock as _, MachineClock};
+use crate::seams::Clock;
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::Timestamp;
 use applecart_core::model::safe_text;
@@ -51,7 +47,7 @@ impl ApplyLock {
     pub fn acquire(
         common_git_dir: &Path,
         holder: &Holder,
-        wait: Option<Duration>,
+        mut wait: Option<(&dyn Clock, Duration)>,
     ) -> Result<Self, LockError> {
         let folder = common_git_dir.join(STATE_FOLDER);
         let path = folder.join("apply.lock");
@@ -64,20 +60,21 @@ impl ApplyLock {
             .write(true)
             .open(&path)
             .map_err(io)?;
-        let mut left = wait.unwrap_or_default();
         loop {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::Error(source)) => return Err(io(source)),
-                Err(TryLockError::WouldBlock) if left.is_zero() => {
-                    let holder = read_holder(&mut file);
-                    return Err(LockError::Held { path, holder });
-                }
-                Err(TryLockError::WouldBlock) => {
-                    let pause = PAUSE.min(left);
-                    MachineClock.pause(pause);
-                    left -= pause;
-                }
+                Err(TryLockError::WouldBlock) => match &mut wait {
+                    Some((clock, left)) if !left.is_zero() => {
+                        let pause = PAUSE.min(*left);
+                        clock.pause(pause);
+                        *left -= pause;
+                    }
+                    _ => {
+                        let holder = read_holder(&mut file);
+                        return Err(LockError::Held { path, holder });
+                    }
+                },
             }
         }
         // The text only helps people, so a full disk must not stop an apply here.
@@ -140,6 +137,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::seams::MachineClock;
     use crate::store::testing::{at, intent, sha, tenant};
     use applecart_core::ledger::TenantLedger;
     use applecart_core::model::LedgerEntry;
@@ -164,14 +162,15 @@ mod tests {
     fn waiting_outlasts_a_short_holder_but_not_a_long_one() {
         let dir = tempfile::tempdir().unwrap();
         let held = ApplyLock::acquire(dir.path(), &holder("run-1"), None).unwrap();
-        let brief = Some(Duration::from_millis(150));
+        let clock: &dyn Clock = &MachineClock;
+        let brief = Some((clock, Duration::from_millis(150)));
         assert!(ApplyLock::acquire(dir.path(), &holder("run-2"), brief).is_err());
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 std::thread::sleep(Duration::from_millis(200));
                 drop(held);
             });
-            let long = Some(Duration::from_secs(30));
+            let long = Some((clock, Duration::from_secs(30)));
             ApplyLock::acquire(dir.path(), &holder("run-2"), long).unwrap();
         });
     }

@@ -6,6 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::*;
+use crate::git::testing::git;
 
 /// A bare remote whose default branch is `main`, and folders for clones of it.
 struct World {
@@ -33,15 +34,7 @@ impl World {
     }
 
     fn git(&self, folder: &Path, args: &[&str]) -> String {
-        let output = Command::new("git")
-            .current_dir(folder)
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .args(["-c", "user.name=t", "-c", "user.email=t@example.invalid"])
-            .args(args)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        git(folder, args)
     }
 
     /// Commits on the author's branch and pushes it.

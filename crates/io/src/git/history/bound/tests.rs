@@ -1,10 +1,9 @@
 #![expect(clippy::disallowed_methods, reason = "tests build real repositories with the real git")]
 
-use std::process::Command;
-
 use tempfile::TempDir;
 
 use super::*;
+use crate::git::testing::git;
 
 const A: &str = "6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11";
 const B: &str = "7d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11";
@@ -19,15 +18,7 @@ impl World {
     }
 
     fn git(&self, args: &[&str]) -> String {
-        let output = Command::new("git")
-            .current_dir(self.0.path())
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .args(["-c", "user.name=t", "-c", "user.email=t@example.invalid"])
-            .args(args)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        git(self.0.path(), args)
     }
 
     /// Commits that a folder names this tenant.
