@@ -8,7 +8,6 @@ use super::files::{self, MAX_READ};
 use super::{AppError, Context, keys};
 use applecart_core::apple::{self, Inspection};
 use applecart_core::model::Kind;
-use applecart_core::sealed;
 use applecart_io::vault::{self, OpenError, Secret};
 
 /// What a fleet has unless it says otherwise.
@@ -45,7 +44,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Inspection, AppError>
 fn opened(context: &Context, file: &Path, identities: &[PathBuf]) -> Result<Secret, AppError> {
     let mut bytes = files::read(file, MAX_READ)?;
     // A file that a merge or a shell spoilt is not opened; the verdict says what it is.
-    if !sealed::classify(&bytes).is_sealed() {
+    if !apple::classify(&bytes).is_sealed() {
         return Ok(Secret::new(std::mem::take(&mut *bytes)));
     }
     // Read only now: keys that cannot be read are no reason not to look at a plain file.

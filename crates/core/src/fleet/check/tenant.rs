@@ -1,11 +1,11 @@
 //! `tenant.yaml`: raw → [`Tenant`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::at::At;
 use super::super::diagnostic::Code;
 use super::super::policy::Policy;
-use super::super::raw::{RawSuspension, RawTenant};
+use super::super::raw::{RawEnrollment, RawSuspension, RawTenant, RawVpp};
 use super::super::source::{Folder, Look, MAX_LIST, MAX_TOKENS};
 use super::super::tenant::{Suspension, Tenant, Token};
 use super::super::text::{nearest, quote};
@@ -42,17 +42,7 @@ pub(in super::super) fn check_tenant(
     let labels = checks.labels(raw.labels.as_ref());
     let contacts = checks.limited("contacts", raw.contacts.as_deref(), |one| Some(one.span));
     let contacts = contacts.iter().filter_map(|one| checks.mail(one)).collect();
-    let watch = match &raw.watch {
-        None => Kind::ALL.into_iter().collect(),
-        Some(At { value, span }) => {
-            if value.is_empty() {
-                let message = "`watch` names nothing";
-                let help = "name push, enrollment or vpp; leave `watch` out for all three";
-                checks.error_with_help(Code::NothingWatched, *span, message, help);
-            }
-            value.iter().copied().collect()
-        }
-    };
+    let watch = checks.watch(raw.watch.as_ref());
     let auth = checks.profile(raw.auth.as_ref(), policy);
     let consent = raw.consent.as_ref().and_then(|consent| consent.data_sharing.as_ref());
 
@@ -60,27 +50,7 @@ pub(in super::super) fn check_tenant(
     let push = raw.push.as_ref().and_then(|raw| checks.push(raw, &mut context));
     let enrollment = raw.enrollment.as_deref().unwrap_or_default();
     let vpp = raw.vpp.as_deref().unwrap_or_default();
-    let count = usize::from(raw.push.is_some()) + enrollment.len() + vpp.len();
-    if count > MAX_TOKENS {
-        let span = raw.name.as_ref().map(|at| at.span).unwrap_or_default();
-        let message =
-            format!("the tenant has {count} tokens, more than the {MAX_TOKENS} that are read");
-        checks.error(Code::TooManyTokens, span, message);
-    }
-    checks.distinct_names(enrollment.iter().filter_map(|raw| raw.name.as_ref()));
-    checks.distinct_names(vpp.iter().filter_map(|raw| raw.name.as_ref()));
-    let files = raw.push.iter().map(|raw| (Kind::Push, &raw.file));
-    let files = files.chain(enrollment.iter().map(|raw| (Kind::Enrollment, &raw.file)));
-    let files = files.chain(vpp.iter().map(|raw| (Kind::Vpp, &raw.file)));
-    for (kind, file) in files {
-        if let Some(at) = file
-            && raw.watch.as_ref().is_some_and(|watch| !watch.value.contains(&kind))
-        {
-            let message = format!("a {kind} token has a file, but `watch` leaves {kind} out");
-            let help = format!("add {kind} to `watch`, or remove the file");
-            checks.error_with_help(Code::UnwatchedFile, at.span, message, help);
-        }
-    }
+    checks.tokens(raw, enrollment, vpp);
     let mut enrollment: Vec<Token> =
         enrollment.iter().filter_map(|raw| checks.enrollment(raw, &mut context)).collect();
     let mut vpp: Vec<Token> = vpp.iter().filter_map(|raw| checks.vpp(raw, &mut context)).collect();
@@ -112,6 +82,46 @@ pub(in super::super) fn check_tenant(
 }
 
 impl Checks<'_, '_> {
+    /// The kinds that are read; all of them where nothing is named.
+    fn watch(&mut self, raw: Option<&At<Vec<Kind>>>) -> BTreeSet<Kind> {
+        match raw {
+            None => Kind::ALL.into_iter().collect(),
+            Some(At { value, span }) => {
+                if value.is_empty() {
+                    let message = "`watch` names nothing";
+                    let help = "name push, enrollment or vpp; leave `watch` out for all three";
+                    self.error_with_help(Code::NothingWatched, *span, message, help);
+                }
+                value.iter().copied().collect()
+            }
+        }
+    }
+
+    /// What holds of a tenant's tokens together.
+    fn tokens(&mut self, raw: &RawTenant, enrollment: &[RawEnrollment], vpp: &[RawVpp]) {
+        let count = usize::from(raw.push.is_some()) + enrollment.len() + vpp.len();
+        if count > MAX_TOKENS {
+            let span = raw.name.as_ref().map(|at| at.span).unwrap_or_default();
+            let message =
+                format!("the tenant has {count} tokens, more than the {MAX_TOKENS} that are read");
+            self.error(Code::TooManyTokens, span, message);
+        }
+        self.distinct_names(enrollment.iter().filter_map(|raw| raw.name.as_ref()));
+        self.distinct_names(vpp.iter().filter_map(|raw| raw.name.as_ref()));
+        let files = raw.push.iter().map(|raw| (Kind::Push, &raw.file));
+        let files = files.chain(enrollment.iter().map(|raw| (Kind::Enrollment, &raw.file)));
+        let files = files.chain(vpp.iter().map(|raw| (Kind::Vpp, &raw.file)));
+        for (kind, file) in files {
+            if let Some(at) = file
+                && raw.watch.as_ref().is_some_and(|watch| !watch.value.contains(&kind))
+            {
+                let message = format!("a {kind} token has a file, but `watch` leaves {kind} out");
+                let help = format!("add {kind} to `watch`, or remove the file");
+                self.error_with_help(Code::UnwatchedFile, at.span, message, help);
+            }
+        }
+    }
+
     fn name(&mut self, raw: Option<&At<String>>, folder: &Folder) -> Option<TenantName> {
         let At { value, span } = raw?;
         if *value != folder.name {

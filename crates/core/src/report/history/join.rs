@@ -10,8 +10,8 @@ use super::changes::{Pairs, between, of_record, of_token};
 use super::force::{GitStep, Past, in_force};
 use super::tokens::Lines;
 use super::{
-    CommitEntry, Happening, Origin, RecordEntry, Review, TimelineEntry, TokenHistory, Version,
-    reviewers,
+    CommitEntry, FactChange, Happening, Origin, RecordEntry, Review, TimelineEntry, TokenHistory,
+    Version, reviewers,
 };
 use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::TenantLedger;
@@ -209,48 +209,10 @@ fn steps(past: &TenantPast<'_>, lines: &Lines, line: usize) -> Vec<GitStep> {
             let after = side(version.after.as_ref(), after_lines, line);
             let before = side(version.before.as_ref(), before_lines, line);
             let mainline = version.via.is_none();
-            let (old, new) = (before.pairs(), after.pairs());
-            let mut changes = between(&old, &new);
-            let event = match (&before, &after) {
-                (Side::Absent, Side::Absent) => continue,
-                (Side::Unreadable, Side::Unreadable | Side::Absent)
-                    if readable.is_none() && mainline =>
-                {
-                    continue;
-                }
-                (_, Side::Unreadable) => {
-                    changes.clear();
-                    Happening::Unreadable
-                }
-                (Side::Unreadable, Side::Here(..)) => {
-                    changes = readable.as_ref().map_or(changes, |last| between(last, &new));
-                    Happening::Readable
-                }
-                (Side::Absent, Side::Here(..)) => {
-                    // It says nothing that its place does not say.
-                    changes.retain(|change| change.fact != "folder");
-                    if version.cut_off { Happening::CutOff } else { Happening::Added }
-                }
-                (_, Side::Absent) if version.renamed_to.is_some() => Happening::FolderRenamed,
-                (_, Side::Absent) => {
-                    changes.clear();
-                    Happening::Removed
-                }
-                (Side::Here(_, old), Side::Here(_, new)) => {
-                    match edited(old, new, version, !changes.is_empty()) {
-                        Some(event) => event,
-                        None => continue,
-                    }
-                }
-            };
-            if event == Happening::FolderRenamed
-                && let Some(to) = &version.renamed_to
-            {
-                changes.retain(|change| change.fact == "folder");
-                changes.iter_mut().for_each(|change| change.to = Some(to.clone()));
-            }
+            let happened = happened([&before, &after], version, readable.as_ref());
+            let Some((event, changes)) = happened else { continue };
             if mainline && matches!(after, Side::Here(..)) {
-                readable = Some(new);
+                readable = Some(after.pairs());
             }
             let (sha256, was) = (after.sha256(), before.sha256());
             let states = [before.state(), after.state()];
@@ -283,6 +245,51 @@ fn steps(past: &TenantPast<'_>, lines: &Lines, line: usize) -> Vec<GitStep> {
         }
     }
     steps
+}
+
+/// What a commit did to a token, and which facts it changed; `None` where it left it alone.
+/// `readable` is the token as the mainline had it when it could last be read.
+fn happened(
+    [before, after]: [&Side<'_>; 2],
+    version: &Version,
+    readable: Option<&Pairs>,
+) -> Option<(Happening, Vec<FactChange>)> {
+    let (old, new) = (before.pairs(), after.pairs());
+    let mut changes = between(&old, &new);
+    let event = match (before, after) {
+        (Side::Absent, Side::Absent) => return None,
+        (Side::Unreadable, Side::Unreadable | Side::Absent)
+            if readable.is_none() && version.via.is_none() =>
+        {
+            return None;
+        }
+        (_, Side::Unreadable) => {
+            changes.clear();
+            Happening::Unreadable
+        }
+        (Side::Unreadable, Side::Here(..)) => {
+            changes = readable.map_or(changes, |last| between(last, &new));
+            Happening::Readable
+        }
+        (Side::Absent, Side::Here(..)) => {
+            // It says nothing that its place does not say.
+            changes.retain(|change| change.fact != "folder");
+            if version.cut_off { Happening::CutOff } else { Happening::Added }
+        }
+        (_, Side::Absent) if version.renamed_to.is_some() => Happening::FolderRenamed,
+        (_, Side::Absent) => {
+            changes.clear();
+            Happening::Removed
+        }
+        (Side::Here(_, old), Side::Here(_, new)) => edited(old, new, version, !changes.is_empty())?,
+    };
+    if event == Happening::FolderRenamed
+        && let Some(to) = &version.renamed_to
+    {
+        changes.retain(|change| change.fact == "folder");
+        changes.iter_mut().for_each(|change| change.to = Some(to.clone()));
+    }
+    Some((event, changes))
 }
 
 /// Each commit of the mainline with those that it brought, oldest first.
