@@ -160,30 +160,3 @@ fn announcements_that_nobody_ends_are_urgent_also_of_a_tenant_in_no_folder() {
     }
     clone.run(&["plan"]).says("intent-without-outcome");
 }
-
-/// A hook of the server gives technicians the notes and their branches, and nothing else.
-#[cfg(unix)]
-#[test]
-fn technicians_record_without_a_right_to_the_ledger_and_apply_sends_nothing() {
-    let hub = Hub::new();
-    hub.world.renewal("contoso");
-    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
-    let pipeline = hub.clone("pipeline", &[]);
-    pipeline.run(&["apply"]).ends_with(0).says("uploaded");
-    let refuse = "while read -r old new ref; do case $ref in refs/heads/applecart/notes|refs/heads/renew/*) ;; *) echo \"not yours: $ref\" >&2; exit 1 ;; esac; done";
-    crate::world::hub::script(&hub.folder().join("hooks/pre-receive"), refuse);
-    let technician = hub.clone("technician", &[]);
-    technician.run(&["acknowledge", "contoso"]).ends_with(0).says("notes ");
-    let out = hub.world.path("");
-    technician.run(&["renew", "contoso/push", "--out", out.to_str().unwrap()]).ends_with(0);
-    let events: Vec<_> = hub.notes("contoso").iter().map(|line| line["event"].clone()).collect();
-    assert_eq!(events, ["acknowledged", "renewal-opened"]);
-
-    let (_, next) = hub.world.renewal("fabrikam");
-    std::fs::remove_file(hub.folder().join("hooks/pre-receive")).unwrap();
-    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
-    crate::world::hub::script(&hub.folder().join("hooks/pre-receive"), refuse);
-    technician.git(&["pull", "--quiet"]);
-    technician.run(&["apply"]).ends_with(3).says("not yours: refs/heads/applecart/ledger");
-    assert_ne!(hub.world.live_serial("fabrikam").as_deref(), Some(next.serial.as_str()));
-}

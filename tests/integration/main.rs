@@ -35,6 +35,8 @@ mod journey;
 mod keys;
 mod kinds;
 mod manners;
+#[cfg(unix)]
+mod matrix;
 mod pasted;
 mod pipelines;
 mod pull_request;

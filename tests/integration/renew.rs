@@ -6,6 +6,8 @@ mod branch;
 mod open;
 mod refused;
 mod requests;
+#[cfg(unix)]
+mod rights;
 mod sheet;
 mod wrong_row;
 

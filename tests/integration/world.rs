@@ -1,5 +1,7 @@
 //! A fleet in a temporary folder, a simulated Intune beside it, and the program run on both.
 
+#[cfg(unix)]
+pub(crate) mod forge;
 pub(crate) mod hub;
 mod tokens;
 
