@@ -11,7 +11,11 @@ use crate::model::{Kind, LiveTenant, LiveToken, Topic, shell_word};
 use crate::plan::{Action, PlannedTenant, PlannedToken, Reason, Sync, TokenState, Warning};
 use crate::report::{ImportNote, ImportNoteCode};
 use crate::rules::identity;
+use crate::rules::subject::noun;
 use crate::rules::topics::KnownTopic;
+
+/// What an entry says of its file alone.
+const OF_FILE: [&str; 5] = ["file", "sha256", "publicKeySha256", "recipient", "downloaded"];
 
 /// Intune has another credential than the file, which must not be uploaded over it.
 const OUTSIDE: [Reason; 3] =
@@ -225,10 +229,7 @@ impl Work<'_> {
         if ours == theirs || is_taken || is_moved {
             return false;
         }
-        let detail = format!(
-            "Intune names the location {theirs:?}, the file had {ours:?}. That is right if Apple renamed the location. If another location's token was uploaded here, devices of {ours:?} lost their apps' licences: do not merge this, and upload the token of {ours:?} again"
-        );
-        self.note(ImportNoteCode::LocationChanged, &entry.token, detail);
+        self.note(ImportNoteCode::LocationChanged, &entry.token, other_location(theirs, ours));
         true
     }
 
@@ -255,7 +256,7 @@ impl Work<'_> {
         state: &TokenState,
         changes: &mut Vec<Change>,
     ) {
-        changes.extend(["file", "sha256", "recipient", "downloaded"].map(Change::Remove));
+        changes.extend(OF_FILE.map(Change::Remove));
         self.updated.left.push(file.name.clone());
         let what = match state.reasons.contains(&Reason::AgeUnknown) {
             true => "nothing proves that Intune has an earlier credential than",
@@ -293,6 +294,9 @@ impl Work<'_> {
             if is_same || is_unstated_setting || !is_chosen(field, before) || !fits(field, &now) {
                 continue;
             }
+            if let (Some(NewField::Text(before)), NewField::Text(now)) = (before, &now) {
+                self.taken_over(entry, field, before, now);
+            }
             match now {
                 NewField::Text(text) => changes.push(Change::set(field, text)),
                 NewField::Flag(flag) => changes.push(Change::Set(field, NewValue::Flag(flag))),
@@ -300,6 +304,38 @@ impl Work<'_> {
                 NewField::Texts(_) => {}
             }
         }
+    }
+
+    /// Says what it means that the entry follows Intune to another organisation, topic, account or
+    /// location. Expiry dates and serial numbers change with every renewal.
+    fn taken_over(&mut self, entry: &Token, field: &str, before: &str, now: &str) {
+        let (code, detail) = match field {
+            "organization" => (
+                ImportNoteCode::OrganizationChanged,
+                format!(
+                    "Intune names the organisation {now:?}, the file had {before:?}. That is right if Apple knows the organisation by a new name. If another customer's token was uploaded here, that customer's licences are used: do not merge this, and upload the token of {before:?} again"
+                ),
+            ),
+            "topic" => (
+                ImportNoteCode::TopicChanged,
+                format!(
+                    "the push topic in Intune is {now}, the file had {before}. Devices that were enrolled under {before} do not answer under {now}: merge this only if none is left, or each is enrolled again"
+                ),
+            ),
+            "appleId" => (
+                ImportNoteCode::AccountChanged,
+                format!(
+                    "Intune names the Apple Account {now}, the file had {before}. The next renewal is done with the account in the file: merge this only if the {} was really moved to {now}",
+                    noun(entry.token.kind)
+                ),
+            ),
+            // A token with a file has had its note.
+            "location" if entry.file.is_none() => {
+                (ImportNoteCode::LocationChanged, other_location(now, before))
+            }
+            _ => return,
+        };
+        self.note(code, &entry.token, detail);
     }
 
     /// Names and scope tags that are others in Intune; both stay as the file has them.
@@ -319,6 +355,12 @@ impl Work<'_> {
             self.note(ImportNoteCode::Differs, &entry.token, detail);
         }
     }
+}
+
+fn other_location(now: &str, before: &str) -> String {
+    format!(
+        "Intune names the location {now:?}, the file had {before:?}. That is right if Apple renamed the location. If another location's token was uploaded here, devices of {before:?} lost their apps' licences: do not merge this, and upload the token of {before:?} again"
+    )
 }
 
 /// The line by which a reviewer sees that a topic is given up.
@@ -447,6 +489,35 @@ mod tests {
         assert_eq!(codes(&updated), [ImportNoteCode::LocationChanged, ImportNoteCode::Held]);
         let detail = &updated.notes[0].detail;
         assert!(detail.contains("renamed") && detail.contains("lost their apps'"), "{detail}");
+    }
+
+    #[test]
+    fn another_organisation_topic_account_or_location_is_told_before_it_is_taken_over() {
+        let file = "vpp:\n  - name: London\n    id: vpp-1\n    appleId: old@contoso.example\n    organization: Fabrikam\n    location: Leeds\n    expires: 2026-12-20T10:00:00Z\n";
+        let one = updated(World::vpp(), file);
+        let expected = [
+            ImportNoteCode::AccountChanged,
+            ImportNoteCode::OrganizationChanged,
+            ImportNoteCode::LocationChanged,
+        ];
+        let mut told = codes(&one);
+        told.sort_by_key(|code| expected.iter().position(|one| one == code));
+        assert_eq!(told, expected, "an expiry changes with every renewal");
+        let all: Vec<&str> = one.notes.iter().map(|note| note.detail.as_str()).collect();
+        for (before, now) in [
+            ("old@contoso.example", "vpp@contoso.example"),
+            ("Fabrikam", "Contoso Ltd"),
+            ("Leeds", "London"),
+        ] {
+            assert!(all.iter().any(|one| one.contains(before) && one.contains(now)), "{all:?}");
+        }
+
+        let accept = Accept { topic: OTHER_TOPIC.parse().unwrap(), reason: "enrolled".to_owned() };
+        let file = format!("push:\n  topic: {TOPIC}\n");
+        let one = updated_with(other_topic(), &file, Some(&accept));
+        assert_eq!(codes(&one), [ImportNoteCode::TopicChanged]);
+        let detail = &one.notes[0].detail;
+        assert!(detail.contains("do not answer under"), "{detail}");
     }
 
     #[test]

@@ -62,6 +62,10 @@ pub enum ImportNoteCode {
     TopicChanged,
     /// The location of a VPP token has another name in Intune than the earlier file had.
     LocationChanged,
+    /// A VPP token in Intune is of another organisation than the earlier file says.
+    OrganizationChanged,
+    /// A token in Intune belongs to another Apple Account than the earlier file says.
+    AccountChanged,
     /// A token was deleted in Intune and created again; the entry names the new id.
     MadeAgain,
     /// A token in Git is proved absent in Intune; its entry stays.
