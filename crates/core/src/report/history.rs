@@ -296,6 +296,8 @@ pub enum ForceState {
     Confirmed,
     /// Intune accepted it, and no read had shown it yet.
     Applied,
+    /// A run saw it in Intune, where Git only watches it.
+    Observed,
     /// It was put there outside Git.
     OutsideGit,
     /// It came from outside Git, and Git watches it.

@@ -17,6 +17,7 @@ pub(super) fn of_token(tenant: &Tenant, token: &Token) -> Pairs {
         downloaded,
         server,
         recipient,
+        public_key,
         account_type,
         create,
         claim,
@@ -47,6 +48,7 @@ pub(super) fn of_token(tenant: &Tenant, token: &Token) -> Pairs {
         "recipient",
         recipient.as_ref().map(|one| format!("{}, serial {}", one.issuer, one.serial)),
     );
+    add("publicKeySha256", public_key.map(|key| key.to_string()));
     add("accountType", account_type.clone());
     add("create", create.then(|| "true".to_owned()));
     add("claim", claim.then(|| "true".to_owned()));

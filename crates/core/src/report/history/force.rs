@@ -59,6 +59,7 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
     answer.state = match record.event() {
         Event::Confirmed | Event::Verified => ForceState::Confirmed,
         Event::ChangedOutsideGit => ForceState::OutsideGit,
+        Event::Observed => ForceState::Observed,
         Event::Adopted => ForceState::Adopted,
         _ => ForceState::Applied,
     };
@@ -78,7 +79,7 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
         found.map(|(tenant, one)| RecordEntry::of(*tenant, one))
     };
     match answer.state {
-        ForceState::OutsideGit => {
+        ForceState::OutsideGit | ForceState::Observed => {
             // The first read that saw it; a digest in the line is the one that it replaced.
             answer.sha256 = None;
             answer.reached = Some(RecordEntry::of(tenant, record));
@@ -138,7 +139,8 @@ fn nothing_known(at: Timestamp, state: ForceState) -> InForce {
 fn replaced(lines: &[&(TenantId, &Record)], record: &Record, at: Timestamp) -> Option<Replaced> {
     let later = lines.iter().skip_while(|(_, one)| !std::ptr::eq(*one, record)).skip(1);
     let (tenant, next) = later.into_iter().find(|(_, one)| decides(one) && one.at > at)?;
-    let is_other = next.event() == Event::ChangedOutsideGit && can_exist(next, at);
+    let is_outside = matches!(next.event(), Event::ChangedOutsideGit | Event::Observed);
+    let is_other = is_outside && can_exist(next, at);
     is_other.then(|| Replaced {
         seen: RecordEntry::of(*tenant, next),
         facts: next.after.clone(),
@@ -176,7 +178,7 @@ fn never_landed(record: &Record, later: Option<&[(TenantId, &Record)]>) -> bool 
 fn decides(record: &Record) -> bool {
     match record.event() {
         Event::Applied | Event::Confirmed | Event::Verified => record.sha256().is_some(),
-        Event::ChangedOutsideGit | Event::Adopted => true,
+        Event::ChangedOutsideGit | Event::Adopted | Event::Observed => true,
         _ => false,
     }
 }

@@ -307,6 +307,25 @@ fn what_was_adopted_was_there_since_it_was_seen_first() {
 }
 
 #[test]
+fn what_a_run_saw_of_a_watched_token_was_in_force() {
+    let lines = [
+        (Event::Observed, "2026-01-01T10:00:00Z", None, Some("2026-12-01T00:00:00Z")),
+        (Event::Observed, "2026-11-01T10:00:00Z", None, Some("2027-10-30T00:00:00Z")),
+    ];
+    let before = force_of(&lines, "2025-12-01");
+    assert_eq!(before.state, ForceState::NotRecorded);
+    let seen = force_of(&lines, "2026-03-03");
+    assert_eq!((seen.state, seen.sha256), (ForceState::Observed, None));
+    assert_eq!(seen.facts.unwrap().expires, Some(at("2026-12-01T00:00:00Z")));
+    assert_eq!(seen.reached.unwrap().at, at("2026-01-01T10:00:00Z"));
+    // The second one expires on 2027-10-30, so that it may have been there for two days.
+    let between = force_of(&lines, "2026-10-31");
+    assert_eq!(between.state, ForceState::Uncertain);
+    assert_eq!(between.replaced.unwrap().seen.at, at("2026-11-01T10:00:00Z"));
+    assert_eq!(force_of(&lines, "2026-11-02").state, ForceState::Observed);
+}
+
+#[test]
 fn a_branch_that_was_not_merged_then_was_not_wanted() {
     let period = Period { at: Some(at("2026-02-20T12:00:00Z")), ..Period::default() };
     let force = year(period).tokens.remove(0).in_force;

@@ -185,6 +185,7 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
     let head = match force.state {
         ForceState::Confirmed => "in Intune, as a read showed".to_owned(),
         ForceState::Applied => "accepted by Intune, not yet seen there".to_owned(),
+        ForceState::Observed => "in Intune, as a run saw it; Git only watches it".to_owned(),
         ForceState::OutsideGit => "put there outside Git".to_owned(),
         ForceState::Adopted => "put there from outside Git, and watched by Git since".to_owned(),
         ForceState::Uncertain => {
@@ -207,6 +208,7 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
     lines.extend(brought_in(force));
     if let Some(reached) = &force.reached {
         let how = match (force.state, force.sha256) {
+            (ForceState::Observed, _) => "first seen",
             (ForceState::OutsideGit | ForceState::Adopted, _) | (_, None) => "first recorded",
             _ => "reached Intune",
         };
