@@ -6,7 +6,7 @@ use chrono::Duration;
 
 use super::spec;
 use crate::fleet::{Cloud, Policy, Tenant, Token};
-use crate::ledger::{LedgerView, TenantLedger};
+use crate::ledger::{FirstTopic, LedgerView, TenantLedger};
 use crate::model::{
     Facts, Kind, LiveTenant, LiveToken, Outcome, Problem, TenantName, Timestamp, TokenRef,
 };
@@ -25,6 +25,9 @@ pub struct Due<'a> {
     pub problem: Option<Problem>,
     /// Push: the topic that devices know, where Intune is known not to have it.
     pub lost: Option<KnownTopic>,
+    /// Push: whether it is proved that the tenant never had one: Intune has none, and neither the
+    /// ledger nor any revision of the tenant file names a topic. Only then is Create right at Apple.
+    first: bool,
     /// Whether Intune calls it invalid: it is due at once, whatever its date says.
     dead: bool,
     /// Whether Intune was ever seen to have the file in Git.
@@ -61,9 +64,11 @@ impl<'a> Due<'a> {
         tenant: &'a Tenant,
         token: Token,
         live: Option<&LiveTenant>,
-        past: &TenantLedger,
+        past: Option<&TenantLedger>,
         cloud: Cloud,
     ) -> Self {
+        let nothing = TenantLedger::default();
+        let (is_known, past) = (past.is_some(), past.unwrap_or(&nothing));
         let kind = token.token.kind;
         let live = live.map(|live| identity::narrow(live.clone(), tenant, &token, None));
         let in_school = |one: &LiveToken<'_>| {
@@ -83,9 +88,15 @@ impl<'a> Due<'a> {
             .then(|| topics::devices_know(past, &token.token, None, Some(&token), in_intune))
             .flatten()
             .filter(|known| Some(&known.topic) != in_intune);
+        let is_absent = kind == Kind::Push && is_read && live.is_none();
+        let first = is_absent
+            && lost.is_none()
+            && token.file.is_none()
+            && is_known
+            && past.first_topic != FirstTopic::Unknown;
         let confirmed =
             token.file.as_ref().is_some_and(|file| past.proof(&token.token, file.sha256).is_some());
-        Self { tenant, token, live, id, problem, lost, dead, confirmed, school, cloud }
+        Self { tenant, token, live, id, problem, lost, first, dead, confirmed, school, cloud }
     }
 
     /// Every token of the tenants that can be renewed.
@@ -95,11 +106,10 @@ impl<'a> Due<'a> {
         known: Option<&LedgerView>,
         policy: &Policy,
     ) -> Vec<Self> {
-        let nothing = TenantLedger::default();
         let mut all = Vec::new();
         for tenant in tenants {
             let live = live.get(&tenant.name);
-            let past = known.map_or(&nothing, |view| view.tenant(tenant.tenant_id));
+            let past = known.map(|view| view.tenant(tenant.tenant_id));
             let auth = policy.auth_of(tenant.auth.as_deref()).unwrap_or(&policy.auth);
             // A certificate without an entry in the tenant file expires all the same.
             let has_unwritten =
@@ -180,6 +190,7 @@ impl<'a> Due<'a> {
             other_account,
             live: live.is_some(),
             restore: self.restore(now),
+            first: self.first,
             waiting: self.is_waiting(now),
             open: None,
             server: token.server.clone(),
@@ -237,6 +248,11 @@ impl<'a> Due<'a> {
         self.live.is_none() && self.lost.is_some()
     }
 
+    /// Whether a certificate has to be made although Intune has none to follow.
+    fn is_needed(&self) -> bool {
+        self.lost.is_some() || self.first
+    }
+
     pub fn is_push(&self) -> bool {
         self.token.token.kind == Kind::Push
     }
@@ -271,7 +287,7 @@ pub fn choose<'a>(
         }
     }
     match all.as_slice() {
-        [only] if only.live.is_none() && only.problem.is_none() && only.lost.is_none() => {
+        [only] if only.live.is_none() && only.problem.is_none() && !only.is_needed() => {
             Err(DueError::NotInIntune { spec: spec(only.tenant, &only.token.token) })
         }
         _ => Ok(all),
@@ -307,6 +323,8 @@ mod tests {
         assert_eq!(sheet(&world), (false, false));
         world.live_vpp(|live| live.state = "invalid".into());
         assert_eq!(sheet(&world), (true, true));
+        let told = sheet_of(&world).markdown;
+        assert!(told.contains("at once: Intune calls the one in use invalid"), "{told}");
         let mut world = World::equal();
         world.live_push(|live| live.failure = Some("refused".into()));
         assert_eq!(sheet(&world), (true, true));
@@ -370,6 +388,52 @@ mod tests {
         let mut sheet = all[0].sheet(world.now);
         crate::report::complete_sheet(&mut sheet);
         sheet
+    }
+
+    #[test]
+    fn create_is_right_only_where_nobody_ever_saw_a_push_certificate() {
+        let watched = || {
+            let mut world = World::first_upload();
+            let entry = world.entry();
+            (entry.file, entry.facts) = (None, Facts::default());
+            world.tenant.push.as_mut().unwrap().facts.apple_id = Some("mdm@contoso.example".into());
+            world
+        };
+        let is_first = |world: &World| {
+            let sheet = sheet_of(world);
+            assert_eq!(
+                sheet.first,
+                sheet.steps.join(" ").contains("press Create a Certificate"),
+                "{sheet:?}"
+            );
+            sheet.first
+        };
+        let world = watched();
+        assert!(is_first(&world));
+        assert_eq!(chosen(&world, None).unwrap(), ["contoso/push"]);
+        let sheet = sheet_of(&world);
+        assert!(sheet.title.contains("first push certificate"), "{}", sheet.title);
+        insta::assert_snapshot!("first_push_certificate", sheet.markdown);
+
+        let mut world = watched();
+        world.entry().facts.topic = Some(world::TOPIC.parse().unwrap());
+        assert!(!is_first(&world), "Git names a topic");
+        let mut world = watched();
+        world.recorded(crate::model::Event::Observed, "99", "run-0", "2026-01-20T11:00:00Z");
+        assert!(!is_first(&world), "the ledger has seen one");
+        let mut world = watched();
+        world.first_in_git(world::TOPIC);
+        assert!(!is_first(&world), "an earlier revision names one");
+        let mut world = watched();
+        world.live.push = crate::model::Reading::Present(world::live_push());
+        assert!(!is_first(&world), "Intune has one");
+        let mut world = watched();
+        world.ledger = Err("lost".into());
+        assert!(!is_first(&world), "the ledger is unknown");
+        let mut world = watched();
+        let past = world.ledger.as_mut().unwrap();
+        past.tenants.entry(world.tenant.tenant_id).or_default().first_topic = FirstTopic::Unknown;
+        assert!(!is_first(&world), "the history is unknown");
     }
 
     #[test]

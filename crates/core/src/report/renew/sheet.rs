@@ -45,6 +45,9 @@ pub struct Sheet {
     /// The branch on which a new file waits for review: another download would waste it.
     #[serde(default)]
     pub open: Option<OpenRenewal>,
+    /// Push: whether it is proved that the tenant never had one, so that Create is right at Apple.
+    #[serde(default)]
+    pub first: bool,
     /// Whether Intune calls the credential invalid: it is due at once, whatever its date says.
     #[serde(default)]
     pub dead: bool,
@@ -133,6 +136,9 @@ fn deadline(sheet: &Sheet) -> (String, anstyle::Style) {
     if let Some(restore) = &sheet.restore {
         return (restore.deadline(), BAD);
     }
+    if sheet.first {
+        return ("before the first device is enrolled".to_owned(), LOOK);
+    }
     let source = match (sheet.live, sheet.problems.is_empty()) {
         (true, _) => "",
         (false, false) => " (as Git says; Intune could not be read)",
@@ -205,6 +211,7 @@ pub(super) fn title(sheet: &Sheet) -> String {
     let name = sheet.display_name.as_deref().unwrap_or(sheet.tenant.as_str());
     match sheet.restore {
         Some(_) => format!("Bring back the push topic that devices of {name} know"),
+        None if sheet.first => format!("The first push certificate of {name}"),
         None => format!("Renew the {} of {name}", label(&sheet.token)),
     }
 }

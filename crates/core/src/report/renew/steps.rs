@@ -82,6 +82,7 @@ fn steps(sheet: &Sheet) -> Vec<String> {
         return restore_steps(sheet, restore);
     }
     match sheet.token.kind {
+        Kind::Push if sheet.first => first_push_steps(sheet),
         Kind::Push => push_steps(sheet),
         Kind::Enrollment => enrollment_steps(sheet),
         Kind::Vpp => vpp_steps(sheet),
@@ -118,6 +119,24 @@ fn push_steps(sheet: &Sheet) -> Vec<String> {
         ),
         row_gone(sheet),
         send_request(sheet, ""),
+        format!("Run: {}", sheet.next),
+    ]
+}
+
+/// A tenant's first certificate, which has no row at Apple yet.
+fn first_push_steps(sheet: &Sheet) -> Vec<String> {
+    let account = match &sheet.facts.apple_id {
+        Some(account) => format!("as {account}"),
+        None => "with the customer's Apple Account for this. Write it into the last command in place of ACCOUNT, so that Git knows it next year".to_owned(),
+    };
+    vec![
+        "Intune has no push certificate, and neither the ledger nor any revision of the tenant file names one: this is the first.".to_owned(),
+        format!(
+            "Sign in at {PUSH_PORTAL} {account}. The certificate can be renewed only with this account, every year, so it must outlive the person: prefer a Managed Apple Account or a shared mailbox of the customer."
+        ),
+        "Look at the list before anything else. If it has a row that this Intune used before, devices may know its topic: press Renew on that row. Only if there is none, press Create a Certificate.".to_owned(),
+        send_request(sheet, ""),
+        "Intune takes a first certificate only with the customer's consent to share data with Apple. When the customer has agreed, `consent: {dataSharing: true}` stands in the tenant file.".to_owned(),
         format!("Run: {}", sheet.next),
     ]
 }

@@ -31,6 +31,7 @@ fn sheet(kind: Kind) -> Sheet {
         public_key: None,
         problems: Vec::new(),
         restore: None,
+        first: false,
         links: Vec::new(),
         steps: Vec::new(),
         next: "applecart renew contoso/push --file FILE --push".to_owned(),
