@@ -121,6 +121,13 @@ fn a_day_one_fleet_fails_its_schedule_and_its_pull_request() {
     assert_eq!(status.json()["exits"], serde_json::json!([3, 9]));
     let plan = world.run(&["plan", "--detailed-exitcode", "--format", "json"]).ends_with(3);
     assert_eq!(plan.json()["exits"], serde_json::json!([3, 2]));
+    // Without it the whole fleet ends with exactly the two.
+    let readable = imported(&BAD[..6]);
+    assert!(!BAD[..6].contains(&"unreadable"));
+    let status = readable.run(&["status", "--fail-on", "urgent", "--format", "json"]).ends_with(9);
+    assert_eq!(status.json()["exits"], serde_json::json!([9]));
+    let plan = readable.run(&["plan", "--detailed-exitcode", "--format", "json"]).ends_with(2);
+    assert_eq!(plan.json()["exits"], serde_json::json!([2]));
     // Each of the others by itself.
     for name in BAD.iter().filter(|name| **name != "unreadable") {
         world.run(&["status", "--fail-on", "urgent", "--select", name]).ends_with(9);
