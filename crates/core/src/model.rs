@@ -28,7 +28,9 @@ mod time;
 
 pub use commit::{Commit, Person, Signature, SignatureFormat, Verification};
 pub use facts::Facts;
-pub use identity::{IdentityError, Kind, Serial, Sha256, TenantId, TenantName, TokenRef, Topic};
+pub use identity::{
+    BlobId, IdentityError, Kind, Serial, Sha256, TenantId, TenantName, TokenRef, Topic,
+};
 pub use live::{
     LiveEnrollment, LivePush, LiveTenant, LiveToken, LiveVpp, Problem, ProblemCode, Reading,
     Resource,

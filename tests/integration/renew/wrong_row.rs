@@ -70,6 +70,55 @@ fn sealed_by_hand_it_is_never_uploaded() {
     assert_eq!(hub.world.uploads("fabrikam"), 0);
 }
 
+/// What a pull request that seals it by hand would say, key included; nothing is opened.
+#[test]
+fn a_plan_tells_it_before_the_merge_where_the_tenant_file_states_the_key() {
+    let hub = hub(&["contoso", "fabrikam"]);
+    let clone = admin(&hub, "admin");
+    let (_, issued) = on_the_wrong_row(&hub, &clone);
+    let key = run(&clone, &["inspect", "-o", "json", text(&hub.world.path("downloads/MDM.pem"))]);
+    let key = key.json()["facts"]["publicKeySha256"].as_str().unwrap().to_owned();
+    hub.world.tokens("fabrikam").push(&issued).commit();
+    let path = "tenants/fabrikam/tenant.yaml";
+    let stated = std::fs::read_to_string(hub.world.repo().join(path)).unwrap();
+    let state = |key: &str| {
+        let line = format!("push:\n  publicKeySha256: {key}\n");
+        hub.world.write(path, &stated.replacen("push:\n", &line, 1));
+        hub.world.commit("Its key");
+        hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    };
+    state(&key);
+    let pipeline = hub.clone("pipeline", &[]);
+    let plan = pipeline.run(&["plan", "--select", "fabrikam", "--detailed-exitcode"]);
+    plan.ends_with(2).says("foreign-request").says("Renew on the row of contoso");
+    pipeline.run(&["apply", "--select", "fabrikam"]).ends_with(4).says("foreign-request");
+    assert_eq!(hub.world.uploads("fabrikam"), 0);
+
+    // A key that is not the file's hides nothing: the opened file is compared with it.
+    state(&"1".repeat(64));
+    let later = hub.clone("later", &[]);
+    later.run(&["plan", "--select", "fabrikam"]).says("upload push");
+    later.run(&["apply", "--select", "fabrikam"]).ends_with(4).says("publicKeySha256 is");
+    assert_eq!(hub.world.uploads("fabrikam"), 0);
+}
+
+#[test]
+fn the_key_is_written_with_the_other_facts_and_leaves_with_the_file() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    run(&clone, &["renew", "contoso/push", "--out", text(&hub.world.path(""))]).ends_with(0);
+    let request = std::fs::read_to_string(hub.world.path("IntuneCSR-contoso.csr")).unwrap();
+    let apple = hub.world.simulator().apple();
+    let issued = apple.renew(&request, &topic(&hub.world, "contoso"), Utc::now()).unwrap();
+    let file = download(&hub.world, "MDM.pem", &issued.pem);
+    run(&clone, &["renew", "contoso/push", "--file", text(&file), "--push"]).ends_with(0);
+    let branch = hub.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads/renew"]);
+    let written = hub.git(&["show", &format!("{branch}:tenants/contoso/tenant.yaml")]);
+    let key = run(&clone, &["inspect", "-o", "json", text(&file)]).json();
+    let key = key["facts"]["publicKeySha256"].as_str().unwrap();
+    assert!(written.contains(&format!("publicKeySha256: {key}")), "{written}");
+}
+
 #[test]
 fn a_reviewed_line_releases_it_because_whoever_records_requests_must_not_stop_uploads() {
     let hub = hub(&["contoso", "fabrikam"]);

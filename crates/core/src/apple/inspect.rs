@@ -183,7 +183,7 @@ fn push(look: &Look, request: &Request<'_>) -> (Vec<Finding>, FileFacts) {
         // A certificate that Intune has already was made for an earlier request.
         if !findings.iter().any(|finding| finding.code == FindingCode::SameAsLive) {
             let requested = live.push_signing_request.as_deref().and_then(key::requested_key);
-            findings.extend(push::against_key(&certificate, requested));
+            findings.extend(push::against_request(certificate.public_key_sha256, requested));
         }
     }
     let facts = FileFacts {

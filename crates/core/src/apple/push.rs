@@ -152,8 +152,8 @@ fn marks(certificate: &x509::X509) -> impl Iterator<Item = Finding> {
 #[derive(Clone, Copy, Debug)]
 pub struct Expectations<'a> {
     pub now: Timestamp,
-    /// The facts that the tenant file states for it.
-    pub stated: Option<&'a Facts>,
+    /// What the tenant file states of it.
+    pub stated: Option<Stated<'a>>,
     /// The push certificate in Intune.
     pub live: Option<&'a LivePush>,
     /// SHA-256 of the key that Intune asked a certificate for; `None` when none is on record.
@@ -162,12 +162,20 @@ pub struct Expectations<'a> {
     pub renew_before: Duration,
 }
 
+/// What a tenant file states of a certificate.
+#[derive(Clone, Copy, Debug)]
+pub struct Stated<'a> {
+    pub facts: &'a Facts,
+    /// SHA-256 of the public key; entries of older versions lack it.
+    pub public_key: Option<Sha256>,
+}
+
 /// Compares a readable certificate with Git, Intune, the request for Apple and the clock.
 pub fn judge(certificate: &PushCertificate, expected: &Expectations<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(expected.live.into_iter().flat_map(|live| against_live(certificate, live)));
     findings.extend(against_clock(certificate, expected.now, expected.renew_before));
-    findings.extend(against_key(certificate, expected.requested_key));
+    findings.extend(against_request(certificate.public_key_sha256, expected.requested_key));
     findings.extend(expected.stated.and_then(|stated| differences(certificate, stated)));
     findings
 }
@@ -232,13 +240,10 @@ pub(super) fn against_clock(
     findings
 }
 
-/// Compares a certificate with the key of Intune's request for Apple, if one is on record.
-pub(super) fn against_key(
-    certificate: &PushCertificate,
-    requested_key: Option<Sha256>,
-) -> Option<Finding> {
+/// Compares a certificate's key with the key of Intune's request for Apple, if one is on record.
+pub fn against_request(key: Sha256, requested_key: Option<Sha256>) -> Option<Finding> {
     match requested_key {
-        Some(key) if key == certificate.public_key_sha256 => None,
+        Some(requested) if requested == key => None,
         Some(_) => Some(Finding::new(
             FindingCode::KeyMismatch,
             "its key is not the one in this renewal's request for Apple (CSR), so Intune has no private key for it and could not reach any device. Upload this renewal's CSR at Apple's push portal and use the file that it returns",
@@ -251,7 +256,8 @@ pub(super) fn against_key(
 }
 
 /// Facts in the tenant file that differ from the opened file's.
-pub fn differences(certificate: &PushCertificate, stated: &Facts) -> Option<Finding> {
+pub fn differences(certificate: &PushCertificate, stated: Stated<'_>) -> Option<Finding> {
+    let Stated { facts: stated, public_key } = stated;
     let mut wrong = Vec::new();
     let mut differ = |field: &str, said: Option<String>, is: String| {
         if said.as_ref() != Some(&is) {
@@ -268,6 +274,10 @@ pub fn differences(certificate: &PushCertificate, stated: &Facts) -> Option<Find
         certificate.serial.to_string(),
     );
     differ("expires", stated.expires.map(|at| at.to_string()), certificate.expires.to_string());
+    if let Some(key) = public_key {
+        let key = Some(key.to_string());
+        differ("publicKeySha256", key, certificate.public_key_sha256.to_string());
+    }
     Finding::not_reviewed(&wrong)
 }
 

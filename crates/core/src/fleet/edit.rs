@@ -90,6 +90,7 @@ fn order(kind: Kind) -> &'static [&'static str] {
             "expires",
             "file",
             "sha256",
+            "publicKeySha256",
             "allow",
             "suspend",
         ],

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use crate::model::{
-    Facts, FileRef, Kind, Serial, Sha256, TenantId, TenantName, Timestamp, TokenRef, Topic,
+    BlobId, Facts, FileRef, Kind, Serial, Sha256, TenantId, TenantName, Timestamp, TokenRef, Topic,
 };
 use crate::rules::codes::Reason;
 use crate::sealed::Addressees;
@@ -78,6 +78,9 @@ pub struct Token {
     pub server: Option<String>,
     /// Enrollment: the certificate the file is encrypted to.
     pub recipient: Option<Recipient>,
+    /// Push: SHA-256 of the certificate's public key, checked against the sealed file when it is
+    /// opened. It tells a plan, which opens nothing, whose request for Apple the certificate answers.
+    pub public_key: Option<Sha256>,
     /// VPP: `business` or `education`.
     pub account_type: Option<String>,
     /// VPP: permits creating a token that Intune does not have yet.
@@ -109,6 +112,7 @@ impl Token {
             downloaded: None,
             server: None,
             recipient: None,
+            public_key: None,
             account_type: None,
             create: false,
             claim: false,
@@ -118,10 +122,10 @@ impl Token {
         }
     }
 
-    /// How the ledger names its file.
+    /// How the ledger names its file, for a run that opened it.
     pub fn file_ref(&self) -> Option<FileRef> {
         let file = self.file.as_ref()?;
-        Some(FileRef { sha256: file.sha256, downloaded: self.downloaded })
+        Some(FileRef { sha256: file.sha256, downloaded: self.downloaded, blob: file.blob_id() })
     }
 
     /// The topic that the file states; push only.
@@ -146,6 +150,13 @@ pub struct TokenFile {
     pub blob: String,
     /// Whom its bytes show to be for, where they were looked at.
     pub shown: Option<Addressees>,
+}
+
+impl TokenFile {
+    /// The sealed file's name in Git.
+    pub fn blob_id(&self) -> Option<BlobId> {
+        self.blob.parse().ok()
+    }
 }
 
 /// A certificate named by issuer and serial number.

@@ -12,8 +12,8 @@ use super::origin::{Line, Lines, Origin, Provenance};
 use super::sending::{self, Sending};
 use crate::fleet::Owned;
 use crate::model::{
-    Event, Facts, FailureCode, Kind, Record, Sha256, TenantId, TenantName, Timestamp, TokenRef,
-    Topic,
+    Event, Facts, FailureCode, FileRef, Kind, Record, Sha256, TenantId, TenantName, Timestamp,
+    TokenRef, Topic,
 };
 
 /// The whole ledger, as read at one commit.
@@ -230,6 +230,26 @@ impl TenantLedger {
     /// The newest line that says that Intune has this file: `confirmed`, or `verified`.
     pub fn proof<'a>(&'a self, token: &'a TokenRef, sha256: Sha256) -> Option<&'a Record> {
         self.of(token).rfind(|record| record.is_proof() && record.sha256() == Some(sha256))
+    }
+
+    /// Whether a run opened these sealed bytes and found the file in them, as far as lines name
+    /// bytes: those of older versions name none and stand for all.
+    ///
+    /// Encrypting a file again gives it other bytes under the same SHA-256, which only whoever wrote
+    /// the tenant file vouches for until a run opens them.
+    pub fn has_opened(&self, token: &TokenRef, file: FileRef) -> bool {
+        let opens = |record: &&Record| {
+            matches!(
+                record.event(),
+                Event::Intended | Event::Applied | Event::Confirmed | Event::Verified
+            )
+        };
+        let files = self.of(token).filter(opens).filter_map(|record| record.file());
+        let mut named = files
+            .filter(|known| known.sha256 == file.sha256)
+            .filter_map(|known| known.blob)
+            .peekable();
+        named.peek().is_none() || named.any(|blob| Some(blob) == file.blob)
     }
 
     /// The newest line that tells which file Intune had. One that landed in another location was

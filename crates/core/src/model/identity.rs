@@ -20,6 +20,8 @@ pub enum IdentityError {
     TenantId,
     #[error("a SHA-256 is 64 hexadecimal digits")]
     Sha256,
+    #[error("a Git object id is 40 hexadecimal digits")]
+    BlobId,
     #[error("a certificate serial number is 1 to 40 hexadecimal digits, such as 21AE703EB7C7B433")]
     Serial,
     #[error("an MDM push topic starts with com.apple.mgmt, such as com.apple.mgmt.External.<uuid>")]
@@ -368,6 +370,36 @@ text_type!(
         "type": "string",
         "pattern": "^[0-9a-fA-F]{64}$",
         "description": "SHA-256 in hexadecimal"
+    })
+);
+
+/// The Git object id (SHA-1) of a sealed file. It tells the bytes apart that one opened file was
+/// sealed to, which its SHA-256 does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobId([u8; 20]);
+
+impl FromStr for BlobId {
+    type Err = IdentityError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut id = [0; 20];
+        hex::decode_to_slice(text, &mut id).map_err(|_| IdentityError::BlobId)?;
+        Ok(Self(id))
+    }
+}
+
+impl fmt::Display for BlobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+text_type!(
+    BlobId,
+    json_schema!({
+        "type": "string",
+        "pattern": "^[0-9a-fA-F]{40}$",
+        "description": "Git object id in hexadecimal"
     })
 );
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use line::LineFields;
 pub use line::LineMisfit;
 
-use super::{Facts, Sha256, TenantName, Timestamp, TokenRef};
+use super::{BlobId, Facts, Sha256, TenantName, Timestamp, TokenRef};
 use crate::words::kebab_enum;
 
 kebab_enum! {
@@ -223,11 +223,22 @@ pub struct FileRef {
     pub sha256: Sha256,
     /// When an enrollment token was downloaded at Apple, which orders two of them.
     pub downloaded: Option<Timestamp>,
+    /// The sealed file that the run opened and found to be this one. Lines of runs that opened
+    /// none, and of older versions, lack it.
+    pub blob: Option<BlobId>,
+}
+
+impl FileRef {
+    /// The same file, of which this line's run opened no sealed form.
+    #[must_use]
+    pub fn unopened(self) -> Self {
+        Self { blob: None, ..self }
+    }
 }
 
 impl From<Sha256> for FileRef {
     fn from(sha256: Sha256) -> Self {
-        Self { sha256, downloaded: None }
+        Self { sha256, downloaded: None, blob: None }
     }
 }
 

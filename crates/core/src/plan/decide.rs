@@ -12,7 +12,7 @@ use super::types::{Action, Reason, Sync, Warning};
 use super::unfinished::{self, Closed};
 use crate::apple::enrollment;
 use crate::ledger::Sending;
-use crate::model::{Event, Evidence, Facts, FailureCode, Kind, Timestamp};
+use crate::model::{Event, Evidence, Facts, FailureCode, Kind, Record, Timestamp};
 use crate::rules::allow::Hold;
 use crate::rules::identity;
 use crate::rules::judge::Recipient;
@@ -22,7 +22,7 @@ use crate::rules::subject::{Sent, Stage, Subject, noun, renew_at_apple};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     InSync,
-    /// Intune has what Git states of the file, and no run has opened the file and compared.
+    /// Intune has what Git states of the file, and no run has opened these sealed bytes and compared.
     Unverified,
     /// Send the file, and these settings with it.
     Upload {
@@ -187,6 +187,32 @@ impl Case<'_> {
     pub(super) fn is_pending(&self, sending: &Sending<'_>) -> bool {
         self.is_alive(sending)
             || self.one.now.since(sending.last_at()) < self.policy.settle_of(self.one.kind())
+    }
+
+    /// Why nobody knows that the file in Git holds what Intune has; `None` where a run has looked.
+    ///
+    /// An enrollment file that no run has uploaded is never taken for the one in Intune: only Intune
+    /// can read it. Whether other sealed bytes hold the same file, its digest tells.
+    fn doubt(&self) -> Option<String> {
+        let noun = noun(self.one.kind());
+        let file = self.one.token.file_ref()?;
+        if !self.one.was_confirmed() && self.one.kind() != Kind::Enrollment {
+            return Some(format!(
+                "Intune has a {noun} with the facts that the tenant file states, and no run has opened the file in Git yet. `applecart apply` opens it and compares; nothing is uploaded"
+            ));
+        }
+        (!self.one.past.has_opened(self.one.of, file)).then(|| format!(
+            "Intune has this {noun}, but the sealed file in Git was replaced since a run opened it: it was encrypted again, or is another file under the same `sha256`. `applecart apply` opens it and compares; nothing is uploaded"
+        ))
+    }
+
+    /// The newest confirmation of the file, where it was only inferred.
+    fn inferred(&self) -> Option<&Record> {
+        let is_of_file = |record: &&Record| {
+            record.event() == Event::Confirmed && record.sha256() == Some(self.file.sha256)
+        };
+        let last = self.one.past.of(self.one.of).rev().find(is_of_file)?;
+        last.evidence().map(|_| last)
     }
 
     /// Whether the run behind a sending may still write.
@@ -461,19 +487,17 @@ fn in_intune(case: &Case<'_>, live: Subject<'_>) -> Ruling {
             near_miss = hold.near_miss(allow, today);
         }
     }
-    // Only Intune can read an enrollment file. With a new account the certificate is sent, so the
-    // file is opened and compared in any case.
-    let is_opened = case.one.kind() == Kind::Enrollment || settings.apple_id.is_some();
-    let mut ruling = if !is_opened && !case.one.was_confirmed() {
-        unverified(case, &settings)
+    // With a new account the certificate is sent, so the file is opened and compared in any case.
+    let doubt = case.doubt().filter(|_| settings.apple_id.is_none());
+    let mut ruling = if let Some(doubt) = doubt {
+        unverified(doubt, &settings)
     } else if settings.is_empty() {
         Ruling::of(Decision::InSync)
     } else {
         configured(case, holds, settings)
     };
     ruling.details.extend(near_miss);
-    let proof = case.one.past.proof(case.one.of, case.file.sha256);
-    if let Some(record) = proof.filter(|record| record.evidence().is_some()) {
+    if let Some(record) = case.inferred() {
         warn_inferred(&mut ruling, record.at);
     }
     let remarks: Vec<String> = [renamed(case), remade(case)].into_iter().flatten().collect();
@@ -485,12 +509,9 @@ fn in_intune(case: &Case<'_>, live: Subject<'_>) -> Ruling {
 }
 
 /// Git states what Intune has; whether that is what the file holds, only the opened file tells.
-fn unverified(case: &Case<'_>, settings: &Settings) -> Ruling {
+fn unverified(doubt: String, settings: &Settings) -> Ruling {
     let mut ruling = Ruling::of(Decision::Unverified);
-    let noun = noun(case.one.kind());
-    ruling.details.push(format!(
-        "Intune has a {noun} with the facts that the tenant file states, and no run has opened the file in Git yet. `applecart apply` opens it and compares; nothing is uploaded"
-    ));
+    ruling.details.push(doubt);
     if !settings.is_empty() {
         ruling.details.push(
             "Its settings in Intune differ from Git as well. The next `applecart apply` after that changes them"

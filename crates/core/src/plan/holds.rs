@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
+use crate::apple::push;
 use crate::fleet::{Policy, Token, TokenFile};
 use crate::ledger::Sending;
 use crate::model::{Kind, LiveVpp, TenantName};
@@ -13,6 +14,7 @@ use crate::rules::bindings::Bindings;
 use crate::rules::codes::Reason;
 use crate::rules::identity::{self, Collected};
 use crate::rules::judge;
+use crate::rules::requests::{self, Requests};
 use crate::rules::subject::{ABSENT, Subject, noun};
 
 /// What one token's decision rests on.
@@ -30,6 +32,8 @@ pub(super) struct Case<'a> {
     /// Sharing data with Apple was consented to, in Git or in Intune.
     pub(super) consented: bool,
     pub(super) bindings: &'a Bindings<'a>,
+    /// Every tenant's recorded requests for Apple.
+    pub(super) requests: &'a Requests,
     /// Runs that are proved to have ended.
     pub(super) dead_runs: &'a BTreeSet<String>,
     /// A file that failed is tried again at once.
@@ -72,7 +76,40 @@ pub(super) fn all(case: &Case<'_>) -> Vec<Hold> {
         holds.extend(absent(case));
     }
     holds.extend(consent(case));
+    holds.extend(other_request(case));
     holds
+}
+
+/// The certificate's key, by what the tenant file states of it, is not the one of this tenant's request
+/// for Apple: Intune has no private key for it. Of an entry that states no key only the opened file
+/// tells, which `apply` asks before anything is uploaded.
+fn other_request(case: &Case<'_>) -> Option<Hold> {
+    let key = case.one.token.public_key?;
+    let tenant = case.one.tenant;
+    if let Some(foreign) = case.requests.foreign(tenant.tenant_id, &tenant.name, key) {
+        return Some(releasable(case, Reason::ForeignRequest, &foreign.message));
+    }
+    let live = case.one.live.map(Subject::facts);
+    let opened = case.one.past.renewal_opened(case.one.of, live.as_ref())?;
+    let (_, asked) = opened.request()?;
+    let other = push::against_request(key, Some(asked))?;
+    // Where nothing proves which open request Intune made, that is the hold.
+    let is_disputed = case.one.disputed_request().is_some();
+    let recorder = requests::recorder(case.one.past, opened);
+    let told = format!("{}. That request was recorded by {recorder}", other.message);
+    (!is_disputed).then(|| releasable(case, Reason::KeyMismatch, &told))
+}
+
+/// A hold about the certificate's key, with the line that releases it: whoever may write notes could
+/// otherwise stop every upload.
+fn releasable(case: &Case<'_>, reason: Reason, told: &str) -> Hold {
+    let change = case.one.change();
+    let why = "it answers the request that Intune made";
+    let line = change.line(reason, why, case.one.today());
+    let detail = format!(
+        "The certificate in Git is of no use to this tenant: {told}. Ask them. If the certificate answers the request that Intune gave out, get this line reviewed on the push entry: {line}"
+    );
+    Hold::releasable(reason, change, detail)
 }
 
 /// The holds that are about the tenant and the token in Intune, not about the file; they hold a

@@ -13,6 +13,7 @@ use crate::fleet::{Desired, Diagnostic, Token};
 use crate::model::{Problem, ProblemCode, TenantId};
 use crate::rules::bindings::Bindings;
 use crate::rules::downloads;
+use crate::rules::requests::Requests;
 
 /// Makes the plan. Same input, same plan.
 pub fn make(input: &Input<'_>) -> Planned {
@@ -22,6 +23,7 @@ pub fn make(input: &Input<'_>) -> Planned {
     };
     let base = input.base.as_ref().map(|base| base.tenants);
     let bindings = Bindings::of(input.fleet, base, ledger, input.history);
+    let requests = ledger.map(Requests::recorded).unwrap_or_default();
     let reviewed: HashMap<TenantId, &Token> = input
         .base
         .iter()
@@ -47,7 +49,7 @@ pub fn make(input: &Input<'_>) -> Planned {
                     Some((tenant, redated)) => (tenant, redated.as_slice()),
                     None => (tenant, [].as_slice()),
                 };
-                let mut one = OneTenant::new(input, tenant, &bindings);
+                let mut one = OneTenant::new(input, tenant, &bindings, &requests);
                 one.redated = redated;
                 one.reviewed_push = reviewed.get(&tenant.tenant_id).copied();
                 tenants.push(one.plan());

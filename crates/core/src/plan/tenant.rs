@@ -14,12 +14,14 @@ use super::watch::{self, Shown};
 use crate::fleet::{Tenant, Token};
 use crate::ledger::TenantLedger;
 use crate::model::{
-    Facts, Kind, LiveTenant, LiveVpp, Problem, ProblemCode, Reading, Resource, Timestamp, TokenRef,
+    Facts, FileRef, Kind, LiveTenant, LiveVpp, Problem, ProblemCode, Reading, Resource, Timestamp,
+    TokenRef,
 };
 use crate::rules::bindings::Bindings;
 use crate::rules::downloads::Redated;
 use crate::rules::identity::{self, Collected, Match};
 use crate::rules::judge;
+use crate::rules::requests::Requests;
 use crate::rules::subject::Subject;
 use crate::rules::topics;
 
@@ -34,6 +36,7 @@ pub(super) struct OneTenant<'a> {
     pub(super) input: &'a Input<'a>,
     pub(super) tenant: &'a Tenant,
     bindings: &'a Bindings<'a>,
+    requests: &'a Requests,
     /// The push entry of the base, where that is another revision than the planned one.
     pub(super) reviewed_push: Option<&'a Token>,
     /// Files that are older than their entries say.
@@ -48,11 +51,13 @@ impl<'a> OneTenant<'a> {
         input: &'a Input<'a>,
         tenant: &'a Tenant,
         bindings: &'a Bindings<'a>,
+        requests: &'a Requests,
     ) -> Self {
         Self {
             input,
             tenant,
             bindings,
+            requests,
             reviewed_push: None,
             redated: &[],
             due: Vec::new(),
@@ -198,6 +203,7 @@ impl<'a> OneTenant<'a> {
                 consented: self.tenant.consent_data_sharing
                     || live.consent.present().copied().unwrap_or(false),
                 bindings: self.bindings,
+                requests: self.requests,
                 dead_runs: self.input.dead_runs,
                 retry: self.input.retry,
             }),
@@ -252,7 +258,8 @@ impl<'a> OneTenant<'a> {
                 token: shown.token.clone(),
                 file: match note {
                     Note::Closed(_, file) => Some(file),
-                    _ => shown.entry.and_then(Token::file_ref),
+                    // A plan opens nothing: that these very bytes were sent, only the sending says.
+                    _ => shown.entry.and_then(Token::file_ref).map(FileRef::unopened),
                 },
                 live: shown.live.map(Subject::facts),
                 note,

@@ -168,6 +168,7 @@ fn changes(facts: &FileFacts, entry: &Token, file: &str, sha256: Sha256) -> Vec<
             set("topic", facts.topic.as_ref().map(ToString::to_string)),
             set("serial", facts.serial.as_ref().map(ToString::to_string)),
             set("expires", facts.expires.map(|at| at.to_string())),
+            set("publicKeySha256", facts.public_key_sha256.map(|key| key.to_string())),
         ]
         .into_iter()
         .flatten()

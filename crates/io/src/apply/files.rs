@@ -15,7 +15,7 @@ use applecart_core::apple::enrollment::EnrollmentToken;
 use applecart_core::apple::push::PushCertificate;
 use applecart_core::apple::vpp::VppToken;
 use applecart_core::apple::{Finding, FindingCode, Parsed, enrollment, push, vpp};
-use applecart_core::fleet::{DepTokenWire, PushCertificateWire, TokenFile, VppTokenWire};
+use applecart_core::fleet::{DepTokenWire, PushCertificateWire, Token, TokenFile, VppTokenWire};
 use applecart_core::model::{Facts, Kind, LivePush, Outcome, Sha256, TenantId, Timestamp};
 use applecart_core::plan::{Action, Due, DueWrite, Reason, Verify};
 use applecart_core::rules::allow::{self, Change};
@@ -209,18 +209,21 @@ fn judge_opened(
 }
 
 fn compare(verify: &Verify, opened: Opened) -> Result<(), Refused> {
-    let stated = &verify.token.facts;
+    let Token { facts: stated, public_key, .. } = &verify.token;
     let compare = AssertUnwindSafe(|| match opened {
         Opened::Push(Parsed { token, mut findings }) => {
-            findings.extend(token.as_ref().and_then(|token| push::differences(token, stated)));
+            findings.extend(token.as_ref().and_then(|token| {
+                push::differences(token, push::Stated { facts: stated, public_key: *public_key })
+            }));
             usable(token, findings).map(drop)
         }
         Opened::Vpp(Parsed { token, mut findings }) => {
             findings.extend(token.as_ref().and_then(|token| vpp::differences(token, stated)));
             usable(token, findings).map(drop)
         }
-        // Only Intune can open it far enough to compare; no plan asks for it.
-        Opened::Enrollment(..) => Err(Refused::Internal),
+        // Only Intune can open it far enough to compare its facts. A plan asks for it where a run saw
+        // this very file in Intune and the sealed bytes are others since: its digest tells all.
+        Opened::Enrollment(..) => Ok(()),
     });
     std::panic::catch_unwind(compare).unwrap_or(Err(Refused::Internal))
 }
@@ -244,7 +247,10 @@ fn push_file(
             certificate,
             &push::Expectations {
                 now: tools.clock.now(),
-                stated: Some(&due.token.facts),
+                stated: Some(push::Stated {
+                    facts: &due.token.facts,
+                    public_key: due.token.public_key,
+                }),
                 live: live.as_ref(),
                 requested_key,
                 renew_before: tools.policy.renew_before,

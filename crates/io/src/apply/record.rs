@@ -63,7 +63,8 @@ pub(super) fn applied(
 
 /// The opened file is what Intune has.
 pub(super) fn verified(verify: &Verify, tools: &Tools<'_>) -> (TenantId, LedgerEntry) {
-    let body = EntryBody::Verified { file: verify.file.sha256.into() };
+    let file = verify.token.file_ref().unwrap_or(verify.file.sha256.into());
+    let body = EntryBody::Verified { file };
     let (name, token) = (verify.name.clone(), verify.token.token.clone());
     let entry = LedgerEntry {
         rev: Some(tools.run.rev.clone()),

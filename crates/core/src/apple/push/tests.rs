@@ -36,7 +36,7 @@ fn expected<'a>(
 ) -> Expectations<'a> {
     Expectations {
         now: Timestamp::new(now()),
-        stated: Some(stated),
+        stated: Some(Stated { facts: stated, public_key: None }),
         live: Some(live),
         requested_key: Some(certificate.public_key_sha256),
         renew_before: Duration::days(45),

@@ -283,7 +283,7 @@ impl<'a> OneToken<'a> {
             command: Some(format!("applecart apply --select {}", self.tenant())),
             command_for_all: self.of.scope.apply(),
             ..Words::new(
-                "Intune has what Git states of the file, and no run has opened the file to compare. If only the facts are old, the new file was never uploaded.",
+                "Intune has what Git states of the file, and no run has opened this sealed file to compare. If only the facts are old, the new file was never uploaded.",
                 "Once it is merged, open and compare it, which uploads nothing:",
             )
         }

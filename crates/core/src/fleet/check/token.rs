@@ -45,10 +45,12 @@ impl Checks<'_, '_> {
         };
         let token = TokenRef::push();
         let file = self.file(&token, raw.file.as_ref(), raw.sha256.as_ref(), &needs, context);
+        let public_key = self.sha256(raw.public_key_sha256.as_ref());
         let topic_accepted = raw.topic_accepted.as_ref().and_then(|raw| self.topic_accepted(raw));
         let allow = self.allows(raw.allow.as_deref());
         let suspend = raw.suspend.as_ref().and_then(|raw| self.suspension(raw));
-        Some(Token { facts, file, topic_accepted, allow, suspend, ..Token::watched(token) })
+        let parked = Token { suspend, ..Token::watched(token) };
+        Some(Token { facts, file, public_key, topic_accepted, allow, ..parked })
     }
 
     fn topic_accepted(&mut self, raw: &RawTopicAccepted) -> Option<TopicAccepted> {

@@ -83,6 +83,10 @@ pub struct RawPush {
     /// SHA-256 of the opened file; `applecart seal` writes it.
     #[schemars(with = "Option<Loose>")]
     pub sha256: Option<At<String>>,
+    /// SHA-256 of the certificate's public key (SubjectPublicKeyInfo); `applecart seal` writes it. By
+    /// it a plan tells whose request for Apple (CSR) the certificate answers.
+    #[schemars(with = "Option<Loose>")]
+    pub public_key_sha256: Option<At<String>>,
     /// Reviewed exceptions.
     pub allow: Option<Vec<RawAllow>>,
     /// Parks this token: nothing of it is uploaded until a day. Its expiry is reported all the same.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Actor, Cause, EntryBody, Event, Evidence, FileRef, LedgerEntry, Record, Write, Written,
 };
-use crate::model::{Facts, Sha256, TenantName, Timestamp, TokenRef};
+use crate::model::{BlobId, Facts, Sha256, TenantName, Timestamp, TokenRef};
 
 /// Why a line's fields do not fit its event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +64,9 @@ pub(crate) struct LineFields {
     /// Uploads of enrollment tokens and their outcomes: when the file was downloaded at Apple.
     #[serde(skip_serializing_if = "Option::is_none")]
     downloaded: Option<Timestamp>,
+    /// The Git object id of the sealed file that the run opened; `sha256` is of what was in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blob: Option<BlobId>,
     /// Writes (`intended`, `applied`): the digest of the plan that asked for it, `sha256:…`.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan_digest: Option<String>,
@@ -154,10 +157,10 @@ impl LineFields {
     }
 
     fn take_file(&mut self) -> Result<Option<FileRef>, LineMisfit> {
-        match (self.sha256.take(), self.downloaded.take()) {
-            (Some(sha256), downloaded) => Ok(Some(FileRef { sha256, downloaded })),
-            (None, None) => Ok(None),
-            (None, Some(_)) => Err(LineMisfit::Lacks { event: self.event, field: "sha256" }),
+        match (self.sha256.take(), self.downloaded.take(), self.blob.take()) {
+            (Some(sha256), downloaded, blob) => Ok(Some(FileRef { sha256, downloaded, blob })),
+            (None, None, None) => Ok(None),
+            (None, _, _) => Err(LineMisfit::Lacks { event: self.event, field: "sha256" }),
         }
     }
 
@@ -178,6 +181,7 @@ impl LineFields {
             ("sha256", self.sha256.is_some()),
             ("wire", self.wire.is_some()),
             ("downloaded", self.downloaded.is_some()),
+            ("blob", self.blob.is_some()),
             ("planDigest", self.plan_digest.is_some()),
             ("leaseUntil", self.lease_until.is_some()),
             ("cause", self.cause.is_some()),
@@ -233,6 +237,7 @@ impl From<LedgerEntry> for LineFields {
             actor,
             wire: None,
             downloaded: None,
+            blob: None,
             plan_digest: None,
             lease_until: None,
             cause: None,
@@ -291,6 +296,7 @@ impl LineFields {
     fn put_file(&mut self, file: Option<FileRef>) {
         self.sha256 = file.map(|file| file.sha256);
         self.downloaded = file.and_then(|file| file.downloaded);
+        self.blob = file.and_then(|file| file.blob);
     }
 }
 

@@ -167,6 +167,6 @@ impl Reason {
 
     /// Whether only the opened file shows it, so that no plan does.
     pub fn is_seen_on_opening(self) -> bool {
-        matches!(self, Self::ForeignRequest | Self::KeyMismatch | Self::WrongKind | Self::BadFile)
+        matches!(self, Self::WrongKind | Self::BadFile)
     }
 }

@@ -7,8 +7,8 @@ super::rows! {
         "The last reading proves it.",
         "Nothing to do.";
     "unverified" [Sync] Note ()
-        "Intune has a credential with the facts that Git states, and no run has opened the file in Git and compared.",
-        "The facts in the tenant file may be those of an earlier file; then the new one was never uploaded.",
+        "Intune has a credential with the facts that Git states, and no run has opened this sealed file and compared.",
+        "The facts in the tenant file may be those of an earlier file, so that the new one was never uploaded; or the sealed file was replaced since a run opened it.",
         "Run `applecart apply`, which opens the file, compares, and uploads nothing.";
     "out-of-sync" [Sync] Warning ()
         "An upload or a change of settings is due.",

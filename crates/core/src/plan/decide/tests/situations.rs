@@ -99,6 +99,50 @@ situations! {
         world.entry().facts.role_scope_tag_ids = Some(vec!["7".into()]);
     } => Watched None [];
 
+    // Encrypted again: other sealed bytes, by the tenant file's word the same file.
+    "the certificate in Git was encrypted again since a run opened it": World::equal, encrypted_again => Unverified Verify [];
+    "the enrollment file in Git was encrypted again since a run opened it": World::enrollment, encrypted_again => Unverified Verify [];
+    "the VPP file in Git was encrypted again since a run opened it": World::vpp, encrypted_again => Unverified Verify [];
+    "the file was encrypted again, and a run has opened that one, too": World::equal, |world| {
+        encrypted_again(world);
+        world.recorded(Event::Verified, "AA", "run-1", "2026-11-21T11:00:00Z");
+        name_bytes(world, NEW_BYTES);
+    } => InSync None [];
+    "the file was encrypted again, and then the first bytes came back": World::equal, |world| {
+        world.entry().file.as_mut().unwrap().blob = OLD_BYTES.to_owned();
+        name_bytes(world, OLD_BYTES);
+        world.recorded(Event::Verified, "AA", "run-1", "2026-11-21T11:00:00Z");
+        name_bytes(world, NEW_BYTES);
+    } => InSync None [];
+    "a file that is due was encrypted again after a run had announced it": World::renewal, |world| {
+        world.recorded(Event::NotLanded, "AA", "run-1", "2026-11-21T11:00:00Z");
+        encrypted_again(world);
+    } => OutOfSync Upload [];
+
+    // Whose request for Apple a certificate answers, where the tenant file states its key.
+    "the certificate's key is the one of another tenant's request": World::renewal, |world| {
+        world.entry().public_key = Some(Sha256::of(b"theirs"));
+        asked_for(world, 2, "theirs");
+    } => Held Hold [ForeignRequest];
+    "a reviewed line says that the record of the other tenant's request is wrong": World::renewal, |world| {
+        world.entry().public_key = Some(Sha256::of(b"theirs"));
+        asked_for(world, 2, "theirs");
+        world.allow("foreign-request", "99", "AA");
+    } => OutOfSync Upload [];
+    "the certificate's key is not the one of its own renewal's request": World::renewal, |world| {
+        world.entry().public_key = Some(Sha256::of(b"another"));
+        asked_for(world, 1, "ours");
+    } => Held Hold [KeyMismatch];
+    "the certificate answers its own renewal's request": World::renewal, |world| {
+        world.entry().public_key = Some(Sha256::of(b"ours"));
+        asked_for(world, 1, "ours");
+        asked_for(world, 2, "theirs");
+    } => OutOfSync Upload [];
+    "requests are recorded, and the tenant file states no key": World::renewal, |world| {
+        asked_for(world, 1, "ours");
+        asked_for(world, 2, "theirs");
+    } => OutOfSync Upload [];
+
     // The push certificate was moved to another Apple Account.
     "the account in Git is another one than in Intune, and no line names that": World::equal, |world| {
         world.live_push(|live| live.apple_id = Some("old@contoso.example".into()));
@@ -760,6 +804,37 @@ situations! {
         sent(world, "2026-11-20T10:00:00Z", None);
         world.failed("AA", FailureCode::ApprovalRequired);
     } => OutOfSync Upload [];
+}
+
+const OLD_BYTES: &str = "0000000000000000000000000000000000000001";
+const NEW_BYTES: &str = "0000000000000000000000000000000000000002";
+
+/// The newest line names the sealed bytes that its run opened.
+fn name_bytes(world: &mut World, bytes: &str) {
+    let ledger = world.ledger.as_mut().unwrap();
+    let records = &mut ledger.tenants.get_mut(&world.tenant.tenant_id).unwrap().records;
+    match &mut records.last_mut().unwrap().entry.body {
+        EntryBody::Confirmed { file: Some(file), .. }
+        | EntryBody::NotLanded { file: Some(file), .. }
+        | EntryBody::Verified { file } => file.blob = Some(bytes.parse().unwrap()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A run opened other sealed bytes than those that are in Git now.
+fn encrypted_again(world: &mut World) {
+    name_bytes(world, OLD_BYTES);
+    world.entry().file.as_mut().unwrap().blob = NEW_BYTES.to_owned();
+}
+
+/// A request for Apple with this key was recorded for a tenant.
+fn asked_for(world: &mut World, number: u8, key: &str) {
+    let tenant_id = tenant("one", number).tenant_id;
+    let at_text = "2026-11-20T09:00:00Z";
+    let line = world.recorded_for(tenant_id, Event::RenewalOpened, "99", "run-0", at_text);
+    let (csr, public_key_sha256) = ("request".to_owned(), Sha256::of(key.as_bytes()));
+    line.body = EntryBody::RenewalOpened { csr, public_key_sha256 };
+    line.before = None;
 }
 
 fn new_file(world: &mut World, label: &str) {
