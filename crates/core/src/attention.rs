@@ -166,6 +166,9 @@ pub struct OpenRenewal {
     pub remote: Option<String>,
     /// Whether that remote has the branch.
     pub pushed: bool,
+    /// Other branches that wait with a file of this token, none of them a newer one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
 }
 
 impl OpenRenewal {
@@ -178,7 +181,14 @@ impl OpenRenewal {
         } else {
             format!(", brought{by}{on}")
         };
-        format!("A new file waits for review on the branch {}{brought}.", self.branch)
+        let others = match self.others.as_slice() {
+            [] => String::new(),
+            others => format!(
+                " Other files of this token wait on {}. Have only the newest merged, this one, and close the pull requests of the others.",
+                others.join(", ")
+            ),
+        };
+        format!("A new file waits for review on the branch {}{brought}.{others}", self.branch)
     }
 
     /// What to do with it, and the command for that.

@@ -1,13 +1,14 @@
 //! What a run sees of its clone and the remote, besides the fleet itself: branches of renewals that
 //! wait to be merged, and in what the worktree and the base differ from what is planned.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::loaded::Loaded;
 use crate::app::{Context, Reach};
 use applecart_core::attention::{CloneState, OpenRenewal};
 use applecart_core::fleet::{self, Desired, Tenant, Token};
-use applecart_core::model::{Kind, TenantName, TokenRef, sentence};
+use applecart_core::model::{Kind, TenantName, Timestamp, TokenRef, sentence};
 use applecart_core::renewal::proposal;
 use applecart_io::git::{GitError, RenewalBranch};
 
@@ -71,15 +72,34 @@ fn open_renewals(
         .flat_map(|tenant| tenant.tokens().map(move |token| (tenant, token)))
         .map(|(tenant, token)| (proposal::stem(tenant, token), (tenant, token)))
         .collect();
-    let mut open = Vec::new();
+    let mut waiting = Vec::new();
     for branch in branches {
         let of = proposal::stem_of(&branch.name).and_then(|stem| tokens.get(stem));
         let Some((tenant, token)) = of else { continue };
-        if !is_over(loaded, &branch, tenant, token) {
-            open.push(opened(branch, remote.cloned(), &tenant.name, &token.token));
+        if let Some(file) = waits(loaded, &branch, tenant, token) {
+            let open = opened(branch, remote.cloned(), &tenant.name, &token.token);
+            waiting.push((file, open));
+        }
+    }
+    // The newest file first: each download ends an enrollment token, the one before it included.
+    waiting.sort_by_key(|(file, open)| Reverse((file.dated, open.at)));
+    let mut open: Vec<OpenRenewal> = Vec::new();
+    for (_, one) in waiting {
+        let is_its = |other: &&mut OpenRenewal| {
+            other.tenant == one.tenant && other.token.same_token(&one.token)
+        };
+        match open.iter_mut().find(is_its) {
+            Some(newest) => newest.others.push(one.branch),
+            None => open.push(one),
         }
     }
     open
+}
+
+/// A file that waits on a branch.
+struct Waiting {
+    /// When it was downloaded, or expires: what tells two files of one token apart by age.
+    dated: Option<Timestamp>,
 }
 
 fn opened(
@@ -97,23 +117,26 @@ fn opened(
         token: token.clone(),
         by,
         at,
+        others: Vec::new(),
     }
 }
 
-/// Whether nothing waits on a branch any more: it was merged, as it is or as another commit with
-/// the same file, or the fleet has a later file.
-fn is_over(loaded: &Loaded, branch: &RenewalBranch, tenant: &Tenant, token: &Token) -> bool {
+/// The file that waits on a branch; `None` once it was merged, as it is or as another commit with the
+/// same file, or the fleet has a later file.
+fn waits(
+    loaded: &Loaded,
+    branch: &RenewalBranch,
+    tenant: &Tenant,
+    token: &Token,
+) -> Option<Waiting> {
     let tips = [loaded.base.as_ref().map(|base| base.commit.as_str()), loaded.rev.as_deref()];
     if tips.into_iter().flatten().any(|tip| loaded.repo.is_merged(&branch.commit, tip)) {
-        return true;
+        return None;
     }
     let folder = loaded.repo.tenant(&branch.commit, tenant.name.as_str()).ok().flatten();
     let there = folder.and_then(|folder| fleet::load_folder(folder, None));
     let there = there.as_ref().and_then(Desired::valid);
-    let Some(there) = there.and_then(|it| it.tokens().find(|it| it.token.same_token(&token.token)))
-    else {
-        return true;
-    };
+    let there = there.and_then(|it| it.tokens().find(|it| it.token.same_token(&token.token)))?;
     // A branch of that name which brings the token no other file is no renewal of it: anybody may
     // push one.
     let sha256 = |token: &Token| token.file.as_ref().map(|file| file.sha256);
@@ -122,5 +145,7 @@ fn is_over(loaded: &Loaded, branch: &RenewalBranch, tenant: &Tenant, token: &Tok
         Kind::Enrollment => token.downloaded,
         Kind::Push | Kind::Vpp => token.facts.expires,
     };
-    is_same || age(there).is_some_and(|at| age(token) > Some(at))
+    let dated = age(there);
+    let is_over = is_same || dated.is_some_and(|at| age(token) > Some(at));
+    (!is_over).then_some(Waiting { dated })
 }

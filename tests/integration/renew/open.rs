@@ -40,6 +40,61 @@ fn an_open_renewal_is_told_and_not_downloaded_again() {
 }
 
 #[test]
+fn two_downloads_that_wait_are_both_told_and_no_third_is_asked_for() {
+    let hub = hub(&["contoso"]);
+    for (name, days) in [("dana", 300), ("lee", 364)] {
+        let clone = admin(&hub, name);
+        let file = download(&hub.world, "it.vpptoken", &hub.world.vpp_file("London", days).text);
+        run(&clone, &["renew", "contoso/vpp", "--file", text(&file), "--push"]).ends_with(0);
+    }
+    let branches = hub.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads/renew"]);
+    assert_eq!(branches.lines().count(), 2, "{branches}");
+    let other = admin(&hub, "other");
+    for command in [&["status"][..], &["plan"], &["renew", "contoso/vpp"]] {
+        run(&other, command).says("Do not download it again");
+    }
+    let sheet = run(&other, &["renew", "contoso/vpp", "-o", "json"]).json().to_string();
+    assert!(!sheet.contains("Payments and Billing"), "{sheet}");
+    let status = run(&other, &["status", "-o", "json"]).json().to_string();
+    for branch in branches.lines() {
+        assert!(status.contains(branch), "{branch}: {status}");
+    }
+    // The newest is the one to review, whoever was first.
+    let newest = branches.lines().max().unwrap();
+    assert!(status.contains(&format!("git fetch origin {newest} ")), "{status}");
+    assert!(status.contains("Have only the newest merged"), "{status}");
+}
+
+#[test]
+fn branches_under_renew_that_no_renewal_made_are_nobodys_open_renewal() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    for name in [
+        "contoso",
+        "notes",
+        "nobody/push-2027-11-20",
+        "contoso/push",
+        "contoso/push-tomorrow",
+        "contoso/paper-2027-11-20",
+        "contoso/push-2027-11-20/more",
+        // The right name, and no other file: anybody may push such a branch.
+        "fabrikam/push-2027-11-20",
+    ] {
+        let branch = format!("refs/heads/renew/{name}");
+        // One name that is a folder of another cannot be there beside it.
+        let others = hub.git(&["for-each-ref", "--format=%(refname)", "refs/heads/renew"]);
+        for other in others.lines() {
+            hub.git(&["update-ref", "-d", other]);
+        }
+        hub.git(&["update-ref", &branch, "refs/heads/main"]);
+        let status = run(&clone, &["status", "-o", "json"]).json().to_string();
+        assert!(!status.contains("renewal-open"), "{name}: {status}");
+        let sheet = run(&clone, &["renew", "contoso/ABM"]);
+        assert!(!sheet.stdout.contains("waits for review"), "{name}: {}", sheet.stdout);
+    }
+}
+
+#[test]
 fn a_second_file_is_told_of_the_first_and_a_merged_branch_blocks_nothing() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");

@@ -184,6 +184,7 @@ impl Fleet {
                 at: None,
                 remote: Some("origin".into()),
                 pushed: true,
+                others: Vec::new(),
             }),
         }
         self.git.push(Desired::Valid(git));
