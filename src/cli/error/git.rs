@@ -57,7 +57,9 @@ pub(super) fn base_hints(error: &BaseError) -> Vec<Next> {
         }
         BaseError::NoMergeBase { .. } => {}
         BaseError::Revision { flag: Flag::Base, .. } => {
-            hints.push("Without --base, every tenant is planned".into());
+            hints.push(
+                "Without --base, every tenant is planned, and the whole repository audited".into(),
+            );
         }
         BaseError::NotFetched { .. } | BaseError::Revision { .. } => {
             let ambiguous = match error {
