@@ -5,7 +5,7 @@ use chrono::{Days, NaiveTime};
 use super::is_of_fleet;
 use super::recorded::Recorded;
 use super::words::{Scope, Words, key, matter, of_problem, of_table, part};
-use crate::attention::{Cause, Input, Matter, MatterTenant, advice};
+use crate::attention::{Cause, Input, Matter, MatterTenant};
 use crate::fleet::{Suspension, Tenant, Token};
 use crate::ledger::{LedgerView, TenantLedger};
 use crate::model::{Kind, ProblemCode, Timestamp, TokenRef, shell_word};
