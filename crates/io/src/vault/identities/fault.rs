@@ -86,7 +86,7 @@ pub enum IdentityFault {
     )]
     PublicKey,
     #[error(
-        "this is a post-quantum age identity (AGE-SECRET-KEY-PQ-1…), which this version does not use. Use an X25519 identity (AGE-SECRET-KEY-1…) that the files are encrypted to"
+        "this is a post-quantum age identity, which this version does not use. Use an X25519 identity (AGE-SECRET-KEY-1…) that the files are encrypted to"
     )]
     PostQuantum,
     #[error(
