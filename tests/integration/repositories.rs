@@ -49,6 +49,13 @@ fn a_partial_clone_fetches_what_a_plan_reads() {
         clone.run(&["plan"]).ends_with(0).says("contoso");
         clone.run(&["history", "contoso", "--fetch"]).ends_with(0).says("contoso");
         clone.run(&["audit"]).ends_with(3).says("objects-missing");
+        // Nobody removed what was never checked out.
+        for command in ["validate", "plan"] {
+            clone.run(&[command, "--worktree"]).ends_with(3).says("nothing is checked out");
+        }
+        assert_eq!(troubles(&clone), "");
+        clone.git(&["checkout", "--quiet"]);
+        clone.run(&["validate", "--worktree"]).ends_with(0);
     }
 }
 
@@ -228,9 +235,12 @@ fn a_clone_that_cannot_be_written_to_is_read_and_uploads_nothing() {
     hub.world.renewal("fabrikam");
     hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
     for command in [&["plan"][..], &["status"]] {
-        let run = behind(READ_ONLY, &clone, command).unwrap();
-        assert!([0, 3].contains(&run.code), "{command:?}: {}", run.stderr);
+        let run = behind(READ_ONLY, &clone, command).unwrap().ends_with(3);
+        run.says("base-unknown").says("Work in a clone of your own");
     }
+    behind(READ_ONLY, &clone, &["history"]).unwrap().ends_with(0);
+    let run = behind(READ_ONLY, &clone, &["audit"]).unwrap().ends_with(3);
+    run.says("Work in a clone of your own");
     let run = behind(READ_ONLY, &clone, &["apply", "--yes"]).unwrap().ends_with(1);
     run.says("Work in a clone of your own");
     assert_eq!(hub.world.uploads("contoso"), 0);
@@ -366,12 +376,14 @@ fn forms_of_repositories_are_what_the_table_says() {
         "partial, `--filter=blob:none` or `--filter=tree:0`",
         works_with(&hub.clone("bloblesss", &[filter]), ""),
     ));
+    let unchecked = hub.clone("unchecked", &["--no-checkout"]);
+    unchecked.run(&["plan", "--worktree"]).ends_with(3).says("nothing is checked out");
+    seen.push(("nothing checked out, `--no-checkout`", works(&unchecked)));
     let mirror = hub.clone("mirror", &["--mirror"]);
     seen.push(("a mirror, `--mirror`", works_with(&mirror, "mirror of origin")));
     let fork = hub.clone("fork", &[]);
     git(hub.world.path("."), &["clone", "--quiet", "--mirror", &hub.url(), "fork.git"]);
     let behind_hub = hub.world.path("fork.git");
-    git(behind_hub.clone(), &["update-ref", "-d", "refs/heads/applecart/notes"]);
     fork.git(&["remote", "rename", "origin", "upstream"]);
     fork.git(&["remote", "add", "origin", text(&behind_hub)]);
     fork.git(&["fetch", "--quiet", "origin"]);

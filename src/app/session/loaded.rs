@@ -184,8 +184,12 @@ fn unreachable(error: &BaseError) -> String {
         BaseError::Unreachable { remote, .. } | BaseError::Gone { remote, .. } => remote.as_str(),
         _ => "the remote",
     };
+    let next = error.trouble().map_or_else(
+        || format!("Try `git ls-remote {remote}`"),
+        |trouble| trouble.next().to_owned(),
+    );
     format!(
-        "{}. The ledger is there as well, so nothing was read from Intune and nothing is written. Try `git ls-remote {remote}`; a plan needs only the policy: --policy-rev REV names a commit of this clone",
+        "{}. The ledger is there as well, so nothing was read from Intune and nothing is written. {next}; a plan needs only the policy: --policy-rev REV names a commit of this clone",
         sentence(error)
     )
 }

@@ -73,9 +73,14 @@ pub(super) fn base_hints(error: &BaseError) -> Vec<Next> {
             hints.push(ambiguous.unwrap_or_else(never));
         }
         BaseError::Unreachable { remote, .. } => {
-            hints.push(Next::run(
-                "Check that this works here (network, proxy, credentials):",
-                format!("git ls-remote {}", shell_word(remote)),
+            hints.push(error.trouble().map_or_else(
+                || {
+                    Next::run(
+                        "Check that this works here (network, proxy, credentials):",
+                        format!("git ls-remote {}", shell_word(remote)),
+                    )
+                },
+                |trouble| trouble.next().into(),
             ));
             hints.push(named.into());
         }
@@ -148,6 +153,7 @@ pub(super) fn git_outcome(error: &GitError) -> Outcome {
         // What is not in this clone is unknown.
         GitError::NoSuchBlob { .. }
         | GitError::NotInClone { .. }
+        | GitError::NotCheckedOut { .. }
         | GitError::MissingCommit { .. } => Outcome::Partial,
         _ => Outcome::Error,
     }
@@ -233,6 +239,10 @@ pub(super) fn git_hint(error: &GitError) -> Option<Next> {
         GitError::TooSlow { .. } => Next::run(
             "Try the same by hand. It may be waiting for a password, a key or a proxy:",
             "git ls-remote",
+        ),
+        GitError::NotCheckedOut { path } => Next::run(
+            "Leave --worktree out, or check the files out:",
+            format!("{} checkout", git_at(path)),
         ),
         GitError::NoWorktree { .. } => "this is a bare repository; leave --worktree out".into(),
         GitError::Program { command, .. } if command == "commit-tree" => Next::run(

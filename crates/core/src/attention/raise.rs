@@ -73,10 +73,10 @@ pub(super) fn of_clone(clone: &CloneState) -> Vec<Matter> {
     if let Some(first) = clone.dirty.first() {
         let more = if clone.dirty.len() > 1 { ", …" } else { "" };
         let message = format!(
-            "{} of the fleet not committed ({first}{more}). Only commits are planned and applied.",
+            "{} not committed ({first}{more}). Only commits are planned and applied.",
             match clone.dirty.len() {
-                1 => "1 file is".to_owned(),
-                count => format!("{count} files are"),
+                1 => "1 file of the fleet is".to_owned(),
+                count => format!("{count} files of the fleet are"),
             },
         );
         let next = "What is not committed is not seen here. Check these files and commit them, or drop them:";

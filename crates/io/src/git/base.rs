@@ -13,7 +13,7 @@ use super::names::shown;
 use super::network::Depth;
 use super::program::checked_remote;
 use super::snapshot::{MAX_TENANTS_TREE_BYTES, TENANTS, limit};
-use super::{GitError, Repo, escaped};
+use super::{GitError, Repo, Trouble, escaped};
 use applecart_core::model::{nearest, shell_word};
 
 /// By what the base is found.
@@ -144,6 +144,14 @@ pub enum BaseError {
 }
 
 impl BaseError {
+    /// The cause that Git, the forge or the system named, where it has a next step of its own.
+    pub fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Unreachable { source, .. } => Trouble::of(&source.to_string()),
+            _ => None,
+        }
+    }
+
     /// The command that gets what is missing, ready for a shell.
     pub fn fetch_line(&self) -> Option<String> {
         match self {

@@ -152,6 +152,11 @@ pub enum GitError {
     },
     #[error("the repository at {} has no worktree, so there are no files to work on", path.display())]
     NoWorktree { path: PathBuf },
+    #[error(
+        "nothing is checked out in {} yet, so the files there do not show the fleet",
+        path.display()
+    )]
+    NotCheckedOut { path: PathBuf },
     #[error("{} cannot be read", path.display())]
     File {
         path: PathBuf,

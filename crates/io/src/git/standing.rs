@@ -75,7 +75,7 @@ impl Repo {
 
     /// The fleet's files that are changed or new in the worktree and not committed.
     pub fn uncommitted(&self) -> Result<Vec<String>, GitError> {
-        if self.worktree().is_none() {
+        if self.worktree().is_none() || self.is_unchecked_out() {
             return Ok(Vec::new());
         }
         let args = [

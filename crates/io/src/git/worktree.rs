@@ -31,6 +31,9 @@ impl Repo {
         let Some(root) = self.worktree() else {
             return Err(GitError::NoWorktree { path: self.repo.path().to_owned() });
         };
+        if self.is_unchecked_out() {
+            return Err(GitError::NotCheckedOut { path: root.to_owned() });
+        }
         let mut source = Source::default();
         if let Some(kind) = kind_at(&root.join(FLEET_FILE))? {
             expect(FLEET_FILE, kind, EntryKind::Blob)?;
@@ -45,6 +48,16 @@ impl Repo {
         self.add_left_out(root, &mut source, &mut totals)?;
         sort(&mut source)?;
         Ok(source)
+    }
+
+    /// Whether nothing was ever checked out here (`git clone --no-checkout`): its files say nothing of
+    /// the fleet, and nobody removed any.
+    pub(super) fn is_unchecked_out(&self) -> bool {
+        let has = |path: &Path| std::fs::symlink_metadata(path).is_ok();
+        let root = self.worktree();
+        let is_empty =
+            root.is_some_and(|root| !has(&root.join(FLEET_FILE)) && !has(&root.join(TENANTS)));
+        is_empty && !has(&self.repo.path().join("index")) && self.repo.head().is_ok()
     }
 
     fn tenants_of_worktree(
