@@ -44,6 +44,8 @@ pub enum AppleError {
     Encrypt(#[from] CryptoError),
     #[error("not a signing request: neither Intune's file nor PKCS#10")]
     NotARequest,
+    #[error("the vendor's signature on the signing request is missing or wrong")]
+    NotSigned,
 }
 
 /// Whose public key a certificate is over.

@@ -1,13 +1,13 @@
 //! What happened before: the ledger, what people recorded beside it, and the base's history.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::loaded::{Loaded, Unknown};
 use super::{first_topics, trust};
 use crate::app::{AppError, Context};
 use applecart_core::fleet::Policy;
-use applecart_core::ledger::{LedgerView, Lines};
+use applecart_core::ledger::{LedgerView, Line, Lines, Origin};
 use applecart_core::rules::bindings::History;
 use applecart_core::rules::requests;
 use applecart_io::git::{BaseError, KnownHistory, Repo, Signers};
@@ -122,8 +122,37 @@ pub fn prove(
         view.requests_in_question().into_iter().partition(|line| in_ledger.contains(line));
     let mut origins = ledger.origins(&in_ledger)?;
     origins.extend(notes.origins(&in_notes)?);
+    judge_signatures(repo, (policy, policy_rev), &mut origins);
     requests::attribute(&mut view, &origins);
     Ok((view, notes))
+}
+
+/// Says of signed commits whether a signer whom the settings name signed them. Where that cannot be
+/// judged, they stay unverified, which is what people are told: nothing depends on it.
+fn judge_signatures(
+    repo: &Repo,
+    (policy, policy_rev): (&Policy, Option<&str>),
+    origins: &mut BTreeMap<Line, Origin>,
+) {
+    let signing = &policy.signing;
+    let mut signed: Vec<&mut Origin> =
+        origins.values_mut().filter(|origin| origin.commit.signature.is_some()).collect();
+    let names_nobody = signing.signers.is_none() && signing.openpgp_keys.is_none();
+    if signed.is_empty() || names_nobody {
+        return;
+    }
+    let commits: Vec<String> = signed.iter().map(|origin| origin.commit.id.clone()).collect();
+    let commits: Vec<&str> = commits.iter().map(String::as_str).collect();
+    let found =
+        Signers::of(repo, policy_rev, signing).and_then(|signers| signers.verify(repo, &commits));
+    match found {
+        Ok(found) => {
+            for (origin, signature) in signed.iter_mut().zip(found) {
+                origin.signature = Some(signature.to_string());
+            }
+        }
+        Err(error) => tracing::warn!("the notes' signatures were not verified: {error}"),
+    }
 }
 
 /// Opens and reads the fleet's ledger. What cannot be read is unknown, which the plan deals with.

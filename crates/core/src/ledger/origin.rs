@@ -38,6 +38,9 @@ pub struct Origin {
     pub newer: usize,
     /// Whether the line stands in the ledger, where notes stood before they had their own branch.
     pub in_ledger: bool,
+    /// What was found out about the commit's signature, such as `is signed by …`; `None` where it has
+    /// none, or the settings name no signers.
+    pub signature: Option<String>,
 }
 
 impl Origin {
@@ -49,13 +52,18 @@ impl Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Commit { id, author, committer, committed, signature, .. } = &self.commit;
+        let Commit { id, author, committer, committed, .. } = &self.commit;
         write!(f, "{author}")?;
         if (&author.name, &author.email) != (&committer.name, &committer.email) {
             write!(f, ", committed by {committer}")?;
         }
-        let signed = if signature.is_some() { "signed commit" } else { "unsigned commit" };
-        write!(f, ", {committed}, {signed} {}", id.get(..12).unwrap_or(id))
+        let id = id.get(..12).unwrap_or(id);
+        write!(f, ", {committed}, commit {id}")?;
+        match (&self.signature, &self.commit.signature) {
+            (Some(signature), _) => write!(f, " which {signature}"),
+            (None, Some(_)) => f.write_str(" with a signature that was not verified"),
+            (None, None) => f.write_str(", not signed"),
+        }
     }
 }
 
@@ -79,4 +87,48 @@ pub struct Provenance {
     /// `None` for what this clone has not pushed yet.
     pub origin: Option<Origin>,
     pub maker: Maker,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Person, Signature, SignatureFormat, Verification};
+
+    #[test]
+    fn an_origin_names_the_people_of_the_commit_and_what_its_signature_is_worth() {
+        let person =
+            |name: &str| Person { name: name.into(), email: format!("{name}@example.com") };
+        let at = "2026-11-27T10:00:00Z".parse().unwrap();
+        let mut origin = Origin {
+            commit: Commit {
+                id: "0123456789abcdef".into(),
+                author: person("dana"),
+                authored: at,
+                committer: person("dana"),
+                committed: at,
+                message: String::new(),
+                signature: None,
+            },
+            newer: 0,
+            in_ledger: false,
+            signature: None,
+        };
+        let plain =
+            "dana <dana@example.com>, 2026-11-27T10:00:00Z, commit 0123456789ab, not signed";
+        assert_eq!(origin.to_string(), plain);
+        origin.commit.committer = person("mallory");
+        assert!(origin.to_string().contains(", committed by mallory <mallory@example.com>, "));
+        let (format, verified) = (SignatureFormat::Ssh, Verification::Unknown);
+        origin.commit.signature = Some(Signature { format, key: None, verified });
+        assert!(origin.to_string().ends_with("with a signature that was not verified"));
+        origin.signature = Some("is signed by dana".into());
+        assert!(origin.to_string().ends_with("commit 0123456789ab which is signed by dana"));
+    }
+
+    #[test]
+    fn what_was_recorded_first_comes_first_and_older_ledgers_before_notes() {
+        let place = |in_ledger: bool, newer| (!in_ledger, Reverse(newer));
+        assert!(place(true, 0) < place(false, 9));
+        assert!(place(false, 9) < place(false, 1));
+    }
 }

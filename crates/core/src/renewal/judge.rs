@@ -107,17 +107,17 @@ impl Judging<'_> {
             all.retain(|objection| objection.code != Reason::TopicChange.as_str());
         }
         // The line that releases it belongs into the pull request that brings the certificate.
-        if self.disputed_request().is_some() && self.answers_request() {
+        let is_disputed = self.disputed_request().is_some();
+        if is_disputed && self.answers_request() {
             all.retain(|objection| objection.code != Reason::KeyMismatch.as_str());
         }
-        for objection in &mut all {
-            if objection.code == Reason::KeyMismatch.as_str()
-                && let Some(asked) = self.open_requests().last()
-            {
-                let recorder = self.past.map(|past| requests::recorder(past, asked));
-                let told = recorder.map(|who| format!(". That request was recorded by {who}"));
-                objection.detail.push_str(&told.unwrap_or_default());
-            }
+        let mismatch = |one: &&mut Objection| one.code == Reason::KeyMismatch.as_str();
+        if !is_disputed
+            && let Some(objection) = all.iter_mut().find(mismatch)
+            && let (Some(past), Some(asked)) = (self.past, self.open_requests().last())
+        {
+            let who = requests::recorder(past, asked);
+            objection.detail.push_str(&format!(". That request was recorded by {who}"));
         }
         for objection in judge::against_entry(self.token, facts, sha256, today) {
             if !all.iter().any(|told| told.code == objection.code) {

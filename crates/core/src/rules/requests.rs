@@ -417,7 +417,7 @@ mod tests {
                 signature: None,
             };
             let newer = lines.len() - index;
-            origins.insert(line, Origin { commit, newer, in_ledger: false });
+            origins.insert(line, Origin { commit, newer, in_ledger: false, signature: None });
         }
         attribute(&mut view, &origins);
         view

@@ -75,7 +75,7 @@ impl Ledger {
                     let is_here = brought.get(&line.seq) == Some(&line.hash);
                     if is_here {
                         let commit = commit_facts(&commit);
-                        found.insert(*line, Origin { commit, newer, in_ledger });
+                        found.insert(*line, Origin { commit, newer, in_ledger, signature: None });
                     }
                     !is_here
                 });

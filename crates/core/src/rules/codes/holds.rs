@@ -82,13 +82,13 @@ super::rows! {
         "Intune could not open it.",
         "Upload Intune's current public key to the MDM server in Apple Business or Apple School Manager, download the token again, and bring that file. To save Intune's key, run `applecart renew TENANT/TOKEN --public-key`.";
     "key-mismatch" [Hold Refusal] Error (Allow)
-        "The push certificate's key is not the one of the request that the renewal was opened with.",
-        "Intune has no private key for it, so it could not reach any device.",
-        "Upload this renewal's request at Apple's push portal, and use the certificate that comes back.";
+        "The push certificate's key is not the one of the request that the renewal was opened with, or the record does not tell which request Intune made.",
+        "Without the private key for it, Intune could not reach any device.",
+        "Ask whoever recorded the request; the message names them. If Intune made it, upload it at Apple's push portal and use the certificate that comes back. If the certificate is right and the record is not, have the message's `allow` line reviewed.";
     "foreign-request" [Hold Refusal] Critical (Allow)
         "The push certificate's key is the one of another tenant's request for Apple (CSR).",
         "Only the Intune tenant that made the request has the private key, so this one could not reach any device. A request was uploaded on the wrong row at Apple.",
-        "At Apple's push portal press Renew on each tenant's own row, with that tenant's own request. The message names both.";
+        "At Apple's push portal press Renew on each tenant's own row, with that tenant's own request. The message names both, and who recorded the request. If that record is wrong, have the message's `allow` line reviewed.";
     "wrong-kind" [Hold Refusal] Error ()
         "The file is something else: another kind of token, a request, a key or a web page.",
         "Intune would refuse it.",
