@@ -106,10 +106,10 @@ impl Trouble {
     pub fn next(self) -> &'static str {
         match self {
             Self::NoCredential => {
-                "Git has no stored credential for this remote. GitHub Actions: leave `persist-credentials` of actions/checkout at true. Azure Pipelines: `persistCredentials: true` at `checkout: self`. GitLab: a token with write_repository in the remote's URL. Elsewhere, sign in once with a Git credential manager or use an SSH key"
+                "Git has no stored credential for this remote. In a pipeline, give the step a credential helper with the token of the identity that pushes the ledger, as the apply pipelines of `applecart init` do (they keep `persist-credentials` at false). Elsewhere, sign in once with a Git credential manager or use an SSH key"
             }
             Self::Forbidden => {
-                "The account may read and not push. GitHub Actions: `permissions: contents: write`. Azure Repos: grant \"Contribute\" to the build service. GitLab: the Developer role, and a token with write_repository. Bitbucket: an access token with repository write"
+                "The account may read and not push. GitHub: a GitHub App with `contents: write`, which the ruleset lets pass. Azure Repos: grant \"Contribute\" on the branch to the identity that pushes. GitLab: let the token's user push to the protected branch, with write_repository. Bitbucket: an access token with repository write"
             }
             Self::Rule => {
                 "A rule of the forge applies to this branch. Exempt the branches of the ledger and of the notes from it, or let this account bypass it; they only ever move forward and need no pull request"
