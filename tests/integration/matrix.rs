@@ -95,14 +95,14 @@ fn of_the_ledger(goal: Goal) -> Verdict {
     match goal {
         Goal::Cause => Prevented(&["a_forged_failure_repeats_no_upload"]),
         Goal::Hide => Detected {
-            by: "a hold (`changed-outside-git`, `rejected`), `in-progress-elsewhere` or a broken record: `apply` does not end with 0",
+            by: "a hold (`changed-outside-git`, `rejected`), `in-progress-elsewhere` or a broken record, told in `plan` and `apply`",
             tests: &[
                 "a_forged_end_of_an_upload_hides_none",
                 "a_plain_push_that_removes_lines_makes_their_tenant_unknown_until_it_is_accepted",
             ],
         },
         Goal::Delay => Detected {
-            by: "`ledger-line-broken`; `in-progress-elsewhere` and 6, which no pipeline takes for done; from the third `intent-without-outcome`",
+            by: "`ledger-line-broken`; `in-progress-elsewhere`, and 6 where nothing else is due, which no pipeline takes for done; from the third `intent-without-outcome`",
             tests: &[
                 "a_forged_announcement_delays_by_minutes_and_a_pipeline_says_so",
                 "announcements_that_nobody_ends_are_urgent_also_of_a_tenant_in_no_folder",
