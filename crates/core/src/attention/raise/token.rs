@@ -41,7 +41,7 @@ impl<'a> OneToken<'a> {
         matters.extend(self.expiry());
         matters.extend(self.disputed_request());
         matters
-            .extend(self.holds().into_iter().map(|(reason, message)| self.held(reason, message)));
+            .extend(self.holds().into_iter().map(|(reason, message)| self.held(reason, &message)));
         matters.extend(self.planned.allows.iter().map(|reason| self.released(*reason)));
         matters.extend(self.device_sync());
         matters.extend(self.cannot_land());
@@ -58,14 +58,14 @@ impl<'a> OneToken<'a> {
         matters.extend(self.open().map(|open| self.renewal_open(open)));
     }
 
-    fn held(&self, reason: Reason, message: String) -> Matter {
+    fn held(&self, reason: Reason, message: &str) -> Matter {
         let words = match self.planned.state.devices_know.as_deref() {
             // Whatever else holds it: the topic is what has to be put right.
             Some(known) if OF_TOPIC.contains(&reason) => {
                 self.restore(format!("Held: {message}"), known)
             }
             _ => {
-                let (message, next) = told_once(&message, reason.explained().next);
+                let (message, next) = told_once(message, reason.explained().next);
                 self.advised(format!("Held: {message}"), &next)
             }
         };
