@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use crate::fleet::Desired;
 use crate::model::{Event, LiveTenant, Problem, ProblemCode, Reading};
 use crate::plan::world::{OTHER_TOPIC, World, push_entry, tenant};
-use crate::plan::{CheckedPlan, Known, Limits, Plan, Refusal, Selection};
+use crate::plan::{CheckedPlan, Known, Limits, Plan, Refusal, Selection, Warning};
 use crate::report::{ApplyReport, Happened};
 
 #[test]
@@ -17,6 +17,22 @@ fn when_the_upload_has_landed_there_is_nothing_left_to_do() {
         live.expires = due.after.expires.unwrap();
     });
     assert!(!world.plan().has_changes());
+}
+
+#[test]
+fn a_clock_that_is_ten_minutes_off_announces_nothing_and_less_is_only_told() {
+    let skews = |seconds: i64| {
+        let mut world = World::renewal();
+        world.live.clock_skew = Some(seconds);
+        let warned = world.first().state.warnings.contains(&Warning::ClockSkew);
+        (world.planned().skews.values().copied().collect::<Vec<_>>(), warned)
+    };
+    for sign in [1, -1] {
+        assert_eq!(skews(sign * 299), (vec![], false));
+        assert_eq!(skews(sign * 301), (vec![], true));
+        assert_eq!(skews(sign * 600), (vec![], true));
+        assert_eq!(skews(sign * 601), (vec![sign * 601], true));
+    }
 }
 
 #[test]
