@@ -24,10 +24,10 @@ mod propose;
 mod signatures;
 mod snapshot;
 mod standing;
-#[cfg(test)]
-mod tests;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 mod trouble;
 mod worktree;
 mod writable;
