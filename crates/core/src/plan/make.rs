@@ -44,7 +44,8 @@ pub fn make(input: &Input<'_>) -> Planned {
             }
             Desired::Valid(tenant) if input.selection.matches(tenant) => {
                 let past = ledger.map(|view| view.tenant(tenant.tenant_id));
-                let dated = downloads::redate_all(tenant, past, input.downloads);
+                let live = input.live.get(&tenant.name);
+                let dated = downloads::redate_all(tenant, past, input.downloads, live);
                 let (tenant, redated) = match &dated {
                     Some((tenant, redated)) => (tenant, redated.as_slice()),
                     None => (tenant, [].as_slice()),
