@@ -66,6 +66,7 @@ pub fn make(input: &Input<'_>) -> Planned {
     for tenant in &mut tenants {
         tenant.new_destination = changes.is_new(tenant.tenant_id);
         tenant.withdrawn = changes.withdrawn(tenant.tenant_id);
+        tenant.outdated = changes.outdated(tenant.tenant_id);
     }
     let digest = digest::digest(&tenants).unwrap_or_default();
     let summary = summary(&tenants);
@@ -127,6 +128,7 @@ fn invalid(
         display_name: None,
         new_destination: false,
         withdrawn: Vec::new(),
+        outdated: None,
         tree: None,
         observed: Observed::None,
         problems: vec![Problem::new(ProblemCode::InvalidFile, detail)],

@@ -119,6 +119,7 @@ impl<'a> OneTenant<'a> {
             display_name: self.tenant.display_name.clone(),
             new_destination: false,
             withdrawn: Vec::new(),
+            outdated: None,
             tree: Some(self.tenant.tree.clone()),
             observed: if past.is_none() || (asked > 0 && unknown >= asked) {
                 Observed::None
