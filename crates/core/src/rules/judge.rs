@@ -387,7 +387,7 @@ impl Case<'_> {
         );
         if !has_moved {
             let detail = format!(
-                "Intune accepted this file on {at} and again on {newest}, and its token expires on {live} after both: it has this very file, and {downloaded} is not when it was downloaded. So {correct}, and nothing has to be downloaded"
+                "Intune accepted this file on {at} and again on {newest}, and its token expires on {live} after both: it has this very file, and {downloaded} is not when it was downloaded. So {correct}, and nothing has to be downloaded."
             );
             return Some(Hold::firm(Reason::AgeUnknown, detail));
         }
