@@ -18,7 +18,7 @@ use applecart_core::report::{self, AnnotationFormat, PlanOutput};
 ///
 /// Needs read-only Graph permissions and no key: nothing is opened, nothing is written. Exit code
 /// 3 means that some tenants could not be read; with --detailed-exitcode, 2 means that something
-/// is due, held, or needs attention critically. The formats github, azure, gitlab and sarif place
+/// is due, waits to be tried again, is held, or needs attention critically. The formats github, azure, gitlab and sarif place
 /// everything that needs attention beside the token's line of the tenant file.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
@@ -50,7 +50,8 @@ pub(super) struct Args {
     /// of 65,536 characters, Azure DevOps of 150,000
     #[arg(long, value_name = "BYTES", default_value = "60000")]
     max_size: usize,
-    /// End with 2 when something is due, held (except by `suspend`), or needs attention critically
+    /// End with 2 when something is due, waits to be tried again, is held (except by `suspend`), or
+    /// needs attention critically
     #[arg(long)]
     detailed_exitcode: bool,
 }

@@ -372,6 +372,7 @@ fn a_second_administrators_approval_is_told_apart_from_a_refusal() {
     });
     world.run(&["apply"]).ends_with(3).says("approval required").says("second administrator");
     world.run(&["plan"]).ends_with(0).says("retry-after").says("approval required");
+    world.run(&["plan", "--detailed-exitcode"]).ends_with(2).says("waits to be tried again");
     world.switch("contoso", |switches| switches.approval = None);
     world.run(&["apply"]).ends_with(3).says("retry-after").says("--retry");
     world.run(&["apply", "--retry"]).ends_with(0).says("uploaded");

@@ -119,7 +119,6 @@ impl<'a> OneTenant<'a> {
             display_name: self.tenant.display_name.clone(),
             new_destination: false,
             withdrawn: Vec::new(),
-            outdated: None,
             tree: Some(self.tenant.tree.clone()),
             observed: if past.is_none() || (asked > 0 && unknown >= asked) {
                 Observed::None
@@ -214,7 +213,7 @@ impl<'a> OneTenant<'a> {
         if let (Some(entry), Some(live)) = (shown.entry, shown.live) {
             watch::warn_apple_id(&mut ruling, self.tenant, entry, live.apple_id());
         }
-        self.finish(shown, ruling, past)
+        self.finish(shown, ruling)
     }
 
     pub(super) fn unobserved(
@@ -235,14 +234,15 @@ impl<'a> OneTenant<'a> {
         token
     }
 
-    fn finish(&mut self, shown: &Shown<'_>, ruling: Ruling, past: &TenantLedger) -> PlannedToken {
-        let Ruling { decision, allows, warnings, details, notes, urgent } = ruling;
+    fn finish(&mut self, shown: &Shown<'_>, ruling: Ruling) -> PlannedToken {
+        let Ruling { decision, allows, warnings, details, notes, urgent, retry_after } = ruling;
         let expires = shown.live.and_then(Subject::expires);
         let mut token = self.token(shown, expires);
         token.state.sync = decision.sync();
         token.state.reasons = decision.reasons();
         token.state.warnings = warnings;
         token.state.details = details;
+        token.state.retry_after = retry_after;
         token.action = decision.action();
         if token.action.is_change()
             && let Some(told) = self.redated(shown).and_then(Redated::told)
@@ -276,15 +276,7 @@ impl<'a> OneTenant<'a> {
         token.before = shown.live.map(|live| Box::new(live.facts()));
         let after = shown.entry.map(|entry| match (token.action, shown.live) {
             (Action::Configure, Some(live)) => settings.over(live.facts()),
-            _ => {
-                let mut after = after(entry, shown.live, &settings);
-                if entry.facts.location.is_none()
-                    && let Some(lost) = past.lost_location(&shown.token)
-                {
-                    after.location = Some(lost.to_owned());
-                }
-                after
-            }
+            _ => after(entry, shown.live, &settings),
         });
         token.after = after.map(Box::new);
         if token.action.writes() {
@@ -359,6 +351,7 @@ impl<'a> OneTenant<'a> {
                 details: Vec::new(),
                 live: shown.live.map(Subject::facts),
                 devices_know: None,
+                retry_after: None,
             },
             action: Action::None,
             allows: Vec::new(),

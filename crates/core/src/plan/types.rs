@@ -162,6 +162,9 @@ pub struct TokenState {
     /// otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub devices_know: Option<Box<KnownTopic>>,
+    /// When an upload that failed is tried again; left out where none waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Timestamp>,
 }
 
 /// A token and what is due for it.
@@ -207,31 +210,8 @@ pub struct PlannedTenant {
     /// What the planned revision no longer does for tokens that its base watches or uploads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withdrawn: Vec<Withdrawn>,
-    /// The base has other content for it, and the planned revision is only older: what `apply` would
-    /// write from here is not in force.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outdated: Option<Outdated>,
     /// Its tokens, push first.
     pub tokens: Vec<PlannedToken>,
-}
-
-/// What an older revision does not know of a tenant.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Outdated {
-    /// Files of the base that the planned revision lacks, and that no run has seen in Intune.
-    pub files: Vec<WaitingFile>,
-}
-
-/// A reviewed file that waits for a run of a newer commit than the planned one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct WaitingFile {
-    pub token: TokenRef,
-    /// SHA-256 of the opened file.
-    pub sha256: Sha256,
-    /// When an enrollment token was downloaded, which ended the one in use.
-    pub downloaded: Option<Timestamp>,
 }
 
 /// A token for which the planned revision does less than its base.
@@ -436,11 +416,18 @@ impl Plan {
         self.tokens().any(|(_, token)| token.action.is_change())
     }
 
-    /// The same, without what a reviewed `suspend` parks: ten of those must not hide a new one in
-    /// the exit code.
+    /// The same with uploads that wait to be tried again, which are due although the next run may
+    /// send nothing, and without what a reviewed `suspend` parks: ten of those must not hide a new
+    /// one in the exit code.
     pub fn has_open_changes(&self) -> bool {
         let is_parked = |token: &PlannedToken| token.state.reasons.contains(&Reason::Suspended);
-        self.tokens().any(|(_, token)| token.action.is_change() && !is_parked(token))
+        let is_open = |token: &PlannedToken| token.action.is_change() && !is_parked(token);
+        self.tokens().any(|(_, token)| is_open(token)) || self.waiting().next().is_some()
+    }
+
+    /// When each upload that failed is tried again.
+    pub fn waiting(&self) -> impl Iterator<Item = Timestamp> {
+        self.tokens().filter_map(|(_, token)| token.state.retry_after)
     }
 }
 

@@ -9,7 +9,7 @@ use super::revision;
 use super::text::{joined, label as named, needs, plural, short};
 use crate::attention::Attention;
 use crate::model::Kind;
-use crate::plan::{Action, Observed, Plan, PlannedTenant, PlannedToken, Source};
+use crate::plan::{Action, Observed, Plan, PlannedTenant, PlannedToken, Source, Warning};
 
 /// The marker by which a pipeline finds its own comment to update it.
 pub(super) const MARKER: &str = "<!-- applecart:plan -->\n";
@@ -27,7 +27,7 @@ const LISTED: usize = 50;
 pub fn plan_markdown(plan: &Plan, attention: &Attention, limit: usize) -> String {
     let mut out = head(plan, attention);
     let mut tokens: Vec<_> =
-        plan.tokens().filter(|(_, token)| token.action != Action::None).collect();
+        plan.tokens().filter(|(_, token)| token.action != Action::None || waits(token)).collect();
     tokens.sort_by_key(|(tenant, token)| (!tenant.new_destination, !token.urgent));
     let problems: Vec<_> =
         plan.tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).collect();
@@ -134,12 +134,13 @@ fn head(plan: &Plan, attention: &Attention) -> String {
     }
     let _ = writeln!(
         out,
-        "{}: {}, {}, {}, {}; {} not fully observed.{}\n",
+        "{}: {}, {}, {}, {}{}; {} not fully observed.{}\n",
         plural(summary.tenants, "tenant"),
         plural(summary.uploads, "upload"),
         plural(summary.creates, "creation"),
         plural(summary.configures, "settings change"),
         plural(summary.holds, "hold"),
+        super::plan::waiting(plan).map(|text| format!(", {text}")).unwrap_or_default(),
         summary.unobserved,
         match attention::counted(attention) {
             parts if parts.is_empty() => String::new(),
@@ -149,9 +150,15 @@ fn head(plan: &Plan, attention: &Attention) -> String {
     out
 }
 
+/// Whether its upload failed and is tried again later: it is due, although this plan sends nothing.
+fn waits(token: &PlannedToken) -> bool {
+    token.state.retry_after.is_some()
+}
+
 fn row(tenant: &PlannedTenant, token: &PlannedToken) -> String {
+    let reasons = token.state.reasons.iter().chain(&token.allows).map(|reason| reason.as_str());
     let why: Vec<&str> =
-        token.state.reasons.iter().chain(&token.allows).map(|reason| reason.as_str()).collect();
+        reasons.chain(waits(token).then(|| Warning::RetryAfter.as_str())).collect();
     format!(
         "| {} | {} | {} | {} | {} |\n",
         sign(token),
@@ -204,6 +211,7 @@ fn sign(token: &PlannedToken) -> &'static str {
         Action::Configure => "✏️ configure",
         Action::Verify => "🔍 verify",
         Action::Hold => "⛔ hold",
+        Action::None if waits(token) => "⏳ waits",
         Action::None => "",
     }
 }

@@ -201,6 +201,7 @@ fn counted(plan: &Plan, attention: &Attention) -> String {
             parts.push(plural(count, noun));
         }
     }
+    parts.extend(waiting(plan));
     if parts.is_empty() {
         parts.push("nothing to upload".to_owned());
     }
@@ -222,6 +223,15 @@ fn counted(plan: &Plan, attention: &Attention) -> String {
         String::new()
     };
     format!("{}{also}", parts.join(", "))
+}
+
+/// That uploads which failed wait to be tried again; `None` where none does.
+pub(super) fn waiting(plan: &Plan) -> Option<String> {
+    let first = plan.waiting().min()?;
+    Some(match plan.waiting().count() {
+        1 => format!("1 upload waits to be tried again until {first}"),
+        more => format!("{more} uploads wait to be tried again, the first until {first}"),
+    })
 }
 
 /// The same sentence for a terminal, and what to do next.

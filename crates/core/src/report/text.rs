@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use chrono::Duration;
 
-use crate::model::{Kind, Timestamp, closing_command, is_hostile};
+use crate::model::{Kind, Timestamp, is_hostile};
 
 /// Good news.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
@@ -163,16 +163,10 @@ pub(super) fn short(id: &str) -> &str {
 }
 
 /// Breaks a sentence into lines of at most `width` columns, each with this indent. A link stands
-/// alone on its line, so that it can be clicked and copied; so do an `allow` line and the command that
-/// a sentence closes with, unbroken.
+/// alone on its line, so that it can be clicked and copied; so does an `allow` line, unbroken.
 pub(crate) fn wrap(text: &str, indent: usize, width: usize) -> String {
     match allow_line(text) {
-        None => match closing_command(text) {
-            None => wrap_words(text, indent, width),
-            Some((before, line)) => {
-                format!("{}{:indent$}{line}\n", wrap_words(before, indent, width), "")
-            }
-        },
+        None => wrap_words(text, indent, width),
         Some((before, line, after)) => {
             let mut out = wrap_words(before, indent, width);
             out.push_str(&format!("{:indent$}{line}\n", ""));
@@ -236,15 +230,6 @@ mod tests {
         assert_eq!(
             wrap(text, 2, 30),
             "  Have this line reviewed:\n  allow: [{hold: rejected, from: \"a b\", to: \"c\"}]\n  More.\n"
-        );
-    }
-
-    #[test]
-    fn a_command_that_closes_a_sentence_is_not_broken() {
-        let text = "It is behind. Push what is here: `git push origin 0123456789ab:refs/heads/a`.";
-        assert_eq!(
-            wrap(text, 2, 30),
-            "  It is behind. Push what is\n  here:\n  git push origin 0123456789ab:refs/heads/a\n"
         );
     }
 

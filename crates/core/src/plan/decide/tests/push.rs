@@ -317,6 +317,20 @@ fn an_upload_that_failed_tells_why_and_when_it_is_tried_again() {
         ]
     );
     assert!(world.planned().due.is_empty(), "no new intent");
+    assert_eq!(token.state.retry_after, Some("2026-11-22T12:03:00Z".parse().unwrap()));
+}
+
+#[test]
+fn an_upload_that_waits_to_be_tried_again_is_due_all_the_same() {
+    let mut world = World::renewal();
+    assert!(world.plan().has_open_changes() && world.plan().waiting().next().is_none());
+    world.failed_at("AA", FailureCode::NotPermitted, "2026-11-22T11:58:00Z");
+    let plan = world.plan();
+    assert!(plan.has_open_changes() && plan.waiting().count() == 1);
+    // What is on its way is not: nothing is left to do but to look.
+    let mut sent = World::renewal();
+    sent.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:59:00Z");
+    assert!(!sent.plan().has_open_changes());
 }
 
 // Row 6
