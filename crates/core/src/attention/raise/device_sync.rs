@@ -1,13 +1,13 @@
 //! Device sync, which is down from the download of a new enrollment token to its upload.
 
-use super::outdated::PULL;
 use super::token::OneToken;
 use super::words::Words;
 use crate::apple::enrollment;
 use crate::attention::{Cause, InGit, Matter, Severity};
 use crate::fleet::TokenFile;
+use crate::ledger::Sending;
 use crate::model::{Kind, Timestamp};
-use crate::plan::{Action, Sync, WaitingFile, Warning};
+use crate::plan::{Action, Sync, Warning};
 
 impl OneToken<'_> {
     /// That devices do not sync: the token that they synced with ended when its successor was
@@ -18,9 +18,6 @@ impl OneToken<'_> {
             let down = self.matter(Cause::DeviceSyncDown, self.device_sync_down());
             return Some(Matter { since, ..down });
         }
-        if let Some(file) = self.waiting() {
-            return self.device_sync_down_here(file);
-        }
         if !self.is_new_token_on_its_way() {
             return None;
         }
@@ -30,7 +27,9 @@ impl OneToken<'_> {
         let settle = self.of.input.policy.settle_of(Kind::Enrollment);
         let is_young =
             since.is_some_and(|since| since.plus(settle) > self.of.input.plan.generated_at);
-        let severity = if is_young { Severity::Notice } else { down.severity };
+        // An announcement is no upload: its run may be dead, and nothing was sent.
+        let is_accepted = self.sendings().any(|one| one.applied.is_some());
+        let severity = if is_young && is_accepted { Severity::Notice } else { down.severity };
         Some(Matter { since, severity, ..down })
     }
 
@@ -47,17 +46,29 @@ impl OneToken<'_> {
     }
 
     fn device_sync_on_its_way(&self) -> Words {
+        let settle = self.of.input.policy.settle_of(Kind::Enrollment);
+        // A lease may outlast a short settling time.
+        let over = |one: &Sending<'_>| one.lease_until.max(Some(one.last_at().plus(settle)));
+        let from = self.sendings().filter_map(|one| over(&one)).max();
+        let from = from.map_or("in half an hour".to_owned(), |at| format!("from {at} on"));
         let words = Words::new(
             format!(
                 "{} The upload of the new one was announced or made, and Intune does not show it yet.",
                 self.device_sync_since()
             ),
-            "Compare again in half an hour:",
+            format!("If Intune still does not show it, this uploads it {from}:"),
         );
         Words {
             in_git: InGit::Sent,
-            ..words.run(format!("applecart plan --select {}", self.tenant()))
+            ..words.run(format!("applecart apply --select {}", self.tenant()))
         }
+    }
+
+    /// What the ledger has of this file's unfinished uploads.
+    fn sendings(&self) -> impl Iterator<Item = Sending<'_>> {
+        let sha256 = self.planned.state.sha256;
+        let all = self.of.past.map(|past| past.unfinished(&self.token)).unwrap_or_default();
+        all.into_iter().filter(move |one| Some(one.sha256) == sha256)
     }
 
     /// When the file in Git was downloaded, where that is no date of the future.
@@ -66,18 +77,12 @@ impl OneToken<'_> {
         self.entry?.downloaded.filter(|at| !enrollment::is_to_come(*at, now))
     }
 
-    /// The file in Git waits for a run of a newer commit than the planned one.
-    fn device_sync_down_here(&self, file: &WaitingFile) -> Option<Matter> {
-        if self.token.kind != Kind::Enrollment {
-            return None;
-        }
-        let next = "The new token is merged, and the planned commit is older. Do not download another one. Bring the clone up to date, then run `applecart apply`:";
-        let words = Words::new(since(file.downloaded), next).run(PULL);
-        Some(Matter { since: file.downloaded, ..self.matter(Cause::DeviceSyncDown, words) })
-    }
-
     fn device_sync_since(&self) -> String {
-        since(self.downloaded())
+        let since = match self.downloaded() {
+            Some(at) => format!("Device sync is down since {at}"),
+            None => "Device sync is down since this token was downloaded at Apple".to_owned(),
+        };
+        format!("{since}: the download ended the token in use.")
     }
 
     fn device_sync_down(&self) -> Words {
@@ -96,13 +101,4 @@ impl OneToken<'_> {
         Words::new(message, "Upload it at once:")
             .run(format!("applecart apply --select {}", self.tenant()))
     }
-}
-
-/// Since when devices do not sync, and why.
-fn since(downloaded: Option<Timestamp>) -> String {
-    let since = match downloaded {
-        Some(at) => format!("Device sync is down since {at}"),
-        None => "Device sync is down since this token was downloaded at Apple".to_owned(),
-    };
-    format!("{since}: the download ended the token in use.")
 }
