@@ -133,6 +133,7 @@ impl Command {
 
 /// Runs the program with this process's arguments and environment.
 pub fn main() -> ExitCode {
+    leave_no_core();
     let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -149,6 +150,20 @@ pub fn main() -> ExitCode {
     tracing::info!(code = outcome.code(), "ended");
     ExitCode::from(outcome.code())
 }
+
+/// What the system saves of a program that it ends would hold the client secret and opened tokens.
+#[cfg(unix)]
+fn leave_no_core() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    // Nothing is lost where the system does not take it: then its own setting counts, as before.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    // A program that collects core dumps gets one whatever the limit says.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
+#[cfg(not(unix))]
+fn leave_no_core() {}
 
 /// clap ends with 2 on a wrong command line, which here means "changes".
 fn usage(error: &clap::Error) -> ExitCode {

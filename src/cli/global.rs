@@ -90,6 +90,8 @@ impl Global {
         let builder = tracing_subscriber::fmt()
             .with_writer(move || LogLines { json })
             .with_ansi(false)
+            // It would tell of lines that cannot be written on the same standard error, and panic.
+            .log_internal_errors(false)
             .with_env_filter(tracing_subscriber::EnvFilter::new(level));
         // A second start only happens in tests, where the first one serves.
         let _ = match self.log_format {
@@ -119,7 +121,8 @@ impl Global {
     }
 }
 
-/// Standard error as log lines use it: what a pipeline's runner would obey is written out.
+/// Standard error as log lines use it: what a pipeline's runner would obey is written out. A line that
+/// cannot be written is lost, for no upload may end because the reader of the log went away.
 struct LogLines {
     json: bool,
 }
@@ -132,12 +135,13 @@ impl std::io::Write for LogLines {
             true => text.replace("##", "#\\u0023"),
             false => without_commands(&text).into_owned(),
         };
-        std::io::stderr().write_all(safe.as_bytes())?;
+        let _ = std::io::stderr().write_all(safe.as_bytes());
         Ok(line.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stderr().flush()
+        let _ = std::io::stderr().flush();
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM.
+//! Ctrl-C, SIGTERM, and SIGHUP of a terminal that was closed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -75,11 +75,39 @@ async fn signal() -> Option<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt()).ok()?;
     let mut terminate = signal(SignalKind::terminate()).ok()?;
+    let mut hangup = match is_hangup_ignored() {
+        true => None,
+        false => signal(SignalKind::hangup()).ok(),
+    };
+    let hung_up = async {
+        match &mut hangup {
+            Some(hangup) => hangup.recv().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        _ = hung_up => {}
     }
     Some(())
+}
+
+/// Whether whoever started the program, `nohup` for one, wants it to outlive the terminal.
+#[cfg(target_os = "linux")]
+#[expect(clippy::disallowed_methods, reason = "the kernel alone knows what was inherited")]
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Signal 1 has the lowest bit.
+    mask.is_some_and(|mask| mask & 1 == 1)
+}
+
+/// Not to be had here. After `nohup`, what is under way is finished and recorded all the same.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn is_hangup_ignored() -> bool {
+    false
 }
 
 #[cfg(not(unix))]

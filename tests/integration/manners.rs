@@ -48,7 +48,7 @@ fn a_reader_that_goes_away_ends_the_program_quietly() {
 #[test]
 fn ctrl_c_ends_a_command_that_only_reads_at_once() {
     let world = held();
-    for signal in ["-INT", "-TERM"] {
+    for signal in ["-INT", "-TERM", "-HUP"] {
         for command in [&["status"][..], &["plan"], &["doctor"]] {
             // It takes the connection and never answers.
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -70,6 +70,64 @@ fn ctrl_c_ends_a_command_that_only_reads_at_once() {
             assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{command:?}");
             assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{command:?}");
         }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_cannot_be_written_ends_no_command() {
+    let world = held();
+    for more in [&["-v"][..], &["-vv"], &["--log-format", "json", "-vv"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let done = world.command(&["plan"]).args(more).stderr(full).output().unwrap();
+        assert_eq!(done.status.code(), Some(0), "{more:?}: {:?}", done.status);
+        assert!(String::from_utf8_lossy(&done.stdout).contains("1 hold"), "{more:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_that_the_system_ends_leaves_no_core() {
+    let world = held();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut child = world
+        .command(&["plan"])
+        .env("APPLECART_GRAPH_URL", &url)
+        .env("APPLECART_LOGIN_URL", &url)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _silent = listener.accept().unwrap();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let columns: Vec<_> = core.split_whitespace().collect();
+    assert_eq!(columns[4..6], ["0", "0"], "{core}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_was_started_with_nohup_outlives_its_terminal() {
+    let world = held();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let command = world.command(&["plan"]);
+    let mut nohup = std::process::Command::new("nohup");
+    nohup.arg(command.get_program()).args(command.get_args()).current_dir(world.repo());
+    nohup.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    nohup.env("APPLECART_GRAPH_URL", &url).env("APPLECART_LOGIN_URL", &url);
+    let mut child = nohup.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let _silent = listener.accept().unwrap();
+    let pid = child.id().to_string();
+    for (signal, ends) in [("-HUP", false), ("-TERM", true)] {
+        assert!(
+            std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success()
+        );
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        assert_eq!(child.try_wait().unwrap().is_some(), ends, "{signal}");
     }
 }
 
