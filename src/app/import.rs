@@ -99,6 +99,7 @@ pub enum ImportError {
 /// An import that was read and drafted, and may be written.
 pub struct Import {
     root: PathBuf,
+    common_git_dir: PathBuf,
     drafts: Drafts,
     unusable_contracts: usize,
     wrote: usize,
@@ -144,7 +145,8 @@ pub fn prepare(options: &ImportOptions, context: &Context) -> Result<Import, App
         snapshots(folder, &live)?;
     }
     let clone = clone::state(context, &loaded, Reach::Clone);
-    Ok(Import { root, drafts, unusable_contracts, wrote: 0, clone })
+    let common_git_dir = repo.path_common_dir();
+    Ok(Import { root, common_git_dir, drafts, unusable_contracts, wrote: 0, clone })
 }
 
 /// Checks that the topic to accept is the one that Intune has in place of the one that devices know.
@@ -268,7 +270,7 @@ impl Import {
     /// Puts the files in place, tenant by tenant.
     pub fn write(&mut self, remove_files: bool) {
         for draft in std::mem::take(&mut self.drafts.drafts) {
-            if let Err(error) = write::put(&self.root, &draft) {
+            if let Err(error) = write::put_alone(&self.common_git_dir, &self.root, &draft) {
                 let result = match error {
                     write::PlaceError::File(..) => Imported::Failed,
                     _ => Imported::Refused,

@@ -16,6 +16,7 @@ use applecart_core::rules::identity;
 use applecart_core::rules::requests::Requests;
 use applecart_core::sealed;
 use applecart_io::git::{GitError, Repo};
+use applecart_io::store;
 
 pub struct SealOptions {
     pub download: DownloadOptions,
@@ -123,7 +124,6 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
                 Ok(SealedFile { name, size, content: Some(content) })
             }
         })?;
-    let filter = download::unfiltered(&repo, &place.path_of(&sealed.name))?;
     let before = place.text().map_err(DownloadError::from)?;
     let done = SealedDownload {
         sha256: download.sha256(),
@@ -131,11 +131,15 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
         diff: fleet::diff(&place.path(), before, &tenant_file),
         sealed_file: place.path_of(&sealed.name),
         recipients: sealed.content.is_some().then_some(policy.recipients.len()),
-        doubts: doubts.into_iter().chain(filter).collect(),
+        doubts: doubts
+            .into_iter()
+            .chain(download::filtered(&repo, &place.path_of(&sealed.name)))
+            .collect(),
         inspection,
     };
     if !options.dry_run {
-        write(root, &done, sealed.content, before, tenant_file)?;
+        let put = || write(root, &done, sealed.content, before, tenant_file);
+        store::replacing(&repo.path_common_dir(), put)??;
     }
     Ok(done)
 }

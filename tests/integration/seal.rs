@@ -121,6 +121,26 @@ fn a_download_of_every_kind_is_sealed_without_a_key_and_applied() {
 }
 
 #[test]
+fn two_that_seal_at_once_do_not_overwrite_each_others_facts() {
+    let world = watched();
+    let file = renewed_push(&world);
+    // Another process replaces files of this clone just now.
+    let folder = world.repo().join(".git/applecart");
+    std::fs::create_dir_all(&folder).unwrap();
+    let turn = std::fs::File::create(folder.join("worktree.lock")).unwrap();
+    turn.lock().unwrap();
+    let mut child = world.spawn(&["seal", file.to_str().unwrap(), "contoso", "--offline"]);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(child.try_wait().unwrap(), None, "it waits for its turn");
+    let edited = tenant_file(&world).replace("Call Ms Doe first", "Call Mr Roe first");
+    world.write("tenants/contoso/tenant.yaml", &edited);
+    drop(turn);
+    let done = child.wait_with_output().unwrap();
+    assert_eq!(done.status.code(), Some(4), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(tenant_file(&world), edited);
+}
+
+#[test]
 fn what_lands_in_the_repository_is_never_the_opened_file() {
     let world = watched();
     let vpp = world.vpp_file("London", 364).text;

@@ -9,6 +9,7 @@ use std::path::Path;
 use crate::app::replace::{self, New};
 use applecart_core::import::Draft;
 use applecart_core::model::TenantName;
+use applecart_io::store;
 
 /// Why a tenant file was not written.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,16 @@ pub(super) enum PlaceError {
     Changed(String),
     #[error("{0} could not be written: {1}")]
     File(String, io::Error),
+}
+
+/// Puts a tenant file in place while no other process replaces files of this clone.
+pub(super) fn put_alone(
+    common_git_dir: &Path,
+    root: &Path,
+    draft: &Draft,
+) -> Result<(), PlaceError> {
+    store::replacing(common_git_dir, || put(root, draft))
+        .map_err(|error| PlaceError::File(draft.path(), io::Error::other(error)))?
 }
 
 /// Puts a tenant file in place.

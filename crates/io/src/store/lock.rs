@@ -115,6 +115,25 @@ impl Drop for ApplyLock {
     }
 }
 
+/// Replaces files of the worktree while no other process of this clone does, so that a file which was
+/// just found to be as it was read is still so when it is replaced.
+///
+/// It is a lock of its own, held for the moment of the replacing only: under the apply lock, sealing a
+/// file would wait for every upload.
+///
+/// # Errors
+/// When the lock file cannot be used.
+pub fn replacing<T>(common_git_dir: &Path, replace: impl FnOnce() -> T) -> Result<T, LockError> {
+    let folder = common_git_dir.join(STATE_FOLDER);
+    let path = folder.join("worktree.lock");
+    let io = |source| LockError::Io { path: path.clone(), source };
+    fs::create_dir_all(&folder).map_err(io)?;
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io)?;
+    file.lock().map_err(io)?;
+    Ok(replace())
+}
+
 fn write_holder(file: &mut File, holder: &Holder) -> io::Result<()> {
     let pid = std::process::id();
     let host = holder.host.as_deref().unwrap_or("this machine");
