@@ -34,7 +34,6 @@ mod interop;
 mod journey;
 mod keys;
 mod kinds;
-mod locations;
 mod manners;
 #[cfg(unix)]
 mod matrix;

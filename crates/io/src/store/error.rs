@@ -185,6 +185,11 @@ pub enum LedgerError {
         "the remote {remote} refuses pushes to the ledger branch {branch} ({reason}). Allow this user to push to refs/heads/{branch} there, without force, and run this again"
     )]
     PushRefused { branch: String, remote: String, reason: String },
+    /// Nobody can move the remote's branch.
+    #[error(
+        "the ledger branch {branch} stays locked on the remote {remote}, so nothing was pushed to it. Another Git process is at work there, or one was killed and left its lock. Run this again in a minute; if it stays locked and no Git process runs there, delete the file refs/heads/{branch}.lock in that repository"
+    )]
+    LockedThere { branch: String, remote: String },
     /// Entries are not written to a ledger that was opened without asking its remote.
     #[error(
         "nothing is recorded with --offline, because the remote was not asked. Run this again without it"
@@ -302,6 +307,7 @@ impl LedgerError {
                     | Self::NoRoomHere { .. }
                     | Self::Locked { .. }
                     | Self::PushRefused { .. }
+                    | Self::LockedThere { .. }
                     | Self::LagsBehind { .. }
                     | Self::InTheWay { .. }
                     | Self::Offline
@@ -401,7 +407,7 @@ impl LedgerError {
             Self::PushRefused { .. } => "push-refused",
             Self::Offline => "offline",
             Self::NoRemote => "no-remote",
-            Self::Locked { .. } => "locked",
+            Self::Locked { .. } | Self::LockedThere { .. } => "locked",
             Self::Contended { .. } => "contended",
             Self::Write { .. } => "cannot-write",
             Self::Sign { .. } => "cannot-sign",

@@ -97,9 +97,8 @@ impl Ledger {
             let (branch, remote) = (self.local.branch.clone(), link.remote.name().to_owned());
             match link.remote.push_if_head(root, None, &*self.clock)? {
                 Pushed::Done => {}
-                Pushed::Moved | Pushed::Busy => {
-                    return Err(LedgerError::InTheWay { branch, remote });
-                }
+                Pushed::Moved => return Err(LedgerError::InTheWay { branch, remote }),
+                Pushed::Busy => return Err(LedgerError::LockedThere { branch, remote }),
                 Pushed::Refused { reason } => {
                     return Err(LedgerError::PushRefused { branch, remote, reason });
                 }

@@ -219,8 +219,8 @@ impl Ledger {
                 }
                 Pushed::Busy if busy < MAX_BUSY => busy += 1,
                 Pushed::Busy => {
-                    let reason = "the branch stays locked there".to_owned();
-                    return Err(self.refused(link, reason));
+                    let (branch, remote) = (self.branch().to_owned(), link.remote.name());
+                    return Err(LedgerError::LockedThere { branch, remote: remote.to_owned() });
                 }
                 Pushed::Refused { reason } => return Err(self.refused(link, reason)),
             }

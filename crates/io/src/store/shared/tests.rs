@@ -491,6 +491,22 @@ fn a_push_that_the_remote_refuses_says_what_to_change_there() {
 }
 
 #[test]
+fn a_lock_that_was_left_at_the_remote_is_named_with_its_place() {
+    let hub = Hub::new();
+    let clone = hub.clone();
+    clone.shared().announce(&[entry(1, "run-1")]).unwrap();
+    let lock = hub.folder.path().join("refs/heads/applecart/ledger.lock");
+    std::fs::write(&lock, "").unwrap();
+    let error = clone.shared().announce(&[entry(1, "run-2")]).unwrap_err();
+    assert_eq!(error.code(), "locked");
+    let text = error.to_string();
+    assert!(text.contains("delete the file refs/heads/applecart/ledger.lock in that"), "{text}");
+    assert!(!text.contains("Allow this user"), "{text}");
+    std::fs::remove_file(lock).unwrap();
+    clone.shared().announce(&[entry(1, "run-2")]).unwrap();
+}
+
+#[test]
 fn entries_of_a_tenant_that_is_broken_over_there_are_kept_and_the_others_pushed() {
     let hub = Hub::new();
     let clone = hub.clone();
