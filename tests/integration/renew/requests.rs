@@ -6,9 +6,10 @@ use applecart_core::model::{Actor, Author, EntryBody, LedgerEntry, Sha256, Token
 use applecart_io::store::Ledger;
 
 use super::*;
+use crate::signatures::keys::Keys;
 
 /// Somebody with no more than the right to push notes.
-fn mallory(hub: &Hub) -> Clone<'_> {
+pub(super) fn mallory(hub: &Hub) -> Clone<'_> {
     let clone = hub.clone("mallory", &["--branch", "applecart/notes"]);
     clone.git(&["config", "user.name", "mallory"]);
     clone.git(&["config", "user.email", "mallory@elsewhere.example"]);
@@ -16,7 +17,7 @@ fn mallory(hub: &Hub) -> Clone<'_> {
 }
 
 /// A request whose private key Intune does not have, in the form that no vendor signed.
-fn foreign() -> (String, Sha256) {
+pub(super) fn foreign() -> (String, Sha256) {
     let key = rcgen::KeyPair::generate().unwrap();
     let request = rcgen::CertificateParams::default().serialize_request(&key).unwrap();
     let text = request.pem().unwrap();
@@ -25,7 +26,13 @@ fn foreign() -> (String, Sha256) {
 }
 
 /// Records a request under another name than the one that pushes it, an hour ago.
-fn record(hub: &Hub, clone: &Clone<'_>, tenant: &str, (csr, key): (String, Sha256)) {
+pub(super) fn record(clone: &Clone<'_>, tenant: &str, request: (String, Sha256)) {
+    commit(clone, tenant, request);
+    clone.git(&["push", "--quiet", "origin", "applecart/notes"]);
+}
+
+/// The same, without the push.
+fn commit(clone: &Clone<'_>, tenant: &str, (csr, key): (String, Sha256)) {
     let author = Author {
         run: "5d0c0000-0000-4000-8000-0000000000d1".into(),
         clone: "5d0c0000-0000-4000-8000-0000000000c1".into(),
@@ -36,13 +43,11 @@ fn record(hub: &Hub, clone: &Clone<'_>, tenant: &str, (csr, key): (String, Sha25
     let entry = LedgerEntry::new(at, tenant.parse().unwrap(), TokenRef::push(), &author, body);
     let mut notes = Ledger::open(&clone.folder, "applecart/notes").unwrap();
     notes.append(&[(tenant_id(tenant), entry)]).unwrap();
-    clone.git(&["push", "--quiet", "origin", "applecart/notes"]);
-    let _ = hub;
 }
 
 fn forge(hub: &Hub, tenant: &str) -> (String, Sha256) {
     let request = foreign();
-    record(hub, &mallory(hub), tenant, request.clone());
+    record(&mallory(hub), tenant, request.clone());
     request
 }
 
@@ -102,6 +107,36 @@ fn a_single_forged_request_is_given_out_under_the_name_of_the_commit_and_never_t
     );
     assert!(said.contains("recorded by mallory <mallory@elsewhere.example>"), "{said}");
     assert!(!said.contains("[x] its key is"), "{said}");
+}
+
+/// Notes need no signature. Where a commit has one, people are told what it is worth.
+#[test]
+fn who_signed_the_commit_of_a_request_is_told_and_whether_the_settings_name_them() {
+    for (by, told) in
+        [("dana", "which is signed by"), ("mallory", "which the policy does not name as a signer")]
+    {
+        let hub = hub(&["contoso"]);
+        let Some(keys) = Keys::new(hub.world.path("keys")) else { return };
+        let signers = ".applecart/allowed_signers";
+        hub.world.write(signers, &keys.allowed("dana", "namespaces=\"git\""));
+        let policy = std::fs::read_to_string(hub.world.repo().join("applecart.yaml")).unwrap();
+        hub.world.write("applecart.yaml", &format!("signers: {signers}\n{policy}"));
+        hub.world.commit("Who may sign");
+        hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+        let notes = mallory(&hub);
+        commit(&notes, "contoso", foreign());
+        let settings = keys.ssh_settings(by);
+        let mut sign: Vec<&str> = settings.iter().flat_map(|one| ["-c", one]).collect();
+        sign.extend(["commit-tree", "-S", "-m", "a request", "-p", "applecart/notes~1"]);
+        sign.push("applecart/notes^{tree}");
+        let signed = notes.git(&sign);
+        notes.git(&["push", "--quiet", "origin", &format!("{}:applecart/notes", signed.trim())]);
+        let (opened, given) = open(&hub, &admin(&hub, "admin"), &[]);
+        let said = words(&opened.ends_with(0));
+        assert!(said.contains(told) && said.contains("mallory <"), "{by}: {said}");
+        assert_eq!(said.contains("does not name"), by == "mallory", "{said}");
+        assert!(given.is_some(), "nothing depends on it");
+    }
 }
 
 #[test]
@@ -183,10 +218,30 @@ fn a_forged_note_that_only_the_opened_file_contradicts_is_named_and_released_too
     let file = download(world, "MDM.pem", &issued.pem);
     run(&clone, &["renew", "contoso/push", "--file", text(&file), "--push"]).ends_with(0);
     merge(&clone);
+    let tenant = clone.folder.join("tenants/contoso/tenant.yaml");
+    let merge = |change: &dyn Fn(String) -> String| {
+        std::fs::write(&tenant, change(std::fs::read_to_string(&tenant).unwrap())).unwrap();
+        clone.commit("Reviewed");
+        clone.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    };
+    let is_key = |line: &&str| line.trim_start().starts_with("publicKeySha256:");
+    let without_key = |text: String| {
+        assert!(text.lines().any(|line| is_key(&line)), "{text}");
+        text.lines().filter(|line| !is_key(line)).map(|line| format!("{line}\n")).collect()
+    };
+    merge(&without_key);
     forge(&hub, "contoso");
-    let applied = words(&clone.run(&["apply"]).ends_with(4));
-    assert!(applied.contains("recorded by mallory <"), "{applied}");
-    assert!(applied.contains("allow: [{hold: key-mismatch"), "{applied}");
+    clone.run(&["plan"]).ends_with(0).says("upload push");
+    let applied = clone.run(&["apply", "--format", "json"]).ends_with(4).json();
+    let mut results = applied["results"].as_array().unwrap().iter();
+    let refused = results.find(|one| one["result"] == "refused").unwrap();
+    let told = refused["details"][0].as_str().unwrap();
+    assert!(told.contains("recorded by mallory <"), "{told}");
+    let (_, line) = told.split_once("on the push entry: ").unwrap();
+    assert!(line.starts_with("allow: [{hold: key-mismatch"), "{line}");
+    merge(&|text| text.replacen("push:\n", &format!("push:\n  {line}\n"), 1));
+    clone.run(&["apply"]).ends_with(0);
+    assert_eq!(hub.world.live_serial("contoso").as_deref(), Some(issued.serial.as_str()));
 }
 
 #[test]
@@ -196,7 +251,7 @@ fn a_copied_request_neither_holds_the_tenant_that_made_it_nor_goes_untold() {
     let line = &hub.notes("contoso")[0];
     let csr = line["csr"].as_str().unwrap().to_owned();
     let key = apple::requested_key(&csr).unwrap();
-    record(&hub, &mallory(&hub), "fabrikam", (csr, key));
+    record(&mallory(&hub), "fabrikam", (csr, key));
     let said = words(&clone.run(&["status"]));
     assert!(said.contains("request-disputed"), "{said}");
     assert!(said.contains("for contoso by Dana <"), "{said}");

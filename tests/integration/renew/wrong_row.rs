@@ -137,3 +137,43 @@ fn a_reviewed_line_releases_it_because_whoever_records_requests_must_not_stop_up
     hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
     run(&clone, &["renew", "fabrikam/push", "--file", text(&file), "--push"]).ends_with(0);
 }
+
+/// Somebody records under contoso the request that fabrikam's certificate answers.
+#[test]
+fn the_line_that_apply_prints_lets_the_certificate_arrive_and_no_other_line_does() {
+    let hub = hub(&["contoso", "fabrikam"]);
+    let (csr, key) = requests::foreign();
+    let apple = hub.world.simulator().apple();
+    let issued = apple.renew(&csr, &topic(&hub.world, "fabrikam"), Utc::now()).unwrap();
+    hub.world.tokens("fabrikam").push(&issued).commit();
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    requests::record(&requests::mallory(&hub), "contoso", (csr, key));
+    let pipeline = hub.clone("pipeline", &[]);
+    let apply = ["apply", "--select", "fabrikam", "--format", "json"];
+    let refused = pipeline.run(&apply).ends_with(4).json();
+    let told = refused["results"][0]["details"][0].as_str().unwrap();
+    assert!(told.contains("foreign-request") && told.contains("mallory <"), "{told}");
+    let (_, line) = told.split_once("on the push entry: ").unwrap();
+    assert!(line.starts_with("allow: [{hold: foreign-request, "), "{line}");
+    let path = "tenants/fabrikam/tenant.yaml";
+    let before = std::fs::read_to_string(hub.world.repo().join(path)).unwrap();
+    let merge = |line: &str| {
+        hub.world.write(path, &before.replacen("push:\n", &format!("push:\n  {line}\n"), 1));
+        hub.world.commit("Reviewed");
+        hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+        pipeline.git(&["pull", "--quiet"]);
+    };
+    // It is of this hold and of this certificate.
+    for other in [
+        line.replace("foreign-request", "key-mismatch"),
+        line.replace(&issued.serial, "0123456789"),
+    ] {
+        assert_ne!(other, line);
+        merge(&other);
+        pipeline.run(&apply).ends_with(4).says("foreign-request");
+        assert_eq!(hub.world.uploads("fabrikam"), 0);
+    }
+    merge(&line);
+    pipeline.run(&apply).ends_with(0);
+    assert_eq!(hub.world.live_serial("fabrikam").as_deref(), Some(issued.serial.as_str()));
+}
