@@ -1021,6 +1021,9 @@ fn what_is_explained_is_accepted_by_its_newest_line_and_the_next_three_are_told(
         until: date(2999, 1, 1),
     });
     assert_eq!(has_no_outcome(&attention(&world)), None);
+    world.policy.accepted[0].tenant = "00000000-0000-4000-8000-000000000077".parse().unwrap();
+    assert!(has_no_outcome(&attention(&world)).is_some(), "that is another tenant's line");
+    world.policy.accepted[0].tenant = tenant;
     for run in ["run-7", "run-8", "run-9"] {
         world.recorded(Event::Intended, "AA", run, "2026-11-20T08:00:00Z");
     }

@@ -99,6 +99,8 @@ fn it_is_known_again_while_the_policy_accepts_exactly_that_loss() {
     assert_eq!(unknown(&dir, &[accepted(last, "2026-11-27")]), []);
     assert_eq!(unknown(&dir, &[accepted(last, "2026-11-26")]), [tenant(1)], "it is over");
     assert_eq!(unknown(&dir, &[accepted(sha("other"), "2026-12-31")]), [tenant(1)]);
+    let of_another = Accepted { tenant: tenant(2), ..accepted(last, "2026-12-31") };
+    assert_eq!(unknown(&dir, &[of_another]), [tenant(1)]);
 }
 
 #[test]
@@ -225,4 +227,9 @@ fn a_chain_that_breaks_is_known_again_by_the_entries_that_verify_names() {
     assert_eq!(verify(&again).without(&accepted, today()).faults, []);
     again.accept(&accepted, "2999-01-02".parse().unwrap());
     assert_eq!(again.read().unwrap().broken.len(), 1, "it is over");
+    let mut others = accepted.clone();
+    others.iter_mut().for_each(|one| one.tenant = tenant(2));
+    others.push(accepted_at(sha("other")));
+    again.accept(&others, today());
+    assert_eq!(again.read().unwrap().broken.len(), 1, "only the line that is named");
 }

@@ -128,8 +128,8 @@ fn a_shallow_clone_cannot_prove_the_history() {
 
 #[test]
 fn a_line_that_no_run_writes_is_found_in_a_chain_that_is_whole() {
-    use applecart_core::ledger::testing::{at, draft, sha};
-    use applecart_core::model::{Event, LedgerEntry};
+    use applecart_core::ledger::testing::{at, draft, intent, sha};
+    use applecart_core::model::{EntryBody, Event, LedgerEntry};
     let seen = |entry: LedgerEntry, now| {
         let dir = repository();
         let mut ledger = Ledger::open(dir.path(), BRANCH).unwrap();
@@ -152,6 +152,17 @@ fn a_line_that_no_run_writes_is_found_in_a_chain_that_is_whole() {
     let report = seen(good.clone(), at(-11));
     assert!(report.faults[0].message.contains("in the future"), "{:?}", report.faults);
     assert_eq!(seen(good, at(-10)).faults, []);
+    let leased = |minutes| {
+        let mut entry = intent(0, "run-1", sha("a"));
+        if let EntryBody::Intended { lease_until, .. } = &mut entry.body {
+            *lease_until = at(minutes);
+        }
+        seen(entry, late())
+    };
+    assert_eq!(leased(15).faults, []);
+    let report = leased(16);
+    assert_eq!((report.verdict, report.faults[0].code), (Verdict::Broken, "ledger-line-broken"));
+    assert!(report.faults[0].message.contains("15 minutes after its own time"), "{report:?}");
 }
 
 /// Later than every line of these tests.
