@@ -50,7 +50,7 @@ impl std::fmt::Display for Next {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.run {
             None => f.write_str(&self.say),
-            Some(run) => write!(f, "{} {run}", self.say),
+            Some(run) => write!(f, "{} `{run}`", self.say),
         }
     }
 }
