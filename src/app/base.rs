@@ -6,7 +6,7 @@ use applecart_core::fleet::{self, Desired, Policy, Source};
 use applecart_core::model::TenantId;
 use applecart_core::plan;
 use applecart_io::git::{Base, Repo, Wanted};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How far a command goes to find the base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub fn find(repo: &Repo, context: &Context, reach: Reach) -> Result<Option<Base>
 pub struct Other {
     pub tenants: Vec<Desired>,
     pub fork: Option<Vec<Desired>>,
+    /// The folders that the base changed since the planned revision left its history.
+    pub behind: BTreeSet<String>,
     pub policy_changed: bool,
     pub proposed: Option<Policy>,
 }
@@ -75,16 +77,23 @@ impl Other {
         };
         let unchanged = source.policy == base.policy
             || fork.as_ref().is_some_and(|fork| is_policy_of(repo, fork, source));
+        let behind = match &fork {
+            Some(fork) => behind(repo, fork, fleet, &tenants)?,
+            None => BTreeSet::new(),
+        };
         // Reading a third revision whole is for the few that need it.
         let fork = match fork {
             Some(fork)
-                if lacks_any(fleet, &tenants) || !plan::resealed(fleet, &tenants).is_empty() =>
+                if lacks_any(fleet, &tenants)
+                    || plan::withdraws(fleet, &tenants)
+                    || !plan::resealed(fleet, &tenants).is_empty() =>
             {
                 Some(fleet::load_tenants(&repo.snapshot(&fork)?, Some(policy)).0)
             }
             _ => None,
         };
-        Ok(Self { tenants, fork, policy_changed: !unchanged, proposed: proposed(source) })
+        let proposed = proposed(source);
+        Ok(Self { tenants, fork, behind, policy_changed: !unchanged, proposed })
     }
 
     /// The planned revision's own settings, where it is what changed them.
@@ -96,10 +105,37 @@ impl Other {
         applecart_core::plan::Base {
             tenants: &self.tenants,
             fork: self.fork.as_deref(),
+            behind: &self.behind,
             policy_changed: self.policy_changed,
             proposed: self.proposed.as_ref(),
         }
     }
+}
+
+/// The folders that are as they were where the planned revision left the base, and other ones in
+/// the base by now: there it is the base that goes on.
+fn behind(
+    repo: &Repo,
+    fork: &str,
+    fleet: &[Desired],
+    base: &[Desired],
+) -> Result<BTreeSet<String>, AppError> {
+    let trees: BTreeMap<&str, &str> = base
+        .iter()
+        .filter_map(Desired::valid)
+        .map(|tenant| (tenant.name.as_str(), tenant.tree.as_str()))
+        .collect();
+    let mut behind = BTreeSet::new();
+    for tenant in fleet.iter().filter_map(Desired::valid) {
+        let name = tenant.name.as_str();
+        if trees.get(name).is_none_or(|tree| *tree == tenant.tree) {
+            continue;
+        }
+        if repo.tenant(fork, name)?.is_some_and(|folder| folder.tree == tenant.tree) {
+            behind.insert(name.to_owned());
+        }
+    }
+    Ok(behind)
 }
 
 /// Whether the planned settings are those of this commit: then the base changed them since, and

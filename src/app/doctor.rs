@@ -122,7 +122,7 @@ fn remote(repo: &Repo, context: &Context) -> Finding {
         Ok(None) => {
             let text = "the repository has no remote: settings are the revision's own, and the ledger is in this clone only";
             return Check::new(Area::Remote, CheckState::Warning, text)
-                .with_next("add one before others work on this fleet: git remote add origin URL")
+                .with_next("add one before others work on this fleet: `git remote add origin URL`")
                 .into();
         }
         Err(error) => return failed(Area::Remote, error),
@@ -216,7 +216,7 @@ fn other_ledgers(loaded: &Loaded) -> Vec<Finding> {
                 short(&tip)
             );
             let next = format!(
-                "if {other} is the fleet, work in a clone of it: git clone \"$(git remote get-url {other})\" fleet-{other}"
+                "if {other} is the fleet, work in a clone of it: `git clone \"$(git remote get-url {other})\" fleet-{other}`"
             );
             Check::new(Area::Ledger, CheckState::Warning, text).with_next(next).into()
         })
@@ -262,7 +262,7 @@ fn push(loaded: &Loaded, remote: &str, branch: &str) -> Result<Result<(), Check>
         let text = format!(
             "a branch {other} of this clone is in the way of {branch}: Git has no room for both, so nothing can be recorded"
         );
-        let next = format!("rename it: git branch -m {other} {}-old", other.replace('/', "-"));
+        let next = format!("rename it: `git branch -m {other} {}-old`", other.replace('/', "-"));
         return Ok(Err(failed(text).with_next(next)));
     }
     if let Some(other) = repo.branch_in_the_way(Some(remote), &refname)? {
@@ -286,7 +286,7 @@ fn push(loaded: &Loaded, remote: &str, branch: &str) -> Result<Result<(), Check>
                 "{branch} cannot be pushed to {remote}: {said}. What cannot be recorded is not uploaded"
             );
             let next = Trouble::of(&said).map_or_else(
-                || format!("try it by hand: git push --dry-run {remote} {at}:{refname}"),
+                || format!("try it by hand: `git push --dry-run {remote} {at}:{refname}`"),
                 |trouble| trouble.next().to_owned(),
             );
             Err(failed(text).with_next(next))

@@ -75,6 +75,17 @@ pub enum DownloadError {
         .0.display()
     )]
     NotSealed(PathBuf),
+    #[error(
+        "nothing was written: .gitattributes gives {path} to a filter (filter={filter}): {what}, and that is never uploaded"
+    )]
+    Filtered {
+        path: String,
+        filter: String,
+        /// What the filter would do, in words.
+        what: &'static str,
+        /// The line of `.gitattributes` that takes such files out of it.
+        line: String,
+    },
     #[error("nothing was written: {0} was changed meanwhile; run this again")]
     Changed(String),
     #[error(
@@ -483,17 +494,28 @@ pub fn in_worktree(repo: &Repo, file: &Path, accepted: bool) -> Option<String> {
     })
 }
 
-/// What a person is told of a sealed file that `.gitattributes` gives to a filter.
-pub(super) fn filtered(repo: &Repo, path: &str) -> Option<String> {
-    let filter = repo.filter_of(path)?;
-    let whose = match filter.as_str() {
-        "lfs" => "Git LFS would take it away and commit a pointer instead".to_owned(),
-        "git-crypt" => "git-crypt would encrypt it once more".to_owned(),
-        other => format!("the filter {other} may change it"),
+/// Refuses a sealed file that `.gitattributes` gives to a filter which puts something else in its
+/// place; of any other filter a person is told.
+pub(super) fn unfiltered(repo: &Repo, path: &str) -> Result<Option<String>, DownloadError> {
+    let Some(filter) = repo.filter_of(path) else { return Ok(None) };
+    let what = match filter.as_str() {
+        "lfs" => "Git LFS would commit a pointer instead of the file",
+        "git-crypt" => "git-crypt would encrypt the file once more",
+        other => {
+            return Ok(Some(format!(
+                "{path} is given to a filter by .gitattributes (filter={other}), which may change it; a file that was changed is never uploaded. Write this as the last line of .gitattributes: `{}`",
+                attributes(path)
+            )));
+        }
     };
-    Some(format!(
-        "{path} is given to a filter by .gitattributes (filter={filter}): {whose}, and such a file is never uploaded. Write this as the last line of .gitattributes: *.age -filter -text -diff"
-    ))
+    let (path, line) = (path.to_owned(), attributes(path));
+    Err(DownloadError::Filtered { path, filter, what, line })
+}
+
+/// The line of `.gitattributes` that keeps files such as this one from any change.
+fn attributes(path: &str) -> String {
+    let ending = path.rsplit_once('.').map_or("age", |(_, ending)| ending);
+    format!("*.{ending} -filter -text -diff")
 }
 
 /// Whether Git's index has the file. What cannot be told counts as tracked.

@@ -124,6 +124,7 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
                 Ok(SealedFile { name, size, content: Some(content) })
             }
         })?;
+    let filter = download::unfiltered(&repo, &place.path_of(&sealed.name))?;
     let before = place.text().map_err(DownloadError::from)?;
     let done = SealedDownload {
         sha256: download.sha256(),
@@ -131,10 +132,7 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
         diff: fleet::diff(&place.path(), before, &tenant_file),
         sealed_file: place.path_of(&sealed.name),
         recipients: sealed.content.is_some().then_some(policy.recipients.len()),
-        doubts: doubts
-            .into_iter()
-            .chain(download::filtered(&repo, &place.path_of(&sealed.name)))
-            .collect(),
+        doubts: doubts.into_iter().chain(filter).collect(),
         inspection,
     };
     if !options.dry_run {

@@ -32,6 +32,7 @@ pub fn run(context: &Context, what: &What) -> Result<ValidateReport, AppError> {
     }
     loaded.diagnostics.extend(open_secrets(&repo, &source)?);
     loaded.diagnostics.extend(fleet::downloaded_in_future(&source, context.now()));
+    loaded.diagnostics.extend(fleet::long_suspensions(&source, context.now()));
     loaded.diagnostics.sort();
     Ok(ValidateReport::new(&loaded))
 }

@@ -9,7 +9,7 @@ use super::error::{CliError, Explain as _, Next};
 use super::global::{self, Global};
 use applecart_core::attention::{self, CloneState};
 use applecart_core::fleet;
-use applecart_core::model::{sentence, without_secrets};
+use applecart_core::model::{closing_command, sentence, without_secrets};
 use applecart_core::report::{escape, without_commands};
 
 /// Where a command's results and messages go.
@@ -120,17 +120,20 @@ impl Output {
         let bad = anstyle::AnsiColor::Red.on_default().bold();
         // What was pasted after the wrong option is quoted by many an error.
         let escape = |text: &str| escape(&without_secrets(text));
-        let mut text = format!("{bad}error{bad:#}: {}", escape(&error.to_string()));
+        // Alone on its line, so that it can be copied.
+        let alone = |run: &str| format!("\n    {}", escape(run));
+        let told = |text: &str| match closing_command(text) {
+            Some((text, run)) => escape(text) + &alone(run),
+            None => escape(text),
+        };
+        let mut text = format!("{bad}error{bad:#}: {}", told(&error.to_string()));
         let causes = std::iter::successors(std::error::Error::source(error), |it| it.source());
         for cause in causes {
-            text.push_str(&format!("\n  because: {}", escape(&cause.to_string())));
+            text.push_str(&format!("\n  because: {}", told(&cause.to_string())));
         }
         for Next { say, run } in error.hints() {
             text.push_str(&format!("\n  next: {}", escape(&say)));
-            if let Some(run) = run {
-                // Alone on its line, so that it can be copied.
-                text.push_str(&format!("\n    {}", escape(&run)));
-            }
+            text.extend(run.map(|run| alone(&run)));
         }
         self.write_message(&text);
     }

@@ -1,3 +1,6 @@
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::args::{Keys, Selected};
 use super::error::CliError;
 use super::output::Output;
@@ -66,17 +69,26 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
     Ok(if left > 0 { Outcome::Partial } else { Outcome::Done })
 }
 
+/// One line a file. What keeps several of them as they are is told at the first.
 fn lines(resealed: &Resealed, dry_run: bool) -> String {
-    let line = |(path, fate): &(String, Fate)| {
+    let mut told: HashMap<String, &str> = HashMap::new();
+    let mut text = String::new();
+    for (path, fate) in &resealed.files {
         let what = match fate {
             Fate::Again { .. } if dry_run => "would be re-encrypted".to_owned(),
             Fate::Again { .. } => "re-encrypted".to_owned(),
             Fate::Already => {
                 "skipped: it says that it is sealed to exactly these recipients".to_owned()
             }
-            Fate::Left(why) => format!("left as it is: {why}"),
+            Fate::Left(why) => match told.entry(why.to_string()) {
+                Entry::Occupied(first) => format!("left as it is, as {}", first.get()),
+                Entry::Vacant(place) => {
+                    place.insert(path);
+                    format!("left as it is: {why}")
+                }
+            },
         };
-        format!("{}  {}\n", escape(path), escape(&what))
-    };
-    resealed.files.iter().map(line).collect()
+        text.push_str(&format!("{}  {}\n", escape(path), escape(&what)));
+    }
+    text
 }

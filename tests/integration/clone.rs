@@ -31,6 +31,24 @@ fn a_clone_that_is_behind_says_so() {
 }
 
 #[test]
+fn a_clone_that_is_behind_is_not_calm_about_a_renewal_that_was_merged_since() {
+    let hub = Hub::new();
+    let (_, first) = hub.world.renewal("contoso");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let clone = hub.clone("colleague", &[]);
+    clone.run(&["apply"]).ends_with(0).says("uploaded");
+    hub.world.tenant("contoso", &hub.world.issue(Some(&first.topic), 365));
+    hub.world.commit("Renew contoso");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    clone.run(&["status", "--fail-on", "urgent"]).ends_with(9).says("tenant-outdated");
+    clone.run(&["plan", "--detailed-exitcode"]).ends_with(2).says("git pull --ff-only");
+    clone.run(&["apply"]).ends_with(5).says("superseded");
+    clone.git(&["pull", "--quiet", "--ff-only"]);
+    clone.run(&["apply", "--rev", "HEAD~1"]).ends_with(5).says("tenant-outdated");
+    assert!(!clone.run(&["plan"]).stdout.contains("tenant-outdated"));
+}
+
+#[test]
 fn files_that_are_not_committed_are_told_where_only_commits_count() {
     let world = World::new();
     world.renewal("contoso");

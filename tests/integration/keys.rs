@@ -97,6 +97,27 @@ fn a_key_that_opens_nothing_is_refused_before_intune_is_asked() {
     run.says("the available private key does not open the sealed file of the selected tenants");
 }
 
+#[test]
+fn a_key_that_opens_only_some_files_is_told_once_with_the_tokens() {
+    let world = due();
+    world.renewal("fabrikam");
+    world.renewal("northwind");
+    let stranger = age::x25519::Identity::generate().to_public();
+    for name in ["contoso", "northwind"] {
+        let path = world.repo().join(format!("tenants/{name}/push.pem.age"));
+        encrypt_again(&world, &path, &[&stranger]);
+    }
+    world.commit("Two files for another key");
+    let run = world.run(&["apply"]).ends_with(4);
+    let (cause, text) = ("no available identity opens it", all(&run));
+    assert_eq!(text.matches(cause).count(), 1, "{text}");
+    run.says("✗ contoso push refused ✗ northwind push refused All 2 for the same reason:");
+    assert_eq!(world.uploads("fabrikam"), 1);
+    let run = world.run(&["reseal", "--dry-run"]).ends_with(3);
+    assert_eq!(all(&run).matches(cause).count(), 1, "{}", all(&run));
+    run.says("tenants/northwind/push.pem.age left as it is, as tenants/contoso/push.pem.age");
+}
+
 /// Name and result of each line of a table in docs/keys.md.
 fn documented(first_column: &str) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(project().join("docs/keys.md")).unwrap();

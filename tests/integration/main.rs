@@ -34,6 +34,7 @@ mod interop;
 mod journey;
 mod keys;
 mod kinds;
+mod locations;
 mod manners;
 #[cfg(unix)]
 mod matrix;

@@ -94,7 +94,7 @@ fn a_run_that_another_overtakes_takes_its_upload_for_no_change_by_hand() {
     let hub = hub(&["contoso"], Kind::Push);
     let (one, two) = (hub.clone("one", &[]), hub.clone("two", &[]));
     one.run(&["apply"]).ends_with(0);
-    hub.world.renewal_of("contoso", Kind::Push);
+    hub.world.renew("contoso", Kind::Push);
     hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
     one.git(&["pull", "--quiet"]);
     // The second run has read the ledger, and signs in until the first is done.

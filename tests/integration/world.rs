@@ -61,6 +61,8 @@ pub(crate) struct World {
     pub(crate) key: String,
     pub(crate) url: String,
     pub(crate) secret: String,
+    /// What each sealed file holds: a file that stays is not encrypted again, as in a real fleet.
+    sealed: std::sync::Mutex<std::collections::HashMap<String, Sha256>>,
 }
 
 /// A tenant id that is told apart by its name.
@@ -96,6 +98,7 @@ impl World {
             recipient: identity.to_public().to_string(),
             key: identity.to_string().expose_secret().to_owned(),
             secret: WRITER_SECRET.to_owned(),
+            sealed: std::sync::Mutex::default(),
         };
         std::fs::create_dir_all(world.repo()).unwrap();
         world.git(&["init", "--quiet", "--initial-branch=main"]);

@@ -172,6 +172,7 @@ impl<'a> Bench<'a> {
                 let is_for_sops = |name: &str| self.is_for_sops(&place, name);
                 download.seal(&place, is_for_sops, "on a branch of its own, ")
             })?;
+        let filter = download::unfiltered(&self.ground.loaded.repo, &place.path_of(&sealed.name))?;
         let about = Proposal { urgent: token.token.kind == Kind::Enrollment, ..about };
         let branch = proposal::branch(tenant, token, &inspection, sha256);
         let downloaded = inspection.facts.downloaded;
@@ -200,7 +201,7 @@ impl<'a> Bench<'a> {
         }
         let (sealed_file, tenant_file) = (place.path_of(&sealed.name), place.path());
         let mut about = about;
-        about.warnings.extend(download::filtered(&self.ground.loaded.repo, &sealed_file));
+        about.warnings.extend(filter);
         let changes = [
             Change { path: &sealed_file, bytes: &sealed.content },
             Change { path: &tenant_file, bytes: after.as_bytes() },

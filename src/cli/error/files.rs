@@ -12,6 +12,7 @@ impl Explain for DownloadError {
         match self {
             Self::Refused { .. }
             | Self::NotSealed(_)
+            | Self::Filtered { .. }
             | Self::Changed(_)
             | Self::Draft(DraftError::Invalid(_)) => Outcome::Refused,
             Self::Target(_)
@@ -47,6 +48,10 @@ impl Explain for DownloadError {
                 let (file, token) = (shell_word(&file.display().to_string()), shell_word(token));
                 vec![Next::run("Write them so:", format!("applecart seal {file} {token}"))]
             }
+            Self::Filtered { line, .. } => vec![Next::run(
+                "Write this as the last line of .gitattributes, have it merged, and run this again:",
+                line.clone(),
+            )],
             // Each says what to do itself.
             Self::Target(_)
             | Self::Draft(_)

@@ -63,6 +63,36 @@ fn what_was_committed_once_and_removed_later_is_found_with_its_commit() {
 }
 
 #[test]
+fn what_the_policy_accepts_is_shown_and_fails_nothing_until_its_day() {
+    let world = World::new();
+    world.write("notes/key.pem", &rcgen::KeyPair::generate().unwrap().serialize_pem());
+    world.commit("By mistake");
+    let leak = world.git(&["rev-parse", "HEAD"]);
+    world.git(&["rm", "--quiet", "notes/key.pem"]);
+    world.commit("Removed");
+    let code = "plaintext-private-key";
+    assert_eq!(found(&world.audit().ends_with(7)), [code]);
+    let accept = |code: &str, until: &str| {
+        let entry = format!(
+            "audit: {{accepted: [{{finding: {code}, commit: {leak}, reason: replaced, by: Dana, until: {until}}}]}}\n"
+        );
+        world.write("applecart.yaml", &world.policy(&entry));
+        world.commit("Accept");
+    };
+    accept(code, "2999-12-31");
+    let run = world.audit().ends_with(0);
+    assert_eq!(finding(&run, code)["level"], "accepted");
+    assert_eq!(run.json()["summary"]["accepted"], 1);
+    world.run(&["audit"]).ends_with(0).says("accepted until 2999-12-31 by Dana: replaced");
+    accept("plaintext-vpp-token", "2999-12-31");
+    world.audit().ends_with(7);
+    accept(code, "2001-01-01");
+    let run = world.audit().ends_with(7);
+    let advice = finding(&run, code)["advice"].to_string();
+    assert!(advice.contains("accepted until 2001-01-01 by Dana; look at it again"), "{advice}");
+}
+
+#[test]
 fn any_reference_and_every_path_counts() {
     let world = World::new();
     world.commit("Start");

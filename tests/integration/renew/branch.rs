@@ -62,6 +62,30 @@ fn a_push_certificate_goes_from_the_sheet_to_a_pushed_branch_and_is_applied() {
 }
 
 #[test]
+fn a_file_that_git_lfs_would_take_is_refused_with_the_line_that_helps() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let (file, _) = renewed(&hub, &clone, "contoso");
+    let attributes = clone.folder.join(".gitattributes");
+    let before = state(&hub, &clone);
+    let seal = ["seal", text(&file), "contoso/push", "--offline"];
+    let renew = ["renew", "contoso/push", "--file", text(&file), "--push"];
+    for filter in ["lfs", "git-crypt"] {
+        std::fs::write(&attributes, format!("*.age filter={filter} -text\n")).unwrap();
+        for command in [&seal[..], &renew] {
+            let refused = run(&clone, command).ends_with(4);
+            let told = format!("{}{}", refused.stdout, refused.stderr);
+            assert!(told.contains(&format!("(filter={filter})")), "{told}");
+            assert!(told.contains("*.age -filter -text -diff"), "{told}");
+        }
+        std::fs::remove_file(&attributes).unwrap();
+        assert_eq!(before, state(&hub, &clone), "nothing was written");
+    }
+    std::fs::write(&attributes, "*.age filter=lfs -text\n*.age -filter -text -diff\n").unwrap();
+    run(&clone, &renew).ends_with(0).says("pushed");
+}
+
+#[test]
 fn an_enrollment_token_says_since_when_devices_are_cut_off() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");

@@ -166,9 +166,12 @@ impl Tokens<'_> {
 
     fn seal(&self, file: &str, bytes: &[u8]) -> Sha256 {
         let recipients = std::slice::from_ref(&self.world.recipient);
-        let sealed = seal(&Secret::new(bytes.to_vec()), recipients).unwrap();
-        self.world.write_bytes(&format!("tenants/{}/{file}", self.name), &sealed);
-        Sha256::of(bytes)
+        let (path, sha256) = (format!("tenants/{}/{file}", self.name), Sha256::of(bytes));
+        if self.world.sealed.lock().unwrap().insert(path.clone(), sha256) != Some(sha256) {
+            let sealed = seal(&Secret::new(bytes.to_vec()), recipients).unwrap();
+            self.world.write_bytes(&path, &sealed);
+        }
+        sha256
     }
 
     pub(crate) fn push(mut self, certificate: &applecart_simulator::Issued) -> Self {

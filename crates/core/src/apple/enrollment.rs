@@ -34,6 +34,11 @@ pub fn expires_by(downloaded: Timestamp) -> Timestamp {
     downloaded.plus(LIFETIME).plus(LIFETIME_TOLERANCE)
 }
 
+/// When a token with this expiry was downloaded, to a day.
+pub fn downloaded_for(expires: Timestamp) -> Timestamp {
+    expires.plus(-LIFETIME)
+}
+
 /// Whether a token with this expiry may be the one that was downloaded then.
 pub fn may_expire(downloaded: Timestamp, expires: Timestamp) -> bool {
     expires.since(downloaded.plus(LIFETIME)).abs() <= LIFETIME_TOLERANCE

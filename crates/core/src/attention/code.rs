@@ -93,6 +93,10 @@ causes! {
     Critical = Critical, Expiry::Critical.as_str();
     /// A reviewed line lets an upload happen after which no enrolled device answers.
     DevicesCutOff = Critical, own!("devices-cut-off");
+    /// The base has other content for the tenant than this older revision.
+    TenantOutdated = Urgent, own!("tenant-outdated");
+    /// The tenant file says of a watched token what no reading of Intune has ever shown.
+    FactsDiffer = Urgent, Warning::FactsDiffer.as_str();
     /// This revision stops watching tokens.
     NoLongerWatched = Urgent, own!("no-longer-watched");
     /// The token that was to prove the wire encoding failed.
@@ -124,6 +128,8 @@ causes! {
     Unverified = Notice, Sync::Unverified.as_str();
     /// More than one token in Intune fits a watched entry.
     Ambiguous = Notice, Reason::Ambiguous.as_str();
+    /// Intune has it, and no entry names it.
+    Unmanaged = Notice, Sync::Unmanaged.as_str();
     /// The customer has not confirmed an upload yet.
     AwaitingConfirmation = Notice, own!("awaiting-confirmation");
     /// A new file waits on a branch to be reviewed and merged.

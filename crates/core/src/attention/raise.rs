@@ -1,8 +1,10 @@
 //! What raises each cause, with its sentences.
 
 mod device_sync;
+mod outdated;
 mod recorded;
 mod renewal;
+mod replaced;
 mod tenant;
 mod token;
 mod topic;

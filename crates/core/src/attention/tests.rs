@@ -7,10 +7,10 @@ use chrono::NaiveDate;
 use super::*;
 use crate::fleet::{Suspension, Tenant};
 use crate::ledger::TenantLedger;
-use crate::model::{Event, Facts, FailureCode, Problem, ProblemCode, Reading};
-use crate::plan::world::{NEXT_YEAR, OTHER_TOPIC, TOPIC, World, at, push_entry, tenant};
+use crate::model::{Event, Facts, FailureCode, Problem, ProblemCode, Reading, Sha256};
+use crate::plan::world::{BaseWorld, NEXT_YEAR, OTHER_TOPIC, TOPIC, World, at, push_entry, tenant};
 use crate::plan::{
-    Action, Expiry, PlannedTenant, Reason, Selection, Warning, Withdrawal, Withdrawn,
+    Action, Expiry, Outdated, PlannedTenant, Reason, Selection, Warning, Withdrawal, Withdrawn,
 };
 use crate::report;
 use crate::rules::topics::{KnownTopic, Witness};
@@ -92,6 +92,18 @@ impl Fleet {
                 state.sync = Sync::Watched;
                 state.live.as_mut().unwrap().expires = Some(at("2027-01-01T00:00:00Z"));
             }
+            Cause::FactsDiffer => {
+                state.sync = Sync::Watched;
+                let live = state.live.as_mut().unwrap();
+                live.serial = Some("BB".parse().unwrap());
+                live.topic = git.push.as_ref().and_then(|entry| entry.topic()).cloned();
+                world.forget();
+                world.recorded(Event::Observed, "BB", "run-1", "2026-11-20T11:00:00Z");
+                let past = world.ledger.unwrap().tenants.into_values().next().unwrap();
+                self.ledger.tenants.insert(git.tenant_id, past);
+            }
+            Cause::TenantOutdated => planned.outdated = Some(Outdated::default()),
+            Cause::Unmanaged => state.sync = Sync::Unmanaged,
             Cause::AppleIdDiffers => state.warnings.push(Warning::AppleIdDiffers),
             Cause::Expired => state.expiry = Expiry::Expired,
             Cause::Critical => state.expiry = Expiry::Critical,
@@ -933,6 +945,130 @@ fn a_watched_token_that_is_another_customers_now_is_critical() {
     assert_eq!(watched(|live| live.organization = Some("Fabrikam".into())), critical);
     assert_eq!(watched(|live| live.location = Some("Berlin".into())), critical);
     assert_eq!(watched(|live| live.expires = Some(at("2027-03-01T00:00:00Z"))), critical);
+}
+
+#[test]
+fn a_watched_certificate_with_another_serial_that_expires_no_later_was_replaced() {
+    let other_serial = |expires: &str| {
+        let mut world = World::equal();
+        world.entry().file = None;
+        world.live_push(|live| {
+            live.serial = "BB".parse().unwrap();
+            live.expires = at(expires);
+        });
+        replaced(&world)
+    };
+    assert_eq!(other_serial(NEXT_YEAR), Some(Severity::Critical));
+    assert_eq!(other_serial("2028-01-01T00:00:00Z"), None, "an ordinary renewal by hand");
+}
+
+#[test]
+fn what_no_reading_ever_showed_is_a_mistake_in_git_and_replaced_nothing() {
+    let mut world = World::vpp();
+    world.entry().file = None;
+    world.entry().facts.location = Some("Lodnon".into());
+    let mut changed = World::vpp();
+    changed.entry().file = None;
+    changed.live_vpp(|live| live.location = Some("Lodnon".into()));
+    for world in [&mut world, &mut changed] {
+        world.forget();
+        // What was first seen, and what changed since, as `apply` records it.
+        let line = world.recorded(Event::Observed, "AA", "run-0", "2026-11-20T11:00:00Z");
+        line.after.as_mut().unwrap().location = Some("London".into());
+    }
+    let line = changed.recorded(Event::Observed, "AA", "run-1", "2026-11-21T11:00:00Z");
+    line.after.as_mut().unwrap().location = Some("Lodnon".into());
+    assert_eq!(codes(&attention(&world)), ["facts-differ"]);
+    let told = &attention(&world)[0];
+    assert!(told.is_urgent() && told.message.contains("The tenant file is wrong"), "{told:?}");
+    assert_eq!(replaced(&changed), Some(Severity::Critical), "a later line is no excuse");
+}
+
+#[test]
+fn a_wrong_topic_in_the_tenant_file_alone_is_critical_and_called_a_mistake_in_git() {
+    let mut world = World::unrecorded();
+    world.entry().file = None;
+    world.recorded(Event::Observed, "AA", "run-0", "2026-11-20T11:00:00Z");
+    world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+    let listed = attention_of(&world, &world.plan());
+    assert!(listed.is_critical());
+    let told = &listed.matters[0];
+    assert_eq!((told.code.as_str(), told.severity), ("topic-changed", Severity::Critical));
+    assert!(told.message.contains("The mistake is in the tenant file"), "{told:?}");
+    assert_eq!(told.command.as_deref(), Some("applecart import --update contoso"));
+}
+
+#[test]
+fn a_token_that_only_intune_has_is_never_passed_over() {
+    let mut world = World::vpp();
+    world.forget();
+    world.tenant.vpp.clear();
+    let listed = attention_of(&world, &world.plan());
+    assert_eq!(codes(&listed.matters), ["unmanaged"]);
+    assert!(!listed.matters[0].is_urgent() && !listed.is_critical(), "it fails no schedule");
+}
+
+#[test]
+fn a_parked_token_that_another_customers_took_the_place_of_is_new() {
+    let mut world = World::vpp();
+    world.suspend("2026-12-31");
+    world.live_vpp(|live| live.expires = Some(at("2027-12-01T00:00:00Z")));
+    assert_eq!(world.first().state.sync, Sync::Held);
+    assert!(!attention(&world).iter().any(Matter::is_urgent), "renewed by hand, and parked");
+    world.live_vpp(|live| live.organization = Some("Fabrikam".into()));
+    let listed = attention_of(&world, &world.plan());
+    let told = listed.matters.iter().find(|one| one.is_urgent()).unwrap();
+    assert_eq!((told.code.as_str(), told.severity), ("changed-outside-git", Severity::Critical));
+    assert!(listed.is_critical());
+}
+
+/// The base has a new enrollment file, and the planned revision is as it was before that.
+fn merged_elsewhere() -> World {
+    let mut world = World::enrollment();
+    world.entry().file = None;
+    let mut newer = world.tenant.clone();
+    let renewed = World::enrollment_renewal().entry().clone();
+    newer.enrollment[0].file = renewed.file.clone();
+    newer.enrollment[0].file.as_mut().unwrap().sha256 = Sha256::of(b"BB");
+    newer.enrollment[0].downloaded = Some(at("2026-11-22T10:00:00Z"));
+    world.base = Some(BaseWorld {
+        tenants: vec![Desired::Valid(newer)],
+        fork: Some(vec![Desired::Valid(world.tenant.clone())]),
+        behind: ["contoso".to_owned()].into(),
+        ..BaseWorld::default()
+    });
+    world
+}
+
+#[test]
+fn a_clone_that_is_behind_is_not_calm_about_what_was_merged_since() {
+    let mut world = merged_elsewhere();
+    let listed = attention_of(&world, &world.plan());
+    let told = codes(&listed.matters);
+    assert!(told.contains(&"tenant-outdated") && told.contains(&"device-sync-down"), "{told:?}");
+    assert!(!told.contains(&"file-withdrawn"), "this revision withdraws nothing: {told:?}");
+    assert!(listed.is_critical());
+    let down = listed.matters.iter().find(|one| one.code.as_str() == "device-sync-down").unwrap();
+    assert!(down.next.contains("Do not download another one"), "{down:?}");
+    let report = report::ApplyReport::new(&world.plan());
+    assert_eq!(report.exits, [5], "the due upload is left undone");
+    assert_eq!(report.summary.superseded, 1);
+    // Once a run has seen it in Intune nothing waits, and the clone is behind all the same.
+    world.recorded(Event::Confirmed, "BB", "run-1", "2026-11-22T11:00:00Z");
+    let listed = attention_of(&world, &world.plan());
+    let outdated =
+        listed.matters.iter().find(|one| one.code.as_str() == "tenant-outdated").unwrap();
+    assert_eq!(outdated.severity, Severity::Urgent);
+    assert_eq!(report::ApplyReport::new(&world.plan()).exits, [0]);
+}
+
+#[test]
+fn what_decides_nothing_makes_no_clone_outdated() {
+    let mut world = merged_elsewhere();
+    let mut newer = world.tenant.clone();
+    newer.contacts = vec!["it@contoso.example".into()];
+    world.base.as_mut().unwrap().tenants = vec![Desired::Valid(newer)];
+    assert_eq!(world.plan().tenants[0].outdated, None);
 }
 
 #[test]

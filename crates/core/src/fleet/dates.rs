@@ -1,5 +1,7 @@
-//! Dates that a file cannot have yet, by today's clock. Everything else of a fleet is judged
-//! without one.
+//! Dates that a file cannot have yet, or should not have, by today's clock. Everything else of a
+//! fleet is judged without one.
+
+use chrono::{Days, NaiveDate};
 
 use super::diagnostic::{Code, Diagnostic};
 use super::document::{File, Node, Value};
@@ -31,6 +33,41 @@ pub fn downloaded_in_future(source: &Source, now: Timestamp) -> Vec<Diagnostic> 
     found
 }
 
+/// How long a suspension may be without a warning: no credential lives longer.
+const LONGEST_SUSPENSION: Days = Days::new(366);
+
+/// Every `suspend` line that lasts for more than a year. It is no mistake, for a contract may end
+/// then; but what is parked so long is forgotten.
+pub fn long_suspensions(source: &Source, now: Timestamp) -> Vec<Diagnostic> {
+    let today = now.date_time().date_naive();
+    let Some(latest) = today.checked_add_days(LONGEST_SUSPENSION) else { return Vec::new() };
+    let mut found = Vec::new();
+    for folder in &source.tenants {
+        let Some(FileBytes::Read(bytes)) = &folder.tenant_file else { continue };
+        let path = format!("tenants/{}/tenant.yaml", folder.name);
+        let Ok(mut file) = File::open(&path, bytes) else { continue };
+        let Some(root) = file.parse() else { continue };
+        let tokens =
+            ["push", "enrollment", "vpp"].into_iter().filter_map(|kind| value(&root, kind));
+        let tokens = tokens.flat_map(|node| match &node.value {
+            Value::List(entries) => entries.iter().collect(),
+            _ => vec![node],
+        });
+        for holder in std::iter::once(&root).chain(tokens) {
+            let until = value(holder, "suspend").and_then(|suspend| value(suspend, "until"));
+            let Some(until) = until else { continue };
+            let Value::Scalar { text, .. } = &until.value else { continue };
+            if text.trim().parse::<NaiveDate>().is_ok_and(|day| day > latest) {
+                let message = format!("the suspension lasts for more than a year from {today}");
+                let help = "write a date within the next year; every certificate and token expires within one, and the line can be renewed by review";
+                let mistake = file.mistake(Code::LongSuspension, until.span, message);
+                found.push(mistake.as_warning().with_help(help));
+            }
+        }
+    }
+    found
+}
+
 fn value<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
     let Value::Map(pairs) = &node.value else { return None };
     pairs.iter().find(|(key, _)| key.text == name).map(|(_, value)| value)
@@ -44,6 +81,12 @@ mod tests {
     fn found(downloaded: &str) -> Vec<Diagnostic> {
         let text =
             format!("name: contoso\nenrollment:\n  - name: ABM\n    downloaded: {downloaded}\n");
+        downloaded_in_future(&source(text), NOW.parse().unwrap())
+    }
+
+    const NOW: &str = "2026-11-22T12:00:00Z";
+
+    fn source(text: String) -> Source {
         let folder = Folder {
             name: "contoso".into(),
             tree: "tree".into(),
@@ -51,8 +94,7 @@ mod tests {
             entries: Vec::new(),
             overfull: None,
         };
-        let source = Source { tenants: vec![folder], ..Source::default() };
-        downloaded_in_future(&source, "2026-11-22T12:00:00Z".parse().unwrap())
+        Source { tenants: vec![folder], ..Source::default() }
     }
 
     #[test]
@@ -61,6 +103,15 @@ mod tests {
         assert_eq!((mistake.line, mistake.column), (4, 17));
         assert!(mistake.is_error());
         assert!(mistake.message.contains("in the future"), "{mistake:?}");
+    }
+
+    #[test]
+    fn a_suspension_of_more_than_a_year_is_warned_about_with_its_place() {
+        let text = "name: contoso\nsuspend: {reason: moves, until: 2027-11-23}\nvpp:\n  - name: London\n    suspend: {reason: moves, until: 2126-12-31}\n";
+        let found = long_suspensions(&source(text.to_owned()), NOW.parse().unwrap());
+        let [warning] = &found[..] else { panic!("one: {found:?}") };
+        assert_eq!((warning.line, warning.code.as_str()), (5, "long-suspension"));
+        assert!(!warning.is_error(), "the fleet stays valid: {warning:?}");
     }
 
     #[test]

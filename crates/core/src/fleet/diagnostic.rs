@@ -44,6 +44,7 @@ crate::code_enum! {
         NameMismatch = "name-mismatch",
         BadGuid = "bad-guid",
         Placeholder = "placeholder",
+        LongSuspension = "long-suspension",
         BadDate = "bad-date",
         BadDuration = "bad-duration",
         BadPercentage = "bad-percentage",

@@ -197,7 +197,7 @@ impl Work<'_> {
                 let is_file = state.sync == Sync::InSync || planned.action == Action::Configure;
                 // An enrollment file does not tell its expiry, which is as last seen in Intune.
                 let expires = is_file && entry.token.kind == Kind::Enrollment;
-                let location = self.is_renamed(entry, live, tenant);
+                let location = self.is_renamed(entry, state, live, tenant);
                 self.follow(entry, live, &mut changes, |field, stated| match field {
                     "appleId" => stated.is_none(),
                     "expires" => expires,
@@ -218,18 +218,34 @@ impl Work<'_> {
     }
 
     /// Whether Intune names the location of a token with a file differently, and that may be Apple's
-    /// new name: neither has another entry that name, nor does a review move the token there.
-    fn is_renamed(&mut self, entry: &Token, live: LiveToken<'_>, tenant: &Tenant) -> bool {
+    /// new name: neither has another entry that name, nor does a review move the token there. Where
+    /// Git names none, that is asked only of a token that is held for it.
+    fn is_renamed(
+        &mut self,
+        entry: &Token,
+        state: &TokenState,
+        live: LiveToken<'_>,
+        tenant: &Tenant,
+    ) -> bool {
         let LiveToken::Vpp(live) = live else { return false };
-        let (Some(ours), Some(theirs)) = (&entry.facts.location, &live.location) else {
-            return false;
-        };
-        let is_taken = tenant.vpp.iter().any(|other| other.facts.location.as_ref() == Some(theirs));
-        let is_moved = entry.allow.iter().any(|allow| allow.hold == Reason::WrongLocation);
-        if ours == theirs || is_taken || is_moved {
+        let Some(theirs) = &live.location else { return false };
+        let ours = entry.facts.location.as_ref();
+        let is_held = |reason| state.reasons.contains(&reason);
+        if ours.is_none() && !is_held(Reason::Rejected) && !is_held(Reason::WrongLocation) {
             return false;
         }
-        self.note(ImportNoteCode::LocationChanged, &entry.token, other_location(theirs, ours));
+        let is_taken = tenant.vpp.iter().any(|other| other.facts.location.as_ref() == Some(theirs));
+        let is_moved = entry.allow.iter().any(|allow| allow.hold == Reason::WrongLocation);
+        if ours == Some(theirs) || is_taken || is_moved {
+            return false;
+        }
+        let detail = match ours {
+            Some(ours) => other_location(theirs, ours),
+            None => format!(
+                "Intune names the location {theirs:?}, the file had none. That is right if the token was always of {theirs:?}, or if Apple renamed its location. If another location's token was uploaded here, devices of the right one lost their apps' licences: do not merge this, and upload the right token again"
+            ),
+        };
+        self.note(ImportNoteCode::LocationChanged, &entry.token, detail);
         true
     }
 

@@ -255,10 +255,7 @@ impl TenantLedger {
     /// The newest line that tells which file Intune had. One that landed in another location was
     /// there as well.
     pub fn last_known_file<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
-        let landed = |record: &Record| {
-            record.cause().is_some_and(|cause| cause.code == FailureCode::WrongLocation)
-        };
-        self.of(token).rfind(|record| record.is_proof() || landed(record))
+        self.of(token).rfind(|record| record.is_proof() || landed_elsewhere(record))
     }
 
     /// The facts that Intune was last read to have: what a run recorded, or had before it when it
@@ -489,15 +486,32 @@ impl TenantLedger {
         self.provenance.get(&Sha256::of(&encode(record).ok()?))
     }
 
+    /// The location that a VPP token had before a file of another one landed in it, while no line
+    /// since says that this is right. A tenant file need not name the location.
+    pub fn lost_location<'a>(&'a self, token: &'a TokenRef) -> Option<&'a str> {
+        let ends = |record: &Record| matches!(record.event(), Event::Confirmed | Event::Adopted);
+        let since = self.of(token).rev().take_while(|record| !ends(record));
+        let first = since.filter(|record| landed_elsewhere(record)).last()?;
+        // What the failure's own line calls "before" may be what the wrong file had brought already.
+        let opened = sending::all(&self.records)
+            .into_iter()
+            .find(|sending| sending.end.is_some_and(|end| end.seq == first.seq))
+            .map_or(first, |sending| sending.opened);
+        opened.before.as_ref()?.location.as_deref()
+    }
+
     /// The newest upload, while no `acknowledged` of its digest follows it: the customer has not
-    /// confirmed that devices work. `None` also where another credential took its place.
+    /// confirmed that devices work. `None` also where another credential took its place, and where
+    /// it did not land where it was meant to: nobody confirms a failure.
     pub fn unacknowledged<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
-        let records: Vec<&Record> = self.of(token).collect();
+        let records: Vec<&Record> = self.of(token).filter(|record| !self.is_void(record)).collect();
         let is_upload = |record: &&Record| {
             record.sha256().is_some() && matches!(record.event(), Event::Applied | Event::Confirmed)
         };
         let last = records.iter().rev().find(|record| {
-            is_upload(record) || matches!(record.event(), Event::ChangedOutsideGit | Event::Adopted)
+            is_upload(record)
+                || landed_elsewhere(record)
+                || matches!(record.event(), Event::ChangedOutsideGit | Event::Adopted)
         })?;
         let sha256 = Some(last).filter(|record| is_upload(record))?.sha256();
         // A sending that only a later read proved has no `applied`.
@@ -510,6 +524,25 @@ impl TenantLedger {
             .skip(upload)
             .any(|record| record.event() == Event::Acknowledged && record.sha256() == sha256);
         records.get(upload).copied().filter(|_| !is_acknowledged)
+    }
+
+    /// Whether the line tells of a sending of which a later line says that Intune does not have it,
+    /// or of a file in another location that was found to be right since.
+    fn is_void(&self, record: &Record) -> bool {
+        let Some(sha256) = record.sha256() else { return false };
+        let later = || self.life(&record.token, sha256).filter(|later| later.seq > record.seq);
+        match record.event() {
+            Event::Applied => {
+                later().take_while(|later| later.event() != Event::Intended).any(|later| {
+                    let is_never_visible =
+                        later.cause().is_some_and(|cause| cause.code == FailureCode::NeverVisible);
+                    is_never_visible
+                        || matches!(later.event(), Event::NotShown | Event::OutcomeUnknown)
+                })
+            }
+            Event::Failed => later().any(|later| later.is_proof()),
+            _ => false,
+        }
     }
 
     /// The record of a change outside Git, while neither `confirmed` nor `adopted` follows it.
@@ -625,8 +658,12 @@ pub enum Remade<'a> {
 
 /// Whether a reading showed the file in Intune.
 fn is_seen(record: &Record) -> bool {
-    record.event() == Event::Confirmed
-        || record.cause().is_some_and(|cause| cause.code == FailureCode::WrongLocation)
+    record.event() == Event::Confirmed || landed_elsewhere(record)
+}
+
+/// Whether a reading showed the file in another location than the one that was meant.
+fn landed_elsewhere(record: &Record) -> bool {
+    record.cause().is_some_and(|cause| cause.code == FailureCode::WrongLocation)
 }
 
 fn is_definite(record: &Record) -> bool {

@@ -46,6 +46,14 @@ pub fn sentence(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
+/// A sentence that closes with a command, such as "Rename it: `git branch -m a b`": what is before the
+/// command, and the command, which is copied and so stands alone on its line.
+pub fn closing_command(text: &str) -> Option<(&str, &str)> {
+    let (before, command) = text.trim_end_matches('.').strip_suffix('`')?.rsplit_once('`')?;
+    let before = before.trim_end();
+    before.ends_with(':').then_some((before, command))
+}
+
 /// The nearest of `candidates`, where one is near enough to be what was meant.
 pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Distances of very long texts cost their product, and nobody meant one of our words by them.
@@ -69,6 +77,15 @@ pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_that_closes_a_sentence_is_told_apart() {
+        let told = closing_command("It is behind. Push `main`: `git push origin main`.");
+        assert_eq!(told, Some(("It is behind. Push `main`:", "git push origin main")));
+        for text in ["Look at `git remote -v`", "`doctor` tells more", "Push it: now", "`", ""] {
+            assert_eq!(closing_command(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn what_steers_or_hides_is_written_out_and_letters_are_left() {

@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::input::{Base, Input};
+use super::input::{Base, Input, Known};
 use super::types::{
-    RecipientsChange, RemovedTenant, ResealedTenant, SealedToOthers, Withdrawal, Withdrawn,
+    Outdated, RecipientsChange, RemovedTenant, ResealedTenant, SealedToOthers, WaitingFile,
+    Withdrawal, Withdrawn,
 };
-use crate::fleet::{Desired, Policy, Tenant};
+use crate::fleet::{Desired, Policy, Tenant, Token};
 use crate::model::{TenantId, TokenRef};
+use crate::rules::in_force;
 
 /// The changes; none where the planned revision is its own base.
 #[derive(Debug, Default)]
@@ -20,6 +22,7 @@ pub(super) struct Changes {
     pub(super) removed: Vec<RemovedTenant>,
     pub(super) resealed: Vec<ResealedTenant>,
     withdrawn: BTreeMap<TenantId, Vec<Withdrawn>>,
+    outdated: BTreeMap<TenantId, Outdated>,
 }
 
 impl Changes {
@@ -40,7 +43,13 @@ impl Changes {
                 .map(|(tenant, files)| ResealedTenant { name: tenant.name.to_string(), files })
                 .collect(),
             withdrawn: withdrawn(input.fleet, base.fork.unwrap_or(base.tenants)),
+            outdated: outdated(input, base),
         }
+    }
+
+    /// What this revision does not know yet of the tenant.
+    pub(super) fn outdated(&self, tenant: Option<TenantId>) -> Option<Outdated> {
+        tenant.and_then(|id| self.outdated.get(&id)).cloned()
     }
 
     /// What this revision no longer does for the tenant's tokens.
@@ -140,6 +149,57 @@ pub(super) fn sealed_to_others(input: &Input<'_>) -> Vec<SealedToOthers> {
             })
         })
         .collect()
+}
+
+fn outdated(input: &Input<'_>, base: &Base<'_>) -> BTreeMap<TenantId, Outdated> {
+    if base.behind.is_empty() {
+        return BTreeMap::new();
+    }
+    let newer: BTreeMap<TenantId, &Tenant> = base
+        .tenants
+        .iter()
+        .filter_map(Desired::valid)
+        .map(|tenant| (tenant.tenant_id, tenant))
+        .collect();
+    let behind = input.fleet.iter().filter_map(Desired::valid);
+    behind
+        .filter(|tenant| base.behind.contains(tenant.name.as_str()))
+        .filter_map(|tenant| Some((tenant, *newer.get(&tenant.tenant_id)?)))
+        .filter(|(tenant, newer)| !in_force::same_tenant(tenant, newer))
+        .map(|(tenant, newer)| (tenant.tenant_id, outdated_of(input, tenant, newer)))
+        .collect()
+}
+
+fn outdated_of(input: &Input<'_>, tenant: &Tenant, newer: &Tenant) -> Outdated {
+    let today = input.now.date_time().date_naive();
+    let is_parked = |token: &Token| {
+        newer.suspension_of(Some(token), today).is_some_and(|one| !one.is_over(today))
+    };
+    let is_known = |waiting: &WaitingFile| {
+        let here =
+            |token: &Token| token.file.as_ref().is_some_and(|file| file.sha256 == waiting.sha256);
+        let is_seen = match input.known {
+            Known::Read(view) => {
+                let past = view.tenant(tenant.tenant_id);
+                past.proof(&waiting.token, waiting.sha256).is_some()
+            }
+            Known::Unknown(..) => false,
+        };
+        is_seen || tenant.tokens().any(here)
+    };
+    let waiting = newer.tokens().filter(|token| !is_parked(token)).filter_map(|token| {
+        Some(WaitingFile {
+            token: token.token.clone(),
+            sha256: token.file.as_ref()?.sha256,
+            downloaded: token.downloaded,
+        })
+    });
+    Outdated { files: waiting.filter(|waiting| !is_known(waiting)).collect() }
+}
+
+/// Whether this revision takes tokens, or their files, out of what `before` has.
+pub fn withdraws(fleet: &[Desired], before: &[Desired]) -> bool {
+    withdrawn(fleet, before).values().any(|one| !one.is_empty())
 }
 
 fn withdrawn(fleet: &[Desired], before: &[Desired]) -> BTreeMap<TenantId, Vec<Withdrawn>> {

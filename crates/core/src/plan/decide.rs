@@ -171,10 +171,15 @@ impl Case<'_> {
         self.one.live.is_some_and(|live| {
             live.shows(&Sent {
                 stated,
-                downloaded: sending.downloaded().or(downloaded),
+                downloaded: downloaded.or(sending.downloaded()),
                 before: sending.before(),
                 from: sending.intended_at(),
                 stage: match sending.applied {
+                    // What was seen in its place may have been another file: it has to have moved
+                    // in this sending's time.
+                    Some(_) if is_outcome_unknown(sending) => {
+                        Stage::Announced { until: sending.last_at(), read: sending.before() }
+                    }
                     Some(_) => Stage::Accepted(sending.last_at()),
                     None => Stage::Announced {
                         until: sending.lease_until.unwrap_or_else(|| sending.last_at()),
@@ -243,7 +248,8 @@ pub(super) fn decide(case: &Case<'_>) -> Ruling {
 
     // Row 4, and row 5's end: this very file was refused, or never showed. When Intune has it all
     // the same (it was uploaded by hand), no write would be due, so row 6 is the truth; but a file
-    // that landed in another location is there, and wrong until Git names that location.
+    // that landed in another location is there, and wrong until Git names that location, also where
+    // Git named none.
     let same = case.one.is_same();
     let closed = unfinished::closed(case, &unfinished);
     let rejected = rejected(case, &closed)
@@ -264,9 +270,14 @@ pub(super) fn decide(case: &Case<'_>) -> Ruling {
     ruling
 }
 
+fn is_outcome_unknown(sending: &Sending<'_>) -> bool {
+    sending.end.is_some_and(|end| end.event() == Event::OutcomeUnknown)
+}
+
 /// Whether a reading may still prove a sending: nothing finished it, or a line that says that it did
 /// not show, or that Graph refused it. Intune may take longer than the settling time, and a gateway may
-/// refuse what was done behind it.
+/// refuse what was done behind it. What was seen after an accepted enrollment file was taken for
+/// another one by its date alone, which a person may have put right.
 fn is_open_to_proof(case: &Case<'_>, sending: &Sending<'_>) -> bool {
     let is_newer = case
         .one
@@ -275,6 +286,7 @@ fn is_open_to_proof(case: &Case<'_>, sending: &Sending<'_>) -> bool {
         .is_none_or(|proof| proof.seq < sending.opened.seq);
     let is_open = sending.end.is_none_or(|end| match end.event() {
         Event::NotLanded | Event::NotShown => true,
+        Event::OutcomeUnknown => case.one.kind() == Kind::Enrollment && sending.applied.is_some(),
         Event::Failed => end.cause().is_some_and(|cause| {
             matches!(cause.code, FailureCode::Rejected | FailureCode::NeverVisible)
         }),
@@ -332,8 +344,7 @@ fn rejected(case: &Case<'_>, closed: &[Closed<'_>]) -> Option<Rejected> {
     if let Some(failed) = case.one.past.definite_failure(case.one.of, case.file.sha256) {
         let cause = failed.cause();
         if cause.is_some_and(|cause| cause.code == FailureCode::WrongLocation) {
-            let before = failed.before.as_ref().and_then(|before| before.location.as_ref());
-            let detail = holds::elsewhere(case, before).unwrap_or_else(|| {
+            let detail = holds::elsewhere(case, failed.before.as_ref()).unwrap_or_else(|| {
                 format!(
                     "This file turned out to belong to another location on {}. {again}: the one of this location",
                     failed.at

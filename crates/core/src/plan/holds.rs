@@ -8,11 +8,11 @@ use chrono::NaiveDate;
 use crate::apple::push;
 use crate::fleet::{Policy, Token, TokenFile};
 use crate::ledger::Sending;
-use crate::model::{Kind, LiveVpp, TenantName};
+use crate::model::{Facts, Kind, LiveVpp, TenantName};
 use crate::rules::allow::{self, Change, Hold};
 use crate::rules::bindings::Bindings;
 use crate::rules::codes::Reason;
-use crate::rules::identity::{self, Collected};
+use crate::rules::identity::{self, Collected, Likeness};
 use crate::rules::judge;
 use crate::rules::requests::{self, Requests};
 use crate::rules::subject::{ABSENT, Subject, noun};
@@ -127,6 +127,7 @@ pub(super) fn without_file(case: &Case<'_>) -> Vec<Hold> {
     let mut holds: Vec<Hold> = conflicts.into_iter().map(firm(Reason::WrongDestination)).collect();
     holds.extend(duplicates.into_iter().map(firm(Reason::Duplicate)));
     holds.extend(case.one.against_place());
+    holds.extend(not_to_be_made(case));
     holds.extend(vpp_state(case));
     holds.extend(suspension(case));
     holds
@@ -150,12 +151,46 @@ fn vpp_state(case: &Case<'_>) -> Option<Hold> {
             Reason::ExternalMdm,
             "Another MDM uses this VPP token; taking it back ends that MDM's licences. If that is meant, write `claim: true` on the entry",
         )),
-        DUPLICATE => Some(Hold::firm(
+        DUPLICATE if !leaves_its_location(case, live) => Some(Hold::firm(
             Reason::DuplicateLocation,
-            "Intune has another VPP token for the same location, and neither works. Remove one of the two in the portal, then run `applecart plan` again",
+            "Intune has another VPP token for the same location, and neither works. If one of the two got the other's file by mistake, remove none: bring it a newly downloaded file of its own location, with its `location` on the entry. Else remove the one that is not needed in the portal, then run `applecart plan` again",
         )),
         _ => None,
     }
+}
+
+/// Whether this upload ends that two tokens are of one location: another location's file was uploaded
+/// here, and this one is of a location that no other token has. Whether it may is then for the hold
+/// of a change of location to say.
+fn leaves_its_location(case: &Case<'_>, live: &LiveVpp) -> bool {
+    let Some(meant) = case.one.location_meant() else { return false };
+    let has = |one: &LiveVpp| one.location.as_deref() == Some(meant);
+    live.location.is_some()
+        && !has(live)
+        && !case.all_vpp.iter().any(|other| other.id != live.id && has(other))
+}
+
+/// The entry says that Intune does not have the token yet, and Intune has one of its name. Nothing
+/// tells that it is of the same location: neither did a run make it, nor was a file of this entry
+/// ever seen there.
+fn not_to_be_made(case: &Case<'_>) -> Option<Hold> {
+    let (entry, past) = (case.one.token, case.one.past);
+    let Some(Subject::Vpp(live)) = case.one.live.filter(|_| entry.create) else { return None };
+    let is_its_own = entry.token.id.is_some()
+        || identity::likeness(live, entry) == Some(Likeness::Location)
+        || past.was_created(case.one.of)
+        || past.last_known_file(case.one.of).is_some();
+    (!is_its_own).then(|| {
+        let found = live.location.as_ref().map(|it| format!(" of the location {it:?}"));
+        Hold::firm(
+            Reason::CreateNotPermitted,
+            format!(
+                "The entry says `create: true`, and Intune has a token of this name already{} (id {}). An upload would take the licences of its apps away, if that is another location. If it is the one that the entry means, remove `create` and write that `id`; if not, give the entry another `name`",
+                found.unwrap_or_default(),
+                live.id
+            ),
+        )
+    })
 }
 
 /// A token of Intune's that has the location (VPP) or the name (enrollment) of an entry whose known
@@ -260,17 +295,57 @@ fn again(case: &Case<'_>, MadeAgain { id, alike }: &MadeAgain) -> String {
 
 /// Whether a VPP token may be created.
 fn create(case: &Case<'_>) -> Option<Hold> {
-    let twin = case.all_vpp.iter().find(|live| identity::looks_like(live, case.one.token));
+    let twin = case
+        .all_vpp
+        .iter()
+        .find_map(|live| Some(twin(case, live, identity::likeness(live, case.one.token)?)));
     let detail = match twin {
-        Some(live) => format!(
-            "Intune has a VPP token that looks like this one ({}, id {}); a second one for the same location stops both. Write that `id` on the entry, so that it is renewed instead",
-            live.display_name.as_deref().or(live.location.as_deref()).unwrap_or("without a name"),
-            live.id
-        ),
+        Some(told) => told,
         None if case.one.token.create => return None,
         None => "Intune has no such VPP token. If it is to be created, write `create: true` on the entry; if it has another name or location there, write its `id`".to_owned(),
     };
     Some(Hold::firm(Reason::CreateNotPermitted, detail))
+}
+
+/// Intune has a token that may be the one to be made: which it is, and what to write.
+fn twin(case: &Case<'_>, live: &LiveVpp, likeness: Likeness) -> String {
+    let (entry, tenant) = (case.one.token, case.one.tenant);
+    let name = live.display_name.as_deref().or(live.location.as_deref());
+    let it = format!("{:?}, id {}", name.unwrap_or("without a name"), live.id);
+    let owner = identity::named_by(&live.id, entry, &tenant.vpp, case.one.past);
+    let named = owner.and_then(|other| other.token.name.as_deref()).unwrap_or_default();
+    let renewal = owner.map(|other| other.token.spec(&tenant.name));
+    match (likeness, renewal) {
+        (Likeness::Location, Some(renewal)) => format!(
+            "Intune has a VPP token of this location already ({it}), which the entry {named:?} names; a second one for the same location stops both. Remove this entry, and bring the file as the next one of that: `applecart renew {renewal} --file FILE`"
+        ),
+        (Likeness::Location, None) => format!(
+            "Intune has a VPP token that looks like this one ({it}); a second one for the same location stops both. Write that `id` on the entry, so that it is renewed instead"
+        ),
+        (Likeness::Name, Some(_)) => format!(
+            "Intune has a VPP token of this name already ({it}), which the entry {named:?} names. Give this entry another `name`"
+        ),
+        (Likeness::Name, None) => format!(
+            "Intune has a VPP token of this name already ({it}). If the entry means that one, write that `id`; if not, give the entry another `name`"
+        ),
+        (Likeness::Owner, renewal) => {
+            let same = match renewal {
+                Some(_) => format!("remove it: the entry {named:?} names that token"),
+                None => "write that `id` on it".to_owned(),
+            };
+            let other = match &live.location {
+                Some(found) => format!(
+                    "If this entry is for another location than {found:?}, write `location` on it, as Apple names it; if it is for the same, {same}"
+                ),
+                None => format!(
+                    "Intune does not tell the location of that one: start its sync in the portal, and run `applecart plan` again when it does. If this entry is for the same location, {same}"
+                ),
+            };
+            format!(
+                "Intune has a VPP token of the same organisation and Apple Account ({it}), and nothing tells that it is not for this location; a second one for the same location stops both. {other}"
+            )
+        }
+    }
 }
 
 /// Consenting is the customer's legal act. Without it Intune takes no first push certificate, and
@@ -311,14 +386,15 @@ fn suspension(case: &Case<'_>) -> Option<Hold> {
 
 /// Whether a VPP token landed in another location than it was sent to, in a sentence.
 pub(super) fn landed_elsewhere(case: &Case<'_>, sending: &Sending<'_>) -> Option<String> {
-    let before = sending.before().and_then(|before| before.location.as_ref());
-    elsewhere(case, before)
+    elsewhere(case, sending.before())
 }
 
-/// Whether Intune has this file in another location than Git, or else `before`, names.
-pub(super) fn elsewhere(case: &Case<'_>, before: Option<&String>) -> Option<String> {
+/// Whether Intune has this file in another location than the one that is meant or, where nothing
+/// tells that, than it had before.
+pub(super) fn elsewhere(case: &Case<'_>, before: Option<&Facts>) -> Option<String> {
     let Some(Subject::Vpp(live)) = case.one.live else { return None };
-    let meant = case.one.token.facts.location.as_ref().or(before);
+    let before = before.and_then(|before| before.location.as_deref());
+    let meant = case.one.location_meant().or(before);
     location_fault(&case.one.tenant.name, meant, live, case.one.today())
 }
 
@@ -326,11 +402,11 @@ pub(super) fn elsewhere(case: &Case<'_>, before: Option<&String>) -> Option<Stri
 /// names no location, so a name that Apple changed looks the same as another location's file.
 pub fn location_fault(
     tenant: &TenantName,
-    meant: Option<&String>,
+    meant: Option<&str>,
     live: &LiveVpp,
     today: NaiveDate,
 ) -> Option<String> {
-    let (meant, found) = (meant?, live.location.as_ref()?);
+    let (meant, found) = (meant?, live.location.as_deref()?);
     (meant != found).then(|| {
         let line = allow::line(Reason::WrongLocation, found, meant, "the wrong file is replaced", today);
         format!(

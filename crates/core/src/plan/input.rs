@@ -28,6 +28,8 @@ pub struct Base<'a> {
     /// that is another one than the base: what this one does not have was added to the base since
     /// then, and not removed by the planned revision.
     pub fork: Option<&'a [Desired]>,
+    /// The folders that the base changed since then, and the planned revision did not.
+    pub behind: &'a BTreeSet<String>,
     /// Whether the planned revision changes `applecart.yaml`.
     pub policy_changed: bool,
     /// The settings of the planned revision itself, where they can be read.

@@ -44,7 +44,8 @@ pub fn make(input: &Input<'_>) -> Planned {
             }
             Desired::Valid(tenant) if input.selection.matches(tenant) => {
                 let past = ledger.map(|view| view.tenant(tenant.tenant_id));
-                let dated = downloads::redate_all(tenant, past, input.downloads);
+                let live = input.live.get(&tenant.name);
+                let dated = downloads::redate_all(tenant, past, input.downloads, live);
                 let (tenant, redated) = match &dated {
                     Some((tenant, redated)) => (tenant, redated.as_slice()),
                     None => (tenant, [].as_slice()),
@@ -65,6 +66,7 @@ pub fn make(input: &Input<'_>) -> Planned {
     for tenant in &mut tenants {
         tenant.new_destination = changes.is_new(tenant.tenant_id);
         tenant.withdrawn = changes.withdrawn(tenant.tenant_id);
+        tenant.outdated = changes.outdated(tenant.tenant_id);
     }
     let digest = digest::digest(&tenants).unwrap_or_default();
     let summary = summary(&tenants);
@@ -126,6 +128,7 @@ fn invalid(
         display_name: None,
         new_destination: false,
         withdrawn: Vec::new(),
+        outdated: None,
         tree: None,
         observed: Observed::None,
         problems: vec![Problem::new(ProblemCode::InvalidFile, detail)],

@@ -119,6 +119,7 @@ impl<'a> OneTenant<'a> {
             display_name: self.tenant.display_name.clone(),
             new_destination: false,
             withdrawn: Vec::new(),
+            outdated: None,
             tree: Some(self.tenant.tree.clone()),
             observed: if past.is_none() || (asked > 0 && unknown >= asked) {
                 Observed::None
@@ -213,7 +214,7 @@ impl<'a> OneTenant<'a> {
         if let (Some(entry), Some(live)) = (shown.entry, shown.live) {
             watch::warn_apple_id(&mut ruling, self.tenant, entry, live.apple_id());
         }
-        self.finish(shown, ruling)
+        self.finish(shown, ruling, past)
     }
 
     pub(super) fn unobserved(
@@ -234,7 +235,7 @@ impl<'a> OneTenant<'a> {
         token
     }
 
-    fn finish(&mut self, shown: &Shown<'_>, ruling: Ruling) -> PlannedToken {
+    fn finish(&mut self, shown: &Shown<'_>, ruling: Ruling, past: &TenantLedger) -> PlannedToken {
         let Ruling { decision, allows, warnings, details, notes, urgent, retry_after } = ruling;
         let expires = shown.live.and_then(Subject::expires);
         let mut token = self.token(shown, expires);
@@ -276,7 +277,15 @@ impl<'a> OneTenant<'a> {
         token.before = shown.live.map(|live| Box::new(live.facts()));
         let after = shown.entry.map(|entry| match (token.action, shown.live) {
             (Action::Configure, Some(live)) => settings.over(live.facts()),
-            _ => after(entry, shown.live, &settings),
+            _ => {
+                let mut after = after(entry, shown.live, &settings);
+                if entry.facts.location.is_none()
+                    && let Some(lost) = past.lost_location(&shown.token)
+                {
+                    after.location = Some(lost.to_owned());
+                }
+                after
+            }
         });
         token.after = after.map(Box::new);
         if token.action.writes() {

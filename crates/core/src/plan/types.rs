@@ -210,8 +210,31 @@ pub struct PlannedTenant {
     /// What the planned revision no longer does for tokens that its base watches or uploads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withdrawn: Vec<Withdrawn>,
+    /// The base has other content for it, and the planned revision is only older: what `apply` would
+    /// write from here is not in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outdated: Option<Outdated>,
     /// Its tokens, push first.
     pub tokens: Vec<PlannedToken>,
+}
+
+/// What an older revision does not know of a tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Outdated {
+    /// Files of the base that the planned revision lacks, and that no run has seen in Intune.
+    pub files: Vec<WaitingFile>,
+}
+
+/// A reviewed file that waits for a run of a newer commit than the planned one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitingFile {
+    pub token: TokenRef,
+    /// SHA-256 of the opened file.
+    pub sha256: Sha256,
+    /// When an enrollment token was downloaded, which ended the one in use.
+    pub downloaded: Option<Timestamp>,
 }
 
 /// A token for which the planned revision does less than its base.

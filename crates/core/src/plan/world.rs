@@ -33,6 +33,8 @@ pub use entries::*;
 pub struct BaseWorld {
     pub tenants: Vec<Desired>,
     pub fork: Option<Vec<Desired>>,
+    /// The folders that the base changed since the planned revision left it.
+    pub behind: BTreeSet<String>,
     /// The settings of the planned revision, where they are not the base's.
     pub proposed: Option<Policy>,
 }
@@ -332,6 +334,7 @@ impl World {
             base: self.base.as_ref().map(|base| Base {
                 tenants: &base.tenants,
                 fork: base.fork.as_deref(),
+                behind: &base.behind,
                 policy_changed: base.proposed.is_some(),
                 proposed: base.proposed.as_ref(),
             }),

@@ -194,7 +194,7 @@ impl Judging<'_> {
     fn with_case<T>(&self, ask: impl FnOnce(&Case<'_>) -> T) -> T {
         let facts = &self.inspection.facts;
         let entry = judge::entry_with(self.token, facts, self.sha256, self.apple_id);
-        let entry = downloads::redate(&entry, self.past, &Downloads::default())
+        let entry = downloads::redate(&entry, self.past, &Downloads::default(), self.live)
             .map_or(entry, |(dated, _)| dated);
         let (nothing, devices_know) = (TenantLedger::default(), self.devices_know());
         ask(&Case {

@@ -239,7 +239,28 @@ impl ApplyReport {
                 report.ends(Outcome::Partial);
             }
         }
+        report.outdated(plan);
         report
+    }
+
+    /// A file that was merged after the applied commit is due, and this run does not upload it.
+    fn outdated(&mut self, plan: &Plan) {
+        let commit = plan.rev.as_deref().map_or("this commit", |rev| rev.get(..12).unwrap_or(rev));
+        for tenant in &plan.tenants {
+            let waiting = tenant.outdated.iter().flat_map(|outdated| &outdated.files);
+            let is_due = |token: &TokenRef| {
+                let mut planned = tenant.tokens.iter().filter(|one| one.action.writes());
+                planned.any(|one| one.state.token().same_token(token))
+            };
+            for file in waiting.filter(|file| !is_due(&file.token)) {
+                let Some(tenant_id) = tenant.tenant_id else { continue };
+                let why = format!(
+                    "a newer file was merged after {commit}, and is not uploaded by it. Bring the clone up to date (`git pull --ff-only`), and apply the newest commit instead"
+                );
+                let done = Done { details: vec![why], ..Done::of(Happened::Superseded) };
+                self.add(&tenant.name, tenant_id, &file.token, Some(file.sha256), None, done);
+            }
+        }
     }
 
     /// Adds what holds for the exit code.

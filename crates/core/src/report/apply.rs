@@ -1,16 +1,18 @@
 //! What an apply did, for people.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::applied::{ApplyReport, ApplyResult, ApplySummary, Happened};
 use super::text::{BAD, DIM, GOOD, LOOK, escape, plural, styled, wrap};
 
-/// One line a token, then the sentence that counts.
+/// One line a token, then the sentence that counts. What stopped several tokens for the same reason is
+/// told once, below them.
 ///
 /// What was only looked at is counted, unless `all` is asked for.
 pub fn apply_human(report: &ApplyReport, all: bool, width: usize) -> String {
     let shown = report.results.iter().filter(|one| all || one.result != Happened::Observed);
-    let mut out: String = shown.map(|one| told(one, width)).collect();
+    let mut out: String = together(shown).iter().map(|group| told(group, width)).collect();
     if !out.is_empty() {
         out.push('\n');
     }
@@ -39,12 +41,50 @@ pub fn apply_human(report: &ApplyReport, all: bool, width: usize) -> String {
     out
 }
 
-/// What became of one token.
-fn told(result: &ApplyResult, width: usize) -> String {
+/// The results, those that ended alike for the same reason at the place of their first.
+fn together<'r>(results: impl Iterator<Item = &'r ApplyResult>) -> Vec<Vec<&'r ApplyResult>> {
+    let mut groups: Vec<Vec<&ApplyResult>> = Vec::new();
+    let mut known: HashMap<(Happened, &[String]), usize> = HashMap::new();
+    for one in results {
+        let is_own = one.details.is_empty() || one.live.is_some() || request_id(one).is_some();
+        let place = match is_own {
+            true => groups.len(),
+            false => *known.entry((one.result, &one.details)).or_insert(groups.len()),
+        };
+        match groups.get_mut(place) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
+}
+
+/// What became of tokens that ended alike.
+fn told(group: &[&ApplyResult], width: usize) -> String {
+    let mut out: String = group.iter().map(|one| line(one)).collect();
+    let Some(first) = group.first() else { return out };
+    if group.len() > 1 {
+        let _ = writeln!(out, "    All {} for the same reason:", group.len());
+    }
+    for detail in &first.details {
+        out.push_str(&wrap(&escape(detail), 4, width));
+    }
+    if let Some(request) = request_id(first) {
+        let _ = writeln!(out, "    {}", styled(DIM, &format!("request id {}", escape(request))));
+    }
+    out
+}
+
+fn request_id(result: &ApplyResult) -> Option<&str> {
+    result.cause.as_ref().and_then(|cause| cause.request_id.as_deref())
+}
+
+/// The end of one token.
+fn line(result: &ApplyResult) -> String {
     let (sign, style) = sign(result.result);
     let name = result.name.as_deref().map(|name| format!(" {}", escape(name)));
     let expires = result.live.as_ref().and_then(|live| live.expires);
-    let mut out = format!(
+    format!(
         "{} {} {}{}  {}{}\n",
         styled(style, sign),
         escape(&result.tenant),
@@ -52,14 +92,7 @@ fn told(result: &ApplyResult, width: usize) -> String {
         name.unwrap_or_default(),
         styled(style, result.result.as_str()),
         expires.map(|at| format!("  until {at}")).unwrap_or_default()
-    );
-    for detail in &result.details {
-        out.push_str(&wrap(&escape(detail), 4, width));
-    }
-    if let Some(request) = result.cause.as_ref().and_then(|cause| cause.request_id.as_ref()) {
-        let _ = writeln!(out, "    {}", styled(DIM, &format!("request id {}", escape(request))));
-    }
-    out
+    )
 }
 
 fn sign(happened: Happened) -> (&'static str, anstyle::Style) {

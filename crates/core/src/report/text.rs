@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use chrono::Duration;
 
-use crate::model::{Kind, Timestamp, is_hostile};
+use crate::model::{Kind, Timestamp, closing_command, is_hostile};
 
 /// Good news.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
@@ -163,10 +163,16 @@ pub(super) fn short(id: &str) -> &str {
 }
 
 /// Breaks a sentence into lines of at most `width` columns, each with this indent. A link stands
-/// alone on its line, so that it can be clicked and copied; so does an `allow` line, unbroken.
+/// alone on its line, so that it can be clicked and copied; so do an `allow` line and the command that
+/// a sentence closes with, unbroken.
 pub(crate) fn wrap(text: &str, indent: usize, width: usize) -> String {
     match allow_line(text) {
-        None => wrap_words(text, indent, width),
+        None => match closing_command(text) {
+            None => wrap_words(text, indent, width),
+            Some((before, line)) => {
+                format!("{}{:indent$}{line}\n", wrap_words(before, indent, width), "")
+            }
+        },
         Some((before, line, after)) => {
             let mut out = wrap_words(before, indent, width);
             out.push_str(&format!("{:indent$}{line}\n", ""));
@@ -230,6 +236,15 @@ mod tests {
         assert_eq!(
             wrap(text, 2, 30),
             "  Have this line reviewed:\n  allow: [{hold: rejected, from: \"a b\", to: \"c\"}]\n  More.\n"
+        );
+    }
+
+    #[test]
+    fn a_command_that_closes_a_sentence_is_not_broken() {
+        let text = "It is behind. Push what is here: `git push origin 0123456789ab:refs/heads/a`.";
+        assert_eq!(
+            wrap(text, 2, 30),
+            "  It is behind. Push what is\n  here:\n  git push origin 0123456789ab:refs/heads/a\n"
         );
     }
 

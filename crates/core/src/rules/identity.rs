@@ -68,7 +68,7 @@ impl Collected for LiveVpp {
     }
 
     fn keys() -> &'static [fn(&Self, &Token) -> bool] {
-        &[has_location, has_name, has_owner]
+        &[has_location, has_name]
     }
 }
 
@@ -88,9 +88,40 @@ fn has_owner(live: &LiveVpp, entry: &Token) -> bool {
         && lower(&live.apple_id) == lower(&entry.facts.apple_id)
 }
 
-/// Whether a VPP token of Intune's looks like the entry's, so that a second one must not be made.
-pub fn looks_like(live: &LiveVpp, entry: &Token) -> bool {
-    LiveVpp::keys().iter().any(|has| has(live, entry))
+/// In what a VPP token of Intune's is like an entry, so that a second one must not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    Location,
+    Name,
+    /// Organisation and Apple Account, and one of the two does not tell its location. An organisation
+    /// has a token for each of its locations, often of one account, so these two name none of them:
+    /// no write may take one for the other.
+    Owner,
+}
+
+/// In what a VPP token of Intune's is like the entry.
+pub fn likeness(live: &LiveVpp, entry: &Token) -> Option<Likeness> {
+    let is_told = live.location.is_some() && entry.facts.location.is_some();
+    if has_location(live, entry) {
+        Some(Likeness::Location)
+    } else if has_name(live, entry) {
+        Some(Likeness::Name)
+    } else if !is_told && has_owner(live, entry) {
+        Some(Likeness::Owner)
+    } else {
+        None
+    }
+}
+
+/// The other entry that names this token of Intune's.
+pub fn named_by<'a>(
+    id: &str,
+    entry: &Token,
+    entries: &'a [Token],
+    past: &'a TenantLedger,
+) -> Option<&'a Token> {
+    let names = |other: &Token| known_id(other, Some(past)).is_some_and(|it| is_same_id(it, id));
+    entries.iter().find(|other| other.token != entry.token && names(other))
 }
 
 /// Whether two ids of Intune's are one.
@@ -268,8 +299,9 @@ fn keep<T: Collected + Clone>(
     let Reading::Present(all) = reading else { return };
     match meant(entries, token, past, all) {
         Match::One(one) => *all = vec![one.clone()],
-        // Of a name that Intune does not have, any token may be meant; of an id, none.
-        Match::None if known_id(token, past).is_some() => all.clear(),
+        // Of a name that Intune does not have, any token may be meant; of an id, none, and none where
+        // the entry says that it is to be made.
+        Match::None if known_id(token, past).is_some() || token.create => all.clear(),
         Match::None | Match::Ambiguous => {}
     }
 }

@@ -61,6 +61,13 @@ impl Case<'_> {
         self.live.is_some_and(|live| live.is_file(self.token, self.sha256, known))
     }
 
+    /// The location that the token belongs to: the tenant file's or, where that names none, the one
+    /// that it had before a file of another location was uploaded.
+    pub fn location_meant(&self) -> Option<&str> {
+        let stated = self.token.facts.location.as_deref();
+        stated.or_else(|| self.past.lost_location(self.of))
+    }
+
     /// What the credential would do to the place that it goes to; holds a change of settings just
     /// as well.
     pub fn against_place(&self) -> Vec<Hold> {
@@ -353,25 +360,42 @@ impl Case<'_> {
     }
 
     /// Intune accepted this very file, and shows an expiry since that does not fit its `downloaded`.
-    /// Either that is wrong, and Intune has the file, or somebody uploaded another one: sending it
-    /// again helps in neither case.
+    /// Either that is wrong, and Intune has the file, or somebody uploaded another one of an earlier
+    /// download. Sent once more, the file tells which: over itself it changes nothing.
     fn may_be_there(&self, live: Timestamp) -> Option<Hold> {
         let downloaded = self.token.downloaded?;
         if enrollment::may_expire(downloaded, live) {
             return None;
         }
         let sent = self.past.every_sending(self.of, self.sha256);
-        let accepted = sent.iter().rev().find_map(|sending| {
+        let mut accepted = sent.iter().rev().filter_map(|sending| {
             let has_moved = sending.before().and_then(|before| before.expires) != Some(live);
-            sending.applied.filter(|_| has_moved)
-        })?;
+            Some((sending.applied?.at, has_moved))
+        });
+        let (newest, has_moved) = accepted.next()?;
+        let (at, _) = match has_moved {
+            true => (newest, has_moved),
+            false => accepted.find(|(_, has_moved)| *has_moved)?,
+        };
+        // What Intune had before it was sent is the latest that its own download can be.
+        let real = enrollment::downloaded_for(live).min(at);
+        if !enrollment::may_expire(real, live) {
+            return None;
+        }
+        let correct = format!(
+            "correct the entry to `downloaded: {real}`, and the next `applecart apply` records that Intune has it. Nothing is uploaded"
+        );
+        if !has_moved {
+            let detail = format!(
+                "Intune accepted this file on {at} and again on {newest}, and its token expires on {live} after both: it has this very file, and {downloaded} is not when it was downloaded. So {correct}, and nothing has to be downloaded."
+            );
+            return Some(Hold::firm(Reason::AgeUnknown, detail));
+        }
         Some(Hold::releasable(
             Reason::AgeUnknown,
             self.change(),
             format!(
-                "Intune accepted this file on {}. Its token now expires on {live}, which does not fit a download on {downloaded}. If the date is wrong, Intune has this very file: correct `downloaded` (a year before that expiry, as Apple's file name says), then take it over with `applecart import --update {}`. If it is right, somebody uploaded another file: find out who. Do not download another one before that is known, because it would end the one in use. To upload this file once more, have this line on its entry reviewed: {}",
-                accepted.at,
-                self.tenant.name,
+                "Intune accepted this file on {at}. Its token now expires on {live}, which does not fit a download on {downloaded}. If that date is wrong (the file was renamed, a day was mistyped), Intune has this very file: {correct}. If it is right, somebody uploaded another file: find out who. Do not download another one before that is known, because it would end the one in use. Only if the other file is an older one, have this line on its entry reviewed, which uploads this one once more: {}",
                 self.change().line(Reason::AgeUnknown, "it is the newest download", self.today())
             ),
         ))
@@ -513,10 +537,16 @@ impl Case<'_> {
     }
 
     fn location(&self, live: &LiveVpp) -> Option<Hold> {
-        let (ours, theirs) = (self.token.facts.location.as_ref()?, live.location.as_ref()?);
+        let (ours, theirs) = (self.location_meant()?, live.location.as_deref()?);
         (ours != theirs).then(|| {
-            let change = Change::of(theirs, ours, self.sha256);
+            let change = Change::of(&theirs, &ours, self.sha256);
             let line = change.line(Reason::WrongLocation, "WHY", self.today());
+            if self.token.facts.location.is_none() {
+                let detail = format!(
+                    "A file of {theirs:?} was uploaded over this token, which was of {ours:?}, and the tenant file names no location. If Apple renamed the location, no licence is lost: write `location: {theirs}` on the entry. Else seal a newly downloaded token of {ours:?}, and have this line on the entry reviewed with it: {line}"
+                );
+                return Hold::releasable(Reason::WrongLocation, change, detail);
+            }
             let detail = format!(
                 "The tenant file names the location {ours:?}, but this token in Intune is of {theirs:?}. If Apple renamed the location, no licence is lost: write {theirs:?} into `location`, which `applecart import --update {}` does. If the entry means another token, correct `id`: this upload would take apps and licences away from {theirs:?}. If {theirs:?} got there by a wrong upload, or the move is meant, have this line on the entry reviewed: {line}",
                 self.tenant.name
@@ -535,11 +565,11 @@ impl Case<'_> {
                 && !record.token.same_token(self.of)
         })?;
         let theirs = record.after.as_ref().and_then(|after| after.location.as_ref())?;
-        let ours = self.token.facts.location.as_ref().or(live.location.as_ref())?;
+        let ours = self.location_meant().or(live.location.as_deref())?;
         (theirs != ours).then(|| {
             Hold::releasable(
                 Reason::WrongLocation,
-                Change::of(ours, theirs, self.sha256),
+                Change::of(&ours, theirs, self.sha256),
                 format!(
                     "Intune had this file as the token of {theirs:?} on {}; here it would turn {ours:?} into {theirs:?}. Seal the file of {ours:?}",
                     record.at

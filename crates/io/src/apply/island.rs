@@ -56,7 +56,7 @@ impl Island<'_> {
                 match entry.token.id.as_deref() {
                     Some(id) => identity::by_id(all, id),
                     // Not created yet, as far as this run knows.
-                    None => all.iter().find(|one| identity::looks_like(one, entry)),
+                    None => all.iter().find(|one| identity::likeness(one, entry).is_some()),
                 }
                 .map(Subject::Vpp)
             }
@@ -151,7 +151,7 @@ impl Island<'_> {
         let Subject::Vpp(live) = live else { return None };
         let Due { tenant, after, .. } = self.due;
         let today = self.tools.clock.now().date_time().date_naive();
-        location_fault(&tenant.name, after.location.as_ref(), live, today)
+        location_fault(&tenant.name, after.location.as_deref(), live, today)
     }
 
     /// Records that Intune accepted the write, before anything else can go wrong. `happened` is

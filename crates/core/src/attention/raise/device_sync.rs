@@ -1,5 +1,6 @@
 //! Device sync, which is down from the download of a new enrollment token to its upload.
 
+use super::outdated::PULL;
 use super::token::OneToken;
 use super::words::Words;
 use crate::apple::enrollment;
@@ -7,7 +8,7 @@ use crate::attention::{Cause, InGit, Matter, Severity};
 use crate::fleet::TokenFile;
 use crate::ledger::Sending;
 use crate::model::{Kind, Timestamp};
-use crate::plan::{Action, Sync, Warning};
+use crate::plan::{Action, Sync, WaitingFile, Warning};
 
 impl OneToken<'_> {
     /// That devices do not sync: the token that they synced with ended when its successor was
@@ -17,6 +18,9 @@ impl OneToken<'_> {
         if self.planned.urgent {
             let down = self.matter(Cause::DeviceSyncDown, self.device_sync_down());
             return Some(Matter { since, ..down });
+        }
+        if let Some(file) = self.waiting() {
+            return self.device_sync_down_here(file);
         }
         if !self.is_new_token_on_its_way() {
             return None;
@@ -77,12 +81,18 @@ impl OneToken<'_> {
         self.entry?.downloaded.filter(|at| !enrollment::is_to_come(*at, now))
     }
 
+    /// The file in Git waits for a run of a newer commit than the planned one.
+    fn device_sync_down_here(&self, file: &WaitingFile) -> Option<Matter> {
+        if self.token.kind != Kind::Enrollment {
+            return None;
+        }
+        let next = "The new token is merged, and the planned commit is older. Do not download another one. Bring the clone up to date, then run `applecart apply`:";
+        let words = Words::new(since(file.downloaded), next).run(PULL);
+        Some(Matter { since: file.downloaded, ..self.matter(Cause::DeviceSyncDown, words) })
+    }
+
     fn device_sync_since(&self) -> String {
-        let since = match self.downloaded() {
-            Some(at) => format!("Device sync is down since {at}"),
-            None => "Device sync is down since this token was downloaded at Apple".to_owned(),
-        };
-        format!("{since}: the download ended the token in use.")
+        since(self.downloaded())
     }
 
     fn device_sync_down(&self) -> Words {
@@ -101,4 +111,13 @@ impl OneToken<'_> {
         Words::new(message, "Upload it at once:")
             .run(format!("applecart apply --select {}", self.tenant()))
     }
+}
+
+/// Since when devices do not sync, and why.
+fn since(downloaded: Option<Timestamp>) -> String {
+    let since = match downloaded {
+        Some(at) => format!("Device sync is down since {at}"),
+        None => "Device sync is down since this token was downloaded at Apple".to_owned(),
+    };
+    format!("{since}: the download ended the token in use.")
 }

@@ -1,5 +1,6 @@
 //! When a token expires, and how its renewal goes on from where it stands.
 
+use super::outdated::PULL;
 use super::token::OneToken;
 use super::words::{Words, of_table};
 use crate::attention::{Cause, InGit, Matter, OpenRenewal, Severity, advice, setting};
@@ -107,6 +108,10 @@ impl OneToken<'_> {
         let live = self.planned.state.live.as_ref();
         let opened = self.of.past.and_then(|past| past.renewal_opened(&self.token, live));
         let (tenant, target) = (self.tenant(), self.target());
+        if self.waiting().is_some() {
+            let next = "Its new file is merged, and the planned commit is older. Do not renew it again. Bring the clone up to date, then run `applecart apply`:";
+            return Words { in_git: InGit::Due, ..Words::new(message, next).run(PULL) };
+        }
         let in_git = self.in_git();
         let words = match in_git {
             InGit::Due if self.planned.state.warnings.contains(&Warning::RetryAfter) => {

@@ -40,6 +40,7 @@ impl OneTenant<'_> {
             matters.push(self.matter(cause, token.as_ref(), None, words));
         }
         matters.extend(self.ledger_line_broken());
+        matters.extend(self.outdated());
         matters.extend(self.tenant.withdrawn.iter().map(|one| self.withdrawn(one)));
         matters
     }
@@ -103,7 +104,7 @@ impl OneTenant<'_> {
     }
 
     /// Whether the tenant, or this token of it, is parked today.
-    fn is_suspended(&self, token: Option<&Token>) -> bool {
+    pub(super) fn is_suspended(&self, token: Option<&Token>) -> bool {
         let today = self.today();
         let suspension = self.desired.and_then(|tenant| tenant.suspension_of(token, today));
         suspension.is_some_and(|suspension| !suspension.is_over(today))

@@ -4,7 +4,7 @@ use super::tenant::OneTenant;
 use super::words::{Words, told_once};
 use crate::attention::{Cause, Matter, OpenRenewal, Severity, advice};
 use crate::fleet::Token;
-use crate::model::{Event, Facts, Record, Timestamp, TokenRef, shell_word};
+use crate::model::{Facts, Timestamp, TokenRef, shell_word};
 use crate::plan::{Action, CANNOT_LAND, HealthReason, PlannedToken, Reason, Sync, Warning};
 
 /// Holds of a file while Intune does not have the topic that devices know.
@@ -36,6 +36,7 @@ impl<'a> OneToken<'a> {
             matters.extend(self.of.suspension(suspension, Some(&self.token)));
         }
         matters.extend(self.lost_topic());
+        matters.extend(self.wrong_topic());
         matters.extend(self.replaced());
         matters.extend(self.other_account());
         matters.extend(self.expiry());
@@ -54,6 +55,7 @@ impl<'a> OneToken<'a> {
         if self.planned.state.sync == Sync::Unobserved {
             matters.extend(self.last_known());
         }
+        matters.extend(self.unmanaged());
         matters.extend(self.awaiting_confirmation());
         matters.extend(self.open().map(|open| self.renewal_open(open)));
     }
@@ -136,61 +138,6 @@ impl<'a> OneToken<'a> {
             .run(format!("applecart apply --retry --select {}", self.tenant()));
         let since = failures.last().map(|oldest| oldest.at);
         Some(Matter { since, ..self.matter(Cause::CannotLand, words) })
-    }
-
-    /// Intune has another token than the one that Git watches, or than a run confirmed before. A
-    /// later one of the same organisation is an ordinary renewal by hand.
-    fn replaced(&self) -> Option<Matter> {
-        let state = &self.planned.state;
-        let live = state.live.as_ref()?;
-        let mut differ = Vec::new();
-        if state.sync == Sync::Watched {
-            let git = &self.entry?.facts;
-            let mut compare = |what: &str, git: &Option<String>, live: &Option<String>| {
-                if let (Some(git), Some(live)) = (git, live)
-                    && git.trim() != live.trim()
-                {
-                    differ.push(format!("{what} {live:?} instead of {git:?}"));
-                }
-            };
-            compare("organisation", &git.organization, &live.organization);
-            compare("location", &git.location, &live.location);
-        }
-        let before = match state.sync {
-            Sync::Watched => self.entry?.facts.expires,
-            Sync::InSync => self.confirmed_until(),
-            _ => None,
-        };
-        if let (Some(before), Some(now)) = (before, live.expires)
-            && now < before
-        {
-            differ.push(format!("it expires on {now} instead of {before}"));
-        }
-        if differ.is_empty() {
-            return None;
-        }
-        let message = format!(
-            "Intune has another token than before: {}. A token that somebody else put there may be another customer's, or one that Apple has ended.",
-            differ.join(", ")
-        );
-        let next = format!(
-            "Find out who replaced it, and have this customer's newest token put back. Only if the new one is right, `applecart import --update {}` takes it over. What was recorded of it:",
-            self.tenant()
-        );
-        Some(self.matter(Cause::Replaced, Words::new(message, next).run(self.history())))
-    }
-
-    /// The latest expiry of another file of this token that a run confirmed, since the token was
-    /// last taken over.
-    fn confirmed_until(&self) -> Option<Timestamp> {
-        let past = self.of.past?;
-        let is_adopted = |record: &&Record| record.event() == Event::Adopted;
-        let since = past.of(&self.token).rfind(is_adopted).map_or(0, |record| record.seq);
-        past.of(&self.token)
-            .filter(|record| record.seq > since && record.event() == Event::Confirmed)
-            .filter(|record| record.sha256() != self.planned.state.sha256)
-            .filter_map(|record| record.after.as_ref()?.expires)
-            .max()
     }
 
     fn other_account(&self) -> Option<Matter> {

@@ -282,3 +282,35 @@ fn tenants_intended_for_one_commit_are_counted_together() {
     };
     assert_eq!(view.intended_at("aaa"), BTreeSet::from([tenant(1)]));
 }
+
+#[test]
+fn nobody_is_asked_to_confirm_an_upload_that_did_not_arrive_where_it_was_meant_to() {
+    let sent = |minute, name| {
+        let applied = draft(Event::Applied, minute + 1, "run-1", Some(sha(name)));
+        [intent(minute, "run-1", sha(name)), applied]
+    };
+    let waits = |lines: Vec<LedgerEntry>| {
+        ledger(lines).unacknowledged(&push()).map(|upload| upload.sha256())
+    };
+    let lines = || sent(0, "a").to_vec();
+    assert_eq!(waits(lines()), Some(Some(sha("a"))));
+    let wrong = failure(2, "run-1", sha("a"), FailureCode::WrongLocation);
+    let verified = draft(Event::Verified, 3, "run-2", Some(sha("a")));
+    assert_eq!(waits([lines(), vec![wrong.clone()]].concat()), None);
+    // It is the right one, as the tenant file says by now.
+    assert_eq!(waits([lines(), vec![wrong, verified]].concat()), Some(Some(sha("a"))));
+    for lost in [
+        failure(2, "run-1", sha("a"), FailureCode::NeverVisible),
+        draft(Event::NotShown, 2, "run-2", Some(sha("a"))),
+        draft(Event::OutcomeUnknown, 2, "run-2", Some(sha("a"))),
+    ] {
+        assert_eq!(waits([lines(), vec![lost.clone()]].concat()), None);
+        let again = sent(40, "a").to_vec();
+        assert_eq!(waits([lines(), vec![lost], again].concat()), Some(Some(sha("a"))));
+    }
+    // The one before is still in Intune.
+    let confirmed = draft(Event::Confirmed, 2, "run-1", Some(sha("a")));
+    let lost = draft(Event::NotShown, 80, "run-2", Some(sha("b")));
+    let all = [lines(), vec![confirmed], sent(40, "b").to_vec(), vec![lost]].concat();
+    assert_eq!(waits(all), Some(Some(sha("a"))));
+}

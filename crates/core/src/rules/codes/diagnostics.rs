@@ -113,6 +113,10 @@ super::rows! {
         "The value is the one that a new fleet begins with.",
         "With it nothing can sign in, so nothing is read from Intune and nothing is uploaded.",
         "Write the application (client) id of your app registration in Entra ID.";
+    "long-suspension" [Diagnostic] Warning ()
+        "The suspension lasts for more than a year.",
+        "Until then no exit code tells what it holds, and every credential expires within a year.",
+        "Write a date within the next year. The line can be renewed by review.";
     "bad-date" [Diagnostic] Error ()
         "The value is not a date or an instant.",
         NOT_TAKEN,

@@ -39,8 +39,8 @@ super::rows! {
         "Create it there once (Devices > Enrollment > Apple > Enrollment program tokens), and run `applecart plan` again. If it has another name there, correct `name`.";
     "create-not-permitted" [Hold] Error (Create Id)
         "Intune has no such VPP token, and the entry does not permit creating it; or one that looks like it exists.",
-        "Two tokens of one location stop each other.",
-        "Write `create: true` on the entry, or the `id` of the token that Intune has.";
+        "Two tokens of one location stop each other, and a file of another location takes the licences of its apps away.",
+        "Write `create: true` on the entry, or the `id` of the token that Intune has. Where the organisation has a token for another location, write `location` as well.";
     "older-than-live" [Hold Refusal] Error ()
         "The file in Git expires before the credential that Intune has.",
         "Uploading it would shorten the tenant's time, and an older enrollment token no longer works at Apple.",
@@ -76,7 +76,7 @@ super::rows! {
     "duplicate-location" [Hold Health] Critical ()
         "Intune has another VPP token for the same location.",
         "Neither of the two works.",
-        "Remove one of them in the Intune portal, and run `applecart plan` again.";
+        "If one of the two got the other's file by mistake, remove none: bring it a newly downloaded file of its own location. Else remove the one that is not needed in the Intune portal, and run `applecart plan` again.";
     "recipient-mismatch" [Hold Refusal] Error ()
         "The enrollment token is encrypted to another key than the one that Intune has.",
         "Intune could not open it.",

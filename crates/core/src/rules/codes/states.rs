@@ -32,8 +32,8 @@ super::rows! {
         "Upload a first file with `applecart seal`, or remove the entry.";
     "unmanaged" [Sync] Warning ()
         "Intune has the token, and Git has no entry for it.",
-        "Its expiry is not watched: no report and no alert names it.",
-        "Run `applecart import --update TENANT`.";
+        "Its expiry and health are told, but nothing is recorded of it: that it was replaced or deleted is not noticed.",
+        "To watch it, run `applecart import --update TENANT`.";
     "unobserved" [Sync] Error ()
         "Unknown: Intune or the ledger could not be read.",
         "The problems of the tenant say why. Nothing is uploaded on a guess.",
@@ -108,8 +108,8 @@ super::rows! {
         "Wait until that run has ended, and run the command again.";
     "facts-differ" [Warning] Warning ()
         "The facts in the tenant file are not the ones in Intune.",
-        "The tenant file is behind, or Apple renamed the location of a VPP token.",
-        "Run `applecart import --update TENANT`.";
+        "The tenant file is wrong or behind, or Apple renamed the location of a VPP token.",
+        "Find out which of the two is right. If Intune is, run `applecart import --update TENANT`.";
     "moved-outside-git" [Warning] Warning ()
         "The credential in Intune was changed by another hand since it was last recorded, and the file in Git is newer.",
         "The file in Git is uploaded over it. That holds nothing, and is recorded as `changed-outside-git`.",
@@ -151,8 +151,8 @@ super::rows! {
         "Only what was reviewed is applied.",
         "Make a new plan file, and have it reviewed.";
     "topic-changed" [Health Attention] Critical ()
-        "Intune uses a push certificate with another topic than the one that enrolled devices know.",
-        "Create was pressed at Apple instead of Renew: devices no longer answer under the new topic, and would have to enrol again one by one.",
+        "Intune uses a push certificate with another topic than the one that enrolled devices know, or the tenant file names another one than both.",
+        "Where Create was pressed at Apple instead of Renew, devices no longer answer under the new topic, and would have to enrol again one by one. Where only the tenant file is wrong, the next certificate would do that.",
         "Renew the certificate that devices know at Apple, never Create, and bring it back. To open that renewal, run `applecart renew TENANT/push --restore`.";
     "device-sync-down" [Attention] Critical ()
         "An enrollment token was downloaded at Apple and is not uploaded yet.",
@@ -182,6 +182,10 @@ super::rows! {
         "The planned revision takes a token's file out of Git.",
         "A renewal that is not uploaded yet never will be; the token is only watched.",
         "Check that Intune has a newer credential already. Else put the file back.";
+    "tenant-outdated" [Attention] Error ()
+        "The default branch has other content for the tenant than the planned commit, which is older.",
+        "What is shown of the tenant is outdated, and `apply` of this commit does nothing that was merged since.",
+        "Bring the clone up to date, or plan the newest commit. Run `git pull --ff-only`.";
     "clone-behind" [Attention] Note ()
         "The remote has commits that this clone lacks.",
         "What is shown may be outdated.",

@@ -3,7 +3,7 @@
 use rcgen::{CertificateParams, DnType, KeyPair, SerialNumber};
 
 use crate::fleet::Recipient;
-use crate::model::{Event, Evidence};
+use crate::model::{Event, Evidence, Sha256};
 use crate::plan::world::{NEXT_YEAR, THIS_YEAR, World, at};
 use crate::plan::{Note, Reason, Sync, Warning};
 
@@ -218,4 +218,42 @@ fn an_inferred_confirmation_is_a_warning_until_another_one_follows() {
     let token = world.expect(Sync::InSync, crate::plan::Action::None, &[]);
     assert_eq!(token.state.warnings, [Warning::EvidenceInferred]);
     assert!(token.state.details[0].contains("inferred"), "{:?}", token.state.details);
+}
+
+#[test]
+fn a_file_of_too_early_a_date_is_told_the_date_to_write_and_that_is_all_it_needs() {
+    let mut world = announced(true);
+    world.recorded(Event::OutcomeUnknown, "AA", "run-2", "2026-11-22T11:50:00Z");
+    world.live_enrollment(|live| {
+        live.expires = Some(at("2027-11-22T10:50:00Z"));
+        live.last_modified = Some(at("2026-11-22T11:00:00Z"));
+    });
+    world.downloads.add(Sha256::of(b"AA"), at("2026-11-20T10:00:00Z"));
+    let token = world.expect_held(&[Reason::AgeUnknown]);
+    assert!(!token.urgent);
+    let detail = &token.state.details[0];
+    assert!(detail.contains("`downloaded: 2026-11-22T10:50:00Z`"), "{detail}");
+    assert!(!detail.contains("import --update"), "{detail}");
+    world.entry().downloaded = Some(at("2026-11-22T10:50:00Z"));
+    assert!(!world.expect(Sync::InSync, crate::plan::Action::None, &[]).urgent);
+    let noted = world.planned().notes.remove(0);
+    assert_eq!(noted.note, Note::Confirmed(None));
+    assert_eq!(noted.file.unwrap().downloaded, Some(at("2026-11-22T10:50:00Z")));
+}
+
+#[test]
+fn a_file_that_was_sent_over_itself_is_sent_no_third_time() {
+    let mut world = announced(true);
+    let now_there = at("2027-11-22T10:50:00Z");
+    world.live_enrollment(|live| live.expires = Some(now_there));
+    for event in [Event::Intended, Event::Applied] {
+        world.recorded(event, "AA", "run-2", "2026-11-22T12:00:00Z");
+    }
+    world.recorded(Event::NotShown, "AA", "run-3", "2026-11-22T12:40:00Z");
+    let digest = Sha256::of(b"AA").to_string();
+    world.allow("age-unknown", "2027-11-22T10:50:00+00:00", &digest);
+    let token = world.expect_held(&[Reason::AgeUnknown]);
+    let detail = &token.state.details[0];
+    assert!(detail.contains("again on 2026-11-22T12:00:00Z"), "{detail}");
+    assert!(detail.contains("nothing has to be downloaded") && !token.urgent, "{detail}");
 }

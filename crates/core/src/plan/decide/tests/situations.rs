@@ -212,10 +212,46 @@ situations! {
         world.entry().token.id = None;
     } => Held Hold [CreateInPortal];
     "a VPP token that Git does not permit to create": World::vpp, no_vpp_token => Held Hold [CreateNotPermitted];
-    "a VPP token to create whose owner has one already": World::vpp, |world| {
-        let mut lyon = vpp_entry("Lyon", None, "LL", NEXT_YEAR);
-        lyon.create = true;
-        world.tenant.vpp.insert(0, lyon);
+    "a VPP token to create for another location than the one that its owner has": World::vpp, |world| {
+        to_create(world, "Lyon", Some("Lyon"));
+    } => OutOfSync Create [];
+    "a VPP token to create for another location, and Git does not have the other one": World::vpp, |world| {
+        to_create(world, "Lyon", Some("Lyon"));
+        world.tenant.vpp.truncate(1);
+    } => OutOfSync Create [];
+    "a VPP token to create for a location that Git does not tell, and its owner has one": World::vpp, |world| {
+        to_create(world, "Lyon", None);
+    } => Held Hold [CreateNotPermitted];
+    "a VPP token to create for a location that Git does not tell, and Git does not have the other one": World::vpp, |world| {
+        to_create(world, "Lyon", None);
+        world.tenant.vpp.truncate(1);
+    } => Held Hold [CreateNotPermitted];
+    "a VPP token to create, and Intune does not tell the location of its owner's": World::vpp, |world| {
+        to_create(world, "Lyon", Some("Lyon"));
+        world.live_vpp(|live| live.location = None);
+    } => Held Hold [CreateNotPermitted];
+    "a VPP token to create for a location that another entry has": World::vpp, |world| {
+        to_create(world, "Lyon", Some("London"));
+    } => Held Hold [CreateNotPermitted];
+    "a VPP token to create, and Intune has one of its name, of a location that Git does not tell": World::vpp, |world| {
+        world.forget();
+        to_create(world, "London", None);
+        world.tenant.vpp.truncate(1);
+    } => Held Hold [CreateNotPermitted];
+    "a VPP token to create, and Intune has one of its location": World::vpp_renewal, |world| {
+        world.forget();
+        world.entry().token.id = None;
+        world.entry().create = true;
+    } => OutOfSync Upload [];
+    "a VPP token that a run created has a renewal, and Git names neither its id nor its location": World::vpp_renewal, |world| {
+        created_last_year(world);
+        world.entry().facts.location = None;
+    } => OutOfSync Upload [];
+    "a VPP file whose entry has only the owner of the token in Intune": World::vpp_renewal, |world| {
+        world.forget();
+        world.entry().token.id = None;
+        world.entry().token.name = Some("Lyon".into());
+        world.entry().facts.location = None;
     } => Held Hold [CreateNotPermitted];
 
     "Create was pressed and uploaded in the portal, on a watched push certificate": World::equal, |world| {
@@ -504,6 +540,80 @@ situations! {
         world.entry().facts.expires = Some(at("2027-11-21T10:00:00Z"));
         world.allow("wrong-location", "Paris", "London");
     } => OutOfSync Upload [];
+
+    "a file of another location landed, and Git names none": World::vpp, |world| {
+        landed_in(world, "Paris");
+        world.entry().facts.location = None;
+    } => Held Hold [Rejected];
+    "a file of another location showed only later, and Git names none": World::vpp, |world| {
+        world.forget();
+        world.live_vpp(|live| live.expires = Some(at(THIS_YEAR)));
+        sent(world, "2026-11-20T09:59:00Z", Some("2026-11-20T10:00:00Z"));
+        world.live_vpp(|live| {
+            live.expires = Some(at(NEXT_YEAR));
+            live.location = Some("Paris".into());
+        });
+        world.entry().facts.location = None;
+    } => Held Hold [Rejected];
+    "a second file follows the one of another location, and Git names none": World::vpp, |world| {
+        followed_in(world, "Paris");
+        world.entry().facts.location = None;
+    } => Held Hold [WrongLocation];
+    "the right file follows the one of another location, Git names none, and a review says so": World::vpp, |world| {
+        followed_in(world, "Paris");
+        world.entry().facts.location = None;
+        world.allow("wrong-location", "Paris", "London");
+    } => OutOfSync Upload [];
+    "the right file replaces that of another token, which Intune calls a duplicate": World::vpp, |world| {
+        followed_in(world, "Paris");
+        duplicate_of(world, "Paris");
+    } => Held Hold [WrongLocation];
+    "the right file replaces that of another token, and a review says so": World::vpp, |world| {
+        followed_in(world, "Paris");
+        duplicate_of(world, "Paris");
+        world.allow("wrong-location", "Paris", "London");
+    } => OutOfSync Upload [];
+    "the right file of a location that another token has as well, and a review says so": World::vpp, |world| {
+        followed_in(world, "Paris");
+        duplicate_of(world, "London");
+        world.allow("wrong-location", "Paris", "London");
+    } => Held Hold [DuplicateLocation];
+
+    // The day of a download was mistyped, two days early.
+    "an enrollment file was uploaded under too early a date": World::enrollment_renewal, dated_early => Held Hold [AgeUnknown];
+    "an enrollment file was uploaded under too early a date, which Git has corrected": World::enrollment_renewal, |world| {
+        dated_early(world);
+        world.entry().downloaded = Some(at("2026-11-20T10:00:00Z"));
+    } => InSync None [];
+    "the corrected date of an enrollment file is on record": World::enrollment_renewal, |world| {
+        dated_early(world);
+        world.entry().downloaded = Some(at("2026-11-20T10:00:00Z"));
+        world.confirmed_download("AA", "2026-11-20T10:00:00Z", NEXT_YEAR);
+    } => InSync None [];
+    "Git names a later date than the one at which an enrollment file was sent": World::enrollment_renewal, |world| {
+        dated_early(world);
+        world.entry().downloaded = Some(at("2026-11-20T11:00:00Z"));
+    } => Held Hold [AgeUnknown];
+    "Git corrects the date of an enrollment file, and another one came into Intune later": World::enrollment_renewal, |world| {
+        dated_early(world);
+        world.entry().downloaded = Some(at("2026-11-20T10:00:00Z"));
+        world.live_enrollment(|live| live.last_modified = Some(at("2026-11-20T18:00:00Z")));
+    } => Held Hold [AgeUnknown];
+    "an enrollment file of too early a date is sent once more, as a review says": World::enrollment_renewal, |world| {
+        dated_early(world);
+        world.allow("age-unknown", NEXT_YEAR, &Sha256::of(b"AA").to_string());
+    } => OutOfSync Upload [];
+    "an enrollment file of too early a date was sent once more, which changed nothing": World::enrollment_renewal, |world| {
+        dated_early(world);
+        world.allow("age-unknown", NEXT_YEAR, &Sha256::of(b"AA").to_string());
+        sent(world, "2026-11-21T10:00:00Z", Some("2026-11-21T10:01:00Z"));
+    } => Held Hold [AgeUnknown];
+    "an enrollment file was sent once more for nothing, and Git has corrected its date": World::enrollment_renewal, |world| {
+        dated_early(world);
+        sent(world, "2026-11-21T10:00:00Z", Some("2026-11-21T10:01:00Z"));
+        world.recorded(Event::NotShown, "AA", "run-2", "2026-11-21T10:40:00Z");
+        world.entry().downloaded = Some(at("2026-11-20T10:00:00Z"));
+    } => InSync None [];
 
     // A token is deleted in the portal, and a run makes it again.
     "a line releases the VPP token that was deleted, and Git does not permit creating it": World::vpp, |world| {
@@ -859,6 +969,40 @@ fn landed_in(world: &mut World, location: &str) {
     sent(world, "2026-11-20T09:59:00Z", Some("2026-11-20T10:00:00Z"));
     world.failed("AA", FailureCode::WrongLocation);
     world.live_vpp(|live| live.location = Some(location.into()));
+}
+
+/// The same, and Git has another file by now.
+fn followed_in(world: &mut World, location: &str) {
+    landed_in(world, location);
+    new_file(world, "BB");
+    world.entry().facts.expires = Some(at("2027-11-21T10:00:00Z"));
+}
+
+/// Intune has another token of this location, and says so of the first one.
+fn duplicate_of(world: &mut World, location: &str) {
+    world.live_vpps().push(live_vpp(location, "vpp-2", NEXT_YEAR));
+    world.live_vpp(|live| live.state = "duplicateLocationId".into());
+}
+
+/// Another entry, of the same owner, that Intune does not have yet.
+fn to_create(world: &mut World, name: &str, location: Option<&str>) {
+    let mut entry = vpp_entry(name, None, "LL", "2027-11-21T10:00:00Z");
+    entry.create = true;
+    entry.facts.location = location.map(str::to_owned);
+    world.tenant.vpp.insert(0, entry);
+}
+
+/// A run uploaded the enrollment file on the day of its download, which Git names two days early.
+fn dated_early(world: &mut World) {
+    sent(world, "2026-11-20T10:30:00Z", Some("2026-11-20T10:31:00Z"));
+    world.recorded(Event::OutcomeUnknown, "AA", "run-2", "2026-11-20T11:10:00Z");
+    world.live_enrollment(|live| {
+        live.expires = Some(at(NEXT_YEAR));
+        live.last_modified = Some(at("2026-11-20T10:31:00Z"));
+    });
+    let early = at("2026-11-18T10:00:00Z");
+    world.entry().downloaded = Some(early);
+    world.downloads.add(Sha256::of(b"AA"), early);
 }
 
 /// The token was deleted in the portal, and a run made it again as vpp-9, up to these lines.

@@ -1,7 +1,7 @@
 //! A closer look at VPP tokens: what is written beside the file, and what a review may release.
 
 use crate::model::{Event, Facts, FailureCode, Sha256};
-use crate::plan::world::{NEXT_YEAR, THIS_YEAR, World, at};
+use crate::plan::world::{NEXT_YEAR, THIS_YEAR, World, at, vpp_entry};
 use crate::plan::{Note, Reason, Warning};
 
 #[test]
@@ -187,4 +187,44 @@ fn a_token_that_landed_in_another_location_is_held_although_it_is_live() {
     world.failed("AA", FailureCode::WrongLocation);
     world.live_vpp(|live| live.location = Some("Paris".into()));
     world.expect_held(&[Reason::Rejected]);
+}
+
+#[test]
+fn what_is_put_right_without_a_location_in_git_is_to_be_where_it_was_before() {
+    let mut world = World::vpp();
+    world.forget();
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-20T10:00:00Z");
+    world.failed("AA", FailureCode::WrongLocation);
+    world.live_vpp(|live| live.location = Some("Paris".into()));
+    world.entry().facts.location = None;
+    let detail = world.expect_held(&[Reason::Rejected]).state.details.remove(0);
+    assert!(detail.contains("devices of \"London\" lost their apps' licences"), "{detail}");
+    let file = world.entry().file.as_mut().unwrap();
+    file.sha256 = Sha256::of(b"BB");
+    world.entry().facts.expires = Some(at("2027-11-21T10:00:00Z"));
+    let detail = world.expect_held(&[Reason::WrongLocation]).state.details.remove(0);
+    assert!(detail.contains("write `location: Paris` on the entry"), "{detail}");
+    assert!(detail.contains("hold: wrong-location, from: \"Paris\", to: \"London\""), "{detail}");
+    world.allow("wrong-location", "Paris", "London");
+    world.expect_upload();
+    assert_eq!(world.planned().due[0].after.location.as_deref(), Some("London"));
+}
+
+#[test]
+fn a_token_that_may_be_another_locations_is_named_with_what_to_write() {
+    let mut world = World::vpp();
+    let mut oslo = vpp_entry("Oslo", None, "OO", NEXT_YEAR);
+    (oslo.create, oslo.facts.location) = (true, None);
+    world.tenant.vpp.insert(0, oslo);
+    let detail = world.expect_held(&[Reason::CreateNotPermitted]).state.details.remove(0);
+    for part in ["vpp-1", "write `location` on it", "the entry \"London\" names that token"] {
+        assert!(detail.contains(part), "{detail}");
+    }
+    world.tenant.vpp.truncate(1);
+    let detail = world.expect_held(&[Reason::CreateNotPermitted]).state.details.remove(0);
+    assert!(detail.contains("if it is for the same, write that `id` on it"), "{detail}");
+    world.entry().facts.location = Some("London".into());
+    world.tenant.vpp.push(vpp_entry("London", Some("vpp-1"), "AA", NEXT_YEAR));
+    let detail = world.expect_held(&[Reason::CreateNotPermitted]).state.details.remove(0);
+    assert!(detail.contains("`applecart renew contoso/London --file FILE`"), "{detail}");
 }

@@ -1,0 +1,186 @@
+//! Intune has something else than the tenant file or the ledger says, and no run brought it.
+
+use super::token::OneToken;
+use super::words::{Words, of_table};
+use crate::attention::{Cause, Matter, advice};
+use crate::model::{Event, Facts, Record, Timestamp};
+use crate::plan::Sync;
+
+/// A fact of the token in Intune that is not the expected one.
+struct Difference {
+    fact: Fact,
+    before: String,
+    live: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fact {
+    Organization,
+    Location,
+    Serial,
+    Expiry,
+}
+
+impl Fact {
+    const ALL: [Self; 4] = [Self::Organization, Self::Location, Self::Serial, Self::Expiry];
+
+    fn of(self, facts: &Facts) -> Option<String> {
+        let trimmed = |text: &Option<String>| text.as_deref().map(|text| text.trim().to_owned());
+        match self {
+            Self::Organization => trimmed(&facts.organization),
+            Self::Location => trimmed(&facts.location),
+            Self::Serial => facts.serial.as_ref().map(ToString::to_string),
+            Self::Expiry => facts.expires.map(|at| at.to_string()),
+        }
+    }
+}
+
+impl Difference {
+    fn told(&self) -> String {
+        let Self { fact, before, live } = self;
+        match fact {
+            Fact::Organization => format!("organisation {live:?} instead of {before:?}"),
+            Fact::Location => format!("location {live:?} instead of {before:?}"),
+            Fact::Serial => format!("serial {live} instead of {before}"),
+            Fact::Expiry => format!("it expires on {live} instead of {before}"),
+        }
+    }
+}
+
+/// In what Intune has another token than before. A later expiry, with another serial, is an ordinary
+/// renewal.
+fn differences(before: &Facts, live: &Facts) -> Vec<Difference> {
+    let is_later = live.expires > before.expires;
+    let all = Fact::ALL.into_iter().filter(|fact| match fact {
+        Fact::Serial | Fact::Expiry => !is_later,
+        Fact::Organization | Fact::Location => true,
+    });
+    all.filter_map(|fact| {
+        let (before, live) = (fact.of(before)?, fact.of(live)?);
+        (before != live).then_some(Difference { fact, before, live })
+    })
+    .collect()
+}
+
+/// Whether a line of the ledger says what Intune was read to have.
+fn is_reading(record: &Record) -> bool {
+    matches!(
+        record.event(),
+        Event::Confirmed
+            | Event::Verified
+            | Event::Observed
+            | Event::ChangedOutsideGit
+            | Event::Adopted
+    )
+}
+
+impl OneToken<'_> {
+    /// Devices know the topic that Intune has, and the tenant file of a watched certificate names
+    /// another one: nobody put another certificate there, and the next one would cut devices off.
+    pub(super) fn wrong_topic(&self) -> Option<Matter> {
+        let state = &self.planned.state;
+        let live = state.live.as_ref()?.topic.as_ref()?;
+        let stated = self.entry?.topic().filter(|stated| *stated != live)?;
+        if state.sync != Sync::Watched || state.devices_know.is_some() {
+            return None;
+        }
+        let message = format!(
+            "The tenant file names the push topic {stated}. Intune has {live}, and the enrolled devices know it. The mistake is in the tenant file: a certificate with its topic would cut off every enrolled device."
+        );
+        let next = format!(
+            "Find out who wrote it, and do not renew a row with the topic {stated}. To put the one of Intune back:"
+        );
+        let words =
+            Words::new(message, next).run(format!("applecart import --update {}", self.tenant()));
+        Some(self.matter(Cause::TopicChanged, words))
+    }
+
+    /// Intune has another token than the one that Git watches, or than a run confirmed before. A
+    /// later one of the same organisation is an ordinary renewal by hand.
+    ///
+    /// Where no reading that was ever recorded has what Git says, and each has what Intune has,
+    /// nobody replaced anything since then: it is the tenant file that is wrong.
+    pub(super) fn replaced(&self) -> Option<Matter> {
+        let state = &self.planned.state;
+        let live = state.live.as_ref()?;
+        let before = match state.sync {
+            Sync::Watched => self.entry?.facts.clone(),
+            Sync::InSync => Facts { expires: self.confirmed_until(), ..Facts::default() },
+            // What is parked is what was known when it was parked. That another token took the place
+            // of the one that was uploaded is new.
+            Sync::Held if self.of.is_suspended(self.entry) => self.last_uploaded()?,
+            _ => return None,
+        };
+        let differ = differences(&before, live);
+        if differ.is_empty() {
+            return None;
+        }
+        let shown: Vec<String> = differ.iter().map(Difference::told).collect();
+        let shown = shown.join(", ");
+        let is_of_git = state.sync == Sync::Watched && differ.iter().all(|one| self.disproves(one));
+        if let Some(first) = self.readings().next().filter(|_| is_of_git) {
+            let day = advice::day(first.at);
+            let message = format!(
+                "Intune has another token than the tenant file says: {shown}. Every reading since {day}, the first, shows what Intune has, so nobody replaced it since then. The tenant file is wrong, or the token was replaced before."
+            );
+            let next = "Find out who wrote it. If Intune is right, have the tenant file follow it:";
+            let words = Words::new(message, next)
+                .run(format!("applecart import --update {}", self.tenant()));
+            return Some(self.matter(Cause::FactsDiffer, words));
+        }
+        let message = format!(
+            "Intune has another token than before: {shown}. A token that somebody else put there may be another customer's, or one that Apple has ended."
+        );
+        let next = format!(
+            "Find out who replaced it, and have this customer's newest token put back. Only if the new one is right, `applecart import --update {}` takes it over. What was recorded of it:",
+            self.tenant()
+        );
+        Some(self.matter(Cause::Replaced, Words::new(message, next).run(self.history())))
+    }
+
+    /// A token that only Intune has: calm would claim that it is looked after.
+    pub(super) fn unmanaged(&self) -> Option<Matter> {
+        if self.planned.state.sync != Sync::Unmanaged {
+            return None;
+        }
+        let (why, _) = of_table(Cause::Unmanaged);
+        let message = format!("Intune has it, and the tenant file names no such token. {why}");
+        let words = Words::new(message, "To watch it, have it written into the tenant file:")
+            .run(format!("applecart import --update {}", self.tenant()));
+        Some(Matter { due: None, ..self.matter(Cause::Unmanaged, words) })
+    }
+
+    fn readings(&self) -> impl Iterator<Item = &Record> {
+        let past = self.of.past.into_iter();
+        past.flat_map(|past| past.of(&self.token)).filter(|record| is_reading(record))
+    }
+
+    /// Whether the ledger has readings of the token, and each of them shows what Intune has now.
+    fn disproves(&self, difference: &Difference) -> bool {
+        let mut readings = self.readings().peekable();
+        readings.peek().is_some()
+            && readings.all(|record| {
+                let read = record.after.as_ref().and_then(|facts| difference.fact.of(facts));
+                read.as_deref() == Some(difference.live.as_str())
+            })
+    }
+
+    /// What Intune had when it was last seen with a file that a run uploaded or verified.
+    fn last_uploaded(&self) -> Option<Facts> {
+        let record = self.of.past?.of(&self.token).rfind(|record| record.is_proof())?;
+        record.after.clone()
+    }
+
+    /// The latest expiry of another file of this token that a run confirmed, since the token was
+    /// last taken over.
+    fn confirmed_until(&self) -> Option<Timestamp> {
+        let past = self.of.past?;
+        let is_adopted = |record: &&Record| record.event() == Event::Adopted;
+        let since = past.of(&self.token).rfind(is_adopted).map_or(0, |record| record.seq);
+        past.of(&self.token)
+            .filter(|record| record.seq > since && record.event() == Event::Confirmed)
+            .filter(|record| record.sha256() != self.planned.state.sha256)
+            .filter_map(|record| record.after.as_ref()?.expires)
+            .max()
+    }
+}
