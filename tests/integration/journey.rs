@@ -2,7 +2,7 @@
 
 use applecart_simulator::{Consent, Fault, FaultRule, PortalUpload, PushRequest};
 
-use crate::world::{World, tenant_id};
+use crate::world::{World, eventually, pushed, tenant_id};
 
 #[test]
 fn a_renewal_is_uploaded_once_and_then_there_is_nothing_to_do() {
@@ -274,6 +274,26 @@ fn a_write_whose_answer_was_lost_is_found_by_reading() {
     world.run(&["apply"]).ends_with(0).says("uploaded");
     assert_eq!(world.live_serial("contoso"), Some(new.serial));
     assert_eq!(world.uploads("contoso"), 1);
+    assert_eq!(world.events("contoso"), ["intended", "applied", "confirmed"]);
+}
+
+#[test]
+fn a_refusal_of_what_was_done_all_the_same_is_found_by_reading() {
+    let world = World::new();
+    let (_, new) = world.renewal("contoso");
+    let on_patch =
+        |fault| FaultRule::always(fault).for_tenant(tenant_id("contoso")).on_method("PATCH");
+    let busy = Fault::Throttle { retry_after: Some(applecart_simulator::RetryAfter::Seconds(5)) };
+    world.state().add_fault(on_patch(busy).times(1));
+    world.state().add_fault(on_patch(Fault::status(400)));
+    let apply = world.spawn(&["apply"]);
+    let is_asked = || world.state().requests().iter().any(|one| one.method == "PATCH");
+    eventually("the first attempt", is_asked);
+    // A gateway lets the second one through and refuses it in its own name.
+    let live = pushed("contoso", &new);
+    world.state().set_push(tenant_id("contoso"), Some(live)).unwrap();
+    let output = apply.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(world.events("contoso"), ["intended", "applied", "confirmed"]);
 }
 
