@@ -180,6 +180,19 @@ fn a_topic_that_the_base_has_for_another_tenant_is_held_also_without_a_file_ther
 }
 
 #[test]
+fn a_later_claim_that_was_merged_takes_nothing_from_whom_the_history_had_first() {
+    let mut world = world();
+    let (mine, entry) = (world.tenant.tenant_id, world.entry().clone());
+    let topic = Owned::Topic(entry.topic().unwrap().clone());
+    let other = elsewhere(&mut world, 2, entry);
+    history(&mut world, topic.clone(), mine, LONG_AGO);
+    history(&mut world, topic, other, LATELY);
+    history(&mut world, file(), mine, LONG_AGO);
+    history(&mut world, file(), other, LATELY);
+    world.expect_upload();
+}
+
+#[test]
 fn an_invalid_folder_of_the_base_still_binds_its_name() {
     let mut world = world();
     let before = world.tenant.tenant_id;
