@@ -112,9 +112,9 @@ fn of_the_ledger(goal: Goal) -> Verdict {
         Goal::Redirect => Prevented(&["a_forged_line_sends_no_file_to_another_tenant"]),
         Goal::Read => CLONE,
         Goal::Audit => Left {
-            why: "A forged `adopted` line answers an audit",
+            why: "A forged `adopted` line of a token that Git only watches answers an audit",
             tests: &[
-                "a_forged_adoption_answers_an_audit_and_no_plan",
+                "a_forged_adoption_answers_no_plan_and_no_audit",
                 "what_nobody_signed_who_may_is_found",
             ],
         },

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::files::valid;
 use super::{Ground, policy};
 use crate::app::AppError;
-use applecart_core::fleet::Tenant;
+use applecart_core::fleet::{Tenant, Token};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Event, Record, TenantId};
 use applecart_core::report::{AuditFinding, Fit, Held, Trace, judge_bindings, judge_uploads};
+use applecart_core::rules::topics;
 use applecart_io::git::{Ancestors, GitError, Repo};
 
 /// The findings, and how many uploads were traced.
@@ -22,7 +23,7 @@ pub(super) fn audit(
         .tenants
         .values()
         .flat_map(|ledger| &ledger.records)
-        .filter(|record| matches!(record.event(), Event::Applied | Event::Confirmed))
+        .filter(|record| is_traced(record))
         .collect();
     let applied = uploads.iter().filter(|record| record.event() == Event::Applied).count();
     let revs: BTreeSet<&str> = uploads.iter().filter_map(|record| record.rev.as_deref()).collect();
@@ -44,7 +45,7 @@ pub(super) fn audit(
         // Reading may fail, judging cannot: what is asked of Git is asked first.
         let mut traces = HashMap::new();
         for record in &ledger.records {
-            if matches!(record.event(), Event::Applied | Event::Confirmed) {
+            if is_traced(record) {
                 traces.insert(record.seq, tracer.trace(tenant, record)?);
             }
         }
@@ -55,6 +56,11 @@ pub(super) fn audit(
     }
     found.extend(judge_bindings(branch, &records, &ground.policy.moves));
     Ok((found, applied))
+}
+
+/// Whether a commit has to bear the line out.
+fn is_traced(record: &Record) -> bool {
+    matches!(record.event(), Event::Applied | Event::Confirmed | Event::Adopted)
 }
 
 /// Whether it is a commit of this clone, by its whole name.
@@ -84,17 +90,20 @@ impl Tracer<'_> {
             (false, true) => None,
             (false, false) => Some(false),
         };
-        let held = match record.sha256() {
-            None => Held::NotAsked,
-            Some(sha256) => match self.tenant(rev, record.name.as_str())? {
+        let names = |token: &Token| match record.sha256() {
+            _ if record.event() == Event::Adopted => takes_over(record, token),
+            sha256 => token.file.as_ref().map(|file| file.sha256) == sha256,
+        };
+        let is_asked = record.sha256().is_some() || record.event() == Event::Adopted;
+        let held = match is_asked {
+            false => Held::NotAsked,
+            true => match self.tenant(rev, record.name.as_str())? {
                 None => Held::No,
                 Some(found) if found.tenant_id != tenant => Held::OtherTenant(found.tenant_id),
                 Some(found) => {
-                    let names = found.tokens().any(|token| {
-                        token.token.kind == record.token.kind
-                            && token.file.as_ref().is_some_and(|file| file.sha256 == sha256)
-                    });
-                    if names { Held::Yes } else { Held::No }
+                    let mut of_kind =
+                        found.tokens().filter(|token| token.token.kind == record.token.kind);
+                    if of_kind.any(names) { Held::Yes } else { Held::No }
                 }
             },
         };
@@ -116,4 +125,12 @@ impl Tracer<'_> {
         let Some(Some(tree)) = self.trees.get(&at) else { return Ok(None) };
         Ok(self.folders.get(&(name.to_owned(), tree.clone())).and_then(Option::as_ref))
     }
+}
+
+/// Whether the entry takes over what a line says was adopted: it accepts that topic, or watches the
+/// token without a file and names no other topic.
+fn takes_over(record: &Record, entry: &Token) -> bool {
+    let topic = record.after.as_ref().and_then(|facts| facts.topic.as_ref());
+    let names_another = topic.is_some() && entry.topic().is_some_and(|named| Some(named) != topic);
+    topics::is_backed(record, entry) || (entry.file.is_none() && !names_another)
 }

@@ -83,8 +83,8 @@ fn an_upload_that_no_reviewed_commit_asked_for_is_found() {
     assert_eq!(found(&world.audit().ends_with(7)), ["applied-without-intent"]);
     world.git(&["update-ref", REFNAME, &clean]);
     world.forge([(Event::Confirmed, other, rev.clone(), None)]);
-    let both = ["confirmed-without-intent", "digest-not-in-commit"];
-    assert_eq!(found(&world.audit().ends_with(7)), both);
+    let all = ["confirmed-without-intent", "digest-not-in-commit", "ledger-line-broken"];
+    assert_eq!(found(&world.audit().ends_with(7)), all);
     world.git(&["update-ref", REFNAME, &clean]);
     for announced in [None, Some("sha256:2")] {
         world.forge([

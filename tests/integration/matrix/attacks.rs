@@ -175,7 +175,7 @@ fn forge(hub: &Hub, events: &[&str]) {
 #[test]
 fn a_forged_end_of_an_upload_hides_none() {
     for (events, code, says) in [
-        (&["confirmed"][..], 4, "changed-outside-git"),
+        (&["confirmed"][..], 0, "ledger-line-broken"),
         (&["verified"], 4, "changed-outside-git"),
         (&["intended", "applied", "confirmed"], 4, "changed-outside-git"),
         (&["intended", "applied"], 6, "may still write until"),
@@ -236,17 +236,42 @@ fn a_forged_line_sends_no_file_to_another_tenant() {
     assert_eq!(uploads(&hub)[0], 0, "held, and told");
 }
 
-/// Whoever may write the record can say that the base took a change over, until the record is signed.
+/// Whoever may write the record can say that the base took a change over; the base says whether it did.
 #[test]
-fn a_forged_adoption_answers_an_audit_and_no_plan() {
+fn a_forged_adoption_answers_no_plan_and_no_audit() {
     let hub = due();
     applies(&hub).ends_with(0);
     by_hand(&hub, "adatum", 365);
     applies(&hub).ends_with(4);
     audits(&hub).ends_with(7).says("live-change-without-upload");
     hub.append(User::Deputy, LEDGER, "adatum", &[hub.line("adopted", "adatum", Kind::Push)]);
-    audits(&hub).ends_with(0).says("live-change-answered");
+    audits(&hub).ends_with(7).says("adopted-without-review");
     applies(&hub).ends_with(4).says("outside-git");
+}
+
+/// Lines that say that devices know a topic which nobody reviewed.
+#[test]
+fn a_forged_topic_is_advised_to_nobody() {
+    let theirs = "com.apple.mgmt.External.ffffffff-1f65-4613-b6b8-88b85782e716";
+    for (events, code) in
+        [(&["adopted"][..], 7), (&["confirmed"], 0), (&["intended", "applied", "confirmed"], 0)]
+    {
+        let hub = due();
+        applies(&hub).ends_with(0);
+        let lines: Vec<Value> = events
+            .iter()
+            .map(|event| {
+                let mut line = hub.line(event, "adatum", Kind::Push);
+                line["after"]["topic"] = json!(theirs);
+                line
+            })
+            .collect();
+        hub.append(User::Deputy, LEDGER, "adatum", &lines);
+        audits(&hub).ends_with(code);
+        let plan = hub.clone("reader", &[]).run(&["plan"]);
+        assert!(!plan.stdout.contains("devices know this topic"), "{events:?}: {plan:?}");
+        plan.says("Nobody knows which push topic the enrolled devices know").says(theirs);
+    }
 }
 
 #[test]

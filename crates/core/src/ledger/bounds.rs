@@ -1,7 +1,8 @@
 //! Lines that bind nobody: what no run with a right clock can have written.
 //!
 //! A clock that was days ahead, or a forged line, must not lease a token until next year or prove an
-//! upload that is still to come. Such a line stays in its chain and binds nothing.
+//! upload that is still to come; and no run confirms a file that none has announced. Such a line stays
+//! in its chain and binds nothing.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::borrow::Cow;
@@ -9,7 +10,7 @@ use std::borrow::Cow;
 use chrono::Duration;
 
 use super::view::{LedgerView, TenantLedger};
-use crate::model::{Record, Timestamp};
+use crate::model::{Event, Record, Timestamp};
 
 /// How long a run may write after it recorded its intent: long enough for a slow fleet, short enough
 /// that a run that died elsewhere soon frees the token.
@@ -29,14 +30,40 @@ impl Record {
     }
 }
 
+impl Record {
+    /// Whether it confirms a file that no line before it announced or says was sent.
+    pub fn confirms_unannounced(&self, before: &[Record]) -> bool {
+        let announces = |earlier: &Record| {
+            matches!(earlier.event(), Event::Intended | Event::Applied)
+                && earlier.sha256() == self.sha256()
+                && earlier.token.same_token(&self.token)
+        };
+        self.event() == Event::Confirmed && self.sha256().is_some() && !before.iter().any(announces)
+    }
+}
+
+/// The records that bind, and those that do not.
+fn split(records: Vec<Record>, now: Timestamp) -> (Vec<Record>, Vec<Record>) {
+    let (mut binding, mut aside) = (Vec::with_capacity(records.len()), Vec::new());
+    for record in records {
+        let binds = !record.is_out_of_bounds(now) && !record.confirms_unannounced(&binding);
+        if binds { &mut binding } else { &mut aside }.push(record);
+    }
+    (binding, aside)
+}
+
 impl TenantLedger {
     /// The records that bind.
     pub fn within(&self, now: Timestamp) -> Cow<'_, Self> {
-        if !self.records.iter().any(|record| record.is_out_of_bounds(now)) {
+        let binds = |(place, record): (usize, &Record)| {
+            let before = self.records.get(..place).unwrap_or_default();
+            !record.is_out_of_bounds(now) && !record.confirms_unannounced(before)
+        };
+        if self.records.iter().enumerate().all(binds) {
             return Cow::Borrowed(self);
         }
-        let binding = self.records.iter().filter(|record| !record.is_out_of_bounds(now));
-        Cow::Owned(Self { records: binding.cloned().collect(), ..self.clone() })
+        let (binding, _) = split(self.records.clone(), now);
+        Cow::Owned(Self { records: binding, ..self.clone() })
     }
 }
 
@@ -45,9 +72,7 @@ impl LedgerView {
     #[must_use]
     pub fn within(mut self, now: Timestamp) -> Self {
         for (&tenant, ledger) in &mut self.tenants {
-            let (aside, binding): (Vec<Record>, Vec<Record>) = std::mem::take(&mut ledger.records)
-                .into_iter()
-                .partition(|record| record.is_out_of_bounds(now));
+            let (binding, aside) = split(std::mem::take(&mut ledger.records), now);
             ledger.records = binding;
             if !aside.is_empty() {
                 self.set_aside.insert(tenant, aside);
@@ -81,6 +106,19 @@ mod tests {
         assert_eq!(ledger.unfinished(&TokenRef::push()).len(), 1, "the other line binds");
         assert_eq!(view.set_aside[&tenant(1)].len(), 1);
         assert!(view.within(at(50)).set_aside.contains_key(&tenant(1)), "they stay aside");
+    }
+
+    #[test]
+    fn a_confirmation_of_a_file_that_no_line_announced_binds_nobody() {
+        let confirmed = draft(Event::Confirmed, 2, "run-1", Some(sha("a")));
+        let alone = view(vec![confirmed.clone()]).within(at(9));
+        assert_eq!(alone.tenant(tenant(1)).proof(&TokenRef::push(), sha("a")), None);
+        assert_eq!(alone.set_aside[&tenant(1)].len(), 1);
+        let other = view(vec![intent(0, "run-1", sha("b")), confirmed.clone()]).within(at(9));
+        assert_eq!(other.tenant(tenant(1)).proof(&TokenRef::push(), sha("a")), None);
+        let announced = view(vec![intent(0, "run-1", sha("a")), confirmed]).within(at(9));
+        assert!(announced.tenant(tenant(1)).proof(&TokenRef::push(), sha("a")).is_some());
+        assert!(announced.set_aside.is_empty());
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub struct TenantLedger {
     pub records: Vec<Record>,
     /// What the base's history says beside the records.
     pub first_topic: FirstTopic,
+    /// The places of lines about push topics that no commit of the base bears out. Anybody who may push
+    /// the ledger can write such a line, so it settles nothing.
+    pub unbacked: BTreeSet<u64>,
     /// Where the requests for Apple in question come from, by the hashes of their lines.
     pub provenance: BTreeMap<Sha256, Provenance>,
 }
@@ -70,6 +73,7 @@ static NO_TENANT: BTreeSet<TenantId> = BTreeSet::new();
 static NO_RECORD: TenantLedger = TenantLedger {
     records: Vec::new(),
     first_topic: FirstTopic::None,
+    unbacked: BTreeSet::new(),
     provenance: BTreeMap::new(),
 };
 
@@ -130,6 +134,7 @@ impl LedgerView {
     pub fn bindings(&self) -> Bindings {
         let mut bindings = Bindings::default();
         for (&tenant, ledger) in &self.tenants {
+            let mut seen_first: Option<&Topic> = None;
             for record in &ledger.records {
                 let sent =
                     matches!(record.event(), Event::Intended | Event::Applied | Event::Confirmed);
@@ -145,7 +150,14 @@ impl LedgerView {
                 }
                 let topic = record.after.as_ref().and_then(|facts| facts.topic.as_ref());
                 if let Some(topic) = topic.filter(|_| sent || seen) {
-                    bind(Owned::Topic(topic.clone()));
+                    // What somebody put over a watched certificate may be another customer's, whom it
+                    // must not keep from uploading.
+                    let is_put_over = record.event() == Event::Observed
+                        && seen_first.is_some_and(|first| first != topic);
+                    if !is_put_over {
+                        bind(Owned::Topic(topic.clone()));
+                    }
+                    seen_first.get_or_insert(topic);
                 }
             }
         }

@@ -620,7 +620,8 @@ fn mark_urgent(ruling: &mut Ruling, case: &Case<'_>) {
     }
     // A hold of settings alone is not about a new file.
     let last = case.one.past.last_confirmed(case.one.of);
-    if last.is_some_and(|record| record.sha256() == Some(case.file.sha256)) {
+    let is_last = last.is_some_and(|record| record.sha256() == Some(case.file.sha256));
+    if is_last && case.one.was_confirmed() {
         return;
     }
     // Of two downloads of one day it is unknown which one ended the other.

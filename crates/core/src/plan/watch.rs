@@ -31,6 +31,12 @@ impl Shown<'_> {
         let known = self.devices_know.filter(|known| known.topic != live.topic)?;
         Some((known, live))
     }
+
+    /// Whether Intune was read before and has another credential now.
+    fn has_changed(&self, past: &TenantLedger) -> bool {
+        let last = past.last_live_facts(&self.token);
+        self.live.zip(last).is_some_and(|(live, (facts, _))| live.differs_from(facts))
+    }
 }
 
 /// Row 2: watched, never configured.
@@ -104,6 +110,9 @@ pub(super) fn note_sighting(ruling: &mut Ruling, shown: &Shown<'_>, past: &Tenan
         // where the same review brings the next certificate with it.
         if shown.entry.is_some_and(|entry| known.is_given_up_for(&push.topic, entry)) {
             ruling.notes.push(Note::Adopted);
+        } else if ruling.decision == Decision::Watched && shown.has_changed(past) {
+            // A first sight of it is none to record: it would pass for what devices know.
+            ruling.notes.push(Note::Observed);
         }
         return;
     }

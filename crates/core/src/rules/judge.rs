@@ -9,13 +9,13 @@ use chrono::NaiveDate;
 use super::allow::{self, Change, Hold};
 use super::codes::Reason;
 use super::requests;
-use super::subject::{ABSENT, Subject, noun, renew_at_apple};
+use super::subject::{ABSENT, CLOCK_TOLERANCE, Subject, noun, renew_at_apple};
 use super::topics::{self, KnownTopic};
 use crate::apple::{self, FileFacts, Finding, FindingCode, enrollment};
 use crate::fleet::{Tenant, Token, TokenFile};
 use crate::ledger::TenantLedger;
 use crate::model::{
-    Event, Kind, LivePush, LiveVpp, Record, Sha256, Timestamp, TokenRef, Topic, shell_word,
+    Event, Facts, Kind, LivePush, LiveVpp, Record, Sha256, Timestamp, TokenRef, Topic, shell_word,
 };
 
 /// One credential and what it would replace.
@@ -52,13 +52,34 @@ impl Case<'_> {
 
     /// Whether a run ever confirmed or verified that Intune has this very file.
     pub fn was_confirmed(&self) -> bool {
-        self.past.proof(self.of, self.sha256).is_some()
+        self.proof().is_some()
+    }
+
+    /// The newest line that says that Intune has this very file, unless Intune speaks against it.
+    pub fn proof(&self) -> Option<&Record> {
+        let proof = self.past.proof(self.of, self.sha256)?;
+        let Some(Subject::Enrollment(live)) = self.live else { return Some(proof) };
+        // Intune shows no more of an enrollment file than when it expires. Where that did not move,
+        // and Intune did not change the token since, it never took the file.
+        let sending = self.past.every_sending(self.of, self.sha256);
+        let Some(sending) = sending.into_iter().rfind(|sending| sending.opened.seq < proof.seq)
+        else {
+            return Some(proof);
+        };
+        let expires = |facts: Option<&Facts>| facts.and_then(|facts| facts.expires);
+        let shown = expires(proof.after.as_ref());
+        let has_moved = expires(sending.before()).is_some_and(|before| Some(before) != shown);
+        let is_since =
+            live.last_modified.is_some_and(|at| at.plus(CLOCK_TOLERANCE) >= sending.intended_at());
+        (has_moved || is_since).then_some(proof)
     }
 
     /// Whether Intune has this very file, as far as the ledger knows.
     pub fn is_same(&self) -> bool {
         let known = self.past.last_known_file(self.of);
-        self.live.is_some_and(|live| live.is_file(self.token, self.sha256, known))
+        let is_disproved = self.proof().is_none()
+            && known.is_some_and(|known| known.is_proof() && known.sha256() == Some(self.sha256));
+        !is_disproved && self.live.is_some_and(|live| live.is_file(self.token, self.sha256, known))
     }
 
     /// The location that the token belongs to: the tenant file's or, where that names none, the one
@@ -249,7 +270,7 @@ impl Case<'_> {
     /// Intune has another credential than the file, and not an older one.
     fn age(&self, live: Subject<'_>) -> Option<Hold> {
         let kind = self.kind();
-        let confirmed = self.past.proof(self.of, self.sha256);
+        let confirmed = self.proof();
         let stated = match kind {
             Kind::Push | Kind::Vpp => self.token.facts.expires,
             // The file does not tell; what was seen when Intune had it does.

@@ -8,7 +8,7 @@ use crate::fleet::Token;
 use crate::model::{Facts, Kind, LiveEnrollment, LivePush, LiveVpp, Record, Sha256, Timestamp};
 
 /// How far the clocks of Intune and of the machines that write the ledger may be apart.
-const CLOCK_TOLERANCE: Duration = Duration::minutes(10);
+pub(super) const CLOCK_TOLERANCE: Duration = Duration::minutes(10);
 
 /// A live token of any kind.
 #[derive(Clone, Copy, Debug)]

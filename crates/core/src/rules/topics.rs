@@ -10,6 +10,10 @@
 //! against the certificate that its devices know. Of Git only the oldest revision of the entry
 //! speaks, and only where no line of the ledger does. Where the two disagree nobody knows, and
 //! nothing is promised, proposed or released until somebody has looked at a device.
+//!
+//! Nor does a line of the ledger by itself bring another topic: whoever may push that branch can write
+//! one. It counts where a commit of the base bears it out (see [`is_backed`]); else it is a claim that
+//! stands against what is known without it.
 
 use chrono::NaiveDate;
 use schemars::JsonSchema;
@@ -61,6 +65,8 @@ pub enum Doubt {
     Against { topic: Topic, by: Witness, at: Option<Timestamp> },
     /// The history that would tell what the entry named first is not in this clone.
     HistoryUnknown,
+    /// Only a line of the ledger names it, which no commit of the base bears out.
+    Unbacked,
 }
 
 impl Witness {
@@ -100,7 +106,7 @@ impl KnownTopic {
     pub fn may_be(&self, topic: &Topic) -> bool {
         let other = match &self.doubt {
             Some(Doubt::Against { topic, .. }) => Some(topic),
-            Some(Doubt::HistoryUnknown) | None => None,
+            Some(Doubt::HistoryUnknown | Doubt::Unbacked) | None => None,
         };
         self.topic == *topic || other == Some(topic)
     }
@@ -117,6 +123,11 @@ impl KnownTopic {
             Doubt::HistoryUnknown => format!(
                 "Nobody knows which push topic the enrolled devices know: the tenant file names {} now, and this clone lacks the history that would tell what it named first (`git fetch --unshallow` brings it)",
                 self.topic
+            ),
+            Doubt::Unbacked => format!(
+                "Nobody knows which push topic the enrolled devices know: a line of the ledger names {} ({}), and no commit of the base bears it out",
+                self.topic,
+                self.shown_by()
             ),
         };
         Some(format!("{why}. {CHECK_A_DEVICE}"))
@@ -153,7 +164,7 @@ pub fn devices_know(
     entry: Option<&Token>,
     in_intune: Option<&Topic>,
 ) -> Option<KnownTopic> {
-    let recorded = recorded(past, of);
+    let Told { recorded, claim } = told_by_ledger(past, of);
     let (settled, seen) = match recorded {
         Some(Recorded { known, is_settled: true }) => (Some(known), None),
         Some(Recorded { known, is_settled: false }) => (None, Some(known)),
@@ -189,7 +200,11 @@ pub fn devices_know(
                 Some(KnownTopic { doubt, ..known })
             }
         }
-    })?;
+    });
+    let known = match claim {
+        Some(claim) => claim.beside(known, in_intune),
+        None => known?,
+    };
     // Git's reviewed account comes before the one that was recorded.
     let stated = [entry, reviewed].into_iter().flatten();
     let stated = stated.filter(|entry| entry.topic() == Some(&known.topic));
@@ -230,11 +245,32 @@ impl KnownTopic {
         let Self { topic, by, at, .. } = other;
         Self { doubt: Some(Doubt::Against { topic, by, at }), ..self }
     }
+
+    /// What a line that Git does not bear out leaves of what is known without it. Where they name
+    /// two topics, the one that Intune does not have is named, with the other as its doubt.
+    fn beside(self, known: Option<Self>, in_intune: Option<&Topic>) -> Self {
+        let is_in_intune = in_intune == Some(&self.topic);
+        match known {
+            Some(known) if known.topic == self.topic => known,
+            Some(known) if is_in_intune => known.against(self),
+            Some(known) => self.against(known),
+            None if is_in_intune => self,
+            None => Self { doubt: Some(Doubt::Unbacked), ..self },
+        }
+    }
 }
 
 fn account(apple_id: Option<&str>) -> String {
     let apple_id = apple_id.filter(|id| !id.trim().is_empty());
     apple_id.map(|id| format!(" (Apple Account {id})")).unwrap_or_default()
+}
+
+/// What the ledger says of the topic that devices know.
+#[derive(Default)]
+struct Told {
+    recorded: Option<Recorded>,
+    /// The newest line since that Git does not bear out.
+    claim: Option<KnownTopic>,
 }
 
 /// What the ledger shows of the topic that devices know.
@@ -248,20 +284,77 @@ struct Recorded {
 /// one in the place of the one that they knew, which no run does without a reviewed line that names
 /// both.
 pub fn is_settled(past: &TenantLedger, of: &TokenRef) -> bool {
-    recorded(past, of).is_some_and(|recorded| recorded.is_settled)
+    let told = told_by_ledger(past, of);
+    told.claim.is_none() && told.recorded.is_some_and(|recorded| recorded.is_settled)
+}
+
+/// The lines that may bring another topic than was known, each with the commit that has to bear it
+/// out: that of the run which announced the upload, or which adopted.
+pub fn in_question<'a>(
+    past: &'a TenantLedger,
+    of: &'a TokenRef,
+) -> Vec<(&'a Record, Option<&'a str>)> {
+    let mut announced: Vec<&Record> = Vec::new();
+    let mut witnesses = Vec::new();
+    for record in past.of(of) {
+        if record.event() == Event::Intended {
+            announced.push(record);
+        }
+        if let Some(known) = witness(record) {
+            let rev = match known.by {
+                Witness::Confirmed => announcement(record, &announced),
+                _ => Some(record),
+            };
+            witnesses.push((record, known, rev.and_then(|record| record.rev.as_deref())));
+        }
+    }
+    let Some((_, first, _)) = witnesses.first() else { return Vec::new() };
+    let is_plain = first.by == Witness::FirstSeen
+        && witnesses.iter().all(|(_, known, _)| known.topic == first.topic);
+    if is_plain {
+        return Vec::new();
+    }
+    let brings = |known: &KnownTopic| matches!(known.by, Witness::Confirmed | Witness::Adopted);
+    let brought = witnesses.into_iter().filter(|(_, known, _)| brings(known));
+    brought.map(|(record, _, rev)| (record, rev)).collect()
+}
+
+/// Whether the push entry of the commit that a line names bears the line out: it has the file that
+/// was uploaded, or accepts the topic that was adopted.
+pub fn is_backed(record: &Record, entry: &Token) -> bool {
+    let topic = record.after.as_ref().and_then(|facts| facts.topic.as_ref());
+    let is_of_topic = topic.is_some() && entry.topic() == topic;
+    is_of_topic
+        && match record.event() {
+            Event::Confirmed => {
+                let file = entry.file.as_ref().map(|file| file.sha256);
+                file.is_some() && file == record.sha256()
+            }
+            Event::Adopted => entry.topic_accepted.is_some(),
+            _ => false,
+        }
 }
 
 /// Walks the token's life. An upload that left Intune's topic as it was tells no more than a look at
 /// Intune: where that topic was not the one that devices know, it still is not, however often it is
 /// uploaded and confirmed.
-fn recorded(past: &TenantLedger, of: &TokenRef) -> Option<Recorded> {
+fn told_by_ledger(past: &TenantLedger, of: &TokenRef) -> Told {
     let mut announced: Vec<&Record> = Vec::new();
-    let mut recorded: Option<Recorded> = None;
+    let Told { mut recorded, mut claim } = Told::default();
     for record in past.of(of) {
         if record.event() == Event::Intended {
             announced.push(record);
         }
         let Some(new) = witness(record) else { continue };
+        if past.unbacked.contains(&record.seq) {
+            let is_known = recorded.as_ref().is_some_and(|so_far| so_far.known.topic == new.topic);
+            claim = if is_known { claim } else { Some(new) };
+            continue;
+        }
+        // Who looked at a device after a claim has the last word.
+        if new.by == Witness::Adopted {
+            claim = None;
+        }
         recorded = match recorded {
             _ if new.by == Witness::Adopted => Some(Recorded { known: new, is_settled: true }),
             None => {
@@ -275,7 +368,7 @@ fn recorded(past: &TenantLedger, of: &TokenRef) -> Option<Recorded> {
             so_far => so_far,
         };
     }
-    recorded
+    Told { recorded, claim }
 }
 
 impl Recorded {
@@ -294,9 +387,12 @@ impl Recorded {
 
 /// The topic that Intune had before the upload that a line confirms: what its announcement says.
 fn replaced<'a>(confirmed: &'a Record, announced: &[&'a Record]) -> Option<&'a Topic> {
-    let mut newest = announced.iter().rev();
-    let announcement = newest.find(|record| record.sha256() == confirmed.sha256());
-    announcement.map_or(confirmed, |found| *found).before.as_ref()?.topic.as_ref()
+    announcement(confirmed, announced).unwrap_or(confirmed).before.as_ref()?.topic.as_ref()
+}
+
+/// The newest line that announced the upload which a line confirms.
+fn announcement<'a>(confirmed: &Record, announced: &[&'a Record]) -> Option<&'a Record> {
+    announced.iter().rev().find(|record| record.sha256() == confirmed.sha256()).copied()
 }
 
 fn witness(record: &Record) -> Option<KnownTopic> {

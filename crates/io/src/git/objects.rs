@@ -17,7 +17,7 @@ const LONG_NAME: usize = 40;
 const MAX_DEPTH: usize = 64;
 
 /// The commits that a commit is or comes after.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Ancestors {
     ids: HashSet<Oid>,
     /// Whether the clone is cut off somewhere among them.
@@ -70,6 +70,17 @@ impl Repo {
     pub fn ancestors(&self, commit: &str) -> Result<Ancestors, GitError> {
         let unreadable = |error| GitError::reading("the history", error);
         let mut walk = self.repo.revwalk().map_err(unreadable)?;
+        walk.push(self.commit(commit)?.id()).map_err(unreadable)?;
+        let ids: HashSet<Oid> = walk.collect::<Result<_, _>>().map_err(unreadable)?;
+        let cut_off = self.shallow_commits()?.iter().any(|end| ids.contains(end));
+        Ok(Ancestors { ids, cut_off })
+    }
+
+    /// The commits of the mainline that ends there: each one's first parent, and that one's.
+    pub fn mainline_commits(&self, commit: &str) -> Result<Ancestors, GitError> {
+        let unreadable = |error| GitError::reading("the history", error);
+        let mut walk = self.repo.revwalk().map_err(unreadable)?;
+        walk.simplify_first_parent().map_err(unreadable)?;
         walk.push(self.commit(commit)?.id()).map_err(unreadable)?;
         let ids: HashSet<Oid> = walk.collect::<Result<_, _>>().map_err(unreadable)?;
         let cut_off = self.shallow_commits()?.iter().any(|end| ids.contains(end));

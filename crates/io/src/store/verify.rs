@@ -95,8 +95,12 @@ fn judge(
         match ledger.local.tenant_at(tenant, blob, &mut starts) {
             Ok((ledger, _)) => {
                 entries += ledger.records.len();
-                let broken = ledger.records.iter();
-                faults.extend(broken.filter_map(|record| broken_line(tenant, record, now)));
+                let records = &ledger.records;
+                let broken = records.iter().enumerate().filter_map(|(place, record)| {
+                    let before = records.get(..place).unwrap_or_default();
+                    broken_line(tenant, record, before, now)
+                });
+                faults.extend(broken);
             }
             Err(error) => {
                 faults.push(fault(ledger, &error));
@@ -136,7 +140,12 @@ fn tip_of(ledger: &Ledger, faults: &mut Vec<Fault>) -> Result<Option<Oid>, Ledge
 }
 
 /// A line that no run of this program writes, in a chain that is whole.
-fn broken_line(tenant: TenantId, record: &Record, now: Timestamp) -> Option<Fault> {
+fn broken_line(
+    tenant: TenantId,
+    record: &Record,
+    before: &[Record],
+    now: Timestamp,
+) -> Option<Fault> {
     let message = if record.has_endless_lease() {
         let until = record.lease_until().map(|until| until.to_string()).unwrap_or_default();
         format!(
@@ -148,6 +157,9 @@ fn broken_line(tenant: TenantId, record: &Record, now: Timestamp) -> Option<Faul
             "it is dated {}, which is in the future, so it binds nobody. Correct the clock of the machine that wrote it, or find out who forged it",
             record.at
         )
+    } else if record.confirms_unannounced(before) {
+        "it confirms a file that no line before it announced; no run of applecart writes that, and it binds nobody. Find out who did"
+            .to_owned()
     } else if record.rev.as_deref().is_some_and(|rev| !is_commit(rev)) {
         "its `rev` is no commit (40 hexadecimal digits); no run of applecart writes that. Find out who did"
             .to_owned()

@@ -57,6 +57,8 @@ pub(super) struct Recorded<'a> {
     pub(super) show: String,
 }
 
+const WRONG_CLOCK: &str = "Correct the clock of that machine, or find out who forged the line.";
+
 impl Recorded<'_> {
     /// Whether the policy accepts it: somebody has looked into it.
     fn is_accepted(&self, line: &Record) -> bool {
@@ -79,19 +81,20 @@ impl Recorded<'_> {
     pub(super) fn line_broken(&self) -> Option<Words> {
         let aside = self.input.ledger?.set_aside.get(&self.id)?;
         let newest = aside.iter().rfind(|line| !self.is_accepted(line))?;
-        let what = match newest.has_endless_lease() {
-            true => "asks for a lease of more than 15 minutes".to_owned(),
-            false => format!("is dated {}, which is in the future", newest.at),
+        let (what, next) = if newest.has_endless_lease() {
+            ("asks for a lease of more than 15 minutes".to_owned(), WRONG_CLOCK)
+        } else if newest.is_out_of_bounds(self.input.plan.generated_at) {
+            (format!("is dated {}, which is in the future", newest.at), WRONG_CLOCK)
+        } else {
+            let what = format!("confirms a file of {} that no run announced", newest.token);
+            (what, "No run writes such a line: find out who did.")
         };
         let message = format!(
             "Line {} of its ledger {what}. It was written by {} and binds nobody.",
             newest.seq,
             writer(newest)
         );
-        let next = format!(
-            "Correct the clock of that machine, or find out who forged the line. {} The lines:",
-            self.how_to_accept(newest)
-        );
+        let next = format!("{next} {} The lines:", self.how_to_accept(newest));
         Some(Words::new(message, next).run(self.show.as_str()))
     }
 

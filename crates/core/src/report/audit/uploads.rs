@@ -80,7 +80,8 @@ pub fn judge_uploads(
                 found.extend(of_commit(&trace(record), record, &finding));
                 found.extend(of_intent(before, record, &finding));
             }
-            Event::Confirmed if !was_sent(before, record) => {
+            Event::Adopted => found.extend(of_adoption(&trace(record), record, &finding)),
+            Event::Confirmed if record.confirms_unannounced(before) => {
                 found.extend(of_commit(&trace(record), record, &finding));
                 let message =
                     format!("{}: no run announced or uploaded this file before", what(record));
@@ -149,13 +150,31 @@ fn out_of_order(branch: &str, tenant: TenantId, records: &[Record]) -> Vec<Audit
         .collect()
 }
 
-/// Whether a run announced or made the upload that a later read shows.
-fn was_sent(before: &[Record], record: &Record) -> bool {
-    before.iter().any(|earlier| {
-        matches!(earlier.event(), Event::Intended | Event::Applied)
-            && earlier.sha256() == record.sha256()
-            && earlier.token.same_token(&record.token)
-    })
+/// Nothing but a reviewed tenant file takes a change over.
+fn of_adoption(
+    trace: &Trace,
+    record: &Record,
+    finding: &impl Fn(&str, String, &str) -> AuditFinding,
+) -> Option<AuditFinding> {
+    let line = what(record);
+    let rev = record.rev.as_deref().unwrap_or_default();
+    let message = match trace {
+        Trace::Found(fit) if fit.held == Held::Yes && fit.on_branch != Some(false) => return None,
+        Trace::Missing(true) => {
+            let message = format!("{line}: commit {rev} is not in this clone, which is shallow");
+            let unknown = finding("history-incomplete", message, "git fetch --unshallow");
+            return Some(unknown.at(AuditLevel::Unknown));
+        }
+        Trace::NoCommit => format!("{line}: the line names no commit"),
+        Trace::Missing(false) => format!("{line}: commit {rev} does not exist here"),
+        Trace::Found(Fit { on_branch: Some(false), .. }) => {
+            format!("{line}: commit {rev} is not on the protected branch")
+        }
+        Trace::Found(_) => format!(
+            "{line}: at commit {rev} the tenant file neither watches this credential nor accepts its topic"
+        ),
+    };
+    Some(finding("adopted-without-review", message, REVIEW))
 }
 
 fn of_commit(

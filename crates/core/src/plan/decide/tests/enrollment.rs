@@ -257,3 +257,19 @@ fn a_file_that_was_sent_over_itself_is_sent_no_third_time() {
     assert!(detail.contains("again on 2026-11-22T12:00:00Z"), "{detail}");
     assert!(detail.contains("nothing has to be downloaded") && !token.urgent, "{detail}");
 }
+
+#[test]
+fn an_enrollment_file_that_intune_never_changed_for_is_not_there() {
+    // Two downloads of one day: the first is in Intune, and lines say that the second is.
+    let mut world = World::enrollment();
+    world.forget();
+    world.confirmed_download("99", "2026-11-20T08:00:00Z", NEXT_YEAR);
+    for event in [Event::Intended, Event::Applied, Event::Confirmed] {
+        world.recorded(event, "AA", "run-9", "2026-11-20T16:30:00Z");
+    }
+    world.live_enrollment(|live| live.last_modified = Some(at("2026-11-20T12:00:00Z")));
+    assert!(world.expect_upload().urgent);
+    // Intune took it: it changed the token since, or its expiry moved with it.
+    world.live_enrollment(|live| live.last_modified = Some(at("2026-11-20T16:31:00Z")));
+    assert_eq!(world.first().state.sync, Sync::InSync);
+}

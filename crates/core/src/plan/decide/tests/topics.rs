@@ -59,8 +59,9 @@ fn on_a_watched_token_it_is_failing_and_the_tenant_file_is_not_called_behind() {
 fn what_is_seen_later_does_not_change_what_devices_know() {
     let mut world = created_after_an_upload();
     world.entry().file = None;
+    let in_intune = world.live.push.present().unwrap().facts();
     world.recorded(Event::ChangedOutsideGit, "CC", "run-1", "2026-11-21T11:00:00Z").after =
-        Some(Facts { topic: Some(OTHER_TOPIC.parse().unwrap()), ..Facts::default() });
+        Some(in_intune);
     // Somebody wrote the other topic into the tenant file without accepting it.
     world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
     let token = world.expect(Sync::Watched, Action::None, &[]);
@@ -139,6 +140,68 @@ fn a_first_line_of_the_ledger_that_git_contradicts_leads_nobody_to_its_topic() {
     nobody_knows(&token);
 }
 
+/// The newest line, which names another topic, is one that no commit of the base bears out.
+fn unbacked(world: &mut World, topic: &str) {
+    let tenant = world.tenant.tenant_id;
+    let ledger = world.ledger.as_mut().unwrap().tenants.get_mut(&tenant).unwrap();
+    let line = ledger.records.last_mut().unwrap();
+    line.entry.after.as_mut().unwrap().topic = Some(topic.parse().unwrap());
+    ledger.unbacked.insert(line.seq);
+}
+
+#[test]
+fn a_line_that_git_does_not_bear_out_settles_no_topic() {
+    for event in [Event::Confirmed, Event::Adopted] {
+        for is_in_intune in [false, true] {
+            let mut world = if is_in_intune { created_on_day_one() } else { World::unrecorded() };
+            world.entry().file = None;
+            world.first_in_git(TOPIC);
+            world.recorded(Event::Observed, "AA", "run-0", "2026-11-20T11:00:00Z");
+            world.recorded(event, "CC", "run-9", "2026-11-21T11:00:00Z");
+            unbacked(&mut world, OTHER_TOPIC);
+            let token = world.expect(Sync::Watched, Action::None, &[]);
+            assert_eq!(token.state.health_reasons, [HealthReason::TopicChanged], "{event}");
+            nobody_knows(&token);
+            // A person who looked at a device has the last word.
+            let in_intune = world.live.push.present().unwrap().facts();
+            world.recorded(Event::Adopted, "CC", "run-10", "2026-11-22T10:00:00Z").after =
+                Some(in_intune);
+            assert_eq!(world.first().state.devices_know, None, "{event}");
+        }
+    }
+    // Nothing else says anything, and Intune has another one.
+    let mut alone = World::unrecorded();
+    alone.recorded(Event::Confirmed, "CC", "run-9", "2026-11-21T11:00:00Z");
+    unbacked(&mut alone, OTHER_TOPIC);
+    let known = alone.first().state.devices_know.unwrap();
+    let told = known.unsure().unwrap();
+    assert!(told.contains("no commit of the base bears it out"), "{told}");
+}
+
+#[test]
+fn a_line_that_repeats_the_topic_that_is_known_needs_no_commit() {
+    let mut world = World::unrecorded();
+    world.entry().file = None;
+    world.recorded(Event::Observed, "AA", "run-0", "2026-11-20T11:00:00Z");
+    world.recorded(Event::Confirmed, "AA", "run-9", "2026-11-21T11:00:00Z");
+    unbacked(&mut world, TOPIC);
+    assert_eq!(world.first().state.devices_know, None, "Intune has what they know");
+}
+
+#[test]
+fn another_topic_on_a_watched_token_is_recorded_once_and_a_first_sight_of_it_is_not() {
+    let mut world = created_on_day_one();
+    world.first_in_git(TOPIC);
+    assert!(world.planned().notes.is_empty(), "it would pass for what devices know");
+    world.recorded(Event::Observed, "AA", "run-0", "2026-11-20T11:00:00Z");
+    let notes: Vec<Note> = world.planned().notes.into_iter().map(|noted| noted.note).collect();
+    assert_eq!(notes, [Note::Observed]);
+    let in_intune = world.live.push.present().unwrap().facts();
+    world.recorded(Event::Observed, "CC", "run-1", "2026-11-21T11:00:00Z").after = Some(in_intune);
+    assert!(world.planned().notes.is_empty(), "once");
+    assert_eq!(known(&world.first()), Some(TOPIC));
+}
+
 #[test]
 fn an_entry_that_was_changed_to_what_intune_has_leaves_it_open_which_is_right() {
     let mut world = created_on_day_one();
@@ -180,7 +243,8 @@ fn an_accepted_topic_is_adopted_once_and_then_the_one_that_devices_know() {
         Some(TopicAccepted { from: from.parse().unwrap(), reason: "enrolled again".into() })
     };
     world.entry().topic_accepted = accepted(OTHER_TOPIC);
-    assert!(world.planned().notes.is_empty(), "it gives up another topic than devices know");
+    let notes: Vec<Note> = world.planned().notes.into_iter().map(|noted| noted.note).collect();
+    assert_eq!(notes, [Note::Observed], "it gives up another topic than devices know");
     world.entry().topic_accepted = accepted(TOPIC);
     assert_eq!(world.planned().notes[0].note, Note::Adopted);
     let in_intune = world.live.push.present().unwrap().facts();
