@@ -2,7 +2,7 @@
 
 use super::AppError;
 use super::Context;
-use applecart_core::fleet::{self, Desired, Policy, Source};
+use applecart_core::fleet::{self, Desired, FLEET_FILE, Policy, Source};
 use applecart_core::model::TenantId;
 use applecart_core::plan;
 use applecart_io::git::{Base, Repo, Wanted};
@@ -57,6 +57,11 @@ pub struct Other {
     pub behind: BTreeSet<String>,
     pub policy_changed: bool,
     pub proposed: Option<Policy>,
+    /// The settings and files of the planned revision by which another record, or other signers,
+    /// would decide.
+    pub record: Vec<String>,
+    /// Why the planned revision's settings cannot be read, where it is what changed them.
+    pub invalid: Option<String>,
 }
 
 impl Other {
@@ -77,6 +82,16 @@ impl Other {
         };
         let unchanged = source.policy == base.policy
             || fork.as_ref().is_some_and(|fork| is_policy_of(repo, fork, source));
+        let proposed = proposed(source);
+        let own = proposed.as_ref().filter(|_| !unchanged);
+        let mut record: Vec<String> = own
+            .map(|own| policy.record_changes(own))
+            .unwrap_or_default()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        record.extend(signer_files(repo, base, policy, source, fork.as_deref()));
+        let invalid = (!unchanged && proposed.is_none()).then(|| first_mistake(source));
         let behind = match &fork {
             Some(fork) => behind(repo, fork, fleet, &tenants)?,
             None => BTreeSet::new(),
@@ -92,13 +107,22 @@ impl Other {
             }
             _ => None,
         };
-        let proposed = proposed(source);
-        Ok(Self { tenants, fork, behind, policy_changed: !unchanged, proposed })
+        let policy_changed = !unchanged;
+        Ok(Self { tenants, fork, behind, policy_changed, proposed, record, invalid })
     }
 
     /// The planned revision's own settings, where it is what changed them.
     pub fn proposed(&self) -> Option<&Policy> {
         self.proposed.as_ref().filter(|_| self.policy_changed)
+    }
+
+    /// What the planned revision changes of the settings, for its plan.
+    pub fn as_proposed(&self) -> plan::Proposed<'_> {
+        plan::Proposed {
+            policy: self.proposed(),
+            record: &self.record,
+            invalid: self.invalid.as_deref(),
+        }
     }
 
     pub fn as_input(&self) -> applecart_core::plan::Base<'_> {
@@ -150,6 +174,43 @@ fn proposed(source: &Source) -> Option<Policy> {
         Some(fleet::FileBytes::Read(bytes)) => fleet::load_policy(Some(bytes)).0,
         _ => None,
     }
+}
+
+/// The files of signers, named by the base's settings, that the planned revision changes. One that
+/// cannot be read counts as changed.
+fn signer_files<'p>(
+    repo: &Repo,
+    base: &Source,
+    policy: &'p Policy,
+    source: &Source,
+    fork: Option<&str>,
+) -> impl Iterator<Item = String> + use<'p> {
+    let at = |rev: &str, path: &str| repo.plain_file(rev, path).ok();
+    let changed = |path: &&str| {
+        let here = match &source.rev {
+            Some(rev) => at(rev, path),
+            None => repo.worktree_file(path).ok(),
+        };
+        let is_same =
+            |rev: Option<&str>| rev.is_some_and(|rev| here.is_some() && here == at(rev, path));
+        !is_same(base.rev.as_deref()) && !is_same(fork)
+    };
+    let files: BTreeSet<&'p str> = policy.signer_files().filter(changed).collect();
+    files.into_iter().map(str::to_owned)
+}
+
+/// The first mistake of settings that cannot be read.
+fn first_mistake(source: &Source) -> String {
+    let bytes = match &source.policy {
+        None => return format!("there is no {FLEET_FILE}"),
+        Some(fleet::FileBytes::Read(bytes)) => bytes,
+        Some(_) => return format!("{FLEET_FILE} cannot be read"),
+    };
+    let (_, mistakes) = fleet::load_policy(Some(bytes));
+    mistakes.iter().find(|one| one.is_error()).map_or_else(
+        || format!("{FLEET_FILE} cannot be read"),
+        |one| format!("line {}: {}", one.line, one.message),
+    )
 }
 
 fn lacks_any(fleet: &[Desired], base: &[Desired]) -> bool {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::session::{self, Intune, Loaded, Made, Tree, Wanted, Which, trust};
 use super::{AppError, Context, Reach, files};
 use applecart_core::attention::Attention;
-use applecart_core::fleet::{self, FileBytes, TokenLines};
-use applecart_core::model::{LiveTenant, Outcome, Sha256, TenantName};
+use applecart_core::fleet::{self, FileBytes, Policy, TokenLines};
+use applecart_core::model::{LiveTenant, Outcome, TenantName};
 use applecart_core::plan::{Plan, Selection, Source, Touched};
 use applecart_io::git::Repo;
 
@@ -59,8 +59,10 @@ pub fn run(context: &Context, options: Options) -> Result<Compared, AppError> {
     if let Some(base) = options.base {
         let repo = Repo::discover(&context.repo)?;
         let (since, tenants) = repo.touched(&context.rev, &base)?;
-        // Settings that judge writes otherwise touch every tenant.
-        if settings(&repo, &since)? == settings(&repo, &context.rev)? {
+        // Settings that judge writes otherwise, or tell less, touch every tenant.
+        if judge_alike(&repo, &since, &context.rev)? {
+            let shown = |name: String| fleet::shown_folder(&name).into_owned();
+            let tenants = tenants.into_iter().map(shown).collect();
             selection = selection.within(Touched { base, since, tenants });
         }
     }
@@ -83,10 +85,24 @@ pub fn run(context: &Context, options: Options) -> Result<Compared, AppError> {
     Ok(Compared { plan: planned.plan, attention, loaded, rev })
 }
 
-/// What names the settings that judge writes, of a revision; `None` of one without valid settings.
-fn settings(repo: &Repo, rev: &str) -> Result<Option<Sha256>, AppError> {
-    let policy = repo.policy(rev)?;
-    Ok(fleet::load_policy(policy.as_deref()).0.map(|policy| policy.sha256))
+/// Whether the settings of both revisions, and the files of signers that the first one's name, judge
+/// every write the same, and the second one's tell no less of what expires.
+fn judge_alike(repo: &Repo, before: &str, after: &str) -> Result<bool, AppError> {
+    let policy = |rev: &str| -> Result<Option<Policy>, AppError> {
+        Ok(fleet::load_policy(repo.policy(rev)?.as_deref()).0)
+    };
+    let (old, new) = match (policy(before)?, policy(after)?) {
+        (Some(old), Some(new)) => (old, new),
+        (old, new) => return Ok(old.is_none() && new.is_none()),
+    };
+    let is_same = |path: &str| {
+        let (before, after) = (repo.plain_file(before, path), repo.plain_file(after, path));
+        matches!((before, after), (Ok(before), Ok(after)) if before == after)
+    };
+    Ok(old.sha256 == new.sha256
+        && old.renew_before <= new.renew_before
+        && old.critical <= new.critical
+        && old.signer_files().all(is_same))
 }
 
 /// One tenant's state from a file.

@@ -211,6 +211,9 @@ impl<'a> Session<'a> {
             true => planned,
             false => self.make_with(live, source, &downloads),
         };
+        if let Some(other) = &self.loaded.other {
+            plan::foretell(&mut planned.plan, &other.as_proposed());
+        }
         if let Some(proposed) = &self.loaded.proposed {
             let unknown = self.known.as_ref().err().map(ToString::to_string);
             let now = self.input(live, source, &downloads, unknown.as_deref());

@@ -113,7 +113,7 @@ fn a_pull_request_is_judged_by_the_policy_of_its_target_and_not_by_its_own() {
     let fleet = Fleet::new();
     let main = fleet.rev("main");
     fleet.branch("evil");
-    fleet.policy("safety: {maxTenants: 9999}\nexpiry: {renewBefore: 1d, critical: 1h}\n");
+    fleet.policy("safety: {maxTenants: 9999}\nexpiry: {renewBefore: 7d, critical: 1d}\n");
     fleet.world.commit("Other settings");
     fleet.pull_request("evil");
     fleet.checkout_action();
@@ -319,7 +319,7 @@ fn a_shallow_clone_fetches_what_tells_whether_a_commit_was_merged() {
 #[test]
 fn uncommitted_settings_are_shown_and_judge_nothing() {
     let fleet = Fleet::new();
-    fleet.policy("expiry: {renewBefore: 1d, critical: 1h}\n");
+    fleet.policy("expiry: {renewBefore: 7d, critical: 1d}\n");
     let plan = fleet.world.run(&["plan", "--worktree", "--format", "json"]).ends_with(0).json();
     assert_eq!(plan["policyRev"], fleet.rev("main").as_str());
     assert_eq!(plan["policyChanged"], true);
@@ -511,4 +511,146 @@ fn other_recipients_stand_at_the_top() {
         .ends_with(0)
         .says("The recipients of token files change")
         .says(&other);
+}
+
+/// What a plan says first, by its critical matters.
+fn matter<'p>(plan: &'p serde_json::Value, code: &str) -> Option<&'p serde_json::Value> {
+    plan["attention"].as_array().unwrap().iter().find(|one| one["code"] == code)
+}
+
+#[test]
+fn a_pull_request_by_which_another_record_would_decide_foretells_nothing_and_says_so_first() {
+    for (setting, line) in [
+        ("ledger.branch", "ledger: {branch: applecart/other}\n"),
+        ("ledger.notes", "ledger: {notes: applecart/notes-2027}\n"),
+        (
+            "ledger.accepted",
+            "ledger: {accepted: [{tenant: 6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11, line: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef, reason: found, by: dana, until: 2099-01-01}]}\n",
+        ),
+    ] {
+        let fleet = Fleet::new();
+        // Somebody holds the upload: another record might not.
+        let file = fleet.world.repo().join("tenants/contoso/tenant.yaml");
+        let held = format!(
+            "{}suspend: {{reason: migration, until: 2099-01-01}}\n",
+            std::fs::read_to_string(&file).unwrap()
+        );
+        std::fs::write(&file, held).unwrap();
+        fleet.world.commit("Not now");
+        fleet.push("main");
+        fleet.branch("record");
+        fleet.policy(line);
+        fleet.world.commit("Another record");
+        let run = |arguments: &[&str]| {
+            fleet.world.run(&[&["plan", "--base", "origin/main"], arguments].concat())
+        };
+        let plan = run(&["--format", "json"]).ends_with(0).json();
+        assert_eq!(plan["recordChanged"]["settings"], serde_json::json!([setting]), "{plan:#}");
+        assert_eq!(plan["recordChanged"]["tenants"], serde_json::json!(["contoso"]));
+        let told = matter(&plan, "record-changes").unwrap();
+        assert_eq!(told["severity"], "critical");
+        run(&["--detailed-exitcode"]).ends_with(2);
+        run(&["--format", "github"]).ends_with(0).says("record-changes");
+        for format in ["human", "markdown"] {
+            let shown = run(&["--format", format]).ends_with(0);
+            let words = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(words.contains("which record or which signers decide"), "{shown:?}");
+            assert!(words.contains("today: contoso"), "{shown:?}");
+            assert!(!words.contains("the same as below"), "{shown:?}");
+        }
+    }
+}
+
+#[test]
+fn a_pull_request_that_changes_a_file_of_signers_says_so_although_the_settings_stay() {
+    let fleet = Fleet::new();
+    fleet.policy("signers: .applecart/allowed_signers\n");
+    fleet.world.write(".applecart/allowed_signers", "dana@msp.example ssh-ed25519 AAAA\n");
+    fleet.world.commit("Who may sign");
+    fleet.push("main");
+    fleet.branch("signers");
+    fleet.world.write("README.md", "more\n");
+    fleet.world.commit("Nothing of that kind");
+    let plan = ["plan", "--base", "origin/main", "--format", "json"];
+    let before = fleet.world.run(&plan).ends_with(0).json();
+    assert!(matter(&before, "record-changes").is_none(), "{before:#}");
+    fleet.world.write(".applecart/allowed_signers", "eve@msp.example ssh-ed25519 AAAA\n");
+    fleet.world.commit("One more");
+    let after = fleet.world.run(&plan).ends_with(0).json();
+    assert_eq!(
+        after["recordChanged"]["settings"],
+        serde_json::json!([".applecart/allowed_signers"]),
+        "{after:#}"
+    );
+}
+
+#[test]
+fn a_pull_request_says_which_alarms_end_by_its_own_limits() {
+    let fleet = Fleet::new();
+    fleet.branch("quiet");
+    fleet.policy("expiry: {renewBefore: 7d, critical: 1d}\n");
+    fleet.world.commit("Fewer alarms");
+    let plan = ["plan", "--base", "origin/main"];
+    let json = fleet.world.run(&[&plan[..], &["--format", "json"]].concat()).ends_with(0).json();
+    assert_eq!(
+        (&json["quieterThen"][0]["now"], &json["quieterThen"][0]["then"]),
+        (&"renewal-due".into(), &"valid".into()),
+        "{json:#}"
+    );
+    assert_eq!(matter(&json, "alarms-end").unwrap()["severity"], "urgent");
+    let shown = fleet.world.run(&[&plan[..], &["--format", "markdown"]].concat()).ends_with(0);
+    assert!(shown.stdout.contains("alarms end although nothing was renewed"), "{shown:?}");
+    fleet.policy("expiry: {renewBefore: 1h, critical: 1h}\n");
+    fleet.world.commit("None at all");
+    let run = fleet.world.run(&["validate"]).ends_with(78);
+    assert!(format!("{run:?}").contains("at least 7d"), "{run:?}");
+    assert!(format!("{run:?}").contains("at least 1d"), "{run:?}");
+}
+
+#[test]
+fn a_pull_request_whose_own_settings_cannot_be_read_says_so_first() {
+    let fleet = Fleet::new();
+    fleet.branch("broken");
+    fleet.policy("ledger: {settle: 30d}\n");
+    fleet.world.commit("Longer");
+    let plan = ["plan", "--base", "origin/main"];
+    let shown = fleet.world.run(&[&plan[..], &["--format", "markdown"]].concat()).ends_with(0);
+    let first = shown.stdout.lines().find(|line| line.starts_with("> ")).unwrap();
+    assert!(first.contains("is invalid"), "{shown:?}");
+    assert!(first.contains("every command ends with 78"), "{shown:?}");
+    let json = fleet.world.run(&[&plan[..], &["--format", "json"]].concat()).ends_with(0).json();
+    assert!(matter(&json, "settings-invalid").is_some(), "{json:#}");
+}
+
+#[test]
+fn a_secret_as_a_folders_name_or_in_a_text_is_shown_by_nothing() {
+    let secret =
+        format!("AGE-SECRET-KEY-1{}", "8PNMU989MGEFJUV7MYUR3TSAYQU4T4WR5R8VW5JWSQS4287V5NRSUQSKSN");
+    let fleet = Fleet::new();
+    fleet.branch("pasted");
+    let file = fleet.world.repo().join("tenants/contoso/tenant.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    fleet.world.write(&format!("tenants/{secret}/tenant.yaml"), &text);
+    let with_secret: String = text
+        .lines()
+        .map(|line| match line.split_once("appleId: ") {
+            Some((before, _)) => format!("{before}appleId: {secret}\n"),
+            None => format!("{line}\n"),
+        })
+        .collect();
+    fleet.world.write("tenants/fabrikam/tenant.yaml", &with_secret.replace("contoso", "fabrikam"));
+    fleet.world.commit("Pasted");
+    for command in [
+        &["validate"][..],
+        &["validate", "--format", "json"],
+        &["plan"],
+        &["plan", "--format", "json"],
+        &["plan", "--base", "origin/main", "--format", "json"],
+        &["plan", "--format", "markdown"],
+        &["plan", "--format", "github"],
+    ] {
+        let run = fleet.world.run(command);
+        let shown = format!("{}{}", run.stdout, run.stderr);
+        assert!(!shown.contains(&secret[20..40]), "{command:?} {shown}");
+    }
 }

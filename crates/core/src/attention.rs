@@ -148,6 +148,8 @@ pub struct CloneState {
     pub unpushed: usize,
     /// The fleet's files with changes that are not committed.
     pub dirty: Vec<String>,
+    /// What the settings said of the record before and no longer say, one clause each.
+    pub moved: Vec<String>,
 }
 
 /// A renewal that waits on a branch to be merged.

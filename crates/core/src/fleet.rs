@@ -38,7 +38,7 @@ pub use edit::{
 };
 pub use load::{
     Desired, FLEET_FILE, Loaded, load, load_folder, load_looking, load_policy, load_tenants,
-    load_tenants_looking,
+    load_tenants_looking, shown_folder,
 };
 pub use owned::{NotOwned, Owned, owned_by};
 pub use places::{TokenLines, token_lines};

@@ -32,6 +32,7 @@ mod watch;
 pub mod world;
 
 pub use crate::rules::subject::{Sent, Stage, Subject};
+pub use after_merge::{Proposed, foretell};
 pub use base::{resealed, withdraws};
 pub use canary::{REFUSALS, wire};
 pub use checked::{CheckedPlan, Refusal};
@@ -47,8 +48,8 @@ pub use settings::Settings;
 pub use tenant::SKEW_LIMIT;
 pub use types::{
     Action, AfterMerge, Expiry, FORMAT_VERSION, Health, HealthReason, Observed, OtherwiseThen,
-    Outdated, Plan, PlannedTenant, PlannedToken, Reason, RecipientsChange, RemovedTenant,
-    ResealedTenant, SealedToOthers, SelectionReport, Source, Summary, Sync, TokenState, Touched,
-    WaitingFile, Warning, Withdrawal, Withdrawn,
+    Outdated, Plan, PlannedTenant, PlannedToken, QuieterThen, Reason, RecipientsChange,
+    RecordChange, RemovedTenant, ResealedTenant, SealedToOthers, SelectionReport, Source, Summary,
+    Sync, TokenState, Touched, WaitingFile, Warning, Withdrawal, Withdrawn,
 };
 pub use unfinished::CANNOT_LAND;

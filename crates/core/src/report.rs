@@ -25,7 +25,7 @@ mod json;
 mod markdown;
 mod plan;
 mod renew;
-mod revision;
+pub(crate) mod revision;
 mod status;
 mod table;
 mod text;

@@ -93,6 +93,15 @@ causes! {
     Critical = Critical, Expiry::Critical.as_str();
     /// A reviewed line lets an upload happen after which no enrolled device answers.
     DevicesCutOff = Critical, own!("devices-cut-off");
+    /// This revision changes which record, or whose signatures, decide.
+    RecordChanges = Critical, own!("record-changes");
+    /// This revision's own settings cannot be read.
+    SettingsInvalid = Critical, own!("settings-invalid");
+    /// This revision's own limits tell less of tokens that expire.
+    AlarmsEnd = Urgent, own!("alarms-end");
+    /// The settings named another record before, which has lines that the one they name lacks; or
+    /// they no longer say how it begins.
+    LedgerMoved = Urgent, own!("ledger-moved");
     /// The base has other content for the tenant than this older revision.
     TenantOutdated = Urgent, own!("tenant-outdated");
     /// The tenant file says of a watched token what no reading of Intune has ever shown.

@@ -15,13 +15,15 @@ use std::collections::HashMap;
 use super::{Cause, CloneState, Input, Matter};
 use crate::fleet::{Desired, Tenant};
 use crate::model::{Problem, ProblemCode};
-use crate::report::plural;
+use crate::plan::Plan;
+use crate::report::{plural, revision};
 use tenant::OneTenant;
 use token::OneToken;
-use words::{Scope, Words, of_fleet, of_problem};
+use words::{Scope, Words, of_fleet, of_problem, of_table};
 
 pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
     let mut matters = of_clone(input.clone);
+    matters.extend(of_merge(input.plan));
     if input.ledger.is_none() {
         matters.extend(ledger_unknown(input));
     }
@@ -85,7 +87,30 @@ pub(super) fn of_clone(clone: &CloneState) -> Vec<Matter> {
         let words = Words::new(message, next).run("git status");
         matters.push(of_fleet(Cause::CloneDirty, words));
     }
+    if !clone.moved.is_empty() {
+        let message = format!("applecart.yaml: {}.", clone.moved.join("; "));
+        matters.push(of_change(Cause::LedgerMoved, message));
+    }
     matters
+}
+
+/// What the merge of the planned revision would do to the fleet as a whole.
+fn of_merge(plan: &Plan) -> impl Iterator<Item = Matter> {
+    let record = plan.record_changed.as_ref().map(revision::record_changed);
+    let invalid = plan.settings_invalid.as_deref().map(revision::settings_invalid);
+    let quieter = revision::quieter(&plan.quieter_then);
+    let found = [
+        (Cause::RecordChanges, record),
+        (Cause::SettingsInvalid, invalid),
+        (Cause::AlarmsEnd, quieter),
+    ];
+    found.into_iter().filter_map(|(cause, message)| Some(of_change(cause, message?)))
+}
+
+/// A change of the settings, with what the table says to do about it.
+fn of_change(cause: Cause, message: String) -> Matter {
+    let (_, next) = of_table(cause);
+    of_fleet(cause, Words::of_code(message, next, "TENANT", "TENANT"))
 }
 
 /// The ledger of the whole fleet is unknown: that is one matter, not one for each tenant.

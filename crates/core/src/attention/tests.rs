@@ -10,7 +10,8 @@ use crate::ledger::TenantLedger;
 use crate::model::{Event, Facts, FailureCode, Problem, ProblemCode, Reading, Sha256};
 use crate::plan::world::{BaseWorld, NEXT_YEAR, OTHER_TOPIC, TOPIC, World, at, push_entry, tenant};
 use crate::plan::{
-    Action, Expiry, Outdated, PlannedTenant, Reason, Selection, Warning, Withdrawal, Withdrawn,
+    Action, Expiry, Outdated, PlannedTenant, QuieterThen, Reason, RecordChange, Selection, Warning,
+    Withdrawal, Withdrawn,
 };
 use crate::report;
 use crate::rules::topics::{KnownTopic, Witness};
@@ -185,6 +186,20 @@ impl Fleet {
             }
             Cause::Suspended => git.suspend = until(date(2999, 1, 1)),
             Cause::SuspensionOver => git.suspend = until(date(2000, 1, 1)),
+            Cause::RecordChanges => {
+                self.plan.record_changed = Some(RecordChange {
+                    settings: vec!["ledger.branch".into()],
+                    tenants: vec![git.name.to_string()],
+                });
+            }
+            Cause::SettingsInvalid => self.plan.settings_invalid = Some("a mistake".into()),
+            Cause::AlarmsEnd => self.plan.quieter_then.push(QuieterThen {
+                tenant: git.name.to_string(),
+                token: crate::model::TokenRef::push(),
+                now: Expiry::Critical,
+                then: Expiry::Valid,
+            }),
+            Cause::LedgerMoved => self.clone.moved = vec!["`ledger.genesis` was dropped".into()],
             Cause::CloneBehind => self.clone.behind = 2,
             Cause::CloneAhead => self.clone.unpushed = 1,
             Cause::CloneDirty => self.clone.dirty = vec!["tenants/contoso/tenant.yaml".into()],
@@ -226,6 +241,8 @@ impl Fleet {
         let mut fleet = every_cause();
         fleet.git.clear();
         fleet.plan.tenants.clear();
+        (fleet.plan.record_changed, fleet.plan.settings_invalid) = (None, None);
+        fleet.plan.quieter_then.clear();
         (fleet.ledger, fleet.clone) = (LedgerView::default(), CloneState::default());
         fleet.add(cause);
         fleet

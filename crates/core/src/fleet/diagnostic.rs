@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::load::shown_folder;
 use super::text::Excerpt;
 use crate::model::safe_text;
 use crate::words::kebab_enum;
@@ -131,11 +132,17 @@ pub struct Diagnostic {
     pub(super) caret: (usize, usize),
 }
 
+/// The path as every outlet shows it: what no file of a fleet is called may be a secret.
+fn shown_path(path: &str) -> String {
+    let parts: Vec<_> = path.split('/').map(shown_folder).collect();
+    safe_text(&parts.join("/"))
+}
+
 impl Diagnostic {
     /// A mistake of a file as a whole.
     pub fn of_file(code: Code, file: &str, message: impl Into<String>) -> Self {
         Self {
-            file: safe_text(file),
+            file: shown_path(file),
             line: 1,
             column: 1,
             length: 0,

@@ -4,6 +4,7 @@
 //! each later one goes on with what is right. Tenants are islands: a mistake in one folder makes
 //! that tenant [`Desired::Invalid`] and no other.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use serde::de::DeserializeOwned;
@@ -21,7 +22,7 @@ use super::shape::{self, Shape};
 use super::source::{Entry, EntryKind, FileBytes, Folder, Look, MAX_ENTRIES, Source};
 use super::tenant::Tenant;
 use super::text::{nearest, quote};
-use crate::model::{TenantId, shell_word};
+use crate::model::{TenantId, TenantName, shell_word, without_secrets};
 
 /// Where the fleet's settings stand.
 pub const FLEET_FILE: &str = "applecart.yaml";
@@ -158,7 +159,7 @@ pub fn load_tenants_looking(
     let mut diagnostics = Vec::new();
     let mut read = Vec::with_capacity(source.tenants.len());
     for folder in &source.tenants {
-        let path = format!("tenants/{}/tenant.yaml", folder.name);
+        let path = format!("tenants/{}/tenant.yaml", shown_folder(&folder.name));
         let outcome = load_tenant(folder, &path, policy, look);
         read.push((folder, path, outcome.claims));
         diagnostics.extend(outcome.mistakes);
@@ -189,6 +190,15 @@ pub fn load_tenants_looking(
     (tenants, diagnostics)
 }
 
+/// A folder's name as every outlet shows it. What no tenant can be called may be a secret that was
+/// pasted in the wrong place.
+pub fn shown_folder(name: &str) -> Cow<'_, str> {
+    match name.parse::<TenantName>() {
+        Ok(_) => Cow::Borrowed(name),
+        Err(_) => without_secrets(name),
+    }
+}
+
 struct Outcome {
     desired: Desired,
     mistakes: Vec<Diagnostic>,
@@ -204,7 +214,7 @@ impl Outcome {
         claims: Claims,
     ) -> Self {
         let desired = Desired::Invalid {
-            name: folder.name.clone(),
+            name: shown_folder(&folder.name).into_owned(),
             tenant_id,
             file: path.to_owned(),
             mistakes: mistakes.iter().filter(|one| one.is_error()).cloned().collect(),
@@ -219,7 +229,7 @@ fn load_tenant(folder: &Folder, path: &str, policy: Option<&Policy>, look: Look<
         return refuse(
             Diagnostic::of_file(
                 Code::TooManyFiles,
-                &format!("tenants/{}", folder.name),
+                &format!("tenants/{}", shown_folder(&folder.name)),
                 format!("the folder has {count} or more entries, more than the {MAX_ENTRIES} that are read"),
             )
             .with_help("remove old token files: Git's history keeps them"),
@@ -269,7 +279,8 @@ fn no_tenant_file(folder: &Folder, path: &str) -> Diagnostic {
 }
 
 fn stray(entry: &Entry, tenants: &mut Vec<Desired>, diagnostics: &mut Vec<Diagnostic>) {
-    let path = format!("tenants/{}", entry.path);
+    let shown = shown_folder(&entry.path);
+    let path = format!("tenants/{shown}");
     match entry.kind {
         EntryKind::Symlink | EntryKind::Submodule | EntryKind::OddMode => {
             let mistake = Diagnostic::of_file(
@@ -284,7 +295,7 @@ fn stray(entry: &Entry, tenants: &mut Vec<Desired>, diagnostics: &mut Vec<Diagno
             .with_help("put the tenant's files into a folder of this repository");
             diagnostics.push(mistake.clone());
             tenants.push(Desired::Invalid {
-                name: entry.path.clone(),
+                name: shown.into_owned(),
                 tenant_id: None,
                 file: path,
                 mistakes: vec![mistake],

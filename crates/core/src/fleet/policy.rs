@@ -140,6 +140,48 @@ impl Policy {
         Sha256::of(lines.join("\n").as_bytes())
     }
 
+    /// The settings that say which record and whose signatures count, where `then` has others by
+    /// which more may happen. What only asks for more is not among them.
+    pub fn record_changes(&self, then: &Self) -> Vec<&'static str> {
+        let (sign, sign_then) = (&self.signing, &then.signing);
+        let (ledger, ledger_then) = (&self.ledger_signing, &then.ledger_signing);
+        let dropped = |now: &Option<String>, then: &Option<String>| now.is_some() && now != then;
+        // Where signatures are asked for, one more file of signers lets more people sign.
+        let signers = |required: bool, now: &Option<String>, then: &Option<String>| {
+            now != then && (required || now.is_some())
+        };
+        let is_new = |one: &Accepted| {
+            let same =
+                |it: &Accepted| (it.tenant, it.line, it.until) == (one.tenant, one.line, one.until);
+            !self.accepted.iter().any(same)
+        };
+        let changes = [
+            ("ledger.branch", self.ledger_branch != then.ledger_branch),
+            ("ledger.notes", self.notes_branch != then.notes_branch),
+            ("ledger.genesis", dropped(&self.genesis, &then.genesis)),
+            ("ledger.notesGenesis", dropped(&self.notes_genesis, &then.notes_genesis)),
+            ("ledger.accepted", then.accepted.iter().any(is_new)),
+            ("ledger.requireSigned", ledger.required && !ledger_then.required),
+            ("ledger.signers", signers(ledger.required, &ledger.signers, &ledger_then.signers)),
+            (
+                "ledger.unsignedUntil",
+                ledger.required && ledger.unsigned_until != ledger_then.unsigned_until,
+            ),
+            ("requireSignedCommits", sign.required && !sign_then.required),
+            ("signers", signers(sign.required, &sign.signers, &sign_then.signers)),
+            ("openpgpKeys", signers(sign.required, &sign.openpgp_keys, &sign_then.openpgp_keys)),
+            ("revokedSigners", dropped(&sign.revoked_signers, &sign_then.revoked_signers)),
+        ];
+        changes.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
+    /// The files of the repository that say whose signatures count.
+    pub fn signer_files(&self) -> impl Iterator<Item = &str> {
+        let Signing { signers, openpgp_keys, revoked_signers, .. } = &self.signing;
+        let files = [signers, openpgp_keys, revoked_signers, &self.ledger_signing.signers];
+        files.into_iter().flatten().map(String::as_str)
+    }
+
     /// The same settings for a command that only reads: it signs in as the application that may do
     /// no more, where there is one.
     #[must_use]
@@ -358,6 +400,47 @@ mod tests {
             assert!(FLEET.contains(from), "{from}");
             assert_ne!(sha256(&FLEET.replacen(from, to, 1)), sha256(FLEET), "{from}");
         }
+    }
+
+    #[test]
+    fn a_setting_by_which_another_record_counts_is_named_and_one_that_asks_for_more_is_not() {
+        let load = |text: &str| load_policy(Some(text.as_bytes())).0.unwrap();
+        let changes = |before: &str, after: &str| load(before).record_changes(&load(after));
+        let root = "0123456789abcdef0123456789abcdef01234567";
+        let begun = FLEET.replacen(
+            "settle: 45m",
+            &format!("settle: 45m, genesis: {root}, notesGenesis: {root}"),
+            1,
+        );
+        for (from, to, named) in [
+            ("branch: applecart/ledger", "branch: applecart/record", "ledger.branch"),
+            ("settle: 45m", "settle: 45m, notes: applecart/remarks", "ledger.notes"),
+            (", genesis: 0123", ", genesis: 1123", "ledger.genesis"),
+            (", notesGenesis: 0123", ", notesGenesis: 1123", "ledger.notesGenesis"),
+            ("requireSigned: true", "requireSigned: false", "ledger.requireSigned"),
+            (".applecart/ledger_signers", ".applecart/others", "ledger.signers"),
+            ("unsignedUntil: 0123", "unsignedUntil: 1123", "ledger.unsignedUntil"),
+            ("requireSignedCommits: true", "requireSignedCommits: false", "requireSignedCommits"),
+            (".applecart/allowed_signers", ".applecart/more_signers", "signers"),
+            (".applecart/keys.asc", ".applecart/more.asc", "openpgpKeys"),
+            (".applecart/revoked_signers", ".applecart/gone", "revokedSigners"),
+        ] {
+            assert!(begun.contains(from), "{from}");
+            assert!(changes(&begun, &begun.replacen(from, to, 1)).contains(&named), "{named}");
+        }
+        assert_eq!(changes(FLEET, &begun), [""; 0], "a record that is bound to its beginning");
+        let unsigned =
+            FLEET.replacen("requireSignedCommits: true", "requireSignedCommits: false", 1);
+        assert_eq!(changes(&unsigned, FLEET), [""; 0], "signatures that are asked for");
+        let mut accepting = load(FLEET);
+        accepting.accepted.push(Accepted {
+            tenant: "6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11".parse().unwrap(),
+            line: Sha256::of(b"line"),
+            reason: "found".into(),
+            by: "dana".into(),
+            until: NaiveDate::MAX,
+        });
+        assert_eq!(load(FLEET).record_changes(&accepting), ["ledger.accepted"]);
     }
 
     #[test]

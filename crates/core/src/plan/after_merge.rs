@@ -3,8 +3,71 @@
 //! A pull request is judged by its base, so that nobody releases what they bring along. Once it is
 //! merged its settings are the base's, and what they release happens. Who reviews it has to see that.
 
-use super::types::{AfterMerge, OtherwiseThen, Plan, PlannedToken};
+use super::axes;
+use super::types::{
+    Action, AfterMerge, Expiry, Health, OtherwiseThen, Plan, PlannedTenant, PlannedToken,
+    QuieterThen, RecordChange,
+};
+use crate::fleet::Policy;
 use crate::model::TokenRef;
+
+/// What a revision changes of the settings, besides what they judge.
+#[derive(Clone, Debug, Default)]
+pub struct Proposed<'a> {
+    /// Its own settings; `None` where they are the base's, or cannot be read.
+    pub policy: Option<&'a Policy>,
+    /// What it changes of those by which a record counts.
+    pub record: &'a [String],
+    /// Why its settings cannot be read.
+    pub invalid: Option<&'a str>,
+}
+
+/// Notes in the plan what the merge would do to the ground that it stands on.
+///
+/// The record itself is not read by the revision's own settings: whoever opens a pull request names
+/// any branch there, and may write another line to it after the review. So where these settings
+/// change, nothing is foretold, and that is said.
+pub fn foretell(plan: &mut Plan, proposed: &Proposed<'_>) {
+    plan.settings_invalid = proposed.invalid.map(str::to_owned);
+    if !proposed.record.is_empty() {
+        let tenants = plan.tenants.iter().filter(|one| is_in_question(one));
+        let tenants = tenants.map(|one| one.name.clone()).collect();
+        plan.record_changed = Some(RecordChange { settings: proposed.record.to_vec(), tenants });
+    }
+    if let Some(policy) = proposed.policy {
+        plan.quieter_then = quieter(plan, policy);
+    }
+}
+
+/// Whether something of it is held, failing or unknown.
+fn is_in_question(tenant: &PlannedTenant) -> bool {
+    let token = |one: &PlannedToken| {
+        one.action == Action::Hold
+            || one.state.health == Health::Failing
+            || one.state.devices_know.is_some()
+    };
+    !tenant.problems.is_empty() || tenant.tokens.iter().any(token)
+}
+
+fn quieter(plan: &Plan, then: &Policy) -> Vec<QuieterThen> {
+    let loudness = |expiry: Expiry| match expiry {
+        Expiry::Expired => 3,
+        Expiry::Critical => 2,
+        Expiry::RenewalDue => 1,
+        Expiry::Valid | Expiry::Unknown => 0,
+    };
+    let tokens = plan.tokens().filter_map(|(tenant, token)| {
+        let now = token.state.expiry;
+        let then = axes::expiry(token.state.expires, plan.generated_at, then);
+        (loudness(then) < loudness(now)).then(|| QuieterThen {
+            tenant: tenant.name.clone(),
+            token: token.state.token(),
+            now,
+            then,
+        })
+    });
+    tokens.collect()
+}
 
 impl AfterMerge {
     /// Compares the plan by the base's settings with the one by the revision's own.

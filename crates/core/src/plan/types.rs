@@ -360,6 +360,29 @@ pub struct AfterMerge {
     pub tokens: Vec<OtherwiseThen>,
 }
 
+/// Settings of the revision by which, after the merge, another record or other signers decide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordChange {
+    /// The settings, and the files of signers, that it changes.
+    pub settings: Vec<String>,
+    /// The tenants of which something is held, failing or unknown today.
+    pub tenants: Vec<String>,
+}
+
+/// A token of which the revision's own `expiry` would raise a lower alarm, or none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QuieterThen {
+    /// The tenant's folder.
+    pub tenant: String,
+    pub token: TokenRef,
+    /// How much time is left by the base's limits.
+    pub now: Expiry,
+    /// The same after the merge.
+    pub then: Expiry,
+}
+
 /// A token that is judged otherwise after the merge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -399,6 +422,16 @@ pub struct Plan {
     /// writes as the base's do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_merge: Option<AfterMerge>,
+    /// How it changes which record and whose signatures decide; `null` where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_changed: Option<RecordChange>,
+    /// The tokens of which its own `expiry` would raise a lower alarm, or none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quieter_then: Vec<QuieterThen>,
+    /// Why its own settings cannot be read, so that nothing would run after the merge; `null` where
+    /// they can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_invalid: Option<String>,
     /// How it changes the recipients; `null` where it does not, or cannot be read.
     #[serde(default)]
     pub recipients_changed: Option<RecipientsChange>,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::text::{joined, label as named, names as names_in_line, plural, short};
 use crate::plan::{
-    Action, AfterMerge, Plan, RecipientsChange, RemovedTenant, ResealedTenant, SealedToOthers,
-    Summary,
+    Action, AfterMerge, Plan, QuieterThen, RecipientsChange, RecordChange, RemovedTenant,
+    ResealedTenant, SealedToOthers, Summary,
 };
 
 /// The heading over tenants that the base does not have.
@@ -18,7 +18,10 @@ pub(super) const SNAPSHOT: &str =
 /// One sentence each, most consequential first.
 pub(super) fn notes(plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();
+    notes.extend(plan.settings_invalid.as_deref().map(settings_invalid));
+    notes.extend(plan.record_changed.as_ref().map(record_changed));
     notes.extend(plan.after_merge.iter().flat_map(released));
+    notes.extend(quieter(&plan.quieter_then));
     notes.extend(plan.refusal.clone());
     if plan.policy_changed {
         let base = plan.policy_rev.as_deref().map(short).unwrap_or_default();
@@ -26,7 +29,8 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
             "applecart.yaml changes in this revision; the plan is judged by the base's policy (at {base})."
         ));
     }
-    notes.extend(plan.after_merge.as_ref().map(after_merge));
+    let foretold = plan.record_changed.is_none();
+    notes.extend(plan.after_merge.as_ref().map(|after| after_merge(after, foretold)));
     if let Some(change) = &plan.recipients_changed {
         notes.push(recipients(change));
     }
@@ -34,6 +38,40 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
     notes.extend(plan.removed_tenants.iter().map(removed));
     notes.extend(resealed(&plan.resealed_tenants));
     notes
+}
+
+/// That the revision's own settings cannot be read.
+pub(crate) fn settings_invalid(why: &str) -> String {
+    format!(
+        "applecart.yaml of this revision is invalid: {why}. After this merge nothing is uploaded and nothing is watched any more: every command ends with 78."
+    )
+}
+
+/// That another record would decide, and what waits for it.
+pub(crate) fn record_changed(change: &RecordChange) -> String {
+    let settings = joined(&change.settings, ", ");
+    let today = match change.tenants.as_slice() {
+        [] => String::new(),
+        tenants => format!(" Held, failing or unknown today: {}.", names_in_line(tenants, NAMED)),
+    };
+    format!(
+        "This pull request changes which record or which signers decide ({settings}). What is held, told or unknown today may be uploaded, or be told no more, after the merge: nothing below foretells it.{today}"
+    )
+}
+
+/// What the revision's own limits would no longer tell.
+pub(crate) fn quieter(tokens: &[QuieterThen]) -> Option<String> {
+    let name = |one: &QuieterThen| {
+        let token = named(one.token.kind, one.token.name.as_deref());
+        format!("{} {token} ({} now, {} then)", one.tenant, one.now, one.then)
+    };
+    let names: Vec<String> = tokens.iter().map(name).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "After this merge, by this revision's own `expiry`, alarms end although nothing was renewed: {}.",
+            names_in_line(&names, NAMED)
+        )
+    })
 }
 
 /// The holds that the merge itself would release, one sentence each.
@@ -55,7 +93,8 @@ fn released(after: &AfterMerge) -> impl Iterator<Item = String> {
 }
 
 /// What follows from the revision's own settings, in numbers.
-fn after_merge(after: &AfterMerge) -> String {
+/// Only by the same record is it foretold.
+fn after_merge(after: &AfterMerge, foretold: bool) -> String {
     let names: Vec<String> = after
         .tokens
         .iter()
@@ -63,7 +102,8 @@ fn after_merge(after: &AfterMerge) -> String {
         .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let differ = match names.len() {
-        0 => "the same as below".to_owned(),
+        0 if foretold => "the same as below".to_owned(),
+        0 => "only as long as today's record and signers decide, which this merge ends".to_owned(),
         count => format!(
             "{} otherwise than below: {}",
             plural(count, "token"),

@@ -29,8 +29,11 @@ pub(in super::super) fn check_policy(
 
     let expiry = raw.expiry.clone().unwrap_or_default();
     let year = (Duration::days(365), "365d");
-    let renew_before = checks.duration(expiry.renew_before.as_ref(), year);
-    let critical = checks.duration(expiry.critical.as_ref(), year);
+    // Whoever is told must still have the time to renew: a daily schedule sees a critical token once
+    // at least, and a renewal needs the customer's Apple Account, which may take them days.
+    let (day, week) = ((Duration::days(1), "1d"), (Duration::days(7), "7d"));
+    let renew_before = checks.duration(expiry.renew_before.as_ref(), Some(week), year);
+    let critical = checks.duration(expiry.critical.as_ref(), Some(day), year);
     let renew_before_or_default = renew_before.unwrap_or(Duration::days(45));
     let critical_or_default =
         critical.unwrap_or_else(|| Duration::days(14).min(renew_before_or_default));
@@ -63,9 +66,9 @@ pub(in super::super) fn check_policy(
     let accepted = checks.accepted(ledger.accepted.as_deref().unwrap_or_default());
     let audit = raw.audit.clone().unwrap_or_default();
     let accepted_findings = checks.accepted_findings(audit.accepted.as_deref().unwrap_or_default());
-    let week = (Duration::days(7), "7d");
-    let settle =
-        checks.duration(ledger.settle.as_ref(), week).unwrap_or_else(|| Duration::minutes(30));
+    let settle = checks
+        .duration(ledger.settle.as_ref(), None, week)
+        .unwrap_or_else(|| Duration::minutes(30));
 
     let moves = checks.moves(raw.moves.as_deref().unwrap_or_default());
     let wire = raw.wire.clone().unwrap_or_default();

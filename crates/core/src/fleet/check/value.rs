@@ -6,6 +6,7 @@ use super::super::at::At;
 use super::super::diagnostic::Code;
 use super::super::text::quote;
 use super::Checks;
+use crate::apple::secrets_in;
 use crate::model::{Sha256, TenantId, Timestamp, safe_text};
 
 /// Longest text of a field, in characters; Intune takes 256 for a display name.
@@ -60,9 +61,16 @@ impl Checks<'_, '_> {
     /// A text that people read: not empty, one line, nothing hidden in it.
     pub(super) fn text(&mut self, raw: Option<&At<String>>) -> Option<String> {
         let At { value, span } = raw?;
-        let Some(fault) = fault(value) else { return Some(value.clone()) };
-        self.error(Code::BadText, *span, format!("the text {fault}"));
-        None
+        if let Some(fault) = fault(value) {
+            self.error(Code::BadText, *span, format!("the text {fault}"));
+            return None;
+        }
+        // What every outlet shows must not be what no outlet may show.
+        if !secrets_in(value.as_bytes()).kinds.is_empty() {
+            self.error(Code::OpenSecret, *span, "the text holds a secret, which is not shown here");
+            return None;
+        }
+        Some(value.clone())
     }
 
     pub(super) fn texts(&mut self, raw: Option<&Vec<At<String>>>) -> Option<Vec<String>> {
@@ -141,6 +149,7 @@ impl Checks<'_, '_> {
     pub(super) fn duration(
         &mut self,
         raw: Option<&At<String>>,
+        least: Option<(Duration, &str)>,
         max: (Duration, &str),
     ) -> Option<Duration> {
         let At { value, span } = raw?;
@@ -154,9 +163,15 @@ impl Checks<'_, '_> {
             );
             return None;
         };
-        if parsed <= Duration::zero() || parsed > max.0 {
+        let is_short = match least {
+            Some((least, _)) => parsed < least,
+            None => parsed <= Duration::zero(),
+        };
+        if is_short || parsed > max.0 {
+            let least =
+                least.map_or("more than 0".to_owned(), |(_, text)| format!("at least {text}"));
             let message =
-                format!("{} is out of range: more than 0 and at most {}", quote(value), max.1);
+                format!("{} is out of range: {least} and at most {}", quote(value), max.1);
             self.error(Code::OutOfRange, *span, message);
             return None;
         }

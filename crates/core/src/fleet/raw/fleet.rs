@@ -98,10 +98,10 @@ pub struct RawProfile {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Expiry")]
 pub struct RawExpiry {
-    /// With less than this left, a token is due for renewal. Default: 45d.
+    /// With less than this left, a token is due for renewal. Default: 45d; at least 7d.
     #[schemars(regex(pattern = r"^[0-9]+[smhdw]$"))]
     pub renew_before: Option<At<String>>,
-    /// With less than this left, a token is critical. Default: 14d.
+    /// With less than this left, a token is critical. Default: 14d; at least 1d.
     #[schemars(regex(pattern = r"^[0-9]+[smhdw]$"))]
     pub critical: Option<At<String>>,
 }

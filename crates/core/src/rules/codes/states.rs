@@ -186,6 +186,22 @@ super::rows! {
         "The default branch has other content for the tenant than the planned commit, which is older.",
         "What is shown of the tenant is outdated, and `apply` of this commit does nothing that was merged since.",
         "Bring the clone up to date, or plan the newest commit. Run `git pull --ff-only`.";
+    "record-changes" [Attention] Critical ()
+        "The planned revision changes which record, or whose signatures, decide: the branches of ledger and notes, how they begin, what of them is accepted as lost, or who must sign.",
+        "What is held, told or unknown by today's record may be uploaded, or be told no more, once it is merged. The plan of a pull request cannot foretell it.",
+        "Merge it only if you know why each of these settings changes. Settle what is held or unknown first, and change the record in a pull request of its own.";
+    "settings-invalid" [Attention] Critical ()
+        "The applecart.yaml of the planned revision cannot be read.",
+        "Once it is merged, every command ends with 78: nothing is uploaded, and no run tells any more what expires.",
+        "Do not merge it. To see every mistake in it, run `applecart validate`.";
+    "alarms-end" [Attention] Error ()
+        "The planned revision shortens `expiry`, so that tokens which are critical or due are told less urgently or not at all.",
+        "No renewal follows from it: the tokens still expire on their day, and no run tells.",
+        "Renew these tokens first. Merge other limits only if the team that is told by them agrees.";
+    "ledger-moved" [Attention] Error ()
+        "applecart.yaml named another branch for the ledger or the notes before, and that branch has lines which the one named now lacks; or a `genesis` that it named was dropped.",
+        "Holds and first sights that rest on those lines no longer count, and another record may stand in for the one that was proved.",
+        "Find the commit that changed it (git log -p applecart.yaml). If it was not meant, have it reverted; else continue the record: push the old branch under the new name, and remove the old one when its lines are there.";
     "clone-behind" [Attention] Note ()
         "The remote has commits that this clone lacks.",
         "What is shown may be outdated.",
