@@ -251,6 +251,9 @@ impl Download {
         if let Some(finding) = judging.foreign(&elsewhere) {
             inspection = inspection.with(finding);
         }
+        if judging.answers_disputed() {
+            inspection = inspection.without(FindingCode::KeyMismatch);
+        }
         let judging = Judging { inspection: &inspection, ..judging };
         let mut objections = judging.objections();
         let run = elsewhere.iter().find_map(|one| one.owner.as_ref()).map(|owner| {

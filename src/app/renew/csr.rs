@@ -105,7 +105,7 @@ fn recorded(
         Ready::of(record, CsrOrigin::Ledger, past, requests::maker_of(past, record))
     };
     if let CsrSource::Chosen(key) = source {
-        return chosen(key, &open).map(given_out);
+        return chosen(key, &open, due).map(given_out);
     }
     let disputed = requests::disputed(past, &open);
     if let Some(why) = disputed.filter(|_| *source != CsrSource::New) {
@@ -119,25 +119,20 @@ fn recorded(
     Ok(opened.filter(|record| !is_answered(record)).and_then(given_out))
 }
 
-/// The one open request whose key begins so. A person vouches for it, but not for a text that asks for
-/// another key.
-fn chosen<'r>(key: &str, open: &[&'r Record]) -> Result<&'r Record, Problem> {
+/// The one open request whose key begins so: a person vouches for it.
+fn chosen<'r>(key: &str, open: &[&'r Record], due: &Due<'_>) -> Result<&'r Record, Problem> {
     let begins = |record: &&&Record| {
         record.request().is_some_and(|(_, asked)| asked.to_string().starts_with(key))
     };
     let found: Vec<_> = open.iter().filter(begins).collect();
     let problem = |detail: String| Problem::new(ProblemCode::BadAnswer, detail).on(Resource::Push);
     match found.as_slice() {
-        [record] => {
-            let is_whole = record
-                .request()
-                .is_some_and(|(text, asked)| apple::requested_key(text) == Some(asked));
-            match is_whole {
-                true => Ok(record),
-                false => Err(problem(format!(
-                    "the request with the key {key} asks a certificate for another key than its record says, so it was forged and is not given out"
-                ))),
-            }
+        [record] => Ok(record),
+        [] if open.is_empty() => {
+            let spec = due.token.token.spec(&due.tenant.name);
+            Err(problem(format!(
+                "no request for Apple (CSR) of this renewal is open, so none has a key that begins with {key}. `applecart renew {spec}` reads one from Intune. Where the key is the one of another tenant's request, name that tenant"
+            )))
         }
         _ => {
             let keys = open.iter().filter_map(|record| record.request());

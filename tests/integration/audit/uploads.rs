@@ -196,7 +196,7 @@ fn lines_that_are_dated_before_those_above_them_are_told() {
     let world = World::new();
     world.applied("contoso");
     let (good, rev) = (Some(world.digest()), Some(world.git(&["rev-parse", "HEAD"])));
-    world.forge([(Event::RenewalOpened, good, rev.clone(), None)]);
+    world.forge([(Event::Acknowledged, good, rev.clone(), None)]);
     assert_eq!(found(&world.audit().ends_with(0)), Vec::<String>::new());
     world.forge_at(1_700_000_000, [(Event::Acknowledged, good, rev, None)]);
     let note = finding(&world.audit().ends_with(0), "out-of-order");

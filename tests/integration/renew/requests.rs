@@ -343,3 +343,72 @@ fn a_fleet_that_never_had_notes_stays_green() {
     assert!(given.is_some());
     assert_eq!(hub.notes("contoso").len(), 1, "the first renewal begins them");
 }
+
+#[test]
+fn a_foreign_request_under_the_genuine_ones_key_is_not_given_out_holds_nothing_and_is_told() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let (file, issued) = renewed(&hub, &clone, "contoso");
+    let line = &hub.notes("contoso")[0];
+    let genuine = line["csr"].as_str().unwrap().to_owned();
+    let key = apple::requested_key(&genuine).unwrap();
+    record(&mallory(&hub), "contoso", (foreign().0, key));
+    assert!(words(&run(&clone, &["plan"])).contains("ledger-line-broken"));
+    let said = words(&run(&clone, &["status"]));
+    assert!(said.contains("ledger-line-broken") && said.contains("mallory <"), "{said}");
+    run(&clone, &["status", "--fail-on", "urgent"]).ends_with(9);
+    run(&clone, &["ledger", "verify"]).ends_with(7).says("asks a certificate for another key");
+    let colleague = admin(&hub, "colleague");
+    let (opened, given) = open(&hub, &colleague, &[]);
+    opened.ends_with(0);
+    assert_eq!(given, Some(genuine));
+    run(&clone, &["renew", "contoso/push", "--file", text(&file), "--push"]).ends_with(0);
+    merge(&clone);
+    clone.run(&["apply"]).ends_with(0);
+    assert_eq!(hub.world.live_serial("contoso").as_deref(), Some(issued.serial.as_str()));
+}
+
+#[test]
+fn a_forged_note_takes_the_warning_of_a_foreign_key_from_no_plan() {
+    let hub = hub(&["contoso"]);
+    let (csr, _) = forge(&hub, "contoso");
+    let apple = hub.world.simulator().apple();
+    let issued = apple.renew(&csr, &topic(&hub.world, "contoso"), Utc::now()).unwrap();
+    hub.world.tokens("contoso").push(&issued).commit();
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let clone = hub.clone("reviewer", &[]);
+    for format in ["human", "markdown"] {
+        let said = words(&clone.run(&["plan", "--format", format]).ends_with(0));
+        assert!(said.contains("csr-unknown"), "{format}: {said}");
+        assert!(said.contains("No vendor's signature proves"), "{format}: {said}");
+        assert!(said.contains("recorded by mallory"), "{format}: {said}");
+    }
+    let json = clone.run(&["plan", "--format", "json"]).json();
+    let token = &json["tenants"][0]["tokens"][0];
+    assert_eq!(token["warnings"], serde_json::json!(["csr-unknown"]), "{json}");
+    let said = words(&clone.run(&["apply"]));
+    assert!(said.contains("csr-unknown") && said.contains("recorded by mallory <"), "{said}");
+}
+
+#[test]
+fn a_certificate_for_the_request_that_somebody_vouched_for_is_not_told_to_be_another_ones() {
+    let hub = hub(&["contoso", "fabrikam"]);
+    let clone = admin(&hub, "admin");
+    let (file, _) = renewed(&hub, &clone, "contoso");
+    let key = hub.notes("contoso")[0]["publicKeySha256"].as_str().unwrap().to_owned();
+    forge(&hub, "contoso");
+    let (opened, given) = open(&hub, &clone, &["--request", &key[..12]]);
+    opened.ends_with(0);
+    assert!(given.is_some());
+    let taken = run(&clone, &["renew", "contoso/push", "--file", text(&file), "--push"]);
+    let said = words(&taken.ends_with(0));
+    assert!(said.contains("its key is the one of the request"), "{said}");
+    assert!(said.contains("allow: [{hold: key-mismatch"), "{said}");
+    assert!(!said.contains("is not the one in this renewal's request"), "{said}");
+    assert!(!said.contains("Upload this renewal's CSR"), "{said}");
+    let out = hub.world.path("");
+    let named = ["renew", "fabrikam/push", "--out", text(&out), "--request", &key[..12]];
+    let said = words(&run(&clone, &named).ends_with(3));
+    assert!(said.contains("no request for Apple (CSR) of this renewal is open"), "{said}");
+    assert!(said.contains("`applecart renew fabrikam/push`"), "{said}");
+}

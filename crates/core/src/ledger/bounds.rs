@@ -75,7 +75,7 @@ impl LedgerView {
             let (binding, aside) = split(std::mem::take(&mut ledger.records), now);
             ledger.records = binding;
             if !aside.is_empty() {
-                self.set_aside.insert(tenant, aside);
+                self.set_aside.entry(tenant).or_default().extend(aside);
             }
         }
         self

@@ -24,7 +24,8 @@ pub struct LedgerView {
     /// Tenants whose file is broken, and the sentence that says how. Of these nothing is known:
     /// no upload may follow, and nothing is appended to their files.
     pub broken: BTreeMap<TenantId, String>,
-    /// Lines that bind nobody: dated in the future, or with a lease longer than a run may have.
+    /// Lines that bind nobody: dated in the future, with a lease longer than a run may have, or with
+    /// another key than the one of the request that they hold.
     pub set_aside: BTreeMap<TenantId, Vec<Record>>,
     /// Tenants whose notes are broken, and how. Their ledger is known; what people recorded is not.
     pub broken_notes: BTreeMap<TenantId, String>,
@@ -427,8 +428,8 @@ impl TenantLedger {
         })
     }
 
-    /// The newest opened renewal that names its key, while it is open. `live` is what Intune has
-    /// now, where that is known.
+    /// The request of the open renewal: of those that name the newest key, the one that was recorded
+    /// first. `live` is what Intune has now, where that is known.
     ///
     /// A renewal ends when Intune is read to have a certificate that a run sent (`confirmed`), or
     /// another one that somebody uploaded by hand (`changed-outside-git`, and `adopted` after it):
@@ -441,17 +442,10 @@ impl TenantLedger {
         token: &'a TokenRef,
         live: Option<&Facts>,
     ) -> Option<&'a Record> {
-        let serial = |facts: Option<&Facts>| facts.and_then(|facts| facts.serial.clone());
-        let opened = self
-            .of(token)
-            .rev()
-            .take_while(|record| !ends_renewal(record))
-            .find(|record| record.event() == Event::RenewalOpened)?;
-        let is_answered = match (serial(opened.before.as_ref()), serial(live)) {
-            (Some(then), Some(now)) => then != now,
-            _ => false,
-        };
-        (!is_answered).then_some(opened)
+        let key = |record: &Record| record.request().map(|(_, key)| key);
+        let opened = self.opened(token, live);
+        let newest = key(opened.last()?);
+        opened.into_iter().find(|record| key(record) == newest)
     }
 
     /// The open requests of a renewal that name different keys, oldest first. Intune has the private
@@ -472,15 +466,19 @@ impl TenantLedger {
     }
 
     /// The requests of a renewal that nothing has ended, in the order in which they were recorded.
-    fn opened<'a>(&'a self, token: &'a TokenRef, live: Option<&Facts>) -> Vec<&'a Record> {
+    /// Each is judged by itself, so that no further line ends what another one opened.
+    pub fn opened<'a>(&'a self, token: &'a TokenRef, live: Option<&Facts>) -> Vec<&'a Record> {
         let serial = |facts: Option<&Facts>| facts.and_then(|facts| facts.serial.clone());
-        let is_answered = |record: &Record| {
-            serial(record.before.as_ref()).zip(serial(live)).is_some_and(|(then, now)| then != now)
+        let before = |record: &Record| serial(record.before.as_ref());
+        let is_answered = |record: &&Record| {
+            before(record).zip(serial(live)).is_some_and(|(then, now)| then != now)
         };
         let since = self.of(token).rev().take_while(|record| !ends_renewal(record));
-        let mut open: Vec<&Record> =
-            since.filter(|record| record.request().is_some() && !is_answered(record)).collect();
+        let mut open: Vec<&Record> = since.filter(|record| record.request().is_some()).collect();
         open.reverse();
+        // The request of a first certificate, when there was none to tell from, went before them.
+        let went_on = open.iter().any(is_answered);
+        open.retain(|record| !is_answered(record) && !(went_on && before(record).is_none()));
         // What this clone has not pushed yet is the newest.
         open.sort_by_key(|record| {
             let place =

@@ -16,6 +16,7 @@ use crate::model::{Event, Evidence, Facts, FailureCode, Kind, Record, Timestamp}
 use crate::rules::allow::Hold;
 use crate::rules::identity;
 use crate::rules::judge::Recipient;
+use crate::rules::requests;
 use crate::rules::subject::{Sent, Stage, Subject, noun, renew_at_apple};
 
 /// What to do with a token.
@@ -454,11 +455,20 @@ fn warn_of_upload(ruling: &mut Ruling, case: &Case<'_>, closed: &[Closed<'_>]) {
     if retry.is_some() || not_shown || closed.iter().any(is_of_file) {
         ruling.warnings.push(Warning::SentAgain);
     }
-    let live = case.one.live.map(Subject::facts);
-    if case.one.kind() == Kind::Push
-        && case.one.past.renewal_opened(case.one.of, live.as_ref()).is_none()
-    {
+    if case.one.kind() == Kind::Push {
+        warn_of_request(ruling, case);
+    }
+}
+
+/// Whoever may write notes can record a request, so a record takes this warning away only where the
+/// vendor's signature proves that Intune made it.
+fn warn_of_request(ruling: &mut Ruling, case: &Case<'_>) {
+    let (past, live) = (case.one.past, case.one.live.map(Subject::facts));
+    let opened = past.renewal_opened(case.one.of, live.as_ref());
+    let unproved = opened.and_then(|opened| requests::unproved(past, opened));
+    if opened.is_none() || unproved.is_some() {
         ruling.warnings.push(Warning::CsrUnknown);
+        ruling.details.extend(unproved);
     }
 }
 

@@ -108,7 +108,7 @@ impl Judging<'_> {
         }
         // The line that releases it belongs into the pull request that brings the certificate.
         let is_disputed = self.disputed_request().is_some();
-        if is_disputed && self.answers_request() {
+        if self.answers_disputed() {
             all.retain(|objection| objection.code != Reason::KeyMismatch.as_str());
         }
         let mismatch = |one: &&mut Objection| one.code == Reason::KeyMismatch.as_str();
@@ -167,6 +167,12 @@ impl Judging<'_> {
         let key = self.inspection.facts.public_key_sha256?;
         let is_it = |record: &&Record| record.request().is_some_and(|(_, asked)| asked == key);
         Some((self.past?, self.open_requests().into_iter().find(is_it)?))
+    }
+
+    /// Whether the certificate answers one of several open requests of which nothing proves which one
+    /// Intune made. That its key is not the newest one's says nothing then.
+    pub fn answers_disputed(&self) -> bool {
+        self.answers_request() && self.disputed_request().is_some()
     }
 
     /// Whether the certificate answers an open request that Intune may have made.

@@ -157,8 +157,11 @@ fn waits(token: &PlannedToken) -> bool {
 
 fn row(tenant: &PlannedTenant, token: &PlannedToken) -> String {
     let reasons = token.state.reasons.iter().chain(&token.allows).map(|reason| reason.as_str());
-    let why: Vec<&str> =
-        reasons.chain(waits(token).then(|| Warning::RetryAfter.as_str())).collect();
+    let warnings = token.state.warnings.iter().filter(|one| **one != Warning::RetryAfter);
+    let why: Vec<&str> = reasons
+        .chain(warnings.map(|warning| warning.as_str()))
+        .chain(waits(token).then(|| Warning::RetryAfter.as_str()))
+        .collect();
     format!(
         "| {} | {} | {} | {} | {} |\n",
         sign(token),

@@ -44,6 +44,7 @@ impl Request {
 /// Says of the requests in question which commit brought them and who made them.
 pub fn attribute(view: &mut LedgerView, origins: &BTreeMap<Line, Origin>) {
     let lines = view.requests_in_question();
+    set_belied_aside(view);
     let mut provenance: BTreeMap<Line, Provenance> = BTreeMap::new();
     for &line in &lines {
         let origin = origins.get(&line).cloned();
@@ -53,10 +54,40 @@ pub fn attribute(view: &mut LedgerView, origins: &BTreeMap<Line, Origin>) {
     for (line, one) in provenance {
         let Some(ledger) = view.tenants.get_mut(&line.tenant) else { continue };
         let is_it = |record: &&Record| Line::of(line.tenant, record) == Some(line);
-        let Some(record) = ledger.records.iter().find(is_it) else { continue };
-        let own = earlier_vendor(ledger, record);
-        let maker = maker(record, own.as_ref().or(usual.as_ref()));
+        // Of one that was set aside only who brought it is of interest.
+        let maker = ledger.records.iter().find(is_it).map_or_else(Maker::default, |record| {
+            let own = earlier_vendor(ledger, record);
+            maker(record, own.as_ref().or(usual.as_ref()))
+        });
         ledger.provenance.insert(line.hash, Provenance { maker, ..one });
+    }
+}
+
+/// What is wrong with the record of a request that asks for another key than the record states.
+/// Whoever may write notes can state any key; only the request itself tells which one it is about.
+pub fn belied(record: &Record) -> Option<String> {
+    let (text, stated) = record.request()?;
+    let stated_key = short(stated);
+    match apple::requested_key(text) {
+        Some(asked) if asked == stated => None,
+        Some(asked) => Some(format!(
+            "names the key {stated_key} and holds a request for Apple (CSR) that asks a certificate for another key, {}",
+            short(asked)
+        )),
+        None => Some(format!(
+            "names the key {stated_key} and holds a text that is no request for Apple (CSR)"
+        )),
+    }
+}
+
+/// Such a record binds nobody: it neither opens a renewal nor claims a key.
+fn set_belied_aside(view: &mut LedgerView) {
+    for (&tenant, ledger) in &mut view.tenants {
+        let aside: Vec<Record> =
+            ledger.records.extract_if(.., |record| belied(record).is_some()).collect();
+        if !aside.is_empty() {
+            view.set_aside.entry(tenant).or_default().extend(aside);
+        }
     }
 }
 
@@ -95,10 +126,7 @@ fn vendor(record: &Record) -> Option<Vendor> {
 /// Who made a request, where `usual` signed an earlier one.
 fn maker(record: &Record, usual: Option<&Vendor>) -> Maker {
     let other = |why: String| Maker::Other { why };
-    let Some((text, key)) = record.request() else { return Maker::Unsigned };
-    if apple::requested_key(text) != Some(key) {
-        return other("it asks a certificate for another key than its record says".to_owned());
-    }
+    let Some((text, _)) = record.request() else { return Maker::Unsigned };
     match (apple::vendor_signature(text), usual) {
         (VendorSignature::Broken(why), _) => other(why.to_owned()),
         (VendorSignature::Good(vendor), usual) => match usual {
@@ -188,6 +216,37 @@ pub fn disputed(past: &TenantLedger, open: &[&Record]) -> Option<String> {
             all.join("; ")
         )),
     }
+}
+
+/// That one key is recorded twice for a renewal, with requests of different texts. Whoever writes
+/// the second one cannot have made the key, and the first one counts.
+pub fn repeated(past: &TenantLedger, open: &[&Record]) -> Option<String> {
+    open.iter().enumerate().find_map(|(index, second)| {
+        let (text, key) = second.request()?;
+        let is_other = |first: &&&Record| {
+            let found = first.request();
+            found.is_some_and(|(other, of)| of == key && other != text)
+                && !are_of_one_vendor(past, &[**first, *second])
+        };
+        let first = open.iter().take(index).find(is_other)?;
+        Some(format!(
+            "The key {} is recorded twice for this renewal, with different requests for Apple (CSR): by {}; and by {}. The one that was recorded first counts",
+            short(key),
+            recorder(past, first),
+            recorder(past, second)
+        ))
+    })
+}
+
+/// Whose word it is that Intune made the request of a renewal, where no vendor's signature proves it.
+pub fn unproved(past: &TenantLedger, record: &Record) -> Option<String> {
+    if matches!(maker_of(past, record), Maker::Vendor { .. }) {
+        return None;
+    }
+    Some(format!(
+        "No vendor's signature proves that Intune made the request for Apple (CSR) of this renewal. It was recorded by {}. Ask them if you do not know of it",
+        recorder(past, record)
+    ))
 }
 
 /// That the key of a request in question is recorded for several tenants, and by whom.
@@ -386,17 +445,25 @@ mod tests {
     /// Lines of `renewal-opened`: whose they are, at what minute they claim to be written, and the
     /// request. Each is brought by a commit of its own, in this order.
     fn recorded(lines: &[(u128, &str, i64, &str)]) -> LedgerView {
+        let keyed = lines.iter().map(|(tenant, by, minute, csr)| {
+            (*tenant, *by, *minute, *csr, apple::requested_key(csr).unwrap())
+        });
+        recorded_as(&keyed.collect::<Vec<_>>())
+    }
+
+    /// The same, with the key that each states.
+    fn recorded_as(lines: &[(u128, &str, i64, &str, Sha256)]) -> LedgerView {
         let mut view = LedgerView::default();
         let mut origins = BTreeMap::new();
-        for (index, (tenant, by, minute, csr)) in lines.iter().enumerate() {
+        for (index, (tenant, by, minute, csr, key)) in lines.iter().enumerate() {
             let ledger = view.tenants.entry(uuid(*tenant)).or_default();
             let author = Author {
                 run: "run".into(),
                 clone: "clone".into(),
                 actor: Actor { user: Some("somebody else".into()), ..Actor::default() },
             };
-            let key = apple::requested_key(csr).unwrap();
-            let body = EntryBody::RenewalOpened { csr: (*csr).to_owned(), public_key_sha256: key };
+            let csr = (*csr).to_owned();
+            let body = EntryBody::RenewalOpened { csr, public_key_sha256: *key };
             let name = format!("tenant-{tenant}").parse().unwrap();
             let at = "2026-11-20T10:00:00Z".parse::<Timestamp>().unwrap();
             let at = at.plus(chrono::Duration::minutes(*minute));
@@ -477,6 +544,49 @@ mod tests {
         }
         let view = recorded(&[(1, "dana", 0, &bare()), (1, "kim", 5, &bare())]);
         assert!(doubt(&view).is_some());
+    }
+
+    #[test]
+    fn a_record_that_states_another_key_than_its_request_asks_for_binds_nobody() {
+        let (genuine, foreign) = (bare(), bare());
+        let key = apple::requested_key(&genuine).unwrap();
+        for text in [foreign.as_str(), "no request"] {
+            let view = recorded_as(&[(1, "dana", 0, &genuine, key), (1, "mallory", 5, text, key)]);
+            let past = view.tenant(uuid(1));
+            assert_eq!(past.records.len(), 1);
+            assert_eq!(doubt(&view), None);
+            let push = TokenRef::push();
+            let opened = past.renewal_opened(&push, None).unwrap();
+            assert_eq!(opened.request(), Some((genuine.as_str(), key)));
+            let aside = &view.set_aside[&uuid(1)];
+            assert!(belied(&aside[0]).is_some());
+            assert!(recorder(past, &aside[0]).starts_with("mallory <"), "who did it is known");
+            assert!(view.within("2026-11-21T10:00:00Z".parse().unwrap()).set_aside.len() == 1);
+        }
+        // Nor does it claim a key for which no request is recorded.
+        let view = recorded_as(&[(2, "mallory", 0, &foreign, key)]);
+        assert!(Requests::recorded(&view).with_key(key).is_none());
+    }
+
+    #[test]
+    fn of_two_requests_for_one_key_the_older_is_given_out_and_the_pair_is_told() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let request = |name: &str| {
+            let params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+            params.serialize_request(&key).unwrap().pem().unwrap()
+        };
+        let (one, two) = (request("one"), request("two"));
+        let view = recorded(&[(1, "dana", 0, &one), (1, "mallory", -5, &two)]);
+        let past = view.tenant(uuid(1));
+        let push = TokenRef::push();
+        let opened = past.renewal_opened(&push, None).unwrap();
+        assert_eq!(opened.request().unwrap().0, one);
+        let told = repeated(past, &past.opened(&TokenRef::push(), None)).unwrap();
+        assert!(told.contains("by dana <") && told.contains("by mallory <"), "{told}");
+        // Whoever asks Intune again may get the same request.
+        let view = recorded(&[(1, "dana", 0, &one), (1, "kim", 5, &one)]);
+        let past = view.tenant(uuid(1));
+        assert_eq!(repeated(past, &past.opened(&TokenRef::push(), None)), None);
     }
 
     #[test]

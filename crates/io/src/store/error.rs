@@ -352,10 +352,10 @@ impl LedgerError {
                 "the notes branch {branch} on the remote {remote} was rewritten: its tip {found} does not contain {seen}, which it had before. {UNKNOWN_REQUESTS}. Ask for the old one to be restored; only if the new one is right, accept it with `git update-ref {memory} {found}`"
             ),
             _ => {
-                return format!(
-                    "the notes could not be read: {}. {UNKNOWN_REQUESTS}",
-                    self.sentence()
-                );
+                // The two branches are told apart by their names alone, and each has a setting.
+                let why = self.sentence().replace("the ledger branch", "the notes branch");
+                let why = why.replace("`ledger.branch`", "`ledger.notes`");
+                return format!("the notes could not be read: {why}. {UNKNOWN_REQUESTS}");
             }
         };
         format!("{}: {lost}", self.code())

@@ -19,6 +19,7 @@ use applecart_core::ledger::{
     Acceptable, ChainError, Fault, LEASE, LedgerView, VerifyReport, read_chain_past,
 };
 use applecart_core::model::{Record, Sha256, TenantId, Timestamp};
+use applecart_core::rules::requests;
 
 /// Whose signatures the ledger's commits must have.
 #[derive(Clone, Copy, Debug)]
@@ -160,6 +161,8 @@ fn broken_line(
     } else if record.confirms_unannounced(before) {
         "it confirms a file that no line before it announced; no run of applecart writes that, and it binds nobody. Find out who did"
             .to_owned()
+    } else if let Some(what) = requests::belied(record) {
+        format!("it {what}, so it was forged, and it binds nobody. Find out who recorded it")
     } else if record.rev.as_deref().is_some_and(|rev| !is_commit(rev)) {
         "its `rev` is no commit (40 hexadecimal digits); no run of applecart writes that. Find out who did"
             .to_owned()
@@ -211,6 +214,9 @@ fn fault(ledger: &Ledger, error: &LedgerError) -> Fault {
         _ => None,
     };
     let (file, line, message) = match error {
+        LedgerError::Shape { path, .. } if ledger.is_notes() => {
+            (Some(path.clone()), None, error.sentence_of_notes())
+        }
         error if error.is_about_loss() && ledger.is_notes() => {
             (None, None, error.sentence_of_notes())
         }

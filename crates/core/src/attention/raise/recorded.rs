@@ -7,6 +7,7 @@ use crate::attention::{Cause, Input, Matter, MatterTenant};
 use crate::fleet::{Accepted, Desired};
 use crate::model::{Record, TenantId, Timestamp, TokenRef};
 use crate::plan::CANNOT_LAND;
+use crate::rules::requests;
 
 /// What the ledger has of tenants that are in no folder. Nobody looks for them there, and their lines
 /// count for the fleet's limits all the same.
@@ -81,6 +82,9 @@ impl Recorded<'_> {
     pub(super) fn line_broken(&self) -> Option<Words> {
         let aside = self.input.ledger?.set_aside.get(&self.id)?;
         let newest = aside.iter().rfind(|line| !self.is_accepted(line))?;
+        if let Some(what) = requests::belied(newest) {
+            return Some(self.forged_request(newest, &what));
+        }
         let (what, next) = if newest.has_endless_lease() {
             ("asks for a lease of more than 15 minutes".to_owned(), WRONG_CLOCK)
         } else if newest.is_out_of_bounds(self.input.plan.generated_at) {
@@ -96,6 +100,18 @@ impl Recorded<'_> {
         );
         let next = format!("{next} {} The lines:", self.how_to_accept(newest));
         Some(Words::new(message, next).run(self.show.as_str()))
+    }
+
+    /// That a record of a request names another key than it asks for, and who recorded it.
+    fn forged_request(&self, line: &Record, what: &str) -> Words {
+        let past = self.input.ledger.map(|ledger| ledger.tenant(self.id));
+        let who = past.map_or_else(String::new, |past| requests::recorder(past, line));
+        let message = format!(
+            "Line {} of its notes {what}, so it was forged. It was recorded by {who}. It binds nobody, and its request is not given out.",
+            line.seq
+        );
+        let next = format!("Find out who forged the line. {} The lines:", self.how_to_accept(line));
+        Words::new(message, next).run(self.show.as_str())
     }
 
     /// Announcements without an outcome from the third on, and since when.

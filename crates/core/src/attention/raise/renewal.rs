@@ -194,7 +194,11 @@ impl OneToken<'_> {
             let view = self.of.input.ledger?;
             open.iter().find_map(|record| requests::shared(view, record))
         };
-        let message = requests::disputed(past, &open).or_else(shared)?;
+        let repeated = || {
+            let all = past.opened(&self.token, self.planned.state.live.as_ref());
+            requests::repeated(past, &all)
+        };
+        let message = requests::disputed(past, &open).or_else(shared).or_else(repeated)?;
         let (_, next) = of_table(Cause::RequestDisputed);
         Some(self.matter(Cause::RequestDisputed, self.advised(format!("{message}."), next)))
     }

@@ -42,8 +42,8 @@ super::rows! {
         "Nothing would be renewed.",
         "Nothing to do, unless a renewal was meant: then look for the newer download.";
     "csr-unknown" [Remark Warning] Warning ()
-        "No readable request for Apple (CSR) is on record for this renewal.",
-        "So the certificate's key cannot be compared with it.",
+        "No request for Apple (CSR) is on record for this renewal, or none that the vendor's signature proves to be Intune's.",
+        "So nothing proves that Intune has the certificate's private key. Whoever may write notes can record a request.",
         "If you are unsure, open the renewal with `applecart renew TENANT/push` and use its request.";
     "recipient-unverifiable" [Remark Warning] Warning ()
         "The key that Intune has is not a certificate, or could not be read.",

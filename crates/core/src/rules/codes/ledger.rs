@@ -44,13 +44,13 @@ super::rows! {
         "It was copied or moved by hand.",
         RESTORE;
     "request-disputed" [Attention] Error ()
-        "The record does not tell which request for Apple (CSR) Intune made: several of one renewal are open with different keys, one is not the vendor's, or one key is recorded for two tenants.",
+        "The record does not tell which request for Apple (CSR) Intune made: several of one renewal are open with different keys, one is not the vendor's, or one key is recorded for two tenants or with two requests.",
         "Intune has the private key of its own request alone. A certificate for another key cuts off every device. Whoever may write notes can record a request.",
         "Ask the people whom the message names. `applecart renew TENANT/TOKEN --request KEY` gives out the one that Intune made. If no one can tell, run `applecart renew TENANT/TOKEN --new-csr`.";
     "ledger-line-broken" [Ledger Attention] Error ()
-        "A line of the ledger is dated in the future, or asks for a lease of more than 15 minutes.",
-        "A run on a machine with a wrong clock wrote it, or it was forged. It decides nothing: no run waits for it, and it proves no upload.",
-        "Find out which machine the line names, and correct its clock. Run `applecart ledger show TENANT`.";
+        "A line is dated in the future, asks for a lease of more than 15 minutes, or names another key than the request for Apple (CSR) that it holds.",
+        "A run on a machine with a wrong clock wrote it, or it was forged. It decides nothing: no run waits for it, it proves no upload, and its request is not given out.",
+        "Find out who wrote it; where the clock of a machine is wrong, correct it. Run `applecart ledger show TENANT`.";
     "cannot-open" [Ledger] Error ()
         "The repository could not be opened for the ledger.",
         "Nothing tells what was uploaded before.",

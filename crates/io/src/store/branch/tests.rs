@@ -139,6 +139,10 @@ fn anything_that_a_ledger_does_not_hold_is_refused() {
         let error = ledger.read().unwrap_err();
         assert!(matches!(&error, LedgerError::Shape { .. }), "{file} {mode:o}: {error}");
         assert!(error.to_string().contains(&file), "{error}");
+        assert!(error.sentence().contains("`ledger.branch`"), "{error}");
+        let of_notes = error.sentence_of_notes();
+        assert!(of_notes.contains("`ledger.notes`"), "the setting of that branch: {of_notes}");
+        assert!(!of_notes.contains("`ledger.branch`"), "{of_notes}");
     }
 }
 

@@ -620,7 +620,12 @@ fn the_digest_names_what_is_done_and_not_when() {
 }
 
 /// Somebody recorded a request with this key.
-fn asked_for(world: &mut World, label: &str, user: &str, at_text: &str) {
+fn asked_for<'w>(
+    world: &'w mut World,
+    label: &str,
+    user: &str,
+    at_text: &str,
+) -> &'w mut crate::model::LedgerEntry {
     let line = world.recorded(Event::RenewalOpened, label, user, at_text);
     line.before = None;
     line.actor.user = Some(user.to_owned());
@@ -628,6 +633,7 @@ fn asked_for(world: &mut World, label: &str, user: &str, at_text: &str) {
         csr: "request".to_owned(),
         public_key_sha256: crate::model::Sha256::of(label.as_bytes()),
     };
+    line
 }
 
 #[test]
@@ -646,6 +652,31 @@ fn two_open_requests_with_different_keys_hold_every_certificate_until_a_line_say
     let to = world.entry().facts.serial.as_ref().unwrap().to_string();
     world.allow("key-mismatch", &from, &to);
     assert_eq!(world.expect_upload().allows, [Reason::KeyMismatch]);
+}
+
+#[test]
+fn a_recorded_request_that_no_vendor_signed_takes_no_warning_away() {
+    let mut world = World::renewal();
+    asked_for(&mut world, "A1", "mallory", "2026-11-20T10:00:00Z");
+    let token = world.expect_upload();
+    assert_eq!(token.state.warnings, [Warning::CsrUnknown]);
+    let told = token.state.details.join(" ");
+    assert!(
+        told.contains("mallory, 2026-11-20") && told.contains("No vendor's signature"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_further_record_ends_no_renewal_that_is_open() {
+    let mut world = World::renewal();
+    let live = world.live.push.present().unwrap().facts();
+    world.entry().public_key = Some(Sha256::of(b"foreign"));
+    asked_for(&mut world, "A1", "dana", "2026-11-20T10:00:00Z").before = Some(live);
+    world.expect_held(&[Reason::KeyMismatch]);
+    let another = crate::model::Facts { serial: Some("77".parse().unwrap()), ..Default::default() };
+    asked_for(&mut world, "A2", "mallory", "2026-11-20T11:00:00Z").before = Some(another);
+    world.expect_held(&[Reason::KeyMismatch]);
 }
 
 #[test]
