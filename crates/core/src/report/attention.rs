@@ -291,7 +291,10 @@ pub(super) fn brief_markdown(attention: &Attention) -> String {
             InGit::Sent => " The new file is in Git; Intune does not show it yet.",
         };
         let message = cell(&format!("{}{in_git}", matter.message));
-        let subject = cell(&matter.subject());
+        let subject = match matter.subject() {
+            whole if whole.is_empty() => "the whole fleet".to_owned(),
+            subject => cell(&subject),
+        };
         out.push_str(&format!("> 🚨 **{}: {subject}**: {message}\n", matter.code));
         let step =
             Step { next: &matter.next, commands: matter.command.as_deref().into_iter().collect() };
