@@ -173,7 +173,7 @@ fn the_line_that_apply_prints_lets_the_certificate_arrive_and_no_other_line_does
         pipeline.run(&apply).ends_with(4).says("foreign-request");
         assert_eq!(hub.world.uploads("fabrikam"), 0);
     }
-    merge(&line);
+    merge(line);
     pipeline.run(&apply).ends_with(0);
     assert_eq!(hub.world.live_serial("fabrikam").as_deref(), Some(issued.serial.as_str()));
 }
