@@ -238,13 +238,19 @@ impl Fleet {
 
     /// A fleet with this cause alone.
     fn of(cause: Cause) -> Self {
+        let mut fleet = Self::empty();
+        fleet.add(cause);
+        fleet
+    }
+
+    /// A fleet in which nothing needs a person.
+    fn empty() -> Self {
         let mut fleet = every_cause();
         fleet.git.clear();
         fleet.plan.tenants.clear();
         (fleet.plan.record_changed, fleet.plan.settings_invalid) = (None, None);
         fleet.plan.quieter_then.clear();
         (fleet.ledger, fleet.clone) = (LedgerView::default(), CloneState::default());
-        fleet.add(cause);
         fleet
     }
 
@@ -500,10 +506,7 @@ fn what_to_do_about_a_topic_is_told_once() {
 
 #[test]
 fn a_command_for_all_keeps_the_selection_and_the_safety_limit() {
-    let mut fleet = every_cause();
-    fleet.plan.tenants.clear();
-    fleet.git.clear();
-    fleet.ledger = LedgerView::default();
+    let mut fleet = Fleet::empty();
     for _ in 0..3 {
         fleet.add(Cause::OutOfSync);
     }
@@ -864,10 +867,7 @@ fn a_parked_token_is_shown_every_time_and_fails_no_schedule() {
 
 #[test]
 fn ten_parked_holds_do_not_hide_a_new_failure() {
-    let mut fleet = every_cause();
-    fleet.git.clear();
-    fleet.plan.tenants.clear();
-    (fleet.ledger, fleet.clone) = (LedgerView::default(), CloneState::default());
+    let mut fleet = Fleet::empty();
     for _ in 0..10 {
         fleet.add(Cause::Held(Reason::TopicChange));
     }

@@ -199,7 +199,7 @@ super::rows! {
         "No renewal follows from it: the tokens still expire on their day, and no run tells.",
         "Renew these tokens first. Merge other limits only if the team that is told by them agrees.";
     "ledger-moved" [Attention] Error ()
-        "applecart.yaml named another branch for the ledger or the notes before, and that branch has lines which the one named now lacks; or a `genesis` that it named was dropped.",
+        "The settings named another branch for the ledger or the notes before, and that branch has lines which the one named now lacks; or a `genesis` that it named was dropped.",
         "Holds and first sights that rest on those lines no longer count, and another record may stand in for the one that was proved.",
         "Find the commit that changed it (git log -p applecart.yaml). If it was not meant, have it reverted; else continue the record: push the old branch under the new name, and remove the old one when its lines are there.";
     "clone-behind" [Attention] Note ()
