@@ -138,7 +138,7 @@ fn a_line_that_no_run_writes_is_found_in_a_chain_that_is_whole() {
     };
     let with_rev = |rev: &str| LedgerEntry {
         rev: Some(rev.to_owned()),
-        ..draft(Event::Confirmed, 0, "run-1", Some(sha("a")))
+        ..draft(Event::Verified, 0, "run-1", Some(sha("a")))
     };
     for rev in ["zzz", "main", "", &"A".repeat(40), &"a".repeat(64)] {
         let report = seen(with_rev(rev), late());
