@@ -478,7 +478,7 @@ impl TenantLedger {
         open.reverse();
         // The request of a first certificate, when there was none to tell from, went before them.
         let went_on = open.iter().any(is_answered);
-        open.retain(|record| !is_answered(record) && !(went_on && before(record).is_none()));
+        open.retain(|record| !(is_answered(record) || went_on && before(record).is_none()));
         // What this clone has not pushed yet is the newest.
         open.sort_by_key(|record| {
             let place =
