@@ -2,7 +2,7 @@
 //!
 //! [`plan()`] is the whole way, load → past → policy → read → plan, as one function. A use case that
 //! has to do something between the steps (`apply` checks signatures and takes a lock) takes them
-//! one by one: [`load`], [`past`], [`Session::plan`].
+//! one by one: [`load`], [`past()`], [`Session::plan`].
 
 pub mod clone;
 mod downloads;
