@@ -38,7 +38,7 @@ pub use edit::{
 };
 pub use load::{
     Desired, FLEET_FILE, Loaded, load, load_folder, load_looking, load_policy, load_tenants,
-    load_tenants_looking, shown_folder,
+    load_tenants_looking,
 };
 pub use owned::{NotOwned, Owned, owned_by};
 pub use places::{TokenLines, token_lines};
@@ -54,3 +54,4 @@ pub use source::{
     MAX_TOKEN_BYTES, MAX_TOKENS, Source,
 };
 pub use tenant::{Allow, Recipient, Suspension, Tenant, Token, TokenFile, TopicAccepted};
+pub use text::shown_folder;

@@ -4,7 +4,7 @@
 //! each line naming the hash of the line before. An auditor can check all of it with `git`,
 //! `sha256sum` and `jq`. The branch itself, its remote and its lock are the adapter's.
 //!
-//! * [`line`](encode) and [`chain`](verify_chain): records as text, and what breaks a chain.
+//! * [`line`](encode) and [`chain`](read_chain): records as text, and what breaks a chain.
 //! * [`view`](LedgerView) and [`sending`](Sending): the questions planning asks.
 //! * [`lacking`]: which entries a chain lacks, when two clones wrote at once.
 //! * [`show`] and [`verify_text`]: the reports of `ledger show` and `ledger verify`.
@@ -24,7 +24,6 @@ mod view;
 pub use bounds::LEASE;
 pub use chain::{
     Chain, ChainError, ChainFault, Extension, MAX_FILE, Tail, extend, read_chain, read_chain_past,
-    verify_chain,
 };
 pub use line::{LineFault, MAX_LINE, decode, encode};
 pub use merge::{is_about, lacking};

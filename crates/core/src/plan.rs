@@ -31,7 +31,7 @@ mod watch;
 #[cfg(any(test, feature = "testing"))]
 pub mod world;
 
-pub use crate::rules::subject::{Sent, Stage, Subject};
+pub use crate::rules::subject::{Sent, Stage};
 pub use after_merge::{Proposed, foretell};
 pub use base::{resealed, withdraws};
 pub use canary::{REFUSALS, wire};

@@ -98,11 +98,6 @@ impl EnrollmentToken {
         &self.envelope.cipher
     }
 
-    /// The CMS structure alone, in BER or DER as it came.
-    pub fn as_cms(&self) -> &[u8] {
-        &self.bytes
-    }
-
     /// The token as Apple hands it out: its four header lines, LF, base64 in 76 columns.
     pub fn to_mail(&self) -> String {
         format!(

@@ -1,6 +1,8 @@
 //! Dates that a file cannot have yet, or should not have, by today's clock. Everything else of a
 //! fleet is judged without one.
 
+use std::str::FromStr;
+
 use chrono::{Days, NaiveDate};
 
 use super::diagnostic::{Code, Diagnostic};
@@ -11,26 +13,21 @@ use crate::model::Timestamp;
 
 /// Every enrollment file that is said to have been downloaded after `now`.
 pub fn downloaded_in_future(source: &Source, now: Timestamp) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    for folder in &source.tenants {
-        let Some(FileBytes::Read(bytes)) = &folder.tenant_file else { continue };
-        let path = format!("tenants/{}/tenant.yaml", folder.name);
-        let Ok(mut file) = File::open(&path, bytes) else { continue };
-        let Some(root) = file.parse() else { continue };
-        let Some(Value::List(entries)) = value(&root, "enrollment").map(|node| &node.value) else {
-            continue;
+    in_each(source, |file, root| {
+        let Some(Value::List(entries)) = value(root, "enrollment").map(|node| &node.value) else {
+            return Vec::new();
         };
-        for node in entries.iter().filter_map(|entry| value(entry, "downloaded")) {
-            let Value::Scalar { text, .. } = &node.value else { continue };
-            let Ok(at) = text.trim().parse::<Timestamp>() else { continue };
-            if enrollment::is_to_come(at, now) {
-                let message = format!("`downloaded` is in the future: it is {now} now");
-                let help = "write when the file was downloaded at Apple: its name has the time. Where the date is right, set this machine's clock";
-                found.push(file.mistake(Code::BadDate, node.span, message).with_help(help));
-            }
-        }
-    }
-    found
+        let downloads = entries.iter().filter_map(|entry| value(entry, "downloaded"));
+        let to_come = downloads.filter(|node| {
+            scalar::<Timestamp>(node).is_some_and(|at| enrollment::is_to_come(at, now))
+        });
+        let mistakes = to_come.map(|node| {
+            let message = format!("`downloaded` is in the future: it is {now} now");
+            let help = "write when the file was downloaded at Apple: its name has the time. Where the date is right, set this machine's clock";
+            file.mistake(Code::BadDate, node.span, message).with_help(help)
+        });
+        mistakes.collect()
+    })
 }
 
 /// How long a suspension may be without a warning: no credential lives longer.
@@ -41,31 +38,41 @@ const LONGEST_SUSPENSION: Days = Days::new(366);
 pub fn long_suspensions(source: &Source, now: Timestamp) -> Vec<Diagnostic> {
     let today = now.date_time().date_naive();
     let Some(latest) = today.checked_add_days(LONGEST_SUSPENSION) else { return Vec::new() };
+    in_each(source, |file, root| {
+        let tokens = ["push", "enrollment", "vpp"].into_iter().filter_map(|kind| value(root, kind));
+        let tokens = tokens.flat_map(|node| match &node.value {
+            Value::List(entries) => entries.iter().collect(),
+            _ => vec![node],
+        });
+        let until = std::iter::once(root)
+            .chain(tokens)
+            .filter_map(|holder| value(value(holder, "suspend")?, "until"))
+            .filter(|node| scalar::<NaiveDate>(node).is_some_and(|day| day > latest));
+        let warnings = until.map(|node| {
+            let message = format!("the suspension lasts for more than a year from {today}");
+            let help = "write a date within the next year; every certificate and token expires within one, and the line can be renewed by review";
+            file.mistake(Code::LongSuspension, node.span, message).as_warning().with_help(help)
+        });
+        warnings.collect()
+    })
+}
+
+/// What `look` finds in the tenant files that can be read.
+fn in_each(source: &Source, look: impl Fn(&File<'_>, &Node) -> Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for folder in &source.tenants {
         let Some(FileBytes::Read(bytes)) = &folder.tenant_file else { continue };
         let path = format!("tenants/{}/tenant.yaml", folder.name);
         let Ok(mut file) = File::open(&path, bytes) else { continue };
         let Some(root) = file.parse() else { continue };
-        let tokens =
-            ["push", "enrollment", "vpp"].into_iter().filter_map(|kind| value(&root, kind));
-        let tokens = tokens.flat_map(|node| match &node.value {
-            Value::List(entries) => entries.iter().collect(),
-            _ => vec![node],
-        });
-        for holder in std::iter::once(&root).chain(tokens) {
-            let until = value(holder, "suspend").and_then(|suspend| value(suspend, "until"));
-            let Some(until) = until else { continue };
-            let Value::Scalar { text, .. } = &until.value else { continue };
-            if text.trim().parse::<NaiveDate>().is_ok_and(|day| day > latest) {
-                let message = format!("the suspension lasts for more than a year from {today}");
-                let help = "write a date within the next year; every certificate and token expires within one, and the line can be renewed by review";
-                let mistake = file.mistake(Code::LongSuspension, until.span, message);
-                found.push(mistake.as_warning().with_help(help));
-            }
-        }
+        found.extend(look(&file, &root));
     }
     found
+}
+
+fn scalar<T: FromStr>(node: &Node) -> Option<T> {
+    let Value::Scalar { text, .. } = &node.value else { return None };
+    text.trim().parse().ok()
 }
 
 fn value<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {

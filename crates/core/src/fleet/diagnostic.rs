@@ -10,8 +10,7 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::load::shown_folder;
-use super::text::Excerpt;
+use super::text::{Excerpt, shown_folder};
 use crate::model::safe_text;
 use crate::words::kebab_enum;
 

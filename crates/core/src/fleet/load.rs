@@ -4,7 +4,6 @@
 //! each later one goes on with what is right. Tenants are islands: a mistake in one folder makes
 //! that tenant [`Desired::Invalid`] and no other.
 
-use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use serde::de::DeserializeOwned;
@@ -21,8 +20,8 @@ use super::schema;
 use super::shape::{self, Shape};
 use super::source::{Entry, EntryKind, FileBytes, Folder, Look, MAX_ENTRIES, Source};
 use super::tenant::Tenant;
-use super::text::{nearest, quote};
-use crate::model::{TenantId, TenantName, shell_word, without_secrets};
+use super::text::{nearest, quote, shown_folder};
+use crate::model::{TenantId, shell_word};
 
 /// Where the fleet's settings stand.
 pub const FLEET_FILE: &str = "applecart.yaml";
@@ -188,15 +187,6 @@ pub fn load_tenants_looking(
     tenants.sort_by(|a, b| a.name().cmp(b.name()));
     diagnostics.sort();
     (tenants, diagnostics)
-}
-
-/// A folder's name as every outlet shows it. What no tenant can be called may be a secret that was
-/// pasted in the wrong place.
-pub fn shown_folder(name: &str) -> Cow<'_, str> {
-    match name.parse::<TenantName>() {
-        Ok(_) => Cow::Borrowed(name),
-        Err(_) => without_secrets(name),
-    }
 }
 
 struct Outcome {

@@ -1,8 +1,10 @@
 //! Foreign text made safe to show: capped, on one line, without characters that move the cursor
 //! or reorder what stands beside them.
 
+use std::borrow::Cow;
+
 pub(super) use crate::model::nearest;
-use crate::model::{looks_secret, push_safe};
+use crate::model::{TenantName, looks_secret, push_safe, without_secrets};
 
 /// Longest piece of a file that a message quotes, in characters.
 const MAX_QUOTE: usize = 60;
@@ -45,6 +47,15 @@ pub(super) fn quote(text: &str) -> String {
     }
     out.push('`');
     out
+}
+
+/// A folder's name as every outlet shows it. What no tenant can be called may be a secret that was
+/// pasted in the wrong place.
+pub fn shown_folder(name: &str) -> Cow<'_, str> {
+    match name.parse::<TenantName>() {
+        Ok(_) => Cow::Borrowed(name),
+        Err(_) => without_secrets(name),
+    }
 }
 
 /// A list in words: `a`, `b` or `c`.

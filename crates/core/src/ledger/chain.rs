@@ -116,12 +116,8 @@ pub struct Extension {
     pub tail: Tail,
 }
 
-/// The records of a tenant's file, if every line is canonical and the chain unbroken.
-pub fn verify_chain(bytes: &[u8]) -> Result<Vec<Record>, ChainError> {
-    read_chain(bytes).map(|chain| chain.records)
-}
-
-/// As [`verify_chain`], with the chain's two ends.
+/// The records of a tenant's file with the chain's two ends, if every line is canonical and the chain
+/// unbroken.
 pub fn read_chain(bytes: &[u8]) -> Result<Chain, ChainError> {
     read_chain_past(bytes, &mut |_| false)
 }
@@ -219,13 +215,13 @@ mod tests {
     }
 
     fn fault_of(lines: &[Vec<u8>]) -> (usize, &'static str) {
-        let error = verify_chain(&lines.concat()).unwrap_err();
+        let error = read_chain(&lines.concat()).unwrap_err();
         (error.line, error.fault.code())
     }
 
     #[test]
     fn an_untouched_chain_is_read_in_order() {
-        let records = verify_chain(&lines().concat()).unwrap();
+        let records = read_chain(&lines().concat()).unwrap().records;
         assert_eq!(records.iter().map(|record| record.seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
         assert_eq!(records[0].prev, Sha256::ZERO);
     }
@@ -341,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_file_over_the_limit_is_refused_before_it_is_parsed() {
-        let error = verify_chain(&vec![b'\n'; MAX_FILE + 1]).unwrap_err();
+        let error = read_chain(&vec![b'\n'; MAX_FILE + 1]).unwrap_err();
         assert_eq!(error.fault.code(), "too-large");
     }
 
@@ -376,7 +372,7 @@ mod tests {
 
         #[test]
         fn no_bytes_panic_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = verify_chain(&bytes);
+            let _ = read_chain(&bytes);
         }
 
         #[test]
@@ -387,7 +383,7 @@ mod tests {
             let at = at % (bytes.len() - last);
             prop_assume!(bytes[at] != to);
             bytes[at] = to;
-            prop_assert!(verify_chain(&bytes).is_err());
+            prop_assert!(read_chain(&bytes).is_err());
         }
     }
 }

@@ -276,11 +276,7 @@ impl TenantLedger {
     pub fn last_read<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Facts> {
         self.of(token).rev().find_map(|record| match record.event() {
             Event::Intended => record.before.as_ref(),
-            Event::Confirmed
-            | Event::Verified
-            | Event::Observed
-            | Event::ChangedOutsideGit
-            | Event::Adopted => record.after.as_ref(),
+            _ if record.is_reading() => record.after.as_ref(),
             _ => None,
         })
     }
@@ -288,12 +284,6 @@ impl TenantLedger {
     /// The newest confirmation of the token, of whatever digest.
     pub fn last_confirmed<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
         self.of(token).rfind(|record| record.event() == Event::Confirmed)
-    }
-
-    /// The newest line about a sending of this digest, or that says that Intune has it; telling
-    /// somebody about it is no event in its life.
-    pub fn last_event<'a>(&'a self, token: &'a TokenRef, sha256: Sha256) -> Option<&'a Record> {
-        self.life(token, sha256).next_back()
     }
 
     /// The definite failure of this digest that no later sending or reading undid, so that it must
@@ -379,11 +369,6 @@ impl TenantLedger {
         row
     }
 
-    /// How many sendings of this digest are unfinished.
-    pub fn sendings(&self, token: &TokenRef, sha256: Sha256) -> usize {
-        self.unfinished(token).iter().filter(|sending| sending.sha256 == sha256).count()
-    }
-
     /// The other run whose sending of this token comes first: an unfinished sending that may still
     /// be writing and that was opened in the chain before the newest sending of `run`.
     ///
@@ -412,18 +397,11 @@ impl TenantLedger {
     pub fn last_live_facts<'a>(&'a self, token: &'a TokenRef) -> Option<(&'a Facts, Timestamp)> {
         self.of(token).rev().find_map(|record| {
             let facts = record.after.as_ref()?;
-            let live = matches!(
-                record.event(),
-                Event::Confirmed
-                    | Event::Verified
-                    | Event::Applied
-                    | Event::NotLanded
-                    | Event::NotShown
-                    | Event::OutcomeUnknown
-                    | Event::Observed
-                    | Event::ChangedOutsideGit
-                    | Event::Adopted
-            );
+            let live = record.is_reading()
+                || matches!(
+                    record.event(),
+                    Event::Applied | Event::NotLanded | Event::NotShown | Event::OutcomeUnknown
+                );
             live.then_some((facts, record.at))
         })
     }
@@ -473,7 +451,7 @@ impl TenantLedger {
         let is_answered = |record: &&Record| {
             before(record).zip(serial(live)).is_some_and(|(then, now)| then != now)
         };
-        let since = self.of(token).rev().take_while(|record| !ends_renewal(record));
+        let since = self.of(token).rev().take_while(|record| !is_settled(record));
         let mut open: Vec<&Record> = since.filter(|record| record.request().is_some()).collect();
         open.reverse();
         // The request of a first certificate, when there was none to tell from, went before them.
@@ -557,27 +535,18 @@ impl TenantLedger {
 
     /// The record of a change outside Git, while neither `confirmed` nor `adopted` follows it.
     pub fn changed_outside_git_recorded<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
-        self.of(token)
-            .rfind(|record| {
-                matches!(
-                    record.event(),
-                    Event::Confirmed | Event::Verified | Event::Adopted | Event::ChangedOutsideGit
-                )
-            })
-            .filter(|record| record.event() == Event::ChangedOutsideGit)
+        self.last_settled(token).filter(|record| record.event() == Event::ChangedOutsideGit)
     }
 
     /// The newest confirmation of a file, while neither a change outside Git nor an adoption
     /// follows it.
     pub fn confirmed_still<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
-        self.of(token)
-            .rfind(|record| {
-                matches!(
-                    record.event(),
-                    Event::Confirmed | Event::Verified | Event::Adopted | Event::ChangedOutsideGit
-                )
-            })
-            .filter(|record| record.is_proof())
+        self.last_settled(token).filter(|record| record.is_proof())
+    }
+
+    /// The newest line that says whose certificate or token Intune has: Git's or another one.
+    fn last_settled<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
+        self.of(token).rfind(|record| is_settled(record))
     }
 
     /// The id that the ledger learnt last for a token of this kind and name.
@@ -626,15 +595,8 @@ impl TenantLedger {
     /// Whether Intune was ever read to have this token.
     pub fn was_seen(&self, token: &TokenRef) -> bool {
         self.of(token).any(|record| {
-            let is_reading = matches!(
-                record.event(),
-                Event::Confirmed
-                    | Event::Verified
-                    | Event::Observed
-                    | Event::ChangedOutsideGit
-                    | Event::Adopted
-            );
-            is_reading && record.after.as_ref().is_some_and(|facts| *facts != Facts::default())
+            record.is_reading()
+                && record.after.as_ref().is_some_and(|facts| *facts != Facts::default())
         })
     }
 
@@ -649,12 +611,10 @@ impl TenantLedger {
     }
 }
 
-/// Whether Intune was read to have a certificate that answered the request, or another one.
-fn ends_renewal(record: &Record) -> bool {
-    matches!(
-        record.event(),
-        Event::Confirmed | Event::Verified | Event::ChangedOutsideGit | Event::Adopted
-    )
+/// Whether it says whose certificate or token Intune has. That ends a renewal: its request was answered,
+/// or Intune has another certificate.
+fn is_settled(record: &Record) -> bool {
+    record.is_reading() && record.event() != Event::Observed
 }
 
 /// The token that a run made in the place of one that is gone.

@@ -385,11 +385,30 @@ impl<'a> LiveToken<'a> {
         }
     }
 
+    /// The facts that plans and the ledger hold.
     pub fn facts(self) -> Facts {
         match self {
             Self::Push(live) => live.facts(),
             Self::Enrollment(live) => live.facts(),
             Self::Vpp(live) => live.facts(),
+        }
+    }
+
+    /// When it expires.
+    pub fn expires(self) -> Option<Timestamp> {
+        match self {
+            Self::Push(live) => Some(live.expires),
+            Self::Enrollment(live) => live.expires,
+            Self::Vpp(live) => live.expires,
+        }
+    }
+
+    /// The Apple Account it belongs to.
+    pub fn apple_id(self) -> Option<&'a str> {
+        match self {
+            Self::Push(live) => live.apple_id.as_deref(),
+            Self::Enrollment(live) => live.apple_id.as_deref(),
+            Self::Vpp(live) => live.apple_id.as_deref(),
         }
     }
 }

@@ -368,6 +368,18 @@ impl LedgerEntry {
         matches!(self.event(), Event::Confirmed | Event::Verified)
     }
 
+    /// Whether it says what Intune was read to have.
+    pub fn is_reading(&self) -> bool {
+        matches!(
+            self.event(),
+            Event::Confirmed
+                | Event::Verified
+                | Event::Observed
+                | Event::ChangedOutsideGit
+                | Event::Adopted
+        )
+    }
+
     /// What a confirmation rests on, where it is less than an accepted upload.
     pub fn evidence(&self) -> Option<Evidence> {
         match self.body {

@@ -4,8 +4,7 @@ use chrono::Duration;
 
 use super::types::{Expiry, Health, HealthReason};
 use crate::fleet::Policy;
-use crate::model::{LiveEnrollment, LivePush, LiveVpp, Timestamp};
-use crate::rules::subject::Subject;
+use crate::model::{LiveEnrollment, LivePush, LiveToken, LiveVpp, Timestamp};
 
 /// A token that has not synced for this long is stale. Intune syncs enrollment every 12 hours
 /// and VPP every day by itself (graph-facts: delta sync, daily sync), so three days are at least
@@ -28,11 +27,11 @@ pub(super) fn expiry(expires: Option<Timestamp>, now: Timestamp, policy: &Policy
 }
 
 /// Whether a token in Intune works, and why not.
-pub(super) fn health(live: Subject<'_>, now: Timestamp) -> (Health, Vec<HealthReason>) {
+pub(super) fn health(live: LiveToken<'_>, now: Timestamp) -> (Health, Vec<HealthReason>) {
     let reasons = match live {
-        Subject::Push(live) => push(live),
-        Subject::Enrollment(live) => enrollment(live, now),
-        Subject::Vpp(live) => vpp(live, now),
+        LiveToken::Push(live) => push(live),
+        LiveToken::Enrollment(live) => enrollment(live, now),
+        LiveToken::Vpp(live) => vpp(live, now),
     };
     let is_known = |reason: &HealthReason| *reason != HealthReason::StateUnknown;
     let health = match (reasons.is_empty(), reasons.iter().any(is_known)) {

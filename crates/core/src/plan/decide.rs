@@ -12,12 +12,12 @@ use super::types::{Action, Reason, Sync, Warning};
 use super::unfinished::{self, Closed};
 use crate::apple::enrollment;
 use crate::ledger::Sending;
-use crate::model::{Event, Evidence, Facts, FailureCode, Kind, Record, Timestamp};
+use crate::model::{Event, Evidence, Facts, FailureCode, Kind, LiveToken, Record, Timestamp};
 use crate::rules::allow::Hold;
 use crate::rules::identity;
 use crate::rules::judge::Recipient;
 use crate::rules::requests;
-use crate::rules::subject::{Sent, Stage, Subject, noun, renew_at_apple};
+use crate::rules::subject::{Sent, Stage, noun, renew_at_apple};
 
 /// What to do with a token.
 #[derive(Debug, PartialEq, Eq)]
@@ -463,7 +463,7 @@ fn warn_of_upload(ruling: &mut Ruling, case: &Case<'_>, closed: &[Closed<'_>]) {
 /// Whoever may write notes can record a request, so a record takes this warning away only where the
 /// vendor's signature proves that Intune made it.
 fn warn_of_request(ruling: &mut Ruling, case: &Case<'_>) {
-    let (past, live) = (case.one.past, case.one.live.map(Subject::facts));
+    let (past, live) = (case.one.past, case.one.live.map(LiveToken::facts));
     let opened = past.renewal_opened(case.one.of, live.as_ref());
     let unproved = opened.and_then(|opened| requests::unproved(past, opened));
     if opened.is_none() || unproved.is_some() {
@@ -497,7 +497,7 @@ fn progressing(case: &Case<'_>, sending: &Sending<'_>) -> Ruling {
 }
 
 /// Row 6: the file may still have to be opened once, and then only settings may be due.
-fn in_intune(case: &Case<'_>, live: Subject<'_>) -> Ruling {
+fn in_intune(case: &Case<'_>, live: LiveToken<'_>) -> Ruling {
     let (allow, today) = (&case.one.token.allow, case.one.today());
     let mut settings = Settings::due(&case.one.token.facts, live);
     let mut holds = holds::without_file(case);
@@ -564,7 +564,7 @@ fn warn_inferred(ruling: &mut Ruling, at: Timestamp) {
 
 /// Intune has the file, under another name of its location than Git's.
 fn renamed(case: &Case<'_>) -> Option<String> {
-    let Some(Subject::Vpp(live)) = case.one.live else { return None };
+    let Some(LiveToken::Vpp(live)) = case.one.live else { return None };
     let (ours, theirs) = (case.one.token.facts.location.as_ref()?, live.location.as_ref()?);
     (ours != theirs).then(|| {
         format!(

@@ -8,14 +8,14 @@ use chrono::NaiveDate;
 use crate::apple::push;
 use crate::fleet::{Policy, Token, TokenFile};
 use crate::ledger::Sending;
-use crate::model::{Facts, Kind, LiveVpp, TenantName};
+use crate::model::{Facts, Kind, LiveToken, LiveVpp, TenantName};
 use crate::rules::allow::{self, Change, Hold};
 use crate::rules::bindings::Bindings;
 use crate::rules::codes::Reason;
 use crate::rules::identity::{self, Collected, Likeness};
 use crate::rules::judge;
 use crate::rules::requests::{self, Requests};
-use crate::rules::subject::{ABSENT, Subject, noun};
+use crate::rules::subject::{ABSENT, noun};
 
 /// What one token's decision rests on.
 pub(super) struct Case<'a> {
@@ -53,8 +53,10 @@ pub(super) struct Moved {
 
 /// Git names another Apple Account for the push certificate than Intune does: it was moved to another
 /// account at Apple. Without its `allow` line that is a warning, and nothing is written.
-pub(super) fn account_moved(case: &Case<'_>, live: Subject<'_>) -> Option<Moved> {
-    let (Subject::Push(_), Some(to)) = (live, &case.one.token.facts.apple_id) else { return None };
+pub(super) fn account_moved(case: &Case<'_>, live: LiveToken<'_>) -> Option<Moved> {
+    let (LiveToken::Push(_), Some(to)) = (live, &case.one.token.facts.apple_id) else {
+        return None;
+    };
     let from = live.apple_id();
     if from.is_some_and(|from| from.to_lowercase() == to.to_lowercase()) {
         return None;
@@ -89,7 +91,7 @@ fn other_request(case: &Case<'_>) -> Option<Hold> {
     if let Some(foreign) = case.requests.foreign(tenant.tenant_id, &tenant.name, key) {
         return Some(releasable(case, Reason::ForeignRequest, &foreign.message));
     }
-    let live = case.one.live.map(Subject::facts);
+    let live = case.one.live.map(LiveToken::facts);
     let opened = case.one.past.renewal_opened(case.one.of, live.as_ref())?;
     let (_, asked) = opened.request()?;
     let other = push::against_request(key, Some(asked))?;
@@ -145,7 +147,7 @@ pub(super) fn ambiguous(case: &Case<'_>) -> Hold {
 }
 
 fn vpp_state(case: &Case<'_>) -> Option<Hold> {
-    let Some(Subject::Vpp(live)) = case.one.live else { return None };
+    let Some(LiveToken::Vpp(live)) = case.one.live else { return None };
     match live.state.as_str() {
         EXTERNAL if !case.one.token.claim => Some(Hold::firm(
             Reason::ExternalMdm,
@@ -175,7 +177,7 @@ fn leaves_its_location(case: &Case<'_>, live: &LiveVpp) -> bool {
 /// ever seen there.
 fn not_to_be_made(case: &Case<'_>) -> Option<Hold> {
     let (entry, past) = (case.one.token, case.one.past);
-    let Some(Subject::Vpp(live)) = case.one.live.filter(|_| entry.create) else { return None };
+    let Some(LiveToken::Vpp(live)) = case.one.live.filter(|_| entry.create) else { return None };
     let is_its_own = entry.token.id.is_some()
         || identity::likeness(live, entry) == Some(Likeness::Location)
         || past.was_created(case.one.of)
@@ -392,7 +394,7 @@ pub(super) fn landed_elsewhere(case: &Case<'_>, sending: &Sending<'_>) -> Option
 /// Whether Intune has this file in another location than the one that is meant or, where nothing
 /// tells that, than it had before.
 pub(super) fn elsewhere(case: &Case<'_>, before: Option<&Facts>) -> Option<String> {
-    let Some(Subject::Vpp(live)) = case.one.live else { return None };
+    let Some(LiveToken::Vpp(live)) = case.one.live else { return None };
     let before = before.and_then(|before| before.location.as_deref());
     let meant = case.one.location_meant().or(before);
     location_fault(&case.one.tenant.name, meant, live, case.one.today())

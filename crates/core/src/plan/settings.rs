@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Facts, Setting};
-use crate::rules::subject::Subject;
+use crate::model::{Facts, LiveToken, Setting};
 
 /// The settings that are to be written: only those that Git states and that differ. What Git
 /// leaves out is Intune's business.
@@ -24,13 +23,13 @@ pub struct Settings {
 
 impl Settings {
     /// What has to change so that live is as Git states.
-    pub(super) fn due(stated: &Facts, live: Subject<'_>) -> Self {
+    pub(super) fn due(stated: &Facts, live: LiveToken<'_>) -> Self {
         let now = live.facts();
         let mut due = Self::default();
         match live {
-            Subject::Push(_) => return due,
-            Subject::Enrollment(_) => {}
-            Subject::Vpp(_) => {
+            LiveToken::Push(_) => return due,
+            LiveToken::Enrollment(_) => {}
+            LiveToken::Vpp(_) => {
                 due.display_name = differing(&stated.display_name, &now.display_name);
                 due.country_or_region =
                     differing(&stated.country_or_region, &now.country_or_region);

@@ -14,15 +14,14 @@ use super::watch::{self, Shown};
 use crate::fleet::{Tenant, Token};
 use crate::ledger::TenantLedger;
 use crate::model::{
-    Facts, FileRef, Kind, LiveTenant, LiveVpp, Problem, ProblemCode, Reading, Resource, Timestamp,
-    TokenRef,
+    Facts, FileRef, Kind, LiveTenant, LiveToken, LiveVpp, Problem, ProblemCode, Reading, Resource,
+    Timestamp, TokenRef,
 };
 use crate::rules::bindings::Bindings;
 use crate::rules::downloads::Redated;
 use crate::rules::identity::{self, Collected, Match};
 use crate::rules::judge;
 use crate::rules::requests::Requests;
-use crate::rules::subject::Subject;
 use crate::rules::topics;
 
 /// Clocks that differ by more than this are warned about; certificates and leases depend on them.
@@ -146,11 +145,11 @@ impl<'a> OneTenant<'a> {
         let shown = Shown {
             token,
             entry,
-            live: live.push.present().map(Subject::Push),
+            live: live.push.present().map(LiveToken::Push),
             health: live
                 .push
                 .present()
-                .map(|push| axes::health(Subject::Push(push), self.input.now)),
+                .map(|push| axes::health(LiveToken::Push(push), self.input.now)),
             ambiguous: false,
             made_again: None,
             devices_know: None,
@@ -223,7 +222,7 @@ impl<'a> OneTenant<'a> {
         past: Option<&TenantLedger>,
     ) -> PlannedToken {
         // Live may be known while the ledger is not.
-        let live = shown.live.and_then(Subject::expires);
+        let live = shown.live.and_then(LiveToken::expires);
         let last_seen = past
             .and_then(|past| past.last_live_facts(&shown.token))
             .and_then(|(facts, _)| facts.expires);
@@ -237,7 +236,7 @@ impl<'a> OneTenant<'a> {
 
     fn finish(&mut self, shown: &Shown<'_>, ruling: Ruling, past: &TenantLedger) -> PlannedToken {
         let Ruling { decision, allows, warnings, details, notes, urgent, retry_after } = ruling;
-        let expires = shown.live.and_then(Subject::expires);
+        let expires = shown.live.and_then(LiveToken::expires);
         let mut token = self.token(shown, expires);
         token.state.sync = decision.sync();
         token.state.reasons = decision.reasons();
@@ -263,7 +262,7 @@ impl<'a> OneTenant<'a> {
                     // A plan opens nothing: that these very bytes were sent, only the sending says.
                     _ => shown.entry.and_then(Token::file_ref).map(FileRef::unopened),
                 },
-                live: shown.live.map(Subject::facts),
+                live: shown.live.map(LiveToken::facts),
                 note,
             });
         }
@@ -317,7 +316,7 @@ impl<'a> OneTenant<'a> {
         let id = shown.token.id.clone().filter(|_| token.action != Action::Create);
         let wanted = Token { token: TokenRef { id, ..shown.token.clone() }, ..entry.clone() };
         let key = match shown.live {
-            Some(Subject::Enrollment(live)) => live.encryption_public_key.clone(),
+            Some(LiveToken::Enrollment(live)) => live.encryption_public_key.clone(),
             _ => None,
         };
         match DueWrite::of(token.action, &wanted, after.apple_id.as_deref(), settings, key) {
@@ -358,7 +357,7 @@ impl<'a> OneTenant<'a> {
                 reasons: Vec::new(),
                 warnings: Vec::new(),
                 details: Vec::new(),
-                live: shown.live.map(Subject::facts),
+                live: shown.live.map(LiveToken::facts),
                 devices_know: None,
                 retry_after: None,
             },
@@ -391,8 +390,8 @@ impl<'a> OneTenant<'a> {
             let shown = Shown {
                 token: TokenRef { id: id.map(str::to_owned), ..entry.token.clone() },
                 entry: Some(entry),
-                live: one.map(T::subject),
-                health: one.map(|one| axes::health(one.subject(), now)),
+                live: one.map(T::as_token),
+                health: one.map(|one| axes::health(one.as_token(), now)),
                 ambiguous: *meant == Match::Ambiguous,
                 made_again: identity::made_again(entry, past, &found, objects.unwrap_or_default())
                     .map(|one| MadeAgain::of(one, entry)),
@@ -405,13 +404,13 @@ impl<'a> OneTenant<'a> {
             let token = TokenRef {
                 kind: T::KIND,
                 id: Some(one.id().to_owned()),
-                name: one.name().map(str::to_owned),
+                name: one.as_token().name().map(str::to_owned),
             };
             let shown = Shown {
                 token,
                 entry: None,
-                live: Some(one.subject()),
-                health: Some(axes::health(one.subject(), now)),
+                live: Some(one.as_token()),
+                health: Some(axes::health(one.as_token(), now)),
                 ambiguous: false,
                 made_again: None,
                 devices_know: None,
@@ -436,11 +435,11 @@ impl<'a> OneTenant<'a> {
 }
 
 /// What live is expected to be once the token file in Git is live.
-fn after(entry: &Token, live: Option<Subject<'_>>, settings: &Settings) -> Facts {
+fn after(entry: &Token, live: Option<LiveToken<'_>>, settings: &Settings) -> Facts {
     let stated = &entry.facts;
     if entry.token.kind == Kind::Push {
         // Graph wants an Apple Account with every certificate.
-        let live = live.and_then(Subject::apple_id).map(str::to_owned);
+        let live = live.and_then(LiveToken::apple_id).map(str::to_owned);
         return Facts { apple_id: stated.apple_id.clone().or(live), ..stated.clone() };
     }
     let mut facts = match live {

@@ -6,15 +6,14 @@ use super::planned::Note;
 use super::types::{Health, HealthReason, Reason, Warning};
 use crate::fleet::{Tenant, Token};
 use crate::ledger::TenantLedger;
-use crate::model::{Kind, LivePush, Timestamp, TokenRef, shell_word};
-use crate::rules::subject::Subject;
+use crate::model::{Kind, LivePush, LiveToken, Timestamp, TokenRef, shell_word};
 use crate::rules::topics::{self, KnownTopic};
 
 /// What is known of one token before it is decided.
 pub(super) struct Shown<'a> {
     pub(super) token: TokenRef,
     pub(super) entry: Option<&'a Token>,
-    pub(super) live: Option<Subject<'a>>,
+    pub(super) live: Option<LiveToken<'a>>,
     pub(super) health: Option<(Health, Vec<HealthReason>)>,
     /// Which live token the entry means cannot be told.
     pub(super) ambiguous: bool,
@@ -27,7 +26,7 @@ pub(super) struct Shown<'a> {
 impl Shown<'_> {
     /// The topic that devices know and the certificate in Intune, where that has another one.
     fn other_topic(&self) -> Option<(&KnownTopic, &LivePush)> {
-        let Some(Subject::Push(live)) = self.live else { return None };
+        let Some(LiveToken::Push(live)) = self.live else { return None };
         let known = self.devices_know.filter(|known| known.topic != live.topic)?;
         Some((known, live))
     }

@@ -4,15 +4,13 @@ use crate::apple::enrollment::is_same_server;
 use crate::apple::{Finding, FindingCode, Inspection};
 use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::{Maker, TenantLedger};
-use crate::model::{Kind, LiveTenant, Reading, Record, Sha256, TenantName, Timestamp};
+use crate::model::{Kind, LiveTenant, LiveToken, Reading, Record, Sha256, TenantName, Timestamp};
 use crate::rules::allow::{self, Change};
 use crate::rules::bindings;
 use crate::rules::codes::Reason;
 use crate::rules::downloads::{self, Downloads};
-use crate::rules::identity;
 use crate::rules::judge::{self, Case, Objection};
 use crate::rules::requests::{self, Requests};
-use crate::rules::subject::Subject;
 use crate::rules::topics::{self, KnownTopic, Witness};
 use crate::rules::verdicts::{self, Verdicts};
 
@@ -50,7 +48,7 @@ impl Judging<'_> {
         let nothing = TenantLedger::default();
         let past = self.past.unwrap_or(&nothing);
         let in_intune = match self.subject() {
-            Some(Subject::Push(live)) => Some(&live.topic),
+            Some(LiveToken::Push(live)) => Some(&live.topic),
             _ => None,
         };
         topics::devices_know(past, &self.token.token, None, Some(self.token), in_intune)
@@ -60,7 +58,7 @@ impl Judging<'_> {
     /// that lets it be uploaded.
     pub fn brings_back(&self) -> Option<Finding> {
         let known = self.devices_know()?;
-        let Some(Subject::Push(live)) = self.subject() else { return None };
+        let Some(LiveToken::Push(live)) = self.subject() else { return None };
         let topic = self.inspection.facts.topic.as_ref()?;
         if *topic == live.topic || !known.may_be(topic) {
             return None;
@@ -78,8 +76,8 @@ impl Judging<'_> {
         Some(Finding::new(FindingCode::TopicChange, message))
     }
 
-    fn subject(&self) -> Option<Subject<'_>> {
-        self.live.and_then(|live| identity::only(live, self.kind()))
+    fn subject(&self) -> Option<LiveToken<'_>> {
+        self.live.and_then(|live| live.only(self.kind()))
     }
 
     /// What the rules answer, for the text of a pull request; `None` where Intune was not asked.
@@ -157,7 +155,7 @@ impl Judging<'_> {
 
     /// The open requests of this renewal, oldest first.
     fn open_requests(&self) -> Vec<&Record> {
-        let live = self.subject().map(Subject::facts);
+        let live = self.subject().map(LiveToken::facts);
         let token = &self.token.token;
         self.past.map_or_else(Vec::new, |past| past.requests_open(token, live.as_ref()))
     }
@@ -243,7 +241,7 @@ impl Judging<'_> {
             )];
         }
         // After a password change Apple's new token expires with the dead one that it replaces.
-        let replaces_a_dead_one = matches!(live, Subject::Vpp(live) if !live.is_valid());
+        let replaces_a_dead_one = matches!(live, LiveToken::Vpp(live) if !live.is_valid());
         match (live.expires(), self.inspection.facts.expires) {
             (Some(live), Some(found)) if found == live && !replaces_a_dead_one => {
                 vec![Objection::new(

@@ -78,80 +78,63 @@ pub struct Version {
     pub after: Option<Arc<Desired>>,
 }
 
-kebab_enum! {
-    /// What happened to a token.
-    Happening {
-        /// Git: the entry came.
-        Added => "added",
-        /// Git: another file took the place of the sealed one.
-        FileReplaced => "file-replaced",
-        /// Git: a watched token got a sealed file.
-        FileAdded => "file-added",
-        /// Git: the token lost its sealed file and is watched since.
-        FileRemoved => "file-removed",
-        /// Git: the same file was re-encrypted.
-        Resealed => "resealed",
-        /// Git: something in the entry changed, not the file.
-        Edited => "edited",
-        /// Git: the tenant's folder got another name.
-        FolderRenamed => "folder-renamed",
-        /// Git: the entry went. Nothing is ever removed from Intune because of it.
-        Removed => "removed",
-        /// Git: the folder has a mistake since, so that nothing can be said about the token.
-        Unreadable => "unreadable",
-        /// Git: the mistake was corrected.
-        Readable => "readable",
-        /// Git: this clone has no history from before.
-        CutOff => "cut-off",
-        /// Ledger: a renewal was opened.
-        RenewalOpened => "renewal-opened",
-        /// Ledger: a run was about to send the file.
-        Intended => "intended",
-        /// Ledger: Intune accepted it.
-        Applied => "applied",
-        /// Ledger: uploading it failed.
-        Failed => "failed",
-        /// Ledger: a read after the settling time showed that the upload never reached Intune.
-        NotLanded => "not-landed",
-        /// Ledger: Intune accepted it, and a read after the settling time did not show it.
-        NotShown => "not-shown",
-        /// Ledger: Intune had a third credential, so that what became of the upload is not known.
-        OutcomeUnknown => "outcome-unknown",
-        /// Ledger: a later read showed it in Intune.
-        Confirmed => "confirmed",
-        /// Ledger: the opened file was found to be the credential in Intune.
-        Verified => "verified",
-        /// Ledger: a watched token was seen for the first time, or had changed.
-        Observed => "observed",
-        /// Ledger: Intune has another credential, and no run uploaded it.
-        ChangedOutsideGit => "changed-outside-git",
-        /// Ledger: what came from outside Git is watched.
-        Adopted => "adopted",
-        /// Ledger: the customer confirmed that devices work.
-        Acknowledged => "acknowledged",
-        /// Ledger: a line of another ledger, kept as text.
-        Joined => "joined",
+/// What happened to a token: one word of two records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Happening {
+    /// What a commit of the fleet did.
+    Git(GitEvent),
+    /// What a line of the ledger says.
+    Ledger(Event),
+}
+
+impl Happening {
+    /// The word as it is written in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Git(event) => event.as_str(),
+            Self::Ledger(event) => event.as_str(),
+        }
+    }
+}
+
+impl From<GitEvent> for Happening {
+    fn from(event: GitEvent) -> Self {
+        Self::Git(event)
     }
 }
 
 impl From<Event> for Happening {
     fn from(event: Event) -> Self {
-        match event {
-            Event::RenewalOpened => Self::RenewalOpened,
-            Event::Intended => Self::Intended,
-            Event::Applied => Self::Applied,
-            Event::Failed => Self::Failed,
-            Event::NotLanded => Self::NotLanded,
-            Event::NotShown => Self::NotShown,
-            Event::OutcomeUnknown => Self::OutcomeUnknown,
-            Event::Confirmed => Self::Confirmed,
-            Event::Verified => Self::Verified,
-            Event::Observed => Self::Observed,
-            Event::ChangedOutsideGit => Self::ChangedOutsideGit,
-            Event::Adopted => Self::Adopted,
-            Event::Acknowledged => Self::Acknowledged,
-            Event::Joined => Self::Joined,
-        }
+        Self::Ledger(event)
+    }
+}
+
+kebab_enum! {
+    /// What a commit did to a token.
+    GitEvent {
+        /// The entry came.
+        Added => "added",
+        /// Another file took the place of the sealed one.
+        FileReplaced => "file-replaced",
+        /// A watched token got a sealed file.
+        FileAdded => "file-added",
+        /// The token lost its sealed file and is watched since.
+        FileRemoved => "file-removed",
+        /// The same file was re-encrypted.
+        Resealed => "resealed",
+        /// Something in the entry changed, not the file.
+        Edited => "edited",
+        /// The tenant's folder got another name.
+        FolderRenamed => "folder-renamed",
+        /// The entry went. Nothing is ever removed from Intune because of it.
+        Removed => "removed",
+        /// The folder has a mistake since, so that nothing can be said about the token.
+        Unreadable => "unreadable",
+        /// The mistake was corrected.
+        Readable => "readable",
+        /// This clone has no history from before.
+        CutOff => "cut-off",
     }
 }
 
@@ -445,12 +428,12 @@ fn outside(token: &TokenHistory) -> usize {
     let mut count = 0;
     for entry in &token.entries {
         match entry.event {
-            Happening::ChangedOutsideGit => (seen, count) = (true, count + 1),
-            Happening::Adopted => {
+            Happening::Ledger(Event::ChangedOutsideGit) => (seen, count) = (true, count + 1),
+            Happening::Ledger(Event::Adopted) => {
                 count += usize::from(!seen);
                 seen = false;
             }
-            Happening::Confirmed => seen = false,
+            Happening::Ledger(Event::Confirmed) => seen = false,
             _ => {}
         }
     }
@@ -467,8 +450,8 @@ impl History {
         for entry in tokens.iter().flat_map(|token| &token.entries) {
             summary.entries += 1;
             summary.commits += usize::from(entry.origin == Origin::Git);
-            summary.uploads += usize::from(entry.event == Happening::Applied);
-            summary.failed += usize::from(entry.event == Happening::Failed);
+            summary.uploads += usize::from(entry.event == Happening::Ledger(Event::Applied));
+            summary.failed += usize::from(entry.event == Happening::Ledger(Event::Failed));
         }
         summary.outside = tokens.iter().map(outside).sum();
         Self {

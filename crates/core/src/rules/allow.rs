@@ -7,9 +7,9 @@
 use chrono::{Days, NaiveDate};
 
 use super::codes::Reason;
-use super::subject::{ABSENT, Subject};
+use super::subject::ABSENT;
 use crate::fleet::Allow;
-use crate::model::{Facts, Kind, Sha256, Timestamp};
+use crate::model::{Facts, Kind, LiveToken, Sha256, Timestamp};
 
 /// How long an advised line releases: time for a review, and no longer.
 const RELEASE: Days = Days::new(14);
@@ -30,11 +30,11 @@ impl Change {
     /// certificate, else by the expiry date.
     pub fn of_credential(
         kind: Kind,
-        live: Option<Subject<'_>>,
+        live: Option<LiveToken<'_>>,
         file: &Facts,
         sha256: Sha256,
     ) -> Self {
-        Self::since(kind, live.map(Subject::facts).as_ref(), file, sha256)
+        Self::since(kind, live.map(LiveToken::facts).as_ref(), file, sha256)
     }
 
     /// The same where Intune's facts were read at another time.

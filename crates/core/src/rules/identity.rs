@@ -6,7 +6,6 @@
 //! unless Intune has one token in its place, of the same location or name: that one was created
 //! again, and an entry from which the old `id` was removed means it.
 
-use super::subject::Subject;
 use crate::fleet::{Tenant, Token};
 use crate::ledger::{Remade, TenantLedger};
 use crate::model::{Kind, LiveEnrollment, LiveTenant, LiveToken, LiveVpp, Reading, TokenRef};
@@ -26,8 +25,7 @@ pub trait Collected: Sized + PartialEq + 'static {
     const KIND: Kind;
 
     fn id(&self) -> &str;
-    fn name(&self) -> Option<&str>;
-    fn subject(&self) -> Subject<'_>;
+    fn as_token(&self) -> LiveToken<'_>;
     /// The natural keys, strongest first: whether this token has what the entry says.
     fn keys() -> &'static [fn(&Self, &Token) -> bool];
 }
@@ -39,12 +37,8 @@ impl Collected for LiveEnrollment {
         &self.id
     }
 
-    fn name(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
-
-    fn subject(&self) -> Subject<'_> {
-        Subject::Enrollment(self)
+    fn as_token(&self) -> LiveToken<'_> {
+        LiveToken::Enrollment(self)
     }
 
     fn keys() -> &'static [fn(&Self, &Token) -> bool] {
@@ -59,12 +53,8 @@ impl Collected for LiveVpp {
         &self.id
     }
 
-    fn name(&self) -> Option<&str> {
-        self.display_name.as_deref()
-    }
-
-    fn subject(&self) -> Subject<'_> {
-        Subject::Vpp(self)
+    fn as_token(&self) -> LiveToken<'_> {
+        LiveToken::Vpp(self)
     }
 
     fn keys() -> &'static [fn(&Self, &Token) -> bool] {
@@ -303,21 +293,5 @@ fn keep<T: Collected + Clone>(
         // the entry says that it is to be made.
         Match::None if known_id(token, past).is_some() || token.create => all.clear(),
         Match::None | Match::Ambiguous => {}
-    }
-}
-
-/// The only token of the kind, after [`narrow`].
-pub fn only(live: &LiveTenant, kind: Kind) -> Option<Subject<'_>> {
-    match kind {
-        Kind::Push => live.push.present().map(Subject::Push),
-        Kind::Enrollment => single(&live.enrollment),
-        Kind::Vpp => single(&live.vpp),
-    }
-}
-
-fn single<T: Collected>(reading: &Reading<Vec<T>>) -> Option<Subject<'_>> {
-    match reading.present()?.as_slice() {
-        [one] => Some(one.subject()),
-        _ => None,
     }
 }

@@ -9,13 +9,14 @@ use chrono::NaiveDate;
 use super::allow::{self, Change, Hold};
 use super::codes::Reason;
 use super::requests;
-use super::subject::{ABSENT, CLOCK_TOLERANCE, Subject, noun, renew_at_apple};
+use super::subject::{ABSENT, CLOCK_TOLERANCE, noun, renew_at_apple};
 use super::topics::{self, KnownTopic};
 use crate::apple::{self, FileFacts, Finding, FindingCode, enrollment};
 use crate::fleet::{Tenant, Token, TokenFile};
 use crate::ledger::TenantLedger;
 use crate::model::{
-    Event, Facts, Kind, LivePush, LiveVpp, Record, Sha256, Timestamp, TokenRef, Topic, shell_word,
+    Event, Facts, Kind, LivePush, LiveToken, LiveVpp, Record, Sha256, Timestamp, TokenRef, Topic,
+    shell_word,
 };
 
 /// One credential and what it would replace.
@@ -30,7 +31,7 @@ pub struct Case<'a> {
     /// Which token it is, with the id that Git, the ledger or Intune knows.
     pub of: &'a TokenRef,
     /// The token in Intune that the entry means; `None` when it is proved absent.
-    pub live: Option<Subject<'a>>,
+    pub live: Option<LiveToken<'a>>,
     pub past: &'a TenantLedger,
     /// Push: the topic that enrolled devices know.
     pub devices_know: Option<&'a KnownTopic>,
@@ -58,7 +59,7 @@ impl Case<'_> {
     /// The newest line that says that Intune has this very file, unless Intune speaks against it.
     pub fn proof(&self) -> Option<&Record> {
         let proof = self.past.proof(self.of, self.sha256)?;
-        let Some(Subject::Enrollment(live)) = self.live else { return Some(proof) };
+        let Some(LiveToken::Enrollment(live)) = self.live else { return Some(proof) };
         // Intune shows no more of an enrollment file than when it expires. Where that did not move,
         // and Intune did not change the token since, it never took the file.
         let sending = self.past.every_sending(self.of, self.sha256);
@@ -92,7 +93,7 @@ impl Case<'_> {
     /// What the credential would do to the place that it goes to; holds a change of settings just
     /// as well.
     pub fn against_place(&self) -> Vec<Hold> {
-        let Some(Subject::Vpp(live)) = self.live else { return Vec::new() };
+        let Some(LiveToken::Vpp(live)) = self.live else { return Vec::new() };
         [self.organization(live), self.location(live), self.filed_wrongly(live)]
             .into_iter()
             .flatten()
@@ -118,7 +119,7 @@ impl Case<'_> {
         if self.kind() != Kind::Push {
             return None;
         }
-        let live = self.live.map(Subject::facts);
+        let live = self.live.map(LiveToken::facts);
         let open = self.past.requests_open(self.of, live.as_ref());
         let disputed = requests::disputed(self.past, &open)?;
         let change = self.change();
@@ -133,7 +134,7 @@ impl Case<'_> {
     /// The certificate has another topic than the one in Intune, whichever of them devices know.
     fn topic(&self) -> Option<Hold> {
         let live = match self.live {
-            Some(Subject::Push(live)) => live,
+            Some(LiveToken::Push(live)) => live,
             Some(_) => return None,
             None => return self.forgotten_topic(),
         };
@@ -256,19 +257,19 @@ impl Case<'_> {
     /// Where the file has the topic that devices know and Intune another one, that Intune's is the
     /// later certificate is no reason of its own: it stands and falls with the topic.
     fn stands_with_topic(&self, reason: Reason) -> Option<Hold> {
-        let Some(Subject::Push(live)) = self.live else { return None };
+        let Some(LiveToken::Push(live)) = self.live else { return None };
         let topic = self.token.topic().filter(|topic| **topic != live.topic)?;
         self.devices_know.filter(|known| known.is_sure() && known.topic == *topic)?;
         let change = Change::of(&live.topic, topic, self.sha256);
         let detail = format!(
             "Intune has another certificate than the one in Git, which it had before: {}. Devices do not know its topic, so it is not to be taken over",
-            Subject::Push(live).described()
+            LiveToken::Push(live).described()
         );
         Some(Hold::releasable(reason, change, detail).released_with(Reason::TopicChange))
     }
 
     /// Intune has another credential than the file, and not an older one.
-    fn age(&self, live: Subject<'_>) -> Option<Hold> {
+    fn age(&self, live: LiveToken<'_>) -> Option<Hold> {
         let kind = self.kind();
         let confirmed = self.proof();
         let stated = match kind {
@@ -303,7 +304,7 @@ impl Case<'_> {
         ))
     }
 
-    fn renewed_outside(&self, live: Subject<'_>, stated: Option<Timestamp>) -> Hold {
+    fn renewed_outside(&self, live: LiveToken<'_>, stated: Option<Timestamp>) -> Hold {
         if let Some(hold) = self.stands_with_topic(Reason::RenewedOutsideGit) {
             return hold;
         }
@@ -330,7 +331,7 @@ impl Case<'_> {
         )
     }
 
-    fn changed_outside(&self, live: Subject<'_>) -> Hold {
+    fn changed_outside(&self, live: LiveToken<'_>) -> Hold {
         if let Some(hold) = self.stands_with_topic(Reason::ChangedOutsideGit) {
             return hold;
         }
@@ -510,7 +511,7 @@ impl Case<'_> {
         let is_renewed_vpp = self.kind() == Kind::Vpp && self.live.is_some();
         if is_renewed_vpp
             || is_known(self.token.facts.apple_id.as_deref())
-            || is_known(self.live.and_then(Subject::apple_id))
+            || is_known(self.live.and_then(LiveToken::apple_id))
         {
             return None;
         }
@@ -526,7 +527,7 @@ impl Case<'_> {
     /// Compares by value. A bare or unreadable key in Intune, or none stated in Git, proves nothing
     /// either way: that is a warning, and `apply` compares the opened file.
     pub fn recipient(&self) -> Recipient {
-        let Some(Subject::Enrollment(live)) = self.live else { return Recipient::Fits };
+        let Some(LiveToken::Enrollment(live)) = self.live else { return Recipient::Fits };
         let key = live.encryption_public_key.as_deref().and_then(apple::key_identity);
         let (Some(stated), Some((issuer, serial))) = (&self.token.recipient, key) else {
             return Recipient::Unverifiable;

@@ -5,19 +5,10 @@ use chrono::Duration;
 
 use crate::apple::enrollment;
 use crate::fleet::Token;
-use crate::model::{Facts, Kind, LiveEnrollment, LivePush, LiveVpp, Record, Sha256, Timestamp};
+use crate::model::{Facts, Kind, LivePush, LiveToken, Record, Sha256, Timestamp};
 
 /// How far the clocks of Intune and of the machines that write the ledger may be apart.
 pub(super) const CLOCK_TOLERANCE: Duration = Duration::minutes(10);
-
-/// A live token of any kind.
-#[derive(Clone, Copy, Debug)]
-pub enum Subject<'a> {
-    Push(&'a LivePush),
-    /// An enrollment program token.
-    Enrollment(&'a LiveEnrollment),
-    Vpp(&'a LiveVpp),
-}
 
 /// What is known of one sending, to be held against live.
 #[derive(Clone, Copy, Debug)]
@@ -60,34 +51,7 @@ impl Sent<'_> {
     }
 }
 
-impl<'a> Subject<'a> {
-    /// The facts that plans and the ledger hold.
-    pub fn facts(self) -> Facts {
-        match self {
-            Self::Push(live) => live.facts(),
-            Self::Enrollment(live) => live.facts(),
-            Self::Vpp(live) => live.facts(),
-        }
-    }
-
-    /// When it lapses.
-    pub fn expires(self) -> Option<Timestamp> {
-        match self {
-            Self::Push(live) => Some(live.expires),
-            Self::Enrollment(live) => live.expires,
-            Self::Vpp(live) => live.expires,
-        }
-    }
-
-    /// The Apple Account it belongs to.
-    pub fn apple_id(self) -> Option<&'a str> {
-        match self {
-            Self::Push(live) => live.apple_id.as_deref(),
-            Self::Enrollment(live) => live.apple_id.as_deref(),
-            Self::Vpp(live) => live.apple_id.as_deref(),
-        }
-    }
-
+impl LiveToken<'_> {
     /// Whether it proves that the sending landed.
     ///
     /// Push shows its own serial. A VPP token shows its expiry to the second; where that was the

@@ -10,12 +10,11 @@ use super::allow::Hold;
 use super::codes::Reason;
 use super::judge::{self, Case};
 use super::requests;
-use super::subject::Subject;
 use super::topics::KnownTopic;
 use crate::apple::{self, FileFacts, Inspection};
 use crate::fleet::Allow;
 use crate::ledger::Maker;
-use crate::model::{LiveEnrollment, LivePush, LiveVpp, Topic};
+use crate::model::{LiveEnrollment, LivePush, LiveToken, LiveVpp, Topic};
 
 /// A rule that was asked about known values and had nothing to object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,9 +104,9 @@ pub fn verdicts(case: &Case<'_>, inspection: &Inspection, stated: Option<&Topic>
         passed.push(*one);
     }
     passed.extend(match case.live {
-        Some(Subject::Push(one)) => against_push(one, facts),
-        Some(Subject::Enrollment(one)) => against_enrollment(one, facts),
-        Some(Subject::Vpp(one)) => against_vpp(one, facts),
+        Some(LiveToken::Push(one)) => against_push(one, facts),
+        Some(LiveToken::Enrollment(one)) => against_enrollment(one, facts),
+        Some(LiveToken::Vpp(one)) => against_vpp(one, facts),
         None => Vec::new(),
     });
     passed.extend(key_of_request(case, facts));
@@ -118,7 +117,7 @@ pub fn verdicts(case: &Case<'_>, inspection: &Inspection, stated: Option<&Topic>
 fn effect(case: &Case<'_>, facts: &FileFacts, stated: Option<&Topic>) -> Effect {
     let Some(to) = &facts.topic else { return Effect::Unknown };
     let live = match case.live {
-        Some(Subject::Push(live)) => Some(&live.topic),
+        Some(LiveToken::Push(live)) => Some(&live.topic),
         Some(_) => return Effect::Unknown,
         None => None,
     };
@@ -156,7 +155,7 @@ fn against_push(live: &LivePush, facts: &FileFacts) -> Vec<Passed> {
 /// Whoever may write notes can record a request, so only the vendor's own signature counts.
 fn key_of_request(case: &Case<'_>, facts: &FileFacts) -> Option<Passed> {
     let key = facts.public_key_sha256?;
-    let live = case.live.map(Subject::facts);
+    let live = case.live.map(LiveToken::facts);
     let open = case.past.requests_open(case.of, live.as_ref());
     let asked =
         open.iter().find(|record| record.request().is_some_and(|(_, asked)| asked == key))?;
@@ -220,7 +219,6 @@ pub(crate) mod tests {
     use crate::ledger::TenantLedger;
     use crate::model::{Event, Facts, Kind, Reading, Sha256};
     use crate::plan::world::{self, OTHER_TOPIC, World};
-    use crate::rules::identity;
     use crate::rules::judge::entry_with;
     use crate::rules::topics;
 
@@ -263,7 +261,7 @@ pub(crate) mod tests {
             token: &token,
             sha256,
             of: &entry.token,
-            live: identity::only(&world.live, kind),
+            live: world.live.only(kind),
             past,
             devices_know: devices_know.as_ref(),
         };

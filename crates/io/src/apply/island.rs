@@ -7,10 +7,10 @@ use super::record;
 use super::tools::Tools;
 use crate::intune::{IntuneRead as _, ReadRequest, WriteError};
 use applecart_core::model::{
-    Cause, Evidence, Facts, FailureCode, Kind, LedgerEntry, LiveTenant, Outcome, Problem, Reading,
-    Setting, SettingChange, TenantId, Timestamp,
+    Cause, Evidence, Facts, FailureCode, Kind, LedgerEntry, LiveTenant, LiveToken, Outcome,
+    Problem, Reading, Setting, SettingChange, TenantId, Timestamp,
 };
-use applecart_core::plan::{Action, Due, DueWrite, Sent, Stage, Subject, location_fault};
+use applecart_core::plan::{Action, Due, DueWrite, Sent, Stage, location_fault};
 use applecart_core::report::{Done, Happened};
 use applecart_core::rules::identity;
 
@@ -43,13 +43,13 @@ impl Island<'_> {
     }
 
     /// The token in Intune that the write is about.
-    pub(super) fn subject<'l>(&self, live: &'l LiveTenant) -> Option<Subject<'l>> {
+    pub(super) fn subject<'l>(&self, live: &'l LiveTenant) -> Option<LiveToken<'l>> {
         let entry = &self.due.token;
         match self.kind() {
-            Kind::Push => live.push.present().map(Subject::Push),
+            Kind::Push => live.push.present().map(LiveToken::Push),
             Kind::Enrollment => {
                 let id = entry.token.id.as_deref()?;
-                identity::by_id(live.enrollment.present()?, id).map(Subject::Enrollment)
+                identity::by_id(live.enrollment.present()?, id).map(LiveToken::Enrollment)
             }
             Kind::Vpp => {
                 let all = live.vpp.present()?;
@@ -58,7 +58,7 @@ impl Island<'_> {
                     // Not created yet, as far as this run knows.
                     None => all.iter().find(|one| identity::likeness(one, entry).is_some()),
                 }
-                .map(Subject::Vpp)
+                .map(LiveToken::Vpp)
             }
         }
     }
@@ -123,7 +123,7 @@ impl Island<'_> {
     }
 
     /// Whether what Intune has proves that this write landed.
-    pub(super) fn shows(&self, live: Subject<'_>, answer: Answer) -> bool {
+    pub(super) fn shows(&self, live: LiveToken<'_>, answer: Answer) -> bool {
         // The certificate was there before; it is the account that has to show.
         if let DueWrite::ConfigurePush { apple_id, .. } = &self.due.write
             && live.apple_id().map(str::to_lowercase) != Some(apple_id.to_lowercase())
@@ -147,8 +147,8 @@ impl Island<'_> {
     }
 
     /// A VPP token in another location than it was meant for.
-    pub(super) fn wrong_location(&self, live: Subject<'_>) -> Option<String> {
-        let Subject::Vpp(live) = live else { return None };
+    pub(super) fn wrong_location(&self, live: LiveToken<'_>) -> Option<String> {
+        let LiveToken::Vpp(live) = live else { return None };
         let Due { tenant, after, .. } = self.due;
         let today = self.tools.clock.now().date_time().date_naive();
         location_fault(&tenant.name, after.location.as_deref(), live, today)
@@ -165,7 +165,7 @@ impl Island<'_> {
     /// Records an accepted upload, and then what a read shows.
     pub(super) async fn landed(
         &self,
-        answered: Subject<'_>,
+        answered: LiveToken<'_>,
         before: &LiveTenant,
         details: Vec<String>,
     ) -> Done {
@@ -202,7 +202,7 @@ impl Island<'_> {
     /// Intune shows the upload. A VPP token must also be in the location it was meant for.
     pub(super) async fn confirm(
         &self,
-        live: Subject<'_>,
+        live: LiveToken<'_>,
         happened: Happened,
         evidence: Option<Evidence>,
         mut details: Vec<String>,
@@ -234,14 +234,14 @@ impl Island<'_> {
     pub(super) fn unrequested(
         &self,
         before: &LiveTenant,
-        live: Subject<'_>,
+        live: LiveToken<'_>,
         requested: &[Setting],
     ) -> Vec<String> {
         let changes = match (self.subject(before), live) {
-            (Some(Subject::Vpp(before)), Subject::Vpp(live)) => {
+            (Some(LiveToken::Vpp(before)), LiveToken::Vpp(live)) => {
                 before.unrequested_changes(live, requested)
             }
-            (Some(Subject::Enrollment(before)), Subject::Enrollment(live)) => {
+            (Some(LiveToken::Enrollment(before)), LiveToken::Enrollment(live)) => {
                 before.unrequested_changes(live, requested)
             }
             _ => Vec::new(),
@@ -330,7 +330,7 @@ impl Island<'_> {
                 "Intune has what it had before, so the upload did not arrive. `applecart apply` tries again after a while, `applecart apply --retry` at once"
                     .to_owned(),
             );
-            let live = subject.map(Subject::facts);
+            let live = subject.map(LiveToken::facts);
             let draft = record::not_landed(self.due, cause.clone(), live, self.tools);
             let done = Done { details, ..Done::of(Happened::Failed) };
             return self.ended(draft, cause, done).await;

@@ -15,9 +15,9 @@ use super::tools::Tools;
 use crate::store::LedgerError;
 use applecart_core::ledger::TenantLedger;
 use applecart_core::model::{
-    Cause, Event, Evidence, FailureCode, Kind, LiveTenant, Outcome, TenantId, Timestamp,
+    Cause, Event, Evidence, FailureCode, Kind, LiveTenant, LiveToken, Outcome, TenantId, Timestamp,
 };
-use applecart_core::plan::{Canary, Due, REFUSALS, SKEW_LIMIT, Subject};
+use applecart_core::plan::{Canary, Due, REFUSALS, SKEW_LIMIT};
 use applecart_core::report::{Done, Happened};
 
 /// What is said where this program itself failed.
@@ -300,12 +300,12 @@ impl Turn<'_> {
         let subject = island.subject(&live);
         // What an enrollment file is cannot be seen: there, a change is a change.
         let comparable = island.kind() != Kind::Enrollment && island.due.file().is_some();
-        let is_there = |live: &Subject<'_>| comparable && island.shows(*live, Answer::None);
+        let is_there = |live: &LiveToken<'_>| comparable && island.shows(*live, Answer::None);
         if let Some(live) = subject.filter(is_there) {
             let evidence = Some(Evidence::Inferred);
             return Err(island.confirm(live, Happened::Confirmed, evidence, Vec::new()).await);
         }
-        if subject.map(Subject::facts) != island.due.before {
+        if subject.map(LiveToken::facts) != island.due.before {
             let why =
                 "Intune changed since the plan was made; run `applecart plan` again".to_owned();
             return Err(not(Happened::Stale, why).await);

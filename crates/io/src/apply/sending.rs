@@ -7,8 +7,8 @@ use crate::intune::{
     Consented, EnrollmentSettings, IntuneWrite, Synced, VppChange, VppCreation, WriteError,
 };
 use applecart_core::fleet::TokenFile;
-use applecart_core::model::{FailureCode, LiveTenant, Outcome, Setting, TokenRef};
-use applecart_core::plan::{DueWrite, Settings, Subject};
+use applecart_core::model::{FailureCode, LiveTenant, LiveToken, Outcome, Setting, TokenRef};
+use applecart_core::plan::{DueWrite, Settings};
 use applecart_core::report::{Done, Happened};
 
 impl Island<'_> {
@@ -88,7 +88,7 @@ impl Island<'_> {
             }
         }
         Ok(match writer.upload_push(apple_id, file.expose()).await {
-            Ok(live) => self.landed(Subject::Push(&live), before, details).await,
+            Ok(live) => self.landed(LiveToken::Push(&live), before, details).await,
             Err(error) => self.failed(error, before, details).await,
         })
     }
@@ -103,7 +103,7 @@ impl Island<'_> {
     ) -> Result<Done, Done> {
         let file = self.open(file).await?;
         let live = self.answered(writer.upload_push(apple_id, file.expose()).await, before).await?;
-        let live = Subject::Push(&live);
+        let live = LiveToken::Push(&live);
         if self.shows(live, Answer::Accepted) {
             return self.configured(before, live, &[]).await;
         }
@@ -150,7 +150,7 @@ impl Island<'_> {
     ) -> Result<Done, Done> {
         let settings = enrollment_settings(settings);
         let live = self.answered(writer.configure_enrollment(id, &settings).await, before).await?;
-        self.configured(before, Subject::Enrollment(&live), &settings.requested()).await
+        self.configured(before, LiveToken::Enrollment(&live), &settings.requested()).await
     }
 
     async fn vpp(
@@ -175,7 +175,7 @@ impl Island<'_> {
         let live = self.answered(writer.update_vpp(id, &change).await, before).await?;
         self.accepted(live.facts(), Happened::Progressing).await?;
         // Another location is wrong from the first answer on; waiting would only hurt.
-        let live = Subject::Vpp(&live);
+        let live = LiveToken::Vpp(&live);
         if self.shows(live, Answer::Accepted) && self.wrong_location(live).is_some() {
             return Ok(self.confirm(live, Happened::Uploaded, None, Vec::new()).await);
         }
@@ -192,7 +192,7 @@ impl Island<'_> {
     ) -> Result<Done, Done> {
         let change = vpp_settings(settings);
         let live = self.answered(writer.update_vpp(id, &change).await, before).await?;
-        self.configured(before, Subject::Vpp(&live), &change.requested()).await
+        self.configured(before, LiveToken::Vpp(&live), &change.requested()).await
     }
 
     async fn create_vpp(
@@ -234,7 +234,7 @@ impl Island<'_> {
     pub(super) async fn configured(
         &self,
         before: &LiveTenant,
-        live: Subject<'_>,
+        live: LiveToken<'_>,
         requested: &[Setting],
     ) -> Result<Done, Done> {
         let facts = live.facts();

@@ -388,6 +388,9 @@ fn to_end(mut command: Command, input: Vec<u8>, limit: Duration) -> Result<Left,
 }
 
 /// Waits for the end; `None` when the time is over. Counts its pauses instead of reading a clock.
+///
+/// On the machine's clock, not the run's: another program takes its own time, however fast a test lets
+/// the run's pass.
 #[expect(clippy::disallowed_methods, reason = "waits for another program")]
 fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
     let mut waited = Duration::ZERO;

@@ -4,6 +4,8 @@
 //! The system takes it back when its process ends, however it ends, so nothing has to be cleaned
 //! up after a crash. Whoever writes `intended` lines must hold it until its last write: then a
 //! process that holds it knows that no other run of this clone can still be writing.
+//!
+//! Beside it, two commands that replace a sealed file take turns with `worktree.lock` ([`replacing`]).
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "locks a file")]
 
 use std::collections::BTreeSet;

@@ -71,9 +71,9 @@ pub use joining::Joined;
 
 /// The ledger of a fleet: reads it, and appends to it.
 ///
-/// It is opened in one of four ways: [`Ledger::open`] looks at this clone only,
-/// [`Ledger::open_shared`] asks the remote where there is one, [`Ledger::open_offline`] reads what
-/// this clone last saw of the remote, and [`Ledger::open_through`] is given its remote.
+/// It is opened in one of three ways: [`Ledger::open`] looks at this clone only,
+/// [`Ledger::open_shared`] asks the remote where there is one, and [`Ledger::open_offline`] reads
+/// what this clone last saw of the remote.
 pub struct Ledger {
     pub(super) local: Local,
     pub(super) clock: Arc<dyn Clock>,
@@ -178,16 +178,6 @@ impl Ledger {
     /// It is only read.
     pub fn open_offline(repo_path: &Path, branch: &str) -> Result<Self, LedgerError> {
         Self::linked(repo_path, branch, branch, false)
-    }
-
-    /// Opens the ledger that is shared through this remote.
-    pub fn open_through(
-        repo_path: &Path,
-        branch: &str,
-        remote: Box<dyn Remote>,
-    ) -> Result<Self, LedgerError> {
-        let link = Some(Link::new(remote, branch, true));
-        Ok(Self { link, ..Self::open(repo_path, branch)? })
     }
 
     /// Opens the notes, which are at the ledger's remote: `asked` as with [`Ledger::open_shared`],

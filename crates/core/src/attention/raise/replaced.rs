@@ -62,18 +62,6 @@ fn differences(before: &Facts, live: &Facts) -> Vec<Difference> {
     .collect()
 }
 
-/// Whether a line of the ledger says what Intune was read to have.
-fn is_reading(record: &Record) -> bool {
-    matches!(
-        record.event(),
-        Event::Confirmed
-            | Event::Verified
-            | Event::Observed
-            | Event::ChangedOutsideGit
-            | Event::Adopted
-    )
-}
-
 impl OneToken<'_> {
     /// Devices know the topic that Intune has, and the tenant file of a watched certificate names
     /// another one: nobody put another certificate there, and the next one would cut devices off.
@@ -152,7 +140,7 @@ impl OneToken<'_> {
 
     fn readings(&self) -> impl Iterator<Item = &Record> {
         let past = self.of.past.into_iter();
-        past.flat_map(|past| past.of(&self.token)).filter(|record| is_reading(record))
+        past.flat_map(|past| past.of(&self.token)).filter(|record| record.is_reading())
     }
 
     /// Whether the ledger has readings of the token, and each of them shows what Intune has now.

@@ -96,7 +96,7 @@ fn columns(
         ("id", optional(token.and_then(|token| token.id.as_deref()))),
         ("at", or_empty(entry.map(|entry| entry.at))),
         ("origin", or_empty(entry.map(|entry| entry.origin))),
-        ("event", or_empty(entry.map(|entry| entry.event))),
+        ("event", or_empty(entry.map(|entry| entry.event.as_str()))),
         ("sha256", or_empty(entry.and_then(|entry| entry.sha256))),
         ("changes", text(&changes.join("; "))),
         ("commit", optional(commit.map(|commit| commit.id.as_str()))),

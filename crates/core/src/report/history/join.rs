@@ -10,7 +10,7 @@ use super::changes::{Pairs, between, of_record, of_token};
 use super::force::{GitStep, Past, in_force};
 use super::tokens::Lines;
 use super::{
-    CommitEntry, FactChange, Happening, Origin, RecordEntry, Review, TimelineEntry, TokenHistory,
+    CommitEntry, FactChange, GitEvent, Origin, RecordEntry, Review, TimelineEntry, TokenHistory,
     Version, reviewers,
 };
 use crate::fleet::{Desired, Tenant, Token};
@@ -228,8 +228,8 @@ fn steps(past: &TenantPast<'_>, lines: &Lines, line: usize) -> Vec<GitStep> {
                 entry: TimelineEntry {
                     at: version.commit.committed,
                     origin: Origin::Git,
-                    event,
-                    sha256: sha256.or(was.filter(|_| event == Happening::Removed)),
+                    event: event.into(),
+                    sha256: sha256.or(was.filter(|_| event == GitEvent::Removed)),
                     changes,
                     commit: Some(CommitEntry::from(&version.commit)),
                     merge: version.via.as_ref().map(CommitEntry::from),
@@ -253,7 +253,7 @@ fn happened(
     [before, after]: [&Side<'_>; 2],
     version: &Version,
     readable: Option<&Pairs>,
-) -> Option<(Happening, Vec<FactChange>)> {
+) -> Option<(GitEvent, Vec<FactChange>)> {
     let (old, new) = (before.pairs(), after.pairs());
     let mut changes = between(&old, &new);
     let event = match (before, after) {
@@ -265,25 +265,25 @@ fn happened(
         }
         (_, Side::Unreadable) => {
             changes.clear();
-            Happening::Unreadable
+            GitEvent::Unreadable
         }
         (Side::Unreadable, Side::Here(..)) => {
             changes = readable.map_or(changes, |last| between(last, &new));
-            Happening::Readable
+            GitEvent::Readable
         }
         (Side::Absent, Side::Here(..)) => {
             // It says nothing that its place does not say.
             changes.retain(|change| change.fact != "folder");
-            if version.cut_off { Happening::CutOff } else { Happening::Added }
+            if version.cut_off { GitEvent::CutOff } else { GitEvent::Added }
         }
-        (_, Side::Absent) if version.renamed_to.is_some() => Happening::FolderRenamed,
+        (_, Side::Absent) if version.renamed_to.is_some() => GitEvent::FolderRenamed,
         (_, Side::Absent) => {
             changes.clear();
-            Happening::Removed
+            GitEvent::Removed
         }
         (Side::Here(_, old), Side::Here(_, new)) => edited(old, new, version, !changes.is_empty())?,
     };
-    if event == Happening::FolderRenamed
+    if event == GitEvent::FolderRenamed
         && let Some(to) = &version.renamed_to
     {
         changes.retain(|change| change.fact == "folder");
@@ -315,14 +315,14 @@ fn groups<'a>(
         .filter_map(|range| Some((versions.get(range.clone())?, lines.get(range)?)))
 }
 
-fn edited(old: &Token, new: &Token, version: &Version, differs: bool) -> Option<Happening> {
+fn edited(old: &Token, new: &Token, version: &Version, differs: bool) -> Option<GitEvent> {
     let event = match (&old.file, &new.file) {
-        (Some(old), Some(new)) if old.sha256 != new.sha256 => Happening::FileReplaced,
-        (None, Some(_)) => Happening::FileAdded,
-        (Some(_), None) => Happening::FileRemoved,
-        _ if version.renamed_from.is_some() => Happening::FolderRenamed,
-        (Some(old), Some(new)) if !differs && old.blob != new.blob => Happening::Resealed,
-        _ if differs => Happening::Edited,
+        (Some(old), Some(new)) if old.sha256 != new.sha256 => GitEvent::FileReplaced,
+        (None, Some(_)) => GitEvent::FileAdded,
+        (Some(_), None) => GitEvent::FileRemoved,
+        _ if version.renamed_from.is_some() => GitEvent::FolderRenamed,
+        (Some(old), Some(new)) if !differs && old.blob != new.blob => GitEvent::Resealed,
+        _ if differs => GitEvent::Edited,
         _ => return None,
     };
     Some(event)

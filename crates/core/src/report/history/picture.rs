@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use super::{Happening, Origin, TimelineEntry, TokenHistory};
-use crate::model::{FailureCode, Sha256, Timestamp};
+use crate::model::{Event, FailureCode, Sha256, Timestamp};
 use crate::report::text::{day, escape};
 
 /// The rows, from the top: what was in Intune, the ledger's marks, Git's marks, the dates.
@@ -148,7 +148,7 @@ fn live(entries: &[TimelineEntry], end: Timestamp) -> Vec<Live> {
     for entry in entries {
         // What was given up because no read ever showed it was not in Intune.
         let cause = entry.record.as_ref().and_then(|record| record.cause.as_ref());
-        if entry.event == Happening::NotShown
+        if entry.event == Happening::Ledger(Event::NotShown)
             || cause.is_some_and(|cause| cause.code == FailureCode::NeverVisible)
         {
             let sent = |last: &mut Live| entry.sha256.is_some() && last.sha256 == entry.sha256;
@@ -157,10 +157,12 @@ fn live(entries: &[TimelineEntry], end: Timestamp) -> Vec<Live> {
             }
             continue;
         }
-        let outside = matches!(entry.event, Happening::ChangedOutsideGit | Happening::Adopted);
-        let ours =
-            matches!(entry.event, Happening::Applied | Happening::Confirmed | Happening::Verified)
-                && entry.sha256.is_some();
+        let outside =
+            matches!(entry.event, Happening::Ledger(Event::ChangedOutsideGit | Event::Adopted));
+        let ours = matches!(
+            entry.event,
+            Happening::Ledger(Event::Applied | Event::Confirmed | Event::Verified)
+        ) && entry.sha256.is_some();
         if !(outside || ours) {
             continue;
         }

@@ -211,14 +211,16 @@ fn the_credential_in_force_has_its_whole_way() {
 #[test]
 fn an_adoption_is_a_change_outside_git_that_is_counted_once() {
     let token = year(Period::default()).tokens.remove(0);
-    let with = |events: &[Happening]| {
+    let with = |events: &[Event]| {
         let mut token = token.clone();
         let entry = token.entries.pop().unwrap();
-        token.entries =
-            events.iter().map(|&event| TimelineEntry { event, ..entry.clone() }).collect();
+        token.entries = events
+            .iter()
+            .map(|&event| TimelineEntry { event: event.into(), ..entry.clone() })
+            .collect();
         outside(&token)
     };
-    use Happening::{Adopted, ChangedOutsideGit, Confirmed};
+    use Event::{Adopted, ChangedOutsideGit, Confirmed};
     assert_eq!(outside(&token), 1);
     for (events, expected) in [
         (&[ChangedOutsideGit, Adopted][..], 1),
@@ -374,8 +376,8 @@ fn a_name_that_another_token_took_does_not_mix_their_timelines() {
     assert_eq!(
         seen,
         [
-            (text("London"), text(two), vec![Happening::Added]),
-            (text("Paris"), text(one), vec![Happening::Added, Happening::Edited]),
+            (text("London"), text(two), vec![GitEvent::Added.into()]),
+            (text("Paris"), text(one), vec![GitEvent::Added.into(), GitEvent::Edited.into()]),
         ]
     );
 }
@@ -397,7 +399,7 @@ fn a_token_that_went_and_one_that_only_the_ledger_knows_are_shown() {
     let tokens = tokens_of(&past, Period::default(), at("2027-01-01T00:00:00Z"));
     let seen: Vec<_> = tokens.iter().map(|one| (one.kind, one.in_git, one.entries.len())).collect();
     assert_eq!(seen, [(Kind::Push, false, 1), (Kind::Vpp, false, 2)]);
-    assert_eq!(tokens[1].entries[1].event, Happening::Removed);
+    assert_eq!(tokens[1].entries[1].event, GitEvent::Removed.into());
     assert_eq!(tokens[1].entries[1].sha256, Some(sha("a")));
 }
 

@@ -1,64 +1,70 @@
 //! The sentences of a timeline, the same in every format for people.
 
-use super::{ForceState, Happening, InForce, RecordEntry, Replaced, TimelineEntry, TokenHistory};
-use crate::model::{Cause, Facts, Person, Signature, Verification};
+use super::{
+    ForceState, GitEvent, Happening, InForce, RecordEntry, Replaced, TimelineEntry, TokenHistory,
+};
+use crate::model::{Cause, Event, Facts, Person, Signature, Verification};
 use crate::report::text::{self, short};
 
 impl Happening {
     pub(super) fn words(self) -> &'static str {
         match self {
-            Self::Added => "entry added",
-            Self::FileReplaced => "new token file",
-            Self::FileAdded => "first token file",
-            Self::FileRemoved => "token file removed, watched since",
-            Self::Resealed => "same file, re-encrypted",
-            Self::Edited => "entry edited",
-            Self::FolderRenamed => "folder renamed",
-            Self::Removed => "entry removed (Intune is left as it is)",
-            Self::Unreadable => "tenant file has a mistake",
-            Self::Readable => "mistake corrected",
-            Self::CutOff => "history of this clone begins here",
-            Self::RenewalOpened => "renewal opened",
-            Self::Intended => "about to upload",
-            Self::Applied => "uploaded",
-            Self::Failed => "upload failed",
-            Self::NotLanded => "upload did not reach Intune",
-            Self::NotShown => "uploaded, but Intune does not have it",
-            Self::OutcomeUnknown => "Intune has another one, upload unknown",
-            Self::Confirmed => "seen in Intune",
-            Self::Verified => "found to be what Intune has",
-            Self::Observed => "watched in Intune",
-            Self::ChangedOutsideGit => "changed outside Git",
-            Self::Adopted => "change outside Git adopted",
-            Self::Acknowledged => "confirmed by the customer",
-            Self::Joined => "line of another ledger",
+            Self::Git(event) => match event {
+                GitEvent::Added => "entry added",
+                GitEvent::FileReplaced => "new token file",
+                GitEvent::FileAdded => "first token file",
+                GitEvent::FileRemoved => "token file removed, watched since",
+                GitEvent::Resealed => "same file, re-encrypted",
+                GitEvent::Edited => "entry edited",
+                GitEvent::FolderRenamed => "folder renamed",
+                GitEvent::Removed => "entry removed (Intune is left as it is)",
+                GitEvent::Unreadable => "tenant file has a mistake",
+                GitEvent::Readable => "mistake corrected",
+                GitEvent::CutOff => "history of this clone begins here",
+            },
+            Self::Ledger(event) => match event {
+                Event::RenewalOpened => "renewal opened",
+                Event::Intended => "about to upload",
+                Event::Applied => "uploaded",
+                Event::Failed => "upload failed",
+                Event::NotLanded => "upload did not reach Intune",
+                Event::NotShown => "uploaded, but Intune does not have it",
+                Event::OutcomeUnknown => "Intune has another one, upload unknown",
+                Event::Confirmed => "seen in Intune",
+                Event::Verified => "found to be what Intune has",
+                Event::Observed => "watched in Intune",
+                Event::ChangedOutsideGit => "changed outside Git",
+                Event::Adopted => "change outside Git adopted",
+                Event::Acknowledged => "confirmed by the customer",
+                Event::Joined => "line of another ledger",
+            },
         }
     }
 
     /// Whether it is worth a look.
     pub(super) fn is_trouble(self) -> bool {
-        matches!(
-            self,
-            Self::Failed
-                | Self::NotLanded
-                | Self::NotShown
-                | Self::OutcomeUnknown
-                | Self::ChangedOutsideGit
-                | Self::Unreadable
-        )
+        match self {
+            Self::Git(event) => event == GitEvent::Unreadable,
+            Self::Ledger(event) => matches!(
+                event,
+                Event::Failed
+                    | Event::NotLanded
+                    | Event::NotShown
+                    | Event::OutcomeUnknown
+                    | Event::ChangedOutsideGit
+            ),
+        }
     }
 
     /// Whether it is a credential that came or went.
     pub(super) fn is_milestone(self) -> bool {
-        matches!(
-            self,
-            Self::Applied
-                | Self::Confirmed
-                | Self::Verified
-                | Self::Acknowledged
-                | Self::FileReplaced
-                | Self::FileAdded
-        )
+        match self {
+            Self::Git(event) => matches!(event, GitEvent::FileReplaced | GitEvent::FileAdded),
+            Self::Ledger(event) => matches!(
+                event,
+                Event::Applied | Event::Confirmed | Event::Verified | Event::Acknowledged
+            ),
+        }
     }
 }
 

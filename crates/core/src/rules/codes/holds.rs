@@ -159,14 +159,4 @@ impl Reason {
     pub fn releasable() -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(|hold| hold.explained().is_releasable())
     }
-
-    /// Whether it is only ever released: without its `allow` line no write is due that it could hold.
-    pub fn is_only_released(self) -> bool {
-        matches!(self, Self::AppleIdChange)
-    }
-
-    /// Whether only the opened file shows it, so that no plan does.
-    pub fn is_seen_on_opening(self) -> bool {
-        matches!(self, Self::WrongKind | Self::BadFile)
-    }
 }

@@ -543,8 +543,10 @@ fn something_else_on_the_branch_over_there_stops_reading_and_writing() {
 fn two_clones_of_a_hub_without_a_process_share_one_ledger() {
     let hub = NearHub::new(BRANCH);
     let (one, two) = (repository(), repository());
-    let open =
-        |clone: &TempDir| Ledger::open_through(clone.path(), BRANCH, hub.of(clone.path())).unwrap();
+    let open = |clone: &TempDir| {
+        let link = Some(Link::new(hub.of(clone.path()), BRANCH, true));
+        Ledger { link, ..Ledger::open(clone.path(), BRANCH).unwrap() }
+    };
     let (mut first, mut second) = (open(&one), open(&two));
     assert_eq!(first.begin().unwrap(), LedgerView::default());
     first.announce(&[entry(1, "run-1")]).unwrap();
