@@ -16,13 +16,14 @@
 mod long;
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use applecart_core::ledger::testing::body;
 use applecart_core::ledger::{Tail, extend};
 use applecart_core::model::{Actor, Author, Event, LedgerEntry, Timestamp, TokenRef};
-use long::{PROGRAM, Timed, digest, fast_import, git, import, load, names, timed};
+use long::{PROGRAM, Timed, digest, git, import, load, names, timed};
 
 const EVENTS: [Event; 3] = [Event::Intended, Event::Applied, Event::Confirmed];
 
@@ -63,10 +64,13 @@ fn told(what: &str, one: &Timed) {
 
 /// A ledger in which each commit adds one line to one tenant's file.
 fn record(repo: &Path, tenants: u64, lines: u64) {
-    fast_import(repo, |out| write_lines(out, tenants, lines));
-}
-
-fn write_lines(out: &mut impl Write, tenants: u64, lines: u64) {
+    let mut child = Command::new("git")
+        .args(["fast-import", "--quiet"])
+        .current_dir(repo)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufWriter::new(child.stdin.take().unwrap());
     let actor = Actor { user: Some("dana".into()), host: None, pipeline: None };
     let author = Author { run: "run-0".into(), clone: "clone".into(), actor };
     let mut files: BTreeMap<u64, (Tail, Vec<u8>)> = BTreeMap::new();
@@ -91,4 +95,6 @@ fn write_lines(out: &mut impl Write, tenants: u64, lines: u64) {
         out.write_all(text).unwrap();
         out.write_all(b"\n").unwrap();
     }
+    drop(out);
+    assert!(child.wait().unwrap().success());
 }

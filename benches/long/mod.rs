@@ -14,7 +14,7 @@
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -83,8 +83,8 @@ pub fn git(folder: &Path, arguments: &[&str]) {
     assert!(status.success(), "git {arguments:?}");
 }
 
-/// Makes commits of what `write` writes in the language of `git fast-import`.
-pub fn fast_import(repo: &Path, write: impl FnOnce(&mut BufWriter<ChildStdin>)) {
+/// Adds commits `from..from + count`; the first one of all writes every tenant.
+pub fn import(repo: &Path, tenants: u64, from: u64, count: u64) {
     let mut child = Command::new("git")
         .args(["fast-import", "--quiet"])
         .current_dir(repo)
@@ -92,17 +92,6 @@ pub fn fast_import(repo: &Path, write: impl FnOnce(&mut BufWriter<ChildStdin>)) 
         .spawn()
         .unwrap();
     let mut out = BufWriter::new(child.stdin.take().unwrap());
-    write(&mut out);
-    drop(out);
-    assert!(child.wait().unwrap().success());
-}
-
-/// Adds commits `from..from + count`; the first one of all writes every tenant.
-pub fn import(repo: &Path, tenants: u64, from: u64, count: u64) {
-    fast_import(repo, |out| edits(out, tenants, from, count));
-}
-
-fn edits(out: &mut impl Write, tenants: u64, from: u64, count: u64) {
     let mut random = Random(from + 1);
     for number in from..from + count {
         let message = format!("Edit {number} (#{number})");
@@ -118,16 +107,18 @@ fn edits(out: &mut impl Write, tenants: u64, from: u64, count: u64) {
         }
         if number == 0 {
             let policy = "apiVersion: applecart/v1\nkind: Fleet\nauth:\n  clientId: 2f6b0000-0000-4000-8000-000000000000\n  credential: client-secret\nrecipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]\n";
-            file(out, "applecart.yaml", policy.as_bytes());
+            file(&mut out, "applecart.yaml", policy.as_bytes());
             for tenant in 0..tenants {
-                edit(out, tenant, number, true, &mut random);
-                file(out, &format!("tenants/t{tenant:05}/abm.p7m.age"), &random.sealed(600));
+                edit(&mut out, tenant, number, true, &mut random);
+                file(&mut out, &format!("tenants/t{tenant:05}/abm.p7m.age"), &random.sealed(600));
             }
         } else {
             let tenant = random.next() % tenants;
-            edit(out, tenant, number, number % 2 == 0, &mut random);
+            edit(&mut out, tenant, number, number % 2 == 0, &mut random);
         }
     }
+    drop(out);
+    assert!(child.wait().unwrap().success());
 }
 
 /// What a tenant's file is called at a commit: no two are the same.

@@ -7,7 +7,7 @@ use super::replace::{self, New};
 use super::session::{self, Tree, Which};
 use super::{AppError, Context, Reach, files};
 use applecart_core::apple::Inspection;
-use applecart_core::fleet::{self, Policy, Tenant, Token};
+use applecart_core::fleet::{self, Desired, Policy, Tenant, Token};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Kind, LiveTenant, Problem, Sha256, shell_word};
 use applecart_core::plan::Selection;
@@ -72,15 +72,7 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
     let policy = session::policy_of(context, &source)?;
     let (name, wanted) = split_spec(&options.token);
     let (fleet, _) = fleet::load_tenants(&source, Some(&policy));
-    let named = |name: &str| fleet.iter().any(|desired| desired.name() == name);
-    let file = &options.download.file;
-    if !named(name) && file.to_str().is_some_and(|file| named(split_spec(file).0)) {
-        let other = PathBuf::from(&options.token);
-        if other.is_file() {
-            let token = file.display().to_string();
-            return Err(DownloadError::Swapped { file: other, token }.into());
-        }
-    }
+    must_not_be_swapped(&options, &fleet)?;
     let new = format!("applecart import {} --tenant-id GUID", shell_word(name));
     let next = ("A new tenant is imported first:".to_owned(), Some(new));
     let tenant = download::tenant(&fleet, name, "the fleet", next)?;
@@ -94,12 +86,9 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
             let live = identity::narrow(files::snapshot(path)?, tenant, &token, None);
             (Some(live), last_seen(context, &repo, &policy))
         }
-        Compare::Intune => {
-            let (live, known) = read_intune(context, tenant, &token)?;
-            (Some(live), known)
-        }
+        Compare::Intune => read_intune(context, tenant, &token)?,
     };
-    let requests = known.as_ref().map(Requests::recorded).unwrap_or_default();
+    let requests = &known.as_ref().map(Requests::recorded).unwrap_or_default();
     let place = Place {
         source: &source,
         policy: &policy,
@@ -108,7 +97,6 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
         token: &token,
         apple_id: download.apple_id(),
     };
-    let requests = &requests;
     let past = known.as_ref().filter(|_| token.token.kind == Kind::Push);
     let past = past.map(|view| view.tenant(tenant.tenant_id));
     let case = Case { live: live.as_ref(), past, requests, now, renewal: false };
@@ -140,6 +128,20 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
         store::replacing(&repo.path_common_dir(), put)??;
     }
     Ok(done)
+}
+
+/// Refuses a tenant that was written where the file belongs.
+fn must_not_be_swapped(options: &SealOptions, fleet: &[Desired]) -> Result<(), DownloadError> {
+    let is_tenant = |spec: &str| {
+        let (name, _) = split_spec(spec);
+        fleet.iter().any(|desired| desired.name() == name)
+    };
+    let (file, token) = (&options.download.file, &options.token);
+    if is_tenant(token) || !file.to_str().is_some_and(is_tenant) || !Path::new(token).is_file() {
+        return Ok(());
+    }
+    let token = file.display().to_string();
+    Err(DownloadError::Swapped { file: PathBuf::from(&options.token), token })
 }
 
 fn write(
@@ -176,7 +178,7 @@ fn read_intune(
     context: &Context,
     tenant: &Tenant,
     token: &Token,
-) -> Result<(LiveTenant, Option<LedgerView>), AppError> {
+) -> Result<(Option<LiveTenant>, Option<LedgerView>), AppError> {
     let selection = Selection::parse(&[tenant.name.to_string()])?;
     let loaded = session::load(context, Tree::Worktree, Reach::Remote, &selection)?;
     if let Some(why) = &loaded.blind {
@@ -191,7 +193,7 @@ fn read_intune(
     let connector = session::connector(context)?;
     let reading = download::read_intune(&connector, &loaded.policy, tenant, token, past.as_ref());
     let live = super::block_on(reading)??;
-    Ok((live, past))
+    Ok((Some(live), past))
 }
 
 /// Whether SOPS writes the file: the repository says so, or SOPS wrote the earlier one.

@@ -14,7 +14,7 @@ use applecart_core::fleet::CredentialKind;
 use applecart_core::model::{Outcome, shell_word};
 use applecart_core::plan::Refusal;
 use applecart_core::rules::codes;
-use applecart_io::git::{SignersError, SigningKey, Trouble};
+use applecart_io::git::{Signature, SignersError, SigningKey, Trouble};
 use applecart_io::intune::SignInError;
 use applecart_io::store::{LedgerError, LockError};
 use applecart_io::vault::OpenError;
@@ -133,44 +133,56 @@ impl Explain for AppError {
 
     fn hints(&self) -> Vec<Next> {
         match self {
-            Self::InvalidFleet(_) => vec![Next::run(
+            Self::InvalidFleet(_) => run(
                 "Correct what is listed above. This shows every mistake in the fleet:",
                 "applecart validate",
-            )],
-            Self::Credential(_) => {
-                let all: Vec<&str> = CredentialKind::ALL.iter().map(|kind| kind.as_str()).collect();
-                vec![
-                    format!(
-                        "Use one of: {}. Unset it to sign in as applecart.yaml says",
-                        all.join(", ")
-                    )
-                    .into(),
-                ]
-            }
+            ),
+            Self::Credential(_) => credential_hints(),
             Self::AuditFormat => one("Use --format human or --format json"),
             Self::NothingSelected { select, near } => nothing_selected(select, near),
-            Self::UnknownCode { code } => vec![match codes::nearest(code) {
-                Some(near) => format!("did you mean `{near}`?").into(),
-                None => Next::run("This lists every code:", "applecart explain"),
-            }],
-            Self::NoHistory { near, .. } => did_you_mean(near)
-                .chain([
-                    Next::run("This shows every token that there ever was:", "applecart history"),
-                    Next::run("This shows those of today:", "applecart status --offline --all"),
-                ])
-                .collect(),
+            Self::UnknownCode { code } => match codes::nearest(code) {
+                Some(near) => one(format!("did you mean `{near}`?")),
+                None => run("This lists every code:", "applecart explain"),
+            },
+            Self::NoHistory { near, .. } => no_history(near),
             Self::File { path, doing: "read", source }
                 if source.kind() == std::io::ErrorKind::NotFound =>
             {
                 file_hints(path)
             }
-            Self::Signature { policy_rev, signature, .. } => {
-                let rev = policy_rev.get(..12).unwrap_or(policy_rev);
-                let judged =
-                    format!("Nothing was uploaded. The signers are those of the policy at {rev}");
-                signature.next_step().map(Next::from).into_iter().chain([judged.into()]).collect()
-            }
+            Self::Signature { policy_rev, signature, .. } => signature_hints(policy_rev, signature),
             Self::Signers(error) => signers_hints(error),
+            Self::Refused(refusal) => refusal_hints(refusal),
+            Self::StalePlan(_) => one("make a new plan, have it reviewed, and apply that"),
+            Self::SnapshotSelection { .. } => one("name the snapshot's tenant: --select NAME"),
+            Self::SignIn(error) => sign_in_hints(error),
+            Self::Download(error) => error.hints(),
+            Self::Renew(error) => error.hints(),
+            Self::Import(error) => error.hints(),
+            Self::Init(error) => one(init_hint(error)),
+            Self::Acknowledge(AcknowledgeError::NoUpload { tenant, .. }) => {
+                run("This shows what the ledger has:", format!("applecart history {tenant}"))
+            }
+            #[cfg(feature = "simulator")]
+            Self::Demo(DemoError::NotEmpty(_)) => one("name a new folder, or leave the name out"),
+            Self::Git(error) => git_hint(error).into_iter().collect(),
+            Self::Base(error) => base_hints(error),
+            Self::Duration { option, .. } => {
+                one(format!("Write a number and a unit: {option} 45d"))
+            }
+            Self::TokenAndSelection => run(
+                "Open everything that is due in the selected tenants:",
+                "applecart renew --due 60d --select EXPR",
+            ),
+            error => error.ledger_hints().or_else(|| error.key_hints()).unwrap_or_default(),
+        }
+    }
+}
+
+impl AppError {
+    /// What to do about the ledger or its lock; `None` where the error is about neither.
+    fn ledger_hints(&self) -> Option<Vec<Next>> {
+        Some(match self {
             Self::NoLedger { branch, remote } => vec![
                 Next::run(
                     "If a clone has the ledger, push it from there:",
@@ -182,98 +194,79 @@ impl Explain for AppError {
                 ),
             ],
             Self::CreateLedger(error) => create_hints(error),
-            Self::NoLedgerKey { signers } => vec![
-                format!(
-                    "Name the file of an SSH key whose public key is in {signers}: {}",
-                    SigningKey::VARIABLE
-                )
-                .into(),
-            ],
-            Self::LedgerKey { signers, .. } => {
-                vec![
-                    format!(
-                        "Name the file of a key whose public key is in {signers}, or have it added there and merged"
-                    )
-                    .into(),
-                ]
-            }
-            Self::Refused(refusal) => refusal_hints(refusal),
-            Self::StalePlan(_) => one("make a new plan, have it reviewed, and apply that"),
+            Self::NoLedgerKey { signers } => one(format!(
+                "Name the file of an SSH key whose public key is in {signers}: {}",
+                SigningKey::VARIABLE
+            )),
+            Self::LedgerKey { signers, .. } => one(format!(
+                "Name the file of a key whose public key is in {signers}, or have it added there and merged"
+            )),
             Self::Lock(LockError::Held { .. }) => {
                 one("wait until the other apply of this clone has ended, then run this again")
             }
             Self::Lock(LockError::Io { source, .. }) => {
                 Trouble::of_file(source).into_iter().map(|trouble| trouble.next().into()).collect()
             }
-            Self::Ledger(error) if error.tells_what_next() => Vec::new(),
-            Self::Ledger(_) => {
-                vec![Next::run(
-                    "Nothing was uploaded. This tells what is wrong with the ledger:",
-                    "applecart ledger verify",
-                )]
-            }
-            Self::SnapshotSelection { .. } => one("name the snapshot's tenant: --select NAME"),
+            // Its own sentence does.
+            Self::Ledger(error) if error.tells_what_next() => return None,
+            Self::Ledger(_) => run(
+                "Nothing was uploaded. This tells what is wrong with the ledger:",
+                "applecart ledger verify",
+            ),
+            _ => return None,
+        })
+    }
+
+    /// What to do about a key that is missing or wrong. Every other error says what to do itself, or
+    /// the system's own reason is all that is known.
+    fn key_hints(&self) -> Option<Vec<Next>> {
+        let name_it = || {
+            run(
+                "Name the file of the private key (age identity), here or with --identity FILE:",
+                "export SOPS_AGE_KEY_FILE=PATH",
+            )
+        };
+        match self {
             Self::Sealed {
                 source: OpenError::NoIdentity | OpenError::NoMatchingIdentity { .. },
                 ..
             }
             | Self::NoIdentities { .. }
-            | Self::WrongIdentities { .. } => vec![Next::run(
-                "Name the file of the private key (age identity), here or with --identity FILE:",
-                "export SOPS_AGE_KEY_FILE=PATH",
-            )],
-            Self::Identities(error) => vec![match error.remedy() {
-                Some(remedy) => Next::run(remedy.say, remedy.run),
-                None => Next::run(
-                    "Name the file of the private key (age identity), here or with --identity FILE:",
-                    "export SOPS_AGE_KEY_FILE=PATH",
-                ),
-            }],
-            Self::SignIn(error) => sign_in_hints(error),
-            Self::Download(error) => error.hints(),
-            Self::Renew(error) => error.hints(),
-            Self::Import(error) => error.hints(),
-            Self::Init(error) => vec![init_hint(error).into()],
-            Self::Acknowledge(AcknowledgeError::NoUpload { tenant, .. }) => {
-                let command = format!("applecart history {tenant}");
-                vec![Next::run("This shows what the ledger has:", command)]
-            }
-            #[cfg(feature = "simulator")]
-            Self::Demo(DemoError::NotEmpty(_)) => one("name a new folder, or leave the name out"),
-            Self::Git(error) => git_hint(error).into_iter().collect(),
-            Self::Base(error) => base_hints(error),
-            Self::Duration { option, .. } => {
-                vec![format!("Write a number and a unit: {option} 45d").into()]
-            }
-            Self::TokenAndSelection => vec![Next::run(
-                "Open everything that is due in the selected tenants:",
-                "applecart renew --due 60d --select EXPR",
-            )],
-            #[cfg(feature = "simulator")]
-            Self::Demo(_) | Self::Simulator(_) | Self::Simulate(_) => Vec::new(),
-            // Each says what to do itself.
-            Self::Acknowledge(_)
-            | Self::Connector(_)
-            | Self::Endpoint(_)
-            | Self::FrozenApply
-            | Self::Instant(_)
-            | Self::NotConfirmed
-            | Self::Period { .. }
-            | Self::PlanFile { .. }
-            | Self::Saved(_)
-            | Self::Seal(_)
-            | Self::Sealed { .. }
-            | Self::Selection(_)
-            | Self::Snapshot { .. }
-            | Self::StandardInput => Vec::new(),
-            // The system's own reason is all that is known.
-            Self::File { .. } | Self::Json(_) | Self::Output(_) | Self::Runtime(_) => Vec::new(),
+            | Self::WrongIdentities { .. } => Some(name_it()),
+            Self::Identities(error) => Some(match error.remedy() {
+                Some(remedy) => run(remedy.say, remedy.run),
+                None => name_it(),
+            }),
+            _ => None,
         }
     }
 }
 
-fn one(text: &str) -> Vec<Next> {
-    vec![text.into()]
+fn one(text: impl Into<String>) -> Vec<Next> {
+    vec![Next::from(text)]
+}
+
+fn run(say: &str, command: impl Into<String>) -> Vec<Next> {
+    vec![Next::run(say, command)]
+}
+
+fn credential_hints() -> Vec<Next> {
+    let all: Vec<&str> = CredentialKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    one(format!("Use one of: {}. Unset it to sign in as applecart.yaml says", all.join(", ")))
+}
+
+fn no_history(near: &Option<String>) -> Vec<Next> {
+    let lists = [
+        Next::run("This shows every token that there ever was:", "applecart history"),
+        Next::run("This shows those of today:", "applecart status --offline --all"),
+    ];
+    did_you_mean(near).chain(lists).collect()
+}
+
+fn signature_hints(policy_rev: &str, signature: &Signature) -> Vec<Next> {
+    let rev = policy_rev.get(..12).unwrap_or(policy_rev);
+    let judged = format!("Nothing was uploaded. The signers are those of the policy at {rev}");
+    signature.next_step().map(Next::from).into_iter().chain([judged.into()]).collect()
 }
 
 fn nothing_selected(select: &[String], near: &Option<String>) -> Vec<Next> {
@@ -365,12 +358,12 @@ fn file_hints(path: &std::path::Path) -> Vec<Next> {
 
 fn create_hints(error: &CreateError) -> Vec<Next> {
     match error {
-        CreateError::Reason => vec![Next::from("Write why, for whoever reads the record later")],
-        CreateError::Edit { name, genesis, .. } | CreateError::NoFile { name, genesis } => vec![
-            format!("Write this into applecart.yaml by hand: ledger: {{{name}: {genesis}}}").into(),
-        ],
+        CreateError::Reason => one("Write why, for whoever reads the record later"),
+        CreateError::Edit { name, genesis, .. } | CreateError::NoFile { name, genesis } => {
+            one(format!("Write this into applecart.yaml by hand: ledger: {{{name}: {genesis}}}"))
+        }
         CreateError::StillThere { .. } => {
-            vec![Next::run("This tells what is wrong with it:", "applecart ledger verify")]
+            run("This tells what is wrong with it:", "applecart ledger verify")
         }
     }
 }

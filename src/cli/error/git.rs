@@ -45,88 +45,80 @@ pub(super) fn base_outcome(error: &BaseError) -> Outcome {
 }
 
 pub(super) fn base_hints(error: &BaseError) -> Vec<Next> {
-    let named = "Or name the revision that the policy is read from: --policy-rev REV";
-    let mut hints: Vec<Next> = match error {
-        BaseError::Revision { near, .. } => did_you_mean(near).collect(),
-        _ => Vec::new(),
+    let near = match error {
+        BaseError::Revision { near, .. } => near,
+        _ => &None,
     };
-    hints.extend(error.fetch_line().map(|line| Next::run("Fetch it:", line)));
+    let fetch = error.fetch_line().map(|line| Next::run("Fetch it:", line));
+    did_you_mean(near).chain(fetch).chain(of_base(error)).collect()
+}
+
+/// What to do about one error of the base.
+fn of_base(error: &BaseError) -> Vec<Next> {
+    let named = || "Or name the revision that the policy is read from: --policy-rev REV".into();
     match error {
         BaseError::NoMergeBase { shallow: false, .. } => {
-            hints.push("Name a base that the branch comes from: --base origin/main".into());
+            vec!["Name a base that the branch comes from: --base origin/main".into()]
         }
-        BaseError::NoMergeBase { .. } => {}
+        BaseError::NoMergeBase { .. } => Vec::new(),
         BaseError::Revision { flag: Flag::Base, .. } => {
-            hints.push(
-                "Without --base, every tenant is planned, and the whole repository audited".into(),
-            );
+            vec!["Without --base, every tenant is planned, and the whole repository audited".into()]
+        }
+        BaseError::Revision { source, .. }
+            if let GitError::AmbiguousName { one, .. } = &**source =>
+        {
+            vec![full_name(one)]
         }
         BaseError::NotFetched { .. } | BaseError::Revision { .. } => {
-            let ambiguous = match error {
-                BaseError::Revision { source, .. } => match &**source {
-                    GitError::AmbiguousName { one, .. } => Some(full_name(one)),
-                    _ => None,
-                },
-                _ => None,
-            };
-            let never = || "The policy is never taken from another revision instead".into();
-            hints.push(ambiguous.unwrap_or_else(never));
+            vec!["The policy is never taken from another revision instead".into()]
         }
         BaseError::Unreachable { remote, .. } => {
-            hints.push(error.trouble().map_or_else(
-                || {
-                    Next::run(
-                        "Check that this works here (network, proxy, credentials):",
-                        format!("git ls-remote {}", shell_word(remote)),
-                    )
-                },
-                |trouble| trouble.next().into(),
-            ));
-            hints.push(named.into());
+            let check = match error.trouble() {
+                Some(trouble) => trouble.next().into(),
+                None => Next::run(
+                    "Check that this works here (network, proxy, credentials):",
+                    format!("git ls-remote {}", shell_word(remote)),
+                ),
+            };
+            vec![check, named()]
         }
         BaseError::History { .. } => {
-            hints.push(Next::run("Fetch it by hand:", "git fetch --unshallow"));
+            vec![Next::run("Fetch it by hand:", "git fetch --unshallow")]
         }
         BaseError::Gone { remote, branch } => {
-            hints.push(Next::run(
+            let look = Next::run(
                 "Nothing more is uploaded until it is back. This shows what the remote has:",
                 format!("git ls-remote {} {}", shell_word(remote), shell_word(branch)),
-            ));
-            hints.push(named.into());
+            );
+            vec![look, named()]
         }
         BaseError::NoDefault { remote } => {
-            hints.push(format!("Push the default branch to {remote}, or set its HEAD").into());
-            hints.push(named.into());
+            vec![format!("Push the default branch to {remote}, or set its HEAD").into(), named()]
         }
         BaseError::NoRemote { .. } | BaseError::BranchName { .. } => {
-            hints.push("Unset the variable if this is not a pull request".into());
-            hints.push(named.into());
+            vec!["Unset the variable if this is not a pull request".into(), named()]
         }
         BaseError::ManyRemotes { .. } => {
-            hints.push(Next::run("Set an upstream:", "git branch --set-upstream-to REMOTE/BRANCH"));
-            hints.push(named.into());
+            let upstream = "git branch --set-upstream-to REMOTE/BRANCH";
+            vec![Next::run("Set an upstream:", upstream), named()]
         }
         BaseError::NotContained { base, unpushed, .. } => {
-            if let Some((remote, branch)) = base.remote_branch().filter(|_| *unpushed) {
+            let pushed = base.remote_branch().filter(|_| *unpushed).map(|(remote, branch)| {
                 let push = format!("git push {} {}", shell_word(remote), shell_word(branch));
-                hints
-                    .push(Next::run("If it was reviewed and merged in this clone, push it:", push));
-            }
-            hints.push(format!(
+                Next::run("If it was reviewed and merged in this clone, push it:", push)
+            });
+            let merge = format!(
                 "Nothing was uploaded. Merge it into {} first, then apply that commit. Pull requests get `plan` and `validate`",
                 base.name
-            )
-            .into());
+            );
+            pushed.into_iter().chain([merge.into()]).collect()
         }
         BaseError::Behind { .. } => {
-            hints.push("Nothing was uploaded. The remote is a replica that lags, was restored from a backup, or had its branch forced back. Run this again when it has caught up, or let this clone read from where pushes go".into());
+            vec!["Nothing was uploaded. The remote is a replica that lags, was restored from a backup, or had its branch forced back. Run this again when it has caught up, or let this clone read from where pushes go".into()]
         }
-        BaseError::CannotTell { .. } => {
-            hints.push("Nothing was uploaded".into());
-        }
-        BaseError::Git(error) => hints.extend(git_hint(error)),
+        BaseError::CannotTell { .. } => vec!["Nothing was uploaded".into()],
+        BaseError::Git(error) => git_hint(error).into_iter().collect(),
     }
-    hints
 }
 
 /// What to do about a name that means two things.
@@ -177,6 +169,44 @@ pub(super) fn git_hint(error: &GitError) -> Option<Next> {
                 format!("git config --global --add safe.directory {path}"),
             )
         }
+        GitError::NotInClone { .. } | GitError::NoSuchBlob { .. } => Next::run(
+            "Nothing is concluded from what is not here. This fetches all of it:",
+            "git fetch --refetch --no-filter",
+        ),
+        GitError::MissingCommit { .. } => Next::run(
+            "Bring that folder back, or clone again. Commits that were never pushed are lost with it:",
+            "git clone \"$(git remote get-url origin)\" fleet-again",
+        ),
+        GitError::AmbiguousName { one, .. } => full_name(one),
+        GitError::NoProgram => {
+            "install Git (https://git-scm.com/downloads), or correct PATH, and run this again"
+                .into()
+        }
+        GitError::TooSlow { .. } => Next::run(
+            "Try the same by hand. It may be waiting for a password, a key or a proxy:",
+            "git ls-remote",
+        ),
+        GitError::NotCheckedOut { path } => Next::run(
+            "Leave --worktree out, or check the files out:",
+            format!("{} checkout", git_at(path)),
+        ),
+        GitError::NoWorktree { .. } => "this is a bare repository; leave --worktree out".into(),
+        GitError::Program { command, .. } if command == "commit-tree" => Next::run(
+            "No commit and no branch was made. Git takes your name from user.name and user.email, and signs with user.signingKey if commit.gpgSign is on. Correct what it complains about, and run this again. This shows all of its settings:",
+            "git config --list --show-origin",
+        ),
+        GitError::Branch { .. } => Next::run(
+            "Another branch may have the name of a folder of this one, such as `renew`. Rename or delete it (git branch -m, git branch -D), and run this again. This shows them:",
+            "git for-each-ref refs/heads/renew",
+        ),
+        _ => return form_hint(error).or_else(|| name_hint(error)),
+    };
+    Some(hint)
+}
+
+/// What to do about a repository of a form that is not read.
+fn form_hint(error: &GitError) -> Option<Next> {
+    Some(match error {
         GitError::RefStorage { path } => Next::run(
             "Let Git keep them as files, which changes nothing else. Git before 2.48 cannot while there are reflogs: clone again with `git clone --ref-format=files`. Run:",
             format!("{} refs migrate --ref-format=files", git_at(path)),
@@ -201,14 +231,6 @@ pub(super) fn git_hint(error: &GitError) -> Option<Next> {
             "Work in a plain clone:",
             "git clone --ref-format=files \"$(git remote get-url origin)\" fleet-plain",
         ),
-        GitError::NotInClone { .. } | GitError::NoSuchBlob { .. } => Next::run(
-            "Nothing is concluded from what is not here. This fetches all of it:",
-            "git fetch --refetch --no-filter",
-        ),
-        GitError::MissingCommit { .. } => Next::run(
-            "Bring that folder back, or clone again. Commits that were never pushed are lost with it:",
-            "git clone \"$(git remote get-url origin)\" fleet-again",
-        ),
         GitError::BareInside { outer, .. } => {
             let outer = shell_word(&outer.display().to_string());
             Next::run(
@@ -220,7 +242,13 @@ pub(super) fn git_hint(error: &GitError) -> Option<Next> {
             let path = shell_word(&path.display().to_string());
             Next::run("Name it:", format!("applecart -C {path} status"))
         }
-        GitError::AmbiguousName { one, .. } => full_name(one),
+        _ => return None,
+    })
+}
+
+/// What to do about a revision that is not there.
+fn name_hint(error: &GitError) -> Option<Next> {
+    Some(match error {
         GitError::UnknownRevision { shallow: true, .. } => {
             Next::run("Fetch it first:", "git fetch --unshallow")
         }
@@ -232,28 +260,6 @@ pub(super) fn git_hint(error: &GitError) -> Option<Next> {
             "Name an existing branch, tag or commit with --rev. This lists branches and tags:",
             "git for-each-ref --format='%(refname:short)'",
         ),
-        GitError::NoProgram => {
-            "install Git (https://git-scm.com/downloads), or correct PATH, and run this again"
-                .into()
-        }
-        GitError::TooSlow { .. } => Next::run(
-            "Try the same by hand. It may be waiting for a password, a key or a proxy:",
-            "git ls-remote",
-        ),
-        GitError::NotCheckedOut { path } => Next::run(
-            "Leave --worktree out, or check the files out:",
-            format!("{} checkout", git_at(path)),
-        ),
-        GitError::NoWorktree { .. } => "this is a bare repository; leave --worktree out".into(),
-        GitError::Program { command, .. } if command == "commit-tree" => Next::run(
-            "No commit and no branch was made. Git takes your name from user.name and user.email, and signs with user.signingKey if commit.gpgSign is on. Correct what it complains about, and run this again. This shows all of its settings:",
-            "git config --list --show-origin",
-        ),
-        GitError::Branch { .. } => Next::run(
-            "Another branch may have the name of a folder of this one, such as `renew`. Rename or delete it (git branch -m, git branch -D), and run this again. This shows them:",
-            "git for-each-ref refs/heads/renew",
-        ),
         _ => return None,
-    };
-    Some(hint)
+    })
 }

@@ -44,8 +44,7 @@ impl<'f, 'a> Checks<'f, 'a> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        let mistake = self.file.mistake(code, span, message).with_help(help);
-        self.file.add(mistake);
+        self.file.refuse(code, span, message, help);
     }
 
     /// Parses a text that has a type of its own; `what` completes "… is not".

@@ -158,6 +158,18 @@ impl<'a> File<'a> {
         self.mistakes
     }
 
+    /// Adds a mistake with advice.
+    pub(super) fn refuse(
+        &mut self,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let mistake = self.mistake(code, span, message).with_help(help);
+        self.add(mistake);
+    }
+
     /// Parses the text; `None` when there is nothing to go on with (and a mistake says why).
     pub(super) fn parse(&mut self) -> Option<Node> {
         if let Some((at, c)) = self.text.char_indices().find(|&(_, c)| is_forbidden(c)) {
@@ -342,14 +354,9 @@ impl Tree {
                 self.documents += 1;
                 if self.documents > 1 {
                     let at = Span { length: 3, ..span };
-                    file.add(
-                        file.mistake(
-                            Code::SeveralDocuments,
-                            at,
-                            "a second YAML document starts here",
-                        )
-                        .with_help("one file describes one thing: move the rest to its own file"),
-                    );
+                    let message = "a second YAML document starts here";
+                    let help = "one file describes one thing: move the rest to its own file";
+                    file.refuse(Code::SeveralDocuments, at, message, help);
                     return false;
                 }
             }
@@ -371,47 +378,40 @@ impl Tree {
                 };
                 return self.push(file, map, span);
             }
-            Event::SequenceEnd | Event::MappingEnd => {
-                let end = span.end;
-                let node = match self.open.pop() {
-                    Some(Open::List(span, items)) => Node {
-                        brackets: file.brackets(span.start, end, "[", "]"),
-                        span: items.first().map_or(span, |first| first.span),
-                        value: Value::List(items),
-                    },
-                    Some(Open::Map { span, pairs, .. }) => Node {
-                        brackets: file.brackets(span.start, end, "{", "}"),
-                        span: pairs.first().map_or(span, |(key, _)| key.span),
-                        value: Value::Map(pairs),
-                    },
-                    None => return false,
-                };
-                self.place(file, node);
-            }
+            Event::SequenceEnd | Event::MappingEnd => return self.close(file, span.end),
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                file.add(
-                    file.mistake(
-                        Code::UnsupportedYaml,
-                        span,
-                        "`*` starts a YAML alias, which is not read here",
-                    )
-                    .with_help(
-                        "write the value out, or put it in single quotes if it is meant as text",
-                    ),
-                );
+                let message = "`*` starts a YAML alias, which is not read here";
+                let help = "write the value out, or put it in single quotes if it is meant as text";
+                file.refuse(Code::UnsupportedYaml, span, message, help);
                 self.place(file, Node { span, value: Value::Refused, brackets: None });
             }
             // Only an alias has a use for it, and who reads the file would look for one.
-            Event::Anchor(..) => file.add(
-                file.mistake(
-                    Code::UnsupportedYaml,
-                    span,
-                    "`&` starts a YAML anchor, which is not read here",
-                )
-                .with_help("remove it, or put the value in single quotes if it is meant as text"),
-            ),
+            Event::Anchor(..) => {
+                let message = "`&` starts a YAML anchor, which is not read here";
+                let help = "remove it, or put the value in single quotes if it is meant as text";
+                file.refuse(Code::UnsupportedYaml, span, message, help);
+            }
             _ => {}
         }
+        true
+    }
+
+    /// Ends the innermost list or map.
+    fn close(&mut self, file: &mut File<'_>, end: usize) -> bool {
+        let node = match self.open.pop() {
+            Some(Open::List(span, items)) => Node {
+                brackets: file.brackets(span.start, end, "[", "]"),
+                span: items.first().map_or(span, |first| first.span),
+                value: Value::List(items),
+            },
+            Some(Open::Map { span, pairs, .. }) => Node {
+                brackets: file.brackets(span.start, end, "{", "}"),
+                span: pairs.first().map_or(span, |(key, _)| key.span),
+                value: Value::Map(pairs),
+            },
+            None => return false,
+        };
+        self.place(file, node);
         true
     }
 
@@ -486,10 +486,7 @@ impl Tree {
 fn refuse_tag(file: &mut File<'_>, tag: Option<&granit_parser::Tag>, span: Span) {
     if let Some(tag) = tag {
         let message = format!("{} is a YAML tag, which is not read here", quote(&tag.original()));
-        file.add(
-            file.mistake(Code::UnsupportedYaml, span, message)
-                .with_help("remove it; fields know their types"),
-        );
+        file.refuse(Code::UnsupportedYaml, span, message, "remove it; fields know their types");
     }
 }
 

@@ -123,10 +123,7 @@ pub(super) fn fit(file: &mut File<'_>, shape: &Shape, node: &mut Node) {
     let at = node.span;
     if !matches!(node.value, Value::Map(_)) {
         let message = format!("the file is {}; it must be a mapping of fields", node.value.words());
-        file.add(
-            file.mistake(Code::WrongType, at, message)
-                .with_help("start with `apiVersion: applecart/v1`"),
-        );
+        file.refuse(Code::WrongType, at, message, "start with `apiVersion: applecart/v1`");
         node.value = Value::Map(Vec::new());
         return;
     }

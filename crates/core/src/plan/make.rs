@@ -6,7 +6,7 @@ use super::base::{Changes, sealed_to_others};
 use super::canary;
 use super::digest;
 use super::input::{Input, Known};
-use super::planned::Planned;
+use super::planned::{Due, Noted, Planned, Verify};
 use super::tenant::{OneTenant, SKEW_LIMIT};
 use super::types::{Action, FORMAT_VERSION, Observed, Plan, PlannedTenant, Summary};
 use crate::fleet::{Desired, Diagnostic, Token};
@@ -31,16 +31,13 @@ pub fn make(input: &Input<'_>) -> Planned {
         .filter_map(Desired::valid)
         .filter_map(|tenant| Some((tenant.tenant_id, tenant.push.as_ref()?)))
         .collect();
-    let mut due = Vec::new();
-    let mut verifies = Vec::new();
-    let mut notes = Vec::new();
-    let mut tenants = Vec::new();
+    let mut fleet = Fleet::default();
     for desired in input.fleet {
         match desired {
             Desired::Invalid { name, tenant_id, file, mistakes }
                 if input.selection.may_match_invalid(name) =>
             {
-                tenants.push(invalid(name, *tenant_id, file, mistakes));
+                fleet.tenants.push(invalid(name, *tenant_id, file, mistakes));
             }
             Desired::Valid(tenant) if input.selection.matches(tenant) => {
                 let past = ledger.map(|view| view.tenant(tenant.tenant_id));
@@ -53,14 +50,35 @@ pub fn make(input: &Input<'_>) -> Planned {
                 let mut one = OneTenant::new(input, tenant, &bindings, &requests);
                 one.redated = redated;
                 one.reviewed_push = reviewed.get(&tenant.tenant_id).copied();
-                tenants.push(one.plan());
-                due.append(&mut one.due);
-                verifies.append(&mut one.verifies);
-                notes.append(&mut one.notes);
+                fleet.add(one);
             }
             Desired::Invalid { .. } | Desired::Valid(_) => {}
         }
     }
+    whole(input, fleet)
+}
+
+/// What was decided of the tenants, each by itself.
+#[derive(Default)]
+struct Fleet {
+    tenants: Vec<PlannedTenant>,
+    due: Vec<Due>,
+    verifies: Vec<Verify>,
+    notes: Vec<Noted>,
+}
+
+impl Fleet {
+    fn add(&mut self, mut one: OneTenant<'_>) {
+        self.tenants.push(one.plan());
+        self.due.append(&mut one.due);
+        self.verifies.append(&mut one.verifies);
+        self.notes.append(&mut one.notes);
+    }
+}
+
+/// Adds what is decided over all tenants.
+fn whole(input: &Input<'_>, fleet: Fleet) -> Planned {
+    let Fleet { mut tenants, due, verifies, notes } = fleet;
     let canaries = canary::judge(input, &mut tenants, &due, &notes);
     let changes = Changes::of(input);
     for tenant in &mut tenants {

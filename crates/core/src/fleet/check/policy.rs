@@ -27,47 +27,20 @@ pub(in super::super) fn check_policy(
     let profiles = checks.profiles(raw);
     let recipients = checks.recipients(raw.recipients.as_deref().unwrap_or_default());
 
-    let expiry = raw.expiry.clone().unwrap_or_default();
-    let year = (Duration::days(365), "365d");
-    // Whoever is told must still have the time to renew: a daily schedule sees a critical token once
-    // at least, and a renewal needs the customer's Apple Account, which may take them days.
-    let (day, week) = ((Duration::days(1), "1d"), (Duration::days(7), "7d"));
-    let renew_before = checks.duration(expiry.renew_before.as_ref(), Some(week), year);
-    let critical = checks.duration(expiry.critical.as_ref(), Some(day), year);
-    let renew_before_or_default = renew_before.unwrap_or(Duration::days(45));
-    let critical_or_default =
-        critical.unwrap_or_else(|| Duration::days(14).min(renew_before_or_default));
-    if critical_or_default > renew_before_or_default
-        && let Some(at) = &expiry.critical
-    {
-        let message = "`critical` is longer than `renewBefore`";
-        let help = "a token must be due before it is critical: make `critical` shorter";
-        checks.error_with_help(Code::OutOfRange, at.span, message, help);
-    }
-
+    let (renew_before, critical) = checks.expiry(raw);
     let safety = raw.safety.clone().unwrap_or_default();
     let max_share_percent = checks.percentage(safety.max_share.as_ref()).unwrap_or(30);
     let max_tenants = checks.max_tenants(safety.max_tenants.as_ref()).unwrap_or(50);
 
     let ledger = raw.ledger.clone().unwrap_or_default();
-    let ledger_branch =
-        checks.branch(ledger.branch.as_ref()).unwrap_or_else(|| LEDGER_BRANCH.to_owned());
-    let notes_branch =
-        checks.branch(ledger.notes.as_ref()).unwrap_or_else(|| NOTES_BRANCH.to_owned());
-    if notes_branch == ledger_branch {
-        let at = ledger.notes.as_ref().or(ledger.branch.as_ref());
-        let message = "the notes and the ledger cannot be one branch";
-        let help = "who may record a note must not be able to write the ledger: name two branches";
-        let span = at.map(|at| at.span).unwrap_or_default();
-        checks.error_with_help(Code::BadBranch, span, message, help);
-    }
+    let (ledger_branch, notes_branch) = checks.branches(&ledger);
     let genesis = checks.commit(ledger.genesis.as_ref());
     let notes_genesis = checks.commit(ledger.notes_genesis.as_ref());
     let accepted = checks.accepted(ledger.accepted.as_deref().unwrap_or_default());
     let audit = raw.audit.clone().unwrap_or_default();
     let accepted_findings = checks.accepted_findings(audit.accepted.as_deref().unwrap_or_default());
     let settle = checks
-        .duration(ledger.settle.as_ref(), None, week)
+        .duration(ledger.settle.as_ref(), None, WEEK)
         .unwrap_or_else(|| Duration::minutes(30));
 
     let moves = checks.moves(raw.moves.as_deref().unwrap_or_default());
@@ -78,8 +51,8 @@ pub(in super::super) fn check_policy(
         auth: auth?,
         profiles,
         recipients,
-        renew_before: renew_before_or_default,
-        critical: critical_or_default,
+        renew_before,
+        critical,
         max_share_percent,
         max_tenants,
         ledger_branch,
@@ -102,7 +75,45 @@ pub(in super::super) fn check_policy(
     Some(Policy { sha256: policy.meaning(), ..policy })
 }
 
+const DAY: (Duration, &str) = (Duration::days(1), "1d");
+const WEEK: (Duration, &str) = (Duration::days(7), "7d");
+const YEAR: (Duration, &str) = (Duration::days(365), "365d");
+
 impl Checks<'_, '_> {
+    /// `renewBefore` and `critical`. Whoever is told must still have the time to renew: a daily
+    /// schedule sees a critical token once at least, and a renewal needs the customer's Apple Account,
+    /// which may take them days.
+    fn expiry(&mut self, raw: &RawFleet) -> (Duration, Duration) {
+        let expiry = raw.expiry.clone().unwrap_or_default();
+        let renew_before = self.duration(expiry.renew_before.as_ref(), Some(WEEK), YEAR);
+        let renew_before = renew_before.unwrap_or(Duration::days(45));
+        let critical = self.duration(expiry.critical.as_ref(), Some(DAY), YEAR);
+        let critical = critical.unwrap_or_else(|| Duration::days(14).min(renew_before));
+        if critical > renew_before
+            && let Some(at) = &expiry.critical
+        {
+            let message = "`critical` is longer than `renewBefore`";
+            let help = "a token must be due before it is critical: make `critical` shorter";
+            self.error_with_help(Code::OutOfRange, at.span, message, help);
+        }
+        (renew_before, critical)
+    }
+
+    /// The branches of the ledger and of the notes.
+    fn branches(&mut self, raw: &RawLedger) -> (String, String) {
+        let ledger = self.branch(raw.branch.as_ref()).unwrap_or_else(|| LEDGER_BRANCH.to_owned());
+        let notes = self.branch(raw.notes.as_ref()).unwrap_or_else(|| NOTES_BRANCH.to_owned());
+        if notes == ledger {
+            let at = raw.notes.as_ref().or(raw.branch.as_ref());
+            let message = "the notes and the ledger cannot be one branch";
+            let help =
+                "who may record a note must not be able to write the ledger: name two branches";
+            let span = at.map(|at| at.span).unwrap_or_default();
+            self.error_with_help(Code::BadBranch, span, message, help);
+        }
+        (ledger, notes)
+    }
+
     fn auth(&mut self, raw: &RawFleet) -> Option<Auth> {
         let auth = raw.auth.as_ref()?;
         let ids = (auth.client_id.as_ref(), auth.reader_client_id.as_ref());

@@ -52,9 +52,8 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
     let is_until = |line: &&&(TenantId, &Record)| line.1.at <= at;
     let until: Vec<&(TenantId, &Record)> = lines.iter().filter(is_until).copied().collect();
     let Some(last) = until.iter().rposition(|(_, record)| decides(record)) else { return answer };
-    let Some(&&(tenant, record)) = until.get(last) else { return answer };
-    answer.tracked = None;
-    answer.tracked_since = None;
+    let Some((_, record)) = until.get(last) else { return answer };
+    (answer.tracked, answer.tracked_since) = (None, None);
     answer.sha256 = record.sha256();
     answer.state = match record.event() {
         Event::Confirmed | Event::Verified => ForceState::Confirmed,
@@ -63,10 +62,22 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
         Event::Adopted => ForceState::Adopted,
         _ => ForceState::Applied,
     };
+    reached(past, until.get(..=last).unwrap_or_default(), at, &mut answer);
+    let expires = answer.facts.as_ref().and_then(|facts| facts.expires);
+    answer.lapsed = expires.map(|expires| expires <= at);
+    if let Some(replaced) = replaced(&lines, record, at) {
+        answer.state = ForceState::Uncertain;
+        answer.replaced = Some(replaced);
+    }
+    answer
+}
+
+/// How the credential of the last of these lines reached Intune, and what a read showed of it.
+fn reached(past: &Past<'_>, lines: &[&(TenantId, &Record)], at: Timestamp, answer: &mut InForce) {
+    let Some(&&(tenant, record)) = lines.last() else { return };
     // The life of this digest up to here, newest first, as far as no other credential came between.
-    let life: Vec<&(TenantId, &Record)> = until
+    let life: Vec<&(TenantId, &Record)> = lines
         .iter()
-        .take(last + 1)
         .rev()
         .take_while(|(_, one)| !decides(one) || one.sha256() == record.sha256())
         .filter(|(_, one)| one.sha256() == record.sha256())
@@ -86,12 +97,12 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
         }
         ForceState::Adopted => {
             answer.sha256 = None;
-            let seen = until.iter().take(last).rev().take_while(|(_, one)| {
+            let seen = lines.iter().rev().skip(1).take_while(|(_, one)| {
                 !decides(one) || matches!(one.event(), Event::ChangedOutsideGit | Event::Adopted)
             });
             let seen = seen.into_iter().find(|(_, one)| one.event() == Event::ChangedOutsideGit);
             answer.reached = line(seen).or_else(|| Some(RecordEntry::of(tenant, record)));
-            adopted_by(past, record.at, &mut answer);
+            adopted_by(past, record.at, answer);
         }
         _ => {
             answer.reached = line(first(Event::Applied).or_else(|| first(Event::Intended)))
@@ -101,17 +112,10 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
                 line(first(Event::Confirmed)).or_else(|| line(first(Event::Verified)));
             if let Some(sha256) = record.sha256() {
                 let reached = answer.reached.as_ref().map_or(at, |reached| reached.at);
-                brought_in(past, sha256, reached, &mut answer);
+                brought_in(past, sha256, reached, answer);
             }
         }
     }
-    let expires = answer.facts.as_ref().and_then(|facts| facts.expires);
-    answer.lapsed = expires.map(|expires| expires <= at);
-    if let Some(replaced) = replaced(&lines, record, at) {
-        answer.state = ForceState::Uncertain;
-        answer.replaced = Some(replaced);
-    }
-    answer
 }
 
 fn nothing_known(at: Timestamp, state: ForceState) -> InForce {

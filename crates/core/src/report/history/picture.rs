@@ -98,7 +98,14 @@ pub(super) fn picture(token: &TokenHistory, asked: Option<Timestamp>) -> String 
         "<text x=\"{right}%\" y=\"{DATES}\" text-anchor=\"end\">{}</text>\n</svg>",
         day(last)
     );
-    out.push_str("<figcaption>");
+    out.push_str(&caption());
+    out.push_str("</figure>\n");
+    out
+}
+
+/// What each shape means.
+fn caption() -> String {
+    let mut out = String::from("<figcaption>");
     let box_of =
         |shape: &str| format!("<svg width=\"12\" height=\"12\" aria-hidden=\"true\">{shape}</svg>");
     for (shape, words) in [
@@ -113,7 +120,7 @@ pub(super) fn picture(token: &TokenHistory, asked: Option<Timestamp>) -> String 
     ] {
         let _ = write!(out, "<span>{} {words}</span>", box_of(shape));
     }
-    out.push_str("</figcaption>\n</figure>\n");
+    out.push_str("</figcaption>\n");
     out
 }
 
