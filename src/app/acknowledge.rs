@@ -55,6 +55,13 @@ pub enum AcknowledgeError {
     Broken(String),
 }
 
+fn unknown_tenant(name: &str, near: Option<String>) -> AppError {
+    let say = "Name a tenant of the fleet. This lists them:".to_owned();
+    let next = (say, Some("applecart status --offline --all".to_owned()));
+    DownloadError::NoTenant { place: "the fleet".to_owned(), name: name.to_owned(), near, next }
+        .into()
+}
+
 /// Records the confirmation for each named token that has an unconfirmed upload.
 pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppError> {
     for text in [&options.by, &options.note].into_iter().flatten() {
@@ -62,19 +69,8 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
             return Err(AcknowledgeError::Text.into());
         }
     }
+    let unknown = |near| unknown_tenant(&options.tenant, near);
     // A pattern would say of several customers what one of them said.
-    let unknown = |near| {
-        let next = (
-            "Name a tenant of the fleet. This lists them:".to_owned(),
-            Some("applecart status --offline --all".to_owned()),
-        );
-        AppError::from(DownloadError::NoTenant {
-            place: "the fleet".to_owned(),
-            name: options.tenant.clone(),
-            near,
-            next,
-        })
-    };
     let name: TenantName = options.tenant.parse().map_err(|_| unknown(None))?;
     let selection = Selection::parse(&[name.as_str().to_owned()])?;
     let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection);
@@ -104,19 +100,14 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
         return Err(AcknowledgeError::Broken(why.to_owned()).into());
     }
     let waiting = waiting(&view, tenant, options.token.as_deref())?;
-    let drafts: Vec<_> = waiting
-        .iter()
-        .filter_map(|upload| {
-            let (by, note) = (options.by.clone(), options.note.clone());
-            let body = EntryBody::Acknowledged { sha256: upload.sha256()?, by, note };
-            let (name, token) = (tenant.name.clone(), upload.token.clone());
-            let entry = LedgerEntry {
-                rev: upload.rev.clone(),
-                ..LedgerEntry::new(context.now(), name, token, &author, body)
-            };
-            Some((tenant.tenant_id, entry))
-        })
-        .collect();
+    let word = |upload: &&Record| {
+        let (by, note) = (options.by.clone(), options.note.clone());
+        let body = EntryBody::Acknowledged { sha256: upload.sha256()?, by, note };
+        let (name, token) = (tenant.name.clone(), upload.token.clone());
+        let entry = LedgerEntry::new(context.now(), name, token, &author, body);
+        Some((tenant.tenant_id, LedgerEntry { rev: upload.rev.clone(), ..entry }))
+    };
+    let drafts: Vec<_> = waiting.iter().filter_map(word).collect();
     let head = match notes {
         Some(mut notes) => notes.deliver(&drafts)?.head,
         None => None,

@@ -194,23 +194,8 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<(Sheets, CloneSt
         false => None,
     };
     let known = past.as_ref().and_then(|past| past.known.as_ref().ok());
-    let mut due = Due::all(selected, &live, known, &ground.loaded.policy);
-    match &options.which {
-        WhichTokens::Named(spec) => {
-            let (name, wanted) = split_spec(spec);
-            let before = ground.loaded.policy.renew_before;
-            due = due::choose(due, name, wanted, before, now).map_err(RenewError::from)?;
-        }
-        WhichTokens::DueWithin(within) => due.retain(|due| due.is_within(*within, now)),
-    }
-    if options.restore {
-        due.retain(|due| due.lost.is_some());
-        if let (WhichTokens::Named(spec), true) = (&options.which, due.is_empty()) {
-            let tenant = split_spec(spec).0.to_owned();
-            return Err(RenewError::Due(DueError::NothingLost { tenant }).into());
-        }
-    }
-    due.sort_by_key(Due::urgency);
+    let all = Due::all(selected, &live, known, &ground.loaded.policy);
+    let due = asked_for(options, all, ground.loaded.policy.renew_before, now)?;
 
     let clone = clone::state(context, &ground.loaded, Reach::Remote);
     let mut sheets: Vec<Sheet> =
@@ -237,6 +222,31 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<(Sheets, CloneSt
         sheets,
     };
     Ok((sheets, clone))
+}
+
+/// Those of the tokens that are to be renewed, most urgent first.
+fn asked_for<'a>(
+    options: &OpenOptions,
+    mut due: Vec<Due<'a>>,
+    renew_before: Duration,
+    now: Timestamp,
+) -> Result<Vec<Due<'a>>, RenewError> {
+    match &options.which {
+        WhichTokens::Named(spec) => {
+            let (name, wanted) = split_spec(spec);
+            due = due::choose(due, name, wanted, renew_before, now)?;
+        }
+        WhichTokens::DueWithin(within) => due.retain(|due| due.is_within(*within, now)),
+    }
+    if options.restore {
+        due.retain(|due| due.lost.is_some());
+        if let (WhichTokens::Named(spec), true) = (&options.which, due.is_empty()) {
+            let tenant = split_spec(spec).0.to_owned();
+            return Err(DueError::NothingLost { tenant }.into());
+        }
+    }
+    due.sort_by_key(Due::urgency);
+    Ok(due)
 }
 
 /// The branch on which a new file of the token waits already.

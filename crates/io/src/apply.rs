@@ -29,7 +29,7 @@ use tokio::sync::Semaphore;
 
 use crate::store::LedgerError;
 use applecart_core::model::{Kind, Outcome};
-use applecart_core::plan::{CheckedPlan, Due, Plan};
+use applecart_core::plan::{CheckedPlan, Due, Plan, Planned};
 use applecart_core::report::{ApplyReport, Done, Happened};
 use lane::Lane;
 pub use tools::{Files, FilesError, InForce, Progress, RunContext, Still, Tools};
@@ -46,22 +46,7 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
     record::notes(planned, tools, &mut report).await?;
     verify::all(planned, tools, &mut report).await?;
 
-    let mut in_force: Vec<&Due> = Vec::new();
-    for due in &planned.due {
-        if let Some(skew) = planned.skews.get(&due.tenant.tenant_id) {
-            let details = vec![skewed(*skew)];
-            report.push(due, Done { details, ..Done::of(Happened::NotStarted) });
-            continue;
-        }
-        if let Some((happened, why)) = tools.not_in_force(due).await {
-            report.push(due, Done { details: vec![why], ..Done::of(happened) });
-            continue;
-        }
-        in_force.push(due);
-        if tools.stopped() {
-            break;
-        }
-    }
+    let in_force = in_force(planned, tools, &mut report).await;
     let mut lanes: BTreeMap<Kind, Vec<&Due>> = BTreeMap::new();
     for (due, judged) in files::judge_all(&in_force, tools) {
         match judged {
@@ -103,6 +88,30 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
     }
     report.sort();
     Ok(report)
+}
+
+/// The due writes that the base still stands by, and of whose tenants the clocks agree; the others
+/// are reported.
+async fn in_force<'p>(
+    planned: &'p Planned,
+    tools: &Tools<'_>,
+    report: &mut ApplyReport,
+) -> Vec<&'p Due> {
+    let mut in_force = Vec::new();
+    for due in &planned.due {
+        if let Some(skew) = planned.skews.get(&due.tenant.tenant_id) {
+            let details = vec![skewed(*skew)];
+            report.push(due, Done { details, ..Done::of(Happened::NotStarted) });
+        } else if let Some((happened, why)) = tools.not_in_force(due).await {
+            report.push(due, Done { details: vec![why], ..Done::of(happened) });
+        } else {
+            in_force.push(due);
+            if tools.stopped() {
+                break;
+            }
+        }
+    }
+    in_force
 }
 
 /// Why nothing is announced or uploaded on a machine whose clock is wrong.

@@ -48,19 +48,18 @@ pub fn bring_all(
 ) -> Result<Batch, AppError> {
     let ground = Ground::load(context, &options.selection)?;
     let bench = Bench::new(&ground, options.branch, context)?;
-    let policy = &ground.loaded.policy;
     let paths = files(&options.folder)?;
     if paths.is_empty() {
         return Err(RenewError::NoFiles(options.folder.clone()).into());
     }
-    let mut downloads = Vec::new();
-    for path in &paths {
+    let open = |path: &PathBuf| {
         let options = DownloadOptions { file: path.clone(), ..DownloadOptions::default() };
-        downloads.push(Download::open(options).map(|download| {
-            let inspection = download.inspect(policy, context.now(), None);
+        Download::open(options).map(|download| {
+            let inspection = download.inspect(&ground.loaded.policy, context.now(), None);
             (download, inspection)
-        }));
-    }
+        })
+    };
+    let downloads: Vec<_> = paths.iter().map(open).collect();
     let known = bench.known.as_ref().ok();
     let selected = |tenant: &Tenant| options.selection.matches(tenant);
     let mut matcher = Matcher::new(&ground.loaded.fleet, selected, known);
@@ -79,7 +78,17 @@ pub fn bring_all(
     }
     part(&mut looked);
 
-    // Reading takes time; everything after it happens on this machine.
+    let brought = bring(&bench, looked, context.parallelism)?;
+    Ok(Batch { start: ground.start.clone(), files: paths.into_iter().zip(brought).collect() })
+}
+
+/// Reads the tokens that files were matched to, and brings each file. Reading takes time; everything
+/// after it happens on this machine.
+fn bring(
+    bench: &Bench<'_>,
+    looked: Vec<Looked<'_>>,
+    parallelism: usize,
+) -> Result<Vec<Result<Proposal, Box<Failed>>>, AppError> {
     let lives = crate::app::block_on(async {
         futures::stream::iter(&looked)
             .map(|one| async {
@@ -88,7 +97,7 @@ pub fn bring_all(
                     Looked::Done(_) => Ok(None),
                 }
             })
-            .buffered(context.parallelism)
+            .buffered(parallelism)
             .collect::<Vec<_>>()
             .await
     })?;
@@ -105,8 +114,7 @@ pub fn bring_all(
             })
         }
     });
-    let files = paths.iter().cloned().zip(brought).collect();
-    Ok(Batch { start: ground.start.clone(), files })
+    Ok(brought.collect())
 }
 
 /// The folder's files, by name, without hidden ones and folders.

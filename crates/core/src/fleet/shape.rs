@@ -179,24 +179,35 @@ fn walk(file: &mut File<'_>, shape: &Shape, node: &mut Node, place: Place<'_>) -
             true
         }
         (shape, value) => {
-            let what = place.name.map_or("this".to_owned(), quote);
-            let message = format!("{what} must be {}, not {}", shape.words(), describe(value));
-            let span = if value == &Value::Null { place.span } else { span };
-            let mistake = file.mistake(Code::WrongType, span, message);
-            file.add(match (shape, value) {
-                (Shape::List(item), Value::Scalar { text, .. })
-                    if matches!(**item, Shape::Text | Shape::Word(_)) =>
-                {
-                    mistake.with_help(format!(
-                        "write it as a list with one item: [{}]",
-                        quote(text).trim_matches('`')
-                    ))
-                }
-                (Shape::List(_), Value::Map(_)) => mistake.with_help("start each item with `- `"),
-                _ => mistake,
-            });
+            file.add(wrong_type(file, shape, value, span, &place));
             false
         }
+    }
+}
+
+fn wrong_type(
+    file: &File<'_>,
+    shape: &Shape,
+    value: &Value,
+    span: Span,
+    place: &Place<'_>,
+) -> Diagnostic {
+    let what = place.name.map_or("this".to_owned(), quote);
+    let message = format!("{what} must be {}, not {}", shape.words(), describe(value));
+    let span = if value == &Value::Null { place.span } else { span };
+    let mistake = file.mistake(Code::WrongType, span, message);
+    match (shape, value) {
+        (Shape::List(item), Value::Scalar { text, .. })
+            if matches!(**item, Shape::Text | Shape::Word(_)) =>
+        {
+            let text = quote(text);
+            mistake.with_help(format!(
+                "write it as a list with one item: [{}]",
+                text.trim_matches('`')
+            ))
+        }
+        (Shape::List(_), Value::Map(_)) => mistake.with_help("start each item with `- `"),
+        _ => mistake,
     }
 }
 

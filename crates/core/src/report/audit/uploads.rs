@@ -97,32 +97,7 @@ pub fn judge_uploads(
                 found.push(found_it.at(AuditLevel::Note));
             }
             Event::ChangedOutsideGit => {
-                let answered = after.iter().find(|later| {
-                    later.token.same_token(&record.token)
-                        && matches!(
-                            later.event(),
-                            Event::Adopted | Event::Applied | Event::Confirmed | Event::Verified
-                        )
-                });
-                let (level, so_far) = match answered {
-                    None => (AuditLevel::Finding, "nothing has answered that since".to_owned()),
-                    Some(later) => (AuditLevel::Note, format!("{} at {}", later.event(), later.at)),
-                };
-                let message = format!(
-                    "{}: the credential in Intune changed, and no run uploaded it; {so_far}",
-                    what(record)
-                );
-                let (code, advice) = match answered {
-                    None => (
-                        "live-change-without-upload",
-                        "find out who did it in the portal; adopt it (`applecart import --update`) or upload the reviewed file again",
-                    ),
-                    Some(_) => (
-                        "live-change-answered",
-                        "Intune's audit log names who did it in the portal",
-                    ),
-                };
-                found.push(finding(code, message, advice).at(level));
+                found.push(of_change(record, after, &finding));
             }
             _ => {}
         }
@@ -175,6 +150,37 @@ fn of_adoption(
         ),
     };
     Some(finding("adopted-without-review", message, REVIEW))
+}
+
+/// A change outside Git, and what answered it.
+fn of_change(
+    record: &Record,
+    after: &[Record],
+    finding: &impl Fn(&str, String, &str) -> AuditFinding,
+) -> AuditFinding {
+    let answered = after.iter().find(|later| {
+        later.token.same_token(&record.token)
+            && matches!(
+                later.event(),
+                Event::Adopted | Event::Applied | Event::Confirmed | Event::Verified
+            )
+    });
+    let (level, so_far) = match answered {
+        None => (AuditLevel::Finding, "nothing has answered that since".to_owned()),
+        Some(later) => (AuditLevel::Note, format!("{} at {}", later.event(), later.at)),
+    };
+    let message = format!(
+        "{}: the credential in Intune changed, and no run uploaded it; {so_far}",
+        what(record)
+    );
+    let (code, advice) = match answered {
+        None => (
+            "live-change-without-upload",
+            "find out who did it in the portal; adopt it (`applecart import --update`) or upload the reviewed file again",
+        ),
+        Some(_) => ("live-change-answered", "Intune's audit log names who did it in the portal"),
+    };
+    finding(code, message, advice).at(level)
 }
 
 fn of_commit(
