@@ -42,8 +42,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use applecart_core::model::{Outcome, shell_word, without_secrets};
+use crate::app::Context;
+use applecart_core::model::{Outcome, sentence, shell_word, without_secrets};
 use applecart_core::report::without_commands;
+use applecart_io::git::StandIn;
 use error::{CliError, Explain as _};
 use global::Global;
 use output::Output;
@@ -131,6 +133,18 @@ impl Command {
     }
 }
 
+impl Command {
+    /// Whether it reads a clone and writes nothing to it, so that it works in one that cannot be
+    /// written to.
+    fn reads_a_clone(&self) -> bool {
+        let asks_no_clone = matches!(
+            self,
+            Self::Explain(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_)
+        );
+        self.is_read_only() && !asks_no_clone
+    }
+}
+
 /// Runs the program with this process's arguments and environment.
 pub fn main() -> ExitCode {
     leave_no_core();
@@ -207,10 +221,11 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
     }));
     // One TLS provider for the whole program; a second call only means that it is already set.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut context = cli.global.context();
+    let stand_in = cli.command.reads_a_clone().then(|| stand_in(&mut context)).flatten();
     if cli.command.is_read_only() {
-        interrupt::end_at_once();
+        interrupt::end_at_once(stand_in.as_ref().map(|one| one.path().to_owned()));
     }
-    let context = cli.global.context();
     match cli.command {
         Command::Init(args) => init::run(args, &context, output),
         Command::Import(args) => import::run(&args, &context, output),
@@ -236,6 +251,26 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Completions(args) => completions::run(&args, output),
         Command::Man(args) => man::run(&args, output),
     }
+}
+
+/// Lets a command that only reads work in a clone that cannot be written to.
+fn stand_in(context: &mut Context) -> Option<StandIn> {
+    let stand_in = match StandIn::of(&context.repo) {
+        Ok(stand_in) => stand_in?,
+        Err(error) => {
+            tracing::warn!(
+                "this clone cannot be written to, and neither can a temporary folder, so nothing can be fetched: {}. Name another one in TMPDIR",
+                sentence(&error)
+            );
+            return None;
+        }
+    };
+    tracing::warn!(
+        "{} cannot be written to. What this command fetches, and what it has seen of the remote, is forgotten at its end",
+        stand_in.clone_path().display()
+    );
+    context.clone = Some(std::mem::replace(&mut context.repo, stand_in.path().to_owned()));
+    Some(stand_in)
 }
 
 /// The command line as data, for the reference in `docs/cli.md`.

@@ -109,6 +109,7 @@ impl Global {
     pub(super) fn context(&self) -> Context {
         Context {
             repo: self.repo.clone(),
+            clone: None,
             rev: self.rev.clone(),
             policy_rev: self.policy_rev.clone(),
             parallelism: usize::from(self.parallelism),

@@ -1,5 +1,6 @@
 //! Ctrl-C, SIGTERM, and SIGHUP of a terminal that was closed.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -7,12 +8,17 @@ use super::progress;
 use applecart_core::model::Outcome;
 
 /// Ends the program on the first signal. Only for commands that write nothing: there is nothing to
-/// finish, so whatever is under way (a read of Graph, a fetch) is simply left.
+/// finish, so whatever is under way (a read of Graph, a fetch) is simply left. A folder of temporary
+/// files goes first.
 ///
 /// Where signals cannot be had, the system's own way of ending a program stays as it is.
-pub(super) fn end_at_once() {
-    on_signal(|| {
+#[expect(clippy::disallowed_methods, reason = "nothing else removes it when the process ends here")]
+pub(super) fn end_at_once(temporary: Option<PathBuf>) {
+    on_signal(move || {
         progress::clear();
+        if let Some(folder) = temporary {
+            let _ = std::fs::remove_dir_all(folder);
+        }
         leave()
     });
 }

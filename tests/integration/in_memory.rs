@@ -199,6 +199,7 @@ impl Fixture {
         let seams = Seams { clock: Arc::new(clock.clone()), ids: Arc::new(SeededIds::new(7)) };
         let context = Context {
             repo: folder,
+            clone: None,
             rev: "HEAD".to_owned(),
             policy_rev: None,
             parallelism: 16,

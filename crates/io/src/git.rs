@@ -23,6 +23,7 @@ pub mod program;
 mod propose;
 mod signatures;
 mod snapshot;
+mod stand_in;
 mod standing;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -42,6 +43,7 @@ pub use policies::PolicyVersion;
 pub use program::ToolError;
 pub use propose::{Change, Found};
 pub use signatures::{Signature, SignatureFormat, Signer, Signers, SignersError, SigningKey};
+pub use stand_in::StandIn;
 pub use standing::{RenewalBranch, Standing};
 pub use trouble::Trouble;
 pub use writable::NotWritable;
@@ -109,7 +111,7 @@ impl Repo {
 
     /// Opens the same repository once more, for another thread.
     pub fn reopen(&self) -> Result<Self, GitError> {
-        let again = Self::discover(self.worktree().unwrap_or(self.repo.path()))?;
+        let again = Self::discover(self.repo.path())?;
         Ok(again.alone(self.alone))
     }
 
