@@ -9,6 +9,8 @@ use age_core::format::{FileKey, Stanza};
 use base64::Engine as _;
 
 use crate::world::hub::script;
+#[cfg(target_os = "linux")]
+use crate::world::on_a_terminal;
 use crate::world::{Run, World, finish, project};
 
 /// A fleet with a renewal that is due, and nothing that names a key.
@@ -197,6 +199,7 @@ fn plugin(world: &World) -> PathBuf {
     "-> done") read -r end; break ;;
   esac
 done
+test -z "$SOPS_AGE_KEY$AZURE_CLIENT_SECRET" || exit 1
 printf '%s\n' '-> msg' "$(printf 'touch the key' | base64 | tr -d =)"
 read -r ok; read -r end
 printf '%s\n' '-> file-key 0' "$key"
@@ -239,7 +242,11 @@ fn judged(world: &World, variable: &str, value: &str, note: &str) -> &'static st
 fn judged_with(world: &World, variables: &[(&str, &str)], note: &str) -> &'static str {
     let mut command = without_key(world, &["doctor", "--format", "json"]);
     command.envs(variables.iter().copied().filter(|(name, _)| !name.is_empty()));
-    let found = finish(command).json();
+    judged_by(&finish(command).json(), note)
+}
+
+/// The same of what `doctor` printed.
+fn judged_by(found: &serde_json::Value, note: &str) -> &'static str {
     let checks = found["checks"].as_array().unwrap();
     let check = checks.iter().find(|check| check["area"] == "identities").unwrap();
     let text = check["text"].as_str().unwrap();
@@ -252,7 +259,20 @@ fn judged_with(world: &World, variables: &[(&str, &str)], note: &str) -> &'stati
     }
 }
 
-#[cfg(unix)]
+/// What `doctor` says of a key file whose passphrase somebody types at the terminal.
+#[cfg(target_os = "linux")]
+fn judged_on_a_terminal(world: &World, file: &Path, passphrase: &str) -> &'static str {
+    let mut command = without_key(world, &["doctor", "--format", "json"]);
+    command.env("SOPS_AGE_KEY_FILE", file);
+    let typed = format!("{passphrase}\n");
+    let Some(run) = on_a_terminal(&command, "Passphrase of ", &typed) else { return WORKS };
+    assert!(!run.stdout.contains(passphrase), "{run:?}");
+    let json = run.stdout.get(run.stdout.find('{').unwrap()..).unwrap();
+    let found = serde_json::Deserializer::from_str(json).into_iter().next().unwrap().unwrap();
+    judged_by(&found, "")
+}
+
+#[cfg(target_os = "linux")]
 #[test]
 fn private_keys_are_what_the_table_says() {
     let world = due();
@@ -309,6 +329,11 @@ fn private_keys_are_what_the_table_says() {
                 "",
             ),
         ),
+        ("an identity with a passphrase, on a terminal", {
+            let path = world.path("with a passphrase");
+            std::fs::write(&path, &passphrase).unwrap();
+            judged_on_a_terminal(&world, &path, "open sesame")
+        }),
         ("beside a post-quantum identity", value(&beside(&post_quantum), "post-quantum")),
         ("beside one of another plugin", value(&beside(YUBIKEY), "age-plugin-yubikey")),
         ("beside a public key", value(&beside(recipient), "public key")),

@@ -6,6 +6,8 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
+#[cfg(target_os = "linux")]
+use crate::world::on_a_terminal;
 use crate::world::{World, finish, tenant_id};
 
 /// A fleet with a hold, which has colours, remarks and log lines.
@@ -44,33 +46,6 @@ fn a_reader_that_goes_away_ends_the_program_quietly() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
-/// Runs a command on a terminal, where somebody types this.
-#[cfg(target_os = "linux")]
-fn on_a_terminal(
-    world: &World,
-    arguments: &[&str],
-    ci: &str,
-    typed: &str,
-) -> Option<crate::world::Run> {
-    use std::io::Write as _;
-    let script = crate::interop::program("script", "APPLECART_SCRIPT")?;
-    let plain = world.command(arguments);
-    let words = std::iter::once(plain.get_program()).chain(plain.get_args());
-    let words: Vec<_> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
-    let mut command = std::process::Command::new(script);
-    command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.current_dir(world.repo()).env("CI", ci);
-    command.args(["-qefc", &words.join(" "), "/dev/null"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    Some(crate::world::Run {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::new(),
-    })
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn apply_asks_on_a_terminal_and_neither_with_yes_nor_in_a_pipeline() {
@@ -84,7 +59,9 @@ fn apply_asks_on_a_terminal_and_neither_with_yes_nor_in_a_pipeline() {
     ] {
         let world = World::new();
         world.renewal("contoso");
-        let Some(run) = on_a_terminal(&world, arguments, ci, typed) else { return };
+        let mut command = world.command(arguments);
+        command.env("CI", ci);
+        let Some(run) = on_a_terminal(&command, "", typed) else { return };
         assert_eq!(run.stdout.contains(question), is_asked, "{arguments:?} CI={ci}: {run:?}");
         assert_eq!(world.uploads("contoso"), uploads, "{arguments:?} CI={ci} {typed:?}: {run:?}");
         assert_eq!(run.code == 0, uploads == 1, "{run:?}");

@@ -307,3 +307,31 @@ pub(crate) fn eventually(what: &str, so: impl Fn() -> bool) {
 pub(crate) fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
+
+/// Runs a command on a terminal, where somebody types this once it shows `asked`; `None` where there is
+/// no `script`. What the terminal showed is the output.
+#[cfg(target_os = "linux")]
+pub(crate) fn on_a_terminal(plain: &Command, asked: &str, typed: &str) -> Option<Run> {
+    use std::io::{Read as _, Write as _};
+    let script = crate::interop::program("script", "APPLECART_SCRIPT")?;
+    let words = std::iter::once(plain.get_program()).chain(plain.get_args());
+    let words: Vec<_> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let mut command = Command::new(script);
+    command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(plain.get_current_dir().unwrap());
+    command.args(["-qefc", &words.join(" "), "/dev/null"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let mut shown = Vec::new();
+    let mut byte = [0];
+    while !String::from_utf8_lossy(&shown).contains(asked) && stdout.read(&mut byte).unwrap() > 0 {
+        shown.push(byte[0]);
+    }
+    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    stdout.read_to_end(&mut shown).unwrap();
+    Some(Run {
+        code: child.wait().unwrap().code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&shown).into_owned(),
+        stderr: String::new(),
+    })
+}

@@ -28,6 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{GitError, Repo, escaped};
+pub(crate) use command::begun;
 pub use command::{CommandError, printed};
 use scrub::last_lines;
 pub use tool::Tool;
@@ -103,6 +104,13 @@ fn is_secret(name: &OsStr) -> bool {
     let name = name.to_string_lossy().to_ascii_uppercase();
     SECRETS.contains(&name.as_str())
         || SECRET_PREFIXES.iter().any(|beginning| name.starts_with(beginning))
+}
+
+/// Leaves the secrets of this program out of what another one is given.
+fn keep_secrets(command: &mut Command) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_secret(name)) {
+        command.env_remove(name);
+    }
 }
 
 /// The user's `git`, for one repository.
@@ -250,10 +258,11 @@ fn undisturbed(program: &Path) -> Command {
         command.env_remove(name);
     }
     for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"GIT_TRACE") || is_secret(&name) {
+        if name.as_encoded_bytes().starts_with(b"GIT_TRACE") {
             command.env_remove(name);
         }
     }
+    keep_secrets(&mut command);
     // Its texts are part of what is shown, and are compared in places.
     command.env("LC_ALL", "C");
     command
@@ -392,7 +401,7 @@ fn to_end(mut command: Command, input: Vec<u8>, limit: Duration) -> Result<Left,
 /// On the machine's clock, not the run's: another program takes its own time, however fast a test lets
 /// the run's pass.
 #[expect(clippy::disallowed_methods, reason = "waits for another program")]
-fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
+pub(crate) fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
     let mut waited = Duration::ZERO;
     let mut pause = Duration::from_millis(1);
     loop {

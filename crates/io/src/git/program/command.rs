@@ -1,10 +1,13 @@
-//! A command line of the user's own, which prints something.
+//! Programs of the user's own, which their environment names: a command line that prints something, and
+//! one to talk with.
 
-use std::process::Command;
+use std::io;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use zeroize::Zeroizing;
 
-use super::{Left, Stopped, TIME_LIMIT, to_end};
+use super::{Left, Stopped, TIME_LIMIT, keep_secrets, to_end};
 
 /// Why it printed nothing of use, to follow "the command". What it said is not shown: it may be
 /// about a secret.
@@ -32,4 +35,14 @@ pub fn printed(words: &[String]) -> Result<Zeroizing<Vec<u8>>, CommandError> {
         Err(Stopped::TooSlow) => Err(CommandError::TooSlow),
         Err(Stopped::Start(source)) => Err(CommandError::Start(source.kind())),
     }
+}
+
+/// Starts a program in this folder, to be talked with. It gets no secret of this one.
+#[expect(clippy::disallowed_methods, reason = "starts what the user's environment names")]
+pub(crate) fn begun(program: &Path, argument: &str, folder: &Path) -> io::Result<Child> {
+    let mut command = Command::new(program.canonicalize()?);
+    command.arg(argument).current_dir(folder);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    keep_secrets(&mut command);
+    command.spawn()
 }

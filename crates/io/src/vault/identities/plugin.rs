@@ -4,21 +4,33 @@
 //! A program is started only where the user's environment names it, by its absolute path: neither a
 //! file of the repository nor the search path decides what runs beside the keys.
 
-use std::io;
+mod talk;
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use age::DecryptError;
 use age::secrecy::{ExposeSecret as _, SecretString};
 use age_core::format::{FileKey, Stanza};
-use age_core::plugin::{Connection, IDENTITY_V1};
 use applecart_core::model::safe_text;
 use zeroize::Zeroizing;
 
+use self::talk::{Talk, TalkError};
 use super::{IdentitiesError, IdentityFault, KeySource};
 
 /// How every plugin's program is called.
 const PREFIX: &str = "age-plugin-";
+
+/// How long a plugin may take for each answer: a hardware key waits for somebody who touches it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// After how long it is told what is waited for.
+const PAUSE: Duration = Duration::from_secs(3);
 
 /// Asks somebody at the terminal; `None` where nobody sits there.
 type AskAnytime = dyn Fn(&KeySource) -> Option<SecretString> + Send + Sync;
@@ -28,11 +40,12 @@ type AskAnytime = dyn Fn(&KeySource) -> Option<SecretString> + Send + Sync;
 pub struct Plugins {
     programs: Vec<PathBuf>,
     ask: Arc<AskAnytime>,
+    patience: Duration,
 }
 
 impl Default for Plugins {
     fn default() -> Self {
-        Self { programs: Vec::new(), ask: Arc::new(|_| None) }
+        Self { programs: Vec::new(), ask: Arc::new(|_| None), patience: PATIENCE }
     }
 }
 
@@ -50,7 +63,7 @@ impl Plugins {
         if !programs.iter().all(is_one) {
             return Err(IdentityFault::PluginPath.of(setting));
         }
-        Ok(Self { programs, ask })
+        Ok(Self { programs, ask, patience: PATIENCE })
     }
 
     /// The identity on a line, where its plugin may be started.
@@ -61,6 +74,8 @@ impl Plugins {
             program: program.clone(),
             line: Zeroizing::new(line.to_owned()),
             ask: Arc::clone(&self.ask),
+            patience: self.patience,
+            is_given_up: AtomicBool::new(false),
         })
     }
 }
@@ -78,39 +93,62 @@ pub(super) struct PluginIdentity {
     program: PathBuf,
     line: Zeroizing<String>,
     ask: Arc<AskAnytime>,
+    patience: Duration,
+    /// Whether it did not answer: nobody waits for it a second time, with each file that is left.
+    is_given_up: AtomicBool,
 }
 
 impl PluginIdentity {
-    fn file_key(&self, stanzas: &[Stanza]) -> io::Result<Option<FileKey>> {
-        let mut plugin = Connection::open(&self.program, IDENTITY_V1)?;
-        plugin.unidir_send(|mut phase| {
-            phase.send("add-identity", &[self.line.as_str()], &[])?;
-            let mut each = stanzas.iter();
-            each.try_for_each(|stanza| phase.send_stanza("recipient-stanza", &["0"], stanza))
-        })?;
+    fn file_key(&self, stanzas: &[Stanza]) -> Result<Option<FileKey>, TalkError> {
+        let mut talk = Talk::open(&self.program)?;
+        talk.send("add-identity", &[self.line.as_str()], &[])?;
+        for stanza in stanzas {
+            let file_and_tag = ["0", stanza.tag.as_str()].into_iter();
+            let words: Vec<&str> =
+                file_and_tag.chain(stanza.args.iter().map(String::as_str)).collect();
+            talk.send("recipient-stanza", &words, &stanza.body)?;
+        }
+        talk.send("done", &[], &[])?;
         let mut found = None;
-        let known = ["msg", "request-public", "request-secret", "file-key", "error"];
-        plugin.bidir_receive(&known, |said, reply| {
+        loop {
+            let said = self.hear(&mut talk)?;
             let body = Zeroizing::new(said.body);
             match said.tag.as_str() {
+                "done" => return Ok(found),
                 "file-key" => {
-                    found = <[u8; 16]>::try_from(body.as_slice()).ok().map(Box::new);
-                    reply.ok(None)
+                    let key = <[u8; 16]>::try_from(body.as_slice()).ok();
+                    found = key.map(Box::new).map(FileKey::new);
+                    talk.send("ok", &[], &[])?;
                 }
                 "msg" | "error" => {
                     self.tell(&body);
-                    reply.ok(None)
+                    talk.send("ok", &[], &[])?;
                 }
-                _ => {
+                "request-public" | "request-secret" => {
                     self.tell(&body);
                     match (self.ask)(&KeySource::Plugin(self.name.clone())) {
-                        Some(answer) => reply.ok(Some(answer.expose_secret().as_bytes())),
-                        None => reply.fail(),
+                        Some(answer) => talk.send("ok", &[], answer.expose_secret().as_bytes())?,
+                        None => talk.send("fail", &[], &[])?,
                     }
                 }
+                _ => talk.send("unsupported", &[], &[])?,
             }
-        })?;
-        Ok(found.map(FileKey::new))
+        }
+    }
+
+    /// What the plugin says next.
+    fn hear(&self, talk: &mut Talk) -> Result<Stanza, TalkError> {
+        let pause = PAUSE.min(self.patience);
+        if let Some(said) = talk.hear(pause)? {
+            return Ok(said);
+        }
+        let limit = self.patience;
+        tracing::warn!(
+            "{} has not answered yet: a hardware key may wait to be touched. It is given {} seconds",
+            self.name,
+            limit.as_secs()
+        );
+        talk.hear(limit.saturating_sub(pause))?.ok_or(TalkError::Silent { limit })
     }
 
     /// Passes on what the plugin says: "touch the key", or why it cannot open a file.
@@ -126,9 +164,14 @@ impl age::Identity for PluginIdentity {
 
     /// A plugin that fails says nothing about the file: it has no key for it, and another may.
     fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, DecryptError>> {
+        if self.is_given_up.load(Ordering::Relaxed) {
+            return None;
+        }
         match self.file_key(stanzas) {
             Ok(key) => key.map(Ok),
             Err(error) => {
+                self.is_given_up
+                    .store(matches!(error, TalkError::Silent { .. }), Ordering::Relaxed);
                 self.tell(error.to_string().as_bytes());
                 None
             }
