@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::replace::{self, New};
-use super::{AppError, Context, files, keys, session};
+use super::{AppError, Context, download, files, keys, session};
 use applecart_core::apple;
 use applecart_core::fleet::{self, Desired, Policy, Tenant, TokenFile};
 use applecart_core::model::Sha256;
@@ -24,6 +24,8 @@ pub struct Resealed {
     /// Each by its path from the repository's root.
     pub files: Vec<(String, Fate)>,
     pub recipients: usize,
+    /// What a filter of Git's may change, in words.
+    pub filtered: Vec<String>,
 }
 
 /// What became of one file, or with `--dry-run` would.
@@ -42,6 +44,10 @@ pub enum Fate {
 pub enum Obstacle {
     #[error("the tenant file has mistakes; `applecart validate --worktree` shows them")]
     Invalid,
+    #[error(
+        "it is not checked out here: the checkout is sparse. Check it out: git sparse-checkout add {0}"
+    )]
+    LeftOut(String),
     #[error("a SOPS file; correct .sops.yaml and run: sops updatekeys --yes {0}")]
     Sops(String),
     #[error("it {}. {}", .0.what, .0.next)]
@@ -66,11 +72,29 @@ pub fn reseal(options: &ResealOptions, context: &Context) -> Result<Resealed, Ap
     let identities = keys::available(context, &options.identity)?;
     let (tenants, _) = fleet::load_tenants(&source, Some(&policy));
     AppError::check_selection(&options.selection, &tenants)?;
+    // Before anything is written: files that are given to a filter are refused as `seal` refuses them.
+    let mut filtered = Vec::new();
+    for tenant in tenants.iter().filter_map(Desired::valid) {
+        for file in tenant.tokens().filter_map(|token| token.file.as_ref()) {
+            if options.selection.matches(tenant) {
+                filtered.extend(download::unfiltered(&repo, &shown(tenant, file))?);
+            }
+        }
+    }
     let work = Work { root, policy: &policy, identities: &identities, dry_run: options.dry_run };
 
+    let left_out = repo.tenants_left_out()?;
     let mut files = Vec::new();
     for desired in &tenants {
         match desired {
+            Desired::Valid(tenant)
+                if options.selection.matches(tenant)
+                    && left_out.contains(tenant.name.as_str())
+                    && tenant.tokens().any(|token| token.file.is_some()) =>
+            {
+                let folder = format!("tenants/{}", tenant.name);
+                files.push((folder.clone(), Fate::Left(Obstacle::LeftOut(folder))));
+            }
             Desired::Valid(tenant) if options.selection.matches(tenant) => {
                 for file in tenant.tokens().filter_map(|token| token.file.as_ref()) {
                     files.push(work.file(tenant, file)?);
@@ -82,7 +106,12 @@ pub fn reseal(options: &ResealOptions, context: &Context) -> Result<Resealed, Ap
             Desired::Valid(_) | Desired::Invalid { .. } => {}
         }
     }
-    Ok(Resealed { files, recipients: policy.recipients.len() })
+    Ok(Resealed { files, recipients: policy.recipients.len(), filtered })
+}
+
+/// A file's path from the repository's root.
+fn shown(tenant: &Tenant, file: &TokenFile) -> String {
+    format!("tenants/{}/{}", tenant.name, file.name)
 }
 
 struct Work<'a> {
@@ -94,7 +123,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn file(&self, tenant: &Tenant, file: &TokenFile) -> Result<(String, Fate), AppError> {
-        let shown = format!("tenants/{}/{}", tenant.name, file.name);
+        let shown = shown(tenant, file);
         let path = self.root.join(&shown);
         let sealed = files::read(&path, files::MAX_READ)?;
         let fate = match sealed::seal(&sealed) {

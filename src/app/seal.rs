@@ -76,6 +76,10 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
     let new = format!("applecart import {} --tenant-id GUID", shell_word(name));
     let next = ("A new tenant is imported first:".to_owned(), Some(new));
     let tenant = download::tenant(&fleet, name, "the fleet", next)?;
+    if repo.tenants_left_out()?.contains(tenant.name.as_str()) {
+        let folder = format!("tenants/{}", tenant.name);
+        return Err(GitError::LeftOut { root: root.to_owned(), folder }.into());
+    }
 
     let download = Download::open(options.download)?;
     let now = context.now();

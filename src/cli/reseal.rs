@@ -57,6 +57,9 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         );
     }
     output.result(&text)?;
+    for filtered in &resealed.filtered {
+        output.note(&format!("warning: {filtered}"));
+    }
     if closed > 0 {
         output.note(&format!(
             "warning: none of the available identities opens {} after that: it is not one of the recipients in applecart.yaml",

@@ -92,6 +92,19 @@ fn a_file_that_lies_there_unsealed_is_left() {
 }
 
 #[test]
+fn files_that_git_lfs_would_replace_are_refused_before_any_is_written() {
+    let (world, _) = moved();
+    world.write(".gitattributes", "tenants/fabrikam/* filter=lfs\n");
+    let before = sealed(&world, "contoso");
+    let run = world.run(&["reseal"]).ends_with(4);
+    run.says("Git LFS would commit a pointer").says("*.age -filter -text -diff");
+    assert_eq!(sealed(&world, "contoso"), before);
+    world.run(&["reseal", "--select", "contoso"]).ends_with(0);
+    world.write(".gitattributes", "*.age filter=rot13\n");
+    world.run(&["reseal", "--select", "fabrikam"]).ends_with(0).says("filter=rot13");
+}
+
+#[test]
 fn sops_files_are_left_to_sops_unless_they_say_that_all_is_well() {
     let (world, _) = moved();
     let sops = |recipient: &str| {

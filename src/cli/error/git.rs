@@ -146,6 +146,7 @@ pub(super) fn git_outcome(error: &GitError) -> Outcome {
         GitError::NoSuchBlob { .. }
         | GitError::NotInClone { .. }
         | GitError::NotCheckedOut { .. }
+        | GitError::LeftOut { .. }
         | GitError::MissingCommit { .. } => Outcome::Partial,
         _ => Outcome::Error,
     }
@@ -189,6 +190,10 @@ pub(super) fn git_hint(error: &GitError) -> Option<Next> {
         GitError::NotCheckedOut { path } => Next::run(
             "Leave --worktree out, or check the files out:",
             format!("{} checkout", git_at(path)),
+        ),
+        GitError::LeftOut { root, folder } => Next::run(
+            "Check it out, and run this again:",
+            format!("{} sparse-checkout add {}", git_at(root), shell_word(folder)),
         ),
         GitError::NoWorktree { .. } => "this is a bare repository; leave --worktree out".into(),
         GitError::Program { command, .. } if command == "commit-tree" => Next::run(

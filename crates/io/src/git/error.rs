@@ -157,6 +157,15 @@ pub enum GitError {
         path.display()
     )]
     NotCheckedOut { path: PathBuf },
+    #[error(
+        "{folder} is not checked out in {}: the checkout is sparse and leaves it out, so its files can be neither read nor replaced here",
+        root.display()
+    )]
+    LeftOut {
+        root: PathBuf,
+        /// From the root.
+        folder: String,
+    },
     #[error("{} cannot be read", path.display())]
     File {
         path: PathBuf,

@@ -10,6 +10,7 @@
     reason = "this file is the adapter to the worktree"
 )]
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
 use std::io::Read as _;
 use std::path::Path;
@@ -152,6 +153,22 @@ impl Repo {
             }
         }
         Ok(())
+    }
+
+    /// The tenants of whose files a sparse checkout leaves some out, so that they can be neither read
+    /// nor replaced here.
+    pub fn tenants_left_out(&self) -> Result<BTreeSet<String>, GitError> {
+        let Some(root) = self.worktree() else { return Ok(BTreeSet::new()) };
+        let mut tenants = BTreeSet::new();
+        for one in self.left_out()? {
+            let mut parts = one.path.split('/');
+            if let (Some(TENANTS), Some(name), Some(_)) = (parts.next(), parts.next(), parts.next())
+                && kind_at(&root.join(&one.path))?.is_none()
+            {
+                tenants.insert(name.to_owned());
+            }
+        }
+        Ok(tenants)
     }
 
     /// The fleet's files of the index that are not checked out, because the checkout is sparse.
