@@ -61,13 +61,14 @@ fn failed(area: Area, error: impl Into<AppError>) -> Finding {
 pub fn run(context: &Context, options: &Options) -> Result<Examined, AppError> {
     let Options { selection, .. } = options;
     let repo = Repo::discover(&context.repo)?;
-    let mut checks = vec![git(&repo, context), remote(&repo, context)];
+    let itself = Repo::discover(context.clone.as_ref().unwrap_or(&context.repo))?;
+    let mut checks = vec![git(&itself, context), remote(&repo, context)];
     checks.extend(addresses(&repo));
-    checks.extend(writable(&repo));
-    let locks = repo.reference_locks();
+    checks.extend(writable(&itself));
+    let locks = itself.locks();
     let loaded = session::load(context, Tree::Commit, Reach::Remote, selection);
     // A Git process that is at work has long removed its own by now.
-    let still = repo.reference_locks();
+    let still = itself.locks();
     checks.extend(locks.iter().filter(|lock| still.contains(lock)).map(|lock| left_behind(lock)));
     let loaded = match loaded {
         Ok(loaded) => loaded,
@@ -185,7 +186,10 @@ fn writable(repo: &Repo) -> Option<Finding> {
 
 /// A lock that is still there.
 fn left_behind(lock: &Path) -> Finding {
-    let text = format!("{} keeps everyone from moving a branch of this clone", lock.display());
+    let text = format!(
+        "{} is a lock: while it is there, Git does not change what it protects, and what needs that fails",
+        lock.display()
+    );
     let next = format!(
         "if no Git process is running in this repository, one was killed and left it. Delete it: rm {}",
         shell_word(&lock.to_string_lossy())

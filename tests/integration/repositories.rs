@@ -40,6 +40,20 @@ fn a_sparse_checkout_removes_no_tenant() {
 }
 
 #[test]
+fn what_a_sparse_checkout_leaves_out_is_named_where_files_are_replaced() {
+    let hub = hub();
+    let clone = hub.clone("sparse", &["--sparse"]);
+    let run = clone.run(&["reseal", "--dry-run"]).ends_with(3);
+    run.says("tenants/contoso left as it is").says("git sparse-checkout add tenants/contoso");
+    let download = hub.world.path("download.pem");
+    std::fs::write(&download, "-----BEGIN CERTIFICATE-----\n").unwrap();
+    let run = clone.run(&["seal", text(&download), "contoso"]).ends_with(3);
+    run.says("the checkout is sparse").says("sparse-checkout add tenants/contoso");
+    clone.git(&["sparse-checkout", "add", "tenants/contoso"]);
+    clone.run(&["reseal", "--dry-run"]).ends_with(0);
+}
+
+#[test]
 fn a_partial_clone_fetches_what_a_plan_reads() {
     let hub = hub();
     for filter in ["--filter=blob:none", "--filter=tree:0"] {
@@ -103,6 +117,19 @@ fn doctor_finds_a_branch_in_the_way_here_and_at_the_remote() {
     assert!(found.contains("a branch applecart at origin is in the way"), "{found}");
     fresh.run(&["apply", "--yes"]).ends_with(3).says("in the way");
     assert_eq!(hub.world.uploads("contoso"), 0);
+}
+
+#[test]
+fn a_branch_in_the_way_keeps_a_ledger_from_being_begun_anywhere() {
+    let hub = Hub::without_ledger();
+    let clone = hub.clone("here", &[]);
+    clone.git(&["branch", "applecart"]);
+    let run = clone.run(&["ledger", "create"]);
+    assert_ne!(run.code, 0);
+    run.says("in the way").says("git branch -m applecart applecart-old");
+    assert_eq!(hub.git(&["for-each-ref", "refs/heads/applecart"]), "");
+    clone.git(&["branch", "-m", "applecart", "applecart-old"]);
+    clone.run(&["ledger", "create"]).ends_with(0);
 }
 
 #[test]
@@ -225,28 +252,69 @@ const READ_ONLY: &str =
 #[cfg(target_os = "linux")]
 const FULL: &str = "mkdir -p ../disk && mount -t tmpfs -o size=8m tmpfs ../disk && cp -a . ../disk/clone && cd ../disk/clone && { head -c 16m /dev/zero >../filling 2>/dev/null; true; }";
 
+/// A linked worktree within its clone, as sync containers make it, which nothing can be written to.
+#[cfg(target_os = "linux")]
+const READ_ONLY_ABOVE: &str = "above=$(realpath ../..) && mount --bind \"$above\" \"$above\" && mount -o remount,bind,ro \"$above\" && cd \"$PWD\"";
+
 #[cfg(target_os = "linux")]
 #[test]
-fn a_clone_that_cannot_be_written_to_is_read_and_uploads_nothing() {
+fn a_clone_that_cannot_be_written_to_shows_what_the_remote_has_and_uploads_nothing() {
     let hub = hub();
     let clone = hub.clone("volume", &[]);
-    for command in ["plan", "status", "history", "audit"] {
-        let Some(run) = behind(READ_ONLY, &clone, &[command]) else { return };
-        run.ends_with(0);
-    }
-    // What the remote has newer since is not known here, and nothing is taken for old.
+    // Of the ledger, too, the remote has more than this clone.
+    hub.clone("other", &[]).run(&["apply", "--yes"]).ends_with(0);
     hub.world.renewal("fabrikam");
     hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
-    for command in [&["plan"][..], &["status"]] {
-        let run = behind(READ_ONLY, &clone, command).unwrap().ends_with(3);
-        run.says("base-unknown").says("Work in a clone of your own");
+    let kept = "is forgotten at its end";
+    let told = [
+        (&["plan"][..], "clone-behind"),
+        (&["status"], "The remote has 1 commit that this clone lacks"),
+        (&["history", "--fetch"], "uploaded"),
+        (&["audit"], "1 upload traced"),
+        (&["ledger", "verify"], "ok: 1 tenant"),
+    ];
+    for (command, told) in told {
+        let Some(run) = behind(READ_ONLY, &clone, command) else { return };
+        run.ends_with(0).says(kept).says(told);
     }
-    behind(READ_ONLY, &clone, &["history"]).unwrap().ends_with(0);
-    let run = behind(READ_ONLY, &clone, &["audit"]).unwrap().ends_with(3);
-    run.says("Work in a clone of your own");
     let run = behind(READ_ONLY, &clone, &["apply", "--yes"]).unwrap().ends_with(1);
     run.says("Work in a clone of your own");
-    assert_eq!(hub.world.uploads("contoso"), 0);
+    assert_eq!(hub.world.uploads("fabrikam"), 0);
+    // Git's own files are as they were.
+    assert_eq!(clone.git(&["for-each-ref", "refs/applecart"]), "");
+    clone.git(&["fsck", "--strict"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_volume_of_a_sync_container_is_read_with_the_history_that_it_lacks() {
+    let hub = hub();
+    hub.clone("other", &[]).run(&["apply", "--yes"]).ends_with(0);
+    let synced = hub.clone("synced", &["--depth=1", "--single-branch", "--branch=main"]);
+    synced.git(&["worktree", "add", "--quiet", "--detach", ".worktrees/abc"]);
+    let volume = Clone { folder: synced.folder.join(".worktrees/abc"), ..synced };
+    hub.world.renewal("fabrikam");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let temporary = hub.world.path("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    let mounts = format!("export TMPDIR={} && {READ_ONLY_ABOVE}", text(&temporary));
+    for command in ["plan", "status", "validate"] {
+        let Some(run) = behind(&mounts, &volume, &[command]) else { return };
+        run.ends_with(0);
+        assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "{command}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_clone_that_cannot_be_written_to_without_a_temporary_folder_says_what_it_lacks() {
+    let hub = hub();
+    let clone = hub.clone("volume", &[]);
+    hub.world.renewal("fabrikam");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let nowhere = format!("export TMPDIR=/proc && {READ_ONLY}");
+    let Some(run) = behind(&nowhere, &clone, &["plan"]) else { return };
+    run.ends_with(3).says("Name another one in TMPDIR").says("base-unknown");
 }
 
 #[cfg(target_os = "linux")]
@@ -504,11 +572,17 @@ fn why_a_push_failed_is_found_by_what_the_table_says() {
     let found = full.is_none_or(|run| run.stdout.contains("The disk is full"));
     seen.push(("a full disk", by(found, "doctor")));
     let clone = hub.clone("lock", &[]);
-    let lock = clone.folder.join(".git/refs/heads/applecart/ledger.lock");
-    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
-    std::fs::write(&lock, "").unwrap();
-    let found = troubles(&clone).contains(&format!("rm {}", text(&lock)));
-    seen.push(("a lock that a killed Git left", by(found, "doctor")));
+    let found = ["refs/heads/applecart/ledger.lock", "index.lock", "config.lock"].map(|name| {
+        let lock = clone.folder.join(".git").join(name);
+        std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+        std::fs::write(&lock, "").unwrap();
+        let found = troubles(&clone).contains(&format!("rm {}", text(&lock)));
+        std::fs::remove_file(&lock).unwrap();
+        found
+    });
+    let found = found.iter().all(|found| *found);
+    let lock = "a lock that a killed Git left, of a branch, the index or the settings";
+    seen.push((lock, by(found, "doctor")));
     assert_eq!(hub.world.uploads("contoso"), 0);
 
     let clone = hub.clone("behind", &[]);

@@ -23,6 +23,19 @@ pub struct NotWritable {
 }
 
 impl Repo {
+    /// Opens a file without a name where references and objects are written.
+    ///
+    /// # Errors
+    /// When that does not work in one of the two.
+    pub(super) fn touch(&self) -> Result<(), NotWritable> {
+        let common = self.path_common_dir();
+        let touch = |folder: PathBuf| match tempfile::tempfile_in(&folder) {
+            Ok(_) => Ok(()),
+            Err(source) => Err(NotWritable { folder, source }),
+        };
+        touch(common.join("objects")).and_then(|()| touch(common))
+    }
+
     /// Writes to the Git directory, into a file that has no name and is gone at once.
     ///
     /// # Errors
@@ -38,11 +51,15 @@ impl Repo {
         write().map_err(|source| NotWritable { folder: folder.clone(), source })
     }
 
-    /// The lock files of references: each belongs to a Git process that is at work, or was killed.
-    pub fn reference_locks(&self) -> Vec<PathBuf> {
+    /// The lock files of references, the index, settings and a shallow clone's ends: each belongs to
+    /// a Git process that is at work, or was killed.
+    pub fn locks(&self) -> Vec<PathBuf> {
         let common = self.path_common_dir();
-        let packed = common.join("packed-refs.lock");
-        let mut found: Vec<PathBuf> = packed.exists().then_some(packed).into_iter().collect();
+        let own = self.repo.path();
+        let shared = ["packed-refs.lock", "config.lock", "shallow.lock"].map(|it| common.join(it));
+        let mut found: Vec<PathBuf> = ["HEAD.lock", "index.lock"].map(|it| own.join(it)).into();
+        found.extend(shared);
+        found.retain(|lock| lock.exists());
         let mut folders = vec![common.join("refs")];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

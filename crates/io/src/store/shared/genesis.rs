@@ -83,6 +83,8 @@ impl Ledger {
     /// When the remote cannot be asked or refuses the branch; when the ledger was there before and
     /// is gone; and with [`Create::Replacing`], when there is a branch of this name at the remote.
     pub fn create(&mut self, how: &Create) -> Result<Begun, LedgerError> {
+        // Before the remote has anything: what is begun there must have a place here, too.
+        self.local.must_be_free(&mut Patience::of(&self.local))?;
         let root = match how {
             Create::Missing => match self.existing()? {
                 Some(begun) => return Ok(begun),
