@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::session::{self, Loaded, Tree, Which, clone, trust};
 use super::{AppError, Context, Reach, block_on, find_base};
 use applecart_core::attention;
-use applecart_core::model::{LiveTenant, Reading, shell_word};
+use applecart_core::model::{LiveTenant, Reading, Record, TenantId, shell_word};
 use applecart_core::plan::Selection;
 use applecart_core::report::{self, Area, Check, CheckState, ConsentState, TenantHealth};
 use applecart_io::git::network::Rehearsed;
@@ -415,6 +415,22 @@ fn ledger(loaded: &Loaded, context: &Context) -> Finding {
         let text = format!("{text}; the notes of {count} are broken");
         return Check::new(Area::Ledger, CheckState::Failed, text)
             .with_next("`applecart ledger verify` names them; their renewals cannot be recorded")
+            .into();
+    }
+    let today = context.now().date_time().date_naive();
+    let aside = |(tenant, lines): &(&TenantId, &Vec<Record>)| {
+        lines.iter().any(|line| !loaded.policy.accepts(**tenant, line, today))
+    };
+    let aside = view.set_aside.iter().filter(aside).count();
+    if aside > 0 {
+        let count = report::plural(aside, "tenant");
+        let text = format!(
+            "{text}; lines of {count} bind nobody, because no run with a right clock writes them (ledger-line-broken)"
+        );
+        return Check::new(Area::Ledger, CheckState::Warning, text)
+            .with_next(
+                "`applecart status` names them, and how a line that is explained is accepted",
+            )
             .into();
     }
     let is_shared = past.ledger.as_ref().is_some_and(|ledger| ledger.asked_remote().is_some());

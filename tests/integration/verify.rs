@@ -44,12 +44,14 @@ fn a_new_file_with_the_facts_of_the_one_in_intune_is_no_success() {
     for _ in 0..2 {
         world.run(&["apply"]).ends_with(4).says("bad-file").says(&renewed.serial);
         assert_eq!(world.state().writes(), 0);
-        assert_eq!(world.events("contoso"), [""; 0]);
+        assert_eq!(world.events("contoso"), ["failed"], "recorded once");
+        world.run(&["status", "--fail-on", "urgent"]).ends_with(9).says("bad-file");
     }
     world.tenant("contoso", &renewed);
     world.commit("The right facts");
     world.run(&["apply"]).ends_with(0).says("uploaded");
     assert_eq!(world.live_serial("contoso"), Some(renewed.serial));
+    world.run(&["status", "--fail-on", "urgent"]).ends_with(0);
 }
 
 #[test]

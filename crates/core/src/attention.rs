@@ -99,14 +99,28 @@ impl Matter {
     /// Whether a reviewed `suspend` says "not now". It is shown every time, but behind what is new,
     /// and no exit code counts it.
     ///
-    /// What is parked is a hold that was known. That devices are cut off, or a credential is dead or
-    /// gone, counts as an expiry does: it may have happened since.
+    /// What is parked is a write: a hold that was known, and what keeps an upload from arriving. That a
+    /// credential does not work, expires, is gone or another one, or could not be looked at, is none,
+    /// and may have begun after the line was reviewed.
     pub fn is_parked(&self) -> bool {
-        let holds = [Reason::TopicChange, Reason::WrongDestination].map(Cause::Held);
-        let is_hold = holds.map(Cause::code).contains(&self.code);
-        let expires = [Cause::Expired, Cause::Critical].map(Cause::code).contains(&self.code);
-        let counts = expires || (self.severity == Severity::Critical && !is_hold);
-        self.suspended && !counts
+        self.suspended && self.is_about_a_write()
+    }
+
+    fn is_about_a_write(&self) -> bool {
+        // Some codes name a hold, and what is wrong with a credential as well.
+        let is = |cause: Cause| cause.code() == self.code;
+        if self.severity == Severity::Notice {
+            return true;
+        }
+        if self.severity == Severity::Critical {
+            return [Reason::TopicChange, Reason::WrongDestination]
+                .map(Cause::Held)
+                .into_iter()
+                .any(is);
+        }
+        let uploads = [Cause::CannotLand, Cause::CanaryFailed, Cause::RequestDisputed];
+        let holds = Reason::ALL.iter().copied().map(Cause::Held);
+        !is(Cause::Expired) && (uploads.into_iter().any(is) || holds.into_iter().any(is))
     }
 
     /// Whether it concerns this token of its tenant.
@@ -152,10 +166,11 @@ pub struct CloneState {
     pub moved: Vec<String>,
 }
 
-/// A renewal that waits on a branch to be merged.
+/// A renewal that waits to be merged: on a branch, or not even committed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OpenRenewal {
+    /// Empty where the file lies in the worktree of this clone, not committed.
     pub branch: String,
     /// The tenant's name.
     pub tenant: String,
@@ -176,6 +191,10 @@ pub struct OpenRenewal {
 impl OpenRenewal {
     /// `A new file waits on the branch renew/contoso/push-2027-11-20, brought by Dana on 2026-11-20.`
     pub fn told(&self) -> String {
+        if self.is_uncommitted() {
+            return "A new file lies in the worktree of this clone, and is not committed."
+                .to_owned();
+        }
         let by = self.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
         let on = self.at.map(|at| format!(" on {}", advice::day(at))).unwrap_or_default();
         let brought = if by.is_empty() && on.is_empty() {
@@ -193,8 +212,17 @@ impl OpenRenewal {
         format!("A new file waits for review on the branch {}{brought}.{others}", self.branch)
     }
 
+    /// Whether it is on no branch: nobody else can see the file.
+    pub fn is_uncommitted(&self) -> bool {
+        self.branch.is_empty()
+    }
+
     /// What to do with it, and the command for that.
     pub fn next(&self) -> (&'static str, String) {
+        if self.is_uncommitted() {
+            let next = "Do not download it again, and do not drop these files. Commit them on a branch, push it, and have it reviewed and merged:";
+            return (next, "git status".to_owned());
+        }
         let branch = shell_word(&self.branch);
         match (&self.remote, self.pushed) {
             (Some(remote), true) => (

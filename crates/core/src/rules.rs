@@ -6,6 +6,7 @@
 //! * [`allow`]: whether a reviewed `allow` line releases it today.
 //! * [`verdicts`]: what they answer about a file that is proposed, as the ticks of a pull request.
 //! * [`downloads`]: when an enrollment file was downloaded, by everything that says so.
+//! * [`stated`]: what a tenant file states, and Intune has otherwise.
 //! * [`identity`]: which token in Intune an entry means.
 //! * [`in_force`]: whether the base still says what is applied.
 //! * [`bindings`]: which tenant a file, a folder or a topic belongs to.
@@ -21,6 +22,7 @@ pub mod identity;
 pub mod in_force;
 pub mod judge;
 pub mod requests;
+pub mod stated;
 pub mod subject;
 pub mod topics;
 pub mod verdicts;

@@ -48,14 +48,20 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
 
     let in_force = in_force(planned, tools, &mut report).await;
     let mut lanes: BTreeMap<Kind, Vec<&Due>> = BTreeMap::new();
+    let mut refusals = Vec::new();
     for (due, judged) in files::judge_all(&in_force, tools) {
         match judged {
             Ok(()) => lanes.entry(due.kind()).or_default().push(due),
             Err(refused) => {
+                let tenant = (&due.tenant.name, due.tenant.tenant_id);
+                refusals.extend(record::refused(tenant, &due.token, &refused, tools));
                 let (details, outcome) = (refused.details(), refused.outcome());
                 report.push(due, Done { details, outcome, ..Done::of(Happened::Refused) });
             }
         }
+    }
+    if !refusals.is_empty() {
+        tools.ledger.append(refusals).await?;
     }
     if tools.stopped() {
         report.interrupted();

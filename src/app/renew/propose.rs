@@ -1,14 +1,18 @@
 //! One downloaded file → a commit on a branch of its own, and the text of its pull request.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::{BranchOptions, Ground, NotPushed, RenewError};
 use crate::app::download::{self, Brought, Case, Download, DownloadOptions};
-use crate::app::session::{self, Unknown, clone};
+use crate::app::session::{self, Past, Unknown, clone};
 use crate::app::{AppError, Context, Reach, files};
 use applecart_core::apple::Inspection;
 use applecart_core::attention::CloneState;
 use applecart_core::fleet::{self, Tenant, Token};
 use applecart_core::ledger::LedgerView;
-use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, Timestamp};
+use applecart_core::model::{
+    Author, EntryBody, FileRef, Kind, LedgerEntry, LiveTenant, Problem, ProblemCode, Timestamp,
+};
 use applecart_core::renewal::{Place, proposal};
 use applecart_core::report::{Proposal, ProposalStatus, ProposalText, proposal_text};
 use applecart_core::rules::requests::Requests;
@@ -16,6 +20,7 @@ use applecart_core::rules::verdicts::Verdicts;
 use applecart_io::git::network::Pushed;
 use applecart_io::git::{Change, Found};
 use applecart_io::intune::Connector;
+use applecart_io::store::{CloneId, Ledger};
 
 /// A file whose token is known.
 pub(super) struct Matched<'a> {
@@ -63,6 +68,10 @@ pub(super) struct Bench<'a> {
     pub(super) connector: Connector,
     pub(super) known: Result<LedgerView, Unknown>,
     requests: Requests,
+    /// The branch of what people record; `None` where it could not be opened.
+    notes: Mutex<Option<Ledger>>,
+    /// Who writes there; `None` where nothing is to be recorded, because the clock is a made-up one.
+    author: Option<Author>,
     /// What waits on other branches already.
     clone: CloneState,
     options: BranchOptions,
@@ -79,11 +88,22 @@ impl<'a> Bench<'a> {
             return Err(RenewError::NoRemote.into());
         }
         let connector = session::connector(context)?;
-        let known = ground.past(context)?.known;
+        let Past { known, notes, .. } = ground.past(context)?;
         let requests = known.as_ref().map(Requests::recorded).unwrap_or_default();
         let clone = clone::state(context, &ground.loaded, Reach::Remote);
         let now = context.now();
-        Ok(Self { ground, connector, known, requests, clone, options, now })
+        let is_made_up =
+            context.frozen.is_some() && !context.environment.overrides()?.graph_is_loopback();
+        let author = match is_made_up {
+            true => None,
+            false => Some(Author {
+                run: context.ids.uuid().to_string(),
+                clone: CloneId::of(&ground.loaded.repo.path_common_dir())?.to_string(),
+                actor: context.environment.actor(),
+            }),
+        };
+        let notes = Mutex::new(notes);
+        Ok(Self { ground, connector, known, requests, notes, author, clone, options, now })
     }
 
     /// Judges one file and proposes it.
@@ -207,7 +227,34 @@ impl<'a> Bench<'a> {
             Change { path: &tenant_file, bytes: after.as_bytes() },
         ];
         let message = proposal::message(&title, token, sha256);
-        self.branch_off(branch, &changes, &message, about)
+        let mut proposal = self.branch_off(branch, &changes, &message, about)?;
+        if token.token.kind == Kind::Enrollment {
+            let file = FileRef { sha256, downloaded, blob: None };
+            proposal.warnings.extend(self.record_download(tenant, token, file));
+        }
+        Ok(proposal)
+    }
+
+    /// Records the download of an enrollment token: Apple ended the one in use with it, whatever
+    /// becomes of the branch. Returns what a person is told where that could not be recorded, which
+    /// stops nothing.
+    fn record_download(&self, tenant: &Tenant, token: &Token, file: FileRef) -> Option<String> {
+        let author = self.author.as_ref()?;
+        let body = EntryBody::Downloaded { file };
+        let (name, of) = (tenant.name.clone(), token.token.clone());
+        let entry = LedgerEntry {
+            rev: Some(self.ground.start.commit.clone()),
+            ..LedgerEntry::new(self.now, name, of, author, body)
+        };
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = match notes.as_mut().map(|notes| notes.deliver(&[(tenant.tenant_id, entry)])) {
+            Some(Ok(_)) => return None,
+            Some(Err(error)) => error.sentence(),
+            None => "the notes are unknown".to_owned(),
+        };
+        Some(format!(
+            "that this token was downloaded could not be recorded ({why}): if its branch is withdrawn, nothing tells that device sync is down"
+        ))
     }
 
     /// The branch of this name, here or at the remote that it would be pushed to.
@@ -253,6 +300,7 @@ impl<'a> Bench<'a> {
             open.tenant == tenant.name.as_str()
                 && open.token.same_token(&token.token)
                 && open.branch != branch
+                && !open.is_uncommitted()
         });
         let mut told = None;
         for other in others {

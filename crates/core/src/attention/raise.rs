@@ -83,7 +83,7 @@ pub(super) fn of_clone(clone: &CloneState) -> Vec<Matter> {
                 count => format!("{count} files of the fleet are"),
             },
         );
-        let next = "What is not committed is not seen here. Check these files and commit them, or drop them:";
+        let next = "What is not committed is not seen here. Check these files, and commit them or take them back:";
         let words = Words::new(message, next).run("git status");
         matters.push(of_fleet(Cause::CloneDirty, words));
     }

@@ -1,5 +1,8 @@
 //! What the list holds, and that every outlet shows all of it.
 
+mod parked;
+mod stated;
+
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;

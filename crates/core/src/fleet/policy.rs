@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{Duration, NaiveDate};
 
 use super::owned::Owned;
-use crate::model::{Kind, Sha256, TenantId};
+use crate::model::{Kind, Record, Sha256, TenantId};
 use crate::words::kebab_enum;
 
 /// The ledger's branch where applecart.yaml names none.
@@ -80,6 +80,20 @@ pub struct Accepted {
     pub by: String,
     /// The last day on which it counts.
     pub until: NaiveDate,
+}
+
+impl Policy {
+    /// Whether somebody has looked into this line of a tenant's ledger, and it still counts today.
+    pub fn accepts(&self, tenant: TenantId, line: &Record, today: NaiveDate) -> bool {
+        let mut accepted = self
+            .accepted
+            .iter()
+            .filter(|one| one.tenant == tenant && today <= one.until)
+            .peekable();
+        // Most tenants have none, and the hash of a line takes its time.
+        accepted.peek().is_some()
+            && line.line_sha256().is_some_and(|line| accepted.any(|one| one.line == line))
+    }
 }
 
 /// A finding of an audit that was looked into.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::fleet::{NewField, NewToken, is_apple_id, is_country, is_text};
 use crate::model::{Facts, Kind, LiveTenant, LiveToken};
 use crate::report::{ImportNote, ImportNoteCode};
+use crate::rules::stated::told_apart;
 
 /// The scope tags of a token to which no administrator gave any.
 const DEFAULT_SCOPE: &str = "0";
@@ -105,7 +106,7 @@ impl Entries {
         };
         let names = [own].into_iter().chain(other).flatten();
         let name = names.into_iter().find(|name| is_text(name)).unwrap_or(id);
-        let given = if taken.contains(name) { format!("{name} ({id})") } else { name.to_owned() };
+        let given = if taken.contains(name) { told_apart(name, id) } else { name.to_owned() };
         if own != Some(given.as_str()) {
             let why = match own {
                 Some(own) if is_text(own) => {

@@ -195,8 +195,9 @@ impl Work<'_> {
             }
             Some(_) => {
                 let is_file = state.sync == Sync::InSync || planned.action == Action::Configure;
-                // An enrollment file does not tell its expiry, which is as last seen in Intune.
-                let expires = is_file && entry.token.kind == Kind::Enrollment;
+                // An enrollment file does not tell its expiry, which is as last seen in Intune; of the
+                // very certificate that is in the file Intune knows it. A VPP token is told apart by it.
+                let expires = is_file && entry.token.kind != Kind::Vpp;
                 let location = self.is_renamed(entry, state, live, tenant);
                 self.follow(entry, live, &mut changes, |field, stated| match field {
                     "appleId" => stated.is_none(),

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::view::LedgerView;
 use crate::fleet::Accepted;
-use crate::model::{EntryBody, Evidence, Facts, Record, Sha256, TenantId, safe_text};
+use crate::model::{EntryBody, Evidence, Facts, FileRef, Record, Sha256, TenantId, safe_text};
 use crate::report::wrap;
 
 /// The version of both reports.
@@ -380,6 +380,9 @@ fn what(record: &Record) -> String {
         }
         EntryBody::Confirmed { evidence: Some(Evidence::Inferred), .. } => {
             parts.push("inferred: no run recorded that Intune accepted it".to_owned());
+        }
+        EntryBody::Downloaded { file: FileRef { downloaded: Some(at), .. } } => {
+            parts.push(format!("downloaded {at}"));
         }
         EntryBody::Joined { line } => parts.push(safe_text(line)),
         EntryBody::RenewalOpened { public_key_sha256, .. } => {

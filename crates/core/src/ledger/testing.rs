@@ -47,6 +47,7 @@ pub fn body(event: Event, at: Timestamp, sha256: Option<Sha256>) -> EntryBody {
             csr: "-----BEGIN CERTIFICATE REQUEST-----".into(),
             public_key_sha256: sha256.unwrap_or(sha("key")),
         },
+        Event::Downloaded => EntryBody::Downloaded { file: file.unwrap_or(sha("file").into()) },
         Event::Intended => {
             EntryBody::Intended { write, lease_until: at.plus(chrono::Duration::minutes(15)) }
         }

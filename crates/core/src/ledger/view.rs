@@ -316,8 +316,9 @@ impl TenantLedger {
         sha256: Sha256,
     ) -> impl Iterator<Item = &'a Record> {
         let stood_back = |record: &Record| {
+            let was_not_sent = |code| matches!(code, FailureCode::NotSent | FailureCode::Refused);
             record.event() == Event::Intended
-                || record.cause().is_some_and(|cause| cause.code == FailureCode::NotSent)
+                || record.cause().is_some_and(|cause| was_not_sent(cause.code))
         };
         let is_tried_again = |record: &&Record| {
             record.event() == Event::NotLanded
@@ -327,6 +328,19 @@ impl TenantLedger {
             .rev()
             .filter(move |record| !stood_back(record))
             .take_while(is_tried_again)
+    }
+
+    /// The newest download at Apple that was recorded of an enrollment token, and when it was made.
+    pub fn downloaded<'a>(&'a self, token: &'a TokenRef) -> Option<(&'a Record, Timestamp)> {
+        let downloads = self.of(token).filter(|record| record.event() == Event::Downloaded);
+        let dated = downloads.filter_map(|record| Some((record, record.file()?.downloaded?)));
+        dated.max_by_key(|(_, at)| *at)
+    }
+
+    /// The newest line of this digest, where it says that a run opened the file and refused it.
+    pub fn refused<'a>(&'a self, token: &'a TokenRef, sha256: Sha256) -> Option<&'a Record> {
+        let newest = self.life(token, sha256).next_back()?;
+        newest.cause().is_some_and(|cause| cause.code == FailureCode::Refused).then_some(newest)
     }
 
     /// How often in a row Intune accepted this digest and did not show it after the settling time.
@@ -605,9 +619,8 @@ impl TenantLedger {
         token: &'a TokenRef,
         sha256: Sha256,
     ) -> impl DoubleEndedIterator<Item = &'a Record> {
-        self.of(token).filter(move |record| {
-            record.sha256() == Some(sha256) && record.event() != Event::Acknowledged
-        })
+        self.of(token)
+            .filter(move |record| record.sha256() == Some(sha256) && !record.event().is_note())
     }
 }
 

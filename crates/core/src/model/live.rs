@@ -350,12 +350,12 @@ pub enum LiveToken<'a> {
 }
 
 impl<'a> LiveToken<'a> {
-    /// Whether Intune calls the credential invalid, whatever its expiry date says.
+    /// Whether Intune calls the credential invalid or expired, whatever its expiry date says.
     pub fn is_invalid(self) -> bool {
         match self {
             Self::Push(live) => live.failure.is_some(),
             Self::Enrollment(_) => false,
-            Self::Vpp(live) => live.state == "invalid",
+            Self::Vpp(live) => matches!(live.state.as_str(), "invalid" | "expired"),
         }
     }
 

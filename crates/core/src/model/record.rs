@@ -22,6 +22,8 @@ kebab_enum! {
     Event {
         /// A renewal was opened; holds the request for Apple and its key's SHA-256.
         RenewalOpened => "renewal-opened",
+        /// A token was downloaded at Apple, which ended the one in use.
+        Downloaded => "downloaded",
         /// A run is about to send this digest.
         Intended => "intended",
         /// Intune accepted the sending.
@@ -38,7 +40,7 @@ kebab_enum! {
         Confirmed => "confirmed",
         /// A run opened the file in Git and found that it is the credential in Intune.
         Verified => "verified",
-        /// A run saw a watched token for the first time, or saw that it changed.
+        /// A run saw a watched token for the first time, or saw that it changed or is gone.
         Observed => "observed",
         /// Intune has another credential than the last recorded one, and no run sent it.
         ChangedOutsideGit => "changed-outside-git",
@@ -55,7 +57,7 @@ impl Event {
     /// Whether people record it, on the notes' branch. (Ledgers from before there were notes have
     /// it, too.)
     pub fn is_note(self) -> bool {
-        matches!(self, Self::RenewalOpened | Self::Acknowledged)
+        matches!(self, Self::RenewalOpened | Self::Downloaded | Self::Acknowledged)
     }
 }
 
@@ -70,6 +72,7 @@ crate::code_enum! {
         NotSent = "not-sent",
         NeverVisible = "never-visible",
         WrongLocation = "wrong-location",
+        Refused = "refused",
     }
 }
 
@@ -165,6 +168,9 @@ pub enum EntryBody {
         csr: String,
         /// SHA-256 of the request's SubjectPublicKeyInfo.
         public_key_sha256: Sha256,
+    },
+    Downloaded {
+        file: FileRef,
     },
     Intended {
         write: Write,
@@ -320,6 +326,7 @@ impl LedgerEntry {
     pub fn event(&self) -> Event {
         match self.body {
             EntryBody::RenewalOpened { .. } => Event::RenewalOpened,
+            EntryBody::Downloaded { .. } => Event::Downloaded,
             EntryBody::Intended { .. } => Event::Intended,
             EntryBody::Applied { .. } => Event::Applied,
             EntryBody::Failed { .. } => Event::Failed,
@@ -344,14 +351,15 @@ impl LedgerEntry {
         }
     }
 
-    /// The file that was announced, uploaded, refused or seen.
+    /// The file that was downloaded, announced, uploaded, refused or seen.
     pub fn file(&self) -> Option<FileRef> {
         match &self.body {
             EntryBody::Intended { write, .. } | EntryBody::Applied { write } => write.file(),
             EntryBody::Failed { file, .. }
             | EntryBody::NotLanded { file, .. }
             | EntryBody::Confirmed { file, .. } => *file,
-            EntryBody::NotShown { file }
+            EntryBody::Downloaded { file }
+            | EntryBody::NotShown { file }
             | EntryBody::OutcomeUnknown { file }
             | EntryBody::Verified { file } => Some(*file),
             EntryBody::RenewalOpened { .. }
@@ -378,6 +386,11 @@ impl LedgerEntry {
                 | Event::ChangedOutsideGit
                 | Event::Adopted
         )
+    }
+
+    /// Whether a run saw in Intune that there was no such token any more.
+    pub fn saw_none(&self) -> bool {
+        self.after.as_ref().is_some_and(|facts| *facts == Facts::default())
     }
 
     /// What a confirmation rests on, where it is less than an accepted upload.

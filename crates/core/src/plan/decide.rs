@@ -17,6 +17,7 @@ use crate::rules::allow::Hold;
 use crate::rules::identity;
 use crate::rules::judge::Recipient;
 use crate::rules::requests;
+use crate::rules::stated;
 use crate::rules::subject::{Sent, Stage, noun, renew_at_apple};
 
 /// What to do with a token.
@@ -430,6 +431,7 @@ fn rows_5_to_8(
 
 /// What is worth knowing of an upload that is due; one that failed may have to wait.
 fn warn_of_upload(ruling: &mut Ruling, case: &Case<'_>, closed: &[Closed<'_>]) {
+    ruling.details.extend(refused(case));
     let retry = unfinished::retry(case, closed);
     if let Some(retry) = &retry {
         ruling.details.push(retry.told());
@@ -458,6 +460,13 @@ fn warn_of_upload(ruling: &mut Ruling, case: &Case<'_>, closed: &[Closed<'_>]) {
     if case.one.kind() == Kind::Push {
         warn_of_request(ruling, case);
     }
+}
+
+/// What a run found that opened the file and refused it; the next one opens it again.
+fn refused(case: &Case<'_>) -> Option<String> {
+    let line = case.one.past.refused(case.one.of, case.file.sha256)?;
+    let why = line.cause().and_then(|cause| cause.detail.as_deref()).unwrap_or("it is not usable");
+    Some(format!("A run opened this file on {} and refused it: {why}", line.at))
 }
 
 /// Whoever may write notes can record a request, so a record takes this warning away only where the
@@ -515,7 +524,9 @@ fn in_intune(case: &Case<'_>, live: LiveToken<'_>) -> Ruling {
     // With a new account the certificate is sent, so the file is opened and compared in any case.
     let doubt = case.doubt().filter(|_| settings.apple_id.is_none());
     let mut ruling = if let Some(doubt) = doubt {
-        unverified(doubt, &settings)
+        let mut ruling = unverified(doubt, &settings);
+        ruling.details.extend(refused(case));
+        ruling
     } else if settings.is_empty() {
         Ruling::of(Decision::InSync)
     } else {
@@ -525,7 +536,7 @@ fn in_intune(case: &Case<'_>, live: LiveToken<'_>) -> Ruling {
     if let Some(record) = case.inferred() {
         warn_inferred(&mut ruling, record.at);
     }
-    let remarks: Vec<String> = [renamed(case), remade(case)].into_iter().flatten().collect();
+    let remarks: Vec<String> = misstated(case, live).chain(remade(case)).collect();
     if !remarks.is_empty() && !ruling.holds() {
         ruling.warnings.push(Warning::FactsDiffer);
         ruling.details.extend(remarks);
@@ -562,15 +573,15 @@ fn warn_inferred(ruling: &mut Ruling, at: Timestamp) {
     ));
 }
 
-/// Intune has the file, under another name of its location than Git's.
-fn renamed(case: &Case<'_>) -> Option<String> {
-    let Some(LiveToken::Vpp(live)) = case.one.live else { return None };
-    let (ours, theirs) = (case.one.token.facts.location.as_ref()?, live.location.as_ref()?);
-    (ours != theirs).then(|| {
-        format!(
-            "The tenant file names the location {ours:?}, Intune {theirs:?}. If Apple renamed it, run `applecart import --update {}`, which corrects the name",
-            case.one.tenant.name
-        )
+/// What the tenant file says otherwise than Intune, which has its very file.
+fn misstated(case: &Case<'_>, live: LiveToken<'_>) -> impl Iterator<Item = String> {
+    let differing = stated::misstated(case.one.token, &live.facts());
+    differing.into_iter().map(|one| {
+        let import = match one.fact.is_imported() {
+            true => format!(". `applecart import --update {}` writes that", case.one.tenant.name),
+            false => String::new(),
+        };
+        format!("{}. {}{import}", one.misstated(), one.repair())
     })
 }
 

@@ -6,7 +6,8 @@ use super::planned::Note;
 use super::types::{Health, HealthReason, Reason, Warning};
 use crate::fleet::{Tenant, Token};
 use crate::ledger::TenantLedger;
-use crate::model::{Kind, LivePush, LiveToken, Timestamp, TokenRef, shell_word};
+use crate::model::{Facts, Kind, LivePush, LiveToken, TokenRef, shell_word};
+use crate::rules::stated::{self, Fact};
 use crate::rules::topics::{self, KnownTopic};
 
 /// What is known of one token before it is decided.
@@ -64,40 +65,45 @@ pub(super) fn decide(shown: &Shown<'_>) -> Ruling {
         if let (Some(git), Some(topic)) = (&stated.topic, &live.topic)
             && git != topic
         {
-            ruling.warnings.push(Warning::FactsDiffer);
-            ruling.details.push(format!(
-                "The tenant file names the push topic {git}, which Intune does not have{}. A certificate with it would cut off every enrolled device. Find out who wrote it, and do not renew a row with it; `applecart import --update` puts {topic} back",
-                shown.devices_know.map(|known| format!(": the enrolled devices know {} ({})", known.topic, known.shown_by())).unwrap_or_default()
-            ));
+            facts_differ(
+                &mut ruling,
+                format!(
+                    "The tenant file names the push topic {git}, which Intune does not have{}. A certificate with it would cut off every enrolled device. Find out who wrote it, and do not renew a row with it; `applecart import --update` puts {topic} back",
+                    shown
+                        .devices_know
+                        .map(|known| format!(
+                            ": the enrolled devices know {} ({})",
+                            known.topic,
+                            known.shown_by()
+                        ))
+                        .unwrap_or_default()
+                ),
+            );
         }
-        let mut differ = Vec::new();
-        let mut compare = |what: &str, git: Option<String>, live: Option<String>| {
-            if let (Some(git), Some(live)) = (git, live)
-                && git != live
-            {
-                differ.push(format!("{what} {git} in Git, {live} in Intune"));
-            }
-        };
-        let text = |fact: &Option<Timestamp>| fact.map(|at| at.to_string());
-        compare(
-            "serial",
-            stated.serial.as_ref().map(ToString::to_string),
-            live.serial.as_ref().map(ToString::to_string),
-        );
-        compare("expires", text(&stated.expires), text(&live.expires));
-        compare("organization", stated.organization.clone(), live.organization.clone());
-        compare("location", stated.location.clone(), live.location.clone());
-        if !differ.is_empty() {
-            if !ruling.warnings.contains(&Warning::FactsDiffer) {
-                ruling.warnings.push(Warning::FactsDiffer);
-            }
-            ruling.details.push(format!(
-                "The tenant file is behind: {}. Run `applecart import --update`",
-                differ.join("; ")
-            ));
+        let behind: Vec<String> = stated::differences(&Fact::OF_CREDENTIAL, stated, &live)
+            .iter()
+            .map(|one| {
+                format!("{} {} in Git, {} in Intune", one.fact.field(), one.before, one.live)
+            })
+            .collect();
+        if !behind.is_empty() {
+            let told = behind.join("; ");
+            let told =
+                format!("The tenant file is behind: {told}. Run `applecart import --update`");
+            facts_differ(&mut ruling, told);
+        }
+        if let Some(name) = stated::misnamed(entry, &live) {
+            facts_differ(&mut ruling, format!("{}. {}", name.misstated(), name.repair()));
         }
     }
     ruling
+}
+
+fn facts_differ(ruling: &mut Ruling, told: String) {
+    if !ruling.warnings.contains(&Warning::FactsDiffer) {
+        ruling.warnings.push(Warning::FactsDiffer);
+    }
+    ruling.details.push(told);
 }
 
 /// What the ledger learns of a watched token: what came from outside Git is adopted once Git
@@ -115,6 +121,11 @@ pub(super) fn note_sighting(ruling: &mut Ruling, shown: &Shown<'_>, past: &Tenan
         }
         return;
     }
+    let last = past.last_live_facts(&shown.token).map(|(facts, _)| facts);
+    let was_there = last.is_some_and(|facts| *facts != Facts::default());
+    if ruling.decision == Decision::Missing && was_there {
+        ruling.notes.push(Note::Observed);
+    }
     let Some(live) = shown.live.filter(|_| ruling.decision == Decision::Watched) else { return };
     let recorded = past.changed_outside_git_recorded(&shown.token).is_some();
     let unrecorded = past
@@ -123,9 +134,15 @@ pub(super) fn note_sighting(ruling: &mut Ruling, shown: &Shown<'_>, past: &Tenan
         .is_some_and(|facts| live.differs_from(facts));
     if recorded || unrecorded {
         ruling.notes.push(Note::Adopted);
-    } else if past.last_live_facts(&shown.token).is_none_or(|(facts, _)| live.differs_from(facts)) {
+    } else if last.filter(|_| was_there).is_none_or(|facts| reads_differently(live, facts)) {
         ruling.notes.push(Note::Observed);
     }
+}
+
+/// Whether Intune has another credential than the recorded one, or does not call it valid any more.
+fn reads_differently(live: LiveToken<'_>, recorded: &Facts) -> bool {
+    let state = live.facts().state;
+    live.differs_from(recorded) || (recorded.state.is_some() && state != recorded.state)
 }
 
 pub(super) fn warn_apple_id(

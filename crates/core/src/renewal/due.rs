@@ -49,6 +49,10 @@ pub enum DueError {
         .wanted.as_ref().map(|wanted| format!(" called {wanted:?}")).unwrap_or_default()
     )]
     NotOne { tenant: String, wanted: Option<String>, choices: String },
+    #[error(
+        "{tenant} has no `push` entry, and an entry says with which Apple Account the certificate is made. If Intune has a certificate, `applecart import --update {tenant}` writes the entry. For a first one, write this into tenants/{tenant}/tenant.yaml with the account that is to own it, have it merged, and run this again: push: {{appleId: ACCOUNT}}"
+    )]
+    NoPushEntry { tenant: String },
     #[error("{tenant} names no token")]
     NoTokens { tenant: String },
     #[error(
@@ -277,6 +281,9 @@ pub fn choose<'a>(
     };
     if let Some(wanted) = wanted {
         all.retain(|due| due.token.token.is_called(wanted));
+        if all.is_empty() && wanted == Kind::Push.as_str() {
+            return Err(DueError::NoPushEntry { tenant });
+        }
         if all.is_empty() {
             return Err(DueError::NoToken { tenant, wanted: wanted.to_owned(), choices });
         }

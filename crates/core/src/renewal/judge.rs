@@ -310,6 +310,9 @@ impl Judging<'_> {
         if self.token.facts.apple_id.is_none() && self.apple_id.is_none() {
             doubts.push("the entry has no `appleId`; write the Apple Account that the file was downloaded with: next year's person needs it (--apple-id writes it)".to_owned());
         }
+        if self.token.create && self.token.facts.location.is_none() {
+            doubts.push("the entry is for a token that Intune does not have yet, and names no `location`: where Intune has one of the same organisation and Apple Account, a plan holds it (create-not-permitted). Write `location` on the entry, as Apple names it".to_owned());
+        }
         doubts.extend(self.other_server());
         doubts.extend(self.disputed_request().filter(|_| self.answers_request()));
         doubts.extend(self.request_told());

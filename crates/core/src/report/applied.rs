@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Cause, Facts, Kind, LedgerEntry, Outcome, Sha256, TenantId, TokenRef};
-use crate::plan::{Action, Due, FORMAT_VERSION, Fault, Plan, Reason, Verify, Warning};
+use crate::plan::{Action, Due, FORMAT_VERSION, Fault, Plan, Reason, Sync, Verify, Warning};
 use crate::words::kebab_enum;
 
 kebab_enum! {
@@ -112,6 +112,9 @@ pub struct ApplySummary {
     /// Failed before; the next try is not due yet.
     #[serde(default)]
     pub retry_later: usize,
+    /// Announced or made by an earlier run, and not visible in Intune yet: this run left them alone.
+    #[serde(default)]
+    pub unsettled: usize,
     /// Holds that the plan contained.
     pub holds: usize,
     /// Tenants of which something could not be read.
@@ -233,6 +236,9 @@ impl ApplyReport {
             let suspended = token.state.reasons.contains(&Reason::Suspended);
             if token.action == Action::Hold && !suspended {
                 report.ends(Outcome::Refused);
+            }
+            if token.state.sync == Sync::Progressing {
+                report.summary.unsettled += 1;
             }
             if token.state.warnings.contains(&Warning::RetryAfter) {
                 report.summary.retry_later += 1;

@@ -24,7 +24,12 @@ pub fn apply_human(report: &ApplyReport, all: bool, width: usize) -> String {
         + summary.holds
         + summary.retry_later
         > 0;
-    let _ = writeln!(out, "{}", styled(if bad { BAD } else { GOOD }, &counted(summary)));
+    let style = match (bad, summary.unsettled + summary.elsewhere + summary.waiting) {
+        (true, _) => BAD,
+        (false, 0) => GOOD,
+        (false, _) => LOOK,
+    };
+    let _ = writeln!(out, "{}", styled(style, &counted(summary)));
     if let Some(kept) = &report.not_pushed {
         let text = format!(
             "{} of the ledger could not be pushed: {} Until they are, other clones do not know what was sent. They are saved: run `applecart ledger append {}` where the remote can be reached",
@@ -143,6 +148,13 @@ fn counted(summary: &ApplySummary) -> String {
         (
             summary.retry_later,
             format!("{} tried again later (--retry tries at once)", summary.retry_later),
+        ),
+        (
+            summary.unsettled,
+            format!(
+                "{} not visible in Intune yet: the plan above says when to run again",
+                plural(summary.unsettled, "earlier upload")
+            ),
         ),
         (summary.holds, plural(summary.holds, "hold")),
         (

@@ -285,6 +285,8 @@ pub enum ForceState {
     OutsideGit,
     /// It came from outside Git, and Git watches it.
     Adopted,
+    /// A run saw that Intune had none any more.
+    Gone,
     /// It was seen in Intune before, and by the time of the next entry it had been changed outside
     /// Git: which of the two was in force then, the record does not tell.
     Uncertain,

@@ -202,6 +202,7 @@ fn counted(plan: &Plan, attention: &Attention) -> String {
         }
     }
     parts.extend(waiting(plan));
+    parts.extend(unsettled(plan));
     if parts.is_empty() {
         parts.push("nothing to upload".to_owned());
     }
@@ -232,6 +233,15 @@ pub(super) fn waiting(plan: &Plan) -> Option<String> {
         1 => format!("1 upload waits to be tried again until {first}"),
         more => format!("{more} uploads wait to be tried again, the first until {first}"),
     })
+}
+
+/// That earlier uploads are not settled: announced or made, and Intune does not show them yet.
+pub(super) fn unsettled(plan: &Plan) -> Option<String> {
+    let progressing = |token: &PlannedToken| token.state.sync == Sync::Progressing;
+    match plan.tokens().filter(|(_, token)| progressing(token)).count() {
+        0 => None,
+        count => Some(format!("{} not visible in Intune yet", plural(count, "earlier upload"))),
+    }
 }
 
 /// The same sentence for a terminal, and what to do next.

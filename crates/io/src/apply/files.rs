@@ -44,6 +44,14 @@ impl Refused {
         }
     }
 
+    /// Whether it is the file that is at fault, as far as anybody with the key can tell.
+    pub(super) fn is_of_file(&self) -> bool {
+        match self {
+            Self::Digest { .. } | Self::Findings(_) | Self::EmptyToken => true,
+            Self::File(_) | Self::Slow(_) | Self::Internal => false,
+        }
+    }
+
     pub(super) fn details(&self) -> Vec<String> {
         match self {
             Self::File(error) => vec![error.to_string()],

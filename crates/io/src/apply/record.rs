@@ -2,11 +2,13 @@
 
 use chrono::Duration;
 
+use super::files::Refused;
 use super::tools::Tools;
+use applecart_core::fleet::Token;
 use applecart_core::ledger::LEASE;
 use applecart_core::model::{
     Cause, EntryBody, Event, Evidence, Facts, FailureCode, FileRef, LedgerEntry, TenantId,
-    Timestamp, Write, Written,
+    TenantName, Timestamp, Write, Written,
 };
 use applecart_core::plan::{self, Closing, Due, Note, Noted, Planned, Verify};
 use applecart_core::report::{ApplyReport, Done, Happened};
@@ -90,6 +92,36 @@ pub(super) fn confirmed(
 pub(super) fn failed(due: &Due, cause: Cause, tools: &Tools<'_>) -> (TenantId, LedgerEntry) {
     let body = EntryBody::Failed { file: sent_file(due), cause };
     entry(due, tools.clock.now(), body, tools)
+}
+
+/// The file in Git was opened and refused, so that nothing was announced or uploaded. `None` where the
+/// record says so already, or something else than the file is at fault.
+pub(super) fn refused(
+    (name, tenant_id): (&TenantName, TenantId),
+    token: &Token,
+    why: &Refused,
+    tools: &Tools<'_>,
+) -> Option<(TenantId, LedgerEntry)> {
+    let file = token.file_ref().filter(|_| why.is_of_file())?;
+    let detail = why.details().join("; ");
+    let past = tools.view.tenant(tenant_id);
+    let known =
+        past.refused(&token.token, file.sha256).and_then(|line| line.cause()?.detail.as_ref());
+    if known == Some(&detail) {
+        return None;
+    }
+    let body = EntryBody::Failed { file: Some(file), cause: cause(FailureCode::Refused, detail) };
+    let entry = LedgerEntry {
+        rev: Some(tools.run.rev.clone()),
+        ..LedgerEntry::new(
+            tools.clock.now(),
+            name.clone(),
+            token.token.clone(),
+            &tools.run.author,
+            body,
+        )
+    };
+    Some((tenant_id, entry))
 }
 
 /// Intune has it in another location than it was meant for.

@@ -31,6 +31,8 @@ pub(super) async fn all(
                 Done { live: Some(verify.live.clone()), ..Done::of(Happened::Verified) }
             }
             Err(refused) => {
+                let tenant = (&verify.name, verify.tenant_id);
+                entries.extend(record::refused(tenant, &verify.token, &refused, tools));
                 let (details, outcome) = (refused.details(), refused.outcome());
                 Done { details, outcome, ..Done::of(Happened::Refused) }
             }

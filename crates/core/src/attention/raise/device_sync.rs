@@ -1,12 +1,13 @@
 //! Device sync, which is down from the download of a new enrollment token to its upload.
 
 use super::outdated::PULL;
+use super::recorded::writer;
 use super::token::OneToken;
 use super::words::Words;
 use crate::apple::enrollment;
-use crate::attention::{Cause, InGit, Matter, Severity};
+use crate::attention::{Cause, InGit, Matter, Severity, advice};
 use crate::fleet::TokenFile;
-use crate::ledger::Sending;
+use crate::ledger::{Sending, TenantLedger};
 use crate::model::{Kind, Timestamp};
 use crate::plan::{Action, Sync, WaitingFile, Warning};
 
@@ -23,7 +24,7 @@ impl OneToken<'_> {
             return self.device_sync_down_here(file);
         }
         if !self.is_new_token_on_its_way() {
-            return None;
+            return self.lost_download();
         }
         let down = self.matter(Cause::DeviceSyncDown, self.device_sync_on_its_way());
         // Nothing is left to do but to look again, for as long as Intune may take. After that it
@@ -35,6 +36,47 @@ impl OneToken<'_> {
         let is_accepted = self.sendings().any(|one| one.applied.is_some());
         let severity = if is_young && is_accepted { Severity::Notice } else { down.severity };
         Some(Matter { since, severity, ..down })
+    }
+
+    /// A download at Apple is on record, and its file is neither in Intune, nor in Git, nor on a branch
+    /// that waits: it was withdrawn, and Apple ended the token in use all the same.
+    fn lost_download(&self) -> Option<Matter> {
+        let past = self.of.past.filter(|_| self.token.kind == Kind::Enrollment)?;
+        let (line, at) = past.downloaded(&self.token)?;
+        let recorded = self.of.recorded()?;
+        let is_in_git = self.entry.is_some_and(|entry| entry.downloaded >= Some(at));
+        let is_of_future = enrollment::is_to_come(at, self.of.input.plan.generated_at);
+        let is_void = is_of_future || recorded.is_accepted(line);
+        if is_in_git || is_void || self.open().is_some() || !self.is_older_in_intune(past, at)? {
+            return None;
+        }
+        let message = format!(
+            "{} The file, whose download {} recorded on {}, is neither in Git nor on a branch that waits for review.",
+            since(Some(at)),
+            writer(line),
+            advice::day(line.at)
+        );
+        let next = format!(
+            "Bring that file, or download the token once more and bring that. If nothing was downloaded then, the line is wrong: find out who wrote it. {} To bring a file:",
+            recorded.how_to_accept(line)
+        );
+        let words =
+            Words::new(message, next).run(format!("applecart renew {} --file FILE", self.target()));
+        Some(Matter { since: Some(at), ..self.matter(Cause::DeviceSyncDown, words) })
+    }
+
+    /// Whether the token that Intune has, or was last seen to have, was downloaded before that.
+    fn is_older_in_intune(&self, past: &TenantLedger, at: Timestamp) -> Option<bool> {
+        let expires = self.planned.state.expires?;
+        let confirmed = past
+            .last_confirmed(&self.token)
+            .filter(|line| line.after.as_ref().is_some_and(|after| after.expires == Some(expires)));
+        // Of two downloads of one day the expiry does not tell.
+        let downloaded = confirmed.and_then(|line| line.file()?.downloaded);
+        Some(match downloaded {
+            Some(downloaded) => downloaded < at,
+            None => !enrollment::may_expire(at, expires) && expires < enrollment::expires_by(at),
+        })
     }
 
     /// Whether an enrollment token was sent, and nothing shows yet that Intune has it.
@@ -101,6 +143,9 @@ impl OneToken<'_> {
             Words::new(message.as_str(), next)
                 .run(format!("applecart plan --select {}", self.tenant()))
         };
+        if self.refusal().is_some() {
+            return see("Its upload was refused. See why, and correct that:");
+        }
         if self.planned.action == Action::Hold {
             return see("Its upload is held. See why:");
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::words::{Words, key, matter};
 use crate::attention::{Cause, Input, Matter, MatterTenant};
-use crate::fleet::{Accepted, Desired};
+use crate::fleet::Desired;
 use crate::model::{Record, TenantId, Timestamp, TokenRef};
 use crate::plan::CANNOT_LAND;
 use crate::rules::requests;
@@ -62,16 +62,13 @@ const WRONG_CLOCK: &str = "Correct the clock of that machine, or find out who fo
 
 impl Recorded<'_> {
     /// Whether the policy accepts it: somebody has looked into it.
-    fn is_accepted(&self, line: &Record) -> bool {
+    pub(super) fn is_accepted(&self, line: &Record) -> bool {
         let today = self.input.plan.generated_at.date_time().date_naive();
-        let named = |one: &&Accepted| one.tenant == self.id && today <= one.until;
-        let mut accepted = self.input.policy.accepted.iter().filter(named).peekable();
-        accepted.peek().is_some()
-            && line.line_sha256().is_some_and(|line| accepted.any(|one| one.line == line))
+        self.input.policy.accepts(self.id, line, today)
     }
 
     /// How a reviewed line of the policy says that this is explained.
-    fn how_to_accept(&self, line: &Record) -> String {
+    pub(super) fn how_to_accept(&self, line: &Record) -> String {
         let line = line.line_sha256().map(|line| line.to_string()).unwrap_or_default();
         format!(
             "What is explained can be accepted in applecart.yaml: `ledger: {{accepted: [{{tenant: {}, line: {line}, reason: …, by: …, until: YYYY-MM-DD}}]}}`.",
@@ -139,7 +136,7 @@ impl Recorded<'_> {
 }
 
 /// The machine or person that a line names; whoever forges one names another.
-fn writer(line: &Record) -> &str {
+pub(super) fn writer(line: &Record) -> &str {
     let actor = &line.actor;
     actor.host.as_deref().or(actor.user.as_deref()).unwrap_or("an unnamed machine")
 }

@@ -73,6 +73,9 @@ impl OneToken<'_> {
         let state = &self.planned.state;
         // These say that the file in Git is no better than what Intune has.
         let outdated = [Reason::Expired, Reason::OlderThanLive, Reason::RenewedOutsideGit];
+        if self.refusal().is_some() {
+            return InGit::No;
+        }
         match (self.planned.action, state.sync) {
             (Action::Upload | Action::Create, _) => InGit::Due,
             (Action::Hold, _) if state.reasons.iter().any(|one| outdated.contains(one)) => {

@@ -2,64 +2,18 @@
 
 use super::token::OneToken;
 use super::words::{Words, of_table};
-use crate::attention::{Cause, Matter, advice};
+use crate::attention::{Cause, Matter, Severity, advice};
 use crate::model::{Event, Facts, Record, Timestamp};
-use crate::plan::Sync;
-
-/// A fact of the token in Intune that is not the expected one.
-struct Difference {
-    fact: Fact,
-    before: String,
-    live: String,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fact {
-    Organization,
-    Location,
-    Serial,
-    Expiry,
-}
-
-impl Fact {
-    const ALL: [Self; 4] = [Self::Organization, Self::Location, Self::Serial, Self::Expiry];
-
-    fn of(self, facts: &Facts) -> Option<String> {
-        let trimmed = |text: &Option<String>| text.as_deref().map(|text| text.trim().to_owned());
-        match self {
-            Self::Organization => trimmed(&facts.organization),
-            Self::Location => trimmed(&facts.location),
-            Self::Serial => facts.serial.as_ref().map(ToString::to_string),
-            Self::Expiry => facts.expires.map(|at| at.to_string()),
-        }
-    }
-}
-
-impl Difference {
-    fn told(&self) -> String {
-        let Self { fact, before, live } = self;
-        match fact {
-            Fact::Organization => format!("organisation {live:?} instead of {before:?}"),
-            Fact::Location => format!("location {live:?} instead of {before:?}"),
-            Fact::Serial => format!("serial {live} instead of {before}"),
-            Fact::Expiry => format!("it expires on {live} instead of {before}"),
-        }
-    }
-}
+use crate::plan::{Action, Sync};
+use crate::rules::stated::{self, Difference, Fact};
 
 /// In what Intune has another token than before. A later expiry, with another serial, is an ordinary
 /// renewal.
 fn differences(before: &Facts, live: &Facts) -> Vec<Difference> {
     let is_later = live.expires > before.expires;
-    let all = Fact::ALL.into_iter().filter(|fact| match fact {
-        Fact::Serial | Fact::Expiry => !is_later,
-        Fact::Organization | Fact::Location => true,
-    });
-    all.filter_map(|fact| {
-        let (before, live) = (fact.of(before)?, fact.of(live)?);
-        (before != live).then_some(Difference { fact, before, live })
-    })
-    .collect()
+    let mut all = stated::differences(&Fact::OF_CREDENTIAL, before, live);
+    all.retain(|one| !(is_later && matches!(one.fact, Fact::Serial | Fact::Expiry)));
+    all
 }
 
 impl OneToken<'_> {
@@ -124,6 +78,45 @@ impl OneToken<'_> {
             self.tenant()
         );
         Some(self.matter(Cause::Replaced, Words::new(message, next).run(self.history())))
+    }
+
+    /// The tenant file states something of a token that Intune has otherwise, and no other credential
+    /// took its place. That calls for no write, so nothing else would notice it before the next renewal.
+    ///
+    /// Where Intune was once read to have what is stated, Intune's value was changed since, as when
+    /// Apple renames a location: that can wait.
+    pub(super) fn misstated(&self) -> impl Iterator<Item = Matter> {
+        self.misstatements().into_iter().map(|one| {
+            let words = if one.fact.is_imported() {
+                let command = format!("applecart import --update {}", self.tenant());
+                Words::new(format!("{}.", one.misstated()), format!("{}:", one.repair()))
+                    .run(command)
+            } else {
+                let next = format!("{}. Who changed what:", one.repair());
+                Words::new(format!("{}.", one.misstated()), next).run(self.history())
+            };
+            let was_so = |record: &Record| {
+                let read = record.after.as_ref().and_then(|facts| one.fact.of(facts));
+                read.as_deref() == Some(one.before.as_str())
+            };
+            let is_of_intune = one.fact != Fact::Expiry && self.readings().any(was_so);
+            let matter = self.matter(Cause::FactsDiffer, words);
+            let severity = if is_of_intune { Severity::Notice } else { matter.severity };
+            // It does not become more pressing as the credential nears its end.
+            Matter { severity, due: None, ..matter }
+        })
+    }
+
+    fn misstatements(&self) -> Vec<Difference> {
+        let state = &self.planned.state;
+        let (Some(entry), Some(live)) = (self.entry, &state.live) else { return Vec::new() };
+        match (state.sync, self.planned.action) {
+            (Sync::Watched, _) => stated::misnamed(entry, live).into_iter().collect(),
+            (Sync::InSync | Sync::Unverified, _) | (_, Action::Configure) => {
+                stated::misstated(entry, live)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// A token that only Intune has: calm would claim that it is looked after.

@@ -3,8 +3,9 @@
 use super::tenant::OneTenant;
 use super::words::{Words, told_once};
 use crate::attention::{Cause, Matter, OpenRenewal, Severity, advice};
-use crate::fleet::Token;
-use crate::model::{Facts, Timestamp, TokenRef, shell_word};
+use crate::fleet::{Token, TokenFile};
+use crate::ledger::TenantLedger;
+use crate::model::{Facts, LiveVpp, Record, Timestamp, TokenRef, shell_word};
 use crate::plan::{Action, CANNOT_LAND, HealthReason, PlannedToken, Reason, Sync, Warning};
 
 /// Holds of a file while Intune does not have the topic that devices know.
@@ -38,6 +39,7 @@ impl<'a> OneToken<'a> {
         matters.extend(self.lost_topic());
         matters.extend(self.wrong_topic());
         matters.extend(self.replaced());
+        matters.extend(self.misstated());
         matters.extend(self.other_account());
         matters.extend(self.expiry());
         matters.extend(self.disputed_request());
@@ -46,6 +48,7 @@ impl<'a> OneToken<'a> {
         matters.extend(self.planned.allows.iter().map(|reason| self.released(*reason)));
         matters.extend(self.device_sync());
         matters.extend(self.cannot_land());
+        matters.extend(self.refused());
         matters.extend(self.without_outcome());
         matters.extend(self.canary_failed());
         matters.extend(self.absent());
@@ -140,6 +143,29 @@ impl<'a> OneToken<'a> {
         Some(Matter { since, ..self.matter(Cause::CannotLand, words) })
     }
 
+    /// The line by which a run opened the file in Git and refused it, as long as that is its newest.
+    pub(super) fn refusal(&self) -> Option<&Record> {
+        let state = &self.planned.state;
+        let is_due = matches!(state.sync, Sync::OutOfSync | Sync::Unverified);
+        self.of.past?.refused(&self.token, state.sha256.filter(|_| is_due)?)
+    }
+
+    /// Whatever is uploaded in its place, this file is not, until it or its facts are other ones.
+    fn refused(&self) -> Option<Matter> {
+        let line = self.refusal()?;
+        let why = line.cause().and_then(|cause| cause.detail.as_deref());
+        let message = format!(
+            "A run opened the file in Git on {} and refused it: {}. It was not uploaded.",
+            advice::day(line.at),
+            why.unwrap_or("it is not usable").trim_end_matches('.')
+        );
+        let next = "Correct what the tenant file says of it, or bring the right file:";
+        let words =
+            Words::new(message, next).run(format!("applecart renew {} --file FILE", self.target()));
+        let since = Some(line.at);
+        Some(Matter { since, ..self.matter(Cause::Held(Reason::BadFile), words) })
+    }
+
     fn other_account(&self) -> Option<Matter> {
         if !self.planned.state.warnings.contains(&Warning::AppleIdDiffers) {
             return None;
@@ -202,7 +228,7 @@ impl<'a> OneToken<'a> {
             .run(self.history()),
             None => Words::new(
                 "It is watched, and Intune has none: no Apple device can be managed here.",
-                "Open the first request, or take the kind out of `watch` in the tenant file:",
+                "For a first certificate, write `push: {appleId: ACCOUNT}` into the tenant file with the account that is to own it, and have it merged; or take the kind out of `watch` there. Then open the first request:",
             )
             .run(format!("applecart renew {}", self.target())),
         }
@@ -238,11 +264,33 @@ impl<'a> OneToken<'a> {
 
     /// What the ledger tells of a token that could not be read: it stays until a reading disproves it.
     fn last_known(&self) -> Vec<Matter> {
-        let (Some(past), Some(file)) =
+        let mut matters = Vec::from_iter(self.last_known_dead());
+        if let (Some(past), Some(file)) =
             (self.of.past, self.entry.and_then(|entry| entry.file.as_ref()))
-        else {
-            return Vec::new();
+        {
+            matters.extend(self.last_known_of_file(past, file));
+        }
+        matters
+    }
+
+    /// The last reading showed that Intune had none any more, or one that it did not call valid.
+    fn last_known_dead(&self) -> Option<Matter> {
+        let (facts, at) = self.last_seen.as_ref()?;
+        let is_invalid = |state: &String| !matches!(state.as_str(), LiveVpp::VALID | "expired");
+        let (cause, told) = if *facts == Facts::default() {
+            (Cause::Missing, "Intune had none any more".to_owned())
+        } else {
+            let state = facts.state.as_ref().filter(|state| is_invalid(state))?;
+            let cause = Cause::Failing(HealthReason::TokenInvalid);
+            (cause, format!("Intune called its state {state:?}"))
         };
+        let message = format!("When it was last read, on {}, {told}.", advice::day(*at));
+        let words = Words::new(message, "It could not be read since. What was recorded:");
+        let matter = self.matter(cause, words.run(self.history()));
+        Some(Matter { since: Some(*at), as_of: Some(*at), ..matter })
+    }
+
+    fn last_known_of_file(&self, past: &TenantLedger, file: &TokenFile) -> Vec<Matter> {
         let rejected = past.definite_failure(&self.token, file.sha256).map(|failure| {
             let why = failure.cause().and_then(|cause| cause.detail.as_deref());
             let why = why.unwrap_or("Intune gave no reason");
@@ -287,6 +335,13 @@ impl<'a> OneToken<'a> {
         if self.is_to_come_back() {
             return Some(self.matter(Cause::Missing, self.gone()));
         }
+        if self.is_gone_while_parked() {
+            let words = Words::new(
+                "Intune had it before and has none now. A suspension covers uploads, and no token that is gone.",
+                "Find out who removed it. What was recorded of it:",
+            );
+            return Some(self.matter(Cause::Missing, words.run(self.history())));
+        }
         if state.sync != Sync::Missing || state.devices_know.is_some() {
             return None;
         }
@@ -297,6 +352,16 @@ impl<'a> OneToken<'a> {
 
     fn is_to_come_back(&self) -> bool {
         self.planned.state.sync == Sync::OutOfSync && self.is_gone()
+    }
+
+    /// Its hold says the same, and is parked: it may have been known, and this may not.
+    fn is_gone_while_parked(&self) -> bool {
+        let state = &self.planned.state;
+        let is_ambiguous = state.reasons.contains(&Reason::Ambiguous);
+        state.sync == Sync::Held
+            && !is_ambiguous
+            && self.of.is_suspended(self.entry)
+            && self.is_gone()
     }
 
     /// What Intune says is wrong with it.
@@ -319,6 +384,7 @@ impl<'a> OneToken<'a> {
     /// What waits for `apply`.
     fn to_apply(&self) -> Option<Matter> {
         match self.planned.state.sync {
+            _ if self.refusal().is_some() => None,
             Sync::OutOfSync if !self.is_gone() => {
                 Some(self.matter(Cause::OutOfSync, self.out_of_sync()))
             }

@@ -61,7 +61,8 @@ pub(crate) struct LineFields {
     /// Uploads (`intended`, `applied`): the wire encoding that was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     wire: Option<String>,
-    /// Uploads of enrollment tokens and their outcomes: when the file was downloaded at Apple.
+    /// Enrollment tokens (`downloaded`, uploads and their outcomes): when the file was downloaded at
+    /// Apple.
     #[serde(skip_serializing_if = "Option::is_none")]
     downloaded: Option<Timestamp>,
     /// The Git object id of the sealed file that the run opened; `sha256` is of what was in it.
@@ -120,6 +121,9 @@ impl LineFields {
                 csr: self.csr.take().ok_or(need("csr"))?,
                 public_key_sha256: self.public_key_sha256.take().ok_or(need("publicKeySha256"))?,
             },
+            Event::Downloaded => {
+                EntryBody::Downloaded { file: self.take_file()?.ok_or(need("sha256"))? }
+            }
             Event::Intended => EntryBody::Intended {
                 lease_until: self.lease_until.take().ok_or(need("leaseUntil"))?,
                 write: self.take_write()?,
@@ -266,7 +270,8 @@ impl From<LedgerEntry> for LineFields {
                 line.put_file(file);
                 line.cause = cause;
             }
-            EntryBody::NotShown { file }
+            EntryBody::Downloaded { file }
+            | EntryBody::NotShown { file }
             | EntryBody::OutcomeUnknown { file }
             | EntryBody::Verified { file } => line.put_file(Some(file)),
             EntryBody::Confirmed { file, evidence } => {

@@ -56,6 +56,7 @@ pub(super) fn in_force(past: &Past<'_>, at: Timestamp) -> InForce {
     (answer.tracked, answer.tracked_since) = (None, None);
     answer.sha256 = record.sha256();
     answer.state = match record.event() {
+        Event::ChangedOutsideGit | Event::Observed if record.saw_none() => ForceState::Gone,
         Event::Confirmed | Event::Verified => ForceState::Confirmed,
         Event::ChangedOutsideGit => ForceState::OutsideGit,
         Event::Observed => ForceState::Observed,
@@ -90,7 +91,7 @@ fn reached(past: &Past<'_>, lines: &[&(TenantId, &Record)], at: Timestamp, answe
         found.map(|(tenant, one)| RecordEntry::of(*tenant, one))
     };
     match answer.state {
-        ForceState::OutsideGit | ForceState::Observed => {
+        ForceState::OutsideGit | ForceState::Observed | ForceState::Gone => {
             // The first read that saw it; a digest in the line is the one that it replaced.
             answer.sha256 = None;
             answer.reached = Some(RecordEntry::of(tenant, record));

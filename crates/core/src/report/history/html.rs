@@ -80,7 +80,7 @@ fn section(out: &mut String, history: &History, token: &TokenHistory, index: usi
     let (head, lines) = force(&token.in_force);
     let class = match token.in_force.state {
         ForceState::Confirmed => "good",
-        ForceState::OutsideGit | ForceState::Uncertain => "bad",
+        ForceState::OutsideGit | ForceState::Gone | ForceState::Uncertain => "bad",
         _ => "look",
     };
     let _ = writeln!(

@@ -123,7 +123,7 @@ fn timeline(token: &TokenHistory, asked: bool, width: usize) -> String {
     let (head, lines) = force(&token.in_force);
     let style = match token.in_force.state {
         ForceState::Confirmed => GOOD,
-        ForceState::OutsideGit | ForceState::Uncertain => BAD,
+        ForceState::OutsideGit | ForceState::Gone | ForceState::Uncertain => BAD,
         _ => LOOK,
     };
     let when = if asked { "in force at" } else { "in force now," };

@@ -345,7 +345,7 @@ fn merged(steps: Vec<GitStep>, records: &[(TenantId, &Record)]) -> Vec<TimelineE
 
 fn entry_of(tenant: TenantId, record: &Record) -> TimelineEntry {
     let changes = match record.event() {
-        Event::Acknowledged => Vec::new(),
+        Event::Acknowledged | Event::Downloaded => Vec::new(),
         _ => of_record(record.before.as_ref(), record.after.as_ref()),
     };
     TimelineEntry {

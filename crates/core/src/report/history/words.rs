@@ -24,6 +24,7 @@ impl Happening {
             },
             Self::Ledger(event) => match event {
                 Event::RenewalOpened => "renewal opened",
+                Event::Downloaded => "downloaded at Apple",
                 Event::Intended => "about to upload",
                 Event::Applied => "uploaded",
                 Event::Failed => "upload failed",
@@ -193,6 +194,7 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
         ForceState::Applied => "accepted by Intune, not yet seen there".to_owned(),
         ForceState::Observed => "in Intune, as a run saw it; Git only watches it".to_owned(),
         ForceState::OutsideGit => "put there outside Git".to_owned(),
+        ForceState::Gone => "gone: a run saw that Intune had none any more".to_owned(),
         ForceState::Adopted => "put there from outside Git, and watched by Git since".to_owned(),
         ForceState::Uncertain => {
             "uncertain: it was changed outside Git before a run looked again".to_owned()
@@ -215,6 +217,7 @@ pub(super) fn force(force: &InForce) -> (String, Vec<String>) {
     if let Some(reached) = &force.reached {
         let how = match (force.state, force.sha256) {
             (ForceState::Observed, _) => "first seen",
+            (ForceState::Gone, _) => "first missed",
             (ForceState::OutsideGit | ForceState::Adopted, _) | (_, None) => "first recorded",
             _ => "reached Intune",
         };

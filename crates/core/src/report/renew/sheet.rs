@@ -48,7 +48,7 @@ pub struct Sheet {
     /// Push: whether it is proved that the tenant never had one, so that Create is right at Apple.
     #[serde(default)]
     pub first: bool,
-    /// Whether Intune calls the credential invalid: it is due at once, whatever its date says.
+    /// Whether Intune calls the credential invalid or expired: it is due at once, whatever its date says.
     #[serde(default)]
     pub dead: bool,
     /// Whole days left, rounded down; negative once it expired.
@@ -146,10 +146,11 @@ fn deadline(sheet: &Sheet) -> (String, anstyle::Style) {
             " (as Git says; Intune has no such token, or several: `applecart plan` shows which)"
         }
     };
-    if sheet.dead {
+    // One that has expired by its date is told by that.
+    if sheet.dead && sheet.days_left.is_none_or(|days| days >= 0) {
         let date = sheet.facts.expires.map(|at| format!(", though its date is {at}"));
         let date = date.unwrap_or_default();
-        return (format!("at once: Intune calls the one in use invalid{date}"), BAD);
+        return (format!("at once: Intune calls the one in use invalid or expired{date}"), BAD);
     }
     match (sheet.facts.expires, sheet.days_left) {
         // Days are rounded down, so one day less than nothing began within the last 24 hours.

@@ -55,25 +55,36 @@ pub fn sheet_links(kind: Kind, tenant_id: TenantId, school: bool, cloud: Cloud) 
     vec![apple, link(&format!("Intune: {blade}"), url)]
 }
 
-/// The way on where the file on the branch is the wrong one.
-fn again(open: &OpenRenewal) -> String {
+/// The way on where the file on the branch is the wrong one. A branch that another program or person
+/// named may hold more than the file.
+fn again(open: &OpenRenewal) -> Option<String> {
+    if open.is_uncommitted() {
+        return None;
+    }
     let branch = shell_word(&open.branch);
+    if !open.branch.starts_with("renew/") {
+        let told = format!(
+            "Only if its file is the wrong one, close the pull request of {branch}, take the file out of that branch, and open this renewal again."
+        );
+        return Some(told);
+    }
     let delete = match &open.remote {
         Some(remote) if open.pushed => {
             format!("git push {} --delete {branch}", shell_word(remote))
         }
         _ => format!("git branch -D {branch}"),
     };
-    format!(
+    Some(format!(
         "Only if its file is the wrong one, delete the branch and open this renewal again: {delete}"
-    )
+    ))
 }
 
 /// What to do, in order.
 fn steps(sheet: &Sheet) -> Vec<String> {
     if let Some(open) = &sheet.open {
         let (next, command) = open.next();
-        return vec![open.told(), format!("{next} {command}"), again(open)];
+        let steps = [open.told(), format!("{next} {command}")];
+        return steps.into_iter().chain(again(open)).collect();
     }
     if sheet.waiting {
         return waiting_steps(sheet);

@@ -46,7 +46,7 @@ super::rows! {
         "Intune changed between the plan and the upload.",
         "Another hand or run wrote to it, and what was judged is not what is there now. Nothing was uploaded.",
         "Run `applecart plan`, which judges what Intune has now.";
-    "refused" [Result] Error ()
+    "refused" [Result Failure] Error ()
         "The file was opened and is not what the tenant file says, or must not be uploaded.",
         "Only the opened file tells. Nothing was uploaded.",
         "The result names what is wrong with it. Download the right file at Apple, and bring it with `applecart renew TENANT/TOKEN --file FILE`.";
@@ -108,8 +108,8 @@ super::rows! {
         "Wait until that run has ended, and run the command again.";
     "facts-differ" [Warning] Warning ()
         "The facts in the tenant file are not the ones in Intune.",
-        "The tenant file is wrong or behind, or Apple renamed the location of a VPP token.",
-        "Find out which of the two is right. If Intune is, run `applecart import --update TENANT`.";
+        "The tenant file is wrong or behind, or Apple renamed the location of a VPP token. No write follows from it, and the next renewal would be judged by it.",
+        "Find out which of the two is right, and who changed what. To take over what Intune has, run `applecart import --update TENANT`.";
     "moved-outside-git" [Warning] Warning ()
         "The credential in Intune was changed by another hand since it was last recorded, and the file in Git is newer.",
         "The file in Git is uploaded over it. That holds nothing, and is recorded as `changed-outside-git`.",

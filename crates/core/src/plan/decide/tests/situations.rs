@@ -99,6 +99,18 @@ situations! {
         world.entry().facts.role_scope_tag_ids = Some(vec!["7".into()]);
     } => Watched None [];
 
+    // The facts in the tenant file were edited wrongly after Intune had its file. No write follows; the
+    // list of what needs a person tells it.
+    "the tenant file says a later expiry of the certificate that Intune has": World::equal, |world| {
+        world.entry().facts.expires = Some(at("2029-11-20T10:00:00Z"));
+    } => InSync None [];
+    "the tenant file says another organisation of the token that Intune has": World::vpp, |world| {
+        world.entry().facts.organization = Some("Fabrikam".into());
+    } => InSync None [];
+    "the tenant file says another name of an enrollment token that Intune has": World::enrollment, |world| {
+        world.entry().facts.name = Some("Fabrikam ABM".into());
+    } => InSync None [];
+
     // Encrypted again: other sealed bytes, by the tenant file's word the same file.
     "the certificate in Git was encrypted again since a run opened it": World::equal, encrypted_again => Unverified Verify [];
     "the enrollment file in Git was encrypted again since a run opened it": World::enrollment, encrypted_again => Unverified Verify [];
