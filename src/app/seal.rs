@@ -11,7 +11,7 @@ use applecart_core::fleet::{self, Desired, Policy, Tenant, Token};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Kind, LiveTenant, Problem, Sha256, shell_word};
 use applecart_core::plan::Selection;
-use applecart_core::renewal::{Place, split_spec};
+use applecart_core::renewal::{Place, proposal, split_spec};
 use applecart_core::rules::identity;
 use applecart_core::rules::requests::Requests;
 use applecart_core::sealed;
@@ -44,6 +44,10 @@ pub struct SealedDownload {
     /// The tenant file, from the repository's root, and its change.
     pub tenant_file: String,
     pub diff: String,
+    /// The branch that a renewal with this file is brought on: every clone knows it by its name.
+    pub branch: String,
+    /// Where it is pushed to; `None` where the repository has no remote.
+    pub remote: Option<String>,
     /// The sealed file, from the repository's root, and to how many recipients it was sealed;
     /// `None` where another program did that.
     pub sealed_file: String,
@@ -119,6 +123,8 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
     let filter = download::unfiltered(&repo, &place.path_of(&sealed.name))?;
     let before = place.text().map_err(DownloadError::from)?;
     let done = SealedDownload {
+        branch: proposal::branch(tenant, &token, &inspection, download.sha256()),
+        remote: repo.fleet_remote()?,
         sha256: download.sha256(),
         tenant_file: place.path(),
         diff: fleet::diff(&place.path(), before, &tenant_file),

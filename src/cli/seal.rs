@@ -112,13 +112,17 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         |recipients| format!("to {}", plural(recipients, "recipient")),
     );
     text.push_str(&format!(
-        "\nsealed {} {by}; {} has its facts\nnext: check both, commit them, and open a pull request:\n  applecart validate --worktree\n  git add {} {}\n  git commit -m {}\n",
+        "\nsealed {} {by}; {} has its facts\nnext: check both, commit them on a branch, and open a pull request:\n  applecart validate --worktree\n  git switch -c {}\n  git add {} {}\n  git commit -m {}\n",
         escape(&done.sealed_file),
         done.tenant_file,
+        shell_word(&done.branch),
         shell_word(&done.sealed_file),
         shell_word(&done.tenant_file),
         shell_word(&format!("Renew {}", args.token)),
     ));
+    if let Some(remote) = &done.remote {
+        text.push_str(&format!("  git push -u {} HEAD\n", shell_word(remote)));
+    }
     output.result(&text)?;
     for doubt in &done.doubts {
         output.note(&format!("warning: {doubt}"));

@@ -53,12 +53,38 @@ fn files_that_are_not_committed_are_told_where_only_commits_count() {
     let world = World::new();
     world.renewal("contoso");
     world.run(&["apply"]).ends_with(0);
-    world.tenant("contoso", &world.issue(None, 300));
+    world.tenant("contoso", &world.issue(None, 500));
     for command in ["plan", "status", "apply"] {
         world.run(&[command]).says("not committed");
     }
+    // Another download would end this one, which nobody else can see.
+    world.run(&["status"]).says("renewal-open").says("Do not download it again");
+    world.run(&["renew", "contoso/push"]).says("lies in the worktree of this clone");
     world.commit("All of it");
     assert!(!world.run(&["status"]).stdout.contains("not committed"));
+}
+
+#[test]
+fn a_renewal_that_waits_on_a_branch_of_any_name_is_open() {
+    let hub = Hub::new();
+    let (_, first) = hub.world.renewal("contoso");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    hub.world.git(&["checkout", "--quiet", "-b", "contoso-push"]);
+    hub.world.tenant("contoso", &hub.world.issue(Some(&first.topic), 365));
+    hub.world.commit("Renew contoso");
+    hub.world.git(&["push", "--quiet", &hub.url(), "contoso-push"]);
+    hub.world.git(&["checkout", "--quiet", "main"]);
+    // A branch that was left behind brings nothing, and neither does one of the same files.
+    hub.world.git(&["push", "--quiet", &hub.url(), "main:left-behind"]);
+    let clone = hub.clone("colleague", &[]);
+    clone.run(&["apply"]).ends_with(0).says("uploaded");
+    clone.run(&["status"]).says("renewal-open").says("on the branch contoso-push");
+    let sheet = clone.run(&["renew", "contoso/push"]).says("Do not download it again");
+    assert!(!sheet.stdout.contains("branch -D") && !sheet.stdout.contains("--delete"));
+    hub.world.git(&["merge", "--quiet", "--no-ff", "--no-edit", "contoso-push"]);
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    clone.git(&["pull", "--quiet", "--ff-only"]);
+    assert!(!clone.run(&["status"]).stdout.contains("renewal-open"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::loaded::Loaded;
 use crate::app::{Context, Reach};
 use applecart_core::attention::{CloneState, OpenRenewal};
 use applecart_core::fleet::{self, Desired, Tenant, Token};
-use applecart_core::model::{Kind, TenantName, Timestamp, TokenRef, sentence};
+use applecart_core::model::{Kind, Sha256, TenantName, Timestamp, TokenRef, sentence};
 use applecart_core::renewal::proposal;
 use applecart_io::git::{GitError, RenewalBranch};
 
@@ -46,16 +46,21 @@ pub fn state(context: &Context, loaded: &Loaded, reach: Reach) -> CloneState {
         Ok(moved) => state.moved = moved,
         Err(error) => unknown("which record the settings named before", &error),
     }
-    let branches = loaded.repo.renewal_branches(asked).or_else(|error| match asked {
+    let is_other = |branch: &str| brings_none(loaded, branch);
+    let branches = loaded.repo.renewal_branches(asked, &is_other).or_else(|error| match asked {
         Some(remote) => {
             unknown(&format!("which renewals wait on branches of {remote}"), &error);
-            loaded.repo.renewal_branches(None)
+            loaded.repo.renewal_branches(None, &is_other)
         }
         None => Err(error),
     });
     match branches {
         Ok(branches) => state.open_renewals = open_renewals(loaded, remote.as_ref(), branches),
         Err(error) => unknown("which renewals wait on branches", &error),
+    }
+    match uncommitted(loaded, &state) {
+        Ok(renewals) => state.open_renewals.extend(renewals),
+        Err(error) => unknown("which renewals are not committed", &error),
     }
     state
 }
@@ -138,11 +143,17 @@ fn open_renewals(
         .collect();
     let mut waiting = Vec::new();
     for branch in branches {
-        let of = proposal::stem_of(&branch.name).and_then(|stem| tokens.get(stem));
-        let Some((tenant, token)) = of else { continue };
-        if let Some(file) = waits(loaded, &branch, tenant, token) {
-            let open = opened(branch, remote.cloned(), &tenant.name, &token.token);
-            waiting.push((file, open));
+        let Some(unmerged) = Unmerged::of(loaded, &branch.commit) else { continue };
+        let named = proposal::stem_of(&branch.name).and_then(|stem| tokens.get(stem));
+        let brought = match named {
+            Some((tenant, token)) => vec![(*tenant, *token)],
+            None => unmerged.brings(),
+        };
+        for (tenant, token) in brought {
+            if let Some(file) = unmerged.waits(tenant, token) {
+                let open = opened(&branch, remote.cloned(), &tenant.name, &token.token);
+                waiting.push((file, open));
+            }
         }
     }
     // The newest file first: each download ends an enrollment token, the one before it included.
@@ -167,16 +178,16 @@ struct Waiting {
 }
 
 fn opened(
-    branch: RenewalBranch,
+    branch: &RenewalBranch,
     remote: Option<String>,
     tenant: &TenantName,
     token: &TokenRef,
 ) -> OpenRenewal {
-    let (by, at) = branch.brought.unzip();
+    let (by, at) = branch.brought.clone().unzip();
     OpenRenewal {
         pushed: branch.remote.is_some(),
-        remote: branch.remote.or(remote),
-        branch: branch.name,
+        remote: branch.remote.clone().or(remote),
+        branch: branch.name.clone(),
         tenant: tenant.to_string(),
         token: token.clone(),
         by,
@@ -185,25 +196,103 @@ fn opened(
     }
 }
 
-/// The file that waits on a branch; `None` once it was merged, as it is or as another commit with the
-/// same file, or the fleet has a later file.
-fn waits(
-    loaded: &Loaded,
-    branch: &RenewalBranch,
-    tenant: &Tenant,
-    token: &Token,
-) -> Option<Waiting> {
-    let tips = [loaded.base.as_ref().map(|base| base.commit.as_str()), loaded.rev.as_deref()];
-    if tips.into_iter().flatten().any(|tip| loaded.repo.is_merged(&branch.commit, tip)) {
-        return None;
+/// Branches that never bring a renewal: the base itself, and the ones of the record.
+fn brings_none(loaded: &Loaded, branch: &str) -> bool {
+    let base = loaded.base.as_ref().and_then(|base| base.remote_branch());
+    let policy = &loaded.policy;
+    base.is_some_and(|(_, base)| base == branch)
+        || [&policy.ledger_branch, &policy.notes_branch].contains(&&branch.to_owned())
+}
+
+/// The tip of a branch that is not in the base, nor in what is looked at.
+struct Unmerged<'l> {
+    loaded: &'l Loaded,
+    commit: &'l str,
+}
+
+/// A branch that changes so many tenants is no renewal: nobody reviews as many files at once.
+const MAX_FOLDERS: usize = 200;
+
+impl<'l> Unmerged<'l> {
+    fn of(loaded: &'l Loaded, commit: &'l str) -> Option<Self> {
+        let tips = [loaded.base.as_ref().map(|base| base.commit.as_str()), loaded.rev.as_deref()];
+        let is_merged = tips.into_iter().flatten().any(|tip| loaded.repo.is_merged(commit, tip));
+        (!is_merged).then_some(Self { loaded, commit })
     }
-    let folder = loaded.repo.tenant(&branch.commit, tenant.name.as_str()).ok().flatten();
-    let there = folder.and_then(|folder| fleet::load_folder(folder, None));
-    let there = there.as_ref().and_then(Desired::valid);
-    let there = there.and_then(|it| it.tokens().find(|it| it.token.same_token(&token.token)))?;
+
+    fn tenant(&self, commit: &str, name: &str) -> Option<Tenant> {
+        let folder = self.loaded.repo.tenant(commit, name).ok().flatten()?;
+        tenant_in(folder)
+    }
+
+    /// The tokens for which the branch, by itself, changes the file. What it lacks of the base says
+    /// nothing, and neither does a branch whose beginning this clone does not have.
+    fn brings(&self) -> Vec<(&'l Tenant, &'l Token)> {
+        let Self { loaded, commit } = self;
+        let base = loaded.base.as_ref().map(|base| base.commit.as_str());
+        let Some(base) = base.or(loaded.rev.as_deref()) else { return Vec::new() };
+        let (fork, folders) = match loaded.repo.touched(commit, base) {
+            Ok(touched) => touched,
+            Err(error) => {
+                tracing::debug!("a branch was not compared with the base: {}", sentence(&error));
+                return Vec::new();
+            }
+        };
+        if folders.len() > MAX_FOLDERS {
+            return Vec::new();
+        }
+        let known = loaded.fleet.iter().filter_map(Desired::valid);
+        let touched = known.filter(|tenant| folders.contains(tenant.name.as_str()));
+        touched
+            .flat_map(|tenant| {
+                let name = tenant.name.as_str();
+                let (before, after) = (self.tenant(&fork, name), self.tenant(commit, name));
+                changed(tenant, before.as_ref(), after.as_ref())
+            })
+            .collect()
+    }
+
+    /// The file that waits; `None` once the fleet has it, by another commit, or a later one.
+    fn waits(&self, tenant: &Tenant, token: &Token) -> Option<Waiting> {
+        let there = self.tenant(self.commit, tenant.name.as_str())?;
+        waits(token, its(&there, token)?)
+    }
+}
+
+fn tenant_in(folder: fleet::Folder) -> Option<Tenant> {
+    match fleet::load_folder(folder, None)? {
+        Desired::Valid(tenant) => Some(tenant),
+        Desired::Invalid { .. } => None,
+    }
+}
+
+fn its<'t>(tenant: &'t Tenant, token: &Token) -> Option<&'t Token> {
+    tenant.tokens().find(|it| it.token.same_token(&token.token))
+}
+
+fn sha256(token: &Token) -> Option<Sha256> {
+    token.file.as_ref().map(|file| file.sha256)
+}
+
+/// The tokens of a tenant whose file is another one in `after`.
+fn changed<'t>(
+    tenant: &'t Tenant,
+    before: Option<&Tenant>,
+    after: Option<&Tenant>,
+) -> Vec<(&'t Tenant, &'t Token)> {
+    let file = |of: Option<&Tenant>, token: &Token| its(of?, token).and_then(sha256);
+    let is_new = |token: &&Token| {
+        let there = file(after, token);
+        there.is_some() && there != file(before, token)
+    };
+    tenant.tokens().filter(is_new).map(|token| (tenant, token)).collect()
+}
+
+/// Whether a file that is not merged waits for a token; `None` where the fleet has the same one, or a
+/// later one.
+fn waits(token: &Token, there: &Token) -> Option<Waiting> {
     // A branch of that name which brings the token no other file is no renewal of it: anybody may
     // push one.
-    let sha256 = |token: &Token| token.file.as_ref().map(|file| file.sha256);
     let is_same = sha256(there) == sha256(token) || sha256(there).is_none();
     let age = |token: &Token| match token.token.kind {
         Kind::Enrollment => token.downloaded,
@@ -212,4 +301,42 @@ fn waits(
     let dated = age(there);
     let is_over = is_same || dated.is_some_and(|at| age(token) > Some(at));
     (!is_over).then_some(Waiting { dated })
+}
+
+/// Files that were sealed and are on no branch yet: nobody but this clone knows of the download.
+fn uncommitted(loaded: &Loaded, state: &CloneState) -> Result<Vec<OpenRenewal>, GitError> {
+    let folders: BTreeSet<&str> = state
+        .dirty
+        .iter()
+        .filter_map(|path| path.strip_prefix("tenants/")?.split_once('/'))
+        .map(|(folder, _)| folder)
+        .collect();
+    let known = loaded.fleet.iter().filter_map(Desired::valid);
+    let dirty: Vec<&Tenant> =
+        known.filter(|tenant| folders.contains(tenant.name.as_str())).collect();
+    if dirty.is_empty() {
+        return Ok(Vec::new());
+    }
+    let worktree = loaded.repo.worktree_snapshot()?;
+    let mut renewals = Vec::new();
+    for tenant in dirty {
+        let folder = worktree.tenants.iter().find(|folder| folder.name == tenant.name.as_str());
+        let after = folder.cloned().and_then(tenant_in);
+        for (_, token) in changed(tenant, Some(tenant), after.as_ref()) {
+            let there = after.as_ref().and_then(|after| its(after, token));
+            if there.and_then(|there| waits(token, there)).is_some() {
+                renewals.push(OpenRenewal {
+                    branch: String::new(),
+                    tenant: tenant.name.to_string(),
+                    token: token.token.clone(),
+                    by: None,
+                    at: None,
+                    remote: None,
+                    pushed: false,
+                    others: Vec::new(),
+                });
+            }
+        }
+    }
+    Ok(renewals)
 }

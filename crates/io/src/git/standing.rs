@@ -11,11 +11,17 @@ use super::{Base, GitError, Repo, escaped};
 use applecart_core::fleet::FLEET_FILE;
 use applecart_core::model::Timestamp;
 
-/// Where the branches of renewals are.
-const RENEWALS: &str = "refs/heads/renew/";
+const HEADS: &str = "refs/heads/";
+
+/// How the names of the branches begin that `renew` makes.
+const RENEWALS: &str = "renew/";
 
 /// As many branches are fetched by one command: their names have to fit on a command line.
 const AT_ONCE: usize = 500;
+
+/// So many branches with other names are looked at. Where there are more, those of renewals tell
+/// themselves by their names.
+const MAX_OTHERS: usize = 500;
 
 /// How the commit that is checked out stands to the base.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,37 +109,52 @@ impl Repo {
         commit == tip || self.repo.graph_descendant_of(tip, commit).unwrap_or(false)
     }
 
-    /// The branches of renewals: those of this clone, and those of the remote where one is named,
-    /// else as this clone saw them last. The commits of those that only the remote has are fetched,
+    /// The branches that may bring a renewal: those of this clone, and those of the remote where one is
+    /// named, else as this clone saw them last. A renewal may be on a branch of any name; `is_other`
+    /// leaves out those that bring none. The commits of those that only the remote has are fetched,
     /// and no reference is moved.
-    pub fn renewal_branches(&self, remote: Option<&str>) -> Result<Vec<RenewalBranch>, GitError> {
+    pub fn renewal_branches(
+        &self,
+        remote: Option<&str>,
+        is_other: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<RenewalBranch>, GitError> {
         let mut found: BTreeMap<String, (Oid, Option<String>)> = BTreeMap::new();
         let unreadable = |error| GitError::reading("the branches", error);
         for reference in self.repo.references().map_err(unreadable)? {
             let reference = reference.map_err(unreadable)?;
             let name = escaped(reference.name_bytes());
             let Some(tip) = reference.target() else { continue };
-            if let Some(branch) = name.strip_prefix("refs/heads/") {
-                if name.starts_with(RENEWALS) {
-                    found.entry(branch.to_owned()).or_insert((tip, None));
-                }
+            if let Some(branch) = name.strip_prefix(HEADS) {
+                found.entry(branch.to_owned()).or_insert((tip, None));
             } else if remote.is_none()
                 && let Some((of, branch)) =
                     name.strip_prefix("refs/remotes/").and_then(|rest| rest.split_once('/'))
-                && branch.starts_with("renew/")
             {
                 found.insert(branch.to_owned(), (tip, Some(of.to_owned())));
             }
         }
         if let Some(remote) = remote {
-            let there = self.renewals_at(remote)?;
-            // A clone that nothing can be written to knows the names all the same.
-            if let Err(error) = self.fetch_missing(remote, &there) {
-                tracing::debug!(%error, "the commits of open renewals were not fetched");
-            }
+            let there = self.heads_at(remote)?;
             let there =
                 there.into_iter().map(|(branch, tip)| (branch, (tip, Some(remote.to_owned()))));
             found.extend(there);
+        }
+        let mut others = 0;
+        found.retain(|name, _| {
+            let is_named_so = name.starts_with(RENEWALS);
+            others += usize::from(!is_named_so && !is_other(name));
+            is_named_so || (!is_other(name) && others <= MAX_OTHERS)
+        });
+        if others > MAX_OTHERS {
+            tracing::warn!(
+                "of {others} branches {MAX_OTHERS} were looked at: a renewal on another one is not told. Delete branches that are merged"
+            );
+        }
+        if let Some(remote) = remote {
+            // A clone that nothing can be written to knows the names all the same.
+            if let Err(error) = self.fetch_missing(remote, &found) {
+                tracing::debug!(%error, "the commits of open renewals were not fetched");
+            }
         }
         Ok(found
             .into_iter()
@@ -146,28 +167,25 @@ impl Repo {
             .collect())
     }
 
-    fn renewals_at(&self, remote: &str) -> Result<BTreeMap<String, Oid>, GitError> {
-        let pattern = format!("{RENEWALS}*");
-        let args = ["ls-remote", "--refs", "--", checked_remote(remote)?, &pattern];
+    fn heads_at(&self, remote: &str) -> Result<BTreeMap<String, Oid>, GitError> {
+        let args = ["ls-remote", "--refs", "--heads", "--", checked_remote(remote)?];
         let answer = GitProgram::of(self).run(&args)?;
         let heads = super::network::advertised(&answer)?;
         Ok(heads
             .into_iter()
-            // Git takes a pattern for the end of a name.
-            .filter(|(name, _)| name.starts_with(RENEWALS))
-            .filter_map(|(name, tip)| Some((name.strip_prefix("refs/heads/")?.to_owned(), tip)))
+            .filter_map(|(name, tip)| Some((name.strip_prefix(HEADS)?.to_owned(), tip)))
             .collect())
     }
 
     fn fetch_missing(
         &self,
         remote: &str,
-        branches: &BTreeMap<String, Oid>,
+        branches: &BTreeMap<String, (Oid, Option<String>)>,
     ) -> Result<(), GitError> {
         let mut missing = Vec::new();
-        for (branch, tip) in branches {
-            if self.header(*tip)?.is_none() {
-                missing.push(format!("refs/heads/{branch}"));
+        for (branch, (tip, of)) in branches {
+            if of.is_some() && self.header(*tip)?.is_none() {
+                missing.push(format!("{HEADS}{branch}"));
             }
         }
         for some in missing.chunks(AT_ONCE) {

@@ -98,12 +98,13 @@ fn branches_of_renewals_are_found_at_the_remote_and_in_the_clone() {
         found.iter().map(|one| (one.name.clone(), one.remote.clone())).collect::<Vec<_>>()
     };
     let own = ("renew/b/push-2027-01-01".to_owned(), None);
+    let is_other = |name: &str| !name.starts_with("renew/");
     assert_eq!(
-        names(&repo.renewal_branches(None).unwrap()),
+        names(&repo.renewal_branches(None, &is_other).unwrap()),
         std::slice::from_ref(&own),
         "nothing is asked"
     );
-    let found = repo.renewal_branches(Some("origin")).unwrap();
+    let found = repo.renewal_branches(Some("origin"), &is_other).unwrap();
     let there = ("renew/a/push-2027-01-01".to_owned(), Some("origin".to_owned()));
     assert_eq!(names(&found), [there, own]);
     assert_eq!(found[0].brought.as_ref().unwrap().0, "Dana", "its commit was fetched");
@@ -111,4 +112,7 @@ fn branches_of_renewals_are_found_at_the_remote_and_in_the_clone() {
     let head = repo.resolve("HEAD").unwrap();
     assert!(!repo.is_merged(&found[0].commit, &head));
     assert!(repo.is_merged(&found[1].commit, &head));
+    let of_any_name = repo.renewal_branches(Some("origin"), &|name| name == "main").unwrap();
+    let of_any_name: Vec<&str> = of_any_name.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(of_any_name, ["other", "renew/a/push-2027-01-01", "renew/b/push-2027-01-01"]);
 }
