@@ -50,7 +50,7 @@ use futures::future::BoxFuture;
 pub struct Context {
     /// A folder of the fleet repository.
     pub repo: PathBuf,
-    /// The clone that `repo` stands in for, where that one cannot be written to.
+    /// The clone that `repo` stands in for, where that one cannot be written to or opened.
     pub clone: Option<PathBuf>,
     pub rev: String,
     /// The revision of the policy, where the user names one.

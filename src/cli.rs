@@ -259,15 +259,15 @@ fn stand_in(context: &mut Context) -> Option<StandIn> {
         Ok(stand_in) => stand_in?,
         Err(error) => {
             tracing::warn!(
-                "this clone cannot be written to, and neither can a temporary folder, so nothing can be fetched: {}. Name another one in TMPDIR",
+                "nothing can be fetched into this clone, and not into a temporary folder either: {}. Name another one in TMPDIR",
                 sentence(&error)
             );
             return None;
         }
     };
     tracing::warn!(
-        "{} cannot be written to. What this command fetches, and what it has seen of the remote, is forgotten at its end",
-        stand_in.clone_path().display()
+        "{}. What this command fetches, and what it has seen of the remote, is forgotten at its end",
+        stand_in.reason()
     );
     context.clone = Some(std::mem::replace(&mut context.repo, stand_in.path().to_owned()));
     Some(stand_in)

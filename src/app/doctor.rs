@@ -61,15 +61,24 @@ fn failed(area: Area, error: impl Into<AppError>) -> Finding {
 pub fn run(context: &Context, options: &Options) -> Result<Examined, AppError> {
     let Options { selection, .. } = options;
     let repo = Repo::discover(&context.repo)?;
-    let itself = Repo::discover(context.clone.as_ref().unwrap_or(&context.repo))?;
-    let mut checks = vec![git(&itself, context), remote(&repo, context)];
+    // A clone that is only read through another Git directory is judged itself.
+    let itself = Repo::discover(context.clone.as_ref().unwrap_or(&context.repo));
+    let mut checks = vec![git(itself.as_ref().unwrap_or(&repo), context), remote(&repo, context)];
     checks.extend(addresses(&repo));
-    checks.extend(writable(&itself));
-    let locks = itself.locks();
+    let locks = match &itself {
+        Ok(itself) => {
+            checks.extend(writable(itself));
+            itself.locks()
+        }
+        Err(_) => Vec::new(),
+    };
     let loaded = session::load(context, Tree::Commit, Reach::Remote, selection);
     // A Git process that is at work has long removed its own by now.
-    let still = itself.locks();
+    let still = itself.as_ref().map(Repo::locks).unwrap_or_default();
     checks.extend(locks.iter().filter(|lock| still.contains(lock)).map(|lock| left_behind(lock)));
+    if let Err(error) = itself {
+        checks.push(failed(Area::Git, error));
+    }
     let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(error @ (AppError::Selection(_) | AppError::NothingSelected { .. })) => {
@@ -246,12 +255,14 @@ fn pushes(loaded: &Loaded) -> Vec<Finding> {
         }
     }
     if !would_work.is_empty() {
-        // Rules and hooks of a forge are asked by a real push only.
-        let text = format!(
-            "{} can be pushed to {remote} (tried without pushing; rules for branches show only in a real push)",
-            would_work.join(" and ")
-        );
+        let branches = would_work.join(" and ");
+        let text = format!("{branches} can be pushed to {remote} (tried without pushing)");
         checks.push(Check::new(Area::Ledger, CheckState::Ok, text).into());
+        // Which a forge asks about, and Git does not show.
+        let text = format!(
+            "protected branches, rulesets and hooks of {remote}: only a real push of {branches} shows whether they let it pass"
+        );
+        checks.push(Check::new(Area::Ledger, CheckState::NotChecked, text).into());
     }
     checks
 }

@@ -133,6 +133,15 @@ fn a_branch_in_the_way_keeps_a_ledger_from_being_begun_anywhere() {
 }
 
 #[test]
+fn doctor_says_that_the_rules_of_a_forge_were_not_looked_at() {
+    let hub = hub();
+    let found = hub.clone("here", &[]).run(&["doctor", "--format", "json"]).json();
+    let checks = found["checks"].as_array().unwrap();
+    let rules = checks.iter().find(|check| check["text"].as_str().unwrap().contains("rulesets"));
+    assert_eq!(rules.unwrap()["state"], "not-checked", "{found:#}");
+}
+
+#[test]
 fn doctor_finds_two_addresses_and_a_mirror() {
     let hub = hub();
     let clone = hub.clone("two", &[]);
@@ -189,14 +198,15 @@ fn what_is_refused_is_named_with_one_command_that_helps() {
         git(folder.clone(), &arguments);
         folder.join(name)
     };
-    let validate = |repo: &Path| {
-        let mut command = world.command(&["-C", text(repo), "validate"]);
+    let run = |repo: &Path, name: &str| {
+        let mut command = world.command(&["-C", text(repo), name]);
         command.current_dir(&folder);
         finish(command)
     };
+    let validate = |repo: &Path| run(repo, "validate");
 
     let reftable = made("reftable", &["--ref-format=reftable"]);
-    let told = validate(&reftable).ends_with(1);
+    let told = run(&reftable, "apply").ends_with(1);
     let line = told.stderr.lines().find(|line| line.contains("refs migrate")).unwrap().to_owned();
     let command = line.trim().trim_start_matches("next:").trim();
     let command = command.get(command.find("git -C").unwrap()..).unwrap();
@@ -214,7 +224,7 @@ fn what_is_refused_is_named_with_one_command_that_helps() {
     let old = made("old", &[]);
     git(old.clone(), &["config", "core.repositoryFormatVersion", "1"]);
     git(old.clone(), &["config", "extensions.partialClone", "origin"]);
-    validate(&old).ends_with(1).says("git -C").says("--unset extensions.partialClone");
+    run(&old, "apply").ends_with(1).says("git -C").says("--unset extensions.partialClone");
 
     let sha256 = folder.join("sha256");
     git(folder.clone(), &["init", "--quiet", "--object-format=sha256", "sha256"]);
@@ -389,6 +399,21 @@ fn refused(hub: &Hub, folder: &Path, helps: &str) -> &'static str {
     "refused"
 }
 
+/// A clone that commands read through a stand-in, and the line that lets them record in it.
+fn only_read(clone: &Clone<'_>, helps: &str) -> &'static str {
+    for command in [&["validate"][..], &["plan"], &["status"], &["history", "--fetch"]] {
+        clone.run(command).ends_with(0).says("is forgotten at its end");
+    }
+    clone.run(&["audit"]).says("1 upload traced");
+    assert!(troubles(clone).contains(helps), "{helps}");
+    for command in [&["apply", "--yes"][..], &["acknowledge", "contoso/push"]] {
+        let run = clone.run(command);
+        assert_ne!(run.code, 0, "{command:?}");
+        run.says(helps);
+    }
+    "works, with a note"
+}
+
 fn of_format_one(clone: &Clone<'_>, extension: &str, value: &str) {
     clone.git(&["config", "core.repositoryFormatVersion", "1"]);
     clone.git(&["config", extension, value]);
@@ -474,6 +499,20 @@ fn forms_of_repositories_are_what_the_table_says() {
     }
     seen.push(("read-only, such as a volume of a sync container", "works, with a note"));
 
+    let reftable = hub.clone("reftable", &["--ref-format=reftable"]);
+    let old = hub.clone("old", &[]);
+    of_format_one(&old, "extensions.partialClone", "origin");
+    seen.extend([
+        (
+            "references as a reftable, Git 3's default",
+            only_read(&reftable, "refs migrate --ref-format=files"),
+        ),
+        (
+            "`extensions.partialClone`, as older versions of Git wrote it",
+            only_read(&old, "--unset extensions.partialClone"),
+        ),
+    ]);
+
     seen.extend(of_another_user(&hub));
     seen.extend(refused_forms(&hub));
     let seen: Vec<_> = seen.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
@@ -507,13 +546,10 @@ fn of_another_user(hub: &Hub) -> [Row; 2] {
     [(rows[0].0, first), (rows[1].0, second)]
 }
 
-fn refused_forms(hub: &Hub) -> [Row; 5] {
+fn refused_forms(hub: &Hub) -> [Row; 3] {
     let folder = hub.world.path(".");
-    let reftable = hub.clone("reftable", &["--ref-format=reftable"]);
     let sha256: PathBuf = folder.join("sha256");
     git(folder.clone(), &["init", "--quiet", "--object-format=sha256", "sha256"]);
-    let old = hub.clone("old", &[]);
-    of_format_one(&old, "extensions.partialClone", "origin");
     let future = hub.clone("future", &[]);
     of_format_one(&future, "extensions.future", "true");
     let lender = hub.world.path("lender.git");
@@ -522,15 +558,7 @@ fn refused_forms(hub: &Hub) -> [Row; 5] {
     std::fs::remove_dir_all(&lender).unwrap();
     let borrower = folder.join("borrower");
     [
-        (
-            "references as a reftable, Git 3's default",
-            refused(hub, &reftable.folder, "refs migrate --ref-format=files"),
-        ),
         ("SHA-256 object names", refused(hub, &sha256, "fast-export --all")),
-        (
-            "`extensions.partialClone`, as older versions of Git wrote it",
-            refused(hub, &old.folder, "--unset extensions.partialClone"),
-        ),
         ("other extensions", refused(hub, &future.folder, "extensions.future")),
         (
             "objects borrowed from a folder that is gone, `alternates`",

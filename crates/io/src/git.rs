@@ -43,7 +43,7 @@ pub use policies::PolicyVersion;
 pub use program::ToolError;
 pub use propose::{Change, Found};
 pub use signatures::{Signature, SignatureFormat, Signer, Signers, SignersError, SigningKey};
-pub use stand_in::StandIn;
+pub use stand_in::{StandIn, StandInReason};
 pub use standing::{RenewalBranch, Standing};
 pub use trouble::Trouble;
 pub use writable::NotWritable;

@@ -42,7 +42,7 @@ pub enum GitError {
     },
     /// Git 3 makes repositories so unless it is told otherwise.
     #[error(
-        "the repository at {} keeps its references as a reftable, which is not read yet",
+        "the repository at {} keeps its references as a reftable, in which nothing can be recorded yet",
         path.display()
     )]
     RefStorage {
@@ -51,7 +51,7 @@ pub enum GitError {
     },
     /// An older Git marked the repository as a partial clone.
     #[error(
-        "the repository at {} is marked as a partial clone in an older way (extensions.partialClone), which is not read",
+        "the repository at {} is marked as a partial clone in an older way (extensions.partialClone), and nothing can be recorded in it",
         path.display()
     )]
     PartialClone {

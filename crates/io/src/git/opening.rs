@@ -9,9 +9,9 @@ use super::program::{self, Verdict};
 use super::{GitError, escaped};
 
 /// The extension by which Git marks references that libgit2 does not read.
-const REF_STORAGE: &str = "extensions.refstorage";
+pub(super) const REF_STORAGE: &str = "extensions.refstorage";
 /// The one by which older versions of Git mark a partial clone.
-const PARTIAL_CLONE: &str = "extensions.partialclone";
+pub(super) const PARTIAL_CLONE: &str = "extensions.partialclone";
 
 /// Opens the repository that `path` is in, as `git -C path` finds it.
 ///

@@ -138,6 +138,11 @@ impl GitProgram {
         let git_dir = repo.repo.path().to_owned();
         // A remote may be named by a path that is relative to the worktree.
         let folder = repo.worktree().unwrap_or(&git_dir).to_owned();
+        Self::at(git_dir, folder)
+    }
+
+    /// The same for a Git directory that is not opened here.
+    pub(super) fn at(git_dir: PathBuf, folder: PathBuf) -> Self {
         Self { program: PathBuf::from("git"), git_dir, folder, time_limit: TIME_LIMIT }
     }
 

@@ -16,7 +16,9 @@ fn clone() -> (TempDir, PathBuf) {
 }
 
 fn stand_in_of(clone: &Path) -> StandIn {
-    StandIn::make(&Repo::discover(clone).unwrap(), clone.to_owned()).unwrap()
+    let repo = Repo::discover(clone).unwrap().repo;
+    let reason = StandInReason::ReadOnly(clone.to_owned());
+    StandIn::make(&Places::of(&repo), &repo.config().unwrap(), reason).unwrap()
 }
 
 #[test]
@@ -56,4 +58,39 @@ fn a_stand_in_takes_what_is_written_and_leaves_its_clone_as_it_is() {
     assert_eq!(git(&clone, &["for-each-ref"]), before);
     drop(stand_in);
     assert!(!path.exists() && folder.path().exists());
+}
+
+#[test]
+fn a_clone_with_a_reftable_is_read_as_git_reads_it() {
+    let (folder, clone) = clone();
+    let from = clone.to_str().unwrap();
+    let made = ["clone", "--quiet", "--ref-format=reftable", from, "reftable"];
+    git(folder.path(), &made);
+    let reftable = folder.path().join("reftable");
+    git(&reftable, &["branch", "a/b", "HEAD~1"]);
+    assert!(matches!(Repo::discover(&reftable), Err(GitError::RefStorage { .. })));
+    let told = |path: &Path| {
+        let stand_in = StandIn::of(path).unwrap().unwrap();
+        let repo = Repo::discover(stand_in.path()).unwrap();
+        (repo.name_of("HEAD"), repo.resolve("a/b").unwrap(), repo.resolve("origin/main").unwrap())
+    };
+    let (older, tip) = (git(&clone, &["rev-parse", "HEAD~1"]), git(&clone, &["rev-parse", "HEAD"]));
+    assert_eq!(told(&reftable), ("main".to_owned(), older.clone(), tip.clone()));
+    git(&reftable, &["worktree", "add", "--quiet", "--detach", "beside", "HEAD~1"]);
+    assert_eq!(told(&reftable.join("beside")), ("HEAD".to_owned(), older, tip));
+    // One that somebody else's files bring is not opened.
+    git(&clone, &["clone", "--quiet", "--bare", "--ref-format=reftable", ".", "bare"]);
+    fs::create_dir(clone.join("bare/sub")).unwrap();
+    assert!(StandIn::of(&clone.join("bare/sub")).unwrap().is_none());
+}
+
+#[test]
+fn a_clone_that_an_older_git_marked_as_partial_is_read_with_todays_mark() {
+    let (_folder, clone) = clone();
+    git(&clone, &["config", "core.repositoryFormatVersion", "1"]);
+    git(&clone, &["config", "extensions.partialClone", "origin"]);
+    assert!(matches!(Repo::discover(&clone), Err(GitError::PartialClone { .. })));
+    let stand_in = StandIn::of(&clone).unwrap().unwrap();
+    assert_eq!(git(stand_in.path(), &["config", "remote.origin.promisor"]), "true");
+    assert!(Repo::discover(stand_in.path()).unwrap().resolve("loose").is_ok());
 }
