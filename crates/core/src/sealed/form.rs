@@ -54,6 +54,8 @@ pub enum Form {
     },
     /// Encrypted by git-crypt.
     GitCrypt,
+    /// Encrypted by OpenPGP, Ansible Vault or openssl.
+    OtherCipher,
     /// With the marks of a merge that was not finished.
     Conflict {
         /// The line of the first mark, from 1.
@@ -132,6 +134,11 @@ impl Form {
                 "git-crypt",
                 "is encrypted with git-crypt, which Applecart does not open",
                 "Unlock the clone (git-crypt unlock), take the file out of .gitattributes, and encrypt it with age or SOPS.",
+            ),
+            Self::OtherCipher => (
+                "other-cipher",
+                "is encrypted with OpenPGP, Ansible Vault or openssl, which Applecart does not open",
+                "Decrypt it with that program, outside of the repository, and encrypt it again: applecart seal.",
             ),
             Self::Conflict { .. } => (
                 "conflict",

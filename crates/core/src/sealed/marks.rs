@@ -6,6 +6,9 @@ use crate::model::Sha256;
 
 /// How a file begins that git-crypt encrypted.
 const GIT_CRYPT: &[u8] = b"\0GITCRYPT\0";
+/// How the files of other programs begin that encrypt.
+const OTHER_CIPHERS: [&[u8]; 4] =
+    [b"-----BEGIN PGP MESSAGE-----", b"$ANSIBLE_VAULT;", b"Salted__", b"U2FsdGVkX1"];
 /// The first line of a pointer (<https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>), today
 /// and before the project was renamed.
 const LFS: [&[u8]; 2] =
@@ -17,6 +20,9 @@ const MAX_POINTER: usize = 1024;
 pub(crate) fn of(bytes: &[u8]) -> Option<Form> {
     if bytes.starts_with(GIT_CRYPT) {
         return Some(Form::GitCrypt);
+    }
+    if OTHER_CIPHERS.iter().any(|mark| bytes.starts_with(mark)) {
+        return Some(Form::OtherCipher);
     }
     if LFS.iter().any(|mark| bytes.starts_with(mark)) {
         return Some(pointer(bytes));

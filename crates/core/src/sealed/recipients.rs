@@ -39,8 +39,15 @@ pub struct AgeRecipients {
 pub enum SopsRecipients {
     /// These keys of age or SSH, and no others.
     Named(Vec<String>),
-    /// Keys of other kinds (PGP, a cloud's key service) open it too.
-    OtherKinds,
+    /// Keys of other kinds open it, too, or parts of it.
+    Mixed {
+        /// Those of age or SSH.
+        keys: Vec<String>,
+        /// The kinds of the others, in words: PGP, a cloud's key service.
+        kinds: BTreeSet<&'static str>,
+        /// Whether it takes keys of several groups together (`key_groups`).
+        is_split: bool,
+    },
     /// The file is damaged, or of a store (YAML, dotenv, INI) that is not read.
     Unreadable,
 }
@@ -89,6 +96,10 @@ pub struct Addressees {
     pub post_quantum: usize,
     /// Keys of other kinds, passphrases among them.
     pub others: usize,
+    /// The kinds of keys that a SOPS file names besides age's.
+    pub kinds: BTreeSet<&'static str>,
+    /// Whether it takes keys of several groups together.
+    pub is_split: bool,
 }
 
 impl Addressees {
@@ -99,6 +110,15 @@ impl Addressees {
         if self.others > 0 {
             let keys = plural(self.others, "key");
             found.push(format!("{keys} of other kinds than age's can open it, too"));
+        }
+        if !self.kinds.is_empty() {
+            let kinds: Vec<&str> = self.kinds.iter().copied().collect();
+            found.push(format!("keys of {} can open it, too", kinds.join(", ")));
+        }
+        if self.is_split {
+            found.push(
+                "its key is split over groups of keys, which this version does not open".into(),
+            );
         }
         if self.post_quantum > 0 {
             let keys = plural(self.post_quantum, "post-quantum age key");
@@ -143,6 +163,7 @@ impl Seal {
                     anonymous: found.x25519 + found.tagged + found.post_quantum,
                     post_quantum: found.post_quantum,
                     others: found.others + usize::from(found.passphrase),
+                    ..Addressees::default()
                 })
             }
             // SOPS writes SSH recipients whole; they are compared by their mark like age's.
@@ -150,8 +171,10 @@ impl Seal {
                 let keys = recipients.iter().map(|text| Key::of(text)).collect();
                 Some(Addressees { keys, names_all: true, ..Addressees::default() })
             }
-            Self::Sops(SopsRecipients::OtherKinds) => {
-                Some(Addressees { names_all: true, others: 1, ..Addressees::default() })
+            Self::Sops(SopsRecipients::Mixed { keys, kinds, is_split }) => {
+                let keys = keys.iter().map(|text| Key::of(text)).collect();
+                let (kinds, is_split) = (kinds.clone(), *is_split);
+                Some(Addressees { keys, names_all: true, kinds, is_split, ..Addressees::default() })
             }
             Self::Sops(SopsRecipients::Unreadable) => None,
         }

@@ -1,6 +1,7 @@
 //! What a SOPS file shows without a key: that it is one, and to whom it says it is encrypted.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use memchr::memmem;
 
@@ -92,23 +93,60 @@ pub(super) fn recipients(text: &[u8]) -> Option<SopsRecipients> {
     }
 }
 
+/// Where the metadata name keys of other kinds than age's, and what they are.
+const KINDS: [(&str, &str); 6] = [
+    ("pgp", "PGP"),
+    ("kms", "AWS KMS"),
+    ("gcp_kms", "Google Cloud KMS"),
+    ("azure_kv", "Azure Key Vault"),
+    ("hc_vault", "HashiCorp Vault"),
+    ("hckms", "Huawei Cloud KMS"),
+];
+
+/// What keys of other kinds than age's stand under a name of the metadata; `None` where that has none.
+pub fn other_kind(name: &str, value: &Json<'_>) -> Option<&'static str> {
+    match value {
+        Json::List(keys) if !keys.is_empty() => {}
+        Json::Object(_) => {}
+        // Texts, dates and empty lists.
+        _ => return None,
+    }
+    let kind = KINDS.iter().find(|(key, _)| *key == name);
+    Some(kind.map_or("an unknown kind", |(_, kind)| *kind))
+}
+
 fn named(metadata: &[Member<'_>]) -> SopsRecipients {
-    let mut found = None;
-    for (key, value) in metadata {
+    let (mut keys, mut kinds) = (Vec::new(), BTreeSet::new());
+    let groups = metadata.iter().find_map(|(key, value)| match value {
+        Json::List(groups) if key == "key_groups" && !groups.is_empty() => Some(groups),
+        _ => None,
+    });
+    let in_groups = groups.into_iter().flatten().filter_map(|group| match group {
+        Json::Object(members) => Some(members),
+        _ => None,
+    });
+    let beside = metadata.iter().filter(|(key, _)| key != "key_groups");
+    for (key, value) in beside.chain(in_groups.flatten()) {
         match (key.as_ref(), value) {
             ("age", Json::List(entries)) => {
-                found = entries.iter().map(recipient).collect::<Option<Vec<String>>>();
-                if found.is_none() {
-                    return SopsRecipients::OtherKinds;
+                for entry in entries {
+                    match recipient(entry) {
+                        Some(key) => keys.push(key),
+                        None => drop(kinds.insert("an unknown kind")),
+                    }
                 }
             }
-            // Texts, dates and empty lists; another list is one of another kind of keys.
-            (_, Json::List(others)) if others.is_empty() => {}
-            (_, Json::List(_) | Json::Object(_)) => return SopsRecipients::OtherKinds,
-            _ => {}
+            (name, value) => kinds.extend(other_kind(name, value)),
         }
     }
-    found.map_or(SopsRecipients::OtherKinds, SopsRecipients::Named)
+    if keys.is_empty() && kinds.is_empty() {
+        kinds.insert("an unknown kind");
+    }
+    let is_split = groups.is_some();
+    match kinds.is_empty() && !is_split {
+        true => SopsRecipients::Named(keys),
+        false => SopsRecipients::Mixed { keys, kinds, is_split },
+    }
 }
 
 fn recipient(entry: &Json<'_>) -> Option<String> {

@@ -96,9 +96,28 @@ fn sops_names_its_recipients_unless_others_open_it() {
     let named = SopsRecipients::Named(vec!["age1a".into()]);
     assert_eq!(of(&sops(age)), Some(named.clone()));
     assert_eq!(of(&sops(&format!("{age}\"pgp\":[],\"kms\":null,"))), Some(named));
-    for others in [format!("{age}\"pgp\":[{{\"fp\":\"x\"}}],"), "\"age\":[{}],".into(), "".into()] {
-        assert_eq!(of(&sops(&others)), Some(SopsRecipients::OtherKinds), "{others}");
+    let mixed = |keys: &[&str], kinds: &[&'static str], is_split| SopsRecipients::Mixed {
+        keys: keys.iter().map(|&key| key.to_owned()).collect(),
+        kinds: kinds.iter().copied().collect(),
+        is_split,
+    };
+    let pgp = "\"pgp\":[{\"fp\":\"x\"}],";
+    let groups = format!(
+        "\"key_groups\":[{{{}}},{{{}}}],",
+        age.trim_end_matches(','),
+        pgp.trim_end_matches(',')
+    );
+    for (others, expected) in [
+        (format!("{age}{pgp}\"kms\":[{{}}],"), mixed(&["age1a"], &["AWS KMS", "PGP"], false)),
+        (pgp.to_owned(), mixed(&[], &["PGP"], false)),
+        (groups, mixed(&["age1a"], &["PGP"], true)),
+        ("\"age\":[{}],".to_owned(), mixed(&[], &["an unknown kind"], false)),
+        (String::new(), mixed(&[], &["an unknown kind"], false)),
+    ] {
+        assert_eq!(of(&sops(&others)), Some(expected), "{others}");
     }
+    let shown = seal(sops(&format!("{age}{pgp}")).as_bytes()).unwrap().addressees().unwrap();
+    assert_eq!(shown.differences(&["age1a".into()]), ["keys of PGP can open it, too"]);
     let whole = sops(age);
     let (twice, renamed) =
         (whole.replacen('{', "{\"data\":1,", 1), whole.replace("\"sops\"", "\"spos\""));
@@ -186,6 +205,11 @@ fn what_gits_helpers_leave_is_told() {
     let bare = Form::LfsPointer { sha256: None, size: None };
     assert_eq!(classify(b"version https://hawser.github.com/spec/v1\noid x\nsize -1"), bare);
     assert_eq!(classify(b"\0GITCRYPT\0nonce........data"), Form::GitCrypt);
+    for other in
+        ["-----BEGIN PGP MESSAGE-----\n\nx", "$ANSIBLE_VAULT;1.1;AES256\n61", "Salted__\u{1}"]
+    {
+        assert_eq!(classify(other.as_bytes()), Form::OtherCipher, "{other}");
+    }
     let merge =
         format!("note\n<<<<<<< HEAD\n{}=======\nother\n>>>>>>> branch\n", armored(&age_file()));
     assert_eq!(classify(merge.as_bytes()), Form::Conflict { line: 2 });
@@ -222,6 +246,7 @@ fn every_form_has_its_own_name_and_sentence() {
         F::Utf16(Box::new(F::Unknown)),
         F::LfsPointer { sha256: None, size: None },
         F::GitCrypt,
+        F::OtherCipher,
         F::Conflict { line: 1 },
         F::Request,
         F::PublicKey,

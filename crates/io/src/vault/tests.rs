@@ -274,7 +274,9 @@ fn only_sops_says_whom_a_file_is_for() {
     let recipients = vec![pair().recipient];
     let mut sops = sealing::binary(b"x", &recipients);
     let form = |sops: &serde_json::Value| sealed::seal(sops.to_string().as_bytes());
-    assert_eq!(form(&sops), Some(Seal::Sops(SopsRecipients::Named(recipients))));
+    assert_eq!(form(&sops), Some(Seal::Sops(SopsRecipients::Named(recipients.clone()))));
     sops["sops"]["kms"] = serde_json::json!([{"arn": "x"}]);
-    assert_eq!(form(&sops), Some(Seal::Sops(SopsRecipients::OtherKinds)), "others open it, too");
+    let kinds = ["AWS KMS"].into();
+    let mixed = SopsRecipients::Mixed { keys: recipients, kinds, is_split: false };
+    assert_eq!(form(&sops), Some(Seal::Sops(mixed)), "others open it, too");
 }

@@ -72,7 +72,7 @@ impl Checks<'_, '_> {
             Some(_) => match (context.look)(folder, entry) {
                 Some(form) => {
                     let shown = self.is_sealed(*span, value, &form, context.policy)?;
-                    Some((entry, shown))
+                    Some((entry, Some(shown)))
                 }
                 None => Some((entry, None)),
             },
@@ -88,23 +88,31 @@ impl Checks<'_, '_> {
 
 impl Checks<'_, '_> {
     /// For whom a file is that is encrypted for the fleet, so far as that shows; to others than it
-    /// lists is only warned about. `None` where it is not encrypted.
+    /// lists is only warned about. `None` where it is not encrypted, or damaged.
     fn is_sealed(
         &mut self,
         span: Span,
         name: &str,
         form: &Form,
         policy: Option<&Policy>,
-    ) -> Option<Option<Addressees>> {
+    ) -> Option<Addressees> {
         let Form::Sealed(seal) = form else {
             let words = form.words();
             let message = format!("{} {}", quote(name), words.what);
             self.error_with_help(Code::NotSealed, span, message, words.next);
             return None;
         };
-        let addressees = seal.addressees();
+        let Some(shown) = seal.addressees() else {
+            let message = format!(
+                "{} cannot be read as an age or SOPS file: it is cut off, damaged, or of another version or store",
+                quote(name)
+            );
+            let help = "encrypt it again from the original file: applecart seal";
+            self.error_with_help(Code::NotSealed, span, message, help);
+            return None;
+        };
         let listed = policy.map(|policy| policy.recipients.as_slice()).unwrap_or_default();
-        if let Some(shown) = addressees.as_ref().filter(|_| !listed.is_empty()) {
+        if !listed.is_empty() {
             let differences = shown.differences(listed);
             if !differences.is_empty() {
                 let message = format!("{}: {}", quote(name), differences.join("; "));
@@ -118,7 +126,7 @@ impl Checks<'_, '_> {
                 self.file.add(mistake.with_help(help).as_warning());
             }
         }
-        Some(addressees)
+        Some(shown)
     }
 }
 

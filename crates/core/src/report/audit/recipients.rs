@@ -85,6 +85,7 @@ pub fn strangers(shown: &Addressees, listed: &[String]) -> Vec<String> {
     if shown.others > 0 {
         found.push(format!("{} of other kinds", crate::report::plural(shown.others, "key")));
     }
+    found.extend(shown.kinds.iter().map(|kind| format!("a key of {kind}")));
     found
 }
 

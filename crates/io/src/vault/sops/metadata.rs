@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::super::age_file::{self, Limits};
 use super::super::{Identities, MAX_RECIPIENTS, OpenError};
 use applecart_core::sealed::json::Json;
-use applecart_core::sealed::sops::Member;
+use applecart_core::sealed::sops::{Member, other_kind};
 
 /// One recipient's data key, an armored age file: 400 bytes for an age recipient, 1,200 for an
 /// SSH key of 4096 bits.
@@ -41,15 +41,7 @@ impl<'a> Metadata<'a> {
             return Err(OpenError::MacOnlyEncrypted);
         }
         if !has("age") {
-            let kinds = [
-                ("pgp", "PGP"),
-                ("kms", "AWS KMS"),
-                ("gcp_kms", "Google Cloud KMS"),
-                ("azure_kv", "Azure Key Vault"),
-                ("hc_vault", "HashiCorp Vault"),
-                ("hckms", "Huawei Cloud KMS"),
-            ];
-            let kinds = kinds.iter().filter(|(key, _)| has(key)).map(|(_, name)| *name).collect();
+            let kinds = members.iter().filter_map(|(key, value)| other_kind(key, value)).collect();
             return Err(OpenError::NoAgeRecipient { kinds });
         }
         let Some(Json::List(recipients)) = get("age") else { return Err(OpenError::Damaged) };

@@ -154,7 +154,7 @@ fn key_groups_and_keys_of_other_kinds_are_named() {
             file["sops"]["kms"] = json!([{"arn": "x"}]);
             file["sops"]["hc_vault"] = json!([]);
         }),
-        OpenError::NoAgeRecipient { kinds: vec!["PGP", "AWS KMS"] }
+        OpenError::NoAgeRecipient { kinds: vec!["AWS KMS", "PGP"] }
     );
 }
 
