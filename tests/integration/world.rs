@@ -327,6 +327,8 @@ pub(crate) fn on_a_terminal(plain: &Command, asked: &str, typed: &str) -> Option
     while !String::from_utf8_lossy(&shown).contains(asked) && stdout.read(&mut byte).unwrap() > 0 {
         shown.push(byte[0]);
     }
+    // Nobody types at once, and a question for a passphrase comes before the terminal stops showing.
+    std::thread::sleep(Duration::from_millis(if asked.is_empty() { 0 } else { 500 }));
     child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
     stdout.read_to_end(&mut shown).unwrap();
     Some(Run {

@@ -9,6 +9,7 @@ use applecart_io::files;
 use applecart_io::git::program;
 use applecart_io::vault::{
     Identities, IdentitiesError, IdentityFault, KeySource, MAX_IDENTITY_TEXT, Plugins,
+    is_placeholder,
 };
 
 const KEY: &str = "SOPS_AGE_KEY";
@@ -111,7 +112,14 @@ impl Environment {
         match files::read(path, MAX_IDENTITY_TEXT as u64) {
             Ok(bytes) => self.add(identities, source, &bytes),
             Err(error) => Err(match error.kind() {
-                std::io::ErrorKind::NotFound if path.starts_with("~") => IdentityFault::Tilde,
+                std::io::ErrorKind::NotFound
+                    if path.starts_with("~") || path.starts_with("$HOME") =>
+                {
+                    IdentityFault::Tilde
+                }
+                std::io::ErrorKind::NotFound if is_placeholder(&path.to_string_lossy()) => {
+                    IdentityFault::Placeholder
+                }
                 kind => IdentityFault::Unreadable(kind),
             }
             .of(source)),

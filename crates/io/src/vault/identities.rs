@@ -256,6 +256,8 @@ fn identity(line: &str) -> Result<Key, IdentityFault> {
         IdentityFault::PublicKey
     } else if line.contains(NATIVE) {
         IdentityFault::Surrounded
+    } else if is_placeholder(line) {
+        IdentityFault::Placeholder
     } else if is_path(line) {
         IdentityFault::Path
     } else {
@@ -272,6 +274,13 @@ fn plugin(line: &str) -> String {
         true => format!("age-plugin-{name}"),
         false => "an age plugin".to_owned(),
     }
+}
+
+/// Whether it is what stands in a pipeline for a secret, such as `$(NAME)`, or for one that is masked.
+pub fn is_placeholder(text: &str) -> bool {
+    let starts = ["$(", "${", "{{", "@Microsoft.KeyVault(", "***"];
+    let is_windows = text.len() > 1 && text.starts_with('%') && text.ends_with('%');
+    is_windows || starts.iter().any(|start| text.starts_with(start))
 }
 
 /// Whether it is the path of a key file, where a key should be.

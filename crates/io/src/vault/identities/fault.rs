@@ -135,13 +135,19 @@ pub enum IdentityFault {
     },
     #[error("this is not text, as an age identity is; check the path")]
     NotText,
+    #[error(
+        "this is the name of a secret that nothing replaced: the pipeline has no secret of this name, or does not give it to this step"
+    )]
+    Placeholder,
     #[error("this is the path of a file, not a key; the path belongs into SOPS_AGE_KEY_FILE")]
     Path,
     #[error(
         "this is a private key, not the path of a file, and programs show paths. The key belongs into SOPS_AGE_KEY"
     )]
     KeyForPath,
-    #[error("no shell replaced the ~ in this path, so there is no such file; write the whole path")]
+    #[error(
+        "no shell replaced the ~ or $HOME in this path, so there is no such file; write the whole path"
+    )]
     Tilde,
     #[error("contains no age identity; write one line that begins with AGE-SECRET-KEY-1")]
     Empty,
@@ -181,6 +187,7 @@ impl IdentityFault {
         match apple::classify(bytes) {
             form @ (Form::LfsPointer { .. }
             | Form::GitCrypt
+            | Form::OtherCipher
             | Form::Conflict { .. }
             | Form::WebPage
             | Form::Sealed(_)
@@ -232,7 +239,8 @@ impl IdentitiesError {
             ),
             IdentityFault::Tilde => {
                 let path = self.source_name.path().unwrap_or(Path::new("PATH"));
-                let rest = path.strip_prefix("~").unwrap_or(path).to_string_lossy().into_owned();
+                let rest = path.strip_prefix("~").or_else(|_| path.strip_prefix("$HOME"));
+                let rest = rest.unwrap_or(path).to_string_lossy().into_owned();
                 let (say, name) = match self.source_name {
                     KeySource::FileOf(name, _) => ("Write it so that the shell replaces it:", name),
                     _ => ("Name the file so:", "SOPS_AGE_KEY_FILE"),
