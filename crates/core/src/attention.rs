@@ -160,6 +160,8 @@ pub struct CloneState {
     pub behind: usize,
     /// How many commits of the base's branch the remote lacks.
     pub unpushed: usize,
+    /// Whether the remote had all of these before.
+    pub is_lost_there: bool,
     /// The fleet's files with changes that are not committed.
     pub dirty: Vec<String>,
     /// What the settings said of the record before and no longer say, one clause each.

@@ -98,7 +98,10 @@ pub fn of_fault(branch: &str, fault: &Fault) -> AuditFinding {
         }
         "history-incomplete" => "git fetch --unshallow",
         "history-grafted" => "audit a fresh clone",
-        "ledger-lost" | "ledger-rewritten" | "ledger-foreign" | "ledger-behind" => {
+        "ledger-behind" => {
+            "wait until the replica has caught up, and audit again; if the remote was restored from a backup, push what this clone has, which only moves the branch forward"
+        }
+        "ledger-lost" | "ledger-rewritten" | "ledger-foreign" => {
             "the branch was pushed by force or deleted: find out by whom, and push what this clone has seen (refs/applecart/seen/…) back; forbid force pushes on it"
         }
         "unsigned"

@@ -20,7 +20,7 @@ pub use applecart_core::sealed::MAX_SEALED;
 pub use error::OpenError;
 pub use identities::{
     Ask, Dressing, Identities, IdentitiesError, IdentityFault, IdentityNote, KeySource,
-    MAX_IDENTITY_TEXT, Plugins,
+    MAX_IDENTITY_TEXT, Plugins, is_placeholder,
 };
 pub use seal::{SealError, seal};
 pub use secret::Secret;

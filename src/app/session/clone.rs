@@ -26,6 +26,7 @@ pub fn state(context: &Context, loaded: &Loaded, reach: Reach) -> CloneState {
         match loaded.base.as_ref().map(|base| loaded.repo.standing(base)) {
             Some(Ok(standing)) => {
                 (state.behind, state.unpushed) = (standing.behind, standing.unpushed);
+                state.is_lost_there = standing.is_lost_there;
             }
             Some(Err(error)) => unknown("whether this clone is behind its remote", &error),
             None => {}

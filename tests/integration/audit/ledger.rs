@@ -127,6 +127,14 @@ fn an_older_ledger_that_was_pushed_by_force_is_found_by_whoever_saw_the_newer_on
     hub.git(&["update-ref", REFNAME, &format!("{REFNAME}~1")]);
     let run = clone.run(&["audit", "--format", "json"]).ends_with(7);
     assert!(found(&run).contains(&"ledger-behind".to_owned()), "{run:?}");
+    let behind = run.json()["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["code"] == "ledger-behind")
+        .cloned();
+    let advice = behind.unwrap()["advice"].to_string();
+    assert!(advice.contains("replica") && !advice.contains("by force"), "{advice}");
     // Who sees it for the first time has only the kept head.
     let fresh = hub.clone("two", &[]);
     let expect = ["audit", "--format", "json", "--expect-head", &newer];

@@ -67,11 +67,18 @@ pub(super) fn of_clone(clone: &CloneState) -> Vec<Matter> {
         matters.push(of_fleet(Cause::CloneBehind, words));
     }
     if clone.unpushed > 0 {
-        let message = format!(
-            "This clone has {} on the fleet's branch that the remote lacks. `apply` takes only what is there.",
-            plural(clone.unpushed, "commit")
-        );
-        let next = "If they are reviewed and merged, push them:";
+        let commits = plural(clone.unpushed, "commit");
+        let (message, next) = if clone.is_lost_there {
+            let message = format!(
+                "The remote lacks {commits} of the fleet's branch that it had before: it is a replica that lags, was restored from a backup, or had its branch forced back. `apply` takes only what is there."
+            );
+            (message, "Wait until it has caught up. If it was restored, push them again:")
+        } else {
+            let message = format!(
+                "This clone has {commits} on the fleet's branch that the remote lacks. `apply` takes only what is there."
+            );
+            (message, "If they are reviewed and merged, push them:")
+        };
         matters.push(of_fleet(Cause::CloneAhead, Words::new(message, next).run("git push")));
     }
     if let Some(first) = clone.dirty.first() {

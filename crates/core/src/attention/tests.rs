@@ -1061,6 +1061,16 @@ fn merged_elsewhere() -> World {
 }
 
 #[test]
+fn a_remote_that_lacks_what_it_had_is_called_behind_and_not_the_clone_ahead() {
+    let clone = CloneState { unpushed: 2, ..CloneState::default() };
+    let told = |clone: &CloneState| of_clone(clone).remove(0);
+    assert!(told(&clone).next.starts_with("If they are reviewed"));
+    let lost = told(&CloneState { is_lost_there: true, ..clone });
+    assert!(lost.message.contains("replica that lags"), "{lost:?}");
+    assert!(lost.next.starts_with("Wait"), "{lost:?}");
+}
+
+#[test]
 fn a_clone_that_is_behind_is_not_calm_about_what_was_merged_since() {
     let mut world = merged_elsewhere();
     let listed = attention_of(&world, &world.plan());

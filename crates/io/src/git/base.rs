@@ -369,7 +369,7 @@ impl Repo {
 
     /// Where this clone last saw the base's branch, if that goes on from where the remote has it now
     /// and holds the commit: then the remote is a replica that lags, or was restored.
-    fn seen_ahead(&self, base: &Base, commit: Oid) -> Result<Option<Oid>, GitError> {
+    pub(super) fn seen_ahead(&self, base: &Base, commit: Oid) -> Result<Option<Oid>, GitError> {
         let Some((remote, branch)) = base.remote_branch() else { return Ok(None) };
         let seen = self.repo.refname_to_id(&format!("refs/remotes/{remote}/{branch}"));
         let Ok(seen) = seen else { return Ok(None) };

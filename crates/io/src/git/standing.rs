@@ -31,6 +31,8 @@ pub struct Standing {
     pub behind: usize,
     /// How many commits the base's own branch has in this clone that the remote lacks.
     pub unpushed: usize,
+    /// Whether the remote had all of these before.
+    pub is_lost_there: bool,
 }
 
 /// A branch that may hold a renewal.
@@ -59,9 +61,11 @@ impl Repo {
             Err(error) => return Err(GitError::reading("the history", error)),
         };
         let is_on_base = self.is_on(base);
+        let unpushed = if is_on_base { ahead } else { 0 };
         Ok(Standing {
             behind: if ahead == 0 || is_on_base { behind } else { 0 },
-            unpushed: if is_on_base { ahead } else { 0 },
+            unpushed,
+            is_lost_there: unpushed > 0 && self.seen_ahead(base, head)?.is_some(),
         })
     }
 

@@ -55,6 +55,19 @@ fn standing(repo: &Repo) -> Standing {
 }
 
 #[test]
+fn a_remote_that_lacks_what_it_had_is_told_from_commits_that_were_never_pushed() {
+    let world = World::new();
+    world.commit("author", "two");
+    world.git(&world.path("author"), &["push", "--quiet", "origin", "main"]);
+    world.git(&world.path("clone"), &["pull", "--quiet", "origin", "main"]);
+    world.git(&world.path("remote"), &["update-ref", "refs/heads/main", "refs/heads/main~1"]);
+    let lost = Standing { behind: 0, unpushed: 1, is_lost_there: true };
+    assert_eq!(standing(&world.clone()), lost);
+    world.commit("clone", "never pushed");
+    assert_eq!(standing(&world.clone()), Standing { unpushed: 2, is_lost_there: false, ..lost });
+}
+
+#[test]
 fn a_clone_is_behind_ahead_or_on_a_branch_of_its_own() {
     let world = World::new();
     let repo = world.clone();
@@ -63,9 +76,9 @@ fn a_clone_is_behind_ahead_or_on_a_branch_of_its_own() {
         world.commit("author", message);
     }
     world.git(&world.path("author"), &["push", "--quiet", "origin", "main"]);
-    assert_eq!(standing(&repo), Standing { behind: 2, unpushed: 0 });
+    assert_eq!(standing(&repo), Standing { behind: 2, ..Standing::default() });
     world.commit("clone", "merged here");
-    assert_eq!(standing(&repo), Standing { behind: 2, unpushed: 1 });
+    assert_eq!(standing(&repo), Standing { behind: 2, unpushed: 1, is_lost_there: false });
     world.git(&world.path("clone"), &["checkout", "--quiet", "-b", "pr"]);
     assert_eq!(standing(&repo), Standing::default(), "it waits to be merged");
 }
