@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use applecart_core::fleet::{Auth, Cloud, CredentialKind};
 use applecart_core::model::{Kind, Reading, TenantId};
 use applecart_io::intune::{
-    ClientSecret, Connector, ConnectorOptions, Consented, EnrollmentSettings, IntuneRead as _,
-    KeyRequest, Overrides, ReadRequest, Synced, VppChange, VppCreation,
+    ClientSecret, Connector, ConnectorOptions, Consented, IntuneRead as _, KeyRequest, Overrides,
+    ReadRequest, Synced, TokenText, VppChange, VppCreation,
 };
 use applecart_simulator::WRITER_CLIENT_ID;
 use axum::body::{Body, Bytes, to_bytes};
@@ -146,13 +146,12 @@ async fn call_everything(world: &World, connector: &Connector) {
     let file = STANDARD.encode(world.enrollment_file("contoso"));
     writer.upload_enrollment("dep-contoso", "abm@contoso.example", &file).await.unwrap();
     let tags = Some(vec!["0".to_owned(), "7".to_owned()]);
-    let settings = EnrollmentSettings { role_scope_tag_ids: tags.clone() };
-    writer.configure_enrollment("dep-contoso", &settings).await.unwrap();
+    writer.configure_enrollment("dep-contoso", tags.as_deref().unwrap()).await.unwrap();
     assert_eq!(writer.sync_enrollment("dep-contoso").await.unwrap(), Synced::Started);
 
     let renewed = world.vpp_file("London", 364);
     let change = VppChange {
-        token: Some(&renewed.text),
+        token: Some(TokenText(&renewed.text)),
         apple_id: Some("vpp@contoso.example"),
         claim: Some(true),
         display_name: Some("London renewed"),
@@ -165,7 +164,7 @@ async fn call_everything(world: &World, connector: &Connector) {
     let creation = VppCreation {
         display_name: "Berlin",
         apple_id: "vpp@contoso.example",
-        token: &new.text,
+        token: TokenText(&new.text),
         account_type: Some("business"),
         country_or_region: Some("de"),
         automatically_update_apps: true,

@@ -3,8 +3,8 @@
 use applecart_core::fleet::{Auth, Cloud, CredentialKind};
 use applecart_core::model::{Reading, Setting};
 use applecart_io::intune::{
-    ClientSecret, Connector, ConnectorOptions, EnrollmentSettings, IntuneRead as _, KeyRequest,
-    Overrides, Synced, VppChange, VppCreation,
+    ClientSecret, Connector, ConnectorOptions, IntuneRead as _, KeyRequest, Overrides, Synced,
+    TokenText, VppChange, VppCreation,
 };
 use applecart_simulator::{
     Enrollment, EnrollmentRequest, Options, Running, Simulator, Tenant, Vpp, VppRequest,
@@ -65,10 +65,10 @@ async fn an_enrollment_token_is_renewed_configured_and_synced() {
     assert_ne!(before.expires, after.expires);
     assert_eq!(before.unrequested_changes(&after, &[]), []);
 
-    let settings = EnrollmentSettings { role_scope_tag_ids: Some(vec!["7".to_owned()]) };
-    let after = writer.configure_enrollment("dep-1", &settings).await.unwrap();
-    assert_eq!(after.role_scope_tag_ids, settings.role_scope_tag_ids);
-    assert_eq!(before.unrequested_changes(&after, &settings.requested()), []);
+    let tags = vec!["7".to_owned()];
+    let after = writer.configure_enrollment("dep-1", &tags).await.unwrap();
+    assert_eq!(after.role_scope_tag_ids, Some(tags));
+    assert_eq!(before.unrequested_changes(&after, &[Setting::RoleScopeTagIds]), []);
     assert_eq!(before.unrequested_changes(&after, &[])[0].setting, Setting::RoleScopeTagIds);
 
     assert_eq!(writer.sync_enrollment("dep-1").await, Ok(Synced::Started));
@@ -89,7 +89,7 @@ async fn a_vpp_token_is_renewed_configured_synced_and_made() {
     let writer = connector.writer(tenant, &auth()).unwrap();
     let file = vpp_token(&simulator, "London");
     let change = VppChange {
-        token: Some(&file),
+        token: Some(TokenText(&file)),
         country_or_region: Some("fr"),
         automatically_update_apps: before.automatically_update_apps.map(|on| !on),
         claim: Some(true),
@@ -106,7 +106,7 @@ async fn a_vpp_token_is_renewed_configured_synced_and_made() {
     let creation = VppCreation {
         display_name: "Paris",
         apple_id: "vpp@contoso.example",
-        token: &file,
+        token: TokenText(&file),
         account_type: Some("education"),
         country_or_region: Some("fr"),
         automatically_update_apps: true,

@@ -53,6 +53,4 @@ pub use sign_in::{
 pub use snapshot::{SnapshotError, SnapshotReader, parse_snapshot, snapshot_of};
 pub use transport::{Answer, NoAnswer, Request, Transport};
 pub use turn::{Turn, Turns};
-pub use write::{
-    Consented, EnrollmentSettings, IntuneWrite, Synced, VppChange, VppCreation, WriteError,
-};
+pub use write::{Consented, IntuneWrite, Synced, TokenText, VppChange, VppCreation, WriteError};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::model::ProblemCode;
 use crate::plan::{Expiry, HealthReason, Reason, Sync, Warning};
@@ -165,7 +165,7 @@ impl Cause {
 }
 
 /// The stable name of a [`Cause`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Code(&'static str);
 
 impl Code {
@@ -202,12 +202,6 @@ impl FromStr for Code {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let known = Cause::all().into_iter().map(Cause::code).find(|code| code.0 == text);
         known.ok_or_else(|| FailOnError { unknown: text.to_owned() })
-    }
-}
-
-impl Serialize for Code {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0)
     }
 }
 

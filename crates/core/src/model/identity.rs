@@ -57,19 +57,62 @@ macro_rules! text_type {
     };
 }
 
+/// A text that is kept as it was written.
+macro_rules! word_type {
+    ($name:ident, $schema:expr) => {
+        impl $name {
+            /// It as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        text_type!($name, $schema);
+    };
+}
+
+/// A digest of so many octets, written in lower-case hexadecimal digits.
+macro_rules! digest_type {
+    ($name:ident, $octets:literal, $description:literal) => {
+        impl FromStr for $name {
+            type Err = IdentityError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let mut digest = [0; $octets];
+                hex::decode_to_slice(text, &mut digest).map_err(|_| IdentityError::$name)?;
+                Ok(Self(digest))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex::encode(self.0))
+            }
+        }
+
+        text_type!(
+            $name,
+            json_schema!({
+                "type": "string",
+                "pattern": format!("^[0-9a-fA-F]{{{}}}$", 2 * $octets),
+                "description": $description
+            })
+        );
+    };
+}
+
 /// The name of a tenant, equal to its folder under `tenants/`.
 ///
 /// Lower case only, so that two folders cannot differ in case alone, which some file systems
 /// cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TenantName(String);
-
-impl TenantName {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 impl FromStr for TenantName {
     type Err = IdentityError;
@@ -85,13 +128,7 @@ impl FromStr for TenantName {
     }
 }
 
-impl fmt::Display for TenantName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-text_type!(
+word_type!(
     TenantName,
     json_schema!({
         "type": "string",
@@ -251,13 +288,6 @@ impl fmt::Display for TokenRef {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Topic(String);
 
-impl Topic {
-    /// The topic as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl FromStr for Topic {
     type Err = IdentityError;
 
@@ -269,13 +299,7 @@ impl FromStr for Topic {
     }
 }
 
-impl fmt::Display for Topic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-text_type!(
+word_type!(
     Topic,
     json_schema!({
         "type": "string",
@@ -348,60 +372,14 @@ impl Sha256 {
     pub const ZERO: Self = Self([0; 32]);
 }
 
-impl FromStr for Sha256 {
-    type Err = IdentityError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut digest = [0; 32];
-        hex::decode_to_slice(text, &mut digest).map_err(|_| IdentityError::Sha256)?;
-        Ok(Self(digest))
-    }
-}
-
-impl fmt::Display for Sha256 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-text_type!(
-    Sha256,
-    json_schema!({
-        "type": "string",
-        "pattern": "^[0-9a-fA-F]{64}$",
-        "description": "SHA-256 in hexadecimal"
-    })
-);
+digest_type!(Sha256, 32, "SHA-256 in hexadecimal");
 
 /// The Git object id (SHA-1) of a sealed file. It tells the bytes apart that one opened file was
 /// sealed to, which its SHA-256 does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobId([u8; 20]);
 
-impl FromStr for BlobId {
-    type Err = IdentityError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut id = [0; 20];
-        hex::decode_to_slice(text, &mut id).map_err(|_| IdentityError::BlobId)?;
-        Ok(Self(id))
-    }
-}
-
-impl fmt::Display for BlobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-text_type!(
-    BlobId,
-    json_schema!({
-        "type": "string",
-        "pattern": "^[0-9a-fA-F]{40}$",
-        "description": "Git object id in hexadecimal"
-    })
-);
+digest_type!(BlobId, 20, "Git object id in hexadecimal");
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use super::files::{self, Ready};
 use super::island::{Answer, Island, with};
 use super::record;
 use crate::intune::{
-    Consented, EnrollmentSettings, IntuneWrite, Synced, VppChange, VppCreation, WriteError,
+    Consented, IntuneWrite, Synced, TokenText, VppChange, VppCreation, WriteError,
 };
 use applecart_core::fleet::TokenFile;
 use applecart_core::model::{FailureCode, LiveTenant, LiveToken, Outcome, Setting, TokenRef};
@@ -128,9 +128,8 @@ impl Island<'_> {
         self.accepted(self.due.after.clone(), Happened::Progressing).await?;
         let mut details = Vec::new();
         let mut outcome = Outcome::Done;
-        let settings = enrollment_settings(settings);
-        if settings.role_scope_tag_ids.is_some()
-            && let Err(error) = writer.configure_enrollment(id, &settings).await
+        if let Some(tags) = &settings.role_scope_tag_ids
+            && let Err(error) = writer.configure_enrollment(id, tags).await
         {
             details.push(format!(
                 "the token was uploaded, but its settings could not be changed: {error}"
@@ -148,8 +147,8 @@ impl Island<'_> {
         settings: &Settings,
         before: &LiveTenant,
     ) -> Result<Done, Done> {
-        let settings = enrollment_settings(settings);
-        let live = self.answered(writer.configure_enrollment(id, &settings).await, before).await?;
+        let tags = settings.role_scope_tag_ids.as_deref().unwrap_or_default();
+        let live = self.answered(writer.configure_enrollment(id, tags).await, before).await?;
         self.configured(before, LiveToken::Enrollment(&live), &settings.requested()).await
     }
 
@@ -167,7 +166,7 @@ impl Island<'_> {
         let account = self.due.before.as_ref().and_then(|facts| facts.apple_id.as_deref());
         let stated = entry.facts.apple_id.as_deref();
         let change = VppChange {
-            token: Some(file.expose()),
+            token: Some(TokenText(file.expose())),
             apple_id: stated.filter(|stated| account != Some(stated)),
             claim: entry.claim.then_some(true),
             ..vpp_settings(settings)
@@ -208,7 +207,7 @@ impl Island<'_> {
         let creation = VppCreation {
             display_name: name,
             apple_id,
-            token: file.expose(),
+            token: TokenText(file.expose()),
             account_type: entry.account_type.as_deref(),
             country_or_region: entry.facts.country_or_region.as_deref(),
             automatically_update_apps: entry.facts.automatically_update_apps.unwrap_or_default(),
@@ -243,10 +242,6 @@ impl Island<'_> {
         let outcome = if details.is_empty() { Outcome::Done } else { Outcome::Partial };
         Ok(Done { details, live: Some(facts), outcome, ..Done::of(Happened::Configured) })
     }
-}
-
-fn enrollment_settings(settings: &Settings) -> EnrollmentSettings {
-    EnrollmentSettings { role_scope_tag_ids: settings.role_scope_tag_ids.clone() }
 }
 
 fn vpp_settings(settings: &Settings) -> VppChange<'_> {

@@ -23,10 +23,9 @@ use super::reply::Reply;
 use super::reply::{Fault, Retry};
 use super::session::{Ask, Session, Visit, refused_twice};
 use super::wire::Item;
-pub use enrollment::EnrollmentSettings;
 pub use error::WriteError;
 pub use push::Consented;
-pub use vpp::{VppChange, VppCreation};
+pub use vpp::{TokenText, VppChange, VppCreation};
 
 /// What became of asking Intune to sync with Apple.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,29 +9,19 @@ use serde::Serialize;
 use super::super::batch;
 use super::super::wire::{self, Item as _};
 use super::{IntuneWrite, Object, Synced, WriteError, check};
-use applecart_core::model::{Kind, LiveEnrollment, Setting};
-
-/// The settings of an enrollment token that a fleet may change; what is `None` stays as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EnrollmentSettings {
-    /// `roleScopeTagIds`; the whole list, never empty.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub role_scope_tag_ids: Option<Vec<String>>,
-}
-
-impl EnrollmentSettings {
-    /// The settings that a request with this holds.
-    pub fn requested(&self) -> Vec<Setting> {
-        self.role_scope_tag_ids.iter().map(|_| Setting::RoleScopeTagIds).collect()
-    }
-}
+use applecart_core::model::{Kind, LiveEnrollment};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct UploadBody<'a> {
     apple_id: &'a str,
     dep_token: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SettingsBody<'a> {
+    role_scope_tag_ids: &'a [String],
 }
 
 /// Where an enrollment token is, below the API version.
@@ -75,24 +65,22 @@ impl IntuneWrite {
         })
     }
 
-    /// Changes settings of an enrollment token and returns what Graph then shows.
+    /// Changes the scope tags of an enrollment token, which are sent whole, and returns what Graph then
+    /// shows.
     ///
     /// # Errors
     ///
-    /// Before any request, when there is nothing to change, a value is blank, or the id is none;
-    /// afterwards as [`WriteError`] tells.
+    /// Before any request, when there is no tag, one is blank, or the id is none; afterwards as
+    /// [`WriteError`] tells.
     pub async fn configure_enrollment(
         &self,
         id: &str,
-        settings: &EnrollmentSettings,
+        role_scope_tag_ids: &[String],
     ) -> Result<LiveEnrollment, WriteError> {
         let path = path(id)?;
-        let EnrollmentSettings { role_scope_tag_ids } = settings;
-        let Some(tags) = role_scope_tag_ids else {
-            return Err(WriteError::Refused { what: "the request", why: "changes nothing" });
-        };
-        check::scope_tags(tags)?;
-        let sent = self.put(Method::PATCH, &path, settings, None).await;
+        check::scope_tags(role_scope_tag_ids)?;
+        let body = SettingsBody { role_scope_tag_ids };
+        let sent = self.put(Method::PATCH, &path, &body, None).await;
         let reply = sent.map_err(|error| object(id).explain(error))?;
         object(id).shown::<wire::Enrollment>(&reply)
     }

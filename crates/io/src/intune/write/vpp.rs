@@ -14,11 +14,21 @@ use super::super::wire::{self, Item as _};
 use super::{IntuneWrite, Object, Synced, WriteError, check};
 use applecart_core::model::{Kind, LiveVpp, Setting};
 
+/// A token's text in a request; nothing shows it.
+#[derive(Clone, Copy, Serialize)]
+pub struct TokenText<'a>(pub &'a str);
+
+impl fmt::Debug for TokenText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
 /// What to change of a VPP token; what is `None` is not sent, and stays as it is.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct VppChange<'a> {
     /// `token`, encoded as the fleet's `wire` setting says. Secret.
-    pub token: Option<&'a str>,
+    pub token: Option<TokenText<'a>>,
     /// `appleId`.
     pub apple_id: Option<&'a str>,
     /// `claimTokenManagementFromExternalMdm`: takes the token over from another MDM.
@@ -49,32 +59,18 @@ impl VppChange<'_> {
     }
 }
 
-impl fmt::Debug for VppChange<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VppChange")
-            .field("token", &self.token.map(|_| "…"))
-            .field("apple_id", &self.apple_id)
-            .field("claim", &self.claim)
-            .field("display_name", &self.display_name)
-            .field("country_or_region", &self.country_or_region)
-            .field("automatically_update_apps", &self.automatically_update_apps)
-            .field("role_scope_tag_ids", &self.role_scope_tag_ids)
-            .finish()
-    }
-}
-
 /// A VPP token that Intune does not have yet.
 ///
 /// Sending it consents, for the tenant, to sharing data with Apple (`dataSharingConsentGranted`),
 /// without which Intune takes none: the caller asks for the customer's `consent.dataSharing` first.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct VppCreation<'a> {
     /// `displayName`.
     pub display_name: &'a str,
     /// `appleId`.
     pub apple_id: &'a str,
     /// `token`, encoded as the fleet's `wire` setting says. Secret.
-    pub token: &'a str,
+    pub token: TokenText<'a>,
     /// `vppTokenAccountType`, `business` or `education`; Intune chooses where it is `None`.
     pub account_type: Option<&'a str>,
     /// `countryOrRegion`, two lower-case letters; Intune chooses where it is `None`.
@@ -85,21 +81,6 @@ pub struct VppCreation<'a> {
     pub claim: bool,
     /// `roleScopeTagIds`; Intune chooses where it is `None`.
     pub role_scope_tag_ids: Option<&'a [String]>,
-}
-
-impl fmt::Debug for VppCreation<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VppCreation")
-            .field("display_name", &self.display_name)
-            .field("apple_id", &self.apple_id)
-            .field("token", &"…")
-            .field("account_type", &self.account_type)
-            .field("country_or_region", &self.country_or_region)
-            .field("automatically_update_apps", &self.automatically_update_apps)
-            .field("claim", &self.claim)
-            .field("role_scope_tag_ids", &self.role_scope_tag_ids)
-            .finish()
-    }
 }
 
 /// `vppToken`, as much of it as is sent.
@@ -113,7 +94,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     apple_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<&'a str>,
+    token: Option<TokenText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vpp_token_account_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,7 +119,7 @@ impl Body<'_> {
         ] {
             value.map_or(Ok(()), |value| check::text(what, value))?;
         }
-        self.token.map_or(Ok(()), |token| check::credential("the VPP token", token))?;
+        self.token.map_or(Ok(()), |token| check::credential("the VPP token", token.0))?;
         self.role_scope_tag_ids.map_or(Ok(()), check::scope_tags)
     }
 }
@@ -203,7 +184,7 @@ impl IntuneWrite {
         }
         let body = Body::from(change);
         body.check()?;
-        let reply = self.put(Method::PATCH, &path, &body, body.token).await;
+        let reply = self.put(Method::PATCH, &path, &body, body.token.map(|token| token.0)).await;
         let reply = reply.map_err(|error| object(id).explain(error))?;
         object(id).shown::<wire::Vpp>(&reply)
     }
@@ -218,7 +199,9 @@ impl IntuneWrite {
     pub async fn create_vpp(&self, creation: &VppCreation<'_>) -> Result<LiveVpp, WriteError> {
         let body = Body::from(creation);
         body.check()?;
-        let reply = self.put(Method::POST, batch::path(Kind::Vpp), &body, body.token).await?;
+        let reply = self
+            .put(Method::POST, batch::path(Kind::Vpp), &body, body.token.map(|token| token.0))
+            .await?;
         super::shown::<wire::Vpp>(&reply)
     }
 

@@ -21,9 +21,8 @@ fn sync() -> String {
     format!("{DEP}/{ID}/syncWithAppleDeviceEnrollmentProgram")
 }
 
-fn tags(ids: &[&str]) -> EnrollmentSettings {
-    let ids = ids.iter().map(|id| (*id).to_owned()).collect();
-    EnrollmentSettings { role_scope_tag_ids: Some(ids) }
+fn tags(ids: &[&str]) -> Vec<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
 }
 
 #[tokio::test]
@@ -62,8 +61,8 @@ async fn nothing_blank_and_no_private_key_leaves() {
         assert!(matches!(error, WriteError::Refused { .. }), "{error}");
         assert!(!format!("{error} {error:?}").contains("MARKER"));
     }
-    for settings in [EnrollmentSettings::default(), tags(&[]), tags(&["0", " "])] {
-        let error = writer.configure_enrollment(ID, &settings).await.unwrap_err();
+    for tags in [tags(&[]), tags(&["0", " "])] {
+        let error = writer.configure_enrollment(ID, &tags).await.unwrap_err();
         assert!(matches!(error, WriteError::Refused { .. }), "{error}");
     }
     assert_eq!(connector.requests(), 0, "not even a sign-in");
@@ -80,11 +79,9 @@ async fn settings_are_changed_alone_and_come_back() {
         .expect(1)
         .mount(&server)
         .await;
-    let settings = tags(&["0", "7"]);
-    let live = writer(&server.uri()).configure_enrollment(ID, &settings).await.unwrap();
-    assert_eq!(live.role_scope_tag_ids, settings.role_scope_tag_ids);
-    assert_eq!(settings.requested(), [Setting::RoleScopeTagIds]);
-    assert_eq!(EnrollmentSettings::default().requested(), []);
+    let tags = tags(&["0", "7"]);
+    let live = writer(&server.uri()).configure_enrollment(ID, &tags).await.unwrap();
+    assert_eq!(live.role_scope_tag_ids, Some(tags));
 }
 
 async fn synced(template: ResponseTemplate) -> (Result<Synced, WriteError>, usize) {

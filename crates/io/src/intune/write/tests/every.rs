@@ -7,7 +7,7 @@ use wiremock::matchers::{method, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::super::super::testing::*;
-use super::super::super::{ConnectorOptions, EnrollmentSettings, VppChange, VppCreation};
+use super::super::super::{ConnectorOptions, TokenText, VppChange, VppCreation};
 use super::super::{IntuneWrite, WriteError};
 use super::{status, writer};
 use applecart_core::model::ProblemCode;
@@ -56,20 +56,18 @@ impl Call {
         match self {
             UploadEnrollment => writer.upload_enrollment(id, "abm@contoso.example", TOKEN).await,
             ConfigureEnrollment => {
-                let tags = Some(vec!["0".to_owned()]);
-                let settings = EnrollmentSettings { role_scope_tag_ids: tags };
-                writer.configure_enrollment(id, &settings).await.map(|_| ())
+                writer.configure_enrollment(id, &["0".to_owned()]).await.map(|_| ())
             }
             SyncEnrollment => writer.sync_enrollment(id).await.map(|_| ()),
             UpdateVpp => {
-                let change = VppChange { token: Some(TOKEN), ..VppChange::default() };
+                let change = VppChange { token: Some(TokenText(TOKEN)), ..VppChange::default() };
                 writer.update_vpp(id, &change).await.map(|_| ())
             }
             CreateVpp => {
                 let creation = VppCreation {
                     display_name: "London",
                     apple_id: "vpp@contoso.example",
-                    token: TOKEN,
+                    token: TokenText(TOKEN),
                     account_type: None,
                     country_or_region: None,
                     automatically_update_apps: false,

@@ -33,7 +33,7 @@ fn creation() -> VppCreation<'static> {
     VppCreation {
         display_name: "London",
         apple_id: "vpp@contoso.example",
-        token: TOKEN,
+        token: TokenText(TOKEN),
         account_type: Some("business"),
         country_or_region: Some("gb"),
         automatically_update_apps: true,
@@ -47,7 +47,7 @@ async fn a_change_sends_what_is_given_and_nothing_else() {
     let tags = ["0".to_owned(), "7".to_owned()];
     let none = VppChange::default();
     let cases = [
-        (VppChange { token: Some(TOKEN), ..none }, json!({"token": TOKEN}), None),
+        (VppChange { token: Some(TokenText(TOKEN)), ..none }, json!({"token": TOKEN}), None),
         (VppChange { apple_id: Some("a@b"), ..none }, json!({"appleId": "a@b"}), None),
         (
             VppChange { claim: Some(true), ..none },
@@ -124,11 +124,11 @@ async fn nothing_blank_and_no_private_key_leaves() {
     let blank_tag = [String::new()];
     for change in [
         none,
-        VppChange { token: Some(""), ..none },
-        VppChange { token: Some(" \n"), ..none },
-        VppChange { token: Some(key), ..none },
-        VppChange { token: Some(TOKEN), apple_id: Some(" "), ..none },
-        VppChange { token: Some(TOKEN), display_name: Some(""), ..none },
+        VppChange { token: Some(TokenText("")), ..none },
+        VppChange { token: Some(TokenText(" \n")), ..none },
+        VppChange { token: Some(TokenText(key)), ..none },
+        VppChange { token: Some(TokenText(TOKEN)), apple_id: Some(" "), ..none },
+        VppChange { token: Some(TokenText(TOKEN)), display_name: Some(""), ..none },
         VppChange { country_or_region: Some(""), ..none },
         VppChange { role_scope_tag_ids: Some(&[]), ..none },
         VppChange { role_scope_tag_ids: Some(&blank_tag), ..none },
@@ -138,8 +138,8 @@ async fn nothing_blank_and_no_private_key_leaves() {
         assert!(!format!("{error} {error:?}").contains("MARKER"));
     }
     for creation in [
-        VppCreation { token: "", ..creation() },
-        VppCreation { token: key, ..creation() },
+        VppCreation { token: TokenText(""), ..creation() },
+        VppCreation { token: TokenText(key), ..creation() },
         VppCreation { apple_id: "", ..creation() },
         VppCreation { display_name: " ", ..creation() },
         VppCreation { account_type: Some(""), ..creation() },
@@ -154,7 +154,7 @@ async fn nothing_blank_and_no_private_key_leaves() {
 
 #[test]
 fn debug_shows_no_token() {
-    let change = VppChange { token: Some(TOKEN), ..VppChange::default() };
+    let change = VppChange { token: Some(TokenText(TOKEN)), ..VppChange::default() };
     let text = format!("{change:?} {change:#?} {:?} {:#?}", creation(), creation());
     assert!(!text.contains("eyJ"), "{text}");
     assert!(text.contains("London"));
