@@ -40,9 +40,11 @@ pub use environment::{Environment, TARGET_BRANCH};
 pub use error::AppError;
 pub use files::PlanFileError;
 
-use applecart_core::model::Timestamp;
+use applecart_core::model::{Author, Timestamp};
 use applecart_io::apply::Progress;
+use applecart_io::git::Repo;
 use applecart_io::seams::{Clock, Ids};
+use applecart_io::store::CloneId;
 use futures::future::BoxFuture;
 
 /// Where the fleet is, and the world around the program: everything that a use case takes from
@@ -77,6 +79,15 @@ impl Context {
     /// today a line of the future.
     pub fn latest(&self) -> Timestamp {
         self.clock.now().max(self.now())
+    }
+
+    /// Who writes what this process records.
+    fn author(&self, repo: &Repo) -> Result<Author, AppError> {
+        Ok(Author {
+            run: self.ids.uuid().to_string(),
+            clone: CloneId::of(&repo.path_common_dir())?.to_string(),
+            actor: self.environment.actor(),
+        })
     }
 }
 

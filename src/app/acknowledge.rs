@@ -95,8 +95,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
     let author = Author { run, clone: lock.clone_id().to_string(), actor };
     let Past { notes, known, .. } = session::past(&loaded, context, Which::Shared)?;
     let view = known.map_err(AcknowledgeError::Unknown)?;
-    let broken = view.broken.get(&tenant.tenant_id).map(String::as_str);
-    if let Some(why) = broken.or_else(|| view.notes_unknown(tenant.tenant_id)) {
+    if let Some(why) = view.unknown_of(tenant.tenant_id) {
         return Err(AcknowledgeError::Broken(why.to_owned()).into());
     }
     let waiting = waiting(&view, tenant, options.token.as_deref())?;

@@ -107,7 +107,7 @@ fn ledger(
     let policy = repo.policy(rev)?.map(FileBytes::Read);
     let source = Source { rev: Some(rev.to_owned()), policy, ..Source::default() };
     let policy = session::policy_of(context, &source)?;
-    let which = if fetch { Which::Shared } else { Which::Offline };
+    let which = Which::of(!fetch);
     match session::open_ledger(context, &policy, which) {
         Err(error @ LedgerError::WhichRemote { .. }) => Err(error.into()),
         opened => {
@@ -231,8 +231,7 @@ impl Reader<'_> {
                     );
                 }
                 for id in ids {
-                    let broken = view.broken.get(&id).map(String::as_str);
-                    if let Some(why) = broken.or_else(|| view.notes_unknown(id)) {
+                    if let Some(why) = view.unknown_of(id) {
                         ledger_problem = Some(why.to_owned());
                     }
                     ledgers.extend(view.tenants.get(&id).map(|ledger| (id, ledger)));

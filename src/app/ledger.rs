@@ -9,11 +9,9 @@ use super::session::{self, Which, trust};
 use super::{AppError, Context, Reach, files};
 use applecart_core::fleet::{self, Desired, FLEET_FILE, Policy};
 use applecart_core::ledger::{self, Filter, LedgerView, ShowReport, VerifyReport};
-use applecart_core::model::{Author, LedgerEntry, TenantId, nearest};
-use applecart_io::git::{Repo, Signers};
-use applecart_io::store::{
-    self, Begun, CloneId, Create, Delivered, Joined, Ledger, LedgerError, MustBeSigned,
-};
+use applecart_core::model::{LedgerEntry, TenantId, nearest};
+use applecart_io::git::Repo;
+use applecart_io::store::{self, Begun, Create, Delivered, Joined, Ledger, LedgerError};
 
 /// The ledger's place and policy.
 struct Record {
@@ -31,8 +29,17 @@ impl Record {
     }
 
     fn open(&self, context: &Context, offline: bool) -> Result<Ledger, AppError> {
-        let which = if offline { Which::Offline } else { Which::Shared };
-        Ok(session::open_ledger(context, &self.policy, which)?)
+        Ok(session::open_ledger(context, &self.policy, Which::of(offline))?)
+    }
+
+    /// Opens the ledger to write to it, with the key that signs it.
+    fn writer(&self, context: &Context) -> Result<Ledger, AppError> {
+        let mut ledger = self.open(context, false)?;
+        let rev = Some(self.policy_rev.as_str());
+        if let Some(key) = trust::ledger_key(context, &self.repo, &self.policy, rev)? {
+            ledger.sign_with(key);
+        }
+        Ok(ledger)
     }
 }
 
@@ -44,7 +51,7 @@ pub fn show(
 ) -> Result<ShowReport, AppError> {
     let record = Record::find(context, Reach::Clone)?;
     let ledger = record.open(context, offline)?;
-    let which = if offline { Which::Offline } else { Which::Shared };
+    let which = Which::of(offline);
     let policy = (&record.policy, Some(record.policy_rev.as_str()));
     let view = ledger.read()?;
     let (view, _) = session::prove(context, &record.repo, policy, which, &ledger, view)?;
@@ -84,19 +91,9 @@ pub fn verify(context: &Context, offline: bool) -> Result<VerifyReport, AppError
     let record = Record::find(context, Reach::Clone)?;
     let ledger = record.open(context, offline)?;
     let Record { repo, policy, policy_rev } = &record;
-    let report = if policy.ledger_signing.required {
-        let signers = Signers::of(repo, Some(policy_rev), &policy.ledger_signers())?;
-        let unsigned_until = policy.ledger_signing.unsigned_until.as_deref();
-        store::verify_signed(
-            &ledger,
-            context.latest(),
-            MustBeSigned { signers: &signers, repo, unsigned_until },
-        )?
-    } else {
-        store::verify(&ledger, context.latest())?
-    };
-    let which = if offline { Which::Offline } else { Which::Shared };
-    let notes = store::verify(&session::open_notes(context, policy, which)?, context.latest())?;
+    let report = trust::verified(context, repo, (policy, policy_rev), &ledger)??;
+    let notes = session::open_notes(context, policy, Which::of(offline))?;
+    let notes = store::verify(&notes, context.latest())?;
     let today = context.now().date_time().date_naive();
     Ok(report.without(&policy.accepted, today).with_notes(&policy.notes_branch, notes))
 }
@@ -203,26 +200,14 @@ fn write_genesis(repo: &Repo, beginnings: [(&'static str, &String); 2]) -> Resul
 pub fn join_notes(context: &Context, rev: &str) -> Result<Joined, AppError> {
     let record = Record::find(context, Reach::Remote)?;
     let mut notes = session::open_notes(context, &record.policy, Which::Shared)?;
-    Ok(notes.join(rev, &author(context, &record)?, context.now())?)
+    Ok(notes.join(rev, &context.author(&record.repo)?, context.now())?)
 }
 
 /// Takes another ledger into this one.
 pub fn join(context: &Context, rev: &str) -> Result<Joined, AppError> {
     let record = Record::find(context, Reach::Remote)?;
-    let mut ledger = record.open(context, false)?;
-    let key = trust::ledger_key(context, &record.repo, &record.policy, Some(&record.policy_rev))?;
-    if let Some(key) = key {
-        ledger.sign_with(key);
-    }
-    Ok(ledger.join(rev, &author(context, &record)?, context.now())?)
-}
-
-fn author(context: &Context, record: &Record) -> Result<Author, AppError> {
-    Ok(Author {
-        run: context.ids.uuid().to_string(),
-        clone: CloneId::of(&record.repo.path_common_dir())?.to_string(),
-        actor: context.environment.actor(),
-    })
+    let mut ledger = record.writer(context)?;
+    Ok(ledger.join(rev, &context.author(&record.repo)?, context.now())?)
 }
 
 /// What became of a file's entries.
@@ -250,11 +235,7 @@ pub fn append(
     file: Option<PathBuf>,
 ) -> Result<Written, AppError> {
     let record = Record::find(context, Reach::Remote)?;
-    let mut ledger = record.open(context, false)?;
-    let key = trust::ledger_key(context, &record.repo, &record.policy, Some(&record.policy_rev))?;
-    if let Some(key) = key {
-        ledger.sign_with(key);
-    }
+    let mut ledger = record.writer(context)?;
     let published = if publish { Some(ledger.publish()?) } else { None };
     let Some(file) = file else { return Ok(Written { published, appended: None }) };
     let entries = store::read_saved(&file)?;
@@ -283,9 +264,7 @@ fn deliver(
         Err(error) if error.is_of_one_tenant() => {}
         delivered => return Ok((delivered?, Vec::new())),
     }
-    let mut tenants: Vec<TenantId> = entries.iter().map(|(tenant, _)| *tenant).collect();
-    tenants.sort();
-    tenants.dedup();
+    let tenants: BTreeSet<TenantId> = entries.iter().map(|(tenant, _)| *tenant).collect();
     let mut total = Delivered { recorded: 0, known: 0, head: None };
     let mut refused = Vec::new();
     for tenant in tenants {

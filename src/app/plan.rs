@@ -70,7 +70,7 @@ pub fn run(context: &Context, options: Options) -> Result<Compared, AppError> {
     let wanted = Wanted {
         tree: if options.worktree { Tree::Worktree } else { Tree::Commit },
         reach: if offline { Reach::Clone } else { Reach::Remote },
-        which: if offline { Which::Offline } else { Which::Shared },
+        which: Which::of(offline),
         reading: true,
     };
     let intune = |loaded: &Loaded| match &options.snapshot {

@@ -35,7 +35,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Surveyed, AppError> {
     let wanted = Wanted {
         tree: Tree::Commit,
         reach: if *offline { Reach::Revision } else { Reach::Remote },
-        which: if *offline { Which::Offline } else { Which::Shared },
+        which: Which::of(*offline),
         reading: true,
     };
     let intune = |loaded: &Loaded| {

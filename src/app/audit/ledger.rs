@@ -1,14 +1,12 @@
 //! Whether the record is whole.
 
 use super::{AuditOptions, AuditedLedger, Ground};
-use crate::app::session::{self, Which};
+use crate::app::session::{self, Which, trust};
 use crate::app::{AppError, Context};
 use applecart_core::audit::of_fault;
 use applecart_core::fleet::{self, Desired, Tenant};
 use applecart_core::report::{AuditArea, AuditFinding, AuditLedger, AuditLevel, AuditPlace};
-use applecart_io::git::Signers;
-use applecart_io::store;
-use applecart_io::store::{Ledger, LedgerError, MustBeSigned};
+use applecart_io::store::{self, Ledger, LedgerError};
 
 pub(super) fn audit(
     options: &AuditOptions,
@@ -22,7 +20,7 @@ pub(super) fn audit(
         expected_head: options.expect_head.clone(),
         ..AuditLedger::default()
     };
-    let which = if options.offline { Which::Offline } else { Which::Shared };
+    let which = Which::of(options.offline);
     let ledger = match session::open_ledger(context, ground.policy, which) {
         Ok(ledger) => ledger,
         Err(error @ LedgerError::WhichRemote { .. }) => return Err(error.into()),
@@ -31,16 +29,8 @@ pub(super) fn audit(
             return Ok(AuditedLedger { summary, view: None });
         }
     };
-    let verified = if ground.policy.ledger_signing.required {
-        let signers =
-            Signers::of(ground.repo, Some(ground.policy_rev), &ground.policy.ledger_signers())?;
-        let unsigned_until = ground.policy.ledger_signing.unsigned_until.as_deref();
-        let signed = MustBeSigned { signers: &signers, repo: ground.repo, unsigned_until };
-        store::verify_signed(&ledger, context.latest(), signed)
-    } else {
-        store::verify(&ledger, context.latest())
-    };
-    let report = match verified {
+    let policy = (ground.policy, ground.policy_rev);
+    let report = match trust::verified(context, ground.repo, policy, &ledger)? {
         Ok(report) => report,
         Err(error) => {
             findings.push(unknown(&branch, &error));

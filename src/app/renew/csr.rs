@@ -20,7 +20,7 @@ use applecart_core::renewal::due::Due;
 use applecart_core::report::{CsrOrigin, Sheet, SheetCsr};
 use applecart_core::rules::requests;
 use applecart_io::intune::{Connector, IntuneRead as _};
-use applecart_io::store::{CloneId, Ledger};
+use applecart_io::store::Ledger;
 
 /// A request that may be given out.
 struct Ready {
@@ -95,11 +95,10 @@ fn recorded(
     source: &CsrSource,
 ) -> Result<Option<Ready>, Problem> {
     let tenant = due.tenant.tenant_id;
-    let broken = view.broken.get(&tenant).map(String::as_str);
-    if let Some(why) = broken.or_else(|| view.notes_unknown(tenant)) {
+    if let Some(why) = view.unknown_of(tenant) {
         return Err(not_asked(why));
     }
-    let past = view.tenant(due.tenant.tenant_id);
+    let past = view.tenant(tenant);
     let open = past.requests_open(&due.token.token, due.live.as_ref());
     let given_out = |record: &Record| {
         Ready::of(record, CsrOrigin::Ledger, past, requests::maker_of(past, record))
@@ -170,11 +169,7 @@ fn request<'a>(
     if context.frozen.is_some() && !context.environment.overrides()?.graph_is_loopback() {
         return Err(AppError::FrozenApply);
     }
-    let author = Author {
-        run: context.ids.uuid().to_string(),
-        clone: CloneId::of(&ground.loaded.repo.path_common_dir())?.to_string(),
-        actor: context.environment.actor(),
-    };
+    let author = context.author(&ground.loaded.repo)?;
     let asked: Vec<&Due<'_>> = missing.iter().map(|(due, _)| *due).collect();
     let answers = crate::app::block_on(fetch(&asked, ground, connector, context.parallelism))?;
     let mut ready = Vec::new();

@@ -134,13 +134,10 @@ impl<'a> Bench<'a> {
             (known, Kind::Enrollment | Kind::Vpp) => known.as_ref().ok(),
             // Without the ledger nothing tells whose key the certificate has to be over.
             (Err(why), Kind::Push) => return Err(no_ledger(tenant, &why.to_string())),
-            (Ok(view), Kind::Push) => {
-                let broken = view.broken.get(&tenant.tenant_id).map(String::as_str);
-                match broken.or_else(|| view.notes_unknown(tenant.tenant_id)) {
-                    None => Some(view),
-                    Some(why) => return Err(no_ledger(tenant, why)),
-                }
-            }
+            (Ok(view), Kind::Push) => match view.unknown_of(tenant.tenant_id) {
+                None => Some(view),
+                Some(why) => return Err(no_ledger(tenant, why)),
+            },
         };
         let policy = &self.ground.loaded.policy;
         Ok(Some(download::read_intune(&self.connector, policy, tenant, token, past).await?))

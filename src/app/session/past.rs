@@ -27,6 +27,13 @@ pub enum Which {
     Offline,
 }
 
+impl Which {
+    /// What a use case that only reads looks at.
+    pub fn of(offline: bool) -> Self {
+        if offline { Self::Offline } else { Self::Shared }
+    }
+}
+
 /// The ledger and what could be read of it.
 pub struct Past {
     /// `None` when it could not even be opened.

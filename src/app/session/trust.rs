@@ -6,8 +6,10 @@ use std::path::Path;
 use super::loaded::Loaded;
 use crate::app::{AppError, Context};
 use applecart_core::fleet::{self, Diagnostic, FileBytes, Policy, SignerFile};
+use applecart_core::ledger::VerifyReport;
 use applecart_core::model::sentence;
 use applecart_io::git::{GitError, Repo, Signature, Signers, SignersError, SigningKey};
+use applecart_io::store::{self, Ledger, LedgerError, MustBeSigned};
 
 /// What was found out about the planned commit; `None` where no signature is asked for, where
 /// there is no commit, and where nobody knows by whose policy to judge.
@@ -86,6 +88,25 @@ pub fn ledger_key(
     } else {
         Err(AppError::LedgerKey { signers: path, signature: Box::new(signature) })
     }
+}
+
+/// Verifies a ledger, and where the policy asks for it, who signed its commits.
+///
+/// # Errors
+/// The outer one where those who may sign it are not known, the inner one where the ledger is not.
+pub fn verified(
+    context: &Context,
+    repo: &Repo,
+    (policy, policy_rev): (&Policy, &str),
+    ledger: &Ledger,
+) -> Result<Result<VerifyReport, LedgerError>, AppError> {
+    if !policy.ledger_signing.required {
+        return Ok(store::verify(ledger, context.latest()));
+    }
+    let signers = Signers::of(repo, Some(policy_rev), &policy.ledger_signers())?;
+    let unsigned_until = policy.ledger_signing.unsigned_until.as_deref();
+    let signed = MustBeSigned { signers: &signers, repo, unsigned_until };
+    Ok(store::verify_signed(ledger, context.latest(), signed))
 }
 
 /// Every mistake in the files that say who may sign, of a revision or (`None`) of the worktree.

@@ -97,6 +97,12 @@ impl LedgerView {
         self.broken_notes.get(&tenant).or(self.lost_notes.as_ref()).map(String::as_str)
     }
 
+    /// Why what was recorded of a tenant is unknown, be it by runs or by people.
+    pub fn unknown_of(&self, tenant: TenantId) -> Option<&str> {
+        let broken = self.broken.get(&tenant).map(String::as_str);
+        broken.or_else(|| self.notes_unknown(tenant))
+    }
+
     /// The lines of all requests for Apple.
     pub fn requests(&self) -> Lines {
         let records = self.tenants.iter().flat_map(|(&tenant, ledger)| {

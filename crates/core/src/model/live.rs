@@ -294,9 +294,7 @@ impl LiveTenant {
             push: Reading::Unknown(problem.clone()),
             enrollment: Reading::Unknown(problem.clone()),
             vpp: Reading::Unknown(problem.clone()),
-            consent: Reading::NotAsked,
-            push_signing_request: None,
-            clock_skew: None,
+            ..Self::not_asked()
         }
     }
 

@@ -1077,13 +1077,12 @@ fn every_situation_ends_as_its_sentence_says() {
             wrong.push(format!("{}: {found:?}\n    {:?}", situation.what, token.state.details));
         }
         let writes = world.planned().due.iter().any(|due| due.token.token.kind == world.kind);
-        assert!(
-            situation.action.writes() || world.kind == Kind::Vpp || !writes,
-            "{}: something is written",
-            situation.what
-        );
-        let told = situation.action != A::Hold || !token.state.details.is_empty();
-        assert!(told, "{}: a hold tells the way out", situation.what);
+        if writes && !situation.action.writes() && world.kind != Kind::Vpp {
+            wrong.push(format!("{}: something is written", situation.what));
+        }
+        if situation.action == A::Hold && token.state.details.is_empty() {
+            wrong.push(format!("{}: a hold does not tell the way out", situation.what));
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
