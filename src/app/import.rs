@@ -258,11 +258,6 @@ fn snapshots(folder: &Path, live: &BTreeMap<TenantName, LiveTenant>) -> Result<(
 }
 
 impl Import {
-    /// How many existing files would change.
-    pub fn updates(&self) -> usize {
-        self.drafts.updates()
-    }
-
     pub fn wrote(&self) -> bool {
         self.wrote > 0
     }

@@ -11,8 +11,7 @@
 //! * [`IntuneWrite`]: the writer, another type, bound to one tenant id when it is made.
 //! * [`Overrides`]: which hosts; never from the repository, except a cloud from a closed list.
 //! * [`Turns`]: how many tenants are read at once; one in trouble leaves its place to the next.
-//! * [`SnapshotReader`]: the reader of a saved snapshot, which contacts nothing.
-//!
+//! * [`parse_snapshot`]: what a saved snapshot says of a tenant; it contacts nothing.
 //! * [`Transport`]: how requests leave. The network is the real one; tests answer in memory.
 //!
 //! Inside: `client` sends one request and knows no meaning, `reply` tells what an answer means,
@@ -50,7 +49,7 @@ pub use retry::RetryPolicy;
 pub use sign_in::{
     CertificateError, ClientSecret, ClientSecretSource, SignInError, Variables, of_application,
 };
-pub use snapshot::{SnapshotError, SnapshotReader, parse_snapshot, snapshot_of};
+pub use snapshot::{SnapshotError, parse_snapshot, snapshot_of};
 pub use transport::{Answer, NoAnswer, Request, Transport};
 pub use turn::{Turn, Turns};
 pub use write::{Consented, IntuneWrite, Synced, TokenText, VppChange, VppCreation, WriteError};

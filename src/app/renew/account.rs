@@ -73,7 +73,7 @@ impl Bench<'_> {
             return Err(download::unread(tenant, problem.clone()).into());
         }
         let live = live.only(kind).map(LiveToken::facts);
-        let change = AccountMove { tenant, token, live: live.as_ref(), to, now: self.now };
+        let change = AccountMove { token, live: live.as_ref(), to, now: self.now };
         let told = change.told();
         let line = change.missing_line(&told);
         if change.is_stated() && line.is_none() {

@@ -52,16 +52,6 @@ impl PushCertificate {
     pub fn to_base64_der(&self) -> String {
         radix64::wrapped(&self.der, usize::MAX).trim_end().to_owned()
     }
-
-    /// The facts that tenant files, plans and the ledger hold.
-    pub fn facts(&self) -> Facts {
-        Facts {
-            topic: Some(self.topic.clone()),
-            serial: Some(self.serial.clone()),
-            expires: Some(self.expires),
-            ..Facts::default()
-        }
-    }
 }
 
 /// Reads a file that should be an MDM push certificate: PEM, DER or base64, whatever stands

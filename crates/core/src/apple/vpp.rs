@@ -37,15 +37,6 @@ impl VppToken {
     pub fn expose_text(&self) -> &str {
         &self.text
     }
-
-    /// The facts that tenant files, plans and the ledger hold.
-    pub fn facts(&self) -> Facts {
-        Facts {
-            organization: Some(self.organization.clone()),
-            expires: Some(self.expires),
-            ..Facts::default()
-        }
-    }
 }
 
 /// Reads a file that should be a VPP token: base64 of JSON in any of the forms that copying

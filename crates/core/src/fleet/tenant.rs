@@ -132,11 +132,6 @@ impl Token {
     pub fn topic(&self) -> Option<&Topic> {
         self.facts.topic.as_ref()
     }
-
-    /// The serial number that the file states; push only.
-    pub fn serial(&self) -> Option<&Serial> {
-        self.facts.serial.as_ref()
-    }
 }
 
 /// A sealed token file, as a blob in the tenant's own folder.

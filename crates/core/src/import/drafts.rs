@@ -130,11 +130,6 @@ impl Drafts {
         }
     }
 
-    /// How many existing files would change.
-    pub fn updates(&self) -> usize {
-        self.drafts.iter().filter(|draft| draft.before.is_some()).count()
-    }
-
     pub fn report(&self, unusable_contracts: usize, written: bool) -> ImportReport {
         ImportReport::new(self.rows.clone(), unusable_contracts, written)
     }

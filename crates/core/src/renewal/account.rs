@@ -3,7 +3,7 @@
 
 use chrono::Duration;
 
-use crate::fleet::{NewAllow, Tenant, Token};
+use crate::fleet::{NewAllow, Token};
 use crate::model::{Facts, Kind, Timestamp};
 use crate::rules::codes::Reason;
 use crate::rules::subject::ABSENT;
@@ -13,7 +13,6 @@ const REVIEW: Duration = Duration::days(30);
 
 /// A credential that another Apple Account has at Apple from now on.
 pub struct AccountMove<'a> {
-    pub tenant: &'a Tenant,
     pub token: &'a Token,
     /// What Intune has; `None` where it has no such token.
     pub live: Option<&'a Facts>,
@@ -93,13 +92,8 @@ mod tests {
     fn told(world: &World) -> (Told, bool) {
         let live = world.live.push.present().map(crate::model::LivePush::facts);
         let token = world.tenant.push.as_ref().unwrap();
-        let change = AccountMove {
-            tenant: &world.tenant,
-            token,
-            live: live.as_ref(),
-            to: NEW,
-            now: world::at(world::NOW),
-        };
+        let change =
+            AccountMove { token, live: live.as_ref(), to: NEW, now: world::at(world::NOW) };
         let told = change.told();
         let missing = change.missing_line(&told).is_some();
         (told, missing)

@@ -7,11 +7,9 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
-use super::read::{self, IntuneRead, KeyRequest, ReadRequest};
 use super::wire::{self, Item, ShapeError};
-use applecart_core::fleet::Auth;
 use applecart_core::model::{
-    LiveEnrollment, LiveTenant, LiveVpp, Problem, ProblemCode, Reading, Resource, TenantId,
+    LiveEnrollment, LiveTenant, LiveVpp, Problem, ProblemCode, Reading, Resource,
 };
 
 /// Why a file is not a snapshot. Lines and columns count from 1.
@@ -186,86 +184,6 @@ fn vpp_object(live: &LiveVpp) -> serde_json::Value {
         "state": live.state,
         "roleScopeTagIds": live.role_scope_tag_ids,
     })
-}
-
-/// Answers every read from one snapshot and contacts nothing.
-///
-/// A snapshot does not say whose it is; asking for one tenant only is the caller's duty.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotReader {
-    live: LiveTenant,
-}
-
-impl SnapshotReader {
-    /// A reader of `live`, as [`parse_snapshot`] returns it.
-    pub fn new(live: LiveTenant) -> Self {
-        Self { live }
-    }
-}
-
-/// The item of a collection that has this id; GUIDs compare without case.
-fn pick<T>(all: &Reading<Vec<T::Live>>, id: &str) -> Reading<T::Live>
-where
-    T: Item<Live: Clone>,
-{
-    match all {
-        Reading::Present(all) => all
-            .iter()
-            .find(|live| T::id(live).eq_ignore_ascii_case(id))
-            .map_or(Reading::Absent, |live| Reading::Present(live.clone())),
-        Reading::Absent => Reading::Absent,
-        Reading::Unknown(problem) => Reading::Unknown(problem.clone()),
-        Reading::NotAsked => Reading::NotAsked,
-    }
-}
-
-#[async_trait::async_trait]
-impl IntuneRead for SnapshotReader {
-    async fn read(&self, request: &ReadRequest) -> LiveTenant {
-        read::keep(self.live.clone(), &request.watch)
-    }
-
-    async fn encryption_key(&self, request: &KeyRequest) -> Reading<String> {
-        let lacks = |detail| {
-            let problem = Problem::new(ProblemCode::BadAnswer, detail);
-            Reading::Unknown(problem.on(Resource::Enrollment))
-        };
-        match pick::<wire::Enrollment>(&self.live.enrollment, &request.id) {
-            Reading::Present(LiveEnrollment { encryption_public_key: Some(key), .. })
-                if !key.trim().is_empty() =>
-            {
-                Reading::Present(key)
-            }
-            Reading::Present(_) => lacks("the snapshot does not hold this token's public key"),
-            Reading::Absent => lacks("the snapshot does not hold this token"),
-            Reading::Unknown(problem) => Reading::Unknown(problem),
-            Reading::NotAsked => Reading::NotAsked,
-        }
-    }
-
-    async fn push_signing_request(&self, _tenant: TenantId, _auth: &Auth) -> Reading<String> {
-        match &self.live.push_signing_request {
-            Some(request) => Reading::Present(request.clone()),
-            None => {
-                let detail = "the snapshot has no request for Apple (`pushSigningRequest`)";
-                let problem = Problem::new(ProblemCode::BadAnswer, detail);
-                Reading::Unknown(problem.on(Resource::Push))
-            }
-        }
-    }
-
-    async fn read_one_enrollment(
-        &self,
-        _tenant: TenantId,
-        _auth: &Auth,
-        id: &str,
-    ) -> Reading<LiveEnrollment> {
-        pick::<wire::Enrollment>(&self.live.enrollment, id)
-    }
-
-    async fn read_one_vpp(&self, _tenant: TenantId, _auth: &Auth, id: &str) -> Reading<LiveVpp> {
-        pick::<wire::Vpp>(&self.live.vpp, id)
-    }
 }
 
 #[cfg(test)]

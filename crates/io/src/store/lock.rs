@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::append::STATE_FOLDER;
@@ -39,7 +39,6 @@ pub struct Holder {
 #[derive(Debug)]
 pub struct ApplyLock {
     file: File,
-    path: PathBuf,
     clone: CloneId,
 }
 
@@ -82,11 +81,7 @@ impl ApplyLock {
         // The text only helps people, so a full disk must not stop an apply here.
         let _ = write_holder(&mut file, holder);
         let clone = CloneId::of(common_git_dir)?;
-        Ok(Self { file, path, clone })
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Self { file, clone })
     }
 
     /// The id of the clone that is locked, which the run's entries have to name.

@@ -82,12 +82,6 @@ impl LedgerWriter {
         Ok(Self { jobs })
     }
 
-    /// The same without a thread: what waits is written while the future is polled.
-    pub fn beside(ledger: Ledger) -> (Self, impl Future<Output = ()>) {
-        let (jobs, queue) = mpsc::channel(QUEUE);
-        (Self { jobs }, Desk::new(ledger, PUSH_EVERY).run(queue))
-    }
-
     /// Appends entries, together with whatever else waits, and returns their records once they are
     /// on disk; with an `intended` among them, once they are at the remote.
     ///

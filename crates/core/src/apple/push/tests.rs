@@ -305,3 +305,15 @@ fn unusual_certificate_and_issuer_unknown() {
     let found = codes(&read(pem.as_bytes()).findings);
     assert_eq!(found, [(FindingCode::UnusualCertificate, Severity::Warn), ISSUER]);
 }
+
+impl PushCertificate {
+    /// The facts that an entry of it states.
+    fn facts(&self) -> Facts {
+        Facts {
+            topic: Some(self.topic.clone()),
+            serial: Some(self.serial.clone()),
+            expires: Some(self.expires),
+            ..Facts::default()
+        }
+    }
+}

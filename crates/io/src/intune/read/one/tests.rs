@@ -5,7 +5,7 @@ use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, ResponseTemplate};
 
 use super::super::super::testing::*;
-use super::super::super::{IntuneRead, KeyRequest, SnapshotReader, parse_snapshot};
+use super::super::super::{IntuneRead, KeyRequest};
 use applecart_core::model::{LiveEnrollment, LiveVpp, Problem, ProblemCode, Reading, Resource};
 
 const ID: &str = "39d1a707-0000-4000-8000-00000000000a";
@@ -166,20 +166,4 @@ async fn what_is_no_id_is_not_asked_for() {
         }
     }
     assert_eq!(connector.requests(), 0);
-}
-
-#[tokio::test]
-async fn a_snapshot_answers_for_the_tokens_it_holds() {
-    let json = br#"{"depOnboardingSettings":[
-        {"id":"A1","tokenType":"dep","encryptionPublicKey":"KEY"},{"id":"a2","tokenType":"dep"},
-        {"id":"a3","tokenType":"dep","encryptionPublicKey":" "}]}"#;
-    let reader = SnapshotReader::new(parse_snapshot(json).unwrap());
-    let key = async |id| reader.encryption_key(&key_request(id)).await;
-    assert_eq!(key("a1").await, Reading::Present("KEY".to_owned()));
-    for id in ["a2", "a3", "a4"] {
-        assert_eq!(key(id).await.problem().unwrap().resource, Some(Resource::Enrollment), "{id}");
-    }
-    assert_eq!(enrollment(&reader, "A2").await.present().unwrap().id, "a2");
-    assert_eq!(enrollment(&reader, "a4").await, Reading::Absent);
-    assert_eq!(vpp(&reader, "a1").await.problem().unwrap().resource, Some(Resource::Vpp));
 }
