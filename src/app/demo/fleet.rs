@@ -114,67 +114,20 @@ fn add(
     customer: &Customer,
     now: DateTime<Utc>,
 ) -> Result<(), AppError> {
-    let apple_id = format!("mdm@{}.example", customer.name);
     let mut live = Tenant::new(tenant_id(customer.name)?);
     customer.display.clone_into(&mut live.display_name);
-    let days = |left: i64| now + Duration::days(left);
-    let issue = |topic: Option<String>, until: DateTime<Utc>| {
-        simulator
-            .apple()
-            .issue(&PushRequest {
-                topic,
-                serial: None,
-                not_before: until - Duration::days(365),
-                not_after: Some(until),
-                key: SubjectKey::Shared,
-            })
-            .map_err(DemoError::made)
-    };
-    let mut enrollment = Enrollment::new(&format!("{} ABM", customer.display), days(200));
+    let push = push(fleet, simulator, customer, &mut live, now)?;
+    let mut enrollment =
+        Enrollment::new(&format!("{} ABM", customer.display), now + Duration::days(200));
     enrollment.apple_identifier = format!("abm@{}.example", customer.name);
     enrollment.last_successful_sync_date_time = now - Duration::hours(6);
     enrollment.last_sync_triggered_date_time = now - Duration::hours(6);
-    let mut vpp = Vpp::new("Head office", customer.display, days(140));
+    let mut vpp = Vpp::new("Head office", customer.display, now + Duration::days(140));
     vpp.apple_id = format!("vpp@{}.example", customer.name);
     vpp.last_sync_date_time = now - Duration::hours(6);
-
-    let mut entries = Entries {
-        push: mapping([("appleId", apple_id.as_str().into())]),
-        enrollment: named(&enrollment.token_name),
-        vpp: named(&vpp.display_name),
-    };
     match customer.situation {
-        Situation::InSync(left) => {
-            let certificate = issue(None, days(left))?;
-            live.apple_push_notification_certificate = Some(pushed(&certificate, &apple_id));
-            entries.push = sealed_push(fleet, customer.name, &certificate, &apple_id)?;
-        }
-        Situation::Renewal(left) => {
-            let old = issue(None, days(left))?;
-            live.apple_push_notification_certificate = Some(pushed(&old, &apple_id));
-            let new = issue(Some(old.topic), days(364))?;
-            entries.push = sealed_push(fleet, customer.name, &new, &apple_id)?;
-        }
-        Situation::First => {
-            live.data_sharing_consent = Consent { granted: false, ..Consent::default() };
-            live.switches.require_consent = true;
-            entries.push = sealed_push(fleet, customer.name, &issue(None, days(364))?, &apple_id)?;
-        }
-        Situation::Watched(left) => {
-            let certificate = issue(None, days(left))?;
-            live.apple_push_notification_certificate = Some(pushed(&certificate, &apple_id));
-            entries.push = watched(&certificate, &apple_id);
-        }
-        Situation::Enrollment | Situation::Vpp => {
-            let certificate = issue(None, days(250))?;
-            live.apple_push_notification_certificate = Some(pushed(&certificate, &apple_id));
-            entries.push = watched(&certificate, &apple_id);
-        }
-        Situation::NoConsent => live.apps.clear(),
-    }
-    match customer.situation {
-        Situation::Enrollment => enrollment.token_expiration_date_time = days(12),
-        Situation::Vpp => vpp.expiration_date_time = days(12),
+        Situation::Enrollment => enrollment.token_expiration_date_time = now + Duration::days(12),
+        Situation::Vpp => vpp.expiration_date_time = now + Duration::days(12),
         _ => {}
     }
     // Two customers with trouble that only health shows.
@@ -183,34 +136,90 @@ fn add(
         "lucerne" => "invalid".clone_into(&mut vpp.state),
         _ => {}
     }
-    let (enrollment_id, vpp_id) = (enrollment.id.clone(), vpp.id.clone());
+    let watched = (named(&enrollment.token_name), named(&vpp.display_name));
+    let ids = (enrollment.id.clone(), vpp.id.clone());
     live.dep_onboarding_settings.push(enrollment);
     live.vpp_tokens.push(vpp);
     let id = live.tenant_id;
     simulator.state().add_tenant(live).map_err(DemoError::made)?;
-    match customer.situation {
+    let (enrollment, vpp) = match customer.situation {
         Situation::Enrollment => {
             let issued = simulator
                 .state()
-                .download_enrollment(simulator.apple(), id, &enrollment_id, &Default::default())
+                .download_enrollment(simulator.apple(), id, &ids.0, &Default::default())
                 .map_err(DemoError::made)?;
             let downloaded = now - Duration::hours(1);
             let file = issued.file.as_bytes();
-            entries.enrollment =
-                sealed_enrollment(fleet, customer, &enrollment_id, downloaded, file)?;
+            (sealed_enrollment(fleet, customer, &ids.0, downloaded, file)?, watched.1)
         }
         Situation::Vpp => {
             let request = VppRequest {
                 organization: customer.display.to_owned(),
                 location: "Head office".to_owned(),
-                expires: days(364),
+                expires: now + Duration::days(364),
             };
             let text = simulator.apple().vpp_token(&request);
-            entries.vpp = sealed_vpp(fleet, customer, &vpp_id, request.expires, &text)?;
+            (watched.0, sealed_vpp(fleet, customer, &ids.1, request.expires, &text)?)
         }
-        _ => {}
+        _ => watched,
+    };
+    write_tenant(fleet, customer, Entries { push, enrollment, vpp })
+}
+
+/// Gives the tenant in Intune its certificate; the push entry that goes with it.
+fn push(
+    fleet: &Fleet,
+    simulator: &Running,
+    customer: &Customer,
+    live: &mut Tenant,
+    now: DateTime<Utc>,
+) -> Result<Value, AppError> {
+    let apple_id = format!("mdm@{}.example", customer.name);
+    let issue = |topic: Option<String>, left: i64| {
+        let until = now + Duration::days(left);
+        let request = PushRequest {
+            topic,
+            serial: None,
+            not_before: until - Duration::days(365),
+            not_after: Some(until),
+            key: SubjectKey::Shared,
+        };
+        simulator.apple().issue(&request).map_err(DemoError::made)
+    };
+    let mut put = |certificate: &Issued| {
+        live.apple_push_notification_certificate = Some(pushed(certificate, &apple_id));
+    };
+    let sealed = |certificate| sealed_push(fleet, customer.name, certificate, &apple_id);
+    match customer.situation {
+        Situation::InSync(left) => {
+            let certificate = issue(None, left)?;
+            put(&certificate);
+            sealed(&certificate)
+        }
+        Situation::Renewal(left) => {
+            let old = issue(None, left)?;
+            put(&old);
+            sealed(&issue(Some(old.topic), 364)?)
+        }
+        Situation::First => {
+            live.data_sharing_consent = Consent { granted: false, ..Consent::default() };
+            live.switches.require_consent = true;
+            sealed(&issue(None, 364)?)
+        }
+        Situation::Watched(_) | Situation::Enrollment | Situation::Vpp => {
+            let left = match customer.situation {
+                Situation::Watched(left) => left,
+                _ => 250,
+            };
+            let certificate = issue(None, left)?;
+            put(&certificate);
+            Ok(mapping(facts(&certificate, &apple_id)))
+        }
+        Situation::NoConsent => {
+            live.apps.clear();
+            Ok(mapping([("appleId", apple_id.as_str().into())]))
+        }
     }
-    write_tenant(fleet, customer, entries)
 }
 
 /// To whom Apple encrypted an enrollment token.
@@ -253,11 +262,6 @@ fn write_tenant(fleet: &Fleet, customer: &Customer, entries: Entries) -> Result<
     fields.push(("vpp", Value::from(vec![entries.vpp])));
     let text = serde_yaml::to_string(&mapping(fields)).map_err(DemoError::made)?;
     write(&folder(fleet, customer.name).join("tenant.yaml"), text.as_bytes())
-}
-
-/// The push entry of a certificate, without a file.
-fn watched(certificate: &Issued, apple_id: &str) -> Value {
-    mapping(facts(certificate, apple_id))
 }
 
 fn facts(certificate: &Issued, apple_id: &str) -> Vec<(&'static str, Value)> {
