@@ -96,20 +96,13 @@ pub fn load(
         Proposed { policy, fleet }
     });
     AppError::check_selection(selection, &fleet)?;
-    let mut selected = 0;
-    let mut valid = 0;
-    for desired in &fleet {
-        match desired {
-            Desired::Valid(tenant) if selection.matches(tenant) => {
-                selected += 1;
-                valid += 1;
-            }
-            Desired::Invalid { name, .. } if selection.may_match_invalid(name) => selected += 1,
-            Desired::Valid(_) | Desired::Invalid { .. } => {}
-        }
-    }
-    tracing::info!(rev, tenants = fleet.len(), selected, "the fleet is read");
-    if selected > 0 && valid == 0 {
+    let valid = selected(&fleet, selection).count();
+    let invalid = fleet
+        .iter()
+        .filter(|desired| desired.valid().is_none() && selection.may_match_invalid(desired.name()));
+    let invalid = invalid.count();
+    tracing::info!(rev, tenants = fleet.len(), selected = valid + invalid, "the fleet is read");
+    if invalid > 0 && valid == 0 {
         let mistakes = fleet.into_iter().flat_map(|desired| match desired {
             Desired::Invalid { mistakes, .. } => mistakes,
             Desired::Valid(_) => Vec::new(),

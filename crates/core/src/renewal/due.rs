@@ -149,19 +149,12 @@ impl<'a> Due<'a> {
         (!self.dead, self.expires(), self.tenant.name.clone(), self.token.token.clone())
     }
 
-    pub fn sheet(&self, now: Timestamp) -> Sheet {
-        let Self { tenant, token, live, .. } = self;
-        let stated = token.facts.clone();
-        let in_intune = live.as_ref().and_then(|live| live.apple_id.clone());
-        let other_account = match (&stated.apple_id, in_intune) {
-            (Some(ours), Some(theirs)) if ours.to_lowercase() != theirs.to_lowercase() => {
-                Some(theirs)
-            }
-            _ => None,
-        };
+    /// What is to be renewed at Apple, and with which account.
+    fn facts(&self) -> Facts {
+        let stated = self.token.facts.clone();
         // Intune's Apple Account was true at the last upload, Git's was reviewed since. Git also
         // fills in what Intune does not show.
-        let facts = match live.clone() {
+        let facts = match self.live.clone() {
             Some(live) => Facts {
                 apple_id: stated.apple_id.or(live.apple_id),
                 organization: live.organization.or(stated.organization),
@@ -171,16 +164,27 @@ impl<'a> Due<'a> {
             None => stated,
         };
         // Where Intune has another topic, the certificate to renew is not the one that it has.
-        let facts = match &self.lost {
-            Some(known) => Facts {
-                topic: Some(known.topic.clone()),
-                apple_id: known.apple_id.clone(),
-                serial: None,
-                expires: token.facts.expires.filter(|_| token.topic() == Some(&known.topic)),
-                ..facts
-            },
-            None => facts,
+        let Some(known) = &self.lost else { return facts };
+        let is_stated = self.token.topic() == Some(&known.topic);
+        Facts {
+            topic: Some(known.topic.clone()),
+            apple_id: known.apple_id.clone(),
+            serial: None,
+            expires: self.token.facts.expires.filter(|_| is_stated),
+            ..facts
+        }
+    }
+
+    pub fn sheet(&self, now: Timestamp) -> Sheet {
+        let Self { tenant, token, live, .. } = self;
+        let in_intune = live.as_ref().and_then(|live| live.apple_id.clone());
+        let other_account = match (&token.facts.apple_id, in_intune) {
+            (Some(ours), Some(theirs)) if ours.to_lowercase() != theirs.to_lowercase() => {
+                Some(theirs)
+            }
+            _ => None,
         };
+        let facts = self.facts();
         // What nobody knows is asked for once, so that it is in Git next year.
         let account = if facts.apple_id.is_none() { " --apple-id ACCOUNT" } else { "" };
         Sheet {

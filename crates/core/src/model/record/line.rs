@@ -252,6 +252,15 @@ impl From<LedgerEntry> for LineFields {
             note: None,
             line: None,
         };
+        line.put(body);
+        line
+    }
+}
+
+impl LineFields {
+    /// Fills in what only this event has.
+    fn put(&mut self, body: EntryBody) {
+        let line = self;
         match body {
             EntryBody::RenewalOpened { csr, public_key_sha256 } => {
                 line.csr = Some(csr);
@@ -285,11 +294,8 @@ impl From<LedgerEntry> for LineFields {
             }
             EntryBody::Joined { line: foreign } => line.line = Some(foreign),
         }
-        line
     }
-}
 
-impl LineFields {
     fn put_write(&mut self, write: Write) {
         self.plan_digest = write.plan_digest;
         if let Written::File { file, wire } = write.what {

@@ -131,28 +131,24 @@ pub fn apple_ids_human(found: &AppleIds) -> String {
         rows.push((None, row));
     }
     let mut text = table(&COLUMNS, &rows, None);
-    for one in found
-        .apple_ids
-        .iter()
-        .filter(|one| one.apple_id.is_some() && one.push > 0 && one.tenants > 1)
-    {
-        let mut tenants: Vec<&str> = one
-            .tokens
-            .iter()
-            .filter(|token| token.kind == Kind::Push)
-            .map(|token| token.tenant.as_str())
-            .collect();
-        tenants.dedup();
-        if tenants.len() > 1 {
-            text.push_str(&format!(
-                "\n{} holds the push certificates of {}: if it is lost, none of them can be renewed.\n",
-                escape(one.apple_id.as_deref().unwrap_or_default()),
-                names(&tenants, 10)
-            ));
-        }
-    }
+    text.extend(found.apple_ids.iter().filter_map(stranded));
     for name in &found.not_read {
         text.push_str(&format!("\nnot read, because its file is invalid: {}\n", escape(name)));
     }
     text
+}
+
+/// What several tenants would lose with an account.
+fn stranded(one: &AppleId) -> Option<String> {
+    let account = one.apple_id.as_deref()?;
+    let pushes = one.tokens.iter().filter(|token| token.kind == Kind::Push);
+    let mut tenants: Vec<&str> = pushes.map(|token| token.tenant.as_str()).collect();
+    tenants.dedup();
+    (tenants.len() > 1).then(|| {
+        format!(
+            "\n{} holds the push certificates of {}: if it is lost, none of them can be renewed.\n",
+            escape(account),
+            names(&tenants, 10)
+        )
+    })
 }

@@ -48,13 +48,14 @@ pub struct TenantPast<'a> {
     pub ledger_problem: Option<String>,
 }
 
-/// Every token's timeline: those that Git names now first, each kind by itself, push first.
-pub fn tokens_of(past: &TenantPast<'_>, period: Period, now: Timestamp) -> Vec<TokenHistory> {
-    let mut lines = Lines::of(&past.versions);
-    let named_by_git = lines.all.len();
-    let mut records: Vec<Vec<(TenantId, &Record)>> = vec![Vec::new(); named_by_git];
+/// The ledger's lines of each token, oldest first. A token that Git never named is added to `lines`.
+fn records_of<'a>(
+    past: &TenantPast<'a>,
+    tenant_id: Option<TenantId>,
+    lines: &mut Lines,
+) -> Vec<Vec<(TenantId, &'a Record)>> {
+    let mut records: Vec<Vec<(TenantId, &Record)>> = vec![Vec::new(); lines.all.len()];
     let names = names_of(past);
-    let tenant_id = known_id(past);
     for &(tenant, ledger) in &past.ledgers {
         for record in &ledger.records {
             // The folder may once have named another customer's id by mistake; that customer's
@@ -72,6 +73,15 @@ pub fn tokens_of(past: &TenantPast<'_>, period: Period, now: Timestamp) -> Vec<T
     if past.ledgers.len() > 1 {
         records.iter_mut().for_each(|of| of.sort_by_key(|(_, record)| record.at));
     }
+    records
+}
+
+/// Every token's timeline: those that Git names now first, each kind by itself, push first.
+pub fn tokens_of(past: &TenantPast<'_>, period: Period, now: Timestamp) -> Vec<TokenHistory> {
+    let mut lines = Lines::of(&past.versions);
+    let named_by_git = lines.all.len();
+    let tenant_id = known_id(past);
+    let records = records_of(past, tenant_id, &mut lines);
     let newest = past.versions.iter().find(|version| version.via.is_none());
     let head = newest.and_then(|version| version.after.as_deref()).and_then(Desired::valid);
     // An invalid folder still has the tokens that it had while it was right.
