@@ -7,8 +7,6 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::Serializer;
-use serde_json::ser::{CharEscape, Formatter, PrettyFormatter};
 
 use crate::model::is_hostile;
 
@@ -18,7 +16,7 @@ use crate::model::is_hostile;
 /// # Errors
 /// When `out` cannot be written to.
 pub fn write_json<T: Serialize>(value: &T, mut out: impl Write) -> io::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(&mut out, Safe::new(Reader::Script)))?;
+    serde_json::to_writer_pretty(Safe::new(&mut out, Reader::Script), value)?;
     out.write_all(b"\n")?;
     out.flush()
 }
@@ -38,7 +36,7 @@ pub(super) fn json_for_pages<T: Serialize>(value: &T) -> Result<String, serde_js
 
 fn text<T: Serialize>(value: &T, reader: Reader) -> Result<String, serde_json::Error> {
     let mut bytes = Vec::new();
-    value.serialize(&mut Serializer::with_formatter(&mut bytes, Safe::new(reader)))?;
+    serde_json::to_writer_pretty(Safe::new(&mut bytes, reader), value)?;
     bytes.push(b'\n');
     String::from_utf8(bytes).map_err(serde::ser::Error::custom)
 }
@@ -50,87 +48,48 @@ enum Reader {
     Page,
 }
 
-/// serde_json's pretty form with safe strings.
-struct Safe {
+/// Lets the text of JSON through, and spells out what steers a reader. Outside of strings JSON has
+/// nothing of that but its own line ends, and inside of them serde_json has spelt out those.
+struct Safe<W> {
+    out: W,
     reader: Reader,
-    pretty: PrettyFormatter<'static>,
+    /// The letter in front: runners look for two number signs.
+    before: char,
 }
 
-impl Safe {
-    fn new(reader: Reader) -> Self {
-        Self { reader, pretty: PrettyFormatter::new() }
+impl<W: Write> Safe<W> {
+    fn new(out: W, reader: Reader) -> Self {
+        Self { out, reader, before: ' ' }
     }
 
-    /// `before` is the letter in front: runners look for two number signs.
-    fn is_plain(&self, before: char, letter: char) -> bool {
+    fn is_plain(&self, letter: char) -> bool {
         let opens_tag = self.reader == Reader::Page && matches!(letter, '<' | '>' | '&');
-        !(is_hostile(letter) || opens_tag || (before == '#' && letter == '#'))
+        let is_second = self.before == '#' && letter == '#';
+        letter == '\n' || !(is_hostile(letter) || opens_tag || is_second)
     }
 }
 
-impl Formatter for Safe {
-    fn write_string_fragment<W: ?Sized + Write>(
-        &mut self,
-        out: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
+impl<W: Write> Write for Safe<W> {
+    /// serde_json writes whole letters at once.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
         let mut plain = 0;
-        let mut before = ' ';
-        for (at, letter) in fragment.char_indices() {
-            if !self.is_plain(before, letter) {
-                out.write_all(fragment.get(plain..at).unwrap_or_default().as_bytes())?;
+        for (at, letter) in text.char_indices() {
+            if !self.is_plain(letter) {
+                self.out.write_all(text.get(plain..at).unwrap_or_default().as_bytes())?;
                 for unit in letter.encode_utf16(&mut [0; 2]) {
-                    write!(out, "\\u{unit:04x}")?;
+                    write!(self.out, "\\u{unit:04x}")?;
                 }
                 plain = at + letter.len_utf8();
             }
-            before = letter;
+            self.before = letter;
         }
-        out.write_all(fragment.get(plain..).unwrap_or_default().as_bytes())
+        self.out.write_all(text.get(plain..).unwrap_or_default().as_bytes())?;
+        Ok(bytes.len())
     }
 
-    fn write_char_escape<W: ?Sized + Write>(
-        &mut self,
-        out: &mut W,
-        escape: CharEscape,
-    ) -> io::Result<()> {
-        self.pretty.write_char_escape(out, escape)
-    }
-
-    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.pretty.begin_array(out)
-    }
-
-    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.pretty.end_array(out)
-    }
-
-    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.pretty.begin_array_value(out, first)
-    }
-
-    fn end_array_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.pretty.end_array_value(out)
-    }
-
-    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.pretty.begin_object(out)
-    }
-
-    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.pretty.end_object(out)
-    }
-
-    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.pretty.begin_object_key(out, first)
-    }
-
-    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.pretty.begin_object_value(out)
-    }
-
-    fn end_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.pretty.end_object_value(out)
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

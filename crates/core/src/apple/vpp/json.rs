@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{self, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::date::Raw;
 
@@ -85,16 +87,13 @@ impl<'de> Visitor<'de> for Token {
         let mut keys = HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
-                "orgName" => seen.organization = map.next_value::<Text>()?.0,
-                "expDate" => {
-                    let date = map.next_value::<Date>()?;
-                    seen.has_date = !matches!(date, Date::Absent);
-                    seen.expires = match date {
-                        Date::Raw(raw) => Some(raw),
-                        Date::Absent | Date::Other => None,
-                    };
+                "orgName" => {
+                    let name = map.next_value::<Value>()?;
+                    seen.organization = name.as_str().map(str::to_owned);
                 }
-                "token" => seen.token = map.next_value::<Present>()?.0,
+                "expDate" => (seen.has_date, seen.expires) = date(map.next_value()?),
+                // A secret: it is looked at where it stands.
+                "token" => seen.token = is_text(map.next_value::<&RawValue>()?.get()),
                 // Fields that Apple may add are none of our business.
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -104,111 +103,18 @@ impl<'de> Visitor<'de> for Token {
     }
 }
 
-/// Implements `Deserialize` for a value that may be anything, with the methods that matter.
-macro_rules! any_value {
-    ($name:ident, $other:expr, { $($method:tt)* }) => {
-        impl<'de> de::Deserialize<'de> for $name {
-            fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Any;
-                impl<'de> Visitor<'de> for Any {
-                    type Value = $name;
-
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str("a value")
-                    }
-
-                    fn visit_bool<E: de::Error>(self, _: bool) -> Result<$name, E> {
-                        Ok($other)
-                    }
-
-                    fn visit_f64<E: de::Error>(self, _: f64) -> Result<$name, E> {
-                        Ok($other)
-                    }
-
-                    fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<$name, A::Error> {
-                        while seq.next_element::<IgnoredAny>()?.is_some() {}
-                        Ok($other)
-                    }
-
-                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
-                        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                        Ok($other)
-                    }
-
-                    $($method)*
-                }
-                deserializer.deserialize_any(Any)
-            }
-        }
-    };
+/// Whether a date is there, and what it says, where a text or a number can say it.
+fn date(value: Value) -> (bool, Option<Raw>) {
+    match value {
+        Value::Null => (false, None),
+        Value::String(text) if text.trim().is_empty() => (false, None),
+        Value::String(text) => (true, Some(Raw::Text(text))),
+        Value::Number(number) => (true, number.as_i64().map(Raw::Number)),
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => (true, None),
+    }
 }
 
-/// A text, or `None` for anything else.
-struct Text(Option<String>);
-
-any_value!(Text, Text(None), {
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
-        Ok(Text(Some(text.to_owned())))
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Text, E> {
-        Ok(Text(None))
-    }
-
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Text, E> {
-        Ok(Text(None))
-    }
-
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Text, E> {
-        Ok(Text(None))
-    }
-});
-
-/// Whether a text that is not empty is there; the text itself is not kept.
-struct Present(bool);
-
-any_value!(Present, Present(false), {
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Present, E> {
-        Ok(Present(!text.trim().is_empty()))
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Present, E> {
-        Ok(Present(false))
-    }
-
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Present, E> {
-        Ok(Present(false))
-    }
-
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Present, E> {
-        Ok(Present(false))
-    }
-});
-
-enum Date {
-    Raw(Raw),
-    Absent,
-    Other,
+/// Whether this JSON is a text that is not empty.
+fn is_text(json: &str) -> bool {
+    json.strip_prefix('"').is_some_and(|text| !text.trim_end_matches('"').trim().is_empty())
 }
-
-any_value!(Date, Date::Other, {
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Date, E> {
-        Ok(if text.trim().is_empty() {
-            Date::Absent
-        } else {
-            Date::Raw(Raw::Text(text.to_owned()))
-        })
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Date, E> {
-        Ok(Date::Absent)
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Date, E> {
-        Ok(i64::try_from(number).map_or(Date::Other, |number| Date::Raw(Raw::Number(number))))
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Date, E> {
-        Ok(Date::Raw(Raw::Number(number)))
-    }
-});
