@@ -23,7 +23,7 @@ use applecart_core::rules::verdicts::Verdicts;
 use applecart_core::sealed::{self, Seal, SopsRecipients};
 use applecart_io::git::program::{GitProgram, Tool};
 use applecart_io::git::{Repo, ToolError};
-use applecart_io::intune::{Connector, IntuneRead as _, KeyRequest};
+use applecart_io::intune::{Connector, KeyRequest};
 use applecart_io::vault::{self, Secret};
 
 /// A file, and what a person says of it.

@@ -32,7 +32,7 @@ use applecart_core::plan::{
 use applecart_core::rules::bindings::History;
 use applecart_core::rules::downloads::Downloads;
 use applecart_io::git::Repo;
-use applecart_io::intune::{Connector, IntuneRead as _, KeyRequest};
+use applecart_io::intune::{Connector, KeyRequest};
 use applecart_io::store::{ApplyLock, Holder};
 
 /// Where Intune's state comes from.

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use applecart_core::fleet::{Auth, Cloud, CredentialKind};
 use applecart_core::model::{Kind, Reading, TenantId};
 use applecart_io::intune::{
-    ClientSecret, Connector, ConnectorOptions, Consented, IntuneRead as _, KeyRequest, Overrides,
-    ReadRequest, Synced, TokenText, VppChange, VppCreation,
+    ClientSecret, Connector, ConnectorOptions, Consented, KeyRequest, Overrides, ReadRequest,
+    Synced, TokenText, VppChange, VppCreation,
 };
 use applecart_simulator::WRITER_CLIENT_ID;
 use axum::body::{Body, Bytes, to_bytes};

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use applecart_core::fleet::{Auth, Cloud, CredentialKind};
 use applecart_core::model::{Kind, LiveTenant, Problem, Reading, TenantId};
 use applecart_io::intune::{
-    ClientSecret, Connector, ConnectorOptions, IntuneRead as _, Overrides, ReadRequest,
-    RetryPolicy, VppChange, WriteError,
+    ClientSecret, Connector, ConnectorOptions, Overrides, ReadRequest, RetryPolicy, VppChange,
+    WriteError,
 };
 use applecart_simulator::{
     FaultRule, LoggedRequest, Options, Push, Running, Simulator, Tenant, Vpp, WRITER_CLIENT_ID,

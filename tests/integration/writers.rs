@@ -3,8 +3,8 @@
 use applecart_core::fleet::{Auth, Cloud, CredentialKind};
 use applecart_core::model::{Reading, Setting};
 use applecart_io::intune::{
-    ClientSecret, Connector, ConnectorOptions, IntuneRead as _, KeyRequest, Overrides, Synced,
-    TokenText, VppChange, VppCreation,
+    ClientSecret, Connector, ConnectorOptions, KeyRequest, Overrides, Synced, TokenText, VppChange,
+    VppCreation,
 };
 use applecart_simulator::{
     Enrollment, EnrollmentRequest, Options, Running, Simulator, Tenant, Vpp, VppRequest,

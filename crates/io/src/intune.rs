@@ -6,8 +6,8 @@
 //! unknown), and it refuses to know plans, the ledger or the environment. The only files it reads
 //! are those that prove who signs in.
 //!
-//! * [`Connector`]: one for a run; the HTTP client, the sign-ins, the retry policy.
-//! * [`IntuneRead`]: the reader. It can send nothing but reads, and `plan` gets nothing else.
+//! * [`Connector`]: one for a run; the HTTP client, the sign-ins, the retry policy. By itself it sends
+//!   nothing but reads.
 //! * [`IntuneWrite`]: the writer, another type, bound to one tenant id when it is made.
 //! * [`Overrides`]: which hosts; never from the repository, except a cloud from a closed list.
 //! * [`Turns`]: how many tenants are read at once; one in trouble leaves its place to the next.
@@ -44,7 +44,7 @@ mod write;
 pub use connector::{Connector, ConnectorError, ConnectorOptions};
 pub use endpoints::{Endpoint, EndpointError, Overrides};
 pub use read::customers::Customers;
-pub use read::{IntuneRead, KeyRequest, ReadRequest};
+pub use read::{KeyRequest, ReadRequest};
 pub use retry::RetryPolicy;
 pub use sign_in::{
     CertificateError, ClientSecret, ClientSecretSource, SignInError, Variables, of_application,

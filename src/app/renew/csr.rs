@@ -19,7 +19,7 @@ use applecart_core::model::{
 use applecart_core::renewal::due::Due;
 use applecart_core::report::{CsrOrigin, Sheet, SheetCsr};
 use applecart_core::rules::requests;
-use applecart_io::intune::{Connector, IntuneRead as _};
+use applecart_io::intune::Connector;
 use applecart_io::store::Ledger;
 
 /// A request that may be given out.

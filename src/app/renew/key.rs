@@ -11,7 +11,7 @@ use applecart_core::model::{Kind, Problem, ProblemCode, Reading, Resource, Seria
 use applecart_core::renewal::due::Due;
 use applecart_core::renewal::target::slug;
 use applecart_core::report::{Sheet, SheetKey};
-use applecart_io::intune::{Connector, IntuneRead as _, KeyRequest};
+use applecart_io::intune::{Connector, KeyRequest};
 
 /// Reads the key of every enrollment token, and saves it where it was asked for, or where the MDM
 /// server at Apple may not have it: then the next download could not be opened.

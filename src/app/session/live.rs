@@ -11,9 +11,7 @@ use crate::app::{AppError, Context};
 use applecart_core::fleet::{Policy, Tenant};
 use applecart_core::model::{LiveTenant, Problem, ProblemCode, TenantName};
 use applecart_core::plan::Selection;
-use applecart_io::intune::{
-    Connector, ConnectorOptions, IntuneRead as _, ReadRequest, Turn, Turns,
-};
+use applecart_io::intune::{Connector, ConnectorOptions, ReadRequest, Turn, Turns};
 use applecart_io::seams::Seams;
 
 /// Builds the way to Entra and Graph from the environment.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::record;
 use super::tools::Tools;
-use crate::intune::{IntuneRead as _, ReadRequest, WriteError};
+use crate::intune::{ReadRequest, WriteError};
 use applecart_core::model::{
     Cause, Evidence, Facts, FailureCode, Kind, LedgerEntry, LiveTenant, LiveToken, Outcome,
     Problem, Reading, Setting, SettingChange, TenantId, Timestamp,

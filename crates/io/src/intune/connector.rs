@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::client::Http;
 use super::endpoints::Overrides;
 use super::read::customers::{self, Customers};
-use super::read::{self, IntuneRead, KeyRequest, ReadRequest, one};
+use super::read::{self, KeyRequest, ReadRequest, one};
 use super::retry::{RetryPolicy, Run};
 use super::session::Session;
 use super::sign_in::{ClientSecretSource, SignIn, SignInError, Sources, Variables};
@@ -178,7 +178,7 @@ impl Connector {
     }
 
     /// Reads a tenant that has a place among those that are read at once; it leaves the place to
-    /// the next one where it has to wait. As [`read`](IntuneRead::read) otherwise.
+    /// the next one where it has to wait. As [`read`](Self::read) otherwise.
     pub async fn read_in_turn(&self, request: &ReadRequest, turn: Turn) -> LiveTenant {
         let turn = Arc::new(turn);
         let read = self.read_as(request, Some(Arc::clone(&turn)));
@@ -216,27 +216,33 @@ impl fmt::Debug for Connector {
     }
 }
 
-#[async_trait::async_trait]
-impl IntuneRead for Connector {
-    async fn read(&self, request: &ReadRequest) -> LiveTenant {
+/// What is read of one tenant. What cannot be read is unknown, with its problem.
+impl Connector {
+    pub async fn read(&self, request: &ReadRequest) -> LiveTenant {
         self.read_as(request, None).await
     }
 
-    async fn encryption_key(&self, request: &KeyRequest) -> Reading<String> {
+    /// Reads the public key that Apple encrypts an enrollment token to: PEM, base64 of DER or
+    /// base64 of PEM, as Graph gives it. Present or unknown, for every token has one; reading it
+    /// makes none.
+    pub async fn encryption_key(&self, request: &KeyRequest) -> Reading<String> {
         match self.session(request.tenant_id, &request.auth) {
             Ok(session) => one::encryption_key(&session, &request.id).await,
             Err(error) => Reading::Unknown(Problem::from(error).on(Resource::Enrollment)),
         }
     }
 
-    async fn push_signing_request(&self, tenant: TenantId, auth: &Auth) -> Reading<String> {
+    /// Reads Intune's request for Apple (CSR) for the push certificate, as Graph gives it. Needs the write
+    /// role, and may make a key pair where there is none yet: only what opens a renewal asks.
+    pub async fn push_signing_request(&self, tenant: TenantId, auth: &Auth) -> Reading<String> {
         match self.session(tenant, auth) {
             Ok(session) => one::push_signing_request(&session).await,
             Err(error) => Reading::Unknown(Problem::from(error).on(Resource::Push)),
         }
     }
 
-    async fn read_one_enrollment(
+    /// Reads one enrollment token with one request, as after a write to it.
+    pub async fn read_one_enrollment(
         &self,
         tenant: TenantId,
         auth: &Auth,
@@ -248,7 +254,8 @@ impl IntuneRead for Connector {
         }
     }
 
-    async fn read_one_vpp(&self, tenant: TenantId, auth: &Auth, id: &str) -> Reading<LiveVpp> {
+    /// Reads one VPP token with one request, as after a write to it.
+    pub async fn read_one_vpp(&self, tenant: TenantId, auth: &Auth, id: &str) -> Reading<LiveVpp> {
         match self.session(tenant, auth) {
             Ok(session) => one::vpp(&session, id).await,
             Err(error) => Reading::Unknown(Problem::from(error).on(Resource::Vpp)),

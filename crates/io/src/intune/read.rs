@@ -63,33 +63,6 @@ pub struct KeyRequest {
     pub id: String,
 }
 
-/// Reads tenants, and can do nothing else.
-#[async_trait::async_trait]
-pub trait IntuneRead: Send + Sync {
-    /// Reads a tenant. Never fails: what could not be read is unknown, with its problem.
-    async fn read(&self, request: &ReadRequest) -> LiveTenant;
-
-    /// Reads the public key that Apple encrypts an enrollment token to: PEM, base64 of DER or
-    /// base64 of PEM, as Graph gives it. Present or unknown, for every token has one; reading it
-    /// makes none.
-    async fn encryption_key(&self, request: &KeyRequest) -> Reading<String>;
-
-    /// Reads Intune's request for Apple (CSR) for the push certificate, as Graph gives it. Needs the write
-    /// role, and may make a key pair where there is none yet: only what opens a renewal asks.
-    async fn push_signing_request(&self, tenant: TenantId, auth: &Auth) -> Reading<String>;
-
-    /// Reads one enrollment token with one request, as after a write to it.
-    async fn read_one_enrollment(
-        &self,
-        tenant: TenantId,
-        auth: &Auth,
-        id: &str,
-    ) -> Reading<LiveEnrollment>;
-
-    /// Reads one VPP token with one request, as after a write to it.
-    async fn read_one_vpp(&self, tenant: TenantId, auth: &Auth, id: &str) -> Reading<LiveVpp>;
-}
-
 /// Reads a tenant in one visit. `plain_gets` remembers, for all tenants of a run, that
 /// this Graph has no `$batch`.
 pub(super) async fn read(

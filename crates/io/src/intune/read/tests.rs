@@ -5,7 +5,7 @@ use wiremock::matchers::{body_string_contains, header, method, path, query_param
 use wiremock::{Mock, ResponseTemplate};
 
 use super::super::testing::*;
-use super::super::{ConnectorOptions, IntuneRead, ReadRequest};
+use super::super::{ConnectorOptions, ReadRequest};
 use applecart_core::model::{Kind, LiveTenant, Problem, ProblemCode, Reading, Resource};
 
 async fn read_push(server: &wiremock::MockServer) -> LiveTenant {

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 use wiremock::matchers::{body_string_contains, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::super::IntuneRead;
 use super::super::testing::*;
 use super::testing::*;
 use super::*;

@@ -5,7 +5,7 @@ use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, ResponseTemplate};
 
 use super::super::super::testing::*;
-use super::super::super::{IntuneRead, KeyRequest};
+use super::super::super::{Connector, KeyRequest};
 use applecart_core::model::{LiveEnrollment, LiveVpp, Problem, ProblemCode, Reading, Resource};
 
 const ID: &str = "39d1a707-0000-4000-8000-00000000000a";
@@ -14,11 +14,11 @@ fn key_request(id: &str) -> KeyRequest {
     KeyRequest { tenant_id: TENANT.parse().unwrap(), auth: auth(), id: id.to_owned() }
 }
 
-async fn enrollment(reader: &dyn IntuneRead, id: &str) -> Reading<LiveEnrollment> {
+async fn enrollment(reader: &Connector, id: &str) -> Reading<LiveEnrollment> {
     reader.read_one_enrollment(TENANT.parse().unwrap(), &auth(), id).await
 }
 
-async fn vpp(reader: &dyn IntuneRead, id: &str) -> Reading<LiveVpp> {
+async fn vpp(reader: &Connector, id: &str) -> Reading<LiveVpp> {
     reader.read_one_vpp(TENANT.parse().unwrap(), &auth(), id).await
 }
 

@@ -5,8 +5,8 @@ use serde_json::json;
 use wiremock::matchers::{body_string_contains, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use super::super::super::Connector;
 use super::super::super::testing::*;
-use super::super::super::{Connector, IntuneRead as _};
 use super::super::testing::*;
 use super::*;
 use applecart_core::fleet::{Auth, CredentialKind};
