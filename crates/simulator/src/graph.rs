@@ -74,6 +74,12 @@ impl Context<'_> {
         json!(format!("{}/{}/$metadata#{fragment}", self.origin, self.version.segment()))
     }
 
+    /// An object, with the `@odata.context` that Graph puts before its members.
+    fn object(&self, fragment: &str, members: impl IntoIterator<Item = (String, Value)>) -> Value {
+        let context = ("@odata.context".to_owned(), self.odata(fragment));
+        Value::Object(std::iter::once(context).chain(members).collect())
+    }
+
     fn violation(&self, what: &str) {
         record(self.state, self.call, Some(self.tenant()), what);
     }

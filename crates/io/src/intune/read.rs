@@ -123,11 +123,7 @@ pub(super) async fn read(
 
 /// A tenant of which nothing could be read, where only what is watched was asked for.
 pub(super) fn unknown(problem: &Problem, watch: &BTreeSet<Kind>) -> LiveTenant {
-    keep(LiveTenant::unknown(problem), watch)
-}
-
-/// `live` without the kinds outside `watch`.
-pub(super) fn keep(mut live: LiveTenant, watch: &BTreeSet<Kind>) -> LiveTenant {
+    let mut live = LiveTenant::unknown(problem);
     if !watch.contains(&Kind::Push) {
         live.push = Reading::NotAsked;
     }

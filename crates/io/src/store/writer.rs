@@ -82,6 +82,13 @@ impl LedgerWriter {
         Ok(Self { jobs })
     }
 
+    /// The same without a thread, for runs in memory: what waits is written while the future is polled.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn beside(ledger: Ledger) -> (Self, impl Future<Output = ()>) {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        (Self { jobs }, Desk::new(ledger, PUSH_EVERY).run(queue))
+    }
+
     /// Appends entries, together with whatever else waits, and returns their records once they are
     /// on disk; with an `intended` among them, once they are at the remote.
     ///

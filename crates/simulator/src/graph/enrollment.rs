@@ -7,7 +7,7 @@ use axum::http::{Method, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::Duration;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Answer, Context, Failure, Success, body, shape};
 use crate::state::{
@@ -55,10 +55,7 @@ pub(super) fn one(context: &Context<'_>, id: &str) -> Answer {
 }
 
 fn entity(context: &Context<'_>, setting: &Enrollment) -> Value {
-    let mut object = Map::new();
-    object.insert("@odata.context".to_owned(), context.odata(&format!("{PATH}/$entity")));
-    object.extend(shape::enrollment(&setting.shown(context.now)));
-    Value::Object(object)
+    context.object(&format!("{PATH}/$entity"), shape::enrollment(&setting.shown(context.now)))
 }
 
 /// A setting without a token, which waits for an upload.

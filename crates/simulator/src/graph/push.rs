@@ -1,7 +1,7 @@
 //! The push certificate, its signing request and the consent beside it.
 
 use axum::http::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Answer, Context, Failure, Success, body, shape};
 use crate::certificate::{self, CertificateError};
@@ -26,13 +26,8 @@ fn read(context: &Context<'_>) -> Answer {
 }
 
 fn entity(context: &Context<'_>, push: &Push) -> Value {
-    let mut object = with_context(context, &format!("{PATH}/$entity"));
-    object.extend(shape::push(push, context.now, context.state.next_read()));
-    Value::Object(object)
-}
-
-fn with_context(context: &Context<'_>, fragment: &str) -> Map<String, Value> {
-    Map::from_iter([("@odata.context".to_owned(), context.odata(fragment))])
+    let members = shape::push(push, context.now, context.state.next_read());
+    context.object(&format!("{PATH}/$entity"), members)
 }
 
 fn upload(context: &Context<'_>) -> Answer {
@@ -90,13 +85,12 @@ fn upload(context: &Context<'_>) -> Answer {
 fn remove(context: &Context<'_>) -> Answer {
     context.violation("empty-certificate");
     context.state.set_push(context.tenant(), None)?;
-    let mut object = with_context(context, &format!("{PATH}/$entity"));
-    object.extend([
+    let nothing = [
         ("id".to_owned(), json!(uuid::Uuid::new_v4().to_string())),
         ("appleIdentifier".to_owned(), Value::Null),
         ("certificate".to_owned(), Value::Null),
-    ]);
-    Ok(Success::ok(Value::Object(object)))
+    ];
+    Ok(Success::ok(context.object(&format!("{PATH}/$entity"), nothing)))
 }
 
 /// The outstanding signing request; `anew` makes another key pair first.
@@ -124,9 +118,8 @@ pub(super) fn request(context: &Context<'_>, anew: bool) -> Answer {
             })?
         }
     };
-    let mut object = with_context(context, "Edm.String");
-    object.insert("value".to_owned(), json!(value));
-    Ok(Success::ok(Value::Object(object)))
+    let value = [("value".to_owned(), json!(value))];
+    Ok(Success::ok(context.object("Edm.String", value)))
 }
 
 pub(super) fn consent(context: &Context<'_>, id: &str) -> Answer {
@@ -134,9 +127,9 @@ pub(super) fn consent(context: &Context<'_>, id: &str) -> Answer {
         .then(|| context.state.look(context.tenant(), |it| it.data_sharing_consent.clone()))
         .flatten()
         .ok_or_else(Failure::not_found)?;
-    let mut object = with_context(context, "deviceManagement/dataSharingConsents/$entity");
-    object.extend(shape::consent(id, &consent));
-    Ok(Success::ok(context.selected(Value::Object(object))))
+    let members = shape::consent(id, &consent);
+    let object = context.object("deviceManagement/dataSharingConsents/$entity", members);
+    Ok(Success::ok(context.selected(object)))
 }
 
 /// Consents; there is no way back.

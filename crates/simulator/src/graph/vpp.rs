@@ -4,7 +4,7 @@ use axum::http::{Method, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::Duration;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::body::Body;
 use super::shape::Version;
@@ -59,10 +59,7 @@ pub(super) fn one(context: &Context<'_>, id: &str) -> Answer {
 }
 
 fn entity(context: &Context<'_>, vpp: &Vpp) -> Value {
-    let mut object = Map::new();
-    object.insert("@odata.context".to_owned(), context.odata(&format!("{PATH}/$entity")));
-    object.extend(shape::vpp(&vpp.shown(context.now), context.version));
-    Value::Object(object)
+    context.object(&format!("{PATH}/$entity"), shape::vpp(&vpp.shown(context.now), context.version))
 }
 
 fn create(context: &Context<'_>) -> Answer {
