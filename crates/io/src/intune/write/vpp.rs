@@ -25,21 +25,29 @@ impl fmt::Debug for TokenText<'_> {
 }
 
 /// What to change of a VPP token; what is `None` is not sent, and stays as it is.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct VppChange<'a> {
     /// `token`, encoded as the fleet's `wire` setting says. Secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenText<'a>>,
-    /// `appleId`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub apple_id: Option<&'a str>,
-    /// `claimTokenManagementFromExternalMdm`: takes the token over from another MDM.
+    /// Takes the token over from another MDM.
+    #[serde(
+        rename = "claimTokenManagementFromExternalMdm",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub claim: Option<bool>,
-    /// `displayName`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<&'a str>,
-    /// `countryOrRegion`, two lower-case letters.
+    /// Two lower-case letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub country_or_region: Option<&'a str>,
-    /// `automaticallyUpdateApps`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub automatically_update_apps: Option<bool>,
-    /// `roleScopeTagIds`; the whole list, never empty.
+    /// The whole list, never empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub role_scope_tag_ids: Option<&'a [String]>,
 }
 
@@ -59,101 +67,53 @@ impl VppChange<'_> {
     }
 }
 
-/// A VPP token that Intune does not have yet.
+/// A VPP token that Intune does not have yet. Intune chooses what is `None`.
 ///
 /// Sending it consents, for the tenant, to sharing data with Apple (`dataSharingConsentGranted`),
 /// without which Intune takes none: the caller asks for the customer's `consent.dataSharing` first.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct VppCreation<'a> {
-    /// `displayName`.
     pub display_name: &'a str,
-    /// `appleId`.
     pub apple_id: &'a str,
     /// `token`, encoded as the fleet's `wire` setting says. Secret.
     pub token: TokenText<'a>,
-    /// `vppTokenAccountType`, `business` or `education`; Intune chooses where it is `None`.
+    /// `business` or `education`.
+    #[serde(rename = "vppTokenAccountType", skip_serializing_if = "Option::is_none")]
     pub account_type: Option<&'a str>,
-    /// `countryOrRegion`, two lower-case letters; Intune chooses where it is `None`.
+    /// Two lower-case letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub country_or_region: Option<&'a str>,
-    /// `automaticallyUpdateApps`.
     pub automatically_update_apps: bool,
-    /// `claimTokenManagementFromExternalMdm`: takes the token over from another MDM.
+    /// Takes the token over from another MDM.
+    #[serde(rename = "claimTokenManagementFromExternalMdm")]
     pub claim: bool,
-    /// `roleScopeTagIds`; Intune chooses where it is `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub role_scope_tag_ids: Option<&'a [String]>,
 }
 
-/// `vppToken`, as much of it as is sent.
-#[derive(Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Body<'a> {
-    #[serde(rename = "@odata.type", skip_serializing_if = "Option::is_none")]
-    odata_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    display_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    apple_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<TokenText<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    vpp_token_account_type: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    country_or_region: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    automatically_update_apps: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    claim_token_management_from_external_mdm: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data_sharing_consent_granted: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role_scope_tag_ids: Option<&'a [String]>,
+/// A creation as it is sent.
+#[derive(Serialize)]
+struct NewToken<'a> {
+    #[serde(rename = "@odata.type")]
+    odata_type: &'static str,
+    #[serde(rename = "dataSharingConsentGranted")]
+    consented: bool,
+    #[serde(flatten)]
+    creation: &'a VppCreation<'a>,
 }
 
-impl Body<'_> {
-    fn check(&self) -> Result<(), WriteError> {
-        for (what, value) in [
-            ("the display name", self.display_name),
-            ("the Apple Account", self.apple_id),
-            ("the account type", self.vpp_token_account_type),
-            ("the country", self.country_or_region),
-        ] {
-            value.map_or(Ok(()), |value| check::text(what, value))?;
-        }
-        self.token.map_or(Ok(()), |token| check::credential("the VPP token", token.0))?;
-        self.role_scope_tag_ids.map_or(Ok(()), check::scope_tags)
+/// What must not be blank, whether a token is changed or made.
+fn must_be_whole(
+    texts: [(&'static str, Option<&str>); 4],
+    token: Option<TokenText<'_>>,
+    tags: Option<&[String]>,
+) -> Result<(), WriteError> {
+    for (what, text) in texts {
+        text.map_or(Ok(()), |text| check::text(what, text))?;
     }
-}
-
-impl<'a> From<&VppChange<'a>> for Body<'a> {
-    fn from(change: &VppChange<'a>) -> Self {
-        Self {
-            display_name: change.display_name,
-            apple_id: change.apple_id,
-            token: change.token,
-            country_or_region: change.country_or_region,
-            automatically_update_apps: change.automatically_update_apps,
-            claim_token_management_from_external_mdm: change.claim,
-            role_scope_tag_ids: change.role_scope_tag_ids,
-            ..Self::default()
-        }
-    }
-}
-
-impl<'a> From<&VppCreation<'a>> for Body<'a> {
-    fn from(creation: &VppCreation<'a>) -> Self {
-        Self {
-            odata_type: Some("#microsoft.graph.vppToken"),
-            display_name: Some(creation.display_name),
-            apple_id: Some(creation.apple_id),
-            token: Some(creation.token),
-            vpp_token_account_type: creation.account_type,
-            country_or_region: creation.country_or_region,
-            automatically_update_apps: Some(creation.automatically_update_apps),
-            claim_token_management_from_external_mdm: Some(creation.claim),
-            data_sharing_consent_granted: Some(true),
-            role_scope_tag_ids: creation.role_scope_tag_ids,
-        }
-    }
+    token.map_or(Ok(()), |token| check::credential("the VPP token", token.0))?;
+    tags.map_or(Ok(()), check::scope_tags)
 }
 
 /// Where a VPP token is, below the API version.
@@ -182,9 +142,15 @@ impl IntuneWrite {
         if change.token.is_none() && change.apple_id.is_none() && change.requested().is_empty() {
             return Err(WriteError::Refused { what: "the request", why: "changes nothing" });
         }
-        let body = Body::from(change);
-        body.check()?;
-        let reply = self.put(Method::PATCH, &path, &body, body.token.map(|token| token.0)).await;
+        let texts = [
+            ("the display name", change.display_name),
+            ("the Apple Account", change.apple_id),
+            ("the account type", None),
+            ("the country", change.country_or_region),
+        ];
+        must_be_whole(texts, change.token, change.role_scope_tag_ids)?;
+        let secret = change.token.map(|token| token.0);
+        let reply = self.put(Method::PATCH, &path, change, secret).await;
         let reply = reply.map_err(|error| object(id).explain(error))?;
         object(id).shown::<wire::Vpp>(&reply)
     }
@@ -197,11 +163,17 @@ impl IntuneWrite {
     /// Before any request, when a value is blank or the token holds a private key; afterwards as
     /// [`WriteError`] tells.
     pub async fn create_vpp(&self, creation: &VppCreation<'_>) -> Result<LiveVpp, WriteError> {
-        let body = Body::from(creation);
-        body.check()?;
-        let reply = self
-            .put(Method::POST, batch::path(Kind::Vpp), &body, body.token.map(|token| token.0))
-            .await?;
+        let texts = [
+            ("the display name", Some(creation.display_name)),
+            ("the Apple Account", Some(creation.apple_id)),
+            ("the account type", creation.account_type),
+            ("the country", creation.country_or_region),
+        ];
+        must_be_whole(texts, Some(creation.token), creation.role_scope_tag_ids)?;
+        let odata_type = "#microsoft.graph.vppToken";
+        let body = NewToken { odata_type, consented: true, creation };
+        let (path, secret) = (batch::path(Kind::Vpp), Some(creation.token.0));
+        let reply = self.put(Method::POST, path, &body, secret).await?;
         super::shown::<wire::Vpp>(&reply)
     }
 
