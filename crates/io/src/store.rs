@@ -43,4 +43,4 @@ pub const MAX_TENANTS: usize = 100_000;
 ///
 /// 10,000 tenants with three tokens each write some 200 MB a year. All of it is held in memory, so
 /// a limit has to be there, and this one lasts for decades.
-pub const MAX_TOTAL: u64 = 4 * 1024 * 1024 * 1024;
+pub(crate) const MAX_TOTAL: u64 = 4 * 1024 * 1024 * 1024;

@@ -25,22 +25,22 @@ const LIFETIME_TOLERANCE: Duration = Duration::hours(24);
 const CLOCK_TOLERANCE: Duration = Duration::minutes(10);
 
 /// Whether a download that is said to be of that time has not happened yet.
-pub fn is_to_come(downloaded: Timestamp, now: Timestamp) -> bool {
+pub(crate) fn is_to_come(downloaded: Timestamp, now: Timestamp) -> bool {
     downloaded > now.plus(CLOCK_TOLERANCE)
 }
 
 /// When a token that was downloaded then has expired at the latest.
-pub fn expires_by(downloaded: Timestamp) -> Timestamp {
+pub(crate) fn expires_by(downloaded: Timestamp) -> Timestamp {
     downloaded.plus(LIFETIME).plus(LIFETIME_TOLERANCE)
 }
 
 /// When a token with this expiry was downloaded, to a day.
-pub fn downloaded_for(expires: Timestamp) -> Timestamp {
+pub(crate) fn downloaded_for(expires: Timestamp) -> Timestamp {
     expires.plus(-LIFETIME)
 }
 
 /// Whether a token with this expiry may be the one that was downloaded then.
-pub fn may_expire(downloaded: Timestamp, expires: Timestamp) -> bool {
+pub(crate) fn may_expire(downloaded: Timestamp, expires: Timestamp) -> bool {
     expires.since(downloaded.plus(LIFETIME)).abs() <= LIFETIME_TOLERANCE
 }
 
@@ -189,7 +189,7 @@ pub fn file_name(file_name: &str) -> Option<FileName> {
 
 /// Whether two names may be one MDM server's. Browsers and file systems replace what a file's name
 /// must not have, so only letters and digits count.
-pub fn is_same_server(one: &str, other: &str) -> bool {
+pub(crate) fn is_same_server(one: &str, other: &str) -> bool {
     let plain = |name: &str| -> String {
         name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
     };

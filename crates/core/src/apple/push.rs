@@ -231,7 +231,7 @@ pub(super) fn against_clock(
 }
 
 /// Compares a certificate's key with the key of Intune's request for Apple, if one is on record.
-pub fn against_request(key: Sha256, requested_key: Option<Sha256>) -> Option<Finding> {
+pub(crate) fn against_request(key: Sha256, requested_key: Option<Sha256>) -> Option<Finding> {
     match requested_key {
         Some(requested) if requested == key => None,
         Some(_) => Some(Finding::new(

@@ -32,7 +32,7 @@ pub struct Vendor {
 
 impl Vendor {
     /// Whether Apple certified it. Anybody can make a chain that ends otherwise.
-    pub fn is_certified(&self) -> bool {
+    pub(crate) fn is_certified(&self) -> bool {
         self.root.is_none()
     }
 }

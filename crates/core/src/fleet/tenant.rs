@@ -48,7 +48,7 @@ impl Tenant {
 
     /// The suspension that holds this token: one that is in force before one that has ended, and
     /// the token's own before the tenant's.
-    pub fn suspension_of<'a>(
+    pub(crate) fn suspension_of<'a>(
         &'a self,
         token: Option<&'a Token>,
         today: NaiveDate,

@@ -74,7 +74,7 @@ impl<'a> Sending<'a> {
     }
 
     /// When its newest line was written, from which the settling time counts.
-    pub fn last_at(&self) -> Timestamp {
+    pub(crate) fn last_at(&self) -> Timestamp {
         self.last.at
     }
 
@@ -89,7 +89,7 @@ impl<'a> Sending<'a> {
     }
 
     /// Whether it makes a VPP token: Intune had none, and the request names no id.
-    pub fn is_creation(&self) -> bool {
+    pub(crate) fn is_creation(&self) -> bool {
         self.opened.token.kind == Kind::Vpp
             && self.opened.before.is_none()
             && self.opened.event() == Event::Intended
@@ -102,13 +102,13 @@ impl<'a> Sending<'a> {
 
     /// Whether its run may still be writing: the lease has not run out, and the run is not among
     /// those proved dead.
-    pub fn is_leased(&self, now: Timestamp, dead: &BTreeSet<String>) -> bool {
+    pub(crate) fn is_leased(&self, now: Timestamp, dead: &BTreeSet<String>) -> bool {
         !dead.contains(self.run()) && self.lease_until.is_some_and(|until| now < until)
     }
 
     /// Whether nothing came of it that its own run recorded: at most a later run closed it, because
     /// Intune did not have it.
-    pub fn has_no_outcome(&self) -> bool {
+    pub(crate) fn has_no_outcome(&self) -> bool {
         let closed_by_another = |end: &Record| {
             end.run != self.run() && matches!(end.event(), Event::NotLanded | Event::OutcomeUnknown)
         };

@@ -178,7 +178,7 @@ impl TokenState {
     }
 
     /// Its entry. Of a token that a run made again, that one still names the old id.
-    pub fn entry_in<'a>(&self, tenant: &'a Tenant) -> Option<&'a Token> {
+    pub(crate) fn entry_in<'a>(&self, tenant: &'a Tenant) -> Option<&'a Token> {
         let token = self.token();
         let is_named =
             |entry: &&Token| (entry.token.kind, &entry.token.name) == (token.kind, &token.name);

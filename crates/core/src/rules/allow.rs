@@ -28,7 +28,7 @@ pub struct Change {
 impl Change {
     /// Intune's credential is replaced by another one: named by the serial number of a push
     /// certificate, else by the expiry date.
-    pub fn of_credential(
+    pub(crate) fn of_credential(
         kind: Kind,
         live: Option<LiveToken<'_>>,
         file: &Facts,
@@ -86,18 +86,18 @@ pub struct Hold {
 
 impl Hold {
     /// A hold that no `allow` line releases.
-    pub fn firm(reason: Reason, detail: impl Into<String>) -> Self {
+    pub(crate) fn firm(reason: Reason, detail: impl Into<String>) -> Self {
         Self { reason, line: reason, change: None, detail: detail.into() }
     }
 
     /// A hold that a line with this change releases.
-    pub fn releasable(reason: Reason, change: Change, detail: impl Into<String>) -> Self {
+    pub(crate) fn releasable(reason: Reason, change: Change, detail: impl Into<String>) -> Self {
         Self { reason, line: reason, change: Some(change), detail: detail.into() }
     }
 
     /// The same hold, released by the line that releases another one.
     #[must_use]
-    pub fn released_with(self, line: Reason) -> Self {
+    pub(crate) fn released_with(self, line: Reason) -> Self {
         Self { line, ..self }
     }
 
@@ -107,12 +107,16 @@ impl Hold {
     }
 
     /// The line that releases it today.
-    pub fn released_by<'a>(&self, allows: &'a [Allow], today: NaiveDate) -> Option<&'a Allow> {
+    pub(crate) fn released_by<'a>(
+        &self,
+        allows: &'a [Allow],
+        today: NaiveDate,
+    ) -> Option<&'a Allow> {
         releasing(allows, self.line, self.change.as_ref()?, today)
     }
 
     /// Why a line for this hold did not release it.
-    pub fn near_miss(&self, allows: &[Allow], today: NaiveDate) -> Option<String> {
+    pub(crate) fn near_miss(&self, allows: &[Allow], today: NaiveDate) -> Option<String> {
         let allow = allows.iter().find(|allow| allow.hold == self.line)?;
         Some(match &self.change {
             None => format!(

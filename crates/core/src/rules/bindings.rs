@@ -102,7 +102,7 @@ impl<'a> Bindings<'a> {
     }
 
     /// One sentence for everything of this token that stands in the fleet more than once.
-    pub fn duplicates(&self, tenant: &Tenant, token: &Token) -> Vec<String> {
+    pub(crate) fn duplicates(&self, tenant: &Tenant, token: &Token) -> Vec<String> {
         let mut found = Vec::new();
         let mut twice = |what: &str, places: Option<&Vec<String>>| {
             if let Some(places) = places.filter(|places| places.len() > 1) {
@@ -125,7 +125,7 @@ impl<'a> Bindings<'a> {
 
     /// One sentence for everything of this token that belongs to another tenant, by the base or by
     /// the ledger, and that no reviewed line moved.
-    pub fn conflicts(
+    pub(crate) fn conflicts(
         &self,
         tenant: &Tenant,
         token: &Token,
@@ -200,7 +200,7 @@ fn way_out(owned: &Owned, kind: Kind, from: TenantId, to: TenantId, today: Naive
 const MOVE: chrono::Days = chrono::Days::new(14);
 
 /// Whether the entry states this topic, or this key that a file is encrypted to: the file is for it.
-pub fn is_stated_by(token: &Token, facts: &FileFacts) -> bool {
+pub(crate) fn is_stated_by(token: &Token, facts: &FileFacts) -> bool {
     let topic = facts.topic.is_some() && token.topic() == facts.topic.as_ref();
     topic || is_encrypted_to(token, facts)
 }

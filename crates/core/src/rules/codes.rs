@@ -198,7 +198,7 @@ pub struct Explanation {
 
 impl Explanation {
     /// Whether an `allow` line of a tenant file may release it.
-    pub const fn is_releasable(&self) -> bool {
+    pub(crate) const fn is_releasable(&self) -> bool {
         let mut at = 0;
         while at < self.released_by.len() {
             if matches!(self.released_by[at], Release::Allow) {
@@ -210,7 +210,7 @@ impl Explanation {
     }
 
     /// Whether it appears there.
-    pub const fn appears_as(&self, appearance: Appearance) -> bool {
+    pub(crate) const fn appears_as(&self, appearance: Appearance) -> bool {
         let mut at = 0;
         while at < self.appears.len() {
             if self.appears[at] as u8 == appearance as u8 {

@@ -31,7 +31,11 @@ impl Downloads {
     }
 
     /// The earliest time at which this file was downloaded, or was there already.
-    pub fn earliest(&self, sha256: Sha256, past: Option<&TenantLedger>) -> Option<Timestamp> {
+    pub(crate) fn earliest(
+        &self,
+        sha256: Sha256,
+        past: Option<&TenantLedger>,
+    ) -> Option<Timestamp> {
         let recorded = past.into_iter().flat_map(|past| &past.records).filter_map(|record| {
             let file = record.file().filter(|file| file.sha256 == sha256)?;
             file.downloaded
@@ -60,7 +64,7 @@ impl Redated {
 }
 
 /// The entry with the time that counts, where that is another one than it states.
-pub fn redate(
+pub(crate) fn redate(
     token: &Token,
     past: Option<&TenantLedger>,
     known: &Downloads,
@@ -106,7 +110,7 @@ fn is_borne_out(
 }
 
 /// The tenant with the times that count, where any is another one than its file states.
-pub fn redate_all(
+pub(crate) fn redate_all(
     tenant: &Tenant,
     past: Option<&TenantLedger>,
     known: &Downloads,

@@ -115,7 +115,7 @@ pub fn named_by<'a>(
 }
 
 /// Whether two ids of Intune's are one.
-pub fn is_same_id(one: &str, other: &str) -> bool {
+pub(crate) fn is_same_id(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }
 
@@ -126,7 +126,7 @@ pub fn by_id<'a, T: Collected>(live: impl IntoIterator<Item = &'a T>, id: &str) 
 
 /// The id that Git or the ledger knows for an entry. An id of Git's gives way to the one of the
 /// token that a run made in its place.
-pub fn known_id<'a>(entry: &'a Token, past: Option<&'a TenantLedger>) -> Option<&'a str> {
+pub(crate) fn known_id<'a>(entry: &'a Token, past: Option<&'a TenantLedger>) -> Option<&'a str> {
     let learnt = || past?.known_id(entry.token.kind, entry.token.name.as_deref()?);
     match past.and_then(|past| past.remade(&entry.token)) {
         Some(Remade::As(id)) => Some(id),
@@ -215,7 +215,7 @@ impl<T: Collected> Match<'_, T> {
 
 /// The token that was created again in the place of an entry's: the known id is gone, and exactly
 /// one token that no entry means has its location or name. `found` are the matches of all entries.
-pub fn made_again<'a, T: Collected>(
+pub(crate) fn made_again<'a, T: Collected>(
     entry: &Token,
     past: Option<&TenantLedger>,
     found: &[Match<'_, T>],
@@ -241,7 +241,7 @@ fn is_in_place_of<T: Collected>(one: &T, entry: &Token) -> bool {
 }
 
 /// Whether a token of Intune's has the location (VPP) or the name (enrollment) of an entry.
-pub fn has_its_place(live: LiveToken<'_>, entry: &Token) -> bool {
+pub(crate) fn has_its_place(live: LiveToken<'_>, entry: &Token) -> bool {
     match live {
         LiveToken::Push(_) => false,
         LiveToken::Enrollment(one) => is_in_place_of(one, entry),

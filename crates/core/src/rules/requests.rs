@@ -239,7 +239,7 @@ pub fn repeated(past: &TenantLedger, open: &[&Record]) -> Option<String> {
 }
 
 /// Whose word it is that Intune made the request of a renewal, where no vendor's signature proves it.
-pub fn unproved(past: &TenantLedger, record: &Record) -> Option<String> {
+pub(crate) fn unproved(past: &TenantLedger, record: &Record) -> Option<String> {
     if matches!(maker_of(past, record), Maker::Vendor { .. }) {
         return None;
     }
@@ -364,7 +364,7 @@ impl Requests {
 
     /// Why a certificate that answers this tenant's own request is of no use to it: it has the topic
     /// of `other`.
-    pub fn on_wrong_row(
+    pub(crate) fn on_wrong_row(
         &self,
         tenant_id: TenantId,
         key: Sha256,

@@ -109,7 +109,7 @@ impl LiveToken<'_> {
     }
 
     /// Whether it is another credential than the one with these facts, which were read live.
-    pub fn differs_from(self, recorded: &Facts) -> bool {
+    pub(crate) fn differs_from(self, recorded: &Facts) -> bool {
         match self {
             Self::Push(live) => {
                 recorded.serial.as_ref() != Some(&live.serial)
@@ -124,7 +124,7 @@ impl LiveToken<'_> {
     }
 
     /// In words, for a sentence.
-    pub fn described(self) -> String {
+    pub(crate) fn described(self) -> String {
         let until =
             self.expires().map_or_else(|| "no known end".to_owned(), |at| format!("until {at}"));
         match self {
@@ -135,7 +135,7 @@ impl LiveToken<'_> {
 }
 
 /// What an `allow` line calls a live token that is not there.
-pub const ABSENT: &str = "absent";
+pub(crate) const ABSENT: &str = "absent";
 
 /// What the credential is called in a sentence.
 pub fn noun(kind: Kind) -> &'static str {
@@ -146,7 +146,7 @@ pub fn noun(kind: Kind) -> &'static str {
 }
 
 /// Where Apple hands out the next one.
-pub fn renew_at_apple(kind: Kind) -> &'static str {
+pub(crate) fn renew_at_apple(kind: Kind) -> &'static str {
     match kind {
         Kind::Push => "Renew it at Apple's push portal",
         Kind::Enrollment | Kind::Vpp => {

@@ -58,7 +58,7 @@ impl RecipientKind {
     }
 
     /// Whether this program can open what is encrypted to it, given the private key.
-    pub fn opens_here(self) -> bool {
+    pub(crate) fn opens_here(self) -> bool {
         match self {
             Self::X25519 | Self::Ssh => true,
             Self::Tagged => false,

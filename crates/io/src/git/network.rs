@@ -67,7 +67,7 @@ impl Repo {
 
     /// The branch (without `refs/heads/`) that the remote reports as its default one, and where
     /// it is; `None` when it reports none.
-    pub fn default_branch(&self, remote: &str) -> Result<Option<(String, Oid)>, GitError> {
+    pub(crate) fn default_branch(&self, remote: &str) -> Result<Option<(String, Oid)>, GitError> {
         let args = ["ls-remote", "--symref", "--", checked_remote(remote)?, "HEAD"];
         let answer = GitProgram::of(self).run(&args)?;
         let text = String::from_utf8_lossy(&answer);

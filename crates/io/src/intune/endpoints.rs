@@ -178,7 +178,7 @@ impl Endpoint {
     }
 
     /// `link`, when it leads to this Graph and nowhere else: a bearer token travels with it.
-    pub fn own_link(&self, link: &str) -> Option<String> {
+    pub(crate) fn own_link(&self, link: &str) -> Option<String> {
         let mut url = Url::parse(link).ok()?;
         let inside = url.origin().ascii_serialization() == self.graph.origin
             && url.path().starts_with(&format!("{}/", self.graph.prefix))

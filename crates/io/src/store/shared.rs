@@ -234,7 +234,7 @@ impl Ledger {
     }
 
     /// The Git directory that all worktrees of the clone share, where locks live.
-    pub fn common_dir(&self) -> &Path {
+    pub(crate) fn common_dir(&self) -> &Path {
         self.local.repo.commondir()
     }
 

@@ -204,7 +204,7 @@ impl State {
 
     /// Makes `issued` the only token that Apple honours for a setting, whatever key it is
     /// encrypted to: what a download does after the wrong key was uploaded at Apple.
-    pub fn replace_enrollment(
+    pub(crate) fn replace_enrollment(
         &self,
         tenant: TenantId,
         id: &str,
@@ -217,7 +217,7 @@ impl State {
     }
 
     /// Apple has new terms, or somebody accepted them. Either shows at the next sync.
-    pub fn set_apple_terms(
+    pub(crate) fn set_apple_terms(
         &self,
         tenant: TenantId,
         id: &str,

@@ -243,7 +243,11 @@ impl Tenant {
 impl State {
     /// The password of the account behind a VPP token was changed, which ends the token that
     /// Intune has: it keeps its expiry and is `invalid`, also when it is uploaded again.
-    pub fn revoke_vpp(&self, tenant: impl Into<TenantId>, id: &str) -> Result<(), PortalError> {
+    pub(crate) fn revoke_vpp(
+        &self,
+        tenant: impl Into<TenantId>,
+        id: &str,
+    ) -> Result<(), PortalError> {
         self.change(tenant, |tenant| {
             let at = tenant.vpp_position(id)?;
             let Some(vpp) = tenant.vpp_tokens.get_mut(at) else { return Ok(()) };
@@ -255,7 +259,7 @@ impl State {
     }
 
     /// Apple revokes a token that may not have been uploaded yet, given as the file's text.
-    pub fn revoke_vpp_text(
+    pub(crate) fn revoke_vpp_text(
         &self,
         tenant: impl Into<TenantId>,
         text: &str,

@@ -156,7 +156,7 @@ crate::code_enum! {
 
 impl Reason {
     /// The holds that an `allow` line may release.
-    pub fn releasable() -> impl Iterator<Item = Self> {
+    pub(crate) fn releasable() -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(|hold| hold.explained().is_releasable())
     }
 }

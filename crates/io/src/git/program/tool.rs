@@ -88,7 +88,7 @@ impl Tool {
     }
 
     /// The same with the user's SSH agent within reach.
-    pub fn with_agent(self) -> Self {
+    pub(crate) fn with_agent(self) -> Self {
         Self { agent: true, ..self }
     }
 
