@@ -57,7 +57,7 @@ pub fn run(
         std::env::temp_dir().join(format!("applecart-demo-{}", context.ids.uuid().simple()))
     });
     make_dir(&dir)?;
-    let dir = dir.canonicalize().map_err(|source| file(&dir, "find", source))?;
+    let dir = dir.canonicalize().map_err(AppError::file(&dir, "find"))?;
     block_on(async {
         let options = Options { state: Some(dir.join("simulator")), ..Options::default() };
         let simulator = Simulator::start(options).await?;
@@ -71,14 +71,10 @@ pub fn run(
 
 /// A folder that is new or empty: nothing that exists is ever overwritten.
 fn make_dir(dir: &Path) -> Result<(), AppError> {
-    std::fs::create_dir_all(dir).map_err(|source| file(dir, "make", source))?;
-    let mut entries = std::fs::read_dir(dir).map_err(|source| file(dir, "read", source))?;
+    std::fs::create_dir_all(dir).map_err(AppError::file(dir, "make"))?;
+    let mut entries = std::fs::read_dir(dir).map_err(AppError::file(dir, "read"))?;
     match entries.next() {
         None => Ok(()),
         Some(_) => Err(DemoError::NotEmpty(dir.to_owned()).into()),
     }
-}
-
-fn file(path: &Path, doing: &'static str, source: std::io::Error) -> AppError {
-    AppError::File { path: path.to_owned(), doing, source }
 }

@@ -471,8 +471,7 @@ pub fn remove(file: &Path, sha256: Sha256) -> Result<bool, AppError> {
     if Sha256::of(&files::read(file, files::MAX_READ)?) != sha256 {
         return Ok(false);
     }
-    let failed = |source| AppError::File { path: file.to_owned(), doing: "delete", source };
-    std::fs::remove_file(file).map_err(failed)?;
+    std::fs::remove_file(file).map_err(AppError::file(file, "delete"))?;
     Ok(true)
 }
 

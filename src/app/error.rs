@@ -1,6 +1,6 @@
 //! Why a use case could not do its work, as data. `cli` turns it into exit codes and next steps.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::acknowledge::AcknowledgeError;
@@ -182,6 +182,16 @@ impl AppError {
             .find_map(|name| nearest(name, fleet.iter().map(Desired::name)))
             .map(str::to_owned);
         Err(Self::NothingSelected { select, near })
+    }
+}
+
+impl AppError {
+    /// What became of a file when this was done to it.
+    pub(crate) fn file(
+        path: &Path,
+        doing: &'static str,
+    ) -> impl Fn(std::io::Error) -> Self + Copy + use<'_> {
+        move |source| Self::File { path: path.to_owned(), doing, source }
     }
 }
 

@@ -21,7 +21,7 @@ const MAX_LIST: u64 = 32 * 1024 * 1024;
 
 /// A file's bytes, at most one more than the limit; `-` is standard input.
 pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, AppError> {
-    let failed = |source| AppError::File { path: path.to_owned(), doing: "read", source };
+    let failed = AppError::file(path, "read");
     if path != Path::new("-") {
         return applecart_io::files::read(path, limit).map_err(failed);
     }
@@ -37,7 +37,7 @@ pub(super) fn list(path: &Path) -> Result<String, AppError> {
 
 fn text(path: &Path, max: u64) -> Result<String, AppError> {
     let text = applecart_io::files::read_text(path, max);
-    let failed = |source| AppError::File { path: path.to_owned(), doing: "read", source };
+    let failed = AppError::file(path, "read");
     text.map(|mut text| std::mem::take(&mut *text)).map_err(failed)
 }
 

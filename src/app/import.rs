@@ -246,8 +246,7 @@ fn request(target: &Target<'_>, loaded: &Loaded) -> Result<ReadRequest, Problem>
 
 /// One file a tenant, for `plan` and `inspect`.
 fn snapshots(folder: &Path, live: &BTreeMap<TenantName, LiveTenant>) -> Result<(), AppError> {
-    let failed = |source| AppError::File { path: folder.to_owned(), doing: "make", source };
-    std::fs::create_dir_all(folder).map_err(failed)?;
+    std::fs::create_dir_all(folder).map_err(AppError::file(folder, "make"))?;
     for (name, live) in live {
         if let Some(snapshot) = intune::snapshot_of(live) {
             let bytes = report::json(&snapshot)?.into_bytes();

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use super::session::Loaded;
 use super::{AppError, Context};
 use applecart_core::fleet::{self, Desired, FLEET_FILE, Folder, Policy, Tenant};
-use applecart_core::model::sentence;
+use applecart_core::model::{sentence, short};
 use applecart_core::rules::in_force;
 use applecart_io::apply::{InForce, Still};
 use applecart_io::git::{Base, BaseError, GitError, Repo};
@@ -160,10 +160,6 @@ impl Watched {
         let subject = subject.map(|subject| format!(" (\u{201c}{subject}\u{201d})"));
         format!("commit {}{}", short(commit), subject.unwrap_or_default())
     }
-}
-
-fn short(commit: &str) -> &str {
-    commit.get(..12).unwrap_or(commit)
 }
 
 fn unreadable(error: &GitError) -> Still {

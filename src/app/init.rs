@@ -62,8 +62,7 @@ const HOOK: &str = ".githooks/pre-commit";
 
 /// Writes the skeleton and the private key. Nothing that exists is overwritten.
 pub fn run(context: &Context, options: &Options) -> Result<Begun, AppError> {
-    let root =
-        std::path::absolute(&options.dir).map_err(|source| failed(&options.dir, "find", source))?;
+    let root = std::path::absolute(&options.dir).map_err(AppError::file(&options.dir, "find"))?;
     let existing = repository(&root)?;
     let private = if options.recipients.is_empty() {
         Some(key::place(context, options.key.as_deref(), &root)?)
@@ -194,7 +193,7 @@ fn skeleton(options: &Options, recipients: &[String]) -> Result<Vec<(String, Str
 fn write(path: &Path, text: &str, program: bool) -> Result<(), AppError> {
     use io::Write as _;
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(|source| failed(parent, "make", source))?;
+        std::fs::create_dir_all(parent).map_err(AppError::file(parent, "make"))?;
     }
     let mut options = std::fs::OpenOptions::new();
     // Whatever came there meanwhile stays.
@@ -206,10 +205,6 @@ fn write(path: &Path, text: &str, program: bool) -> Result<(), AppError> {
     }
     #[cfg(not(unix))]
     let _ = program;
-    let mut file = options.open(path).map_err(|source| failed(path, "write", source))?;
-    file.write_all(text.as_bytes()).map_err(|source| failed(path, "write", source))
-}
-
-fn failed(path: &Path, doing: &'static str, source: io::Error) -> AppError {
-    AppError::File { path: path.to_owned(), doing, source }
+    let mut file = options.open(path).map_err(AppError::file(path, "write"))?;
+    file.write_all(text.as_bytes()).map_err(AppError::file(path, "write"))
 }

@@ -20,7 +20,7 @@ pub fn replace(files: &[New]) -> Result<(), AppError> {
     let result = files.iter().try_for_each(|file| {
         let beside = beside(&file.path);
         waiting.push(beside.clone());
-        write_beside(&beside, file).map_err(|source| failed(&file.path, source))
+        write_beside(&beside, file).map_err(AppError::file(&file.path, "write"))
     });
     let result = result.and_then(|()| rename(files, &waiting));
     for left in waiting {
@@ -52,15 +52,11 @@ fn rename(files: &[New], waiting: &[PathBuf]) -> Result<(), AppError> {
                         None => fs::remove_file(path),
                     };
                 }
-                return Err(failed(&file.path, source));
+                return Err(AppError::file(&file.path, "write")(source));
             }
         }
     }
     Ok(())
-}
-
-fn failed(path: &Path, source: io::Error) -> AppError {
-    AppError::File { path: path.to_owned(), doing: "write", source }
 }
 
 /// A name that no other process has, and that neither Git nor the fleet takes for a token file.

@@ -11,7 +11,7 @@ use crate::app::demo::DemoError;
 use crate::app::init::InitError;
 use crate::app::ledger::CreateError;
 use applecart_core::fleet::CredentialKind;
-use applecart_core::model::{Outcome, shell_word};
+use applecart_core::model::{Outcome, shell_word, short};
 use applecart_core::plan::Refusal;
 use applecart_core::rules::codes;
 use applecart_io::git::{Signature, SignersError, SigningKey, Trouble};
@@ -264,7 +264,7 @@ fn no_history(near: &Option<String>) -> Vec<Next> {
 }
 
 fn signature_hints(policy_rev: &str, signature: &Signature) -> Vec<Next> {
-    let rev = policy_rev.get(..12).unwrap_or(policy_rev);
+    let rev = short(policy_rev);
     let judged = format!("Nothing was uploaded. The signers are those of the policy at {rev}");
     signature.next_step().map(Next::from).into_iter().chain([judged.into()]).collect()
 }

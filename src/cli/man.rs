@@ -23,7 +23,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, output: &Output) -> Result<Outcome, CliError> {
-    let failed = |source| CliError::File { path: args.dir.clone(), doing: "write", source };
+    let failed = CliError::file(&args.dir, "write");
     std::fs::create_dir_all(&args.dir).map_err(failed)?;
     clap_mangen::generate_to(Cli::command().disable_help_subcommand(true), &args.dir)
         .map_err(failed)?;

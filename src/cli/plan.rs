@@ -104,7 +104,7 @@ impl Shown {
             _ => std::fs::File::create(path)
                 .and_then(|file| report::write_json(&self.whole(), std::io::BufWriter::new(file))),
         };
-        written.map_err(|source| CliError::File { path: path.to_owned(), doing: "write", source })
+        written.map_err(CliError::file(path, "write"))
     }
 }
 

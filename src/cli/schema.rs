@@ -26,11 +26,10 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, output: &Output) -> Result<Outcome, CliError> {
     let schemas = crate::schemas::all();
     if let Some(folder) = &args.out {
-        let file = |path: PathBuf, source| CliError::File { path, doing: "write", source };
-        std::fs::create_dir_all(folder).map_err(|source| file(folder.clone(), source))?;
+        std::fs::create_dir_all(folder).map_err(CliError::file(folder, "write"))?;
         for (name, schema) in &schemas {
             let path = folder.join(name);
-            std::fs::write(&path, report::json(schema)?).map_err(|source| file(path, source))?;
+            std::fs::write(&path, report::json(schema)?).map_err(CliError::file(&path, "write"))?;
         }
         return Ok(Outcome::Done);
     }

@@ -43,5 +43,7 @@ pub use record::{
 };
 pub use secret_words::{looks_secret, without_secrets};
 pub use settings::{Setting, SettingChange};
-pub use text::{closing_command, is_hostile, nearest, push_safe, safe_text, sentence, shell_word};
+pub use text::{
+    closing_command, is_hostile, nearest, push_safe, safe_text, sentence, shell_word, short,
+};
 pub use time::{Timestamp, TimestampError};

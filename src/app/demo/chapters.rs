@@ -96,16 +96,14 @@ fn what_is_due(story: &mut Story<'_>) -> Result<(), AppError> {
 fn a_renewal(dir: &Path, story: &mut Story<'_>, simulator: &Running) -> Result<(), AppError> {
     let downloads = dir.join("downloads");
     let folder = downloads.display().to_string();
-    std::fs::create_dir_all(&downloads)
-        .map_err(|source| super::file(&downloads, "make", source))?;
+    std::fs::create_dir_all(&downloads).map_err(AppError::file(&downloads, "make"))?;
     story.step(
         "fourthcoffee's certificate expires next: what to press at Apple, and Intune's request for Apple (CSR).",
         &["renew", "fourthcoffee/push", "--out", &folder],
         Outcome::Done,
     )?;
     let request = downloads.join("IntuneCSR-fourthcoffee.csr");
-    let csr = std::fs::read_to_string(&request)
-        .map_err(|source| super::file(&request, "read", source))?;
+    let csr = std::fs::read_to_string(&request).map_err(AppError::file(&request, "read"))?;
     let renewed = issue(simulator, Some("fourthcoffee"), SubjectKey::Request(csr))?;
     let download = downloads.join("MDM_Fourth Coffee_Certificate.pem");
     write(&download, renewed.pem.as_bytes())?;

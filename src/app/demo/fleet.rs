@@ -8,7 +8,7 @@ use age::secrecy::ExposeSecret as _;
 use chrono::{DateTime, Duration, Utc};
 use serde_yaml::Value;
 
-use super::{DemoError, file};
+use super::DemoError;
 use crate::app::AppError;
 use applecart_core::apple::enrollment;
 use applecart_core::model::{Sha256, Timestamp};
@@ -347,7 +347,7 @@ pub(super) fn replace_certificate(
 ) -> Result<(), AppError> {
     let entry = sealed_push(fleet, name, certificate, &format!("mdm@{name}.example"))?;
     let path = folder(fleet, name).join("tenant.yaml");
-    let text = std::fs::read_to_string(&path).map_err(|source| file(&path, "read", source))?;
+    let text = std::fs::read_to_string(&path).map_err(AppError::file(&path, "read"))?;
     let mut tenant: serde_yaml::Mapping = serde_yaml::from_str(&text).map_err(DemoError::made)?;
     tenant.insert("push".into(), entry);
     let text = serde_yaml::to_string(&tenant).map_err(DemoError::made)?;
@@ -375,9 +375,9 @@ fn folder(fleet: &Fleet, name: &str) -> PathBuf {
 
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(|source| file(parent, "make", source))?;
+        std::fs::create_dir_all(parent).map_err(AppError::file(parent, "make"))?;
     }
-    std::fs::write(path, bytes).map_err(|source| file(path, "write", source))
+    std::fs::write(path, bytes).map_err(AppError::file(path, "write"))
 }
 
 /// Only the user may read a key.
@@ -390,14 +390,14 @@ fn write_key(path: &Path, identity: &age::x25519::Identity) -> Result<(), AppErr
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    let mut key = options.open(path).map_err(|source| file(path, "write", source))?;
+    let mut key = options.open(path).map_err(AppError::file(path, "write"))?;
     writeln!(
         key,
         "# public key: {}\n{}",
         identity.to_public(),
         identity.to_string().expose_secret()
     )
-    .map_err(|source| file(path, "write", source))
+    .map_err(AppError::file(path, "write"))
 }
 
 pub(super) fn commit(repo: &Path, message: &str) -> Result<(), AppError> {
@@ -412,6 +412,6 @@ pub(super) fn git(repo: &Path, arguments: &[&str]) -> Result<(), AppError> {
         .args(arguments)
         .stdin(Stdio::null())
         .status()
-        .map_err(|source| file(Path::new("git"), "start", source))?;
+        .map_err(AppError::file(Path::new("git"), "start"))?;
     if status.success() { Ok(()) } else { Err(DemoError::Git(arguments.join(" ")).into()) }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::fleet::Fleet;
-use super::{DemoError, Narrator, file};
+use super::{DemoError, Narrator};
 use crate::app::AppError;
 use crate::app::TARGET_BRANCH;
 use applecart_core::model::{Outcome, shell_word};
@@ -26,8 +26,8 @@ impl<'a> Story<'a> {
         url: String,
         narrator: &'a dyn Narrator,
     ) -> Result<Self, AppError> {
-        let program = std::env::current_exe()
-            .map_err(|source| file(Path::new("applecart"), "find", source))?;
+        let program =
+            std::env::current_exe().map_err(AppError::file(Path::new("applecart"), "find"))?;
         Ok(Self { fleet, url, program, narrator, step: 0 })
     }
 
@@ -41,7 +41,7 @@ impl<'a> Story<'a> {
             program = self.program.display(),
             repo = self.fleet.repo.display(),
         );
-        std::fs::write(&path, text).map_err(|source| file(&path, "write", source))?;
+        std::fs::write(&path, text).map_err(AppError::file(&path, "write"))?;
         Ok(path)
     }
 
@@ -50,7 +50,7 @@ impl<'a> Story<'a> {
         let output = self
             .command(&["plan", "--format", "json"])
             .output()
-            .map_err(|source| file(&self.program, "start", source))?;
+            .map_err(AppError::file(&self.program, "start"))?;
         let plan: serde_json::Value = serde_json::from_slice(&output.stdout)?;
         let digest = plan.get("digest").and_then(serde_json::Value::as_str);
         digest.map(str::to_owned).ok_or_else(|| DemoError::NoDigest.into())
@@ -82,10 +82,8 @@ impl<'a> Story<'a> {
     ) -> Result<(), AppError> {
         self.step += 1;
         self.narrator.step(self.step, says, &shown(arguments))?;
-        let status = self
-            .command(arguments)
-            .status()
-            .map_err(|source| file(&self.program, "start", source))?;
+        let status =
+            self.command(arguments).status().map_err(AppError::file(&self.program, "start"))?;
         let code = status.code();
         if code == Some(i32::from(expected.code())) {
             return Ok(());

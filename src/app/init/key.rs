@@ -24,7 +24,7 @@ impl Identity {
 
     /// Writes it as `age-keygen` does, for the user alone, where no file is.
     pub(super) fn write(&self, path: &Path) -> Result<(), AppError> {
-        let failed = |source| AppError::File { path: path.to_owned(), doing: "write", source };
+        let failed = AppError::file(path, "write");
         if let Some(parent) = path.parent() {
             make_private(parent).map_err(failed)?;
         }
@@ -73,11 +73,7 @@ pub(super) fn place(
                 .join(format!("{}.agekey", name.unwrap_or_else(|| "fleet".to_owned())))
         }
     };
-    let path = std::path::absolute(&path).map_err(|source| AppError::File {
-        path: path.clone(),
-        doing: "find",
-        source,
-    })?;
+    let path = std::path::absolute(&path).map_err(AppError::file(&path, "find"))?;
     if is_inside(&path, root) {
         return Err(InitError::KeyInside(path).into());
     }

@@ -119,8 +119,7 @@ fn bring(
 
 /// The folder's files, by name, without hidden ones and folders.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, AppError> {
-    let failed =
-        |source| AppError::File { path: folder.to_owned(), doing: "read the folder", source };
+    let failed = AppError::file(folder, "read the folder");
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();

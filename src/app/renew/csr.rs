@@ -56,11 +56,7 @@ pub(super) fn attach(
 ) -> Result<(), AppError> {
     // Before Intune is asked, for a request that was read is to be given out.
     #[expect(clippy::disallowed_methods, reason = "makes the folder that requests go to")]
-    std::fs::create_dir_all(&options.out).map_err(|source| AppError::File {
-        path: options.out.clone(),
-        doing: "make",
-        source,
-    })?;
+    std::fs::create_dir_all(&options.out).map_err(AppError::file(&options.out, "make"))?;
     let Past { notes, known, .. } = past;
     let (notes, view) = match (notes, known) {
         (Some(notes), Ok(view)) => (notes, view),

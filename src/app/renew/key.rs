@@ -26,11 +26,7 @@ pub(super) fn attach(
         return if options.public_key { Err(RenewError::NoKey.into()) } else { Ok(()) };
     }
     #[expect(clippy::disallowed_methods, reason = "makes the folder that keys go to")]
-    std::fs::create_dir_all(&options.out).map_err(|source| AppError::File {
-        path: options.out.clone(),
-        doing: "make",
-        source,
-    })?;
+    std::fs::create_dir_all(&options.out).map_err(AppError::file(&options.out, "make"))?;
     let mut files = Vec::new();
     let is_due = |(due, sheet): &(&Due<'_>, &mut Sheet)| {
         due.token.token.kind == Kind::Enrollment && !sheet.waiting && sheet.open.is_none()

@@ -7,7 +7,7 @@ use super::loaded::Loaded;
 use crate::app::{AppError, Context};
 use applecart_core::fleet::{self, Diagnostic, FileBytes, Policy, SignerFile};
 use applecart_core::ledger::VerifyReport;
-use applecart_core::model::sentence;
+use applecart_core::model::{sentence, short};
 use applecart_io::git::{GitError, Repo, Signature, Signers, SignersError, SigningKey};
 use applecart_io::store::{self, Ledger, LedgerError, MustBeSigned};
 
@@ -38,7 +38,7 @@ pub fn check(loaded: &Loaded) -> Result<(), AppError> {
 /// Why `apply` would refuse the planned commit, for the top of a plan.
 pub fn refusal(loaded: &Loaded) -> Option<String> {
     let rev = loaded.rev.as_deref().unwrap_or_default();
-    let short = rev.get(..12).unwrap_or(rev);
+    let short = short(rev);
     let why = match signature(loaded) {
         Ok(None) => return None,
         Ok(Some(signature)) if signature.is_good() => return None,

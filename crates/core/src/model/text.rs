@@ -14,6 +14,11 @@ pub fn is_hostile(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// A commit or digest, short enough to read.
+pub fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
 /// Adds the character, or its escape if it is hostile.
 pub fn push_safe(text: &mut String, c: char) {
     if is_hostile(c) {

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use chrono::Duration;
 
+pub(super) use crate::model::short;
 use crate::model::{Kind, Timestamp, closing_command, is_hostile};
 
 /// Good news.
@@ -155,11 +156,6 @@ pub(super) fn prose(style: Style, text: &str, indent: usize, width: usize) -> St
 /// A command to copy: on a line of its own, never wrapped.
 pub(super) fn command(text: &str, indent: usize) -> String {
     format!("{:indent$}{}\n", "", escape(text))
-}
-
-/// A commit or digest, short enough to read.
-pub(super) fn short(id: &str) -> &str {
-    id.get(..12).unwrap_or(id)
 }
 
 /// Breaks a sentence into lines of at most `width` columns, each with this indent. A link stands
