@@ -14,6 +14,8 @@ use applecart_core::report::json;
 use applecart_io::git::Repo;
 use applecart_io::store::{Create, Ledger, Role};
 use applecart_io::vault::{self, Secret};
+#[cfg(feature = "simulator")]
+pub(in crate::app) use key::Identity;
 
 #[derive(Debug)]
 pub struct Options {

@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use age::secrecy::ExposeSecret as _;
 use chrono::{DateTime, Duration, Utc};
 use serde_yaml::Value;
 
 use super::DemoError;
 use crate::app::AppError;
+use crate::app::init::Identity;
 use applecart_core::apple::enrollment;
 use applecart_core::model::{Sha256, Timestamp};
 use applecart_io::vault::{Secret, seal};
@@ -75,13 +75,13 @@ pub(super) fn tenant_id(name: &str) -> Result<TenantId, AppError> {
 
 /// Builds repository, keys and live state.
 pub(super) fn build(dir: &Path, simulator: &Running, now: Timestamp) -> Result<Fleet, AppError> {
-    let identity = age::x25519::Identity::generate();
+    let identity = Identity::generate();
     let fleet = Fleet {
         repo: dir.join("fleet"),
         key_file: dir.join("fleet.agekey"),
-        recipient: identity.to_public().to_string(),
+        recipient: identity.recipient(),
     };
-    write_key(&fleet.key_file, &identity)?;
+    identity.write(&fleet.key_file)?;
     write(
         &fleet.repo.join("applecart.yaml"),
         format!(
@@ -378,26 +378,6 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
         std::fs::create_dir_all(parent).map_err(AppError::file(parent, "make"))?;
     }
     std::fs::write(path, bytes).map_err(AppError::file(path, "write"))
-}
-
-/// Only the user may read a key.
-fn write_key(path: &Path, identity: &age::x25519::Identity) -> Result<(), AppError> {
-    use std::io::Write as _;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut key = options.open(path).map_err(AppError::file(path, "write"))?;
-    writeln!(
-        key,
-        "# public key: {}\n{}",
-        identity.to_public(),
-        identity.to_string().expose_secret()
-    )
-    .map_err(AppError::file(path, "write"))
 }
 
 pub(super) fn commit(repo: &Path, message: &str) -> Result<(), AppError> {

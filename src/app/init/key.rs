@@ -10,20 +10,20 @@ use super::InitError;
 use crate::app::{AppError, Context};
 
 /// A new key.
-pub(super) struct Identity(x25519::Identity);
+pub(in crate::app) struct Identity(x25519::Identity);
 
 impl Identity {
-    pub(super) fn generate() -> Self {
+    pub(in crate::app) fn generate() -> Self {
         Self(x25519::Identity::generate())
     }
 
     /// Its public half.
-    pub(super) fn recipient(&self) -> String {
+    pub(in crate::app) fn recipient(&self) -> String {
         self.0.to_public().to_string()
     }
 
     /// Writes it as `age-keygen` does, for the user alone, where no file is.
-    pub(super) fn write(&self, path: &Path) -> Result<(), AppError> {
+    pub(in crate::app) fn write(&self, path: &Path) -> Result<(), AppError> {
         let failed = AppError::file(path, "write");
         if let Some(parent) = path.parent() {
             make_private(parent).map_err(failed)?;

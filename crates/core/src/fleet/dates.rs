@@ -14,12 +14,12 @@ use crate::model::Timestamp;
 /// Every enrollment file that is said to have been downloaded after `now`.
 pub fn downloaded_in_future(source: &Source, now: Timestamp) -> Vec<Diagnostic> {
     in_each(source, |file, root| {
-        let Some(Value::List(entries)) = value(root, "enrollment").map(|node| &node.value) else {
+        let Some(Value::List(entries)) = root.member("enrollment").map(|node| &node.value) else {
             return Vec::new();
         };
-        let downloads = entries.iter().filter_map(|entry| value(entry, "downloaded"));
+        let downloads = entries.iter().filter_map(|entry| entry.member("downloaded"));
         let to_come = downloads.filter(|node| {
-            scalar::<Timestamp>(node).is_some_and(|at| enrollment::is_to_come(at, now))
+            parsed::<Timestamp>(node).is_some_and(|at| enrollment::is_to_come(at, now))
         });
         let mistakes = to_come.map(|node| {
             let message = format!("`downloaded` is in the future: it is {now} now");
@@ -39,15 +39,15 @@ pub fn long_suspensions(source: &Source, now: Timestamp) -> Vec<Diagnostic> {
     let today = now.date_time().date_naive();
     let Some(latest) = today.checked_add_days(LONGEST_SUSPENSION) else { return Vec::new() };
     in_each(source, |file, root| {
-        let tokens = ["push", "enrollment", "vpp"].into_iter().filter_map(|kind| value(root, kind));
+        let tokens = ["push", "enrollment", "vpp"].into_iter().filter_map(|kind| root.member(kind));
         let tokens = tokens.flat_map(|node| match &node.value {
             Value::List(entries) => entries.iter().collect(),
             _ => vec![node],
         });
         let until = std::iter::once(root)
             .chain(tokens)
-            .filter_map(|holder| value(value(holder, "suspend")?, "until"))
-            .filter(|node| scalar::<NaiveDate>(node).is_some_and(|day| day > latest));
+            .filter_map(|holder| holder.member("suspend")?.member("until"))
+            .filter(|node| parsed::<NaiveDate>(node).is_some_and(|day| day > latest));
         let warnings = until.map(|node| {
             let message = format!("the suspension lasts for more than a year from {today}");
             let help = "write a date within the next year; every certificate and token expires within one, and the line can be renewed by review";
@@ -70,14 +70,8 @@ fn in_each(source: &Source, look: impl Fn(&File<'_>, &Node) -> Vec<Diagnostic>) 
     found
 }
 
-fn scalar<T: FromStr>(node: &Node) -> Option<T> {
-    let Value::Scalar { text, .. } = &node.value else { return None };
-    text.trim().parse().ok()
-}
-
-fn value<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
-    let Value::Map(pairs) = &node.value else { return None };
-    pairs.iter().find(|(key, _)| key.text == name).map(|(_, value)| value)
+fn parsed<T: FromStr>(node: &Node) -> Option<T> {
+    node.scalar()?.trim().parse().ok()
 }
 
 #[cfg(test)]

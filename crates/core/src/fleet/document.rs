@@ -60,6 +60,22 @@ pub(super) struct Node {
     pub(super) brackets: Option<(usize, usize)>,
 }
 
+impl Node {
+    /// What a mapping has under a key.
+    pub(super) fn member(&self, name: &str) -> Option<&Node> {
+        let Value::Map(pairs) = &self.value else { return None };
+        pairs.iter().find(|(key, _)| key.text == name).map(|(_, node)| node)
+    }
+
+    /// The text of a scalar, as it was spelt.
+    pub(super) fn scalar(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     /// Nothing, `~` or `null`.

@@ -13,7 +13,7 @@ use super::check::{self, Checks, Claimant, Claims};
 use super::diagnostic::{
     Code, Diagnostic, REPORT_VERSION, Severity, ValidateReport, ValidateSummary,
 };
-use super::document::{File, Node, Value, too_long};
+use super::document::{File, Node, too_long};
 use super::policy::Policy;
 use super::raw::{API_VERSION, RawFleet, RawTenant};
 use super::schema;
@@ -344,12 +344,9 @@ fn read<T: DeserializeOwned>(file: &mut File<'_>, kind: &str, shape: &Shape) -> 
 /// Whether the file is of the version and kind that is read here. If not, nothing else that could
 /// be said about it would help.
 fn is_ours(file: &mut File<'_>, root: &Node, kind: &str) -> bool {
-    let Value::Map(pairs) = &root.value else { return true };
     let found = |name: &str| {
-        pairs.iter().find(|(key, _)| key.text == name).and_then(|(_, node)| match &node.value {
-            Value::Scalar { text, .. } => Some(At { value: text.as_str(), span: node.span }),
-            _ => None,
-        })
+        let node = root.member(name)?;
+        Some(At { value: node.scalar()?, span: node.span })
     };
     if let Some(At { value, span }) = found("apiVersion")
         && value != API_VERSION

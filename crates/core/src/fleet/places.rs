@@ -47,21 +47,14 @@ pub fn token_lines(name: &str, bytes: &[u8]) -> TokenLines {
                 lines.tokens.push((TokenRef::push(), key.span.line));
             }
             Value::List(items) => lines.tokens.extend(items.iter().map(|item| {
-                let token = TokenRef { kind, name: text(item, "name"), id: text(item, "id") };
+                let text = |name| item.member(name).and_then(Node::scalar).map(str::to_owned);
+                let token = TokenRef { kind, name: text("name"), id: text("id") };
                 (token, item.span.line)
             })),
             _ => {}
         }
     }
     lines
-}
-
-fn text(node: &Node, field: &str) -> Option<String> {
-    let Value::Map(pairs) = &node.value else { return None };
-    pairs.iter().find(|(key, _)| key.text == field).and_then(|(_, node)| match &node.value {
-        Value::Scalar { text, .. } => Some(text.clone()),
-        _ => None,
-    })
 }
 
 #[cfg(test)]
