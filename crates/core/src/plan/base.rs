@@ -155,12 +155,7 @@ fn outdated(input: &Input<'_>, base: &Base<'_>) -> BTreeMap<TenantId, Outdated> 
     if base.behind.is_empty() {
         return BTreeMap::new();
     }
-    let newer: BTreeMap<TenantId, &Tenant> = base
-        .tenants
-        .iter()
-        .filter_map(Desired::valid)
-        .map(|tenant| (tenant.tenant_id, tenant))
-        .collect();
+    let newer = by_id(base.tenants);
     let behind = input.fleet.iter().filter_map(Desired::valid);
     behind
         .filter(|tenant| base.behind.contains(tenant.name.as_str()))
@@ -197,14 +192,18 @@ fn outdated_of(input: &Input<'_>, tenant: &Tenant, newer: &Tenant) -> Outdated {
     Outdated { files: waiting.filter(|waiting| !is_known(waiting)).collect() }
 }
 
+/// The valid tenants, each by its id.
+fn by_id(fleet: &[Desired]) -> BTreeMap<TenantId, &Tenant> {
+    fleet.iter().filter_map(Desired::valid).map(|tenant| (tenant.tenant_id, tenant)).collect()
+}
+
 /// Whether this revision takes tokens, or their files, out of what `before` has.
 pub fn withdraws(fleet: &[Desired], before: &[Desired]) -> bool {
     withdrawn(fleet, before).values().any(|one| !one.is_empty())
 }
 
 fn withdrawn(fleet: &[Desired], before: &[Desired]) -> BTreeMap<TenantId, Vec<Withdrawn>> {
-    let before: BTreeMap<TenantId, &Tenant> =
-        before.iter().filter_map(Desired::valid).map(|tenant| (tenant.tenant_id, tenant)).collect();
+    let before = by_id(before);
     fleet
         .iter()
         .filter_map(Desired::valid)
@@ -231,8 +230,7 @@ fn withdrawn_of(before: &Tenant, now: &Tenant) -> Vec<Withdrawn> {
 /// The tenants with files that are other bytes than `before` and, by the tenant file's word, the
 /// same when opened; with their number. `apply` checks that word on opening.
 pub fn resealed<'a>(fleet: &'a [Desired], before: &[Desired]) -> Vec<(&'a Tenant, usize)> {
-    let before: BTreeMap<TenantId, &Tenant> =
-        before.iter().filter_map(Desired::valid).map(|tenant| (tenant.tenant_id, tenant)).collect();
+    let before = by_id(before);
     fleet
         .iter()
         .filter_map(Desired::valid)
