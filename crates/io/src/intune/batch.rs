@@ -7,8 +7,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::reply::Fault;
-use super::reply::Reply;
+use super::reply::{Fault, Reply};
 use applecart_core::model::Kind;
 
 /// Where the resource of a kind is, below the API version.

@@ -8,8 +8,7 @@ mod advice;
 use serde::Deserialize;
 
 use super::jwt::Claims;
-use super::reply::Reply;
-use super::reply::{Fault, Retry};
+use super::reply::{Fault, Reply, Retry};
 use applecart_core::fleet::{Cloud, CredentialKind};
 use applecart_core::model::{Problem, ProblemCode, TenantId};
 

@@ -13,8 +13,7 @@ use azure_core::Bytes;
 use reqwest::Method;
 
 use super::batch;
-use super::reply::Fault;
-use super::reply::Reply;
+use super::reply::{Fault, Reply};
 use super::session::{Ask, Failure, Start, Visit};
 use super::wire::{self, Item, Page, ShapeError};
 use applecart_core::fleet::Auth;

@@ -13,8 +13,7 @@ use reqwest::header::HeaderValue;
 
 use super::client::Http;
 use super::endpoints::Endpoint;
-use super::reply::Reply;
-use super::reply::{Fault, Retry};
+use super::reply::{Fault, Reply, Retry};
 use super::retry::{Budget, RetryPolicy, Run};
 use super::sign_in::{Bearer, SignIn};
 use super::transport::Request;

@@ -19,8 +19,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde::Serialize;
 
-use super::reply::Reply;
-use super::reply::{Fault, Retry};
+use super::reply::{Fault, Reply, Retry};
 use super::session::{Ask, Session, Visit, refused_twice};
 use super::wire::Item;
 pub use error::WriteError;

@@ -19,8 +19,7 @@ use super::clone_id::CloneId;
 use super::error::LockError;
 use crate::seams::Clock;
 use applecart_core::ledger::LedgerView;
-use applecart_core::model::Timestamp;
-use applecart_core::model::safe_text;
+use applecart_core::model::{Timestamp, safe_text};
 
 /// How long to sleep between two tries.
 const PAUSE: Duration = Duration::from_millis(100);

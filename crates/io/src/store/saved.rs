@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use applecart_core::model::LedgerEntry;
-use applecart_core::model::TenantId;
+use applecart_core::model::{LedgerEntry, TenantId};
 
 const FORMAT_VERSION: &str = "1.0";
 /// More than a run of ten thousand tenants saves.

@@ -15,8 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::LedgerError;
 use super::shared::{Announced, Ledger, Twice};
 use crate::seams::{Clock, within};
-use applecart_core::model::LedgerEntry;
-use applecart_core::model::{Event, Record, TenantId};
+use applecart_core::model::{Event, LedgerEntry, Record, TenantId};
 
 /// How many callers may stand in the queue before the next one has to wait for room.
 const QUEUE: usize = 1024;

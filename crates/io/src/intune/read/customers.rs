@@ -4,8 +4,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use super::super::reply::Fault;
-use super::super::reply::Reply;
+use super::super::reply::{Fault, Reply};
 use super::super::session::{Ask, Session, Start};
 use super::super::wire::Page;
 use super::{MAX_PAGES, Resource};
