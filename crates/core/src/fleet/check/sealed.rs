@@ -24,38 +24,7 @@ impl Checks<'_, '_> {
         // How many people write that a file is in this folder.
         let value = value.strip_prefix("./").unwrap_or(value);
         let folder = context.folder;
-        let entries = &folder.entries;
-        if let Some(fault) = path_fault(value) {
-            let message = format!("`file` {fault}");
-            let help = "put the token file beside tenant.yaml and write only its name";
-            self.error_with_help(Code::FileOutsideFolder, *span, message, help);
-            return None;
-        }
-        if value == "tenant.yaml" {
-            self.error(Code::FileNotPlain, *span, "tenant.yaml itself is not a token file");
-            return None;
-        }
-        let Some(entry) = entries.iter().find(|entry| entry.path == value) else {
-            let files = entries.iter().filter(|entry| is_plain(entry)).map(|one| one.path.as_str());
-            let near = nearest(value, files);
-            let message = format!("{} is not in this tenant's folder", quote(value));
-            let mistake = self.file.mistake(Code::MissingFile, *span, message);
-            self.file.add(match near {
-                Some(near) => mistake.with_label(format!("did you mean {}?", quote(near))),
-                None => mistake.with_help("commit the sealed file beside tenant.yaml"),
-            });
-            return None;
-        };
-        if !is_plain(entry) {
-            let message = format!("{} is {}, not a file", quote(value), entry.kind.words());
-            self.error_with_help(
-                Code::FileNotPlain,
-                *span,
-                message,
-                "commit the sealed file itself, in this folder",
-            );
-            return None;
-        }
+        let entry = self.plain_entry(value, *span, &folder.entries)?;
         match entry.size {
             Some(size) if size > MAX_TOKEN_BYTES => {
                 let message = format!(
@@ -83,6 +52,47 @@ impl Checks<'_, '_> {
                 None
             }
         }
+    }
+
+    /// The entry of this name, where it can be a token file.
+    fn plain_entry<'e>(
+        &mut self,
+        value: &str,
+        span: Span,
+        entries: &'e [Entry],
+    ) -> Option<&'e Entry> {
+        if let Some(fault) = path_fault(value) {
+            let message = format!("`file` {fault}");
+            let help = "put the token file beside tenant.yaml and write only its name";
+            self.error_with_help(Code::FileOutsideFolder, span, message, help);
+            return None;
+        }
+        if value == "tenant.yaml" {
+            self.error(Code::FileNotPlain, span, "tenant.yaml itself is not a token file");
+            return None;
+        }
+        let Some(entry) = entries.iter().find(|entry| entry.path == value) else {
+            let files = entries.iter().filter(|entry| is_plain(entry)).map(|one| one.path.as_str());
+            let near = nearest(value, files);
+            let message = format!("{} is not in this tenant's folder", quote(value));
+            let mistake = self.file.mistake(Code::MissingFile, span, message);
+            self.file.add(match near {
+                Some(near) => mistake.with_label(format!("did you mean {}?", quote(near))),
+                None => mistake.with_help("commit the sealed file beside tenant.yaml"),
+            });
+            return None;
+        };
+        if !is_plain(entry) {
+            let message = format!("{} is {}, not a file", quote(value), entry.kind.words());
+            self.error_with_help(
+                Code::FileNotPlain,
+                span,
+                message,
+                "commit the sealed file itself, in this folder",
+            );
+            return None;
+        }
+        Some(entry)
     }
 }
 
