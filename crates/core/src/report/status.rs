@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::text;
 use crate::attention::Matter;
-use crate::fleet::{Desired, Tenant};
+use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::{LedgerView, TenantLedger};
 use crate::model::{Event, Problem, Record, Sha256, TenantId, Timestamp, TokenRef};
 use crate::plan::{Expiry, FORMAT_VERSION, Health, Observed, Plan, Sync, TokenState};
@@ -169,6 +169,19 @@ pub struct Status {
     pub summary: StatusSummary,
 }
 
+/// A token with what Git and the ledger know of it.
+fn token_of(state: &TokenState, entry: Option<&Token>, past: Option<&TenantLedger>) -> StatusToken {
+    let of = state.token();
+    let in_git = entry.and_then(|entry| entry.facts.apple_id.clone());
+    StatusToken {
+        apple_id: in_git.or_else(|| state.live.as_ref()?.apple_id.clone()),
+        last_upload: past.and_then(|past| last_upload(past, &of)),
+        last_confirmed: past.and_then(|past| past.last_confirmed(&of)).map(Recorded::from),
+        unacknowledged: past.and_then(|past| past.unacknowledged(&of)).map(Recorded::from),
+        state: state.clone(),
+    }
+}
+
 /// The status that a plan holds, with what Git and the ledger know beside it. An unknown ledger
 /// is `None`.
 pub fn status_of(
@@ -191,21 +204,7 @@ pub fn status_of(
             // A broken record is not an empty one: nothing of it is shown.
             let past = ledger.zip(tenant.tenant_id).and_then(|(view, id)| view.tenants.get(&id));
             let token = |state: &TokenState| {
-                let of = state.token();
-                let entry = desired.and_then(|tenant| state.entry_in(tenant));
-                StatusToken {
-                    apple_id: entry
-                        .and_then(|entry| entry.facts.apple_id.clone())
-                        .or_else(|| state.live.as_ref()?.apple_id.clone()),
-                    last_upload: past.and_then(|past| last_upload(past, &of)),
-                    last_confirmed: past
-                        .and_then(|past| past.last_confirmed(&of))
-                        .map(Recorded::from),
-                    unacknowledged: past
-                        .and_then(|past| past.unacknowledged(&of))
-                        .map(Recorded::from),
-                    state: state.clone(),
-                }
+                token_of(state, desired.and_then(|tenant| state.entry_in(tenant)), past)
             };
             StatusTenant {
                 name: tenant.name.clone(),

@@ -43,13 +43,9 @@ impl Scale {
 /// The picture; nothing where there is nothing to show.
 pub(super) fn picture(token: &TokenHistory, asked: Option<Timestamp>) -> String {
     let times = || token.entries.iter().map(|entry| entry.at).chain(asked);
-    let (Some(first), Some(mut last)) = (times().min(), times().max()) else {
-        return String::new();
-    };
-    if asked.is_none() {
-        // Until now: how long ago the last thing happened is part of the picture.
-        last = last.max(token.in_force.at);
-    }
+    let (Some(first), Some(last)) = (times().min(), times().max()) else { return String::new() };
+    // Until now: how long ago the last thing happened is part of the picture.
+    let last = if asked.is_none() { last.max(token.in_force.at) } else { last };
     let length = last.since(first).num_seconds().max(1) as f64;
     let scale = Scale { from: first.date_time().timestamp(), length };
     let mut out = format!(
