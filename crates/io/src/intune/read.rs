@@ -17,9 +17,7 @@ use super::reply::{Fault, Reply};
 use super::session::{Ask, Failure, Start, Visit};
 use super::wire::{self, Item, Page, ShapeError};
 use applecart_core::fleet::Auth;
-use applecart_core::model::{
-    Kind, LiveEnrollment, LivePush, LiveTenant, LiveVpp, Problem, Reading, Resource, TenantId,
-};
+use applecart_core::model::{Kind, LivePush, LiveTenant, Problem, Reading, Resource, TenantId};
 
 /// Covers all three resources in a real tenant. Microsoft's permission tables ask for
 /// DeviceManagementServiceConfig.ReadWrite.All to read the push certificate.
