@@ -190,7 +190,7 @@ impl AppError {
     pub(crate) fn file(
         path: &Path,
         doing: &'static str,
-    ) -> impl Fn(std::io::Error) -> Self + Copy + use<'_> {
+    ) -> impl Fn(std::io::Error) -> Self + Copy {
         move |source| Self::File { path: path.to_owned(), doing, source }
     }
 }
