@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::session::{self, Loaded, Tree, Which, clone, trust};
 use super::{AppError, Context, Reach, block_on, find_base};
 use applecart_core::attention;
-use applecart_core::model::{LiveTenant, Reading, Record, TenantId, shell_word};
+use applecart_core::model::{LiveTenant, Reading, Record, TenantId, shell_word, short};
 use applecart_core::plan::Selection;
 use applecart_core::report::{self, Area, Check, CheckState, ConsentState, TenantHealth};
 use applecart_io::git::network::Rehearsed;
@@ -638,8 +638,4 @@ fn data_sharing(seen: &LiveTenant, in_file: bool) -> ConsentState {
             _ => ConsentState::NotNeeded,
         },
     }
-}
-
-fn short(commit: &str) -> &str {
-    commit.get(..12).unwrap_or(commit)
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Cause, Facts, Kind, LedgerEntry, Outcome, Sha256, TenantId, TokenRef};
+use crate::model::{Cause, Facts, Kind, LedgerEntry, Outcome, Sha256, TenantId, TokenRef, short};
 use crate::plan::{Action, Due, FORMAT_VERSION, Fault, Plan, Reason, Sync, Verify, Warning};
 use crate::words::kebab_enum;
 
@@ -251,7 +251,7 @@ impl ApplyReport {
 
     /// A file that was merged after the applied commit is due, and this run does not upload it.
     fn outdated(&mut self, plan: &Plan) {
-        let commit = plan.rev.as_deref().map_or("this commit", |rev| rev.get(..12).unwrap_or(rev));
+        let commit = plan.rev.as_deref().map_or("this commit", short);
         for tenant in &plan.tenants {
             let waiting = tenant.outdated.iter().flat_map(|outdated| &outdated.files);
             let is_due = |token: &TokenRef| {
