@@ -108,9 +108,7 @@ impl OneToken<'_> {
     /// How to go on with a renewal, from where it stands. The `window` is the one in which every
     /// such token is renewed with one command.
     pub(super) fn renewal(&self, message: String, window: Option<&str>) -> Words {
-        let live = self.planned.state.live.as_ref();
-        let opened = self.of.past.and_then(|past| past.renewal_opened(&self.token, live));
-        let (tenant, target) = (self.tenant(), self.target());
+        let tenant = self.tenant();
         if self.waiting().is_some() {
             let next = "Its new file is merged, and the planned commit is older. Do not renew it again. Bring the clone up to date, then run `applecart apply`:";
             return Words { in_git: InGit::Due, ..Words::new(message, next).run(PULL) };
@@ -142,32 +140,35 @@ impl OneToken<'_> {
                 "The new file is in Git, and it is unknown whether Intune has it. Compare with Intune:",
             )
             .run(format!("applecart plan --select {tenant}")),
-            InGit::No => {
-                if let Some(open) = self.open() {
-                    let (next, command) = open.next();
-                    Words::new(format!("{message} {}", open.told()), next).run(command)
-                } else if let Some(opened) = opened {
-                    let next = format!(
-                        "Its renewal was opened on {}. Once Apple's file is downloaded:",
-                        advice::day(opened.at)
-                    );
-                    Words::new(message, next).run(format!("applecart renew {target} --file FILE"))
-                } else if self.planned.state.sync == Sync::Unmanaged {
-                    Words::new(message, "It is not in Git. Bring it there, then renew it:")
-                        .run(format!("applecart import --update {tenant}"))
-                } else {
-                    let for_all = |window| {
-                        self.of.scope.run(&format!("applecart renew --due {window}"))
-                    };
-                    Words {
-                        command_for_all: window.and_then(for_all),
-                        ..Words::new(message, "Open the renewal:")
-                            .run(format!("applecart renew {target}"))
-                    }
-                }
-            }
+            InGit::No => self.not_in_git(message, window),
         };
         Words { in_git, ..words }
+    }
+
+    /// How to go on where no new file is in Git.
+    fn not_in_git(&self, message: String, window: Option<&str>) -> Words {
+        let (tenant, target) = (self.tenant(), self.target());
+        if let Some(open) = self.open() {
+            let (next, command) = open.next();
+            return Words::new(format!("{message} {}", open.told()), next).run(command);
+        }
+        let live = self.planned.state.live.as_ref();
+        if let Some(opened) = self.of.past.and_then(|past| past.renewal_opened(&self.token, live)) {
+            let next = format!(
+                "Its renewal was opened on {}. Once Apple's file is downloaded:",
+                advice::day(opened.at)
+            );
+            return Words::new(message, next).run(format!("applecart renew {target} --file FILE"));
+        }
+        if self.planned.state.sync == Sync::Unmanaged {
+            return Words::new(message, "It is not in Git. Bring it there, then renew it:")
+                .run(format!("applecart import --update {tenant}"));
+        }
+        let for_all = |window| self.of.scope.run(&format!("applecart renew --due {window}"));
+        Words {
+            command_for_all: window.and_then(for_all),
+            ..Words::new(message, "Open the renewal:").run(format!("applecart renew {target}"))
+        }
     }
 
     pub(super) fn renewal_open(&self, open: &OpenRenewal) -> Matter {
