@@ -1,0 +1,154 @@
+//! How a renewal goes on, from where it stands.
+
+use super::*;
+
+#[test]
+fn a_token_whose_new_file_is_in_git_is_never_renewed_again() {
+    for expires in ["2026-12-20T10:00:00Z", "2026-11-25T10:00:00Z", "2026-11-20T10:00:00Z"] {
+        let mut world = renewed(expires);
+        let due = world.plan();
+        assert_eq!(due.tenants[0].tokens[0].action, Action::Upload);
+        world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
+        let held = world.plan();
+        assert_eq!(held.tenants[0].tokens[0].action, Action::Hold);
+        for (plan, command, next) in [
+            (&due, "applecart apply --select contoso", "The new file is in Git, not uploaded yet."),
+            (
+                &held,
+                "applecart plan --select contoso",
+                "The new file is in Git, but it is held (topic-change).",
+            ),
+        ] {
+            let attention = attention_of(&world, plan);
+            let expiry =
+                |one: &&Matter| ["expired", "critical", "renewal-due"].contains(&one.code.as_str());
+            let matter = attention.matters.iter().find(expiry).unwrap();
+            assert_eq!(matter.command.as_deref(), Some(command));
+            assert!(matter.next.starts_with(next), "{}", matter.next);
+            let all = |one: &Matter| one.command_for_all.clone().unwrap_or_default();
+            assert!(attention.matters.iter().all(|one| !all(one).contains("renew")));
+            for text in [
+                report::plan_human(plan, &attention, false, 100),
+                report::plan_markdown(plan, &attention, 60_000),
+                report::plan_summary(plan, &attention),
+            ] {
+                assert!(!text.contains("applecart renew"), "{text}");
+                assert!(!text.contains("expires within") && !text.contains("1 token expired"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_renewal_for_all_does_not_count_those_in_the_plan() {
+    let mut fleet = every_cause();
+    fleet.plan.tenants.clear();
+    fleet.git.clear();
+    for _ in 0..4 {
+        fleet.add(Cause::Critical);
+    }
+    let token = &mut fleet.plan.tenants[0].tokens[0];
+    token.action = Action::Upload;
+    token.state.sync = Sync::OutOfSync;
+    let text = report::plan_human(&fleet.plan, &fleet.list(), false, 100);
+    let text = anstream::adapter::strip_str(&text).to_string();
+    assert!(text.contains("critical, 1 token with the new file in Git: tenant-10 push"), "{text}");
+    assert!(
+        text.contains("critical, 3 tokens: tenant-11 push, tenant-12 push, tenant-13 push"),
+        "{text}"
+    );
+    assert!(text.contains("3 tokens expire within"), "{text}");
+}
+
+#[test]
+fn a_file_that_no_reading_showed_yet_is_not_renewed() {
+    let mut world = renewed("2026-11-25T10:00:00Z");
+    let mut plan = world.plan();
+    let token = &mut plan.tenants[0].tokens[0];
+    token.action = Action::None;
+    for sync in [Sync::Progressing, Sync::Unobserved] {
+        plan.tenants[0].tokens[0].state.sync = sync;
+        let matters = attention_of(&world, &plan).matters;
+        let critical = matters.iter().find(|one| one.code.as_str() == "critical").unwrap();
+        assert_eq!(critical.command.as_deref(), Some("applecart plan --select contoso"), "{sync}");
+    }
+    // The ledger has it as confirmed: it is the one that expires.
+    world.recorded(Event::Confirmed, "AA", "run-1", "2026-10-01T11:00:00Z");
+    let matters = attention_of(&world, &plan).matters;
+    let critical = matters.iter().find(|one| one.code.as_str() == "critical").unwrap();
+    assert_eq!(critical.command.as_deref(), Some("applecart renew contoso/push"));
+}
+
+#[test]
+fn a_command_for_all_keeps_the_selection_and_the_safety_limit() {
+    let mut fleet = Fleet::empty();
+    for _ in 0..3 {
+        fleet.add(Cause::OutOfSync);
+    }
+    for tenant in &mut fleet.plan.tenants {
+        tenant.tokens[0].action = Action::Upload;
+    }
+    fleet.plan.selection.select.clear();
+    let for_all = |fleet: &Fleet| fleet.list().matters[0].command_for_all.clone();
+    assert_eq!(for_all(&fleet).as_deref(), Some("applecart apply"));
+    fleet.plan.selection.select = vec!["ring=pilot".into(), "name~a b".into()];
+    assert_eq!(
+        for_all(&fleet).as_deref(),
+        Some("applecart apply --select ring=pilot --select 'name~a b'")
+    );
+    // Of three tenants in ten, apply would refuse more than the policy's share.
+    while fleet.git.len() < 11 {
+        fleet.add(Cause::OutOfSync);
+        fleet.plan.tenants.last_mut().unwrap().tokens[0].action = Action::Upload;
+    }
+    assert_eq!(for_all(&fleet), None);
+}
+
+/// The base has a new enrollment file, and the planned revision is as it was before that.
+fn merged_elsewhere() -> World {
+    let mut world = World::enrollment();
+    world.entry().file = None;
+    let mut newer = world.tenant.clone();
+    let renewed = World::enrollment_renewal().entry().clone();
+    newer.enrollment[0].file = renewed.file.clone();
+    newer.enrollment[0].file.as_mut().unwrap().sha256 = Sha256::of(b"BB");
+    newer.enrollment[0].downloaded = Some(at("2026-11-22T10:00:00Z"));
+    world.base = Some(BaseWorld {
+        tenants: vec![Desired::Valid(newer)],
+        fork: Some(vec![Desired::Valid(world.tenant.clone())]),
+        behind: ["contoso".to_owned()].into(),
+        ..BaseWorld::default()
+    });
+    world
+}
+
+#[test]
+fn a_clone_that_is_behind_is_not_calm_about_what_was_merged_since() {
+    let mut world = merged_elsewhere();
+    let listed = attention_of(&world, &world.plan());
+    let told = codes(&listed.matters);
+    assert!(told.contains(&"tenant-outdated") && told.contains(&"device-sync-down"), "{told:?}");
+    assert!(!told.contains(&"file-withdrawn"), "this revision withdraws nothing: {told:?}");
+    assert!(listed.is_critical());
+    let down = listed.matters.iter().find(|one| one.code.as_str() == "device-sync-down").unwrap();
+    assert!(down.next.contains("Do not download another one"), "{down:?}");
+    let report = report::ApplyReport::new(&world.plan());
+    assert_eq!(report.exits, [5], "the due upload is left undone");
+    assert_eq!(report.summary.superseded, 1);
+    // Once a run has seen it in Intune nothing waits, and the clone is behind all the same.
+    world.recorded(Event::Confirmed, "BB", "run-1", "2026-11-22T11:00:00Z");
+    let listed = attention_of(&world, &world.plan());
+    let outdated =
+        listed.matters.iter().find(|one| one.code.as_str() == "tenant-outdated").unwrap();
+    assert_eq!(outdated.severity, Severity::Urgent);
+    assert_eq!(report::ApplyReport::new(&world.plan()).exits, [0]);
+}
+
+#[test]
+fn what_decides_nothing_makes_no_clone_outdated() {
+    let mut world = merged_elsewhere();
+    let mut newer = world.tenant.clone();
+    newer.contacts = vec!["it@contoso.example".into()];
+    world.base.as_mut().unwrap().tenants = vec![Desired::Valid(newer)];
+    assert_eq!(world.plan().tenants[0].outdated, None);
+}
