@@ -466,6 +466,9 @@ fn encrypted_files_are_what_the_table_says() {
     refused("in UTF-16, as `>` of Windows PowerShell writes", &utf16, "UTF-16");
     refused("with the marks of a merge conflict", conflict.as_bytes(), "conflict marks");
     refused("encrypted with git-crypt", b"\0GITCRYPT\0\x01\x02\x03\x04", "git-crypt");
+    let pgp = "-----BEGIN PGP MESSAGE-----\n\nhQEMA\n-----END PGP MESSAGE-----\n";
+    refused("encrypted with OpenPGP, Ansible Vault or openssl", pgp.as_bytes(), "OpenPGP");
+    refused("cut off at the beginning", &original[..60], "cut off, damaged");
     refused("a web page", b"<!DOCTYPE html><html><body>Sign in</body></html>", "a web page");
     compare("file", &seen);
 }
