@@ -40,7 +40,7 @@ pub use load::{
     Desired, FLEET_FILE, Loaded, load, load_folder, load_looking, load_policy, load_tenants,
     load_tenants_looking,
 };
-pub use owned::{NotOwned, Owned, owned_by};
+pub use owned::{NotOwned, Owned, Stated, stated_in};
 pub use places::{TokenLines, token_lines};
 pub use policy::{
     Accepted, AcceptedFinding, Auth, Cloud, CredentialKind, DepTokenWire, LEDGER_BRANCH,

@@ -80,8 +80,8 @@ fn moved(
     let repo = loaded.repo.reopen()?;
     let mut branches = BTreeSet::new();
     let mut moved = BTreeSet::new();
-    for version in repo.policy_versions(tip, |_| Vec::new())? {
-        let Some(before) = fleet::load_policy(version.before.as_deref()).0 else { continue };
+    for settings in repo.past_settings(tip)? {
+        let Some(before) = fleet::load_policy(Some(&settings)).0 else { continue };
         branches.insert(("ledger.branch", before.ledger_branch, now.ledger_branch.as_str()));
         branches.insert(("ledger.notes", before.notes_branch, now.notes_branch.as_str()));
         for (setting, before, now) in [

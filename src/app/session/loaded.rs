@@ -139,7 +139,7 @@ pub fn ledger_policy(
 ) -> Result<(Policy, String), AppError> {
     let base = base::find(repo, context, reach)?;
     let rev = base.as_ref().map_or(context.rev.as_str(), |base| base.commit.as_str());
-    Ok((policy_of(context, &repo.snapshot(rev)?)?, repo.resolve(rev)?))
+    Ok((policy_of(context, &repo.settings_snapshot(rev)?)?, repo.resolve(rev)?))
 }
 
 /// The valid, selected tenants.

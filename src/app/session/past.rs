@@ -8,9 +8,10 @@ use super::{first_topics, trust};
 use crate::app::{AppError, Context};
 use applecart_core::fleet::Policy;
 use applecart_core::ledger::{LedgerView, Line, Lines, Origin};
+use applecart_core::model::sentence;
 use applecart_core::rules::bindings::History;
 use applecart_core::rules::requests;
-use applecart_io::git::{BaseError, KnownHistory, Repo, Signers};
+use applecart_io::git::{BaseError, KnownHistory, Repo, Signers, Told};
 use applecart_io::store::{Ledger, LedgerError, MustBeSigned, Proof, Role};
 
 /// Which ledger a use case looks at.
@@ -197,9 +198,9 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
     };
     let (known, history) = match known {
         Ok(mut view) => match bound_history(loaded, &view, which) {
-            Ok(history) => {
-                first_topics::note(loaded, &mut view);
-                (Ok(view), history)
+            Ok(told) => {
+                first_topics::note(loaded, told.as_ref(), &mut view);
+                (Ok(view), told.unwrap_or_default().bindings)
             }
             Err(AppError::Base(error)) => (Err(Unknown::Base(error.into())), History::default()),
             Err(error) => return Err(error),
@@ -209,34 +210,52 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
     Ok(Past { ledger: Some(ledger), notes, known, history })
 }
 
-/// What the base's history says belongs to whom, up to the base, else to the planned commit, and along the commits that the ledger says
-/// were applied. What this clone lacks of it is fetched.
+/// What the base's history tells, up to the base, else to the planned commit, and along the commits
+/// that the ledger says were applied. What this clone lacks of it is fetched. `None` for a worktree that
+/// is its own base, where nothing is committed yet.
 ///
 /// # Errors
 /// When it cannot be fetched: that something belongs to nobody is never inferred from a history
 /// that is not there.
-fn bound_history(loaded: &Loaded, ledger: &LedgerView, which: Which) -> Result<History, AppError> {
-    let planned = loaded.rev.as_deref();
-    let Some(tip) = loaded.base.as_ref().map(|base| base.commit.as_str()).or(planned) else {
-        return Ok(History::default());
-    };
+fn bound_history(
+    loaded: &Loaded,
+    ledger: &LedgerView,
+    which: Which,
+) -> Result<Option<Told>, AppError> {
     let records = ledger.tenants.values().flat_map(|tenant| &tenant.records);
     let applied: BTreeSet<String> = records.filter_map(|record| record.rev.clone()).collect();
     let repo = &loaded.repo;
+    let planned = loaded.rev.as_deref();
+    let Some(tip) = loaded.base.as_ref().map(|base| base.commit.as_str()).or(planned) else {
+        return Ok(of_worktree(repo, &applied));
+    };
     match (repo.bound_history(tip, &applied)?, &loaded.base) {
-        (KnownHistory::Whole(history), _) => Ok(history),
+        (KnownHistory::Whole(told), _) => Ok(Some(told)),
         // Nothing is contacted, and nothing that comes of it is applied.
-        (KnownHistory::Part(history), _) if which == Which::Offline => Ok(history),
-        (KnownHistory::Part(history), None) => Ok(history),
+        (KnownHistory::Part(told), _) if which == Which::Offline => Ok(Some(told)),
+        (KnownHistory::Part(told), None) => Ok(Some(told)),
         (KnownHistory::Part(_), Some(base)) => {
             repo.fetch_history(base)?;
             // libgit2 remembers where a clone was cut off.
             match repo.reopen()?.bound_history(tip, &applied)? {
-                KnownHistory::Whole(history) => Ok(history),
+                KnownHistory::Whole(told) => Ok(Some(told)),
                 KnownHistory::Part(_) => {
                     Err(BaseError::History { base: base.clone(), source: None }.into())
                 }
             }
+        }
+    }
+}
+
+/// A worktree that is its own base binds by itself: its commits tell only about topics.
+fn of_worktree(repo: &Repo, applied: &BTreeSet<String>) -> Option<Told> {
+    match repo.bound_history("HEAD", applied) {
+        Ok(KnownHistory::Whole(told) | KnownHistory::Part(told)) => {
+            Some(Told { bindings: History::default(), ..told })
+        }
+        Err(error) => {
+            tracing::warn!("which topics the fleet named first is unknown: {}", sentence(&error));
+            None
         }
     }
 }

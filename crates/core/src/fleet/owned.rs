@@ -48,24 +48,36 @@ impl FromStr for Owned {
     }
 }
 
-/// Whom a tenant file names, and what it gives to that tenant besides its folder. It is read for
-/// these values alone, because files of long ago need not be what is valid today.
-pub fn owned_by(tenant_file: &[u8]) -> Option<(TenantId, Vec<Owned>)> {
+/// Whom a tenant file names, and what it gives to that tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stated {
+    pub tenant: TenantId,
+    /// What belongs to the tenant besides the folder.
+    pub owned: Vec<Owned>,
+    /// Whether the push entry has a topic and no file, so that it only watches Intune's certificate.
+    pub watches_topic: bool,
+}
+
+/// Reads a tenant file for these values alone, because files of long ago need not be what is valid
+/// today.
+pub fn stated_in(tenant_file: &[u8]) -> Option<Stated> {
     let root = File::open("", tenant_file).ok()?.parse()?;
-    let tenant_id = text(&root, "tenantId")?.parse().ok()?;
+    let tenant = text(&root, "tenantId")?.parse().ok()?;
     let mut owned = Vec::new();
-    let push = value(&root, "push").into_iter();
+    let push = value(&root, "push");
+    let watches_topic =
+        push.is_some_and(|push| text(push, "topic").is_some() && text(push, "file").is_none());
     let lists = ["enrollment", "vpp"].into_iter().filter_map(|kind| value(&root, kind));
     let entries = lists.flat_map(|list| match &list.value {
         Value::List(entries) => entries.as_slice(),
         _ => &[],
     });
-    for entry in push.chain(entries) {
+    for entry in push.into_iter().chain(entries) {
         let sha256 = text(entry, "sha256").and_then(|text| text.parse().ok());
         owned.extend(sha256.filter(|sha256| *sha256 != Sha256::ZERO).map(Owned::File));
         owned.extend(text(entry, "topic").and_then(|text| text.parse().ok()).map(Owned::Topic));
     }
-    Some((tenant_id, owned))
+    Some(Stated { tenant, owned, watches_topic })
 }
 
 fn value<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
@@ -105,7 +117,10 @@ mod tests {
             b = "bb".repeat(32),
             zero = "00".repeat(32),
         );
-        let (tenant, owned) = owned_by(file.as_bytes()).unwrap();
+        let Stated { tenant, owned, watches_topic } = stated_in(file.as_bytes()).unwrap();
+        assert!(watches_topic);
+        let with_file = file.replace("  sha256: aa", "  file: push.pem.age\n  sha256: aa");
+        assert!(!stated_in(with_file.as_bytes()).unwrap().watches_topic);
         assert_eq!(tenant.to_string(), "6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11");
         let texts: Vec<String> = owned.iter().map(Owned::to_string).collect();
         assert_eq!(
@@ -116,7 +131,7 @@ mod tests {
                 format!("sha256:{}", "bb".repeat(32)),
             ]
         );
-        assert!(owned_by(b"name: contoso").is_none());
-        assert!(owned_by(b"\xff\xfe").is_none());
+        assert!(stated_in(b"name: contoso").is_none());
+        assert!(stated_in(b"\xff\xfe").is_none());
     }
 }

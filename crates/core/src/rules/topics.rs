@@ -15,6 +15,8 @@
 //! one. It counts where a commit of the base bears it out (see [`is_backed`]); else it is a claim that
 //! stands against what is known without it.
 
+mod first;
+
 use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,7 @@ use super::codes::Reason;
 use crate::fleet::Token;
 use crate::ledger::{FirstTopic, TenantLedger};
 use crate::model::{Event, LivePush, Record, Timestamp, TokenRef, Topic};
+pub use first::FirstTopics;
 
 /// The topic that enrolled devices know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

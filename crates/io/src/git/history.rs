@@ -3,9 +3,10 @@
 //! * [`mainline`]: the user's `git log` finds the commits of the mainline (the chain of first
 //!   parents) that changed a folder. Where one is a merge, [`branch`] finds the commits that it
 //!   brought.
-//! * [`index`] keeps the answer under Git's own directory. Asked again, only commits that came since
-//!   are walked, and none if none came. It is made again whenever anything about it is wrong.
-//! * [`bound`]: what the history says belongs to whom.
+//! * [`index`] keeps the answer under Git's own directory ([`kept`]). Asked again, only commits that
+//!   came since are walked, and none if none came.
+//! * [`bound`]: what the history says belongs to whom, and which topics were named first.
+//! * [`settings`]: which settings there ever were.
 //! * [`rename`] tells a folder that was moved from one that came or went.
 //! * [`facts`] and [`signature`]: what a commit says of itself.
 //! * [`since`]: since which commit something is as it is.
@@ -16,14 +17,16 @@ mod bound;
 mod branch;
 mod facts;
 mod index;
+mod kept;
 mod mainline;
 mod rename;
+mod settings;
 mod signature;
 mod since;
 #[cfg(test)]
 mod tests;
 
-pub use bound::Known as KnownHistory;
+pub use bound::{Known as KnownHistory, Told};
 pub(crate) use facts::commit_facts;
 
 use std::collections::{BTreeSet, HashSet};
@@ -49,6 +52,18 @@ enum Scope {
     /// All folders under `tenants/`.
     Fleet,
     Folder(String),
+}
+
+impl Scope {
+    /// The question in the index. `fixed` marks one about an old commit, whose answer does not grow.
+    fn question(&self, fixed: Option<Oid>) -> String {
+        let scope = match self {
+            Self::Fleet => "*",
+            Self::Folder(folder) => folder,
+        };
+        let from = fixed.map_or("tip".to_owned(), |fixed| fixed.to_string());
+        format!("{scope} {from}")
+    }
 }
 
 /// A commit that changed a folder.
@@ -107,17 +122,6 @@ pub struct FleetWalk<'r> {
     walked: Walked,
 }
 
-/// What a commit of the mainline made of a folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Became<'a> {
-    pub folder: &'a str,
-    pub tree: String,
-    /// Whether there was no folder of this name before.
-    pub is_new: bool,
-    /// Whether the clone is cut off here, so that what was before is not known.
-    pub is_cut_off: bool,
-}
-
 /// Every change of one tenant's folder, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderHistory {
@@ -141,8 +145,7 @@ impl Repo {
         }
     }
 
-    /// Walks, or takes what the index has. `fixed` marks a question about an old commit, whose
-    /// answer does not grow.
+    /// Walks, or takes what the index has.
     fn walk_scope(
         &self,
         scope: Scope,
@@ -150,8 +153,9 @@ impl Repo {
         fixed: Option<Oid>,
     ) -> Result<FleetWalk<'_>, GitError> {
         let shallow = self.shallow_commits()?;
-        let state = index::State::of(&self.path_common_dir());
-        let slot = |scope: &Scope| index::Slot::new(&self.path_common_dir(), scope, fixed);
+        let state = kept::State::of(&self.path_common_dir());
+        let common_dir = self.path_common_dir();
+        let slot = |scope: &Scope| index::Slot::new(&common_dir, scope.question(fixed));
         let answer = |scope, hits, walked| FleetWalk {
             repo: self,
             scope,
@@ -294,17 +298,6 @@ impl FleetWalk<'_> {
     pub fn trees(&self) -> impl DoubleEndedIterator<Item = (String, &str, String)> {
         self.hits.iter().filter_map(|hit| {
             Some((hit.commit.to_string(), hit.folder.as_str(), hit.after?.to_string()))
-        })
-    }
-
-    /// What each folder became, commit by commit of the mainline, oldest first.
-    pub fn mainline(&self) -> impl Iterator<Item = Became<'_>> {
-        let on_mainline = self.hits.iter().rev().filter(|hit| hit.via.is_none());
-        on_mainline.filter_map(|hit| {
-            let is_new = hit.before.is_none();
-            let is_cut_off = is_new && self.shallow.contains(&hit.commit);
-            let (folder, tree) = (hit.folder.as_str(), hit.after?.to_string());
-            Some(Became { folder, tree, is_new, is_cut_off })
         })
     }
 

@@ -1,6 +1,7 @@
 //! Every object of the repository, reachable or not, and which commit brought one in.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use git2::{ObjectType, Oid, Sort};
 
@@ -70,17 +71,6 @@ impl Repo {
     pub fn ancestors(&self, commit: &str) -> Result<Ancestors, GitError> {
         let unreadable = |error| GitError::reading("the history", error);
         let mut walk = self.repo.revwalk().map_err(unreadable)?;
-        walk.push(self.commit(commit)?.id()).map_err(unreadable)?;
-        let ids: HashSet<Oid> = walk.collect::<Result<_, _>>().map_err(unreadable)?;
-        let cut_off = self.shallow_commits()?.iter().any(|end| ids.contains(end));
-        Ok(Ancestors { ids, cut_off })
-    }
-
-    /// The commits of the mainline that ends there: each one's first parent, and that one's.
-    pub fn mainline_commits(&self, commit: &str) -> Result<Ancestors, GitError> {
-        let unreadable = |error| GitError::reading("the history", error);
-        let mut walk = self.repo.revwalk().map_err(unreadable)?;
-        walk.simplify_first_parent().map_err(unreadable)?;
         walk.push(self.commit(commit)?.id()).map_err(unreadable)?;
         let ids: HashSet<Oid> = walk.collect::<Result<_, _>>().map_err(unreadable)?;
         let cut_off = self.shallow_commits()?.iter().any(|end| ids.contains(end));
@@ -290,13 +280,50 @@ impl Repo {
 pub(crate) fn entries(tree: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], Oid)> {
     let mut rest = tree;
     std::iter::from_fn(move || {
-        let end = rest.iter().position(|byte| *byte == 0)?;
-        let (entry, tail) = rest.split_at(end);
-        let id = Oid::from_bytes(tail.get(1..21)?).ok()?;
-        rest = tail.get(21..)?;
-        let space = entry.iter().position(|byte| *byte == b' ')?;
-        Some((entry.get(..space)?, entry.get(space + 1..)?, id))
+        let entry = first_entry(rest)?;
+        rest = rest.get(entry.len()..)?;
+        let (entry, id) = entry.split_last_chunk::<ID>()?;
+        let (_, entry) = entry.split_last()?;
+        let space = memchr::memchr(b' ', entry)?;
+        Some((entry.get(..space)?, entry.get(space + 1..)?, Oid::from_bytes(id).ok()?))
     })
+}
+
+/// The octets of an object's name.
+const ID: usize = 20;
+
+/// The first entry of a tree object, its name's end and the id included, if it is whole.
+pub(crate) fn first_entry(tree: &[u8]) -> Option<&[u8]> {
+    tree.get(..memchr::memchr(0, tree)? + 1 + ID)
+}
+
+/// While it lives, libgit2 does not hash again what it reads.
+///
+/// Git hashes an object when it comes in and believes it from then on, as this does; libgit2 hashes it
+/// each time, which is most of what walking a long history costs. It is for what many objects of the
+/// past say, and not for what is applied.
+pub(crate) struct Unhashed(());
+
+/// How many there are: the setting is the process's.
+static UNHASHED: Mutex<usize> = Mutex::new(0);
+
+impl Unhashed {
+    pub(crate) fn begin() -> Self {
+        Self::count(|count| count + 1);
+        Self(())
+    }
+
+    fn count(change: fn(usize) -> usize) {
+        let mut count = UNHASHED.lock().unwrap_or_else(PoisonError::into_inner);
+        *count = change(*count);
+        git2::opts::strict_hash_verification(*count == 0);
+    }
+}
+
+impl Drop for Unhashed {
+    fn drop(&mut self) {
+        Self::count(|count| count - 1);
+    }
 }
 
 struct Search<'r> {

@@ -75,9 +75,13 @@ impl Repo {
         self.source(root.id(), &root)
     }
 
-    fn source(&self, id: Oid, root: &Tree<'_>) -> Result<Source, GitError> {
-        let entries = [FLEET_FILE, TENANTS].into_iter().filter_map(|name| root.get_name(name));
-        self.bring(&entries.map(|entry| entry.id()).collect::<Vec<_>>())?;
+    /// Reads the settings of a revision, and no tenant.
+    pub fn settings_snapshot(&self, rev: &str) -> Result<Source, GitError> {
+        let id = self.commit(rev)?.id();
+        self.settings_source(id, &self.root(rev)?)
+    }
+
+    fn settings_source(&self, id: Oid, root: &Tree<'_>) -> Result<Source, GitError> {
         let mut source = Source {
             rev: Some(id.to_string()),
             policy: self.settings_file(root, FLEET_FILE)?,
@@ -87,6 +91,13 @@ impl Repo {
             source.near_policy =
                 near_policy(root.iter().filter_map(|entry| entry.name().ok().map(str::to_owned)));
         }
+        Ok(source)
+    }
+
+    fn source(&self, id: Oid, root: &Tree<'_>) -> Result<Source, GitError> {
+        let entries = [FLEET_FILE, TENANTS].into_iter().filter_map(|name| root.get_name(name));
+        self.bring(&entries.map(|entry| entry.id()).collect::<Vec<_>>())?;
+        let mut source = self.settings_source(id, root)?;
         let Some(tenants) = root.get_name(TENANTS) else {
             return Ok(source);
         };
@@ -299,7 +310,7 @@ pub(super) fn is_plain(kind: EntryKind) -> bool {
     matches!(kind, EntryKind::Blob | EntryKind::Executable)
 }
 
-fn kind_of(entry: &TreeEntry<'_>) -> EntryKind {
+pub(super) fn kind_of(entry: &TreeEntry<'_>) -> EntryKind {
     match entry.filemode_raw() {
         0o040_000 => EntryKind::Tree,
         0o120_000 => EntryKind::Symlink,
