@@ -56,6 +56,8 @@ pub(super) struct Local {
     pub(super) starts: HashMap<Sha256, TenantId>,
     /// Files that were read and start as another tenant's does: nothing is appended to them.
     pub(super) copies: RefCell<HashMap<TenantId, (Oid, TenantId)>>,
+    /// Commits that were found in the history of others.
+    contained: RefCell<HashSet<(Oid, Oid)>>,
     pub(super) lock_wait: Duration,
     /// Spreads the tries of processes that meet.
     pub(super) ids: Arc<dyn Ids>,
@@ -88,6 +90,7 @@ impl Local {
             tails: HashMap::new(),
             starts: HashMap::new(),
             copies: RefCell::default(),
+            contained: RefCell::default(),
             lock_wait: LOCK_WAIT,
             ids: Arc::new(RandomIds),
             clock: Arc::new(MachineClock),
@@ -168,11 +171,15 @@ impl Local {
 
     /// Whether `tip` is `commit` or has it in its history.
     pub(super) fn contains(&self, tip: Oid, commit: Oid) -> Result<bool, LedgerError> {
-        if tip == commit {
+        if tip == commit || self.contained.borrow().contains(&(tip, commit)) {
             return Ok(true);
         }
         let unreadable = |source| self.objects(&self.repo).unreadable("the history", source);
-        self.history()?.graph_descendant_of(tip, commit).map_err(unreadable)
+        let contains = self.history()?.graph_descendant_of(tip, commit).map_err(unreadable)?;
+        if contains {
+            self.contained.borrow_mut().insert((tip, commit));
+        }
+        Ok(contains)
     }
 
     /// Where two histories part; `None` where they have nothing in common.

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use git2::{Oid, Repository, Sort};
+use git2::{Oid, Repository};
 
 use super::branch::Role;
 use super::error::LedgerError;
 use super::shared::Ledger;
-use super::tree::path_of;
+use super::verify::History;
 use crate::git::commit_facts;
 use applecart_core::ledger::{Line, Lines, Origin};
 use applecart_core::model::{Commit, Sha256, TenantId};
@@ -32,8 +32,8 @@ impl Ledger {
         for &line in wanted {
             of_tenant.entry(line.tenant).or_default().push(line);
         }
-        let repo = self.local.history()?;
-        let walked = self.walk_back(&repo, tip, &mut of_tenant, &mut found);
+        let history = History::new(self.local.history()?);
+        let walked = self.walk_back(history, tip, &mut of_tenant, &mut found);
         walked.map_err(|source| {
             self.local.objects(&self.local.repo).unreadable("the history", source)
         })?;
@@ -42,30 +42,22 @@ impl Ledger {
 
     fn walk_back(
         &self,
-        repo: &Repository,
+        mut history: History,
         tip: Oid,
         wanted: &mut BTreeMap<TenantId, Vec<Line>>,
         found: &mut BTreeMap<Line, Origin>,
     ) -> Result<(), git2::Error> {
         let in_ledger = matches!(self.local.role, Role::Ledger { .. });
-        let mut walk = repo.revwalk()?;
-        walk.set_sorting(Sort::TOPOLOGICAL)?;
-        walk.push(tip)?;
-        for (newer, id) in walk.enumerate() {
-            let commit = repo.find_commit(id?)?;
-            let parents: Vec<_> = commit.parents().collect();
-            for (&tenant, lines) in &mut *wanted {
-                let Some(blob) = blob_of(&commit, tenant)? else { continue };
-                let before: Vec<_> = parents
-                    .iter()
-                    .map(|parent| blob_of(parent, tenant))
-                    .collect::<Result<_, _>>()?;
-                if before.contains(&Some(blob)) {
+        let repo = &self.local.repo;
+        for (newer, id) in history.commits(tip, None)?.into_iter().enumerate() {
+            for (tenant, before, blob) in history.written(id)? {
+                let Some(lines) = wanted.get_mut(&tenant).filter(|_| !before.contains(&blob))
+                else {
                     continue;
-                }
-                let had = before.into_iter().flatten().map(|blob| count(repo, blob));
+                };
+                let had = before.into_iter().map(|blob| count(repo, blob));
                 let had = had.collect::<Result<Vec<_>, _>>()?.into_iter().max().unwrap_or(0);
-                let content = repo.find_blob(blob)?;
+                let (commit, content) = (repo.find_commit(id)?, repo.find_blob(blob)?);
                 let brought: BTreeMap<u64, Sha256> = (1..)
                     .zip(content.content().split(|&byte| byte == b'\n'))
                     .skip(had)
@@ -91,15 +83,6 @@ impl Ledger {
     /// What a commit of the history says of itself, where it can be read.
     pub(super) fn commit_of(&self, id: Oid) -> Option<Commit> {
         self.local.repo.find_commit(id).ok().map(|commit| commit_facts(&commit))
-    }
-}
-
-/// A tenant's file in a commit.
-fn blob_of(commit: &git2::Commit<'_>, tenant: TenantId) -> Result<Option<Oid>, git2::Error> {
-    match commit.tree()?.get_path(path_of(tenant).as_ref()) {
-        Ok(entry) => Ok(Some(entry.id())),
-        Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

@@ -23,6 +23,11 @@ use applecart_core::ledger::LedgerView;
 use applecart_core::model::TenantId;
 use chrono::NaiveDate;
 
+/// Under which name it is kept up to where every commit only adds lines.
+const CHECKED: &str = "checked";
+/// The same where every commit is signed as well.
+const SIGNED: &str = "signed";
+
 /// By what a reading is judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Proof<'a> {
@@ -42,7 +47,7 @@ impl Ledger {
     /// When the history cannot be read, or nobody can tell who signed it.
     pub fn prove(&self, view: &mut LedgerView, proof: Proof<'_>) -> Result<(), LedgerError> {
         let Some(tip) = self.seen_tip()? else { return Ok(()) };
-        let checked = self.checked_name(proof);
+        let checked = self.checked_name(if proof.signed.is_some() { SIGNED } else { CHECKED });
         let from = self.begun_well(self.local.tip_of(&checked)?)?;
         if from == Some(tip) {
             return Ok(());
@@ -61,7 +66,7 @@ impl Ledger {
             })?;
         }
         let standing = self.standing(tip, history.flaws)?;
-        if standing.is_empty() {
+        if standing.is_empty() && self.begun_well(Some(tip))?.is_some() {
             // Without the note, the next reading looks at the same commits again.
             let _ = self.overwrite(&checked, tip);
             return Ok(());
@@ -87,10 +92,22 @@ impl Ledger {
     }
 
     /// The reference that has the commit up to which nothing was found. Where signatures are asked
-    /// for, what was checked without them is checked again.
-    fn checked_name(&self, proof: Proof<'_>) -> String {
-        let how = if proof.signed.is_some() { "signed" } else { "checked" };
-        format!("refs/applecart/{how}/{}", self.branch())
+    /// for, what was checked without them is checked again; and so is what began otherwise.
+    fn checked_name(&self, how: &str) -> String {
+        let genesis = self.genesis().map(|genesis| format!("{genesis}/")).unwrap_or_default();
+        format!("refs/applecart/{how}/{genesis}{}", self.branch())
+    }
+
+    /// Whether the commit goes on from what this clone has checked, and so began as that did.
+    pub(super) fn goes_on(&self, tip: Oid) -> Result<bool, LedgerError> {
+        for how in [CHECKED, SIGNED] {
+            let Some(checked) = self.local.tip_of(&self.checked_name(how))? else { continue };
+            let is_here = self.local.repo.find_commit(checked).is_ok();
+            if is_here && self.local.contains(tip, checked)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What is still wrong at the tip, newest first: lines that are back are lost no more. Each has to

@@ -14,7 +14,10 @@ use super::branch::Starts;
 use super::error::LedgerError;
 use super::shared::Ledger;
 use super::tree::{Files, path_of};
-use crate::git::{Repo, Signature, Signers, SignersError, tree_entries as entries};
+use crate::git::{
+    Repo, Signature, Signers, SignersError, Unhashed, first_tree_entry as first_entry,
+    tree_entries as entries,
+};
 use applecart_core::ledger::{
     Acceptable, ChainError, Fault, LEASE, LedgerView, VerifyReport, read_chain_past,
 };
@@ -249,33 +252,44 @@ impl Folder {
         entries(&self.0).filter_map(|(_, name, id)| Some((super::tree::tenant_of(name)?, id)))
     }
 
+    /// The file of a tenant.
+    pub(super) fn file(&self, tenant: TenantId) -> Option<Oid> {
+        self.files().find_map(|(of, blob)| (of == tenant).then_some(blob))
+    }
+
     /// The files that are not as `before` has them: what they were there, and what they are.
-    fn changed_since(&self, before: &Self) -> Vec<(TenantId, Oid, Option<Oid>)> {
-        let (mut old, mut new) = (entries(&before.0).peekable(), entries(&self.0).peekable());
+    pub(super) fn changed_since(&self, before: &Self) -> Vec<(TenantId, Option<Oid>, Option<Oid>)> {
+        let (mut old, mut new) = (before.0.as_slice(), self.0.as_slice());
         let (mut gone, mut came) = (Vec::new(), HashMap::new());
-        // Both are sorted, so what is the same in both goes by side by side.
+        // Both are sorted, so what is the same in both goes by side by side, and where one entry ends is
+        // looked for once: a history has as many entries as commits times tenants.
         loop {
-            match (old.peek().copied(), new.peek().copied()) {
-                (Some(one), Some(other)) if one == other => {
-                    old.next();
-                    new.next();
-                }
+            let length = first_entry(old).map_or(0, <[u8]>::len);
+            if length > 0 && new.get(..length) == old.get(..length) {
+                (old, new) = (old.get(length..).unwrap_or(&[]), new.get(length..).unwrap_or(&[]));
+                continue;
+            }
+            match (entries(old).next(), entries(new).next()) {
                 (Some((_, name, id)), other) if other.is_none_or(|(_, other, _)| name <= other) => {
                     gone.push((name, id));
-                    old.next();
+                    old = old.get(length..).unwrap_or(&[]);
                 }
                 (_, Some((_, name, id))) => {
                     came.insert(name, id);
-                    new.next();
+                    let length = first_entry(new).map_or(new.len(), <[u8]>::len);
+                    new = new.get(length..).unwrap_or(&[]);
                 }
                 (_, None) => break,
             }
         }
-        let changed = gone.into_iter().filter_map(|(name, before)| {
-            let after = came.get(name).copied();
+        let gone: Vec<_> =
+            gone.into_iter().map(|(name, id)| (name, Some(id), came.remove(name))).collect();
+        let new = came.into_iter().map(|(name, id)| (name, None, Some(id)));
+        let changed = gone.into_iter().chain(new).filter(|(_, before, after)| before != after);
+        let of_tenants = changed.filter_map(|(name, before, after)| {
             Some((super::tree::tenant_of(name)?, before, after))
         });
-        changed.filter(|(_, before, after)| *after != Some(*before)).collect()
+        of_tenants.collect()
     }
 }
 
@@ -421,13 +435,11 @@ impl History {
             };
             self.add(None, id, code, message);
         }
-        let new = match self.last.take() {
-            Some((last, folder)) if last == id => folder,
-            _ => self.folder(id)?,
-        };
+        let new = self.folder_of_next(id)?;
         for parent in parents {
             let old = self.folder(parent)?;
             for (tenant, before, after) in new.changed_since(&old) {
+                let Some(before) = before else { continue };
                 let Some(after) = after else {
                     let message = "the commit removes the file";
                     self.lose(tenant, id, "file-removed", message, (parent, before))?;
@@ -447,6 +459,35 @@ impl History {
         Ok(())
     }
 
+    /// The folder of a commit, which is the parent of the one looked at last, or its own child.
+    fn folder_of_next(&mut self, commit: Oid) -> Result<Folder, git2::Error> {
+        match self.last.take() {
+            Some((last, folder)) if last == commit => Ok(folder),
+            _ => self.folder(commit),
+        }
+    }
+
+    /// What a commit did to the tenants' files: those that are not as its first parent has them, with
+    /// what each parent has.
+    pub(super) fn written(
+        &mut self,
+        commit: Oid,
+    ) -> Result<Vec<(TenantId, Vec<Oid>, Oid)>, git2::Error> {
+        let new = self.folder_of_next(commit)?;
+        let parents: Vec<Oid> = self.repo.find_commit(commit)?.parent_ids().collect();
+        let mut parents = parents.into_iter();
+        let first = parents.next();
+        let others = parents.map(|parent| self.folder(parent)).collect::<Result<Vec<_>, _>>()?;
+        let old = first.map(|parent| self.folder(parent)).transpose()?.unwrap_or_default();
+        let written = new.changed_since(&old).into_iter().filter_map(|(tenant, before, after)| {
+            let others = others.iter().filter_map(|other| other.file(tenant));
+            Some((tenant, before.into_iter().chain(others).collect(), after?))
+        });
+        let written = written.collect();
+        self.last = first.map(|first| (first, old));
+        Ok(written)
+    }
+
     /// The files of a commit of the past. Its shape is not judged again: what a past commit had
     /// beside the tenants' files, no run has read.
     fn folder(&self, commit: Oid) -> Result<Folder, git2::Error> {
@@ -454,6 +495,7 @@ impl History {
         // What is no folder holds no file.
         match root.get_name("tenants") {
             Some(folder) if folder.kind() == Some(git2::ObjectType::Tree) => {
+                let _unhashed = Unhashed::begin();
                 Ok(Folder(self.repo.odb()?.read(folder.id())?.data().to_vec()))
             }
             _ => Ok(Folder::default()),

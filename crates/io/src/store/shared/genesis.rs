@@ -39,7 +39,8 @@ impl Ledger {
         let Some(genesis) = self.genesis() else { return Ok(true) };
         match Oid::from_str(genesis) {
             Ok(genesis) if self.local.repo.find_commit(genesis).is_ok() => {
-                self.local.contains(tip, genesis)
+                // A walk back to the first commit is as long as the ledger is old.
+                Ok(self.goes_on(tip)? || self.local.contains(tip, genesis)?)
             }
             // A commit that this clone does not have is in no history of this clone.
             _ => Ok(false),

@@ -1,6 +1,7 @@
 //! A ledger with a beginning: what is missing is lost, and what begins otherwise is foreign.
 
 use super::super::super::error::LedgerError;
+use super::super::super::proof::Proof;
 use super::super::tests::{Clone, Hub, entry, runs};
 use super::*;
 
@@ -70,6 +71,22 @@ fn a_ledger_with_another_root_is_foreign() {
         assert!(ledger.announce(&[entry(1, "run-2")]).is_err());
     }
     assert_eq!(hub.runs(1), ["run-1"]);
+}
+
+#[test]
+fn a_clone_that_has_checked_one_beginning_takes_no_other_for_it() {
+    let (_hub, clone, genesis) = begun();
+    let (_, _, other) = begun();
+    let ledger = rooted(clone.shared(), &genesis);
+    let mut view = ledger.read().unwrap();
+    let today = "2026-11-27".parse().unwrap();
+    ledger.prove(&mut view, Proof { signed: None, accepted: &[], today }).unwrap();
+    let checked = format!("refs/applecart/checked/{genesis}/applecart/ledger");
+    assert_eq!(ledger.local.tip_of(&checked).unwrap().unwrap().to_string(), view.head.unwrap());
+    let error = rooted(clone.shared(), &other).read().unwrap_err();
+    assert_eq!(error.code(), "ledger-foreign", "{error}");
+    clone.announce(1, "run-2");
+    assert!(rooted(clone.shared(), &genesis).read().is_ok(), "what goes on from it is ours");
 }
 
 #[test]
