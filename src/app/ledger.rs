@@ -67,16 +67,16 @@ fn must_be_known(name: &str, record: &Record, view: &LedgerView) -> Result<(), A
     if !view.broken.is_empty() {
         return Ok(());
     }
-    let (fleet, _) = fleet::load_tenants(&record.repo.snapshot(&record.policy_rev)?, None);
-    if let Ok(id) = name.parse::<TenantId>()
-        && (view.tenants.contains_key(&id) || fleet.iter().any(|one| one.tenant_id() == Some(id)))
-    {
+    let recorded = view.tenants.values().flat_map(|tenant| &tenant.records);
+    let mut known: BTreeSet<&str> = recorded.map(|record| record.name.as_str()).collect();
+    let id = name.parse::<TenantId>().ok();
+    if known.contains(name) || id.is_some_and(|id| view.tenants.contains_key(&id)) {
         return Ok(());
     }
-    let recorded = view.tenants.values().flat_map(|tenant| &tenant.records);
-    let recorded = recorded.map(|record| record.name.as_str());
-    let known: BTreeSet<&str> = fleet.iter().map(Desired::name).chain(recorded).collect();
-    if known.contains(name) {
+    // Reading the fleet takes longer than reading the ledger.
+    let (fleet, _) = fleet::load_tenants(&record.repo.snapshot(&record.policy_rev)?, None);
+    known.extend(fleet.iter().map(Desired::name));
+    if known.contains(name) || fleet.iter().any(|one| id.is_some() && one.tenant_id() == id) {
         return Ok(());
     }
     let near = nearest(name, known).map(str::to_owned);

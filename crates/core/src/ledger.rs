@@ -10,6 +10,7 @@
 //! * [`show`] and [`verify_text`]: the reports of `ledger show` and `ledger verify`.
 
 mod bounds;
+mod canonical;
 mod chain;
 mod line;
 mod merge;
