@@ -4,6 +4,7 @@
 //! and a member that is missing is missing, not zero.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use applecart_core::model::{LiveEnrollment, LivePush, LiveVpp, Timestamp};
 
@@ -17,10 +18,18 @@ pub(super) enum ShapeError {
     Property { object: &'static str, property: &'static str },
     #[error("two {object}s share one id and differ")]
     Twins { object: &'static str },
+    #[error("more text in its {object}s than {} KiB", MAX_TEXT >> 10)]
+    TooMuch { object: &'static str },
 }
 
 /// Intune allows 3,000 VPP and 2,000 enrollment tokens.
-pub(super) const MAX_ITEMS: usize = 10_000;
+pub(super) const MAX_ITEMS: usize = 3_000;
+/// What all tokens of a collection may say together: three times the most that Intune allows, each
+/// with names of ordinary length. A token's texts stand in the plan, in what needs a person and in the
+/// commands that help, so each octet costs several.
+const MAX_TEXT: usize = 3 << 19;
+/// What a text costs besides its octets.
+const TEXT: usize = 32;
 /// Scope tags of one token; Intune allows far fewer in a whole tenant.
 const MAX_TAGS: usize = 1_000;
 
@@ -63,13 +72,16 @@ where
     deserializer.deserialize_seq(Counted::<MAX, T>(std::marker::PhantomData))
 }
 
+/// Scope tags, as they were sent: a list of empty texts is eight times as large once it is taken apart.
+type Tags = Option<Box<RawValue>>;
+
 /// Scope tags, where they are stated.
-fn tags<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Vec<String>>, D::Error> {
+fn tags(tags: Tags) -> Result<Option<Vec<String>>, ()> {
     #[derive(Deserialize)]
-    struct Tags(#[serde(deserialize_with = "at_most::<MAX_TAGS, _, _>")] Vec<String>);
-    Ok(Option::<Tags>::deserialize(deserializer)?.map(|Tags(tags)| tags))
+    struct Listed(#[serde(deserialize_with = "at_most::<MAX_TAGS, _, _>")] Vec<String>);
+    let Some(tags) = tags else { return Ok(None) };
+    let listed: Option<Listed> = serde_json::from_str(tags.get()).map_err(|_| ())?;
+    Ok(listed.map(|Listed(tags)| tags))
 }
 
 /// An Apple Account. A blank one is one that Intune does not know.
@@ -122,8 +134,8 @@ pub(super) struct Enrollment {
     last_successful_sync_date_time: Option<String>,
     last_sync_triggered_date_time: Option<String>,
     last_sync_error_code: Option<i64>,
-    #[serde(default, deserialize_with = "tags")]
-    role_scope_tag_ids: Option<Vec<String>>,
+    #[serde(default)]
+    role_scope_tag_ids: Tags,
     share_token_with_school_data_sync_service: Option<bool>,
     /// In snapshots only; Graph answers it to a function of its own.
     encryption_public_key: Option<String>,
@@ -138,6 +150,9 @@ pub(super) trait Item: serde::de::DeserializeOwned {
 
     /// Graph's id of it.
     fn id(live: &Self::Live) -> &str;
+
+    /// How much text is kept of it.
+    fn text(live: &Self::Live) -> usize;
 
     /// What it is called in a sentence.
     const NAME: &'static str;
@@ -167,7 +182,8 @@ impl Item for Enrollment {
             last_sync_triggered: date(self.last_sync_triggered_date_time)
                 .map_err(|()| lacks("lastSyncTriggeredDateTime"))?,
             last_sync_error_code: self.last_sync_error_code.unwrap_or_default(),
-            role_scope_tag_ids: self.role_scope_tag_ids,
+            role_scope_tag_ids: tags(self.role_scope_tag_ids)
+                .map_err(|()| lacks("roleScopeTagIds"))?,
             school_data_sync: self.share_token_with_school_data_sync_service,
             encryption_public_key: self.encryption_public_key,
         }))
@@ -175,6 +191,13 @@ impl Item for Enrollment {
 
     fn id(live: &LiveEnrollment) -> &str {
         &live.id
+    }
+
+    fn text(live: &LiveEnrollment) -> usize {
+        let texts = [&live.name, &live.token_type, &live.apple_id];
+        // A snapshot has a key for each token, and it stands nowhere else.
+        let key = live.encryption_public_key.as_ref().map_or(0, String::len) / 4;
+        live.id.len() + key + length(texts, live.role_scope_tag_ids.as_deref())
     }
 }
 
@@ -197,8 +220,8 @@ pub(super) struct Vpp {
     last_sync_date_time: Option<String>,
     last_sync_status: Option<String>,
     state: Option<String>,
-    #[serde(default, deserialize_with = "tags")]
-    role_scope_tag_ids: Option<Vec<String>>,
+    #[serde(default)]
+    role_scope_tag_ids: Tags,
 }
 
 impl Item for Vpp {
@@ -225,13 +248,32 @@ impl Item for Vpp {
             last_sync_status: self.last_sync_status,
             // Graph's own word for it.
             state: self.state.unwrap_or_else(|| "unknown".to_owned()),
-            role_scope_tag_ids: self.role_scope_tag_ids,
+            role_scope_tag_ids: tags(self.role_scope_tag_ids)
+                .map_err(|()| lacks("roleScopeTagIds"))?,
         }))
     }
 
     fn id(live: &LiveVpp) -> &str {
         &live.id
     }
+
+    fn text(live: &LiveVpp) -> usize {
+        let texts = [
+            &live.display_name,
+            &live.organization,
+            &live.location,
+            &live.apple_id,
+            &live.country_or_region,
+            &live.account_type,
+            &live.last_sync_status,
+        ];
+        live.id.len() + live.state.len() + length(texts, live.role_scope_tag_ids.as_deref())
+    }
+}
+
+fn length<const N: usize>(texts: [&Option<String>; N], tags: Option<&[String]>) -> usize {
+    let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+    texts + tags.unwrap_or_default().iter().map(|tag| TEXT + tag.len()).sum::<usize>()
 }
 
 /// All items of a collection. An item that two pages repeat counts once; two different ones
@@ -239,8 +281,13 @@ impl Item for Vpp {
 pub(super) fn collection<T: Item>(items: Vec<T>) -> Result<Vec<T::Live>, ShapeError> {
     let mut all: Vec<T::Live> = Vec::with_capacity(items.len());
     let mut seen = std::collections::HashMap::new();
+    let mut text = 0;
     for item in items {
         let Some(live) = item.live()? else { continue };
+        text += T::text(&live);
+        if text > MAX_TEXT {
+            return Err(ShapeError::TooMuch { object: T::NAME });
+        }
         match seen.get(T::id(&live)).and_then(|at: &usize| all.get(*at)) {
             Some(earlier) if *earlier == live => continue,
             Some(_) => return Err(ShapeError::Twins { object: T::NAME }),
@@ -314,6 +361,28 @@ mod tests {
         let json = r#"[{"id":"a","claimTokenManagementFromExternalMdm":true,"dataSharingConsentGranted":false}]"#;
         let all = collection(serde_json::from_str::<Vec<Vpp>>(json).unwrap()).unwrap();
         assert_eq!((all[0].claim, all[0].data_sharing_consent_granted), (Some(true), Some(false)));
+    }
+
+    #[test]
+    fn a_collection_says_no_more_than_every_token_that_intune_allows() {
+        let page = |count: usize, member: &str| {
+            let items = (0..count).map(|id| format!(r#"{{"id":"{id:036}",{member}}}"#));
+            format!("[{}]", items.collect::<Vec<_>>().join(","))
+        };
+        let all = |json: &str| collection(serde_json::from_str::<Vec<Vpp>>(json).unwrap());
+        let name = "n".repeat(60);
+        let ordinary = format!(
+            r#""displayName":"{name}","organizationName":"{name}","locationName":"{name}","appleId":"{name}","roleScopeTagIds":["0","12"]"#
+        );
+        assert_eq!(all(&page(MAX_ITEMS, &ordinary)).unwrap().len(), MAX_ITEMS);
+        let too_much = Err(ShapeError::TooMuch { object: "VPP token" });
+        let long = format!(r#""displayName":"{}""#, "n".repeat(600));
+        assert_eq!(all(&page(MAX_ITEMS, &long)), too_much);
+        let tags = format!(r#""roleScopeTagIds":[{}]"#, vec![r#""""#; MAX_TAGS].join(","));
+        assert_eq!(all(&page(100, &tags)), too_much);
+        for bad in [r#""roleScopeTagIds":{}"#.to_owned(), tags.replacen("[", r#"["","#, 1)] {
+            assert!(matches!(all(&page(1, &bad)), Err(ShapeError::Property { .. })), "{bad:.40}");
+        }
     }
 
     #[test]

@@ -83,6 +83,17 @@ impl OneTenant<'_> {
         period: Option<Timestamp>,
         words: Words,
     ) -> Matter {
+        self.matter_of(cause, (token, token.and_then(|token| self.entry(token))), period, words)
+    }
+
+    /// The same of a token whose entry is known: to look it up for each of many takes too long.
+    pub(super) fn matter_of(
+        &self,
+        cause: Cause,
+        (token, entry): (Option<&TokenRef>, Option<&Token>),
+        period: Option<Timestamp>,
+        words: Words,
+    ) -> Matter {
         let tenant = match self.tenant.tenant_id {
             Some(id) => id.to_string(),
             None => format!("folder:{}", part(&self.tenant.name)),
@@ -94,7 +105,7 @@ impl OneTenant<'_> {
                 tenant_id: self.tenant.tenant_id,
             }),
             token: token.cloned(),
-            suspended: self.is_suspended(token.and_then(|token| self.entry(token))),
+            suspended: self.is_suspended(entry),
             ..matter(key, cause, words)
         }
     }

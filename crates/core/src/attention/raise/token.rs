@@ -85,7 +85,8 @@ impl<'a> OneToken<'a> {
 
     pub(super) fn matter(&self, cause: Cause, words: Words) -> Matter {
         let expires = self.planned.state.expires;
-        Matter { due: expires, ..self.of.matter(cause, Some(&self.token), self.period(), words) }
+        let of = (Some(&self.token), self.entry);
+        Matter { due: expires, ..self.of.matter_of(cause, of, self.period(), words) }
     }
 
     pub(super) fn tenant(&self) -> String {
