@@ -24,6 +24,8 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_applecart");
 
 pub struct Timed {
     pub wall: Duration,
+    /// User and system time, with that of what it started; a hundredth of a second at the finest.
+    pub cpu: Duration,
     pub stdout: Vec<u8>,
     /// Peak resident memory of the program itself, MiB.
     pub own: f64,
@@ -33,7 +35,7 @@ pub struct Timed {
 
 /// Runs a program and watches its memory, and that of what it starts, in `/proc`.
 pub fn timed(repo: &Path, program: &str, arguments: &[&str]) -> Timed {
-    let begun = Instant::now();
+    let (begun, spent) = (Instant::now(), cpu_of_children());
     let child = Command::new(program)
         .args(arguments)
         .current_dir(repo)
@@ -62,7 +64,16 @@ pub fn timed(repo: &Path, program: &str, arguments: &[&str]) -> Timed {
     let wall = begun.elapsed();
     assert!(output.status.success(), "{program} {arguments:?}: {}", output.status);
     let (own, child) = watch.join().unwrap();
-    Timed { wall, stdout: output.stdout, own, child }
+    Timed { wall, cpu: cpu_of_children() - spent, stdout: output.stdout, own, child }
+}
+
+/// What the processes that this one has waited for have used.
+fn cpu_of_children() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    // Of proc_pid_stat(5), the 16th and 17th; the third is the first here.
+    let ticks = fields.split_whitespace().skip(13).take(2).map(|one| one.parse::<u64>().unwrap());
+    Duration::from_millis(ticks.sum::<u64>() * 10)
 }
 
 /// A process's peak memory so far, MiB; `None` when it has ended.
@@ -106,8 +117,7 @@ pub fn import(repo: &Path, tenants: u64, from: u64, count: u64) {
             writeln!(out, "from refs/heads/main^0").unwrap();
         }
         if number == 0 {
-            let policy = "apiVersion: applecart/v1\nkind: Fleet\nauth:\n  clientId: 2f6b0000-0000-4000-8000-000000000000\n  credential: client-secret\nrecipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]\n";
-            file(&mut out, "applecart.yaml", policy.as_bytes());
+            file(&mut out, "applecart.yaml", POLICY.as_bytes());
             for tenant in 0..tenants {
                 edit(&mut out, tenant, number, true, &mut random);
                 file(&mut out, &format!("tenants/t{tenant:05}/abm.p7m.age"), &random.sealed(600));
@@ -117,6 +127,24 @@ pub fn import(repo: &Path, tenants: u64, from: u64, count: u64) {
             edit(&mut out, tenant, number, number % 2 == 0, &mut random);
         }
     }
+    drop(out);
+    assert!(child.wait().unwrap().success());
+}
+
+const POLICY: &str = "apiVersion: applecart/v1\nkind: Fleet\nauth:\n  clientId: 2f6b0000-0000-4000-8000-000000000000\n  credential: client-secret\nrecipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]\n";
+
+/// Commits the settings with these lines at their end.
+pub fn policy(repo: &Path, more: &str) {
+    let mut child = Command::new("git")
+        .args(["fast-import", "--quiet"])
+        .current_dir(repo)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = child.stdin.take().unwrap();
+    let head = "commit refs/heads/main\ncommitter Dana <dana@example.invalid> 1700000000 +0000\ndata 8\nSettings\nfrom refs/heads/main^0\n";
+    out.write_all(head.as_bytes()).unwrap();
+    file(&mut out, "applecart.yaml", format!("{POLICY}{more}").as_bytes());
     drop(out);
     assert!(child.wait().unwrap().success());
 }
