@@ -2,6 +2,7 @@
 
 mod outlets;
 mod parked;
+mod recorded;
 mod renewal;
 mod replaced;
 mod sending;
