@@ -85,26 +85,34 @@ impl OneToken<'_> {
     ///
     /// Where Intune was once read to have what is stated, Intune's value was changed since, as when
     /// Apple renames a location: that can wait.
-    pub(super) fn misstated(&self) -> impl Iterator<Item = Matter> {
-        self.misstatements().into_iter().map(|one| {
-            let words = if one.fact.is_imported() {
-                let command = format!("applecart import --update {}", self.tenant());
-                Words::new(format!("{}.", one.misstated()), format!("{}:", one.repair()))
-                    .run(command)
-            } else {
-                let next = format!("{}. Who changed what:", one.repair());
-                Words::new(format!("{}.", one.misstated()), next).run(self.history())
-            };
-            let was_so = |record: &Record| {
-                let read = record.after.as_ref().and_then(|facts| one.fact.of(facts));
-                read.as_deref() == Some(one.before.as_str())
-            };
-            let is_of_intune = one.fact != Fact::Expiry && self.readings().any(was_so);
-            let matter = self.matter(Cause::FactsDiffer, words);
-            let severity = if is_of_intune { Severity::Notice } else { matter.severity };
-            // It does not become more pressing as the credential nears its end.
-            Matter { severity, due: None, ..matter }
-        })
+    pub(super) fn misstated(&self) -> Option<Matter> {
+        let all = self.misstatements();
+        let told =
+            |of: fn(&Difference) -> String| all.iter().map(of).collect::<Vec<_>>().join(". ");
+        let message = format!("{}.", told(Difference::misstated));
+        let repair = told(Difference::repair);
+        let words = match all.iter().all(|one| one.fact.is_imported()) {
+            _ if all.is_empty() => return None,
+            true => Words::new(message, format!("{repair}:"))
+                .run(format!("applecart import --update {}", self.tenant())),
+            false => {
+                Words::new(message, format!("{repair}. Who changed what:")).run(self.history())
+            }
+        };
+        let matter = self.matter(Cause::FactsDiffer, words);
+        let can_wait = all.iter().all(|one| self.was_read(one.fact, &one.before));
+        let severity = if can_wait { Severity::Notice } else { matter.severity };
+        // It does not become more pressing as the credential nears its end.
+        Some(Matter { severity, due: None, ..matter })
+    }
+
+    /// Whether Intune was once read to have this. When a certificate expires never changes.
+    fn was_read(&self, fact: Fact, value: &str) -> bool {
+        let has_it = |record: &Record| {
+            let read = record.after.as_ref().and_then(|facts| fact.of(facts));
+            read.as_deref() == Some(value)
+        };
+        fact != Fact::Expiry && self.readings().any(has_it)
     }
 
     fn misstatements(&self) -> Vec<Difference> {

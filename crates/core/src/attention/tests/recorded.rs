@@ -21,6 +21,16 @@ fn a_file_that_a_run_refused_is_told_until_it_or_its_facts_are_put_right() {
 }
 
 #[test]
+fn a_file_that_a_run_refused_waits_for_no_other_try() {
+    let mut world = World::renewal();
+    for _ in 0..3 {
+        world.failed_at("AA", FailureCode::Refused, "2026-11-22T11:58:00Z");
+    }
+    world.expect_upload();
+    assert!(!codes(&attention(&world)).contains(&"cannot-land"));
+}
+
+#[test]
 fn what_was_last_seen_gone_or_invalid_is_told_while_nothing_can_be_read() {
     let offline = |world: &mut World, after: Facts| {
         world.entry().file = None;

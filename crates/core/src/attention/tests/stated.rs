@@ -50,6 +50,19 @@ fn another_organisation_or_location_in_git_of_the_very_token_in_intune_is_told()
 }
 
 #[test]
+fn all_that_is_wrong_of_one_token_is_one_matter_with_every_repair() {
+    let mut world = World::vpp();
+    world.entry().facts.organization = Some("Fabrikam".into());
+    world.entry().facts.location = Some("Leeds".into());
+    let told = misstated(&world);
+    assert_eq!(told.len(), 1);
+    for part in ["organization: Contoso Ltd", "location: London"] {
+        assert!(told[0].next.contains(part), "{told:?}");
+    }
+    assert_eq!(told[0].command.as_deref(), Some("applecart history contoso/London"));
+}
+
+#[test]
 fn a_location_that_apple_renamed_since_can_wait() {
     let mut world = World::vpp();
     world.live_vpp(|live| live.location = Some("London HQ".into()));
