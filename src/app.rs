@@ -33,7 +33,6 @@ pub mod validate;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use base::{Other, Reach, find as find_base};
 pub use environment::{Environment, TARGET_BRANCH};
@@ -45,7 +44,6 @@ use applecart_io::apply::Progress;
 use applecart_io::git::Repo;
 use applecart_io::seams::{Clock, Ids};
 use applecart_io::store::CloneId;
-use futures::future::BoxFuture;
 
 /// Where the fleet is, and the world around the program: everything that a use case takes from
 /// outside comes through here.
@@ -75,10 +73,10 @@ impl Context {
         self.frozen.unwrap_or_else(|| self.clock.now())
     }
 
-    /// The latest that it can be. A frozen clock is a question about that time; it makes no line of
-    /// today a line of the future.
-    pub fn latest(&self) -> Timestamp {
-        self.clock.now().max(self.now())
+    /// What time it really is. `--now` asks about another day; it dates no line of the record, and
+    /// what other runs may do meanwhile is judged by the time that they live in.
+    pub fn real_now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Who writes what this process records.
@@ -88,24 +86,6 @@ impl Context {
             clone: CloneId::of(&repo.path_common_dir())?.to_string(),
             actor: self.environment.actor(),
         })
-    }
-}
-
-impl Clock for Context {
-    fn now(&self) -> Timestamp {
-        Self::now(self)
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.clock.elapsed()
-    }
-
-    fn sleep(&self, time: Duration) -> BoxFuture<'_, ()> {
-        self.clock.sleep(time)
-    }
-
-    fn pause(&self, time: Duration) {
-        self.clock.pause(time);
     }
 }
 

@@ -89,9 +89,12 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
         .ok_or_else(|| unknown(None))?;
     let actor = context.environment.actor();
     let run = context.ids.uuid().to_string();
-    let holder = Holder { run: run.clone(), host: actor.host.clone(), since: context.now() };
-    let lock =
-        ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some((context, LOCK_WAIT)))?;
+    let holder = Holder { run: run.clone(), host: actor.host.clone(), since: context.real_now() };
+    let lock = ApplyLock::acquire(
+        &loaded.repo.path_common_dir(),
+        &holder,
+        Some((&*context.clock, LOCK_WAIT)),
+    )?;
     let author = Author { run, clone: lock.clone_id().to_string(), actor };
     let Past { notes, known, .. } = session::past(&loaded, context, Which::Shared)?;
     let view = known.map_err(AcknowledgeError::Unknown)?;
@@ -103,7 +106,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
         let (by, note) = (options.by.clone(), options.note.clone());
         let body = EntryBody::Acknowledged { sha256: upload.sha256()?, by, note };
         let (name, token) = (tenant.name.clone(), upload.token.clone());
-        let entry = LedgerEntry::new(context.now(), name, token, &author, body);
+        let entry = LedgerEntry::new(context.real_now(), name, token, &author, body);
         Some((tenant.tenant_id, LedgerEntry { rev: upload.rev.clone(), ..entry }))
     };
     let drafts: Vec<_> = waiting.iter().filter_map(word).collect();

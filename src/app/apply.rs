@@ -94,9 +94,10 @@ pub fn run(
     // From here to the end: two applies of one clone would judge by the same ledger.
     let actor = context.environment.actor();
     let run_id = context.ids.uuid().to_string();
-    let holder = Holder { run: run_id.clone(), host: actor.host.clone(), since: context.now() };
-    let lock =
-        ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, Some((context, LOCK_WAIT)))?;
+    let holder =
+        Holder { run: run_id.clone(), host: actor.host.clone(), since: context.real_now() };
+    let wait = Some((&*context.clock, LOCK_WAIT));
+    let lock = ApplyLock::acquire(&loaded.repo.path_common_dir(), &holder, wait)?;
     let which = if options.local_ledger { Which::Local } else { Which::Writing };
     let past_now = || session::past(&loaded, context, which);
     let first = past_now()?;
@@ -150,7 +151,8 @@ pub fn run(
             requests: &Requests::recorded(view),
             policy: &loaded.policy,
             in_force: in_force.as_ref().map(|base| base as &dyn InForce),
-            clock: context,
+            clock: &*context.clock,
+            frozen: context.frozen,
             run: &run,
             progress: &*(context.progress)("applying"),
             parallelism: context.parallelism,

@@ -187,10 +187,7 @@ impl AppError {
 
 impl AppError {
     /// What became of a file when this was done to it.
-    pub(crate) fn file(
-        path: &Path,
-        doing: &'static str,
-    ) -> impl Fn(std::io::Error) -> Self + Copy {
+    pub(crate) fn file(path: &Path, doing: &'static str) -> impl Fn(std::io::Error) -> Self + Copy {
         move |source| Self::File { path: path.to_owned(), doing, source }
     }
 }

@@ -93,7 +93,7 @@ pub fn verify(context: &Context, offline: bool) -> Result<VerifyReport, AppError
     let Record { repo, policy, policy_rev } = &record;
     let report = trust::verified(context, repo, (policy, policy_rev), &ledger)??;
     let notes = session::open_notes(context, policy, Which::of(offline))?;
-    let notes = store::verify(&notes, context.latest())?;
+    let notes = store::verify(&notes, context.real_now())?;
     let today = context.now().date_time().date_naive();
     Ok(report.without(&policy.accepted, today).with_notes(&policy.notes_branch, notes))
 }
@@ -200,14 +200,14 @@ fn write_genesis(repo: &Repo, beginnings: [(&'static str, &String); 2]) -> Resul
 pub fn join_notes(context: &Context, rev: &str) -> Result<Joined, AppError> {
     let record = Record::find(context, Reach::Remote)?;
     let mut notes = session::open_notes(context, &record.policy, Which::Shared)?;
-    Ok(notes.join(rev, &context.author(&record.repo)?, context.now())?)
+    Ok(notes.join(rev, &context.author(&record.repo)?, context.real_now())?)
 }
 
 /// Takes another ledger into this one.
 pub fn join(context: &Context, rev: &str) -> Result<Joined, AppError> {
     let record = Record::find(context, Reach::Remote)?;
     let mut ledger = record.writer(context)?;
-    Ok(ledger.join(rev, &context.author(&record.repo)?, context.now())?)
+    Ok(ledger.join(rev, &context.author(&record.repo)?, context.real_now())?)
 }
 
 /// What became of a file's entries.

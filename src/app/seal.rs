@@ -180,7 +180,7 @@ fn last_seen(context: &Context, repo: &Repo, policy: &Policy) -> Option<LedgerVi
     let view = ledger.read().ok()?;
     let proved =
         session::prove(context, repo, (policy, None), Which::Offline, &ledger, view).ok()?;
-    Some(proved.0.within(context.latest()))
+    Some(proved.0.within(context.real_now()))
 }
 
 /// Reads the tenant as `plan --worktree` does, and for a push certificate the ledger.

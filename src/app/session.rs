@@ -249,6 +249,7 @@ impl<'a> Session<'a> {
     ) -> Input<'i> {
         Input {
             now: self.context.now(),
+            real_now: self.context.real_now(),
             rev: self.loaded.rev.as_deref(),
             policy_rev: self.loaded.policy_rev.as_deref(),
             policy: &self.loaded.policy,
@@ -315,7 +316,7 @@ impl<'a> Session<'a> {
 /// The unfinished runs of this clone that are proved dead, because its apply lock is free. Only
 /// asked where a run is unfinished, so that an ordinary plan takes no lock.
 fn dead_runs(context: &Context, repo: &Repo, view: &LedgerView) -> BTreeSet<String> {
-    let now = context.now();
+    let now = context.real_now();
     if view.leases("", now, &BTreeSet::new()).is_empty() {
         return BTreeSet::new();
     }

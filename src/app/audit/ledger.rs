@@ -40,7 +40,7 @@ pub(super) fn audit(
     findings.extend(report.faults.iter().map(|fault| of_fault(&branch, fault)));
     let notes_branch = &ground.policy.notes_branch;
     let notes = session::open_notes(context, ground.policy, which);
-    match notes.and_then(|notes| store::verify(&notes, context.latest())) {
+    match notes.and_then(|notes| store::verify(&notes, context.real_now())) {
         Ok(notes) => {
             findings.extend(notes.faults.iter().map(|fault| of_fault(notes_branch, fault)));
         }

@@ -171,7 +171,7 @@ fn request<'a>(
     let mut ready = Vec::new();
     let (mut asking, mut drafts) = (Vec::new(), Vec::new());
     for ((due, sheet), answer) in missing.into_iter().zip(answers) {
-        match draft(due, answer, &ground.start.commit, &author, context.now()) {
+        match draft(due, answer, &ground.start.commit, &author, context.real_now()) {
             Ok(draft) => {
                 asking.push((due, sheet));
                 drafts.push((due.tenant.tenant_id, draft));

@@ -193,7 +193,7 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
     let policy = (&loaded.policy, loaded.policy_rev.as_deref());
     let read = read.and_then(|view| prove(context, &loaded.repo, policy, which, &ledger, view));
     let (known, notes) = match read {
-        Ok((view, notes)) => (Ok(view.within(context.latest())), Some(notes)),
+        Ok((view, notes)) => (Ok(view.within(context.real_now())), Some(notes)),
         Err(error) => (Err(Unknown::Ledger(error.into())), None),
     };
     let (known, history) = match known {

@@ -101,12 +101,12 @@ pub fn verified(
     ledger: &Ledger,
 ) -> Result<Result<VerifyReport, LedgerError>, AppError> {
     if !policy.ledger_signing.required {
-        return Ok(store::verify(ledger, context.latest()));
+        return Ok(store::verify(ledger, context.real_now()));
     }
     let signers = Signers::of(repo, Some(policy_rev), &policy.ledger_signers())?;
     let unsigned_until = policy.ledger_signing.unsigned_until.as_deref();
     let signed = MustBeSigned { signers: &signers, repo, unsigned_until };
-    Ok(store::verify_signed(ledger, context.latest(), signed))
+    Ok(store::verify_signed(ledger, context.real_now(), signed))
 }
 
 /// Every mistake in the files that say who may sign, of a revision or (`None`) of the worktree.

@@ -101,6 +101,9 @@ pub enum Verdict {
     Broken,
 }
 
+/// The code of a line that binds nobody, in a chain that is whole.
+pub const LINE_BROKEN: &str = "ledger-line-broken";
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -342,8 +345,14 @@ fn to_accept(faults: &[Fault]) -> String {
     if lines.is_empty() {
         return String::new();
     }
+    let stops = |fault: &Fault| fault.accept.is_some() && fault.code != LINE_BROKEN;
+    let what = if faults.iter().any(stops) {
+        "Nothing is uploaded to tenants whose lines are gone until they are back. If they cannot be brought back, and\nsomebody has found out what happened,"
+    } else {
+        "These lines bind nobody: Applecart goes on uploading as if they were not there. Once somebody has found out\nwhat happened,"
+    };
     format!(
-        "\nNothing is uploaded to these tenants until the lines are back. If they cannot be brought back, and\nsomebody has found out what happened, this in applecart.yaml accepts it, reviewed and merged:\n\nledger:\n  accepted:\n{}",
+        "\n{what} this in applecart.yaml accepts it, reviewed and merged:\n\nledger:\n  accepted:\n{}",
         lines.concat()
     )
 }

@@ -390,7 +390,8 @@ impl TenantLedger {
     }
 
     /// The other run whose sending of this token comes first: an unfinished sending that may still
-    /// be writing and that was opened in the chain before the newest sending of `run`.
+    /// be writing and that was opened in the chain before the newest sending of `run`. `as_another`
+    /// tells which sendings of another name are about the same token.
     ///
     /// Asked after the run's own intents have landed. Both runs read the same chain, so both give
     /// the same answer, and only one goes on.
@@ -400,16 +401,21 @@ impl TenantLedger {
         run: &str,
         now: Timestamp,
         dead: &BTreeSet<String>,
+        as_another: impl Fn(&Sending<'_>) -> bool,
     ) -> Option<Sending<'_>> {
-        let open = self.unfinished(token);
+        let open = self.all_unfinished();
+        let is_of_token = |sending: &Sending<'_>| sending.token.same_token(token);
         let own = open
             .iter()
-            .filter(|sending| sending.run() == run)
+            .filter(|sending| sending.run() == run && is_of_token(sending))
             .map(|sending| sending.opened.seq)
             .max()
             .unwrap_or(u64::MAX);
         open.into_iter().find(|sending| {
-            sending.run() != run && sending.opened.seq < own && sending.is_leased(now, dead)
+            sending.run() != run
+                && sending.opened.seq < own
+                && sending.is_leased(now, dead)
+                && (is_of_token(sending) || as_another(sending))
         })
     }
 

@@ -204,7 +204,7 @@ fn pending(
                 noted.tenant_id == tenant && noted.sha256() == Some(sending.sha256)
             });
             let settled = sending.last_at().plus(settle);
-            let open = sending.is_leased(input.now, input.dead_runs) || input.now < settled;
+            let open = sending.is_leased(input.real_now, input.dead_runs) || input.now < settled;
             (ours && open && !shown).then(|| {
                 let until = sending.lease_until.map_or(settled, |lease| lease.max(settled));
                 format!(

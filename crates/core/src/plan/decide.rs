@@ -227,7 +227,7 @@ impl Case<'_> {
 
     /// Whether the run behind a sending may still write.
     fn is_alive(&self, sending: &Sending<'_>) -> bool {
-        sending.is_leased(self.one.now, self.dead_runs)
+        sending.is_leased(self.real_now, self.dead_runs)
     }
 }
 
@@ -400,6 +400,16 @@ fn rows_5_to_8(
         return in_intune(case, live);
     }
 
+    // Row 5 again: what is being uploaded under another name may be this very token.
+    let open = case.one.past.all_unfinished();
+    let as_another = |sending: &&Sending<'_>| {
+        case.is_pending(sending)
+            && identity::is_under_way_as(sending, case.one.of, case.one.tenant, case.one.token)
+    };
+    if let Some(sending) = open.iter().find(as_another) {
+        return progressing(case, sending);
+    }
+
     // Rows 7 and 8: something forbids it, or it is due.
     let due = match (case.one.kind(), case.one.live) {
         (Kind::Vpp, None) => Decision::Create,
@@ -488,6 +498,13 @@ fn progressing(case: &Case<'_>, sending: &Sending<'_>) -> Ruling {
         ruling.warnings.push(Warning::InProgressElsewhere);
     }
     let settled = sending.last_at().plus(case.policy.settle_of(case.one.kind()));
+    if !sending.token.same_token(case.one.of) {
+        ruling.details.push(format!(
+            "An upload under another name ({}) may be this {}",
+            sending.token,
+            noun(case.one.kind())
+        ));
+    }
     ruling.details.push(match (sending.lease_until, sending.applied) {
         (Some(until), _) if case.is_alive(sending) => format!(
             "Another run ({}) may still write until {until}. Wait for it, or run again after that",

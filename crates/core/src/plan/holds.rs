@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use crate::apple::push;
 use crate::fleet::{Policy, Token, TokenFile};
 use crate::ledger::Sending;
-use crate::model::{Facts, Kind, LiveToken, LiveVpp, TenantName};
+use crate::model::{Facts, Kind, LiveToken, LiveVpp, TenantName, Timestamp};
 use crate::rules::allow::{self, Change, Hold};
 use crate::rules::bindings::Bindings;
 use crate::rules::codes::Reason;
@@ -36,6 +36,8 @@ pub(super) struct Case<'a> {
     pub(super) requests: &'a Requests,
     /// Runs that are proved to have ended.
     pub(super) dead_runs: &'a BTreeSet<String>,
+    /// By which leases end.
+    pub(super) real_now: Timestamp,
     /// A file that failed is tried again at once.
     pub(super) retry: bool,
 }

@@ -39,7 +39,11 @@ pub struct Base<'a> {
 /// Everything a plan is made from, as values.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
+    /// What everything is judged by: expiry, settling, when a failed upload is tried again.
     pub now: Timestamp,
+    /// What time it really is, by which other runs' leases end: a question about next month ends
+    /// nobody's upload of today.
+    pub real_now: Timestamp,
     /// The fleet commit; `None` for a worktree.
     pub rev: Option<&'a str>,
     /// The commit that the policy was read from; `None` for a worktree without a remote.

@@ -205,6 +205,7 @@ impl<'a> OneTenant<'a> {
                 bindings: self.bindings,
                 requests: self.requests,
                 dead_runs: self.input.dead_runs,
+                real_now: self.input.real_now,
                 retry: self.input.retry,
             }),
             _ => watch::decide(shown),

@@ -328,6 +328,7 @@ impl World {
         live.insert(self.tenant.name.clone(), self.live.clone());
         make(&Input {
             now: self.now,
+            real_now: self.now,
             rev: Some(&self.rev),
             policy_rev: Some(&self.rev),
             policy: &self.policy,

@@ -7,8 +7,10 @@
 //! again, and an entry from which the old `id` was removed means it.
 
 use crate::fleet::{Tenant, Token};
-use crate::ledger::{Remade, TenantLedger};
-use crate::model::{Kind, LiveEnrollment, LiveTenant, LiveToken, LiveVpp, Reading, TokenRef};
+use crate::ledger::{Remade, Sending, TenantLedger};
+use crate::model::{
+    Facts, Kind, LiveEnrollment, LiveTenant, LiveToken, LiveVpp, Reading, TokenRef,
+};
 
 /// Which token of Intune's an entry means.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,6 +102,45 @@ pub fn likeness(live: &LiveVpp, entry: &Token) -> Option<Likeness> {
         Some(Likeness::Owner)
     } else {
         None
+    }
+}
+
+/// Whether an upload that bears another name may be about the token `of` that an entry means: it
+/// has the entry's file, or makes a VPP token that cannot be told from the entry's.
+///
+/// A token that is being made has no id yet, so its announcement names it as its entry was called
+/// then, and a merged commit may have renamed that. Sent again under the new name, its file would
+/// make a second token of one location.
+pub fn is_under_way_as(
+    sending: &Sending<'_>,
+    of: &TokenRef,
+    tenant: &Tenant,
+    entry: &Token,
+) -> bool {
+    if sending.token.kind != of.kind {
+        return false;
+    }
+    if entry.file.as_ref().is_some_and(|file| file.sha256 == sending.sha256) {
+        return true;
+    }
+    if !sending.is_creation() {
+        return false;
+    }
+    let made = sending.after();
+    let location = made.and_then(|made| made.location.as_ref());
+    match (location, &entry.facts.location) {
+        (Some(made), Some(stated)) => made == stated,
+        // What Intune has already is written to by its id, and no entry needs two tokens.
+        _ => {
+            let is_named = |other: &Token| other.token.same_token(sending.token);
+            let owner = |facts: &Facts| {
+                let account = facts.apple_id.as_deref().map(str::to_lowercase);
+                (facts.organization.clone(), account)
+            };
+            of.id.is_none()
+                && !tenant.vpp.iter().any(is_named)
+                && made.map(owner) == Some(owner(&entry.facts))
+        }
     }
 }
 

@@ -254,7 +254,7 @@ fn push_file(
         findings.extend(push::judge(
             certificate,
             &push::Expectations {
-                now: tools.clock.now(),
+                now: tools.judged_at(),
                 stated: Some(push::Stated {
                     facts: &due.token.facts,
                     public_key: due.token.public_key,
@@ -273,10 +273,10 @@ fn push_file(
             {
                 finding.message.push_str(&format!(". That request was recorded by {who}"));
             }
-            finding.message.push_str(&way_out(due, file, finding.code, tools.clock.now()));
+            finding.message.push_str(&way_out(due, file, finding.code, tools.judged_at()));
         }
     }
-    findings.retain(|finding| !is_allowed(due, file, finding, tools.clock.now()));
+    findings.retain(|finding| !is_allowed(due, file, finding, tools.judged_at()));
     let certificate = usable(reading.token, findings)?;
     let text = match tools.policy.wire.push_certificate {
         PushCertificateWire::Pem => certificate.to_pem(),
@@ -323,7 +323,7 @@ fn vpp_file(due: &Due, reading: Parsed<VppToken>, tools: &Tools<'_>) -> Result<R
         findings.extend(vpp::judge(
             token,
             &vpp::Expectations {
-                now: tools.clock.now(),
+                now: tools.judged_at(),
                 // The plan compared the stated facts with Intune's. That they are the file's
                 // comes next.
                 live: None,

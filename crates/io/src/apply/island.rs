@@ -150,7 +150,7 @@ impl Island<'_> {
     pub(super) fn wrong_location(&self, live: LiveToken<'_>) -> Option<String> {
         let LiveToken::Vpp(live) = live else { return None };
         let Due { tenant, after, .. } = self.due;
-        let today = self.tools.clock.now().date_time().date_naive();
+        let today = self.tools.judged_at().date_time().date_naive();
         location_fault(&tenant.name, after.location.as_deref(), live, today)
     }
 

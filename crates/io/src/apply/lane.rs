@@ -13,12 +13,13 @@ use super::island::{Answer, Island};
 use super::record;
 use super::tools::Tools;
 use crate::store::LedgerError;
-use applecart_core::ledger::TenantLedger;
+use applecart_core::ledger::{Sending, TenantLedger};
 use applecart_core::model::{
     Cause, Event, Evidence, FailureCode, Kind, LiveTenant, LiveToken, Outcome, TenantId, Timestamp,
 };
 use applecart_core::plan::{Canary, Due, REFUSALS, SKEW_LIMIT};
 use applecart_core::report::{Done, Happened};
+use applecart_core::rules::identity;
 
 /// What is said where this program itself failed.
 const INTERNAL: &str = "an internal error ended this write. The next `applecart apply` reads Intune first and decides. Please report it";
@@ -187,7 +188,7 @@ impl<'a> Lane<'a> {
             known < record.seq
                 && record.run != *run
                 && matches!(record.event(), Event::Applied | Event::Confirmed)
-                && record.token.same_token(&due.token.token)
+                && record.token.kind == self.kind
                 && record.sha256().is_some()
                 && record.sha256() == due.file().map(|file| file.sha256)
         });
@@ -197,7 +198,7 @@ impl<'a> Lane<'a> {
                 sent.run, sent.at
             ));
         }
-        let holder = chain.holder(&due.token.token, run, tools.clock.now(), tools.dead_runs)?;
+        let holder = holder(due, chain, tools)?;
         let until = holder.lease_until.map(|until| format!(" and may write until {until}"));
         let (run, until) = (holder.run(), until.unwrap_or_default());
         Some(format!(
@@ -325,16 +326,22 @@ impl Turn<'_> {
         let announced = tools.ledger.announce(vec![intent]).await?;
         let Some(announced) = announced.into_iter().next() else { return Ok(None) };
         self.lease = announced.record.lease_until();
-        let run = &tools.run.author.run;
         let chain = announced.chain.within(now);
-        let holder = chain.holder(&due.token.token, run, now, tools.dead_runs);
-        Ok(holder.map(|holder| {
+        Ok(holder(due, &chain, tools).map(|holder| {
             format!(
                 "this run waited too long, and another run ({}) recorded its intent to upload meanwhile; nothing was uploaded",
                 holder.run()
             )
         }))
     }
+}
+
+/// The other run's sending that comes before this run's of the same token, whatever it is called.
+fn holder<'c>(due: &Due, chain: &'c TenantLedger, tools: &Tools<'_>) -> Option<Sending<'c>> {
+    let (token, now) = (&due.token.token, tools.clock.now());
+    chain.holder(token, &tools.run.author.run, now, tools.dead_runs, |sending| {
+        identity::is_under_way_as(sending, token, &due.tenant, &due.token)
+    })
 }
 
 fn held_back<'a>(due: Vec<&'a Due>, happened: Happened, why: &str) -> Results<'a> {

@@ -138,6 +138,7 @@ async fn applied(
     let fleet: Vec<Desired> = fleet.into_iter().map(Desired::Valid).collect();
     let planned = plan::make(&Input {
         now,
+        real_now: now,
         rev: Some("1111111111111111111111111111111111111111"),
         policy_rev: None,
         policy: &policy,
@@ -175,6 +176,7 @@ async fn applied(
             policy: &policy,
             in_force: None,
             clock: &Now(now),
+            frozen: None,
             run: &RunContext { author, rev: "1111111111111111111111111111111111111111".into() },
             progress: &Quiet,
             parallelism: 2,

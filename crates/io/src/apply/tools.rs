@@ -11,7 +11,7 @@ use crate::store::LedgerWriter;
 use crate::vault::Secret;
 use applecart_core::fleet::{Policy, Tenant};
 use applecart_core::ledger::LedgerView;
-use applecart_core::model::{Author, ProblemCode};
+use applecart_core::model::{Author, ProblemCode, Timestamp};
 use applecart_core::plan::Due;
 use applecart_core::report::Happened;
 use applecart_core::rules::requests::Requests;
@@ -91,7 +91,10 @@ pub struct Tools<'a> {
     pub in_force: Option<&'a dyn InForce>,
     /// Runs that are proved to have ended.
     pub dead_runs: &'a BTreeSet<String>,
+    /// By which lines are dated, leases end, and what Intune shows is compared.
     pub clock: &'a dyn Clock,
+    /// The instant that files are judged by, where it is not the clock's (`--now`).
+    pub frozen: Option<Timestamp>,
     pub run: &'a RunContext,
     pub progress: &'a dyn Progress,
     /// How many tenants are written to at once.
@@ -117,6 +120,11 @@ impl Tools<'_> {
                 Some((Happened::NotStarted, format!("{}: {why}", ProblemCode::BaseUnknown)))
             }
         }
+    }
+
+    /// The instant that files and their `allow` lines are judged by.
+    pub(super) fn judged_at(&self) -> Timestamp {
+        self.frozen.unwrap_or_else(|| self.clock.now())
     }
 
     pub(super) fn stopped(&self) -> bool {

@@ -19,7 +19,7 @@ use crate::git::{
     tree_entries as entries,
 };
 use applecart_core::ledger::{
-    Acceptable, ChainError, Fault, LEASE, LedgerView, VerifyReport, read_chain_past,
+    Acceptable, ChainError, Fault, LEASE, LINE_BROKEN, LedgerView, VerifyReport, read_chain_past,
 };
 use applecart_core::model::{Record, Sha256, TenantId, Timestamp};
 use applecart_core::rules::requests;
@@ -176,7 +176,7 @@ fn broken_line(
         file: Some(path_of(tenant)),
         line: usize::try_from(record.seq).ok(),
         commit: None,
-        code: "ledger-line-broken",
+        code: LINE_BROKEN,
         message,
         accept: record.line_sha256().map(|line| Acceptable { tenant, line }),
     })

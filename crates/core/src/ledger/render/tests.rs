@@ -168,3 +168,19 @@ fn faults_are_listed_with_file_line_and_commit() {
     let ok = VerifyReport::new(None, broken().head, 2, 5, 3, vec![]);
     insta::assert_snapshot!(verify_text(&ok), @"ok: 2 tenants, 5 entries, 3 commits (ledger in this clone at 0123456789ab)");
 }
+
+#[test]
+fn what_stops_uploads_is_told_apart_from_a_line_that_binds_nobody() {
+    let accept = Some(Acceptable { tenant: tenant(1), line: sha("a") });
+    let report = |code| {
+        let fault = Fault { code, accept, ..broken().faults.remove(0) };
+        verify_text(&VerifyReport::new(None, broken().head, 2, 5, 3, vec![fault]))
+    };
+    let aside = report(LINE_BROKEN);
+    assert!(
+        aside.contains("goes on uploading") && !aside.contains("Nothing is uploaded"),
+        "{aside}"
+    );
+    let gone = report("bad-seq");
+    assert!(gone.contains("Nothing is uploaded to tenants whose lines are gone"), "{gone}");
+}

@@ -95,14 +95,18 @@ fn runs_that_stood_back_while_the_digest_was_rejected_do_not_undo_the_rejection(
 fn the_earlier_unexpired_intent_of_another_run_wins() {
     let ledger = ledger(vec![intent(0, "run-1", sha("a")), intent(1, "run-2", sha("b"))]);
     let nobody = BTreeSet::new();
-    let holder = ledger.holder(&push(), "run-2", at(2), &nobody);
+    let holder = ledger.holder(&push(), "run-2", at(2), &nobody, |_| false);
     assert_eq!(holder.unwrap().run(), "run-1");
-    assert_eq!(ledger.holder(&push(), "run-1", at(2), &nobody), None);
-    assert_eq!(ledger.holder(&push(), "run-2", at(15), &nobody), None, "the lease ran out");
+    assert_eq!(ledger.holder(&push(), "run-1", at(2), &nobody, |_| false), None);
+    assert_eq!(
+        ledger.holder(&push(), "run-2", at(15), &nobody, |_| false),
+        None,
+        "the lease ran out"
+    );
     let dead = BTreeSet::from(["run-1".to_owned()]);
-    assert_eq!(ledger.holder(&push(), "run-2", at(2), &dead), None, "the run is dead");
-    assert_eq!(ledger.holder(&vpp("London"), "run-2", at(2), &nobody), None);
-    let outsider = ledger.holder(&push(), "run-3", at(2), &nobody);
+    assert_eq!(ledger.holder(&push(), "run-2", at(2), &dead, |_| false), None, "the run is dead");
+    assert_eq!(ledger.holder(&vpp("London"), "run-2", at(2), &nobody, |_| false), None);
+    let outsider = ledger.holder(&push(), "run-3", at(2), &nobody, |_| false);
     assert_eq!(outsider.unwrap().run(), "run-1", "a run without an intent yet waits, too");
 }
 
@@ -115,8 +119,8 @@ fn an_old_sending_of_the_run_gives_its_new_one_no_precedence() {
         intent(41, "run-1", sha("a")),
     ]);
     let nobody = BTreeSet::new();
-    assert_eq!(ledger.holder(&push(), "run-1", at(42), &nobody).unwrap().run(), "run-2");
-    assert_eq!(ledger.holder(&push(), "run-2", at(42), &nobody), None);
+    assert_eq!(ledger.holder(&push(), "run-1", at(42), &nobody, |_| false).unwrap().run(), "run-2");
+    assert_eq!(ledger.holder(&push(), "run-2", at(42), &nobody, |_| false), None);
 }
 
 #[test]

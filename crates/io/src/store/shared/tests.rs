@@ -211,8 +211,8 @@ fn an_announcement_comes_back_with_the_chain_that_it_landed_in() {
     let push = TokenRef::push();
     let now = crate::store::testing::at(1);
     let nobody = BTreeSet::new();
-    assert_eq!(chain.holder(&push, "run-2", now, &nobody).unwrap().run(), "run-1");
-    assert!(chain.holder(&push, "run-1", now, &nobody).is_none());
+    assert_eq!(chain.holder(&push, "run-2", now, &nobody, |_| false).unwrap().run(), "run-1");
+    assert!(chain.holder(&push, "run-1", now, &nobody, |_| false).is_none());
 }
 
 #[test]

@@ -39,6 +39,7 @@ impl Two {
             worlds.iter().map(|world| (world.tenant.name.clone(), world.live.clone())).collect();
         make(&Input {
             now: self.now(),
+            real_now: self.now(),
             rev: None,
             policy_rev: None,
             policy: &self.contoso.policy,

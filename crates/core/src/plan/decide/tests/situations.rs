@@ -901,6 +901,41 @@ situations! {
     "a run died between announcing and sending, and its lease runs": World::vpp_renewal, |world| {
         sent(world, "2026-11-22T11:50:00Z", None);
     } => Progressing None [];
+    "a VPP token is being created, and its entry got another name": World::vpp, |world| {
+        being_created(world);
+        world.entry().token.name = Some("Bavaria".into());
+    } => Progressing None [];
+    "a VPP token is being created, and its entry got another name and another file": World::vpp, |world| {
+        being_created(world);
+        world.entry().token.name = Some("Bavaria".into());
+        new_file(world, "BB");
+    } => Progressing None [];
+    "a VPP token is being created, and its entry got another name and file and names no location": World::vpp, |world| {
+        being_created(world);
+        world.entry().token.name = Some("Bavaria".into());
+        world.entry().facts.location = None;
+        new_file(world, "BB");
+    } => Progressing None [];
+    "a VPP token was created, does not show yet, and its entry got another name": World::vpp, |world| {
+        being_created(world);
+        let line = world.recorded(Event::Applied, "AA", "run-1", "2026-11-22T11:51:00Z");
+        line.token.id = Some("vpp-9".into());
+        world.dead_runs.insert("run-1".into());
+        world.entry().token.name = Some("Bavaria".into());
+    } => Progressing None [];
+    "a VPP token is being created, and another one of another location is due": World::vpp, |world| {
+        being_created(world);
+        let created = world.entry().clone();
+        world.entry().token.name = Some("Bavaria".into());
+        world.entry().facts.location = Some("Bavaria".into());
+        new_file(world, "BB");
+        world.tenant.vpp.push(created);
+    } => OutOfSync Create [];
+    "a run that was to create a VPP token died long ago, and its entry got another name": World::vpp, |world| {
+        being_created(world);
+        world.now = at("2026-11-22T12:40:00Z");
+        world.entry().token.name = Some("Bavaria".into());
+    } => OutOfSync Create [];
     "a run of this clone died with a push certificate announced": World::renewal, |world| {
         sent(world, "2026-11-22T11:50:00Z", None);
         world.dead_runs.insert("run-1".into());
@@ -994,6 +1029,13 @@ fn followed_in(world: &mut World, location: &str) {
 fn duplicate_of(world: &mut World, location: &str) {
     world.live_vpps().push(live_vpp(location, "vpp-2", NEXT_YEAR));
     world.live_vpp(|live| live.state = "duplicateLocationId".into());
+}
+
+/// Intune has no token, and a run announced ten minutes ago that it makes the one in Git.
+fn being_created(world: &mut World) {
+    no_vpp_token(world);
+    world.entry().create = true;
+    sent(world, "2026-11-22T11:50:00Z", None);
 }
 
 /// Another entry, of the same owner, that Intune does not have yet.
