@@ -5,7 +5,7 @@ use super::holds::MadeAgain;
 use super::planned::Note;
 use super::types::{Health, HealthReason, Reason, Warning};
 use crate::fleet::{Tenant, Token};
-use crate::ledger::TenantLedger;
+use crate::ledger::{FirstTopic, TenantLedger};
 use crate::model::{Facts, Kind, LivePush, LiveToken, TokenRef, shell_word};
 use crate::rules::stated::{self, Fact};
 use crate::rules::topics::{self, KnownTopic};
@@ -116,8 +116,13 @@ pub(super) fn note_sighting(ruling: &mut Ruling, shown: &Shown<'_>, past: &Tenan
         if shown.entry.is_some_and(|entry| known.is_given_up_for(&push.topic, entry)) {
             ruling.notes.push(Note::Adopted);
         } else if ruling.decision == Decision::Watched && shown.has_changed(past) {
-            // A first sight of it is none to record: it would pass for what devices know.
             ruling.notes.push(Note::Observed);
+        } else if ruling.decision == Decision::Watched
+            && matches!(past.first_topic, FirstTopic::Named(_))
+            && past.last_live_facts(&shown.token).is_none()
+        {
+            // Recorded as a first sight it would pass for what devices know.
+            ruling.notes.push(Note::ChangedOutsideGit);
         }
         return;
     }

@@ -424,9 +424,10 @@ pub struct Heading {
 }
 
 /// How often a token was changed outside Git: an adoption is the same change again where a run had
-/// seen it before, and else all that is known of it.
+/// seen it before, and else all that is known of it. Of a token that Git only watches the first
+/// sight is no change, and each later one is.
 fn outside(token: &TokenHistory) -> usize {
-    let mut seen = false;
+    let (mut seen, mut was_read) = (false, false);
     let mut count = 0;
     for entry in &token.entries {
         match entry.event {
@@ -435,9 +436,12 @@ fn outside(token: &TokenHistory) -> usize {
                 count += usize::from(!seen);
                 seen = false;
             }
+            Happening::Ledger(Event::Observed) if was_read => (seen, count) = (true, count + 1),
+            Happening::Ledger(Event::Observed) => {}
             Happening::Ledger(Event::Confirmed) => seen = false,
-            _ => {}
+            _ => continue,
         }
+        was_read = true;
     }
     count
 }

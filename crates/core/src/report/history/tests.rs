@@ -220,7 +220,7 @@ fn an_adoption_is_a_change_outside_git_that_is_counted_once() {
             .collect();
         outside(&token)
     };
-    use Event::{Adopted, ChangedOutsideGit, Confirmed};
+    use Event::{Adopted, ChangedOutsideGit, Confirmed, Observed};
     assert_eq!(outside(&token), 1);
     for (events, expected) in [
         (&[ChangedOutsideGit, Adopted][..], 1),
@@ -229,6 +229,9 @@ fn an_adoption_is_a_change_outside_git_that_is_counted_once() {
         (&[ChangedOutsideGit, Confirmed, Adopted], 2),
         (&[ChangedOutsideGit, ChangedOutsideGit], 2),
         (&[Confirmed], 0),
+        (&[Observed], 0),
+        (&[Observed, Observed], 1),
+        (&[Observed, Observed, Adopted], 1),
     ] {
         assert_eq!(with(events), expected, "{events:?}");
     }

@@ -189,10 +189,18 @@ fn a_line_that_repeats_the_topic_that_is_known_needs_no_commit() {
 }
 
 #[test]
-fn another_topic_on_a_watched_token_is_recorded_once_and_a_first_sight_of_it_is_not() {
+fn another_topic_on_a_watched_token_is_recorded_once_and_its_first_sight_as_a_change() {
     let mut world = created_on_day_one();
+    assert!(world.planned().notes.is_empty(), "only the tenant file speaks of the other one");
     world.first_in_git(TOPIC);
-    assert!(world.planned().notes.is_empty(), "it would pass for what devices know");
+    let first = world.planned().notes.remove(0).note;
+    assert_eq!(first, Note::ChangedOutsideGit, "`observed` would pass for what devices know");
+    let seen = world.recorded(Event::ChangedOutsideGit, "CC", "run-0", "2026-11-20T11:00:00Z");
+    seen.after.as_mut().unwrap().topic = Some(OTHER_TOPIC.parse().unwrap());
+    assert!(world.planned().notes.is_empty(), "once");
+    assert_eq!(known(&world.first()), Some(TOPIC));
+    world.forget();
+    world.first_in_git(TOPIC);
     world.recorded(Event::Observed, "AA", "run-0", "2026-11-20T11:00:00Z");
     let notes: Vec<Note> = world.planned().notes.into_iter().map(|noted| noted.note).collect();
     assert_eq!(notes, [Note::Observed]);
