@@ -102,7 +102,7 @@ pub fn run(
     let past_now = || session::past(&loaded, context, which);
     let first = past_now()?;
     must_have_begun(&loaded, first.ledger.as_ref(), &first.known)?;
-    let clone = clone::state(context, &loaded, Reach::InForce);
+    let clone = first.seen_in(clone::state(context, &loaded, Reach::InForce));
     let dead_runs = |past: &Past| {
         past.known.as_ref().map(|view| lock.dead_runs(view, &run_id)).unwrap_or_default()
     };

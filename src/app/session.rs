@@ -10,6 +10,7 @@ mod first_topics;
 mod live;
 mod loaded;
 mod past;
+mod record;
 pub mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,7 +102,7 @@ pub fn plan(
     }
     let past_now = || past(&loaded, context, wanted.which);
     let first = past_now()?;
-    let clone = clone::state(context, &loaded, wanted.reach);
+    let clone = first.seen_in(clone::state(context, &loaded, wanted.reach));
     let (Past { known, .. }, planned) = match intune(&loaded)? {
         Intune::Graph(connector) => {
             let plan_of = async |past: &Past| {
@@ -224,7 +225,10 @@ impl<'a> Session<'a> {
                 base: now.base.map(as_merged),
                 ..now
             });
-            planned.plan.after_merge = Some(plan::AfterMerge::of(&planned.plan, &then.plan));
+            planned.plan.after_merge = Some(plan::AfterMerge {
+                signs_in_otherwise: proposed.signs_in_otherwise,
+                ..plan::AfterMerge::of(&planned.plan, &then.plan)
+            });
         }
         Ok(planned)
     }

@@ -500,6 +500,26 @@ fn settings_that_judge_no_write_are_planned_once() {
 }
 
 #[test]
+fn what_a_pull_request_changes_of_the_sign_in_is_not_called_the_same_as_before() {
+    let fleet = Fleet::new();
+    fleet.branch("reader");
+    let path = fleet.world.repo().join("applecart.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let reader = "auth:\n  readerClientId: 77aa0000-0000-4000-8000-000000000001\n";
+    std::fs::write(&path, text.replacen("auth:\n", reader, 1)).unwrap();
+    fleet.world.commit("Another reader");
+    let run = |format: &str| {
+        fleet.world.run(&["plan", "--base", "origin/main", "--format", format]).ends_with(0)
+    };
+    assert_eq!(run("json").json()["afterMerge"]["signsInOtherwise"], true);
+    for format in ["human", "markdown"] {
+        let text = run(format).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("signs in was not tried"), "{text}");
+        assert!(!text.contains("the same as below"), "{text}");
+    }
+}
+
+#[test]
 fn other_recipients_stand_at_the_top() {
     let fleet = Fleet::new();
     fleet.branch("keys");

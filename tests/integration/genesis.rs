@@ -160,3 +160,121 @@ fn announcements_that_nobody_ends_are_urgent_also_of_a_tenant_in_no_folder() {
     }
     clone.run(&["plan"]).says("intent-without-outcome");
 }
+
+/// Settings of the record in place of what the fleet's own say, merged.
+fn merge_settings(hub: &Hub, change: impl Fn(&str) -> String) {
+    let path = hub.world.repo().join("applecart.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    hub.world.write("applecart.yaml", &change(&text));
+    hub.world.commit("Tidy the settings");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+}
+
+fn without(text: &str, setting: &str) -> String {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with(setting));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_merged_change_of_the_ledgers_branch_sends_nothing_until_it_has_the_lines_of_the_earlier_one() {
+    let hub = applied();
+    // Another branch with the same beginning and nothing else: by it, nothing was ever uploaded.
+    let root = hub.git(&["rev-list", "--max-parents=0", REFNAME]);
+    hub.git(&["update-ref", "refs/heads/renew/x", &root]);
+    let branch = |name: &str| {
+        let name = name.to_owned();
+        move |text: &str| text.replace("ledger:\n", &format!("ledger:\n  branch: {name}\n"))
+    };
+    merge_settings(&hub, branch("renew/x"));
+    let fresh = hub.clone("fresh", &[]);
+    sends_nothing(&hub, &fresh, "ledger-moved");
+    let told = fresh.run(&["status", "--fail-on", "urgent"]).ends_with(3);
+    told.says("git fetch origin applecart/ledger && git push origin FETCH_HEAD:refs/heads/renew/x");
+    // As it says: the record goes on under the new name.
+    fresh.git(&["fetch", "--quiet", "origin", "applecart/ledger"]);
+    fresh.git(&["push", "--quiet", "origin", "FETCH_HEAD:refs/heads/renew/x"]);
+    fresh.run(&["apply"]).ends_with(0);
+    assert_eq!(uploads(&hub), 1);
+    // Or the change is taken back.
+    merge_settings(&hub, |text| without(text, "branch:"));
+    fresh.git(&["pull", "--quiet"]);
+    hub.git(&["update-ref", "refs/heads/renew/x", &root]);
+    fresh.run(&["plan"]).ends_with(0);
+}
+
+#[test]
+fn a_beginning_that_the_settings_no_longer_name_is_asked_for_all_the_same() {
+    let hub = applied();
+    merge_settings(&hub, |text| without(text, "genesis:"));
+    let fresh = hub.clone("fresh", &[]);
+    fresh.run(&["plan"]).ends_with(0).says("ledger-moved");
+    let tip = hub.git(&["rev-parse", REFNAME]);
+    hub.git(&["update-ref", "-d", REFNAME]);
+    let other = hub.clone("other", &[]);
+    sends_nothing(&hub, &other, "ledger-lost");
+    // One that was begun elsewhere is none of this fleet's.
+    let notes = hub.git(&["rev-list", "--max-parents=0", "applecart/notes"]);
+    hub.git(&["update-ref", REFNAME, &notes]);
+    sends_nothing(&hub, &hub.clone("third", &[]), "ledger-foreign");
+    hub.git(&["update-ref", REFNAME, &tip]);
+    fresh.run(&["apply"]).ends_with(0);
+    assert_eq!(uploads(&hub), 1);
+}
+
+#[test]
+fn another_beginning_counts_only_where_it_says_whose_place_it_takes() {
+    let hub = applied();
+    let (root, tip) =
+        (hub.git(&["rev-list", "--max-parents=0", REFNAME]), hub.git(&["rev-parse", REFNAME]));
+    let foreign = hub.git(&["rev-list", "--max-parents=0", "applecart/notes"]);
+    hub.git(&["update-ref", REFNAME, &foreign]);
+    merge_settings(&hub, |text| {
+        text.replace(&format!(" genesis: {root}"), &format!(" genesis: {foreign}"))
+    });
+    sends_nothing(&hub, &hub.clone("fresh", &[]), "ledger-foreign");
+    // Taken back, the first one counts as before.
+    hub.git(&["update-ref", REFNAME, &tip]);
+    merge_settings(&hub, |text| {
+        text.replace(&format!(" genesis: {foreign}"), &format!(" genesis: {root}"))
+    });
+    hub.clone("again", &[]).run(&["plan"]).ends_with(0);
+    // A ledger that is lost everywhere is replaced by one that says so.
+    hub.git(&["update-ref", "-d", REFNAME]);
+    let clone = hub.clone("replacing", &[]);
+    clone.run(&["ledger", "create", "--replace", "no clone has it"]).ends_with(0);
+    clone.commit("Another ledger");
+    clone.git(&["push", "--quiet", "origin", "main"]);
+    clone.run(&["plan", "--format", "json"]).ends_with(0);
+}
+
+#[test]
+fn other_notes_and_dropped_ones_hold_every_certificate() {
+    let drop = |text: &str| without(text, "notesGenesis:");
+    let elsewhere = |text: &str| {
+        let text = without(text, "notesGenesis:");
+        text.replace("ledger:\n", "ledger:\n  notes: applecart/notes-2027\n")
+    };
+    for (change, is_deleted) in [(&drop as &dyn Fn(&str) -> String, true), (&elsewhere, false)] {
+        let hub = Hub::new();
+        hub.world.renewal_of("contoso", Kind::Push);
+        merge_settings(&hub, change);
+        if is_deleted {
+            hub.git(&["update-ref", "-d", "refs/heads/applecart/notes"]);
+        }
+        let fresh = hub.clone("fresh", &[]);
+        fresh.run(&["plan"]).ends_with(3).says("notes-unknown");
+        fresh.run(&["apply"]).ends_with(3).says("notes-unknown");
+        assert_eq!(hub.world.uploads_of("contoso", Kind::Push), 0, "deleted: {is_deleted}");
+    }
+}
+
+#[test]
+fn a_revision_without_any_tenant_is_told_as_long_as_the_ledger_knows_some() {
+    let hub = applied();
+    hub.world.git(&["mv", "tenants", "customers"]);
+    hub.world.commit("Another name");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let clone = hub.clone("clone", &[]);
+    clone.run(&["plan", "--detailed-exitcode"]).ends_with(2).says("no-longer-watched");
+    clone.run(&["status", "--fail-on", "urgent"]).ends_with(9).says("contoso");
+}

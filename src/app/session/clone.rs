@@ -2,7 +2,7 @@
 //! wait to be merged, and in what the worktree and the base differ from what is planned.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::loaded::Loaded;
 use crate::app::{Context, Reach};
@@ -43,10 +43,6 @@ pub fn state(context: &Context, loaded: &Loaded, reach: Reach) -> CloneState {
     let asked = remote
         .as_deref()
         .filter(|_| matches!(reach, Reach::Remote | Reach::InForce) && loaded.blind.is_none());
-    match moved(loaded, remote.as_deref(), asked) {
-        Ok(moved) => state.moved = moved,
-        Err(error) => unknown("which record the settings named before", &error),
-    }
     let is_other = |branch: &str| brings_none(loaded, branch);
     let branches = loaded.repo.renewal_branches(asked, &is_other).or_else(|error| match asked {
         Some(remote) => {
@@ -64,66 +60,6 @@ pub fn state(context: &Context, loaded: &Loaded, reach: Reach) -> CloneState {
         Err(error) => unknown("which renewals are not committed", &error),
     }
     state
-}
-
-/// What the settings said of the record before and no longer say, as far as it still matters: a
-/// branch that has lines which its successor lacks, and a beginning that is no longer proved.
-fn moved(
-    loaded: &Loaded,
-    remote: Option<&str>,
-    asked: Option<&str>,
-) -> Result<Vec<String>, GitError> {
-    let now = &loaded.policy;
-    let base = loaded.base.as_ref().map(|base| base.commit.as_str());
-    let Some(tip) = base.or(loaded.rev.as_deref()) else { return Ok(Vec::new()) };
-    // libgit2 remembers where a clone was cut off.
-    let repo = loaded.repo.reopen()?;
-    let mut branches = BTreeSet::new();
-    let mut moved = BTreeSet::new();
-    for settings in repo.past_settings(tip)? {
-        let Some(before) = fleet::load_policy(Some(&settings)).0 else { continue };
-        branches.insert(("ledger.branch", before.ledger_branch, now.ledger_branch.as_str()));
-        branches.insert(("ledger.notes", before.notes_branch, now.notes_branch.as_str()));
-        for (setting, before, now) in [
-            ("ledger.genesis", before.genesis, &now.genesis),
-            ("ledger.notesGenesis", before.notes_genesis, &now.notes_genesis),
-        ] {
-            if let (Some(before), None) = (before, now) {
-                moved.insert(format!("`{setting}: {before}` was dropped"));
-            }
-        }
-    }
-    branches.retain(|(_, before, now)| before != now);
-    let references: BTreeSet<String> =
-        branches.iter().flat_map(|(_, before, now)| [head(before), head(now)]).collect();
-    let names: Vec<&str> = references.iter().map(String::as_str).collect();
-    let tips: BTreeMap<String, String> = match asked {
-        _ if names.is_empty() => BTreeMap::new(),
-        Some(remote) => {
-            let there = repo.ls_remote(remote, &names)?;
-            there.into_iter().map(|(name, tip)| (name, tip.to_string())).collect()
-        }
-        // What the remote has is not known without asking it.
-        None if remote.is_some() => BTreeMap::new(),
-        None => names
-            .iter()
-            .filter_map(|&one| Some((one.to_owned(), repo.resolve(one).ok()?)))
-            .collect(),
-    };
-    for (setting, before, now) in branches {
-        let Some(old) = tips.get(&head(&before)) else { continue };
-        // The record that is named now was read, so this clone has all of it.
-        if !tips.get(&head(now)).is_some_and(|new| repo.is_merged(old, new)) {
-            moved.insert(format!(
-                "`{setting}` named {before} before, which has lines that {now} lacks"
-            ));
-        }
-    }
-    Ok(moved.into_iter().collect())
-}
-
-fn head(branch: &str) -> String {
-    format!("refs/heads/{branch}")
 }
 
 /// Those of the branches that bring a token of the fleet a file which it does not have yet.

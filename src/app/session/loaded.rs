@@ -43,9 +43,16 @@ pub struct Loaded {
 pub struct Proposed {
     pub policy: Policy,
     pub fleet: Vec<Desired>,
+    /// Whether it signs in otherwise than the base does.
+    pub signs_in_otherwise: bool,
 }
 
 impl Loaded {
+    /// The newest commit of the history that counts: the base's, else the planned one.
+    pub fn tip(&self) -> Option<&str> {
+        self.base.as_ref().map(|base| base.commit.as_str()).or(self.rev.as_deref())
+    }
+
     /// For a command that only reads: it signs in with no more than it needs.
     #[must_use]
     pub fn for_reading(mut self) -> Self {
@@ -91,10 +98,16 @@ pub fn load(
         there.map(|there| Other::of(&repo, &there, &policy, &source, &fleet)).transpose()?;
     let proposed =
         other.as_ref().and_then(Other::proposed).filter(|own| own.sha256 != policy.sha256);
-    let proposed = proposed.cloned().map(|policy| {
-        let (fleet, _) = fleet::load_tenants_looking(&source, Some(&policy), &look);
-        Proposed { policy, fleet }
+    let proposed = proposed.cloned().map(|own| {
+        let (fleet, _) = fleet::load_tenants_looking(&source, Some(&own), &look);
+        let own = with_own_credential(context, own)?;
+        Ok::<_, AppError>(Proposed {
+            signs_in_otherwise: policy.signs_in_otherwise(&own),
+            policy: own,
+            fleet,
+        })
     });
+    let proposed = proposed.transpose()?;
     AppError::check_selection(selection, &fleet)?;
     let valid = selected(&fleet, selection).count();
     let invalid = fleet
@@ -125,6 +138,11 @@ pub fn policy_of(context: &Context, source: &Source) -> Result<Policy, AppError>
         mistakes.retain(|mistake| mistake.file == FLEET_FILE);
         return Err(AppError::InvalidFleet(mistakes));
     };
+    with_own_credential(context, policy)
+}
+
+/// The settings with the proof of a person's own, where the environment names one.
+fn with_own_credential(context: &Context, policy: Policy) -> Result<Policy, AppError> {
     Ok(match context.environment.credential()? {
         Some(credential) => policy.with_credential(credential),
         None => policy,

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::loaded::{Loaded, Unknown};
+use super::record::Earlier;
 use super::{first_topics, trust};
 use crate::app::{AppError, Context};
+use applecart_core::attention::CloneState;
 use applecart_core::fleet::Policy;
 use applecart_core::ledger::{LedgerView, Line, Lines, Origin};
 use applecart_core::model::sentence;
@@ -44,9 +46,16 @@ pub struct Past {
     pub known: Result<LedgerView, Unknown>,
     /// What the base's history says belongs to whom.
     pub history: History,
+    /// First commits of the record that the settings named and name no more, in words.
+    dropped: Vec<String>,
 }
 
 impl Past {
+    /// What a run sees of its clone, with what the settings no longer say of the record.
+    pub fn seen_in(&self, clone: CloneState) -> CloneState {
+        CloneState { moved: self.dropped.clone(), ..clone }
+    }
+
     /// The ledger's tip; `None` where there is none or it is unknown.
     pub(super) fn head(&self) -> Option<&str> {
         self.known.as_ref().ok().and_then(|view| view.head.as_deref())
@@ -168,16 +177,24 @@ fn judge_signatures(
 /// # Errors
 /// When the person has to say which remote has the ledger.
 pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, AppError> {
-    let unknown =
-        |why| Ok(Past { ledger: None, notes: None, known: Err(why), history: History::default() });
+    let unknown = |why| {
+        let history = History::default();
+        Ok(Past { ledger: None, notes: None, known: Err(why), history, dropped: Vec::new() })
+    };
     if let Some(why) = &loaded.blind {
         return unknown(why.clone());
     }
-    let opened = open_ledger(context, &loaded.policy, which);
+    let earlier = match earlier(loaded, which) {
+        Ok(earlier) => earlier,
+        Err(AppError::Base(error)) => return unknown(Unknown::Base(error.into())),
+        Err(error) => return Err(error),
+    };
+    let policy = earlier.in_force(&loaded.policy);
+    let opened = open_ledger(context, &policy, which);
     let key = match which {
         Which::Writing | Which::Local => {
             let rev = loaded.policy_rev.as_deref();
-            trust::ledger_key(context, &loaded.repo, &loaded.policy, rev)?
+            trust::ledger_key(context, &loaded.repo, &policy, rev)?
         }
         Which::Shared | Which::Offline => None,
     };
@@ -190,8 +207,15 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
         ledger.sign_with(key);
     }
     let read = if which == Which::Writing { ledger.begin() } else { ledger.read() };
-    let policy = (&loaded.policy, loaded.policy_rev.as_deref());
-    let read = read.and_then(|view| prove(context, &loaded.repo, policy, which, &ledger, view));
+    let read = read.and_then(|view| {
+        earlier.must_go_on(loaded, which, &ledger)?;
+        let policy = (&policy, loaded.policy_rev.as_deref());
+        let (mut view, notes) = prove(context, &loaded.repo, policy, which, &ledger, view)?;
+        if let Err(error) = earlier.notes_must_go_on(loaded, which, &notes) {
+            view.lose_notes(error.sentence_of_notes());
+        }
+        Ok((view, notes))
+    });
     let (known, notes) = match read {
         Ok((view, notes)) => (Ok(view.within(context.real_now())), Some(notes)),
         Err(error) => (Err(Unknown::Ledger(error.into())), None),
@@ -207,7 +231,26 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
         },
         unknown => (unknown, History::default()),
     };
-    Ok(Past { ledger: Some(ledger), notes, known, history })
+    let dropped = earlier.dropped(&loaded.policy);
+    Ok(Past { ledger: Some(ledger), notes, known, history, dropped })
+}
+
+/// What the settings named of the record before. What this clone lacks of the history is fetched.
+///
+/// # Errors
+/// When it cannot be fetched: a record is never taken for the first one because nothing is there
+/// that says otherwise.
+fn earlier(loaded: &Loaded, which: Which) -> Result<Earlier, AppError> {
+    let read = Earlier::of(&loaded.repo, loaded.tip(), &loaded.policy);
+    match (&loaded.base, read) {
+        // Nothing is contacted, and nothing that comes of it is applied.
+        (_, read) if which == Which::Offline => Ok(read.unwrap_or_default()),
+        (Some(base), read) if loaded.repo.is_shallow() || read.is_err() => {
+            loaded.repo.fetch_history(base)?;
+            Ok(Earlier::of(&loaded.repo, loaded.tip(), &loaded.policy)?)
+        }
+        (_, read) => Ok(read?),
+    }
 }
 
 /// What the base's history tells, up to the base, else to the planned commit, and along the commits

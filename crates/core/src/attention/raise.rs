@@ -12,14 +12,17 @@ mod words;
 
 use std::collections::HashMap;
 
-use super::{Cause, CloneState, Input, Matter};
+use super::{Cause, CloneState, Input, Matter, Severity};
 use crate::fleet::{Desired, Tenant};
 use crate::model::{Problem, ProblemCode};
 use crate::plan::Plan;
-use crate::report::{plural, revision};
+use crate::report::{names_in_line, plural, revision};
 use tenant::OneTenant;
 use token::OneToken;
 use words::{Scope, Words, of_fleet, of_problem, of_table};
+
+/// So many tenants are named in one sentence.
+const NAMED: usize = 10;
 
 pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
     let mut matters = of_clone(input.clone);
@@ -28,6 +31,7 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
         matters.extend(ledger_unknown(input));
     }
     matters.extend(notes_unknown(input));
+    matters.extend(deserted(input));
     let in_git: HashMap<&str, &Tenant> = input
         .fleet
         .iter()
@@ -132,6 +136,25 @@ fn notes_unknown(input: &Input<'_>) -> Option<Matter> {
     let why = input.ledger?.lost_notes.as_deref()?;
     let problem = Problem::new(ProblemCode::NotesUnknown, why);
     Some(of_fleet(Cause::Unobserved(problem.code), of_problem(&problem, "TENANT")))
+}
+
+/// That the fleet has no tenant at all while the ledger knows some: whoever renamed their folder, or
+/// took it away, ended every watch, and a plan without tenants looks calm.
+fn deserted(input: &Input<'_>) -> Option<Matter> {
+    let is_empty = input.fleet.is_empty() && input.plan.tenants.is_empty();
+    let ledger = input.ledger.filter(|ledger| is_empty && !ledger.tenants.is_empty())?;
+    let names: Vec<&str> =
+        ledger.tenants.values().filter_map(|past| Some(past.name()?.as_str())).collect();
+    let (why, _) = of_table(Cause::NoLongerWatched);
+    let message = format!(
+        "The planned revision has no tenant file, and the ledger knows {}: {}. {why}",
+        plural(ledger.tenants.len(), "tenant"),
+        names_in_line(&names, NAMED)
+    );
+    let next = "Find the commit that took them away, and have it reverted if it was not meant:";
+    let words = Words::new(message, next).run("git log --stat -- tenants");
+    let matter = of_fleet(Cause::NoLongerWatched, words);
+    Some(Matter { severity: Severity::Critical, ..matter })
 }
 
 /// Whether it is the fleet's past that is unknown, where no ledger was read.

@@ -467,3 +467,26 @@ fn a_remote_that_lacks_what_it_had_is_called_behind_and_not_the_clone_ahead() {
     assert!(lost.message.contains("replica that lags"), "{lost:?}");
     assert!(lost.next.starts_with("Wait"), "{lost:?}");
 }
+
+#[test]
+fn a_fleet_that_lost_all_its_tenants_is_not_calm() {
+    let world = World::equal();
+    let told = |ledger: &LedgerView| {
+        let mut plan = world.plan();
+        plan.tenants.clear();
+        list(&Input {
+            plan: &plan,
+            fleet: &[],
+            ledger: Some(ledger),
+            policy: &world.policy,
+            clone: &CloneState::default(),
+            earlier: None,
+        })
+        .matters
+    };
+    let matters = told(world.ledger.as_ref().unwrap());
+    assert_eq!(codes(&matters), ["no-longer-watched"]);
+    assert_eq!(matters[0].severity, Severity::Critical);
+    assert!(matters[0].message.contains("knows 1 tenant: contoso"), "{}", matters[0].message);
+    assert_eq!(told(&LedgerView::default()), [], "a new fleet has none yet");
+}

@@ -189,6 +189,11 @@ impl Policy {
         changes.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
 
+    /// Whether `then` signs in as another application, with another proof, or to another cloud.
+    pub fn signs_in_otherwise(&self, then: &Self) -> bool {
+        self.auth != then.auth || self.profiles != then.profiles
+    }
+
     /// The files of the repository that say whose signatures count.
     pub fn signer_files(&self) -> impl Iterator<Item = &str> {
         let Signing { signers, openpgp_keys, revoked_signers, .. } = &self.signing;

@@ -81,7 +81,12 @@ impl AfterMerge {
             OtherwiseThen::of(&tenant.name, before(&tenant.name, &name), token)
         });
         let tokens = tokens.collect();
-        Self { policy_sha256: then.policy_sha256, summary: then.summary, tokens }
+        Self {
+            policy_sha256: then.policy_sha256,
+            signs_in_otherwise: false,
+            summary: then.summary,
+            tokens,
+        }
     }
 }
 

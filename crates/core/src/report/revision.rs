@@ -102,6 +102,9 @@ fn after_merge(after: &AfterMerge, foretold: bool) -> String {
         .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let differ = match names.len() {
+        0 if foretold && after.signs_in_otherwise => {
+            "as below, as far as its sign-in may do the same".to_owned()
+        }
         0 if foretold => "the same as below".to_owned(),
         0 => "only as long as today's record and signers decide, which this merge ends".to_owned(),
         count => format!(
@@ -110,9 +113,15 @@ fn after_merge(after: &AfterMerge, foretold: bool) -> String {
             names_in_line(&names, NAMED)
         ),
     };
+    let sign_in = match after.signs_in_otherwise {
+        true => {
+            " That its own `auth` signs in was not tried: if it does not, nothing is read and nothing is uploaded."
+        }
+        false => "",
+    };
     let Summary { uploads, creates, configures, holds, .. } = &after.summary;
     format!(
-        "After this merge, by this revision's own applecart.yaml: {}, {}, {}, {}; {differ}.",
+        "After this merge, by this revision's own applecart.yaml: {}, {}, {}, {}; {differ}.{sign_in}",
         plural(*uploads, "upload"),
         plural(*creates, "creation"),
         plural(*configures, "settings change"),

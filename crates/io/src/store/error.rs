@@ -13,6 +13,16 @@ use applecart_core::model::{TenantId, sentence};
 /// What it means that notes are unknown.
 pub(super) const UNKNOWN_REQUESTS: &str = "Which request for Apple (CSR) a push certificate answers is unknown, so no push certificate is uploaded";
 
+/// How the lines of the branch that was named before come to the one that is named now.
+fn going_on(join: &str, before: &str, branch: &str, remote: Option<&str>) -> String {
+    match remote {
+        Some(remote) => format!(
+            "`git fetch {remote} {before} && git push {remote} FETCH_HEAD:refs/heads/{branch}`. Where that is refused, {branch} has lines of its own: `{join} FETCH_HEAD` takes the others in, and then `git push {remote} --delete {before}`"
+        ),
+        None => format!("`{join} {before}` takes its lines in, and then `git branch -D {before}`"),
+    }
+}
+
 /// Why a ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -143,6 +153,18 @@ pub enum LedgerError {
         remote.as_ref().map_or(String::new(), |remote| format!(" on the remote {remote}"))
     )]
     Foreign { branch: String, remote: Option<String>, genesis: String, found: String },
+    /// The policy named another genesis before, of which the branch knows nothing.
+    #[error(
+        "the ledger branch {branch} does not go on with the ledger that began with {earlier}, which `ledger.genesis` in applecart.yaml named before. Nothing is uploaded, because what was uploaded is unknown. If the change was not meant, have it reverted (`git log -p applecart.yaml` shows it); if no clone has that ledger any more, rename this branch and begin a new one that says so: `applecart ledger create --replace REASON`"
+    )]
+    NotItsSuccessor { branch: String, earlier: String },
+    /// The policy named another branch before, and that one has lines that this one lacks.
+    #[error(
+        "applecart.yaml named the ledger branch {before} before, and {before}{} has lines that {branch} lacks. Nothing is uploaded, because what they say was uploaded does not count. If the change was not meant, have it reverted (`git log -p applecart.yaml` shows it). Else go on with that record: {}",
+        remote.as_ref().map_or(String::new(), |remote| format!(" on the remote {remote}")),
+        going_on("applecart ledger join", before, branch, remote.as_deref())
+    )]
+    LeftBehind { branch: String, before: String, remote: Option<String> },
     /// The remote's branch is an earlier state of what it was seen at before.
     #[error(
         "the ledger branch {branch} on the remote {remote} is behind: its tip {found} is older than {seen}, which it had before. The remote is a replica that lags, or was restored from a backup, or the branch was forced back. If it stays so, push what this clone has: `git push {remote} {seen}:refs/heads/{branch}`"
@@ -291,6 +313,8 @@ impl LedgerError {
                 | Self::RewrittenThere { .. }
                 | Self::Missing { .. }
                 | Self::Foreign { .. }
+                | Self::NotItsSuccessor { .. }
+                | Self::LeftBehind { .. }
                 | Self::Behind { .. }
                 | Self::NoRoom { .. }
         )
@@ -345,6 +369,13 @@ impl LedgerError {
             Self::Foreign { branch, genesis, found, .. } => format!(
                 "the notes branch {branch} is not this fleet's: its history at {found} does not have the commit {genesis}, which `ledger.notesGenesis` in applecart.yaml names. {UNKNOWN_REQUESTS}. Bring this fleet's notes back from a clone that has them; if none has, rename that branch and begin new notes: `applecart ledger create --replace-notes REASON`"
             ),
+            Self::NotItsSuccessor { branch, earlier } => format!(
+                "the notes branch {branch} does not go on with the notes that began with {earlier}, which `ledger.notesGenesis` in applecart.yaml named before. {UNKNOWN_REQUESTS}. If the change was not meant, have it reverted (`git log -p applecart.yaml` shows it); if no clone has those notes any more, rename this branch and begin new ones that say so: `applecart ledger create --replace-notes REASON`"
+            ),
+            Self::LeftBehind { branch, before, remote } => format!(
+                "applecart.yaml named the notes branch {before} before, and {before} has lines that {branch} lacks. {UNKNOWN_REQUESTS}. If the change was not meant, have it reverted (`git log -p applecart.yaml` shows it). Else go on with those notes: {}",
+                going_on("applecart ledger join --notes", before, branch, remote.as_deref())
+            ),
             Self::Behind { branch, remote, seen, found } => format!(
                 "the notes branch {branch} on the remote {remote} is behind: its tip {found} is older than {seen}, which it had before. {UNKNOWN_REQUESTS}. Push what this clone has: `git push {remote} {seen}:refs/heads/{branch}`"
             ),
@@ -395,7 +426,8 @@ impl LedgerError {
             | Self::Unpublished { .. }
             | Self::Missing { .. } => "ledger-lost",
             Self::Rewritten { .. } | Self::RewrittenThere { .. } => "ledger-rewritten",
-            Self::Foreign { .. } => "ledger-foreign",
+            Self::Foreign { .. } | Self::NotItsSuccessor { .. } => "ledger-foreign",
+            Self::LeftBehind { .. } => "ledger-moved",
             Self::Behind { .. } | Self::LagsBehind { .. } => "ledger-behind",
             Self::InTheWay { .. } | Self::NoRoom { .. } | Self::NoRoomHere { .. } => {
                 "branch-in-the-way"

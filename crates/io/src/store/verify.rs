@@ -162,7 +162,7 @@ fn broken_line(
             record.at
         )
     } else if record.confirms_unannounced(before) {
-        "it confirms a file that no line before it announced; no run of applecart writes that, and it binds nobody. Find out who did"
+        "it says that Intune has a file that no line before it announced; no run of applecart writes that, and it binds nobody. Find out who did"
             .to_owned()
     } else if let Some(what) = requests::belied(record) {
         format!("it {what}, so it was forged, and it binds nobody. Find out who recorded it")
@@ -571,7 +571,7 @@ impl Ledger {
         Ok(tips)
     }
 
-    fn named(&self, commit: &str) -> Result<Oid, LedgerError> {
+    pub(super) fn named(&self, commit: &str) -> Result<Oid, LedgerError> {
         let unreadable =
             |source| self.local.objects(&self.local.repo).unreadable("a commit's name", source);
         Oid::from_str(commit).map_err(unreadable)

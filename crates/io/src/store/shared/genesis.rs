@@ -135,6 +135,25 @@ impl Ledger {
         Ok(Some(Begun { genesis, existed: true }))
     }
 
+    /// Whether the branch goes on with a record that began with `earlier`: it has that commit in its
+    /// history, or begins with a commit that says that it took that record's place.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn goes_on_from(&self, earlier: &str) -> Result<bool, LedgerError> {
+        let Some(head) = self.head()? else { return Ok(false) };
+        if self.holds(&head, earlier)? == Some(true) {
+            return Ok(true);
+        }
+        let root = self.root_of(self.named(&head)?)?;
+        let root = self.local.repo.find_commit(root).map_err(|source| {
+            self.local.objects(&self.local.repo).unreadable("its first commit", source)
+        })?;
+        Ok(root.summary_bytes().is_some_and(|subject| {
+            String::from_utf8_lossy(subject).split([' ', ':']).any(|word| word == earlier)
+        }))
+    }
+
     /// The first commit of a history.
     fn root_of(&self, tip: Oid) -> Result<Oid, LedgerError> {
         let repo = self.local.history()?;
