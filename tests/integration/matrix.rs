@@ -98,6 +98,7 @@ fn of_the_ledger(goal: Goal) -> Verdict {
             by: "a hold (`changed-outside-git`, `rejected`), `in-progress-elsewhere` or a broken record, told in `plan` and `apply`",
             tests: &[
                 "a_forged_end_of_an_upload_hides_none",
+                "lines_forged_beside_a_genuine_upload_hide_no_second_file_of_the_day",
                 "a_plain_push_that_removes_lines_makes_their_tenant_unknown_until_it_is_accepted",
             ],
         },

@@ -1,11 +1,11 @@
 //! What each of them tries, with the real program against a forge that knows their rights.
 
-use applecart_core::model::Kind;
+use applecart_core::model::{Kind, Timestamp};
 use serde_json::{Value, json};
 
 use crate::world::forge::{LEDGER, NOTES, User, every_object, stated};
 use crate::world::hub::Hub;
-use crate::world::{Run, pushed, tenant_id};
+use crate::world::{Run, in_days, pushed, tenant_id};
 
 /// A tenant for each kind, with a merged renewal that nobody has applied.
 const DUE: [(&str, Kind); 3] =
@@ -176,7 +176,8 @@ fn forge(hub: &Hub, events: &[&str]) {
 fn a_forged_end_of_an_upload_hides_none() {
     for (events, code, says) in [
         (&["confirmed"][..], 0, "ledger-line-broken"),
-        (&["verified"], 4, "changed-outside-git"),
+        // Only a sending tells which enrollment file Intune has, so there the line binds nobody.
+        (&["verified"], 4, "ledger-line-broken"),
         (&["intended", "applied", "confirmed"], 4, "changed-outside-git"),
         (&["intended", "applied"], 6, "may still write until"),
         (&["failed"], 4, "rejected"),
@@ -189,7 +190,53 @@ fn a_forged_end_of_an_upload_hides_none() {
         let run = applies(&hub);
         assert_eq!(run.code, code, "{events:?}: {run:?}");
         run.says(says);
-        assert_eq!(uploads(&hub), if code == 0 { [1; 3] } else { [0; 3] }, "{events:?}");
+        let expected = match (events, code) {
+            (&["verified"], _) => [0, 1, 0],
+            (_, 0) => [1; 3],
+            _ => [0; 3],
+        };
+        assert_eq!(uploads(&hub), expected, "{events:?}");
+    }
+}
+
+/// Intune shows of an enrollment file only when its token expires, and when it was changed.
+#[test]
+fn lines_forged_beside_a_genuine_upload_hide_no_second_file_of_the_day() {
+    for events in [&["intended", "applied", "confirmed"][..], &["intended", "applied"]] {
+        let hub = Hub::new();
+        hub.world.renewal_of("contoso", Kind::Enrollment);
+        hub.merge_world();
+        applies(&hub).ends_with(0);
+        let before = json!(Timestamp::new(in_days(20)));
+        let after = json!(hub.world.live_until("contoso", Kind::Enrollment).map(Timestamp::new));
+        // Each download has an expiry of its own, to the second.
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        hub.world.renew("contoso", Kind::Enrollment);
+        hub.merge_world();
+        hub.grant();
+        let lines: Vec<Value> = events
+            .iter()
+            .map(|event| {
+                let mut line = hub.line(event, "contoso", Kind::Enrollment);
+                (line["before"]["expires"], line["after"]["expires"]) =
+                    (before.clone(), after.clone());
+                line
+            })
+            .collect();
+        hub.append(User::Deputy, LEDGER, "contoso", &lines);
+        let plan = hub.clone("reader", &[]).run(&["plan", "--detailed-exitcode"]);
+        let plan = plan.says("device-sync-down");
+        if events.len() == 3 {
+            plan.ends_with(2).says("record-disproved");
+            applies(&hub).ends_with(0).says("uploaded");
+            assert_eq!(hub.world.uploads_of("contoso", Kind::Enrollment), 2);
+        } else {
+            // It waits as long as Intune may take to show it, and takes nothing for shown.
+            applies(&hub);
+            let is_confirmed =
+                |line: &Value| line["event"] == "confirmed" && line["sha256"] == lines[0]["sha256"];
+            assert!(!hub.lines("contoso").iter().any(is_confirmed));
+        }
     }
 }
 

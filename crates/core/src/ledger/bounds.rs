@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use chrono::Duration;
 
 use super::view::{LedgerView, TenantLedger};
-use crate::model::{Event, Record, Timestamp};
+use crate::model::{Event, Kind, Record, Timestamp};
 
 /// How long a run may write after it recorded its intent: long enough for a slow fleet, short enough
 /// that a run that died elsewhere soon frees the token.
@@ -31,14 +31,21 @@ impl Record {
 }
 
 impl Record {
-    /// Whether it confirms a file that no line before it announced or says was sent.
+    /// Whether it says that Intune has a file that no line before it announced or says was sent. Of
+    /// a push certificate or a VPP token a run may find that by looking; an enrollment token shows
+    /// nothing of its file.
     pub fn confirms_unannounced(&self, before: &[Record]) -> bool {
         let announces = |earlier: &Record| {
             matches!(earlier.event(), Event::Intended | Event::Applied)
                 && earlier.sha256() == self.sha256()
                 && earlier.token.same_token(&self.token)
         };
-        self.event() == Event::Confirmed && self.sha256().is_some() && !before.iter().any(announces)
+        let needs_sending = match self.event() {
+            Event::Confirmed => self.sha256().is_some(),
+            Event::Verified => self.token.kind == Kind::Enrollment,
+            _ => false,
+        };
+        needs_sending && !before.iter().any(announces)
     }
 }
 
@@ -85,7 +92,7 @@ impl LedgerView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::testing::{at, draft, intent, sha, tenant};
+    use crate::ledger::testing::{at, draft, intent, sha, tenant, vpp};
     use crate::model::{EntryBody, Event, TokenRef};
 
     fn view(entries: Vec<crate::model::LedgerEntry>) -> LedgerView {
@@ -119,6 +126,24 @@ mod tests {
         let announced = view(vec![intent(0, "run-1", sha("a")), confirmed]).within(at(9));
         assert!(announced.tenant(tenant(1)).proof(&TokenRef::push(), sha("a")).is_some());
         assert!(announced.set_aside.is_empty());
+    }
+
+    #[test]
+    fn only_a_sending_shows_which_enrollment_file_intune_has() {
+        let token = TokenRef { kind: Kind::Enrollment, ..vpp("ABM") };
+        let of = |event| {
+            let entry = draft(event, 2, "run-1", Some(sha("a")));
+            crate::model::LedgerEntry { token: token.clone(), ..entry }
+        };
+        let alone = view(vec![of(Event::Verified)]).within(at(9));
+        assert_eq!(alone.tenant(tenant(1)).proof(&token, sha("a")), None);
+        assert_eq!(alone.set_aside[&tenant(1)].len(), 1);
+        // Encrypted again since it was sent.
+        let again = view(vec![of(Event::Applied), of(Event::Verified)]).within(at(9));
+        assert!(again.tenant(tenant(1)).proof(&token, sha("a")).is_some());
+        // A certificate shows its own serial.
+        let push = view(vec![draft(Event::Verified, 2, "run-1", Some(sha("a")))]).within(at(9));
+        assert!(push.set_aside.is_empty());
     }
 
     #[test]

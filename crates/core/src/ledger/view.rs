@@ -287,6 +287,22 @@ impl TenantLedger {
         })
     }
 
+    /// The first line that says that Intune was read to have a token that expires then.
+    pub fn first_read_until<'a>(
+        &'a self,
+        token: &'a TokenRef,
+        expires: Timestamp,
+    ) -> Option<&'a Record> {
+        self.of(token).find(|record| {
+            let is_reading = record.is_reading()
+                || matches!(
+                    record.event(),
+                    Event::NotLanded | Event::NotShown | Event::OutcomeUnknown
+                );
+            is_reading && record.after.as_ref().is_some_and(|facts| facts.expires == Some(expires))
+        })
+    }
+
     /// The newest confirmation of the token, of whatever digest.
     pub fn last_confirmed<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
         self.of(token).rfind(|record| record.event() == Event::Confirmed)

@@ -170,7 +170,8 @@ impl Case<'_> {
         stated: &Facts,
         downloaded: Option<Timestamp>,
     ) -> bool {
-        self.one.live.is_some_and(|live| {
+        let live = self.one.live.filter(|_| !self.one.is_explained(sending));
+        live.is_some_and(|live| {
             live.shows(&Sent {
                 stated,
                 downloaded: downloaded.or(sending.downloaded()),
@@ -433,10 +434,24 @@ fn rows_5_to_8(
     if matches!(case.one.recipient(), Recipient::Unverifiable) {
         ruling.warnings.push(Warning::RecipientUnverifiable);
     }
+    if let Some(line) = case.one.disproved() {
+        ruling.warnings.push(Warning::RecordDisproved);
+        ruling.details.push(disproved(case, line));
+    }
     if !ruling.holds() {
         warn_of_upload(&mut ruling, case, closed);
     }
     ruling
+}
+
+/// That the ledger says that Intune has the file, and Intune says otherwise.
+fn disproved(case: &Case<'_>, line: &Record) -> String {
+    let until = case.one.live.and_then(LiveToken::expires);
+    let until = until.map_or_else(String::new, |at| format!(" until {at}"));
+    format!(
+        "Line {} of the ledger, of {}, says that Intune has this file. Intune has another one{until}, which it had before, and took none since. No run writes that: find out who forged it (`applecart ledger show {}`)",
+        line.seq, line.at, case.one.tenant.name
+    )
 }
 
 /// What is worth knowing of an upload that is due; one that failed may have to wait.

@@ -96,6 +96,7 @@ crate::code_enum! {
         FactsDiffer = "facts-differ",
         MovedOutsideGit = "moved-outside-git",
         EvidenceInferred = "evidence-inferred",
+        RecordDisproved = "record-disproved",
         RecipientUnverifiable = "recipient-unverifiable",
         Canary = "canary",
         CanaryPending = "canary-pending",
@@ -355,6 +356,10 @@ pub struct Summary {
 pub struct AfterMerge {
     /// SHA-256 of those settings, as `policySha256` is of the base's.
     pub policy_sha256: Sha256,
+    /// Whether they sign in otherwise: as another application, with another proof, or to another
+    /// cloud. Nobody has tried whether that works.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signs_in_otherwise: bool,
     pub summary: Summary,
     /// The tokens of which something else would be done, or that would be held for other reasons.
     pub tokens: Vec<OtherwiseThen>,

@@ -18,8 +18,8 @@ use super::subject::{CLOCK_TOLERANCE, noun, renew_at_apple};
 use super::topics::KnownTopic;
 use crate::apple::enrollment::expires_by;
 use crate::fleet::{Tenant, Token};
-use crate::ledger::TenantLedger;
-use crate::model::{Facts, Kind, LiveToken, Record, Sha256, Timestamp, TokenRef};
+use crate::ledger::{Sending, TenantLedger};
+use crate::model::{Event, Facts, Kind, LiveToken, Record, Sha256, Timestamp, TokenRef};
 
 pub use enrollment::Recipient;
 pub use opened::{Objection, against_entry, entry_with, is_released, opened};
@@ -72,6 +72,9 @@ impl Case<'_> {
         else {
             return Some(proof);
         };
+        if self.is_explained(&sending) {
+            return None;
+        }
         let expires = |facts: Option<&Facts>| facts.and_then(|facts| facts.expires);
         let shown = expires(proof.after.as_ref());
         let has_moved = expires(sending.before()).is_some_and(|before| Some(before) != shown);
@@ -80,10 +83,38 @@ impl Case<'_> {
         (has_moved || is_since).then_some(proof)
     }
 
+    /// Whether something else explains what Intune shows of an enrollment token, so that it proves
+    /// nothing of this sending: Intune was read to have this very expiry before the sending was
+    /// announced, and did not change the token since.
+    ///
+    /// Each download has an expiry of its own, so a sending that really landed shows another one.
+    /// Whoever may push the ledger can write that a second file of a day was sent and seen, with
+    /// whatever it says of the time before; the earlier reading is not theirs to write.
+    pub fn is_explained(&self, sending: &Sending<'_>) -> bool {
+        let Some(LiveToken::Enrollment(live)) = self.live else { return false };
+        let first = live.expires.and_then(|expires| self.past.first_read_until(self.of, expires));
+        let Some(first) = first.filter(|first| first.seq < sending.opened.seq) else {
+            return false;
+        };
+        // What a run sent and saw came from its file; what was only seen may have been this one,
+        // uploaded by hand, so that sending it changes no expiry.
+        let since = match first.event() {
+            Event::Confirmed if first.sha256() == Some(sending.sha256) => return false,
+            Event::Confirmed => first.at.plus(CLOCK_TOLERANCE),
+            _ => first.at,
+        };
+        live.last_modified.is_none_or(|modified| modified < since)
+    }
+
+    /// What the ledger says of this file and Intune's facts speak against: that Intune has it.
+    pub fn disproved(&self) -> Option<&Record> {
+        self.past.proof(self.of, self.sha256).filter(|_| self.proof().is_none())
+    }
+
     /// Whether Intune has this very file, as far as the ledger knows.
     pub fn is_same(&self) -> bool {
         let known = self.past.last_known_file(self.of);
-        let is_disproved = self.proof().is_none()
+        let is_disproved = self.disproved().is_some()
             && known.is_some_and(|known| known.is_proof() && known.sha256() == Some(self.sha256));
         !is_disproved && self.live.is_some_and(|live| live.is_file(self.token, self.sha256, known))
     }

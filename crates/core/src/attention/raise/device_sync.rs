@@ -83,12 +83,19 @@ impl OneToken<'_> {
     fn is_new_token_on_its_way(&self) -> bool {
         let state = &self.planned.state;
         let file = self.entry.and_then(|entry| entry.file.as_ref());
-        let known = |file: &TokenFile| {
-            self.of.past.is_some_and(|past| past.proof(&self.token, file.sha256).is_some())
-        };
+        let known = |file: &TokenFile| self.has_been_seen(file);
         state.kind == Kind::Enrollment
             && state.sync == Sync::Progressing
             && file.is_some_and(|file| !known(file))
+    }
+
+    /// Whether a run saw this file in Intune, and what it saw did not come from another file.
+    fn has_been_seen(&self, file: &TokenFile) -> bool {
+        let Some(past) = self.of.past else { return false };
+        let Some(proof) = past.proof(&self.token, file.sha256) else { return false };
+        let expires = proof.after.as_ref().and_then(|facts| facts.expires);
+        let first = expires.and_then(|expires| past.first_read_until(&self.token, expires));
+        first.is_none_or(|first| first.sha256() == Some(file.sha256))
     }
 
     fn device_sync_on_its_way(&self) -> Words {

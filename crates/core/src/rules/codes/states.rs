@@ -118,6 +118,10 @@ super::rows! {
         "No run recorded that Intune accepted the file that it is said to have.",
         "The run was interrupted, and what Intune has since fits. Another file that an administrator uploaded at that time fits as well.",
         "Check the token in the Intune portal. If in doubt, download a new one from Apple and seal it.";
+    "record-disproved" [Warning] Warning ()
+        "The ledger says that Intune has this file, and what Intune shows since then speaks against it.",
+        "Lines that no run wrote can make an upload that is due look done.",
+        "Let the upload go on. Find out who wrote the lines: `applecart ledger show TENANT` names run and machine, `git blame` on the ledger branch the commit.";
     "canary" [Warning] Note ()
         "This upload is the first of its kind and goes alone.",
         "Until one was seen in Intune, it is unknown whether Intune takes the encoding that `wire` names.",
@@ -198,10 +202,10 @@ super::rows! {
         "The planned revision shortens `expiry`, so that tokens which are critical or due are told less urgently or not at all.",
         "No renewal follows from it: the tokens still expire on their day, and no run tells.",
         "Renew these tokens first. Merge other limits only if the team that is told by them agrees.";
-    "ledger-moved" [Attention] Error ()
-        "The settings named another branch for the ledger or the notes before, and that branch has lines which the one named now lacks; or a `genesis` that it named was dropped.",
-        "Holds and first sights that rest on those lines no longer count, and another record may stand in for the one that was proved.",
-        "Find the commit that changed it (git log -p applecart.yaml). If it was not meant, have it reverted; else continue the record: push the old branch under the new name, and remove the old one when its lines are there.";
+    "ledger-moved" [Ledger Attention] Error ()
+        "The settings named another branch for the ledger or the notes before, and that branch has lines which the one named now lacks; or a `genesis` that they named was dropped.",
+        "Holds and first sights rest on those lines, so nothing is uploaded without them. A dropped `genesis` is asked for all the same, as long as the history says that there was one.",
+        "Find the commit that changed it (git log -p applecart.yaml). If it was not meant, have it reverted. Else go on with the earlier record, as the message says. To write its first commit down again, run `applecart ledger create`.";
     "clone-behind" [Attention] Note ()
         "The remote has commits that this clone lacks.",
         "What is shown may be outdated.",

@@ -273,3 +273,59 @@ fn an_enrollment_file_that_intune_never_changed_for_is_not_there() {
     world.live_enrollment(|live| live.last_modified = Some(at("2026-11-20T16:31:00Z")));
     assert_eq!(world.first().state.sync, Sync::InSync);
 }
+
+/// A second download of a day (AA), which no run sent, beside a first one (99) that a run sent and
+/// saw; and lines of these events that say that the second one was sent, over last year's token.
+fn forged(events: &[Event]) -> World {
+    let mut world = World::enrollment();
+    world.forget();
+    world.now = at("2026-11-20T17:40:00Z");
+    world.confirmed_download("99", "2026-11-20T08:00:00Z", NEXT_YEAR);
+    for event in events {
+        let line = world.recorded(*event, "AA", "run-9", "2026-11-20T16:05:00Z");
+        line.before = line.after.clone();
+        line.before.as_mut().unwrap().expires = Some(at(THIS_YEAR));
+    }
+    world.live_enrollment(|live| live.last_modified = Some(at("2026-11-20T15:59:00Z")));
+    world
+}
+
+#[test]
+fn lines_beside_a_genuine_upload_make_no_second_file_of_the_day_look_uploaded() {
+    let mut world = forged(&[Event::Intended, Event::Applied, Event::Confirmed]);
+    let token = world.expect_upload();
+    assert!(token.urgent);
+    assert!(token.state.warnings.contains(&Warning::RecordDisproved), "{token:?}");
+    assert!(token.state.details.iter().any(|text| text.contains("Line 4")), "{token:?}");
+    // So far apart no two right clocks are: Intune changed it after the first file was seen.
+    world.live_enrollment(|live| live.last_modified = Some(at("2026-11-20T16:10:00Z")));
+    assert_eq!(world.first().state.sync, Sync::InSync);
+}
+
+#[test]
+fn an_accepted_second_file_of_the_day_is_not_shown_by_what_the_first_one_brought() {
+    let world = forged(&[Event::Intended, Event::Applied]);
+    world.expect_upload();
+    let notes = world.planned().notes;
+    assert!(!notes.iter().any(|noted| matches!(noted.note, Note::Confirmed(_))), "{notes:?}");
+}
+
+#[test]
+fn what_was_seen_before_an_upload_is_no_proof_of_it_whoever_brought_it() {
+    // Somebody renewed it in the portal, and a run saw that.
+    let mut world = World::enrollment();
+    world.forget();
+    world.now = at("2026-11-20T17:40:00Z");
+    world.recorded(Event::ChangedOutsideGit, "BB", "run-0", "2026-11-20T16:04:00Z");
+    for event in [Event::Intended, Event::Applied, Event::Confirmed] {
+        let line = world.recorded(event, "AA", "run-9", "2026-11-20T16:05:00Z");
+        line.before = line.after.clone();
+        line.before.as_mut().unwrap().expires = Some(at(THIS_YEAR));
+    }
+    world.live_enrollment(|live| live.last_modified = Some(at("2026-11-20T16:00:00Z")));
+    let token = world.expect_held(&[Reason::AgeUnknown]);
+    assert!(token.state.warnings.contains(&Warning::RecordDisproved), "{token:?}");
+    // That it was this very file: sent over itself it changes no expiry.
+    world.live_enrollment(|live| live.last_modified = Some(at("2026-11-20T16:05:30Z")));
+    assert_eq!(world.first().state.sync, Sync::InSync);
+}
