@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::download::DownloadError;
 use super::replace::{self, New};
-use super::session::{self, Which, trust};
+use super::session::{self, Earlier, Which, trust};
 use super::{AppError, Context, Reach, files};
 use applecart_core::fleet::{self, Desired, FLEET_FILE, Policy};
 use applecart_core::ledger::{self, Filter, LedgerView, ShowReport, VerifyReport};
@@ -86,14 +86,29 @@ fn must_be_known(name: &str, record: &Record, view: &LedgerView) -> Result<(), A
     Err(DownloadError::NoTenant { place, name: name.to_owned(), near, next }.into())
 }
 
-/// Whether the record is whole, and signed where the policy asks for it.
+/// Whether the record is whole, signed where the policy asks for it, and goes on with the one that the
+/// settings named before.
 pub fn verify(context: &Context, offline: bool) -> Result<VerifyReport, AppError> {
     let record = Record::find(context, Reach::Clone)?;
-    let ledger = record.open(context, offline)?;
+    let which = Which::of(offline);
     let Record { repo, policy, policy_rev } = &record;
-    let report = trust::verified(context, repo, (policy, policy_rev), &ledger)??;
-    let notes = session::open_notes(context, policy, Which::of(offline))?;
-    let notes = store::verify(&notes, context.real_now())?;
+    let earlier = Earlier::of(repo, Some(policy_rev), policy)?;
+    let policy = &earlier.in_force(policy);
+    let ledger = session::open_ledger(context, policy, which)?;
+    let mut report = trust::verified(context, repo, (policy, policy_rev), &ledger)??;
+    let of_notes = session::open_notes(context, policy, which)?;
+    let notes = store::verify(&of_notes, context.real_now())?;
+    // What is lost or another fleet's is told as that.
+    if report.faults.is_empty()
+        && let Err(error) = earlier.must_go_on(repo, which, &ledger)
+    {
+        report = report.with(error.code(), error.sentence());
+    }
+    if notes.faults.is_empty()
+        && let Err(error) = earlier.notes_must_go_on(repo, which, &of_notes)
+    {
+        report = report.with(error.code(), error.sentence_of_notes());
+    }
     let today = context.now().date_time().date_naive();
     Ok(report.without(&policy.accepted, today).with_notes(&policy.notes_branch, notes))
 }

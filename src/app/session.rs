@@ -22,6 +22,7 @@ pub use live::{
 };
 pub use loaded::{Loaded, Proposed, Tree, Unknown, ledger_policy, load, policy_of, selected};
 pub use past::{Past, Which, open_ledger, open_notes, past, prove};
+pub use record::Earlier;
 
 use super::{AppError, Context, Other, Reach};
 use applecart_core::attention::{self, Attention, CloneState};

@@ -188,6 +188,8 @@ fn a_merged_change_of_the_ledgers_branch_sends_nothing_until_it_has_the_lines_of
     merge_settings(&hub, branch("renew/x"));
     let fresh = hub.clone("fresh", &[]);
     sends_nothing(&hub, &fresh, "ledger-moved");
+    fresh.run(&["ledger", "verify"]).ends_with(7).says("ledger-moved");
+    fresh.run(&["audit"]).ends_with(7).says("ledger-moved");
     let told = fresh.run(&["status", "--fail-on", "urgent"]).ends_with(3);
     told.says("git fetch origin applecart/ledger && git push origin FETCH_HEAD:refs/heads/renew/x");
     // As it says: the record goes on under the new name.
@@ -264,6 +266,8 @@ fn other_notes_and_dropped_ones_hold_every_certificate() {
         let fresh = hub.clone("fresh", &[]);
         fresh.run(&["plan"]).ends_with(3).says("notes-unknown");
         fresh.run(&["apply"]).ends_with(3).says("notes-unknown");
+        fresh.run(&["ledger", "verify"]).ends_with(7).says("ledger-lost");
+        fresh.run(&["audit"]).ends_with(7).says("ledger-lost");
         assert_eq!(hub.world.uploads_of("contoso", Kind::Push), 0, "deleted: {is_deleted}");
     }
 }

@@ -1,7 +1,7 @@
 //! Whether the record is whole.
 
 use super::{AuditOptions, AuditedLedger, Ground};
-use crate::app::session::{self, Which, trust};
+use crate::app::session::{self, Earlier, Which, trust};
 use crate::app::{AppError, Context};
 use applecart_core::audit::of_fault;
 use applecart_core::fleet::{self, Desired, Tenant};
@@ -21,7 +21,9 @@ pub(super) fn audit(
         ..AuditLedger::default()
     };
     let which = Which::of(options.offline);
-    let ledger = match session::open_ledger(context, ground.policy, which) {
+    let earlier = Earlier::of(ground.repo, Some(ground.policy_rev), ground.policy)?;
+    let policy = &earlier.in_force(ground.policy);
+    let ledger = match session::open_ledger(context, policy, which) {
         Ok(ledger) => ledger,
         Err(error @ LedgerError::WhichRemote { .. }) => return Err(error.into()),
         Err(error) => {
@@ -39,12 +41,21 @@ pub(super) fn audit(
     };
     findings.extend(report.faults.iter().map(|fault| of_fault(&branch, fault)));
     let notes_branch = &ground.policy.notes_branch;
-    let notes = session::open_notes(context, ground.policy, which);
-    match notes.and_then(|notes| store::verify(&notes, context.real_now())) {
-        Ok(notes) => {
-            findings.extend(notes.faults.iter().map(|fault| of_fault(notes_branch, fault)));
+    let notes = session::open_notes(context, policy, which).and_then(|notes| {
+        let report = store::verify(&notes, context.real_now())?;
+        findings.extend(report.faults.iter().map(|fault| of_fault(notes_branch, fault)));
+        if report.faults.is_empty() {
+            earlier.notes_must_go_on(ground.repo, which, &notes)?;
         }
-        Err(error) => findings.push(unknown(notes_branch, &error)),
+        Ok(())
+    });
+    if let Err(error) = notes {
+        findings.push(unknown(notes_branch, &error));
+    }
+    if report.faults.is_empty()
+        && let Err(error) = earlier.must_go_on(ground.repo, which, &ledger)
+    {
+        findings.push(unknown(&branch, &error));
     }
     summary.remote = report.remote.clone();
     summary.head = report.head.clone();
@@ -103,6 +114,10 @@ fn no_ledger(
 }
 
 fn unknown(branch: &str, error: &LedgerError) -> AuditFinding {
+    if error.is_about_loss() {
+        let advice = "find out who merged that, and have it reverted or the record continued, as the message says";
+        return finding(error.code(), at(branch), error.sentence(), advice);
+    }
     let advice = "check the network and credentials, or audit what this clone has with --offline";
     finding(error.code(), at(branch), error.sentence(), advice).at(AuditLevel::Unknown)
 }

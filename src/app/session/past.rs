@@ -208,10 +208,10 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
     }
     let read = if which == Which::Writing { ledger.begin() } else { ledger.read() };
     let read = read.and_then(|view| {
-        earlier.must_go_on(loaded, which, &ledger)?;
+        earlier.must_go_on(&loaded.repo, which, &ledger)?;
         let policy = (&policy, loaded.policy_rev.as_deref());
         let (mut view, notes) = prove(context, &loaded.repo, policy, which, &ledger, view)?;
-        if let Err(error) = earlier.notes_must_go_on(loaded, which, &notes) {
+        if let Err(error) = earlier.notes_must_go_on(&loaded.repo, which, &notes) {
             view.lose_notes(error.sentence_of_notes());
         }
         Ok((view, notes))

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Which;
-use super::loaded::Loaded;
 use applecart_core::fleet::{self, Policy};
 use applecart_io::git::{GitError, Repo};
 use applecart_io::store::{Ledger, LedgerError};
@@ -23,7 +22,7 @@ struct Named {
 
 /// What the settings said of the record, up to the base.
 #[derive(Default)]
-pub(super) struct Earlier {
+pub struct Earlier {
     ledger: Named,
     notes: Named,
 }
@@ -33,7 +32,7 @@ impl Earlier {
     ///
     /// # Errors
     /// When the history cannot be read.
-    pub(super) fn of(repo: &Repo, tip: Option<&str>, now: &Policy) -> Result<Self, GitError> {
+    pub fn of(repo: &Repo, tip: Option<&str>, now: &Policy) -> Result<Self, GitError> {
         let Some(tip) = tip else { return Ok(Self::default()) };
         // libgit2 remembers where a clone was cut off.
         let versions = repo.reopen()?.policy_versions(tip, |_| Vec::new())?;
@@ -59,7 +58,7 @@ impl Earlier {
 
     /// The settings with the first commits that they no longer name. A branch that has not got them
     /// is lost or another fleet's, as it was while they were named.
-    pub(super) fn in_force(&self, now: &Policy) -> Policy {
+    pub fn in_force(&self, now: &Policy) -> Policy {
         let mut policy = now.clone();
         policy.genesis = policy.genesis.or(self.ledger.beginning.clone());
         policy.notes_genesis = policy.notes_genesis.or(self.notes.beginning.clone());
@@ -67,7 +66,7 @@ impl Earlier {
     }
 
     /// The first commits that the settings named and name no more, in words.
-    pub(super) fn dropped(&self, now: &Policy) -> Vec<String> {
+    pub fn dropped(&self, now: &Policy) -> Vec<String> {
         [
             ("ledger.genesis", &self.ledger.beginning, &now.genesis),
             ("ledger.notesGenesis", &self.notes.beginning, &now.notes_genesis),
@@ -84,36 +83,31 @@ impl Earlier {
     ///
     /// # Errors
     /// When it lacks lines or another beginning's, and when the remote cannot be asked for them.
-    pub(super) fn must_go_on(
+    pub fn must_go_on(
         &self,
-        loaded: &Loaded,
+        repo: &Repo,
         which: Which,
         ledger: &Ledger,
     ) -> Result<(), LedgerError> {
-        self.ledger.must_go_on(loaded, which, ledger)
+        self.ledger.must_go_on(repo, which, ledger)
     }
 
     /// The same of notes.
     ///
     /// # Errors
     /// As with [`Earlier::must_go_on`].
-    pub(super) fn notes_must_go_on(
+    pub fn notes_must_go_on(
         &self,
-        loaded: &Loaded,
+        repo: &Repo,
         which: Which,
         notes: &Ledger,
     ) -> Result<(), LedgerError> {
-        self.notes.must_go_on(loaded, which, notes)
+        self.notes.must_go_on(repo, which, notes)
     }
 }
 
 impl Named {
-    fn must_go_on(
-        &self,
-        loaded: &Loaded,
-        which: Which,
-        record: &Ledger,
-    ) -> Result<(), LedgerError> {
+    fn must_go_on(&self, repo: &Repo, which: Which, record: &Ledger) -> Result<(), LedgerError> {
         let branch = record.branch().to_owned();
         if let Some(earlier) =
             self.beginning.clone().filter(|earlier| record.genesis() != Some(earlier))
@@ -121,7 +115,7 @@ impl Named {
         {
             return Err(LedgerError::NotItsSuccessor { branch, earlier });
         }
-        let tips = self.tips(loaded, which, record)?;
+        let tips = self.tips(repo, which, record)?;
         let head = record.head()?;
         for (before, tip) in tips {
             let has_it = match &head {
@@ -139,7 +133,7 @@ impl Named {
     /// Where the earlier branches are that are still there: at the remote, else in this clone.
     fn tips(
         &self,
-        loaded: &Loaded,
+        repo: &Repo,
         which: Which,
         record: &Ledger,
     ) -> Result<BTreeMap<String, String>, LedgerError> {
@@ -151,14 +145,13 @@ impl Named {
             (_, asked) => asked,
         };
         let Some(remote) = asked else {
-            let tip = |branch: &String| {
-                Some((branch.clone(), loaded.repo.resolve(&refname(branch)).ok()?))
-            };
+            let tip =
+                |branch: &String| Some((branch.clone(), repo.resolve(&refname(branch)).ok()?));
             return Ok(self.branches.iter().filter_map(tip).collect());
         };
         let names: Vec<String> = self.branches.iter().map(|branch| refname(branch)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let there = loaded.repo.ls_remote(remote, &names).map_err(|source| {
+        let there = repo.ls_remote(remote, &names).map_err(|source| {
             let (branch, remote) = (record.branch().to_owned(), remote.to_owned());
             LedgerError::Unreachable { branch, remote, source: Box::new(source) }
         })?;

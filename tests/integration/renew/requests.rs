@@ -412,3 +412,18 @@ fn a_certificate_for_the_request_that_somebody_vouched_for_is_not_told_to_be_ano
     assert!(said.contains("no request for Apple (CSR) of this renewal is open"), "{said}");
     assert!(said.contains("`applecart renew fabrikam/push`"), "{said}");
 }
+
+#[test]
+fn what_was_recorded_counts_for_seal_without_asking_anybody() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    // The genuine request is on record, and this clone has seen it.
+    open(&hub, &clone, &[]).0.ends_with(0);
+    let (foreign, _) = foreign();
+    let apple = hub.world.simulator().apple();
+    let issued = apple.renew(&foreign, &topic(&hub.world, "contoso"), Utc::now()).unwrap();
+    let file = download(&hub.world, "MDM.pem", &issued.pem);
+    let seal = ["seal", text(&file), "contoso/push", "--offline"];
+    let said = words(&run(&clone, &seal).ends_with(4));
+    assert!(said.contains("key-mismatch"), "{said}");
+}

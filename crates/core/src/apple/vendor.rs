@@ -198,6 +198,11 @@ pub(crate) mod tests {
         STANDARD.encode(list(&request, &by.chain, &by.key.sign(&request).unwrap()))
     }
 
+    /// A request under the signature of another one.
+    pub(crate) fn broken(by: &Made) -> String {
+        STANDARD.encode(list(&request(), &by.chain, &by.key.sign(&request()).unwrap()))
+    }
+
     fn name(signature: &VendorSignature) -> Option<&str> {
         match signature {
             VendorSignature::Good(vendor) => Some(&vendor.name),

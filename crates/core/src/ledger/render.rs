@@ -164,6 +164,21 @@ impl VerifyReport {
         self
     }
 
+    /// The same with something that is wrong with the branch itself.
+    #[must_use]
+    pub fn with(mut self, code: &'static str, message: String) -> Self {
+        self.faults.push(Fault {
+            file: None,
+            line: None,
+            commit: None,
+            code,
+            message,
+            accept: None,
+        });
+        self.verdict = Verdict::Broken;
+        self
+    }
+
     /// The same with what is wrong with the notes, on the branch of this name.
     #[must_use]
     pub fn with_notes(mut self, branch: &str, notes: Self) -> Self {

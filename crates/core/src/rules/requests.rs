@@ -532,6 +532,23 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_that_does_not_fit_is_no_missing_one() {
+        let vendor = apple::vendors::vendor("MDM Vendor: Usual", true);
+        let view = recorded(&[(1, "mallory", 0, &apple::vendors::broken(&vendor))]);
+        let told = doubt(&view).unwrap();
+        assert!(told.contains("the vendor's signature does not fit it"), "{told}");
+        assert!(told.contains("mallory <"), "{told}");
+        let past = view.tenant(uuid(1));
+        assert!(matches!(maker_of(past, &past.records[0]), Maker::Other { .. }));
+        // Nor does it teach the fleet who its vendor is.
+        let bare = bare();
+        let broken = apple::vendors::broken(&vendor);
+        let view = recorded(&[(2, "mallory", 0, &broken), (1, "dana", 5, &bare)]);
+        let past = view.tenant(uuid(1));
+        assert_eq!(maker_of(past, &past.records[0]), &Maker::Unsigned);
+    }
+
+    #[test]
     fn two_open_requests_are_disputed_unless_one_vendor_signed_both() {
         let vendor = apple::vendors::vendor("MDM Vendor: Usual", true);
         let (one, two) = (apple::vendors::signed(&vendor), apple::vendors::signed(&vendor));

@@ -216,7 +216,7 @@ fn holds(case: &Case<'_>, inspection: &Inspection) -> (Vec<Released>, Vec<Reason
 pub(crate) mod tests {
     use super::*;
     use crate::apple::Verdict;
-    use crate::ledger::TenantLedger;
+    use crate::ledger::{Line, Provenance, TenantLedger};
     use crate::model::{Event, Facts, Kind, Reading, Sha256};
     use crate::plan::world::{self, OTHER_TOPIC, World};
     use crate::rules::judge::entry_with;
@@ -286,6 +286,31 @@ pub(crate) mod tests {
         let other = asked(&world, OTHER_TOPIC);
         assert!(matches!(other.effect, Effect::CutOff { .. }), "{other:?}");
         assert!(!other.passed.iter().any(|one| one.to_string().contains("topic")), "{other:?}");
+    }
+
+    #[test]
+    fn the_key_of_a_request_is_ticked_only_where_a_certified_vendor_signed_that() {
+        let vendor = || "MDM Vendor".to_owned();
+        for (maker, is_ticked) in [
+            (Maker::Vendor { vendor: vendor() }, true),
+            (Maker::Signed { vendor: vendor() }, false),
+            (Maker::Unsigned, false),
+            (Maker::Other { why: "another vendor signed it".into() }, false),
+        ] {
+            let mut world = World::renewal();
+            world.recorded(Event::RenewalOpened, "AB", "run-0", "2026-11-20T11:00:00Z");
+            let id = world.tenant.tenant_id;
+            let ledger = world.ledger.as_mut().unwrap().tenants.get_mut(&id).unwrap();
+            let line = Line::of(id, ledger.records.last().unwrap()).unwrap();
+            let provenance = Provenance { origin: None, maker: maker.clone() };
+            ledger.provenance.insert(line.hash, provenance);
+            let mut file = push_file(&live_topic(&world));
+            file.facts.public_key_sha256 = Some(Sha256::of(b"AB"));
+            let asked = verdicts_of(&world, &file);
+            let ticked =
+                asked.passed.iter().any(|one| one.to_string().contains("request for Apple"));
+            assert_eq!(ticked, is_ticked, "{maker:?}: {:?}", asked.passed);
+        }
     }
 
     #[test]

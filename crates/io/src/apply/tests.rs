@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests build repositories")]
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
@@ -73,17 +74,46 @@ impl Files for Endless {
 
 #[tokio::test]
 async fn a_panic_over_one_file_leaves_the_other_tenants_alone() {
-    let report = applied(|blobs| Arc::new(Blobs(blobs)), Duration::from_secs(60)).await;
+    let report = applied(|blobs| Arc::new(Blobs(blobs)), Duration::from_secs(60), None).await;
     assert!(refused(&report).contains("internal error"));
 }
 
 #[tokio::test]
 async fn files_that_take_for_ever_to_open_are_left_behind_and_cost_their_time_once() {
     let begun = Instant::now();
-    let report = applied(|blobs| Arc::new(Endless(blobs)), Duration::from_secs(5)).await;
+    let report = applied(|blobs| Arc::new(Endless(blobs)), Duration::from_secs(5), None).await;
     assert!(refused(&report).contains("takes more than 5 seconds to open"), "{report:?}");
     // There are three of them.
     assert!(begun.elapsed() < Duration::from_secs(14), "{:?}", begun.elapsed());
+}
+
+/// A base that stands by the run until it was asked so often, and then does not answer.
+struct Silent {
+    after: usize,
+    asked: AtomicUsize,
+}
+
+impl InForce for Silent {
+    fn judge<'a>(&'a self, _: &'a applecart_core::fleet::Tenant) -> BoxFuture<'a, Still> {
+        let is_silent = self.asked.fetch_add(1, Ordering::Relaxed) >= self.after;
+        let unknown = Still::Unknown { why: "the remote went away".into() };
+        Box::pin(std::future::ready(if is_silent { unknown } else { Still::InForce }))
+    }
+}
+
+#[tokio::test]
+async fn a_base_that_is_unknown_halfway_through_lets_no_further_write_begin() {
+    // Before the announcement, and after it, directly before the write.
+    for after in [0, 1] {
+        let base = Silent { after, asked: AtomicUsize::new(0) };
+        let opening = Duration::from_secs(60);
+        let report = applied(|blobs| Arc::new(Blobs(blobs)), opening, Some(&base)).await;
+        let contoso = report.results.iter().find(|result| result.tenant == "contoso").unwrap();
+        assert_eq!(contoso.result, Happened::NotStarted, "{after}: {:?}", contoso.details);
+        let why = &contoso.details[0];
+        assert!(why.contains("base-unknown: the remote went away"), "{after}: {why}");
+        assert!(report.exits.contains(&Outcome::Partial), "{after}: {:?}", report.exits);
+    }
 }
 
 /// Contoso was uploaded; why fabrikam's file was refused.
@@ -99,6 +129,7 @@ fn refused(report: &ApplyReport) -> String {
 async fn applied(
     files: impl FnOnce(BTreeMap<String, Vec<u8>>) -> Arc<dyn Files>,
     opening: Duration,
+    in_force: Option<&dyn InForce>,
 ) -> ApplyReport {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let simulator = Simulator::start(Options::default()).await.unwrap();
@@ -174,7 +205,7 @@ async fn applied(
             view: &view,
             requests: &Requests::recorded(&view),
             policy: &policy,
-            in_force: None,
+            in_force,
             clock: &Now(now),
             frozen: None,
             run: &RunContext { author, rev: "1111111111111111111111111111111111111111".into() },
