@@ -7,6 +7,7 @@ mod key;
 mod propose;
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use chrono::Duration;
 
@@ -155,7 +156,9 @@ impl Ground {
         let rev = Some(commit.clone());
         let policy_rev = rev.clone();
         let (other, blind, proposed) = (None, None, None);
-        let loaded = Loaded { repo, rev, policy_rev, policy, base, other, blind, fleet, proposed };
+        let earlier = OnceLock::new();
+        let loaded =
+            Loaded { repo, rev, policy_rev, policy, base, other, blind, fleet, proposed, earlier };
         Ok(Self { loaded, source, start: Start { name, commit }, remote })
     }
 

@@ -31,8 +31,8 @@ pub(super) fn audit(
             return Ok(AuditedLedger { summary, view: None });
         }
     };
-    let policy = (ground.policy, ground.policy_rev);
-    let report = match trust::verified(context, ground.repo, policy, &ledger)? {
+    let by = (ground.policy, ground.policy_rev);
+    let report = match trust::verified(context, ground.repo, by, &ledger)? {
         Ok(report) => report,
         Err(error) => {
             findings.push(unknown(&branch, &error));

@@ -2,7 +2,7 @@
 //! wait to be merged, and in what the worktree and the base differ from what is planned.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::loaded::Loaded;
 use crate::app::{Context, Reach};

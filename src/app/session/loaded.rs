@@ -1,7 +1,8 @@
 //! The fleet as it stands at a revision, with the settings that are in force.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use super::record::Earlier;
 use crate::app::base::{self, Other, Reach};
 use crate::app::{AppError, Context};
 use applecart_core::fleet::{self, Desired, Entry, FLEET_FILE, Folder, Policy, Source, Tenant};
@@ -37,6 +38,9 @@ pub struct Loaded {
     pub fleet: Vec<Desired>,
     /// What the planned revision is by its own settings, where they judge writes otherwise.
     pub proposed: Option<Proposed>,
+    /// What the settings named of the record before, once it was read: that takes a walk through the
+    /// whole history.
+    pub earlier: OnceLock<Earlier>,
 }
 
 /// A revision by its own settings, which count once it is merged.
@@ -122,7 +126,8 @@ pub fn load(
         });
         return Err(AppError::InvalidFleet(mistakes.collect()));
     }
-    Ok(Loaded { repo, rev, policy_rev, policy, base, other, blind, fleet, proposed })
+    let earlier = OnceLock::new();
+    Ok(Loaded { repo, rev, policy_rev, policy, base, other, blind, fleet, proposed, earlier })
 }
 
 /// The settings of one revision, or every mistake in them. How a person signs in is theirs to say.

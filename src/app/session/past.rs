@@ -240,7 +240,15 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
 /// # Errors
 /// When it cannot be fetched: a record is never taken for the first one because nothing is there
 /// that says otherwise.
-fn earlier(loaded: &Loaded, which: Which) -> Result<Earlier, AppError> {
+fn earlier(loaded: &Loaded, which: Which) -> Result<&Earlier, AppError> {
+    if let Some(earlier) = loaded.earlier.get() {
+        return Ok(earlier);
+    }
+    let read = read_earlier(loaded, which)?;
+    Ok(loaded.earlier.get_or_init(|| read))
+}
+
+fn read_earlier(loaded: &Loaded, which: Which) -> Result<Earlier, AppError> {
     let read = Earlier::of(&loaded.repo, loaded.tip(), &loaded.policy);
     match (&loaded.base, read) {
         // Nothing is contacted, and nothing that comes of it is applied.

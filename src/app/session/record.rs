@@ -35,7 +35,17 @@ impl Earlier {
     pub fn of(repo: &Repo, tip: Option<&str>, now: &Policy) -> Result<Self, GitError> {
         let Some(tip) = tip else { return Ok(Self::default()) };
         // libgit2 remembers where a clone was cut off.
-        let versions = repo.reopen()?.policy_versions(tip, |_| Vec::new())?;
+        let repo = repo.reopen()?;
+        // In which order they were is worth a walk only where there were others.
+        let is_other = |settings: &Vec<u8>| {
+            fleet::load_policy(Some(settings))
+                .0
+                .is_some_and(|before| places(&before) != places(now))
+        };
+        if !repo.past_settings(tip)?.iter().any(is_other) {
+            return Ok(Self::default());
+        }
+        let versions = repo.policy_versions(tip, |_| Vec::new())?;
         let before: Vec<Policy> = versions
             .iter()
             .rev()
@@ -104,6 +114,12 @@ impl Earlier {
     ) -> Result<(), LedgerError> {
         self.notes.must_go_on(repo, which, notes)
     }
+}
+
+/// Where the record is, and how it begins.
+fn places(policy: &Policy) -> (&str, &str, Option<&str>, Option<&str>) {
+    let Policy { ledger_branch, notes_branch, genesis, notes_genesis, .. } = policy;
+    (ledger_branch, notes_branch, genesis.as_deref(), notes_genesis.as_deref())
 }
 
 impl Named {

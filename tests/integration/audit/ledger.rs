@@ -201,7 +201,12 @@ fn a_ledger_that_goes_on_elsewhere_is_told() {
     world.commit("Elsewhere");
     let run = world.audit().ends_with(7);
     assert_eq!(finding(&run, "no-ledger")["place"]["ref"], "applecart/other");
-    let note = finding(&run, "ledger-moved");
+    let all = run.json();
+    let moved: Vec<_> = all["findings"].as_array().unwrap().iter().collect();
+    let moved: Vec<_> = moved.into_iter().filter(|one| one["code"] == "ledger-moved").collect();
+    assert!(moved.iter().any(|one| one["level"] == "finding"), "{moved:?}");
+    let is_of_commit = |one: &&&serde_json::Value| one["level"] == "note";
+    let note = *moved.iter().find(is_of_commit).unwrap();
     assert!(note["message"].as_str().unwrap().contains("where there is none yet"), "{note}");
     let head = world.git(&["rev-parse", "HEAD"]);
     assert_eq!((&note["level"], &note["place"]["commit"]), (&"note".into(), &head.as_str().into()));

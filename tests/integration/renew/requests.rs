@@ -414,16 +414,17 @@ fn a_certificate_for_the_request_that_somebody_vouched_for_is_not_told_to_be_ano
 }
 
 #[test]
-fn what_was_recorded_counts_for_seal_without_asking_anybody() {
-    let hub = hub(&["contoso"]);
+fn what_was_recorded_of_others_counts_for_seal_without_asking_anybody() {
+    let hub = hub(&["contoso", "fabrikam"]);
     let clone = admin(&hub, "admin");
-    // The genuine request is on record, and this clone has seen it.
-    open(&hub, &clone, &[]).0.ends_with(0);
-    let (foreign, _) = foreign();
+    // Fabrikam's request is on record, and this clone has seen it.
+    let out = hub.world.path("");
+    run(&clone, &["renew", "fabrikam/push", "--out", text(&out)]).ends_with(0);
+    let csr = std::fs::read_to_string(hub.world.path("IntuneCSR-fabrikam.csr")).unwrap();
     let apple = hub.world.simulator().apple();
-    let issued = apple.renew(&foreign, &topic(&hub.world, "contoso"), Utc::now()).unwrap();
+    let issued = apple.renew(&csr, &topic(&hub.world, "contoso"), Utc::now()).unwrap();
     let file = download(&hub.world, "MDM.pem", &issued.pem);
     let seal = ["seal", text(&file), "contoso/push", "--offline"];
     let said = words(&run(&clone, &seal).ends_with(4));
-    assert!(said.contains("key-mismatch"), "{said}");
+    assert!(said.contains("foreign-request") && said.contains("fabrikam"), "{said}");
 }

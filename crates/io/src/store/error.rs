@@ -17,9 +17,11 @@ pub(super) const UNKNOWN_REQUESTS: &str = "Which request for Apple (CSR) a push 
 fn going_on(join: &str, before: &str, branch: &str, remote: Option<&str>) -> String {
     match remote {
         Some(remote) => format!(
-            "`git fetch {remote} {before} && git push {remote} FETCH_HEAD:refs/heads/{branch}`. Where that is refused, {branch} has lines of its own: `{join} FETCH_HEAD` takes the others in, and then `git push {remote} --delete {before}`"
+            "Where {branch} has lines of its own, fetch {before}, take its lines in with `{join} FETCH_HEAD`, and delete it there. Else go on with it under the new name: `git fetch {remote} {before} && git push {remote} FETCH_HEAD:refs/heads/{branch}`"
         ),
-        None => format!("`{join} {before}` takes its lines in, and then `git branch -D {before}`"),
+        None => format!(
+            "Else take its lines in, and then delete it with `git branch -D {before}`: `{join} {before}`"
+        ),
     }
 }
 
@@ -160,7 +162,7 @@ pub enum LedgerError {
     NotItsSuccessor { branch: String, earlier: String },
     /// The policy named another branch before, and that one has lines that this one lacks.
     #[error(
-        "applecart.yaml named the ledger branch {before} before, and {before}{} has lines that {branch} lacks. Nothing is uploaded, because what they say was uploaded does not count. If the change was not meant, have it reverted (`git log -p applecart.yaml` shows it). Else go on with that record: {}",
+        "applecart.yaml named the ledger branch {before} before, and {before}{} has lines that {branch} lacks. Nothing is uploaded, because what they say was uploaded does not count. If the change was not meant, have it reverted (`git log -p applecart.yaml` shows it). {}",
         remote.as_ref().map_or(String::new(), |remote| format!(" on the remote {remote}")),
         going_on("applecart ledger join", before, branch, remote.as_deref())
     )]
@@ -373,7 +375,7 @@ impl LedgerError {
                 "the notes branch {branch} does not go on with the notes that began with {earlier}, which `ledger.notesGenesis` in applecart.yaml named before. {UNKNOWN_REQUESTS}. If the change was not meant, have it reverted (`git log -p applecart.yaml` shows it); if no clone has those notes any more, rename this branch and begin new ones that say so: `applecart ledger create --replace-notes REASON`"
             ),
             Self::LeftBehind { branch, before, remote } => format!(
-                "applecart.yaml named the notes branch {before} before, and {before} has lines that {branch} lacks. {UNKNOWN_REQUESTS}. If the change was not meant, have it reverted (`git log -p applecart.yaml` shows it). Else go on with those notes: {}",
+                "applecart.yaml named the notes branch {before} before, and {before} has lines that {branch} lacks. {UNKNOWN_REQUESTS}. If the change was not meant, have it reverted (`git log -p applecart.yaml` shows it). {}",
                 going_on("applecart ledger join --notes", before, branch, remote.as_deref())
             ),
             Self::Behind { branch, remote, seen, found } => format!(
