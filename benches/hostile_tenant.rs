@@ -160,7 +160,7 @@ fn collection(answer: Answer, page: usize, next: &str) -> String {
             format!(r#"{{"value":[{tokens}]{next}}}"#)
         }
         Answer::Limits => {
-            format!(r#"{{"value":[{}]}}"#, named(0..3_000, &next, &"x".repeat(500)))
+            format!(r#"{{"value":[{}]}}"#, named(0..3_000, &next, &"x".repeat(320)))
         }
     }
 }

@@ -24,10 +24,10 @@ pub(super) enum ShapeError {
 
 /// Intune allows 3,000 VPP and 2,000 enrollment tokens.
 pub(super) const MAX_ITEMS: usize = 3_000;
-/// What all tokens of a collection may say together: three times the most that Intune allows, each
-/// with names of ordinary length. A token's texts stand in the plan, in what needs a person and in the
-/// commands that help, so each octet costs several.
-const MAX_TEXT: usize = 3 << 19;
+/// What all tokens of a collection may say together: 320 octets for each of the most that Intune
+/// allows. A token's texts stand in the plan, in what needs a person and in the commands that help, so
+/// each octet costs eight.
+const MAX_TEXT: usize = 960 << 10;
 /// What a text costs besides its octets.
 const TEXT: usize = 32;
 /// Scope tags of one token; Intune allows far fewer in a whole tenant.
@@ -370,7 +370,7 @@ mod tests {
             format!("[{}]", items.collect::<Vec<_>>().join(","))
         };
         let all = |json: &str| collection(serde_json::from_str::<Vec<Vpp>>(json).unwrap());
-        let name = "n".repeat(60);
+        let name = "n".repeat(50);
         let ordinary = format!(
             r#""displayName":"{name}","organizationName":"{name}","locationName":"{name}","appleId":"{name}","roleScopeTagIds":["0","12"]"#
         );
