@@ -66,7 +66,7 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done · 2 changes (with --detailed-exitcode) · 3 some tenants failed or unobserved ·
+Exit codes: 0 done · 2 changes (with --detailed-exitcode) · 3 some tenants failed or unknown ·
 4 refused · 5 stale plan · 6 in progress elsewhere · 7 untrusted source · 8 sign-in failed for all ·
 9 inside --fail-within or --fail-on · 64 usage · 78 invalid fleet · 130 interrupted · 1 any other error
 

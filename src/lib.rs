@@ -10,14 +10,14 @@
 //!    into every mistake with its place.
 //! 3. [`intune`](applecart_io::intune) signs in to each tenant and reads the three resources; each
 //!    answer is present, absent or unknown ([`Reading`](applecart_core::model::Reading)).
-//! 4. [`store`](applecart_io::store) reads the [`ledger`](applecart_core::ledger): what was sent and
-//!    seen before.
+//! 4. [`store`](applecart_io::store) reads the [`ledger`](applecart_core::ledger): what was
+//!   uploaded and seen before.
 //! 5. [`plan`](applecart_core::plan) decides, purely, what to do with every token and why; a
 //!    [`CheckedPlan`](applecart_core::plan::CheckedPlan) is what passed the lint and the safety
 //!    limits.
 //! 6. [`apply`](applecart_io::apply) walks it: opens files late with
 //!    [`vault`](applecart_io::vault), judges them with [`apple`](applecart_core::apple), announces,
-//!    re-reads, sends, reads back, records.
+//!    re-reads, uploads, reads back, records.
 //! 7. [`report`](applecart_core::report) shows all of it, to people and to scripts ([`schemas`]).
 //!
 //! `applecart_simulator` stands in for Intune, Entra and Apple; only `simulate`, `demo` and tests

@@ -29,10 +29,10 @@ pub struct Options {
     pub note: Option<String>,
 }
 
-/// What was recorded.
+/// The uploads of one tenant that a person looked at and confirmed in the notes.
 pub struct Acknowledged {
     pub tenant: TenantName,
-    /// The confirmed uploads.
+    /// The confirmed uploads, each with the time of its line in the ledger.
     pub uploads: Vec<(TokenRef, Timestamp)>,
     /// The notes' newest commit.
     pub head: Option<String>,

@@ -58,7 +58,7 @@ pub enum What {
     Reviewed(PathBuf),
 }
 
-/// What was done.
+/// A finished run: its report, and what its exit code follows from.
 pub struct Applied {
     pub report: ApplyReport,
     observed: Outcome,

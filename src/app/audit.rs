@@ -20,7 +20,7 @@ use applecart_io::git::Repo;
 pub struct AuditOptions {
     /// The ledger's head as an earlier audit printed it: the present one must hold it.
     pub expect_head: Option<String>,
-    /// Contact nothing.
+    /// Read this clone alone: neither the remote nor Intune is asked.
     pub offline: bool,
     /// Look only at what is new since the branch left this revision.
     pub base: Option<String>,

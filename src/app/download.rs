@@ -129,7 +129,7 @@ pub(super) fn unread(tenant: &Tenant, problem: Problem) -> DownloadError {
     DownloadError::Unread { tenant: tenant.name.clone(), problem: Box::new(problem) }
 }
 
-/// A downloaded file.
+/// A file as Apple's portal gave it, read from disk or from a pipe, not encrypted yet.
 pub(super) struct Download {
     content: Secret,
     pub(super) options: DownloadOptions,

@@ -145,12 +145,7 @@ pub enum AppError {
     Instant(String),
     /// A period that ends before it begins.
     #[error("--since {since} is later than --until {until}: nothing can have happened between")]
-    Period {
-        /// From when on.
-        since: Timestamp,
-        /// Until when.
-        until: Timestamp,
-    },
+    Period { since: Timestamp, until: Timestamp },
     #[error("neither Git's history nor the ledger has {what}")]
     NoHistory {
         /// A token or a tenant, in words.

@@ -15,7 +15,7 @@ use applecart_io::git::{FleetWalk, GitError, Repo};
 use applecart_io::store::LedgerError;
 
 pub struct HistoryOptions {
-    /// `TENANT` or `TENANT/TOKEN`.
+    /// `TENANT` or `TENANT/TOKEN`; without it, the selection says which tenants.
     pub target: Option<String>,
     pub selection: Selection,
     pub period: Period,

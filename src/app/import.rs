@@ -25,7 +25,7 @@ use applecart_core::report::{self, ImportNoteCode, ImportReport, Imported};
 use applecart_io::git::Repo;
 use applecart_io::intune::{self, Connector, ReadRequest};
 
-/// What is imported.
+/// Which tenants are read from Intune, and where their ids come from.
 pub enum ImportSource {
     One {
         name: String,

@@ -36,7 +36,7 @@ pub enum Host {
     Gitlab,
 }
 
-/// What was begun.
+/// The new repository, for the report of `init`.
 pub struct Begun {
     pub root: PathBuf,
     /// The files that were written, within `root`.

@@ -86,7 +86,7 @@ pub struct OpenOptions {
 }
 
 pub enum WhichTokens {
-    /// `TENANT` or `TENANT/TOKEN`.
+    /// `TENANT` for all of its tokens, or `TENANT/TOKEN` for one.
     Named(String),
     /// Every selected token that expires within this time.
     DueWithin(Duration),
@@ -108,7 +108,7 @@ pub enum CsrSource {
 /// What is brought as a branch.
 pub struct BringOptions {
     pub download: DownloadOptions,
-    /// `TENANT` or `TENANT/TOKEN`.
+    /// `TENANT` for all of its tokens, or `TENANT/TOKEN` for one.
     pub token: String,
     pub branch: BranchOptions,
 }

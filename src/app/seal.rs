@@ -20,7 +20,7 @@ use applecart_io::store;
 
 pub struct SealOptions {
     pub download: DownloadOptions,
-    /// `TENANT` or `TENANT/TOKEN`.
+    /// `TENANT`, or `TENANT/TOKEN`: the token that the file is for.
     pub token: String,
     pub compare: Compare,
     /// The file in the tenant's folder that another program sealed already.

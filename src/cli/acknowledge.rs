@@ -20,7 +20,7 @@ pub(super) struct Args {
     /// Who of the customer confirmed it
     #[arg(long, value_name = "PERSON")]
     by: Option<String>,
-    /// What they said
+    /// What the customer said, for who reads the record later
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
 }

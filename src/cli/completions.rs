@@ -17,7 +17,7 @@ use applecart_core::model::Outcome;
   applecart completions fish > ~/.config/fish/completions/applecart.fish
   applecart completions powershell >> $PROFILE")]
 pub(super) struct Args {
-    /// For which shell
+    /// The shell that the script is for
     #[arg(value_enum)]
     shell: Shell,
 }

@@ -102,7 +102,7 @@ impl Explain for AppError {
             Self::Signers(error) => match error {
                 SignersError::Git(error) => git_outcome(error),
                 error if error.is_about_source() => Outcome::Untrusted,
-                // Nothing is wrong with the source; nobody can tell.
+                // The source could not be read, so whether it is trusted is unknown.
                 _ => Outcome::Error,
             },
             Self::Base(error) => base_outcome(error),

@@ -16,7 +16,7 @@ use applecart_core::rules::codes::{self, Explanation, Explanations};
   applecart explain
   applecart explain topic-change --format json")]
 pub(super) struct Args {
-    /// The code
+    /// The code, such as topic-change; without one, all are listed
     code: Option<String>,
     /// How to show the result
     #[arg(short = 'o', long, value_parser = FORMATS, default_value = "human")]

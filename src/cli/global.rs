@@ -25,7 +25,7 @@ pub(super) enum LogFormat {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// The fleet repository
+    /// The folder of the fleet repository
     #[arg(
         short = 'C',
         long,
@@ -146,7 +146,7 @@ impl std::io::Write for LogLines {
     }
 }
 
-/// This process's environment.
+/// The environment variables of this process, read here alone so that tests can give others.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub(super) fn environment() -> Environment {
     Environment::new(|name| std::env::var(name).ok()).asking(passphrase)

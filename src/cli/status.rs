@@ -14,7 +14,7 @@ use applecart_core::report::{self, Status, StatusView};
 /// them. With --offline only Git and this clone's ledger are read: the expiry date is the one last
 /// seen in Intune, else the one in Git; the settings are then the revision's own, unless
 /// --policy-rev names others. A schedule should use --fail-on urgent: it ends with 9 when something
-/// is expired, critical, held, missing, failing or unobserved.
+/// is expired, critical, held, missing, failing or could not be read.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart status
@@ -26,7 +26,7 @@ use applecart_core::report::{self, Status, StatusView};
 pub(super) struct Args {
     #[command(flatten)]
     selected: Selected,
-    /// Contact nothing
+    /// Contact nothing: show what Git and this clone's ledger know
     #[arg(long)]
     offline: bool,
     /// Show only tokens that expire within this time, such as 30d, or whose expiry is unknown
@@ -38,7 +38,7 @@ pub(super) struct Args {
     /// End with 9 when something of these needs attention: `urgent`, or codes such as `expired`
     #[arg(long, value_name = "CODES", value_delimiter = ',')]
     fail_on: Vec<FailOn>,
-    /// Show every token
+    /// Show every token, not only those that need attention
     #[arg(long)]
     all: bool,
     /// How to show it

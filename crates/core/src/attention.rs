@@ -5,8 +5,8 @@
 //! their own, so that no two of them disagree about what is wrong.
 //!
 //! The key of a matter is its identity: tenant, token, code and renewal period, never its text. A
-//! matter ends only by a reading that disproves it: while its token is unobserved, or outside the
-//! selection, it stays as last known, with the time of that knowledge.
+//! matter ends only by a reading that disproves it: while its token could not be read, or outside
+//! the selection, it stays as last known, with the time of that knowledge.
 //!
 //! To add a cause: its row in [`crate::rules::codes`], its line in `code`, and the place that raises
 //! it in `raise`. A code without a row does not compile, and a test asks for an example of each
@@ -50,7 +50,7 @@ pub struct Matter {
     pub due: Option<Timestamp>,
     /// What happened, and why it matters.
     pub message: String,
-    /// What to do.
+    /// What to do next, as a sentence; the command is in `command`.
     pub next: String,
     /// The command that does it, for a shell.
     pub command: Option<String>,
@@ -174,7 +174,7 @@ pub struct CloneState {
 pub struct OpenRenewal {
     /// Empty where the file lies in the worktree of this clone, not committed.
     pub branch: String,
-    /// The tenant's name.
+    /// The name of the tenant's folder under `tenants/`.
     pub tenant: String,
     pub token: TokenRef,
     /// Who brought it; `null` where the branch's commit is not in this clone.
@@ -243,7 +243,7 @@ impl OpenRenewal {
     }
 }
 
-/// A list that was made before, of which unobserved tokens keep their matters.
+/// A list that was made before, of which tokens that could not be read keep their matters.
 #[derive(Clone, Copy, Debug)]
 pub struct Earlier<'a> {
     pub at: Timestamp,

@@ -10,7 +10,7 @@ use crate::report::{AuditArea, AuditFinding, AuditLevel, AuditPlace};
 /// A sealed file as a commit of the past had it.
 pub struct PastFile {
     pub commit: String,
-    /// From the root.
+    /// Relative to the repository's root, with `/`.
     pub path: String,
     pub tenant: TenantId,
     pub sha256: Sha256,
@@ -24,7 +24,7 @@ pub struct PresentFile {
     /// The tenant file that names it, and the token's line there.
     pub tenant_file: String,
     pub line: usize,
-    /// From the root.
+    /// Relative to the repository's root, with `/`.
     pub path: String,
     pub sha256: Sha256,
     pub blob: String,

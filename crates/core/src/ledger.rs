@@ -1,4 +1,4 @@
-//! The ledger: the append-only record of what was sent, seen and said, on a Git branch.
+//! The ledger: the append-only record of what was uploaded, seen and said, on a Git branch.
 //!
 //! One file a tenant, `tenants/<tenantId>.jsonl`, one [`Record`](crate::model::Record) a line,
 //! each line naming the hash of the line before. An auditor can check all of it with `git`,

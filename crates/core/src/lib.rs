@@ -4,7 +4,7 @@
 //! * [`fleet`]: bytes of a fleet repository, checked, or every mistake with its place.
 //! * [`apple`]: Apple's token files, their facts and findings.
 //! * [`sealed`]: what a sealed file shows without a key.
-//! * [`ledger`]: the record of what was sent and seen, as text and as questions.
+//! * [`ledger`]: the record of what was uploaded and seen, as text and as questions.
 //! * [`rules`]: each rule once, and what every code means.
 //! * [`import`]: what Intune has, as tenant files.
 //! * [`renewal`]: a download from Apple, its token, and the tenant file that names it.

@@ -5,7 +5,7 @@
 //! * [`intune`]: Entra and Graph; a reader and a writer.
 //! * [`vault`]: age and SOPS files, and secrets that cannot be printed.
 //! * [`store`]: the ledger's branch, its remote and its lock.
-//! * [`apply`]: walks a checked plan: opens, records the intent, sends, reads back, records.
+//! * [`apply`]: walks a checked plan: opens, records the intent, uploads, reads back, records.
 //! * [`files`]: what a person names, read within bounds.
 //! * [`seams`]: time and chance, which a run is given.
 

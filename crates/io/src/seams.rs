@@ -39,7 +39,7 @@ pub(crate) async fn within<T>(
     }
 }
 
-/// The machine's clock.
+/// The clock of this machine, in UTC: every date in the ledger and in reports comes from it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MachineClock;
 

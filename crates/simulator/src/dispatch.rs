@@ -21,7 +21,7 @@ const PORTAL_PAGE: &str =
 #[derive(Debug)]
 pub(super) struct Dispatcher {
     pub(super) state: Arc<State>,
-    /// `http://127.0.0.1:<port>`.
+    /// `http://127.0.0.1:<port>`, which `@odata.nextLink` and others begin with.
     pub(super) origin: String,
     /// Added to every request.
     pub(super) latency: Duration,

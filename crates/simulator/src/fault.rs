@@ -103,7 +103,7 @@ pub enum Fault {
     /// Answers with this status and does nothing else.
     Status {
         status: u16,
-        /// The `Retry-After` header.
+        /// The value of the `Retry-After` header; without it the answer has none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after: Option<RetryAfter>,
         /// The JSON body; Graph's (or Entra's) error shape when absent.
@@ -140,7 +140,7 @@ pub enum Fault {
     DoneThenHang,
     /// Answers 307 to another place; does nothing.
     Redirect {
-        /// The `Location` header.
+        /// The value of the `Location` header.
         location: String,
     },
     /// Does as asked, but a collection's answer points to this next page.
@@ -181,7 +181,7 @@ impl Fault {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum RetryAfter {
-    /// Seconds.
+    /// A number of seconds, as Graph sends it.
     Seconds(u64),
     /// An HTTP date, or anything else a server might write there; sent as it is.
     Text(String),

@@ -56,7 +56,7 @@ type Answer = Result<Success, Failure>;
 /// What every handler needs.
 struct Context<'a> {
     state: &'a State,
-    /// `http://127.0.0.1:<port>`.
+    /// `http://127.0.0.1:<port>`, which `@odata.nextLink` and others begin with.
     origin: &'a str,
     call: &'a Call,
     version: Version,

@@ -73,7 +73,7 @@ pub struct Counters {
     pub requests: u64,
     /// Requests for an access token.
     pub sign_ins: u64,
-    /// `$batch` requests.
+    /// Requests to `/$batch`, each counted once, whatever it holds.
     pub batches: u64,
     /// Requests that asked for a change, refused ones and parts of a `$batch` included.
     pub write_attempts: u64,

@@ -41,7 +41,7 @@ pub struct PushSigning {
 #[derive(Clone, Debug)]
 pub(super) struct EncryptionKey {
     pub(super) certificate: String,
-    /// PKCS#8.
+    /// The private key as PEM of PKCS#8.
     pub(super) key: String,
 }
 

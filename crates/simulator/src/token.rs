@@ -28,7 +28,7 @@ const END: &str = "-----END MESSAGE-----";
 pub(super) struct ServerToken {
     /// SHA-256 in hex of `access_token`, which tells tokens apart.
     pub(super) access_token_sha256: String,
-    /// `access_token_expiry`.
+    /// `access_token_expiry` of the file, a year after the download.
     pub(super) expires: DateTime<Utc>,
 }
 

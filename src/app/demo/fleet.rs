@@ -37,7 +37,7 @@ enum Situation {
     Enrollment,
     /// Git has the renewal of the VPP token.
     Vpp,
-    /// Live is Git's file, with this many days left.
+    /// Intune has the file in Git, which expires in this many days.
     InSync(i64),
     /// Git has the renewal of a certificate with this many days left.
     Renewal(i64),
@@ -73,7 +73,7 @@ pub(super) fn tenant_id(name: &str) -> Result<TenantId, AppError> {
         .map_err(DemoError::made)
 }
 
-/// Builds repository, keys and live state.
+/// Builds the repository, the keys and what the simulated Intune has.
 pub(super) fn build(dir: &Path, simulator: &Running, now: Timestamp) -> Result<Fleet, AppError> {
     let identity = Identity::generate();
     let fleet = Fleet {

@@ -9,7 +9,7 @@ use age::x25519;
 use super::InitError;
 use crate::app::{AppError, Context};
 
-/// A new key.
+/// The private age key of a new fleet, which opens every file that is sealed to it.
 pub(in crate::app) struct Identity(x25519::Identity);
 
 impl Identity {
@@ -17,7 +17,7 @@ impl Identity {
         Self(x25519::Identity::generate())
     }
 
-    /// Its public half.
+    /// The public key (`age1…`) that files are encrypted to.
     pub(in crate::app) fn recipient(&self) -> String {
         self.0.to_public().to_string()
     }

@@ -16,7 +16,7 @@ use applecart_io::git::Change;
 
 /// Which credential another account has.
 pub struct AccountOptions {
-    /// `TENANT` or `TENANT/TOKEN`.
+    /// `TENANT`, or `TENANT/TOKEN`: the token whose Apple Account changes.
     pub token: String,
     pub apple_id: String,
     pub branch: BranchOptions,

@@ -51,7 +51,7 @@ pub(super) fn attach(
     replace::replace(&files)
 }
 
-/// `IntunePublicKey-contoso-abm.pem`.
+/// The name that the key of one token is saved under, such as `IntunePublicKey-contoso-abm.pem`.
 fn file_name(due: &Due<'_>) -> PathBuf {
     let name = due.token.token.name.as_deref().or(due.token.token.id.as_deref());
     let token = slug(name.unwrap_or(Kind::Enrollment.as_str()));

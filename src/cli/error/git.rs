@@ -35,7 +35,7 @@ pub(super) fn base_outcome(error: &BaseError) -> Outcome {
         BaseError::Revision { flag: Flag::Base, .. } if error.fetch_line().is_none() => {
             Outcome::Usage
         }
-        // Nothing is wrong with the source; nobody can tell.
+        // The source could not be read, so whether it is trusted is unknown.
         BaseError::Unreachable { .. } | BaseError::Gone { .. } | BaseError::History { .. } => {
             Outcome::Partial
         }

@@ -84,7 +84,8 @@ impl From<BerError> for CmsError {
 const SIGNED: u8 = 2;
 const ENVELOPED: u8 = 3;
 const PKCS7: [u8; 8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07];
-/// 1.2.840.113549.1.9.16.1.23, RFC 5083.
+/// id-ct-authEnvelopedData, 1.2.840.113549.1.9.16.1.23 (RFC 5083), as the content of an OBJECT
+/// IDENTIFIER.
 const AUTH_ENVELOPED: [u8; 11] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x10, 0x01, 0x17];
 
 pub(super) fn read(input: &[u8]) -> Result<Cms, CmsError> {
@@ -151,7 +152,7 @@ fn recipient(
 ) -> Result<(), CmsError> {
     let mut inside = info.inside();
     match info.tag {
-        // Key transport.
+        // KeyTransRecipientInfo (RFC 5652 §6.2.1): a version, then one recipient.
         SEQUENCE => {
             inside.expect(INTEGER, budget)?;
             let id = inside.next(budget)?.ok_or(BerError::Unexpected)?;
@@ -163,7 +164,8 @@ fn recipient(
             let rsa_octets = is_rsa(algorithm.content).then_some(octets);
             found.push(Recipient { id, rsa_octets });
         }
-        // Key agreement.
+        // KeyAgreeRecipientInfo (RFC 5652 §6.2.2): the version, the originator, then a list of
+        // recipients.
         0xA1 => {
             inside.expect(INTEGER, budget)?;
             inside.expect(0xA0, budget)?;
@@ -215,7 +217,7 @@ pub(super) fn shortest(mut octets: &[u8]) -> &[u8] {
     octets
 }
 
-/// rsaEncryption and RSAES-OAEP.
+/// Whether it is 1.2.840.113549.1.1.1 (rsaEncryption) or 1.2.840.113549.1.1.7 (RSAES-OAEP).
 fn is_rsa(oid: &[u8]) -> bool {
     matches!(oid, [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 1 | 7])
 }

@@ -37,7 +37,7 @@ pub(super) enum Content {
     Other(Form),
 }
 
-/// What [`look`] found.
+/// What a file is, and what about its bytes is not as Apple makes it; see [`look`].
 pub(super) struct Look {
     pub(super) content: Content,
     /// What is not as Apple makes it, for people.
@@ -259,7 +259,7 @@ fn names_credentials(text: &str) -> bool {
         || text.contains("BEGIN MESSAGE-----")
 }
 
-/// PEM blocks.
+/// Sorts a text of PEM blocks by their labels: certificates, keys, requests, CMS.
 fn armoured(text: &str, carriage_returns: bool, look: &mut Look) -> Content {
     // Copied out of JSON or a pipeline variable, line ends are two letters.
     let escaped = text.contains("\\n").then(|| text.replace("\\r", "").replace("\\n", "\n"));
@@ -386,7 +386,7 @@ fn json(bytes: &[u8], look: &mut Look, bare: bool) -> Content {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ErrorAnswer {
-    /// The push portal's.
+    /// The push portal answers with `ErrorCode` and `ErrorMessage`, in JSON.
     #[serde(rename = "ErrorCode")]
     code: Option<i64>,
     #[serde(rename = "ErrorMessage")]

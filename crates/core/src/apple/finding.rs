@@ -21,7 +21,7 @@ kebab_enum! {
 kebab_enum! {
     /// Whether a file may be used: the worst of its findings.
     Verdict {
-        /// Nothing remarkable.
+        /// No finding weighs anything: the file is as Apple makes it.
         Accept => "accept",
         /// It may be used; something is worth knowing.
         Warn => "warn",
@@ -90,7 +90,7 @@ impl FindingCode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Finding {
-    /// The stable name.
+    /// Stable: reviews, scripts and `applecart explain` read it.
     pub code: FindingCode,
     /// How much it weighs.
     pub severity: Severity,

@@ -91,7 +91,7 @@ pub struct FileFacts {
     /// Push: start of validity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// VPP: the organisation.
+    /// VPP: `orgName` of the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization: Option<String>,
     /// Push and VPP: end of validity.

@@ -19,7 +19,7 @@ use super::{Finding, FindingCode};
 
 /// The pinned authority's name in RFC 4514, as its certificates have it.
 const AUTHORITY: &str = "C=US,O=Apple Inc.,OU=Apple Certification Authority,CN=Apple Application Integration 2 Certification Authority";
-/// 1.2.840.113549.1.1.11
+/// sha256WithRSAEncryption (RFC 4055), the one algorithm that is taken from this authority.
 const SHA256_WITH_RSA: der::asn1::ObjectIdentifier =
     der::asn1::ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 /// The modulus of its RSA key, from AppleAAI2CA.cer on Apple's page of certificate authorities
@@ -33,7 +33,7 @@ b848a1676c56089de570c546f4af85e3bd3adea1e7d9a8363c1962a57c15a047b36b811b10acfed8
     50a707db25c6c34f6f5b87be2af193a7d46c5eb2392e04a9e16d1c3bae39713f04f3b9f4579d23004f99835e\
     9ff00c0158beb5d1ecd7b27ec265e2f1ec3ca6fc6edb56b3ee0a06b20b4bc9a2f0f131f6aede356cc3805e50\
     6390b6ba6d5cc0e39f26834a1dde9ba9b05a6ffb9b6b81ecdddf32defc2e42a2ca785ad7";
-/// The exponent, 65537.
+/// The public exponent 65537, which all of these authorities have.
 const EXPONENT: [u8; 3] = [1, 0, 1];
 
 /// An RSA key of an authority.

@@ -1,8 +1,8 @@
-//! Live Intune's keys, in whatever form Graph gives them.
+//! The keys in Intune, in whatever form Graph gives them.
 //!
 //! The forms are not documented, so every plausible one is taken: PEM, base64 of DER, base64 of
-//! PEM, and for signing requests the property list that Apple's push portal wants, plain or in
-//! base64.
+//! PEM, and for requests for Apple (CSR) the property list that Apple's push portal wants, plain or
+//! in base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,7 +26,8 @@ pub(super) enum EncryptionKey {
     Unreadable,
 }
 
-/// Reads Graph's `encryptionPublicKey`.
+/// Reads Graph's `encryptionPublicKey`: PEM or base64 of DER, a certificate or a bare key, once or
+/// twice encoded.
 pub(super) fn encryption_key(text: &str) -> EncryptionKey {
     let Some(der) = unwrapped(text, MAX_LAYERS) else { return EncryptionKey::Unreadable };
     match shape(&der) {

@@ -115,12 +115,12 @@ impl Value {
             }
             // TeletexString, in practice Latin-1.
             0x14 => Some(content.iter().map(|octet| char::from(*octet)).collect()),
-            // BMPString: UTF-16, big-endian.
+            // A BMPString is UTF-16 in big-endian order (X.690 §8.23).
             0x1E if content.len().is_multiple_of(2) => {
                 let units = content.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair));
                 char::decode_utf16(units).collect::<Result<String, _>>().ok()
             }
-            // UniversalString: UTF-32, big-endian.
+            // A UniversalString is UTF-32 in big-endian order (X.690 §8.23).
             0x1C if content.len().is_multiple_of(4) => content
                 .as_chunks::<4>()
                 .0
@@ -183,7 +183,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// RFC 4514 §2.4.
+/// Escapes what would end or change a value in the text form of names (RFC 4514 §2.4).
 fn escaped(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let last = text.chars().count().saturating_sub(1);
     for (index, character) in text.chars().enumerate() {

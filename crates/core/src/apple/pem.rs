@@ -16,7 +16,7 @@ const MAX_LABEL: usize = 64;
 const MAX_BLOCKS: usize = 1000;
 
 pub(super) struct Block {
-    /// Such as `CERTIFICATE`.
+    /// What stands behind `BEGIN`, such as `CERTIFICATE` or `RSA PRIVATE KEY`.
     pub(super) label: String,
     /// The content; `None` where the block has no end or is not base64.
     pub(super) content: Option<Zeroizing<Vec<u8>>>,

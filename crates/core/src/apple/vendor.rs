@@ -24,7 +24,7 @@ const SIGNATURE: &str = "PushCertSignature";
 /// A vendor of an MDM service, as its certificate names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vendor {
-    /// The common name.
+    /// The common name of the vendor's certificate, such as `MDM Vendor: …`.
     pub name: String,
     /// SHA-256 of the key that its chain ends with; `None` for Apple's root.
     root: Option<Sha256>,

@@ -1,7 +1,7 @@
 //! The VPP (content, location) token.
 //!
 //! [`read`] takes the base64 of a JSON object apart and keeps the organisation, the expiry and
-//! the text that is to be sent; [`judge`] compares it with Intune and the clock. The file is
+//! the text that is to be uploaded; [`judge`] compares it with Intune and the clock. The file is
 //! a bearer secret: nothing here can print it. It names no location, so two locations of one
 //! organisation cannot be told apart by their files.
 
@@ -24,9 +24,9 @@ use crate::model::{Facts, Kind, LiveVpp, Timestamp};
 /// }
 /// ```
 pub struct VppToken {
-    /// `orgName`.
+    /// `orgName` of the file, as Apple writes it.
     pub organization: String,
-    /// `expDate`.
+    /// `expDate` of the file, in UTC whatever offset it is written with.
     pub expires: Timestamp,
     text: Zeroizing<String>,
 }

@@ -147,7 +147,7 @@ pub(super) fn rsa_octets(public_key: &[u8]) -> Option<usize> {
 
 /// Modulus and exponent of an RSA key, without leading zeros; `None` for other keys.
 pub(super) fn rsa_key(public_key: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    /// 1.2.840.113549.1.1.1
+    /// rsaEncryption, 1.2.840.113549.1.1.1: keys of other algorithms have no modulus.
     const RSA: [u8; 9] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01];
     let mut budget = Budget::default();
     let (info, _) = first(public_key, &mut budget).ok()?;

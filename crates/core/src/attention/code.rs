@@ -19,7 +19,7 @@ kebab_enum! {
         Critical => "critical",
         /// A schedule should fail because of it: `status --fail-on urgent`.
         Urgent => "urgent",
-        /// Worth a look.
+        /// It can wait for working hours, and stops nothing.
         Notice => "notice",
     }
 }

@@ -410,7 +410,7 @@ fn what_was_on_the_list_stays_until_a_reading_disproves_it() {
     let kept = again(&world, "contoso");
     assert_eq!(codes(&kept), codes(&before));
     assert!(kept.iter().all(|one| one.as_of == Some(at)));
-    // Unobserved.
+    // A token that could not be read.
     let read = std::mem::replace(
         &mut world.live.push,
         Reading::Unknown(Problem::new(ProblemCode::Timeout, "no answer in time")),

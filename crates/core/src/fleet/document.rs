@@ -27,9 +27,9 @@ pub(super) struct Span {
     /// Byte offsets into the text.
     pub(super) start: usize,
     pub(super) end: usize,
-    /// From 1.
+    /// Counted from 1, as editors do.
     pub(super) line: usize,
-    /// In characters, from 1.
+    /// Counted from 1, in characters.
     pub(super) column: usize,
     /// In characters, on the first line.
     pub(super) length: usize,

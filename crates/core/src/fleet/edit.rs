@@ -26,7 +26,7 @@ pub enum NewValue {
     /// A mapping of texts, such as an enrollment token's `recipient`. Members that stand there
     /// already and are not named here stay.
     Fields(Vec<(&'static str, String)>),
-    /// `true` or `false`.
+    /// Written as `true` or `false`, without quotes.
     Flag(bool),
 }
 
@@ -69,7 +69,7 @@ pub enum EditError {
     #[error("{file}:{line}:{column}: this cannot be edited without touching other text; {instead}")]
     ByHand {
         file: String,
-        /// From 1.
+        /// Counted from 1, as editors do.
         line: usize,
         /// In characters, from 1.
         column: usize,

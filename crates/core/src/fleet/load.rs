@@ -43,7 +43,7 @@ pub struct Loaded {
 pub enum Desired {
     /// Its folder has no mistake.
     Valid(Tenant),
-    /// Its folder has a mistake; nothing may be sent for it.
+    /// Its folder has a mistake; nothing may be uploaded for it.
     Invalid {
         name: String,
         /// Its id, where that much could be read.

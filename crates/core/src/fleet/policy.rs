@@ -279,7 +279,7 @@ pub(super) fn is_placeholder(client_id: &str) -> bool {
 kebab_enum! {
     /// What proves to be the application.
     CredentialKind {
-        /// `AZURE_CLIENT_SECRET`.
+        /// A client secret, in AZURE_CLIENT_SECRET.
         ClientSecret => "client-secret",
         /// A certificate and its key.
         ClientCertificate => "client-certificate",
@@ -300,7 +300,7 @@ kebab_enum! {
     /// One of Microsoft's clouds; tokens do not cross them.
     #[derive(Default)]
     Cloud {
-        /// Global, including GCC.
+        /// The worldwide cloud, which US Government GCC uses too.
         #[default]
         Public => "public",
         /// US Government L4 (GCC High).
@@ -315,7 +315,7 @@ kebab_enum! {
 /// A token file that may go to another tenant than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
-    /// What may move.
+    /// The folder, push topic or VPP token file that may move.
     pub of: Owned,
     /// The tenant it belonged to.
     pub from: TenantId,
@@ -329,9 +329,9 @@ pub struct Move {
 /// How token files are written into requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wire {
-    /// `depToken` of `uploadDepToken`.
+    /// How a `.p7m` is written into `depToken` of Graph's `uploadDepToken`.
     pub dep_token: DepTokenWire,
-    /// `token` of a VPP token.
+    /// How a `.vpptoken` is written into `token` of Graph's `vppToken`.
     pub vpp_token: VppTokenWire,
     /// `certificate` of the push certificate.
     pub push_certificate: PushCertificateWire,
@@ -344,7 +344,7 @@ kebab_enum! {
         /// Base64 of the file's bytes.
         #[default]
         Base64 => "base64",
-        /// The file's text.
+        /// The file's text goes into the JSON string as it is.
         Text => "text",
     }
 }

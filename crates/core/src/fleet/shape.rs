@@ -21,7 +21,7 @@ pub(super) enum Shape {
     /// Any scalar, as text.
     Text,
     Integer,
-    /// `true` or `false`.
+    /// `true` or `false`, as YAML 1.2 writes them.
     Boolean,
     /// One of these words.
     Word(Vec<String>),

@@ -33,7 +33,7 @@ pub const MAX_ENTRIES: usize = 1_024;
 pub struct Source {
     /// The commit, or the tree that was named itself; `None` for a worktree.
     pub rev: Option<String>,
-    /// `applecart.yaml`.
+    /// The bytes of `applecart.yaml`; `None` where the revision has no such file.
     pub policy: Option<FileBytes>,
     /// Where there is no such file, the one beside it with nearly its name.
     pub near_policy: Option<String>,

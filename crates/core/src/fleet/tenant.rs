@@ -24,7 +24,7 @@ pub struct Tenant {
     pub tenant_id: TenantId,
     /// The Git tree id of its folder; of a worktree, the digest of its files.
     pub tree: String,
-    /// Labels for `--select`.
+    /// Labels such as `ring: pilot`, which `--select ring=pilot` finds.
     pub labels: BTreeMap<String, String>,
     pub contacts: Vec<String>,
     /// Which kinds are read.

@@ -10,7 +10,7 @@ use crate::model::{TenantId, TenantName};
 pub struct Customer {
     /// `customerId`: the customer's own directory.
     pub tenant_id: TenantId,
-    /// `displayName`.
+    /// `displayName` of the contract in Graph; `None` where it has none.
     pub display_name: Option<String>,
     /// `defaultDomainName`, such as `contoso.onmicrosoft.com`.
     pub domain: Option<String>,

@@ -27,7 +27,7 @@ pub struct ChainError {
 }
 
 impl ChainError {
-    /// A fault that only other bytes mend.
+    /// A fault that only other bytes correct.
     pub fn new(line: usize, fault: ChainFault) -> Self {
         Self { line, fault, accept: None }
     }
@@ -98,7 +98,7 @@ impl Tail {
     pub const EMPTY: Self = Self { seq: 0, hash: Sha256::ZERO };
 }
 
-/// A verified chain.
+/// The lines of one tenant's file, after each `prev` was checked against the line before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
     pub records: Vec<Record>,

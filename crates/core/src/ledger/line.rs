@@ -19,7 +19,7 @@ pub const MAX_LINE: usize = 64 * 1024;
 /// no log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineFault {
-    /// Longer than [`MAX_LINE`].
+    /// No line that this program writes comes near [`MAX_LINE`].
     #[error("the line has {length} bytes; at most {MAX_LINE} are allowed")]
     TooLong {
         /// The line's length, its line feed included.

@@ -54,7 +54,7 @@ pub struct ShowReport {
 pub struct BrokenTenant {
     /// Whose file it is.
     pub tenant_id: TenantId,
-    /// One sentence.
+    /// One sentence for a person: what is broken, and at which line.
     pub message: String,
 }
 
@@ -64,7 +64,7 @@ pub struct BrokenTenant {
 pub struct ShowEntry {
     /// Whose file it is in.
     pub tenant_id: TenantId,
-    /// The line.
+    /// The line as it was written, with the hash that the next one names.
     #[serde(flatten)]
     pub record: Record,
 }
@@ -114,9 +114,9 @@ pub struct Fault {
     pub line: Option<usize>,
     /// The commit that did it, where the history tells.
     pub commit: Option<String>,
-    /// The stable name.
+    /// Stable: `applecart explain` and scripts read it.
     pub code: &'static str,
-    /// One sentence.
+    /// One sentence for a person: what is broken, and at which line.
     pub message: String,
     /// By what the policy can accept it, once somebody has looked into it.
     #[serde(skip_serializing_if = "Option::is_none")]

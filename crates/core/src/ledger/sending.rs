@@ -27,7 +27,7 @@ use crate::model::{Event, Facts, FailureCode, FileRef, Kind, Record, Sha256, Tim
 pub struct Sending<'a> {
     /// Which token, by the line of it that knows most.
     pub token: &'a TokenRef,
-    /// Which digest.
+    /// The SHA-256 of the opened token file that was announced.
     pub sha256: Sha256,
     /// The line that opened it.
     pub opened: &'a Record,
@@ -83,7 +83,7 @@ impl<'a> Sending<'a> {
         self.opened.file()?.downloaded
     }
 
-    /// Live facts before it.
+    /// Facts in Intune before it.
     pub fn before(&self) -> Option<&'a Facts> {
         self.opened.before.as_ref()
     }

@@ -98,7 +98,7 @@ pub fn intent(minute: i64, run: &str, sha256: Sha256) -> LedgerEntry {
     draft(Event::Intended, minute, run, Some(sha256))
 }
 
-/// A failure.
+/// A line that says that the upload of this file failed with this code.
 pub fn failure(minute: i64, run: &str, sha256: Sha256, code: FailureCode) -> LedgerEntry {
     let body = EntryBody::Failed { file: Some(sha256.into()), cause: cause(code) };
     LedgerEntry { body, ..draft(Event::Failed, minute, run, Some(sha256)) }

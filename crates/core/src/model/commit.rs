@@ -12,9 +12,7 @@ use crate::words::kebab_enum;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Person {
-    /// The name.
     pub name: String,
-    /// The mail address.
     pub email: String,
 }
 
@@ -30,7 +28,7 @@ kebab_enum! {
     SignatureFormat {
         /// An SSH key's signature.
         Ssh => "ssh",
-        /// An OpenPGP signature.
+        /// An OpenPGP signature, as `gpg` makes it.
         Openpgp => "openpgp",
         /// A CMS signature with an X.509 certificate.
         X509 => "x509",
@@ -48,11 +46,10 @@ pub enum Verification {
     Unknown,
 }
 
-/// A commit's signature.
+/// The signature that a commit carries, not checked yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Signature {
-    /// Its format.
     pub format: SignatureFormat,
     /// The key that the signature names: `SHA256:…` for SSH, the fingerprint or key id in
     /// hexadecimal for OpenPGP. A claim while `verified` is `unknown`.
@@ -61,11 +58,11 @@ pub struct Signature {
     pub verified: Verification,
 }
 
-/// A commit.
+/// A commit's own statements: everything but the id can be made up by whoever wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Commit {
-    /// 40 hexadecimal digits.
+    /// The whole SHA-1 name, 40 hexadecimal digits.
     pub id: String,
     /// Who wrote the change.
     pub author: Person,

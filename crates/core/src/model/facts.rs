@@ -19,7 +19,7 @@ pub struct Facts {
     /// Push: the certificate's serial number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serial: Option<Serial>,
-    /// Enrollment: Intune's `tokenName`.
+    /// Enrollment: `tokenName` in Graph, which administrators choose and may change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// VPP: the organisation's name, from Apple.

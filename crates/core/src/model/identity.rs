@@ -61,7 +61,6 @@ macro_rules! text_type {
 macro_rules! word_type {
     ($name:ident, $schema:expr) => {
         impl $name {
-            /// It as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -11,7 +11,7 @@ pub enum Reading<T> {
     Present(T),
     /// It is proved not to be there.
     Absent,
-    /// Nobody can tell; never leads to a write.
+    /// It could not be read; never leads to a write.
     Unknown(Problem),
     /// The caller did not want to know (a kind outside `watch`).
     NotAsked,
@@ -51,13 +51,14 @@ impl<T> Reading<T> {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Resource {
-    /// `applePushNotificationCertificate`.
+    /// Graph's `applePushNotificationCertificate`: one for each tenant.
     Push,
-    /// `depOnboardingSettings`.
+    /// Graph's `depOnboardingSettings`: a list of enrollment program tokens.
     Enrollment,
-    /// `vppTokens`.
+    /// Graph's `vppTokens`: a list, under `deviceAppManagement`.
     Vpp,
-    /// `dataSharingConsents/appleMDMPushCertificate`.
+    /// Graph's `dataSharingConsents/appleMDMPushCertificate`, without which Intune takes no first
+    /// certificate.
     Consent,
 }
 
@@ -102,7 +103,7 @@ impl ProblemCode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Problem {
-    /// The stable name.
+    /// Stable: scripts and exit code 8 read it.
     pub code: ProblemCode,
     /// The resource it is about; `null` when it is the whole tenant.
     pub resource: Option<Resource>,
@@ -138,13 +139,13 @@ impl Problem {
 /// The push certificate in Intune. Graph's `id` and `lastModifiedDateTime` drift and are not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LivePush {
-    /// `topicIdentifier`.
+    /// `topicIdentifier`, which the enrolled devices know; another one cuts them off.
     pub topic: Topic,
-    /// `certificateSerialNumber`.
+    /// `certificateSerialNumber`, in hexadecimal; it differs after every renewal.
     pub serial: Serial,
-    /// `expirationDateTime`.
+    /// `expirationDateTime`, which Intune reads from the certificate.
     pub expires: Timestamp,
-    /// `appleIdentifier`.
+    /// `appleIdentifier`: the Apple Account, typed by whoever uploaded; Intune does not check it.
     pub apple_id: Option<String>,
     /// `certificateUploadFailureReason`, null when healthy.
     pub failure: Option<String>,
@@ -168,25 +169,26 @@ impl LivePush {
 pub struct LiveEnrollment {
     /// Graph's `id`, stable over renewals.
     pub id: String,
-    /// `tokenName`.
+    /// `tokenName`, which administrators choose and may change.
     pub name: Option<String>,
     /// `tokenType`: `dep` or `appleSchoolManager`; words that Graph adds are kept.
     pub token_type: Option<String>,
-    /// `appleIdentifier`.
+    /// `appleIdentifier`: the Apple Account, typed by whoever uploaded; Intune does not check it.
     pub apple_id: Option<String>,
     /// `tokenExpirationDateTime`; `None` when Graph has no plausible one (year 1 for "never").
     pub expires: Option<Timestamp>,
-    /// `lastModifiedDateTime`.
+    /// `lastModifiedDateTime`, which any change of the object moves, not only an upload.
     pub last_modified: Option<Timestamp>,
-    /// `lastSuccessfulSyncDateTime`.
+    /// `lastSuccessfulSyncDateTime`; `None` before the first sync with Apple.
     pub last_successful_sync: Option<Timestamp>,
-    /// `lastSyncTriggeredDateTime`.
+    /// `lastSyncTriggeredDateTime`; a sync that began after the last success may have failed.
     pub last_sync_triggered: Option<Timestamp>,
     /// `lastSyncErrorCode`: 0 is well, 3 means new Apple terms await acceptance.
     pub last_sync_error_code: i64,
-    /// `roleScopeTagIds`.
+    /// `roleScopeTagIds`, in the order that Graph gives; `None` where Graph leaves the property
+    /// out.
     pub role_scope_tag_ids: Option<Vec<String>>,
-    /// `shareTokenWithSchoolDataSyncService`.
+    /// `shareTokenWithSchoolDataSyncService`, of use for a school alone.
     pub school_data_sync: Option<bool>,
     /// The public key that Apple encrypts this token to (`getEncryptionPublicKey`), as Graph
     /// gives it; `None` when it was not asked for.
@@ -211,35 +213,35 @@ impl LiveEnrollment {
 pub struct LiveVpp {
     /// Graph's `id`, stable over renewals.
     pub id: String,
-    /// `displayName`.
+    /// `displayName`, which administrators choose and may change.
     pub display_name: Option<String>,
-    /// `organizationName`.
+    /// `organizationName`, which Intune reads from the token.
     pub organization: Option<String>,
-    /// `locationName`.
+    /// `locationName`, which Apple tells Intune; no token file states it.
     pub location: Option<String>,
-    /// `appleId`.
+    /// `appleId`: the Apple Account, typed by whoever uploaded; Intune does not check it.
     pub apple_id: Option<String>,
-    /// `countryOrRegion`.
+    /// `countryOrRegion`: the store that licences come from, in two letters.
     pub country_or_region: Option<String>,
-    /// `vppTokenAccountType`.
+    /// `vppTokenAccountType`: `business` or `education`; words that Graph adds are kept.
     pub account_type: Option<String>,
-    /// `automaticallyUpdateApps`.
     pub automatically_update_apps: Option<bool>,
-    /// `claimTokenManagementFromExternalMdm`.
+    /// `claimTokenManagementFromExternalMdm`: takes the token over from another MDM service.
     pub claim: Option<bool>,
-    /// `dataSharingConsentGranted`.
     pub data_sharing_consent_granted: Option<bool>,
-    /// `expirationDateTime`.
+    /// `expirationDateTime`; `None` where Graph has no plausible one.
     pub expires: Option<Timestamp>,
-    /// `lastModifiedDateTime`.
+    /// `lastModifiedDateTime`, which any change of the object moves, not only an upload.
     pub last_modified: Option<Timestamp>,
-    /// `lastSyncDateTime`.
+    /// `lastSyncDateTime`; `None` before the first sync with Apple.
     pub last_sync: Option<Timestamp>,
-    /// `lastSyncStatus`.
+    /// `lastSyncStatus`, such as `completed` or `failed`; words that Graph adds are kept.
     pub last_sync_status: Option<String>,
-    /// `state`.
+    /// Graph's word, such as [`Self::VALID`] or `assignedToExternalMDM`; words that Graph adds are
+    /// kept.
     pub state: String,
-    /// `roleScopeTagIds`.
+    /// `roleScopeTagIds`, in the order that Graph gives; `None` where Graph leaves the property
+    /// out.
     pub role_scope_tag_ids: Option<Vec<String>>,
 }
 
@@ -392,7 +394,6 @@ impl<'a> LiveToken<'a> {
         }
     }
 
-    /// When it expires.
     pub fn expires(self) -> Option<Timestamp> {
         match self {
             Self::Push(live) => Some(live.expires),

@@ -42,7 +42,7 @@ kebab_enum! {
         Verified => "verified",
         /// A run saw a watched token for the first time, or saw that it changed or is gone.
         Observed => "observed",
-        /// Intune has another credential than the last recorded one, and no run sent it.
+        /// Intune has another credential than the last recorded one, and no run uploaded it.
         ChangedOutsideGit => "changed-outside-git",
         /// A credential that came from outside Git is now watched in Git.
         Adopted => "adopted",
@@ -77,7 +77,8 @@ crate::code_enum! {
 }
 
 impl FailureCode {
-    /// Whether the digest must not be sent again until a person decides (decision table, row 4).
+    /// Whether the digest must not be uploaded again until a person decides (decision table, row
+    /// 4).
     pub fn is_definite(self) -> bool {
         matches!(self, Self::Rejected | Self::NeverVisible | Self::WrongLocation)
     }
@@ -87,12 +88,12 @@ impl FailureCode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Cause {
-    /// The stable name.
+    /// Stable: scripts and the retry rules read it.
     pub code: FailureCode,
     /// Graph's HTTP status, where there was an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Graph's request id.
+    /// The request's id, which Microsoft's support asks for; left out where nothing was uploaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// One sentence for a person; never raw input, never secret.
@@ -111,7 +112,7 @@ impl Cause {
     }
 }
 
-/// Who ran it.
+/// Who ran the command, as the pipeline's variables or the machine say; nothing proves it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Actor {
@@ -121,7 +122,7 @@ pub struct Actor {
     /// The operating system's or the pipeline's user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// The machine's name.
+    /// The machine's host name; left out where neither a variable nor /etc/hostname says it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
 }

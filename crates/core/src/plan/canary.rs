@@ -1,20 +1,20 @@
 //! The wire encodings that public evidence leaves open, and who proves them.
 //!
 //! Nobody outside Microsoft knows how Intune wants a token file written into a request. So until
-//! one upload of a kind was sent in the fleet's encoding *and* seen live, one token goes alone and
-//! is waited for: a wrong encoding then costs one customer an hour, not two hundred. The kinds and
-//! encodings are judged over the whole ledger, not over the selection.
+//! one upload of a kind was sent in the fleet's encoding *and* seen in Intune, one token goes alone
+//! and is waited for: a wrong encoding then costs one customer an hour, not two hundred. The kinds
+//! and encodings are judged over the whole ledger, not over the selection.
 //!
 //! The rules, beside those of the design:
 //!
 //! * An unfinished intent blocks its kind only while it may still show (its run is alive, or
 //!   Intune has not settled). Afterwards a token that Intune accepted is sent once more, and is the
-//!   canary itself; a token that left the fleet in between blocks nobody.
+//!   first one itself; a token that left the fleet in between blocks nobody.
 //! * Only a failure that speaks about the file in its encoding (refused, never visible) counts, and
 //!   one of them may be that customer's own: two in two tenants stop the kind. After the first the
 //!   others wait for `settle`, so that a person can look before a second customer's file is tried.
 //!   A customer that lacks a permission proves nothing, and another tenant's token is the next
-//!   canary in the same run.
+//!   first one in the same run.
 //! * A file that Intune has in another location than it was meant for is the wrong file, and proves
 //!   the encoding.
 
@@ -78,7 +78,7 @@ fn uploads(action: Action) -> bool {
     matches!(action, Action::Upload | Action::Create)
 }
 
-/// A sending that was accepted in this encoding and is found live by this very plan.
+/// A sending that was accepted in this encoding and is found in Intune by this very plan.
 fn is_proved_by(view: &LedgerView, notes: &[Noted], kind: Kind, wire: &str) -> bool {
     notes
         .iter()
@@ -261,7 +261,7 @@ fn mark(tenants: &mut [PlannedTenant], kind: Kind, canary: &Canary) {
             }
             let (warning, detail) = match canary {
                 Canary::Proved => continue,
-                // A single due token is its own canary, and nobody waits for it.
+                // A single due token goes alone in any case, and no other waits for it.
                 Canary::First { .. } if alone => continue,
                 Canary::First { tenant_id: first, token, .. }
                     if tenant_id == Some(*first)

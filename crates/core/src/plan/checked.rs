@@ -16,7 +16,7 @@ pub enum Refusal {
     /// `--approve` names another plan.
     #[error("--approve names {given}, but the plan's digest is {actual}")]
     Approval {
-        /// What was given.
+        /// The digest that `--approve` names.
         given: String,
         /// What the plan has.
         actual: String,

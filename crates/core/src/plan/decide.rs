@@ -1,9 +1,9 @@
 //! The decision table for a token with a file: first match wins. Rows are numbered as in the
 //! README's table; every row and every hold is a test in `decide/tests`.
 //!
-//! Rows 1 and 2 (unobserved, no file) are decided by the caller. What speaks against a credential is
-//! in [`crate::rules::judge`], what else forbids a write in [`super::holds`], and what releases it in
-//! [`crate::rules::allow`].
+//! Rows 1 and 2 (could not be read, no file) are decided by the caller. What speaks against a
+//! credential is in [`crate::rules::judge`], what else forbids a write in [`super::holds`], and
+//! what releases it in [`crate::rules::allow`].
 
 use super::holds::{self, Case, Moved};
 use super::planned::{Closing, Note};
@@ -26,13 +26,13 @@ pub(super) enum Decision {
     InSync,
     /// Intune has what Git states of the file, and no run has opened these sealed bytes and compared.
     Unverified,
-    /// Send the file, and these settings with it.
+    /// Upload the file, and these settings with it.
     Upload {
         settings: Settings,
     },
     /// Make a VPP token of the file.
     Create,
-    /// Change settings only.
+    /// Change settings in Intune; no file is uploaded.
     Configure {
         settings: Settings,
     },
@@ -506,7 +506,7 @@ fn warn_of_request(ruling: &mut Ruling, case: &Case<'_>) {
     }
 }
 
-/// Row 5.
+/// Row 5 of the decision table: another run is about to upload, or its upload may still show.
 fn progressing(case: &Case<'_>, sending: &Sending<'_>) -> Ruling {
     let mut ruling = Ruling::of(Decision::Progressing);
     if case.is_alive(sending) {

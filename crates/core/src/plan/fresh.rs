@@ -3,8 +3,9 @@
 //! A plan is always made again; the file only decides what of it may happen. So nothing that
 //! stands in a file is ever sent, and whoever edits one can never make more happen than `apply`
 //! without a file would do. What the reviewers looked at must be as it was: the policy, and of
-//! every tenant with an action its tree, its tokens' digests, and live. What has nothing to do
-//! with that may have moved on. Writes that became due since then wait for a plan of their own.
+//! every tenant with an action its tree, its tokens' digests, and what Intune has. What has nothing
+//! to do with that may have moved on. Writes that became due since then wait for a plan of their
+//! own.
 
 use std::collections::BTreeMap;
 
@@ -53,10 +54,10 @@ pub enum Stale {
     /// The token has another file.
     #[error("{tenant}: {token} has another sha256 than when it was made")]
     File { tenant: String, token: TokenRef },
-    /// Live is not what it was.
+    /// Intune has something else than the plan saw.
     #[error("{tenant}: {token} in Intune changed since it was made")]
     Live { tenant: String, token: TokenRef },
-    /// From the same files and live state, something else follows now.
+    /// From the same files and the same state of Intune, something else follows now.
     #[error(
         "{tenant}: it says {planned} for {token}, and now the same is judged otherwise ({now}{reasons})"
     )]

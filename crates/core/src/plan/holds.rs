@@ -201,7 +201,7 @@ fn not_to_be_made(case: &Case<'_>) -> Option<Hold> {
 /// id is gone: the token was deleted and created again.
 pub(super) struct MadeAgain {
     pub(super) id: String,
-    /// What both have.
+    /// The location or the name that the entry and this token share.
     pub(super) alike: String,
 }
 

@@ -17,7 +17,7 @@ pub struct Fault {
     pub tenant: Option<String>,
     /// The token; `None` for all of the tenant's.
     pub token: Option<TokenRef>,
-    /// What is wrong.
+    /// Which rule the plan breaks, as a sentence without its subject.
     pub what: &'static str,
 }
 

@@ -7,14 +7,15 @@ use super::types::{Action, Plan, Reason};
 use crate::fleet::{Tenant, Token, TokenFile};
 use crate::model::{Evidence, Facts, FileRef, Kind, Sha256, TenantId, TenantName, TokenRef};
 
-/// Something that `apply` records in the ledger although nothing is sent.
+/// Something that `apply` records in the ledger although nothing is uploaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// Live shows an unfinished sending; what that rests on, where Intune's answer is not recorded.
+    /// Intune has the file of an unfinished sending; what that rests on, where Intune's answer is
+    /// not recorded.
     Confirmed(Option<Evidence>),
-    /// Live is another credential than the last recorded one.
+    /// Intune has another credential than the last recorded one.
     ChangedOutsideGit,
-    /// Sent twice, and never shown.
+    /// Uploaded twice, and no read ever showed it.
     NeverVisible,
     /// A VPP token landed in another location than it was meant for.
     WrongLocation,
@@ -35,7 +36,7 @@ pub enum Closing {
     NotShown,
     /// Intune has a third credential.
     OutcomeUnknown,
-    /// Intune has it.
+    /// Intune has the uploaded credential; the ledger is only to be told.
     Shown,
 }
 
@@ -198,7 +199,7 @@ impl DueWrite {
 }
 
 /// A file in Git of which Intune should have the credential already. It is opened and compared, and
-/// nothing is sent.
+/// nothing is uploaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verify {
     pub name: TenantName,
@@ -206,7 +207,7 @@ pub struct Verify {
     /// The token as Git wants it, with the id that Git, the ledger or Intune knows.
     pub token: Token,
     pub file: TokenFile,
-    /// What Intune has.
+    /// What Intune has, to compare the opened file with.
     pub live: Facts,
 }
 
@@ -218,7 +219,7 @@ pub struct Noted {
     pub token: TokenRef,
     /// The file in Git.
     pub file: Option<FileRef>,
-    /// Live facts; `None` when proved absent.
+    /// The facts in Intune; `None` when proved absent.
     pub live: Option<Facts>,
     pub note: Note,
 }
@@ -233,9 +234,9 @@ impl Noted {
 /// Whether a kind's wire encoding is proved, and what follows for its uploads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Canary {
-    /// An upload in it was seen live: all may be sent.
+    /// An upload in it was seen in Intune: all files may be uploaded.
     Proved,
-    /// This token is sent alone and waited for, then the others.
+    /// This token is uploaded alone and waited for, then the others.
     First {
         tenant_id: TenantId,
         token: TokenRef,
@@ -244,7 +245,7 @@ pub enum Canary {
     },
     /// Nothing of the kind is sent yet: a sending may still show.
     Pending(String),
-    /// Nothing of the kind is sent: the tokens that went first failed in two tenants.
+    /// Nothing of the kind is uploaded: the tokens that went first failed in two tenants.
     Failed(String),
 }
 
@@ -256,7 +257,7 @@ pub struct Planned {
     pub due: Vec<Due>,
     /// The files that are opened and compared with what Intune has.
     pub verifies: Vec<Verify>,
-    /// What the ledger should learn although nothing is sent.
+    /// What the ledger should learn although nothing is uploaded.
     pub notes: Vec<Noted>,
     /// For each kind with an upload: whether its wire encoding is proved, and what follows.
     pub canaries: BTreeMap<Kind, Canary>,

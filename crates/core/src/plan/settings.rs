@@ -1,4 +1,4 @@
-//! Settings of a token that Git states and live has otherwise.
+//! Settings of a token that Git states and Intune has otherwise.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What has to change so that live is as Git states.
+    /// What has to change in Intune so that it is as Git states.
     pub(super) fn due(stated: &Facts, live: LiveToken<'_>) -> Self {
         let now = live.facts();
         let mut due = Self::default();

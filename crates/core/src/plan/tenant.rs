@@ -222,7 +222,7 @@ impl<'a> OneTenant<'a> {
         shown: &Shown<'_>,
         past: Option<&TenantLedger>,
     ) -> PlannedToken {
-        // Live may be known while the ledger is not.
+        // What Intune has may be known while the ledger is not.
         let live = shown.live.and_then(LiveToken::expires);
         let last_seen = past
             .and_then(|past| past.last_live_facts(&shown.token))
@@ -435,7 +435,7 @@ impl<'a> OneTenant<'a> {
     }
 }
 
-/// What live is expected to be once the token file in Git is live.
+/// What Intune is expected to have once the token file in Git is uploaded.
 fn after(entry: &Token, live: Option<LiveToken<'_>>, settings: &Settings) -> Facts {
     let stated = &entry.facts;
     if entry.token.kind == Kind::Push {

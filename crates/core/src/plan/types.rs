@@ -43,11 +43,11 @@ crate::code_enum! {
 kebab_enum! {
     /// Whether the credential works, as far as Intune tells.
     Health {
-        /// It does.
+        /// Intune reports nothing against it.
         Ok => "ok",
         /// It does not; see the reasons.
         Failing => "failing",
-        /// Not known.
+        /// Intune could not be read, or names a state that this version does not know.
         Unknown => "unknown",
     }
 }
@@ -67,17 +67,17 @@ crate::code_enum! {
 }
 
 kebab_enum! {
-    /// What is due.
+    /// What `apply` does with a token.
     Action {
-        /// Nothing.
+        /// Git and Intune agree, or nothing can be done from here.
         None => "none",
-        /// Open the file in Git and compare it with what Intune has; nothing is sent.
+        /// Open the file in Git and compare it with what Intune has; nothing is uploaded.
         Verify => "verify",
-        /// Send the token file.
+        /// Upload the token file.
         Upload => "upload",
         /// Create the token in Intune.
         Create => "create",
-        /// Change settings only.
+        /// Change settings in Intune; no token file is uploaded.
         Configure => "configure",
         /// Something would be due but must not happen.
         Hold => "hold",
@@ -110,11 +110,11 @@ crate::code_enum! {
 kebab_enum! {
     /// How much of a tenant was read.
     Observed {
-        /// Every watched resource.
+        /// Every watched resource was read.
         Complete => "complete",
-        /// Some.
+        /// At least one resource could not be read; see `problems`.
         Partial => "partial",
-        /// None.
+        /// No resource could be read; see `problems`.
         None => "none",
     }
 }
@@ -122,7 +122,7 @@ kebab_enum! {
 kebab_enum! {
     /// Where Intune's state came from.
     Source {
-        /// Microsoft Graph.
+        /// Read from Microsoft Graph by this run.
         Live => "live",
         /// A snapshot file; such a plan is never applied.
         Snapshot => "snapshot",
@@ -147,13 +147,13 @@ pub struct TokenState {
     pub expiry: Expiry,
     /// When it expires: as Intune says where known, else as it was last seen there, else as Git says.
     pub expires: Option<Timestamp>,
-    /// Whether it works.
+    /// Whether the credential works, as far as Intune tells.
     pub health: Health,
-    /// Why not.
+    /// Why it does not work, or why that is unknown; empty where it works.
     pub health_reasons: Vec<HealthReason>,
     /// Why a write is held, most dangerous first.
     pub reasons: Vec<Reason>,
-    /// Worth knowing.
+    /// What is worth knowing about it; none of it holds the upload.
     pub warnings: Vec<Warning>,
     /// Sentences for a person: what would happen, and the way out.
     pub details: Vec<String>,
@@ -172,19 +172,19 @@ pub struct TokenState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedToken {
-    /// Where it stands.
+    /// What Git and Intune have of it.
     #[serde(flatten)]
     pub state: TokenState,
-    /// What is due.
+    /// What `apply` does with it.
     pub action: Action,
     /// Holds that a reviewed `allow` line released.
     pub allows: Vec<Reason>,
     /// Every hour counts: device sync is down until this is uploaded.
     pub urgent: bool,
     // Boxed, as `after`: most tokens have no action.
-    /// Live facts before the action.
+    /// Facts in Intune before the action; `null` where the token is absent.
     pub before: Option<Box<Facts>>,
-    /// Facts after it.
+    /// Facts in Intune after the action; `null` without an action.
     pub after: Option<Box<Facts>>,
 }
 
@@ -192,7 +192,7 @@ pub struct PlannedToken {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedTenant {
-    /// The folder's name.
+    /// The name of its folder under `tenants/`.
     pub name: String,
     /// The directory id; `null` when the folder is invalid and does not say.
     pub tenant_id: Option<TenantId>,
@@ -253,7 +253,7 @@ pub struct Withdrawn {
 pub enum Withdrawal {
     /// The kind is no longer in `watch`: nothing of it is read or told.
     Kind,
-    /// The entry.
+    /// The token's entry in the tenant file.
     Entry,
     /// The entry's file: a renewal that is not uploaded yet never will be.
     File,
@@ -287,7 +287,7 @@ pub struct Touched {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResealedTenant {
-    /// The folder's name.
+    /// The name of its folder under `tenants/`.
     pub name: String,
     /// How many of its token files are other bytes than in the base, with the same `sha256` of the
     /// opened file.
@@ -298,7 +298,7 @@ pub struct ResealedTenant {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RemovedTenant {
-    /// The folder's name.
+    /// The name of its folder under `tenants/`.
     pub name: String,
     /// The directory id; `null` when the folder was invalid and did not say.
     pub tenant_id: Option<TenantId>,
@@ -310,7 +310,7 @@ pub struct RemovedTenant {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SealedToOthers {
-    /// The tenant's folder.
+    /// The name of the tenant's folder under `tenants/`.
     pub name: String,
     /// The file's name in it.
     pub file: String,
@@ -333,17 +333,17 @@ pub struct RecipientsChange {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// Selected tenants.
+    /// All selected tenants, whatever is due for them.
     pub tenants: usize,
-    /// Tokens to upload.
+    /// Tokens whose file is uploaded.
     pub uploads: usize,
-    /// Tokens to create.
+    /// Tokens that Intune does not have yet, and that are created.
     pub creates: usize,
     /// Tokens whose settings change.
     pub configures: usize,
-    /// Tokens held.
+    /// Tokens whose write is held; each says why.
     pub holds: usize,
-    /// Files in Git that are opened and compared with Intune; nothing is sent.
+    /// Files in Git that are opened and compared with Intune; nothing is uploaded.
     #[serde(default)]
     pub verifies: usize,
     /// Tenants of which something could not be read.
@@ -379,7 +379,7 @@ pub struct RecordChange {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QuieterThen {
-    /// The tenant's folder.
+    /// The name of the tenant's folder under `tenants/`.
     pub tenant: String,
     pub token: TokenRef,
     /// How much time is left by the base's limits.
@@ -392,7 +392,7 @@ pub struct QuieterThen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OtherwiseThen {
-    /// The tenant's folder.
+    /// The name of the tenant's folder under `tenants/`.
     pub tenant: String,
     pub token: TokenRef,
     pub action: Action,
@@ -452,15 +452,15 @@ pub struct Plan {
     pub sealed_to_others: Vec<SealedToOthers>,
     /// Where Intune's state came from.
     pub source: Source,
-    /// Which tenants.
+    /// The terms of `--select`, and how many tenants they name.
     pub selection: SelectionReport,
-    /// When.
+    /// When Intune was read, by this machine's clock (UTC).
     pub generated_at: Timestamp,
     /// `sha256:` and the digest of all actions; what `--approve` names.
     pub digest: String,
     /// The tenants, by name.
     pub tenants: Vec<PlannedTenant>,
-    /// Counts.
+    /// Counts over all tenants of the plan.
     pub summary: Summary,
 }
 

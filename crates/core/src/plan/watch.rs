@@ -16,7 +16,7 @@ pub(super) struct Shown<'a> {
     pub(super) entry: Option<&'a Token>,
     pub(super) live: Option<LiveToken<'a>>,
     pub(super) health: Option<(Health, Vec<HealthReason>)>,
-    /// Which live token the entry means cannot be told.
+    /// Which token in Intune the entry means cannot be told.
     pub(super) ambiguous: bool,
     /// The known id is gone, and Intune has this token in its place.
     pub(super) made_again: Option<MadeAgain>,

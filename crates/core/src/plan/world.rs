@@ -39,7 +39,7 @@ pub struct BaseWorld {
     pub proposed: Option<Policy>,
 }
 
-/// One tenant, in Git and live and in the ledger.
+/// One tenant, in Git, in Intune and in the ledger.
 pub struct World {
     /// Which of the tenant's tokens the test is about.
     pub kind: Kind,
@@ -61,7 +61,7 @@ pub struct World {
 }
 
 impl World {
-    /// Git's certificate (serial AA, until autumn 2027) is live, and was verified.
+    /// Intune has the certificate in Git (serial AA, until autumn 2027), and it was verified.
     pub fn equal() -> Self {
         let mut world = Self::unrecorded();
         world.recorded(Event::Verified, "AA", "run-0", "2026-11-20T11:00:00Z");
@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    /// An ordinary renewal: live is last year's certificate (serial 99, one month left).
+    /// An ordinary renewal: Intune has last year's certificate (serial 99, one month left).
     pub fn renewal() -> Self {
         let mut world = Self::unrecorded();
         world.live_push(|live| {
@@ -102,7 +102,7 @@ impl World {
         world
     }
 
-    /// No certificate is live yet, and consent was not given live.
+    /// Intune has no certificate yet, and no consent.
     pub fn first_upload() -> Self {
         let mut world = Self::unrecorded();
         world.live.push = Reading::Absent;
@@ -110,7 +110,7 @@ impl World {
         world
     }
 
-    /// Contoso's VPP token for London: Git's file (AA) is live, and was confirmed.
+    /// Contoso's VPP token for London: Intune has the file in Git (AA), and it was confirmed.
     pub fn vpp() -> Self {
         let mut world = Self { kind: Kind::Vpp, ..Self::unrecorded() };
         world.tenant.push = None;
@@ -124,7 +124,7 @@ impl World {
         world
     }
 
-    /// The same a year later: live is last year's file (99), and that was confirmed.
+    /// The same a year later: Intune has last year's file (99), and that was confirmed.
     pub fn vpp_renewal() -> Self {
         let mut world = Self::vpp();
         world.live_vpp(|live| live.expires = Some(at(THIS_YEAR)));
@@ -133,7 +133,7 @@ impl World {
         world
     }
 
-    /// Contoso's enrollment token: Git's file (AA) is live, and was confirmed.
+    /// Contoso's enrollment token: Intune has the file in Git (AA), and it was confirmed.
     pub fn enrollment() -> Self {
         let mut world = Self { kind: Kind::Enrollment, ..Self::unrecorded() };
         world.tenant.push = None;
@@ -146,7 +146,7 @@ impl World {
         world
     }
 
-    /// The same a year later: live is last year's token (99), and that was confirmed.
+    /// The same a year later: Intune has last year's token (99), and that was confirmed.
     pub fn enrollment_renewal() -> Self {
         let mut world = Self::enrollment();
         world.live_enrollment(|live| {

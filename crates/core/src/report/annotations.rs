@@ -35,7 +35,7 @@ pub enum Level {
     Error,
     /// A person should look.
     Warning,
-    /// Worth knowing.
+    /// A review tool shows it without failing the check.
     Note,
 }
 

@@ -10,13 +10,13 @@ use crate::words::kebab_enum;
 kebab_enum! {
     /// What happened to one token.
     Happened {
-        /// Sent, and a read shows it.
+        /// Uploaded, and a later read shows it.
         Uploaded => "uploaded",
         /// Created, and a read shows it.
         Created => "created",
         /// Settings were changed; the answer shows it.
         Configured => "configured",
-        /// Sent and accepted, not yet visible.
+        /// Intune accepted it, and no read shows it yet.
         Progressing => "progressing",
         /// An earlier run's upload was found in Intune and recorded.
         Confirmed => "confirmed",
@@ -81,23 +81,23 @@ pub struct ApplyResult {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApplySummary {
-    /// Sent and shown.
+    /// Uploaded, and Intune has it.
     pub uploaded: usize,
-    /// Created and shown.
+    /// Created, and Intune has it.
     pub created: usize,
     pub configured: usize,
-    /// Sent, not yet visible.
+    /// Intune accepted it, and no read shows it yet.
     pub progressing: usize,
     /// Found in Intune and recorded.
     pub confirmed: usize,
     /// Files that were opened and are what Intune has.
     #[serde(default)]
     pub verified: usize,
-    /// Another run's.
+    /// Left to another run, which has a lease on the token.
     pub elsewhere: usize,
     /// Waiting for the token that proves the wire encoding, or stopped by its failure.
     pub waiting: usize,
-    /// Refused on opening.
+    /// Not uploaded: the opened file is not what Git and the plan say of it.
     pub refused: usize,
     /// Failed, unknown, stale or not started.
     pub failed: usize,

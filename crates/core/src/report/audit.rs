@@ -205,7 +205,7 @@ pub struct AuditObjects {
 #[serde(rename_all = "camelCase")]
 pub struct AuditSummary {
     pub findings: usize,
-    /// Unknown.
+    /// Questions that could not be answered, which exit code 3 tells.
     pub unknown: usize,
     /// What the policy agrees to.
     pub accepted: usize,

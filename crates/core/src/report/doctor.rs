@@ -47,7 +47,7 @@ kebab_enum! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckState {
-    /// Well.
+    /// It works as it should.
     Ok,
     /// Works, and is worth a look.
     Warning,
@@ -102,7 +102,7 @@ impl Check {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConsentState {
-    /// Given in Intune.
+    /// An administrator gave it in Intune.
     Granted,
     /// Not given in Intune; the tenant's file gives it, so `apply` does.
     InFile,
@@ -134,11 +134,10 @@ pub struct TenantHealth {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DoctorSummary {
-    /// Checks that passed.
     pub ok: usize,
     /// Checks that work, and are worth a look.
     pub warnings: usize,
-    /// Checks that failed.
+    /// Checks that failed; a single one makes the exit code 3.
     pub failed: usize,
     /// Checks that could not be made.
     pub not_checked: usize,

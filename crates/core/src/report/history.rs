@@ -113,7 +113,7 @@ impl From<Event> for Happening {
 kebab_enum! {
     /// What a commit did to a token.
     GitEvent {
-        /// The entry came.
+        /// The entry of the token came into the tenant file.
         Added => "added",
         /// Another file took the place of the sealed one.
         FileReplaced => "file-replaced",
@@ -163,7 +163,7 @@ pub struct FactChange {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CommitEntry {
-    /// 40 hexadecimal digits.
+    /// The whole SHA-1 name, 40 hexadecimal digits.
     pub id: String,
     /// The first line of the message.
     pub subject: String,

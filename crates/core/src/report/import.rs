@@ -125,7 +125,7 @@ pub struct ImportSummary {
     /// With a new file.
     pub created: usize,
     pub updated: usize,
-    /// As they were.
+    /// Tenants whose file says already what Intune has.
     pub unchanged: usize,
     /// Left alone: a file is there already, or there is nothing to write.
     pub skipped: usize,

@@ -20,7 +20,7 @@ const ENDING: usize = 1_200;
 /// As many new destinations are listed before they are counted.
 const LISTED: usize = 50;
 
-/// The plan: one table of everything due, held or unobserved, then the details folded.
+/// The plan: one table of everything due, held or unknown, then the details folded.
 ///
 /// It is at most `limit` bytes long where that is enough for the headline (some 16 KiB): rows and
 /// details are left out whole, and counted. Hosts count characters, which are never more.

@@ -103,7 +103,7 @@ pub struct StatusTenant {
     pub observed: Observed,
     /// What could not be read, and why.
     pub problems: Vec<Problem>,
-    /// Push first.
+    /// The push certificate comes first, then enrollment and VPP tokens.
     pub tokens: Vec<StatusToken>,
 }
 

@@ -9,13 +9,13 @@ use chrono::Duration;
 pub(super) use crate::model::short;
 use crate::model::{Kind, Timestamp, closing_command, is_hostile};
 
-/// Good news.
+/// What is well, or was done: green.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-/// Worth a look.
+/// What needs a look soon, and stops nothing: yellow.
 pub(super) const LOOK: Style = AnsiColor::Yellow.on_default();
 /// Something to act on.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// A heading.
+/// Headings and names of tenants: bold.
 pub(super) const HEAD: Style = Style::new().bold();
 /// Less important than its surroundings.
 pub(super) const DIM: Style = Style::new().dimmed();

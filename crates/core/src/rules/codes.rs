@@ -118,7 +118,7 @@ impl Appearance {
 kebab_enum! {
     /// How much a code weighs.
     Weight {
-        /// Nothing is wrong.
+        /// It informs; nothing has to be done.
         Note => "note",
         /// Worth a look; nothing is stopped by it.
         Warning => "warning",
@@ -158,7 +158,7 @@ pub enum Release {
 }
 
 impl Release {
-    /// In words.
+    /// The field or command to write, as a sentence names it.
     pub fn words(self) -> &'static str {
         match self {
             Self::Allow => "an `allow` line on the token",
@@ -180,15 +180,14 @@ impl Release {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
-    /// The code.
+    /// In kebab-case, as plans and the ledger name it.
     pub code: &'static str,
-    /// Where it appears.
+    /// The outputs that show it; never empty.
     pub appears: &'static [Appearance],
     /// How much it weighs.
     pub severity: Weight,
     /// What a reviewer may write so that it no longer holds a write.
     pub released_by: &'static [Release],
-    /// What it means.
     pub meaning: &'static str,
     /// Why it is raised.
     pub why: &'static str,
@@ -244,7 +243,7 @@ use rows;
 const TABLE: [&[Explanation]; 6] =
     [holds::TABLE, files::TABLE, states::TABLE, tenants::TABLE, diagnostics::TABLE, ledger::TABLE];
 
-/// Every code.
+/// Every code of every output, in the order of `applecart explain`.
 pub fn all() -> impl Iterator<Item = &'static Explanation> {
     TABLE.into_iter().flatten()
 }
@@ -390,7 +389,7 @@ pub struct Explanations {
 }
 
 impl Explanations {
-    /// These codes.
+    /// The answer of `applecart explain --format json` for these codes.
     pub fn of<'a>(codes: impl IntoIterator<Item = &'a Explanation>) -> Self {
         Self { format_version: "1.0".into(), codes: codes.into_iter().copied().collect() }
     }

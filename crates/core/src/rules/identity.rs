@@ -16,7 +16,7 @@ use crate::model::{
 #[derive(Debug, PartialEq, Eq)]
 pub enum Match<'a, T> {
     One(&'a T),
-    /// Proved absent.
+    /// Intune's whole list was read, and the token is not in it.
     None,
     /// Several fit, or several entries mean it.
     Ambiguous,

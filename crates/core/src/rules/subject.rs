@@ -1,5 +1,5 @@
-//! One live token of any kind, and the two questions that the decision table asks of it: is it
-//! the file in Git, and does it prove that a sending landed?
+//! One token in Intune, of any kind, and the two questions that the decision table asks of it: is
+//! it the file in Git, and does it prove that a sending landed?
 
 use chrono::Duration;
 
@@ -10,14 +10,14 @@ use crate::model::{Facts, Kind, LivePush, LiveToken, Record, Sha256, Timestamp};
 /// How far the clocks of Intune and of the machines that write the ledger may be apart.
 pub(super) const CLOCK_TOLERANCE: Duration = Duration::minutes(10);
 
-/// What is known of one sending, to be held against live.
+/// What is known of one sending, to compare with Intune.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent<'a> {
     /// The facts of the file that was sent.
     pub stated: &'a Facts,
     /// When that file was downloaded; enrollment only, where it is known.
     pub downloaded: Option<Timestamp>,
-    /// Live facts before it; `None` when there was no token.
+    /// Facts in Intune before it; `None` when there was no token.
     pub before: Option<&'a Facts>,
     /// When it was first intended: nothing was sent earlier.
     pub from: Timestamp,
@@ -108,7 +108,7 @@ impl LiveToken<'_> {
         }
     }
 
-    /// Whether it is another credential than the one with these facts, which were read live.
+    /// Whether it is another credential than the one with these facts, which were read from Intune.
     pub(crate) fn differs_from(self, recorded: &Facts) -> bool {
         match self {
             Self::Push(live) => {
@@ -134,7 +134,7 @@ impl LiveToken<'_> {
     }
 }
 
-/// What an `allow` line calls a live token that is not there.
+/// What an `allow` line calls a token that Intune does not have.
 pub(crate) const ABSENT: &str = "absent";
 
 /// What the credential is called in a sentence.

@@ -35,9 +35,9 @@ pub struct KnownTopic {
     pub topic: Topic,
     /// The Apple Account that has the certificate's row, where Git or the ledger says so.
     pub apple_id: Option<String>,
-    /// What shows it.
+    /// What the knowledge rests on: a line of the ledger, or Git.
     pub by: Witness,
-    /// When that was.
+    /// When that witness said so; `null` where it has no date.
     pub at: Option<Timestamp>,
     /// Why nobody can be sure that it is this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -58,7 +58,7 @@ impl fmt::Display for Passed {
 /// What an upload does to the devices of a tenant, as far as its push topic decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// They notice nothing.
+    /// The topic stays: enrolled devices notice nothing.
     Unnoticed(Passed),
     /// Intune has no certificate and none is known of: there is no device to notice it.
     First,

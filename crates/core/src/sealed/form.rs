@@ -49,10 +49,11 @@ pub enum Form {
     /// A pointer of Git LFS: the digest and the size of the file that it stands for.
     LfsPointer {
         sha256: Option<Sha256>,
-        /// In bytes.
+        /// The size of the file that it stands for, in bytes; `None` where the pointer does not
+        /// say.
         size: Option<u64>,
     },
-    /// Encrypted by git-crypt.
+    /// Encrypted by git-crypt, whose files begin with `\0GITCRYPT`.
     GitCrypt,
     /// Encrypted by OpenPGP, Ansible Vault or openssl.
     OtherCipher,
@@ -78,7 +79,7 @@ pub enum Form {
 /// A form in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Words {
-    /// Stable, in kebab-case.
+    /// Stable, in kebab-case: machine outputs name the form by it.
     pub name: &'static str,
     /// What it is, to follow "the file".
     pub what: &'static str,

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 /// A kind of public key that files can be encrypted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecipientKind {
-    /// age's usual key.
+    /// `age1` and 58 letters, which `age-keygen` makes.
     X25519,
     /// A hardware key's, for which age writes a tag (`age1tag1…`). Only its plugin opens what is
     /// encrypted to it.
@@ -20,7 +20,7 @@ pub enum RecipientFault {
     PrivateKey,
     PostQuantum,
     Plugin {
-        /// The plugin's program.
+        /// The program that age would start, such as `age-plugin-yubikey`.
         program: String,
     },
     SshKind,
@@ -124,7 +124,7 @@ impl RecipientFault {
         }
     }
 
-    /// What to do.
+    /// What to write instead, to follow "help:".
     pub fn help(&self) -> &'static str {
         match self {
             Self::PrivateKey => {

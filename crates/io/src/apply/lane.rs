@@ -1,4 +1,4 @@
-//! All due writes of one kind: the canary alone where the wire encoding is not proved, then the
+//! All due writes of one kind: the first alone where the wire encoding is not proved, then the
 //! others, each tenant by itself.
 
 use std::collections::BTreeMap;
@@ -41,9 +41,9 @@ pub(super) struct Lane<'a> {
 
 type Results<'a> = Vec<(&'a Due, Done)>;
 
-/// Whether the encoding is still to be proved after a canary's turn.
+/// Whether the wire encoding is still to be proved after the first upload of a kind.
 enum Proof {
-    /// Intune shows it.
+    /// Intune has the upload, so other tokens of its kind may follow.
     Given,
     /// It says nothing about the encoding: another token may try.
     None,
@@ -54,8 +54,8 @@ enum Proof {
 }
 
 impl<'a> Lane<'a> {
-    /// Sends what may be sent. Tokens that have to wait for the canary, or are stopped by it, are
-    /// in the result as well.
+    /// Uploads what may be uploaded. Tokens that have to wait for the first of their kind, or are
+    /// stopped by it, are in the result as well.
     pub(super) async fn run(&self, due: Vec<&'a Due>) -> Results<'a> {
         let (uploads, settings): (Vec<&Due>, Vec<&Due>) =
             due.into_iter().partition(|due| due.file().is_some());
@@ -371,7 +371,7 @@ fn after_refusal(who: &str, refusals: usize) -> (Happened, String) {
     )
 }
 
-/// What a canary's turn says about the encoding.
+/// What the first upload of a kind says about the wire encoding.
 fn proof(due: &Due, done: &Done) -> Proof {
     let who = format!("{} of {}", due.token.token, due.tenant.name);
     match done.happened {

@@ -51,9 +51,9 @@ pub trait InForce: Send + Sync {
 /// written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Still {
-    /// The same.
+    /// The base still says what is applied.
     InForce,
-    /// Something else.
+    /// The base says something else by now, so nothing is written.
     Superseded { why: String },
     /// It cannot be told.
     Unknown { why: String },

@@ -23,7 +23,7 @@ pub enum Wanted {
     Revision(String),
     /// The target branch that a pipeline names, as this clone knows it of the remote.
     Target {
-        /// Without `refs/heads/`.
+        /// The branch's name, without `refs/heads/`.
         branch: String,
         /// The variable that names it.
         variable: &'static str,
@@ -53,9 +53,9 @@ impl Base {
 /// The flags that name a revision to compare with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flag {
-    /// `--policy-rev`
+    /// `--policy-rev`: the revision whose settings and rules apply.
     PolicyRev,
-    /// `--base`
+    /// `--base`: the revision that a branch is compared with.
     Base,
 }
 

@@ -163,7 +163,7 @@ pub enum GitError {
     )]
     LeftOut {
         root: PathBuf,
-        /// From the root.
+        /// The folder that the sparse checkout leaves out, relative to the repository's root.
         folder: String,
     },
     #[error("{} cannot be read", path.display())]

@@ -62,7 +62,7 @@ pub struct Searched {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
     pub commit: String,
-    /// From its root.
+    /// The path in that commit, relative to the repository's root.
     pub path: String,
 }
 

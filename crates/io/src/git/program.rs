@@ -347,7 +347,7 @@ fn name_of(args: &[&str]) -> String {
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match *arg {
-            // A setting follows.
+            // The argument behind `-c` is a setting, which may be a secret.
             "-c" => drop(args.next()),
             arg if arg.starts_with('-') => {}
             arg => return arg.to_owned(),

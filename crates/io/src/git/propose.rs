@@ -88,7 +88,7 @@ impl Repo {
         let ended = git.ended(&args)?;
         match ended.code {
             Some(0) => Ok(ended.stdout.trim_ascii() == b"true"),
-            // Nobody set it.
+            // Git ends with 1 where the setting is missing, which is no failure.
             Some(1) => Ok(false),
             code => Err(GitError::Program {
                 command: "config".to_owned(),

@@ -38,7 +38,7 @@ pub struct Standing {
 /// A branch that may hold a renewal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenewalBranch {
-    /// Without `refs/heads/`.
+    /// The branch's name, without `refs/heads/`.
     pub name: String,
     pub commit: String,
     /// The remote that has it; `None` where it is known of this clone only.

@@ -93,7 +93,7 @@ pub(super) enum Fault {
     Refused(Refusal),
     /// No connection: nothing of the request was sent.
     NotSent {
-        /// The cause, cleaned.
+        /// The cause for a person, without control characters and secrets.
         detail: String,
         /// Whether trying again is pointless.
         lasting: bool,
@@ -105,7 +105,7 @@ pub(super) enum Fault {
     },
     /// The connection ended before the answer did; the request may have been carried out.
     Cut {
-        /// The cause, cleaned.
+        /// The cause for a person, without control characters and secrets.
         detail: String,
         /// The id that this program gave the request; Graph keeps it too.
         request_id: String,
@@ -129,7 +129,7 @@ pub(super) struct Refusal {
     /// The sentence in `error.message`; for people only.
     pub(super) sentence: Option<String>,
     pub(super) request_id: Option<String>,
-    /// `Retry-After`.
+    /// The `Retry-After` header, as a time to wait; `None` where it is missing or cannot be read.
     pub(super) retry_after: Option<Duration>,
     /// Whether multi admin approval stands in the way.
     pub(super) approval: bool,

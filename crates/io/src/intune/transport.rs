@@ -67,7 +67,7 @@ pub enum NoAnswer {
     Unmade {
         cause: String,
     },
-    /// Nothing was sent.
+    /// No connection came about, so Intune has seen nothing of the request.
     NoConnection {
         cause: String,
     },

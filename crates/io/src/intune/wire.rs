@@ -89,7 +89,7 @@ fn account(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.trim().is_empty())
 }
 
-/// `applePushNotificationCertificate`.
+/// Graph's `applePushNotificationCertificate`, of which only these properties are read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Push {
@@ -121,7 +121,7 @@ impl Push {
     }
 }
 
-/// `depOnboardingSetting`.
+/// Graph's `depOnboardingSetting`, of which only these properties are read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Enrollment {
@@ -201,7 +201,7 @@ impl Item for Enrollment {
     }
 }
 
-/// `vppToken`.
+/// Graph's `vppToken`, of which only these properties are read; the token itself never comes back.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Vpp {
@@ -300,7 +300,7 @@ pub(super) fn collection<T: Item>(items: Vec<T>) -> Result<Vec<T::Live>, ShapeEr
     Ok(all)
 }
 
-/// `dataSharingConsent`.
+/// Graph's `dataSharingConsent`, of which only the answer is read.
 #[derive(Deserialize)]
 pub(super) struct Consent {
     pub(super) granted: bool,

@@ -133,7 +133,7 @@ impl SeededIds {
         Self(AtomicU64::new(seed))
     }
 
-    /// SplitMix64.
+    /// The next number of SplitMix64: the same seed gives the same ids on every machine.
     fn next(&self) -> u64 {
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
         let mut mixed = self.0.fetch_add(STEP, Ordering::SeqCst).wrapping_add(STEP);

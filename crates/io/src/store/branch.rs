@@ -31,7 +31,7 @@ pub enum Role {
         /// The whole name of its first commit, where the policy has it.
         genesis: Option<String>,
     },
-    /// What people record.
+    /// What people record by commands: requests for Apple, confirmations.
     Notes {
         /// The whole name of its first commit, where the policy has it.
         genesis: Option<String>,

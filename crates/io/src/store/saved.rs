@@ -26,7 +26,7 @@ pub struct SavedEntries {
     pub entries: Vec<SavedEntry>,
 }
 
-/// One of them.
+/// One line that was saved because the ledger's branch did not take it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SavedEntry {
@@ -43,7 +43,7 @@ pub enum SavedError {
     #[error("{} cannot be {doing}", path.display())]
     Io {
         path: PathBuf,
-        /// `written` or `read`.
+        /// `written` or `read`, for the message.
         doing: &'static str,
         #[source]
         source: io::Error,

@@ -87,7 +87,7 @@ pub(super) struct Link {
     remote: Box<dyn Remote>,
     /// Whether it is asked at all, or only what this clone has seen of it counts.
     pub(super) asked: bool,
-    /// The memory's name.
+    /// The reference in this clone that keeps the last commit seen at the remote.
     pub(super) memory: String,
     pub(super) tracking: String,
     there: Cell<There>,

@@ -27,7 +27,7 @@ use applecart_core::rules::requests;
 /// Whose signatures the ledger's commits must have.
 #[derive(Clone, Copy, Debug)]
 pub struct MustBeSigned<'a> {
-    /// Who may sign.
+    /// The keys that may sign, as the policy names them.
     pub signers: &'a Signers,
     /// The repository, for them.
     pub repo: &'a Repo,

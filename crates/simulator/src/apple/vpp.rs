@@ -12,11 +12,11 @@ const MARK: &str = "applecart-simulated-vpp-token";
 /// What a content token is to say.
 #[derive(Clone, Debug)]
 pub struct VppRequest {
-    /// `orgName`.
+    /// `orgName` of the file.
     pub organization: String,
     /// The location, which no real file states either; the simulated Apple finds it in `token`.
     pub location: String,
-    /// `expDate`.
+    /// `expDate` of the file, written with an offset as Apple does.
     pub expires: DateTime<Utc>,
 }
 

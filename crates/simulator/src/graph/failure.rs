@@ -111,7 +111,7 @@ impl Failure {
         )
     }
 
-    /// 405.
+    /// 405: the path exists, and not with this method.
     pub(super) fn method() -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -120,7 +120,7 @@ impl Failure {
         )
     }
 
-    /// 415.
+    /// 415: a body that is not `application/json`.
     pub(super) fn media_type(found: &str) -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -81,7 +81,7 @@ fn upload(context: &Context<'_>) -> Answer {
     Ok(Success::ok(entity(context, &push)))
 }
 
-/// Two empty texts remove the live certificate, and with it every device. Real Intune does it.
+/// Two empty texts remove the certificate, and with it every device. Real Intune does it.
 fn remove(context: &Context<'_>) -> Answer {
     context.violation("empty-certificate");
     context.state.set_push(context.tenant(), None)?;
@@ -132,7 +132,7 @@ pub(super) fn consent(context: &Context<'_>, id: &str) -> Answer {
     Ok(Success::ok(context.selected(object)))
 }
 
-/// Consents; there is no way back.
+/// Consents for the whole tenant; it cannot be taken back.
 pub(super) fn grant_consent(context: &Context<'_>, id: &str) -> Answer {
     body::none(context.call)?;
     if id == CONSENT {

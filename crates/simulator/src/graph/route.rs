@@ -54,7 +54,7 @@ pub(super) fn resolve(path: &str) -> Result<(Version, Target), Failure> {
     let target = match *segments.as_slice() {
         ["deviceManagement", ref rest @ ..] => management(version, rest),
         ["deviceAppManagement", ref rest @ ..] => apps(version, rest),
-        // The metadata at hand has the type in v1.0 only.
+        // The metadata that Microsoft publishes has the type in v1.0 only.
         ["contracts"] if version == Version::V1 => Ok(Target::Contracts),
         [first, ..] => Err(first),
         [] => Err(""),

@@ -47,12 +47,12 @@ pub(crate) fn push(push: &Push, now: DateTime<Utc>, read: u64) -> Map<String, Va
         "certificateUploadStatus": null,
         "certificateUploadFailureReason": push.certificate_upload_failure_reason,
         "certificateSerialNumber": push.certificate_serial_number,
-        // Never comes back.
+        // Graph takes it in a request, and answers with null always.
         "certificate": null,
     }))
 }
 
-/// `dataSharingConsent`.
+/// `dataSharingConsent` as Graph answers with it.
 pub(super) fn consent(id: &str, consent: &Consent) -> Map<String, Value> {
     object(json!({
         "id": id,
@@ -65,7 +65,7 @@ pub(super) fn consent(id: &str, consent: &Consent) -> Map<String, Value> {
     }))
 }
 
-/// `depOnboardingSetting`.
+/// `depOnboardingSetting` as Graph answers with it.
 pub(crate) fn enrollment(setting: &Enrollment) -> Map<String, Value> {
     object(json!({
         "id": setting.id,
@@ -93,7 +93,7 @@ pub(crate) fn vpp(vpp: &Vpp, version: Version) -> Map<String, Value> {
         "appleId": vpp.apple_id,
         "expirationDateTime": time(vpp.expiration_date_time),
         "lastSyncDateTime": time(vpp.last_sync_date_time),
-        // Never comes back.
+        // Graph takes it in a request, and answers with null always.
         "token": null,
         "lastModifiedDateTime": time(vpp.last_modified_date_time),
         "state": match (version, vpp.state.as_str()) {

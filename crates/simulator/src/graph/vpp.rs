@@ -1,4 +1,4 @@
-//! VPP tokens.
+//! The requests about VPP tokens: list, read, create, change.
 
 use axum::http::{Method, StatusCode};
 use base64::Engine as _;

@@ -74,7 +74,7 @@ pub struct Enrollment {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(missing_docs, reason = "Graph's own properties, documented there")]
 pub struct EnrollmentLag {
-    /// Until when.
+    /// From this moment on, the new values are shown.
     pub until: DateTime<Utc>,
     pub token_expiration_date_time: DateTime<Utc>,
     pub last_modified_date_time: DateTime<Utc>,

@@ -22,7 +22,7 @@ use crate::words::{Kind, TenantId};
 pub enum PortalUpload {
     Push {
         apple_identifier: String,
-        /// PEM.
+        /// The certificate as PEM, as Apple's push portal gives it.
         certificate: String,
     },
     /// An enrollment program token. The file is not opened; it expires 365 days from now.
@@ -100,7 +100,7 @@ impl From<HeldElsewhere> for PortalError {
     }
 }
 
-/// The live push certificate that an uploaded one becomes.
+/// The push certificate in Intune that an uploaded one becomes.
 pub(crate) fn push_from(apple_identifier: &str, read: &PushCertificate) -> Push {
     Push {
         apple_identifier: apple_identifier.to_owned(),

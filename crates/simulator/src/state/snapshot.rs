@@ -1,4 +1,4 @@
-//! A tenant as a live snapshot: a JSON object with Graph's own property names.
+//! A tenant as a snapshot of Intune: a JSON object with Graph's own property names.
 
 use serde_json::{Value, json};
 

@@ -85,7 +85,7 @@ pub enum HeldElsewhereAnswer {
     /// It is taken and has the state `assignedToExternalMDM`.
     #[default]
     State,
-    /// 400.
+    /// Answers 400, as for a request that is wrong.
     Refuse,
 }
 
@@ -93,12 +93,12 @@ pub enum HeldElsewhereAnswer {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PublicKeyForm {
-    /// PEM.
+    /// PEM of the certificate, as Intune gives it.
     #[default]
     Pem,
     /// Base64 of the certificate's DER.
     Base64Der,
-    /// Base64 of PEM.
+    /// Base64 of the certificate's PEM.
     Base64Pem,
 }
 

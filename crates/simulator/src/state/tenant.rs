@@ -39,7 +39,7 @@ pub struct Tenant {
     pub dep_onboarding_settings: Vec<Enrollment>,
     #[serde(default)]
     pub vpp_tokens: Vec<Vpp>,
-    /// The consent `appleMDMPushCertificate`.
+    /// The consent `appleMDMPushCertificate`: without it no first push certificate is taken.
     #[serde(default)]
     pub data_sharing_consent: Consent,
     /// How this tenant behaves where public evidence leaves it open.
@@ -94,12 +94,12 @@ pub struct Customer {
     /// The contract's own id.
     #[serde(default = "new_id")]
     pub id: String,
-    /// Such as `ResellerPartner`.
+    /// `contractType` in Graph, such as `ResellerPartner`.
     #[serde(default = "Customer::reseller")]
     pub contract_type: String,
     /// The customer's directory id; its tenant need not be simulated.
     pub customer_id: TenantId,
-    /// Such as `contoso.onmicrosoft.com`.
+    /// The customer's first domain, such as `contoso.onmicrosoft.com`.
     #[serde(default)]
     pub default_domain_name: Option<String>,
     /// What people call it.
@@ -191,7 +191,7 @@ impl AppRegistration {
     }
 }
 
-/// The live push certificate.
+/// The push certificate that the tenant has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Push {

@@ -60,7 +60,7 @@ pub struct Vpp {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(missing_docs, reason = "Graph's own properties, documented there")]
 pub struct VppLag {
-    /// Until when.
+    /// From this moment on, the new values are shown.
     pub until: DateTime<Utc>,
     pub organization_name: String,
     pub location_name: String,

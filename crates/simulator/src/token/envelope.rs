@@ -6,11 +6,11 @@ use crate::crypto::{aes_decrypt, rsa_decrypt};
 
 /// 1.2.840.113549.1.7.3, as the content of an OBJECT IDENTIFIER; so are all below.
 pub(crate) const ENVELOPED_DATA: [u8; 9] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x03];
-/// 1.2.840.113549.1.7.1.
+/// 1.2.840.113549.1.7.1: the content is plain data.
 pub(crate) const DATA: [u8; 9] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x01];
 /// 1.2.840.113549.1.1.1: RSA with PKCS#1 v1.5.
 pub(crate) const RSA: [u8; 9] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01];
-/// 2.16.840.1.101.3.4.1.2.
+/// 2.16.840.1.101.3.4.1.2: AES in CBC with a key of 16 octets.
 pub(crate) const AES_128_CBC: [u8; 9] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x02];
 /// 2.16.840.1.101.3.4.1, under which 2, 22 and 42 are CBC with keys of 16, 24 and 32 octets.
 /// Apple uses the first; what OpenSSL and Python make by default is among them, but for the

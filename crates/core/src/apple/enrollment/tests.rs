@@ -14,7 +14,7 @@ fn codes(findings: &[Finding]) -> Vec<FindingCode> {
     findings.iter().map(|finding| finding.code).collect()
 }
 
-/// A live token whose key has this certificate.
+/// A token in Intune whose key has this certificate.
 fn live(key: Option<String>) -> LiveEnrollment {
     LiveEnrollment {
         id: "1".into(),

@@ -28,7 +28,7 @@ fn certificate(issued: &Issued) -> PushCertificate {
     reading.token.unwrap()
 }
 
-/// The certificate is what is live, in Git and asked for; nothing is to be said about it.
+/// The certificate is the one in Intune, in Git and asked for; nothing is to be said about it.
 fn expected<'a>(
     certificate: &PushCertificate,
     live: &'a LivePush,

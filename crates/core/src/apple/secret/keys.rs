@@ -12,7 +12,7 @@ use super::SecretKind;
 
 /// `privateKeyAlgorithm` rsaEncryption with NULL, and the octet string after it.
 const RSA: &[u8] = b"\x30\x0D\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x01\x01\x05\x00\x04";
-/// `id-ecPublicKey`.
+/// id-ecPublicKey, 1.2.840.10045.2.1, with its tag and length.
 const EC: &[u8] = b"\x06\x07\x2A\x86\x48\xCE\x3D\x02\x01\x06";
 /// X25519, X448, Ed25519, Ed448: 1.3.101.110 to 113.
 const EDWARDS: &[u8] = b"\x30\x05\x06\x03\x2B\x65";

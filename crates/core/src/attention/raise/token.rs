@@ -330,7 +330,7 @@ impl<'a> OneToken<'a> {
         Some(self.matter(Cause::CanaryFailed, words.run(self.history())))
     }
 
-    /// Intune has none.
+    /// The matter of a token that Intune does not have.
     fn absent(&self) -> Option<Matter> {
         let state = &self.planned.state;
         if self.is_to_come_back() {

@@ -15,7 +15,7 @@ use crate::rules::codes::Reason;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NewField {
     Text(String),
-    /// `true` or `false`.
+    /// Written as `true` or `false`, without quotes.
     Flag(bool),
     /// A list of texts, such as an enrollment token's `roleScopeTagIds`.
     Texts(Vec<String>),
@@ -218,7 +218,7 @@ fn put_in(text: &str, root: &Node, token: &NewToken) -> Option<(String, Node)> {
         Kind::Vpp => "vpp",
     })];
     match &there.value {
-        // The key alone.
+        // The key stands there without a value: the list begins on the next line.
         Value::Null if there.span.start == there.span.end && root.brackets.is_none() => {
             let end = top.line_end(top.colon(key)?);
             let lines = members.lines(item, top.line_break(key.span.start));

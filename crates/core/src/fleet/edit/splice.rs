@@ -38,7 +38,7 @@ impl<'t> Entry<'t> {
             return Some((self.splice(at, at, &format!(" {value}")), plain));
         }
         let Value::Scalar { plain, .. } = node.value else {
-            // `~` and `null`.
+            // A plain text that is null (`~`, `null`) is replaced whole, with its letters.
             if node.value != Value::Null {
                 return None;
             }

@@ -36,7 +36,8 @@ pub struct RawFleet {
     pub moves: Option<Vec<RawMove>>,
     /// What audits found and people looked into.
     pub audit: Option<RawAudit>,
-    /// How token files are written into requests; change it only when the canary failed.
+    /// How token files are written into requests; change it only when the first upload of a kind
+    /// was refused (canary-failed).
     pub wire: Option<RawWire>,
     /// Whether a commit must be signed by one of `signers` or `openpgpKeys` to be applied.
     /// Default: false.
@@ -162,7 +163,7 @@ pub struct RawLedger {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Accepted")]
 pub struct RawAccepted {
-    /// The tenant's id.
+    /// The directory (tenant) id in Entra, which names the file in the ledger.
     #[schemars(required, extend("format" = "uuid"))]
     pub tenant: Option<At<String>>,
     /// SHA-256 of the last line that the file had before the loss, or, of a commit without a valid
@@ -230,7 +231,7 @@ pub struct RawMove {
     /// The tenant id it may go to.
     #[schemars(required, extend("format" = "uuid"))]
     pub to: Option<At<String>>,
-    /// Why.
+    /// Why the move is right, for reviewers and later readers.
     #[schemars(required)]
     pub reason: Option<At<String>>,
     /// The last day on which the move may be merged (UTC). What moved by then has moved: the line

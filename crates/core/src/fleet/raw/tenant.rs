@@ -87,7 +87,7 @@ pub struct RawPush {
     /// it a plan tells whose request for Apple (CSR) the certificate answers.
     #[schemars(with = "Option<Loose>")]
     pub public_key_sha256: Option<At<String>>,
-    /// Reviewed exceptions.
+    /// Reviewed exceptions: each releases one hold of this token until a day.
     pub allow: Option<Vec<RawAllow>>,
     /// Parks this token: nothing of it is uploaded until a day. Its expiry is reported all the same.
     pub suspend: Option<RawSuspension>,
@@ -133,10 +133,11 @@ pub struct RawEnrollment {
     pub sha256: Option<At<String>>,
     /// The Intune certificate that the file is encrypted to.
     pub recipient: Option<RawRecipient>,
-    /// Intune's scope tags.
+    /// The ids of Intune's scope tags that this token has, such as "0" for Default; without this
+    /// field they stay as they are.
     #[schemars(with = "Option<Vec<Loose>>")]
     pub role_scope_tag_ids: Option<Vec<At<String>>>,
-    /// Reviewed exceptions.
+    /// Reviewed exceptions: each releases one hold of this token until a day.
     pub allow: Option<Vec<RawAllow>>,
     /// Parks this token: nothing of it is uploaded until a day. Its expiry is reported all the same.
     pub suspend: Option<RawSuspension>,
@@ -174,14 +175,15 @@ pub struct RawVpp {
     /// SHA-256 of the opened file; `applecart seal` writes it.
     #[schemars(with = "Option<Loose>")]
     pub sha256: Option<At<String>>,
-    /// Intune's scope tags.
+    /// The ids of Intune's scope tags that this token has, such as "0" for Default; without this
+    /// field they stay as they are.
     #[schemars(with = "Option<Vec<Loose>>")]
     pub role_scope_tag_ids: Option<Vec<At<String>>>,
     /// Permits creating the token where Intune does not have it yet. Default: false.
     pub create: Option<At<bool>>,
     /// Permits taking the token over from another MDM. Default: false.
     pub claim: Option<At<bool>>,
-    /// Reviewed exceptions.
+    /// Reviewed exceptions: each releases one hold of this token until a day.
     pub allow: Option<Vec<RawAllow>>,
     /// Parks this token: nothing of it is uploaded until a day. Its expiry is reported all the same.
     pub suspend: Option<RawSuspension>,
@@ -192,9 +194,9 @@ pub struct RawVpp {
 #[serde(rename_all = "kebab-case")]
 #[schemars(rename = "AccountType")]
 pub enum RawAccountType {
-    /// Apple Business.
+    /// An organisation in Apple Business.
     Business,
-    /// Apple School Manager.
+    /// A school in Apple School Manager.
     Education,
 }
 
@@ -225,7 +227,7 @@ pub struct RawAllow {
     /// The value of the file that may be reached; its sha256 where it has none.
     #[schemars(required, with = "Loose")]
     pub to: Option<At<String>>,
-    /// Why.
+    /// Why it is right, for reviewers and later readers.
     #[schemars(required)]
     pub reason: Option<At<String>>,
     /// The last day (UTC) on which it holds, such as 2026-12-31.
@@ -245,7 +247,7 @@ fn releasable(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Suspension")]
 pub struct RawSuspension {
-    /// Why.
+    /// Why it is right, for reviewers and later readers.
     #[schemars(required)]
     pub reason: Option<At<String>>,
     /// The last day (UTC) of the suspension, such as 2026-12-31.

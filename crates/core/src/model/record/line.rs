@@ -32,13 +32,12 @@ pub(crate) struct LineFields {
     /// SHA-256 of the previous line without its LF; 64 zeros in the first line.
     #[serde(skip_serializing_if = "Option::is_none")]
     prev: Option<Sha256>,
-    /// When it happened.
+    /// By the clock of the machine that wrote the line, in UTC.
     at: Timestamp,
-    /// What happened.
     event: Event,
     /// The tenant's name at that time.
     name: TenantName,
-    /// Which token.
+    /// The token as the run knew it: a token that was created has no `id` before Intune gives one.
     token: TokenRef,
     /// SHA-256 of the opened token file it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,7 +55,6 @@ pub(crate) struct LineFields {
     run: String,
     /// The clone's id, one per clone of the fleet; names the lock that proves a run dead.
     clone: String,
-    /// Who ran it.
     actor: Actor,
     /// Uploads (`intended`, `applied`): the wire encoding that was used.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -104,7 +104,7 @@ proptest! {
         prop_assert_eq!(world.first(), alone);
     }
 
-    /// Whatever is live, no plan moves an expiry backwards or changes a topic by itself.
+    /// Whatever Intune has, no plan moves an expiry backwards or changes a topic by itself.
     #[test]
     fn no_plan_goes_backwards(days in -800_i64..800, other_topic: bool, confirmed: bool) {
         let mut world = World::renewal();

@@ -1,4 +1,4 @@
-//! What a world is made of: settings, tenants, entries in Git, live tokens.
+//! What a world is made of: settings, tenants, entries in Git, tokens in Intune.
 
 use std::collections::BTreeMap;
 
@@ -117,7 +117,7 @@ pub fn vpp_entry(name: &str, id: Option<&str>, label: &str, expires: &str) -> To
     }
 }
 
-/// The live token that [`vpp_entry`] describes.
+/// The token in Intune that [`vpp_entry`] describes.
 pub fn live_vpp(name: &str, id: &str, expires: &str) -> LiveVpp {
     LiveVpp {
         id: id.into(),
@@ -139,7 +139,7 @@ pub fn live_vpp(name: &str, id: &str, expires: &str) -> LiveVpp {
     }
 }
 
-/// The live certificate that Git's (serial AA) describes.
+/// The certificate in Intune that the entry in Git (serial AA) describes.
 pub fn live_push() -> LivePush {
     LivePush {
         topic: TOPIC.parse().unwrap(),
@@ -169,7 +169,7 @@ pub fn enrollment_entry(label: &str) -> Token {
     }
 }
 
-/// The live token that [`enrollment_entry`] describes.
+/// The token in Intune that [`enrollment_entry`] describes.
 pub fn live_enrollment() -> LiveEnrollment {
     LiveEnrollment {
         id: "dep-1".into(),

@@ -8,7 +8,7 @@ use crate::sealed::{Addressees, Form, Key};
 /// A sealed file of the audited revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedFile {
-    /// From the root.
+    /// Relative to the repository's root, with `/`.
     pub path: String,
     /// What it is instead, where it is not sealed; `None` where that cannot be read either.
     pub form: Option<Form>,
@@ -63,7 +63,7 @@ pub fn judge_recipients(files: &[SealedFile], listed: &[String]) -> Vec<AuditFin
 /// A file of the past that more could open than its own revision listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnceSealed {
-    /// From the root.
+    /// Relative to the repository's root, with `/`.
     pub path: String,
     /// The commit of the mainline by which it came.
     pub commit: String,

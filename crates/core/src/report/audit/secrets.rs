@@ -8,7 +8,7 @@ use crate::apple::SecretKind;
 pub struct LeakPlace {
     /// The commit that brought it in, or the reference that names it without any commit.
     pub commit: String,
-    /// Under this path.
+    /// The path in that commit; empty where the text is in its message.
     pub path: String,
 }
 
@@ -29,7 +29,6 @@ impl LeakPlace {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeakPart {
-    /// A file's content.
     Blob,
     /// The names in a folder.
     Names,

@@ -41,7 +41,7 @@ pub enum Trace {
     Found(Fit),
 }
 
-/// Clocks may differ by so much; over ten minutes from Graph's, nothing is sent.
+/// Clocks may differ by so much; over ten minutes from Graph's, nothing is uploaded.
 const MAX_BACKWARDS: chrono::Duration = chrono::Duration::hours(1);
 
 const REVIEW: &str = "find out who ran it (the line names run, clone and person), compare the credential in Intune with the reviewed one, and upload the reviewed one again if in doubt";

@@ -243,7 +243,7 @@ fn between_the_last_sight_and_a_change_outside_git_nobody_knows() {
         let period = Period { at: Some(at(&format!("{day}T12:00:00Z"))), ..Period::default() };
         year(period).tokens.remove(0).in_force
     };
-    // The other certificate lapses on 2027-05-30, so that it cannot have been there much sooner.
+    // The other certificate expires on 2027-05-30, so that it cannot have been there much sooner.
     assert_eq!(force("2026-05-20").state, ForceState::Confirmed);
     let may = force("2026-05-31");
     assert_eq!((may.state, may.sha256), (ForceState::Uncertain, Some(sha("new"))));

@@ -18,8 +18,10 @@ const KEY_LENGTH: usize = 20;
 /// Apple's push portal.
 /// <https://learn.microsoft.com/en-us/intune/device-enrollment/apple/create-mdm-push-certificate>
 const PUSH_PORTAL: &str = "https://identity.apple.com/pushcert";
+/// The portal of Apple Business, where enrollment and VPP tokens are downloaded:
 /// <https://support.apple.com/guide/apple-business-manager/welcome/web>
 const BUSINESS: &str = "https://business.apple.com";
+/// The portal of Apple School Manager, which schools use instead:
 /// <https://support.apple.com/guide/apple-school-manager/welcome/web>
 const SCHOOL: &str = "https://school.apple.com";
 /// The admin center of the tenant's cloud. It takes a directory's id as its first path segment, so

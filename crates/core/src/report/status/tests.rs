@@ -230,7 +230,7 @@ fn only_what_expires_within_a_time_or_may() {
     assert!(within(&status, 26).is_empty());
     assert_eq!(within(&status, 28), ["contoso"]);
     assert_eq!(within(&status, 41), ["fabrikam", "contoso"]);
-    // A token may lapse tomorrow when nobody can tell.
+    // A token of unknown expiry may expire tomorrow.
     let mut unknown = status;
     unknown.tenants[0].tokens[0].state.expires = None;
     assert_eq!(within(&unknown, 26), ["fabrikam"]);

@@ -14,7 +14,7 @@ pub struct Bound {
     pub tenant: TenantId,
     /// When the first commit that says so was made.
     pub since: Timestamp,
-    /// That commit.
+    /// The whole name of the commit that brought it to this tenant.
     pub commit: String,
 }
 

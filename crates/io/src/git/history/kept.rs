@@ -33,7 +33,7 @@ impl State {
     }
 }
 
-/// One such file.
+/// The path of one file that keeps what was read of the history, so the next run need not.
 pub(super) struct Kept(PathBuf);
 
 impl Kept {

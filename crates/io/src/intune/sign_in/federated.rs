@@ -105,7 +105,7 @@ fn read(path: &std::path::Path) -> Result<Zeroizing<String>, SignInError> {
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// `credential: github`.
+/// Asks GitHub Actions for an OIDC token (`credential: github`); the job needs `id-token: write`.
 /// <https://docs.github.com/en/actions/reference/security/oidc>
 pub(super) fn github(variables: &Variables, exchange: &str) -> Result<Issuer, SignInError> {
     const URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
@@ -127,7 +127,8 @@ pub(super) fn github(variables: &Variables, exchange: &str) -> Result<Issuer, Si
     }))
 }
 
-/// `credential: azure-pipelines`.
+/// Asks Azure Pipelines for an OIDC token of the service connection (`credential:
+/// azure-pipelines`).
 /// <https://learn.microsoft.com/en-us/rest/api/azure/devops/distributedtask/oidctoken/create>
 pub(super) fn pipelines(variables: &Variables) -> Result<Issuer, SignInError> {
     const URL: &str = "SYSTEM_OIDCREQUESTURI";
@@ -194,10 +195,12 @@ pub(super) fn managed_identity(
         _ => None,
     };
     let (mut url, version, header) = match app_service {
+        // App Service and Functions name the address and a secret header in variables:
         // https://learn.microsoft.com/en-us/azure/app-service/overview-managed-identity
         Some((endpoint, header)) => {
             (address(ENDPOINT, &endpoint)?.0, "2019-08-01", Some(sendable(HEADER, &header)?))
         }
+        // A virtual machine asks the metadata service (IMDS) at its fixed address:
         // https://learn.microsoft.com/en-us/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
         None => (address("IMDS", IMDS)?.0, "2018-02-01", None),
     };

@@ -50,7 +50,7 @@ impl Identity {
         Self { pkcs8, certificate: certificate.pem(), certificate_der: certificate.der().to_vec() }
     }
 
-    /// PKCS#8 PEM.
+    /// The private key as PEM of PKCS#8, as `openssl pkcs8` writes it.
     pub(super) fn key(&self) -> String {
         pem("PRIVATE KEY", &self.pkcs8)
     }

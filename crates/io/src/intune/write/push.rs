@@ -56,7 +56,7 @@ impl IntuneWrite {
         }
     }
 
-    /// Consents, for the tenant, to sharing data with Apple. There is no way back.
+    /// Consents, for the tenant, to sharing data with Apple. It cannot be taken back.
     ///
     /// # Errors
     ///

@@ -41,7 +41,7 @@ pub struct VppChange<'a> {
     pub claim: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<&'a str>,
-    /// Two lower-case letters.
+    /// ISO 3166-1 alpha-2 in lower case, such as `gb`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country_or_region: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,10 +78,10 @@ pub struct VppCreation<'a> {
     pub apple_id: &'a str,
     /// `token`, encoded as the fleet's `wire` setting says. Secret.
     pub token: TokenText<'a>,
-    /// `business` or `education`.
+    /// `business` or `education`, as the tenant file says; left out where it does not.
     #[serde(rename = "vppTokenAccountType", skip_serializing_if = "Option::is_none")]
     pub account_type: Option<&'a str>,
-    /// Two lower-case letters.
+    /// ISO 3166-1 alpha-2 in lower case, such as `gb`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country_or_region: Option<&'a str>,
     pub automatically_update_apps: bool,

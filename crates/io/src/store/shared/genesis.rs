@@ -19,7 +19,7 @@ pub enum Create {
 /// A ledger that has a beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Begun {
-    /// Its first commit.
+    /// The whole name of its first commit, for `ledger.genesis` in applecart.yaml.
     pub genesis: String,
     /// Whether the ledger was there before.
     pub existed: bool,

@@ -29,12 +29,12 @@ pub enum Dressing {
     Base64,
 }
 
-/// What is inside.
+/// The text of an identity without the file formats around it.
 pub(super) enum Bare {
     Text(Zeroizing<String>),
     /// An age file, armored or binary.
     Sealed(Zeroizing<Vec<u8>>),
-    /// No text.
+    /// Neither text nor an age file: binary data, such as a picture or an archive.
     Other,
 }
 

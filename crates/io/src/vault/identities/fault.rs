@@ -55,7 +55,7 @@ impl fmt::Display for KeySource {
 #[error("{}: {fault}", place(source_name, *line))]
 pub struct IdentitiesError {
     pub source_name: KeySource,
-    /// From 1.
+    /// Counted from 1; `None` where the fault is of the whole text.
     pub line: Option<usize>,
     pub fault: IdentityFault,
 }
@@ -93,7 +93,7 @@ pub enum IdentityFault {
         "this identity needs {name}, which is started only where APPLECART_AGE_PLUGINS names its program. A pipeline, which has no hardware key, needs an identity that begins with AGE-SECRET-KEY-1"
     )]
     Plugin {
-        /// The plugin's program.
+        /// The plugin's program, such as `age-plugin-yubikey`.
         name: String,
     },
     #[error(
@@ -130,7 +130,7 @@ pub enum IdentityFault {
     SealedDamaged,
     #[error("this {what}. An age identity begins with AGE-SECRET-KEY-1")]
     OtherFile {
-        /// Follows "this".
+        /// What the file is instead, to follow "this".
         what: &'static str,
     },
     #[error("this is not text, as an age identity is; check the path")]

@@ -36,7 +36,7 @@ fn a_held_new_file_is_just_as_urgent_and_an_old_one_is_not() {
     let mut world = World::enrollment();
     world.live_enrollment(|live| live.expires = Some(at("2028-01-01T00:00:00Z")));
     assert!(!world.expect_held(&[Reason::RenewedOutsideGit]).urgent);
-    // A file that nobody uploaded, and that is older than the live token all the same.
+    // A file that nobody uploaded, and that is older than the token in Intune all the same.
     let mut world = World::enrollment_renewal();
     world.live_enrollment(|live| live.expires = Some(at("2028-01-01T00:00:00Z")));
     assert!(!world.expect_held(&[Reason::OlderThanLive]).urgent);

@@ -21,8 +21,8 @@ pub(super) struct Stored {
     pub(super) collected: Collected,
 }
 
-/// The first line. The others are words, a binding each, because there are as many as the history has
-/// renewals and every run reads them.
+/// The first line. The others are words, one for each owner, because there are as many as the
+/// history has renewals and every run reads them.
 #[derive(Serialize, Deserialize)]
 struct Head {
     format: String,

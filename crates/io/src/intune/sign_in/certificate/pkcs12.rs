@@ -20,7 +20,7 @@ const X509: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.
 /// What a file holds, in DER.
 #[derive(Default)]
 pub(super) struct Store {
-    /// PKCS#8.
+    /// Private keys as DER of PKCS#8, wiped from memory after use.
     pub(super) keys: Vec<Zeroizing<Vec<u8>>>,
     pub(super) certificates: Vec<Vec<u8>>,
 }
