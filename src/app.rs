@@ -47,6 +47,7 @@ use applecart_io::store::CloneId;
 
 /// Where the fleet is, and the world around the program: everything that a use case takes from
 /// outside comes through here.
+#[derive(Clone)]
 pub struct Context {
     /// A folder of the fleet repository.
     pub repo: PathBuf,
@@ -68,6 +69,16 @@ pub struct Context {
 }
 
 impl Context {
+    /// The same where the user names the base that a pull request is compared with: it goes before
+    /// the target branch that the pipeline's environment names, which whoever opens one chooses.
+    #[must_use]
+    pub fn based_on(mut self, base: Option<&str>) -> Self {
+        if self.policy_rev.is_none() && self.environment.target_branch().is_some() {
+            self.policy_rev = base.map(str::to_owned);
+        }
+        self
+    }
+
     /// What time it is, or is said to be.
     pub fn now(&self) -> Timestamp {
         self.frozen.unwrap_or_else(|| self.clock.now())

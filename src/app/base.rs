@@ -2,9 +2,9 @@
 
 use super::AppError;
 use super::Context;
-use applecart_core::fleet::{self, Desired, FLEET_FILE, Policy, Source};
+use applecart_core::fleet::{self, Desired, FLEET_FILE, Move, Policy, Source};
 use applecart_core::model::TenantId;
-use applecart_core::plan;
+use applecart_core::plan::{self, RecordChange};
 use applecart_io::git::{Base, Repo, Wanted};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,9 +57,9 @@ pub struct Other {
     pub behind: BTreeSet<String>,
     pub policy_changed: bool,
     pub proposed: Option<Policy>,
-    /// The settings and files of the planned revision by which another record, or other signers,
-    /// would decide.
-    pub record: Vec<String>,
+    /// What of the planned revision's settings and files would have another record or other signers
+    /// decide, or lets something move.
+    pub record: RecordChange,
     /// Why the planned revision's settings cannot be read, where it is what changed them.
     pub invalid: Option<String>,
 }
@@ -84,13 +84,8 @@ impl Other {
             || fork.as_ref().is_some_and(|fork| is_policy_of(repo, fork, source));
         let proposed = proposed(source);
         let own = proposed.as_ref().filter(|_| !unchanged);
-        let mut record: Vec<String> = own
-            .map(|own| policy.record_changes(own))
-            .unwrap_or_default()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
-        record.extend(signer_files(repo, base, policy, source, fork.as_deref()));
+        let mut record = own.map(|own| record_change(policy, own)).unwrap_or_default();
+        record.settings.extend(signer_files(repo, base, policy, source, fork.as_deref()));
         let invalid = (!unchanged && proposed.is_none()).then(|| first_mistake(source));
         let behind = match &fork {
             Some(fork) => behind(repo, fork, fleet, &tenants)?,
@@ -133,6 +128,20 @@ impl Other {
             policy_changed: self.policy_changed,
             proposed: self.proposed.as_ref(),
         }
+    }
+}
+
+/// What of the settings decides otherwise, or permits more, once they are merged.
+fn record_change(base: &Policy, own: &Policy) -> RecordChange {
+    let names = |settings: Vec<&str>| settings.into_iter().map(str::to_owned).collect();
+    let moves = base.moves_added(own);
+    let phrase = |one: &Move| {
+        format!("{} from tenant {} to tenant {}, until {}", one.of, one.from, one.to, one.until)
+    };
+    RecordChange {
+        settings: names(base.record_changes(own)),
+        moves: moves.map(phrase).collect(),
+        tenants: Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ use applecart_core::attention;
 use applecart_core::model::{LiveTenant, Reading, Record, TenantId, shell_word, short};
 use applecart_core::plan::Selection;
 use applecart_core::report::{self, Area, Check, CheckState, ConsentState, TenantHealth};
+use applecart_core::rules::bindings::Bindings;
 use applecart_io::git::network::Rehearsed;
 use applecart_io::git::program::GitProgram;
 use applecart_io::git::{GitError, Repo, Trouble};
@@ -327,13 +328,20 @@ fn fleet(loaded: &Loaded, selection: &Selection) -> Check {
         .map(|desired| desired.name())
         .collect();
     let well = session::selected(&loaded.fleet, selection).count();
-    match wrong.first() {
-        None => Check::new(
+    let bindings = Bindings::of_fleet(&loaded.fleet);
+    let twice = session::selected(&loaded.fleet, selection).flat_map(|tenant| {
+        let tokens = tenant.tokens().flat_map(|token| bindings.duplicates(tenant, token));
+        tokens.chain(bindings.folders_of(tenant))
+    });
+    match (wrong.first(), twice.min()) {
+        (None, Some(twice)) => Check::new(Area::Fleet, CheckState::Failed, twice)
+            .with_next("`applecart validate` shows each place"),
+        (None, None) => Check::new(
             Area::Fleet,
             CheckState::Ok,
             report::plural(well, "tenant") + " selected, all valid",
         ),
-        Some(first) => {
+        (Some(first), _) => {
             let more = if wrong.len() > 1 { ", …" } else { "" };
             let text = format!(
                 "{} with mistakes ({first}{more}), {well} valid",

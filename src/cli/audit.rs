@@ -82,6 +82,7 @@ pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Out
         args.format.write(&Shown::AppleIds(found), output)?;
         return Ok(if is_whole { Outcome::Done } else { Outcome::Partial });
     }
+    let context = &context.clone().based_on(args.base.as_deref());
     let options = AuditOptions {
         expect_head: args.expect_head.clone(),
         offline: args.offline,

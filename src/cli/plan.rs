@@ -109,6 +109,7 @@ impl Shown {
 }
 
 pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
+    let context = &context.clone().based_on(args.base.as_deref());
     let options = app::plan::Options {
         selection: args.selected.selection()?,
         base: args.base,

@@ -678,3 +678,46 @@ fn a_secret_as_a_folders_name_or_in_a_text_is_shown_by_nothing() {
         assert!(!shown.contains(&secret[20..40]), "{command:?} {shown}");
     }
 }
+
+#[test]
+fn a_pull_request_that_lets_something_move_to_another_tenant_says_so_first() {
+    let fleet = Fleet::new();
+    fleet.branch("settings");
+    fleet.world.commit("Nothing yet");
+    let (other, another) =
+        ("6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11", "7d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b22");
+    fleet.policy(&format!(
+        "moves: [{{of: \"folder:leipzig\", from: {other}, to: {another}, reason: sold, until: 2099-01-01}}]\n"
+    ));
+    fleet.world.commit("A move");
+    let run = |arguments: &[&str]| {
+        fleet.world.run(&[&["plan", "--base", "origin/main"], arguments].concat())
+    };
+    let plan = run(&["--format", "json"]).ends_with(0).json();
+    let changed = &plan["recordChanged"];
+    assert!(changed["moves"][0].as_str().unwrap().starts_with("folder:leipzig from"), "{changed}");
+    assert_eq!(changed["settings"], serde_json::json!([]));
+    run(&["--detailed-exitcode"]).ends_with(2);
+    for format in ["human", "markdown"] {
+        let shown = run(&["--format", format]).ends_with(0);
+        let words = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("permits moves to another customer"), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_base_that_the_user_names_goes_before_the_branch_that_the_pipeline_names() {
+    let fleet = Fleet::new();
+    let main = fleet.rev("main");
+    fleet.branch("renew/x");
+    fleet.policy("safety: {maxTenants: 9}\n");
+    fleet.world.commit("An attacker's own target");
+    fleet.push("renew/x");
+    fleet.clone(&[]);
+    let plan = ["plan", "--base", "origin/main", "--format", "json"];
+    let run = fleet.run_with(&[("GITHUB_BASE_REF", "renew/x")], &plan).ends_with(0).json();
+    assert_eq!(run["policyRev"].as_str(), Some(main.trim()), "{run:#}");
+    let plain = ["plan", "--format", "json"];
+    let run = fleet.run_with(&[("GITHUB_BASE_REF", "renew/x")], &plain).ends_with(0).json();
+    assert_ne!(run["policyRev"].as_str(), Some(main.trim()), "without one it is the target's");
+}

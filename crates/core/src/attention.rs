@@ -113,7 +113,7 @@ impl Matter {
             return true;
         }
         if self.severity == Severity::Critical {
-            return [Reason::TopicChange, Reason::WrongDestination]
+            return [Reason::TopicChange, Reason::WrongDestination, Reason::Duplicate]
                 .map(Cause::Held)
                 .into_iter()
                 .any(is);

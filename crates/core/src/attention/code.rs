@@ -63,7 +63,9 @@ macro_rules! causes {
             pub fn severity(self) -> Severity {
                 match self {
                     $(Self::$variant => Severity::$severity,)+
-                    Self::Held(Reason::TopicChange | Reason::WrongDestination) => Severity::Critical,
+                    Self::Held(
+                        Reason::TopicChange | Reason::WrongDestination | Reason::Duplicate,
+                    ) => Severity::Critical,
                     Self::Held(Reason::Suspended) => Severity::Notice,
                     // A credential that Apple no longer takes is dead, whatever its date says.
                     Self::Failing(reason) if reason.explained().severity == Weight::Critical => {
@@ -93,7 +95,7 @@ causes! {
     Critical = Critical, Expiry::Critical.as_str();
     /// A reviewed line lets an upload happen after which no enrolled device answers.
     DevicesCutOff = Critical, own!("devices-cut-off");
-    /// This revision changes which record, or whose signatures, decide.
+    /// This revision changes which record or whose signatures decide, or what may move.
     RecordChanges = Critical, own!("record-changes");
     /// This revision's own settings cannot be read.
     SettingsInvalid = Critical, own!("settings-invalid");

@@ -85,7 +85,14 @@ impl Fleet {
         let mut world = World::equal();
         let mut planned: PlannedTenant = world.plan().tenants.remove(0);
         let mut git: Tenant = tenant(&format!("tenant-{number}"), number);
-        git.push = Some(push_entry("AA", "com.apple.mgmt.External.1", "2027-11-20T10:00:00Z"));
+        // Each has a certificate of its own, or they would be duplicates.
+        let topic = format!("com.apple.mgmt.External.{}", 1 + self.git.len());
+        let mut push = push_entry("AA", &topic, "2027-11-20T10:00:00Z");
+        if let Some(file) = push.file.as_mut().filter(|_| !self.git.is_empty()) {
+            file.sha256 = Sha256::of(topic.as_bytes());
+            file.blob = file.sha256.to_string();
+        }
+        git.push = Some(push);
         planned.name = git.name.to_string();
         planned.tenant_id = Some(git.tenant_id);
         let token = &mut planned.tokens[0];
@@ -199,6 +206,7 @@ impl Fleet {
                 self.plan.record_changed = Some(RecordChange {
                     settings: vec!["ledger.branch".into()],
                     tenants: vec![git.name.to_string()],
+                    ..RecordChange::default()
                 });
             }
             Cause::SettingsInvalid => self.plan.settings_invalid = Some("a mistake".into()),
@@ -489,4 +497,20 @@ fn a_fleet_that_lost_all_its_tenants_is_not_calm() {
     assert_eq!(matters[0].severity, Severity::Critical);
     assert!(matters[0].message.contains("knows 1 tenant: contoso"), "{}", matters[0].message);
     assert_eq!(told(&LedgerView::default()), [], "a new fleet has none yet");
+}
+
+#[test]
+fn a_tenant_of_two_folders_is_told_although_nothing_is_due() {
+    let mut fleet = Fleet::empty();
+    fleet.add(Cause::RenewalDue);
+    fleet.add(Cause::RenewalDue);
+    assert!(!codes(&fleet.list().matters).contains(&"duplicate"));
+    let Desired::Valid(first) = fleet.git[0].clone() else { unreachable!() };
+    let Desired::Valid(second) = &mut fleet.git[1] else { unreachable!() };
+    second.tenant_id = first.tenant_id;
+    let list = fleet.list();
+    let told: Vec<_> = list.matters.iter().filter(|one| one.code.as_str() == "duplicate").collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].message.contains("tenant-10, tenant-11"), "{}", told[0].message);
+    assert!(list.is_critical() && FailOn::Urgent.fails(told[0]));
 }

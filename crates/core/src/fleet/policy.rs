@@ -194,6 +194,15 @@ impl Policy {
         self.auth != then.auth || self.profiles != then.profiles
     }
 
+    /// The `moves` lines that `then` has and these settings lack: what they permit, a later pull
+    /// request may use without a hold.
+    pub fn moves_added<'a>(&'a self, then: &'a Self) -> impl Iterator<Item = &'a Move> {
+        let same = |one: &Move, other: &Move| {
+            (&one.of, one.from, one.to, one.until) == (&other.of, other.from, other.to, other.until)
+        };
+        then.moves.iter().filter(move |one| !self.moves.iter().any(|known| same(one, known)))
+    }
+
     /// The files of the repository that say whose signatures count.
     pub fn signer_files(&self) -> impl Iterator<Item = &str> {
         let Signing { signers, openpgp_keys, revoked_signers, .. } = &self.signing;

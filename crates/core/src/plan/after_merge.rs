@@ -12,12 +12,13 @@ use crate::fleet::Policy;
 use crate::model::TokenRef;
 
 /// What a revision changes of the settings, besides what they judge.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Proposed<'a> {
     /// Its own settings; `None` where they are the base's, or cannot be read.
     pub policy: Option<&'a Policy>,
-    /// What it changes of those by which a record counts.
-    pub record: &'a [String],
+    /// What it changes of those by which a record counts, and what it lets move; the tenants are left
+    /// out.
+    pub record: &'a RecordChange,
     /// Why its settings cannot be read.
     pub invalid: Option<&'a str>,
 }
@@ -29,10 +30,10 @@ pub struct Proposed<'a> {
 /// change, nothing is foretold, and that is said.
 pub fn foretell(plan: &mut Plan, proposed: &Proposed<'_>) {
     plan.settings_invalid = proposed.invalid.map(str::to_owned);
-    if !proposed.record.is_empty() {
+    if *proposed.record != RecordChange::default() {
         let tenants = plan.tenants.iter().filter(|one| is_in_question(one));
         let tenants = tenants.map(|one| one.name.clone()).collect();
-        plan.record_changed = Some(RecordChange { settings: proposed.record.to_vec(), tenants });
+        plan.record_changed = Some(RecordChange { tenants, ..proposed.record.clone() });
     }
     if let Some(policy) = proposed.policy {
         plan.quieter_then = quieter(plan, policy);

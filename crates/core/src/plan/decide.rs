@@ -485,6 +485,12 @@ fn warn_of_upload(ruling: &mut Ruling, case: &Case<'_>, closed: &[Closed<'_>]) {
     if case.one.kind() == Kind::Push {
         warn_of_request(ruling, case);
     }
+    if let Some(what) = holds::needs_consent(case) {
+        ruling.warnings.push(Warning::GivesConsent);
+        ruling.details.push(format!(
+            "With {what}, `apply` agrees in the customer's name that Intune shares data with Apple: `consent` in the tenant file says that they agreed"
+        ));
+    }
 }
 
 /// What a run found that opened the file and refused it; the next one opens it again.

@@ -29,8 +29,8 @@ pub(super) struct Case<'a> {
     pub(super) made_again: Option<&'a MadeAgain>,
     /// Every VPP token that Intune has for the tenant.
     pub(super) all_vpp: &'a [LiveVpp],
-    /// Sharing data with Apple was consented to, in Git or in Intune.
-    pub(super) consented: bool,
+    /// Intune says that sharing data with Apple was consented to.
+    pub(super) has_consented: bool,
     pub(super) bindings: &'a Bindings<'a>,
     /// Every tenant's recorded requests for Apple.
     pub(super) requests: &'a Requests,
@@ -355,18 +355,23 @@ fn twin(case: &Case<'_>, live: &LiveVpp, likeness: Likeness) -> String {
 /// Consenting is the customer's legal act. Without it Intune takes no first push certificate, and
 /// a VPP token is made with the statement that it was given.
 fn consent(case: &Case<'_>) -> Option<Hold> {
-    let first = case.one.live.is_none();
-    let what = match case.one.kind() {
-        Kind::Push if first && !case.consented => "a first push certificate",
-        Kind::Vpp if first && !case.one.tenant.consent_data_sharing => "a new VPP token",
-        _ => return None,
-    };
-    Some(Hold::firm(
+    let what = needs_consent(case)?;
+    (!case.one.tenant.consent_data_sharing).then(|| Hold::firm(
         Reason::ConsentMissing,
         format!(
             "{what} needs the customer's consent to share data with Apple. When the customer has agreed, add `consent: {{dataSharing: true}}` to the tenant file"
         ),
     ))
+}
+
+/// What Intune takes only with the customer's consent, where it does not have that yet.
+pub(super) fn needs_consent(case: &Case<'_>) -> Option<&'static str> {
+    match case.one.kind() {
+        _ if case.one.live.is_some() => None,
+        Kind::Push => (!case.has_consented).then_some("a first push certificate"),
+        Kind::Vpp => Some("a new VPP token"),
+        Kind::Enrollment => None,
+    }
 }
 
 fn suspension(case: &Case<'_>) -> Option<Hold> {

@@ -200,8 +200,7 @@ impl<'a> OneTenant<'a> {
                 ambiguous: shown.ambiguous,
                 made_again: shown.made_again.as_ref(),
                 all_vpp: live.vpp.present().map_or(&[], Vec::as_slice),
-                consented: self.tenant.consent_data_sharing
-                    || live.consent.present().copied().unwrap_or(false),
+                has_consented: live.consent.present().copied().unwrap_or(false),
                 bindings: self.bindings,
                 requests: self.requests,
                 dead_runs: self.input.dead_runs,

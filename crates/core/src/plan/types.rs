@@ -104,6 +104,7 @@ crate::code_enum! {
         RetryAfter = "retry-after",
         ClockSkew = "clock-skew",
         NotReviewed = "not-reviewed",
+        GivesConsent = "gives-consent",
     }
 }
 
@@ -365,14 +366,25 @@ pub struct AfterMerge {
     pub tokens: Vec<OtherwiseThen>,
 }
 
-/// Settings of the revision by which, after the merge, another record or other signers decide.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Settings of the revision by which, after the merge, another record or other signers decide, and
+/// what it permits to move.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordChange {
     /// The settings, and the files of signers, that it changes.
     pub settings: Vec<String>,
+    /// What it permits to go to another tenant, a phrase each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<String>,
     /// The tenants of which something is held, failing or unknown today.
     pub tenants: Vec<String>,
+}
+
+impl RecordChange {
+    /// Whether the settings of the planned revision tell what will be done after the merge.
+    pub fn is_foretold(&self) -> bool {
+        self.settings.is_empty()
+    }
 }
 
 /// A token of which the revision's own `expiry` would raise a lower alarm, or none.
@@ -427,7 +439,8 @@ pub struct Plan {
     /// writes as the base's do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_merge: Option<AfterMerge>,
-    /// How it changes which record and whose signatures decide; `null` where it does not.
+    /// How it changes which record and whose signatures decide, and what may move; `null` where it
+    /// does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_changed: Option<RecordChange>,
     /// The tokens of which its own `expiry` would raise a lower alarm, or none.

@@ -19,8 +19,12 @@ pub(super) const SNAPSHOT: &str =
 pub(super) fn notes(plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(plan.settings_invalid.as_deref().map(settings_invalid));
-    notes.extend(plan.record_changed.as_ref().map(record_changed));
+    let foretold = plan.record_changed.as_ref().is_none_or(RecordChange::is_foretold);
+    let changed = plan.record_changed.as_ref().map(record_changed);
+    // What is released can be told only where it is foretold.
+    notes.extend(changed.clone().filter(|_| !foretold));
     notes.extend(plan.after_merge.iter().flat_map(released));
+    notes.extend(changed.filter(|_| foretold));
     notes.extend(quieter(&plan.quieter_then));
     notes.extend(plan.refusal.clone());
     if plan.policy_changed {
@@ -29,7 +33,6 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
             "applecart.yaml changes in this revision; the plan is judged by the base's policy (at {base})."
         ));
     }
-    let foretold = plan.record_changed.is_none();
     notes.extend(plan.after_merge.as_ref().map(|after| after_merge(after, foretold)));
     if let Some(change) = &plan.recipients_changed {
         notes.push(recipients(change));
@@ -47,16 +50,26 @@ pub(crate) fn settings_invalid(why: &str) -> String {
     )
 }
 
-/// That another record would decide, and what waits for it.
+/// That something else would decide, what waits for it, and what may move from then on.
 pub(crate) fn record_changed(change: &RecordChange) -> String {
-    let settings = joined(&change.settings, ", ");
     let today = match change.tenants.as_slice() {
         [] => String::new(),
         tenants => format!(" Held, failing or unknown today: {}.", names_in_line(tenants, NAMED)),
     };
-    format!(
-        "This pull request changes which record or which signers decide ({settings}). What is held, told or unknown today may be uploaded, or be told no more, after the merge: nothing below foretells it.{today}"
-    )
+    let mut parts = Vec::new();
+    if !change.settings.is_empty() {
+        parts.push(format!(
+            "This pull request changes which record or which signers decide ({}). What is held, told or unknown today may be uploaded, or be told no more, after the merge: nothing below foretells it.",
+            joined(&change.settings, ", ")
+        ));
+    }
+    if !change.moves.is_empty() {
+        parts.push(format!(
+            "This pull request permits moves to another customer ({}): this or any later pull request may then bring them there, and no hold stops it.",
+            joined(&change.moves, "; ")
+        ));
+    }
+    parts.join(" ") + &today
 }
 
 /// What the revision's own limits would no longer tell.
@@ -106,7 +119,8 @@ fn after_merge(after: &AfterMerge, foretold: bool) -> String {
             "as below, as far as its sign-in may do the same".to_owned()
         }
         0 if foretold => "the same as below".to_owned(),
-        0 => "only as long as today's record and signers decide, which this merge ends".to_owned(),
+        0 => "only as long as today's record and signers decide, which this merge ends"
+            .to_owned(),
         count => format!(
             "{} otherwise than below: {}",
             plural(count, "token"),

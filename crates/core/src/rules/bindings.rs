@@ -9,6 +9,7 @@
 mod history;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::LazyLock;
 
 use chrono::NaiveDate;
 
@@ -86,6 +87,12 @@ impl<'a> Bindings<'a> {
         bindings
     }
 
+    /// Looks only at what stands in the planned revision.
+    pub fn of_fleet(fleet: &[Desired]) -> Bindings<'static> {
+        static NO_HISTORY: LazyLock<History> = LazyLock::new(History::default);
+        Bindings::of(fleet, None, None, &NO_HISTORY)
+    }
+
     fn add(&mut self, tenant: &Tenant) {
         let name = tenant.name.to_string();
         self.tenant_ids.entry(tenant.tenant_id).or_default().push(name.clone());
@@ -102,15 +109,10 @@ impl<'a> Bindings<'a> {
     }
 
     /// One sentence for everything of this token that stands in the fleet more than once.
-    pub(crate) fn duplicates(&self, tenant: &Tenant, token: &Token) -> Vec<String> {
+    pub fn duplicates(&self, tenant: &Tenant, token: &Token) -> Vec<String> {
         let mut found = Vec::new();
         let mut twice = |what: &str, places: Option<&Vec<String>>| {
-            if let Some(places) = places.filter(|places| places.len() > 1) {
-                found.push(format!(
-                    "the same {what} stands more than once in the fleet: {}. Nothing is sent for any of them until one is left",
-                    places.join(", ")
-                ));
-            }
+            found.extend(places.and_then(|places| stands_twice(what, places)));
         };
         twice("tenantId", self.tenant_ids.get(&tenant.tenant_id));
         if let Some(file) = &token.file {
@@ -121,6 +123,11 @@ impl<'a> Bindings<'a> {
             twice("topic", token.topic().and_then(|topic| self.topics.get(topic)));
         }
         found
+    }
+
+    /// One sentence where several folders are of one tenant.
+    pub fn folders_of(&self, tenant: &Tenant) -> Option<String> {
+        stands_twice("tenantId", self.tenant_ids.get(&tenant.tenant_id)?)
     }
 
     /// One sentence for everything of this token that belongs to another tenant, by the base or by
@@ -169,6 +176,15 @@ impl<'a> Bindings<'a> {
         let all = in_history.chain(in_base).chain(in_ledger);
         all.filter(|(_, other)| *other != mine).collect()
     }
+}
+
+fn stands_twice(what: &str, places: &[String]) -> Option<String> {
+    (places.len() > 1).then(|| {
+        format!(
+            "the same {what} stands more than once in the fleet: {}. Nothing is uploaded for any of them until one is left",
+            places.join(", ")
+        )
+    })
 }
 
 fn name_of(owned: &Owned) -> &'static str {

@@ -1,5 +1,7 @@
 //! What one tenant raises besides its tokens.
 
+use std::collections::BTreeSet;
+
 use chrono::{Days, NaiveTime};
 
 use super::is_of_fleet;
@@ -9,7 +11,7 @@ use crate::attention::{Cause, Input, Matter, MatterTenant};
 use crate::fleet::{Suspension, Tenant, Token};
 use crate::ledger::{LedgerView, TenantLedger};
 use crate::model::{Kind, ProblemCode, Timestamp, TokenRef, shell_word};
-use crate::plan::{PlannedTenant, Reason, Withdrawal, Withdrawn};
+use crate::plan::{PlannedTenant, PlannedToken, Reason, Withdrawal, Withdrawn};
 
 pub(super) struct OneTenant<'a> {
     pub(super) input: &'a Input<'a>,
@@ -41,6 +43,7 @@ impl OneTenant<'_> {
         }
         matters.extend(self.ledger_line_broken());
         matters.extend(self.outdated());
+        matters.extend(self.twice());
         matters.extend(self.tenant.withdrawn.iter().map(|one| self.withdrawn(one)));
         matters
     }
@@ -59,6 +62,24 @@ impl OneTenant<'_> {
     fn ledger_line_broken(&self) -> Option<Matter> {
         let words = self.recorded()?.line_broken()?;
         Some(self.matter(Cause::LedgerLineBroken, None, None, words))
+    }
+
+    /// What of it stands in the fleet more than once, also while no upload is due that it would hold.
+    fn twice(&self) -> Option<Matter> {
+        let tenant = self.desired?;
+        let is_held = |one: &PlannedToken| one.state.reasons.contains(&Reason::Duplicate);
+        if self.tenant.tokens.iter().any(is_held) {
+            return None;
+        }
+        let bindings = &self.scope.bindings;
+        let found = tenant.tokens().flat_map(|token| bindings.duplicates(tenant, token));
+        let mut found: BTreeSet<String> = found.collect();
+        found.extend(bindings.folders_of(tenant));
+        let message = found.into_iter().collect::<Vec<_>>().join(". ");
+        let (_, next) = of_table(Cause::Held(Reason::Duplicate));
+        let words = || Words::of_code(format!("{message}."), next, &self.tenant.name, "TENANT");
+        (!message.is_empty())
+            .then(|| self.matter(Cause::Held(Reason::Duplicate), None, None, words()))
     }
 
     fn withdrawn(&self, withdrawn: &Withdrawn) -> Matter {

@@ -2,7 +2,7 @@
 
 use super::tenant::OneTenant;
 use super::words::{Words, told_once};
-use crate::attention::{Cause, Matter, OpenRenewal, Severity, advice};
+use crate::attention::{Cause, Matter, OpenRenewal, advice};
 use crate::fleet::{Token, TokenFile};
 use crate::ledger::TenantLedger;
 use crate::model::{Facts, LiveVpp, Record, Timestamp, TokenRef, shell_word};
@@ -196,14 +196,6 @@ impl<'a> OneToken<'a> {
         state.reasons.iter().copied().zip(sentences).collect()
     }
 
-    /// Whether Git or the ledger knows it from Intune; else it may be one that is still to come.
-    fn was_there(&self) -> bool {
-        let known = |entry: &Token| {
-            entry.token.id.is_some() || entry.topic().is_some() || entry.facts.expires.is_some()
-        };
-        self.last_seen.is_some() || self.entry.is_some_and(known)
-    }
-
     /// Whether Intune had it and has none now, while the file in Git is to be uploaded again. Of a
     /// push certificate the topic that devices know tells.
     fn is_gone(&self) -> bool {
@@ -346,9 +338,7 @@ impl<'a> OneToken<'a> {
         if state.sync != Sync::Missing || state.devices_know.is_some() {
             return None;
         }
-        let missing = self.matter(Cause::Missing, self.missing());
-        let severity = if self.was_there() { missing.severity } else { Severity::Urgent };
-        Some(Matter { severity, ..missing })
+        Some(self.matter(Cause::Missing, self.missing()))
     }
 
     fn is_to_come_back(&self) -> bool {

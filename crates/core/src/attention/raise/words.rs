@@ -3,6 +3,7 @@
 use crate::attention::{Cause, InGit, Input, Matter, advice};
 use crate::model::{Problem, ProblemCode, Timestamp, TokenRef, shell_word};
 use crate::plan::{Known, Limits};
+use crate::rules::bindings::Bindings;
 use crate::rules::codes::explain;
 
 /// What the commands for many tokens at once may say: they reach what this run looked at and no
@@ -12,6 +13,8 @@ pub(super) struct Scope {
     select: Option<String>,
     /// Whether `apply` would take all of it at once.
     within_limits: bool,
+    /// What stands where in the whole fleet.
+    pub(super) bindings: Bindings<'static>,
 }
 
 impl Scope {
@@ -27,6 +30,7 @@ impl Scope {
         Self {
             select: selection.touched.is_none().then(|| options().collect()),
             within_limits: limits.check(input.plan, known).is_none(),
+            bindings: Bindings::of_fleet(input.fleet),
         }
     }
 

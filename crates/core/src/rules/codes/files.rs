@@ -45,6 +45,10 @@ super::rows! {
         "No request for Apple (CSR) is on record for this renewal, or none that the vendor's signature proves to be Intune's.",
         "So nothing proves that Intune has the certificate's private key. Whoever may write notes can record a request.",
         "If you are unsure, open the renewal with `applecart renew TENANT/push` and use its request.";
+    "gives-consent" [Warning] Warning ()
+        "The upload states the customer's consent that Intune shares data with Apple.",
+        "Consenting is the customer's legal act; `consent: {dataSharing: true}` in the tenant file is what permits it.",
+        "Merge it only once the customer has agreed.";
     "recipient-unverifiable" [Remark Warning] Warning ()
         "The key that Intune has is not a certificate, or could not be read.",
         "So it is unknown whether Intune can open the enrollment token.",

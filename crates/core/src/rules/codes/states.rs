@@ -191,8 +191,8 @@ super::rows! {
         "What is shown of the tenant is outdated, and `apply` of this commit does nothing that was merged since.",
         "Bring the clone up to date, or plan the newest commit. Run `git pull --ff-only`.";
     "record-changes" [Attention] Critical ()
-        "The planned revision changes which record, or whose signatures, decide: the branches of ledger and notes, how they begin, what of them is accepted as lost, or who must sign.",
-        "What is held, told or unknown by today's record may be uploaded, or be told no more, once it is merged. The plan of a pull request cannot foretell it.",
+        "The planned revision changes what decides: the branches of ledger and notes, how they begin, what of them is accepted as lost, who must sign, or what may move to another tenant.",
+        "What is held, told or unknown today may be uploaded, or be told no more, once it is merged. The plan of a pull request cannot foretell it.",
         "Merge it only if you know why each of these settings changes. Settle what is held or unknown first, and change the record in a pull request of its own.";
     "settings-invalid" [Attention] Critical ()
         "The applecart.yaml of the planned revision cannot be read.",

@@ -515,6 +515,16 @@ fn a_first_upload_without_consent_is_held() {
 }
 
 #[test]
+fn an_upload_that_states_the_customers_consent_says_so() {
+    let warnings = |world: &World| world.plan().tenants[0].tokens[0].state.warnings.clone();
+    let mut world = World::first_upload();
+    assert!(warnings(&world).contains(&Warning::GivesConsent), "{:?}", warnings(&world));
+    world.live.consent = Reading::Present(true);
+    assert!(!warnings(&world).contains(&Warning::GivesConsent));
+    assert!(!warnings(&World::renewal()).contains(&Warning::GivesConsent));
+}
+
+#[test]
 fn a_first_upload_needs_no_line_where_consent_was_given_live() {
     let mut world = World::first_upload();
     world.tenant.consent_data_sharing = false;
