@@ -11,7 +11,7 @@
 //! 3. [`intune`](applecart_io::intune) signs in to each tenant and reads the three resources; each
 //!    answer is present, absent or unknown ([`Reading`](applecart_core::model::Reading)).
 //! 4. [`store`](applecart_io::store) reads the [`ledger`](applecart_core::ledger): what was
-//!   uploaded and seen before.
+//!    uploaded and seen before.
 //! 5. [`plan`](applecart_core::plan) decides, purely, what to do with every token and why; a
 //!    [`CheckedPlan`](applecart_core::plan::CheckedPlan) is what passed the lint and the safety
 //!    limits.
