@@ -6,16 +6,20 @@ mod policy;
 mod secrets;
 mod uploads;
 
+use std::collections::BTreeSet;
+
 use self::secrets::Objects;
 use super::{AppError, Context, Reach, session};
 use applecart_core::audit::wrong_destinations;
 use applecart_core::fleet::{self, Policy};
 use applecart_core::ledger::LedgerView;
+use applecart_core::model::sentence;
 use applecart_core::report::{
     self, AUDIT_VERSION, AppleIds, Audit, AuditArea, AuditFinding, AuditLedger, AuditLevel,
     AuditObjects, AuditPlace, AuditSummary,
 };
-use applecart_io::git::Repo;
+use applecart_core::rules::bindings::{History, Moves};
+use applecart_io::git::{Base, Beside, KnownHistory, Repo};
 
 pub struct AuditOptions {
     /// The ledger's head as an earlier audit printed it: the present one must hold it.
@@ -84,7 +88,10 @@ pub fn audit(options: &AuditOptions, context: &Context) -> Result<Audit, AppErro
     let (uploads, traced) = uploads::audit(&ground, ledger.view.as_ref(), &ledger.summary.branch)?;
     findings.extend(uploads);
     let files = files::Files::read(&ground)?;
-    findings.extend(wrong_destinations(&files.past, &files.present, &policy.moves));
+    let history = whose(&ground, base.as_ref(), options.offline)?;
+    let today = context.now().date_time().date_naive();
+    let moves = Moves { lines: &policy.moves, history: &history, today };
+    findings.extend(wrong_destinations(&files.present, &moves));
     let (changes, listed_ever) = policy::audit(&ground, ledger.summary.head.is_some())?;
     findings.extend(changes);
     let (objects, shown) = secrets::audit(&repo, Objects::All, &mut findings)?;
@@ -93,6 +100,24 @@ pub fn audit(options: &AuditOptions, context: &Context) -> Result<Audit, AppErro
     let audit = named(None, objects, findings);
     let audit = Audit { ledger: ledger.summary, uploads: traced, ..audit };
     Ok(audit.finish(&policy.accepted_findings))
+}
+
+/// What belongs to whom by the history, and by the branches of renewals that wait to be merged.
+fn whose(ground: &Ground<'_>, base: Option<&Base>, is_offline: bool) -> Result<History, AppError> {
+    let (repo, rev) = (ground.repo, ground.rev);
+    // Where something is missing, the audit says so for all that it looks at.
+    let (KnownHistory::Whole(mut told) | KnownHistory::Part(mut told)) =
+        repo.bound_history(rev, &BTreeSet::new())?;
+    let remote = repo.fleet_remote().ok().flatten().filter(|_| !is_offline);
+    let is_other = |branch: &str| session::brings_none(base, ground.policy, branch);
+    let heard = repo.renewal_branches(remote.as_deref(), &is_other).and_then(|branches| {
+        let waiting: Vec<Beside> = branches.into_iter().map(Beside::from).collect();
+        repo.hear_beside(&mut told, rev, &waiting)
+    });
+    if let Err(error) = heard {
+        tracing::warn!("whose the files on open branches are is unknown: {}", sentence(&error));
+    }
+    Ok(told.bindings)
 }
 
 /// What came with a branch: secrets that are readable in it, and files that are encrypted to others

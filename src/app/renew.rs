@@ -156,9 +156,20 @@ impl Ground {
         let rev = Some(commit.clone());
         let policy_rev = rev.clone();
         let (other, blind, proposed) = (None, None, None);
-        let earlier = OnceLock::new();
-        let loaded =
-            Loaded { repo, rev, policy_rev, policy, base, other, blind, fleet, proposed, earlier };
+        let (earlier, renewals) = (OnceLock::new(), OnceLock::new());
+        let loaded = Loaded {
+            repo,
+            rev,
+            policy_rev,
+            policy,
+            base,
+            other,
+            blind,
+            fleet,
+            proposed,
+            earlier,
+            renewals,
+        };
         Ok(Self { loaded, source, start: Start { name, commit }, remote })
     }
 

@@ -20,7 +20,9 @@ use futures::StreamExt as _;
 pub use live::{
     NO_PROFILE, connector, must_sign_in, read_each, read_live, read_tenant, request, signed_in,
 };
-pub use loaded::{Loaded, Proposed, Tree, Unknown, ledger_policy, load, policy_of, selected};
+pub use loaded::{
+    Loaded, Proposed, Tree, Unknown, brings_none, ledger_policy, load, policy_of, selected,
+};
 pub use past::{Past, Which, open_ledger, open_notes, past, prove};
 pub use record::Earlier;
 

@@ -2,7 +2,7 @@
 //! that is run again and a reviewed plan file send nothing that the base has taken back.
 
 use crate::world::hub::{Clone, Hub};
-use crate::world::tenant_id;
+use crate::world::{Run, tenant_id};
 
 /// Two tenants with a due renewal at the remote, and a clone at that commit, which a pipeline waits
 /// with.
@@ -123,6 +123,104 @@ fn a_wrong_destination_is_held_after_the_merge_as_before_it() {
     shallow.run(&["plan", "--select", "contoso"]).ends_with(0).says("wrong-destination");
     shallow.run(&["apply", "--select", "contoso"]).ends_with(4);
     assert_eq!(writes_to(&hub, "elsewhere"), 0, "what a clone lacks of the history is fetched");
+}
+
+/// Two due renewals, and a history of the fleet that begins without fabrikam. Returns the commit that has
+/// both.
+fn without_fabrikam(hub: &Hub) -> String {
+    for name in ["contoso", "fabrikam"] {
+        hub.world.renewal(name);
+    }
+    let both = hub.world.git(&["rev-parse", "HEAD"]);
+    hub.world.git(&["checkout", "--quiet", "--orphan", "line"]);
+    hub.world.git(&["rm", "-r", "--quiet", "tenants/fabrikam"]);
+    hub.world.commit("Begin");
+    both
+}
+
+/// Commits that contoso has the file of fabrikam, as the commit `both` has it.
+fn gives_to_contoso(hub: &Hub, both: &str) {
+    let digest = |name: &str| {
+        let text = hub.world.git(&["show", &format!("{both}:tenants/{name}/tenant.yaml")]);
+        let line = text.lines().find(|line| line.contains("sha256: ")).unwrap();
+        line.rsplit_once(' ').unwrap().1.to_owned()
+    };
+    let file = hub.world.repo().join("tenants/contoso/tenant.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace(&digest("contoso"), &digest("fabrikam"))).unwrap();
+    hub.world.commit("Renew contoso");
+}
+
+fn adds_fabrikam(hub: &Hub, both: &str) {
+    hub.world.git(&["checkout", "--quiet", both, "--", "tenants/fabrikam"]);
+    hub.world.commit("Add fabrikam");
+}
+
+fn held(hub: &Hub, clone: &Clone<'_>) -> Run {
+    let run = clone.run(&["apply", "--select", "fabrikam"]).ends_with(4);
+    assert_eq!(writes_to(hub, "fabrikam"), 0);
+    run.says("wrong-destination")
+}
+
+#[test]
+fn a_file_that_stood_in_the_middle_of_a_merged_branch_is_whose_it_was_there() {
+    let hub = Hub::new();
+    let both = without_fabrikam(&hub);
+    hub.world.git(&["checkout", "--quiet", "-b", "renew"]);
+    gives_to_contoso(&hub, &both);
+    hub.world.git(&["checkout", "--quiet", "line", "--", "tenants"]);
+    hub.world.commit("A newer file");
+    hub.world.git(&["checkout", "--quiet", "line"]);
+    hub.world.git(&["merge", "--quiet", "--no-ff", "-m", "Merge", "renew"]);
+    adds_fabrikam(&hub, &both);
+    hub.world.git(&["push", "--quiet", "--force", &hub.url(), "HEAD:main"]);
+    let clone = hub.clone("clone", &[]);
+    held(&hub, &clone).says(&format!("belongs to tenant {}", tenant_id("contoso")));
+    let audit = clone.run(&["audit"]).ends_with(7);
+    audit.says("wrong-destination").says(&format!("belongs to tenant {}", tenant_id("contoso")));
+}
+
+#[test]
+fn a_fast_forward_gives_nobody_what_another_tenant_had_in_the_base() {
+    let hub = Hub::new();
+    let both = without_fabrikam(&hub);
+    hub.world.git(&["branch", "evil"]);
+    gives_to_contoso(&hub, &both);
+    hub.world.git(&["push", "--quiet", "--force", &hub.url(), "HEAD:main"]);
+    let clone = hub.clone("clone", &[]);
+    // The branch begins before that, and drops what the base has since.
+    hub.world.git(&["checkout", "--quiet", "evil"]);
+    adds_fabrikam(&hub, &both);
+    hub.world.git(&["merge", "--quiet", "-s", "ours", "-m", "Merge main", "line"]);
+    let evil = hub.world.git(&["rev-parse", "HEAD"]);
+    hub.world.git(&["push", "--quiet", &hub.url(), "HEAD:evil"]);
+    clone.git(&["fetch", "--quiet"]);
+    clone.run(&["plan", "--rev", &evil, "--select", "fabrikam"]).says("wrong-destination");
+    // Nothing but a fast-forward.
+    hub.world.git(&["push", "--quiet", &hub.url(), "HEAD:main"]);
+    hub.world.git(&["push", "--quiet", &hub.url(), ":evil"]);
+    clone.git(&["pull", "--quiet", "--ff-only"]);
+    held(&hub, &clone).says("Two histories claim this file").says("it goes to neither");
+    held(&hub, &hub.clone("fresh", &[])).says("Two histories claim this file");
+}
+
+#[test]
+fn a_file_that_waits_on_another_tenants_branch_goes_to_no_other_tenant() {
+    let hub = Hub::new();
+    let both = without_fabrikam(&hub);
+    hub.world.git(&["checkout", "--quiet", "-b", "renew/contoso/push-2027-01-01"]);
+    gives_to_contoso(&hub, &both);
+    hub.world.git(&["push", "--quiet", &hub.url(), "HEAD"]);
+    hub.world.git(&["checkout", "--quiet", "line"]);
+    adds_fabrikam(&hub, &both);
+    hub.world.git(&["push", "--quiet", "--force", &hub.url(), "HEAD:main"]);
+    let clone = hub.clone("clone", &[]);
+    held(&hub, &clone).says("origin/renew/contoso/push-2027-01-01 is not merged yet");
+    clone.run(&["audit"]).ends_with(7).says("is not merged yet");
+    // Without that branch it is fabrikam's own.
+    hub.world.git(&["push", "--quiet", &hub.url(), ":renew/contoso/push-2027-01-01"]);
+    hub.clone("later", &[]).run(&["apply", "--select", "fabrikam"]).ends_with(0);
+    assert_eq!(writes_to(&hub, "fabrikam"), 1);
 }
 
 #[test]

@@ -134,10 +134,18 @@ fn of_an_author(goal: Goal) -> Verdict {
             "a_pull_request_shows_new_destinations_and_who_is_no_longer_watched_first",
             "a_plan_is_never_written_into_somebody_elses_comment",
         ]),
-        Goal::Delay => Prevented(&["an_open_pull_request_changes_nothing_that_apply_does"]),
+        Goal::Delay => Detected {
+            by: "`wrong-destination`, with the branch that claims the file for another tenant; nothing else on an open branch counts",
+            tests: &[
+                "an_open_pull_request_changes_nothing_that_apply_does",
+                "a_file_that_waits_on_another_tenants_branch_goes_to_no_other_tenant",
+            ],
+        },
         Goal::Redirect => Prevented(&[
             "a_pull_request_cannot_send_a_file_to_another_tenant_and_release_it_itself",
             "a_wrong_destination_is_held_after_the_merge_as_before_it",
+            "a_file_that_stood_in_the_middle_of_a_merged_branch_is_whose_it_was_there",
+            "a_fast_forward_gives_nobody_what_another_tenant_had_in_the_base",
         ]),
         Goal::Read => Prevented(&[
             "a_branch_is_planned_without_a_key_and_with_reads_only",

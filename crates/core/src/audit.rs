@@ -1,21 +1,10 @@
 //! What an audit concludes from what was read of the ledger, the policy and the sealed files.
 
-use std::collections::HashMap;
-
-use crate::fleet::{FLEET_FILE, Move, Owned, Policy};
+use crate::fleet::{FLEET_FILE, Owned, Policy};
 use crate::ledger::Fault;
 use crate::model::{Sha256, TenantId, TokenRef};
 use crate::report::{AuditArea, AuditFinding, AuditLevel, AuditPlace};
-
-/// A sealed file as a commit of the past had it.
-pub struct PastFile {
-    pub commit: String,
-    /// Relative to the repository's root, with `/`.
-    pub path: String,
-    pub tenant: TenantId,
-    pub sha256: Sha256,
-    pub blob: String,
-}
+use crate::rules::bindings::Moves;
 
 /// A sealed file of the audited revision.
 pub struct PresentFile {
@@ -30,54 +19,35 @@ pub struct PresentFile {
     pub blob: String,
 }
 
-/// To whom a file belonged first, and since which commit each tenant has it.
-#[derive(Default)]
-struct Bound {
-    first: Option<TenantId>,
-    since: HashMap<TenantId, String>,
-}
-
-/// Present files that were another tenant's before, by Git's history (oldest first), besides those
-/// that the policy says have moved.
-pub fn wrong_destinations(
-    past: &[PastFile],
-    present: &[PresentFile],
-    moves: &[Move],
-) -> Vec<AuditFinding> {
-    // The digest of the opened file, and the sealed file itself: either may have been moved alone.
-    let mut bound: HashMap<String, Bound> = HashMap::new();
-    for file in past {
-        for key in [file.sha256.to_string(), file.blob.clone()] {
-            let bound = bound.entry(key).or_default();
-            bound.first.get_or_insert(file.tenant);
-            bound.since.entry(file.tenant).or_insert_with(|| file.commit.clone());
-        }
-    }
+/// Present files that belong to another tenant by the history, besides those that the policy says have
+/// moved: what `plan` holds, also where it was uploaded already.
+pub fn wrong_destinations(present: &[PresentFile], moves: &Moves<'_>) -> Vec<AuditFinding> {
     let judge = |file: &PresentFile| {
-        let keys = [("digest", file.sha256.to_string()), ("sealed file", file.blob.clone())];
-        keys.into_iter().find_map(|(what, key)| {
-            let bound = bound.get(&key)?;
-            let owner = bound.first.filter(|owner| *owner != file.tenant)?;
-            let has_moved = moves.iter().any(|line| {
-                line.of == Owned::File(file.sha256) && line.to == file.tenant && line.from == owner
-            });
+        // The digest of the opened file, and the encrypted file itself: either may have been moved
+        // alone.
+        let opened = Owned::File(file.sha256);
+        let both = [
+            ("this digest", opened.clone()),
+            ("this encrypted file", Owned::Sealed(file.blob.clone())),
+        ];
+        both.into_iter().find_map(|(what, owned)| {
+            let mut elsewhere = moves.history.elsewhere(&owned, file.tenant).into_iter();
+            let kind = file.token.kind;
+            let wrong =
+                elsewhere.find(|one| !moves.lead(&opened, kind, one.tenant(), file.tenant))?;
+            let own = moves.history.of(&owned).and_then(|claims| claims.of(&file.tenant));
             let place = AuditPlace {
-                commit: bound.since.get(&file.tenant).cloned(),
+                commit: own.map(|claim| claim.commit.clone()),
                 line: Some(file.line),
                 ..AuditPlace::file(&*file.tenant_file)
             };
-            (!has_moved).then(|| {
-                AuditFinding::new(
-                    AuditArea::Uploads,
-                    "wrong-destination",
-                    place,
-                    format!(
-                        "{}: the {what} belonged to tenant {owner} first; files were swapped or copied",
-                        file.token
-                    ),
-                    "bring each tenant's own file back (git log -- the folder); if it really moved, a `moves` line in applecart.yaml says so",
-                )
-            })
+            Some(AuditFinding::new(
+                AuditArea::Uploads,
+                "wrong-destination",
+                place,
+                format!("{}: {}", file.token, wrong.told(what, file.tenant)),
+                "files were swapped or copied: bring each tenant's own file back (git log -- the folder); if it really moved, a `moves` line in applecart.yaml says so",
+            ))
         })
     };
     present.iter().filter_map(judge).collect()
@@ -198,22 +168,23 @@ pub fn unsigned_change(commit: &str, changed: &[&str], why: &str) -> AuditFindin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Kind, TokenRef};
+    use crate::fleet::Move;
+    use crate::model::{Kind, Sha256};
     use crate::plan::world;
+    use crate::rules::bindings::{Bound, History};
 
     #[test]
     fn a_file_that_was_another_tenants_first_is_found_unless_it_was_moved() {
         let [contoso, fabrikam] =
             [("contoso", 1), ("fabrikam", 2)].map(|(name, id)| world::tenant(name, id).tenant_id);
         let sha256 = Sha256::of(b"london");
-        let past = |commit: &str, tenant, blob: &str| PastFile {
-            commit: commit.to_owned(),
-            path: "x".to_owned(),
-            tenant,
-            sha256,
-            blob: blob.to_owned(),
-        };
-        let past = [past("c1", contoso, "b1"), past("c2", fabrikam, "b2")];
+        let mut history = History::default();
+        for (value, commit, blob) in [(contoso, "c1", "b1"), (fabrikam, "c2", "b2")] {
+            let since = "2025-01-01T00:00:00Z".parse().unwrap();
+            let bound = Bound { value, since, commit: commit.to_owned() };
+            history.add(Owned::File(sha256), bound.clone());
+            history.add(Owned::Sealed(blob.to_owned()), bound);
+        }
         let present = |tenant, blob: &str| PresentFile {
             tenant,
             token: TokenRef { kind: Kind::Vpp, id: None, name: Some("London".to_owned()) },
@@ -223,11 +194,17 @@ mod tests {
             sha256,
             blob: blob.to_owned(),
         };
-        assert!(wrong_destinations(&past, &[present(contoso, "b1")], &[]).is_empty());
-        let found = wrong_destinations(&past, &[present(fabrikam, "b2")], &[]);
+        let today = "2026-11-20".parse().unwrap();
+        let moves = Moves { lines: &[], history: &history, today };
+        assert!(wrong_destinations(&[present(contoso, "b1")], &moves).is_empty());
+        let found = wrong_destinations(&[present(fabrikam, "b2")], &moves);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].place.commit.as_deref(), Some("c2"), "since when it is there");
-        assert!(found[0].message.contains(&format!("tenant {contoso} first")));
+        assert!(found[0].message.contains(&format!("belongs to tenant {contoso}")));
+        let mut alone = present(fabrikam, "b1");
+        alone.sha256 = Sha256::of(b"another");
+        let found = wrong_destinations(&[alone], &moves);
+        assert!(found[0].message.contains("this encrypted file"), "{found:?}");
         let moved = Move {
             of: Owned::File(sha256),
             from: contoso,
@@ -235,6 +212,7 @@ mod tests {
             reason: "one customer now".to_owned(),
             until: chrono::NaiveDate::MAX,
         };
-        assert!(wrong_destinations(&past, &[present(fabrikam, "b2")], &[moved]).is_empty());
+        let moves = Moves { lines: &[moved], history: &history, today };
+        assert!(wrong_destinations(&[present(fabrikam, "b2")], &moves).is_empty());
     }
 }

@@ -10,12 +10,14 @@
 //! * [`identity`]: which token in Intune an entry means.
 //! * [`in_force`]: whether the base still says what is applied.
 //! * [`bindings`]: which tenant a file, a folder or a topic belongs to.
+//! * [`claims`]: who said something first, where histories run beside each other.
 //! * [`topics`]: which push topic the enrolled devices know.
 //! * [`requests`]: whose request for Apple (CSR) a push certificate answers.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod allow;
 pub mod bindings;
+pub mod claims;
 pub mod codes;
 pub mod downloads;
 pub mod identity;

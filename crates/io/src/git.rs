@@ -36,7 +36,7 @@ mod writable;
 pub use base::{Base, BaseError, Flag, Wanted};
 pub use error::GitError;
 pub(crate) use history::commit_facts;
-pub use history::{FleetWalk, FolderChange, FolderHistory, KnownHistory, Told, Walked};
+pub use history::{Beside, FleetWalk, FolderChange, FolderHistory, KnownHistory, Told, Walked};
 pub use objects::{Ancestors, Origin, Part, Searched};
 pub(crate) use objects::{Unhashed, entries as tree_entries, first_entry as first_tree_entry};
 pub use policies::PolicyVersion;

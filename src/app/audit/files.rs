@@ -4,16 +4,25 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Ground;
 use crate::app::AppError;
-use applecart_core::audit::{PastFile, PresentFile};
+use applecart_core::audit::PresentFile;
 use applecart_core::fleet::{self, Desired, FileBytes, Folder, Tenant, TokenLines, token_lines};
 use applecart_core::model::Sha256;
 use applecart_core::report::{self, AuditFinding, OnceSealed, SealedFile};
 use applecart_core::sealed::{Addressees, Key};
 use applecart_io::git::GitError;
 
+/// A sealed file as a commit of the past had it.
+struct PastFile {
+    commit: String,
+    /// From the root.
+    path: String,
+    sha256: Sha256,
+    blob: String,
+}
+
 pub(super) struct Files {
     /// Of every version of a folder, oldest first; each once for a tenant.
-    pub(super) past: Vec<PastFile>,
+    past: Vec<PastFile>,
     pub(super) present: Vec<PresentFile>,
 }
 
@@ -38,7 +47,6 @@ impl Files {
                     past.push(PastFile {
                         commit: commit.clone(),
                         path: format!("tenants/{name}/{}", file.name),
-                        tenant: tenant.tenant_id,
                         sha256: file.sha256,
                         blob: file.blob.clone(),
                     });

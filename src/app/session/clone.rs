@@ -43,16 +43,11 @@ pub fn state(context: &Context, loaded: &Loaded, reach: Reach) -> CloneState {
     let asked = remote
         .as_deref()
         .filter(|_| matches!(reach, Reach::Remote | Reach::InForce) && loaded.blind.is_none());
-    let is_other = |branch: &str| brings_none(loaded, branch);
-    let branches = loaded.repo.renewal_branches(asked, &is_other).or_else(|error| match asked {
-        Some(remote) => {
-            unknown(&format!("which renewals wait on branches of {remote}"), &error);
-            loaded.repo.renewal_branches(None, &is_other)
-        }
-        None => Err(error),
-    });
+    let branches = loaded.renewals(asked.is_some());
     match branches {
-        Ok(branches) => state.open_renewals = open_renewals(loaded, remote.as_ref(), branches),
+        Ok(branches) => {
+            state.open_renewals = open_renewals(loaded, remote.as_ref(), branches.into_owned())
+        }
         Err(error) => unknown("which renewals wait on branches", &error),
     }
     match uncommitted(loaded, &state) {
@@ -131,14 +126,6 @@ fn opened(
         at,
         others: Vec::new(),
     }
-}
-
-/// Branches that never bring a renewal: the base itself, and the ones of the record.
-fn brings_none(loaded: &Loaded, branch: &str) -> bool {
-    let base = loaded.base.as_ref().and_then(|base| base.remote_branch());
-    let policy = &loaded.policy;
-    base.is_some_and(|(_, base)| base == branch)
-        || [&policy.ledger_branch, &policy.notes_branch].contains(&&branch.to_owned())
 }
 
 /// The tip of a branch that is not in the base, nor in what is looked at.

@@ -1,5 +1,6 @@
 //! The fleet as it stands at a revision, with the settings that are in force.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use super::record::Earlier;
@@ -8,7 +9,7 @@ use crate::app::{AppError, Context};
 use applecart_core::fleet::{self, Desired, Entry, FLEET_FILE, Folder, Policy, Source, Tenant};
 use applecart_core::model::{ProblemCode, sentence};
 use applecart_core::plan::Selection;
-use applecart_io::git::{Base, BaseError, Repo};
+use applecart_io::git::{Base, BaseError, GitError, RenewalBranch, Repo};
 use applecart_io::store::LedgerError;
 
 /// Which files are planned.
@@ -41,6 +42,8 @@ pub struct Loaded {
     /// What the settings named of the record before, once it was read: that takes a walk through the
     /// whole history.
     pub earlier: OnceLock<Earlier>,
+    /// What the remote answered of the branches of renewals, once it was asked.
+    pub(in crate::app) renewals: OnceLock<Vec<RenewalBranch>>,
 }
 
 /// A revision by its own settings, which count once it is merged.
@@ -55,6 +58,30 @@ impl Loaded {
     /// The newest commit of the history that counts: the base's, else the planned one.
     pub fn tip(&self) -> Option<&str> {
         self.base.as_ref().map(|base| base.commit.as_str()).or(self.rev.as_deref())
+    }
+
+    /// The branches of renewals. The remote is asked once, where `is_remote` allows it; what it does
+    /// not answer, the clone does as it saw it last.
+    pub fn renewals(&self, is_remote: bool) -> Result<Cow<'_, [RenewalBranch]>, GitError> {
+        if let Some(known) = self.renewals.get() {
+            return Ok(Cow::Borrowed(known));
+        }
+        let base = self.base.as_ref();
+        let is_other = |branch: &str| brings_none(base, &self.policy, branch);
+        let remote = self.repo.fleet_remote().ok().flatten();
+        let Some(remote) = remote.filter(|_| is_remote && self.blind.is_none()) else {
+            return Ok(Cow::Owned(self.repo.renewal_branches(None, &is_other)?));
+        };
+        match self.repo.renewal_branches(Some(&remote), &is_other) {
+            Ok(found) => Ok(Cow::Borrowed(self.renewals.get_or_init(|| found))),
+            Err(error) => {
+                tracing::warn!(
+                    "which renewals wait on branches of {remote} is unknown: {}",
+                    sentence(&error)
+                );
+                Ok(Cow::Owned(self.repo.renewal_branches(None, &is_other)?))
+            }
+        }
     }
 
     /// For a command that only reads: it signs in with no more than it needs.
@@ -126,8 +153,27 @@ pub fn load(
         });
         return Err(AppError::InvalidFleet(mistakes.collect()));
     }
-    let earlier = OnceLock::new();
-    Ok(Loaded { repo, rev, policy_rev, policy, base, other, blind, fleet, proposed, earlier })
+    let (earlier, renewals) = (OnceLock::new(), OnceLock::new());
+    Ok(Loaded {
+        repo,
+        rev,
+        policy_rev,
+        policy,
+        base,
+        other,
+        blind,
+        fleet,
+        proposed,
+        earlier,
+        renewals,
+    })
+}
+
+/// Branches that never bring a renewal: the base itself, and the ones of the record.
+pub fn brings_none(base: Option<&Base>, policy: &Policy, branch: &str) -> bool {
+    let base = base.and_then(|base| base.remote_branch());
+    base.is_some_and(|(_, base)| base == branch)
+        || [policy.ledger_branch.as_str(), &policy.notes_branch].contains(&branch)
 }
 
 /// The settings of one revision, or every mistake in them. How a person signs in is theirs to say.

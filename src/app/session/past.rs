@@ -13,7 +13,7 @@ use applecart_core::ledger::{LedgerView, Line, Lines, Origin};
 use applecart_core::model::sentence;
 use applecart_core::rules::bindings::History;
 use applecart_core::rules::requests;
-use applecart_io::git::{BaseError, KnownHistory, Repo, Signers, Told};
+use applecart_io::git::{BaseError, Beside, KnownHistory, Repo, Signers, Told};
 use applecart_io::store::{Ledger, LedgerError, MustBeSigned, Proof, Role};
 
 /// Which ledger a use case looks at.
@@ -222,7 +222,8 @@ pub fn past(loaded: &Loaded, context: &Context, which: Which) -> Result<Past, Ap
     };
     let (known, history) = match known {
         Ok(mut view) => match bound_history(loaded, &view, which) {
-            Ok(told) => {
+            Ok(mut told) => {
+                hear_beside(loaded, told.as_mut(), which);
                 first_topics::note(loaded, told.as_ref(), &mut view);
                 (Ok(view), told.unwrap_or_default().bindings)
             }
@@ -295,6 +296,23 @@ fn bound_history(
                 }
             }
         }
+    }
+}
+
+/// Adds what would be in the history once the planned revision is merged, so that what is held after the
+/// merge is held before it, and whose the files are that wait on branches: the first that is merged is
+/// not the first that had one.
+fn hear_beside(loaded: &Loaded, told: Option<&mut Told>, which: Which) {
+    let (Some(told), Some(base)) = (told, &loaded.base) else { return };
+    let planned = loaded.rev.iter().map(|rev| Beside { commit: rev.clone(), branch: None });
+    let heard = loaded.renewals(which != Which::Offline).and_then(|branches| {
+        let waiting = branches.iter().cloned().map(Beside::from);
+        let all: Vec<Beside> = planned.chain(waiting).collect();
+        loaded.repo.reopen()?.hear_beside(told, &base.commit, &all)
+    });
+    // They bind no more than what is merged, which was read.
+    if let Err(error) = heard {
+        tracing::warn!("whose the files on open branches are is unknown: {}", sentence(&error));
     }
 }
 

@@ -14,6 +14,8 @@ pub enum Owned {
     Topic(Topic),
     /// A token file, by the SHA-256 of what it is when opened.
     File(Sha256),
+    /// The same as it is encrypted, by its name in Git: no `moves` line names it.
+    Sealed(String),
 }
 
 impl fmt::Display for Owned {
@@ -22,6 +24,7 @@ impl fmt::Display for Owned {
             Self::Folder(name) => write!(f, "folder:{name}"),
             Self::Topic(topic) => write!(f, "topic:{topic}"),
             Self::File(sha256) => write!(f, "sha256:{sha256}"),
+            Self::Sealed(blob) => write!(f, "blob:{blob}"),
         }
     }
 }
@@ -42,6 +45,7 @@ impl FromStr for Owned {
             }
             "topic" => name.parse().ok().map(Self::Topic),
             "sha256" => name.parse().ok().map(Self::File),
+            "blob" => Some(Self::Sealed(name.to_owned())),
             _ => None,
         };
         owned.ok_or(NotOwned)
@@ -52,8 +56,10 @@ impl FromStr for Owned {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stated {
     pub tenant: TenantId,
-    /// What belongs to the tenant besides the folder.
+    /// What belongs to the tenant besides the folder and what is in it.
     pub owned: Vec<Owned>,
+    /// The names of the token files in the folder.
+    pub files: Vec<String>,
     /// Whether the push entry has a topic and no file, so that it only watches Intune's certificate.
     pub watches_topic: bool,
 }
@@ -63,7 +69,7 @@ pub struct Stated {
 pub fn stated_in(tenant_file: &[u8]) -> Option<Stated> {
     let root = File::open("", tenant_file).ok()?.parse()?;
     let tenant = text(&root, "tenantId")?.parse().ok()?;
-    let mut owned = Vec::new();
+    let (mut owned, mut files) = (Vec::new(), Vec::new());
     let push = value(&root, "push");
     let watches_topic =
         push.is_some_and(|push| text(push, "topic").is_some() && text(push, "file").is_none());
@@ -76,8 +82,9 @@ pub fn stated_in(tenant_file: &[u8]) -> Option<Stated> {
         let sha256 = text(entry, "sha256").and_then(|text| text.parse().ok());
         owned.extend(sha256.filter(|sha256| *sha256 != Sha256::ZERO).map(Owned::File));
         owned.extend(text(entry, "topic").and_then(|text| text.parse().ok()).map(Owned::Topic));
+        files.extend(text(entry, "file").map(str::to_owned));
     }
-    Some(Stated { tenant, owned, watches_topic })
+    Some(Stated { tenant, owned, files, watches_topic })
 }
 
 fn value<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
@@ -117,10 +124,13 @@ mod tests {
             b = "bb".repeat(32),
             zero = "00".repeat(32),
         );
-        let Stated { tenant, owned, watches_topic } = stated_in(file.as_bytes()).unwrap();
+        let Stated { tenant, owned, files, watches_topic } = stated_in(file.as_bytes()).unwrap();
+        assert!(files.is_empty());
         assert!(watches_topic);
         let with_file = file.replace("  sha256: aa", "  file: push.pem.age\n  sha256: aa");
-        assert!(!stated_in(with_file.as_bytes()).unwrap().watches_topic);
+        let with_file = stated_in(with_file.as_bytes()).unwrap();
+        assert!(!with_file.watches_topic);
+        assert_eq!(with_file.files, ["push.pem.age"]);
         assert_eq!(tenant.to_string(), "6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11");
         let texts: Vec<String> = owned.iter().map(Owned::to_string).collect();
         assert_eq!(

@@ -58,6 +58,8 @@ pub enum FirstTopic {
     #[default]
     None,
     Named(Topic),
+    /// Two lines of history named these, and neither comes after the other.
+    Disputed(Vec<Topic>),
     /// The entry's oldest revisions cannot be read, or this clone does not have them.
     Unknown,
 }

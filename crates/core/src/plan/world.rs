@@ -170,6 +170,13 @@ impl World {
         ledger.first_topic = FirstTopic::Named(topic.parse().unwrap());
     }
 
+    /// Two histories that were merged have these topics in the oldest revisions of the push entry.
+    pub fn disputed_in_git(&mut self, topics: [&str; 2]) {
+        let view = self.ledger.as_mut().unwrap();
+        let ledger = view.tenants.entry(self.tenant.tenant_id).or_default();
+        ledger.first_topic = FirstTopic::Disputed(topics.map(|one| one.parse().unwrap()).to_vec());
+    }
+
     pub fn live_vpp(&mut self, change: impl FnOnce(&mut LiveVpp)) {
         change(&mut self.live_vpps()[0]);
     }

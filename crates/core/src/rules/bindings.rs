@@ -2,9 +2,13 @@
 //!
 //! Three witnesses are heard. The planned revision itself, in which nothing may stand twice; the
 //! base with its history, which reviewers have agreed to; and the ledger, which knows where a file
-//! went. A folder's name, a file's digest and a topic stay with the tenant id that the history gave
-//! them first, whatever has been merged since, and with the one that the ledger names. Only a
-//! `moves` line of the policy, which comes from the base as well, lets one of them go elsewhere.
+//! went. A folder's name, a file and a topic stay with the tenant id that the history gave them
+//! first ([`super::claims`]), whatever has been merged since, and with the one that the ledger names.
+//! Only a `moves` line of the policy, which comes from the base as well, lets one of them go elsewhere.
+//!
+//! Where two lines of history claim something and neither comes after the other, it goes to neither.
+//! A folder and a topic are then whose the ledger says, if it names one tenant; a file is not, because
+//! whoever may push the ledger could have one merged and claim it there.
 
 mod history;
 
@@ -13,7 +17,7 @@ use std::sync::LazyLock;
 
 use chrono::NaiveDate;
 
-pub use history::{Bound, History, Moves};
+pub use history::{Bound, History, Moves, Says};
 
 use crate::apple::FileFacts;
 use crate::fleet::{Desired, Move, Owned, Tenant, Token};
@@ -142,39 +146,92 @@ impl<'a> Bindings<'a> {
         let Some(file) = &token.file else { return Vec::new() };
         let (kind, mine) = (token.token.kind, tenant.tenant_id);
         let moves = Moves { lines: moves, history: self.history, today };
-        let mut owned =
-            vec![Owned::Folder(tenant.name.as_str().to_owned()), Owned::File(file.sha256)];
-        owned.extend(token.topic().cloned().map(Owned::Topic));
+        let opened = Owned::File(file.sha256);
         let conflict = |owned: &Owned| {
+            // What is encrypted moves with what is in it.
+            let moved = if matches!(owned, Owned::Sealed(_)) { &opened } else { owned };
             let mut elsewhere = self.elsewhere(owned, mine).into_iter();
-            let (witness, other) =
-                elsewhere.find(|(_, other)| !moves.lead(owned, kind, *other, mine))?;
-            let wrong = format!(
-                "{witness} {} belongs to tenant {other}. A token must never reach another customer's Intune",
-                name_of(owned)
-            );
-            let way_out = way_out(owned, kind, other, mine, today);
-            Some(format!("{wrong}. {way_out}"))
+            let wrong = elsewhere.find(|one| !moves.lead(moved, kind, one.tenant(), mine))?;
+            let way_out = way_out(moved, kind, wrong.tenant(), mine, today);
+            Some(format!("{}. {way_out}", wrong.told(owned, mine)))
         };
-        owned.iter().filter_map(conflict).collect()
+        let folder = Owned::Folder(tenant.name.as_str().to_owned());
+        let of_file = conflict(&opened);
+        let of_file = of_file.or_else(|| conflict(&Owned::Sealed(file.blob.clone())));
+        let of_topic = token.topic().cloned().and_then(|topic| conflict(&Owned::Topic(topic)));
+        [conflict(&folder), of_file, of_topic].into_iter().flatten().collect()
     }
 
-    /// The other tenants that something belongs to, each with the witness that says so.
-    fn elsewhere(&self, owned: &Owned, mine: TenantId) -> Vec<(&'static str, TenantId)> {
+    /// Why something belongs to other tenants.
+    fn elsewhere(&self, owned: &Owned, mine: TenantId) -> Vec<Elsewhere<'_>> {
         let no_tenant = BTreeSet::new();
         let of_base = match owned {
             Owned::Folder(name) => self.base.folders.get(name),
             Owned::File(sha256) => self.base.digests.get(sha256),
             Owned::Topic(topic) => self.base.topics.get(topic),
+            // The digest beside it says as much of the base as it stands.
+            Owned::Sealed(_) => None,
         };
         // The history has the base's own files as well, and says who was first.
         let of_base = of_base.filter(|_| !self.history.knows(owned)).unwrap_or(&no_tenant);
+        let in_ledger = self.ledger.of(owned);
+        let is_file = matches!(owned, Owned::File(_) | Owned::Sealed(_));
+        let is_decided = !is_file && in_ledger.iter().eq([&mine]);
         let in_history = self.history.elsewhere(owned, mine).into_iter();
-        let in_history = in_history.map(|other| ("In the history of the base", other));
-        let in_base = of_base.iter().map(|other| ("In the base", *other));
-        let in_ledger = self.ledger.of(owned).iter().map(|other| ("In the ledger", *other));
+        let in_history = in_history
+            .filter(|says| !(is_decided && matches!(says, Says::Beside { .. })))
+            .map(Elsewhere::History);
+        let in_base = of_base.iter().map(|other| Elsewhere::Base(*other));
+        let in_ledger = in_ledger.iter().map(|other| Elsewhere::Ledger(*other));
         let all = in_history.chain(in_base).chain(in_ledger);
-        all.filter(|(_, other)| *other != mine).collect()
+        all.filter(|one| one.tenant() != mine).collect()
+    }
+}
+
+/// What says that something belongs to another tenant.
+enum Elsewhere<'a> {
+    History(Says<'a>),
+    Base(TenantId),
+    Ledger(TenantId),
+}
+
+impl Elsewhere<'_> {
+    fn tenant(&self) -> TenantId {
+        match self {
+            Self::History(says) => says.tenant(),
+            Self::Base(tenant) | Self::Ledger(tenant) => *tenant,
+        }
+    }
+
+    /// What is wrong, and why that matters.
+    fn told(&self, owned: &Owned, mine: TenantId) -> String {
+        let (what, other) = (name_of(owned), self.tenant());
+        let wrong = match self {
+            Self::History(says) => says.told(what, mine),
+            Self::Base(_) => format!("In the base {what} belongs to tenant {other}"),
+            Self::Ledger(_) => format!("In the ledger {what} belongs to tenant {other}"),
+        };
+        format!("{wrong}. A token must never reach another customer's Intune")
+    }
+}
+
+impl Says<'_> {
+    /// What it says of something, in a sentence.
+    pub fn told(&self, what: &str, mine: TenantId) -> String {
+        let tenant = self.tenant();
+        match self {
+            Self::First(_) => {
+                format!("In the history of the base {what} belongs to tenant {tenant}")
+            }
+            Self::Beside { other, mine: own } => format!(
+                "Two histories claim {what}: the commit {} gives it to tenant {tenant}, and the commit {} to tenant {mine}. Neither comes after the other, so nobody knows whose it was first, and it goes to neither",
+                other.commit, own.commit
+            ),
+            Self::Open { other, branch } => format!(
+                "The branch {branch} is not merged yet, and its commit {} gives {what} to tenant {tenant}. Merge that branch first, or delete it if it is a mistake",
+                other.commit
+            ),
+        }
     }
 }
 
@@ -191,6 +248,7 @@ fn name_of(owned: &Owned) -> &'static str {
     match owned {
         Owned::Folder(_) => "this folder",
         Owned::File(_) => "this file",
+        Owned::Sealed(_) => "this encrypted file",
         Owned::Topic(_) => "this topic",
     }
 }

@@ -11,6 +11,12 @@
 //! speaks, and only where no line of the ledger does. Where the two disagree nobody knows, and
 //! nothing is promised, proposed or released until somebody has looked at a device.
 //!
+//! Which revision is the oldest, ancestry tells ([`super::claims`]): what was named first stays first,
+//! whatever is merged. A line of history that begins elsewhere can only stand beside it. Then the
+//! history decides nothing, and the ledger's first sight of Intune is taken at its word if it is one
+//! of the two: neither a side branch nor a fast-forward takes that from a tenant, and no more can one
+//! of them hide a topic that the ledger or the history has.
+//!
 //! Nor does a line of the ledger by itself bring another topic: whoever may push that branch can write
 //! one. It counts where a commit of the base bears it out (see [`is_backed`]); else it is a claim that
 //! stands against what is known without it.
@@ -56,6 +62,8 @@ pub enum Witness {
     FirstSeen,
     /// The tenant file named it when the base first had the entry.
     FirstInGit,
+    /// The tenant file named it first in one of two histories that were merged.
+    FirstInOneHistory,
     /// The tenant file names it.
     Git,
 }
@@ -85,6 +93,9 @@ impl Witness {
                 "as the ledger says".to_owned()
             }
             (Self::FirstInGit, _) => "as the tenant file said when it was first merged".to_owned(),
+            (Self::FirstInOneHistory, _) => {
+                "as the tenant file said first in one of two histories that were merged".to_owned()
+            }
             (Self::Git, _) => "as the tenant file says".to_owned(),
         }
     }
@@ -185,7 +196,15 @@ pub fn devices_know(
                     false => seen.against(first),
                 })
             }
+            (Some(seen), FirstTopic::Disputed(topics)) if !topics.contains(&seen.topic) => {
+                let disputed = disputed(topics, in_intune)?;
+                Some(match Some(&seen.topic) == in_intune {
+                    true => KnownTopic { doubt: None, ..disputed }.against(seen),
+                    false => seen.against(disputed),
+                })
+            }
             (Some(seen), _) => Some(seen),
+            (None, FirstTopic::Disputed(topics)) => disputed(topics, in_intune),
             (None, FirstTopic::Named(first)) => {
                 let first = KnownTopic::new(first.clone(), Witness::FirstInGit);
                 // Git says now what Intune has: the entry followed it, or was wrong at first.
@@ -214,6 +233,15 @@ pub fn devices_know(
     let stated = stated.filter_map(|entry| entry.facts.apple_id.clone()).next();
     let apple_id = stated.or(known.apple_id).filter(|account| !account.trim().is_empty());
     Some(KnownTopic { apple_id, ..known })
+}
+
+/// One of the topics that two histories name, with another as its doubt: the one that Intune does not
+/// have is named.
+fn disputed(topics: &[Topic], in_intune: Option<&Topic>) -> Option<KnownTopic> {
+    let known = |topic: &Topic| KnownTopic::new(topic.clone(), Witness::FirstInOneHistory);
+    let named = topics.iter().find(|topic| Some(*topic) != in_intune)?;
+    let other = topics.iter().find(|topic| *topic != named)?;
+    Some(known(named).against(known(other)))
 }
 
 /// What is wrong while Intune has a certificate with another topic, and why that matters.

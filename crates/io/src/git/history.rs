@@ -15,6 +15,7 @@
 
 mod bound;
 mod branch;
+mod descent;
 mod facts;
 mod index;
 mod kept;
@@ -26,9 +27,11 @@ mod since;
 #[cfg(test)]
 mod tests;
 
-pub use bound::{Known as KnownHistory, Told};
+pub use bound::{Beside, Known as KnownHistory, Told};
 pub(crate) use facts::commit_facts;
 
+use self::descent::Descent;
+use self::mainline::Lines;
 use std::collections::{BTreeSet, HashSet};
 
 use git2::{ErrorCode, Oid};
@@ -64,6 +67,17 @@ impl Scope {
         let from = fixed.map_or("tip".to_owned(), |fixed| fixed.to_string());
         format!("{scope} {from}")
     }
+}
+
+/// What a commit made of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Change {
+    commit: Oid,
+    folder: String,
+    /// The folder's tree in each parent that was compared; of a commit without one, nothing.
+    before: Vec<Option<Oid>>,
+    /// `None` where it was removed.
+    after: Option<Oid>,
 }
 
 /// A commit that changed a folder.
@@ -189,8 +203,7 @@ impl Repo {
         Ok(answer(scope, hits, walked))
     }
 
-    /// The hits of the mainline, by `git`, or by looking at each commit where `git` refuses a folder
-    /// that is nested too deep for it: anybody could end every walk of a fleet with one such commit.
+    /// The hits of the mainline.
     fn mainline(
         &self,
         program: &GitProgram,
@@ -198,18 +211,37 @@ impl Repo {
         tip: Oid,
         stop: Option<Oid>,
     ) -> Result<Vec<Hit>, GitError> {
-        match mainline::walk(program, scope, tip, stop) {
+        let changes = self.changes(program, (scope, Lines::First), &[tip], stop)?;
+        let hit = |Change { commit, folder, before, after }| {
+            let before = before.into_iter().next().flatten();
+            Hit { commit, via: None, folder, before, after }
+        };
+        Ok(changes.into_iter().map(hit).collect())
+    }
+
+    /// What changed, by `git`, or by looking at each commit where `git` refuses a folder that is nested
+    /// too deep for it: anybody could end every walk of a fleet with one such commit.
+    fn changes(
+        &self,
+        program: &GitProgram,
+        what: (&Scope, Lines),
+        tips: &[Oid],
+        stop: Option<Oid>,
+    ) -> Result<Vec<Change>, GitError> {
+        match mainline::walk(program, what, tips, stop) {
             Err(GitError::Program { complaint, .. }) if complaint.contains(TOO_DEEP) => {
-                mainline::one_by_one(&self.repo, scope, tip, stop)
+                let descent = Descent::read(program, what.1, tips, stop)?;
+                mainline::one_by_one(&self.repo, what.0, descent.newest_first())
             }
             // A partial clone may lack folders, and a walk asks no remote for them one by one.
             Err(error @ GitError::Program { .. }) if self.is_partial() => {
-                if self.bring_history(tip)? {
-                    mainline::walk(program, scope, tip, stop)
-                } else {
-                    let (id, source) = (tip.to_string(), Box::new(error));
-                    Err(GitError::NotInClone { id, source })
+                for &tip in tips {
+                    if !self.bring_history(tip)? {
+                        let (id, source) = (tip.to_string(), Box::new(error));
+                        return Err(GitError::NotInClone { id, source });
+                    }
                 }
+                mainline::walk(program, what, tips, stop)
             }
             walked => walked,
         }

@@ -245,6 +245,10 @@ impl Checks<'_, '_> {
         for one in raw {
             let wanted = "folder:NAME, topic:TOPIC or sha256:DIGEST";
             let of: Option<Owned> = self.parse(one.of.as_ref(), Code::BadMove, wanted);
+            let span = one.of.as_ref().map(|of| of.span).unwrap_or_default();
+            if matches!(of, Some(Owned::Sealed(_))) {
+                self.error(Code::BadMove, span, format!("expected {wanted}"));
+            }
             let from = self.tenant_id(one.from.as_ref());
             let to = self.tenant_id(one.to.as_ref());
             let reason = self.text(one.reason.as_ref());

@@ -1,82 +1,88 @@
-//! What belonged to whom, in the order in which the base's history says it.
+//! What belonged to whom first, by everything that the base's history says.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use serde::{Deserialize, Serialize};
-
+use super::super::claims::{Claim, Claims};
 use crate::fleet::{Move, Owned};
-use crate::model::{Kind, TenantId, Timestamp};
+use crate::model::{Kind, TenantId};
 use chrono::NaiveDate;
 
-/// Since when something belongs to a tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bound {
-    pub tenant: TenantId,
-    /// When the first commit that says so was made.
-    pub since: Timestamp,
-    /// The whole name of the commit that brought it to this tenant.
-    pub commit: String,
-}
+/// A commit that gives something to a tenant.
+pub type Bound = Claim<TenantId>;
 
-/// What belonged to which tenants, oldest first.
+/// What belongs to which tenants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
-    mainline: HashMap<Owned, Vec<Bound>>,
-    /// What another chain of first parents said, on which commits were applied before a merge put
-    /// it beside the mainline.
-    beside: HashMap<Owned, Vec<Bound>>,
+    claims: HashMap<Owned, Claims<TenantId>>,
+    /// Those of the commits that the base does not contain, each with the branch that has it.
+    open: BTreeMap<String, String>,
+}
+
+/// Why something belongs to another tenant, by the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Says<'a> {
+    /// A commit gave it to that tenant, before any other gave it to another one.
+    First(&'a Bound),
+    /// Another line of history gives it to `mine`, and neither comes after the other.
+    Beside { other: &'a Bound, mine: &'a Bound },
+    /// A branch that is not merged yet gives it to that tenant.
+    Open { other: &'a Bound, branch: &'a str },
+}
+
+impl Says<'_> {
+    pub fn tenant(&self) -> TenantId {
+        let (Self::First(other) | Self::Beside { other, .. } | Self::Open { other, .. }) = self;
+        other.value
+    }
 }
 
 impl History {
-    /// Adds what a commit says; commits come oldest first.
+    /// Adds what a commit says; commits come after those that they come after.
     pub fn add(&mut self, owned: Owned, bound: Bound) {
-        add(&mut self.mainline, owned, bound);
+        self.claims_of(owned).add(bound);
     }
 
-    /// Adds what a commit beside the mainline says that the mainline did not say before the two
-    /// parted.
-    pub fn add_beside(&mut self, owned: Owned, bound: Bound) {
-        add(&mut self.beside, owned, bound);
+    /// Adds what a commit says that the base does not contain.
+    pub fn add_open(&mut self, owned: Owned, bound: Bound, branch: &str) {
+        self.open.insert(bound.commit.clone(), branch.to_owned());
+        self.add(owned, bound);
     }
 
-    /// The commit by which something belongs to the first of its tenants.
-    pub fn first(&self, owned: &Owned) -> Option<&Bound> {
-        self.mainline.get(owned)?.first()
+    /// The claims of something, for whoever has to settle them or has them settled.
+    pub fn claims_of(&mut self, owned: Owned) -> &mut Claims<TenantId> {
+        self.claims.entry(owned).or_default()
     }
 
-    /// The tenant that something belongs to instead of `mine`, if nothing moved it.
-    pub(super) fn elsewhere(&self, owned: &Owned, mine: TenantId) -> Vec<TenantId> {
-        let chains = [&self.mainline, &self.beside];
-        let firsts = chains.into_iter().filter_map(|chain| chain.get(owned)?.first());
-        firsts.map(|bound| bound.tenant).filter(|tenant| *tenant != mine).collect()
-    }
-
-    pub(super) fn knows(&self, owned: &Owned) -> bool {
-        self.mainline.contains_key(owned)
-    }
-
-    fn came(&self, owned: &Owned, to: TenantId) -> Option<&Bound> {
-        self.mainline.get(owned)?.iter().find(|bound| bound.tenant == to)
+    /// The claims of something, the base's own and those of open branches.
+    pub fn of(&self, owned: &Owned) -> Option<&Claims<TenantId>> {
+        self.claims.get(owned)
     }
 
     /// Everything that it holds, in an order of its own.
-    pub fn entries(&self) -> impl Iterator<Item = (bool, &Owned, &Bound)> {
-        let mainline = self
-            .mainline
-            .iter()
-            .flat_map(|(owned, all)| all.iter().map(move |bound| (false, owned, bound)));
-        let beside = self
-            .beside
-            .iter()
-            .flat_map(|(owned, all)| all.iter().map(move |bound| (true, owned, bound)));
-        mainline.chain(beside)
+    pub fn entries(&self) -> impl Iterator<Item = (&Owned, &Claims<TenantId>)> {
+        self.claims.iter()
     }
-}
 
-fn add(chain: &mut HashMap<Owned, Vec<Bound>>, owned: Owned, bound: Bound) {
-    let all = chain.entry(owned).or_default();
-    if all.iter().all(|known| known.tenant != bound.tenant) {
-        all.push(bound);
+    /// Why something belongs to other tenants than `mine`, if nothing moved it.
+    pub fn elsewhere(&self, owned: &Owned, mine: TenantId) -> Vec<Says<'_>> {
+        let Some(claims) = self.claims.get(owned) else { return Vec::new() };
+        let own = claims.firsts().find(|claim| claim.value == mine);
+        let others = claims.firsts().filter(|claim| claim.value != mine);
+        others
+            .map(|other| match (self.open.get(&other.commit), own) {
+                (Some(branch), _) => Says::Open { other, branch },
+                (None, Some(mine)) => Says::Beside { other, mine },
+                (None, None) => Says::First(other),
+            })
+            .collect()
+    }
+
+    pub(super) fn knows(&self, owned: &Owned) -> bool {
+        self.claims.contains_key(owned)
+    }
+
+    fn came(&self, owned: &Owned, to: TenantId) -> Option<&Bound> {
+        self.claims.get(owned)?.of(&to)
     }
 }
 
@@ -90,7 +96,7 @@ pub struct Moves<'a> {
 
 impl Moves<'_> {
     /// Whether reviewed lines lead from one tenant to the other, maybe over a third.
-    pub(super) fn lead(&self, owned: &Owned, kind: Kind, from: TenantId, to: TenantId) -> bool {
+    pub fn lead(&self, owned: &Owned, kind: Kind, from: TenantId, to: TenantId) -> bool {
         if !is_movable(owned, kind) {
             return false;
         }

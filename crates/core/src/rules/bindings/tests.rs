@@ -2,7 +2,7 @@
 
 use super::{Bound, History};
 use crate::fleet::{Desired, Move, Owned, Tenant};
-use crate::model::{Sha256, TenantId, Timestamp};
+use crate::model::{Event, Sha256, TenantId, Timestamp};
 use crate::plan::world::{OTHER_TOPIC, World, push_entry, tenant};
 use crate::plan::{Reason, Sync};
 
@@ -45,7 +45,7 @@ fn file() -> Owned {
 /// The base's history says since when something belongs to a tenant.
 fn history(world: &mut World, owned: Owned, tenant: TenantId, since: &str) {
     let since: Timestamp = since.parse().unwrap();
-    world.history.add(owned, Bound { tenant, since, commit: "c".into() });
+    world.history.add(owned, Bound { value: tenant, since, commit: "c".into() });
 }
 
 const LONG_AGO: &str = "2025-01-01T00:00:00Z";
@@ -131,15 +131,65 @@ fn who_was_first_in_the_history_counts_whatever_was_merged_since() {
     world.expect_upload();
 }
 
+/// Of the claims of something none comes before another.
+fn beside(world: &mut World, owned: Owned) {
+    world.history.claims_of(owned).settle(|_| |_: &str| false);
+}
+
 #[test]
-fn what_was_applied_beside_the_mainline_binds_as_well() {
-    let mut world = world();
-    let (mine, tenant) = (world.tenant.tenant_id, tenant("fabrikam", 2).tenant_id);
-    history(&mut world, folder(), mine, LONG_AGO);
+fn what_two_histories_claim_goes_to_neither_until_a_reviewed_line_says_whose_it_is() {
+    let mut world = World::vpp_renewal();
+    let (mine, other) = (world.tenant.tenant_id, tenant("fabrikam", 2).tenant_id);
+    history(&mut world, file(), mine, LONG_AGO);
+    history(&mut world, file(), other, LATELY);
     world.expect_upload();
-    let since: Timestamp = LONG_AGO.parse().unwrap();
-    world.history.add_beside(folder(), Bound { tenant, since, commit: "c".into() });
+    beside(&mut world, file());
+    let token = world.expect_held(&[Reason::WrongDestination]);
+    let told = &token.state.details[0];
+    assert!(told.starts_with("Two histories claim this file: the commit c gives it to"), "{told}");
+    assert!(told.contains("nobody knows whose it was first"), "{told}");
+    // What somebody may have written into the ledger decides about no file.
+    world.recorded(Event::Intended, "AA", "run-0", "2026-10-20T10:00:00Z");
     world.expect_held(&[Reason::WrongDestination]);
+    moves(&mut world, file(), other);
+    world.expect_upload();
+}
+
+#[test]
+fn a_folder_that_two_histories_claim_is_whose_the_ledger_says() {
+    let mut world = world();
+    let (mine, other) = (world.tenant.tenant_id, tenant("fabrikam", 2).tenant_id);
+    history(&mut world, folder(), other, LONG_AGO);
+    history(&mut world, folder(), mine, LATELY);
+    beside(&mut world, folder());
+    world.expect_held(&[Reason::WrongDestination]);
+    world.recorded(Event::Confirmed, "99", "run-0", "2025-10-20T10:00:00Z");
+    world.expect_upload();
+    world.recorded_for(other, Event::Confirmed, "98", "run-0", "2025-10-20T10:00:00Z");
+    world.expect_held(&[Reason::WrongDestination]);
+}
+
+#[test]
+fn a_file_that_an_open_branch_gives_to_another_tenant_is_held() {
+    let mut world = World::vpp_renewal();
+    let value = tenant("fabrikam", 2).tenant_id;
+    let bound = Bound { value, since: LATELY.parse().unwrap(), commit: "c".into() };
+    world.history.add_open(file(), bound, "origin/renew/fabrikam/vpp");
+    let token = world.expect_held(&[Reason::WrongDestination]);
+    let told = &token.state.details[0];
+    assert!(told.contains("branch origin/renew/fabrikam/vpp is not merged yet"), "{told}");
+}
+
+#[test]
+fn an_encrypted_file_that_was_another_tenants_is_held_under_any_digest() {
+    let mut world = World::vpp_renewal();
+    let other = tenant("fabrikam", 2).tenant_id;
+    let blob = world.tenant.vpp[0].file.as_ref().unwrap().blob.clone();
+    history(&mut world, Owned::Sealed(blob), other, LONG_AGO);
+    let token = world.expect_held(&[Reason::WrongDestination]);
+    assert!(token.state.details[0].contains("this encrypted file"), "{:?}", token.state.details);
+    moves(&mut world, file(), other);
+    world.expect_upload();
 }
 
 #[test]

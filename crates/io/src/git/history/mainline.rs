@@ -1,14 +1,15 @@
-//! The cold walk: which commits of the mainline changed a folder, asked of the user's `git`.
+//! The cold walk: which commits changed a folder, asked of the user's `git`.
 //!
-//! The mainline is the chain of first parents: what a protected branch was, commit by commit. `git`
-//! reads trees faster than libgit2, which hashes every object again, and does so in as many
+//! The mainline is the chain of first parents: what a protected branch was, commit by commit, as long
+//! as nobody who writes its merges gives it another one. Who must not depend on that asks for every
+//! commit. `git` reads trees faster than libgit2, which hashes every object again, and does so in as many
 //! processes as there are processors: the chain is cut into ranges.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use git2::{Oid, Repository};
 
-use super::{Hit, Scope};
+use super::{Change, Scope};
 use crate::git::GitError;
 use crate::git::program::GitProgram;
 use crate::git::snapshot::TENANTS;
@@ -32,17 +33,36 @@ const GLOBAL: [&str; 8] = [
     "log.diffMerges=separate",
 ];
 
-/// Every hit of the mainline from `tip` down to `stop` (not included), newest first.
+/// Which commits are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lines {
+    /// Those of the mainline, each for what it changed of its first parent.
+    First,
+    /// All, each for what it has that none of its parents has.
+    All,
+}
+
+impl Lines {
+    fn args(self) -> &'static [&'static str] {
+        match self {
+            Self::First => &["--first-parent", "-m"],
+            // Else `git` leaves out a branch of which nothing is left.
+            Self::All => &["--full-history", "-c"],
+        }
+    }
+}
+
+/// What changed from `tips` down to `stop` (not included), newest first.
 pub(super) fn walk(
     program: &GitProgram,
-    scope: &Scope,
-    tip: Oid,
+    (scope, lines): (&Scope, Lines),
+    tips: &[Oid],
     stop: Option<Oid>,
-) -> Result<Vec<Hit>, GitError> {
-    if stop.is_some() {
-        return range(program, scope, tip, stop);
-    }
-    let chain = chain(program, tip)?;
+) -> Result<Vec<Change>, GitError> {
+    let (None, [tip]) = (stop, tips) else {
+        return range(program, (scope, lines), tips, stop);
+    };
+    let chain = chain(program, *tip)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let parts = (chain.len() / MIN_RANGE).clamp(1, cores.min(MAX_RANGES));
     let size = chain.len().div_ceil(parts).max(1);
@@ -54,7 +74,7 @@ pub(super) fn walk(
             .enumerate()
             .map(|(index, &tip)| {
                 let stop = tips.get(index + 1).copied();
-                threads.spawn(move || range(program, scope, tip, stop))
+                threads.spawn(move || range(program, (scope, lines), &[tip], stop))
             })
             .collect();
         let mut hits = Vec::new();
@@ -68,43 +88,60 @@ pub(super) fn walk(
 
 /// The ids of the mainline's commits, newest first.
 pub(super) fn chain(program: &GitProgram, tip: Oid) -> Result<Vec<Oid>, GitError> {
+    let listed = with_parents(program, Lines::First, &[tip], None)?;
+    Ok(listed.into_iter().map(|(commit, _)| commit).collect())
+}
+
+/// The commits that `tips` are or come after, down to `stop` and all that it comes after, each before
+/// those that it comes after, with its parents.
+pub(super) fn with_parents(
+    program: &GitProgram,
+    lines: Lines,
+    tips: &[Oid],
+    stop: Option<Oid>,
+) -> Result<Vec<(Oid, Vec<Oid>)>, GitError> {
+    let names: Vec<String> =
+        tips.iter().map(Oid::to_string).chain(stop.map(|stop| format!("^{stop}"))).collect();
     let mut args = GLOBAL.to_vec();
-    let tip = tip.to_string();
-    args.extend(["rev-list", "--first-parent", &tip, "--"]);
-    let mut chain = Vec::new();
+    args.extend(["rev-list", "--topo-order", "--parents"]);
+    args.extend((lines == Lines::First).then_some("--first-parent"));
+    args.extend(names.iter().map(String::as_str));
+    args.push("--");
+    let mut listed = Vec::new();
     let mut rest = Vec::new();
     program.stream(&args, |new| {
         rest.extend_from_slice(new);
         let whole = rest.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         for line in rest.get(..whole).unwrap_or_default().split(|&byte| byte == b'\n') {
-            if !line.is_empty() {
-                chain.push(id(line)?);
+            let mut ids = line.split(|&byte| byte == b' ').filter(|id| !id.is_empty()).map(id);
+            if let Some(commit) = ids.next() {
+                let wanted = if lines == Lines::First { 1 } else { usize::MAX };
+                listed.push((commit?, ids.take(wanted).collect::<Result<_, _>>()?));
             }
         }
         rest.drain(..whole);
         Ok(())
     })?;
-    Ok(chain)
+    Ok(listed)
 }
 
-/// The hits of one range, in one process.
+/// The changes of one range, in one process.
 fn range(
     program: &GitProgram,
-    scope: &Scope,
-    tip: Oid,
+    (scope, lines): (&Scope, Lines),
+    tips: &[Oid],
     stop: Option<Oid>,
-) -> Result<Vec<Hit>, GitError> {
-    let tip = tip.to_string();
-    let stop = stop.map(|stop| format!("^{stop}"));
+) -> Result<Vec<Change>, GitError> {
+    let names: Vec<String> =
+        tips.iter().map(Oid::to_string).chain(stop.map(|stop| format!("^{stop}"))).collect();
     let path = match scope {
         Scope::Fleet => TENANTS.to_owned(),
         Scope::Folder(folder) => format!("{TENANTS}/{folder}"),
     };
     let mut args = GLOBAL.to_vec();
+    args.push("log");
+    args.extend(lines.args());
     args.extend([
-        "log",
-        "--first-parent",
-        "-m",
         "--raw",
         "-r",
         "-t",
@@ -117,53 +154,49 @@ fn range(
         "--encoding=UTF-8",
         "-O/dev/null",
         "--format=%x00%H",
-        &tip,
     ]);
-    args.extend(stop.as_deref());
+    args.extend(names.iter().map(String::as_str));
     args.extend(["--", &path]);
     let mut answer = Answer::default();
     program.stream(&args, |new| answer.take(new))?;
-    Ok(answer.hits)
+    Ok(answer.changes)
 }
 
-/// The same without `git`, which goes into every folder: reads no more of a commit than the names and
-/// ids of the tenants' folders. Many times slower, and not to be stopped by what lies in them.
-pub(super) fn one_by_one(
+/// The same of these commits, each with its parents in this clone, without `git`, which goes into every
+/// folder: reads no more of a commit than the names and ids of the tenants' folders. Many times slower,
+/// and not to be stopped by what lies in them.
+pub(super) fn one_by_one<'c>(
     repo: &Repository,
     scope: &Scope,
-    tip: Oid,
-    stop: Option<Oid>,
-) -> Result<Vec<Hit>, GitError> {
-    let mut hits = Vec::new();
-    let mut at = Some(tip).filter(|tip| Some(*tip) != stop);
-    let mut after = folders(repo, scope, tip)?;
-    while let Some(commit) = at {
-        let parent = parent(repo, commit)?;
-        let before = match parent {
-            Some(parent) => folders(repo, scope, parent)?,
-            None => BTreeMap::new(),
+    commits: impl Iterator<Item = &'c (Oid, Vec<Oid>)>,
+) -> Result<Vec<Change>, GitError> {
+    let mut changes = Vec::new();
+    let mut last: Option<(Oid, BTreeMap<Vec<u8>, Oid>)> = None;
+    for &(commit, ref parents) in commits {
+        let after = match last.take() {
+            Some((of, folders)) if of == commit => folders,
+            _ => folders(repo, scope, commit)?,
         };
-        let both: std::collections::BTreeSet<&Vec<u8>> =
-            before.keys().chain(after.keys()).collect();
-        for name in both {
-            let (before, after) = (before.get(name).copied(), after.get(name).copied());
-            if before != after {
+        let before: Vec<_> =
+            parents.iter().map(|&parent| folders(repo, scope, parent)).collect::<Result<_, _>>()?;
+        let names: BTreeSet<&Vec<u8>> =
+            before.iter().chain([&after]).flat_map(BTreeMap::keys).collect();
+        for name in names {
+            let after = after.get(name).copied();
+            let mut before: Vec<Option<Oid>> =
+                before.iter().map(|folders| folders.get(name).copied()).collect();
+            if before.is_empty() {
+                before.push(None);
+            }
+            if !before.contains(&after) {
                 let folder = crate::git::escaped(name);
-                hits.push(Hit { commit, via: None, folder, before, after });
+                changes.push(Change { commit, folder, before, after });
             }
         }
-        at = parent.filter(|parent| Some(*parent) != stop);
-        after = before;
+        // Commits come newest first, so that on one line this is the next one.
+        last = parents.first().copied().zip(before.into_iter().next());
     }
-    Ok(hits)
-}
-
-/// The first parent, where this clone has it.
-fn parent(repo: &Repository, commit: Oid) -> Result<Option<Oid>, GitError> {
-    let unreadable = |error| GitError::reading(&format!("commit {commit}"), error);
-    let commit = repo.find_commit(commit).map_err(unreadable)?;
-    let there = |parent: &Oid| repo.odb().is_ok_and(|odb| odb.exists(*parent));
-    Ok(commit.parent_id(0).ok().filter(there))
+    Ok(changes)
 }
 
 /// The tenants' folders of a commit, by name.
@@ -198,8 +231,8 @@ struct Answer {
     rest: Vec<u8>,
     expects_commit: bool,
     commit: Option<Oid>,
-    change: Option<(Option<Oid>, Option<Oid>)>,
-    hits: Vec<Hit>,
+    change: Option<(Vec<Option<Oid>>, Option<Oid>)>,
+    changes: Vec<Change>,
 }
 
 impl Answer {
@@ -221,7 +254,11 @@ impl Answer {
             self.path(part, change);
             return Ok(());
         }
-        if self.expects_commit {
+        // Of a merge one more nothing comes before its changes, or behind it where it has none.
+        if self.expects_commit && part.is_empty() {
+            return Ok(());
+        }
+        if self.expects_commit && !part.starts_with(b":") {
             self.expects_commit = false;
             self.commit = Some(id(part)?);
             return Ok(());
@@ -231,36 +268,50 @@ impl Answer {
             self.expects_commit = true;
             return Ok(());
         }
-        let meta = part.strip_prefix(b":").ok_or(GitError::Walk)?;
-        let words: Vec<&[u8]> = meta.split(|&byte| byte == b' ').collect();
-        let [old_mode, new_mode, old, new, _] = words.as_slice() else {
-            return Err(GitError::Walk);
-        };
-        let tree = |mode: &[u8], name: &[u8]| match mode {
-            b"040000" => id(name).map(Some),
-            _ => Ok(None),
-        };
-        self.change = Some((tree(old_mode, old)?, tree(new_mode, new)?));
+        self.expects_commit = false;
+        self.change = Some(change(part)?);
         Ok(())
     }
 
-    fn path(&mut self, path: &[u8], (before, after): (Option<Oid>, Option<Oid>)) {
+    fn path(&mut self, path: &[u8], (before, after): (Vec<Option<Oid>>, Option<Oid>)) {
         let folder = path.strip_prefix(TENANTS.as_bytes()).and_then(|path| path.strip_prefix(b"/"));
         let Some(folder) = folder.filter(|folder| !folder.contains(&b'/')) else { return };
-        let Some(commit) = self.commit.filter(|_| before.is_some() || after.is_some()) else {
-            return;
-        };
+        let is_folder = after.is_some() || before.iter().any(Option::is_some);
+        let Some(commit) = self.commit.filter(|_| is_folder) else { return };
         let folder = crate::git::escaped(folder);
         // Where a file took a folder's place, Git names the path twice.
-        if let Some(twin) =
-            self.hits.last_mut().filter(|hit| hit.commit == commit && hit.folder == folder)
+        if let Some(twin) = self
+            .changes
+            .last_mut()
+            .filter(|change| change.commit == commit && change.folder == folder)
         {
-            twin.before = twin.before.or(before);
+            for (known, before) in twin.before.iter_mut().zip(before) {
+                *known = known.or(before);
+            }
             twin.after = twin.after.or(after);
             return;
         }
-        self.hits.push(Hit { commit, via: None, folder, before, after });
+        self.changes.push(Change { commit, folder, before, after });
     }
+}
+
+/// What became of a path: as many colons, modes and ids as there are parents, then those of the commit
+/// itself, then letters.
+fn change(part: &[u8]) -> Result<(Vec<Option<Oid>>, Option<Oid>), GitError> {
+    let parents = part.iter().take_while(|&&byte| byte == b':').count();
+    let words: Vec<&[u8]> =
+        part.get(parents..).unwrap_or_default().split(|&byte| byte == b' ').collect();
+    if parents == 0 || words.len() != 2 * parents + 3 {
+        return Err(GitError::Walk);
+    }
+    let (modes, ids) = words.split_at(parents + 1);
+    let tree = |(mode, name): (&&[u8], &&[u8])| match *mode {
+        b"040000" => id(name).map(Some),
+        _ => Ok(None),
+    };
+    let mut before: Vec<Option<Oid>> = modes.iter().zip(ids).map(tree).collect::<Result<_, _>>()?;
+    let after = before.pop().flatten();
+    Ok((before, after))
 }
 
 fn id(text: &[u8]) -> Result<Oid, GitError> {
@@ -277,19 +328,20 @@ mod tests {
         let (a, b, c) = ("a".repeat(40), "b".repeat(40), "c".repeat(40));
         let zero = "0".repeat(40);
         let text = format!(
-            "\0{a}\0\n:040000 040000 {b} {c} M\0tenants\0:040000 040000 {b} {c} M\0tenants/x\0:100644 100644 {b} {c} M\0tenants/x/f\0\0{b}\0\n:000000 040000 {zero} {b} A\0tenants/x\0:100644 000000 {b} {zero} D\0tenants/y\0"
+            "\0{a}\0\n:040000 040000 {b} {c} M\0tenants\0:040000 040000 {b} {c} M\0tenants/x\0:100644 100644 {b} {c} M\0tenants/x/f\0\0{b}\0\n:000000 040000 {zero} {b} A\0tenants/x\0:100644 000000 {b} {zero} D\0tenants/y\0\0{a}\0\0\0{c}\0\0::040000 040000 040000 {a} {b} {c} MM\0tenants/y\0"
         );
         for size in [1, 7, 64, 10_000] {
             let mut answer = Answer::default();
             for piece in text.as_bytes().chunks(size) {
                 answer.take(piece).unwrap();
             }
+            let before = |change: &Change| change.before.iter().filter(|id| id.is_some()).count();
             let seen: Vec<_> = answer
-                .hits
+                .changes
                 .iter()
-                .map(|hit| (hit.folder.as_str(), hit.before.is_some(), hit.after.is_some()))
+                .map(|change| (change.folder.as_str(), before(change), change.after.is_some()))
                 .collect();
-            assert_eq!(seen, [("x", true, true), ("x", false, true)], "pieces of {size}");
+            assert_eq!(seen, [("x", 1, true), ("x", 0, true), ("y", 2, true)], "pieces of {size}");
         }
         assert!(Answer::default().take(b"warning: something\0").is_err());
     }

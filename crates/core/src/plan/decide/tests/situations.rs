@@ -372,11 +372,29 @@ situations! {
     } => Held Hold [WrongDestination];
     "a folder names another tenant since a merge": World::vpp_renewal, |world| {
         let bound = crate::rules::bindings::Bound {
-            tenant: tenant("fabrikam", 2).tenant_id,
+            value: tenant("fabrikam", 2).tenant_id,
             since: "2025-11-20T10:00:00Z".parse().unwrap(),
             commit: "c".into(),
         };
         world.history.add(crate::fleet::Owned::Folder("contoso".into()), bound);
+    } => Held Hold [WrongDestination];
+    "two histories that were merged claim a file": World::vpp_renewal, |world| {
+        let file = crate::fleet::Owned::File(Sha256::of(b"AA"));
+        for value in [world.tenant.tenant_id, tenant("fabrikam", 2).tenant_id] {
+            let since = "2026-11-20T10:00:00Z".parse().unwrap();
+            let bound = crate::rules::bindings::Bound { value, since, commit: "c".into() };
+            world.history.add(file.clone(), bound);
+        }
+        world.history.claims_of(file).settle(|_| |_: &str| false);
+    } => Held Hold [WrongDestination];
+    "a file waits on another tenant's branch": World::vpp_renewal, |world| {
+        let bound = crate::rules::bindings::Bound {
+            value: tenant("fabrikam", 2).tenant_id,
+            since: "2026-11-20T10:00:00Z".parse().unwrap(),
+            commit: "c".into(),
+        };
+        let file = crate::fleet::Owned::File(Sha256::of(b"AA"));
+        world.history.add_open(file, bound, "origin/renew/fabrikam/vpp");
     } => Held Hold [WrongDestination];
     "an enrollment token file was moved to another tenant": World::enrollment_renewal, |world| {
         let other = tenant("fabrikam", 2).tenant_id;

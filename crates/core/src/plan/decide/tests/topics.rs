@@ -235,6 +235,22 @@ fn without_the_history_an_entry_that_differs_from_intune_proves_nothing() {
 }
 
 #[test]
+fn a_history_that_was_merged_beside_takes_no_topic_from_a_tenant_and_hides_none() {
+    for is_changed in [false, true] {
+        let mut world = if is_changed { created_on_day_one() } else { World::unrecorded() };
+        world.entry().file = None;
+        world.disputed_in_git([OTHER_TOPIC, TOPIC]);
+        let known = world.first().state.devices_know.unwrap();
+        assert!(!known.is_sure(), "the ledger has seen nothing yet: {known:?}");
+        world.recorded(Event::Observed, "AA", "run-0", "2026-11-20T11:00:00Z");
+        match world.first().state.devices_know {
+            None => assert!(!is_changed),
+            Some(known) => assert!(is_changed && known.is_sure() && known.topic.as_str() == TOPIC),
+        }
+    }
+}
+
+#[test]
 fn a_topic_of_the_base_counts_while_a_branch_names_another_one() {
     let mut world = created_on_day_one();
     world.reviewed();

@@ -14,7 +14,7 @@ use applecart_core::rules::bindings::{Bound, History};
 use applecart_core::rules::topics::FirstTopics;
 
 /// The number grows with every change of what is in the file or how it is found.
-const FORMAT: &str = "applecart-bound 2";
+const FORMAT: &str = "applecart-bound 3";
 
 pub(super) struct Stored {
     pub(super) tip: Oid,
@@ -29,8 +29,7 @@ struct Head {
     state: String,
     tip: String,
     mainline: BTreeSet<String>,
-    beside: BTreeSet<String>,
-    outside: BTreeSet<String>,
+    elsewhere: BTreeSet<String>,
     topics: FirstTopics,
 }
 
@@ -53,9 +52,9 @@ impl Slot {
         for line in lines {
             add(&mut bindings, line)?;
         }
-        let Head { tip, mainline, beside, outside, topics, .. } = head;
+        let Head { tip, mainline, elsewhere, topics, .. } = head;
         let told = Told { bindings, topics, mainline };
-        let collected = Collected { told, beside, outside, lacks: false };
+        let collected = Collected { told, elsewhere, lacks: false };
         Some(Stored { tip: Oid::from_str(&tip).ok()?, collected })
     }
 
@@ -65,16 +64,16 @@ impl Slot {
             state: state.as_str().to_owned(),
             tip: tip.to_string(),
             mainline: collected.told.mainline.clone(),
-            beside: collected.beside.clone(),
-            outside: collected.outside.clone(),
+            elsewhere: collected.elsewhere.clone(),
             topics: collected.told.topics.clone(),
         };
         let Ok(mut text) = serde_json::to_string(&head) else { return };
-        for (beside, owned, bound) in collected.told.bindings.entries() {
-            let Bound { tenant, since, commit } = bound;
-            let side = if beside { "beside" } else { "on" };
-            let seconds = since.date_time().timestamp();
-            let _ = write!(text, "\n{side} {tenant} {seconds} {commit} {owned}");
+        for (owned, claims) in collected.told.bindings.entries() {
+            for (Bound { value: tenant, since, commit }, is_first) in claims.settled() {
+                let place = if is_first { "first" } else { "later" };
+                let seconds = since.date_time().timestamp();
+                let _ = write!(text, "\n{place} {tenant} {seconds} {commit} {owned}");
+            }
         }
         self.0.store(&text);
     }
@@ -82,15 +81,16 @@ impl Slot {
 
 fn add(bindings: &mut History, line: &str) -> Option<()> {
     let mut words = line.splitn(5, ' ');
-    let side = words.next()?;
-    let tenant = words.next()?.parse().ok()?;
+    let place = words.next()?;
+    let value = words.next()?.parse().ok()?;
     let since = Timestamp::from_unix(words.next()?.parse().ok()?)?;
     let commit = words.next()?.to_owned();
-    let (owned, bound) = (words.next()?.parse().ok()?, Bound { tenant, since, commit });
-    match side {
-        "on" => bindings.add(owned, bound),
-        "beside" => bindings.add_beside(owned, bound),
+    let (owned, bound) = (words.next()?.parse().ok()?, Bound { value, since, commit });
+    let is_first = match place {
+        "first" => true,
+        "later" => false,
         _ => return None,
-    }
+    };
+    bindings.claims_of(owned).add_settled(bound, is_first);
     Some(())
 }

@@ -79,22 +79,37 @@ fn folder() -> Owned {
     Owned::Folder("contoso".to_owned())
 }
 
-fn tenants(history: &History, owned: &Owned, beside: bool) -> Vec<String> {
-    let all = history.entries().filter(|(is, of, _)| *is == beside && *of == owned);
-    all.map(|(_, _, bound)| bound.tenant.to_string()).collect()
+fn file(digit: char) -> Owned {
+    format!("sha256:{}", String::from(digit).repeat(64)).parse().unwrap()
+}
+
+/// Who has claimed something, and who of them was first.
+fn tenants(history: &History, owned: &Owned) -> (Vec<String>, Vec<String>) {
+    let name = |bound: &Bound| bound.value.to_string();
+    let claims = history.of(owned).into_iter();
+    let all = claims.clone().flat_map(|claims| claims.settled()).map(|(bound, _)| name(bound));
+    (all.collect(), claims.flat_map(|claims| claims.firsts()).map(name).collect())
+}
+
+fn both(first: &str, second: &str) -> Vec<String> {
+    vec![first.to_owned(), second.to_owned()]
+}
+
+fn alone(one: &str) -> (Vec<String>, Vec<String>) {
+    (vec![one.to_owned()], vec![one.to_owned()])
 }
 
 #[test]
 fn who_was_first_stays_first_and_what_came_since_is_added() {
     let world = World::new();
     let first = world.names("contoso", A, 'a');
-    assert_eq!(tenants(&world.history(&[]), &folder(), false), [A]);
+    assert_eq!(tenants(&world.history(&[]), &folder()), alone(A));
     world.names("contoso", B, 'a');
     let history = world.history(&[]);
-    assert_eq!(tenants(&history, &folder(), false), [A, B]);
-    let file: Owned = format!("sha256:{}", "a".repeat(64)).parse().unwrap();
-    assert_eq!(tenants(&history, &file, false), [A, B]);
-    assert_eq!(history.first(&file).unwrap().commit, first);
+    for owned in [folder(), file('a')] {
+        assert_eq!(tenants(&history, &owned), (both(A, B), vec![A.to_owned()]));
+        assert_eq!(history.of(&owned).unwrap().firsts().next().unwrap().commit, first);
+    }
     // The same, made again from nothing and from what was kept.
     std::fs::remove_file(world.kept()).unwrap();
     assert_eq!(world.history(&[]), history);
@@ -112,32 +127,121 @@ fn what_is_kept_is_believed_only_as_it_was_written_and_for_this_mainline() {
     // Another history, by force: nothing of the first is left.
     world.git(&["checkout", "--quiet", "--orphan", "other"]);
     world.names("contoso", B, 'b');
-    assert_eq!(tenants(&world.history(&[]), &folder(), false), [B]);
+    assert_eq!(tenants(&world.history(&[]), &folder()), alone(B));
 }
 
 #[test]
-fn a_merge_that_puts_the_mainline_aside_does_not_unbind_what_was_applied() {
+fn what_a_branch_had_before_it_was_merged_binds_and_also_if_nothing_of_it_is_left() {
+    let world = World::new();
+    world.names("fabrikam", B, 'f');
+    world.git(&["checkout", "--quiet", "-b", "renew"]);
+    world.names("contoso", A, 'a');
+    world.names("contoso", A, 'b');
+    world.git(&["checkout", "--quiet", "main"]);
+    world.git(&["merge", "--quiet", "--no-ff", "-m", "Merge", "renew"]);
+    assert_eq!(tenants(&world.history(&[]), &file('a')), alone(A));
+    world.git(&["checkout", "--quiet", "-b", "dropped", "main^"]);
+    world.names("adatum", A, 'd');
+    world.git(&["checkout", "--quiet", "main"]);
+    world.git(&["merge", "--quiet", "-s", "ours", "-m", "Merge", "dropped"]);
+    for _ in 0..2 {
+        assert_eq!(tenants(&world.history(&[]), &file('d')), alone(A));
+        std::fs::remove_file(world.kept()).unwrap();
+    }
+    world.names("fabrikam", B, 'a');
+    assert_eq!(tenants(&world.history(&[]), &file('a')), (both(A, B), vec![A.to_owned()]));
+}
+
+#[test]
+fn a_fast_forward_to_a_line_that_merged_the_mainline_rewrites_no_owner() {
     let world = World::new();
     world.names("fabrikam", B, 'f');
     world.git(&["branch", "evil"]);
-    let applied = world.names("contoso", A, 'a');
+    world.names("contoso", A, 'a');
+    // What is kept is of the mainline as it was.
+    assert_eq!(tenants(&world.history(&[]), &file('a')), alone(A));
     world.git(&["checkout", "--quiet", "evil"]);
-    world.names("contoso", B, 'a');
+    world.names("fabrikam", B, 'a');
     world.git(&["merge", "--quiet", "-s", "ours", "-m", "Merge main", "main"]);
-    assert_eq!(tenants(&world.history(&[]), &folder(), false), [B]);
-    for _ in 0..2 {
-        let history = world.history(&[&applied]);
-        assert_eq!(tenants(&history, &folder(), true), [A]);
-        // What both had before they parted is said once.
-        let shared = Owned::Folder("fabrikam".to_owned());
-        assert!(tenants(&history, &shared, true).is_empty());
+    for again in [true, false] {
+        let history = world.history(&[]);
+        let (claimed, mut first) = tenants(&history, &file('a'));
+        first.sort_unstable();
+        assert_eq!((claimed.len(), first), (2, both(A, B)));
+        assert_eq!(tenants(&history, &file('f')), alone(B));
+        if again {
+            std::fs::remove_file(world.kept()).unwrap();
+        }
     }
-    // A commit that nobody merged says nothing, and neither does one that is not here.
-    world.git(&["checkout", "--quiet", "-b", "unmerged"]);
-    let unmerged = world.names("adatum", A, 'd');
-    world.git(&["checkout", "--quiet", "evil"]);
-    let history = world.history(&[&applied, &unmerged, &"1".repeat(40)]);
-    assert!(tenants(&history, &Owned::Folder("adatum".to_owned()), true).is_empty());
+    // What comes after both is later than both.
+    world.names("adatum", "8d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11", 'a');
+    let (claimed, first) = tenants(&world.history(&[]), &file('a'));
+    assert_eq!((claimed.len(), first.len()), (3, 2));
+}
+
+#[test]
+fn an_empty_difference_takes_no_topic_from_a_tenant() {
+    let world = World::new();
+    let (one, two) = ("com.apple.mgmt.External.1", "com.apple.mgmt.External.2");
+    let first = || world.told(&[]).topics.of(A.parse().unwrap());
+    world.watches("contoso", A, one);
+    // A topic that the line itself has changed stays later.
+    world.watches("contoso", A, two);
+    world.watches("contoso", A, one);
+    assert_eq!(first(), FirstTopic::Named(one.parse().unwrap()));
+    world.git(&["checkout", "--quiet", "--orphan", "evil"]);
+    world.watches("contoso", A, two);
+    let merge =
+        ["merge", "--quiet", "-s", "ours", "--allow-unrelated-histories", "-m", "x", "main"];
+    world.git(&merge);
+    world.git(&["checkout", "--quiet", "main", "--", "."]);
+    world.git(&["commit", "--quiet", "--amend", "-m", "x"]);
+    assert_eq!(world.git(&["diff", "main", "evil"]), "");
+    let topics = [one, two].map(|topic| topic.parse().unwrap()).to_vec();
+    assert_eq!(first(), FirstTopic::Disputed(topics));
+}
+
+#[test]
+fn an_open_branch_tells_whose_its_files_are_and_nothing_else() {
+    let world = World::new();
+    world.names("fabrikam", B, 'f');
+    world.git(&["checkout", "--quiet", "-b", "renew/contoso/vpp"]);
+    world.names("contoso", A, 'a');
+    world.git(&["checkout", "--quiet", "-b", "pr", "main"]);
+    let planned = world.names("fabrikam", B, 'a');
+    world.git(&["checkout", "--quiet", "main"]);
+    let hear = |told: &mut Told, planned: Option<&str>| {
+        let repo = Repo::discover(world.0.path()).unwrap();
+        let branches = repo.renewal_branches(None, &|name| name == "main" || name == "pr").unwrap();
+        let planned = planned.map(|commit| Beside { commit: commit.to_owned(), branch: None });
+        let all: Vec<Beside> =
+            planned.into_iter().chain(branches.into_iter().map(Beside::from)).collect();
+        repo.hear_beside(told, &repo.resolve("HEAD").unwrap(), &all).unwrap();
+    };
+    let mine: TenantId = B.parse().unwrap();
+    let mut told = world.told(&[]);
+    hear(&mut told, Some(&planned));
+    let says = told.bindings.elsewhere(&file('a'), mine);
+    assert!(
+        matches!(
+            says[..],
+            [applecart_core::rules::bindings::Says::Open { branch: "renew/contoso/vpp", .. }]
+        ),
+        "{says:?}"
+    );
+    assert!(told.bindings.of(&folder()).is_none(), "a folder may begin on a branch");
+    // The same once the other was merged: that one was merged first makes it nobody's.
+    world.git(&["merge", "--quiet", "--no-ff", "-m", "Merge", "pr"]);
+    let mut told = world.told(&[]);
+    hear(&mut told, None);
+    assert_eq!(told.bindings.elsewhere(&file('a'), mine).len(), 1);
+    // A branch that came after it takes nothing away.
+    world.git(&["checkout", "--quiet", "-B", "renew/contoso/vpp"]);
+    world.names("contoso", A, 'f');
+    world.git(&["checkout", "--quiet", "main"]);
+    let mut told = world.told(&[]);
+    hear(&mut told, None);
+    assert!(told.bindings.elsewhere(&file('f'), mine).is_empty());
 }
 
 #[test]
@@ -160,7 +264,7 @@ fn a_shallow_clone_has_only_a_part() {
     let Known::Whole(told) = repo.bound_history(&head, &BTreeSet::new()).unwrap() else {
         panic!("all of it was fetched")
     };
-    assert_eq!(tenants(&told.bindings, &folder(), false), [A, B]);
+    assert_eq!(tenants(&told.bindings, &folder()), (both(A, B), vec![A.to_owned()]));
 }
 
 #[test]
@@ -203,26 +307,23 @@ fn no_name_of_a_folder_and_no_date_of_a_commit_makes_every_run_walk_again() {
     world.git(&["reset", "--quiet", "--hard", &commit]);
     let told = world.told(&[]);
     assert_eq!(world.stored().unwrap().told, told);
-    let folders = told.bindings.entries().filter(|(_, owned, _)| matches!(owned, Owned::Folder(_)));
+    let folders = told.bindings.entries().filter(|(owned, _)| matches!(owned, Owned::Folder(_)));
     assert_eq!(folders.count(), 1, "the others are no tenant's");
 }
 
 #[test]
-fn an_applied_commit_is_looked_up_once_and_one_outside_again_when_it_may_be_merged() {
+fn an_applied_commit_is_looked_up_once_and_again_when_it_may_be_on_the_mainline() {
     let world = World::new();
     let on = world.names("contoso", A, 'a');
     world.git(&["checkout", "--quiet", "-b", "renew"]);
     let outside = world.names("adatum", B, 'd');
     world.git(&["checkout", "--quiet", "main"]);
-    world.names("contoso", A, 'b');
     let applied = [on.as_str(), outside.as_str(), "ABCDEF", "main"];
     assert_eq!(world.told(&applied).mainline, BTreeSet::from([on.clone()]));
-    let stored = world.stored().unwrap();
-    assert_eq!((stored.outside, stored.beside.len()), (BTreeSet::from([outside.clone()]), 0));
-    world.git(&["merge", "--quiet", "--no-ff", "-m", "Merge", "renew"]);
-    assert_eq!(world.told(&applied).mainline, BTreeSet::from([on]));
-    let stored = world.stored().unwrap();
-    assert_eq!((stored.beside, stored.outside.len()), (BTreeSet::from([outside]), 0));
+    assert_eq!(world.stored().unwrap().elsewhere, BTreeSet::from([outside.clone()]));
+    world.git(&["merge", "--quiet", "--ff-only", "renew"]);
+    assert_eq!(world.told(&applied).mainline, BTreeSet::from([on, outside]));
+    assert!(world.stored().unwrap().elsewhere.is_empty());
 }
 
 #[test]
