@@ -34,7 +34,7 @@ pub mod world;
 pub use crate::rules::subject::{Sent, Stage};
 pub use after_merge::{Proposed, foretell};
 pub use base::{resealed, withdraws};
-pub use canary::{REFUSALS, wire};
+pub use canary::{REFUSALS, overtaken, wire};
 pub use checked::{CheckedPlan, Refusal};
 pub use fresh::{Reviewed, Stale, fresh};
 pub use holds::location_fault;

@@ -77,6 +77,7 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
         let lane = Lane {
             kind,
             canary: planned.canaries.get(&kind),
+            plan,
             plan_digest: &planned.plan.digest,
             tools,
             turns: &turns,

@@ -190,15 +190,25 @@ impl LedgerView {
             .collect()
     }
 
-    /// The tenants for which any run of the fleet commit `rev` intended a sending; the safety
-    /// limits count them together.
+    /// The tenants for which any run of the fleet commit `rev` intended a sending and did not hand
+    /// it back; the safety limits count them together.
     pub fn intended_at(&self, rev: &str) -> BTreeSet<TenantId> {
-        let intends = |record: &Record| {
-            record.event() == Event::Intended && record.rev.as_deref() == Some(rev)
+        let intends = |ledger: &TenantLedger, place: usize, record: &Record| {
+            let is_handed_back = |later: &Record| {
+                later.run == record.run
+                    && later.token.same_token(&record.token)
+                    && later.cause().is_some_and(|cause| cause.code == FailureCode::NotSent)
+            };
+            record.event() == Event::Intended
+                && record.rev.as_deref() == Some(rev)
+                && !ledger.records.iter().skip(place + 1).any(is_handed_back)
         };
         self.tenants
             .iter()
-            .filter(|(_, ledger)| ledger.records.iter().any(intends))
+            .filter(|(_, ledger)| {
+                let mut records = ledger.records.iter().enumerate();
+                records.any(|(place, record)| intends(ledger, place, record))
+            })
             .map(|(&tenant, _)| tenant)
             .collect()
     }
@@ -382,6 +392,11 @@ impl TenantLedger {
         let mut open = self.all_unfinished();
         open.retain(|sending| sending.token.same_token(token));
         open
+    }
+
+    /// The sendings of all tokens, oldest first.
+    pub fn sendings(&self) -> Vec<Sending<'_>> {
+        sending::all(&self.records)
     }
 
     /// The unfinished sendings of all tokens, oldest first.

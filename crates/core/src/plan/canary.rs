@@ -24,7 +24,7 @@ use super::input::{Input, Known};
 use super::planned::{Canary, Due, Note, Noted};
 use super::types::{Action, PlannedTenant, Reason, Warning};
 use crate::fleet::{Desired, Policy, Tenant, Token};
-use crate::ledger::{LedgerView, TenantLedger};
+use crate::ledger::{LedgerView, Sending, TenantLedger};
 use crate::model::{Event, Kind, Record, Sha256, TenantId, Timestamp, TokenRef};
 use crate::rules::allow::{self, Change};
 use crate::rules::identity;
@@ -198,24 +198,73 @@ fn pending(
     let settle = input.policy.settle_of(kind);
     view.tenants.iter().find_map(|(&tenant, past)| {
         past.all_unfinished().into_iter().find_map(|sending| {
-            let ours =
-                sending.token.kind == kind && sending.opened.wire() == Some(wire);
-            let shown = notes.iter().any(|noted| {
-                noted.tenant_id == tenant && noted.sha256() == Some(sending.sha256)
-            });
+            let ours = sending.token.kind == kind && sending.opened.wire() == Some(wire);
+            let shown = notes
+                .iter()
+                .any(|noted| noted.tenant_id == tenant && noted.sha256() == Some(sending.sha256));
             let settled = sending.last_at().plus(settle);
             let open = sending.is_leased(input.real_now, input.dead_runs) || input.now < settled;
-            (ours && open && !shown).then(|| {
-                let until = sending.lease_until.map_or(settled, |lease| lease.max(settled));
-                format!(
-                    "no {kind} token was found in Intune in the encoding {wire:?} yet, and {} of {} is under way since {}; nothing more of the kind is uploaded until Intune has it. Run again after {until}",
-                    sending.token,
-                    sending.opened.name,
-                    sending.intended_at()
-                )
-            })
+            (ours && open && !shown).then(|| under_way(&sending, wire, settled))
         })
     })
+}
+
+fn under_way(sending: &Sending<'_>, wire: &str, settled: Timestamp) -> String {
+    let kind = sending.token.kind;
+    let until = sending.lease_until.map_or(settled, |lease| lease.max(settled));
+    format!(
+        "no {kind} token was found in Intune in the encoding {wire:?} yet, and {} of {} is under way since {}; nothing more of the kind is uploaded until Intune has it. Run again after {until}",
+        sending.token,
+        sending.opened.name,
+        sending.intended_at()
+    )
+}
+
+/// Why the first upload of a kind is not the first after all, by what other runs recorded since the
+/// plan was made (`news`): one of them announced its own before, or was refused. `refused` are the
+/// tenants whose refusals the plan knew.
+///
+/// Asked after the announcement has landed: of runs beside each other, each of which found the kind
+/// free, the one that landed first goes on.
+pub fn overtaken(
+    news: &LedgerView,
+    policy: &Policy,
+    kind: Kind,
+    refused: &BTreeSet<TenantId>,
+    run: &str,
+) -> Option<Canary> {
+    let (wire, settle) = (wire(policy, kind), policy.settle_of(kind));
+    if news.is_wire_proved(kind, wire) {
+        return None;
+    }
+    let mut refused = refused.clone();
+    let (mut refusal, mut open) = (None, None);
+    for (&tenant, ledger) in &news.tenants {
+        let of_others = ledger.sendings().into_iter().filter(|sending| {
+            sending.run() != run
+                && sending.token.kind == kind
+                && sending.opened.wire() == Some(wire)
+        });
+        for other in of_others {
+            let Some(end) = other.end else {
+                open = open.or(Some(under_way(&other, wire, other.last_at().plus(settle))));
+                continue;
+            };
+            if end.cause().is_some_and(|cause| cause.judges_the_encoding()) {
+                refused.insert(tenant);
+                refusal = Some(format!("{} of {} on {}", other.token, other.opened.name, end.at));
+            }
+        }
+    }
+    match refusal {
+        Some(refusal) if refused.len() >= REFUSALS => Some(Canary::Failed(format!(
+            "no {kind} token was seen in Intune in the encoding {wire:?} yet, and the first ones failed, the newest {refusal}; nothing more of the kind is uploaded. If the encoding is wrong, change `wire` in applecart.yaml; else seal other files for those tokens"
+        ))),
+        Some(refusal) => Some(Canary::Pending(format!(
+            "Intune took no {kind} upload yet, and refused another run's: {refusal}. Look at that refusal first; `applecart apply` tries another customer's file later"
+        ))),
+        None => open.map(Canary::Pending),
+    }
 }
 
 /// A token that Intune accepted before and did not show comes first, else the lowest in

@@ -5,6 +5,7 @@ use super::lint::{self, Fault};
 use super::planned::Planned;
 use super::safety::{Excess, Limits};
 use super::types::Source;
+use crate::ledger::LedgerView;
 use crate::model::TokenRef;
 
 /// Why a plan may not be applied.
@@ -34,6 +35,8 @@ pub enum Refusal {
 pub struct CheckedPlan {
     planned: Planned,
     faults: Vec<Fault>,
+    /// What it must stay within; `None` where a person approved it.
+    limits: Option<Limits>,
 }
 
 impl CheckedPlan {
@@ -73,7 +76,13 @@ impl CheckedPlan {
         };
         planned.due.retain(|due| is_sound(due.tenant.name.as_str(), &due.token.token));
         planned.verifies.retain(|one| is_sound(one.name.as_str(), &one.token.token));
-        Ok(Self { planned, faults })
+        Ok(Self { planned, faults, limits: approve.is_none().then_some(limits) })
+    }
+
+    /// Whether it is over the limits together with what other runs of its commit announced since
+    /// the ledger was read: of runs beside each other, each saw a fleet without the others.
+    pub fn exceeds(&self, known: &LedgerView, news: &LedgerView) -> Option<Excess> {
+        self.limits?.check_over(&self.planned.plan, &[known, news])
     }
 
     /// The plan and what goes with it.

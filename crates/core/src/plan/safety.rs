@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::input::Known;
 use super::types::Plan;
 use crate::fleet::Policy;
+use crate::ledger::LedgerView;
 use crate::model::TenantId;
 
 /// From this many tenants on, the share counts; below it a single renewal would be over it.
@@ -47,6 +48,14 @@ impl Limits {
 
     /// Counts the plan's writes and those that earlier runs of the same commit intended.
     pub fn check(&self, plan: &Plan, known: Known<'_>) -> Option<Excess> {
+        match known {
+            Known::Read(view) => self.check_over(plan, &[view]),
+            Known::Unknown(..) => self.check_over(plan, &[]),
+        }
+    }
+
+    /// The same over several parts of the ledger.
+    pub fn check_over(&self, plan: &Plan, recorded: &[&LedgerView]) -> Option<Excess> {
         let due: BTreeSet<TenantId> = plan
             .tokens()
             .filter(|(_, token)| token.action.writes())
@@ -55,12 +64,10 @@ impl Limits {
         if due.is_empty() {
             return None;
         }
-        let earlier: BTreeSet<TenantId> = match (known, &plan.rev) {
-            (Known::Read(view), Some(rev)) => {
-                view.intended_at(rev).difference(&due).copied().collect()
-            }
-            _ => BTreeSet::new(),
-        };
+        let intended = |view: &&LedgerView| plan.rev.as_deref().map(|rev| view.intended_at(rev));
+        let mut earlier: BTreeSet<TenantId> =
+            recorded.iter().filter_map(intended).flatten().collect();
+        earlier.retain(|tenant| !due.contains(tenant));
         let writes = due.len() + earlier.len();
         let over = writes > self.tenants || self.share.is_some_and(|share| writes > share);
         over.then(|| Excess {

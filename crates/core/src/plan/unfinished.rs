@@ -9,7 +9,7 @@ use chrono::Duration;
 use super::holds::Case;
 use super::planned::{Closing, Note};
 use crate::ledger::Sending;
-use crate::model::{Kind, Record, Timestamp};
+use crate::model::{Event, Kind, Record, Timestamp};
 
 /// The shortest wait after a failure, where Intune shows an upload at once.
 const SHORTEST: Duration = Duration::minutes(5);
@@ -94,6 +94,9 @@ pub(super) fn retry(case: &Case<'_>, closed: &[Closed<'_>]) -> Option<Retry> {
         .filter(|one| one.closing == Closing::NotLanded && one.sending.sha256 == case.file.sha256)
         .map(|one| one.sending.last_at())
         .max();
+    if recorded.is_empty() && lost.is_none() {
+        return unseen(case, closed);
+    }
     let failures = recorded.len() + usize::from(lost.is_some());
     let last = lost.or(recorded.first().map(|record| record.at))?;
     let cause = match lost {
@@ -110,6 +113,29 @@ pub(super) fn retry(case: &Case<'_>, closed: &[Closed<'_>]) -> Option<Retry> {
         last,
         cause: cause.map(|cause| cause.detail.clone().unwrap_or_else(|| cause.code.to_string())),
         after: waits.then_some(due),
+    })
+}
+
+/// An upload that Intune accepted and does not show, where it shows one at once: a read may have come
+/// from a replica that lags behind, so the file is not sent again seconds later.
+fn unseen(case: &Case<'_>, closed: &[Closed<'_>]) -> Option<Retry> {
+    let is_closed = |one: &Closed<'_>| {
+        one.closing == Closing::NotShown && one.sending.sha256 == case.file.sha256
+    };
+    let sendings = case.one.past.every_sending(case.one.of, case.file.sha256);
+    let last = sendings.last().filter(|last| match last.end {
+        Some(end) => end.event() == Event::NotShown,
+        None => closed.iter().any(is_closed),
+    })?;
+    let last = last.last_at();
+    let due = last.plus(wait(case, 1, last));
+    let waits =
+        case.policy.settle_of(case.one.kind()).is_zero() && !case.retry && case.one.now < due;
+    waits.then(|| Retry {
+        failures: 1,
+        last,
+        cause: Some("Intune accepted it and does not show it".to_owned()),
+        after: Some(due),
     })
 }
 

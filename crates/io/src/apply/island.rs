@@ -191,12 +191,24 @@ impl Island<'_> {
             details.push(format!(
                 "Intune accepted the {what} and does not show it yet; run `applecart plan` later"
             ));
-            return Done { details, ..Done::of(Happened::Progressing) };
+            let done = Done { details, ..Done::of(Happened::Progressing) };
+            // It was the last try: nothing sends it once more by itself.
+            return if self.was_sent_before() { with(done, Outcome::Partial) } else { done };
         };
         let moved = self.unrequested(before, subject, requested);
         let outcome = if moved.is_empty() { Outcome::Done } else { Outcome::Partial };
         details.extend(moved);
         with(self.confirm(subject, Happened::Uploaded, None, details).await, outcome)
+    }
+
+    /// Whether Intune accepted this file once before and did not show it.
+    fn was_sent_before(&self) -> bool {
+        let past = self.tools.view.tenant(self.due.tenant.tenant_id);
+        self.due.file().is_some_and(|file| {
+            let sendings = past.every_sending(&self.due.token.token, file.sha256);
+            past.proof(&self.due.token.token, file.sha256).is_none()
+                && sendings.iter().any(|sending| sending.applied.is_some())
+        })
     }
 
     /// Intune shows the upload. A VPP token must also be in the location it was meant for.

@@ -1,7 +1,7 @@
 //! All due writes of one kind: the first alone where the wire encoding is not proved, then the
 //! others, each tenant by itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +13,12 @@ use super::island::{Answer, Island};
 use super::record;
 use super::tools::Tools;
 use crate::store::LedgerError;
-use applecart_core::ledger::{Sending, TenantLedger};
+use applecart_core::ledger::{LedgerView, Sending, TenantLedger};
 use applecart_core::model::{
-    Cause, Event, Evidence, FailureCode, Kind, LiveTenant, LiveToken, Outcome, TenantId, Timestamp,
+    Cause, Event, Evidence, FailureCode, Kind, LiveTenant, LiveToken, Outcome, Record, TenantId,
+    Timestamp,
 };
-use applecart_core::plan::{Canary, Due, REFUSALS, SKEW_LIMIT};
+use applecart_core::plan::{self, Canary, CheckedPlan, Due, REFUSALS, SKEW_LIMIT};
 use applecart_core::report::{Done, Happened};
 use applecart_core::rules::identity;
 
@@ -33,6 +34,7 @@ const NO_PROFILE: &str =
 pub(super) struct Lane<'a> {
     pub(super) kind: Kind,
     pub(super) canary: Option<&'a Canary>,
+    pub(super) plan: &'a CheckedPlan,
     pub(super) plan_digest: &'a str,
     pub(super) tools: &'a Tools<'a>,
     /// How many tenants are written to at once, over all kinds.
@@ -85,7 +87,12 @@ impl<'a> Lane<'a> {
             let canary = due.remove(at);
             let tenant = canary.tenant.tenant_id;
             tried.insert(tenant);
-            let mut one = self.some(vec![canary], self.tools.canary_wait).await;
+            let mut one = self.some(vec![canary], self.tools.canary_wait, Some(&refused)).await;
+            if let Some(back) = one.first().and_then(|(_, done)| Back::of_all(done)) {
+                results.append(&mut one);
+                results.extend(due.into_iter().map(|due| (due, back.done())));
+                return results;
+            }
             let proof = one.first().map_or(Proof::None, |(due, done)| proof(due, done));
             let wrong_location = one.iter().any(|(_, done)| is_wrong_location(done));
             results.append(&mut one);
@@ -121,11 +128,17 @@ impl<'a> Lane<'a> {
     }
 
     async fn all(&self, due: Vec<&'a Due>) -> Results<'a> {
-        self.some(due, self.tools.wait).await
+        self.some(due, self.tools.wait, None).await
     }
 
-    /// Sends what is still in force.
-    async fn some(&self, due: Vec<&'a Due>, patience: Duration) -> Results<'a> {
+    /// Sends what is still in force. `refused` tells whose file was refused in the wire encoding that
+    /// the upload is to prove.
+    async fn some(
+        &self,
+        due: Vec<&'a Due>,
+        patience: Duration,
+        refused: Option<&BTreeSet<TenantId>>,
+    ) -> Results<'a> {
         let mut results = Vec::new();
         let mut in_force = Vec::new();
         for due in due {
@@ -134,12 +147,17 @@ impl<'a> Lane<'a> {
                 Some((happened, why)) => results.extend(held_back(vec![due], happened, &why)),
             }
         }
-        results.extend(self.announced(in_force, patience).await);
+        results.extend(self.announced(in_force, patience, refused).await);
         results
     }
 
     /// Records the writes as intended, then sends them: tenants side by side, one tenant's tokens in order.
-    async fn announced(&self, due: Vec<&'a Due>, patience: Duration) -> Results<'a> {
+    async fn announced(
+        &self,
+        due: Vec<&'a Due>,
+        patience: Duration,
+        refused: Option<&BTreeSet<TenantId>>,
+    ) -> Results<'a> {
         if due.is_empty() {
             return Vec::new();
         }
@@ -155,6 +173,13 @@ impl<'a> Lane<'a> {
                 return held_back(due, Happened::NotStarted, &why);
             }
         };
+        let news = match announced.first() {
+            Some(first) => self.tools.ledger.news(self.tools.view, first).await,
+            None => Ok(LedgerView::default()),
+        };
+        let news = news.map(|news| news.within(self.tools.clock.now()));
+        let all = self.overtaken(&news, refused);
+        let news = news.unwrap_or_default();
         let mut tenants: BTreeMap<TenantId, Vec<Turn<'a>>> = BTreeMap::new();
         for (due, announced) in due.into_iter().zip(announced) {
             let turn = Turn {
@@ -166,7 +191,10 @@ impl<'a> Lane<'a> {
                     patience,
                 },
                 lease: announced.record.lease_until(),
-                elsewhere: self.elsewhere(due, &announced.chain.within(self.tools.clock.now())),
+                back: self
+                    .elsewhere(due, &announced.chain.within(self.tools.clock.now()))
+                    .or_else(|| self.another_tenants(due, &news))
+                    .or_else(|| all.clone()),
             };
             tenants.entry(due.tenant.tenant_id).or_default().push(turn);
         }
@@ -178,9 +206,67 @@ impl<'a> Lane<'a> {
             .await
     }
 
+    /// Why all of it is handed back, by what other runs announced before: the rules over the whole
+    /// fleet were judged when the plan was made, and of runs beside each other none saw the others.
+    fn overtaken(
+        &self,
+        news: &Result<LedgerView, Arc<LedgerError>>,
+        refused: Option<&BTreeSet<TenantId>>,
+    ) -> Option<Back> {
+        let tools = self.tools;
+        let news = match news {
+            Ok(news) => news,
+            Err(error) => {
+                let why = format!(
+                    "nothing was uploaded: what other runs announced meanwhile could not be read ({})",
+                    error.sentence()
+                );
+                return Some(Back {
+                    happened: Happened::NotStarted,
+                    outcome: Outcome::Partial,
+                    why,
+                });
+            }
+        };
+        if let Some(excess) = self.plan.exceeds(tools.view, news) {
+            let why = format!(
+                "{} of {} tenants would be written to, together with {} that other runs of this commit announced first, which is over the safety limit. Nothing was uploaded by this run. Make a new plan, have it reviewed, and apply it with `--approve`",
+                excess.writes, excess.limits.fleet, excess.earlier
+            );
+            return Some(Back { happened: Happened::NotStarted, outcome: Outcome::Refused, why });
+        }
+        let run = &tools.run.author.run;
+        match plan::overtaken(news, tools.policy, self.kind, refused?, run)? {
+            Canary::Failed(why) => {
+                Some(Back { happened: Happened::CanaryFailed, outcome: Outcome::Partial, why })
+            }
+            Canary::Pending(why) => {
+                Some(Back { happened: Happened::CanaryPending, outcome: Outcome::Elsewhere, why })
+            }
+            Canary::Proved | Canary::First { .. } => None,
+        }
+    }
+
+    /// Another run announced this very file for another tenant first.
+    fn another_tenants(&self, due: &Due, news: &LedgerView) -> Option<Back> {
+        let sha256 = due.file()?.sha256;
+        let is_it = |record: &&Record| {
+            record.event() == Event::Intended
+                && record.run != self.tools.run.author.run
+                && record.sha256() == Some(sha256)
+        };
+        let others = news.tenants.iter().filter(|(tenant, _)| **tenant != due.tenant.tenant_id);
+        let other = others.flat_map(|(_, ledger)| &ledger.records).find(is_it)?;
+        let why = format!(
+            "another run ({}) announced this very file for the tenant {} first. A token file is one tenant's: find out whose it is",
+            other.run, other.name
+        );
+        Some(Back { happened: Happened::Refused, outcome: Outcome::Refused, why })
+    }
+
     /// The run whose earlier intent for this token wins, or that uploaded the file since this run
     /// read the ledger, in a sentence.
-    fn elsewhere(&self, due: &Due, chain: &TenantLedger) -> Option<String> {
+    fn elsewhere(&self, due: &Due, chain: &TenantLedger) -> Option<Back> {
         let tools = self.tools;
         let run = &tools.run.author.run;
         let known = tools.view.tenant(due.tenant.tenant_id).last_seq();
@@ -193,18 +279,18 @@ impl<'a> Lane<'a> {
                 && record.sha256() == due.file().map(|file| file.sha256)
         });
         if let Some(sent) = sent {
-            return Some(format!(
+            return Some(Back::elsewhere(format!(
                 "another run ({}) uploaded this file on {}; nothing was uploaded by this run",
                 sent.run, sent.at
-            ));
+            )));
         }
         let holder = holder(due, chain, tools)?;
         let until = holder.lease_until.map(|until| format!(" and may write until {until}"));
         let (run, until) = (holder.run(), until.unwrap_or_default());
-        Some(format!(
+        Some(Back::elsewhere(format!(
             "another run ({run}) recorded its intent to upload this {} first{until}; nothing was uploaded by this run",
             self.kind
-        ))
+        )))
     }
 
     /// One tenant's tokens of this kind, in order. A token that landed in another location stops
@@ -240,8 +326,38 @@ impl<'a> Lane<'a> {
 struct Turn<'a> {
     island: Island<'a>,
     lease: Option<Timestamp>,
-    /// Another run recorded its intent to write to this token first.
-    elsewhere: Option<String>,
+    /// Why it is handed back, although it was announced.
+    back: Option<Back>,
+}
+
+/// Why an announced write is handed back: another run was first.
+#[derive(Clone)]
+struct Back {
+    happened: Happened,
+    outcome: Outcome,
+    why: String,
+}
+
+impl Back {
+    /// The other run writes to this token.
+    fn elsewhere(why: String) -> Self {
+        Self { happened: Happened::InProgressElsewhere, outcome: Outcome::Done, why }
+    }
+
+    /// What the first of a kind was handed back for, where that stands against the others as well.
+    fn of_all(first: &Done) -> Option<Self> {
+        let is_over_limit =
+            first.happened == Happened::NotStarted && first.outcome == Outcome::Refused;
+        let is_of_all = is_over_limit
+            || matches!(first.happened, Happened::CanaryPending | Happened::CanaryFailed);
+        let why = first.details.first().cloned().unwrap_or_default();
+        is_of_all.then_some(Self { happened: first.happened, outcome: first.outcome, why })
+    }
+
+    fn done(&self) -> Done {
+        let details = vec![self.why.clone()];
+        Done { details, outcome: self.outcome, ..Done::of(self.happened) }
+    }
 }
 
 impl Turn<'_> {
@@ -254,8 +370,9 @@ impl Turn<'_> {
             let done = Done { details: vec![why], outcome: Outcome::Interrupted, ..done };
             return island.close(cause, done).await;
         }
-        if let Some(why) = self.elsewhere.take() {
-            return island.not_sent(Happened::InProgressElsewhere, why).await;
+        if let Some(back) = self.back.take() {
+            let cause = record::cause(FailureCode::NotSent, back.why.clone());
+            return island.close(cause, back.done()).await;
         }
         let live = match self.compare().await {
             Ok(live) => live,

@@ -49,6 +49,14 @@ impl CloneId {
         make(&folder, &path).map_err(io)
     }
 
+    /// The id of the clone together with this lock file, which its runs name: a lock file that was
+    /// deleted and made again is another one. While a run holds the deleted one open, no other file
+    /// gets its inode, so a lock on the new file proves nothing about that run.
+    pub(super) fn locked_with(&self, lock: &Metadata) -> Self {
+        let both = Sha256::of(format!("{} {}", self.0, file_identity(lock)).as_bytes());
+        Self(both.to_string().chars().take(32).collect())
+    }
+
     /// The id as ledger lines hold it.
     pub fn as_str(&self) -> &str {
         &self.0

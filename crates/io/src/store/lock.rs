@@ -79,17 +79,19 @@ impl ApplyLock {
         }
         // The text only helps people, so a full disk must not stop an apply here.
         let _ = write_holder(&mut file, holder);
-        let clone = CloneId::of(common_git_dir)?;
+        let lock = file.metadata().map_err(io)?;
+        let clone = CloneId::of(common_git_dir)?.locked_with(&lock);
         Ok(Self { file, clone })
     }
 
-    /// The id of the clone that is locked, which the run's entries have to name.
+    /// The id of the clone and its lock file, which the run's entries have to name.
     pub fn clone_id(&self) -> &CloneId {
         &self.clone
     }
 
-    /// The runs with unfinished sendings that holding this lock proves dead: all of this clone,
-    /// except the one that holds it.
+    /// The runs with unfinished sendings that holding this lock proves dead: all that held this very
+    /// lock file, except the one that holds it now. A clean-up may have deleted the file that a living
+    /// run still holds.
     ///
     /// The view must have been read while the lock is held.
     pub fn dead_runs(&self, view: &LedgerView, own_run: &str) -> BTreeSet<String> {
@@ -197,6 +199,26 @@ mod tests {
         let _held = ApplyLock::acquire(dir.path(), &bad, None).unwrap();
         let text = ApplyLock::acquire(dir.path(), &holder("run-2"), None).unwrap_err().to_string();
         assert!(!text.chars().any(char::is_control), "{text:?}");
+    }
+
+    #[test]
+    fn a_lock_file_that_was_deleted_under_a_living_run_does_not_prove_it_dead() {
+        let dir = tempfile::tempdir().unwrap();
+        let living = ApplyLock::acquire(dir.path(), &holder("run-1"), None).unwrap();
+        let line = intent(0, "run-1", sha("a"));
+        let line = LedgerEntry { clone: living.clone_id().to_string(), ..line };
+        let tenants = BTreeMap::from([(tenant(1), TenantLedger::from_entries(vec![line]))]);
+        let view = LedgerView { tenants, ..LedgerView::default() };
+
+        fs::remove_file(dir.path().join(STATE_FOLDER).join("apply.lock")).unwrap();
+        let other = ApplyLock::acquire(dir.path(), &holder("run-2"), None).unwrap();
+        assert_eq!(other.dead_runs(&view, "run-2"), BTreeSet::new());
+        drop(other);
+        // The same file again proves it.
+        let dir = tempfile::tempdir().unwrap();
+        let id = ApplyLock::acquire(dir.path(), &holder("run-1"), None).unwrap().clone;
+        let again = ApplyLock::acquire(dir.path(), &holder("run-2"), None).unwrap();
+        assert_eq!(again.clone, id);
     }
 
     #[test]

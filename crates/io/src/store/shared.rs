@@ -137,6 +137,8 @@ pub struct Announced {
     /// Its tenant's whole chain as it was directly after landing, for
     /// [`TenantLedger::holder`]: an earlier intent of another run is in it.
     pub chain: Arc<TenantLedger>,
+    /// The ledger's commit that it landed with. What else is in there was announced before.
+    pub commit: Option<Oid>,
 }
 
 /// What became of entries that were handed over.

@@ -10,11 +10,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use git2::Oid;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::LedgerError;
 use super::shared::{Announced, Ledger, Twice};
 use crate::seams::{Clock, within};
+use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Event, LedgerEntry, Record, TenantId};
 
 /// How many callers may stand in the queue before the next one has to wait for room.
@@ -27,6 +29,7 @@ const PUSH_EVERY: Duration = Duration::from_secs(30);
 type Entries = Vec<(TenantId, LedgerEntry)>;
 type Written = Result<Vec<Record>, Arc<LedgerError>>;
 type Landed = Result<Vec<Announced>, Arc<LedgerError>>;
+type Changed = Result<LedgerView, Arc<LedgerError>>;
 
 /// A handle on the thread that appends. Handles are cheap to clone; entries of one caller are
 /// written in the order in which its calls were made.
@@ -50,6 +53,7 @@ pub struct Closed {
 
 enum Job {
     Write { entries: Entries, reply: Reply },
+    Changed { from: Option<String>, to: Oid, reply: oneshot::Sender<Changed> },
     Close { reply: oneshot::Sender<Result<Closed, Arc<LedgerError>>> },
 }
 
@@ -109,6 +113,21 @@ impl LedgerWriter {
         answer.await.map_err(|_| Arc::new(LedgerError::Closed))?
     }
 
+    /// What other runs recorded between the reading of `known` and the landing of an announcement:
+    /// their lines stand before it in the ledger's one order, so every run judges alike who was
+    /// first.
+    pub async fn news(&self, known: &LedgerView, announced: &Announced) -> Changed {
+        let Some(to) = announced.commit else { return Ok(LedgerView::default()) };
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Changed { from: known.head.clone(), to, reply }).await?;
+        let mut news = answer.await.map_err(|_| Arc::new(LedgerError::Closed))??;
+        for (&tenant, chain) in &mut news.tenants {
+            let last = known.tenant(tenant).last_seq();
+            chain.records.retain(|record| last < record.seq);
+        }
+        Ok(news)
+    }
+
     /// Writes what is in the queue, pushes what is not pushed yet, and ends the thread. Appends
     /// through other handles fail from here on.
     ///
@@ -156,6 +175,11 @@ impl Desk {
                     Job::Write { entries, reply } => {
                         size += entries.len();
                         batch.push((entries, reply));
+                    }
+                    Job::Changed { from, to, reply } => {
+                        let changed = self.ledger.changed(from.as_deref(), to);
+                        // A caller that does not wait any more does not need the answer.
+                        drop(reply.send(changed.map_err(Arc::new)));
                     }
                     Job::Close { reply } => {
                         // What was sent before this stays in the queue and is still written.
@@ -254,7 +278,7 @@ impl Desk {
         let chain = Arc::default();
         Ok(records
             .into_iter()
-            .map(|record| Announced { record, chain: Arc::clone(&chain) })
+            .map(|record| Announced { record, chain: Arc::clone(&chain), commit: None })
             .collect())
     }
 

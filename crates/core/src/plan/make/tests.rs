@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use crate::fleet::Desired;
-use crate::model::{Event, LiveTenant, Problem, ProblemCode, Reading};
+use crate::ledger::LedgerView;
+use crate::model::{EntryBody, Event, FailureCode, LiveTenant, Problem, ProblemCode, Reading};
 use crate::plan::world::{OTHER_TOPIC, World, push_entry, tenant};
 use crate::plan::{CheckedPlan, Known, Limits, Plan, Refusal, Selection, Warning};
 use crate::report::{ApplyReport, Happened};
@@ -87,6 +88,32 @@ fn earlier_runs_of_the_same_commit_count() {
     assert!(refused.is_err());
     world.rev = "2222222222222222222222222222222222222222".into();
     assert!(CheckedPlan::check(world.planned(), limits, Known::Read(&view), None).is_ok());
+}
+
+#[test]
+fn what_runs_beside_each_other_announced_counts_together_and_what_they_handed_back_does_not() {
+    let mut world = World::renewal();
+    world.policy.max_tenants = 1;
+    let limits = Limits::of(&world.policy, 2);
+    let known = LedgerView::default();
+    let checked = CheckedPlan::check(world.planned(), limits, Known::Read(&known), None).unwrap();
+    let digest = world.plan().digest;
+    let approved =
+        CheckedPlan::check(world.planned(), limits, Known::Read(&known), Some(&digest)).unwrap();
+    world.forget();
+    let other = tenant("fabrikam", 2).tenant_id;
+    world.recorded_for(other, Event::Intended, "55", "run-9", "2026-11-22T10:00:00Z");
+    let news = world.ledger.clone().unwrap();
+    assert_eq!(checked.exceeds(&known, &news).map(|excess| excess.writes), Some(2));
+    assert_eq!(checked.exceeds(&known, &known), None);
+    assert_eq!(approved.exceeds(&known, &news), None, "a person approved it");
+
+    let line = world.recorded_for(other, Event::Failed, "55", "run-9", "2026-11-22T10:00:01Z");
+    if let EntryBody::Failed { cause, .. } = &mut line.body {
+        cause.code = FailureCode::NotSent;
+    }
+    let handed_back = world.ledger.unwrap();
+    assert_eq!(checked.exceeds(&known, &handed_back), None);
 }
 
 proptest! {

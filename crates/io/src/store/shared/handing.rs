@@ -131,9 +131,28 @@ impl Ledger {
         let records = drafts.iter().map(|(tenant, _)| *tenant).zip(landed.records);
         let announced = records.map(|(tenant, record)| {
             let chain = chains.get(&tenant).map(Arc::clone).unwrap_or_default();
-            Announced { record, chain }
+            Announced { record, chain, commit: landed.commit }
         });
         Ok(announced.collect())
+    }
+
+    /// The chains at `to` of the tenants whose files are not as they were at `from`.
+    pub(in super::super) fn changed(
+        &self,
+        from: Option<&str>,
+        to: Oid,
+    ) -> Result<LedgerView, LedgerError> {
+        let objects = self.local.objects(&self.local.repo);
+        let before = match from.and_then(|from| Oid::from_str(from).ok()) {
+            Some(from) => objects.files(from)?.tenants,
+            None => BTreeMap::new(),
+        };
+        let mut changed = objects.files(to)?.tenants;
+        changed.retain(|tenant, blob| before.get(tenant) != Some(blob));
+        let tenants = self.chains(Some(to), &changed.into_keys().collect())?;
+        let tenants =
+            tenants.into_iter().map(|(tenant, chain)| (tenant, Arc::unwrap_or_clone(chain)));
+        Ok(LedgerView { tenants: tenants.collect(), ..LedgerView::default() })
     }
 
     /// Appends entries that were saved elsewhere, except those that the ledger has already, and

@@ -1,9 +1,16 @@
 //! The first upload of a kind proves its wire encoding, alone.
 
+use std::collections::BTreeSet;
+
 use crate::fleet::{Desired, VppTokenWire};
-use crate::model::{EntryBody, Event, FailureCode, Kind, LiveTenant, Reading, Sha256, Timestamp};
+use crate::ledger::LedgerView;
+use crate::model::{
+    EntryBody, Event, FailureCode, Kind, LiveTenant, Reading, Sha256, TenantId, Timestamp,
+};
 use crate::plan::world::{NEXT_YEAR, THIS_YEAR, World, at, live_vpp, tenant, vpp_entry};
-use crate::plan::{Canary, Input, Known, Planned, Reason, Selection, Source, Warning, make};
+use crate::plan::{
+    Canary, Input, Known, Planned, Reason, Selection, Source, Warning, make, overtaken,
+};
 
 /// Contoso (tenant 1) and Adatum (tenant 0) both have a VPP renewal due.
 struct Two {
@@ -242,4 +249,44 @@ fn a_proved_encoding_is_not_unproved_by_one_bad_file() {
     assert_eq!(two.canary(), Canary::Proved);
     let plan = two.planned().plan;
     assert_eq!(plan.tenants[1].tokens[0].state.reasons, [Reason::Rejected]);
+}
+
+/// What another run recorded of a tenant's file since the plan was made.
+fn news(events: &[Event]) -> LedgerView {
+    let mut world = World::vpp_renewal();
+    world.forget();
+    for event in events {
+        world.recorded(*event, "BB", "run-2", "2026-11-22T11:59:00Z");
+    }
+    world.ledger.unwrap()
+}
+
+#[test]
+fn of_runs_beside_each_other_the_one_that_announced_first_proves_the_encoding() {
+    let policy = World::vpp().policy;
+    let by = |events: &[Event], run: &str| {
+        overtaken(&news(events), &policy, Kind::Vpp, &BTreeSet::new(), run)
+    };
+    assert_eq!(by(&[], "run-1"), None);
+    let pending = by(&[Event::Intended], "run-1");
+    assert!(matches!(pending, Some(Canary::Pending(_))), "{pending:?}");
+    let pending = by(&[Event::Intended, Event::Applied], "run-1");
+    assert!(matches!(pending, Some(Canary::Pending(_))), "{pending:?}");
+    assert_eq!(by(&[Event::Intended], "run-2"), None, "its own");
+    assert_eq!(by(&[Event::Intended, Event::Applied, Event::Confirmed], "run-1"), None);
+}
+
+#[test]
+fn a_refusal_of_another_run_meanwhile_counts_before_the_first_of_a_kind_is_sent() {
+    let policy = World::vpp().policy;
+    let mut world = World::vpp_renewal();
+    world.forget();
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:59:00Z");
+    world.failed("AA", FailureCode::Rejected);
+    let news = world.ledger.unwrap();
+    let after =
+        |refused: &BTreeSet<TenantId>| overtaken(&news, &policy, Kind::Vpp, refused, "run-9");
+    assert!(matches!(after(&BTreeSet::new()), Some(Canary::Pending(_))));
+    let earlier = BTreeSet::from([tenant("adatum", 7).tenant_id]);
+    assert!(matches!(after(&earlier), Some(Canary::Failed(_))), "it is the second");
 }

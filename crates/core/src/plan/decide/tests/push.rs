@@ -719,3 +719,21 @@ fn a_due_certificate_does_not_go_while_the_notes_are_unknown_and_everything_else
     vpp.ledger.as_mut().unwrap().lose_notes("it no longer exists".to_owned());
     assert_eq!(vpp.plan().summary.uploads, 1, "only certificates depend on notes");
 }
+
+#[test]
+fn a_certificate_that_intune_accepted_and_does_not_show_is_not_sent_again_seconds_later() {
+    let mut world = World::renewal();
+    world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:59:50Z");
+    world.recorded(Event::Applied, "AA", "run-1", "2026-11-22T11:59:51Z").after = None;
+    let token = world.expect(Sync::OutOfSync, Action::None, &[]);
+    assert!(token.state.warnings.contains(&Warning::RetryAfter));
+    assert_eq!(token.state.retry_after, Some(at("2026-11-22T12:04:51Z")));
+    // The same once a run has recorded that it does not show.
+    world.recorded(Event::NotShown, "AA", "run-2", "2026-11-22T11:59:55Z");
+    world.expect(Sync::OutOfSync, Action::None, &[]);
+    world.retry = true;
+    world.expect_upload();
+    world.retry = false;
+    world.now = at("2026-11-22T12:04:52Z");
+    world.expect_upload();
+}
