@@ -11,9 +11,7 @@ use super::{AppError, Context, Reach, files, keys};
 use applecart_core::attention::Attention;
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Author, Outcome};
-use applecart_core::plan::{
-    self, CheckedPlan, Known, Limits, Plan, Planned, Selection, Source, Sync, Warning,
-};
+use applecart_core::plan::{self, CheckedPlan, Known, Limits, Plan, Planned, Selection, Source};
 use applecart_core::report::ApplyReport;
 use applecart_core::rules::requests::Requests;
 use applecart_io::apply::{self, Files, FilesError, InForce, RunContext, Tools};
@@ -62,14 +60,11 @@ pub enum What {
 pub struct Applied {
     pub report: ApplyReport,
     observed: Outcome,
-    /// Whether everything that would be due is being uploaded by another run.
-    elsewhere: bool,
 }
 
 impl Applied {
     pub fn outcome(&self) -> Outcome {
-        let elsewhere = if self.elsewhere { Outcome::Elsewhere } else { Outcome::Done };
-        self.observed.and(self.report.outcome).and(elsewhere)
+        self.observed.and(self.report.outcome)
     }
 }
 
@@ -123,14 +118,13 @@ pub fn run(
         let Past { ledger, known, .. } = past;
         let (planned, approve) = reviewed(file.as_ref(), made, options.approve)?;
         let observed = session::observed(&planned.plan);
-        let elsewhere = is_elsewhere(&planned);
         let attention = session::attention_of(&planned.plan, &loaded, known.as_ref().ok(), &clone);
         watch(&planned.plan, &attention);
         let (Ok(view), Some(ledger)) = (&known, ledger) else {
             // The plan says for every tenant what is unknown; nothing may be written.
             let mut report = apply::untouched(&planned.plan);
             report.ends(observed);
-            return Ok(Applied { report, observed, elsewhere: false });
+            return Ok(Applied { report, observed });
         };
         let limits = Limits::of(&loaded.policy, loaded.fleet.len());
         let checked = CheckedPlan::check(planned, limits, Known::Read(view), approve.as_deref())?;
@@ -169,10 +163,7 @@ pub fn run(
         report.ledger_head = closed.head.clone();
         keep_unpushed(&mut report, &closed, context, &run.author.run)?;
         report.ends(observed);
-        if elsewhere {
-            report.ends(Outcome::Elsewhere);
-        }
-        Ok(Applied { report, observed, elsewhere })
+        Ok(Applied { report, observed })
     })?
 }
 
@@ -249,14 +240,6 @@ fn reviewed(
     let approve = approve
         .map(|given| if given == reviewed.digest() { planned.plan.digest.clone() } else { given });
     Ok((planned, approve))
-}
-
-fn is_elsewhere(planned: &Planned) -> bool {
-    planned.due.is_empty()
-        && planned.plan.tokens().any(|(_, token)| {
-            token.state.sync == Sync::Progressing
-                && token.state.warnings.contains(&Warning::InProgressElsewhere)
-        })
 }
 
 /// Opens sealed files of the applied commit with the available identities.

@@ -89,7 +89,6 @@ pub async fn apply(plan: &CheckedPlan, tools: &Tools<'_>) -> Result<ApplyReport,
     for (due, done) in results.into_iter().flatten() {
         report.push(due, done);
     }
-    report.judge_elsewhere(planned.due.len());
     if tools.stopped() {
         report.interrupted();
     }

@@ -157,7 +157,7 @@ pub fn load_tenants_looking(
     let mut tenants = Vec::with_capacity(source.tenants.len());
     let mut diagnostics = Vec::new();
     let mut read = Vec::with_capacity(source.tenants.len());
-    for folder in &source.tenants {
+    for folder in source.tenants.iter().filter(|folder| !is_left_behind(folder)) {
         let path = format!("tenants/{}/tenant.yaml", shown_folder(&folder.name));
         let outcome = load_tenant(folder, &path, policy, look);
         read.push((folder, path, outcome.claims));
@@ -248,6 +248,22 @@ fn load_tenant(folder: &Folder, path: &str, policy: Option<&Policy>, look: Look<
         }
         _ => Outcome::invalid(folder, path, checked.tenant_id, mistakes, checked.claims),
     }
+}
+
+/// Whether it holds nothing but files that were to be renamed into their places: `import` was killed
+/// before its first tenant file was there, and is run again.
+fn is_left_behind(folder: &Folder) -> bool {
+    let is_waiting = |entry: &Entry| {
+        let name = entry.path.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
+        let unique = name.and_then(|name| name.rsplit_once('.')).map(|(_, unique)| unique);
+        entry.kind == EntryKind::Blob
+            && unique
+                .is_some_and(|it| it.len() == 32 && it.bytes().all(|it| it.is_ascii_hexdigit()))
+    };
+    folder.overfull.is_none()
+        && folder.tenant_file.is_none()
+        && !folder.entries.is_empty()
+        && folder.entries.iter().all(is_waiting)
 }
 
 fn no_tenant_file(folder: &Folder, path: &str) -> Diagnostic {

@@ -22,7 +22,7 @@ pub enum Outcome {
     Partial,
     /// 4: refused (safety limit, verdict, a due write that is held, a file refused on opening).
     Refused,
-    /// 6: every due write is in progress elsewhere, or waits for the first of its kind.
+    /// 6: a due write is in progress elsewhere, or waits for the first of its kind.
     Elsewhere,
     /// 9: a token expires inside `--fail-within`, or something of `--fail-on` needs attention.
     Expiring,

@@ -190,9 +190,9 @@ impl Done {
             | Happened::NotLanded
             | Happened::NotShown
             | Happened::OutcomeUnknown
-            | Happened::InProgressElsewhere
             | Happened::NotReviewed => Outcome::Done,
-            Happened::CanaryPending => Outcome::Elsewhere,
+            // Of many due writes one is not uploaded, and this run does not see that it will be.
+            Happened::InProgressElsewhere | Happened::CanaryPending => Outcome::Elsewhere,
             Happened::Refused => Outcome::Refused,
             Happened::Stale | Happened::Superseded => Outcome::Stale,
             Happened::Failed
@@ -231,7 +231,13 @@ impl ApplyReport {
             exits: Outcome::exits([]),
             outcome: Outcome::Done,
         };
-        for (_, token) in plan.tokens() {
+        for (tenant, token) in plan.tokens() {
+            let elsewhere = token.state.warnings.contains(&Warning::InProgressElsewhere);
+            if let Some(tenant_id) = tenant.tenant_id.filter(|_| elsewhere) {
+                let (of, details) = (token.state.token(), token.state.details.clone());
+                let done = Done { details, ..Done::of(Happened::InProgressElsewhere) };
+                report.add(&tenant.name, tenant_id, &of, token.state.sha256, None, done);
+            }
             // What a reviewed `suspend` names is shown, and fails no pipeline.
             let suspended = token.state.reasons.contains(&Reason::Suspended);
             if token.action == Action::Hold && !suspended {
@@ -355,13 +361,6 @@ impl ApplyReport {
             }
         }
         self.ends(outcome);
-    }
-
-    /// Exit code 6 says that *every* due write is another run's; one of many is only reported.
-    pub fn judge_elsewhere(&mut self, due: usize) {
-        if due > 0 && self.summary.elsewhere == due {
-            self.ends(Outcome::Elsewhere);
-        }
     }
 
     /// Tokens that are left out because their plan breaks an invariant, each with all that it breaks.

@@ -341,7 +341,7 @@ struct Back {
 impl Back {
     /// The other run writes to this token.
     fn elsewhere(why: String) -> Self {
-        Self { happened: Happened::InProgressElsewhere, outcome: Outcome::Done, why }
+        Self { happened: Happened::InProgressElsewhere, outcome: Outcome::Elsewhere, why }
     }
 
     /// What the first of a kind was handed back for, where that stands against the others as well.

@@ -369,6 +369,19 @@ fn folders_that_are_none_are_explained() {
 }
 
 #[test]
+fn a_folder_in_which_a_killed_import_left_only_its_waiting_file_is_no_tenant() {
+    let waiting = format!(".tenant.yaml.{}.tmp", "0f".repeat(16));
+    let left = |names: &[&str]| {
+        let entries = names.iter().map(|name| entry(name, EntryKind::Blob, Some(3))).collect();
+        let source = fleet(vec![Folder { tenant_file: None, entries, ..folder("adatum", b"") }]);
+        load(&source).tenants.len()
+    };
+    assert_eq!(left(&[&waiting]), 0);
+    assert_eq!(left(&[&waiting, "push.pem.age"]), 1, "a person's file stands there");
+    assert_eq!(left(&[".tenant.yaml.old.tmp"]), 1, "not one of ours");
+}
+
+#[test]
 fn a_fleet_without_settings_and_tenants_says_how_to_start() {
     let loaded = load(&Source::default());
     assert_eq!(loaded.policy, None);

@@ -91,6 +91,17 @@ fn earlier_runs_of_the_same_commit_count() {
 }
 
 #[test]
+fn an_upload_that_another_run_may_be_making_is_named_in_the_result_and_ends_with_6() {
+    let mut world = World::renewal();
+    world.recorded(Event::Intended, "AA", "run-9", "2026-11-22T11:59:00Z");
+    let report = ApplyReport::new(&world.plan());
+    assert_eq!(report.results.len(), 1);
+    assert_eq!(report.results[0].result, Happened::InProgressElsewhere);
+    assert!(report.results[0].details[0].contains("run-9"), "{:?}", report.results);
+    assert_eq!((report.summary.elsewhere, report.exits.as_slice()), (1, &[6][..]));
+}
+
+#[test]
 fn what_runs_beside_each_other_announced_counts_together_and_what_they_handed_back_does_not() {
     let mut world = World::renewal();
     world.policy.max_tenants = 1;
