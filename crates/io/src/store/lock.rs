@@ -216,7 +216,7 @@ mod tests {
         drop(other);
         // The same file again proves it.
         let dir = tempfile::tempdir().unwrap();
-        let id = ApplyLock::acquire(dir.path(), &holder("run-1"), None).unwrap().clone;
+        let id = ApplyLock::acquire(dir.path(), &holder("run-1"), None).unwrap().clone.clone();
         let again = ApplyLock::acquire(dir.path(), &holder("run-2"), None).unwrap();
         assert_eq!(again.clone, id);
     }

@@ -206,7 +206,7 @@ fn an_announcement_comes_back_with_the_chain_that_it_landed_in() {
     one.announce(1, "run-1");
     // Two has not seen it yet; after landing it has to.
     let announced = second.announce(&[entry(1, "run-2")]).unwrap();
-    let [Announced { record, chain }] = announced.as_slice() else { panic!("{announced:?}") };
+    let [Announced { record, chain, .. }] = announced.as_slice() else { panic!("{announced:?}") };
     assert_eq!((record.seq, chain.records.len()), (2, 2));
     let push = TokenRef::push();
     let now = crate::store::testing::at(1);
