@@ -725,6 +725,7 @@ fn a_certificate_that_intune_accepted_and_does_not_show_is_not_sent_again_second
     let mut world = World::renewal();
     world.recorded(Event::Intended, "AA", "run-1", "2026-11-22T11:59:50Z");
     world.recorded(Event::Applied, "AA", "run-1", "2026-11-22T11:59:51Z").after = None;
+    world.dead_runs.insert("run-1".into());
     let token = world.expect(Sync::OutOfSync, Action::None, &[]);
     assert!(token.state.warnings.contains(&Warning::RetryAfter));
     assert_eq!(token.state.retry_after, Some(at("2026-11-22T12:04:51Z")));
