@@ -224,25 +224,46 @@ impl Download {
         Ok(Brought { inspection, verdicts, doubts, sealed, tenant_file })
     }
 
+    fn judging<'a>(
+        &self,
+        place: &'a Place<'_>,
+        case: &'a Case<'_>,
+        inspection: &'a Inspection,
+    ) -> Judging<'a> {
+        let Case { live, past, requests, now, renewal: _ } = *case;
+        let (tenant, token, apple_id) = (place.tenant, place.token, place.apple_id);
+        let sha256 = self.sha256();
+        Judging { sha256, apple_id, inspection, tenant, token, live, past, requests, now }
+    }
+
+    /// Refuses a file that the base has already where Intune had it and lost it, or has another one since:
+    /// it is the earlier file, and what is due is a new one.
+    pub(super) fn still_counts(
+        &self,
+        place: &Place<'_>,
+        case: &Case<'_>,
+    ) -> Result<(), DownloadError> {
+        let inspection = self.inspect(place.policy, case.now, case.live);
+        let judging = self.judging(place, case, &inspection);
+        if !judging.has_left_intune() {
+            return Ok(());
+        }
+        let reasons: Vec<String> = judging.objections().iter().map(ToString::to_string).collect();
+        if reasons.is_empty() {
+            return Ok(());
+        }
+        Err(DownloadError::Refused { inspection: Box::new(inspection), reasons, run: None })
+    }
+
     /// What the file is and what a person should know of it, where nothing speaks against it.
     fn judged(
         &self,
         place: &Place<'_>,
         case: &Case<'_>,
     ) -> Result<(Inspection, Option<Verdicts>, Vec<String>), DownloadError> {
-        let Case { live, past, requests, now, renewal } = *case;
-        let alone = self.inspect(place.policy, now, live);
-        let judging = Judging {
-            sha256: self.sha256(),
-            apple_id: place.apple_id,
-            inspection: &alone,
-            tenant: place.tenant,
-            token: place.token,
-            live,
-            past,
-            requests,
-            now,
-        };
+        let renewal = case.renewal;
+        let alone = self.inspect(place.policy, case.now, case.live);
+        let judging = self.judging(place, case, &alone);
         let elsewhere = judging.elsewhere(place.fleet);
         let mut inspection = alone.clone();
         if let Some(finding) = judging.brings_back() {

@@ -29,6 +29,13 @@ pub(super) struct Matched<'a> {
     pub(super) token: Token,
 }
 
+impl Matched<'_> {
+    /// Whether the base has this very file for the token.
+    fn is_in_base(&self) -> bool {
+        self.token.file.as_ref().is_some_and(|file| file.sha256 == self.download.sha256())
+    }
+}
+
 /// A file that was not brought, with as much as is known of it.
 #[derive(Debug)]
 pub struct Failed {
@@ -124,10 +131,15 @@ impl<'a> Bench<'a> {
         self.finish(&matched, live.map_err(failed)?).map_err(failed)
     }
 
-    /// What Intune has, with which a file is compared; nothing where the base has the file already.
+    /// What Intune has, with which a file is compared; nothing where the base has the file already, and no
+    /// run has seen it in Intune.
     pub(super) async fn read(&self, matched: &Matched<'_>) -> Result<Option<LiveTenant>, AppError> {
         let Matched { download, tenant, token } = matched;
-        if token.file.as_ref().is_some_and(|file| file.sha256 == download.sha256()) {
+        let was_in_intune = || {
+            let past = self.known.as_ref().ok().map(|view| view.tenant(tenant.tenant_id));
+            past.is_some_and(|past| past.proof(&token.token, download.sha256()).is_some())
+        };
+        if matched.is_in_base() && !was_in_intune() {
             return Ok(None);
         }
         let past = match (&self.known, token.token.kind) {
@@ -157,22 +169,7 @@ impl<'a> Bench<'a> {
             sha256: Some(sha256),
             ..unknown(&download.shown())
         };
-        let Some(live) = live else {
-            let reason = format!(
-                "{} has this very file already, so it is not proposed again. `applecart plan` shows whether it is in Intune",
-                self.ground.start.name
-            );
-            // The file is there, the account that was named may not be: it is never dropped.
-            if let Some(to) = download.apple_id()
-                && token.facts.apple_id.as_deref() != Some(to)
-            {
-                let proposal = self.move_account(tenant, token, to, about)?;
-                let reasons = std::iter::once(reason).chain(proposal.reasons).collect();
-                return Ok(Proposal { reasons, ..proposal });
-            }
-            let (status, reasons) = (ProposalStatus::Merged, vec![reason]);
-            return Ok(Proposal { status, reasons, ..about });
-        };
+        let Some(live) = live else { return self.merged(matched, about) };
         let place = Place {
             source: &self.ground.source,
             policy: &self.ground.loaded.policy,
@@ -184,6 +181,10 @@ impl<'a> Bench<'a> {
         let past = self.known.as_ref().ok().map(|view| view.tenant(tenant.tenant_id));
         let requests = &self.requests;
         let case = Case { live: Some(&live), past, requests, now: self.now, renewal: true };
+        if matched.is_in_base() {
+            download.still_counts(&place, &case)?;
+            return self.merged(matched, about);
+        }
         let Brought { inspection, verdicts, doubts, sealed, tenant_file: after } =
             download.bring(&place, &case, || {
                 let is_for_sops = |name: &str| self.is_for_sops(&place, name);
@@ -252,6 +253,25 @@ impl<'a> Bench<'a> {
         Some(format!(
             "that this token was downloaded could not be recorded ({why}): if its branch is withdrawn, nothing tells that device sync is down"
         ))
+    }
+
+    /// What is said of a file that the base has already.
+    fn merged(&self, matched: &Matched<'_>, about: Proposal) -> Result<Proposal, AppError> {
+        let Matched { download, tenant, token } = matched;
+        let reason = format!(
+            "{} has this very file already, so it is not proposed again. `applecart plan` shows whether it is in Intune",
+            self.ground.start.name
+        );
+        // The file is there, the account that was named may not be: it is never dropped.
+        if let Some(to) = download.apple_id()
+            && token.facts.apple_id.as_deref() != Some(to)
+        {
+            let proposal = self.move_account(tenant, token, to, about)?;
+            let reasons = std::iter::once(reason).chain(proposal.reasons).collect();
+            return Ok(Proposal { reasons, ..proposal });
+        }
+        let (status, reasons) = (ProposalStatus::Merged, vec![reason]);
+        Ok(Proposal { status, reasons, ..about })
     }
 
     /// The branch of this name, here or at the remote that it would be pushed to.

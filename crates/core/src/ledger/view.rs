@@ -468,12 +468,9 @@ impl TenantLedger {
     /// The request of the open renewal: of those that name the newest key, the one that was recorded
     /// first. `live` is what Intune has now, where that is known.
     ///
-    /// A renewal ends when Intune is read to have a certificate that a run sent (`confirmed`), or
-    /// another one that somebody uploaded by hand (`changed-outside-git`, and `adopted` after it):
-    /// the request has been answered then, and the next renewal needs one of its own. An `applied`
-    /// alone ends nothing, for no read has shown it yet. What people upload for a token
-    /// that is only watched is not recorded; there the renewal has ended once Intune has another
-    /// serial than when it was opened.
+    /// A renewal ends when Intune is read to have another certificate than when it was opened, which a run
+    /// sent or somebody uploaded by hand: the next renewal needs a request of its own. An `applied` alone
+    /// ends nothing, for no read has shown it yet.
     pub fn renewal_opened<'a>(
         &'a self,
         token: &'a TokenRef,
@@ -504,14 +501,27 @@ impl TenantLedger {
 
     /// The requests of a renewal that nothing has ended, in the order in which they were recorded.
     /// Each is judged by itself, so that no further line ends what another one opened.
+    ///
+    /// Only a certificate ends one: Intune was read since to have another than the one that the request
+    /// was to renew. When a run wrote that down says nothing, for it may have changed before the request
+    /// was read; and that Intune lost its certificate answers no request.
     pub fn opened<'a>(&'a self, token: &'a TokenRef, live: Option<&Facts>) -> Vec<&'a Record> {
         let serial = |facts: Option<&Facts>| facts.and_then(|facts| facts.serial.clone());
         let before = |record: &Record| serial(record.before.as_ref());
         let is_answered = |record: &&Record| {
             before(record).zip(serial(live)).is_some_and(|(then, now)| then != now)
         };
-        let since = self.of(token).rev().take_while(|record| !is_settled(record));
-        let mut open: Vec<&Record> = since.filter(|record| record.request().is_some()).collect();
+        let (mut open, mut read_since): (Vec<&Record>, Vec<_>) = (Vec::new(), Vec::new());
+        for record in self.of(token).rev() {
+            if record.is_reading() {
+                read_since.extend(serial(record.after.as_ref()));
+            } else if record.request().is_some() {
+                let then = before(record);
+                if read_since.iter().all(|one| Some(one) == then.as_ref()) {
+                    open.push(record);
+                }
+            }
+        }
         open.reverse();
         // The request of a first certificate, when there was none to tell from, went before them.
         let went_on = open.iter().any(is_answered);
@@ -523,6 +533,14 @@ impl TenantLedger {
             (place.is_none(), place)
         });
         open
+    }
+
+    /// The newest request that was read of Intune while it had no certificate, and that nothing has
+    /// answered since: after a loss, the only word on which private key Intune has.
+    pub fn request_without_certificate<'a>(&'a self, token: &'a TokenRef) -> Option<&'a Record> {
+        let had_none =
+            |record: &&Record| record.before.as_ref().is_none_or(|facts| facts.serial.is_none());
+        self.opened(token, None).into_iter().rfind(had_none)
     }
 
     /// Where a request comes from; `None` where nothing is in question about it.
@@ -669,8 +687,7 @@ impl TenantLedger {
     }
 }
 
-/// Whether it says whose certificate or token Intune has. That ends a renewal: its request was answered,
-/// or Intune has another certificate.
+/// Whether it says whose certificate or token Intune has.
 fn is_settled(record: &Record) -> bool {
     record.is_reading() && record.event() != Event::Observed
 }

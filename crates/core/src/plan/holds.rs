@@ -235,23 +235,17 @@ fn vanished(case: &Case<'_>) -> Option<Hold> {
     let noun = noun(kind);
     let gone = format!("Intune had this {noun} before and has none now. Find out who removed it");
     let change = case.one.change();
-    let line = || change.line(Reason::Vanished, "it was deleted by mistake", case.one.today());
-    let what = match (kind, case.made_again, case.one.devices_know) {
-        (_, Some(made_again), _) => again(case, made_again),
-        (Kind::Push, None, Some(known)) => format!(
-            "{gone}. {}; or release this upload with an `allow` line",
-            case.one.restore(known)
-        ),
-        (Kind::Push, None, None) => {
-            format!("{gone}; then release this upload with an `allow` line")
-        }
-        (Kind::Enrollment, None, _) => format!("{gone}. {CREATE_IN_PORTAL}"),
-        (Kind::Vpp, None, _) => format!(
+    let what = match (kind, case.made_again) {
+        // What is lost with a push certificate speaks against the file itself, whoever brings it.
+        (Kind::Push, _) => return None,
+        (_, Some(made_again)) => again(case, made_again),
+        (Kind::Enrollment, None) => format!("{gone}. {CREATE_IN_PORTAL}"),
+        (Kind::Vpp, None) => format!(
             "{gone}. To have it made again, have `create: true` and this line reviewed on its entry: {}",
-            line()
+            change.line(Reason::Vanished, "it was deleted by mistake", case.one.today())
         ),
     };
-    Some(Hold::releasable(Reason::Vanished, change.clone(), what))
+    Some(Hold::releasable(Reason::Vanished, change, what))
 }
 
 const CREATE_IN_PORTAL: &str = "Intune creates enrollment tokens only in its portal. Create it there once (Devices > Enrollment > Apple > Enrollment program tokens), then run `applecart plan` again. If it has another name there, correct `name`";

@@ -255,6 +255,11 @@ impl Judging<'_> {
         }
     }
 
+    /// Whether Intune had this very file and does not have it any more.
+    pub fn has_left_intune(&self) -> bool {
+        self.live.is_some() && self.with_case(|case| case.was_confirmed() && !case.is_same())
+    }
+
     /// Whose the file is, where that is plainly another tenant of the fleet. A certificate with that
     /// tenant's topic is of no use to it either where it answers the request of a third one.
     pub fn elsewhere(&self, fleet: &[Desired]) -> Vec<Elsewhere> {

@@ -143,11 +143,10 @@ impl Case<'_> {
             Recipient::Fits | Recipient::Unverifiable => None,
         };
         let age = self.live.and_then(|live| self.age(live));
-        let disputed = self.disputed_request();
-        [self.topic(), age, self.expired(), self.to_come(), self.apple_id(), recipient, disputed]
-            .into_iter()
-            .flatten()
-            .collect()
+        let of_file =
+            [self.topic(), age, self.expired(), self.to_come(), self.apple_id(), recipient];
+        let of_key = [self.vanished(), self.lost_key(), self.disputed_request()];
+        of_file.into_iter().chain(of_key).flatten().collect()
     }
 
     /// Nothing proves which open request of the renewal Intune made, or that it made the one there is.

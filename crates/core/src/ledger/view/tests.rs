@@ -154,31 +154,83 @@ fn live_facts_are_those_last_accepted_or_seen_never_those_intended() {
     assert_eq!(ledger.last_live_facts(&vpp("London")), None);
 }
 
+/// The facts of a push certificate with this serial number.
+fn certificate(serial: &str) -> Facts {
+    Facts { serial: Some(serial.parse().unwrap()), ..topic("same") }
+}
+
+/// A request with this key, read while Intune had this certificate.
+fn request(minute: i64, key: &str, before: Option<&str>) -> LedgerEntry {
+    let draft = draft(Event::RenewalOpened, minute, "run-1", Some(sha(key)));
+    LedgerEntry { before: before.map(certificate), ..draft }
+}
+
+/// The key of the request that is open.
+fn open_key(drafts: &[LedgerEntry]) -> Option<Sha256> {
+    let ledger = ledger(drafts.to_vec());
+    ledger.renewal_opened(&push(), None)?.request().map(|(_, key)| key)
+}
+
 #[test]
-fn a_renewal_is_open_until_a_credential_is_confirmed() {
-    let opened = |minute, key: &str| draft(Event::RenewalOpened, minute, "run-1", Some(sha(key)));
-    let mut drafts = vec![opened(0, "k1"), opened(1, "k2"), intent(2, "run-2", sha("a"))];
-    let found = ledger(drafts.clone());
-    assert_eq!(
-        found.renewal_opened(&push(), None).and_then(|opened| opened.request()).map(|(_, key)| key),
-        Some(sha("k2"))
-    );
+fn a_renewal_is_open_until_another_certificate_is_read_in_intune() {
+    let read = |event, serial: &str| LedgerEntry {
+        after: Some(certificate(serial)),
+        ..draft(event, 4, "run-2", Some(sha("a")))
+    };
+    let mut drafts = vec![
+        request(0, "k1", Some("11AA")),
+        request(1, "k2", Some("11AA")),
+        intent(2, "run-2", sha("a")),
+    ];
+    assert_eq!(open_key(&drafts), Some(sha("k2")));
     drafts.push(draft(Event::Applied, 3, "run-2", Some(sha("a"))));
-    assert!(
-        ledger(drafts.clone()).renewal_opened(&push(), None).is_some(),
-        "nobody saw it live yet"
-    );
-    for event in [Event::Confirmed, Event::ChangedOutsideGit, Event::Adopted] {
+    assert!(open_key(&drafts).is_some(), "no read has shown it yet");
+    for event in [Event::Confirmed, Event::Verified, Event::ChangedOutsideGit, Event::Adopted] {
         let mut ended = drafts.clone();
-        ended.push(draft(event, 4, "run-2", Some(sha("a"))));
-        assert_eq!(ledger(ended.clone()).renewal_opened(&push(), None), None, "{event}");
-        ended.push(opened(5, "k3"));
-        let next = ledger(ended)
-            .renewal_opened(&push(), None)
-            .and_then(|opened| opened.request())
-            .map(|(_, key)| key);
-        assert_eq!(next, Some(sha("k3")), "{event}");
+        ended.push(read(event, "22BB"));
+        assert_eq!(open_key(&ended), None, "{event}");
+        ended.push(request(5, "k3", Some("22BB")));
+        assert_eq!(open_key(&ended), Some(sha("k3")), "{event}");
     }
+}
+
+#[test]
+fn a_change_that_a_run_wrote_down_after_the_request_was_read_does_not_end_it() {
+    let written = |event, serial: Option<&str>| LedgerEntry {
+        after: serial.map(certificate),
+        ..draft(event, 4, "run-2", Some(sha("a")))
+    };
+    for (before, event) in [
+        (None, Event::ChangedOutsideGit),
+        (Some("22BB"), Event::ChangedOutsideGit),
+        (Some("22BB"), Event::Adopted),
+        (Some("22BB"), Event::Verified),
+        (Some("22BB"), Event::Confirmed),
+    ] {
+        let drafts = [request(0, "k1", before), written(event, before)];
+        assert_eq!(open_key(&drafts), Some(sha("k1")), "{event} {before:?}");
+    }
+    // That Intune lost its certificate answers nothing.
+    let lost = [request(0, "k1", Some("22BB")), written(Event::ChangedOutsideGit, None)];
+    assert_eq!(open_key(&lost), Some(sha("k1")));
+}
+
+#[test]
+fn after_a_loss_only_a_request_that_was_read_without_a_certificate_tells_intunes_key() {
+    let key = |drafts: &[LedgerEntry]| {
+        let ledger = ledger(drafts.to_vec());
+        ledger.request_without_certificate(&push())?.request().map(|(_, key)| key)
+    };
+    let seen = |minute| LedgerEntry {
+        after: Some(certificate("11AA")),
+        ..draft(Event::Observed, minute, "run-2", None)
+    };
+    let first = [request(0, "k0", None), seen(1)];
+    assert_eq!(key(&first), None, "the request of the first certificate was answered by it");
+    let mut drafts = vec![seen(1), request(2, "k1", Some("11AA"))];
+    assert_eq!(key(&drafts), None);
+    drafts.push(request(3, "k2", None));
+    assert_eq!(key(&drafts), Some(sha("k2")));
 }
 
 #[test]

@@ -28,7 +28,7 @@ super::rows! {
     "vanished" [Hold] Critical (Allow)
         "The credential was in Intune before, and Intune has none now.",
         "It was deleted on purpose, which an upload would undo, or by accident, which a person has to know of.",
-        "Find out who removed it. Then have an `allow` line reviewed, for a VPP token with `create: true` beside it. An enrollment token is made again only in the Intune portal.";
+        "Find out who removed it. A push certificate comes back with a fresh one of the same row at Apple, for Intune may have lost the key of the earlier one: run `applecart renew TENANT/push --restore`. For a VPP token, have `create: true` and an `allow` line reviewed. An enrollment token is made again only in the Intune portal.";
     "id-gone" [Hold] Error (Id Create)
         "Intune has no token with the `id` that the entry or the ledger names.",
         "The token was deleted in the portal; a new one would have another id.",
@@ -82,9 +82,9 @@ super::rows! {
         "Intune could not open it.",
         "Upload Intune's current public key to the MDM server in Apple Business or Apple School Manager, download the token again, and bring that file. To save Intune's key, run `applecart renew TENANT/TOKEN --public-key`.";
     "key-mismatch" [Hold Refusal] Error (Allow)
-        "The push certificate's key is not the one of the request that the renewal was opened with, or the record does not tell which request Intune made.",
+        "The push certificate's key is not the one of the request that the renewal was opened with, or the record does not tell which request Intune made, or nothing says that Intune still has the key since it lost its certificate.",
         "Without the private key for it, Intune could not reach any device.",
-        "Ask whoever recorded the request; the message names them. If Intune made it, upload it at Apple's push portal and use the certificate that comes back. If the certificate is right and the record is not, have the message's `allow` line reviewed.";
+        "Ask whoever recorded the request; the message names them. If Intune made it, upload it at Apple's push portal and use the certificate that comes back. If the certificate is right and the record is not, have the message's `allow` line reviewed. Where Intune has no certificate any more, run `applecart renew TENANT/push --restore`, which reads its request.";
     "foreign-request" [Hold Refusal] Critical (Allow)
         "The push certificate's key is the one of another tenant's request for Apple (CSR).",
         "Only the Intune tenant that made the request has the private key, so this one could not reach any device. A request was uploaded on the wrong row at Apple.",

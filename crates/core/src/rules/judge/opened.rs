@@ -46,6 +46,7 @@ pub fn entry_with(
         stated.expires = facts.expires.or(stated.expires);
     }
     entry.downloaded = facts.downloaded;
+    entry.public_key = facts.public_key_sha256.or(entry.public_key);
     // Whether Intune can open it is a finding of the opened file, which may name several.
     entry.recipient = None;
     entry.file = Some(TokenFile { name: String::new(), sha256, blob: String::new(), shown: None });

@@ -1,7 +1,7 @@
 //! Push certificates: the topic that devices are bound to.
 
 use super::Case;
-use crate::model::{LivePush, LiveToken, Topic, shell_word};
+use crate::model::{Kind, LivePush, LiveToken, Sha256, Topic, shell_word};
 use crate::rules::allow::{self, Change, Hold};
 use crate::rules::codes::Reason;
 use crate::rules::subject::ABSENT;
@@ -95,9 +95,9 @@ impl Case<'_> {
             return unsure;
         }
         format!(
-            "Bring the topic that they know back with a fresh certificate: at Apple's push portal press Renew on {}, never Create. To open that renewal, run `applecart renew {} --restore`",
+            "Bring the topic that they know back with a fresh certificate: at Apple's push portal press Renew on {}, never Create. To open that renewal, run `{}`",
             known.row(),
-            shell_word(&format!("{}/push", self.tenant.name))
+            self.restore_command()
         )
     }
 
@@ -129,6 +129,62 @@ impl Case<'_> {
             self.if_none_is_enrolled(&change)
         );
         Some(Hold::releasable(Reason::TopicChange, change, detail))
+    }
+
+    /// Intune had this very certificate and has none now. Whether the private key is still there only a
+    /// request tells that Intune was read to have since, so no line that would bring the certificate
+    /// back is offered before that.
+    pub(super) fn vanished(&self) -> Option<Hold> {
+        if self.kind() != Kind::Push || self.live.is_some() || !self.was_confirmed() {
+            return None;
+        }
+        let back = match self.devices_know {
+            Some(known) => self.restore(known),
+            None => format!("To open its renewal, run `{}`", self.restore_command()),
+        };
+        let mut detail = format!(
+            "Intune had this push certificate before and has none now. Find out who removed it. {back}"
+        );
+        let change = self.change();
+        if self.request_since_lost().is_some_and(|(_, asked)| Some(asked) == self.token.public_key)
+        {
+            let line = change.line(Reason::Vanished, "it was deleted by mistake", self.today());
+            detail.push_str(&format!(
+                ". Intune still asks for the key of the certificate in Git, so that one would work as well. To have it uploaded again, get this line reviewed on the push entry: {line}"
+            ));
+        }
+        Some(Hold::releasable(Reason::Vanished, change, detail))
+    }
+
+    /// Intune has no certificate, and all that is known of this one's key is from before it was lost: this
+    /// very file was there, or it answers an earlier request of the tenant. Uploaded over another
+    /// key it would look as if all were well, and no device would answer. To know, one command is
+    /// enough, so no line releases it.
+    pub(super) fn lost_key(&self) -> Option<Hold> {
+        if self.kind() != Kind::Push || self.live.is_some() || self.request_since_lost().is_some() {
+            return None;
+        }
+        let keys = || self.past.of(self.of).filter_map(|record| record.request());
+        let is_of_earlier = || keys().any(|(_, asked)| Some(asked) == self.token.public_key);
+        (self.was_confirmed() || is_of_earlier()).then(|| {
+            Hold::firm(
+                Reason::KeyMismatch,
+                format!(
+                    "Intune has no push certificate any more, and nothing says that it still has the private key of the one in Git: without the key no device answers, and nothing would show that. To read which key Intune has now, and to open the renewal for it, run `{}`",
+                    self.restore_command()
+                ),
+            )
+        })
+    }
+
+    /// The request, and its key, that Intune was read to have since it has no certificate.
+    fn request_since_lost(&self) -> Option<(&str, Sha256)> {
+        self.past.request_without_certificate(self.of)?.request()
+    }
+
+    fn restore_command(&self) -> String {
+        let spec = shell_word(&format!("{}/push", self.tenant.name));
+        format!("applecart renew {spec} --restore")
     }
 
     /// Where the file has the topic that devices know and Intune another one, that Intune's is the

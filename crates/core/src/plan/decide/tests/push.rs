@@ -483,7 +483,14 @@ fn a_git_revert_of_a_renewal_moves_nothing_backwards() {
 fn a_confirmed_certificate_that_is_gone_is_held_as_vanished() {
     let mut world = World::first_upload();
     world.recorded(Event::Confirmed, "AA", "run-1", "2026-11-01T10:00:00Z");
-    world.expect_held(&[Reason::Vanished]);
+    let told = world.expect_held(&[Reason::Vanished, Reason::KeyMismatch]).state.details.join(" ");
+    assert!(!told.contains("allow: [{hold: vanished"), "{told}");
+    assert!(told.contains("applecart renew contoso/push --restore"), "{told}");
+    // Intune was read since, and asks for the key of this very certificate.
+    world.entry().public_key = Some(crate::model::Sha256::of(b"A1"));
+    asked_for(&mut world, "A1", "dana", "2026-11-10T10:00:00Z");
+    let told = world.expect_held(&[Reason::Vanished]).state.details.join(" ");
+    assert!(told.contains("allow: [{hold: vanished"), "{told}");
     world.allow("vanished", "absent", "AA");
     assert_eq!(world.expect_upload().allows, [Reason::Vanished]);
 }

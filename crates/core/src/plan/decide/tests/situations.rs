@@ -3,7 +3,8 @@
 
 use crate::fleet::Desired;
 use crate::model::{
-    EntryBody, Event, FailureCode, Kind, Problem, ProblemCode, Reading, Resource, Sha256,
+    EntryBody, Event, FailureCode, Kind, LedgerEntry, Problem, ProblemCode, Reading, Resource,
+    Sha256,
 };
 use crate::plan::world::{
     NEXT_YEAR, OTHER_TOPIC, THIS_YEAR, TOPIC, World, at, live_vpp, tenant, vpp_entry,
@@ -208,9 +209,55 @@ situations! {
     "an older VPP token was put back by hand": World::vpp, |world| {
         world.live_vpp(|live| live.expires = Some(at(THIS_YEAR)));
     } => Held Hold [ChangedOutsideGit];
-    "the push certificate was removed by hand": World::equal, |world| {
-        world.live.push = Reading::Absent;
+    "the push certificate was removed by hand": World::equal, lost => Held Hold [Vanished, KeyMismatch];
+    "a reviewed line brings back a lost certificate whose key Intune may have lost as well": World::equal, |world| {
+        lost(world);
+        world.allow("vanished", "absent", "AA");
+    } => Held Hold [KeyMismatch];
+    "no line vouches for a key that Intune can be asked for": World::equal, |world| {
+        lost(world);
+        world.allow("vanished", "absent", "AA");
+        world.allow("key-mismatch", "absent", "AA");
+    } => Held Hold [KeyMismatch];
+    "Intune was read to ask for another key since it lost the certificate": World::equal, |world| {
+        lost(world);
+        asked_for(world, 1, "another");
+        world.allow("vanished", "absent", "AA");
+    } => Held Hold [KeyMismatch];
+    "and a run wrote the loss down after that request was read": World::equal, |world| {
+        lost(world);
+        asked_for(world, 1, "another");
+        world.recorded(Event::ChangedOutsideGit, "AA", "run-1", "2026-11-20T12:00:00Z").after = None;
+        world.allow("vanished", "absent", "AA");
+    } => Held Hold [KeyMismatch];
+    "Intune still asks for the key of the certificate that it lost": World::equal, |world| {
+        lost(world);
+        asked_for(world, 1, "ours");
     } => Held Hold [Vanished];
+    "and a reviewed line brings that certificate back": World::equal, |world| {
+        lost(world);
+        asked_for(world, 1, "ours");
+        world.allow("vanished", "absent", "AA");
+    } => OutOfSync Upload [];
+    "a new certificate answers a request of before the loss": World::equal, |world| {
+        world.forget();
+        let line = world.recorded(Event::Confirmed, "99", "run-0", "2025-12-20T11:00:00Z");
+        let before = line.after.clone();
+        asked_for(world, 1, "ours").before = before;
+        lost(world);
+    } => Held Hold [KeyMismatch];
+    "a new certificate answers the request of after the loss": World::equal, |world| {
+        world.forget();
+        world.recorded(Event::Confirmed, "99", "run-0", "2025-12-20T11:00:00Z");
+        lost(world);
+        asked_for(world, 1, "ours");
+    } => OutOfSync Upload [];
+    "a run took over the certificate that the open renewal is to follow": World::renewal, |world| {
+        world.entry().public_key = Some(Sha256::of(b"another"));
+        let live = world.live.push.present().unwrap().facts();
+        asked_for(world, 1, "ours").before = Some(live.clone());
+        world.recorded(Event::Adopted, "99", "run-1", "2026-11-20T12:00:00Z").after = Some(live);
+    } => Held Hold [KeyMismatch];
     "the enrollment token was deleted in the portal": World::enrollment, |world| {
         world.live_enrollments().clear();
     } => Held Hold [Vanished];
@@ -460,7 +507,7 @@ situations! {
     "a verified certificate was removed by hand": World::unrecorded, |world| {
         world.recorded(Event::Verified, "AA", "run-0", "2026-11-20T11:00:00Z");
         world.live.push = Reading::Absent;
-    } => Held Hold [Vanished];
+    } => Held Hold [Vanished, KeyMismatch];
 
     // Two administrators on one day.
     "the file of 10:00 was applied, and the one of 15:00 is merged": World::enrollment, |world| {
@@ -1003,13 +1050,20 @@ fn encrypted_again(world: &mut World) {
 }
 
 /// A request for Apple with this key was recorded for a tenant.
-fn asked_for(world: &mut World, number: u8, key: &str) {
+fn asked_for<'w>(world: &'w mut World, number: u8, key: &str) -> &'w mut LedgerEntry {
     let tenant_id = tenant("one", number).tenant_id;
     let at_text = "2026-11-20T09:00:00Z";
     let line = world.recorded_for(tenant_id, Event::RenewalOpened, "99", "run-0", at_text);
     let (csr, public_key_sha256) = ("request".to_owned(), Sha256::of(key.as_bytes()));
     line.body = EntryBody::RenewalOpened { csr, public_key_sha256 };
     line.before = None;
+    line
+}
+
+/// Intune has no push certificate any more. The tenant file states the key of Git's.
+fn lost(world: &mut World) {
+    world.live.push = Reading::Absent;
+    world.entry().public_key = Some(Sha256::of(b"ours"));
 }
 
 fn new_file(world: &mut World, label: &str) {

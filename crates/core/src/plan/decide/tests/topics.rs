@@ -412,7 +412,7 @@ fn a_deleted_certificate_comes_back_with_renew_and_never_with_create() {
     let mut world = World::equal();
     world.recorded(Event::Confirmed, "AA", "run-0", "2026-11-20T11:00:00Z");
     world.live.push = Reading::Absent;
-    let token = world.expect_held(&[Reason::Vanished]);
+    let token = world.expect_held(&[Reason::Vanished, Reason::KeyMismatch]);
     assert_eq!(known(&token), Some(TOPIC));
     let told = token.state.details.join(" ");
     assert!(told.contains("applecart renew contoso/push --restore"), "{told}");
