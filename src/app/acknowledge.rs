@@ -32,10 +32,18 @@ pub struct Options {
 /// The uploads of one tenant that a person looked at and confirmed in the notes.
 pub struct Acknowledged {
     pub tenant: TenantName,
-    /// The confirmed uploads, each with the time of its line in the ledger.
-    pub uploads: Vec<(TokenRef, Timestamp)>,
+    /// The confirmed uploads.
+    pub uploads: Vec<ConfirmedUpload>,
     /// The notes' newest commit.
     pub head: Option<String>,
+}
+
+/// An upload that the customer confirmed.
+pub struct ConfirmedUpload {
+    pub token: TokenRef,
+    pub at: Timestamp,
+    /// When a run last read that Intune has it; `None` where none did. Intune is not read here.
+    pub seen: Option<Timestamp>,
 }
 
 /// Why nothing was recorded.
@@ -114,7 +122,13 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
         Some(mut notes) => notes.deliver(&drafts)?.head,
         None => None,
     };
-    let uploads = waiting.iter().map(|upload| (upload.token.clone(), upload.at)).collect();
+    let past = view.tenant(tenant.tenant_id);
+    let confirmed = |upload: &&Record| {
+        let proof = upload.sha256().and_then(|sha256| past.proof(&upload.token, sha256));
+        let (token, seen) = (upload.token.clone(), proof.map(|proof| proof.at));
+        ConfirmedUpload { token, at: upload.at, seen }
+    };
+    let uploads = waiting.iter().map(confirmed).collect();
     Ok(Acknowledged { tenant: tenant.name.clone(), uploads, head })
 }
 

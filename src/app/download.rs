@@ -16,6 +16,7 @@ use applecart_core::model::{
 use applecart_core::renewal::judge::Judging;
 use applecart_core::renewal::target::{self, TargetError};
 use applecart_core::renewal::{DraftError, Place, refusing, spec};
+use applecart_core::rules::bindings::Bindings;
 use applecart_core::rules::codes::Reason;
 use applecart_core::rules::identity;
 use applecart_core::rules::requests::Requests;
@@ -230,7 +231,7 @@ impl Download {
         case: &'a Case<'_>,
         inspection: &'a Inspection,
     ) -> Judging<'a> {
-        let Case { live, past, requests, now, renewal: _ } = *case;
+        let Case { live, past, requests, now, bindings: _, renewal: _ } = *case;
         let (tenant, token, apple_id) = (place.tenant, place.token, place.apple_id);
         let sha256 = self.sha256();
         Judging { sha256, apple_id, inspection, tenant, token, live, past, requests, now }
@@ -285,6 +286,9 @@ impl Download {
             }
         });
         objections.splice(0..0, elsewhere.into_iter().map(|one| one.objection));
+        if let Some(bindings) = case.bindings {
+            objections.extend(judging.wrong_destination(bindings, &place.policy.moves));
+        }
         if renewal {
             objections.extend(judging.against_renewal());
         } else {
@@ -292,7 +296,8 @@ impl Download {
             objections.retain(|one| one.code != Reason::AgeUnknown.as_str());
         }
         if objections.is_empty() {
-            let doubts = judging.doubts();
+            let mut doubts = judging.doubts();
+            doubts.extend(judging.account_doubts(place.fleet));
             let verdicts = judging.verdicts();
             return Ok((inspection.released(), verdicts, doubts));
         }
@@ -341,6 +346,8 @@ pub(super) struct Case<'a> {
     pub(super) past: Option<&'a TenantLedger>,
     /// Every tenant's recorded requests for Apple.
     pub(super) requests: &'a Requests,
+    /// What belongs to which tenant, where the base's history was read.
+    pub(super) bindings: Option<&'a Bindings<'a>>,
     pub(super) now: Timestamp,
     /// Whether it has to be a renewal of what Intune has.
     pub(super) renewal: bool,

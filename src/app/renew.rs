@@ -16,11 +16,12 @@ use super::session::{self, Loaded, Past, Which, clone};
 use super::{AppError, Context, Reach};
 use applecart_core::attention::{CloneState, OpenRenewal};
 use applecart_core::fleet::{self, Source, Tenant};
-use applecart_core::model::{Kind, Timestamp};
+use applecart_core::model::Timestamp;
 use applecart_core::plan::Selection;
 use applecart_core::renewal::due::{self, Due, DueError};
 use applecart_core::renewal::split_spec;
 use applecart_core::report::{Proposal, RENEW_FORMAT_VERSION, Sheet, Sheets, complete_sheet};
+use applecart_core::rules::bindings::Bindings;
 use applecart_io::git::{GitError, Repo};
 
 pub use account::{AccountOptions, move_account};
@@ -182,6 +183,11 @@ impl Ground {
     fn past(&self, context: &Context) -> Result<Past, AppError> {
         session::past(&self.loaded, context, Which::Shared)
     }
+
+    /// What belongs to which tenant.
+    fn bindings<'a>(&'a self, past: &'a Past) -> Bindings<'a> {
+        Bindings::of(&self.loaded.fleet, None, past.known.as_ref().ok(), &past.history)
+    }
 }
 
 /// Opens renewals: a sheet for each token, and of push certificates the request for Apple.
@@ -202,18 +208,14 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<(Sheets, CloneSt
     let live = super::block_on(reading)?;
     let now = context.now();
     let selected = session::selected(&ground.loaded.fleet, &selection);
-    // What devices know is on record.
-    let past = match session::selected(&ground.loaded.fleet, &selection).any(watches_push) {
-        true => Some(ground.past(context)?),
-        false => None,
-    };
-    let known = past.as_ref().and_then(|past| past.known.as_ref().ok());
+    // What devices know, and what belongs to whom, is on record.
+    let past = ground.past(context)?;
+    let known = past.known.as_ref().ok();
     let all = Due::all(selected, &live, known, &ground.loaded.policy);
     let due = asked_for(options, all, ground.loaded.policy.renew_before, now)?;
 
     let clone = clone::state(context, &ground.loaded, Reach::Remote);
-    let mut sheets: Vec<Sheet> =
-        due.iter().map(|due| Sheet { open: open_branch(&clone, due), ..due.sheet(now) }).collect();
+    let mut sheets = blank_sheets(&due, &ground, &past, &clone, now);
     if options.public_key || options.csr != CsrSource::None {
         key::attach(options, &due, &mut sheets, &ground, &connector)?;
     }
@@ -222,8 +224,9 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<(Sheets, CloneSt
             .iter()
             .zip(&mut sheets)
             .filter(|(due, sheet)| due.is_push() && !sheet.waiting && sheet.open.is_none())
+            .filter(|(_, sheet)| sheet.wrong_destination.is_none())
             .collect();
-        if let Some(past) = past.filter(|_| !pushes.is_empty()) {
+        if !pushes.is_empty() {
             csr::attach(options, pushes, past, &ground, &connector, context)?;
         }
     }
@@ -263,16 +266,30 @@ fn asked_for<'a>(
     Ok(due)
 }
 
+/// The sheets, without a request for Apple or a key.
+fn blank_sheets(
+    due: &[Due<'_>],
+    ground: &Ground,
+    past: &Past,
+    clone: &CloneState,
+    now: Timestamp,
+) -> Vec<Sheet> {
+    let (bindings, moves) = (ground.bindings(past), &ground.loaded.policy.moves);
+    let today = now.date_time().date_naive();
+    let sheet = |due: &Due<'_>| Sheet {
+        open: open_branch(clone, due),
+        wrong_destination: bindings.folder_conflict(due.tenant, moves, today),
+        ..due.sheet(now)
+    };
+    due.iter().map(sheet).collect()
+}
+
 /// The branch on which a new file of the token waits already.
 fn open_branch(clone: &CloneState, due: &Due<'_>) -> Option<OpenRenewal> {
     let is_its = |open: &&OpenRenewal| {
         due.tenant.name.as_str() == open.tenant && open.token.same_token(&due.token.token)
     };
     clone.open_renewals.iter().find(is_its).cloned()
-}
-
-fn watches_push(tenant: &Tenant) -> bool {
-    tenant.watches(Kind::Push)
 }
 
 /// Brings one file; of one that is not brought, as much as is known of it.
@@ -286,7 +303,8 @@ pub fn bring(
     if options.download.file.is_dir() {
         return Err(DownloadError::Folder(options.download.file).into());
     }
-    let bench = propose::Bench::new(&ground, options.branch, context)?;
+    let mut past = ground.past(context)?;
+    let bench = propose::Bench::new(&ground, &mut past, options.branch, context)?;
     let brought = bench.propose(options.download, tenant, wanted);
     Ok((ground.start.clone(), brought))
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::download::{self, Brought, Case, Download, DownloadError, DownloadOptions, SealedFile};
 use super::replace::{self, New};
-use super::session::{self, Tree, Which};
+use super::session::{self, Past, Tree, Which};
 use super::{AppError, Context, Reach, files};
 use applecart_core::apple::Inspection;
 use applecart_core::fleet::{self, Desired, Policy, Tenant, Token};
@@ -12,6 +12,7 @@ use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Kind, LiveTenant, Problem, Sha256, shell_word};
 use applecart_core::plan::Selection;
 use applecart_core::renewal::{Place, proposal, split_spec};
+use applecart_core::rules::bindings::{Bindings, History};
 use applecart_core::rules::identity;
 use applecart_core::rules::requests::Requests;
 use applecart_core::sealed;
@@ -88,14 +89,18 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
     let download = Download::open(options.download)?;
     let now = context.now();
     let token = download.token(&download.inspect(&policy, now, None), tenant, wanted)?;
-    let (live, known) = match &options.compare {
-        Compare::Nothing => (None, last_seen(context, &repo, &policy)),
+    let (live, known, history) = match &options.compare {
+        Compare::Nothing => (None, last_seen(context, &repo, &policy), None),
         Compare::Snapshot(path) => {
             let live = identity::narrow(files::snapshot(path)?, tenant, &token, None);
-            (Some(live), last_seen(context, &repo, &policy))
+            (Some(live), last_seen(context, &repo, &policy), None)
         }
-        Compare::Intune => read_intune(context, tenant, &token)?,
+        Compare::Intune => {
+            let (live, known, history) = read_intune(context, tenant, &token)?;
+            (Some(live), known, Some(history))
+        }
     };
+    let bindings = history.as_ref().map(|it| Bindings::of(&fleet, None, known.as_ref(), it));
     let requests = &known.as_ref().map(Requests::recorded).unwrap_or_default();
     let place = Place {
         source: &source,
@@ -107,7 +112,8 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
     };
     let past = known.as_ref().filter(|_| token.token.kind == Kind::Push);
     let past = past.map(|view| view.tenant(tenant.tenant_id));
-    let case = Case { live: live.as_ref(), past, requests, now, renewal: false };
+    let (live, bindings) = (live.as_ref(), bindings.as_ref());
+    let case = Case { live, past, requests, bindings, now, renewal: false };
     let Brought { inspection, doubts, sealed, tenant_file, .. } =
         download.bring(&place, &case, || match &options.sealed {
             Some(name) => {
@@ -183,27 +189,26 @@ fn last_seen(context: &Context, repo: &Repo, policy: &Policy) -> Option<LedgerVi
     Some(proved.0.within(context.real_now()))
 }
 
-/// Reads the tenant as `plan --worktree` does, and for a push certificate the ledger.
+/// Reads the tenant as `plan --worktree` does, the ledger, and what the base's history says belongs to
+/// whom.
 fn read_intune(
     context: &Context,
     tenant: &Tenant,
     token: &Token,
-) -> Result<(Option<LiveTenant>, Option<LedgerView>), AppError> {
+) -> Result<(LiveTenant, Option<LedgerView>, History), AppError> {
     let selection = Selection::parse(&[tenant.name.to_string()])?;
     let loaded = session::load(context, Tree::Worktree, Reach::Remote, &selection)?;
     if let Some(why) = &loaded.blind {
         let problem = Problem::new(why.code(), why.to_string());
         return Err(download::unread(tenant, problem).into());
     }
-    let past = match token.token.kind {
-        // Without the record the finding is `csr-unknown`, a warning.
-        Kind::Push => session::past(&loaded, context, Which::Shared)?.known.ok(),
-        Kind::Enrollment | Kind::Vpp => None,
-    };
+    // Without the record of a push certificate the finding is `csr-unknown`, a warning.
+    let Past { known, history, .. } = session::past(&loaded, context, Which::Shared)?;
+    let past = known.ok();
     let connector = session::connector(context)?;
     let reading = download::read_intune(&connector, &loaded.policy, tenant, token, past.as_ref());
     let live = super::block_on(reading)??;
-    Ok((Some(live), past))
+    Ok((live, past, history))
 }
 
 /// Whether SOPS writes the file: the repository says so, or SOPS wrote the earlier one.

@@ -1,7 +1,8 @@
 use super::error::CliError;
 use super::output::Output;
-use crate::app::{Context, acknowledge};
-use applecart_core::model::Outcome;
+use crate::app::Context;
+use crate::app::acknowledge::{self, ConfirmedUpload};
+use applecart_core::model::{Outcome, shell_word};
 use applecart_core::report::escape;
 
 /// Record that the customer confirmed a renewal: a device enrolled, apps arrived
@@ -34,12 +35,20 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
     let options = acknowledge::Options { tenant, token, by: args.by, note: args.note };
     let done = acknowledge::run(context, &options)?;
     let mut text = String::new();
-    for (token, at) in &done.uploads {
+    for ConfirmedUpload { token, at, seen } in &done.uploads {
         let (tenant, token) = (&done.tenant, escape(&token.to_string()));
+        let seen = match seen {
+            Some(seen) => format!("A run last saw it in Intune on {seen}."),
+            None => "No run has seen it in Intune.".to_owned(),
+        };
         text.push_str(&format!(
-            "{tenant} {token}: the upload of {at} is confirmed by the customer{by}.\n"
+            "{tenant} {token}: the upload of {at} is confirmed by the customer{by}. {seen}\n"
         ));
     }
+    let tenant = shell_word(done.tenant.as_str());
+    text.push_str(&format!(
+        "Intune was not read. To see whether it still has what was confirmed:\napplecart status --select {tenant}\n"
+    ));
     if let Some(head) = done.head {
         text.push_str(&format!("notes {head}\n"));
     }

@@ -31,7 +31,8 @@ pub fn move_account(
     let (name, wanted) = split_spec(&options.token);
     let tenant = ground.tenant(name)?;
     let token = named(tenant, wanted)?;
-    let bench = Bench::new(&ground, options.branch, context)?;
+    let mut past = ground.past(context)?;
+    let bench = Bench::new(&ground, &mut past, options.branch, context)?;
     let about = unknown(&format!("--apple-id {}", shell_word(&options.apple_id)));
     let about =
         Proposal { tenant: Some(tenant.name.clone()), token: Some(token.token.clone()), ..about };

@@ -47,7 +47,8 @@ pub fn bring_all(
     answer: Answer<'_>,
 ) -> Result<Batch, AppError> {
     let ground = Ground::load(context, &options.selection)?;
-    let bench = Bench::new(&ground, options.branch, context)?;
+    let mut past = ground.past(context)?;
+    let bench = Bench::new(&ground, &mut past, options.branch, context)?;
     let paths = files(&options.folder)?;
     if paths.is_empty() {
         return Err(RenewError::NoFiles(options.folder.clone()).into());

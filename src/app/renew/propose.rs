@@ -15,6 +15,7 @@ use applecart_core::model::{
 };
 use applecart_core::renewal::{Place, proposal};
 use applecart_core::report::{Proposal, ProposalStatus, ProposalText, proposal_text};
+use applecart_core::rules::bindings::Bindings;
 use applecart_core::rules::requests::Requests;
 use applecart_core::rules::verdicts::Verdicts;
 use applecart_io::git::network::Pushed;
@@ -73,12 +74,13 @@ pub(super) fn unknown(file: &str) -> Proposal {
 pub(super) struct Bench<'a> {
     pub(super) ground: &'a Ground,
     pub(super) connector: Connector,
-    pub(super) known: Result<LedgerView, Unknown>,
+    pub(super) known: &'a Result<LedgerView, Unknown>,
     requests: Requests,
     /// The branch of what people record; `None` where it could not be opened.
     notes: Mutex<Option<Ledger>>,
     /// Who writes there; `None` where nothing is to be recorded, because the clock is a made-up one.
     author: Option<Author>,
+    bindings: Bindings<'a>,
     /// What waits on other branches already.
     clone: CloneState,
     options: BranchOptions,
@@ -88,6 +90,7 @@ pub(super) struct Bench<'a> {
 impl<'a> Bench<'a> {
     pub(super) fn new(
         ground: &'a Ground,
+        past: &'a mut Past,
         options: BranchOptions,
         context: &Context,
     ) -> Result<Self, AppError> {
@@ -95,8 +98,11 @@ impl<'a> Bench<'a> {
             return Err(RenewError::NoRemote.into());
         }
         let connector = session::connector(context)?;
-        let Past { known, notes, .. } = ground.past(context)?;
+        let notes = past.notes.take();
+        let past: &'a Past = past;
+        let known = &past.known;
         let requests = known.as_ref().map(Requests::recorded).unwrap_or_default();
+        let bindings = ground.bindings(past);
         let clone = clone::state(context, &ground.loaded, Reach::Remote);
         let now = context.now();
         let is_made_up =
@@ -110,7 +116,18 @@ impl<'a> Bench<'a> {
             }),
         };
         let notes = Mutex::new(notes);
-        Ok(Self { ground, connector, known, requests, notes, author, clone, options, now })
+        Ok(Self {
+            ground,
+            connector,
+            known,
+            requests,
+            bindings,
+            notes,
+            author,
+            clone,
+            options,
+            now,
+        })
     }
 
     /// Judges one file and proposes it.
@@ -142,7 +159,7 @@ impl<'a> Bench<'a> {
         if matched.is_in_base() && !was_in_intune() {
             return Ok(None);
         }
-        let past = match (&self.known, token.token.kind) {
+        let past = match (self.known, token.token.kind) {
             (known, Kind::Enrollment | Kind::Vpp) => known.as_ref().ok(),
             // Without the ledger nothing tells whose key the certificate has to be over.
             (Err(why), Kind::Push) => return Err(no_ledger(tenant, &why.to_string())),
@@ -180,7 +197,8 @@ impl<'a> Bench<'a> {
         };
         let past = self.known.as_ref().ok().map(|view| view.tenant(tenant.tenant_id));
         let requests = &self.requests;
-        let case = Case { live: Some(&live), past, requests, now: self.now, renewal: true };
+        let (bindings, now) = (Some(&self.bindings), self.now);
+        let case = Case { live: Some(&live), past, requests, bindings, now, renewal: true };
         if matched.is_in_base() {
             download.still_counts(&place, &case)?;
             return self.merged(matched, about);

@@ -5,7 +5,7 @@ use super::*;
 const NEW: &str = "new@contoso.example";
 
 /// Contoso's certificate, renewed, merged and applied.
-fn applied(hub: &Hub, clone: &Clone<'_>) -> (PathBuf, Issued) {
+pub(super) fn applied(hub: &Hub, clone: &Clone<'_>) -> (PathBuf, Issued) {
     let (file, issued) = renewed(hub, clone, "contoso");
     run(clone, &["renew", "contoso/push", "--file", text(&file), "--push"]).ends_with(0);
     merge(hub, &hub.git(&["for-each-ref", "--format=%(refname)", "refs/heads/renew"]));
@@ -129,4 +129,23 @@ fn an_account_is_written_to_no_token_that_was_not_named() {
     run(&clone, &["renew", "contoso/push", "--apple-id", "no account"]).ends_with(4);
     run(&clone, &["renew", "--due", "60d", "--apple-id", NEW]).ends_with(64);
     assert_eq!(hub.git(&["for-each-ref", "refs/heads/renew"]), "");
+}
+
+#[test]
+fn a_mistyped_account_or_another_customers_is_told_before_it_is_proposed() {
+    let hub = hub(&["contoso", "fabrikam"]);
+    let clone = admin(&hub, "admin");
+    let (file, _) = renewed(&hub, &clone, "contoso");
+    let bring = |account: &str| {
+        let bring = ["renew", "contoso/push", "--file", text(&file), "--apple-id", account];
+        let done = run(&clone, &bring).ends_with(0);
+        let branch = clone.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads/renew"]);
+        clone.git(&["branch", "-D", &branch]);
+        done
+    };
+    bring("mdm@fabrikam.example").says("for the tenant fabrikam").says("in that account");
+    bring("mdm@contoso").says("is no whole address");
+    bring("new@contoso.example").says("names the Apple Account mdm@contoso.example so far");
+    let same = bring("MDM@contoso.example");
+    assert!(!same.stdout.contains("so far"), "{}", same.stdout);
 }

@@ -98,7 +98,7 @@ fn another_tenants_certificate() {
     let hub = hub(&["contoso", "fabrikam"]);
     let clone = admin(&hub, "admin");
     let (file, _) = renewed(&hub, &clone, "fabrikam");
-    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: wrong-tenant, topic-change
+    message!(refusal(&hub, &clone, "contoso/push", &file), @r#"error: nothing was written: wrong-tenant, topic-change, wrong-destination
   next: Use the file for the tenant that it is for:
     applecart renew fabrikam --file FILE"#);
 }
@@ -171,10 +171,60 @@ fn a_certificate_that_was_deleted_in_intune_comes_back_with_the_topic_that_devic
     let clone = admin(&hub, "admin");
     let (file, _) = renewed(&hub, &clone, "contoso");
     hub.world.state().set_push(tenant_id("contoso"), None).unwrap();
+    // It answers a request of before the loss, and Intune may have lost the key with it.
     run(&clone, &["renew", "contoso/push", "--file", text(&file)])
+        .ends_with(4)
+        .says("key-mismatch")
+        .says("applecart renew contoso/push --restore");
+    // The command of the message: Intune still asks for the same key.
+    let out = text(&hub.world.path("")).to_owned();
+    run(&clone, &["renew", "contoso/push", "--restore", "--out", &out]).ends_with(0);
+    run(&clone, &["renew", "contoso/push", "--restore", "--file", text(&file)])
         .ends_with(0)
         .says("Bring back the push certificate of contoso until")
         .says("the topic is the one that devices know");
+}
+
+#[test]
+fn the_earlier_certificate_is_not_called_merged_once_intune_lost_it_and_its_file_stays() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let (file, _) = super::account::applied(&hub, &clone);
+    let bring = ["renew", "contoso/push", "--file", text(&file), "--remove-download"];
+    hub.world.state().set_push(tenant_id("contoso"), None).unwrap();
+    run(&clone, &bring)
+        .ends_with(4)
+        .says("vanished")
+        .says("applecart renew contoso/push --restore");
+    assert!(file.exists());
+    run(&clone, &["seal", text(&file), "contoso"]).ends_with(4).says("vanished");
+}
+
+#[test]
+fn a_folder_that_belongs_to_another_tenant_is_told_before_the_download_and_refused_after_it() {
+    let hub = hub(&["contoso", "fabrikam"]);
+    let clone = admin(&hub, "admin");
+    // The folders are exchanged, each with its own `tenantId`.
+    for (from, to) in [("contoso", "x"), ("fabrikam", "contoso"), ("x", "fabrikam")] {
+        clone.git(&["mv", &format!("tenants/{from}"), &format!("tenants/{to}")]);
+    }
+    for (name, earlier) in [("contoso", "fabrikam"), ("fabrikam", "contoso")] {
+        let file = clone.folder.join(format!("tenants/{name}/tenant.yaml"));
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.replace(&format!("name: {earlier}\n"), &format!("name: {name}\n"));
+        std::fs::write(&file, text).unwrap();
+    }
+    clone.git(&["commit", "--quiet", "--all", "--message", "Exchange two folders"]);
+    clone.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    run(&clone, &["status", "--fail-on", "urgent"]).ends_with(9).says("wrong-destination");
+    run(&clone, &["plan", "--detailed-exitcode"]).ends_with(2).says("moves: [{of: \"folder:");
+    run(&clone, &["renew", "contoso/ABM"])
+        .ends_with(4)
+        .says("Download no new file before this is settled");
+    let file = enrollment(&hub, "fabrikam");
+    run(&clone, &["renew", "contoso/ABM", "--file", text(&file)])
+        .ends_with(4)
+        .says("wrong-destination");
 }
 
 #[test]

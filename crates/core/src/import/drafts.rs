@@ -7,7 +7,9 @@ use super::targets::{Target, Targets};
 use super::update::Accept;
 use super::{note, update};
 use crate::fleet::{self, Diagnostic, FileBytes, Folder, NewTenant, Policy, Source, is_text};
-use crate::model::{Kind, LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName};
+use crate::model::{
+    Kind, LiveTenant, Outcome, Problem, ProblemCode, Reading, TenantName, shell_word,
+};
 use crate::plan::{Observed, PlannedTenant};
 use crate::report::{ImportNote, ImportNoteCode, ImportReport, Imported, ImportedTenant};
 
@@ -68,13 +70,18 @@ impl Drafts {
             drafts.drafts.extend(draft);
             drafts.rows.push(row);
         }
-        drafts.drop_invalid(source, policy);
+        drafts.drop_invalid(source, policy, &planned);
         drafts
     }
 
     /// Drops every draft that would make the fleet invalid. Mistakes that the fleet has without the
     /// drafts are no news.
-    fn drop_invalid(&mut self, source: &Source, policy: &Policy) {
+    fn drop_invalid(
+        &mut self,
+        source: &Source,
+        policy: &Policy,
+        planned: &BTreeMap<&str, &PlannedTenant>,
+    ) {
         let key = |one: &Diagnostic| (one.file.clone(), one.code.as_str(), one.message.clone());
         let (_, before) = fleet::load_tenants(source, Some(policy));
         let before: BTreeSet<_> = before.iter().map(key).collect();
@@ -99,7 +106,7 @@ impl Drafts {
             after.iter().filter(|one| one.is_error() && !before.contains(&key(one))).collect();
         for draft in std::mem::take(&mut self.drafts) {
             let path = draft.path();
-            let told: Vec<ImportNote> = new
+            let mut told: Vec<ImportNote> = new
                 .iter()
                 .filter(|one| one.file == path)
                 .map(|one| {
@@ -113,6 +120,8 @@ impl Drafts {
             if told.is_empty() {
                 self.drafts.push(draft);
             } else {
+                let planned = planned.get(draft.name.as_str()).copied();
+                told.push(note(ImportNoteCode::Invalid, way_out(&draft, planned)));
                 self.settle(&draft.name, Imported::Refused, told);
             }
         }
@@ -152,6 +161,22 @@ impl Drafts {
             }
         }
         outcome
+    }
+}
+
+/// How a tenant file comes right that cannot be brought up to date.
+fn way_out(draft: &Draft, planned: Option<&PlannedTenant>) -> String {
+    let name = shell_word(draft.name.as_str());
+    let elsewhere =
+        planned.and_then(|planned| Some((planned.wrong_destination.as_ref()?, planned.tenant_id?)));
+    match elsewhere {
+        Some((why, tenant_id)) => format!(
+            "{why}. The entries in {} are that tenant's, so they cannot be brought up to date: the ids of two folders were exchanged. Do this for each such folder, in one pull request: remove it with `git rm -r tenants/{name}`, and import it again with `applecart import {name} --tenant-id {tenant_id}`. Labels and contacts of the folder have to be written again",
+            draft.path()
+        ),
+        None => format!(
+            "next: where another tenant's file has the same id or name, remove the entry from the file that is wrong; else correct the line above. Then run `applecart import --update {name}` again"
+        ),
     }
 }
 

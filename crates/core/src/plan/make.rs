@@ -148,6 +148,7 @@ fn invalid(
         tenant_id,
         display_name: None,
         new_destination: false,
+        wrong_destination: None,
         withdrawn: Vec::new(),
         outdated: None,
         tree: None,

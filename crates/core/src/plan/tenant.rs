@@ -117,6 +117,11 @@ impl<'a> OneTenant<'a> {
             tenant_id: Some(self.tenant.tenant_id),
             display_name: self.tenant.display_name.clone(),
             new_destination: false,
+            wrong_destination: self.bindings.folder_conflict(
+                self.tenant,
+                &self.input.policy.moves,
+                self.input.now.date_time().date_naive(),
+            ),
             withdrawn: Vec::new(),
             outdated: None,
             tree: Some(self.tenant.tree.clone()),

@@ -203,6 +203,10 @@ pub struct PlannedTenant {
     /// went before.
     #[serde(default)]
     pub new_destination: bool,
+    /// Why the folder is another tenant's, where the base's history or the ledger says so: every upload
+    /// would be held, also of tokens that are only watched so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrong_destination: Option<String>,
     /// The Git tree id of the folder.
     pub tree: Option<String>,
     /// How much was read.

@@ -201,6 +201,7 @@ impl<'a> Due<'a> {
             first: self.first,
             waiting: self.is_waiting(now),
             open: None,
+            wrong_destination: None,
             server: token.server.clone(),
             school: self.school,
             contacts: tenant.contacts.clone(),
@@ -305,11 +306,13 @@ pub fn choose<'a>(
     }
 }
 
-/// 8 where the sign-in failed for every sheet, 3 where something is not known or not recorded.
+/// 8 where the sign-in failed for every sheet, 3 where something is not known or not recorded, 4 where a
+/// new file would not be uploaded.
 pub fn outcome(sheets: &[Sheet]) -> Outcome {
     let troubled = sheets.iter().filter(|sheet| !sheet.problems.is_empty()).count();
     let sign_in = |sheet: &&Sheet| sheet.problems.iter().any(|one| one.code.is_sign_in());
     match troubled {
+        0 if sheets.iter().any(|sheet| sheet.wrong_destination.is_some()) => Outcome::Refused,
         0 => Outcome::Done,
         _ if sheets.iter().filter(sign_in).count() == sheets.len() => Outcome::SignIn,
         _ => Outcome::Partial,

@@ -2,11 +2,11 @@
 
 use crate::apple::enrollment::is_same_server;
 use crate::apple::{Finding, FindingCode, Inspection};
-use crate::fleet::{Desired, Tenant, Token};
+use crate::fleet::{Desired, Move, Tenant, Token};
 use crate::ledger::{Maker, TenantLedger};
 use crate::model::{Kind, LiveTenant, LiveToken, Reading, Record, Sha256, TenantName, Timestamp};
 use crate::rules::allow::{self, Change};
-use crate::rules::bindings;
+use crate::rules::bindings::{self, Bindings};
 use crate::rules::codes::Reason;
 use crate::rules::downloads::{self, Downloads};
 use crate::rules::judge::{self, Case, Objection};
@@ -258,6 +258,51 @@ impl Judging<'_> {
     /// Whether Intune had this very file and does not have it any more.
     pub fn has_left_intune(&self) -> bool {
         self.live.is_some() && self.with_case(|case| case.was_confirmed() && !case.is_same())
+    }
+
+    /// That the file would not be uploaded here, because the folder, it or its topic is another tenant's by
+    /// the base's history or the ledger.
+    pub fn wrong_destination(&self, bindings: &Bindings<'_>, moves: &[Move]) -> Vec<Objection> {
+        let conflicts =
+            self.with_case(|case| bindings.conflicts(case.tenant, case.token, moves, case.today()));
+        let code = Reason::WrongDestination.as_str();
+        conflicts.into_iter().map(|detail| Objection::new(code, detail)).collect()
+    }
+
+    /// What is wrong with the Apple Account that a person named for the file.
+    pub fn account_doubts(&self, fleet: &[Desired]) -> Vec<String> {
+        let is = |one: Option<&str>, other: &str| {
+            one.is_some_and(|one| one.to_lowercase() == other.to_lowercase())
+        };
+        let Some(named) = self.apple_id else { return Vec::new() };
+        let stated = self.token.facts.apple_id.as_deref();
+        if is(stated, named) {
+            return Vec::new();
+        }
+        let mut doubts = Vec::new();
+        let domain = named.rsplit_once('@').map_or("", |(_, domain)| domain);
+        if !domain.contains('.') {
+            doubts.push(format!(
+                "{named:?} is no whole address, and Apple Accounts are addresses such as mdm@contoso.example. If it is mistyped, next year's person cannot sign in: run this again with the right --apple-id"
+            ));
+        }
+        let uses = |tenant: &Tenant| {
+            tenant.tokens().any(|token| is(token.facts.apple_id.as_deref(), named))
+        };
+        let mut others = fleet.iter().filter_map(Desired::valid);
+        let other = others.find(|other| other.name != self.tenant.name && uses(other));
+        if let Some(other) = other.filter(|_| !uses(self.tenant)) {
+            doubts.push(format!(
+                "the fleet names the Apple Account {named} for the tenant {}, and for no token of {} so far. Make sure that the credential is really in that account",
+                other.name, self.tenant.name
+            ));
+        }
+        if let Some(stated) = stated {
+            doubts.push(format!(
+                "the entry names the Apple Account {stated} so far, and names {named} after the merge. The next renewal is done with that one"
+            ));
+        }
+        doubts
     }
 
     /// Whose the file is, where that is plainly another tenant of the fleet. A certificate with that

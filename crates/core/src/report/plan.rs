@@ -15,7 +15,7 @@ use super::text::{
 };
 use crate::attention::{Attention, Matter};
 use crate::model::Kind;
-use crate::plan::{Action, Expiry, Plan, PlannedTenant, PlannedToken, Source, Sync};
+use crate::plan::{Action, Expiry, Plan, PlannedTenant, PlannedToken, Reason, Source, Sync};
 
 /// The plan with what needs a person: the machine output of `plan`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -58,8 +58,10 @@ pub fn plan_human(plan: &Plan, attention: &Attention, all: bool, width: usize) -
         tenant_human(&mut out, tenant, &mut told, all, width);
     }
     for tenant in known {
-        let interesting =
-            all || !tenant.problems.is_empty() || tenant.tokens.iter().any(is_interesting);
+        let interesting = all
+            || !tenant.problems.is_empty()
+            || tenant.wrong_destination.is_some()
+            || tenant.tokens.iter().any(is_interesting);
         if interesting {
             tenant_human(&mut out, tenant, &mut told, all, width);
         }
@@ -91,6 +93,11 @@ fn tenant_human<'p>(
     if tenant.new_destination {
         let id = tenant.tenant_id.map(|id| id.to_string()).unwrap_or_default();
         let _ = writeln!(out, "  {} tenant {id}", styled(LOOK, "new destination:"));
+    }
+    if let Some(why) = &tenant.wrong_destination {
+        let code = Reason::WrongDestination.as_str();
+        let _ = writeln!(out, "  {} {}", styled(BAD, "!"), styled(BAD, code));
+        out.push_str(&wrap(&escape(why), 6, width));
     }
     for problem in &tenant.problems {
         let resource = problem

@@ -162,6 +162,27 @@ impl<'a> Bindings<'a> {
         [conflict(&folder), of_file, of_topic].into_iter().flatten().collect()
     }
 
+    /// That the tenant's folder belongs to another tenant, in a sentence. An entry that only watches
+    /// takes no harm from it, and its next renewal does: Apple's file would be held when it is too late.
+    pub fn folder_conflict(
+        &self,
+        tenant: &Tenant,
+        moves: &[Move],
+        today: NaiveDate,
+    ) -> Option<String> {
+        let (folder, mine) = (Owned::Folder(tenant.name.as_str().to_owned()), tenant.tenant_id);
+        let moves = Moves { lines: moves, history: self.history, today };
+        // A line that moves a folder counts for every kind.
+        let kind = Kind::Vpp;
+        let mut elsewhere = self.elsewhere(&folder, mine).into_iter();
+        let wrong = elsewhere.find(|one| !moves.lead(&folder, kind, one.tenant(), mine))?;
+        Some(format!(
+            "{}, so every upload is held. `tenantId` says {mine}. Download no new file before this is settled. If `tenantId` is wrong, correct it. {}",
+            wrong.told(&folder, mine),
+            way_out(&folder, kind, wrong.tenant(), mine, today)
+        ))
+    }
+
     /// Why something belongs to other tenants.
     fn elsewhere(&self, owned: &Owned, mine: TenantId) -> Vec<Elsewhere<'_>> {
         let no_tenant = BTreeSet::new();

@@ -44,6 +44,7 @@ impl OneTenant<'_> {
         matters.extend(self.ledger_line_broken());
         matters.extend(self.outdated());
         matters.extend(self.twice());
+        matters.extend(self.wrong_destination());
         matters.extend(self.tenant.withdrawn.iter().map(|one| self.withdrawn(one)));
         matters
     }
@@ -80,6 +81,18 @@ impl OneTenant<'_> {
         let words = || Words::of_code(format!("{message}."), next, &self.tenant.name, "TENANT");
         (!message.is_empty())
             .then(|| self.matter(Cause::Held(Reason::Duplicate), None, None, words()))
+    }
+
+    /// That the folder is another tenant's. Where an upload is held for it, that says so.
+    fn wrong_destination(&self) -> Option<Matter> {
+        let message = self.tenant.wrong_destination.as_ref()?;
+        let mut tokens = self.tenant.tokens.iter();
+        if tokens.any(|one| one.state.reasons.contains(&Reason::WrongDestination)) {
+            return None;
+        }
+        let cause = Cause::Held(Reason::WrongDestination);
+        let (_, next) = of_table(cause);
+        Some(self.matter(cause, None, None, Words::new(message.clone(), next)))
     }
 
     fn withdrawn(&self, withdrawn: &Withdrawn) -> Matter {

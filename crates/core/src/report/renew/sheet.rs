@@ -45,6 +45,9 @@ pub struct Sheet {
     /// The branch on which a new file waits for review: another download would waste it.
     #[serde(default)]
     pub open: Option<OpenRenewal>,
+    /// Why the tenant's folder is another tenant's: the file would not be uploaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrong_destination: Option<String>,
     /// Push: whether it is proved that the tenant never had one, so that Create is right at Apple.
     #[serde(default)]
     pub first: bool,

@@ -83,6 +83,9 @@ fn again(open: &OpenRenewal) -> Option<String> {
 
 /// What to do, in order.
 fn steps(sheet: &Sheet) -> Vec<String> {
+    if let Some(why) = &sheet.wrong_destination {
+        return vec![format!("{why}.")];
+    }
     if let Some(open) = &sheet.open {
         let (next, command) = open.next();
         let steps = [open.told(), format!("{next} {command}")];

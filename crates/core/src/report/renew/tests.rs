@@ -22,6 +22,7 @@ fn sheet(kind: Kind) -> Sheet {
         live: true,
         waiting: false,
         open: None,
+        wrong_destination: None,
         dead: false,
         days_left: Some(8),
         server: None,

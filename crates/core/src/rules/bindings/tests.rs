@@ -68,6 +68,30 @@ fn a_folder_that_names_another_tenant_is_held_until_the_policy_moves_it() {
 }
 
 #[test]
+fn a_folder_of_another_tenant_that_only_watches_is_told_before_anything_is_downloaded_for_it() {
+    let mut world = world();
+    let before = world.tenant.tenant_id;
+    world.entry().file = None;
+    world.tenant.tenant_id = tenant("contoso", 7).tenant_id;
+    let plan = world.plan();
+    let told = plan.tenants[0].wrong_destination.as_deref().unwrap();
+    assert!(told.contains(&before.to_string()) && told.contains("moves: [{of:"), "{told}");
+    let matters = crate::attention::list(&crate::attention::Input {
+        plan: &plan,
+        fleet: &[Desired::Valid(world.tenant.clone())],
+        ledger: world.ledger.as_ref().ok(),
+        policy: &world.policy,
+        clone: &crate::attention::CloneState::default(),
+        earlier: None,
+    })
+    .matters;
+    let matter = matters.iter().find(|one| one.code.to_string() == "wrong-destination").unwrap();
+    assert_eq!(matter.severity, crate::attention::Severity::Critical);
+    moves(&mut world, folder(), before);
+    assert_eq!(world.plan().tenants[0].wrong_destination, None);
+}
+
+#[test]
 fn a_move_of_another_folder_from_another_tenant_or_to_another_one_releases_nothing() {
     let mut changed = world();
     let before = changed.tenant.tenant_id;
