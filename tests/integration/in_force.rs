@@ -133,7 +133,7 @@ fn without_fabrikam(hub: &Hub) -> String {
     }
     let both = hub.world.git(&["rev-parse", "HEAD"]);
     hub.world.git(&["checkout", "--quiet", "--orphan", "line"]);
-    hub.world.git(&["rm", "-r", "--quiet", "tenants/fabrikam"]);
+    hub.world.git(&["rm", "-r", "-f", "--quiet", "tenants/fabrikam"]);
     hub.world.commit("Begin");
     both
 }
