@@ -226,7 +226,7 @@ fn other_ledgers(loaded: &Loaded) -> Vec<Finding> {
         .map(|(tip, other)| {
             let own = own.as_deref().map_or("none".to_owned(), |own| short(own).to_owned());
             let text = format!(
-                "{other} has a ledger ({}) that {remote} lacks ({own}): {remote} may be a fork of it, and what was uploaded from {other} is not known here",
+                "{other} has a ledger ({}) that {remote} does not have ({own}): {remote} may be a fork of it, and what was uploaded from {other} is not known here",
                 short(&tip)
             );
             let next = format!(
@@ -348,7 +348,7 @@ fn fleet(loaded: &Loaded, selection: &Selection) -> Check {
                 report::plural(wrong.len(), "tenant")
             );
             Check::new(Area::Fleet, CheckState::Failed, text)
-                .with_next("`applecart validate` lists every mistake")
+                .with_next("this lists every mistake: `applecart validate`")
         }
     }
 }
@@ -399,7 +399,9 @@ fn ledger(loaded: &Loaded, context: &Context) -> Finding {
         Ok(view) => view,
         Err(why) => {
             return Check::new(Area::Ledger, CheckState::Failed, why.to_string())
-                .with_next("`applecart ledger verify` tells more; until then nothing is uploaded")
+                .with_next(
+                    "nothing is uploaded until that is corrected. This tells more: `applecart ledger verify`",
+                )
                 .into();
         }
     };
@@ -423,7 +425,7 @@ fn ledger(loaded: &Loaded, context: &Context) -> Finding {
             report::plural(view.broken.len(), "tenant")
         );
         return Check::new(Area::Ledger, CheckState::Failed, text)
-            .with_next("`applecart ledger verify` names them; nothing is uploaded to them")
+            .with_next("nothing is uploaded to them. This names them: `applecart ledger verify`")
             .into();
     }
     if let Some(why) = &view.lost_notes {
@@ -433,7 +435,9 @@ fn ledger(loaded: &Loaded, context: &Context) -> Finding {
         let count = report::plural(view.broken_notes.len(), "tenant");
         let text = format!("{text}; the notes of {count} are broken");
         return Check::new(Area::Ledger, CheckState::Failed, text)
-            .with_next("`applecart ledger verify` names them; their renewals cannot be recorded")
+            .with_next(
+                "their renewals cannot be recorded. This names them: `applecart ledger verify`",
+            )
             .into();
     }
     let today = context.now().date_time().date_naive();
@@ -444,11 +448,11 @@ fn ledger(loaded: &Loaded, context: &Context) -> Finding {
     if aside > 0 {
         let count = report::plural(aside, "tenant");
         let text = format!(
-            "{text}; lines of {count} bind nobody, because no run with a right clock writes them (ledger-line-broken)"
+            "{text}; lines of {count} have no effect, because no run with a right clock writes them (ledger-line-broken)"
         );
         return Check::new(Area::Ledger, CheckState::Warning, text)
             .with_next(
-                "`applecart status` names them, and how a line that is explained is accepted",
+                "this names them, and how a line that is explained is accepted: `applecart status`",
             )
             .into();
     }
@@ -458,7 +462,7 @@ fn ledger(loaded: &Loaded, context: &Context) -> Finding {
             "{text}; applecart.yaml does not name its first commit, so a deleted ledger looks like a new one"
         );
         return Check::new(Area::Ledger, CheckState::Warning, text)
-            .with_next("`applecart ledger create` writes it down; have that merged")
+            .with_next("write it down, and have that merged: `applecart ledger create`")
             .into();
     }
     if view.unpushed > 0 {

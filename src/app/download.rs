@@ -511,7 +511,7 @@ pub fn in_worktree(repo: &Repo, file: &Path, accepted: bool) -> Option<String> {
     let what = format!("{shown} is inside the repository and is not encrypted.");
     Some(if is_tracked(repo, root, file) {
         format!(
-            "{what} Git tracks it, so whoever reads the repository has it. Get another one from Apple, and never commit it unencrypted"
+            "{what} Git tracks it, so everyone who reads the repository has it. Get another one from Apple, and never commit it unencrypted"
         )
     } else if accepted {
         format!(

@@ -82,7 +82,7 @@ impl Watched {
     fn ask(&mut self) -> Result<(), Still> {
         let unknown = |error: BaseError| Still::Unknown {
             why: format!(
-                "{}. Whether this commit is still in force is unknown, so nothing more is uploaded. Run `applecart apply` again when the remote answers",
+                "{}. Whether this commit is still in force is unknown, so nothing more is uploaded. Run this again when the remote answers: `applecart apply`",
                 sentence(&error)
             ),
         };
@@ -115,7 +115,7 @@ impl Watched {
         let since = since.map_err(|error| unreadable(&error))?;
         Err(Still::Superseded {
             why: format!(
-                "{FLEET_FILE} changed in {} in {}, after this run read it. Nothing is uploaded by settings that are not in force. Run `applecart apply` again",
+                "{FLEET_FILE} changed in {} in {}, after this run read it. Nothing is uploaded by settings that are not in force. Run this again: `applecart apply`",
                 self.base.name,
                 self.named(&since)
             ),

@@ -42,7 +42,7 @@ pub enum Fate {
 /// Why a file was left as it is. It keeps none of the others back.
 #[derive(Debug, thiserror::Error)]
 pub enum Obstacle {
-    #[error("the tenant file has mistakes; `applecart validate --worktree` shows them")]
+    #[error("the tenant file has mistakes. This shows them: `applecart validate --worktree`")]
     Invalid,
     #[error(
         "it is not checked out here: the checkout is sparse. Check it out: git sparse-checkout add {0}"

@@ -358,7 +358,7 @@ fn file_hints(path: &std::path::Path) -> Vec<Next> {
 
 fn create_hints(error: &CreateError) -> Vec<Next> {
     match error {
-        CreateError::Reason => one("Write why, for whoever reads the record later"),
+        CreateError::Reason => one("Write why, for colleagues who read the record later"),
         CreateError::Edit { name, genesis, .. } | CreateError::NoFile { name, genesis } => {
             one(format!("Write this into applecart.yaml by hand: ledger: {{{name}: {genesis}}}"))
         }

@@ -230,11 +230,7 @@ fn a_remote_that_does_not_answer_stops_everything_but_what_needs_none() {
             run.says("could not be asked").says("--policy-rev REV");
         }
     }
-    fleet
-        .run(&["plan"])
-        .ends_with(3)
-        .says("base-unknown")
-        .says("`git remote -v` shows the address");
+    fleet.run(&["plan"]).ends_with(3).says("base-unknown").says("This shows the address");
     assert_eq!(fleet.world.state().requests().len(), 0, "settings nobody reviewed sign in nowhere");
     fleet.run(&["ledger", "show"]).ends_with(3).says("could not be reached");
     fleet.run(&["validate"]).ends_with(0);

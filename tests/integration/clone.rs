@@ -25,7 +25,7 @@ fn a_clone_that_is_behind_says_so() {
     for command in ["plan", "status"] {
         clone.run(&[command]).says("git pull --ff-only");
     }
-    clone.run(&["doctor"]).says("The remote has 1 commit that this clone lacks");
+    clone.run(&["doctor"]).says("The remote has 1 commit that this clone does not have");
     clone.git(&["pull", "--quiet", "--ff-only"]);
     assert!(!clone.run(&["plan"]).stdout.contains("git pull"));
 }

@@ -42,7 +42,7 @@ pub enum AppleError {
     NotACertificate,
     #[error("cannot encrypt to this certificate; its key must be RSA")]
     Encrypt(#[from] CryptoError),
-    #[error("not a signing request: neither Intune's file nor PKCS#10")]
+    #[error("not a request for Apple (CSR): neither Intune's file nor PKCS#10")]
     NotARequest,
     #[error("the vendor's signature on the signing request is missing or wrong")]
     NotSigned,

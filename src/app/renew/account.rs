@@ -125,7 +125,7 @@ impl Bench<'_> {
                 "{base} names the Apple Account {to} already, so nothing is proposed. Intune is told with the next upload, because {why}"
             ),
             Told::Now(_) => format!(
-                "{base} names the Apple Account {to} already and permits telling Intune, so nothing is proposed. `applecart apply` does it"
+                "{base} names the Apple Account {to} already and permits telling Intune, so nothing is proposed. This does it: `applecart apply`"
             ),
         }
     }

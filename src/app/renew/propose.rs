@@ -277,7 +277,7 @@ impl<'a> Bench<'a> {
     fn merged(&self, matched: &Matched<'_>, about: Proposal) -> Result<Proposal, AppError> {
         let Matched { download, tenant, token } = matched;
         let reason = format!(
-            "{} has this very file already, so it is not proposed again. `applecart plan` shows whether it is in Intune",
+            "{} has this very file already, so it is not proposed again. This shows whether it is in Intune: `applecart plan`",
             self.ground.start.name
         );
         // The file is there, the account that was named may not be: it is never dropped.

@@ -247,11 +247,11 @@ fn unreachable(error: &BaseError) -> String {
         _ => "the remote",
     };
     let next = error.trouble().map_or_else(
-        || format!("Try `git ls-remote {remote}`"),
+        || format!("Try: `git ls-remote {remote}`"),
         |trouble| trouble.next().to_owned(),
     );
     format!(
-        "{}. The ledger is there as well, so nothing was read from Intune and nothing is written. {next}; a plan needs only the policy: --policy-rev REV names a commit of this clone",
+        "{}. The ledger is there as well, so nothing was read from Intune and nothing is written. A plan needs only the policy: --policy-rev REV names a commit of this clone. {next}",
         sentence(error)
     )
 }

@@ -138,7 +138,7 @@ fn by_hand(hub: &Hub, tenant: &str, days: i64) {
 
 #[test]
 fn a_forged_announcement_delays_by_minutes_and_a_pipeline_says_so() {
-    // Until the year 9999: it binds nobody.
+    // Until the year 9999: it has no effect.
     let hub = due();
     for (tenant, kind) in DUE {
         let mut line = hub.line("intended", tenant, kind);
@@ -176,7 +176,7 @@ fn forge(hub: &Hub, events: &[&str]) {
 fn a_forged_end_of_an_upload_hides_none() {
     for (events, code, says) in [
         (&["confirmed"][..], 0, "ledger-line-broken"),
-        // Only a sending tells which enrollment file Intune has, so there the line binds nobody.
+        // Only a sending tells which enrollment file Intune has, so there the line has no effect.
         (&["verified"], 4, "ledger-line-broken"),
         (&["intended", "applied", "confirmed"], 4, "changed-outside-git"),
         (&["intended", "applied"], 6, "may still write until"),
@@ -317,7 +317,7 @@ fn a_forged_topic_is_advised_to_nobody() {
         audits(&hub).ends_with(code);
         let plan = hub.clone("reader", &[]).run(&["plan"]);
         assert!(!plan.stdout.contains("devices know this topic"), "{events:?}: {plan:?}");
-        plan.says("Nobody knows which push topic the enrolled devices know").says(theirs);
+        plan.says("It is unknown which push topic the enrolled devices know").says(theirs);
     }
 }
 

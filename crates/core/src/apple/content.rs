@@ -304,7 +304,7 @@ fn armoured(text: &str, carriage_returns: bool, look: &mut Look) -> Content {
         });
     }
     if found.text_around {
-        look.odd("other text stands around the certificate");
+        look.odd("there is other text around the certificate");
     }
     if found.blocks.len() > 1 {
         look.odd("it has several PEM blocks");
@@ -450,7 +450,7 @@ fn loose(text: &str, look: &mut Look, layers: usize) -> Content {
     if unquoted.len() < text.len()
         && let Some(decoded) = radix64::decode(unquoted)
     {
-        look.odd("it stands in quotes");
+        look.odd("it is in quotes");
         return layer(&decoded, unquoted, look, layers);
     }
     let is_vpp = |decoded: &radix64::Decoded| {
@@ -466,7 +466,7 @@ fn loose(text: &str, look: &mut Look, layers: usize) -> Content {
         .collect();
     match known.as_slice() {
         [decoded] => {
-            look.odd("other text stands around it");
+            look.odd("there is other text around it");
             return layer(decoded, "", look, layers);
         }
         [first, ..] if is_vpp(first) => return Content::SeveralVpp,

@@ -19,7 +19,7 @@ pub(super) fn entity(text: &str) -> Option<Entity<'_>> {
     let (headers, body, blank) = split(text.get(start..)?);
     let encoding = value(&headers, "content-transfer-encoding").unwrap_or_default();
     let oddity = if !text.get(..start)?.trim().is_empty() {
-        Some("other text stands before the token")
+        Some("there is other text before the token")
     } else if !blank {
         Some("the blank line after its headers is missing")
     } else {

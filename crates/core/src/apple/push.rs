@@ -132,7 +132,7 @@ fn marks(certificate: &x509::X509) -> impl Iterator<Item = Finding> {
     let unmarked = (!certificate.has(APNS_PRODUCTION)).then(|| {
         Finding::new(
             FindingCode::UnusualCertificate,
-            "the certificate lacks Apple's mark of a production push certificate (1.2.840.113635.100.6.3.2), which every known one has. Check where the file comes from",
+            "the certificate does not have Apple's mark of a production push certificate (1.2.840.113635.100.6.3.2), which every known one has. Check where the file comes from",
         )
     });
     unmarked.into_iter().chain(issuer::judge(certificate))

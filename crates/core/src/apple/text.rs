@@ -15,7 +15,7 @@ pub(super) struct Text {
 pub(super) fn decode(bytes: &[u8]) -> Option<Text> {
     let (text, oddity) = match bytes {
         [0xEF, 0xBB, 0xBF, rest @ ..] => {
-            (String::from_utf8_lossy(rest).into_owned(), Some("a byte order mark stands in front"))
+            (String::from_utf8_lossy(rest).into_owned(), Some("it begins with a byte order mark"))
         }
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => (units(bytes)?.text()?, Some("it is UTF-16")),
         _ if let Some(units) = units(bytes) => {

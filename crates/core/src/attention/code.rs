@@ -119,7 +119,7 @@ causes! {
     RequestDisputed = Urgent, own!("request-disputed");
     /// Three runs in a row or more announced an upload, and none recorded what came of it.
     IntentWithoutOutcome = Urgent, own!("intent-without-outcome");
-    /// A line of the ledger that binds nobody, because no run with a right clock writes it.
+    /// A line of the ledger that has no effect, because no run with a right clock writes it.
     LedgerLineBroken = Urgent, own!("ledger-line-broken");
     /// The suspension ran out, and its line is still there.
     SuspensionOver = Notice, Reason::SuspensionEnded.as_str();
@@ -146,9 +146,9 @@ causes! {
     /// A new file waits on a branch to be reviewed and merged.
     RenewalOpen = Notice, own!("renewal-open");
     Suspended = Notice, Reason::Suspended.as_str();
-    /// The remote has commits that this clone lacks.
+    /// The remote has commits that this clone does not have.
     CloneBehind = Notice, own!("clone-behind");
-    /// The fleet's branch has commits in this clone that the remote lacks.
+    /// The fleet's branch has commits in this clone that the remote does not have.
     CloneAhead = Notice, own!("clone-ahead");
     /// The clone has changes that are not committed.
     CloneDirty = Notice, own!("clone-dirty");

@@ -64,7 +64,7 @@ pub(super) fn of_clone(clone: &CloneState) -> Vec<Matter> {
     let mut matters = Vec::new();
     if clone.behind > 0 {
         let message = format!(
-            "The remote has {} that this clone lacks, so what is shown may be outdated.",
+            "The remote has {} that this clone does not have, so what is shown may be outdated.",
             plural(clone.behind, "commit")
         );
         let words = Words::new(message, "Bring the clone up to date:").run("git pull --ff-only");
@@ -79,7 +79,7 @@ pub(super) fn of_clone(clone: &CloneState) -> Vec<Matter> {
             (message, "Wait until it has caught up. If it was restored, push them again:")
         } else {
             let message = format!(
-                "This clone has {commits} on the fleet's branch that the remote lacks. `apply` takes only what is there."
+                "This clone has {commits} on the fleet's branch that the remote does not have. `apply` takes only what is there."
             );
             (message, "If they are reviewed and merged, push them:")
         };

@@ -101,7 +101,7 @@ impl<'f> Targets<'f> {
             }),
             Desired::Invalid { name, tenant_id, file, mistakes } => {
                 let detail = format!(
-                    "{file} has mistakes ({}); `applecart validate --worktree` shows them",
+                    "{file} has mistakes ({}). This shows them: `applecart validate --worktree`",
                     mistakes.len()
                 );
                 let notes = vec![note(ImportNoteCode::Invalid, detail)];

@@ -207,7 +207,7 @@ impl Work<'_> {
                 });
                 if planned.action == Action::Hold {
                     let detail = format!(
-                        "held: not uploaded ({}), which an import does not change; `applecart plan` says more",
+                        "held: not uploaded ({}), which an import does not change. This says more: `applecart plan`",
                         reasons(state)
                     );
                     self.note(ImportNoteCode::Held, &entry.token, detail);

@@ -1,4 +1,4 @@
-//! Lines that bind nobody: what no run with a right clock can have written.
+//! Lines that have no effect: what no run with a right clock can have written.
 //!
 //! A clock that was days ahead, or a forged line, must not lease a token until next year or prove an
 //! upload that is still to come; and no run confirms a file that none has announced. Such a line stays
@@ -75,7 +75,7 @@ impl TenantLedger {
 }
 
 impl LedgerView {
-    /// The same, with the lines that bind nobody set aside.
+    /// The same, with the lines that have no effect set aside.
     #[must_use]
     pub fn within(mut self, now: Timestamp) -> Self {
         for (&tenant, ledger) in &mut self.tenants {

@@ -101,7 +101,7 @@ pub enum Verdict {
     Broken,
 }
 
-/// The code of a line that binds nobody, in a chain that is whole.
+/// The code of a line that has no effect, in a chain that is whole.
 pub const LINE_BROKEN: &str = "ledger-line-broken";
 
 /// One thing that is wrong.
@@ -364,7 +364,7 @@ fn to_accept(faults: &[Fault]) -> String {
     let what = if faults.iter().any(stops) {
         "Nothing is uploaded to tenants whose lines are gone until they are back. If they cannot be brought back, and\nsomebody has found out what happened,"
     } else {
-        "These lines bind nobody: Applecart goes on uploading as if they were not there. Once somebody has found out\nwhat happened,"
+        "These lines have no effect: Applecart goes on uploading as if they were not there. Once somebody has found out\nwhat happened,"
     };
     format!(
         "\n{what} this in applecart.yaml accepts it, reviewed and merged:\n\nledger:\n  accepted:\n{}",

@@ -24,7 +24,7 @@ pub struct LedgerView {
     /// Tenants whose file is broken, and the sentence that says how. Of these nothing is known:
     /// no upload may follow, and nothing is appended to their files.
     pub broken: BTreeMap<TenantId, String>,
-    /// Lines that bind nobody: dated in the future, with a lease longer than a run may have, or with
+    /// Lines that have no effect: dated in the future, with a lease longer than a run may have, or with
     /// another key than the one of the request that they hold.
     pub set_aside: BTreeMap<TenantId, Vec<Record>>,
     /// Tenants whose notes are broken, and how. Their ledger is known; what people recorded is not.

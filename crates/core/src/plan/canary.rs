@@ -326,7 +326,9 @@ fn mark(tenants: &mut [PlannedTenant], kind: Kind, canary: &Canary) {
                 }
                 Canary::First { .. } => (
                     Warning::CanaryPending,
-                    format!("waits until another {kind} upload proved the wire encoding"),
+                    format!(
+                        "waits for the first {kind} upload, which goes alone and shows whether Intune takes this form (wire encoding)"
+                    ),
                 ),
                 Canary::Pending(detail) => (Warning::CanaryPending, detail.clone()),
                 Canary::Failed(detail) => (Warning::CanaryFailed, detail.clone()),

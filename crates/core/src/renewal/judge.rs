@@ -70,7 +70,7 @@ impl Judging<'_> {
                 "{told}. This certificate brings that topic back. Its upload is held until this line is on the push entry, which belongs into the same pull request: {line}"
             ),
             None => format!(
-                "{told}. This certificate has the topic {topic}. Its upload is held (topic-change) until somebody who has looked at a device releases it; `applecart explain topic-change` says how"
+                "{told}. This certificate has the topic {topic}. Its upload is held (topic-change) until a colleague who has looked at a device releases it. This says how: `applecart explain topic-change`"
             ),
         };
         Some(Finding::new(FindingCode::TopicChange, message))

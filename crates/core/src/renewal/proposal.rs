@@ -309,7 +309,7 @@ mod tests {
         world.first_in_git(OTHER_TOPIC);
         world.recorded(Event::Observed, "99", "run-0", "2026-10-01T11:00:00Z");
         let text = text(&world, &push_file(TOPIC));
-        assert!(text.contains("🚨 Nobody knows which push topic"), "{text}");
+        assert!(text.contains("🚨 It is unknown which push topic"), "{text}");
         assert!(text.contains("Look at an enrolled device"), "{text}");
         assert!(!text.contains("✅ the topic") && !text.contains("notice nothing"), "{text}");
     }

@@ -267,7 +267,7 @@ impl ApplyReport {
             for file in waiting.filter(|file| !is_due(&file.token)) {
                 let Some(tenant_id) = tenant.tenant_id else { continue };
                 let why = format!(
-                    "a newer file was merged after {commit}, and is not uploaded by it. Bring the clone up to date (`git pull --ff-only`), and apply the newest commit instead"
+                    "a newer file was merged after {commit}, and is not uploaded by it. Bring the clone up to date, and apply the newest commit instead: `git pull --ff-only`"
                 );
                 let done = Done { details: vec![why], ..Done::of(Happened::Superseded) };
                 self.add(&tenant.name, tenant_id, &file.token, Some(file.sha256), None, done);

@@ -32,7 +32,7 @@ pub fn apply_human(report: &ApplyReport, all: bool, width: usize) -> String {
     let _ = writeln!(out, "{}", styled(style, &counted(summary)));
     if let Some(kept) = &report.not_pushed {
         let text = format!(
-            "{} of the ledger could not be pushed: {} Until they are, other clones do not know what was sent. They are saved: run `applecart ledger append {}` where the remote can be reached",
+            "{} of the ledger could not be pushed: {} Until they are, other clones do not know what was uploaded. They are saved. Push them where the remote can be reached: `applecart ledger append {}`",
             plural(kept.entries, "line"),
             escape(&kept.why),
             escape(&kept.file)
@@ -159,7 +159,7 @@ fn counted(summary: &ApplySummary) -> String {
         (summary.holds, plural(summary.holds, "hold")),
         (
             summary.unobserved,
-            format!("{} not fully observed", plural(summary.unobserved, "tenant")),
+            format!("{} could not be read completely", plural(summary.unobserved, "tenant")),
         ),
     ];
     let mut parts: Vec<String> =

@@ -134,7 +134,7 @@ fn head(plan: &Plan, attention: &Attention) -> String {
     }
     let _ = writeln!(
         out,
-        "{}: {}, {}, {}, {}{}; {} not fully observed.{}\n",
+        "{}: {}, {}, {}, {}{}; {} could not be read completely.{}\n",
         plural(summary.tenants, "tenant"),
         plural(summary.uploads, "upload"),
         plural(summary.creates, "creation"),

@@ -217,7 +217,8 @@ fn counted(plan: &Plan, attention: &Attention) -> String {
         parts.push(plural(summary.verifies, "verification"));
     }
     if summary.unobserved > 0 {
-        parts.push(format!("{} not fully observed", plural(summary.unobserved, "tenant")));
+        parts
+            .push(format!("{} could not be read completely", plural(summary.unobserved, "tenant")));
     }
     let expiring = attention::counted(attention);
     let also = if !expiring.is_empty() {

@@ -221,7 +221,7 @@ impl Case<'_> {
                     live.described()
                 ),
                 None => format!(
-                    "The credential was renewed in the portal: {}{ends}. Take it over with `applecart import --update {}`, or seal a newer renewal",
+                    "The credential was renewed in the portal: {}{ends}. Seal a newer renewal, or take it over: `applecart import --update {}`",
                     live.described(),
                     self.tenant.name
                 ),

@@ -80,7 +80,7 @@ pub fn belied(record: &Record) -> Option<String> {
     }
 }
 
-/// Such a record binds nobody: it neither opens a renewal nor claims a key.
+/// Such a record has no effect: it neither opens a renewal nor claims a key.
 fn set_belied_aside(view: &mut LedgerView) {
     for (&tenant, ledger) in &mut view.tenants {
         let aside: Vec<Record> =

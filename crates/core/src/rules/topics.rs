@@ -129,17 +129,17 @@ impl KnownTopic {
     pub fn unsure(&self) -> Option<String> {
         let why = match self.doubt.as_ref()? {
             Doubt::Against { topic, by, at } => format!(
-                "Nobody knows which push topic the enrolled devices know: it may be {} ({}) or {topic} ({})",
+                "It is unknown which push topic the enrolled devices know: it may be {} ({}) or {topic} ({})",
                 self.topic,
                 self.shown_by(),
                 by.told(*at)
             ),
             Doubt::HistoryUnknown => format!(
-                "Nobody knows which push topic the enrolled devices know: the tenant file names {} now, and this clone lacks the history that would tell what it named first (`git fetch --unshallow` brings it)",
+                "It is unknown which push topic the enrolled devices know: the tenant file names {} now, and this clone lacks the history that would tell what it named first (`git fetch --unshallow` brings it)",
                 self.topic
             ),
             Doubt::Unbacked => format!(
-                "Nobody knows which push topic the enrolled devices know: a line of the ledger names {} ({}), and no commit of the base bears it out",
+                "It is unknown which push topic the enrolled devices know: a line of the ledger names {} ({}), and no commit of the base bears it out",
                 self.topic,
                 self.shown_by()
             ),

@@ -199,7 +199,7 @@ impl SecretKind {
             ),
             Self::VppToken => (
                 "vpp-token",
-                "is a VPP token (.vpptoken) that is not encrypted: whoever reads it can use it",
+                "is a VPP token (.vpptoken) that is not encrypted: everyone who reads it can use it",
                 SEAL,
             ),
             Self::PrivateKey => ("private-key", "holds a private key and no certificate", TAKE_OUT),

@@ -189,7 +189,7 @@ impl Island<'_> {
                 Kind::Enrollment | Kind::Vpp => "token",
             };
             details.push(format!(
-                "Intune accepted the {what} and does not show it yet; run `applecart plan` later"
+                "Intune accepted the {what} and does not show it yet. Look again later: `applecart plan`"
             ));
             let done = Done { details, ..Done::of(Happened::Progressing) };
             // It was the last try: nothing sends it once more by itself.

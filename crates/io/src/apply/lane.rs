@@ -424,8 +424,8 @@ impl Turn<'_> {
             return Err(island.confirm(live, Happened::Confirmed, evidence, Vec::new()).await);
         }
         if subject.map(LiveToken::facts) != island.due.before {
-            let why =
-                "Intune changed since the plan was made; run `applecart plan` again".to_owned();
+            let why = "Intune changed since the plan was made. Make it again: `applecart plan`"
+                .to_owned();
             return Err(not(Happened::Stale, why).await);
         }
         Ok(live)
@@ -483,7 +483,7 @@ fn after_refusal(who: &str, refusals: usize) -> (Happened, String) {
     (
         Happened::CanaryPending,
         format!(
-            "{who} was uploaded first, alone, to prove how Intune takes this kind of file, and Intune refused it. Look at that refusal; run `applecart apply` again later, and another customer's file is tried"
+            "{who} was uploaded first, alone, to prove how Intune takes this kind of file, and Intune refused it. Look at that refusal. Later, this tries another customer's file: `applecart apply`"
         ),
     )
 }
@@ -503,7 +503,7 @@ fn proof(due: &Due, done: &Done) -> Proof {
             Proof::None
         }
         Happened::Progressing | Happened::Unknown => Proof::Awaited(format!(
-            "{who} was uploaded first, alone, to prove how Intune takes this kind of file, and Intune does not show it yet. Run `applecart apply` again later"
+            "{who} was uploaded first, alone, to prove how Intune takes this kind of file, and Intune does not show it yet. Run this again later: `applecart apply`"
         )),
         _ if is_wrong_location(done) => Proof::Given,
         _ if done.cause.as_ref().is_some_and(Cause::judges_the_encoding) => Proof::Refused(who),

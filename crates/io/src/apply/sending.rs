@@ -108,7 +108,7 @@ impl Island<'_> {
             return self.configured(before, live, &[]).await;
         }
         self.accepted(live.facts(), Happened::Progressing).await?;
-        let detail = "Intune accepted the Apple Account and does not show it yet; run `applecart plan` later";
+        let detail = "Intune accepted the Apple Account and does not show it yet. Look again later: `applecart plan`";
         Ok(Done { details: vec![detail.to_owned()], ..Done::of(Happened::Progressing) })
     }
 

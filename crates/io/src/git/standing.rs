@@ -29,7 +29,7 @@ pub struct Standing {
     /// How many commits of the base it lacks. A branch of its own is never behind: it waits to be
     /// merged.
     pub behind: usize,
-    /// How many commits the base's own branch has in this clone that the remote lacks.
+    /// How many commits the base's own branch has in this clone that the remote does not have.
     pub unpushed: usize,
     /// Whether the remote had all of these before.
     pub is_lost_there: bool,

@@ -122,7 +122,7 @@ impl Trouble {
                 "Another Git process has locked this. If none is running in this repository, one was killed: delete the lock file that is named"
             }
             Self::NoRepository => {
-                "The remote's address is wrong, or this account is not shown the repository. `git remote -v` shows the address"
+                "The remote's address is wrong, or this account is not shown the repository. This shows the address: `git remote -v`"
             }
         }
     }

@@ -39,7 +39,7 @@ pub(super) const STATE_FOLDER: &str = "applecart";
 const DURABLE_CONFIG: &str = "[core]\n\tfsyncObjectFiles = true\n";
 
 const README: &str = "# Applecart ledger\n\n\
-    What Applecart sent to Intune, and what it saw there: one file a tenant, one line an event.\n\
+    What Applecart uploaded to Intune, and what it saw there: one file a tenant, one line an event.\n\
     The branch is append-only. Each line is canonical JSON (RFC 8785), and its `prev` is the\n\
     SHA-256 of the line before it, without the line feed. Check it with `applecart ledger verify`.\n\
     Do not edit it: a changed line stops every upload of that tenant.\n";

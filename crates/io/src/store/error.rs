@@ -52,7 +52,7 @@ pub enum LedgerError {
     )]
     Shape { branch: String, path: String, found: &'static str },
     #[error(
-        "{path} on the ledger branch {branch} is broken at line {}, so nothing is written to it. `applecart ledger verify` names the commit that broke it, and how that can be accepted",
+        "{path} on the ledger branch {branch} is broken at line {}, so nothing is written to it. This names the commit that broke it, and how that can be accepted: `applecart ledger verify`",
         source.line
     )]
     Broken {
@@ -94,12 +94,12 @@ pub enum LedgerError {
         tenant: TenantId,
     },
     #[error(
-        "the ledger branch {branch} was at {seen} and no longer exists. Restore it with `git branch {branch} {seen}`"
+        "the ledger branch {branch} was at {seen} and no longer exists. Restore it: `git branch {branch} {seen}`"
     )]
     Lost { branch: String, seen: String },
     /// The branch's tip does not contain the tip that was seen last.
     #[error(
-        "the ledger branch {branch} was rewritten: its tip {found} does not contain {seen}, which it had before. Restore it with `git branch --force {branch} {seen}`"
+        "the ledger branch {branch} was rewritten: its tip {found} does not contain {seen}, which it had before. Restore it: `git branch --force {branch} {seen}`"
     )]
     Rewritten { branch: String, seen: String, found: String },
     #[error("cannot read which remote the ledger branch {branch} is shared through")]
@@ -117,7 +117,7 @@ pub enum LedgerError {
     /// The remote could not be asked, or what it has could not be fetched, or it is
     /// unknown whether a push arrived.
     #[error(
-        "the remote {remote} could not be reached, so what the ledger branch {branch} holds is unknown. Check that `git ls-remote {remote}` works here (network, proxy, credentials), and run this again"
+        "the remote {remote} could not be reached, so what the ledger branch {branch} holds is unknown. Check that this works here (network, proxy, credentials): `git ls-remote {remote}`"
     )]
     Unreachable {
         branch: String,
@@ -135,11 +135,11 @@ pub enum LedgerError {
     },
     /// The remote had the branch and has it no more.
     #[error(
-        "the ledger branch {branch} no longer exists on the remote {remote}, where it was at {seen}. Restore it with `git push {remote} {seen}:refs/heads/{branch}`"
+        "the ledger branch {branch} no longer exists on the remote {remote}, where it was at {seen}. Restore it: `git push {remote} {seen}:refs/heads/{branch}`"
     )]
     LostThere { branch: String, remote: String, seen: String },
     #[error(
-        "the ledger branch {branch} exists in this clone and not on the remote {remote}: it was never pushed, or was deleted there. Publish it with `applecart ledger append --publish` or `git push {remote} {branch}`"
+        "the ledger branch {branch} exists in this clone and not on the remote {remote}: it was never pushed, or was deleted there. Publish it: `applecart ledger append --publish`"
     )]
     Unpublished { branch: String, remote: String },
     /// The policy names a genesis, and there is no branch.
@@ -174,7 +174,7 @@ pub enum LedgerError {
     Behind { branch: String, remote: String, seen: String, found: String },
     /// Pushes find another tip than fetches, every time.
     #[error(
-        "the remote {remote} refuses pushes to the ledger branch {branch} as not up to date, but fetching shows nothing newer: the server that this clone reads from lags behind the one that it pushes to. `git remote -v` shows both; let them be the same, or wait until the replica has caught up"
+        "the remote {remote} refuses pushes to the ledger branch {branch} as not up to date, but fetching shows nothing newer: the server that this clone reads from lags behind the one that it pushes to. Let both be the same server, or wait until the replica has caught up. This shows both: `git remote -v`"
     )]
     LagsBehind { branch: String, remote: String },
     /// A branch at the remote leaves no room for the ledger's.
@@ -195,7 +195,7 @@ pub enum LedgerError {
     InTheWay { branch: String, remote: String },
     /// The remote's branch does not contain what it was seen at before.
     #[error(
-        "the ledger branch {branch} on the remote {remote} was rewritten: its tip {found} does not contain {seen}, which it had before. `git log --oneline {found}..{seen}` shows what is missing. Ask for the old one to be restored; only if the new one is right, accept it with `git update-ref {memory} {found}`"
+        "the ledger branch {branch} on the remote {remote} was rewritten: its tip {found} does not contain {seen}, which it had before. `git log --oneline {found}..{seen}` shows what is missing. Ask for the old one to be restored; only if the new one is right, accept it: `git update-ref {memory} {found}`"
     )]
     RewrittenThere {
         branch: String,
@@ -220,7 +220,7 @@ pub enum LedgerError {
     )]
     Offline,
     #[error(
-        "this repository has no remote to share the ledger through. Add one with `git remote add origin URL`"
+        "this repository has no remote to share the ledger through. Add one: `git remote add origin URL`"
     )]
     NoRemote,
     #[error(
@@ -382,7 +382,7 @@ impl LedgerError {
                 "the notes branch {branch} on the remote {remote} is behind: its tip {found} is older than {seen}, which it had before. {UNKNOWN_REQUESTS}. Push what this clone has: `git push {remote} {seen}:refs/heads/{branch}`"
             ),
             Self::RewrittenThere { branch, remote, seen, found, memory } => format!(
-                "the notes branch {branch} on the remote {remote} was rewritten: its tip {found} does not contain {seen}, which it had before. {UNKNOWN_REQUESTS}. Ask for the old one to be restored; only if the new one is right, accept it with `git update-ref {memory} {found}`"
+                "the notes branch {branch} on the remote {remote} was rewritten: its tip {found} does not contain {seen}, which it had before. {UNKNOWN_REQUESTS}. Ask for the old one to be restored; only if the new one is right, accept it: `git update-ref {memory} {found}`"
             ),
             _ => {
                 // The two branches are told apart by their names alone, and each has a setting.

@@ -148,7 +148,7 @@ impl Ledger {
             );
         }
         format!(
-            "{code}: commit {commit} of the ledger branch {branch}: {message}. What was uploaded is unknown, so nothing is uploaded. Bring the lines back from a clone that has them, or have the loss accepted: `applecart ledger verify` prints the entry for applecart.yaml"
+            "{code}: commit {commit} of the ledger branch {branch}: {message}. What was uploaded is unknown, so nothing is uploaded. Bring the lines back from a clone that has them, or have the loss accepted. This prints the entry for applecart.yaml: `applecart ledger verify`"
         )
     }
 }

@@ -50,7 +50,7 @@ pub enum SavedError {
     },
     /// It is no such file.
     #[error(
-        "{} is not a file of ledger entries (line {line}, column {column}); `applecart schema ledger-entries` shows what one is",
+        "{} is not a file of ledger entries (line {line}, column {column}); this shows what one is: `applecart schema ledger-entries`",
         path.display()
     )]
     NotEntries { path: PathBuf, line: usize, column: usize },

@@ -153,19 +153,19 @@ fn broken_line(
     let message = if record.has_endless_lease() {
         let until = record.lease_until().map(|until| until.to_string()).unwrap_or_default();
         format!(
-            "it asks for a lease until {until}, {} minutes after its own time at most are a run's right; no run of applecart writes that, and it binds nobody",
+            "it asks for a lease until {until}, {} minutes after its own time at most are a run's right; no run of applecart writes that, and it has no effect",
             LEASE.num_minutes()
         )
     } else if record.is_out_of_bounds(now) {
         format!(
-            "it is dated {}, which is in the future, so it binds nobody. Correct the clock of the machine that wrote it, or find out who forged it",
+            "it is dated {}, which is in the future, so it has no effect. Correct the clock of the machine that wrote it, or find out who forged it",
             record.at
         )
     } else if record.confirms_unannounced(before) {
-        "it says that Intune has a file that no line before it announced; no run of applecart writes that, and it binds nobody. Find out who did"
+        "it says that Intune has a file that no line before it announced; no run of applecart writes that, and it has no effect. Find out who did"
             .to_owned()
     } else if let Some(what) = requests::belied(record) {
-        format!("it {what}, so it was forged, and it binds nobody. Find out who recorded it")
+        format!("it {what}, so it was forged, and it has no effect. Find out who recorded it")
     } else if record.rev.as_deref().is_some_and(|rev| !is_commit(rev)) {
         "its `rev` is no commit (40 hexadecimal digits); no run of applecart writes that. Find out who did"
             .to_owned()

@@ -92,7 +92,7 @@ impl Recorded<'_> {
             (what, "No run writes such a line: find out who did.")
         };
         let message = format!(
-            "Line {} of its ledger {what}. It was written by {} and binds nobody.",
+            "Line {} of its ledger {what}. It was written by {} and has no effect.",
             newest.seq,
             writer(newest)
         );
@@ -105,7 +105,7 @@ impl Recorded<'_> {
         let past = self.input.ledger.map(|ledger| ledger.tenant(self.id));
         let who = past.map_or_else(String::new, |past| requests::recorder(past, line));
         let message = format!(
-            "Line {} of its notes {what}, so it was forged. It was recorded by {who}. It binds nobody, and its request is not given out.",
+            "Line {} of its notes {what}, so it was forged. It was recorded by {who}. It has no effect, and its request is not given out.",
             line.seq
         );
         let next = format!("Find out who forged the line. {} The lines:", self.how_to_accept(line));

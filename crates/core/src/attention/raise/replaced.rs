@@ -71,7 +71,7 @@ impl OneToken<'_> {
             return Some(self.matter(Cause::FactsDiffer, words));
         }
         let message = format!(
-            "Intune has another token than before: {shown}. A token that somebody else put there may be another customer's, or one that Apple has ended."
+            "Intune has another token than before: {shown}. A token that an administrator put there by hand may be another customer's, or one that Apple has ended."
         );
         let next = format!(
             "Find out who replaced it, and have this customer's newest token put back. Only if the new one is right, `applecart import --update {}` takes it over. What was recorded of it:",

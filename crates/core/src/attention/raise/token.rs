@@ -316,7 +316,7 @@ impl<'a> OneToken<'a> {
             return None;
         }
         let next = "Correct `wire` in applecart.yaml, or the file that was refused:";
-        let failed = "The first upload of this kind failed, so no other is sent.";
+        let failed = "The first upload of this kind failed, so no other is uploaded.";
         let message = format!("{failed} {}", state.details.join(" "));
         let words = Words::new(message.trim_end(), next);
         Some(self.matter(Cause::CanaryFailed, words.run(self.history())))

@@ -52,7 +52,7 @@ pub fn judge_recipients(files: &[SealedFile], listed: &[String]) -> Vec<AuditFin
                     "{}: age does not write into a file for whom it is, so only the number of recipients was compared",
                     crate::report::plural(unverifiable, "sealed file")
                 ),
-                "with a key, `applecart reseal` checks it and encrypts all of them to the list again",
+                "with a key, this checks it and encrypts all of them to the list again: `applecart reseal`",
             )
             .at(AuditLevel::Note),
         );

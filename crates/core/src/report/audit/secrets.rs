@@ -52,7 +52,7 @@ pub fn judge_secret(
         LeakPart::Names => format!("a name in folder {id}"),
         LeakPart::Message => {
             let message = format!(
-                "{what} stands in the message of this commit or tag; a later commit took nothing back"
+                "{what} is in the message of this commit or tag; a later commit took nothing back"
             );
             return vec![finding(AuditPlace::commit(id), message)];
         }

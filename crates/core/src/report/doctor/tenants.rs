@@ -33,7 +33,7 @@ pub(super) fn tenant_checks(tenants: &[TenantHealth]) -> Vec<Check> {
             Area::Permissions,
             "every read that was made is allowed; only an upload proves the write role",
         ),
-        (Area::Licence, "no tenant lacks an Intune licence"),
+        (Area::Licence, "every tenant has an Intune licence"),
         (Area::Graph, "every read that was made was answered"),
     ];
     for (area, text) in well {

@@ -58,7 +58,7 @@ pub(super) fn warnings(history: &History) -> Vec<String> {
     }
     if history.cut_off {
         all.push(
-            "This is a shallow clone: Git's history is cut off, and older changes are missing. `git fetch --unshallow` brings them."
+            "This is a shallow clone: Git's history is cut off, and older changes are missing. This brings them: `git fetch --unshallow`"
                 .to_owned(),
         );
     }

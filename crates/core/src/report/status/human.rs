@@ -114,7 +114,7 @@ fn head(status: &Status, width: usize) -> String {
         out.push_str(&text);
     }
     if summary.unobserved > 0 && !status.offline {
-        let text = format!("{} not fully observed", plural(summary.unobserved, "tenant"));
+        let text = format!("{} could not be read completely", plural(summary.unobserved, "tenant"));
         let _ = writeln!(out, "  {}", styled(BAD, &text));
     }
     if status.offline {

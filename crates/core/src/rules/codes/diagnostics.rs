@@ -22,7 +22,7 @@ super::rows! {
         NOT_USED,
         "Correct the indentation.";
     "duplicate-key" [Diagnostic] Error ()
-        "A key stands twice in one mapping.",
+        "A key is written twice in one mapping.",
         NOT_TAKEN,
         "Remove one of the two.";
     "unsupported-yaml" [Diagnostic] Error ()
@@ -82,7 +82,7 @@ super::rows! {
         NOT_USED,
         "Move it into a tenant's folder, or remove it.";
     "not-a-folder" [Diagnostic] Error ()
-        "A symbolic link or submodule stands where a tenant's folder should be.",
+        "A symbolic link or submodule is where a tenant's folder should be.",
         NOT_USED,
         "Replace it by a folder.";
     "too-many-files" [Diagnostic] Error ()
@@ -174,7 +174,7 @@ super::rows! {
         NOT_TAKEN,
         "Write all of its hexadecimal digits, as `git rev-parse` prints them.";
     "bad-move" [Diagnostic] Error ()
-        "The move leads nowhere, or stands twice.",
+        "The move leads nowhere, or is written twice.",
         NOT_TAKEN,
         "Correct `from` and `to`, or remove the line.";
     "missing-fact" [Diagnostic] Error ()
@@ -182,7 +182,7 @@ super::rows! {
         NOT_USED,
         "Let `applecart seal` write them.";
     "sha256-without-file" [Diagnostic] Error ()
-        "`sha256` stands there without a `file`.",
+        "There is a `sha256` without a `file`.",
         NOT_USED,
         "Name the sealed file, or remove `sha256`.";
     "unwatched-file" [Diagnostic] Error ()
@@ -219,7 +219,7 @@ super::rows! {
         "Run `applecart reseal`.";
     "open-secret" [Diagnostic] Error ()
         "A token, a private key or another secret lies open in a file of the fleet.",
-        "Git keeps whatever was committed, so whoever reads the repository has it.",
+        "Git keeps whatever was committed, so everyone who reads the repository has it.",
         "Take the file out before you commit. If it was committed, replace what is in it.";
     "unknown-profile" [Diagnostic] Error ()
         "`auth` names a profile that does not exist.",
@@ -242,11 +242,11 @@ super::rows! {
         NOT_USED,
         "Remove what does not belong there.";
     "duplicate-name" [Diagnostic] Error ()
-        "A token's name stands twice in one tenant.",
+        "Two tokens of one tenant have the same name.",
         TWICE,
         "Rename one of the two, or remove it.";
     "duplicate-token-id" [Diagnostic] Error ()
-        "A token's `id` stands twice.",
+        "Two tokens have the same `id`.",
         TWICE,
         "Correct one of the two.";
     "duplicate-tenant-id" [Diagnostic] Error ()

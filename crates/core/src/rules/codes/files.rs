@@ -43,7 +43,7 @@ super::rows! {
         "Nothing to do, unless a renewal was meant: then look for the newer download.";
     "csr-unknown" [Remark Warning] Warning ()
         "No request for Apple (CSR) is on record for this renewal, or none that the vendor's signature proves to be Intune's.",
-        "So nothing proves that Intune has the certificate's private key. Whoever may write notes can record a request.",
+        "So nothing proves that Intune has the certificate's private key. Everyone who may write notes can record a request.",
         "If you are unsure, open the renewal with `applecart renew TENANT/push` and use its request.";
     "gives-consent" [Warning] Warning ()
         "The upload states the customer's consent that Intune shares data with Apple.",

@@ -10,7 +10,7 @@ super::rows! {
         "A credential must never reach another customer's Intune.",
         "Put the file into the folder of its own tenant. If it really moved, have a `moves` line in applecart.yaml reviewed and merged first.";
     "duplicate" [Hold Renewal] Critical ()
-        "The same tenantId, token file, sha256 or push topic stands more than once in the fleet.",
+        "The same tenantId, token file, sha256 or push topic is in the fleet more than once.",
         "Only one of the places can be right, and the others would receive a foreign credential.",
         "Remove it everywhere but where it belongs.";
     "ambiguous" [Hold Warning] Error (Id)
@@ -58,9 +58,9 @@ super::rows! {
         "Intune and Apple would refuse such a certificate; which of two tokens is newer, such a date does not tell.",
         "Check this machine's clock. Wait until the certificate is valid; correct `downloaded` of the enrollment entry: Apple's file name has the time.";
     "rejected" [Hold Failure] Error (Allow)
-        "Intune refused this file, or it was sent twice and never appeared.",
-        "Sending the same file again would end the same way.",
-        "Read the cause. Download a new file from Apple and seal it, or have an `allow` line reviewed to send this one once more.";
+        "Intune refused this file, or it was uploaded twice and never appeared.",
+        "Uploading the same file again would end the same way.",
+        "Read the cause. Download a new file from Apple and seal it, or have an `allow` line reviewed to upload this one once more.";
     "organization-differs" [Hold Remark Renewal] Error (Allow)
         "The VPP token is of another organisation than the one in Intune or in the tenant file.",
         "It may be another customer's token, whose licences would then be used.",
@@ -111,7 +111,7 @@ super::rows! {
         "Have the `allow` line with both accounts reviewed. To propose it, run `applecart renew TENANT/push --apple-id ACCOUNT --push`.";
     "suspended" [Hold] Note (Suspend)
         "The tenant, or this token, is suspended in the tenant file.",
-        "A reviewer asked for it; the reason stands there. Expiry is still reported.",
+        "A reviewer asked for it, with a reason. Expiry is still reported.",
         "Wait until the date, or change or remove `suspend`.";
     "suspension-ended" [Hold] Error (Suspend)
         "The suspension has ended, and its line is still in the tenant file.",

@@ -45,7 +45,7 @@ super::rows! {
         RESTORE;
     "request-disputed" [Attention] Error ()
         "The record does not tell which request for Apple (CSR) Intune made: several of one renewal are open with different keys, one is not the vendor's, or one key is recorded for two tenants or with two requests.",
-        "Intune has the private key of its own request alone. A certificate for another key cuts off every device. Whoever may write notes can record a request.",
+        "Intune has the private key of its own request alone. A certificate for another key cuts off every device. Everyone who may write notes can record a request.",
         "Ask the people whom the message names. `applecart renew TENANT/TOKEN --request KEY` gives out the one that Intune made. If no one can tell, run `applecart renew TENANT/TOKEN --new-csr`.";
     "ledger-line-broken" [Ledger Attention] Error ()
         "A line is dated in the future, asks for a lease of more than 15 minutes, or names another key than the request for Apple (CSR) that it holds.",

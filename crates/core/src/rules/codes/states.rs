@@ -88,7 +88,7 @@ super::rows! {
         "Renew it at Apple. If Git has no newer file, run `applecart renew TENANT/TOKEN`.";
     "state-unknown" [Health] Error ()
         "Intune does not say whether the VPP token works.",
-        "It names a state that says nothing, or one that this version does not know. The token may be dead, whatever its expiry date says.",
+        "It names a state that says nothing, or one that this version does not know. The token may not work, whatever its expiry date says.",
         "Look at the token in the Intune portal. If it does not work there, renew it at Apple, and run `applecart renew TENANT/TOKEN`.";
     "apple-id-differs" [Warning] Warning ()
         "The Apple Account in Git is not the one in Intune.",
@@ -164,7 +164,7 @@ super::rows! {
         "Run `applecart apply`, or correct what holds the upload.";
     "expiry-unknown" [Attention] Warning ()
         "Nothing tells when the token expires.",
-        "Intune names no date; or it was not read, and neither Git nor the ledger knows one. No warning comes before the token dies.",
+        "Intune names no date; or it was not read, and neither Git nor the ledger knows one. No warning comes before the token expires.",
         "If Intune was not read, run `applecart status` without `--offline`. Else start a sync of the token in the Intune portal, and look at its date there.";
     "awaiting-confirmation" [Attention] Note ()
         "A file was uploaded, and the customer has not confirmed yet that devices work.",
@@ -203,15 +203,15 @@ super::rows! {
         "No renewal follows from it: the tokens still expire on their day, and no run tells.",
         "Renew these tokens first. Merge other limits only if the team that is told by them agrees.";
     "ledger-moved" [Ledger Attention] Error ()
-        "The settings named another branch for the ledger or the notes before, and that branch has lines which the one named now lacks; or a `genesis` that they named was dropped.",
+        "The settings named another branch for the ledger or the notes before, and that branch has lines which the one named now does not have; or a `genesis` that they named was dropped.",
         "Holds and first sights rest on those lines, so nothing is uploaded without them. A dropped `genesis` is asked for all the same, as long as the history says that there was one.",
         "Find the commit that changed it (git log -p applecart.yaml). If it was not meant, have it reverted. Else go on with the earlier record, as the message says. To write its first commit down again, run `applecart ledger create`.";
     "clone-behind" [Attention] Note ()
-        "The remote has commits that this clone lacks.",
+        "The remote has commits that this clone does not have.",
         "What is shown may be outdated.",
         "Run `git pull --ff-only`.";
     "clone-ahead" [Attention] Note ()
-        "The fleet's branch has commits in this clone that the remote lacks.",
+        "The fleet's branch has commits in this clone that the remote does not have.",
         "`apply` takes only what the remote has.",
         "If they are reviewed and merged, run `git push`.";
     "renewal-open" [Attention] Note ()

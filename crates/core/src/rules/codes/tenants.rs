@@ -12,10 +12,10 @@ super::rows! {
     "no-consent" [Problem] Error ()
         "The application has no administrator's consent in the tenant.",
         "Without it the tenant cannot be read.",
-        "Have an administrator of the customer open the consent link and accept. `applecart doctor` has the links of all tenants.";
+        "Have an administrator of the customer open the consent link and accept. This lists the links of all tenants: `applecart doctor`";
     "forbidden" [Problem] Error ()
         "Microsoft Graph refused the request (403).",
-        "The application lacks the permission that the problem names, or its consent is older than that permission.",
+        "The application does not have the permission that the problem names, or its consent is older than that permission.",
         "Add the permission to the application, and ask an administrator of the customer to consent again.";
     "no-licence" [Problem] Error ()
         "The tenant has no active Intune licence.",
@@ -31,7 +31,7 @@ super::rows! {
         "Run the command again.";
     "unreachable" [Problem Ledger] Error ()
         "No connection could be made.",
-        "The network, a proxy or a firewall stands between.",
+        "The network, a proxy or a firewall is in the way.",
         "Check the network and the proxy, and run the command again.";
     "server-error" [Problem] Error ()
         "Microsoft Graph answered with a server error after every retry.",
@@ -70,11 +70,11 @@ super::rows! {
         "The connection ended, Intune had a fault, or the run was stopped.",
         "Nothing to do: `applecart apply` tries again, after a while if it failed before.";
     "not-sent" [Failure] Warning ()
-        "The upload was announced and never sent.",
+        "The upload was announced, and nothing was uploaded.",
         "Intune had changed, or the run was stopped or out of time.",
         "Nothing to do: the next `applecart apply` tries again.";
     "never-visible" [Failure] Error ()
-        "The file was sent twice and never appeared in Intune.",
+        "The file was uploaded twice and never appeared in Intune.",
         "Intune accepted it and did not keep it.",
         "Look at the token in the Intune portal. Download a new file from Apple and seal it.";
 }

@@ -103,7 +103,7 @@ impl Application {
                 "Entra got no client secret it could read; set AZURE_CLIENT_SECRET"
             }
             _ => {
-                "Entra got no assertion it could read; check whatever stands between here and Entra"
+                "Entra got no assertion it could read; check the proxy or firewall between here and Entra"
             }
         }
     }
@@ -170,7 +170,7 @@ fn lacks_consent(number: u64) -> Option<&'static str> {
         700_016 | 7_000_229 => "the application does not exist in the tenant",
         65001 | 90094 | 90099 => "the tenant has not consented to the application",
         650_052 | 650_057 => {
-            "the tenant lacks a service the application asks for, or its consent is old"
+            "the tenant does not have a service the application asks for, or its consent is old"
         }
         7_000_112 => {
             "the application is disabled; switch on `Enabled for users to sign-in` under Enterprise applications in the tenant, or enable it in its home tenant"

@@ -78,7 +78,7 @@ pub enum IdentityFault {
     )]
     Surrounded,
     #[error(
-        "the age identity stands in a comment: its line ends were lost, so everything behind the first # is one. Keep the line ends, or store only AGE-SECRET-KEY-1…"
+        "the age identity is in a comment: its line ends were lost, so everything behind the first # is one. Keep the line ends, or store only AGE-SECRET-KEY-1…"
     )]
     Commented,
     #[error(
