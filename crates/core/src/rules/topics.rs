@@ -135,7 +135,7 @@ impl KnownTopic {
                 by.told(*at)
             ),
             Doubt::HistoryUnknown => format!(
-                "It is unknown which push topic the enrolled devices know: the tenant file names {} now, and this clone lacks the history that would tell what it named first (`git fetch --unshallow` brings it)",
+                "It is unknown which push topic the enrolled devices know: the tenant file names {} now, and this clone does not have the history that would tell what it named first. This brings it: `git fetch --unshallow`",
                 self.topic
             ),
             Doubt::Unbacked => format!(
