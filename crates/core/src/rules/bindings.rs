@@ -259,7 +259,7 @@ impl Says<'_> {
 fn stands_twice(what: &str, places: &[String]) -> Option<String> {
     (places.len() > 1).then(|| {
         format!(
-            "the same {what} stands more than once in the fleet: {}. Nothing is uploaded for any of them until one is left",
+            "the same {what} is in the fleet more than once: {}. Nothing is uploaded for any of them until one is left",
             places.join(", ")
         )
     })
