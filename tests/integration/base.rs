@@ -418,7 +418,15 @@ fn a_pull_request_cannot_send_a_file_to_another_tenant_and_release_it_itself() {
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace(&from, &to)).unwrap();
     fleet.world.commit("A certificate of the new tenant's own");
+    squash(&fleet, "A certificate of the new tenant's own");
     fleet.world.run(&["plan"]).ends_with(0).says("upload push");
+}
+
+/// The last two commits as one: the first of them gave the file to the earlier tenant, and what a
+/// commit of the branch gave to one tenant belongs to it.
+fn squash(fleet: &Fleet, message: &str) {
+    fleet.world.git(&["reset", "--quiet", "--soft", "HEAD~2"]);
+    fleet.world.git(&["commit", "--quiet", "--message", message]);
 }
 
 #[test]
@@ -446,6 +454,7 @@ fn a_hold_that_the_merge_itself_releases_is_told_first() {
     let moves: String = of.iter().map(line).collect();
     fleet.policy(&format!("moves:\n{moves}"));
     fleet.world.commit("A new certificate for another tenant, and the line that permits it");
+    squash(&fleet, "A new certificate for another tenant, and the line that permits it");
     for base in [&["plan"][..], &["plan", "--base", "origin/main"]] {
         let json = [base, &["--format", "json"]].concat();
         let plan = fleet.world.run(&json).ends_with(0).json();

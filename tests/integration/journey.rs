@@ -92,7 +92,7 @@ fn a_topic_that_only_the_opened_file_betrays_is_refused() {
     world.commit("The facts are of another file");
     world.run(&["apply"]).ends_with(4).says("topic-change").says("bad-file");
     assert_eq!(world.uploads("contoso"), 0);
-    assert!(world.events("contoso").is_empty(), "a refused file is never announced");
+    assert_eq!(world.events("contoso"), ["failed"], "a refused file is recorded, never announced");
 }
 
 #[test]

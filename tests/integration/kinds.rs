@@ -256,7 +256,7 @@ fn an_enrollment_file_for_another_key_is_refused_before_anything_is_sent() {
     world.tokens("contoso").enrollment(&theirs, "").commit();
     world.run(&["apply"]).ends_with(4).says("encrypted to a key that Intune does not have");
     assert_eq!(world.uploads_of("contoso", Kind::Enrollment), 0);
-    assert!(world.events("contoso").is_empty());
+    assert_eq!(world.events("contoso"), ["failed"], "the refusal is on record, no announcement");
 }
 
 #[test]

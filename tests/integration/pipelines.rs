@@ -197,7 +197,12 @@ fn can_comment() -> bool {
 fn a_morning_tells_what_lapses_what_is_due_and_what_differs_and_needs_no_key() {
     let hub = hub();
     let clone = hub.clone("main", &[]);
-    // The renewal is on its branch; live lapses in 20 days.
+    // The renewal is on its branch; what Intune has expires in 20 days.
+    step(&clone, "schedule.sh", &[NO_KEY, ("FAIL_WITHIN", "14d")]).ends_with(0);
+    let renewals = read(&clone, "renewals.md");
+    assert!(renewals.contains("Do not download it again. Review this branch"), "{renewals}");
+
+    hub.world.git(&["push", "--quiet", "origin", "--delete", "renew/contoso"]);
     step(&clone, "schedule.sh", &[NO_KEY, ("FAIL_WITHIN", "14d")]).ends_with(0);
     let renewals = read(&clone, "renewals.md");
     assert!(renewals.contains("press Renew on it. Never press Create"), "{renewals}");

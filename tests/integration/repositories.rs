@@ -278,7 +278,7 @@ fn a_clone_that_cannot_be_written_to_shows_what_the_remote_has_and_uploads_nothi
     let kept = "is forgotten at its end";
     let told = [
         (&["plan"][..], "clone-behind"),
-        (&["status"], "The remote has 1 commit that this clone lacks"),
+        (&["status"], "The remote has 1 commit that this clone does not have"),
         (&["history", "--fetch"], "uploaded"),
         (&["audit"], "1 upload traced"),
         (&["ledger", "verify"], "ok: 1 tenant"),

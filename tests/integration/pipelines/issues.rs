@@ -212,6 +212,8 @@ fn a_renewal_that_is_due_is_one_issue_until_it_is_done() {
         return;
     }
     let hub = hub();
+    // Nobody has brought the file yet.
+    hub.world.git(&["push", "--quiet", "origin", "--delete", "renew/contoso"]);
     let clone = hub.clone("main", &[]);
     let file = clone.folder.join("applecart-out/renewals.json");
     let trackers = [Host::Github, Host::Gitlab, Host::Azure].map(Tracker::new);

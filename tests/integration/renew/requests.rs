@@ -327,13 +327,14 @@ fn a_notes_branch_that_was_deleted_is_lost_in_every_clone_and_comes_back_with_th
 fn a_fleet_that_never_had_notes_stays_green() {
     let hub = hub(&["contoso"]);
     let clone = admin(&hub, "admin");
-    // As in a fleet whose settings are from before notes had a beginning.
+    // As in a fleet whose settings are from before notes had a beginning, and never named one.
     let file = clone.folder.join("applecart.yaml");
     let policy = std::fs::read_to_string(&file).unwrap();
     let lines = policy.lines().filter(|line| !line.contains("notesGenesis"));
     std::fs::write(&file, lines.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    clone.git(&["checkout", "--quiet", "--orphan", "older"]);
     clone.commit("Settings");
-    clone.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    clone.git(&["push", "--quiet", "--force", "origin", "HEAD:main"]);
     hub.git(&["update-ref", "-d", "refs/heads/applecart/notes"]);
     let fresh = admin(&hub, "fresh");
     let said = words(&fresh.run(&["plan"]).ends_with(0));

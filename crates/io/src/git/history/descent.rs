@@ -1,6 +1,7 @@
 //! Which commits come after which.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use git2::Oid;
 
@@ -59,8 +60,8 @@ impl Descent {
                 let Some((_, parents)) = self.place(id).and_then(|at| self.commits.get(at)) else {
                     continue;
                 };
-                if !brought.contains_key(&id) {
-                    brought.insert(id, by);
+                if let Entry::Vacant(entry) = brought.entry(id) {
+                    entry.insert(by);
                     ahead.extend(parents);
                 }
             }
