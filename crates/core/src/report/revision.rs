@@ -119,8 +119,7 @@ fn after_merge(after: &AfterMerge, foretold: bool) -> String {
             "as below, as far as its sign-in may do the same".to_owned()
         }
         0 if foretold => "the same as below".to_owned(),
-        0 => "only as long as today's record and signers decide, which this merge ends"
-            .to_owned(),
+        0 => "only as long as today's record and signers decide, which this merge ends".to_owned(),
         count => format!(
             "{} otherwise than below: {}",
             plural(count, "token"),

@@ -12,7 +12,7 @@ super::rows! {
     "no-consent" [Problem] Error ()
         "The application has no administrator's consent in the tenant.",
         "Without it the tenant cannot be read.",
-        "Have an administrator of the customer open the consent link and accept. This lists the links of all tenants: `applecart doctor`.";
+        "Have an administrator of the customer open the consent link and accept. To list the links of all tenants, run `applecart doctor`.";
     "forbidden" [Problem] Error ()
         "Microsoft Graph refused the request (403).",
         "The application does not have the permission that the problem names, or its consent is older than that permission.",
