@@ -239,12 +239,20 @@ pub(super) fn decide(case: &Case<'_>) -> Ruling {
         all.extend(holds::without_file(case));
         return judged(case, all, Decision::Unknown);
     }
-    let unfinished = case.one.past.unfinished(case.one.of);
+    let (impossible, unfinished): (Vec<_>, Vec<_>) = case
+        .one
+        .past
+        .unfinished(case.one.of)
+        .into_iter()
+        .partition(|sending| case.one.is_before_download(sending));
 
     // Row 3: a sending landed and its end was not recorded, or it showed later than its end says.
     let sent = case.one.past.every_sending(case.one.of, case.file.sha256);
-    let is_proved =
-        |sending: &&Sending<'_>| is_open_to_proof(case, sending) && case.is_shown(sending);
+    let is_proved = |sending: &&Sending<'_>| {
+        !case.one.is_before_download(sending)
+            && is_open_to_proof(case, sending)
+            && case.is_shown(sending)
+    };
     if let Some(shown) = sent.iter().find(is_proved) {
         return landed(case, shown);
     }
@@ -268,6 +276,15 @@ pub(super) fn decide(case: &Case<'_>) -> Ruling {
     let never_visible = rejected.as_ref().and_then(|rejected| rejected.note.clone());
     let rejected = rejected.map(|rejected| rejected.hold);
     let mut ruling = rows_5_to_8(case, &unfinished, &closed, same, rejected);
+    if let Some(sending) = impossible.last() {
+        ruling.warnings.push(Warning::RecordDisproved);
+        ruling.details.push(format!(
+            "Line {} of its ledger says that an upload of this file was announced on {}, before the file was downloaded: it binds nobody. No run writes such a line; find out who did. `applecart ledger show {}` prints the lines",
+            sending.opened.seq,
+            sending.intended_at(),
+            case.one.tenant.name
+        ));
+    }
     ruling.notes.extend(notes(case, &closed, never_visible.as_ref()));
     mark_urgent(&mut ruling, case);
     ruling
@@ -404,7 +421,8 @@ fn rows_5_to_8(
     // Row 5 again: what is being uploaded under another name may be this very token.
     let open = case.one.past.all_unfinished();
     let as_another = |sending: &&Sending<'_>| {
-        case.is_pending(sending)
+        !case.one.is_before_download(sending)
+            && case.is_pending(sending)
             && identity::is_under_way_as(sending, case.one.of, case.one.tenant, case.one.token)
     };
     if let Some(sending) = open.iter().find(as_another) {
@@ -484,6 +502,10 @@ fn warn_of_upload(ruling: &mut Ruling, case: &Case<'_>, closed: &[Closed<'_>]) {
     }
     if case.one.kind() == Kind::Push {
         warn_of_request(ruling, case);
+    }
+    if let Some(told) = case.bindings.moved(case.one.tenant, case.one.token) {
+        ruling.warnings.push(Warning::MovedHere);
+        ruling.details.push(told);
     }
     if let Some(what) = holds::needs_consent(case) {
         ruling.warnings.push(Warning::GivesConsent);

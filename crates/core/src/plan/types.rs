@@ -105,6 +105,7 @@ crate::code_enum! {
         ClockSkew = "clock-skew",
         NotReviewed = "not-reviewed",
         GivesConsent = "gives-consent",
+        MovedHere = "moved-here",
     }
 }
 

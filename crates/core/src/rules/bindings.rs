@@ -162,6 +162,16 @@ impl<'a> Bindings<'a> {
         [conflict(&folder), of_file, of_topic].into_iter().flatten().collect()
     }
 
+    /// That the file was another tenant's, in a sentence, where no conflict is left: a reviewed line
+    /// moved it, maybe one of an earlier pull request.
+    pub fn moved(&self, tenant: &Tenant, token: &Token) -> Option<String> {
+        let (file, mine) = (Owned::File(token.file.as_ref()?.sha256), tenant.tenant_id);
+        let from = self.elsewhere(&file, mine).into_iter().next()?.tenant();
+        Some(format!(
+            "This file was tenant {from}'s, and a `moves` line in applecart.yaml lets it go to tenant {mine}"
+        ))
+    }
+
     /// That the tenant's folder belongs to another tenant, in a sentence. An entry that only watches
     /// takes no harm from it, and its next renewal does: Apple's file would be held when it is too late.
     pub fn folder_conflict(

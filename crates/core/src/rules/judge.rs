@@ -106,6 +106,16 @@ impl Case<'_> {
         live.last_modified.is_none_or(|modified| modified < since)
     }
 
+    /// Whether the ledger says that this file was sent before Apple handed it out. Whoever may push
+    /// the ledger could otherwise keep a new file waiting with lines of days ago.
+    pub fn is_before_download(&self, sending: &Sending<'_>) -> bool {
+        sending.sha256 == self.sha256
+            && self
+                .token
+                .downloaded
+                .is_some_and(|downloaded| sending.last_at().plus(CLOCK_TOLERANCE) < downloaded)
+    }
+
     /// What the ledger says of this file and Intune's facts speak against: that Intune has it.
     pub fn disproved(&self) -> Option<&Record> {
         self.past.proof(self.of, self.sha256).filter(|_| self.proof().is_none())

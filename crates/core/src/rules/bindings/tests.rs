@@ -4,7 +4,7 @@ use super::{Bound, History};
 use crate::fleet::{Desired, Move, Owned, Tenant};
 use crate::model::{Event, Sha256, TenantId, Timestamp};
 use crate::plan::world::{OTHER_TOPIC, World, push_entry, tenant};
-use crate::plan::{Reason, Sync};
+use crate::plan::{Reason, Sync, Warning};
 
 /// A renewal is due, and the base has the tenant with last year's certificate.
 fn world() -> World {
@@ -138,7 +138,10 @@ fn a_vpp_token_that_belonged_to_another_tenant_is_held_until_the_policy_moves_it
     let line = &token.state.details[0];
     assert!(line.contains(&format!("`moves: [{{of: \"sha256:{}\"", Sha256::of(b"AA"))), "{line}");
     moves(&mut world, file(), other);
-    world.expect_upload();
+    let token = world.expect_upload();
+    assert!(token.state.warnings.contains(&Warning::MovedHere), "{token:?}");
+    let told = format!("This file was tenant {other}'s");
+    assert!(token.state.details.iter().any(|text| text.starts_with(&told)), "{token:?}");
 }
 
 #[test]

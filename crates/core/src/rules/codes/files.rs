@@ -45,6 +45,10 @@ super::rows! {
         "No request for Apple (CSR) is on record for this renewal, or none that the vendor's signature proves to be Intune's.",
         "So nothing proves that Intune has the certificate's private key. Everyone who may write notes can record a request.",
         "If you are unsure, open the renewal with `applecart renew TENANT/push` and use its request.";
+    "moved-here" [Warning] Warning ()
+        "The file belonged to another tenant, and a `moves` line in applecart.yaml lets it go to this one.",
+        "The other customer's licences or devices are then managed by this tenant.",
+        "Merge it only if the customer agreed to the move.";
     "gives-consent" [Warning] Warning ()
         "The upload states the customer's consent that Intune shares data with Apple.",
         "Consenting is the customer's legal act; `consent: {dataSharing: true}` in the tenant file is what permits it.",

@@ -274,6 +274,26 @@ fn an_enrollment_file_that_intune_never_changed_for_is_not_there() {
     assert_eq!(world.first().state.sync, Sync::InSync);
 }
 
+#[test]
+fn lines_from_before_the_download_keep_no_file_waiting() {
+    let mut world = World::enrollment();
+    world.forget();
+    world.now = at("2026-11-20T17:40:00Z");
+    world.policy.settle = chrono::Duration::days(7);
+    world.entry().downloaded = Some(at("2026-11-20T16:00:00Z"));
+    world.live_enrollment(|live| live.expires = Some(at(THIS_YEAR)));
+    for event in [Event::Intended, Event::Applied] {
+        world.recorded(event, "AA", "run-9", "2026-11-18T16:05:00Z");
+    }
+    let token = world.expect_upload();
+    assert!(token.urgent && token.state.warnings.contains(&Warning::RecordDisproved), "{token:?}");
+    let told = |text: &String| text.contains("before the file was downloaded");
+    assert!(token.state.details.iter().any(told), "{token:?}");
+    // Lines of a time at which the file was there keep it waiting, as those of a run do.
+    world.entry().downloaded = Some(at("2026-11-18T16:00:00Z"));
+    assert_eq!(world.first().state.sync, Sync::Progressing);
+}
+
 /// A second download of a day (AA), which no run sent, beside a first one (99) that a run sent and
 /// saw; and lines of these events that say that the second one was sent, over last year's token.
 fn forged(events: &[Event]) -> World {
