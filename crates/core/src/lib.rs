@@ -12,6 +12,7 @@
 //! * [`plan`]: what to do with every token, and why.
 //! * [`attention`]: what needs a person, most urgent first.
 //! * [`report`]: all of it, for people and for scripts.
+//! * [`outlets`]: what is told of it, where and when.
 //!
 //! That this crate is pure is a fact of its `Cargo.toml`, which names neither Git, HTTP, a runtime,
 //! age nor a source of randomness, and of the lints below.
@@ -24,6 +25,7 @@ pub mod fleet;
 pub mod import;
 pub mod ledger;
 pub mod model;
+pub mod outlets;
 pub mod plan;
 pub mod renewal;
 pub mod report;

@@ -6,6 +6,7 @@
 //! * [`vault`]: age and SOPS files, and secrets that cannot be printed.
 //! * [`store`]: the ledger's branch, its remote and its lock.
 //! * [`apply`]: walks a checked plan: opens, records the intent, uploads, reads back, records.
+//! * [`outlets`]: sends messages to those who are told.
 //! * [`files`]: what a person names, read within bounds.
 //! * [`seams`]: time and chance, which a run is given.
 
@@ -13,6 +14,7 @@ pub mod apply;
 pub mod files;
 pub mod git;
 pub mod intune;
+pub mod outlets;
 pub mod seams;
 pub mod store;
 pub mod vault;

@@ -1,0 +1,320 @@
+//! What is told of one tenant, or of the fleet as a whole.
+//!
+//! A [`Message`] is made of one customer's matters only: [`TenantMatters`] takes a whole list and
+//! keeps what is of its customer, so that no caller can put another customer's into it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use crate::attention::{Matter, Severity};
+use crate::model::{Sha256, TenantId, Timestamp, safe_text};
+use crate::report::plural;
+
+/// A step in the life of a matter. The number says which time the matter is open, from 1: one that
+/// was resolved and comes again is told anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// It is there.
+    Raised(u32),
+    /// It is more severe than it was told.
+    Worse(Severity, u32),
+    /// It lasts, and this is the reminder of this number.
+    Again(u32, u32),
+    /// A reading shows that it is over.
+    Resolved(u32),
+    /// Its tenant left Git, and nobody reads it any more: whether it is over is not known.
+    Unwatched(u32),
+}
+
+impl Step {
+    /// Which time the matter is open, from 1.
+    pub fn time(self) -> u32 {
+        match self {
+            Self::Raised(time)
+            | Self::Worse(_, time)
+            | Self::Again(_, time)
+            | Self::Resolved(time)
+            | Self::Unwatched(time) => time,
+        }
+    }
+
+    /// Whether nothing more is told of this time.
+    pub fn is_last(self) -> bool {
+        matches!(self, Self::Resolved(_) | Self::Unwatched(_))
+    }
+
+    /// The step without its numbers, as machines are told it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Raised(_) => "raised",
+            Self::Worse(..) => "worse",
+            Self::Again(..) => "again",
+            Self::Resolved(_) => "resolved",
+            Self::Unwatched(_) => "unwatched",
+        }
+    }
+}
+
+/// `raised-1`, `worse-critical-1`, `again-3-1`, `resolved-1`, `unwatched-1`.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, time) = (self.word(), self.time());
+        match self {
+            Self::Worse(severity, _) => write!(f, "{word}-{severity}-{time}"),
+            Self::Again(count, _) => write!(f, "{word}-{count}-{time}"),
+            _ => write!(f, "{word}-{time}"),
+        }
+    }
+}
+
+/// The text names no step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a step, such as raised-1, worse-critical-1, again-2-1 or resolved-1")]
+pub struct StepError;
+
+impl FromStr for Step {
+    type Err = StepError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.split('-');
+        let (word, last) = (parts.next(), parts.next_back());
+        let between = parts.next();
+        // `01` and `+1` would be two more texts for one step.
+        let number = |text: Option<&str>| {
+            let number: u32 = text?.parse().ok()?;
+            (text == Some(number.to_string().as_str())).then_some(number)
+        };
+        let step = match (word, between, number(last)) {
+            (Some("raised"), None, Some(time)) => Some(Self::Raised(time)),
+            (Some("resolved"), None, Some(time)) => Some(Self::Resolved(time)),
+            (Some("unwatched"), None, Some(time)) => Some(Self::Unwatched(time)),
+            (Some("again"), count, Some(time)) => {
+                number(count).map(|count| Self::Again(count, time))
+            }
+            (Some("worse"), Some(severity), Some(time)) => Severity::ALL
+                .iter()
+                .find(|one| one.as_str() == severity)
+                .map(|one| Self::Worse(*one, time)),
+            _ => None,
+        };
+        step.filter(|_| parts.next().is_none()).ok_or(StepError)
+    }
+}
+
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for Step {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Step".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^(raised|again-[0-9]+|worse-(critical|urgent|notice)|resolved|unwatched)-[0-9]+$",
+            "description": "A step in the life of a matter; the last number says which time it is open"
+        })
+    }
+}
+
+/// A matter and the step of it that is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub matter: Matter,
+    pub step: Step,
+}
+
+/// A customer, as their tenant file names them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Customer {
+    /// The name of the tenant's folder.
+    pub name: String,
+    pub display_name: Option<String>,
+    /// `None` where the tenant file cannot be read.
+    pub tenant_id: Option<TenantId>,
+    /// Whom of the customer to write to.
+    pub contacts: Vec<String>,
+    /// The customer's number in ticket systems, by the system's key.
+    pub tickets: BTreeMap<String, String>,
+}
+
+impl Customer {
+    /// Whether the matter is this customer's. The tenant id decides wherever one is known: a folder
+    /// may be renamed.
+    fn has(&self, matter: &Matter) -> bool {
+        matter.tenant.as_ref().is_some_and(|tenant| match (self.tenant_id, tenant.tenant_id) {
+            (None, None) => self.name == tenant.name,
+            (own, other) => own == other,
+        })
+    }
+
+    /// What people call the customer.
+    pub fn called(&self) -> &str {
+        self.display_name.as_deref().unwrap_or(&self.name)
+    }
+
+    /// The customer in digests and threads: the tenant id, else the folder.
+    fn id(&self) -> String {
+        self.tenant_id.map_or_else(|| self.name.clone(), |id| id.to_string())
+    }
+}
+
+/// Whom a message is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    Tenant(Customer),
+    Fleet,
+}
+
+/// What is told of one customer, and of nobody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantMatters {
+    about: About,
+    told: Vec<Told>,
+}
+
+impl TenantMatters {
+    /// The customer's part of a list.
+    pub fn new(customer: Customer, all: &[Told]) -> Self {
+        let told = all.iter().filter(|told| customer.has(&told.matter)).cloned().collect();
+        Self { about: About::Tenant(customer), told }
+    }
+
+    /// The part of a list that is about no tenant.
+    pub fn of_fleet(all: &[Told]) -> Self {
+        let told = all.iter().filter(|told| told.matter.tenant.is_none()).cloned().collect();
+        Self { about: About::Fleet, told }
+    }
+
+    pub fn told(&self) -> &[Told] {
+        &self.told
+    }
+
+    /// The same customer, and one of the matters.
+    fn only(&self, told: &Told) -> Self {
+        Self { about: self.about.clone(), told: vec![told.clone()] }
+    }
+}
+
+/// One message to one sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    key: String,
+    thread: String,
+    matters: TenantMatters,
+    generated_at: Timestamp,
+}
+
+impl Message {
+    /// What a sink is told of one customer at once; `None` where there is nothing.
+    pub fn digest(sink: &str, matters: TenantMatters, generated_at: Timestamp) -> Option<Self> {
+        let whose = match &matters.about {
+            About::Tenant(customer) => customer.id(),
+            About::Fleet => "fleet".to_owned(),
+        };
+        let steps: Vec<(&str, String)> = matters
+            .told
+            .iter()
+            .map(|told| (told.matter.key.as_str(), told.step.to_string()))
+            .collect();
+        let identity = serde_json::json!([sink, whose, steps]).to_string();
+        let thread = match matters.told.as_slice() {
+            [] => return None,
+            [one] => one.matter.key.clone(),
+            _ => whose,
+        };
+        let key = Sha256::of(identity.as_bytes()).to_string();
+        Some(Self { key, thread, matters, generated_at })
+    }
+
+    /// A message for each matter of the customer.
+    pub fn each(sink: &str, matters: &TenantMatters, generated_at: Timestamp) -> Vec<Self> {
+        let all = matters.told.iter().map(|told| matters.only(told));
+        all.filter_map(|one| Self::digest(sink, one, generated_at)).collect()
+    }
+
+    /// The same for the same steps at the same sink, whenever and by whomever it is sent: a receiver
+    /// that knows it has had the message.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub fn about(&self) -> &About {
+        &self.matters.about
+    }
+
+    /// The customer; `None` where it is about the fleet as a whole.
+    pub fn customer(&self) -> Option<&Customer> {
+        match &self.matters.about {
+            About::Tenant(customer) => Some(customer),
+            About::Fleet => None,
+        }
+    }
+
+    pub fn told(&self) -> &[Told] {
+        &self.matters.told
+    }
+
+    /// What belongs to one conversation: the matter, or the customer where it tells of several.
+    pub fn thread(&self) -> &str {
+        &self.thread
+    }
+
+    pub fn generated_at(&self) -> Timestamp {
+        self.generated_at
+    }
+
+    /// The most severe of its matters that are not over.
+    pub fn severity(&self) -> Option<Severity> {
+        self.told()
+            .iter()
+            .filter(|told| !told.step.is_last())
+            .map(|told| told.matter.severity)
+            .min()
+    }
+
+    /// One line that names the customer, and the matter or how many. It says nothing that changes
+    /// from day to day, so that messages of one matter stay together.
+    pub fn title(&self) -> String {
+        let whose = safe_text(self.customer().map_or("The fleet", Customer::called));
+        match self.told() {
+            [Told { matter, step }] => {
+                let token = matter.token.as_ref().map(|token| match &token.name {
+                    Some(name) => format!(" {} {}", token.kind, safe_text(name)),
+                    None => format!(" {}", token.kind),
+                });
+                let over = match step {
+                    Step::Resolved(_) => " (resolved)",
+                    Step::Unwatched(_) => " (no longer watched)",
+                    _ => "",
+                };
+                format!("{whose}{}: {}{over}", token.unwrap_or_default(), matter.code)
+            }
+            told => {
+                let open = told.iter().filter(|told| !told.step.is_last()).count();
+                match (open, told.len() - open) {
+                    (open, 0) => format!("{whose}: {}", plural(open, "matter")),
+                    (0, over) => format!("{whose}: {} resolved", plural(over, "matter")),
+                    (open, over) => format!("{whose}: {}, {over} resolved", plural(open, "matter")),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
