@@ -216,7 +216,7 @@ impl<'a> Session<'a> {
             false => self.make_with(live, source, &downloads),
         };
         if let Some(other) = &self.loaded.other {
-            plan::foretell(&mut planned.plan, &other.as_proposed());
+            plan::foretell(&mut planned.plan, &self.loaded.policy, &other.as_proposed());
         }
         if let Some(proposed) = &self.loaded.proposed {
             let unknown = self.known.as_ref().err().map(ToString::to_string);

@@ -16,6 +16,7 @@ mod diagnostic;
 mod document;
 mod edit;
 mod load;
+mod notify;
 mod owned;
 mod places;
 mod policy;
@@ -39,6 +40,10 @@ pub use edit::{
 pub use load::{
     Desired, FLEET_FILE, Loaded, load, load_folder, load_looking, load_policy, load_tenants,
     load_tenants_looking,
+};
+pub use notify::{
+    Codes, Digest, Email, Forge, MailTls, Receiver, SinkPolicy, TicketPolicy, Webhook, WebhookAuth,
+    WebhookUrl,
 };
 pub use owned::{NotOwned, Owned, Stated, stated_in};
 pub use places::{TokenLines, token_lines};

@@ -109,7 +109,7 @@ pub(super) fn of_clone(clone: &CloneState) -> Vec<Matter> {
 fn of_merge(plan: &Plan) -> impl Iterator<Item = Matter> {
     let record = plan.record_changed.as_ref().map(revision::record_changed);
     let invalid = plan.settings_invalid.as_deref().map(revision::settings_invalid);
-    let quieter = revision::quieter(&plan.quieter_then);
+    let quieter = revision::quieter(&plan.quieter_then, &plan.told_less_then);
     let found = [
         (Cause::RecordChanges, record),
         (Cause::SettingsInvalid, invalid),

@@ -4,6 +4,7 @@
 //! run shows everything. Only a file without any error becomes a checked value.
 
 mod fleet;
+mod notify;
 mod policy;
 mod sealed;
 mod tenant;

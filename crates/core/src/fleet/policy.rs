@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{Duration, NaiveDate};
 
+use super::notify::{SinkPolicy, TicketPolicy};
 use super::owned::Owned;
 use crate::model::{Kind, Record, Sha256, TenantId};
 use crate::words::kebab_enum;
@@ -53,6 +54,10 @@ pub struct Policy {
     pub signing: Signing,
     /// Whether and by whom the ledger's commits must be signed.
     pub ledger_signing: LedgerSigning,
+    /// Who is told what needs a person.
+    pub notify: Vec<SinkPolicy>,
+    /// Which sink carries tickets; `None` where none are opened.
+    pub tickets: Option<TicketPolicy>,
     /// SHA-256 of what writes are judged by, as it is meant.
     pub sha256: Sha256,
 }
@@ -187,6 +192,33 @@ impl Policy {
             ("revokedSigners", dropped(&sign.revoked_signers, &sign_then.revoked_signers)),
         ];
         changes.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
+    /// What `then` would no longer tell, one clause each: a sink that goes or is reached elsewhere, and
+    /// one that is told of fewer codes or customers, or later.
+    pub fn told_less(&self, then: &Self) -> Vec<String> {
+        let mut less = Vec::new();
+        for sink in &self.notify {
+            let name = &sink.name;
+            let Some(other) = then.notify.iter().find(|one| one.name == *name) else {
+                less.push(format!("the sink `{name}` goes"));
+                continue;
+            };
+            let SinkPolicy { name: _, receiver, codes, select, digest, remind } = sink;
+            let changes = [
+                (*receiver != other.receiver, "is reached elsewhere or otherwise"),
+                (other.codes.lacks(codes), "is told of fewer codes"),
+                (*select != other.select, "is told of other customers"),
+                (*digest < other.digest, "is told later"),
+                (*remind < other.remind, "is reminded later"),
+            ];
+            let told = changes.into_iter().filter(|(differs, _)| *differs);
+            less.extend(told.map(|(_, what)| format!("the sink `{name}` {what}")));
+        }
+        if self.tickets.is_some() && self.tickets != then.tickets {
+            less.push("tickets are opened elsewhere, otherwise or not at all".to_owned());
+        }
+        less
     }
 
     /// Whether `then` signs in as another application, with another proof, or to another cloud.
@@ -469,6 +501,46 @@ mod tests {
             until: NaiveDate::MAX,
         });
         assert_eq!(load(FLEET).record_changes(&accepting), ["ledger.accepted"]);
+    }
+
+    #[test]
+    fn a_sink_that_goes_or_is_told_less_is_named_and_one_that_is_told_more_is_not() {
+        let with = |notify: &str| {
+            let text = format!("{FLEET}{notify}");
+            load_policy(Some(text.as_bytes())).0.unwrap()
+        };
+        let sink = |more: &str| {
+            format!("notify:\n  - sink: hub\n    webhook: {{url: https://a.example/x}}\n{more}")
+        };
+        let now = with(&sink("    codes: [urgent, renewal-due]\n    select: [ring=prod]\n"));
+        for (then, told) in [
+            (String::new(), "the sink `hub` goes"),
+            (
+                sink("    codes: [urgent]\n    select: [ring=prod]\n"),
+                "the sink `hub` is told of fewer codes",
+            ),
+            (
+                sink("    codes: [urgent, renewal-due]\n    select: [ring=test]\n"),
+                "the sink `hub` is told of other customers",
+            ),
+            (sink("    select: [ring=prod]\n    digest: weekly\n"), "the sink `hub` is told later"),
+            (
+                sink("    select: [ring=prod]\n    remind: 30d\n"),
+                "the sink `hub` is reminded later",
+            ),
+            (
+                sink("    select: [ring=prod]\n").replace("a.example", "b.example"),
+                "the sink `hub` is reached elsewhere or otherwise",
+            ),
+        ] {
+            assert_eq!(now.told_less(&with(&then)), [told], "{then}");
+        }
+        let more = format!(
+            "{}  - sink: other\n    slack: {{host: a.example}}\n",
+            sink("    codes: [all]\n    select: [ring=prod]\n    remind: 1d\n")
+        );
+        assert_eq!(now.told_less(&with(&more)), [""; 0]);
+        assert_eq!(now.sha256, with("").sha256, "no reviewed plan ends with another sink");
     }
 
     #[test]

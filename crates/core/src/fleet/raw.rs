@@ -7,6 +7,7 @@
 //! [`Tenant`](super::Tenant) and [`Policy`](super::Policy).
 
 mod fleet;
+mod notify;
 mod tenant;
 
 use std::borrow::Cow;
@@ -17,6 +18,10 @@ pub use super::at::At;
 pub use fleet::{
     RawAccepted, RawAcceptedFinding, RawAudit, RawAuth, RawExpiry, RawFleet, RawLedger, RawMove,
     RawProfile, RawSafety, RawWire,
+};
+pub use notify::{
+    AlertAuthWord, AuthWord, RawAlertmanager, RawChat, RawEmail, RawIssue, RawSink, RawTickets,
+    RawWebhook,
 };
 pub use tenant::{
     RawAccountType, RawAllow, RawConsent, RawEnrollment, RawPush, RawRecipient, RawSuspension,

@@ -27,6 +27,8 @@ pub struct Tenant {
     /// Labels such as `ring: pilot`, which `--select ring=pilot` finds.
     pub labels: BTreeMap<String, String>,
     pub contacts: Vec<String>,
+    /// The customer's number in ticket systems, by the system's key.
+    pub tickets: BTreeMap<String, String>,
     /// Which kinds are read.
     pub watch: BTreeSet<Kind>,
     /// The sign-in profile, where it is not the fleet's default.

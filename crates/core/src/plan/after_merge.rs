@@ -28,7 +28,7 @@ pub struct Proposed<'a> {
 /// The record itself is not read by the revision's own settings: whoever opens a pull request names
 /// any branch there, and may write another line to it after the review. So where these settings
 /// change, nothing is foretold, and that is said.
-pub fn foretell(plan: &mut Plan, proposed: &Proposed<'_>) {
+pub fn foretell(plan: &mut Plan, now: &Policy, proposed: &Proposed<'_>) {
     plan.settings_invalid = proposed.invalid.map(str::to_owned);
     if *proposed.record != RecordChange::default() {
         let tenants = plan.tenants.iter().filter(|one| is_in_question(one));
@@ -37,6 +37,7 @@ pub fn foretell(plan: &mut Plan, proposed: &Proposed<'_>) {
     }
     if let Some(policy) = proposed.policy {
         plan.quieter_then = quieter(plan, policy);
+        plan.told_less_then = now.told_less(policy);
     }
 }
 

@@ -451,6 +451,9 @@ pub struct Plan {
     /// The tokens of which its own `expiry` would raise a lower alarm, or none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quieter_then: Vec<QuieterThen>,
+    /// What its own `notify` and `tickets` would no longer tell those who are told now, one clause each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told_less_then: Vec<String>,
     /// Why its own settings cannot be read, so that nothing would run after the merge; `null` where
     /// they can.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -25,7 +25,7 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
     notes.extend(changed.clone().filter(|_| !foretold));
     notes.extend(plan.after_merge.iter().flat_map(released));
     notes.extend(changed.filter(|_| foretold));
-    notes.extend(quieter(&plan.quieter_then));
+    notes.extend(quieter(&plan.quieter_then, &plan.told_less_then));
     notes.extend(plan.refusal.clone());
     if plan.policy_changed {
         let base = plan.policy_rev.as_deref().map(short).unwrap_or_default();
@@ -72,19 +72,27 @@ pub(crate) fn record_changed(change: &RecordChange) -> String {
     parts.join(" ") + &today
 }
 
-/// What the revision's own limits would no longer tell.
-pub(crate) fn quieter(tokens: &[QuieterThen]) -> Option<String> {
+/// What the revision's own settings would no longer tell.
+pub(crate) fn quieter(tokens: &[QuieterThen], told_less: &[String]) -> Option<String> {
     let name = |one: &QuieterThen| {
         let token = named(one.token.kind, one.token.name.as_deref());
         format!("{} {token} ({} now, {} then)", one.tenant, one.now, one.then)
     };
     let names: Vec<String> = tokens.iter().map(name).collect();
-    (!names.is_empty()).then(|| {
+    let expiry = (!names.is_empty()).then(|| {
         format!(
             "After this merge, by this revision's own `expiry`, alarms end although nothing was renewed: {}.",
             names_in_line(&names, NAMED)
         )
-    })
+    });
+    let notify = (!told_less.is_empty()).then(|| {
+        format!(
+            "After this merge, by this revision's own `notify`, fewer are told what needs a person: {}.",
+            names_in_line(told_less, NAMED)
+        )
+    });
+    let told: Vec<String> = expiry.into_iter().chain(notify).collect();
+    (!told.is_empty()).then(|| told.join(" "))
 }
 
 /// The holds that the merge itself would release, one sentence each.

@@ -47,6 +47,8 @@ pub(in super::super) fn check_policy(
     let wire = raw.wire.clone().unwrap_or_default();
     let signing = checks.signing(raw);
     let ledger_signing = checks.ledger_signing(raw, &ledger);
+    let notify = checks.sinks(raw);
+    let tickets = checks.tickets(raw, &notify);
     let policy = Policy {
         auth: auth?,
         profiles,
@@ -70,6 +72,8 @@ pub(in super::super) fn check_policy(
         },
         signing,
         ledger_signing,
+        notify,
+        tickets,
         sha256: Sha256::ZERO,
     };
     Some(Policy { sha256: policy.meaning(), ..policy })

@@ -42,6 +42,7 @@ pub(in super::super) fn check_tenant(
     let labels = checks.labels(raw.labels.as_ref());
     let contacts = checks.limited("contacts", raw.contacts.as_deref(), |one| Some(one.span));
     let contacts = contacts.iter().filter_map(|one| checks.mail(one)).collect();
+    let tickets = checks.customer_numbers(raw.tickets.as_ref());
     let watch = checks.watch(raw.watch.as_ref());
     let auth = checks.profile(raw.auth.as_ref(), policy);
     let consent = raw.consent.as_ref().and_then(|consent| consent.data_sharing.as_ref());
@@ -68,6 +69,7 @@ pub(in super::super) fn check_tenant(
             tree: folder.tree.clone(),
             labels,
             contacts,
+            tickets,
             watch,
             auth,
             consent_data_sharing: consent.is_some_and(|at| at.value),

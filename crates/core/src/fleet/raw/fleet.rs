@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::super::policy::{
     Cloud, CredentialKind, DepTokenWire, PushCertificateWire, VppTokenWire,
 };
-use super::{At, Loose};
+use super::{At, Loose, RawSink, RawTickets};
 
 /// applecart.yaml: the settings of a fleet.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -34,6 +34,11 @@ pub struct RawFleet {
     pub ledger: Option<RawLedger>,
     /// What may go to another tenant than before; the only way to let it.
     pub moves: Option<Vec<RawMove>>,
+    /// Who is told what needs a person: `applecart notify` sends it. Secrets of sinks stand in the
+    /// environment.
+    pub notify: Option<Vec<RawSink>>,
+    /// Which sink carries tickets, and whom they are for.
+    pub tickets: Option<RawTickets>,
     /// What audits found and people looked into.
     pub audit: Option<RawAudit>,
     /// How token files are written into requests; change it only when the first upload of a kind

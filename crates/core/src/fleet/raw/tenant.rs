@@ -33,6 +33,9 @@ pub struct RawTenant {
     pub labels: Option<BTreeMap<String, At<String>>>,
     /// Mail addresses of those who are told about renewals and uploads.
     pub contacts: Option<Vec<At<String>>>,
+    /// The customer's number in ticket systems, by a key of your choice, such as `halo: 123`.
+    #[schemars(with = "Option<BTreeMap<String, Loose>>")]
+    pub tickets: Option<BTreeMap<String, At<String>>>,
     /// Which kinds of credentials are read. Default: all three.
     pub watch: Option<At<Vec<Kind>>>,
     /// The sign-in profile of applecart.yaml, where it is not the fleet's default.
