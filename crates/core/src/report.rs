@@ -71,6 +71,7 @@ pub use status::{
     Recorded, Status, StatusSummary, StatusTenant, StatusToken, StatusView, status_csv,
     status_human, status_markdown, status_of,
 };
+pub(crate) use cell::cell as markdown_text;
 pub(crate) use text::names as names_in_line;
 pub(crate) use text::wrap;
 pub use text::{escape, plural, without_commands};

@@ -8,7 +8,7 @@ use super::text::escape;
 /// where neither a backslash nor an entity is seen any more; an empty comment inside them is
 /// (cmark-gfm issue 181). A name in Intune may be an address that steals passwords; only the portals
 /// that sheets send people to stay links.
-pub(super) fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let mut safe = String::new();
     let text = escape(text);
     let mut characters = text.chars().peekable();
@@ -38,6 +38,14 @@ pub(super) fn cell(text: &str) -> String {
             '@' => safe.push_str("&#64;"),
             '#' if characters.peek().is_some_and(char::is_ascii_digit) => {
                 safe.push_str("#<!-- -->");
+            }
+            // `GH-12` is an issue of GitHub, `%3` a milestone and `$4` a snippet of GitLab.
+            '-' if ends_with_gh(&safe) && characters.peek().is_some_and(char::is_ascii_digit) => {
+                safe.push_str("-<!-- -->");
+            }
+            '%' | '$' if characters.peek().is_some_and(char::is_ascii_digit) => {
+                safe.push(character);
+                safe.push_str("<!-- -->");
             }
             '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '~' | '!' => {
                 safe.push('\\');
@@ -72,9 +80,24 @@ fn ends_with_www(text: &str) -> bool {
         && letters.next().is_none_or(|before| !before.is_alphanumeric())
 }
 
+/// Whether GitHub would take a dash and a number after this for one of its issues.
+fn ends_with_gh(text: &str) -> bool {
+    let mut letters = text.chars().rev();
+    letters.next().is_some_and(|c| c.eq_ignore_ascii_case(&'h'))
+        && letters.next().is_some_and(|c| c.eq_ignore_ascii_case(&'g'))
+        && letters.next().is_none_or(|before| !before.is_alphanumeric())
+}
+
 #[cfg(test)]
 mod tests {
     use super::cell;
+
+    #[test]
+    fn references_of_github_and_gitlab_are_broken_up_too() {
+        assert_eq!(cell("GH-12"), "GH-<!-- -->12");
+        assert_eq!(cell("(gh-3) high-5 gh-x"), "(gh-<!-- -->3) high-5 gh-x");
+        assert_eq!(cell("%3 $4 30%"), "%<!-- -->3 $<!-- -->4 30%");
+    }
 
     #[test]
     fn nobody_is_mentioned_and_nothing_referred_to() {
