@@ -4,6 +4,11 @@
 //! secrets from the environment. No error of one holds a secret or what a receiver answered as it
 //! came.
 
+pub mod chat;
+pub mod http;
+pub mod issue;
+pub mod mail;
+
 use std::time::Duration;
 
 use applecart_core::outlets::message::Message;

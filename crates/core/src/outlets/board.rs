@@ -40,6 +40,11 @@ pub fn markdown(letter: &Letter) -> String {
     format!("{}\n", out.trim_end())
 }
 
+/// The letter as HTML for Azure Boards, with the key by which a second sending is known.
+pub fn html(letter: &Letter, key: &str) -> String {
+    maud::html! { pre { (letter.text()) } p { "applecart " (key) } }.into_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -200,7 +200,8 @@ fn blocks_of(item: &Item) -> Vec<Block> {
     let mut lines = vec![item.heading().to_owned()];
     lines.extend(item.paragraphs().iter().cloned());
     lines.extend(item.steps().iter().enumerate().map(|(n, step)| format!("{}. {step}", n + 1)));
-    let mut blocks = vec![Block::Divider, Block::Section { text: plain(&lines.join("\n"), MAX_SECTION) }];
+    let mut blocks =
+        vec![Block::Divider, Block::Section { text: plain(&lines.join("\n"), MAX_SECTION) }];
     if let Some(command) = item.to_run() {
         let code = format!("```{}```", escaped(command));
         // A cut or changed command would do something else.

@@ -45,9 +45,15 @@ pub fn is_told_over(code: Code) -> bool {
     topic(code).is_some_and(|topic| topic != Topic::Renewed)
 }
 
+/// Whether the customer is asked for an answer: what was renewed, they have to try.
+pub fn asks(code: Code) -> bool {
+    topic(code) == Some(Topic::Renewed)
+}
+
 /// What a customer calls the credential.
 fn thing(token: &TokenRef) -> String {
-    let which = || token.name.as_deref().map(|text| format!(" ({})", name(text))).unwrap_or_default();
+    let which =
+        || token.name.as_deref().map(|text| format!(" ({})", name(text))).unwrap_or_default();
     match token.kind {
         Kind::Push => "Apple push certificate".to_owned(),
         Kind::Enrollment => format!("connection to automated device enrollment{}", which()),
@@ -58,9 +64,15 @@ fn thing(token: &TokenRef) -> String {
 /// What stops without it.
 fn stops(kind: Kind) -> &'static str {
     match kind {
-        Kind::Push => "your Apple devices can no longer be managed: no settings, no apps, no lock or wipe reach them",
-        Kind::Enrollment => "new Apple devices no longer set themselves up, and changes in Apple's portal no longer arrive",
-        Kind::Vpp => "apps and their licences can no longer be installed or updated on your Apple devices",
+        Kind::Push => {
+            "your Apple devices can no longer be managed: no settings, no apps, no lock or wipe reach them"
+        }
+        Kind::Enrollment => {
+            "new Apple devices no longer set themselves up, and changes in Apple's portal no longer arrive"
+        }
+        Kind::Vpp => {
+            "apps and their licences can no longer be installed or updated on your Apple devices"
+        }
     }
 }
 
@@ -122,8 +134,9 @@ pub fn over(code: Code, token: &TokenRef) -> Option<Item> {
     let item = match topic {
         Topic::Renewal | Topic::Expired => Item::new(&format!("Your {thing} is renewed"))
             .says("It is valid again for a year. Nothing is left for you to do."),
-        Topic::DeviceSyncDown => Item::new(&format!("Your {thing} works again"))
-            .says("Nothing is left for you to do."),
+        Topic::DeviceSyncDown => {
+            Item::new(&format!("Your {thing} works again")).says("Nothing is left for you to do.")
+        }
         Topic::NewTerms => Item::new("Apple's new terms are accepted")
             .says(&format!("Your {thing} works again. Nothing is left for you to do.")),
         Topic::Renewed => return None,
@@ -134,7 +147,9 @@ pub fn over(code: Code, token: &TokenRef) -> Option<Item> {
 /// Whom to answer; the last line of every customer's letter.
 pub fn answer_to(address: &str, confirms: bool) -> String {
     if confirms {
-        format!("If everything works, please confirm it with a short reply to {address}, with your name. If something does not work, reply as well: we look at it at once.")
+        format!(
+            "If everything works, please confirm it with a short reply to {address}, with your name. If something does not work, reply as well: we look at it at once."
+        )
     } else {
         format!("Questions? Reply to {address}.")
     }
@@ -181,7 +196,9 @@ mod tests_of_words {
 
     #[test]
     fn the_providers_own_business_is_not_told() {
-        for cause in [Cause::LedgerLineBroken, Cause::CloneDirty, Cause::OutOfSync, Cause::Unmanaged] {
+        for cause in
+            [Cause::LedgerLineBroken, Cause::CloneDirty, Cause::OutOfSync, Cause::Unmanaged]
+        {
             assert!(!is_told(cause.code()), "{}", cause.code());
         }
     }

@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn no_name_opens_a_tag_and_nothing_is_fetched() {
-        let item = Item::new("<img src=x onerror=alert(1)>").says("a & b").command(Some("run \"x\""));
+        let item =
+            Item::new("<img src=x onerror=alert(1)>").says("a & b").command(Some("run \"x\""));
         let page = html(&Letter::new("</title><script>").item(item.severity(Severity::Critical)));
         assert!(page.contains("&lt;/title&gt;&lt;script&gt;"));
         assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;"));

@@ -231,10 +231,13 @@ mod tests {
 
     #[test]
     fn what_has_no_room_is_counted() {
-        let letter = (0..=MAX_ITEMS + 1).fold(Letter::new("t"), |letter, n| {
-            letter.item(Item::new(&n.to_string()))
-        });
+        let letter = (0..=MAX_ITEMS + 1)
+            .fold(Letter::new("t"), |letter, n| letter.item(Item::new(&n.to_string())));
         assert_eq!((letter.items().len(), letter.left_out()), (MAX_ITEMS, 2));
-        assert!(letter.text().ends_with("2 more are left out here. `applecart status` shows all of them.\n"));
+        assert!(
+            letter
+                .text()
+                .ends_with("2 more are left out here. `applecart status` shows all of them.\n")
+        );
     }
 }

@@ -214,6 +214,7 @@ impl TenantMatters {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     key: String,
+    root: String,
     thread: String,
     matters: TenantMatters,
     generated_at: Timestamp,
@@ -231,14 +232,20 @@ impl Message {
             .iter()
             .map(|told| (told.matter.key.as_str(), told.step.to_string()))
             .collect();
-        let identity = serde_json::json!([sink, whose, steps]).to_string();
-        let thread = match matters.told.as_slice() {
-            [] => return None,
-            [one] => one.matter.key.clone(),
-            _ => whose,
+        let identity = |steps: &[(&str, String)]| {
+            Sha256::of(serde_json::json!([sink, whose, steps]).to_string().as_bytes()).to_string()
         };
-        let key = Sha256::of(identity.as_bytes()).to_string();
-        Some(Self { key, thread, matters, generated_at })
+        let key = identity(&steps);
+        let (thread, root) = match matters.told.as_slice() {
+            [] => return None,
+            [Told { matter, .. }] => {
+                let first = (matter.key.as_str(), Step::Raised(1).to_string());
+                (matter.key.clone(), identity(&[first]))
+            }
+            // No message was the first of all that a customer is told.
+            _ => (whose.clone(), identity(&[])),
+        };
+        Some(Self { key, root, thread, matters, generated_at })
     }
 
     /// A message for each matter of the customer.
@@ -272,6 +279,12 @@ impl Message {
     /// What belongs to one conversation: the matter, or the customer where it tells of several.
     pub fn thread(&self) -> &str {
         &self.thread
+    }
+
+    /// The key of the first message of the conversation at this sink, which later ones answer; its
+    /// own where it is the first.
+    pub fn root(&self) -> &str {
+        &self.root
     }
 
     pub fn generated_at(&self) -> Timestamp {
@@ -318,3 +331,15 @@ impl Message {
 
 #[cfg(test)]
 mod tests;
+
+/// Messages for the tests of those who bring them into a form.
+#[cfg(test)]
+pub(crate) mod testing {
+    pub(crate) use super::tests::{customer, told};
+    use super::{Message, TenantMatters, Told, tests};
+
+    /// What the sink `hub` is told of customer 1.
+    pub(crate) fn message(told: &[Told]) -> Message {
+        Message::digest("hub", TenantMatters::new(customer(1), told), tests::at()).unwrap()
+    }
+}

@@ -35,7 +35,7 @@ fn secret(number: u8) -> String {
     format!("customer-{number}-")
 }
 
-fn customer(number: u8) -> Customer {
+pub(crate) fn customer(number: u8) -> Customer {
     Customer {
         name: secret(number),
         display_name: Some(format!("{} Ltd", secret(number))),
@@ -45,11 +45,11 @@ fn customer(number: u8) -> Customer {
     }
 }
 
-fn told(number: u8, cause: Cause, step: Step) -> Told {
+pub(crate) fn told(number: u8, cause: Cause, step: Step) -> Told {
     Told { matter: matter(number, cause), step }
 }
 
-fn at() -> Timestamp {
+pub(super) fn at() -> Timestamp {
     "2027-01-15T08:00:00Z".parse().unwrap()
 }
 
