@@ -11,7 +11,7 @@ use applecart_core::report::{self, Status, StatusView};
 ///
 /// Counts come first, then what needs attention and what to do about it, then the tokens that it
 /// concerns; --all shows every token, -v also who uploaded each. JSON and CSV always hold all of
-/// them. With --offline only Git and this clone's ledger are read: the expiry date is the one last
+/// them, and HTML is one page that needs no other file, with a calendar, a search and filters. With --offline only Git and this clone's ledger are read: the expiry date is the one last
 /// seen in Intune, else the one in Git; the settings are then the revision's own, unless
 /// --policy-rev names others. A schedule should use --fail-on urgent: it ends with 9 when something
 /// is expired, critical, held, missing, failing or could not be read.
@@ -21,6 +21,7 @@ use applecart_core::report::{self, Status, StatusView};
   applecart status --within 30d --all
   applecart status --select contoso --verbose
   applecart status --offline --format csv > tokens.csv
+  applecart status --format html > status.html
   applecart status --fail-on urgent
   applecart status --fail-within 14d --format json")]
 pub(super) struct Args {
@@ -60,6 +61,9 @@ const FORMATS: Formats<Shown> = Formats(&[
     (Format::Csv, |shown, output| output.result(&report::status_csv(&shown.status))),
     (Format::Markdown, |shown, output| {
         output.result(&report::status_markdown(&shown.status, shown.view(output)))
+    }),
+    (Format::Html, |shown, output| {
+        output.result(&report::status_html(&shown.status, &report::PageView::File))
     }),
 ]);
 

@@ -23,6 +23,7 @@ mod import;
 mod inspect;
 mod json;
 mod markdown;
+mod page;
 mod plan;
 mod renew;
 pub(crate) mod revision;
@@ -60,6 +61,9 @@ pub use import::{
 pub use inspect::{inspection_human, inspection_json};
 pub use json::{json, write_json};
 pub use markdown::plan_markdown;
+pub use page::{
+    PageView, STATUS_PATH, Served, page_policy, status_html, token_html, token_path,
+};
 pub use plan::{PlanOutput, plan_human, plan_summary};
 pub use renew::{
     AccountText, CsrOrigin, FactRow, Link, OtherTopic, Proposal, ProposalStatus, ProposalText,

@@ -16,16 +16,16 @@ const MAX_GROUPS: usize = 12;
 
 /// The matters of one code. A token whose new file is in Git is another group than one that is to
 /// be renewed: what helps the one harms the other.
-struct Group<'a> {
-    code: Code,
+pub(super) struct Group<'a> {
+    pub(super) code: Code,
     severity: Severity,
     in_git: InGit,
     /// A reviewed `suspend` covers them.
     parked: bool,
-    matters: Vec<&'a Matter>,
+    pub(super) matters: Vec<&'a Matter>,
 }
 
-fn groups<'a>(matters: impl IntoIterator<Item = &'a Matter>) -> Vec<Group<'a>> {
+pub(super) fn groups<'a>(matters: impl IntoIterator<Item = &'a Matter>) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'a>> = Vec::new();
     for matter in matters {
         let parked = matter.is_parked();
@@ -69,6 +69,12 @@ impl Group<'_> {
             return format!("{}, the whole fleet", self.code);
         }
         let who = names(&subjects, MAX_NAMES);
+        let of = self.particular();
+        format!("{}, {}{of}: {who}", self.code, plural(subjects.len(), noun))
+    }
+
+    /// What tells it from other groups of its code.
+    pub(super) fn particular(&self) -> String {
         let whose = match self.in_git {
             InGit::No => "",
             InGit::Due => " with the new file in Git",
@@ -79,7 +85,7 @@ impl Group<'_> {
             true => ", suspended",
             false => "",
         };
-        format!("{}, {}{whose}{parked}: {who}", self.code, plural(subjects.len(), noun))
+        format!("{whose}{parked}")
     }
 
     fn style(&self) -> Style {
@@ -87,12 +93,12 @@ impl Group<'_> {
     }
 
     /// What a reviewer parked is no alarm.
-    fn loudness(&self) -> Severity {
+    pub(super) fn loudness(&self) -> Severity {
         if self.parked { Severity::Notice } else { self.severity }
     }
 
     /// One command for all of them, where several ask for the same thing.
-    fn for_all(&self) -> Option<&Matter> {
+    pub(super) fn for_all(&self) -> Option<&Matter> {
         let mut able = self.matters.iter().filter(|matter| matter.command_for_all.is_some());
         let first = able.next()?;
         able.next().map(|_| *first)

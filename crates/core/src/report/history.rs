@@ -34,6 +34,7 @@ use crate::words::kebab_enum;
 
 pub use flat::{history_csv, history_markdown};
 pub use html::history_html;
+pub(super) use html::{body, title};
 pub use human::history_human;
 pub use join::{Period, TenantPast, tokens_of};
 pub use live::with_live;

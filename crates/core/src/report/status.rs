@@ -6,7 +6,7 @@
 mod flat;
 mod human;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -23,6 +23,7 @@ use crate::plan::{Expiry, FORMAT_VERSION, Health, Observed, Plan, Sync, TokenSta
 
 pub use flat::{status_csv, status_markdown};
 pub use human::{StatusView, status_human};
+pub(super) use human::{counts, tone_of};
 
 /// When, what and by whom, as the ledger has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -99,6 +100,9 @@ pub struct StatusTenant {
     pub tenant_id: Option<TenantId>,
     /// What people call it.
     pub display_name: Option<String>,
+    /// The labels that `--select` goes by, as Git has them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// How much was read.
     pub observed: Observed,
     /// What could not be read, and why.
@@ -210,6 +214,7 @@ pub fn status_of(
                 name: tenant.name.clone(),
                 tenant_id: tenant.tenant_id,
                 display_name: tenant.display_name.clone(),
+                labels: desired.map(|tenant| tenant.labels.clone()).unwrap_or_default(),
                 observed: tenant.observed,
                 problems: tenant.problems.clone(),
                 tokens: tenant.tokens.iter().map(|planned| token(&planned.state)).collect(),
@@ -290,7 +295,7 @@ impl Status {
     }
 
     /// Every row, most urgent first; of equal urgency the one that expires first, then by name.
-    fn rows(&self) -> Vec<Row<'_>> {
+    pub(super) fn rows(&self) -> Vec<Row<'_>> {
         let mut of_tenant: BTreeMap<&str, Vec<(usize, &Matter)>> = BTreeMap::new();
         for (place, matter) in self.attention.iter().enumerate() {
             let name = matter.tenant.as_ref().map_or("", |tenant| tenant.name.as_str());
@@ -324,11 +329,11 @@ impl Status {
 }
 
 /// A line of the table: a token, a tenant of which no token is known, or the fleet.
-struct Row<'a> {
-    tenant: Option<&'a StatusTenant>,
-    token: Option<&'a StatusToken>,
+pub(super) struct Row<'a> {
+    pub(super) tenant: Option<&'a StatusTenant>,
+    pub(super) token: Option<&'a StatusToken>,
     /// What is about it, most urgent first.
-    matters: Vec<&'a Matter>,
+    pub(super) matters: Vec<&'a Matter>,
     /// Where the first of them stands among all.
     place: usize,
 }
@@ -344,13 +349,13 @@ impl<'a> Row<'a> {
         Self { tenant, token, matters, place }
     }
 
-    fn expires(&self) -> Option<Timestamp> {
+    pub(super) fn expires(&self) -> Option<Timestamp> {
         self.token.and_then(|token| token.state.expires)
     }
 
     /// The facts that tables show, each once: tenant, token, expiry, time left, sync, health, Apple
     /// Account, and the last upload.
-    fn cells(&self, now: Timestamp) -> [String; 8] {
+    pub(super) fn cells(&self, now: Timestamp) -> [String; 8] {
         let state = self.token.map(|token| &token.state);
         let token = |state: &TokenState| text::label(state.kind, state.name.as_deref());
         let upload = self.token.and_then(|token| token.last_upload.as_ref());

@@ -4,11 +4,11 @@
 //! Places are percentages of the width and sizes are pixels, so that letters and marks have one
 //! size on a phone and on a desk.
 
-use std::fmt::Write as _;
+use maud::{Markup, html};
 
 use super::{Happening, Origin, TimelineEntry, TokenHistory};
 use crate::model::{Event, FailureCode, Sha256, Timestamp};
-use crate::report::text::{day, escape};
+use crate::report::text::day;
 
 /// The rows, from the top: what was in Intune, the ledger's marks, Git's marks, the dates.
 const BAR: u32 = 8;
@@ -41,107 +41,90 @@ impl Scale {
 }
 
 /// The picture; nothing where there is nothing to show.
-pub(super) fn picture(token: &TokenHistory, asked: Option<Timestamp>) -> String {
+pub(super) fn picture(token: &TokenHistory, asked: Option<Timestamp>) -> Markup {
     let times = || token.entries.iter().map(|entry| entry.at).chain(asked);
-    let (Some(first), Some(last)) = (times().min(), times().max()) else { return String::new() };
+    let (Some(first), Some(last)) = (times().min(), times().max()) else {
+        return Markup::default();
+    };
     // Until now: how long ago the last thing happened is part of the picture.
     let last = if asked.is_none() { last.max(token.in_force.at) } else { last };
     let length = last.since(first).num_seconds().max(1) as f64;
     let scale = Scale { from: first.date_time().timestamp(), length };
-    let mut out = format!(
-        "<figure>\n<svg width=\"100%\" height=\"{HEIGHT}\" role=\"img\" aria-label=\"Timeline from {} to {}\">\n",
-        day(first),
-        day(last)
-    );
     let (top, left, right) = (HEIGHT - 24, MARGIN, 100.0 - MARGIN);
-    let _ = writeln!(
-        out,
-        "<line class=\"rule\" x1=\"{left}%\" x2=\"{right}%\" y1=\"{top}\" y2=\"{top}\"/>"
-    );
-    for one in live(&token.entries, last) {
-        let (from, to) = (scale.at(one.from), scale.at(one.to));
-        let class = if one.outside { "outside" } else { "bar" };
-        let what = match one.sha256 {
-            _ if one.outside => "changed outside Git".to_owned(),
-            Some(sha256) => format!("sha256 {sha256}"),
-            None => String::new(),
-        };
-        let _ = writeln!(
-            out,
-            "<rect class=\"{class}\" x=\"{from:.2}%\" width=\"{:.2}%\" y=\"{BAR}\" height=\"16\" rx=\"3\"><title>in Intune {} to {}: {}</title></rect>",
-            (to - from).max(0.4),
-            one.from,
-            one.to,
-            text(&what)
-        );
-    }
-    // Trouble last, so that nothing lies on top of it.
-    for trouble in [false, true] {
-        for entry in token.entries.iter().filter(|one| one.event.is_trouble() == trouble) {
-            mark(&mut out, entry, scale.at(entry.at));
+    let (left, right) = (format!("{left}%"), format!("{right}%"));
+    html! {
+        figure {
+            svg width="100%" height=(HEIGHT) role="img"
+                aria-label={ "Timeline from " (day(first)) " to " (day(last)) } {
+                line.rule x1=(left) x2=(right) y1=(top) y2=(top) {}
+                @for one in live(&token.entries, last) {
+                    (bar(&one, &scale))
+                }
+                // Trouble last, so that nothing lies on top of it.
+                @for trouble in [false, true] {
+                    @for entry in token.entries.iter().filter(|one| one.event.is_trouble() == trouble) {
+                        (mark(entry, scale.at(entry.at)))
+                    }
+                }
+                @if let Some(asked) = asked {
+                    @let x = percent(scale.at(asked));
+                    line.asked x1=(x) x2=(x) y1="2" y2=(top) { title { "asked about " (asked) } }
+                }
+                text x=(left) y=(DATES) { (day(first)) }
+                text x=(right) y=(DATES) text-anchor="end" { (day(last)) }
+            }
+            (caption())
         }
     }
-    if let Some(asked) = asked {
-        let x = scale.at(asked);
-        let _ = writeln!(
-            out,
-            "<line class=\"asked\" x1=\"{x:.2}%\" x2=\"{x:.2}%\" y1=\"2\" y2=\"{top}\"><title>asked about {asked}</title></line>"
-        );
+}
+
+fn percent(place: f64) -> String {
+    format!("{place:.2}%")
+}
+
+fn bar(one: &Live, scale: &Scale) -> Markup {
+    let (from, to) = (scale.at(one.from), scale.at(one.to));
+    let class = if one.outside { "outside" } else { "bar" };
+    let what = match one.sha256 {
+        _ if one.outside => "changed outside Git".to_owned(),
+        Some(sha256) => format!("sha256 {sha256}"),
+        None => String::new(),
+    };
+    html! {
+        rect.(class) x=(percent(from)) width=(percent((to - from).max(0.4))) y=(BAR) height="16" rx="3" {
+            title { "in Intune " (one.from) " to " (one.to) ": " (what) }
+        }
     }
-    let _ = writeln!(out, "<text x=\"{left}%\" y=\"{DATES}\">{}</text>", day(first));
-    let _ = writeln!(
-        out,
-        "<text x=\"{right}%\" y=\"{DATES}\" text-anchor=\"end\">{}</text>\n</svg>",
-        day(last)
-    );
-    out.push_str(&caption());
-    out.push_str("</figure>\n");
-    out
 }
 
 /// What each shape means.
-fn caption() -> String {
-    let mut out = String::from("<figcaption>");
-    let box_of =
-        |shape: &str| format!("<svg width=\"12\" height=\"12\" aria-hidden=\"true\">{shape}</svg>");
-    for (shape, words) in [
-        ("<rect class=\"bar\" width=\"12\" height=\"12\" rx=\"2\"/>", "in Intune, from Git"),
-        (
-            "<rect class=\"outside\" width=\"12\" height=\"12\" rx=\"2\"/>",
-            "in Intune, from elsewhere",
-        ),
-        ("<circle class=\"good\" cx=\"6\" cy=\"6\" r=\"5\"/>", "upload, read, confirmation"),
-        ("<circle class=\"bad\" cx=\"6\" cy=\"6\" r=\"5\"/>", "trouble"),
-        ("<rect class=\"git\" x=\"1\" y=\"1\" width=\"10\" height=\"10\"/>", "commit"),
-    ] {
-        let _ = write!(out, "<span>{} {words}</span>", box_of(shape));
+fn caption() -> Markup {
+    let shape = |shape: Markup, words: &str| {
+        html! { span { svg width="12" height="12" aria-hidden="true" { (shape) } " " (words) } }
+    };
+    html! {
+        figcaption {
+            (shape(html! { rect.bar width="12" height="12" rx="2" {} }, "in Intune, from Git"))
+            (shape(html! { rect.outside width="12" height="12" rx="2" {} }, "in Intune, from elsewhere"))
+            (shape(html! { circle.good cx="6" cy="6" r="5" {} }, "upload, read, confirmation"))
+            (shape(html! { circle.bad cx="6" cy="6" r="5" {} }, "trouble"))
+            (shape(html! { rect.git x="1" y="1" width="10" height="10" {} }, "commit"))
+        }
     }
-    out.push_str("</figcaption>\n");
-    out
 }
 
-fn mark(out: &mut String, entry: &TimelineEntry, x: f64) {
-    let title = format!("{} {}", entry.at, entry.event.words());
-    let title = text(&title);
+fn mark(entry: &TimelineEntry, x: f64) -> Markup {
+    let title = html! { title { (entry.at) " " (entry.event.words()) } };
     match entry.origin {
-        Origin::Git => {
-            // A square's corner is its place; the picture moves it by half its width.
-            let _ = writeln!(
-                out,
-                "<svg x=\"{x:.2}%\" y=\"{GIT}\" overflow=\"visible\"><rect class=\"git\" x=\"-5\" y=\"-5\" width=\"10\" height=\"10\"><title>{title}</title></rect></svg>"
-            );
-        }
-        Origin::Ledger => {
-            let class = match entry.event {
-                event if event.is_trouble() => "bad",
-                event if event.is_milestone() => "good",
-                _ => "plain",
-            };
-            let _ = writeln!(
-                out,
-                "<circle class=\"{class}\" cx=\"{x:.2}%\" cy=\"{LEDGER}\" r=\"5\"><title>{title}</title></circle>"
-            );
-        }
+        // A square's corner is its place; the picture moves it by half its width.
+        Origin::Git => html! {
+            svg x=(percent(x)) y=(GIT) overflow="visible" {
+                rect.git x="-5" y="-5" width="10" height="10" { (title) }
+            }
+        },
+        Origin::Ledger => html! {
+            circle.(entry.event.class()) cx=(percent(x)) cy=(LEDGER) r="5" { (title) }
+        },
     }
 }
 
@@ -179,20 +162,4 @@ fn live(entries: &[TimelineEntry], end: Timestamp) -> Vec<Live> {
         all.push(Live { from: entry.at, to: end.max(entry.at), sha256, outside });
     }
     all
-}
-
-/// Text from elsewhere, harmless in an element and in a quoted attribute.
-pub(super) fn text(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in escape(text).chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
 }

@@ -57,6 +57,15 @@ impl Happening {
         }
     }
 
+    /// How a page colours it.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            event if event.is_trouble() => "bad",
+            event if event.is_milestone() => "good",
+            _ => "plain",
+        }
+    }
+
     /// Whether it is a credential that came or went.
     pub(super) fn is_milestone(self) -> bool {
         match self {

@@ -54,7 +54,9 @@ pub fn status_human(status: &Status, view: StatusView) -> String {
 }
 
 /// The counts of each axis, most urgent value first; values that none has are left out.
-pub(super) fn counts(status: &Status) -> Vec<(&'static str, Vec<(&'static str, usize)>)> {
+pub(in crate::report) fn counts(
+    status: &Status,
+) -> Vec<(&'static str, Vec<(&'static str, usize)>)> {
     let summary = &status.summary;
     let count = |map: &std::collections::BTreeMap<String, usize>, values: Vec<&'static str>| {
         values
@@ -109,7 +111,7 @@ fn head(status: &Status, width: usize) -> String {
         let mut text = text.replacen("          ", &format!("  {axis:<8}"), 1);
         for (part, (value, count)) in plain.iter().zip(&counts) {
             let shown = format!("{count} {value}");
-            text = text.replacen(part, &styled(style_of(value), &shown), 1);
+            text = text.replacen(part, &styled(tone_of(value).style(), &shown), 1);
         }
         out.push_str(&text);
     }
@@ -127,12 +129,42 @@ fn head(status: &Status, width: usize) -> String {
     out
 }
 
-fn style_of(value: &str) -> anstyle::Style {
+/// How a value of an axis is taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::report) enum Tone {
+    Bad,
+    Look,
+    Good,
+    Plain,
+}
+
+pub(in crate::report) fn tone_of(value: &str) -> Tone {
     match value {
-        "expired" | "critical" | "failing" | "unobserved" => BAD,
-        "renewal-due" | "held" | "out-of-sync" | "missing" => LOOK,
-        "valid" | "in-sync" | "ok" => GOOD,
-        _ => DIM,
+        "expired" | "critical" | "failing" | "unobserved" => Tone::Bad,
+        "renewal-due" | "held" | "out-of-sync" | "missing" => Tone::Look,
+        "valid" | "in-sync" | "ok" => Tone::Good,
+        _ => Tone::Plain,
+    }
+}
+
+impl Tone {
+    fn style(self) -> anstyle::Style {
+        match self {
+            Self::Bad => BAD,
+            Self::Look => LOOK,
+            Self::Good => GOOD,
+            Self::Plain => DIM,
+        }
+    }
+
+    /// How a page names it.
+    pub(in crate::report) fn class(self) -> &'static str {
+        match self {
+            Self::Bad => "bad",
+            Self::Look => "look",
+            Self::Good => "good",
+            Self::Plain => "plain",
+        }
     }
 }
 

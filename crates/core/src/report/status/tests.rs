@@ -26,14 +26,18 @@ fn view(width: usize) -> StatusView {
     StatusView { width, is_terminal: true, ..StatusView::default() }
 }
 
-fn held() -> Status {
+pub(in crate::report) fn held() -> Status {
     let mut world = World::renewal();
     world.entry().facts.topic = Some(OTHER_TOPIC.parse().unwrap());
     status(&world)
 }
 
 /// `count` copies of the first tenant under other names, changed by `change`.
-fn many(mut status: Status, count: usize, change: impl Fn(usize, &mut StatusTenant)) -> Status {
+pub(in crate::report) fn many(
+    mut status: Status,
+    count: usize,
+    change: impl Fn(usize, &mut StatusTenant),
+) -> Status {
     let first = status.tenants.first().unwrap().clone();
     status.tenants = (0..count)
         .map(|number| {
@@ -75,7 +79,7 @@ fn many(mut status: Status, count: usize, change: impl Fn(usize, &mut StatusTena
     status
 }
 
-fn equal() -> Status {
+pub(in crate::report) fn equal() -> Status {
     status(&World::equal())
 }
 

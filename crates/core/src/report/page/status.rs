@@ -1,0 +1,189 @@
+//! The page of a whole fleet, and of one token.
+
+use std::collections::HashMap;
+
+use maud::{Markup, html};
+
+use super::{Document, PageView, Sentence, Word, attention, bar, calendar, tokens};
+use crate::attention::{Matter, Severity};
+use crate::model::{Timestamp, TokenRef};
+use crate::report::history::{self, History};
+use crate::report::status::{Status, counts, tone_of};
+use crate::report::text::{plural, short};
+
+/// The fleet: what needs a person, when what expires, and every token.
+pub fn status_html(status: &Status, view: &PageView<'_>) -> String {
+    let scene = Scene::new(status, *view);
+    let content = html! {
+        a.skip href="#attention" { "Skip to what needs attention" }
+        header {
+            (bar(None))
+            h1 { "Apple credentials in Intune" }
+            p.dim { (origin(status)) }
+            (notices(*view))
+            (search())
+            (counted(status))
+        }
+        main {
+            (attention::section(&scene))
+            (calendar::section(&scene))
+            (tokens::section(&scene))
+        }
+        (footer(status, *view))
+    };
+    Document { title: &title(status), script: true, view: *view, content }.render()
+}
+
+/// One token: what of it needs a person, and everything that happened to it.
+pub fn token_html(status: &Status, history: &History, view: &PageView<'_>) -> String {
+    let scene = Scene::new(status, *view);
+    let title = history::title(history);
+    let its = |matter: &&Matter| {
+        history.tokens.iter().any(|token| {
+            let of = TokenRef { kind: token.kind, id: token.id.clone(), name: token.name.clone() };
+            matter.tenant.as_ref().is_some_and(|tenant| tenant.name == token.tenant)
+                && (matter.is_about(&of) || matter.is_about_all(of.kind))
+        })
+    };
+    let matters: Vec<&Matter> = status.attention.iter().filter(its).collect();
+    let content = html! {
+        a.skip href="#history" { "Skip to the history" }
+        header {
+            (bar(Some("/")))
+            p { a href="/" { "All tokens" } }
+            h1 { (Word(&title)) }
+            (notices(*view))
+        }
+        main {
+            @if !matters.is_empty() {
+                section aria-labelledby="attention" {
+                    h2 #attention tabindex="-1" { "Needs attention" }
+                    (attention::groups_of(&scene, &matters))
+                }
+            }
+            div #history tabindex="-1" { (history::body(history)) }
+        }
+        (footer(status, *view))
+    };
+    Document { title: &title, script: true, view: *view, content }.render()
+}
+
+/// What the sections of a page look things up in.
+pub(super) struct Scene<'a> {
+    pub(super) status: &'a Status,
+    pub(super) view: PageView<'a>,
+    /// What people call each tenant.
+    names: HashMap<&'a str, &'a str>,
+}
+
+impl<'a> Scene<'a> {
+    fn new(status: &'a Status, view: PageView<'a>) -> Self {
+        let named = |tenant: &'a crate::report::StatusTenant| {
+            Some((tenant.name.as_str(), tenant.display_name.as_deref()?))
+        };
+        Self { status, view, names: status.tenants.iter().filter_map(named).collect() }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.status.generated_at
+    }
+
+    pub(super) fn called(&self, tenant: &str) -> Option<&'a str> {
+        self.names.get(tenant).copied().filter(|name| *name != tenant)
+    }
+}
+
+fn title(status: &Status) -> String {
+    let count = |severity| {
+        status.attention.iter().filter(|one| attention::loudness(one) == severity).count()
+    };
+    match (count(Severity::Critical), count(Severity::Urgent)) {
+        (0, 0) => "Applecart status".to_owned(),
+        (0, urgent) => format!("{urgent} urgent · Applecart status"),
+        (critical, _) => format!("{critical} critical · Applecart status"),
+    }
+}
+
+/// What was read, when, and how much of it.
+fn origin(status: &Status) -> Markup {
+    let summary = &status.summary;
+    html! {
+        (plural(summary.tenants, "tenant")) " with " (plural(summary.tokens, "token"))
+        @if let Some(within) = &status.within {
+            " that expire within " (Word(within)) ", or may"
+        }
+        ". State of " (instant(status.generated_at)) " at "
+        @match &status.rev {
+            Some(rev) => { "commit " code { (Word(short(rev))) } },
+            None => "the worktree",
+        }
+        "."
+        @if status.offline {
+            " Intune was not asked: each expiry is the one last seen there, or the one in Git; sync and health are unknown."
+        }
+    }
+}
+
+fn notices(view: PageView<'_>) -> Markup {
+    let PageView::Served(served) = view else { return Markup::default() };
+    html! {
+        div #notices role="status" {
+            @for notice in served.notices {
+                p.warning { (Sentence(notice)) }
+            }
+        }
+        p.scripted.dim {
+            label { input #pause type="checkbox"; " Stop refreshing this page" }
+        }
+    }
+}
+
+/// The search stands first: with two hundred customers, a name is known before a place.
+fn search() -> Markup {
+    html! {
+        form.search.scripted role="search" {
+            label for="search" { "Find a customer, a token or an Apple Account" }
+            input #search type="search" autocomplete="off" spellcheck="false" aria-describedby="found";
+            " " a #found href="#tokens" hidden {}
+        }
+    }
+}
+
+fn counted(status: &Status) -> Markup {
+    let axes = counts(status);
+    if axes.is_empty() {
+        return Markup::default();
+    }
+    html! {
+        dl.counts {
+            @for (axis, counts) in axes {
+                div {
+                    dt { (axis) }
+                    dd {
+                        @for (value, count) in counts {
+                            span class=(tone_of(value).class()) { b { (count) } " " (value) } " "
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn footer(status: &Status, view: PageView<'_>) -> Markup {
+    html! {
+        footer.dim {
+            p {
+                "Made by Applecart " (Word(&status.applecart)) " at " (instant(status.generated_at)) "."
+                @if !view.is_served() {
+                    " This file does not change; make it again to see what happened since."
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn instant(at: Timestamp) -> Markup {
+    let text = at.date_time().format("%Y-%m-%d %H:%M UTC").to_string();
+    html! { time datetime=(at.to_string()) { (text) } }
+}
