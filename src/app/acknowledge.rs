@@ -124,11 +124,12 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
     };
     let past = view.tenant(tenant.tenant_id);
     let confirmed = |upload: &&Record| {
-        let proof = upload.sha256().and_then(|sha256| past.proof(&upload.token, sha256));
-        let (token, seen) = (upload.token.clone(), proof.map(|proof| proof.at));
-        ConfirmedUpload { token, at: upload.at, seen }
+        let token = upload.token.as_ref()?;
+        let proof = upload.sha256().and_then(|sha256| past.proof(token, sha256));
+        let (token, seen) = (token.clone(), proof.map(|proof| proof.at));
+        Some(ConfirmedUpload { token, at: upload.at, seen })
     };
-    let uploads = waiting.iter().map(confirmed).collect();
+    let uploads = waiting.iter().filter_map(confirmed).collect();
     Ok(Acknowledged { tenant: tenant.name.clone(), uploads, head })
 }
 
@@ -140,7 +141,7 @@ fn waiting<'a>(
 ) -> Result<Vec<&'a Record>, AcknowledgeError> {
     let past = view.tenant(tenant.tenant_id);
     let mut tokens: Vec<&TokenRef> = Vec::new();
-    for token in past.records.iter().rev().map(|record| &record.token) {
+    for token in past.records.iter().rev().filter_map(|record| record.token.as_ref()) {
         if !tokens.iter().any(|known| known.same_token(token)) {
             tokens.push(token);
         }

@@ -39,7 +39,7 @@ pub use outcome::Outcome;
 pub(crate) use record::LineFields;
 pub use record::{
     Actor, Author, Cause, EntryBody, Event, Evidence, FailureCode, FileRef, LedgerEntry,
-    LineMisfit, Record, Write, Written,
+    LineMisfit, Notice, Noticed, Phase, Record, Telling, TicketLink, Write, Written,
 };
 pub use secret_words::{looks_secret, without_secrets};
 pub use settings::{Setting, SettingChange};

@@ -102,7 +102,7 @@ impl Tracer<'_> {
                 Some(found) if found.tenant_id != tenant => Held::OtherTenant(found.tenant_id),
                 Some(found) => {
                     let mut of_kind =
-                        found.tokens().filter(|token| token.token.kind == record.token.kind);
+                        found.tokens().filter(|token| Some(token.token.kind) == record.kind());
                     if of_kind.any(names) { Held::Yes } else { Held::No }
                 }
             },

@@ -38,11 +38,11 @@ impl Record {
         let announces = |earlier: &Record| {
             matches!(earlier.event(), Event::Intended | Event::Applied)
                 && earlier.sha256() == self.sha256()
-                && earlier.token.same_token(&self.token)
+                && earlier.is_of_token_of(self)
         };
         let needs_sending = match self.event() {
             Event::Confirmed => self.sha256().is_some(),
-            Event::Verified => self.token.kind == Kind::Enrollment,
+            Event::Verified => self.kind() == Some(Kind::Enrollment),
             _ => false,
         };
         needs_sending && !before.iter().any(announces)
@@ -133,7 +133,7 @@ mod tests {
         let token = TokenRef { kind: Kind::Enrollment, ..vpp("ABM") };
         let of = |event| {
             let entry = draft(event, 2, "run-1", Some(sha("a")));
-            crate::model::LedgerEntry { token: token.clone(), ..entry }
+            crate::model::LedgerEntry { token: Some(token.clone()), ..entry }
         };
         let alone = view(vec![of(Event::Verified)]).within(at(9));
         assert_eq!(alone.tenant(tenant(1)).proof(&token, sha("a")), None);

@@ -160,6 +160,14 @@ mod tests {
             ),
             (without("verified", "sha256"), "a line of event `verified` needs `sha256`"),
             (without("joined", "line"), "a line of event `joined` needs `line`"),
+            (without("notified", "notice"), "a line of event `notified` needs `notice`"),
+            (without("ticket-opened", "token"), "a line of event `ticket-opened` needs `token`"),
+            (without("intended", "token"), "a line of event `intended` needs `token`"),
+            (without("ticket-linked", "ticket"), "a line of event `ticket-linked` needs `ticket`"),
+            (
+                with("confirmed", "notice", "notified"),
+                "a line of event `confirmed` has no `notice`",
+            ),
             (
                 with("verified", "evidence", "confirmed"),
                 "a line of event `verified` has no `evidence`",

@@ -31,6 +31,7 @@ pub fn is_about(one: &LedgerEntry, other: &LedgerEntry) -> bool {
         && one.event() == other.event()
         && one.sha256() == other.sha256()
         && one.token == other.token
+        && one.notice() == other.notice()
 }
 
 fn lines(file: &[u8]) -> usize {

@@ -12,8 +12,12 @@ impl LedgerView {
             if self.broken.contains_key(&tenant) {
                 continue;
             }
-            let notes = notes.records.into_iter().filter(|record| record.event().is_note());
-            for note in notes {
+            let (told, notes): (Vec<_>, Vec<_>) =
+                notes.records.into_iter().partition(|record| record.event().is_telling());
+            if !told.is_empty() {
+                self.told.insert(tenant, told);
+            }
+            for note in notes.into_iter().filter(|record| record.event().is_note()) {
                 let records = &mut self.tenants.entry(tenant).or_default().records;
                 let before = records.iter().rposition(|record| record.at <= note.at);
                 records.insert(before.map_or(0, |index| index + 1), note);
@@ -70,6 +74,16 @@ mod tests {
             ],
         ));
         assert_eq!(events(&view), []);
+    }
+
+    #[test]
+    fn who_was_told_stands_apart_from_every_token_s_past() {
+        let mut view = view_of(1, &[draft(Event::Applied, 10, "run-1", Some(sha("a")))]);
+        let told = Event::ALL.iter().filter(|event| event.is_telling());
+        let told: Vec<_> = told.map(|&event| draft(event, 20, "notify", None)).collect();
+        view.take_notes(view_of(1, &told));
+        assert_eq!(events(&view), [Event::Applied]);
+        assert_eq!(view.told[&tenant(1)].len(), told.len());
     }
 
     #[test]

@@ -258,7 +258,7 @@ pub fn show_text(report: &ShowReport, width: Option<usize>) -> String {
             record.at.to_string(),
             record.event().to_string(),
             safe_text(record.name.as_str()),
-            safe_text(&record.token.to_string()),
+            safe_text(&record.token_words()),
             record.sha256().map(|sha256| short(&sha256.to_string(), 12)).unwrap_or_default(),
             what(record),
             by(record),
@@ -283,7 +283,7 @@ fn paragraphs(entries: &[&ShowEntry], width: usize) -> String {
     let mut text = String::new();
     for ShowEntry { record, .. } in entries {
         let head = format!("{}  {}", record.at, record.event());
-        let whose = safe_text(&format!("{} {}", record.name, record.token));
+        let whose = safe_text(&format!("{} {}", record.name, record.token_words()));
         let sha256 = record.sha256().map(|sha256| short(&sha256.to_string(), 12));
         let sha256 = sha256.map(|sha256| format!("sha256 {sha256}")).unwrap_or_default();
         let _ = writeln!(text, "{head}");

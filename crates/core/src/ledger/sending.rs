@@ -41,9 +41,9 @@ pub struct Sending<'a> {
 }
 
 impl<'a> Sending<'a> {
-    fn open(record: &'a Record, sha256: Sha256) -> Self {
+    fn open(record: &'a Record, token: &'a TokenRef, sha256: Sha256) -> Self {
         Self {
-            token: &record.token,
+            token,
             sha256,
             opened: record,
             last: record,
@@ -90,7 +90,7 @@ impl<'a> Sending<'a> {
 
     /// Whether it makes a VPP token: Intune had none, and the request names no id.
     pub(crate) fn is_creation(&self) -> bool {
-        self.opened.token.kind == Kind::Vpp
+        self.opened.kind() == Some(Kind::Vpp)
             && self.opened.before.is_none()
             && self.opened.event() == Event::Intended
     }
@@ -116,7 +116,7 @@ impl<'a> Sending<'a> {
     }
 
     fn is_of(&self, record: &Record, sha256: Sha256) -> bool {
-        self.sha256 == sha256 && self.token.same_token(&record.token)
+        self.sha256 == sha256 && record.is_of(self.token)
     }
 
     fn is_extended_by(&self, intent: &Record) -> bool {
@@ -128,8 +128,8 @@ impl<'a> Sending<'a> {
     fn add(&mut self, record: &'a Record) {
         self.last = record;
         self.lease_until = self.lease_until.max(record.lease_until());
-        if record.token.id.is_some() {
-            self.token = &record.token;
+        if let Some(token) = record.token.as_ref().filter(|token| token.id.is_some()) {
+            self.token = token;
         }
         if record.event() == Event::Applied {
             self.applied = Some(record);
@@ -148,19 +148,19 @@ pub(super) fn open(records: &[Record]) -> Vec<Sending<'_>> {
 pub(super) fn all(records: &[Record]) -> Vec<Sending<'_>> {
     let mut all: Vec<Sending<'_>> = Vec::new();
     for record in records {
-        let Some(sha256) = record.sha256() else { continue };
+        let (Some(sha256), Some(token)) = (record.sha256(), &record.token) else { continue };
         let newest_of_run = all
             .iter_mut()
             .rfind(|one| one.end.is_none() && one.is_of(record, sha256) && one.run() == record.run);
         match record.event() {
             Event::Intended => match newest_of_run.filter(|one| one.is_extended_by(record)) {
                 Some(sending) => sending.add(record),
-                None => all.push(Sending::open(record, sha256)),
+                None => all.push(Sending::open(record, token, sha256)),
             },
             Event::Applied => match newest_of_run {
                 Some(sending) => sending.add(record),
                 None => {
-                    let mut sending = Sending::open(record, sha256);
+                    let mut sending = Sending::open(record, token, sha256);
                     sending.add(record);
                     all.push(sending);
                 }
@@ -404,9 +404,9 @@ mod tests {
     fn a_created_token_is_followed_from_its_name_to_its_id() {
         let with_id = TokenRef { id: Some("1".into()), ..vpp("London") };
         let renamed = TokenRef { name: Some("Paris".into()), ..with_id.clone() };
-        let named = LedgerEntry { token: vpp("London"), ..intent(0, "run-1", sha("a")) };
+        let named = LedgerEntry { token: Some(vpp("London")), ..intent(0, "run-1", sha("a")) };
         let applied = LedgerEntry {
-            token: with_id.clone(),
+            token: Some(with_id.clone()),
             ..draft(Event::Applied, 1, "run-1", Some(sha("a")))
         };
         let ledger = ledger(vec![named.clone(), applied.clone()]);
@@ -414,17 +414,19 @@ mod tests {
         assert_eq!(open.len(), 1);
         assert_eq!((open[0].token, open[0].opened.seq), (&with_id, 1));
 
-        let confirmed =
-            LedgerEntry { token: renamed, ..draft(Event::Confirmed, 2, "run-1", Some(sha("a"))) };
+        let confirmed = LedgerEntry {
+            token: Some(renamed),
+            ..draft(Event::Confirmed, 2, "run-1", Some(sha("a")))
+        };
         let ledger = TenantLedger::from_entries(vec![named, applied, confirmed]);
         assert_eq!(ledger.unfinished(&with_id), []);
     }
 
     #[test]
     fn tokens_of_one_tenant_do_not_touch_each_others_sendings() {
-        let london = LedgerEntry { token: vpp("London"), ..intent(0, "run-1", sha("a")) };
+        let london = LedgerEntry { token: Some(vpp("London")), ..intent(0, "run-1", sha("a")) };
         let paris = LedgerEntry {
-            token: vpp("Paris"),
+            token: Some(vpp("Paris")),
             ..draft(Event::Confirmed, 1, "run-1", Some(sha("a")))
         };
         let ledger = ledger(vec![london, paris]);

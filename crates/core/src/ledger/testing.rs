@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::{LedgerView, Tail, TenantLedger, extend};
 use crate::model::{
-    Actor, Author, Cause, EntryBody, Event, Facts, FailureCode, FileRef, Kind, LedgerEntry, Sha256,
-    TenantId, Timestamp, TokenRef, Write, Written,
+    Actor, Author, Cause, EntryBody, Event, Facts, FailureCode, FileRef, Kind, LedgerEntry, Notice,
+    Phase, Sha256, Telling, TenantId, TicketLink, Timestamp, TokenRef, Write, Written,
 };
 
 /// An instant, so many minutes after the tests' beginning of time.
@@ -67,7 +67,21 @@ pub fn body(event: Event, at: Timestamp, sha256: Option<Sha256>) -> EntryBody {
             EntryBody::Acknowledged { sha256: sha256.unwrap_or(sha("file")), by: None, note: None }
         }
         Event::Joined => EntryBody::Joined { line: "{}".into() },
+        Event::Notified => told(Telling::Notified, at),
+        Event::TicketOpened => told(Telling::TicketOpened, at),
+        Event::TicketNoted => told(Telling::TicketNoted, at),
+        Event::TicketClosed => told(Telling::TicketClosed, at),
+        Event::TicketReopened => told(Telling::TicketReopened, at),
+        Event::TicketLinked => EntryBody::TicketLinked {
+            ticket: TicketLink { key: "ticket".into(), number: "4711".into() },
+        },
     }
+}
+
+fn told(event: Telling, on: Timestamp) -> EntryBody {
+    let (key, sink, step) = ("key".into(), "hub".into(), "raised-1".into());
+    let (delivery, phase) = (sha("delivery"), Phase::Sent);
+    EntryBody::Told { event, notice: Notice { key, sink, step, delivery, on, phase, matter: None } }
 }
 
 /// A cause with a status and nothing else.
@@ -111,7 +125,7 @@ pub fn arbitrary_draft() -> impl Strategy<Value = LedgerEntry> {
     (event, 0i64..1_000_000, any::<String>(), text.clone(), text, any::<Option<u16>>()).prop_map(
         |(event, minute, run, name, detail, status)| {
             let mut entry = LedgerEntry {
-                token: TokenRef { kind: Kind::Vpp, id: detail.clone(), name: name.clone() },
+                token: Some(TokenRef { kind: Kind::Vpp, id: detail.clone(), name: name.clone() }),
                 after: Some(Facts { location: name, ..Facts::default() }),
                 ..draft(event, minute, &run, Some(sha(&run)))
             };

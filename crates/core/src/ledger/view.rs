@@ -29,6 +29,9 @@ pub struct LedgerView {
     pub set_aside: BTreeMap<TenantId, Vec<Record>>,
     /// Tenants whose notes are broken, and how. Their ledger is known; what people recorded is not.
     pub broken_notes: BTreeMap<TenantId, String>,
+    /// Who was told of what, and of tickets, in the order of each chain; the fleet's own matters stand
+    /// under [`TenantId::FLEET`]. Nothing that is asked about a token's past looks at it.
+    pub told: BTreeMap<TenantId, Vec<Record>>,
     /// Why the notes of all tenants are unknown.
     pub lost_notes: Option<String>,
     /// The branch's tip; `None` when the branch is proved absent.
@@ -130,7 +133,8 @@ impl LedgerView {
         let mut lines = Lines::new();
         for (&tenant, ledger) in &self.tenants {
             let requests = ledger.records.iter().filter(|record| record.request().is_some());
-            let tokens: BTreeSet<_> = requests.clone().map(|record| &record.token).collect();
+            let tokens: BTreeSet<_> =
+                requests.clone().filter_map(|record| record.token.as_ref()).collect();
             let open = tokens.into_iter().flat_map(|token| ledger.opened(token, None));
             let shared = requests.filter(|record| is_shared(record));
             lines.extend(open.chain(shared).filter_map(|record| Line::of(tenant, record)));
@@ -196,7 +200,7 @@ impl LedgerView {
         let intends = |ledger: &TenantLedger, place: usize, record: &Record| {
             let is_handed_back = |later: &Record| {
                 later.run == record.run
-                    && later.token.same_token(&record.token)
+                    && later.is_of_token_of(record)
                     && later.cause().is_some_and(|cause| cause.code == FailureCode::NotSent)
             };
             record.event() == Event::Intended
@@ -220,12 +224,12 @@ impl LedgerView {
         self.tenants.values().any(|ledger| {
             ledger.records.iter().enumerate().any(|(index, applied)| {
                 applied.event() == Event::Applied
-                    && applied.token.kind == kind
+                    && applied.kind() == Some(kind)
                     && applied.wire() == Some(wire)
                     && ledger.records.iter().skip(index + 1).any(|later| {
                         is_seen(later)
                             && later.sha256() == applied.sha256()
-                            && later.token.same_token(&applied.token)
+                            && later.is_of_token_of(applied)
                     })
             })
         })
@@ -255,7 +259,7 @@ impl TenantLedger {
 
     /// Every record of a token, oldest first.
     pub fn of<'a>(&'a self, token: &'a TokenRef) -> impl DoubleEndedIterator<Item = &'a Record> {
-        self.records.iter().filter(|record| record.token.same_token(token))
+        self.records.iter().filter(|record| record.is_of(token))
     }
 
     /// The newest line that says that Intune has this file: `confirmed`, or `verified`.
@@ -595,7 +599,8 @@ impl TenantLedger {
     /// or of a file in another location that was found to be right since.
     fn is_void(&self, record: &Record) -> bool {
         let Some(sha256) = record.sha256() else { return false };
-        let later = || self.life(&record.token, sha256).filter(|later| later.seq > record.seq);
+        let Some(token) = &record.token else { return false };
+        let later = || self.life(token, sha256).filter(|later| later.seq > record.seq);
         match record.event() {
             Event::Applied => {
                 later().take_while(|later| later.event() != Event::Intended).any(|later| {
@@ -628,13 +633,10 @@ impl TenantLedger {
 
     /// The id that the ledger learnt last for a token of this kind and name.
     pub fn known_id(&self, kind: Kind, name: &str) -> Option<&str> {
-        self.records
-            .iter()
-            .rev()
-            .filter(|record| {
-                record.token.kind == kind && record.token.name.as_deref() == Some(name)
-            })
-            .find_map(|record| record.token.id.as_deref())
+        let tokens = self.records.iter().rev().filter_map(|record| record.token.as_ref());
+        tokens
+            .filter(|token| token.kind == kind && token.name.as_deref() == Some(name))
+            .find_map(|token| token.id.as_deref())
     }
 
     /// What a run made in the place of the token that an entry names by an id, after the last line
@@ -644,7 +646,8 @@ impl TenantLedger {
         let is_gone =
             |token: &TokenRef| token.id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(gone));
         let last = self.records.iter().rfind(|record| {
-            record.token.kind == entry.kind && is_gone(&record.token) && !record.event().is_note()
+            let is_it = |token: &TokenRef| token.kind == entry.kind && is_gone(token);
+            record.token.as_ref().is_some_and(is_it) && !record.event().is_note()
         })?;
         let made = sending::all(&self.records).into_iter().rfind(|sending| {
             sending.is_creation()

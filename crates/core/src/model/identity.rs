@@ -140,6 +140,11 @@ word_type!(
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TenantId(uuid::Uuid);
 
+impl TenantId {
+    /// What is recorded of the fleet as a whole stands under this id, which no tenant has.
+    pub const FLEET: Self = Self(uuid::Uuid::nil());
+}
+
 impl FromStr for TenantId {
     type Err = IdentityError;
 

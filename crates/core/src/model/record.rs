@@ -5,6 +5,7 @@
 //! a line whose fields do not fit its event is refused when it is read.
 
 mod line;
+mod notice;
 
 use std::ops::Deref;
 
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use line::LineFields;
 pub use line::LineMisfit;
+pub use notice::{Notice, Noticed, Phase, TicketLink};
 
-use super::{BlobId, Facts, Sha256, TenantName, Timestamp, TokenRef};
+use super::{BlobId, Facts, Kind, Sha256, TenantName, Timestamp, TokenRef};
 use crate::words::kebab_enum;
 
 kebab_enum! {
@@ -50,6 +52,18 @@ kebab_enum! {
         Acknowledged => "acknowledged",
         /// A line of another ledger, kept as text; it decides nothing.
         Joined => "joined",
+        /// Somebody is told of a matter, or was.
+        Notified => "notified",
+        /// A ticket of a renewal is opened, or was.
+        TicketOpened => "ticket-opened",
+        /// How far the renewal is, in its ticket.
+        TicketNoted => "ticket-noted",
+        /// A reading proves the renewal.
+        TicketClosed => "ticket-closed",
+        /// The renewal that closed the ticket did not hold.
+        TicketReopened => "ticket-reopened",
+        /// The ticket's number in its own system.
+        TicketLinked => "ticket-linked",
     }
 }
 
@@ -58,6 +72,20 @@ impl Event {
     /// it, too.)
     pub fn is_note(self) -> bool {
         matches!(self, Self::RenewalOpened | Self::Downloaded | Self::Acknowledged)
+    }
+
+    /// Whether it tells who was told of something, and of tickets. No question about a token's past is
+    /// answered by it: it stands on the notes' branch, and apart from everything else that is read there.
+    pub fn is_telling(self) -> bool {
+        matches!(
+            self,
+            Self::Notified
+                | Self::TicketOpened
+                | Self::TicketNoted
+                | Self::TicketClosed
+                | Self::TicketReopened
+                | Self::TicketLinked
+        )
     }
 }
 
@@ -148,7 +176,9 @@ pub struct LedgerEntry {
     pub at: Timestamp,
     /// The tenant's name at that time.
     pub name: TenantName,
-    pub token: TokenRef,
+    /// Which token. Only `notified`, of a matter of a whole tenant or of the fleet, and `joined` may
+    /// lack it.
+    pub token: Option<TokenRef>,
     /// The fleet commit that the run worked from.
     pub rev: Option<String>,
     /// The facts in Intune before, where they are known.
@@ -221,6 +251,37 @@ pub enum EntryBody {
         /// The line of the other ledger, as it stood there.
         line: String,
     },
+    /// One of the events that tell who was told, by [`Event::is_telling`].
+    Told {
+        event: Telling,
+        notice: Notice,
+    },
+    TicketLinked {
+        ticket: TicketLink,
+    },
+}
+
+kebab_enum! {
+    /// What a [`Notice`] is about.
+    Telling {
+        Notified => "notified",
+        TicketOpened => "ticket-opened",
+        TicketNoted => "ticket-noted",
+        TicketClosed => "ticket-closed",
+        TicketReopened => "ticket-reopened",
+    }
+}
+
+impl From<Telling> for Event {
+    fn from(telling: Telling) -> Self {
+        match telling {
+            Telling::Notified => Self::Notified,
+            Telling::TicketOpened => Self::TicketOpened,
+            Telling::TicketNoted => Self::TicketNoted,
+            Telling::TicketClosed => Self::TicketClosed,
+            Telling::TicketReopened => Self::TicketReopened,
+        }
+    }
 }
 
 /// The token file that a line is about.
@@ -301,14 +362,14 @@ impl LedgerEntry {
     pub fn new(
         at: Timestamp,
         name: TenantName,
-        token: TokenRef,
+        token: impl Into<Option<TokenRef>>,
         author: &Author,
         body: EntryBody,
     ) -> Self {
         Self {
             at,
             name,
-            token,
+            token: token.into(),
             rev: None,
             before: None,
             after: None,
@@ -341,6 +402,36 @@ impl LedgerEntry {
             EntryBody::Adopted => Event::Adopted,
             EntryBody::Acknowledged { .. } => Event::Acknowledged,
             EntryBody::Joined { .. } => Event::Joined,
+            EntryBody::Told { event, .. } => event.into(),
+            EntryBody::TicketLinked { .. } => Event::TicketLinked,
+        }
+    }
+
+    /// Whether it is about this token.
+    pub fn is_of(&self, token: &TokenRef) -> bool {
+        self.token.as_ref().is_some_and(|own| own.same_token(token))
+    }
+
+    /// Whether both are about one and the same token.
+    pub fn is_of_token_of(&self, other: &Self) -> bool {
+        other.token.as_ref().is_some_and(|token| self.is_of(token))
+    }
+
+    /// Which of the three credentials it is about.
+    pub fn kind(&self) -> Option<Kind> {
+        self.token.as_ref().map(|token| token.kind)
+    }
+
+    /// The token in words; empty where the line is about none.
+    pub fn token_words(&self) -> String {
+        self.token.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// What it tells of a matter or a ticket at a sink.
+    pub fn notice(&self) -> Option<(Telling, &Notice)> {
+        match &self.body {
+            EntryBody::Told { event, notice } => Some((*event, notice)),
+            _ => None,
         }
     }
 
@@ -368,7 +459,9 @@ impl LedgerEntry {
             | EntryBody::ChangedOutsideGit
             | EntryBody::Adopted
             | EntryBody::Acknowledged { .. }
-            | EntryBody::Joined { .. } => None,
+            | EntryBody::Joined { .. }
+            | EntryBody::Told { .. }
+            | EntryBody::TicketLinked { .. } => None,
         }
     }
 

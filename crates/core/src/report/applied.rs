@@ -309,7 +309,10 @@ impl ApplyReport {
 
     pub fn add_noted(&mut self, tenant_id: TenantId, entry: &LedgerEntry, done: Done) {
         let before = entry.before.clone();
-        self.add(entry.name.as_str(), tenant_id, &entry.token, entry.sha256(), before, done);
+        // What is noted of a plan is always about a token.
+        if let Some(token) = &entry.token {
+            self.add(entry.name.as_str(), tenant_id, token, entry.sha256(), before, done);
+        }
     }
 
     fn add(

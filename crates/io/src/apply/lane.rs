@@ -274,7 +274,7 @@ impl<'a> Lane<'a> {
             known < record.seq
                 && record.run != *run
                 && matches!(record.event(), Event::Applied | Event::Confirmed)
-                && record.token.kind == self.kind
+                && record.kind() == Some(self.kind)
                 && record.sha256().is_some()
                 && record.sha256() == due.file().map(|file| file.sha256)
         });

@@ -347,8 +347,8 @@ const MAX_RUNS: usize = 20;
 fn message(drafts: &[(TenantId, LedgerEntry)]) -> String {
     let mut text = match drafts {
         [(_, draft)] => {
-            let token = short(&draft.token.to_string());
-            format!("{} {token} for {}", draft.event(), draft.name)
+            let token = draft.token.as_ref().map(|token| format!(" {}", short(&token.to_string())));
+            format!("{}{} for {}", draft.event(), token.unwrap_or_default(), draft.name)
         }
         _ => {
             let tenants: BTreeSet<_> = drafts.iter().map(|(tenant, _)| tenant).collect();

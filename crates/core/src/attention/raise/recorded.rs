@@ -87,8 +87,10 @@ impl Recorded<'_> {
         } else if newest.is_out_of_bounds(self.input.plan.generated_at) {
             (format!("is dated {}, which is in the future", newest.at), WRONG_CLOCK)
         } else {
-            let what =
-                format!("says that Intune has a file of {} that no run announced", newest.token);
+            let what = format!(
+                "says that Intune has a file of {} that no run announced",
+                newest.token_words()
+            );
             (what, "No run writes such a line: find out who did.")
         };
         let message = format!(

@@ -27,7 +27,7 @@ fn view() -> LedgerView {
     ];
     let second = vec![LedgerEntry {
         name: "fabrikam".parse().unwrap(),
-        token: vpp("Lon\u{1b}[31mdon\u{202e}"),
+        token: Some(vpp("Lon\u{1b}[31mdon\u{202e}")),
         ..failure(1, "9d2e0000-run", sha("b"), FailureCode::Rejected)
     }];
     LedgerView {

@@ -262,10 +262,11 @@ fn a_change_outside_git_stands_until_it_is_confirmed_or_adopted() {
 #[test]
 fn the_id_learnt_last_for_a_name_is_known() {
     let with_id = |id: &str, minute| LedgerEntry {
-        token: TokenRef { id: Some(id.into()), ..vpp("London") },
+        token: Some(TokenRef { id: Some(id.into()), ..vpp("London") }),
         ..draft(Event::Confirmed, minute, "run-1", None)
     };
-    let unknown = LedgerEntry { token: vpp("London"), ..draft(Event::Adopted, 9, "run-1", None) };
+    let unknown =
+        LedgerEntry { token: Some(vpp("London")), ..draft(Event::Adopted, 9, "run-1", None) };
     let ledger = ledger(vec![with_id("1", 0), with_id("2", 1), unknown]);
     assert_eq!(ledger.known_id(Kind::Vpp, "London"), Some("2"));
     assert_eq!(ledger.known_id(Kind::Enrollment, "London"), None);

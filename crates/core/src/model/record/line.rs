@@ -6,7 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Cause, EntryBody, Event, Evidence, FileRef, LedgerEntry, Record, Write, Written,
+    Actor, Cause, EntryBody, Event, Evidence, FileRef, LedgerEntry, Notice, Record, Telling,
+    TicketLink, Write, Written,
 };
 use crate::model::{BlobId, Facts, Sha256, TenantName, Timestamp, TokenRef};
 
@@ -38,7 +39,9 @@ pub(crate) struct LineFields {
     /// The tenant's name at that time.
     name: TenantName,
     /// The token as the run knew it: a token that was created has no `id` before Intune gives one.
-    token: TokenRef,
+    /// Only `notified`, of a matter of a whole tenant or of the fleet, and `joined` may lack it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<TokenRef>,
     /// SHA-256 of the opened token file it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<Sha256>,
@@ -93,6 +96,12 @@ pub(crate) struct LineFields {
     /// `joined`: the line of the other ledger, as it stood there.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<String>,
+    /// `notified` and the steps of tickets: what is told, where, and how far that has come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<Notice>,
+    /// `ticket-linked`: the ticket's number in its own system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket: Option<TicketLink>,
 }
 
 impl LineFields {
@@ -106,6 +115,9 @@ impl LineFields {
         let body = self.take_body()?;
         if let Some(field) = self.left() {
             return Err(LineMisfit::Surplus { event: self.event, field });
+        }
+        if self.token.is_none() && !matches!(self.event, Event::Notified | Event::Joined) {
+            return Err(LineMisfit::Lacks { event: self.event, field: "token" });
         }
         let Self { at, name, token, rev, before, after, run, clone, actor, .. } = self;
         Ok((place, LedgerEntry { at, name, token, rev, before, after, run, clone, actor, body }))
@@ -155,7 +167,20 @@ impl LineFields {
                 note: self.note.take(),
             },
             Event::Joined => EntryBody::Joined { line: self.line.take().ok_or(need("line"))? },
+            Event::Notified => self.take_told(Telling::Notified)?,
+            Event::TicketOpened => self.take_told(Telling::TicketOpened)?,
+            Event::TicketNoted => self.take_told(Telling::TicketNoted)?,
+            Event::TicketClosed => self.take_told(Telling::TicketClosed)?,
+            Event::TicketReopened => self.take_told(Telling::TicketReopened)?,
+            Event::TicketLinked => {
+                EntryBody::TicketLinked { ticket: self.ticket.take().ok_or(need("ticket"))? }
+            }
         })
+    }
+
+    fn take_told(&mut self, event: Telling) -> Result<EntryBody, LineMisfit> {
+        let lacks = LineMisfit::Lacks { event: self.event, field: "notice" };
+        Ok(EntryBody::Told { event, notice: self.notice.take().ok_or(lacks)? })
     }
 
     fn take_file(&mut self) -> Result<Option<FileRef>, LineMisfit> {
@@ -193,6 +218,8 @@ impl LineFields {
             ("by", self.by.is_some()),
             ("note", self.note.is_some()),
             ("line", self.line.is_some()),
+            ("notice", self.notice.is_some()),
+            ("ticket", self.ticket.is_some()),
         ];
         fields.into_iter().find_map(|(field, is_left)| is_left.then_some(field))
     }
@@ -249,6 +276,8 @@ impl From<LedgerEntry> for LineFields {
             by: None,
             note: None,
             line: None,
+            notice: None,
+            ticket: None,
         };
         line.put(body);
         line
@@ -291,6 +320,8 @@ impl LineFields {
                 (line.by, line.note) = (by, note);
             }
             EntryBody::Joined { line: foreign } => line.line = Some(foreign),
+            EntryBody::Told { notice, .. } => line.notice = Some(notice),
+            EntryBody::TicketLinked { ticket } => line.ticket = Some(ticket),
         }
     }
 

@@ -57,7 +57,7 @@ fn place(branch: &str, tenant: TenantId, record: &Record) -> AuditPlace {
 }
 
 fn what(record: &Record) -> String {
-    format!("{} {} of {} at {}", record.token, record.event(), record.name, record.at)
+    format!("{} {} of {} at {}", record.token_words(), record.event(), record.name, record.at)
 }
 
 /// Judges one tenant's lines. `trace` answers for a line that names, or should name, a commit.
@@ -159,7 +159,7 @@ fn of_change(
     finding: &impl Fn(&str, String, &str) -> AuditFinding,
 ) -> AuditFinding {
     let answered = after.iter().find(|later| {
-        later.token.same_token(&record.token)
+        later.is_of_token_of(record)
             && matches!(
                 later.event(),
                 Event::Adopted | Event::Applied | Event::Confirmed | Event::Verified
@@ -254,7 +254,7 @@ fn of_intent(
         earlier.event() == Event::Intended
             && earlier.run == record.run
             && earlier.sha256() == record.sha256()
-            && earlier.token.same_token(&record.token)
+            && earlier.is_of_token_of(record)
     });
     let line = what(record);
     match intent {

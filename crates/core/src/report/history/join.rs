@@ -63,7 +63,8 @@ fn records_of<'a>(
             if Some(tenant) != tenant_id && !names.contains(record.name.as_str()) {
                 continue;
             }
-            let line = lines.of_record(record);
+            let Some(token) = &record.token else { continue };
+            let line = lines.of_token(token);
             records.resize_with(lines.all.len().max(records.len()), Vec::new);
             if let Some(of) = records.get_mut(line) {
                 of.push((tenant, record));

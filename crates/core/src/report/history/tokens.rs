@@ -5,7 +5,7 @@
 
 use super::Version;
 use crate::fleet::{Desired, Tenant, Token};
-use crate::model::{Kind, Record, TokenRef};
+use crate::model::{Kind, TokenRef};
 
 /// A token through time: every way in which it was called.
 pub(super) struct Line {
@@ -118,8 +118,7 @@ impl Lines {
     }
 
     /// The line that a ledger's line is about; a new one where Git never named the token.
-    pub(super) fn of_record(&mut self, record: &Record) -> usize {
-        let of = &record.token;
+    pub(super) fn of_token(&mut self, of: &TokenRef) -> usize {
         let by_id = |line: &Line| of.id.is_some() && line.refs.iter().any(|one| one.id == of.id);
         let same = |line: &Line| {
             line.refs.iter().any(|known| known.same_token(of))

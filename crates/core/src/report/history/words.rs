@@ -38,6 +38,12 @@ impl Happening {
                 Event::Adopted => "change outside Git adopted",
                 Event::Acknowledged => "confirmed by the customer",
                 Event::Joined => "line of another ledger",
+                Event::Notified => "told",
+                Event::TicketOpened => "ticket opened",
+                Event::TicketNoted => "ticket noted",
+                Event::TicketClosed => "ticket closed",
+                Event::TicketReopened => "ticket opened again",
+                Event::TicketLinked => "ticket linked",
             },
         }
     }

@@ -44,8 +44,8 @@ impl Case<'_> {
         let record = self.past.records.iter().rev().find(|record| {
             record.is_proof()
                 && record.sha256() == Some(self.sha256)
-                && record.token.kind == Kind::Vpp
-                && !record.token.same_token(self.of)
+                && record.kind() == Some(Kind::Vpp)
+                && !record.is_of(self.of)
         })?;
         let theirs = record.after.as_ref().and_then(|after| after.location.as_ref())?;
         let ours = self.location_meant().or(live.location.as_deref())?;

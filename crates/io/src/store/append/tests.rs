@@ -335,8 +335,10 @@ fn several_entries_are_counted_and_each_run_is_named_once() {
 fn a_name_cannot_forge_a_trailer_or_fill_the_line() {
     let name = format!("x\nSigned-off-by: {}", "y".repeat(500));
     let run = "r\nApplecart-Run: forged";
-    let drafts =
-        [(tenant(1), LedgerEntry { token: vpp(&name), ..draft(Event::Applied, 0, run, None) })];
+    let drafts = [(
+        tenant(1),
+        LedgerEntry { token: Some(vpp(&name)), ..draft(Event::Applied, 0, run, None) },
+    )];
     let text = message(&drafts);
     assert_eq!(text.lines().count(), 3, "{text}");
     assert!(text.lines().all(|line| line.chars().count() < 200));

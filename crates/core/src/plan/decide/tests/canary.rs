@@ -73,7 +73,7 @@ impl Two {
         let token = self.adatum.tenant.vpp[0].token.clone();
         for event in [Event::Intended, Event::Failed] {
             let line = self.contoso.recorded_for(id, event, "LL", "run-1", "2026-11-20T10:00:00Z");
-            line.token = token.clone();
+            line.token = Some(token.clone());
             if let EntryBody::Failed { cause, .. } = &mut line.body {
                 cause.code = code;
             }

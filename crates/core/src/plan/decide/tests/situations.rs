@@ -984,7 +984,7 @@ situations! {
     "a VPP token was created, does not show yet, and its entry got another name": World::vpp, |world| {
         being_created(world);
         let line = world.recorded(Event::Applied, "AA", "run-1", "2026-11-22T11:51:00Z");
-        line.token.id = Some("vpp-9".into());
+        line.token.as_mut().unwrap().id = Some("vpp-9".into());
         world.dead_runs.insert("run-1".into());
         world.entry().token.name = Some("Bavaria".into());
     } => Progressing None [];

@@ -1,0 +1,64 @@
+//! What lines say that tell who was told of a matter or of a ticket, and whether it arrived.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Sha256, Timestamp};
+
+/// A step of a matter or of a ticket at one sink.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Notice {
+    /// The identity of the matter or of the ticket.
+    pub key: String,
+    /// The name of the sink.
+    pub sink: String,
+    /// Which step, such as `raised-1`.
+    pub step: String,
+    /// The idempotency key of the message that tells of it.
+    pub delivery: Sha256,
+    /// The instant by which the step was judged.
+    pub on: Timestamp,
+    pub phase: Phase,
+    /// What the matter was; left out for tickets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matter: Option<Noticed>,
+}
+
+/// What a matter was when it was told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Noticed {
+    pub code: String,
+    pub severity: String,
+    /// Since when it was so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// By when it had to be settled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+}
+
+/// How far a step has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Phase {
+    /// A run is about to send it, and no other run sends it before then.
+    Claimed { until: Timestamp },
+    /// The sink took it.
+    Sent,
+    /// It did not, or nobody knows: the next run sends the same message again.
+    Failed {
+        /// One sentence for a person; never raw input, never secret.
+        why: String,
+    },
+}
+
+/// The number that a ticket has in its own system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TicketLink {
+    /// The identity of the ticket.
+    pub key: String,
+    pub number: String,
+}
