@@ -54,6 +54,7 @@ mod sign_in;
 mod signatures;
 #[cfg(unix)]
 mod signed_ledger;
+mod sinks;
 mod sops;
 mod story;
 mod tutorial;

@@ -4,6 +4,8 @@
 mod hosts;
 mod issues;
 
+pub(crate) use hosts::serve;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

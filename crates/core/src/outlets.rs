@@ -14,4 +14,5 @@ pub mod html;
 pub mod letter;
 pub mod mail;
 pub mod message;
+pub mod ticket;
 pub mod words;

@@ -44,7 +44,7 @@ impl Host {
 }
 
 /// Answers on loopback as long as the runtime lives.
-pub(super) fn serve(router: Router) -> (String, tokio::runtime::Runtime) {
+pub(crate) fn serve(router: Router) -> (String, tokio::runtime::Runtime) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();

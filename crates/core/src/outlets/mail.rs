@@ -22,6 +22,8 @@ pub struct Mail {
     pub at: Timestamp,
     pub text: String,
     pub html: String,
+    /// Push renewals: the request for Apple (CSR), as the file that Apple's portal takes.
+    pub request: Option<String>,
 }
 
 /// Why there is no mail of a message.
@@ -64,6 +66,7 @@ impl Mail {
             at: message.generated_at(),
             text: letter.text(),
             html: html(&letter),
+            request: message.ticket().and_then(|ticket| ticket.request.clone()),
         })
     }
 }

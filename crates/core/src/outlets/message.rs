@@ -10,9 +10,11 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+use super::letter::name;
+use super::ticket::{TicketStep, TicketTold};
 use crate::attention::{Matter, Severity};
-use crate::model::{Sha256, TenantId, Timestamp, safe_text};
-use crate::report::plural;
+use crate::model::{Sha256, TenantId, Timestamp};
+use crate::report::{plural, renewal_title};
 
 /// A step in the life of a matter. The number says which time the matter is open, from 1: one that
 /// was resolved and comes again is told anew.
@@ -217,6 +219,8 @@ pub struct Message {
     root: String,
     thread: String,
     matters: TenantMatters,
+    /// What is told of a ticket; then there are no matters.
+    ticket: Option<TicketTold>,
     generated_at: Timestamp,
 }
 
@@ -245,7 +249,29 @@ impl Message {
             // No message was the first of all that a customer is told.
             _ => (whose.clone(), identity(&[])),
         };
-        Some(Self { key, root, thread, matters, generated_at })
+        Some(Self { key, root, thread, matters, ticket: None, generated_at })
+    }
+
+    /// What a sink is told of one ticket; `None` where the ticket is of another customer.
+    pub fn of_ticket(
+        sink: &str,
+        customer: Customer,
+        ticket: TicketTold,
+        generated_at: Timestamp,
+    ) -> Option<Self> {
+        let whose = customer.id();
+        // A renewal's key begins with its tenant's id.
+        if !ticket.key.strip_prefix(&whose).is_some_and(|rest| rest.starts_with('/')) {
+            return None;
+        }
+        let identity = |step: TicketStep| {
+            let identity = serde_json::json!([sink, ticket.key, step.to_string()]).to_string();
+            Sha256::of(identity.as_bytes()).to_string()
+        };
+        let (key, root) = (identity(ticket.step), identity(TicketStep::FIRST));
+        let matters = TenantMatters { about: About::Tenant(customer), told: Vec::new() };
+        let thread = ticket.key.clone();
+        Some(Self { key, root, thread, matters, ticket: Some(ticket), generated_at })
     }
 
     /// A message for each matter of the customer.
@@ -276,7 +302,12 @@ impl Message {
         &self.matters.told
     }
 
-    /// What belongs to one conversation: the matter, or the customer where it tells of several.
+    /// What is told of a ticket; `None` of a message of matters.
+    pub fn ticket(&self) -> Option<&TicketTold> {
+        self.ticket.as_ref()
+    }
+
+    /// What belongs to one conversation: the matter, the ticket, or the customer where it tells of several.
     pub fn thread(&self) -> &str {
         &self.thread
     }
@@ -303,11 +334,18 @@ impl Message {
     /// One line that names the customer, and the matter or how many. It says nothing that changes
     /// from day to day, so that messages of one matter stay together.
     pub fn title(&self) -> String {
-        let whose = safe_text(self.customer().map_or("The fleet", Customer::called));
+        // A long name must not push out what happened.
+        let whose = name(self.customer().map_or("The fleet", Customer::called));
+        if let Some(ticket) = &self.ticket {
+            // The same from the first message to the last, so that they stay together.
+            let number = ticket.number.as_ref().map(|number| format!(" [{}]", name(number)));
+            let title = renewal_title(&ticket.token, &whose);
+            return format!("{title}{}", number.unwrap_or_default());
+        }
         match self.told() {
             [Told { matter, step }] => {
                 let token = matter.token.as_ref().map(|token| match &token.name {
-                    Some(name) => format!(" {} {}", token.kind, safe_text(name)),
+                    Some(which) => format!(" {} {}", token.kind, name(which)),
                     None => format!(" {}", token.kind),
                 });
                 let over = match step {

@@ -3,6 +3,7 @@
 use super::customer;
 use super::letter::{Item, Letter, heading};
 use super::message::{Customer, Message, Step, Told};
+use super::ticket::{Stage, TicketTold, sentence};
 use crate::attention::{Severity, advice};
 use crate::report::plural;
 
@@ -13,7 +14,32 @@ pub fn of_provider(message: &Message) -> Letter {
         Some(customer) => letter.lead(&whose(customer)),
         None => letter,
     };
+    let letter = match message.ticket() {
+        Some(ticket) => of_ticket(ticket, letter),
+        None => letter,
+    };
     message.told().iter().fold(letter, |letter, told| letter.item(provider_item(told)))
+}
+
+/// What a ticket's message says: how far the renewal is, and while it is not done, the way on.
+fn of_ticket(ticket: &TicketTold, letter: Letter) -> Letter {
+    let period = ticket.key.rsplit_once('/').map_or("", |(_, period)| period);
+    let heading = sentence(ticket.step, period);
+    let mut item = Item::new(&heading).says(&ticket.message);
+    if ticket.step.stage != Stage::Closed {
+        item = item.severity(Severity::Notice).says(&ticket.next);
+        item = item.command(ticket.command.as_deref());
+    }
+    let letter = match &ticket.client {
+        Some(client) => letter.lead(&format!("Customer number: {client}")),
+        None => letter,
+    };
+    let letter = letter.item(item);
+    let Some(sheet) = &ticket.sheet else { return letter };
+    let steps = sheet.steps.iter().fold(Item::new("How to renew it"), |item, step| item.step(step));
+    let steps =
+        sheet.links.iter().fold(steps, |item, (title, url)| item.says(&format!("{title}: {url}")));
+    letter.item(steps)
 }
 
 fn whose(customer: &Customer) -> String {

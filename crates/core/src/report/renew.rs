@@ -18,9 +18,15 @@ pub use sheet::{
 pub use steps::{complete as complete_sheet, sheet_links};
 
 use crate::model::{Kind, TokenRef};
+use crate::outlets::letter::clipped;
 
 /// The version of [`Sheets`] and [`Renewals`] as JSON.
 pub const RENEW_FORMAT_VERSION: &str = "1.0";
+
+/// `Renew the push certificate of Contoso Ltd`, on one line however long the token's name is.
+pub fn renewal_title(token: &TokenRef, customer: &str) -> String {
+    format!("Renew the {} of {customer}", clipped(&label(token), 80))
+}
 
 /// `push certificate`, `enrollment token Contoso ABM`.
 fn label(token: &TokenRef) -> String {

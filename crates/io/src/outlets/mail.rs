@@ -3,11 +3,11 @@
 use applecart_core::fleet::{Email, MailTls};
 use applecart_core::model::{safe_text, sentence};
 use applecart_core::outlets::letter::clipped;
-use applecart_core::outlets::mail::Mail;
+use applecart_core::outlets::mail::{Mail, NoMail};
 use applecart_core::outlets::message::Message;
 use async_trait::async_trait;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
@@ -67,7 +67,7 @@ impl MailSink {
         Ok(Self { transport: builder.build(), policy })
     }
 
-    fn unsendable(&self, why: impl ToString) -> SinkError {
+    fn unsendable(&self, why: NoMail) -> SinkError {
         SinkError::Unsendable { host: self.policy.host.clone(), why: why.to_string() }
     }
 
@@ -150,12 +150,24 @@ fn composed(mail: Mail) -> Result<lettre::Message, SinkError> {
     }
     // The same mail is the same bytes, whenever it is sent.
     let mark: String = mail.message_id.chars().filter(char::is_ascii_hexdigit).take(32).collect();
-    let boundary = format!("applecart-{mark}");
     let both = MultiPart::alternative()
-        .boundary(boundary)
+        .boundary(format!("applecart-{mark}"))
         .singlepart(part(ContentType::TEXT_PLAIN, mail.text))
         .singlepart(part(ContentType::TEXT_HTML, mail.html));
-    builder.multipart(both).map_err(|error| SinkError::BadAddress { what: sentence(&error) })
+    let whole = match mail.request {
+        None => both,
+        Some(request) => MultiPart::mixed()
+            .boundary(format!("applecart-whole-{mark}"))
+            .multipart(both)
+            .singlepart(Attachment::new("push-request.csr".to_owned()).body(request, file_type()?)),
+    };
+    builder.multipart(whole).map_err(|error| SinkError::BadAddress { what: sentence(&error) })
+}
+
+/// Of a request for Apple.
+fn file_type() -> Result<ContentType, SinkError> {
+    let parsed = ContentType::parse("application/pkcs10");
+    parsed.map_err(|error| SinkError::BadAddress { what: sentence(&error) })
 }
 
 fn part(kind: ContentType, body: String) -> SinglePart {
@@ -177,6 +189,7 @@ mod tests {
             at: "2027-01-15T08:00:00Z".parse().unwrap(),
             text: "A line.\n".into(),
             html: "<p>A line.</p>".into(),
+            request: None,
         }
     }
 

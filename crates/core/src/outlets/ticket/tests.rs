@@ -1,0 +1,198 @@
+//! What a ticket is told, row by row.
+
+use super::*;
+use crate::attention::{MatterTenant, Severity};
+
+const PERIOD: &str = "2027-01-15";
+const KEY: &str = "00000000-0000-4000-8000-000000000001/push/-/renewal-due/2027-01-15";
+
+fn at(day: &str) -> Timestamp {
+    format!("{day}T08:00:00Z").parse().unwrap()
+}
+
+/// A ticket that was told these steps, opened before its credential expired.
+fn ticket(steps: &[&str]) -> Ticket {
+    Ticket {
+        key: KEY.into(),
+        token: TokenRef::push(),
+        period: PERIOD.into(),
+        number: Some("4711".into()),
+        opened_at: Some(at("2026-12-01")),
+        steps: steps.iter().map(|step| (step.parse().unwrap(), Phase::Sent)).collect(),
+    }
+}
+
+fn matter(cause: Cause, in_git: InGit) -> Matter {
+    Matter {
+        key: String::new(),
+        code: cause.code(),
+        severity: Severity::Notice,
+        tenant: Some(MatterTenant { name: "contoso".into(), tenant_id: None }),
+        token: Some(TokenRef::push()),
+        since: None,
+        due: None,
+        message: String::new(),
+        next: String::new(),
+        command: None,
+        as_of: None,
+        suspended: false,
+        command_for_all: None,
+        in_git,
+    }
+}
+
+/// What a run read; the fields that a row does not name are calm.
+#[derive(Clone)]
+struct Read {
+    live: Option<&'static str>,
+    cause: Option<Cause>,
+    in_git: InGit,
+    pushed: bool,
+    rejected: bool,
+}
+
+fn read() -> Read {
+    Read {
+        live: Some(PERIOD),
+        cause: Some(Cause::RenewalDue),
+        in_git: InGit::No,
+        pushed: false,
+        rejected: false,
+    }
+}
+
+fn steps(tickets: &[Ticket], read: &Read) -> Vec<String> {
+    let token = TokenRef::push();
+    let matter = read.cause.map(|cause| matter(cause, read.in_git));
+    let now = TokenNow {
+        token: &token,
+        key: KEY,
+        live: read.live.map(at),
+        matter: matter.as_ref(),
+        pushed: read.pushed,
+        rejected: read.rejected,
+    };
+    due(tickets, &now, at("2027-01-01")).iter().map(|one| one.step.to_string()).collect()
+}
+
+#[test]
+fn a_ticket_follows_its_renewal() {
+    let with = |change: &dyn Fn(&mut Read)| {
+        let mut one = read();
+        change(&mut one);
+        one
+    };
+    let in_git = |state| with(&|one| one.in_git = state);
+    let pushed = with(&|one| one.pushed = true);
+    let renewed = with(&|one| (one.live, one.cause) = (Some("2028-01-15"), None));
+    let unread = with(&|one| one.live = None);
+    let expired = with(&|one| one.cause = Some(Cause::Expired));
+    let rejected = with(&|one| (one.rejected, one.in_git) = (true, InGit::Held));
+    let rows: &[(&str, Option<&[&str]>, &Read, &[&str])] = &[
+        ("it is opened when the renewal is due", None, &read(), &["opened-1"]),
+        ("a calm token has none", None, &renewed, &[]),
+        ("what was not read opens none", None, &unread, &[]),
+        ("it is opened once", Some(&["opened-1"]), &read(), &[]),
+        ("a branch is noted", Some(&["opened-1"]), &pushed, &["pushed-1"]),
+        ("a branch is noted once", Some(&["opened-1", "pushed-1"]), &pushed, &[]),
+        ("the merge is noted", Some(&["opened-1", "pushed-1"]), &in_git(InGit::Due), &["merged-1"]),
+        ("only the furthest is told", Some(&["opened-1"]), &in_git(InGit::Sent), &["uploaded-1"]),
+        ("nothing goes back", Some(&["opened-1", "merged-1"]), &pushed, &[]),
+        ("a hold is noted", Some(&["opened-1", "merged-1"]), &in_git(InGit::Held), &["held-1"]),
+        ("a hold is noted once", Some(&["opened-1", "held-1"]), &in_git(InGit::Held), &[]),
+        ("a later expiry closes it", Some(&["opened-1", "uploaded-1"]), &renewed, &["closed-1"]),
+        ("one renewed by hand is closed as well", Some(&["opened-1"]), &renewed, &["closed-1"]),
+        ("it is closed once", Some(&["opened-1", "closed-1"]), &renewed, &[]),
+        ("what was not read closes none", Some(&["opened-1", "uploaded-1"]), &unread, &[]),
+        (
+            "a refused file opens it again",
+            Some(&["opened-1", "uploaded-1"]),
+            &rejected,
+            &["reopened-rejected-2"],
+        ),
+        (
+            "it is opened again once",
+            Some(&["opened-1", "uploaded-1", "reopened-rejected-2"]),
+            &rejected,
+            &["held-2"],
+        ),
+        (
+            "the expiry opens it again",
+            Some(&["opened-1", "pushed-1"]),
+            &expired,
+            &["reopened-expired-2"],
+        ),
+        (
+            "the expiry is told once",
+            Some(&["opened-1", "reopened-expired-2", "closed-2", "reopened-back-3"]),
+            &expired,
+            &[],
+        ),
+        (
+            "the earlier credential opens it again",
+            Some(&["opened-1", "closed-1"]),
+            &read(),
+            &["reopened-back-2"],
+        ),
+        (
+            "and it is closed again",
+            Some(&["opened-1", "closed-1", "reopened-back-2"]),
+            &renewed,
+            &["closed-2"],
+        ),
+    ];
+    for (sentence, told, read, expected) in rows {
+        let tickets: Vec<Ticket> = told.iter().map(|told| ticket(told)).collect();
+        assert_eq!(steps(&tickets, read), *expected, "{sentence}");
+    }
+}
+
+#[test]
+fn what_had_expired_before_its_ticket_was_opened_is_not_opened_twice() {
+    let mut late = ticket(&["opened-1"]);
+    late.opened_at = Some(at("2027-01-20"));
+    assert_eq!(
+        steps(&[late], &Read { cause: Some(Cause::Expired), ..read() }),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn what_another_run_is_about_to_tell_waits_and_what_failed_is_due_again() {
+    let with = |phase: Phase| {
+        let mut one = ticket(&[]);
+        one.steps.insert(TicketStep::FIRST, phase);
+        steps(&[one], &read())
+    };
+    assert!(with(Phase::Claimed { until: at("2027-01-02") }).is_empty());
+    assert_eq!(with(Phase::Claimed { until: at("2026-12-31") }), ["opened-1"]);
+    assert_eq!(with(Phase::Failed { why: "it is down".into() }), ["opened-1"]);
+}
+
+#[test]
+fn the_next_renewal_has_a_ticket_of_its_own() {
+    let old = Ticket {
+        key: KEY.replace("2027", "2026"),
+        period: "2026-01-15".into(),
+        ..ticket(&["opened-1"])
+    };
+    assert_eq!(steps(&[old], &read()), ["closed-1", "opened-1"]);
+}
+
+#[test]
+fn a_step_has_one_text() {
+    for text in [
+        "opened-1",
+        "pushed-2",
+        "merged-1",
+        "held-1",
+        "uploaded-1",
+        "closed-3",
+        "reopened-expired-2",
+    ] {
+        assert_eq!(text.parse::<TicketStep>().unwrap().to_string(), text);
+    }
+    for text in ["", "opened", "opened-", "opened-01", "opened-+1", "reopened-2", "raised-1"] {
+        assert!(text.parse::<TicketStep>().is_err(), "{text}");
+    }
+}
