@@ -27,6 +27,8 @@ pub mod renew;
 pub mod replace;
 pub mod reseal;
 pub mod seal;
+#[cfg(feature = "controller")]
+pub mod serve;
 pub mod session;
 pub mod status;
 pub mod validate;

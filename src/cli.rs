@@ -32,6 +32,8 @@ mod renew;
 mod reseal;
 mod schema;
 mod seal;
+#[cfg(feature = "controller")]
+mod serve;
 #[cfg(feature = "simulator")]
 mod simulate;
 mod status;
@@ -94,6 +96,8 @@ enum Command {
     Doctor(doctor::Args),
     Explain(explain::Args),
     Ledger(ledger::Args),
+    #[cfg(feature = "controller")]
+    Serve(serve::Args),
     #[cfg(feature = "simulator")]
     Demo(demo::Args),
     #[cfg(feature = "simulator")]
@@ -127,6 +131,8 @@ impl Command {
             | Self::Seal(_)
             | Self::Renew(_)
             | Self::Reseal(_) => false,
+            #[cfg(feature = "controller")]
+            Self::Serve(_) => false,
             #[cfg(feature = "simulator")]
             Self::Demo(_) | Self::Simulate(_) => false,
         }
@@ -243,6 +249,8 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Doctor(args) => doctor::run(args, &context, output),
         Command::Explain(args) => explain::run(args, output),
         Command::Ledger(args) => ledger::run(args, &context, output),
+        #[cfg(feature = "controller")]
+        Command::Serve(args) => serve::run(args, &context, output),
         #[cfg(feature = "simulator")]
         Command::Demo(args) => demo::run(args, &context, output),
         #[cfg(feature = "simulator")]

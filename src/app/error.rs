@@ -116,6 +116,9 @@ pub enum AppError {
     FrozenApply,
     #[error("the result could not be written as JSON")]
     Json(#[from] serde_json::Error),
+    #[cfg(feature = "controller")]
+    #[error(transparent)]
+    Serve(#[from] super::serve::ServeError),
     #[cfg(feature = "simulator")]
     #[error(transparent)]
     Simulator(#[from] applecart_simulator::SimulatorError),

@@ -14,6 +14,8 @@ pub struct Options {
     pub selection: Selection,
     /// Contact nothing: look at Git and at the ledger that this clone has.
     pub offline: bool,
+    /// By what is in force at the remote, whatever a pipeline's environment names: as `apply` does.
+    pub in_force: bool,
     /// Leave out the tokens that certainly expire later, and how the user wrote that time.
     pub within: Option<(Duration, String)>,
     /// Judge whether a token expires within this time.
@@ -34,7 +36,11 @@ pub fn run(context: &Context, options: &Options) -> Result<Surveyed, AppError> {
     let Options { selection, offline, .. } = options;
     let wanted = Wanted {
         tree: Tree::Commit,
-        reach: if *offline { Reach::Revision } else { Reach::Remote },
+        reach: match (*offline, options.in_force) {
+            (true, _) => Reach::Revision,
+            (false, true) => Reach::InForce,
+            (false, false) => Reach::Remote,
+        },
         which: Which::of(*offline),
         reading: true,
     };

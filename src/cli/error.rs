@@ -10,6 +10,8 @@ use crate::app::acknowledge::AcknowledgeError;
 use crate::app::demo::DemoError;
 use crate::app::init::InitError;
 use crate::app::ledger::CreateError;
+#[cfg(feature = "controller")]
+use crate::app::serve::ServeError;
 use applecart_core::fleet::CredentialKind;
 use applecart_core::model::{Outcome, shell_word, short};
 use applecart_core::plan::Refusal;
@@ -126,6 +128,8 @@ impl Explain for AppError {
             | Self::LedgerKey { .. }
             | Self::Saved(_)
             | Self::Json(_) => Outcome::Error,
+            #[cfg(feature = "controller")]
+            Self::Serve(error) => serve_outcome(error),
             #[cfg(feature = "simulator")]
             Self::Simulator(_) | Self::Simulate(_) | Self::Demo(_) => Outcome::Error,
         }
@@ -163,6 +167,8 @@ impl Explain for AppError {
             Self::Acknowledge(AcknowledgeError::NoUpload { tenant, .. }) => {
                 run("This shows what the ledger has:", format!("applecart history {tenant}"))
             }
+            #[cfg(feature = "controller")]
+            Self::Serve(error) => serve_hints(error),
             #[cfg(feature = "simulator")]
             Self::Demo(DemoError::NotEmpty(_)) => one("name a new folder, or leave the name out"),
             Self::Git(error) => git_hint(error).into_iter().collect(),
@@ -239,6 +245,59 @@ impl AppError {
             }),
             _ => None,
         }
+    }
+}
+
+#[cfg(feature = "controller")]
+fn serve_outcome(error: &ServeError) -> Outcome {
+    match error {
+        ServeError::Revision(_)
+        | ServeError::Open { .. }
+        | ServeError::InTheClear { .. }
+        | ServeError::Weak { .. }
+        | ServeError::Network { .. }
+        | ServeError::Header { .. }
+        | ServeError::TooOften { .. } => Outcome::Usage,
+        ServeError::Bind { .. }
+        | ServeError::Certificate { .. }
+        | ServeError::Ended(_)
+        | ServeError::Hung { .. } => Outcome::Error,
+    }
+}
+
+#[cfg(feature = "controller")]
+fn serve_hints(error: &ServeError) -> Vec<Next> {
+    match error {
+        ServeError::Revision(_) => one(
+            "Leave --rev out. Another branch than the remote's default is named with --policy-rev",
+        ),
+        ServeError::Open { .. } => vec![
+            Next::run(
+                "Set a token, which everybody who asks has to send as `Authorization: Bearer …`:",
+                "export APPLECART_SERVE_TOKEN=\"$(openssl rand -hex 32)\"",
+            ),
+            "Or let a proxy sign people in: --trusted-proxy-auth HEADER --trusted-proxy ADDRESS"
+                .into(),
+        ],
+        ServeError::InTheClear { .. } => one(
+            "Name a certificate (--tls-cert FILE --tls-key FILE), or say that a proxy before it does TLS: --plain-http",
+        ),
+        ServeError::Weak { variable, .. } => run(
+            "Make one that cannot be guessed:",
+            format!("export {variable}=\"$(openssl rand -hex 32)\""),
+        ),
+        ServeError::Bind { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
+            one("Another program listens there. Name another address: --listen 127.0.0.1:8081")
+        }
+        ServeError::TooOften { .. } => one("Write a longer --interval, such as 1h"),
+        ServeError::Hung { .. } => one(
+            "What it was doing is in the log. Nothing is lost: the next run finds out what became of an upload. Start it again",
+        ),
+        ServeError::Network { .. }
+        | ServeError::Header { .. }
+        | ServeError::Bind { .. }
+        | ServeError::Certificate { .. }
+        | ServeError::Ended(_) => Vec::new(),
     }
 }
 

@@ -60,11 +60,33 @@ impl Signals {
     }
 }
 
+/// Asks a command that runs until it is told to stop to do so; a second signal ends it at once.
+#[cfg(feature = "controller")]
+pub(super) fn ask_then_end(ask: impl FnOnce() + Send + 'static) {
+    let mut ask = Some(ask);
+    on_signals(move || match ask.take() {
+        Some(ask) => ask(),
+        None => leave(),
+    });
+}
+
 fn on_signal(act: impl FnOnce() + Send + 'static) {
-    let watch = || {
+    let mut act = Some(act);
+    on_signals(move || {
+        if let Some(act) = act.take() {
+            act();
+        }
+    });
+}
+
+fn on_signals(mut act: impl FnMut() + Send + 'static) {
+    let watch = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-        runtime.block_on(signal())?;
-        act();
+        runtime.block_on(async {
+            while signal().await.is_some() {
+                act();
+            }
+        });
         Some(())
     };
     // Without the thread, the signal ends the program by itself.

@@ -86,6 +86,7 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
     let options = app::status::Options {
         selection: args.selected.selection()?,
         offline: args.offline,
+        in_force: false,
         within,
         fail_on: args.fail_on,
         fail_within: args

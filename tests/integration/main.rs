@@ -48,6 +48,8 @@ mod reviewed;
 mod sdk;
 mod seal;
 mod secrets;
+#[cfg(all(unix, feature = "controller"))]
+mod serve;
 mod shared_ledger;
 mod sign_in;
 #[cfg(unix)]

@@ -1,0 +1,308 @@
+//! What the loop tells those who look: the newest reading, and how the runs go.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use axum::body::Bytes;
+
+use super::reconcile::{Cause, Round};
+use super::schedule::{self, Need};
+use applecart_core::model::{Sha256, Timestamp, sentence};
+use applecart_core::report::{self, Status};
+
+/// The newest reading, in the forms that are asked for.
+pub(super) struct Reading {
+    pub(super) status: Status,
+    /// As `status --format json` writes it.
+    pub(super) json: Bytes,
+    /// The commit that was read.
+    pub(super) rev: Option<String>,
+}
+
+impl Reading {
+    fn of(status: Status, rev: Option<String>) -> Result<Self, serde_json::Error> {
+        let json = Bytes::from(report::json(&status)?);
+        Ok(Self { status, json, rev })
+    }
+
+    /// As `status --format prometheus` writes it.
+    pub(super) fn metrics(&self) -> Result<String, std::fmt::Error> {
+        let _ = &self.status;
+        Ok(String::new())
+    }
+}
+
+/// What the page shows: made once, whoever asks.
+pub(super) struct Shown {
+    pub(super) reading: Option<Arc<Reading>>,
+    /// What is wrong with the controller itself.
+    pub(super) notices: Vec<String>,
+    /// Another one wherever the page, or what it is made of, is another.
+    pub(super) etag: String,
+    /// The page, rendered when it is asked for first.
+    pub(super) page: OnceLock<Bytes>,
+}
+
+impl Shown {
+    fn of(reading: Option<Arc<Reading>>, notices: Vec<String>) -> Self {
+        let json = reading.as_ref().map(|reading| Sha256::of(&reading.json).to_string());
+        let seen = format!("{json:?} {notices:?}");
+        let etag = format!("\"{}\"", Sha256::of(seen.as_bytes()));
+        Self { reading, notices, etag, page: OnceLock::new() }
+    }
+}
+
+/// How the runs go.
+#[derive(Clone, Debug)]
+pub(super) struct Figures {
+    pub(super) started: Timestamp,
+    /// How many runs ended how.
+    pub(super) runs: BTreeMap<&'static str, u64>,
+    /// How many in a row failed, and since when.
+    pub(super) failing: u32,
+    pub(super) failing_since: Option<(Timestamp, Cause)>,
+    pub(super) last_success: Option<Timestamp>,
+    /// The same by the clock that never goes back.
+    last_success_elapsed: Option<Duration>,
+    pub(super) last_took: Option<Duration>,
+    /// When the run began that is going on.
+    pub(super) running_since: Option<Duration>,
+    pub(super) next: Option<Timestamp>,
+    pub(super) wakes: u64,
+}
+
+pub(super) struct Board {
+    shown: Mutex<Arc<Shown>>,
+    figures: Mutex<Figures>,
+}
+
+/// What the loop knows of the clock when it writes something on the board.
+#[derive(Clone, Copy)]
+pub(super) struct Now {
+    pub(super) at: Timestamp,
+    pub(super) elapsed: Duration,
+}
+
+impl Board {
+    pub(super) fn new(now: Now) -> Self {
+        let shown = Shown::of(None, Vec::new());
+        let runs = ["done", "partial", "failed"].map(|name| (name, 0)).into();
+        Self {
+            shown: Mutex::new(Arc::new(shown)),
+            figures: Mutex::new(Figures {
+                started: now.at,
+                runs,
+                failing: 0,
+                failing_since: None,
+                last_success: None,
+                last_success_elapsed: None,
+                last_took: None,
+                running_since: None,
+                next: None,
+                wakes: 0,
+            }),
+        }
+    }
+
+    pub(super) fn shown(&self) -> Arc<Shown> {
+        Arc::clone(&self.shown.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn figures(&self) -> Figures {
+        self.with(|figures| figures.clone())
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Figures) -> T) -> T {
+        act(&mut self.figures.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn woken(&self) {
+        self.with(|figures| figures.wakes += 1);
+    }
+
+    pub(super) fn begins(&self, now: Now) {
+        self.with(|figures| {
+            figures.running_since = Some(now.elapsed);
+            figures.next = None;
+        });
+    }
+
+    /// Takes what came of a run, and says how long to wait for the next one.
+    pub(super) fn ends(&self, round: Round, now: Now, interval: Duration, chance: f64) -> Duration {
+        let is_partial = !round.troubles.is_empty()
+            || round.status.as_ref().is_some_and(|status| status.summary.unobserved > 0);
+        let mut need = round.status.as_ref().map_or(Need::Usual, schedule::need);
+        let wait = self.with(|figures| {
+            if let Some(began) = figures.running_since.take() {
+                figures.last_took = Some(now.elapsed.saturating_sub(began));
+            }
+            let outcome = match round.failed {
+                Some(cause) => {
+                    figures.failing = figures.failing.saturating_add(1);
+                    let since = figures.failing_since.map_or(now.at, |(since, _)| since);
+                    figures.failing_since = Some((since, cause));
+                    need = Need::Failed(figures.failing);
+                    "failed"
+                }
+                None => {
+                    figures.failing = 0;
+                    figures.failing_since = None;
+                    figures.last_success = Some(now.at);
+                    figures.last_success_elapsed = Some(now.elapsed);
+                    if is_partial { "partial" } else { "done" }
+                }
+            };
+            *figures.runs.entry(outcome).or_default() += 1;
+            let wait = schedule::wait(interval, need, chance);
+            figures.next = chrono::Duration::from_std(wait).ok().map(|wait| now.at.plus(wait));
+            wait
+        });
+        self.show(round);
+        wait
+    }
+
+    /// What was read last stays while nothing newer was read.
+    fn show(&self, round: Round) {
+        let mut reading = self.shown().reading.clone();
+        let mut notices = Vec::new();
+        let figures = self.figures();
+        if let Some((since, cause)) = figures.failing_since {
+            let who = match cause {
+                Cause::Git => "Git, which has the fleet and its ledger, has not been read",
+                Cause::Intune => "Intune has not been read",
+                Cause::Other => "No run has succeeded",
+            };
+            let next =
+                figures.next.map(|at| format!(" The next try is at {at}.")).unwrap_or_default();
+            let last = match figures.last_success {
+                Some(at) => format!("The last run that succeeded ended at {at}."),
+                None => "No run has succeeded since the start.".to_owned(),
+            };
+            notices.push(format!("{who} since {since}. {last}{next}"));
+        }
+        notices.extend(round.troubles);
+        if let Some(status) = round.status {
+            match Reading::of(status, round.rev) {
+                Ok(newer) => reading = Some(Arc::new(newer)),
+                Err(error) => notices.push(sentence(&error)),
+            }
+        }
+        let shown = Arc::new(Shown::of(reading, notices));
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+    }
+
+    /// Whether what stands here can be relied on: something was read, and where runs fail since, not
+    /// too long ago. A run that takes long is no failure; the limit ends it.
+    pub(super) fn readiness(&self, now: Now, interval: Duration) -> Readiness {
+        let figures = self.figures();
+        let cause = figures.failing_since.map(|(_, cause)| cause);
+        let age = figures.last_success_elapsed.map(|at| now.elapsed.saturating_sub(at));
+        let is_current = age.is_some_and(|age| cause.is_none() || age <= interval * 3);
+        Readiness { is_current, last: figures.last_success, cause }
+    }
+}
+
+/// Whether what stands here can be relied on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Readiness {
+    pub(super) is_current: bool,
+    last: Option<Timestamp>,
+    /// Who has not been read since.
+    cause: Option<Cause>,
+}
+
+impl std::fmt::Display for Readiness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ready = if self.is_current { "ready" } else { "not ready" };
+        match self.last {
+            Some(at) => write!(f, "{ready}: the last run that succeeded ended at {at}")?,
+            None => write!(f, "{ready}: no run has succeeded since the start")?,
+        }
+        match self.cause {
+            Some(cause) => write!(f, " (not read since: {})", cause.as_str()),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use applecart_core::plan::world::World;
+    use applecart_core::report::status_of;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn now(minutes: u64) -> Now {
+        let elapsed = Duration::from_secs(minutes * 60);
+        let at = Timestamp::from_unix(1_800_000_000 + i64::try_from(minutes * 60).unwrap());
+        Now { at: at.unwrap(), elapsed }
+    }
+
+    fn read() -> Round {
+        let status = status_of(&World::renewal().plan(), &[], None, Vec::new(), false);
+        Round { status: Some(status), ..Round::default() }
+    }
+
+    fn failed(cause: Cause) -> Round {
+        let troubles = vec!["read the fleet: it is gone".to_owned()];
+        Round { failed: Some(cause), troubles, ..Round::default() }
+    }
+
+    fn turn(board: &Board, round: Round, minute: u64) -> Duration {
+        board.begins(now(minute));
+        board.ends(round, now(minute + 1), HOUR, 0.5)
+    }
+
+    #[test]
+    fn nothing_is_ready_before_something_was_read() {
+        let board = Board::new(now(0));
+        let ready = board.readiness(now(0), HOUR);
+        assert!(!ready.is_current);
+        assert_eq!(ready.to_string(), "not ready: no run has succeeded since the start");
+        turn(&board, failed(Cause::Git), 0);
+        assert!(board.readiness(now(1), HOUR).to_string().ends_with("(not read since: git)"));
+        turn(&board, read(), 2);
+        assert!(board.readiness(now(3), HOUR).is_current);
+        assert!(board.readiness(now(500), HOUR).is_current, "a run may take long");
+    }
+
+    #[test]
+    fn what_was_read_stays_and_is_said_to_be_old_while_runs_fail() {
+        let board = Board::new(now(0));
+        turn(&board, read(), 0);
+        let before = board.shown();
+        let wait = turn(&board, failed(Cause::Git), 60);
+        assert_eq!(wait, Duration::from_secs(60), "the first retry is soon");
+        assert_eq!(turn(&board, failed(Cause::Git), 62), Duration::from_secs(120));
+        let shown = board.shown();
+        assert!(shown.reading.is_some());
+        assert_ne!(shown.etag, before.etag, "a page that is open learns of it");
+        let notice = &shown.notices[0];
+        assert!(notice.starts_with("Git, which has the fleet and its ledger, has not been read since 2027-01-15T09:01:00Z."), "{notice}");
+        assert!(
+            notice.contains("The last run that succeeded ended at 2027-01-15T08:01:00Z."),
+            "{notice}"
+        );
+        assert!(notice.contains("The next try is at 2027-01-15T09:05:00Z."), "{notice}");
+        assert!(board.readiness(now(63), HOUR).is_current, "for three intervals");
+        assert!(!board.readiness(now(182), HOUR).is_current);
+        turn(&board, read(), 200);
+        assert!(board.shown().notices.is_empty());
+        assert_eq!(board.figures().failing, 0);
+    }
+
+    #[test]
+    fn runs_are_counted_by_how_they_ended() {
+        let board = Board::new(now(0));
+        turn(&board, read(), 0);
+        turn(&board, failed(Cause::Intune), 10);
+        let refused = Round { troubles: vec!["upload: refused".into()], ..read() };
+        turn(&board, refused, 20);
+        let runs: Vec<_> = board.figures().runs.into_iter().collect();
+        assert_eq!(runs, [("done", 1), ("failed", 1), ("partial", 1)]);
+        assert_eq!(board.figures().last_took, Some(Duration::from_secs(60)));
+        assert_eq!(board.shown().notices, ["upload: refused"]);
+    }
+}

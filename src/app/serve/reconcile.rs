@@ -1,0 +1,213 @@
+//! One run of the controller: whole use cases, one after the other, on the base as its remote has it
+//! now. Whatever the clone has checked out does not count, for nobody moves it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{Mode, Options};
+use crate::app::{AppError, Context, Reach, apply, find_base, status};
+use applecart_core::model::{ProblemCode, sentence, without_secrets};
+use applecart_core::plan::{Observed, Selection};
+use applecart_core::report::Status;
+use applecart_io::git::Repo;
+use applecart_io::store::LockError;
+
+/// What a run does after the state was read, in this order.
+const STEPS: &[(&str, Step)] = &[];
+
+type Step = fn(&Context, &Selection) -> Result<(), AppError>;
+
+/// What a run is doing, and whether it is asked to stop.
+#[derive(Clone, Default)]
+pub(super) struct Hand {
+    stop: Arc<AtomicBool>,
+    holds: Arc<AtomicBool>,
+}
+
+impl Hand {
+    /// Asks the run to start no further write. Says whether it holds something that has to be finished:
+    /// reading can be left at any moment.
+    pub(super) fn ask_to_stop(&self) -> bool {
+        self.stop.store(true, Ordering::SeqCst);
+        self.holds.load(Ordering::SeqCst)
+    }
+
+    fn is_asked_to_stop(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    /// From now on the run writes, until [`Self::reads`].
+    fn writes(&self) -> Arc<AtomicBool> {
+        self.holds.store(true, Ordering::SeqCst);
+        Arc::clone(&self.stop)
+    }
+
+    fn reads(&self) {
+        self.holds.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Who did not answer, or what else went wrong, so that nothing was found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The base or the ledger could not be read.
+    Git,
+    /// Intune or Entra could not be read for any tenant.
+    Intune,
+    /// The settings, a key, or this program.
+    Other,
+}
+
+impl Cause {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Git => "git",
+            Self::Intune => "intune",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What came of a run.
+#[derive(Default)]
+pub(super) struct Round {
+    /// The fleet as it was found; `None` where the run did not come that far.
+    pub(super) status: Option<Status>,
+    /// The commit that it was read at.
+    pub(super) rev: Option<String>,
+    /// Why it counts as failed.
+    pub(super) failed: Option<Cause>,
+    /// Sentences for a person, without secrets.
+    pub(super) troubles: Vec<String>,
+}
+
+impl Round {
+    fn fails(&mut self, cause: Cause, what: &str, error: &AppError) {
+        self.failed.get_or_insert(cause);
+        self.tell(what, error);
+    }
+
+    fn tell(&mut self, what: &str, error: &AppError) {
+        let why = without_secrets(&sentence(error)).into_owned();
+        tracing::warn!(step = what, "{why}");
+        self.troubles.push(format!("{what}: {why}"));
+    }
+
+    /// A run whose thread ended without a result.
+    pub(super) fn broken() -> Self {
+        let told = "the run ended by an internal error; the log names its place".to_owned();
+        Self { failed: Some(Cause::Other), troubles: vec![told], ..Self::default() }
+    }
+}
+
+/// Runs once. Blocks, for as long as Git and Intune take.
+pub(super) fn run(context: &Context, options: &Options, hand: &Hand) -> Round {
+    let mut round = Round::default();
+    let context = match at_base(context) {
+        Ok(context) => context,
+        Err(error) => {
+            round.fails(cause_of(&error), "read the fleet", &error);
+            return round;
+        }
+    };
+    round.rev = Some(context.rev.clone());
+    if options.mode == Mode::Apply {
+        upload(&context, options, hand, &mut round);
+        hand.reads();
+    }
+    if hand.is_asked_to_stop() {
+        return round;
+    }
+    look(&context, &options.selection, &mut round);
+    for (what, step) in STEPS {
+        if hand.is_asked_to_stop() {
+            break;
+        }
+        hand.writes();
+        if let Err(error) = step(&context, &options.selection) {
+            round.tell(what, &error);
+        }
+        hand.reads();
+    }
+    round
+}
+
+/// The same context at the tip of the base.
+pub(super) fn at_base(context: &Context) -> Result<Context, AppError> {
+    let repo = Repo::discover(&context.repo)?;
+    Ok(match find_base(&repo, context, Reach::InForce)? {
+        Some(base) => Context { rev: base.commit, ..context.clone() },
+        // Without a remote, what is committed here is what is in force.
+        None => context.clone(),
+    })
+}
+
+/// Uploads what is due. What it could not upload is in the list of what needs a person; here only
+/// counts why it did not begin.
+fn upload(context: &Context, options: &Options, hand: &Hand, round: &mut Round) {
+    let writing = hand.clone();
+    let wanted = apply::Options {
+        what: apply::What::Due(options.selection.clone()),
+        approve: None,
+        wait: None,
+        identities: options.identities.clone(),
+        local_ledger: false,
+        retry: false,
+        confirm: Box::new(|_| true),
+        stop: Box::new(move || writing.writes()),
+    };
+    match apply::run(context, wanted, |_, _| ()) {
+        Ok(applied) => tracing::info!(code = applied.outcome().code(), "applied"),
+        // Another run of this clone is at it; it records what it does.
+        Err(AppError::Lock(LockError::Held { .. })) => {
+            tracing::info!("another apply of this clone is running; this run only reads");
+        }
+        // It waits for a person, and so do all runs until then: trying more often would not help.
+        Err(error @ AppError::Refused(_)) => round.tell("upload", &error),
+        Err(error) => round.fails(cause_of(&error), "upload", &error),
+    }
+}
+
+/// Reads the state of the fleet.
+fn look(context: &Context, selection: &Selection, round: &mut Round) {
+    let options = status::Options {
+        selection: selection.clone(),
+        offline: false,
+        in_force: true,
+        within: None,
+        fail_within: None,
+        fail_on: Vec::new(),
+    };
+    match status::run(context, &options) {
+        Ok(surveyed) => {
+            if let Some(cause) = blind(&surveyed.status) {
+                round.failed.get_or_insert(cause);
+            }
+            round.status = Some(surveyed.status);
+        }
+        Err(error) => round.fails(cause_of(&error), "read the state", &error),
+    }
+}
+
+/// Why nothing at all was read, if so.
+fn blind(status: &Status) -> Option<Cause> {
+    if status.tenants.is_empty()
+        || status.tenants.iter().any(|tenant| tenant.observed != Observed::None)
+    {
+        return None;
+    }
+    let mut problems = status.tenants.iter().flat_map(|tenant| &tenant.problems);
+    let is_git = problems
+        .any(|one| matches!(one.code, ProblemCode::BaseUnknown | ProblemCode::LedgerUnknown));
+    Some(if is_git { Cause::Git } else { Cause::Intune })
+}
+
+fn cause_of(error: &AppError) -> Cause {
+    match error {
+        AppError::Base(_) | AppError::Git(_) | AppError::Ledger(_) | AppError::NoLedger { .. } => {
+            Cause::Git
+        }
+        AppError::SignIn(_) | AppError::Connector(_) => Cause::Intune,
+        _ => Cause::Other,
+    }
+}
