@@ -211,8 +211,18 @@ fn it_observes_by_default_and_tells_what_the_commands_tell() {
     let history = serve.json("/api/v1/history?target=contoso/push");
     let command = clone.run(&["history", "contoso/push", "--format", "json"]).ends_with(0).json();
     assert_eq!(history["tokens"], command["tokens"]);
-    assert!(serve.get("/").body.contains("contoso"));
-    assert!(serve.get("/t/contoso/push").body.contains("contoso"));
+    for path in ["/", "/t/contoso/push"] {
+        let page = serve.get(path);
+        assert!(
+            page.body.starts_with("<!DOCTYPE html>") && page.body.contains("contoso"),
+            "{page:?}"
+        );
+        assert!(page.header("content-security-policy").unwrap().contains("script-src 'sha256-"));
+    }
+    let etag = serve.ask("HEAD", "/api/v1/status", &[], "").header("etag").unwrap().to_owned();
+    let known = format!("If-None-Match: {etag}");
+    let again = serve.ask("GET", "/api/v1/status", &[&known], "");
+    assert!(again.status == 304 || again.header("etag") != Some(&*etag), "{again:?}");
     assert_eq!(serve.get("/t/contoso/vpp").status, 404);
     assert_eq!(serve.get("/t/contoso/push/nobody").status, 404);
     eventually("it has run again", || serve.runs() > 2.0);

@@ -9,7 +9,10 @@ use axum::body::Bytes;
 use super::reconcile::{Cause, Round};
 use super::schedule::{self, Need};
 use applecart_core::model::{Sha256, Timestamp, sentence};
-use applecart_core::report::{self, Status};
+use applecart_core::report::{self, PageView, Served, Status};
+
+/// After how many seconds an open page asks whether it is still true.
+const EVERY: u32 = 30;
 
 /// The newest reading, in the forms that are asked for.
 pub(super) struct Reading {
@@ -50,6 +53,11 @@ impl Shown {
         let seen = format!("{json:?} {notices:?}");
         let etag = format!("\"{}\"", Sha256::of(seen.as_bytes()));
         Self { reading, notices, etag, page: OnceLock::new() }
+    }
+
+    /// What a page says of itself.
+    pub(super) fn view(&self) -> PageView<'_> {
+        PageView::Served(Served { etag: &self.etag, every: EVERY, notices: &self.notices })
     }
 }
 

@@ -207,27 +207,31 @@ async fn aside<T: Send + 'static>(
 
 async fn page(State(web): State<Arc<Web>>) -> Response {
     let shown = web.board.shown();
-    let made = aside(move || shown.page.get_or_init(|| render(&shown)).clone()).await;
-    made.map_or_else(|response| response, text_of)
+    let Some(reading) = shown.reading.clone() else { return first_page(&shown) };
+    let render = move || {
+        let made = || Bytes::from(report::status_html(&reading.status, &shown.view()));
+        shown.page.get_or_init(made).clone()
+    };
+    aside(render).await.map_or_else(|response| response, of_page)
 }
 
-fn text_of(page: Bytes) -> Response {
-    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-    ([(header::CONTENT_TYPE, kind)], page).into_response()
+/// What a browser shows until the first run has ended, and then replaces.
+fn first_page(shown: &Shown) -> Response {
+    let mut lines = vec!["The first run is going on. This page shows its result.".to_owned()];
+    lines.extend(shown.notices.iter().map(|notice| report::escape(notice)));
+    let mut response = text(StatusCode::SERVICE_UNAVAILABLE, &lines.join("\n"));
+    response.headers_mut().insert(header::REFRESH, HeaderValue::from_static("5"));
+    response
 }
 
-fn render(shown: &Shown) -> Bytes {
-    let mut text: String =
-        shown.notices.iter().map(|notice| format!("{}\n", report::escape(notice))).collect();
-    match &shown.reading {
-        Some(reading) => text.push_str(&report::status_markdown(&reading.status, VIEW)),
-        None => text.push_str("nothing has been read yet\n"),
+fn of_page(page: Bytes) -> Response {
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    let mut response = ([(header::CONTENT_TYPE, kind)], page).into_response();
+    if let Ok(policy) = report::page_policy().parse() {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
-    Bytes::from(text)
+    response
 }
-
-const VIEW: report::StatusView =
-    report::StatusView { all: true, verbose: false, width: 100, is_terminal: false };
 
 async fn alive(State(web): State<Arc<Web>>) -> Response {
     let limit = web.options.limit;
@@ -381,15 +385,17 @@ async fn token_page(
     name: Option<String>,
 ) -> Response {
     let wanted = format!("{tenant}/{kind}");
+    let shown = web.board.shown();
     let made = past(&web, Some(wanted), move |mut history| {
         if let Some(name) = name {
             let is = |known: &Option<String>| known.as_ref() == Some(&name);
             history.tokens.retain(|token| is(&token.name) || is(&token.id));
         }
-        (!history.tokens.is_empty()).then(|| report::history_html(&history))
+        let reading = shown.reading.as_ref().filter(|_| !history.tokens.is_empty())?;
+        Some(report::token_html(&reading.status, &history, &shown.view()))
     });
     match made.await {
-        Ok(Some(page)) => text_of(page.into()),
+        Ok(Some(page)) => of_page(page.into()),
         Ok(None) => text(StatusCode::NOT_FOUND, "neither Git's history nor the ledger has this"),
         Err(response) => response,
     }
