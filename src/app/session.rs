@@ -210,6 +210,9 @@ impl<'a> Session<'a> {
         source: plan::Source,
     ) -> Result<Planned, AppError> {
         let planned = self.make_with(live, source, &Downloads::default());
+        if source == plan::Source::Live {
+            self.remember(&planned.plan);
+        }
         let downloads = downloads::of_base(self.loaded, &planned.due)?;
         let mut planned = match downloads.is_empty() {
             true => planned,
@@ -234,6 +237,13 @@ impl<'a> Session<'a> {
             });
         }
         Ok(planned)
+    }
+
+    /// Remembers of which tenants this run read all, so that a later one can tell how old that is.
+    fn remember(&self, plan: &Plan) {
+        let read = plan.tenants.iter().filter(|tenant| tenant.observed == plan::Observed::Complete);
+        let read = read.filter_map(|tenant| tenant.tenant_id);
+        self.loaded.repo.remember_readings(read, self.context.now());
     }
 
     fn make_with(

@@ -61,10 +61,11 @@ pub fn run(context: &Context, options: &Options) -> Result<Surveyed, AppError> {
             tenant.problems.retain(|problem| problem.code != ProblemCode::Unreachable);
         }
     }
-    let attention = made.attention().matters;
+    let attention = made.attention();
     let Made { loaded, known, planned, .. } = made;
     let plan = &planned.plan;
-    let failing = options.fail_on.iter().any(|on| attention.iter().any(|matter| on.fails(matter)));
+    let failing =
+        options.fail_on.iter().any(|on| attention.matters.iter().any(|matter| on.fails(matter)));
     let ledger = known.as_ref().ok();
     let mut status = report::status_of(plan, &loaded.fleet, ledger, attention, *offline);
     // Judged before anything is left out: what is shown decides nothing.

@@ -27,7 +27,8 @@ use serde::{Deserialize, Serialize};
 use crate::fleet::{Desired, Policy};
 use crate::ledger::LedgerView;
 use crate::model::{Kind, TenantId, Timestamp, TokenRef, shell_word};
-use crate::plan::{Plan, PlannedTenant, Reason, Sync};
+use crate::plan::{Observed, Plan, PlannedTenant, Reason, Sync};
+use crate::rules::freshness::{self, LastReading};
 
 pub use code::{Cause, Code, FailOn, FailOnError, Severity};
 
@@ -164,6 +165,8 @@ pub struct CloneState {
     pub is_lost_there: bool,
     /// The fleet's files with changes that are not committed.
     pub dirty: Vec<String>,
+    /// When this clone last read all of each tenant, as it remembers.
+    pub readings: BTreeMap<TenantId, Timestamp>,
     /// What the settings said of the record before and no longer say, one clause each.
     pub moved: Vec<String>,
 }
@@ -262,12 +265,29 @@ pub struct Input<'a> {
     pub earlier: Option<Earlier<'a>>,
 }
 
+impl Input<'_> {
+    /// The newest reading of all of a tenant.
+    fn last_reading(&self, tenant: &PlannedTenant) -> Option<LastReading> {
+        let id = tenant.tenant_id;
+        freshness::last_reading(
+            self.plan.generated_at,
+            tenant.observed == Observed::Complete,
+            id.and_then(|id| self.clone.readings.get(&id).copied()),
+            self.ledger.zip(id).and_then(|(ledger, id)| ledger.tenants.get(&id)),
+        )
+    }
+}
+
 /// The list, most urgent first, and the limits of the policy that it was judged by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attention {
     pub matters: Vec<Matter>,
     pub critical: Duration,
     pub renew_before: Duration,
+    /// How old the reading of a tenant may be.
+    pub drift_within: Duration,
+    /// The newest reading of each tenant of the plan, by the name of its folder.
+    pub readings: BTreeMap<String, LastReading>,
 }
 
 impl Attention {
@@ -289,8 +309,20 @@ pub fn list(input: &Input<'_>) -> Attention {
         let parked = one.severity <= Severity::Urgent && one.is_parked();
         (parked, one.severity, one.code.rank(), one.due.is_none(), one.due, one.subject())
     });
-    let (critical, renew_before) = (input.policy.critical, input.policy.renew_before);
-    Attention { matters, critical, renew_before }
+    let reading = |one: &PlannedTenant| Some((one.name.clone(), input.last_reading(one)?));
+    Attention {
+        matters,
+        critical: input.policy.critical,
+        renew_before: input.policy.renew_before,
+        drift_within: input.policy.drift_within,
+        readings: input.plan.tenants.iter().filter_map(reading).collect(),
+    }
+}
+
+/// The identity of one renewal: of which token, and of which credential by the day on which it
+/// expires. It outlasts the stages of the renewal and every text, as the key of a matter does.
+pub fn renewal_key(tenant: &MatterTenant, token: &TokenRef, expires: Timestamp) -> String {
+    raise::key(tenant.tenant_id, &tenant.name, Some(token), Cause::RenewalDue, Some(expires))
 }
 
 /// What a run saw of its clone that needs a person, for commands that show no list.

@@ -21,6 +21,7 @@ mod partial;
 mod policies;
 pub mod program;
 mod propose;
+mod readings;
 mod signatures;
 mod snapshot;
 mod stand_in;

@@ -121,6 +121,8 @@ causes! {
     IntentWithoutOutcome = Urgent, own!("intent-without-outcome");
     /// A line of the ledger that has no effect, because no run with a right clock writes it.
     LedgerLineBroken = Urgent, own!("ledger-line-broken");
+    /// No reading of the tenant is known that is as new as the settings ask for.
+    ReadingStale = Urgent, own!("reading-stale");
     /// The suspension ran out, and its line is still there.
     SuspensionOver = Notice, Reason::SuspensionEnded.as_str();
     /// Less than the fleet's `renewBefore` is left.

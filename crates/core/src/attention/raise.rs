@@ -1,6 +1,7 @@
 //! What raises each cause, with its sentences.
 
 mod device_sync;
+mod freshness;
 mod outdated;
 mod recorded;
 mod renewal;
@@ -19,6 +20,7 @@ use crate::plan::Plan;
 use crate::report::{names_in_line, plural, revision};
 use tenant::OneTenant;
 use token::OneToken;
+pub(super) use words::key;
 use words::{Scope, Words, of_fleet, of_problem, of_table};
 
 /// So many tenants are named in one sentence.

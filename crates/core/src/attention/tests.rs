@@ -3,6 +3,7 @@
 mod outlets;
 mod parked;
 mod recorded;
+mod freshness;
 mod renewal;
 mod replaced;
 mod sending;
@@ -37,6 +38,14 @@ pub(crate) fn attention_of(world: &World, plan: &Plan) -> Attention {
         clone: &CloneState::default(),
         earlier: None,
     })
+}
+
+/// The status of a world with its ledger, or without one.
+pub(crate) fn status_of(world: &World) -> report::Status {
+    let plan = world.plan();
+    let attention = attention_of(world, &plan);
+    let fleet = [Desired::Valid(world.tenant.clone())];
+    report::status_of(&plan, &fleet, world.ledger.as_ref().ok(), attention, false)
 }
 
 /// The list for a plan alone, with an empty ledger and nothing known of Git.
@@ -184,6 +193,11 @@ impl Fleet {
                 let aside = view.set_aside.into_values().next().unwrap();
                 self.ledger.set_aside.insert(git.tenant_id, aside);
             }
+            Cause::ReadingStale => {
+                planned.observed = Observed::Partial;
+                let read = self.plan.generated_at.plus(-chrono::Duration::hours(25));
+                self.clone.readings.insert(git.tenant_id, read);
+            }
             Cause::Missing => state.sync = Sync::Missing,
             Cause::Failing(reason) => state.health_reasons.push(reason),
             Cause::Unobserved(code) => planned.problems.push(Problem::new(code, "no answer")),
@@ -272,8 +286,7 @@ impl Fleet {
     }
 
     fn status(&self) -> report::Status {
-        let matters = self.list().matters;
-        report::status_of(&self.plan, &self.git, Some(&self.ledger), matters, false)
+        report::status_of(&self.plan, &self.git, Some(&self.ledger), self.list(), false)
     }
 }
 
@@ -387,7 +400,10 @@ fn an_unobserved_token_keeps_what_was_last_known_of_it() {
     let matters = attention(&world);
     let changed = matters.iter().find(|one| one.code.as_str() == "changed-outside-git").unwrap();
     assert_eq!(changed.as_of.unwrap().to_string(), "2026-11-01T11:00:00Z");
-    assert!(codes(&matters).contains(&"timeout"));
+    // Its last reading is weeks old, so that it does not answer is no passing trouble any more.
+    let stale = matters.iter().find(|one| one.code.as_str() == "reading-stale").unwrap();
+    assert!(stale.message.contains("(timeout): no answer in time"), "{stale:?}");
+    assert!(!codes(&matters).contains(&"timeout"), "one matter, not two");
 }
 
 #[test]

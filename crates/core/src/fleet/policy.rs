@@ -27,6 +27,8 @@ pub struct Policy {
     pub renew_before: Duration,
     /// A token with less than this left is `critical`.
     pub critical: Duration,
+    /// How old the reading of a tenant may be before that is told.
+    pub drift_within: Duration,
     /// The largest share of the fleet, in percent, that one apply may write to.
     pub max_share_percent: u32,
     /// The largest number of tenants that one apply may write to.
@@ -549,6 +551,7 @@ mod tests {
             ("kind: Fleet", "kind: Fleet # a comment"),
             ("renewBefore: 60d", "renewBefore: 61d"),
             ("critical: 2w", "critical: 14d"),
+            ("kind: Fleet", "kind: Fleet\ndrift: {within: 6h}"),
             ("reason: merger", "reason: 'a merger, as agreed'"),
             (
                 "requireSignedCommits: true",

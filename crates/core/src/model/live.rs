@@ -97,6 +97,18 @@ impl ProblemCode {
     pub fn is_sign_in(self) -> bool {
         matches!(self, Self::SignInFailed | Self::TenantNotFound | Self::NoConsent)
     }
+
+    /// Whether it passes by itself as a rule, so that all there is to do is to read again.
+    pub fn is_passing(self) -> bool {
+        matches!(
+            self,
+            Self::Throttled
+                | Self::Timeout
+                | Self::Unreachable
+                | Self::ServerError
+                | Self::BadAnswer
+        )
+    }
 }
 
 /// Why something could not be observed, with what a person needs to fix it.

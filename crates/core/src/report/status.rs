@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::text;
-use crate::attention::Matter;
+use crate::attention::{Attention, Matter};
 use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::{LedgerView, TenantLedger};
 use crate::model::{Event, Problem, Record, Sha256, TenantId, Timestamp, TokenRef};
@@ -78,6 +78,12 @@ fn last_upload(past: &TenantLedger, token: &TokenRef) -> Option<Recorded> {
 pub struct StatusToken {
     #[serde(flatten)]
     pub state: TokenState,
+    /// From when on it is due for renewal by the fleet's settings; `null` where its expiry is unknown.
+    #[serde(default)]
+    pub renew_by: Option<Timestamp>,
+    /// From when on it is critical by the fleet's settings.
+    #[serde(default)]
+    pub critical_from: Option<Timestamp>,
     /// The Apple Account that renews it: as Git says, which was reviewed, else as Intune has it.
     #[serde(default)]
     pub apple_id: Option<String>,
@@ -105,6 +111,10 @@ pub struct StatusTenant {
     pub labels: BTreeMap<String, String>,
     /// How much was read.
     pub observed: Observed,
+    /// When all of it was last read from Intune: by this run, else as this clone remembers or the
+    /// ledger shows; `null` where none of them knows of a reading.
+    #[serde(default)]
+    pub read_at: Option<Timestamp>,
     /// What could not be read, and why.
     pub problems: Vec<Problem>,
     /// The push certificate comes first, then enrollment and VPP tokens.
@@ -129,6 +139,9 @@ pub struct StatusSummary {
     pub held: usize,
     /// Tenants of which something could not be read.
     pub unobserved: usize,
+    /// Tenants whose last reading is older than the fleet's settings allow, or not known.
+    #[serde(default)]
+    pub stale: usize,
     /// Tokens with an upload that the customer has not confirmed yet.
     #[serde(default)]
     pub unacknowledged: usize,
@@ -157,6 +170,9 @@ pub struct Status {
     pub generated_at: Timestamp,
     /// Whether Intune was left alone.
     pub offline: bool,
+    /// How old the reading of a tenant may be before that is told, in seconds, by the fleet's settings.
+    #[serde(default)]
+    pub drift_within_seconds: i64,
     /// The time that `--within` named: then only tokens that expire within it, or at an unknown
     /// time, are in here.
     #[serde(default)]
@@ -174,10 +190,18 @@ pub struct Status {
 }
 
 /// A token with what Git and the ledger know of it.
-fn token_of(state: &TokenState, entry: Option<&Token>, past: Option<&TenantLedger>) -> StatusToken {
+fn token_of(
+    state: &TokenState,
+    entry: Option<&Token>,
+    past: Option<&TenantLedger>,
+    attention: &Attention,
+) -> StatusToken {
     let of = state.token();
     let in_git = entry.and_then(|entry| entry.facts.apple_id.clone());
+    let before = |window: Duration| state.expires.map(|expires| expires.plus(-window));
     StatusToken {
+        renew_by: before(attention.renew_before),
+        critical_from: before(attention.critical),
         apple_id: in_git.or_else(|| state.live.as_ref()?.apple_id.clone()),
         last_upload: past.and_then(|past| last_upload(past, &of)),
         last_confirmed: past.and_then(|past| past.last_confirmed(&of)).map(Recorded::from),
@@ -192,7 +216,7 @@ pub fn status_of(
     plan: &Plan,
     fleet: &[Desired],
     ledger: Option<&LedgerView>,
-    attention: Vec<Matter>,
+    attention: Attention,
     offline: bool,
 ) -> Status {
     let in_git: HashMap<&str, &Tenant> = fleet
@@ -208,7 +232,8 @@ pub fn status_of(
             // A broken record is not an empty one: nothing of it is shown.
             let past = ledger.zip(tenant.tenant_id).and_then(|(view, id)| view.tenants.get(&id));
             let token = |state: &TokenState| {
-                token_of(state, desired.and_then(|tenant| state.entry_in(tenant)), past)
+                let entry = desired.and_then(|tenant| state.entry_in(tenant));
+                token_of(state, entry, past, &attention)
             };
             StatusTenant {
                 name: tenant.name.clone(),
@@ -216,6 +241,7 @@ pub fn status_of(
                 display_name: tenant.display_name.clone(),
                 labels: desired.map(|tenant| tenant.labels.clone()).unwrap_or_default(),
                 observed: tenant.observed,
+                read_at: attention.readings.get(&tenant.name).map(|last| last.at),
                 problems: tenant.problems.clone(),
                 tokens: tenant.tokens.iter().map(|planned| token(&planned.state)).collect(),
             }
@@ -227,8 +253,9 @@ pub fn status_of(
         rev: plan.rev.clone(),
         generated_at: plan.generated_at,
         offline,
+        drift_within_seconds: attention.drift_within.num_seconds(),
         within: None,
-        attention,
+        attention: attention.matters,
         exits: Vec::new(),
         tenants,
         summary: StatusSummary::default(),
@@ -241,6 +268,42 @@ impl Status {
     /// Whether a token expires within this time, or has expired.
     pub fn expires_within(&self, within: Duration) -> bool {
         self.tokens().any(|token| expires_within(token, self.generated_at, within) == Some(true))
+    }
+
+    /// How old the reading of a tenant may be.
+    pub fn drift_within(&self) -> Duration {
+        Duration::seconds(self.drift_within_seconds)
+    }
+
+    /// How fresh all of it is, as a sentence; `None` for no tenants.
+    pub fn freshness(&self) -> Option<String> {
+        let within = text::at_most(self.drift_within());
+        let read: Vec<Timestamp> = self.tenants.iter().filter_map(|one| one.read_at).collect();
+        let oldest = read.iter().min().copied();
+        let (all, stale) = (self.tenants.len(), self.summary.stale);
+        let when = match oldest {
+            _ if all == 0 => return None,
+            Some(oldest) if stale == 0 && oldest == self.generated_at => "in this run".to_owned(),
+            Some(oldest) if stale == 0 => {
+                format!("within the last {}", text::at_most(self.generated_at.since(oldest)))
+            }
+            _ => return Some(self.not_fresh(&within, oldest, all - read.len())),
+        };
+        Some(format!("Every tenant was read {when}; drift is told within {within}."))
+    }
+
+    /// The same where drift of some tenants is not told in time; of `unread` no reading is known.
+    fn not_fresh(&self, within: &str, oldest: Option<Timestamp>, unread: usize) -> String {
+        let stale = self.summary.stale;
+        let verb = if stale == 1 { "was" } else { "were" };
+        let oldest = oldest.map(|at| format!("the oldest known reading is from {at}"));
+        let unread = (unread > 0).then(|| format!("of {unread} no reading is known"));
+        let known: Vec<String> = oldest.into_iter().chain(unread).collect();
+        format!(
+            "{stale} of {} {verb} not read within {within}: {}. Drift is not told there.",
+            text::plural(self.tenants.len(), "tenant"),
+            known.join(", "),
+        )
     }
 
     /// Leaves only the tokens that expire within this time, which the person wrote as `text`. Those
@@ -274,6 +337,11 @@ impl Status {
         let mut summary = StatusSummary { tenants: self.tenants.len(), ..Default::default() };
         summary.unobserved =
             self.tenants.iter().filter(|tenant| tenant.observed != Observed::Complete).count();
+        let is_stale = |tenant: &&StatusTenant| {
+            let age = tenant.read_at.map(|at| self.generated_at.since(at));
+            age.is_none_or(|age| age > self.drift_within())
+        };
+        summary.stale = self.tenants.iter().filter(is_stale).count();
         for token in self.tokens() {
             let state = &token.state;
             summary.tokens += 1;

@@ -143,6 +143,16 @@ pub(super) fn period(time: Duration) -> String {
     }
 }
 
+/// A length of time that is no shorter than this one, in words: `3 hours`, `2 days`.
+pub(super) fn at_most(time: Duration) -> String {
+    let up = |unit: i64| usize::try_from((time.num_seconds() + unit - 1) / unit).unwrap_or(0);
+    match time.num_seconds() {
+        ..5_401 => plural(up(60), "minute"),
+        5_401..172_801 => plural(up(3_600), "hour"),
+        _ => plural(up(86_400), "day"),
+    }
+}
+
 /// How many columns of a terminal a text takes.
 pub(super) fn columns_of(text: &str) -> usize {
     unicode_width::UnicodeWidthStr::width(text)

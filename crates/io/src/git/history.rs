@@ -29,6 +29,7 @@ mod tests;
 
 pub use bound::{Beside, Known as KnownHistory, Told};
 pub(crate) use facts::commit_facts;
+pub(super) use kept::Kept;
 
 use self::descent::Descent;
 use self::mainline::Lines;

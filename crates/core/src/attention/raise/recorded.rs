@@ -31,7 +31,7 @@ pub(super) fn of_strangers(input: &Input<'_>) -> Vec<Matter> {
                 tenant_id: Some(id),
             }),
             token: token.cloned(),
-            ..matter(key(&id.to_string(), token, cause, None), cause, words)
+            ..matter(key(Some(id), "", token, cause, None), cause, words)
         };
         matters
             .extend(lines.line_broken().map(|words| raised(Cause::LedgerLineBroken, None, words)));

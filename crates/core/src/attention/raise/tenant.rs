@@ -6,7 +6,7 @@ use chrono::{Days, NaiveTime};
 
 use super::is_of_fleet;
 use super::recorded::Recorded;
-use super::words::{Scope, Words, key, matter, of_problem, of_table, part};
+use super::words::{Scope, Words, key, matter, of_problem, of_table};
 use crate::attention::{Cause, Input, Matter, MatterTenant};
 use crate::fleet::{Suspension, Tenant, Token};
 use crate::ledger::{LedgerView, TenantLedger};
@@ -25,13 +25,14 @@ impl OneTenant<'_> {
     /// What concerns the tenant, or a token that this revision takes away.
     pub(super) fn own(&self) -> Vec<Matter> {
         let mut matters = Vec::new();
+        let stale = self.reading_stale();
         for problem in &self.tenant.problems {
             let is_lost = |ledger: &LedgerView| ledger.lost_notes.is_some();
             let of_fleet = match self.input.ledger {
                 None => is_of_fleet(problem.code),
                 Some(ledger) => problem.code == ProblemCode::NotesUnknown && is_lost(ledger),
             };
-            if of_fleet {
+            if of_fleet || (problem.code.is_passing() && stale.is_some()) {
                 continue;
             }
             let kinds = [Kind::Push, Kind::Enrollment, Kind::Vpp];
@@ -41,6 +42,7 @@ impl OneTenant<'_> {
             let words = of_problem(problem, &shell_word(&self.tenant.name));
             matters.push(self.matter(cause, token.as_ref(), None, words));
         }
+        matters.extend(stale);
         matters.extend(self.ledger_line_broken());
         matters.extend(self.outdated());
         matters.extend(self.twice());
@@ -128,11 +130,7 @@ impl OneTenant<'_> {
         period: Option<Timestamp>,
         words: Words,
     ) -> Matter {
-        let tenant = match self.tenant.tenant_id {
-            Some(id) => id.to_string(),
-            None => format!("folder:{}", part(&self.tenant.name)),
-        };
-        let key = key(&tenant, token, cause, period);
+        let key = key(self.tenant.tenant_id, &self.tenant.name, token, cause, period);
         Matter {
             tenant: Some(MatterTenant {
                 name: self.tenant.name.clone(),

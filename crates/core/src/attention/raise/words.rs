@@ -1,7 +1,7 @@
 //! The sentences of a matter, and what they may say of many tokens at once.
 
 use crate::attention::{Cause, InGit, Input, Matter, advice};
-use crate::model::{Problem, ProblemCode, Timestamp, TokenRef, shell_word};
+use crate::model::{Problem, ProblemCode, TenantId, Timestamp, TokenRef, shell_word};
 use crate::plan::{Known, Limits};
 use crate::rules::bindings::Bindings;
 use crate::rules::codes::explain;
@@ -82,12 +82,14 @@ impl Words {
 }
 
 /// The identity of a matter; see [`attention`](crate::attention).
-pub(super) fn key(
-    tenant: &str,
+pub(in crate::attention) fn key(
+    tenant: Option<TenantId>,
+    folder: &str,
     token: Option<&TokenRef>,
     cause: Cause,
     period: Option<Timestamp>,
 ) -> String {
+    let tenant = tenant.map_or_else(|| format!("folder:{}", part(folder)), |id| id.to_string());
     let kind = token.map_or("-", |token| token.kind.as_str());
     let which = match token.map(|token| (&token.id, &token.name)) {
         Some((Some(id), _)) => part(&id.to_lowercase()),

@@ -16,6 +16,7 @@ use super::super::source::MAX_TENANTS;
 use super::super::text::quote;
 use super::Checks;
 use crate::model::{Sha256, TenantId, TenantName};
+use crate::rules::freshness;
 use crate::sealed::{RecipientFault, RecipientKind};
 
 /// Checks the settings; the result counts only when the file has no error.
@@ -28,6 +29,8 @@ pub(in super::super) fn check_policy(
     let recipients = checks.recipients(raw.recipients.as_deref().unwrap_or_default());
 
     let (renew_before, critical) = checks.expiry(raw);
+    let drift = raw.drift.clone().unwrap_or_default();
+    let drift_within = checks.duration(drift.within.as_ref(), Some(HOUR), WEEK);
     let safety = raw.safety.clone().unwrap_or_default();
     let max_share_percent = checks.percentage(safety.max_share.as_ref()).unwrap_or(30);
     let max_tenants = checks.max_tenants(safety.max_tenants.as_ref()).unwrap_or(50);
@@ -55,6 +58,7 @@ pub(in super::super) fn check_policy(
         recipients,
         renew_before,
         critical,
+        drift_within: drift_within.unwrap_or(freshness::WITHIN),
         max_share_percent,
         max_tenants,
         ledger_branch,
@@ -79,6 +83,7 @@ pub(in super::super) fn check_policy(
     Some(Policy { sha256: policy.meaning(), ..policy })
 }
 
+const HOUR: (Duration, &str) = (Duration::hours(1), "1h");
 const DAY: (Duration, &str) = (Duration::days(1), "1d");
 const WEEK: (Duration, &str) = (Duration::days(7), "7d");
 const YEAR: (Duration, &str) = (Duration::days(365), "365d");

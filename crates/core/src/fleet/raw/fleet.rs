@@ -28,6 +28,8 @@ pub struct RawFleet {
     pub recipients: Option<Vec<At<String>>>,
     /// When a token counts as due and as critical.
     pub expiry: Option<RawExpiry>,
+    /// How soon a change that somebody made in Intune is told.
+    pub drift: Option<RawDrift>,
     /// How much of the fleet one apply may write to without approval.
     pub safety: Option<RawSafety>,
     /// Where the record of uploads lives.
@@ -110,6 +112,17 @@ pub struct RawExpiry {
     /// With less than this left, a token is critical. Default: 14d; at least 1d.
     #[schemars(regex(pattern = r"^[0-9]+[smhdw]$"))]
     pub critical: Option<At<String>>,
+}
+
+/// How soon a change that somebody made in Intune is told.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Drift")]
+pub struct RawDrift {
+    /// A tenant that was last read longer ago is told (reading-stale). Default: 24h; at least 1h, at
+    /// most 7d.
+    #[schemars(regex(pattern = r"^[0-9]+[smhdw]$"))]
+    pub within: Option<At<String>>,
 }
 
 /// How much of the fleet one apply may write to without approval.

@@ -29,6 +29,7 @@ pub fn policy() -> Policy {
         profiles: BTreeMap::new(),
         recipients: Vec::new(),
         renew_before: Duration::days(45),
+        drift_within: Duration::hours(24),
         critical: Duration::days(14),
         max_share_percent: 30,
         max_tenants: 50,

@@ -33,6 +33,9 @@ pub fn status_markdown(status: &Status, view: StatusView) -> String {
             counts.iter().map(|(value, count)| format!("{count} {value}")).collect();
         let _ = writeln!(out, "- {axis}: {}", counts.join(", "));
     }
+    if let Some(text) = status.freshness() {
+        let _ = writeln!(out, "\n{text}");
+    }
     out.push('\n');
     out.push_str(&attention::markdown(&status.attention));
     let rows = status.rows();
@@ -71,7 +74,7 @@ pub fn status_csv(status: &Status) -> String {
 }
 
 /// New columns are added at the end.
-fn columns(status: &Status, row: &Row<'_>) -> [(&'static str, String); 27] {
+fn columns(status: &Status, row: &Row<'_>) -> [(&'static str, String); 29] {
     let (tenant, token) = (row.tenant, row.token);
     let state = token.map(|token| &token.state);
     let problems = tenant.map(|tenant| tenant.problems.as_slice()).unwrap_or_default();
@@ -113,5 +116,7 @@ fn columns(status: &Status, row: &Row<'_>) -> [(&'static str, String); 27] {
         ("unacknowledgedSince", at(waiting)),
         ("attention", joined(&codes, " ")),
         ("severity", or_empty(severity.map(Severity::as_str))),
+        ("readAt", or_empty(tenant.and_then(|tenant| tenant.read_at))),
+        ("renewBy", or_empty(token.and_then(|token| token.renew_by))),
     ]
 }

@@ -115,6 +115,10 @@ fn head(status: &Status, width: usize) -> String {
         }
         out.push_str(&text);
     }
+    if let Some(text) = status.freshness() {
+        let style = if summary.stale > 0 { LOOK } else { DIM };
+        out.push_str(&prose(style, &text, 2, width));
+    }
     if summary.unobserved > 0 && !status.offline {
         let text = format!("{} could not be read completely", plural(summary.unobserved, "tenant"));
         let _ = writeln!(out, "  {}", styled(BAD, &text));

@@ -4,17 +4,14 @@ use chrono::Duration;
 use insta::assert_snapshot;
 
 use super::*;
-use crate::attention::tests::{attention_of, attention_of_plan};
+use crate::attention::tests::attention_of_plan;
 use crate::fleet::Desired;
 use crate::model::{Event, Problem, ProblemCode, Reading};
 use crate::plan::Selection;
 use crate::plan::world::{OTHER_TOPIC, World, push_entry, tenant};
 
-/// The status of a world with its ledger, or without one.
 fn status(world: &World) -> Status {
-    let attention = attention_of(world, &world.plan()).matters;
-    let fleet = [Desired::Valid(world.tenant.clone())];
-    status_of(&world.plan(), &fleet, world.ledger.as_ref().ok(), attention, false)
+    crate::attention::tests::status_of(world)
 }
 
 /// As a terminal without colours shows it.
@@ -212,7 +209,7 @@ fn what_intune_calls_broken_comes_with_advice() {
 #[test]
 fn offline_only_the_time_is_judged() {
     let world = World::equal();
-    let status = status_of(&world.plan(), &[], None, Vec::new(), true);
+    let status = status_of(&world.plan(), &[], None, Attention::default(), true);
     assert_snapshot!(plain(&status, view(100)));
 }
 

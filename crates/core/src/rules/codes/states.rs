@@ -206,6 +206,10 @@ super::rows! {
         "The settings named another branch for the ledger or the notes before, and that branch has lines which the one named now does not have; or a `genesis` that they named was dropped.",
         "Holds and first sights rest on those lines, so nothing is uploaded without them. A dropped `genesis` is asked for all the same, as long as the history says that there was one.",
         "Find the commit that changed it (git log -p applecart.yaml). If it was not meant, have it reverted. Else go on with the earlier record, as the message says. To write its first commit down again, run `applecart ledger create`.";
+    "reading-stale" [Attention] Error ()
+        "The tenant was not read for longer than `drift.within` in applecart.yaml allows (24h, if it does not say).",
+        "A change that was made in Intune by hand is seen only by reading it. What is shown is as old as the last reading.",
+        "Find out why no run reads it: does the schedule still run, and does Intune answer? To read it again, run `applecart status --select TENANT`.";
     "clone-behind" [Attention] Note ()
         "The remote has commits that this clone does not have.",
         "What is shown may be outdated.",

@@ -34,16 +34,16 @@ impl State {
 }
 
 /// The path of one file that keeps what was read of the history, so the next run need not.
-pub(super) struct Kept(PathBuf);
+pub(in crate::git) struct Kept(PathBuf);
 
 impl Kept {
     /// The file of this name, which may have folders in it.
-    pub(super) fn new(common_dir: &Path, name: impl AsRef<Path>) -> Self {
+    pub(in crate::git) fn new(common_dir: &Path, name: impl AsRef<Path>) -> Self {
         Self(common_dir.join("applecart").join(name))
     }
 
     /// The content, if every byte of it is as it was written.
-    pub(super) fn load(&self) -> Option<String> {
+    pub(in crate::git) fn load(&self) -> Option<String> {
         let size = std::fs::metadata(&self.0).ok()?.len();
         let mut text = (size <= MAX_SIZE).then(|| std::fs::read_to_string(&self.0).ok())??;
         let (content, digest) = text.strip_suffix('\n')?.rsplit_once('\n')?;
@@ -58,7 +58,7 @@ impl Kept {
     }
 
     /// Keeps it. Where that is not possible, the next question takes as long as this one.
-    pub(super) fn store(&self, content: &str) {
+    pub(in crate::git) fn store(&self, content: &str) {
         if let Err(error) = self.write(content) {
             tracing::info!(%error, file = %self.0.display(), "could not be kept");
         }
