@@ -17,8 +17,11 @@ pub(super) enum Format {
     Human,
     Json,
     Csv,
+    CsvExcel,
     Markdown,
     Html,
+    Ics,
+    Prometheus,
     Github,
     Azure,
     Gitlab,
@@ -31,8 +34,11 @@ impl Format {
             Self::Human => "human",
             Self::Json => "json",
             Self::Csv => "csv",
+            Self::CsvExcel => "csv-excel",
             Self::Markdown => "markdown",
             Self::Html => "html",
+            Self::Ics => "ics",
+            Self::Prometheus => "prometheus",
             Self::Github => "github",
             Self::Azure => "azure",
             Self::Gitlab => "gitlab",
@@ -44,7 +50,14 @@ impl Format {
     pub(super) fn is_annotation(self) -> bool {
         match self {
             Self::Github | Self::Azure | Self::Gitlab | Self::Sarif => true,
-            Self::Human | Self::Json | Self::Csv | Self::Markdown | Self::Html => false,
+            Self::Human
+            | Self::Json
+            | Self::Csv
+            | Self::CsvExcel
+            | Self::Markdown
+            | Self::Html
+            | Self::Ics
+            | Self::Prometheus => false,
         }
     }
 }

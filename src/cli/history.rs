@@ -64,6 +64,9 @@ const FORMATS: Formats<Shown> = Formats(&[
     }),
     (Format::Json, |shown, output| output.json(&shown.history)),
     (Format::Csv, |shown, output| output.result(&report::history_csv(&shown.history))),
+    (Format::CsvExcel, |shown, output| {
+        output.result(&report::for_excel(&report::history_csv(&shown.history)))
+    }),
     (Format::Markdown, |shown, output| output.result(&report::history_markdown(&shown.history))),
     (Format::Html, |shown, output| output.result(&report::history_html(&shown.history))),
 ]);

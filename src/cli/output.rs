@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 
 use anstream::{AutoStream, ColorChoice};
 
@@ -25,6 +26,8 @@ pub(super) struct Output {
     quiet: bool,
     /// Whether more is told than by default.
     pub(super) verbose: bool,
+    /// The file that the result goes to instead of standard output.
+    file: Option<PathBuf>,
 }
 
 /// What tables and sentences are cut to where there is no terminal to measure.
@@ -44,7 +47,15 @@ impl Output {
             json_log: global.json_log(),
             quiet: global.quiet,
             verbose: global.is_verbose(),
+            file: None,
         }
+    }
+
+    /// The same, with the result in this file, where there is one. `-` is standard output.
+    pub(super) fn with_file(&self, file: Option<PathBuf>) -> Self {
+        let file = file.filter(|path| path != Path::new("-"));
+        let out = if file.is_some() { ColorChoice::Never } else { self.out };
+        Self { file, out, ..self.clone() }
     }
 
     /// Writes a result. A reader that went away (`| head`) is no error: the command ends quietly,
@@ -58,6 +69,10 @@ impl Output {
     /// Writes a result whose lines a pipeline's runner is to obey: the renderer has escaped every
     /// word of others in it.
     pub(super) fn commands(&self, text: &str) -> Result<(), CliError> {
+        if let Some(file) = &self.file {
+            let plain = anstream::adapter::strip_str(text).to_string();
+            return self.replace(file, plain.as_bytes());
+        }
         let mut out = AutoStream::new(std::io::stdout(), self.out);
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -65,6 +80,10 @@ impl Output {
             }
             _ => Ok(()),
         }
+    }
+
+    fn replace(&self, file: &Path, bytes: &[u8]) -> Result<(), CliError> {
+        applecart_io::files::replace(file, bytes).map_err(CliError::file(file, "write"))
     }
 
     /// Tells the person something beside the result, unless they asked for quiet.
@@ -140,19 +159,24 @@ impl Output {
 
     /// Whether standard output is a screen, which has an edge.
     pub(super) fn is_terminal(&self) -> bool {
-        std::io::stdout().is_terminal()
+        self.file.is_none() && std::io::stdout().is_terminal()
     }
 
     /// How many columns a person sees.
     pub(super) fn width(&self) -> usize {
-        terminal_size::terminal_size()
-            .map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(40, 200))
+        let terminal = self.file.is_none().then(terminal_size::terminal_size).flatten();
+        terminal.map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(40, 200))
     }
 }
 
 impl Output {
     /// Writes a machine output, which has no colour, piece by piece.
     pub(super) fn json<T: serde::Serialize>(&self, value: &T) -> Result<(), CliError> {
+        if let Some(file) = &self.file {
+            let mut bytes = Vec::new();
+            applecart_core::report::write_json(value, &mut bytes).map_err(CliError::Output)?;
+            return self.replace(file, &bytes);
+        }
         let out = std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
         match applecart_core::report::write_json(value, out) {
             // A reader that went away (`| head`) is no error.

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use super::args::{Selected, duration};
 use super::error::CliError;
 use super::format::{Chosen, Format, Formats};
@@ -5,7 +7,9 @@ use super::output::Output;
 use crate::app::{self, Context};
 use applecart_core::attention::FailOn;
 use applecart_core::model::Outcome;
+use applecart_core::outlets;
 use applecart_core::report::{self, Status, StatusView};
+use applecart_io::outlets::calendar;
 
 /// Show what expires when, what works, and what differs from Git, most urgent first
 ///
@@ -20,8 +24,10 @@ use applecart_core::report::{self, Status, StatusView};
   applecart status
   applecart status --within 30d --all
   applecart status --select contoso --verbose
-  applecart status --offline --format csv > tokens.csv
-  applecart status --format html > status.html
+  applecart status --format html --output status.html
+  applecart status --format csv-excel --output tokens.csv
+  applecart status --format ics --output renewals.ics
+  applecart status --format prometheus --output /var/lib/node_exporter/applecart.prom
   applecart status --fail-on urgent
   applecart status --fail-within 14d --format json")]
 pub(super) struct Args {
@@ -45,6 +51,9 @@ pub(super) struct Args {
     /// How to show it
     #[arg(short = 'o', long, value_parser = FORMATS, default_value = "human")]
     format: Chosen<Shown>,
+    /// Write it to this file, which is replaced as a whole: whoever reads it never sees a part
+    #[arg(short = 'O', long, value_name = "FILE", visible_alias = "out")]
+    output: Option<PathBuf>,
 }
 
 /// A status as it is shown.
@@ -59,11 +68,22 @@ const FORMATS: Formats<Shown> = Formats(&[
     }),
     (Format::Json, |shown, output| output.json(&shown.status)),
     (Format::Csv, |shown, output| output.result(&report::status_csv(&shown.status))),
+    (Format::CsvExcel, |shown, output| {
+        output.result(&report::for_excel(&report::status_csv(&shown.status)))
+    }),
     (Format::Markdown, |shown, output| {
         output.result(&report::status_markdown(&shown.status, shown.view(output)))
     }),
     (Format::Html, |shown, output| {
         output.result(&report::status_html(&shown.status, &report::PageView::File))
+    }),
+    (Format::Ics, |shown, output| {
+        let now = shown.status.generated_at;
+        output.result(&calendar::ics(&outlets::calendar::entries(&shown.status), now))
+    }),
+    (Format::Prometheus, |shown, output| {
+        let text = outlets::metrics::text(&outlets::metrics::registry(&shown.status));
+        output.result(&text.map_err(|error| CliError::Output(std::io::Error::other(error)))?)
     }),
 ]);
 
@@ -96,6 +116,7 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
             .transpose()?,
     };
     let surveyed = app::status::run(context, &options)?;
-    args.format.write(&Shown { status: surveyed.status, all: args.all }, output)?;
+    let output = output.with_file(args.output);
+    args.format.write(&Shown { status: surveyed.status, all: args.all }, &output)?;
     Ok(surveyed.outcome)
 }

@@ -96,7 +96,8 @@ fn a_day_one_fleet_tells_each_bad_token_in_every_format_and_exit_code() {
     assert_eq!(tenants, all, "{named:?}");
 
     for command in ["status", "plan"] {
-        for format in formats(&world, command) {
+        // A calendar holds the days of renewals, whatever else is wrong today.
+        for format in formats(&world, command).into_iter().filter(|format| format != "ics") {
             let run = world.run(&[command, "--format", &format]);
             for (tenant, code) in &named {
                 assert!(

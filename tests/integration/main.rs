@@ -23,6 +23,8 @@ mod doctor;
 mod examples;
 mod faults;
 mod foreign_graph;
+mod formats;
+mod freshness;
 mod generated;
 mod genesis;
 mod history;

@@ -8,11 +8,13 @@
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod board;
+pub mod calendar;
 pub mod chat;
 pub mod customer;
 pub mod html;
 pub mod letter;
 pub mod mail;
 pub mod message;
+pub mod metrics;
 pub mod ticket;
 pub mod words;

@@ -44,6 +44,7 @@ pub use audit::{
     judge_uploads, strangers,
 };
 pub use codes::{codes_listed, explained};
+pub use csv::for_excel;
 pub use doctor::{
     Area, Check, CheckState, ConsentState, Doctor, DoctorSummary, TenantHealth, Trouble,
     doctor_human,

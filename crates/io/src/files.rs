@@ -1,8 +1,12 @@
-//! Files that a person, an option or a variable names, read whole and never without end.
-#![expect(clippy::disallowed_types, reason = "the one place that reads what somebody names")]
+//! Files that a person, an option or a variable names: read whole and never without end, and written
+//! whole or not at all.
+#![expect(
+    clippy::disallowed_types,
+    reason = "the one place that reads and replaces what somebody names"
+)]
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -51,6 +55,34 @@ pub fn read_text(path: &Path, max: u64) -> io::Result<Zeroizing<String>> {
     Ok(Zeroizing::new(text.to_owned()))
 }
 
+/// Writes a file that others may read at any moment: they see what it held before or all of this, and
+/// never a part. A device or a pipe is written to as it is.
+///
+/// # Errors
+/// Those of the file system; the file is then as it was.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A link stays, and what it leads to is replaced.
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let before = std::fs::metadata(path).ok();
+    if before.as_ref().is_some_and(|metadata| !metadata.is_file()) {
+        return File::options().write(true).open(path)?.write_all(bytes);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    // Collectors take every file of a folder that has their ending.
+    let mut fresh = tempfile::Builder::new();
+    fresh.prefix(".applecart-").suffix(".tmp");
+    // Whoever the file is for may read it, as far as the user's mask allows.
+    #[cfg(unix)]
+    fresh.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut fresh = fresh.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    if let Some(before) = before {
+        fresh.as_file().set_permissions(before.permissions())?;
+    }
+    fresh.write_all(bytes)?;
+    fresh.as_file().sync_all()?;
+    fresh.persist(path).map(|_| ()).map_err(|error| error.error)
+}
+
 #[cfg(all(test, unix))]
 #[expect(clippy::disallowed_methods, reason = "a file for the test")]
 mod tests {
@@ -67,5 +99,30 @@ mod tests {
         assert_eq!(read(&long, 10).unwrap().len(), 11);
         assert_eq!(read_text(&long, 10).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         assert_eq!(*read_text(&long, 12).unwrap(), "twelve bytes");
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_stays_readable_to_those_it_is_for() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("applecart.prom"), folder.path().join("link"));
+        replace(&file, b"one").unwrap();
+        let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&file) & 0o600, 0o600);
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        // Somebody reads the earlier one while it is replaced.
+        let mut reader = File::open(&file).unwrap();
+        replace(&link, b"two").unwrap();
+        let mut seen = String::new();
+        reader.read_to_string(&mut seen).unwrap();
+        assert_eq!(seen, "one");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "two");
+        assert_eq!(mode(&file), 0o644);
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left over");
+        replace(Path::new("/dev/null"), b"gone").unwrap();
+        let missing = replace(&folder.path().join("no/such/file"), b"").unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
     }
 }

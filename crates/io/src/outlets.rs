@@ -4,6 +4,7 @@
 //! secrets from the environment. No error of one holds a secret or what a receiver answered as it
 //! came.
 
+pub mod calendar;
 pub mod chat;
 pub mod http;
 pub mod issue;

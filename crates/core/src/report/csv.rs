@@ -17,6 +17,12 @@ pub(super) fn text(text: &str) -> String {
     if formula { format!("'{text}") } else { text }
 }
 
+/// The same table for Excel, which takes a file without this mark for one in the code page of its
+/// machine, and shows `Müller` as `MÃ¼ller`.
+pub fn for_excel(csv: &str) -> String {
+    format!("\u{feff}{csv}")
+}
+
 /// A table of cells, which are text already. Each has its column's name beside it, so that none can
 /// stand under another's; `head` is a row of which only the names are used.
 pub(super) fn table<const N: usize>(
