@@ -7,7 +7,6 @@ mod key;
 mod propose;
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use chrono::Duration;
 
@@ -155,22 +154,8 @@ impl Ground {
         let remote = repo.fleet_remote()?;
         AppError::check_selection(selection, &fleet)?;
         let rev = Some(commit.clone());
-        let policy_rev = rev.clone();
-        let (other, blind, proposed) = (None, None, None);
-        let (earlier, renewals) = (OnceLock::new(), OnceLock::new());
-        let loaded = Loaded {
-            repo,
-            rev,
-            policy_rev,
-            policy,
-            base,
-            other,
-            blind,
-            fleet,
-            proposed,
-            earlier,
-            renewals,
-        };
+        let loaded =
+            Loaded { rev: rev.clone(), policy_rev: rev, ..Loaded::new(repo, base, policy, fleet) };
         Ok(Self { loaded, source, start: Start { name, commit }, remote })
     }
 

@@ -55,6 +55,23 @@ pub struct Proposed {
 }
 
 impl Loaded {
+    /// A fleet of which nothing else is known yet.
+    pub fn new(repo: Repo, base: Option<Base>, policy: Policy, fleet: Vec<Desired>) -> Self {
+        Self {
+            repo,
+            rev: None,
+            policy_rev: None,
+            policy,
+            base,
+            other: None,
+            blind: None,
+            fleet,
+            proposed: None,
+            earlier: OnceLock::new(),
+            renewals: OnceLock::new(),
+        }
+    }
+
     /// The newest commit of the history that counts: the base's, else the planned one.
     pub fn tip(&self) -> Option<&str> {
         self.base.as_ref().map(|base| base.commit.as_str()).or(self.rev.as_deref())
@@ -153,20 +170,7 @@ pub fn load(
         });
         return Err(AppError::InvalidFleet(mistakes.collect()));
     }
-    let (earlier, renewals) = (OnceLock::new(), OnceLock::new());
-    Ok(Loaded {
-        repo,
-        rev,
-        policy_rev,
-        policy,
-        base,
-        other,
-        blind,
-        fleet,
-        proposed,
-        earlier,
-        renewals,
-    })
+    Ok(Loaded { rev, policy_rev, other, blind, proposed, ..Loaded::new(repo, base, policy, fleet) })
 }
 
 /// Branches that never bring a renewal: the base itself, and the ones of the record.
