@@ -16,14 +16,14 @@
 mod long;
 
 use std::collections::BTreeMap;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use applecart_core::ledger::testing::body;
 use applecart_core::ledger::{Tail, extend};
 use applecart_core::model::{Actor, Author, Event, LedgerEntry, Timestamp, TokenRef};
-use long::{PROGRAM, Timed, digest, git, import, load, names, policy, timed};
+use long::{FastImport, PROGRAM, Timed, digest, git, import, load, names, policy, timed};
 
 const EVENTS: [Event; 3] = [Event::Intended, Event::Applied, Event::Confirmed];
 
@@ -73,13 +73,7 @@ fn told(what: &str, one: &Timed) {
 /// A ledger in which each commit adds one line to one tenant's file, with the first of them as the
 /// genesis that the policy names.
 fn record(repo: &Path, tenants: u64, lines: u64) {
-    let mut child = Command::new("git")
-        .args(["fast-import", "--quiet"])
-        .current_dir(repo)
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut out = BufWriter::new(child.stdin.take().unwrap());
+    let mut out = FastImport::into(repo);
     let actor = Actor { user: Some("dana".into()), host: None, pipeline: None };
     let author = Author { run: "run-0".into(), clone: "clone".into(), actor };
     let mut files: BTreeMap<u64, (Tail, Vec<u8>)> = BTreeMap::new();
@@ -104,8 +98,7 @@ fn record(repo: &Path, tenants: u64, lines: u64) {
         out.write_all(text).unwrap();
         out.write_all(b"\n").unwrap();
     }
-    drop(out);
-    assert!(child.wait().unwrap().success());
+    out.finish();
     let genesis = Command::new("git")
         .args(["rev-list", "--max-parents=0", "applecart/ledger"])
         .current_dir(repo)

@@ -14,7 +14,7 @@
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -94,15 +94,42 @@ pub fn git(folder: &Path, arguments: &[&str]) {
     assert!(status.success(), "git {arguments:?}");
 }
 
+/// `git fast-import`, which takes commits as text and is faster than a commit at a time.
+pub struct FastImport(Child, BufWriter<ChildStdin>);
+
+impl FastImport {
+    pub fn into(repo: &Path) -> Self {
+        let mut child = Command::new("git")
+            .args(["fast-import", "--quiet"])
+            .current_dir(repo)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = child.stdin.take().unwrap();
+        Self(child, BufWriter::new(stdin))
+    }
+
+    /// Waits until everything is in the repository.
+    pub fn finish(self) {
+        let Self(mut child, out) = self;
+        out.into_inner().unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+impl Write for FastImport {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.1.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.1.flush()
+    }
+}
+
 /// Adds commits `from..from + count`; the first one of all writes every tenant.
 pub fn import(repo: &Path, tenants: u64, from: u64, count: u64) {
-    let mut child = Command::new("git")
-        .args(["fast-import", "--quiet"])
-        .current_dir(repo)
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut out = BufWriter::new(child.stdin.take().unwrap());
+    let mut out = FastImport::into(repo);
     let mut random = Random(from + 1);
     for number in from..from + count {
         let message = format!("Edit {number} (#{number})");
@@ -127,26 +154,18 @@ pub fn import(repo: &Path, tenants: u64, from: u64, count: u64) {
             edit(&mut out, tenant, number, number % 2 == 0, &mut random);
         }
     }
-    drop(out);
-    assert!(child.wait().unwrap().success());
+    out.finish();
 }
 
 const POLICY: &str = "apiVersion: applecart/v1\nkind: Fleet\nauth:\n  clientId: 2f6b0000-0000-4000-8000-000000000000\n  credential: client-secret\nrecipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]\n";
 
 /// Commits the settings with these lines at their end.
 pub fn policy(repo: &Path, more: &str) {
-    let mut child = Command::new("git")
-        .args(["fast-import", "--quiet"])
-        .current_dir(repo)
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut out = child.stdin.take().unwrap();
+    let mut out = FastImport::into(repo);
     let head = "commit refs/heads/main\ncommitter Dana <dana@example.invalid> 1700000000 +0000\ndata 8\nSettings\nfrom refs/heads/main^0\n";
     out.write_all(head.as_bytes()).unwrap();
     file(&mut out, "applecart.yaml", format!("{POLICY}{more}").as_bytes());
-    drop(out);
-    assert!(child.wait().unwrap().success());
+    out.finish();
 }
 
 /// What a tenant's file is called at a commit: no two are the same.
