@@ -204,6 +204,32 @@ fn a_merged_change_of_the_ledgers_branch_sends_nothing_until_it_has_the_lines_of
     fresh.run(&["plan"]).ends_with(0);
 }
 
+/// Without a remote the earlier branch is this clone's own.
+#[test]
+fn a_clone_alone_uploads_nothing_by_a_record_that_lacks_what_its_earlier_one_has() {
+    let world = crate::world::World::new();
+    world.renewal_of("contoso", Kind::Enrollment);
+    world.run(&["apply"]).ends_with(0);
+    let policy = world.policy("");
+    world.write("applecart.yaml", &format!("{policy}ledger: {{branch: applecart/record}}\n"));
+    world.commit("Another branch");
+    world.run(&["apply"]).ends_with(3).says("ledger-moved");
+    world.git(&["branch", "applecart/record", "applecart/ledger"]);
+    world.run(&["apply"]).ends_with(0);
+    assert_eq!(world.uploads_of("contoso", Kind::Enrollment), 1);
+}
+
+/// What the remote has is not known without asking it, and offline nobody asks.
+#[test]
+fn offline_a_record_that_was_moved_is_read_without_asking_the_remote() {
+    let hub = applied();
+    merge_settings(&hub, |text| text.replace("ledger:\n", "ledger:\n  branch: renew/x\n"));
+    hub.git(&["update-ref", "refs/heads/renew/x", REFNAME]);
+    let fresh = hub.clone("fresh", &[]);
+    fresh.git(&["remote", "set-url", "origin", "/nowhere/at/all"]);
+    fresh.run(&["status", "--offline"]).ends_with(0);
+}
+
 #[test]
 fn a_beginning_that_the_settings_no_longer_name_is_asked_for_all_the_same() {
     let hub = applied();

@@ -37,7 +37,9 @@ mod writable;
 pub use base::{Base, BaseError, Flag, Wanted};
 pub use error::GitError;
 pub(crate) use history::commit_facts;
-pub use history::{Beside, FleetWalk, FolderChange, FolderHistory, KnownHistory, Told, Walked};
+pub use history::{
+    Beside, FleetWalk, FolderChange, FolderHistory, KnownHistory, PastSettings, Told, Walked,
+};
 pub use objects::{Ancestors, Origin, Part, Searched};
 pub(crate) use objects::{Unhashed, entries as tree_entries, first_entry as first_tree_entry};
 pub use policies::PolicyVersion;

@@ -36,29 +36,24 @@ impl Earlier {
         let Some(tip) = tip else { return Ok(Self::default()) };
         // libgit2 remembers where a clone was cut off.
         let repo = repo.reopen()?;
-        // In which order they were is worth a walk only where there were others.
-        let is_other = |settings: &Vec<u8>| {
-            fleet::load_policy(Some(settings))
-                .0
-                .is_some_and(|before| places(&before) != places(now))
+        let past = repo.past_settings(tip)?;
+        let parsed = |all: Vec<Vec<u8>>| -> Vec<Policy> {
+            all.iter().filter_map(|bytes| fleet::load_policy(Some(bytes)).0).collect()
         };
-        if !repo.past_settings(tip)?.iter().any(is_other) {
-            return Ok(Self::default());
-        }
-        let versions = repo.policy_versions(tip, |_| Vec::new())?;
-        let before: Vec<Policy> = versions
-            .iter()
-            .rev()
-            .filter_map(|version| fleet::load_policy(version.before.as_deref()).0)
-            .collect();
+        let (mainline, aside) = (parsed(past.mainline), parsed(past.aside));
         let named = |branch: fn(&Policy) -> &String, beginning: fn(&Policy) -> &Option<String>| {
-            let branches = before.iter().map(branch).filter(|name| *name != branch(now));
-            // What was put back is what it was before the change.
-            let is_now =
+            let all = mainline.iter().chain(&aside);
+            let branches = all.map(branch).filter(|name| *name != branch(now));
+            let is_other =
                 |policy: &&Policy| beginning(now).is_none() || beginning(policy) != beginning(now);
-            let earlier =
-                before.iter().take_while(is_now).filter_map(|one| beginning(one).as_ref());
-            Named { branches: branches.cloned().collect(), beginning: earlier.last().cloned() }
+            // What was put back is what it was before the change. Only the mainline says so: what a
+            // merge put aside is whatever somebody brought.
+            let before =
+                mainline.iter().take_while(is_other).filter_map(|one| beginning(one).as_ref());
+            let mut beside =
+                aside.iter().filter(is_other).filter_map(|one| beginning(one).as_ref());
+            let beginning = before.last().or(beside.next_back()).cloned();
+            Named { branches: branches.cloned().collect(), beginning }
         };
         Ok(Self {
             ledger: named(|policy| &policy.ledger_branch, |policy| &policy.genesis),
@@ -116,12 +111,6 @@ impl Earlier {
     }
 }
 
-/// Where the record is, and how it begins.
-fn places(policy: &Policy) -> (&str, &str, Option<&str>, Option<&str>) {
-    let Policy { ledger_branch, notes_branch, genesis, notes_genesis, .. } = policy;
-    (ledger_branch, notes_branch, genesis.as_deref(), notes_genesis.as_deref())
-}
-
 impl Named {
     fn must_go_on(&self, repo: &Repo, which: Which, record: &Ledger) -> Result<(), LedgerError> {
         let branch = record.branch().to_owned();
@@ -174,5 +163,102 @@ impl Named {
         let tip =
             |branch: &String| Some((branch.clone(), there.get(&refname(branch))?.to_string()));
         Ok(self.branches.iter().filter_map(tip).collect())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests write the settings of a fleet")]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use applecart_io::git::testing::git;
+
+    /// A fleet of which only the settings count.
+    struct Fleet(TempDir);
+
+    impl Fleet {
+        fn new() -> Self {
+            let fleet = Self(tempfile::tempdir().unwrap());
+            git(fleet.0.path(), &["init", "--quiet", "-b", "main"]);
+            fleet.says("");
+            fleet
+        }
+
+        /// Commits these settings of the record.
+        fn says(&self, record: &str) {
+            let head = "apiVersion: applecart/v1\nkind: Fleet\nauth: {clientId: 2f6b1c9d-2e6f-4704-a8b9-c3d2e1f0a9b8, credential: client-secret}\n";
+            let text = format!("{head}ledger: {{{record}}}\n");
+            let path = self.0.path();
+            std::fs::write(path.join("applecart.yaml"), text).unwrap();
+            git(path, &["add", "--all"]);
+            git(path, &["commit", "--quiet", "-m", "settings"]);
+        }
+
+        /// What the settings of now go on from.
+        fn earlier(&self) -> Named {
+            let repo = Repo::discover(self.0.path()).unwrap();
+            let now = repo.policy("HEAD").unwrap();
+            let now = fleet::load_policy(now.as_deref()).0.unwrap();
+            Earlier::of(&repo, Some("HEAD"), &now).unwrap().ledger
+        }
+    }
+
+    fn begun(digit: &str) -> String {
+        format!("genesis: {}", digit.repeat(40))
+    }
+
+    #[test]
+    fn a_beginning_goes_on_from_the_one_that_was_named_before_it_and_from_none_after_it() {
+        let fleet = Fleet::new();
+        fleet.says(&begun("a"));
+        assert_eq!(fleet.earlier().beginning, None);
+        fleet.says(&begun("b"));
+        fleet.says(&begun("c"));
+        assert_eq!(fleet.earlier().beginning, Some("b".repeat(40)));
+        fleet.says("");
+        assert_eq!(fleet.earlier().beginning, Some("c".repeat(40)), "one that was dropped counts");
+        fleet.says(&begun("a"));
+        assert_eq!(fleet.earlier().beginning, None, "what was put back is what it was");
+    }
+
+    #[test]
+    fn a_branch_that_was_ever_named_is_asked_for() {
+        let fleet = Fleet::new();
+        fleet.says("branch: applecart/record");
+        fleet.says("branch: applecart/third");
+        let all = ["applecart/ledger".to_owned(), "applecart/record".to_owned()];
+        assert_eq!(fleet.earlier().branches, BTreeSet::from(all));
+    }
+
+    /// Somebody with another beginning merges the mainline into theirs and takes nothing of it.
+    #[test]
+    fn a_mainline_that_a_merge_put_aside_still_says_how_the_record_began() {
+        let fleet = Fleet::new();
+        let run = |args: &[&str]| git(fleet.0.path(), args);
+        run(&["branch", "evil"]);
+        fleet.says(&format!("{}, branch: applecart/record", begun("a")));
+        run(&["checkout", "--quiet", "evil"]);
+        fleet.says(&begun("b"));
+        run(&["merge", "--quiet", "-s", "ours", "-m", "Merge main", "main"]);
+        let earlier = fleet.earlier();
+        assert_eq!(earlier.beginning, Some("a".repeat(40)));
+        assert!(earlier.branches.contains("applecart/record"));
+    }
+
+    /// The same beginning, brought once by a branch that was merged and came to nothing, is not what the
+    /// record began with.
+    #[test]
+    fn a_beginning_that_a_merge_put_aside_takes_the_place_of_none_that_counted() {
+        let fleet = Fleet::new();
+        let run = |args: &[&str]| git(fleet.0.path(), args);
+        run(&["branch", "evil"]);
+        fleet.says(&begun("a"));
+        run(&["checkout", "--quiet", "evil"]);
+        fleet.says(&begun("b"));
+        run(&["checkout", "--quiet", "main"]);
+        run(&["merge", "--quiet", "-s", "ours", "-m", "Merge evil", "evil"]);
+        fleet.says(&begun("b"));
+        assert_eq!(fleet.earlier().beginning, Some("a".repeat(40)));
     }
 }

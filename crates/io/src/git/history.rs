@@ -6,7 +6,7 @@
 //! * [`index`] keeps the answer under Git's own directory ([`kept`]). Asked again, only commits that
 //!   came since are walked, and none if none came.
 //! * [`bound`]: what the history says belongs to whom, and which topics were named first.
-//! * [`settings`]: which settings there ever were.
+//! * [`settings`]: which settings there were before.
 //! * [`rename`] tells a folder that was moved from one that came or went.
 //! * [`facts`] and [`signature`]: what a commit says of itself.
 //! * [`since`]: since which commit something is as it is.
@@ -30,6 +30,7 @@ mod tests;
 pub use bound::{Beside, Known as KnownHistory, Told};
 pub(crate) use facts::commit_facts;
 pub(super) use kept::Kept;
+pub use settings::PastSettings;
 
 use self::descent::Descent;
 use self::mainline::Lines;

@@ -10,16 +10,26 @@ use crate::git::snapshot::{is_plain, kind_of};
 use crate::git::{GitError, Repo};
 use applecart_core::fleet::{FLEET_FILE, FileBytes};
 
+/// Every `applecart.yaml` that counted once, or may have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PastSettings {
+    /// What commits of the mainline (the chain of first parents) replaced by others, oldest first.
+    pub mainline: Vec<Vec<u8>>,
+    /// What merges of the mainline put aside: another parent had it, and the mainline never had. Who can
+    /// push a merge decides which of its parents is the first, and so what the mainline is: a merge can
+    /// put the old mainline behind a history of its own making.
+    pub aside: Vec<Vec<u8>>,
+}
+
 impl Repo {
-    /// Every `applecart.yaml` that the mainline (the chain of first parents) up to `tip` ever had.
+    /// The settings that the mainline had before those of `tip`.
     ///
-    /// Who can push a merge decides which of its parents is the first, and so what the mainline is: a
-    /// merge can put the old mainline behind a history of its own making. So what another parent of a
-    /// merge has is among them.
-    pub fn past_settings(&self, tip: &str) -> Result<Vec<Vec<u8>>, GitError> {
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn past_settings(&self, tip: &str) -> Result<PastSettings, GitError> {
         let tip = self.commit(tip)?.id();
         let state = State::of(&self.path_common_dir());
-        let slot = index::Slot::new(&self.path_common_dir(), "settings".to_owned());
+        let slot = index::Slot::new(&self.path_common_dir(), "past settings".to_owned());
         let stored = slot.load(&state).filter(|stored| self.is_on_mainline(tip, stored.tip));
         let (mut hits, stop) = match stored {
             Some(stored) => (stored.hits, Some(stored.tip)),
@@ -29,38 +39,55 @@ impl Repo {
             self.add_settings(tip, stop, &mut hits)?;
             slot.store(&state, tip, &hits);
         }
-        let mut all = Vec::new();
-        for id in hits.iter().filter_map(|hit| hit.after) {
+        let mut past = PastSettings::default();
+        for (via, id) in hits.iter().filter_map(|hit| Some((hit.via, hit.before?))) {
             // What is no settings file that can be read, no run went by.
             if let FileBytes::Read(bytes) = self.settings(id)? {
-                all.push(bytes);
+                if via.is_none() { past.mainline.push(bytes) } else { past.aside.push(bytes) }
             }
         }
-        Ok(all)
+        Ok(past)
     }
 
-    /// Adds what commits from `tip` down to `stop` (not included) have, each content once.
+    /// Adds what commits from `stop` (not included) up to `tip` replaced and put aside, oldest first.
     fn add_settings(
         &self,
         tip: Oid,
         stop: Option<Oid>,
         hits: &mut Vec<Hit>,
     ) -> Result<(), GitError> {
-        let mut known: HashSet<Oid> = hits.iter().filter_map(|hit| hit.after).collect();
+        let mut chain = Vec::new();
         let mut at = Some(tip);
         while let Some(commit) = at.filter(|at| Some(*at) != stop) {
             let (mut parents, own) = self.parents_and_settings(commit)?;
-            let mut found = vec![(commit, None, own)];
             at = parents.next();
-            for other in parents {
-                found.push((other, Some(commit), self.parents_and_settings(other)?.1));
-            }
-            for (commit, via, after) in found {
-                if after.is_some_and(|after| known.insert(after)) {
-                    let folder = FLEET_FILE.to_owned();
-                    hits.push(Hit { commit, via, folder, before: None, after });
+            chain.push((commit, parents, own));
+        }
+        let mut before = match stop {
+            Some(stop) => self.parents_and_settings(stop)?.1,
+            None => None,
+        };
+        let mainline = hits.iter().filter(|hit| hit.via.is_none());
+        let mut known: HashSet<Oid> = mainline.filter_map(|hit| hit.after).collect();
+        let hit = |commit, via, before, after| Hit {
+            commit,
+            via,
+            folder: FLEET_FILE.to_owned(),
+            before,
+            after,
+        };
+        for (commit, others, own) in chain.into_iter().rev() {
+            for other in others {
+                let theirs = self.parents_and_settings(other)?.1;
+                if theirs.is_some_and(|theirs| Some(theirs) != own && !known.contains(&theirs)) {
+                    hits.push(hit(other, Some(commit), theirs, own));
                 }
             }
+            if own != before {
+                hits.push(hit(commit, None, before, own));
+            }
+            known.extend(own);
+            before = own;
         }
         Ok(())
     }

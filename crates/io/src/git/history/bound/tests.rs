@@ -327,7 +327,7 @@ fn an_applied_commit_is_looked_up_once_and_again_when_it_may_be_on_the_mainline(
 }
 
 #[test]
-fn every_settings_file_there_ever_was_is_found_also_behind_a_merge_that_put_it_aside() {
+fn settings_that_were_replaced_are_found_in_order_also_those_that_a_merge_put_aside() {
     let world = World::new();
     let settings = |text: &str| {
         std::fs::write(world.0.path().join("applecart.yaml"), text).unwrap();
@@ -335,23 +335,35 @@ fn every_settings_file_there_ever_was_is_found_also_behind_a_merge_that_put_it_a
     };
     let found = || {
         let repo = Repo::discover(world.0.path()).unwrap();
-        let all = repo.past_settings("HEAD").unwrap().into_iter();
-        all.map(|bytes| String::from_utf8(bytes).unwrap()).collect::<BTreeSet<_>>()
+        let past = repo.past_settings("HEAD").unwrap();
+        let texts = |all: Vec<Vec<u8>>| {
+            all.into_iter().map(|bytes| String::from_utf8(bytes).unwrap()).collect::<Vec<_>>()
+        };
+        (texts(past.mainline), texts(past.aside))
     };
-    let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect::<BTreeSet<_>>();
+    let nothing: [&str; 0] = [];
     settings("one");
+    assert_eq!(found(), (vec![], vec![]), "of now are none of before");
     world.git(&["branch", "evil"]);
     settings("two");
     settings("one");
-    assert_eq!(found(), texts(&["one", "two"]));
+    for _ in 0..2 {
+        let (mainline, aside) = found();
+        assert_eq!((mainline, aside.as_slice()), (vec!["one".into(), "two".into()], &[][..]));
+    }
     world.git(&["checkout", "--quiet", "evil"]);
     settings("evil");
-    world.git(&["merge", "--quiet", "-s", "ours", "-m", "Merge main", "main"]);
+    // The first parent's own is no news, and what the mainline never had is.
+    world.git(&["merge", "--quiet", "-s", "ours", "-m", "Merge main", "main~1"]);
+    assert_eq!(found(), (vec!["one".into()], vec!["two".into()]));
     settings("three");
-    // What main had before its tip is as good as never merged; its tip is not.
     for _ in 0..2 {
-        assert_eq!(found(), texts(&["evil", "one", "three"]));
+        assert_eq!(found(), (vec!["one".into(), "evil".into()], vec!["two".into()]));
     }
+    world.git(&["merge", "--quiet", "-s", "ours", "-m", "Merge main", "main"]);
+    assert_eq!(found().1, ["two"], "what the mainline had before is not put aside");
     world.git(&["checkout", "--quiet", "main"]);
-    assert_eq!(found(), texts(&["one", "two"]), "and of another mainline nothing is taken over");
+    let (mainline, aside) = found();
+    assert_eq!(mainline, ["one", "two"], "of another mainline nothing is taken over");
+    assert_eq!(aside, nothing);
 }
