@@ -10,12 +10,12 @@ const MAX_DIGITS: usize = 15;
 
 /// Whether `line` is what serde_json wrote, with every object's members sorted.
 pub(super) fn is_sorted(line: &[u8], written: &[u8]) -> bool {
-    let mut sorted = Vec::with_capacity(written.len());
-    sort(written, &mut sorted).is_some() && sorted == line
+    after(line, written).is_some_and(<[u8]>::is_empty)
 }
 
-/// Copies a value; `None` where it is anything but what serde_json writes.
-fn sort(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
+/// What follows in `line` when it begins with a value that serde_json wrote, sorted; `None` where it does
+/// not, or the value is one that RFC 8785 may write otherwise.
+fn after<'l>(mut line: &'l [u8], value: &[u8]) -> Option<&'l [u8]> {
     match value.first()? {
         b'{' => {
             let mut members = Vec::with_capacity(32);
@@ -30,22 +30,17 @@ fn sort(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
             }
             // Every name is plain ASCII, so octets sort as the UTF-16 of the RFC does.
             members.sort_unstable_by_key(|(name, _)| *name);
+            line = line.strip_prefix(b"{")?;
             for (place, (name, value)) in members.into_iter().enumerate() {
-                out.push(if place == 0 { b'{' } else { b',' });
-                out.extend_from_slice(name);
-                out.push(b':');
-                sort(value, out)?;
+                line = if place == 0 { line } else { line.strip_prefix(b",")? };
+                line = after(line.strip_prefix(name)?.strip_prefix(b":")?, value)?;
             }
-            if rest.len() + 1 == value.len() {
-                out.push(b'{');
-            }
-            out.push(b'}');
+            line.strip_prefix(b"}")
         }
-        b'-' | b'0'..=b'9' if value.len() > MAX_DIGITS || value.contains(&b'.') => return None,
-        b'[' if value.contains(&b'{') => return None,
-        _ => out.extend_from_slice(value),
+        b'-' | b'0'..=b'9' if value.len() > MAX_DIGITS || value.contains(&b'.') => None,
+        b'[' if value.contains(&b'{') => None,
+        _ => line.strip_prefix(value),
     }
-    Some(())
 }
 
 /// The length of the value that a text begins with.
@@ -56,8 +51,13 @@ fn length(text: &[u8]) -> Option<usize> {
         match text.get(at)? {
             b'"' => {
                 at += 1;
-                while *text.get(at)? != b'"' {
-                    at += if *text.get(at)? == b'\\' { 2 } else { 1 };
+                loop {
+                    at += memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
+                    if *text.get(at)? == b'"' {
+                        break;
+                    }
+                    // What a backslash stands before ends nothing.
+                    at += 2;
                 }
             }
             b'{' | b'[' => depth += 1,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Duration, SecondsFormat, SubsecRound, Utc};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant in UTC, with a resolution of one second.
 ///
@@ -71,8 +71,7 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'_, str>::deserialize(deserializer)?;
-        text.parse().map_err(D::Error::custom)
+        super::identity::parsed(deserializer)
     }
 }
 

@@ -2,9 +2,13 @@
 #![expect(clippy::disallowed_types, reason = "opens the repository")]
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use git2::{ErrorCode, Oid, Repository};
@@ -14,7 +18,7 @@ use super::error::LedgerError;
 use super::tree::Objects;
 use crate::git::{SigningKey, opening};
 use crate::seams::{Clock, Ids, MachineClock, RandomIds};
-use applecart_core::ledger::{Chain, ChainError, ChainFault, Tail, read_chain_past};
+use applecart_core::ledger::{Chain, ChainError, ChainFault, Tail};
 use applecart_core::ledger::{LedgerView, TenantLedger};
 use applecart_core::model::{Sha256, TenantId};
 
@@ -22,6 +26,11 @@ use applecart_core::model::{Sha256, TenantId};
 /// such a lock for milliseconds, and a slow disk for seconds; a person who waits for longer is not
 /// told why.
 const LOCK_WAIT: Duration = Duration::from_secs(8);
+
+/// So many files are worth a thread that opens the repository for itself.
+const MIN_FILES: usize = 256;
+/// More threads wait for each other.
+const MAX_READERS: usize = 4;
 
 /// What a branch is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,8 +117,8 @@ impl Local {
         let objects = self.objects(&self.repo);
         let files = objects.files(tip)?.tenants;
         let mut copies = HashMap::new();
-        for (&tenant, &blob) in &files {
-            match self.tenant_at(tenant, blob, &mut starts) {
+        for ((&tenant, &blob), read) in files.iter().zip(self.chains(&files)?) {
+            match read.and_then(|chain| starts.admit(&objects, tenant, chain)) {
                 Ok((ledger, _)) => {
                     view.tenants.insert(tenant, ledger);
                 }
@@ -135,6 +144,47 @@ impl Local {
         Ok(view)
     }
 
+    /// Every file as a chain, in order, by as many threads as are worth it. Nearly all that reading a
+    /// ledger costs is this.
+    fn chains(
+        &self,
+        files: &BTreeMap<TenantId, Oid>,
+    ) -> Result<Vec<Result<Chain, LedgerError>>, LedgerError> {
+        let files: Vec<(TenantId, Oid)> =
+            files.iter().map(|(&tenant, &blob)| (tenant, blob)).collect();
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let parts = (files.len() / MIN_FILES).clamp(1, cores.min(MAX_READERS));
+        let (branch, accepted, total) = (self.branch.as_str(), &self.accepted, &AtomicU64::new(0));
+        let read = |repo: &Repository, files: &[(TenantId, Oid)]| {
+            let objects = Objects { repo, branch };
+            let chain = |&(tenant, blob): &(TenantId, Oid)| {
+                let bytes = match objects.file(tenant, blob) {
+                    Ok(bytes) => bytes,
+                    Err(error) => return Ok(Err(error)),
+                };
+                let length = bytes.len() as u64;
+                if total.fetch_add(length, Ordering::Relaxed) + length > MAX_TOTAL {
+                    return Err(LedgerError::TooMuch { branch: branch.to_owned() });
+                }
+                Ok(objects.chain(tenant, &bytes, accepted))
+            };
+            files.iter().map(chain).collect::<Result<Vec<_>, LedgerError>>()
+        };
+        if parts == 1 {
+            return read(&self.repo, &files);
+        }
+        let path = self.repo.path();
+        thread::scope(|threads| {
+            let part = |files| threads.spawn(move || read(&open(path)?, files));
+            let parts: Vec<_> = files.chunks(files.len().div_ceil(parts)).map(part).collect();
+            let mut chains = Vec::with_capacity(files.len());
+            for part in parts {
+                chains.extend(part.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            }
+            Ok(chains)
+        })
+    }
+
     /// One tenant's file, verified.
     pub(super) fn tenant_at(
         &self,
@@ -148,21 +198,12 @@ impl Local {
         if starts.total > MAX_TOTAL {
             return Err(LedgerError::TooMuch { branch: self.branch.clone() });
         }
-        let chain = self.chain(tenant, &bytes)?;
-        if let Some(other) = starts.first_lines.insert(chain.first, tenant) {
-            let fault = ChainFault::OtherTenant { tenant: other };
-            return Err(objects.broken(tenant, ChainError::new(1, fault)));
-        }
-        Ok((TenantLedger { records: chain.records, ..TenantLedger::default() }, chain.tail))
+        starts.admit(&objects, tenant, self.chain(tenant, &bytes)?)
     }
 
     /// A tenant's file as a chain, which may break where the policy accepts it.
     pub(super) fn chain(&self, tenant: TenantId, bytes: &[u8]) -> Result<Chain, LedgerError> {
-        let mut accepts = |error: &ChainError| {
-            error.accept.is_some_and(|line| self.accepted.contains(&(tenant, line)))
-        };
-        read_chain_past(bytes, &mut accepts)
-            .map_err(|source| self.objects(&self.repo).broken(tenant, source))
+        self.objects(&self.repo).chain(tenant, bytes, &self.accepted)
     }
 
     pub(super) fn objects<'a>(&'a self, repo: &'a Repository) -> Objects<'a> {
@@ -229,6 +270,22 @@ impl Local {
 pub(super) struct Starts {
     total: u64,
     first_lines: HashMap<Sha256, TenantId>,
+}
+
+impl Starts {
+    /// The ledger of a chain that starts as no other tenant's does.
+    fn admit(
+        &mut self,
+        objects: &Objects<'_>,
+        tenant: TenantId,
+        chain: Chain,
+    ) -> Result<(TenantLedger, Tail), LedgerError> {
+        if let Some(other) = self.first_lines.insert(chain.first, tenant) {
+            let fault = ChainFault::OtherTenant { tenant: other };
+            return Err(objects.broken(tenant, ChainError::new(1, fault)));
+        }
+        Ok((TenantLedger { records: chain.records, ..TenantLedger::default() }, chain.tail))
+    }
 }
 
 /// Opens the repository that `path` is in, refusing one of another user as Git does.

@@ -4,14 +4,14 @@
 //! is a file in which lines can be hidden.
 #![expect(clippy::disallowed_types, reason = "reads Git objects")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use git2::{ErrorCode, ObjectType, Oid, Repository};
 
 use super::MAX_TENANTS;
 use super::error::LedgerError;
-use applecart_core::ledger::{ChainError, ChainFault, MAX_FILE};
-use applecart_core::model::TenantId;
+use applecart_core::ledger::{Chain, ChainError, ChainFault, MAX_FILE, read_chain_past};
+use applecart_core::model::{Sha256, TenantId};
 
 /// The mode of a plain file in a Git tree.
 pub(super) const FILE_MODE: i32 = 0o100_644;
@@ -119,6 +119,19 @@ impl Objects<'_> {
         }
         let blob = self.repo.find_blob(blob).map_err(unreadable)?;
         Ok(blob.content().to_vec())
+    }
+
+    /// A tenant's file as a chain, which may break where the policy accepts it.
+    pub(super) fn chain(
+        &self,
+        tenant: TenantId,
+        bytes: &[u8],
+        accepted: &HashSet<(TenantId, Sha256)>,
+    ) -> Result<Chain, LedgerError> {
+        let mut accepts = |error: &ChainError| {
+            error.accept.is_some_and(|line| accepted.contains(&(tenant, line)))
+        };
+        read_chain_past(bytes, &mut accepts).map_err(|source| self.broken(tenant, source))
     }
 
     /// The branch's tip; `None` when it is proved absent.
