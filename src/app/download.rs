@@ -452,17 +452,24 @@ pub(super) async fn read_intune(
     }
     match token.token.kind {
         Kind::Push => {
-            let facts = live.push.present().map(LivePush::facts);
-            let opened = past.and_then(|view| {
-                view.tenant(tenant.tenant_id).renewal_opened(&token.token, facts.as_ref())
-            });
-            live.push_signing_request =
-                opened.and_then(|record| record.request()).map(|(csr, _)| csr.to_owned());
+            live.push_signing_request = recorded_request(&live, tenant, token, past);
         }
         Kind::Enrollment => read_keys(connector, policy, tenant, &mut live).await,
         Kind::Vpp => {}
     }
     Ok(live)
+}
+
+/// The request for Apple that the renewal of a push certificate was opened with, where one is on record.
+pub(super) fn recorded_request(
+    live: &LiveTenant,
+    tenant: &Tenant,
+    token: &Token,
+    past: Option<&LedgerView>,
+) -> Option<String> {
+    let facts = live.push.present().map(LivePush::facts);
+    let opened = past?.tenant(tenant.tenant_id).renewal_opened(&token.token, facts.as_ref())?;
+    opened.request().map(|(csr, _)| csr.to_owned())
 }
 
 /// Adds Intune's public keys of all enrollment tokens in `live`. One that cannot be read stays

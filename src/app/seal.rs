@@ -92,8 +92,13 @@ pub fn seal(options: SealOptions, context: &Context) -> Result<SealedDownload, A
     let (live, known, history) = match &options.compare {
         Compare::Nothing => (None, last_seen(context, &repo, &policy), None),
         Compare::Snapshot(path) => {
-            let live = identity::narrow(files::snapshot(path)?, tenant, &token, None);
-            (Some(live), last_seen(context, &repo, &policy), None)
+            let mut live = identity::narrow(files::snapshot(path)?, tenant, &token, None);
+            let known = last_seen(context, &repo, &policy);
+            if token.token.kind == Kind::Push && live.push_signing_request.is_none() {
+                let recorded = download::recorded_request(&live, tenant, &token, known.as_ref());
+                live.push_signing_request = recorded;
+            }
+            (Some(live), known, None)
         }
         Compare::Intune => {
             let (live, known, history) = read_intune(context, tenant, &token)?;

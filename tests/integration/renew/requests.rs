@@ -7,6 +7,7 @@ use applecart_io::store::Ledger;
 
 use super::*;
 use crate::signatures::keys::Keys;
+use crate::world::pushed as certificate;
 
 /// Somebody with no more than the right to push notes.
 pub(super) fn mallory(hub: &Hub) -> Clone<'_> {
@@ -428,4 +429,55 @@ fn what_was_recorded_of_others_counts_for_seal_without_asking_anybody() {
     let seal = ["seal", text(&file), "contoso/push", "--offline"];
     let said = words(&run(&clone, &seal).ends_with(4));
     assert!(said.contains("foreign-request") && said.contains("fabrikam"), "{said}");
+}
+
+#[test]
+fn a_certificate_for_another_key_than_the_recorded_request_is_refused_without_asking_intune() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let (file, _) = renewed(&hub, &clone, "contoso");
+    let apple = hub.world.simulator().apple();
+    let issued = apple.renew(&foreign().0, &topic(&hub.world, "contoso"), Utc::now()).unwrap();
+    let other = download(&hub.world, "other.pem", &issued.pem);
+    let snapshot = hub.world.path("snapshot.json");
+    let (serial, live) = (hub.world.live_serial("contoso").unwrap(), topic(&hub.world, "contoso"));
+    let live = format!(
+        r#"{{"applePushNotificationCertificate": {{"topicIdentifier": "{live}", "certificateSerialNumber": "{serial}", "expirationDateTime": "2026-12-01T00:00:00Z", "appleIdentifier": "mdm@contoso.example"}}}}"#
+    );
+    std::fs::write(&snapshot, live).unwrap();
+    let ways = [&["--offline"][..], &["--snapshot", text(&snapshot)]];
+    for how in ways {
+        let seal = |file: &Path| {
+            run(&clone, &[&["seal", text(file), "contoso/push", "--dry-run"], how].concat())
+        };
+        let said = words(&seal(&other).ends_with(4));
+        assert!(
+            said.contains("key-mismatch its key is not the one in this renewal's request"),
+            "{said}"
+        );
+        assert!(said.contains("That request was recorded by"), "{said}");
+        seal(&file).ends_with(0);
+    }
+    // A reviewed line of the tenant file lets it pass, as it does with Intune.
+    let tenant = clone.folder.join("tenants/contoso/tenant.yaml");
+    let before = std::fs::read_to_string(&tenant).unwrap();
+    let line = format!(
+        "push:\n  allow: [{{hold: key-mismatch, from: {serial}, to: {}, reason: it answers Intune's, until: 2099-12-31}}]\n",
+        issued.serial
+    );
+    std::fs::write(&tenant, before.replacen("push:\n", &line, 1)).unwrap();
+    run(&clone, &["seal", text(&other), "contoso/push", "--offline", "--dry-run"]).ends_with(0);
+}
+
+#[test]
+fn the_certificate_that_intune_has_is_sealed_without_asking_although_a_renewal_is_open() {
+    let hub = hub(&["contoso"]);
+    let clone = admin(&hub, "admin");
+    let first = hub.world.issue(Some(&topic(&hub.world, "contoso")), 20);
+    let of_now = certificate("contoso", &first);
+    hub.world.change("contoso", |it| it.apple_push_notification_certificate = Some(of_now));
+    let out = hub.world.path("");
+    run(&clone, &["renew", "contoso/push", "--out", text(&out)]).ends_with(0);
+    let file = download(&hub.world, "current.pem", &first.pem);
+    run(&clone, &["seal", text(&file), "contoso/push", "--offline", "--dry-run"]).ends_with(0);
 }

@@ -1,7 +1,7 @@
 //! What speaks against a downloaded file, by the rules that `plan` follows after the merge.
 
 use crate::apple::enrollment::is_same_server;
-use crate::apple::{Finding, FindingCode, Inspection};
+use crate::apple::{Finding, FindingCode, Inspection, push};
 use crate::fleet::{Desired, Move, Tenant, Token};
 use crate::ledger::{Maker, TenantLedger};
 use crate::model::{Kind, LiveTenant, LiveToken, Reading, Record, Sha256, TenantName, Timestamp};
@@ -11,6 +11,7 @@ use crate::rules::codes::Reason;
 use crate::rules::downloads::{self, Downloads};
 use crate::rules::judge::{self, Case, Objection};
 use crate::rules::requests::{self, Requests};
+use crate::rules::subject::ABSENT;
 use crate::rules::topics::{self, KnownTopic, Witness};
 use crate::rules::verdicts::{self, Verdicts};
 
@@ -98,6 +99,7 @@ impl Judging<'_> {
             refusing
                 .map(|finding| Objection::new(finding.code.as_str(), finding.message.clone()))
                 .chain(self.forgotten_topic())
+                .chain(self.other_request())
                 .collect()
         };
         // The plan holds it until a reviewed line says so; without the file there is none to review.
@@ -144,6 +146,35 @@ impl Judging<'_> {
             known.row()
         );
         Some(Objection::new(Reason::TopicChange.as_str(), detail))
+    }
+
+    /// That the certificate answers none of the requests that are on record for this renewal, where
+    /// Intune was not asked. A certificate that Intune had when one was opened was made for an earlier one.
+    fn other_request(&self) -> Option<Objection> {
+        let facts = &self.inspection.facts;
+        let serial_before =
+            |record: &Record| record.before.as_ref().and_then(|before| before.serial.clone());
+        let open = self.open_requests();
+        let is_renewed = |record: &&Record| {
+            serial_before(record).is_some_and(|before| Some(&before) == facts.serial.as_ref())
+        };
+        if self.answers_request() || open.iter().any(is_renewed) {
+            return None;
+        }
+        let asked = open.last()?;
+        let (_, key) = asked.request()?;
+        let finding = push::against_request(facts.public_key_sha256?, Some(key))?;
+        let from = serial_before(asked).map_or(ABSENT.to_owned(), |serial| serial.to_string());
+        let change = Change::of(&from, facts.serial.as_ref()?, self.sha256);
+        let today = self.now.date_time().date_naive();
+        if allow::releases(&self.token.allow, Reason::KeyMismatch, &change, today) {
+            return None;
+        }
+        let detail = format!(
+            "{}. Intune was not asked: if it has another certificate since that request, leave out --offline",
+            finding.message
+        );
+        Some(Objection::new(finding.code.as_str(), detail))
     }
 
     /// That nothing proves which of several open requests Intune made, and the line that says so.
