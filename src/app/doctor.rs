@@ -448,7 +448,7 @@ fn ledger(loaded: &Loaded, context: &Context) -> Finding {
     if aside > 0 {
         let count = report::plural(aside, "tenant");
         let text = format!(
-            "{text}; lines of {count} have no effect, because no run with a right clock writes them (ledger-line-broken)"
+            "{text}; lines of {count} have no effect, because no run writes such lines (ledger-line-broken)"
         );
         return Check::new(Area::Ledger, CheckState::Warning, text)
             .with_next(

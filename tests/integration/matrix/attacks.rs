@@ -160,6 +160,33 @@ fn a_forged_announcement_delays_by_minutes_and_a_pipeline_says_so() {
     assert_eq!(uploads(&hub), [0; 3]);
 }
 
+/// The lines that no run writes are no reason to wait, and nobody ticks the record that has one.
+#[test]
+fn an_announcement_that_no_run_writes_delays_nothing_and_doctor_ticks_no_such_record() {
+    for (field, value) in [
+        ("leaseUntil", "9999-12-31T23:59:59Z"),
+        ("rev", "refs/heads/main"),
+        ("at", "9999-12-31T23:59:59Z"),
+    ] {
+        let hub = due();
+        for (tenant, kind) in DUE {
+            let mut line = hub.line("intended", tenant, kind);
+            line[field] = json!(value);
+            hub.append(User::Deputy, LEDGER, tenant, &[line]);
+        }
+        let clone = hub.clone("clone", &[]);
+        let status = clone.run(&["status", "--fail-on", "ledger-line-broken"]).ends_with(9);
+        status.says("ledger-line-broken");
+        let found = clone.run(&["doctor", "--format", "json"]).json();
+        let checks = found["checks"].as_array().unwrap();
+        let ledger = checks.iter().find(|check| check["area"] == "ledger").unwrap();
+        assert_eq!(ledger["state"], "warning", "{field}: {ledger}");
+        assert!(ledger["text"].as_str().unwrap().contains("ledger-line-broken"), "{ledger}");
+        applies(&hub).ends_with(0).says("ledger-line-broken");
+        assert_eq!(uploads(&hub), [1; 3], "{field}");
+    }
+}
+
 /// Lines of these events, of every due renewal.
 fn forge(hub: &Hub, events: &[&str]) {
     if events.is_empty() {

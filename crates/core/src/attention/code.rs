@@ -119,7 +119,7 @@ causes! {
     RequestDisputed = Urgent, own!("request-disputed");
     /// Three runs in a row or more announced an upload, and none recorded what came of it.
     IntentWithoutOutcome = Urgent, own!("intent-without-outcome");
-    /// A line of the ledger that has no effect, because no run with a right clock writes it.
+    /// A line of the ledger that has no effect, because no run writes such a line.
     LedgerLineBroken = Urgent, own!("ledger-line-broken");
     /// No reading of the tenant is known that is as new as the settings ask for.
     ReadingStale = Urgent, own!("reading-stale");

@@ -1,4 +1,4 @@
-//! Lines that have no effect: what no run with a right clock can have written.
+//! Lines that have no effect: what no run can have written.
 //!
 //! A clock that was days ahead, or a forged line, must not lease a token until next year or prove an
 //! upload that is still to come; and no run confirms a file that none has announced. Such a line stays
@@ -31,6 +31,12 @@ impl Record {
 }
 
 impl Record {
+    /// Whether it says that the run worked from something that is no commit.
+    pub fn names_no_commit(&self) -> bool {
+        let is_digit = |digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+        self.rev.as_deref().is_some_and(|rev| rev.len() != 40 || !rev.bytes().all(is_digit))
+    }
+
     /// Whether it says that Intune has a file that no line before it announced or says was sent. Of
     /// a push certificate or a VPP token a run may find that by looking; an enrollment token shows
     /// nothing of its file.
@@ -49,11 +55,17 @@ impl Record {
     }
 }
 
+fn binds(record: &Record, before: &[Record], now: Timestamp) -> bool {
+    !record.is_out_of_bounds(now)
+        && !record.names_no_commit()
+        && !record.confirms_unannounced(before)
+}
+
 /// The records that bind, and those that do not.
 fn split(records: Vec<Record>, now: Timestamp) -> (Vec<Record>, Vec<Record>) {
     let (mut binding, mut aside) = (Vec::with_capacity(records.len()), Vec::new());
     for record in records {
-        let binds = !record.is_out_of_bounds(now) && !record.confirms_unannounced(&binding);
+        let binds = binds(&record, &binding, now);
         if binds { &mut binding } else { &mut aside }.push(record);
     }
     (binding, aside)
@@ -63,8 +75,7 @@ impl TenantLedger {
     /// The records that bind.
     pub fn within(&self, now: Timestamp) -> Cow<'_, Self> {
         let binds = |(place, record): (usize, &Record)| {
-            let before = self.records.get(..place).unwrap_or_default();
-            !record.is_out_of_bounds(now) && !record.confirms_unannounced(before)
+            binds(record, self.records.get(..place).unwrap_or_default(), now)
         };
         if self.records.iter().enumerate().all(binds) {
             return Cow::Borrowed(self);
@@ -93,12 +104,26 @@ impl LedgerView {
 mod tests {
     use super::*;
     use crate::ledger::testing::{at, draft, intent, sha, tenant, vpp};
-    use crate::model::{EntryBody, Event, TokenRef};
+    use crate::model::{EntryBody, Event, LedgerEntry, TokenRef};
 
-    fn view(entries: Vec<crate::model::LedgerEntry>) -> LedgerView {
+    fn view(entries: Vec<LedgerEntry>) -> LedgerView {
         let mut view = LedgerView::default();
         view.tenants.insert(tenant(1), TenantLedger::from_entries(entries));
         view
+    }
+
+    #[test]
+    fn a_line_of_a_run_that_worked_from_no_commit_binds_nothing() {
+        let of = |rev: &str| {
+            let entry = LedgerEntry { rev: Some(rev.to_owned()), ..intent(0, "run-1", sha("a")) };
+            view(vec![entry]).within(at(1))
+        };
+        for rev in ["main", "", "HEAD~1", &"c".repeat(39), &"C".repeat(40), &"g".repeat(40)] {
+            let view = of(rev);
+            assert_eq!(view.set_aside[&tenant(1)].len(), 1, "{rev}");
+            assert!(view.tenants[&tenant(1)].records.is_empty(), "{rev}");
+        }
+        assert!(of(&"c".repeat(40)).set_aside.is_empty());
     }
 
     #[test]

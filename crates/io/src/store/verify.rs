@@ -166,8 +166,8 @@ fn broken_line(
             .to_owned()
     } else if let Some(what) = requests::belied(record) {
         format!("it {what}, so it was forged, and it has no effect. Find out who recorded it")
-    } else if record.rev.as_deref().is_some_and(|rev| !is_commit(rev)) {
-        "its `rev` is no commit (40 hexadecimal digits); no run of applecart writes that. Find out who did"
+    } else if record.names_no_commit() {
+        "its `rev` is no commit (40 hexadecimal digits); no run of applecart writes that, and it has no effect. Find out who did"
             .to_owned()
     } else {
         return None;
@@ -203,10 +203,6 @@ fn further_breaks(ledger: &Ledger, tenant: TenantId, blob: Oid) -> Vec<Fault> {
     let end = end.err().filter(|error| error.accept.is_none());
     breaks.extend(end.map(|error| fault(ledger, &objects.broken(tenant, error))));
     breaks.into_iter().skip(1).collect()
-}
-
-fn is_commit(rev: &str) -> bool {
-    rev.len() == 40 && rev.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn fault(ledger: &Ledger, error: &LedgerError) -> Fault {

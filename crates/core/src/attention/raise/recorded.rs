@@ -58,6 +58,7 @@ pub(super) struct Recorded<'a> {
     pub(super) show: String,
 }
 
+const NO_RUN: &str = "No run writes such a line: find out who did.";
 const WRONG_CLOCK: &str = "Correct the clock of that machine, or find out who forged the line.";
 
 impl Recorded<'_> {
@@ -86,12 +87,14 @@ impl Recorded<'_> {
             ("asks for a lease of more than 15 minutes".to_owned(), WRONG_CLOCK)
         } else if newest.is_out_of_bounds(self.input.plan.generated_at) {
             (format!("is dated {}, which is in the future", newest.at), WRONG_CLOCK)
+        } else if newest.names_no_commit() {
+            ("names no commit that its run worked from".to_owned(), NO_RUN)
         } else {
             let what = format!(
                 "says that Intune has a file of {} that no run announced",
                 newest.token_words()
             );
-            (what, "No run writes such a line: find out who did.")
+            (what, NO_RUN)
         };
         let message = format!(
             "Line {} of its ledger {what}. It was written by {} and has no effect.",

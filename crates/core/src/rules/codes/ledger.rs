@@ -48,7 +48,7 @@ super::rows! {
         "Intune has the private key of its own request alone. A certificate for another key cuts off every device. Everyone who may write notes can record a request.",
         "Ask the people whom the message names. `applecart renew TENANT/TOKEN --request KEY` gives out the one that Intune made. If no one can tell, run `applecart renew TENANT/TOKEN --new-csr`.";
     "ledger-line-broken" [Ledger Attention] Error ()
-        "A line is dated in the future, asks for a lease of more than 15 minutes, or names another key than the request for Apple (CSR) that it holds.",
+        "A line is dated in the future, asks for a lease of more than 15 minutes, names no commit that its run worked from, says that Intune has a file that no run announced, or names another key than the request for Apple (CSR) that it holds.",
         "A run on a machine with a wrong clock wrote it, or it was forged. It decides nothing: no run waits for it, it proves no upload, and its request is not given out.",
         "Find out who wrote it; where the clock of a machine is wrong, correct it. Run `applecart ledger show TENANT`.";
     "cannot-open" [Ledger] Error ()
