@@ -483,6 +483,28 @@ fn a_hold_that_the_merge_itself_releases_is_told_first() {
     }
 }
 
+/// The base's application reads what is planned; whether the proposed one can, nobody has tried.
+#[test]
+fn a_revision_that_signs_in_otherwise_is_said_to_be_untried() {
+    let fleet = Fleet::new();
+    fleet.branch("sign-in");
+    let told = || {
+        let plan = ["plan", "--base", "origin/main", "--format", "markdown"];
+        fleet.world.run(&plan).ends_with(0).stdout.contains("signs in was not tried")
+    };
+    fleet.policy("safety: {maxTenants: 9}\n");
+    fleet.world.commit("Other limits");
+    assert!(!told());
+    let path = fleet.world.repo().join("applecart.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let other = text.replace("cloud: public", "cloud: china");
+    let other =
+        if other == text { text.replacen("auth:\n", "auth:\n  cloud: china\n", 1) } else { other };
+    std::fs::write(&path, other).unwrap();
+    fleet.world.commit("Another cloud");
+    assert!(told());
+}
+
 #[test]
 fn settings_that_judge_no_write_are_planned_once() {
     let fleet = Fleet::new();

@@ -546,6 +546,27 @@ mod tests {
     }
 
     #[test]
+    fn another_application_proof_or_cloud_signs_in_otherwise_and_nothing_else_does() {
+        let load = |text: &str| load_policy(Some(text.as_bytes())).0.unwrap();
+        let now = load(FLEET);
+        for (from, to) in [
+            ("clientId: 2f6b1c9d", "clientId: 3f6b1c9d"),
+            ("credential: client-secret", "credential: github"),
+            ("cloud: public", "cloud: china"),
+            ("clientId: 77aa", "clientId: 78aa"),
+            ("credential: github", "credential: managed-identity"),
+            ("cloud: usgov", "cloud: dod"),
+            ("gcch:", "gov:"),
+        ] {
+            assert!(FLEET.contains(from), "{from}");
+            assert!(now.signs_in_otherwise(&load(&FLEET.replacen(from, to, 1))), "{to}");
+        }
+        for (from, to) in [("maxShare: 5%", "maxShare: 6%"), ("settle: 45m", "settle: 46m")] {
+            assert!(!now.signs_in_otherwise(&load(&FLEET.replacen(from, to, 1))), "{to}");
+        }
+    }
+
+    #[test]
     fn words_order_and_what_only_reports_go_by_are_not() {
         for (from, to) in [
             ("kind: Fleet", "kind: Fleet # a comment"),

@@ -290,6 +290,32 @@ fn defaults_are_the_documented_ones() {
 }
 
 #[test]
+fn who_is_told_of_an_expiry_has_the_time_to_renew() {
+    let text = |expiry: &str| {
+        let text = std::str::from_utf8(POLICY).unwrap();
+        text.replace("expiry: {renewBefore: 60d, critical: 2w}", &format!("expiry: {{{expiry}}}"))
+    };
+    for (expiry, told) in [
+        ("renewBefore: 6d", Some("at least 7d and at most 365d")),
+        ("renewBefore: 167h", Some("at least 7d and at most 365d")),
+        ("renewBefore: 0d", Some("at least 7d and at most 365d")),
+        ("renewBefore: 366d", Some("at least 7d and at most 365d")),
+        ("critical: 23h", Some("at least 1d and at most 365d")),
+        ("critical: 0d", Some("at least 1d and at most 365d")),
+        ("renewBefore: 7d, critical: 8d", Some("`critical` is longer than `renewBefore`")),
+        ("renewBefore: 168h, critical: 24h", None),
+        ("renewBefore: 365d, critical: 365d", None),
+    ] {
+        let mistakes = load_policy(Some(text(expiry).as_bytes())).1;
+        assert_eq!(codes(&mistakes), vec!["out-of-range"; usize::from(told.is_some())], "{expiry}");
+        let message = mistakes.first().map(|mistake| mistake.message.as_str()).unwrap_or_default();
+        assert!(message.contains(told.unwrap_or_default()), "{expiry}: {message}");
+    }
+    let short = load_policy(Some(text("renewBefore: 7d").as_bytes())).0.unwrap();
+    assert_eq!(short.critical, chrono::Duration::days(7), "critical is never longer than due");
+}
+
+#[test]
 fn a_mistake_makes_one_tenant_invalid_and_no_other() {
     let good = tenant_yaml("adatum", 1, "");
     let bad = tenant_yaml("contoso", 2, "colour: blue\n");

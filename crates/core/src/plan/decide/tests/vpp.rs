@@ -2,7 +2,7 @@
 
 use crate::model::{Event, Facts, FailureCode, Sha256};
 use crate::plan::world::{NEXT_YEAR, THIS_YEAR, World, at, vpp_entry};
-use crate::plan::{Note, Reason, Warning};
+use crate::plan::{Action, Note, Reason, Sync, Warning};
 
 #[test]
 fn a_renewal_carries_the_settings_that_differ_and_no_others() {
@@ -110,6 +110,23 @@ fn an_entry_that_names_the_id_of_what_was_made_again_is_told_the_new_one() {
 }
 
 #[test]
+fn a_file_that_is_being_uploaded_as_another_token_is_not_uploaded_beside_it() {
+    // Another entry had the file a minute ago, with an id of its own, so nothing is being created.
+    let beside = |serial: &str| {
+        let mut world = World::vpp_renewal();
+        world.expect_upload();
+        let line = world.recorded(Event::Intended, serial, "run-1", "2026-11-22T11:59:00Z");
+        line.token.id = Some("vpp-9".into());
+        line.token.name = Some("Paris".into());
+        line.after.as_mut().unwrap().location = Some("Paris".into());
+        world
+    };
+    let token = beside("AA").first();
+    assert_eq!((token.state.sync, token.action), (Sync::Progressing, Action::None));
+    beside("BB").expect_upload();
+}
+
+#[test]
 fn an_upload_of_the_same_expiry_shows_by_its_state_and_time() {
     let mut world = World::vpp();
     world.live_vpp(|live| live.state = "invalid".into());
@@ -117,7 +134,7 @@ fn an_upload_of_the_same_expiry_shows_by_its_state_and_time() {
     let line = world.recorded(Event::Intended, "BB", "run-1", "2026-11-22T11:50:00Z");
     line.before = Some(Facts { expires: Some(at(NEXT_YEAR)), ..Facts::default() });
     let not_yet = world.first();
-    assert_eq!(not_yet.state.sync, crate::plan::Sync::Progressing);
+    assert_eq!(not_yet.state.sync, Sync::Progressing);
     world.live_vpp(|live| {
         live.state = "valid".into();
         live.last_modified = Some(at("2026-11-22T11:51:00Z"));
@@ -127,7 +144,7 @@ fn an_upload_of_the_same_expiry_shows_by_its_state_and_time() {
     world.live_vpp(|live| live.last_modified = Some(at("2026-11-22T11:40:00Z")));
     assert!(world.first().state.warnings.contains(&Warning::UnrecordedUpload));
     world.live_vpp(|live| live.last_modified = Some(at("2026-11-22T11:39:59Z")));
-    assert_eq!(world.first().state.sync, crate::plan::Sync::Progressing);
+    assert_eq!(world.first().state.sync, Sync::Progressing);
 }
 
 #[test]
