@@ -7,7 +7,7 @@ use super::session::{self, Tree, Unknown, Which};
 use super::{AppError, Context, Reach};
 use applecart_core::fleet::{self, Desired, FileBytes, Source};
 use applecart_core::ledger::{LedgerView, TenantLedger};
-use applecart_core::model::{Commit, TenantId, TenantName, Timestamp, TokenRef, nearest};
+use applecart_core::model::{Commit, Record, TenantId, TenantName, Timestamp, TokenRef, nearest};
 use applecart_core::plan::Selection;
 use applecart_core::renewal::split_spec;
 use applecart_core::report::{self, Heading, History, Period, TenantPast, TokenHistory, Version};
@@ -218,6 +218,7 @@ impl Reader<'_> {
         }
         let mut ledger_problem = None;
         let mut ledgers: Vec<(TenantId, &TenantLedger)> = Vec::new();
+        let mut told: Vec<(TenantId, &[Record])> = Vec::new();
         match self.known {
             Err(why) => ledger_problem = Some(why.to_string()),
             Ok(view) => {
@@ -235,10 +236,12 @@ impl Reader<'_> {
                         ledger_problem = Some(why.to_owned());
                     }
                     ledgers.extend(view.tenants.get(&id).map(|ledger| (id, ledger)));
+                    told.extend(view.told.get(&id).map(|told| (id, told.as_slice())));
                 }
             }
         }
-        let past = TenantPast { name: folder.to_owned(), versions, ledgers, ledger_problem };
+        let name = folder.to_owned();
+        let past = TenantPast { name, versions, ledgers, told, ledger_problem };
         Ok(report::tokens_of(&past, self.period, self.now))
     }
 

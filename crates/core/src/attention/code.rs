@@ -123,6 +123,9 @@ causes! {
     LedgerLineBroken = Urgent, own!("ledger-line-broken");
     /// No reading of the tenant is known that is as new as the settings ask for.
     ReadingStale = Urgent, own!("reading-stale");
+    /// A renewal is due, and the settings ask for the customer's number in the ticket system, which the
+    /// tenant file does not have.
+    TicketUnmapped = Urgent, own!("ticket-unmapped");
     /// The suspension ran out, and its line is still there.
     SuspensionOver = Notice, Reason::SuspensionEnded.as_str();
     /// Less than the fleet's `renewBefore` is left.

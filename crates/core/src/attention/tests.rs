@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use super::*;
-use crate::fleet::{Suspension, Tenant};
+use crate::fleet::{Policy, Suspension, Tenant, TicketPolicy};
 use crate::ledger::TenantLedger;
 use crate::model::{Event, Facts, FailureCode, Problem, ProblemCode, Reading, Sha256};
 use crate::plan::world::{BaseWorld, NEXT_YEAR, OTHER_TOPIC, TOPIC, World, at, push_entry, tenant};
@@ -85,6 +85,7 @@ struct Fleet {
     git: Vec<Desired>,
     ledger: LedgerView,
     clone: CloneState,
+    tickets: Option<TicketPolicy>,
 }
 
 impl Fleet {
@@ -214,6 +215,14 @@ impl Fleet {
                 let past: TenantLedger = view.tenants.into_values().next().unwrap();
                 self.ledger.tenants.insert(git.tenant_id, past);
             }
+            Cause::TicketUnmapped => {
+                state.expiry = Expiry::RenewalDue;
+                self.tickets = Some(TicketPolicy {
+                    sink: "noc".into(),
+                    client: Some("halo".into()),
+                    require: true,
+                });
+            }
             Cause::Suspended => git.suspend = until(date(2999, 1, 1)),
             Cause::SuspensionOver => git.suspend = until(date(2000, 1, 1)),
             Cause::RecordChanges => {
@@ -254,7 +263,7 @@ impl Fleet {
             plan: &self.plan,
             fleet: &self.git,
             ledger: Some(&self.ledger),
-            policy: &World::equal().policy,
+            policy: &Policy { tickets: self.tickets.clone(), ..World::equal().policy },
             clone: &self.clone,
             earlier: None,
         })
@@ -282,6 +291,7 @@ impl Fleet {
         (fleet.plan.record_changed, fleet.plan.settings_invalid) = (None, None);
         fleet.plan.quieter_then.clear();
         (fleet.ledger, fleet.clone) = (LedgerView::default(), CloneState::default());
+        fleet.tickets = None;
         fleet
     }
 
@@ -294,7 +304,7 @@ fn every_cause() -> Fleet {
     let mut plan = World::equal().plan();
     plan.tenants.clear();
     let (ledger, clone) = (LedgerView::default(), CloneState::default());
-    let mut fleet = Fleet { plan, git: Vec::new(), ledger, clone };
+    let mut fleet = Fleet { plan, git: Vec::new(), ledger, clone, tickets: None };
     for cause in Cause::all() {
         fleet.add(cause);
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use chrono::Duration;
 
+use super::Tenant;
 use crate::words::kebab_enum;
 
 /// How often a matter that lasts is told again where the settings do not say.
@@ -188,4 +189,12 @@ pub struct TicketPolicy {
     pub client: Option<String>,
     /// Whether no ticket is opened for a tenant without that key.
     pub require: bool,
+}
+
+impl TicketPolicy {
+    /// The key that the tenant would need for a ticket and does not have.
+    pub fn lacks(&self, tenant: &Tenant) -> Option<&str> {
+        let key = self.client.as_deref().filter(|_| self.require)?;
+        (!tenant.tickets.contains_key(key)).then_some(key)
+    }
 }

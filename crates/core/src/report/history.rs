@@ -217,7 +217,7 @@ pub struct RecordEntry {
     pub evidence: Option<Evidence>,
     /// Acknowledgements: who of the customer confirmed.
     pub by: Option<String>,
-    /// Acknowledgements: what they said.
+    /// Acknowledgements: what they said. Tickets: their number.
     pub note: Option<String>,
 }
 
@@ -225,6 +225,7 @@ impl RecordEntry {
     fn of(tenant_id: TenantId, record: &Record) -> Self {
         let (by, note) = match &record.body {
             EntryBody::Acknowledged { by, note, .. } => (by.clone(), note.clone()),
+            EntryBody::TicketLinked { ticket } => (None, Some(format!("ticket {}", ticket.number))),
             _ => (None, None),
         };
         Self {

@@ -18,7 +18,7 @@ use super::text;
 use crate::attention::{Attention, Matter};
 use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::{LedgerView, TenantLedger};
-use crate::model::{Event, Problem, Record, Sha256, TenantId, Timestamp, TokenRef};
+use crate::model::{EntryBody, Event, Problem, Record, Sha256, TenantId, Timestamp, TokenRef};
 use crate::plan::{Expiry, FORMAT_VERSION, Health, Observed, Plan, Sync, TokenState};
 
 pub use flat::{status_csv, status_markdown};
@@ -96,6 +96,9 @@ pub struct StatusToken {
     /// The upload that the customer has not confirmed yet; `null` where none waits for it.
     #[serde(default)]
     pub unacknowledged: Option<Recorded>,
+    /// The number of its newest ticket in the ticket system; left out where none is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
 }
 
 /// A tenant of a [`Status`].
@@ -206,8 +209,18 @@ fn token_of(
         last_upload: past.and_then(|past| last_upload(past, &of)),
         last_confirmed: past.and_then(|past| past.last_confirmed(&of)).map(Recorded::from),
         unacknowledged: past.and_then(|past| past.unacknowledged(&of)).map(Recorded::from),
+        ticket: None,
         state: state.clone(),
     }
+}
+
+/// The number that a token's newest ticket was recorded to have.
+fn ticket(told: &[Record], token: &TokenRef) -> Option<String> {
+    let number = |record: &Record| match &record.body {
+        EntryBody::TicketLinked { ticket } if record.is_of(token) => Some(ticket.number.clone()),
+        _ => None,
+    };
+    told.iter().rev().find_map(number)
 }
 
 /// The status that a plan holds, with what Git and the ledger know beside it. An unknown ledger
@@ -231,9 +244,12 @@ pub fn status_of(
             let desired = in_git.get(tenant.name.as_str()).copied();
             // A broken record is not an empty one: nothing of it is shown.
             let past = ledger.zip(tenant.tenant_id).and_then(|(view, id)| view.tenants.get(&id));
+            let told = ledger.zip(tenant.tenant_id).and_then(|(view, id)| view.told.get(&id));
+            let told = told.map(Vec::as_slice).unwrap_or_default();
             let token = |state: &TokenState| {
                 let entry = desired.and_then(|tenant| state.entry_in(tenant));
-                token_of(state, entry, past, &attention)
+                let ticket = ticket(told, &state.token());
+                StatusToken { ticket, ..token_of(state, entry, past, &attention) }
             };
             StatusTenant {
                 name: tenant.name.clone(),

@@ -11,7 +11,7 @@ use crate::attention::{Cause, Input, Matter, MatterTenant};
 use crate::fleet::{Suspension, Tenant, Token};
 use crate::ledger::{LedgerView, TenantLedger};
 use crate::model::{Kind, ProblemCode, Timestamp, TokenRef, shell_word};
-use crate::plan::{PlannedTenant, PlannedToken, Reason, Withdrawal, Withdrawn};
+use crate::plan::{Expiry, PlannedTenant, PlannedToken, Reason, Withdrawal, Withdrawn};
 
 pub(super) struct OneTenant<'a> {
     pub(super) input: &'a Input<'a>,
@@ -45,6 +45,7 @@ impl OneTenant<'_> {
         matters.extend(stale);
         matters.extend(self.ledger_line_broken());
         matters.extend(self.outdated());
+        matters.extend(self.ticket_unmapped());
         matters.extend(self.twice());
         matters.extend(self.wrong_destination());
         matters.extend(self.tenant.withdrawn.iter().map(|one| self.withdrawn(one)));
@@ -65,6 +66,23 @@ impl OneTenant<'_> {
     fn ledger_line_broken(&self) -> Option<Matter> {
         let words = self.recorded()?.line_broken()?;
         Some(self.matter(Cause::LedgerLineBroken, None, None, words))
+    }
+
+    /// That no ticket can be opened for a renewal that is due: nobody guesses whose it is.
+    fn ticket_unmapped(&self) -> Option<Matter> {
+        let tenant = self.desired?;
+        let key = self.input.policy.tickets.as_ref().and_then(|tickets| tickets.lacks(tenant))?;
+        let is_due = |one: &PlannedToken| {
+            matches!(one.state.expiry, Expiry::RenewalDue | Expiry::Critical | Expiry::Expired)
+        };
+        if !self.tenant.tokens.iter().any(is_due) {
+            return None;
+        }
+        let cause = Cause::TicketUnmapped;
+        let (why, next) = of_table(cause);
+        let message = format!("Its tenant file has no `tickets: {{{key}: …}}`. {why}");
+        let words = Words::of_code(message, next, &shell_word(&self.tenant.name), "TENANT");
+        Some(self.matter(cause, None, None, words))
     }
 
     /// What of it stands in the fleet more than once, also while no upload is due that it would hold.

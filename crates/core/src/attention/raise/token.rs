@@ -397,7 +397,15 @@ impl<'a> OneToken<'a> {
     }
 
     fn awaiting_confirmation(&self) -> Option<Matter> {
-        let upload = self.of.past?.unacknowledged(&self.token)?;
+        let past = self.of.past?;
+        let upload = past.unacknowledged(&self.token)?;
+        // What no reading has shown yet, nobody can try on a device.
+        let is_shown = !matches!(self.planned.state.sync, Sync::Progressing | Sync::Unobserved);
+        let proof = || past.proof(&self.token, upload.sha256()?);
+        let proved = || proof().is_some_and(|proof| proof.seq >= upload.seq);
+        if !is_shown && !proved() {
+            return None;
+        }
         let message = format!(
             "Uploaded on {} and not yet confirmed by the customer.",
             advice::day(upload.at)

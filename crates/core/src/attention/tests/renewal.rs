@@ -152,3 +152,34 @@ fn what_decides_nothing_makes_no_clone_outdated() {
     world.base.as_mut().unwrap().tenants = vec![Desired::Valid(newer)];
     assert_eq!(world.plan().tenants[0].outdated, None);
 }
+
+#[test]
+fn nobody_is_asked_to_try_what_no_reading_has_shown() {
+    let with = |sync: Sync| {
+        let mut fleet = Fleet::of(Cause::AwaitingConfirmation);
+        fleet.plan.tenants[0].tokens[0].state.sync = sync;
+        codes(&fleet.list().matters).contains(&"awaiting-confirmation")
+    };
+    assert!(with(Sync::InSync));
+    for unseen in [Sync::Progressing, Sync::Unobserved] {
+        assert!(!with(unseen), "{unseen}");
+    }
+}
+
+#[test]
+fn a_customer_without_the_number_that_tickets_need_is_told_of_when_a_renewal_is_due() {
+    let mut fleet = Fleet::of(Cause::TicketUnmapped);
+    let is_told = |fleet: &Fleet| codes(&fleet.list().matters).contains(&"ticket-unmapped");
+    assert!(is_told(&fleet));
+    let expiry = &mut fleet.plan.tenants[0].tokens[0].state.expiry;
+    *expiry = Expiry::Valid;
+    assert!(!is_told(&fleet), "no ticket is due");
+    fleet.plan.tenants[0].tokens[0].state.expiry = Expiry::Expired;
+    let Desired::Valid(tenant) = &mut fleet.git[0] else { panic!() };
+    tenant.tickets.insert("halo".into(), "123".into());
+    assert!(!is_told(&fleet), "it has its number");
+    let Desired::Valid(tenant) = &mut fleet.git[0] else { panic!() };
+    tenant.tickets.clear();
+    fleet.tickets.as_mut().unwrap().require = false;
+    assert!(!is_told(&fleet), "none is asked for");
+}

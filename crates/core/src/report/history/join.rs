@@ -15,7 +15,7 @@ use super::{
 };
 use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::TenantLedger;
-use crate::model::{Event, Facts, Record, Sha256, TenantId, Timestamp};
+use crate::model::{EntryBody, Event, Facts, Phase, Record, Sha256, Telling, TenantId, Timestamp};
 
 /// Which entries are wanted, and which instant is asked about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,8 +44,20 @@ pub struct TenantPast<'a> {
     pub versions: Vec<Version>,
     /// The ledger's files of every tenant id that the folder had, the newest id first.
     pub ledgers: Vec<(TenantId, &'a TenantLedger)>,
+    /// The lines about who was told of what, and about tickets, of the same ids.
+    pub told: Vec<(TenantId, &'a [Record])>,
     /// Why there are none, where that is not because nothing was recorded.
     pub ledger_problem: Option<String>,
+}
+
+/// Whether a timeline shows it: of tickets what their system took, and their number.
+fn is_shown(record: &Record) -> bool {
+    match &record.body {
+        EntryBody::Told { event, notice } => {
+            *event != Telling::Notified && notice.phase == Phase::Sent
+        }
+        _ => true,
+    }
 }
 
 /// The ledger's lines of each token, oldest first. A token that Git never named is added to `lines`.
@@ -56,8 +68,10 @@ fn records_of<'a>(
 ) -> Vec<Vec<(TenantId, &'a Record)>> {
     let mut records: Vec<Vec<(TenantId, &Record)>> = vec![Vec::new(); lines.all.len()];
     let names = names_of(past);
-    for &(tenant, ledger) in &past.ledgers {
-        for record in &ledger.records {
+    let tickets = past.told.iter().map(|&(tenant, told)| (tenant, told));
+    let ledgers = past.ledgers.iter().map(|&(tenant, ledger)| (tenant, ledger.records.as_slice()));
+    for (tenant, all) in ledgers.chain(tickets) {
+        for record in all.iter().filter(|record| is_shown(record)) {
             // The folder may once have named another customer's id by mistake; that customer's
             // lines are not this one's.
             if Some(tenant) != tenant_id && !names.contains(record.name.as_str()) {
@@ -71,7 +85,7 @@ fn records_of<'a>(
             }
         }
     }
-    if past.ledgers.len() > 1 {
+    if past.ledgers.len() > 1 || !past.told.is_empty() {
         records.iter_mut().for_each(|of| of.sort_by_key(|(_, record)| record.at));
     }
     records

@@ -150,6 +150,7 @@ fn year(period: Period) -> History {
         (Event::ChangedOutsideGit, "2026-06-01T10:00:00Z", None, Some("2027-05-30T00:00:00Z")),
     ]);
     let past = TenantPast {
+        told: Vec::new(),
         name: "contoso".to_owned(),
         versions,
         ledgers: vec![(TENANT.parse().unwrap(), &ledger)],
@@ -268,6 +269,7 @@ fn between_the_last_sight_and_a_change_outside_git_nobody_knows() {
 fn force_of(entries: &[(Event, &str, Option<&str>, Option<&str>)], day: &str) -> InForce {
     let ledger = ledger(entries);
     let past = TenantPast {
+        told: Vec::new(),
         name: "contoso".to_owned(),
         versions: Vec::new(),
         ledgers: vec![(TENANT.parse().unwrap(), &ledger)],
@@ -287,6 +289,7 @@ fn what_was_sent_and_never_seen_was_not_in_force() {
     ]);
     let force = |lines: &TenantLedger| {
         let past = TenantPast {
+            told: Vec::new(),
             name: "contoso".to_owned(),
             versions: Vec::new(),
             ledgers: vec![(TENANT.parse().unwrap(), lines)],
@@ -356,6 +359,7 @@ fn vpp(entries: &[(&str, Option<&str>, &str)]) -> Option<Arc<Desired>> {
 
 fn timelines(versions: Vec<Version>) -> Vec<(Option<String>, Option<String>, Vec<Happening>)> {
     let past = TenantPast {
+        told: Vec::new(),
         name: "contoso".to_owned(),
         versions,
         ledgers: Vec::new(),
@@ -396,6 +400,7 @@ fn a_token_that_went_and_one_that_only_the_ledger_knows_are_shown() {
     let tracked = vpp(&[("London", None, "a")]);
     let nothing = folder("contoso", "watch: [vpp]\n");
     let past = TenantPast {
+        told: Vec::new(),
         name: "contoso".to_owned(),
         versions: vec![
             version(commit('b', "2026-01-02", "dana", "Gone"), tracked.clone(), nothing),

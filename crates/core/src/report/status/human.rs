@@ -243,6 +243,9 @@ fn particulars(shown: &[&Row<'_>], width: usize) -> String {
             Some(one) => recorded_text(one),
         };
         line("last upload", past(&token.last_upload));
+        if let Some(number) = &token.ticket {
+            line("ticket", escape(number));
+        }
         line("last confirmed", past(&token.last_confirmed));
     }
     out

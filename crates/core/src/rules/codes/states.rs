@@ -166,6 +166,10 @@ super::rows! {
         "Nothing tells when the token expires.",
         "Intune names no date; or it was not read, and neither Git nor the ledger knows one. No warning comes before the token expires.",
         "If Intune was not read, run `applecart status` without `--offline`. Else start a sync of the token in the Intune portal, and look at its date there.";
+    "ticket-unmapped" [Attention] Error ()
+        "A renewal is due, and the tenant file does not say which customer of the ticket system it is for.",
+        "The settings ask for that number, so no ticket is opened: one without it would be another customer's.",
+        "Add the customer's number under `tickets` in the tenant file, and have it merged. Then open the ticket: run `applecart ticket --select TENANT`.";
     "awaiting-confirmation" [Attention] Note ()
         "A file was uploaded, and the customer has not confirmed yet that devices work.",
         "Only a device that enrols and apps that arrive prove a renewal.",
