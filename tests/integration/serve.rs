@@ -1,6 +1,8 @@
 //! The controller as a process: what it reads, uploads and shows, and how it stops.
 
 mod attacks;
+#[cfg(target_os = "linux")]
+mod soak;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

@@ -28,7 +28,13 @@ impl Hub {
     }
 
     pub(crate) fn without_ledger() -> Self {
+        Self::with_policy("")
+    }
+
+    /// A fleet without a ledger, whose settings have these lines, too.
+    pub(crate) fn with_policy(more: &str) -> Self {
         let world = World::new();
+        world.write("applecart.yaml", &world.policy(more));
         world.commit("Start");
         let hub = Self { world };
         git(hub.world.path(""), &["init", "--quiet", "--bare", "--initial-branch=main", "hub"]);
