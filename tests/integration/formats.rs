@@ -54,7 +54,7 @@ fn python() -> Option<PathBuf> {
     found
 }
 
-fn fed(program: &std::path::Path, arguments: &[&str], input: &str) -> (bool, String) {
+pub(crate) fn fed(program: &std::path::Path, arguments: &[&str], input: &str) -> (bool, String) {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();

@@ -9,6 +9,7 @@ use axum::body::Bytes;
 use super::reconcile::{Cause, Round};
 use super::schedule::{self, Need};
 use applecart_core::model::{Sha256, Timestamp, sentence};
+use applecart_core::outlets::metrics;
 use applecart_core::report::{self, PageView, Served, Status};
 
 /// After how many seconds an open page asks whether it is still true.
@@ -21,18 +22,23 @@ pub(super) struct Reading {
     pub(super) json: Bytes,
     /// The commit that was read.
     pub(super) rev: Option<String>,
+    /// As `status --format prometheus` writes it, made when it is asked for first.
+    measured: OnceLock<String>,
 }
 
 impl Reading {
     fn of(status: Status, rev: Option<String>) -> Result<Self, serde_json::Error> {
         let json = Bytes::from(report::json(&status)?);
-        Ok(Self { status, json, rev })
+        Ok(Self { status, json, rev, measured: OnceLock::new() })
     }
 
     /// As `status --format prometheus` writes it.
     pub(super) fn metrics(&self) -> Result<String, std::fmt::Error> {
-        let _ = &self.status;
-        Ok(String::new())
+        if let Some(made) = self.measured.get() {
+            return Ok(made.clone());
+        }
+        let made = metrics::text(&metrics::registry(&self.status))?;
+        Ok(self.measured.get_or_init(|| made).clone())
     }
 }
 

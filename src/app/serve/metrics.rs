@@ -3,7 +3,7 @@
 use std::fmt;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, prometheus_text};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -11,8 +11,7 @@ use prometheus_client::registry::Registry;
 
 use super::board::Figures;
 use applecart_core::model::Timestamp;
-
-pub(super) use prometheus_text::CONTENT_TYPE;
+use applecart_core::outlets::metrics;
 
 /// The metrics of the controller.
 ///
@@ -21,9 +20,7 @@ pub(super) use prometheus_text::CONTENT_TYPE;
 pub(super) fn text(figures: Figures) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Runs(figures)));
-    let mut text = String::new();
-    prometheus_text::encode(&mut text, &registry)?;
-    Ok(text)
+    metrics::text(&registry)
 }
 
 #[derive(Debug)]

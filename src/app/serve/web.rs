@@ -26,6 +26,7 @@ use super::{Options, metrics, now};
 use crate::app::history::{self, HistoryOptions};
 use crate::app::{AppError, Context};
 use applecart_core::attention::Matter;
+use applecart_core::outlets;
 use applecart_core::plan::{FORMAT_VERSION, Selection};
 use applecart_core::report::{self, History, Period};
 pub use guard::{Access, Network, Proxy};
@@ -260,7 +261,7 @@ async fn measured(State(web): State<Arc<Web>>) -> Response {
     });
     match made.await {
         Ok(Ok(text)) => {
-            let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
+            let kind = HeaderValue::from_static(outlets::metrics::CONTENT_TYPE);
             ([(header::CONTENT_TYPE, kind)], text).into_response()
         }
         Ok(Err(_)) => broken(),
