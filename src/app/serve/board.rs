@@ -243,6 +243,7 @@ impl std::fmt::Display for Readiness {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use applecart_core::attention::Attention;
     use applecart_core::plan::world::World;
     use applecart_core::report::status_of;
 
@@ -255,7 +256,7 @@ mod tests {
     }
 
     fn read() -> Round {
-        let status = status_of(&World::renewal().plan(), &[], None, Vec::new(), false);
+        let status = status_of(&World::renewal().plan(), &[], None, Attention::default(), false);
         Round { status: Some(status), ..Round::default() }
     }
 

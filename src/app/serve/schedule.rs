@@ -63,6 +63,7 @@ pub(super) fn need(status: &Status) -> Need {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use applecart_core::attention::Attention;
     use applecart_core::plan::world::World;
     use applecart_core::report::status_of;
 
@@ -102,7 +103,7 @@ mod tests {
     #[test]
     fn a_fleet_is_looked_at_more_often_near_an_expiry_and_while_an_upload_is_under_way() {
         let plan = World::renewal().plan();
-        let mut status = status_of(&plan, &[], None, Vec::new(), false);
+        let mut status = status_of(&plan, &[], None, Attention::default(), false);
         let now = status.generated_at;
         let mut with = |sync, expiry, hours| {
             let state = &mut status.tenants[0].tokens[0].state;
