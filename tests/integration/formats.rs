@@ -1,7 +1,7 @@
 //! What `status` writes for calendars, metrics and spreadsheets, read back by programs of others.
 //!
 //! Programs are found as in `interop`. The Python that has `icalendar` is the one `.ci/run` installs
-//! it into, Debian's own, or the one that APPLECART_ICALENDAR_PYTHON names.
+//! it into, Debian's own, or the one that APPLECART_FORMATS_PYTHON names.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -35,21 +35,22 @@ fn fleet() -> World {
     world
 }
 
-fn python() -> Option<PathBuf> {
-    let named = std::env::var_os("APPLECART_ICALENDAR_PYTHON").map(PathBuf::from);
+/// The Python that has this package, or nothing after the reason was printed.
+pub(crate) fn python(package: &str) -> Option<PathBuf> {
+    let named = std::env::var_os("APPLECART_FORMATS_PYTHON").map(PathBuf::from);
     let installed = project().join("target/ci-tools/bin/python");
     let has_it = |python: &PathBuf| {
         let mut command = Command::new(python);
-        command.args(["-c", "import icalendar"]).stderr(Stdio::null());
+        command.args(["-c", &format!("import {package}")]).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     };
     let found = named.into_iter().chain([installed, "/usr/bin/python3".into()]).find(has_it);
     if found.is_none() {
         assert!(
             std::env::var_os("APPLECART_REQUIRE_INTEROP").is_none(),
-            "icalendar is not installed for any Python, and APPLECART_REQUIRE_INTEROP is set"
+            "{package} is not installed for any Python, and APPLECART_REQUIRE_INTEROP is set"
         );
-        println!("skipped: icalendar is not installed for any Python");
+        println!("skipped: {package} is not installed for any Python");
     }
     found
 }
@@ -92,7 +93,7 @@ fn events(python: &std::path::Path, ics: &str) -> Vec<Value> {
 
 #[test]
 fn the_calendar_is_read_by_another_library_and_says_what_the_status_says() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("icalendar") else { return };
     let world = fleet();
     let status = world.run(&["status", "--format", "json"]).ends_with(0).json();
     let events = events(&python, &world.run(&["status", "--format", "ics"]).ends_with(0).stdout);
@@ -114,7 +115,7 @@ fn the_calendar_is_read_by_another_library_and_says_what_the_status_says() {
 
 #[test]
 fn a_renewal_keeps_its_event_offline_and_while_its_tenant_cannot_be_read() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("icalendar") else { return };
     let world = fleet();
     let uids = |arguments: &[&str]| -> Vec<String> {
         let run = world.run(&[&["status", "--format", "ics"], arguments].concat());
@@ -173,7 +174,7 @@ fn a_name_from_intune_breaks_no_format() {
             (true, String::new())
         );
     }
-    if let Some(python) = python() {
+    if let Some(python) = python("icalendar") {
         let summary = events(&python, &shown("ics"))[0]["summary"].as_str().unwrap().to_owned();
         assert!(summary.contains("VPP token =1+1, \"; \\ Zürich"), "{summary}");
     }

@@ -19,6 +19,7 @@ mod conformance;
 mod corpus;
 mod crash;
 mod day_one;
+mod deploy;
 mod doctor;
 mod examples;
 mod faults;
