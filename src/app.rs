@@ -22,6 +22,7 @@ pub mod init;
 pub mod inspect;
 mod keys;
 pub mod ledger;
+pub mod notify;
 pub mod plan;
 pub mod renew;
 pub mod replace;
@@ -31,6 +32,7 @@ pub mod seal;
 pub mod serve;
 pub mod session;
 pub mod status;
+pub mod telling;
 pub mod validate;
 
 use std::path::PathBuf;

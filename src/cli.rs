@@ -25,6 +25,7 @@ mod interrupt;
 mod leave;
 mod ledger;
 mod man;
+mod notify;
 mod output;
 mod plan;
 mod progress;
@@ -93,6 +94,7 @@ enum Command {
     Seal(seal::Args),
     Renew(renew::Args),
     Reseal(reseal::Args),
+    Notify(notify::Args),
     Doctor(doctor::Args),
     Explain(explain::Args),
     Ledger(ledger::Args),
@@ -130,7 +132,8 @@ impl Command {
             | Self::Acknowledge(_)
             | Self::Seal(_)
             | Self::Renew(_)
-            | Self::Reseal(_) => false,
+            | Self::Reseal(_)
+            | Self::Notify(_) => false,
             #[cfg(feature = "controller")]
             Self::Serve(_) => false,
             #[cfg(feature = "simulator")]
@@ -246,6 +249,7 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Seal(args) => seal::run(&args, &context, output),
         Command::Renew(args) => renew::run(&args, &context, output),
         Command::Reseal(args) => reseal::run(&args, &context, output),
+        Command::Notify(args) => notify::run(args, &context, output),
         Command::Doctor(args) => doctor::run(args, &context, output),
         Command::Explain(args) => explain::run(args, output),
         Command::Ledger(args) => ledger::run(args, &context, output),

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use applecart_core::{apple, fleet, ledger, model, report, rules};
+use applecart_core::{apple, fleet, ledger, model, outlets, report, rules};
 use applecart_io::store;
 
 /// Every schema with its file name, sorted.
@@ -15,6 +15,8 @@ pub fn all() -> Vec<(&'static str, Value)> {
     schemas.push(("apply.schema.json", of::<report::ApplyReport>()));
     schemas.push(("import.schema.json", of::<report::ImportReport>()));
     schemas.push(("status.schema.json", of::<report::Status>()));
+    schemas.push(("notify.schema.json", of::<report::NotifyReport>()));
+    schemas.push(("event.schema.json", of::<outlets::event::CloudEvent>()));
     schemas.push(("doctor.schema.json", of::<report::Doctor>()));
     schemas.push(("renew.schema.json", of::<report::Renewals>()));
     schemas.push(("renew-sheet.schema.json", of::<report::Sheets>()));

@@ -9,6 +9,7 @@ use super::files::PlanFileError;
 use super::import::ImportError;
 use super::init::InitError;
 use super::ledger::CreateError;
+use super::notify::NotifyError;
 use super::renew::RenewError;
 use applecart_core::fleet::{Desired, Diagnostic};
 use applecart_core::model::{Timestamp, nearest};
@@ -16,6 +17,7 @@ use applecart_core::plan::{Refusal, Selection, SelectionError, Stale};
 use applecart_core::report::plural;
 use applecart_io::git::{BaseError, GitError, Signature, SignersError, SigningKey};
 use applecart_io::intune::{ConnectorError, EndpointError, SignInError, SnapshotError};
+use applecart_io::outlets::SinkError;
 use applecart_io::store::{LedgerError, LockError, SavedError};
 use applecart_io::vault::{IdentitiesError, OpenError, SealError};
 
@@ -81,6 +83,10 @@ pub enum AppError {
     SignIn(#[from] SignInError),
     #[error(transparent)]
     Ledger(#[from] Arc<LedgerError>),
+    #[error(transparent)]
+    Notify(#[from] NotifyError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
     #[error(transparent)]
     Saved(#[from] SavedError),
     #[error(transparent)]

@@ -37,7 +37,7 @@ use applecart_core::rules::bindings::History;
 use applecart_core::rules::downloads::Downloads;
 use applecart_io::git::Repo;
 use applecart_io::intune::{Connector, KeyRequest};
-use applecart_io::store::{ApplyLock, Holder};
+use applecart_io::store::{ApplyLock, Holder, Ledger};
 
 /// Where Intune's state comes from.
 #[expect(clippy::large_enum_variant, reason = "one for each run")]
@@ -64,6 +64,8 @@ pub struct Made {
     pub known: Result<LedgerView, Unknown>,
     pub planned: Planned,
     pub clone: CloneState,
+    /// The branch of what people record; `None` where it is unknown.
+    pub notes: Option<Ledger>,
 }
 
 impl Made {
@@ -106,7 +108,7 @@ pub fn plan(
     let past_now = || past(&loaded, context, wanted.which);
     let first = past_now()?;
     let clone = first.seen_in(clone::state(context, &loaded, wanted.reach));
-    let (Past { known, .. }, planned) = match intune(&loaded)? {
+    let (Past { known, notes, .. }, planned) = match intune(&loaded)? {
         Intune::Graph(connector) => {
             let plan_of = async |past: &Past| {
                 let known = (&past.known, &past.history);
@@ -120,7 +122,7 @@ pub fn plan(
             (first, planned)
         }
     };
-    Ok(Made { loaded, known, planned, clone })
+    Ok(Made { loaded, known, planned, clone, notes })
 }
 
 /// So often a plan is made again because another run wrote meanwhile.

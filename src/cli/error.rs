@@ -10,6 +10,7 @@ use crate::app::acknowledge::AcknowledgeError;
 use crate::app::demo::DemoError;
 use crate::app::init::InitError;
 use crate::app::ledger::CreateError;
+use crate::app::notify::NotifyError;
 #[cfg(feature = "controller")]
 use crate::app::serve::ServeError;
 use applecart_core::fleet::CredentialKind;
@@ -96,6 +97,8 @@ impl Explain for AppError {
             Self::Acknowledge(AcknowledgeError::Unknown(_) | AcknowledgeError::Broken(_)) => {
                 Outcome::Partial
             }
+            Self::Notify(NotifyError::NoSink { .. } | NotifyError::NoSinks) => Outcome::Usage,
+            Self::Notify(NotifyError::Test { .. }) | Self::Sink(_) => Outcome::Partial,
             Self::Download(error) => error.outcome(),
             Self::Renew(error) => error.outcome(),
             Self::Import(error) => error.outcome(),

@@ -5,7 +5,10 @@ use clap::builder::StyledStr;
 /// Every command that help lists, in the order in which an administrator meets them.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Start", &["init", "import", "doctor", "completions"]),
-    ("Every day", &["status", "plan", "apply", "renew", "acknowledge", "serve", "validate", "explain"]),
+    (
+        "Every day",
+        &["status", "plan", "apply", "renew", "acknowledge", "serve", "validate", "explain"],
+    ),
     ("Look back", &["history", "audit", "ledger"]),
     ("Files", &["inspect", "seal", "reseal", "schema"]),
     ("Try", &["demo", "simulate"]),

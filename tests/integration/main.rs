@@ -41,6 +41,7 @@ mod locations;
 mod manners;
 #[cfg(unix)]
 mod matrix;
+mod notify;
 mod pasted;
 mod pipelines;
 mod pull_request;

@@ -7,14 +7,18 @@
 //! bring the letter into the form of their medium. What a [`customer`] reads has its own words.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod alert;
 pub mod board;
 pub mod calendar;
 pub mod chat;
 pub mod customer;
+pub mod event;
 pub mod html;
 pub mod letter;
 pub mod mail;
+pub mod memory;
 pub mod message;
 pub mod metrics;
+pub mod steps;
 pub mod ticket;
 pub mod words;

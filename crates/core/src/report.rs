@@ -23,6 +23,7 @@ mod import;
 mod inspect;
 mod json;
 mod markdown;
+pub mod notify;
 mod page;
 mod plan;
 mod renew;
@@ -43,6 +44,7 @@ pub use audit::{
     former_recipients, judge_bindings, judge_once_sealed, judge_recipients, judge_secret,
     judge_uploads, strangers,
 };
+pub(crate) use cell::cell as markdown_text;
 pub use codes::{codes_listed, explained};
 pub use csv::for_excel;
 pub use doctor::{
@@ -62,21 +64,19 @@ pub use import::{
 pub use inspect::{inspection_human, inspection_json};
 pub use json::{json, write_json};
 pub use markdown::plan_markdown;
-pub use page::{
-    PageView, STATUS_PATH, Served, page_policy, status_html, token_html, token_path,
-};
+pub use notify::{NotifyReport, notify_human};
+pub use page::{PageView, STATUS_PATH, Served, page_policy, status_html, token_html, token_path};
 pub use plan::{PlanOutput, plan_human, plan_summary};
 pub use renew::{
     AccountText, CsrOrigin, FactRow, Link, OtherTopic, Proposal, ProposalStatus, ProposalText,
     RENEW_FORMAT_VERSION, Renewals, Sheet, SheetCsr, SheetKey, SheetRestore, Sheets, account_text,
-    complete_sheet, proposal_text, renewal_title, renewals_human, renewals_markdown, sheet_links, sheets_human,
-    sheets_markdown,
+    complete_sheet, proposal_text, renewal_title, renewals_human, renewals_markdown, sheet_links,
+    sheets_human, sheets_markdown,
 };
 pub use status::{
     Recorded, Status, StatusSummary, StatusTenant, StatusToken, StatusView, status_csv,
     status_human, status_markdown, status_of,
 };
-pub(crate) use cell::cell as markdown_text;
 pub(crate) use text::names as names_in_line;
 pub(crate) use text::wrap;
 pub use text::{escape, plural, without_commands};

@@ -4,16 +4,23 @@
 //! secrets from the environment. No error of one holds a secret or what a receiver answered as it
 //! came.
 
+pub mod alertmanager;
+mod blind;
 pub mod calendar;
 pub mod chat;
 pub mod http;
 pub mod issue;
 pub mod mail;
+mod make;
+pub mod webhook;
 
 use std::time::Duration;
 
 use applecart_core::outlets::message::Message;
 use async_trait::async_trait;
+
+pub use blind::ToldBlind;
+pub use make::make;
 
 /// The longest that one delivery may take.
 pub const DELIVERY: Duration = Duration::from_secs(30);
@@ -24,6 +31,16 @@ pub trait Sink: Send + Sync {
     /// Delivers one message. To call it again with the same message is harmless at the receiver: it
     /// carries the same idempotency key.
     async fn deliver(&self, message: &Message) -> Result<(), SinkError>;
+
+    /// Whether it forgets what it is not told again in every run.
+    fn forgets(&self) -> bool {
+        false
+    }
+
+    /// Tells a sink that forgets what stands open, and what ended lately. Nothing of it is recorded.
+    async fn refresh(&self, _open: &[Message]) -> Result<(), SinkError> {
+        Ok(())
+    }
 }
 
 /// Why a message was not delivered.

@@ -29,7 +29,7 @@ mod writer;
 pub use branch::Role;
 pub use clone_id::CloneId;
 pub use error::{LedgerError, LockError};
-pub use lock::{ApplyLock, Holder, replacing};
+pub use lock::{ApplyLock, Holder, TellingLock, replacing};
 pub use proof::Proof;
 pub use remote::Remote;
 pub use saved::{SavedEntries, SavedEntry, SavedError, read_saved, save_unpushed};

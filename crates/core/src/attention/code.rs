@@ -126,6 +126,8 @@ causes! {
     /// A renewal is due, and the settings ask for the customer's number in the ticket system, which the
     /// tenant file does not have.
     TicketUnmapped = Urgent, own!("ticket-unmapped");
+    /// Nothing that is sent to a sink has arrived for a day.
+    SinkFailing = Urgent, own!("sink-failing");
     /// The suspension ran out, and its line is still there.
     SuspensionOver = Notice, Reason::SuspensionEnded.as_str();
     /// Less than the fleet's `renewBefore` is left.

@@ -15,7 +15,8 @@ use std::collections::HashMap;
 
 use super::{Cause, CloneState, Input, Matter, Severity};
 use crate::fleet::{Desired, Tenant};
-use crate::model::{Problem, ProblemCode};
+use crate::model::{Problem, ProblemCode, Timestamp, safe_text};
+use crate::outlets::memory;
 use crate::plan::Plan;
 use crate::report::{names_in_line, plural, revision};
 use tenant::OneTenant;
@@ -34,6 +35,7 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
     }
     matters.extend(notes_unknown(input));
     matters.extend(deserted(input));
+    matters.extend(sinks_failing(input));
     let in_git: HashMap<&str, &Tenant> = input
         .fleet
         .iter()
@@ -138,6 +140,28 @@ fn notes_unknown(input: &Input<'_>) -> Option<Matter> {
     let why = input.ledger?.lost_notes.as_deref()?;
     let problem = Problem::new(ProblemCode::NotesUnknown, why);
     Some(of_fleet(Cause::Unobserved(problem.code), of_problem(&problem, "TENANT")))
+}
+
+/// The sinks at which nothing has arrived for a day.
+fn sinks_failing(input: &Input<'_>) -> Vec<Matter> {
+    let Some(ledger) = input.ledger else { return Vec::new() };
+    let failing = input.policy.notify.iter().filter_map(|sink| {
+        let (since, why) = memory::failing_since(&ledger.told, &sink.name)?;
+        let lasts = input.plan.generated_at.since(since) >= memory::PATIENCE;
+        lasts.then_some((sink.name.as_str(), since, why))
+    });
+    let matter = |(name, since, why): (&str, Timestamp, &str)| {
+        let message = format!(
+            "Nothing that was sent to the sink {name} has arrived since {since}: {}. All of it is kept, and sent once the sink takes it.",
+            safe_text(why)
+        );
+        let next = "Check its address in applecart.yaml and its secrets in the environment. Then send it a test message:";
+        let told = Words::new(message, next).run(format!("applecart notify --test {name}"));
+        // Each sink is a matter of its own.
+        let key = format!("fleet/-/{name}/{}/-", Cause::SinkFailing.code());
+        Matter { since: Some(since), ..words::matter(key, Cause::SinkFailing, told) }
+    };
+    failing.map(matter).collect()
 }
 
 /// That the fleet has no tenant at all while the ledger knows some: whoever renamed their folder, or

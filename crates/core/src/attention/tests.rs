@@ -1,9 +1,9 @@
 //! What the list holds, and that every outlet shows all of it.
 
+mod freshness;
 mod outlets;
 mod parked;
 mod recorded;
-mod freshness;
 mod renewal;
 mod replaced;
 mod sending;
@@ -15,8 +15,9 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use super::*;
-use crate::fleet::{Policy, Suspension, Tenant, TicketPolicy};
+use crate::fleet::{Codes, Policy, Receiver, SinkPolicy, Suspension, Tenant, TicketPolicy};
 use crate::ledger::TenantLedger;
+use crate::ledger::testing::undelivered;
 use crate::model::{Event, Facts, FailureCode, Problem, ProblemCode, Reading, Sha256};
 use crate::plan::world::{BaseWorld, NEXT_YEAR, OTHER_TOPIC, TOPIC, World, at, push_entry, tenant};
 use crate::plan::{
@@ -77,6 +78,17 @@ fn known_topic() -> KnownTopic {
     let topic = OTHER_TOPIC.parse().unwrap();
     let apple_id = Some("mdm@contoso.example".to_owned());
     KnownTopic { topic, apple_id, by: Witness::Git, at: None, doubt: None }
+}
+
+fn sink(name: &str) -> SinkPolicy {
+    SinkPolicy {
+        name: name.into(),
+        receiver: Receiver::Slack { host: "hooks.slack.com".into() },
+        codes: Codes::default_set(),
+        select: Vec::new(),
+        digest: None,
+        remind: Duration::days(7),
+    }
 }
 
 /// A fleet in the making, one tenant for each cause.
@@ -199,6 +211,11 @@ impl Fleet {
                 let read = self.plan.generated_at.plus(-chrono::Duration::hours(25));
                 self.clone.readings.insert(git.tenant_id, read);
             }
+            Cause::SinkFailing => {
+                let at = self.plan.generated_at.plus(-Duration::days(2));
+                let line = undelivered("hub", at).at_place(1, Sha256::ZERO);
+                self.ledger.told.insert(TenantId::FLEET, vec![line]);
+            }
             Cause::Missing => state.sync = Sync::Missing,
             Cause::Failing(reason) => state.health_reasons.push(reason),
             Cause::Unobserved(code) => planned.problems.push(Problem::new(code, "no answer")),
@@ -263,7 +280,11 @@ impl Fleet {
             plan: &self.plan,
             fleet: &self.git,
             ledger: Some(&self.ledger),
-            policy: &Policy { tickets: self.tickets.clone(), ..World::equal().policy },
+            policy: &Policy {
+                tickets: self.tickets.clone(),
+                notify: vec![sink("hub")],
+                ..World::equal().policy
+            },
             clone: &self.clone,
             earlier: None,
         })

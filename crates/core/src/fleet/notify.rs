@@ -26,6 +26,13 @@ pub struct SinkPolicy {
     pub remind: Duration,
 }
 
+impl SinkPolicy {
+    /// Whether its messages go to the customers themselves.
+    pub fn writes_to_customers(&self) -> bool {
+        matches!(&self.receiver, Receiver::Email(email) if email.contacts)
+    }
+}
+
 /// Which matters a sink is told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Codes {

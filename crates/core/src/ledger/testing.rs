@@ -84,6 +84,15 @@ fn told(event: Telling, on: Timestamp) -> EntryBody {
     EntryBody::Told { event, notice: Notice { key, sink, step, delivery, on, phase, matter: None } }
 }
 
+/// A line that says that something did not arrive at this sink.
+pub fn undelivered(sink: &str, on: Timestamp) -> LedgerEntry {
+    let mut body = told(Telling::Notified, on);
+    if let EntryBody::Told { notice, .. } = &mut body {
+        (notice.sink, notice.phase) = (sink.into(), Phase::Failed { why: "no answer".into() });
+    }
+    LedgerEntry::new(on, "contoso".parse().unwrap(), None, &author("run-1"), body)
+}
+
 /// A cause with a status and nothing else.
 pub fn cause(code: FailureCode) -> Cause {
     Cause { code, status: Some(400), request_id: None, detail: None }

@@ -286,6 +286,12 @@ impl Message {
         &self.key
     }
 
+    /// The key as the notes record it.
+    pub fn delivery(&self) -> Sha256 {
+        // It is one, in hexadecimal.
+        self.key.parse().unwrap_or(Sha256::ZERO)
+    }
+
     pub fn about(&self) -> &About {
         &self.matters.about
     }

@@ -47,36 +47,11 @@ impl ApplyLock {
     pub fn acquire(
         common_git_dir: &Path,
         holder: &Holder,
-        mut wait: Option<(&dyn Clock, Duration)>,
+        wait: Option<(&dyn Clock, Duration)>,
     ) -> Result<Self, LockError> {
-        let folder = common_git_dir.join(STATE_FOLDER);
-        let path = folder.join("apply.lock");
+        let path = common_git_dir.join(STATE_FOLDER).join("apply.lock");
         let io = |source| LockError::Io { path: path.clone(), source };
-        fs::create_dir_all(&folder).map_err(io)?;
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(io)?;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::Error(source)) => return Err(io(source)),
-                Err(TryLockError::WouldBlock) => match &mut wait {
-                    Some((clock, left)) if !left.is_zero() => {
-                        let pause = PAUSE.min(*left);
-                        clock.pause(pause);
-                        *left -= pause;
-                    }
-                    _ => {
-                        let holder = read_holder(&mut file);
-                        return Err(LockError::Held { path, holder });
-                    }
-                },
-            }
-        }
+        let mut file = take(&path, wait)?;
         // The text only helps people, so a full disk must not stop an apply here.
         let _ = write_holder(&mut file, holder);
         let lock = file.metadata().map_err(io)?;
@@ -110,6 +85,60 @@ impl Drop for ApplyLock {
     fn drop(&mut self) {
         // The file stays: deleting it would let a process that waits lock a file nobody else sees.
         let _ = self.file.set_len(0);
+    }
+}
+
+/// Held by a run of this clone that tells people: what another run of it claimed and did not finish, it
+/// will not finish any more.
+#[derive(Debug)]
+pub struct TellingLock {
+    _file: File,
+}
+
+impl TellingLock {
+    /// Takes the lock; keeps trying for as long as `wait` says.
+    pub fn acquire(
+        common_git_dir: &Path,
+        holder: &Holder,
+        wait: (&dyn Clock, Duration),
+    ) -> Result<Self, LockError> {
+        let path = common_git_dir.join(STATE_FOLDER).join("notify.lock");
+        let mut file = take(&path, Some(wait))?;
+        // As with an apply, the text only helps people.
+        let _ = write_holder(&mut file, holder);
+        Ok(Self { _file: file })
+    }
+}
+
+/// Locks a file, which is made where there is none.
+fn take(path: &Path, mut wait: Option<(&dyn Clock, Duration)>) -> Result<File, LockError> {
+    let io = |source| LockError::Io { path: path.to_owned(), source };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(io)?;
+    }
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(io)?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+            Err(TryLockError::WouldBlock) => match &mut wait {
+                Some((clock, left)) if !left.is_zero() => {
+                    let pause = PAUSE.min(*left);
+                    clock.pause(pause);
+                    *left -= pause;
+                }
+                _ => {
+                    let holder = read_holder(&mut file);
+                    return Err(LockError::Held { path: path.to_owned(), holder });
+                }
+            },
+        }
     }
 }
 

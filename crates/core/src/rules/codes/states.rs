@@ -214,6 +214,10 @@ super::rows! {
         "The tenant was not read for longer than `drift.within` in applecart.yaml allows (24h, if it does not say).",
         "A change that was made in Intune by hand is seen only by reading it. What is shown is as old as the last reading.",
         "Find out why no run reads it: does the schedule still run, and does Intune answer? To read it again, run `applecart status --select TENANT`.";
+    "sink-failing" [Attention] Error ()
+        "Nothing that `applecart notify` sent to this sink has arrived for a day or longer.",
+        "Whoever is told there learns of nothing. All of it is kept, and sent once the sink takes it again.",
+        "Look at the reason, and check the sink's address in applecart.yaml and its secrets in the environment. Then send a test message with `applecart notify --test SINK`.";
     "clone-behind" [Attention] Note ()
         "The remote has commits that this clone does not have.",
         "What is shown may be outdated.",

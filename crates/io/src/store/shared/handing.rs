@@ -115,6 +115,11 @@ impl Ledger {
         self.read()
     }
 
+    /// Pushes what was appended to this clone's branch and is not at the remote yet.
+    pub fn push(&mut self) -> Result<(), LedgerError> {
+        self.land(&[], Twice::Append).map(drop)
+    }
+
     /// Appends entries, pushes them, and gives each with its tenant's chain as it then is.
     ///
     /// # Errors

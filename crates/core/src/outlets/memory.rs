@@ -1,0 +1,162 @@
+//! What the notes remember of telling: which step of what was claimed, sent or failed, at which sink.
+//!
+//! Two phases, as with uploads: a run *claims* a step before it sends, and records the *outcome*
+//! afterwards. A run that died between leaves a claim, which ends after [`LEASE`]; the next one sends the
+//! same message with the same idempotency key.
+
+use std::collections::BTreeMap;
+
+use chrono::Duration;
+
+use crate::ledger::LEASE;
+use crate::model::{Notice, Phase, Record, Sha256, Telling, TenantId, Timestamp};
+
+/// How far a step has come at a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The sink has it.
+    Sent,
+    /// Another run may be sending it.
+    Busy,
+    /// It was claimed, and did not arrive, or nobody knows: the same message is due again.
+    Due,
+}
+
+/// One step at one sink, as the lines have it.
+#[derive(Clone, Debug)]
+pub struct Remembered<'a> {
+    pub step: &'a str,
+    /// The instant by which it was first judged.
+    pub on: Timestamp,
+    /// The message that told of it, or is to.
+    pub delivery: Sha256,
+    pub standing: Standing,
+    /// The newest line about it.
+    pub record: &'a Record,
+    pub notice: &'a Notice,
+}
+
+/// Who asks: what a claim is worth depends on it.
+#[derive(Clone, Copy)]
+pub struct Asker<'a> {
+    pub real_now: Timestamp,
+    /// The run itself, whose own claims bind nobody but others.
+    pub run: &'a str,
+    /// Holding this clone's lock proves that no other run of it is sending.
+    pub clone: &'a str,
+}
+
+/// The steps of one matter or ticket at one sink, in the order in which they were first claimed.
+pub type Thread<'a> = Vec<Remembered<'a>>;
+
+/// What is remembered of one sink, by the file that it stands in and the matter or ticket.
+pub type Threads<'a> = BTreeMap<(TenantId, String), Thread<'a>>;
+
+/// What is remembered of these events at a sink.
+pub fn threads<'a>(
+    told: &'a BTreeMap<TenantId, Vec<Record>>,
+    sink: &str,
+    is_of: impl Fn(Telling) -> bool,
+    asker: Asker<'_>,
+) -> Threads<'a> {
+    let mut threads = Threads::new();
+    for (&tenant, records) in told {
+        for record in records {
+            let is_wanted =
+                |(event, notice): &(Telling, &Notice)| is_of(*event) && notice.sink == sink;
+            let Some((_, notice)) = record.notice().filter(is_wanted) else { continue };
+            let thread = threads.entry((tenant, notice.key.clone())).or_default();
+            add(thread, record, notice, asker);
+        }
+    }
+    threads
+}
+
+fn add<'a>(thread: &mut Thread<'a>, record: &'a Record, notice: &'a Notice, asker: Asker<'_>) {
+    let standing = standing(record, notice, asker);
+    match thread.iter_mut().find(|known| known.step == notice.step) {
+        None => thread.push(Remembered {
+            step: &notice.step,
+            on: notice.on,
+            delivery: notice.delivery,
+            standing,
+            record,
+            notice,
+        }),
+        // What arrived once has arrived, and an earlier claim that still stands goes before a later one.
+        Some(known) if known.standing == Standing::Sent => {}
+        Some(known) if known.standing == Standing::Busy && is_claim(notice) => {}
+        Some(known) => {
+            (known.standing, known.delivery) = (standing, notice.delivery);
+            (known.record, known.notice) = (record, notice);
+        }
+    }
+}
+
+fn is_claim(notice: &Notice) -> bool {
+    matches!(notice.phase, Phase::Claimed { .. })
+}
+
+fn standing(record: &Record, notice: &Notice, asker: Asker<'_>) -> Standing {
+    match &notice.phase {
+        Phase::Sent => Standing::Sent,
+        Phase::Failed { .. } => Standing::Due,
+        Phase::Claimed { until } => {
+            let is_own = record.run == asker.run || record.clone == asker.clone;
+            // A claim that asks for longer than a run may have, or from the future, binds nobody.
+            let is_bound =
+                *until <= record.at.plus(LEASE) && record.at <= asker.real_now.plus(AHEAD);
+            let is_over = *until <= asker.real_now || !is_bound;
+            if is_own || is_over { Standing::Due } else { Standing::Busy }
+        }
+    }
+}
+
+/// How far two right clocks may be apart.
+const AHEAD: Duration = Duration::minutes(10);
+
+/// Whether a claim that has landed is this run's to send: nobody's was there before, and nobody has sent
+/// it meanwhile. `chain` is its file as it was directly after landing.
+pub fn is_won(chain: &[Record], claim: &Record, asker: Asker<'_>) -> bool {
+    let Some((event, own)) = claim.notice() else { return false };
+    let mut thread = Thread::new();
+    for record in chain.iter().take_while(|record| record.seq < claim.seq) {
+        let same = |(other, notice): &(Telling, &Notice)| {
+            *other == event
+                && (&notice.key, &notice.sink, &notice.step) == (&own.key, &own.sink, &own.step)
+        };
+        if let Some((_, notice)) = record.notice().filter(same) {
+            add(&mut thread, record, notice, asker);
+        }
+    }
+    thread.first().is_none_or(|known| known.standing == Standing::Due)
+}
+
+/// Since when nothing has arrived at a sink, though something was to; `None` where the last that was
+/// tried did.
+pub fn failing_since<'a>(
+    told: &'a BTreeMap<TenantId, Vec<Record>>,
+    sink: &str,
+) -> Option<(Timestamp, &'a str)> {
+    let outcomes = || {
+        let records = told.values().flatten().filter_map(|record| record.notice());
+        records.map(|(_, notice)| notice).filter(|notice| notice.sink == sink)
+    };
+    let sent = outcomes().filter(|one| one.phase == Phase::Sent).map(|one| one.on).max();
+    let failed = outcomes().filter_map(|one| match &one.phase {
+        Phase::Failed { why } if Some(one.on) > sent => Some((one.on, why.as_str())),
+        _ => None,
+    });
+    let (first, last) = failed.fold((None, None), |(first, last), one: (Timestamp, &str)| {
+        let first: Option<(Timestamp, &str)> = first;
+        let last: Option<(Timestamp, &str)> = last;
+        (
+            first.filter(|known| known.0 <= one.0).or(Some(one)),
+            last.filter(|known| known.0 > one.0).or(Some(one)),
+        )
+    });
+    first.zip(last).map(|((since, _), (_, why))| (since, why))
+}
+
+/// So long a sink may fail before somebody is told elsewhere.
+pub const PATIENCE: Duration = Duration::hours(24);

@@ -1,0 +1,476 @@
+//! Which step of which matter is due at which sink: pure, of the list, of what the notes remember, and
+//! of what this run has read.
+//!
+//! A matter is *resolved* only where the reading of this run disproves it: its tenant is in the fleet
+//! and was looked at, and so was its token. What could not be read, or was not selected, stays as it
+//! was told. A tenant that left Git is told once as no longer watched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::Duration;
+
+use super::customer;
+use super::memory::{self, Asker, Standing, Thread, Threads};
+use super::message::{Customer, Message, Step, TenantMatters, Told};
+use crate::attention::{Code, InGit, Matter, MatterTenant, Severity};
+use crate::fleet::{Codes, Desired, Receiver, SinkPolicy};
+use crate::model::{Kind, Record, Sha256, Telling, TenantId, Timestamp, TokenRef};
+use crate::plan::{Observed, Plan, PlannedTenant, Selection, Sync};
+use crate::rules::codes::explain;
+
+/// Everything that the steps follow from.
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    /// The list, most urgent first.
+    pub matters: &'a [Matter],
+    /// What this run read.
+    pub plan: &'a Plan,
+    /// The fleet, as the base has it: what is in it is watched.
+    pub fleet: &'a [Desired],
+    pub told: &'a BTreeMap<TenantId, Vec<Record>>,
+    /// The instant by which everything is judged.
+    pub now: Timestamp,
+    pub asker: Asker<'a>,
+}
+
+/// One message, and the file of the notes that remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    pub file: TenantId,
+    pub message: Message,
+}
+
+/// What concerns a clone or a revision that nobody has merged: whoever runs the command sees it.
+const HERE: [&str; 8] = [
+    "clone-behind",
+    "clone-ahead",
+    "clone-dirty",
+    "record-changes",
+    "settings-invalid",
+    "alarms-end",
+    "file-withdrawn",
+    "tenant-outdated",
+];
+
+/// The stages of one renewal. The later one takes the place of the earlier one, so people are not told
+/// that the earlier one is over.
+const STAGES: [&str; 3] = ["renewal-due", "critical", "expired"];
+
+/// A daily schedule does not start at the same second every day.
+const SLACK: i32 = 12;
+
+/// The messages that are due at a sink, most urgent first.
+pub fn due(input: &Input<'_>, sink: &SinkPolicy) -> Vec<Delivery> {
+    let at = AtSink::new(input, sink);
+    let mut steps: BTreeMap<TenantId, Vec<Due>> = BTreeMap::new();
+    for (place, matter) in &at.list {
+        let due = at.of_matter(place, matter);
+        steps.entry(place.0).or_default().extend(due);
+    }
+    for (place, thread) in &at.threads {
+        if !at.list.contains_key(place) {
+            let due = at.of_absent(place.0, thread);
+            steps.entry(place.0).or_default().extend(due);
+        }
+    }
+    let mut deliveries: Vec<Delivery> =
+        steps.into_iter().flat_map(|(file, due)| at.deliveries(file, due)).collect();
+    deliveries.sort_by_key(|one| one.message.severity().map_or(3, |severity| severity as u8));
+    deliveries
+}
+
+/// What stands open at a sink that forgets what it is not told again, and what ended in the last day.
+pub fn standing(input: &Input<'_>, sink: &SinkPolicy) -> Vec<Message> {
+    let at = AtSink::new(input, sink);
+    let mut told: BTreeMap<TenantId, Vec<Told>> = BTreeMap::new();
+    for (place, thread) in &at.threads {
+        let Some(last) = thread.iter().rev().find(|one| one.standing == Standing::Sent) else {
+            continue;
+        };
+        let Ok(step) = last.step.parse::<Step>() else { continue };
+        if step.is_last() && input.now.since(last.on) > Duration::days(1) {
+            continue;
+        }
+        let severity = (thread.iter())
+            .filter(|one| one.step.parse().is_ok_and(|other: Step| other.time() == step.time()))
+            .filter_map(|one| severity_of(one.record))
+            .min();
+        let current =
+            at.list.get(place).map(|matter| Matter { key: place.1.clone(), ..(*matter).clone() });
+        let matter = current.or_else(|| matter_of(place.0, last.record));
+        // A label of an alert: one that was told as critical ends as such.
+        let told_so =
+            |matter: Matter| Matter { severity: severity.unwrap_or(matter.severity), ..matter };
+        let matter = matter.map(told_so);
+        told.entry(place.0).or_default().extend(matter.map(|matter| Told { matter, step }));
+    }
+    told.into_iter()
+        .flat_map(|(file, told)| {
+            at.customers(file, &told)
+                .into_iter()
+                .flat_map(move |matters| Message::each(&sink.name, &matters, input.now))
+        })
+        .collect()
+}
+
+/// The file of the notes that remembers a matter: its tenant's, else the fleet's.
+pub fn file_of(matter: &Matter) -> TenantId {
+    matter.tenant.as_ref().and_then(|tenant| tenant.tenant_id).unwrap_or(TenantId::FLEET)
+}
+
+/// A step that is due, and the message that it is a part of where it was claimed before.
+struct Due {
+    told: Told,
+    again: Option<Sha256>,
+}
+
+/// One sink, with what it was told.
+struct AtSink<'a> {
+    input: &'a Input<'a>,
+    sink: &'a SinkPolicy,
+    threads: Threads<'a>,
+    /// Every matter of the list, by the key that it is remembered under.
+    list: BTreeMap<(TenantId, String), &'a Matter>,
+    selection: Selection,
+}
+
+impl<'a> AtSink<'a> {
+    fn new(input: &'a Input<'a>, sink: &'a SinkPolicy) -> Self {
+        let is_of = |event| event == Telling::Notified;
+        let threads = memory::threads(input.told, &sink.name, is_of, input.asker);
+        let mut list = BTreeMap::new();
+        for matter in input.matters {
+            let file = file_of(matter);
+            list.entry((file, known_key(&threads, file, matter))).or_insert(matter);
+        }
+        // The settings were checked when they were read; what they cannot select is selected by none.
+        let selection = Selection::parse(&sink.select).unwrap_or_default();
+        Self { input, sink, threads, list, selection }
+    }
+
+    /// What is due of a matter that is in the list.
+    fn of_matter(&self, place: &(TenantId, String), matter: &Matter) -> Vec<Due> {
+        let matter = Matter { key: place.1.clone(), ..matter.clone() };
+        let thread = self.threads.get(place).map(Vec::as_slice).unwrap_or_default();
+        if thread.iter().any(|one| one.standing == Standing::Busy) {
+            return Vec::new();
+        }
+        let told = |step: Step| Told { matter: matter.clone(), step };
+        let mut due: Vec<Due> =
+            again(thread).map(|(step, again)| Due { told: told(step), again }).collect();
+        if self.is_told(&matter) {
+            let step = self.next_step(thread, &matter);
+            due.extend(step.map(|step| Due { told: told(step), again: None }));
+        }
+        due
+    }
+
+    /// What of a matter that is in the list was never claimed.
+    fn next_step(&self, thread: &[memory::Remembered<'_>], matter: &Matter) -> Option<Step> {
+        let steps: Vec<Step> = thread.iter().filter_map(|one| one.step.parse().ok()).collect();
+        let time = steps.iter().map(|step| step.time()).max().unwrap_or(0);
+        let is_over = steps.iter().any(|step| step.is_last() && step.time() == time);
+        if time == 0 || is_over {
+            return Some(Step::Raised(time.saturating_add(1)));
+        }
+        let of_time = || {
+            thread.iter().filter(move |one| {
+                one.step.parse().is_ok_and(|step: Step| step.time() == time && !step.is_last())
+            })
+        };
+        let told = of_time().filter_map(|one| severity_of(one.record)).min();
+        let worse = Step::Worse(matter.severity, time);
+        if told.is_some_and(|told| matter.severity < told) && !steps.contains(&worse) {
+            return Some(worse);
+        }
+        if matter.severity != Severity::Critical {
+            return None;
+        }
+        let remind = self.sink.remind;
+        let first = of_time().map(|one| one.on).min().filter(|first| *first <= self.input.now);
+        // A line from the future would silence it for as long as it pleases: then the calendar counts.
+        let elapsed = match first {
+            Some(first) => self.input.now.since(first) + remind / SLACK,
+            None => Duration::seconds(self.input.now.date_time().timestamp()),
+        };
+        let count = elapsed.num_seconds().checked_div(remind.num_seconds().max(1))?;
+        let again = Step::Again(u32::try_from(count).ok().filter(|count| *count > 0)?, time);
+        (!steps.contains(&again)).then_some(again)
+    }
+
+    /// What is due of a matter that is not in the list.
+    fn of_absent(&self, file: TenantId, thread: &Thread<'_>) -> Vec<Due> {
+        let Some(matter) = thread.last().and_then(|last| matter_of(file, last.record)) else {
+            return Vec::new();
+        };
+        if thread.iter().any(|one| one.standing == Standing::Busy) {
+            return Vec::new();
+        }
+        let told = |step: Step| Told { matter: matter.clone(), step };
+        let mut due: Vec<Due> =
+            again(thread).map(|(step, again)| Due { told: told(step), again }).collect();
+        let steps: Vec<Step> = thread.iter().filter_map(|one| one.step.parse().ok()).collect();
+        let time = steps.iter().map(|step| step.time()).max().unwrap_or(0);
+        let is_over = steps.iter().any(|step| step.is_last() && step.time() == time);
+        if time > 0 && !is_over {
+            let step = self.end(file, &matter, time);
+            due.extend(step.map(|step| Due { told: told(step), again: None }));
+        }
+        due
+    }
+
+    /// How a matter that was told ends, if this run shows that it has.
+    fn end(&self, file: TenantId, matter: &Matter, time: u32) -> Option<Step> {
+        if self.sink.writes_to_customers() && !customer::is_told_over(matter.code) {
+            return None;
+        }
+        let Some(tenant) = &matter.tenant else {
+            let is_whole = self.input.plan.selection.select.is_empty()
+                && self.input.plan.selection.touched.is_none();
+            return is_whole.then_some(Step::Resolved(time));
+        };
+        let desired = self.input.fleet.iter().find(|one| match tenant.tenant_id {
+            Some(id) => one.tenant_id() == Some(id),
+            None => one.name() == tenant.name,
+        });
+        let Some(desired) = desired else {
+            return (tenant.tenant_id.is_none() || !self.has_unreadable_folder(&tenant.name))
+                .then_some(Step::Unwatched(time));
+        };
+        let planned =
+            self.input.plan.tenants.iter().find(|planned| planned.name == desired.name())?;
+        if !disproves(planned, matter.token.as_ref()) || self.is_overtaken(file, matter) {
+            return None;
+        }
+        Some(Step::Resolved(time))
+    }
+
+    /// Whether the folder is there and does not say whose it is.
+    fn has_unreadable_folder(&self, name: &str) -> bool {
+        self.input.fleet.iter().any(|one| one.name() == name && one.tenant_id().is_none())
+    }
+
+    /// Whether a later stage of the same renewal was told, so that people are told of the end of that.
+    fn is_overtaken(&self, file: TenantId, matter: &Matter) -> bool {
+        if matches!(self.sink.receiver, Receiver::Webhook(_) | Receiver::Alertmanager { .. }) {
+            return false;
+        }
+        let stage = |code: &str| STAGES.iter().position(|one| *one == code);
+        let Some(own) = stage(matter.code.as_str()) else { return false };
+        let other = |later: &&str| {
+            let code = format!("/{}/", matter.code);
+            let key = matter.key.replacen(&code, &format!("/{later}/"), 1);
+            let place = (file, key);
+            self.list.contains_key(&place) || self.threads.contains_key(&place)
+        };
+        STAGES.iter().skip(own + 1).any(|later| other(&later))
+    }
+
+    /// Whether the sink is told of such a matter at all.
+    fn is_told(&self, matter: &Matter) -> bool {
+        let code = matter.code.as_str();
+        let is_here = HERE.contains(&code) || matter.is_parked();
+        let is_wanted = match &self.sink.codes {
+            Codes::All => true,
+            Codes::These { urgent, codes } => {
+                (*urgent && matter.is_urgent()) || codes.contains(code)
+            }
+        };
+        // A sink that fails is told so nowhere less than there.
+        let is_itself = matter.key == format!("fleet/-/{}/sink-failing/-", self.sink.name);
+        !is_here && is_wanted && !is_itself && self.is_for(matter)
+    }
+
+    fn is_for(&self, matter: &Matter) -> bool {
+        let desired = self.desired(matter);
+        if self.sink.writes_to_customers() {
+            let has_contacts =
+                desired.and_then(Desired::valid).is_some_and(|one| !one.contacts.is_empty());
+            return customer::is_told(matter.code) && has_contacts && self.selects(desired);
+        }
+        matter.tenant.is_none() || self.selects(desired)
+    }
+
+    fn selects(&self, desired: Option<&Desired>) -> bool {
+        match desired {
+            None => self.selection.is_all(),
+            Some(Desired::Valid(tenant)) => self.selection.matches(tenant),
+            Some(Desired::Invalid { name, .. }) => self.selection.may_match_invalid(name),
+        }
+    }
+
+    fn desired(&self, matter: &Matter) -> Option<&'a Desired> {
+        let tenant = matter.tenant.as_ref()?;
+        self.input.fleet.iter().find(|one| one.name() == tenant.name)
+    }
+
+    /// The messages that hold the due steps of one file. What was claimed as one message stays one; of
+    /// the rest a sink with a digest gets one, when its time has come, except of what is critical.
+    fn deliveries(&self, file: TenantId, due: Vec<Due>) -> Vec<Delivery> {
+        let mut again: BTreeMap<Sha256, Vec<Told>> = BTreeMap::new();
+        let (mut at_once, mut digest) = (Vec::new(), Vec::new());
+        for Due { told, again: claimed } in due {
+            match claimed {
+                Some(delivery) => again.entry(delivery).or_default().push(told),
+                None if self.sink.digest.is_none()
+                    || told.matter.severity == Severity::Critical =>
+                {
+                    at_once.push(told);
+                }
+                None => digest.push(told),
+            }
+        }
+        if !self.is_digest_due(file) {
+            digest.clear();
+        }
+        let (sink, now) = (self.sink.name.as_str(), self.input.now);
+        let mut messages: Vec<Message> = Vec::new();
+        for told in again.into_values().chain([digest]) {
+            let whole = self.customers(file, &told).into_iter();
+            messages.extend(whole.filter_map(|one| Message::digest(sink, one, now)));
+        }
+        for matters in self.customers(file, &at_once) {
+            messages.extend(Message::each(sink, &matters, now));
+        }
+        messages.into_iter().map(|message| Delivery { file, message }).collect()
+    }
+
+    /// Whether the period of the digest has passed since the customer's last one.
+    fn is_digest_due(&self, file: TenantId) -> bool {
+        let Some(digest) = self.sink.digest else { return true };
+        let period = digest.period();
+        let told = of_file(&self.threads, file).flat_map(|(_, thread)| thread);
+        let last = told
+            .filter(|one| severity_of(one.record) != Some(Severity::Critical))
+            .map(|one| one.on)
+            .filter(|on| *on <= self.input.now)
+            .max();
+        last.is_none_or(|last| self.input.now.since(last) >= period - period / SLACK)
+    }
+
+    /// The customers that these matters of one file are about: one, or none for the fleet; in the
+    /// fleet's file also those whose tenant files cannot be read.
+    fn customers(&self, file: TenantId, told: &[Told]) -> Vec<TenantMatters> {
+        let mut all = Vec::new();
+        if told.iter().any(|one| one.matter.tenant.is_none()) {
+            all.push(TenantMatters::of_fleet(told));
+        }
+        if file == TenantId::FLEET {
+            let names: BTreeSet<&str> = told
+                .iter()
+                .filter_map(|one| one.matter.tenant.as_ref())
+                .map(|tenant| tenant.name.as_str())
+                .collect();
+            let nameless = names
+                .into_iter()
+                .map(|name| Customer { name: name.to_owned(), ..Customer::default() });
+            all.extend(nameless.map(|customer| TenantMatters::new(customer, told)));
+        } else if let Some(first) = told.iter().find_map(|one| one.matter.tenant.as_ref()) {
+            all.push(TenantMatters::new(self.customer(file, &first.name), told));
+        }
+        all
+    }
+
+    /// The customer with this tenant id. Where two folders claim it, nobody is written to: whose the
+    /// contacts are is not known.
+    fn customer(&self, id: TenantId, name: &str) -> Customer {
+        let mut own = self.input.fleet.iter().filter(|one| one.tenant_id() == Some(id));
+        match (own.next(), own.next()) {
+            (Some(Desired::Valid(tenant)), None) => Customer {
+                name: tenant.name.to_string(),
+                display_name: tenant.display_name.clone(),
+                tenant_id: Some(id),
+                contacts: tenant.contacts.clone(),
+                tickets: tenant.tickets.clone(),
+            },
+            _ => Customer { name: name.to_owned(), tenant_id: Some(id), ..Customer::default() },
+        }
+    }
+}
+
+/// The steps that were claimed and have not arrived.
+fn again<'t>(
+    thread: &'t [memory::Remembered<'_>],
+) -> impl Iterator<Item = (Step, Option<Sha256>)> + 't {
+    let due = thread.iter().filter(|one| one.standing == Standing::Due);
+    due.filter_map(|one| Some((one.step.parse().ok()?, Some(one.delivery))))
+}
+
+/// The key that a matter of the list is remembered under. A token that could not be read may be known by
+/// its name alone, and by its id once it is: it is one matter all the same.
+fn known_key(threads: &Threads<'_>, file: TenantId, matter: &Matter) -> String {
+    let own_key = || matter.key.clone();
+    let Some(token) = matter.token.as_ref().filter(|_| !threads.contains_key(&(file, own_key())))
+    else {
+        return own_key();
+    };
+    let ends = |key: &str| {
+        let mut parts = key.rsplitn(3, '/');
+        (parts.next().map(str::to_owned), parts.next().map(str::to_owned))
+    };
+    let own = ends(&matter.key);
+    let same = of_file(threads, file).find(|(key, thread)| {
+        ends(key) == own && thread.last().is_some_and(|one| one.record.is_of(token))
+    });
+    same.map_or_else(own_key, |(key, _)| key.to_owned())
+}
+
+fn of_file<'t, 'a>(
+    threads: &'t Threads<'a>,
+    file: TenantId,
+) -> impl Iterator<Item = (&'t str, &'t Thread<'a>)> {
+    let from = threads.range((file, String::new())..);
+    from.take_while(move |((of, _), _)| *of == file)
+        .map(|((_, key), thread)| (key.as_str(), thread))
+}
+
+/// Whether this reading would show the matter if it were still so.
+fn disproves(planned: &PlannedTenant, token: Option<&TokenRef>) -> bool {
+    let is_whole = planned.observed == Observed::Complete;
+    let Some(token) = token else { return is_whole };
+    let is_kind = token.kind != Kind::Push && token.name.is_none() && token.id.is_none();
+    let mut own = planned.tokens.iter().filter(|one| one.state.token().same_token(token));
+    match own.next() {
+        Some(found) if !is_kind => found.state.sync != Sync::Unobserved,
+        // Neither Git nor Intune has it any more.
+        _ => is_whole,
+    }
+}
+
+fn severity_of(record: &Record) -> Option<Severity> {
+    let noticed = record.notice()?.1.matter.as_ref()?;
+    Severity::ALL.iter().copied().find(|one| one.as_str() == noticed.severity)
+}
+
+/// A matter as the notes remember it; `None` where a newer version wrote a code that this one does not
+/// know.
+pub fn matter_of(file: TenantId, record: &Record) -> Option<Matter> {
+    let (_, notice) = record.notice()?;
+    let noticed = notice.matter.as_ref()?;
+    let code: Code = noticed.code.parse().ok()?;
+    let told = explain(code.as_str())?;
+    let is_of_fleet = file == TenantId::FLEET && notice.key.starts_with("fleet/");
+    let tenant = (!is_of_fleet).then(|| MatterTenant {
+        name: record.name.to_string(),
+        tenant_id: (file != TenantId::FLEET).then_some(file),
+    });
+    Some(Matter {
+        key: notice.key.clone(),
+        code,
+        severity: severity_of(record)?,
+        tenant,
+        token: record.token.clone(),
+        since: noticed.since,
+        due: noticed.due,
+        message: told.why.to_owned(),
+        next: String::new(),
+        command: None,
+        as_of: Some(notice.on),
+        suspended: false,
+        command_for_all: None,
+        in_git: InGit::No,
+    })
+}
+
+#[cfg(test)]
+mod tests;

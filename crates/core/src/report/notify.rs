@@ -1,0 +1,106 @@
+//! What `notify` told, and what did not arrive.
+
+use std::fmt::Write as _;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::text::{escape, plural};
+use crate::model::Timestamp;
+use crate::outlets::message::Step;
+use crate::plan::FORMAT_VERSION;
+
+/// The result of `notify`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotifyReport {
+    pub format_version: String,
+    pub generated_at: Timestamp,
+    /// Whether nothing was sent, and `messages` are those that would be.
+    pub dry_run: bool,
+    /// What was sent.
+    pub messages: Vec<ShownMessage>,
+    /// What did not arrive; the next run sends it again.
+    pub failed: Vec<FailedMessage>,
+    /// Why it is unknown what was told before, so that nothing could be sent but that; `null` where it
+    /// is known.
+    pub unknown: Option<String>,
+    /// Every exit code that applies.
+    pub exits: Vec<u8>,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownMessage {
+    pub sink: String,
+    /// The name of the tenant; `null` for the fleet as a whole.
+    pub tenant: Option<String>,
+    pub title: String,
+    /// The idempotency key, which the receiver sees, too.
+    pub key: String,
+    pub steps: Vec<Step>,
+    /// The message in words, where nothing was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// A message that did not arrive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedMessage {
+    pub sink: String,
+    pub tenant: Option<String>,
+    pub title: String,
+    /// The idempotency key; `null` for what is told again in every run.
+    pub key: Option<String>,
+    pub why: String,
+}
+
+impl NotifyReport {
+    pub fn new(generated_at: Timestamp, dry_run: bool) -> Self {
+        Self {
+            format_version: FORMAT_VERSION.to_owned(),
+            generated_at,
+            dry_run,
+            messages: Vec::new(),
+            failed: Vec::new(),
+            unknown: None,
+            exits: Vec::new(),
+        }
+    }
+}
+
+/// For people.
+pub fn notify_human(report: &NotifyReport) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    for one in &report.messages {
+        let _ = writeln!(text, "{}: {}", escape(&one.sink), escape(&one.title));
+        for line in one.text.iter().flat_map(|words| words.lines()) {
+            let _ = writeln!(text, "    {}", escape(line));
+        }
+    }
+    for one in &report.failed {
+        let (sink, title, why) = (escape(&one.sink), escape(&one.title), escape(&one.why));
+        let _ = writeln!(text, "{sink}: {title}: not delivered: {why}");
+    }
+    if let Some(why) = &report.unknown {
+        let _ = writeln!(
+            text,
+            "What was told before is unknown: {}. Nothing else was sent, or people would be told twice. Once the notes can be read again, the next run tells all that is due.",
+            escape(why.trim_end_matches('.'))
+        );
+        return text;
+    }
+    let messages = plural(report.messages.len(), "message");
+    let _ = match (report.dry_run, report.failed.len()) {
+        (true, _) => writeln!(text, "{messages} would be sent. Nothing was sent or recorded."),
+        (false, 0) => writeln!(text, "{messages} sent."),
+        (false, failed) => writeln!(
+            text,
+            "{messages} sent, {failed} not delivered. The next run sends them again; nothing is lost."
+        ),
+    };
+    text
+}

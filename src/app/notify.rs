@@ -1,0 +1,333 @@
+//! Tells those who are to be told, once, what needs a person.
+
+use std::collections::BTreeMap;
+
+use super::session::{self, Intune, Loaded, Made, Tree, Wanted, Which};
+use super::telling::{self, Letter, LetterStep, Post, Posted};
+use super::{AppError, Context, Reach, block_on};
+use applecart_core::attention::{Code, InGit, Matter, Severity};
+use applecart_core::fleet::{Desired, SinkPolicy};
+use applecart_core::model::{
+    Noticed, Outcome, Record, Telling, TenantId, TenantName, Timestamp, nearest,
+};
+use applecart_core::outlets::memory::Asker;
+use applecart_core::outlets::message::{Message, Step, TenantMatters, Told};
+use applecart_core::outlets::steps::{self, Delivery};
+use applecart_core::outlets::words;
+use applecart_core::plan::{Selection, Source};
+use applecart_core::report::NotifyReport;
+use applecart_core::report::notify::{FailedMessage, ShownMessage};
+use applecart_io::git::{Base, Repo};
+use applecart_io::outlets::{SinkError, ToldBlind};
+
+/// What `--rev` is where nobody names a revision.
+const HEAD: &str = "HEAD";
+
+#[derive(Debug)]
+pub struct Options {
+    pub selection: Selection,
+    /// Send nothing, record nothing: show the messages as they would be sent.
+    pub dry_run: bool,
+    /// The sinks that are told; all of them where none is named.
+    pub sinks: Vec<String>,
+}
+
+/// Why nobody was told.
+#[derive(Debug, thiserror::Error)]
+pub enum NotifyError {
+    #[error("applecart.yaml names no sink {name:?}")]
+    NoSink { name: String, near: Option<String> },
+    #[error("applecart.yaml names nobody who is told")]
+    NoSinks,
+    /// The test message did not arrive.
+    #[error("the test message to {sink} did not arrive: {why}")]
+    Test { sink: String, why: SinkError },
+}
+
+/// What was told.
+pub struct Notified {
+    pub report: NotifyReport,
+    pub outcome: Outcome,
+}
+
+pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
+    let repo = Repo::discover(&context.repo)?;
+    let author = context.author(&repo)?;
+    // Before the notes are read: what another run of this clone claimed, it will not send any more.
+    let lock = match options.dry_run {
+        true => None,
+        false => Some(telling::lock(context, &repo, &author)?),
+    };
+    if context.frozen.is_some()
+        && !options.dry_run
+        && !context.environment.overrides()?.graph_is_loopback()
+    {
+        return Err(AppError::FrozenApply);
+    }
+    let context = &on_base(context, &repo);
+    let mut made = plan(context, &options.selection)?;
+    let policies = wanted(&made.loaded.policy.notify, &options.sinks)?;
+    let matters = made.attention().matters;
+    let observed = session::observed(&made.planned.plan);
+    let now = made.planned.plan.generated_at;
+    let known = made.known.as_ref().ok().filter(|view| view.lost_notes.is_none());
+    let told: BTreeMap<TenantId, Vec<Record>> =
+        known.map(|view| view.told.clone()).unwrap_or_default();
+    let is_known = known.is_some();
+    let notes = made.notes.take().filter(|_| is_known);
+    let mut report = NotifyReport::new(now, options.dry_run);
+    match (lock, notes) {
+        (None, _) if is_known => {
+            let asker = Asker { real_now: context.real_now(), run: &author.run, clone: "" };
+            let due = due(&made, &matters, &policies, &told, now, asker);
+            report.messages = due.iter().map(|letter| shown(letter, true)).collect();
+        }
+        (Some(lock), Some(notes)) => {
+            let mut post = Post::new(context, lock, author, notes, told, &policies, now)?;
+            let delivered =
+                post.deliver(|post| due(&made, &matters, &policies, &post.told, now, post.asker()));
+            tell(&mut report, &post.posted);
+            delivered?;
+            let failed = post.refresh(|sink| {
+                let input = input(&made, &matters, &post.told, now, post.asker());
+                let policy = policies.iter().find(|policy| policy.name == sink);
+                policy.map(|policy| steps::standing(&input, policy)).unwrap_or_default()
+            })?;
+            report.failed.extend(failed.into_iter().map(|(sink, why)| FailedMessage {
+                sink,
+                tenant: None,
+                title: "What stands open".to_owned(),
+                key: None,
+                why: why.to_string(),
+            }));
+        }
+        (lock, _) => {
+            let why = unknown(&made);
+            report.unknown = Some(why);
+            if lock.is_some() {
+                tell_blind(context, &repo, &made, &matters, &policies, &mut report)?;
+            }
+        }
+    }
+    let failed = !report.failed.is_empty() || report.unknown.is_some();
+    let own = if failed { Outcome::Partial } else { Outcome::Done };
+    report.exits = Outcome::exits([observed, own]);
+    Ok(Notified { report, outcome: observed.and(own) })
+}
+
+/// Sends one sink a message that says that it is a test.
+pub fn test(context: &Context, sink: &str) -> Result<(), AppError> {
+    let selection = Selection::default();
+    let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection)?;
+    let policies = wanted(&loaded.policy.notify, &[sink.to_owned()])?;
+    let mut sinks = telling::sinks(context, &policies)?;
+    let failed = |why| NotifyError::Test { sink: sink.to_owned(), why };
+    let Some(made) = sinks.remove(sink) else {
+        return Err(NotifyError::NoSink { name: sink.to_owned(), near: None }.into());
+    };
+    let made = made.map_err(failed)?;
+    let steps = if made.forgets() {
+        vec![Step::Raised(1), Step::Resolved(1)]
+    } else {
+        vec![Step::Raised(1)]
+    };
+    let key = format!("fleet/-/{sink}/test/{}", context.ids.uuid());
+    for step in steps {
+        let text =
+            "This is a test message: what needs a person is told here. Nothing has to be done.";
+        let matter = fleet_matter(&key, "sink-failing", Severity::Notice, text);
+        let told = matter.map(|matter| Told { matter, step });
+        let matters = TenantMatters::of_fleet(told.as_slice());
+        let Some(message) = Message::digest(sink, matters, context.now()) else { continue };
+        let sent = block_on(telling::send_one(context, &*made, &message))?;
+        sent.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The same at the base's newest commit, unless a revision is named: people are told of the fleet as it
+/// was reviewed, whatever is checked out here.
+fn on_base(context: &Context, repo: &Repo) -> Context {
+    let at_base = |base: Base| Context { rev: base.commit, ..context.clone() };
+    // What keeps it from being found is told by the plan, which asks for it as well.
+    let base = super::find_base(repo, context, Reach::Remote).ok().flatten();
+    let base = base.filter(|_| context.rev == HEAD);
+    base.map_or_else(|| context.clone(), at_base)
+}
+
+fn plan(context: &Context, selection: &Selection) -> Result<Made, AppError> {
+    let wanted =
+        Wanted { tree: Tree::Commit, reach: Reach::Remote, which: Which::Shared, reading: true };
+    session::plan(context, selection, &wanted, |loaded: &Loaded| {
+        let connector = session::signed_in(context, loaded, selection)?;
+        let live = block_on(session::read_live(context, &connector, loaded, selection))?;
+        Ok(Intune::Read(live, Source::Live))
+    })
+}
+
+/// The sinks that are told.
+fn wanted(all: &[SinkPolicy], named: &[String]) -> Result<Vec<SinkPolicy>, NotifyError> {
+    if all.is_empty() {
+        return Err(NotifyError::NoSinks);
+    }
+    let names = || all.iter().map(|sink| sink.name.as_str());
+    if let Some(name) = named.iter().find(|name| !names().any(|known| known == name.as_str())) {
+        let near = nearest(name, names()).map(str::to_owned);
+        return Err(NotifyError::NoSink { name: name.clone(), near });
+    }
+    let is_wanted = |sink: &&SinkPolicy| named.is_empty() || named.contains(&sink.name);
+    Ok(all.iter().filter(is_wanted).cloned().collect())
+}
+
+/// The fleet as the base has it: what is in it is watched, whatever the planned revision says.
+fn watched(made: &Made) -> &[Desired] {
+    made.loaded.other.as_ref().map_or(&made.loaded.fleet, |other| &other.tenants)
+}
+
+fn input<'a>(
+    made: &'a Made,
+    matters: &'a [Matter],
+    told: &'a BTreeMap<TenantId, Vec<Record>>,
+    now: Timestamp,
+    asker: Asker<'a>,
+) -> steps::Input<'a> {
+    let (plan, fleet) = (&made.planned.plan, watched(made));
+    steps::Input { matters, plan, fleet, told, now, asker }
+}
+
+/// The letters that are due at all sinks.
+fn due(
+    made: &Made,
+    matters: &[Matter],
+    policies: &[SinkPolicy],
+    told: &BTreeMap<TenantId, Vec<Record>>,
+    now: Timestamp,
+    asker: Asker<'_>,
+) -> Vec<Letter> {
+    let input = input(made, matters, told, now, asker);
+    let of_sink = |policy: &SinkPolicy| {
+        let due = steps::due(&input, policy).into_iter();
+        due.filter_map(|delivery| letter(&policy.name, delivery)).collect::<Vec<_>>()
+    };
+    policies.iter().flat_map(of_sink).collect()
+}
+
+fn letter(sink: &str, Delivery { file, message }: Delivery) -> Option<Letter> {
+    let step = |told: &Told| LetterStep {
+        token: told.matter.token.clone(),
+        key: told.matter.key.clone(),
+        step: told.step.to_string(),
+        matter: Some(Noticed {
+            code: told.matter.code.to_string(),
+            severity: told.matter.severity.to_string(),
+            since: told.matter.since,
+            due: told.matter.due,
+        }),
+    };
+    // A folder's name is a tenant's name, or the tenant would be no tenant.
+    let name: TenantName =
+        message.customer().map_or("fleet", |one| one.name.as_str()).parse().ok()?;
+    let steps = message.told().iter().map(step).collect();
+    let (event, sink) = (Telling::Notified, sink.to_owned());
+    Some(Letter { file, name, event, sink, steps, message })
+}
+
+fn shown(letter: &Letter, whole: bool) -> ShownMessage {
+    let message = &letter.message;
+    ShownMessage {
+        sink: letter.sink.clone(),
+        tenant: message.customer().map(|customer| customer.name.clone()),
+        title: message.title(),
+        key: message.key().to_owned(),
+        steps: message.told().iter().map(|told| told.step).collect(),
+        text: whole.then(|| words::of_provider(message).text()),
+    }
+}
+
+fn tell(report: &mut NotifyReport, posted: &[Posted]) {
+    for Posted { letter, outcome } in posted {
+        match outcome {
+            Ok(()) => report.messages.push(shown(letter, false)),
+            Err(why) => report.failed.push(FailedMessage {
+                sink: letter.sink.clone(),
+                tenant: letter.message.customer().map(|customer| customer.name.clone()),
+                title: letter.message.title(),
+                key: Some(letter.message.key().to_owned()),
+                why: why.to_string(),
+            }),
+        }
+    }
+}
+
+/// Why nothing is known of what was told.
+fn unknown(made: &Made) -> String {
+    match &made.known {
+        Err(why) => why.to_string(),
+        Ok(view) => view.lost_notes.clone().unwrap_or_default(),
+    }
+}
+
+/// Where nothing can be claimed, only that is told, at most once a day by each clone.
+fn tell_blind(
+    context: &Context,
+    repo: &Repo,
+    made: &Made,
+    matters: &[Matter],
+    policies: &[SinkPolicy],
+    report: &mut NotifyReport,
+) -> Result<(), AppError> {
+    let Some(matter) = matters.iter().find(|matter| is_blind(matter)) else { return Ok(()) };
+    let mut memory = ToldBlind::of(&repo.path_common_dir());
+    let now = made.planned.plan.generated_at;
+    let today = now.date_time().timestamp().div_euclid(86_400);
+    let step = Step::Again(u32::try_from(today).unwrap_or_default(), 1);
+    for (name, sink) in telling::sinks(context, policies)? {
+        let is_for_customers =
+            policies.iter().any(|one| one.name == name && one.writes_to_customers());
+        if memory.was_told(&name, today) || is_for_customers {
+            continue;
+        }
+        let told = [Told { matter: matter.clone(), step }];
+        let Some(message) = Message::digest(&name, TenantMatters::of_fleet(&told), now) else {
+            continue;
+        };
+        let kept = memory.remember(&name, today);
+        let path = memory.path().to_owned();
+        kept.map_err(|source| AppError::File { path, doing: "write", source })?;
+        let sent = match &sink {
+            Ok(sink) => block_on(telling::send_one(context, &**sink, &message))?,
+            Err(error) => Err(error.clone()),
+        };
+        let letter = letter(&name, Delivery { file: TenantId::FLEET, message });
+        tell(
+            report,
+            &letter.map(|letter| Posted { letter, outcome: sent }).into_iter().collect::<Vec<_>>(),
+        );
+    }
+    Ok(())
+}
+
+fn is_blind(matter: &Matter) -> bool {
+    let codes = ["ledger-unknown", "notes-unknown", "base-unknown"];
+    matter.tenant.is_none() && codes.contains(&matter.code.as_str())
+}
+
+fn fleet_matter(key: &str, code: &str, severity: Severity, text: &str) -> Option<Matter> {
+    let code: Code = code.parse().ok()?;
+    Some(Matter {
+        key: key.to_owned(),
+        code,
+        severity,
+        tenant: None,
+        token: None,
+        since: None,
+        due: None,
+        message: text.to_owned(),
+        next: String::new(),
+        command: None,
+        as_of: None,
+        suspended: false,
+        command_for_all: None,
+        in_git: InGit::No,
+    })
+}

@@ -1,0 +1,315 @@
+//! Telling people: what is due is claimed in the notes, sent, and its outcome recorded.
+//!
+//! All claims of a round stand in one commit that is pushed before the first message leaves; after the
+//! push the notes are read as they then are, and an earlier claim of another run wins. So two runs at
+//! once send everything once, and what cannot be recorded is not sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::{AppError, Context, block_on};
+use applecart_core::fleet::SinkPolicy;
+use applecart_core::ledger::LEASE;
+use applecart_core::model::{
+    Author, EntryBody, LedgerEntry, Notice, Noticed, Phase, Record, Telling, TenantId, TenantName,
+    Timestamp, TokenRef,
+};
+use applecart_core::outlets::memory::{self, Asker};
+use applecart_core::outlets::message::Message;
+use applecart_io::git::Repo;
+use applecart_io::outlets::http::Http;
+use applecart_io::outlets::{Sink, SinkError, make};
+use applecart_io::store::{Announced, Holder, Ledger, TellingLock};
+
+/// How long another run of this clone is waited for.
+const LOCK_WAIT: Duration = Duration::from_secs(60);
+/// So many messages are claimed at once; a claim lasts 15 minutes.
+const ROUND: usize = 500;
+/// At most 20 messages a second go to one sink.
+const PACE: Duration = Duration::from_millis(50);
+/// A receiver that asks for no more than this is asked again within the run.
+const SHORT: Duration = Duration::from_secs(30);
+
+/// A step that a letter tells.
+#[derive(Clone, Debug)]
+pub struct LetterStep {
+    pub token: Option<TokenRef>,
+    /// The identity of the matter or of the ticket.
+    pub key: String,
+    pub step: String,
+    pub matter: Option<Noticed>,
+}
+
+/// A message to a sink, and how the notes remember it.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    pub file: TenantId,
+    pub name: TenantName,
+    pub event: Telling,
+    pub sink: String,
+    pub steps: Vec<LetterStep>,
+    pub message: Message,
+}
+
+/// What became of a letter.
+#[derive(Clone, Debug)]
+pub struct Posted {
+    pub letter: Letter,
+    pub outcome: Result<(), SinkError>,
+}
+
+/// Everything that a run needs to tell people.
+pub struct Post<'a> {
+    context: &'a Context,
+    notes: Ledger,
+    author: Author,
+    sinks: BTreeMap<String, Result<Box<dyn Sink>, SinkError>>,
+    /// Who was told of what, with what this run adds.
+    pub told: BTreeMap<TenantId, Vec<Record>>,
+    /// The instant by which everything is judged.
+    now: Timestamp,
+    /// The sinks that took something in this run, and those that will take nothing any more.
+    up: BTreeSet<String>,
+    down: BTreeSet<String>,
+    tried: BTreeSet<String>,
+    /// What became of every letter that was tried.
+    pub posted: Vec<Posted>,
+    _lock: TellingLock,
+}
+
+/// The lock that only one run of a clone holds. It is taken before the notes are read.
+pub fn lock(context: &Context, repo: &Repo, author: &Author) -> Result<TellingLock, AppError> {
+    let host = author.actor.host.clone();
+    let holder = Holder { run: author.run.clone(), host, since: context.real_now() };
+    let wait = (&*context.clock, LOCK_WAIT);
+    Ok(TellingLock::acquire(&repo.path_common_dir(), &holder, wait)?)
+}
+
+/// The sinks of a policy, each with what keeps it from being used.
+pub fn sinks(
+    context: &Context,
+    policies: &[SinkPolicy],
+) -> Result<BTreeMap<String, Result<Box<dyn Sink>, SinkError>>, SinkError> {
+    let http = Arc::new(Http::new()?);
+    let read = |name: &str| context.environment.variable(name);
+    let made = policies
+        .iter()
+        .map(|policy| (policy.name.clone(), make(policy, read, &http, &context.clock)));
+    Ok(made.collect())
+}
+
+impl<'a> Post<'a> {
+    pub fn new(
+        context: &'a Context,
+        lock: TellingLock,
+        author: Author,
+        notes: Ledger,
+        told: BTreeMap<TenantId, Vec<Record>>,
+        policies: &[SinkPolicy],
+        now: Timestamp,
+    ) -> Result<Self, AppError> {
+        Ok(Self {
+            context,
+            notes,
+            author,
+            sinks: sinks(context, policies)?,
+            told,
+            now,
+            up: BTreeSet::new(),
+            down: BTreeSet::new(),
+            tried: BTreeSet::new(),
+            posted: Vec::new(),
+            _lock: lock,
+        })
+    }
+
+    /// Who asks what the notes remember.
+    pub fn asker(&self) -> Asker<'_> {
+        let Author { run, clone, .. } = &self.author;
+        Asker { real_now: self.context.real_now(), run, clone }
+    }
+
+    /// Sends whatever is due, until nothing is.
+    ///
+    /// # Errors
+    /// When nothing could be claimed, or an outcome not be recorded. What was sent stays in
+    /// [`Post::posted`].
+    pub fn deliver(&mut self, due: impl Fn(&Self) -> Vec<Letter>) -> Result<(), AppError> {
+        loop {
+            let letters = self.next_round(due(self));
+            if letters.is_empty() {
+                return Ok(());
+            }
+            self.round(letters)?;
+        }
+    }
+
+    /// What of the due letters is sent now: of a sink that failed the last time one, to see whether it
+    /// takes anything again.
+    fn next_round(&self, due: Vec<Letter>) -> Vec<Letter> {
+        let mut probed: BTreeSet<String> = BTreeSet::new();
+        let is_next = |letter: &Letter| {
+            let sink = &letter.sink;
+            let is_open = !self.down.contains(sink) && !self.tried.contains(letter.message.key());
+            let is_up = self.up.contains(sink) || memory::failing_since(&self.told, sink).is_none();
+            is_open && (is_up || probed.insert(sink.clone()))
+        };
+        due.into_iter().filter(is_next).take(ROUND).collect()
+    }
+
+    fn round(&mut self, letters: Vec<Letter>) -> Result<(), AppError> {
+        let until = self.context.real_now().plus(LEASE);
+        let claims: Vec<_> = letters
+            .iter()
+            .flat_map(|letter| self.lines(letter, &Phase::Claimed { until }))
+            .collect();
+        let mut announced = self.notes.announce(&claims).map_err(Arc::new)?.into_iter();
+        let mut won = Vec::new();
+        for letter in letters {
+            let own: Vec<Announced> = announced.by_ref().take(letter.steps.len()).collect();
+            let is_won =
+                |one: &Announced| memory::is_won(&one.chain.records, &one.record, self.asker());
+            let is_ours = own.iter().all(is_won);
+            if let Some(one) = own.into_iter().next() {
+                let records = one.chain.records.iter().filter(|record| record.event().is_telling());
+                self.told.insert(letter.file, records.cloned().collect());
+            }
+            if is_ours {
+                won.push(letter);
+            } else {
+                self.tried.insert(letter.message.key().to_owned());
+            }
+        }
+        let posted = self.send(won, until.plus(-chrono::Duration::minutes(1)))?;
+        self.record(&posted)?;
+        self.posted.extend(posted);
+        Ok(())
+    }
+
+    /// Sends, to each sink one after the other and to all sinks at once; what could not be begun in time
+    /// is claimed again.
+    fn send(&mut self, letters: Vec<Letter>, until: Timestamp) -> Result<Vec<Posted>, AppError> {
+        let mut of_sink: BTreeMap<String, Vec<Letter>> = BTreeMap::new();
+        for letter in letters {
+            of_sink.entry(letter.sink.clone()).or_default().push(letter);
+        }
+        let work = of_sink.into_iter().filter_map(|(name, letters)| {
+            Some(send_to(self.context, self.sinks.get(&name)?, letters, until))
+        });
+        let posted: Vec<Posted> = block_on(join_all(work))?.into_iter().flatten().collect();
+        for Posted { letter, outcome } in &posted {
+            self.tried.insert(letter.message.key().to_owned());
+            match outcome {
+                Ok(()) => self.up.insert(letter.sink.clone()),
+                Err(error) if error.is_of_the_sink() => self.down.insert(letter.sink.clone()),
+                Err(_) => false,
+            };
+        }
+        Ok(posted)
+    }
+
+    fn record(&mut self, posted: &[Posted]) -> Result<(), AppError> {
+        let lines: Vec<_> = posted
+            .iter()
+            .flat_map(|one| {
+                let phase = match &one.outcome {
+                    Ok(()) => Phase::Sent,
+                    Err(error) => Phase::Failed { why: error.to_string() },
+                };
+                self.lines(&one.letter, &phase)
+            })
+            .collect();
+        let records = self.notes.append(&lines).map_err(Arc::new)?;
+        for ((file, _), record) in lines.into_iter().zip(records) {
+            self.told.entry(file).or_default().push(record);
+        }
+        self.notes.push().map_err(Arc::new)?;
+        Ok(())
+    }
+
+    /// The lines that say how far a letter has come.
+    fn lines(&self, letter: &Letter, phase: &Phase) -> Vec<(TenantId, LedgerEntry)> {
+        let line = |step: &LetterStep| {
+            let notice = Notice {
+                key: step.key.clone(),
+                sink: letter.sink.clone(),
+                step: step.step.clone(),
+                delivery: letter.message.delivery(),
+                on: self.now,
+                phase: phase.clone(),
+                matter: step.matter.clone(),
+            };
+            let body = EntryBody::Told { event: letter.event, notice };
+            let (at, name) = (self.context.real_now(), letter.name.clone());
+            let entry = LedgerEntry::new(at, name, step.token.clone(), &self.author, body);
+            (letter.file, entry)
+        };
+        letter.steps.iter().map(line).collect()
+    }
+
+    /// Tells the sinks that forget what stands open at them.
+    pub fn refresh(
+        &self,
+        open: impl Fn(&str) -> Vec<Message>,
+    ) -> Result<Vec<(String, SinkError)>, AppError> {
+        let mut failed = Vec::new();
+        for (name, sink) in &self.sinks {
+            let Ok(sink) = sink else { continue };
+            if !sink.forgets() || self.down.contains(name) {
+                continue;
+            }
+            let open = open(name);
+            if let Err(error) = block_on(sink.refresh(&open))? {
+                failed.push((name.clone(), error));
+            }
+        }
+        Ok(failed)
+    }
+}
+
+async fn send_to(
+    context: &Context,
+    sink: &Result<Box<dyn Sink>, SinkError>,
+    letters: Vec<Letter>,
+    until: Timestamp,
+) -> Vec<Posted> {
+    let mut posted: Vec<Posted> = Vec::new();
+    let mut down: Option<SinkError> = None;
+    for letter in letters {
+        let outcome = match (&down, sink) {
+            (Some(error), _) | (None, Err(error)) => Err(error.clone()),
+            (None, Ok(_)) if context.real_now() >= until => break,
+            (None, Ok(sink)) => {
+                if !posted.is_empty() {
+                    context.clock.sleep(PACE).await;
+                }
+                send_one(context, &**sink, &letter.message).await
+            }
+        };
+        if let Err(error) = &outcome
+            && error.is_of_the_sink()
+        {
+            down = Some(error.clone());
+        }
+        posted.push(Posted { letter, outcome });
+    }
+    posted
+}
+
+/// Sends a message; once more where the receiver asks for a moment.
+pub async fn send_one(
+    context: &Context,
+    sink: &dyn Sink,
+    message: &Message,
+) -> Result<(), SinkError> {
+    match sink.deliver(message).await {
+        Err(SinkError::Busy { retry_after: Some(after), .. }) if after <= SHORT => {
+            context.clock.sleep(after).await;
+            sink.deliver(message).await
+        }
+        outcome => outcome,
+    }
+}

@@ -1,0 +1,372 @@
+//! `notify` through the program: who is told, once, and what happens where anything fails between.
+
+mod alertmanager;
+pub(crate) mod recorder;
+
+use std::time::Duration;
+
+use applecart_simulator::{Fault, FaultRule};
+use serde_json::Value;
+
+use crate::world::hub::{Clone, Hub};
+use crate::world::{World, eventually, finish, tenant_id};
+use recorder::{Answers, Recorder};
+
+/// A fleet of two clones, whose webhook is recorded.
+struct Told {
+    hub: Hub,
+    recorder: Recorder,
+}
+
+impl Told {
+    fn new() -> Self {
+        Self::with("")
+    }
+
+    fn with(more: &str) -> Self {
+        let (hub, recorder) = (Hub::without_ledger(), Recorder::new());
+        let sink = format!(
+            "notify:\n  - sink: hub\n    webhook: {{url: '{}/hook'}}\n{more}",
+            recorder.url()
+        );
+        hub.world.write("applecart.yaml", &hub.world.policy(&sink));
+        hub.world.commit("Tell the hub");
+        hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+        hub.begin();
+        Self { hub, recorder }
+    }
+
+    fn world(&self) -> &World {
+        &self.hub.world
+    }
+
+    /// A customer whose certificate has so many days left, in Git and in Intune.
+    fn customer(&self, name: &str, days: i64) {
+        let certificate = self.world().issue(None, days);
+        self.world().live(name, Some(&certificate));
+        self.world().tenant(name, &certificate);
+        self.publish();
+    }
+
+    fn publish(&self) {
+        self.world().commit("Customers");
+        self.world().git(&["push", "--quiet", &self.hub.url(), "main"]);
+    }
+
+    fn clone(&self, name: &str) -> Clone<'_> {
+        self.hub.clone(name, &[])
+    }
+
+    /// What was told since it was asked last: `raised contoso critical`, sorted.
+    fn told(&self) -> Vec<String> {
+        let mut told: Vec<String> =
+            self.recorder.take().iter().map(|one| said(&one.body)).collect();
+        told.sort();
+        told
+    }
+}
+
+fn said(event: &Value) -> String {
+    let name = event["data"]["tenant"]["name"].as_str().unwrap_or("fleet");
+    let matters = event["data"]["matters"].as_array().unwrap();
+    let codes: Vec<&str> =
+        matters.iter().map(|one| one["matter"]["code"].as_str().unwrap()).collect();
+    let word = event["type"].as_str().unwrap().rsplit('.').next().unwrap();
+    format!("{word} {name} {}", codes.join("+"))
+}
+
+#[test]
+fn each_step_is_told_once_however_often_and_wherever_it_runs() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    told.customer("fabrikam", 200);
+    let (one, two) = (told.clone("one"), told.clone("two"));
+    one.run(&["notify"]).ends_with(0).says("1 message sent");
+    assert_eq!(told.told(), ["raised contoso critical"]);
+    one.run(&["notify"]).ends_with(0).says("0 messages sent");
+    two.run(&["notify"]).ends_with(0).says("0 messages sent");
+    assert_eq!(told.told(), [""; 0]);
+
+    let renewed = told.world().issue(None, 300);
+    told.world().live("contoso", Some(&renewed));
+    told.world().tenant("contoso", &renewed);
+    told.publish();
+    two.git(&["pull", "--quiet"]);
+    two.run(&["notify"]).ends_with(0);
+    assert_eq!(told.told(), ["resolved contoso critical"]);
+    one.git(&["pull", "--quiet"]);
+    one.run(&["notify"]).ends_with(0);
+    assert_eq!(told.told(), [""; 0]);
+    let events: Vec<String> = told
+        .hub
+        .notes("contoso")
+        .iter()
+        .map(|line| format!("{} {}", line["event"], line["notice"]["step"]))
+        .collect();
+    assert_eq!(events.len(), 4, "a claim and an outcome each: {events:?}");
+    one.run(&["ledger", "verify"]).ends_with(0);
+}
+
+#[test]
+fn an_event_says_whose_it_is_what_happened_and_what_to_do() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    told.clone("one").run(&["notify"]).ends_with(0);
+    let sent = told.recorder.take().remove(0);
+    assert_eq!(sent.header("content-type"), "application/cloudevents+json");
+    assert_eq!(sent.header("idempotency-key"), sent.body["id"].as_str().unwrap());
+    assert_eq!(sent.body["specversion"], "1.0");
+    assert_eq!(sent.body["type"], "dev.applecart.attention.raised");
+    assert_eq!(sent.body["data"]["tenant"]["tenantId"], tenant_id("contoso").to_string());
+    let matter = &sent.body["data"]["matters"][0]["matter"];
+    assert_eq!(sent.body["subject"], matter["key"]);
+    assert!(matter["next"].as_str().unwrap().len() > 10, "{matter}");
+    let schema = std::fs::read(crate::world::project().join("schema/event.schema.json")).unwrap();
+    let schema: Value = serde_json::from_slice(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    assert!(validator.is_valid(&sent.body), "{}", sent.body);
+}
+
+#[test]
+fn a_sink_that_is_down_is_told_all_of_it_later_and_the_run_ends_with_3() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    told.recorder.answer(Answers::Status(503));
+    one.run(&["notify"]).ends_with(3).says("not delivered").says("status 503");
+    told.customer("fabrikam", 5);
+    one.git(&["pull", "--quiet"]);
+    one.run(&["notify"]).ends_with(3);
+    told.recorder.take();
+    told.recorder.answer(Answers::Status(200));
+    one.run(&["notify"]).ends_with(0).says("2 messages sent");
+    assert_eq!(told.told(), ["raised contoso critical", "raised fabrikam critical"]);
+    one.run(&["notify"]).ends_with(0).says("0 messages sent");
+}
+
+#[test]
+fn a_redirect_is_not_followed_and_a_refusal_is_told() {
+    for status in [302, 400, 401, 404] {
+        let told = Told::new();
+        told.customer("contoso", 10);
+        told.recorder.answer(Answers::Status(status));
+        let one = told.clone("one");
+        one.run(&["notify"]).ends_with(3).says(&format!("status {status}"));
+        assert_eq!(told.recorder.take().len(), 1);
+    }
+}
+
+#[test]
+fn what_cannot_be_recorded_is_not_sent() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    told.hub.protect("pre-receive");
+    one.run(&["notify"]).ends_with(3);
+    assert_eq!(told.told(), [""; 0]);
+    std::fs::remove_file(told.hub.folder().join("hooks/pre-receive")).unwrap();
+    one.run(&["notify"]).ends_with(0);
+    assert_eq!(told.told(), ["raised contoso critical"]);
+}
+
+#[test]
+fn where_the_remote_is_away_that_is_told_once_a_day_and_nothing_else() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    let away = told.world().path("away");
+    std::fs::rename(told.hub.folder(), &away).unwrap();
+    one.run(&["notify"]).ends_with(3);
+    one.run(&["notify"]).ends_with(3);
+    let sent = told.told();
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    assert!(sent[0].starts_with("again fleet "), "{sent:?}");
+    std::fs::rename(&away, told.hub.folder()).unwrap();
+    one.run(&["notify"]).ends_with(0);
+    assert_eq!(told.told(), ["raised contoso critical"]);
+}
+
+#[test]
+fn nothing_is_resolved_by_a_tenant_that_does_not_answer() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    one.run(&["notify"]).ends_with(0);
+    told.recorder.take();
+    let renewed = told.world().issue(None, 300);
+    told.world().live("contoso", Some(&renewed));
+    told.world().tenant("contoso", &renewed);
+    told.publish();
+    one.git(&["pull", "--quiet"]);
+    let fault = FaultRule::always(Fault::Drop).for_tenant(tenant_id("contoso"));
+    told.world().state().add_fault(fault);
+    one.run(&["notify"]);
+    let sent = told.told();
+    assert!(sent.iter().all(|one| !one.contains("resolved")), "{sent:?}");
+    told.world().state().clear_faults();
+    one.run(&["notify"]).ends_with(0);
+    let sent = told.told();
+    assert!(sent.contains(&"resolved contoso critical".to_owned()), "{sent:?}");
+}
+
+#[test]
+fn two_runs_at_once_tell_everything_once() {
+    let told = Told::new();
+    for name in ["contoso", "fabrikam", "northwind", "tailspin"] {
+        told.customer(name, 10);
+    }
+    let clones = [told.clone("one"), told.clone("two"), told.clone("three")];
+    let runs: Vec<_> = clones
+        .iter()
+        .map(|clone| {
+            let mut command = clone.command(&["notify"]);
+            std::thread::spawn(move || {
+                command.stdout(std::process::Stdio::piped());
+                finish(command)
+            })
+        })
+        .collect();
+    for run in runs {
+        run.join().unwrap().ends_with(0);
+    }
+    let sent = told.told();
+    assert_eq!(sent.len(), 4, "{sent:?}");
+}
+
+#[test]
+fn a_run_that_was_killed_while_it_sent_is_made_up_for_with_the_same_key() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    told.recorder.answer(Answers::Never);
+    let mut child = one.command(&["notify"]).spawn().unwrap();
+    eventually("the message is under way", || told.recorder.count() == 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    told.recorder.answer(Answers::Status(200));
+    let first = told.recorder.take().remove(0).body["id"].clone();
+    // Another clone cannot know that the run died, and waits for the end of its claim.
+    told.clone("two").run(&["notify"]).ends_with(0).says("0 messages sent");
+    one.run(&["notify"]).ends_with(0).says("1 message sent");
+    let again = told.recorder.take();
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].body["id"], first);
+    one.run(&["notify"]).ends_with(0).says("0 messages sent");
+}
+
+#[test]
+fn a_run_that_was_killed_before_it_claimed_has_told_nobody() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    let rule = FaultRule::always(Fault::Hang).for_tenant(tenant_id("contoso"));
+    told.world().state().add_fault(rule);
+    let mut child = one.command(&["notify"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    told.world().state().clear_faults();
+    assert_eq!(told.told(), [""; 0]);
+    one.run(&["notify"]).ends_with(0);
+    assert_eq!(told.told(), ["raised contoso critical"]);
+}
+
+#[test]
+fn a_dry_run_shows_the_messages_and_leaves_no_trace() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    let shown = one.run(&["notify", "--dry-run", "--format", "json"]).ends_with(0).json();
+    assert_eq!(shown["messages"][0]["steps"][0], "raised-1");
+    assert!(shown["messages"][0]["text"].as_str().unwrap().contains("Expires on"), "{shown}");
+    one.run(&["notify", "--dry-run"]).ends_with(0).says("Nothing was sent or recorded");
+    assert_eq!(told.told(), [""; 0]);
+    one.run(&["notify"]).ends_with(0).says("1 message sent");
+}
+
+#[test]
+fn a_test_message_goes_to_the_sink_that_is_named_and_is_recorded_nowhere() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    one.run(&["notify", "--test", "hub"]).ends_with(0).says("took the test message");
+    assert_eq!(told.told().len(), 1);
+    one.run(&["notify", "--test", "hubb"]).ends_with(64).says("no sink \"hubb\"");
+    told.recorder.answer(Answers::Status(500));
+    one.run(&["notify", "--test", "hub"]).ends_with(3).says("status 500");
+}
+
+#[test]
+fn a_secret_that_is_missing_is_named_and_nothing_shows_one_that_is_there() {
+    let told = Told::with(
+        "    codes: [all]\n  - sink: signed\n    webhook: {url: 'http://127.0.0.1:9/x', auth: hmac}\n",
+    );
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    let run = one.run(&["notify", "--sink", "signed"]).ends_with(3);
+    run.says("APPLECART_SINK_SIGNED_SECRET is not set");
+    let mut command = one.command(&["notify", "--sink", "signed", "-v"]);
+    let run = finish({
+        command.env("APPLECART_SINK_SIGNED_SECRET", "a-secret-of-the-sink");
+        command
+    });
+    assert!(!format!("{}{}", run.stdout, run.stderr).contains("a-secret-of-the-sink"));
+}
+
+#[test]
+fn a_signed_webhook_is_signed_over_time_and_content() {
+    let told = Told::new();
+    let settings = std::fs::read_to_string(told.world().repo().join("applecart.yaml")).unwrap();
+    told.world().write("applecart.yaml", &settings.replace("/hook'", "/hook', auth: hmac"));
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    let mut command = one.command(&["notify"]);
+    command.env("APPLECART_SINK_HUB_SECRET", "key");
+    finish(command).ends_with(0);
+    let sent = told.recorder.take().remove(0);
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"key");
+    let mut content = format!("{}.", sent.header("x-applecart-timestamp")).into_bytes();
+    content.extend(&sent.raw);
+    let digest = ring::hmac::sign(&key, &content);
+    let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(sent.header("x-applecart-signature"), format!("sha256={digest}"));
+}
+
+#[test]
+fn a_customer_that_left_git_is_told_as_no_longer_watched() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    told.customer("fabrikam", 10);
+    let one = told.clone("one");
+    one.run(&["notify"]).ends_with(0);
+    told.recorder.take();
+    told.world().git(&["rm", "-r", "--quiet", "tenants/contoso"]);
+    told.publish();
+    // A branch that lacks a tenant says nothing about the fleet: the base does.
+    one.git(&["rm", "-r", "--quiet", "tenants/fabrikam"]);
+    one.commit("Not merged");
+    one.run(&["notify"]);
+    let sent = told.told();
+    assert!(sent.contains(&"unwatched contoso critical".to_owned()), "{sent:?}");
+    assert!(!sent.iter().any(|one| one.contains("fabrikam")), "{sent:?}");
+}
+
+#[test]
+fn without_sinks_it_says_how_to_name_one() {
+    let world = World::new();
+    world.renewal("contoso");
+    world.run(&["notify"]).ends_with(64).says("names nobody who is told");
+}
+
+#[test]
+fn a_sink_that_fails_for_a_day_is_told_at_the_others_and_in_the_status() {
+    let told = Told::with("  - sink: dead\n    webhook: {url: 'http://127.0.0.1:9/x'}\n");
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    let day = |days: i64| (chrono::Utc::now() + chrono::Duration::days(days)).to_rfc3339();
+    one.run(&["notify", "--now", &day(0)]).ends_with(3);
+    assert_eq!(told.told(), ["raised contoso critical"]);
+    one.run(&["notify", "--now", &day(1)]).ends_with(3);
+    assert_eq!(told.told(), ["raised fleet sink-failing"]);
+    one.run(&["status", "--now", &day(1)]).says("sink-failing");
+}
