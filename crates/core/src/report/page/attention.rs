@@ -200,7 +200,8 @@ fn subject(scene: &Scene<'_>, matter: &Matter) -> Markup {
             " " span.dim { bdi { (Word(called)) } }
         }
         @if let Some(due) = matter.due {
-            " " span.due { (when(due, scene.now())) " " span.dim { "(" (day(due)) ")" } }
+            @let past = due <= scene.now();
+            " " span.due.past[past] { (when(due, scene.now())) " " span.dim { "(" (day(due)) ")" } }
         }
         @if let Some(at) = matter.as_of {
             " " span.dim { "as last known on " (day(at)) }

@@ -43,7 +43,7 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
             h2 #calendar { "Thirteen months of expiries" }
             p { (calendar.told()) }
             table.calendar {
-                caption { "Each cell is a week, Monday to Sunday, in the row of the month in which it begins. The number says how many tokens expire in it; a darker week has more of them." }
+                caption { "Each cell is a week, Monday to Sunday, in the row of the month in which it begins. The number says how many tokens expire in it; a week of a stronger colour has more of them." }
                 thead {
                     tr {
                         th scope="col" { "Month" }
