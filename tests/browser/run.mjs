@@ -97,20 +97,25 @@ vpp: [{name: ${JSON.stringify(name.slice(0, 60))}, expires: ${day(5)}}]
   }
 };
 
+const processes = [];
+/** Starts the program, which runs on, and waits until it says where. */
+const started = (args, stream, pattern, options) => new Promise((resolve, reject) => {
+  const child = spawn(applecart, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
+  processes.push(child);
+  let text = "";
+  child[stream].on("data", (data) => {
+    text += data;
+    const found = text.match(pattern);
+    if (found) resolve(found[1]);
+  });
+  child.on("exit", (code) => reject(new Error(`applecart ${args[0]} ended with ${code}: ${text}`)));
+});
+
 /** The demo's fleet of twelve customers, as a simulated Intune answers for it. */
 const demoFleet = async () => {
   const demo = path.join(folder, "demo");
   run(["demo", demo]);
-  const simulator = spawn(applecart, ["simulate", "--state", path.join(demo, "simulator")], { stdio: ["ignore", "pipe", "ignore"] });
-  const url = await new Promise((resolve, reject) => {
-    let text = "";
-    simulator.stdout.on("data", (data) => {
-      text += data;
-      const [, found] = text.match(/APPLECART_GRAPH_URL=(\S+)\n/) ?? [];
-      if (found) resolve(found);
-    });
-    simulator.on("exit", () => reject(new Error("the simulator ended")));
-  });
+  const url = await started(["simulate", "--state", path.join(demo, "simulator")], "stdout", /APPLECART_GRAPH_URL=(\S+)\n/);
   const env = {
     ...process.env,
     APPLECART_GRAPH_URL: url,
@@ -123,9 +128,13 @@ const demoFleet = async () => {
     status: made("status.html", ["status", "--format", "html"], options),
     history: made("history.html", ["history", "fourthcoffee", "--format", "html"], options),
   };
-  simulator.removeAllListeners("exit");
-  simulator.kill();
-  return pages;
+  const serve = ["serve", "--listen", "127.0.0.1:0", "--interval", "5s"];
+  const served = await started(serve, "stderr", /page is at (http:\S+)\n/, options);
+  for (let tries = 0; (await fetch(served)).status !== 200; tries++) {
+    assert(tries < 150, "the controller shows no page");
+    await new Promise((resolve) => { setTimeout(resolve, 200); });
+  }
+  return { ...pages, served: `${served}/`, servedToken: `${served}/t/fabrikam/push` };
 };
 
 const tests = [];
@@ -144,7 +153,7 @@ const open = async (url, { width = 1440, hash = "", media, ...context } = {}) =>
   page.complaints = [];
   page.on("console", (message) => { if (["error", "warning"].includes(message.type())) page.complaints.push(message.text()); });
   page.on("pageerror", (error) => page.complaints.push(String(error)));
-  page.on("request", (request) => { if (!request.url().startsWith("file:")) page.complaints.push(`asked for ${request.url()}`); });
+  page.on("request", (request) => { if (new URL(request.url()).origin !== new URL(url).origin) page.complaints.push(`asked for ${request.url()}`); });
   if (media) await page.emulateMedia({ media });
   await page.goto(url + hash);
   return page;
@@ -173,17 +182,18 @@ const fitsWidth = async (page, told) => {
 
 for (const colorScheme of ["light", "dark"]) {
   for (const width of [320, 768, 1024, 1440]) {
-    for (const kind of ["status", "history", "hostile"]) {
+    for (const kind of ["status", "history", "hostile", "served", "servedToken"]) {
       test(`${kind}, ${colorScheme}, ${width} px: accessible, and no wider than its window`, async () => {
         const page = await open(urls[kind], { width, colorScheme });
-        if (kind !== "history") {
+        const isFleet = !["history", "servedToken"].includes(kind);
+        if (isFleet) {
           // Also what is folded.
           await page.$$eval("details", (all) => all.forEach((one) => { one.open = true; }));
         }
         await fitsWidth(page, kind);
         await accessible(page, kind);
         await shot(page, `${kind}-${colorScheme}-${width}`);
-        if (kind !== "history") {
+        if (isFleet) {
           await page.check("#by-tenant");
           await page.$$eval("details", (all) => all.forEach((one) => { one.open = true; }));
           await fitsWidth(page, `${kind} by tenant`);
@@ -310,7 +320,7 @@ test("the keyboard alone does everything, and shows where it is", async () => {
   await page.keyboard.press("Enter");
   equal((await focused()).id, "attention");
   // Every stop from the top on is visible, and is left again.
-  await page.evaluate(() => { document.activeElement.blur(); scrollTo(0, 0); });
+  await page.reload();
   const stops = [];
   for (let number = 0; number < 400; number++) {
     await page.keyboard.press("Tab");
@@ -390,6 +400,40 @@ test("a reload keeps search, filters, order and place", async () => {
   await page.locator("a.skip").evaluate((link) => link.click());
   await page.reload();
   equal((await seen()).slice(0, 4), before.slice(0, 4));
+  await close(page);
+});
+
+test("a served page notices that it is no longer true, and keeps what it was asked", async () => {
+  const page = await open(urls.served);
+  const etag = () => page.evaluate(() => document.body.dataset.etag);
+  await page.fill("#search", "north");
+  await choose(page, "kind", "push");
+  await page.evaluate(() => scrollTo(0, 700));
+  const seen = async () => [await column(page, 0), await page.evaluate(() => document.activeElement.id), await page.evaluate(() => scrollY)];
+  const [first, before] = [await etag(), await seen()];
+  // The controller reads again every few seconds; the page asks every half minute.
+  await page.waitForFunction((was) => document.body.dataset.etag !== was, first, { timeout: 60_000 });
+  equal(await seen(), before);
+  await close(page);
+});
+
+test("a served page that is told to stays as it is", async () => {
+  const page = await open(urls.served);
+  await page.check("#pause");
+  const first = await page.evaluate(() => document.body.dataset.etag);
+  await page.waitForTimeout(40_000);
+  equal(await page.evaluate(() => document.body.dataset.etag), first);
+  await close(page);
+});
+
+test("a served page leads to each token and back", async () => {
+  const page = await open(urls.served);
+  await page.fill("#search", "lucerne head office");
+  await page.locator("#table tbody a").click();
+  equal(await page.textContent("h1"), "lucerne vpp Head office: history");
+  assert((await page.textContent("#attention")).includes("Needs attention"), "what needs attention stands above");
+  await page.getByText("All tokens").click();
+  equal(await page.textContent("h1"), "Apple credentials in Intune");
   await close(page);
 });
 
@@ -486,6 +530,10 @@ try {
   }
 } finally {
   await browser?.close();
+  for (const child of processes) {
+    child.removeAllListeners("exit");
+    child.kill();
+  }
   rmSync(folder, { recursive: true, force: true });
 }
 const ran = tests.filter(([name]) => name.includes(process.env.ONLY ?? "")).length;

@@ -20,6 +20,7 @@ pub fn status_html(status: &Status, view: &PageView<'_>) -> String {
             (bar(None))
             h1 { "Apple credentials in Intune" }
             p.dim { (origin(status)) }
+            (freshness(status))
             (notices(*view))
             (search())
             (counted(status))
@@ -122,6 +123,12 @@ fn origin(status: &Status) -> Markup {
             " Intune was not asked: each expiry is the one last seen there, or the one in Git; sync and health are unknown."
         }
     }
+}
+
+/// How old the readings are; what is not told is no small print.
+fn freshness(status: &Status) -> Markup {
+    let class = if status.summary.stale > 0 { "warning" } else { "dim" };
+    html! { @if let Some(text) = status.freshness() { p.(class) { (text) } } }
 }
 
 fn notices(view: PageView<'_>) -> Markup {

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use maud::{Markup, PreEscaped, html};
 
-use super::status::Scene;
+use super::status::{Scene, instant};
 use super::{PageView, Word, token_path};
 use crate::model::Kind;
 use crate::plan::{Expiry, Health, Sync};
@@ -155,6 +155,10 @@ fn summary(tenant: &StatusTenant, rows: &[(usize, &Row<'_>)]) -> Markup {
                 (plural(tenant.tokens.len(), "token"))
                 @if let Some(next) = next { ", the first expires " (day(next)) }
                 @if matters > 0 { ", " (plural(matters, "matter")) }
+                @match tenant.read_at {
+                    Some(at) => { ", read " (instant(at)) },
+                    None => ", no reading known",
+                }
             }
         }
     }
