@@ -1,6 +1,6 @@
 //! A closer look at VPP tokens: what is written beside the file, and what a review may release.
 
-use crate::model::{Event, Facts, FailureCode, Sha256};
+use crate::model::{Event, Facts, FailureCode, Kind, Sha256, TokenRef};
 use crate::plan::world::{NEXT_YEAR, THIS_YEAR, World, at, vpp_entry};
 use crate::plan::{Action, Note, Reason, Sync, Warning};
 
@@ -116,8 +116,8 @@ fn a_file_that_is_being_uploaded_as_another_token_is_not_uploaded_beside_it() {
         let mut world = World::vpp_renewal();
         world.expect_upload();
         let line = world.recorded(Event::Intended, serial, "run-1", "2026-11-22T11:59:00Z");
-        line.token.id = Some("vpp-9".into());
-        line.token.name = Some("Paris".into());
+        let (id, name) = (Some("vpp-9".into()), Some("Paris".into()));
+        line.token = Some(TokenRef { kind: Kind::Vpp, id, name });
         line.after.as_mut().unwrap().location = Some("Paris".into());
         world
     };
