@@ -196,7 +196,7 @@ impl Policy {
         changes.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
 
-    /// What `then` would no longer tell, one clause each: a sink that goes or is reached elsewhere, and
+    /// What `then` would no longer tell, or later, one clause each: a sink that goes or is reached elsewhere, and
     /// one that is told of fewer codes or customers, or later.
     pub fn told_less(&self, then: &Self) -> Vec<String> {
         let mut less = Vec::new();
@@ -216,6 +216,11 @@ impl Policy {
             ];
             let told = changes.into_iter().filter(|(differs, _)| *differs);
             less.extend(told.map(|(_, what)| format!("the sink `{name}` {what}")));
+        }
+        if self.drift_within < then.drift_within {
+            let hours = |within: Duration| within.num_minutes() as f64 / 60.0;
+            let (now, later) = (hours(self.drift_within), hours(then.drift_within));
+            less.push(format!("drift is told within {later} h instead of {now} h"));
         }
         if self.tickets.is_some() && self.tickets != then.tickets {
             less.push("tickets are opened elsewhere, otherwise or not at all".to_owned());
@@ -543,6 +548,9 @@ mod tests {
         );
         assert_eq!(now.told_less(&with(&more)), [""; 0]);
         assert_eq!(now.sha256, with("").sha256, "no reviewed plan ends with another sink");
+        let (day, later) = (with(""), with("drift: {within: 36h}\n"));
+        assert_eq!(day.told_less(&later), ["drift is told within 36 h instead of 24 h"]);
+        assert_eq!(later.told_less(&day), [""; 0]);
     }
 
     #[test]

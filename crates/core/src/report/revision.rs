@@ -87,7 +87,7 @@ pub(crate) fn quieter(tokens: &[QuieterThen], told_less: &[String]) -> Option<St
     });
     let notify = (!told_less.is_empty()).then(|| {
         format!(
-            "After this merge, by this revision's own `notify`, fewer are told what needs a person: {}.",
+            "After this merge, by this revision's own settings, less is told of what needs a person, or later: {}.",
             names_in_line(told_less, NAMED)
         )
     });

@@ -203,7 +203,7 @@ super::rows! {
         "Once it is merged, every command ends with 78: nothing is uploaded, and no run tells any more what expires.",
         "Do not merge it. To see every mistake in it, run `applecart validate`.";
     "alarms-end" [Attention] Error ()
-        "The planned revision shortens `expiry`, so that tokens which are critical or due are told less urgently or not at all; or its `notify` tells fewer people, or of less.",
+        "The planned revision shortens `expiry`, so that tokens which are critical or due are told less urgently or not at all; or its `notify` tells fewer people, or of less; or its `drift` later.",
         "No renewal follows from it: the tokens still expire on their day, and no run tells, or not those who were told so far.",
         "Renew these tokens first. Merge other limits only if the team that is told by them agrees.";
     "ledger-moved" [Ledger Attention] Error ()
