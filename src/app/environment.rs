@@ -46,6 +46,14 @@ impl Environment {
         Self { ask_passphrase: Arc::new(ask), ..self }
     }
 
+    /// The same for what is no run of a pipeline: no variable names a target branch.
+    #[must_use]
+    pub fn outside_pipelines(self) -> Self {
+        let look_up = self.look_up;
+        let other = move |name: &str| look_up(name).filter(|_| !TARGET_BRANCH.contains(&name));
+        Self { look_up: Arc::new(other), ..self }
+    }
+
     /// A variable's value; an empty one counts as unset, as pipelines set unset ones to nothing.
     pub fn variable(&self, name: &str) -> Option<String> {
         (self.look_up)(name).filter(|value| !value.is_empty())

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::formats::fed;
 use crate::interop::program;
+use crate::notify::recorder::{Answers, Received, Recorder};
 use crate::world::hub::{Clone, Hub};
 use crate::world::{World, eventually};
 
@@ -248,6 +249,31 @@ fn promtool_finds_nothing_to_say_about_what_it_measures() {
     assert!(metrics.body.contains("applecart_reconcile_total{outcome=\"done\"} "), "{metrics:?}");
     let told = fed(&promtool, &["check", "metrics"], &metrics.body);
     assert_eq!(told, (true, String::new()), "{}", metrics.body);
+}
+
+#[test]
+fn it_tells_each_step_once_and_says_who_cannot_be_told() {
+    let (hub, recorder) = (Hub::without_ledger(), Recorder::new());
+    let sinks =
+        format!("notify:\n  - sink: hub\n    webhook: {{url: '{}/hook'}}\n", recorder.url());
+    hub.world.write("applecart.yaml", &hub.world.policy(&sinks));
+    hub.world.renewal("contoso");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    hub.begin();
+    let clone = hub.clone("clone", &[]);
+    recorder.answer(Answers::Status(503));
+    let serve = Serve::in_clone(&clone, &[]);
+    eventually("it says so", || serve.get("/").body.contains("message to hub not delivered"));
+    assert!(serve.is_ready(), "what was read is shown all the same");
+    recorder.answer(Answers::Status(204));
+    eventually("it is told", || !serve.get("/").body.contains("not delivered"));
+    let told = recorder.take();
+    let key = |one: &Received| one.body["id"].as_str().unwrap().to_owned();
+    assert!(told.iter().all(|one| key(one) == key(&told[0])), "the same message each time");
+    let runs = serve.runs();
+    eventually("it goes on", || serve.runs() > runs + 2.0);
+    assert_eq!(recorder.count(), 0, "and never again");
+    assert_eq!(serve.stop().0, Some(0));
 }
 
 #[test]

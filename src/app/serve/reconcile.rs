@@ -1,21 +1,44 @@
 //! One run of the controller: whole use cases, one after the other, on the base as its remote has it
 //! now. Whatever the clone has checked out does not count, for nobody moves it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Mode, Options};
+use crate::app::notify::{self, NotifyError};
 use crate::app::{AppError, Context, Reach, apply, find_base, status};
 use applecart_core::model::{ProblemCode, sentence, without_secrets};
 use applecart_core::plan::{Observed, Selection};
-use applecart_core::report::Status;
+use applecart_core::report::{self, Status};
 use applecart_io::git::Repo;
 use applecart_io::store::LockError;
 
 /// What a run does after the state was read, in this order.
-const STEPS: &[(&str, Step)] = &[];
+const STEPS: &[(&str, Step)] = &[("notify", tell)];
 
-type Step = fn(&Context, &Selection) -> Result<(), AppError>;
+/// Gives what went wrong with parts of it, one sentence each.
+type Step = fn(&Context, &Selection) -> Result<Vec<String>, AppError>;
+
+/// Tells whom the settings name.
+fn tell(context: &Context, selection: &Selection) -> Result<Vec<String>, AppError> {
+    let options =
+        notify::Options { selection: selection.clone(), dry_run: false, sinks: Vec::new() };
+    let report = match notify::run(context, &options) {
+        Ok(notified) => notified.report,
+        // They name nobody.
+        Err(AppError::Notify(NotifyError::NoSinks)) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut why: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
+    for failed in &report.failed {
+        why.entry(&failed.sink).or_insert((&failed.why, 0)).1 += 1;
+    }
+    let failed = why.into_iter().map(|(sink, (why, count))| {
+        format!("{} to {sink} not delivered: {why}", report::plural(count, "message"))
+    });
+    Ok(report.unknown.iter().map(|why| format!("nobody was told: {why}")).chain(failed).collect())
+}
 
 /// What a run is doing, and whether it is asked to stop.
 #[derive(Clone, Default)]
@@ -88,7 +111,11 @@ impl Round {
     }
 
     fn tell(&mut self, what: &str, error: &AppError) {
-        let why = without_secrets(&sentence(error)).into_owned();
+        self.say(what, &sentence(error));
+    }
+
+    fn say(&mut self, what: &str, why: &str) {
+        let why = without_secrets(why);
         tracing::warn!(step = what, "{why}");
         self.troubles.push(format!("{what}: {why}"));
     }
@@ -119,13 +146,19 @@ pub(super) fn run(context: &Context, options: &Options, hand: &Hand) -> Round {
         return round;
     }
     look(&context, &options.selection, &mut round);
+    // What only reads takes the base for what was fetched just now.
+    let policy_rev = context.policy_rev.as_ref().map(|_| context.rev.clone());
+    let context = Context { policy_rev, ..context };
     for (what, step) in STEPS {
         if hand.is_asked_to_stop() {
             break;
         }
         hand.writes();
-        if let Err(error) = step(&context, &options.selection) {
-            round.tell(what, &error);
+        match step(&context, &options.selection) {
+            Ok(troubles) => troubles.iter().for_each(|why| round.say(what, why)),
+            // Another run of this clone does the same.
+            Err(AppError::Lock(LockError::Held { .. })) => {}
+            Err(error) => round.tell(what, &error),
         }
         hand.reads();
     }
