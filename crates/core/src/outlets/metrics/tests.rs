@@ -43,16 +43,19 @@ fn names_from_elsewhere_stay_inside_their_label() {
 
 #[test]
 fn two_tokens_that_nothing_tells_apart_are_one_series_with_the_earlier_date() {
-    let mut status = status_of(&due());
-    let mut twin = status.tenants[0].tokens[0].clone();
-    let early = "2026-11-30T10:00:00Z".parse().unwrap();
-    twin.state.expires = Some(early);
-    status.tenants[0].tokens.push(twin);
-    let text = shown(&status);
-    let series = |line: &&str| line.starts_with("applecart_token_expiration_timestamp_seconds{");
-    let found: Vec<&str> = text.lines().filter(series).collect();
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].ends_with(&early.date_time().timestamp().to_string()), "{found:?}");
+    let early: Timestamp = "2026-11-30T10:00:00Z".parse().unwrap();
+    for place in [0, 1] {
+        let mut status = status_of(&due());
+        let mut twin = status.tenants[0].tokens[0].clone();
+        twin.state.expires = Some(early);
+        status.tenants[0].tokens.insert(place, twin);
+        let text = shown(&status);
+        let series =
+            |line: &&str| line.starts_with("applecart_token_expiration_timestamp_seconds{");
+        let found: Vec<&str> = text.lines().filter(series).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].ends_with(&early.date_time().timestamp().to_string()), "{found:?}");
+    }
 }
 
 #[test]
