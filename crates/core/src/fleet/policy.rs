@@ -218,9 +218,8 @@ impl Policy {
             less.extend(told.map(|(_, what)| format!("the sink `{name}` {what}")));
         }
         if self.drift_within < then.drift_within {
-            let hours = |within: Duration| within.num_minutes() as f64 / 60.0;
-            let (now, later) = (hours(self.drift_within), hours(then.drift_within));
-            less.push(format!("drift is told within {later} h instead of {now} h"));
+            let [now, later] = [self.drift_within, then.drift_within].map(|it| it.num_minutes());
+            less.push(format!("drift is told within {later} minutes instead of {now}"));
         }
         if self.tickets.is_some() && self.tickets != then.tickets {
             less.push("tickets are opened elsewhere, otherwise or not at all".to_owned());
@@ -549,7 +548,7 @@ mod tests {
         assert_eq!(now.told_less(&with(&more)), [""; 0]);
         assert_eq!(now.sha256, with("").sha256, "no reviewed plan ends with another sink");
         let (day, later) = (with(""), with("drift: {within: 36h}\n"));
-        assert_eq!(day.told_less(&later), ["drift is told within 36 h instead of 24 h"]);
+        assert_eq!(day.told_less(&later), ["drift is told within 2160 minutes instead of 1440"]);
         assert_eq!(later.told_less(&day), [""; 0]);
     }
 

@@ -144,11 +144,11 @@ pub(super) fn period(time: Duration) -> String {
 }
 
 /// A length of time that is no shorter than this one, in words: `3 hours`, `2 days`.
-pub(super) fn at_most(time: Duration) -> String {
+pub(crate) fn at_most(time: Duration) -> String {
     let up = |unit: i64| usize::try_from((time.num_seconds() + unit - 1) / unit).unwrap_or(0);
     match time.num_seconds() {
-        ..5_401 => plural(up(60), "minute"),
-        5_401..172_801 => plural(up(3_600), "hour"),
+        ..3_600 => plural(up(60), "minute"),
+        3_600..172_801 => plural(up(3_600), "hour"),
         _ => plural(up(86_400), "day"),
     }
 }

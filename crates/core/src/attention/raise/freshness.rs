@@ -2,9 +2,10 @@
 
 use super::tenant::OneTenant;
 use super::words::{Words, of_problem, of_table};
-use crate::attention::{Cause, Matter, setting};
+use crate::attention::{Cause, Matter};
 use crate::model::{Problem, shell_word};
 use crate::plan::Observed;
+use crate::report::at_most_in_words;
 use crate::rules::freshness::{LastReading, Witness, is_stale};
 
 impl OneTenant<'_> {
@@ -27,7 +28,7 @@ impl OneTenant<'_> {
         if is_first || !is_stale(last, self.input.plan.generated_at, within) {
             return None;
         }
-        let words = self.stale(last, problems.first(), &setting(within));
+        let words = self.stale(last, problems.first(), &at_most_in_words(within));
         let matter = self.matter(Cause::ReadingStale, None, None, words);
         Some(Matter { since: last.map(|last| last.at.plus(within)), ..matter })
     }
@@ -42,7 +43,7 @@ impl OneTenant<'_> {
         };
         let name = shell_word(&self.tenant.name);
         let promise = format!(
-            "Changes in Intune are to be told within {within}, and until it is read again none is."
+            "A change in Intune is to be told within {within}; until this tenant is read again, none is."
         );
         match problem {
             Some(problem) => {

@@ -64,7 +64,7 @@ fn the_settings_say_how_old_a_reading_may_be() {
     world.policy.drift_within = Duration::hours(2);
     let matters = remembered(&world, Some(3));
     assert_eq!(about_reading(&matters), ["reading-stale"]);
-    assert!(matters.iter().any(|one| one.message.contains("within 2h")), "{matters:?}");
+    assert!(matters.iter().any(|one| one.message.contains("within 2 hours")), "{matters:?}");
 }
 
 #[test]
