@@ -2,6 +2,7 @@
 
 mod alertmanager;
 pub(crate) mod recorder;
+mod years;
 
 use std::time::Duration;
 

@@ -72,7 +72,7 @@ fn message(cause: Cause, step: Step) -> Message {
 }
 
 /// The Python that has this module, or nothing after the reason was printed.
-fn python(module: &str) -> Option<PathBuf> {
+pub(crate) fn python(module: &str) -> Option<PathBuf> {
     let installed = project().join("target/ci-tools/bin/python");
     let found =
         [installed, "/usr/bin/python3".into(), "python3".into()].into_iter().find(|python| {

@@ -66,6 +66,10 @@ impl Recorder {
         *self.shared.answers.lock().unwrap() = answers;
     }
 
+    pub(crate) fn answers(&self) -> Answers {
+        *self.shared.answers.lock().unwrap()
+    }
+
     /// What came since it was asked last.
     pub(crate) fn take(&self) -> Vec<Received> {
         std::mem::take(&mut *self.shared.received.lock().unwrap())
