@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::session::{self, Loaded, Tree, Which, clone, trust};
-use super::{AppError, Context, Reach, block_on, find_base};
+use super::{AppError, Context, Reach, block_on, find_base, telling};
 use applecart_core::attention;
 use applecart_core::model::{LiveTenant, Reading, Record, TenantId, shell_word, short};
 use applecart_core::plan::Selection;
-use applecart_core::report::{self, Area, Check, CheckState, ConsentState, TenantHealth};
+use applecart_core::report::{self, Area, Check, CheckState, ConsentState, TenantHealth, plural};
 use applecart_core::rules::bindings::Bindings;
 use applecart_io::git::network::Rehearsed;
 use applecart_io::git::program::GitProgram;
@@ -101,8 +101,33 @@ pub fn run(context: &Context, options: &Options) -> Result<Examined, AppError> {
     checks.extend(other_ledgers(&loaded));
     checks.extend(pushes(&loaded));
     checks.push(identities(options, context, &loaded));
+    checks.extend(sinks(context, &loaded));
     let tenants = tenants(&loaded, selection, context, &mut checks)?;
     Ok(Examined { checks, tenants, fleet_read: true })
+}
+
+/// Whether the secrets of those who are told are at hand. Where people work, they need not be.
+fn sinks(context: &Context, loaded: &Loaded) -> Option<Finding> {
+    let policies = &loaded.policy.notify;
+    if policies.is_empty() {
+        return None;
+    }
+    let made = match telling::sinks(context, policies) {
+        Ok(made) => made,
+        Err(error) => return Some(failed(Area::Sinks, error)),
+    };
+    let missing: Vec<String> = made
+        .iter()
+        .filter_map(|(name, sink)| Some(format!("{name}: {}", sink.as_ref().err()?)))
+        .collect();
+    let count = plural(policies.len(), "sink");
+    if missing.is_empty() {
+        let text = format!("{count}, with all secrets at hand");
+        return Some(Check::new(Area::Sinks, CheckState::Ok, text).into());
+    }
+    let text = format!("{count}, of which some cannot be told from here: {}", missing.join("; "));
+    let next = "set these where `applecart notify` runs";
+    Some(Check::new(Area::Sinks, CheckState::Warning, text).with_next(next).into())
 }
 
 fn git(repo: &Repo, context: &Context) -> Finding {

@@ -306,6 +306,11 @@ fn a_secret_that_is_missing_is_named_and_nothing_shows_one_that_is_there() {
     let one = told.clone("one");
     let run = one.run(&["notify", "--sink", "signed"]).ends_with(3);
     run.says("APPLECART_SINK_SIGNED_SECRET is not set");
+    let doctor = one.run(&["doctor", "--format", "json"]).json();
+    let checks = doctor["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["area"] == "sinks").unwrap();
+    assert_eq!(check["state"], "warning", "{check}");
+    assert!(check["text"].as_str().unwrap().contains("APPLECART_SINK_SIGNED_SECRET"), "{check}");
     let mut command = one.command(&["notify", "--sink", "signed", "-v"]);
     let run = finish({
         command.env("APPLECART_SINK_SIGNED_SECRET", "a-secret-of-the-sink");
@@ -370,4 +375,33 @@ fn a_sink_that_fails_for_a_day_is_told_at_the_others_and_in_the_status() {
     one.run(&["notify", "--now", &day(1)]).ends_with(3);
     assert_eq!(told.told(), ["raised fleet sink-failing"]);
     one.run(&["status", "--now", &day(1)]).says("sink-failing");
+}
+
+/// Whoever may push the notes can write that a sink was told.
+#[test]
+fn a_forged_line_in_the_notes_silences_a_critical_matter_for_one_reminder() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    // The line of a run whose messages went nowhere says that they arrived.
+    let policy = told.world().repo().join("applecart.yaml");
+    let settings = std::fs::read_to_string(&policy).unwrap();
+    let elsewhere = Recorder::new();
+    let forged = settings.replace(&told.recorder.url(), &elsewhere.url());
+    let publish = |text: &str| {
+        told.world().write("applecart.yaml", text);
+        told.publish();
+    };
+    publish(&forged);
+    one.run(&["notify"]).ends_with(0);
+    publish(&settings);
+    let day = |days: i64| (chrono::Utc::now() + chrono::Duration::days(days)).to_rfc3339();
+    for days in 0..7 {
+        one.run(&["notify", "--now", &day(days)]).ends_with(0);
+        if told.recorder.count() > 0 {
+            break;
+        }
+    }
+    one.run(&["notify", "--now", &day(7)]).ends_with(0);
+    assert_eq!(told.told(), ["again contoso critical"]);
 }

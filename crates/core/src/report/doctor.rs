@@ -30,6 +30,8 @@ kebab_enum! {
         Ledger => "ledger",
         /// The keys that open token files.
         Identities => "identities",
+        /// Who is told what needs a person: whether their secrets are at hand.
+        Sinks => "sinks",
         /// This machine's clock against Graph's.
         Clock => "clock",
         /// Signing in to the tenants.
