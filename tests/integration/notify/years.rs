@@ -305,7 +305,8 @@ impl Years {
                 continue;
             }
             let name = self.customers[number].name.clone();
-            let rule = FaultRule::always(Fault::status(403)).for_tenant(tenant_id(&name));
+            let rule =
+                FaultRule::always(Fault::status(403)).for_tenant(tenant_id(&name)).on("/beta/*");
             self.hub.world.state().add_fault(rule);
             self.unread.insert((name, now.to_rfc3339()));
             self.count("days of a tenant unread");

@@ -263,7 +263,7 @@ impl<'a> AtSink<'a> {
             let place = (file, key);
             self.list.contains_key(&place) || self.threads.contains_key(&place)
         };
-        STAGES.iter().skip(own + 1).any(|later| other(later))
+        STAGES.iter().skip(own + 1).any(other)
     }
 
     /// Whether the sink is told of such a matter at all.
