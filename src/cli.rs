@@ -26,6 +26,7 @@ mod leave;
 mod ledger;
 mod man;
 mod notify;
+mod ticket;
 mod output;
 mod plan;
 mod progress;
@@ -95,6 +96,7 @@ enum Command {
     Renew(renew::Args),
     Reseal(reseal::Args),
     Notify(notify::Args),
+    Ticket(ticket::Args),
     Doctor(doctor::Args),
     Explain(explain::Args),
     Ledger(ledger::Args),
@@ -133,7 +135,8 @@ impl Command {
             | Self::Seal(_)
             | Self::Renew(_)
             | Self::Reseal(_)
-            | Self::Notify(_) => false,
+            | Self::Notify(_)
+            | Self::Ticket(_) => false,
             #[cfg(feature = "controller")]
             Self::Serve(_) => false,
             #[cfg(feature = "simulator")]
@@ -250,6 +253,7 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Renew(args) => renew::run(&args, &context, output),
         Command::Reseal(args) => reseal::run(&args, &context, output),
         Command::Notify(args) => notify::run(args, &context, output),
+        Command::Ticket(args) => ticket::run(args, &context, output),
         Command::Doctor(args) => doctor::run(args, &context, output),
         Command::Explain(args) => explain::run(args, output),
         Command::Ledger(args) => ledger::run(args, &context, output),

@@ -16,6 +16,8 @@ pub fn all() -> Vec<(&'static str, Value)> {
     schemas.push(("import.schema.json", of::<report::ImportReport>()));
     schemas.push(("status.schema.json", of::<report::Status>()));
     schemas.push(("notify.schema.json", of::<report::NotifyReport>()));
+    schemas.push(("ticket.schema.json", of::<report::ticket::TicketReport>()));
+    schemas.push(("ticket-list.schema.json", of::<report::ticket::TicketList>()));
     schemas.push(("event.schema.json", of::<outlets::event::CloudEvent>()));
     schemas.push(("doctor.schema.json", of::<report::Doctor>()));
     schemas.push(("renew.schema.json", of::<report::Renewals>()));

@@ -63,7 +63,7 @@ pub enum AcknowledgeError {
     Broken(String),
 }
 
-fn unknown_tenant(name: &str, near: Option<String>) -> AppError {
+pub(super) fn unknown_tenant(name: &str, near: Option<String>) -> AppError {
     let say = "Name a tenant of the fleet. This lists them:".to_owned();
     let next = (say, Some("applecart status --offline --all".to_owned()));
     DownloadError::NoTenant { place: "the fleet".to_owned(), name: name.to_owned(), near, next }

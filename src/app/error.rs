@@ -10,6 +10,7 @@ use super::import::ImportError;
 use super::init::InitError;
 use super::ledger::CreateError;
 use super::notify::NotifyError;
+use super::ticket::TicketError;
 use super::renew::RenewError;
 use applecart_core::fleet::{Desired, Diagnostic};
 use applecart_core::model::{Timestamp, nearest};
@@ -85,6 +86,8 @@ pub enum AppError {
     Ledger(#[from] Arc<LedgerError>),
     #[error(transparent)]
     Notify(#[from] NotifyError),
+    #[error(transparent)]
+    Ticket(#[from] TicketError),
     #[error(transparent)]
     Sink(#[from] SinkError),
     #[error(transparent)]

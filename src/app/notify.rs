@@ -17,11 +17,8 @@ use applecart_core::outlets::words;
 use applecart_core::plan::{Selection, Source};
 use applecart_core::report::NotifyReport;
 use applecart_core::report::notify::{FailedMessage, ShownMessage};
-use applecart_io::git::{Base, Repo};
+use applecart_io::git::Repo;
 use applecart_io::outlets::{SinkError, ToldBlind};
-
-/// What `--rev` is where nobody names a revision.
-const HEAD: &str = "HEAD";
 
 #[derive(Debug)]
 pub struct Options {
@@ -58,13 +55,8 @@ pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
         true => None,
         false => Some(telling::lock(context, &repo, &author)?),
     };
-    if context.frozen.is_some()
-        && !options.dry_run
-        && !context.environment.overrides()?.graph_is_loopback()
-    {
-        return Err(AppError::FrozenApply);
-    }
-    let context = &on_base(context, &repo);
+    telling::check_clock(context, options.dry_run)?;
+    let context = &telling::on_base(context, &repo);
     let mut made = plan(context, &options.selection)?;
     let policies = wanted(&made.loaded.policy.notify, &options.sinks)?;
     let matters = made.attention().matters;
@@ -143,16 +135,6 @@ pub fn test(context: &Context, sink: &str) -> Result<(), AppError> {
         sent.map_err(failed)?;
     }
     Ok(())
-}
-
-/// The same at the base's newest commit, unless a revision is named: people are told of the fleet as it
-/// was reviewed, whatever is checked out here.
-fn on_base(context: &Context, repo: &Repo) -> Context {
-    let at_base = |base: Base| Context { rev: base.commit, ..context.clone() };
-    // What keeps it from being found is told by the plan, which asks for it as well.
-    let base = super::find_base(repo, context, Reach::Remote).ok().flatten();
-    let base = base.filter(|_| context.rev == HEAD);
-    base.map_or_else(|| context.clone(), at_base)
 }
 
 fn plan(context: &Context, selection: &Selection) -> Result<Made, AppError> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::{AppError, Context, block_on};
+use super::{AppError, Context, Reach, block_on};
 use applecart_core::fleet::SinkPolicy;
 use applecart_core::ledger::LEASE;
 use applecart_core::model::{
@@ -19,11 +19,13 @@ use applecart_core::model::{
 };
 use applecart_core::outlets::memory::{self, Asker};
 use applecart_core::outlets::message::Message;
-use applecart_io::git::Repo;
+use applecart_io::git::{Base, Repo};
 use applecart_io::outlets::http::Http;
 use applecart_io::outlets::{Sink, SinkError, make};
 use applecart_io::store::{Announced, Holder, Ledger, TellingLock};
 
+/// What `--rev` is where nobody names a revision.
+const HEAD: &str = "HEAD";
 /// How long another run of this clone is waited for.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
 /// So many messages are claimed at once; a claim lasts 15 minutes.
@@ -86,6 +88,25 @@ pub fn lock(context: &Context, repo: &Repo, author: &Author) -> Result<TellingLo
     let holder = Holder { run: author.run.clone(), host, since: context.real_now() };
     let wait = (&*context.clock, LOCK_WAIT);
     Ok(TellingLock::acquire(&repo.path_common_dir(), &holder, wait)?)
+}
+
+/// The same at the base's newest commit, unless a revision is named: people are told of the fleet as it
+/// was reviewed, whatever is checked out here.
+pub fn on_base(context: &Context, repo: &Repo) -> Context {
+    let at_base = |base: Base| Context { rev: base.commit, ..context.clone() };
+    // What keeps it from being found is told by the plan, which asks for it as well.
+    let base = super::find_base(repo, context, Reach::Remote).ok().flatten();
+    let base = base.filter(|_| context.rev == HEAD);
+    base.map_or_else(|| context.clone(), at_base)
+}
+
+/// A made-up date may be told of, but not recorded of a real tenant.
+pub fn check_clock(context: &Context, dry_run: bool) -> Result<(), AppError> {
+    let is_made_up = context.frozen.is_some() && !dry_run;
+    if is_made_up && !context.environment.overrides()?.graph_is_loopback() {
+        return Err(AppError::FrozenApply);
+    }
+    Ok(())
 }
 
 /// The sinks of a policy, each with what keeps it from being used.

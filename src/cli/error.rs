@@ -13,6 +13,7 @@ use crate::app::ledger::CreateError;
 use crate::app::notify::NotifyError;
 #[cfg(feature = "controller")]
 use crate::app::serve::ServeError;
+use crate::app::ticket::TicketError;
 use applecart_core::fleet::CredentialKind;
 use applecart_core::model::{Outcome, shell_word, short};
 use applecart_core::plan::Refusal;
@@ -98,6 +99,9 @@ impl Explain for AppError {
                 Outcome::Partial
             }
             Self::Notify(NotifyError::NoSink { .. } | NotifyError::NoSinks) => Outcome::Usage,
+            Self::Ticket(TicketError::Unknown(_)) => Outcome::Partial,
+            Self::Ticket(TicketError::NoPeriod { .. }) => Outcome::Refused,
+            Self::Ticket(_) => Outcome::Usage,
             Self::Notify(NotifyError::Test { .. }) | Self::Sink(_) => Outcome::Partial,
             Self::Download(error) => error.outcome(),
             Self::Renew(error) => error.outcome(),
@@ -170,6 +174,9 @@ impl Explain for AppError {
             Self::Acknowledge(AcknowledgeError::NoUpload { tenant, .. }) => {
                 run("This shows what the ledger has:", format!("applecart history {tenant}"))
             }
+            Self::Ticket(TicketError::NoSink) => one(
+                "Name a webhook or a mail sink in applecart.yaml, and have it merged: `tickets: {sink: NAME}`",
+            ),
             #[cfg(feature = "controller")]
             Self::Serve(error) => serve_hints(error),
             #[cfg(feature = "simulator")]

@@ -63,6 +63,7 @@ mod signed_ledger;
 mod sinks;
 mod sops;
 mod story;
+mod tickets;
 mod tutorial;
 mod two_clones;
 mod verify;

@@ -5,7 +5,7 @@
 //! APPLECART_REQUIRE_INTEROP is set, as `.ci/run` does.
 
 mod forges;
-mod mail;
+pub(crate) mod mail;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

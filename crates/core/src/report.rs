@@ -31,6 +31,7 @@ pub(crate) mod revision;
 mod status;
 mod table;
 mod text;
+pub mod ticket;
 
 pub use annotations::{
     Annotation, AnnotationFormat, Level, annotate, of_attention, of_diagnostics,

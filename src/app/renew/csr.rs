@@ -114,6 +114,19 @@ fn recorded(
     Ok(opened.filter(|record| !is_answered(record)).and_then(given_out))
 }
 
+/// The request of an open renewal as text, and who recorded it; none where several disagree.
+pub(in crate::app) fn recorded_request(
+    view: &LedgerView,
+    due: &Due<'_>,
+) -> Option<(String, String)> {
+    let ready = recorded(view, due, &CsrSource::Recorded).ok()??;
+    let told = format!(
+        "The request for Apple (CSR) was recorded by {} on {}; {}.",
+        ready.recorded_by, ready.opened_at, ready.maker
+    );
+    Some((ready.text, told))
+}
+
 /// The one open request whose key begins so: a person vouches for it.
 fn chosen<'r>(key: &str, open: &[&'r Record], due: &Due<'_>) -> Result<&'r Record, Problem> {
     let begins = |record: &&&Record| {

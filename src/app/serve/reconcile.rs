@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Mode, Options};
 use crate::app::notify::{self, NotifyError};
+use crate::app::ticket::{self, TicketError};
 use crate::app::{AppError, Context, Reach, apply, find_base, status};
 use applecart_core::model::{ProblemCode, sentence, without_secrets};
 use applecart_core::plan::{Observed, Selection};
@@ -15,7 +16,7 @@ use applecart_io::git::Repo;
 use applecart_io::store::LockError;
 
 /// What a run does after the state was read, in this order.
-const STEPS: &[(&str, Step)] = &[("notify", tell)];
+const STEPS: &[(&str, Step)] = &[("notify", tell), ("ticket", follow)];
 
 /// Gives what went wrong with parts of it, one sentence each.
 type Step = fn(&Context, &Selection) -> Result<Vec<String>, AppError>;
@@ -38,6 +39,27 @@ fn tell(context: &Context, selection: &Selection) -> Result<Vec<String>, AppErro
         format!("{} to {sink} not delivered: {why}", report::plural(count, "message"))
     });
     Ok(report.unknown.iter().map(|why| format!("nobody was told: {why}")).chain(failed).collect())
+}
+
+/// Opens, follows and closes the tickets that the settings ask for.
+fn follow(context: &Context, selection: &Selection) -> Result<Vec<String>, AppError> {
+    let options = ticket::Options { selection: selection.clone(), dry_run: false };
+    let report = match ticket::run(context, &options) {
+        Ok(ticketed) => ticketed.report,
+        // They ask for none.
+        Err(AppError::Ticket(TicketError::NoSink)) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let failed = report.failed.first().map(|first| {
+        let messages = report::plural(report.failed.len(), "message");
+        format!("{messages} of tickets not delivered: {}", first.why)
+    });
+    Ok(report
+        .unknown
+        .iter()
+        .map(|why| format!("no ticket was told: {why}"))
+        .chain(failed)
+        .collect())
 }
 
 /// What a run is doing, and whether it is asked to stop.

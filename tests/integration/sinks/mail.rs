@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A mail server of another make, until it is dropped.
-struct Smtp {
+pub(crate) struct Smtp {
     process: Child,
     port: u16,
     folder: TempDir,
@@ -21,7 +21,7 @@ struct Smtp {
 }
 
 impl Smtp {
-    fn start(certificate: Option<(&Path, &Path)>) -> Option<Self> {
+    pub(crate) fn start(certificate: Option<(&Path, &Path)>) -> Option<Self> {
         let python = python("aiosmtpd")?;
         let folder = TempDir::new().unwrap();
         let mut command = Command::new(&python);
@@ -33,6 +33,10 @@ impl Smtp {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         Some(Self { process, port: line.trim().parse().unwrap(), folder, python })
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     fn policy(&self, tls: MailTls) -> Email {
@@ -48,7 +52,7 @@ impl Smtp {
     }
 
     /// What Python's own parser finds in all that was taken.
-    fn taken(&self) -> Vec<Value> {
+    pub(crate) fn taken(&self) -> Vec<Value> {
         let output = Command::new(&self.python)
             .arg(project().join("tests/integration/sinks/read.py"))
             .arg(self.folder.path())
@@ -59,6 +63,16 @@ impl Smtp {
     }
 }
 
+/// A certificate for this machine that nobody trusts unless told to, and its key.
+pub(crate) fn certified(folder: &Path) -> (PathBuf, PathBuf) {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let key = rcgen::generate_simple_self_signed(names).unwrap();
+    let (certificate, secret) = (folder.join("tls.pem"), folder.join("tls.key"));
+    std::fs::write(&certificate, key.cert.pem()).unwrap();
+    std::fs::write(&secret, key.signing_key.serialize_pem()).unwrap();
+    (certificate, secret)
+}
+
 impl Drop for Smtp {
     fn drop(&mut self) {
         let _ = self.process.kill();
@@ -66,7 +80,7 @@ impl Drop for Smtp {
     }
 }
 
-fn header<'a>(mail: &'a Value, name: &str) -> Vec<&'a str> {
+pub(crate) fn header<'a>(mail: &'a Value, name: &str) -> Vec<&'a str> {
     let headers = mail["headers"].as_array().unwrap();
     let is_its = |one: &&Value| one[0].as_str().unwrap().eq_ignore_ascii_case(name);
     headers.iter().filter(is_its).map(|one| one[1].as_str().unwrap()).collect()
@@ -140,10 +154,7 @@ async fn a_refused_address_is_told_without_what_the_server_said() {
 #[tokio::test]
 async fn a_server_that_cannot_prove_its_name_or_encrypt_gets_nothing() {
     let folder = TempDir::new().unwrap();
-    let key = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let (certificate, secret) = (folder.path().join("tls.pem"), folder.path().join("tls.key"));
-    std::fs::write(&certificate, key.cert.pem()).unwrap();
-    std::fs::write(&secret, key.signing_key.serialize_pem()).unwrap();
+    let (certificate, secret) = certified(folder.path());
     let Some(server) = Smtp::start(Some((&certificate, &secret))) else { return };
     let user = || MailUser::from_environment("noc", |_| Some("s3cret".into())).unwrap();
     let one = message(Cause::Critical, Step::Raised(1));

@@ -6,8 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::message::{Customer, Message, Told};
+use super::ticket::TicketSheet;
+use super::words;
 use crate::attention::Matter;
-use crate::model::{TenantId, Timestamp};
+use crate::model::{TenantId, Timestamp, TokenRef};
 
 /// The media type of a structured event.
 pub const MEDIA_TYPE: &str = "application/cloudevents+json";
@@ -23,7 +25,8 @@ pub struct CloudEvent {
     pub id: String,
     pub source: String,
     /// `dev.applecart.attention.raised`, `worse`, `again`, `resolved` or `unwatched`; `digest` where it
-    /// tells of several steps.
+    /// tells of several steps. Of tickets `dev.applecart.ticket.opened`, `noted`, `closed` or
+    /// `reopened`.
     pub r#type: String,
     /// What belongs together: the key of the matter, or the tenant id of a digest.
     pub subject: String,
@@ -42,6 +45,31 @@ pub struct EventData {
     /// Whom it is about; `null` for the fleet as a whole.
     pub tenant: Option<EventTenant>,
     pub matters: Vec<EventMatter>,
+    /// What is told of a ticket; then there are no matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<EventTicket>,
+}
+
+/// A renewal's ticket, and the step of it that is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EventTicket {
+    /// The identity of the ticket: the same from its first event to its last.
+    pub key: String,
+    /// `opened`, `pushed`, `merged`, `held`, `uploaded`, `closed`, `reopened-rejected`,
+    /// `reopened-expired` or `reopened-back`.
+    pub step: String,
+    /// Which time the ticket is open, from 1.
+    pub time: u32,
+    pub token: TokenRef,
+    /// The customer's number, by the key that `tickets.client` names; `null` where there is none.
+    pub client: Option<String>,
+    /// The ticket's own number, where `ticket link` recorded it.
+    pub number: Option<String>,
+    /// The whole message in words.
+    pub text: String,
+    /// The renewal sheet, while there is something to do.
+    pub sheet: Option<TicketSheet>,
 }
 
 /// The customer.
@@ -89,15 +117,27 @@ impl From<&Told> for EventMatter {
 
 impl CloudEvent {
     pub fn of(message: &Message) -> Self {
-        let word = match message.told() {
-            [one] => one.step.word(),
-            _ => "digest",
+        let ticket = message.ticket();
+        let kind = match (ticket, message.told()) {
+            (Some(ticket), _) => format!("ticket.{}", ticket.step.word()),
+            (None, [one]) => format!("attention.{}", one.step.word()),
+            (None, _) => "attention.digest".to_owned(),
         };
+        let ticket = ticket.map(|ticket| EventTicket {
+            key: ticket.key.clone(),
+            step: ticket.step.stage.to_string(),
+            time: ticket.step.time,
+            token: ticket.token.clone(),
+            client: ticket.client.clone(),
+            number: ticket.number.clone(),
+            text: words::of_provider(message).text(),
+            sheet: ticket.sheet.clone(),
+        });
         Self {
             specversion: "1.0".to_owned(),
             id: message.key().to_owned(),
             source: "urn:applecart".to_owned(),
-            r#type: format!("dev.applecart.attention.{word}"),
+            r#type: format!("dev.applecart.{kind}"),
             subject: message.thread().to_owned(),
             time: message.generated_at(),
             datacontenttype: "application/json".to_owned(),
@@ -105,6 +145,7 @@ impl CloudEvent {
                 title: message.title(),
                 tenant: message.customer().map(EventTenant::from),
                 matters: message.told().iter().map(EventMatter::from).collect(),
+                ticket,
             },
         }
     }

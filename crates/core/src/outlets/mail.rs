@@ -66,7 +66,9 @@ impl Mail {
             at: message.generated_at(),
             text: letter.text(),
             html: html(&letter),
-            request: message.ticket().and_then(|ticket| ticket.request.clone()),
+            request: message
+                .ticket()
+                .and_then(|ticket| Some(ticket.sheet.as_ref()?.request.as_ref()?.text.clone())),
         })
     }
 }

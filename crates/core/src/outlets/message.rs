@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use super::letter::name;
 use super::ticket::{TicketStep, TicketTold};
 use crate::attention::{Matter, Severity};
+use crate::fleet::Tenant;
 use crate::model::{Sha256, TenantId, Timestamp};
 use crate::report::{plural, renewal_title};
 
@@ -152,6 +153,18 @@ pub struct Customer {
     pub contacts: Vec<String>,
     /// The customer's number in ticket systems, by the system's key.
     pub tickets: BTreeMap<String, String>,
+}
+
+impl From<&Tenant> for Customer {
+    fn from(tenant: &Tenant) -> Self {
+        Self {
+            name: tenant.name.to_string(),
+            display_name: tenant.display_name.clone(),
+            tenant_id: Some(tenant.tenant_id),
+            contacts: tenant.contacts.clone(),
+            tickets: tenant.tickets.clone(),
+        }
+    }
 }
 
 impl Customer {

@@ -376,13 +376,7 @@ impl<'a> AtSink<'a> {
     fn customer(&self, id: TenantId, name: &str) -> Customer {
         let mut own = self.input.fleet.iter().filter(|one| one.tenant_id() == Some(id));
         match (own.next(), own.next()) {
-            (Some(Desired::Valid(tenant)), None) => Customer {
-                name: tenant.name.to_string(),
-                display_name: tenant.display_name.clone(),
-                tenant_id: Some(id),
-                contacts: tenant.contacts.clone(),
-                tickets: tenant.tickets.clone(),
-            },
+            (Some(Desired::Valid(tenant)), None) => Customer::from(tenant),
             _ => Customer { name: name.to_owned(), tenant_id: Some(id), ..Customer::default() },
         }
     }

@@ -8,10 +8,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::attention::{Cause, InGit, Matter, advice};
-use crate::model::{EntryBody, Phase, Record, Telling, Timestamp, TokenRef};
+use super::memory::{self, Asker, Remembered, Standing};
+use super::message::{Customer, Message};
+use crate::attention::{Cause, CloneState, InGit, Matter, MatterTenant, advice, renewal_key};
+use crate::fleet::{Desired, Tenant, TicketPolicy};
+use crate::model::{EntryBody, Record, Telling, TenantId, Timestamp, TokenRef};
+use crate::plan::{Plan, PlannedTenant, PlannedToken, Reason, Sync};
+use crate::report::Link;
 use crate::words::kebab_enum;
 
 kebab_enum! {
@@ -74,19 +80,26 @@ impl TicketStep {
     }
 }
 
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Opened => "opened",
+            Self::Pushed => "pushed",
+            Self::Merged => "merged",
+            Self::Held => "held",
+            Self::Uploaded => "uploaded",
+            Self::Closed => "closed",
+            Self::Reopened(Relapse::Rejected) => "reopened-rejected",
+            Self::Reopened(Relapse::Expired) => "reopened-expired",
+            Self::Reopened(Relapse::Back) => "reopened-back",
+        })
+    }
+}
+
 /// `opened-1`, `uploaded-1`, `reopened-expired-2`.
 impl fmt::Display for TicketStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stage = match self.stage {
-            Stage::Opened => "opened",
-            Stage::Pushed => "pushed",
-            Stage::Merged => "merged",
-            Stage::Held => "held",
-            Stage::Uploaded => "uploaded",
-            Stage::Closed => "closed",
-            Stage::Reopened(why) => return write!(f, "reopened-{why}-{}", self.time),
-        };
-        write!(f, "{stage}-{}", self.time)
+        write!(f, "{}-{}", self.stage, self.time)
     }
 }
 
@@ -129,12 +142,12 @@ pub struct Ticket {
     pub number: Option<String>,
     /// When it was opened; `None` while no sink has taken that.
     pub opened_at: Option<Timestamp>,
-    steps: BTreeMap<TicketStep, Phase>,
+    steps: BTreeMap<TicketStep, Standing>,
 }
 
 impl Ticket {
     fn sent(&self) -> impl Iterator<Item = TicketStep> {
-        let sent = self.steps.iter().filter(|(_, phase)| **phase == Phase::Sent);
+        let sent = self.steps.iter().filter(|(_, standing)| **standing == Standing::Sent);
         sent.map(|(step, _)| *step)
     }
 
@@ -164,9 +177,9 @@ impl Ticket {
         })
     }
 
-    /// Whether another run is about to tell this step.
-    fn is_claimed(&self, step: TicketStep, now: Timestamp) -> bool {
-        matches!(self.steps.get(&step), Some(Phase::Claimed { until }) if *until > now)
+    /// Whether another run may be telling this step.
+    fn is_busy(&self, step: TicketStep) -> bool {
+        self.steps.get(&step) == Some(&Standing::Busy)
     }
 }
 
@@ -182,42 +195,43 @@ fn rank(stage: Stage) -> u8 {
     }
 }
 
-/// The tickets of one tenant, by its lines of the notes. A line that names no step tells nothing.
-pub fn tickets<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<Ticket> {
-    let mut tickets: BTreeMap<String, Ticket> = BTreeMap::new();
-    for record in records {
-        let key = match &record.body {
-            EntryBody::TicketLinked { ticket } => &ticket.key,
-            EntryBody::Told { event, notice } if *event != Telling::Notified => &notice.key,
-            _ => continue,
+/// Every ticket that a sink was told of, or is to be, by its tenant. A line that names no step tells
+/// nothing.
+pub fn tickets(
+    told: &BTreeMap<TenantId, Vec<Record>>,
+    sink: &str,
+    asker: Asker<'_>,
+) -> BTreeMap<TenantId, Vec<Ticket>> {
+    let is_ticket = |event: Telling| event != Telling::Notified;
+    let mut all: BTreeMap<TenantId, Vec<Ticket>> = BTreeMap::new();
+    for ((tenant, key), thread) in memory::threads(told, sink, is_ticket, asker) {
+        let Some(token) = thread.iter().find_map(|one| one.record.token.clone()) else { continue };
+        let Some((_, period)) = key.rsplit_once('/') else { continue };
+        let step = |one: &Remembered<'_>| Some((one.step.parse().ok()?, one.standing));
+        let steps: BTreeMap<TicketStep, Standing> = thread.iter().filter_map(step).collect();
+        let is_opening = |one: &&Remembered<'_>| {
+            one.standing == Standing::Sent && one.step == TicketStep::FIRST.to_string()
         };
-        let (Some(token), Some((_, period))) = (&record.token, key.rsplit_once('/')) else {
-            continue;
-        };
-        let ticket = tickets.entry(key.clone()).or_insert_with(|| Ticket {
-            key: key.clone(),
-            token: token.clone(),
+        let ticket = Ticket {
             period: period.to_owned(),
-            number: None,
-            opened_at: None,
-            steps: BTreeMap::new(),
-        });
-        match &record.body {
-            EntryBody::TicketLinked { ticket: link } => ticket.number = Some(link.number.clone()),
-            EntryBody::Told { notice, .. } => {
-                let Ok(step) = notice.step.parse::<TicketStep>() else { continue };
-                // What a sink took stays taken, whatever another run writes of it afterwards.
-                if ticket.steps.get(&step) != Some(&Phase::Sent) {
-                    ticket.steps.insert(step, notice.phase.clone());
-                }
-                if step == TicketStep::FIRST && notice.phase == Phase::Sent {
-                    ticket.opened_at.get_or_insert(record.at);
-                }
-            }
-            _ => {}
-        }
+            number: number(told, tenant, &key),
+            opened_at: thread.iter().find(is_opening).map(|one| one.on),
+            key,
+            token,
+            steps,
+        };
+        all.entry(tenant).or_default().push(ticket);
     }
-    tickets.into_values().collect()
+    all
+}
+
+/// The number that a ticket was recorded to have last.
+fn number(told: &BTreeMap<TenantId, Vec<Record>>, tenant: TenantId, key: &str) -> Option<String> {
+    let number = |record: &Record| match &record.body {
+        EntryBody::TicketLinked { ticket } if ticket.key == key => Some(ticket.number.clone()),
+        _ => None,
+    };
+    told.get(&tenant)?.iter().rev().find_map(number)
 }
 
 /// What this run read of a token, as far as tickets ask.
@@ -246,7 +260,7 @@ pub struct DueStep {
 }
 
 /// What the tickets of a token are told now. Of several stages since the last run only the furthest.
-pub fn due(tickets: &[Ticket], token: &TokenNow<'_>, now: Timestamp) -> Vec<DueStep> {
+pub fn due(tickets: &[Ticket], token: &TokenNow<'_>) -> Vec<DueStep> {
     // What was not read proves nothing: neither that a renewal is due nor that it is over.
     let Some(live) = token.live else { return Vec::new() };
     let mut due = Vec::new();
@@ -270,8 +284,8 @@ pub fn due(tickets: &[Ticket], token: &TokenNow<'_>, now: Timestamp) -> Vec<DueS
     }
     let step = |(ticket, stage, time): (Option<&Ticket>, Stage, u32)| {
         let step = TicketStep { stage, time };
-        let is_claimed = ticket.is_some_and(|ticket| ticket.is_claimed(step, now));
-        (!is_claimed).then(|| DueStep {
+        let is_busy = ticket.is_some_and(|ticket| ticket.is_busy(step));
+        (!is_busy).then(|| DueStep {
             key: ticket.map_or(token.key, |ticket| ticket.key.as_str()).to_owned(),
             token: token.token.clone(),
             step,
@@ -309,6 +323,123 @@ fn was_in_time(ticket: &Ticket) -> bool {
     ticket.opened_at.is_some_and(|at| advice::day(at) < ticket.period)
 }
 
+/// Everything that tickets follow from.
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    pub policy: &'a TicketPolicy,
+    pub matters: &'a [Matter],
+    /// What this run read.
+    pub plan: &'a Plan,
+    /// The fleet, as the base has it.
+    pub fleet: &'a [Desired],
+    pub clone: &'a CloneState,
+    pub told: &'a BTreeMap<TenantId, Vec<Record>>,
+    /// The instant by which everything is judged.
+    pub now: Timestamp,
+    pub asker: Asker<'a>,
+}
+
+/// A ticket's message, and the file of the notes that remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    pub file: TenantId,
+    pub message: Message,
+}
+
+/// What is due at the sink that carries tickets, in the fleet's order. The renewal sheet is asked for
+/// where somebody has something to do.
+pub fn deliveries(
+    input: &Input<'_>,
+    sheet: impl Fn(&Tenant, &TokenRef) -> Option<TicketSheet>,
+) -> Vec<Delivery> {
+    let all = tickets(input.told, &input.policy.sink, input.asker);
+    let mut deliveries = Vec::new();
+    for planned in &input.plan.tenants {
+        let valid = input.fleet.iter().filter_map(Desired::valid);
+        let Some(file) = planned.tenant_id else { continue };
+        // Where two folders name one tenant, nobody can tell whose ticket it would be.
+        let mut own = valid.filter(|tenant| tenant.tenant_id == file);
+        let (Some(tenant), None) = (own.next(), own.next()) else { continue };
+        let of_tenant = all.get(&file).map(Vec::as_slice).unwrap_or_default();
+        for token in &planned.tokens {
+            for step in of_token(input, (planned, token), tenant, of_tenant) {
+                let message = message(input, tenant, token, step, &sheet);
+                deliveries.extend(message.map(|message| Delivery { file, message }));
+            }
+        }
+    }
+    deliveries
+}
+
+/// The steps that are due for one token.
+fn of_token(
+    input: &Input<'_>,
+    (planned, token): (&PlannedTenant, &PlannedToken),
+    tenant: &Tenant,
+    tickets: &[Ticket],
+) -> Vec<DueStep> {
+    let state = &token.state;
+    let which = state.token();
+    let is_read = state.sync != Sync::Unobserved;
+    let live = state.live.as_ref().filter(|_| is_read).and_then(|facts| facts.expires);
+    let Some(expires) = live else { return Vec::new() };
+    let of = MatterTenant { name: planned.name.clone(), tenant_id: planned.tenant_id };
+    let stages = [Cause::RenewalDue, Cause::Critical, Cause::Expired].map(Cause::code);
+    let matter = input.matters.iter().find(|matter| {
+        matter.tenant.as_ref() == Some(&of)
+            && matter.is_about(&which)
+            && matter.as_of.is_none()
+            && stages.contains(&matter.code)
+    });
+    let pushed =
+        input.clone.open_renewals.iter().any(|open| {
+            open.tenant == planned.name && open.token.same_token(&which) && open.pushed
+        });
+    let now = TokenNow {
+        token: &which,
+        key: &renewal_key(&of, &which, expires),
+        live,
+        matter,
+        pushed,
+        rejected: state.reasons.contains(&Reason::Rejected),
+    };
+    let mut steps = due(tickets, &now);
+    // Never a default: a ticket without its customer would be another customer's.
+    if input.policy.lacks(tenant).is_some() {
+        steps.retain(|one| one.step.stage != Stage::Opened);
+    }
+    steps
+}
+
+fn message(
+    input: &Input<'_>,
+    tenant: &Tenant,
+    token: &PlannedToken,
+    due: DueStep,
+    sheet: &impl Fn(&Tenant, &TokenRef) -> Option<TicketSheet>,
+) -> Option<Message> {
+    let which = token.state.token();
+    let matter = input.matters.iter().find(|matter| {
+        matter.tenant.as_ref().is_some_and(|of| of.tenant_id == Some(tenant.tenant_id))
+            && matter.is_about(&which)
+    });
+    let matter = matter.filter(|_| due.step.stage != Stage::Closed);
+    let is_to_do = matches!(due.step.stage, Stage::Opened | Stage::Reopened(_));
+    let client = input.policy.client.as_ref().and_then(|key| tenant.tickets.get(key));
+    let ticket = TicketTold {
+        key: due.key,
+        token: due.token,
+        step: due.step,
+        message: matter.map(|matter| matter.message.clone()).unwrap_or_default(),
+        next: matter.map(|matter| matter.next.clone()).unwrap_or_default(),
+        command: matter.and_then(|matter| matter.command.clone()),
+        number: due.number,
+        client: client.cloned(),
+        sheet: is_to_do.then(|| sheet(tenant, &which)).flatten(),
+    };
+    Message::of_ticket(&input.policy.sink, Customer::from(tenant), ticket, input.now)
+}
+
 /// What a ticket's message tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TicketTold {
@@ -325,18 +456,28 @@ pub struct TicketTold {
     pub client: Option<String>,
     /// What to do, while there is something.
     pub sheet: Option<TicketSheet>,
-    /// Push: the request for Apple (CSR), where the notes have it.
-    pub request: Option<String>,
 }
 
 /// The renewal sheet, as far as a ticket has it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TicketSheet {
     pub steps: Vec<String>,
-    /// Where it is done: what is there, and its address.
-    pub links: Vec<(String, String)>,
-    pub next: String,
+    /// Where it is done.
+    pub links: Vec<Link>,
+    /// Push: the request for Apple (CSR), where the notes have one that is given out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<TicketRequest>,
+}
+
+/// A request for Apple (CSR) that a ticket brings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TicketRequest {
+    /// The request, as the file that Apple's push portal takes.
+    pub text: String,
+    /// Who recorded it, and what its form proves.
+    pub told: String,
 }
 
 /// What a step says, beside what the matter says.

@@ -37,9 +37,9 @@ fn of_ticket(ticket: &TicketTold, letter: Letter) -> Letter {
     let letter = letter.item(item);
     let Some(sheet) = &ticket.sheet else { return letter };
     let steps = sheet.steps.iter().fold(Item::new("How to renew it"), |item, step| item.step(step));
-    let steps =
-        sheet.links.iter().fold(steps, |item, (title, url)| item.says(&format!("{title}: {url}")));
-    letter.item(steps)
+    let links = sheet.links.iter().map(|link| format!("{}: {}", link.title, link.url));
+    let request = sheet.request.iter().map(|request| request.told.clone());
+    letter.item(links.chain(request).fold(steps, |item, text| item.says(&text)))
 }
 
 fn whose(customer: &Customer) -> String {

@@ -18,7 +18,7 @@ fn ticket(steps: &[&str]) -> Ticket {
         period: PERIOD.into(),
         number: Some("4711".into()),
         opened_at: Some(at("2026-12-01")),
-        steps: steps.iter().map(|step| (step.parse().unwrap(), Phase::Sent)).collect(),
+        steps: steps.iter().map(|step| (step.parse().unwrap(), Standing::Sent)).collect(),
     }
 }
 
@@ -72,7 +72,7 @@ fn steps(tickets: &[Ticket], read: &Read) -> Vec<String> {
         pushed: read.pushed,
         rejected: read.rejected,
     };
-    due(tickets, &now, at("2027-01-01")).iter().map(|one| one.step.to_string()).collect()
+    due(tickets, &now).iter().map(|one| one.step.to_string()).collect()
 }
 
 #[test]
@@ -159,14 +159,14 @@ fn what_had_expired_before_its_ticket_was_opened_is_not_opened_twice() {
 
 #[test]
 fn what_another_run_is_about_to_tell_waits_and_what_failed_is_due_again() {
-    let with = |phase: Phase| {
+    let with = |standing: Standing| {
         let mut one = ticket(&[]);
-        one.steps.insert(TicketStep::FIRST, phase);
+        one.steps.insert(TicketStep::FIRST, standing);
         steps(&[one], &read())
     };
-    assert!(with(Phase::Claimed { until: at("2027-01-02") }).is_empty());
-    assert_eq!(with(Phase::Claimed { until: at("2026-12-31") }), ["opened-1"]);
-    assert_eq!(with(Phase::Failed { why: "it is down".into() }), ["opened-1"]);
+    assert!(with(Standing::Busy).is_empty());
+    assert_eq!(with(Standing::Due), ["opened-1"]);
+    assert!(with(Standing::Sent).is_empty());
 }
 
 #[test]

@@ -1,0 +1,345 @@
+//! One ticket for each renewal, and the number that it has in its own system.
+
+use std::collections::BTreeMap;
+
+use super::acknowledge::unknown_tenant;
+use super::renew::recorded_request;
+use super::session::{self, Intune, Loaded, Made, Past, Tree, Wanted, Which};
+use super::telling::{self, Letter, LetterStep, Post};
+use super::{AppError, Context, Reach, block_on};
+use applecart_core::attention::{CloneState, Matter, MatterTenant, renewal_key};
+use applecart_core::fleet::{Desired, Tenant, TicketPolicy};
+use applecart_core::ledger::LedgerView;
+use applecart_core::model::{
+    EntryBody, LedgerEntry, LiveTenant, Outcome, Record, TenantId, TenantName, TicketLink, TokenRef,
+};
+use applecart_core::outlets::memory::Asker;
+use applecart_core::outlets::ticket::{self, Delivery, Input, TicketRequest, TicketSheet};
+use applecart_core::plan::{Selection, Source};
+use applecart_core::renewal::due::Due;
+use applecart_core::report::complete_sheet;
+use applecart_core::report::ticket::{
+    FailedTicket, ListedTicket, ShownTicket, TicketList, TicketReport,
+};
+use applecart_io::git::Repo;
+
+/// Longest number, in characters.
+pub const MAX_NUMBER: usize = 40;
+
+#[derive(Debug)]
+pub struct Options {
+    pub selection: Selection,
+    /// Send nothing, record nothing: show the messages as they would be sent.
+    pub dry_run: bool,
+}
+
+/// Why no ticket was opened, followed or linked.
+#[derive(Debug, thiserror::Error)]
+pub enum TicketError {
+    #[error("applecart.yaml names no sink that carries tickets")]
+    NoSink,
+    #[error(
+        "{number:?} is not a ticket's number: use 1 to {MAX_NUMBER} letters, digits, spaces and `# : . _ / -`"
+    )]
+    Number { number: String },
+    #[error("{what} is several tokens, or none; name one of {choices}")]
+    NotOne { what: String, choices: String },
+    #[error("nothing tells when {what} expires, so nothing tells which renewal the ticket is for")]
+    NoPeriod { what: String },
+    /// Nothing can be recorded while what is on record is unknown.
+    #[error("the notes cannot be read, so nothing was recorded: {0}")]
+    Unknown(String),
+}
+
+/// What tickets were told.
+pub struct Ticketed {
+    pub report: TicketReport,
+    pub outcome: Outcome,
+}
+
+/// Opens, follows and closes the tickets of the selected tenants.
+pub fn run(context: &Context, options: &Options) -> Result<Ticketed, AppError> {
+    let repo = Repo::discover(&context.repo)?;
+    let author = context.author(&repo)?;
+    // Before the notes are read: what another run of this clone claimed, it will not send any more.
+    let lock = match options.dry_run {
+        true => None,
+        false => Some(telling::lock(context, &repo, &author)?),
+    };
+    telling::check_clock(context, options.dry_run)?;
+    let context = &telling::on_base(context, &repo);
+    let mut live = BTreeMap::new();
+    let mut made = plan(context, &options.selection, &mut live)?;
+    let policy = made.loaded.policy.tickets.clone().ok_or(TicketError::NoSink)?;
+    let matters = made.attention().matters;
+    let observed = session::observed(&made.planned.plan);
+    let now = made.planned.plan.generated_at;
+    let mut report = TicketReport::new(now, options.dry_run);
+    report.unmapped = unmapped(&matters);
+    let known = made.known.as_ref().ok().filter(|view| view.lost_notes.is_none());
+    let told = known.map(|view| view.told.clone());
+    let notes = made.notes.take();
+    let due = |told: &BTreeMap<TenantId, Vec<Record>>, asker: Asker<'_>| {
+        due(&made, &live, (&policy, &matters), told, asker)
+    };
+    match (told, notes, lock) {
+        (Some(told), _, None) => {
+            let asker = Asker { real_now: context.real_now(), run: &author.run, clone: "" };
+            report.messages = due(&told, asker).iter().map(|letter| shown(letter, true)).collect();
+        }
+        (Some(told), Some(notes), Some(lock)) => {
+            let sinks = made.loaded.policy.notify.iter();
+            let sinks: Vec<_> = sinks.filter(|sink| sink.name == policy.sink).cloned().collect();
+            let mut post = Post::new(context, lock, author, notes, told, &sinks, now)?;
+            // One message a ticket and run: what follows from it, the next run tells.
+            let is_new = |post: &Post<'_>, letter: &Letter| {
+                let thread = letter.message.thread();
+                post.posted.iter().all(|one| one.letter.message.thread() != thread)
+            };
+            let delivered = post.deliver(|post| {
+                let letters = due(&post.told, post.asker()).into_iter();
+                letters.filter(|letter| is_new(post, letter)).collect()
+            });
+            for one in &post.posted {
+                match &one.outcome {
+                    Ok(()) => report.messages.push(shown(&one.letter, false)),
+                    Err(why) => report.failed.push(FailedTicket {
+                        ticket: shown(&one.letter, false),
+                        why: why.to_string(),
+                    }),
+                }
+            }
+            delivered?;
+        }
+        _ => report.unknown = Some(unknown(&made.known)),
+    }
+    let failed = !report.failed.is_empty() || report.unknown.is_some();
+    let own = if failed { Outcome::Partial } else { Outcome::Done };
+    report.exits = Outcome::exits([observed, own]);
+    Ok(Ticketed { report, outcome: observed.and(own) })
+}
+
+/// The plan, and what Intune has, which renewal sheets are written from.
+fn plan(
+    context: &Context,
+    selection: &Selection,
+    live: &mut BTreeMap<TenantName, LiveTenant>,
+) -> Result<Made, AppError> {
+    let wanted =
+        Wanted { tree: Tree::Commit, reach: Reach::Remote, which: Which::Shared, reading: true };
+    session::plan(context, selection, &wanted, |loaded: &Loaded| {
+        let connector = session::signed_in(context, loaded, selection)?;
+        *live = block_on(session::read_live(context, &connector, loaded, selection))?;
+        Ok(Intune::Read(live.clone(), Source::Live))
+    })
+}
+
+/// The tenants for which no ticket is opened, because nothing says whose it would be.
+fn unmapped(matters: &[Matter]) -> Vec<String> {
+    let code = applecart_core::attention::Cause::TicketUnmapped.code();
+    let of = |matter: &Matter| matter.tenant.as_ref().map(|tenant| tenant.name.clone());
+    matters.iter().filter(|matter| matter.code == code).filter_map(of).collect()
+}
+
+/// Why nothing is known of what tickets were told.
+fn unknown(known: &Result<LedgerView, session::Unknown>) -> String {
+    match known {
+        Err(why) => why.to_string(),
+        Ok(view) => view.lost_notes.clone().unwrap_or_default(),
+    }
+}
+
+fn due(
+    made: &Made,
+    live: &BTreeMap<TenantName, LiveTenant>,
+    (policy, matters): (&TicketPolicy, &[Matter]),
+    told: &BTreeMap<TenantId, Vec<Record>>,
+    asker: Asker<'_>,
+) -> Vec<Letter> {
+    let fleet = made.loaded.other.as_ref().map_or(&made.loaded.fleet, |other| &other.tenants);
+    let plan = &made.planned.plan;
+    let now = plan.generated_at;
+    let clone: &CloneState = &made.clone;
+    let input = Input { policy, matters, plan, fleet, clone, told, now, asker };
+    let sheet = |tenant: &Tenant, token: &TokenRef| sheet(made, live, tenant, token);
+    ticket::deliveries(&input, sheet).into_iter().filter_map(|one| letter(policy, one)).collect()
+}
+
+/// The renewal sheet of one token, with the request for Apple where the notes give one out.
+fn sheet(
+    made: &Made,
+    live: &BTreeMap<TenantName, LiveTenant>,
+    tenant: &Tenant,
+    token: &TokenRef,
+) -> Option<TicketSheet> {
+    let view = made.known.as_ref().ok();
+    let all = Due::all(std::iter::once(tenant), live, view, &made.loaded.policy);
+    let due = all.into_iter().find(|due| due.token.token.same_token(token))?;
+    let mut sheet = due.sheet(made.planned.plan.generated_at);
+    complete_sheet(&mut sheet);
+    let request = view.filter(|_| due.is_push()).and_then(|view| recorded_request(view, &due));
+    let request = request.map(|(text, told)| TicketRequest { text, told });
+    Some(TicketSheet { steps: sheet.steps, links: sheet.links, request })
+}
+
+fn letter(policy: &TicketPolicy, Delivery { file, message }: Delivery) -> Option<Letter> {
+    let told = message.ticket()?;
+    let step = LetterStep {
+        token: Some(told.token.clone()),
+        key: told.key.clone(),
+        step: told.step.to_string(),
+        matter: None,
+    };
+    let name: TenantName = message.customer()?.name.parse().ok()?;
+    let event = told.step.telling();
+    Some(Letter { file, name, event, sink: policy.sink.clone(), steps: vec![step], message })
+}
+
+fn shown(letter: &Letter, whole: bool) -> ShownTicket {
+    let message = &letter.message;
+    let told = message.ticket();
+    ShownTicket {
+        tenant: letter.name.to_string(),
+        token: told.map(|told| told.token.clone()),
+        step: told.map(|told| told.step.to_string()).unwrap_or_default(),
+        title: message.title(),
+        key: message.key().to_owned(),
+        text: whole.then(|| applecart_core::outlets::words::of_provider(message).text()),
+    }
+}
+
+/// Every ticket of the selected tenants, as this clone's notes have it.
+pub fn list(context: &Context, selection: &Selection) -> Result<TicketList, AppError> {
+    let loaded = session::load(context, Tree::Commit, Reach::Remote, selection)?;
+    let policy = loaded.policy.tickets.clone().ok_or(TicketError::NoSink)?;
+    let Past { known, .. } = session::past(&loaded, context, Which::Shared)?;
+    let view = readable(known)?;
+    let asker = Asker { real_now: context.real_now(), run: "", clone: "" };
+    let all = ticket::tickets(&view.told, &policy.sink, asker);
+    let mut tickets = Vec::new();
+    for tenant in session::selected(&loaded.fleet, selection) {
+        for ticket in all.get(&tenant.tenant_id).into_iter().flatten() {
+            tickets.push(ListedTicket {
+                tenant: tenant.name.to_string(),
+                token: ticket.token.clone(),
+                period: ticket.period.clone(),
+                number: ticket.number.clone(),
+                open: ticket.is_open(),
+                stage: ticket.stage().map(|stage| stage.to_string()),
+                opened_at: ticket.opened_at,
+                key: ticket.key.clone(),
+            });
+        }
+    }
+    Ok(TicketList::new(context.now(), tickets))
+}
+
+fn readable(known: Result<LedgerView, session::Unknown>) -> Result<LedgerView, AppError> {
+    let view = known.map_err(|why| TicketError::Unknown(why.to_string()))?;
+    match &view.lost_notes {
+        Some(why) => Err(TicketError::Unknown(why.clone()).into()),
+        None => Ok(view),
+    }
+}
+
+/// The number that a ticket was recorded to have.
+pub struct Linked {
+    pub tenant: TenantName,
+    pub token: TokenRef,
+    /// The day on which the credential expires whose renewal the ticket is for.
+    pub period: String,
+    pub number: String,
+    /// The notes' newest commit.
+    pub head: Option<String>,
+}
+
+/// Records the number of the newest ticket of a token; of a renewal without one, of the ticket that
+/// somebody opened by hand.
+pub fn link(context: &Context, target: &str, number: &str) -> Result<Linked, AppError> {
+    let number = number.trim();
+    if !is_number(number) {
+        return Err(TicketError::Number { number: number.to_owned() }.into());
+    }
+    let (name, wanted) = applecart_core::renewal::split_spec(target);
+    let unknown = |near| unknown_tenant(name, near);
+    let name: TenantName = name.parse().map_err(|_| unknown(None))?;
+    let selection = Selection::parse(&[name.as_str().to_owned()])?;
+    let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection);
+    let loaded = loaded.map_err(|error| match error {
+        AppError::NothingSelected { near, .. } => unknown(near),
+        error => error,
+    })?;
+    let mut tenants = loaded.fleet.iter().filter_map(Desired::valid);
+    let tenant = tenants.find(|tenant| tenant.name == name).ok_or_else(|| unknown(None))?;
+    let author = context.author(&loaded.repo)?;
+    let _lock = telling::lock(context, &loaded.repo, &author)?;
+    let Past { notes, known, .. } = session::past(&loaded, context, Which::Shared)?;
+    let view = readable(known)?;
+    let token = one_token(&view, tenant, wanted, target)?;
+    let key = newest_key(&view, tenant, &token)
+        .ok_or_else(|| TicketError::NoPeriod { what: target.to_owned() })?;
+    let period = key.rsplit_once('/').map(|(_, day)| day.to_owned()).unwrap_or_default();
+    let ticket = TicketLink { key, number: number.to_owned() };
+    let body = EntryBody::TicketLinked { ticket };
+    let entry = LedgerEntry::new(context.real_now(), name.clone(), token.clone(), &author, body);
+    let head = match notes {
+        Some(mut notes) => notes.deliver(&[(tenant.tenant_id, entry)])?.head,
+        None => None,
+    };
+    Ok(Linked { tenant: name, token, period, number: number.to_owned(), head })
+}
+
+/// What ticket systems number tickets with; it stands in subjects.
+fn is_number(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " #:._/-".contains(c);
+    (1..=MAX_NUMBER).contains(&text.len()) && text.chars().all(plain)
+}
+
+/// The token that is meant, as Git or the record knows it.
+fn one_token(
+    view: &LedgerView,
+    tenant: &Tenant,
+    wanted: Option<&str>,
+    what: &str,
+) -> Result<TokenRef, TicketError> {
+    let past = view.tenant(tenant.tenant_id).records.iter().rev();
+    let told = view.told.get(&tenant.tenant_id).into_iter().flatten().rev();
+    let recorded = past.chain(told).filter_map(|record| record.token.clone());
+    let mut tokens: Vec<TokenRef> = Vec::new();
+    for token in recorded.chain(tenant.tokens().map(|token| token.token.clone())) {
+        if !tokens.iter().any(|known| known.same_token(&token)) {
+            tokens.push(token);
+        }
+    }
+    let is_called = |token: &&TokenRef| wanted.is_none_or(|wanted| token.is_called(wanted));
+    let found: Vec<&TokenRef> = tokens.iter().filter(is_called).collect();
+    match found.as_slice() {
+        [one] => Ok((*one).clone()),
+        _ => {
+            let specs: Vec<String> = tokens.iter().map(|token| token.spec(&tenant.name)).collect();
+            Err(TicketError::NotOne { what: what.to_owned(), choices: specs.join(", ") })
+        }
+    }
+}
+
+/// The renewal that the newest ticket is for; without a ticket, the one that comes next.
+fn newest_key(view: &LedgerView, tenant: &Tenant, token: &TokenRef) -> Option<String> {
+    let told = view.told.get(&tenant.tenant_id).into_iter().flatten();
+    let of_ticket = |record: &Record| match record.notice() {
+        Some((event, notice)) if event != applecart_core::model::Telling::Notified => {
+            record.is_of(token).then(|| notice.key.clone())
+        }
+        _ => None,
+    };
+    let by_day = |key: &String| key.rsplit_once('/').map(|(_, day)| day.to_owned());
+    let newest = told.filter_map(of_ticket).max_by_key(by_day);
+    newest.or_else(|| {
+        let past = view.tenant(tenant.tenant_id);
+        let seen = past.of(token).rfind(|record| record.is_reading());
+        let seen = seen.and_then(|record| record.after.as_ref()?.expires);
+        let in_git = tenant.tokens().find(|one| one.token.same_token(token));
+        let expires = seen.or_else(|| in_git.and_then(|one| one.facts.expires))?;
+        let of = MatterTenant { name: tenant.name.to_string(), tenant_id: Some(tenant.tenant_id) };
+        Some(renewal_key(&of, token, expires))
+    })
+}

@@ -1,0 +1,231 @@
+//! `ticket` through the program: one ticket a renewal, in the right customer, opened and closed once.
+
+use applecart_simulator::{Fault, FaultRule, Issued};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::notify::recorder::{Answers, Recorder};
+use crate::sinks::mail::{Smtp, certified, header};
+use crate::world::hub::{Clone, Hub};
+use crate::world::{finish, tenant_id};
+
+/// A fleet whose tickets go to a recorded webhook, with the number of each customer in `halo`.
+struct Desk {
+    hub: Hub,
+    recorder: Recorder,
+}
+
+const TICKETS: &str = "tickets: {sink: hub, client: halo, require: true}\n";
+
+impl Desk {
+    fn new() -> Self {
+        let (hub, recorder) = (Hub::without_ledger(), Recorder::new());
+        let settings = format!(
+            "notify:\n  - sink: hub\n    webhook: {{url: '{}/hook'}}\n{TICKETS}",
+            recorder.url()
+        );
+        hub.world.write("applecart.yaml", &hub.world.policy(&settings));
+        hub.world.commit("Tickets");
+        hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+        hub.begin();
+        Self { hub, recorder }
+    }
+
+    /// What Git has of a customer; with `number`, the customer's in the ticket system.
+    fn git(&self, name: &str, certificate: &Issued, number: Option<u32>) {
+        let tickets = number.map(|number| format!("tickets: {{halo: {number}}}\n"));
+        let bytes = certificate.pem.as_bytes();
+        let world = &self.hub.world;
+        world.tenant_with(name, certificate, bytes, "", &tickets.unwrap_or_default());
+        world.commit(name);
+        world.git(&["push", "--quiet", &self.hub.url(), "main"]);
+    }
+
+    /// A customer whose certificate has so many days left, in Git and in Intune.
+    fn customer(&self, name: &str, days: i64, number: Option<u32>) -> Issued {
+        let certificate = self.hub.world.issue(None, days);
+        self.hub.world.live(name, Some(&certificate));
+        self.git(name, &certificate, number);
+        certificate
+    }
+
+    fn clone(&self, name: &str) -> Clone<'_> {
+        self.hub.clone(name, &[])
+    }
+
+    /// What tickets were told since it was asked last: `opened contoso 7`.
+    fn told(&self) -> Vec<String> {
+        let said = |event: &Value| {
+            let word =
+                event["type"].as_str().unwrap().strip_prefix("dev.applecart.ticket.").unwrap();
+            let (of, ticket) = (&event["data"]["tenant"], &event["data"]["ticket"]);
+            let key = ticket["key"].as_str().unwrap();
+            assert!(key.starts_with(of["tenantId"].as_str().unwrap()), "{event}");
+            assert_eq!(event["subject"], key);
+            format!(
+                "{word} {} {} for {}",
+                ticket["step"].as_str().unwrap(),
+                of["name"].as_str().unwrap(),
+                ticket["client"].as_str().unwrap_or("nobody")
+            )
+        };
+        let mut told: Vec<String> =
+            self.recorder.take().iter().map(|one| said(&one.body)).collect();
+        told.sort();
+        told
+    }
+}
+
+#[test]
+fn a_ticket_follows_its_renewal_from_the_first_day_to_the_proof() {
+    let desk = Desk::new();
+    let old = desk.customer("contoso", 30, Some(7));
+    desk.customer("fabrikam", 300, Some(8));
+    let (one, two) = (desk.clone("one"), desk.clone("two"));
+    one.run(&["ticket", "--dry-run"])
+        .ends_with(0)
+        .says("How to renew it")
+        .says("1 message would be");
+    assert_eq!(desk.told(), [""; 0]);
+    one.run(&["ticket"]).ends_with(0).says("1 message sent");
+    assert_eq!(desk.told(), ["opened opened contoso for 7"]);
+    // Once, wherever and however often it runs.
+    one.run(&["ticket"]).ends_with(0).says("0 messages sent");
+    two.run(&["ticket"]).ends_with(0).says("0 messages sent");
+
+    one.run(&["ticket", "link", "contoso/push", "T20261127.0042"]).ends_with(0);
+    one.run(&["ticket", "list"]).ends_with(0).says("T20261127.0042").says("open, opened");
+    one.run(&["history", "contoso", "--fetch"]).ends_with(0).says("ticket T20261127.0042");
+    one.run(&["status", "-v", "--all"]).says("ticket: T20261127.0042");
+
+    let new = desk.hub.world.issue(Some(&old.topic), 364);
+    desk.git("contoso", &new, Some(7));
+    two.run(&["ticket"]).ends_with(0);
+    let sent = desk.recorder.take().remove(0);
+    assert_eq!(sent.body["type"], "dev.applecart.ticket.noted");
+    assert_eq!(sent.body["data"]["ticket"]["step"], "merged");
+    assert!(sent.body["data"]["title"].as_str().unwrap().ends_with("[T20261127.0042]"), "{sent:?}");
+
+    // What cannot be read closes nothing.
+    desk.hub.world.live("contoso", Some(&new));
+    let fault = FaultRule::always(Fault::Drop).for_tenant(tenant_id("contoso"));
+    desk.hub.world.state().add_fault(fault);
+    one.run(&["ticket"]).ends_with(3);
+    assert_eq!(desk.told(), [""; 0]);
+    desk.hub.world.state().clear_faults();
+    one.run(&["ticket"]).ends_with(0);
+    assert_eq!(desk.told(), ["closed closed contoso for 7"]);
+    two.run(&["ticket"]).ends_with(0).says("0 messages sent");
+    one.run(&["ticket", "list"]).ends_with(0).says("closed");
+
+    // The earlier certificate again, as after a restored tenant.
+    desk.hub.world.live("contoso", Some(&old));
+    two.run(&["ticket"]).ends_with(0);
+    assert_eq!(desk.told(), ["reopened reopened-back contoso for 7"]);
+    two.run(&["ticket"]).ends_with(0);
+    assert_eq!(desk.told(), ["noted merged contoso for 7"]);
+    two.run(&["ticket"]).ends_with(0).says("0 messages sent");
+    one.run(&["ledger", "verify"]).ends_with(0);
+}
+
+#[test]
+fn without_the_customers_number_nothing_is_opened_and_it_is_urgent() {
+    let desk = Desk::new();
+    desk.customer("contoso", 30, None);
+    desk.customer("fabrikam", 30, Some(8));
+    let one = desk.clone("one");
+    one.run(&["ticket"]).ends_with(0).says("No ticket is opened for contoso");
+    assert_eq!(desk.told(), ["opened opened fabrikam for 8"]);
+    one.run(&["status", "--fail-on", "ticket-unmapped"]).ends_with(9).says("ticket-unmapped");
+    let certificate = desk.hub.world.issue(None, 30);
+    desk.hub.world.live("contoso", Some(&certificate));
+    desk.git("contoso", &certificate, Some(7));
+    one.run(&["ticket"]).ends_with(0);
+    assert_eq!(desk.told(), ["opened opened contoso for 7"]);
+}
+
+#[test]
+fn a_ticket_system_that_is_down_loses_nothing_and_gets_nothing_twice() {
+    let desk = Desk::new();
+    desk.customer("contoso", 30, Some(7));
+    let one = desk.clone("one");
+    desk.recorder.answer(Answers::Status(503));
+    one.run(&["ticket"]).ends_with(3).says("not delivered").says("status 503");
+    let key = desk.recorder.take().remove(0).body["id"].clone();
+    desk.recorder.answer(Answers::Status(200));
+    one.run(&["ticket"]).ends_with(0).says("1 message sent");
+    assert_eq!(desk.recorder.take().remove(0).body["id"], key, "the same message");
+    one.run(&["ticket"]).ends_with(0).says("0 messages sent");
+}
+
+#[test]
+fn a_number_that_could_end_a_subject_or_names_no_token_is_refused() {
+    let desk = Desk::new();
+    desk.customer("contoso", 30, Some(7));
+    let one = desk.clone("one");
+    for number in ["", "1\r\nBcc: x@y.example", &"9".repeat(41), "<b>"] {
+        one.run(&["ticket", "link", "contoso/push", number]).ends_with(64);
+    }
+    one.run(&["ticket", "link", "contoso/vpp", "1"]).ends_with(64).says("contoso/push");
+    one.run(&["ticket", "link", "nobody/push", "1"]).ends_with(64);
+    // A renewal whose ticket somebody opened by hand has a number, too.
+    one.run(&["ticket", "link", "contoso", "ID:0012345"]).ends_with(0);
+    one.run(&["history", "contoso", "--fetch"]).ends_with(0).says("ticket ID:0012345");
+}
+
+#[test]
+fn a_mailbox_keeps_the_mails_of_a_ticket_together() {
+    let folder = TempDir::new().unwrap();
+    let (certificate, secret) = certified(folder.path());
+    let Some(smtp) = Smtp::start(Some((&certificate, &secret))) else { return };
+    let hub = Hub::without_ledger();
+    let settings = format!(
+        "notify:\n  - sink: desk\n    email: {{server: 'localhost:{}', tls: starttls, from: applecart@msp.example, to: [desk@msp.example]}}\ntickets: {{sink: desk}}\n",
+        smtp.port()
+    );
+    hub.world.write("applecart.yaml", &hub.world.policy(&settings));
+    let old = hub.world.issue(None, 30);
+    hub.world.live("contoso", Some(&old));
+    hub.world.tenant("contoso", &old);
+    hub.world.commit("Tickets by mail");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    hub.begin();
+    let one = hub.clone("one", &[]);
+    let ticket = |trusts: bool, password: &str| {
+        let mut command = one.command(&["ticket"]);
+        command.env("APPLECART_SINK_DESK_USER", "applecart");
+        command.env("APPLECART_SINK_DESK_PASSWORD", password);
+        if trusts {
+            command.env("SSL_CERT_FILE", &certificate);
+        }
+        finish(command)
+    };
+    ticket(false, "s3cret").ends_with(3).says("not delivered");
+    ticket(true, "wr0ng").ends_with(3).says("status 535");
+    assert!(smtp.taken().is_empty());
+    ticket(true, "s3cret").ends_with(0).says("1 message sent");
+    one.run(&["ticket", "link", "contoso/push", "ID:0012345"]).ends_with(0);
+    let new = hub.world.issue(Some(&old.topic), 364);
+    hub.world.live("contoso", Some(&new));
+    ticket(true, "s3cret").ends_with(0).says("1 message sent");
+    let taken = smtp.taken();
+    let [opened, closed] = taken.as_slice() else { panic!("{taken:?}") };
+    for mail in [opened, closed] {
+        assert_eq!(mail["envelope"]["tls"], true);
+        assert_eq!(mail["envelope"]["user"], true);
+        assert_eq!(mail["defects"], serde_json::json!([]));
+    }
+    assert_eq!(header(closed, "in-reply-to"), header(opened, "message-id"));
+    assert_eq!(header(closed, "references"), header(opened, "message-id"));
+    let token = |mail: &Value| {
+        let subject = header(mail, "subject")[0].to_owned();
+        subject.rsplit_once(" [AC-").map(|(_, token)| token.to_owned())
+    };
+    assert_eq!(token(opened), token(closed));
+    assert!(header(closed, "subject")[0].contains("[ID:0012345]"), "{closed}");
+    let text = opened["parts"]["text/plain"].as_str().unwrap();
+    assert!(
+        text.contains("How to renew it") && text.contains("applecart renew contoso/push"),
+        "{text}"
+    );
+}
