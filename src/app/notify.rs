@@ -6,10 +6,11 @@ use super::session::{self, Intune, Loaded, Made, Tree, Wanted, Which};
 use super::telling::{self, Letter, LetterStep, Post, Posted};
 use super::{AppError, Context, Reach, block_on};
 use applecart_core::attention::{Code, InGit, Matter, Severity};
-use applecart_core::fleet::{Desired, SinkPolicy};
+use applecart_core::fleet::{Desired, Receiver, SinkPolicy};
 use applecart_core::model::{
     Noticed, Outcome, Record, Telling, TenantId, TenantName, Timestamp, nearest,
 };
+use applecart_core::outlets::mail::Mail;
 use applecart_core::outlets::memory::Asker;
 use applecart_core::outlets::message::{Message, Step, TenantMatters, Told};
 use applecart_core::outlets::steps::{self, Delivery};
@@ -72,7 +73,8 @@ pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
         (None, _) if is_known => {
             let asker = Asker { real_now: context.real_now(), run: &author.run, clone: "" };
             let due = due(&made, &matters, &policies, &told, now, asker);
-            report.messages = due.iter().map(|letter| shown(letter, true)).collect();
+            report.messages =
+                due.iter().map(|letter| shown(letter, words_of(letter, &policies))).collect();
         }
         (Some(lock), Some(notes)) => {
             let mut post = Post::new(context, lock, author, notes, told, &policies, now)?;
@@ -214,7 +216,22 @@ fn letter(sink: &str, Delivery { file, message }: Delivery) -> Option<Letter> {
     Some(Letter { file, name, event, sink, steps, message })
 }
 
-fn shown(letter: &Letter, whole: bool) -> ShownMessage {
+/// The message in words, as its sink would send it.
+fn words_of(letter: &Letter, policies: &[SinkPolicy]) -> Option<String> {
+    let message = &letter.message;
+    let policy = policies.iter().find(|policy| policy.name == letter.sink);
+    match policy.map(|policy| &policy.receiver) {
+        Some(Receiver::Email(email)) => Some(match Mail::of(message, email) {
+            Ok(mail) => {
+                format!("To: {}\nSubject: {}\n\n{}", mail.to.join(", "), mail.subject, mail.text)
+            }
+            Err(why) => format!("This mail cannot be sent: {why}."),
+        }),
+        _ => Some(words::of_provider(message).text()),
+    }
+}
+
+fn shown(letter: &Letter, text: Option<String>) -> ShownMessage {
     let message = &letter.message;
     ShownMessage {
         sink: letter.sink.clone(),
@@ -222,14 +239,14 @@ fn shown(letter: &Letter, whole: bool) -> ShownMessage {
         title: message.title(),
         key: message.key().to_owned(),
         steps: message.told().iter().map(|told| told.step).collect(),
-        text: whole.then(|| words::of_provider(message).text()),
+        text,
     }
 }
 
 fn tell(report: &mut NotifyReport, posted: &[Posted]) {
     for Posted { letter, outcome } in posted {
         match outcome {
-            Ok(()) => report.messages.push(shown(letter, false)),
+            Ok(()) => report.messages.push(shown(letter, None)),
             Err(why) => report.failed.push(FailedMessage {
                 sink: letter.sink.clone(),
                 tenant: letter.message.customer().map(|customer| customer.name.clone()),

@@ -1,4 +1,5 @@
-//! `ticket` through the program: one ticket a renewal, in the right customer, opened and closed once.
+//! `ticket` through the program: one ticket a renewal, in the right customer, opened and closed once. And
+//! what customers are written after a renewal.
 
 use applecart_simulator::{Fault, FaultRule, Issued};
 use serde_json::Value;
@@ -228,4 +229,60 @@ fn a_mailbox_keeps_the_mails_of_a_ticket_together() {
         text.contains("How to renew it") && text.contains("applecart renew contoso/push"),
         "{text}"
     );
+}
+
+#[test]
+fn after_a_confirmed_renewal_the_customer_is_asked_to_try_it_once() {
+    let Some(smtp) = Smtp::start(None) else { return };
+    let hub = Hub::without_ledger();
+    let settings = format!(
+        "notify:\n  - sink: customers\n    email: {{server: '127.0.0.1:{}', tls: none, from: applecart@msp.example, replyTo: help@msp.example, contacts: true}}\n",
+        smtp.port()
+    );
+    hub.world.write("applecart.yaml", &hub.world.policy(&settings));
+    let write = |name: &str, certificate: &Issued| {
+        let contacts = format!("displayName: '{name} <Ltd>'\ncontacts: [it@{name}.example]\n");
+        let bytes = certificate.pem.as_bytes();
+        hub.world.tenant_with(name, certificate, bytes, "", &contacts);
+    };
+    let (old, other) = (hub.world.issue(None, 20), hub.world.issue(None, 300));
+    let new = hub.world.issue(Some(&old.topic), 364);
+    hub.world.live("contoso", Some(&old));
+    hub.world.live("fabrikam", Some(&other));
+    write("contoso", &new);
+    write("fabrikam", &other);
+    hub.world.commit("Customers");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    hub.begin();
+    let one = hub.clone("one", &[]);
+    one.run(&["notify"]).ends_with(0).says("1 message sent");
+    let told = smtp.taken();
+    let text = |mail: &Value| mail["parts"]["text/plain"].as_str().unwrap().to_owned();
+    assert!(text(&told[0]).contains("expires on "), "{told:?}");
+
+    one.run(&["apply"]).ends_with(0);
+    one.run(&["notify", "--dry-run"])
+        .ends_with(0)
+        .says("To: it@contoso.example")
+        .says("help@msp.example");
+    one.run(&["notify"]).ends_with(0).says("2 messages sent");
+    one.run(&["notify"]).ends_with(0).says("0 messages sent");
+    let told = smtp.taken();
+    assert_eq!(told.len(), 3);
+    for mail in &told {
+        assert_eq!(mail["envelope"]["to"], serde_json::json!(["it@contoso.example"]), "{mail}");
+        assert_eq!(header(mail, "reply-to"), ["help@msp.example"]);
+        let words = text(mail);
+        for inner in ["fabrikam", "applecart", "Git", "ledger", "awaiting", "renewal-due"] {
+            assert!(!words.contains(inner), "{inner}: {words}");
+        }
+    }
+    let asks = |mail: &&Value| {
+        text(mail).contains("please confirm it with a short reply to help@msp.example")
+    };
+    assert_eq!(told.iter().filter(asks).count(), 1, "{told:?}");
+
+    one.run(&["acknowledge", "contoso/push", "--by", "Dana, IT"]).ends_with(0);
+    one.run(&["notify"]).ends_with(0).says("0 messages sent");
+    assert_eq!(smtp.taken().len(), 3);
 }

@@ -118,6 +118,9 @@ async fn a_mail_is_read_by_another_parser_as_it_was_meant() {
         assert_eq!(header(mail, "references"), expected);
         let text = mail["parts"]["text/plain"].as_str().unwrap().replace("\r\n", "\n");
         assert_eq!(text.contains("\n    applecart renew contoso/push\n"), place < 2, "{text}");
+        let entry = mail["parts"].get("text/calendar").and_then(Value::as_str);
+        assert_eq!(entry.is_some(), place < 2, "what is over has no date");
+        assert!(entry.is_none_or(|entry| entry.contains("DTSTART;VALUE=DATE:202701")), "{entry:?}");
         let html = mail["parts"]["text/html"].as_str().unwrap();
         assert!(html.contains("&lt;!channel&gt;") && !html.contains("<!channel>"), "{html}");
         assert!(!html.contains("<a ") && !html.contains("<img"), "{html}");
@@ -136,6 +139,7 @@ async fn a_customers_contacts_get_one_mail_in_their_own_words() {
     assert_eq!(taken.len(), 1);
     let contacts = serde_json::json!(["it@contoso.example", "boss@contoso.example"]);
     assert_eq!(taken[0]["envelope"]["to"], contacts);
+    assert!(taken[0]["parts"].get("text/calendar").is_none());
     let text = taken[0]["parts"]["text/plain"].as_str().unwrap();
     assert!(text.contains("has been renewed") && text.contains("help@msp.example"), "{text}");
     assert!(!text.contains("applecart") && !text.contains("awaiting"), "{text}");

@@ -29,7 +29,7 @@ pub struct SinkPolicy {
 impl SinkPolicy {
     /// Whether its messages go to the customers themselves.
     pub fn writes_to_customers(&self) -> bool {
-        matches!(&self.receiver, Receiver::Email(email) if email.contacts)
+        self.receiver.writes_to_customers()
     }
 }
 
@@ -109,6 +109,11 @@ pub enum Receiver {
 }
 
 impl Receiver {
+    /// Whether its messages go to the customers themselves.
+    pub fn writes_to_customers(&self) -> bool {
+        matches!(self, Self::Email(email) if email.contacts)
+    }
+
     /// The word by which the settings name it.
     pub fn word(&self) -> &'static str {
         match self {

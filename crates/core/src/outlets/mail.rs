@@ -1,5 +1,6 @@
 //! A message as a mail: its headers, made of nothing that could end a header, and its bodies.
 
+use super::calendar::{Entry, Renewal};
 use super::html::html;
 use super::letter::Letter;
 use super::message::Message;
@@ -24,6 +25,8 @@ pub struct Mail {
     pub html: String,
     /// Push renewals: the request for Apple (CSR), as the file that Apple's portal takes.
     pub request: Option<String>,
+    /// The provider's: the renewals that it tells of, for a calendar.
+    pub renewals: Vec<Entry>,
 }
 
 /// Why there is no mail of a message.
@@ -66,11 +69,20 @@ impl Mail {
             at: message.generated_at(),
             text: letter.text(),
             html: html(&letter),
+            renewals: if policy.contacts { Vec::new() } else { renewals(message) },
             request: message
                 .ticket()
                 .and_then(|ticket| Some(ticket.sheet.as_ref()?.request.as_ref()?.text.clone())),
         })
     }
+}
+
+/// The same entries as `status --format ics` has, of what is not over.
+fn renewals(message: &Message) -> Vec<Entry> {
+    let name = message.customer().and_then(|customer| customer.display_name.as_deref());
+    let open = message.told().iter().filter(|told| !told.step.is_last());
+    let renewals = open.filter_map(|told| Renewal::of_matter(&told.matter, name));
+    renewals.map(|renewal| renewal.entry(message.generated_at())).collect()
 }
 
 /// Mailboxes of ticket systems that do not look at `References` find the token in the subject.

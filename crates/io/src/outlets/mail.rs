@@ -13,6 +13,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
+use super::calendar::{self, ics};
 use super::{DELIVERY, Sink, SinkError, variable};
 
 /// A user of the server. Not `Debug`: it holds a password.
@@ -154,20 +155,27 @@ fn composed(mail: Mail) -> Result<lettre::Message, SinkError> {
         .boundary(format!("applecart-{mark}"))
         .singlepart(part(ContentType::TEXT_PLAIN, mail.text))
         .singlepart(part(ContentType::TEXT_HTML, mail.html));
-    let whole = match mail.request {
-        None => both,
-        Some(request) => MultiPart::mixed()
-            .boundary(format!("applecart-whole-{mark}"))
-            .multipart(both)
-            .singlepart(Attachment::new("push-request.csr".to_owned()).body(request, file_type()?)),
+    let mut files: Vec<SinglePart> = Vec::new();
+    if let Some(request) = mail.request {
+        files.push(file("push-request.csr", "application/pkcs10", request)?);
+    }
+    if !mail.renewals.is_empty() {
+        files.push(file("renewal.ics", calendar::CONTENT_TYPE, ics(&mail.renewals, mail.at))?);
+    }
+    let whole = if files.is_empty() {
+        both
+    } else {
+        let mixed = MultiPart::mixed().boundary(format!("applecart-whole-{mark}")).multipart(both);
+        files.into_iter().fold(mixed, MultiPart::singlepart)
     };
     builder.multipart(whole).map_err(|error| SinkError::BadAddress { what: sentence(&error) })
 }
 
-/// Of a request for Apple.
-fn file_type() -> Result<ContentType, SinkError> {
-    let parsed = ContentType::parse("application/pkcs10");
-    parsed.map_err(|error| SinkError::BadAddress { what: sentence(&error) })
+/// A file beside the message.
+fn file(name: &str, kind: &str, body: String) -> Result<SinglePart, SinkError> {
+    let kind = ContentType::parse(kind);
+    let kind = kind.map_err(|error| SinkError::BadAddress { what: sentence(&error) })?;
+    Ok(Attachment::new(name.to_owned()).body(body, kind))
 }
 
 fn part(kind: ContentType, body: String) -> SinglePart {
@@ -190,6 +198,7 @@ mod tests {
             text: "A line.\n".into(),
             html: "<p>A line.</p>".into(),
             request: None,
+            renewals: Vec::new(),
         }
     }
 

@@ -16,6 +16,7 @@ use super::super::raw::{
 };
 use super::super::text::quote;
 use super::{Checks, Span};
+use crate::attention::Cause;
 use crate::plan::Selection;
 use crate::rules::codes::{Appearance, explain};
 
@@ -66,9 +67,19 @@ impl Checks<'_, '_> {
             }
         }
         let remind = self.duration(raw.remind.as_ref(), Some((Duration::days(1), "1d")), REMINDERS);
+        let receiver = receiver?;
+        // Only customers are asked to confirm where the settings do not say who is.
+        let is_left_out = raw.codes.is_none();
+        let codes = match (receiver.writes_to_customers() && is_left_out, codes) {
+            (true, Codes::These { urgent, mut codes }) => {
+                codes.insert(Cause::AwaitingConfirmation.code().to_string());
+                Codes::These { urgent, codes }
+            }
+            (_, codes) => codes,
+        };
         Some(SinkPolicy {
             name: name.clone(),
-            receiver: receiver?,
+            receiver,
             codes,
             select: select.iter().map(|one| one.value.clone()).collect(),
             digest: raw.digest,
