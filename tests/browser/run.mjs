@@ -376,6 +376,9 @@ test("on paper there are no controls, and ink is dark on white", async () => {
     equal(ground, "rgb(255, 255, 255)");
     equal(ink, "rgb(27, 31, 36)");
     await fitsWidth(page, kind);
+    await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+    equal(await page.locator("main details:not([open], .tenant)").count(), 0, "folded on paper:");
+    await page.evaluate(() => dispatchEvent(new Event("afterprint")));
     const pdf = await page.pdf({ format: "A4" });
     assert(pdf.subarray(0, 5).toString() === "%PDF-", "no PDF");
     if (process.env.SCREENSHOTS) writeFileSync(path.join(process.env.SCREENSHOTS, `${kind}.pdf`), pdf);
@@ -431,6 +434,7 @@ test("a served page leads to each token and back", async () => {
   await page.fill("#search", "lucerne head office");
   await page.locator("#table tbody a").click();
   equal(await page.textContent("h1"), "lucerne vpp Head office: history");
+  equal(await page.locator("header dd").nth(2).textContent(), "failing");
   assert((await page.textContent("#attention")).includes("Needs attention"), "what needs attention stands above");
   await page.getByText("All tokens").click();
   equal(await page.textContent("h1"), "Apple credentials in Intune");

@@ -9,8 +9,10 @@ use crate::model::Timestamp;
 use crate::report::attention::{Group, groups};
 use crate::report::text::{day, plural};
 
-/// As many cards of one code as a person reads; the table has them all.
-const MAX_CARDS: usize = 25;
+/// As many cards of one code stand open: what is behind them is seen as well.
+const MAX_OPEN: usize = 8;
+/// As many of one code as a person reads; the table has them all.
+const MAX_CARDS: usize = 50;
 /// As many subjects as one card names.
 const MAX_SUBJECTS: usize = 12;
 /// As many customers as the overview names under each severity.
@@ -102,7 +104,7 @@ pub(super) fn groups_of(scene: &Scene<'_>, matters: &[&Matter]) -> Markup {
             (group(scene, one))
         }
         @if !quiet.is_empty() {
-            details.notices open[loud.is_empty() && count <= MAX_CARDS] {
+            details.notices open[loud.is_empty() && count <= MAX_OPEN] {
                 summary { (plural(count, "notice")) }
                 @for one in &quiet {
                     (group(scene, one))
@@ -132,7 +134,9 @@ fn cards<'a>(group: &Group<'a>) -> Vec<Card<'a>> {
 
 fn group(scene: &Scene<'_>, group: &Group<'_>) -> Markup {
     let cards = cards(group);
-    let told: usize = cards.iter().take(MAX_CARDS).map(|card| card.of.len()).sum();
+    let cards = cards.get(..MAX_CARDS).unwrap_or(&cards);
+    let (opened, folded) = cards.split_at_checked(MAX_OPEN).unwrap_or((cards, &[]));
+    let told: usize = cards.iter().map(|card| card.of.len()).sum();
     let untold = group.matters.len() - told;
     let for_all = group.for_all().and_then(|one| one.command_for_all.as_deref());
     html! {
@@ -146,14 +150,26 @@ fn group(scene: &Scene<'_>, group: &Group<'_>) -> Markup {
                 p { "One command for all of these:" }
                 (command(run))
             }
-            ul.cards {
-                @for card in cards.iter().take(MAX_CARDS) {
-                    li { (self::card(scene, card)) }
+            (listed(scene, opened))
+            @if !folded.is_empty() {
+                details.more {
+                    summary { (folded.len()) " more" }
+                    (listed(scene, folded))
                 }
             }
             @if untold > 0 {
                 p { "… and " (untold) " more. "
                     a href="#tokens" data-code=(group.code) { "The table below has all of them." } }
+            }
+        }
+    }
+}
+
+fn listed(scene: &Scene<'_>, cards: &[Card<'_>]) -> Markup {
+    html! {
+        ul.cards {
+            @for one in cards {
+                li { (card(scene, one)) }
             }
         }
     }

@@ -257,8 +257,19 @@
     }, Number(every) * 1000);
   };
 
+  // Paper cannot be unfolded.
+  const unfoldForPaper = () => {
+    let folded = [];
+    addEventListener("beforeprint", () => {
+      folded = [...document.querySelectorAll("main details:not([open], .tenant)")];
+      for (const one of folded) one.open = true;
+    });
+    addEventListener("afterprint", () => { for (const one of folded) one.open = false; });
+  };
+
   document.addEventListener("DOMContentLoaded", () => {
     switchTheme();
+    unfoldForPaper();
     copyCommands();
     keepAddress();
     tokens();

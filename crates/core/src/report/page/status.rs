@@ -7,9 +7,9 @@ use maud::{Markup, html};
 use super::{Document, PageView, Sentence, Word, attention, bar, calendar, tokens};
 use crate::attention::{Matter, Severity};
 use crate::model::{Timestamp, TokenRef};
-use crate::report::history::{self, History};
+use crate::report::history::{self, History, TokenHistory};
 use crate::report::status::{Status, counts, tone_of};
-use crate::report::text::{plural, short};
+use crate::report::text::{day, plural, short};
 
 /// The fleet: what needs a person, when what expires, and every token.
 pub fn status_html(status: &Status, view: &PageView<'_>) -> String {
@@ -41,7 +41,7 @@ pub fn token_html(status: &Status, history: &History, view: &PageView<'_>) -> St
     let title = history::title(history);
     let its = |matter: &&Matter| {
         history.tokens.iter().any(|token| {
-            let of = TokenRef { kind: token.kind, id: token.id.clone(), name: token.name.clone() };
+            let of = of(token);
             matter.tenant.as_ref().is_some_and(|tenant| tenant.name == token.tenant)
                 && (matter.is_about(&of) || matter.is_about_all(of.kind))
         })
@@ -54,6 +54,9 @@ pub fn token_html(status: &Status, history: &History, view: &PageView<'_>) -> St
             p { a href="/" { "All tokens" } }
             h1 { (Word(&title)) }
             (notices(*view))
+            @for token in &history.tokens {
+                (state(status, token))
+            }
         }
         main {
             @if !matters.is_empty() {
@@ -67,6 +70,40 @@ pub fn token_html(status: &Status, history: &History, view: &PageView<'_>) -> St
         (footer(status, *view))
     };
     Document { title: &title, script: true, view: *view, content }.render()
+}
+
+fn of(token: &TokenHistory) -> TokenRef {
+    TokenRef { kind: token.kind, id: token.id.clone(), name: token.name.clone() }
+}
+
+/// How a token is now, as the fleet's page says.
+fn state(status: &Status, token: &TokenHistory) -> Markup {
+    let row = status.rows().into_iter().find(|row| {
+        row.tenant.is_some_and(|tenant| tenant.name == token.tenant)
+            && row.token.is_some_and(|known| known.state.token().same_token(&of(token)))
+    });
+    let Some(row) = row else { return Markup::default() };
+    let [_, _, expiry, left, sync, health, apple_id, upload] = row.cells(status.generated_at);
+    html! {
+        dl.counts {
+            div {
+                dt { "expiry" }
+                dd {
+                    span.(tone_of(&expiry).class()) { (expiry) }
+                    @if let Some(at) = row.expires() { " " span { (day(at)) ", " (left) } }
+                }
+            }
+            @for (name, value) in [("sync", &sync), ("health", &health)] {
+                div { dt { (name) } dd { span.(tone_of(value).class()) { (value) } } }
+            }
+            @for (name, value) in [("Apple Account", &apple_id), ("last upload", &upload)] {
+                @if !value.is_empty() { div { dt { (name) } dd { (Word(value)) } } }
+            }
+            @if let Some(at) = row.tenant.and_then(|tenant| tenant.read_at) {
+                div { dt { "read" } dd { (instant(at)) } }
+            }
+        }
+    }
 }
 
 /// What the sections of a page look things up in.

@@ -151,6 +151,18 @@ fn a_served_page_links_to_its_tokens_and_a_file_to_nothing() {
 }
 
 #[test]
+fn of_a_group_a_few_matters_are_open_and_the_rest_is_folded() {
+    let critical = |count| {
+        file(&many(equal(), count, |_, tenant| tenant.tokens[0].state.expiry = Expiry::Critical))
+    };
+    let eight = critical(8);
+    assert!(!eight.contains("<details class=\"more\">") && !eight.contains("… and "));
+    let nine = critical(9);
+    assert!(nine.contains("<details class=\"more\"><summary>1 more</summary>"), "{nine}");
+    assert!(critical(51).contains("… and 1 more. "));
+}
+
+#[test]
 fn no_name_leads_to_another_page() {
     let token = |name: &str, id: Option<&str>| TokenRef {
         kind: Kind::Vpp,
