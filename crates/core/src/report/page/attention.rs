@@ -12,7 +12,7 @@ use crate::report::text::{day, plural};
 /// As many cards of one code stand open: what is behind them is seen as well.
 const MAX_OPEN: usize = 8;
 /// As many of one code as a person reads; the table has them all.
-const MAX_CARDS: usize = 50;
+const MAX_CARDS: usize = 25;
 /// As many subjects as one card names.
 const MAX_SUBJECTS: usize = 12;
 /// As many customers as the overview names under each severity.

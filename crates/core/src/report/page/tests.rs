@@ -159,7 +159,7 @@ fn of_a_group_a_few_matters_are_open_and_the_rest_is_folded() {
     assert!(!eight.contains("<details class=\"more\">") && !eight.contains("… and "));
     let nine = critical(9);
     assert!(nine.contains("<details class=\"more\"><summary>1 more</summary>"), "{nine}");
-    assert!(critical(51).contains("… and 1 more. "));
+    assert!(critical(26).contains("… and 1 more. "));
 }
 
 #[test]

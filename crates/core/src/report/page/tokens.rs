@@ -174,7 +174,11 @@ fn row(scene: &Scene<'_>, tenant: &StatusTenant, place: usize, row: &Row<'_>) ->
     let its = (!its.is_empty()).then(|| its.join("\t"));
     let severity = row.matters.iter().map(|matter| super::attention::loudness(matter)).min();
     let class = severity.map(|severity| severity.as_str());
-    let tone = |value: &str| tone_of(value).class();
+    let tone = |value: &str| match value {
+        // Nobody asked, so nothing is wrong with it.
+        "unobserved" if scene.status.offline => "plain",
+        value => tone_of(value).class(),
+    };
     html! {
         tr class=[class] data-p=(place) data-l=[its.as_deref().map(Word)] {
             th scope="row" {
