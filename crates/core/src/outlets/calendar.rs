@@ -9,6 +9,8 @@
 //! Calendars are often read without a password, so an entry names no Apple Account: the sheet, whose
 //! command it has, does.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 
 use crate::attention::{Cause, Matter, MatterTenant, renewal_key};
@@ -77,12 +79,21 @@ impl Stage {
 /// The renewals of a status, the earliest first. A token whose expiry is unknown has no day; the
 /// status tells of it.
 pub fn entries(status: &Status) -> Vec<Entry> {
+    // To look through all matters for each of many tokens takes too long.
+    let mut told: BTreeMap<&str, Vec<&Matter>> = BTreeMap::new();
+    for matter in status.attention.iter().filter(|matter| is_of_expiry(matter)) {
+        let tenant = matter.tenant.as_ref().map_or("", |tenant| &tenant.name);
+        told.entry(tenant).or_default().push(matter);
+    }
     let mut entries = Vec::new();
     for tenant in &status.tenants {
         let about = MatterTenant { name: tenant.name.clone(), tenant_id: tenant.tenant_id };
-        entries.extend(
-            tenant.tokens.iter().filter_map(|token| of_token(status, tenant, &about, token)),
-        );
+        let its = told.get(tenant.name.as_str()).map_or(&[][..], Vec::as_slice);
+        for token in &tenant.tokens {
+            let of = token.state.token();
+            let renewal = renewal(tenant, &about, (token, &of), its);
+            entries.extend(renewal.map(|renewal| renewal.entry(status.generated_at)));
+        }
     }
     entries.sort_by(|one, other| (one.day, &one.uid).cmp(&(other.day, &other.uid)));
     // Two folders of one tenant have the same renewals; no calendar takes an identity twice.
@@ -90,26 +101,21 @@ pub fn entries(status: &Status) -> Vec<Entry> {
     entries
 }
 
-fn of_token(
-    status: &Status,
-    tenant: &StatusTenant,
-    about: &MatterTenant,
-    token: &StatusToken,
-) -> Option<Entry> {
-    let of = token.state.token();
-    let is_its = |matter: &&Matter| {
-        matter.tenant.as_ref() == Some(about) && matter.is_about(&of) && is_of_expiry(matter)
-    };
-    let renewal = Renewal {
+fn renewal<'a>(
+    tenant: &'a StatusTenant,
+    about: &'a MatterTenant,
+    (token, of): (&'a StatusToken, &'a TokenRef),
+    told: &[&'a Matter],
+) -> Option<Renewal<'a>> {
+    Some(Renewal {
         tenant: about,
         display_name: tenant.display_name.as_deref(),
-        token: &of,
+        token: of,
         expires: token.state.expires?,
         due: token.renew_by?,
         critical: token.critical_from?,
-        matter: status.attention.iter().find(is_its),
-    };
-    Some(renewal.entry(status.generated_at))
+        matter: told.iter().find(|matter| matter.is_about(of)).copied(),
+    })
 }
 
 fn is_of_expiry(matter: &Matter) -> bool {
