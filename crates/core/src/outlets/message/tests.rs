@@ -181,3 +181,24 @@ fn a_title_is_one_line_whatever_the_names() {
 fn nothing_to_tell_is_no_message() {
     assert_eq!(Message::digest("hub", TenantMatters::new(customer(1), &[]), at()), None);
 }
+
+#[test]
+fn a_ticket_of_another_customer_makes_no_message() {
+    let ticket = |number: u8| TicketTold {
+        key: format!("{}/push/-/renewal-due/2027-01-15", id(number)),
+        token: TokenRef::push(),
+        step: TicketStep::FIRST,
+        message: String::new(),
+        next: String::new(),
+        command: None,
+        number: Some("4711".into()),
+        client: None,
+        sheet: None,
+    };
+    assert_eq!(Message::of_ticket("desk", customer(1), ticket(2), at()), None);
+    let nobody = Customer { tenant_id: None, name: String::new(), ..customer(1) };
+    assert_eq!(Message::of_ticket("desk", nobody, ticket(2), at()), None);
+    let message = Message::of_ticket("desk", customer(1), ticket(1), at()).unwrap();
+    assert_eq!(message.key(), message.root());
+    assert_eq!(message.title(), "Renew the push certificate of customer-1- Ltd [4711]");
+}

@@ -196,3 +196,13 @@ fn a_step_has_one_text() {
         assert!(text.parse::<TicketStep>().is_err(), "{text}");
     }
 }
+
+#[test]
+fn a_forged_opening_keeps_no_expiry_from_its_ticket() {
+    let forged = ticket(&["opened-1", "pushed-1", "merged-1", "uploaded-1"]);
+    assert_eq!(steps(std::slice::from_ref(&forged), &read()), Vec::<String>::new());
+    let expired = Read { cause: Some(Cause::Expired), ..read() };
+    assert_eq!(steps(&[forged], &expired), ["reopened-expired-2"]);
+    let closed = ticket(&["opened-1", "closed-1"]);
+    assert_eq!(steps(&[closed], &read()), ["reopened-back-2"]);
+}
