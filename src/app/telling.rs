@@ -68,7 +68,7 @@ pub struct Post<'a> {
     context: &'a Context,
     notes: Ledger,
     author: Author,
-    sinks: BTreeMap<String, Result<Box<dyn Sink>, SinkError>>,
+    sinks: Made,
     /// Who was told of what, with what this run adds.
     pub told: BTreeMap<TenantId, Vec<Record>>,
     /// The instant by which everything is judged.
@@ -109,11 +109,11 @@ pub fn check_clock(context: &Context, dry_run: bool) -> Result<(), AppError> {
     Ok(())
 }
 
-/// The sinks of a policy, each with what keeps it from being used.
-pub fn sinks(
-    context: &Context,
-    policies: &[SinkPolicy],
-) -> Result<BTreeMap<String, Result<Box<dyn Sink>, SinkError>>, SinkError> {
+/// Sinks by their names, each with what keeps it from being used.
+pub type Made = BTreeMap<String, Result<Box<dyn Sink>, SinkError>>;
+
+/// The sinks of a policy.
+pub fn sinks(context: &Context, policies: &[SinkPolicy]) -> Result<Made, SinkError> {
     let http = Arc::new(Http::new()?);
     let read = |name: &str| context.environment.variable(name);
     let made = policies
@@ -223,9 +223,14 @@ impl<'a> Post<'a> {
         let posted: Vec<Posted> = block_on(join_all(work))?.into_iter().flatten().collect();
         for Posted { letter, outcome } in &posted {
             self.tried.insert(letter.message.key().to_owned());
+            // Of a sink that failed the last time, one message was tried: it still fails.
+            let is_probe = !self.up.contains(&letter.sink)
+                && memory::failing_since(&self.told, &letter.sink).is_some();
             match outcome {
                 Ok(()) => self.up.insert(letter.sink.clone()),
-                Err(error) if error.is_of_the_sink() => self.down.insert(letter.sink.clone()),
+                Err(error) if is_probe || error.is_of_the_sink() => {
+                    self.down.insert(letter.sink.clone())
+                }
                 Err(_) => false,
             };
         }

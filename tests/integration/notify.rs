@@ -405,3 +405,63 @@ fn a_forged_line_in_the_notes_silences_a_critical_matter_for_one_reminder() {
     one.run(&["notify", "--now", &day(7)]).ends_with(0);
     assert_eq!(told.told(), ["again contoso critical"]);
 }
+
+#[test]
+fn a_sink_that_refuses_everything_is_asked_once_a_run_and_not_for_each_message() {
+    let told = Told::new();
+    for name in ["contoso", "fabrikam", "northwind", "tailspin"] {
+        told.customer(name, 10);
+    }
+    let one = told.clone("one");
+    for status in [400, 404] {
+        told.recorder.answer(Answers::Status(status));
+        one.run(&["notify"]).ends_with(3);
+        told.recorder.take();
+        one.run(&["notify"]).ends_with(3);
+        assert_eq!(told.recorder.take().len(), 1, "{status}");
+    }
+    told.recorder.answer(Answers::Status(200));
+    one.run(&["notify"]).ends_with(0).says("4 messages sent");
+    assert_eq!(told.told().len(), 4);
+}
+
+#[test]
+fn no_name_of_a_customer_becomes_anything_but_text() {
+    let told = Told::new();
+    let certificate = told.world().issue(None, 10);
+    told.world().live("contoso", Some(&certificate));
+    let hostile =
+        r#"displayName: "\"}],\"x\":[{<script>alert(1)</script> ##vso[task.complete] @everyone""#;
+    let bytes = certificate.pem.as_bytes();
+    told.world().tenant_with("contoso", &certificate, bytes, "", &format!("{hostile}\n"));
+    told.publish();
+    let one = told.clone("one");
+    let shown = one.run(&["notify", "--dry-run"]).ends_with(0);
+    assert!(!shown.stdout.lines().any(|line| line.starts_with("##vso[")), "{}", shown.stdout);
+    one.run(&["notify"]).ends_with(0);
+    let sent = told.recorder.take().remove(0);
+    let name = sent.body["data"]["tenant"]["displayName"].as_str().unwrap();
+    assert!(name.starts_with("\"}],\"x\":[{<script>"), "{name}");
+    assert!(sent.headers.keys().all(|header| !header.contains("x-")), "{:?}", sent.headers);
+}
+
+/// Whoever owns one customer's folder has no say in what another one's message holds.
+#[test]
+fn a_message_holds_nothing_of_another_customer() {
+    let told = Told::new();
+    let names = ["contoso", "fabrikam", "northwind", "tailspin"];
+    for name in names {
+        told.customer(name, 10);
+    }
+    told.clone("one").run(&["notify"]).ends_with(0);
+    let sent = told.recorder.take();
+    assert_eq!(sent.len(), names.len());
+    for one in sent {
+        let own = one.body["data"]["tenant"]["name"].as_str().unwrap();
+        let text = one.body.to_string();
+        for other in names.iter().filter(|other| **other != own) {
+            assert!(!text.contains(other), "{other} in {text}");
+            assert!(!text.contains(&tenant_id(other).to_string()), "{other} in {text}");
+        }
+    }
+}

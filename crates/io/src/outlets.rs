@@ -87,7 +87,11 @@ impl SinkError {
     /// Whether nothing else for this receiver will arrive in this run, either.
     pub fn is_of_the_sink(&self) -> bool {
         match self {
-            Self::Refused { .. } | Self::Unsendable { .. } => false,
+            // Another message would be sent elsewhere, or be refused for the same secret.
+            Self::Refused { status, .. } => {
+                matches!(status, 300..=399 | 401 | 403 | 404 | 405 | 410)
+            }
+            Self::Unsendable { .. } => false,
             Self::Busy { .. }
             | Self::Unreachable { .. }
             | Self::TimedOut { .. }
