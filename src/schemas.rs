@@ -15,6 +15,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
     schemas.push(("apply.schema.json", of::<report::ApplyReport>()));
     schemas.push(("import.schema.json", of::<report::ImportReport>()));
     schemas.push(("status.schema.json", of::<report::Status>()));
+    schemas.push(("attention.schema.json", of::<report::AttentionList<'_>>()));
     schemas.push(("notify.schema.json", of::<report::NotifyReport>()));
     schemas.push(("ticket.schema.json", of::<report::ticket::TicketReport>()));
     schemas.push(("ticket-list.schema.json", of::<report::ticket::TicketList>()));

@@ -75,8 +75,8 @@ pub use renew::{
     sheets_human, sheets_markdown,
 };
 pub use status::{
-    Recorded, Status, StatusSummary, StatusTenant, StatusToken, StatusView, status_csv,
-    status_human, status_markdown, status_of,
+    AttentionList, Recorded, Status, StatusSummary, StatusTenant, StatusToken, StatusView,
+    status_csv, status_human, status_markdown, status_of,
 };
 pub(crate) use text::at_most as at_most_in_words;
 pub(crate) use text::names as names_in_line;

@@ -169,6 +169,8 @@ impl Board {
             };
             *figures.runs.entry(outcome).or_default() += 1;
             let wait = schedule::wait(interval, need, chance);
+            let took = figures.last_took.unwrap_or_default().as_millis();
+            tracing::info!(outcome, took_ms = took, wait_s = wait.as_secs(), "a run ended");
             figures.next = chrono::Duration::from_std(wait).ok().map(|wait| now.at.plus(wait));
             wait
         });

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::{Mode, Options};
 use crate::app::notify::{self, NotifyError};
@@ -14,6 +15,12 @@ use applecart_core::plan::{Observed, Selection};
 use applecart_core::report::{self, Status};
 use applecart_io::git::Repo;
 use applecart_io::store::LockError;
+
+/// How long a run waits until Intune has an upload, also the first of its kind.
+const WAIT: Duration = Duration::from_secs(60);
+
+/// So many mistakes of an invalid fleet are told.
+const MISTAKES: usize = 5;
 
 /// What a run does after the state was read, in this order.
 const STEPS: &[(&str, Step)] = &[("notify", tell), ("ticket", follow)];
@@ -134,6 +141,11 @@ impl Round {
 
     fn tell(&mut self, what: &str, error: &AppError) {
         self.say(what, &sentence(error));
+        if let AppError::InvalidFleet(mistakes) = error {
+            for one in mistakes.iter().filter(|one| one.is_error()).take(MISTAKES) {
+                self.say(what, &format!("{}:{}: {}", one.file, one.line, one.message));
+            }
+        }
     }
 
     fn say(&mut self, what: &str, why: &str) {
@@ -204,7 +216,8 @@ fn upload(context: &Context, options: &Options, hand: &Hand, round: &mut Round) 
     let wanted = apply::Options {
         what: apply::What::Due(options.selection.clone()),
         approve: None,
-        wait: None,
+        // The next run finds what is not visible by then; the page would wait as long.
+        wait: Some(WAIT),
         identities: options.identities.clone(),
         local_ledger: false,
         retry: false,

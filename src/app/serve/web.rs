@@ -18,16 +18,15 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::sync::{Notify, Semaphore};
 
 use super::board::{Board, Reading, Shown};
 use super::{Options, metrics, now};
 use crate::app::history::{self, HistoryOptions};
 use crate::app::{AppError, Context};
-use applecart_core::attention::Matter;
 use applecart_core::outlets;
-use applecart_core::plan::{FORMAT_VERSION, Selection};
+use applecart_core::plan::Selection;
 use applecart_core::report::{self, History, Period};
 pub use guard::{Access, Network, Proxy};
 pub use hooks::WebhookSecret;
@@ -277,28 +276,10 @@ async fn status(State(web): State<Arc<Web>>, headers: HeaderMap) -> Response {
     }
 }
 
-/// The list of what needs a person, alone.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AttentionList<'a> {
-    format_version: &'a str,
-    rev: Option<&'a str>,
-    generated_at: applecart_core::model::Timestamp,
-    attention: &'a [Matter],
-}
-
 async fn attention(State(web): State<Arc<Web>>, headers: HeaderMap) -> Response {
     let shown = web.board.shown();
     let Some(reading) = shown.reading.clone() else { return not_read_yet() };
-    let list = move || {
-        let status = &reading.status;
-        report::json(&AttentionList {
-            format_version: FORMAT_VERSION,
-            rev: status.rev.as_deref(),
-            generated_at: status.generated_at,
-            attention: &status.attention,
-        })
-    };
+    let list = move || report::json(&reading.status.attention_list());
     match aside(list).await {
         Ok(Ok(json)) => content(JSON, &shown.etag, &headers, json),
         Ok(Err(_)) => broken(),

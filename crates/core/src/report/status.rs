@@ -192,6 +192,17 @@ pub struct Status {
     pub summary: StatusSummary,
 }
 
+/// What needs a person, without the rest of a [`Status`].
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AttentionList<'a> {
+    pub format_version: &'a str,
+    pub rev: Option<&'a str>,
+    pub generated_at: Timestamp,
+    /// Most urgent first.
+    pub attention: &'a [Matter],
+}
+
 /// A token with what Git and the ledger know of it.
 fn token_of(
     state: &TokenState,
@@ -281,6 +292,15 @@ pub fn status_of(
 }
 
 impl Status {
+    pub fn attention_list(&self) -> AttentionList<'_> {
+        AttentionList {
+            format_version: &self.format_version,
+            rev: self.rev.as_deref(),
+            generated_at: self.generated_at,
+            attention: &self.attention,
+        }
+    }
+
     /// Whether a token expires within this time, or has expired.
     pub fn expires_within(&self, within: Duration) -> bool {
         self.tokens().any(|token| expires_within(token, self.generated_at, within) == Some(true))
