@@ -58,8 +58,8 @@ pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
     };
     telling::check_clock(context, options.dry_run)?;
     let context = &telling::on_base(context, &repo);
-    let mut made = plan(context, &options.selection)?;
-    let policies = wanted(&made.loaded.policy.notify, &options.sinks)?;
+    let mut made = plan(context, options)?;
+    let policies = wanted_sinks(&made.loaded.policy.notify, &options.sinks)?;
     let matters = made.attention().matters;
     let observed = session::observed(&made.planned.plan);
     let now = made.planned.plan.generated_at;
@@ -113,7 +113,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
 pub fn test(context: &Context, sink: &str) -> Result<(), AppError> {
     let selection = Selection::default();
     let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection)?;
-    let policies = wanted(&loaded.policy.notify, &[sink.to_owned()])?;
+    let policies = wanted_sinks(&loaded.policy.notify, &[sink.to_owned()])?;
     let mut sinks = telling::sinks(context, &policies)?;
     let failed = |why| NotifyError::Test { sink: sink.to_owned(), why };
     let Some(made) = sinks.remove(sink) else {
@@ -139,10 +139,12 @@ pub fn test(context: &Context, sink: &str) -> Result<(), AppError> {
     Ok(())
 }
 
-fn plan(context: &Context, selection: &Selection) -> Result<Made, AppError> {
+fn plan(context: &Context, Options { selection, sinks, .. }: &Options) -> Result<Made, AppError> {
     let wanted =
         Wanted { tree: Tree::Commit, reach: Reach::Remote, which: Which::Shared, reading: true };
     session::plan(context, selection, &wanted, |loaded: &Loaded| {
+        // Intune is asked for nobody who is not told.
+        wanted_sinks(&loaded.policy.notify, sinks)?;
         let connector = session::signed_in(context, loaded, selection)?;
         let live = block_on(session::read_live(context, &connector, loaded, selection))?;
         Ok(Intune::Read(live, Source::Live))
@@ -150,7 +152,7 @@ fn plan(context: &Context, selection: &Selection) -> Result<Made, AppError> {
 }
 
 /// The sinks that are told.
-fn wanted(all: &[SinkPolicy], named: &[String]) -> Result<Vec<SinkPolicy>, NotifyError> {
+fn wanted_sinks(all: &[SinkPolicy], named: &[String]) -> Result<Vec<SinkPolicy>, NotifyError> {
     if all.is_empty() {
         return Err(NotifyError::NoSinks);
     }
