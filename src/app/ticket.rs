@@ -128,6 +128,10 @@ fn plan(
     let wanted =
         Wanted { tree: Tree::Commit, reach: Reach::Remote, which: Which::Shared, reading: true };
     session::plan(context, selection, &wanted, |loaded: &Loaded| {
+        // Intune is asked for no ticket that nobody carries.
+        if loaded.policy.tickets.is_none() {
+            return Err(TicketError::NoSink.into());
+        }
         let connector = session::signed_in(context, loaded, selection)?;
         *live = block_on(session::read_live(context, &connector, loaded, selection))?;
         Ok(Intune::Read(live.clone(), Source::Live))
