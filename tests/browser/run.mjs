@@ -514,6 +514,7 @@ test(`${TENANTS} tenants are open and searched within ${MAX_OPEN_MS} ms`, async 
   assert(best < MAX_OPEN_MS, `${best} ms`);
 });
 
+const chosen = tests.filter(([name]) => new RegExp(process.env.ONLY ?? "").test(name));
 const failures = [];
 try {
   urls = {
@@ -523,7 +524,7 @@ try {
   };
   browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
   console.log(`in ${browser.version()}`);
-  for (const [name, body] of tests.filter(([name]) => name.includes(process.env.ONLY ?? ""))) {
+  for (const [name, body] of chosen) {
     try {
       await body();
       console.log(`ok      ${name}`);
@@ -540,6 +541,5 @@ try {
   }
   rmSync(folder, { recursive: true, force: true });
 }
-const ran = tests.filter(([name]) => name.includes(process.env.ONLY ?? "")).length;
-console.log(`${ran - failures.length} passed, ${failures.length} failed`);
-process.exitCode = failures.length > 0 || ran === 0 ? 1 : 0;
+console.log(`${chosen.length - failures.length} passed, ${failures.length} failed`);
+process.exitCode = failures.length > 0 || chosen.length === 0 ? 1 : 0;
