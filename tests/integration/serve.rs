@@ -297,6 +297,44 @@ fn it_uploads_what_is_merged_while_nobody_pulls() {
 }
 
 #[test]
+fn another_branch_that_is_named_is_asked_for_at_the_remote_each_time() {
+    let hub = Hub::new();
+    hub.world.git(&["push", "--quiet", &hub.url(), "main:release"]);
+    let clone = hub.clone("clone", &[]);
+    let more = ["--mode", "apply", "--policy-rev", "origin/release"];
+    let serve = Serve::in_clone(&clone, &more);
+    eventually("it has read", || serve.is_ready());
+    hub.world.renewal("contoso");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let runs = serve.runs();
+    eventually("it goes on", || serve.runs() > runs + 2.0);
+    assert_eq!(hub.world.uploads("contoso"), 0, "main is not what is in force");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main:release"]);
+    eventually("it is uploaded", || hub.world.uploads("contoso") == 1);
+    let tip = hub.world.git(&["rev-parse", "HEAD"]);
+    eventually("it is shown", || serve.json("/api/v1/status")["rev"] == *tip);
+    assert_eq!(serve.metric("applecart_reconcile_total{outcome=\"failed\"}"), 0.0);
+}
+
+#[test]
+fn settings_that_were_merged_broken_are_told_at_their_line() {
+    let hub = hub();
+    let serve = Serve::in_clone(&hub.clone("clone", &[]), &["--mode", "apply"]);
+    eventually("it has read", || serve.is_ready());
+    let policy = std::fs::read_to_string(hub.world.repo().join("applecart.yaml")).unwrap();
+    hub.world.write("applecart.yaml", &format!("{policy}wrong: here\n"));
+    hub.world.commit("Break it");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    let line = format!("applecart.yaml:{}:", policy.lines().count() + 1);
+    eventually("it says where", || serve.get("/").body.contains(&line));
+    assert!(serve.get("/").body.contains("contoso"), "what was read last stays");
+    hub.world.write("applecart.yaml", &policy);
+    hub.world.commit("Mend it");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    eventually("it goes on", || !serve.get("/").body.contains(&line));
+}
+
+#[test]
 fn a_push_that_a_webhook_tells_of_starts_a_run() {
     let hub = hub();
     let clone = hub.clone("clone", &[]);
