@@ -189,10 +189,13 @@ impl<'a> Post<'a> {
             .collect();
         let mut announced = self.notes.announce(&claims).map_err(Arc::new)?.into_iter();
         let mut won = Vec::new();
+        let judged = self.told.clone();
         for letter in letters {
             let own: Vec<Announced> = announced.by_ref().take(letter.steps.len()).collect();
-            let is_won =
-                |one: &Announced| memory::is_won(&one.chain.records, &one.record, self.asker());
+            let judged = judged.get(&letter.file).map(Vec::as_slice).unwrap_or_default();
+            let is_won = |one: &Announced| {
+                memory::is_won(&one.chain.records, judged, &one.record, self.asker())
+            };
             let is_ours = own.iter().all(is_won);
             if let Some(one) = own.into_iter().next() {
                 let records = one.chain.records.iter().filter(|record| record.event().is_telling());

@@ -96,6 +96,13 @@ impl LedgerView {
                 self.set_aside.entry(tenant).or_default().extend(aside);
             }
         }
+        for (&tenant, told) in &mut self.told {
+            let (binding, aside) = split(std::mem::take(told), now);
+            *told = binding;
+            if !aside.is_empty() {
+                self.set_aside.entry(tenant).or_default().extend(aside);
+            }
+        }
         self
     }
 }
@@ -110,6 +117,17 @@ mod tests {
         let mut view = LedgerView::default();
         view.tenants.insert(tenant(1), TenantLedger::from_entries(entries));
         view
+    }
+
+    #[test]
+    fn lines_of_the_notes_from_the_future_tell_of_nothing() {
+        let mut notes = view(vec![intent(60, "run-1", sha("a"))]);
+        let records = std::mem::take(&mut notes.tenants).remove(&tenant(1)).unwrap().records;
+        notes.told.insert(tenant(1), records);
+        let early = notes.clone().within(at(49));
+        assert!(early.told[&tenant(1)].is_empty());
+        assert_eq!(early.set_aside[&tenant(1)].len(), 1);
+        assert_eq!(notes.within(at(50)).told[&tenant(1)].len(), 1);
     }
 
     #[test]

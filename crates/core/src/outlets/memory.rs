@@ -52,11 +52,15 @@ pub type Thread<'a> = Vec<Remembered<'a>>;
 /// What is remembered of one sink, by the file that it stands in and the matter or ticket.
 pub type Threads<'a> = BTreeMap<(TenantId, String), Thread<'a>>;
 
-/// What is remembered of these events at a sink.
+/// What is remembered of these events at a sink. `is_possible` is asked of each line, with whether its step
+/// is known already: what no run can have written is not remembered.
 pub fn threads<'a>(
     told: &'a BTreeMap<TenantId, Vec<Record>>,
     sink: &str,
-    is_of: impl Fn(Telling) -> bool,
+    (is_of, mut is_possible): (
+        impl Fn(Telling) -> bool,
+        impl FnMut(TenantId, &'a Record, &'a Notice, bool) -> bool,
+    ),
     asker: Asker<'_>,
 ) -> Threads<'a> {
     let mut threads = Threads::new();
@@ -66,9 +70,13 @@ pub fn threads<'a>(
                 |(event, notice): &(Telling, &Notice)| is_of(*event) && notice.sink == sink;
             let Some((_, notice)) = record.notice().filter(is_wanted) else { continue };
             let thread = threads.entry((tenant, notice.key.clone())).or_default();
-            add(thread, record, notice, asker);
+            let is_known = thread.iter().any(|known| known.step == notice.step);
+            if is_possible(tenant, record, notice, is_known) {
+                add(thread, record, notice, asker);
+            }
         }
     }
+    threads.retain(|_, thread| !thread.is_empty());
     threads
 }
 
@@ -113,14 +121,20 @@ fn standing(record: &Record, notice: &Notice, asker: Asker<'_>) -> Standing {
 }
 
 /// How far two right clocks may be apart.
-const AHEAD: Duration = Duration::minutes(10);
+pub(super) const AHEAD: Duration = Duration::minutes(10);
 
-/// Whether a claim that has landed is this run's to send: nobody's was there before, and nobody has sent
-/// it meanwhile. `chain` is its file as it was directly after landing.
-pub fn is_won(chain: &[Record], claim: &Record, asker: Asker<'_>) -> bool {
+/// Whether a claim that has landed is this run's to send: nobody's landed before it, and nobody has sent
+/// it meanwhile. `chain` is its file as it was directly after landing, and `judged` what the run knew of it
+/// when it found the step due: that decides no more.
+pub fn is_won(chain: &[Record], judged: &[Record], claim: &Record, asker: Asker<'_>) -> bool {
     let Some((event, own)) = claim.notice() else { return false };
     let mut thread = Thread::new();
-    for record in chain.iter().take_while(|record| record.seq < claim.seq) {
+    // What has no effect was not judged either.
+    let is_bound =
+        |record: &&Record| !record.is_out_of_bounds(asker.real_now) && !record.names_no_commit();
+    let telling = chain.iter().filter(|record| record.event().is_telling()).filter(is_bound);
+    let known = telling.clone().zip(judged).take_while(|(landed, known)| landed == known).count();
+    for record in telling.skip(known).take_while(|record| record.seq < claim.seq) {
         let same = |(other, notice): &(Telling, &Notice)| {
             *other == event
                 && (&notice.key, &notice.sink, &notice.step) == (&own.key, &own.sink, &own.step)

@@ -14,7 +14,7 @@ use super::memory::{self, Asker, Standing, Thread, Threads};
 use super::message::{Customer, Message, Step, TenantMatters, Told};
 use crate::attention::{Code, InGit, Matter, MatterTenant, Severity};
 use crate::fleet::{Codes, Desired, Receiver, SinkPolicy};
-use crate::model::{Kind, Record, Sha256, Telling, TenantId, Timestamp, TokenRef};
+use crate::model::{Kind, Notice, Record, Sha256, Telling, TenantId, Timestamp, TokenRef};
 use crate::plan::{Observed, Plan, PlannedTenant, Selection, Sync};
 use crate::rules::codes::explain;
 
@@ -137,7 +137,13 @@ struct AtSink<'a> {
 impl<'a> AtSink<'a> {
     fn new(input: &'a Input<'a>, sink: &'a SinkPolicy) -> Self {
         let is_of = |event| event == Telling::Notified;
-        let threads = memory::threads(input.told, &sink.name, is_of, input.asker);
+        let mut courses: BTreeMap<(TenantId, &str), Course> = BTreeMap::new();
+        let is_possible = |file: TenantId, record: &'a Record, notice: &'a Notice, is_known| {
+            let course = courses.entry((file, notice.key.as_str()));
+            let course = course.or_insert_with(|| Course::new(sink.remind, input));
+            course.admits(record, notice, is_known)
+        };
+        let threads = memory::threads(input.told, &sink.name, (is_of, is_possible), input.asker);
         let mut list = BTreeMap::new();
         for matter in input.matters {
             let file = file_of(matter);
@@ -379,6 +385,56 @@ impl<'a> AtSink<'a> {
             (Some(Desired::Valid(tenant)), None) => Customer::from(tenant),
             _ => Customer { name: name.to_owned(), tenant_id: Some(id), ..Customer::default() },
         }
+    }
+}
+
+/// Which steps of one matter at one sink a run can have come to. Whoever may push notes writes what they
+/// like, and what is on record as told is not told again: the reminders of ten years would be written in
+/// a minute.
+struct Course {
+    remind: Duration,
+    /// A run under `--now` judges by another day than the one on which it writes.
+    is_today: bool,
+    time: u32,
+    is_over: bool,
+    first: Option<Timestamp>,
+}
+
+impl Course {
+    fn new(remind: Duration, input: &Input<'_>) -> Self {
+        let is_today = input.now <= input.asker.real_now.plus(memory::AHEAD);
+        Self { remind, is_today, time: 0, is_over: true, first: None }
+    }
+
+    /// Whether the line says what may be; `is_known` where another line named the step.
+    fn admits(&mut self, record: &Record, notice: &Notice, is_known: bool) -> bool {
+        let Ok(step) = notice.step.parse::<Step>() else { return false };
+        let is_ahead = self.is_today && notice.on > record.at.plus(memory::AHEAD);
+        if is_ahead || self.is_early(step, notice.on) {
+            return false;
+        }
+        if is_known {
+            return true;
+        }
+        match step {
+            Step::Raised(next) if self.is_over && self.time.checked_add(1) == Some(next) => {
+                (self.time, self.first, self.is_over) = (next, Some(notice.on), false);
+                true
+            }
+            Step::Raised(_) => false,
+            _ if self.is_over || step.time() != self.time => false,
+            _ => {
+                self.is_over = step.is_last();
+                true
+            }
+        }
+    }
+
+    /// Whether a reminder was not due yet.
+    fn is_early(&self, step: Step, on: Timestamp) -> bool {
+        let (Step::Again(count, _), Some(first)) = (step, self.first) else { return false };
+        let after = i32::try_from(count).ok().and_then(|count| self.remind.checked_mul(count));
+        after.is_none_or(|after| on < first.plus(after - self.remind / SLACK))
     }
 }
 

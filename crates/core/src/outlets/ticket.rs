@@ -204,7 +204,8 @@ pub fn tickets(
 ) -> BTreeMap<TenantId, Vec<Ticket>> {
     let is_ticket = |event: Telling| event != Telling::Notified;
     let mut all: BTreeMap<TenantId, Vec<Ticket>> = BTreeMap::new();
-    for ((tenant, key), thread) in memory::threads(told, sink, is_ticket, asker) {
+    let threads = memory::threads(told, sink, (is_ticket, |_, _, _, _| true), asker);
+    for ((tenant, key), thread) in threads {
         let Some(token) = thread.iter().find_map(|one| one.record.token.clone()) else { continue };
         let Some((_, period)) = key.rsplit_once('/') else { continue };
         let step = |one: &Remembered<'_>| Some((one.step.parse().ok()?, one.standing));

@@ -97,8 +97,9 @@ impl Recorded<'_> {
             (what, NO_RUN)
         };
         let message = format!(
-            "Line {} of its ledger {what}. It was written by {} and has no effect.",
+            "Line {} of its {} {what}. It was written by {} and has no effect.",
             newest.seq,
+            if newest.event().is_telling() { "notes" } else { "ledger" },
             writer(newest)
         );
         let next = format!("{next} {} The lines:", self.how_to_accept(newest));

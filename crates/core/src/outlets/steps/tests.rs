@@ -290,6 +290,33 @@ fn a_forged_line_silences_a_critical_matter_for_one_reminder_and_no_longer() {
     }
 }
 
+/// Whoever may push notes writes in one minute what would be told in years, or what never can be.
+#[test]
+fn forged_lines_of_steps_to_come_silence_no_critical_matter() {
+    let years: Vec<Step> = (1..500).map(|count| Step::Again(count, 1)).collect();
+    let never = vec![Step::Raised(u32::MAX), Step::Resolved(u32::MAX)];
+    let later = (2..200).flat_map(|time| [Step::Resolved(time - 1), Step::Raised(time)]).collect();
+    for forged in [years, never, later] {
+        let mut scene = Scene::new();
+        scene.raise(Cause::Expired);
+        assert_eq!(scene.run(), ["hub: raised-1 expired"]);
+        let file = scene.world.tenant.tenant_id;
+        for step in forged {
+            let told = Told { matter: scene.matters[0].clone(), step };
+            let customer = Customer { tenant_id: Some(file), ..Customer::default() };
+            let matters = TenantMatters::new(customer, std::slice::from_ref(&told));
+            let message = Message::digest("hub", matters, scene.now).unwrap();
+            scene.write("mallory", file, "hub", &message, &told, Phase::Sent);
+        }
+        let mut said = Vec::new();
+        for _ in 0..21 {
+            scene.days(1);
+            said.extend(scene.run());
+        }
+        assert_eq!(said.len(), 3, "once a week: {said:?}");
+    }
+}
+
 #[test]
 fn nothing_ends_because_it_was_not_read() {
     let mut scene = Scene::new();
@@ -644,6 +671,8 @@ fn of_two_claims_of_one_step_the_earlier_one_is_won() {
     (second.seq, second.entry.run, second.entry.clone) = (2, "run-9".into(), "clone-9".into());
     let chain = [records[0].clone(), second.clone()];
     let asker = |run, clone| Asker { real_now: scene.now, run, clone };
-    assert!(memory::is_won(&chain, &chain[0], asker("run-1", "clone-1")));
-    assert!(!memory::is_won(&chain, &chain[1], asker("run-9", "clone-9")));
+    assert!(memory::is_won(&chain, &[], &chain[0], asker("run-1", "clone-1")));
+    assert!(!memory::is_won(&chain, &[], &chain[1], asker("run-9", "clone-9")));
+    let judged = &records[..1];
+    assert!(memory::is_won(&chain, judged, &chain[1], asker("run-9", "clone-9")), "it was judged");
 }
