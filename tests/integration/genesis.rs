@@ -219,13 +219,15 @@ fn a_clone_alone_uploads_nothing_by_a_record_that_lacks_what_its_earlier_one_has
     assert_eq!(world.uploads_of("contoso", Kind::Enrollment), 1);
 }
 
-/// What the remote has is not known without asking it, and offline nobody asks.
+/// What the remote has is not known without asking it: what this clone saw of it may be older than its own.
 #[test]
-fn offline_a_record_that_was_moved_is_read_without_asking_the_remote() {
+fn offline_a_record_that_was_moved_is_not_judged_by_what_this_clone_saw() {
     let hub = applied();
+    let root = hub.git(&["rev-list", "--max-parents=0", REFNAME]);
+    hub.git(&["update-ref", "refs/heads/renew/x", &root]);
     merge_settings(&hub, |text| text.replace("ledger:\n", "ledger:\n  branch: renew/x\n"));
-    hub.git(&["update-ref", "refs/heads/renew/x", REFNAME]);
     let fresh = hub.clone("fresh", &[]);
+    fresh.git(&["branch", "applecart/ledger", "origin/applecart/ledger"]);
     fresh.git(&["remote", "set-url", "origin", "/nowhere/at/all"]);
     fresh.run(&["status", "--offline"]).ends_with(0);
 }

@@ -142,16 +142,18 @@ impl Ledger {
     /// When the history cannot be read.
     pub fn goes_on_from(&self, earlier: &str) -> Result<bool, LedgerError> {
         let Some(head) = self.head()? else { return Ok(false) };
-        if self.holds(&head, earlier)? == Some(true) {
-            return Ok(true);
-        }
-        let root = self.root_of(self.named(&head)?)?;
+        // Reading proved with which commit it begins, so nothing is walked for it.
+        let root = match self.genesis() {
+            Some(genesis) => self.named(genesis)?,
+            None => self.root_of(self.named(&head)?)?,
+        };
         let root = self.local.repo.find_commit(root).map_err(|source| {
             self.local.objects(&self.local.repo).unreadable("its first commit", source)
         })?;
-        Ok(root.summary_bytes().is_some_and(|subject| {
+        let says_so = root.summary_bytes().is_some_and(|subject| {
             String::from_utf8_lossy(subject).split([' ', ':']).any(|word| word == earlier)
-        }))
+        });
+        Ok(says_so || self.holds(&head, earlier)? == Some(true))
     }
 
     /// The first commit of a history.
