@@ -42,7 +42,7 @@ pub enum TicketError {
         "{number:?} is not a ticket's number: use 1 to {MAX_NUMBER} letters, digits, spaces and `# : . _ / -`"
     )]
     Number { number: String },
-    #[error("{what} is several tokens, or none; name one of {choices}")]
+    #[error("{what} means several tokens, or none; name one of {choices}")]
     NotOne { what: String, choices: String },
     #[error("nothing tells when {what} expires, so nothing tells which renewal the ticket is for")]
     NoPeriod { what: String },

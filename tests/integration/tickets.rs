@@ -169,8 +169,9 @@ fn a_number_that_could_end_a_subject_or_names_no_token_is_refused() {
     }
     one.run(&["ticket", "link", "contoso/vpp", "1"]).ends_with(64).says("contoso/push");
     one.run(&["ticket", "link", "nobody/push", "1"]).ends_with(64);
-    // A renewal whose ticket somebody opened by hand has a number, too.
+    // A renewal whose ticket somebody opened by hand has a number, too, and ours joins it.
     one.run(&["ticket", "link", "contoso", "ID:0012345"]).ends_with(0);
+    one.run(&["ticket", "--dry-run"]).ends_with(0).says("[ID:0012345]");
     one.run(&["history", "contoso", "--fetch"]).ends_with(0).says("ticket ID:0012345");
 }
 
@@ -225,6 +226,8 @@ fn a_mailbox_keeps_the_mails_of_a_ticket_together() {
     assert_eq!(token(opened), token(closed));
     assert!(header(closed, "subject")[0].contains("[ID:0012345]"), "{closed}");
     let text = opened["parts"]["text/plain"].as_str().unwrap();
+    let text = text.replace("\r\n", "\n");
+    assert!(text.contains("\n\n    applecart renew contoso/push --file FILE --push\n"), "{text}");
     assert!(
         text.contains("How to renew it") && text.contains("applecart renew contoso/push"),
         "{text}"

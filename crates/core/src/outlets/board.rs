@@ -18,7 +18,11 @@ pub fn markdown(letter: &Letter) -> String {
             part.push('\n');
         }
         for step in item.steps() {
-            part.push_str(&format!("\n- [ ] {}", markdown_text(step)));
+            part.push_str(&format!("\n- [ ] {}", markdown_text(&step.text)));
+            if let Some(command) = &step.command {
+                let command = command.replace("```", "'''");
+                part.push_str(&format!("\n\n  ```sh\n  {command}\n  ```\n"));
+            }
         }
         if let Some(command) = item.to_run() {
             part.push_str(&format!("\n\n```sh\n{}\n```", command.replace("```", "'''")));

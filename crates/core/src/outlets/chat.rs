@@ -107,7 +107,9 @@ fn container(item: &Item) -> Element {
     let mut items = vec![said(item.heading(), Voice::Heading(item.how_soon()))];
     items.extend(item.paragraphs().iter().map(|text| said(text, Voice::Plain)));
     let steps = item.steps().iter().enumerate();
-    items.extend(steps.map(|(n, step)| said(&format!("{}. {step}", n + 1), Voice::Plain)));
+    items.extend(
+        steps.map(|(n, step)| said(&format!("{}. {}", n + 1, step.on_one_line()), Voice::Plain)),
+    );
     items.extend(item.to_run().map(|command| said(command, Voice::Command)));
     Element::Container { separator: true, spacing: "medium", items }
 }
@@ -199,7 +201,12 @@ fn escaped(text: &str) -> String {
 fn blocks_of(item: &Item) -> Vec<Block> {
     let mut lines = vec![item.heading().to_owned()];
     lines.extend(item.paragraphs().iter().cloned());
-    lines.extend(item.steps().iter().enumerate().map(|(n, step)| format!("{}. {step}", n + 1)));
+    lines.extend(
+        item.steps()
+            .iter()
+            .enumerate()
+            .map(|(n, step)| format!("{}. {}", n + 1, step.on_one_line())),
+    );
     let mut blocks =
         vec![Block::Divider, Block::Section { text: plain(&lines.join("\n"), MAX_SECTION) }];
     if let Some(command) = item.to_run() {

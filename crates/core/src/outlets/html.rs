@@ -58,7 +58,12 @@ fn item(item: &Item) -> Markup {
             @for text in item.paragraphs() { p style=(PARAGRAPH) { (text) } }
             @if !item.steps().is_empty() {
                 ol style="margin:0 0 8px;padding-left:22px" {
-                    @for step in item.steps() { li style="margin:0 0 4px" { (step) } }
+                    @for step in item.steps() {
+                        li style="margin:0 0 4px" {
+                            (step.text)
+                            @if let Some(command) = &step.command { pre style=(COMMAND) { (command) } }
+                        }
+                    }
                 }
             }
             @if let Some(command) = item.to_run() { pre style=(COMMAND) { (command) } }

@@ -5,6 +5,7 @@
 
 use crate::attention::{Matter, Severity};
 use crate::model::safe_text;
+use crate::report::command_of;
 
 /// Subjects and titles; every medium takes as many.
 const MAX_TITLE: usize = 140;
@@ -31,9 +32,27 @@ pub struct Item {
     /// How soon somebody has to act; `None` where nobody has to.
     severity: Option<Severity>,
     paragraphs: Vec<String>,
-    steps: Vec<String>,
+    steps: Vec<ItemStep>,
     /// Copied, so it stands alone and is never cut.
     command: Option<String>,
+}
+
+/// One of the things to do, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ItemStep {
+    pub text: String,
+    /// The command that it ends with.
+    pub command: Option<String>,
+}
+
+impl ItemStep {
+    /// Without lines of its own, for media that have no code.
+    pub fn on_one_line(&self) -> String {
+        match &self.command {
+            Some(command) => format!("{} {command}", self.text),
+            None => self.text.clone(),
+        }
+    }
 }
 
 impl Letter {
@@ -101,7 +120,10 @@ impl Letter {
                 text.push_str(line);
             }
             for (number, step) in item.steps.iter().enumerate() {
-                text.push_str(&format!("\n{}. {step}", number + 1));
+                text.push_str(&format!("\n{}. {}", number + 1, step.text));
+                if let Some(command) = &step.command {
+                    text.push_str(&format!("\n\n    {command}\n"));
+                }
             }
             if let Some(command) = &item.command {
                 text.push_str(&format!("\n\n    {command}"));
@@ -151,7 +173,9 @@ impl Item {
     /// One of the things to do, in order.
     #[must_use]
     pub fn step(mut self, text: &str) -> Self {
-        self.steps.push(clipped(text, MAX_PARAGRAPH));
+        let (words, command) = command_of(text);
+        let text = clipped(words, MAX_PARAGRAPH);
+        self.steps.push(ItemStep { text, command: command.map(safe_text) });
         self
     }
 
@@ -172,7 +196,7 @@ impl Item {
         &self.paragraphs
     }
 
-    pub fn steps(&self) -> &[String] {
+    pub fn steps(&self) -> &[ItemStep] {
         &self.steps
     }
 

@@ -257,7 +257,6 @@ pub struct DueStep {
     pub key: String,
     pub token: TokenRef,
     pub step: TicketStep,
-    pub number: Option<String>,
 }
 
 /// What the tickets of a token are told now. Of several stages since the last run only the furthest.
@@ -290,7 +289,6 @@ pub fn due(tickets: &[Ticket], token: &TokenNow<'_>) -> Vec<DueStep> {
             key: ticket.map_or(token.key, |ticket| ticket.key.as_str()).to_owned(),
             token: token.token.clone(),
             step,
-            number: ticket.and_then(|ticket| ticket.number.clone()),
         })
     };
     due.into_iter().filter_map(step).collect()
@@ -428,13 +426,14 @@ fn message(
     let is_to_do = matches!(due.step.stage, Stage::Opened | Stage::Reopened(_));
     let client = input.policy.client.as_ref().and_then(|key| tenant.tickets.get(key));
     let ticket = TicketTold {
-        key: due.key,
         token: due.token,
         step: due.step,
         message: matter.map(|matter| matter.message.clone()).unwrap_or_default(),
         next: matter.map(|matter| matter.next.clone()).unwrap_or_default(),
         command: matter.and_then(|matter| matter.command.clone()),
-        number: due.number,
+        // Also of a ticket that somebody opened by hand: ours joins it.
+        number: number(input.told, tenant.tenant_id, &due.key),
+        key: due.key,
         client: client.cloned(),
         sheet: is_to_do.then(|| sheet(tenant, &which)).flatten(),
     };

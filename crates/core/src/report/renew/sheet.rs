@@ -264,7 +264,7 @@ pub fn sheets_human(sheets: &Sheets, width: usize) -> String {
 }
 
 /// A step's words, and the command or the line to paste that it ends with.
-fn command_of(step: &str) -> (&str, Option<&str>) {
+pub(crate) fn command_of(step: &str) -> (&str, Option<&str>) {
     let at = step.rfind(": applecart ").or_else(|| step.find(": allow: [{"));
     let parts = at.and_then(|at| step.split_at_checked(at + 1));
     match parts {
