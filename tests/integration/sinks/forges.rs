@@ -55,7 +55,7 @@ impl Tracker {
         let router = Router::new().fallback(answer).with_state((forge, Arc::clone(&store)));
         let (url, runtime) = serve(router);
         let host = url.trim_start_matches("http://").to_owned();
-        Self { forge, host, store, runtime: runtime }
+        Self { forge, host, store, runtime }
     }
 
     fn sink(&self) -> IssueSink {
