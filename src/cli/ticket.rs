@@ -42,6 +42,9 @@ pub(super) struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum Command {
     /// Show every ticket that the notes know, and how far it is
+    #[command(after_help = "Examples:
+  applecart ticket list
+  applecart ticket list --select contoso --format json")]
     List {
         #[command(flatten)]
         selected: Selected,
@@ -53,6 +56,9 @@ enum Command {
     ///
     /// `history` and `status --verbose` show it, and later messages of the ticket have it in their
     /// subject, so that a mailbox that goes by numbers keeps them together.
+    #[command(after_help = "Examples:
+  applecart ticket link contoso/push 'T20261127.0042'
+  applecart ticket link contoso/London 4711")]
     Link {
         /// The token: `push`, its name, its id or its kind
         #[arg(value_name = "TENANT/TOKEN")]

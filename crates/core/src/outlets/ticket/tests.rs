@@ -88,7 +88,8 @@ fn a_ticket_follows_its_renewal() {
     let unread = with(&|one| one.live = None);
     let expired = with(&|one| one.cause = Some(Cause::Expired));
     let rejected = with(&|one| (one.rejected, one.in_git) = (true, InGit::Held));
-    let rows: &[(&str, Option<&[&str]>, &Read, &[&str])] = &[
+    type Row<'a> = (&'a str, Option<&'a [&'a str]>, &'a Read, &'a [&'a str]);
+    let rows: &[Row<'_>] = &[
         ("it is opened when the renewal is due", None, &read(), &["opened-1"]),
         ("a calm token has none", None, &renewed, &[]),
         ("what was not read opens none", None, &unread, &[]),
