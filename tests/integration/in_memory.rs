@@ -37,8 +37,12 @@ const TENANTS: usize = 12;
 const ORIGIN: &str = "https://graph.example";
 const NOW: &str = "2026-11-20T10:00:00Z";
 
-/// How long a plan may take, and an apply of an optimised build.
+/// How long a run of an optimised build may take.
 const LIMIT: Duration = Duration::from_millis(50);
+
+/// Without optimisation a plan takes as long as that on an idle machine, and more beside other work.
+const LIMIT_OF_PLAN: Duration =
+    if cfg!(debug_assertions) { Duration::from_millis(150) } else { LIMIT };
 
 /// An apply opens every sealed file twice and writes a ledger of a hundred lines. Without
 /// optimisation age, X.509 and libgit2 take three times as long as all the rest.
@@ -377,7 +381,7 @@ fn twelve_tenants_are_planned_in_memory() {
     println!("plan of {TENANTS} tenants: {took:?}");
     assert_eq!(planned.plan.summary.uploads, 3 * TENANTS, "{:#?}", planned.plan.summary);
     assert_eq!(planned.plan.summary.unobserved, 0);
-    assert!(took < LIMIT, "{took:?}");
+    assert!(took < LIMIT_OF_PLAN, "{took:?}");
 }
 
 #[test]
