@@ -12,6 +12,7 @@ pub mod http;
 pub mod issue;
 pub mod mail;
 mod make;
+mod smtp;
 pub mod webhook;
 
 use std::time::Duration;
@@ -100,6 +101,14 @@ impl SinkError {
             | Self::BadSecret { .. } => true,
         }
     }
+}
+
+/// What to do about a certificate that nobody here knows.
+fn next_of_tls(why: &str) -> Option<&'static str> {
+    let unknown = ["UnknownIssuer", "unknown issuer", "not trusted", "self-signed"];
+    unknown.iter().any(|one| why.contains(one)).then_some(
+        ". Where an authority of your own signed its certificate, name the authority's file in SSL_CERT_FILE",
+    )
 }
 
 /// The environment variable of a sink's secret: `APPLECART_SINK_NOC_MAIL_TOKEN`.

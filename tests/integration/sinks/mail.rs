@@ -89,7 +89,7 @@ pub(crate) fn header<'a>(mail: &'a Value, name: &str) -> Vec<&'a str> {
 #[tokio::test]
 async fn a_mail_is_read_by_another_parser_as_it_was_meant() {
     let Some(server) = Smtp::start(None) else { return };
-    let sink = MailSink::new(server.policy(MailTls::None), None).unwrap();
+    let sink = MailSink::new("noc", server.policy(MailTls::None), None).unwrap();
     for step in [Step::Raised(1), Step::Again(1, 1), Step::Resolved(1)] {
         sink.deliver(&message(Cause::Critical, step)).await.unwrap();
     }
@@ -131,7 +131,7 @@ async fn a_mail_is_read_by_another_parser_as_it_was_meant() {
 async fn a_customers_contacts_get_one_mail_in_their_own_words() {
     let Some(server) = Smtp::start(None) else { return };
     let policy = Email { contacts: true, to: Vec::new(), ..server.policy(MailTls::None) };
-    let sink = MailSink::new(policy, None).unwrap();
+    let sink = MailSink::new("noc", policy, None).unwrap();
     sink.deliver(&message(Cause::AwaitingConfirmation, Step::Raised(1))).await.unwrap();
     let inner = sink.deliver(&message(Cause::LedgerLineBroken, Step::Raised(1))).await;
     assert!(matches!(inner, Err(SinkError::Unsendable { .. })), "{inner:?}");
@@ -149,7 +149,7 @@ async fn a_customers_contacts_get_one_mail_in_their_own_words() {
 async fn a_refused_address_is_told_without_what_the_server_said() {
     let Some(server) = Smtp::start(None) else { return };
     let policy = Email { to: vec!["nobody@msp.example".into()], ..server.policy(MailTls::None) };
-    let sink = MailSink::new(policy, None).unwrap();
+    let sink = MailSink::new("noc", policy, None).unwrap();
     let error = sink.deliver(&message(Cause::Critical, Step::Raised(1))).await.unwrap_err();
     assert_eq!(error.to_string(), "127.0.0.1 refused it with status 550");
     assert!(server.taken().is_empty());
@@ -163,7 +163,7 @@ async fn a_server_that_cannot_prove_its_name_or_encrypt_gets_nothing() {
     let user = || MailUser::from_environment("noc", |_| Some("s3cret".into())).unwrap();
     let one = message(Cause::Critical, Step::Raised(1));
     for tls in [MailTls::Starttls, MailTls::Implicit] {
-        let sink = MailSink::new(server.policy(tls), user()).unwrap();
+        let sink = MailSink::new("noc", server.policy(tls), user()).unwrap();
         let error = sink.deliver(&one).await.unwrap_err();
         assert!(matches!(error, SinkError::Unreachable { .. }), "{error:?}");
         assert!(!error.to_string().contains("s3cret"), "{error}");
@@ -171,7 +171,7 @@ async fn a_server_that_cannot_prove_its_name_or_encrypt_gets_nothing() {
     assert!(server.taken().is_empty());
     // One that offers no encryption is not talked to, either.
     let Some(plain) = Smtp::start(None) else { return };
-    let sink = MailSink::new(plain.policy(MailTls::Starttls), user()).unwrap();
+    let sink = MailSink::new("noc", plain.policy(MailTls::Starttls), user()).unwrap();
     assert!(sink.deliver(&one).await.is_err());
     assert!(plain.taken().is_empty());
 }

@@ -90,7 +90,8 @@ fn unreachable_for(host: &str, error: &reqwest::Error) -> SinkError {
         cause = Some(next);
     }
     let why = cause.map(ToString::to_string).unwrap_or_else(|| "no connection".to_owned());
-    SinkError::Unreachable { host: host.to_owned(), why: clipped(&why, 200) }
+    let next = super::next_of_tls(&why).unwrap_or_default();
+    SinkError::Unreachable { host: host.to_owned(), why: format!("{}{next}", clipped(&why, 200)) }
 }
 
 /// How long the receiver asks to be left alone: seconds, or a date.

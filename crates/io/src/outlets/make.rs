@@ -27,7 +27,7 @@ pub fn make(
     Ok(match &policy.receiver {
         Receiver::Email(email) => {
             let user = MailUser::from_environment(name, read)?;
-            Box::new(MailSink::new(email.clone(), user)?)
+            Box::new(MailSink::new(name, email.clone(), user)?)
         }
         Receiver::Webhook(webhook) => Box::new(WebhookSink::new(name, webhook, read, http, clock)?),
         Receiver::Alertmanager { url, auth } => {
