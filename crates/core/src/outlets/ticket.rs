@@ -165,6 +165,12 @@ impl Ticket {
         self.time() > 0 && !self.has(Stage::Closed, self.time())
     }
 
+    /// Whether a sink may have opened it, though nothing says so: the run that told it died or heard
+    /// nothing.
+    fn may_be_open(&self) -> bool {
+        self.time() == 0 && self.steps.get(&TicketStep::FIRST) == Some(&Standing::Due)
+    }
+
     /// The furthest that it was told, for people.
     pub fn stage(&self) -> Option<Stage> {
         let time = self.time();
@@ -265,8 +271,10 @@ pub fn due(tickets: &[Ticket], token: &TokenNow<'_>) -> Vec<DueStep> {
     let Some(live) = token.live else { return Vec::new() };
     let mut due = Vec::new();
     let own = tickets.iter().filter(|one| one.token.same_token(token.token));
-    for ticket in own.clone().filter(|one| one.is_open() && one.period < advice::day(live)) {
-        due.push((Some(ticket), Stage::Closed, ticket.time()));
+    let is_over = |one: &&Ticket| one.period < advice::day(live);
+    // One that nobody opened is closed in vain at worst; the other would stay open for ever.
+    for ticket in own.clone().filter(|one| one.is_open() || one.may_be_open()).filter(is_over) {
+        due.push((Some(ticket), Stage::Closed, ticket.time().max(1)));
     }
     if let Some(matter) = token.matter {
         let ticket = own.clone().find(|one| one.key == token.key);

@@ -170,6 +170,20 @@ fn what_another_run_is_about_to_tell_waits_and_what_failed_is_due_again() {
     assert!(with(Standing::Sent).is_empty());
 }
 
+/// The opening may have arrived all the same.
+#[test]
+fn a_ticket_whose_run_died_opening_it_is_closed_once_its_renewal_is_proved() {
+    let with = |standing: Standing| {
+        let mut one = ticket(&[]);
+        one.steps.insert(TicketStep::FIRST, standing);
+        steps(&[one], &Read { live: Some("2028-01-15"), cause: None, ..read() })
+    };
+    assert_eq!(with(Standing::Due), ["closed-1"]);
+    assert!(with(Standing::Busy).is_empty(), "the other run may be opening it");
+    let over = ticket(&["closed-1"]);
+    assert!(steps(&[over], &Read { live: Some("2028-01-15"), cause: None, ..read() }).is_empty());
+}
+
 #[test]
 fn the_next_renewal_has_a_ticket_of_its_own() {
     let old = Ticket {
