@@ -160,21 +160,43 @@ impl<'a> Post<'a> {
     /// [`Post::posted`].
     pub fn deliver(&mut self, due: impl Fn(&Self) -> Vec<Letter>) -> Result<(), AppError> {
         loop {
-            let letters = self.next_round(due(self));
+            let all = due(self);
+            let put_off = self.put_off(&all);
+            let letters = self.next_round(all, &put_off);
             if letters.is_empty() {
+                self.posted.extend(put_off);
                 return Ok(());
             }
             self.round(letters)?;
         }
     }
 
+    /// What a sink refused to take is not asked of it in every run.
+    fn put_off(&self, due: &[Letter]) -> Vec<Posted> {
+        let names = self.sinks.keys().map(String::as_str);
+        let refused: BTreeMap<&str, _> =
+            names.map(|sink| (sink, memory::refused(&self.told, sink))).collect();
+        let put_off = |letter: &Letter| {
+            let of_sink = refused.get(letter.sink.as_str())?;
+            let refused = of_sink.get(&letter.message.delivery())?;
+            let is_waiting =
+                !refused.is_due(self.now) && !self.tried.contains(letter.message.key());
+            let error = || SinkError::PutOff { why: refused.why.to_owned() };
+            is_waiting.then(|| Posted { letter: letter.clone(), outcome: Err(error()) })
+        };
+        due.iter().filter_map(put_off).collect()
+    }
+
     /// What of the due letters is sent now: of a sink that failed the last time one, to see whether it
     /// takes anything again.
-    fn next_round(&self, due: Vec<Letter>) -> Vec<Letter> {
+    fn next_round(&self, due: Vec<Letter>, put_off: &[Posted]) -> Vec<Letter> {
         let mut probed: BTreeSet<String> = BTreeSet::new();
+        let waiting: BTreeSet<&str> = put_off.iter().map(|one| one.letter.message.key()).collect();
         let is_next = |letter: &Letter| {
             let sink = &letter.sink;
-            let is_open = !self.down.contains(sink) && !self.tried.contains(letter.message.key());
+            let is_open = !self.down.contains(sink)
+                && !self.tried.contains(letter.message.key())
+                && !waiting.contains(letter.message.key());
             let is_up = self.up.contains(sink) || memory::failing_since(&self.told, sink).is_none();
             is_open && (is_up || probed.insert(sink.clone()))
         };
@@ -246,6 +268,9 @@ impl<'a> Post<'a> {
             .flat_map(|one| {
                 let phase = match &one.outcome {
                     Ok(()) => Phase::Sent,
+                    Err(error) if error.is_of_the_message() => {
+                        Phase::Refused { why: error.to_string() }
+                    }
                     Err(error) => Phase::Failed { why: error.to_string() },
                 };
                 self.lines(&one.letter, &phase)

@@ -426,6 +426,36 @@ fn a_sink_that_refuses_everything_is_asked_once_a_run_and_not_for_each_message()
 }
 
 #[test]
+fn a_message_that_the_sink_will_not_take_is_tried_again_now_and_then_and_stays_told() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    told.customer("fabrikam", 10);
+    let one = told.clone("one");
+    told.recorder.answer(Answers::Refuses("contoso"));
+    let start = chrono::Utc::now();
+    let hours = |hours: i64| (start + chrono::Duration::hours(hours)).to_rfc3339();
+    let mut tried = Vec::new();
+    for hour in 0..96 {
+        // Each of them says so, whether it asks or not.
+        one.run(&["notify", "--now", &hours(hour)]).ends_with(3).says("status 400");
+        if told.told().contains(&"raised contoso critical".to_owned()) {
+            tried.push(hour);
+        }
+    }
+    assert_eq!(tried, [0, 1, 2, 4, 8, 16, 32, 54, 76]);
+    // Nothing else was due there; then something is, and arrives.
+    one.run(&["status", "--now", &hours(96)]).says("Nothing that was sent to the sink hub");
+    told.customer("northwind", 10);
+    one.run(&["notify", "--now", &hours(97)]).ends_with(3).says("tried again later");
+    assert_eq!(told.told(), ["raised northwind critical"]);
+    one.run(&["status", "--now", &hours(97)]).says("refuses 1 message and takes others");
+    told.recorder.answer(Answers::Status(200));
+    one.run(&["notify", "--now", &hours(98)]).ends_with(0).says("1 message sent");
+    assert_eq!(told.told(), ["raised contoso critical"]);
+    one.run(&["notify", "--now", &hours(99)]).ends_with(0).says("0 messages sent");
+}
+
+#[test]
 fn no_name_of_a_customer_becomes_anything_but_text() {
     let told = Told::new();
     let certificate = told.world().issue(None, 10);

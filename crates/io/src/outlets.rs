@@ -78,6 +78,9 @@ pub enum SinkError {
     /// The message is not one that this receiver takes, such as one that is too large.
     #[error("the message cannot be sent to {host}: {why}")]
     Unsendable { host: String, why: String },
+    /// It was refused before, and was not tried.
+    #[error("{why}; it is tried again later")]
+    PutOff { why: String },
 }
 
 fn told(answer: &Option<String>) -> String {
@@ -85,6 +88,11 @@ fn told(answer: &Option<String>) -> String {
 }
 
 impl SinkError {
+    /// Whether the receiver looked at this message and will not take it.
+    pub fn is_of_the_message(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Unsendable { .. }) && !self.is_of_the_sink()
+    }
+
     /// Whether nothing else for this receiver will arrive in this run, either.
     pub fn is_of_the_sink(&self) -> bool {
         match self {
@@ -92,7 +100,7 @@ impl SinkError {
             Self::Refused { status, .. } => {
                 matches!(status, 300..=399 | 401 | 403 | 404 | 405 | 410)
             }
-            Self::Unsendable { .. } => false,
+            Self::Unsendable { .. } | Self::PutOff { .. } => false,
             Self::Busy { .. }
             | Self::Unreachable { .. }
             | Self::TimedOut { .. }

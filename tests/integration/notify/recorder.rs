@@ -12,6 +12,8 @@ use serde_json::Value;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Answers {
     Status(u16),
+    /// It will not take what holds this text.
+    Refuses(&'static str),
     /// It takes the message and never says so.
     Never,
 }
@@ -66,10 +68,6 @@ impl Recorder {
         *self.shared.answers.lock().unwrap() = answers;
     }
 
-    pub(crate) fn answers(&self) -> Answers {
-        *self.shared.answers.lock().unwrap()
-    }
-
     /// What came since it was asked last.
     pub(crate) fn take(&self) -> Vec<Received> {
         std::mem::take(&mut *self.shared.received.lock().unwrap())
@@ -102,10 +100,16 @@ fn serve(stream: &TcpStream, shared: &Shared) {
         }
         let body = serde_json::from_slice(&raw).unwrap_or(Value::Null);
         let answers = *shared.answers.lock().unwrap();
-        shared.received.lock().unwrap().push(Received { headers, raw, body });
-        let Answers::Status(status) = answers else {
-            std::thread::sleep(Duration::from_secs(60));
-            return;
+        let received = Received { headers, raw: raw.clone(), body };
+        shared.received.lock().unwrap().push(received);
+        let status = match answers {
+            Answers::Status(status) => status,
+            Answers::Refuses(text) if String::from_utf8_lossy(&raw).contains(text) => 400,
+            Answers::Refuses(_) => 200,
+            Answers::Never => {
+                std::thread::sleep(Duration::from_secs(60));
+                return;
+            }
         };
         let answer = format!(
             "HTTP/1.1 {status} Said\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use super::{Cause, CloneState, Input, Matter, Severity};
 use crate::fleet::{Desired, Tenant};
 use crate::model::{Problem, ProblemCode, Timestamp, safe_text};
-use crate::outlets::memory;
+use crate::outlets::memory::{self, Refused};
 use crate::plan::Plan;
 use crate::report::{names_in_line, plural, revision};
 use tenant::OneTenant;
@@ -142,26 +142,48 @@ fn notes_unknown(input: &Input<'_>) -> Option<Matter> {
     Some(of_fleet(Cause::Unobserved(problem.code), of_problem(&problem, "TENANT")))
 }
 
-/// The sinks at which nothing has arrived for a day.
+/// The sinks at which nothing has arrived for a day, or which have refused some message for as long.
 fn sinks_failing(input: &Input<'_>) -> Vec<Matter> {
     let Some(ledger) = input.ledger else { return Vec::new() };
+    let lasts = |since| input.plan.generated_at.since(since) >= memory::PATIENCE;
     let failing = input.policy.notify.iter().filter_map(|sink| {
-        let (since, why) = memory::failing_since(&ledger.told, &sink.name)?;
-        let lasts = input.plan.generated_at.since(since) >= memory::PATIENCE;
-        lasts.then_some((sink.name.as_str(), since, why))
+        let name = sink.name.as_str();
+        let silent = memory::failing_since(&ledger.told, name).filter(|(since, _)| lasts(*since));
+        if let Some((since, why)) = silent {
+            return Some((name, since, nothing_arrives(name, since, why)));
+        }
+        let refused = memory::refused(&ledger.told, name);
+        let lasting = || refused.values().filter(|one| lasts(one.since));
+        let first = lasting().min_by_key(|one| one.since)?;
+        Some((name, first.since, some_are_refused(name, lasting().count(), first)))
     });
-    let matter = |(name, since, why): (&str, Timestamp, &str)| {
-        let message = format!(
-            "Nothing that was sent to the sink {name} has arrived since {since}: {}. All of it is kept, and sent once the sink takes it.",
-            safe_text(why)
-        );
-        let next = "Check its address in applecart.yaml and its secrets in the environment. Then send it a test message:";
+    let matter = |(name, since, (message, next)): (&str, Timestamp, (String, &str))| {
         let told = Words::new(message, next).run(format!("applecart notify --test {name}"));
         // Each sink is a matter of its own.
         let key = format!("fleet/-/{name}/{}/-", Cause::SinkFailing.code());
         Matter { since: Some(since), ..words::matter(key, Cause::SinkFailing, told) }
     };
     failing.map(matter).collect()
+}
+
+fn nothing_arrives(name: &str, since: Timestamp, why: &str) -> (String, &'static str) {
+    let message = format!(
+        "Nothing that was sent to the sink {name} has arrived since {since}: {}. All of it is kept, and sent once the sink takes it.",
+        safe_text(why)
+    );
+    let next = "Check its address in applecart.yaml and its secrets in the environment. Then send it a test message:";
+    (message, next)
+}
+
+fn some_are_refused(name: &str, count: usize, first: &Refused<'_>) -> (String, &'static str) {
+    let message = format!(
+        "The sink {name} refuses {} and takes others; the first since {}: {}. Nobody there has been told what they say. They are kept, and tried again once a day.",
+        plural(count, "message"),
+        first.since,
+        safe_text(first.why)
+    );
+    let next = "Look into the receiver's own log for why it refuses them. Whether it takes anything shows a test message:";
+    (message, next)
 }
 
 /// That the fleet has no tenant at all while the ledger knows some: whoever renamed their folder, or

@@ -108,7 +108,7 @@ fn is_claim(notice: &Notice) -> bool {
 fn standing(record: &Record, notice: &Notice, asker: Asker<'_>) -> Standing {
     match &notice.phase {
         Phase::Sent => Standing::Sent,
-        Phase::Failed { .. } => Standing::Due,
+        Phase::Failed { .. } | Phase::Refused { .. } => Standing::Due,
         Phase::Claimed { until } => {
             let is_own = record.run == asker.run || record.clone == asker.clone;
             // A claim that asks for longer than a run may have, or from the future, binds nobody.
@@ -158,7 +158,9 @@ pub fn failing_since<'a>(
     };
     let sent = outcomes().filter(|one| one.phase == Phase::Sent).map(|one| one.on).max();
     let failed = outcomes().filter_map(|one| match &one.phase {
-        Phase::Failed { why } if Some(one.on) > sent => Some((one.on, why.as_str())),
+        Phase::Failed { why } | Phase::Refused { why } if Some(one.on) > sent => {
+            Some((one.on, why.as_str()))
+        }
         _ => None,
     });
     let (first, last) = failed.fold((None, None), |(first, last), one: (Timestamp, &str)| {
@@ -170,6 +172,50 @@ pub fn failing_since<'a>(
         )
     });
     first.zip(last).map(|((since, _), (_, why))| (since, why))
+}
+
+/// A message that a sink refused and has not taken since, though it may take others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused<'a> {
+    pub since: Timestamp,
+    pub last: Timestamp,
+    pub why: &'a str,
+}
+
+impl Refused<'_> {
+    /// Whether it is tried again: in every run of the first hour, in which somebody may be mending the
+    /// receiver; then each time after as long as it has lasted, and at least once a day.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let lasted = self.last.since(self.since);
+        let pause = lasted.min(DAILY);
+        // A line from the future would put it off for as long as it pleases.
+        lasted < Duration::hours(1) || now < self.last || now.since(self.last) >= pause
+    }
+}
+
+/// A daily schedule does not start at the same second every day.
+const DAILY: Duration = Duration::hours(22);
+
+/// The messages that a sink refused, by their idempotency key.
+pub fn refused<'a>(
+    told: &'a BTreeMap<TenantId, Vec<Record>>,
+    sink: &str,
+) -> BTreeMap<Sha256, Refused<'a>> {
+    let mut refused: BTreeMap<Sha256, Refused<'a>> = BTreeMap::new();
+    let notices = told.values().flatten().filter_map(|record| Some(record.notice()?.1));
+    for notice in notices.filter(|notice| notice.sink == sink) {
+        let (delivery, on) = (notice.delivery, notice.on);
+        match &notice.phase {
+            Phase::Refused { why } => {
+                let first = Refused { since: on, last: on, why };
+                let known = refused.entry(delivery).or_insert(first);
+                (known.last, known.why) = (on, why);
+            }
+            Phase::Sent => drop(refused.remove(&delivery)),
+            Phase::Claimed { .. } | Phase::Failed { .. } => {}
+        }
+    }
+    refused
 }
 
 /// So long a sink may fail before somebody is told elsewhere.

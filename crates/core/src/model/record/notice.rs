@@ -52,6 +52,11 @@ pub enum Phase {
         /// One sentence for a person; never raw input, never secret.
         why: String,
     },
+    /// The sink will not take this message, whatever else it takes: it is tried again now and then.
+    Refused {
+        /// As with what failed.
+        why: String,
+    },
 }
 
 /// The number that a ticket has in its own system.
