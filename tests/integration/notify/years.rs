@@ -1,17 +1,18 @@
-//! Many customers over many days, with everything failing now and then: what every sink was told is
-//! compared with what was so.
+//! Many customers over many days, with everything failing now and then: what every sink was told, and
+//! every ticket, is compared with what was so.
 //!
 //! The short form runs with every `cargo test`. Two years of 50 customers, with a real mail server and a
 //! real Alertmanager beside the webhook, take a while and an optimised program:
 //! `APPLECART_LONG_PROGRAM=target/release/applecart cargo test --test integration two_years -- --ignored
-//! --nocapture`. APPLECART_LONG_MINUTES ends it sooner, with what was told until then.
+//! --nocapture`. APPLECART_LONG_MINUTES ends it sooner, with what was told until then; APPLECART_LONG_SEED
+//! is another course of events, and APPLECART_LONG_TICKETS the sink that carries tickets (`mail` or `hub`).
+
+mod servers;
+mod tickets;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use applecart_simulator::{Fault, FaultRule, Push, Tenant};
@@ -20,8 +21,11 @@ use serde_json::Value;
 
 use super::alertmanager::Alertmanager;
 use super::recorder::{Answers, Recorder};
+use crate::sinks::mail::header;
 use crate::world::hub::{Clone, Hub};
-use crate::world::{project, tenant_id};
+use crate::world::tenant_id;
+use servers::{Gate, Mail};
+use tickets::Desk;
 
 /// Chance, the same for the same seed.
 struct Dice(u64);
@@ -39,95 +43,10 @@ impl Dice {
     }
 }
 
-/// A port that leads to a server, or to nobody.
-struct Gate {
-    port: u16,
-    open: Arc<AtomicBool>,
-}
-
-impl Gate {
-    fn to(target: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let open = Arc::new(AtomicBool::new(true));
-        let own = Arc::clone(&open);
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                if !own.load(Ordering::Relaxed) {
-                    continue;
-                }
-                let Ok(server) = TcpStream::connect(&target) else { continue };
-                let pipe = |mut from: TcpStream, mut to: TcpStream| {
-                    std::thread::spawn(move || {
-                        let _ = std::io::copy(&mut from, &mut to);
-                        let _ = to.shutdown(Shutdown::Write);
-                    })
-                };
-                pipe(client.try_clone().unwrap(), server.try_clone().unwrap());
-                pipe(server, client);
-            }
-        });
-        Self { port, open }
-    }
-
-    fn set(&self, is_open: bool) {
-        self.open.store(is_open, Ordering::Relaxed);
-    }
-}
-
-/// A mail server of another make.
-struct Mail {
-    process: Child,
-    folder: tempfile::TempDir,
-    python: std::path::PathBuf,
-    gate: Gate,
-}
-
-impl Mail {
-    fn start() -> Option<Self> {
-        let python = crate::sinks::python("aiosmtpd")?;
-        let folder = tempfile::TempDir::new().unwrap();
-        let mut process = Command::new(&python)
-            .arg(project().join("tests/integration/sinks/smtpd.py"))
-            .arg(folder.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let gate = Gate::to(format!("127.0.0.1:{}", line.trim()));
-        Some(Self { process, folder, python, gate })
-    }
-
-    /// The Message-IDs of all that was taken.
-    fn ids(&self) -> Vec<String> {
-        let output = Command::new(&self.python)
-            .arg(project().join("tests/integration/sinks/read.py"))
-            .arg(self.folder.path())
-            .output()
-            .unwrap();
-        let taken: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
-        let id = |mail: &Value| {
-            let headers = mail["headers"].as_array().unwrap();
-            let own = headers
-                .iter()
-                .find(|one| one[0].as_str().unwrap().eq_ignore_ascii_case("message-id"));
-            own.unwrap()[1].as_str().unwrap().to_owned()
-        };
-        taken.iter().map(id).collect()
-    }
-}
-
-impl Drop for Mail {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// A customer's certificate, and how many days before its end it will be renewed.
 struct Customer {
     name: String,
+    number: usize,
     expires: DateTime<Utc>,
     renewed_with: i64,
     serial: u64,
@@ -151,12 +70,40 @@ impl Customer {
 
 type Matter = (String, String, String);
 
+/// What runs on a day.
+#[derive(Clone, Copy, PartialEq)]
+enum Job {
+    Notify,
+    Ticket,
+}
+
+impl Job {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Notify => "notify",
+            Self::Ticket => "ticket",
+        }
+    }
+}
+
+/// How it runs.
+#[derive(Clone, Copy)]
+enum Course {
+    /// Killed after a while, wherever it is then.
+    KilledAfter(Duration),
+    /// Killed once a receiver has a message and has not said so.
+    KilledSending,
+    TwoAtOnce,
+    Alone,
+}
+
 struct Years {
     days: u64,
     hub: Hub,
     webhook: Recorder,
     mail: Option<Mail>,
     alerts: Option<(Alertmanager, Gate)>,
+    desk: Desk,
     customers: Vec<Customer>,
     dice: Dice,
     start: DateTime<Utc>,
@@ -167,11 +114,15 @@ struct Years {
     /// Who did not answer on which day.
     unread: BTreeSet<(String, String)>,
     events: Vec<Value>,
+    /// Which sinks are down today.
+    down: BTreeSet<&'static str>,
     counts: BTreeMap<&'static str, usize>,
 }
 
 impl Years {
     fn new(days: u64, tenants: usize, seed: u64, is_whole: bool) -> Option<Self> {
+        let named = std::env::var("APPLECART_LONG_TICKETS").ok();
+        let carrier = if is_whole && named.as_deref() != Some("hub") { "mail" } else { "hub" };
         let (hub, webhook) = (Hub::without_ledger(), Recorder::new());
         let mut sinks =
             format!("notify:\n  - sink: hub\n    webhook: {{url: '{}/h'}}\n", webhook.url());
@@ -188,20 +139,22 @@ impl Years {
             ));
             alerts = Some((server, gate));
         }
+        sinks.push_str(&format!("tickets: {{sink: {carrier}, client: halo, require: true}}\n"));
         hub.world.write("applecart.yaml", &hub.world.policy(&sinks));
         let start = Utc::now().trunc_subsecs(0);
         let mut dice = Dice(seed);
         let mut customers = Vec::new();
         for number in 0..tenants {
-            let name = format!("customer-{number}");
+            // None is a part of another.
+            let name = format!("customer-{number:03}");
             let topic = format!("com.apple.mgmt.External.{number}");
             hub.world.write(
                 &format!("tenants/{name}/tenant.yaml"),
-                &format!("apiVersion: applecart/v1\nkind: Tenant\nname: {name}\ntenantId: {}\nwatch: [push]\npush: {{topic: {topic}}}\n", tenant_id(&name)),
+                &format!("apiVersion: applecart/v1\nkind: Tenant\nname: {name}\ntenantId: {}\nwatch: [push]\npush: {{topic: {topic}}}\ntickets: {{halo: {}}}\n", tenant_id(&name), tickets::client(number)),
             );
             let expires = start + Days::new(10 + dice.roll(days.max(60)));
             let renewed_with = i64::try_from(dice.roll(48)).unwrap() - 6;
-            customers.push(Customer { name, expires, renewed_with, serial: 1 });
+            customers.push(Customer { name, number, expires, renewed_with, serial: 1 });
         }
         hub.world.commit("Customers");
         hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
@@ -212,6 +165,7 @@ impl Years {
             webhook,
             mail,
             alerts,
+            desk: Desk::new(carrier),
             customers,
             dice,
             start,
@@ -220,6 +174,7 @@ impl Years {
             last: BTreeMap::new(),
             unread: BTreeSet::new(),
             events: Vec::new(),
+            down: BTreeSet::new(),
             counts: BTreeMap::new(),
         })
     }
@@ -240,58 +195,114 @@ impl Years {
             let now = self.start + Days::new(day);
             self.renew(now);
             self.fail(now, is_calm);
-            let clones =
-                folders.each_ref().map(|folder| Clone { hub: &self.hub, folder: folder.clone() });
-            let kind = if is_calm { 100 } else { self.dice.roll(100) };
-            let pause = Duration::from_millis(50 + self.dice.roll(1_500));
-            let command = |clone: &Clone<'_>| {
-                let mut command = program(&clone.command(&["notify", "--now", &now.to_rfc3339()]));
-                command.stdout(Stdio::piped()).stderr(Stdio::piped());
-                command
-            };
-            match kind {
-                0..6 => {
-                    let mut child = command(&clones[0]).spawn().unwrap();
-                    std::thread::sleep(pause);
-                    let is_over = child.try_wait().unwrap().is_some();
-                    let _ = child.kill();
-                    child.wait().unwrap();
-                    self.count(if is_over { "runs" } else { "killed" });
-                    self.see(now, is_over);
-                }
-                6..16 => {
-                    let runs = clones.each_ref().map(|clone| command(clone).spawn().unwrap());
-                    for run in runs {
-                        check(run);
-                    }
-                    self.count("runs");
-                    self.count("two at once");
-                    self.see(now, true);
-                }
-                _ => {
-                    check(command(&clones[0]).spawn().unwrap());
-                    self.count("runs");
-                    self.see(now, true);
+            for job in [Job::Notify, Job::Ticket] {
+                let course = self.course(is_calm);
+                let is_whole = self.go(job, course, &folders, now);
+                self.gather();
+                match job {
+                    Job::Notify => self.see(now, is_whole),
+                    Job::Ticket => self.see_tickets(now, is_whole),
                 }
             }
-            let taken = self.webhook.take();
-            let is_up = !matches!(self.webhook.answers(), Answers::Status(503));
-            self.events.extend(taken.into_iter().filter(|_| is_up).map(|one| one.body));
             day += 1;
+            if day % 50 == 0 {
+                println!("day {day} after {:?}", started.elapsed());
+            }
         }
+        self.counts.insert("seconds", usize::try_from(started.elapsed().as_secs()).unwrap());
         self.judge();
+    }
+
+    fn course(&mut self, is_calm: bool) -> Course {
+        if is_calm {
+            return Course::Alone;
+        }
+        match self.dice.roll(100) {
+            0..3 => Course::KilledAfter(Duration::from_millis(50 + self.dice.roll(1_500))),
+            3..12 => Course::KilledSending,
+            12..20 => Course::TwoAtOnce,
+            _ => Course::Alone,
+        }
+    }
+
+    /// Runs it; whether a run came to its end.
+    fn go(&mut self, job: Job, course: Course, folders: &[PathBuf; 2], now: DateTime<Utc>) -> bool {
+        let clones =
+            folders.each_ref().map(|folder| Clone { hub: &self.hub, folder: folder.clone() });
+        let start = |clone: &Clone<'_>| {
+            let mut command = program(&clone.command(&[job.name(), "--now", &now.to_rfc3339()]));
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        match course {
+            Course::KilledAfter(pause) => {
+                let mut child = start(&clones[0]);
+                std::thread::sleep(pause);
+                let is_over = kill(&mut child);
+                self.count(if is_over { "runs" } else { "killed anywhere" });
+                is_over
+            }
+            Course::KilledSending => {
+                let mut child = start(&clones[0]);
+                self.hold(true);
+                while !self.is_holding() && child.try_wait().unwrap().is_none() {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                let is_over = kill(&mut child);
+                self.hold(false);
+                self.count(if is_over { "runs" } else { "killed while sending" });
+                is_over
+            }
+            Course::TwoAtOnce => {
+                for run in clones.each_ref().map(start) {
+                    check(run);
+                }
+                self.count("runs");
+                self.count("two at once");
+                true
+            }
+            Course::Alone => {
+                check(start(&clones[0]));
+                self.count("runs");
+                true
+            }
+        }
+    }
+
+    /// Takes messages, and does not say so; or says so again.
+    fn hold(&self, holds: bool) {
+        if !self.down.contains("hub") {
+            self.webhook.answer(if holds { Answers::Never } else { Answers::Status(200) });
+        }
+        if let Some(mail) = &self.mail {
+            mail.gate.hold(holds);
+        }
+    }
+
+    fn is_holding(&self) -> bool {
+        let has_event = !self.down.contains("hub") && self.webhook.count() > 0;
+        has_event || self.mail.as_ref().is_some_and(|mail| mail.gate.is_holding())
+    }
+
+    fn gather(&mut self) {
+        let taken = self.webhook.take().into_iter().filter(|_| !self.down.contains("hub"));
+        for one in taken {
+            let is_ticket = one.body["type"].as_str().unwrap().contains(".ticket.");
+            let events = if is_ticket { &mut self.desk.events } else { &mut self.events };
+            events.push(one.body);
+        }
     }
 
     fn renew(&mut self, now: DateTime<Utc>) {
         for customer in &mut self.customers {
             if (customer.expires - now).num_days() < customer.renewed_with {
+                self.desk.renewed(&customer.name, customer.expires, now);
                 customer.expires = now + Days::new(365);
                 customer.renewed_with = i64::try_from(self.dice.roll(48)).unwrap() - 6;
                 customer.serial += 1;
                 *self.counts.entry("renewals").or_default() += 1;
             }
             let mut tenant = Tenant::new(tenant_id(&customer.name));
-            let number = customer.name.trim_start_matches("customer-");
+            let number = customer.number;
             tenant.apple_push_notification_certificate = Some(Push {
                 apple_identifier: "mdm@msp.example".into(),
                 topic_identifier: format!("com.apple.mgmt.External.{number}"),
@@ -317,17 +328,37 @@ impl Years {
             self.unread.insert((name, now.to_rfc3339()));
             self.count("days of a tenant unread");
         }
-        let mut is_down = || !is_calm && self.dice.percent(8);
-        let (webhook, mail, alerts) = (is_down(), is_down(), is_down());
-        self.webhook.answer(Answers::Status(if webhook { 503 } else { 200 }));
+        let has = [
+            Some("hub"),
+            self.mail.as_ref().map(|_| "mail"),
+            self.alerts.as_ref().map(|_| "alerts"),
+        ];
+        self.down = BTreeSet::new();
+        for sink in has.into_iter().flatten() {
+            if !is_calm && self.dice.percent(8) {
+                self.down.insert(sink);
+                self.count("days of a sink down");
+            }
+        }
+        let is_up = |sink| !self.down.contains(sink);
+        self.webhook.answer(Answers::Status(if is_up("hub") { 200 } else { 503 }));
         if let Some(server) = &self.mail {
-            server.gate.set(!mail);
+            server.gate.set(is_up("mail"));
         }
         if let Some((_, gate)) = &self.alerts {
-            gate.set(!alerts);
+            gate.set(is_up("alerts"));
         }
-        *self.counts.entry("days of a sink down").or_default() +=
-            [webhook, mail, alerts].iter().filter(|down| **down).count();
+    }
+
+    fn see_tickets(&mut self, now: DateTime<Utc>, is_whole: bool) {
+        let is_told = is_whole && !self.down.contains(self.desk.carrier);
+        for customer in &self.customers {
+            if self.unread.contains(&(customer.name.clone(), now.to_rfc3339())) {
+                continue;
+            }
+            let is_due = customer.code(now).is_some();
+            self.desk.see(&customer.name, customer.expires, is_due, is_told);
+        }
     }
 
     fn see(&mut self, now: DateTime<Utc>, is_whole: bool) {
@@ -357,7 +388,8 @@ impl Years {
             }
         }
         let again = self.events.len() - unique.len();
-        let killed = self.counts.get("killed").copied().unwrap_or_default();
+        let killed = self.counts.get("killed while sending").copied().unwrap_or_default()
+            + self.counts.get("killed anywhere").copied().unwrap_or_default();
         assert!(again == 0 || killed > 0, "{again} messages came twice, and no run was killed");
 
         // Every life of a matter is told in its order, and nothing of it twice.
@@ -386,6 +418,7 @@ impl Years {
         }
         let lost: Vec<_> = self.seen.difference(&raised).collect();
         assert!(lost.is_empty(), "never told: {lost:?}");
+        let lost = lost.len();
         let made_up: Vec<_> = raised
             .iter()
             .filter(|one| !self.seen.contains(*one) && !self.glimpsed.contains(*one))
@@ -394,22 +427,27 @@ impl Years {
         let now_open: BTreeSet<Matter> = self.last.values().flatten().cloned().collect();
         let ended: BTreeSet<Matter> = raised.difference(&now_open).cloned().collect();
         assert_eq!(resolved, ended, "resolved, and what is over");
-        let by_not_reading = self.record();
+        let lines = self.lines();
+        let mails = self.mail.as_ref().map(Mail::taken).unwrap_or_default();
+        let by_not_reading = self.record(&lines, &mails);
         assert_eq!(by_not_reading, 0, "resolved on a day on which the tenant did not answer");
         if let Some((alerts, _)) = &self.alerts {
             let is_open = open.values().filter(|open| **open).count();
             assert_eq!(alerts.active().len(), is_open, "{:?}", alerts.active());
         }
         self.counts.insert("messages at the webhook", unique.len());
-        self.counts.insert("of them sent again after a kill", again);
+        self.counts.insert("sent to the webhook again after a kill", again);
+        self.counts.insert("resolved by not reading", by_not_reading);
+        self.counts.insert("lost", lost);
         println!("{} days, {} customers: {:?}", self.days, self.customers.len(), self.counts);
+        let counts = self.desk.judge(&self.customers, &self.unread, &lines, &mails);
+        println!("tickets carried by {}: {counts:?}", self.desk.carrier);
         println!("steps at the webhook: {words:?}; open at the end: {}", now_open.len());
     }
 
-    /// What the notes say of it: every step at every sink arrived, and each message is there once.
-    fn record(&mut self) -> usize {
-        let mut steps: BTreeMap<(String, String, String), Vec<Value>> = BTreeMap::new();
-        for customer in &self.customers {
+    /// All lines of the notes about customers.
+    fn lines(&self) -> Vec<Value> {
+        let of_customer = |customer: &Customer| {
             let file =
                 format!("refs/heads/applecart/notes:tenants/{}.jsonl", tenant_id(&customer.name));
             let shown = Command::new("git")
@@ -417,12 +455,19 @@ impl Years {
                 .args(["show", &file])
                 .output()
                 .unwrap();
-            for line in String::from_utf8(shown.stdout).unwrap().lines() {
-                let line: Value = serde_json::from_str(line).unwrap();
-                let part = |name: &str| line["notice"][name].as_str().unwrap().to_owned();
-                let step = (part("sink"), part("key"), part("step"));
-                steps.entry(step).or_default().push(line);
-            }
+            let text = String::from_utf8(shown.stdout).unwrap();
+            let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+            lines.collect::<Vec<Value>>()
+        };
+        self.customers.iter().flat_map(of_customer).collect()
+    }
+
+    /// What the notes say of it: every step at every sink arrived, and each message is there once.
+    fn record(&mut self, lines: &[Value], mails: &[Value]) -> usize {
+        let mut steps: BTreeMap<(String, String, String), Vec<&Value>> = BTreeMap::new();
+        for line in lines.iter().filter(|line| line["event"] == "notified") {
+            let part = |name: &str| line["notice"][name].as_str().unwrap().to_owned();
+            steps.entry((part("sink"), part("key"), part("step"))).or_default().push(line);
         }
         let mut by_not_reading = 0;
         let mut of_sink: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
@@ -431,24 +476,47 @@ impl Years {
             assert_eq!(sent, 1, "{sink}: {step} of {key}");
             let delivery = lines[0]["notice"]["delivery"].as_str().unwrap().to_owned();
             of_sink.entry(sink).or_default().insert(delivery);
-            let day = lines[0]["notice"]["on"].as_str().unwrap().replace('Z', "+00:00");
             let name = lines[0]["name"].as_str().unwrap().to_owned();
             let is_end = step.starts_with("resolved");
-            by_not_reading += usize::from(is_end && self.unread.contains(&(name, day)));
+            by_not_reading +=
+                usize::from(is_end && self.unread.contains(&(name, day_of(lines[0]))));
         }
-        if let Some(mail) = &self.mail {
-            let ids = mail.ids();
+        if self.mail.is_some() {
+            let ids: Vec<String> = mails.iter().map(mail_key).collect();
             let distinct: BTreeSet<&String> = ids.iter().collect();
-            let fleet = ids.len() - distinct.len();
-            let told = of_sink.get("mail").map_or(0, BTreeSet::len);
-            // What is told of the fleet as a whole has its own file in the notes.
-            assert!(distinct.len() >= told, "{} mails of {told}", distinct.len());
+            let missing: Vec<_> =
+                of_sink["mail"].iter().filter(|one| !distinct.contains(one)).collect();
+            assert!(missing.is_empty(), "recorded as sent, and not in the mailbox: {missing:?}");
             self.counts.insert("mails", distinct.len());
-            self.counts.insert("mails sent again after a kill", fleet);
+            self.counts.insert("mails sent again after a kill", ids.len() - distinct.len());
         }
-        self.counts.insert("steps in the notes", steps.len());
+        for (what, sink) in
+            [("steps at hub", "hub"), ("steps at mail", "mail"), ("steps at alerts", "alerts")]
+        {
+            let own = steps.keys().filter(|(of, _, _)| of == sink).count();
+            self.counts.insert(what, own);
+        }
         by_not_reading
     }
+}
+
+/// The day by which a line of the notes was judged.
+fn day_of(line: &Value) -> String {
+    line["notice"]["on"].as_str().unwrap().replace('Z', "+00:00")
+}
+
+/// The key of the message that a mail brings.
+fn mail_key(mail: &Value) -> String {
+    let id = header(mail, "message-id")[0];
+    id.trim_start_matches('<').split_once('@').unwrap().0.to_owned()
+}
+
+/// Whether it was over before.
+fn kill(child: &mut Child) -> bool {
+    let is_over = child.try_wait().unwrap().is_some();
+    let _ = child.kill();
+    child.wait().unwrap();
+    is_over
 }
 
 /// A number from the environment.

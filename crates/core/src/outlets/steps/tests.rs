@@ -377,10 +377,13 @@ fn a_tenant_that_left_git_is_told_once_as_no_longer_watched() {
 #[test]
 fn what_a_review_has_parked_is_not_told_and_its_expiry_is() {
     let mut scene = Scene::new();
+    // One that is told of everything else.
+    scene.sinks[0].codes = Codes::All;
     scene.raise(Cause::CannotLand);
     scene.raise(Cause::Expired);
     scene.matters.iter_mut().for_each(|matter| matter.suspended = true);
     assert_eq!(scene.run(), ["hub: raised-1 expired"]);
+    assert!(scene.matters[0].is_parked() && !scene.matters[1].is_parked());
     scene.matters.iter_mut().for_each(|matter| matter.suspended = false);
     assert_eq!(scene.run(), ["hub: raised-1 cannot-land"]);
     scene.matters.iter_mut().for_each(|matter| matter.suspended = true);
