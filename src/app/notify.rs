@@ -330,5 +330,6 @@ fn fleet_matter(key: &str, code: &str, severity: Severity, text: &str) -> Option
         suspended: false,
         command_for_all: None,
         in_git: InGit::No,
+        is_remembered: false,
     })
 }

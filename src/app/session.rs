@@ -88,7 +88,6 @@ pub fn attention_of(
         ledger,
         policy: &loaded.policy,
         clone,
-        earlier: None,
     })
 }
 

@@ -63,6 +63,7 @@ fn told(cause: Cause, step: Step) -> Told {
         suspended: false,
         command_for_all: None,
         in_git: InGit::No,
+        is_remembered: false,
     };
     Told { matter, step }
 }

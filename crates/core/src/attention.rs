@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::fleet::{Desired, Policy};
 use crate::ledger::LedgerView;
 use crate::model::{Kind, TenantId, Timestamp, TokenRef, shell_word};
-use crate::plan::{Observed, Plan, PlannedTenant, Reason, Sync};
+use crate::plan::{Observed, Plan, PlannedTenant, Reason};
 use crate::rules::freshness::{self, LastReading};
 
 pub use code::{Cause, Code, FailOn, FailOnError, Severity};
@@ -66,6 +66,9 @@ pub struct Matter {
     /// Apple ends an enrollment token with the next download.
     #[serde(skip)]
     pub in_git: InGit,
+    /// Whether only the notes have it: it was told, and its token cannot be read now.
+    #[serde(skip)]
+    pub is_remembered: bool,
 }
 
 /// Whether a new file of an expiring token waits in Git.
@@ -246,13 +249,6 @@ impl OpenRenewal {
     }
 }
 
-/// A list that was made before, of which tokens that could not be read keep their matters.
-#[derive(Clone, Copy, Debug)]
-pub struct Earlier<'a> {
-    pub at: Timestamp,
-    pub matters: &'a [Matter],
-}
-
 /// Everything that the list is made from.
 #[derive(Clone, Copy)]
 pub struct Input<'a> {
@@ -262,7 +258,6 @@ pub struct Input<'a> {
     pub ledger: Option<&'a LedgerView>,
     pub policy: &'a Policy,
     pub clone: &'a CloneState,
-    pub earlier: Option<Earlier<'a>>,
 }
 
 impl Input<'_> {
@@ -301,10 +296,6 @@ impl Attention {
 pub fn list(input: &Input<'_>) -> Attention {
     let mut matters = raise::all(input);
     join_same_keys(&mut matters);
-    if let Some(earlier) = input.earlier {
-        let kept = kept(input, earlier, &matters);
-        matters.extend(kept);
-    }
     matters.sort_by_cached_key(|one| {
         let parked = one.severity <= Severity::Urgent && one.is_parked();
         (parked, one.severity, one.code.rank(), one.due.is_none(), one.due, one.subject())
@@ -352,32 +343,6 @@ fn join_same_keys(matters: &mut Vec<Matter>) {
         }
     }
     *matters = joined;
-}
-
-/// The earlier matters that no reading of this run disproves.
-fn kept(input: &Input<'_>, earlier: Earlier<'_>, now: &[Matter]) -> Vec<Matter> {
-    let planned: BTreeMap<&str, &PlannedTenant> =
-        input.plan.tenants.iter().map(|tenant| (tenant.name.as_str(), tenant)).collect();
-    let in_fleet = |name: &str| input.fleet.iter().any(|desired| desired.name() == name);
-    let is_unread = |matter: &Matter| {
-        let Some(tenant) = &matter.tenant else { return false };
-        let Some(planned) = planned.get(tenant.name.as_str()) else {
-            // Outside the selection; a tenant that left Git is watched no longer.
-            return in_fleet(&tenant.name);
-        };
-        let unobserved = |about: &TokenRef| {
-            planned.tokens.iter().any(|token| {
-                token.state.sync == Sync::Unobserved && token.state.token().same_token(about)
-            })
-        };
-        matter.token.as_ref().is_some_and(unobserved)
-    };
-    earlier
-        .matters
-        .iter()
-        .filter(|old| is_unread(old) && !now.iter().any(|new| new.key == old.key))
-        .map(|old| Matter { as_of: old.as_of.or(Some(earlier.at)), ..old.clone() })
-        .collect()
 }
 
 /// A length of time as settings and command lines write it.

@@ -162,6 +162,55 @@ causes! {
 }
 
 impl Cause {
+    /// Whether it takes a reading of Intune to say that it is so, and so to say that it is over. All
+    /// else is told by Git, the record and the clone, which every run has.
+    fn is_of_intune(self) -> bool {
+        match self {
+            Self::TopicChanged
+            | Self::PushGone
+            | Self::DeviceSyncDown
+            | Self::Missing
+            | Self::Replaced
+            | Self::Expired
+            | Self::Critical
+            | Self::DevicesCutOff
+            | Self::FactsDiffer
+            | Self::CanaryFailed
+            | Self::CannotLand
+            | Self::RenewalDue
+            | Self::AppleIdDiffers
+            | Self::ExpiryUnknown
+            | Self::HoldReleased
+            | Self::OutOfSync
+            | Self::Unverified
+            | Self::Ambiguous
+            | Self::Unmanaged
+            | Self::Failing(_) => true,
+            Self::Held(reason) => !matches!(reason, Reason::Suspended | Reason::SuspensionEnded),
+            Self::RecordChanges
+            | Self::SettingsInvalid
+            | Self::AlarmsEnd
+            | Self::LedgerMoved
+            | Self::TenantOutdated
+            | Self::NoLongerWatched
+            | Self::RequestDisputed
+            | Self::IntentWithoutOutcome
+            | Self::LedgerLineBroken
+            | Self::ReadingStale
+            | Self::TicketUnmapped
+            | Self::SinkFailing
+            | Self::SuspensionOver
+            | Self::FileWithdrawn
+            | Self::AwaitingConfirmation
+            | Self::RenewalOpen
+            | Self::Suspended
+            | Self::CloneBehind
+            | Self::CloneAhead
+            | Self::CloneDirty
+            | Self::Unobserved(_) => false,
+        }
+    }
+
     /// Every cause, most urgent first.
     pub fn all() -> Vec<Self> {
         let mut all = Self::PLAIN.to_vec();
@@ -191,6 +240,11 @@ impl Code {
 
     pub fn as_str(self) -> &'static str {
         self.0
+    }
+
+    /// Whether a cause of this code needs a reading of Intune.
+    pub(super) fn is_of_intune(self) -> bool {
+        Cause::all().into_iter().any(|cause| cause.code() == self && cause.is_of_intune())
     }
 
     /// Its place among all codes.

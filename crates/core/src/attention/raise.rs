@@ -4,6 +4,7 @@ mod device_sync;
 mod freshness;
 mod outdated;
 mod recorded;
+mod remembered;
 mod renewal;
 mod replaced;
 mod tenant;
@@ -43,6 +44,7 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
         .map(|tenant| (tenant.name.as_str(), tenant))
         .collect();
     let scope = Scope::of(input);
+    let told = remembered::told(input);
     for tenant in &input.plan.tenants {
         let one = OneTenant {
             input,
@@ -55,9 +57,15 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
                 .and_then(|(ledger, id)| ledger.tenants.get(&id)),
         };
         matters.extend(one.own());
+        let told = tenant.tenant_id.and_then(|id| told.get(&id)).map_or(&[][..], Vec::as_slice);
         for token in &tenant.tokens {
-            OneToken::new(&one, token).raise(&mut matters);
+            let token = OneToken::new(&one, token);
+            let before = matters.len();
+            token.raise(&mut matters);
+            let kept = token.kept(told, matters.get(before..).unwrap_or_default());
+            matters.extend(kept);
         }
+        matters.extend(one.kept(told));
         matters.extend(one.parked());
     }
     matters.extend(recorded::of_strangers(input));

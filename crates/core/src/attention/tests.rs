@@ -4,6 +4,7 @@ mod freshness;
 mod outlets;
 mod parked;
 mod recorded;
+mod remembered;
 mod renewal;
 mod replaced;
 mod sending;
@@ -21,8 +22,8 @@ use crate::ledger::testing::undelivered;
 use crate::model::{Event, Facts, FailureCode, Problem, ProblemCode, Reading, Sha256};
 use crate::plan::world::{BaseWorld, NEXT_YEAR, OTHER_TOPIC, TOPIC, World, at, push_entry, tenant};
 use crate::plan::{
-    Action, Expiry, Outdated, PlannedTenant, QuieterThen, Reason, RecordChange, Selection, Warning,
-    Withdrawal, Withdrawn,
+    Action, Expiry, Outdated, PlannedTenant, QuieterThen, Reason, RecordChange, Selection, Sync,
+    Warning, Withdrawal, Withdrawn,
 };
 use crate::report;
 use crate::rules::topics::{KnownTopic, Witness};
@@ -37,7 +38,6 @@ pub(crate) fn attention_of(world: &World, plan: &Plan) -> Attention {
         ledger: world.ledger.as_ref().ok(),
         policy: &world.policy,
         clone: &CloneState::default(),
-        earlier: None,
     })
 }
 
@@ -58,7 +58,6 @@ pub(crate) fn attention_of_plan(plan: &Plan) -> Attention {
         ledger: world.ledger.as_ref().ok(),
         policy: &world.policy,
         clone: &CloneState::default(),
-        earlier: None,
     })
 }
 
@@ -286,7 +285,6 @@ impl Fleet {
                 ..World::equal().policy
             },
             clone: &self.clone,
-            earlier: None,
         })
     }
 
@@ -438,48 +436,6 @@ fn an_unobserved_token_keeps_what_was_last_known_of_it() {
 }
 
 #[test]
-fn what_was_on_the_list_stays_until_a_reading_disproves_it() {
-    let mut world = World::renewal();
-    world.live_push(|push| push.failure = Some("invalid".into()));
-    let before = attention(&world);
-    assert!(codes(&before).contains(&"token-invalid"));
-    let at = world.now;
-    let again = |world: &World, selection: &str| {
-        let mut world_plan = world.plan();
-        if !selection.is_empty() {
-            let selection = Selection::parse(&[selection.to_owned()]).unwrap();
-            world_plan.tenants.retain(|_| !selection.matches(&world.tenant));
-        }
-        let fleet = [Desired::Valid(world.tenant.clone())];
-        list(&Input {
-            plan: &world_plan,
-            fleet: &fleet,
-            ledger: world.ledger.as_ref().ok(),
-            policy: &world.policy,
-            clone: &CloneState::default(),
-            earlier: Some(Earlier { at, matters: &before }),
-        })
-        .matters
-    };
-    // Outside the selection.
-    let kept = again(&world, "contoso");
-    assert_eq!(codes(&kept), codes(&before));
-    assert!(kept.iter().all(|one| one.as_of == Some(at)));
-    // A token that could not be read.
-    let read = std::mem::replace(
-        &mut world.live.push,
-        Reading::Unknown(Problem::new(ProblemCode::Timeout, "no answer in time")),
-    );
-    let kept = again(&world, "");
-    let invalid = kept.iter().find(|one| one.code.as_str() == "token-invalid").unwrap();
-    assert_eq!(invalid.as_of, Some(at));
-    // Read again, and well.
-    world.live.push = read;
-    world.live_push(|push| push.failure = None);
-    assert!(!codes(&again(&world, "")).contains(&"token-invalid"));
-}
-
-#[test]
 fn an_unknown_ledger_is_one_matter_of_the_fleet() {
     let mut world = World::renewal();
     world.ledger = Err("ledger-unknown: the remote did not answer".into());
@@ -535,7 +491,6 @@ fn a_fleet_that_lost_all_its_tenants_is_not_calm() {
             ledger: Some(ledger),
             policy: &world.policy,
             clone: &CloneState::default(),
-            earlier: None,
         })
         .matters
     };

@@ -137,15 +137,17 @@ struct AtSink<'a> {
 impl<'a> AtSink<'a> {
     fn new(input: &'a Input<'a>, sink: &'a SinkPolicy) -> Self {
         let is_of = |event| event == Telling::Notified;
+        let is_today = input.now <= input.asker.real_now.plus(memory::AHEAD);
         let mut courses: BTreeMap<(TenantId, &str), Course> = BTreeMap::new();
         let is_possible = |file: TenantId, record: &'a Record, notice: &'a Notice, is_known| {
             let course = courses.entry((file, notice.key.as_str()));
-            let course = course.or_insert_with(|| Course::new(sink.remind, input));
+            let course = course.or_insert_with(|| Course::new(sink.remind, is_today));
             course.admits(record, notice, is_known)
         };
         let threads = memory::threads(input.told, &sink.name, (is_of, is_possible), input.asker);
         let mut list = BTreeMap::new();
-        for matter in input.matters {
+        // What the notes alone remember raises nothing: who writes them would write to every sink.
+        for matter in input.matters.iter().filter(|matter| !matter.is_remembered) {
             let file = file_of(matter);
             list.entry((file, known_key(&threads, file, matter))).or_insert(matter);
         }
@@ -173,9 +175,8 @@ impl<'a> AtSink<'a> {
 
     /// What of a matter that is in the list was never claimed.
     fn next_step(&self, thread: &[memory::Remembered<'_>], matter: &Matter) -> Option<Step> {
-        let steps: Vec<Step> = thread.iter().filter_map(|one| one.step.parse().ok()).collect();
-        let time = steps.iter().map(|step| step.time()).max().unwrap_or(0);
-        let is_over = steps.iter().any(|step| step.is_last() && step.time() == time);
+        let steps: Vec<Step> = steps_of(thread).collect();
+        let (time, is_over) = last_time(thread);
         if time == 0 || is_over {
             return Some(Step::Raised(time.saturating_add(1)));
         }
@@ -215,9 +216,7 @@ impl<'a> AtSink<'a> {
         let told = |step: Step| Told { matter: matter.clone(), step };
         let mut due: Vec<Due> =
             again(thread).map(|(step, again)| Due { told: told(step), again }).collect();
-        let steps: Vec<Step> = thread.iter().filter_map(|one| one.step.parse().ok()).collect();
-        let time = steps.iter().map(|step| step.time()).max().unwrap_or(0);
-        let is_over = steps.iter().any(|step| step.is_last() && step.time() == time);
+        let (time, is_over) = last_time(thread);
         if time > 0 && !is_over {
             let step = self.end(file, &matter, time);
             due.extend(step.map(|step| Due { told: told(step), again: None }));
@@ -261,15 +260,10 @@ impl<'a> AtSink<'a> {
         if matches!(self.sink.receiver, Receiver::Webhook(_) | Receiver::Alertmanager { .. }) {
             return false;
         }
-        let stage = |code: &str| STAGES.iter().position(|one| *one == code);
-        let Some(own) = stage(matter.code.as_str()) else { return false };
-        let other = |later: &&str| {
-            let code = format!("/{}/", matter.code);
-            let key = matter.key.replacen(&code, &format!("/{later}/"), 1);
+        later_stages(matter).any(|key| {
             let place = (file, key);
             self.list.contains_key(&place) || self.threads.contains_key(&place)
-        };
-        STAGES.iter().skip(own + 1).any(other)
+        })
     }
 
     /// Whether the sink is told of such a matter at all.
@@ -401,8 +395,7 @@ struct Course {
 }
 
 impl Course {
-    fn new(remind: Duration, input: &Input<'_>) -> Self {
-        let is_today = input.now <= input.asker.real_now.plus(memory::AHEAD);
+    fn new(remind: Duration, is_today: bool) -> Self {
         Self { remind, is_today, time: 0, is_over: true, first: None }
     }
 
@@ -436,6 +429,68 @@ impl Course {
         let after = i32::try_from(count).ok().and_then(|count| self.remind.checked_mul(count));
         after.is_none_or(|after| on < first.plus(after - self.remind / SLACK))
     }
+}
+
+/// What was told at these sinks by then and is not over there, as the notes remember it: each matter once,
+/// as it was told last.
+///
+/// Only the steps count, and not whether they arrived: it was a reading by which they were judged.
+pub fn open<'t>(
+    told: &'t BTreeMap<TenantId, Vec<Record>>,
+    sinks: &[SinkPolicy],
+    now: Timestamp,
+) -> BTreeMap<TenantId, Vec<Matter>> {
+    let mut open: BTreeMap<(TenantId, String), Matter> = BTreeMap::new();
+    for sink in sinks {
+        let mut courses: BTreeMap<(TenantId, &'t str), Course> = BTreeMap::new();
+        let is_possible = |file: TenantId, record: &'t Record, notice: &'t Notice, is_known| {
+            let course = courses.entry((file, notice.key.as_str()));
+            let course = course.or_insert_with(|| Course::new(sink.remind, false));
+            notice.on <= now && course.admits(record, notice, is_known)
+        };
+        let is_of = |event| event == Telling::Notified;
+        // Nobody claims anything, so whose the claims are does not matter.
+        let asker = Asker { real_now: now, run: "", clone: "" };
+        let threads = memory::threads(told, &sink.name, (is_of, is_possible), asker);
+        for ((file, key), thread) in &threads {
+            let (time, is_over) = last_time(thread);
+            let last = thread.iter().max_by_key(|one| one.on).filter(|_| time > 0 && !is_over);
+            let Some(matter) = last.and_then(|last| matter_of(*file, last.record)) else {
+                continue;
+            };
+            let is_told = |later| threads.contains_key(&(*file, later));
+            if later_stages(&matter).any(is_told) {
+                continue;
+            }
+            let known = open.entry((*file, key.clone())).or_insert_with(|| matter.clone());
+            if known.as_of < matter.as_of {
+                *known = matter;
+            }
+        }
+    }
+    let mut by_file: BTreeMap<TenantId, Vec<Matter>> = BTreeMap::new();
+    for ((file, _), matter) in open {
+        by_file.entry(file).or_default().push(matter);
+    }
+    by_file
+}
+
+fn steps_of(thread: &[memory::Remembered<'_>]) -> impl Iterator<Item = Step> {
+    thread.iter().filter_map(|one| one.step.parse().ok())
+}
+
+/// Which time it is that a matter was told last, from 1, and whether that is over.
+fn last_time(thread: &[memory::Remembered<'_>]) -> (u32, bool) {
+    let time = steps_of(thread).map(|step| step.time()).max().unwrap_or(0);
+    (time, steps_of(thread).any(|step| step.is_last() && step.time() == time))
+}
+
+/// The keys of the later stages of the same renewal.
+fn later_stages(matter: &Matter) -> impl Iterator<Item = String> {
+    let own = STAGES.iter().position(|one| *one == matter.code.as_str());
+    let later = STAGES.iter().skip(own.map_or(STAGES.len(), |own| own + 1));
+    let code = format!("/{}/", matter.code);
+    later.map(move |later| matter.key.replacen(&code, &format!("/{later}/"), 1))
 }
 
 /// The steps that were claimed and have not arrived.
@@ -519,6 +574,7 @@ pub fn matter_of(file: TenantId, record: &Record) -> Option<Matter> {
         suspended: false,
         command_for_all: None,
         in_git: InGit::No,
+        is_remembered: true,
     })
 }
 

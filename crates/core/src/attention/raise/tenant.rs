@@ -150,14 +150,15 @@ impl OneTenant<'_> {
     ) -> Matter {
         let key = key(self.tenant.tenant_id, &self.tenant.name, token, cause, period);
         Matter {
-            tenant: Some(MatterTenant {
-                name: self.tenant.name.clone(),
-                tenant_id: self.tenant.tenant_id,
-            }),
+            tenant: Some(self.named()),
             token: token.cloned(),
             suspended: self.is_suspended(entry),
             ..matter(key, cause, words)
         }
+    }
+
+    pub(super) fn named(&self) -> MatterTenant {
+        MatterTenant { name: self.tenant.name.clone(), tenant_id: self.tenant.tenant_id }
     }
 
     fn today(&self) -> chrono::NaiveDate {
@@ -171,7 +172,7 @@ impl OneTenant<'_> {
         suspension.is_some_and(|suspension| !suspension.is_over(today))
     }
 
-    fn entry(&self, token: &TokenRef) -> Option<&Token> {
+    pub(super) fn entry(&self, token: &TokenRef) -> Option<&Token> {
         let mut planned = self.tenant.tokens.iter();
         planned.find(|one| one.state.token() == *token)?.state.entry_in(self.desired?)
     }

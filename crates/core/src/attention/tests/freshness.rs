@@ -14,7 +14,6 @@ fn remembered(world: &World, hours: Option<i64>) -> Vec<Matter> {
         ledger: world.ledger.as_ref().ok(),
         policy: &world.policy,
         clone: &clone,
-        earlier: None,
     })
     .matters
 }
@@ -96,7 +95,6 @@ fn a_tenant_that_nobody_asked_for_is_told_by_its_last_reading() {
             ledger: world.ledger.as_ref().ok(),
             policy: &world.policy,
             clone: &clone,
-            earlier: None,
         })
         .matters
     };

@@ -73,6 +73,7 @@ impl Scene {
             suspended: false,
             command_for_all: None,
             in_git: InGit::No,
+            is_remembered: false,
         }
     }
 
@@ -208,6 +209,14 @@ fn sink(name: &str) -> SinkPolicy {
 }
 
 const NOTHING: [&str; 0] = [];
+
+#[test]
+fn what_only_the_notes_remember_is_told_to_nobody() {
+    let mut scene = Scene::new();
+    scene.raise(Cause::Expired);
+    scene.matters[0].is_remembered = true;
+    assert_eq!(scene.run(), NOTHING);
+}
 
 #[test]
 fn a_matter_is_told_once_and_its_end_once() {

@@ -38,6 +38,7 @@ fn matter(cause: Cause, in_git: InGit) -> Matter {
         suspended: false,
         command_for_all: None,
         in_git,
+        is_remembered: false,
     }
 }
 

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::status::Scene;
 use super::{PageView, Sentence, Word, token_path};
-use crate::attention::{Matter, Severity};
+use crate::attention::{Cause, Code, Matter, Severity};
 use crate::model::Timestamp;
 use crate::report::attention::{Group, groups};
 use crate::report::text::{day, plural};
@@ -132,6 +132,14 @@ fn cards<'a>(group: &Group<'a>) -> Vec<Card<'a>> {
     cards
 }
 
+/// What a group is about. How severe it is stands beside it, so that one code would be said twice.
+fn title(code: Code) -> String {
+    if code == Cause::Critical.code() {
+        return "expires soon".to_owned();
+    }
+    code.as_str().replace('-', " ")
+}
+
 fn group(scene: &Scene<'_>, group: &Group<'_>) -> Markup {
     let cards = cards(group);
     let cards = cards.get(..MAX_CARDS).unwrap_or(&cards);
@@ -142,7 +150,7 @@ fn group(scene: &Scene<'_>, group: &Group<'_>) -> Markup {
     html! {
         div.group.(group.loudness().as_str()) {
             h3 {
-                (group.code.as_str().replace('-', " ")) (group.particular())
+                (title(group.code)) (group.particular())
                 " " span.severity { (group.loudness().as_str()) }
                 @if group.matters.len() > 1 { " " span.dim { (group.matters.len()) } }
             }

@@ -96,6 +96,7 @@ fn of_ten_thousand_matters_the_page_tells_a_few_and_the_table_all() {
     let (above, table) = page.split_once("<noscript").unwrap();
     assert!(above.len() < 200_000, "{}", above.len());
     assert!(above.contains("… and ") && above.contains("data-code=\"critical\""));
+    assert!(above.contains("<h3>expires soon <span class=\"severity\">critical</span>"));
     assert_eq!(table.matches("data-p=").count(), 10_000);
 }
 

@@ -82,7 +82,6 @@ fn a_folder_of_another_tenant_that_only_watches_is_told_before_anything_is_downl
         ledger: world.ledger.as_ref().ok(),
         policy: &world.policy,
         clone: &crate::attention::CloneState::default(),
-        earlier: None,
     })
     .matters;
     let matter = matters.iter().find(|one| one.code.to_string() == "wrong-destination").unwrap();

@@ -1,0 +1,180 @@
+//! What was told stays in the list while its token cannot be read, and ends by a reading.
+
+use super::*;
+use crate::ledger::testing::author;
+use crate::model::{EntryBody, LedgerEntry, Notice, Noticed, Phase, Record, Telling, TokenRef};
+
+const TOLD: &str = "2026-11-20T08:00:00Z";
+const LATER: &str = "2026-11-20T09:00:00Z";
+
+/// A world with a sink, whose push certificate does not work.
+fn broken() -> World {
+    let mut world = World::renewal();
+    world.policy.notify.push(sink("hub"));
+    world.live_push(|push| push.failure = Some("invalid".into()));
+    world
+}
+
+fn is_invalid(matter: &Matter) -> bool {
+    matter.code.as_str() == "token-invalid"
+}
+
+fn invalid(world: &World) -> Matter {
+    attention(world).into_iter().find(is_invalid).unwrap()
+}
+
+/// Notes that this step of a matter was told at a sink.
+fn tell(world: &mut World, matter: &Matter, (sink, step, on): (&str, &str, &str)) {
+    let noticed = Noticed {
+        code: matter.code.to_string(),
+        severity: matter.severity.as_str().into(),
+        since: matter.since,
+        due: matter.due,
+    };
+    let notice = Notice {
+        key: matter.key.clone(),
+        sink: sink.into(),
+        step: step.into(),
+        delivery: Sha256::of(step.as_bytes()),
+        on: at(on),
+        phase: Phase::Sent,
+        matter: Some(noticed),
+    };
+    let body = EntryBody::Told { event: Telling::Notified, notice };
+    let name = world.tenant.name.clone();
+    let entry = LedgerEntry::new(at(on), name, matter.token.clone(), &author("run-1"), body);
+    let id = world.tenant.tenant_id;
+    let lines: &mut Vec<Record> = world.ledger.as_mut().unwrap().told.entry(id).or_default();
+    let seq = lines.len() as u64 + 1;
+    lines.push(entry.at_place(seq, Sha256::ZERO));
+}
+
+fn no_answer(world: &mut World) {
+    world.live.push = Reading::Unknown(Problem::new(ProblemCode::Timeout, "no answer in time"));
+}
+
+/// The same matter of another cause, as if it had been told.
+fn of(matter: &Matter, cause: Cause, period: &str) -> Matter {
+    let (start, _) = matter.key.split_once("/token-invalid/").unwrap();
+    let key = format!("{start}/{}/{period}", cause.code());
+    Matter { key, code: cause.code(), severity: cause.severity(), ..matter.clone() }
+}
+
+fn remembered(world: &World) -> Vec<Matter> {
+    attention(world).into_iter().filter(|one| one.is_remembered).collect()
+}
+
+#[test]
+fn what_was_told_stays_until_a_reading_disproves_it() {
+    let mut world = broken();
+    let told = invalid(&world);
+    tell(&mut world, &told, ("hub", "raised-1", TOLD));
+    let read = world.live.push.clone();
+    no_answer(&mut world);
+    let kept = attention(&world).into_iter().find(is_invalid).unwrap();
+    assert_eq!((kept.key, kept.severity), (told.key, told.severity));
+    assert_eq!(kept.as_of, Some(at(TOLD)));
+    assert!(kept.message.starts_with("Told last on 2026-11-20: "), "{}", kept.message);
+    assert_eq!(kept.command.as_deref(), Some("applecart history contoso/push"));
+    // Read again, and well, though no sink was told of the end.
+    world.live.push = read;
+    world.live_push(|push| push.failure = None);
+    assert!(!attention(&world).iter().any(is_invalid));
+}
+
+#[test]
+fn what_is_read_is_told_once_and_by_the_reading() {
+    let mut world = broken();
+    let told = invalid(&world);
+    tell(&mut world, &told, ("hub", "raised-1", TOLD));
+    let matters: Vec<_> = attention(&world).into_iter().filter(is_invalid).collect();
+    assert_eq!(matters, [told]);
+}
+
+#[test]
+fn what_is_over_does_not_come_back() {
+    let mut world = broken();
+    let told = invalid(&world);
+    tell(&mut world, &told, ("hub", "raised-1", TOLD));
+    tell(&mut world, &told, ("hub", "resolved-1", LATER));
+    no_answer(&mut world);
+    assert_eq!(remembered(&world), []);
+    // And again, for the second time.
+    tell(&mut world, &told, ("hub", "raised-2", LATER));
+    assert_eq!(remembered(&world).len(), 1);
+}
+
+#[test]
+fn a_line_ends_a_matter_at_its_own_sink_and_no_sink_that_is_gone_keeps_one() {
+    let mut world = broken();
+    world.policy.notify.push(sink("desk"));
+    let told = invalid(&world);
+    tell(&mut world, &told, ("hub", "raised-1", TOLD));
+    tell(&mut world, &told, ("desk", "raised-1", TOLD));
+    tell(&mut world, &told, ("desk", "resolved-1", LATER));
+    no_answer(&mut world);
+    assert_eq!(remembered(&world).len(), 1, "one end, of two sinks");
+    world.policy.notify.retain(|sink| sink.name == "desk");
+    assert_eq!(remembered(&world), []);
+}
+
+#[test]
+fn the_calendar_tells_how_far_a_renewal_is_also_of_a_token_that_cannot_be_read() {
+    let mut world = broken();
+    let told = invalid(&world);
+    for (cause, period) in [(Cause::RenewalDue, "2026-12-01"), (Cause::Critical, "2026-12-01")] {
+        tell(&mut world, &of(&told, cause, period), ("hub", "raised-1", TOLD));
+    }
+    let codes = |world: &World| -> Vec<String> {
+        remembered(world).iter().map(|one| one.code.to_string()).collect()
+    };
+    no_answer(&mut world);
+    assert_eq!(codes(&world), ["critical"], "the later stage took the place of the earlier one");
+    // A later reading is on record, and of another certificate.
+    world.recorded(Event::Observed, "AA", "run-1", LATER);
+    assert_eq!(codes(&world), [""; 0]);
+}
+
+#[test]
+fn what_the_record_tells_needs_no_reading_to_be_over() {
+    let mut world = broken();
+    let told = invalid(&world);
+    for cause in [Cause::AwaitingConfirmation, Cause::RequestDisputed, Cause::RenewalOpen] {
+        tell(&mut world, &of(&told, cause, "-"), ("hub", "raised-1", TOLD));
+    }
+    no_answer(&mut world);
+    assert_eq!(remembered(&world), []);
+}
+
+#[test]
+fn a_token_that_only_intune_names_keeps_what_was_told_of_it() {
+    let mut world = broken();
+    let told = invalid(&world);
+    let token = TokenRef {
+        kind: crate::model::Kind::Vpp,
+        id: Some("9a1f".into()),
+        name: Some("London".into()),
+    };
+    let key = told.key.replacen("/push/-/", "/vpp/9a1f/", 1);
+    let stranger = Matter { key, token: Some(token), ..told };
+    tell(&mut world, &stranger, ("hub", "raised-1", TOLD));
+    assert_eq!(remembered(&world), [], "it was read that Intune has no such token");
+    no_answer(&mut world);
+    let kept = remembered(&world);
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].command.as_deref(), Some("applecart status --select contoso"));
+}
+
+#[test]
+fn a_forged_line_hides_nothing_that_a_run_found() {
+    let mut world = broken();
+    let told = invalid(&world);
+    for step in ["raised-1", "resolved-1", "raised-4294967295", "unwatched-2"] {
+        tell(&mut world, &told, ("hub", step, TOLD));
+    }
+    assert_eq!(invalid(&world), told);
+    // One from the future is not known yet.
+    tell(&mut world, &told, ("hub", "raised-2", "2031-01-01T00:00:00Z"));
+    no_answer(&mut world);
+    assert_eq!(remembered(&world), []);
+}
