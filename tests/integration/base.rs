@@ -659,6 +659,34 @@ fn a_pull_request_says_which_alarms_end_by_its_own_limits() {
 }
 
 #[test]
+fn a_pull_request_whose_tenant_file_lets_others_be_told_says_whom() {
+    let fleet = Fleet::new();
+    let file = fleet.world.repo().join("tenants/contoso/tenant.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let with = |more: &str| std::fs::write(&file, format!("{text}{more}")).unwrap();
+    fleet.policy("notify: [{sink: chat, slack: {host: a.example}, select: [ring=prod]}]\n");
+    with("labels: {ring: prod}\ncontacts: [it@contoso.example]\ntickets: {halo: 1}\n");
+    fleet.world.commit("Who is told");
+    fleet.push("main");
+    fleet.branch("quiet");
+    with("labels: {ring: test}\ncontacts: [it@evil.example]\ntickets: {halo: 2}\n");
+    fleet.world.commit("Others");
+    let plan = |format: &str| {
+        fleet.world.run(&["plan", "--base", "origin/main", "--format", format]).ends_with(0)
+    };
+    let json = plan("json").json();
+    let told = matter(&json, "alarms-end").unwrap();
+    assert_eq!(told["severity"], "urgent");
+    for format in ["human", "markdown", "github"] {
+        let shown = plan(format);
+        let words = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        for said in ["`chat`", "it@contoso.example → it@evil.example", "halo 1 → 2"] {
+            assert!(words.replace('\\', "").replace("&#64;", "@").contains(said), "{said} {format} {shown:?}");
+        }
+    }
+}
+
+#[test]
 fn a_pull_request_whose_own_settings_cannot_be_read_says_so_first() {
     let fleet = Fleet::new();
     fleet.branch("broken");

@@ -80,7 +80,7 @@ pub use status::{
 };
 pub(crate) use text::at_most as at_most_in_words;
 pub(crate) use renew::command_of;
-pub(crate) use text::names as names_in_line;
+pub use text::names as names_in_line;
 pub(crate) use text::wrap;
 pub use text::{escape, plural, without_commands};
 

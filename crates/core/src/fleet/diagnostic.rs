@@ -82,6 +82,7 @@ crate::code_enum! {
         DuplicateTokenFile = "duplicate-token-file",
         DuplicateSha256 = "duplicate-sha256",
         DuplicateTopic = "duplicate-topic",
+        DuplicateTicketNumber = "duplicate-ticket-number",
     }
 }
 

@@ -37,7 +37,8 @@ pub fn foretell(plan: &mut Plan, now: &Policy, proposed: &Proposed<'_>) {
     }
     if let Some(policy) = proposed.policy {
         plan.quieter_then = quieter(plan, policy);
-        plan.told_less_then = now.told_less(policy);
+        // The settings are about every tenant, so they are told before the tenants' own files.
+        plan.told_less_then.splice(0..0, now.told_less(policy));
     }
 }
 

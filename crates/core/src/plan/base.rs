@@ -1,6 +1,8 @@
 //! What the planned revision changes about the fleet as a whole, against its base: where
 //! credentials would go for the first time, who is no longer watched, and other settings.
 
+mod told;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::input::{Base, Input, Known};
@@ -21,6 +23,7 @@ pub(super) struct Changes {
     pub(super) recipients: Option<RecipientsChange>,
     pub(super) removed: Vec<RemovedTenant>,
     pub(super) resealed: Vec<ResealedTenant>,
+    pub(super) told_less: Vec<String>,
     withdrawn: BTreeMap<TenantId, Vec<Withdrawn>>,
     outdated: BTreeMap<TenantId, Outdated>,
 }
@@ -32,17 +35,19 @@ impl Changes {
             .proposed
             .filter(|_| base.policy_changed)
             .and_then(|proposed| recipients(input.policy, proposed));
+        let before = base.fork.unwrap_or(base.tenants);
         Self {
             known: Some(base.tenants.iter().filter_map(Desired::tenant_id).collect()),
             policy: base.policy_changed,
             recipients,
             removed: removed(input, base),
-            resealed: resealed(input.fleet, base.fork.unwrap_or(base.tenants))
+            resealed: resealed(input.fleet, before)
                 .into_iter()
                 .filter(|(tenant, _)| input.selection.matches(tenant))
                 .map(|(tenant, files)| ResealedTenant { name: tenant.name.to_string(), files })
                 .collect(),
-            withdrawn: withdrawn(input.fleet, base.fork.unwrap_or(base.tenants)),
+            told_less: told::told_less(input, before),
+            withdrawn: withdrawn(input.fleet, before),
             outdated: outdated(input, base),
         }
     }

@@ -100,7 +100,7 @@ fn whole(input: &Input<'_>, fleet: Fleet) -> Planned {
         after_merge: None,
         record_changed: None,
         quieter_then: Vec::new(),
-        told_less_then: Vec::new(),
+        told_less_then: changes.told_less,
         settings_invalid: None,
         recipients_changed: changes.recipients,
         removed_tenants: changes.removed,

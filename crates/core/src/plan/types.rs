@@ -451,7 +451,8 @@ pub struct Plan {
     /// The tokens of which its own `expiry` would raise a lower alarm, or none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quieter_then: Vec<QuieterThen>,
-    /// What its own `notify` and `tickets` would no longer tell those who are told now, one clause each.
+    /// What its own `notify` and `tickets` would no longer tell those who are told now, and of which
+    /// tenants their own files let fewer be told, or others; one clause each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told_less_then: Vec<String>,
     /// Why its own settings cannot be read, so that nothing would run after the merge; `null` where

@@ -87,8 +87,8 @@ pub(crate) fn quieter(tokens: &[QuieterThen], told_less: &[String]) -> Option<St
     });
     let notify = (!told_less.is_empty()).then(|| {
         format!(
-            "After this merge, by this revision's own settings, less is told of what needs a person, or later: {}.",
-            names_in_line(told_less, NAMED)
+            "After this merge, by this revision's own settings and tenant files, less is told of what needs a person, or to others, or later: {}.",
+            names_in_line(told_less, CLAUSES)
         )
     });
     let told: Vec<String> = expiry.into_iter().chain(notify).collect();
@@ -193,6 +193,9 @@ fn sealed_to_others(files: &[SealedToOthers]) -> Vec<String> {
 
 /// As many tenants are named in a sentence.
 const NAMED: usize = 5;
+
+/// As many changes of who is told: one that is left out is one that nobody reviews.
+const CLAUSES: usize = 50;
 
 fn recipients(change: &RecipientsChange) -> String {
     let list = |what: &str, keys: &[String]| {

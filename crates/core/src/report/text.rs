@@ -107,7 +107,7 @@ pub(super) fn joined<T: ToString>(words: &[T], separator: &str) -> String {
 }
 
 /// Names in one line, escaped, and of more than `limit` the rest as a count.
-pub(crate) fn names<T: AsRef<str>>(all: &[T], limit: usize) -> String {
+pub fn names<T: AsRef<str>>(all: &[T], limit: usize) -> String {
     let mut text =
         all.iter().take(limit).map(|name| escape(name.as_ref())).collect::<Vec<_>>().join(", ");
     if all.len() > limit {

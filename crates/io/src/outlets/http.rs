@@ -124,10 +124,10 @@ pub fn secret_url(
     host: &str,
     read: impl Fn(&str) -> Option<String>,
 ) -> Result<Url, SinkError> {
-    let Some(text) = read(&variable).filter(|text| !text.trim().is_empty()) else {
+    let Some(text) = read(&variable).filter(|text| !text.is_empty()) else {
         return Err(SinkError::NotConfigured { variable });
     };
-    let Ok(url) = Url::parse(text.trim()) else {
+    let Ok(url) = Url::parse(&text) else {
         return Err(SinkError::BadSecret { variable, why: "it is not a URL" });
     };
     let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));

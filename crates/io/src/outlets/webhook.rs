@@ -35,7 +35,7 @@ impl Proof {
     ) -> Result<Self, SinkError> {
         let secret = |what: &str| {
             let variable = variable(sink, what);
-            match read(&variable).map(|text| Zeroizing::new(text.trim().to_owned())) {
+            match read(&variable).map(Zeroizing::new) {
                 Some(text) if !text.is_empty() => Ok((variable, text)),
                 _ => Err(SinkError::NotConfigured { variable }),
             }

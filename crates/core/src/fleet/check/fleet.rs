@@ -20,6 +20,8 @@ pub(super) enum ClaimKind {
     File,
     Sha256,
     Topic,
+    /// The customer's number in a ticket system.
+    TicketNumber,
 }
 
 impl ClaimKind {
@@ -30,7 +32,13 @@ impl ClaimKind {
             Self::File => Code::DuplicateTokenFile,
             Self::Sha256 => Code::DuplicateSha256,
             Self::Topic => Code::DuplicateTopic,
+            Self::TicketNumber => Code::DuplicateTicketNumber,
         }
+    }
+
+    /// Whether two may have it: tenants of one customer have one number.
+    fn may_be_shared(self) -> bool {
+        self == Self::TicketNumber
     }
 
     fn words(self) -> (&'static str, &'static str) {
@@ -54,6 +62,10 @@ impl ClaimKind {
             Self::Topic => (
                 "this topic is also that of",
                 "a push certificate serves one tenant: correct the copy before anything is uploaded",
+            ),
+            Self::TicketNumber => (
+                "this customer's number is also that of",
+                "tickets go to the customer of that number: correct the copy, unless both tenants are one customer's",
             ),
         }
     }
@@ -117,11 +129,10 @@ pub(in super::super) fn duplicates(claimants: &[Claimant<'_>]) -> Vec<Diagnostic
             let message = format!("{message} {}", and(&listed));
             let Span { line, column, length, start, .. } = claim.span;
             let shown = excerpt(claimant.text, start, length);
-            found.push(
-                Diagnostic::of_file(kind.code(), claimant.file, message)
-                    .at(line, column, length, shown)
-                    .with_help(help),
-            );
+            let told = Diagnostic::of_file(kind.code(), claimant.file, message)
+                .at(line, column, length, shown)
+                .with_help(help);
+            found.push(if kind.may_be_shared() { told.as_warning() } else { told });
         }
     }
     found

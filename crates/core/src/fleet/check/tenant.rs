@@ -43,6 +43,10 @@ pub(in super::super) fn check_tenant(
     let contacts = checks.limited("contacts", raw.contacts.as_deref(), |one| Some(one.span));
     let contacts = contacts.iter().filter_map(|one| checks.mail(one)).collect();
     let tickets = checks.customer_numbers(raw.tickets.as_ref());
+    for (system, at) in raw.tickets.iter().flatten() {
+        let number = format!("{system}: {}", at.value);
+        claims.add(ClaimKind::TicketNumber, &number, &format!("tickets.{system}"), at.span);
+    }
     let watch = checks.watch(raw.watch.as_ref());
     let auth = checks.profile(raw.auth.as_ref(), policy);
     let consent = raw.consent.as_ref().and_then(|consent| consent.data_sharing.as_ref());

@@ -347,6 +347,25 @@ fn duplicates_are_reported_on_each_and_leave_the_tenants_valid() {
 }
 
 #[test]
+fn one_customers_number_of_two_tenants_is_a_warning_on_each() {
+    let numbers = |number: &str| format!("tickets: {{halo: {number}, other: 7{number}}}\n");
+    let loaded = load(&fleet(vec![
+        folder("adatum", tenant_yaml("adatum", 1, &numbers("1")).as_bytes()),
+        folder("contoso", tenant_yaml("contoso", 2, "tickets: {halo: '1', desk: 71}\n").as_bytes()),
+        folder("fabrikam", tenant_yaml("fabrikam", 3, &numbers("2")).as_bytes()),
+    ]));
+    let found = loaded.diagnostics.iter().map(|one| (one.code, one.is_error(), &*one.message));
+    let code = Code::DuplicateTicketNumber;
+    assert_eq!(
+        found.collect::<Vec<_>>(),
+        [
+            (code, false, "this customer's number is also that of `contoso` (tickets.halo)"),
+            (code, false, "this customer's number is also that of `adatum` (tickets.halo)"),
+        ]
+    );
+}
+
+#[test]
 fn many_duplicates_name_a_few_of_the_others() {
     let folders: Vec<Folder> = (0..2_000)
         .map(|n| {

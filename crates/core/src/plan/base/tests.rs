@@ -1,7 +1,7 @@
 //! What a revision changes about the fleet: equal worlds, change one thing, expect one thing.
 
 use crate::attention::Attention;
-use crate::fleet::Desired;
+use crate::fleet::{Desired, Tenant, load_policy};
 use crate::model::{Kind, Sha256};
 use crate::plan::world::{World, policy, push_entry, tenant};
 use crate::plan::{RecipientsChange, RemovedTenant, ResealedTenant, Selection, Withdrawal};
@@ -219,4 +219,93 @@ fn a_revision_that_watches_less_says_so() {
     let mut file = world();
     file.entry().file = None;
     assert_eq!(withdrawn(&file), [Withdrawal::File]);
+}
+
+/// Contoso is told of at two sinks, one of which selects by a label, and has a contact and a number.
+fn told_world() -> World {
+    let mut world = World::equal();
+    let sinks = "notify:
+  - {sink: chat, slack: {host: a.example}, select: [ring=prod]}
+  - {sink: team, teams: {host: b.example}, select: ['contoso,ring=prod', fabrikam]}
+";
+    let fleet = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/data/valid/fleet-whole.yaml"
+    ));
+    let text = format!("{fleet}{sinks}");
+    world.policy.notify = load_policy(Some(text.as_bytes())).0.unwrap().notify;
+    world.tenant.labels = [("ring".to_owned(), "prod".to_owned())].into();
+    world.tenant.contacts = vec!["it@contoso.example".into()];
+    world.tenant.tickets = [("halo".to_owned(), "1".to_owned())].into();
+    world.tenant.display_name = Some("Contoso Ltd".into());
+    let mut fabrikam = tenant("fabrikam", 2);
+    fabrikam.tickets = [("halo".to_owned(), "2".to_owned())].into();
+    fabrikam.display_name = Some("Fabrikam".into());
+    world.others.push(Desired::Valid(fabrikam));
+    world.reviewed();
+    world.selection = Selection::default();
+    world
+}
+
+#[test]
+fn a_tenant_file_by_which_fewer_are_told_or_others_says_who() {
+    assert_eq!(told_world().plan().told_less_then, [""; 0]);
+    type Change = fn(&mut Tenant);
+    let cases: [(Change, &str); 9] = [
+        (
+            |it| it.labels.clear(),
+            "no sink is told of it any more: no longer selected by `chat`, `team`",
+        ),
+        (
+            |it| it.contacts = vec!["it@evil.example".into()],
+            "contacts it@contoso.example → it@evil.example",
+        ),
+        (
+            |it| it.contacts.push("b@evil.example".into()),
+            "contacts it@contoso.example → it@contoso.example, b@evil.example",
+        ),
+        (|it| it.contacts.clear(), "contacts it@contoso.example → nobody"),
+        (
+            |it| drop(it.tickets.insert("halo".into(), "2".into())),
+            "number in halo 1 → 2, which is also the number of fabrikam",
+        ),
+        (|it| drop(it.tickets.insert("halo".into(), "3".into())), "number in halo 1 → 3"),
+        (|it| it.tickets.clear(), "number in halo 1 → none"),
+        (|it| it.display_name = Some("Fabrikam".into()), "it is called Fabrikam as fabrikam is"),
+        (|it| it.name = "contoso-ltd".parse().unwrap(), "no longer selected by `team`"),
+    ];
+    for (change, told) in cases {
+        let mut world = told_world();
+        change(&mut world.tenant);
+        let told = format!("{} ({told})", world.tenant.name);
+        assert_eq!(world.plan().told_less_then, [told]);
+    }
+}
+
+#[test]
+fn a_tenant_file_by_which_more_are_told_is_not_reported_as_less() {
+    let mut world = told_world();
+    let with = world.tenant.clone();
+    world.tenant.contacts.clear();
+    world.tenant.tickets.clear();
+    world.tenant.labels.clear();
+    world.reviewed();
+    world.tenant = with;
+    assert_eq!(world.plan().told_less_then, [""; 0]);
+}
+
+#[test]
+fn a_new_tenant_with_anothers_number_says_so_and_a_selection_hides_no_label_that_goes() {
+    let mut world = told_world();
+    let mut copied = tenant("tailspin", 3);
+    copied.tickets = [("halo".to_owned(), "1".to_owned())].into();
+    world.others.push(Desired::Valid(copied));
+    let told = "tailspin (number in halo 1, which is also the number of contoso)";
+    assert_eq!(world.plan().told_less_then, [told]);
+    world.others.pop();
+    world.tenant.labels.clear();
+    world.selection = Selection::parse(&["ring=prod".to_owned()]).unwrap();
+    assert_eq!(world.plan().told_less_then.len(), 1);
+    world.selection = Selection::parse(&["fabrikam".to_owned()]).unwrap();
+    assert_eq!(world.plan().told_less_then, [""; 0], "nobody asked");
 }

@@ -265,4 +265,8 @@ super::rows! {
         "Two tenants have the same push topic.",
         TWICE,
         "Seal each tenant's own certificate.";
+    "duplicate-ticket-number" [Diagnostic] Warning ()
+        "Two tenants have the same number under the same key of `tickets`.",
+        "Tickets of one customer would be opened at the other: only where both tenants are one customer's is that right.",
+        "Look the customer up in the ticket system, and correct the copied number.";
 }

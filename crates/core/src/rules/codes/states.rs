@@ -203,9 +203,9 @@ super::rows! {
         "Once it is merged, every command ends with 78: nothing is uploaded, and no run tells any more what expires.",
         "Do not merge it. To see every mistake in it, run `applecart validate`.";
     "alarms-end" [Attention] Error ()
-        "The planned revision shortens `expiry`, so that tokens which are critical or due are told less urgently or not at all; or its `notify` tells fewer people, or of less; or its `drift` later.",
+        "The planned revision shortens `expiry`, so that tokens which are critical or due are told less urgently or not at all; or its `notify` tells fewer people, or of less; or its `drift` later; or the labels, contacts or ticket numbers of a tenant file change, so that fewer sinks are told of this tenant, or others.",
         "No renewal follows from it: the tokens still expire on their day, and no run tells, or not those who were told so far.",
-        "Renew these tokens first. Merge other limits only if the team that is told by them agrees.";
+        "Renew these tokens first. Merge other limits only if the team that is told by them agrees, and other contacts and numbers only if this customer named them.";
     "ledger-moved" [Ledger Attention] Error ()
         "The settings named another branch for the ledger or the notes before, and that branch has lines which the one named now does not have; or a `genesis` that they named was dropped.",
         "Holds and first sights rest on those lines, so nothing is uploaded without them. A dropped `genesis` is asked for all the same, as long as the history says that there was one.",
