@@ -9,6 +9,7 @@ use std::sync::Arc;
 use age::secrecy::SecretString;
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
+use zeroize::Zeroizing;
 
 use super::AppError;
 use applecart_core::fleet::{Auth, CredentialKind};
@@ -59,6 +60,14 @@ impl Environment {
         (self.look_up)(name).filter(|value| !value.is_empty())
     }
 
+    /// A secret's text without the line end that a file or a pipeline adds, and that no sender of it
+    /// would know of; one of nothing else counts as unset.
+    pub fn secret(&self, name: &str) -> Option<String> {
+        let value = Zeroizing::new(self.variable(name)?);
+        let text = value.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
     /// The target branch that the pipeline names, without `refs/heads/` (Azure Pipelines names it
     /// in full), and the variable that does.
     pub fn target_branch(&self) -> Option<(&'static str, String)> {
@@ -81,8 +90,8 @@ impl Environment {
     /// The client secret of an application: its own, else the one for all.
     pub fn client_secret(&self, auth: &Auth) -> Option<ClientSecret> {
         const NAME: &str = "AZURE_CLIENT_SECRET";
-        let own = self.variable(&of_application(NAME, &auth.client_id));
-        own.or_else(|| self.variable(NAME)).and_then(ClientSecret::new)
+        let own = self.secret(&of_application(NAME, &auth.client_id));
+        own.or_else(|| self.secret(NAME)).and_then(ClientSecret::new)
     }
 
     /// Where Graph and Entra are, for simulators and proxies.

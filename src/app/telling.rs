@@ -115,7 +115,7 @@ pub type Made = BTreeMap<String, Result<Box<dyn Sink>, SinkError>>;
 /// The sinks of a policy.
 pub fn sinks(context: &Context, policies: &[SinkPolicy]) -> Result<Made, SinkError> {
     let http = Arc::new(Http::new()?);
-    let read = |name: &str| context.environment.variable(name);
+    let read = |name: &str| context.environment.secret(name);
     let made = policies
         .iter()
         .map(|policy| (policy.name.clone(), make(policy, read, &http, &context.clock)));

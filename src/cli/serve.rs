@@ -130,7 +130,7 @@ fn listen(args: &Args, environment: &Environment) -> Result<Listen, CliError> {
             .zip(args.tls_key.clone())
             .map(|(certificate, key)| Tls { certificate, key }),
         plain_http: args.plain_http,
-        webhooks: environment.variable(WebhookSecret::VARIABLE).map(WebhookSecret::from),
+        webhooks: environment.secret(WebhookSecret::VARIABLE).map(WebhookSecret::from),
     })
 }
 

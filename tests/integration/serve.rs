@@ -543,6 +543,41 @@ fn what_would_tell_strangers_is_refused_at_the_start() {
 }
 
 #[test]
+fn secrets_with_the_line_end_of_their_file_are_the_same_secrets() {
+    let world = World::new();
+    world.renewal("contoso");
+    let mut command = world.command(&arguments(&[]));
+    command.env("APPLECART_SERVE_TOKEN", "0123456789abcdef\n");
+    command.env("APPLECART_WEBHOOK_SECRET", "fedcba9876543210\r\n");
+    command.env("AZURE_CLIENT_SECRET", format!("{}\n", world.secret));
+    let serve = Serve::start(command);
+    eventually("it has read", || serve.is_ready());
+    let given = |token: &str| format!("Authorization: Bearer {token}");
+    assert_eq!(serve.ask("GET", "/metrics", &[&given("0123456789abcdef")], "").status, 200);
+    assert_eq!(serve.ask("GET", "/metrics", &[&given("0123456789abcdee")], "").status, 401);
+    let hook = ["X-Gitlab-Event: Push Hook", "X-Gitlab-Token: fedcba9876543210"];
+    assert_eq!(serve.ask("POST", "/hooks/gitlab", &hook, "{}").status / 100, 2);
+}
+
+#[test]
+fn the_log_says_of_each_run_that_went_wrong_why_and_of_no_other() {
+    let world = World::new();
+    world.renewal("contoso");
+    let serve = Serve::of(&world, &[]);
+    eventually("it has read", || serve.is_ready());
+    assert!(!serve.log().contains("a run ended"), "{}", serve.log());
+    drop(serve);
+    let mut command = world.command(&arguments(&[]));
+    command.env("AZURE_CLIENT_SECRET", "another-one");
+    let serve = Serve::start(command);
+    eventually("it says so", || serve.log().contains("a run ended: contoso: "));
+    let log = serve.log();
+    let line = log.lines().find(|line| line.contains("a run ended")).unwrap();
+    assert!(line.contains("WARN") && line.contains("outcome=\"failed\""), "{line}");
+    assert!(line.contains("secret") && !line.contains("another-one"), "{line}");
+}
+
+#[test]
 fn it_answers_over_tls_with_the_certificate_it_is_given() {
     let world = World::new();
     world.renewal("contoso");

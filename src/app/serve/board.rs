@@ -144,8 +144,7 @@ impl Board {
 
     /// Takes what came of a run, and says how long to wait for the next one.
     pub(super) fn ends(&self, round: Round, now: Now, interval: Duration, chance: f64) -> Duration {
-        let is_partial = !round.troubles.is_empty()
-            || round.status.as_ref().is_some_and(|status| status.summary.unobserved > 0);
+        let is_partial = round.is_partial();
         let mut need = round.status.as_ref().map_or(Need::Usual, schedule::need);
         let wait = self.with(|figures| {
             if let Some(began) = figures.running_since.take() {
@@ -170,7 +169,11 @@ impl Board {
             *figures.runs.entry(outcome).or_default() += 1;
             let wait = schedule::wait(interval, need, chance);
             let took = figures.last_took.unwrap_or_default().as_millis();
-            tracing::info!(outcome, took_ms = took, wait_s = wait.as_secs(), "a run ended");
+            let (took_ms, wait_s) = (took, wait.as_secs());
+            match round.wrong() {
+                Some(why) => tracing::warn!(outcome, took_ms, wait_s, "a run ended: {why}"),
+                None => tracing::info!(outcome, took_ms, wait_s, "a run ended"),
+            }
             figures.next = chrono::Duration::from_std(wait).ok().map(|wait| now.at.plus(wait));
             wait
         });

@@ -22,6 +22,9 @@ const WAIT: Duration = Duration::from_secs(60);
 /// So many mistakes of an invalid fleet are told.
 const MISTAKES: usize = 5;
 
+/// So many tenants are named of those that could not be read for one reason.
+const NAMED: usize = 3;
+
 /// What a run does after the state was read, in this order.
 const STEPS: &[(&str, Step)] = &[("notify", tell), ("ticket", follow)];
 
@@ -150,8 +153,50 @@ impl Round {
 
     fn say(&mut self, what: &str, why: &str) {
         let why = without_secrets(why);
-        tracing::warn!(step = what, "{why}");
+        // The end of the run tells it to whoever asked for no more.
+        tracing::info!(step = what, "{why}");
         self.troubles.push(format!("{what}: {why}"));
+    }
+
+    /// Whether it did less than it should have, although it came to its end.
+    pub(super) fn is_partial(&self) -> bool {
+        !self.troubles.is_empty()
+            || self.status.as_ref().is_some_and(|status| status.summary.unobserved > 0)
+    }
+
+    /// What went wrong with it, in one line of the log; `None` where nothing did.
+    pub(super) fn wrong(&self) -> Option<String> {
+        if self.failed.is_none() && !self.is_partial() {
+            return None;
+        }
+        let mut alike: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for tenant in self.status.iter().flat_map(|status| &status.tenants) {
+            for problem in &tenant.problems {
+                let why = problem.detail.as_deref().unwrap_or(problem.code.as_str());
+                let tenants = alike.entry(why).or_default();
+                if tenants.last() != Some(&tenant.name.as_str()) {
+                    tenants.push(&tenant.name);
+                }
+            }
+        }
+        let unread = alike.into_iter().map(|(why, tenants)| {
+            let who = report::names_in_line(&tenants, NAMED);
+            without_secrets(&format!("{who}: {}", why.trim_end_matches('.'))).into_owned()
+        });
+        let unread: Vec<String> = unread.collect();
+        let more = unread.len().saturating_sub(MISTAKES);
+        let rest = (more > 0).then(|| report::plural(more, "other reason"));
+        let all: Vec<String> = self
+            .troubles
+            .iter()
+            .cloned()
+            .chain(unread.into_iter().take(MISTAKES))
+            .chain(rest)
+            .collect();
+        Some(match all.is_empty() {
+            true => "not everything could be read".to_owned(),
+            false => all.join("; "),
+        })
     }
 
     /// A run whose thread ended without a result.

@@ -99,7 +99,7 @@ impl Access {
         proxy: Option<Proxy>,
         hosts: Vec<String>,
     ) -> Result<Self, ServeError> {
-        let token = environment.variable(TOKEN);
+        let token = environment.secret(TOKEN);
         if token.as_ref().is_some_and(|token| token.len() < LEAST) {
             return Err(ServeError::Weak { variable: TOKEN, least: LEAST });
         }
