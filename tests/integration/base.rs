@@ -681,7 +681,10 @@ fn a_pull_request_whose_tenant_file_lets_others_be_told_says_whom() {
         let shown = plan(format);
         let words = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
         for said in ["`chat`", "it@contoso.example → it@evil.example", "halo 1 → 2"] {
-            assert!(words.replace('\\', "").replace("&#64;", "@").contains(said), "{said} {format} {shown:?}");
+            assert!(
+                words.replace('\\', "").replace("&#64;", "@").contains(said),
+                "{said} {format} {shown:?}"
+            );
         }
     }
 }
