@@ -341,13 +341,9 @@ impl Message {
         self.generated_at
     }
 
-    /// The most severe of its matters that are not over.
+    /// The most severe of its matters, also of those that are over.
     pub fn severity(&self) -> Option<Severity> {
-        self.told()
-            .iter()
-            .filter(|told| !told.step.is_last())
-            .map(|told| told.matter.severity)
-            .min()
+        self.told().iter().map(|told| told.matter.severity).min()
     }
 
     /// One line that names the customer, and the matter or how many. It says nothing that changes

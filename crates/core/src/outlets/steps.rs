@@ -75,7 +75,9 @@ pub fn due(input: &Input<'_>, sink: &SinkPolicy) -> Vec<Delivery> {
     }
     let mut deliveries: Vec<Delivery> =
         steps.into_iter().flat_map(|(file, due)| at.deliveries(file, due)).collect();
-    deliveries.sort_by_key(|one| one.message.severity().map_or(3, |severity| severity as u8));
+    // The end of a matter counts as much as its beginning, or a sink would hear of it after the matter
+    // came again.
+    deliveries.sort_by_key(|one| one.message.severity());
     deliveries
 }
 
@@ -307,11 +309,15 @@ impl<'a> AtSink<'a> {
     /// The messages that hold the due steps of one file. What was claimed as one message stays one; of
     /// the rest a sink with a digest gets one, when its time has come, except of what is critical.
     fn deliveries(&self, file: TenantId, due: Vec<Due>) -> Vec<Delivery> {
-        let mut again: BTreeMap<Sha256, Vec<Told>> = BTreeMap::new();
+        // In the order of their first claims: what ended must not arrive before it began.
+        let mut again: Vec<(Sha256, Vec<Told>)> = Vec::new();
         let (mut at_once, mut digest) = (Vec::new(), Vec::new());
         for Due { told, again: claimed } in due {
             match claimed {
-                Some(delivery) => again.entry(delivery).or_default().push(told),
+                Some(delivery) => match again.iter_mut().find(|(known, _)| *known == delivery) {
+                    Some((_, message)) => message.push(told),
+                    None => again.push((delivery, vec![told])),
+                },
                 None if self.sink.digest.is_none()
                     || told.matter.severity == Severity::Critical =>
                 {
@@ -325,7 +331,7 @@ impl<'a> AtSink<'a> {
         }
         let (sink, now) = (self.sink.name.as_str(), self.input.now);
         let mut messages: Vec<Message> = Vec::new();
-        for told in again.into_values().chain([digest]) {
+        for told in again.into_iter().map(|(_, told)| told).chain([digest]) {
             let whole = self.customers(file, &told).into_iter();
             messages.extend(whole.filter_map(|one| Message::digest(sink, one, now)));
         }

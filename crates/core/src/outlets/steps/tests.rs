@@ -493,6 +493,34 @@ fn a_run_that_died_is_made_up_for_with_the_same_message() {
 }
 
 #[test]
+fn what_did_not_arrive_arrives_in_the_order_in_which_it_happened() {
+    let mut scene = Scene::new();
+    let urgent = [Cause::CannotLand, Cause::FactsDiffer, Cause::CanaryFailed, Cause::Expired];
+    urgent.into_iter().for_each(|cause| scene.raise(cause));
+    scene.down = vec!["hub"];
+    scene.run();
+    let raised = std::mem::take(&mut scene.matters);
+    scene.run();
+    scene.down.clear();
+    let told = scene.run();
+    let place = |step: &str, matter: &Matter| {
+        told.iter().position(|one| *one == format!("hub: {step} {}", matter.code)).unwrap()
+    };
+    for matter in &raised {
+        assert!(place("raised-1", matter) < place("resolved-1", matter), "{told:?}");
+    }
+
+    // A run that was killed telling of an end, before the matter came again.
+    let mut scene = Scene::new();
+    scene.raise(Cause::CannotLand);
+    scene.run();
+    let raised = std::mem::take(&mut scene.matters);
+    scene.run_ending(End::Killed);
+    scene.matters = raised;
+    assert_eq!(scene.run(), ["hub: resolved-1 cannot-land", "hub: raised-2 cannot-land"]);
+}
+
+#[test]
 fn a_run_of_the_same_clone_knows_at_once_that_the_other_died() {
     let mut scene = Scene::new();
     scene.raise(Cause::Expired);
