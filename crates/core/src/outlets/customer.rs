@@ -133,7 +133,7 @@ pub fn over(code: Code, token: &TokenRef) -> Option<Item> {
     let thing = thing(token);
     let item = match topic {
         Topic::Renewal | Topic::Expired => Item::new(&format!("Your {thing} is renewed"))
-            .says("It is valid again for a year. Nothing is left for you to do."),
+            .says("It is in place, and Intune uses it. Nothing is left for you to do."),
         Topic::DeviceSyncDown => {
             Item::new(&format!("Your {thing} works again")).says("Nothing is left for you to do.")
         }

@@ -15,7 +15,7 @@ use super::message::{Customer, Message, Step, TenantMatters, Told};
 use crate::attention::{Code, InGit, Matter, MatterTenant, Severity};
 use crate::fleet::{Codes, Desired, Receiver, SinkPolicy};
 use crate::model::{Kind, Notice, Record, Sha256, Telling, TenantId, Timestamp, TokenRef};
-use crate::plan::{Observed, Plan, PlannedTenant, Selection, Sync};
+use crate::plan::{Observed, Plan, PlannedTenant, Selection, Sync, TokenState};
 use crate::rules::codes::explain;
 
 /// Everything that the steps follow from.
@@ -249,7 +249,11 @@ impl<'a> AtSink<'a> {
         if !disproves(planned, matter.token.as_ref()) || self.is_overtaken(file, matter) {
             return None;
         }
-        Some(Step::Resolved(time))
+        let is_shown = match self.sink.writes_to_customers() {
+            true => works_again(planned, matter),
+            false => !is_gone(planned, matter),
+        };
+        is_shown.then_some(Step::Resolved(time))
     }
 
     /// Whether the folder is there and does not say whose it is.
@@ -546,6 +550,33 @@ fn disproves(planned: &PlannedTenant, token: Option<&TokenRef>) -> bool {
         // Neither Git nor Intune has it any more.
         _ => is_whole,
     }
+}
+
+/// Whether the matter is about the expiry of a token that Intune is proved not to have any more. That
+/// it is gone is another matter; it was not renewed, and the date of the last one still stands.
+fn is_gone(planned: &PlannedTenant, matter: &Matter) -> bool {
+    let is_stage = STAGES.contains(&matter.code.as_str());
+    let mut own = own_tokens(planned, matter);
+    is_stage && own.any(|state| state.live.is_none() && state.sync != Sync::Unobserved)
+}
+
+/// Whether Intune has a token that works again, as a customer is told. Settings by which a date is no
+/// longer near, a deletion, and an entry that left Git end a matter for the provider; none of them is a
+/// renewal.
+fn works_again(planned: &PlannedTenant, matter: &Matter) -> bool {
+    let is_stage = STAGES.contains(&matter.code.as_str());
+    let is_later = |state: &TokenState| match (state.expires, matter.due) {
+        (Some(expires), Some(due)) => expires > due,
+        _ => false,
+    };
+    own_tokens(planned, matter).any(|state| state.live.is_some() && (!is_stage || is_later(state)))
+}
+
+fn own_tokens<'p>(
+    planned: &'p PlannedTenant,
+    matter: &'p Matter,
+) -> impl Iterator<Item = &'p TokenState> {
+    planned.tokens.iter().map(|one| &one.state).filter(|state| matter.is_about(&state.token()))
 }
 
 fn severity_of(record: &Record) -> Option<Severity> {

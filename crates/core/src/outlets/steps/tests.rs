@@ -648,6 +648,56 @@ fn customers_hear_of_their_own_devices_and_of_nothing_else() {
     assert_eq!(scene.run(), ["hub: raised-1 expired"]);
 }
 
+/// A scene whose one sink writes to the customer, who was told that the push certificate expires.
+fn told_customer() -> Scene {
+    let mut scene = Scene::new();
+    scene.sinks[0].receiver = Receiver::Email(Email {
+        host: "smtp.msp.example".into(),
+        port: 587,
+        tls: Default::default(),
+        from: "a@msp.example".into(),
+        to: Vec::new(),
+        reply_to: None,
+        contacts: true,
+    });
+    scene.world.tenant.contacts = vec!["it@contoso.example".into()];
+    scene.fleet = vec![Desired::Valid(scene.world.tenant.clone())];
+    let expires = scene.plan().tenants[0].tokens[0].state.expires;
+    scene.raise(Cause::Critical);
+    scene.matters[0].due = expires;
+    assert_eq!(scene.run(), ["hub: raised-1 critical"]);
+    scene.matters.clear();
+    scene
+}
+
+#[test]
+fn a_customer_is_told_of_a_renewal_only_where_intune_has_a_later_date() {
+    let mut scene = told_customer();
+    assert_eq!(scene.run(), NOTHING, "the settings call the same date calm");
+    scene.world.live.push = Reading::Absent;
+    assert_eq!(scene.run(), NOTHING, "it was deleted");
+    scene.read_again();
+    if let Reading::Present(push) = &mut scene.world.live.push {
+        push.expires = push.expires.plus(Duration::days(365));
+    }
+    assert_eq!(scene.run(), ["hub: resolved-1 critical"]);
+    assert_eq!(scene.run(), NOTHING);
+}
+
+#[test]
+fn a_token_that_was_deleted_was_not_renewed() {
+    let mut scene = Scene::new();
+    scene.raise(Cause::Critical);
+    scene.run();
+    scene.matters.clear();
+    scene.raise(Cause::Missing);
+    scene.world.live.push = Reading::Absent;
+    assert_eq!(scene.run(), ["hub: raised-1 missing"]);
+    scene.matters.clear();
+    scene.read_again();
+    assert_eq!(scene.run(), ["hub: resolved-1 critical", "hub: resolved-1 missing"]);
+}
+
 #[test]
 fn two_folders_with_one_tenant_id_have_no_contacts_that_anybody_could_trust() {
     let mut scene = Scene::new();
