@@ -10,8 +10,9 @@ use applecart_core::fleet::{Desired, Receiver, SinkPolicy};
 use applecart_core::model::{
     Noticed, Outcome, Record, Telling, TenantId, TenantName, Timestamp, nearest,
 };
+use applecart_core::outlets::alert::{BLIND, is_blind};
 use applecart_core::outlets::mail::Mail;
-use applecart_core::outlets::memory::Asker;
+use applecart_core::outlets::memory::{self, Asker};
 use applecart_core::outlets::message::{Message, Step, TenantMatters, Told};
 use applecart_core::outlets::steps::{self, Delivery};
 use applecart_core::outlets::words;
@@ -82,18 +83,15 @@ pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
                 post.deliver(|post| due(&made, &matters, &policies, &post.told, now, post.asker()));
             tell(&mut report, &post.posted);
             delivered?;
-            let failed = post.refresh(|sink| {
+            refresh(&post, &repo, &mut report, |sink| {
                 let input = input(&made, &matters, &post.told, now, post.asker());
                 let policy = policies.iter().find(|policy| policy.name == sink);
-                policy.map(|policy| steps::standing(&input, policy)).unwrap_or_default()
+                let standing = policy.map(|policy| steps::standing(&input, policy));
+                (standing.unwrap_or_default(), sight_again(sink, &matters, now))
             })?;
-            report.failed.extend(failed.into_iter().map(|(sink, why)| FailedMessage {
-                sink,
-                tenant: None,
-                title: "What stands open".to_owned(),
-                key: None,
-                why: why.to_string(),
-            }));
+            let names = policies.iter().map(|policy| policy.name.as_str());
+            let is_own = |event| event == Telling::Notified;
+            report.claimed = memory::claimed(&post.told, names, is_own, post.asker());
         }
         (lock, _) => {
             let why = unknown(&made);
@@ -104,9 +102,60 @@ pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
         }
     }
     let failed = !report.failed.is_empty() || report.unknown.is_some();
-    let own = if failed { Outcome::Partial } else { Outcome::Done };
+    let own = match (failed, &report.claimed) {
+        (true, _) => Outcome::Partial,
+        (false, Some(_)) => Outcome::Elsewhere,
+        (false, None) => Outcome::Done,
+    };
     report.exits = Outcome::exits([observed, own]);
     Ok(Notified { report, outcome: observed.and(own) })
+}
+
+/// Tells the sinks that forget what stands open, and those of them that this clone told without a record
+/// that the record can be read again.
+fn refresh(
+    post: &Post<'_>,
+    repo: &Repo,
+    report: &mut NotifyReport,
+    open: impl Fn(&str) -> (Vec<Message>, Vec<Message>),
+) -> Result<(), AppError> {
+    let mut blind = ToldBlind::of(&repo.path_common_dir());
+    let told = post.refresh(|sink| {
+        let (mut open, over) = open(sink);
+        open.extend(over.into_iter().filter(|_| blind.knows(sink)));
+        open
+    })?;
+    for (sink, outcome) in told {
+        match outcome {
+            Ok(()) if blind.knows(&sink) => {
+                let kept = blind.forget(&sink);
+                let path = blind.path().to_owned();
+                kept.map_err(|source| AppError::File { path, doing: "write", source })?;
+            }
+            Ok(()) => {}
+            Err(why) => report.failed.push(FailedMessage {
+                sink,
+                tenant: None,
+                title: "What stands open".to_owned(),
+                key: None,
+                why: why.to_string(),
+            }),
+        }
+    }
+    Ok(())
+}
+
+/// That what could not be recorded when it was told is over.
+fn sight_again(sink: &str, matters: &[Matter], now: Timestamp) -> Vec<Message> {
+    let is_over =
+        |code: &&str| !matters.iter().any(|one| is_blind(one) && one.code.as_str() == *code);
+    let over = BLIND.into_iter().filter(is_over).filter_map(|code| {
+        let matter =
+            fleet_matter(&format!("fleet/-/-/{code}/-"), code, Severity::Critical, "It is over.")?;
+        Some(Told { matter, step: Step::Resolved(1) })
+    });
+    let over: Vec<Told> = over.collect();
+    Message::each(sink, &TenantMatters::of_fleet(&over), now)
 }
 
 /// Sends one sink a message that says that it is a test.
@@ -285,7 +334,9 @@ fn tell_blind(
     for (name, sink) in telling::sinks(context, policies)? {
         let is_for_customers =
             policies.iter().any(|one| one.name == name && one.writes_to_customers());
-        if memory.was_told(&name, today) || is_for_customers {
+        // One that forgets is told in every run, as of all that stands open.
+        let forgets = sink.as_ref().is_ok_and(|sink| sink.forgets());
+        if (memory.was_told(&name, today) && !forgets) || is_for_customers {
             continue;
         }
         let told = [Told { matter: matter.clone(), step }];
@@ -306,11 +357,6 @@ fn tell_blind(
         );
     }
     Ok(())
-}
-
-fn is_blind(matter: &Matter) -> bool {
-    let codes = ["ledger-unknown", "notes-unknown", "base-unknown"];
-    matter.tenant.is_none() && codes.contains(&matter.code.as_str())
 }
 
 fn fleet_matter(key: &str, code: &str, severity: Severity, text: &str) -> Option<Matter> {

@@ -32,6 +32,8 @@ const LOCK_WAIT: Duration = Duration::from_secs(60);
 const ROUND: usize = 500;
 /// At most 20 messages a second go to one sink.
 const PACE: Duration = Duration::from_millis(50);
+/// So many messages are tried at a sink that failed the last time and refuses each for itself.
+const PROBES: usize = 3;
 /// A receiver that asks for no more than this is asked again within the run.
 const SHORT: Duration = Duration::from_secs(30);
 
@@ -77,6 +79,8 @@ pub struct Post<'a> {
     up: BTreeSet<String>,
     down: BTreeSet<String>,
     tried: BTreeSet<String>,
+    /// Whose messages a sink that failed the last time refused in this run, one by one.
+    refused: BTreeMap<String, Vec<TenantId>>,
     /// What became of every letter that was tried.
     pub posted: Vec<Posted>,
     _lock: TellingLock,
@@ -142,6 +146,7 @@ impl<'a> Post<'a> {
             up: BTreeSet::new(),
             down: BTreeSet::new(),
             tried: BTreeSet::new(),
+            refused: BTreeMap::new(),
             posted: Vec::new(),
             _lock: lock,
         })
@@ -188,19 +193,37 @@ impl<'a> Post<'a> {
     }
 
     /// What of the due letters is sent now: of a sink that failed the last time one, to see whether it
-    /// takes anything again.
+    /// takes anything again. What failed less often goes first, and another customer's before one of
+    /// whom something was refused, so that no message keeps others from being tried.
     fn next_round(&self, due: Vec<Letter>, put_off: &[Posted]) -> Vec<Letter> {
-        let mut probed: BTreeSet<String> = BTreeSet::new();
         let waiting: BTreeSet<&str> = put_off.iter().map(|one| one.letter.message.key()).collect();
-        let is_next = |letter: &Letter| {
-            let sink = &letter.sink;
-            let is_open = !self.down.contains(sink)
+        let is_open = |letter: &Letter| {
+            !self.down.contains(&letter.sink)
                 && !self.tried.contains(letter.message.key())
-                && !waiting.contains(letter.message.key());
-            let is_up = self.up.contains(sink) || memory::failing_since(&self.told, sink).is_none();
-            is_open && (is_up || probed.insert(sink.clone()))
+                && !waiting.contains(letter.message.key())
         };
-        due.into_iter().filter(is_next).take(ROUND).collect()
+        let mut open: Vec<Letter> = due.into_iter().filter(is_open).collect();
+        let failures = memory::failures(&self.told);
+        open.sort_by_cached_key(|letter| {
+            let refused = self.refused.get(&letter.sink);
+            let is_of_refused = refused.is_some_and(|files| files.contains(&letter.file));
+            let count = |step: &LetterStep| {
+                let place = (letter.file, &*step.key, &*step.step, &*letter.sink);
+                failures.get(&place).copied().unwrap_or(0)
+            };
+            (is_of_refused, letter.steps.iter().map(count).max())
+        });
+        let failing: BTreeSet<&String> =
+            self.sinks.keys().filter(|sink| self.is_failing(sink)).collect();
+        let mut probed: BTreeSet<String> = BTreeSet::new();
+        let is_next =
+            |letter: &Letter| !failing.contains(&letter.sink) || probed.insert(letter.sink.clone());
+        open.into_iter().filter(is_next).take(ROUND).collect()
+    }
+
+    /// Whether the last that a sink was sent did not arrive, and nothing has in this run.
+    fn is_failing(&self, sink: &str) -> bool {
+        !self.up.contains(sink) && memory::failing_since(&self.told, sink).is_some()
     }
 
     fn round(&mut self, letters: Vec<Letter>) -> Result<(), AppError> {
@@ -248,16 +271,20 @@ impl<'a> Post<'a> {
         let posted: Vec<Posted> = block_on(join_all(work))?.into_iter().flatten().collect();
         for Posted { letter, outcome } in &posted {
             self.tried.insert(letter.message.key().to_owned());
-            // Of a sink that failed the last time, one message was tried: it still fails.
-            let is_probe = !self.up.contains(&letter.sink)
-                && memory::failing_since(&self.told, &letter.sink).is_some();
+            let sink = letter.sink.clone();
             match outcome {
-                Ok(()) => self.up.insert(letter.sink.clone()),
-                Err(error) if is_probe || error.is_of_the_sink() => {
-                    self.down.insert(letter.sink.clone())
+                Ok(()) => drop(self.up.insert(sink)),
+                Err(error) if error.is_of_the_sink() => drop(self.down.insert(sink)),
+                // That one message is refused says nothing about those of others; that several are does.
+                Err(_) if self.is_failing(&sink) => {
+                    let refused = self.refused.entry(sink.clone()).or_default();
+                    refused.push(letter.file);
+                    if refused.len() >= PROBES {
+                        self.down.insert(sink);
+                    }
                 }
-                Err(_) => false,
-            };
+                Err(_) => {}
+            }
         }
         Ok(posted)
     }
@@ -308,19 +335,17 @@ impl<'a> Post<'a> {
     pub fn refresh(
         &self,
         open: impl Fn(&str) -> Vec<Message>,
-    ) -> Result<Vec<(String, SinkError)>, AppError> {
-        let mut failed = Vec::new();
+    ) -> Result<Vec<(String, Result<(), SinkError>)>, AppError> {
+        let mut told = Vec::new();
         for (name, sink) in &self.sinks {
             let Ok(sink) = sink else { continue };
             if !sink.forgets() || self.down.contains(name) {
                 continue;
             }
             let open = open(name);
-            if let Err(error) = block_on(sink.refresh(&open))? {
-                failed.push((name.clone(), error));
-            }
+            told.push((name.clone(), block_on(sink.refresh(&open))?));
         }
-        Ok(failed)
+        Ok(told)
     }
 }
 

@@ -11,9 +11,10 @@ use applecart_core::attention::{CloneState, Matter, MatterTenant, renewal_key};
 use applecart_core::fleet::{Desired, Tenant, TicketPolicy};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{
-    EntryBody, LedgerEntry, LiveTenant, Outcome, Record, TenantId, TenantName, TicketLink, TokenRef,
+    EntryBody, LedgerEntry, LiveTenant, Outcome, Record, Telling, TenantId, TenantName, TicketLink,
+    TokenRef,
 };
-use applecart_core::outlets::memory::Asker;
+use applecart_core::outlets::memory::{self, Asker};
 use applecart_core::outlets::ticket::{self, Delivery, Input, TicketRequest, TicketSheet};
 use applecart_core::plan::{Selection, Source};
 use applecart_core::renewal::due::Due;
@@ -110,11 +111,18 @@ pub fn run(context: &Context, options: &Options) -> Result<Ticketed, AppError> {
                 }
             }
             delivered?;
+            let is_own = |event| event != Telling::Notified;
+            let sink = std::iter::once(policy.sink.as_str());
+            report.claimed = memory::claimed(&post.told, sink, is_own, post.asker());
         }
         _ => report.unknown = Some(unknown(&made.known)),
     }
     let failed = !report.failed.is_empty() || report.unknown.is_some();
-    let own = if failed { Outcome::Partial } else { Outcome::Done };
+    let own = match (failed, &report.claimed) {
+        (true, _) => Outcome::Partial,
+        (false, Some(_)) => Outcome::Elsewhere,
+        (false, None) => Outcome::Done,
+    };
     report.exits = Outcome::exits([observed, own]);
     Ok(Ticketed { report, outcome: observed.and(own) })
 }

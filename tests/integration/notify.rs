@@ -227,9 +227,9 @@ fn two_runs_at_once_tell_everything_once() {
             })
         })
         .collect();
-    for run in runs {
-        run.join().unwrap().ends_with(0);
-    }
+    let codes: Vec<i32> = runs.into_iter().map(|run| run.join().unwrap().code).collect();
+    // One that sees the claims of another says so.
+    assert!(codes.contains(&0) && codes.iter().all(|code| [0, 6].contains(code)), "{codes:?}");
     let sent = told.told();
     assert_eq!(sent.len(), 4, "{sent:?}");
 }
@@ -247,8 +247,10 @@ fn a_run_that_was_killed_while_it_sent_is_made_up_for_with_the_same_key() {
     told.recorder.answer(Answers::Status(200));
     let first = told.recorder.take().remove(0).body["id"].clone();
     // Another clone cannot know that the run died, and waits for the end of its claim.
-    told.clone("two").run(&["notify"]).ends_with(0).says("0 messages sent");
+    let two = told.clone("two");
+    two.run(&["notify"]).ends_with(6).says("0 messages sent").says("claimed 1 message since");
     one.run(&["notify"]).ends_with(0).says("1 message sent");
+    two.run(&["notify"]).ends_with(0).says("0 messages sent");
     let again = told.recorder.take();
     assert_eq!(again.len(), 1);
     assert_eq!(again[0].body["id"], first);
@@ -407,22 +409,72 @@ fn a_forged_line_in_the_notes_silences_a_critical_matter_for_one_reminder() {
 }
 
 #[test]
-fn a_sink_that_refuses_everything_is_asked_once_a_run_and_not_for_each_message() {
+fn a_sink_that_refuses_everything_is_asked_a_few_times_a_run_and_not_for_each_message() {
     let told = Told::new();
     for name in ["contoso", "fabrikam", "northwind", "tailspin"] {
         told.customer(name, 10);
     }
     let one = told.clone("one");
-    for status in [400, 404] {
+    // Of three customers' messages each may be at fault; an address that is wrong is wrong for all.
+    for (status, asked) in [(400, 3), (404, 1)] {
         told.recorder.answer(Answers::Status(status));
         one.run(&["notify"]).ends_with(3);
         told.recorder.take();
         one.run(&["notify"]).ends_with(3);
-        assert_eq!(told.recorder.take().len(), 1, "{status}");
+        assert_eq!(told.recorder.take().len(), asked, "{status}");
     }
     told.recorder.answer(Answers::Status(200));
     one.run(&["notify"]).ends_with(0).says("4 messages sent");
     assert_eq!(told.told().len(), 4);
+}
+
+/// A contact that bounces, a body that the receiver does not like.
+#[test]
+fn a_message_that_is_refused_keeps_no_other_customers_from_being_told() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    told.recorder.answer(Answers::Refuses("contoso"));
+    for _ in 0..4 {
+        one.run(&["notify"]).ends_with(3);
+    }
+    told.recorder.take();
+    told.customer("fabrikam", 10);
+    one.run(&["notify"]).ends_with(3).says("1 message sent");
+    assert!(told.told().contains(&"raised fabrikam critical".to_owned()));
+    told.recorder.answer(Answers::Status(200));
+    one.run(&["notify"]).ends_with(0).says("1 message sent");
+    assert_eq!(told.told(), ["raised contoso critical"]);
+}
+
+#[test]
+fn an_alert_that_was_told_without_a_record_ends_when_the_remote_is_back() {
+    let alerts = Recorder::new();
+    let sink = format!("  - sink: am\n    alertmanager: {{url: '{}'}}\n", alerts.url());
+    let told = Told::with(&sink);
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    let away = told.world().path("away");
+    let blind = |alerts: &Recorder| {
+        let all = alerts.take().into_iter().flat_map(|one| one.body.as_array().unwrap().clone());
+        let ours = all.filter(|one| one["labels"]["code"].as_str().unwrap().ends_with("-unknown"));
+        let ends = |one: Value| -> chrono::DateTime<chrono::Utc> {
+            one["endsAt"].as_str().unwrap().parse().unwrap()
+        };
+        let ends: Vec<_> = ours.map(ends).collect();
+        ends.into_iter().max()
+    };
+    std::fs::rename(told.hub.folder(), &away).unwrap();
+    for _ in 0..2 {
+        one.run(&["notify"]).ends_with(3);
+        let left = blind(&alerts).unwrap() - chrono::Utc::now();
+        assert!((1..=25).contains(&left.num_hours()), "{left}");
+    }
+    std::fs::rename(&away, told.hub.folder()).unwrap();
+    one.run(&["notify"]).ends_with(0);
+    assert!(blind(&alerts).unwrap() <= chrono::Utc::now());
+    one.run(&["notify"]).ends_with(0);
+    assert_eq!(blind(&alerts), None);
 }
 
 #[test]

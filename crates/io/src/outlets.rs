@@ -101,6 +101,8 @@ impl SinkError {
                 matches!(status, 300..=399 | 401 | 403 | 404 | 405 | 410)
             }
             Self::Unsendable { .. } | Self::PutOff { .. } => false,
+            // A mail server speaks of one mailbox: it is full, or does not know the sender yet.
+            Self::Busy { status: 450..=459, .. } => false,
             Self::Busy { .. }
             | Self::Unreachable { .. }
             | Self::TimedOut { .. }

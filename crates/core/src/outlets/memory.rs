@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 
 use chrono::Duration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::ledger::LEASE;
 use crate::model::{Notice, Phase, Record, Sha256, Telling, TenantId, Timestamp};
@@ -93,7 +95,7 @@ fn add<'a>(thread: &mut Thread<'a>, record: &'a Record, notice: &'a Notice, aske
         }),
         // What arrived once has arrived, and an earlier claim that still stands goes before a later one.
         Some(known) if known.standing == Standing::Sent => {}
-        Some(known) if known.standing == Standing::Busy && is_claim(notice) => {}
+        Some(known) if is_claim(notice) && was_bound(known, record, asker) => {}
         Some(known) => {
             (known.standing, known.delivery) = (standing, notice.delivery);
             (known.record, known.notice) = (record, notice);
@@ -105,16 +107,28 @@ fn is_claim(notice: &Notice) -> bool {
     matches!(notice.phase, Phase::Claimed { .. })
 }
 
+/// Whether a claim still stood when another clone claimed the same: then the later one was lost, and whoever
+/// wrote it has sent nothing.
+fn was_bound(known: &Remembered<'_>, later: &Record, asker: Asker<'_>) -> bool {
+    let Phase::Claimed { until } = known.notice.phase else { return false };
+    let first = known.record;
+    // A clone claims again what it knows that its own dead run will not send.
+    let is_others = first.run != later.run && first.clone != later.clone;
+    is_others && until > later.at && is_bound(first, until, asker)
+}
+
+/// A claim that asks for longer than a run may have, or from the future, binds nobody.
+fn is_bound(record: &Record, until: Timestamp, asker: Asker<'_>) -> bool {
+    until <= record.at.plus(LEASE) && record.at <= asker.real_now.plus(AHEAD)
+}
+
 fn standing(record: &Record, notice: &Notice, asker: Asker<'_>) -> Standing {
     match &notice.phase {
         Phase::Sent => Standing::Sent,
         Phase::Failed { .. } | Phase::Refused { .. } => Standing::Due,
         Phase::Claimed { until } => {
             let is_own = record.run == asker.run || record.clone == asker.clone;
-            // A claim that asks for longer than a run may have, or from the future, binds nobody.
-            let is_bound =
-                *until <= record.at.plus(LEASE) && record.at <= asker.real_now.plus(AHEAD);
-            let is_over = *until <= asker.real_now || !is_bound;
+            let is_over = *until <= asker.real_now || !is_bound(record, *until, asker);
             if is_own || is_over { Standing::Due } else { Standing::Busy }
         }
     }
@@ -144,6 +158,55 @@ pub fn is_won(chain: &[Record], judged: &[Record], claim: &Record, asker: Asker<
         }
     }
     thread.first().is_none_or(|known| known.standing == Standing::Due)
+}
+
+/// Messages that another run claimed and may be sending; if it is dead, nobody is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Claimed {
+    pub messages: usize,
+    /// When the first of them was claimed.
+    pub since: Timestamp,
+    /// When all of the claims are over; the first run after that sends what did not arrive.
+    pub until: Timestamp,
+}
+
+/// What of these events other runs hold at these sinks; `None` where nothing is.
+pub fn claimed<'s>(
+    told: &BTreeMap<TenantId, Vec<Record>>,
+    sinks: impl Iterator<Item = &'s str>,
+    is_of: impl Fn(Telling) -> bool,
+    asker: Asker<'_>,
+) -> Option<Claimed> {
+    let mut claims: BTreeMap<Sha256, (Timestamp, Timestamp)> = BTreeMap::new();
+    for sink in sinks {
+        let threads = threads(told, sink, (&is_of, |_, _, _, _| true), asker);
+        for one in threads.values().flatten().filter(|one| one.standing == Standing::Busy) {
+            if let Phase::Claimed { until } = one.notice.phase {
+                claims.insert(one.delivery, (one.record.at, until));
+            }
+        }
+    }
+    let since = claims.values().map(|(since, _)| *since).min()?;
+    let until = claims.values().map(|(_, until)| *until).max()?;
+    Some(Claimed { messages: claims.len(), since, until })
+}
+
+/// One step at one sink: its file, its matter or ticket, the step, and the sink.
+pub type Place<'a> = (TenantId, &'a str, &'a str, &'a str);
+
+/// How often each step did not arrive.
+pub fn failures(told: &BTreeMap<TenantId, Vec<Record>>) -> BTreeMap<Place<'_>, usize> {
+    let mut failures = BTreeMap::new();
+    for (&file, records) in told {
+        for (_, notice) in records.iter().filter_map(|record| record.notice()) {
+            if matches!(notice.phase, Phase::Failed { .. } | Phase::Refused { .. }) {
+                let place: Place<'_> = (file, &notice.key, &notice.step, &notice.sink);
+                *failures.entry(place).or_default() += 1;
+            }
+        }
+    }
+    failures
 }
 
 /// Since when nothing has arrived at a sink, though something was to; `None` where the last that was

@@ -56,6 +56,10 @@ const HERE: [&str; 8] = [
 /// that the earlier one is over.
 const STAGES: [&str; 3] = ["renewal-due", "critical", "expired"];
 
+/// How far ahead a machine's clock may be before its lines count as invented. Until then nothing is a
+/// reminder of what that machine has just told.
+const SKEW: Duration = Duration::days(1);
+
 /// A daily schedule does not start at the same second every day.
 const SLACK: i32 = 12;
 
@@ -196,7 +200,8 @@ impl<'a> AtSink<'a> {
             return None;
         }
         let remind = self.sink.remind;
-        let first = of_time().map(|one| one.on).min().filter(|first| *first <= self.input.now);
+        let last = self.input.now.plus(SKEW);
+        let first = of_time().map(|one| one.on).min().filter(|first| *first <= last);
         // A line from the future would silence it for as long as it pleases: then the calendar counts.
         let elapsed = match first {
             Some(first) => self.input.now.since(first) + remind / SLACK,

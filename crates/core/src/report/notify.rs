@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::text::{escape, plural};
 use crate::model::Timestamp;
+use crate::outlets::memory::Claimed;
 use crate::outlets::message::Step;
 use crate::plan::FORMAT_VERSION;
 
@@ -25,6 +26,9 @@ pub struct NotifyReport {
     /// Why it is unknown what was told before, so that nothing could be sent but that; `null` where it
     /// is known.
     pub unknown: Option<String>,
+    /// What another run claimed and has not sent yet; `null` where nothing is.
+    #[serde(default)]
+    pub claimed: Option<Claimed>,
     /// Every exit code that applies.
     pub exits: Vec<u8>,
 }
@@ -66,6 +70,7 @@ impl NotifyReport {
             messages: Vec::new(),
             failed: Vec::new(),
             unknown: None,
+            claimed: None,
             exits: Vec::new(),
         }
     }
@@ -102,5 +107,16 @@ pub fn notify_human(report: &NotifyReport) -> String {
             "{messages} sent, {failed} not delivered. The next run sends them again; nothing is lost."
         ),
     };
+    text.extend(report.claimed.as_ref().map(claimed_human));
     text
+}
+
+/// That others may not have sent what they claimed.
+pub(super) fn claimed_human(claimed: &Claimed) -> String {
+    format!(
+        "Another run claimed {} since {}, and has not recorded that it sent them. If that run has died, the first run after {} sends what did not arrive; a run of the same clone sends it at once.\n",
+        plural(claimed.messages, "message"),
+        claimed.since,
+        claimed.until
+    )
 }

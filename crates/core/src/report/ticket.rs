@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::table::{Column, table};
 use super::text::{day, escape, label, names, plural};
 use crate::model::{Timestamp, TokenRef};
+use crate::outlets::memory::Claimed;
 use crate::plan::FORMAT_VERSION;
 
 /// The result of `ticket`.
@@ -27,6 +28,9 @@ pub struct TicketReport {
     /// Why it is unknown what tickets were told before, so that nothing was sent; `null` where it is
     /// known.
     pub unknown: Option<String>,
+    /// What another run claimed and has not sent yet; `null` where nothing is.
+    #[serde(default)]
+    pub claimed: Option<Claimed>,
     /// Every exit code that applies.
     pub exits: Vec<u8>,
 }
@@ -93,6 +97,7 @@ impl TicketReport {
             failed: Vec::new(),
             unmapped: Vec::new(),
             unknown: None,
+            claimed: None,
             exits: Vec::new(),
         }
     }
@@ -142,6 +147,7 @@ pub fn ticket_human(report: &TicketReport) -> String {
             "{messages} sent, {failed} not delivered. The next run sends them again; nothing is lost."
         ),
     };
+    text.extend(report.claimed.as_ref().map(super::notify::claimed_human));
     text
 }
 

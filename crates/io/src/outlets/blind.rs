@@ -34,6 +34,20 @@ impl ToldBlind {
         std::fs::write(&self.path, serde_json::to_vec(&self.days)?)
     }
 
+    /// Whether the sink was ever told so, and may show it still.
+    pub fn knows(&self, sink: &str) -> bool {
+        self.days.contains_key(sink)
+    }
+
+    /// The sink was told that it is over.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn forget(&mut self, sink: &str) -> std::io::Result<()> {
+        self.days.remove(sink);
+        std::fs::write(&self.path, serde_json::to_vec(&self.days)?)
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

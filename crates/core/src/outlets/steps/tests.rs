@@ -766,3 +766,44 @@ fn of_two_claims_of_one_step_the_earlier_one_is_won() {
     let judged = &records[..1];
     assert!(memory::is_won(&chain, judged, &chain[1], asker("run-9", "clone-9")), "it was judged");
 }
+
+/// Several runs claimed the same and all of them died.
+#[test]
+fn a_claim_that_was_lost_holds_up_neither_its_own_clone_nor_the_one_that_won() {
+    let mut scene = Scene::new();
+    scene.raise(Cause::Expired);
+    let claim = |scene: &mut Scene, clone| {
+        let known = std::mem::take(&mut scene.told);
+        scene.clone = clone;
+        scene.run_ending(End::Killed);
+        let own = std::mem::replace(&mut scene.told, known);
+        for (file, records) in own {
+            scene.told.entry(file).or_default().extend(records);
+        }
+    };
+    for clone in ["clone-1", "clone-2", "clone-3"] {
+        claim(&mut scene, clone);
+    }
+    let plan = scene.plan();
+    let asked = |scene: &Scene, clone| {
+        let asker = Asker { real_now: scene.now, run: "run-9", clone };
+        let input = Input { asker, ..scene.input(&plan, "run-9") };
+        let sinks = scene.sinks.iter().map(|sink| sink.name.as_str());
+        let claimed = memory::claimed(&scene.told, sinks, |_| true, asker);
+        (due(&input, &scene.sinks[0]).len(), claimed.map(|one| one.messages))
+    };
+    assert_eq!(asked(&scene, "clone-1"), (1, None), "its own run is dead");
+    assert_eq!(asked(&scene, "clone-2"), (0, Some(1)), "the first may be sending");
+    scene.now = scene.now.plus(Duration::minutes(16));
+    assert_eq!(asked(&scene, "clone-2"), (1, None));
+}
+
+#[test]
+fn what_a_machine_with_a_fast_clock_has_told_is_no_reminder_an_hour_before() {
+    let mut scene = Scene::new();
+    scene.raise(Cause::Expired);
+    scene.now = scene.now.plus(Duration::hours(1));
+    scene.run();
+    scene.now = scene.now.plus(-Duration::hours(1));
+    assert!(scene.run().iter().all(|said| !said.contains("again")));
+}
