@@ -13,7 +13,8 @@ use applecart_core::report::{self, NotifyReport};
 /// it is claimed there before anything is sent, and what cannot be recorded is not sent. A sink that
 /// does not answer loses nothing: the next run sends the same again. Nothing is told as resolved
 /// because it could not be read. Needs Graph read, the right to push the notes, and the sinks' secrets
-/// in the environment. Ends with 3 when a message was not delivered or something could not be read.
+/// in the environment. Ends with 3 when a message was not delivered or something could not be read, with 6
+/// when another run holds messages and has not recorded that it sent them.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart notify

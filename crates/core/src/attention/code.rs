@@ -128,6 +128,8 @@ causes! {
     TicketUnmapped = Urgent, own!("ticket-unmapped");
     /// Nothing that is sent to a sink has arrived for a day.
     SinkFailing = Urgent, own!("sink-failing");
+    /// A sink selects nobody, or a customer whom it is to write to names no address.
+    ToldNobody = Urgent, own!("told-nobody");
     /// The suspension ran out, and its line is still there.
     SuspensionOver = Notice, Reason::SuspensionEnded.as_str();
     /// Less than the fleet's `renewBefore` is left.

@@ -15,10 +15,10 @@ mod words;
 use std::collections::HashMap;
 
 use super::{Cause, CloneState, Input, Matter, Severity};
-use crate::fleet::{Desired, Tenant};
+use crate::fleet::{Desired, SinkPolicy, Tenant};
 use crate::model::{Problem, ProblemCode, Timestamp, safe_text};
 use crate::outlets::memory::{self, Refused};
-use crate::plan::Plan;
+use crate::plan::{Plan, Selection};
 use crate::report::{names_in_line, plural, revision};
 use tenant::OneTenant;
 use token::OneToken;
@@ -37,6 +37,7 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
     matters.extend(notes_unknown(input));
     matters.extend(deserted(input));
     matters.extend(sinks_failing(input));
+    matters.extend(told_nobody(input));
     let in_git: HashMap<&str, &Tenant> = input
         .fleet
         .iter()
@@ -192,6 +193,54 @@ fn some_are_refused(name: &str, count: usize, first: &Refused<'_>) -> (String, &
     );
     let next = "Look into the receiver's own log for why it refuses them. Whether it takes anything shows a test message:";
     (message, next)
+}
+
+/// The sinks that hear of nobody, or not of everybody whom they are for, and the tenants of which no
+/// sink hears.
+fn told_nobody(input: &Input<'_>) -> Vec<Matter> {
+    let sinks = &input.policy.notify;
+    let selection = |sink: &SinkPolicy| Selection::parse(&sink.select).unwrap_or_default();
+    let tenants = || input.fleet.iter().filter_map(Desired::valid);
+    let names = |all: &[&Tenant]| -> String {
+        let names: Vec<&str> = all.iter().map(|tenant| tenant.name.as_str()).collect();
+        names_in_line(&names, NAMED)
+    };
+    let matter = |which: &str, message: String| {
+        let (_, next) = of_table(Cause::ToldNobody);
+        let told = Words::of_code(message, next, "TENANT", "TENANT");
+        let key = format!("fleet/-/{which}/{}/-", Cause::ToldNobody.code());
+        words::matter(key, Cause::ToldNobody, told)
+    };
+    let mut matters = Vec::new();
+    for sink in sinks.iter().filter(|_| !input.fleet.is_empty()) {
+        let selection = selection(sink);
+        let mut said = Vec::new();
+        let unmatched = selection.unmatched(input.fleet).join(", ");
+        if !unmatched.is_empty() {
+            said.push(format!("No tenant is selected by `{}`.", safe_text(&unmatched)));
+        }
+        let is_silent = |tenant: &&Tenant| selection.matches(tenant) && tenant.contacts.is_empty();
+        let silent: Vec<&Tenant> =
+            tenants().filter(|_| sink.writes_to_customers()).filter(is_silent).collect();
+        if !silent.is_empty() {
+            let names = names(&silent);
+            said.push(format!("It writes to customers, and no `contacts` are named by {names}."));
+        }
+        if !said.is_empty() {
+            let said = said.join(" ");
+            matters.push(matter(&sink.name, format!("The sink {}: {said}", sink.name)));
+        }
+    }
+    let of_all: Vec<Selection> =
+        sinks.iter().filter(|sink| !sink.writes_to_customers()).map(selection).collect();
+    let is_unheard = |tenant: &&Tenant| !of_all.iter().any(|selection| selection.matches(tenant));
+    // Where all sinks write to customers, the provider is told of nobody on purpose.
+    let unheard: Vec<&Tenant> =
+        tenants().filter(|_| !of_all.is_empty()).filter(is_unheard).collect();
+    if !unheard.is_empty() {
+        matters.push(matter("-", format!("No sink is told of {}.", names(&unheard))));
+    }
+    matters
 }
 
 /// That the fleet has no tenant at all while the ledger knows some: whoever renamed their folder, or

@@ -97,6 +97,8 @@ struct Fleet {
     ledger: LedgerView,
     clone: CloneState,
     tickets: Option<TicketPolicy>,
+    /// Whom the sink `hub` is told of.
+    select: Vec<String>,
 }
 
 impl Fleet {
@@ -215,6 +217,7 @@ impl Fleet {
                 let line = undelivered("hub", at).at_place(1, Sha256::ZERO);
                 self.ledger.told.insert(TenantId::FLEET, vec![line]);
             }
+            Cause::ToldNobody => self.select = vec!["nobody".into(), "*".into()],
             Cause::Missing => state.sync = Sync::Missing,
             Cause::Failing(reason) => state.health_reasons.push(reason),
             Cause::Unobserved(code) => planned.problems.push(Problem::new(code, "no answer")),
@@ -281,7 +284,7 @@ impl Fleet {
             ledger: Some(&self.ledger),
             policy: &Policy {
                 tickets: self.tickets.clone(),
-                notify: vec![sink("hub")],
+                notify: vec![SinkPolicy { select: self.select.clone(), ..sink("hub") }],
                 ..World::equal().policy
             },
             clone: &self.clone,
@@ -323,7 +326,8 @@ fn every_cause() -> Fleet {
     let mut plan = World::equal().plan();
     plan.tenants.clear();
     let (ledger, clone) = (LedgerView::default(), CloneState::default());
-    let mut fleet = Fleet { plan, git: Vec::new(), ledger, clone, tickets: None };
+    let mut fleet =
+        Fleet { plan, git: Vec::new(), ledger, clone, tickets: None, select: Vec::new() };
     for cause in Cause::all() {
         fleet.add(cause);
     }
@@ -515,4 +519,48 @@ fn a_tenant_of_two_folders_is_told_although_nothing_is_due() {
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[0].message.contains("tenant-10, tenant-11"), "{}", told[0].message);
     assert!(list.is_critical() && FailOn::Urgent.fails(told[0]));
+}
+
+/// What a sink does not hear is said, or nobody would know.
+#[test]
+fn a_sink_that_hears_of_nobody_and_a_customer_without_an_address_are_told() {
+    let world = World::equal();
+    let told = |sinks: Vec<SinkPolicy>, contacts: &[&str]| {
+        let mut tenant = world.tenant.clone();
+        tenant.contacts = contacts.iter().map(|&one| one.to_owned()).collect();
+        let attention = list(&Input {
+            plan: &world.plan(),
+            fleet: &[Desired::Valid(tenant)],
+            ledger: Some(&LedgerView::default()),
+            policy: &Policy { notify: sinks, ..World::equal().policy },
+            clone: &CloneState::default(),
+            earlier: None,
+        });
+        let ours = attention.matters.into_iter().filter(|one| one.code.as_str() == "told-nobody");
+        ours.map(|one| one.message).collect::<Vec<_>>()
+    };
+    let name = world.tenant.name.to_string();
+    let customers = || {
+        let email = crate::fleet::Email {
+            host: "smtp.msp.example".into(),
+            port: 587,
+            tls: Default::default(),
+            from: "applecart@msp.example".into(),
+            to: Vec::new(),
+            reply_to: None,
+            contacts: true,
+        };
+        SinkPolicy { receiver: Receiver::Email(email), ..sink("customers") }
+    };
+    let of = |select: &str| SinkPolicy { select: vec![select.into()], ..sink("hub") };
+    assert!(told(vec![sink("hub")], &[]).is_empty());
+    assert!(told(vec![sink("hub"), customers()], &["it@customer.example"]).is_empty());
+    let silent = told(vec![sink("hub"), customers()], &[]);
+    let wanted =
+        format!("customers: It writes to customers, and no `contacts` are named by {name}");
+    assert!(silent.len() == 1 && silent[0].contains(&wanted), "{silent:?}");
+    let nobody = told(vec![of("ring=prdo")], &[]);
+    assert_eq!(nobody.len(), 2, "{nobody:?}");
+    assert!(nobody.iter().any(|one| one.contains("No tenant is selected by `ring=prdo`")));
+    assert!(nobody.iter().any(|one| one.contains(&format!("No sink is told of {name}"))));
 }

@@ -36,6 +36,8 @@ pub struct Remembered<'a> {
     /// The newest line about it.
     pub record: &'a Record,
     pub notice: &'a Notice,
+    /// How often its clone has claimed it in a row without recording what came of it.
+    unanswered: u32,
 }
 
 /// Who asks: what a claim is worth depends on it.
@@ -92,12 +94,20 @@ fn add<'a>(thread: &mut Thread<'a>, record: &'a Record, notice: &'a Notice, aske
             standing,
             record,
             notice,
+            unanswered: u32::from(is_claim(notice)),
         }),
         // What arrived once has arrived, and an earlier claim that still stands goes before a later one.
         Some(known) if known.standing == Standing::Sent => {}
         Some(known) if is_claim(notice) && was_bound(known, record, asker) => {}
         Some(known) => {
-            (known.standing, known.delivery) = (standing, notice.delivery);
+            let is_repeated = is_claim(known.notice) && known.record.clone == record.clone;
+            known.unanswered = match (is_claim(notice), is_repeated) {
+                (true, true) => known.unanswered.saturating_add(1),
+                (is_claim, _) => u32::from(is_claim),
+            };
+            let is_loop = known.unanswered > CLAIMS;
+            known.standing = if is_loop { Standing::Due } else { standing };
+            known.delivery = notice.delivery;
             (known.record, known.notice) = (record, notice);
         }
     }
@@ -114,7 +124,7 @@ fn was_bound(known: &Remembered<'_>, later: &Record, asker: Asker<'_>) -> bool {
     let first = known.record;
     // A clone claims again what it knows that its own dead run will not send.
     let is_others = first.run != later.run && first.clone != later.clone;
-    is_others && until > later.at && is_bound(first, until, asker)
+    is_others && known.unanswered <= CLAIMS && until > later.at && is_bound(first, until, asker)
 }
 
 /// A claim that asks for longer than a run may have, or from the future, binds nobody.
@@ -133,6 +143,10 @@ fn standing(record: &Record, notice: &Notice, asker: Asker<'_>) -> Standing {
         }
     }
 }
+
+/// So often in a row a clone's claims keep the others waiting. One whose runs die again and again would
+/// silence everybody.
+const CLAIMS: u32 = 2;
 
 /// How far two right clocks may be apart.
 pub(super) const AHEAD: Duration = Duration::minutes(10);

@@ -807,3 +807,20 @@ fn what_a_machine_with_a_fast_clock_has_told_is_no_reminder_an_hour_before() {
     scene.now = scene.now.plus(-Duration::hours(1));
     assert!(scene.run().iter().all(|said| !said.contains("again")));
 }
+
+#[test]
+fn a_clone_whose_runs_die_again_and_again_keeps_the_others_waiting_for_two_claims_only() {
+    let mut scene = Scene::new();
+    scene.raise(Cause::Expired);
+    for _ in 0..3 {
+        scene.clone = "clone-1";
+        scene.run_ending(End::Killed);
+        scene.now = scene.now.plus(Duration::minutes(10));
+        scene.clone = "clone-2";
+        if scene.runs < 3 {
+            assert!(scene.run().is_empty());
+            scene.runs -= 1;
+        }
+    }
+    assert_eq!(scene.run(), ["hub: raised-1 expired"]);
+}
