@@ -201,6 +201,7 @@ impl Cause {
             | Self::ReadingStale
             | Self::TicketUnmapped
             | Self::SinkFailing
+            | Self::ToldNobody
             | Self::SuspensionOver
             | Self::FileWithdrawn
             | Self::AwaitingConfirmation
