@@ -208,7 +208,7 @@ impl<'a> Post<'a> {
             let refused = self.refused.get(&letter.sink);
             let is_of_refused = refused.is_some_and(|files| files.contains(&letter.file));
             let count = |step: &LetterStep| {
-                let place = (letter.file, &*step.key, &*step.step, &*letter.sink);
+                let place = (letter.file, &*step.key, &*letter.sink);
                 failures.get(&place).copied().unwrap_or(0)
             };
             (is_of_refused, letter.steps.iter().map(count).max())

@@ -206,16 +206,16 @@ pub fn claimed<'s>(
     Some(Claimed { messages: claims.len(), since, until })
 }
 
-/// One step at one sink: its file, its matter or ticket, the step, and the sink.
-pub type Place<'a> = (TenantId, &'a str, &'a str, &'a str);
+/// A matter or ticket at a sink: its file, its key, and the sink.
+pub type Place<'a> = (TenantId, &'a str, &'a str);
 
-/// How often each step did not arrive.
+/// How often something of each did not arrive. Its steps count as one, or they would change their order.
 pub fn failures(told: &BTreeMap<TenantId, Vec<Record>>) -> BTreeMap<Place<'_>, usize> {
     let mut failures = BTreeMap::new();
     for (&file, records) in told {
         for (_, notice) in records.iter().filter_map(|record| record.notice()) {
             if matches!(notice.phase, Phase::Failed { .. } | Phase::Refused { .. }) {
-                let place: Place<'_> = (file, &notice.key, &notice.step, &notice.sink);
+                let place: Place<'_> = (file, &notice.key, &notice.sink);
                 *failures.entry(place).or_default() += 1;
             }
         }
