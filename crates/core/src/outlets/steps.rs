@@ -574,7 +574,9 @@ fn works_again(planned: &PlannedTenant, matter: &Matter) -> bool {
         (Some(expires), Some(due)) => expires > due,
         _ => false,
     };
-    own_tokens(planned, matter).any(|state| state.live.is_some() && (!is_stage || is_later(state)))
+    // A certificate of another topic has a later date, and no device answers it.
+    let is_well = |state: &TokenState| state.live.is_some() && state.health_reasons.is_empty();
+    own_tokens(planned, matter).any(|state| is_well(state) && (!is_stage || is_later(state)))
 }
 
 fn own_tokens<'p>(

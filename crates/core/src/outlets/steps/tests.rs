@@ -6,7 +6,7 @@ use crate::fleet::Email;
 use crate::ledger::{Tail, extend};
 use crate::model::Reading;
 use crate::model::{Author, EntryBody, LedgerEntry, Notice, Noticed, Phase, Problem, ProblemCode};
-use crate::plan::world::{World, at};
+use crate::plan::world::{OTHER_TOPIC, World, at};
 
 /// How a delivery ends in a scene.
 #[derive(Clone, Copy, PartialEq)]
@@ -679,6 +679,12 @@ fn a_customer_is_told_of_a_renewal_only_where_intune_has_a_later_date() {
     scene.read_again();
     if let Reading::Present(push) = &mut scene.world.live.push {
         push.expires = push.expires.plus(Duration::days(365));
+        push.topic = OTHER_TOPIC.parse().unwrap();
+    }
+    assert_eq!(scene.run(), NOTHING, "it is another topic's, and no device answers");
+    let later = World::equal().live.push;
+    if let (Reading::Present(push), Reading::Present(equal)) = (&mut scene.world.live.push, later) {
+        push.topic = equal.topic;
     }
     assert_eq!(scene.run(), ["hub: resolved-1 critical"]);
     assert_eq!(scene.run(), NOTHING);
