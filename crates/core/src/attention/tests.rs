@@ -534,7 +534,6 @@ fn a_sink_that_hears_of_nobody_and_a_customer_without_an_address_are_told() {
             ledger: Some(&LedgerView::default()),
             policy: &Policy { notify: sinks, ..World::equal().policy },
             clone: &CloneState::default(),
-            earlier: None,
         });
         let ours = attention.matters.into_iter().filter(|one| one.code.as_str() == "told-nobody");
         ours.map(|one| one.message).collect::<Vec<_>>()
