@@ -313,7 +313,7 @@ impl Fleet {
         (fleet.plan.record_changed, fleet.plan.settings_invalid) = (None, None);
         fleet.plan.quieter_then.clear();
         (fleet.ledger, fleet.clone) = (LedgerView::default(), CloneState::default());
-        fleet.tickets = None;
+        (fleet.tickets, fleet.select) = (None, Vec::new());
         fleet
     }
 
