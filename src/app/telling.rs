@@ -65,6 +65,9 @@ pub struct Posted {
     pub outcome: Result<(), SinkError>,
 }
 
+/// What became of what a sink, which it names, is told again.
+pub type Refreshed = (String, Result<(), SinkError>);
+
 /// Everything that a run needs to tell people.
 pub struct Post<'a> {
     context: &'a Context,
@@ -332,10 +335,7 @@ impl<'a> Post<'a> {
     }
 
     /// Tells the sinks that forget what stands open at them.
-    pub fn refresh(
-        &self,
-        open: impl Fn(&str) -> Vec<Message>,
-    ) -> Result<Vec<(String, Result<(), SinkError>)>, AppError> {
+    pub fn refresh(&self, open: impl Fn(&str) -> Vec<Message>) -> Result<Vec<Refreshed>, AppError> {
         let mut told = Vec::new();
         for (name, sink) in &self.sinks {
             let Ok(sink) = sink else { continue };

@@ -1,7 +1,10 @@
 //! One conversation with a mail server, in which the server may say only so much.
 //!
 //! `lettre` reads a line to its end before it looks at its length, so the stream itself counts: below
-//! TLS, so that what is said before and during the handshake counts as well.
+//! TLS, so that what is said before and during the handshake counts as well. And it keeps what it has
+//! read ahead when encryption begins, so the stream gives no byte ahead: answers that somebody on the
+//! way appended in the clear to the server's word for STARTTLS would
+//! count as the server's own. So they meet the handshake instead, which fails.
 
 use std::io;
 use std::net::SocketAddr;
@@ -114,7 +117,7 @@ impl Server {
     }
 }
 
-/// A stream from which only so much is read.
+/// A stream from which only so much is read, and nothing ahead of what is asked for.
 #[derive(Debug)]
 struct Bounded<S> {
     stream: S,
@@ -128,10 +131,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        let read = buffer.filled().len() - before;
-        let Some(left) = self.left.checked_sub(read) else {
+        let mut next = [0];
+        let mut next = ReadBuf::new(&mut next);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut next))?;
+        buffer.put_slice(next.filled());
+        let Some(left) = self.left.checked_sub(next.filled().len()) else {
             let why = format!("it says more than the {} KiB that are read", MOST / 1024);
             return Poll::Ready(Err(io::Error::other(why)));
         };
@@ -163,5 +167,24 @@ impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::Debug> AsyncTok
 {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.peer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn answers_in_the_clear_behind_the_word_for_starttls_are_not_read_ahead() {
+        let (mut server, stream) = tokio::io::duplex(1024);
+        server.write_all(b"220 go\r\n250 ok\r\n250 queued\r\n").await.unwrap();
+        let peer = SocketAddr::from(([127, 0, 0, 1], 25));
+        let mut client = BufReader::new(Bounded { stream, peer, left: MOST });
+        let mut line = String::new();
+        client.read_line(&mut line).await.unwrap();
+        assert_eq!(line, "220 go\r\n");
+        assert_eq!(client.buffer(), b"", "they are left to the handshake");
     }
 }
