@@ -26,7 +26,6 @@ mod leave;
 mod ledger;
 mod man;
 mod notify;
-mod ticket;
 mod output;
 mod plan;
 mod progress;
@@ -39,6 +38,7 @@ mod serve;
 #[cfg(feature = "simulator")]
 mod simulate;
 mod status;
+mod ticket;
 mod validate;
 
 use std::io::Write as _;

@@ -25,8 +25,8 @@ use applecart_io::git::{GitError, Repo};
 
 pub use account::{AccountOptions, move_account};
 pub use batch::{Answer, Batch, BatchOptions, bring_all};
-pub use propose::Failed;
 pub(super) use csr::recorded_request;
+pub use propose::Failed;
 
 /// Why a renewal was not opened or brought, besides what speaks against the file.
 #[derive(Debug, thiserror::Error)]

@@ -68,6 +68,7 @@ pub use markdown::plan_markdown;
 pub use notify::{NotifyReport, notify_human};
 pub use page::{PageView, STATUS_PATH, Served, page_policy, status_html, token_html, token_path};
 pub use plan::{PlanOutput, plan_human, plan_summary};
+pub(crate) use renew::command_of;
 pub use renew::{
     AccountText, CsrOrigin, FactRow, Link, OtherTopic, Proposal, ProposalStatus, ProposalText,
     RENEW_FORMAT_VERSION, Renewals, Sheet, SheetCsr, SheetKey, SheetRestore, Sheets, account_text,
@@ -79,7 +80,6 @@ pub use status::{
     status_csv, status_human, status_markdown, status_of,
 };
 pub(crate) use text::at_most as at_most_in_words;
-pub(crate) use renew::command_of;
 pub use text::names as names_in_line;
 pub(crate) use text::wrap;
 pub use text::{escape, plural, without_commands};

@@ -12,10 +12,10 @@ pub use proposal::{
     renewals_markdown,
 };
 pub use restore::{OtherTopic, SheetRestore};
+pub(crate) use sheet::command_of;
 pub use sheet::{
     CsrOrigin, Link, Sheet, SheetCsr, SheetKey, Sheets, sheets_human, sheets_markdown,
 };
-pub(crate) use sheet::command_of;
 pub use steps::{complete as complete_sheet, sheet_links};
 
 use crate::model::{Kind, TokenRef};
