@@ -160,6 +160,7 @@ fn sight_again(sink: &str, matters: &[Matter], now: Timestamp) -> Vec<Message> {
 
 /// Sends one sink a message that says that it is a test.
 pub fn test(context: &Context, sink: &str) -> Result<(), AppError> {
+    let context = &telling::on_base(context, &Repo::discover(&context.repo)?);
     let selection = Selection::default();
     let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection)?;
     let policies = wanted_sinks(&loaded.policy.notify, &[sink.to_owned()])?;

@@ -19,7 +19,7 @@ use applecart_core::model::{
 };
 use applecart_core::outlets::memory::{self, Asker};
 use applecart_core::outlets::message::Message;
-use applecart_io::git::{Base, Repo};
+use applecart_io::git::Repo;
 use applecart_io::outlets::http::Http;
 use applecart_io::outlets::{Sink, SinkError, make};
 use applecart_io::store::{Announced, Holder, Ledger, TellingLock};
@@ -98,13 +98,17 @@ pub fn lock(context: &Context, repo: &Repo, author: &Author) -> Result<TellingLo
 }
 
 /// The same at the base's newest commit, unless a revision is named: people are told of the fleet as it
-/// was reviewed, whatever is checked out here.
+/// was reviewed, whatever is checked out here. That base is never the branch that a pipeline names, which
+/// whoever opens a pull request chooses: its sinks would get the messages, and the secrets of the sinks.
 pub fn on_base(context: &Context, repo: &Repo) -> Context {
-    let at_base = |base: Base| Context { rev: base.commit, ..context.clone() };
+    let environment = context.environment.clone().outside_pipelines();
+    let context = Context { environment, ..context.clone() };
     // What keeps it from being found is told by the plan, which asks for it as well.
-    let base = super::find_base(repo, context, Reach::Remote).ok().flatten();
-    let base = base.filter(|_| context.rev == HEAD);
-    base.map_or_else(|| context.clone(), at_base)
+    let base = super::find_base(repo, &context, Reach::Remote).ok().flatten();
+    match base.filter(|_| context.rev == HEAD) {
+        Some(base) => Context { rev: base.commit, ..context },
+        None => context,
+    }
 }
 
 /// A made-up date may be told of, but not recorded of a real tenant.

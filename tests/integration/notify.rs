@@ -547,3 +547,22 @@ fn a_message_holds_nothing_of_another_customer() {
         }
     }
 }
+
+#[test]
+fn a_branch_that_a_pipeline_names_as_its_target_brings_no_sink() {
+    let (told, other) = (Told::new(), Recorder::new());
+    told.customer("contoso", 10);
+    let clone = told.clone("one");
+    clone.git(&["switch", "--quiet", "-c", "theirs"]);
+    let settings = clone.folder.join("applecart.yaml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, text.replace(&told.recorder.url(), &other.url())).unwrap();
+    clone.git(&["commit", "--quiet", "-am", "Theirs"]);
+    clone.git(&["push", "--quiet", "origin", "theirs"]);
+    clone.git(&["switch", "--quiet", "main"]);
+    let mut command = clone.command(&["notify"]);
+    command.env("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "theirs");
+    finish(command).ends_with(0).says("1 message sent");
+    assert_eq!(told.told(), ["raised contoso critical"]);
+    assert_eq!(other.take().len(), 0);
+}

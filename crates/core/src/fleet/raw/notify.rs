@@ -97,7 +97,7 @@ kebab_enum! {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Alertmanager")]
 pub struct RawAlertmanager {
-    /// Its address without the path of the API, such as https://alertmanager.msp.example. `http:`
+    /// Its address without the path of the API, such as `https://alertmanager.msp.example`. `http:`
     /// only to this machine.
     #[schemars(required)]
     pub url: Option<At<String>>,
