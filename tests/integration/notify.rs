@@ -557,7 +557,8 @@ fn a_branch_that_a_pipeline_names_as_its_target_brings_no_sink() {
     let settings = clone.folder.join("applecart.yaml");
     let text = std::fs::read_to_string(&settings).unwrap();
     std::fs::write(&settings, text.replace(&told.recorder.url(), &other.url())).unwrap();
-    clone.git(&["commit", "--quiet", "-am", "Theirs"]);
+    let author = ["-c", "user.name=Mallory", "-c", "user.email=mallory@msp.example"];
+    clone.git(&[&author[..], &["commit", "--quiet", "-am", "Theirs"]].concat());
     clone.git(&["push", "--quiet", "origin", "theirs"]);
     clone.git(&["switch", "--quiet", "main"]);
     let mut command = clone.command(&["notify"]);
