@@ -246,6 +246,10 @@ impl<'a> AtSink<'a> {
             None => one.name() == tenant.name,
         });
         let Some(desired) = desired else {
+            // Whoever is no customer any more is not written to.
+            if self.sink.writes_to_customers() {
+                return None;
+            }
             return (tenant.tenant_id.is_none() || !self.has_unreadable_folder(&tenant.name))
                 .then_some(Step::Unwatched(time));
         };

@@ -691,6 +691,13 @@ fn a_customer_is_told_of_a_renewal_only_where_intune_has_a_later_date() {
 }
 
 #[test]
+fn who_is_no_customer_any_more_is_written_no_letter() {
+    let mut scene = told_customer();
+    scene.fleet.clear();
+    assert_eq!(scene.run(), NOTHING);
+}
+
+#[test]
 fn a_token_that_was_deleted_was_not_renewed() {
     let mut scene = Scene::new();
     scene.raise(Cause::Critical);
