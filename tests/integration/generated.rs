@@ -37,6 +37,11 @@ fn generated_codes() {
 }
 
 #[test]
+fn generated_exit_codes() {
+    same("docs/exit-codes.md", &applecart_core::model::Outcome::reference());
+}
+
+#[test]
 fn every_way_to_sign_in_is_listed_and_explained() {
     let schema = schemars::schema_for!(CredentialKind);
     let offered: Vec<_> = schema.as_value()["oneOf"]
@@ -46,9 +51,9 @@ fn every_way_to_sign_in_is_listed_and_explained() {
         .map(|kind| kind["const"].as_str().unwrap())
         .collect();
     assert_eq!(offered, CredentialKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>());
-    let readme = fs::read_to_string(project().join("README.md")).unwrap();
+    let page = fs::read_to_string(project().join("docs/entra.md")).unwrap();
     for kind in offered {
-        assert!(readme.contains(&format!("\n| `{kind}` | ")), "{kind}");
+        assert!(page.contains(&format!("\n| `{kind}` | ")), "{kind}");
     }
 }
 

@@ -12,6 +12,7 @@
 mod acknowledge;
 mod audit;
 mod base;
+mod book;
 mod bounds;
 mod cli;
 mod clone;

@@ -4,31 +4,18 @@
 /// several hold, the one listed first wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
-    /// 130: stopped by Ctrl-C or SIGTERM, after a clean stop.
     Interrupted,
-    /// 78: the fleet is invalid.
     InvalidFleet,
-    /// 64: the command line is wrong.
     Usage,
-    /// 7: the source is not to be trusted (signature, path, MAC, policy).
     Untrusted,
-    /// 8: sign-in or consent failed for every selected tenant.
     SignIn,
-    /// 1: an unexpected error.
     Error,
-    /// 5: the plan is stale.
     Stale,
-    /// 3: some tenants failed or were not observed.
     Partial,
-    /// 4: refused (safety limit, verdict, a due write that is held, a file refused on opening).
     Refused,
-    /// 6: a due write is in progress elsewhere, or waits for the first of its kind.
     Elsewhere,
-    /// 9: a token expires inside `--fail-within`, or something of `--fail-on` needs attention.
     Expiring,
-    /// 2: changes or drift (only with `--detailed-exitcode`).
     Changes,
-    /// 0: done, or nothing to do.
     Done,
 }
 
@@ -67,6 +54,71 @@ impl Outcome {
             Self::Changes => 2,
             Self::Done => 0,
         }
+    }
+
+    /// What it means, and what to do next.
+    fn meaning(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Interrupted => (
+                "stopped by Ctrl-C or SIGTERM; an upload that was under way was finished and recorded",
+                "run it again",
+            ),
+            Self::InvalidFleet => (
+                "applecart.yaml is invalid, or every selected tenant is; from `validate`, any mistake",
+                "correct the lines that are named",
+            ),
+            Self::Usage => ("the command line is wrong", "read the command's `--help`"),
+            Self::Untrusted => (
+                "the source is not trusted: a missing signature, a commit that the base does not contain, \
+                 a revision that cannot be found, or a sealed file that was changed",
+                "do what the message says; do not go around it",
+            ),
+            Self::SignIn => {
+                ("sign-in or consent failed for every selected tenant", "run `applecart doctor`")
+            }
+            Self::Error => ("any other error", "read the message"),
+            Self::Stale => (
+                "the plan is stale, or a tenant was suspended or reverted since",
+                "plan again, and have that reviewed",
+            ),
+            Self::Partial => (
+                "some tenants failed or could not be read, wait to be tried again, or the ledger is unknown",
+                "read which; the others were done",
+            ),
+            Self::Refused => (
+                "refused: a safety limit, a file that must not be uploaded, or a due upload that is held \
+                 and not suspended",
+                "read the hold; `applecart explain CODE` says what releases it",
+            ),
+            Self::Elsewhere => (
+                "a due upload is in progress elsewhere, or waits for the first of its kind",
+                "run it again after the other run, or after `settle`",
+            ),
+            Self::Expiring => (
+                "a token expires inside `--fail-within`, or something of `--fail-on` needs a person",
+                "read the attention list",
+            ),
+            Self::Changes => (
+                "changes, uploads that wait to be tried again, holds or critical attention; only with \
+                 `--detailed-exitcode`",
+                "review the plan",
+            ),
+            Self::Done => ("done, or nothing to do", ""),
+        }
+    }
+
+    /// The page of exit codes, in Markdown.
+    pub fn reference() -> String {
+        let mut text = String::from(
+            "# Exit codes\n\nGenerated from the program. Where several hold, the one that stands first here \
+             is the exit code; the JSON of `plan`,\n`status` and `apply` lists all of them as `exits`.\n\n\
+             | code | what happened | what to do |\n|---|---|---|\n",
+        );
+        for outcome in Self::ALL {
+            let (meaning, next) = outcome.meaning();
+            text.push_str(&format!("| `{}` | {meaning} | {next} |\n", outcome.code()));
+        }
+        text
     }
 
     /// Every exit code that applies, the one that wins first: what a script reads where two things

@@ -1,5 +1,5 @@
 //! The decision table for a token with a file: first match wins. Rows are numbered as in the
-//! README's table; every row and every hold is a test in `decide/tests`.
+//! table of docs/decisions.md; every row and every hold is a test in `decide/tests`.
 //!
 //! Rows 1 and 2 (could not be read, no file) are decided by the caller. What speaks against a
 //! credential is in [`crate::rules::judge`], what else forbids a write in [`super::holds`], and

@@ -1,0 +1,6 @@
+//! What the pages say is there: links lead somewhere, commands are ones that the program takes, and
+//! codes, options and files exist.
+
+mod links;
+mod pages;
+mod words;
