@@ -2,6 +2,8 @@
 //! the host's interface for comments.
 
 mod hosts;
+#[cfg(unix)]
+mod install;
 mod issues;
 
 pub(crate) use hosts::serve;
@@ -298,17 +300,6 @@ fn comment(comments: &Comments, file: &Path) -> Run {
     finish(command)
 }
 
-#[test]
-fn an_installation_is_pinned_to_a_commit() {
-    for rev in ["main", "v0.1.0", "", "0123456", &"g".repeat(40)] {
-        let mut command = Command::new(script("install.sh"));
-        command.env("APPLECART_REV", rev).env("APPLECART_SOURCE", "file:///nowhere");
-        let run = finish(command);
-        assert_ne!(run.code, 0, "{rev:?}");
-        assert!(!run.stderr.contains("nowhere"), "{rev:?}: nothing was fetched");
-    }
-}
-
 /// Every mapping in a YAML document.
 fn mappings(value: &Value, found: &mut Vec<serde_yaml::Mapping>) {
     match value {
@@ -429,111 +420,6 @@ fn jobs(pipeline: &Value) -> Vec<serde_yaml::Mapping> {
                 .collect()
         }
     }
-}
-
-#[test]
-fn no_job_that_has_a_key_or_may_sign_in_builds_anything() {
-    // A key, the host's secrets, and what mints a token for Entra, the reader's included.
-    const TRUSTED: [&str; 6] =
-        ["AGE_KEY", "secrets.", "id-token", "id_tokens", "AzureCLI@", "LEDGER_TOKEN"];
-    let (mut builders, mut trusted) = (0, 0);
-    for (path, pipeline) in pipelines() {
-        for job in jobs(&pipeline) {
-            let text = serde_yaml::to_string(&job).unwrap();
-            let builds = text.contains("APPLECART_REV");
-            if builds {
-                builders += 1;
-                let found = TRUSTED.iter().find(|word| text.contains(**word));
-                assert_eq!(found, None, "{path}: it builds");
-                assert!(job.get("environment").is_none(), "{path}: it builds");
-            } else if text.contains("install.sh") {
-                trusted += 1;
-                assert!(TRUSTED.iter().any(|word| text.contains(word)), "{path}");
-                let after = job.get("needs").or_else(|| job.get("dependsOn")).unwrap();
-                assert!(serde_yaml::to_string(after).unwrap().contains("build"), "{path}");
-                // GitLab hands the digest over by itself, as a variable of the job before.
-                let named = text.contains("APPLECART_SHA256") || path.contains("gitlab");
-                assert!(text.contains("APPLECART_BINARY") && named, "{path}");
-            } else {
-                let builds = text.contains("applecart-build.yml");
-                assert!(builds, "{path}: a job that neither installs nor builds\n{text}");
-            }
-        }
-    }
-    assert_eq!((builders, trusted), (3, 9), "a build for each host, and three jobs that sign in");
-}
-
-#[test]
-fn a_program_that_another_job_did_not_build_is_not_installed() {
-    let folder = tempfile::tempdir().unwrap();
-    let built = folder.path().join("built");
-    std::fs::copy(env!("CARGO_BIN_EXE_applecart"), &built).unwrap();
-    let bytes = std::fs::read(&built).unwrap();
-    let right = applecart_core::model::Sha256::of(&bytes).to_string();
-    for (sha256, code) in [(right.clone(), 0), ("0".repeat(64), 7)] {
-        let root = folder.path().join(&sha256);
-        let mut command = Command::new(script("install.sh"));
-        command.env("APPLECART_BINARY", &built).env("APPLECART_SHA256", &sha256);
-        for host in ["GITHUB_PATH", "TF_BUILD"] {
-            command.env_remove(host);
-        }
-        finish({
-            command.env("APPLECART_ROOT", &root);
-            command
-        })
-        .ends_with(code);
-        assert_eq!(root.join("bin/applecart").exists(), code == 0);
-    }
-}
-
-/// Where the program goes, and above where it is built, nothing may lie that an earlier job left.
-#[cfg(unix)]
-#[test]
-fn nothing_that_lies_on_the_runner_chooses_the_program() {
-    let folder = tempfile::tempdir().unwrap();
-    let (root, temporary) = (folder.path().join("root"), folder.path().join("tmp"));
-    let fleet = folder.path().join("fleet");
-    for path in [&root, &temporary, &fleet] {
-        std::fs::create_dir(path).unwrap();
-    }
-    std::fs::write(fleet.join("rust-toolchain.toml"), "[toolchain]\n").unwrap();
-    // A cargo that tells where it was started, and with which home.
-    let cargo = folder.path().join("bin/cargo");
-    let told = folder.path().join("told");
-    let text = format!(
-        "pwd >'{0}'; echo \"$CARGO_HOME\" >>'{0}'; mkdir -p '{1}/bin'\nprintf '#!/bin/sh\\n' >'{1}/bin/applecart'; chmod +x '{1}/bin/applecart'",
-        told.display(),
-        root.display()
-    );
-    crate::world::hub::script(&cargo, &text);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(
-        std::iter::once(folder.path().join("bin")).chain(std::env::split_paths(&path)),
-    )
-    .unwrap();
-    let install = || {
-        let mut command = Command::new(script("install.sh"));
-        command.current_dir(&fleet).env_clear().env("PATH", &path);
-        command.env("TMPDIR", &temporary).env("APPLECART_ROOT", &root);
-        command.env("CARGO_HOME", folder.path().join("an-earlier-jobs-cache"));
-        command.env("APPLECART_REV", "0".repeat(40)).env("APPLECART_SOURCE", "file:///nowhere");
-        finish(command)
-    };
-    std::fs::write(folder.path().join("rust-toolchain.toml"), "[toolchain]\n").unwrap();
-    install().ends_with(7).says("rust-toolchain.toml would choose the compiler");
-    std::fs::remove_file(folder.path().join("rust-toolchain.toml")).unwrap();
-    std::fs::create_dir(temporary.join(".cargo")).unwrap();
-    std::fs::write(temporary.join(".cargo/config.toml"), "").unwrap();
-    install().ends_with(7).says("config.toml would choose the compiler");
-    std::fs::remove_file(temporary.join(".cargo/config.toml")).unwrap();
-    assert!(!told.exists());
-
-    install().ends_with(0);
-    let told = std::fs::read_to_string(told).unwrap();
-    let (at, home) = told.trim().split_once('\n').unwrap();
-    assert!(Path::new(at).starts_with(&temporary) && home == at, "{at} {home}");
-    // What is there already was built by nobody knows whom.
-    install().ends_with(64).says("must be an empty folder");
 }
 
 #[cfg(unix)]
