@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::download::DownloadError;
-use super::session::{self, Past, Tree, Unknown, Which};
+use super::session::{self, Loaded, Past, Tree, Unknown, Which};
 use super::{AppError, Context, Reach};
 use applecart_core::fleet::{Desired, Tenant};
 use applecart_core::ledger::LedgerView;
@@ -70,6 +70,22 @@ pub(super) fn unknown_tenant(name: &str, near: Option<String>) -> AppError {
         .into()
 }
 
+/// The fleet, and the one tenant of it that has this name. A pattern would say of several customers what is
+/// so of one.
+pub(super) fn load_tenant(context: &Context, name: &str) -> Result<(Loaded, Tenant), AppError> {
+    let unknown = |near| unknown_tenant(name, near);
+    let name: TenantName = name.parse().map_err(|_| unknown(None))?;
+    let selection = Selection::parse(&[name.as_str().to_owned()])?;
+    let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection);
+    let loaded = loaded.map_err(|error| match error {
+        AppError::NothingSelected { near, .. } => unknown(near),
+        error => error,
+    })?;
+    let mut tenants = loaded.fleet.iter().filter_map(Desired::valid);
+    let tenant = tenants.find(|tenant| tenant.name == name).ok_or_else(|| unknown(None))?.clone();
+    Ok((loaded, tenant))
+}
+
 /// Records the confirmation for each named token that has an unconfirmed upload.
 pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppError> {
     for text in [&options.by, &options.note].into_iter().flatten() {
@@ -77,24 +93,10 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
             return Err(AcknowledgeError::Text.into());
         }
     }
-    let unknown = |near| unknown_tenant(&options.tenant, near);
-    // A pattern would say of several customers what one of them said.
-    let name: TenantName = options.tenant.parse().map_err(|_| unknown(None))?;
-    let selection = Selection::parse(&[name.as_str().to_owned()])?;
-    let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection);
-    let loaded = loaded.map_err(|error| match error {
-        AppError::NothingSelected { near, .. } => unknown(near),
-        error => error,
-    })?;
+    let (loaded, tenant) = load_tenant(context, &options.tenant)?;
     if let Some(why) = loaded.blind {
         return Err(AcknowledgeError::Unknown(why).into());
     }
-    let tenant = loaded
-        .fleet
-        .iter()
-        .filter_map(Desired::valid)
-        .find(|tenant| tenant.name == name)
-        .ok_or_else(|| unknown(None))?;
     let actor = context.environment.actor();
     let run = context.ids.uuid().to_string();
     let holder = Holder { run: run.clone(), host: actor.host.clone(), since: context.real_now() };
@@ -109,7 +111,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Acknowledged, AppErro
     if let Some(why) = view.unknown_of(tenant.tenant_id) {
         return Err(AcknowledgeError::Broken(why.to_owned()).into());
     }
-    let waiting = waiting(&view, tenant, options.token.as_deref())?;
+    let waiting = waiting(&view, &tenant, options.token.as_deref())?;
     let word = |upload: &&Record| {
         let (by, note) = (options.by.clone(), options.note.clone());
         let body = EntryBody::Acknowledged { sha256: upload.sha256()?, by, note };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::session::{self, Intune, Loaded, Made, Tree, Wanted, Which};
-use super::telling::{self, Letter, LetterStep, Post, Posted};
+use super::telling::{self, Begun, Letter, LetterStep, Post, Posted, Way};
 use super::{AppError, Context, Reach, block_on};
 use applecart_core::attention::{Code, InGit, Matter, Severity};
 use applecart_core::fleet::{Desired, Receiver, SinkPolicy};
@@ -50,42 +50,29 @@ pub struct Notified {
 }
 
 pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
-    let repo = Repo::discover(&context.repo)?;
-    let author = context.author(&repo)?;
-    // Before the notes are read: what another run of this clone claimed, it will not send any more.
-    let lock = match options.dry_run {
-        true => None,
-        false => Some(telling::lock(context, &repo, &author)?),
-    };
-    telling::check_clock(context, options.dry_run)?;
-    let context = &telling::on_base(context, &repo);
-    let mut made = plan(context, options)?;
+    let Begun { context, repo, author, lock } = telling::begin(context, options.dry_run)?;
+    let mut made = plan(&context, options)?;
     let policies = wanted_sinks(&made.loaded.policy.notify, &options.sinks)?;
     let matters = made.attention().matters;
     let observed = session::observed(&made.planned.plan);
     let now = made.planned.plan.generated_at;
-    let known = made.known.as_ref().ok().filter(|view| view.lost_notes.is_none());
-    let told: BTreeMap<TenantId, Vec<Record>> =
-        known.map(|view| view.told.clone()).unwrap_or_default();
-    let is_known = known.is_some();
-    let notes = made.notes.take().filter(|_| is_known);
     let mut report = NotifyReport::new(now, options.dry_run);
-    match (lock, notes) {
-        (None, _) if is_known => {
-            let asker = Asker { real_now: context.real_now(), run: &author.run, clone: "" };
-            let due = due(&made, &matters, &policies, &told, now, asker);
+    let way = Way::of(&context, (author, lock), &mut made, &policies)?;
+    let nothing = BTreeMap::new();
+    let seen = input(&made, &matters, &nothing, Asker::onlooker(context.real_now()));
+    match way {
+        Way::Show(told) => {
+            let due = due(&steps::Input { told: &told, ..seen }, &policies);
             report.messages =
                 due.iter().map(|letter| shown(letter, words_of(letter, &policies))).collect();
         }
-        (Some(lock), Some(notes)) => {
-            let mut post = Post::new(context, lock, author, notes, told, &policies, now)?;
-            let delivered =
-                post.deliver(|post| due(&made, &matters, &policies, &post.told, now, post.asker()));
+        Way::Send(mut post) => {
+            let sent = post.deliver(|post| due(&by(&seen, post), &policies));
             tell(&mut report, &post.posted);
-            delivered?;
+            sent?;
             refresh(&post, &repo, &mut report, |sink| {
-                let input = input(&made, &matters, &post.told, now, post.asker());
                 let policy = policies.iter().find(|policy| policy.name == sink);
+                let input = by(&seen, &post);
                 let standing = policy.map(|policy| steps::standing(&input, policy));
                 (standing.unwrap_or_default(), sight_again(sink, &matters, now))
             })?;
@@ -93,22 +80,17 @@ pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
             let is_own = |event| event == Telling::Notified;
             report.claimed = memory::claimed(&post.told, names, is_own, post.asker());
         }
-        (lock, _) => {
-            let why = unknown(&made);
+        Way::Unknown(why) => {
             report.unknown = Some(why);
-            if lock.is_some() {
-                tell_blind(context, &repo, &made, &matters, &policies, &mut report)?;
+            if !options.dry_run {
+                tell_blind(&context, &repo, (&matters, now), &policies, &mut report)?;
             }
         }
     }
     let failed = !report.failed.is_empty() || report.unknown.is_some();
-    let own = match (failed, &report.claimed) {
-        (true, _) => Outcome::Partial,
-        (false, Some(_)) => Outcome::Elsewhere,
-        (false, None) => Outcome::Done,
-    };
-    report.exits = Outcome::exits([observed, own]);
-    Ok(Notified { report, outcome: observed.and(own) })
+    let (exits, outcome) = telling::outcome(observed, failed, report.claimed.as_ref());
+    report.exits = exits;
+    Ok(Notified { report, outcome })
 }
 
 /// Tells the sinks that forget what stands open, and those of them that this clone told without a record
@@ -220,29 +202,28 @@ fn watched(made: &Made) -> &[Desired] {
     made.loaded.other.as_ref().map_or(&made.loaded.fleet, |other| &other.tenants)
 }
 
+/// What the steps follow from, before anything was told.
 fn input<'a>(
     made: &'a Made,
     matters: &'a [Matter],
     told: &'a BTreeMap<TenantId, Vec<Record>>,
-    now: Timestamp,
     asker: Asker<'a>,
 ) -> steps::Input<'a> {
-    let (plan, fleet) = (&made.planned.plan, watched(made));
-    steps::Input { matters, plan, fleet, told, now, asker }
+    let plan = &made.planned.plan;
+    let tickets = made.loaded.policy.tickets.as_ref();
+    let now = plan.generated_at;
+    steps::Input { matters, plan, fleet: watched(made), tickets, told, now, asker }
+}
+
+/// The same by what a run has told so far.
+fn by<'a>(seen: &steps::Input<'a>, post: &'a Post<'_>) -> steps::Input<'a> {
+    steps::Input { told: &post.told, asker: post.asker(), ..*seen }
 }
 
 /// The letters that are due at all sinks.
-fn due(
-    made: &Made,
-    matters: &[Matter],
-    policies: &[SinkPolicy],
-    told: &BTreeMap<TenantId, Vec<Record>>,
-    now: Timestamp,
-    asker: Asker<'_>,
-) -> Vec<Letter> {
-    let input = input(made, matters, told, now, asker);
+fn due(input: &steps::Input<'_>, policies: &[SinkPolicy]) -> Vec<Letter> {
     let of_sink = |policy: &SinkPolicy| {
-        let due = steps::due(&input, policy).into_iter();
+        let due = steps::due(input, policy).into_iter();
         due.filter_map(|delivery| letter(&policy.name, delivery)).collect::<Vec<_>>()
     };
     policies.iter().flat_map(of_sink).collect()
@@ -253,6 +234,7 @@ fn letter(sink: &str, Delivery { file, message }: Delivery) -> Option<Letter> {
         token: told.matter.token.clone(),
         key: told.matter.key.clone(),
         step: told.step.to_string(),
+        client: None,
         matter: Some(Noticed {
             code: told.matter.code.to_string(),
             severity: told.matter.severity.to_string(),
@@ -310,26 +292,16 @@ fn tell(report: &mut NotifyReport, posted: &[Posted]) {
     }
 }
 
-/// Why nothing is known of what was told.
-fn unknown(made: &Made) -> String {
-    match &made.known {
-        Err(why) => why.to_string(),
-        Ok(view) => view.lost_notes.clone().unwrap_or_default(),
-    }
-}
-
 /// Where nothing can be claimed, only that is told, at most once a day by each clone.
 fn tell_blind(
     context: &Context,
     repo: &Repo,
-    made: &Made,
-    matters: &[Matter],
+    (matters, now): (&[Matter], Timestamp),
     policies: &[SinkPolicy],
     report: &mut NotifyReport,
 ) -> Result<(), AppError> {
     let Some(matter) = matters.iter().find(|matter| is_blind(matter)) else { return Ok(()) };
     let mut memory = ToldBlind::of(&repo.path_common_dir());
-    let now = made.planned.plan.generated_at;
     let today = now.date_time().timestamp().div_euclid(86_400);
     let step = Step::Again(u32::try_from(today).unwrap_or_default(), 1);
     for (name, sink) in telling::sinks(context, policies)? {

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::{AppError, Context, Reach, block_on};
+use super::{AppError, Context, Reach, block_on, session};
 use applecart_core::fleet::SinkPolicy;
 use applecart_core::ledger::LEASE;
 use applecart_core::model::{
-    Author, EntryBody, LedgerEntry, Notice, Noticed, Phase, Record, Telling, TenantId, TenantName,
-    Timestamp, TokenRef,
+    Author, EntryBody, LedgerEntry, Notice, Noticed, Outcome, Phase, Record, Telling, TenantId,
+    TenantName, Timestamp, TokenRef,
 };
-use applecart_core::outlets::memory::{self, Asker};
+use applecart_core::outlets::memory::{self, Asker, Claimed};
 use applecart_core::outlets::message::Message;
 use applecart_io::git::Repo;
 use applecart_io::outlets::http::Http;
@@ -44,6 +44,8 @@ pub struct LetterStep {
     /// The identity of the matter or of the ticket.
     pub key: String,
     pub step: String,
+    /// Tickets: the customer's number in the ticket system.
+    pub client: Option<String>,
     pub matter: Option<Noticed>,
 }
 
@@ -89,6 +91,73 @@ pub struct Post<'a> {
     _lock: TellingLock,
 }
 
+/// A run that tells people, or shows what it would tell.
+pub struct Begun {
+    /// At the base; see [`on_base`].
+    pub context: Context,
+    pub repo: Repo,
+    pub author: Author,
+    /// `None` where nothing is sent.
+    pub lock: Option<TellingLock>,
+}
+
+/// Begins such a run.
+pub fn begin(context: &Context, dry_run: bool) -> Result<Begun, AppError> {
+    let repo = Repo::discover(&context.repo)?;
+    let author = context.author(&repo)?;
+    // Before the notes are read: what another run of this clone claimed, it will not send any more.
+    let lock = (!dry_run).then(|| lock(context, &repo, &author)).transpose()?;
+    check_clock(context, dry_run)?;
+    let context = on_base(context, &repo);
+    Ok(Begun { context, repo, author, lock })
+}
+
+/// What a run does about what is due.
+pub enum Way<'a> {
+    /// Nothing is sent: it shows what would be, by what was told before.
+    Show(BTreeMap<TenantId, Vec<Record>>),
+    Send(Box<Post<'a>>),
+    /// What was told before is unknown, for this reason, so nothing can be claimed.
+    Unknown(String),
+}
+
+impl<'a> Way<'a> {
+    pub fn of(
+        context: &'a Context,
+        (author, lock): (Author, Option<TellingLock>),
+        made: &mut session::Made,
+        sinks: &[SinkPolicy],
+    ) -> Result<Self, AppError> {
+        let notes = made.notes.take();
+        let view = match &made.known {
+            Ok(view) => view,
+            Err(why) => return Ok(Self::Unknown(why.to_string())),
+        };
+        if let Some(why) = &view.lost_notes {
+            return Ok(Self::Unknown(why.clone()));
+        }
+        let told = view.told.clone();
+        let now = made.planned.plan.generated_at;
+        Ok(match (lock, notes) {
+            (None, _) => Self::Show(told),
+            (Some(lock), Some(notes)) => {
+                Self::Send(Box::new(Post::new(context, lock, author, notes, told, sinks, now)?))
+            }
+            (Some(_), None) => Self::Unknown("there is no branch for notes".to_owned()),
+        })
+    }
+}
+
+/// How a run ended that told what it could, beside what Intune answered.
+pub fn outcome(observed: Outcome, failed: bool, claimed: Option<&Claimed>) -> (Vec<u8>, Outcome) {
+    let own = match (failed, claimed) {
+        (true, _) => Outcome::Partial,
+        (false, Some(_)) => Outcome::Elsewhere,
+        (false, None) => Outcome::Done,
+    };
+    (Outcome::exits([observed, own]), observed.and(own))
+}
+
 /// The lock that only one run of a clone holds. It is taken before the notes are read.
 pub fn lock(context: &Context, repo: &Repo, author: &Author) -> Result<TellingLock, AppError> {
     let host = author.actor.host.clone();
@@ -112,7 +181,7 @@ pub fn on_base(context: &Context, repo: &Repo) -> Context {
 }
 
 /// A made-up date may be told of, but not recorded of a real tenant.
-pub fn check_clock(context: &Context, dry_run: bool) -> Result<(), AppError> {
+fn check_clock(context: &Context, dry_run: bool) -> Result<(), AppError> {
     let is_made_up = context.frozen.is_some() && !dry_run;
     if is_made_up && !context.environment.overrides()?.graph_is_loopback() {
         return Err(AppError::FrozenApply);
@@ -134,7 +203,7 @@ pub fn sinks(context: &Context, policies: &[SinkPolicy]) -> Result<Made, SinkErr
 }
 
 impl<'a> Post<'a> {
-    pub fn new(
+    fn new(
         context: &'a Context,
         lock: TellingLock,
         author: Author,
@@ -328,6 +397,7 @@ impl<'a> Post<'a> {
                 delivery: letter.message.delivery(),
                 on: self.now,
                 phase: phase.clone(),
+                client: step.client.clone(),
                 matter: step.matter.clone(),
             };
             let body = EntryBody::Told { event: letter.event, notice };

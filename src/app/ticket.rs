@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::acknowledge::unknown_tenant;
+use super::acknowledge::load_tenant;
 use super::renew::recorded_request;
 use super::session::{self, Intune, Loaded, Made, Past, Tree, Wanted, Which};
-use super::telling::{self, Letter, LetterStep, Post};
+use super::telling::{self, Begun, Letter, LetterStep, Post, Posted, Way};
 use super::{AppError, Context, Reach, block_on};
-use applecart_core::attention::{CloneState, Matter, MatterTenant, renewal_key};
+use applecart_core::attention::{Cause, CloneState, Matter, MatterTenant, renewal_key};
 use applecart_core::fleet::{Desired, Tenant, TicketPolicy};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{
@@ -47,6 +47,10 @@ pub enum TicketError {
     NotOne { what: String, choices: String },
     #[error("nothing tells when {what} expires, so nothing tells which renewal the ticket is for")]
     NoPeriod { what: String },
+    #[error(
+        "the number {number} is linked to the ticket of {by}: what is told of this customer's would be read there"
+    )]
+    Taken { number: String, by: String },
     /// Nothing can be recorded while what is on record is unknown.
     #[error("the notes cannot be read, so nothing was recorded: {0}")]
     Unknown(String),
@@ -60,71 +64,68 @@ pub struct Ticketed {
 
 /// Opens, follows and closes the tickets of the selected tenants.
 pub fn run(context: &Context, options: &Options) -> Result<Ticketed, AppError> {
-    let repo = Repo::discover(&context.repo)?;
-    let author = context.author(&repo)?;
-    // Before the notes are read: what another run of this clone claimed, it will not send any more.
-    let lock = match options.dry_run {
-        true => None,
-        false => Some(telling::lock(context, &repo, &author)?),
-    };
-    telling::check_clock(context, options.dry_run)?;
-    let context = &telling::on_base(context, &repo);
+    let Begun { context, author, lock, .. } = telling::begin(context, options.dry_run)?;
     let mut live = BTreeMap::new();
-    let mut made = plan(context, &options.selection, &mut live)?;
+    let mut made = plan(&context, &options.selection, &mut live)?;
     let policy = made.loaded.policy.tickets.clone().ok_or(TicketError::NoSink)?;
     let matters = made.attention().matters;
     let observed = session::observed(&made.planned.plan);
-    let now = made.planned.plan.generated_at;
-    let mut report = TicketReport::new(now, options.dry_run);
-    report.unmapped = unmapped(&matters);
-    let known = made.known.as_ref().ok().filter(|view| view.lost_notes.is_none());
-    let told = known.map(|view| view.told.clone());
-    let notes = made.notes.take();
+    let mut report = TicketReport::new(made.planned.plan.generated_at, options.dry_run);
+    let of_cause = |cause: Cause| matters.iter().filter(move |one| one.code == cause.code());
+    let name = |matter: &Matter| matter.tenant.as_ref().map(|tenant| tenant.name.clone());
+    report.unmapped = of_cause(Cause::TicketUnmapped).filter_map(name).collect();
+    report.moved = of_cause(Cause::TicketMoved).map(Into::into).collect();
+    let sinks = made.loaded.policy.notify.iter().filter(|sink| sink.name == policy.sink);
+    let sinks: Vec<_> = sinks.cloned().collect();
+    let way = Way::of(&context, (author, lock), &mut made, &sinks)?;
     let due = |told: &BTreeMap<TenantId, Vec<Record>>, asker: Asker<'_>| {
         due(&made, &live, (&policy, &matters), told, asker)
     };
-    match (told, notes, lock) {
-        (Some(told), _, None) => {
-            let asker = Asker { real_now: context.real_now(), run: &author.run, clone: "" };
-            report.messages = due(&told, asker).iter().map(|letter| shown(letter, true)).collect();
+    match way {
+        Way::Show(told) => {
+            let letters = due(&told, Asker::onlooker(context.real_now()));
+            report.messages = letters.iter().map(|letter| shown(letter, true)).collect();
         }
-        (Some(told), Some(notes), Some(lock)) => {
-            let sinks = made.loaded.policy.notify.iter();
-            let sinks: Vec<_> = sinks.filter(|sink| sink.name == policy.sink).cloned().collect();
-            let mut post = Post::new(context, lock, author, notes, told, &sinks, now)?;
-            // One message a ticket and run: what follows from it, the next run tells.
-            let is_new = |post: &Post<'_>, letter: &Letter| {
-                let thread = letter.message.thread();
-                post.posted.iter().all(|one| one.letter.message.thread() != thread)
-            };
-            let delivered = post.deliver(|post| {
-                let letters = due(&post.told, post.asker()).into_iter();
-                letters.filter(|letter| is_new(post, letter)).collect()
-            });
-            for one in &post.posted {
-                match &one.outcome {
-                    Ok(()) => report.messages.push(shown(&one.letter, false)),
-                    Err(why) => report.failed.push(FailedTicket {
-                        ticket: shown(&one.letter, false),
-                        why: why.to_string(),
-                    }),
-                }
-            }
-            delivered?;
+        Way::Send(mut post) => {
+            let sent = deliver(&mut post, due);
+            tell(&mut report, &post.posted);
+            sent?;
             let is_own = |event| event != Telling::Notified;
             let sink = std::iter::once(policy.sink.as_str());
             report.claimed = memory::claimed(&post.told, sink, is_own, post.asker());
         }
-        _ => report.unknown = Some(unknown(&made.known)),
+        Way::Unknown(why) => report.unknown = Some(why),
     }
-    let failed = !report.failed.is_empty() || report.unknown.is_some();
-    let own = match (failed, &report.claimed) {
-        (true, _) => Outcome::Partial,
-        (false, Some(_)) => Outcome::Elsewhere,
-        (false, None) => Outcome::Done,
+    let is_short = !report.unmapped.is_empty() || !report.moved.is_empty();
+    let failed = is_short || !report.failed.is_empty() || report.unknown.is_some();
+    let (exits, outcome) = telling::outcome(observed, failed, report.claimed.as_ref());
+    report.exits = exits;
+    Ok(Ticketed { report, outcome })
+}
+
+/// One message a ticket and run: what follows from it, the next run tells.
+fn deliver(
+    post: &mut Post<'_>,
+    due: impl Fn(&BTreeMap<TenantId, Vec<Record>>, Asker<'_>) -> Vec<Letter>,
+) -> Result<(), AppError> {
+    let is_new = |post: &Post<'_>, letter: &Letter| {
+        let thread = letter.message.thread();
+        post.posted.iter().all(|one| one.letter.message.thread() != thread)
     };
-    report.exits = Outcome::exits([observed, own]);
-    Ok(Ticketed { report, outcome: observed.and(own) })
+    post.deliver(|post| {
+        let letters = due(&post.told, post.asker()).into_iter();
+        letters.filter(|letter| is_new(post, letter)).collect()
+    })
+}
+
+fn tell(report: &mut TicketReport, posted: &[Posted]) {
+    for Posted { letter, outcome } in posted {
+        let ticket = shown(letter, false);
+        match outcome {
+            Ok(()) => report.messages.push(ticket),
+            Err(why) => report.failed.push(FailedTicket { ticket, why: why.to_string() }),
+        }
+    }
 }
 
 /// The plan, and what Intune has, which renewal sheets are written from.
@@ -144,21 +145,6 @@ fn plan(
         *live = block_on(session::read_live(context, &connector, loaded, selection))?;
         Ok(Intune::Read(live.clone(), Source::Live))
     })
-}
-
-/// The tenants for which no ticket is opened, because nothing says whose it would be.
-fn unmapped(matters: &[Matter]) -> Vec<String> {
-    let code = applecart_core::attention::Cause::TicketUnmapped.code();
-    let of = |matter: &Matter| matter.tenant.as_ref().map(|tenant| tenant.name.clone());
-    matters.iter().filter(|matter| matter.code == code).filter_map(of).collect()
-}
-
-/// Why nothing is known of what tickets were told.
-fn unknown(known: &Result<LedgerView, session::Unknown>) -> String {
-    match known {
-        Err(why) => why.to_string(),
-        Ok(view) => view.lost_notes.clone().unwrap_or_default(),
-    }
 }
 
 fn due(
@@ -200,6 +186,7 @@ fn letter(policy: &TicketPolicy, Delivery { file, message }: Delivery) -> Option
         token: Some(told.token.clone()),
         key: told.key.clone(),
         step: told.step.to_string(),
+        client: told.client.clone(),
         matter: None,
     };
     let name: TenantName = message.customer()?.name.parse().ok()?;
@@ -226,8 +213,8 @@ pub fn list(context: &Context, selection: &Selection) -> Result<TicketList, AppE
     let policy = loaded.policy.tickets.clone().ok_or(TicketError::NoSink)?;
     let Past { known, .. } = session::past(&loaded, context, Which::Shared)?;
     let view = readable(known)?;
-    let asker = Asker { real_now: context.real_now(), run: "", clone: "" };
-    let all = ticket::tickets(&view.told, &policy.sink, asker);
+    let asker = Asker::onlooker(context.real_now());
+    let all = ticket::tickets(&view.told, &policy, context.now(), asker);
     let mut tickets = Vec::new();
     for tenant in session::selected(&loaded.fleet, selection) {
         for ticket in all.get(&tenant.tenant_id).into_iter().flatten() {
@@ -273,25 +260,24 @@ pub fn link(context: &Context, target: &str, number: &str) -> Result<Linked, App
         return Err(TicketError::Number { number: number.to_owned() }.into());
     }
     let (name, wanted) = applecart_core::renewal::split_spec(target);
-    let unknown = |near| unknown_tenant(name, near);
-    let name: TenantName = name.parse().map_err(|_| unknown(None))?;
-    let selection = Selection::parse(&[name.as_str().to_owned()])?;
-    let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection);
-    let loaded = loaded.map_err(|error| match error {
-        AppError::NothingSelected { near, .. } => unknown(near),
-        error => error,
-    })?;
-    let mut tenants = loaded.fleet.iter().filter_map(Desired::valid);
-    let tenant = tenants.find(|tenant| tenant.name == name).ok_or_else(|| unknown(None))?;
+    // The customer's number is the one that was reviewed, whatever is checked out here.
+    let context = &telling::on_base(context, &Repo::discover(&context.repo)?);
+    let (loaded, tenant) = load_tenant(context, name)?;
+    let name = tenant.name.clone();
     let author = context.author(&loaded.repo)?;
     let _lock = telling::lock(context, &loaded.repo, &author)?;
     let Past { notes, known, .. } = session::past(&loaded, context, Which::Shared)?;
     let view = readable(known)?;
-    let token = one_token(&view, tenant, wanted, target)?;
-    let key = newest_key(&view, tenant, &token)
+    let policy = loaded.policy.tickets.as_ref().ok_or(TicketError::NoSink)?;
+    let token = one_token(&view, &tenant, wanted, target)?;
+    let key = newest_key(&view, &tenant, &token)
         .ok_or_else(|| TicketError::NoPeriod { what: target.to_owned() })?;
     let period = key.rsplit_once('/').map(|(_, day)| day.to_owned()).unwrap_or_default();
-    let ticket = TicketLink { key, number: number.to_owned() };
+    // A number belongs to the ticket system that it is linked for, and the ticket to the customer there.
+    check_is_free(&view, &loaded.fleet, (tenant.tenant_id, policy), number)?;
+    let client = policy.client_of(&tenant).cloned();
+    let sink = Some(policy.sink.clone());
+    let ticket = TicketLink { key, number: number.to_owned(), sink, client };
     let body = EntryBody::TicketLinked { ticket };
     let entry = LedgerEntry::new(context.real_now(), name.clone(), token.clone(), &author, body);
     let head = match notes {
@@ -299,6 +285,25 @@ pub fn link(context: &Context, target: &str, number: &str) -> Result<Linked, App
         None => None,
     };
     Ok(Linked { tenant: name, token, period, number: number.to_owned(), head })
+}
+
+/// That no other customer's ticket has the number: what is told of the one would be read by the other.
+fn check_is_free(
+    view: &LedgerView,
+    fleet: &[Desired],
+    (own, policy): (TenantId, &TicketPolicy),
+    number: &str,
+) -> Result<(), TicketError> {
+    let others = view.told.iter().filter(|(id, _)| **id != own);
+    let taken = others.flat_map(|(id, records)| {
+        let links = ticket::links(records, &policy.sink).into_values();
+        links.filter(|(_, link)| link.number == number).map(move |(record, _)| (id, record))
+    });
+    let Some((id, record)) = taken.into_iter().next() else { return Ok(()) };
+    let known = fleet.iter().find(|one| one.tenant_id() == Some(*id));
+    let name = known.map_or_else(|| record.name.to_string(), |one| one.name().to_owned());
+    let token = record.token.as_ref().map(ToString::to_string).unwrap_or_default();
+    Err(TicketError::Taken { number: number.to_owned(), by: format!("{name} {token}") })
 }
 
 /// What ticket systems number tickets with; it stands in subjects.

@@ -100,7 +100,9 @@ impl Explain for AppError {
             }
             Self::Notify(NotifyError::NoSink { .. } | NotifyError::NoSinks) => Outcome::Usage,
             Self::Ticket(TicketError::Unknown(_)) => Outcome::Partial,
-            Self::Ticket(TicketError::NoPeriod { .. }) => Outcome::Refused,
+            Self::Ticket(TicketError::NoPeriod { .. } | TicketError::Taken { .. }) => {
+                Outcome::Refused
+            }
             Self::Ticket(_) => Outcome::Usage,
             Self::Notify(NotifyError::Test { .. }) | Self::Sink(_) => Outcome::Partial,
             Self::Download(error) => error.outcome(),
@@ -174,6 +176,9 @@ impl Explain for AppError {
             Self::Acknowledge(AcknowledgeError::NoUpload { tenant, .. }) => {
                 run("This shows what the ledger has:", format!("applecart history {tenant}"))
             }
+            Self::Ticket(TicketError::Taken { .. }) => one(
+                "Look the ticket's own number up in the ticket system. If the other link is the wrong one, link that ticket to its own number first",
+            ),
             Self::Ticket(TicketError::NoSink) => one(
                 "Name a webhook or a mail sink in applecart.yaml, and have it merged: `tickets: {sink: NAME}`",
             ),

@@ -14,8 +14,8 @@ use applecart_core::report::{self, escape};
 /// pushed, merged, held or uploaded, closed when Intune is read to have a credential that expires
 /// later, and opened again when that does not hold. Each of these is told once: what was told stands
 /// in the notes. What could not be read closes nothing. A tenant without the number that the settings
-/// ask for gets no ticket, and is named. Ends with 3 when a message was not delivered or something
-/// could not be read.
+/// ask for gets no ticket, and is named; so is one whose number changed while its ticket is open. Ends
+/// with 3 then, when a message was not delivered, and when something could not be read.
 #[derive(clap::Args, Debug)]
 #[command(
     subcommand_negates_reqs = true,

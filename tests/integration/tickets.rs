@@ -135,7 +135,7 @@ fn without_the_customers_number_nothing_is_opened_and_it_is_urgent() {
     desk.customer("contoso", 30, None);
     desk.customer("fabrikam", 30, Some(8));
     let one = desk.clone("one");
-    one.run(&["ticket"]).ends_with(0).says("No ticket is opened for contoso");
+    one.run(&["ticket"]).ends_with(3).says("No ticket is opened for contoso");
     assert_eq!(desk.told(), ["opened opened fabrikam for 8"]);
     one.run(&["status", "--fail-on", "ticket-unmapped"]).ends_with(9).says("ticket-unmapped");
     let certificate = desk.hub.world.issue(None, 30);
@@ -288,4 +288,66 @@ fn after_a_confirmed_renewal_the_customer_is_asked_to_try_it_once() {
     one.run(&["acknowledge", "contoso/push", "--by", "Dana, IT"]).ends_with(0);
     one.run(&["notify"]).ends_with(0).says("0 messages sent");
     assert_eq!(smtp.taken().len(), 3);
+}
+
+#[test]
+fn a_number_of_one_ticket_system_is_no_number_of_another() {
+    let desk = Desk::new();
+    desk.customer("contoso", 30, Some(7));
+    let one = desk.clone("one");
+    one.run(&["ticket"]).ends_with(0);
+    one.run(&["ticket", "link", "contoso/push", "T20261127.0042"]).ends_with(0);
+    desk.recorder.take();
+    let settings = format!(
+        "notify:\n  - sink: desk\n    webhook: {{url: '{}/hook'}}\n    codes: []\ntickets: {{sink: desk, client: halo}}\n",
+        desk.recorder.url()
+    );
+    let world = &desk.hub.world;
+    world.write("applecart.yaml", &world.policy(&settings));
+    world.commit("Another ticket system");
+    world.git(&["push", "--quiet", &desk.hub.url(), "main"]);
+    one.run(&["ticket"]).ends_with(0).says("1 message sent");
+    let sent = desk.recorder.take().remove(0);
+    assert_eq!(sent.body["type"], "dev.applecart.ticket.opened");
+    assert!(!sent.body.to_string().contains("T20261127.0042"), "{sent:?}");
+    // One that is told of tickets only is told nothing else.
+    one.run(&["notify"]).ends_with(0).says("0 messages sent");
+}
+
+#[test]
+fn a_ticket_at_another_customers_number_is_told_nothing_until_it_is_moved() {
+    let desk = Desk::new();
+    let old = desk.customer("contoso", 30, Some(7));
+    let one = desk.clone("one");
+    one.run(&["ticket"]).ends_with(0);
+    assert_eq!(desk.told(), ["opened opened contoso for 7"]);
+    let new = desk.hub.world.issue(Some(&old.topic), 364);
+    desk.git("contoso", &new, Some(8));
+    one.run(&["ticket"])
+        .ends_with(3)
+        .says("was opened for the customer number 7, and the tenant file has the number 8")
+        .says("applecart ticket link contoso/push NUMBER");
+    assert_eq!(desk.told(), [""; 0]);
+    desk.clone("two")
+        .run(&["status", "--fail-on", "ticket-moved"])
+        .ends_with(9)
+        .says("applecart ticket link contoso/push NUMBER");
+    one.run(&["ticket", "link", "contoso/push", "4711"]).ends_with(0);
+    one.run(&["ticket"]).ends_with(0);
+    assert_eq!(desk.told(), ["noted merged contoso for 8"]);
+}
+
+#[test]
+fn the_number_of_another_customers_ticket_is_refused() {
+    let desk = Desk::new();
+    desk.customer("contoso", 30, Some(7));
+    desk.customer("fabrikam", 30, Some(8));
+    let one = desk.clone("one");
+    one.run(&["ticket"]).ends_with(0);
+    one.run(&["ticket", "link", "contoso/push", "T42"]).ends_with(0);
+    one.run(&["ticket", "link", "fabrikam/push", "T42"])
+        .ends_with(4)
+        .says("T42 is linked to the ticket of contoso push");
+    one.run(&["ticket", "link", "contoso/push", "T41"]).ends_with(0);
+    one.run(&["ticket", "link", "fabrikam/push", "T42"]).ends_with(0);
 }

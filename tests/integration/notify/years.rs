@@ -5,7 +5,7 @@
 //! real Alertmanager beside the webhook, take a while and an optimised program:
 //! `APPLECART_LONG_PROGRAM=target/release/applecart cargo test --test integration two_years -- --ignored
 //! --nocapture`. APPLECART_LONG_MINUTES ends it sooner, with what was told until then; APPLECART_LONG_SEED
-//! is another course of events, and APPLECART_LONG_TICKETS the sink that carries tickets (`mail` or `hub`).
+//! is another course of events, and APPLECART_LONG_TICKETS what carries tickets (`mail` or `hub`).
 
 mod servers;
 mod tickets;
@@ -139,7 +139,15 @@ impl Years {
             ));
             alerts = Some((server, gate));
         }
-        sinks.push_str(&format!("tickets: {{sink: {carrier}, client: halo, require: true}}\n"));
+        // What a ticket tells, no matter tells at its sink: that one is told of tickets only.
+        let desk = match &mail {
+            Some(server) if carrier == "mail" => format!(
+                "email: {{server: '127.0.0.1:{}', tls: none, from: a@msp.example, to: [noc@msp.example]}}",
+                server.gate.port
+            ),
+            _ => format!("webhook: {{url: '{}/h'}}", webhook.url()),
+        };
+        sinks.push_str(&format!("  - sink: {}\n    {desk}\n    codes: []\ntickets: {{sink: {}, client: halo, require: true}}\n", tickets::SINK, tickets::SINK));
         hub.world.write("applecart.yaml", &hub.world.policy(&sinks));
         let start = Utc::now().trunc_subsecs(0);
         let mut dice = Dice(seed);

@@ -126,6 +126,8 @@ causes! {
     /// A renewal is due, and the settings ask for the customer's number in the ticket system, which the
     /// tenant file does not have.
     TicketUnmapped = Urgent, own!("ticket-unmapped");
+    /// A ticket is open at another customer of the ticket system than the tenant file names.
+    TicketMoved = Urgent, own!("ticket-moved");
     /// Nothing that is sent to a sink has arrived for a day.
     SinkFailing = Urgent, own!("sink-failing");
     /// A sink selects nobody, or a customer whom it is to write to names no address.
@@ -200,6 +202,7 @@ impl Cause {
             | Self::LedgerLineBroken
             | Self::ReadingStale
             | Self::TicketUnmapped
+            | Self::TicketMoved
             | Self::SinkFailing
             | Self::ToldNobody
             | Self::SuspensionOver

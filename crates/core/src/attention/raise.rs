@@ -231,8 +231,10 @@ fn told_nobody(input: &Input<'_>) -> Vec<Matter> {
             matters.push(matter(&sink.name, format!("The sink {}: {said}", sink.name)));
         }
     }
+    let tells_of_all =
+        |sink: &SinkPolicy| !sink.writes_to_customers() && !sink.is_for_tickets_only();
     let of_all: Vec<Selection> =
-        sinks.iter().filter(|sink| !sink.writes_to_customers()).map(selection).collect();
+        sinks.iter().filter(|sink| tells_of_all(sink)).map(selection).collect();
     let is_unheard = |tenant: &&Tenant| !of_all.iter().any(|selection| selection.matches(tenant));
     // Where all sinks write to customers, the provider is told of nobody on purpose.
     let unheard: Vec<&Tenant> =

@@ -18,7 +18,7 @@ use chrono::NaiveDate;
 use super::*;
 use crate::fleet::{Codes, Policy, Receiver, SinkPolicy, Suspension, Tenant, TicketPolicy};
 use crate::ledger::TenantLedger;
-use crate::ledger::testing::undelivered;
+use crate::ledger::testing::{ticketed, undelivered};
 use crate::model::{Event, Facts, FailureCode, Problem, ProblemCode, Reading, Sha256};
 use crate::plan::world::{BaseWorld, NEXT_YEAR, OTHER_TOPIC, TOPIC, World, at, push_entry, tenant};
 use crate::plan::{
@@ -86,6 +86,15 @@ fn sink(name: &str) -> SinkPolicy {
         codes: Codes::default_set(),
         select: Vec::new(),
         digest: None,
+        remind: Duration::days(7),
+    }
+}
+
+fn carried_by(sink: &str) -> TicketPolicy {
+    TicketPolicy {
+        sink: sink.into(),
+        client: Some("halo".into()),
+        require: true,
         remind: Duration::days(7),
     }
 }
@@ -236,11 +245,14 @@ impl Fleet {
             }
             Cause::TicketUnmapped => {
                 state.expiry = Expiry::RenewalDue;
-                self.tickets = Some(TicketPolicy {
-                    sink: "noc".into(),
-                    client: Some("halo".into()),
-                    require: true,
-                });
+                self.tickets = Some(carried_by("noc"));
+            }
+            Cause::TicketMoved => {
+                self.tickets = Some(carried_by("noc"));
+                git.tickets.insert("halo".into(), "8".into());
+                let line = ticketed(git.tenant_id, "noc", "opened-1", "7", world.now);
+                let lines = vec![line.at_place(1, Sha256::ZERO)];
+                self.ledger.told.insert(git.tenant_id, lines);
             }
             Cause::Suspended => git.suspend = until(date(2999, 1, 1)),
             Cause::SuspensionOver => git.suspend = until(date(2000, 1, 1)),

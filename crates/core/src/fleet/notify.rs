@@ -31,6 +31,11 @@ impl SinkPolicy {
     pub fn writes_to_customers(&self) -> bool {
         self.receiver.writes_to_customers()
     }
+
+    /// Whether it is told of no matter at all: it carries tickets, and nothing else.
+    pub fn is_for_tickets_only(&self) -> bool {
+        matches!(&self.codes, Codes::These { urgent: false, codes } if codes.is_empty())
+    }
 }
 
 /// Which matters a sink is told of.
@@ -201,9 +206,16 @@ pub struct TicketPolicy {
     pub client: Option<String>,
     /// Whether no ticket is opened for a tenant without that key.
     pub require: bool,
+    /// How often a ticket is told again that its renewal is critical: as often as its sink says.
+    pub remind: Duration,
 }
 
 impl TicketPolicy {
+    /// The tenant's number in the ticket system.
+    pub fn client_of<'t>(&self, tenant: &'t Tenant) -> Option<&'t String> {
+        tenant.tickets.get(self.client.as_ref()?)
+    }
+
     /// The key that the tenant would need for a ticket and does not have.
     pub fn lacks(&self, tenant: &Tenant) -> Option<&str> {
         let key = self.client.as_deref().filter(|_| self.require)?;

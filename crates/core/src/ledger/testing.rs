@@ -73,7 +73,12 @@ pub fn body(event: Event, at: Timestamp, sha256: Option<Sha256>) -> EntryBody {
         Event::TicketClosed => told(Telling::TicketClosed, at),
         Event::TicketReopened => told(Telling::TicketReopened, at),
         Event::TicketLinked => EntryBody::TicketLinked {
-            ticket: TicketLink { key: "ticket".into(), number: "4711".into() },
+            ticket: TicketLink {
+                key: "ticket".into(),
+                number: "4711".into(),
+                sink: None,
+                client: None,
+            },
         },
     }
 }
@@ -81,7 +86,10 @@ pub fn body(event: Event, at: Timestamp, sha256: Option<Sha256>) -> EntryBody {
 fn told(event: Telling, on: Timestamp) -> EntryBody {
     let (key, sink, step) = ("key".into(), "hub".into(), "raised-1".into());
     let (delivery, phase) = (sha("delivery"), Phase::Sent);
-    EntryBody::Told { event, notice: Notice { key, sink, step, delivery, on, phase, matter: None } }
+    EntryBody::Told {
+        event,
+        notice: Notice { key, sink, step, delivery, on, phase, client: None, matter: None },
+    }
 }
 
 /// A line that says that something did not arrive at this sink.
@@ -91,6 +99,25 @@ pub fn undelivered(sink: &str, on: Timestamp) -> LedgerEntry {
         (notice.sink, notice.phase) = (sink.into(), Phase::Failed { why: "no answer".into() });
     }
     LedgerEntry::new(on, "contoso".parse().unwrap(), None, &author("run-1"), body)
+}
+
+/// A line that says that this sink took a step of the ticket of a push certificate that expires on
+/// 2027-11-20, for this customer of its ticket system.
+pub fn ticketed(
+    tenant: TenantId,
+    sink: &str,
+    step: &str,
+    client: &str,
+    on: Timestamp,
+) -> LedgerEntry {
+    let mut body = told(Telling::TicketOpened, on);
+    if let EntryBody::Told { notice, .. } = &mut body {
+        notice.key = format!("{tenant}/push/-/renewal-due/2027-11-20");
+        (notice.sink, notice.step) = (sink.into(), step.into());
+        notice.client = Some(client.into());
+    }
+    let (name, token) = ("contoso".parse().unwrap(), TokenRef::push());
+    LedgerEntry::new(on, name, token, &author("run-1"), body)
 }
 
 /// A cause with a status and nothing else.

@@ -21,6 +21,9 @@ pub struct Timestamp(DateTime<Utc>);
 pub struct TimestampError;
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(DateTime::UNIX_EPOCH);
+
     /// Makes a timestamp from a date and time, cutting fractions of a second.
     pub fn new(at: DateTime<Utc>) -> Self {
         Self(at.trunc_subsecs(0))

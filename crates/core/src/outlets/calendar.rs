@@ -118,7 +118,7 @@ fn renewal<'a>(
     })
 }
 
-fn is_of_expiry(matter: &Matter) -> bool {
+pub(super) fn is_of_expiry(matter: &Matter) -> bool {
     [Cause::Expired, Cause::Critical, Cause::RenewalDue].iter().any(|one| one.code() == matter.code)
 }
 

@@ -56,7 +56,7 @@ pub struct EventData {
 pub struct EventTicket {
     /// The identity of the ticket: the same from its first event to its last.
     pub key: String,
-    /// `opened`, `pushed`, `merged`, `held`, `uploaded`, `closed`, `reopened-rejected`,
+    /// `opened`, `pushed`, `merged`, `held`, `uploaded`, `reminded-N`, `closed`, `reopened-rejected`,
     /// `reopened-expired` or `reopened-back`.
     pub step: String,
     /// Which time the ticket is open, from 1.

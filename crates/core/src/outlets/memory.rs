@@ -50,6 +50,13 @@ pub struct Asker<'a> {
     pub clone: &'a str,
 }
 
+impl Asker<'static> {
+    /// One who only looks: nothing that was claimed is theirs.
+    pub fn onlooker(real_now: Timestamp) -> Self {
+        Self { real_now, run: "", clone: "" }
+    }
+}
+
 /// The steps of one matter or ticket at one sink, in the order in which they were first claimed.
 pub type Thread<'a> = Vec<Remembered<'a>>;
 
@@ -293,6 +300,27 @@ pub fn refused<'a>(
         }
     }
     refused
+}
+
+/// A daily schedule does not start at the same second every day.
+pub(super) const SLACK: i32 = 12;
+
+/// How many reminders of what was first told at an instant are due by now.
+pub(super) fn reminders(first: Timestamp, now: Timestamp, remind: Duration) -> u32 {
+    let elapsed = now.since(first) + remind / SLACK;
+    let count = elapsed.num_seconds().checked_div(remind.num_seconds().max(1));
+    count.and_then(|count| u32::try_from(count).ok()).unwrap_or(0)
+}
+
+/// Whether the reminder of this number was due at an instant.
+pub(super) fn is_reminder_due(
+    count: u32,
+    first: Timestamp,
+    on: Timestamp,
+    remind: Duration,
+) -> bool {
+    let after = i32::try_from(count).ok().and_then(|count| remind.checked_mul(count));
+    after.is_some_and(|after| on >= first.plus(after - remind / SLACK))
 }
 
 /// So long a sink may fail before somebody is told elsewhere.

@@ -12,8 +12,9 @@ use chrono::Duration;
 use super::customer;
 use super::memory::{self, Asker, Standing, Thread, Threads};
 use super::message::{Customer, Message, Step, TenantMatters, Told};
+use super::ticket;
 use crate::attention::{Code, InGit, Matter, MatterTenant, Severity};
-use crate::fleet::{Codes, Desired, Receiver, SinkPolicy};
+use crate::fleet::{Codes, Desired, Receiver, SinkPolicy, TicketPolicy};
 use crate::model::{Kind, Notice, Record, Sha256, Telling, TenantId, Timestamp, TokenRef};
 use crate::plan::{Observed, Plan, PlannedTenant, Selection, Sync, TokenState};
 use crate::rules::codes::explain;
@@ -27,6 +28,8 @@ pub struct Input<'a> {
     pub plan: &'a Plan,
     /// The fleet, as the base has it: what is in it is watched.
     pub fleet: &'a [Desired],
+    /// Which sink carries tickets.
+    pub tickets: Option<&'a TicketPolicy>,
     pub told: &'a BTreeMap<TenantId, Vec<Record>>,
     /// The instant by which everything is judged.
     pub now: Timestamp,
@@ -59,9 +62,6 @@ const STAGES: [&str; 3] = ["renewal-due", "critical", "expired"];
 /// How far ahead a machine's clock may be before its lines count as invented. Until then nothing is a
 /// reminder of what that machine has just told.
 const SKEW: Duration = Duration::days(1);
-
-/// A daily schedule does not start at the same second every day.
-const SLACK: i32 = 12;
 
 /// The messages that are due at a sink, most urgent first.
 pub fn due(input: &Input<'_>, sink: &SinkPolicy) -> Vec<Delivery> {
@@ -203,13 +203,10 @@ impl<'a> AtSink<'a> {
         let last = self.input.now.plus(SKEW);
         let first = of_time().map(|one| one.on).min().filter(|first| *first <= last);
         // A line from the future would silence it for as long as it pleases: then the calendar counts.
-        let elapsed = match first {
-            Some(first) => self.input.now.since(first) + remind / SLACK,
-            None => Duration::seconds(self.input.now.date_time().timestamp()),
-        };
-        let count = elapsed.num_seconds().checked_div(remind.num_seconds().max(1))?;
-        let again = Step::Again(u32::try_from(count).ok().filter(|count| *count > 0)?, time);
-        (!steps.contains(&again)).then_some(again)
+        let first = first.unwrap_or(Timestamp::EPOCH);
+        let count = memory::reminders(first, self.input.now, remind);
+        let again = Step::Again(count, time);
+        (count > 0 && !steps.contains(&again)).then_some(again)
     }
 
     /// What is due of a matter that is not in the list.
@@ -293,7 +290,14 @@ impl<'a> AtSink<'a> {
         };
         // A sink that fails is told so nowhere less than there.
         let is_itself = matter.key == format!("fleet/-/{}/sink-failing/-", self.sink.name);
-        !is_here && is_wanted && !is_itself && self.is_for(matter)
+        !is_here && is_wanted && !is_itself && !self.is_a_tickets(matter) && self.is_for(matter)
+    }
+
+    /// Whether the ticket of its renewal tells it here: a mailbox would make a second ticket of it.
+    fn is_a_tickets(&self, matter: &Matter) -> bool {
+        let carries = self.input.tickets.filter(|policy| policy.sink == self.sink.name);
+        carries
+            .is_some_and(|policy| ticket::tells(policy, self.input.fleet, self.input.told, matter))
     }
 
     fn is_for(&self, matter: &Matter) -> bool {
@@ -364,7 +368,7 @@ impl<'a> AtSink<'a> {
             .map(|one| one.on)
             .filter(|on| *on <= self.input.now)
             .max();
-        last.is_none_or(|last| self.input.now.since(last) >= period - period / SLACK)
+        last.is_none_or(|last| self.input.now.since(last) >= period - period / memory::SLACK)
     }
 
     /// The customers that these matters of one file are about: one, or none for the fleet; in the
@@ -445,8 +449,7 @@ impl Course {
     /// Whether a reminder was not due yet.
     fn is_early(&self, step: Step, on: Timestamp) -> bool {
         let (Step::Again(count, _), Some(first)) = (step, self.first) else { return false };
-        let after = i32::try_from(count).ok().and_then(|count| self.remind.checked_mul(count));
-        after.is_none_or(|after| on < first.plus(after - self.remind / SLACK))
+        !memory::is_reminder_due(count, first, on, self.remind)
     }
 }
 
@@ -468,9 +471,7 @@ pub fn open<'t>(
             notice.on <= now && course.admits(record, notice, is_known)
         };
         let is_of = |event| event == Telling::Notified;
-        // Nobody claims anything, so whose the claims are does not matter.
-        let asker = Asker { real_now: now, run: "", clone: "" };
-        let threads = memory::threads(told, &sink.name, (is_of, is_possible), asker);
+        let threads = memory::threads(told, &sink.name, (is_of, is_possible), Asker::onlooker(now));
         for ((file, key), thread) in &threads {
             let (time, is_over) = last_time(thread);
             let last = thread.iter().max_by_key(|one| one.on).filter(|_| time > 0 && !is_over);

@@ -8,14 +8,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::calendar::is_of_expiry;
 use super::memory::{self, Asker, Remembered, Standing};
 use super::message::{Customer, Message};
-use crate::attention::{Cause, CloneState, InGit, Matter, MatterTenant, advice, renewal_key};
+use crate::attention::{
+    Cause, CloneState, InGit, Matter, MatterTenant, Severity, advice, renewal_key,
+};
 use crate::fleet::{Desired, Tenant, TicketPolicy};
-use crate::model::{EntryBody, Record, Telling, TenantId, Timestamp, TokenRef};
+use crate::model::{EntryBody, Notice, Record, Telling, TenantId, TicketLink, Timestamp, TokenRef};
 use crate::plan::{Plan, PlannedTenant, PlannedToken, Reason, Sync};
 use crate::report::Link;
 use crate::words::kebab_enum;
@@ -44,6 +48,8 @@ pub enum Stage {
     Held,
     /// It was uploaded, and no reading shows it yet.
     Uploaded,
+    /// It is critical that nobody has renewed it yet, and this is the reminder of this number.
+    Reminded(u32),
     /// Intune was read to have a credential that expires later.
     Closed,
     Reopened(Relapse),
@@ -63,7 +69,9 @@ impl TicketStep {
     pub fn telling(self) -> Telling {
         match self.stage {
             Stage::Opened => Telling::TicketOpened,
-            Stage::Pushed | Stage::Merged | Stage::Held | Stage::Uploaded => Telling::TicketNoted,
+            Stage::Pushed | Stage::Merged | Stage::Held | Stage::Uploaded | Stage::Reminded(_) => {
+                Telling::TicketNoted
+            }
             Stage::Closed => Telling::TicketClosed,
             Stage::Reopened(_) => Telling::TicketReopened,
         }
@@ -88,6 +96,7 @@ impl fmt::Display for Stage {
             Self::Merged => "merged",
             Self::Held => "held",
             Self::Uploaded => "uploaded",
+            Self::Reminded(count) => return f.pad(&format!("reminded-{count}")),
             Self::Closed => "closed",
             Self::Reopened(Relapse::Rejected) => "reopened-rejected",
             Self::Reopened(Relapse::Expired) => "reopened-expired",
@@ -96,7 +105,7 @@ impl fmt::Display for Stage {
     }
 }
 
-/// `opened-1`, `uploaded-1`, `reopened-expired-2`.
+/// `opened-1`, `uploaded-1`, `reminded-3-1`, `reopened-expired-2`.
 impl fmt::Display for TicketStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.stage, self.time)
@@ -123,7 +132,10 @@ impl FromStr for TicketStep {
             "reopened-rejected" => Stage::Reopened(Relapse::Rejected),
             "reopened-expired" => Stage::Reopened(Relapse::Expired),
             "reopened-back" => Stage::Reopened(Relapse::Back),
-            _ => return Err(TicketStepError),
+            other => {
+                let count = other.strip_prefix("reminded-").and_then(|count| count.parse().ok());
+                Stage::Reminded(count.ok_or(TicketStepError)?)
+            }
         };
         let step = Self { stage, time: time.parse().map_err(|_| TicketStepError)? };
         // `01` and `+1` would be two more texts for one step.
@@ -140,6 +152,8 @@ pub struct Ticket {
     pub period: String,
     /// Its number in the ticket system, as it was recorded last.
     pub number: Option<String>,
+    /// The customer's number in the ticket system to whom it belongs, as it was told or linked last.
+    pub client: Option<String>,
     /// When it was opened; `None` while no sink has taken that.
     pub opened_at: Option<Timestamp>,
     steps: BTreeMap<TicketStep, Standing>,
@@ -176,11 +190,18 @@ impl Ticket {
         let time = self.time();
         self.sent().filter(|step| step.time == time).map(|step| step.stage).max_by_key(|stage| {
             match stage {
-                // It begins its own time.
-                Stage::Reopened(_) => 0,
+                // It begins its own time, and the other says nothing new.
+                Stage::Reopened(_) | Stage::Reminded(_) => 0,
                 other => rank(*other),
             }
         })
+    }
+
+    /// The number that it is at while it is open, where the tenant file has another one or none. Such a
+    /// ticket is told nothing: another customer would read it.
+    pub fn moved_from(&self, policy: &TicketPolicy, tenant: &Tenant) -> Option<&str> {
+        let was = self.client.as_ref().filter(|_| self.is_open() || self.may_be_open())?;
+        (Some(was) != policy.client_of(tenant)).then_some(was)
     }
 
     /// Whether another run may be telling this step.
@@ -192,7 +213,7 @@ impl Ticket {
 /// How far a stage is on the way; what is behind the last one told is not told any more.
 fn rank(stage: Stage) -> u8 {
     match stage {
-        Stage::Opened | Stage::Reopened(_) => 1,
+        Stage::Opened | Stage::Reopened(_) | Stage::Reminded(_) => 1,
         Stage::Pushed => 2,
         Stage::Merged => 3,
         Stage::Held => 4,
@@ -201,19 +222,42 @@ fn rank(stage: Stage) -> u8 {
     }
 }
 
-/// Every ticket that a sink was told of, or is to be, by its tenant. A line that names no step tells
-/// nothing.
-pub fn tickets(
-    told: &BTreeMap<TenantId, Vec<Record>>,
-    sink: &str,
+/// Every ticket that the sink was told of, or is to be, by its tenant. A line that no run can have written
+/// tells nothing.
+pub fn tickets<'t>(
+    told: &'t BTreeMap<TenantId, Vec<Record>>,
+    policy: &TicketPolicy,
+    now: Timestamp,
     asker: Asker<'_>,
 ) -> BTreeMap<TenantId, Vec<Ticket>> {
+    let sink = policy.sink.as_str();
     let is_ticket = |event: Telling| event != Telling::Notified;
+    let is_today = now <= asker.real_now.plus(memory::AHEAD);
+    let mut opened: BTreeMap<(TenantId, &'t str), Timestamp> = BTreeMap::new();
+    // The reminders of ten years would be written in a minute, and silence the ticket for as long.
+    let is_possible = |file: TenantId, record: &'t Record, notice: &'t Notice, _: bool| {
+        let Ok(step) = notice.step.parse::<TicketStep>() else { return false };
+        if is_today && notice.on > record.at.plus(memory::AHEAD) {
+            return false;
+        }
+        let first = opened.get(&(file, notice.key.as_str())).copied();
+        match (step.stage, first) {
+            (Stage::Opened, None) => {
+                opened.insert((file, notice.key.as_str()), notice.on);
+                true
+            }
+            (Stage::Reminded(count), Some(first)) => {
+                memory::is_reminder_due(count, first, notice.on, policy.remind)
+            }
+            (_, first) => first.is_some(),
+        }
+    };
     let mut all: BTreeMap<TenantId, Vec<Ticket>> = BTreeMap::new();
-    let threads = memory::threads(told, sink, (is_ticket, |_, _, _, _| true), asker);
+    let threads = memory::threads(told, sink, (is_ticket, is_possible), asker);
     for ((tenant, key), thread) in threads {
         let Some(token) = thread.iter().find_map(|one| one.record.token.clone()) else { continue };
         let Some((_, period)) = key.rsplit_once('/') else { continue };
+        let records = told.get(&tenant).map(Vec::as_slice).unwrap_or_default();
         let step = |one: &Remembered<'_>| Some((one.step.parse().ok()?, one.standing));
         let steps: BTreeMap<TicketStep, Standing> = thread.iter().filter_map(step).collect();
         let is_opening = |one: &&Remembered<'_>| {
@@ -221,7 +265,8 @@ pub fn tickets(
         };
         let ticket = Ticket {
             period: period.to_owned(),
-            number: number(told, tenant, &key),
+            number: number(records, &key, sink),
+            client: client(records, &key, sink),
             opened_at: thread.iter().find(is_opening).map(|one| one.on),
             key,
             token,
@@ -232,13 +277,64 @@ pub fn tickets(
     all
 }
 
-/// The number that a ticket was recorded to have last.
-fn number(told: &BTreeMap<TenantId, Vec<Record>>, tenant: TenantId, key: &str) -> Option<String> {
-    let number = |record: &Record| match &record.body {
-        EntryBody::TicketLinked { ticket } if ticket.key == key => Some(ticket.number.clone()),
+/// What was linked last for each ticket of a tenant at a sink, by the ticket's key: the same number is
+/// another customer's ticket in another system.
+pub fn links<'r>(
+    records: &'r [Record],
+    sink: &str,
+) -> BTreeMap<&'r str, (&'r Record, &'r TicketLink)> {
+    let link = |record: &'r Record| match &record.body {
+        EntryBody::TicketLinked { ticket } if ticket.sink.as_deref() == Some(sink) => {
+            Some((ticket.key.as_str(), (record, ticket)))
+        }
         _ => None,
     };
-    told.get(&tenant)?.iter().rev().find_map(number)
+    records.iter().filter_map(link).collect()
+}
+
+/// The number that was linked last for a ticket.
+fn number(records: &[Record], key: &str, sink: &str) -> Option<String> {
+    links(records, sink).get(key).map(|(_, link)| link.number.clone())
+}
+
+/// The number of the customer to whom the ticket belongs at a sink, as it was told or linked last.
+fn client(records: &[Record], key: &str, sink: &str) -> Option<String> {
+    records.iter().rev().find_map(|record| match &record.body {
+        EntryBody::Told { event, notice }
+            if *event != Telling::Notified && notice.key == key && notice.sink == sink =>
+        {
+            notice.client.clone()
+        }
+        EntryBody::TicketLinked { ticket }
+            if ticket.key == key && ticket.sink.as_deref() == Some(sink) =>
+        {
+            ticket.client.clone()
+        }
+        _ => None,
+    })
+}
+
+/// Whether the ticket of its renewal tells a matter at the sink that carries tickets.
+pub fn tells(
+    policy: &TicketPolicy,
+    fleet: &[Desired],
+    told: &BTreeMap<TenantId, Vec<Record>>,
+    matter: &Matter,
+) -> bool {
+    let (Some(of), Some(token)) = (&matter.tenant, &matter.token) else { return false };
+    let Some(file) = of.tenant_id.filter(|_| is_of_expiry(matter)) else { return false };
+    let mut own = fleet.iter().filter_map(Desired::valid).filter(|one| one.tenant_id == file);
+    let (Some(tenant), None) = (own.next(), own.next()) else { return false };
+    let has_ticket = || {
+        told.get(&file).into_iter().flatten().any(|record| {
+            record.is_of(token)
+                && record.notice().is_some_and(|(event, notice)| {
+                    event != Telling::Notified && notice.sink == policy.sink
+                })
+        })
+    };
+    // What could not be read opens none.
+    policy.lacks(tenant).is_none() && (matter.as_of.is_none() || has_ticket())
 }
 
 /// What this run read of a token, as far as tickets ask.
@@ -255,6 +351,9 @@ pub struct TokenNow<'a> {
     pub pushed: bool,
     /// Whether Intune refused the file in Git, or never showed it.
     pub rejected: bool,
+    /// The instant by which it is judged, and how often what lasts is told again.
+    pub now: Timestamp,
+    pub remind: Duration,
 }
 
 /// A step that is due for a ticket.
@@ -319,10 +418,23 @@ fn next_of(ticket: &Ticket, token: &TokenNow<'_>, matter: &Matter) -> Option<(St
         InGit::Held => Stage::Held,
         InGit::Sent => Stage::Uploaded,
         InGit::No if token.pushed => Stage::Pushed,
-        InGit::No => return None,
+        InGit::No => return reminder(ticket, token, matter),
     };
     let told = ticket.sent().filter(|step| step.time == time).map(|step| rank(step.stage)).max();
-    (told.is_none_or(|told| rank(stage) > told)).then_some((stage, time))
+    let is_news = told.is_none_or(|told| rank(stage) > told);
+    if is_news { Some((stage, time)) } else { reminder(ticket, token, matter) }
+}
+
+/// That it is still to be done, while it is critical. Whoever may push notes can write that a ticket was
+/// opened: no longer than this is it believed.
+fn reminder(ticket: &Ticket, token: &TokenNow<'_>, matter: &Matter) -> Option<(Stage, u32)> {
+    if matter.severity != Severity::Critical {
+        return None;
+    }
+    let count = memory::reminders(ticket.opened_at?, token.now, token.remind);
+    let stage = Stage::Reminded(count);
+    let is_told = (1..=ticket.time()).any(|time| ticket.has(stage, time));
+    (count > 0 && !is_told).then_some((stage, ticket.time()))
 }
 
 /// Whether the ticket was opened before the credential expired.
@@ -359,7 +471,7 @@ pub fn deliveries(
     input: &Input<'_>,
     sheet: impl Fn(&Tenant, &TokenRef) -> Option<TicketSheet>,
 ) -> Vec<Delivery> {
-    let all = tickets(input.told, &input.policy.sink, input.asker);
+    let all = tickets(input.told, input.policy, input.now, input.asker);
     let mut deliveries = Vec::new();
     for planned in &input.plan.tenants {
         let valid = input.fleet.iter().filter_map(Desired::valid);
@@ -369,7 +481,12 @@ pub fn deliveries(
         let (Some(tenant), None) = (own.next(), own.next()) else { continue };
         let of_tenant = all.get(&file).map(Vec::as_slice).unwrap_or_default();
         for token in &planned.tokens {
-            for step in of_token(input, (planned, token), tenant, of_tenant) {
+            let moved = |one: &DueStep| {
+                let ticket = of_tenant.iter().find(|ticket| ticket.key == one.key);
+                ticket.is_some_and(|ticket| ticket.moved_from(input.policy, tenant).is_some())
+            };
+            let steps = of_token(input, (planned, token), tenant, of_tenant);
+            for step in steps.into_iter().filter(|one| !moved(one)) {
                 let message = message(input, tenant, token, step, &sheet);
                 deliveries.extend(message.map(|message| Delivery { file, message }));
             }
@@ -391,12 +508,11 @@ fn of_token(
     let live = state.live.as_ref().filter(|_| is_read).and_then(|facts| facts.expires);
     let Some(expires) = live else { return Vec::new() };
     let of = MatterTenant { name: planned.name.clone(), tenant_id: planned.tenant_id };
-    let stages = [Cause::RenewalDue, Cause::Critical, Cause::Expired].map(Cause::code);
     let matter = input.matters.iter().find(|matter| {
         matter.tenant.as_ref() == Some(&of)
             && matter.is_about(&which)
             && matter.as_of.is_none()
-            && stages.contains(&matter.code)
+            && is_of_expiry(matter)
     });
     let pushed =
         input.clone.open_renewals.iter().any(|open| {
@@ -409,6 +525,8 @@ fn of_token(
         matter,
         pushed,
         rejected: state.reasons.contains(&Reason::Rejected),
+        now: input.now,
+        remind: input.policy.remind,
     };
     let mut steps = due(tickets, &now);
     // Never a default: a ticket without its customer would be another customer's.
@@ -431,8 +549,10 @@ fn message(
             && matter.is_about(&which)
     });
     let matter = matter.filter(|_| due.step.stage != Stage::Closed);
-    let is_to_do = matches!(due.step.stage, Stage::Opened | Stage::Reopened(_));
-    let client = input.policy.client.as_ref().and_then(|key| tenant.tickets.get(key));
+    let is_to_do =
+        matches!(due.step.stage, Stage::Opened | Stage::Reminded(_) | Stage::Reopened(_));
+    let client = input.policy.client_of(tenant);
+    let own = input.told.get(&tenant.tenant_id).map(Vec::as_slice).unwrap_or_default();
     let ticket = TicketTold {
         token: due.token,
         step: due.step,
@@ -440,7 +560,7 @@ fn message(
         next: matter.map(|matter| matter.next.clone()).unwrap_or_default(),
         command: matter.and_then(|matter| matter.command.clone()),
         // Also of a ticket that somebody opened by hand: ours joins it.
-        number: number(input.told, tenant.tenant_id, &due.key),
+        number: number(own, &due.key, &input.policy.sink),
         key: due.key,
         client: client.cloned(),
         sheet: is_to_do.then(|| sheet(tenant, &which)).flatten(),
@@ -496,6 +616,9 @@ pub fn sentence(step: TicketStep, period: &str) -> String {
         Stage::Merged => "The new file is reviewed and merged. It waits for its upload.".to_owned(),
         Stage::Held => "The new file is merged, and its upload is held.".to_owned(),
         Stage::Uploaded => "The new file was uploaded. Intune does not show it yet.".to_owned(),
+        Stage::Reminded(_) => {
+            format!("The renewal is not done, and it is critical. The day of expiry is {period}.")
+        }
         Stage::Closed => {
             "Intune was read to have a credential that expires later. The renewal is done."
                 .to_owned()

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::table::{Column, table};
 use super::text::{day, escape, label, names, plural};
+use crate::attention::Matter;
 use crate::model::{Timestamp, TokenRef};
 use crate::outlets::memory::Claimed;
 use crate::plan::FORMAT_VERSION;
@@ -25,6 +26,8 @@ pub struct TicketReport {
     pub failed: Vec<FailedTicket>,
     /// The tenants that have no ticket, because their file lacks the number that tickets need.
     pub unmapped: Vec<String>,
+    /// What keeps tickets that are open from being told anything.
+    pub moved: Vec<MovedTicket>,
     /// Why it is unknown what tickets were told before, so that nothing was sent; `null` where it is
     /// known.
     pub unknown: Option<String>,
@@ -33,6 +36,25 @@ pub struct TicketReport {
     pub claimed: Option<Claimed>,
     /// Every exit code that applies.
     pub exits: Vec<u8>,
+}
+
+/// A ticket that is open at another customer of the ticket system than the tenant file names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MovedTicket {
+    /// Of which tenant and token, in words.
+    pub of: String,
+    pub message: String,
+    /// What to do about it, and the command that does it.
+    pub next: String,
+    pub command: Option<String>,
+}
+
+impl From<&Matter> for MovedTicket {
+    fn from(matter: &Matter) -> Self {
+        let Matter { message, next, command, .. } = matter.clone();
+        Self { of: matter.subject(), message, next, command }
+    }
 }
 
 /// A message of a ticket.
@@ -96,6 +118,7 @@ impl TicketReport {
             messages: Vec::new(),
             failed: Vec::new(),
             unmapped: Vec::new(),
+            moved: Vec::new(),
             unknown: None,
             claimed: None,
             exits: Vec::new(),
@@ -129,6 +152,13 @@ pub fn ticket_human(report: &TicketReport) -> String {
             "No ticket is opened for {}: the tenant file lacks the customer's number under `tickets`.",
             names(&report.unmapped, 20)
         );
+    }
+    for one in &report.moved {
+        let (of, message, next) = (escape(&one.of), escape(&one.message), escape(&one.next));
+        let _ = writeln!(text, "{of}: {message} {next}");
+        if let Some(command) = &one.command {
+            let _ = writeln!(text, "{}", escape(command));
+        }
     }
     if let Some(why) = &report.unknown {
         let _ = writeln!(

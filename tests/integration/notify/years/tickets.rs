@@ -14,7 +14,7 @@ type Renewal = (String, String);
 
 /// What is told of tickets, and what is to be.
 pub(super) struct Desk {
-    /// The sink that carries tickets.
+    /// The receiver of tickets, which takes other messages by another sink.
     pub(super) carrier: &'static str,
     pub(super) events: Vec<Value>,
     /// What a run has seen to be due whose messages were taken, and what any run may have seen.
@@ -23,6 +23,9 @@ pub(super) struct Desk {
     /// When Intune had a certificate that expires later.
     renewed: BTreeMap<Renewal, DateTime<Utc>>,
 }
+
+/// The sink that carries tickets.
+pub(super) const SINK: &str = "desk";
 
 /// A customer's number in the ticket system.
 pub(super) fn client(number: usize) -> usize {
@@ -89,6 +92,11 @@ impl Desk {
                         assert!(day[..10] >= period[..], "{renewal:?} expired on {day}");
                         count("reopened");
                     }
+                    // Critical, and a week has passed.
+                    "ticket-noted" if step.starts_with("reminded-") => {
+                        assert!(is_open && was_read, "{renewal:?} on {day}");
+                        count("reminded");
+                    }
                     // The opening arrived, and the run died that was to record it.
                     "ticket-closed" if steps.len() == 1 => {
                         assert!(was_read, "{renewal:?} was closed on {day} without a reading");
@@ -148,7 +156,7 @@ impl Desk {
             let name = line["name"].as_str().unwrap().to_owned();
             let notice = &line["notice"];
             let key = notice["key"].as_str().unwrap();
-            assert_eq!(notice["sink"], self.carrier);
+            assert_eq!(notice["sink"], SINK);
             assert!(key.starts_with(&tenant_id(&name).to_string()), "{key} at {name}");
             assert!(steps.insert((key, notice["step"].as_str())), "twice: {line}");
             tickets.entry(renewal_of(line)).or_default().push(line);

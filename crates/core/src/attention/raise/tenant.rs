@@ -10,7 +10,8 @@ use super::words::{Scope, Words, key, matter, of_problem, of_table};
 use crate::attention::{Cause, Input, Matter, MatterTenant};
 use crate::fleet::{Suspension, Tenant, Token};
 use crate::ledger::{LedgerView, TenantLedger};
-use crate::model::{Kind, ProblemCode, Timestamp, TokenRef, shell_word};
+use crate::model::{Kind, ProblemCode, Timestamp, TokenRef, safe_text, shell_word};
+use crate::outlets::ticket::Ticket;
 use crate::plan::{Expiry, PlannedTenant, PlannedToken, Reason, Withdrawal, Withdrawn};
 
 pub(super) struct OneTenant<'a> {
@@ -46,6 +47,7 @@ impl OneTenant<'_> {
         matters.extend(self.ledger_line_broken());
         matters.extend(self.outdated());
         matters.extend(self.ticket_unmapped());
+        matters.extend(self.tickets_moved());
         matters.extend(self.twice());
         matters.extend(self.wrong_destination());
         matters.extend(self.tenant.withdrawn.iter().map(|one| self.withdrawn(one)));
@@ -83,6 +85,33 @@ impl OneTenant<'_> {
         let message = format!("Its tenant file has no `tickets: {{{key}: …}}`. {why}");
         let words = Words::of_code(message, next, &shell_word(&self.tenant.name), "TENANT");
         Some(self.matter(cause, None, None, words))
+    }
+
+    /// The open tickets that belong to another customer of the ticket system than the tenant file names.
+    fn tickets_moved(&self) -> Vec<Matter> {
+        let (Some(tenant), Some(policy)) = (self.desired, &self.input.policy.tickets) else {
+            return Vec::new();
+        };
+        let tickets = self.scope.tickets.get(&tenant.tenant_id).map_or(&[][..], Vec::as_slice);
+        let moved =
+            tickets.iter().filter_map(|ticket| Some((ticket, ticket.moved_from(policy, tenant)?)));
+        let matter = |(ticket, was): (&Ticket, &str)| {
+            let cause = Cause::TicketMoved;
+            let (why, next) = of_table(cause);
+            let now = match policy.client_of(tenant) {
+                Some(now) => format!("the number {}", safe_text(now)),
+                None => "none".to_owned(),
+            };
+            let message = format!(
+                "The ticket of the renewal by {} was opened for the customer number {}, and the tenant file has {now}. {why}",
+                ticket.period,
+                safe_text(was)
+            );
+            let target = shell_word(&ticket.token.spec(&tenant.name));
+            let words = Words::of_code(message, next, &target, &target);
+            self.matter(cause, Some(&ticket.token), None, words)
+        };
+        moved.map(matter).collect()
     }
 
     /// What of it stands in the fleet more than once, also while no upload is due that it would hold.

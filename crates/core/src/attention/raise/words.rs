@@ -1,7 +1,11 @@
 //! The sentences of a matter, and what they may say of many tokens at once.
 
+use std::collections::BTreeMap;
+
 use crate::attention::{Cause, InGit, Input, Matter, advice};
 use crate::model::{Problem, ProblemCode, TenantId, Timestamp, TokenRef, shell_word};
+use crate::outlets::memory::Asker;
+use crate::outlets::ticket::{self, Ticket};
 use crate::plan::{Known, Limits};
 use crate::rules::bindings::Bindings;
 use crate::rules::codes::explain;
@@ -15,6 +19,8 @@ pub(super) struct Scope {
     within_limits: bool,
     /// What stands where in the whole fleet.
     pub(super) bindings: Bindings<'static>,
+    /// Every ticket that is known.
+    pub(super) tickets: BTreeMap<TenantId, Vec<Ticket>>,
 }
 
 impl Scope {
@@ -27,10 +33,16 @@ impl Scope {
             Known::Read,
         );
         let limits = Limits::of(input.policy, input.fleet.len());
+        let now = input.plan.generated_at;
+        let carried = input.ledger.zip(input.policy.tickets.as_ref());
+        let tickets = carried.map(|(ledger, policy)| {
+            ticket::tickets(&ledger.told, policy, now, Asker::onlooker(now))
+        });
         Self {
             select: selection.touched.is_none().then(|| options().collect()),
             within_limits: limits.check(input.plan, known).is_none(),
             bindings: Bindings::of_fleet(input.fleet),
+            tickets: tickets.unwrap_or_default(),
         }
     }
 

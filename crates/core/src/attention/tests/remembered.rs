@@ -38,6 +38,7 @@ fn tell(world: &mut World, matter: &Matter, (sink, step, on): (&str, &str, &str)
         delivery: Sha256::of(step.as_bytes()),
         on: at(on),
         phase: Phase::Sent,
+        client: None,
         matter: Some(noticed),
     };
     let body = EntryBody::Told { event: Telling::Notified, notice };

@@ -183,3 +183,27 @@ fn a_customer_without_the_number_that_tickets_need_is_told_of_when_a_renewal_is_
     fleet.tickets.as_mut().unwrap().require = false;
     assert!(!is_told(&fleet), "none is asked for");
 }
+
+#[test]
+fn a_ticket_that_is_open_at_another_customers_number_is_told_of_until_it_is_moved() {
+    let mut fleet = Fleet::of(Cause::TicketMoved);
+    let told = |fleet: &Fleet| {
+        let all = fleet.list().matters.into_iter();
+        all.filter(|one| one.code.as_str() == "ticket-moved").collect::<Vec<_>>()
+    };
+    let [moved] = told(&fleet).try_into().unwrap();
+    assert!(moved.message.contains("the customer number 7, and the tenant file has the number 8"));
+    let name = moved.tenant.as_ref().unwrap().name.clone();
+    assert_eq!(moved.command, Some(format!("applecart ticket link {name}/push NUMBER")));
+    let Desired::Valid(tenant) = &mut fleet.git[0] else { panic!() };
+    let id = tenant.tenant_id;
+    tenant.tickets.insert("halo".into(), "7".into());
+    assert!(told(&fleet).is_empty(), "the number is put back");
+    let Desired::Valid(tenant) = &mut fleet.git[0] else { panic!() };
+    tenant.tickets.clear();
+    assert!(told(&fleet)[0].message.contains("the tenant file has none"));
+    let now = fleet.plan.generated_at;
+    let closed = ticketed(id, "noc", "closed-1", "7", now).at_place(2, Sha256::ZERO);
+    fleet.ledger.told.get_mut(&id).unwrap().push(closed);
+    assert!(told(&fleet).is_empty(), "a closed one is told nothing anyway");
+}

@@ -32,12 +32,14 @@ const TOLD: [Appearance; 6] = [
 
 impl Checks<'_, '_> {
     pub(super) fn sinks(&mut self, raw: &RawFleet) -> Vec<SinkPolicy> {
+        let carrier = raw.tickets.as_ref().and_then(|tickets| tickets.sink.as_ref());
+        let carrier = carrier.map(|sink| sink.value.as_str());
         let raw = self.limited("notify", raw.notify.as_deref(), |one| {
             one.sink.as_ref().map(|name| name.span)
         });
         let mut sinks: Vec<SinkPolicy> = Vec::new();
         for one in raw {
-            let Some(sink) = self.sink(one) else { continue };
+            let Some(sink) = self.sink(one, carrier) else { continue };
             if sinks.iter().any(|other| other.name == sink.name) {
                 let span = one.sink.as_ref().map(|name| name.span).unwrap_or_default();
                 let message = format!("two sinks are named {}", quote(&sink.name));
@@ -49,7 +51,8 @@ impl Checks<'_, '_> {
         sinks
     }
 
-    fn sink(&mut self, raw: &RawSink) -> Option<SinkPolicy> {
+    /// `carrier` is the sink that tickets are carried by.
+    fn sink(&mut self, raw: &RawSink, carrier: Option<&str>) -> Option<SinkPolicy> {
         let At { value: name, span } = raw.sink.as_ref()?;
         if !is_sink_name(name) {
             let message = format!("{} is not a sink's name", quote(name));
@@ -58,7 +61,7 @@ impl Checks<'_, '_> {
         }
         // Each is looked at before giving up, so that every mistake is told in one run.
         let receiver = self.receiver(raw, *span);
-        let codes = self.codes(raw.codes.as_ref());
+        let codes = self.codes(raw.codes.as_ref(), carrier == Some(name.as_str()));
         let select = raw.select.as_deref().unwrap_or_default();
         for At { value, span } in select {
             if let Err(error) = Selection::parse(std::slice::from_ref(value)) {
@@ -272,9 +275,9 @@ impl Checks<'_, '_> {
         fits.then(|| raw.value.to_ascii_lowercase())
     }
 
-    fn codes(&mut self, raw: Option<&At<Vec<At<String>>>>) -> Codes {
+    fn codes(&mut self, raw: Option<&At<Vec<At<String>>>>, has_tickets: bool) -> Codes {
         let Some(At { value: list, span }) = raw else { return Codes::default_set() };
-        if list.is_empty() {
+        if list.is_empty() && !has_tickets {
             let message = "this sink is told nothing";
             let help = "name `urgent`, `all` or codes, or leave `codes` out";
             self.error_with_help(Code::NothingWatched, *span, message, help);
@@ -337,6 +340,7 @@ impl Checks<'_, '_> {
             sink: sink.clone(),
             client: client.map(|at| at.value.clone()),
             require: require.is_some_and(|at| at.value),
+            remind: found.map_or(REMIND, |sink| sink.remind),
         })
     }
 

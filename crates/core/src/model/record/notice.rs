@@ -20,6 +20,9 @@ pub struct Notice {
     /// The instant by which the step was judged.
     pub on: Timestamp,
     pub phase: Phase,
+    /// Tickets: the customer's number in the ticket system, as the message had it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     /// What the matter was; left out for tickets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matter: Option<Noticed>,
@@ -66,4 +69,10 @@ pub struct TicketLink {
     /// The identity of the ticket.
     pub key: String,
     pub number: String,
+    /// The sink whose ticket system has this number. One that names none is shown, and sent nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink: Option<String>,
+    /// The customer's number there, to whom the ticket belongs since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::attention::Cause;
-use crate::fleet::Email;
+use crate::fleet::{Email, TicketPolicy};
 use crate::ledger::{Tail, extend};
 use crate::model::Reading;
 use crate::model::{Author, EntryBody, LedgerEntry, Notice, Noticed, Phase, Problem, ProblemCode};
@@ -22,6 +22,7 @@ struct Scene {
     matters: Vec<Matter>,
     fleet: Vec<Desired>,
     sinks: Vec<SinkPolicy>,
+    tickets: Option<TicketPolicy>,
     told: BTreeMap<TenantId, Vec<Record>>,
     now: Timestamp,
     runs: u32,
@@ -42,6 +43,7 @@ impl Scene {
             matters: Vec::new(),
             fleet,
             sinks: vec![sink("hub")],
+            tickets: None,
             told: BTreeMap::new(),
             now: at("2026-11-22T12:00:00Z"),
             runs: 0,
@@ -97,7 +99,7 @@ impl Scene {
     fn input<'a>(&'a self, plan: &'a Plan, run: &'a str) -> Input<'a> {
         let asker = Asker { real_now: self.now, run, clone: self.clone };
         let (matters, fleet, told, now) = (&self.matters, &self.fleet, &self.told, self.now);
-        Input { matters, plan, fleet, told, now, asker }
+        Input { matters, plan, fleet, tickets: self.tickets.as_ref(), told, now, asker }
     }
 
     /// A run: what each sink is sent, as `sink: step code`, several of one message in one line.
@@ -160,6 +162,7 @@ impl Scene {
             due: told.matter.due,
         };
         let notice = Notice {
+            client: None,
             key: told.matter.key.clone(),
             sink: sink.into(),
             step: told.step.to_string(),
@@ -836,4 +839,24 @@ fn a_clone_whose_runs_die_again_and_again_keeps_the_others_waiting_for_two_claim
         }
     }
     assert_eq!(scene.run(), ["hub: raised-1 expired"]);
+}
+
+#[test]
+fn what_a_ticket_tells_is_no_second_message_where_tickets_go() {
+    let mut scene = Scene::new();
+    scene.sinks.push(sink("noc"));
+    scene.tickets = Some(TicketPolicy {
+        sink: "hub".into(),
+        client: Some("halo".into()),
+        require: true,
+        remind: Duration::days(7),
+    });
+    scene.raise(Cause::Critical);
+    scene.world.tenant.tickets.insert("halo".into(), "123".into());
+    scene.fleet = vec![Desired::Valid(scene.world.tenant.clone())];
+    assert_eq!(scene.run(), ["noc: raised-1 critical"]);
+    // Without the customer's number there is no ticket, so the matter is told there, too.
+    scene.world.tenant.tickets.clear();
+    scene.fleet = vec![Desired::Valid(scene.world.tenant.clone())];
+    assert_eq!(scene.run(), ["hub: raised-1 critical"]);
 }

@@ -1,7 +1,9 @@
 //! What a ticket is told, row by row.
 
 use super::*;
-use crate::attention::{MatterTenant, Severity};
+use crate::attention::MatterTenant;
+use crate::ledger::testing::{tenant, ticketed};
+use crate::model::{LedgerEntry, Sha256};
 
 const PERIOD: &str = "2027-01-15";
 const KEY: &str = "00000000-0000-4000-8000-000000000001/push/-/renewal-due/2027-01-15";
@@ -17,6 +19,7 @@ fn ticket(steps: &[&str]) -> Ticket {
         token: TokenRef::push(),
         period: PERIOD.into(),
         number: Some("4711".into()),
+        client: None,
         opened_at: Some(at("2026-12-01")),
         steps: steps.iter().map(|step| (step.parse().unwrap(), Standing::Sent)).collect(),
     }
@@ -26,7 +29,7 @@ fn matter(cause: Cause, in_git: InGit) -> Matter {
     Matter {
         key: String::new(),
         code: cause.code(),
-        severity: Severity::Notice,
+        severity: cause.severity(),
         tenant: Some(MatterTenant { name: "contoso".into(), tenant_id: None }),
         token: Some(TokenRef::push()),
         since: None,
@@ -50,6 +53,8 @@ struct Read {
     in_git: InGit,
     pushed: bool,
     rejected: bool,
+    /// Today.
+    on: &'static str,
 }
 
 fn read() -> Read {
@@ -59,6 +64,7 @@ fn read() -> Read {
         in_git: InGit::No,
         pushed: false,
         rejected: false,
+        on: "2026-12-02",
     }
 }
 
@@ -72,6 +78,8 @@ fn steps(tickets: &[Ticket], read: &Read) -> Vec<String> {
         matter: matter.as_ref(),
         pushed: read.pushed,
         rejected: read.rejected,
+        now: at(read.on),
+        remind: Duration::days(7),
     };
     due(tickets, &now).iter().map(|one| one.step.to_string()).collect()
 }
@@ -89,6 +97,10 @@ fn a_ticket_follows_its_renewal() {
     let unread = with(&|one| one.live = None);
     let expired = with(&|one| one.cause = Some(Cause::Expired));
     let rejected = with(&|one| (one.rejected, one.in_git) = (true, InGit::Held));
+    let critical = |on| with(&|one| (one.cause, one.on) = (Some(Cause::Critical), on));
+    let waits = with(&|one| {
+        (one.cause, one.on, one.in_git) = (Some(Cause::Critical), "2026-12-16", InGit::Due)
+    });
     type Row<'a> = (&'a str, Option<&'a [&'a str]>, &'a Read, &'a [&'a str]);
     let rows: &[Row<'_>] = &[
         ("it is opened when the renewal is due", None, &read(), &["opened-1"]),
@@ -129,6 +141,37 @@ fn a_ticket_follows_its_renewal() {
             Some(&["opened-1", "reopened-expired-2", "closed-2", "reopened-back-3"]),
             &expired,
             &[],
+        ),
+        (
+            "a critical one is not reminded at once",
+            Some(&["opened-1"]),
+            &critical("2026-12-02"),
+            &[],
+        ),
+        (
+            "a critical one is reminded",
+            Some(&["opened-1"]),
+            &critical("2026-12-16"),
+            &["reminded-2-1"],
+        ),
+        ("what is new goes before a reminder", Some(&["opened-1"]), &waits, &["merged-1"]),
+        (
+            "one that waits is reminded as well",
+            Some(&["opened-1", "merged-1"]),
+            &waits,
+            &["reminded-2-1"],
+        ),
+        (
+            "it is reminded once a week",
+            Some(&["opened-1", "reminded-2-1"]),
+            &critical("2026-12-17"),
+            &[],
+        ),
+        (
+            "it is reminded of the next week",
+            Some(&["opened-1", "reminded-2-1"]),
+            &critical("2026-12-23"),
+            &["reminded-3-1"],
         ),
         (
             "the earlier credential opens it again",
@@ -203,14 +246,61 @@ fn a_step_has_one_text() {
         "merged-1",
         "held-1",
         "uploaded-1",
+        "reminded-3-1",
         "closed-3",
         "reopened-expired-2",
     ] {
         assert_eq!(text.parse::<TicketStep>().unwrap().to_string(), text);
     }
-    for text in ["", "opened", "opened-", "opened-01", "opened-+1", "reopened-2", "raised-1"] {
+    for text in [
+        "",
+        "opened",
+        "opened-",
+        "opened-01",
+        "opened-+1",
+        "reminded-01-1",
+        "reminded-1",
+        "reopened-2",
+        "raised-1",
+    ] {
         assert!(text.parse::<TicketStep>().is_err(), "{text}");
     }
+}
+
+/// Whoever may push notes writes what they like.
+#[test]
+fn a_forged_opening_keeps_no_critical_credential_from_its_ticket_for_longer_than_a_reminder() {
+    let policy = TicketPolicy {
+        sink: "desk".into(),
+        client: None,
+        require: false,
+        remind: Duration::days(7),
+    };
+    let tenant = tenant(1);
+    let now = at("2026-12-20");
+    let remembered = |lines: &[(&str, &str)]| {
+        let line = |(seq, (step, on)): (u64, &(&str, &str))| {
+            let line = ticketed(tenant, "desk", step, "7", at(on));
+            // Written today, whatever day they claim to be of.
+            LedgerEntry { at: now, ..line }.at_place(seq, Sha256::ZERO)
+        };
+        let told = [(tenant, (1..).zip(lines).map(line).collect())].into();
+        let all = tickets(&told, &policy, now, Asker::onlooker(now));
+        let ticket = all.get(&tenant)?.first()?.clone();
+        let critical = Read { cause: Some(Cause::Critical), on: "2026-12-20", ..read() };
+        Some(steps(&[Ticket { key: KEY.into(), period: PERIOD.into(), ..ticket }], &critical))
+    };
+    let is_told = |lines: &[(&str, &str)]| remembered(lines).unwrap();
+    assert_eq!(is_told(&[("opened-1", "2026-12-01")]), ["reminded-2-1"]);
+    assert!(is_told(&[("opened-1", "2026-12-19")]).is_empty(), "it is believed for a week");
+    let ahead: &[_] = &[
+        ("opened-1", "2026-12-01"),
+        ("reminded-1-1", "2026-12-08"),
+        ("reminded-2-1", "2026-12-09"),
+    ];
+    assert_eq!(is_told(ahead), ["reminded-2-1"], "no run reminds so early");
+    assert_eq!(remembered(&[("opened-1", "2027-12-01")]), None, "nobody told anything next year");
+    assert_eq!(remembered(&[("merged-1", "2026-12-01")]), None, "what was not opened has no step");
 }
 
 #[test]
