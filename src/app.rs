@@ -33,6 +33,7 @@ pub mod serve;
 pub mod session;
 pub mod status;
 pub mod telling;
+pub mod tenants;
 pub mod ticket;
 pub mod validate;
 

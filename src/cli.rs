@@ -8,6 +8,7 @@ mod acknowledge;
 mod apply;
 mod args;
 mod audit;
+mod complete;
 mod completions;
 #[cfg(feature = "simulator")]
 mod demo;
@@ -38,8 +39,10 @@ mod serve;
 #[cfg(feature = "simulator")]
 mod simulate;
 mod status;
+mod tenants;
 mod ticket;
 mod validate;
+mod version;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -108,6 +111,8 @@ enum Command {
     Simulate(simulate::Args),
     Schema(schema::Args),
     Completions(completions::Args),
+    Tenants(tenants::Args),
+    Version(version::Args),
     #[command(hide = true)]
     Man(man::Args),
 }
@@ -126,6 +131,8 @@ impl Command {
             | Self::Explain(_)
             | Self::Schema(_)
             | Self::Completions(_)
+            | Self::Tenants(_)
+            | Self::Version(_)
             | Self::Man(_) => true,
             Self::Ledger(args) => args.is_read_only(),
             Self::Init(_)
@@ -151,7 +158,11 @@ impl Command {
     fn reads_a_clone(&self) -> bool {
         let asks_no_clone = matches!(
             self,
-            Self::Explain(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_)
+            Self::Explain(_)
+                | Self::Schema(_)
+                | Self::Completions(_)
+                | Self::Version(_)
+                | Self::Man(_)
         );
         self.is_read_only() && !asks_no_clone
     }
@@ -160,6 +171,11 @@ impl Command {
 /// Runs the program with this process's arguments and environment.
 pub fn main() -> ExitCode {
     leave_no_core();
+    match complete::answered() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::from(Outcome::Done.code()),
+        Err(error) => return usage(&error),
+    }
     let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -265,6 +281,8 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
         Command::Simulate(args) => simulate::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
+        Command::Tenants(args) => tenants::run(&args, &context, output),
+        Command::Version(args) => version::run(&args, output),
         Command::Man(args) => man::run(&args, output),
     }
 }

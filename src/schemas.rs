@@ -19,6 +19,8 @@ pub fn all() -> Vec<(&'static str, Value)> {
     schemas.push(("notify.schema.json", of::<report::NotifyReport>()));
     schemas.push(("ticket.schema.json", of::<report::ticket::TicketReport>()));
     schemas.push(("ticket-list.schema.json", of::<report::ticket::TicketList>()));
+    schemas.push(("tenants.schema.json", of::<report::tenants::TenantList>()));
+    schemas.push(("version.schema.json", of::<report::version::Version>()));
     schemas.push(("event.schema.json", of::<outlets::event::CloudEvent>()));
     schemas.push(("doctor.schema.json", of::<report::Doctor>()));
     schemas.push(("renew.schema.json", of::<report::Renewals>()));

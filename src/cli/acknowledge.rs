@@ -1,3 +1,4 @@
+use super::complete;
 use super::error::CliError;
 use super::output::Output;
 use crate::app::Context;
@@ -16,7 +17,7 @@ use applecart_core::report::escape;
   applecart acknowledge contoso/push --by 'Dana, IT' --note 'iPad enrolled, three apps arrived'")]
 pub(super) struct Args {
     /// The tenant, or one of its tokens: `push`, a token's name or id, or a kind
-    #[arg(value_name = "TENANT[/TOKEN]")]
+    #[arg(value_name = "TENANT[/TOKEN]", add = complete::token())]
     target: String,
     /// Who of the customer confirmed it
     #[arg(long, value_name = "PERSON")]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use super::complete;
 use super::error::CliError;
 use applecart_core::fleet::parse_duration;
 use applecart_core::model::Kind;
@@ -14,7 +15,7 @@ use applecart_core::plan::Selection;
 pub(super) struct Selected {
     /// Only these tenants: a name (`contoso`, `con*`), `tenantId=…` or a label (`ring=pilot`). A
     /// comma means "and" (`ring=pilot,region!=emea`); repeat --select to add more tenants
-    #[arg(long, value_name = "EXPR")]
+    #[arg(long, value_name = "EXPR", add = complete::selection())]
     select: Vec<String>,
 }
 

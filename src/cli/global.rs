@@ -108,17 +108,28 @@ impl Global {
     /// What every use case is given.
     pub(super) fn context(&self) -> Context {
         Context {
-            repo: self.repo.clone(),
-            clone: None,
             rev: self.rev.clone(),
             policy_rev: self.policy_rev.clone(),
             parallelism: usize::from(self.parallelism),
             frozen: self.now,
-            clock: Arc::new(MachineClock),
-            ids: Arc::new(RandomIds),
-            environment: environment(),
-            progress: |title| Box::new(Bar::new(title)),
+            ..context_of(self.repo.clone())
         }
+    }
+}
+
+/// What a use case is given for this folder where no option says more.
+pub(super) fn context_of(repo: PathBuf) -> Context {
+    Context {
+        repo,
+        clone: None,
+        rev: "HEAD".to_owned(),
+        policy_rev: None,
+        parallelism: 16,
+        frozen: None,
+        clock: Arc::new(MachineClock),
+        ids: Arc::new(RandomIds),
+        environment: environment(),
+        progress: |title| Box::new(Bar::new(title)),
     }
 }
 

@@ -4,7 +4,7 @@ use clap::builder::StyledStr;
 
 /// Every command that help lists, in the order in which an administrator meets them.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Start", &["init", "import", "doctor", "completions"]),
+    ("Start", &["init", "import", "tenants", "doctor", "completions"]),
     (
         "Every day",
         &[
@@ -21,7 +21,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
         ],
     ),
     ("Look back", &["history", "audit", "ledger"]),
-    ("Files", &["inspect", "seal", "reseal", "schema"]),
+    ("Files", &["inspect", "seal", "reseal", "schema", "version"]),
     ("Try", &["demo", "simulate"]),
 ];
 

@@ -1,4 +1,5 @@
 use super::args::Selected;
+use super::complete;
 use super::error::CliError;
 use super::format::{Chosen, Format, Formats};
 use super::output::Output;
@@ -24,7 +25,7 @@ use applecart_core::report::{self, History, Period};
   applecart history --select ring=pilot --format csv > fleet.csv")]
 pub(super) struct Args {
     /// The tenant, or one of its tokens: `push`, a token's name or id, or a kind
-    #[arg(value_name = "TENANT[/TOKEN]", conflicts_with = "select")]
+    #[arg(value_name = "TENANT[/TOKEN]", add = complete::token(), conflicts_with = "select")]
     target: Option<String>,
     #[command(flatten)]
     selected: Selected,

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use super::complete;
 use super::error::CliError;
 use super::format::{Chosen, Format, Formats};
 use super::output::Output;
@@ -34,7 +35,7 @@ use applecart_core::report::{self, ImportReport};
 The list is CSV: a first line `name,tenantId`, with `displayName` and `auth` where wanted.")]
 pub(super) struct Args {
     /// The new tenant's folder; with --update, the tenants to update (all without a name)
-    #[arg(value_name = "TENANT")]
+    #[arg(value_name = "TENANT", add = complete::tenant())]
     tenants: Vec<String>,
     /// The new tenant's directory (tenant) id
     #[arg(long, value_name = "GUID", conflicts_with_all = ["from", "customers"])]

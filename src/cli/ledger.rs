@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::complete;
 use super::error::CliError;
 use super::format::{Chosen, Format, Formats};
 use super::output::Output;
@@ -47,6 +48,7 @@ enum Command {
   applecart ledger show --offline")]
     Show {
         /// Only this tenant: its name or its id
+        #[arg(add = complete::tenant())]
         tenant: Option<String>,
         /// Contact nothing: show what this clone has seen and recorded
         #[arg(long)]

@@ -3,6 +3,7 @@ use std::io::{BufRead, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use super::args::{KindName, Selected, duration};
+use super::complete;
 use super::error::{CliError, Explain as _};
 use super::format::{Chosen, Format, Formats};
 use super::leave::{leave, refused};
@@ -60,7 +61,7 @@ use applecart_core::report::{
 )]
 pub(super) struct Args {
     /// The tenant, and which of its tokens where there are several: `push`, a name or an id
-    #[arg(value_name = "TENANT[/TOKEN]", required_unless_present_any = ["due", "batch"])]
+    #[arg(value_name = "TENANT[/TOKEN]", add = complete::token(), required_unless_present_any = ["due", "batch"])]
     token: Option<String>,
     /// What was downloaded from Apple; `-` reads standard input
     #[arg(long, value_name = "FILE", requires = "token")]

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::KindName;
+use super::complete;
 use super::error::CliError;
 use super::leave::{is_token, leave, refused};
 use super::output::Output;
@@ -27,7 +28,7 @@ pub(super) struct Args {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The tenant, and which of its tokens where there are several: `push`, a name or an id
-    #[arg(value_name = "TENANT[/TOKEN]")]
+    #[arg(value_name = "TENANT[/TOKEN]", add = complete::token())]
     token: String,
     /// Refuse any other kind
     #[arg(long, value_name = "KIND", value_enum)]

@@ -1,4 +1,5 @@
 use super::args::Selected;
+use super::complete;
 use super::error::CliError;
 use super::format::{Chosen, Format, Formats};
 use super::output::Output;
@@ -61,7 +62,7 @@ enum Command {
   applecart ticket link contoso/London 4711")]
     Link {
         /// The token: `push`, its name, its id or its kind
-        #[arg(value_name = "TENANT/TOKEN")]
+        #[arg(value_name = "TENANT/TOKEN", add = complete::token())]
         target: String,
         /// The number, as the ticket system writes it in subjects
         #[arg(value_name = "NUMBER")]

@@ -144,6 +144,8 @@ fn every_machine_output_fits_its_schema() {
         "ledger-verify.schema.json",
         &world.run(&["ledger", "verify", "--format", "json"]).ends_with(0).json(),
     );
+    fits("tenants.schema.json", &world.run(&["tenants", "--format", "json"]).ends_with(0).json());
+    fits("version.schema.json", &world.run(&["version", "--format", "json"]).ends_with(0).json());
     let lines =
         world.git(&["grep", "--no-line-number", "-h", "", "applecart/ledger", "--", "tenants"]);
     assert!(lines.lines().count() >= 3);

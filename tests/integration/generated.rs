@@ -1,11 +1,14 @@
 //! Generated files in the repository are what the types and the command line generate.
 
+mod fields;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
 use applecart_core::fleet::CredentialKind;
 use applecart_core::rules::codes::{self, Appearance};
+use applecart_io::variables;
 
 use crate::world::project;
 
@@ -39,6 +42,58 @@ fn generated_codes() {
 #[test]
 fn generated_exit_codes() {
     same("docs/exit-codes.md", &applecart_core::model::Outcome::reference());
+}
+
+#[test]
+fn generated_fields_of_the_settings() {
+    let schemas: BTreeMap<_, _> = applecart::schemas::all().into_iter().collect();
+    let mut text = String::from(
+        "# Fields of the settings\n\nGenerated from the types, as the schemas of `applecart schema` are. A field in **bold** is needed.\n`[]` stands for each entry of a list, `*` for a name of your own.\n",
+    );
+    for (file, schema) in [("applecart.yaml", "fleet"), ("tenant.yaml", "tenant")] {
+        let schema = &schemas[format!("{schema}.schema.json").as_str()];
+        write!(text, "\n## {file}\n\n{}", fields::table(schema, usize::MAX)).unwrap();
+    }
+    same("docs/fields.md", &text);
+}
+
+#[test]
+fn generated_fields_of_the_outputs() {
+    let mut text = String::from(
+        "# JSON\n\nGenerated from the types. What scripts read: the outputs of `--format json` and the forms of other files, with\ntheir first two levels of fields. `applecart schema NAME` prints a whole schema, which also lists every value of a\ncode. A field that is added does not change `formatVersion`; one that is renamed or taken away does.\n",
+    );
+    for (name, schema) in applecart::schemas::all() {
+        let name = name.trim_end_matches(".schema.json");
+        if !["fleet", "tenant"].contains(&name) {
+            write!(text, "\n## {name}\n\n").unwrap();
+            if let Some(about) = schema["description"].as_str() {
+                write!(text, "{about}\n\n").unwrap();
+            }
+            text.push_str(&fields::table(&schema, 2));
+        }
+    }
+    same("docs/json.md", &text);
+}
+
+#[test]
+fn generated_environment() {
+    let mut text = String::from(
+        "# Environment\n\nGenerated from the program's own table. A variable that is set to nothing counts as unset. The last column\nsays which ones programs that Applecart starts (`git`, its helpers, `ssh`) do not get.\n",
+    );
+    for purpose in variables::Purpose::ALL {
+        write!(
+            text,
+            "\n## {}\n\n| variable | what it is | kept back |\n|---|---|---|\n",
+            purpose.title()
+        )
+        .unwrap();
+        for one in variables::ALL.iter().filter(|one| one.purpose == purpose) {
+            let kept = if one.is_secret { "yes" } else { "" };
+            let suffix = one.suffix.unwrap_or_default();
+            writeln!(text, "| `{}{suffix}` | {} | {kept} |", one.name, one.meaning).unwrap();
+        }
+    }
+    same("docs/environment.md", &text);
 }
 
 #[test]

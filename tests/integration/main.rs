@@ -64,6 +64,7 @@ mod signed_ledger;
 mod sinks;
 mod sops;
 mod story;
+mod tenants;
 mod tickets;
 mod tutorial;
 mod two_clones;

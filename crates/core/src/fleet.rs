@@ -51,6 +51,7 @@ pub use policy::{
     Accepted, AcceptedFinding, Auth, Cloud, CredentialKind, DepTokenWire, LEDGER_BRANCH,
     LedgerSigning, Move, NOTES_BRANCH, Policy, PushCertificateWire, Signing, VppTokenWire, Wire,
 };
+pub use raw::API_VERSION;
 pub use schema::{schema_of, schemas};
 pub use signers::{SignerFile, check_signers, wrong_signers};
 pub use signers::{holds_private_key, names_anybody};

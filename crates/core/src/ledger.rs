@@ -30,8 +30,8 @@ pub use line::{LineFault, MAX_LINE, decode, encode};
 pub use merge::{is_about, lacking};
 pub use origin::{Line, Lines, Maker, Origin, Provenance};
 pub use render::{
-    Acceptable, BrokenTenant, Fault, Filter, LINE_BROKEN, ShowEntry, ShowReport, Verdict,
-    VerifyReport, show, show_text, verify_text,
+    Acceptable, BrokenTenant, FORMAT_VERSION, Fault, Filter, LINE_BROKEN, ShowEntry, ShowReport,
+    Verdict, VerifyReport, show, show_text, verify_text,
 };
 pub use sending::Sending;
 pub use view::{Bindings, FirstTopic, LedgerView, Remade, TenantLedger};

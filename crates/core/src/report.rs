@@ -30,8 +30,10 @@ mod renew;
 pub(crate) mod revision;
 mod status;
 mod table;
+pub mod tenants;
 mod text;
 pub mod ticket;
+pub mod version;
 
 pub use annotations::{
     Annotation, AnnotationFormat, Level, annotate, of_attention, of_diagnostics,

@@ -17,4 +17,5 @@ pub mod intune;
 pub mod outlets;
 pub mod seams;
 pub mod store;
+pub mod variables;
 pub mod vault;

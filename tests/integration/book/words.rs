@@ -1,11 +1,31 @@
 //! Commands, options, codes and files that the pages name are there.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use applecart_core::rules::codes;
+use applecart_io::variables;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use serde_json::Value;
+
 use super::pages::{self, Block};
 use crate::world::project;
+
+/// Names of other programs, and values of options.
+const OTHER_WORDS: [&str; 4] = ["age-keygen", "persist-credentials", "ssh-ed25519", "ssh-rsa"];
+
+/// Variables that the build and the tests read, and examples.
+const OTHER_VARIABLES: [&str; 7] = [
+    "APPLECART_COMMIT",
+    "APPLECART_REV",
+    "APPLECART_SINKHOLE",
+    "APPLECART_TEST_LEDGER_VICTIM",
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_CLIENT_ID",
+    "SOPS_AGE_RECIPIENTS",
+];
 
 /// Tokens that end a command of a shell.
 const ENDS: [&str; 12] = ["|", "||", "&&", ";", "&", ">", ">>", "2>&1", "2>", "<", "}", "|&"];
@@ -58,6 +78,8 @@ fn is_unfinished(error: &clap::Error) -> bool {
         (ErrorKind::ValueValidation, Some(ContextValue::String(value))) => {
             value.chars().all(|c| c.is_ascii_uppercase() || c == '_')
         }
+        // An option without its value.
+        (ErrorKind::InvalidValue, Some(ContextValue::String(value))) => value.is_empty(),
         (ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, _)
         | (ErrorKind::MissingRequiredArgument, _)
         | (ErrorKind::MissingSubcommand, _) => true,
@@ -106,6 +128,99 @@ fn every_option_between_words_is_one_of_some_command() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_code_between_words_is_one_of_the_programs_words() {
+    let mut known: BTreeSet<String> = codes::all().map(|code| code.code.to_owned()).collect();
+    for (name, schema) in applecart::schemas::all() {
+        known.insert(name.trim_end_matches(".schema.json").to_owned());
+        constants(&schema, &mut known);
+    }
+    // What an audit finds stands in the code that looks for it.
+    for file in sources() {
+        let text = std::fs::read_to_string(file).unwrap();
+        known.extend(text.split('"').filter(|literal| is_kebab(literal)).map(str::to_owned));
+    }
+    let mut wrong = BTreeSet::new();
+    for page in pages::all() {
+        for span in page.spans().into_iter().filter(|span| is_kebab(span)) {
+            if !known.contains(&span) && !OTHER_WORDS.contains(&span.as_str()) {
+                wrong.insert(format!("{}: `{span}`", page.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_variable_that_the_pages_or_the_code_name_is_in_the_table() {
+    let ours = ["APPLECART_", "AZURE_", "SOPS_AGE_", "ACTIONS_", "IDENTITY_", "IMDS_", "MSI_"];
+    let is_ours = |name: &str| ours.iter().any(|beginning| name.starts_with(beginning));
+    let is_listed = |name: &str| variables::ALL.iter().any(|one| one.is_named(name));
+    let mut wrong = BTreeSet::new();
+    let mut look = |place: &str, text: &str| {
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        for name in
+            words.filter(|name| is_ours(name) && name.chars().all(|c| !c.is_ascii_lowercase()))
+        {
+            let name = name.trim_end_matches('_');
+            if !is_listed(name) && !OTHER_VARIABLES.contains(&name) {
+                wrong.insert(format!("{place}: {name}"));
+            }
+        }
+    };
+    for page in pages::all() {
+        look(&page.path, &page.text);
+    }
+    for file in sources() {
+        look(&file.display().to_string(), &std::fs::read_to_string(&file).unwrap());
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The program's own files of Rust, without tests.
+fn sources() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for folder in ["src", "crates/core/src", "crates/io/src"] {
+        below(&project().join(folder), &mut files);
+    }
+    files
+}
+
+fn below(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let is_test = path.file_stem().is_some_and(|name| name == "tests" || name == "testing");
+        if path.is_dir() && !is_test {
+            below(&path, files);
+        } else if path.extension().is_some_and(|end| end == "rs") && !is_test {
+            files.push(path);
+        }
+    }
+}
+
+/// Whether it is written as codes are.
+fn is_kebab(word: &str) -> bool {
+    let parts = word.split('-').collect::<Vec<_>>();
+    let is_word = |part: &&str| {
+        part.starts_with(|c: char| c.is_ascii_lowercase())
+            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    parts.len() > 1 && parts.iter().all(is_word)
+}
+
+/// Every constant of a schema.
+fn constants(schema: &Value, known: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(fields) => {
+            known.extend(fields.get("const").and_then(Value::as_str).map(str::to_owned));
+            fields.values().for_each(|field| constants(field, known));
+        }
+        Value::Array(entries) => entries.iter().for_each(|entry| constants(entry, known)),
+        Value::String(word) if is_kebab(word) => known.extend([word.clone()]),
+        _ => {}
+    }
 }
 
 #[test]

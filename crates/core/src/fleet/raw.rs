@@ -29,7 +29,7 @@ pub use tenant::{
 };
 
 /// The version of the file format that this program reads.
-pub(crate) const API_VERSION: &str = "applecart/v1";
+pub const API_VERSION: &str = "applecart/v1";
 
 /// Text that may look like a number (`serial: 5050`), for which editors need no quotes: its
 /// spelling is what counts.

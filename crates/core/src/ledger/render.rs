@@ -18,7 +18,7 @@ use crate::model::{EntryBody, Evidence, Facts, FileRef, Record, Sha256, TenantId
 use crate::report::wrap;
 
 /// The version of both reports.
-const FORMAT_VERSION: &str = "1.0";
+pub const FORMAT_VERSION: &str = "1.0";
 
 /// Which entries to show; everything by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

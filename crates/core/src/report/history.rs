@@ -57,7 +57,7 @@ pub struct LiveNow {
 }
 
 /// The version of the format of `history`.
-const FORMAT_VERSION: &str = "1.0";
+pub(super) const FORMAT_VERSION: &str = "1.0";
 
 /// A commit that changed a tenant's folder, with what the folder held before and after.
 #[derive(Clone, Debug)]

@@ -28,6 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{GitError, Repo, escaped};
+use crate::variables;
 pub(crate) use command::begun;
 pub use command::{CommandError, printed};
 use scrub::last_lines;
@@ -85,29 +86,10 @@ const FOREIGN: [&str; 18] = [
     "GIT_REFLOG_ACTION",
 ];
 
-/// What opens token files and what signs in to Entra: `git`, its helpers, `ssh` and what a remote on this
-/// machine runs have no use for it. What signs in to the forge stays, for a helper may read it.
-const SECRETS: [&str; 6] = [
-    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-    "ACTIONS_RUNTIME_TOKEN",
-    "APPLECART_ID_TOKEN",
-    "AZURE_FEDERATED_TOKEN",
-    "IDENTITY_HEADER",
-    "MSI_SECRET",
-];
-
-/// How the names of the others begin.
-const SECRET_PREFIXES: [&str; 3] = ["SOPS_AGE_", "AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE"];
-
-/// Whether a variable holds a secret of this program, or says where one is.
-fn is_secret(name: &OsStr) -> bool {
-    let name = name.to_string_lossy().to_ascii_uppercase();
-    SECRETS.contains(&name.as_str())
-        || SECRET_PREFIXES.iter().any(|beginning| name.starts_with(beginning))
-}
-
-/// Leaves the secrets of this program out of what another one is given.
+/// Leaves the secrets of this program out of what another one is given: `git`, its helpers, `ssh` and what
+/// a remote on this machine runs have no use for them.
 fn keep_secrets(command: &mut Command) {
+    let is_secret = |name: &OsStr| variables::is_secret(&name.to_string_lossy());
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_secret(name)) {
         command.env_remove(name);
     }

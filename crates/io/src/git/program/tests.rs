@@ -129,24 +129,3 @@ fn a_command_is_called_by_its_name_not_by_a_setting() {
     assert_eq!(super::name_of(&["--no-replace-objects", "-c", "a.b=c", "log", "-z"]), "log");
     assert_eq!(super::name_of(&["-c"]), "");
 }
-
-#[test]
-fn what_opens_token_files_and_signs_in_to_entra_is_kept_from_git() {
-    for name in [
-        "SOPS_AGE_KEY",
-        "SOPS_AGE_KEY_FILE",
-        "SOPS_AGE_SSH_PRIVATE_KEY_FILE",
-        "AZURE_CLIENT_SECRET",
-        "AZURE_CLIENT_SECRET_2F6B0000",
-        "azure_client_secret",
-        "AZURE_CLIENT_CERTIFICATE_PASSWORD",
-        "AZURE_FEDERATED_TOKEN",
-        "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-    ] {
-        assert!(super::is_secret(name.as_ref()), "{name}");
-    }
-    // A credential helper of the user's may read these.
-    for name in ["PATH", "SSH_AUTH_SOCK", "GITHUB_TOKEN", "LEDGER_TOKEN", "SYSTEM_ACCESSTOKEN"] {
-        assert!(!super::is_secret(name.as_ref()), "{name}");
-    }
-}
