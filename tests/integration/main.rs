@@ -45,6 +45,7 @@ mod matrix;
 mod notify;
 mod pasted;
 mod pipelines;
+mod portable;
 mod pull_request;
 mod renew;
 mod repositories;
