@@ -4,6 +4,7 @@
     reason = "the demo writes its folder and starts this program and git"
 )]
 
+mod again;
 mod chapters;
 mod fleet;
 mod story;
@@ -57,7 +58,7 @@ pub fn run(
         std::env::temp_dir().join(format!("applecart-demo-{}", context.ids.uuid().simple()))
     });
     make_dir(&dir)?;
-    let dir = dir.canonicalize().map_err(AppError::file(&dir, "find"))?;
+    let dir = dunce::canonicalize(&dir).map_err(AppError::file(&dir, "find"))?;
     block_on(async {
         let options = Options { state: Some(dir.join("simulator")), ..Options::default() };
         let simulator = Simulator::start(options).await?;

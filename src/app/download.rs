@@ -555,10 +555,17 @@ fn attributes(path: &str) -> String {
     format!("*.{ending} -filter -text -diff")
 }
 
+/// A path below the repository's root as Git writes it: with `/`, on Windows too.
+fn in_git(path: &Path) -> Option<String> {
+    let parts: Option<Vec<&str>> =
+        path.components().map(|part| part.as_os_str().to_str()).collect();
+    parts.map(|parts| parts.join("/"))
+}
+
 /// Whether Git's index has the file. What cannot be told counts as tracked.
 fn is_tracked(repo: &Repo, root: &Path, file: &Path) -> bool {
     let (Ok(file), Ok(root)) = (file.canonicalize(), root.canonicalize()) else { return true };
-    let Some(path) = file.strip_prefix(&root).ok().and_then(Path::to_str) else { return true };
+    let Some(path) = file.strip_prefix(&root).ok().and_then(in_git) else { return true };
     let path = format!(":(top,literal){path}");
     let listed = GitProgram::of(repo).run(&["ls-files", "--", &path]);
     listed.map_or(true, |listed| !listed.is_empty())

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
@@ -73,7 +73,27 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
             outer.display()
         ));
     }
+    let profile = context.environment.variable("USERPROFILE").map(PathBuf::from);
+    if let Some((key, _)) = &begun.key
+        && cfg!(windows)
+        && let Some(note) = readable_by_others(key, profile.as_deref())
+    {
+        output.note(&note);
+    }
     Ok(Outcome::Done)
+}
+
+/// What is told of a new key on Windows, where a file has the permissions of its folder: below the user's
+/// profile only they can read it.
+fn readable_by_others(key: &Path, profile: Option<&Path>) -> Option<String> {
+    if profile.is_some_and(|profile| key.starts_with(profile)) {
+        return None;
+    }
+    let key = key.display().to_string();
+    Some(format!(
+        "warning: other users of this machine may be able to read the private key, because it is outside of your profile. Let nobody but yourself, in PowerShell:\n  icacls '{}' /inheritance:r /grant:r \"${{env:USERNAME}}:F\"",
+        key.replace('\'', "''")
+    ))
 }
 
 fn told(begun: &Begun, has_client_id: bool) -> String {
@@ -92,13 +112,32 @@ fn told(begun: &Begun, has_client_id: bool) -> String {
         steps.push("write your application's clientId into applecart.yaml");
     }
     steps.push("import your customers (or --customers PARTNER_TENANT), then remove tenants/example:\n       applecart import --from customers.csv");
-    steps.push("write into the pipelines where Applecart is built from, and at which commit");
+    steps.push("write into the pipelines which release they fetch: its URL, and its SHA-256");
     steps.push("turn on the pre-commit hook, here and in each clone:\n       cp .githooks/pre-commit .git/hooks/");
-    steps.push("check everything, then commit:\n       applecart validate --worktree\n       git add --all && git commit -m 'Begin the fleet'");
+    steps.push("check everything, then commit:\n       applecart validate --worktree\n       git add --all\n       git commit -m 'Begin the fleet'");
     steps.push("protect the branches at your host: main by reviewed pull requests, applecart/ledger for\n       the pipeline that applies alone, applecart/notes for your technicians; no force pushes and\n       no deletions of any. Then push all three:\n       git push origin main applecart/ledger applecart/notes");
     text.push_str("\nnext:\n");
     for (number, step) in steps.iter().enumerate() {
         text.push_str(&format!("  {}. {step}\n", number + 1));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_outside_of_the_users_profile_is_told_with_the_command_that_closes_it() {
+        let profile = Path::new("/Users/ada");
+        assert_eq!(readable_by_others(Path::new("/Users/ada/fleet.agekey"), Some(profile)), None);
+        for profile in [Some(profile), None] {
+            let note = readable_by_others(Path::new("/keys/O'Neill.agekey"), profile).unwrap();
+            let command = note.lines().last().unwrap();
+            assert_eq!(
+                command,
+                "  icacls '/keys/O''Neill.agekey' /inheritance:r /grant:r \"${env:USERNAME}:F\""
+            );
+        }
+    }
 }

@@ -138,7 +138,20 @@ fn is_hangup_ignored() -> bool {
     false
 }
 
-#[cfg(not(unix))]
+/// Ctrl-C and Ctrl-Break, and what stands for a hang-up there: a window that is closed, a user who signs
+/// out, a machine that shuts down. The system waits some seconds for these before it ends the program.
+#[cfg(windows)]
 async fn signal() -> Option<()> {
-    tokio::signal::ctrl_c().await.ok()
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
+    let (mut interrupt, mut stop) = (ctrl_c().ok()?, ctrl_break().ok()?);
+    let (mut close, mut logoff) = (ctrl_close().ok()?, ctrl_logoff().ok()?);
+    let mut shutdown = ctrl_shutdown().ok()?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = stop.recv() => {}
+        _ = close.recv() => {}
+        _ = logoff.recv() => {}
+        _ = shutdown.recv() => {}
+    }
+    Some(())
 }

@@ -18,7 +18,7 @@ pub(super) fn tell(
     narrator: &dyn Narrator,
 ) -> Result<(), AppError> {
     let mut story = Story::new(fleet, simulator.url(), narrator)?;
-    let env = story.write_env(dir)?;
+    let again = story.write_env(dir)?;
     narrator.say(&format!(
         "A fleet of 12 customers is in {}, a simulated Intune answers at {}.\n",
         fleet.repo.display(),
@@ -39,12 +39,7 @@ pub(super) fn tell(
     if uploads != [2, 1, 1, 1, 1, 0] {
         return Err(DemoError::Uploads { found: uploads }.into());
     }
-    narrator.say(&format!(
-        "\nThat is the story. To run any of it again by hand:\n\n  . {}\n  applecart simulate --state {} --listen {} &\n  applecart status\n",
-        env.display(),
-        dir.join("simulator").display(),
-        story.url.trim_start_matches("http://")
-    ))
+    narrator.say(&format!("\nThat is the story. To run any of it again by hand:\n\n{again}"))
 }
 
 fn what_is_due(story: &mut Story<'_>) -> Result<(), AppError> {

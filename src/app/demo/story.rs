@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::again::{Built, Shell};
 use super::fleet::Fleet;
 use super::{DemoError, Narrator};
 use crate::app::AppError;
@@ -31,18 +32,19 @@ impl<'a> Story<'a> {
         Ok(Self { fleet, url, program, narrator, step: 0 })
     }
 
-    /// Writes what a shell needs to run the commands again.
-    pub(super) fn write_env(&self, dir: &Path) -> Result<std::path::PathBuf, AppError> {
-        let path = dir.join("env");
-        let text = format!(
-            "export APPLECART_GRAPH_URL={url}\nexport APPLECART_LOGIN_URL={url}\nexport AZURE_CLIENT_SECRET={WRITER_SECRET}\nexport SOPS_AGE_KEY_FILE='{key}'\napplecart() {{ '{program}' \"$@\"; }}\ncd '{repo}'\n",
-            url = self.url,
-            key = self.fleet.key_file.display(),
-            program = self.program.display(),
-            repo = self.fleet.repo.display(),
-        );
-        std::fs::write(&path, text).map_err(AppError::file(&path, "write"))?;
-        Ok(path)
+    /// Writes what a shell needs to run the commands again, and gives the lines that a person types.
+    pub(super) fn write_env(&self, dir: &Path) -> Result<String, AppError> {
+        let path = dir.join(Shell::HERE.file());
+        let built = Built {
+            program: &self.program,
+            url: &self.url,
+            key: &self.fleet.key_file,
+            repo: &self.fleet.repo,
+            state: &dir.join("simulator"),
+        };
+        std::fs::write(&path, Shell::HERE.setting_up(&built))
+            .map_err(AppError::file(&path, "write"))?;
+        Ok(Shell::HERE.lines(&path, &built))
     }
 
     /// The digest of the plan as it is now, as a reviewer copies it from the plan's last line.

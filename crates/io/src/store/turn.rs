@@ -27,6 +27,7 @@ use std::time::Duration;
 pub(super) const SUSPECT: Duration = Duration::from_secs(5);
 
 /// How far apart a note and the lock file that it announces can be.
+#[cfg(unix)]
 const TOGETHER: Duration = Duration::from_secs(1);
 
 /// A note that no lock file has been made yet.
