@@ -8,6 +8,7 @@ pub mod alertmanager;
 mod blind;
 pub mod calendar;
 pub mod chat;
+pub mod forge;
 pub mod http;
 pub mod issue;
 pub mod mail;

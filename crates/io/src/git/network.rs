@@ -98,6 +98,16 @@ impl Repo {
         self.fetch_specs(remote, &[&spec], depth)
     }
 
+    /// Fetches a branch of the remote into its remote-tracking branch, wherever that was, and gives the
+    /// full name of that one.
+    pub fn fetch_branch(&self, remote: &str, branch: &str) -> Result<String, GitError> {
+        let source = format!("refs/heads/{branch}");
+        let target = format!("refs/remotes/{remote}/{branch}");
+        let spec = format!("+{}:{}", checked_ref(&source)?, checked_ref(&target)?);
+        self.fetch_specs(remote, &[&spec], Depth::New)?;
+        Ok(target)
+    }
+
     /// Fetches what these references of the remote have, and moves no reference.
     pub(super) fn fetch_objects(
         &self,

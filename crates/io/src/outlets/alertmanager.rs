@@ -50,7 +50,7 @@ impl AlertmanagerSink {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.proof.sign(&mut headers, &body, &*self.clock);
         let call = Call { method: Method::POST, url: self.url.clone(), headers, body };
-        self.http.send(call).await.map(drop)
+        self.http.send(call).await
     }
 }
 

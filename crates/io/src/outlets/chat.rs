@@ -60,6 +60,6 @@ impl Sink for ChatSink {
         let headers =
             HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         let call = Call { method: Method::POST, url: self.url.clone(), headers, body };
-        self.http.send(call).await.map(|_| ())
+        self.http.send(call).await
     }
 }

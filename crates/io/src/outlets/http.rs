@@ -11,8 +11,10 @@ use url::{Host, Url};
 
 use super::{DELIVERY, SinkError};
 
-/// More of an answer is not looked at.
-const MAX_ANSWER: usize = 64 << 10;
+/// More of an answer that only acknowledges is not looked at.
+const MAX_RECEIPT: usize = 64 << 10;
+/// The longest answer that is read for what it says: a hundred issues of a forge at their longest.
+const MAX_ANSWER: usize = 32 << 20;
 
 /// A request. Not `Debug`: its address or its headers hold a secret.
 pub struct Call {
@@ -46,8 +48,21 @@ impl Http {
         Ok(Self { outside, direct: built(ClientBuilder::new().no_proxy())? })
     }
 
-    /// Sends it once; what comes back is the answer of a success.
-    pub async fn send(&self, call: Call) -> Result<Vec<u8>, SinkError> {
+    /// Sends it once, where a success says all.
+    pub async fn send(&self, call: Call) -> Result<(), SinkError> {
+        self.answer(call, MAX_RECEIPT).await.map(|_| ())
+    }
+
+    /// Sends it once; what comes back is the whole answer of a success.
+    pub async fn ask(&self, call: Call) -> Result<Vec<u8>, SinkError> {
+        let host = call.url.host_str().unwrap_or_default().to_owned();
+        let why = || format!("its answer is longer than {} MB", MAX_ANSWER >> 20);
+        let answer = self.answer(call, MAX_ANSWER).await?;
+        answer.ok_or_else(|| SinkError::Unsendable { host, why: why() })
+    }
+
+    /// The answer of a success; `None` where it is longer than this. What it did is done.
+    async fn answer(&self, call: Call, limit: usize) -> Result<Option<Vec<u8>>, SinkError> {
         let host = call.url.host_str().unwrap_or_default().to_owned();
         let client = if is_loopback(&call.url) { &self.direct } else { &self.outside };
         let mut request = client.request(call.method, call.url).headers(call.headers);
@@ -63,18 +78,19 @@ impl Http {
         if status.is_success() {
             let mut body = Vec::new();
             while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-                if body.len() + chunk.len() > MAX_ANSWER {
-                    // What it did is done; a caller that needs the answer finds it cut.
-                    break;
+                if body.len() + chunk.len() > limit {
+                    return Ok(None);
                 }
                 body.extend_from_slice(&chunk);
             }
-            return Ok(body);
+            return Ok(Some(body));
         }
         let retry_after = retry_after(answer.headers());
         let status_code = status.as_u16();
         let is_busy = status.is_server_error()
-            || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status);
+            || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status)
+            // So says GitHub whoever asks too often.
+            || (status == StatusCode::FORBIDDEN && retry_after.is_some());
         Err(match is_busy {
             true => SinkError::Busy { host, status: status_code, retry_after },
             // What it says may repeat what it was sent; the status says enough.

@@ -140,6 +140,6 @@ impl Sink for WebhookSink {
         headers.insert("idempotency-key", key.map_err(|error| unsendable(error.to_string()))?);
         self.proof.sign(&mut headers, &body, &*self.clock);
         let call = Call { method: Method::POST, url: self.url.clone(), headers, body };
-        self.http.send(call).await.map(drop)
+        self.http.send(call).await
     }
 }
