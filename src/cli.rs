@@ -8,6 +8,7 @@ mod acknowledge;
 mod apply;
 mod args;
 mod audit;
+mod ci;
 mod complete;
 mod completions;
 #[cfg(feature = "simulator")]
@@ -103,6 +104,7 @@ enum Command {
     Doctor(doctor::Args),
     Explain(explain::Args),
     Ledger(ledger::Args),
+    Ci(ci::Args),
     #[cfg(feature = "controller")]
     Serve(serve::Args),
     #[cfg(feature = "simulator")]
@@ -135,6 +137,7 @@ impl Command {
             | Self::Version(_)
             | Self::Man(_) => true,
             Self::Ledger(args) => args.is_read_only(),
+            Self::Ci(args) => args.is_read_only(),
             Self::Init(_)
             | Self::Import(_)
             | Self::Apply(_)
@@ -163,6 +166,7 @@ impl Command {
                 | Self::Completions(_)
                 | Self::Version(_)
                 | Self::Man(_)
+                | Self::Ci(_)
         );
         self.is_read_only() && !asks_no_clone
     }
@@ -254,37 +258,59 @@ fn run(cli: Cli, output: &Output) -> Result<Outcome, CliError> {
     if cli.command.is_read_only() {
         interrupt::end_at_once(stand_in.as_ref().map(|one| one.path().to_owned()));
     }
-    match cli.command {
-        Command::Init(args) => init::run(args, &context, output),
-        Command::Import(args) => import::run(&args, &context, output),
-        Command::Validate(args) => validate::run(&args, &context, output),
-        Command::Plan(args) => plan::run(args, &context, output),
-        Command::Apply(args) => apply::run(args, &context, output),
-        Command::Status(args) => status::run(args, &context, output),
-        Command::History(args) => history::run(&args, &context, output),
-        Command::Audit(args) => audit::run(&args, &context, output),
-        Command::Acknowledge(args) => acknowledge::run(args, &context, output),
-        Command::Inspect(args) => inspect::run(args, &context, output),
-        Command::Seal(args) => seal::run(&args, &context, output),
-        Command::Renew(args) => renew::run(&args, &context, output),
-        Command::Reseal(args) => reseal::run(&args, &context, output),
-        Command::Notify(args) => notify::run(args, &context, output),
-        Command::Ticket(args) => ticket::run(args, &context, output),
-        Command::Doctor(args) => doctor::run(args, &context, output),
+    dispatch(cli.command, &context, output)
+}
+
+fn dispatch(command: Command, context: &Context, output: &Output) -> Result<Outcome, CliError> {
+    match command {
+        Command::Init(args) => init::run(args, context, output),
+        Command::Import(args) => import::run(&args, context, output),
+        Command::Validate(args) => validate::run(&args, context, output),
+        Command::Plan(args) => plan::run(args, context, output),
+        Command::Apply(args) => apply::run(args, context, output),
+        Command::Status(args) => status::run(args, context, output),
+        Command::History(args) => history::run(&args, context, output),
+        Command::Audit(args) => audit::run(&args, context, output),
+        Command::Acknowledge(args) => acknowledge::run(args, context, output),
+        Command::Inspect(args) => inspect::run(args, context, output),
+        Command::Seal(args) => seal::run(&args, context, output),
+        Command::Renew(args) => renew::run(&args, context, output),
+        Command::Reseal(args) => reseal::run(&args, context, output),
+        Command::Notify(args) => notify::run(args, context, output),
+        Command::Ticket(args) => ticket::run(args, context, output),
+        Command::Doctor(args) => doctor::run(args, context, output),
         Command::Explain(args) => explain::run(args, output),
-        Command::Ledger(args) => ledger::run(args, &context, output),
+        Command::Ledger(args) => ledger::run(args, context, output),
+        Command::Ci(args) => ci::run(args, context, output),
         #[cfg(feature = "controller")]
-        Command::Serve(args) => serve::run(args, &context, output),
+        Command::Serve(args) => serve::run(args, context, output),
         #[cfg(feature = "simulator")]
-        Command::Demo(args) => demo::run(args, &context, output),
+        Command::Demo(args) => demo::run(args, context, output),
         #[cfg(feature = "simulator")]
         Command::Simulate(args) => simulate::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
-        Command::Tenants(args) => tenants::run(&args, &context, output),
+        Command::Tenants(args) => tenants::run(&args, context, output),
         Command::Version(args) => version::run(&args, output),
         Command::Man(args) => man::run(&args, output),
     }
+}
+
+/// Runs another command of this program as somebody would type it, and tells how it ended: what a
+/// pipeline does is made of them. An error is told, and is an outcome like any other.
+fn step(words: &[&str], context: &Context, output: &Output) -> Outcome {
+    let command =
+        match Cli::try_parse_from(std::iter::once("applecart").chain(words.iter().copied())) {
+            Ok(cli) => cli.command,
+            Err(error) => {
+                output::usage(&error);
+                return Outcome::Usage;
+            }
+        };
+    dispatch(command, context, output).unwrap_or_else(|error| {
+        output.error(&error);
+        error.outcome()
+    })
 }
 
 /// Lets a command that only reads work in a clone that cannot be written to.

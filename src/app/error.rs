@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::acknowledge::AcknowledgeError;
+use super::ci::CiError;
 use super::download::DownloadError;
 use super::files::PlanFileError;
 use super::import::ImportError;
@@ -151,6 +152,8 @@ pub enum AppError {
     TokenAndSelection,
     #[error(transparent)]
     Init(#[from] InitError),
+    #[error(transparent)]
+    Ci(#[from] CiError),
     #[error("{option} {text}: not a length of time such as 45d, 12h or 30m")]
     Duration { option: &'static str, text: String },
     #[error("{0} is not a day such as 2027-03-03, or an instant such as 2027-03-03T14:00:00Z")]

@@ -6,6 +6,7 @@ mod csr;
 mod key;
 mod propose;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use chrono::Duration;
@@ -14,8 +15,8 @@ use super::download::{self, DownloadError, DownloadOptions};
 use super::session::{self, Loaded, Past, Which, clone};
 use super::{AppError, Context, Reach};
 use applecart_core::attention::{CloneState, OpenRenewal};
-use applecart_core::fleet::{self, Source, Tenant};
-use applecart_core::model::Timestamp;
+use applecart_core::fleet::{self, Desired, Source, Tenant};
+use applecart_core::model::{Kind, LiveTenant, TenantName, Timestamp};
 use applecart_core::plan::Selection;
 use applecart_core::renewal::due::{self, Due, DueError};
 use applecart_core::renewal::split_spec;
@@ -223,8 +224,26 @@ pub fn open(options: &OpenOptions, context: &Context) -> Result<(Sheets, CloneSt
         generated_at: now,
         base: ground.start.commit,
         sheets,
+        selected: !selection.is_all(),
+        not_read: not_read(&ground.loaded.fleet, &selection, &live),
     };
     Ok((sheets, clone))
+}
+
+/// The tenants of which not everything was read, among those that are asked for.
+fn not_read(
+    fleet: &[Desired],
+    selection: &Selection,
+    live: &BTreeMap<TenantName, LiveTenant>,
+) -> Vec<String> {
+    let is_read = |tenant: &&Tenant| {
+        live.get(&tenant.name)
+            .is_some_and(|live| Kind::ALL.into_iter().all(|kind| live.problem(kind).is_none()))
+    };
+    let unread = session::selected(fleet, selection).filter(|tenant| !is_read(tenant));
+    // Whom an expression selects that cannot be read is not known either.
+    let invalid = fleet.iter().filter(|one| one.valid().is_none()).map(Desired::name);
+    unread.map(|tenant| tenant.name.as_str()).chain(invalid).map(str::to_owned).collect()
 }
 
 /// Those of the tokens that are to be renewed, most urgent first.

@@ -1,5 +1,6 @@
 //! The one place that turns errors into exit codes and next steps.
 
+mod ci;
 mod files;
 mod git;
 
@@ -108,6 +109,7 @@ impl Explain for AppError {
             Self::Download(error) => error.outcome(),
             Self::Renew(error) => error.outcome(),
             Self::Import(error) => error.outcome(),
+            Self::Ci(error) => ci::outcome(error),
             Self::StalePlan(_) => Outcome::Stale,
             Self::Signature { .. } | Self::NoLedger { .. } => Outcome::Untrusted,
             Self::Signers(error) => match error {
@@ -173,6 +175,7 @@ impl Explain for AppError {
             Self::Renew(error) => error.hints(),
             Self::Import(error) => error.hints(),
             Self::Init(error) => one(init_hint(error)),
+            Self::Ci(error) => ci::hints(error),
             Self::Acknowledge(AcknowledgeError::NoUpload { tenant, .. }) => {
                 run("This shows what the ledger has:", format!("applecart history {tenant}"))
             }

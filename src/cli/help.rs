@@ -3,7 +3,7 @@
 use clap::builder::StyledStr;
 
 /// Every command that help lists, in the order in which an administrator meets them.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Start", &["init", "import", "tenants", "doctor", "completions"]),
     (
         "Every day",
@@ -22,6 +22,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ),
     ("Look back", &["history", "audit", "ledger"]),
     ("Files", &["inspect", "seal", "reseal", "schema", "version"]),
+    ("Pipelines", &["ci"]),
     ("Try", &["demo", "simulate"]),
 ];
 

@@ -23,6 +23,14 @@ pub(super) fn end_at_once(temporary: Option<PathBuf>) {
     });
 }
 
+/// Waits so long, with nothing under way; whether no signal ended it.
+pub(super) fn wait(time: std::time::Duration) -> bool {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        return false;
+    };
+    runtime.block_on(async { tokio::time::timeout(time, signal()).await.is_err() })
+}
+
 /// For a command that writes: until then the first signal ends it at once, with the exit code of an
 /// interruption; from then on it finishes what is under way.
 pub(super) struct Signals(Arc<OnceLock<Writing>>);

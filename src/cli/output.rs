@@ -1,8 +1,10 @@
 //! Standard output and standard error.
+#![expect(clippy::disallowed_types, reason = "the copy of what a pipeline shows is a file")]
 
 use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anstream::{AutoStream, ColorChoice};
 
@@ -28,6 +30,8 @@ pub(super) struct Output {
     pub(super) verbose: bool,
     /// The file that the result goes to instead of standard output.
     file: Option<PathBuf>,
+    /// The file that is also given whatever is shown, results and messages.
+    copy: Option<Arc<std::fs::File>>,
 }
 
 /// What tables and sentences are cut to where there is no terminal to measure.
@@ -48,7 +52,20 @@ impl Output {
             quiet: global.quiet,
             verbose: global.is_verbose(),
             file: None,
+            copy: None,
         }
+    }
+
+    /// The same, with whatever is shown also in this file, which is begun anew.
+    pub(super) fn with_copy(&self, file: &Path) -> Result<Self, CliError> {
+        let copy = std::fs::File::create(file).map_err(CliError::file(file, "write"))?;
+        Ok(Self { copy: Some(Arc::new(copy)), ..self.clone() })
+    }
+
+    fn copy(&self, text: &str) {
+        let Some(mut copy) = self.copy.as_deref() else { return };
+        // What is shown is what counts.
+        let _ = copy.write_all(anstream::adapter::strip_str(text).to_string().as_bytes());
     }
 
     /// The same, with the result in this file, where there is one. `-` is standard output.
@@ -73,6 +90,7 @@ impl Output {
             let plain = anstream::adapter::strip_str(text).to_string();
             return self.replace(file, plain.as_bytes());
         }
+        self.copy(text);
         let mut out = AutoStream::new(std::io::stdout(), self.out);
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -110,6 +128,7 @@ impl Output {
 
     fn write_message(&self, text: &str) {
         let mut err = AutoStream::new(std::io::stderr(), self.err);
+        self.copy(&format!("{text}\n"));
         // Nothing can be done where even the message cannot be written.
         let _ = writeln!(err, "{}", plain(text, self.err));
     }
@@ -176,6 +195,9 @@ impl Output {
             let mut bytes = Vec::new();
             applecart_core::report::write_json(value, &mut bytes).map_err(CliError::Output)?;
             return self.replace(file, &bytes);
+        }
+        if let Some(copy) = self.copy.as_deref() {
+            applecart_core::report::write_json(value, copy).map_err(CliError::Output)?;
         }
         let out = std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
         match applecart_core::report::write_json(value, out) {

@@ -56,12 +56,12 @@ fn a_new_fleet_is_valid_at_once_on_every_host() {
             "azure" => ".azuredevops/applecart-apply.yml",
             _ => ".gitlab-ci.yml",
         });
-        assert!(read(&pipeline).contains(".applecart/pipeline/apply.sh"), "{host}");
+        assert!(read(&pipeline).contains("applecart ci apply"), "{host}");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            let script = fleet.join(".applecart/pipeline/apply.sh").metadata().unwrap();
-            assert_ne!(script.permissions().mode() & 0o111, 0, "a pipeline runs it as it is");
+            let script = fleet.join(".applecart/pipeline/install.sh").metadata().unwrap();
+            assert_ne!(script.permissions().mode() & 0o111, 0, "it is a program");
         }
         applecart(home.path(), &fleet, &["validate", "--worktree"])
             .ends_with(0)
@@ -213,7 +213,7 @@ fn matched(patterns: &str, paths: &[&str]) -> Vec<String> {
 #[test]
 fn whatever_runs_or_decides_has_owners() {
     const DECIDING: [&str; 14] = [
-        ".applecart/pipeline/apply.sh",
+        ".applecart/pipeline/install.sh",
         ".cargo/config.toml",
         ".gitattributes",
         ".githooks/pre-commit",

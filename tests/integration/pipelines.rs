@@ -1,5 +1,5 @@
-//! The pipelines' own scripts, run as a host runs them: a clone of a bare remote, the simulator, and
-//! the host's interface for comments.
+//! The pipelines' steps, run as a host runs them: a clone of a bare remote, the simulator, and the
+//! host's environment and interface.
 
 mod hosts;
 #[cfg(unix)]
@@ -11,6 +11,7 @@ pub(crate) use hosts::serve;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::json;
 use serde_yaml::Value;
 
 use crate::world::hub::{Clone, Hub};
@@ -21,27 +22,59 @@ fn script(name: &str) -> PathBuf {
     project().join("examples/pipelines/scripts").join(name)
 }
 
-/// The script in a clone, with the program on the path and what a pipeline gives it.
-fn step(clone: &Clone<'_>, name: &str, variables: &[(&str, &str)]) -> Run {
-    let pipeline = clone.command(&[]);
-    let mut command = Command::new(script(name));
-    command.current_dir(&clone.folder).env_clear();
-    for (name, value) in pipeline.get_envs() {
-        if let Some(value) = value {
-            command.env(name, value);
-        }
-    }
-    command.env("PATH", with_program()).env("GIT_CONFIG_GLOBAL", "/dev/null");
-    command.envs(variables.iter().copied());
+/// A step of a pipeline in a clone, with what its host gives it.
+fn step(clone: &Clone<'_>, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+    let mut command = clone.command(&[&["ci"], arguments].concat());
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").envs(variables.iter().copied());
     finish(command)
 }
 
-/// The path, with the program that is tested in front.
-fn with_program() -> std::ffi::OsString {
-    let own = Path::new(env!("CARGO_BIN_EXE_applecart")).parent().unwrap().to_owned();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).unwrap()
+/// The environment of a host's job for the pull request 7 into main.
+fn pull_request(host: Host, folder: &Path, is_fork: bool) -> Vec<(&'static str, String)> {
+    let source = if is_fork { "stranger/fleet" } else { "org/fleet" };
+    let set = |pairs: &[(&'static str, &str)]| {
+        pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+    };
+    match host {
+        Host::Github => {
+            let event = folder.join("event.json");
+            // The fleet may be a fork of another one: what decides are the two repositories.
+            let head = json!({ "repo": { "full_name": source, "fork": true } });
+            let text = json!({ "pull_request": { "number": 7, "head": head } });
+            std::fs::write(&event, text.to_string()).unwrap();
+            set(&[
+                ("GITHUB_ACTIONS", "true"),
+                ("GITHUB_EVENT_NAME", "pull_request"),
+                ("GITHUB_EVENT_PATH", event.to_str().unwrap()),
+                ("GITHUB_REPOSITORY", "org/fleet"),
+                ("GITHUB_BASE_REF", "main"),
+            ])
+        }
+        Host::Azure => set(&[
+            ("TF_BUILD", "True"),
+            ("SYSTEM_PULLREQUEST_TARGETBRANCH", "refs/heads/main"),
+            ("SYSTEM_PULLREQUEST_PULLREQUESTID", "7"),
+            ("SYSTEM_PULLREQUEST_ISFORK", if is_fork { "True" } else { "False" }),
+        ]),
+        Host::Gitlab => set(&[
+            ("GITLAB_CI", "true"),
+            ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "main"),
+            ("CI_MERGE_REQUEST_IID", "7"),
+            ("CI_PROJECT_ID", "42"),
+            ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", if is_fork { "43" } else { "42" }),
+        ]),
+    }
 }
+
+/// The step that checks a pull request, on a host, without a key.
+fn check(clone: &Clone<'_>, host: Host, is_fork: bool, arguments: &[&str]) -> Run {
+    let mut command = clone.command(&[&["ci", "pull-request"], arguments].concat());
+    command.envs(pull_request(host, &clone.hub.world.path(""), is_fork));
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env(NO_KEY.0, NO_KEY.1);
+    finish(command)
+}
+
+const HOSTS: [Host; 3] = [Host::Github, Host::Azure, Host::Gitlab];
 
 /// A remote with two tenants in order, one of them for 20 days, and the branch that renews it.
 fn hub() -> Hub {
@@ -70,20 +103,15 @@ const NO_KEY: (&str, &str) = ("SOPS_AGE_KEY", "");
 #[test]
 fn a_pull_request_is_checked_and_planned_on_every_host() {
     let hub = hub();
-    for (host, target) in [
-        ("github", "GITHUB_BASE_REF"),
-        ("azure", "SYSTEM_PULLREQUEST_TARGETBRANCH"),
-        ("gitlab", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"),
-    ] {
-        let clone = hub.clone(host, &["--branch", "renew/contoso"]);
-        let variables = [("HOST", host), ("TARGET", "main"), (target, "main"), NO_KEY];
-        let run = step(&clone, "pull-request.sh", &variables).ends_with(0);
+    for host in HOSTS {
+        let clone = hub.clone(host.name(), &["--branch", "renew/contoso"]);
+        let run = check(&clone, host, false, &[]).ends_with(0);
         let markdown = read(&clone, "plan.md");
-        assert!(markdown.contains("| ⬆️ upload | contoso | push |"), "{host}: {markdown}");
-        assert!(!markdown.contains("fabrikam"), "{host}: {markdown}");
+        assert!(markdown.contains("| ⬆️ upload | contoso | push |"), "{host:?}: {markdown}");
+        assert!(!markdown.contains("fabrikam"), "{host:?}: {markdown}");
         let plan: serde_json::Value = serde_json::from_str(&read(&clone, "plan.json")).unwrap();
-        assert_eq!(plan["summary"]["uploads"], 1, "{host}");
-        if host == "gitlab" {
+        assert_eq!(plan["summary"]["uploads"], 1, "{host:?}");
+        if host == Host::Gitlab {
             let report = read(&clone, "gl-code-quality-report.json");
             assert!(serde_json::from_str::<Vec<serde_json::Value>>(&report).is_ok(), "{report}");
         } else {
@@ -102,15 +130,29 @@ fn a_merge_queue_and_a_merge_train_plan_what_they_are_about_to_merge() {
     hub.world.git(&["push", "--quiet", "origin", "gh-readonly-queue/main/pr-1-abc"]);
     let workflow = project().join("examples/pipelines/github/applecart-pull-request.yml");
     assert!(std::fs::read_to_string(workflow).unwrap().contains("\n  merge_group:\n"));
-    for (host, target, variable) in [
-        ("github", "refs/heads/main", ("GITHUB_BASE_REF", "")),
-        ("gitlab", "main", ("CI_MERGE_REQUEST_EVENT_TYPE", "merge_train")),
-    ] {
-        let clone = hub.clone(host, &["--branch", "gh-readonly-queue/main/pr-1-abc"]);
-        let variables = [("HOST", host), ("TARGET", target), variable, NO_KEY];
-        step(&clone, "pull-request.sh", &variables).ends_with(0);
+    let event = hub.world.path("queue.json");
+    let queued = json!({ "merge_group": { "base_ref": "refs/heads/main" } });
+    std::fs::write(&event, queued.to_string()).unwrap();
+    let queue = vec![
+        ("GITHUB_ACTIONS", "true".to_owned()),
+        ("GITHUB_EVENT_NAME", "merge_group".to_owned()),
+        ("GITHUB_EVENT_PATH", event.display().to_string()),
+        ("GITHUB_REPOSITORY", "org/fleet".to_owned()),
+        ("GITHUB_BASE_REF", String::new()),
+    ];
+    let mut train = pull_request(Host::Gitlab, &hub.world.path(""), false);
+    train.push(("CI_MERGE_REQUEST_EVENT_TYPE", "merge_train".to_owned()));
+    for (host, variables) in [(Host::Github, queue), (Host::Gitlab, train)] {
+        let clone = hub.clone(host.name(), &["--branch", "gh-readonly-queue/main/pr-1-abc"]);
+        let mut variables: Vec<(&str, &str)> =
+            variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        variables.push(NO_KEY);
+        step(&clone, &["pull-request"], &variables).ends_with(0);
         let plan: serde_json::Value = serde_json::from_str(&read(&clone, "plan.json")).unwrap();
-        assert_eq!(plan["summary"]["uploads"], 1, "{host}");
+        assert_eq!(plan["summary"]["uploads"], 1, "{host:?}");
+        if host == Host::Github {
+            step(&clone, &["comment"], &variables).ends_with(0).says("nothing to comment on");
+        }
     }
 }
 
@@ -122,7 +164,7 @@ fn a_mistake_stops_the_pull_request_before_any_tenant_is_asked() {
     hub.world.git(&["push", "--quiet", "origin", "renew/contoso"]);
     let clone = hub.clone("clone", &["--branch", "renew/contoso"]);
     hub.world.state().clear_journal();
-    step(&clone, "pull-request.sh", &[("HOST", "github"), ("TARGET", "main")])
+    check(&clone, Host::Github, false, &[])
         .ends_with(78)
         .says("::error file=tenants/fabrikam/tenant.yaml,line=2");
     // The comment does not go on showing the plan of the commit before.
@@ -138,37 +180,61 @@ fn a_mistake_stops_the_pull_request_before_any_tenant_is_asked() {
 fn a_fork_gets_its_files_checked_and_no_tenant_is_asked() {
     let hub = hub();
     let clone = hub.clone("clone", &["--branch", "renew/contoso"]);
-    hub.world.state().clear_journal();
-    // As Azure Pipelines says it, and what nobody has heard of.
+    for host in HOSTS {
+        // No argument makes a stranger's its own.
+        check(&clone, host, true, &["--own"]).ends_with(0).says("no tenant was contacted");
+        assert!(hub.world.state().requests().is_empty(), "{host:?}");
+        assert!(!clone.folder.join("applecart-out/plan.md").exists(), "{host:?}");
+    }
+    // Where no host says whose it is, it is a stranger's.
+    let target = ["pull-request", "--target", "main"];
+    step(&clone, &target, &[NO_KEY]).ends_with(0).says("no tenant was contacted");
+    assert!(hub.world.state().requests().is_empty());
+    let own = [&target[..], &["--own"]].concat();
+    step(&clone, &own, &[NO_KEY]).ends_with(0).says("contoso");
+    assert!(!hub.world.state().requests().is_empty());
+    step(&clone, &["pull-request"], &[NO_KEY]).ends_with(64).says("--target main");
+}
+
+#[cfg(unix)]
+#[test]
+fn another_host_checks_a_pull_request_with_a_script() {
+    let hub = hub();
+    let clone = hub.clone("clone", &["--branch", "renew/contoso"]);
+    let own = Path::new(env!("CARGO_BIN_EXE_applecart")).parent().unwrap().to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path)));
+    let path = path.unwrap();
+    let run = |fork: &str| {
+        let pipeline = clone.command(&[]);
+        let mut command = Command::new("sh");
+        command.arg(script("pull-request.sh")).current_dir(&clone.folder).env_clear();
+        let set = pipeline.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.envs(set).env("PATH", &path).env("GIT_CONFIG_GLOBAL", "/dev/null");
+        command.envs([("TARGET", "refs/heads/main"), ("FORK", fork), ("OUT", "kept"), NO_KEY]);
+        finish(command)
+    };
     for fork in ["true", "True", "$(System.PullRequest.IsFork)"] {
-        let variables = [("HOST", "github"), ("TARGET", "main"), ("FORK", fork)];
-        step(&clone, "pull-request.sh", &variables).ends_with(0).says("no tenant was contacted");
-        assert!(hub.world.state().requests().is_empty(), "{fork}");
-        assert!(!clone.folder.join("applecart-out/plan.md").exists(), "{fork}");
+        run(fork).ends_with(0).says("no tenant was contacted");
     }
     for fork in ["false", "False", ""] {
-        let variables = [("HOST", "github"), ("TARGET", "main"), ("FORK", fork)];
-        step(&clone, "pull-request.sh", &variables).ends_with(0).says("1 tenant: 1 upload");
+        run(fork).ends_with(0).says("1 upload");
     }
-    // A fleet that was forked from another one is its own: the two repositories decide.
-    let github = project().join("examples/pipelines/github/applecart-pull-request.yml");
-    let text = std::fs::read_to_string(github).unwrap();
-    assert!(!text.contains("repo.fork"), "{text}");
-    assert_eq!(text.matches("head.repo.full_name").count(), 2);
+    assert!(clone.folder.join("kept/plan.md").exists());
 }
 
 #[test]
 fn what_was_merged_is_applied_once_and_the_ledger_is_at_the_remote() {
     let hub = hub();
     let branch = hub.clone("branch", &["--branch", "renew/contoso"]);
-    step(&branch, "apply.sh", &[]).ends_with(7).says("it has not been merged");
+    step(&branch, &["apply"], &[]).ends_with(7).says("it has not been merged");
     assert_eq!(hub.world.uploads("contoso"), 0);
 
     hub.world.git(&["push", "--quiet", "origin", "renew/contoso:main"]);
     let main = hub.clone("main", &[]);
     let summary = hub.world.path("summary.md");
     let variables = [("GITHUB_STEP_SUMMARY", summary.to_str().unwrap())];
-    step(&main, "apply.sh", &variables).ends_with(0);
+    step(&main, &["apply"], &variables).ends_with(0);
     assert_eq!(hub.world.uploads("contoso"), 1);
     assert_eq!(hub.lines("contoso").len(), 3, "intended, applied, confirmed");
     let shown = std::fs::read_to_string(&summary).unwrap();
@@ -176,25 +242,9 @@ fn what_was_merged_is_applied_once_and_the_ledger_is_at_the_remote() {
     assert!(read(&main, "apply.txt").contains("contoso"));
     // What could not be pushed is kept with the rest.
     std::fs::write(main.folder.join("applecart-unpushed-run.json"), "{}").unwrap();
-    step(&main, "apply.sh", &[]).ends_with(0);
+    step(&main, &["apply"], &[]).ends_with(0);
     assert_eq!(hub.world.uploads("contoso"), 1);
     assert_eq!(read(&main, "applecart-unpushed-run.json"), "{}");
-}
-
-/// Whether the programs of the comment are here; they are on every host's machines.
-fn can_comment() -> bool {
-    let missing: Vec<&str> = ["curl", "jq"]
-        .into_iter()
-        .filter(|name| Command::new(name).arg("--version").output().is_err())
-        .collect();
-    assert!(
-        missing.is_empty() || std::env::var_os("APPLECART_REQUIRE_INTEROP").is_none(),
-        "{missing:?} not installed, and APPLECART_REQUIRE_INTEROP is set"
-    );
-    if !missing.is_empty() {
-        println!("skipped: {missing:?} not installed");
-    }
-    missing.is_empty()
 }
 
 #[test]
@@ -202,21 +252,21 @@ fn a_morning_tells_what_lapses_what_is_due_and_what_differs_and_needs_no_key() {
     let hub = hub();
     let clone = hub.clone("main", &[]);
     // The renewal is on its branch; what Intune has expires in 20 days.
-    step(&clone, "schedule.sh", &[NO_KEY, ("FAIL_WITHIN", "14d")]).ends_with(0);
+    step(&clone, &["schedule", "--fail-within", "14d"], &[NO_KEY]).ends_with(0);
     let renewals = read(&clone, "renewals.md");
     assert!(renewals.contains("Do not download it again. Review this branch"), "{renewals}");
 
     hub.world.git(&["push", "--quiet", "origin", "--delete", "renew/contoso"]);
-    step(&clone, "schedule.sh", &[NO_KEY, ("FAIL_WITHIN", "14d")]).ends_with(0);
+    step(&clone, &["schedule", "--fail-within", "14d"], &[NO_KEY]).ends_with(0);
     let renewals = read(&clone, "renewals.md");
     assert!(renewals.contains("press Renew on it. Never press Create"), "{renewals}");
     assert!(renewals.contains("applecart renew contoso/push"), "{renewals}");
     assert!(!renewals.contains("fabrikam"), "{renewals}");
-    step(&clone, "schedule.sh", &[NO_KEY, ("FAIL_WITHIN", "30d")]).ends_with(9);
+    step(&clone, &["schedule", "--fail-within", "30d"], &[NO_KEY]).ends_with(9);
 
     hub.world.git(&["push", "--quiet", "origin", "renew/contoso:main"]);
     clone.git(&["pull", "--quiet"]);
-    step(&clone, "schedule.sh", &[NO_KEY]).ends_with(2);
+    step(&clone, &["schedule"], &[NO_KEY]).ends_with(2);
     assert!(read(&clone, "plan.md").contains("| ⬆️ upload | contoso | push |"));
     assert_eq!(hub.world.state().writes(), 0);
     assert!(hub.world.state().violations().is_empty());
@@ -227,12 +277,9 @@ fn a_morning_tells_what_lapses_what_is_due_and_what_differs_and_needs_no_key() {
 
 #[test]
 fn a_comment_is_made_once_and_then_written_anew() {
-    if !can_comment() {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("plan.md");
-    for host in [Host::Github, Host::Azure, Host::Gitlab] {
+    for host in HOSTS {
         // More than a page of other people's words, one of which quotes the marker.
         let comments = Comments::new(host, 130);
         for text in ["first", "second"] {
@@ -247,12 +294,9 @@ fn a_comment_is_made_once_and_then_written_anew() {
 
 #[test]
 fn a_plan_is_never_written_into_somebody_elses_comment() {
-    if !can_comment() {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("plan.md");
-    for host in [Host::Github, Host::Azure, Host::Gitlab] {
+    for host in HOSTS {
         let comments = Comments::new(host, 1);
         let theirs = "<!-- applecart:plan -->\nNothing to upload.\n";
         comments.add_of_another(theirs);
@@ -268,13 +312,10 @@ fn a_plan_is_never_written_into_somebody_elses_comment() {
 
 #[test]
 fn a_comment_that_is_not_permitted_fails_and_shows_no_token() {
-    if !can_comment() {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("plan.md");
     std::fs::write(&file, "<!-- applecart:plan -->\ntext\n").unwrap();
-    for host in [Host::Github, Host::Azure, Host::Gitlab] {
+    for host in HOSTS {
         let comments = Comments::new(host, 1);
         comments.forbid();
         let run = comment(&comments, &file);
@@ -290,14 +331,77 @@ fn a_comment_that_is_not_permitted_fails_and_shows_no_token() {
 }
 
 fn comment(comments: &Comments, file: &Path) -> Run {
-    let mut command = Command::new(script("comment.sh"));
-    command
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .envs(comments.environment())
-        .arg(comments.host().name())
-        .arg(file);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_applecart"));
+    command.env_clear().envs(comments.environment(file.parent().unwrap()));
+    command.args(["ci", "comment"]).arg(file);
     finish(command)
+}
+
+#[test]
+fn a_comment_outlives_a_forge_that_is_busy_and_stays_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plan.md");
+    std::fs::write(&file, "<!-- applecart:plan -->\ntext\n").unwrap();
+    for host in HOSTS {
+        for (status, is_taken) in [(429, false), (503, false), (502, true)] {
+            let comments = Comments::new(host, 1);
+            // On a creation, which may have been done all the same.
+            comments.is_busy_once(status, is_taken);
+            comment(&comments, &file).ends_with(0);
+            assert_eq!(comments.len(), 2, "{host:?} {status} {is_taken}");
+        }
+    }
+}
+
+#[test]
+fn a_strangers_pull_request_is_not_commented() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plan.md");
+    std::fs::write(&file, "<!-- applecart:plan -->\ntext\n").unwrap();
+    for host in HOSTS {
+        let comments = Comments::new(host, 1);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_applecart"));
+        command.env_clear().envs(comments.environment(folder.path()));
+        command.envs(pull_request(host, folder.path(), true));
+        command.args(["ci", "comment"]).arg(&file);
+        finish(command).ends_with(0).says("comes from a fork");
+        assert_eq!(comments.len(), 1, "{host:?}");
+    }
+}
+
+#[test]
+fn a_host_that_nobody_recognises_is_asked_for_and_a_token_goes_to_nobody_in_the_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plan.md");
+    std::fs::write(&file, "<!-- applecart:plan -->\ntext\n").unwrap();
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_applecart"));
+        command.env_clear().envs(pull_request(Host::Github, folder.path(), false));
+        command.env_remove("GITHUB_ACTIONS").envs(variables.iter().copied());
+        command.args(["ci", "comment"]).arg(&file);
+        finish(command)
+    };
+    run(&[]).ends_with(64).says("--host github");
+    let named = ("GITHUB_ACTIONS", "true");
+    run(&[named]).ends_with(64).says("GITHUB_TOKEN is not set").says("github.token");
+    let clear = ("GITHUB_API_URL", "http://git.msp.example/api/v3");
+    run(&[named, ("GITHUB_TOKEN", hosts::TOKEN), clear])
+        .ends_with(64)
+        .says("GITHUB_API_URL cannot be used");
+}
+
+#[test]
+fn the_program_says_whether_it_is_the_one_that_was_installed() {
+    let program = env!("CARGO_BIN_EXE_applecart");
+    let right = applecart_core::model::Sha256::of(&std::fs::read(program).unwrap()).to_string();
+    let run = |sha256: &str| {
+        let mut command = Command::new(program);
+        command.env_clear().env("APPLECART_SHA256", sha256).args(["ci", "install-check"]);
+        finish(command)
+    };
+    run(&right).ends_with(0).says(&right);
+    run("").ends_with(0).says(&right);
+    run(&"0".repeat(64)).ends_with(7).says("Do not run it");
 }
 
 /// Every mapping in a YAML document.
@@ -345,7 +449,7 @@ fn actions_are_pinned_and_every_script_that_is_run_is_there() {
             );
         }
         let text = std::fs::read_to_string(&path).unwrap();
-        let mut run = 0;
+        let mut run = text.matches("applecart ci ").count();
         for part in text.split(".applecart/pipeline/").skip(1) {
             let end = part.find(".sh").unwrap() + 3;
             assert!(script(&part[..end]).is_file(), "{path}: {}", &part[..end]);
@@ -419,29 +523,5 @@ fn jobs(pipeline: &Value) -> Vec<serde_yaml::Mapping> {
                 })
                 .collect()
         }
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn what_stays_in_progress_elsewhere_does_not_end_a_pipeline_as_done() {
-    for (codes, code) in [("6 6", 6), ("6 0", 0), ("6 4", 4), ("0", 0), ("4", 4)] {
-        let folder = tempfile::tempdir().unwrap();
-        let left = folder.path().join("codes");
-        std::fs::write(&left, codes).unwrap();
-        // Each run ends with the next of the codes.
-        let text = format!(
-            "codes=$(cat '{0}'); echo \"${{codes#* }}\" >'{0}'; exit \"${{codes%% *}}\"",
-            left.display()
-        );
-        crate::world::hub::script(&folder.path().join("applecart"), &text);
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(
-            std::iter::once(folder.path().to_owned()).chain(std::env::split_paths(&path)),
-        );
-        let mut command = Command::new(script("apply.sh"));
-        command.current_dir(folder.path()).env_clear().env("PATH", path.unwrap());
-        command.env("APPLECART_WAIT", "0");
-        finish(command).ends_with(code);
     }
 }

@@ -73,7 +73,7 @@ pub use plan::{PlanOutput, plan_human, plan_summary};
 pub(crate) use renew::command_of;
 pub use renew::{
     AccountText, CsrOrigin, FactRow, Link, OtherTopic, Proposal, ProposalStatus, ProposalText,
-    RENEW_FORMAT_VERSION, Renewals, Sheet, SheetCsr, SheetKey, SheetRestore, Sheets, account_text,
+    RENEW_FORMAT_VERSION, RenewalIssue, Renewals, Sheet, SheetCsr, SheetKey, SheetRestore, Sheets, ToldRenewals, account_text,
     complete_sheet, proposal_text, renewal_title, renewals_human, renewals_markdown, sheet_links,
     sheets_human, sheets_markdown,
 };

@@ -14,11 +14,6 @@ const SCRIPTS: &str = ".applecart/pipeline/";
 const SHARED: &[(&str, &str)] = &[
     (".applecart/pipeline/install.sh", example!("scripts/install.sh")),
     (".applecart/pipeline/pull-request.sh", example!("scripts/pull-request.sh")),
-    (".applecart/pipeline/comment.sh", example!("scripts/comment.sh")),
-    (".applecart/pipeline/issues.sh", example!("scripts/issues.sh")),
-    (".applecart/pipeline/host.sh", example!("scripts/host.sh")),
-    (".applecart/pipeline/apply.sh", example!("scripts/apply.sh")),
-    (".applecart/pipeline/schedule.sh", example!("scripts/schedule.sh")),
 ];
 
 /// Path and text of each file.

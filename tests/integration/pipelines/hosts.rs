@@ -4,6 +4,7 @@
 //! <https://docs.gitlab.com/api/notes/>.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -59,6 +60,8 @@ struct Store {
     /// How many of them, from the first, other people wrote.
     others: usize,
     forbidden: bool,
+    /// The next creation is answered with this, and is done all the same or not.
+    busy: Option<(StatusCode, bool)>,
 }
 
 /// A pull request with comments, served on loopback until it is dropped.
@@ -73,14 +76,10 @@ impl Comments {
     pub(super) fn new(host: Host, others: usize) -> Self {
         let quote = "they wrote: <!-- applecart:plan -->";
         let comments = (0..others).map(|number| format!("{number}: {quote}")).collect();
-        let store = Arc::new(Mutex::new(Store { comments, others, forbidden: false }));
+        let store = Arc::new(Mutex::new(Store { comments, others, ..Store::default() }));
         let router = Router::new().fallback(answer).with_state((host, Arc::clone(&store)));
         let (url, runtime) = serve(router);
         Self { host, url, store, _runtime: runtime }
-    }
-
-    pub(super) fn host(&self) -> Host {
-        self.host
     }
 
     /// Another comment of somebody else; before the pipeline writes any.
@@ -94,6 +93,11 @@ impl Comments {
         self.store.lock().unwrap().forbidden = true;
     }
 
+    pub(super) fn is_busy_once(&self, status: u16, is_taken: bool) {
+        let status = StatusCode::from_u16(status).unwrap();
+        self.store.lock().unwrap().busy = Some((status, is_taken));
+    }
+
     pub(super) fn len(&self) -> usize {
         self.store.lock().unwrap().comments.len()
     }
@@ -103,30 +107,25 @@ impl Comments {
         store.comments.iter().filter(|text| text.starts_with(start)).cloned().collect()
     }
 
-    /// What the host's pipeline gives the script.
-    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+    /// What the host's pipeline gives the step; what it runs for is in a file of this folder.
+    pub(super) fn environment(&self, folder: &Path) -> Vec<(&'static str, String)> {
         let url = &self.url;
-        match self.host {
-            Host::Github => vec![
-                ("GITHUB_TOKEN", TOKEN.into()),
-                ("GITHUB_API_URL", url.clone()),
-                ("GITHUB_REPOSITORY", "org/fleet".into()),
-                ("PULL_REQUEST", "7".into()),
-            ],
+        let mut all = super::pull_request(self.host, folder, false);
+        all.extend(match self.host {
+            Host::Github => {
+                vec![("GITHUB_TOKEN", TOKEN.to_owned()), ("GITHUB_API_URL", url.clone())]
+            }
             Host::Azure => vec![
-                ("SYSTEM_ACCESSTOKEN", TOKEN.into()),
+                ("SYSTEM_ACCESSTOKEN", TOKEN.to_owned()),
                 ("SYSTEM_COLLECTIONURI", format!("{url}/org/")),
-                ("SYSTEM_TEAMPROJECTID", "project".into()),
-                ("BUILD_REPOSITORY_ID", "fleet".into()),
-                ("SYSTEM_PULLREQUEST_PULLREQUESTID", "7".into()),
+                ("SYSTEM_TEAMPROJECTID", "project".to_owned()),
+                ("BUILD_REPOSITORY_ID", "fleet".to_owned()),
             ],
-            Host::Gitlab => vec![
-                ("GITLAB_TOKEN", TOKEN.into()),
-                ("CI_API_V4_URL", format!("{url}/api/v4")),
-                ("CI_PROJECT_ID", "42".into()),
-                ("CI_MERGE_REQUEST_IID", "7".into()),
-            ],
-        }
+            Host::Gitlab => {
+                vec![("GITLAB_TOKEN", TOKEN.to_owned()), ("CI_API_V4_URL", format!("{url}/api/v4"))]
+            }
+        });
+        all
     }
 }
 
@@ -212,7 +211,13 @@ async fn answer(
     if method == Method::POST && path == list {
         let member = if host == Host::Azure { "/comments/0/content" } else { member };
         let Some(text) = sent(member) else { return StatusCode::BAD_REQUEST.into_response() };
-        store.comments.push(text);
+        let busy = store.busy.take();
+        if busy.is_none_or(|(_, is_taken)| is_taken) {
+            store.comments.push(text);
+        }
+        if let Some((status, _)) = busy {
+            return (status, [("retry-after", "0")]).into_response();
+        }
         return (StatusCode::CREATED, "{}").into_response();
     }
     let named = path.strip_prefix(change).and_then(|rest| {

@@ -1,4 +1,4 @@
-//! The script that opens issues for renewals, against as much of the interfaces of GitHub, GitLab and
+//! The step that opens issues for renewals, against as much of the interfaces of GitHub, GitLab and
 //! Azure DevOps as it needs, from their documentation: <https://docs.github.com/en/rest/issues/issues>,
 //! <https://docs.gitlab.com/api/issues/>,
 //! <https://learn.microsoft.com/rest/api/azure/devops/wit/work-items/create>,
@@ -17,7 +17,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use super::hosts::{Host, TOKEN, serve};
-use super::{NO_KEY, can_comment, hub, script, step};
+use super::{HOSTS, NO_KEY, hub, step};
 use crate::world::{Run, finish};
 
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ impl Tracker {
         Self { host, url, store, _runtime: runtime }
     }
 
-    /// What the script opened.
+    /// What the step opened.
     fn opened(&self) -> Vec<Issue> {
         self.store.lock().unwrap().issues.iter().skip(130).cloned().collect()
     }
@@ -84,13 +84,9 @@ impl Tracker {
                 ("SYSTEM_TEAMPROJECTID", "project".into()),
             ],
         };
-        let mut command = Command::new(script("issues.sh"));
-        command
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .envs(variables)
-            .arg(self.host.name())
-            .arg(file);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_applecart"));
+        command.env_clear().envs(variables);
+        command.args(["ci", "issues", "--host", self.host.name()]).arg(file);
         finish(command)
     }
 }
@@ -122,13 +118,23 @@ async fn answer(
                 assert!(start.contains("[System.TeamProject] = @project And"), "{wanted}");
                 assert!(start.contains("[System.CreatedBy] = @me And"), "{wanted}");
                 let tag = rest.strip_suffix('\'').unwrap();
-                let tagged = store.issues.iter().filter(|one| {
+                let tagged = store.issues.iter().enumerate().filter(|(_, one)| {
                     one.author == "build" && one.labels.iter().any(|label| label == tag)
                 });
-                axum::Json(
-                    json!({ "workItems": tagged.map(|_| json!({"id": 1})).collect::<Vec<_>>() }),
-                )
-                .into_response()
+                let found: Vec<Value> = tagged.map(|(id, _)| json!({ "id": id })).collect();
+                axum::Json(json!({ "workItems": found })).into_response()
+            }
+            "/org/project/_apis/wit/workitemsbatch" => {
+                let ids = body["ids"].as_array().unwrap();
+                assert!((1..=200).contains(&ids.len()), "as many as it takes at once");
+                assert_eq!(body["fields"], json!(["System.Tags"]));
+                let tags = |id: &Value| {
+                    let at = usize::try_from(id.as_u64().unwrap()).unwrap();
+                    let tags = store.issues[at].labels.join("; ");
+                    json!({ "id": id, "fields": { "System.Tags": tags } })
+                };
+                axum::Json(json!({ "value": ids.iter().map(tags).collect::<Vec<_>>() }))
+                    .into_response()
             }
             "/org/project/_apis/wit/workitems/$Task" => {
                 if header("content-type") != Some("application/json-patch+json") {
@@ -208,16 +214,13 @@ async fn answer(
 
 #[test]
 fn a_renewal_that_is_due_is_one_issue_until_it_is_done() {
-    if !can_comment() {
-        return;
-    }
     let hub = hub();
     // Nobody has brought the file yet.
     hub.world.git(&["push", "--quiet", "origin", "--delete", "renew/contoso"]);
     let clone = hub.clone("main", &[]);
     let file = clone.folder.join("applecart-out/renewals.json");
-    let trackers = [Host::Github, Host::Gitlab, Host::Azure].map(Tracker::new);
-    step(&clone, "schedule.sh", &[NO_KEY]).ends_with(0);
+    let trackers = HOSTS.map(Tracker::new);
+    step(&clone, &["schedule"], &[NO_KEY]).ends_with(0);
     for tracker in &trackers {
         let host = tracker.host;
         tracker.tell(&file).ends_with(0).says("1 opened, 0 closed");
@@ -233,7 +236,7 @@ fn a_renewal_that_is_due_is_one_issue_until_it_is_done() {
     let forbidden =
         Fault::Status { status: 403, retry_after: None, body: None, headers: BTreeMap::new() };
     hub.world.state().add_fault(FaultRule::always(forbidden).on("/beta/*"));
-    step(&clone, "schedule.sh", &[NO_KEY]).ends_with(3);
+    step(&clone, &["schedule"], &[NO_KEY]).ends_with(3);
     for tracker in &trackers {
         tracker.tell(&file).ends_with(0).says("0 opened, 0 closed");
     }
@@ -242,8 +245,8 @@ fn a_renewal_that_is_due_is_one_issue_until_it_is_done() {
     // The renewal is applied: live runs for a year.
     hub.world.git(&["push", "--quiet", "origin", "renew/contoso:main"]);
     clone.git(&["pull", "--quiet"]);
-    step(&clone, "apply.sh", &[]).ends_with(0);
-    step(&clone, "schedule.sh", &[NO_KEY]).ends_with(0);
+    step(&clone, &["apply"], &[]).ends_with(0);
+    step(&clone, &["schedule"], &[NO_KEY]).ends_with(0);
     for tracker in &trackers {
         let azure = tracker.host == Host::Azure;
         let says = if azure { "0 opened, 0 closed" } else { "0 opened, 1 closed" };
@@ -258,15 +261,29 @@ fn a_renewal_that_is_due_is_one_issue_until_it_is_done() {
 }
 
 #[test]
+fn an_issue_stays_open_while_its_tenants_folder_cannot_be_read() {
+    let hub = hub();
+    hub.world.git(&["push", "--quiet", "origin", "--delete", "renew/contoso"]);
+    let clone = hub.clone("main", &[]);
+    let file = clone.folder.join("applecart-out/renewals.json");
+    let tracker = Tracker::new(Host::Github);
+    step(&clone, &["schedule"], &[NO_KEY]).ends_with(0);
+    tracker.tell(&file).ends_with(0).says("1 opened, 0 closed");
+    let path = clone.folder.join("tenants/contoso/tenant.yaml");
+    std::fs::write(path, "kind: Tenant\ncolour: red\n").unwrap();
+    clone.commit("A mistake");
+    clone.git(&["push", "--quiet", "origin", "main"]);
+    step(&clone, &["schedule"], &[NO_KEY]).ends_with(3);
+    tracker.tell(&file).ends_with(0).says("0 opened, 0 closed");
+}
+
+#[test]
 fn an_issue_that_somebody_closed_or_wrote_is_not_taken_for_the_pipelines_own() {
-    if !can_comment() {
-        return;
-    }
     let hub = hub();
     let folder = tempfile::tempdir().unwrap();
     let clone = hub.clone("main", &[]);
     let file = clone.folder.join("applecart-out/renewals.json");
-    step(&clone, "schedule.sh", &[NO_KEY]).ends_with(0);
+    step(&clone, &["schedule"], &[NO_KEY]).ends_with(0);
     let tracker = Tracker::new(Host::Azure);
     tracker.tell(&file).ends_with(0).says("1 opened");
     let mine = tracker.opened()[0].clone();
@@ -276,13 +293,20 @@ fn an_issue_that_somebody_closed_or_wrote_is_not_taken_for_the_pipelines_own() {
         let tracker = Tracker::new(host);
         tracker.tell(&file).ends_with(0).says("1 opened");
         let mine = tracker.opened()[0].clone();
-        // Another tenant could not be read: nobody knows whether this one is done.
+        // Its tenant could not be read: nobody knows whether this one is done.
         let other = folder.path().join("other.json");
-        let unknown = json!({ "key": "0123456789abcdef0123", "title": "Renew", "markdown": "x",
-            "facts": { "expires": null }, "problems": [{ "code": "forbidden" }] });
-        std::fs::write(&other, json!({ "sheets": [unknown] }).to_string()).unwrap();
-        tracker.tell(&other).ends_with(0).says("0 opened, 0 closed");
-        assert!(tracker.opened()[0].open, "{host:?}");
+        let without = |change: fn(&mut Value)| {
+            let mut sheets: Value =
+                serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+            sheets["sheets"] = json!([]);
+            change(&mut sheets);
+            std::fs::write(&other, sheets.to_string()).unwrap();
+            tracker.tell(&other).ends_with(0).says("0 opened, 0 closed");
+            assert!(tracker.opened()[0].open, "{host:?}");
+        };
+        without(|sheets| sheets["notRead"] = json!(["contoso"]));
+        // And where only others were asked for.
+        without(|sheets| sheets["selected"] = json!(true));
         tracker.store.lock().unwrap().issues[130].open = false;
         tracker.tell(&file).ends_with(0).says("0 opened, 0 closed");
         assert_eq!(tracker.opened().len(), 1, "closed by hand: {host:?}");
@@ -294,28 +318,85 @@ fn an_issue_that_somebody_closed_or_wrote_is_not_taken_for_the_pipelines_own() {
 
 #[test]
 fn an_issue_without_its_label_or_permission_fails_and_shows_no_token() {
-    if !can_comment() {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("renewals.json");
     let tracker = Tracker::new(Host::Github);
     tracker.tell(&file).ends_with(0).says("no renewals to tell");
-    let sheet = json!({ "key": "0123456789abcdef0123", "title": "Renew", "markdown": "x",
-        "facts": { "expires": "2026-12-01T00:00:00Z" }, "problems": [] });
-    std::fs::write(&file, json!({ "sheets": [sheet] }).to_string()).unwrap();
+    std::fs::write(&file, due(1, 1)).unwrap();
     tracker.store.lock().unwrap().drops_labels = true;
     tracker.tell(&file).ends_with(1).says("without the label applecart-renewal");
-    let mut command = Command::new(script("issues.sh"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_applecart"));
     command
         .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("GITHUB_TOKEN", "another-token-of-the-host")
         .env("GITHUB_API_URL", &tracker.url)
         .env("GITHUB_REPOSITORY", "org/fleet")
-        .arg("github")
+        .args(["ci", "issues", "--host", "github"])
         .arg(&file);
     let run = finish(command);
     assert_ne!(run.code, 0);
     assert!(!format!("{run:?}").contains("another-token-of-the-host"), "{run:?}");
+}
+
+/// What `renew --due` writes of so many tenants with so many VPP tokens each, the most urgent first.
+fn due(tenants: usize, tokens: usize) -> String {
+    let sheet = |tenant: usize, token: usize| {
+        json!({
+            "tenant": format!("tenant-{tenant:03}"), "displayName": null,
+            "tenantId": format!("6d1f0c5e-8a34-4b7a-9a51-{tenant:012}"),
+            "token": { "kind": "vpp", "id": null, "name": format!("London {token}") },
+            "facts": { "expires": format!("2026-12-{:02}T00:00:00Z", 1 + tenant % 28) },
+            "live": true, "daysLeft": 8, "server": null, "school": false, "contacts": [],
+            "csr": null, "problems": [], "links": [], "steps": [], "next": "applecart renew",
+            "title": format!("Renew the VPP token London {token} of tenant-{tenant:03} by 2026-12-01"),
+            "key": format!("{:020x}", tenant * 1_000 + token),
+            "markdown": format!("## London {token} of tenant-{tenant:03}\n"),
+        })
+    };
+    let sheets: Vec<Value> = (1..=tenants)
+        .flat_map(|tenant| (1..=tokens).map(move |token| (tenant, token)))
+        .map(|(tenant, token)| sheet(tenant, token))
+        .collect();
+    json!({ "formatVersion": "1.0", "generatedAt": "2026-11-23T00:00:00Z",
+        "base": "0".repeat(40), "sheets": sheets })
+    .to_string()
+}
+
+#[test]
+fn a_run_opens_twenty_issues_at_most_one_for_each_tenant_and_counts_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("renewals.json");
+    for host in HOSTS {
+        let tracker = Tracker::new(host);
+        std::fs::write(&file, due(45, 3)).unwrap();
+        tracker
+            .tell(&file)
+            .ends_with(0)
+            .says("20 opened, 0 closed")
+            .says("75 renewals of 25 tenants have no issue yet");
+        let opened = tracker.opened();
+        assert_eq!(opened.len(), 20, "{host:?}");
+        assert!(
+            opened[0].title.starts_with("Renew 3 Apple credentials of tenant-001, the first by")
+        );
+        for token in ["London 1", "London 2", "London 3"] {
+            assert!(opened[0].body.contains(token), "{host:?}: {}", opened[0].body);
+        }
+        tracker.tell(&file).ends_with(0).says("20 opened");
+        let last = tracker.tell(&file).ends_with(0).says("5 opened, 0 closed");
+        assert!(!last.stderr.contains("have no issue yet"), "{last:?}");
+        tracker.tell(&file).ends_with(0).says("0 opened, 0 closed");
+        assert_eq!(tracker.opened().len(), 45, "{host:?}");
+
+        // One that is not among those of the first day gets an issue of its own.
+        std::fs::write(&file, due(45, 4)).unwrap();
+        tracker.tell(&file).ends_with(0).says("20 opened, 0 closed");
+        assert!(
+            tracker.opened()[45].title.starts_with("Renew the VPP token London 4 of tenant-001")
+        );
+        // An issue is over when nothing of it is due.
+        std::fs::write(&file, due(1, 1)).unwrap();
+        let closed = if host == Host::Azure { "0 closed" } else { "64 closed" };
+        tracker.tell(&file).ends_with(0).says(closed);
+    }
 }

@@ -1,12 +1,14 @@
 //! Renewals for people: the sheet that opens one, and the pull request that brings its file.
 
 mod account;
+mod issues;
 mod proposal;
 mod restore;
 mod sheet;
 mod steps;
 
 pub use account::{AccountText, account_text};
+pub use issues::{RenewalIssue, ToldRenewals};
 pub use proposal::{
     FactRow, Proposal, ProposalStatus, ProposalText, Renewals, proposal_text, renewals_human,
     renewals_markdown,

@@ -20,6 +20,13 @@ pub struct Sheets {
     /// The commit whose tenant files it was written from.
     pub base: String,
     pub sheets: Vec<Sheet>,
+    /// Whether only some of the fleet's tenants were asked for: nothing is known of the others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub selected: bool,
+    /// The tenants of which not everything could be read: what is not among the sheets may be due all
+    /// the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_read: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

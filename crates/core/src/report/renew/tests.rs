@@ -75,6 +75,8 @@ fn sheets(sheet: Sheet) -> Sheets {
         generated_at: at("2026-11-23T00:00:00Z"),
         base: "0".repeat(40),
         sheets: vec![sheet],
+        selected: false,
+        not_read: Vec::new(),
     }
 }
 
