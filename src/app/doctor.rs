@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::session::{self, Loaded, Tree, Which, clone, trust};
 use super::{AppError, Context, Reach, block_on, find_base, telling};
 use applecart_core::attention;
+use applecart_core::fleet::{Silence, silences};
 use applecart_core::model::{LiveTenant, Reading, Record, TenantId, shell_word, short};
 use applecart_core::plan::Selection;
 use applecart_core::report::{self, Area, Check, CheckState, ConsentState, TenantHealth, plural};
@@ -102,6 +103,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Examined, AppError> {
     checks.extend(pushes(&loaded));
     checks.push(identities(options, context, &loaded));
     checks.extend(sinks(context, &loaded));
+    checks.extend(unheard(&loaded));
     let tenants = tenants(&loaded, selection, context, &mut checks)?;
     Ok(Examined { checks, tenants, fleet_read: true })
 }
@@ -128,6 +130,20 @@ fn sinks(context: &Context, loaded: &Loaded) -> Option<Finding> {
     let text = format!("{count}, of which some cannot be told from here: {}", missing.join("; "));
     let next = "set these where `applecart notify` runs";
     Some(Check::new(Area::Sinks, CheckState::Warning, text).with_next(next).into())
+}
+
+/// Whether the settings tell somebody of everybody.
+fn unheard(loaded: &Loaded) -> Option<Finding> {
+    let said = |silence: Silence<'_>| match silence.sink() {
+        Some(sink) => format!("the sink {sink}: {}", silence.told()),
+        None => silence.told(),
+    };
+    let all: Vec<String> =
+        silences(&loaded.policy.notify, &loaded.fleet).into_iter().map(said).collect();
+    let next =
+        "correct the sink's `select` in applecart.yaml, or the tenant's `labels` or `contacts`";
+    let check = || Check::new(Area::Sinks, CheckState::Warning, all.join(" ")).with_next(next);
+    (!all.is_empty()).then(|| check().into())
 }
 
 fn git(repo: &Repo, context: &Context) -> Finding {

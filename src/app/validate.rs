@@ -29,6 +29,8 @@ pub fn run(context: &Context, what: &What) -> Result<ValidateReport, AppError> {
     let mut loaded = fleet::load_looking(&source, &look);
     if let Some(policy) = &loaded.policy {
         loaded.diagnostics.extend(trust::mistakes(&repo, source.rev.as_deref(), policy)?);
+        let unheard = fleet::told_nobody(&source, &policy.notify, &loaded.tenants);
+        loaded.diagnostics.extend(unheard);
     }
     loaded.diagnostics.extend(open_secrets(&repo, &source)?);
     loaded.diagnostics.extend(fleet::downloaded_in_future(&source, context.now()));

@@ -10,6 +10,7 @@
 //! or a worktree) is `git`'s business.
 
 mod at;
+mod audience;
 mod check;
 mod dates;
 mod diagnostic;
@@ -22,12 +23,14 @@ mod places;
 mod policy;
 pub mod raw;
 mod schema;
+mod selection;
 mod shape;
 mod signers;
 mod source;
 mod tenant;
 mod text;
 
+pub use audience::{Silence, silences, told_nobody};
 pub use check::{is_apple_id, is_country, is_device_name, is_text, parse_duration};
 pub use dates::{downloaded_in_future, long_suspensions};
 pub use diagnostic::{
@@ -53,6 +56,7 @@ pub use policy::{
 };
 pub use raw::API_VERSION;
 pub use schema::{schema_of, schemas};
+pub use selection::{Selection, SelectionError, SelectionReport, Touched};
 pub use signers::{SignerFile, check_signers, wrong_signers};
 pub use signers::{holds_private_key, names_anybody};
 pub use source::{

@@ -22,7 +22,6 @@ mod lint;
 mod make;
 mod planned;
 mod safety;
-mod selection;
 mod settings;
 mod tenant;
 mod types;
@@ -31,6 +30,7 @@ mod watch;
 #[cfg(any(test, feature = "testing"))]
 pub mod world;
 
+pub use crate::fleet::{Selection, SelectionError, SelectionReport, Touched};
 pub use crate::rules::subject::{Sent, Stage};
 pub use after_merge::{Proposed, foretell};
 pub use base::{resealed, withdraws};
@@ -43,13 +43,12 @@ pub use lint::Fault;
 pub use make::make;
 pub use planned::{Canary, Closing, Due, DueWrite, Note, Noted, Planned, Verify};
 pub use safety::{Excess, Limits};
-pub use selection::{Selection, SelectionError};
 pub use settings::Settings;
 pub use tenant::SKEW_LIMIT;
 pub use types::{
     Action, AfterMerge, Expiry, FORMAT_VERSION, Health, HealthReason, Observed, OtherwiseThen,
     Outdated, Plan, PlannedTenant, PlannedToken, QuieterThen, Reason, RecipientsChange,
-    RecordChange, RemovedTenant, ResealedTenant, SealedToOthers, SelectionReport, Source, Summary,
-    Sync, TokenState, Touched, WaitingFile, Warning, Withdrawal, Withdrawn,
+    RecordChange, RemovedTenant, ResealedTenant, SealedToOthers, Source, Summary, Sync, TokenState,
+    WaitingFile, Warning, Withdrawal, Withdrawn,
 };
 pub use unfinished::CANNOT_LAND;

@@ -12,13 +12,13 @@ mod token;
 mod topic;
 mod words;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Cause, CloneState, Input, Matter, Severity};
-use crate::fleet::{Desired, SinkPolicy, Tenant};
+use crate::fleet::{Desired, Tenant, silences};
 use crate::model::{Problem, ProblemCode, Timestamp, safe_text};
 use crate::outlets::memory::{self, Refused};
-use crate::plan::{Plan, Selection};
+use crate::plan::Plan;
 use crate::report::{names_in_line, plural, revision};
 use tenant::OneTenant;
 use token::OneToken;
@@ -198,51 +198,24 @@ fn some_are_refused(name: &str, count: usize, first: &Refused<'_>) -> (String, &
 /// The sinks that hear of nobody, or not of everybody whom they are for, and the tenants of which no
 /// sink hears.
 fn told_nobody(input: &Input<'_>) -> Vec<Matter> {
-    let sinks = &input.policy.notify;
-    let selection = |sink: &SinkPolicy| Selection::parse(&sink.select).unwrap_or_default();
-    let tenants = || input.fleet.iter().filter_map(Desired::valid);
-    let names = |all: &[&Tenant]| -> String {
-        let names: Vec<&str> = all.iter().map(|tenant| tenant.name.as_str()).collect();
-        names_in_line(&names, NAMED)
-    };
-    let matter = |which: &str, message: String| {
+    let mut of_sink: BTreeMap<Option<String>, Vec<String>> = BTreeMap::new();
+    for silence in silences(&input.policy.notify, input.fleet) {
+        let sink = silence.sink().map(str::to_owned);
+        of_sink.entry(sink).or_default().push(silence.told());
+    }
+    let matter = |(sink, said): (Option<String>, Vec<String>)| {
         let (_, next) = of_table(Cause::ToldNobody);
+        let said = said.join(" ");
+        let message = match &sink {
+            Some(sink) => format!("The sink {sink}: {said}"),
+            None => said,
+        };
         let told = Words::of_code(message, next, "TENANT", "TENANT");
+        let which = sink.as_deref().unwrap_or("-");
         let key = format!("fleet/-/{which}/{}/-", Cause::ToldNobody.code());
         words::matter(key, Cause::ToldNobody, told)
     };
-    let mut matters = Vec::new();
-    for sink in sinks.iter().filter(|_| !input.fleet.is_empty()) {
-        let selection = selection(sink);
-        let mut said = Vec::new();
-        let unmatched = selection.unmatched(input.fleet).join(", ");
-        if !unmatched.is_empty() {
-            said.push(format!("No tenant is selected by `{}`.", safe_text(&unmatched)));
-        }
-        let is_silent = |tenant: &&Tenant| selection.matches(tenant) && tenant.contacts.is_empty();
-        let silent: Vec<&Tenant> =
-            tenants().filter(|_| sink.writes_to_customers()).filter(is_silent).collect();
-        if !silent.is_empty() {
-            let names = names(&silent);
-            said.push(format!("It writes to customers, and no `contacts` are named by {names}."));
-        }
-        if !said.is_empty() {
-            let said = said.join(" ");
-            matters.push(matter(&sink.name, format!("The sink {}: {said}", sink.name)));
-        }
-    }
-    let tells_of_all =
-        |sink: &SinkPolicy| !sink.writes_to_customers() && !sink.is_for_tickets_only();
-    let of_all: Vec<Selection> =
-        sinks.iter().filter(|sink| tells_of_all(sink)).map(selection).collect();
-    let is_unheard = |tenant: &&Tenant| !of_all.iter().any(|selection| selection.matches(tenant));
-    // Where all sinks write to customers, the provider is told of nobody on purpose.
-    let unheard: Vec<&Tenant> =
-        tenants().filter(|_| !of_all.is_empty()).filter(is_unheard).collect();
-    if !unheard.is_empty() {
-        matters.push(matter("-", format!("No sink is told of {}.", names(&unheard))));
-    }
-    matters
+    of_sink.into_iter().map(matter).collect()
 }
 
 /// That the fleet has no tenant at all while the ledger knows some: whoever renamed their folder, or

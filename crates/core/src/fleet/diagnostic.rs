@@ -83,6 +83,7 @@ crate::code_enum! {
         DuplicateSha256 = "duplicate-sha256",
         DuplicateTopic = "duplicate-topic",
         DuplicateTicketNumber = "duplicate-ticket-number",
+        ToldNobody = "told-nobody",
     }
 }
 

@@ -27,7 +27,19 @@ fn may_hold_secret(text: &str) -> bool {
         "passphrase\":",
     ];
     let lower = text.to_ascii_lowercase();
-    looks_secret(text) || SIGNS.iter().any(|sign| lower.contains(sign))
+    looks_secret(text) || SIGNS.iter().any(|sign| lower.contains(sign)) || is_secret_address(text)
+}
+
+/// Whether the text holds an address that lets in whoever has it: one with a password before its host,
+/// or with a signature after its path. A password may hold any sign, so what is behind a scheme counts
+/// as a whole.
+fn is_secret_address(text: &str) -> bool {
+    let is_login = |word: &str| word.split_once('@').is_some_and(|(user, _)| user.contains(':'));
+    let is_url = text.split_once("://").is_some_and(|(_, rest)| {
+        let address = rest.split_whitespace().next().unwrap_or_default();
+        rest.contains(['@', '?']) || address.contains('#')
+    });
+    is_url || text.split_whitespace().any(is_login)
 }
 
 /// The text in backticks, escaped and capped.
@@ -187,6 +199,22 @@ mod tests {
             assert!(!excerpt(line, 2, 1).line.contains(['1', 'x', 'Q']), "{line}");
         }
         assert_eq!(quote("AGE-SECRET-KEY-1QQ"), "(not shown)");
+        for address in [
+            "https://a:hunter2@hooks.msp.example/",
+            "ftp://a:hun/ter2@hooks.msp.example",
+            "https://a:hun ter,2@hooks.msp.example",
+            "smtp.a:hunter2@smtp.msp.example:587",
+            "https://prod.logic.azure.example/workflows?sig=hunter2",
+        ] {
+            assert_eq!(quote(address), "(not shown)");
+            let line =
+                excerpt(&format!("    webhook: {{url: '{address}', auth: hmac}}"), 20, 3).line;
+            assert_eq!(line, "(not shown: it may hold a secret)");
+        }
+        let open = "    webhook: {url: 'https://hooks.msp.example:8443/a', auth: hmac}";
+        assert_eq!(excerpt(open, 20, 3).line, open);
+        let mail = "    email: {from: a@msp.example, to: [b@msp.example,c@msp.example]}";
+        assert_eq!(excerpt(mail, 20, 3).line, mail);
         let secret = "wxy7Q~Lm3k.Rt9_Pz2v-Bn6cQd8fHs4jYg1aUe5";
         assert_eq!(quote(secret), "(not shown)");
         let line = excerpt(&format!("  clientId: {secret}"), 12, 40).line;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::selection::Selection;
 use super::types::Source;
+use crate::fleet::Selection;
 use crate::fleet::{Desired, Policy};
 use crate::ledger::LedgerView;
 use crate::model::{LiveTenant, ProblemCode, TenantName, Timestamp};

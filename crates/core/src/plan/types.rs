@@ -1,10 +1,9 @@
 //! The plan as data: the contract for scripts (`schema/plan.schema.json`).
 
-use std::collections::BTreeSet;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::fleet::SelectionReport;
 use crate::model::{Facts, Kind, Problem, Sha256, TenantId, Timestamp, TokenRef};
 
 pub use crate::rules::codes::Reason;
@@ -263,30 +262,6 @@ pub enum Withdrawal {
     Entry,
     /// The entry's file: a renewal that is not uploaded yet never will be.
     File,
-}
-
-/// Which tenants were asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SelectionReport {
-    /// The `--select` expressions; empty means all tenants.
-    pub select: Vec<String>,
-    /// What `--base` narrows that to; absent without it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub touched: Option<Touched>,
-}
-
-/// The tenants that a branch touches: those whose folder is another one than where the branch left
-/// its base.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Touched {
-    /// The base as it was named, such as `origin/main`.
-    pub base: String,
-    /// The commit where the branch left it.
-    pub since: String,
-    /// The folders, by name; also those that the branch removes.
-    pub tenants: BTreeSet<String>,
 }
 
 /// A tenant with files that were sealed again.

@@ -14,10 +14,10 @@ use super::super::raw::{
     AlertAuthWord, AuthWord, RawAlertmanager, RawChat, RawEmail, RawFleet, RawIssue, RawSink,
     RawWebhook,
 };
+use super::super::selection::Selection;
 use super::super::text::quote;
 use super::{Checks, Span};
 use crate::attention::Cause;
-use crate::plan::Selection;
 use crate::rules::codes::{Appearance, explain};
 
 /// What every matter's code is, besides those that only attention has.

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::input::Input;
-use super::super::selection::Selection;
 use super::by_id;
+use crate::fleet::Selection;
 use crate::fleet::{Desired, Tenant};
 use crate::model::TenantId;
 

@@ -222,7 +222,7 @@ super::rows! {
         "Nothing that `applecart notify` sent to this sink has arrived for a day or longer.",
         "Whoever is told there learns of nothing. All of it is kept, and sent once the sink takes it again.",
         "Look at the reason, and check the sink's address in applecart.yaml and its secrets in the environment. Then send a test message with `applecart notify --test SINK`.";
-    "told-nobody" [Attention] Error ()
+    "told-nobody" [Diagnostic Attention] Error ()
         "A sink under `notify` selects no tenant, or writes to customers of whom a tenant file names no `contacts`; or no sink selects a tenant.",
         "What expires is not told there, and nothing else says so.",
         "Correct the sink's `select` in applecart.yaml or the tenant's `labels`, or add `contacts` to the tenant file. To see what would be sent, run `applecart notify --dry-run`.";

@@ -5,8 +5,13 @@
 //! label as `ring=pilot` or `ring!=pilot`. `--base` narrows all that to the tenants that a branch
 //! touches.
 
-use super::types::{SelectionReport, Touched};
-use crate::fleet::{Desired, Tenant};
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::load::Desired;
+use super::tenant::Tenant;
 
 /// Why a `--select` cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +21,30 @@ use crate::fleet::{Desired, Tenant};
 pub struct SelectionError {
     /// The expression as it was given.
     pub text: String,
+}
+
+/// Which tenants were asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SelectionReport {
+    /// The `--select` expressions; empty means all tenants.
+    pub select: Vec<String>,
+    /// What `--base` narrows that to; absent without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub touched: Option<Touched>,
+}
+
+/// The tenants that a branch touches: those whose folder is another one than where the branch left
+/// its base.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Touched {
+    /// The base as it was named, such as `origin/main`.
+    pub base: String,
+    /// The commit where the branch left it.
+    pub since: String,
+    /// The folders, by name; also those that the branch removes.
+    pub tenants: BTreeSet<String>,
 }
 
 /// Which tenants; none given means all.
@@ -90,18 +119,33 @@ impl Selection {
     /// The expressions that select no tenant of the fleet, as they were given. One that selects
     /// nothing is a slip, whatever the others select: its tenant would be left out without a word.
     pub fn unmatched(&self, fleet: &[Desired]) -> Vec<&str> {
+        let places = self.unmatched_places(fleet).into_iter();
+        places.filter_map(|place| Some(self.source.get(place)?.as_str())).collect()
+    }
+
+    /// Which of the expressions these are.
+    pub(super) fn unmatched_places(&self, fleet: &[Desired]) -> Vec<usize> {
         let selects = |terms: &[Term]| {
             fleet.iter().any(|desired| match desired {
                 Desired::Valid(tenant) => all_hold(terms, tenant),
                 Desired::Invalid { name, .. } => may_hold(terms, name),
             })
         };
-        self.source
-            .iter()
-            .zip(&self.alternatives)
-            .filter(|(_, terms)| !selects(terms))
-            .map(|(text, _)| text.as_str())
-            .collect()
+        let all = self.alternatives.iter().enumerate();
+        all.filter(|(_, terms)| !selects(terms)).map(|(place, _)| place).collect()
+    }
+
+    /// Whether a term names a tenant that there is not. That nobody has a label may change tomorrow.
+    pub(super) fn names_nobody(&self, fleet: &[Desired]) -> bool {
+        let is_known = |id: &str| {
+            let is = |one: &Desired| one.tenant_id().is_none_or(|own| own.to_string() == *id);
+            fleet.iter().any(is)
+        };
+        self.alternatives.iter().flatten().any(|term| match term {
+            Term::Name(name) => !name.contains('*') && !fleet.iter().any(|one| one.name() == name),
+            Term::TenantId(id) => !is_known(id),
+            Term::Label { .. } => false,
+        })
     }
 
     /// Whether an invalid tenant may be selected. Its labels cannot be trusted, so only a term
