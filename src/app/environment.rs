@@ -60,6 +60,12 @@ impl Environment {
         (self.look_up)(name).filter(|value| !value.is_empty())
     }
 
+    /// Whether a variable is set to nothing, as where a file of secrets lacks one: whoever set it does not
+    /// mean to leave it out.
+    pub fn is_blank(&self, name: &str) -> bool {
+        (self.look_up)(name).is_some_and(|value| Zeroizing::new(value).trim().is_empty())
+    }
+
     /// A secret's text without the line end that a file or a pipeline adds, and that no sender of it
     /// would know of; one of nothing else counts as unset.
     pub fn secret(&self, name: &str) -> Option<String> {

@@ -1,6 +1,8 @@
 //! Tells those who are to be told, once, what needs a person.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::session::{self, Intune, Loaded, Made, Tree, Wanted, Which};
 use super::telling::{self, Begun, Letter, LetterStep, Post, Posted, Way};
@@ -10,7 +12,7 @@ use applecart_core::fleet::{Desired, Receiver, SinkPolicy};
 use applecart_core::model::{
     Noticed, Outcome, Record, Telling, TenantId, TenantName, Timestamp, nearest,
 };
-use applecart_core::outlets::alert::{BLIND, is_blind};
+use applecart_core::outlets::alert::is_blind;
 use applecart_core::outlets::mail::Mail;
 use applecart_core::outlets::memory::{self, Asker};
 use applecart_core::outlets::message::{Message, Step, TenantMatters, Told};
@@ -27,6 +29,8 @@ pub struct Options {
     pub selection: Selection,
     /// Send nothing, record nothing: show the messages as they would be sent.
     pub dry_run: bool,
+    /// Asks it to begin no further message.
+    pub stop: Arc<AtomicBool>,
     /// The sinks that are told; all of them where none is named.
     pub sinks: Vec<String>,
 }
@@ -57,7 +61,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
     let observed = session::observed(&made.planned.plan);
     let now = made.planned.plan.generated_at;
     let mut report = NotifyReport::new(now, options.dry_run);
-    let way = Way::of(&context, (author, lock), &mut made, &policies)?;
+    let way = Way::of(&context, (author, lock), &mut made, &policies, &options.stop)?;
     let nothing = BTreeMap::new();
     let seen = input(&made, &matters, &nothing, Asker::onlooker(context.real_now()));
     match way {
@@ -70,12 +74,12 @@ pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
             let sent = post.deliver(|post| due(&by(&seen, post), &policies));
             tell(&mut report, &post.posted);
             sent?;
-            refresh(&post, &repo, &mut report, |sink| {
+            refresh(&post, &mut report, |sink| {
                 let policy = policies.iter().find(|policy| policy.name == sink);
                 let input = by(&seen, &post);
-                let standing = policy.map(|policy| steps::standing(&input, policy));
-                (standing.unwrap_or_default(), sight_again(sink, &matters, now))
+                policy.map(|policy| steps::standing(&input, policy)).unwrap_or_default()
             })?;
+            sight_again(&post, &repo, (&policies, now), &mut report)?;
             let names = policies.iter().map(|policy| policy.name.as_str());
             let is_own = |event| event == Telling::Notified;
             report.claimed = memory::claimed(&post.told, names, is_own, post.asker());
@@ -93,82 +97,108 @@ pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
     Ok(Notified { report, outcome })
 }
 
-/// Tells the sinks that forget what stands open, and those of them that this clone told without a record
-/// that the record can be read again.
+/// Tells the sinks that forget what stands open.
 fn refresh(
     post: &Post<'_>,
-    repo: &Repo,
     report: &mut NotifyReport,
-    open: impl Fn(&str) -> (Vec<Message>, Vec<Message>),
+    open: impl Fn(&str) -> Vec<Message>,
 ) -> Result<(), AppError> {
-    let mut blind = ToldBlind::of(&repo.path_common_dir());
-    let told = post.refresh(|sink| {
-        let (mut open, over) = open(sink);
-        open.extend(over.into_iter().filter(|_| blind.knows(sink)));
-        open
-    })?;
-    for (sink, outcome) in told {
-        match outcome {
-            Ok(()) if blind.knows(&sink) => {
-                let kept = blind.forget(&sink);
-                let path = blind.path().to_owned();
-                kept.map_err(|source| AppError::File { path, doing: "write", source })?;
-            }
-            Ok(()) => {}
-            Err(why) => report.failed.push(FailedMessage {
+    for (sink, outcome) in post.refresh(open)? {
+        if let Err(why) = outcome {
+            let title = "What stands open".to_owned();
+            report.failed.push(FailedMessage {
                 sink,
                 tenant: None,
-                title: "What stands open".to_owned(),
+                title,
                 key: None,
                 why: why.to_string(),
-            }),
+            });
         }
     }
     Ok(())
 }
 
-/// That what could not be recorded when it was told is over.
-fn sight_again(sink: &str, matters: &[Matter], now: Timestamp) -> Vec<Message> {
-    let is_over =
-        |code: &&str| !matters.iter().any(|one| is_blind(one) && one.code.as_str() == *code);
-    let over = BLIND.into_iter().filter(is_over).filter_map(|code| {
-        let matter =
-            fleet_matter(&format!("fleet/-/-/{code}/-"), code, Severity::Critical, "It is over.")?;
-        Some(Told { matter, step: Step::Resolved(1) })
-    });
-    let over: Vec<Told> = over.collect();
-    Message::each(sink, &TenantMatters::of_fleet(&over), now)
+/// Tells the sinks that this clone told without a record that what was unknown is known again.
+fn sight_again(
+    post: &Post<'_>,
+    repo: &Repo,
+    (policies, now): (&[SinkPolicy], Timestamp),
+    report: &mut NotifyReport,
+) -> Result<(), AppError> {
+    let mut memory = ToldBlind::of(&repo.path_common_dir());
+    for SinkPolicy { name, .. } in policies {
+        let Some(told) = memory.of_sink(name) else { continue };
+        let over = told.codes.iter().filter_map(|code| {
+            let key = format!("fleet/-/-/{code}/-");
+            let matter = fleet_matter(&key, code, Severity::Critical, "It can be read again.")?;
+            Some(Told { matter, step: Step::Resolved(told.since) })
+        });
+        let over: Vec<Told> = over.collect();
+        let messages = Message::each(name, &TenantMatters::of_fleet(&over), now);
+        let mut is_told = true;
+        for message in messages {
+            let Some(outcome) = post.send_unrecorded(name, &message)? else {
+                is_told = false;
+                continue;
+            };
+            is_told &= outcome.is_ok();
+            let letter = letter(name, Delivery { file: TenantId::FLEET, message });
+            tell(
+                report,
+                &letter.map(|letter| Posted { letter, outcome }).into_iter().collect::<Vec<_>>(),
+            );
+        }
+        if is_told {
+            let kept = memory.forget(name);
+            let path = memory.path().to_owned();
+            kept.map_err(|source| AppError::File { path, doing: "write", source })?;
+        }
+    }
+    Ok(())
+}
+
+/// A sink that took the test message.
+pub struct Tested {
+    /// Where it went instead, of a sink that writes to customers.
+    pub instead: Option<String>,
 }
 
 /// Sends one sink a message that says that it is a test.
-pub fn test(context: &Context, sink: &str) -> Result<(), AppError> {
+pub fn test(context: &Context, sink: &str) -> Result<Tested, AppError> {
     let context = &telling::on_base(context, &Repo::discover(&context.repo)?);
     let selection = Selection::default();
     let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection)?;
     let policies = wanted_sinks(&loaded.policy.notify, &[sink.to_owned()])?;
     let mut sinks = telling::sinks(context, &policies)?;
     let failed = |why| NotifyError::Test { sink: sink.to_owned(), why };
-    let Some(made) = sinks.remove(sink) else {
+    let (Some(made), [policy]) = (sinks.remove(sink), policies.as_slice()) else {
         return Err(NotifyError::NoSink { name: sink.to_owned(), near: None }.into());
     };
     let made = made.map_err(failed)?;
-    let steps = if made.forgets() {
-        vec![Step::Raised(1), Step::Resolved(1)]
-    } else {
-        vec![Step::Raised(1)]
-    };
+    // What stays open there until it is told to be over.
+    let stays = made.forgets() || matches!(policy.receiver, Receiver::Issue { .. });
+    let steps = [Step::Raised(1), Step::Resolved(1)].into_iter().take(if stays { 2 } else { 1 });
     let key = format!("fleet/-/{sink}/test/{}", context.ids.uuid());
+    let instead = match &policy.receiver {
+        Receiver::Email(email) if email.contacts => {
+            Some(email.reply_to.as_ref().unwrap_or(&email.from).clone())
+        }
+        _ => None,
+    };
+    let text = match instead {
+        Some(_) => {
+            "This sink writes to each customer's own contacts. No customer got this message, and nothing has to be done."
+        }
+        None => "What needs a person is told here. Nothing has to be done.",
+    };
     for step in steps {
-        let text =
-            "This is a test message: what needs a person is told here. Nothing has to be done.";
-        let matter = fleet_matter(&key, "sink-failing", Severity::Notice, text);
-        let told = matter.map(|matter| Told { matter, step });
-        let matters = TenantMatters::of_fleet(told.as_slice());
-        let Some(message) = Message::digest(sink, matters, context.now()) else { continue };
-        let sent = block_on(telling::send_one(context, &*made, &message))?;
-        sent.map_err(failed)?;
+        let told = fleet_matter(&key, "sink-failing", Severity::Notice, text);
+        let told = told.map(|matter| Told { matter, step });
+        let message = told.and_then(|told| Message::of_test(sink, &told, context.now()));
+        let Some(message) = message else { continue };
+        block_on(telling::send_one(context, &*made, &message))?.map_err(failed)?;
     }
-    Ok(())
+    Ok(Tested { instead })
 }
 
 fn plan(context: &Context, Options { selection, sinks, .. }: &Options) -> Result<Made, AppError> {
@@ -303,20 +333,29 @@ fn tell_blind(
     let Some(matter) = matters.iter().find(|matter| is_blind(matter)) else { return Ok(()) };
     let mut memory = ToldBlind::of(&repo.path_common_dir());
     let today = now.date_time().timestamp().div_euclid(86_400);
-    let step = Step::Again(u32::try_from(today).unwrap_or_default(), 1);
+    let today = u32::try_from(today).unwrap_or_default();
+    let code = matter.code.as_str();
     for (name, sink) in telling::sinks(context, policies)? {
         let is_for_customers =
             policies.iter().any(|one| one.name == name && one.writes_to_customers());
         // One that forgets is told in every run, as of all that stands open.
         let forgets = sink.as_ref().is_ok_and(|sink| sink.forgets());
-        if (memory.was_told(&name, today) && !forgets) || is_for_customers {
+        if (memory.was_told(&name, code, today) && !forgets) || is_for_customers {
             continue;
         }
+        // The first day tells one outage from the next.
+        let step = match memory.of_sink(&name) {
+            Some(told) if told.codes.contains(code) && told.since < today => {
+                Step::Again(today - told.since, told.since)
+            }
+            Some(told) => Step::Raised(told.since),
+            None => Step::Raised(today),
+        };
         let told = [Told { matter: matter.clone(), step }];
         let Some(message) = Message::digest(&name, TenantMatters::of_fleet(&told), now) else {
             continue;
         };
-        let kept = memory.remember(&name, today);
+        let kept = memory.remember(&name, code, today);
         let path = memory.path().to_owned();
         kept.map_err(|source| AppError::File { path, doing: "write", source })?;
         let sent = match &sink {

@@ -21,6 +21,7 @@ use super::{AppError, Context, keys};
 use applecart_core::model::Outcome;
 use applecart_core::plan::Selection;
 use applecart_io::git::Repo;
+use applecart_io::outlets::DELIVERY;
 use board::{Board, Now};
 use reconcile::{Hand, Round};
 pub use web::{Access, Listen, Network, Proxy, ServeError, Tls, WebhookSecret};
@@ -127,14 +128,15 @@ impl Controller {
     }
 
     async fn run(self, stop: &Stop) -> Result<Outcome, AppError> {
-        let mut wait = Duration::ZERO;
+        let (mut wait, mut known) = (Duration::ZERO, None);
         let ended = loop {
             tokio::select! {
                 () = stop.0.notified() => break Ok(Outcome::Done),
                 () = self.due(wait) => {}
             }
-            match self.turn(stop).await? {
+            match self.turn(stop, known.clone()).await? {
                 Turn::Ended(round) => {
+                    known = round.rev.clone().or(known);
                     let chance = self.context.ids.chance();
                     wait = self.board.ends(*round, self.now(), self.options.interval, chance);
                     self.server.renew_certificate().await;
@@ -168,14 +170,14 @@ impl Controller {
     }
 
     /// Runs once, watched.
-    async fn turn(&self, stop: &Stop) -> Result<Turn, AppError> {
+    async fn turn(&self, stop: &Stop, known: Option<String>) -> Result<Turn, AppError> {
         let (done, mut ended) = oneshot::channel();
         let hand = Hand::default();
         let (context, options) = (self.context.clone(), Arc::clone(&self.options));
         let its = hand.clone();
         let run = move || {
             // Whoever waited for it may have left.
-            let _ = done.send(reconcile::run(&context, &options, &its));
+            let _ = done.send(reconcile::run(&context, &options, known, &its));
         };
         self.board.begins(self.now());
         std::thread::Builder::new()
@@ -193,14 +195,17 @@ impl Controller {
         if !holds && !is_hung {
             return Ok(Turn::Stopped);
         }
-        let has_ended = tokio::select! {
-            _ = &mut ended => true,
-            () = clock.sleep(GRACE) => false,
+        // Whoever set the limit does not wait for it: what is under way is finished and recorded.
+        let grace = if is_hung && holds { DELIVERY + GRACE } else { GRACE };
+        let round = tokio::select! {
+            ended = &mut ended => Some(ended.unwrap_or_else(|_| Round::broken())),
+            () = clock.sleep(grace) => None,
         };
-        Ok(match (is_hung, has_ended) {
-            (true, _) => Turn::Hung,
-            (false, true) => Turn::Stopped,
-            (false, false) => Turn::Left,
+        Ok(match (is_hung, round) {
+            (true, Some(round)) => Turn::Ended(Box::new(round.cut(self.options.limit))),
+            (true, None) => Turn::Hung,
+            (false, Some(_)) => Turn::Stopped,
+            (false, None) => Turn::Left,
         })
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -34,6 +35,8 @@ const ROUND: usize = 500;
 const PACE: Duration = Duration::from_millis(50);
 /// So many messages are tried at a sink that failed the last time and refuses each for itself.
 const PROBES: usize = 3;
+/// What arrived is recorded after so long at the latest, besides the delivery that is under way.
+const RECORDED: chrono::Duration = chrono::Duration::seconds(20);
 /// A receiver that asks for no more than this is asked again within the run.
 const SHORT: Duration = Duration::from_secs(30);
 
@@ -88,6 +91,8 @@ pub struct Post<'a> {
     refused: BTreeMap<String, Vec<TenantId>>,
     /// What became of every letter that was tried.
     pub posted: Vec<Posted>,
+    /// Whether no further message is to be begun.
+    stop: Arc<AtomicBool>,
     _lock: TellingLock,
 }
 
@@ -127,6 +132,7 @@ impl<'a> Way<'a> {
         (author, lock): (Author, Option<TellingLock>),
         made: &mut session::Made,
         sinks: &[SinkPolicy],
+        stop: &Arc<AtomicBool>,
     ) -> Result<Self, AppError> {
         let notes = made.notes.take();
         let view = match &made.known {
@@ -141,7 +147,22 @@ impl<'a> Way<'a> {
         Ok(match (lock, notes) {
             (None, _) => Self::Show(told),
             (Some(lock), Some(notes)) => {
-                Self::Send(Box::new(Post::new(context, lock, author, notes, told, sinks, now)?))
+                let sinks = self::sinks(context, sinks)?;
+                Self::Send(Box::new(Post {
+                    context,
+                    notes,
+                    author,
+                    sinks,
+                    told,
+                    now,
+                    up: BTreeSet::new(),
+                    down: BTreeSet::new(),
+                    tried: BTreeSet::new(),
+                    refused: BTreeMap::new(),
+                    posted: Vec::new(),
+                    stop: Arc::clone(stop),
+                    _lock: lock,
+                }))
             }
             (Some(_), None) => Self::Unknown("there is no branch for notes".to_owned()),
         })
@@ -203,31 +224,6 @@ pub fn sinks(context: &Context, policies: &[SinkPolicy]) -> Result<Made, SinkErr
 }
 
 impl<'a> Post<'a> {
-    fn new(
-        context: &'a Context,
-        lock: TellingLock,
-        author: Author,
-        notes: Ledger,
-        told: BTreeMap<TenantId, Vec<Record>>,
-        policies: &[SinkPolicy],
-        now: Timestamp,
-    ) -> Result<Self, AppError> {
-        Ok(Self {
-            context,
-            notes,
-            author,
-            sinks: sinks(context, policies)?,
-            told,
-            now,
-            up: BTreeSet::new(),
-            down: BTreeSet::new(),
-            tried: BTreeSet::new(),
-            refused: BTreeMap::new(),
-            posted: Vec::new(),
-            _lock: lock,
-        })
-    }
-
     /// Who asks what the notes remember.
     pub fn asker(&self) -> Asker<'_> {
         let Author { run, clone, .. } = &self.author;
@@ -244,7 +240,7 @@ impl<'a> Post<'a> {
             let all = due(self);
             let put_off = self.put_off(&all);
             let letters = self.next_round(all, &put_off);
-            if letters.is_empty() {
+            if letters.is_empty() || self.is_stopped() {
                 self.posted.extend(put_off);
                 return Ok(());
             }
@@ -328,21 +324,34 @@ impl<'a> Post<'a> {
                 self.tried.insert(letter.message.key().to_owned());
             }
         }
-        let posted = self.send(won, until.plus(-chrono::Duration::minutes(1)))?;
-        self.record(&posted)?;
-        self.posted.extend(posted);
+        let until = until.plus(-chrono::Duration::minutes(1));
+        let mut left = won;
+        // What arrived is recorded while slow receivers have the rest, or a run that is ended would have
+        // all of it sent again. What could not be begun in time is claimed again.
+        while !left.is_empty() && self.context.real_now() < until && !self.is_stopped() {
+            let pause = until.min(self.context.real_now().plus(RECORDED));
+            let posted = self.send(&left, pause)?;
+            self.record(&posted)?;
+            let is_tried = |letter: &Letter| self.tried.contains(letter.message.key());
+            left.retain(|letter| !is_tried(letter));
+            self.posted.extend(posted);
+        }
         Ok(())
     }
 
-    /// Sends, to each sink one after the other and to all sinks at once; what could not be begun in time
-    /// is claimed again.
-    fn send(&mut self, letters: Vec<Letter>, until: Timestamp) -> Result<Vec<Posted>, AppError> {
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    /// Sends, to each sink one after the other and to all sinks at once. At each sink one at least is tried
+    /// of those that are left.
+    fn send(&mut self, letters: &[Letter], until: Timestamp) -> Result<Vec<Posted>, AppError> {
         let mut of_sink: BTreeMap<String, Vec<Letter>> = BTreeMap::new();
         for letter in letters {
-            of_sink.entry(letter.sink.clone()).or_default().push(letter);
+            of_sink.entry(letter.sink.clone()).or_default().push(letter.clone());
         }
         let work = of_sink.into_iter().filter_map(|(name, letters)| {
-            Some(send_to(self.context, self.sinks.get(&name)?, letters, until))
+            Some(send_to(self.context, self.sinks.get(&name)?, letters, (until, &self.stop)))
         });
         let posted: Vec<Posted> = block_on(join_all(work))?.into_iter().flatten().collect();
         for Posted { letter, outcome } in &posted {
@@ -408,6 +417,20 @@ impl<'a> Post<'a> {
         letter.steps.iter().map(line).collect()
     }
 
+    /// Sends what no line of the notes tells of; `None` where the sink takes nothing in this run.
+    pub fn send_unrecorded(
+        &self,
+        sink: &str,
+        message: &Message,
+    ) -> Result<Option<Result<(), SinkError>>, AppError> {
+        let sink = self.sinks.get(sink).filter(|_| !self.down.contains(sink));
+        match sink {
+            Some(Ok(sink)) => Ok(Some(block_on(send_one(self.context, &**sink, message))?)),
+            Some(Err(error)) => Ok(Some(Err(error.clone()))),
+            None => Ok(None),
+        }
+    }
+
     /// Tells the sinks that forget what stands open at them.
     pub fn refresh(&self, open: impl Fn(&str) -> Vec<Message>) -> Result<Vec<Refreshed>, AppError> {
         let mut told = Vec::new();
@@ -427,14 +450,15 @@ async fn send_to(
     context: &Context,
     sink: &Result<Box<dyn Sink>, SinkError>,
     letters: Vec<Letter>,
-    until: Timestamp,
+    (until, stop): (Timestamp, &AtomicBool),
 ) -> Vec<Posted> {
     let mut posted: Vec<Posted> = Vec::new();
     let mut down: Option<SinkError> = None;
     for letter in letters {
         let outcome = match (&down, sink) {
             (Some(error), _) | (None, Err(error)) => Err(error.clone()),
-            (None, Ok(_)) if context.real_now() >= until => break,
+            (None, Ok(_)) if stop.load(Ordering::SeqCst) => break,
+            (None, Ok(_)) if context.real_now() >= until && !posted.is_empty() => break,
             (None, Ok(sink)) => {
                 if !posted.is_empty() {
                     context.clock.sleep(PACE).await;

@@ -1,6 +1,8 @@
 //! One ticket for each renewal, and the number that it has in its own system.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::acknowledge::load_tenant;
 use super::renew::recorded_request;
@@ -32,6 +34,8 @@ pub struct Options {
     pub selection: Selection,
     /// Send nothing, record nothing: show the messages as they would be sent.
     pub dry_run: bool,
+    /// Asks it to begin no further message.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// Why no ticket was opened, followed or linked.
@@ -77,7 +81,7 @@ pub fn run(context: &Context, options: &Options) -> Result<Ticketed, AppError> {
     report.moved = of_cause(Cause::TicketMoved).map(Into::into).collect();
     let sinks = made.loaded.policy.notify.iter().filter(|sink| sink.name == policy.sink);
     let sinks: Vec<_> = sinks.cloned().collect();
-    let way = Way::of(&context, (author, lock), &mut made, &sinks)?;
+    let way = Way::of(&context, (author, lock), &mut made, &sinks, &options.stop)?;
     let due = |told: &BTreeMap<TenantId, Vec<Record>>, asker: Asker<'_>| {
         due(&made, &live, (&policy, &matters), told, asker)
     };

@@ -179,6 +179,10 @@ impl Explain for AppError {
             Self::Acknowledge(AcknowledgeError::NoUpload { tenant, .. }) => {
                 run("This shows what the ledger has:", format!("applecart history {tenant}"))
             }
+            Self::Notify(NotifyError::Test { sink, .. }) => run(
+                "Correct its address in applecart.yaml, or its secrets in the environment, of which `applecart doctor` names those that are missing. Then try again:",
+                format!("applecart notify --test {sink}"),
+            ),
             Self::Ticket(TicketError::Taken { .. }) => one(
                 "Look the ticket's own number up in the ticket system. If the other link is the wrong one, link that ticket to its own number first",
             ),
@@ -225,9 +229,9 @@ impl AppError {
             Self::LedgerKey { signers, .. } => one(format!(
                 "Name the file of a key whose public key is in {signers}, or have it added there and merged"
             )),
-            Self::Lock(LockError::Held { .. }) => {
-                one("wait until the other apply of this clone has ended, then run this again")
-            }
+            Self::Lock(LockError::Held { by, .. }) => one(format!(
+                "wait until the other {by} of this clone has ended, then run this again"
+            )),
             Self::Lock(LockError::Io { source, .. }) => {
                 Trouble::of_file(source).into_iter().map(|trouble| trouble.next().into()).collect()
             }
@@ -272,7 +276,9 @@ fn serve_outcome(error: &ServeError) -> Outcome {
         ServeError::Revision(_)
         | ServeError::Open { .. }
         | ServeError::InTheClear { .. }
+        | ServeError::Blank { .. }
         | ServeError::Weak { .. }
+        | ServeError::Wide { .. }
         | ServeError::Network { .. }
         | ServeError::Header { .. }
         | ServeError::TooOften { .. } => Outcome::Usage,
@@ -300,7 +306,8 @@ fn serve_hints(error: &ServeError) -> Vec<Next> {
         ServeError::InTheClear { .. } => one(
             "Name a certificate (--tls-cert FILE --tls-key FILE), or say that a proxy before it does TLS: --plain-http",
         ),
-        ServeError::Weak { variable, .. } => run(
+        ServeError::Wide { .. } => one("Name the proxy's own address: --trusted-proxy 10.0.3.7"),
+        ServeError::Blank { variable } | ServeError::Weak { variable, .. } => run(
             "Make one that cannot be guessed:",
             format!("export {variable}=\"$(openssl rand -hex 32)\""),
         ),

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::args::Selected;
 use super::error::CliError;
 use super::format::{Chosen, Format, Formats};
@@ -45,12 +47,21 @@ const FORMATS: Formats<NotifyReport> = Formats(&[
 
 pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     if let Some(sink) = &args.test {
-        app::notify::test(context, sink)?;
-        output.result(&format!("The sink {sink} took the test message.\n"))?;
+        let tested = app::notify::test(context, sink)?;
+        let instead = tested.instead.map(|address| {
+            format!(" It went to {}, for no customer is sent a test.", report::escape(&address))
+        });
+        let instead = instead.unwrap_or_default();
+        output.result(&format!("The sink {sink} took the test message.{instead}\n"))?;
         return Ok(Outcome::Done);
     }
     let selection = args.selected.selection()?;
-    let options = app::notify::Options { selection, dry_run: args.dry_run, sinks: args.sink };
+    let options = app::notify::Options {
+        selection,
+        dry_run: args.dry_run,
+        sinks: args.sink,
+        stop: Arc::default(),
+    };
     let notified = app::notify::run(context, &options)?;
     args.format.write(&notified.report, output)?;
     Ok(notified.outcome)

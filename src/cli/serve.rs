@@ -40,7 +40,8 @@ pub(super) struct Args {
     /// expires within a day, or an upload is under way or urgent
     #[arg(long, value_name = "TIME", default_value = "1h")]
     interval: String,
-    /// A run that takes longer ends the controller with 1, for whatever started it to start it again
+    /// A run that takes longer is asked to end. One that does not ends the controller with 1, for
+    /// whatever started it to start it again
     #[arg(long, value_name = "TIME", default_value = "2h")]
     limit: String,
     #[command(flatten)]
@@ -130,7 +131,7 @@ fn listen(args: &Args, environment: &Environment) -> Result<Listen, CliError> {
             .zip(args.tls_key.clone())
             .map(|(certificate, key)| Tls { certificate, key }),
         plain_http: args.plain_http,
-        webhooks: environment.secret(WebhookSecret::VARIABLE).map(WebhookSecret::from),
+        webhooks: WebhookSecret::of(environment)?,
     })
 }
 

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::args::Selected;
 use super::complete;
 use super::error::CliError;
@@ -89,7 +91,8 @@ pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outc
     match args.command {
         None => {
             let selection = args.selected.selection()?;
-            let options = app::ticket::Options { selection, dry_run: args.dry_run };
+            let options =
+                app::ticket::Options { selection, dry_run: args.dry_run, stop: Arc::default() };
             let ticketed = app::ticket::run(context, &options)?;
             args.format.write(&ticketed.report, output)?;
             Ok(ticketed.outcome)

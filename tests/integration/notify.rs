@@ -181,10 +181,12 @@ fn where_the_remote_is_away_that_is_told_once_a_day_and_nothing_else() {
     one.run(&["notify"]).ends_with(3);
     let sent = told.told();
     assert_eq!(sent.len(), 1, "{sent:?}");
-    assert!(sent[0].starts_with("again fleet "), "{sent:?}");
+    assert_eq!(sent, ["raised fleet base-unknown"]);
     std::fs::rename(&away, told.hub.folder()).unwrap();
     one.run(&["notify"]).ends_with(0);
-    assert_eq!(told.told(), ["raised contoso critical"]);
+    assert_eq!(told.told(), ["raised contoso critical", "resolved fleet base-unknown"]);
+    one.run(&["notify"]).ends_with(0);
+    assert_eq!(told.told(), [""; 0]);
 }
 
 #[test]
@@ -293,7 +295,10 @@ fn a_test_message_goes_to_the_sink_that_is_named_and_is_recorded_nowhere() {
     told.customer("contoso", 10);
     let one = told.clone("one");
     one.run(&["notify", "--test", "hub"]).ends_with(0).says("took the test message");
-    assert_eq!(told.told().len(), 1);
+    let [sent] = told.recorder.take().try_into().unwrap();
+    assert_eq!(sent.body["type"], "dev.applecart.test");
+    assert_eq!(sent.body["data"]["title"], "Test message to the sink hub");
+    assert_eq!(sent.body["data"]["matters"], serde_json::json!([]));
     one.run(&["notify", "--test", "hubb"]).ends_with(64).says("no sink \"hubb\"");
     told.recorder.answer(Answers::Status(500));
     one.run(&["notify", "--test", "hub"]).ends_with(3).says("status 500");
@@ -566,4 +571,51 @@ fn a_branch_that_a_pipeline_names_as_its_target_brings_no_sink() {
     finish(command).ends_with(0).says("1 message sent");
     assert_eq!(told.told(), ["raised contoso critical"]);
     assert_eq!(other.take().len(), 0);
+}
+
+#[test]
+fn a_sink_that_hears_of_nobody_is_told_by_validate_and_by_doctor() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    let world = told.world();
+    let settings = |select: &str| {
+        let sink = format!(
+            "notify:\n  - sink: hub\n    slack: {{host: hooks.slack.com}}\n    select: ['{select}']\n"
+        );
+        world.write("applecart.yaml", &world.policy(&sink));
+        told.publish();
+    };
+    settings("contosso");
+    world
+        .run(&["validate"])
+        .ends_with(78)
+        .says("`contosso` is no tenant of the fleet")
+        .says("did you mean `contoso`");
+    settings("ring=prod");
+    world.run(&["validate"]).ends_with(0).says("no tenant is selected by `ring=prod`");
+    world.run(&["doctor"]).says("the sink hub: No tenant is selected by `ring=prod`.");
+}
+
+#[test]
+fn a_password_in_a_sinks_address_is_refused_and_shown_by_no_outlet() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    let world = told.world();
+    let sinks = [
+        "webhook: {url: 'https://noc:hunter2@hooks.msp.example/'}",
+        "webhook: {url: 'ftp://noc:hunter2@hooks.msp.example/'}",
+        "webhook: {url: 'https://hooks.msp.example/?sig=hunter2'}",
+        "alertmanager: {url: 'http://noc:hun/ter2@am.msp.example'}",
+        "slack: {host: 'noc:hunter2@hooks.slack.com'}",
+        "email: {server: 'noc:hunter2@smtp.msp.example:587', from: a@msp.example, to: [b@msp.example]}",
+    ];
+    for sink in sinks {
+        let settings = format!("notify:\n  - sink: hub\n    {sink}\n");
+        world.write("applecart.yaml", &world.policy(&settings));
+        for format in ["human", "json", "github", "sarif"] {
+            let run = world.run(&["validate", "--worktree", "--format", format]).ends_with(78);
+            let shown = format!("{}{}", run.stdout, run.stderr);
+            assert!(!shown.contains("ter2"), "{sink}: {shown}");
+        }
+    }
 }

@@ -277,6 +277,64 @@ fn it_tells_each_step_once_and_says_who_cannot_be_told() {
     assert_eq!(serve.stop().0, Some(0));
 }
 
+/// A fleet that tells a recorded webhook of its customers, whose certificates are critical.
+fn told_of(customers: &[&str]) -> (Hub, Recorder) {
+    let (hub, recorder) = (Hub::without_ledger(), Recorder::new());
+    let sinks =
+        format!("notify:\n  - sink: hub\n    webhook: {{url: '{}/hook'}}\n", recorder.url());
+    hub.world.write("applecart.yaml", &hub.world.policy(&sinks));
+    for name in customers {
+        let certificate = hub.world.issue(None, 10);
+        hub.world.live(name, Some(&certificate));
+        hub.world.tenant(name, &certificate);
+    }
+    hub.world.commit("Customers");
+    hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    hub.begin();
+    (hub, recorder)
+}
+
+#[test]
+fn that_git_is_away_is_told_at_the_sinks_once_and_then_that_it_is_back() {
+    let (hub, recorder) = told_of(&["contoso"]);
+    let clone = hub.clone("clone", &[]);
+    let serve = Serve::in_clone(&clone, &[]);
+    eventually("it has told", || recorder.count() == 1);
+    recorder.take();
+    let (here, away) = (hub.folder(), hub.world.path("away"));
+    std::fs::rename(&here, &away).unwrap();
+    eventually("it tells", || recorder.count() > 0);
+    let runs = serve.runs();
+    eventually("it tries again", || serve.runs() > runs + 1.0);
+    std::fs::rename(&away, &here).unwrap();
+    eventually("it tells again", || recorder.count() > 1);
+    let runs = serve.runs();
+    eventually("it goes on", || serve.runs() > runs + 1.0);
+    let said = |one: &Received| {
+        let code = &one.body["data"]["matters"][0]["matter"]["code"];
+        format!("{} {}", one.body["type"].as_str().unwrap(), code.as_str().unwrap())
+    };
+    let told: Vec<String> = recorder.take().iter().map(said).collect();
+    let wanted = ["raised base-unknown", "resolved base-unknown"];
+    assert_eq!(told, wanted.map(|one| format!("dev.applecart.attention.{one}")));
+}
+
+#[test]
+fn a_run_that_is_over_its_limit_finishes_and_records_the_delivery_under_way() {
+    let (hub, recorder) = told_of(&["contoso", "fabrikam", "northwind", "tailspin"]);
+    let clone = hub.clone("clone", &[]);
+    recorder.answer(Answers::Slowly(Duration::from_secs(2)));
+    let serve = Serve::in_clone(&clone, &["--limit", "3s"]);
+    eventually("all are told", || recorder.count() >= 4);
+    let runs = serve.runs();
+    eventually("it goes on", || serve.runs() > runs + 1.0);
+    let told = recorder.take();
+    let keys: std::collections::BTreeSet<&str> =
+        told.iter().map(|one| one.body["id"].as_str().unwrap()).collect();
+    assert_eq!((told.len(), keys.len()), (4, 4), "nothing twice: {}", serve.log());
+    assert_eq!(serve.stop().0, Some(0));
+}
+
 #[test]
 fn it_uploads_what_is_merged_while_nobody_pulls() {
     let hub = hub();
@@ -534,8 +592,15 @@ fn what_would_tell_strangers_is_refused_at_the_start() {
     refused(&["--rev", "main"], None, "works on what is merged");
     refused(&["--interval", "0s"], None, "shorter than a second");
     refused(&["--interval", "often"], None, "not a length of time");
-    let proxy = ["--trusted-proxy-auth", "X-Forwarded-User", "--trusted-proxy", "evil.example"];
-    refused(&proxy, None, "is not an address");
+    let proxy = |address| ["--trusted-proxy-auth", "X-Forwarded-User", "--trusted-proxy", address];
+    refused(&proxy("evil.example"), None, "is not an address");
+    refused(&proxy("0.0.0.0/0"), None, "holds addresses of strangers");
+    refused(&[], Some(""), "APPLECART_SERVE_TOKEN is set to nothing");
+    let mut command = world.command(&["serve"]);
+    command.env("APPLECART_WEBHOOK_SECRET", "secret");
+    crate::world::finish(command)
+        .ends_with(64)
+        .says("APPLECART_WEBHOOK_SECRET has fewer than 16 characters");
     let now = ["--now", "2026-11-20T10:00:00Z"];
     let mut command = world.command(&[&["serve"], &now[..]].concat());
     command.env("APPLECART_GRAPH_URL", "https://graph.example").env_remove("APPLECART_LOGIN_URL");

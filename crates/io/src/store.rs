@@ -28,7 +28,7 @@ mod writer;
 
 pub use branch::Role;
 pub use clone_id::CloneId;
-pub use error::{LedgerError, LockError};
+pub use error::{LedgerError, LockError, LockedFor};
 pub use lock::{ApplyLock, Holder, TellingLock, replacing};
 pub use proof::Proof;
 pub use remote::Remote;

@@ -26,15 +26,20 @@ const MISTAKES: usize = 5;
 const NAMED: usize = 3;
 
 /// What a run does after the state was read, in this order.
-const STEPS: &[(&str, Step)] = &[("notify", tell), ("ticket", follow)];
+const STEPS: [(&str, Step); 2] = [NOTIFY, ("ticket", follow)];
+const NOTIFY: (&str, Step) = ("notify", tell);
 
 /// Gives what went wrong with parts of it, one sentence each.
-type Step = fn(&Context, &Selection) -> Result<Vec<String>, AppError>;
+type Step = fn(&Context, &Selection, Arc<AtomicBool>) -> Result<Vec<String>, AppError>;
 
 /// Tells whom the settings name.
-fn tell(context: &Context, selection: &Selection) -> Result<Vec<String>, AppError> {
-    let options =
-        notify::Options { selection: selection.clone(), dry_run: false, sinks: Vec::new() };
+fn tell(
+    context: &Context,
+    selection: &Selection,
+    stop: Arc<AtomicBool>,
+) -> Result<Vec<String>, AppError> {
+    let (selection, sinks) = (selection.clone(), Vec::new());
+    let options = notify::Options { selection, dry_run: false, sinks, stop };
     let report = match notify::run(context, &options) {
         Ok(notified) => notified.report,
         // They name nobody.
@@ -52,8 +57,12 @@ fn tell(context: &Context, selection: &Selection) -> Result<Vec<String>, AppErro
 }
 
 /// Opens, follows and closes the tickets that the settings ask for.
-fn follow(context: &Context, selection: &Selection) -> Result<Vec<String>, AppError> {
-    let options = ticket::Options { selection: selection.clone(), dry_run: false };
+fn follow(
+    context: &Context,
+    selection: &Selection,
+    stop: Arc<AtomicBool>,
+) -> Result<Vec<String>, AppError> {
+    let options = ticket::Options { selection: selection.clone(), dry_run: false, stop };
     let report = match ticket::run(context, &options) {
         Ok(ticketed) => ticketed.report,
         // They ask for none.
@@ -199,6 +208,17 @@ impl Round {
         })
     }
 
+    /// A run that was asked to end after so long.
+    pub(super) fn cut(mut self, limit: Duration) -> Self {
+        self.failed.get_or_insert(Cause::Other);
+        let told = format!(
+            "the run took longer than {}s (--limit) and was ended; the next one goes on",
+            limit.as_secs()
+        );
+        self.troubles.push(told);
+        self
+    }
+
     /// A run whose thread ended without a result.
     pub(super) fn broken() -> Self {
         let told = "the run ended by an internal error; the log names its place".to_owned();
@@ -206,13 +226,26 @@ impl Round {
     }
 }
 
-/// Runs once. Blocks, for as long as Git and Intune take.
-pub(super) fn run(context: &Context, options: &Options, hand: &Hand) -> Round {
+/// Runs once. Blocks, for as long as Git and Intune take. `known` is the commit that the base was last
+/// known to be.
+pub(super) fn run(
+    context: &Context,
+    options: &Options,
+    known: Option<String>,
+    hand: &Hand,
+) -> Round {
     let mut round = Round::default();
     let context = match at_base(context) {
         Ok(context) => context,
         Err(error) => {
-            round.fails(cause_of(&error), "read the fleet", &error);
+            let cause = cause_of(&error);
+            round.fails(cause, "read the fleet", &error);
+            if cause == Cause::Git {
+                // Whom the settings named last is told that nothing is known.
+                let rev = known.unwrap_or_else(|| context.rev.clone());
+                let context = Context { rev, ..context.clone() };
+                step(&context, options, NOTIFY, hand, &mut round);
+            }
             return round;
         }
     };
@@ -228,20 +261,28 @@ pub(super) fn run(context: &Context, options: &Options, hand: &Hand) -> Round {
     // What only reads takes the base for what was fetched just now.
     let policy_rev = context.policy_rev.as_ref().map(|_| context.rev.clone());
     let context = Context { policy_rev, ..context };
-    for (what, step) in STEPS {
-        if hand.is_asked_to_stop() {
-            break;
-        }
-        hand.writes();
-        match step(&context, &options.selection) {
-            Ok(troubles) => troubles.iter().for_each(|why| round.say(what, why)),
-            // Another run of this clone does the same.
-            Err(AppError::Lock(LockError::Held { .. })) => {}
-            Err(error) => round.tell(what, &error),
-        }
-        hand.reads();
-    }
+    STEPS.iter().for_each(|one| step(&context, options, *one, hand, &mut round));
     round
+}
+
+fn step(
+    context: &Context,
+    options: &Options,
+    (what, step): (&str, Step),
+    hand: &Hand,
+    round: &mut Round,
+) {
+    if hand.is_asked_to_stop() {
+        return;
+    }
+    let stop = hand.writes();
+    match step(context, &options.selection, stop) {
+        Ok(troubles) => troubles.iter().for_each(|why| round.say(what, why)),
+        // Another run of this clone does the same.
+        Err(AppError::Lock(LockError::Held { .. })) => {}
+        Err(error) => round.tell(what, &error),
+    }
+    hand.reads();
 }
 
 /// The same context at the tip of the base.

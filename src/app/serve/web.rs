@@ -67,8 +67,14 @@ pub enum ServeError {
         "{address} can be reached by other machines, and what they are told would be readable on the way"
     )]
     InTheClear { address: SocketAddr },
+    #[error("{variable} is set to nothing, so nobody would be asked for it")]
+    Blank { variable: &'static str },
     #[error("{variable} has fewer than {least} characters, which can be guessed")]
     Weak { variable: &'static str, least: usize },
+    #[error(
+        "the network {text} holds addresses of strangers, who would be believed to be the proxy"
+    )]
+    Wide { text: String },
     #[error("{text:?} is not an address such as 10.0.3.7, or a network such as 10.0.0.0/8")]
     Network { text: String },
     #[error("{name:?} is not the name of an HTTP header")]

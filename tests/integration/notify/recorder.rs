@@ -14,6 +14,8 @@ pub(crate) enum Answers {
     Status(u16),
     /// It will not take what holds this text.
     Refuses(&'static str),
+    /// It takes the message, and says so after a while.
+    Slowly(Duration),
     /// It takes the message and never says so.
     Never,
 }
@@ -106,6 +108,10 @@ fn serve(stream: &TcpStream, shared: &Shared) {
             Answers::Status(status) => status,
             Answers::Refuses(text) if String::from_utf8_lossy(&raw).contains(text) => 400,
             Answers::Refuses(_) => 200,
+            Answers::Slowly(pause) => {
+                std::thread::sleep(pause);
+                200
+            }
             Answers::Never => {
                 std::thread::sleep(Duration::from_secs(60));
                 return;

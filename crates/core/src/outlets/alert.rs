@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
-use super::message::{Customer, Message, Step, Told};
+use super::message::{Message, Step, Told};
 use crate::attention::{Matter, Severity};
 use crate::model::{Timestamp, safe_text};
 
@@ -46,7 +46,7 @@ fn alerts(message: &Message, told: &Told, now: Timestamp) -> Vec<Alert> {
             let is_open = !is_over && severity == told.matter.severity;
             let since = told.matter.since.unwrap_or(message.generated_at());
             Alert {
-                labels: labels(message.customer(), told, severity),
+                labels: labels(message, told, severity),
                 annotations: annotations(message, told),
                 starts_at: since.min(now.plus(-Duration::seconds(1))),
                 ends_at: if is_open { now.plus(stands(&told.matter)) } else { now },
@@ -61,23 +61,20 @@ fn stands(matter: &Matter) -> Duration {
 }
 
 /// The matters of the fleet that may keep anything from being recorded: then they are told all the same.
-pub const BLIND: [&str; 3] = ["ledger-unknown", "notes-unknown", "base-unknown"];
+const BLIND: [&str; 3] = ["ledger-unknown", "notes-unknown", "base-unknown"];
 
 /// Whether nobody may be able to record that the matter was told.
 pub fn is_blind(matter: &Matter) -> bool {
     matter.tenant.is_none() && BLIND.contains(&matter.code.as_str())
 }
 
-fn labels(
-    customer: Option<&Customer>,
-    told: &Told,
-    severity: Severity,
-) -> BTreeMap<String, String> {
-    let matter = &told.matter;
+fn labels(message: &Message, told: &Told, severity: Severity) -> BTreeMap<String, String> {
+    let (matter, customer) = (&told.matter, message.customer());
+    let code = if message.is_test() { "test" } else { matter.code.as_str() };
     let token = matter.token.as_ref();
     let all = [
-        ("alertname", Some(format!("Applecart{}", in_one_word(matter.code.as_str())))),
-        ("code", Some(matter.code.to_string())),
+        ("alertname", Some(format!("Applecart{}", in_one_word(code)))),
+        ("code", Some(code.to_owned())),
         ("tenant", customer.map(|one| one.name.clone())),
         ("tenant_id", customer.and_then(|one| one.tenant_id).map(|id| id.to_string())),
         ("kind", token.map(|token| token.kind.to_string())),

@@ -25,7 +25,7 @@ pub struct CloudEvent {
     pub id: String,
     pub source: String,
     /// `dev.applecart.attention.raised`, `worse`, `again`, `resolved` or `unwatched`; `digest` where it
-    /// tells of several steps. Of tickets `dev.applecart.ticket.opened`, `noted`, `closed` or
+    /// tells of several steps. `dev.applecart.test` of a message that tries out the sink. Of tickets `dev.applecart.ticket.opened`, `noted`, `closed` or
     /// `reopened`.
     pub r#type: String,
     /// What belongs together: the key of the matter, or the tenant id of a digest.
@@ -119,10 +119,12 @@ impl CloudEvent {
     pub fn of(message: &Message) -> Self {
         let ticket = message.ticket();
         let kind = match (ticket, message.told()) {
+            _ if message.is_test() => "test".to_owned(),
             (Some(ticket), _) => format!("ticket.{}", ticket.step.word()),
             (None, [one]) => format!("attention.{}", one.step.word()),
             (None, _) => "attention.digest".to_owned(),
         };
+        let told = if message.is_test() { &[] } else { message.told() };
         let ticket = ticket.map(|ticket| EventTicket {
             key: ticket.key.clone(),
             step: ticket.step.stage.to_string(),
@@ -144,7 +146,7 @@ impl CloudEvent {
             data: EventData {
                 title: message.title(),
                 tenant: message.customer().map(EventTenant::from),
-                matters: message.told().iter().map(EventMatter::from).collect(),
+                matters: told.iter().map(EventMatter::from).collect(),
                 ticket,
             },
         }

@@ -234,6 +234,8 @@ pub struct Message {
     matters: TenantMatters,
     /// What is told of a ticket; then there are no matters.
     ticket: Option<TicketTold>,
+    /// The sink that it tries out; then what it tells is made up.
+    tries: Option<String>,
     generated_at: Timestamp,
 }
 
@@ -262,7 +264,14 @@ impl Message {
             // No message was the first of all that a customer is told.
             _ => (whose.clone(), identity(&[])),
         };
-        Some(Self { key, root, thread, matters, ticket: None, generated_at })
+        Some(Self { key, root, thread, matters, ticket: None, tries: None, generated_at })
+    }
+
+    /// A message that says that it is a test of a sink, about a matter that is made up.
+    pub fn of_test(sink: &str, told: &Told, generated_at: Timestamp) -> Option<Self> {
+        let message =
+            Self::digest(sink, TenantMatters::of_fleet(std::slice::from_ref(told)), generated_at)?;
+        Some(Self { tries: Some(sink.to_owned()), ..message })
     }
 
     /// What a sink is told of one ticket; `None` where the ticket is of another customer.
@@ -284,7 +293,8 @@ impl Message {
         let (key, root) = (identity(ticket.step), identity(TicketStep::FIRST));
         let matters = TenantMatters { about: About::Tenant(customer), told: Vec::new() };
         let thread = ticket.key.clone();
-        Some(Self { key, root, thread, matters, ticket: Some(ticket), generated_at })
+        let ticket = Some(ticket);
+        Some(Self { key, root, thread, matters, ticket, tries: None, generated_at })
     }
 
     /// A message for each matter of the customer.
@@ -341,6 +351,11 @@ impl Message {
         self.generated_at
     }
 
+    /// Whether it only tries out its sink.
+    pub fn is_test(&self) -> bool {
+        self.tries.is_some()
+    }
+
     /// The most severe of its matters, also of those that are over.
     pub fn severity(&self) -> Option<Severity> {
         self.told().iter().map(|told| told.matter.severity).min()
@@ -349,6 +364,9 @@ impl Message {
     /// One line that names the customer, and the matter or how many. It says nothing that changes
     /// from day to day, so that messages of one matter stay together.
     pub fn title(&self) -> String {
+        if let Some(sink) = &self.tries {
+            return format!("Test message to the sink {sink}");
+        }
         // A long name must not push out what happened.
         let whose = name(self.customer().map_or("The fleet", Customer::called));
         if let Some(ticket) = &self.ticket {

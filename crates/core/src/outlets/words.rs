@@ -10,6 +10,13 @@ use crate::report::plural;
 /// For the people who run the fleet: what happened, why it matters, what to do, and the command.
 pub fn of_provider(message: &Message) -> Letter {
     let letter = Letter::new(&message.title());
+    if message.is_test() {
+        let said = message
+            .told()
+            .iter()
+            .map(|told| Item::new("This is a test").says(&told.matter.message));
+        return said.fold(letter, Letter::item);
+    }
     let letter = match message.customer() {
         Some(customer) => letter.lead(&whose(customer)),
         None => letter,

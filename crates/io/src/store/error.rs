@@ -1,6 +1,7 @@
 //! Why the ledger could not be read or written. Every variant but [`LedgerError::Line`] means
 //! *unknown* to a plan: no upload may follow from it.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -452,15 +453,33 @@ impl LedgerError {
     }
 }
 
-/// Why the apply lock was not acquired.
+/// Which commands take turns with a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockedFor {
+    Apply,
+    /// `notify` and `ticket`.
+    Telling,
+}
+
+impl fmt::Display for LockedFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Apply => "apply",
+            Self::Telling => "notify or ticket",
+        })
+    }
+}
+
+/// Why a lock was not acquired.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     #[error(
-        "another apply is running in this clone: {} is locked{}",
+        "another {by} is running in this clone: {} is locked{}",
         path.display(),
         holder.as_ref().map(|text| format!(" by {text}")).unwrap_or_default()
     )]
     Held {
+        by: LockedFor,
         path: PathBuf,
         /// What the holder wrote about itself, cleaned and not to be trusted.
         holder: Option<String>,

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::append::STATE_FOLDER;
 use super::clone_id::CloneId;
-use super::error::LockError;
+use super::error::{LockError, LockedFor};
 use crate::seams::Clock;
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{Timestamp, safe_text};
@@ -51,7 +51,7 @@ impl ApplyLock {
     ) -> Result<Self, LockError> {
         let path = common_git_dir.join(STATE_FOLDER).join("apply.lock");
         let io = |source| LockError::Io { path: path.clone(), source };
-        let mut file = take(&path, wait)?;
+        let mut file = take(&path, LockedFor::Apply, wait)?;
         // The text only helps people, so a full disk must not stop an apply here.
         let _ = write_holder(&mut file, holder);
         let lock = file.metadata().map_err(io)?;
@@ -103,7 +103,7 @@ impl TellingLock {
         wait: (&dyn Clock, Duration),
     ) -> Result<Self, LockError> {
         let path = common_git_dir.join(STATE_FOLDER).join("notify.lock");
-        let mut file = take(&path, Some(wait))?;
+        let mut file = take(&path, LockedFor::Telling, Some(wait))?;
         // As with an apply, the text only helps people.
         let _ = write_holder(&mut file, holder);
         Ok(Self { _file: file })
@@ -111,7 +111,11 @@ impl TellingLock {
 }
 
 /// Locks a file, which is made where there is none.
-fn take(path: &Path, mut wait: Option<(&dyn Clock, Duration)>) -> Result<File, LockError> {
+fn take(
+    path: &Path,
+    by: LockedFor,
+    mut wait: Option<(&dyn Clock, Duration)>,
+) -> Result<File, LockError> {
     let io = |source| LockError::Io { path: path.to_owned(), source };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(io)?;
@@ -135,7 +139,7 @@ fn take(path: &Path, mut wait: Option<(&dyn Clock, Duration)>) -> Result<File, L
                 }
                 _ => {
                     let holder = read_holder(&mut file);
-                    return Err(LockError::Held { path: path.to_owned(), holder });
+                    return Err(LockError::Held { by, path: path.to_owned(), holder });
                 }
             },
         }
@@ -202,6 +206,19 @@ mod tests {
         assert!(text.contains("apply.lock"), "{text}");
         drop(held);
         ApplyLock::acquire(dir.path(), &holder("run-2"), None).unwrap();
+    }
+
+    #[test]
+    fn a_lock_is_told_by_the_commands_that_take_turns_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (clock, wait): (&dyn Clock, _) = (&MachineClock, Duration::ZERO);
+        let telling = |run| TellingLock::acquire(dir.path(), &holder(run), (clock, wait));
+        let _held = telling("run-1").unwrap();
+        let text = telling("run-2").unwrap_err().to_string();
+        assert!(text.starts_with("another notify or ticket is running"), "{text}");
+        let _apply = ApplyLock::acquire(dir.path(), &holder("run-3"), None).unwrap();
+        let text = ApplyLock::acquire(dir.path(), &holder("run-4"), None).unwrap_err().to_string();
+        assert!(text.starts_with("another apply is running"), "{text}");
     }
 
     #[test]

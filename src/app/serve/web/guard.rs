@@ -18,6 +18,8 @@ use crate::app::Environment;
 
 /// Fewer can be tried one after the other.
 const LEAST: usize = 16;
+/// The widest networks that one operator has: 10.0.0.0/8 and fc00::/7.
+const WIDEST: (u32, u32) = (8, 7);
 const TOKEN: &str = "APPLECART_SERVE_TOKEN";
 
 /// Who may ask.
@@ -71,7 +73,12 @@ impl std::str::FromStr for Network {
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let bits = bits.map_or(Ok(most), |bits| bits.parse().map_err(|_| wrong()))?;
-        if bits > most { Err(wrong()) } else { Ok(Self { address, bits }) }
+        let least = if address.is_ipv4() { WIDEST.0 } else { WIDEST.1 };
+        match bits {
+            bits if bits > most => Err(wrong()),
+            bits if bits < least => Err(ServeError::Wide { text: text.to_owned() }),
+            bits => Ok(Self { address, bits }),
+        }
     }
 }
 
@@ -99,11 +106,7 @@ impl Access {
         proxy: Option<Proxy>,
         hosts: Vec<String>,
     ) -> Result<Self, ServeError> {
-        let token = environment.secret(TOKEN);
-        if token.as_ref().is_some_and(|token| token.len() < LEAST) {
-            return Err(ServeError::Weak { variable: TOKEN, least: LEAST });
-        }
-        Ok(Self { token: token.map(SecretString::from), proxy, hosts })
+        Ok(Self { token: strong(environment, TOKEN)?, proxy, hosts })
     }
 
     /// Whether everybody may ask.
@@ -130,6 +133,23 @@ impl Access {
         host.eq_ignore_ascii_case("localhost")
             || host.parse::<IpAddr>().is_ok()
             || self.hosts.iter().any(|ours| host.eq_ignore_ascii_case(ours))
+    }
+}
+
+/// A secret of the environment, which whoever reaches the server can try to guess.
+pub(super) fn strong(
+    environment: &Environment,
+    variable: &'static str,
+) -> Result<Option<SecretString>, ServeError> {
+    if environment.is_blank(variable) {
+        return Err(ServeError::Blank { variable });
+    }
+    let secret = environment.secret(variable).map(SecretString::from);
+    match &secret {
+        Some(text) if text.expose_secret().len() < LEAST => {
+            Err(ServeError::Weak { variable, least: LEAST })
+        }
+        _ => Ok(secret),
     }
 }
 
@@ -415,18 +435,35 @@ mod tests {
         assert!(has("10.0.3.7", "10.0.3.7") && !has("10.0.3.7", "10.0.3.8"));
         assert!(has("10.0.3.7", "::ffff:10.0.3.7"), "an IPv4 peer of an IPv6 socket");
         assert!(has("10.0.0.0/8", "10.9.9.9") && !has("10.0.0.0/8", "11.0.0.0"));
-        assert!(has("0.0.0.0/0", "1.2.3.4") && !has("0.0.0.0/0", "2001:db8::1"));
         assert!(has("2001:db8::/32", "2001:db8:1::1") && !has("2001:db8::/32", "2001:db9::1"));
         for bad in
             ["", "10.0.0", "10.0.0.0/33", "10.0.0.0/x", "10.0.0.0/", "evil.example", "::1/129"]
         {
             assert!(bad.parse::<Network>().is_err(), "{bad:?}");
         }
+        // Two halves of everybody are everybody.
+        for wide in ["0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1", "2000::/3"] {
+            let refused = wide.parse::<Network>();
+            assert!(matches!(refused, Err(ServeError::Wide { .. })), "{wide}");
+        }
+        assert!(has("fc00::/7", "fd12::1"));
     }
 
     #[test]
-    fn a_short_token_is_refused() {
-        let environment = Environment::new(|_| Some("0123456789abcde".into()));
-        assert!(Access::of(&environment, None, Vec::new()).is_err());
+    fn a_secret_that_can_be_guessed_or_is_none_is_refused() {
+        let refused = |secret: &'static str| {
+            let environment = Environment::new(move |_| Some(secret.into()));
+            let hooks = super::super::WebhookSecret::of(&environment).map(|_| ());
+            [Access::of(&environment, None, Vec::new()).map(|_| ()), hooks]
+        };
+        for of in refused("0123456789abcde") {
+            assert!(matches!(of, Err(ServeError::Weak { .. })), "{of:?}");
+        }
+        for empty in ["", " \n"] {
+            for of in refused(empty) {
+                assert!(matches!(of, Err(ServeError::Blank { .. })), "{of:?}");
+            }
+        }
+        assert!(refused("0123456789abcdef\n").iter().all(Result::is_ok));
     }
 }

@@ -13,7 +13,9 @@ use futures::StreamExt as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::guard::is_same;
+use super::ServeError;
+use super::guard::{is_same, strong};
+use crate::app::Environment;
 use applecart_core::model::Timestamp;
 
 /// GitHub sends no more. A body is never kept, only put through a digest.
@@ -30,12 +32,11 @@ const SIGNING: &str = "whsec_";
 pub struct WebhookSecret(SecretString);
 
 impl WebhookSecret {
-    pub const VARIABLE: &'static str = "APPLECART_WEBHOOK_SECRET";
-}
+    const VARIABLE: &'static str = "APPLECART_WEBHOOK_SECRET";
 
-impl From<String> for WebhookSecret {
-    fn from(text: String) -> Self {
-        Self(text.into())
+    /// The environment's, where it has one.
+    pub fn of(environment: &Environment) -> Result<Option<Self>, ServeError> {
+        Ok(strong(environment, Self::VARIABLE)?.map(Self))
     }
 }
 
@@ -268,7 +269,7 @@ mod tests {
     const BODY: &str = "{\"ref\":\"refs/heads/main\"}";
 
     fn hooks(secret: &str) -> Hooks {
-        Hooks::new(Some(WebhookSecret::from(secret.to_owned())))
+        Hooks::new(Some(WebhookSecret(secret.to_owned().into())))
     }
 
     fn now() -> Timestamp {

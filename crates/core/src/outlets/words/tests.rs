@@ -1,7 +1,7 @@
 //! What a message says, to the provider and to the customer.
 
 use super::*;
-use crate::attention::Cause;
+use crate::attention::{Cause, Matter};
 use crate::fleet::{Email, MailTls};
 use crate::outlets::mail::{Mail, NoMail};
 use crate::outlets::message::testing::{customer, message, told};
@@ -59,6 +59,19 @@ fn the_customer_reads_their_own_words_and_whom_to_answer() {
     assert_eq!(mail.to, customer(1).contacts);
     assert_eq!(mail.reply_to, "help@msp.example");
     insta::assert_snapshot!(format!("{}\n\n{}", mail.subject, mail.text));
+}
+
+#[test]
+fn a_test_says_so_and_goes_to_no_customer() {
+    let about =
+        Told { matter: told(1, Cause::SinkFailing, Step::Raised(1)).matter, step: Step::Raised(1) };
+    let about = Told { matter: Matter { tenant: None, ..about.matter }, ..about };
+    let test = Message::of_test("desk", &about, "2026-11-20T10:00:00Z".parse().unwrap()).unwrap();
+    let mail = Mail::of(&test, &provider()).unwrap();
+    assert_eq!(mail.to, ["noc@msp.example"]);
+    assert!(mail.subject.starts_with("Test message to the sink desk ["), "{}", mail.subject);
+    assert!(mail.text.starts_with("This is a test\n"), "{}", mail.text);
+    assert_eq!(Mail::of(&test, &contacts()).unwrap().to, ["help@msp.example"]);
 }
 
 #[test]
