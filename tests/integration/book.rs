@@ -3,4 +3,6 @@
 
 mod links;
 mod pages;
+mod powershell;
+mod settings;
 mod words;

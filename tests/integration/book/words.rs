@@ -17,9 +17,8 @@ use crate::world::project;
 const OTHER_WORDS: [&str; 4] = ["age-keygen", "persist-credentials", "ssh-ed25519", "ssh-rsa"];
 
 /// Variables that the build and the tests read, and examples.
-const OTHER_VARIABLES: [&str; 7] = [
+const OTHER_VARIABLES: [&str; 6] = [
     "APPLECART_COMMIT",
-    "APPLECART_REV",
     "APPLECART_SINKHOLE",
     "APPLECART_TEST_LEDGER_VICTIM",
     "AZURE_AUTHORITY_HOST",
@@ -142,10 +141,14 @@ fn every_code_between_words_is_one_of_the_programs_words() {
         let text = std::fs::read_to_string(file).unwrap();
         known.extend(text.split('"').filter(|literal| is_kebab(literal)).map(str::to_owned));
     }
+    let pipelines = text_below(&project().join("examples/pipelines"));
     let mut wrong = BTreeSet::new();
     for page in pages::all() {
         for span in page.spans().into_iter().filter(|span| is_kebab(span)) {
-            if !known.contains(&span) && !OTHER_WORDS.contains(&span.as_str()) {
+            if !known.contains(&span)
+                && !pipelines.contains(&span)
+                && !OTHER_WORDS.contains(&span.as_str())
+            {
                 wrong.insert(format!("{}: `{span}`", page.path));
             }
         }
@@ -158,6 +161,7 @@ fn every_variable_that_the_pages_or_the_code_name_is_in_the_table() {
     let ours = ["APPLECART_", "AZURE_", "SOPS_AGE_", "ACTIONS_", "IDENTITY_", "IMDS_", "MSI_"];
     let is_ours = |name: &str| ours.iter().any(|beginning| name.starts_with(beginning));
     let is_listed = |name: &str| variables::ALL.iter().any(|one| one.is_named(name));
+    let pipelines = text_below(&project().join("examples/pipelines"));
     let mut wrong = BTreeSet::new();
     let mut look = |place: &str, text: &str| {
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
@@ -165,7 +169,7 @@ fn every_variable_that_the_pages_or_the_code_name_is_in_the_table() {
             words.filter(|name| is_ours(name) && name.chars().all(|c| !c.is_ascii_lowercase()))
         {
             let name = name.trim_end_matches('_');
-            if !is_listed(name) && !OTHER_VARIABLES.contains(&name) {
+            if !is_listed(name) && !pipelines.contains(name) && !OTHER_VARIABLES.contains(&name) {
                 wrong.insert(format!("{place}: {name}"));
             }
         }
@@ -177,6 +181,16 @@ fn every_variable_that_the_pages_or_the_code_name_is_in_the_table() {
         look(&file.display().to_string(), &std::fs::read_to_string(&file).unwrap());
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Everything that the pipelines say: what they set themselves is not the program's.
+fn text_below(folder: &Path) -> String {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let texts = paths.map(|path| match path.is_dir() {
+        true => text_below(&path),
+        false => std::fs::read_to_string(&path).unwrap_or_default(),
+    });
+    texts.collect()
 }
 
 /// The program's own files of Rust, without tests.
@@ -249,7 +263,7 @@ fn collect(command: &clap::Command, options: &mut BTreeSet<String>) {
 }
 
 /// The commands of the program in a block of a shell.
-fn commands(block: &Block<'_>) -> Vec<Vec<String>> {
+pub(super) fn commands(block: &Block<'_>) -> Vec<Vec<String>> {
     if !["", "sh", "console", "powershell"].contains(&block.language) {
         return Vec::new();
     }
@@ -261,7 +275,7 @@ fn commands(block: &Block<'_>) -> Vec<Vec<String>> {
         if line.starts_with('#') || !line.contains("applecart ") {
             continue;
         }
-        let line = line.replace(';', " ; ").replace(')', " ; ");
+        let line = line.replace([';', ')'], " ; ");
         let Some(words) = shlex::split(&line) else { continue };
         let mut rest = words.as_slice();
         while let Some(at) = rest.iter().position(|word| word == "applecart") {
