@@ -16,9 +16,10 @@ use crate::world::project;
 /// Names of other programs, and values of options.
 const OTHER_WORDS: [&str; 4] = ["age-keygen", "persist-credentials", "ssh-ed25519", "ssh-rsa"];
 
-/// Variables that the build and the tests read, and examples.
-const OTHER_VARIABLES: [&str; 6] = [
+/// Variables that the build, the installer and the tests read, and examples.
+const OTHER_VARIABLES: [&str; 7] = [
     "APPLECART_COMMIT",
+    "APPLECART_INSTALL_DIR",
     "APPLECART_SINKHOLE",
     "APPLECART_TEST_LEDGER_VICTIM",
     "AZURE_AUTHORITY_HOST",
@@ -141,6 +142,7 @@ fn every_code_between_words_is_one_of_the_programs_words() {
         let text = std::fs::read_to_string(file).unwrap();
         known.extend(text.split('"').filter(|literal| is_kebab(literal)).map(str::to_owned));
     }
+    names(&applecart::cli::command(), &mut known);
     let pipelines = text_below(&project().join("examples/pipelines"));
     let mut wrong = BTreeSet::new();
     for page in pages::all() {
@@ -181,6 +183,14 @@ fn every_variable_that_the_pages_or_the_code_name_is_in_the_table() {
         look(&file.display().to_string(), &std::fs::read_to_string(&file).unwrap());
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The names of a command's commands.
+fn names(command: &clap::Command, known: &mut BTreeSet<String>) {
+    for sub in command.get_subcommands() {
+        known.insert(sub.get_name().to_owned());
+        names(sub, known);
+    }
 }
 
 /// Everything that the pipelines say: what they set themselves is not the program's.
