@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::AppError;
 use applecart_core::fleet::{Auth, CredentialKind};
 use applecart_core::model::Actor;
-use applecart_io::intune::{ClientSecret, Overrides, of_application};
+use applecart_io::intune::{AskPerson, ClientSecret, Overrides, of_application};
 use applecart_io::vault::KeySource;
 
 /// The variables in which pipelines name the branch that a pull request is to be merged into.
@@ -31,11 +31,13 @@ type AskPassphrase = dyn Fn(&KeySource) -> Option<SecretString> + Send + Sync;
 pub struct Environment {
     look_up: Arc<LookUp>,
     ask_passphrase: Arc<AskPassphrase>,
+    ask_person: Option<AskPerson>,
 }
 
 impl Environment {
     pub fn new(look_up: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self { look_up: Arc::new(look_up), ask_passphrase: Arc::new(|_| None) }
+        let look_up = Arc::new(look_up);
+        Self { look_up, ask_passphrase: Arc::new(|_| None), ask_person: None }
     }
 
     /// The same with somebody who can be asked for the passphrase of a key file.
@@ -45,6 +47,17 @@ impl Environment {
         ask: impl Fn(&KeySource) -> Option<SecretString> + Send + Sync + 'static,
     ) -> Self {
         Self { ask_passphrase: Arc::new(ask), ..self }
+    }
+
+    /// The same with a person who can sign in; with `None`, nobody can.
+    #[must_use]
+    pub fn signing_in(self, ask: Option<AskPerson>) -> Self {
+        Self { ask_person: ask, ..self }
+    }
+
+    /// Shows a person where to sign in, where one is there.
+    pub fn ask_person(&self) -> Option<AskPerson> {
+        self.ask_person.clone()
     }
 
     /// The same for what is no run of a pipeline: no variable names a target branch.

@@ -406,19 +406,30 @@ fn init_hint(error: &InitError) -> &'static str {
 
 /// What is missing is said by the error itself; this is the way on.
 fn sign_in_hints(error: &SignInError) -> Vec<Next> {
-    let yourself = || {
-        Next::run(
-            "Or sign in as yourself, with the Azure CLI:",
-            "export APPLECART_CREDENTIAL=azure-cli",
+    let nothing = || Next::from("Nothing was read from Intune");
+    let secret = || {
+        Next::from(
+            "Without a person: set `credential` in applecart.yaml to what this place has, or APPLECART_CREDENTIAL=client-secret together with AZURE_CLIENT_SECRET",
         )
     };
     match error {
         SignInError::Placeholder => vec![
             "Nothing was read from Intune. Write the application (client) id of your app registration in Entra ID into applecart.yaml (`auth: clientId`), and commit it".into(),
         ],
-        SignInError::NoAzureCli => vec!["Nothing was read from Intune".into()],
-        _ => vec!["Nothing was read from Intune".into(), yourself()],
+        SignInError::NoAzureCli => vec![nothing(), yourself()],
+        SignInError::NoPerson { .. } => vec![nothing(), secret()],
+        _ => vec![nothing(), yourself()],
     }
+}
+
+/// How a person signs in where the fleet's own credential is on another machine.
+fn yourself() -> Next {
+    let set = if cfg!(windows) {
+        "$env:APPLECART_CREDENTIAL = 'device-code'"
+    } else {
+        "export APPLECART_CREDENTIAL=device-code"
+    };
+    Next::run("On your own machine, sign in as yourself, and run the command again:", set)
 }
 
 fn did_you_mean(near: &Option<String>) -> impl Iterator<Item = Next> {

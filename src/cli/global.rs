@@ -9,8 +9,9 @@ use clap::{Args, ValueEnum};
 
 use super::progress::Bar;
 use crate::app::{Context, Environment};
-use applecart_core::model::Timestamp;
+use applecart_core::model::{TenantId, Timestamp};
 use applecart_core::report::{escape, without_commands};
+use applecart_io::intune::Asked;
 use applecart_io::seams::{MachineClock, RandomIds};
 use applecart_io::vault::KeySource;
 
@@ -128,7 +129,7 @@ pub(super) fn context_of(repo: PathBuf) -> Context {
         frozen: None,
         clock: Arc::new(MachineClock),
         ids: Arc::new(RandomIds),
-        environment: environment(),
+        environment: environment().signing_in(may_ask().then(|| Arc::new(sign_in) as _)),
         progress: |title| Box::new(Bar::new(title)),
     }
 }
@@ -170,6 +171,33 @@ pub(super) fn may_ask() -> bool {
         .variable("CI")
         .is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
     !is_ci && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Shows where to sign in, on standard error: the result may go into a file.
+fn sign_in(asked: &Asked<'_>) {
+    let of = |tenant: Option<TenantId>| match tenant {
+        Some(tenant) => format!(" to tenant {tenant}, which asks for more than the first sign-in"),
+        None => String::new(),
+    };
+    let text = match *asked {
+        Asked::DeviceCode { tenant, page, code, limit } => format!(
+            "To sign in{}, open this page in any browser within {} minutes:\n    {}\nand enter the code:\n    {}",
+            of(tenant),
+            limit.as_secs() / 60,
+            escape(page),
+            escape(code)
+        ),
+        Asked::Browser { tenant, page, limit } => format!(
+            "To sign in{}, open this link in a browser on this machine within {} minutes:\n    {}",
+            of(tenant),
+            limit.as_secs() / 60,
+            escape(page)
+        ),
+    };
+    super::progress::aside(|| {
+        // Without it nobody can sign in, and the sign-in ends by its own limit.
+        let _ = console::Term::stderr().write_line(&text);
+    });
 }
 
 /// Asks for the passphrase of a key file, and shows nothing of what is typed.

@@ -26,6 +26,14 @@ pub(super) fn clear() {
     }
 }
 
+/// Takes the bar aside while something else is written, and draws it again below.
+pub(super) fn aside(write: impl FnOnce()) {
+    match SHOWN.lock().ok().and_then(|shown| shown.clone()) {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
 /// A bar on standard error; indicatif draws it only on a terminal.
 pub(super) struct Bar {
     title: &'static str,

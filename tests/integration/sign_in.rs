@@ -284,3 +284,27 @@ fn a_person_signs_in_otherwise_than_the_pipelines_do() {
         .says("is not a supported credential")
         .says("next: Use one of: client-secret");
 }
+
+#[test]
+fn a_laptop_in_a_fleet_of_a_pipelines_credential_is_told_at_once_how_to_sign_in() {
+    for credential in ["github", "azure-pipelines", "workload-identity"] {
+        let world = world(credential, &app());
+        run(&world, &["plan"], &[], &[]).ends_with(8).says("APPLECART_CREDENTIAL=device-code");
+        assert_eq!(sign_ins(&world), 0);
+    }
+}
+
+#[test]
+fn a_person_is_asked_only_where_one_sits() {
+    let world = world("client-secret", &app());
+    for credential in ["device-code", "browser"] {
+        let set = [("APPLECART_CREDENTIAL", credential)];
+        run(&world, &["plan"], &set, &[])
+            .ends_with(8)
+            .says("needs a person at a terminal")
+            .says("APPLECART_CREDENTIAL=client-secret together with AZURE_CLIENT_SECRET");
+        let serve = ["serve", "--once", "--listen", "127.0.0.1:0"];
+        run(&world, &serve, &set, &[]).says("needs a person at a terminal");
+    }
+    assert_eq!(sign_ins(&world), 0);
+}

@@ -47,7 +47,8 @@ pub use read::customers::Customers;
 pub use read::{KeyRequest, ReadRequest};
 pub use retry::RetryPolicy;
 pub use sign_in::{
-    CertificateError, ClientSecret, ClientSecretSource, SignInError, Variables, of_application,
+    AskPerson, Asked, CertificateError, ClientSecret, ClientSecretSource, SignInError, Variables,
+    of_application,
 };
 pub use snapshot::{SnapshotError, parse_snapshot, snapshot_of};
 pub use transport::{Answer, NoAnswer, Request, Transport};

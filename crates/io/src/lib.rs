@@ -7,6 +7,7 @@
 //! * [`store`]: the ledger's branch, its remote and its lock.
 //! * [`apply`]: walks a checked plan: opens, records the intent, uploads, reads back, records.
 //! * [`outlets`]: sends messages to those who are told.
+//! * [`loopback`]: answers the browser on this machine.
 //! * [`files`]: what a person names, read within bounds.
 //! * [`seams`]: time and chance, which a run is given.
 
@@ -14,6 +15,7 @@ pub mod apply;
 pub mod files;
 pub mod git;
 pub mod intune;
+pub mod loopback;
 pub mod outlets;
 pub mod seams;
 pub mod store;

@@ -44,6 +44,14 @@ struct SetClock {
     now: Option<DateTime<Utc>>,
 }
 
+/// A person at the page of device codes; one without a name declines.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct EnterCode {
+    user_code: String,
+    user: Option<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Approve {
@@ -64,6 +72,8 @@ enum Refusal {
     WhichToken,
     #[error("not a tenant id")]
     TenantId,
+    #[error("no device shows this code")]
+    UserCode,
     #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
@@ -139,6 +149,13 @@ fn routed(state: &State, apple: &Apple, call: &Call) -> Result<Value, Refusal> {
         (&Method::POST, ["clock"]) => {
             state.set_clock(body::<SetClock>(call)?.now);
             Ok(Value::Null)
+        }
+        (&Method::POST, ["device"]) => {
+            let EnterCode { user_code, user } = body(call)?;
+            match state.enter_device_code(&user_code, user.as_deref()) {
+                true => Ok(Value::Null),
+                false => Err(Refusal::UserCode),
+            }
         }
         (&Method::POST, ["portal", kind]) => portal(state, call, kind),
         (&Method::POST, ["apple", what]) => apple::answer(state, apple, call, what),

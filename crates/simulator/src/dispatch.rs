@@ -65,8 +65,8 @@ impl Dispatcher {
     }
 
     async fn answer(&self, call: &Call) -> Outcome {
-        if let Some(directory) = login::directory(&call.path) {
-            return Outcome::Reply(login::answer(&self.state, call, directory));
+        if login::directory(&call.path).is_some() {
+            return Outcome::Reply(login::answer(&self.state, call));
         }
         match batch::version(&call.path) {
             Some(version) => self.batch(call, version).await,

@@ -1,9 +1,10 @@
 //! Entra ID: client credentials against `/{directory}/oauth2/v2.0/token`, with a secret or a signed
-//! assertion.
+//! assertion; `person` has the sign-in of people, and the consent of an administrator.
 //!
 //! Errors bear Entra's AADSTS numbers, the ones an operator meets in practice.
 
 mod assertion;
+mod person;
 
 use std::collections::HashMap;
 
@@ -12,8 +13,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::message::{Call, Reply};
-use super::state::{AppRegistration, State, Tenant};
-use crate::words;
+use super::state::{AppRegistration, Claims, Permissions, State, Tenant};
+use crate::words::{self, TenantId};
+
+pub(super) use person::SignIns;
 
 /// Graph's and Entra's host in each of the four clouds: tokens are asked for one of the former,
 /// and assertions are made for the latter.
@@ -50,27 +53,67 @@ impl Refusal {
     }
 }
 
-/// The directory that a path signs in to; `None` for paths that are no sign-in.
-pub(super) fn directory(path: &str) -> Option<&str> {
-    let directory = path.strip_prefix('/')?.strip_suffix("/oauth2/v2.0/token")?;
-    (!directory.contains('/')).then_some(directory)
+/// What Entra answers below a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Token,
+    DeviceCode,
+    Authorize,
+    AdminConsent,
 }
 
-pub(super) fn answer(state: &State, call: &Call, directory: &str) -> Reply {
-    match token(state, call, directory) {
-        Ok(token) => Reply::json(
-            StatusCode::OK,
-            json!({
-                "token_type": "Bearer",
-                "expires_in": LIFETIME,
-                "ext_expires_in": LIFETIME,
-                "access_token": token,
-            }),
-        )
-        .with(header::CACHE_CONTROL, "no-store, no-cache")
-        .with(header::DATE, &httpdate::fmt_http_date(state.now().into())),
+fn place(path: &str) -> Option<(&str, Place)> {
+    let (directory, rest) = path.strip_prefix('/')?.split_once('/')?;
+    let place = match rest {
+        "oauth2/v2.0/token" => Place::Token,
+        "oauth2/v2.0/devicecode" => Place::DeviceCode,
+        "oauth2/v2.0/authorize" => Place::Authorize,
+        "adminconsent" => Place::AdminConsent,
+        _ => return None,
+    };
+    Some((directory, place))
+}
+
+/// The directory that a path signs in to; `None` for paths that are no sign-in.
+pub(super) fn directory(path: &str) -> Option<&str> {
+    place(path).map(|(directory, _)| directory)
+}
+
+/// An access token, and what a person may go on with.
+struct Issued {
+    access: String,
+    refresh: Option<String>,
+}
+
+pub(super) fn answer(state: &State, call: &Call) -> Reply {
+    let Some((directory, place)) = place(&call.path) else {
+        return Reply::empty(StatusCode::NOT_FOUND);
+    };
+    let answered = match place {
+        Place::Token => token(state, call, directory).map(|issued| body(&issued)),
+        Place::DeviceCode => person::device_code(state, call, directory),
+        Place::Authorize => person::authorize(state, call, directory),
+        Place::AdminConsent => person::admin_consent(state, call, directory),
+    };
+    match answered {
+        Ok(reply) => reply
+            .with(header::CACHE_CONTROL, "no-store, no-cache")
+            .with(header::DATE, &httpdate::fmt_http_date(state.now().into())),
         Err(refusal) => refuse(state, &refusal),
     }
+}
+
+fn body(issued: &Issued) -> Reply {
+    let mut body = json!({
+        "token_type": "Bearer",
+        "expires_in": LIFETIME,
+        "ext_expires_in": LIFETIME,
+        "access_token": issued.access,
+    });
+    if let Some(refresh) = &issued.refresh {
+        body["refresh_token"] = json!(refresh);
+    }
+    Reply::json(StatusCode::OK, body)
 }
 
 /// A fault's status in Entra's error shape.
@@ -100,7 +143,8 @@ fn refuse(state: &State, refusal: &Refusal) -> Reply {
         .with(header::DATE, &httpdate::fmt_http_date(state.now().into()))
 }
 
-fn token(state: &State, call: &Call, directory: &str) -> Result<String, Refusal> {
+/// The form of a request, each field once.
+fn form(call: &Call) -> Result<HashMap<String, String>, Refusal> {
     if call.method != Method::POST {
         let text = "Endpoint only accepts POST requests.";
         return Err(Refusal::bad("invalid_request", 900_561, text));
@@ -108,39 +152,57 @@ fn token(state: &State, call: &Call, directory: &str) -> Result<String, Refusal>
     if call.media_type().as_deref() != Some("application/x-www-form-urlencoded") {
         return Err(Refusal::missing("grant_type"));
     }
+    pairs(&call.body)
+}
+
+fn pairs(text: &[u8]) -> Result<HashMap<String, String>, Refusal> {
     let mut form = HashMap::new();
-    for (name, value) in url::form_urlencoded::parse(&call.body) {
+    for (name, value) in url::form_urlencoded::parse(text) {
         if form.insert(name.to_string(), value.into_owned()).is_some() {
             let text = format!("The parameter '{name}' is duplicated.");
             return Err(Refusal::bad("invalid_request", 9_000_411, text));
         }
     }
-    let field = |name: &str| {
-        form.get(name).filter(|value| !value.is_empty()).ok_or_else(|| Refusal::missing(name))
-    };
+    Ok(form)
+}
 
-    match field("grant_type")?.as_str() {
-        "client_credentials" => {}
-        other => {
-            let text = format!("The app requested an unsupported grant type '{other}'.");
-            return Err(Refusal::bad("unsupported_grant_type", 70_003, text));
-        }
-    }
-    let client = field("client_id")?;
-    let scope = field("scope")?;
-    let cloud = CLOUDS.iter().find(|(graph, _)| *scope == format!("https://{graph}/.default"));
-    let Some((_, login)) = cloud else {
-        let text = format!("The provided value for scope {scope} is not valid.");
-        return Err(Refusal::bad("invalid_scope", 1_002_012, text));
-    };
-    let unknown = || {
+fn field<'a>(form: &'a HashMap<String, String>, name: &str) -> Result<&'a str, Refusal> {
+    let value = form.get(name).filter(|value| !value.is_empty());
+    value.map(String::as_str).ok_or_else(|| Refusal::missing(name))
+}
+
+/// The tenant that a path names.
+fn tenant_of(state: &State, directory: &str) -> Result<TenantId, Refusal> {
+    let known = words::tenant_id(directory).filter(|id| state.look(*id, |_| ()).is_some());
+    known.ok_or_else(|| {
         let text = format!(
             "Tenant '{directory}' not found. Check to make sure you have the correct tenant ID \
              and are signing into the correct cloud."
         );
         Refusal::bad("invalid_request", 90_002, text)
+    })
+}
+
+fn token(state: &State, call: &Call, directory: &str) -> Result<Issued, Refusal> {
+    let form = form(call)?;
+    match field(&form, "grant_type")? {
+        "client_credentials" => {}
+        "authorization_code" | "refresh_token" | person::DEVICE_CODE => {
+            return person::token(state, &form, directory);
+        }
+        other => {
+            let text = format!("The app requested an unsupported grant type '{other}'.");
+            return Err(Refusal::bad("unsupported_grant_type", 70_003, text));
+        }
+    }
+    let client = field(&form, "client_id")?;
+    let scope = field(&form, "scope")?;
+    let cloud = CLOUDS.iter().find(|(graph, _)| scope == format!("https://{graph}/.default"));
+    let Some((graph, login)) = cloud else {
+        let text = format!("The provided value for scope {scope} is not valid.");
+        return Err(Refusal::bad("invalid_scope", 1_002_012, text));
     };
-    let id = words::tenant_id(directory).ok_or_else(unknown)?;
+    let id = tenant_of(state, directory)?;
     let proof = match assertion::of_form(&form)? {
         Some(text) => {
             Proof::Assertion { text, audience: format!("https://{login}/{id}/oauth2/v2.0/token") }
@@ -150,9 +212,11 @@ fn token(state: &State, call: &Call, directory: &str) -> Result<String, Refusal>
             None => Proof::None,
         },
     };
-    let roles =
-        state.look(id, |tenant| roles(state, tenant, client, &proof)).ok_or_else(unknown)??;
-    Ok(state.grant(id, &roles, LIFETIME))
+    let roles = state.look(id, |tenant| roles(state, tenant, client, &proof));
+    let roles = roles.unwrap_or_else(|| tenant_of(state, directory).map(|_| Vec::new()))?;
+    let claims = Claims { graph, client, tenant: id, permissions: Permissions::Roles(&roles) };
+    let access = state.grant(&claims, LIFETIME);
+    Ok(Issued { access, refresh: None })
 }
 
 /// What a client shows to prove which application it is.
@@ -166,13 +230,12 @@ enum Proof<'a> {
     None,
 }
 
-/// The permissions of an application that proves itself.
-fn roles(
+/// The application as the tenant has it, where its administrator has consented to it.
+fn app_of<'t>(
     state: &State,
-    tenant: &Tenant,
+    tenant: &'t Tenant,
     client: &str,
-    proof: &Proof<'_>,
-) -> Result<Vec<String>, Refusal> {
+) -> Result<&'t AppRegistration, Refusal> {
     let app = tenant.apps.iter().find(|app| app.client_id.eq_ignore_ascii_case(client));
     let app = app.ok_or_else(|| {
         let text = format!(
@@ -183,6 +246,31 @@ fn roles(
         );
         Refusal::bad("unauthorized_client", 700_016, text)
     })?;
+    if app.replicates_until.is_some_and(|end| state.now() < end) {
+        let text = format!(
+            "The client application '{client}' is missing service principal in the tenant '{}'.",
+            tenant.tenant_id
+        );
+        return Err(Refusal::client(7_000_229, text));
+    }
+    if app.unconsented {
+        let text = format!(
+            "The user or administrator has not consented to use the application with ID \
+             '{client}'. Send an interactive authorization request for this user and resource."
+        );
+        return Err(Refusal::bad("invalid_grant", 65_001, text));
+    }
+    Ok(app)
+}
+
+/// The permissions of an application that proves itself.
+fn roles(
+    state: &State,
+    tenant: &Tenant,
+    client: &str,
+    proof: &Proof<'_>,
+) -> Result<Vec<String>, Refusal> {
+    let app = app_of(state, tenant, client)?;
     match proof {
         Proof::Secret(given) => secret(state, app, given)?,
         Proof::Assertion { text, audience } => {

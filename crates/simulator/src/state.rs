@@ -6,6 +6,7 @@
 //! nothing touches the disk.
 
 mod approval;
+mod claims;
 mod disk;
 mod enrollment;
 mod portal;
@@ -27,11 +28,13 @@ use uuid::Uuid;
 use super::clock::Clock;
 use super::fault::{FaultRule, Faults};
 use super::journal::{Counters, Journal, LoggedRequest, Violation};
+use super::login::SignIns;
 use super::signing::{SigningError, Vendor};
 use crate::words::TenantId;
 use disk::Disk;
 
 pub use approval::Approval;
+pub(super) use claims::{Claims, Permissions};
 pub(super) use enrollment::Renewal;
 pub use enrollment::{Enrollment, EnrollmentLag};
 pub(super) use portal::push_from;
@@ -88,6 +91,8 @@ pub struct State {
     reads: AtomicU64,
     pub(super) journal: Journal,
     pub(super) faults: Faults,
+    /// Sign-ins of people that have begun, and what they go on with.
+    pub(super) sign_ins: Mutex<SignIns>,
     /// Who signs requests for Apple; made when the first is asked for.
     vendor: Mutex<Option<Vendor>>,
 }
@@ -114,6 +119,7 @@ impl State {
             reads: AtomicU64::new(0),
             journal,
             faults: Faults::new(),
+            sign_ins: Mutex::default(),
             vendor: Mutex::default(),
         })
     }
@@ -240,13 +246,16 @@ impl State {
         self.reads.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn grant(&self, tenant: TenantId, roles: &[String], seconds: i64) -> String {
-        // 244 random bits; the prefix lets a test look for it in logs.
-        let (one, two) = (Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        let token = format!("simulated-access-token.{one}{two}");
+    /// An access token in the form that Entra gives Graph's: a JWT, whose signature here is a random
+    /// number that begins so that a test can look for it in logs.
+    pub(super) fn grant(&self, claims: &Claims<'_>, seconds: i64) -> String {
         let now = self.now();
-        let grant =
-            Grant { tenant, roles: roles.into(), expires: now + Duration::seconds(seconds) };
+        let expires = now + Duration::seconds(seconds);
+        // 244 random bits.
+        let (one, two) = (Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let token = format!("{}.simulated-access-token-{one}{two}", claims.unsigned(now, expires));
+        let roles = claims.permissions.all();
+        let grant = Grant { tenant: claims.tenant, roles: roles.into(), expires };
         let mut grants = self.grants.write().unwrap_or_else(PoisonError::into_inner);
         // Long-running simulators would otherwise collect every token ever issued.
         if grants.len() >= 1024 && grants.len().is_power_of_two() {

@@ -23,7 +23,9 @@ pub fn connector(context: &Context) -> Result<Connector, AppError> {
     let seams = Seams { clock: Arc::clone(&context.clock), ids: Arc::clone(&context.ids) };
     let options = ConnectorOptions::new(Box::new(move |auth| secrets.client_secret(auth)));
     let variables = Box::new(move |name: &str| variables.variable(name));
-    Ok(Connector::new(ConnectorOptions { overrides, variables, seams, ..options })?)
+    let ask_person = context.environment.ask_person();
+    let options = ConnectorOptions { overrides, variables, ask_person, seams, ..options };
+    Ok(Connector::new(options)?)
 }
 
 /// The way to Entra and Graph, for a run that is to sign in to these tenants. What keeps it from

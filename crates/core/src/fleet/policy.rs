@@ -340,6 +340,17 @@ kebab_enum! {
         ManagedIdentity => "managed-identity",
         /// The signed-in Azure CLI.
         AzureCli => "azure-cli",
+        /// A person who enters a code in a browser anywhere.
+        DeviceCode => "device-code",
+        /// A person who signs in with a browser on this machine.
+        Browser => "browser",
+    }
+}
+
+impl CredentialKind {
+    /// Whether a person signs in, who has to be there.
+    pub fn is_person(self) -> bool {
+        matches!(self, Self::DeviceCode | Self::Browser)
     }
 }
 

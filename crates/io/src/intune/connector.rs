@@ -12,7 +12,7 @@ use super::read::customers::{self, Customers};
 use super::read::{self, KeyRequest, ReadRequest, one};
 use super::retry::{RetryPolicy, Run};
 use super::session::Session;
-use super::sign_in::{ClientSecretSource, SignIn, SignInError, Sources, Variables};
+use super::sign_in::{AskPerson, ClientSecretSource, SignIn, SignInError, Sources, Variables};
 use super::transport::{Network, Transport};
 use super::turn::Turn;
 use super::write::IntuneWrite;
@@ -31,6 +31,8 @@ pub struct ConnectorOptions {
     /// Where the other kinds of credential are found: environment variables by name. Asked at
     /// the first sign-in with a kind.
     pub variables: Variables,
+    /// Shows a person where to sign in; `None` where nobody is there.
+    pub ask_person: Option<AskPerson>,
     pub retry: RetryPolicy,
     /// How requests leave: over the network where `None`.
     pub transport: Option<Arc<dyn Transport>>,
@@ -50,6 +52,7 @@ impl ConnectorOptions {
             overrides: Overrides::default(),
             client_secret,
             variables: Box::new(|_| None),
+            ask_person: None,
             retry: RetryPolicy::default(),
             transport: None,
             timeout: Duration::from_secs(60),
@@ -134,6 +137,7 @@ impl Connector {
             sources: Sources::new(
                 options.client_secret,
                 options.variables,
+                options.ask_person,
                 Arc::clone(&seams.clock),
             ),
             http: Arc::new(Http::new(transport, seams, options.timeout)),

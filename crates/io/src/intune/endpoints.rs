@@ -166,6 +166,26 @@ impl Endpoint {
         self.login.join(&format!("/{tenant}/oauth2/v2.0/token"))
     }
 
+    /// The address that gives a person a token; without a tenant, for their own directory.
+    pub(super) fn token_of(&self, tenant: Option<TenantId>) -> String {
+        self.of_person(tenant, "token")
+    }
+
+    /// The address that gives a code for a person to enter.
+    pub(super) fn device_code(&self, tenant: Option<TenantId>) -> String {
+        self.of_person(tenant, "devicecode")
+    }
+
+    /// The page on which a person signs in.
+    pub(super) fn authorize(&self, tenant: Option<TenantId>) -> String {
+        self.of_person(tenant, "authorize")
+    }
+
+    fn of_person(&self, tenant: Option<TenantId>, what: &str) -> String {
+        let directory = tenant.map_or("organizations".to_owned(), |tenant| tenant.to_string());
+        self.login.join(&format!("/{directory}/oauth2/v2.0/{what}"))
+    }
+
     /// What a signed assertion for `tenant` names as its audience: the cloud's own token address,
     /// whatever the overrides say, so that a proxy's assertion is good at Entra.
     pub(super) fn audience(&self, tenant: TenantId) -> String {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::jwt::Claims;
 use super::reply::{Fault, Reply, Retry};
+use super::scrub::Scrubber;
 use applecart_core::fleet::{Cloud, CredentialKind};
 use applecart_core::model::{Problem, ProblemCode, TenantId};
 
@@ -29,11 +30,18 @@ pub(super) struct Application {
 pub(super) struct SignInFault {
     pub(super) problem: Problem,
     pub(super) retry: Retry,
+    /// Entra's own number of it (AADSTS…).
+    pub(super) number: Option<u64>,
 }
 
 impl SignInFault {
     fn lasting(code: ProblemCode, detail: impl Into<String>) -> Self {
-        Self { problem: Problem::new(code, detail), retry: Retry::No }
+        Self { problem: Problem::new(code, detail), retry: Retry::No, number: None }
+    }
+
+    /// A failure that does not pass by itself and is nobody's answer.
+    pub(super) fn of_sign_in(detail: impl Into<String>) -> Self {
+        Self::lasting(ProblemCode::SignInFailed, detail)
     }
 }
 
@@ -80,10 +88,11 @@ impl Application {
             Fault::TimedOut { .. } => {
                 (ProblemCode::Timeout, "Entra did not answer the sign-in in time".to_owned())
             }
-            Fault::SignIn(problem) => return SignInFault { problem, retry },
+            Fault::SignIn(problem) => return SignInFault { problem, retry, number: None },
             Fault::Refused(refusal) => (ProblemCode::SignInFailed, refusal.describe()),
         };
-        SignInFault { problem: Problem { request_id, ..Problem::new(code, detail) }, retry }
+        let problem = Problem { request_id, ..Problem::new(code, detail) };
+        SignInFault { problem, retry, number: None }
     }
 
     /// 429, 5xx and redirects.
@@ -113,27 +122,55 @@ impl Application {
             fault.problem.request_id = reply.request_id();
             return fault;
         };
+        let mut fault = self.explain(&body, presented, &reply.scrub, Some(reply.status));
+        fault.problem.request_id = fault.problem.request_id.or_else(|| reply.request_id());
+        if fault.number == Some(90033) || body.error == "temporarily_unavailable" {
+            fault.problem.code = ProblemCode::ServerError;
+            fault.retry = Retry::Later(reply.retry_after());
+        }
+        fault
+    }
+
+    /// What a browser brought back from the page where a person was to sign in.
+    pub(super) fn declined(&self, error: &str, description: &str) -> SignInFault {
+        let (error, error_description) = (error.to_owned(), description.to_owned());
+        let body = ErrorBody { error, error_description, ..ErrorBody::default() };
+        self.explain(&body, None, &Scrubber::default(), None)
+    }
+
+    fn explain(
+        &self,
+        body: &ErrorBody,
+        presented: Option<&Claims>,
+        scrub: &Scrubber,
+        status: Option<u16>,
+    ) -> SignInFault {
         let number = body.error_codes.first().copied().or_else(|| aadsts(&body.error_description));
         let (code, advice) = self.advice(number.unwrap_or_default(), presented);
         let said = advice.unwrap_or_else(|| {
-            let said = reply.scrub.sentence(&body.error_description);
-            let said = said.or_else(|| reply.scrub.word(&body.error));
+            let said = scrub.sentence(&body.error_description);
+            let said = said.or_else(|| scrub.word(&body.error));
             let said = said.unwrap_or_else(|| "no reason that can be shown".to_owned());
-            format!("Entra refused the sign-in ({}): {said}", reply.status)
+            let status = status.map(|status| format!(" ({status})")).unwrap_or_default();
+            format!("Entra refused the sign-in{status}: {said}")
         });
         let detail = match number.map(|number| format!("AADSTS{number}")) {
             Some(number) if !said.contains(&number) => format!("{number}: {said}"),
             _ => said,
         };
-        let id = body.trace_id.or(body.correlation_id);
+        let id = body.trace_id.as_deref().or(body.correlation_id.as_deref());
         let mut fault = SignInFault::lasting(code, detail);
-        fault.problem.request_id =
-            id.and_then(|id| reply.scrub.word(&id)).or_else(|| reply.request_id());
-        if number == Some(90033) || body.error == "temporarily_unavailable" {
-            fault.problem.code = ProblemCode::ServerError;
-            fault.retry = Retry::Later(reply.retry_after());
-        }
-        fault
+        fault.problem.request_id = id.and_then(|id| scrub.word(id));
+        SignInFault { number, ..fault }
+    }
+
+    /// Whether an answer only says that the person has not entered the code yet.
+    pub(super) fn is_pending(reply: &Reply) -> bool {
+        let said = serde_json::from_slice::<ErrorBody>(&reply.body);
+        reply.status == 400
+            && said.is_ok_and(|body| {
+                matches!(body.error.as_str(), "authorization_pending" | "slow_down")
+            })
     }
 }
 
@@ -157,7 +194,7 @@ fn check_token(reply: Reply) -> Result<Reply, SignInFault> {
     let detail = "the sign-in address answered 200 without a usable token; check APPLECART_LOGIN_URL and the proxy";
     let problem = Problem::new(ProblemCode::BadAnswer, detail);
     let problem = Problem { request_id: reply.request_id(), ..problem };
-    Err(SignInFault { problem, retry: Retry::Few })
+    Err(SignInFault { problem, retry: Retry::Few, number: None })
 }
 
 #[cfg(test)]

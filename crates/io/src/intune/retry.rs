@@ -3,6 +3,7 @@
 //! Only says when; what may be repeated is the caller's decision, for a write is not a read.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::turn::Turn;
@@ -71,6 +72,8 @@ impl Run {
 pub(super) struct Budget {
     policy: RetryPolicy,
     deadline: Duration,
+    /// Milliseconds in which a person signed in.
+    given_back: AtomicU64,
     /// Its place among the tenants that are read at once, where it has one.
     turn: Option<Arc<Turn>>,
     seams: Seams,
@@ -85,12 +88,20 @@ impl Budget {
         seams: Seams,
     ) -> Self {
         let deadline = seams.clock.elapsed().saturating_add(policy.budget.min(run));
-        Self { policy, deadline, turn, seams }
+        Self { policy, deadline, given_back: AtomicU64::new(0), turn, seams }
+    }
+
+    /// Makes up for time that a person took.
+    pub(super) fn give_back(&self, time: Duration) {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.given_back.fetch_add(millis, Ordering::Relaxed);
     }
 
     /// The time left until the deadline, for a request's own timeout.
     pub(super) fn left(&self) -> Duration {
-        self.deadline.saturating_sub(self.seams.clock.elapsed())
+        let given_back = Duration::from_millis(self.given_back.load(Ordering::Relaxed));
+        let deadline = self.deadline.saturating_add(given_back);
+        deadline.saturating_sub(self.seams.clock.elapsed())
     }
 
     /// Waits for the next attempt; `false` when there is none.

@@ -5,6 +5,9 @@
 //! [`Endpoint`] says, and [`SignIn`] repeats them within the tenant's [`Budget`]. That holds for a
 //! client secret and for every kind of assertion; only `azure-cli` asks a program instead.
 //!
+//! People sign in with `person`, of which `azure_identity` has nothing: `oauth2` does that protocol,
+//! and [`Exchange`] carries its requests, too.
+//!
 //! Rooms: `source` finds what proves to be the application, once a run; `certificate` signs an
 //! assertion with the application's own key, `federated` fetches one that another service signs,
 //! `azure_cli` asks `az`; `jwt` is the form of assertions; `error` says what is missing.
@@ -13,11 +16,14 @@ mod azure_cli;
 mod certificate;
 mod error;
 mod federated;
+mod person;
 mod source;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use azure_core::Bytes;
 use azure_core::cloud::CustomConfiguration;
 use azure_core::credentials::{Secret, TokenCredential};
 use azure_core::error::ErrorKind;
@@ -38,7 +44,7 @@ use super::client::Http;
 use super::endpoints::Endpoint;
 use super::entra::{Application, SignInFault};
 use super::jwt;
-use super::reply::Retry;
+use super::reply::{Fault, Reply, Retry};
 use super::retry::Budget;
 use super::scrub::Scrubber;
 use super::transport;
@@ -49,6 +55,8 @@ use applecart_core::model::{Problem, ProblemCode, TenantId};
 use azure_cli::{Cli, CliCredential};
 pub use certificate::CertificateError;
 pub use error::SignInError;
+use person::PersonCredential;
+pub use person::{AskPerson, Asked};
 use source::value;
 pub use source::{ClientSecret, ClientSecretSource, Variables, of_application};
 pub(super) use source::{Proof, Sources};
@@ -96,6 +104,7 @@ impl SignIn {
         let exchange = Arc::new(Exchange {
             loopback: endpoint.is_loopback(&url),
             url,
+            endpoint: endpoint.clone(),
             http,
             proof,
             audience: endpoint.audience(tenant),
@@ -129,6 +138,11 @@ impl SignIn {
 
     /// A token, from memory or from Entra.
     pub(super) async fn bearer(&self, budget: &Budget) -> Result<Bearer, Problem> {
+        self.token(budget).await.map_err(|fault| fault.problem)
+    }
+
+    /// The same, with what Entra answered where there is none.
+    pub(super) async fn token(&self, budget: &Budget) -> Result<Bearer, SignInFault> {
         let mut state = self.state.lock().await;
         let mut attempt = 0;
         loop {
@@ -136,7 +150,15 @@ impl SignIn {
             let scopes = [self.scope.as_str()];
             let asking = state.credential.get_token(&scopes, None);
             let clock = &*self.exchange.http.seams.clock;
-            let fault = match within(clock, budget.left(), asking).await {
+            // A person takes their time, which is not the tenant's; their sign-in ends by itself.
+            let begun = clock.elapsed();
+            let is_person = matches!(self.exchange.proof, Proof::Person(_));
+            let limit = if is_person { Duration::MAX } else { budget.left() };
+            let asked = within(clock, limit, asking).await;
+            if is_person {
+                budget.give_back(clock.elapsed().saturating_sub(begun));
+            }
+            let fault = match asked {
                 Some(Ok(token)) => {
                     let bearer = Bearer(Zeroizing::new(token.token.secret().to_owned()));
                     state.issued = Some(bearer.clone());
@@ -147,16 +169,17 @@ impl SignIn {
                 None => SignInFault {
                     problem: Problem::new(ProblemCode::Timeout, "Entra did not answer in time"),
                     retry: Retry::No,
+                    number: None,
                 },
             };
             let asked = match fault.retry {
-                Retry::No => return Err(fault.problem),
-                Retry::Few if attempt >= GARBLED_ATTEMPTS => return Err(fault.problem),
+                Retry::No => return Err(fault),
+                Retry::Few if attempt >= GARBLED_ATTEMPTS => return Err(fault),
                 Retry::Few => None,
                 Retry::Later(asked) => asked,
             };
             if !budget.wait(attempt, asked).await {
-                return Err(fault.problem);
+                return Err(fault);
             }
         }
     }
@@ -177,6 +200,7 @@ impl SignIn {
 struct Exchange {
     http: Arc<Http>,
     url: String,
+    endpoint: Endpoint,
     loopback: bool,
     proof: Proof,
     /// For whom an assertion of the application's own key is made.
@@ -209,6 +233,7 @@ impl Exchange {
             .map(|credential| credential as Arc<dyn TokenCredential>),
             Proof::AzureCli(cli) => CliCredential::new(self, cli)
                 .map(|credential| credential as Arc<dyn TokenCredential>),
+            Proof::Person(person) => Ok(PersonCredential::new(self, person) as _),
         };
         made.map_err(|_| SignInError::ClientId { client_id: client_id.clone() })
     }
@@ -237,15 +262,31 @@ impl Exchange {
     fn cli(&self) -> Option<&Cli> {
         match &self.proof {
             Proof::AzureCli(cli) => Some(cli),
-            Proof::Secret(_) | Proof::Assertion(_) => None,
+            Proof::Secret(_) | Proof::Assertion(_) | Proof::Person(_) => None,
         }
     }
 
     fn scrubber(&self) -> Scrubber {
         match &self.proof {
             Proof::Secret(secret) => Scrubber::default().holding(secret.expose()),
-            Proof::Assertion(_) | Proof::AzureCli(_) => Scrubber::default(),
+            Proof::Assertion(_) | Proof::AzureCli(_) | Proof::Person(_) => Scrubber::default(),
         }
+    }
+
+    /// Sends a form to Entra. Nothing secret in it is shown, should the answer repeat it.
+    async fn post(&self, url: &str, form: Bytes) -> Result<Reply, Fault> {
+        const SECRET: [&str; 5] =
+            ["client_assertion", "refresh_token", "code", "code_verifier", "device_code"];
+        const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let scrub = url::form_urlencoded::parse(&form)
+            .filter(|(name, _)| SECRET.contains(&&**name))
+            .map(|(_, value)| Zeroizing::new(value.into_owned()))
+            .fold(self.scrubber(), |scrub, secret| scrub.holding(&secret));
+        let post = transport::Request::new(Method::POST, url, self.loopback)
+            .with("content-type", FORM)
+            .accepting_json();
+        let post = transport::Request { body: Some(form), ..post };
+        self.http.send(post, Duration::MAX, Arc::new(scrub)).await
     }
 
     /// Leaves the reason of a failure; the error that is returned only says that there is one.
@@ -255,14 +296,13 @@ impl Exchange {
     }
 
     fn take_fault(&self) -> SignInFault {
+        self.fault_or(|| SignInFault::of_sign_in("the sign-in failed for no reason given"))
+    }
+
+    /// The reason that was left, where one was.
+    fn fault_or(&self, otherwise: impl FnOnce() -> SignInFault) -> SignInFault {
         let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        fault.take().unwrap_or_else(|| SignInFault {
-            problem: Problem::new(
-                ProblemCode::SignInFailed,
-                "the sign-in failed for no reason given",
-            ),
-            retry: Retry::No,
-        })
+        fault.take().unwrap_or_else(otherwise)
     }
 }
 
@@ -301,16 +341,7 @@ impl HttpClient for Exchange {
             .find(|(name, _)| name == "client_assertion")
             .map(|(_, value)| Zeroizing::new(value.into_owned()));
         let presented = assertion.as_ref().and_then(|assertion| jwt::claims(assertion));
-        let scrub = match &assertion {
-            Some(assertion) => self.scrubber().holding(assertion),
-            None => self.scrubber(),
-        };
-        const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
-        let post = transport::Request::new(Method::POST, &self.url, self.loopback)
-            .with("content-type", FORM)
-            .accepting_json();
-        let post = transport::Request { body: Some(form), ..post };
-        let outcome = self.http.send(post, std::time::Duration::MAX, Arc::new(scrub)).await;
+        let outcome = self.post(&self.url, form).await;
         match self.application.judge(outcome, presented.as_ref()) {
             Ok(reply) => {
                 Ok(AsyncRawResponse::from_bytes(StatusCode::Ok, Headers::new(), reply.body))

@@ -43,6 +43,11 @@ pub struct Switches {
     pub approval: Option<ApprovalPolicy>,
     /// Nobody licensed Intune here.
     pub unlicensed: bool,
+    /// The number with which a silent sign-in of a person is refused here, such as 50076: a second
+    /// factor is asked for in this tenant itself.
+    pub interaction_required: Option<u32>,
+    /// How long a fresh consent takes to reach every server of Entra's.
+    pub consent_lag_seconds: u32,
 }
 
 impl Default for Switches {
@@ -64,6 +69,8 @@ impl Default for Switches {
             held_elsewhere: HeldElsewhereAnswer::default(),
             approval: None,
             unlicensed: false,
+            interaction_required: None,
+            consent_lag_seconds: 0,
         }
     }
 }

@@ -31,6 +31,12 @@ pub struct Tenant {
     /// The applications consented to here; a writer and a reader when left out.
     #[serde(default = "AppRegistration::defaults")]
     pub apps: Vec<AppRegistration>,
+    /// Applications of other tenants that an administrator's consent brings here.
+    #[serde(default)]
+    pub available_apps: Vec<AppRegistration>,
+    /// The people who may act here, as members or by a delegation to their partner (GDAP).
+    #[serde(default)]
+    pub users: Vec<String>,
     /// The push certificate, if there is one.
     #[serde(default)]
     pub apple_push_notification_certificate: Option<Push>,
@@ -72,6 +78,8 @@ impl Tenant {
             tenant_id: tenant_id.into(),
             display_name: String::new(),
             apps: AppRegistration::defaults(),
+            available_apps: Vec::new(),
+            users: Vec::new(),
             apple_push_notification_certificate: None,
             dep_onboarding_settings: Vec::new(),
             vpp_tokens: Vec::new(),
@@ -148,6 +156,21 @@ pub struct AppRegistration {
     pub federated_credentials: Vec<FederatedCredential>,
     /// The application permissions consented to.
     pub roles: Vec<String>,
+    /// The delegated permissions consented to: what a person who signs in with it may do.
+    #[serde(default)]
+    pub delegated: Vec<String>,
+    /// `Allow public client flows`: without it, people cannot sign in with a device code.
+    #[serde(default)]
+    pub public_client: bool,
+    /// Where a browser may be sent back to. The port of one on this machine does not count.
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+    /// It is in the directory, and no administrator has consented to it.
+    #[serde(default)]
+    pub unconsented: bool,
+    /// Until then the consent has not reached every server of Entra's.
+    #[serde(default)]
+    pub replicates_until: Option<DateTime<Utc>>,
 }
 
 /// An issuer and a subject whose assertions an application trusts.

@@ -45,6 +45,9 @@ impl Application {
             50105 | 501_051 => format!(
                 "tenant {tenant} lets only what is assigned use application {client_id}. An administrator of the tenant opens Enterprise applications > the application > Properties and sets `Assignment required?` to No, or assigns it"
             ),
+            50020 | 90072 if self.credential.is_person() => format!(
+                "the account that signed in does not exist in tenant {tenant} and has no delegation (GDAP) to it; sign in with one that has, or leave the tenant out with --select"
+            ),
             50020 | 90072 => format!(
                 "the account that signs in does not exist in tenant {tenant}; check tenantId and the cloud of its sign-in"
             ),
@@ -70,7 +73,15 @@ impl Application {
             7_000_222 => {
                 format!("the client secret of application {client_id} has expired; make a new one")
             }
+            7_000_218 if self.credential.is_person() => format!(
+                "application {client_id} takes no sign-in of people. Whoever owns it opens App registrations > Authentication, adds the platform `Mobile and desktop applications` with the redirect URI http://localhost, and switches on `Allow public client flows`"
+            ),
+            50011 if self.credential.is_person() => format!(
+                "application {client_id} does not know the address http://localhost, to which the browser comes back. Whoever owns it adds it under App registrations > Authentication > Mobile and desktop applications"
+            ),
             7_000_216 | 7_000_218 => self.nothing_presented().to_owned(),
+            65004 => "the sign-in was declined in the browser; nothing was read".to_owned(),
+            70019 => "nobody entered the code in time; run the command again".to_owned(),
             700_025 => format!(
                 "application {client_id} is registered as a public client; switch off `Allow public client flows`"
             ),

@@ -12,12 +12,11 @@ use tokio::sync::Mutex;
 
 use super::super::entra::{self, SignInFault};
 use super::super::jwt;
-use super::super::reply::Retry;
 use super::super::scrub::Scrubber;
 use super::error::SignInError;
 use super::{Exchange, Variables, value};
 use applecart_core::fleet::Cloud;
-use applecart_core::model::{Problem, ProblemCode, TenantId};
+use applecart_core::model::TenantId;
 
 /// `az` of one run.
 pub(in crate::intune) struct Cli {
@@ -103,7 +102,7 @@ fn failed(what: &str, tenant: TenantId, cloud: Cloud) -> SignInFault {
     let detail = format!(
         "{what}; sign in with: az cloud set --name {cloud} && az login --tenant {tenant} --allow-no-subscriptions"
     );
-    SignInFault { problem: Problem::new(ProblemCode::SignInFailed, detail), retry: Retry::No }
+    SignInFault::of_sign_in(detail)
 }
 
 /// Whether a token may go into a header, and is for this tenant.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::certificate::CertificateError;
+use applecart_core::fleet::CredentialKind;
 use applecart_core::model::{Problem, ProblemCode};
 
 /// Why a sign-in cannot even be tried.
@@ -69,6 +70,10 @@ pub enum SignInError {
         "credential azure-cli needs the Azure CLI, and no `az` is on the PATH; install it, then run az login --tenant <tenantId> --allow-no-subscriptions for each tenant"
     )]
     NoAzureCli,
+    #[error(
+        "credential {credential} needs a person at a terminal, and nobody can be asked here (standard input and standard error have to be a terminal, and CI must not be set)"
+    )]
+    NoPerson { credential: CredentialKind },
 }
 
 impl From<SignInError> for Problem {

@@ -260,7 +260,7 @@ fn sendable(variable: &'static str, text: &str) -> Result<Zeroizing<String>, Sig
 
 impl From<SignInError> for SignInFault {
     fn from(error: SignInError) -> Self {
-        Self { problem: error.into(), retry: Retry::No }
+        Self { problem: error.into(), retry: Retry::No, number: None }
     }
 }
 

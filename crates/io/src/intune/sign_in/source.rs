@@ -11,6 +11,7 @@ use super::azure_cli::Cli;
 use super::certificate::Certificate;
 use super::error::SignInError;
 use super::federated::{self, Federated, Issuer};
+use super::person::{AskPerson, Person};
 use crate::seams::Clock;
 use applecart_core::fleet::{Auth, CredentialKind};
 
@@ -53,6 +54,8 @@ pub(in crate::intune) enum Proof {
     Assertion(Arc<Assertions>),
     /// No proof of its own: `az` has signed in.
     AzureCli(Arc<Cli>),
+    /// A person at this terminal.
+    Person(Arc<Person>),
 }
 
 /// Where signed statements come from.
@@ -90,6 +93,7 @@ impl Assertions {
 pub(in crate::intune) struct Sources {
     client_secret: ClientSecretSource,
     variables: Variables,
+    ask_person: Option<AskPerson>,
     clock: Arc<dyn Clock>,
     made: Mutex<Vec<(Key, Proof)>>,
 }
@@ -100,7 +104,7 @@ struct Key {
     credential: CredentialKind,
     /// Whose certificate it is; the statements of others name no application.
     client_id: Option<String>,
-    /// For whom others make their statements.
+    /// For whom others make their statements: it tells the clouds apart.
     exchange: Option<&'static str>,
 }
 
@@ -117,6 +121,9 @@ impl Key {
             CredentialKind::Github | CredentialKind::ManagedIdentity => {
                 (None, Some(federated::exchange(auth.cloud)))
             }
+            CredentialKind::DeviceCode | CredentialKind::Browser => {
+                (Some(auth.client_id.clone()), Some(federated::exchange(auth.cloud)))
+            }
         };
         Self { credential, client_id, exchange }
     }
@@ -126,9 +133,10 @@ impl Sources {
     pub(in crate::intune) fn new(
         client_secret: ClientSecretSource,
         variables: Variables,
+        ask_person: Option<AskPerson>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { client_secret, variables, clock, made: Mutex::default() }
+        Self { client_secret, variables, ask_person, clock, made: Mutex::default() }
     }
 
     /// What proves to be the application of `auth`, or what is missing. Sends nothing.
@@ -159,6 +167,11 @@ impl Sources {
             }
             CredentialKind::AzureCli => {
                 return Cli::find(variables).map(|cli| Proof::AzureCli(Arc::new(cli)));
+            }
+            CredentialKind::DeviceCode | CredentialKind::Browser => {
+                let ask = self.ask_person.clone();
+                let ask = ask.ok_or(SignInError::NoPerson { credential: auth.credential })?;
+                return Ok(Proof::Person(Arc::new(Person::new(auth.credential, ask))));
             }
             CredentialKind::WorkloadIdentity => federated::workload(variables)?,
             CredentialKind::Github => federated::github(variables, exchange)?,

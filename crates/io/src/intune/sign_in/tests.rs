@@ -350,6 +350,7 @@ async fn what_is_missing_is_said_without_a_request() {
             // Only the machine knows whether it has one.
             CredentialKind::ManagedIdentity => continue,
             CredentialKind::AzureCli => "az login --tenant",
+            CredentialKind::DeviceCode | CredentialKind::Browser => "needs a person at a terminal",
         };
         let auth = auth_with(credential);
         let error = connector.check(&auth).unwrap_err().to_string();

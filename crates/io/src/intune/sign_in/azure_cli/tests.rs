@@ -84,7 +84,7 @@ fn sign_in(code: i32, stdout: String, stderr: &'static str) -> (SignIn, Arc<Az>)
 async fn refusal(code: i32, stdout: String, stderr: &'static str) -> String {
     let (sign_in, _) = sign_in(code, stdout, stderr);
     let problem = sign_in.bearer(&budget()).await.err().unwrap();
-    assert_eq!(problem.code, ProblemCode::SignInFailed);
+    assert_eq!(problem.code, applecart_core::model::ProblemCode::SignInFailed);
     problem.detail.unwrap()
 }
 

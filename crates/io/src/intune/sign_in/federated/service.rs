@@ -105,7 +105,7 @@ impl Service {
 
     fn fault(&self, code: ProblemCode, what: &str) -> SignInFault {
         let problem = Problem::new(code, format!("{} {what}", self.name));
-        SignInFault { problem, retry: Retry::No }
+        SignInFault { problem, retry: Retry::No, number: None }
     }
 }
 
