@@ -14,6 +14,7 @@ mod completions;
 #[cfg(feature = "simulator")]
 mod demo;
 mod doctor;
+mod entra;
 mod error;
 mod explain;
 mod format;
@@ -28,6 +29,7 @@ mod leave;
 mod ledger;
 mod man;
 mod notify;
+mod onboard;
 mod output;
 mod plan;
 mod progress;
@@ -88,6 +90,7 @@ Examples:
 enum Command {
     Init(init::Args),
     Import(import::Args),
+    Onboard(Box<onboard::Args>),
     Validate(validate::Args),
     Plan(plan::Args),
     Apply(apply::Args),
@@ -102,6 +105,7 @@ enum Command {
     Notify(notify::Args),
     Ticket(ticket::Args),
     Doctor(doctor::Args),
+    Entra(entra::Args),
     Explain(explain::Args),
     Ledger(ledger::Args),
     Ci(ci::Args),
@@ -130,6 +134,7 @@ impl Command {
             | Self::History(_)
             | Self::Audit(_)
             | Self::Doctor(_)
+            | Self::Entra(_)
             | Self::Explain(_)
             | Self::Schema(_)
             | Self::Completions(_)
@@ -140,6 +145,7 @@ impl Command {
             Self::Ci(args) => args.is_read_only(),
             Self::Init(_)
             | Self::Import(_)
+            | Self::Onboard(_)
             | Self::Apply(_)
             | Self::Acknowledge(_)
             | Self::Seal(_)
@@ -265,6 +271,7 @@ fn dispatch(command: Command, context: &Context, output: &Output) -> Result<Outc
     match command {
         Command::Init(args) => init::run(args, context, output),
         Command::Import(args) => import::run(&args, context, output),
+        Command::Onboard(args) => onboard::run(&args, context, output),
         Command::Validate(args) => validate::run(&args, context, output),
         Command::Plan(args) => plan::run(args, context, output),
         Command::Apply(args) => apply::run(args, context, output),
@@ -279,6 +286,7 @@ fn dispatch(command: Command, context: &Context, output: &Output) -> Result<Outc
         Command::Notify(args) => notify::run(args, context, output),
         Command::Ticket(args) => ticket::run(args, context, output),
         Command::Doctor(args) => doctor::run(args, context, output),
+        Command::Entra(args) => entra::run(&args, context, output),
         Command::Explain(args) => explain::run(args, output),
         Command::Ledger(args) => ledger::run(args, context, output),
         Command::Ci(args) => ci::run(args, context, output),

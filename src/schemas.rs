@@ -21,6 +21,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
     schemas.push(("ticket-list.schema.json", of::<report::ticket::TicketList>()));
     schemas.push(("tenants.schema.json", of::<report::tenants::TenantList>()));
     schemas.push(("version.schema.json", of::<report::version::Version>()));
+    schemas.push(("onboard.schema.json", of::<report::onboard::Onboarding>()));
     schemas.push(("event.schema.json", of::<outlets::event::CloudEvent>()));
     schemas.push(("doctor.schema.json", of::<report::Doctor>()));
     schemas.push(("renew.schema.json", of::<report::Renewals>()));

@@ -1,5 +1,7 @@
 //! Looks at everything that a run needs. Reads only: nothing is written, created or sent.
 
+mod permissions;
+
 use std::path::{Path, PathBuf};
 
 use super::session::{self, Loaded, Tree, Which, clone, trust};
@@ -654,6 +656,7 @@ fn tenants(
     };
     let read = session::read_live(context, &connector, loaded, selection);
     let live = block_on(read)?;
+    checks.extend(permissions::check(context, loaded, selection, &connector, &live)?);
     let overrides = context.environment.overrides()?;
     let health = session::selected(&loaded.fleet, selection).filter_map(|tenant| {
         let seen = live.get(&tenant.name)?;

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use super::acknowledge::AcknowledgeError;
 use super::ci::CiError;
 use super::download::DownloadError;
+use super::entra::EntraError;
 use super::files::PlanFileError;
 use super::import::ImportError;
 use super::init::InitError;
 use super::ledger::CreateError;
 use super::notify::NotifyError;
+use super::onboard::OnboardError;
 use super::renew::RenewError;
 use super::ticket::TicketError;
 use applecart_core::fleet::{Desired, Diagnostic};
@@ -140,6 +142,10 @@ pub enum AppError {
     Demo(#[from] super::demo::DemoError),
     #[error(transparent)]
     Import(#[from] ImportError),
+    #[error(transparent)]
+    Onboard(#[from] OnboardError),
+    #[error(transparent)]
+    Entra(#[from] EntraError),
     #[error(transparent)]
     Seal(#[from] SealError),
     #[error(transparent)]

@@ -30,6 +30,15 @@ pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, AppError> {
     Ok(bytes)
 }
 
+/// A list of customers, in whatever encoding it is.
+pub(super) fn list_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, AppError> {
+    let bytes = read(path, MAX_LIST)?;
+    if bytes.len() as u64 > MAX_LIST {
+        return Err(AppError::file(path, "read")(std::io::ErrorKind::FileTooLarge.into()));
+    }
+    Ok(bytes)
+}
+
 /// A list of customers.
 pub(super) fn list(path: &Path) -> Result<String, AppError> {
     text(path, MAX_LIST)

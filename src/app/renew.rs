@@ -22,6 +22,7 @@ use applecart_core::renewal::due::{self, Due, DueError};
 use applecart_core::renewal::split_spec;
 use applecart_core::report::{Proposal, RENEW_FORMAT_VERSION, Sheet, Sheets, complete_sheet};
 use applecart_core::rules::bindings::Bindings;
+use applecart_io::git::network::Pushed;
 use applecart_io::git::{GitError, Repo};
 
 pub use account::{AccountOptions, move_account};
@@ -131,18 +132,18 @@ pub struct Start {
 }
 
 /// The fleet at the base: what renewals go on from, because reviewers have agreed to it.
-struct Ground {
-    loaded: Loaded,
-    source: Source,
-    start: Start,
+pub(super) struct Ground {
+    pub(super) loaded: Loaded,
+    pub(super) source: Source,
+    pub(super) start: Start,
     /// Where branches are pushed to; `None` where there is no remote.
-    remote: Option<String>,
+    pub(super) remote: Option<String>,
 }
 
 impl Ground {
     /// Reads the fleet at the base: what `plan` judges by, so that a branch brings one file and
     /// nothing else that is not merged yet. Without a remote it is `--rev`.
-    fn load(context: &Context, selection: &Selection) -> Result<Self, AppError> {
+    pub(super) fn load(context: &Context, selection: &Selection) -> Result<Self, AppError> {
         let repo = Repo::discover(&context.repo)?;
         let base = super::find_base(&repo, context, Reach::Remote)?;
         let (name, rev) = match &base {
@@ -159,6 +160,19 @@ impl Ground {
         let loaded =
             Loaded { rev: rev.clone(), policy_rev: rev, ..Loaded::new(repo, base, policy, fleet) };
         Ok(Self { loaded, source, start: Start { name, commit }, remote })
+    }
+
+    /// Pushes a branch of this clone; `None` where there is no remote.
+    pub(super) fn push(&self, branch: &str, commit: &str) -> Result<Option<bool>, RenewError> {
+        let Some(remote) = self.remote.clone() else { return Ok(None) };
+        let why = match self.loaded.repo.push_branch(&remote, branch, commit) {
+            Ok(Pushed::Done) => return Ok(Some(true)),
+            Ok(Pushed::Moved) => NotPushed::Moved,
+            Ok(Pushed::Busy) => NotPushed::Busy { remote: remote.clone() },
+            Ok(Pushed::Refused { reason }) => NotPushed::Refused(reason),
+            Err(error) => NotPushed::Git(error),
+        };
+        Err(RenewError::NotPushed { branch: branch.to_owned(), remote, why: Box::new(why) })
     }
 
     fn tenant(&self, name: &str) -> Result<&Tenant, AppError> {

@@ -9,9 +9,11 @@ use crate::app::AppError;
 use crate::app::acknowledge::AcknowledgeError;
 #[cfg(feature = "simulator")]
 use crate::app::demo::DemoError;
+use crate::app::entra::EntraError;
 use crate::app::init::InitError;
 use crate::app::ledger::CreateError;
 use crate::app::notify::NotifyError;
+use crate::app::onboard::OnboardError;
 #[cfg(feature = "controller")]
 use crate::app::serve::ServeError;
 use crate::app::ticket::TicketError;
@@ -110,6 +112,8 @@ impl Explain for AppError {
             Self::Renew(error) => error.outcome(),
             Self::Import(error) => error.outcome(),
             Self::Ci(error) => ci::outcome(error),
+            Self::Onboard(error) => onboard_outcome(error),
+            Self::Entra(EntraError::NoRepository) => Outcome::Usage,
             Self::StalePlan(_) => Outcome::Stale,
             Self::Signature { .. } | Self::NoLedger { .. } => Outcome::Untrusted,
             Self::Signers(error) => match error {
@@ -174,6 +178,11 @@ impl Explain for AppError {
             Self::Download(error) => error.hints(),
             Self::Renew(error) => error.hints(),
             Self::Import(error) => error.hints(),
+            Self::Onboard(error) => onboard_hints(error),
+            Self::Entra(EntraError::NoRepository) => vec![Next::run(
+                "Name the repository, and run it again:",
+                "git remote add origin URL",
+            )],
             Self::Init(error) => one(init_hint(error)),
             Self::Ci(error) => ci::hints(error),
             Self::Acknowledge(AcknowledgeError::NoUpload { tenant, .. }) => {
@@ -387,6 +396,46 @@ fn refusal_hints(refusal: &Refusal) -> Vec<Next> {
         Refusal::Snapshot => one("plan again without --snapshot"),
         // It says itself what to do.
         Refusal::Lint(_) => Vec::new(),
+    }
+}
+
+fn onboard_outcome(error: &OnboardError) -> Outcome {
+    match error {
+        OnboardError::List { .. }
+        | OnboardError::Tenant(_)
+        | OnboardError::NoProfile(_)
+        | OnboardError::OtherProfile { .. } => Outcome::Usage,
+        OnboardError::NothingReady | OnboardError::NotEmpty(_) => Outcome::Refused,
+        OnboardError::NothingRead => Outcome::Partial,
+        OnboardError::Kept { .. } | OnboardError::Listen(_) => Outcome::Error,
+    }
+}
+
+fn onboard_hints(error: &OnboardError) -> Vec<Next> {
+    let standing = || Next::run("This shows how far each tenant is:", "applecart onboard --status");
+    match error {
+        OnboardError::List { .. } => one(
+            "Nothing was added. Correct these lines, or export the list again from Partner Center (Customers > Download)",
+        ),
+        OnboardError::Tenant(_) => {
+            one("Name a directory (tenant) id, or a domain such as contoso.onmicrosoft.com")
+        }
+        OnboardError::NoProfile(_) => one("applecart.yaml lists the profiles under auth.profiles"),
+        OnboardError::OtherProfile { .. } => {
+            run("Leave --auth out. A campaign of another profile goes into a clone of its own:", "git clone URL")
+        }
+        OnboardError::Kept { path, .. } => run(
+            "The campaign holds nothing that cannot be found again: delete the file, and name the list again:",
+            format!("rm {}", shell_word(&path.display().to_string())),
+        ),
+        OnboardError::NothingReady | OnboardError::NothingRead => vec![standing()],
+        OnboardError::NotEmpty(_) => vec![
+            "That is a mistake of this program, or Intune changed meanwhile: run it again, and report it if it stays".into(),
+            standing(),
+        ],
+        OnboardError::Listen(_) => {
+            run("Another program has the port. Take any free one:", "applecart onboard --listen")
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use clap::builder::StyledStr;
 
 /// Every command that help lists, in the order in which an administrator meets them.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("Start", &["init", "import", "tenants", "doctor", "completions"]),
+    ("Start", &["init", "entra", "onboard", "import", "tenants", "doctor", "completions"]),
     (
         "Every day",
         &[

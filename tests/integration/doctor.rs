@@ -105,3 +105,23 @@ fn a_fleet_that_cannot_be_read_ends_with_1_and_the_rest_is_still_told() {
     assert_eq!(state(&found, "fleet"), "failed");
     assert_eq!(state(&found, "sign-in"), "not-checked");
 }
+
+#[test]
+fn what_a_token_permits_is_compared_with_what_the_application_is_for() {
+    let world = World::new();
+    world.renewal("contoso");
+    world.renewal("fabrikam");
+    let roles = |name: &str, roles: &[&str]| {
+        let change = |tenant: &mut applecart_simulator::Tenant| {
+            tenant.apps[0].roles = roles.iter().map(|&role| role.to_owned()).collect();
+            Ok::<_, applecart_simulator::StateError>(())
+        };
+        world.state().change(tenant_id(name), change).unwrap();
+    };
+    roles("contoso", &["DeviceManagementServiceConfig.Read.All", "DeviceManagementApps.Read.All"]);
+    roles("fabrikam", &["DeviceManagementServiceConfig.ReadWrite.All", "Directory.ReadWrite.All"]);
+    let run = world.run(&["doctor"]).ends_with(0);
+    run.says("may read, and not upload, in 1 tenant (contoso): its token lacks DeviceManagementServiceConfig.ReadWrite.All")
+        .says("may do more than it needs in 1 tenant (fabrikam): Directory.ReadWrite.All")
+        .says("applecart entra app --print");
+}

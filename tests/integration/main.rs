@@ -43,6 +43,7 @@ mod manners;
 #[cfg(unix)]
 mod matrix;
 mod notify;
+mod onboard;
 mod pasted;
 mod pipelines;
 mod portable;

@@ -306,3 +306,38 @@ fn a_person_is_asked_only_where_one_sits() {
     }
     assert_eq!(sign_ins(&world), 0);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_person_at_a_terminal_signs_in_once_and_sees_the_plan_of_every_tenant() {
+    let app = AppRegistration {
+        delegated: vec!["DeviceManagementServiceConfig.ReadWrite.All".to_owned()],
+        public_client: true,
+        roles: Vec::new(),
+        ..app()
+    };
+    let world = world("github", &app);
+    for name in ["contoso", "fabrikam"] {
+        let change = |tenant: &mut applecart_simulator::Tenant| {
+            tenant.users = vec!["ada@partner.example".to_owned()];
+            Ok::<_, StateError>(())
+        };
+        world.state().change(tenant_id(name), change).unwrap();
+    }
+    let mut plain = world.command(&["plan"]);
+    plain.env_remove("AZURE_CLIENT_SECRET").env("APPLECART_CREDENTIAL", "device-code");
+    let state = std::sync::Arc::clone(world.simulator().state());
+    let entering = std::thread::spawn(move || {
+        for _ in 0..600 {
+            if let Some(code) = state.shown_device_codes().first() {
+                return state.enter_device_code(code, Some("ada@partner.example"));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        false
+    });
+    let Some(run) = crate::world::on_a_terminal(&plain, "and enter the code:", "") else { return };
+    assert!(entering.join().unwrap());
+    let run = run.ends_with(0).says("https://microsoft.com/devicelogin").says("2 uploads");
+    assert!(!run.stdout.contains("simulated-"), "no token is shown: {}", run.stdout);
+}

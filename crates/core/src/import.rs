@@ -12,9 +12,11 @@ mod targets;
 mod update;
 
 pub use drafts::{Draft, Drafts};
+pub(crate) use list::csv_records;
 pub use list::{ListMistake, parse_list};
 pub use names::Customer;
-pub use targets::{Target, Targets, Wanted, of_customers};
+pub(crate) use names::folders as folder_names;
+pub use targets::{Target, Targets, Wanted, of_customers, taken};
 pub use update::Accept;
 
 use crate::report::{ImportNote, ImportNoteCode};

@@ -25,6 +25,7 @@ pub mod fleet;
 pub mod import;
 pub mod ledger;
 pub mod model;
+pub mod onboard;
 pub mod outlets;
 pub mod plan;
 pub mod renewal;

@@ -6,6 +6,7 @@
 //! * [`allow`]: whether a reviewed `allow` line releases it today.
 //! * [`verdicts`]: what they answer about a file that is proposed, as the ticks of a pull request.
 //! * [`downloads`]: when an enrollment file was downloaded, by everything that says so.
+//! * [`entra`]: what an application needs in a tenant, and which of Entra's numbers says that it lacks it.
 //! * [`freshness`]: how old the reading of a tenant may be before that is told.
 //! * [`stated`]: what a tenant file states, and Intune has otherwise.
 //! * [`identity`]: which token in Intune an entry means.
@@ -21,6 +22,7 @@ pub mod bindings;
 pub mod claims;
 pub mod codes;
 pub mod downloads;
+pub mod entra;
 pub mod freshness;
 pub mod identity;
 pub mod in_force;

@@ -23,6 +23,7 @@
 mod batch;
 mod client;
 mod connector;
+mod discovery;
 mod endpoints;
 mod entra;
 mod id;
@@ -41,7 +42,7 @@ mod turn;
 mod wire;
 mod write;
 
-pub use connector::{Connector, ConnectorError, ConnectorOptions};
+pub use connector::{Connector, ConnectorError, ConnectorOptions, Granted, NotGranted};
 pub use endpoints::{Endpoint, EndpointError, Overrides};
 pub use read::customers::Customers;
 pub use read::{KeyRequest, ReadRequest};

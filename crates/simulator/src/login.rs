@@ -60,6 +60,7 @@ enum Place {
     DeviceCode,
     Authorize,
     AdminConsent,
+    Discovery,
 }
 
 fn place(path: &str) -> Option<(&str, Place)> {
@@ -69,6 +70,7 @@ fn place(path: &str) -> Option<(&str, Place)> {
         "oauth2/v2.0/devicecode" => Place::DeviceCode,
         "oauth2/v2.0/authorize" => Place::Authorize,
         "adminconsent" => Place::AdminConsent,
+        "v2.0/.well-known/openid-configuration" => Place::Discovery,
         _ => return None,
     };
     Some((directory, place))
@@ -94,6 +96,7 @@ pub(super) fn answer(state: &State, call: &Call) -> Reply {
         Place::DeviceCode => person::device_code(state, call, directory),
         Place::Authorize => person::authorize(state, call, directory),
         Place::AdminConsent => person::admin_consent(state, call, directory),
+        Place::Discovery => discovery(state, directory),
     };
     match answered {
         Ok(reply) => reply
@@ -101,6 +104,30 @@ pub(super) fn answer(state: &State, call: &Call) -> Reply {
             .with(header::DATE, &httpdate::fmt_http_date(state.now().into())),
         Err(refusal) => refuse(state, &refusal),
     }
+}
+
+/// The document that tells everybody which tenant a domain belongs to.
+fn discovery(state: &State, directory: &str) -> Result<Reply, Refusal> {
+    let has = |id: &TenantId| {
+        let known = |tenant: &Tenant| {
+            tenant.domains.iter().any(|one| one.eq_ignore_ascii_case(directory))
+        };
+        state.look(*id, known).unwrap_or_default()
+    };
+    let id = match state.tenants().into_iter().find(has) {
+        Some(id) => id,
+        None => tenant_of(state, directory)?,
+    };
+    let at = |what: &str| format!("https://login.microsoftonline.com/{id}{what}");
+    Ok(Reply::json(
+        StatusCode::OK,
+        json!({
+            "issuer": at("/v2.0"),
+            "token_endpoint": at("/oauth2/v2.0/token"),
+            "authorization_endpoint": at("/oauth2/v2.0/authorize"),
+            "device_authorization_endpoint": at("/oauth2/v2.0/devicecode"),
+        }),
+    ))
 }
 
 fn body(issued: &Issued) -> Reply {

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{BranchOptions, Ground, NotPushed, RenewError};
+use super::{BranchOptions, Ground, RenewError};
 use crate::app::download::{self, Brought, Case, Download, DownloadOptions};
 use crate::app::session::{self, Past, Unknown, clone};
 use crate::app::{AppError, Context, Reach, files};
@@ -18,7 +18,6 @@ use applecart_core::report::{Proposal, ProposalStatus, ProposalText, proposal_te
 use applecart_core::rules::bindings::Bindings;
 use applecart_core::rules::requests::Requests;
 use applecart_core::rules::verdicts::Verdicts;
-use applecart_io::git::network::Pushed;
 use applecart_io::git::{Change, Found};
 use applecart_io::intune::Connector;
 use applecart_io::store::{CloneId, Ledger};
@@ -478,18 +477,7 @@ impl<'a> Bench<'a> {
 
     /// Pushes where that was asked for.
     fn push(&self, branch: &str, commit: &str) -> Result<Option<bool>, RenewError> {
-        let Some(remote) = self.ground.remote.as_deref().filter(|_| self.options.push) else {
-            return Ok(None);
-        };
-        let (branch, remote) = (branch.to_owned(), remote.to_owned());
-        let why = match self.ground.loaded.repo.push_branch(&remote, &branch, commit) {
-            Ok(Pushed::Done) => return Ok(Some(true)),
-            Ok(Pushed::Moved) => NotPushed::Moved,
-            Ok(Pushed::Busy) => NotPushed::Busy { remote: remote.clone() },
-            Ok(Pushed::Refused { reason }) => NotPushed::Refused(reason),
-            Err(error) => NotPushed::Git(error),
-        };
-        Err(RenewError::NotPushed { branch, remote, why: Box::new(why) })
+        if self.options.push { self.ground.push(branch, commit) } else { Ok(None) }
     }
 
     /// Whether SOPS writes the file: the base says so, or SOPS wrote the earlier one.

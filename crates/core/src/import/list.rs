@@ -37,7 +37,8 @@ pub enum ListMistake {
 /// Reads a list, or says every mistake in it with its line.
 pub fn parse_list(text: &str) -> Result<Vec<Wanted>, Vec<ListMistake>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut records = records(text).map_err(|mistake| vec![mistake])?.into_iter();
+    let records = csv_records(text, ',').map_err(|line| vec![ListMistake::OpenQuote(line)])?;
+    let mut records = records.into_iter();
     let Some((_, header)) = records.next() else { return Err(vec![ListMistake::Empty]) };
     let header: Vec<&str> = header.iter().map(|name| name.trim()).collect();
     let mut mistakes = Vec::new();
@@ -94,8 +95,11 @@ pub fn parse_list(text: &str) -> Result<Vec<Wanted>, Vec<ListMistake>> {
     if mistakes.is_empty() { Ok(rows) } else { Err(mistakes) }
 }
 
-/// The records that are not empty, each with the number of its first line.
-fn records(text: &str) -> Result<Vec<(usize, Vec<String>)>, ListMistake> {
+/// The records of a CSV file that are not empty, each with the number of its first line.
+///
+/// # Errors
+/// The line of a quotation mark that is not closed.
+pub(crate) fn csv_records(text: &str, separator: char) -> Result<Vec<(usize, Vec<String>)>, usize> {
     let mut records = Vec::new();
     let (mut record, mut value) = (Vec::new(), String::new());
     let (mut line, mut first, mut quoted) = (1, 1, None);
@@ -118,7 +122,7 @@ fn records(text: &str) -> Result<Vec<(usize, Vec<String>)>, ListMistake> {
                 value.clear();
                 quoted = Some(line);
             }
-            (',', None) => record.push(std::mem::take(&mut value)),
+            (c, None) if c == separator => record.push(std::mem::take(&mut value)),
             ('\r', None) if rest.peek() == Some(&'\n') => {}
             ('\n' | '\r', None) => {
                 end(&mut record, &mut value, first);
@@ -132,7 +136,7 @@ fn records(text: &str) -> Result<Vec<(usize, Vec<String>)>, ListMistake> {
         }
     }
     if let Some(from) = quoted {
-        return Err(ListMistake::OpenQuote(from));
+        return Err(from);
     }
     end(&mut record, &mut value, first);
     Ok(records)

@@ -25,7 +25,7 @@ const LONGEST_BEFORE_ID: usize = 27;
 /// The folder's name of each customer, and why it is not simply the customer's. `taken` are the
 /// folders that there are already. The order of the customers does not matter: where two would
 /// have one name, both get an ending.
-pub(super) fn folders(
+pub(crate) fn folders(
     customers: &[&Customer],
     taken: &BTreeSet<String>,
 ) -> Vec<(Option<TenantName>, Option<String>)> {

@@ -55,7 +55,7 @@ pub struct Targets<'f> {
 
 /// The names that folders under `tenants/` have. A file system without case would put one over
 /// another, so they are compared in lower case.
-fn taken(source: &Source) -> BTreeSet<String> {
+pub fn taken(source: &Source) -> BTreeSet<String> {
     let folders = source.tenants.iter().map(|folder| &folder.name);
     let strays = source.strays.iter().map(|entry| &entry.path);
     folders.chain(strays).map(|name| name.to_lowercase()).collect()

@@ -267,6 +267,12 @@ impl Repo {
         GitProgram::of(self).ended(&args)
     }
 
+    /// Host and path of a remote, such as `github.com/octo/fleet`.
+    pub fn place(&self, remote: &str) -> Result<String, GitError> {
+        let text = GitProgram::of(self).run(&["remote", "get-url", "--", checked_remote(remote)?])?;
+        Ok(String::from_utf8_lossy(&text).lines().next().map(place_of).unwrap_or_default())
+    }
+
     /// Where a remote is read from and where it is pushed to, if these are two places. Without
     /// users, passwords and what only says how to get there.
     pub fn push_elsewhere(&self, remote: &str) -> Result<Option<(String, String)>, GitError> {

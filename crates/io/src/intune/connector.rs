@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::client::Http;
+use super::discovery;
 use super::endpoints::Overrides;
+use super::jwt;
 use super::read::customers::{self, Customers};
 use super::read::{self, KeyRequest, ReadRequest, one};
 use super::retry::{RetryPolicy, Run};
@@ -60,6 +62,20 @@ impl ConnectorOptions {
             seams: Seams::default(),
         }
     }
+}
+
+/// What a token permits; `None` where it is not in a form that says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    pub permissions: Option<Vec<String>>,
+}
+
+/// Why there is no token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotGranted {
+    pub problem: Problem,
+    /// Entra's own number of it (AADSTS…).
+    pub number: Option<u64>,
 }
 
 /// Why there is no connector.
@@ -170,6 +186,42 @@ impl Connector {
     /// When a sign-in with `auth` cannot be tried.
     pub fn writer(&self, tenant: TenantId, auth: &Auth) -> Result<IntuneWrite, SignInError> {
         self.session(tenant, auth).map(IntuneWrite::new)
+    }
+
+    /// What the token for a tenant says that it permits. Asks for one where none is held.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, with Entra's own number.
+    pub async fn granted(&self, tenant: TenantId, auth: &Auth) -> Result<Granted, NotGranted> {
+        let session = self.session(tenant, auth);
+        let session = session.map_err(|error| NotGranted { problem: error.into(), number: None })?;
+        let visit = session.visit();
+        let asked = session.sign_in.token(&visit.budget).await;
+        let bearer = asked.map_err(|fault| NotGranted {
+            problem: fault.problem,
+            number: fault.number,
+        })?;
+        let claims = jwt::claims(bearer.expose());
+        Ok(Granted { permissions: claims.map(|claims| claims.permissions) })
+    }
+
+    /// Forgets the tokens of a tenant, so that the next one shows a consent that was given meanwhile.
+    /// Who has signed in stays.
+    pub fn forget(&self, tenant: TenantId) {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.of.remove(&tenant);
+        sessions.order.retain(|known| *known != tenant);
+    }
+
+    /// The tenant that a domain belongs to, as Entra tells everybody.
+    ///
+    /// # Errors
+    ///
+    /// When Entra knows no such tenant, or did not answer.
+    pub async fn tenant_of_domain(&self, domain: &str, auth: &Auth) -> Result<TenantId, Problem> {
+        let endpoint = self.overrides.endpoint(auth.cloud);
+        discovery::tenant(&self.http, &endpoint, domain).await
     }
 
     /// Lists the customers of a partner tenant.

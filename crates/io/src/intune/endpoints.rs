@@ -181,6 +181,35 @@ impl Endpoint {
         self.of_person(tenant, "authorize")
     }
 
+    /// The document that tells everybody the id of a domain's tenant.
+    pub(super) fn discovery(&self, domain: &str) -> String {
+        self.login.join(&format!("/{domain}/v2.0/.well-known/openid-configuration"))
+    }
+
+    /// The same page, from which the browser comes back to `redirect` with `state`. A simulator on this
+    /// machine shows its own.
+    pub fn admin_consent_of(
+        &self,
+        tenant: TenantId,
+        client_id: &str,
+        state: &str,
+        redirect: &str,
+    ) -> String {
+        let path = format!("/{tenant}/adminconsent");
+        let page = match self.login.loopback {
+            true => self.login.join(&path),
+            false => format!("{}{path}", self.portal),
+        };
+        let query = [("client_id", client_id), ("state", state), ("redirect_uri", redirect)];
+        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+        format!("{page}?{}", pairs.extend_pairs(query).finish())
+    }
+
+    /// Where a browser comes to rest that has nowhere to go back to: a blank page of Entra's.
+    pub fn blank_page(&self) -> String {
+        format!("{}/common/oauth2/nativeclient", self.portal)
+    }
+
     fn of_person(&self, tenant: Option<TenantId>, what: &str) -> String {
         let directory = tenant.map_or("organizations".to_owned(), |tenant| tenant.to_string());
         self.login.join(&format!("/{directory}/oauth2/v2.0/{what}"))

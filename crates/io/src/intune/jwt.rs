@@ -27,6 +27,8 @@ pub(super) struct Claims {
     /// The tenant, in Entra's own tokens.
     pub(super) tenant: Option<String>,
     pub(super) expires: Option<Timestamp>,
+    /// What an access token permits: the application's roles, else the person's scopes.
+    pub(super) permissions: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +43,10 @@ struct Body {
     tid: Value,
     #[serde(default)]
     exp: Value,
+    #[serde(default)]
+    roles: Value,
+    #[serde(default)]
+    scp: Value,
 }
 
 /// Whether `text` has the form of a signed token: three parts of base64url.
@@ -68,7 +74,22 @@ pub(super) fn claims(token: &str) -> Option<Claims> {
         audience: shown(&body.aud),
         tenant: shown(&body.tid),
         expires: exp.and_then(Timestamp::from_unix),
+        permissions: permissions(&body),
     })
+}
+
+fn permissions(body: &Body) -> Vec<String> {
+    let names: Vec<&str> = match (&body.roles, &body.scp) {
+        (Value::Array(roles), _) => roles.iter().filter_map(Value::as_str).collect(),
+        (_, Value::String(scopes)) => scopes.split(' ').collect(),
+        _ => Vec::new(),
+    };
+    let is_name = |name: &&str| {
+        !name.is_empty()
+            && name.len() <= MAX_CHARS
+            && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_'))
+    };
+    names.into_iter().filter(is_name).take(MAX_CHARS).map(str::to_owned).collect()
 }
 
 /// A claim that is a text or a list of texts, as it may stand in a sentence.
@@ -113,12 +134,15 @@ mod tests {
             "aud": ["one", "two"],
             "tid": 7,
             "exp": 1_800_000_000,
+            "roles": ["A.Read.All", "bad\u{1b}[31m", 7],
+            "scp": "not.these",
         }));
         let claims = claims(&token).unwrap();
         assert_eq!(claims.issuer.as_deref(), Some("https://issuer.example[31m"));
         assert_eq!(claims.subject.unwrap().len(), MAX_CHARS);
         assert_eq!(claims.audience.as_deref(), Some("one, two"));
         assert_eq!(claims.tenant, None);
+        assert_eq!(claims.permissions, ["A.Read.All"]);
         assert_eq!(claims.expires, Timestamp::from_unix(1_800_000_000));
     }
 

@@ -489,6 +489,15 @@ impl State {
         })
     }
 
+    /// The codes that devices show and nobody has entered yet.
+    pub fn shown_device_codes(&self) -> Vec<String> {
+        let now = self.now();
+        self.sign_ins(|all| {
+            let open = |one: &&Device| one.answer.is_none() && now < one.ends;
+            all.devices.values().filter(open).map(|one| one.user_code.clone()).collect()
+        })
+    }
+
     /// Every refresh token of people ends, as after a changed password.
     pub fn end_sign_ins(&self) {
         self.sign_ins(|all| all.refresh.clear());

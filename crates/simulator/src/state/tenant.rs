@@ -34,6 +34,9 @@ pub struct Tenant {
     /// Applications of other tenants that an administrator's consent brings here.
     #[serde(default)]
     pub available_apps: Vec<AppRegistration>,
+    /// Its domains, such as `contoso.onmicrosoft.com`.
+    #[serde(default)]
+    pub domains: Vec<String>,
     /// The people who may act here, as members or by a delegation to their partner (GDAP).
     #[serde(default)]
     pub users: Vec<String>,
@@ -79,6 +82,7 @@ impl Tenant {
             display_name: String::new(),
             apps: AppRegistration::defaults(),
             available_apps: Vec::new(),
+            domains: Vec::new(),
             users: Vec::new(),
             apple_push_notification_certificate: None,
             dep_onboarding_settings: Vec::new(),

@@ -8,6 +8,7 @@
 use super::{Application, Claims};
 use applecart_core::fleet::CredentialKind;
 use applecart_core::model::ProblemCode;
+use applecart_core::rules::entra::lack;
 
 /// Where the list of a registration's secrets, certificates and federated credentials is.
 const REGISTRATION: &str = "App registrations > Certificates & secrets";
@@ -19,7 +20,7 @@ impl Application {
         number: u64,
         presented: Option<&Claims>,
     ) -> (ProblemCode, Option<String>) {
-        if let Some(why) = lacks_consent(number) {
+        if let Some((_, why)) = lack(number) {
             return (ProblemCode::NoConsent, Some(self.consent(why)));
         }
         let code = match number {
@@ -173,24 +174,6 @@ impl Application {
             ),
         }
     }
-}
-
-/// Why the application is no part of the tenant, or not enough of one.
-fn lacks_consent(number: u64) -> Option<&'static str> {
-    Some(match number {
-        700_016 | 7_000_229 => "the application does not exist in the tenant",
-        65001 | 90094 | 90099 => "the tenant has not consented to the application",
-        650_052 | 650_057 => {
-            "the tenant does not have a service the application asks for, or its consent is old"
-        }
-        7_000_112 => {
-            "the application is disabled; switch on `Enabled for users to sign-in` under Enterprise applications in the tenant, or enable it in its home tenant"
-        }
-        500_011 => {
-            "the tenant has no service principal of Microsoft Graph, or is in another cloud than the sign-in; consenting makes one"
-        }
-        _ => return None,
-    })
 }
 
 /// 53000 to 53099 and 530000 to 530999.

@@ -1,0 +1,275 @@
+//! Lists of customers as Partner Center exports them and Excel saves them again: columns apart by
+//! comma, semicolon or tab, headings in any case, columns that are nobody's matter here, and whatever
+//! encoding the machine had.
+
+use std::collections::BTreeMap;
+
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use crate::import::csv_records;
+use crate::model::TenantId;
+
+/// Headings, without case, spaces and signs, that mean the same.
+const ID: [&str; 9] = [
+    "tenantid",
+    "microsoftid",
+    "customerid",
+    "customertenantid",
+    "directoryid",
+    "customermicrosoftid",
+    "microsofttenantid",
+    "azureadtenantid",
+    "entratenantid",
+];
+const NAME: [&str; 6] =
+    ["displayname", "companyname", "customername", "customer", "company", "name"];
+const DOMAIN: [&str; 7] = [
+    "primarydomainname",
+    "domain",
+    "domainname",
+    "defaultdomainname",
+    "primarydomain",
+    "customerdomainname",
+    "customerdomain",
+];
+
+/// A file's text, and what it was taken for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    pub text: String,
+    /// The encoding that was concluded from the bytes, where no mark says it.
+    pub guessed: Option<&'static str>,
+}
+
+/// Why a list is not used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ListError {
+    #[error(
+        "there is no encoding {0:?}; use utf-8, utf-16le, windows-1252 or another of the web's"
+    )]
+    Encoding(String),
+    #[error("it is not written in {0}; name another --encoding")]
+    NotIn(&'static str),
+    #[error("it is empty")]
+    Empty,
+    #[error(
+        "its first line has no column for the tenant: none is named Microsoft ID, Tenant ID, Customer ID, Primary domain name or Domain"
+    )]
+    NoColumn,
+    #[error("line {line}: {what} is neither a tenant id nor a domain")]
+    Tenant { line: usize, what: String },
+    #[error("line {0}: a quotation mark is not closed")]
+    OpenQuote(usize),
+    #[error("it lists no tenant")]
+    NoTenants,
+}
+
+/// A customer of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub line: usize,
+    /// `None` where the list has only a domain.
+    pub tenant_id: Option<TenantId>,
+    pub display_name: Option<String>,
+    pub domain: Option<String>,
+}
+
+/// What a list holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CustomerList {
+    pub customers: Vec<Listed>,
+    /// Lines of a tenant that an earlier line has already.
+    pub twice: usize,
+}
+
+/// The text of a file: by its mark, else in the named encoding, else UTF-8 where it is that, else
+/// Windows-1252, which Excel writes in the west.
+pub fn decode(bytes: &[u8], named: Option<&str>) -> Result<Decoded, ListError> {
+    let named = match named {
+        Some(label) => {
+            let found = Encoding::for_label(label.as_bytes());
+            Some(found.ok_or_else(|| ListError::Encoding(label.to_owned()))?)
+        }
+        None => None,
+    };
+    let marked = Encoding::for_bom(bytes).map(|(encoding, _)| encoding);
+    // Excel's "Unicode text" has a mark; other programs leave it out.
+    let wide = [(UTF_16LE, 1), (UTF_16BE, 0)].into_iter().find(|(_, at)| {
+        let zeros = bytes.iter().skip(*at).step_by(2).take(64).filter(|byte| **byte == 0).count();
+        bytes.len() >= 8 && zeros * 2 > bytes.len().min(128) / 2
+    });
+    let (encoding, guessed) = match (named, marked, wide) {
+        (Some(named), ..) => (named, false),
+        (None, Some(marked), _) => (marked, false),
+        (None, None, Some((wide, _))) => (wide, true),
+        (None, None, None) if std::str::from_utf8(bytes).is_ok() => (UTF_8, false),
+        (None, None, None) => (WINDOWS_1252, true),
+    };
+    let (text, _, wrong) = encoding.decode(bytes);
+    if wrong {
+        return Err(ListError::NotIn(encoding.name()));
+    }
+    Ok(Decoded { text: text.into_owned(), guessed: guessed.then(|| encoding.name()) })
+}
+
+/// Reads a list, or says every mistake in it with its line.
+pub fn parse(text: &str) -> Result<CustomerList, Vec<ListError>> {
+    let text = text.trim_start_matches('\u{feff}');
+    // What Excel writes first to tell itself which sign separates columns.
+    let (text, told) = match text.get(..4).filter(|start| start.eq_ignore_ascii_case("sep=")) {
+        Some(_) => {
+            let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+            (rest, first.chars().nth(4))
+        }
+        None => (text, None),
+    };
+    let separator = told.unwrap_or_else(|| separator(text));
+    let records = csv_records(text, separator).map_err(|line| vec![ListError::OpenQuote(line)])?;
+    let mut records = records.into_iter();
+    let Some((_, header)) = records.next() else { return Err(vec![ListError::Empty]) };
+    let header: Vec<String> = header.iter().map(|name| plain(name)).collect();
+    let column = |names: &[&str]| {
+        names.iter().find_map(|name| header.iter().position(|heading| heading == name))
+    };
+    let (id, name, domain) = (column(&ID), column(&NAME), column(&DOMAIN));
+    if id.is_none() && domain.is_none() {
+        return Err(vec![ListError::NoColumn]);
+    }
+    let (mut list, mut mistakes) = (CustomerList::default(), Vec::new());
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for (line, record) in records {
+        let value = |at: Option<usize>| {
+            let value = record.get(at?)?.trim();
+            (!value.is_empty()).then(|| value.to_owned())
+        };
+        let tenant_id = match value(id).map(|text| text.parse::<TenantId>().map_err(|_| text)) {
+            Some(Ok(id)) => Some(id),
+            Some(Err(what)) => {
+                mistakes.push(ListError::Tenant { line, what });
+                continue;
+            }
+            None => None,
+        };
+        let domain = value(domain).map(|domain| domain.to_lowercase());
+        let wrong = domain.clone().filter(|domain| !is_domain(domain));
+        let listed = Listed { line, tenant_id, display_name: value(name), domain };
+        let key = match (&listed, wrong) {
+            (Listed { tenant_id: Some(id), .. }, _) => id.to_string(),
+            (_, Some(what)) => {
+                mistakes.push(ListError::Tenant { line, what });
+                continue;
+            }
+            (Listed { domain: Some(domain), .. }, None) => domain.clone(),
+            _ => {
+                mistakes.push(ListError::Tenant { line, what: "what stands there".to_owned() });
+                continue;
+            }
+        };
+        if seen.insert(key, line).is_some() {
+            list.twice += 1;
+            continue;
+        }
+        list.customers.push(listed);
+    }
+    if mistakes.is_empty() && list.customers.is_empty() {
+        mistakes.push(ListError::NoTenants);
+    }
+    if mistakes.is_empty() { Ok(list) } else { Err(mistakes) }
+}
+
+/// The sign between columns: the one of which the first line has most.
+fn separator(text: &str) -> char {
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let count = |sign: &char| first.matches(*sign).count();
+    [',', ';', '\t'].into_iter().rev().max_by_key(count).unwrap_or(',')
+}
+
+/// A heading without case, spaces and signs.
+fn plain(heading: &str) -> String {
+    heading.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether a text can be the name of a domain, and so a part of an address.
+pub fn is_domain(text: &str) -> bool {
+    text.len() <= 253
+        && text.contains('.')
+        && text.split('.').all(|label| {
+            !label.is_empty() && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-')
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "6d1f0c5e-8a34-4b7a-9a51-0d6c2f6f1b11";
+
+    fn listed(text: &str) -> Vec<(Option<String>, Option<String>, Option<String>)> {
+        let list = parse(text).unwrap();
+        let row =
+            |one: Listed| (one.tenant_id.map(|id| id.to_string()), one.display_name, one.domain);
+        list.customers.into_iter().map(row).collect()
+    }
+
+    #[test]
+    fn every_way_in_which_partner_center_and_excel_write_a_list_gives_the_same_customers() {
+        let wanted = vec![(
+            Some(ONE.to_owned()),
+            Some("Müller, Söhne".to_owned()),
+            Some("mueller.example".to_owned()),
+        )];
+        for text in [
+            format!(
+                "Microsoft ID,Company name,Primary domain name,Relationship\n{ONE},\"Müller, Söhne\",mueller.example,Reseller\n"
+            ),
+            format!(
+                "company NAME;PRIMARY DOMAIN NAME;microsoft id\r\n\"Müller, Söhne\";MUELLER.example;{ONE}\r\n"
+            ),
+            format!(
+                "\u{feff}Tenant ID\tDisplay-Name\tDomain\n{ONE}\tMüller, Söhne\tmueller.example\n"
+            ),
+            format!(
+                "sep=;\nCustomer ID;Customer;Domain\n{ONE};Müller, Söhne;mueller.example\n\n;;\n"
+            ),
+        ] {
+            assert_eq!(listed(&text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_encoding_is_told_by_its_mark_by_its_bytes_or_by_a_person() {
+        let text = "Domain;Company name\nmueller.example;Müller\n";
+        let (latin, _, _) = WINDOWS_1252.encode(text);
+        let decoded = decode(&latin, None).unwrap();
+        assert_eq!((decoded.text.as_str(), decoded.guessed), (text, Some("windows-1252")));
+        assert_eq!(decode(&latin, Some("latin1")).unwrap().guessed, None);
+        assert_eq!(decode(&latin, Some("utf-8")).unwrap_err(), ListError::NotIn("UTF-8"));
+        assert!(matches!(decode(&latin, Some("klingon")), Err(ListError::Encoding(_))));
+        let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(decode(&wide, None).unwrap().text, text);
+        let marked = [&[0xFF, 0xFE][..], &wide].concat();
+        assert_eq!(
+            decode(&marked, None).unwrap(),
+            Decoded { text: text.to_owned(), guessed: None }
+        );
+        assert_eq!(decode(text.as_bytes(), None).unwrap().guessed, None);
+    }
+
+    #[test]
+    fn every_line_that_names_no_tenant_is_told_with_its_number() {
+        let text = format!(
+            "Microsoft ID,Domain\n{ONE},\nnot-an-id,\n,no_domain\n,\"\"\n,x.example\n,x.example\n"
+        );
+        let told: Vec<String> = parse(&text).unwrap_err().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "line 3: not-an-id is neither a tenant id nor a domain",
+                "line 4: no_domain is neither a tenant id nor a domain",
+            ]
+        );
+        assert_eq!(parse("Company name\nContoso\n").unwrap_err(), [ListError::NoColumn]);
+        assert_eq!(parse("Domain\n").unwrap_err(), [ListError::NoTenants]);
+        assert_eq!(parse("Domain\nx.example\nX.example\n").unwrap().twice, 1);
+    }
+}

@@ -1,0 +1,166 @@
+//! The tenants that are ready, as one branch.
+//!
+//! The commit is planned before any branch has it: new tenants are only watched, so a plan with
+//! anything to do in it means that something is wrong, and nothing is brought.
+
+use std::collections::BTreeSet;
+
+use super::{OnboardError, Work};
+use crate::app::session::{self, Intune, Tree, Wanted, Which};
+use crate::app::{AppError, Context, Reach};
+use applecart_core::import::{Drafts, Targets, Wanted as WantedTenant};
+use applecart_core::model::{Kind, TenantName, short};
+use applecart_core::onboard::Standing;
+use applecart_core::plan::{self, Selection};
+use applecart_core::report::{ImportReport, plural};
+use applecart_io::git::Change;
+use applecart_io::intune::ReadRequest;
+
+/// What was brought.
+#[derive(Debug)]
+pub struct Brought {
+    pub branch: String,
+    pub commit: String,
+    /// The name of the base for people.
+    pub base: String,
+    pub tenants: usize,
+    /// Whether the remote has it; `None` where it was not to be pushed.
+    pub pushed: Option<bool>,
+    pub remote: Option<String>,
+    /// A row about every tenant.
+    pub import: ImportReport,
+}
+
+impl Work {
+    /// Brings every tenant that is ready on one branch.
+    pub fn import(&mut self, context: &Context, push: bool) -> Result<Brought, AppError> {
+        let wanted: Vec<WantedTenant> = self
+            .campaign
+            .with(Standing::Ready)
+            .map(|one| WantedTenant {
+                name: one.name.parse().ok(),
+                tenant_id: one.tenant_id,
+                display_name: one.display_name.clone(),
+                auth: self.campaign.auth.clone(),
+                note: None,
+            })
+            .collect();
+        if wanted.is_empty() {
+            return Err(OnboardError::NothingReady.into());
+        }
+        let loaded = &self.ground.loaded;
+        let mut targets = Targets::new(&loaded.fleet, &loaded.policy, &self.ground.source, false);
+        targets.add(wanted, false);
+        let reader = self.applications.iter().find(|one| one.signs_in);
+        let asked = targets.read.iter().filter_map(|target| {
+            let request = ReadRequest {
+                tenant_id: target.tenant_id,
+                auth: reader?.auth.clone(),
+                watch: Kind::ALL.into(),
+                consent_if_push_absent: false,
+            };
+            Some((target.name.clone(), Ok(request)))
+        });
+        let asked = asked.collect();
+        let reading = session::read_each(context, &self.connector, asked);
+        let live = crate::app::block_on(reading)?;
+        let ids: Vec<_> =
+            targets.read.iter().map(|one| (one.name.clone(), one.tenant_id)).collect();
+        let source = &self.ground.source;
+        let drafts = Drafts::new(targets, &live, &[], source, &loaded.policy, false);
+        let files: Vec<_> =
+            drafts.drafts.iter().map(|one| (one.path(), one.after.clone())).collect();
+        if files.is_empty() {
+            return Err(OnboardError::NothingRead.into());
+        }
+        let names: BTreeSet<TenantName> =
+            drafts.drafts.iter().map(|one| one.name.clone()).collect();
+        let changes: Vec<Change<'_>> =
+            files.iter().map(|(path, text)| Change { path, bytes: text.as_bytes() }).collect();
+        let count = plural(names.len(), "tenant");
+        let message = format!(
+            "Import {count}\n\nRead from Intune. Every token is watched: nothing is uploaded until a file is merged."
+        );
+        let commit = loaded.repo.commit_on(&self.ground.start.commit, &changes, &message)?;
+        self.check_empty(context, &commit, &names, live)?;
+        let branch = self.free_branch(context)?;
+        loaded.repo.make_branch(&branch, &commit)?;
+        let pushed = if push { self.ground.push(&branch, &commit)? } else { None };
+        let brought: BTreeSet<_> =
+            ids.iter().filter(|(name, _)| names.contains(name)).map(|(_, id)| *id).collect();
+        for one in &mut self.campaign.candidates {
+            if brought.contains(&one.tenant_id) {
+                one.standing = Standing::Proposed;
+                one.branch = Some(branch.clone());
+                one.seen_at = Some(context.now());
+            }
+        }
+        self.save()?;
+        Ok(Brought {
+            branch,
+            commit,
+            base: self.ground.start.name.clone(),
+            tenants: names.len(),
+            pushed,
+            remote: self.ground.remote.clone(),
+            import: drafts.report(0, true),
+        })
+    }
+
+    /// Plans the commit, of the new tenants alone and of what was just read.
+    fn check_empty(
+        &self,
+        context: &Context,
+        commit: &str,
+        names: &BTreeSet<TenantName>,
+        live: std::collections::BTreeMap<TenantName, applecart_core::model::LiveTenant>,
+    ) -> Result<(), AppError> {
+        let context = Context {
+            rev: commit.to_owned(),
+            policy_rev: Some(self.ground.start.commit.clone()),
+            ..context.clone()
+        };
+        let select: Vec<String> = names.iter().map(|name| format!("name={name}")).collect();
+        let selection = Selection::parse(&select)?;
+        let wanted = Wanted {
+            tree: Tree::Commit,
+            reach: Reach::Remote,
+            which: Which::Shared,
+            reading: true,
+        };
+        let live = live.into_iter().filter(|(name, _)| names.contains(name)).collect();
+        let made = session::plan(&context, &selection, &wanted, |_| {
+            Ok(Intune::Read(live, plan::Source::Live))
+        })?;
+        let summary = &made.planned.plan.summary;
+        let due = summary.uploads + summary.creates + summary.configures + summary.holds;
+        if due + summary.verifies == 0 && summary.tenants == names.len() {
+            return Ok(());
+        }
+        let what = format!(
+            "of commit {}: {} uploads, {} creations, {} changed settings, {} held",
+            short(commit),
+            summary.uploads,
+            summary.creates,
+            summary.configures,
+            summary.holds
+        );
+        Err(OnboardError::NotEmpty(what).into())
+    }
+
+    /// A branch that neither this clone nor the remote has.
+    fn free_branch(&self, context: &Context) -> Result<String, AppError> {
+        let day = context.now().date_time().format("%Y-%m-%d");
+        for number in 1_u32.. {
+            let branch = match number {
+                1 => format!("onboard/{day}"),
+                number => format!("onboard/{day}-{number}"),
+            };
+            let remote = self.ground.remote.as_deref();
+            if self.ground.loaded.repo.find_branch(&branch, remote)?.is_none() {
+                return Ok(branch);
+            }
+        }
+        Err(OnboardError::NothingReady.into())
+    }
+}

@@ -1,0 +1,190 @@
+use std::path::PathBuf;
+
+use super::entra::ShellName;
+use super::error::CliError;
+use super::format::{Chosen, Format, Formats};
+use super::interrupt::Signals;
+use super::output::Output;
+use crate::app::Context;
+use crate::app::onboard::{self, Brought, Options, Source, Work};
+use applecart_core::model::{Outcome, shell_word};
+use applecart_core::onboard::Standing;
+use applecart_core::report::onboard::{
+    Onboarding, onboard_commands, onboard_human, onboard_links, onboard_mail,
+};
+use applecart_core::report::{escape, import_human, plural};
+
+/// Bring many new tenants: see what each lacks, collect the consents, and import those that are ready
+///
+/// A campaign, kept in this clone: name a list once, then run `applecart onboard` again whenever you
+/// want to know how far it is. Each tenant is signed in to, what its token permits is compared with
+/// what the applications need, and Intune is read: application-missing, consent-missing, roles-missing,
+/// replicating, no-intune or ready. A consent takes Entra up to ten minutes to carry everywhere.
+///
+/// The list is CSV as Partner Center exports it and Excel saves it: columns apart by comma, semicolon
+/// or tab, with the tenant's id (Microsoft ID, Tenant ID, Customer ID) or a domain, and a name; other
+/// columns do not matter. Folders are named after the customers.
+///
+/// Needs read-only Graph permissions and no key. Ends with 3 when a tenant could not be looked at.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  applecart onboard --customers customers.csv
+  applecart onboard --status
+  applecart onboard --links > links.tsv
+  applecart onboard --mail ./letters
+  applecart onboard --listen
+  applecart onboard --wait
+  applecart onboard --import --push
+  applecart onboard --tenant contoso.onmicrosoft.com")]
+#[command(group = clap::ArgGroup::new("way").args(["status", "links", "mail", "commands", "listen", "import"]))]
+pub(super) struct Args {
+    /// Add the customers of this list
+    #[arg(long, value_name = "FILE", conflicts_with = "tenant")]
+    customers: Option<PathBuf>,
+    /// The list's encoding, such as utf-8 or windows-1252, where its bytes do not tell
+    #[arg(long, value_name = "NAME", requires = "customers")]
+    encoding: Option<String>,
+    /// Add one tenant, by its id or one of its domains
+    #[arg(long, value_name = "ID|DOMAIN")]
+    tenant: Option<String>,
+    /// The sign-in profile of the campaign's tenants, where it is not the fleet's default
+    #[arg(long, value_name = "PROFILE")]
+    auth: Option<String>,
+    /// Show what was seen last; nothing is looked at
+    #[arg(long)]
+    status: bool,
+    /// Print the consent links: name, tenant, standing and link, apart by tabs; nothing is looked at
+    #[arg(long)]
+    links: bool,
+    /// Write a letter to each customer who has to consent into this folder; nothing is looked at
+    #[arg(long, value_name = "DIR")]
+    mail: Option<PathBuf>,
+    /// Print the lines with which a customer's own administrator consents; nothing is looked at
+    #[arg(long, value_name = "SHELL", num_args = 0..=1, default_missing_value = if cfg!(windows) { "powershell" } else { "posix" })]
+    commands: Option<ShellName>,
+    /// Show a page on this machine with the links, to which browsers come back and which ticks
+    /// customers off
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0")]
+    listen: Option<u16>,
+    /// Bring every tenant that is ready as one branch
+    #[arg(long)]
+    import: bool,
+    /// Push that branch
+    #[arg(long, requires = "import")]
+    push: bool,
+    /// Wait until fresh consents are carried everywhere, at most twelve minutes
+    #[arg(long, conflicts_with_all = ["status", "links", "mail", "commands"])]
+    wait: bool,
+    /// How to show the tenants
+    #[arg(short = 'o', long, value_parser = FORMATS, default_value = "human")]
+    format: Chosen<Onboarding>,
+}
+
+const FORMATS: Formats<Onboarding> = Formats(&[
+    (Format::Human, |report, output| {
+        output.result(&onboard_human(report, output.is_terminal().then(|| output.width())))
+    }),
+    (Format::Json, |report, output| output.json(report)),
+]);
+
+impl Args {
+    /// Whether it only shows what was seen last.
+    fn is_offline(&self) -> bool {
+        self.status || self.links || self.mail.is_some() || self.commands.is_some()
+    }
+
+    fn source(&self) -> Source {
+        match (&self.customers, &self.tenant) {
+            (Some(path), _) => {
+                Source::Customers { path: path.clone(), encoding: self.encoding.clone() }
+            }
+            (None, Some(tenant)) => Source::Tenant(tenant.clone()),
+            (None, None) => Source::Resume,
+        }
+    }
+}
+
+pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
+    // What was seen is written down as it goes, so it may be left at any moment.
+    let _signals = Signals::watch();
+    let options =
+        Options { source: args.source(), auth: args.auth.clone(), offline: args.is_offline() };
+    let mut work = Work::open(context, &options)?;
+    for note in work.notes.iter().chain(&work.added.notes) {
+        output.note(&format!("note: {}", escape(note)));
+    }
+    if work.added.added + work.added.known > 0 {
+        let (added, known) = (work.added.added, work.added.known);
+        let added = plural(added, "tenant");
+        output.note(&format!("{added} added to the campaign, {known} were in it already"));
+    }
+    if !args.is_offline() {
+        work.look(context)?;
+    }
+    if let Some(port) = args.listen {
+        let announce =
+            |text: &str| output.note(&text.lines().map(escape).collect::<Vec<_>>().join("\n"));
+        onboard::listen(&mut work, context, port, &announce)?;
+    }
+    if args.wait {
+        output.note("Waiting until Entra has carried the consents everywhere, which takes up to ten minutes");
+        work.wait(context)?;
+    }
+    if args.import {
+        let brought = work.import(context, args.push)?;
+        return shown(&brought, args, output);
+    }
+    let report = work.report(context)?;
+    way_out(args, &work, &report, output)?;
+    let unknown = report.tenants.iter().any(|one| one.standing == Standing::Unknown);
+    Ok(if unknown { Outcome::Partial } else { Outcome::Done })
+}
+
+/// The result, in the way that was asked for.
+fn way_out(args: &Args, work: &Work, report: &Onboarding, output: &Output) -> Result<(), CliError> {
+    let waiting = || report.tenants.iter().filter(|one| !one.links.is_empty());
+    if args.links {
+        return output.result(&onboard_links(report));
+    }
+    if let Some(shell) = args.commands {
+        let roles = work.roles();
+        let all = waiting().map(|one| onboard_commands(one, &roles, shell.into()));
+        return output.result(&all.collect::<Vec<_>>().join("\n"));
+    }
+    if let Some(folder) = &args.mail {
+        let letters = waiting().map(|one| (format!("{}.txt", one.name), onboard_mail(one)));
+        let written = onboard::write_letters(folder, letters)?;
+        let count = plural(written, "letter");
+        return output
+            .result(&format!("{count} written to {}\n", escape(&folder.display().to_string())));
+    }
+    args.format.write(report, output)
+}
+
+fn shown(brought: &Brought, args: &Args, output: &Output) -> Result<Outcome, CliError> {
+    let Brought { branch, base, tenants, remote, .. } = brought;
+    let count = plural(*tenants, "tenant");
+    let width = output.width();
+    if args.format.format == Format::Json {
+        output.json(&brought.import)?;
+    } else {
+        output.result(&import_human(&brought.import, width))?;
+        output.result(&format!(
+            "{count} on the branch {branch}, from {base}. Its plan has nothing to do: every token is watched.\n"
+        ))?;
+    }
+    let next = match (&brought.pushed, remote) {
+        (Some(_), _) => "Open a pull request of it".to_owned(),
+        (None, Some(remote)) => {
+            format!(
+                "Push it, and open a pull request:\n  git push {} {}",
+                shell_word(remote),
+                shell_word(branch)
+            )
+        }
+        (None, None) => format!("Merge it:\n  git merge {}", shell_word(branch)),
+    };
+    output.note(&next);
+    let failed = brought.import.summary.failed + brought.import.summary.refused;
+    Ok(if failed > 0 { Outcome::Partial } else { Outcome::Done })
+}

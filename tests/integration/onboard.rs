@@ -1,0 +1,329 @@
+//! A campaign from a partner's list to a merged import, against tenants that lack each of the things
+//! that tenants lack.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use applecart_simulator::{AppRegistration, StateError, Tenant, WRITER_CLIENT_ID, seed_fleet};
+use chrono::Utc;
+use serde_json::Value;
+
+use crate::world::{Run, World, finish};
+
+/// How many tenants lack what.
+#[derive(Clone, Copy)]
+struct Scale {
+    application: usize,
+    consent: usize,
+    roles: usize,
+    intune: usize,
+    ready: usize,
+}
+
+impl Scale {
+    fn all(self) -> usize {
+        self.application + self.consent + self.roles + self.intune + self.ready
+    }
+}
+
+/// An application as its owner registered it, which a consent brings into a tenant.
+fn registered(tenant: &Tenant) -> AppRegistration {
+    let mut app = tenant.apps[0].clone();
+    assert_eq!(app.client_id, WRITER_CLIENT_ID);
+    app.redirect_uris = vec![
+        "http://localhost".to_owned(),
+        "https://login.microsoftonline.com/common/oauth2/nativeclient".to_owned(),
+    ];
+    app
+}
+
+/// A fleet without tenants and its remote, the tenants, and what each lacks.
+fn campaign(scale: Scale) -> (World, BTreeMap<String, &'static str>, Vec<Tenant>) {
+    let world = World::new();
+    world.commit("Begin");
+    let origin = world.path("origin.git").display().to_string();
+    world.git(&["init", "--quiet", "--bare", "--initial-branch=main", &origin]);
+    world.git(&["remote", "add", "origin", &origin]);
+    world.git(&["push", "--quiet", "--set-upstream", "origin", "main"]);
+    world.git(&["remote", "set-head", "origin", "main"]);
+    world.git(&["config", "user.name", "Test"]);
+    world.git(&["config", "user.email", "test@example.invalid"]);
+    let mut tenants = seed_fleet(scale.all(), Utc::now());
+    let mut standings = BTreeMap::new();
+    let kinds = [
+        ("application-missing", scale.application),
+        ("consent-missing", scale.consent),
+        ("roles-missing", scale.roles),
+        ("no-intune", scale.intune),
+        ("ready", scale.ready),
+    ];
+    let kinds = kinds.into_iter().flat_map(|(kind, count)| std::iter::repeat_n(kind, count));
+    for (tenant, kind) in tenants.iter_mut().zip(kinds) {
+        let app = registered(tenant);
+        tenant.apps = vec![app.clone()];
+        match kind {
+            "application-missing" => {
+                tenant.apps.clear();
+                tenant.available_apps = vec![app];
+            }
+            "consent-missing" => tenant.apps[0].unconsented = true,
+            "roles-missing" => {
+                tenant.apps[0].roles.clear();
+                tenant.available_apps = vec![app];
+            }
+            "no-intune" => tenant.switches.unlicensed = true,
+            _ => {}
+        }
+        standings.insert(tenant.tenant_id.to_string(), kind);
+        world.state().add_tenant(tenant.clone()).unwrap();
+    }
+    (world, standings, tenants)
+}
+
+/// The list as a spreadsheet in the west saves it: semicolons, Windows-1252, columns nobody asked for.
+fn list(world: &World, tenants: &[Tenant]) -> String {
+    let path = world.path("customers.csv");
+    let mut bytes =
+        b"Company NAME;Primary domain name;Relationship;microsoft id;Country\r\n".to_vec();
+    for (number, tenant) in tenants.iter().enumerate() {
+        bytes.extend_from_slice(b"M\xFCller & S\xF6hne ");
+        let rest = format!(
+            "{number};t{number}.onmicrosoft.com;Reseller;{};DE\r\n",
+            tenant.tenant_id.to_string().to_uppercase()
+        );
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    std::fs::write(&path, bytes).unwrap();
+    path.display().to_string()
+}
+
+fn standings(report: &Value) -> BTreeMap<String, String> {
+    let all = report["tenants"].as_array().unwrap().iter();
+    let pair = |one: &Value| {
+        let text = |name: &str| one[name].as_str().unwrap().to_owned();
+        (text("tenantId"), text("standing"))
+    };
+    all.map(pair).collect()
+}
+
+fn count(report: &Value, standing: &str) -> u64 {
+    let all = report["summary"].as_array().unwrap().iter();
+    let of = all.filter(|one| one["standing"] == standing);
+    of.map(|one| one["tenants"].as_u64().unwrap()).sum()
+}
+
+fn json(world: &World, arguments: &[&str]) -> Value {
+    let run = world.run(&[&["onboard", "--format", "json"], arguments].concat());
+    run.ends_with(0).json()
+}
+
+/// From the list to a merged import; returns what the campaign says at the end.
+fn to_a_merged_import(scale: Scale) -> Value {
+    let (world, wanted, tenants) = campaign(scale);
+    let begun = Instant::now();
+    let list = list(&world, &tenants);
+    let run = world.run(&["onboard", "--customers", &list, "--format", "json"]).ends_with(0);
+    assert!(run.stderr.contains("was read as windows-1252"), "{}", run.stderr);
+    let seen = standings(&run.json());
+    assert_eq!(seen.len(), scale.all());
+    for (id, standing) in &seen {
+        assert_eq!(standing, wanted[id], "{id}");
+    }
+    let looked = begun.elapsed();
+
+    // Whoever has to consent gets a link that no other has.
+    let links = world.run(&["onboard", "--links"]).ends_with(0).stdout;
+    let states: std::collections::BTreeSet<&str> = links
+        .lines()
+        .map(|line| line.split("state=").nth(1).unwrap().split('&').next().unwrap())
+        .collect();
+    assert_eq!(states.len(), scale.application + scale.consent + scale.roles);
+    assert!(states.iter().all(|state| state.len() >= 32));
+
+    let run = world.run(&["onboard", "--import", "--push"]).ends_with(0);
+    let run = run.says(&format!("{} tenants on the branch onboard/", scale.ready));
+    assert!(run.stdout.contains("Its plan has nothing to do"), "{}", run.stdout);
+    let branch = world.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads/onboard/"]);
+    world.git(&["merge", "--quiet", "--ff-only", &branch]);
+    world.git(&["push", "--quiet", "origin", "main"]);
+    let all = begun.elapsed();
+
+    let merged = json(&world, &["--status"]);
+    assert_eq!(count(&merged, "in-fleet"), u64::try_from(scale.ready).unwrap());
+    for (id, standing) in standings(&merged) {
+        let wanted = if wanted[&id] == "ready" { "in-fleet" } else { wanted[&id] };
+        assert_eq!(standing, wanted, "{id}");
+    }
+    let plan = world.run(&["plan", "--format", "json"]).ends_with(0).json();
+    assert_eq!(plan["summary"]["tenants"], scale.ready);
+    for due in ["uploads", "creates", "configures", "holds", "unobserved"] {
+        assert_eq!(plan["summary"][due], 0, "{due}");
+    }
+    let last = format!("tenants/mueller-soehne-{}/tenant.yaml", scale.all() - 1);
+    assert!(world.repo().join(last).is_file());
+    assert_eq!(world.state().violations(), []);
+    println!(
+        "{} tenants: looked at in {looked:?}, merged after {all:?}, with 3 commands of applecart and 2 of git",
+        scale.all()
+    );
+    merged
+}
+
+#[test]
+fn a_partners_list_becomes_a_merged_import_of_those_that_are_ready() {
+    to_a_merged_import(Scale { application: 3, consent: 2, roles: 2, intune: 1, ready: 12 });
+}
+
+/// The figures that the book gives.
+#[test]
+#[ignore = "takes minutes on a busy machine; run it for its figures"]
+fn two_hundred_tenants_become_a_merged_import_of_145() {
+    let scale = Scale { application: 20, consent: 20, roles: 10, intune: 5, ready: 145 };
+    to_a_merged_import(scale);
+}
+
+fn browser() -> reqwest::Client {
+    let policy = reqwest::redirect::Policy::none();
+    reqwest::Client::builder().no_proxy().redirect(policy).build().unwrap()
+}
+
+/// Opens an address; gives the status, where it leads, and the text.
+fn open(address: &str) -> (u16, Option<String>, String) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let answer = browser().get(address).send().await.unwrap();
+        let location = answer.headers().get("location");
+        let location = location.map(|to| to.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), location, answer.text().await.unwrap())
+    })
+}
+
+#[test]
+fn a_consent_link_that_an_administrator_opens_makes_the_tenant_ready() {
+    let scale = Scale { application: 1, consent: 1, roles: 1, intune: 0, ready: 0 };
+    let (world, _, tenants) = campaign(scale);
+    let list = list(&world, &tenants);
+    json(&world, &["--customers", &list]);
+    let links = world.run(&["onboard", "--links"]).ends_with(0).stdout;
+    for line in links.lines() {
+        let (status, to, _) = open(line.rsplit('\t').next().unwrap());
+        let to = to.unwrap();
+        assert_eq!(status, 302, "{line}");
+        assert!(to.starts_with("https://login.microsoftonline.com/common/oauth2/nativeclient?"));
+        assert!(to.contains("admin_consent=True") && to.contains("state="), "{to}");
+    }
+    let report = json(&world, &[]);
+    assert_eq!(count(&report, "ready"), 3, "{report:#}");
+    let letters = world.path("letters").display().to_string();
+    world.run(&["onboard", "--mail", &letters]).ends_with(0).says("0 letters written");
+}
+
+#[test]
+fn the_page_on_this_machine_ticks_off_by_the_tokens_word_and_not_by_the_browsers() {
+    let scale = Scale { application: 0, consent: 1, roles: 0, intune: 0, ready: 1 };
+    let (world, _, tenants) = campaign(scale);
+    let lagging = |tenant: &mut Tenant| {
+        tenant.switches.consent_lag_seconds = 3;
+        Ok::<_, StateError>(())
+    };
+    world.state().change(tenants[0].tenant_id, lagging).unwrap();
+    let list = list(&world, &tenants);
+    json(&world, &["--customers", &list]);
+    let mut command = world.command(&["onboard", "--listen", "--format", "json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let page = told.find(|line| line.contains("http://localhost:")).unwrap();
+    let page = page.trim().to_owned();
+    let origin = page.rsplit_once('/').unwrap().0.to_owned();
+    let (status, _, html) = open(&page);
+    assert_eq!(status, 200);
+    let link = html.split("href=\"").nth(1).unwrap().split('"').next().unwrap();
+    let link = link.replace("&amp;", "&");
+    assert_eq!(html.matches("href").count(), 1, "the ready one needs no consent: {html}");
+
+    // Neither a guess nor another tenant's word ticks anybody off.
+    let id = tenants[0].tenant_id;
+    let forged = format!("{origin}/?admin_consent=True&tenant={id}&state=guess");
+    assert_eq!(open(&forged).0, 404);
+    assert_eq!(open(&format!("{origin}/list")).0, 404);
+    let (_, back, _) = open(&link);
+    let (status, _, thanks) = open(&back.unwrap());
+    assert_eq!(status, 200);
+    assert!(thanks.contains("You can close this page"), "{thanks}");
+    let lines: Vec<String> = told.by_ref().collect();
+    let all = lines.join("\n");
+    assert!(all.contains("came back from its consent"), "{all}");
+    assert!(all.contains(": ready") && all.contains("Every tenant was ticked off"), "{all}");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(count(&report, "ready"), 2, "{report:#}");
+}
+
+#[test]
+fn a_campaign_goes_on_where_it_stopped_and_only_its_user_may_read_it() {
+    let scale = Scale { application: 1, consent: 0, roles: 0, intune: 1, ready: 2 };
+    let (world, _, tenants) = campaign(scale);
+    let list = list(&world, &tenants);
+    json(&world, &["--customers", &list]);
+    let kept = world.repo().join(".git/applecart/onboard.json");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let text = std::fs::read_to_string(&kept).unwrap();
+    assert!(!text.contains(&world.secret) && !text.contains("simulated-"), "{text}");
+    let again = world.run(&["onboard", "--customers", &list]).ends_with(0);
+    again.says("0 tenants added to the campaign, 4 were in it already");
+    world.state().clear_journal();
+    let offline = json(&world, &["--status"]);
+    assert_eq!(offline["tenants"].as_array().unwrap().len(), 4);
+    assert_eq!(world.state().requests(), [], "it was shown and not looked at");
+    let run = world.run(&["onboard", "--status"]).ends_with(0);
+    run.says("application-missing: 1 tenant").says("no-intune: 1 tenant").says("ready: 2 tenants");
+}
+
+#[test]
+fn one_tenant_is_named_by_its_domain_and_what_nobody_knows_is_left_out_and_told() {
+    let scale = Scale { application: 0, consent: 0, roles: 0, intune: 0, ready: 1 };
+    let (world, _, tenants) = campaign(scale);
+    let domain = |tenant: &mut Tenant| {
+        tenant.domains = vec!["contoso.onmicrosoft.com".to_owned()];
+        Ok::<_, StateError>(())
+    };
+    world.state().change(tenants[0].tenant_id, domain).unwrap();
+    let report = json(&world, &["--tenant", "contoso.onmicrosoft.com"]);
+    assert_eq!(report["tenants"][0]["tenantId"], tenants[0].tenant_id.to_string());
+    assert_eq!(report["tenants"][0]["name"], "contoso");
+    let unknown = world.run(&["onboard", "--tenant", "nobody.example"]).ends_with(0);
+    unknown.says("left out: tenant-not-found");
+    world.run(&["onboard", "--tenant", "no tenant"]).ends_with(64).says("neither a tenant id nor");
+    world.run(&["onboard", "--import", "--tenant", "contoso.onmicrosoft.com"]).ends_with(0);
+    world.run(&["onboard", "--import"]).ends_with(4).says("no tenant of the campaign is ready");
+}
+
+#[test]
+fn the_commands_that_register_the_applications_are_this_fleets_and_a_shell_reads_them() {
+    let world = World::new();
+    world.commit("Begin");
+    world.git(&["remote", "add", "origin", "git@github.com:octo/fleet.git"]);
+    let print = |more: &[&str]| -> Run {
+        world.run(&[&["entra", "app", "--print"], more].concat()).ends_with(0)
+    };
+    let run = print(&[]);
+    assert!(run.stdout.contains(&format!("WRITER='{WRITER_CLIENT_ID}'")), "{}", run.stdout);
+    assert!(run.stdout.contains("repo:octo/fleet:environment:production"), "{}", run.stdout);
+    let script = world.path("register.sh");
+    std::fs::write(&script, &run.stdout).unwrap();
+    let mut shell = Command::new("sh");
+    shell.arg("-n").arg(&script);
+    assert_eq!(finish(shell).code, 0);
+    let power = print(&["--shell", "powershell", "--host", "gitlab"]);
+    assert!(power.stdout.contains("$writer = "), "{}", power.stdout);
+    assert!(power.stdout.contains("project_path:octo/fleet:ref_type:branch:ref:main"));
+    world.git(&["remote", "remove", "origin"]);
+    world.run(&["entra", "app", "--print", "--host", "github"]).ends_with(64);
+}
