@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use applecart_core::attention::{Cause, InGit, Matter, MatterTenant};
 use applecart_core::model::{Timestamp, TokenRef};
+use applecart_core::outlets::event::{CloudEvent, MEDIA_TYPE};
 use applecart_core::outlets::message::{Customer, Message, Step, TenantMatters, Told};
 use applecart_core::outlets::{chat, words};
 use applecart_io::outlets::Sink as _;
@@ -22,6 +23,7 @@ use serde_json::Value;
 use wiremock::matchers::{body_partial_json, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::formats;
 use crate::world::project;
 
 /// What tries to be obeyed, in one name.
@@ -125,6 +127,59 @@ fn a_card_is_valid_by_its_published_schema() {
     assert!(!validator.is_valid(
         &serde_json::json!({"type": "AdaptiveCard", "body": [{"type": "RichTextBlock"}]})
     ));
+}
+
+/// Reads what a webhook is sent as any receiver would, and says what it found.
+const READ_EVENTS: &str = r#"
+import json, sys
+from cloudevents.core.bindings.http import HTTPMessage, from_http
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+for line in sys.stdin:
+    message = HTTPMessage(headers={"content-type": sys.argv[1]}, body=line.encode())
+    event = from_http(message, JSONFormat(), CloudEvent)
+    print(json.dumps([event.get_id(), event.get_type(), event.get_subject(), event.get_source(),
+        event.get_time().isoformat(), event.get_specversion(), event.get_data()["title"]]))
+"#;
+
+#[test]
+fn events_are_read_by_the_reader_of_cloudevents_itself() {
+    let Some(python) = formats::python("cloudevents.core") else { return };
+    let one = |step| message(Cause::Critical, step);
+    let several: Vec<Told> =
+        [Cause::Expired, Cause::RenewalDue].map(|cause| told(cause, Step::Raised(1))).into();
+    let several = TenantMatters::new(customer(), &several);
+    let Told { matter, step } = told(Cause::SinkFailing, Step::Raised(1));
+    let of_fleet = Told { matter: Matter { tenant: None, ..matter }, step };
+    let messages = [
+        one(Step::Raised(1)),
+        one(Step::Again(3, 1)),
+        one(Step::Resolved(1)),
+        Message::digest("hub", several, at()).unwrap(),
+        Message::of_test("hub", &of_fleet, at()).unwrap(),
+    ];
+    let events = messages.map(|message| CloudEvent::of(&message));
+    let lines: String =
+        events.iter().map(|event| serde_json::to_string(event).unwrap() + "\n").collect();
+    let (is_read, said) = formats::fed(&python, &["-c", READ_EVENTS, MEDIA_TYPE], &lines);
+    assert!(is_read, "{said}");
+    let read: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let own = |event: &CloudEvent| {
+        let time = event.time.to_string().replace('Z', "+00:00");
+        serde_json::json!([
+            event.id,
+            event.r#type,
+            event.subject,
+            event.source,
+            time,
+            "1.0",
+            event.data.title
+        ])
+    };
+    assert_eq!(read, events.iter().map(own).collect::<Vec<Value>>());
+    // It is strict: what lacks an id is none.
+    let broken = lines.replacen("\"id\"", "\"identity\"", 1);
+    assert!(!formats::fed(&python, &["-c", READ_EVENTS, MEDIA_TYPE], &broken).0);
 }
 
 #[tokio::test]

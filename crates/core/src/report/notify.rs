@@ -90,29 +90,54 @@ pub fn notify_human(report: &NotifyReport) -> String {
         let (sink, title, why) = (escape(&one.sink), escape(&one.title), escape(&one.why));
         let _ = writeln!(text, "{sink}: {title}: not delivered: {why}");
     }
-    if let Some(why) = &report.unknown {
-        let _ = writeln!(
-            text,
-            "What was told before is unknown: {}. Nothing else was sent, or people would be told twice. Once the notes can be read again, the next run tells all that is due.",
-            escape(why.trim_end_matches('.'))
-        );
-        return text;
-    }
-    let messages = plural(report.messages.len(), "message");
-    let _ = match (report.dry_run, report.failed.len()) {
-        (true, _) => writeln!(text, "{messages} would be sent. Nothing was sent or recorded."),
-        (false, 0) => writeln!(text, "{messages} sent."),
-        (false, failed) => writeln!(
-            text,
-            "{messages} sent, {failed} not delivered. The next run sends them again; nothing is lost."
-        ),
+    let ending = Ending {
+        dry_run: report.dry_run,
+        sent: report.messages.len(),
+        failed: report.failed.len(),
+        unknown: report.unknown.as_deref().map(|why| {
+            (
+                "What was told before is unknown",
+                why,
+                "Nothing else was sent, or people would be told twice",
+            )
+        }),
+        claimed: report.claimed.as_ref(),
     };
-    text.extend(report.claimed.as_ref().map(claimed_human));
-    text
+    text + &ending.human()
+}
+
+/// How a run ended that told what it could.
+pub(super) struct Ending<'a> {
+    pub(super) dry_run: bool,
+    pub(super) sent: usize,
+    pub(super) failed: usize,
+    /// What is unknown, why, and what follows from it.
+    pub(super) unknown: Option<(&'a str, &'a str, &'a str)>,
+    pub(super) claimed: Option<&'a Claimed>,
+}
+
+impl Ending<'_> {
+    pub(super) fn human(&self) -> String {
+        if let Some((what, why, so)) = self.unknown {
+            let why = escape(why.trim_end_matches('.'));
+            return format!(
+                "{what}: {why}. {so}. Once the notes can be read again, the next run tells all that is due.\n"
+            );
+        }
+        let messages = plural(self.sent, "message");
+        let told = match (self.dry_run, self.failed) {
+            (true, _) => format!("{messages} would be sent. Nothing was sent or recorded.\n"),
+            (false, 0) => format!("{messages} sent.\n"),
+            (false, failed) => format!(
+                "{messages} sent, {failed} not delivered. The next run sends them again; nothing is lost.\n"
+            ),
+        };
+        told + &self.claimed.map(claimed_human).unwrap_or_default()
+    }
 }
 
 /// That others may not have sent what they claimed.
-pub(super) fn claimed_human(claimed: &Claimed) -> String {
+fn claimed_human(claimed: &Claimed) -> String {
     format!(
         "Another run claimed {} since {}, and has not recorded that it sent them. If that run has died, the first run after {} sends what did not arrive; a run of the same clone sends it at once.\n",
         plural(claimed.messages, "message"),

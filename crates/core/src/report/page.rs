@@ -6,6 +6,7 @@
 
 mod attention;
 mod calendar;
+mod scene;
 mod status;
 #[cfg(test)]
 mod tests;

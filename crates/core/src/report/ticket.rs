@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::notify::Ending;
 use super::table::{Column, table};
-use super::text::{day, escape, label, names, plural};
+use super::text::{day, escape, label, names};
 use crate::attention::Matter;
 use crate::model::{Timestamp, TokenRef};
 use crate::outlets::memory::Claimed;
@@ -160,25 +161,17 @@ pub fn ticket_human(report: &TicketReport) -> String {
             let _ = writeln!(text, "{}", escape(command));
         }
     }
-    if let Some(why) = &report.unknown {
-        let _ = writeln!(
-            text,
-            "What tickets were told before is unknown: {}. Nothing was sent, or tickets would be opened twice. Once the notes can be read again, the next run tells all that is due.",
-            escape(why.trim_end_matches('.'))
-        );
-        return text;
-    }
-    let messages = plural(report.messages.len(), "message");
-    let _ = match (report.dry_run, report.failed.len()) {
-        (true, _) => writeln!(text, "{messages} would be sent. Nothing was sent or recorded."),
-        (false, 0) => writeln!(text, "{messages} sent."),
-        (false, failed) => writeln!(
-            text,
-            "{messages} sent, {failed} not delivered. The next run sends them again; nothing is lost."
-        ),
+    let ending = Ending {
+        dry_run: report.dry_run,
+        sent: report.messages.len(),
+        failed: report.failed.len(),
+        unknown: report.unknown.as_deref().map(|why| {
+            let so = "Nothing was sent, or tickets would be opened twice";
+            ("What tickets were told before is unknown", why, so)
+        }),
+        claimed: report.claimed.as_ref(),
     };
-    text.extend(report.claimed.as_ref().map(super::notify::claimed_human));
-    text
+    text + &ending.human()
 }
 
 /// The tickets as a table, the newest renewal first.

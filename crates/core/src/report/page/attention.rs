@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::status::Scene;
+use super::scene::Scene;
 use super::{PageView, Sentence, Word, token_path};
 use crate::attention::{Cause, Code, Matter, Severity};
 use crate::model::Timestamp;

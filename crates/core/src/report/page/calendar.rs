@@ -6,7 +6,7 @@ use chrono::{Datelike as _, Days, NaiveDate};
 use maud::{Markup, html};
 
 use super::Word;
-use super::status::Scene;
+use super::scene::Scene;
 use crate::report::text::{label, plural};
 
 const MONTHS: u32 = 13;

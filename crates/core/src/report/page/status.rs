@@ -1,12 +1,11 @@
 //! The page of a whole fleet, and of one token.
 
-use std::collections::HashMap;
-
 use maud::{Markup, html};
 
+use super::scene::{Scene, instant};
 use super::{Document, PageView, Sentence, Word, attention, bar, calendar, tokens};
 use crate::attention::{Matter, Severity};
-use crate::model::{Timestamp, TokenRef};
+use crate::model::TokenRef;
 use crate::report::history::{self, History, TokenHistory};
 use crate::report::status::{Status, counts, tone_of};
 use crate::report::text::{day, plural, short};
@@ -106,31 +105,6 @@ fn state(status: &Status, token: &TokenHistory) -> Markup {
     }
 }
 
-/// What the sections of a page look things up in.
-pub(super) struct Scene<'a> {
-    pub(super) status: &'a Status,
-    pub(super) view: PageView<'a>,
-    /// What people call each tenant.
-    names: HashMap<&'a str, &'a str>,
-}
-
-impl<'a> Scene<'a> {
-    fn new(status: &'a Status, view: PageView<'a>) -> Self {
-        let named = |tenant: &'a crate::report::StatusTenant| {
-            Some((tenant.name.as_str(), tenant.display_name.as_deref()?))
-        };
-        Self { status, view, names: status.tenants.iter().filter_map(named).collect() }
-    }
-
-    pub(super) fn now(&self) -> Timestamp {
-        self.status.generated_at
-    }
-
-    pub(super) fn called(&self, tenant: &str) -> Option<&'a str> {
-        self.names.get(tenant).copied().filter(|name| *name != tenant)
-    }
-}
-
 fn title(status: &Status) -> String {
     let count = |severity| {
         status.attention.iter().filter(|one| attention::loudness(one) == severity).count()
@@ -225,9 +199,4 @@ fn footer(status: &Status, view: PageView<'_>) -> Markup {
             }
         }
     }
-}
-
-pub(super) fn instant(at: Timestamp) -> Markup {
-    let text = at.date_time().format("%Y-%m-%d %H:%M UTC").to_string();
-    html! { time datetime=(at.to_string()) { (text) } }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use maud::{Markup, PreEscaped, html};
 
-use super::status::{Scene, instant};
+use super::scene::{Scene, instant};
 use super::{PageView, Word, token_path};
 use crate::model::Kind;
 use crate::plan::{Expiry, Health, Sync};
