@@ -177,8 +177,8 @@ fn events_are_read_by_the_reader_of_cloudevents_itself() {
         ])
     };
     assert_eq!(read, events.iter().map(own).collect::<Vec<Value>>());
-    // It is strict: what lacks an id is none.
-    let broken = lines.replacen("\"id\"", "\"identity\"", 1);
+    // It is strict: what says not where it is from is none.
+    let broken = lines.replacen("\"source\"", "\"origin\"", 1);
     assert!(!formats::fed(&python, &["-c", READ_EVENTS, MEDIA_TYPE], &broken).0);
 }
 
