@@ -150,7 +150,9 @@ mod tests {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
-        let _ = stream.read_to_string(&mut answer).await;
+        let reading = stream.read_to_string(&mut answer);
+        let read = tokio::time::timeout(Duration::from_secs(20), reading).await;
+        assert!(read.is_ok(), "whoever is told nothing is not kept waiting");
         answer
     }
 
