@@ -389,5 +389,6 @@ fn fleet_matter(key: &str, code: &str, severity: Severity, text: &str) -> Option
         command_for_all: None,
         in_git: InGit::No,
         is_remembered: false,
+        window: None,
     })
 }

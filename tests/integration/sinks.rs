@@ -66,6 +66,7 @@ fn told(cause: Cause, step: Step) -> Told {
         command_for_all: None,
         in_git: InGit::No,
         is_remembered: false,
+        window: None,
     };
     Told { matter, step }
 }

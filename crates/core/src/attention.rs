@@ -15,6 +15,7 @@
 pub(crate) mod advice;
 mod code;
 mod raise;
+mod renewed;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -31,6 +32,7 @@ use crate::plan::{Observed, Plan, PlannedTenant, Reason};
 use crate::rules::freshness::{self, LastReading};
 
 pub use code::{Cause, Code, FailOn, FailOnError, Severity};
+pub use renewed::{is_renewal, proved_until};
 
 /// One matter that needs a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -69,6 +71,24 @@ pub struct Matter {
     /// Whether only the notes have it: it was told, and its token cannot be read now.
     #[serde(skip)]
     pub is_remembered: bool,
+    /// About an expiry: the days that count before it.
+    #[serde(skip)]
+    pub window: Option<Window>,
+}
+
+/// The days before an expiry that count, by the fleet's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// From when on the renewal is due.
+    pub due_from: Timestamp,
+    /// From when on it is critical.
+    pub critical_from: Timestamp,
+}
+
+impl Window {
+    pub(crate) fn before(expires: Timestamp, renew_before: Duration, critical: Duration) -> Self {
+        Self { due_from: expires.plus(-renew_before), critical_from: expires.plus(-critical) }
+    }
 }
 
 /// Whether a new file of an expiring token waits in Git.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use crate::attention::{Cause, Matter, MatterTenant, renewal_key};
+use crate::attention::{Cause, Matter, MatterTenant, Window, renewal_key};
 use crate::model::{Kind, Sha256, Timestamp, TokenRef, shell_word};
 use crate::report::{Status, StatusTenant, StatusToken, escape, without_commands};
 
@@ -126,15 +126,14 @@ impl<'a> Renewal<'a> {
     /// The renewal that a matter tells of, for a message that carries its entry; `None` for a matter
     /// that is about no expiry.
     pub fn of_matter(matter: &'a Matter, display_name: Option<&'a str>) -> Option<Self> {
-        let expires = matter.due?;
-        let since = matter.since.unwrap_or(expires);
-        is_of_expiry(matter).then_some(Self {
+        let Window { due_from, critical_from } = matter.window?;
+        Some(Self {
             tenant: matter.tenant.as_ref()?,
             display_name,
             token: matter.token.as_ref()?,
-            expires,
-            due: since,
-            critical: if matter.code == Cause::RenewalDue.code() { expires } else { since },
+            expires: matter.due?,
+            due: due_from,
+            critical: critical_from,
             matter: Some(matter),
         })
     }

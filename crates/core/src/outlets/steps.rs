@@ -13,7 +13,9 @@ use super::customer;
 use super::memory::{self, Asker, Standing, Thread, Threads};
 use super::message::{Customer, Message, Step, TenantMatters, Told};
 use super::ticket;
-use crate::attention::{Code, InGit, Matter, MatterTenant, Severity};
+use crate::attention::{
+    Code, InGit, Matter, MatterTenant, Severity, advice, is_renewal, proved_until,
+};
 use crate::fleet::{Codes, Desired, Receiver, SinkPolicy, TicketPolicy};
 use crate::model::{Kind, Notice, Record, Sha256, Telling, TenantId, Timestamp, TokenRef};
 use crate::plan::{Observed, Plan, PlannedTenant, Selection, Sync, TokenState};
@@ -256,10 +258,24 @@ impl<'a> AtSink<'a> {
             return None;
         }
         let is_shown = match self.sink.writes_to_customers() {
-            true => works_again(planned, matter),
+            true => self.works_again(planned, matter),
             false => !is_gone(planned, matter),
         };
         is_shown.then_some(Step::Resolved(time))
+    }
+
+    /// Whether Intune has a token that works again, as a customer is told. Settings by which a date is no
+    /// longer near, a deletion, and an entry that left Git end a matter for the provider; none of them is
+    /// a renewal.
+    fn works_again(&self, planned: &PlannedTenant, matter: &Matter) -> bool {
+        let is_stage = STAGES.contains(&matter.code.as_str());
+        let due = matter.due.map(advice::day);
+        own_tokens(planned, matter).filter(|state| state.health_reasons.is_empty()).any(|state| {
+            let until = proved_until(self.input.matters, planned, state);
+            until.is_some_and(|until| {
+                !is_stage || due.as_ref().is_some_and(|due| is_renewal(until, due))
+            })
+        })
     }
 
     /// Whether the folder is there and does not say whose it is.
@@ -570,20 +586,6 @@ fn is_gone(planned: &PlannedTenant, matter: &Matter) -> bool {
     is_stage && own.any(|state| state.live.is_none() && state.sync != Sync::Unobserved)
 }
 
-/// Whether Intune has a token that works again, as a customer is told. Settings by which a date is no
-/// longer near, a deletion, and an entry that left Git end a matter for the provider; none of them is a
-/// renewal.
-fn works_again(planned: &PlannedTenant, matter: &Matter) -> bool {
-    let is_stage = STAGES.contains(&matter.code.as_str());
-    let is_later = |state: &TokenState| match (state.expires, matter.due) {
-        (Some(expires), Some(due)) => expires > due,
-        _ => false,
-    };
-    // A certificate of another topic has a later date, and no device answers it.
-    let is_well = |state: &TokenState| state.live.is_some() && state.health_reasons.is_empty();
-    own_tokens(planned, matter).any(|state| is_well(state) && (!is_stage || is_later(state)))
-}
-
 fn own_tokens<'p>(
     planned: &'p PlannedTenant,
     matter: &'p Matter,
@@ -624,6 +626,7 @@ pub fn matter_of(file: TenantId, record: &Record) -> Option<Matter> {
         command_for_all: None,
         in_git: InGit::No,
         is_remembered: true,
+        window: None,
     })
 }
 

@@ -1,5 +1,5 @@
 //! One ticket for each renewal: opened when it is due, noted as it goes on, closed when Intune is read
-//! to have a credential that expires later, opened again when that did not hold.
+//! to have the same credential with a later expiry, opened again when that did not hold.
 //!
 //! What a ticket has been told stands in the notes; what it is told next follows from that and from
 //! this run's reading alone. While its token could not be read, it is told nothing.
@@ -16,7 +16,8 @@ use super::calendar::is_of_expiry;
 use super::memory::{self, Asker, Remembered, Standing};
 use super::message::{Customer, Message};
 use crate::attention::{
-    Cause, CloneState, InGit, Matter, MatterTenant, Severity, advice, renewal_key,
+    Cause, CloneState, InGit, Matter, MatterTenant, Severity, advice, is_renewal, proved_until,
+    renewal_key,
 };
 use crate::fleet::{Desired, Tenant, TicketPolicy};
 use crate::model::{EntryBody, Notice, Record, Telling, TenantId, TicketLink, Timestamp, TokenRef};
@@ -345,6 +346,8 @@ pub struct TokenNow<'a> {
     pub key: &'a str,
     /// When Intune's credential expires; `None` where Intune was not read to have one.
     pub live: Option<Timestamp>,
+    /// The same, where nothing says that it is another credential than the one to be renewed.
+    pub proved_until: Option<Timestamp>,
     /// What needs a person because it expires.
     pub matter: Option<&'a Matter>,
     /// Whether a branch that others see brings a new file.
@@ -367,10 +370,13 @@ pub struct DueStep {
 /// What the tickets of a token are told now. Of several stages since the last run only the furthest.
 pub fn due(tickets: &[Ticket], token: &TokenNow<'_>) -> Vec<DueStep> {
     // What was not read proves nothing: neither that a renewal is due nor that it is over.
-    let Some(live) = token.live else { return Vec::new() };
+    if token.live.is_none() {
+        return Vec::new();
+    }
     let mut due = Vec::new();
     let own = tickets.iter().filter(|one| one.token.same_token(token.token));
-    let is_over = |one: &&Ticket| one.period < advice::day(live);
+    let is_over =
+        |one: &&Ticket| token.proved_until.is_some_and(|until| is_renewal(until, &one.period));
     // One that nobody opened is closed in vain at worst; the other would stay open for ever.
     for ticket in own.clone().filter(|one| one.is_open() || one.may_be_open()).filter(is_over) {
         due.push((Some(ticket), Stage::Closed, ticket.time().max(1)));
@@ -522,6 +528,7 @@ fn of_token(
         token: &which,
         key: &renewal_key(&of, &which, expires),
         live,
+        proved_until: proved_until(input.matters, planned, state),
         matter,
         pushed,
         rejected: state.reasons.contains(&Reason::Rejected),

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::text;
-use crate::attention::{Attention, Matter};
+use crate::attention::{Attention, Matter, Window};
 use crate::fleet::{Desired, Tenant, Token};
 use crate::ledger::{LedgerView, TenantLedger};
 use crate::model::{EntryBody, Event, Problem, Record, Sha256, TenantId, Timestamp, TokenRef};
@@ -212,10 +212,11 @@ fn token_of(
 ) -> StatusToken {
     let of = state.token();
     let in_git = entry.and_then(|entry| entry.facts.apple_id.clone());
-    let before = |window: Duration| state.expires.map(|expires| expires.plus(-window));
+    let (renew_before, critical) = (attention.renew_before, attention.critical);
+    let window = state.expires.map(|expires| Window::before(expires, renew_before, critical));
     StatusToken {
-        renew_by: before(attention.renew_before),
-        critical_from: before(attention.critical),
+        renew_by: window.map(|window| window.due_from),
+        critical_from: window.map(|window| window.critical_from),
         apple_id: in_git.or_else(|| state.live.as_ref()?.apple_id.clone()),
         last_upload: past.and_then(|past| last_upload(past, &of)),
         last_confirmed: past.and_then(|past| past.last_confirmed(&of)).map(Recorded::from),

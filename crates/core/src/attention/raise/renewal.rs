@@ -3,7 +3,7 @@
 use super::outdated::PULL;
 use super::token::OneToken;
 use super::words::{Words, of_table};
-use crate::attention::{Cause, InGit, Matter, OpenRenewal, Severity, advice, setting};
+use crate::attention::{Cause, InGit, Matter, OpenRenewal, Severity, Window, advice, setting};
 use crate::ledger::TenantLedger;
 use crate::model::Kind;
 use crate::plan::{Action, Expiry, Reason, Sync, Warning};
@@ -52,7 +52,8 @@ impl OneToken<'_> {
             Sync::Unobserved => self.last_seen.as_ref().map(|(_, at)| *at),
             _ => None,
         };
-        Some(Matter { since: Some(since), as_of, ..self.matter(cause, words) })
+        let window = Some(Window::before(expires, policy.renew_before, policy.critical));
+        Some(Matter { since: Some(since), as_of, window, ..self.matter(cause, words) })
     }
 
     /// What was read has no date: a schedule that waits for one would wait for ever.

@@ -129,6 +129,7 @@ pub(super) fn matter(key: String, cause: Cause, words: Words) -> Matter {
         command_for_all: words.command_for_all,
         in_git: words.in_git,
         is_remembered: false,
+        window: None,
     }
 }
 

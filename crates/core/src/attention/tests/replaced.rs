@@ -103,3 +103,40 @@ fn an_expiry_that_went_back_after_an_upload_is_critical() {
     assert_eq!(world.first().state.sync, Sync::InSync);
     assert_eq!(replaced(&world), Some(Severity::Critical));
 }
+
+#[test]
+fn a_later_date_of_another_topic_location_or_organisation_renews_nothing() {
+    let proves = |world: &World| {
+        let plan = world.plan();
+        let matters = attention_of(world, &plan).matters;
+        let (tenant, token) = (&plan.tenants[0], &plan.tenants[0].tokens[0]);
+        proved_until(&matters, tenant, &token.state).is_some_and(|until| {
+            assert!(is_renewal(until, "2027-11-20") && !is_renewal(until, NEXT_DAY));
+            true
+        })
+    };
+    const NEXT_DAY: &str = "2028-01-15";
+    let later = || at("2028-01-15T10:00:00Z");
+    for has_file in [true, false] {
+        let mut push = World::equal();
+        push.live_push(|push| push.expires = later());
+        let mut vpp = World::vpp();
+        vpp.live_vpp(|vpp| vpp.expires = Some(later()));
+        for world in [&mut push, &mut vpp] {
+            if !has_file {
+                world.entry().file = None;
+            }
+            assert!(proves(world), "with a file in Git: {has_file}");
+        }
+        push.live_push(|push| push.topic = OTHER_TOPIC.parse().unwrap());
+        assert!(!proves(&push), "another topic; with a file in Git: {has_file}");
+        let same = vpp.live.vpp.clone();
+        vpp.live_vpp(|vpp| vpp.location = Some("Leeds".into()));
+        assert!(!proves(&vpp), "another location; with a file in Git: {has_file}");
+        vpp.live.vpp = same;
+        vpp.live_vpp(|vpp| vpp.organization = Some("Fabrikam Ltd".into()));
+        assert!(!proves(&vpp), "another organisation; with a file in Git: {has_file}");
+        vpp.live.vpp = Reading::Unknown(Problem::new(ProblemCode::Timeout, "no answer"));
+        assert!(!proves(&vpp), "what was not read");
+    }
+}

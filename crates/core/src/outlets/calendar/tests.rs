@@ -55,13 +55,22 @@ fn the_entry_says_what_to_do_as_the_list_does() {
     let listed = entries(&status).remove(0);
     assert!(listed.description.contains(&matter.message), "{listed:?}");
     assert!(listed.description.ends_with(matter.command.as_ref().unwrap()), "{listed:?}");
-    // A message that tells of the matter carries the same entry.
-    let carried = Renewal::of_matter(matter, None).unwrap().entry(status.generated_at);
-    assert_eq!(
-        (&carried.uid, carried.sequence, carried.day),
-        (&listed.uid, listed.sequence, listed.day)
-    );
-    assert_eq!(carried.description, listed.description);
+}
+
+#[test]
+fn a_message_that_tells_of_a_renewal_carries_the_same_entry_on_each_of_its_days() {
+    let (due, critical, expires) = ("2026-10-06", "2026-11-06", "2026-11-20");
+    for day in [due, "2026-10-07", critical, "2026-11-07", expires, "2026-11-21"] {
+        let mut world = World::renewal();
+        world.entry().file = None;
+        world.live_push(|push| push.expires = format!("{expires}T10:00:00Z").parse().unwrap());
+        world.now = format!("{day}T12:00:00Z").parse().unwrap();
+        let status = status_of(&world);
+        let listed = entries(&status).remove(0);
+        let matter = status.attention.iter().find(|one| one.window.is_some()).unwrap();
+        let carried = Renewal::of_matter(matter, None).unwrap().entry(status.generated_at);
+        assert_eq!(carried, listed, "{day}");
+    }
 }
 
 #[test]

@@ -29,6 +29,7 @@ fn matter(number: u8, cause: Cause) -> Matter {
         command_for_all: None,
         in_git: InGit::No,
         is_remembered: false,
+        window: None,
     }
 }
 

@@ -76,6 +76,7 @@ impl Scene {
             command_for_all: None,
             in_git: InGit::No,
             is_remembered: false,
+            window: None,
         }
     }
 

@@ -42,6 +42,7 @@ fn matter(cause: Cause, in_git: InGit) -> Matter {
         command_for_all: None,
         in_git,
         is_remembered: false,
+        window: None,
     }
 }
 
@@ -55,6 +56,8 @@ struct Read {
     rejected: bool,
     /// Today.
     on: &'static str,
+    /// Whether what Intune has is another credential than before.
+    another: bool,
 }
 
 fn read() -> Read {
@@ -65,6 +68,7 @@ fn read() -> Read {
         pushed: false,
         rejected: false,
         on: "2026-12-02",
+        another: false,
     }
 }
 
@@ -75,6 +79,7 @@ fn steps(tickets: &[Ticket], read: &Read) -> Vec<String> {
         token: &token,
         key: KEY,
         live: read.live.map(at),
+        proved_until: read.live.filter(|_| !read.another).map(at),
         matter: matter.as_ref(),
         pushed: read.pushed,
         rejected: read.rejected,
@@ -94,6 +99,8 @@ fn a_ticket_follows_its_renewal() {
     let in_git = |state| with(&|one| one.in_git = state);
     let pushed = with(&|one| one.pushed = true);
     let renewed = with(&|one| (one.live, one.cause) = (Some("2028-01-15"), None));
+    let another =
+        with(&|one| (one.live, one.cause, one.another) = (Some("2028-01-15"), None, true));
     let unread = with(&|one| one.live = None);
     let expired = with(&|one| one.cause = Some(Cause::Expired));
     let rejected = with(&|one| (one.rejected, one.in_git) = (true, InGit::Held));
@@ -116,6 +123,7 @@ fn a_ticket_follows_its_renewal() {
         ("a hold is noted once", Some(&["opened-1", "held-1"]), &in_git(InGit::Held), &[]),
         ("a later expiry closes it", Some(&["opened-1", "uploaded-1"]), &renewed, &["closed-1"]),
         ("one renewed by hand is closed as well", Some(&["opened-1"]), &renewed, &["closed-1"]),
+        ("another credential closes none", Some(&["opened-1"]), &another, &[]),
         ("it is closed once", Some(&["opened-1", "closed-1"]), &renewed, &[]),
         ("what was not read closes none", Some(&["opened-1", "uploaded-1"]), &unread, &[]),
         (
