@@ -12,7 +12,7 @@ use applecart_core::fleet::{Desired, Receiver, SinkPolicy};
 use applecart_core::model::{
     Noticed, Outcome, Record, Telling, TenantId, TenantName, Timestamp, nearest,
 };
-use applecart_core::outlets::alert::is_blind;
+use applecart_core::outlets::alert::{blind_key, is_blind};
 use applecart_core::outlets::mail::Mail;
 use applecart_core::outlets::memory::{self, Asker};
 use applecart_core::outlets::message::{Message, Step, TenantMatters, Told};
@@ -66,12 +66,12 @@ pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
     let seen = input(&made, &matters, &nothing, Asker::onlooker(context.real_now()));
     match way {
         Way::Show(told) => {
-            let due = due(&steps::Input { told: &told, ..seen }, &policies);
+            let due = due(&made, &steps::Input { told: &told, ..seen }, &policies);
             report.messages =
                 due.iter().map(|letter| shown(letter, words_of(letter, &policies))).collect();
         }
         Way::Send(mut post) => {
-            let sent = post.deliver(|post| due(&by(&seen, post), &policies));
+            let sent = post.deliver(|post| due(&made, &by(&seen, post), &policies));
             tell(&mut report, &post.posted);
             sent?;
             refresh(&post, &mut report, |sink| {
@@ -79,7 +79,11 @@ pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
                 let input = by(&seen, &post);
                 policy.map(|policy| steps::standing(&input, policy)).unwrap_or_default()
             })?;
-            sight_again(&post, &repo, (&policies, now), &mut report)?;
+            if made.can_tell_of(TenantId::FLEET) {
+                sight_again(&post, &repo, (&policies, now), &mut report)?;
+            } else {
+                tell_blind(&context, &repo, (&matters, now), &policies, &mut report)?;
+            }
             let names = policies.iter().map(|policy| policy.name.as_str());
             let is_own = |event| event == Telling::Notified;
             report.claimed = memory::claimed(&post.told, names, is_own, post.asker());
@@ -129,8 +133,8 @@ fn sight_again(
     for SinkPolicy { name, .. } in policies {
         let Some(told) = memory.of_sink(name) else { continue };
         let over = told.codes.iter().filter_map(|code| {
-            let key = format!("fleet/-/-/{code}/-");
-            let matter = fleet_matter(&key, code, Severity::Critical, "It can be read again.")?;
+            let matter =
+                fleet_matter(&blind_key(code), code, Severity::Critical, "It can be read again.")?;
             Some(Told { matter, step: Step::Resolved(told.since) })
         });
         let over: Vec<Told> = over.collect();
@@ -251,9 +255,10 @@ fn by<'a>(seen: &steps::Input<'a>, post: &'a Post<'_>) -> steps::Input<'a> {
 }
 
 /// The letters that are due at all sinks.
-fn due(input: &steps::Input<'_>, policies: &[SinkPolicy]) -> Vec<Letter> {
+fn due(made: &Made, input: &steps::Input<'_>, policies: &[SinkPolicy]) -> Vec<Letter> {
     let of_sink = |policy: &SinkPolicy| {
         let due = steps::due(input, policy).into_iter();
+        let due = due.filter(|delivery| made.can_tell_of(delivery.file));
         due.filter_map(|delivery| letter(&policy.name, delivery)).collect::<Vec<_>>()
     };
     policies.iter().flat_map(of_sink).collect()

@@ -29,7 +29,7 @@ pub use record::Earlier;
 use super::{AppError, Context, Other, Reach};
 use applecart_core::attention::{self, Attention, CloneState};
 use applecart_core::ledger::LedgerView;
-use applecart_core::model::{LiveTenant, Outcome, Reading, TenantName};
+use applecart_core::model::{LiveTenant, Outcome, Reading, TenantId, TenantName};
 use applecart_core::plan::{
     self, Action, Due, DueWrite, Input, Known, Note, Plan, Planned, Selection,
 };
@@ -69,6 +69,12 @@ pub struct Made {
 }
 
 impl Made {
+    /// Whether it can be recorded of this tenant, or of the fleet, that somebody was told. What cannot is
+    /// not told; that is a matter of its own.
+    pub fn can_tell_of(&self, file: TenantId) -> bool {
+        self.known.as_ref().is_ok_and(|view| view.notes_unknown(file).is_none())
+    }
+
     /// What needs a person.
     pub fn attention(&self) -> Attention {
         attention_of(&self.planned.plan, &self.loaded, self.known.as_ref().ok(), &self.clone)

@@ -13,7 +13,7 @@ use futures::future::join_all;
 
 use super::{AppError, Context, Reach, block_on, session};
 use applecart_core::fleet::SinkPolicy;
-use applecart_core::ledger::LEASE;
+use applecart_core::ledger::{LEASE, tells};
 use applecart_core::model::{
     Author, EntryBody, LedgerEntry, Notice, Noticed, Outcome, Phase, Record, Telling, TenantId,
     TenantName, Timestamp, TokenRef,
@@ -311,12 +311,16 @@ impl<'a> Post<'a> {
             let own: Vec<Announced> = announced.by_ref().take(letter.steps.len()).collect();
             let judged = judged.get(&letter.file).map(Vec::as_slice).unwrap_or_default();
             let is_won = |one: &Announced| {
-                memory::is_won(&one.chain.records, judged, &one.record, self.asker())
+                let known = (one.chain.records.as_slice(), judged);
+                memory::is_won(letter.file, known, &one.record, self.asker())
             };
             let is_ours = own.iter().all(is_won);
             if let Some(one) = own.into_iter().next() {
-                let records = one.chain.records.iter().filter(|record| record.event().is_telling());
-                self.told.insert(letter.file, records.cloned().collect());
+                let now = self.context.real_now();
+                let told = one.chain.records.iter().filter(|record| {
+                    record.event().is_telling() && tells(letter.file, record, now)
+                });
+                self.told.insert(letter.file, told.cloned().collect());
             }
             if is_ours {
                 won.push(letter);

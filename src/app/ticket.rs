@@ -164,7 +164,8 @@ fn due(
     let clone: &CloneState = &made.clone;
     let input = Input { policy, matters, plan, fleet, clone, told, now, asker };
     let sheet = |tenant: &Tenant, token: &TokenRef| sheet(made, live, tenant, token);
-    ticket::deliveries(&input, sheet).into_iter().filter_map(|one| letter(policy, one)).collect()
+    let due = ticket::deliveries(&input, sheet).into_iter();
+    due.filter(|one| made.can_tell_of(one.file)).filter_map(|one| letter(policy, one)).collect()
 }
 
 /// The renewal sheet of one token, with the request for Apple where the notes give one out.

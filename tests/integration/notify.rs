@@ -1,6 +1,7 @@
 //! `notify` through the program: who is told, once, and what happens where anything fails between.
 
 mod alertmanager;
+mod forged;
 pub(crate) mod recorder;
 mod years;
 

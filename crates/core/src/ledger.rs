@@ -22,7 +22,7 @@ mod sending;
 pub mod testing;
 mod view;
 
-pub use bounds::LEASE;
+pub use bounds::{LEASE, tells};
 pub use chain::{
     Chain, ChainError, ChainFault, Extension, MAX_FILE, Tail, extend, read_chain, read_chain_past,
 };

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use applecart_core::model::{Kind, Sha256, Timestamp};
+use applecart_core::model::{Kind, Sha256, TenantId, Timestamp};
 use serde_json::{Value, json};
 
 use super::hub::{Clone, Hub, git, script};
@@ -71,8 +71,14 @@ impl Hub {
     /// Appends lines to a tenant's file as a plain push does: right numbers and a right chain.
     #[track_caller]
     pub(crate) fn append(&self, user: User, branch: &str, tenant: &str, lines: &[Value]) {
+        self.append_to(user, branch, tenant_id(tenant), lines);
+    }
+
+    /// The same of a tenant id, or of the fleet's own file.
+    #[track_caller]
+    pub(crate) fn append_to(&self, user: User, branch: &str, file: TenantId, lines: &[Value]) {
         let clone = self.clone("forger", &["--branch", branch]);
-        let path = clone.folder.join(format!("tenants/{}.jsonl", tenant_id(tenant)));
+        let path = clone.folder.join(format!("tenants/{file}.jsonl"));
         let mut text = std::fs::read_to_string(&path).unwrap_or_default();
         for line in lines {
             let (seq, prev) = match text.lines().last() {

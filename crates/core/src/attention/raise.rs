@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Cause, CloneState, Input, Matter, Severity};
 use crate::fleet::{Desired, Tenant, silences};
-use crate::model::{Problem, ProblemCode, Timestamp, safe_text};
+use crate::model::{Problem, ProblemCode, TenantId, Timestamp, safe_text, shell_word};
 use crate::outlets::memory::{self, Refused};
 use crate::plan::Plan;
 use crate::report::{names_in_line, plural, revision};
@@ -35,6 +35,7 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
         matters.extend(ledger_unknown(input));
     }
     matters.extend(notes_unknown(input));
+    matters.extend(notes_broken(input));
     matters.extend(deserted(input));
     matters.extend(sinks_failing(input));
     matters.extend(told_nobody(input));
@@ -144,11 +145,38 @@ fn ledger_unknown(input: &Input<'_>) -> Option<Matter> {
     Some(of_fleet(Cause::Unobserved(problem.code), of_problem(problem, "TENANT")))
 }
 
-/// Nobody knows what people recorded: that is one matter as well.
+/// Nobody knows what people recorded, or what of the fleet as a whole was told: that is one matter as well.
 fn notes_unknown(input: &Input<'_>) -> Option<Matter> {
-    let why = input.ledger?.lost_notes.as_deref()?;
+    let ledger = input.ledger?;
+    let of_fleet_itself = ledger.broken_notes.get(&TenantId::FLEET);
+    let why = ledger.lost_notes.as_ref().or(of_fleet_itself)?;
     let problem = Problem::new(ProblemCode::NotesUnknown, why);
     Some(of_fleet(Cause::Unobserved(problem.code), of_problem(&problem, "TENANT")))
+}
+
+/// The tenants whose notes are broken. Nothing can be recorded of them, so nobody is told of them; this is
+/// therefore a matter of the fleet, which is told.
+fn notes_broken(input: &Input<'_>) -> Vec<Matter> {
+    let Some(ledger) = input.ledger else { return Vec::new() };
+    let name = |id: TenantId| {
+        let planned = input.plan.tenants.iter().find(|one| one.tenant_id == Some(id));
+        let is_stranger = || !input.fleet.iter().any(|one| one.tenant_id() == Some(id));
+        let planned = planned.map(|one| one.name.clone());
+        planned.or_else(|| is_stranger().then(|| id.to_string()))
+    };
+    let broken = ledger.broken_notes.iter().filter(|(id, _)| **id != TenantId::FLEET);
+    let raised = broken.filter_map(|(&id, why)| {
+        let (name, cause) = (name(id)?, Cause::Unobserved(ProblemCode::NotesUnknown));
+        let problem = Problem::new(ProblemCode::NotesUnknown, why);
+        let words = of_problem(&problem, &shell_word(&name));
+        let message = format!(
+            "{name}: {} Until that is corrected no sink is told anything of {name}, and no push certificate of it is uploaded.",
+            words.message
+        );
+        let key = format!("fleet/-/{id}/{}/-", cause.code());
+        Some(words::matter(key, cause, Words { message, ..words }))
+    });
+    raised.collect()
 }
 
 /// The sinks at which nothing has arrived for a day, or which have refused some message for as long.

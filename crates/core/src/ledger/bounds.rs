@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use chrono::Duration;
 
 use super::view::{LedgerView, TenantLedger};
-use crate::model::{Event, Kind, Record, Timestamp};
+use crate::model::{Event, Kind, Record, TenantId, Timestamp};
 
 /// How long a run may write after it recorded its intent: long enough for a slow fleet, short enough
 /// that a run that died elsewhere soon frees the token.
@@ -61,6 +61,14 @@ fn binds(record: &Record, before: &[Record], now: Timestamp) -> bool {
         && !record.confirms_unannounced(before)
 }
 
+/// Whether a line of this tenant's notes tells that somebody was told. One that names another tenant's
+/// matter would end that at a receiver.
+pub fn tells(tenant: TenantId, record: &Record, now: Timestamp) -> bool {
+    !record.is_out_of_bounds(now)
+        && !record.names_no_commit()
+        && record.notice().is_none_or(|(_, notice)| notice.is_at_home(tenant))
+}
+
 /// The records that bind, and those that do not.
 fn split(records: Vec<Record>, now: Timestamp) -> (Vec<Record>, Vec<Record>) {
     let (mut binding, mut aside) = (Vec::with_capacity(records.len()), Vec::new());
@@ -97,8 +105,8 @@ impl LedgerView {
             }
         }
         for (&tenant, told) in &mut self.told {
-            let (binding, aside) = split(std::mem::take(told), now);
-            *told = binding;
+            let aside =
+                told.extract_if(.., |record| !tells(tenant, record, now)).collect::<Vec<_>>();
             if !aside.is_empty() {
                 self.set_aside.entry(tenant).or_default().extend(aside);
             }
@@ -111,7 +119,7 @@ impl LedgerView {
 mod tests {
     use super::*;
     use crate::ledger::testing::{at, draft, intent, sha, tenant, vpp};
-    use crate::model::{EntryBody, Event, LedgerEntry, TokenRef};
+    use crate::model::{EntryBody, Event, LedgerEntry, Notice, Phase, Telling, TokenRef};
 
     fn view(entries: Vec<LedgerEntry>) -> LedgerView {
         let mut view = LedgerView::default();
@@ -128,6 +136,37 @@ mod tests {
         assert!(early.told[&tenant(1)].is_empty());
         assert_eq!(early.set_aside[&tenant(1)].len(), 1);
         assert_eq!(notes.within(at(50)).told[&tenant(1)].len(), 1);
+    }
+
+    #[test]
+    fn a_line_of_the_notes_tells_only_of_its_own_tenants_matters() {
+        let (own, other) = (tenant(1), tenant(2));
+        let told = |file, key: &str| {
+            let notice = Notice {
+                key: key.to_owned(),
+                sink: "hub".into(),
+                step: "raised-1".into(),
+                delivery: sha("a"),
+                on: at(1),
+                phase: Phase::Sent,
+                matter: None,
+            };
+            let body = EntryBody::Told { event: Telling::Notified, notice };
+            let line = LedgerEntry { body, ..draft(Event::Observed, 1, "run-1", None) };
+            let mut view = LedgerView::default();
+            view.told.insert(file, TenantLedger::from_entries(vec![line]).records);
+            let view = view.within(at(9));
+            assert_eq!(view.told[&file].is_empty(), view.set_aside.contains_key(&file));
+            !view.told[&file].is_empty()
+        };
+        let of = |id: TenantId| format!("{id}/push/-/critical/2026-11-27");
+        assert!(told(own, &of(own)));
+        assert!(told(TenantId::FLEET, "fleet/-/-/ledger-moved/-"));
+        assert!(told(TenantId::FLEET, "folder:contoso/-/-/invalid-file/-"));
+        assert!(!told(own, &of(other)), "another tenant's");
+        assert!(!told(TenantId::FLEET, &of(own)), "a tenant's in the fleet's file");
+        assert!(!told(own, "fleet/-/-/ledger-moved/-"), "the fleet's in a tenant's file");
+        assert!(!told(own, &of(TenantId::FLEET)) && !told(own, "") && !told(TenantId::FLEET, ""));
     }
 
     #[test]

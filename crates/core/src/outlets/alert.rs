@@ -63,9 +63,14 @@ fn stands(matter: &Matter) -> Duration {
 /// The matters of the fleet that may keep anything from being recorded: then they are told all the same.
 const BLIND: [&str; 3] = ["ledger-unknown", "notes-unknown", "base-unknown"];
 
+/// The key of one of them.
+pub fn blind_key(code: &str) -> String {
+    format!("fleet/-/-/{code}/-")
+}
+
 /// Whether nobody may be able to record that the matter was told.
 pub fn is_blind(matter: &Matter) -> bool {
-    matter.tenant.is_none() && BLIND.contains(&matter.code.as_str())
+    BLIND.iter().any(|code| matter.key == blind_key(code))
 }
 
 fn labels(message: &Message, told: &Told, severity: Severity) -> BTreeMap<String, String> {

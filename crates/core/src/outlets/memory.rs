@@ -10,7 +10,7 @@ use chrono::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::LEASE;
+use crate::ledger::{LEASE, tells};
 use crate::model::{Notice, Phase, Record, Sha256, Telling, TenantId, Timestamp};
 
 /// How far a step has come at a sink.
@@ -161,12 +161,16 @@ pub(super) const AHEAD: Duration = Duration::minutes(10);
 /// Whether a claim that has landed is this run's to send: nobody's landed before it, and nobody has sent
 /// it meanwhile. `chain` is its file as it was directly after landing, and `judged` what the run knew of it
 /// when it found the step due: that decides no more.
-pub fn is_won(chain: &[Record], judged: &[Record], claim: &Record, asker: Asker<'_>) -> bool {
+pub fn is_won(
+    file: TenantId,
+    (chain, judged): (&[Record], &[Record]),
+    claim: &Record,
+    asker: Asker<'_>,
+) -> bool {
     let Some((event, own)) = claim.notice() else { return false };
     let mut thread = Thread::new();
     // What has no effect was not judged either.
-    let is_bound =
-        |record: &&Record| !record.is_out_of_bounds(asker.real_now) && !record.names_no_commit();
+    let is_bound = |record: &&Record| tells(file, record, asker.real_now);
     let telling = chain.iter().filter(|record| record.event().is_telling()).filter(is_bound);
     let known = telling.clone().zip(judged).take_while(|(landed, known)| landed == known).count();
     for record in telling.skip(known).take_while(|record| record.seq < claim.seq) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::words::{Words, key, matter};
+use super::words::{Words, key, matter, of_fleet};
 use crate::attention::{Cause, Input, Matter, MatterTenant};
 use crate::fleet::Desired;
 use crate::model::{Record, TenantId, Timestamp, TokenRef};
@@ -25,6 +25,10 @@ pub(super) fn of_strangers(input: &Input<'_>) -> Vec<Matter> {
         let aside = ledger.set_aside.get(&id).and_then(|lines| lines.first());
         let name = past.name().or(aside.map(|line| &line.name)).map(ToString::to_string);
         let lines = Recorded { input, id, show: format!("applecart ledger show {id}") };
+        if id == TenantId::FLEET {
+            matters.extend(lines.line_broken().map(|told| of_fleet(Cause::LedgerLineBroken, told)));
+            continue;
+        }
         let raised = |cause: Cause, token: Option<&TokenRef>, words| Matter {
             tenant: Some(MatterTenant {
                 name: name.clone().unwrap_or_else(|| id.to_string()),
@@ -89,6 +93,8 @@ impl Recorded<'_> {
             (format!("is dated {}, which is in the future", newest.at), WRONG_CLOCK)
         } else if newest.names_no_commit() {
             ("names no commit that its run worked from".to_owned(), NO_RUN)
+        } else if newest.notice().is_some() {
+            ("tells of a matter that is not its tenant's".to_owned(), NO_RUN)
         } else {
             let what = format!(
                 "says that Intune has a file of {} that no run announced",

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Sha256, Timestamp};
+use crate::model::{Sha256, TenantId, Timestamp};
 
 /// A step of a matter or of a ticket at one sink.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +26,18 @@ pub struct Notice {
     /// What the matter was; left out for tickets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matter: Option<Noticed>,
+}
+
+impl Notice {
+    /// Whether its matter or ticket belongs into the file of this tenant. A key begins with its tenant's id;
+    /// those of the fleet, and of folders that do not say whose they are, stand in the fleet's file.
+    pub fn is_at_home(&self, file: TenantId) -> bool {
+        let owner = self.key.split('/').next().unwrap_or_default();
+        match file {
+            TenantId::FLEET => owner == "fleet" || owner.starts_with("folder:"),
+            tenant => owner.parse() == Ok(tenant),
+        }
+    }
 }
 
 /// What a matter was when it was told.

@@ -776,12 +776,16 @@ fn of_two_claims_of_one_step_the_earlier_one_is_won() {
     let records: Vec<Record> = scene.told.values().flatten().cloned().collect();
     let mut second = records[0].clone();
     (second.seq, second.entry.run, second.entry.clone) = (2, "run-9".into(), "clone-9".into());
+    let file = scene.world.tenant.tenant_id;
     let chain = [records[0].clone(), second.clone()];
     let asker = |run, clone| Asker { real_now: scene.now, run, clone };
-    assert!(memory::is_won(&chain, &[], &chain[0], asker("run-1", "clone-1")));
-    assert!(!memory::is_won(&chain, &[], &chain[1], asker("run-9", "clone-9")));
+    assert!(memory::is_won(file, (&chain, &[]), &chain[0], asker("run-1", "clone-1")));
+    assert!(!memory::is_won(file, (&chain, &[]), &chain[1], asker("run-9", "clone-9")));
     let judged = &records[..1];
-    assert!(memory::is_won(&chain, judged, &chain[1], asker("run-9", "clone-9")), "it was judged");
+    assert!(
+        memory::is_won(file, (&chain, judged), &chain[1], asker("run-9", "clone-9")),
+        "it was judged"
+    );
 }
 
 /// Several runs claimed the same and all of them died.
