@@ -10,7 +10,7 @@ use super::{AppError, Context, Reach, block_on};
 use applecart_core::attention::{Code, InGit, Matter, Severity};
 use applecart_core::fleet::{Desired, Receiver, SinkPolicy};
 use applecart_core::model::{
-    Noticed, Outcome, Record, Telling, TenantId, TenantName, Timestamp, nearest,
+    Noticed, Outcome, Record, Telling, TenantId, TenantName, Timestamp, TokenRef, nearest,
 };
 use applecart_core::outlets::alert::{blind_key, is_blind};
 use applecart_core::outlets::mail::Mail;
@@ -18,7 +18,7 @@ use applecart_core::outlets::memory::{self, Asker};
 use applecart_core::outlets::message::{Message, Step, TenantMatters, Told};
 use applecart_core::outlets::steps::{self, Delivery};
 use applecart_core::outlets::words;
-use applecart_core::plan::{Selection, Source};
+use applecart_core::plan::{Plan, Selection, Source, Sync};
 use applecart_core::report::NotifyReport;
 use applecart_core::report::notify::{FailedMessage, ShownMessage};
 use applecart_io::git::Repo;
@@ -259,13 +259,23 @@ fn due(made: &Made, input: &steps::Input<'_>, policies: &[SinkPolicy]) -> Vec<Le
     let of_sink = |policy: &SinkPolicy| {
         let due = steps::due(input, policy).into_iter();
         let due = due.filter(|delivery| made.can_tell_of(delivery.file));
-        due.filter_map(|delivery| letter(&policy.name, delivery)).collect::<Vec<_>>()
+        due.filter_map(|one| letter(Some(&made.planned.plan), &policy.name, one))
+            .collect::<Vec<_>>()
     };
     policies.iter().flat_map(of_sink).collect()
 }
 
-fn letter(sink: &str, Delivery { file, message }: Delivery) -> Option<Letter> {
+/// A delivery with what this run read of its tokens.
+fn letter(plan: Option<&Plan>, sink: &str, Delivery { file, message }: Delivery) -> Option<Letter> {
+    let mut planned = plan.into_iter().flat_map(|plan| &plan.tenants);
+    let planned = planned.find(|one| one.tenant_id == Some(file));
+    let expires = |token: &TokenRef| {
+        let mut tokens = planned?.tokens.iter().map(|one| &one.state);
+        let state = tokens.find(|state| state.token().same_token(token))?;
+        state.live.as_ref().filter(|_| state.sync != Sync::Unobserved)?.expires
+    };
     let step = |told: &Told| LetterStep {
+        expires: told.matter.token.as_ref().and_then(expires),
         token: told.matter.token.clone(),
         key: told.matter.key.clone(),
         step: told.step.to_string(),
@@ -367,7 +377,7 @@ fn tell_blind(
             Ok(sink) => block_on(telling::send_one(context, &**sink, &message))?,
             Err(error) => Err(error.clone()),
         };
-        let letter = letter(&name, Delivery { file: TenantId::FLEET, message });
+        let letter = letter(None, &name, Delivery { file: TenantId::FLEET, message });
         tell(
             report,
             &letter.map(|letter| Posted { letter, outcome: sent }).into_iter().collect::<Vec<_>>(),

@@ -31,10 +31,11 @@ use applecart_core::attention::{self, Attention, CloneState};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{LiveTenant, Outcome, Reading, TenantId, TenantName};
 use applecart_core::plan::{
-    self, Action, Due, DueWrite, Input, Known, Note, Plan, Planned, Selection,
+    self, Action, Due, DueWrite, Input, Known, Note, Plan, Planned, Selection, TokenState,
 };
 use applecart_core::rules::bindings::History;
 use applecart_core::rules::downloads::Downloads;
+use applecart_core::rules::last_known::{Remembered, SeenToken};
 use applecart_io::git::Repo;
 use applecart_io::intune::{Connector, KeyRequest};
 use applecart_io::store::{ApplyLock, Holder, Ledger};
@@ -246,11 +247,23 @@ impl<'a> Session<'a> {
         Ok(planned)
     }
 
-    /// Remembers of which tenants this run read all, so that a later one can tell how old that is.
+    /// Remembers what this run read, for a later one that cannot.
     fn remember(&self, plan: &Plan) {
-        let read = plan.tenants.iter().filter(|tenant| tenant.observed == plan::Observed::Complete);
-        let read = read.filter_map(|tenant| tenant.tenant_id);
-        self.loaded.repo.remember_readings(read, self.context.now());
+        let now = self.context.now();
+        let read = plan.tenants.iter().filter_map(|tenant| {
+            let read = tenant.tokens.iter().map(|one| &one.state);
+            let read = read.filter(|state| state.sync != plan::Sync::Unobserved);
+            let seen = |state: &TokenState| {
+                let expires = state.live.as_ref()?.expires?;
+                Some(SeenToken { token: state.token(), expires, at: now })
+            };
+            let tokens: Vec<SeenToken> = read.filter_map(seen).collect();
+            let whole = (tenant.observed == plan::Observed::Complete).then_some(now);
+            let is_something = whole.is_some() || !tokens.is_empty();
+            let remembered = Remembered { name: tenant.name.clone(), whole, tokens };
+            is_something.then_some((tenant.tenant_id?, remembered))
+        });
+        self.loaded.repo.remember_readings(read.collect());
     }
 
     fn make_with(
@@ -287,6 +300,7 @@ impl<'a> Session<'a> {
                 Ok(view) => Known::Read(view),
                 Err(why) => Known::Unknown(why.code(), unknown.unwrap_or_default()),
             },
+            readings: &self.loaded.readings,
             source,
             dead_runs: &self.dead_runs,
             retry: self.retry,

@@ -15,8 +15,8 @@ use super::{AppError, Context, Reach, block_on, session};
 use applecart_core::fleet::SinkPolicy;
 use applecart_core::ledger::{LEASE, tells};
 use applecart_core::model::{
-    Author, EntryBody, LedgerEntry, Notice, Noticed, Outcome, Phase, Record, Telling, TenantId,
-    TenantName, Timestamp, TokenRef,
+    Author, EntryBody, Facts, LedgerEntry, Notice, Noticed, Outcome, Phase, Record, Telling,
+    TenantId, TenantName, Timestamp, TokenRef,
 };
 use applecart_core::outlets::memory::{self, Asker, Claimed};
 use applecart_core::outlets::message::Message;
@@ -50,6 +50,8 @@ pub struct LetterStep {
     /// Tickets: the customer's number in the ticket system.
     pub client: Option<String>,
     pub matter: Option<Noticed>,
+    /// When the token expires, as this run read it.
+    pub expires: Option<Timestamp>,
 }
 
 /// A message to a sink, and how the notes remember it.
@@ -415,7 +417,9 @@ impl<'a> Post<'a> {
             };
             let body = EntryBody::Told { event: letter.event, notice };
             let (at, name) = (self.context.real_now(), letter.name.clone());
-            let entry = LedgerEntry::new(at, name, step.token.clone(), &self.author, body);
+            let mut entry = LedgerEntry::new(at, name, step.token.clone(), &self.author, body);
+            let read = |expires| Facts { expires: Some(expires), ..Facts::default() };
+            entry.after = step.expires.map(read);
             (letter.file, entry)
         };
         letter.steps.iter().map(line).collect()

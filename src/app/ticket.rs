@@ -193,6 +193,7 @@ fn letter(policy: &TicketPolicy, Delivery { file, message }: Delivery) -> Option
         step: told.step.to_string(),
         client: told.client.clone(),
         matter: None,
+        expires: None,
     };
     let name: TenantName = message.customer()?.name.parse().ok()?;
     let event = told.step.telling();

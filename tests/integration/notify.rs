@@ -214,6 +214,64 @@ fn nothing_is_resolved_by_a_tenant_that_does_not_answer() {
 }
 
 #[test]
+fn an_outage_raises_again_nothing_that_was_resolved_in_any_clone() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    let one = told.clone("one");
+    one.run(&["notify"]).ends_with(0);
+    // In the portal: Git goes on saying the earlier date.
+    let topic = told.world().issue(None, 300);
+    let entry = std::fs::read_to_string(told.world().repo().join("tenants/contoso/tenant.yaml"));
+    told.world().live("contoso", Some(&topic));
+    told.world().tenant("contoso", &topic);
+    told.publish();
+    one.run(&["notify"]).ends_with(0);
+    assert_eq!(told.told(), ["raised contoso critical", "resolved contoso critical"]);
+    told.world().write("tenants/contoso/tenant.yaml", &entry.unwrap());
+    told.publish();
+    let fault = FaultRule::always(Fault::Drop).for_tenant(tenant_id("contoso"));
+    told.world().state().add_fault(fault);
+    for clone in [one, told.clone("fresh")] {
+        clone.run(&["notify"]);
+        let sent = told.told();
+        assert!(!sent.iter().any(|one| one.contains("critical")), "{sent:?}");
+        let metrics = clone.run(&["status", "--format", "prometheus"]).stdout;
+        let critical = metrics.lines().find(|line| line.contains("code=\"critical\""));
+        assert_eq!(critical, None);
+    }
+}
+
+#[test]
+fn a_tenant_file_that_is_broken_in_git_keeps_its_dates_in_metrics_and_calendar() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    told.customer("fabrikam", 200);
+    let one = told.clone("one");
+    one.run(&["notify"]).ends_with(0);
+    assert_eq!(told.told(), ["raised contoso critical"]);
+    for text in ["pusch: {}\n", "a: [\n"] {
+        let id = format!("tenantId: {}\n", tenant_id("contoso"));
+        let id = if text.starts_with("pusch") { id } else { String::new() };
+        told.world().write("tenants/contoso/tenant.yaml", &format!("{id}{text}"));
+        told.publish();
+        one.git(&["pull", "--quiet"]);
+        for clone in [&one, &told.clone(&format!("fresh-{}", text.len()))] {
+            let metrics = clone.run(&["status", "--format", "prometheus"]).stdout;
+            let is_of = |line: &str| line.contains("tenant=\"contoso\"");
+            let dated = "applecart_token_expiration_timestamp_seconds";
+            let has = |text: &str| metrics.lines().any(|line| is_of(line) && line.contains(text));
+            let knows = has(dated) && has("code=\"critical\"");
+            assert!(knows || (id.is_empty() && clone.folder != one.folder), "{text}: {metrics}");
+            let calendar = clone.run(&["status", "--format", "ics"]).stdout;
+            assert_eq!(calendar.contains("Tenant contoso"), knows, "{calendar}");
+            clone.run(&["notify"]).ends_with(3);
+        }
+        let sent = told.told();
+        assert!(!sent.iter().any(|one| one.contains("critical")), "{sent:?}");
+    }
+}
+
+#[test]
 fn two_runs_at_once_tell_everything_once() {
     let told = Told::new();
     for name in ["contoso", "fabrikam", "northwind", "tailspin"] {

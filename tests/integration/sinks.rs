@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use applecart_core::attention::{Cause, InGit, Matter, MatterTenant};
+use applecart_core::attention::{Cause, InGit, Matter, MatterTenant, Window};
 use applecart_core::model::{Timestamp, TokenRef};
 use applecart_core::outlets::event::{CloudEvent, MEDIA_TYPE};
 use applecart_core::outlets::message::{Customer, Message, Step, TenantMatters, Told};
@@ -66,7 +66,10 @@ fn told(cause: Cause, step: Step) -> Told {
         command_for_all: None,
         in_git: InGit::No,
         is_remembered: false,
-        window: None,
+        window: Some(Window {
+            due_from: "2026-12-01T08:00:00Z".parse().unwrap(),
+            critical_from: "2027-01-01T08:00:00Z".parse().unwrap(),
+        }),
     };
     Told { matter, step }
 }

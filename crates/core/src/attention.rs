@@ -30,6 +30,7 @@ use crate::ledger::LedgerView;
 use crate::model::{Kind, TenantId, Timestamp, TokenRef, shell_word};
 use crate::plan::{Observed, Plan, PlannedTenant, Reason};
 use crate::rules::freshness::{self, LastReading};
+use crate::rules::last_known::Readings;
 
 pub use code::{Cause, Code, FailOn, FailOnError, Severity};
 pub use renewed::{is_renewal, proved_until};
@@ -188,8 +189,8 @@ pub struct CloneState {
     pub is_lost_there: bool,
     /// The fleet's files with changes that are not committed.
     pub dirty: Vec<String>,
-    /// When this clone last read all of each tenant, as it remembers.
-    pub readings: BTreeMap<TenantId, Timestamp>,
+    /// What this clone read before, as it remembers.
+    pub readings: Readings,
     /// What the settings said of the record before and no longer say, one clause each.
     pub moved: Vec<String>,
 }
@@ -287,7 +288,7 @@ impl Input<'_> {
         freshness::last_reading(
             self.plan.generated_at,
             tenant.observed == Observed::Complete,
-            id.and_then(|id| self.clone.readings.get(&id).copied()),
+            id.and_then(|id| self.clone.readings.get(&id)?.whole),
             self.ledger.zip(id).and_then(|(ledger, id)| ledger.tenants.get(&id)),
         )
     }

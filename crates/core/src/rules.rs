@@ -27,6 +27,7 @@ pub mod freshness;
 pub mod identity;
 pub mod in_force;
 pub mod judge;
+pub mod last_known;
 pub mod requests;
 pub mod stated;
 pub mod subject;

@@ -17,7 +17,7 @@ use applecart_io::git::{GitError, RenewalBranch};
 /// All of it is told beside what a run is for, so none of it ends one: what cannot be read is
 /// unknown, and said to be.
 pub fn state(context: &Context, loaded: &Loaded, reach: Reach) -> CloneState {
-    let mut state = CloneState { readings: loaded.repo.readings(), ..CloneState::default() };
+    let mut state = CloneState { readings: loaded.readings.clone(), ..CloneState::default() };
     let unknown = |what: &str, error: &GitError| {
         tracing::warn!("{what} is unknown: {}", sentence(error));
     };

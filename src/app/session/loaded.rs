@@ -9,6 +9,7 @@ use crate::app::{AppError, Context};
 use applecart_core::fleet::{self, Desired, Entry, FLEET_FILE, Folder, Policy, Source, Tenant};
 use applecart_core::model::{ProblemCode, sentence};
 use applecart_core::plan::Selection;
+use applecart_core::rules::last_known::Readings;
 use applecart_io::git::{Base, BaseError, GitError, RenewalBranch, Repo};
 use applecart_io::store::LedgerError;
 
@@ -37,6 +38,8 @@ pub struct Loaded {
     /// revision's own, good enough to say what is unknown; Intune is not contacted with them.
     pub blind: Option<Unknown>,
     pub fleet: Vec<Desired>,
+    /// What this clone read before.
+    pub readings: Readings,
     /// What the planned revision is by its own settings, where they judge writes otherwise.
     pub proposed: Option<Proposed>,
     /// What the settings named of the record before, once it was read: that takes a walk through the
@@ -58,6 +61,7 @@ impl Loaded {
     /// A fleet of which nothing else is known yet.
     pub fn new(repo: Repo, base: Option<Base>, policy: Policy, fleet: Vec<Desired>) -> Self {
         Self {
+            readings: repo.readings(),
             repo,
             rev: None,
             policy_rev: None,

@@ -249,7 +249,7 @@ impl Code {
     }
 
     /// Whether a cause of this code needs a reading of Intune.
-    pub(super) fn is_of_intune(self) -> bool {
+    pub(crate) fn is_of_intune(self) -> bool {
         Cause::all().into_iter().any(|cause| cause.code() == self && cause.is_of_intune())
     }
 

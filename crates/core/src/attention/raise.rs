@@ -170,8 +170,8 @@ fn notes_broken(input: &Input<'_>) -> Vec<Matter> {
         let problem = Problem::new(ProblemCode::NotesUnknown, why);
         let words = of_problem(&problem, &shell_word(&name));
         let message = format!(
-            "{name}: {} Until that is corrected no sink is told anything of {name}, and no push certificate of it is uploaded.",
-            words.message
+            "{name}: {}. Until that is corrected no sink is told anything of {name}, and no push certificate of it is uploaded.",
+            words.message.trim_end_matches('.')
         );
         let key = format!("fleet/-/{id}/{}/-", cause.code());
         Some(words::matter(key, cause, Words { message, ..words }))

@@ -26,6 +26,7 @@ use crate::plan::{
     Warning, Withdrawal, Withdrawn,
 };
 use crate::report;
+use crate::rules::last_known::Remembered;
 use crate::rules::topics::{KnownTopic, Witness};
 
 /// The list for a plan of a world, or for what a test made of it.
@@ -219,6 +220,7 @@ impl Fleet {
             Cause::ReadingStale => {
                 planned.observed = Observed::Partial;
                 let read = self.plan.generated_at.plus(-chrono::Duration::hours(25));
+                let read = Remembered { whole: Some(read), ..Remembered::default() };
                 self.clone.readings.insert(git.tenant_id, read);
             }
             Cause::SinkFailing => {

@@ -174,11 +174,35 @@ impl<'a> AtSink<'a> {
         let told = |step: Step| Told { matter: matter.clone(), step };
         let mut due: Vec<Due> =
             again(thread).map(|(step, again)| Due { told: told(step), again }).collect();
-        if self.is_told(&matter) {
+        if self.is_told(&matter) && !self.is_known_over(place.0, &matter) {
             let step = self.next_step(thread, &matter);
             due.extend(step.map(|step| Due { told: told(step), again: None }));
         }
         due
+    }
+
+    /// Whether a reading has shown that the matter is over, and no reading since says that it came again:
+    /// it is in the list by what is older, because its token cannot be read now. A renewal ends all of its
+    /// stages.
+    fn is_known_over(&self, file: TenantId, matter: &Matter) -> bool {
+        if !matter.code.is_of_intune() || self.was_read(matter) {
+            return false;
+        }
+        let threads = stages(matter).into_iter().filter_map(|key| self.threads.get(&(file, key)));
+        let mut threads = threads.peekable();
+        threads.peek().is_some()
+            && threads.all(|thread| {
+                let last = thread.iter().map(|one| one.on).max();
+                last_time(thread).1 && last > matter.as_of
+            })
+    }
+
+    /// Whether this run read the token that the matter is about.
+    fn was_read(&self, matter: &Matter) -> bool {
+        let (Some(tenant), Some(token)) = (&matter.tenant, &matter.token) else { return true };
+        let tenants = &self.input.plan.tenants;
+        let planned = tenants.iter().find(|one| one.name == tenant.name);
+        planned.is_some_and(|planned| disproves(planned, Some(token)))
     }
 
     /// What of a matter that is in the list was never claimed.
@@ -519,6 +543,15 @@ fn steps_of(thread: &[memory::Remembered<'_>]) -> impl Iterator<Item = Step> {
 fn last_time(thread: &[memory::Remembered<'_>]) -> (u32, bool) {
     let time = steps_of(thread).map(|step| step.time()).max().unwrap_or(0);
     (time, steps_of(thread).any(|step| step.is_last() && step.time() == time))
+}
+
+/// The keys of all stages of the same renewal; of another matter its own.
+fn stages(matter: &Matter) -> Vec<String> {
+    if !STAGES.contains(&matter.code.as_str()) {
+        return vec![matter.key.clone()];
+    }
+    let code = format!("/{}/", matter.code);
+    STAGES.iter().map(|stage| matter.key.replacen(&code, &format!("/{stage}/"), 1)).collect()
 }
 
 /// The keys of the later stages of the same renewal.

@@ -6,9 +6,10 @@ use super::types::Source;
 use crate::fleet::Selection;
 use crate::fleet::{Desired, Policy};
 use crate::ledger::LedgerView;
-use crate::model::{LiveTenant, ProblemCode, TenantName, Timestamp};
+use crate::model::{LiveTenant, ProblemCode, TenantId, TenantName, Timestamp};
 use crate::rules::bindings::History;
 use crate::rules::downloads::Downloads;
+use crate::rules::last_known::{Memory, Readings};
 
 /// What is known of the past: a read of the ledger has three answers too, and *absent* is an
 /// empty view.
@@ -64,10 +65,27 @@ pub struct Input<'a> {
     pub live: &'a BTreeMap<TenantName, LiveTenant>,
     /// What is known of the past.
     pub known: Known<'a>,
+    /// What this clone read before.
+    pub readings: &'a Readings,
     /// Where `live` came from.
     pub source: Source,
     /// Runs that are proved to have ended without finishing: their leases do not count.
     pub dead_runs: &'a BTreeSet<String>,
     /// Files that failed are tried again at once, however often they failed.
     pub retry: bool,
+}
+
+impl<'a> Input<'a> {
+    /// What is known of the past; `None` where the ledger could not be read.
+    pub(super) fn ledger(&self) -> Option<&'a LedgerView> {
+        match self.known {
+            Known::Read(view) => Some(view),
+            Known::Unknown(..) => None,
+        }
+    }
+
+    /// What is known of a tenant's tokens without reading them.
+    pub(super) fn memory_of(&self, tenant: Option<TenantId>) -> Memory<'a> {
+        Memory::of(tenant, self.ledger(), self.readings, self.now)
+    }
 }

@@ -5,22 +5,20 @@ use std::collections::{BTreeMap, HashMap};
 use super::base::{Changes, sealed_to_others};
 use super::canary;
 use super::digest;
-use super::input::{Input, Known};
+use super::input::Input;
 use super::planned::{Due, Noted, Planned, Verify};
-use super::tenant::{OneTenant, SKEW_LIMIT};
-use super::types::{Action, FORMAT_VERSION, Observed, Plan, PlannedTenant, Summary};
+use super::tenant::{OneTenant, SKEW_LIMIT, unread};
+use super::types::{Action, FORMAT_VERSION, Observed, Plan, PlannedTenant, PlannedToken, Summary};
 use crate::fleet::{Desired, Diagnostic, Token};
 use crate::model::{Problem, ProblemCode, TenantId};
 use crate::rules::bindings::Bindings;
 use crate::rules::downloads;
+use crate::rules::last_known;
 use crate::rules::requests::Requests;
 
 /// Makes the plan. Same input, same plan.
 pub fn make(input: &Input<'_>) -> Planned {
-    let ledger = match input.known {
-        Known::Read(view) => Some(view),
-        Known::Unknown(..) => None,
-    };
+    let ledger = input.ledger();
     let base = input.base.as_ref().map(|base| base.tenants);
     let bindings = Bindings::of(input.fleet, base, ledger, input.history);
     let requests = ledger.map(Requests::recorded).unwrap_or_default();
@@ -37,7 +35,11 @@ pub fn make(input: &Input<'_>) -> Planned {
             Desired::Invalid { name, tenant_id, file, mistakes }
                 if input.selection.may_match_invalid(name) =>
             {
-                fleet.tenants.push(invalid(name, *tenant_id, file, mistakes));
+                let tenant_id = tenant_id.or_else(|| had_folder(input, name));
+                fleet.tenants.push(PlannedTenant {
+                    tokens: last_known(input, tenant_id),
+                    ..invalid(name, tenant_id, file, mistakes)
+                });
             }
             Desired::Valid(tenant) if input.selection.matches(tenant) => {
                 let past = ledger.map(|view| view.tenant(tenant.tenant_id));
@@ -129,7 +131,22 @@ fn skews(input: &Input<'_>) -> BTreeMap<TenantId, i64> {
         .collect()
 }
 
-/// A tenant whose folder has a mistake: a row like every other, of which nothing is known.
+/// The tenant that had this folder last, where the tenant file does not say whose it is and no other
+/// folder has it.
+fn had_folder(input: &Input<'_>, name: &str) -> Option<TenantId> {
+    let id = last_known::tenant_of_folder(name, input.ledger(), input.readings);
+    id.filter(|id| !input.fleet.iter().any(|other| other.tenant_id() == Some(*id)))
+}
+
+/// The tokens of a tenant whose file cannot be read, as they were read last: their dates go on.
+fn last_known(input: &Input<'_>, tenant: Option<TenantId>) -> Vec<PlannedToken> {
+    let memory = input.memory_of(tenant);
+    let tokens = memory.tokens().into_iter();
+    let unread = |token| Some(unread(input, &token, Some(memory.last(&token)?.expires?)));
+    tokens.filter_map(unread).collect()
+}
+
+/// A tenant whose folder has a mistake: a row like every other.
 fn invalid(
     name: &str,
     tenant_id: Option<TenantId>,

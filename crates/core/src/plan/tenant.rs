@@ -160,7 +160,7 @@ impl<'a> OneTenant<'a> {
             devices_know: None,
         };
         let (Some(past), Reading::Present(_) | Reading::Absent) = (past, &live.push) else {
-            return self.unobserved(&shown, past);
+            return self.unobserved(&shown);
         };
         let in_intune = live.push.present().map(|push| &push.topic);
         let devices_know =
@@ -170,7 +170,7 @@ impl<'a> OneTenant<'a> {
         let mut token = self.one(&shown, live, past);
         if token.action == Action::Upload && self.notes_unknown().is_some() {
             self.due.truncate(due);
-            token = self.unobserved(&shown, Some(past));
+            token = self.unobserved(&shown);
         }
         token.state.devices_know =
             devices_know.filter(|known| Some(&known.topic) != in_intune).map(Box::new);
@@ -221,18 +221,13 @@ impl<'a> OneTenant<'a> {
         self.finish(shown, ruling, past)
     }
 
-    pub(super) fn unobserved(
-        &self,
-        shown: &Shown<'_>,
-        past: Option<&TenantLedger>,
-    ) -> PlannedToken {
+    pub(super) fn unobserved(&self, shown: &Shown<'_>) -> PlannedToken {
         // What Intune has may be known while the ledger is not.
         let live = shown.live.and_then(LiveToken::expires);
-        let last_seen = past
-            .and_then(|past| past.last_live_facts(&shown.token))
-            .and_then(|(facts, _)| facts.expires);
+        let last = self.input.memory_of(Some(self.tenant.tenant_id)).last(&shown.token);
+        let last = last.and_then(|last| last.expires);
         let in_git = shown.entry.and_then(|entry| entry.facts.expires);
-        let mut token = self.token(shown, live.or(last_seen).or(in_git));
+        let mut token = self.token(shown, live.or(last).or(in_git));
         token.state.sync = Sync::Unobserved;
         token.state.live = None;
         (token.state.health, token.state.health_reasons) = (Health::Unknown, Vec::new());
@@ -346,32 +341,14 @@ impl<'a> OneTenant<'a> {
     }
 
     fn token(&self, shown: &Shown<'_>, expires: Option<Timestamp>) -> PlannedToken {
-        let (health, health_reasons) =
-            shown.health.clone().unwrap_or((Health::Unknown, Vec::new()));
-        PlannedToken {
-            state: TokenState {
-                kind: shown.token.kind,
-                name: shown.token.name.clone(),
-                id: shown.token.id.clone(),
-                sha256: shown.entry.and_then(|entry| entry.file.as_ref()).map(|file| file.sha256),
-                sync: Sync::Unobserved,
-                expiry: axes::expiry(expires, self.input.now, self.input.policy),
-                expires,
-                health,
-                health_reasons,
-                reasons: Vec::new(),
-                warnings: Vec::new(),
-                details: Vec::new(),
-                live: shown.live.map(LiveToken::facts),
-                devices_know: None,
-                retry_after: None,
-            },
-            action: Action::None,
-            allows: Vec::new(),
-            urgent: false,
-            before: None,
-            after: None,
+        let mut token = unread(self.input, &shown.token, expires);
+        if let Some((health, reasons)) = shown.health.clone() {
+            (token.state.health, token.state.health_reasons) = (health, reasons);
         }
+        let file = shown.entry.and_then(|entry| entry.file.as_ref());
+        token.state.sha256 = file.map(|file| file.sha256);
+        token.state.live = shown.live.map(LiveToken::facts);
+        token
     }
 
     /// Every token of a collection that Git names, then those that only Intune has.
@@ -434,8 +411,40 @@ impl<'a> OneTenant<'a> {
     ) -> PlannedToken {
         match past.filter(|_| observed) {
             Some(past) => self.one(shown, live, past),
-            None => self.unobserved(shown, past),
+            None => self.unobserved(shown),
         }
+    }
+}
+
+/// A token of which nothing is known but when it expires.
+pub(super) fn unread(
+    input: &Input<'_>,
+    token: &TokenRef,
+    expires: Option<Timestamp>,
+) -> PlannedToken {
+    PlannedToken {
+        state: TokenState {
+            kind: token.kind,
+            name: token.name.clone(),
+            id: token.id.clone(),
+            sha256: None,
+            sync: Sync::Unobserved,
+            expiry: axes::expiry(expires, input.now, input.policy),
+            expires,
+            health: Health::Unknown,
+            health_reasons: Vec::new(),
+            reasons: Vec::new(),
+            warnings: Vec::new(),
+            details: Vec::new(),
+            live: None,
+            devices_know: None,
+            retry_after: None,
+        },
+        action: Action::None,
+        allows: Vec::new(),
+        urgent: false,
+        before: None,
+        after: None,
     }
 }
 

@@ -23,6 +23,7 @@ use crate::model::{
 };
 use crate::rules::bindings::History;
 use crate::rules::downloads::Downloads;
+use crate::rules::last_known::Readings;
 
 mod entries;
 
@@ -53,6 +54,8 @@ pub struct World {
     pub selection: Selection,
     pub live: LiveTenant,
     pub ledger: Result<LedgerView, String>,
+    /// What the clone read before.
+    pub readings: Readings,
     pub dead_runs: BTreeSet<String>,
     pub retry: bool,
     /// What the base's history says belongs to whom.
@@ -85,6 +88,7 @@ impl World {
             selection: Selection::parse(&["contoso".to_owned()]).unwrap(),
             live: LiveTenant { push: Reading::Present(live), ..LiveTenant::not_asked() },
             ledger: Ok(LedgerView::default()),
+            readings: Readings::new(),
             dead_runs: BTreeSet::new(),
             retry: false,
             history: History::default(),
@@ -355,6 +359,7 @@ impl World {
                 Ok(view) => Known::Read(view),
                 Err(why) => Known::Unknown(crate::model::ProblemCode::LedgerUnknown, why),
             },
+            readings: &self.readings,
             source: Source::Live,
             dead_runs: &self.dead_runs,
             retry: self.retry,

@@ -180,6 +180,7 @@ async fn applied(
         selection: &Selection::default(),
         live: &live,
         known: Known::Read(&view),
+        readings: &applecart_core::rules::last_known::Readings::new(),
         source: Source::Live,
         dead_runs: &std::collections::BTreeSet::new(),
         retry: false,

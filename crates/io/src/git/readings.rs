@@ -1,12 +1,10 @@
-//! When this clone last read all of each tenant.
+//! What this clone last read of each tenant, and when.
 //!
 //! Kept beside what is known of the history, and in the same way: a file that is torn or was changed
 //! by hand is none, and a clone that may only be read does without. Two runs at once may each drop what
 //! the other wrote, which makes a reading look older than it is and never newer.
 
-use std::collections::BTreeMap;
-
-use applecart_core::model::{TenantId, Timestamp};
+use applecart_core::rules::last_known::Readings;
 
 use super::Repo;
 use super::history::Kept;
@@ -15,20 +13,21 @@ const FILE: &str = "readings";
 
 impl Repo {
     /// What the clone remembers.
-    pub fn readings(&self) -> BTreeMap<TenantId, Timestamp> {
+    pub fn readings(&self) -> Readings {
         let text = Kept::new(&self.path_common_dir(), FILE).load();
         text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
     }
 
-    /// Remembers that all of these tenants was read.
-    pub fn remember_readings(&self, read: impl IntoIterator<Item = TenantId>, at: Timestamp) {
-        let mut read = read.into_iter().map(|tenant| (tenant, at)).peekable();
-        if read.peek().is_none() {
+    /// Remembers what was read.
+    pub fn remember_readings(&self, read: Readings) {
+        if read.is_empty() {
             return;
         }
         let mut readings = self.readings();
-        // Also over a later time: a run whose clock was ahead must not be believed until then.
-        readings.extend(read);
+        for (tenant, read) in read {
+            // Also over a later time: a run whose clock was ahead must not be believed until then.
+            readings.entry(tenant).or_default().take(read);
+        }
         match serde_json::to_string(&readings) {
             Ok(text) => Kept::new(&self.path_common_dir(), FILE).store(&text),
             Err(error) => tracing::info!(%error, "the readings could not be kept"),
@@ -38,6 +37,9 @@ impl Repo {
 
 #[cfg(test)]
 mod tests {
+    use applecart_core::model::TenantId;
+    use applecart_core::rules::last_known::Remembered;
+
     use super::*;
     use crate::git::testing::git;
 
@@ -51,11 +53,11 @@ mod tests {
         git(folder.path(), &["init", "--quiet"]);
         let repo = Repo::discover(folder.path()).unwrap();
         assert!(repo.readings().is_empty());
-        let (first, later) =
-            ("2026-11-22T10:00:00Z".parse().unwrap(), "2026-11-23T10:00:00Z".parse().unwrap());
-        repo.remember_readings([id(1), id(2)], later);
-        repo.remember_readings([id(2)], first);
-        repo.remember_readings([], later);
-        assert_eq!(repo.readings(), BTreeMap::from([(id(1), later), (id(2), first)]));
+        let whole = |at: &str| Remembered { whole: at.parse().ok(), ..Remembered::default() };
+        let (first, later) = (whole("2026-11-22T10:00:00Z"), whole("2026-11-23T10:00:00Z"));
+        repo.remember_readings([(id(1), later.clone()), (id(2), later.clone())].into());
+        repo.remember_readings([(id(2), first.clone())].into());
+        repo.remember_readings(Readings::new());
+        assert_eq!(repo.readings(), Readings::from([(id(1), later), (id(2), first)]));
     }
 }

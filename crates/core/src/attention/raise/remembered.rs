@@ -96,9 +96,9 @@ impl OneToken<'_> {
 
     /// Whether the record has a later reading, of another credential than the one that was told of.
     fn was_another(&self, old: &Matter) -> bool {
-        let Some((facts, at)) = &self.last_seen else { return false };
+        let Some(known) = self.last_known else { return false };
         let Some(told_of) = period(old) else { return false };
-        Some(*at) > old.as_of && facts.expires.map(advice::day) != Some(told_of)
+        Some(known.at) > old.as_of && known.expires.map(advice::day) != Some(told_of)
     }
 }
 

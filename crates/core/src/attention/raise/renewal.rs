@@ -33,8 +33,11 @@ impl OneToken<'_> {
             Expiry::Unknown | Expiry::Valid => return None,
         };
         let expires = state.expires?;
-        let source = match (state.sync, &self.last_seen) {
-            (Sync::Unobserved, Some((_, at))) => format!(", as last seen on {}", advice::day(*at)),
+        let known = self.last_known.filter(|known| known.expires.is_some());
+        let source = match (state.sync, known) {
+            (Sync::Unobserved, Some(known)) => {
+                format!(", as last seen on {}", advice::day(known.at))
+            }
             (Sync::Unobserved, None) => ", as the tenant file says".to_owned(),
             _ => String::new(),
         };
@@ -49,7 +52,7 @@ impl OneToken<'_> {
         };
         let words = self.renewal(message, Some(&setting(window)));
         let as_of = match state.sync {
-            Sync::Unobserved => self.last_seen.as_ref().map(|(_, at)| *at),
+            Sync::Unobserved => known.map(|known| known.at),
             _ => None,
         };
         let window = Some(Window::before(expires, policy.renew_before, policy.critical));
@@ -149,6 +152,11 @@ impl OneToken<'_> {
     /// How to go on where no new file is in Git.
     fn not_in_git(&self, message: String, window: Option<&str>) -> Words {
         let (tenant, target) = (self.tenant(), self.target());
+        if self.of.desired.is_none() && self.planned.state.sync == Sync::Unobserved {
+            let next =
+                "Its tenant file has a mistake, and nothing is renewed before that is corrected:";
+            return Words::new(message, next).run("applecart validate");
+        }
         if let Some(open) = self.open() {
             let (next, command) = open.next();
             return Words::new(format!("{message} {}", open.told()), next).run(command);

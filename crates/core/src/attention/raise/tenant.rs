@@ -9,7 +9,7 @@ use super::recorded::Recorded;
 use super::words::{Scope, Words, key, matter, of_problem, of_table};
 use crate::attention::{Cause, Input, Matter, MatterTenant};
 use crate::fleet::{Suspension, Tenant, Token};
-use crate::ledger::TenantLedger;
+use crate::ledger::{LedgerView, TenantLedger};
 use crate::model::{Kind, ProblemCode, Timestamp, TokenRef, safe_text, shell_word};
 use crate::outlets::ticket::Ticket;
 use crate::plan::{Expiry, PlannedTenant, PlannedToken, Reason, Withdrawal, Withdrawn};
@@ -28,9 +28,13 @@ impl OneTenant<'_> {
         let mut matters = Vec::new();
         let stale = self.reading_stale();
         for problem in &self.tenant.problems {
+            let is_told_there = |ledger: &LedgerView| {
+                let broken = self.tenant.tenant_id.map(|id| ledger.broken_notes.contains_key(&id));
+                ledger.lost_notes.is_some() || broken == Some(true)
+            };
             let of_fleet = match self.input.ledger {
                 None => is_of_fleet(problem.code),
-                Some(_) => problem.code == ProblemCode::NotesUnknown,
+                Some(ledger) => problem.code == ProblemCode::NotesUnknown && is_told_there(ledger),
             };
             if of_fleet || (problem.code.is_passing() && stale.is_some()) {
                 continue;

@@ -7,6 +7,7 @@ use crate::fleet::{Token, TokenFile};
 use crate::ledger::TenantLedger;
 use crate::model::{Facts, LiveVpp, Record, Timestamp, TokenRef, shell_word};
 use crate::plan::{Action, CANNOT_LAND, HealthReason, PlannedToken, Reason, Sync, Warning};
+use crate::rules::last_known::{LastKnown, Memory};
 
 /// Holds of a file while Intune does not have the topic that devices know.
 const OF_TOPIC: [Reason; 4] =
@@ -19,6 +20,8 @@ pub(super) struct OneToken<'a> {
     pub(super) entry: Option<&'a Token>,
     /// The newest facts of Intune that the ledger holds, and when they were recorded.
     pub(super) last_seen: Option<(Facts, Timestamp)>,
+    /// When it expires by the newest reading, whoever knows of that.
+    pub(super) last_known: Option<LastKnown>,
 }
 
 impl<'a> OneToken<'a> {
@@ -29,7 +32,10 @@ impl<'a> OneToken<'a> {
             .past
             .and_then(|past| past.last_live_facts(&token))
             .map(|(facts, at)| (facts.clone(), at));
-        Self { of, planned, token, entry, last_seen }
+        let (input, id) = (of.input, of.tenant.tenant_id);
+        let now = input.plan.generated_at;
+        let last_known = Memory::of(id, input.ledger, &input.clone.readings, now).last(&token);
+        Self { of, planned, token, entry, last_seen, last_known }
     }
 
     pub(super) fn raise(&self, matters: &mut Vec<Matter>) {
@@ -79,8 +85,7 @@ impl<'a> OneToken<'a> {
 
     /// The credential's expiry in Intune, else the last known one: what names the renewal period.
     fn period(&self) -> Option<Timestamp> {
-        let recorded = || self.last_seen.as_ref().and_then(|(facts, _)| facts.expires);
-        self.planned.state.expires.or_else(recorded)
+        self.planned.state.expires.or_else(|| self.last_known?.expires)
     }
 
     pub(super) fn matter(&self, cause: Cause, words: Words) -> Matter {

@@ -3,11 +3,17 @@
 use super::*;
 use chrono::Duration;
 
+/// A clone that read all of the world's tenant so many hours ago.
+fn read_before(world: &World, hours: i64) -> CloneState {
+    let whole = Some(world.now.plus(-Duration::hours(hours)));
+    let reading = Remembered { whole, ..Remembered::default() };
+    let readings = [(world.tenant.tenant_id, reading)].into();
+    CloneState { readings, ..CloneState::default() }
+}
+
 /// The list for a world whose clone remembers a reading of so many hours ago.
 fn remembered(world: &World, hours: Option<i64>) -> Vec<Matter> {
-    let readings =
-        hours.map(|hours| (world.tenant.tenant_id, world.now.plus(-Duration::hours(hours))));
-    let clone = CloneState { readings: readings.into_iter().collect(), ..CloneState::default() };
+    let clone = hours.map(|hours| read_before(world, hours)).unwrap_or_default();
     list(&Input {
         plan: &world.plan(),
         fleet: &[Desired::Valid(world.tenant.clone())],
@@ -87,8 +93,7 @@ fn a_tenant_that_nobody_asked_for_is_told_by_its_last_reading() {
         let world = unread(ProblemCode::Unreachable);
         let mut plan = world.plan();
         plan.tenants[0].problems.clear();
-        let readings = [(world.tenant.tenant_id, world.now.plus(-Duration::hours(hours)))];
-        let clone = CloneState { readings: readings.into(), ..CloneState::default() };
+        let clone = read_before(&world, hours);
         list(&Input {
             plan: &plan,
             fleet: &[Desired::Valid(world.tenant.clone())],

@@ -3,6 +3,7 @@
 use super::*;
 use crate::ledger::testing::author;
 use crate::model::{EntryBody, LedgerEntry, Notice, Noticed, Phase, Record, Telling, TokenRef};
+use crate::rules::last_known::{Readings, SeenToken};
 
 const TOLD: &str = "2026-11-20T08:00:00Z";
 const LATER: &str = "2026-11-20T09:00:00Z";
@@ -178,4 +179,87 @@ fn a_forged_line_hides_nothing_that_a_run_found() {
     tell(&mut world, &told, ("hub", "raised-2", "2031-01-01T00:00:00Z"));
     no_answer(&mut world);
     assert_eq!(remembered(&world), []);
+}
+
+/// A world of a watched certificate that Git says expires soon, and whose clone read a later date.
+fn renewed_in_the_portal() -> World {
+    let mut world = World::unrecorded();
+    world.entry().file = None;
+    world.entry().facts.expires = Some(at("2026-11-25T10:00:00Z"));
+    world.live.push = Reading::Unknown(Problem::new(ProblemCode::Timeout, "no answer"));
+    world
+}
+
+fn of_clone(world: &World, plan: &Plan) -> Vec<Matter> {
+    let mut fleet = world.others.clone();
+    fleet.push(Desired::Valid(world.tenant.clone()));
+    let clone = CloneState { readings: world.readings.clone(), ..CloneState::default() };
+    let (ledger, policy) = (world.ledger.as_ref().ok(), &world.policy);
+    list(&Input { plan, fleet: &fleet, ledger, policy, clone: &clone }).matters
+}
+
+fn reading(world: &World, expires: &str) -> Readings {
+    let seen = at("2026-11-21T10:00:00Z");
+    let token = SeenToken { token: TokenRef::push(), expires: at(expires), at: seen };
+    let whole = Some(seen);
+    let remembered = Remembered { name: "contoso".into(), whole, tokens: vec![token] };
+    Readings::from([(world.tenant.tenant_id, remembered)])
+}
+
+#[test]
+fn an_outage_does_not_bring_back_the_date_that_a_renewal_in_the_portal_has_settled() {
+    let mut world = renewed_in_the_portal();
+    let codes = |world: &World| -> Vec<String> {
+        let matters = of_clone(world, &world.plan());
+        matters.iter().map(|one| one.code.to_string()).collect()
+    };
+    assert!(codes(&world).contains(&"critical".to_owned()), "nobody knows better than Git");
+    world.readings = reading(&world, NEXT_YEAR);
+    assert!(!codes(&world).contains(&"critical".to_owned()), "{:?}", codes(&world));
+    assert_eq!(world.first().state.expires, Some(at(NEXT_YEAR)));
+    world.readings = reading(&world, "2026-11-24T10:00:00Z");
+    let matters = of_clone(&world, &world.plan());
+    let told = matters.iter().find(|one| one.code.as_str() == "critical").unwrap();
+    assert!(told.message.contains("2026-11-24, as last seen on 2026-11-21"), "{told:?}");
+    assert_eq!(told.as_of, Some(at("2026-11-21T10:00:00Z")));
+}
+
+#[test]
+fn a_broken_tenant_file_takes_no_date_away() {
+    for tenant_id in [true, false] {
+        let mut world = World::unrecorded();
+        world.selection = Selection::default();
+        world.readings = reading(&world, "2026-11-24T10:00:00Z");
+        let id = world.tenant.tenant_id;
+        let broken = Desired::Invalid {
+            name: world.tenant.name.to_string(),
+            tenant_id: tenant_id.then_some(id),
+            file: "tenants/contoso/tenant.yaml".into(),
+            mistakes: Vec::new(),
+        };
+        world.others = vec![broken.clone()];
+        world.tenant = tenant("fabrikam", 9);
+        let plan = world.plan();
+        let tenant = plan.tenants.iter().find(|one| one.name == "contoso").unwrap();
+        assert_eq!(tenant.tenant_id, Some(id), "by its folder, where the file does not say it");
+        assert_eq!(tenant.tokens[0].state.expires, Some(at("2026-11-24T10:00:00Z")));
+        let matters = of_clone(&world, &plan);
+        let told = matters.iter().find(|one| one.code.as_str() == "critical").unwrap();
+        assert_eq!(told.key, format!("{id}/push/-/critical/2026-11-24"));
+        assert_eq!(told.command.as_deref(), Some("applecart validate"));
+        // Somebody else has the tenant now.
+        world.others.push(Desired::Invalid {
+            name: "contoso-2".into(),
+            tenant_id: Some(id),
+            file: "tenants/contoso-2/tenant.yaml".into(),
+            mistakes: Vec::new(),
+        });
+        let tenants = world.plan().tenants;
+        let is_its = |name: &str| {
+            let tenant = tenants.iter().find(|one| one.name == name).unwrap();
+            !tenant.tokens.is_empty()
+        };
+        assert!(is_its("contoso-2"));
+        assert_eq!(is_its("contoso"), tenant_id);
+    }
 }

@@ -346,6 +346,31 @@ fn nothing_ends_because_it_was_not_read() {
 }
 
 #[test]
+fn nothing_that_a_reading_has_ended_is_raised_again_without_a_reading() {
+    let mut scene = Scene::new();
+    scene.raise(Cause::Critical);
+    scene.run();
+    scene.matters.clear();
+    assert_eq!(scene.run(), ["hub: resolved-1 critical"]);
+    // An outage: Git's date is the older one. Meanwhile it passes.
+    scene.world.live.push = Reading::Unknown(Problem::new(ProblemCode::Timeout, "no answer"));
+    scene.raise(Cause::Critical);
+    assert_eq!(scene.run(), NOTHING);
+    scene.matters.clear();
+    scene.raise(Cause::Expired);
+    assert_eq!(scene.run(), NOTHING);
+    // The record has a later reading of it than the one that ended it.
+    scene.days(2);
+    scene.matters[0].as_of = Some(scene.now.plus(Duration::days(-1)));
+    assert_eq!(scene.run(), ["hub: raised-1 expired"]);
+    scene.matters.clear();
+    scene.read_again();
+    assert_eq!(scene.run(), ["hub: resolved-1 expired"]);
+    scene.raise(Cause::Expired);
+    assert_eq!(scene.run(), ["hub: raised-2 expired"], "it was read to have come again");
+}
+
+#[test]
 fn a_matter_of_a_whole_tenant_ends_once_all_of_it_was_read() {
     let mut scene = Scene::new();
     let mut matter = scene.matter(Cause::LedgerLineBroken);

@@ -57,6 +57,7 @@ impl Two {
             base: None,
             history: &crate::rules::bindings::History::default(),
             known: Known::Read(self.contoso.ledger.as_ref().unwrap()),
+            readings: &crate::rules::last_known::Readings::new(),
             source: Source::Live,
             dead_runs: &self.contoso.dead_runs,
             retry: false,
