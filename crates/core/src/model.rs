@@ -36,11 +36,11 @@ pub use live::{
     Resource,
 };
 pub use outcome::Outcome;
-pub(crate) use record::LineFields;
 pub use record::{
     Actor, Author, Cause, EntryBody, Event, Evidence, FailureCode, FileRef, LedgerEntry,
     LineMisfit, Notice, Noticed, Phase, Record, Telling, TicketLink, Write, Written,
 };
+pub(crate) use record::{LineFields, ToldFields};
 pub use secret_words::{looks_secret, without_secrets};
 pub use settings::{Setting, SettingChange};
 pub use text::{

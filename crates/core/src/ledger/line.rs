@@ -5,7 +5,7 @@
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use super::canonical::is_sorted;
-use crate::model::{LineFields, LineMisfit, Record, Sha256};
+use crate::model::{LineFields, LineMisfit, Record, Sha256, ToldFields};
 
 /// The longest line, its line feed included.
 ///
@@ -59,6 +59,22 @@ pub fn decode(line: &[u8]) -> Result<Record, LineFault> {
     if line.len() >= MAX_LINE {
         return Err(LineFault::TooLong { length: line.len() + 1 });
     }
+    match told(line) {
+        Some(record) => Ok(record),
+        None => any(line),
+    }
+}
+
+/// The record of a line that tells who was told. Whatever else the line is, or is not, [`any`] says.
+fn told(line: &[u8]) -> Option<Record> {
+    memchr::memmem::find(line, b"\"notice\":")?;
+    let fields: ToldFields = serde_json::from_slice(line).ok()?;
+    let written = serde_json::to_vec(&fields).ok()?;
+    if is_sorted(line, &written) { fields.record() } else { None }
+}
+
+/// The record of a line of whatever event.
+fn any(line: &[u8]) -> Result<Record, LineFault> {
     let fields: LineFields = serde_json::from_slice(line).map_err(|error| {
         let column = error.column();
         if error.is_data() {
@@ -225,6 +241,32 @@ mod tests {
         }
         let cut = &line.as_bytes()[..line.len() - 1];
         assert!(matches!(decode(cut), Err(LineFault::BadJson { .. })));
+    }
+
+    #[test]
+    fn the_short_way_reads_nothing_that_the_long_one_reads_otherwise() {
+        let (mut short, mut refused) = (0, 0);
+        for line in EVERY_EVENT.lines() {
+            if let Some(record) = told(line.as_bytes()) {
+                short += 1;
+                assert_eq!(any(line.as_bytes()), Ok(record));
+            }
+            // With each byte changed, left out or doubled.
+            for at in 0..line.len() {
+                let (before, after) = line.as_bytes().split_at(at);
+                let (own, rest) = (&after[..1], &after[1..]);
+                for other in [&b"x"[..], b"0", b"\"", b" ", b"", &[own, own].concat()] {
+                    let changed = [before, other, rest].concat();
+                    match told(&changed) {
+                        Some(record) => assert_eq!(any(&changed), Ok(record)),
+                        None => refused += 1,
+                    }
+                }
+            }
+        }
+        let is_told = |line: &&str| line.contains("\"notice\":");
+        assert_eq!(short, EVERY_EVENT.lines().filter(is_told).count());
+        assert!(refused > 0);
     }
 
     #[test]

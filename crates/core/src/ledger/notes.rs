@@ -12,8 +12,9 @@ impl LedgerView {
             if self.broken.contains_key(&tenant) {
                 continue;
             }
-            let (told, notes): (Vec<_>, Vec<_>) =
-                notes.records.into_iter().partition(|record| record.event().is_telling());
+            let mut told = notes.records;
+            let notes: Vec<_> =
+                told.extract_if(.., |record| !record.event().is_telling()).collect();
             if !told.is_empty() {
                 self.told.insert(tenant, told);
             }

@@ -12,8 +12,8 @@ use std::ops::Deref;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use line::LineFields;
 pub use line::LineMisfit;
+pub(crate) use line::{LineFields, ToldFields};
 pub use notice::{Notice, Noticed, Phase, TicketLink};
 
 use super::{BlobId, Facts, Kind, Sha256, TenantName, Timestamp, TokenRef};
