@@ -91,6 +91,7 @@ pub fn due(input: &Input<'_>, sink: &SinkPolicy) -> Vec<Delivery> {
 pub fn standing(input: &Input<'_>, sink: &SinkPolicy) -> Vec<Message> {
     let at = AtSink::new(input, sink);
     let mut told: BTreeMap<TenantId, Vec<Told>> = BTreeMap::new();
+    let mut former: Vec<Message> = Vec::new();
     for (place, thread) in &at.threads {
         let Some(last) = thread.iter().rev().find(|one| one.standing == Standing::Sent) else {
             continue;
@@ -109,16 +110,16 @@ pub fn standing(input: &Input<'_>, sink: &SinkPolicy) -> Vec<Message> {
         // A label of an alert: one that was told as critical ends as such.
         let told_so =
             |matter: Matter| Matter { severity: severity.unwrap_or(matter.severity), ..matter };
-        let matter = matter.map(told_so);
-        told.entry(place.0).or_default().extend(matter.map(|matter| Told { matter, step }));
+        let Some(matter) = matter.map(told_so) else { continue };
+        former.extend(at.under_former_names(place.0, thread, &matter, step.time()));
+        told.entry(place.0).or_default().push(Told { matter, step });
     }
-    told.into_iter()
-        .flat_map(|(file, told)| {
-            at.customers(file, &told)
-                .into_iter()
-                .flat_map(move |matters| Message::each(&sink.name, &matters, input.now))
-        })
-        .collect()
+    let current = told.into_iter().flat_map(|(file, told)| {
+        at.customers(file, &told)
+            .into_iter()
+            .flat_map(move |matters| Message::each(&sink.name, &matters, input.now))
+    });
+    former.into_iter().chain(current).collect()
 }
 
 /// The file of the notes that remembers a matter: its tenant's, else the fleet's.
@@ -432,6 +433,30 @@ impl<'a> AtSink<'a> {
             all.push(TenantMatters::new(self.customer(file, &first.name), told));
         }
         all
+    }
+
+    /// The end of a matter under each name that its customer had when it was told: such a sink knows it by
+    /// that name, and would keep it for ever.
+    fn under_former_names(
+        &self,
+        file: TenantId,
+        thread: &Thread<'_>,
+        matter: &Matter,
+        time: u32,
+    ) -> Vec<Message> {
+        let names: BTreeSet<&str> = thread.iter().map(|one| one.record.name.as_str()).collect();
+        let own = names.first().map(|name| self.customer(file, name).name);
+        let former = names.into_iter().filter(|name| {
+            file != TenantId::FLEET && own.as_deref().is_some_and(|own| own != *name)
+        });
+        let told = [Told { matter: matter.clone(), step: Step::Resolved(time) }];
+        let ends = former.flat_map(|name| {
+            let tenant_id = Some(file);
+            let customer = Customer { name: name.to_owned(), tenant_id, ..Customer::default() };
+            let matters = TenantMatters::new(customer, &told);
+            Message::each(&self.sink.name, &matters, self.input.now)
+        });
+        ends.collect()
     }
 
     /// The customer with this tenant id. Where two folders claim it, nobody is written to: whose the

@@ -775,6 +775,29 @@ fn what_alertmanager_has_is_what_stands_open_and_what_ended_today() {
 }
 
 #[test]
+fn what_was_told_of_a_customer_under_a_former_name_ends_where_it_is_known_by_that_name() {
+    let mut scene = Scene::new();
+    scene.raise(Cause::Expired);
+    scene.run();
+    let told = |scene: &Scene| {
+        let plan = scene.plan();
+        let messages = standing(&scene.input(&plan, "run"), &scene.sinks[0]);
+        let said = messages.iter().map(|message| {
+            let name = message.customer().unwrap().name.clone();
+            format!("{name} {}", message.told()[0].step)
+        });
+        said.collect::<Vec<_>>()
+    };
+    assert_eq!(told(&scene), ["contoso raised-1"]);
+    scene.world.tenant.name = "contoso-uk".parse().unwrap();
+    scene.fleet = vec![Desired::Valid(scene.world.tenant.clone())];
+    scene.matters.clear();
+    scene.raise(Cause::Expired);
+    assert_eq!(scene.run(), NOTHING, "it is the same matter");
+    assert_eq!(told(&scene), ["contoso resolved-1", "contoso-uk raised-1"]);
+}
+
+#[test]
 fn a_sink_fails_since_the_first_message_that_did_not_arrive_after_the_last_that_did() {
     let mut scene = Scene::new();
     scene.raise(Cause::Expired);
