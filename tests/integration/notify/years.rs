@@ -70,6 +70,9 @@ impl Customer {
 
 type Matter = (String, String, String);
 
+/// The lines of the notes about each step, by sink, key and step.
+type Steps<'a> = BTreeMap<(String, String, String), Vec<&'a Value>>;
+
 /// What runs on a day.
 #[derive(Clone, Copy, PartialEq)]
 enum Job {
@@ -114,8 +117,9 @@ struct Years {
     /// Who did not answer on which day.
     unread: BTreeSet<(String, String)>,
     events: Vec<Value>,
-    /// Which sinks are down today.
+    /// Which sinks are down today, and which were on which day.
     down: BTreeSet<&'static str>,
+    downs: BTreeSet<(&'static str, DateTime<Utc>)>,
     counts: BTreeMap<&'static str, usize>,
 }
 
@@ -183,6 +187,7 @@ impl Years {
             unread: BTreeSet::new(),
             events: Vec::new(),
             down: BTreeSet::new(),
+            downs: BTreeSet::new(),
             counts: BTreeMap::new(),
         })
     }
@@ -345,6 +350,7 @@ impl Years {
         for sink in has.into_iter().flatten() {
             if !is_calm && self.dice.percent(8) {
                 self.down.insert(sink);
+                self.downs.insert((sink, now));
                 self.count("days of a sink down");
             }
         }
@@ -472,7 +478,7 @@ impl Years {
 
     /// What the notes say of it: every step at every sink arrived, and each message is there once.
     fn record(&mut self, lines: &[Value], mails: &[Value]) -> usize {
-        let mut steps: BTreeMap<(String, String, String), Vec<&Value>> = BTreeMap::new();
+        let mut steps = Steps::new();
         for line in lines.iter().filter(|line| line["event"] == "notified") {
             let part = |name: &str| line["notice"][name].as_str().unwrap().to_owned();
             steps.entry((part("sink"), part("key"), part("step"))).or_default().push(line);
@@ -498,6 +504,7 @@ impl Years {
             self.counts.insert("mails", distinct.len());
             self.counts.insert("mails sent again after a kill", ids.len() - distinct.len());
         }
+        self.compare(&steps);
         for (what, sink) in
             [("steps at hub", "hub"), ("steps at mail", "mail"), ("steps at alerts", "alerts")]
         {
@@ -505,6 +512,54 @@ impl Years {
             self.counts.insert(what, own);
         }
         by_not_reading
+    }
+}
+
+impl Years {
+    /// Why sinks were not all told the same: one that takes nothing is told of one message only, so it
+    /// never hears of what came and went until it takes them again, nor of a reminder of those days; and
+    /// people are not told that a stage is over whose next one they were told of. Nothing else differs.
+    fn compare(&mut self, steps: &Steps<'_>) {
+        let sinks: BTreeSet<&str> = steps.keys().map(|(sink, _, _)| sink.as_str()).collect();
+        let sinks: Vec<&str> = sinks.into_iter().filter(|sink| *sink != tickets::SINK).collect();
+        let of_all: BTreeSet<(&str, &str)> =
+            steps.keys().map(|(_, key, step)| (key.as_str(), step.as_str())).collect();
+        let (mut silent, mut overtaken) = (0, 0);
+        for (sink, (key, step)) in
+            sinks.iter().flat_map(|sink| of_all.iter().map(move |step| (*sink, *step)))
+        {
+            let at = |sink: &str, step: &str| {
+                steps.get(&(sink.to_owned(), key.to_owned(), step.to_owned()))
+            };
+            if at(sink, step).is_some() {
+                continue;
+            }
+            let (word, time) = (step.split('-').next().unwrap(), step.rsplit('-').next().unwrap());
+            if word == "resolved" && at(sink, &format!("raised-{time}")).is_some() {
+                let code = key.split('/').nth(3).unwrap();
+                let stages = ["renewal-due", "critical", "expired"];
+                let later = stages.iter().skip_while(|stage| **stage != code).skip(1);
+                let mut later =
+                    later.map(|one| key.replacen(&format!("/{code}/"), &format!("/{one}/"), 1));
+                let is_overtaken = later.any(|key| of_all.contains(&(key.as_str(), "raised-1")));
+                assert!(sink == "mail" && is_overtaken, "{sink} was not told {step} of {key}");
+                overtaken += 1;
+                continue;
+            }
+            let day = |step: String| {
+                let told = sinks.iter().filter_map(|other| Some(day_of(at(other, &step)?[0])));
+                told.min().map(|day| DateTime::parse_from_rfc3339(&day).unwrap().to_utc())
+            };
+            // The run of a day on which the sink is back may have been killed.
+            let from = day(format!("raised-{time}")).unwrap() - Days::new(1);
+            let to = day(format!("resolved-{time}")).unwrap_or(DateTime::<Utc>::MAX_UTC);
+            let is_down =
+                self.downs.iter().any(|(one, day)| *one == sink && (from..=to).contains(day));
+            assert!(is_down, "{sink} took all, and was not told {step} of {key}");
+            silent += 1;
+        }
+        self.counts.insert("steps that a silent sink never heard of", silent);
+        self.counts.insert("ends of a stage that the next one overtook", overtaken);
     }
 }
 
