@@ -126,6 +126,12 @@ pub enum AppError {
         "--now only works against a simulator or proxy on this machine (APPLECART_GRAPH_URL on loopback)"
     )]
     FrozenApply,
+    /// What it recorded would count for nothing, and another machine would tell it again.
+    #[error(
+        "{}. Nobody was told, because times in the notes would be wrong, and everybody would be told again. Set the clock, then run again",
+        applecart_core::plan::clock_told(*.seconds)
+    )]
+    ClockOff { seconds: i64 },
     #[error("the result could not be written as JSON")]
     Json(#[from] serde_json::Error),
     #[cfg(feature = "controller")]

@@ -146,7 +146,7 @@ fn sight_again(
                 continue;
             };
             is_told &= outcome.is_ok();
-            let letter = letter(name, Delivery { file: TenantId::FLEET, message });
+            let letter = letter(None, name, Delivery { file: TenantId::FLEET, message });
             tell(
                 report,
                 &letter.map(|letter| Posted { letter, outcome }).into_iter().collect::<Vec<_>>(),

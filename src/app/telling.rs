@@ -137,6 +137,11 @@ impl<'a> Way<'a> {
         stop: &Arc<AtomicBool>,
     ) -> Result<Self, AppError> {
         let notes = made.notes.take();
+        let clock =
+            made.planned.clock_error().filter(|_| lock.is_some() && context.frozen.is_none());
+        if let Some(seconds) = clock {
+            return Err(AppError::ClockOff { seconds });
+        }
         let view = match &made.known {
             Ok(view) => view,
             Err(why) => return Ok(Self::Unknown(why.to_string())),

@@ -107,7 +107,9 @@ impl Explain for AppError {
                 Outcome::Refused
             }
             Self::Ticket(_) => Outcome::Usage,
-            Self::Notify(NotifyError::Test { .. }) | Self::Sink(_) => Outcome::Partial,
+            Self::Notify(NotifyError::Test { .. }) | Self::Sink(_) | Self::ClockOff { .. } => {
+                Outcome::Partial
+            }
             Self::Download(error) => error.outcome(),
             Self::Renew(error) => error.outcome(),
             Self::Import(error) => error.outcome(),

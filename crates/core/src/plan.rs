@@ -41,7 +41,7 @@ pub use holds::location_fault;
 pub use input::{Base, Input, Known};
 pub use lint::Fault;
 pub use make::make;
-pub use planned::{Canary, Closing, Due, DueWrite, Note, Noted, Planned, Verify};
+pub use planned::{Canary, Closing, Due, DueWrite, Note, Noted, Planned, Verify, clock_told};
 pub use safety::{Excess, Limits};
 pub use settings::Settings;
 pub use tenant::SKEW_LIMIT;

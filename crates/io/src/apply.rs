@@ -122,15 +122,9 @@ async fn in_force<'p>(
 
 /// Why nothing is announced or uploaded on a machine whose clock is wrong.
 fn skewed(seconds: i64) -> String {
-    let minutes = seconds.abs() / 60;
-    let by = match (minutes / (24 * 60), minutes / 60) {
-        (0, 0) => format!("{minutes} minutes"),
-        (0, hours) => format!("{hours} hours"),
-        (days, _) => format!("{days} days"),
-    };
-    let how = if seconds < 0 { "ahead of" } else { "behind" };
+    let clock = applecart_core::plan::clock_told(seconds);
     format!(
-        "this machine's clock is {by} {how} Microsoft's. Nothing was announced or uploaded, because times in the ledger would be wrong. Set the clock, then run again"
+        "{clock}. Nothing was announced or uploaded, because times in the ledger would be wrong. Set the clock, then run again"
     )
 }
 

@@ -149,6 +149,7 @@ mod tests {
                 delivery: sha("a"),
                 on: at(1),
                 phase: Phase::Sent,
+                client: None,
                 matter: None,
             };
             let body = EntryBody::Told { event: Telling::Notified, notice };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::settings::Settings;
-use super::types::{Action, Plan, Reason};
+use super::types::{Action, Observed, Plan, PlannedTenant, Reason};
 use crate::fleet::{Tenant, Token, TokenFile};
 use crate::model::{Evidence, Facts, FileRef, Kind, Sha256, TenantId, TenantName, TokenRef};
 
@@ -269,6 +269,29 @@ pub struct Planned {
     pub skews: BTreeMap<TenantId, i64>,
 }
 
+impl Planned {
+    /// By how many seconds this machine's clock is wrong, where most of the tenants that answered say so.
+    /// One of them alone may be behind a proxy that is wrong itself.
+    pub fn clock_error(&self) -> Option<i64> {
+        let answered = |one: &&PlannedTenant| one.observed != Observed::None;
+        let answered = self.plan.tenants.iter().filter(answered).count();
+        let most = self.skews.values().copied().max_by_key(|seconds| seconds.abs());
+        most.filter(|_| self.skews.len() * 2 > answered)
+    }
+}
+
+/// `this machine's clock is 21 minutes ahead of Microsoft's`, of seconds by which Microsoft's is ahead.
+pub fn clock_told(seconds: i64) -> String {
+    let minutes = seconds.abs() / 60;
+    let by = match (minutes / (24 * 60), minutes / 60) {
+        (0, 0) => format!("{minutes} minutes"),
+        (0, hours) => format!("{hours} hours"),
+        (days, _) => format!("{days} days"),
+    };
+    let how = if seconds < 0 { "ahead of" } else { "behind" };
+    format!("this machine's clock is {by} {how} Microsoft's")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,5 +337,19 @@ mod tests {
         for action in [Action::Create, Action::None, Action::Hold] {
             assert_eq!(of(action, &push, account), Err(Reason::Ambiguous), "{action:?}");
         }
+    }
+
+    #[test]
+    fn a_clock_is_wrong_where_most_of_those_that_answered_say_so() {
+        let mut planned = crate::plan::world::World::equal().planned();
+        assert_eq!(planned.clock_error(), None);
+        let id = planned.plan.tenants[0].tenant_id.unwrap();
+        planned.skews.insert(id, -1300);
+        assert_eq!(planned.clock_error(), Some(-1300));
+        let told = clock_told(-1300);
+        assert_eq!(told, "this machine's clock is 21 minutes ahead of Microsoft's");
+        let other = planned.plan.tenants[0].clone();
+        planned.plan.tenants.push(other);
+        assert_eq!(planned.clock_error(), None, "half of them is not most");
     }
 }
