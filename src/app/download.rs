@@ -570,3 +570,16 @@ fn is_tracked(repo: &Repo, root: &Path, file: &Path) -> bool {
     let listed = GitProgram::of(repo).run(&["ls-files", "--", &path]);
     listed.map_or(true, |listed| !listed.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_below_the_root_is_what_git_calls_it_on_every_system() {
+        let path: std::path::PathBuf = ["tenants", "contoso", "push.pem.age"].iter().collect();
+        assert_eq!(in_git(&path).as_deref(), Some("tenants/contoso/push.pem.age"));
+        #[cfg(windows)]
+        assert_eq!(in_git(Path::new("tenants\\contoso")).as_deref(), Some("tenants/contoso"));
+    }
+}
