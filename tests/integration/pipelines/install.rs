@@ -217,3 +217,16 @@ fn no_job_that_has_a_key_or_may_sign_in_fetches_or_builds_the_program() {
         "one that gets the program for each host, and three jobs that sign in"
     );
 }
+
+#[test]
+fn the_pipelines_fetch_the_release_that_wrote_them() {
+    let url = format!(
+        "{}/releases/download/v{}/applecart-x86_64-unknown-linux-musl.tar.gz",
+        env!("CARGO_PKG_REPOSITORY"),
+        env!("CARGO_PKG_VERSION")
+    );
+    let named = pipelines()
+        .into_iter()
+        .filter(|(_, pipeline)| serde_yaml::to_string(pipeline).unwrap().contains(&url));
+    assert_eq!(named.count(), 3, "one file for each host names {url}");
+}
