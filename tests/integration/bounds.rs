@@ -103,6 +103,9 @@ fn what_git_starts_gets_no_secret_of_ours() {
     let clone = hub.clone("main", &[]);
     let mut command = clone.command(&["apply", "--yes"]);
     command.env("AZURE_CLIENT_CERTIFICATE_PASSWORD", "a-password-of-ours");
+    let of_receivers =
+        ["APPLECART_SINK_NOC_MAIL_PASSWORD", "APPLECART_SERVE_TOKEN", "APPLECART_WEBHOOK_SECRET"];
+    command.envs(of_receivers.map(|name| (name, "a-password-of-ours")));
     crate::world::finish(command).ends_with(0);
     let seen = std::fs::read_to_string(&seen).unwrap();
     assert!(seen.contains("PATH="), "the hook ran: {seen}");
