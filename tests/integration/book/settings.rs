@@ -61,7 +61,7 @@ fn every_snippet_of_settings_fits_its_schema() {
 }
 
 #[test]
-fn an_editor_finds_the_schema_of_every_file_that_init_and_import_write() {
+fn an_editor_finds_the_schema_of_every_file_that_init_writes() {
     let world = World::new();
     let fleet = world.path("new");
     let mut command = world.command(&["init", "--key"]);
