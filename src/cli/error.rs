@@ -248,10 +248,13 @@ impl AppError {
             }
             // Its own sentence does.
             Self::Ledger(error) if error.tells_what_next() => return None,
-            Self::Ledger(_) => run(
-                "Nothing was uploaded. This tells what is wrong with the ledger:",
-                "applecart ledger verify",
-            ),
+            Self::Ledger(error) => match error.trouble() {
+                Some(trouble) => one(trouble.next()),
+                None => run(
+                    "Nothing was uploaded. This tells what is wrong with the ledger:",
+                    "applecart ledger verify",
+                ),
+            },
             _ => return None,
         })
     }
@@ -511,5 +514,21 @@ fn create_hints(error: &CreateError) -> Vec<Next> {
         CreateError::StillThere { .. } => {
             run("This tells what is wrong with it:", "applecart ledger verify")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_as_one_and_not_as_a_ledger_that_is_wrong() {
+        let next = |kind: std::io::ErrorKind| {
+            let (path, source) = ("append.lock".into(), kind.into());
+            let error: AppError = LedgerError::State { path, source }.into();
+            error.hints().iter().map(ToString::to_string).collect::<String>()
+        };
+        assert_eq!(next(std::io::ErrorKind::StorageFull), Trouble::DiskFull.next());
+        assert!(next(std::io::ErrorKind::NotFound).ends_with("`applecart ledger verify`"));
     }
 }

@@ -325,6 +325,8 @@ fn a_run_that_is_over_its_limit_finishes_and_records_the_delivery_under_way() {
     let clone = hub.clone("clone", &[]);
     recorder.answer(Answers::Slowly(Duration::from_secs(2)));
     let serve = Serve::in_clone(&clone, &["--limit", "3s"]);
+    eventually("it ends the run", || serve.log().contains("(--limit) and was ended"));
+    assert!(recorder.count() < 4, "it begins no further message");
     eventually("all are told", || recorder.count() >= 4);
     let runs = serve.runs();
     eventually("it goes on", || serve.runs() > runs + 1.0);

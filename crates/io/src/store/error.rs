@@ -396,7 +396,7 @@ impl LedgerError {
     }
 
     /// The cause that Git, the forge or the system named, where it has a next step of its own.
-    fn trouble(&self) -> Option<Trouble> {
+    pub fn trouble(&self) -> Option<Trouble> {
         match self {
             Self::Unreachable { source, .. } | Self::NotPushed { source, .. } => {
                 Trouble::of(&source.to_string())
