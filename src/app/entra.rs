@@ -2,8 +2,7 @@
 
 use super::session;
 use super::{AppError, Context, Reach, find_base};
-use crate::app::init::Host;
-use applecart_core::fleet::CredentialKind;
+use applecart_core::fleet::{CredentialKind, Forge};
 use applecart_core::report::entra::{Applications, Trusted};
 use applecart_io::git::Repo;
 
@@ -11,7 +10,7 @@ use applecart_io::git::Repo;
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Where pipelines run, where that is not to be told from the remote and the credential.
-    pub host: Option<Host>,
+    pub host: Option<Forge>,
 }
 
 /// Why the commands cannot be written.
@@ -37,25 +36,25 @@ pub fn applications(context: &Context, options: Options) -> Result<Applications,
     let branch = base.as_ref().and_then(|base| base.remote_branch()).map_or("main", |(_, it)| it);
     let (server, path) = place.split_once('/').unwrap_or_default();
     let host = options.host.or(match (auth.credential, server) {
-        (CredentialKind::Github, _) | (_, "github.com") => Some(Host::Github),
+        (CredentialKind::Github, _) | (_, "github.com") => Some(Forge::Github),
         (CredentialKind::AzurePipelines, _) | (_, "dev.azure.com" | "ssh.dev.azure.com") => {
-            Some(Host::Azure)
+            Some(Forge::AzureDevops)
         }
-        (_, "gitlab.com") => Some(Host::Gitlab),
+        (_, "gitlab.com") => Some(Forge::Gitlab),
         _ => None,
     });
     let named =
         || if path.is_empty() { Err(EntraError::NoRepository) } else { Ok(path.to_owned()) };
     let trusted = match host {
-        Some(Host::Github) => {
+        Some(Forge::Github) => {
             Some(Trusted::Github { repository: named()?, branch: branch.to_owned() })
         }
-        Some(Host::Gitlab) => Some(Trusted::Gitlab {
+        Some(Forge::Gitlab) => Some(Trusted::Gitlab {
             project: named()?,
             server: format!("https://{server}"),
             branch: branch.to_owned(),
         }),
-        Some(Host::Azure) => Some(Trusted::Azure),
+        Some(Forge::AzureDevops) => Some(Trusted::Azure),
         None => None,
     };
     Ok(Applications {

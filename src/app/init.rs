@@ -3,24 +3,27 @@
 
 mod key;
 mod pipelines;
+mod update;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::ledger::CreateError;
 use super::{AppError, Context};
-use applecart_core::fleet::{self, FLEET_FILE, LEDGER_BRANCH, NOTES_BRANCH};
+use applecart_core::fleet::{self, FLEET_FILE, Forge, LEDGER_BRANCH, NOTES_BRANCH};
 use applecart_core::report::json;
-use applecart_io::git::Repo;
+use applecart_io::git::{Files, Repo};
 use applecart_io::store::{Create, Ledger, Role};
 use applecart_io::vault::{self, Secret};
 #[cfg(feature = "simulator")]
 pub(in crate::app) use key::Identity;
+pub use update::{UpdateOptions, Updated, update};
 
 #[derive(Debug)]
 pub struct Options {
     pub dir: PathBuf,
-    pub host: Host,
+    /// Where the repository will be hosted.
+    pub host: Forge,
     pub client_id: uuid::Uuid,
     /// Where the new private key goes, instead of the user's configuration folder.
     pub key: Option<PathBuf>,
@@ -28,19 +31,15 @@ pub struct Options {
     pub recipients: Vec<String>,
 }
 
-/// Where the repository will be hosted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Host {
-    Github,
-    Azure,
-    Gitlab,
-}
-
 /// The new repository, for the report of `init`.
 pub struct Begun {
     pub root: PathBuf,
     /// The files that were written, within `root`.
     pub files: Vec<String>,
+    /// The files that were there and differ, with what would have been written.
+    pub kept: Vec<(String, String)>,
+    /// Whether it was a fleet already: its settings name its recipients and its ledger.
+    pub was_fleet: bool,
     /// The new private key, and another repository that it lies in.
     pub key: Option<(PathBuf, Option<PathBuf>)>,
 }
@@ -48,8 +47,12 @@ pub struct Begun {
 /// Why nothing was begun.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
-    #[error("{} has {} already; nothing was written", dir.display(), files.join(", "))]
-    Exists { dir: PathBuf, files: Vec<String> },
+    #[error("{} is no fleet: it has no applecart.yaml", .0.display())]
+    NoFleet(PathBuf),
+    #[error("{} is not what `init` wrote there", path.display())]
+    NoRecord { path: PathBuf, source: serde_json::Error },
+    #[error("{path} is no file of these pipelines")]
+    NotOurs { path: String },
     #[error("{} is inside the repository {}; nothing was written", dir.display(), outer.display())]
     Inside { dir: PathBuf, outer: PathBuf },
     #[error("there is no configuration folder to keep the private key in; nothing was written")]
@@ -62,11 +65,13 @@ pub enum InitError {
 
 const HOOK: &str = ".githooks/pre-commit";
 
-/// Writes the skeleton and the private key. Nothing that exists is overwritten.
+/// Writes what is missing of the skeleton, and the private key of a new fleet. Nothing that exists is
+/// overwritten.
 pub fn run(context: &Context, options: &Options) -> Result<Begun, AppError> {
     let root = std::path::absolute(&options.dir).map_err(AppError::file(&options.dir, "find"))?;
     let existing = repository(&root)?;
-    let private = if options.recipients.is_empty() {
+    let was_fleet = root.join(FLEET_FILE).symlink_metadata().is_ok();
+    let private = if options.recipients.is_empty() && !was_fleet {
         Some(key::place(context, options.key.as_deref(), &root)?)
     } else {
         None
@@ -76,40 +81,70 @@ pub fn run(context: &Context, options: &Options) -> Result<Begun, AppError> {
         Some(identity) => vec![identity.recipient()],
         None => options.recipients.clone(),
     };
-    // Refuses what is no public key before anything is written.
-    vault::seal(&Secret::new(Vec::new()), &recipients)?;
-    let mut files = skeleton(options, &recipients)?;
-    let in_the_way: Vec<String> = files
-        .iter()
-        .filter(|(path, _)| root.join(path).symlink_metadata().is_ok())
-        .map(|(path, _)| path.clone())
-        .collect();
-    if !in_the_way.is_empty() {
-        return Err(InitError::Exists { dir: root, files: in_the_way }.into());
+    if !was_fleet {
+        // Refuses what is no public key before anything is written.
+        vault::seal(&Secret::new(Vec::new()), &recipients)?;
     }
+    let mut files = skeleton(options, &recipients)?;
+    // Its settings, its tenants and its record are somebody's work.
+    files.retain(|(path, _)| !was_fleet || !(path == FLEET_FILE || path.starts_with("tenants/")));
+    let (mut new, there): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|(path, _)| !is_in_the_way(&root, path));
+    let (same, kept): (Vec<_>, Vec<_>) = there
+        .into_iter()
+        .partition(|(path, text)| update::read(&root, path).as_ref() == Some(text));
 
     if let (Some(path), Some(identity)) = (&private, &identity) {
         identity.write(path)?;
     }
-    if !existing {
-        Repo::init(&root)?;
-    }
-    let (genesis, notes_genesis) = begin_record(&root)?;
-    for (path, text) in &mut files {
-        if path == FLEET_FILE {
+    let repo = if existing { Repo::discover(&root)? } else { Repo::init(&root)? };
+    if !was_fleet {
+        let (genesis, notes_genesis) = begin_record(&root)?;
+        for (_, text) in new.iter_mut().filter(|(path, _)| path == FLEET_FILE) {
             for (name, commit) in [("genesis", &genesis), ("notesGenesis", &notes_genesis)] {
                 *text = fleet::set_ledger(FLEET_FILE, text, name, commit).map_err(|source| {
                     CreateError::Edit { name, genesis: commit.clone(), source }
                 })?;
             }
         }
-        write(&root.join(&*path), text, path == HOOK || pipelines::is_script(path))?;
     }
+    let known: Files = new.iter().chain(&same).cloned().collect();
+    new.extend(update::record(&root, options.host, known)?);
+    write_all(&root, &repo, &new)?;
     let key = private.map(|key| {
         let outer = outer(&key);
         (key, outer)
     });
-    Ok(Begun { root, files: files.into_iter().map(|(path, _)| path).collect(), key })
+    let files = new.into_iter().map(|(path, _)| path).collect();
+    Ok(Begun { root, files, kept, was_fleet, key })
+}
+
+/// Writes new files, and sees to it that a clone elsewhere can run the programs among them.
+fn write_all(root: &Path, repo: &Repo, files: &[(String, String)]) -> Result<(), AppError> {
+    for (path, text) in files {
+        write(&root.join(path), text, is_program(path))?;
+    }
+    let programs = files.iter().filter(|(path, _)| is_program(path)).cloned();
+    Ok(repo.stage_programs(&programs.collect())?)
+}
+
+fn is_program(path: &str) -> bool {
+    path == HOOK || pipelines::is_script(path)
+}
+
+/// Whether something is where a file would go, or a file or a link where one of its folders would.
+fn is_in_the_way(root: &Path, path: &str) -> bool {
+    let mut at = root.to_owned();
+    let mut names = path.split('/').peekable();
+    while let Some(name) = names.next() {
+        at.push(name);
+        match at.symlink_metadata() {
+            Err(_) => return false,
+            Ok(found) if names.peek().is_none() || !found.is_dir() => return true,
+            Ok(_) => {}
+        }
+    }
+    true
 }
 
 /// Begins the ledger and the notes on their usual branches, in this clone only, and gives the first
@@ -123,22 +158,20 @@ fn begin_record(root: &Path) -> Result<(String, String), AppError> {
     Ok((begun.genesis, noted.genesis))
 }
 
-impl Host {
-    /// The file that says who reviews what.
-    fn reviewers(self) -> (&'static str, String) {
-        let owners =
-            |folder: &str| include_str!("init/skeleton/CODEOWNERS").replace("@own_path@", folder);
-        match self {
-            Self::Github => (".github/CODEOWNERS", owners("/.github/       ")),
-            Self::Gitlab => (
-                ".gitlab/CODEOWNERS",
-                owners("/.gitlab-ci.yml  @your-org/apple-mdm-owners\n/.gitlab/       "),
-            ),
-            Self::Azure => (
-                ".azuredevops/required-reviewers.md",
-                include_str!("init/skeleton/azure-reviewers.md").to_owned(),
-            ),
-        }
+/// The file that says who reviews what at a host.
+fn reviewers(host: Forge) -> (&'static str, String) {
+    let owners =
+        |folder: &str| include_str!("init/skeleton/CODEOWNERS").replace("@own_path@", folder);
+    match host {
+        Forge::Github => (".github/CODEOWNERS", owners("/.github/       ")),
+        Forge::Gitlab => (
+            ".gitlab/CODEOWNERS",
+            owners("/.gitlab-ci.yml  @your-org/apple-mdm-owners\n/.gitlab/       "),
+        ),
+        Forge::AzureDevops => (
+            ".azuredevops/required-reviewers.md",
+            include_str!("init/skeleton/azure-reviewers.md").to_owned(),
+        ),
     }
 }
 
@@ -168,7 +201,7 @@ fn skeleton(options: &Options, recipients: &[String]) -> Result<Vec<(String, Str
     let policy = include_str!("init/skeleton/applecart.yaml")
         .replace("@client_id@", &options.client_id.to_string())
         .replace("@recipients@", &listed.join("\n"));
-    let (reviewers, who) = options.host.reviewers();
+    let (reviewers, who) = reviewers(options.host);
     let mut files: Vec<(String, String)> = pipelines::of(options.host)
         .map(|(path, text)| (path.to_owned(), text.to_owned()))
         .collect();

@@ -166,6 +166,17 @@ pub(super) enum HostName {
     Gitlab,
 }
 
+impl HostName {
+    /// As it is written on the command line.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Github => "github",
+            Self::Azure => "azure",
+            Self::Gitlab => "gitlab",
+        }
+    }
+}
+
 impl From<HostName> for Forge {
     fn from(name: HostName) -> Self {
         match name {

@@ -1,8 +1,9 @@
+use super::ci::HostName;
 use super::error::CliError;
 use super::output::Output;
 use crate::app::Context;
 use crate::app::entra::{self, Options};
-use crate::app::init::Host;
+use applecart_core::fleet::Forge;
 use applecart_core::model::Outcome;
 use applecart_core::report::onboard::Shell;
 use clap::ValueEnum;
@@ -41,23 +42,6 @@ enum Command {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum HostName {
-    Github,
-    Azure,
-    Gitlab,
-}
-
-impl From<HostName> for Host {
-    fn from(name: HostName) -> Self {
-        match name {
-            HostName::Github => Self::Github,
-            HostName::Azure => Self::Azure,
-            HostName::Gitlab => Self::Gitlab,
-        }
-    }
-}
-
 /// The shell that printed commands are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ShellName {
@@ -76,7 +60,7 @@ impl From<ShellName> for Shell {
 
 pub(super) fn run(args: &Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
     let Command::App { print: _, host, shell } = &args.command;
-    let options = Options { host: host.map(Host::from) };
+    let options = Options { host: host.map(Forge::from) };
     let applications = entra::applications(context, options)?;
     output.result(&applications.commands((*shell).into()))?;
     Ok(Outcome::Done)

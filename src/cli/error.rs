@@ -446,7 +446,11 @@ fn onboard_hints(error: &OnboardError) -> Vec<Next> {
 
 fn init_hint(error: &InitError) -> &'static str {
     match error {
-        InitError::Exists { .. } => "nothing is ever overwritten: choose an empty folder",
+        InitError::NoFleet(_) => "`applecart init` begins one",
+        InitError::NoRecord { .. } => {
+            "Bring it back from Git's history, or remove it: then nothing is known of what was edited"
+        }
+        InitError::NotOurs { .. } => "Write the path as it was shown, such as .gitlab-ci.yml",
         InitError::Inside { .. } => {
             "a fleet is a repository of its own: choose a folder outside, or that one's root"
         }

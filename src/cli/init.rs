@@ -1,11 +1,10 @@
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
-
+use super::ci::HostName;
 use super::error::CliError;
 use super::output::Output;
 use crate::app::Context;
-use crate::app::init::{self, Begun, Host};
+use crate::app::init::{self, Begun, UpdateOptions, Updated};
 use applecart_core::model::Outcome;
 use applecart_core::report::escape;
 
@@ -14,11 +13,19 @@ use applecart_core::report::escape;
 /// Writes a skeleton that `validate` accepts at once, with a pre-commit hook, a sample file of who
 /// must review what, and the pipelines of the host (pull request, apply, schedule). Makes the folder
 /// a Git repository if it is none, and begins the ledger and the notes, each on a branch of its own. The private key is written outside of it, readable by you alone.
-/// Nothing that exists is overwritten.
+///
+/// In a folder that has files it writes what is missing, shows the text of what differs, and overwrites
+/// nothing. In one that is a fleet already it makes no key and begins no ledger.
+///
+/// --pipelines brings those of an existing fleet to what this version writes: what was edited stays, and
+/// what this version changes is shown. With --yes it is written. A file that was edited where this
+/// version changes it is left alone, and the exit code is 4.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   applecart init fleet
-  applecart init --host azure --client-id 2f6b2c1e-… --recipient age1… .")]
+  applecart init --host azure --client-id 2f6b2c1e-… --recipient age1… .
+  applecart init --pipelines github --update
+  applecart init --pipelines github --update --yes")]
 pub(super) struct Args {
     /// The fleet's folder; made where it does not exist
     #[arg(value_name = "DIR", default_value = ".")]
@@ -36,26 +43,26 @@ pub(super) struct Args {
     /// Seal to this public key and make none; repeat to add more
     #[arg(long, value_name = "AGE", conflicts_with = "key")]
     recipient: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum HostName {
-    Github,
-    Azure,
-    Gitlab,
-}
-
-impl From<HostName> for Host {
-    fn from(name: HostName) -> Self {
-        match name {
-            HostName::Github => Self::Github,
-            HostName::Azure => Self::Azure,
-            HostName::Gitlab => Self::Gitlab,
-        }
-    }
+    /// Bring the pipelines of this host up to date (with --update)
+    #[arg(long, value_enum, requires = "update", conflicts_with_all = ["host", "client_id", "key", "recipient"])]
+    pipelines: Option<HostName>,
+    /// Show what this version changes in the pipelines
+    #[arg(long, requires = "pipelines")]
+    update: bool,
+    /// Write it
+    #[arg(short, long, requires = "update")]
+    yes: bool,
+    /// This file is right as it is: its edits hold what this version changes; repeat for more
+    #[arg(long, value_name = "PATH", requires = "update")]
+    keep: Vec<String>,
 }
 
 pub(super) fn run(args: Args, context: &Context, output: &Output) -> Result<Outcome, CliError> {
+    if let Some(host) = args.pipelines {
+        let (dir, write, keep) = (args.dir, args.yes, args.keep);
+        let updated = init::update(&UpdateOptions { dir, host: host.into(), write, keep })?;
+        return show_update(&updated, host, output);
+    }
     let has_client_id = !args.client_id.is_nil();
     let options = init::Options {
         dir: args.dir,
@@ -96,10 +103,48 @@ fn readable_by_others(key: &Path, profile: Option<&Path>) -> Option<String> {
     ))
 }
 
+fn show_update(updated: &Updated, host: HostName, output: &Output) -> Result<Outcome, CliError> {
+    let command = format!("applecart init --pipelines {} --update --yes", host.name());
+    let mut text = updated.diff.clone();
+    if updated.diff.is_empty() && updated.conflicts.is_empty() {
+        text.push_str("The pipelines are up to date.\n");
+    }
+    for (path, diff) in &updated.conflicts {
+        text.push_str(&format!(
+            "\n{path} was edited where this version changes it, and stays as it is. Take this over by hand:\n\n{diff}\nThen tell that it is done:\n  {command} --keep {path}\n"
+        ));
+    }
+    output.result(&text)?;
+    if updated.is_written && !updated.diff.is_empty() {
+        output.note("The changes are written. Review and commit them.");
+    } else if !updated.diff.is_empty() {
+        output.note(&format!("Nothing was written. This writes it:\n  {command}"));
+    }
+    Ok(if updated.conflicts.is_empty() { Outcome::Done } else { Outcome::Refused })
+}
+
 fn told(begun: &Begun, has_client_id: bool) -> String {
     let mut text = format!("{}\n", escape(&begun.root.display().to_string()));
     for path in &begun.files {
         text.push_str(&format!("  {path}\n"));
+    }
+    if begun.files.is_empty() {
+        text.push_str("  nothing is missing\n");
+    }
+    for (path, wanted) in &begun.kept {
+        if path.ends_with(".schema.json") {
+            text.push_str(&format!(
+                "\n{path} is another version's. This writes that of this version:\n  applecart schema --out .applecart\n"
+            ));
+            continue;
+        }
+        text.push_str(&format!(
+            "\n{path} exists, and was left as it is. For a new fleet it would be:\n\n{wanted}"
+        ));
+    }
+    if begun.was_fleet {
+        text.push_str("\nThis is a fleet already: no key was made, and no ledger begun.\n");
+        return text;
     }
     let mut steps = Vec::new();
     if let Some((key, _)) = &begun.key {

@@ -139,22 +139,150 @@ fn a_key_in_another_repository_is_warned_of() {
 }
 
 #[test]
-fn nothing_that_exists_is_overwritten() {
+fn a_repository_that_has_files_gets_what_is_missing_and_keeps_what_it_has() {
     let home = tempfile::tempdir().unwrap();
     let fleet = home.path().join("fleet");
     std::fs::create_dir(&fleet).unwrap();
-    std::fs::write(fleet.join(".gitignore"), "mine").unwrap();
-    applecart(home.path(), &fleet, &["init"]).ends_with(64).says(".gitignore");
-    assert_eq!(std::fs::read_dir(&fleet).unwrap().count(), 1);
-    assert!(!home.path().join(".config").exists(), "no key either");
+    assert!(git(&fleet, &["init", "--quiet"]).status.success());
+    std::fs::write(fleet.join(".gitignore"), "mine\n").unwrap();
+    // Where a folder would be.
+    std::fs::write(fleet.join(".githooks"), "mine\n").unwrap();
+    applecart(home.path(), &fleet, &["init"])
+        .ends_with(0)
+        .says(".gitignore exists, and was left as it is")
+        .says("*.crdownload")
+        .says(".githooks/pre-commit exists, and was left as it is");
+    for kept in [".gitignore", ".githooks"] {
+        assert_eq!(read(&fleet.join(kept)), "mine\n");
+    }
+    assert!(fleet.join(".github/workflows/applecart-apply.yml").exists());
+    applecart(home.path(), &fleet, &["validate", "--worktree"]).ends_with(0);
+    let key = home.path().join(".config/applecart/fleet.agekey");
+    let (private, policy) = (read(&key), read(&fleet.join("applecart.yaml")));
 
-    std::fs::remove_file(fleet.join(".gitignore")).unwrap();
+    // A fleet keeps its key, its settings, its tenants and its ledger.
+    std::fs::remove_dir_all(fleet.join("tenants")).unwrap();
+    std::fs::remove_file(fleet.join(".github/CODEOWNERS")).unwrap();
+    let ledger = git(&fleet, &["rev-parse", "applecart/ledger"]).stdout;
+    applecart(home.path(), &fleet, &["init"])
+        .ends_with(0)
+        .says(".github/CODEOWNERS")
+        .says("This is a fleet already: no key was made, and no ledger begun");
+    assert_eq!((read(&key), read(&fleet.join("applecart.yaml"))), (private, policy));
+    assert_eq!(git(&fleet, &["rev-parse", "applecart/ledger"]).stdout, ledger);
+    assert!(!fleet.join("tenants").exists());
+    applecart(home.path(), &fleet, &["init"]).ends_with(0).says("nothing is missing");
+}
+
+#[test]
+fn a_key_replaces_no_file() {
+    let home = tempfile::tempdir().unwrap();
+    let fleet = home.path().join("fleet");
+    std::fs::create_dir(&fleet).unwrap();
     std::fs::write(home.path().join("key"), "mine").unwrap();
     applecart(home.path(), &fleet, &["init", "--key", "../key"])
         .ends_with(64)
         .says("never replaces a file");
     assert_eq!(read(&home.path().join("key")), "mine");
     assert_eq!(std::fs::read_dir(&fleet).unwrap().count(), 0);
+}
+
+#[test]
+fn a_program_is_one_in_every_clone_also_where_files_have_no_execute_bit() {
+    let home = tempfile::tempdir().unwrap();
+    let fleet = home.path().join("fleet");
+    std::fs::create_dir(&fleet).unwrap();
+    assert!(git(&fleet, &["init", "--quiet"]).status.success());
+    assert!(git(&fleet, &["config", "core.fileMode", "false"]).status.success());
+    applecart(home.path(), &fleet, &["init"]).ends_with(0);
+    assert!(git(&fleet, &["add", "--all"]).status.success());
+    for (path, mode) in [
+        (".githooks/pre-commit", "100755"),
+        (".applecart/pipeline/install.sh", "100755"),
+        ("applecart.yaml", "100644"),
+    ] {
+        let staged = git(&fleet, &["ls-files", "--stage", "--", path]).stdout;
+        assert!(String::from_utf8(staged).unwrap().starts_with(mode), "{path}");
+    }
+}
+
+/// Makes files of a fleet those of an earlier version: in the worktree, and in what `init` recorded.
+fn as_written_before(fleet: &Path, path: &str, change: impl Fn(&str) -> String) {
+    let record = fleet.join(".applecart/pipelines.json");
+    let mut recorded: serde_json::Value = serde_json::from_str(&read(&record)).unwrap();
+    let text = change(recorded["files"][path].as_str().unwrap_or_default());
+    recorded["files"][path] = serde_json::json!(text);
+    std::fs::write(&record, recorded.to_string()).unwrap();
+    std::fs::write(fleet.join(path), text).unwrap();
+}
+
+#[test]
+fn pipelines_are_brought_up_to_date_and_what_was_edited_stays() {
+    let home = tempfile::tempdir().unwrap();
+    let fleet = home.path().join("fleet");
+    applecart(home.path(), home.path(), &["init", "fleet"]).ends_with(0);
+    let update = |more: &[&str]| {
+        let arguments = [&["init", "--pipelines", "github", "--update"], more].concat();
+        applecart(home.path(), &fleet, &arguments)
+    };
+    update(&[]).ends_with(0).says("The pipelines are up to date");
+
+    let schedule = ".github/workflows/applecart-schedule.yml";
+    let script = ".applecart/pipeline/schedule.sh";
+    as_written_before(&fleet, schedule, |text| text.replace("--due 60d", "--due 30d"));
+    as_written_before(&fleet, script, |_| "#!/bin/sh\n".to_owned());
+    let edited = read(&fleet.join(schedule)).replace("17 5 * * 1-5", "30 6 * * *");
+    std::fs::write(fleet.join(schedule), edited.replace('\n', "\r\n")).unwrap();
+    let shown = update(&[]).ends_with(0).says("--update --yes");
+    assert!(shown.stdout.contains("+      - run: applecart ci schedule --due 60d"), "{shown:?}");
+    assert!(read(&fleet.join(schedule)).contains("--due 30d"), "it was only shown");
+    assert!(fleet.join(script).exists());
+
+    update(&["--yes"]).ends_with(0).says("The changes are written");
+    let now = read(&fleet.join(schedule));
+    assert!(now.contains("--due 60d") && now.contains("30 6 * * *"), "{now}");
+    assert_eq!(now.matches('\n').count(), now.matches("\r\n").count(), "its line ends stay");
+    assert!(!fleet.join(script).exists());
+    update(&[]).ends_with(0).says("The pipelines are up to date");
+    // A pipeline that somebody does not want stays away.
+    std::fs::remove_file(fleet.join(schedule)).unwrap();
+    update(&["--yes"]).ends_with(0).says("The pipelines are up to date");
+    assert!(!fleet.join(schedule).exists());
+}
+
+#[test]
+fn an_edit_that_an_update_would_overwrite_is_told_and_nothing_is_lost() {
+    let home = tempfile::tempdir().unwrap();
+    let fleet = home.path().join("fleet");
+    applecart(home.path(), home.path(), &["init", "fleet", "--host", "gitlab"]).ends_with(0);
+    let update = |more: &[&str]| {
+        let arguments = [&["init", "--pipelines", "gitlab", "--update"], more].concat();
+        applecart(home.path(), &fleet, &arguments)
+    };
+    let (pipeline, script) = (".gitlab-ci.yml", ".applecart/pipeline/schedule.sh");
+    as_written_before(&fleet, pipeline, |text| text.replace("--due 60d", "--due 30d"));
+    as_written_before(&fleet, script, |_| "#!/bin/sh\n".to_owned());
+    let edited = read(&fleet.join(pipeline)).replace("--due 30d", "--due 90d");
+    std::fs::write(fleet.join(pipeline), &edited).unwrap();
+    for _ in 0..2 {
+        let told = update(&["--yes"]).ends_with(4).says("stays as it is");
+        assert!(told.stdout.contains("applecart ci schedule --due 60d"), "{told:?}");
+        assert_eq!(read(&fleet.join(pipeline)), edited);
+        assert!(fleet.join(script).exists(), "what was edited may call it");
+    }
+    update(&["--yes", "--keep", "tenants/example/tenant.yaml"]).ends_with(64);
+    update(&["--yes", "--keep", pipeline]).ends_with(0);
+    assert_eq!(read(&fleet.join(pipeline)), edited);
+    assert!(!fleet.join(script).exists());
+    update(&[]).ends_with(0).says("The pipelines are up to date");
+
+    // Nobody knows what was edited: nothing is touched.
+    std::fs::remove_file(fleet.join(".applecart/pipelines.json")).unwrap();
+    update(&["--yes"]).ends_with(4).says("stays as it is");
+    assert_eq!(read(&fleet.join(pipeline)), edited);
+    applecart(home.path(), home.path(), &["init", "--pipelines", "gitlab", "--update"])
+        .ends_with(64)
+        .says("is no fleet");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod base;
 mod error;
 mod forms;
 mod history;
+mod merge;
 mod names;
 pub mod network;
 mod objects;
@@ -40,6 +41,7 @@ pub(crate) use history::commit_facts;
 pub use history::{
     Beside, FleetWalk, FolderChange, FolderHistory, KnownHistory, PastSettings, Told, Walked,
 };
+pub use merge::{Files, MergedFiles};
 pub use objects::{Ancestors, Origin, Part, Searched};
 pub(crate) use objects::{Unhashed, entries as tree_entries, first_entry as first_tree_entry};
 pub use policies::PolicyVersion;

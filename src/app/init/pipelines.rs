@@ -1,6 +1,6 @@
 //! The pipelines of a host, as they stand in `examples/pipelines`.
 
-use super::Host;
+use applecart_core::fleet::Forge;
 
 macro_rules! example {
     ($path:literal) => {
@@ -17,9 +17,9 @@ const SHARED: &[(&str, &str)] = &[
 ];
 
 /// Path and text of each file.
-pub(super) fn of(host: Host) -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(super) fn of(host: Forge) -> impl Iterator<Item = (&'static str, &'static str)> {
     let own: &[(&str, &str)] = match host {
-        Host::Github => &[
+        Forge::Github => &[
             (".github/workflows/applecart-build.yml", example!("github/applecart-build.yml")),
             (
                 ".github/workflows/applecart-pull-request.yml",
@@ -28,7 +28,7 @@ pub(super) fn of(host: Host) -> impl Iterator<Item = (&'static str, &'static str
             (".github/workflows/applecart-apply.yml", example!("github/applecart-apply.yml")),
             (".github/workflows/applecart-schedule.yml", example!("github/applecart-schedule.yml")),
         ],
-        Host::Azure => &[
+        Forge::AzureDevops => &[
             (".azuredevops/applecart-build.yml", example!("azure/applecart-build.yml")),
             (
                 ".azuredevops/applecart-pull-request.yml",
@@ -37,7 +37,7 @@ pub(super) fn of(host: Host) -> impl Iterator<Item = (&'static str, &'static str
             (".azuredevops/applecart-apply.yml", example!("azure/applecart-apply.yml")),
             (".azuredevops/applecart-schedule.yml", example!("azure/applecart-schedule.yml")),
         ],
-        Host::Gitlab => &[(".gitlab-ci.yml", example!("gitlab/.gitlab-ci.yml"))],
+        Forge::Gitlab => &[(".gitlab-ci.yml", example!("gitlab/.gitlab-ci.yml"))],
     };
     own.iter().chain(SHARED).copied()
 }
