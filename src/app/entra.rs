@@ -17,9 +17,59 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum EntraError {
     #[error(
-        "the repository on the host is not known: there is no remote that names it, and Entra trusts one repository"
+        "the repository on the host is not known: there is no remote that names a server and a repository there, and Entra trusts one repository"
     )]
     NoRepository,
+    #[error(
+        "the pipelines are to run on {} and the repository is on {server}, so Entra would trust nobody's pipelines, or another's",
+        name(*.host)
+    )]
+    OtherServer { host: Forge, server: String },
+}
+
+fn name(host: Forge) -> &'static str {
+    match host {
+        Forge::Github => "GitHub",
+        Forge::Gitlab => "GitLab",
+        Forge::AzureDevops => "Azure DevOps",
+    }
+}
+
+/// The host that a public server is, by the names that it has for HTTPS and SSH.
+fn public(server: &str) -> Option<(Forge, &'static str)> {
+    match server {
+        "github.com" | "ssh.github.com" => Some((Forge::Github, "github.com")),
+        "gitlab.com" | "altssh.gitlab.com" => Some((Forge::Gitlab, "gitlab.com")),
+        "dev.azure.com" | "ssh.dev.azure.com" => Some((Forge::AzureDevops, "dev.azure.com")),
+        _ => None,
+    }
+}
+
+/// Where pipelines run: as it was said, else by the remote, else by how they sign in.
+fn host(said: Option<Forge>, credential: CredentialKind, server: &str) -> Option<Forge> {
+    let by_credential = match credential {
+        CredentialKind::Github => Some(Forge::Github),
+        CredentialKind::AzurePipelines => Some(Forge::AzureDevops),
+        // GitLab's; a cluster signs in like that, too, but its repository is somewhere.
+        CredentialKind::WorkloadIdentity if server.is_empty() => Some(Forge::Gitlab),
+        _ => None,
+    };
+    said.or(by_credential).or(public(server).map(|(host, _)| host))
+}
+
+/// The server and the path of a repository; of a folder on this machine or an SSH configuration's
+/// alias no server is known that could sign for pipelines.
+fn on_a_server(place: &str) -> (&str, &str) {
+    let is_name = |server: &str| {
+        let is_label = |label: &str| {
+            !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        };
+        server.contains('.') && server.split('.').all(is_label)
+    };
+    place
+        .split_once('/')
+        .filter(|(server, path)| is_name(server) && !path.is_empty())
+        .unwrap_or_default()
 }
 
 /// The applications that the fleet's settings and its remote describe.
@@ -34,27 +84,8 @@ pub fn applications(context: &Context, options: Options) -> Result<Applications,
         None => String::new(),
     };
     let branch = base.as_ref().and_then(|base| base.remote_branch()).map_or("main", |(_, it)| it);
-    let (server, path) = place.split_once('/').unwrap_or_default();
-    let host = options.host.or(match (auth.credential, server) {
-        (CredentialKind::Github, _) | (_, "github.com") => Some(Forge::Github),
-        (CredentialKind::AzurePipelines, _) | (_, "dev.azure.com" | "ssh.dev.azure.com") => {
-            Some(Forge::AzureDevops)
-        }
-        (_, "gitlab.com") => Some(Forge::Gitlab),
-        _ => None,
-    });
-    let named =
-        || if path.is_empty() { Err(EntraError::NoRepository) } else { Ok(path.to_owned()) };
-    let trusted = match host {
-        Some(Forge::Github) => {
-            Some(Trusted::Github { repository: named()?, branch: branch.to_owned() })
-        }
-        Some(Forge::Gitlab) => Some(Trusted::Gitlab {
-            project: named()?,
-            server: format!("https://{server}"),
-            branch: branch.to_owned(),
-        }),
-        Some(Forge::AzureDevops) => Some(Trusted::Azure),
+    let trusted = match host(options.host, auth.credential, on_a_server(&place).0) {
+        Some(host) => Some(trusted(host, &place, branch)?),
         None => None,
     };
     Ok(Applications {
@@ -62,5 +93,23 @@ pub fn applications(context: &Context, options: Options) -> Result<Applications,
         writer: (!auth.is_placeholder()).then(|| auth.client_id.clone()),
         reader: auth.reader_client_id.clone(),
         trusted,
+    })
+}
+
+/// Whose pipelines Entra is to trust: those of the repository on this host.
+fn trusted(host: Forge, place: &str, branch: &str) -> Result<Trusted, EntraError> {
+    let (server, path) = on_a_server(place);
+    let known = public(server);
+    if known.is_some_and(|(other, _)| other != host) {
+        return Err(EntraError::OtherServer { host, server: server.to_owned() });
+    }
+    let named = known.map_or(server, |(_, name)| name).to_owned();
+    let repository =
+        || if path.is_empty() { Err(EntraError::NoRepository) } else { Ok(path.to_owned()) };
+    let branch = branch.to_owned();
+    Ok(match host {
+        Forge::Github => Trusted::Github { repository: repository()?, server: named, branch },
+        Forge::Gitlab => Trusted::Gitlab { project: repository()?, server: named, branch },
+        Forge::AzureDevops => Trusted::Azure,
     })
 }

@@ -115,7 +115,9 @@ impl Explain for AppError {
             Self::Import(error) => error.outcome(),
             Self::Ci(error) => ci::outcome(error),
             Self::Onboard(error) => onboard_outcome(error),
-            Self::Entra(EntraError::NoRepository) => Outcome::Usage,
+            Self::Entra(EntraError::NoRepository | EntraError::OtherServer { .. }) => {
+                Outcome::Usage
+            }
             Self::StalePlan(_) => Outcome::Stale,
             Self::Signature { .. } | Self::NoLedger { .. } => Outcome::Untrusted,
             Self::Signers(error) => match error {
@@ -182,9 +184,12 @@ impl Explain for AppError {
             Self::Import(error) => error.hints(),
             Self::Onboard(error) => onboard_hints(error),
             Self::Entra(EntraError::NoRepository) => vec![Next::run(
-                "Name the repository, and run it again:",
+                "Name the repository by its address on the host, such as https://github.com/octo/fleet.git, and run it again (where `origin` exists already: git remote set-url origin URL):",
                 "git remote add origin URL",
             )],
+            Self::Entra(EntraError::OtherServer { .. }) => one(
+                "Name the host that has the repository (`--host`, and `auth.credential` in applecart.yaml), or correct the remote: git remote set-url origin URL",
+            ),
             Self::Init(error) => one(init_hint(error)),
             Self::Ci(error) => ci::hints(error),
             Self::Acknowledge(AcknowledgeError::NoUpload { tenant, .. }) => {

@@ -48,6 +48,10 @@ fn a_tenant_that_does_not_answer_is_stale_once_its_last_reading_is_too_old() {
         .says("Every tenant was read in this run; drift is told within 6 hours.");
     fail(&world, "fabrikam");
     let soon = json(&world, &[], 5);
+    let partly = status(&world, &[], 5)
+        .says("1 of 2 tenants could not be read completely in this run; each was within the last ")
+        .says("Drift is told within 6 hours.");
+    assert!(!partly.stdout.contains("Every tenant was read"), "{}", partly.stdout);
     assert_eq!(codes(&soon, "fabrikam"), ["server-error"]);
     assert_eq!(soon["summary"]["stale"], 0);
     let run = status(&world, &["--fail-on", "reading-stale"], 7).ends_with(3);

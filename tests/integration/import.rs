@@ -266,6 +266,24 @@ fn an_update_changes_facts_and_not_one_other_byte() {
     world.run(&["import", "--update", "contoso"]).ends_with(0).says("0 updated, 1 unchanged");
 }
 
+#[test]
+fn a_topic_that_was_changed_in_the_portal_is_refused_and_what_else_changed_is_written() {
+    let world = World::new();
+    world.live_of_all_kinds("contoso");
+    import_one(&world, "contoso").ends_with(0);
+    world.commit("Adopt contoso");
+    let other = world.issue(None, 300);
+    world.change("contoso", |tenant| {
+        tenant.apple_push_notification_certificate = Some(crate::world::pushed("contoso", &other));
+    });
+    let update = || world.run(&["import", "--update", "contoso"]);
+    update().ends_with(4).says("The entry was left as it is").says("1 refused");
+    world.change("contoso", |tenant| {
+        tenant.vpp_tokens[0].apple_id = "other@contoso.example".to_owned();
+    });
+    update().ends_with(4).says("1 updated").says("The entry was left as it is");
+}
+
 /// contoso, whose certificate from Git is live and recorded, then renewed by hand.
 fn renewed_by_hand() -> World {
     let world = World::new();

@@ -321,9 +321,32 @@ fn the_commands_that_register_the_applications_are_this_fleets_and_a_shell_reads
     let mut shell = Command::new("sh");
     shell.arg("-n").arg(&script);
     assert_eq!(finish(shell).code, 0);
+    // GitLab's pipelines of a repository that is at GitHub do not exist.
+    world.run(&["entra", "app", "--print", "--host", "gitlab"]).ends_with(64).says("on github.com");
+    world.git(&["remote", "set-url", "origin", "https://ghe.msp.example/octo/fleet.git"]);
+    let own = print(&["--host", "github"]);
+    assert!(own.stdout.contains("https://ghe.msp.example/_services/token"), "{}", own.stdout);
+    assert!(!own.stdout.contains("githubusercontent"), "{}", own.stdout);
+    world.git(&["remote", "set-url", "origin", "git@gitlab.example:octo/fleet.git"]);
     let power = print(&["--shell", "powershell", "--host", "gitlab"]);
+    assert!(power.stdout.contains("https://gitlab.example\""), "{}", power.stdout);
     assert!(power.stdout.contains("$writer = "), "{}", power.stdout);
     assert!(power.stdout.contains("project_path:octo/fleet:ref_type:branch:ref:main"));
+    // Neither a folder on this machine nor no remote at all names a repository of pipelines.
+    world.git(&["remote", "set-url", "origin", "../origin.git"]);
+    for host in ["github", "gitlab"] {
+        let run = world.run(&["entra", "app", "--print", "--host", host]);
+        run.ends_with(64).says("git remote set-url origin URL");
+    }
     world.git(&["remote", "remove", "origin"]);
-    world.run(&["entra", "app", "--print", "--host", "github"]).ends_with(64);
+    for host in ["github", "gitlab"] {
+        world.run(&["entra", "app", "--print", "--host", host]).ends_with(64);
+    }
+    // Said by the settings alone it is no other.
+    let text =
+        world.policy("").replace("credential: client-secret", "credential: workload-identity");
+    assert!(text.contains("workload-identity"), "{text}");
+    world.write("applecart.yaml", &text);
+    world.commit("GitLab");
+    world.run(&["entra", "app", "--print"]).ends_with(64).says("git remote add origin URL");
 }

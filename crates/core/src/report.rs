@@ -47,7 +47,7 @@ pub use audit::{
     AuditFinding, AuditLedger, AuditLevel, AuditObjects, AuditPlace, AuditSummary, Fit, Held,
     LeakPart, LeakPlace, OnceSealed, SealedFile, Trace, apple_ids, apple_ids_human, audit_human,
     former_recipients, judge_bindings, judge_once_sealed, judge_recipients, judge_secret,
-    judge_uploads, strangers,
+    judge_uploads, strangers, unnamed,
 };
 pub(crate) use cell::cell as markdown_text;
 pub use codes::{codes_listed, explained};
@@ -75,9 +75,9 @@ pub use plan::{PlanOutput, plan_human, plan_summary};
 pub(crate) use renew::command_of;
 pub use renew::{
     AccountText, CsrOrigin, FactRow, Link, OtherTopic, Proposal, ProposalStatus, ProposalText,
-    RENEW_FORMAT_VERSION, RenewalIssue, Renewals, Sheet, SheetCsr, SheetKey, SheetRestore, Sheets, ToldRenewals, account_text,
-    complete_sheet, proposal_text, renewal_title, renewals_human, renewals_markdown, sheet_links,
-    sheets_human, sheets_markdown,
+    RENEW_FORMAT_VERSION, RenewalIssue, Renewals, Sheet, SheetCsr, SheetKey, SheetRestore, Sheets,
+    ToldRenewals, account_text, complete_sheet, proposal_text, renewal_title, renewals_human,
+    renewals_markdown, sheet_links, sheets_human, sheets_markdown,
 };
 pub use status::{
     AttentionList, Recorded, Status, StatusSummary, StatusTenant, StatusToken, StatusView,

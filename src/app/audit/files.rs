@@ -1,6 +1,7 @@
 //! The sealed files of the fleet, now and before: whose they are, and whom they are sealed to.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use super::Ground;
 use crate::app::AppError;
@@ -93,36 +94,52 @@ impl Files {
         let listed = fleet::load_policy(bytes.as_deref()).0.map(|policy| policy.recipients);
         let listed = listed.unwrap_or_else(|| ground.policy.recipients.clone());
         let mut shown: BTreeMap<Key, usize> = BTreeMap::new();
-        for key in sealed.values().flat_map(|shown| &shown.keys) {
-            *shown.entry(key.clone()).or_default() += 1;
+        let past = self.past_lists(ground, sealed)?;
+        let unnamed = past.iter().flat_map(|(file, shown, list)| {
+            report::unnamed(shown, list).map(|text| (&file.blob, Key::of(text)))
+        });
+        // A blob that came to several places is one file to whoever has the key.
+        let unnamed: BTreeSet<(&String, Key)> = unnamed.collect();
+        let named = sealed.values().flat_map(|shown| shown.keys.iter().cloned());
+        for key in named.chain(unnamed.into_iter().map(|(_, key)| key)) {
+            *shown.entry(key).or_default() += 1;
         }
         let mut found = report::judge_recipients(&files, &listed);
         found.extend(report::former_recipients(&shown, &listed, ever));
-        found.extend(report::judge_once_sealed(&self.once_sealed(ground, sealed)?));
+        found.extend(report::judge_once_sealed(&self.once_sealed(&past)));
+        Ok(found)
+    }
+
+    /// Each sealed file of the past with what it shows and the list that was beside it when it came,
+    /// where that list could be read.
+    fn past_lists<'a>(
+        &'a self,
+        ground: &Ground<'_>,
+        sealed: &'a HashMap<String, Addressees>,
+    ) -> Result<Vec<(&'a PastFile, &'a Addressees, Rc<[String]>)>, GitError> {
+        let mut lists: HashMap<Option<Sha256>, Option<Rc<[String]>>> = HashMap::new();
+        let mut found = Vec::new();
+        for file in &self.past {
+            let Some(shown) = sealed.get(&file.blob) else { continue };
+            let bytes = ground.repo.policy(&file.commit)?;
+            let list = lists.entry(bytes.as_deref().map(Sha256::of)).or_insert_with(|| {
+                fleet::load_policy(bytes.as_deref()).0.map(|policy| policy.recipients.into())
+            });
+            found.extend(list.clone().map(|list| (file, shown, list)));
+        }
         Ok(found)
     }
 
     /// Files of the past, each judged once, by the list that was beside it when it came. The
     /// present ones are judged by the present list alone.
-    fn once_sealed(
-        &self,
-        ground: &Ground<'_>,
-        sealed: &HashMap<String, Addressees>,
-    ) -> Result<Vec<OnceSealed>, GitError> {
+    fn once_sealed(&self, past: &[(&PastFile, &Addressees, Rc<[String]>)]) -> Vec<OnceSealed> {
         let in_force: HashSet<Sha256> = self.present.iter().map(|file| file.sha256).collect();
         let mut seen: HashSet<&String> = self.present.iter().map(|file| &file.blob).collect();
-        let mut lists: HashMap<Option<Sha256>, Option<Vec<String>>> = HashMap::new();
         let mut found = Vec::new();
-        for file in &self.past {
-            let Some(shown) = sealed.get(&file.blob) else { continue };
+        for (file, shown, list) in past {
             if !seen.insert(&file.blob) {
                 continue;
             }
-            let bytes = ground.repo.policy(&file.commit)?;
-            let list = lists.entry(bytes.as_deref().map(Sha256::of)).or_insert_with(|| {
-                fleet::load_policy(bytes.as_deref()).0.map(|policy| policy.recipients)
-            });
-            let Some(list) = list else { continue };
             let strangers = report::strangers(shown, list);
             if !strangers.is_empty() {
                 found.push(OnceSealed {
@@ -133,7 +150,7 @@ impl Files {
                 });
             }
         }
-        Ok(found)
+        found
     }
 }
 

@@ -107,6 +107,7 @@ mod tests {
             before: before.map(str::to_owned),
             after: "new".to_owned(),
             left: Vec::new(),
+            is_topic_left: false,
         }
     }
 

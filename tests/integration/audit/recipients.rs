@@ -69,7 +69,13 @@ fn a_key_that_left_the_list_is_told_and_fails_nothing() {
     world.write("applecart.yaml", &world.policy(""));
     world.run(&["reseal"]).ends_with(0);
     world.commit("One less");
-    assert_eq!(found(&world.audit().ends_with(0)), Vec::<String>::new());
+    let run = world.audit().ends_with(0);
+    assert_eq!(found(&run), Vec::<String>::new());
+    // The file does not name it: that it was listed when the file came is what tells.
+    let note = finding(&run, "former-recipient");
+    assert_eq!(note["level"], "note");
+    let message = format!("{former} is not listed any more and can open 1 sealed file of Git's");
+    assert!(note["message"].as_str().unwrap().contains(&message), "{note}");
 }
 
 #[test]

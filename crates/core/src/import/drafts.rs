@@ -21,6 +21,8 @@ pub struct Draft {
     pub after: String,
     /// Sealed files in the folder that no token will name any more.
     pub left: Vec<String>,
+    /// Whether the push entry stays as it is, because Intune has a topic that devices do not know.
+    pub is_topic_left: bool,
 }
 
 impl Draft {
@@ -40,6 +42,8 @@ pub struct Drafts {
     rows: Vec<ImportedTenant>,
     /// How many tenants were read.
     read: usize,
+    /// Whether one of the drafts leaves a topic that has to be brought back or given up.
+    is_topic_left: bool,
 }
 
 impl Drafts {
@@ -53,7 +57,8 @@ impl Drafts {
         skip_empty: bool,
     ) -> Self {
         let Targets { read, settled, accept, .. } = targets;
-        let mut drafts = Self { drafts: Vec::new(), rows: settled, read: read.len() };
+        let mut drafts =
+            Self { drafts: Vec::new(), rows: settled, read: read.len(), is_topic_left: false };
         let planned: BTreeMap<&str, &PlannedTenant> =
             planned.iter().map(|tenant| (tenant.name.as_str(), tenant)).collect();
         let unread = LiveTenant::unknown(&Problem::new(ProblemCode::BadAnswer, "it was not read"));
@@ -67,6 +72,7 @@ impl Drafts {
             } else {
                 created(target, live, skip_empty, &mut row)
             };
+            drafts.is_topic_left |= draft.as_ref().is_some_and(|draft| draft.is_topic_left);
             drafts.drafts.extend(draft);
             drafts.rows.push(row);
         }
@@ -143,12 +149,12 @@ impl Drafts {
         ImportReport::new(self.rows.clone(), unusable_contracts, written)
     }
 
-    /// 8 where the sign-in failed for every tenant that was read, 4 for what was refused, 3 for
-    /// what could not be read or written.
+    /// 8 where the sign-in failed for every tenant that was read, 4 for what was refused and for a
+    /// topic that was not taken over, 3 for what could not be read or written.
     pub fn outcome(&self) -> Outcome {
         let sign_in = |row: &&ImportedTenant| row.problems.iter().any(|one| one.code.is_sign_in());
         let signed_out = self.rows.iter().filter(sign_in).count();
-        let mut outcome = Outcome::Done;
+        let mut outcome = if self.is_topic_left { Outcome::Refused } else { Outcome::Done };
         if self.read > 0 && signed_out == self.read {
             outcome = outcome.and(Outcome::SignIn);
         }
@@ -235,7 +241,8 @@ fn created(
         tokens: entries.tokens,
     });
     row.file = Some(path(&target.name));
-    Some(Draft { name: target.name.clone(), before: None, after, left: Vec::new() })
+    let name = target.name.clone();
+    Some(Draft { name, before: None, after, left: Vec::new(), is_topic_left: false })
 }
 
 fn updated(
@@ -264,6 +271,9 @@ fn updated(
         Ok(updated) => {
             row.notes.extend(updated.notes);
             if updated.text == before {
+                if updated.is_topic_left {
+                    row.result = Imported::Refused;
+                }
                 return None;
             }
             row.result = Imported::Updated;
@@ -274,6 +284,7 @@ fn updated(
                 before: Some(before.to_owned()),
                 after: updated.text,
                 left: updated.left,
+                is_topic_left: updated.is_topic_left,
             })
         }
         Err(error) => {

@@ -34,6 +34,8 @@ pub(super) struct Updated {
     pub(super) notes: Vec<ImportNote>,
     /// Sealed files of adopted tokens.
     pub(super) left: Vec<String>,
+    /// Whether the push entry stays as it is, because Intune has a topic that devices do not know.
+    pub(super) is_topic_left: bool,
 }
 
 /// A topic that a person accepts in place of the one that devices know.
@@ -53,7 +55,8 @@ pub(super) fn update(
     live: &LiveTenant,
     accept: Option<&Accept>,
 ) -> Result<Updated, EditError> {
-    let updated = Updated { text: text.to_owned(), notes: Vec::new(), left: Vec::new() };
+    let text = text.to_owned();
+    let updated = Updated { text, notes: Vec::new(), left: Vec::new(), is_topic_left: false };
     let mut work = Work { path, tenant, accept, updated };
     for kind in Kind::ALL {
         let entries: Vec<&Token> =
@@ -174,6 +177,7 @@ impl Work<'_> {
             let Some(accept) = self.accept.filter(|one| Some(&one.topic) == in_intune.as_ref())
             else {
                 self.other_topic(entry, known, in_intune.as_ref());
+                self.updated.is_topic_left = true;
                 return Ok(());
             };
             changes.push(accepted(known, accept));
@@ -447,6 +451,7 @@ mod tests {
         let updated = updated(other_topic(), &file);
         assert!(updated.text.ends_with(&file), "{}", updated.text);
         assert_eq!(codes(&updated), [ImportNoteCode::TopicChanged]);
+        assert!(updated.is_topic_left, "so the import does not end as done");
         let detail = &updated.notes[0].detail;
         assert!(detail.contains(TOPIC) && detail.contains("renew contoso/push --restore"));
         assert!(detail.contains(&format!("--accept-topic {OTHER_TOPIC}")), "{detail}");

@@ -10,7 +10,7 @@ use crate::ledger::{FirstTopic, LedgerView, TenantLedger};
 use crate::model::{
     Facts, Kind, LiveTenant, LiveToken, Outcome, Problem, TenantName, Timestamp, TokenRef,
 };
-use crate::report::{OtherTopic, Sheet, SheetRestore, sheet_links};
+use crate::report::{OtherTopic, Sheet, SheetKey, SheetRestore, sheet_links};
 use crate::rules::identity;
 use crate::rules::topics::{self, KnownTopic};
 
@@ -206,7 +206,7 @@ impl<'a> Due<'a> {
             school: self.school,
             contacts: tenant.contacts.clone(),
             csr: None,
-            public_key: None,
+            public_key: self.is_key_unsaid().then(SheetKey::not_asked),
             problems: self.problem.clone().into_iter().collect(),
             links: sheet_links(token.token.kind, tenant.tenant_id, self.school, self.cloud),
             steps: Vec::new(),
@@ -218,6 +218,11 @@ impl<'a> Due<'a> {
             key: String::new(),
             markdown: String::new(),
         }
+    }
+
+    /// Whether Git does not say to which of Intune's keys the last token was encrypted.
+    fn is_key_unsaid(&self) -> bool {
+        self.token.token.kind == Kind::Enrollment && self.token.recipient.is_none()
     }
 
     /// Whether Git has a file for it that is newer than what Intune has and could be uploaded. Of
@@ -322,6 +327,7 @@ pub fn outcome(sheets: &[Sheet]) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::Recipient;
     use crate::plan::world::{self, World};
 
     #[test]
@@ -402,6 +408,25 @@ mod tests {
         let mut sheet = all[0].sheet(world.now);
         crate::report::complete_sheet(&mut sheet);
         sheet
+    }
+
+    #[test]
+    fn who_asked_intune_for_no_key_is_told_to_upload_it_where_git_does_not_say_which_one_apple_has()
+    {
+        let mut world = World::enrollment();
+        world.entry().file = None;
+        world.entry().recipient = None;
+        let steps = sheet_of(&world).steps.join(" ");
+        let unsaid = "Git does not say which public key the last token was encrypted to. Where you do not know that the server has Intune's, upload the public key of Intune there, in place of the one that the server has. Do that before you download";
+        assert!(steps.contains(unsaid), "{steps}");
+        assert!(
+            steps.contains("To save it: applecart renew 'contoso/Contoso ABM' --public-key"),
+            "{steps}"
+        );
+        world.entry().recipient =
+            Some(Recipient { issuer: "CN=Intune".to_owned(), serial: "5050".parse().unwrap() });
+        let steps = sheet_of(&world).steps.join(" ");
+        assert!(steps.contains("Intune was not asked whether"), "{steps}");
     }
 
     #[test]

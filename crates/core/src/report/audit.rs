@@ -25,6 +25,7 @@ pub use apple_ids::{AppleId, AppleIdToken, AppleIds, apple_ids, apple_ids_human}
 pub use human::audit_human;
 pub use recipients::{
     OnceSealed, SealedFile, former_recipients, judge_once_sealed, judge_recipients, strangers,
+    unnamed,
 };
 pub use secrets::{LeakPart, LeakPlace, judge_secret};
 pub use uploads::{Fit, Held, Trace, judge_bindings, judge_uploads};

@@ -7,9 +7,9 @@ use crate::rules::entra::{Duty, GRAPH};
 /// Where the fleet's pipelines run, and what Entra is to trust of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trusted {
-    /// GitHub Actions of this repository (`owner/name`).
-    Github { repository: String, branch: String },
-    /// GitLab's pipelines of this project, with the server's address.
+    /// GitHub Actions of this repository (`owner/name`) on this server.
+    Github { server: String, repository: String, branch: String },
+    /// GitLab's pipelines of this project on this server.
     Gitlab { server: String, project: String, branch: String },
     /// Azure Pipelines: the service connection's page shows issuer and subject.
     Azure,
@@ -41,6 +41,16 @@ enum Subject {
 }
 
 impl Trusted {
+    /// Whether the issuer follows from the name that the Git remote gives the server, which may not be
+    /// the one that its pipelines sign in by.
+    fn is_own_server(&self) -> bool {
+        match self {
+            Self::Github { server, .. } => server != "github.com",
+            Self::Gitlab { server, .. } => server != "gitlab.com",
+            Self::Azure => false,
+        }
+    }
+
     /// What pipelines present that may only read, or that upload.
     fn federated(&self, duty: Duty) -> Vec<Federated> {
         let one = |name: &str, issuer: &str, subject| Federated {
@@ -49,10 +59,10 @@ impl Trusted {
             subject,
         };
         match (self, duty) {
-            (Self::Github { repository, branch }, duty) => {
+            (Self::Github { server, repository, branch }, duty) => {
+                let issuer = github_issuer(server);
                 let exactly = |name, what: String| {
-                    let issuer = "https://token.actions.githubusercontent.com";
-                    one(name, issuer, Subject::Exactly(format!("repo:{repository}:{what}")))
+                    one(name, &issuer, Subject::Exactly(format!("repo:{repository}:{what}")))
                 };
                 match duty {
                     Duty::Reader => vec![
@@ -63,12 +73,13 @@ impl Trusted {
                 }
             }
             (Self::Gitlab { server, project, branch }, duty) => {
+                let issuer = format!("https://{server}");
                 let of =
                     |branch: &str| format!("project_path:{project}:ref_type:branch:ref:{branch}");
                 match duty {
                     // A merge request's pipeline runs on its source branch, whatever its name.
-                    Duty::Reader => vec![one("plan", server, Subject::Matching(of("*")))],
-                    Duty::Writer => vec![one("apply", server, Subject::Exactly(of(branch)))],
+                    Duty::Reader => vec![one("plan", &issuer, Subject::Matching(of("*")))],
+                    Duty::Writer => vec![one("apply", &issuer, Subject::Exactly(of(branch)))],
                 }
             }
             (Self::Azure, duty) => {
@@ -80,6 +91,16 @@ impl Trusted {
                 vec![one(name, "ISSUER-OF-THE-SERVICE-CONNECTION", subject)]
             }
         }
+    }
+}
+
+/// Who signs what GitHub Actions present: <https://docs.github.com/en/actions/reference/security/oidc>,
+/// and for a server of one's own the same page of GitHub Enterprise Server.
+fn github_issuer(server: &str) -> String {
+    match server.strip_suffix(".ghe.com") {
+        Some(enterprise) => format!("https://token.actions.{enterprise}.ghe.com"),
+        None if server == "github.com" => "https://token.actions.githubusercontent.com".to_owned(),
+        None => format!("https://{server}/_services/token"),
     }
 }
 
@@ -192,7 +213,13 @@ impl Applications {
         out.push_str(&format!(
             "# For people (APPLECART_CREDENTIAL=device-code or browser), and to come back from consents\naz ad app update --id {id} --is-fallback-public-client true --public-client-redirect-uris http://localhost {login}/common/oauth2/nativeclient\n"
         ));
+        if self.trusted.is_none() {
+            out.push_str("# No host of pipelines follows from the Git remote and `auth.credential`, so no federated credential is made. For one, name the host: applecart entra app --print --host HOST\n");
+        }
         if let Some(trusted) = &self.trusted {
+            if trusted.is_own_server() {
+                out.push_str("# The issuer follows from the server's name in the Git remote. Compare it with what the server says, and correct it where that has another name or a port: Entra has to reach it, at ISSUER/.well-known/openid-configuration\n");
+            }
             if *trusted == Trusted::Azure {
                 out.push_str("# Azure DevOps shows issuer and subject when the service connection (workload identity, manual) is made\n");
             }
@@ -259,14 +286,31 @@ mod tests {
     }
 
     #[test]
+    fn a_server_of_ones_own_is_its_own_issuer() {
+        let text = |server: &str| {
+            let (repository, branch) = ("octo/fleet".to_owned(), "main".to_owned());
+            let github = Trusted::Github { server: server.to_owned(), repository, branch };
+            applications(Some(github)).commands(Shell::Posix)
+        };
+        let has = |server, issuer: &str, is_told| {
+            let text = text(server);
+            assert!(text.contains(&format!("\"issuer\":\"{issuer}\"")), "{text}");
+            assert_eq!(text.contains("Compare it with what the server says"), is_told, "{text}");
+        };
+        has("github.com", "https://token.actions.githubusercontent.com", false);
+        has("ghe.msp.example", "https://ghe.msp.example/_services/token", true);
+        has("msp.ghe.com", "https://token.actions.msp.ghe.com", true);
+    }
+
+    #[test]
     fn a_pull_request_may_read_and_only_the_protected_place_may_upload() {
         let (repository, branch) = ("octo/fleet".to_owned(), "main".to_owned());
-        let github = Trusted::Github { repository, branch };
+        let github = Trusted::Github { server: "github.com".to_owned(), repository, branch };
         let text = applications(Some(github)).commands(Shell::Posix);
         assert!(text.contains("repo:octo/fleet:pull_request"), "{text}");
         assert!(text.contains("repo:octo/fleet:environment:production"), "{text}");
         let gitlab = Trusted::Gitlab {
-            server: "https://gitlab.example".to_owned(),
+            server: "gitlab.example".to_owned(),
             project: "msp/fleet".to_owned(),
             branch: "main".to_owned(),
         };

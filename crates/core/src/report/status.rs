@@ -318,8 +318,16 @@ impl Status {
         let read: Vec<Timestamp> = self.tenants.iter().filter_map(|one| one.read_at).collect();
         let oldest = read.iter().min().copied();
         let (all, stale) = (self.tenants.len(), self.summary.stale);
+        let not_now = if self.offline { 0 } else { self.summary.unobserved };
         let when = match oldest {
             _ if all == 0 => return None,
+            Some(oldest) if stale == 0 && not_now > 0 => {
+                let age = text::at_most(self.generated_at.since(oldest));
+                return Some(format!(
+                    "{not_now} of {} could not be read completely in this run; each was within the last {age}. Drift is told within {within}.",
+                    text::plural(all, "tenant")
+                ));
+            }
             Some(oldest) if stale == 0 && oldest == self.generated_at => "in this run".to_owned(),
             Some(oldest) if stale == 0 => {
                 format!("within the last {}", text::at_most(self.generated_at.since(oldest)))

@@ -112,7 +112,7 @@ impl Trouble {
                 "The account may read and not push. GitHub: a GitHub App with `contents: write`, which the ruleset lets pass. Azure Repos: grant \"Contribute\" on the branch to the identity that pushes. GitLab: let the token's user push to the protected branch, with write_repository. Bitbucket: an access token with repository write"
             }
             Self::Rule => {
-                "A rule of the forge applies to this branch. Exempt the branches of the ledger and of the notes from it, or let this account bypass it; they only ever move forward and need no pull request"
+                "A rule of the forge applies to this branch. Where it is meant to keep people out, run this in the pipeline, whose identity may push; if that is down, an administrator of the forge lets this account bypass the rule for one run. Do not lift the rule. The ledger and the notes only ever move forward and need no pull request"
             }
             Self::DiskFull => "The disk is full. Free some space on it",
             Self::ReadOnly => {

@@ -113,7 +113,17 @@ pub fn judge_once_sealed(files: &[OnceSealed]) -> Vec<AuditFinding> {
         .collect()
 }
 
-/// Keys that old blobs name and the list does not have any more. They open those blobs for ever.
+/// The recipients by whose keys a file of the past is opened for all that is known, though it does not
+/// name them: age writes into no file whose own keys open it. `listed` is the list of the file's own
+/// revision, of which [`strangers`] tells where it does not explain the file.
+pub fn unnamed<'l>(shown: &Addressees, listed: &'l [String]) -> impl Iterator<Item = &'l str> {
+    let is_unnamed = !shown.names_all && shown.anonymous > 0;
+    let listed = listed.iter().filter(move |_| is_unnamed);
+    listed.map(String::as_str).filter(|text| matches!(Key::of(text), Key::Named(_)))
+}
+
+/// Keys that the list does not have any more. They open for ever what was encrypted to them: `shown`
+/// counts the blobs that name them, and those that came while they were listed ([`unnamed`]).
 /// `known` are all recipients that were ever listed, to give a short mark its name.
 pub fn former_recipients(
     shown: &BTreeMap<Key, usize>,

@@ -70,7 +70,8 @@ pub struct Sheet {
     pub contacts: Vec<String>,
     /// Push: the request (CSR) to upload at Apple; `null` for other kinds and where it is not available.
     pub csr: Option<SheetCsr>,
-    /// Enrollment: Intune's public key, where it was asked for.
+    /// Enrollment: Intune's public key, where it was asked for, or where Git does not say to which one
+    /// the last token was encrypted.
     #[serde(default)]
     pub public_key: Option<SheetKey>,
     /// What could not be read or recorded.
@@ -121,7 +122,8 @@ pub struct SheetCsr {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SheetKey {
-    /// Where it was saved; `null` where the last token was encrypted to it, so that nobody needs it.
+    /// Where it was saved; `null` where the last token was encrypted to it, so that nobody needs it, and
+    /// where it was not asked for.
     pub file: Option<String>,
     /// Whether the last token was encrypted to another key; `null` where Git does not say.
     pub changed: Option<bool>,
@@ -129,6 +131,13 @@ pub struct SheetKey {
     pub issuer: Option<String>,
     /// The certificate's number in upper-case hexadecimal.
     pub serial: Option<Serial>,
+}
+
+impl SheetKey {
+    /// Of a token of which Git does not say to which key it was encrypted, until Intune was asked.
+    pub fn not_asked() -> Self {
+        Self { file: None, changed: None, issuer: None, serial: None }
+    }
 }
 
 /// Where a request for Apple (CSR) comes from.

@@ -257,6 +257,11 @@ fn enrollment_steps(sheet: &Sheet) -> Vec<String> {
 /// A token is encrypted to the key that the MDM server has at that moment, and Intune opens only what
 /// is encrypted to its own.
 fn key_step(sheet: &Sheet) -> String {
+    /// The same on a sheet that has read Intune's key and in a ticket, which has not.
+    const UNSAID: &str = "Git does not say which public key the last token was encrypted to. Where you do not know that the server has Intune's";
+    let save = |what: &str| {
+        format!("{what}: applecart renew {} --public-key", sheet.token.spec(&sheet.tenant))
+    };
     let upload = |file: &str| {
         format!(
             "upload the public key {file} there, in place of the one that the server has. Do that before you download: Intune can open only what is encrypted to this key."
@@ -267,21 +272,24 @@ fn key_step(sheet: &Sheet) -> String {
             "Intune's public key is not the one that the last token was encrypted to, so {}",
             upload(file)
         ),
-        Some(SheetKey { file: Some(file), changed: None, .. }) => format!(
-            "Git does not say which public key the last token was encrypted to. Where you do not know that the server has Intune's, {}",
-            upload(file)
-        ),
+        Some(SheetKey { file: Some(file), changed: None, .. }) => {
+            format!("{UNSAID}, {}", upload(file))
+        }
         Some(SheetKey { file: Some(file), changed: Some(false), .. }) => format!(
             "The last token was encrypted to Intune's public key. Only where the server lost it since, {}",
             upload(file)
         ),
+        Some(SheetKey { file: None, changed: None, .. }) => {
+            format!("{UNSAID}, {} {}", upload("of Intune"), save("To save it"))
+        }
         Some(SheetKey { file: None, .. }) => {
             "Upload no public key: the last token was encrypted to the one that Intune has."
                 .to_owned()
         }
         None => format!(
-            "Upload a public key only where Intune's has changed. To save Intune's key, run: applecart renew {} --public-key",
-            sheet.token.spec(&sheet.tenant)
+            "Intune was not asked whether its public key is another one since the last token. If it is, {} {}",
+            upload("of Intune"),
+            save("This says whether it is, and saves it")
         ),
     }
 }

@@ -211,7 +211,7 @@ fn a_public_key_is_uploaded_before_the_token_is_downloaded() {
     let plain = sheet(Kind::Enrollment);
     assert!(
         plain.markdown.contains(
-            "To save Intune's key, run:\n\n  ```sh\n  applecart renew contoso/London --public-key\n"
+            "This says whether it is, and saves it:\n\n  ```sh\n  applecart renew contoso/London --public-key\n"
         ),
         "{}",
         plain.markdown
