@@ -10,7 +10,7 @@ use super::session::{self, Intune, Loaded, Made, Past, Tree, Wanted, Which};
 use super::telling::{self, Begun, Letter, LetterStep, Post, Posted, Way};
 use super::{AppError, Context, Reach, block_on};
 use applecart_core::attention::{Cause, CloneState, Matter, MatterTenant, renewal_key};
-use applecart_core::fleet::{Desired, Tenant, TicketPolicy};
+use applecart_core::fleet::{Desired, Tenant, TicketPolicy, name_of};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{
     EntryBody, LedgerEntry, LiveTenant, Outcome, Record, Telling, TenantId, TenantName, TicketLink,
@@ -306,8 +306,7 @@ fn check_is_free(
         links.filter(|(_, link)| link.number == number).map(move |(record, _)| (id, record))
     });
     let Some((id, record)) = taken.into_iter().next() else { return Ok(()) };
-    let known = fleet.iter().find(|one| one.tenant_id() == Some(*id));
-    let name = known.map_or_else(|| record.name.to_string(), |one| one.name().to_owned());
+    let name = name_of(fleet, *id, record.name.as_str());
     let token = record.token.as_ref().map(ToString::to_string).unwrap_or_default();
     Err(TicketError::Taken { number: number.to_owned(), by: format!("{name} {token}") })
 }

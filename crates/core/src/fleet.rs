@@ -42,7 +42,7 @@ pub use edit::{
 };
 pub use load::{
     Desired, FLEET_FILE, Loaded, load, load_folder, load_looking, load_policy, load_tenants,
-    load_tenants_looking,
+    load_tenants_looking, name_of,
 };
 pub use notify::{
     Codes, Digest, Email, Forge, MailTls, Receiver, SinkPolicy, TicketPolicy, Webhook, WebhookAuth,

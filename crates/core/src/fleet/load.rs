@@ -81,6 +81,19 @@ impl Desired {
     }
 }
 
+/// What the tenant with this id is called, of which a record says `recorded`: what its folder is called,
+/// whatever the record says. Whoever writes the record could name another customer there, so of a tenant
+/// that is in no folder it counts only where no folder is called so.
+pub fn name_of(fleet: &[Desired], id: TenantId, recorded: &str) -> String {
+    let mut own = fleet.iter().filter(|one| one.tenant_id() == Some(id)).map(Desired::name);
+    let is_free = || fleet.iter().all(|one| one.name() != recorded);
+    match (own.clone().find(|name| *name == recorded), own.next()) {
+        (Some(name), _) | (None, Some(name)) => name.to_owned(),
+        (None, None) if is_free() => recorded.to_owned(),
+        (None, None) => id.to_string(),
+    }
+}
+
 /// Loads settings and tenants of one source. Whether token files are sealed is not looked at.
 pub fn load(source: &Source) -> Loaded {
     load_looking(source, &|_, _| None)

@@ -66,7 +66,10 @@ fn binds(record: &Record, before: &[Record], now: Timestamp) -> bool {
 pub fn tells(tenant: TenantId, record: &Record, now: Timestamp) -> bool {
     !record.is_out_of_bounds(now)
         && !record.names_no_commit()
-        && record.notice().is_none_or(|(_, notice)| notice.is_at_home(tenant))
+        && record.notice().is_none_or(|(_, notice)| {
+            let folder = notice.folder();
+            notice.is_at_home(tenant) && folder.is_none_or(|folder| folder == record.name.as_str())
+        })
 }
 
 /// The records that bind, and those that do not.

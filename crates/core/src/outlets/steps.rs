@@ -16,7 +16,7 @@ use super::ticket;
 use crate::attention::{
     Code, InGit, Matter, MatterTenant, Severity, advice, is_renewal, proved_until,
 };
-use crate::fleet::{Codes, Desired, Receiver, SinkPolicy, TicketPolicy};
+use crate::fleet::{Codes, Desired, Receiver, SinkPolicy, TicketPolicy, name_of};
 use crate::model::{Kind, Notice, Record, Sha256, Telling, TenantId, Timestamp, TokenRef};
 use crate::plan::{Observed, Plan, PlannedTenant, Selection, Sync, TokenState};
 use crate::rules::codes::explain;
@@ -106,7 +106,7 @@ pub fn standing(input: &Input<'_>, sink: &SinkPolicy) -> Vec<Message> {
             .min();
         let current =
             at.list.get(place).map(|matter| Matter { key: place.1.clone(), ..(*matter).clone() });
-        let matter = current.or_else(|| matter_of(place.0, last.record));
+        let matter = current.or_else(|| at.remembered(place.0, last.record));
         // A label of an alert: one that was told as critical ends as such.
         let told_so =
             |matter: Matter| Matter { severity: severity.unwrap_or(matter.severity), ..matter };
@@ -236,9 +236,21 @@ impl<'a> AtSink<'a> {
         (count > 0 && !steps.contains(&again)).then_some(again)
     }
 
+    /// A matter as the notes remember it, of the tenant as the fleet calls it.
+    fn remembered(&self, file: TenantId, record: &Record) -> Option<Matter> {
+        let matter = matter_of(file, record)?;
+        let called = |tenant: MatterTenant| match tenant.tenant_id {
+            Some(id) => {
+                MatterTenant { name: name_of(self.input.fleet, id, &tenant.name), ..tenant }
+            }
+            None => tenant,
+        };
+        Some(Matter { tenant: matter.tenant.clone().map(called), ..matter })
+    }
+
     /// What is due of a matter that is not in the list.
     fn of_absent(&self, file: TenantId, thread: &Thread<'_>) -> Vec<Due> {
-        let Some(matter) = thread.last().and_then(|last| matter_of(file, last.record)) else {
+        let Some(matter) = thread.last().and_then(|last| self.remembered(file, last.record)) else {
             return Vec::new();
         };
         if thread.iter().any(|one| one.standing == Standing::Busy) {

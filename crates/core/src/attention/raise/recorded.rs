@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::words::{Words, key, matter, of_fleet};
 use crate::attention::{Cause, Input, Matter, MatterTenant};
-use crate::fleet::Desired;
+use crate::fleet::{Desired, name_of};
 use crate::model::{Record, TenantId, Timestamp, TokenRef};
 use crate::plan::CANNOT_LAND;
 use crate::rules::requests;
@@ -23,7 +23,8 @@ pub(super) fn of_strangers(input: &Input<'_>) -> Vec<Matter> {
     for id in strangers {
         let past = ledger.tenant(id);
         let aside = ledger.set_aside.get(&id).and_then(|lines| lines.first());
-        let name = past.name().or(aside.map(|line| &line.name)).map(ToString::to_string);
+        let name = past.name().or(aside.map(|line| &line.name));
+        let name = name.map(|name| name_of(input.fleet, id, name.as_str()));
         let lines = Recorded { input, id, show: format!("applecart ledger show {id}") };
         if id == TenantId::FLEET {
             matters.extend(lines.line_broken().map(|told| of_fleet(Cause::LedgerLineBroken, told)));

@@ -29,6 +29,11 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// The folder that does not say whose it is, of whose matter this is.
+    pub fn folder(&self) -> Option<&str> {
+        self.key.split('/').next()?.strip_prefix("folder:")
+    }
+
     /// Whether its matter or ticket belongs into the file of this tenant. A key begins with its tenant's id;
     /// those of the fleet, and of folders that do not say whose they are, stand in the fleet's file.
     pub fn is_at_home(&self, file: TenantId) -> bool {

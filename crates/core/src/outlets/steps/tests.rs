@@ -413,6 +413,32 @@ fn a_tenant_that_left_git_is_told_once_as_no_longer_watched() {
 }
 
 #[test]
+fn a_message_calls_a_customer_what_the_fleet_calls_it_whatever_the_notes_say() {
+    let mut scene = Scene::new();
+    let mut other = scene.world.tenant.clone();
+    other.name = "fabrikam".parse().unwrap();
+    other.tenant_id = "99999999-9999-4999-8999-999999999999".parse().unwrap();
+    let mut forged = scene.matter(Cause::Expired);
+    let own = forged.tenant.clone().unwrap();
+    forged.tenant = Some(MatterTenant { name: "fabrikam".into(), ..own.clone() });
+    scene.matters.push(forged);
+    scene.run();
+    scene.matters.clear();
+    let named = |scene: &Scene| {
+        let plan = scene.plan();
+        let due = due(&scene.input(&plan, "run"), &scene.sinks[0]);
+        let message = &due[0].message;
+        let matter = message.told()[0].matter.tenant.clone().unwrap().name;
+        [message.customer().unwrap().name.clone(), matter]
+    };
+    scene.fleet.push(Desired::Valid(other.clone()));
+    assert_eq!(named(&scene), ["contoso", "contoso"]);
+    scene.fleet = vec![Desired::Valid(other)];
+    let id = own.tenant_id.unwrap().to_string();
+    assert_eq!(named(&scene), [id.clone(), id], "the name is another customer's");
+}
+
+#[test]
 fn what_a_review_has_parked_is_not_told_and_its_expiry_is() {
     let mut scene = Scene::new();
     // One that is told of everything else.
