@@ -351,3 +351,29 @@ fn the_number_of_another_customers_ticket_is_refused() {
     one.run(&["ticket", "link", "contoso/push", "T41"]).ends_with(0);
     one.run(&["ticket", "link", "fabrikam/push", "T42"]).ends_with(0);
 }
+
+#[test]
+fn a_refused_opening_is_tried_again_at_once_with_the_corrected_number() {
+    for status in [422, 503] {
+        let desk = Desk::new();
+        let old = desk.customer("contoso", 30, Some(7));
+        let one = desk.clone("one");
+        desk.recorder.answer(Answers::Status(status));
+        one.run(&["ticket"]).ends_with(3).says("not delivered");
+        let refused = desk.recorder.take().remove(0).body["id"].clone();
+        desk.recorder.answer(Answers::Status(200));
+        desk.git("contoso", &old, Some(8));
+        let status = one.run(&["status", "--format", "json"]);
+        assert!(!status.stdout.contains("ticket-moved"), "{}", status.stdout);
+        one.run(&["ticket"]).ends_with(0).says("1 message sent");
+        let opened = desk.recorder.take().remove(0).body;
+        assert_eq!(opened["type"], "dev.applecart.ticket.opened");
+        assert_eq!(opened["data"]["ticket"]["client"], "8");
+        assert_ne!(opened["id"], refused, "the receiver may remember what it refused");
+        one.run(&["ticket"]).ends_with(0).says("0 messages sent");
+        one.run(&["ticket", "list"]).ends_with(0).says("open, opened");
+        // From here on it is somewhere.
+        desk.git("contoso", &old, Some(9));
+        one.run(&["ticket"]).ends_with(3).says("was opened for the customer number 8");
+    }
+}

@@ -290,7 +290,19 @@ impl Message {
             let identity = serde_json::json!([sink, ticket.key, step.to_string()]).to_string();
             Sha256::of(identity.as_bytes()).to_string()
         };
-        let (key, root) = (identity(ticket.step), identity(TicketStep::FIRST));
+        // With another number it is another message: a receiver that refused the first has not seen it.
+        let opening = if ticket.is_corrected {
+            let first = TicketStep::FIRST.to_string();
+            let identity = serde_json::json!([sink, ticket.key, first, ticket.client]).to_string();
+            Sha256::of(identity.as_bytes()).to_string()
+        } else {
+            identity(TicketStep::FIRST)
+        };
+        let (key, root) = match ticket.step {
+            TicketStep::FIRST => (opening.clone(), opening),
+            // The conversation is the one that was begun, whatever number the ticket has been moved to.
+            step => (identity(step), ticket.opening.map_or(opening, |sent| sent.to_string())),
+        };
         let matters = TenantMatters { about: About::Tenant(customer), told: Vec::new() };
         let thread = ticket.key.clone();
         let ticket = Some(ticket);

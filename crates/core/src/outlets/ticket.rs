@@ -20,7 +20,9 @@ use crate::attention::{
     renewal_key,
 };
 use crate::fleet::{Desired, Tenant, TicketPolicy};
-use crate::model::{EntryBody, Notice, Record, Telling, TenantId, TicketLink, Timestamp, TokenRef};
+use crate::model::{
+    EntryBody, Notice, Phase, Record, Sha256, Telling, TenantId, TicketLink, Timestamp, TokenRef,
+};
 use crate::plan::{Plan, PlannedTenant, PlannedToken, Reason, Sync};
 use crate::report::Link;
 use crate::words::kebab_enum;
@@ -153,10 +155,13 @@ pub struct Ticket {
     pub period: String,
     /// Its number in the ticket system, as it was recorded last.
     pub number: Option<String>,
-    /// The customer's number in the ticket system to whom it belongs, as it was told or linked last.
+    /// The customer's number in the ticket system to whom it belongs, as a sink took it or as it was
+    /// linked last.
     pub client: Option<String>,
     /// When it was opened; `None` while no sink has taken that.
     pub opened_at: Option<Timestamp>,
+    /// The idempotency key of the message that opened it, which later ones answer.
+    opening: Option<Sha256>,
     steps: BTreeMap<TicketStep, Standing>,
 }
 
@@ -199,9 +204,9 @@ impl Ticket {
     }
 
     /// The number that it is at while it is open, where the tenant file has another one or none. Such a
-    /// ticket is told nothing: another customer would read it.
+    /// ticket is told nothing: another customer would read it. One that no sink took is at no number.
     pub fn moved_from(&self, policy: &TicketPolicy, tenant: &Tenant) -> Option<&str> {
-        let was = self.client.as_ref().filter(|_| self.is_open() || self.may_be_open())?;
+        let was = self.client.as_ref().filter(|_| self.is_open())?;
         (Some(was) != policy.client_of(tenant)).then_some(was)
     }
 
@@ -264,11 +269,13 @@ pub fn tickets<'t>(
         let is_opening = |one: &&Remembered<'_>| {
             one.standing == Standing::Sent && one.step == TicketStep::FIRST.to_string()
         };
+        let opening = thread.iter().find(is_opening);
         let ticket = Ticket {
             period: period.to_owned(),
             number: number(records, &key, sink),
             client: client(records, &key, sink),
-            opened_at: thread.iter().find(is_opening).map(|one| one.on),
+            opened_at: opening.map(|one| one.on),
+            opening: opening.map(|one| one.delivery),
             key,
             token,
             steps,
@@ -298,11 +305,24 @@ fn number(records: &[Record], key: &str, sink: &str) -> Option<String> {
     links(records, sink).get(key).map(|(_, link)| link.number.clone())
 }
 
-/// The number of the customer to whom the ticket belongs at a sink, as it was told or linked last.
+/// Whether a run was to open the ticket for another customer's number, or for none: with a number that was
+/// corrected since, it is another message, which a receiver that refused the first one has not seen.
+fn was_for_another(records: &[Record], key: &str, sink: &str, client: Option<&String>) -> bool {
+    records.iter().filter_map(Record::notice).any(|(event, notice)| {
+        event == Telling::TicketOpened
+            && (notice.key.as_str(), notice.sink.as_str()) == (key, sink)
+            && notice.client.as_ref() != client
+    })
+}
+
+/// The number of the customer to whom the ticket belongs at a sink, as the sink took it or as it was linked
+/// last. What did not arrive has put it nowhere.
 fn client(records: &[Record], key: &str, sink: &str) -> Option<String> {
     records.iter().rev().find_map(|record| match &record.body {
         EntryBody::Told { event, notice }
-            if *event != Telling::Notified && notice.key == key && notice.sink == sink =>
+            if *event != Telling::Notified
+                && (notice.key.as_str(), notice.sink.as_str()) == (key, sink)
+                && notice.phase == Phase::Sent =>
         {
             notice.client.clone()
         }
@@ -487,13 +507,12 @@ pub fn deliveries(
         let (Some(tenant), None) = (own.next(), own.next()) else { continue };
         let of_tenant = all.get(&file).map(Vec::as_slice).unwrap_or_default();
         for token in &planned.tokens {
-            let moved = |one: &DueStep| {
-                let ticket = of_tenant.iter().find(|ticket| ticket.key == one.key);
-                ticket.is_some_and(|ticket| ticket.moved_from(input.policy, tenant).is_some())
-            };
-            let steps = of_token(input, (planned, token), tenant, of_tenant);
-            for step in steps.into_iter().filter(|one| !moved(one)) {
-                let message = message(input, tenant, token, step, &sheet);
+            for step in of_token(input, (planned, token), tenant, of_tenant) {
+                let ticket = of_tenant.iter().find(|ticket| ticket.key == step.key);
+                if ticket.is_some_and(|one| one.moved_from(input.policy, tenant).is_some()) {
+                    continue;
+                }
+                let message = message(input, (tenant, token), (step, ticket), &sheet);
                 deliveries.extend(message.map(|message| Delivery { file, message }));
             }
         }
@@ -545,9 +564,8 @@ fn of_token(
 
 fn message(
     input: &Input<'_>,
-    tenant: &Tenant,
-    token: &PlannedToken,
-    due: DueStep,
+    (tenant, token): (&Tenant, &PlannedToken),
+    (due, known): (DueStep, Option<&Ticket>),
     sheet: &impl Fn(&Tenant, &TokenRef) -> Option<TicketSheet>,
 ) -> Option<Message> {
     let which = token.state.token();
@@ -568,6 +586,8 @@ fn message(
         command: matter.and_then(|matter| matter.command.clone()),
         // Also of a ticket that somebody opened by hand: ours joins it.
         number: number(own, &due.key, &input.policy.sink),
+        opening: known.and_then(|ticket| ticket.opening),
+        is_corrected: was_for_another(own, &due.key, &input.policy.sink, client),
         key: due.key,
         client: client.cloned(),
         sheet: is_to_do.then(|| sheet(tenant, &which)).flatten(),
@@ -589,6 +609,10 @@ pub struct TicketTold {
     pub number: Option<String>,
     /// The customer's number there, by the policy's key.
     pub client: Option<String>,
+    /// The idempotency key of the message that opened it, where a sink took one.
+    pub opening: Option<Sha256>,
+    /// Whether it was to be opened for another customer's number before.
+    pub is_corrected: bool,
     /// What to do, while there is something.
     pub sheet: Option<TicketSheet>,
 }

@@ -110,7 +110,7 @@ impl OneTenant<'_> {
                 ticket.period,
                 safe_text(was)
             );
-            let target = shell_word(&ticket.token.spec(&tenant.name));
+            let target = ticket.token.spec(&tenant.name);
             let words = Words::of_code(message, next, &target, &target);
             self.matter(cause, Some(&ticket.token), None, words)
         };

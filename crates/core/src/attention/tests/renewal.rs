@@ -207,3 +207,17 @@ fn a_ticket_that_is_open_at_another_customers_number_is_told_of_until_it_is_move
     fleet.ledger.told.get_mut(&id).unwrap().push(closed);
     assert!(told(&fleet).is_empty(), "a closed one is told nothing anyway");
 }
+
+#[test]
+fn a_command_names_a_token_with_a_blank_in_its_name_as_one_word() {
+    let mut fleet = Fleet::of(Cause::TicketMoved);
+    let lines = fleet.ledger.told.values_mut().flatten();
+    for line in lines {
+        line.token = Some(TokenRef { kind: Kind::Vpp, id: None, name: Some("Contoso HQ".into()) });
+    }
+    let all = fleet.list().matters.into_iter();
+    let moved = all.filter(|one| one.code.as_str() == "ticket-moved").collect::<Vec<_>>();
+    let name = &moved[0].tenant.as_ref().unwrap().name;
+    let command = format!("applecart ticket link '{name}/Contoso HQ' NUMBER");
+    assert_eq!(moved[0].command, Some(command));
+}

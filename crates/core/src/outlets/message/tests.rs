@@ -195,6 +195,8 @@ fn a_ticket_of_another_customer_makes_no_message() {
         command: None,
         number: Some("4711".into()),
         client: None,
+        opening: None,
+        is_corrected: false,
         sheet: None,
     };
     assert_eq!(Message::of_ticket("desk", customer(1), ticket(2), at()), None);
@@ -203,4 +205,29 @@ fn a_ticket_of_another_customer_makes_no_message() {
     let message = Message::of_ticket("desk", customer(1), ticket(1), at()).unwrap();
     assert_eq!(message.key(), message.root());
     assert_eq!(message.title(), "Renew the push certificate of customer-1- Ltd [4711]");
+}
+
+#[test]
+fn an_opening_with_a_corrected_number_is_another_message_and_what_follows_answers_it() {
+    let told = |step: &str, client: &str, is_corrected, opening| TicketTold {
+        key: format!("{}/push/-/renewal-due/2027-01-15", id(1)),
+        token: TokenRef::push(),
+        step: step.parse().unwrap(),
+        message: String::new(),
+        next: String::new(),
+        command: None,
+        number: None,
+        client: Some(client.into()),
+        opening,
+        is_corrected,
+        sheet: None,
+    };
+    let message = |told| Message::of_ticket("desk", customer(1), told, at()).unwrap();
+    let refused = message(told("opened-1", "7", false, None));
+    let corrected = message(told("opened-1", "8", true, None));
+    assert_ne!(corrected.key(), refused.key());
+    assert_eq!(corrected.key(), message(told("opened-1", "8", true, None)).key());
+    assert_eq!(corrected.key(), corrected.root(), "it begins the conversation");
+    let closed = message(told("closed-1", "9", true, Some(corrected.delivery())));
+    assert_eq!(closed.root(), corrected.key());
 }

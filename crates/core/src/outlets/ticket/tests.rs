@@ -21,6 +21,7 @@ fn ticket(steps: &[&str]) -> Ticket {
         number: Some("4711".into()),
         client: None,
         opened_at: Some(at("2026-12-01")),
+        opening: None,
         steps: steps.iter().map(|step| (step.parse().unwrap(), Standing::Sent)).collect(),
     }
 }
@@ -319,4 +320,37 @@ fn a_forged_opening_keeps_no_expiry_from_its_ticket() {
     assert_eq!(steps(&[forged], &expired), ["reopened-expired-2"]);
     let closed = ticket(&["opened-1", "closed-1"]);
     assert_eq!(steps(&[closed], &read()), ["reopened-back-2"]);
+}
+
+#[test]
+fn a_ticket_is_at_the_number_that_its_opening_arrived_with_and_at_none_before() {
+    let policy = TicketPolicy {
+        sink: "desk".into(),
+        client: Some("halo".into()),
+        require: true,
+        remind: Duration::days(7),
+    };
+    let (id, now) = (tenant(1), at("2026-12-20"));
+    let line = |client: &str, phase: Phase| {
+        let mut line = ticketed(id, "desk", "opened-1", client, now);
+        if let EntryBody::Told { notice, .. } = &mut line.body {
+            notice.phase = phase;
+        }
+        line
+    };
+    let until = now.plus(-Duration::minutes(1));
+    let client = |lines: &[LedgerEntry]| {
+        let placed = (1..).zip(lines).map(|(seq, line)| line.clone().at_place(seq, Sha256::ZERO));
+        let told = [(id, placed.collect())].into();
+        let all = tickets(&told, &policy, now, Asker::onlooker(now));
+        all[&id][0].client.clone()
+    };
+    let refused = line("7", Phase::Refused { why: "unknown customer".into() });
+    let claimed = |client: &str| line(client, Phase::Claimed { until });
+    assert_eq!(client(&[claimed("7"), refused.clone()]), None);
+    let sent = line("8", Phase::Sent);
+    let all = [claimed("7"), refused, claimed("8"), sent];
+    assert_eq!(client(&all).as_deref(), Some("8"));
+    let lost = [all.as_slice(), &[claimed("9")]].concat();
+    assert_eq!(client(&lost).as_deref(), Some("8"), "a claim puts it nowhere");
 }
