@@ -13,8 +13,8 @@ use applecart_core::attention::{Cause, CloneState, Matter, MatterTenant, renewal
 use applecart_core::fleet::{Desired, Tenant, TicketPolicy, name_of};
 use applecart_core::ledger::LedgerView;
 use applecart_core::model::{
-    EntryBody, LedgerEntry, LiveTenant, Outcome, Record, Telling, TenantId, TenantName, TicketLink,
-    TokenRef,
+    EntryBody, Event, LedgerEntry, LiveTenant, Outcome, Record, Telling, TenantId, TenantName,
+    TicketLink, TokenRef,
 };
 use applecart_core::outlets::memory::{self, Asker};
 use applecart_core::outlets::ticket::{self, Delivery, Input, TicketRequest, TicketSheet};
@@ -280,32 +280,43 @@ pub fn link(context: &Context, target: &str, number: &str) -> Result<Linked, App
         .ok_or_else(|| TicketError::NoPeriod { what: target.to_owned() })?;
     let period = key.rsplit_once('/').map(|(_, day)| day.to_owned()).unwrap_or_default();
     // A number belongs to the ticket system that it is linked for, and the ticket to the customer there.
-    check_is_free(&view, &loaded.fleet, (tenant.tenant_id, policy), number)?;
+    let own = (tenant.tenant_id, policy);
+    check_is_free(&view.told, &loaded.fleet, own, number)?;
     let client = policy.client_of(&tenant).cloned();
     let sink = Some(policy.sink.clone());
     let ticket = TicketLink { key, number: number.to_owned(), sink, client };
     let body = EntryBody::TicketLinked { ticket };
     let entry = LedgerEntry::new(context.real_now(), name.clone(), token.clone(), &author, body);
     let head = match notes {
-        Some(mut notes) => notes.deliver(&[(tenant.tenant_id, entry)])?.head,
+        Some(mut notes) => {
+            // Another clone may have linked the same number meanwhile.
+            let is_free = |view: &LedgerView| -> Result<(), AppError> {
+                Ok(check_is_free(&links_of(view), &loaded.fleet, own, number)?)
+            };
+            notes.deliver_where(&[(tenant.tenant_id, entry)], is_free)?.head
+        }
         None => None,
     };
     Ok(Linked { tenant: name, token, period, number: number.to_owned(), head })
 }
 
+/// What the chains of all tenants say of numbers.
+fn links_of(view: &LedgerView) -> BTreeMap<TenantId, Vec<Record>> {
+    let is_link = |record: &&Record| record.event() == Event::TicketLinked;
+    let links = |records: &[Record]| records.iter().filter(is_link).cloned().collect();
+    view.tenants.iter().map(|(id, chain)| (*id, links(&chain.records))).collect()
+}
+
 /// That no other customer's ticket has the number: what is told of the one would be read by the other.
 fn check_is_free(
-    view: &LedgerView,
+    told: &BTreeMap<TenantId, Vec<Record>>,
     fleet: &[Desired],
     (own, policy): (TenantId, &TicketPolicy),
     number: &str,
 ) -> Result<(), TicketError> {
-    let others = view.told.iter().filter(|(id, _)| **id != own);
-    let taken = others.flat_map(|(id, records)| {
-        let links = ticket::links(records, &policy.sink).into_values();
-        links.filter(|(_, link)| link.number == number).map(move |(record, _)| (id, record))
-    });
-    let Some((id, record)) = taken.into_iter().next() else { return Ok(()) };
+    let numbers = ticket::numbers(told, &policy.sink);
+    let mut taken = numbers.get(number).into_iter().flatten();
+    let Some((id, record)) = taken.find(|(id, _)| *id != own) else { return Ok(()) };
     let name = name_of(fleet, *id, record.name.as_str());
     let token = record.token.as_ref().map(ToString::to_string).unwrap_or_default();
     Err(TicketError::Taken { number: number.to_owned(), by: format!("{name} {token}") })

@@ -18,7 +18,7 @@ use chrono::NaiveDate;
 use super::*;
 use crate::fleet::{Codes, Policy, Receiver, SinkPolicy, Suspension, Tenant, TicketPolicy};
 use crate::ledger::TenantLedger;
-use crate::ledger::testing::{ticketed, undelivered};
+use crate::ledger::testing::{linked, ticketed, undelivered};
 use crate::model::{Event, Facts, FailureCode, Problem, ProblemCode, Reading, Sha256};
 use crate::plan::world::{BaseWorld, NEXT_YEAR, OTHER_TOPIC, TOPIC, World, at, push_entry, tenant};
 use crate::plan::{

@@ -120,6 +120,24 @@ pub fn ticketed(
     LedgerEntry::new(on, name, token, &author("run-1"), body)
 }
 
+/// A line that says which number the same ticket has there.
+pub fn linked(
+    tenant: TenantId,
+    sink: &str,
+    number: &str,
+    client: &str,
+    on: Timestamp,
+) -> LedgerEntry {
+    let ticket = TicketLink {
+        key: format!("{tenant}/push/-/renewal-due/2027-11-20"),
+        number: number.into(),
+        sink: Some(sink.into()),
+        client: Some(client.into()),
+    };
+    let (name, token) = ("contoso".parse().unwrap(), TokenRef::push());
+    LedgerEntry::new(on, name, token, &author("run-1"), EntryBody::TicketLinked { ticket })
+}
+
 /// A cause with a status and nothing else.
 pub fn cause(code: FailureCode) -> Cause {
     Cause { code, status: Some(400), request_id: None, detail: None }

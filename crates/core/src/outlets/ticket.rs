@@ -162,7 +162,18 @@ pub struct Ticket {
     pub opened_at: Option<Timestamp>,
     /// The idempotency key of the message that opened it, which later ones answer.
     opening: Option<Sha256>,
+    /// Another customer whose ticket has the same number.
+    shared_with: Option<TenantId>,
     steps: BTreeMap<TicketStep, Standing>,
+}
+
+/// Why a ticket that is open is told nothing: another customer would read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misplaced<'a> {
+    /// It is at this number of a customer, and the tenant file has another one or none.
+    AtClient(&'a str),
+    /// Its number is that of a ticket of this other customer, too.
+    Shared { number: &'a str, with: TenantId },
 }
 
 impl Ticket {
@@ -203,11 +214,16 @@ impl Ticket {
         })
     }
 
-    /// The number that it is at while it is open, where the tenant file has another one or none. Such a
-    /// ticket is told nothing: another customer would read it. One that no sink took is at no number.
-    pub fn moved_from(&self, policy: &TicketPolicy, tenant: &Tenant) -> Option<&str> {
-        let was = self.client.as_ref().filter(|_| self.is_open())?;
-        (Some(was) != policy.client_of(tenant)).then_some(was)
+    /// What keeps it from being told anything while it is open. One that no sink took is at no number.
+    pub fn misplaced(&self, policy: &TicketPolicy, tenant: &Tenant) -> Option<Misplaced<'_>> {
+        if !self.is_open() {
+            return None;
+        }
+        if let Some((number, with)) = self.number.as_deref().zip(self.shared_with) {
+            return Some(Misplaced::Shared { number, with });
+        }
+        let was = self.client.as_ref()?;
+        (Some(was) != policy.client_of(tenant)).then_some(Misplaced::AtClient(was))
     }
 
     /// Whether another run may be telling this step.
@@ -241,7 +257,7 @@ pub fn tickets<'t>(
     let is_today = now <= asker.real_now.plus(memory::AHEAD);
     let mut opened: BTreeMap<(TenantId, &'t str), Timestamp> = BTreeMap::new();
     // The reminders of ten years would be written in a minute, and silence the ticket for as long.
-    let is_possible = |file: TenantId, record: &'t Record, notice: &'t Notice, _: bool| {
+    let is_possible = |file: TenantId, record: &'t Record, notice: &'t Notice, _| {
         let Ok(step) = notice.step.parse::<TicketStep>() else { return false };
         if is_today && notice.on > record.at.plus(memory::AHEAD) {
             return false;
@@ -259,6 +275,7 @@ pub fn tickets<'t>(
         }
     };
     let mut all: BTreeMap<TenantId, Vec<Ticket>> = BTreeMap::new();
+    let numbers = numbers(told, sink);
     let threads = memory::threads(told, sink, (is_ticket, is_possible), asker);
     for ((tenant, key), thread) in threads {
         let Some(token) = thread.iter().find_map(|one| one.record.token.clone()) else { continue };
@@ -270,9 +287,11 @@ pub fn tickets<'t>(
             one.standing == Standing::Sent && one.step == TicketStep::FIRST.to_string()
         };
         let opening = thread.iter().find(is_opening);
+        let number = number(records, &key, sink);
         let ticket = Ticket {
             period: period.to_owned(),
-            number: number(records, &key, sink),
+            shared_with: number.as_deref().and_then(|one| other_with(&numbers, tenant, one)),
+            number,
             client: client(records, &key, sink),
             opened_at: opening.map(|one| one.on),
             opening: opening.map(|one| one.delivery),
@@ -300,6 +319,25 @@ pub fn links<'r>(
     records.iter().filter_map(link).collect()
 }
 
+/// Whose tickets have which number at a sink.
+pub type Numbers<'r> = BTreeMap<&'r str, Vec<(TenantId, &'r Record)>>;
+
+/// Every number that was linked last for some ticket.
+pub fn numbers<'r>(told: &'r BTreeMap<TenantId, Vec<Record>>, sink: &str) -> Numbers<'r> {
+    let mut numbers = Numbers::new();
+    for (&tenant, records) in told {
+        for (record, link) in links(records, sink).into_values() {
+            numbers.entry(link.number.as_str()).or_default().push((tenant, record));
+        }
+    }
+    numbers
+}
+
+/// Another customer whose ticket has the number: what is told of the one would be read by the other.
+fn other_with(numbers: &Numbers<'_>, own: TenantId, number: &str) -> Option<TenantId> {
+    numbers.get(number)?.iter().map(|(tenant, _)| *tenant).find(|tenant| *tenant != own)
+}
+
 /// The number that was linked last for a ticket.
 fn number(records: &[Record], key: &str, sink: &str) -> Option<String> {
     links(records, sink).get(key).map(|(_, link)| link.number.clone())
@@ -308,7 +346,7 @@ fn number(records: &[Record], key: &str, sink: &str) -> Option<String> {
 /// Whether a run was to open the ticket for another customer's number, or for none: with a number that was
 /// corrected since, it is another message, which a receiver that refused the first one has not seen.
 fn was_for_another(records: &[Record], key: &str, sink: &str, client: Option<&String>) -> bool {
-    records.iter().filter_map(Record::notice).any(|(event, notice)| {
+    records.iter().filter_map(|record| record.notice()).any(|(event, notice)| {
         event == Telling::TicketOpened
             && (notice.key.as_str(), notice.sink.as_str()) == (key, sink)
             && notice.client.as_ref() != client
@@ -498,6 +536,7 @@ pub fn deliveries(
     sheet: impl Fn(&Tenant, &TokenRef) -> Option<TicketSheet>,
 ) -> Vec<Delivery> {
     let all = tickets(input.told, input.policy, input.now, input.asker);
+    let numbers = numbers(input.told, &input.policy.sink);
     let mut deliveries = Vec::new();
     for planned in &input.plan.tenants {
         let valid = input.fleet.iter().filter_map(Desired::valid);
@@ -509,10 +548,10 @@ pub fn deliveries(
         for token in &planned.tokens {
             for step in of_token(input, (planned, token), tenant, of_tenant) {
                 let ticket = of_tenant.iter().find(|ticket| ticket.key == step.key);
-                if ticket.is_some_and(|one| one.moved_from(input.policy, tenant).is_some()) {
+                if ticket.is_some_and(|one| one.misplaced(input.policy, tenant).is_some()) {
                     continue;
                 }
-                let message = message(input, (tenant, token), (step, ticket), &sheet);
+                let message = message((input, &numbers), (tenant, token), (step, ticket), &sheet);
                 deliveries.extend(message.map(|message| Delivery { file, message }));
             }
         }
@@ -563,7 +602,7 @@ fn of_token(
 }
 
 fn message(
-    input: &Input<'_>,
+    (input, numbers): (&Input<'_>, &Numbers<'_>),
     (tenant, token): (&Tenant, &PlannedToken),
     (due, known): (DueStep, Option<&Ticket>),
     sheet: &impl Fn(&Tenant, &TokenRef) -> Option<TicketSheet>,
@@ -584,8 +623,9 @@ fn message(
         message: matter.map(|matter| matter.message.clone()).unwrap_or_default(),
         next: matter.map(|matter| matter.next.clone()).unwrap_or_default(),
         command: matter.and_then(|matter| matter.command.clone()),
-        // Also of a ticket that somebody opened by hand: ours joins it.
-        number: number(own, &due.key, &input.policy.sink),
+        // Also of a ticket that somebody opened by hand: ours joins it, where it is no other customer's.
+        number: number(own, &due.key, &input.policy.sink)
+            .filter(|number| other_with(numbers, tenant.tenant_id, number).is_none()),
         opening: known.and_then(|ticket| ticket.opening),
         is_corrected: was_for_another(own, &due.key, &input.policy.sink, client),
         key: due.key,

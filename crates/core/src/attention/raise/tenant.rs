@@ -11,7 +11,7 @@ use crate::attention::{Cause, Input, Matter, MatterTenant};
 use crate::fleet::{Suspension, Tenant, Token};
 use crate::ledger::{LedgerView, TenantLedger};
 use crate::model::{Kind, ProblemCode, Timestamp, TokenRef, safe_text, shell_word};
-use crate::outlets::ticket::Ticket;
+use crate::outlets::ticket::{Misplaced, Ticket};
 use crate::plan::{Expiry, PlannedTenant, PlannedToken, Reason, Withdrawal, Withdrawn};
 
 pub(super) struct OneTenant<'a> {
@@ -90,31 +90,44 @@ impl OneTenant<'_> {
         Some(self.matter(cause, None, None, words))
     }
 
-    /// The open tickets that belong to another customer of the ticket system than the tenant file names.
+    /// The open tickets that another customer would read.
     fn tickets_moved(&self) -> Vec<Matter> {
         let (Some(tenant), Some(policy)) = (self.desired, &self.input.policy.tickets) else {
             return Vec::new();
         };
         let tickets = self.scope.tickets.get(&tenant.tenant_id).map_or(&[][..], Vec::as_slice);
-        let moved =
-            tickets.iter().filter_map(|ticket| Some((ticket, ticket.moved_from(policy, tenant)?)));
-        let matter = |(ticket, was): (&Ticket, &str)| {
+        let misplaced =
+            tickets.iter().filter_map(|ticket| Some((ticket, ticket.misplaced(policy, tenant)?)));
+        let matter = |(ticket, misplaced): (&Ticket, Misplaced<'_>)| {
             let cause = Cause::TicketMoved;
             let (why, next) = of_table(cause);
-            let now = match policy.client_of(tenant) {
-                Some(now) => format!("the number {}", safe_text(now)),
-                None => "none".to_owned(),
+            let period = &ticket.period;
+            let message = match misplaced {
+                Misplaced::AtClient(was) => {
+                    let now = match policy.client_of(tenant) {
+                        Some(now) => format!("the number {}", safe_text(now)),
+                        None => "none".to_owned(),
+                    };
+                    format!(
+                        "The ticket of the renewal by {period} was opened for the customer number {}, and the tenant file has {now}.",
+                        safe_text(was)
+                    )
+                }
+                Misplaced::Shared { number, with } => {
+                    let mut fleet = self.input.fleet.iter();
+                    let other = fleet.find(|one| one.tenant_id() == Some(with));
+                    format!(
+                        "The ticket of the renewal by {period} has the number {}, which a ticket of {} has, too.",
+                        safe_text(number),
+                        other.map_or_else(|| with.to_string(), |one| one.name().to_owned())
+                    )
+                }
             };
-            let message = format!(
-                "The ticket of the renewal by {} was opened for the customer number {}, and the tenant file has {now}. {why}",
-                ticket.period,
-                safe_text(was)
-            );
             let target = ticket.token.spec(&tenant.name);
-            let words = Words::of_code(message, next, &target, &target);
+            let words = Words::of_code(format!("{message} {why}"), next, &target, &target);
             self.matter(cause, Some(&ticket.token), None, words)
         };
-        moved.map(matter).collect()
+        misplaced.map(matter).collect()
     }
 
     /// What of it stands in the fleet more than once, also while no upload is due that it would hold.

@@ -211,13 +211,35 @@ fn a_ticket_that_is_open_at_another_customers_number_is_told_of_until_it_is_move
 #[test]
 fn a_command_names_a_token_with_a_blank_in_its_name_as_one_word() {
     let mut fleet = Fleet::of(Cause::TicketMoved);
-    let lines = fleet.ledger.told.values_mut().flatten();
-    for line in lines {
-        line.token = Some(TokenRef { kind: Kind::Vpp, id: None, name: Some("Contoso HQ".into()) });
-    }
+    let (id, now) = (fleet.plan.tenants[0].tenant_id.unwrap(), fleet.plan.generated_at);
+    let mut line = ticketed(id, "noc", "opened-1", "7", now);
+    line.token = Some(TokenRef { kind: Kind::Vpp, id: None, name: Some("Contoso HQ".into()) });
+    fleet.ledger.told.insert(id, vec![line.at_place(1, Sha256::ZERO)]);
     let all = fleet.list().matters.into_iter();
     let moved = all.filter(|one| one.code.as_str() == "ticket-moved").collect::<Vec<_>>();
     let name = &moved[0].tenant.as_ref().unwrap().name;
     let command = format!("applecart ticket link '{name}/Contoso HQ' NUMBER");
     assert_eq!(moved[0].command, Some(command));
+}
+
+#[test]
+fn an_open_ticket_with_the_number_of_another_customers_is_told_of() {
+    let mut fleet = Fleet::of(Cause::TicketMoved);
+    let told = |fleet: &Fleet| {
+        let all = fleet.list().matters.into_iter();
+        all.filter(|one| one.code.as_str() == "ticket-moved").collect::<Vec<_>>()
+    };
+    let (id, now) = (fleet.plan.tenants[0].tenant_id.unwrap(), fleet.plan.generated_at);
+    let own = linked(id, "noc", "T1", "8", now).at_place(2, Sha256::ZERO);
+    fleet.ledger.told.get_mut(&id).unwrap().push(own);
+    assert!(told(&fleet).is_empty(), "it was moved");
+    let other = crate::ledger::testing::tenant(99);
+    let link = |sink: &str| vec![linked(other, sink, "T1", "9", now).at_place(1, Sha256::ZERO)];
+    fleet.ledger.told.insert(other, link("another"));
+    assert!(told(&fleet).is_empty(), "it is another ticket system's");
+    fleet.ledger.told.insert(other, link("noc"));
+    let [shared] = told(&fleet).try_into().unwrap();
+    let said = format!("has the number T1, which a ticket of {other} has, too.");
+    assert!(shared.message.contains(&said), "{}", shared.message);
+    assert!(shared.command.unwrap().starts_with("applecart ticket link "));
 }

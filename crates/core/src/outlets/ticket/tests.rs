@@ -22,6 +22,7 @@ fn ticket(steps: &[&str]) -> Ticket {
         client: None,
         opened_at: Some(at("2026-12-01")),
         opening: None,
+        shared_with: None,
         steps: steps.iter().map(|step| (step.parse().unwrap(), Standing::Sent)).collect(),
     }
 }
@@ -351,6 +352,12 @@ fn a_ticket_is_at_the_number_that_its_opening_arrived_with_and_at_none_before() 
     let sent = line("8", Phase::Sent);
     let all = [claimed("7"), refused, claimed("8"), sent];
     assert_eq!(client(&all).as_deref(), Some("8"));
+    let waiting = |lines: &[LedgerEntry]| {
+        let placed = (1..).zip(lines).map(|(seq, line)| line.clone().at_place(seq, Sha256::ZERO));
+        memory::refused(&[(id, placed.collect())].into(), "desk", |_, _| true).len()
+    };
+    assert_eq!(waiting(&all[..3]), 1);
+    assert_eq!(waiting(&all), 0, "nobody waits for what was refused any more");
     let lost = [all.as_slice(), &[claimed("9")]].concat();
     assert_eq!(client(&lost).as_deref(), Some("8"), "a claim puts it nowhere");
 }

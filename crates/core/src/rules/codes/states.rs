@@ -171,9 +171,9 @@ super::rows! {
         "The settings ask for that number, so no ticket is opened: one without it would be another customer's.",
         "Add the customer's number under `tickets` in the tenant file, and have it merged. Then open the ticket: run `applecart ticket --select TENANT`.";
     "ticket-moved" [Attention] Error ()
-        "A ticket is open at another customer of the ticket system than the tenant file names now.",
+        "A ticket is open at another customer of the ticket system than the tenant file names now, or its number is that of another customer's ticket, too.",
         "The ticket is told nothing more, or another customer would read it.",
-        "If the tenant file is wrong, have the earlier number put back. Else move the ticket in the ticket system, and record its number there: run `applecart ticket link TENANT/TOKEN NUMBER`.";
+        "If the tenant file has a wrong customer number, have the earlier one put back. Else see to it that the ticket is the customer's own in the ticket system, and record its number there: run `applecart ticket link TENANT/TOKEN NUMBER`.";
     "awaiting-confirmation" [Attention] Note ()
         "A file was uploaded, and the customer has not confirmed yet that devices work.",
         "Only a device that enrols and apps that arrive prove a renewal.",

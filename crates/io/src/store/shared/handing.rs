@@ -166,8 +166,21 @@ impl Ledger {
         &mut self,
         drafts: &[(TenantId, LedgerEntry)],
     ) -> Result<Delivered, LedgerError> {
+        self.deliver_where(drafts, |_| Ok(()))
+    }
+
+    /// The same where the record that they go on top of allows it, which `check` is asked of again
+    /// whenever another clone was faster.
+    pub fn deliver_where<E: From<LedgerError>>(
+        &mut self,
+        drafts: &[(TenantId, LedgerEntry)],
+        check: impl Fn(&LedgerView) -> Result<(), E>,
+    ) -> Result<Delivered, E> {
         self.begin()?;
-        let landed = self.land(drafts, Twice::Skip)?;
+        let landed = self.land_where(drafts, Twice::Skip, |ledger, parent| match parent {
+            Some(parent) => check(&ledger.changed(None, parent)?),
+            None => Ok(()),
+        })?;
         Ok(Delivered {
             recorded: landed.records.len(),
             known: drafts.len() - landed.records.len(),
@@ -205,16 +218,27 @@ impl Ledger {
         drafts: &[(TenantId, LedgerEntry)],
         twice: Twice,
     ) -> Result<Landed, LedgerError> {
+        self.land_where(drafts, twice, |_, _| Ok(()))
+    }
+
+    fn land_where<E: From<LedgerError>>(
+        &mut self,
+        drafts: &[(TenantId, LedgerEntry)],
+        twice: Twice,
+        may_follow: impl Fn(&Self, Option<Oid>) -> Result<(), E>,
+    ) -> Result<Landed, E> {
         if self.link.is_none() {
+            may_follow(self, self.local.tip()?)?;
             let records = self.append_here(drafts, twice)?;
             return Ok(Landed { records, commit: self.local.tip()? });
         }
         let mut patience = Patience::of(&self.local);
         let (mut busy, mut unmoved) = (0, 0);
         for attempt in 0..MAX_PUSHES {
-            let Some(link) = &self.link else { return Err(LedgerError::NoRemote) };
+            let Some(link) = &self.link else { return Err(LedgerError::NoRemote.into()) };
             let place = self.place(&mut patience)?;
             let there = self.there(link)?;
+            may_follow(self, place.parent)?;
             let built = self.prepare(&place, drafts, twice)?;
             let tip = built.as_ref().map(|built| built.commit).or(place.parent);
             let Some(tip) = tip.filter(|&tip| Some(tip) != there) else {
@@ -238,19 +262,22 @@ impl Ledger {
                     unmoved = if self.ask(link)? == there { unmoved + 1 } else { 0 };
                     if unmoved > MAX_UNMOVED {
                         let (branch, remote) = (self.branch().to_owned(), link.remote.name());
-                        return Err(LedgerError::LagsBehind { branch, remote: remote.to_owned() });
+                        let remote = remote.to_owned();
+                        return Err(LedgerError::LagsBehind { branch, remote }.into());
                     }
                 }
                 Pushed::Busy if busy < MAX_BUSY => busy += 1,
                 Pushed::Busy => {
                     let (branch, remote) = (self.branch().to_owned(), link.remote.name());
-                    return Err(LedgerError::LockedThere { branch, remote: remote.to_owned() });
+                    let remote = remote.to_owned();
+                    return Err(LedgerError::LockedThere { branch, remote }.into());
                 }
-                Pushed::Refused { reason } => return Err(self.refused(link, reason)),
+                Pushed::Refused { reason } => return Err(self.refused(link, reason).into()),
             }
             self.step_aside(attempt);
         }
-        Err(LedgerError::Contended { branch: self.local.branch.clone(), attempts: MAX_PUSHES })
+        let branch = self.local.branch.clone();
+        Err(LedgerError::Contended { branch, attempts: MAX_PUSHES }.into())
     }
 
     fn refused(&self, link: &Link, reason: String) -> LedgerError {

@@ -155,6 +155,28 @@ fn several_remotes_of_which_none_is_named_are_a_question() {
 }
 
 #[test]
+fn whether_it_may_follow_is_asked_again_of_what_another_clone_brought_first() {
+    let hub = Hub::new();
+    let (one, two) = (hub.clone(), hub.clone());
+    one.announce(1, "run-1");
+    let seen = std::cell::RefCell::new(Vec::new());
+    let outcome = one.shared().deliver_where(&[entry(2, "run-2")], |view| {
+        seen.borrow_mut().push(view.tenants.len());
+        if seen.borrow().len() == 1 {
+            two.announce(3, "run-3");
+        }
+        match view.tenants.contains_key(&tenant(3)) {
+            true => Err(LedgerError::Closed),
+            false => Ok(()),
+        }
+    });
+    assert!(matches!(outcome, Err(LedgerError::Closed)));
+    assert_eq!(*seen.borrow(), [1, 2]);
+    let view = two.shared().read().unwrap();
+    assert!(runs(&view, 2).is_empty(), "nothing was recorded");
+}
+
+#[test]
 fn absence_is_proved_by_asking_and_writes_no_reference() {
     let hub = Hub::new();
     let clone = hub.clone();
