@@ -87,6 +87,12 @@ pub enum AppError {
     SignIn(#[from] SignInError),
     #[error(transparent)]
     Ledger(#[from] Arc<LedgerError>),
+    /// Messages left, and the notes do not say so.
+    #[error(
+        "{} sent, but that could not be recorded: the next run sends the same again, with the same idempotency key",
+        plural(*.sent, "message")
+    )]
+    Unrecorded { sent: usize, source: Arc<LedgerError> },
     #[error(transparent)]
     Notify(#[from] NotifyError),
     #[error(transparent)]

@@ -256,9 +256,16 @@ fn by<'a>(seen: &steps::Input<'a>, post: &'a Post<'_>) -> steps::Input<'a> {
 
 /// The letters that are due at all sinks.
 fn due(made: &Made, input: &steps::Input<'_>, policies: &[SinkPolicy]) -> Vec<Letter> {
+    let plan = input.plan;
+    // What waits for a tenant that was not selected waits for the run that selects it.
+    let is_selected = |file: TenantId| {
+        let is_planned = || plan.tenants.iter().any(|one| one.tenant_id == Some(file));
+        let selects_all = plan.selection.select.is_empty() && plan.selection.touched.is_none();
+        file == TenantId::FLEET || selects_all || is_planned()
+    };
     let of_sink = |policy: &SinkPolicy| {
         let due = steps::due(input, policy).into_iter();
-        let due = due.filter(|delivery| made.can_tell_of(delivery.file));
+        let due = due.filter(|one| made.can_tell_of(one.file) && is_selected(one.file));
         due.filter_map(|one| letter(Some(&made.planned.plan), &policy.name, one))
             .collect::<Vec<_>>()
     };
@@ -324,15 +331,17 @@ fn shown(letter: &Letter, text: Option<String>) -> ShownMessage {
 
 fn tell(report: &mut NotifyReport, posted: &[Posted]) {
     for Posted { letter, outcome } in posted {
+        let unsent = |why: &SinkError| FailedMessage {
+            sink: letter.sink.clone(),
+            tenant: letter.message.customer().map(|customer| customer.name.clone()),
+            title: letter.message.title(),
+            key: Some(letter.message.key().to_owned()),
+            why: why.to_string(),
+        };
         match outcome {
             Ok(()) => report.messages.push(shown(letter, None)),
-            Err(why) => report.failed.push(FailedMessage {
-                sink: letter.sink.clone(),
-                tenant: letter.message.customer().map(|customer| customer.name.clone()),
-                title: letter.message.title(),
-                key: Some(letter.message.key().to_owned()),
-                why: why.to_string(),
-            }),
+            Err(why @ SinkError::Nobody { .. }) => report.dropped.push(unsent(why)),
+            Err(why) => report.failed.push(unsent(why)),
         }
     }
 }

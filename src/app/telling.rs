@@ -23,7 +23,7 @@ use applecart_core::outlets::message::Message;
 use applecart_io::git::Repo;
 use applecart_io::outlets::http::Http;
 use applecart_io::outlets::{Sink, SinkError, make};
-use applecart_io::store::{Announced, Holder, Ledger, TellingLock};
+use applecart_io::store::{Announced, Holder, Ledger, LedgerError, TellingLock};
 
 /// What `--rev` is where nobody names a revision.
 const HEAD: &str = "HEAD";
@@ -259,7 +259,7 @@ impl<'a> Post<'a> {
     fn put_off(&self, due: &[Letter]) -> Vec<Posted> {
         let names = self.sinks.keys().map(String::as_str);
         let refused: BTreeMap<&str, _> =
-            names.map(|sink| (sink, memory::refused(&self.told, sink))).collect();
+            names.map(|sink| (sink, memory::refused(&self.told, sink, |_, _| true))).collect();
         let put_off = |letter: &Letter| {
             let of_sink = refused.get(letter.sink.as_str())?;
             let refused = of_sink.get(&letter.message.delivery())?;
@@ -302,7 +302,7 @@ impl<'a> Post<'a> {
 
     /// Whether the last that a sink was sent did not arrive, and nothing has in this run.
     fn is_failing(&self, sink: &str) -> bool {
-        !self.up.contains(sink) && memory::failing_since(&self.told, sink).is_some()
+        !self.up.contains(sink) && memory::failing_since(&self.told, sink, |_, _| true).is_some()
     }
 
     fn round(&mut self, letters: Vec<Letter>) -> Result<(), AppError> {
@@ -371,6 +371,8 @@ impl<'a> Post<'a> {
             match outcome {
                 Ok(()) => drop(self.up.insert(sink)),
                 Err(error) if error.is_of_the_sink() => drop(self.down.insert(sink)),
+                // Nobody is left to whom the sink could have sent it.
+                Err(SinkError::Nobody { .. }) => {}
                 // That one message is refused says nothing about those of others; that several are does.
                 Err(_) if self.is_failing(&sink) => {
                     let refused = self.refused.entry(sink.clone()).or_default();
@@ -391,6 +393,9 @@ impl<'a> Post<'a> {
             .flat_map(|one| {
                 let phase = match &one.outcome {
                     Ok(()) => Phase::Sent,
+                    Err(error @ SinkError::Nobody { .. }) => {
+                        Phase::Dropped { why: error.to_string() }
+                    }
                     Err(error) if error.is_of_the_message() => {
                         Phase::Refused { why: error.to_string() }
                     }
@@ -399,10 +404,16 @@ impl<'a> Post<'a> {
                 self.lines(&one.letter, &phase)
             })
             .collect();
-        let records = self.notes.append(&lines).map_err(Arc::new)?;
+        let sent = posted.iter().filter(|one| one.outcome.is_ok()).count();
+        let unrecorded = |source: LedgerError| match (sent, Arc::new(source)) {
+            (0, source) => AppError::Ledger(source),
+            (sent, source) => AppError::Unrecorded { sent, source },
+        };
+        let records = self.notes.append(&lines).map_err(unrecorded)?;
         for ((file, _), record) in lines.into_iter().zip(records) {
             self.told.entry(file).or_default().push(record);
         }
+        // It is recorded here, and is pushed by this clone's next run at the latest.
         self.notes.push().map_err(Arc::new)?;
         Ok(())
     }

@@ -128,6 +128,7 @@ impl Explain for AppError {
             },
             Self::Base(error) => base_outcome(error),
             Self::Lock(LockError::Held { .. }) => Outcome::Elsewhere,
+            Self::Unrecorded { .. } => Outcome::Partial,
             Self::Ledger(error) => match **error {
                 LedgerError::WhichRemote { .. } | LedgerError::NoRemote => Outcome::Usage,
                 _ => Outcome::Partial,
@@ -251,6 +252,10 @@ impl AppError {
             Self::Lock(LockError::Io { source, .. }) => {
                 Trouble::of_file(source).into_iter().map(|trouble| trouble.next().into()).collect()
             }
+            Self::Unrecorded { source, .. } => match source.trouble() {
+                Some(trouble) => one(trouble.next()),
+                None => run("This tells what is wrong with the record:", "applecart ledger verify"),
+            },
             // Its own sentence does.
             Self::Ledger(error) if error.tells_what_next() => return None,
             Self::Ledger(error) => match error.trouble() {

@@ -377,3 +377,30 @@ fn a_refused_opening_is_tried_again_at_once_with_the_corrected_number() {
         one.run(&["ticket"]).ends_with(3).says("was opened for the customer number 8");
     }
 }
+
+#[test]
+fn what_nobody_is_left_to_be_told_is_given_up_once_with_its_reason() {
+    let hub = Hub::without_ledger();
+    let settings = "notify:\n  - sink: customers\n    email: {server: '127.0.0.1:1', tls: none, from: applecart@msp.example, contacts: true}\n";
+    hub.world.write("applecart.yaml", &hub.world.policy(settings));
+    let certificate = hub.world.issue(None, 10);
+    hub.world.live("contoso", Some(&certificate));
+    let write = |contacts: &str| {
+        let bytes = certificate.pem.as_bytes();
+        hub.world.tenant_with("contoso", &certificate, bytes, "", contacts);
+        hub.world.commit("Contacts");
+        hub.world.git(&["push", "--quiet", &hub.url(), "main"]);
+    };
+    write("contacts: [it@contoso.example]\n");
+    hub.begin();
+    let one = hub.clone("one", &[]);
+    one.run(&["notify"]).ends_with(3).says("not delivered");
+    write("");
+    one.run(&["notify"])
+        .ends_with(0)
+        .says("not sent any more: no tenant file names contacts of this customer");
+    let again = one.run(&["notify"]).ends_with(0).says("0 messages sent");
+    assert!(!again.stdout.contains("not sent any more"), "{}", again.stdout);
+    write("contacts: [it@contoso.example]\n");
+    one.run(&["notify"]).ends_with(3).says("not delivered");
+}

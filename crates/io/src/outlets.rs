@@ -79,6 +79,9 @@ pub enum SinkError {
     /// The message is not one that this receiver takes, such as one that is too large.
     #[error("the message cannot be sent to {host}: {why}")]
     Unsendable { host: String, why: String },
+    /// Nobody is left to whom it could be sent.
+    #[error("{why}")]
+    Nobody { why: String },
     /// It was refused before, and was not tried.
     #[error("{why}; it is tried again later")]
     PutOff { why: String },
@@ -101,7 +104,7 @@ impl SinkError {
             Self::Refused { status, .. } => {
                 matches!(status, 300..=399 | 401 | 403 | 404 | 405 | 410)
             }
-            Self::Unsendable { .. } | Self::PutOff { .. } => false,
+            Self::Unsendable { .. } | Self::Nobody { .. } | Self::PutOff { .. } => false,
             // A mail server speaks of one mailbox: it is full, or does not know the sender yet.
             Self::Busy { status: 450..=459, .. } => false,
             Self::Busy { .. }

@@ -358,9 +358,11 @@ fn blind(status: &Status) -> Option<Cause> {
 
 fn cause_of(error: &AppError) -> Cause {
     match error {
-        AppError::Base(_) | AppError::Git(_) | AppError::Ledger(_) | AppError::NoLedger { .. } => {
-            Cause::Git
-        }
+        AppError::Base(_)
+        | AppError::Git(_)
+        | AppError::Ledger(_)
+        | AppError::Unrecorded { .. }
+        | AppError::NoLedger { .. } => Cause::Git,
         AppError::SignIn(_) | AppError::Connector(_) => Cause::Intune,
         _ => Cause::Other,
     }

@@ -12,11 +12,11 @@ mod token;
 mod topic;
 mod words;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Cause, CloneState, Input, Matter, Severity};
 use crate::fleet::{Desired, Tenant, silences};
-use crate::model::{Problem, ProblemCode, TenantId, Timestamp, safe_text, shell_word};
+use crate::model::{Problem, ProblemCode, Telling, TenantId, Timestamp, safe_text, shell_word};
 use crate::outlets::memory::{self, Refused};
 use crate::plan::Plan;
 use crate::report::{names_in_line, plural, revision};
@@ -182,14 +182,18 @@ fn notes_broken(input: &Input<'_>) -> Vec<Matter> {
 /// The sinks at which nothing has arrived for a day, or which have refused some message for as long.
 fn sinks_failing(input: &Input<'_>) -> Vec<Matter> {
     let Some(ledger) = input.ledger else { return Vec::new() };
+    // The ticket of whoever left the fleet is told nothing more; all else is told as long as it was claimed.
+    let fleet: BTreeSet<TenantId> = input.fleet.iter().filter_map(Desired::tenant_id).collect();
+    let is_awaited = |file: TenantId, event| event == Telling::Notified || fleet.contains(&file);
     let lasts = |since| input.plan.generated_at.since(since) >= memory::PATIENCE;
     let failing = input.policy.notify.iter().filter_map(|sink| {
         let name = sink.name.as_str();
-        let silent = memory::failing_since(&ledger.told, name).filter(|(since, _)| lasts(*since));
+        let silent = memory::failing_since(&ledger.told, name, is_awaited);
+        let silent = silent.filter(|(since, _)| lasts(*since));
         if let Some((since, why)) = silent {
             return Some((name, since, nothing_arrives(name, since, why)));
         }
-        let refused = memory::refused(&ledger.told, name);
+        let refused = memory::refused(&ledger.told, name, is_awaited);
         let lasting = || refused.values().filter(|one| lasts(one.since));
         let first = lasting().min_by_key(|one| one.since)?;
         Some((name, first.since, some_are_refused(name, lasting().count(), first)))

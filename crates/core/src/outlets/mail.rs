@@ -35,10 +35,17 @@ pub enum NoMail {
     /// It says nothing that is the customer's.
     #[error("it tells nothing to a customer")]
     NotTheirs,
-    #[error("the tenant file names no contacts")]
+    #[error("no tenant file names contacts of this customer")]
     NoContacts,
     #[error("the address that mail is sent from has no domain")]
     NoDomain,
+}
+
+impl NoMail {
+    /// Whether nobody is left whom it could be sent to.
+    pub fn is_for_nobody(self) -> bool {
+        matches!(self, Self::NotTheirs | Self::NoContacts)
+    }
 }
 
 impl Mail {

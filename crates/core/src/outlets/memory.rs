@@ -63,14 +63,14 @@ pub type Thread<'a> = Vec<Remembered<'a>>;
 /// What is remembered of one sink, by the file that it stands in and the matter or ticket.
 pub type Threads<'a> = BTreeMap<(TenantId, String), Thread<'a>>;
 
-/// What is remembered of these events at a sink. `is_possible` is asked of each line, with whether its step
-/// is known already: what no run can have written is not remembered.
+/// What is remembered of these events at a sink. `is_possible` is asked of each line, with how far its step
+/// is known to have come: what no run can have written is not remembered.
 pub fn threads<'a>(
     told: &'a BTreeMap<TenantId, Vec<Record>>,
     sink: &str,
     (is_of, mut is_possible): (
         impl Fn(Telling) -> bool,
-        impl FnMut(TenantId, &'a Record, &'a Notice, bool) -> bool,
+        impl FnMut(TenantId, &'a Record, &'a Notice, Option<Standing>) -> bool,
     ),
     asker: Asker<'_>,
 ) -> Threads<'a> {
@@ -81,8 +81,8 @@ pub fn threads<'a>(
                 |(event, notice): &(Telling, &Notice)| is_of(*event) && notice.sink == sink;
             let Some((_, notice)) = record.notice().filter(is_wanted) else { continue };
             let thread = threads.entry((tenant, notice.key.clone())).or_default();
-            let is_known = thread.iter().any(|known| known.step == notice.step);
-            if is_possible(tenant, record, notice, is_known) {
+            let known = thread.iter().find(|known| known.step == notice.step);
+            if is_possible(tenant, record, notice, known.map(|known| known.standing)) {
                 add(thread, record, notice, asker);
             }
         }
@@ -92,6 +92,12 @@ pub fn threads<'a>(
 }
 
 fn add<'a>(thread: &mut Thread<'a>, record: &'a Record, notice: &'a Notice, asker: Asker<'_>) {
+    if matches!(notice.phase, Phase::Dropped { .. }) {
+        // What arrived once has arrived.
+        let is_it = |known: &Remembered<'_>| known.step == notice.step;
+        thread.retain(|known| !is_it(known) || known.standing == Standing::Sent);
+        return;
+    }
     let standing = standing(record, notice, asker);
     match thread.iter_mut().find(|known| known.step == notice.step) {
         None => thread.push(Remembered {
@@ -142,7 +148,7 @@ fn is_bound(record: &Record, until: Timestamp, asker: Asker<'_>) -> bool {
 fn standing(record: &Record, notice: &Notice, asker: Asker<'_>) -> Standing {
     match &notice.phase {
         Phase::Sent => Standing::Sent,
-        Phase::Failed { .. } | Phase::Refused { .. } => Standing::Due,
+        Phase::Failed { .. } | Phase::Refused { .. } | Phase::Dropped { .. } => Standing::Due,
         Phase::Claimed { until } => {
             let is_own = record.run == asker.run || record.clone == asker.clone;
             let is_over = *until <= asker.real_now || !is_bound(record, *until, asker);
@@ -235,22 +241,36 @@ pub fn failures(told: &BTreeMap<TenantId, Vec<Record>>) -> BTreeMap<Place<'_>, u
 }
 
 /// Since when nothing has arrived at a sink, though something was to; `None` where the last that was
-/// tried did.
+/// tried did. `is_awaited` says of which files and events something can still arrive.
 pub fn failing_since<'a>(
     told: &'a BTreeMap<TenantId, Vec<Record>>,
     sink: &str,
+    is_awaited: impl Fn(TenantId, Telling) -> bool,
 ) -> Option<(Timestamp, &'a str)> {
-    let outcomes = || {
-        let records = told.values().flatten().filter_map(|record| record.notice());
-        records.map(|(_, notice)| notice).filter(|notice| notice.sink == sink)
-    };
-    let sent = outcomes().filter(|one| one.phase == Phase::Sent).map(|one| one.on).max();
-    let failed = outcomes().filter_map(|one| match &one.phase {
-        Phase::Failed { why } | Phase::Refused { why } if Some(one.on) > sent => {
-            Some((one.on, why.as_str()))
+    let mut sent: Option<Timestamp> = None;
+    let mut all: Vec<(&'a Notice, &'a str)> = Vec::new();
+    for (&file, records) in told {
+        let from = all.len();
+        let notices = records.iter().filter_map(|record| record.notice());
+        for (event, notice) in notices.filter(|(_, notice)| notice.sink == sink) {
+            match &notice.phase {
+                Phase::Sent => sent = sent.max(Some(notice.on)),
+                Phase::Failed { why } | Phase::Refused { why } if is_awaited(file, event) => {
+                    all.push((notice, why));
+                }
+                Phase::Dropped { .. } => {
+                    let own = all.split_off(from);
+                    let is_other = |(known, _): &(&Notice, &str)| {
+                        (&known.key, &known.step) != (&notice.key, &notice.step)
+                    };
+                    all.extend(own.into_iter().filter(is_other));
+                }
+                Phase::Failed { .. } | Phase::Refused { .. } | Phase::Claimed { .. } => {}
+            }
         }
-        _ => None,
-    });
+    }
+    let failed = all.into_iter().map(|(notice, why)| (notice.on, why));
+    let failed = failed.filter(|(on, _)| Some(*on) > sent);
     let (first, last) = failed.fold((None, None), |(first, last), one: (Timestamp, &str)| {
         let first: Option<(Timestamp, &str)> = first;
         let last: Option<(Timestamp, &str)> = last;
@@ -284,26 +304,37 @@ impl Refused<'_> {
 /// A daily schedule does not start at the same second every day.
 const DAILY: Duration = Duration::hours(22);
 
-/// The messages that a sink refused, by their idempotency key.
+/// The messages that a sink refused, by their idempotency key. `is_awaited` says of which files and events
+/// something can still arrive.
 pub fn refused<'a>(
     told: &'a BTreeMap<TenantId, Vec<Record>>,
     sink: &str,
+    is_awaited: impl Fn(TenantId, Telling) -> bool,
 ) -> BTreeMap<Sha256, Refused<'a>> {
-    let mut refused: BTreeMap<Sha256, Refused<'a>> = BTreeMap::new();
-    let notices = told.values().flatten().filter_map(|record| Some(record.notice()?.1));
-    for notice in notices.filter(|notice| notice.sink == sink) {
-        let (delivery, on) = (notice.delivery, notice.on);
-        match &notice.phase {
-            Phase::Refused { why } => {
-                let first = Refused { since: on, last: on, why };
-                let known = refused.entry(delivery).or_insert(first);
-                (known.last, known.why) = (on, why);
+    let mut all: BTreeMap<Sha256, Refused<'a>> = BTreeMap::new();
+    for (&file, records) in told {
+        let mut refused: BTreeMap<Sha256, (Refused<'a>, &'a Notice)> = BTreeMap::new();
+        let notices = records.iter().filter_map(|record| record.notice());
+        for (event, notice) in notices.filter(|(_, notice)| notice.sink == sink) {
+            let on = notice.on;
+            match &notice.phase {
+                Phase::Refused { why } if is_awaited(file, event) => {
+                    let first = Refused { since: on, last: on, why };
+                    let (known, _) = refused.entry(notice.delivery).or_insert((first, notice));
+                    (known.last, known.why) = (on, why);
+                }
+                // With a corrected number the same step is another message; and a ticket that has come
+                // further is not told what it was refused before.
+                Phase::Sent | Phase::Dropped { .. } => refused.retain(|delivery, (_, known)| {
+                    let is_behind = event != Telling::Notified || known.step == notice.step;
+                    *delivery != notice.delivery && !(known.key == notice.key && is_behind)
+                }),
+                Phase::Refused { .. } | Phase::Claimed { .. } | Phase::Failed { .. } => {}
             }
-            Phase::Sent => drop(refused.remove(&delivery)),
-            Phase::Claimed { .. } | Phase::Failed { .. } => {}
         }
+        all.extend(refused.into_iter().map(|(delivery, (refused, _))| (delivery, refused)));
     }
-    refused
+    all
 }
 
 /// A daily schedule does not start at the same second every day.

@@ -17,7 +17,7 @@ use crate::attention::{
     Code, InGit, Matter, MatterTenant, Severity, advice, is_renewal, proved_until,
 };
 use crate::fleet::{Codes, Desired, Receiver, SinkPolicy, TicketPolicy, name_of};
-use crate::model::{Kind, Notice, Record, Sha256, Telling, TenantId, Timestamp, TokenRef};
+use crate::model::{Kind, Notice, Phase, Record, Sha256, Telling, TenantId, Timestamp, TokenRef};
 use crate::plan::{Observed, Plan, PlannedTenant, Selection, Sync, TokenState};
 use crate::rules::codes::explain;
 
@@ -148,10 +148,10 @@ impl<'a> AtSink<'a> {
         let is_of = |event| event == Telling::Notified;
         let is_today = input.now <= input.asker.real_now.plus(memory::AHEAD);
         let mut courses: BTreeMap<(TenantId, &str), Course> = BTreeMap::new();
-        let is_possible = |file: TenantId, record: &'a Record, notice: &'a Notice, is_known| {
+        let is_possible = |file: TenantId, record: &'a Record, notice: &'a Notice, known| {
             let course = courses.entry((file, notice.key.as_str()));
             let course = course.or_insert_with(|| Course::new(sink.remind, is_today));
-            course.admits(record, notice, is_known)
+            course.admits(record, notice, known)
         };
         let threads = memory::threads(input.told, &sink.name, (is_of, is_possible), input.asker);
         let mut list = BTreeMap::new();
@@ -269,7 +269,9 @@ impl<'a> AtSink<'a> {
 
     /// How a matter that was told ends, if this run shows that it has.
     fn end(&self, file: TenantId, matter: &Matter, time: u32) -> Option<Step> {
-        if self.sink.writes_to_customers() && !customer::is_told_over(matter.code) {
+        if self.sink.writes_to_customers()
+            && !(customer::is_told_over(matter.code) && self.is_reachable(file, matter))
+        {
             return None;
         }
         let Some(tenant) = &matter.tenant else {
@@ -282,10 +284,6 @@ impl<'a> AtSink<'a> {
             None => one.name() == tenant.name,
         });
         let Some(desired) = desired else {
-            // Whoever is no customer any more is not written to.
-            if self.sink.writes_to_customers() {
-                return None;
-            }
             return (tenant.tenant_id.is_none() || !self.has_unreadable_folder(&tenant.name))
                 .then_some(Step::Unwatched(time));
         };
@@ -356,11 +354,15 @@ impl<'a> AtSink<'a> {
     fn is_for(&self, matter: &Matter) -> bool {
         let desired = self.desired(matter);
         if self.sink.writes_to_customers() {
-            let has_contacts =
-                desired.and_then(Desired::valid).is_some_and(|one| !one.contacts.is_empty());
-            return customer::is_told(matter.code) && has_contacts && self.selects(desired);
+            let is_reachable = self.is_reachable(file_of(matter), matter);
+            return customer::is_told(matter.code) && is_reachable && self.selects(desired);
         }
         matter.tenant.is_none() || self.selects(desired)
+    }
+
+    /// Whether the customer's contacts are known. Whoever is no customer any more has none.
+    fn is_reachable(&self, file: TenantId, matter: &Matter) -> bool {
+        matter.tenant.as_ref().is_some_and(|of| !self.customer(file, &of.name).contacts.is_empty())
     }
 
     fn selects(&self, desired: Option<&Desired>) -> bool {
@@ -492,24 +494,38 @@ struct Course {
     time: u32,
     is_over: bool,
     first: Option<Timestamp>,
+    /// Whether the beginning was dropped, so that it may be told anew.
+    was_dropped: bool,
 }
 
 impl Course {
     fn new(remind: Duration, is_today: bool) -> Self {
-        Self { remind, is_today, time: 0, is_over: true, first: None }
+        Self { remind, is_today, time: 0, is_over: true, first: None, was_dropped: false }
     }
 
-    /// Whether the line says what may be; `is_known` where another line named the step.
-    fn admits(&mut self, record: &Record, notice: &Notice, is_known: bool) -> bool {
+    /// Whether the line says what may be; `known` is how far other lines have brought the step.
+    fn admits(&mut self, record: &Record, notice: &Notice, known: Option<Standing>) -> bool {
         let Ok(step) = notice.step.parse::<Step>() else { return false };
         let is_ahead = self.is_today && notice.on > record.at.plus(memory::AHEAD);
         if is_ahead || self.is_early(step, notice.on) {
             return false;
         }
-        if is_known {
+        if matches!(notice.phase, Phase::Dropped { .. }) {
+            let is_open = known.is_some_and(|standing| standing != Standing::Sent);
+            if is_open && step.time() == self.time {
+                self.is_over &= !step.is_last();
+                self.was_dropped |= matches!(step, Step::Raised(_));
+            }
+            return is_open;
+        }
+        if known.is_some() {
             return true;
         }
         match step {
+            Step::Raised(time) if self.was_dropped && time == self.time => {
+                (self.first, self.was_dropped) = (Some(notice.on), false);
+                true
+            }
             Step::Raised(next) if self.is_over && self.time.checked_add(1) == Some(next) => {
                 (self.time, self.first, self.is_over) = (next, Some(notice.on), false);
                 true
@@ -542,10 +558,10 @@ pub fn open<'t>(
     let mut open: BTreeMap<(TenantId, String), Matter> = BTreeMap::new();
     for sink in sinks {
         let mut courses: BTreeMap<(TenantId, &'t str), Course> = BTreeMap::new();
-        let is_possible = |file: TenantId, record: &'t Record, notice: &'t Notice, is_known| {
+        let is_possible = |file: TenantId, record: &'t Record, notice: &'t Notice, known| {
             let course = courses.entry((file, notice.key.as_str()));
             let course = course.or_insert_with(|| Course::new(sink.remind, false));
-            notice.on <= now && course.admits(record, notice, is_known)
+            notice.on <= now && course.admits(record, notice, known)
         };
         let is_of = |event| event == Telling::Notified;
         let threads = memory::threads(told, &sink.name, (is_of, is_possible), Asker::onlooker(now));

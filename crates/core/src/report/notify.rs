@@ -23,6 +23,9 @@ pub struct NotifyReport {
     pub messages: Vec<ShownMessage>,
     /// What did not arrive; the next run sends it again.
     pub failed: Vec<FailedMessage>,
+    /// What was to be sent and is given up, because nobody is left to whom it could be. Told once.
+    #[serde(default)]
+    pub dropped: Vec<FailedMessage>,
     /// Why it is unknown what was told before, so that nothing could be sent but that; `null` where it
     /// is known.
     pub unknown: Option<String>,
@@ -69,6 +72,7 @@ impl NotifyReport {
             dry_run,
             messages: Vec::new(),
             failed: Vec::new(),
+            dropped: Vec::new(),
             unknown: None,
             claimed: None,
             exits: Vec::new(),
@@ -89,6 +93,10 @@ pub fn notify_human(report: &NotifyReport) -> String {
     for one in &report.failed {
         let (sink, title, why) = (escape(&one.sink), escape(&one.title), escape(&one.why));
         let _ = writeln!(text, "{sink}: {title}: not delivered: {why}");
+    }
+    for one in &report.dropped {
+        let (sink, title, why) = (escape(&one.sink), escape(&one.title), escape(&one.why));
+        let _ = writeln!(text, "{sink}: {title}: not sent any more: {why}");
     }
     let ending = Ending {
         dry_run: report.dry_run,

@@ -139,7 +139,10 @@ fn is_this_machine(host: &str) -> bool {
 #[async_trait]
 impl Sink for MailSink {
     async fn deliver(&self, message: &Message) -> Result<(), SinkError> {
-        let mail = Mail::of(message, &self.policy).map_err(|why| self.unsendable(why))?;
+        let mail = Mail::of(message, &self.policy).map_err(|why| match why.is_for_nobody() {
+            true => SinkError::Nobody { why: why.to_string() },
+            false => self.unsendable(why),
+        })?;
         let mail = composed(mail)?;
         match tokio::time::timeout(DELIVERY, self.server.send(&mail)).await {
             Ok(Ok(mut connection)) => {

@@ -77,6 +77,11 @@ pub enum Phase {
         /// As with what failed.
         why: String,
     },
+    /// Nobody is left to whom it could be sent, so it is not tried again. What comes again is told anew.
+    Dropped {
+        /// As with what failed.
+        why: String,
+    },
 }
 
 /// The number that a ticket has in its own system.
