@@ -134,7 +134,7 @@ async fn a_customers_contacts_get_one_mail_in_their_own_words() {
     let sink = MailSink::new("noc", policy, None).unwrap();
     sink.deliver(&message(Cause::AwaitingConfirmation, Step::Raised(1))).await.unwrap();
     let inner = sink.deliver(&message(Cause::LedgerLineBroken, Step::Raised(1))).await;
-    assert!(matches!(inner, Err(SinkError::Unsendable { .. })), "{inner:?}");
+    assert!(matches!(inner, Err(SinkError::Nobody { .. })), "{inner:?}");
     let taken = server.taken();
     assert_eq!(taken.len(), 1);
     let contacts = serde_json::json!(["it@contoso.example", "boss@contoso.example"]);
