@@ -132,6 +132,10 @@ pub enum AppError {
         "--now only works against a simulator or proxy on this machine (APPLECART_GRAPH_URL on loopback)"
     )]
     FrozenApply,
+    #[error(
+        "--now asks about another day, and people are told by this one. Nothing was sent or recorded"
+    )]
+    FrozenTelling,
     /// What it recorded would count for nothing, and another machine would tell it again.
     #[error(
         "{}. Nobody was told, because times in the notes would be wrong, and everybody would be told again. Set the clock, then run again",

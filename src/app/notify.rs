@@ -64,6 +64,8 @@ pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
     let way = Way::of(&context, (author, lock), &mut made, &policies, &options.stop)?;
     let nothing = BTreeMap::new();
     let seen = input(&made, &matters, &nothing, Asker::onlooker(context.real_now()));
+    let clock_is_known = options.dry_run || made.clock_is_known(&context);
+    let seen = steps::Input { clock_is_known, ..seen };
     match way {
         Way::Show(told) => {
             let due = due(&made, &steps::Input { told: &told, ..seen }, &policies);
@@ -74,6 +76,10 @@ pub fn run(context: &Context, options: &Options) -> Result<Notified, AppError> {
             let sent = post.deliver(|post| due(&made, &by(&seen, post), &policies));
             tell(&mut report, &post.posted);
             sent?;
+            if !clock_is_known {
+                let all = steps::Input { clock_is_known: true, ..by(&seen, &post) };
+                report.failed.extend(due(&made, &all, &policies).iter().map(held));
+            }
             refresh(&post, &mut report, |sink| {
                 let policy = policies.iter().find(|policy| policy.name == sink);
                 let input = by(&seen, &post);
@@ -169,6 +175,7 @@ pub struct Tested {
 
 /// Sends one sink a message that says that it is a test.
 pub fn test(context: &Context, sink: &str) -> Result<Tested, AppError> {
+    telling::check_clock(context, false)?;
     let context = &telling::on_base(context, &Repo::discover(&context.repo)?);
     let selection = Selection::default();
     let loaded = session::load(context, Tree::Commit, Reach::Remote, &selection)?;
@@ -246,7 +253,8 @@ fn input<'a>(
     let plan = &made.planned.plan;
     let tickets = made.loaded.policy.tickets.as_ref();
     let now = plan.generated_at;
-    steps::Input { matters, plan, fleet: watched(made), tickets, told, now, asker }
+    let fleet = watched(made);
+    steps::Input { matters, plan, fleet, tickets, told, now, asker, clock_is_known: true }
 }
 
 /// The same by what a run has told so far.
@@ -326,6 +334,17 @@ fn shown(letter: &Letter, text: Option<String>) -> ShownMessage {
         key: message.key().to_owned(),
         steps: message.told().iter().map(|told| told.step).collect(),
         text,
+    }
+}
+
+/// A letter that is kept until the clock is known.
+fn held(letter: &Letter) -> FailedMessage {
+    FailedMessage {
+        sink: letter.sink.clone(),
+        tenant: letter.message.customer().map(|customer| customer.name.clone()),
+        title: letter.message.title(),
+        key: Some(letter.message.key().to_owned()),
+        why: telling::CLOCK_UNKNOWN.to_owned(),
     }
 }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
-use super::{AppError, Context, keys};
+use super::{AppError, Context, keys, telling};
 use applecart_core::model::Outcome;
 use applecart_core::plan::Selection;
 use applecart_io::git::Repo;
@@ -77,6 +77,8 @@ pub fn run(
     if context.frozen.is_some() && !context.environment.overrides()?.graph_is_loopback() {
         return Err(AppError::FrozenApply);
     }
+    // Each of its runs tells people.
+    telling::check_clock(context, false)?;
     if options.interval < Duration::from_secs(1) {
         return Err(ServeError::TooOften { interval: options.interval }.into());
     }

@@ -29,7 +29,7 @@ pub use record::Earlier;
 use super::{AppError, Context, Other, Reach};
 use applecart_core::attention::{self, Attention, CloneState};
 use applecart_core::ledger::LedgerView;
-use applecart_core::model::{LiveTenant, Outcome, Reading, TenantId, TenantName};
+use applecart_core::model::{LiveTenant, Outcome, Reading, TenantId, TenantName, Timestamp};
 use applecart_core::plan::{
     self, Action, Due, DueWrite, Input, Known, Note, Plan, Planned, Selection, TokenState,
 };
@@ -80,7 +80,23 @@ impl Made {
     pub fn attention(&self) -> Attention {
         attention_of(&self.planned.plan, &self.loaded, self.known.as_ref().ok(), &self.clone)
     }
+
+    /// Whether anything besides this machine says what day it is: Microsoft's answers to this run, or a
+    /// reading of the last day, which was made while they did.
+    pub fn clock_is_known(&self, context: &Context) -> bool {
+        let now = self.planned.plan.generated_at;
+        let is_fresh = |at: Timestamp| {
+            let age = now.since(at);
+            age >= chrono::Duration::zero() && age <= CLOCK_PROVED_FOR
+        };
+        context.frozen.is_some()
+            || !self.planned.clocks.is_empty()
+            || self.attention().readings.values().any(|last| is_fresh(last.at))
+    }
 }
+
+/// So old a reading may be that says what day it is: clocks do not lose a day in a day.
+const CLOCK_PROVED_FOR: chrono::Duration = chrono::Duration::days(1);
 
 /// What needs a person, by a plan and what it was made of.
 pub fn attention_of(
@@ -128,6 +144,9 @@ pub fn plan(
             (first, planned)
         }
     };
+    // A day that was asked about is no mistake of the clock.
+    let clock_off = planned.clock_error().filter(|_| context.frozen.is_none());
+    let clone = CloneState { clock_off, ..clone };
     Ok(Made { loaded, known, planned, clone, notes })
 }
 
@@ -219,7 +238,7 @@ impl<'a> Session<'a> {
     ) -> Result<Planned, AppError> {
         let planned = self.make_with(live, source, &Downloads::default());
         if source == plan::Source::Live {
-            self.remember(&planned.plan);
+            self.remember(&planned);
         }
         let downloads = downloads::of_base(self.loaded, &planned.due)?;
         let mut planned = match downloads.is_empty() {
@@ -248,7 +267,12 @@ impl<'a> Session<'a> {
     }
 
     /// Remembers what this run read, for a later one that cannot.
-    fn remember(&self, plan: &Plan) {
+    fn remember(&self, planned: &Planned) {
+        // A wrong clock would date it wrongly.
+        if planned.clock_error().is_some() {
+            return;
+        }
+        let plan = &planned.plan;
         let now = self.context.now();
         let read = plan.tenants.iter().filter_map(|tenant| {
             let read = tenant.tokens.iter().map(|one| &one.state);

@@ -90,6 +90,12 @@ pub fn run(context: &Context, options: &Options) -> Result<Ticketed, AppError> {
             let letters = due(&told, Asker::onlooker(context.real_now()));
             report.messages = letters.iter().map(|letter| shown(letter, true)).collect();
         }
+        // Every ticket is of a date.
+        Way::Send(post) if !made.clock_is_known(&context) => {
+            let why = || telling::CLOCK_UNKNOWN.to_owned();
+            let kept = |letter: &Letter| FailedTicket { ticket: shown(letter, false), why: why() };
+            report.failed.extend(due(&post.told, post.asker()).iter().map(kept));
+        }
         Way::Send(mut post) => {
             let sent = deliver(&mut post, due);
             tell(&mut report, &post.posted);

@@ -73,6 +73,7 @@ impl Explain for AppError {
             | Self::Credential(_)
             | Self::SnapshotSelection { .. }
             | Self::FrozenApply
+            | Self::FrozenTelling
             | Self::Endpoint(_)
             | Self::Duration { .. }
             | Self::Instant(_)
@@ -162,6 +163,10 @@ impl Explain for AppError {
                 "applecart validate",
             ),
             Self::Credential(_) => credential_hints(),
+            Self::FrozenTelling => run(
+                "Leave out --now to tell people. This shows what would be sent then, for TIME:",
+                "applecart notify --dry-run --now TIME",
+            ),
             Self::AuditFormat => one("Use --format human or --format json"),
             Self::NothingSelected { select, near } => nothing_selected(select, near),
             Self::UnknownCode { code } => match codes::nearest(code) {

@@ -443,6 +443,44 @@ fn a_sink_that_fails_for_a_day_is_told_at_the_others_and_in_the_status() {
     one.run(&["status", "--now", &day(1)]).says("sink-failing");
 }
 
+/// `--now` asks about another day: what is told is never taken back.
+#[test]
+fn by_a_made_up_date_nobody_is_told_and_nothing_is_recorded() {
+    let told = Told::new();
+    told.customer("contoso", 100);
+    let one = told.clone("one");
+    let later = (chrono::Utc::now() + chrono::Duration::days(95)).to_rfc3339();
+    for command in [&["notify"][..], &["notify", "--test", "hub"], &["ticket"], &["serve"]] {
+        let mut command = one.command(&[command, &["--now", &later]].concat());
+        command.env_remove("APPLECART_TEST_TELLS_BY_NOW");
+        crate::world::finish(command)
+            .ends_with(64)
+            .says("--now asks about another day")
+            .says("\n    applecart notify --dry-run --now TIME\n");
+    }
+    assert_eq!(told.told(), [""; 0]);
+    one.run(&["notify", "--dry-run", "--now", &later]).ends_with(0).says("would be sent");
+}
+
+/// Microsoft's answers are what shows that this machine's clock is right.
+#[test]
+fn a_clock_that_nothing_confirms_tells_only_that_intune_is_unreachable() {
+    let told = Told::new();
+    told.customer("contoso", 10);
+    // The notes know the date, of a machine that could read it; this clone never read anything.
+    told.clone("one").run(&["notify"]).ends_with(0);
+    told.recorder.take();
+    let two = told.clone("two");
+    let unreachable = |arguments: &[&str]| {
+        let mut command = two.command(arguments);
+        command.env("APPLECART_GRAPH_URL", "http://127.0.0.1:9");
+        command.env("APPLECART_LOGIN_URL", "http://127.0.0.1:9");
+        crate::world::finish(command)
+    };
+    unreachable(&["notify"]).ends_with(3);
+    assert_eq!(told.told(), ["raised contoso unreachable"]);
+}
+
 /// Whoever may push the notes can write that a sink was told.
 #[test]
 fn a_forged_line_in_the_notes_silences_a_critical_matter_for_one_reminder() {

@@ -193,6 +193,8 @@ pub struct CloneState {
     pub readings: Readings,
     /// What the settings said of the record before and no longer say, one clause each.
     pub moved: Vec<String>,
+    /// By how many seconds this machine's clock is wrong, where it is.
+    pub clock_off: Option<i64>,
 }
 
 /// A renewal that waits to be merged: on a branch, or not even committed.
@@ -335,6 +337,11 @@ pub fn list(input: &Input<'_>) -> Attention {
 /// expires. It outlasts the stages of the renewal and every text, as the key of a matter does.
 pub fn renewal_key(tenant: &MatterTenant, token: &TokenRef, expires: Timestamp) -> String {
     raise::key(tenant.tenant_id, &tenant.name, Some(token), Cause::RenewalDue, Some(expires))
+}
+
+/// That the remote could not be asked for what is in force, so that all that is shown is older.
+pub fn base_unknown(why: &str) -> Matter {
+    raise::base_unknown(why)
 }
 
 /// What a run saw of its clone that needs a person, for commands that show no list.

@@ -8,6 +8,7 @@ use axum::body::Bytes;
 
 use super::reconcile::{Cause, Round};
 use super::schedule::{self, Need};
+use applecart_core::attention::{self, Matter};
 use applecart_core::model::{Sha256, Timestamp, sentence};
 use applecart_core::outlets::metrics;
 use applecart_core::report::{self, PageView, Served, Status};
@@ -190,6 +191,9 @@ impl Board {
             let who = match cause {
                 Cause::Git => "Git, which has the fleet and its ledger, has not been read",
                 Cause::Intune => "Intune has not been read",
+                Cause::Clock => {
+                    "The clock of this machine is wrong, and nobody has been told of anything"
+                }
                 Cause::Other => "No run has succeeded",
             };
             let next =
@@ -201,8 +205,13 @@ impl Board {
             notices.push(format!("{who} since {since}. {last}{next}"));
         }
         notices.extend(round.troubles);
-        if let Some(status) = round.status {
-            match Reading::of(status, round.rev) {
+        let (mut newer, mut rev) = (round.status, round.rev);
+        if let (None, Some(why), Some(last)) = (&newer, &round.unknown_base, &reading) {
+            newer = Some(with_unknown_base(last.status.clone(), why));
+            rev = last.rev.clone();
+        }
+        if let Some(status) = newer {
+            match Reading::of(status, rev) {
                 Ok(newer) => reading = Some(Arc::new(newer)),
                 Err(error) => notices.push(sentence(&error)),
             }
@@ -222,6 +231,16 @@ impl Board {
     }
 }
 
+/// What was read last, with why nobody knows what is in force now, among what needs a person.
+fn with_unknown_base(mut status: Status, why: &str) -> Status {
+    let matter = attention::base_unknown(why);
+    status.attention.retain(|one| one.key != matter.key);
+    let is_less = |one: &Matter| one.severity > matter.severity;
+    let place = status.attention.iter().position(is_less).unwrap_or(status.attention.len());
+    status.attention.insert(place, matter);
+    status
+}
+
 /// Whether what stands here can be relied on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Readiness {
@@ -239,6 +258,7 @@ impl std::fmt::Display for Readiness {
             None => write!(f, "{ready}: no run has succeeded since the start")?,
         }
         match self.cause {
+            Some(Cause::Clock) => f.write_str(" (this machine's clock is wrong)"),
             Some(cause) => write!(f, " (not read since: {})", cause.as_str()),
             None => Ok(()),
         }
@@ -267,7 +287,8 @@ mod tests {
 
     fn failed(cause: Cause) -> Round {
         let troubles = vec!["read the fleet: it is gone".to_owned()];
-        Round { failed: Some(cause), troubles, ..Round::default() }
+        let unknown_base = (cause == Cause::Git).then(|| "it is gone".to_owned());
+        Round { failed: Some(cause), troubles, unknown_base, ..Round::default() }
     }
 
     fn turn(board: &Board, round: Round, minute: u64) -> Duration {
@@ -297,7 +318,11 @@ mod tests {
         assert_eq!(wait, Duration::from_secs(60), "the first retry is soon");
         assert_eq!(turn(&board, failed(Cause::Git), 62), Duration::from_secs(120));
         let shown = board.shown();
-        assert!(shown.reading.is_some());
+        let codes = |shown: &Shown| -> Vec<String> {
+            let listed = shown.reading.iter().flat_map(|one| &one.status.attention);
+            listed.map(|one| one.code.to_string()).collect()
+        };
+        assert_eq!(codes(&shown), ["base-unknown"], "in the list and the metrics as well, once");
         assert_ne!(shown.etag, before.etag, "a page that is open learns of it");
         let notice = &shown.notices[0];
         assert!(notice.starts_with("Git, which has the fleet and its ledger, has not been read since 2027-01-15T09:01:00Z."), "{notice}");
@@ -310,7 +335,18 @@ mod tests {
         assert!(!board.readiness(now(182), HOUR).is_current);
         turn(&board, read(), 200);
         assert!(board.shown().notices.is_empty());
+        assert!(codes(&board.shown()).is_empty());
         assert_eq!(board.figures().failing, 0);
+    }
+
+    #[test]
+    fn a_machine_whose_clock_is_wrong_is_not_ready() {
+        let board = Board::new(now(0));
+        turn(&board, Round { failed: Some(Cause::Clock), ..read() }, 0);
+        let ready = board.readiness(now(1), HOUR);
+        assert!(!ready.is_current);
+        assert!(ready.to_string().ends_with("(this machine's clock is wrong)"), "{ready}");
+        assert_eq!(board.figures().failing, 1);
     }
 
     #[test]

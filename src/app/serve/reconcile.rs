@@ -10,6 +10,7 @@ use super::{Mode, Options};
 use crate::app::notify::{self, NotifyError};
 use crate::app::ticket::{self, TicketError};
 use crate::app::{AppError, Context, Reach, apply, find_base, status};
+use applecart_core::attention::Cause as Wrong;
 use applecart_core::model::{ProblemCode, sentence, without_secrets};
 use applecart_core::plan::{Observed, Selection};
 use applecart_core::report::{self, Status};
@@ -118,6 +119,8 @@ pub(super) enum Cause {
     Git,
     /// Intune or Entra could not be read for any tenant.
     Intune,
+    /// This machine's clock is wrong, so that nobody is told of anything.
+    Clock,
     /// The settings, a key, or this program.
     Other,
 }
@@ -127,6 +130,7 @@ impl Cause {
         match self {
             Self::Git => "git",
             Self::Intune => "intune",
+            Self::Clock => "clock",
             Self::Other => "other",
         }
     }
@@ -141,6 +145,8 @@ pub(super) struct Round {
     pub(super) rev: Option<String>,
     /// Why it counts as failed.
     pub(super) failed: Option<Cause>,
+    /// Why it is unknown what is in force.
+    pub(super) unknown_base: Option<String>,
     /// Sentences for a person, without secrets.
     pub(super) troubles: Vec<String>,
 }
@@ -241,6 +247,7 @@ pub(super) fn run(
             let cause = cause_of(&error);
             round.fails(cause, "read the fleet", &error);
             if cause == Cause::Git {
+                round.unknown_base = Some(without_secrets(&sentence(&error)).into_owned());
                 // Whom the settings named last is told that nothing is known.
                 let rev = known.unwrap_or_else(|| context.rev.clone());
                 let context = Context { rev, ..context.clone() };
@@ -334,9 +341,8 @@ fn look(context: &Context, selection: &Selection, round: &mut Round) {
     };
     match status::run(context, &options) {
         Ok(surveyed) => {
-            if let Some(cause) = blind(&surveyed.status) {
-                round.failed.get_or_insert(cause);
-            }
+            let cause = blind(&surveyed.status).or_else(|| untimely(&surveyed.status));
+            round.failed = round.failed.or(cause);
             round.status = Some(surveyed.status);
         }
         Err(error) => round.fails(cause_of(&error), "read the state", &error),
@@ -354,6 +360,12 @@ fn blind(status: &Status) -> Option<Cause> {
     let is_git = problems
         .any(|one| matches!(one.code, ProblemCode::BaseUnknown | ProblemCode::LedgerUnknown));
     Some(if is_git { Cause::Git } else { Cause::Intune })
+}
+
+/// Whether the clock is wrong.
+fn untimely(status: &Status) -> Option<Cause> {
+    let is_wrong = status.attention.iter().any(|one| one.code == Wrong::ClockOff.code());
+    is_wrong.then_some(Cause::Clock)
 }
 
 fn cause_of(error: &AppError) -> Cause {

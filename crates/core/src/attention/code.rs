@@ -130,6 +130,8 @@ causes! {
     TicketMoved = Urgent, own!("ticket-moved");
     /// Nothing that is sent to a sink has arrived for a day.
     SinkFailing = Urgent, own!("sink-failing");
+    /// This machine's clock differs from Microsoft's by so much that nobody is told of anything.
+    ClockOff = Urgent, Warning::ClockSkew.as_str();
     /// A sink selects nobody, or a customer whom it is to write to names no address.
     ToldNobody = Urgent, own!("told-nobody");
     /// The suspension ran out, and its line is still there.
@@ -204,6 +206,7 @@ impl Cause {
             | Self::TicketUnmapped
             | Self::TicketMoved
             | Self::SinkFailing
+            | Self::ClockOff
             | Self::ToldNobody
             | Self::SuspensionOver
             | Self::FileWithdrawn

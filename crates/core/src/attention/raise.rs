@@ -18,7 +18,7 @@ use super::{Cause, CloneState, Input, Matter, Severity};
 use crate::fleet::{Desired, Tenant, silences};
 use crate::model::{Problem, ProblemCode, Telling, TenantId, Timestamp, safe_text, shell_word};
 use crate::outlets::memory::{self, Refused};
-use crate::plan::Plan;
+use crate::plan::{Plan, clock_told};
 use crate::report::{names_in_line, plural, revision};
 use tenant::OneTenant;
 use token::OneToken;
@@ -75,7 +75,7 @@ pub(super) fn all(input: &Input<'_>) -> Vec<Matter> {
 }
 
 pub(super) fn of_clone(clone: &CloneState) -> Vec<Matter> {
-    let mut matters = Vec::new();
+    let mut matters: Vec<Matter> = clone.clock_off.map(clock_off).into_iter().collect();
     if clone.behind > 0 {
         let message = format!(
             "The remote has {} that this clone does not have, so what is shown may be outdated.",
@@ -117,6 +117,21 @@ pub(super) fn of_clone(clone: &CloneState) -> Vec<Matter> {
         matters.push(of_change(Cause::LedgerMoved, message));
     }
     matters
+}
+
+/// Nobody is told while it is so, and every date that this machine shows is judged by it.
+fn clock_off(seconds: i64) -> Matter {
+    let (_, next) = of_table(Cause::ClockOff);
+    let message = format!(
+        "No sink is told anything from here: {}. Times in the record would be wrong, and everybody would be told again.",
+        clock_told(seconds)
+    );
+    of_fleet(Cause::ClockOff, Words::new(message, next))
+}
+
+pub(super) fn base_unknown(why: &str) -> Matter {
+    let problem = Problem::new(ProblemCode::BaseUnknown, why);
+    of_fleet(Cause::Unobserved(problem.code), of_problem(&problem, "TENANT"))
 }
 
 /// What the merge of the planned revision would do to the fleet as a whole.

@@ -228,6 +228,7 @@ impl Fleet {
                 let line = undelivered("hub", at).at_place(1, Sha256::ZERO);
                 self.ledger.told.insert(TenantId::FLEET, vec![line]);
             }
+            Cause::ClockOff => self.clone.clock_off = Some(-3600),
             Cause::ToldNobody => self.select = vec!["nobody".into(), "*".into()],
             Cause::Missing => state.sync = Sync::Missing,
             Cause::Failing(reason) => state.health_reasons.push(reason),

@@ -36,7 +36,7 @@ pub struct Remembered<'a> {
     /// The newest line about it.
     pub record: &'a Record,
     pub notice: &'a Notice,
-    /// How often its clone has claimed it in a row without recording what came of it.
+    /// How often it was claimed in a row without a record of what came of it.
     unanswered: u32,
 }
 
@@ -113,7 +113,7 @@ fn add<'a>(thread: &mut Thread<'a>, record: &'a Record, notice: &'a Notice, aske
         Some(known) if known.standing == Standing::Sent => {}
         Some(known) if is_claim(notice) && was_bound(known, record, asker) => {}
         Some(known) => {
-            let is_repeated = is_claim(known.notice) && known.record.clone == record.clone;
+            let is_repeated = is_left(known, record);
             known.unanswered = match (is_claim(notice), is_repeated) {
                 (true, true) => known.unanswered.saturating_add(1),
                 (is_claim, _) => u32::from(is_claim),
@@ -140,6 +140,13 @@ fn was_bound(known: &Remembered<'_>, later: &Record, asker: Asker<'_>) -> bool {
     is_others && known.unanswered <= CLAIMS && until > later.at && is_bound(first, until, asker)
 }
 
+/// Whether a line comes after a claim whose run is dead: its clone goes on, or its time was over. Runs that
+/// each work in a fresh clone have no other name in common than the step.
+fn is_left(known: &Remembered<'_>, later: &Record) -> bool {
+    let Phase::Claimed { until } = known.notice.phase else { return false };
+    known.record.clone == later.clone || until <= later.at
+}
+
 /// A claim that asks for longer than a run may have, or from the future, binds nobody.
 fn is_bound(record: &Record, until: Timestamp, asker: Asker<'_>) -> bool {
     until <= record.at.plus(LEASE) && record.at <= asker.real_now.plus(AHEAD)
@@ -157,8 +164,8 @@ fn standing(record: &Record, notice: &Notice, asker: Asker<'_>) -> Standing {
     }
 }
 
-/// So often in a row a clone's claims keep the others waiting. One whose runs die again and again would
-/// silence everybody.
+/// So many claims in a row that end in nothing keep others waiting. Runs that die again and again, of one
+/// clone or of a fresh one each, would silence everybody.
 const CLAIMS: u32 = 2;
 
 /// How far two right clocks may be apart.

@@ -14,10 +14,12 @@ use super::memory::{self, Asker, Standing, Thread, Threads};
 use super::message::{Customer, Message, Step, TenantMatters, Told};
 use super::ticket;
 use crate::attention::{
-    Code, InGit, Matter, MatterTenant, Severity, advice, is_renewal, proved_until,
+    Cause, Code, InGit, Matter, MatterTenant, Severity, advice, is_renewal, proved_until,
 };
 use crate::fleet::{Codes, Desired, Receiver, SinkPolicy, TicketPolicy, name_of};
-use crate::model::{Kind, Notice, Phase, Record, Sha256, Telling, TenantId, Timestamp, TokenRef};
+use crate::model::{
+    Kind, Notice, Phase, ProblemCode, Record, Sha256, Telling, TenantId, Timestamp, TokenRef,
+};
 use crate::plan::{Observed, Plan, PlannedTenant, Selection, Sync, TokenState};
 use crate::rules::codes::explain;
 
@@ -36,6 +38,9 @@ pub struct Input<'a> {
     /// The instant by which everything is judged.
     pub now: Timestamp,
     pub asker: Asker<'a>,
+    /// Whether something besides this machine says what day it is. Otherwise only that is told which is so on
+    /// any day: that something could not be read.
+    pub clock_is_known: bool,
 }
 
 /// One message, and the file of the notes that remembers it.
@@ -46,7 +51,8 @@ pub struct Delivery {
 }
 
 /// What concerns a clone or a revision that nobody has merged: whoever runs the command sees it.
-const HERE: [&str; 8] = [
+const HERE: [&str; 9] = [
+    "clock-skew",
     "clone-behind",
     "clone-ahead",
     "clone-dirty",
@@ -79,12 +85,20 @@ pub fn due(input: &Input<'_>, sink: &SinkPolicy) -> Vec<Delivery> {
             steps.entry(place.0).or_default().extend(due);
         }
     }
+    if !input.clock_is_known {
+        steps.values_mut().for_each(|due| due.retain(|one| is_so_on_any_day(&one.told.matter)));
+    }
     let mut deliveries: Vec<Delivery> =
         steps.into_iter().flat_map(|(file, due)| at.deliveries(file, due)).collect();
     // The end of a matter counts as much as its beginning, or a sink would hear of it after the matter
     // came again.
     deliveries.sort_by_key(|one| one.message.severity());
     deliveries
+}
+
+/// Whether it takes no date to say that it is so.
+fn is_so_on_any_day(matter: &Matter) -> bool {
+    ProblemCode::ALL.iter().any(|code| Cause::Unobserved(*code).code() == matter.code)
 }
 
 /// What stands open at a sink that forgets what it is not told again, and what ended in the last day.

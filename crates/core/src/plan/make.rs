@@ -115,19 +115,19 @@ fn whole(input: &Input<'_>, fleet: Fleet) -> Planned {
         tenants,
         summary,
     };
-    Planned { plan, due, verifies, notes, canaries, left_out: Vec::new(), skews: skews(input) }
+    let clocks = clocks(input);
+    let is_too_much = |(_, skew): &(&TenantId, &i64)| skew.abs() > SKEW_LIMIT;
+    let skews = clocks.iter().filter(is_too_much).map(|(id, skew)| (*id, *skew)).collect();
+    Planned { plan, due, verifies, notes, canaries, left_out: Vec::new(), skews, clocks }
 }
 
-/// The tenants where this machine's clock and Microsoft's differ too much.
-fn skews(input: &Input<'_>) -> BTreeMap<TenantId, i64> {
+/// By how many seconds this machine's clock and Microsoft's differ, where Microsoft answered.
+fn clocks(input: &Input<'_>) -> BTreeMap<TenantId, i64> {
     input
         .fleet
         .iter()
         .filter_map(Desired::valid)
-        .filter_map(|tenant| {
-            let skew = input.live.get(&tenant.name)?.clock_skew?;
-            (skew.abs() > SKEW_LIMIT).then_some((tenant.tenant_id, skew))
-        })
+        .filter_map(|tenant| Some((tenant.tenant_id, input.live.get(&tenant.name)?.clock_skew?)))
         .collect()
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::settings::Settings;
+use super::tenant::SKEW_WARNING;
 use super::types::{Action, Observed, Plan, PlannedTenant, Reason};
 use crate::fleet::{Tenant, Token, TokenFile};
 use crate::model::{Evidence, Facts, FileRef, Kind, Sha256, TenantId, TenantName, TokenRef};
@@ -267,16 +268,20 @@ pub struct Planned {
     /// By how many seconds Microsoft's clock differs from this machine's, for tenants where that is
     /// too much to announce or record anything.
     pub skews: BTreeMap<TenantId, i64>,
+    /// The same of every tenant for which Microsoft answered, however little it is.
+    pub clocks: BTreeMap<TenantId, i64>,
 }
 
 impl Planned {
     /// By how many seconds this machine's clock is wrong, where most of the tenants that answered say so.
-    /// One of them alone may be behind a proxy that is wrong itself.
+    /// One of them alone may be behind a proxy that is wrong itself. Two machines that each pass are no
+    /// further apart than two right clocks may be.
     pub fn clock_error(&self) -> Option<i64> {
         let answered = |one: &&PlannedTenant| one.observed != Observed::None;
         let answered = self.plan.tenants.iter().filter(answered).count();
-        let most = self.skews.values().copied().max_by_key(|seconds| seconds.abs());
-        most.filter(|_| self.skews.len() * 2 > answered)
+        let off = || self.clocks.values().copied().filter(|seconds| seconds.abs() > SKEW_WARNING);
+        let most = off().max_by_key(|seconds| seconds.abs());
+        most.filter(|_| off().count() * 2 > answered)
     }
 }
 
@@ -344,7 +349,7 @@ mod tests {
         let mut planned = crate::plan::world::World::equal().planned();
         assert_eq!(planned.clock_error(), None);
         let id = planned.plan.tenants[0].tenant_id.unwrap();
-        planned.skews.insert(id, -1300);
+        planned.clocks.insert(id, -1300);
         assert_eq!(planned.clock_error(), Some(-1300));
         let told = clock_told(-1300);
         assert_eq!(told, "this machine's clock is 21 minutes ahead of Microsoft's");

@@ -25,7 +25,7 @@ use crate::rules::requests::Requests;
 use crate::rules::topics;
 
 /// Clocks that differ by more than this are warned about; certificates and leases depend on them.
-const SKEW_WARNING: i64 = 5 * 60;
+pub(super) const SKEW_WARNING: i64 = 5 * 60;
 /// Nothing is announced, recorded or uploaded where they differ by more: a line of the ledger that is
 /// dated in the future would bind other runs.
 pub const SKEW_LIMIT: i64 = 10 * 60;

@@ -33,6 +33,7 @@ struct Scene {
     selection: Vec<String>,
     /// The tenants that are planned; all of the fleet where there is none.
     unplanned: bool,
+    clock_is_known: bool,
 }
 
 impl Scene {
@@ -51,6 +52,7 @@ impl Scene {
             clone: "clone-1",
             selection: Vec::new(),
             unplanned: false,
+            clock_is_known: true,
             world,
         }
     }
@@ -100,7 +102,8 @@ impl Scene {
     fn input<'a>(&'a self, plan: &'a Plan, run: &'a str) -> Input<'a> {
         let asker = Asker { real_now: self.now, run, clone: self.clone };
         let (matters, fleet, told, now) = (&self.matters, &self.fleet, &self.told, self.now);
-        Input { matters, plan, fleet, tickets: self.tickets.as_ref(), told, now, asker }
+        let (tickets, clock_is_known) = (self.tickets.as_ref(), self.clock_is_known);
+        Input { matters, plan, fleet, tickets, told, now, asker, clock_is_known }
     }
 
     /// A run: what each sink is sent, as `sink: step code`, several of one message in one line.
@@ -466,7 +469,8 @@ fn what_a_review_has_parked_is_not_told_and_its_expiry_is() {
 fn what_concerns_a_clone_alone_is_told_nowhere() {
     let mut scene = Scene::new();
     scene.sinks[0].codes = Codes::All;
-    for cause in [Cause::CloneBehind, Cause::CloneAhead, Cause::CloneDirty, Cause::RecordChanges] {
+    let of_clone = [Cause::CloneBehind, Cause::CloneAhead, Cause::CloneDirty, Cause::ClockOff];
+    for cause in of_clone.into_iter().chain([Cause::RecordChanges]) {
         scene.raise(cause);
     }
     assert_eq!(scene.run(), NOTHING);
@@ -964,6 +968,34 @@ fn a_clone_whose_runs_die_again_and_again_keeps_the_others_waiting_for_two_claim
             scene.runs -= 1;
         }
     }
+    assert_eq!(scene.run(), ["hub: raised-1 expired"]);
+}
+
+#[test]
+fn fresh_clones_that_die_day_after_day_keep_the_others_waiting_for_two_claims_only() {
+    let mut scene = Scene::new();
+    scene.raise(Cause::Expired);
+    let mut told = Vec::new();
+    for clone in ["clone-1", "clone-3", "clone-4"] {
+        scene.clone = clone;
+        scene.run_ending(End::Killed);
+        scene.now = scene.now.plus(Duration::minutes(10));
+        scene.clone = "clone-2";
+        told = scene.run();
+        scene.now = scene.now.plus(Duration::days(1));
+    }
+    assert_eq!(told, ["hub: raised-1 expired"]);
+}
+
+#[test]
+fn while_nothing_says_what_day_it_is_only_that_something_is_unread_is_told() {
+    let mut scene = Scene::new();
+    scene.sinks[0].codes = Codes::All;
+    scene.clock_is_known = false;
+    scene.raise(Cause::Expired);
+    scene.raise(Cause::Unobserved(ProblemCode::Unreachable));
+    assert_eq!(scene.run(), ["hub: raised-1 unreachable"]);
+    scene.clock_is_known = true;
     assert_eq!(scene.run(), ["hub: raised-1 expired"]);
 }
 

@@ -146,9 +146,9 @@ super::rows! {
         "Three runs in a row or more announced an upload of the token in the ledger, and none recorded what came of it.",
         "Runs are killed there, or a person who may push to the ledger forges such lines: while one is fresh, no other run uploads.",
         "Find out who wrote the lines, and correct what ends the runs. Run `applecart ledger show TENANT`.";
-    "clock-skew" [Warning] Warning ()
+    "clock-skew" [Warning Attention] Warning ()
         "This machine's clock and Microsoft Graph's differ by more than 5 minutes.",
-        "Expiry dates and times in the ledger would be wrong.",
+        "Expiry dates and times in the ledger would be wrong, so nobody is told of anything from here.",
         "Set the clock, with NTP for example.";
     "not-reviewed" [Warning] Note ()
         "The upload is due, but not in the plan file that is applied.",
